@@ -1,0 +1,23 @@
+import { z } from 'zod';
+
+/** The body of every refusal of the history API. `message` is for people and holds no payload, token or address. */
+export const apiError = z.object({
+  error: z.object({
+    code: z.enum([
+      'bad_request',
+      'invalid_query',
+      'unauthenticated',
+      'forbidden',
+      'not_found',
+      'namespace_required',
+      'too_large',
+      'unsupported_media_type',
+      'temporal_unavailable',
+      'shutting_down',
+      'internal',
+    ]),
+    message: z.string(),
+  }),
+});
+export type ApiError = z.infer<typeof apiError>;
+export type ApiErrorCode = ApiError['error']['code'];

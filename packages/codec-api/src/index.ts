@@ -1,0 +1,6 @@
+export * from './errors.ts';
+export * from './health.ts';
+export * from './history.ts';
+export * from './payload.ts';
+export * from './reasons.ts';
+export * from './workflow.ts';

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { reasonCode } from './reasons.ts';
+
+/**
+ * `<eventId>:<n>`: the n-th payload (from 0) of an event, in the order of the protos' fields with map keys sorted.
+ * Event id 0 means the run's description (memo, pending activities) instead of an event.
+ */
+export const payloadRef = z.string().regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,5})$/);
+export type PayloadRef = z.infer<typeof payloadRef>;
+
+/** Where a payload stood is kept in the attributes by this object in its place. */
+export const payloadPlaceholder = z.strictObject({ $payload: payloadRef });
+export type PayloadPlaceholder = z.infer<typeof payloadPlaceholder>;
+
+/** The key that a sealed payload names in its header: a claim until the payload has opened. */
+export const keyUse = z.object({
+  /** Crypto key resource name, `projects/…/cryptoKeys/…`; absent when the key id is of no configured key. */
+  name: z.string().optional(),
+  /** Cloud KMS key version, from 1; absent in formats that don't record it. */
+  version: z.number().int().positive().optional(),
+});
+export type KeyUse = z.infer<typeof keyUse>;
+
+export const payloadFormat = z.enum(['envelope-v2', 'envelope', 'direct', 'proxy', 'static', 'external', 'plain']);
+export type PayloadFormat = z.infer<typeof payloadFormat>;
+
+/** What is known of a payload without opening it: no Cloud KMS call and no plaintext was needed for it. */
+export const payloadStub = z.object({
+  ref: payloadRef,
+  /** Path inside the attributes, in the protos' camelCase, e.g. `failure.cause.encodedAttributes`, `input.payloads[0]`. */
+  path: z.string(),
+  /** Bytes as stored, metadata excluded. */
+  bytes: z.number().int().nonnegative(),
+  /** `metadata.encoding` as stored; empty when there is none. */
+  encoding: z.string(),
+  format: payloadFormat,
+  key: keyUse.optional(),
+  /** A reason already known from the header alone, before any attempt to open it. */
+  reason: reasonCode.optional(),
+});
+export type PayloadStub = z.infer<typeof payloadStub>;
+
+/** A payload in proto3 JSON: metadata values and data are base64 (RFC 4648, padded). */
+export const jsonPayload = z.object({
+  metadata: z.record(z.string(), z.string()).default({}),
+  data: z.string().default(''),
+});
+export type JsonPayload = z.infer<typeof jsonPayload>;
+
+/** At most this many refs in one `payloads:decode`. */
+export const MAX_REFS = 200;
+
+export const decodeRequest = z.strictObject({ refs: z.array(payloadRef).min(1).max(MAX_REFS) });
+export type DecodeRequest = z.infer<typeof decodeRequest>;
+
+/**
+ * One line of the NDJSON answer of `payloads:decode`, in the order in which they are ready; each ref asked for is
+ * answered exactly once. `warning` stands beside a readable payload (`not_encrypted`).
+ */
+export const decodeResult = z.discriminatedUnion('ok', [
+  z.object({ ref: payloadRef, ok: z.literal(true), payload: jsonPayload, key: keyUse.optional(), warning: reasonCode.optional() }),
+  z.object({ ref: payloadRef, ok: z.literal(false), reason: reasonCode, key: keyUse.optional(), message: z.string() }),
+]);
+export type DecodeResult = z.infer<typeof decodeResult>;

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { payloadStub } from './payload.ts';
+
+export const workflowStatus = z.enum([
+  'Running',
+  'Completed',
+  'Failed',
+  'Canceled',
+  'Terminated',
+  'ContinuedAsNew',
+  'TimedOut',
+  'Paused',
+  'Unspecified',
+]);
+export type WorkflowStatus = z.infer<typeof workflowStatus>;
+
+/** RFC 3339 in UTC with up to nine decimals, as proto3 JSON writes a Timestamp. */
+export const timestamp = z.string();
+
+/** A proto message in proto3 JSON (64-bit integers are strings) whose payloads are placeholders. */
+export const attributes = z.record(z.string(), z.unknown());
+export type Attributes = z.infer<typeof attributes>;
+
+export const execution = z.object({ workflowId: z.string(), runId: z.string() });
+
+export const workflowSummary = execution.extend({
+  type: z.string(),
+  taskQueue: z.string(),
+  status: workflowStatus,
+  startTime: timestamp.optional(),
+  closeTime: timestamp.optional(),
+  historyLength: z.number().int().nonnegative(),
+  historySizeBytes: z.number().int().nonnegative(),
+  parent: execution.optional(),
+  /** Search attributes are never encrypted: Temporal indexes them. */
+  searchAttributes: z.record(z.string(), z.unknown()),
+  /** The memo's payloads, for the keys that they name; their refs are the description's. */
+  memo: z.array(payloadStub),
+});
+export type WorkflowSummary = z.infer<typeof workflowSummary>;
+
+/** `GET /api/namespaces/{namespace}/workflows?query=&pageSize=&pageToken=` */
+export const workflowList = z.object({
+  workflows: z.array(workflowSummary),
+  /** Absent on the last page. A position in this namespace's visibility store and nothing more. */
+  nextPageToken: z.string().optional(),
+});
+export type WorkflowList = z.infer<typeof workflowList>;
+
+/** `GET /api/namespaces/{namespace}/workflows:count?query=`: how many match, by status. */
+export const workflowCount = z.object({
+  total: z.number().int().nonnegative(),
+  byStatus: z.partialRecord(workflowStatus, z.number().int().nonnegative()),
+});
+export type WorkflowCount = z.infer<typeof workflowCount>;
+
+/**
+ * `GET /api/namespaces/{namespace}/workflows/{workflowId}?runId=` (the latest run without `runId`).
+ * `details` is Temporal's DescribeWorkflowExecutionResponse with placeholders; the fields above it are its digest.
+ */
+export const workflowDescription = z.object({
+  workflow: workflowSummary,
+  details: attributes,
+  /** Every payload of `details`, refs `0:<n>`. */
+  payloads: z.array(payloadStub),
+});
+export type WorkflowDescription = z.infer<typeof workflowDescription>;
+
+/** `GET /api/namespaces`: those that the caller may read. */
+export const namespaceList = z.object({ namespaces: z.array(z.object({ name: z.string() })), default: z.string() });
+export type NamespaceList = z.infer<typeof namespaceList>;

@@ -1,0 +1,77 @@
+import { ApplicationFailure } from '@temporalio/common';
+
+/** Passes by itself: wait and try again. */
+const retryable = ['kms_quota', 'kms_unavailable', 'checksum_mismatch', 'data_key_exhausted'] as const;
+/** An administrator can set it right; the payload is as good as ever. */
+const restorable = [
+  'key_disabled',
+  'key_destroy_scheduled',
+  'key_not_found',
+  'key_not_allowed',
+  'permission_denied',
+  'namespace_not_configured',
+  'format_not_allowed',
+] as const;
+/** Trying again gives the same answer. */
+const permanent = [
+  'key_destroyed',
+  'namespace_mismatch',
+  'workflow_mismatch',
+  'integrity_failed',
+  'malformed',
+  'unsupported_version',
+  'too_large',
+  'external_reference',
+  'event_not_found',
+  'not_encrypted',
+] as const;
+
+export const reasonCodes = [...retryable, ...restorable, ...permanent] as const;
+
+/** Why a payload can't be sealed or opened: the closed list of `docs/wire-formats.md`. */
+export type ReasonCode = (typeof reasonCodes)[number];
+export type ReasonClass = 'retryable' | 'restorable' | 'permanent';
+
+const classOf = new Map<ReasonCode, ReasonClass>([
+  ...retryable.map((code) => [code, 'retryable'] as const),
+  ...restorable.map((code) => [code, 'restorable'] as const),
+  ...permanent.map((code) => [code, 'permanent'] as const),
+]);
+
+export const reasonClass = (code: ReasonCode): ReasonClass => classOf.get(code) ?? 'permanent';
+
+export interface KmsCodecErrorOptions {
+  /** Crypto key resource name. */
+  readonly key?: string | undefined;
+  /** Cloud KMS key version, from 1. */
+  readonly keyVersion?: number | undefined;
+  /** Kept for the process's own logs; Temporal stores its message too, so it never holds plaintext or addresses. */
+  readonly cause?: unknown;
+}
+
+/**
+ * The only error that this library throws. Match on `code`, never on the message: a message may change and names
+ * at most a key. Temporal stores it with the failure: it is an ApplicationFailure whose `type` is
+ * `KmsCodecError:<code>`, non-retryable for permanent codes only.
+ */
+export class KmsCodecError extends ApplicationFailure {
+  readonly code: ReasonCode;
+  readonly key: string | undefined;
+  readonly keyVersion: number | undefined;
+
+  constructor(code: ReasonCode, message: string, options: KmsCodecErrorOptions = {}) {
+    const cause = options.cause instanceof Error ? options.cause : undefined;
+    super(message, `KmsCodecError:${code}`, reasonClass(code) === 'permanent', undefined, cause);
+    this.code = code;
+    this.key = options.key;
+    this.keyVersion = options.keyVersion;
+  }
+
+  get class(): ReasonClass {
+    return reasonClass(this.code);
+  }
+
+  get retryable(): boolean {
+    return this.class === 'retryable';
+  }
+}

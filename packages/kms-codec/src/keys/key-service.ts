@@ -1,0 +1,50 @@
+/** What this library needs of Cloud KMS. Implementations throw `KmsCodecError` only. */
+export interface KeyService {
+  /** Encrypt under the crypto key's primary version. At most 64 KiB of plaintext (8 KiB with the AAD for HSM keys). */
+  wrap(request: WrapRequest): Promise<Wrapped>;
+  /** Decrypt; Cloud KMS finds the version from the ciphertext. The caller wipes what it gets. */
+  unwrap(request: UnwrapRequest): Promise<Uint8Array>;
+  /** The states of a crypto key's versions, for whoever may ask (`cloudkms.cryptoKeyVersions.list`). */
+  describe(key: string): Promise<KeyDescription>;
+  close(): Promise<void>;
+}
+
+export interface WrapRequest {
+  /** Crypto key resource name, without a version. */
+  readonly key: string;
+  readonly plaintext: Uint8Array;
+  /** Empty when the format binds nothing. */
+  readonly aad: Uint8Array;
+}
+
+export interface Wrapped {
+  readonly ciphertext: Uint8Array;
+  /** The version that encrypted, from `EncryptResponse.name`. */
+  readonly keyVersion: number;
+  readonly protectionLevel: string;
+}
+
+export interface UnwrapRequest {
+  readonly key: string;
+  readonly ciphertext: Uint8Array;
+  readonly aad: Uint8Array;
+  /** The version that the message names, if it does: tells which one to ask about when Cloud KMS refuses. */
+  readonly keyVersion?: number | undefined;
+}
+
+/** Names of Cloud KMS's CryptoKeyVersionState. */
+export type KeyVersionState = 'ENABLED' | 'DISABLED' | 'DESTROYED' | 'DESTROY_SCHEDULED' | (string & {});
+
+export interface KeyDescription {
+  readonly key: string;
+  readonly primary: number | undefined;
+  readonly protectionLevel: string | undefined;
+  readonly rotationPeriodSeconds: number | undefined;
+  readonly nextRotation: Date | undefined;
+  readonly versions: readonly {
+    readonly version: number;
+    readonly state: KeyVersionState;
+    readonly created: Date | undefined;
+    readonly destroyTime: Date | undefined;
+  }[];
+}

@@ -1,0 +1,10 @@
+import type { ViteUserConfig } from 'vitest/config';
+
+/** What every package's `vitest.config.ts` starts from: a JSON report that `scripts/src/test.ts` adds up. */
+export const shared: NonNullable<ViteUserConfig['test']> = {
+  include: ['test/**/*.test.{ts,tsx}'],
+  reporters: ['default', 'json'],
+  outputFile: { json: '.results/vitest.json' },
+  testTimeout: 30_000,
+  hookTimeout: 120_000,
+};
