@@ -1,0 +1,92 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { chromium } from '@playwright/test';
+import { execa } from 'execa';
+import { findOnPath, isExecutable } from './executables.ts';
+import { withLock } from './lock.ts';
+import { devDir } from './project.ts';
+
+/** What Chromium needs on a machine without a screen, and to leave the network alone. */
+export const chromiumArguments: readonly string[] = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+const names = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
+const macApps = [
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+];
+
+/**
+ * A Chromium that starts: `CHROMIUM_PATH`, else an installed one, else Playwright's own download, else Debian's package
+ * (as root only).
+ *
+ * @throws Error that names what to install.
+ */
+export async function findChromium(onProgress?: (line: string) => void): Promise<string> {
+  const named = process.env['CHROMIUM_PATH'];
+  if (named) {
+    if (await starts(named)) return named;
+    throw new Error(`CHROMIUM_PATH is ${named}, which is no Chromium that starts. Correct it or unset it.`);
+  }
+  const present = await findPresent();
+  if (present) return present;
+  return withLock(join(devDir, 'chromium.lock'), async () => {
+    const installed =
+      (await findPresent()) ?? (await download(onProgress)) ?? (await installFromDebian(onProgress));
+    if (installed) return installed;
+    throw new Error(noChromium);
+  });
+}
+
+async function findPresent(): Promise<string | undefined> {
+  for (const path of [await findOnPath(...names), ...macApps, chromium.executablePath()]) {
+    if (path && (await starts(path))) return path;
+  }
+  return undefined;
+}
+
+/** A file alone proves nothing: a download may lack the system's libraries, and Ubuntu's package may lack its snap. */
+async function starts(path: string): Promise<boolean> {
+  if (!(await isExecutable(path))) return false;
+  return (await execa(path, ['--version'], { reject: false, timeout: 20_000 })).exitCode === 0;
+}
+
+async function download(onProgress?: (line: string) => void): Promise<string | undefined> {
+  if (process.env['PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD']) return undefined;
+  onProgress?.("Downloading Playwright's Chromium…");
+  const cli = createRequire(import.meta.url).resolve('@playwright/test/cli');
+  await execa(process.execPath, [cli, 'install', '--no-shell', 'chromium'], {
+    reject: false,
+    timeout: 600_000,
+    env: { PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT: '10000', ...process.env },
+  });
+  return (await starts(chromium.executablePath())) ? chromium.executablePath() : undefined;
+}
+
+async function installFromDebian(onProgress?: (line: string) => void): Promise<string | undefined> {
+  const apt = await findOnPath('apt-get');
+  if (!apt || process.getuid?.() !== 0) return undefined;
+  onProgress?.("Installing Debian's chromium package…");
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  await execa(apt, ['update'], { reject: false, env, timeout: 300_000 });
+  await execa(apt, ['install', '--yes', '--no-install-recommends', 'chromium'], {
+    reject: false,
+    env,
+    timeout: 600_000,
+  });
+  return findPresent();
+}
+
+const noChromium = [
+  'No Chromium was found that starts. Do one of these:',
+  '  - install Chromium or Chrome (Debian: apt-get install chromium);',
+  '  - set CHROMIUM_PATH to the executable;',
+  '  - run `npx playwright install --with-deps chromium`, where its download site can be reached.',
+].join('\n');

@@ -1,0 +1,54 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+
+export interface Child {
+  readonly pid: number;
+  /** The last few kilobytes of standard error and output, for messages. */
+  readonly tail: () => string;
+  readonly hasEnded: () => boolean;
+  /** Resolves when the process has ended, however it ended. */
+  readonly exited: Promise<void>;
+  /** Ends the process (SIGKILL after 10 s) and waits for it. Idempotent. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/*
+ * A killed Node process can't end its children, and Linux's parent-death signal is out of Node's reach. So a shell
+ * watches a pipe whose other end only we hold: it closes however we die. `exec` keeps the child's own process id.
+ * A line on the pipe means that the child ended first.
+ */
+const dieWithParent = '(read -r _ <&3 || kill -TERM $$) >/dev/null 2>&1 & exec "$@" 3<&-';
+
+/** Starts `file` so that it ends when this process does, SIGKILL included. `env` replaces the environment. */
+export async function startChild(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Child> {
+  const child: ChildProcess = spawn('/bin/sh', ['-c', dieWithParent, 'sh', file, ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  });
+  await once(child, 'spawn');
+  let tail = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => (tail = (tail + text).slice(-4096)));
+  }
+  const lifeline = child.stdio[3];
+  const exited = (async () => {
+    await once(child, 'exit');
+    if (lifeline && 'write' in lifeline) lifeline.on('error', () => undefined).end('ended\n');
+  })();
+  return {
+    pid: child.pid ?? 0,
+    tail: () => tail.trim(),
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
+    exited,
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      const last = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      await exited;
+      clearTimeout(last);
+    },
+  };
+}
