@@ -1,4 +1,4 @@
-import { shared } from '@temporal-kms/scripts/vitest';
 import { defineConfig } from 'vitest/config';
+import { shared } from '@temporal-kms/scripts/vitest';
 
 export default defineConfig({ test: shared });

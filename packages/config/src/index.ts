@@ -1,0 +1,8 @@
+export { codecServerEnvironment } from './codec-server.ts';
+export type { CodecServerConfig } from './codec-server.ts';
+export type { Environment, Values, Variable } from './environment.ts';
+export { ConfigError, loadConfigOrExit, parseConfig } from './load.ts';
+export type { Mistake } from './mistakes.ts';
+export { describeEnvironment, printableConfig } from './print.ts';
+export { workerEnvironment } from './worker.ts';
+export type { WorkerConfig } from './worker.ts';

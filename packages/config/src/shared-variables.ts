@@ -1,0 +1,47 @@
+import type { Variable } from './environment.ts';
+
+/** Read by `@temporalio/envconfig`, as by every Temporal tool; named here to be explained and printed. */
+export const temporalVariables = {
+  TEMPORAL_ADDRESS: {
+    about: 'Temporal server, host:port (default localhost:7233)',
+    example: 'localhost:7233',
+  },
+  TEMPORAL_NAMESPACE: { about: 'Temporal namespace (default default)', example: 'payments-prod' },
+  TEMPORAL_API_KEY: { about: 'API key of Temporal Cloud', example: '<key>', secret: true },
+  TEMPORAL_TLS: { about: 'Whether to use TLS', example: 'true' },
+  TEMPORAL_CONFIG_FILE: { about: "Temporal's profile file", example: '/etc/temporal/temporal.toml' },
+  TEMPORAL_PROFILE: { about: 'Profile in that file', example: 'prod' },
+} as const satisfies Record<string, Variable>;
+
+const keyPath = 'projects/acme-prod/locations/global/keyRings/temporal-keys/cryptoKeys/workflow-encryption';
+
+/** Checked by kms-codec's `kmsEnvironment`; named here to be explained and printed. */
+export const kmsVariables = {
+  GCP_PROJECT: { about: 'Google Cloud project that owns the key', example: 'acme-prod' },
+  GCP_KMS_LOCATION: { about: 'Location of the key ring (default global)', example: 'us-east1' },
+  GCP_KMS_KEY_RING: { about: 'Key ring', example: 'temporal-keys' },
+  GCP_KMS_KEY: { about: 'Key', example: 'workflow-encryption' },
+  KMS_KEYS_FILE: {
+    about: `Keys of several namespaces (YAML), instead of GCP_KMS_KEY; a key is ${keyPath}`,
+    example: '/etc/temporal-kms/keys.yaml',
+  },
+  KMS_FORMAT: { about: 'Format that is written (default envelope-v2)', example: 'envelope-v2' },
+  KMS_COMPRESSION: { about: 'Whether payloads are compressed before they are encrypted', example: 'zstd' },
+  KMS_BIND_WORKFLOW: { about: 'Whether ciphertext is bound to its workflow', example: 'true' },
+  KMS_EMULATOR_HOST: {
+    about: 'KMS emulator on this machine, for development only',
+    example: '127.0.0.1:9061',
+  },
+  GOOGLE_APPLICATION_CREDENTIALS: {
+    about: "Google's credentials file, where the machine has none of its own",
+    example: '/etc/google/credentials.json',
+  },
+  GOOGLE_SDK_NODE_LOGGING: {
+    about: "Must not be set: it makes Google's client print plaintext data keys",
+    example: '(unset)',
+  },
+} as const satisfies Record<string, Variable>;
+
+export const logVariables = {
+  LOG_LEVEL: { about: 'Least level that is logged, or silent', example: 'debug', default: 'info' },
+} as const satisfies Record<string, Variable>;

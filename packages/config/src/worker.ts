@@ -1,0 +1,46 @@
+import { kmsEnvironment, type KmsSettings } from '@temporal-kms/kms-codec';
+import { z } from 'zod';
+import type { Environment } from './environment.ts';
+import { host, logLevel, port } from './fields.ts';
+import { kmsVariables, logVariables, temporalVariables } from './shared-variables.ts';
+
+export interface WorkerConfig {
+  readonly taskQueue: string;
+  /** Where `/healthz` and `/readyz` are served. */
+  readonly health: { readonly host: string; readonly port: number };
+  readonly logLevel: z.infer<typeof logLevel>;
+  readonly kms: KmsSettings;
+}
+
+const settings = z
+  .object({
+    TEMPORAL_TASK_QUEUE: z.string(),
+    WORKER_HEALTH_HOST: host,
+    WORKER_HEALTH_PORT: port,
+    LOG_LEVEL: logLevel,
+  })
+  .transform((values) => ({
+    taskQueue: values.TEMPORAL_TASK_QUEUE,
+    health: { host: values.WORKER_HEALTH_HOST, port: values.WORKER_HEALTH_PORT },
+    logLevel: values.LOG_LEVEL,
+  }));
+
+/** What the worker app reads. */
+export const workerEnvironment: Environment<WorkerConfig> = {
+  variables: {
+    ...temporalVariables,
+    TEMPORAL_TASK_QUEUE: { about: 'Task queue that is polled', example: 'payments', default: 'kms-sample' },
+    WORKER_HEALTH_HOST: {
+      about: 'Address of the health endpoints',
+      example: '0.0.0.0',
+      default: '127.0.0.1',
+    },
+    WORKER_HEALTH_PORT: { about: 'Port of the health endpoints', example: '8089', default: '8089' },
+    ...kmsVariables,
+    ...logVariables,
+  },
+  schema: z.intersection(
+    settings,
+    kmsEnvironment.transform((kms) => ({ kms })),
+  ),
+};

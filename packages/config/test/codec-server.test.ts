@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import { codecServerEnvironment, parseConfig } from '../src/index.ts';
+import { kms, mistakesOf } from './environments.ts';
+
+const parse = (values: Record<string, string>) => parseConfig(codecServerEnvironment, { ...kms, ...values });
+const mistakes = (values: Record<string, string>) => mistakesOf(() => parse(values));
+
+test('has a safe default for everything but the key', () => {
+  expect(parse({})).toMatchObject({
+    host: '127.0.0.1',
+    port: 8088,
+    corsOrigins: [],
+    pathPrefix: '',
+    auth: 'none',
+    logLevel: 'info',
+  });
+  expect(parse({})).not.toHaveProperty('allowedHosts');
+});
+
+describe('without authentication', () => {
+  test.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost', 'LOCALHOST'])('serves %s', (host) => {
+    expect(parse({ CODEC_HOST: host }).host).toBe(host);
+  });
+
+  test.each(['0.0.0.0', '::', '10.0.0.7', 'codec.example.com', 'localhost.example.com', '128.0.0.1'])(
+    'refuses to listen on %s',
+    (host) =>
+      expect(mistakes({ CODEC_HOST: host })).toEqual([['CODEC_HOST', expect.stringContaining('loopback')]]),
+  );
+
+  test('says so beside the other mistakes', () => {
+    const all = mistakes({ CODEC_HOST: '0.0.0.0', CODEC_PORT: '80a', AUTH: 'none', LOG_LEVEL: 'loud' });
+    expect(all.map(([variable]) => variable).toSorted()).toEqual(['CODEC_HOST', 'CODEC_PORT', 'LOG_LEVEL']);
+  });
+});
+
+test('knows no way to sign in yet', () => {
+  expect(mistakes({ AUTH: 'oidc' })).toEqual([['AUTH', expect.stringContaining('must be none')]]);
+});
+
+test.each(['0', '65535'])('takes port %s', (port) =>
+  expect(parse({ CODEC_PORT: port }).port).toBe(Number(port)),
+);
+
+test.each(['65536', '-1', '80.5', '0x50', 'tcp://10.0.0.1:8088'])('refuses port %s', (port) => {
+  expect(mistakes({ CODEC_PORT: port })).toEqual([['CODEC_PORT', expect.stringContaining('0 to 65535')]]);
+});
+
+test('reads origins between commas', () => {
+  const { corsOrigins } = parse({ CODEC_CORS_ORIGINS: 'http://localhost:8233, https://cloud.temporal.io' });
+  expect(corsOrigins).toEqual(['http://localhost:8233', 'https://cloud.temporal.io']);
+});
+
+test.each([
+  '*',
+  'null',
+  'https://a.example/',
+  'https://A.example',
+  'https://a.example:443',
+  'file://x',
+  'https://u:p@a.example',
+])('refuses the origin %s, naming its place in the list', (origin) => {
+  const all = mistakes({ CODEC_CORS_ORIGINS: `http://localhost:8233,${origin}` });
+  expect(all).toEqual([['CODEC_CORS_ORIGINS', expect.stringContaining('entry 2')]]);
+});
+
+test('reads Host headers between commas, in lower case', () => {
+  const { allowedHosts } = parse({ CODEC_ALLOWED_HOSTS: 'Codec.Example.com,[::1]:8088,codec:80' });
+  expect(allowedHosts).toEqual(['codec.example.com', '[::1]:8088', 'codec:80']);
+});
+
+test.each(['https://codec.example.com', 'codec.example.com/x', 'a b', '*'])(
+  'refuses the Host header %s',
+  (value) => {
+    expect(mistakes({ CODEC_ALLOWED_HOSTS: value })).toHaveLength(1);
+  },
+);
+
+test.each(['codec', '/codec/', '/', '//codec', '/co dec'])('refuses the path prefix %s', (prefix) => {
+  expect(mistakes({ CODEC_PATH_PREFIX: prefix })).toEqual([['CODEC_PATH_PREFIX', expect.any(String)]]);
+});

@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { expect, test } from 'vitest';
+import {
+  codecServerEnvironment,
+  ConfigError,
+  describeEnvironment,
+  parseConfig,
+  printableConfig,
+  workerEnvironment,
+} from '../src/index.ts';
+import { kms, mistakesOf } from './environments.ts';
+
+test('names every mistake at once: variable, what is wrong, an example', () => {
+  const values = { GCP_KMS_KEY: 'workflow-encryption', WORKER_HEALTH_PORT: 'http', LOG_LEVEL: 'loud' };
+  const load = () => parseConfig(workerEnvironment, values);
+  const names = mistakesOf(load).map(([variable]) => variable);
+  expect(names.toSorted()).toEqual(['GCP_KMS_KEY_RING', 'GCP_PROJECT', 'LOG_LEVEL', 'WORKER_HEALTH_PORT']);
+  expect(load).toThrow(ConfigError);
+  expect(load).toThrow(/^4 mistakes in the environment:/);
+  expect(load).toThrow('  WORKER_HEALTH_PORT is "http": must be a port, a whole number from 0 to 65535\n');
+  expect(load).toThrow('      for example WORKER_HEALTH_PORT=8089\n');
+  expect(load).toThrow(/^ {2}GCP_PROJECT is missing/m);
+});
+
+test('freezes the configuration, inside too', () => {
+  const config = parseConfig(workerEnvironment, kms);
+  expect(Object.isFrozen(config)).toBe(true);
+  expect(Object.isFrozen(config.health)).toBe(true);
+  expect(Object.isFrozen(config.kms)).toBe(true);
+});
+
+test('a start with a mistake ends with status 78 and prints nothing but the mistakes', async () => {
+  const module = JSON.stringify(new URL('../src/index.ts', import.meta.url).href);
+  const code = `const { loadConfigOrExit, workerEnvironment } = await import(${module});
+    loadConfigOrExit(workerEnvironment); console.log('started');`;
+  const { status, stdout, stderr } = await runNode(code, { ...kms, WORKER_HEALTH_PORT: 'http' });
+  expect({ status, stdout }).toEqual({ status: 78, stdout: '' });
+  expect(stderr).toBe(
+    'A mistake in the environment:\n' +
+      '  WORKER_HEALTH_PORT is "http": must be a port, a whole number from 0 to 65535\n' +
+      '      for example WORKER_HEALTH_PORT=8089\n',
+  );
+  expect(await runNode(code, kms)).toEqual({ status: 0, stdout: 'started\n', stderr: '' });
+});
+
+test('prints what is in force, never a secret nor a variable that is not ours', () => {
+  const values = {
+    ...kms,
+    TEMPORAL_API_KEY: 'canary-key',
+    AWS_SECRET_ACCESS_KEY: 'canary-aws',
+    LOG_LEVEL: '',
+  };
+  const printed = printableConfig(workerEnvironment, values);
+  expect(printed).toMatchObject({
+    GCP_PROJECT: 'local-dev',
+    LOG_LEVEL: 'info',
+    TEMPORAL_API_KEY: '[redacted]',
+  });
+  expect(JSON.stringify(printed)).not.toContain('canary');
+});
+
+test.each([
+  ['worker', workerEnvironment],
+  ['codec server', codecServerEnvironment],
+])('explains every variable of the %s, with a default or an example', (_, environment) => {
+  const text = describeEnvironment(environment);
+  for (const name of Object.keys(environment.variables)) {
+    expect(text).toMatch(new RegExp(`^  ${name}\n {6}.+; (default|for example) .+$`, 'm'));
+  }
+});
+
+interface Ended {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function runNode(code: string, env: Record<string, string>): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      ['--input-type=module', '-e', code],
+      { env },
+      (_, stdout, stderr) => resolve({ status: child.exitCode ?? -1, stdout, stderr }),
+    );
+  });
+}

@@ -1,0 +1,56 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { parseConfig, workerEnvironment } from '../src/index.ts';
+import { kms, mistakesOf } from './environments.ts';
+
+const parse = (values: Record<string, string>) => parseConfig(workerEnvironment, { ...kms, ...values });
+
+test('needs nothing but the key', () => {
+  expect(parse({})).toMatchObject({
+    taskQueue: 'kms-sample',
+    health: { host: '127.0.0.1', port: 8089 },
+    logLevel: 'info',
+  });
+});
+
+test('takes what is set', () => {
+  const values = {
+    TEMPORAL_TASK_QUEUE: 'payments',
+    WORKER_HEALTH_HOST: '0.0.0.0',
+    WORKER_HEALTH_PORT: '9000',
+  };
+  expect(parse(values)).toMatchObject({ taskQueue: 'payments', health: { host: '0.0.0.0', port: 9000 } });
+});
+
+test('counts an empty value as unset, as compose files write it', () => {
+  expect(parse({ TEMPORAL_TASK_QUEUE: '', LOG_LEVEL: '' })).toMatchObject({
+    taskQueue: 'kms-sample',
+    logLevel: 'info',
+  });
+});
+
+test('refuses a KMS emulator that is not on this machine', () => {
+  const problems = mistakesOf(() => parse({ KMS_EMULATOR_HOST: 'kms.example.com:9061' }));
+  expect(problems).toEqual([['KMS_EMULATOR_HOST', expect.stringContaining('loopback')]]);
+  expect(parse({ KMS_EMULATOR_HOST: '127.0.0.1:9061' })).toHaveProperty('kms');
+});
+
+test("refuses the switch that makes Google's client print plaintext data keys", () => {
+  const problems = mistakesOf(() => parse({ GOOGLE_SDK_NODE_LOGGING: 'all' }));
+  expect(problems).toEqual([['GOOGLE_SDK_NODE_LOGGING', expect.any(String)]]);
+});
+
+test('names the place of a mistake in the keys file', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'config-test-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'keys.yaml');
+  await writeFile(file, 'namespaces:\n  payments:\n    encrypt: payments-key\n    decrypts: []\n');
+  const problems = mistakesOf(() => parseConfig(workerEnvironment, { KMS_KEYS_FILE: file }));
+  expect(problems).toHaveLength(2);
+  expect(problems).toContainEqual([
+    'KMS_KEYS_FILE',
+    expect.stringMatching(/keys\.yaml": at namespaces\.payments\.encrypt: must be projects\//),
+  ]);
+});
