@@ -20,7 +20,13 @@ export interface Observer {
   kmsRetry?(event: { readonly key: string; readonly code: ReasonCode; readonly delayMs: number }): void;
   sealed?(event: { readonly namespace: string; readonly format: string; readonly bytes: number }): void;
   opened?(event: { readonly namespace: string; readonly format: string; readonly bytes: number }): void;
-  refused?(event: { readonly namespace: string; readonly code: ReasonCode; readonly key?: string | undefined }): void;
+  refused?(event: {
+    readonly namespace: string;
+    readonly code: ReasonCode;
+    readonly key?: string | undefined;
+  }): void;
+  /** Plaintext stood where this codec would have sealed, and the namespace's rule lets it pass with a report. */
+  notEncrypted?(event: { readonly namespace: string }): void;
   /** A look-up of an opened data key. `joined`: another call was already asking Cloud KMS. */
   dataKeyLookup?(event: { readonly namespace: string; readonly outcome: 'hit' | 'miss' | 'joined' }): void;
   /** A new data key took over, or could not be had. `reason` is why the old one was given up. */
@@ -30,5 +36,9 @@ export interface Observer {
     readonly keyVersion: number;
     readonly reason: 'first' | 'age' | 'messages' | 'bytes';
   }): void;
-  dataKeyRefreshFailed?(event: { readonly namespace: string; readonly key: string; readonly code: ReasonCode }): void;
+  dataKeyRefreshFailed?(event: {
+    readonly namespace: string;
+    readonly key: string;
+    readonly code: ReasonCode;
+  }): void;
 }

@@ -1,0 +1,279 @@
+import type { PayloadCodec } from '@temporalio/common';
+import { KmsCodecError } from './errors.ts';
+import { compress } from './formats/compression.ts';
+import { DataKeys, type MaybePromise } from './formats/data-keys.ts';
+import { sealDirect } from './formats/direct.ts';
+import { formatOf } from './formats/encoding.ts';
+import { purposeV1, sealV1 } from './formats/envelope.ts';
+import { purposeV2, sealV2 } from './formats/envelope-v2.ts';
+import { inspect, type PayloadInfo } from './formats/inspect.ts';
+import { isUnexpected, open } from './formats/open.ts';
+import { acceptedBy, type Scope } from './formats/scope.ts';
+import type { KeyRules } from './keys/key-rules.ts';
+import type { KeyService } from './keys/key-service.ts';
+import { type DataKeyLimits, resolveLimits } from './keys/limits.ts';
+import type { SealingKey, SealingPurpose } from './keys/sealing-keys.ts';
+import type { Observer } from './observer.ts';
+import { type Payload, withSerialized } from './wire/inner-payload.ts';
+
+/** Where a payload is encoded or decoded. Temporal's SerializationContext is one. */
+export interface CodecContext {
+  readonly type?: 'workflow' | 'activity';
+  readonly namespace?: string | undefined;
+  readonly workflowId?: string | undefined;
+}
+
+/** The formats that may be written. */
+export type WritableFormat = 'envelope-v2' | 'envelope' | 'direct';
+
+export interface KmsCodecOptions {
+  /** Which keys belong to which namespace. */
+  readonly rules: KeyRules;
+  readonly keyService: KeyService;
+  /**
+   * The namespace where a call has no context. When it is given, messages of it are also read in another namespace's
+   * context; without it `default` stands in, and a context's namespace alone counts.
+   */
+  readonly namespace?: string | undefined;
+  /** Default `envelope-v2`. */
+  readonly format?: WritableFormat | undefined;
+  /** Default none: the size of compressed ciphertext tells something about its content. */
+  readonly compression?: 'zstd' | undefined;
+  /** Bind messages to their workflow as well. Not where Nexus results are read: they open in the caller's context. */
+  readonly bindWorkflow?: boolean | undefined;
+  /** For replay workers, whose contexts name no real namespace or workflow: `namespace` alone counts. */
+  readonly ignoreContext?: boolean | undefined;
+  readonly limits?: Partial<DataKeyLimits> | undefined;
+  /** Most bytes of one payload, both ways. Default 64 MiB; external storage takes what Temporal itself won't. */
+  readonly maxPayloadBytes?: number | undefined;
+  /** Most bytes that a compressed payload may hold. Default 16 MiB. */
+  readonly maxDecompressedBytes?: number | undefined;
+  /** How long Cloud KMS is waited for, in ms. Defaults 60,000 in an activity's context, 5,000 elsewhere. */
+  readonly waitMs?: { readonly activity?: number; readonly other?: number } | undefined;
+  readonly observer?: Observer | undefined;
+  /** Milliseconds since any fixed time. For tests. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** A payload and how it had been kept. */
+export interface Opened {
+  readonly payload: Payload;
+  readonly info: PayloadInfo;
+}
+
+const MiB = 2 ** 20;
+const MAINTAIN_EVERY_MS = 15_000;
+
+/**
+ * Temporal's PayloadCodec over Cloud KMS. Encode seals every payload but external-storage references; decode opens
+ * what its namespace's rule allows and passes the rest through, or refuses it where the rule says so. Both throw
+ * {@link KmsCodecError} only.
+ */
+export class KmsCodec implements PayloadCodec {
+  readonly keyService: KeyService;
+  readonly #options: KmsCodecOptions;
+  readonly #observer: Observer;
+  readonly #keys: DataKeys;
+  readonly #format: WritableFormat;
+  readonly #maxPayload: number;
+  readonly #maxDecompressed: number;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #scopes = new Map<string, Pick<Scope, 'rule' | 'accepted'>>();
+
+  /** @param shared the data keys of another codec, see {@link forNamespace} */
+  constructor(options: KmsCodecOptions, shared?: DataKeys) {
+    this.#options = options;
+    this.#observer = options.observer ?? {};
+    this.keyService = options.keyService;
+    this.#format = options.format ?? 'envelope-v2';
+    this.#maxPayload = options.maxPayloadBytes ?? 64 * MiB;
+    this.#maxDecompressed = options.maxDecompressedBytes ?? 16 * MiB;
+    const keys =
+      shared ??
+      new DataKeys(this.keyService, resolveLimits(options.limits), this.#observer, options.now ?? Date.now);
+    this.#keys = keys;
+    if (!shared) this.#timer = setInterval(() => keys.maintain(), MAINTAIN_EVERY_MS).unref();
+  }
+
+  get rules(): KeyRules {
+    return this.#options.rules;
+  }
+
+  /** The same codec, keys and caches for another namespace: what the plugin gives to a client or worker of it. */
+  forNamespace(namespace: string): KmsCodec {
+    return new KmsCodec({ ...this.#options, namespace }, this.#keys);
+  }
+
+  async encode(payloads: Payload[], context?: CodecContext): Promise<Payload[]> {
+    if (payloads.length === 0) return payloads;
+    const scope = this.#scope(context);
+    return await this.#each(payloads, scope, (payload) => this.#seal(payload, scope, context));
+  }
+
+  async decode(payloads: Payload[], context?: CodecContext): Promise<Payload[]> {
+    if (payloads.length === 0) return payloads;
+    const scope = this.#scope(context);
+    return await this.#each(payloads, scope, (payload) => this.#open(payload, scope));
+  }
+
+  /**
+   * One payload and how it had been kept; `info.reason` is `not_encrypted` beside a payload that should have been.
+   * Unlike decode, a `binary/encrypted` payload under a key that isn't configured is refused with `key_not_allowed`.
+   */
+  async open(payload: Payload, context?: CodecContext): Promise<Opened> {
+    const scope = this.#scope(context);
+    const info = inspect(payload, scope);
+    if (info.format !== 'plain' && info.reason === 'key_not_allowed') {
+      throw new KmsCodecError(
+        'key_not_allowed',
+        `The payload names a key that isn't listed for ${scope.rule.namespace}`,
+      );
+    }
+    const [opened] = await this.#each([payload], scope, (one) => this.#open(one, scope));
+    return { payload: opened ?? payload, info };
+  }
+
+  /** What a payload says of itself and whether this codec would open it, without any Cloud KMS call. */
+  inspect(payload: Payload, context?: CodecContext): PayloadInfo {
+    try {
+      return inspect(payload, this.#scope(context));
+    } catch (error) {
+      if (!(error instanceof KmsCodecError)) throw error;
+      return {
+        format: formatOf(payload),
+        encoding: '',
+        bytes: payload.data?.length ?? 0,
+        reason: error.code,
+      };
+    }
+  }
+
+  /**
+   * Gets a namespace's first data key, so that the first message doesn't wait for it. Does nothing where the process
+   * only decrypts or the format has no data key.
+   */
+  async warm(namespace?: string): Promise<void> {
+    const scope = this.#scope(namespace === undefined ? undefined : { namespace });
+    const purpose = scope.rule.encrypt === undefined ? undefined : this.#purpose(scope, scope.rule.encrypt);
+    if (purpose) await this.#keys.warm(scope, purpose);
+  }
+
+  /** Refreshes data keys that are due; a timer does it as well. */
+  maintain(): void {
+    this.#keys.maintain();
+  }
+
+  /** Forgets all keys and closes the connection to Cloud KMS. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#keys.clear();
+    await this.keyService.close();
+  }
+
+  #scope(context: CodecContext | undefined): Scope {
+    const { ignoreContext, waitMs, namespace: own } = this.#options;
+    const known = ignoreContext ? undefined : context;
+    const budgetMs = known?.type === 'activity' ? (waitMs?.activity ?? 60_000) : (waitMs?.other ?? 5_000);
+    const { rule, accepted } = this.#rule(known?.namespace ?? own ?? 'default');
+    return { rule, accepted, workflowId: known?.workflowId, budgetMs };
+  }
+
+  #rule(namespace: string): Pick<Scope, 'rule' | 'accepted'> {
+    const known = this.#scopes.get(namespace);
+    if (known) return known;
+    const { rules, namespace: own } = this.#options;
+    const rule = rules.resolve(namespace);
+    const accepted = [...acceptedBy(rules, rule)];
+    if (own !== undefined && own !== namespace) accepted.push(...acceptedBy(rules, rules.resolve(own)));
+    const scope = { rule, accepted };
+    if (rules.isNamed(namespace) || namespace === own) this.#scopes.set(namespace, scope);
+    return scope;
+  }
+
+  /** Results keep their places; synchronous ones cost no promise, and one failure doesn't leave others unheard. */
+  async #each(
+    payloads: Payload[],
+    scope: Scope,
+    act: (payload: Payload) => MaybePromise<Payload>,
+  ): Promise<Payload[]> {
+    const results = [...payloads];
+    const pending: Promise<void>[] = [];
+    try {
+      for (const [index, payload] of payloads.entries()) {
+        const result = act(payload);
+        if (result instanceof Promise) pending.push(place(results, index, result));
+        else results[index] = result;
+      }
+      if (pending.length > 0) await Promise.all(pending);
+      return results;
+    } catch (error) {
+      for (const one of pending) one.catch(() => undefined);
+      if (error instanceof KmsCodecError) {
+        this.#observer.refused?.({ namespace: scope.rule.namespace, code: error.code, key: error.key });
+      }
+      throw error;
+    }
+  }
+
+  #purpose(scope: Scope, cryptoKey: string): SealingPurpose | undefined {
+    switch (this.#format) {
+      case 'envelope-v2':
+        return purposeV2(scope.rule.namespace, cryptoKey);
+      case 'envelope':
+        return purposeV1(scope.rule.namespace, cryptoKey);
+      case 'direct':
+        return undefined;
+    }
+  }
+
+  #seal(payload: Payload, scope: Scope, context: CodecContext | undefined): MaybePromise<Payload> {
+    if (formatOf(payload) === 'external') return payload;
+    const { namespace, encrypt } = scope.rule;
+    const bytes = payload.data?.length ?? 0;
+    if (encrypt === undefined) {
+      throw new KmsCodecError(
+        'key_not_allowed',
+        `No key that encrypts is configured for the namespace ${namespace}`,
+      );
+    }
+    this.#checkSize(bytes);
+    this.#observer.sealed?.({ namespace, format: this.#format, bytes });
+    const purpose = this.#purpose(scope, encrypt);
+    if (!purpose) return sealDirect(this.#keys, payload, encrypt, scope);
+    const boundTo = this.#options.bindWorkflow ? context?.workflowId : undefined;
+    return this.#keys.withSealing(scope, purpose, bytes, (key) =>
+      withSerialized(payload, (plaintext) => this.#sealWith(key, plaintext, boundTo)),
+    );
+  }
+
+  #sealWith(key: SealingKey, plaintext: Uint8Array, boundTo: string | undefined): Payload {
+    if (this.#format === 'envelope') return sealV1(key, plaintext);
+    const frame = this.#options.compression === 'zstd' ? compress(plaintext) : undefined;
+    return sealV2(key, frame ?? plaintext, frame !== undefined, boundTo);
+  }
+
+  #open(payload: Payload, scope: Scope): MaybePromise<Payload> {
+    const bytes = payload.data?.length ?? 0;
+    this.#checkSize(bytes);
+    const format = formatOf(payload);
+    const opened = open(format, this.#keys, payload, scope, this.#maxDecompressed);
+    if (opened === payload) {
+      if (format === 'plain' && isUnexpected(payload, scope)) {
+        this.#observer.notEncrypted?.({ namespace: scope.rule.namespace });
+      }
+    } else {
+      this.#observer.opened?.({ namespace: scope.rule.namespace, format, bytes });
+    }
+    return opened;
+  }
+
+  #checkSize(bytes: number): void {
+    if (bytes > this.#maxPayload) {
+      throw new KmsCodecError('too_large', `A payload of ${bytes} bytes; the limit is ${this.#maxPayload}`);
+    }
+  }
+}
+
+async function place(results: Payload[], index: number, result: Promise<Payload>): Promise<void> {
+  results[index] = await result;
+}

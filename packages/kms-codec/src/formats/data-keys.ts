@@ -1,0 +1,57 @@
+import type { KeyObject } from 'node:crypto';
+import { DirectCalls } from '../keys/direct-calls.ts';
+import type { KeyService } from '../keys/key-service.ts';
+import type { DataKeyLimits } from '../keys/limits.ts';
+import { OpenedKeys, type WrappedKey, wrappedKeyId } from '../keys/opened-keys.ts';
+import { type SealingKey, SealingKeys, type SealingPurpose } from '../keys/sealing-keys.ts';
+import type { Observer } from '../observer.ts';
+import type { Scope } from './scope.ts';
+
+/** The hot paths are synchronous: a promise is made only where Cloud KMS has to be asked. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** The keys that the formats work with, behind what they need of them. */
+export class DataKeys {
+  readonly direct: DirectCalls;
+  readonly #opened: OpenedKeys;
+  readonly #sealing: SealingKeys;
+
+  constructor(keyService: KeyService, limits: DataKeyLimits, observer: Observer, now: () => number) {
+    this.direct = new DirectCalls(keyService, observer);
+    this.#opened = new OpenedKeys(keyService, limits, observer, now);
+    this.#sealing = new SealingKeys(keyService, this.#opened, limits, observer, now);
+  }
+
+  /** Calls `use` with the opened data key: at once when it is at hand. The allow-list has been asked before. */
+  withOpened<T>(scope: Scope, wanted: WrappedKey, use: (key: KeyObject) => T): MaybePromise<T> {
+    const { namespace } = scope.rule;
+    const id = wrappedKeyId(wanted);
+    const key = this.#opened.peek(namespace, id);
+    return key ? use(key) : this.#opened.unwrap(namespace, id, wanted, scope.budgetMs).then(use);
+  }
+
+  /** Calls `use` with a data key for one more message of `bytes`: at once from the second message on. */
+  withSealing<T>(
+    scope: Scope,
+    purpose: SealingPurpose,
+    bytes: number,
+    use: (key: SealingKey) => T,
+  ): MaybePromise<T> {
+    const key = this.#sealing.take(purpose, bytes);
+    return key ? use(key) : this.#sealing.takeOrWait(purpose, bytes, scope.budgetMs).then(use);
+  }
+
+  /** Gets the first data key without sealing anything. */
+  async warm(scope: Scope, purpose: SealingPurpose): Promise<void> {
+    await this.#sealing.warm(purpose, scope.budgetMs);
+  }
+
+  maintain(): void {
+    this.#sealing.maintain();
+  }
+
+  clear(): void {
+    this.#opened.clear();
+    this.#sealing.clear();
+  }
+}

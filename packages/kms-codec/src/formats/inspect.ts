@@ -1,0 +1,72 @@
+import { KmsCodecError, type ReasonCode } from '../errors.ts';
+import type { Payload } from '../wire/inner-payload.ts';
+import { type Format, formatOf, metadataText } from './encoding.ts';
+import { candidatesV1 } from './envelope.ts';
+import { locateV2 } from './envelope-v2.ts';
+import { checkFormat, isUnexpected } from './open.ts';
+import { proxyKey } from './proxy.ts';
+import type { Scope } from './scope.ts';
+import { staticKey } from './static.ts';
+
+/** What a payload says of itself. Key and version are claims until it has opened. */
+export interface PayloadInfo {
+  readonly format: Format;
+  /** `metadata.encoding` as it stands; empty when there is none. */
+  readonly encoding: string;
+  /** Bytes of data, metadata excluded. */
+  readonly bytes: number;
+  /** Crypto key resource name, when the payload names one that is configured here. */
+  readonly key?: string;
+  readonly keyVersion?: number;
+  /** Why it wouldn't open, as far as that is known without Cloud KMS; `not_encrypted` and `external_reference` pass. */
+  readonly reason?: ReasonCode;
+}
+
+/** Reads a payload's header and holds it against the scope's rule. No Cloud KMS call, nothing is decrypted. */
+export function inspect(payload: Payload, scope: Scope): PayloadInfo {
+  const format = formatOf(payload);
+  const base = { format, encoding: metadataText(payload, 'encoding'), bytes: payload.data?.length ?? 0 };
+  try {
+    return { ...base, ...claims(format, payload, scope) };
+  } catch (error) {
+    if (!(error instanceof KmsCodecError)) throw error;
+    const { code, key, keyVersion } = error;
+    return {
+      ...base,
+      ...(key !== undefined && { key }),
+      ...(keyVersion !== undefined && { keyVersion }),
+      reason: code,
+    };
+  }
+}
+
+function claims(format: Format, payload: Payload, scope: Scope): Partial<PayloadInfo> {
+  switch (format) {
+    case 'envelope-v2': {
+      checkFormat(format, scope);
+      const { cryptoKey, header } = locateV2(payload.data ?? new Uint8Array(), scope);
+      return { key: cryptoKey, keyVersion: header.keyVersion };
+    }
+    case 'envelope':
+    case 'direct': {
+      checkFormat(format, scope);
+      const [key, ...others] = candidatesV1(payload, scope);
+      return key !== undefined && others.length === 0 ? { key } : {};
+    }
+    case 'proxy': {
+      const key = proxyKey(payload, scope);
+      if (key === undefined) return { reason: 'key_not_allowed' };
+      checkFormat(format, scope);
+      return { key };
+    }
+    case 'static':
+      if (!staticKey(payload, scope)) return { reason: 'key_not_allowed' };
+      checkFormat(format, scope);
+      return {};
+    case 'external':
+      return { reason: 'external_reference' };
+    case 'plain':
+      if (!isUnexpected(payload, scope)) return {};
+      return { reason: scope.rule.plaintext === 'refuse' ? 'format_not_allowed' : 'not_encrypted' };
+  }
+}

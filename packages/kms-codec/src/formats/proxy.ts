@@ -1,0 +1,38 @@
+import { KmsCodecError } from '../errors.ts';
+import { open } from '../keys/data-key.ts';
+import { parseBox } from '../wire/aead-box.ts';
+import { deserialize, type Payload } from '../wire/inner-payload.ts';
+import type { DataKeys, MaybePromise } from './data-keys.ts';
+import { metadataText } from './encoding.ts';
+import type { Scope } from './scope.ts';
+
+/*
+ * `binary/encrypted` with `encryption-dek`: what temporalio/temporal-proxy writes with Google keys. Read only. Its
+ * data key is base64 in the metadata, its key a Go CDK address, and nothing is bound.
+ */
+
+const SCHEME = 'gcpkms://';
+const none = new Uint8Array();
+
+/** The crypto key that it names; undefined where that isn't a listed Google key, so that the payload passes through. */
+export function proxyKey(payload: Payload, scope: Scope): string | undefined {
+  const address = metadataText(payload, 'encryption-key-id');
+  const cryptoKey = address.startsWith(SCHEME) ? address.slice(SCHEME.length) : undefined;
+  return cryptoKey !== undefined && scope.rule.keys.includes(cryptoKey) ? cryptoKey : undefined;
+}
+
+export function openProxy(
+  keys: DataKeys,
+  payload: Payload,
+  cryptoKey: string,
+  scope: Scope,
+): MaybePromise<Payload> {
+  const encoded = metadataText(payload, 'encryption-dek');
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded))
+    throw new KmsCodecError('malformed', "encryption-dek isn't base64");
+  const wrapped = Buffer.from(encoded, 'base64');
+  const box = parseBox(payload.data ?? none);
+  return keys.withOpened(scope, { cryptoKey, aad: none, wrapped }, (key) =>
+    deserialize(open(key, undefined, box)),
+  );
+}

@@ -1,0 +1,30 @@
+import { namespaceTag } from '../keys/binding.ts';
+import type { KeyRules, ResolvedRule } from '../keys/key-rules.ts';
+
+/** Where a payload is sealed or opened: the namespace, what it accepts, and how long Cloud KMS is waited for. */
+export interface Scope {
+  readonly rule: ResolvedRule;
+  readonly accepted: readonly AcceptedNamespace[];
+  /** The context's workflow id, compared with a message's workflow tag where both are there. */
+  readonly workflowId: string | undefined;
+  readonly budgetMs: number;
+}
+
+/** A namespace whose messages are read here, and the crypto keys that may have sealed them. */
+export interface AcceptedNamespace {
+  readonly namespace: string;
+  readonly tag: Uint8Array;
+  readonly keys: readonly string[];
+}
+
+/**
+ * A rule's own namespace and those in its `accepts`: a former name, a Nexus caller, a parent elsewhere. Their messages
+ * may be under this namespace's keys or, where the file names that namespace as well, under its own.
+ */
+export function acceptedBy(rules: KeyRules, rule: ResolvedRule): readonly AcceptedNamespace[] {
+  const others = rule.accepts.map((namespace) => {
+    const theirs = rules.isNamed(namespace) ? rules.resolve(namespace).keys : [];
+    return { namespace, tag: namespaceTag(namespace), keys: [...new Set([...rule.keys, ...theirs])] };
+  });
+  return [{ namespace: rule.namespace, tag: namespaceTag(rule.namespace), keys: rule.keys }, ...others];
+}

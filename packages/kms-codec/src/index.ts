@@ -1,0 +1,18 @@
+export { KmsCodec } from './codec.ts';
+export type { CodecContext, KmsCodecOptions, Opened, WritableFormat } from './codec.ts';
+export { KmsCodecError, reasonClass, reasonCodes } from './errors.ts';
+export type { KmsCodecErrorOptions, ReasonClass, ReasonCode } from './errors.ts';
+export type { Format } from './formats/encoding.ts';
+export type { PayloadInfo } from './formats/inspect.ts';
+export { CloudKms } from './keys/cloud-kms.ts';
+export type { CloudKmsOptions } from './keys/cloud-kms.ts';
+export { KeyRules } from './keys/key-rules.ts';
+export type { NamespaceRule, PlaintextRule, SealedFormat } from './keys/key-rules.ts';
+export type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from './keys/key-service.ts';
+export { defaultLimits } from './keys/limits.ts';
+export type { DataKeyLimits } from './keys/limits.ts';
+export { createKmsCodec, kmsEnvironment, loadKmsCodec } from './load.ts';
+export type { KmsCodecExtras, KmsSettings } from './load.ts';
+export type { KmsCall, Observer } from './observer.ts';
+export { KmsCodecPlugin } from './plugin.ts';
+export type { KmsCodecPluginOptions } from './plugin.ts';

@@ -1,0 +1,226 @@
+import { KeyManagementServiceClient, type protos } from '@google-cloud/kms';
+import CRC32C from 'crc-32/crc32c.js';
+import { grpc } from 'google-gax';
+import { KmsCodecError } from '../errors.ts';
+import type { KmsCall, Observer } from '../observer.ts';
+import type {
+  KeyDescription,
+  KeyService,
+  KeyVersionState,
+  UnwrapRequest,
+  Wrapped,
+  WrapRequest,
+} from './key-service.ts';
+import { isFailedPrecondition, isInvalidArgument, mapKmsError } from './kms-status.ts';
+
+export interface CloudKmsOptions {
+  /** `host:port` of an emulator, loopback only; nothing is protected by Google then. */
+  readonly emulatorHost?: string | undefined;
+  /** Deadline of one attempt; the client's own default is 60 s. Default 3,000. */
+  readonly attemptTimeoutMs?: number;
+  readonly observer?: Observer;
+}
+
+const KIB = 1024;
+const SOFTWARE_LIMIT = 64 * KIB;
+/** Plaintext and additional authenticated data together, for keys in an HSM. */
+const HSM_LIMIT = 8 * KIB;
+
+/**
+ * Cloud KMS through Google's client: the only file that imports it. Each method makes one attempt (a second one where
+ * Google's data integrity guide asks for it); waiting and trying again belong to who knows how long that may take.
+ * @see https://cloud.google.com/kms/docs/data-integrity-guidelines
+ */
+export class CloudKms implements KeyService {
+  readonly #client: KeyManagementServiceClient;
+  readonly #timeout: number;
+  readonly #observer: Observer;
+  readonly #protectionLevels = new Map<string, string>();
+
+  /** @throws Error when the environment would make Google's client print plaintext data keys */
+  constructor(options: CloudKmsOptions = {}) {
+    if (process.env['GOOGLE_SDK_NODE_LOGGING']) {
+      throw new Error(
+        'GOOGLE_SDK_NODE_LOGGING is set: it makes @google-cloud/kms print plaintext data keys. Unset it.',
+      );
+    }
+    this.#timeout = options.attemptTimeoutMs ?? 3_000;
+    this.#observer = options.observer ?? {};
+    this.#client = new KeyManagementServiceClient(options.emulatorHost ? emulator(options.emulatorHost) : {});
+  }
+
+  async wrap({ key, plaintext, aad }: WrapRequest): Promise<Wrapped> {
+    await this.#checkSize(key, plaintext.length + aad.length);
+    return await this.#call('wrap', key, undefined, async () => {
+      const [response] = await this.#client.encrypt(
+        { name: key, plaintext, plaintextCrc32c: crc(plaintext), ...aadFields(aad) },
+        this.#callOptions(),
+      );
+      const ciphertext = bytesOf(response.ciphertext);
+      const version = /\/cryptoKeyVersions\/(\d+)$/.exec(response.name ?? '');
+      const intact =
+        response.verifiedPlaintextCrc32c === true &&
+        (aad.length === 0 || response.verifiedAdditionalAuthenticatedDataCrc32c === true) &&
+        Number(response.ciphertextCrc32c?.value) === checksum(ciphertext) &&
+        version !== null &&
+        response.name === `${key}/cryptoKeyVersions/${version[1]}`;
+      if (!intact) throw checksumMismatch(key);
+      const protectionLevel = String(response.protectionLevel);
+      this.#protectionLevels.set(key, protectionLevel);
+      return { ciphertext, keyVersion: Number(version[1]), protectionLevel };
+    });
+  }
+
+  async unwrap({ key, ciphertext, aad, keyVersion }: UnwrapRequest): Promise<Uint8Array> {
+    const attempt = async () => {
+      const [response] = await this.#client.decrypt(
+        { name: key, ciphertext, ciphertextCrc32c: crc(ciphertext), ...aadFields(aad) },
+        this.#callOptions(),
+      );
+      const plaintext = bytesOf(response.plaintext);
+      if (Number(response.plaintextCrc32c?.value) !== checksum(plaintext)) {
+        plaintext.fill(0);
+        throw checksumMismatch(key);
+      }
+      return plaintext;
+    };
+    return await this.#call('unwrap', key, keyVersion, async () => {
+      try {
+        return await attempt();
+      } catch (error) {
+        // It also means that a checksum was damaged on the way: one more try with fresh ones before it counts.
+        if (!isInvalidArgument(error)) throw error;
+        return await attempt();
+      }
+    });
+  }
+
+  async describe(key: string): Promise<KeyDescription> {
+    return await this.#call('describe', key, undefined, async () => {
+      const [cryptoKey] = await this.#client.getCryptoKey({ name: key }, this.#callOptions());
+      const [versions] = await this.#client.listCryptoKeyVersions({ parent: key }, this.#callOptions());
+      const primary = cryptoKey.primary?.name;
+      return {
+        key,
+        primary: primary ? versionNumber(primary) : undefined,
+        protectionLevel: cryptoKey.versionTemplate?.protectionLevel?.toString(),
+        rotationPeriodSeconds: cryptoKey.rotationPeriod
+          ? Number(cryptoKey.rotationPeriod.seconds)
+          : undefined,
+        nextRotation: date(cryptoKey.nextRotationTime),
+        versions: versions.map((version) => ({
+          version: versionNumber(version.name ?? ''),
+          state: String(version.state),
+          created: date(version.createTime),
+          destroyTime: date(version.destroyTime),
+        })),
+      };
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  // gax's own retries are off: when they run out they report DEADLINE_EXCEEDED and hide the cause.
+  #callOptions() {
+    return { timeout: this.#timeout, retry: null };
+  }
+
+  async #call<T>(
+    operation: KmsCall['operation'],
+    key: string,
+    keyVersion: number | undefined,
+    run: () => Promise<T>,
+  ): Promise<T> {
+    const start = performance.now();
+    const report = (code?: KmsCodecError['code']) =>
+      this.#observer.kmsCall?.({
+        operation,
+        key,
+        milliseconds: performance.now() - start,
+        ...(code && { code }),
+      });
+    try {
+      const result = await run();
+      report();
+      return result;
+    } catch (error) {
+      const state = isFailedPrecondition(error) ? await this.#stateOf(key, keyVersion) : undefined;
+      const mapped = mapKmsError(error, operation, key, keyVersion, state);
+      report(mapped.code);
+      throw mapped;
+    }
+  }
+
+  /** A refusal doesn't always say what became of the version; whoever may look at it gets the exact code. */
+  async #stateOf(key: string, keyVersion: number | undefined): Promise<KeyVersionState | undefined> {
+    try {
+      if (keyVersion === undefined) {
+        const [cryptoKey] = await this.#client.getCryptoKey({ name: key }, this.#callOptions());
+        return cryptoKey.primary?.state?.toString();
+      }
+      const name = `${key}/cryptoKeyVersions/${keyVersion}`;
+      const [version] = await this.#client.getCryptoKeyVersion({ name }, this.#callOptions());
+      return version.state?.toString();
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #checkSize(key: string, bytes: number): Promise<void> {
+    if (bytes <= HSM_LIMIT) return;
+    let limit = SOFTWARE_LIMIT;
+    if (bytes <= SOFTWARE_LIMIT && (await this.#protectionLevel(key)).startsWith('HSM')) limit = HSM_LIMIT;
+    if (bytes <= limit) return;
+    throw new KmsCodecError(
+      'too_large',
+      `${bytes} bytes are more than Cloud KMS encrypts in one call with ${key} (${limit / KIB} KiB): use an envelope format`,
+      { key },
+    );
+  }
+
+  async #protectionLevel(key: string): Promise<string> {
+    const known = this.#protectionLevels.get(key);
+    if (known) return known;
+    try {
+      const [cryptoKey] = await this.#client.getCryptoKey({ name: key }, this.#callOptions());
+      const level = String(cryptoKey.versionTemplate?.protectionLevel);
+      this.#protectionLevels.set(key, level);
+      return level;
+    } catch {
+      // Whoever may only encrypt learns the level from the first answer.
+      return 'PROTECTION_LEVEL_UNSPECIFIED';
+    }
+  }
+}
+
+function emulator(address: string) {
+  const url = new URL(`http://${address}`);
+  return {
+    apiEndpoint: url.hostname,
+    port: Number(url.port),
+    sslCreds: grpc.credentials.createInsecure(),
+    // Without it the client asks the metadata server of a machine in Google's cloud, even with an insecure channel.
+    clientOptions: { universeDomain: 'googleapis.com' },
+  };
+}
+
+const checksum = (bytes: Uint8Array): number => CRC32C.buf(bytes) >>> 0;
+const crc = (bytes: Uint8Array) => ({ value: checksum(bytes) });
+
+const aadFields = (aad: Uint8Array) =>
+  aad.length === 0 ? {} : { additionalAuthenticatedData: aad, additionalAuthenticatedDataCrc32c: crc(aad) };
+
+const checksumMismatch = (key: string) =>
+  new KmsCodecError('checksum_mismatch', `An answer of Cloud KMS for ${key} was damaged on the way`, { key });
+
+/** gax gives bytes as Buffers; its types allow base64 strings, which only REST would give. */
+function bytesOf(value: string | Uint8Array | null | undefined): Uint8Array {
+  return typeof value === 'string' ? Buffer.from(value, 'base64') : (value ?? new Uint8Array());
+}
+
+const versionNumber = (name: string): number => Number(name.slice(name.lastIndexOf('/') + 1));
+
+const date = (time: protos.google.protobuf.ITimestamp | null | undefined): Date | undefined =>
+  time ? new Date(Number(time.seconds) * 1000 + (time.nanos ?? 0) / 1e6) : undefined;

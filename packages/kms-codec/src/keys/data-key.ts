@@ -1,0 +1,79 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  type KeyObject,
+  randomFillSync,
+} from 'node:crypto';
+import { KmsCodecError } from '../errors.ts';
+import { type Box, GCM_TAG_BYTES, NONCE_BYTES } from '../wire/aead-box.ts';
+
+const CIPHER = 'aes-256-gcm';
+const DATA_KEY_BYTES = 32;
+const options = { authTagLength: GCM_TAG_BYTES };
+
+/** A new random data key. The caller wraps the bytes, imports them with {@link importDataKey}, which wipes them. */
+export const randomDataKey = (): Uint8Array => randomFillSync(new Uint8Array(DATA_KEY_BYTES));
+
+/**
+ * Takes a data key into a KeyObject, whose bytes JavaScript can't reach, and wipes the buffer.
+ * @throws `malformed` when it isn't 32 bytes.
+ */
+export function importDataKey(bytes: Uint8Array): KeyObject {
+  try {
+    if (bytes.length !== DATA_KEY_BYTES) {
+      throw new KmsCodecError(
+        'malformed',
+        `The data key has ${bytes.length} bytes instead of ${DATA_KEY_BYTES}`,
+      );
+    }
+    return createSecretKey(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+// Asking the kernel for each nonce costs more than the cipher; each slice of the pool is used once.
+const pool = new Uint8Array(NONCE_BYTES * 1024);
+let poolAt = pool.length;
+
+function writeNonce(out: Uint8Array, at: number): Uint8Array {
+  if (poolAt === pool.length) {
+    randomFillSync(pool);
+    poolAt = 0;
+  }
+  out.set(pool.subarray(poolAt, poolAt + NONCE_BYTES), at);
+  poolAt += NONCE_BYTES;
+  return out.subarray(at, at + NONCE_BYTES);
+}
+
+/** Seals into one new buffer: `prefix ‖ nonce ‖ ciphertext ‖ tag`; the prefix is the additional authenticated data. */
+export function seal(key: KeyObject, prefix: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  const out = Buffer.allocUnsafeSlow(prefix.length + NONCE_BYTES + plaintext.length + GCM_TAG_BYTES);
+  out.set(prefix);
+  const nonce = writeNonce(out, prefix.length);
+  const cipher = createCipheriv(CIPHER, key, nonce, options);
+  if (prefix.length > 0) cipher.setAAD(prefix);
+  out.set(cipher.update(plaintext), prefix.length + NONCE_BYTES);
+  cipher.final();
+  out.set(cipher.getAuthTag(), out.length - GCM_TAG_BYTES);
+  return out;
+}
+
+/** @throws `integrity_failed`, the same whatever was wrong: key, header, ciphertext or tag. */
+export function open(key: KeyObject, aad: Uint8Array | undefined, box: Box): Uint8Array {
+  try {
+    const decipher = createDecipheriv(CIPHER, key, box.nonce, options);
+    if (aad) decipher.setAAD(aad);
+    decipher.setAuthTag(box.tag);
+    const plaintext = decipher.update(box.ciphertext);
+    decipher.final();
+    return plaintext;
+  } catch {
+    // OpenSSL's own message adds nothing, and a second message would be a second answer to an attacker.
+    throw new KmsCodecError(
+      'integrity_failed',
+      "The message isn't what was sealed: it was changed, cut or mixed up",
+    );
+  }
+}

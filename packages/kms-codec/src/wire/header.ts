@@ -1,0 +1,104 @@
+import { KmsCodecError } from '../errors.ts';
+
+/**
+ * The header of `binary/envelope-kms-v2` (docs/wire-formats.md): everything before the nonce, authenticated as the
+ * message's additional authenticated data. Parse and build stand side by side; both are bytes in, bytes out.
+ *
+ *   version 1 | flags 1 | key id 8 | key version 4 | namespace tag 16 | [workflow tag 16] | n 2 | wrapped data key n
+ */
+export interface Header {
+  readonly compressed: boolean;
+  /** First 8 bytes of SHA-256 over the crypto key's resource name. */
+  readonly keyId: Uint8Array;
+  readonly keyVersion: number;
+  readonly namespaceTag: Uint8Array;
+  readonly workflowTag: Uint8Array | undefined;
+  /** Cloud KMS ciphertext of the 32-byte data key. */
+  readonly wrappedKey: Uint8Array;
+}
+
+const VERSION = 0x02;
+const WORKFLOW_TAG = 0b01;
+const COMPRESSED = 0b10;
+
+export const KEY_ID_BYTES = 8;
+export const TAG_BYTES = 16;
+const MAX_WRAPPED_KEY_BYTES = 1024;
+const FIXED_BYTES = 1 + 1 + KEY_ID_BYTES + 4 + TAG_BYTES;
+
+export function buildHeader(header: Header): Uint8Array {
+  const { keyId, keyVersion, namespaceTag, workflowTag, wrappedKey } = header;
+  if (wrappedKey.length < 1 || wrappedKey.length > MAX_WRAPPED_KEY_BYTES) {
+    throw new KmsCodecError(
+      'too_large',
+      `A wrapped data key of ${wrappedKey.length} bytes doesn't fit the header`,
+    );
+  }
+  const bytes = new Uint8Array(FIXED_BYTES + (workflowTag ? TAG_BYTES : 0) + 2 + wrappedKey.length);
+  const view = new DataView(bytes.buffer);
+  bytes[0] = VERSION;
+  bytes[1] = (workflowTag ? WORKFLOW_TAG : 0) | (header.compressed ? COMPRESSED : 0);
+  bytes.set(keyId, 2);
+  view.setUint32(2 + KEY_ID_BYTES, keyVersion);
+  bytes.set(namespaceTag, 2 + KEY_ID_BYTES + 4);
+  let at = FIXED_BYTES;
+  if (workflowTag) {
+    bytes.set(workflowTag, at);
+    at += TAG_BYTES;
+  }
+  view.setUint16(at, wrappedKey.length);
+  bytes.set(wrappedKey, at + 2);
+  return bytes;
+}
+
+/**
+ * @returns the header and its length. The fields are views into `data`.
+ * @throws `malformed` (cut off, or a length out of range), `unsupported_version` (a version or flag that this reader
+ * doesn't know).
+ */
+export function parseHeader(data: Uint8Array): { readonly header: Header; readonly length: number } {
+  if (data.length < 2) throw cutOff(data.length);
+  const flags = data[1] ?? 0;
+  if (data[0] !== VERSION) {
+    throw new KmsCodecError(
+      'unsupported_version',
+      `Envelope version ${data[0]}; this reader knows version ${VERSION}`,
+    );
+  }
+  if (flags & ~(WORKFLOW_TAG | COMPRESSED)) {
+    throw new KmsCodecError(
+      'unsupported_version',
+      `Envelope flags 0x${flags.toString(16)} hold an unknown bit`,
+    );
+  }
+  const tagged = (flags & WORKFLOW_TAG) !== 0;
+  const lengthAt = FIXED_BYTES + (tagged ? TAG_BYTES : 0);
+  if (data.length < lengthAt + 2) throw cutOff(data.length);
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const wrappedLength = view.getUint16(lengthAt);
+  if (wrappedLength < 1 || wrappedLength > MAX_WRAPPED_KEY_BYTES) {
+    throw new KmsCodecError(
+      'malformed',
+      `The header says that its wrapped data key has ${wrappedLength} bytes`,
+    );
+  }
+  const length = lengthAt + 2 + wrappedLength;
+  if (data.length < length) throw cutOff(data.length);
+  const keyVersion = view.getUint32(2 + KEY_ID_BYTES);
+  if (keyVersion === 0)
+    throw new KmsCodecError('malformed', 'The header names key version 0; they count from 1');
+  const namespaceAt = 2 + KEY_ID_BYTES + 4;
+  return {
+    length,
+    header: {
+      compressed: (flags & COMPRESSED) !== 0,
+      keyId: data.subarray(2, 2 + KEY_ID_BYTES),
+      keyVersion,
+      namespaceTag: data.subarray(namespaceAt, namespaceAt + TAG_BYTES),
+      workflowTag: tagged ? data.subarray(FIXED_BYTES, FIXED_BYTES + TAG_BYTES) : undefined,
+      wrappedKey: data.subarray(lengthAt + 2, length),
+    },
+  };
+}
+
+const cutOff = (bytes: number) => new KmsCodecError('malformed', `The header ends early, at byte ${bytes}`);
