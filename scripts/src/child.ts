@@ -6,8 +6,9 @@ export interface Child {
   /** The last few kilobytes of standard error and output, for messages. */
   readonly tail: () => string;
   readonly hasEnded: () => boolean;
-  /** Resolves when the process has ended, however it ended. */
-  readonly exited: Promise<void>;
+  /** Resolves when the process has ended, with its status; 1 if a signal ended it. */
+  readonly exited: Promise<number>;
+  signal(signal: NodeJS.Signals): void;
   /** Ends the process (SIGKILL after 10 s) and waits for it. Idempotent. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -19,31 +20,35 @@ export interface Child {
  */
 const dieWithParent = '(read -r _ <&3 || kill -TERM $$) >/dev/null 2>&1 & exec "$@" 3<&-';
 
-/** Starts `file` so that it ends when this process does, SIGKILL included. `env` replaces the environment. */
+/** Starts `file` so that it ends when this process does, SIGKILL included. `env` replaces the environment; `inherit` shows its output. */
 export async function startChild(
   file: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  output: 'tail' | 'inherit' = 'tail',
 ): Promise<Child> {
+  const stream = output === 'inherit' ? 'inherit' : 'pipe';
   const child: ChildProcess = spawn('/bin/sh', ['-c', dieWithParent, 'sh', file, ...args], {
     env,
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', stream, stream, 'pipe'],
   });
   await once(child, 'spawn');
   let tail = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text: string) => (tail = (tail + text).slice(-4096)));
+  for (const source of [child.stdout, child.stderr]) {
+    source?.setEncoding('utf8').on('data', (text: string) => (tail = (tail + text).slice(-4096)));
   }
   const lifeline = child.stdio[3];
   const exited = (async () => {
-    await once(child, 'exit');
+    const [status]: (number | null)[] = await once(child, 'exit');
     if (lifeline && 'write' in lifeline) lifeline.on('error', () => undefined).end('ended\n');
+    return status ?? 1;
   })();
   return {
     pid: child.pid ?? 0,
     tail: () => tail.trim(),
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     exited,
+    signal: (signal) => void child.kill(signal),
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
       const last = setTimeout(() => child.kill('SIGKILL'), 10_000);

@@ -10,26 +10,32 @@ import { setTimeout as sleep } from 'node:timers/promises';
  */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(file), { recursive: true });
-  while (!(await tryLock(file))) await sleep(200);
+  let lock: Lock | undefined;
+  while (!(lock = await tryLock(file))) await sleep(200);
   try {
     return await work();
   } finally {
-    await rm(file, { force: true });
+    await lock.release();
   }
 }
 
-async function tryLock(file: string): Promise<boolean> {
+export interface Lock {
+  release(): Promise<void>;
+}
+
+/** Takes the lock, or nothing while another living process holds it. */
+export async function tryLock(file: string): Promise<Lock | undefined> {
+  const holder = Number(await readFile(file, 'utf8').catch(() => ''));
+  if (holder > 0 && !isAlive(holder)) await rm(file, { force: true });
   try {
     const handle = await open(file, 'wx');
     await handle.writeFile(String(process.pid));
     await handle.close();
-    return true;
+    return { release: () => rm(file, { force: true }) };
   } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
+    if (hasCode(error, 'EEXIST')) return undefined;
+    throw error;
   }
-  const holder = Number(await readFile(file, 'utf8').catch(() => ''));
-  if (holder > 0 && !isAlive(holder)) await rm(file, { force: true });
-  return false;
 }
 
 function isAlive(pid: number): boolean {

@@ -32,7 +32,9 @@ export interface TemporalServer {
   readonly cliPath: string;
   readonly pid: number;
   /** Resolves when the server has ended, however it ended. */
-  readonly exited: Promise<void>;
+  readonly exited: Promise<number>;
+  /** The server's last words. */
+  readonly tail: () => string;
   close(): Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export async function startTemporal(options: StartTemporalOptions = {}): Promise
         cliPath,
         pid: server.pid,
         exited: server.exited,
+        tail: server.tail,
         // A graceful end takes 2.6 s, worth it only where there is something to keep.
         close: () => server.stop(options.dbFile ? 'SIGTERM' : 'SIGKILL'),
       };

@@ -1,0 +1,50 @@
+/** The root's `dev`: everything on this machine, coordinated by Turborepo; see docs/getting-started.md. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startChild } from './child.ts';
+import { dataDir, devEnvironment, isRemote } from './dev/environment.ts';
+import { devPorts, requireFreePorts } from './dev/ports.ts';
+import { tryLock } from './lock.ts';
+import { projectRoot } from './project.ts';
+import { findTemporalCli } from './temporal-cli.ts';
+
+async function main(env: NodeJS.ProcessEnv): Promise<number> {
+  const ports = devPorts(env);
+  const remote = isRemote(env);
+  // With a remote Temporal and KMS only the apps listen here.
+  await requireFreePorts(remote ? [ports.codec, ports.worker, ports.ui] : Object.values(ports));
+  const data = dataDir(env);
+  await mkdir(data, { recursive: true });
+  const lock = await tryLock(join(data, 'dev.lock'));
+  if (!lock) throw new Error(`Another dev uses ${data}. Stop it, or set DEV_DATA_DIR to another folder.`);
+  try {
+    if (!remote) await findTemporalCli({ onProgress: console.log });
+    return await runTurbo(devEnvironment(env, ports), remote);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** With a remote Temporal and KMS the apps alone: no server, no emulator, no sample data. */
+async function runTurbo(env: NodeJS.ProcessEnv, remote: boolean): Promise<number> {
+  const tasks = remote ? ['dev', '--only', '--filter=./apps/*'] : ['dev', 'dev:ready'];
+  const args = ['run', ...tasks, '--ui=stream', '--no-update-notifier'];
+  const turbo = await startChild(join(projectRoot, 'node_modules', '.bin', 'turbo'), args, env, 'inherit');
+  let asked = false;
+  // Turbo's launcher ignores a SIGINT that is meant for it alone; in a terminal turbo hears Ctrl-C itself, twice is fine.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      asked = true;
+      turbo.signal('SIGTERM');
+    });
+  }
+  const status = await turbo.exited;
+  return asked ? 0 : status;
+}
+
+try {
+  process.exitCode = await main(process.env);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
