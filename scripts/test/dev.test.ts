@@ -1,13 +1,13 @@
 import { execa } from 'execa';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { devEnvironment } from '../src/dev/environment.ts';
 import { devPorts } from '../src/dev/ports.ts';
-import { freePorts } from '../src/ports.ts';
+import { ownPorts } from '../src/dev/start.ts';
 
 const exported = {
   PATH: '/bin',
@@ -67,25 +67,24 @@ describe('the ports of dev', () => {
 
 describe('the command', () => {
   test('names every port in use with its variable before anything starts', async () => {
-    const { folder, variables, ports } = await ownPorts();
-    for (const index of [0, 4]) {
-      const squatter = createServer().listen(ports[index], '127.0.0.1');
+    const env = await setting();
+    for (const port of [env['DEV_TEMPORAL_PORT'], env['DEV_CODEC_PORT']]) {
+      const squatter = createServer().listen(Number(port), '127.0.0.1');
       await once(squatter, 'listening');
       onTestFinished(() => void squatter.close());
     }
-    const { exitCode, stdout, stderr } = await dev({ ...variables, DEV_DATA_DIR: folder });
+    const { exitCode, stdout, stderr } = await dev(env);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
-    expect(stderr).toBe(
-      `Port ${ports[0]} of the Temporal server is in use. Free it, or set DEV_TEMPORAL_PORT to another one.\n` +
-        `Port ${ports[4]} of the codec server is in use. Free it, or set DEV_CODEC_PORT to another one.`,
-    );
+    expect(stderr.split('\n')).toEqual([
+      `Port ${env['DEV_TEMPORAL_PORT']} of the Temporal server is in use. Free it, or set DEV_TEMPORAL_PORT to another one.`,
+      `Port ${env['DEV_CODEC_PORT']} of the codec server is in use. Free it, or set DEV_CODEC_PORT to another one.`,
+    ]);
   });
 
   test('does not share its data with another one that runs', async () => {
-    const { folder, variables } = await ownPorts();
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'dev.lock'), String(process.pid));
-    const { exitCode, stderr } = await dev({ ...variables, DEV_DATA_DIR: folder });
+    const env = await setting();
+    await writeFile(join(env['DEV_DATA_DIR']!, 'dev.lock'), String(process.pid));
+    const { exitCode, stderr } = await dev(env);
     expect({ exitCode, stderr }).toEqual({
       exitCode: 1,
       stderr: expect.stringContaining('set DEV_DATA_DIR'),
@@ -93,16 +92,10 @@ describe('the command', () => {
   });
 });
 
-const names = ['TEMPORAL', 'TEMPORAL_UI', 'KMS', 'KMS_CONTROL', 'CODEC', 'WORKER', 'UI'];
-
-async function ownPorts() {
+async function setting(): Promise<Record<string, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'dev-test-'));
   onTestFinished(() => rm(folder, { recursive: true }));
-  const ports = await freePorts(names.length);
-  const variables = Object.fromEntries(
-    names.map((name, index) => [`DEV_${name}_PORT`, String(ports[index])]),
-  );
-  return { folder, variables, ports };
+  return { DEV_DATA_DIR: folder, ...(await ownPorts()) };
 }
 
 const dev = (env: Record<string, string>) =>

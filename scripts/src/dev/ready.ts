@@ -1,6 +1,7 @@
 /** Task `dev:ready`: one line when everything answers and the sample workflows are started. */
 import { waitUntilReady } from './probe.ts';
 import { requiredPort } from './required.ts';
+import { readyWord } from './start.ts';
 
 const url = (variable: string) => `http://127.0.0.1:${requiredPort(variable)}`;
 const dashboard = url('DEV_UI_PORT');
@@ -12,4 +13,6 @@ await Promise.all(
     waitUntilReady(target),
   ),
 );
-console.log(`Ready. Dashboard ${dashboard} · Temporal Web UI ${temporalUi} · codec server ${codecServer}`);
+console.log(
+  `${readyWord} Dashboard ${dashboard} · Temporal Web UI ${temporalUi} · codec server ${codecServer}`,
+);

@@ -1,0 +1,65 @@
+/** The root's `bench`: the packages' own benchmarks, or how long the two commands of every day take. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { ownPorts, startDev } from './dev/start.ts';
+import { devDir, projectRoot } from './project.ts';
+import { turbo } from './turbo.ts';
+
+const help = `Usage: pnpm bench          the benchmarks of every package, one after the other
+       pnpm bench start    five warm starts of dev up to its ready line, five runs of check without cache; medians`;
+
+async function main([what, ...rest]: readonly string[]): Promise<number> {
+  if (what === '--help') {
+    console.log(help);
+    return 0;
+  }
+  if (what === 'start' && rest.length === 0) return benchStart();
+  if (what === undefined) return turbo(['run', 'bench', '--concurrency=1', '--log-prefix=none']);
+  console.error(help);
+  return 2;
+}
+
+/** Two cores, everything installed: what a developer waits for. */
+async function benchStart(): Promise<number> {
+  const dev: number[] = [];
+  const settings = { DEV_DATA_DIR: join(devDir, 'bench') };
+  try {
+    // The first one fills the database and the caches.
+    for (let run = 0; run <= 5; run++) {
+      const running = await startDev({ ...settings, ...(await ownPorts()) });
+      await running.stop();
+      if (run > 0) dev.push(running.seconds);
+    }
+  } finally {
+    await rm(settings.DEV_DATA_DIR, { recursive: true, force: true });
+  }
+  report('dev, warm, to its ready line', dev, 15);
+
+  const check: number[] = [];
+  for (let run = 0; run < 5; run++) check.push(await checkOnce());
+  report('check, without cache', check, 20);
+  return 0;
+}
+
+async function checkOnce(): Promise<number> {
+  const pnpm = process.env['npm_execpath'];
+  if (!pnpm) throw new Error('Start it with pnpm: `pnpm bench start`.');
+  const { durationMs } = await execa(pnpm, ['check'], { cwd: projectRoot, env: { TURBO_FORCE: 'true' } });
+  return durationMs / 1_000;
+}
+
+function report(what: string, seconds: readonly number[], aim: number): void {
+  const sorted = seconds.toSorted((a, b) => a - b);
+  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  console.log(
+    `${what}: median ${median.toFixed(1)} s of ${sorted.map((s) => s.toFixed(1)).join(', ')} (aim: ${aim} s)`,
+  );
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,66 @@
+/** The root's `test`: finds what the tests need, lets turbo run every suite, adds up their reports. */
+import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { findChromium } from './browser.ts';
+import { projectRoot } from './project.ts';
+import { findTemporalCli } from './temporal-cli.ts';
+import { readOutcome, resultsFolder, type Outcome } from './test/reports.ts';
+import { packagesWith, turbo } from './turbo.ts';
+
+const help = `Usage: pnpm test [turbo's options]
+
+Runs every suite: unit, integration, browser. What did not change since it last passed is replayed from turbo's cache.
+  --filter=@temporal-kms/kms-codec   one package
+  --force                            nothing from the cache
+Variables: SLOW=1 (more property runs), CHROMIUM_PATH, TEMPORAL_CLI_PATH.
+The last line is "N passed, N failed".`;
+
+async function main(args: readonly string[]): Promise<Outcome> {
+  const found = {
+    TEMPORAL_CLI_PATH: await findTemporalCli({ onProgress: console.log }),
+    CHROMIUM_PATH: await findChromium(console.log),
+  };
+  const suites = await packagesWith('test', args);
+  const folders = suites.map((suite) => join(projectRoot, suite.directory));
+  // What an earlier run left must not be taken for this one's; turbo puts back what it has in its cache.
+  for (const folder of folders) await rm(join(folder, resultsFolder), { recursive: true, force: true });
+  // Each vitest uses the cores too, and each Temporal server a good part of one.
+  const concurrency = Math.max(2, Math.floor(availableParallelism() / 2));
+  const options = ['--continue=always', '--output-logs=new-only', `--concurrency=${concurrency}`];
+  const status = await turbo(['run', 'test', ...options, ...args], found);
+
+  const outcomes = await Promise.all(folders.map(readOutcome));
+  for (const [index, suite] of suites.entries()) console.log(line(suite.package, outcomes[index]));
+  const total = outcomes.map((outcome) => outcome ?? lost).reduce(add, none);
+  // A run that failed must say so in its last line, whatever the reports say.
+  return status !== 0 && total.failed === 0 ? add(total, lost) : total;
+}
+
+const none: Outcome = { passed: 0, failed: 0, skipped: 0 };
+const lost: Outcome = { passed: 0, failed: 1, skipped: 0 };
+
+const add = (a: Outcome, b: Outcome): Outcome => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+  skipped: a.skipped + b.skipped,
+});
+
+function line(name: string, outcome: Outcome | undefined): string {
+  if (!outcome) return `${name}: left no report, counted as 1 failed`;
+  const { passed, failed, skipped } = outcome;
+  return `${name}: ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+if (process.argv.includes('--help')) {
+  console.log(help);
+} else {
+  let total = none;
+  try {
+    total = await main(process.argv.slice(2));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+  }
+  console.log(`${total.passed} passed, ${total.failed} failed`);
+  process.exitCode = total.passed > 0 && total.failed === 0 ? 0 : 1;
+}

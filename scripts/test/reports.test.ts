@@ -1,0 +1,57 @@
+import { execa } from 'execa';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { readOutcome } from '../src/test/reports.ts';
+
+const project = join(import.meta.dirname, '..');
+
+/** A package beside this one's tests, so that it finds the same tools. */
+async function emptyPackage(): Promise<string> {
+  await mkdir(join(project, '.results'), { recursive: true });
+  const folder = await mkdtemp(join(project, '.results', 'reports-test-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  await symlink(join(project, 'node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
+
+test('counts what vitest reports, a file that does not load as a failure', async () => {
+  const folder = await emptyPackage();
+  await writeFile(
+    join(folder, 'some.test.ts'),
+    `import { test } from 'vitest';
+     test('passes', () => {}); test('passes too', () => {}); test('fails', () => { throw new Error('as told'); });
+     test.skip('skipped', () => {});`,
+  );
+  await writeFile(join(folder, 'broken.test.ts'), `throw new Error('does not load');`);
+  const args = ['run', '--root', folder, '--reporter=json', '--outputFile=.results/vitest.json'];
+  await execa('vitest', args, { preferLocal: true, localDir: project, cwd: folder, reject: false });
+  expect(await readOutcome(folder)).toEqual({ passed: 2, failed: 2, skipped: 1 });
+});
+
+test('counts what Playwright reports, a file that does not load as a failure', async () => {
+  const folder = await emptyPackage();
+  await writeFile(
+    join(folder, 'some.spec.ts'),
+    `import { test } from '@playwright/test';
+     test('passes', () => {}); test('fails', () => { throw new Error('as told'); }); test.skip('skipped', () => {});`,
+  );
+  const run = () =>
+    execa('playwright', ['test', '--reporter=json'], {
+      preferLocal: true,
+      localDir: project,
+      cwd: folder,
+      reject: false,
+      env: { PLAYWRIGHT_JSON_OUTPUT_NAME: '.results/playwright.json' },
+    });
+  await run();
+  expect(await readOutcome(folder)).toEqual({ passed: 1, failed: 1, skipped: 1 });
+  await writeFile(join(folder, 'broken.spec.ts'), `throw new Error('does not load');`);
+  await run();
+  expect((await readOutcome(folder))?.failed).toBeGreaterThan(0);
+});
+
+test('finds nothing where no report was left', async () => {
+  expect(await readOutcome(await emptyPackage())).toBeUndefined();
+});
