@@ -1,6 +1,12 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { KmsCodecError, type ReasonCode } from '../../src/errors.ts';
-import type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from '../../src/keys/key-service.ts';
+import type {
+  KeyDescription,
+  KeyService,
+  UnwrapRequest,
+  Wrapped,
+  WrapRequest,
+} from '../../src/keys/key-service.ts';
 
 /**
  * Cloud KMS in memory for tests of time and concurrency, which real calls would make slow; it honours key and

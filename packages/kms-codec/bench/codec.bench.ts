@@ -1,0 +1,99 @@
+import { createSecretKey, randomBytes, webcrypto } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { startEmulator } from '@temporal-kms/kms-emulator';
+import { CloudKms, KeyRules, KmsCodec } from '../src/index.ts';
+import { bareOpen, bareSeal, SampleCodec } from './rivals.ts';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    milliseconds: { type: 'string', default: '300' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  console.log(
+    'node bench/codec.bench.ts [--rounds 5] [--milliseconds 300]\nPayloads a second, ours and the rivals, interleaved.',
+  );
+  process.exit(0);
+}
+const rounds = Number(values.rounds);
+const milliseconds = Number(values.milliseconds);
+
+const emulator = await startEmulator({
+  keys: ['projects/bench/locations/global/keyRings/bench/cryptoKeys/bench'],
+});
+const rules = new KeyRules({
+  bench: { encrypt: 'projects/bench/locations/global/keyRings/bench/cryptoKeys/bench' },
+});
+const ours = new KmsCodec({
+  rules,
+  keyService: new CloudKms({ emulatorHost: emulator.address }),
+  namespace: 'bench',
+});
+await ours.warm();
+
+const raw = randomBytes(32);
+const webKey = await webcrypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['encrypt', 'decrypt']);
+const sample = new SampleCodec(webKey);
+const bareKey = createSecretKey(raw);
+const aad = randomBytes(160);
+
+/** Runs for the given time and returns payloads a second. */
+async function rate(payloadsPerCall: number, call: () => unknown): Promise<number> {
+  const start = performance.now();
+  let calls = 0;
+  for (let elapsed = 0; elapsed < milliseconds; elapsed = performance.now() - start) {
+    for (let i = 0; i < 20; i += 1) await call();
+    calls += 20;
+  }
+  return (calls * payloadsPerCall * 1000) / (performance.now() - start);
+}
+
+const median = (numbers: number[]): number =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+const k = (n: number) => `${(n / 1000).toFixed(1)}k`;
+const range = (n: number[]) => `${k(Math.min(...n))} / ${k(median(n))} / ${k(Math.max(...n))}`;
+
+console.log(
+  `node ${process.version}, ${rounds} rounds of ${milliseconds} ms, one data key; payloads/s min / median / max\n`,
+);
+console.log(
+  '| size | way | ours | SDK sample (better of 1 and 100 a call) | bare node:crypto | ours : sample | ours : bare |',
+);
+console.log('|---|---|---|---|---|---|---|');
+for (const size of [256, 1024, 16 * 1024, 256 * 1024]) {
+  const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: randomBytes(size) };
+  const hundred = Array.from({ length: 100 }, () => payload);
+  const many = size > 16 * 1024 ? hundred.slice(0, 20) : hundred;
+  const [sealedOurs, sealedSample] = [await ours.encode([payload]), await sample.encode(many)];
+  const sealedBare = bareSeal(bareKey, aad, payload.data);
+  const ways = {
+    encode: {
+      ours: () => ours.encode([payload]),
+      one: () => sample.encode([payload]),
+      many: () => sample.encode(many),
+      bare: () => bareSeal(bareKey, aad, payload.data),
+    },
+    decode: {
+      ours: () => ours.decode(sealedOurs),
+      one: () => sample.decode(sealedSample.slice(0, 1)),
+      many: () => sample.decode(sealedSample),
+      bare: () => bareOpen(bareKey, aad, sealedBare),
+    },
+  };
+  for (const [name, way] of Object.entries(ways)) {
+    const seen = { ours: [] as number[], sample: [] as number[], bare: [] as number[] };
+    for (let round = 0; round < rounds; round += 1) {
+      seen.ours.push(await rate(1, way.ours));
+      seen.sample.push(Math.max(await rate(1, way.one), await rate(many.length, way.many)));
+      seen.bare.push(await rate(1, way.bare));
+    }
+    const ratio = (to: number[]) => (median(seen.ours) / median(to)).toFixed(2);
+    console.log(
+      `| ${size} B | ${name} | ${range(seen.ours)} | ${range(seen.sample)} | ${range(seen.bare)} | ${ratio(seen.sample)} | ${ratio(seen.bare)} |`,
+    );
+  }
+}
+await ours.close();
+await emulator.close();

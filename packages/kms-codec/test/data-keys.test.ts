@@ -1,0 +1,244 @@
+import { describe, expect, it, vi } from 'vitest';
+import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+
+const rule = { pay: { encrypt: cryptoKey('pay') } };
+const context = inNamespace('pay');
+const minute = 60_000;
+const hour = 60 * minute;
+/** Lets a refresh in the background end. */
+const settle = () => vi.waitFor(() => new Promise((resolve) => setTimeout(resolve, 5)));
+
+describe('single-flight', () => {
+  it.each([1, 100, 10_000])(
+    'makes one call for the first data key of %i concurrent encodes',
+    async (concurrent) => {
+      const { codec, keyService } = codecWith(rule);
+      keyService.latencyMs = 20;
+      await Promise.all(Array.from({ length: concurrent }, () => codec.encode([json('x')], context)));
+      expect(keyService.wraps).toBe(1);
+    },
+  );
+
+  it.each([1, 100, 10_000])(
+    'makes one call for each of 3 data keys in %i concurrent decodes',
+    async (concurrent) => {
+      const keyService = new FakeKeyService();
+      const sealed = await Promise.all(
+        [1, 2, 3].map(async (n) => codecWith(rule, { keyService }).codec.encode([json(n)], context)),
+      );
+      const { codec } = codecWith(rule, { keyService });
+      keyService.latencyMs = 20;
+      const opened = await Promise.all(
+        Array.from({ length: concurrent * 3 }, (_, i) => codec.decode(sealed[i % 3]!, context)),
+      );
+      expect(opened.map(([payload]) => valueOf(payload)).slice(0, 3)).toEqual([1, 2, 3]);
+      expect(keyService.unwraps).toBe(3);
+    },
+  );
+
+  it('goes on for the others when one waiter gives up', async () => {
+    const keyService = new FakeKeyService();
+    const sealed = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
+    const { codec } = codecWith(rule, { keyService, waitMs: { activity: 2_000, other: 20 } });
+    keyService.latencyMs = 100;
+    const impatient = codec.decode(sealed, context);
+    const patient = codec.decode(sealed, { ...context, type: 'activity' });
+    await expect(impatient).rejects.toMatchObject({ code: 'kms_unavailable' });
+    expect(valueOf((await patient)[0])).toBe('x');
+    expect(keyService.unwraps).toBe(1);
+  });
+});
+
+describe('a sealing data key', () => {
+  it('is replaced in the background from 75 % of its age on, and no encode waits for it', async () => {
+    const { codec, keyService, clock } = codecWith(rule);
+    await codec.encode([json(1)], context);
+    clock.time += 0.76 * hour;
+    keyService.latencyMs = 2_000;
+    const start = performance.now();
+    await codec.encode([json(2)], context);
+    expect(performance.now() - start).toBeLessThan(500);
+    expect(keyService.wraps).toBe(2);
+  });
+
+  it.each([
+    ['messages', { softMessages: 8 }],
+    ['bytes', { softBytes: 8 * 5 }],
+  ])('is replaced after its soft limit of %s', async (_, limits) => {
+    const { codec, keyService } = codecWith(rule, { limits });
+    for (let i = 0; i < 20; i += 1) {
+      await codec.encode([json('abc')], context);
+      await settle();
+    }
+    expect(keyService.wraps).toBeGreaterThanOrEqual(3);
+  });
+
+  it('is replaced while the process is idle', async () => {
+    const { codec, keyService, clock } = codecWith(rule);
+    await codec.warm('pay');
+    clock.time += 0.8 * hour;
+    codec.maintain();
+    await settle();
+    expect(keyService.wraps).toBe(2);
+  });
+
+  it('is used through an outage up to its hard age, and refused after it', async () => {
+    const { codec, keyService, clock } = codecWith(rule);
+    await codec.warm('pay');
+    keyService.failing = 'kms_unavailable';
+    for (let h = 1; h < 24; h += 1) {
+      clock.time += hour;
+      await expect(codec.encode([json(h)], context)).resolves.toHaveLength(1);
+    }
+    clock.time += hour;
+    await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code: 'data_key_exhausted' });
+    keyService.failing = undefined;
+    await vi.waitFor(() => codec.encode([json('again')], context), { timeout: 10_000 });
+  });
+
+  it('is never used for more messages than its hard limit', async () => {
+    const { codec, keyService } = codecWith(rule, { limits: { hardMessages: 4 } });
+    await codec.warm('pay');
+    keyService.failing = 'kms_quota';
+    await codec.encode([1, 2, 3, 4].map(json), context);
+    await expect(codec.encode([json(5)], context)).rejects.toMatchObject({ code: 'data_key_exhausted' });
+  });
+
+  it.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
+    'refused with %s, is retired at its soft age',
+    async (code) => {
+      const { codec, keyService, clock } = codecWith(rule);
+      await codec.warm('pay');
+      keyService.failing = code;
+      clock.time += 0.8 * hour;
+      codec.maintain();
+      await settle();
+      clock.time += 0.19 * hour;
+      await expect(codec.encode([json('in time')], context)).resolves.toHaveLength(1);
+      clock.time += 0.02 * hour;
+      await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code });
+    },
+  );
+
+  it('refused late, is retired 5 min after the answer', async () => {
+    const { codec, keyService, clock } = codecWith(rule);
+    await codec.warm('pay');
+    keyService.failing = 'kms_unavailable';
+    clock.time += 3 * hour;
+    codec.maintain();
+    await settle();
+    keyService.failing = 'permission_denied';
+    await vi.waitFor(() => expect(keyService.wraps).toBeGreaterThan(2));
+    await settle();
+    clock.time += 4 * minute;
+    await expect(codec.encode([json('in time')], context)).resolves.toHaveLength(1);
+    clock.time += 2 * minute;
+    await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code: 'permission_denied' });
+  });
+
+  it('asks Cloud KMS once for many encodes that are refused', async () => {
+    const { codec, keyService } = codecWith(rule);
+    keyService.failing = 'permission_denied';
+    for (let i = 0; i < 50; i += 1) await codec.encode([json(i)], context).catch(() => undefined);
+    expect(keyService.wraps).toBe(1);
+  });
+
+  it('is one a namespace, even where two namespaces share a crypto key', async () => {
+    const { codec, keyService } = codecWith({
+      a: { encrypt: cryptoKey('k') },
+      b: { encrypt: cryptoKey('k') },
+    });
+    await codec.encode([json(1)], inNamespace('a'));
+    await codec.encode([json(1)], inNamespace('b'));
+    expect(keyService.wraps).toBe(2);
+  });
+});
+
+describe('revocation: after the last successful call', () => {
+  it("another process's messages open for at most 5 min", async () => {
+    const keyService = new FakeKeyService();
+    const sealed = await codecWith(rule, { keyService }).codec.encode([json('secret')], context);
+    const { codec, clock } = codecWith(rule, { keyService });
+    await codec.decode(sealed, context);
+    keyService.failing = 'permission_denied';
+    for (let i = 0; i < 4; i += 1) {
+      clock.time += 1.2 * minute;
+      await expect(codec.decode(sealed, context)).resolves.toHaveLength(1);
+    }
+    clock.time += 0.21 * minute;
+    await expect(codec.decode(sealed, context)).rejects.toMatchObject({ code: 'permission_denied' });
+  });
+
+  it('own messages open and new ones are sealed for at most 65 min', async () => {
+    const { codec, keyService, clock } = codecWith(rule);
+    const own = await codec.encode([json('secret')], context);
+    keyService.failing = 'permission_denied';
+    const until = { open: 0, seal: 0 };
+    for (let m = 1; m <= 90; m += 1) {
+      clock.time += minute;
+      codec.maintain();
+      await settle();
+      await codec.decode(own, context).then(
+        () => (until.open = m),
+        () => undefined,
+      );
+      await codec.encode([json(m)], context).then(
+        () => (until.seal = m),
+        () => undefined,
+      );
+    }
+    expect(until.open).toBeLessThanOrEqual(65);
+    expect(until.seal).toBeLessThanOrEqual(65);
+    expect(until.seal).toBeGreaterThan(50);
+  });
+});
+
+describe('remembered answers', () => {
+  it('a refusal is remembered for seconds, so that a history under a disabled key makes one call', async () => {
+    const keyService = new FakeKeyService();
+    const sealed = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
+    const { codec, clock } = codecWith(rule, { keyService });
+    keyService.failing = 'key_disabled';
+    for (let i = 0; i < 50; i += 1) await codec.decode(sealed, context).catch(() => undefined);
+    expect(keyService.unwraps).toBe(1);
+    keyService.failing = undefined;
+    clock.time += 6_000;
+    expect(valueOf((await codec.decode(sealed, context))[0])).toBe('x');
+  });
+
+  it('an outage is never remembered', async () => {
+    const keyService = new FakeKeyService();
+    const sealed = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
+    const { codec } = codecWith(rule, { keyService });
+    keyService.failing = 'kms_unavailable';
+    await expect(codec.decode(sealed, context)).rejects.toMatchObject({ code: 'kms_unavailable' });
+    keyService.failing = undefined;
+    expect(valueOf((await codec.decode(sealed, context))[0])).toBe('x');
+  });
+
+  it('are bounded: the least recently used opened key is forgotten first', async () => {
+    const keyService = new FakeKeyService();
+    const sealed = await Promise.all(
+      [1, 2, 3].map((n) => codecWith(rule, { keyService }).codec.encode([json(n)], context)),
+    );
+    const { codec } = codecWith(rule, { keyService, limits: { openedMax: 2 } });
+    for (const message of sealed) await codec.decode(message, context);
+    expect(keyService.unwraps).toBe(3);
+    await codec.decode(sealed[2]!, context);
+    expect(keyService.unwraps).toBe(3);
+    await codec.decode(sealed[0]!, context);
+    expect(keyService.unwraps).toBe(4);
+  });
+});
+
+describe('limits', () => {
+  it.each([
+    { softAgeMs: 2 * hour },
+    { hardMessages: 2 ** 29 },
+    { openedTtlMs: 0 },
+    { softBytes: Number.NaN },
+  ])('can be lowered, never raised: %o is refused', (limits) => {
+    expect(() => codecWith(rule, { limits })).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { GCM_TAG_BYTES, NONCE_BYTES } from '../src/wire/aead-box.ts';
+import { buildHeader, type Header, parseHeader } from '../src/wire/header.ts';
+import { serialize } from '../src/wire/inner-payload.ts';
+
+const fill = (length: number, value: number) => new Uint8Array(length).fill(value);
+const header = (over: Partial<Header> = {}): Header => ({
+  compressed: false,
+  keyId: fill(8, 1),
+  keyVersion: 7,
+  namespaceTag: fill(16, 2),
+  workflowTag: undefined,
+  wrappedKey: fill(113, 3),
+  ...over,
+});
+
+describe('the header of envelope-kms-v2', () => {
+  it('has its fields where the specification puts them', () => {
+    const bytes = buildHeader(header({ compressed: true, workflowTag: fill(16, 4) }));
+    expect(Buffer.from(bytes).toString('hex')).toBe(
+      `0203${'01'.repeat(8)}00000007${'02'.repeat(16)}${'04'.repeat(16)}0071${'03'.repeat(113)}`,
+    );
+  });
+
+  it.each([
+    header(),
+    header({ compressed: true }),
+    header({ workflowTag: fill(16, 4) }),
+    header({ keyVersion: 2 ** 32 - 1 }),
+  ])('comes back as it was built, with what follows it left alone', (original) => {
+    const bytes = buildHeader(original);
+    const parsed = parseHeader(Buffer.concat([bytes, fill(40, 9)]));
+    expect(parsed.length).toBe(bytes.length);
+    expect({ ...parsed.header, keyId: Uint8Array.from(parsed.header.keyId) }).toMatchObject({
+      compressed: original.compressed,
+      keyVersion: original.keyVersion,
+    });
+    expect(buildHeader(parsed.header)).toEqual(bytes);
+  });
+
+  it('is refused as malformed when it ends at any byte before its end', () => {
+    const bytes = buildHeader(header({ workflowTag: fill(16, 4) }));
+    for (let length = 0; length < bytes.length; length += 1) {
+      expect(() => parseHeader(bytes.subarray(0, length))).toThrow(
+        expect.objectContaining({ code: 'malformed' }),
+      );
+    }
+  });
+
+  it('is refused when its version is unknown, before its length is looked at', () => {
+    expect(() => parseHeader(Uint8Array.of(3, 0))).toThrow(
+      expect.objectContaining({ code: 'unsupported_version' }),
+    );
+  });
+
+  it.each([2, 3, 4, 5, 6, 7])('is refused when unknown flag bit %i is set', (bit) => {
+    const bytes = buildHeader(header());
+    bytes[1] = 1 << bit;
+    expect(() => parseHeader(bytes)).toThrow(expect.objectContaining({ code: 'unsupported_version' }));
+  });
+
+  it.each([0, 1025, 65_535])('is refused when it says that the wrapped data key has %i bytes', (n) => {
+    const bytes = Buffer.from(buildHeader(header()));
+    bytes.writeUInt16BE(n, 30);
+    expect(() => parseHeader(Buffer.concat([bytes, Buffer.alloc(66_000)]))).toThrow(
+      expect.objectContaining({ code: 'malformed' }),
+    );
+  });
+
+  it('leaves room for a 100-byte summary in the 400 bytes that Temporal allows, with the workflow tag and n = 157', () => {
+    const summary = {
+      metadata: { encoding: Buffer.from('json/plain') },
+      data: Buffer.from(`"${'s'.repeat(100)}"`),
+    };
+    const start = buildHeader(header({ workflowTag: fill(16, 4), wrappedKey: fill(157, 3) }));
+    const data = Buffer.alloc(start.length + NONCE_BYTES + serialize(summary).length + GCM_TAG_BYTES);
+    expect(serialize({ metadata: { encoding: Buffer.from('binary/envelope-kms-v2') }, data })).toHaveLength(
+      400,
+    );
+  });
+});

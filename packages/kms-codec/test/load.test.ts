@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { kmsEnvironment, loadKmsCodec } from '../src/load.ts';
+
+const guide = { GCP_PROJECT: 'acme', GCP_KMS_KEY_RING: 'temporal-keys', GCP_KMS_KEY: 'workflow-encryption' };
+const key = 'projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/payments';
+
+function mistakes(env: Record<string, string | undefined>): string[] {
+  const result = kmsEnvironment.safeParse(env);
+  return result.success
+    ? []
+    : result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+}
+
+const file = (text: string, name = 'keys.yaml') => {
+  const path = join(mkdtempSync(join(tmpdir(), 'keys-')), name);
+  writeFileSync(path, text);
+  return path;
+};
+
+describe("the guide's variables", () => {
+  it('name one key for every namespace, in location global by default', () => {
+    const { rules } = kmsEnvironment.parse(guide);
+    expect(rules.resolve('anything').encrypt).toBe(
+      'projects/acme/locations/global/keyRings/temporal-keys/cryptoKeys/workflow-encryption',
+    );
+  });
+
+  it("read the guide's own formats as well", () => {
+    expect([...kmsEnvironment.parse(guide).rules.resolve('x').reads]).toEqual([
+      'envelope-v2',
+      'envelope',
+      'direct',
+    ]);
+  });
+
+  it('are all named when they are missing', () => {
+    expect(mistakes({})).toEqual([
+      'GCP_PROJECT: is missing',
+      'GCP_KMS_KEY_RING: is missing',
+      'GCP_KMS_KEY: is missing',
+    ]);
+  });
+
+  it('must make a resource name', () => {
+    expect(mistakes({ ...guide, GCP_KMS_KEY: 'a/b' })).toEqual([
+      expect.stringMatching(/^GCP_KMS_KEY: makes the name .*a\/b/),
+    ]);
+  });
+
+  it('refuse an environment in which the client prints data keys', () => {
+    expect(mistakes({ ...guide, GOOGLE_SDK_NODE_LOGGING: 'all' })).toEqual([
+      expect.stringMatching(/^GOOGLE_SDK_NODE_LOGGING: .*plaintext data keys/),
+    ]);
+  });
+
+  it.each(['kms.example.com:443', '10.0.0.1:9061', '127.0.0.1', 'localhost.example.com:1'])(
+    'refuse %s as an emulator: loopback only',
+    (KMS_EMULATOR_HOST) => {
+      expect(mistakes({ ...guide, KMS_EMULATOR_HOST })).toEqual([
+        expect.stringMatching(/^KMS_EMULATOR_HOST: .*loopback/),
+      ]);
+    },
+  );
+
+  it('loadKmsCodec names every mistake at once', () => {
+    expect(() => loadKmsCodec({ env: { KMS_FORMAT: 'rot13', GCP_PROJECT: 'acme' } })).toThrow(
+      /GCP_KMS_KEY_RING|KMS_FORMAT/,
+    );
+  });
+});
+
+describe('the keys file', () => {
+  it('gives each namespace its keys', () => {
+    const path = file(`
+namespaces:
+  payments-prod: { encrypt: ${key}, decrypt: [${key}-2025], accepts: [payments], plaintext: refuse }
+  archive: { decrypt: [${key}] }
+`);
+    const { rules } = kmsEnvironment.parse({ KMS_KEYS_FILE: path });
+    expect(rules.resolve('payments-prod')).toMatchObject({
+      keys: [key, `${key}-2025`],
+      accepts: ['payments'],
+      plaintext: 'refuse',
+    });
+    expect(rules.resolve('archive').encrypt).toBeUndefined();
+    expect(() => rules.resolve('unlisted')).toThrow(
+      expect.objectContaining({ code: 'namespace_not_configured' }),
+    );
+  });
+
+  it('reads envelope-v2 alone unless it says more', () => {
+    const { rules } = kmsEnvironment.parse({ KMS_KEYS_FILE: file(`default: { encrypt: ${key} }`) });
+    expect([...rules.resolve('x').reads]).toEqual(['envelope-v2']);
+  });
+
+  it('names every mistake with its place', () => {
+    const path = file(`
+namespaces:
+  a: { encrypt: not-a-key, reads: [rot13] }
+  b: { encript: ${key} }
+`);
+    expect(mistakes({ KMS_KEYS_FILE: path })).toEqual([
+      expect.stringMatching(/^KMS_KEYS_FILE\.namespaces\.a\.encrypt: must be projects/),
+      expect.stringMatching(/^KMS_KEYS_FILE\.namespaces\.a\.reads\.0: /),
+      expect.stringMatching(/^KMS_KEYS_FILE\.namespaces\.b: .*encript/),
+    ]);
+  });
+
+  it.each([
+    ['that is missing', '/nowhere/keys.yaml', /no such file/],
+    ['that is not YAML', file('a: [1'), /./],
+    ['that names nothing', file('{}'), /neither a namespace nor a default/],
+  ])('%s is an error', (_, path, text) => {
+    expect(mistakes({ KMS_KEYS_FILE: path })[0]).toMatch(text);
+  });
+
+  it('together with GCP_KMS_KEY is an error', () => {
+    const path = file(`default: { encrypt: ${key} }`);
+    expect(mistakes({ KMS_KEYS_FILE: path, GCP_KMS_KEY: 'k' })).toEqual([expect.stringMatching(/both set/)]);
+  });
+
+  it.each(['hex', 'base64', 'latin1'] as const)('takes a static key of 32 bytes in %s', (encoding) => {
+    const bytes = randomBytes(32);
+    const path = file(`default: { decrypt: [${key}], reads: [static], static: { k1: { file: key.txt } } }`);
+    writeFileSync(join(path, '../key.txt'), encoding === 'latin1' ? bytes : `${bytes.toString(encoding)}\n`);
+    const loaded = kmsEnvironment.parse({ KMS_KEYS_FILE: path }).rules.resolve('x').static.get('k1');
+    expect(loaded?.export().equals(bytes)).toBe(true);
+  });
+
+  it('refuses a static key of another size', () => {
+    const path = file(`default: { decrypt: [${key}], static: { k1: { file: key.txt } } }`);
+    writeFileSync(join(path, '../key.txt'), 'short');
+    expect(mistakes({ KMS_KEYS_FILE: path })).toEqual([
+      expect.stringMatching(/^KMS_KEYS_FILE\.default\.static\.k1\.file: must hold 32 bytes/),
+    ]);
+  });
+});

@@ -1,0 +1,37 @@
+import { KmsCodec, type KmsCodecOptions, KeyRules, type NamespaceRule } from '../../src/index.ts';
+import type { Payload } from '../../src/wire/inner-payload.ts';
+import { FakeKeyService } from './fake-key-service.ts';
+
+export const cryptoKey = (name: string) => `projects/p/locations/global/keyRings/r/cryptoKeys/${name}`;
+
+/** A codec over the fake key service whose clock the test moves. */
+export function codecWith(
+  namespaces: Record<string, NamespaceRule>,
+  options: Partial<KmsCodecOptions> & { keyService?: FakeKeyService; default?: NamespaceRule } = {},
+) {
+  const keyService = options.keyService ?? new FakeKeyService();
+  const clock = { time: 1_000_000 };
+  const { default: byDefault, ...rest } = options;
+  const codec = new KmsCodec({
+    rules: new KeyRules(namespaces, byDefault),
+    now: () => clock.time,
+    waitMs: { activity: 400, other: 200 },
+    ...rest,
+    keyService,
+  });
+  return { codec, keyService, clock };
+}
+
+export const json = (value: unknown): Payload => ({
+  metadata: { encoding: Buffer.from('json/plain') },
+  data: Buffer.from(JSON.stringify(value)),
+});
+
+export const valueOf = (payload: Payload | undefined): unknown =>
+  JSON.parse(Buffer.from(payload?.data ?? []).toString());
+
+export const inNamespace = (namespace: string, workflowId?: string) => ({
+  type: 'workflow' as const,
+  namespace,
+  ...(workflowId !== undefined && { workflowId }),
+});
