@@ -1,0 +1,39 @@
+import type { CallInfo } from './faults.ts';
+
+/** How often a method was called by whom on what, with which outcome (`OK` or a status). */
+export interface CallCount extends CallInfo {
+  readonly status: string;
+  readonly count: number;
+}
+
+const MAX_ROWS = 10_000;
+
+/** Counts calls; for tests that say how many calls something may cost. */
+export class CallLog {
+  readonly #rows = new Map<string, CallCount>();
+
+  record(call: CallInfo, status: string): void {
+    const key = JSON.stringify([call.method, call.identity, call.resource, status]);
+    const known = this.#rows.get(key);
+    if (known === undefined && this.#rows.size >= MAX_ROWS && call.resource !== '(others)') {
+      this.record({ ...call, resource: '(others)' }, status);
+      return;
+    }
+    const { method, identity, resource } = call;
+    this.#rows.set(key, { method, identity, resource, status, count: (known?.count ?? 0) + 1 });
+  }
+
+  /** All rows, or those of one method. */
+  rows(method?: string): CallCount[] {
+    return [...this.#rows.values()].filter((row) => method === undefined || row.method === method);
+  }
+
+  /** The number of calls, of all methods or of one. */
+  count(method?: string): number {
+    return this.rows(method).reduce((sum, { count }) => sum + count, 0);
+  }
+
+  reset(): void {
+    this.#rows.clear();
+  }
+}

@@ -1,0 +1,39 @@
+import { CallLog } from './call-log.ts';
+import { Faults } from './faults.ts';
+import { Quotas } from './quotas.ts';
+
+/** Milliseconds that calls take: every method, and single ones instead of that. */
+export interface Latency {
+  readonly all: number;
+  readonly methods: Readonly<Record<string, number>>;
+}
+
+/** Seconds until changes reach Encrypt and Decrypt, and a new version has its key material. */
+export interface Propagation {
+  readonly disable: number;
+  readonly primary: number;
+  readonly iam: number;
+  readonly generation: number;
+}
+
+/** Everything about the emulator's world that a test may change while it runs. Not kept over a restart. */
+export class Conditions {
+  readonly faults = new Faults();
+  readonly quotas = new Quotas();
+  readonly calls = new CallLog();
+  latency: Latency = { all: 0, methods: {} };
+  propagation: Propagation = { disable: 0, primary: 0, iam: 0, generation: 0 };
+
+  latencyOf(method: string): number {
+    return this.latency.methods[method] ?? this.latency.all;
+  }
+
+  /** Back to a world without trouble; counts included. */
+  reset(): void {
+    this.faults.clear();
+    this.quotas.set({});
+    this.calls.reset();
+    this.latency = { all: 0, methods: {} };
+    this.propagation = { disable: 0, primary: 0, iam: 0, generation: 0 };
+  }
+}

@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import type { StatusName } from '../model/errors.ts';
+
+/**
+ * What goes wrong: an error of the given status; no answer at all; a bit of the answer's data turned on
+ * its way to the client; the request's checksums lost on their way to the server.
+ */
+export type FaultEffect =
+  | { readonly kind: 'error'; readonly status: StatusName; readonly message?: string }
+  | { readonly kind: 'hang' }
+  | { readonly kind: 'corrupt_response' }
+  | { readonly kind: 'drop_checksums' };
+
+/** Which calls a fault meets, and how many or until when; everything absent means "any" or "no end". */
+export interface Fault {
+  readonly effect: FaultEffect;
+  readonly method?: string;
+  readonly identity?: string;
+  /** The beginning of the request's resource name. */
+  readonly resource?: string;
+  readonly times?: number;
+  readonly seconds?: number;
+}
+
+export interface FaultState extends Fault {
+  readonly id: string;
+  readonly remaining?: number;
+  /** Milliseconds since the epoch. */
+  readonly until?: number;
+}
+
+/** One call, as far as faults, counts and quotas care. */
+export interface CallInfo {
+  readonly method: string;
+  readonly identity: string;
+  readonly resource: string;
+}
+
+/** Faults in the order in which they were asked for; a call meets the first that fits. */
+export class Faults {
+  #faults: FaultState[] = [];
+
+  inject(fault: Fault, now: number): FaultState {
+    const state: FaultState = {
+      ...fault,
+      id: randomUUID(),
+      ...(fault.times === undefined ? {} : { remaining: fault.times }),
+      ...(fault.seconds === undefined ? {} : { until: now + fault.seconds * 1000 }),
+    };
+    this.#faults.push(state);
+    return state;
+  }
+
+  list(now: number): FaultState[] {
+    this.#faults = this.#faults.filter(
+      ({ remaining, until }) => remaining !== 0 && (until === undefined || now < until),
+    );
+    return [...this.#faults];
+  }
+
+  clear(): void {
+    this.#faults = [];
+  }
+
+  /** The effect that this call meets, if any; counts it. */
+  take(call: CallInfo, now: number): FaultEffect | undefined {
+    const fault = this.list(now).find(
+      ({ method, identity, resource }) =>
+        (method === undefined || method === call.method) &&
+        (identity === undefined || identity === call.identity) &&
+        (resource === undefined || call.resource.startsWith(resource)),
+    );
+    if (fault === undefined) return undefined;
+    const { remaining } = fault;
+    if (remaining !== undefined) {
+      this.#faults = this.#faults.map((other) =>
+        other.id === fault.id ? { ...other, remaining: remaining - 1 } : other,
+      );
+    }
+    return fault.effect;
+  }
+}

@@ -1,0 +1,114 @@
+import { Hono, type Context, type MiddlewareHandler } from 'hono';
+import { z } from 'zod';
+import { KmsError } from '../model/errors.ts';
+import type { Controls } from './controls.ts';
+import * as schemas from './schemas.ts';
+
+/** Where an emulator listens: the owner's address and those of its identities. */
+export interface Addresses {
+  readonly address: string;
+  readonly identities: Readonly<Record<string, string>>;
+}
+
+/** The control API. Any web page can send requests to loopback, so it answers no page: see {@link refusePages}. */
+export function createControlApp(controls: Controls, addresses: Addresses): Hono {
+  const app = new Hono();
+  app.use(refusePages);
+  app.onError((error, context) => {
+    if (error instanceof z.ZodError) return context.json({ error: z.prettifyError(error) }, 400);
+    if (error instanceof KmsError) return context.json({ error: error.message, status: error.status }, 400);
+    if (error instanceof SyntaxError)
+      return context.json({ error: `The body is no JSON: ${error.message}` }, 400);
+    return context.json({ error: error.message }, 500);
+  });
+  app.notFound((context) =>
+    context.json({ error: `There is no ${context.req.method} ${context.req.path}.` }, 404),
+  );
+
+  app.get('/healthz', (context) => context.json({ status: 'ok', ...addresses }));
+  clock(app, controls);
+  trouble(app, controls);
+
+  app.get('/calls', (context) => {
+    const rows = controls.calls.rows(context.req.query('method'));
+    return context.json({ total: rows.reduce((sum, { count }) => sum + count, 0), rows });
+  });
+  app.delete('/calls', (context) => {
+    controls.calls.reset();
+    return context.body(null, 204);
+  });
+
+  app.get('/policies/:resource{.+}', (context) =>
+    context.json(controls.policy(context.req.param('resource'))),
+  );
+  app.put('/policies/:resource{.+}', async (context) => {
+    const { bindings } = schemas.policyBody.parse(await context.req.json());
+    return context.json(await controls.setPolicy(context.req.param('resource'), bindings));
+  });
+
+  app.post('/versions', async (context) => {
+    const { name, state, reason } = schemas.versionStateBody.parse(await context.req.json());
+    await controls.setVersionState(name, state, reason);
+    return context.json({ name, state });
+  });
+  app.post('/reset', (context) => {
+    controls.reset();
+    return context.body(null, 204);
+  });
+  return app;
+}
+
+function clock(app: Hono, controls: Controls): void {
+  app.get('/clock', (context) => context.json({ now: controls.now() }));
+  app.put('/clock', async (context) => {
+    const body = schemas.clockBody.parse(await context.req.json());
+    const now =
+      'now' in body
+        ? await controls.setTime(new Date(body.now))
+        : await controls.advance(body.advanceSeconds);
+    return context.json({ now });
+  });
+  app.delete('/clock', (context) => context.json({ now: controls.resetTime() }));
+}
+
+function trouble(app: Hono, controls: Controls): void {
+  app.get('/faults', (context) => context.json(controls.faults()));
+  app.post('/faults', async (context) =>
+    context.json(controls.injectFault(schemas.faultBody.parse(await context.req.json())), 201),
+  );
+  app.delete('/faults', (context) => {
+    controls.clearFaults();
+    return context.body(null, 204);
+  });
+  app.get('/latency', (context) => context.json(controls.latency()));
+  app.put('/latency', async (context) =>
+    context.json(controls.setLatency(schemas.latencyBody.parse(await context.req.json()))),
+  );
+  app.get('/propagation', (context) => context.json(controls.propagation()));
+  app.put('/propagation', async (context) =>
+    context.json(controls.setPropagation(schemas.propagationBody.parse(await context.req.json()))),
+  );
+  app.get('/quotas', (context) => context.json(controls.quotas()));
+  app.put('/quotas', async (context) =>
+    context.json(controls.setQuotas(schemas.quotasBody.parse(await context.req.json()))),
+  );
+}
+
+const loopbackHost = /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d+)?$/;
+
+/**
+ * Refuses what a web page could send: a name that was made to point at loopback (`Host`), a page of
+ * another origin (`Origin`), and a body that needs no preflight (anything but JSON).
+ */
+const refusePages: MiddlewareHandler = async (context: Context, next) => {
+  const { req } = context;
+  if (!loopbackHost.test(req.header('host') ?? '')) return context.json({ error: 'Unknown Host.' }, 403);
+  if (req.header('origin') !== undefined)
+    return context.json({ error: 'Web pages may not use this API.' }, 403);
+  const hasBody = req.method === 'POST' || req.method === 'PUT';
+  const json = /^application\/json\b/.test(req.header('content-type') ?? '');
+  if (hasBody && req.path !== '/reset' && !json) {
+    return context.json({ error: 'The body must be sent as application/json.' }, 415);
+  }
+  return next();
+};

@@ -1,0 +1,53 @@
+import { invalidArgument, unimplemented } from './errors.ts';
+
+/** What a key is for, from `CryptoKey.CryptoKeyPurpose`. */
+export type Purpose =
+  | 'ENCRYPT_DECRYPT'
+  | 'ASYMMETRIC_SIGN'
+  | 'ASYMMETRIC_DECRYPT'
+  | 'RAW_ENCRYPT_DECRYPT'
+  | 'MAC'
+  | 'KEY_ENCAPSULATION'
+  | 'AES_WRAPPING';
+
+/** Protection levels that the emulator has. The others need a machine outside of Cloud KMS. */
+export type ProtectionLevel = 'SOFTWARE' | 'HSM';
+
+/** Algorithms by purpose, as `CryptoKeyVersion.CryptoKeyVersionAlgorithm` names them. */
+const algorithmsOf: Record<Purpose, RegExp> = {
+  ENCRYPT_DECRYPT: /^GOOGLE_SYMMETRIC_ENCRYPTION$/,
+  ASYMMETRIC_SIGN: /^(RSA_SIGN|EC_SIGN|PQ_SIGN)_/,
+  ASYMMETRIC_DECRYPT: /^RSA_DECRYPT_/,
+  RAW_ENCRYPT_DECRYPT: /^AES_(128|256)_(GCM|CBC|CTR)$/,
+  MAC: /^HMAC_/,
+  KEY_ENCAPSULATION: /^(ML_KEM|KEM)_/,
+  AES_WRAPPING: /^AES_256_KWP$/,
+};
+
+const isPurpose = (value: string): value is Purpose => Object.hasOwn(algorithmsOf, value);
+
+/** @throws KmsError INVALID_ARGUMENT if there is none or nobody knows it. */
+export function requirePurpose(value: string): Purpose {
+  if (!isPurpose(value)) throw invalidArgument('The field crypto_key.purpose is required.');
+  return value;
+}
+
+/** The algorithm that new versions get. Only `ENCRYPT_DECRYPT` has a default (resources.proto). */
+export function requireAlgorithm(purpose: Purpose, value: string): string {
+  const unset = value === '' || value === 'CRYPTO_KEY_VERSION_ALGORITHM_UNSPECIFIED';
+  if (unset && purpose === 'ENCRYPT_DECRYPT') return 'GOOGLE_SYMMETRIC_ENCRYPTION';
+  if (unset) throw invalidArgument('The field crypto_key.version_template.algorithm is required.');
+  if (!algorithmsOf[purpose].test(value)) {
+    throw invalidArgument(`The algorithm ${value} is not valid for the purpose ${purpose}.`);
+  }
+  return value;
+}
+
+export function requireProtectionLevel(value: string): ProtectionLevel {
+  if (value === '' || value === 'PROTECTION_LEVEL_UNSPECIFIED' || value === 'SOFTWARE') return 'SOFTWARE';
+  if (value === 'HSM') return 'HSM';
+  throw unimplemented(`The emulator has no keys of protection level ${value}.`);
+}
+
+/** Asymmetric key material takes its time; symmetric material is there at once. */
+export const isGeneratedLater = (purpose: Purpose): boolean => purpose.startsWith('ASYMMETRIC_');

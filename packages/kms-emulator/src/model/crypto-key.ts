@@ -1,0 +1,142 @@
+import { isGeneratedLater, type ProtectionLevel, type Purpose } from './algorithms.ts';
+import { KmsError, notFound } from './errors.ts';
+import { advanceVersion, isUsable, notEnabled, type KeyVersion } from './key-version.ts';
+import { versionName } from './names.ts';
+
+/** A key and its versions, version n at index n - 1. Times and durations are milliseconds. */
+export interface CryptoKey {
+  readonly name: string;
+  readonly purpose: Purpose;
+  readonly createTime: number;
+  readonly importOnly: boolean;
+  readonly destroyScheduledDuration: number;
+  readonly versions: KeyVersion[];
+  readonly template: { readonly protectionLevel: ProtectionLevel; algorithm: string };
+  labels: Record<string, string>;
+  rotationPeriod?: number;
+  nextRotationTime?: number;
+  primary?: Primary;
+}
+
+/** The primary version; until `until` encryption still takes `previous`: the propagation delay. */
+interface Primary {
+  readonly number: number;
+  readonly previous?: number;
+  readonly until?: number;
+}
+
+/** Where key material comes from; base64 both. Random in the emulator, anything in a test. */
+export interface MaterialSource {
+  material(): string;
+  locator(versionNumber: number): string;
+}
+
+/** How long what takes time takes; milliseconds. */
+export interface Delays {
+  readonly disable: number;
+  readonly primary: number;
+  readonly generation: number;
+}
+
+/** CreateCryptoKeyVersion: the next number, from the template; the primary stays as it is. */
+export function createVersion(
+  key: CryptoKey,
+  now: number,
+  source: MaterialSource,
+  generation: number,
+): KeyVersion {
+  const number = key.versions.length + 1;
+  const later = generation > 0 || isGeneratedLater(key.purpose);
+  const version: KeyVersion = {
+    number,
+    algorithm: key.template.algorithm,
+    protectionLevel: key.template.protectionLevel,
+    createTime: now,
+    locator: source.locator(number),
+    state: later ? 'PENDING_GENERATION' : 'ENABLED',
+    material: source.material(),
+    generateTime: now + generation,
+  };
+  key.versions.push(version);
+  return version;
+}
+
+export function versionOf(key: CryptoKey, number: number): KeyVersion {
+  const version = key.versions[number - 1];
+  if (version === undefined) throw notFound('CryptoKeyVersion', versionName(key.name, number));
+  return version;
+}
+
+/** UpdateCryptoKeyPrimaryVersion: strong for readers of the key, eventual for Encrypt. */
+export function setPrimary(key: CryptoKey, number: number, now: number, delay: number): void {
+  requirePurpose(key, 'ENCRYPT_DECRYPT');
+  const name = versionName(key.name, number);
+  const version = versionOf(key, number);
+  if (version.state !== 'ENABLED') throw notEnabled(version, name);
+  makePrimary(key, number, now, delay);
+}
+
+/** The version that Encrypt takes at this moment. */
+export function effectivePrimary(key: CryptoKey, now: number): KeyVersion | undefined {
+  const { primary } = key;
+  if (primary === undefined) return undefined;
+  const { number, previous, until } = primary;
+  const current = previous !== undefined && until !== undefined && now < until ? previous : number;
+  return key.versions[current - 1];
+}
+
+/** The version that Encrypt must use, whether the request named the key or one version of it. */
+export function versionToEncrypt(key: CryptoKey, number: number | undefined, now: number): KeyVersion {
+  requirePurpose(key, 'ENCRYPT_DECRYPT');
+  const version = number === undefined ? effectivePrimary(key, now) : versionOf(key, number);
+  if (version === undefined) {
+    throw new KmsError('FAILED_PRECONDITION', `${key.name} has no primary version.`);
+  }
+  return requireUsable(key, version, now);
+}
+
+export function requireUsable(key: CryptoKey, version: KeyVersion, now: number): KeyVersion {
+  if (!isUsable(version, now)) throw notEnabled(version, versionName(key.name, version.number));
+  return version;
+}
+
+export function requirePurpose(key: CryptoKey, purpose: Purpose): void {
+  if (key.purpose === purpose) return;
+  throw new KmsError(
+    'FAILED_PRECONDITION',
+    `${key.name} has purpose ${key.purpose}; this operation needs a key of purpose ${purpose}.`,
+  );
+}
+
+/** Lets the time do its work on a key: rotation, generation, destruction. True if anything changed. */
+export function advanceKey(key: CryptoKey, now: number, source: MaterialSource, delays: Delays): boolean {
+  let changed = false;
+  while (key.nextRotationTime !== undefined && key.nextRotationTime <= now) {
+    const at = key.nextRotationTime;
+    const version = createVersion(key, at, source, 0);
+    makePrimary(key, version.number, at, delays.primary);
+    if (key.rotationPeriod === undefined) delete key.nextRotationTime;
+    else key.nextRotationTime = at + key.rotationPeriod;
+    changed = true;
+  }
+  for (const version of key.versions) changed = advanceVersion(version, now) || changed;
+  return changed;
+}
+
+/** The next moment at which {@link advanceKey} will change anything; infinity if never. */
+export function nextEvent(key: CryptoKey): number {
+  let next = key.nextRotationTime ?? Infinity;
+  for (const { state, generateTime, destroyTime } of key.versions) {
+    if (state === 'PENDING_GENERATION') next = Math.min(next, generateTime ?? Infinity);
+    if (state === 'DESTROY_SCHEDULED') next = Math.min(next, destroyTime ?? Infinity);
+  }
+  return next;
+}
+
+export function makePrimary(key: CryptoKey, number: number, now: number, delay: number): void {
+  const previous = effectivePrimary(key, now);
+  key.primary =
+    delay > 0 && previous !== undefined && previous.number !== number
+      ? { number, previous: previous.number, until: now + delay }
+      : { number };
+}

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { invalidArgument, KmsError } from '../errors.ts';
+import { tryCryptoKey, tryKeyRing } from '../names.ts';
+import { matchesMember, isMember, type Caller } from './callers.ts';
+import { isRole, roleGrants } from './roles.ts';
+
+export interface Binding {
+  readonly role: string;
+  readonly members: readonly string[];
+}
+
+/** The policy of one resource; `version` and conditions are not modelled (README). */
+export interface Policy {
+  readonly bindings: readonly Binding[];
+}
+
+interface Entry {
+  readonly policy: Policy;
+  readonly previous?: Policy;
+  readonly until?: number;
+}
+
+const EMPTY: Policy = { bindings: [] };
+
+/** IAM policies by resource: `projects/p`, key rings and crypto keys, each inheriting from the one above. */
+export class Policies {
+  readonly #entries = new Map<string, Entry>();
+  readonly #changed: () => void;
+
+  constructor(changed: () => void = () => undefined) {
+    this.#changed = changed;
+  }
+
+  get(resource: string): Policy {
+    return this.#entries.get(resource)?.policy ?? EMPTY;
+  }
+
+  /**
+   * Replaces a policy; it takes effect after `delay` milliseconds.
+   *
+   * @throws KmsError INVALID_ARGUMENT for an unknown role or a member without a type, ABORTED if `etag`
+   * isn't that of the policy as it stands.
+   */
+  set(resource: string, policy: Policy, now: number, delay = 0, etag?: Uint8Array): Policy {
+    const current = this.get(resource);
+    if (etag !== undefined && etag.length > 0 && !etagOf(current).equals(etag)) {
+      throw new KmsError(
+        'ABORTED',
+        'There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.',
+      );
+    }
+    const checked = {
+      bindings: policy.bindings.map(checkBinding).filter(({ members }) => members.length > 0),
+    };
+    this.#entries.set(
+      resource,
+      delay > 0
+        ? { policy: checked, previous: this.#effective(resource, now), until: now + delay }
+        : { policy: checked },
+    );
+    this.#changed();
+    return checked;
+  }
+
+  /** Whether a caller has a permission on a resource, by its policies and those above it. */
+  allows(caller: Caller, permission: string, resource: string, now: number): boolean {
+    if (caller === 'owner') return true;
+    return lineage(resource).some((name) =>
+      this.#effective(name, now).bindings.some(
+        ({ role, members }) =>
+          roleGrants(role, permission) && members.some((member) => matchesMember(caller, member)),
+      ),
+    );
+  }
+
+  all(): [resource: string, policy: Policy][] {
+    return [...this.#entries].map(([resource, { policy }]) => [resource, policy]);
+  }
+
+  #effective(resource: string, now: number): Policy {
+    const entry = this.#entries.get(resource);
+    if (entry === undefined) return EMPTY;
+    const { policy, previous, until } = entry;
+    return previous !== undefined && until !== undefined && now < until ? previous : policy;
+  }
+}
+
+/** Changes whenever the policy does. `ACAB` is what an empty policy has. */
+export function etagOf({ bindings }: Policy): Buffer {
+  if (bindings.length === 0) return Buffer.from('ACAB', 'base64');
+  return createHash('sha256').update(JSON.stringify(bindings)).digest().subarray(0, 8);
+}
+
+/** A resource and everything that it inherits policies from. */
+function lineage(resource: string): string[] {
+  const names = [resource];
+  const key = tryCryptoKey(resource);
+  if (key !== undefined) names.push(key.parent);
+  const project = (key ?? tryKeyRing(resource))?.project ?? /^projects\/([^/]+)\//.exec(resource)?.[1];
+  if (project !== undefined) names.push(`projects/${project}`);
+  return names;
+}
+
+function checkBinding({ role, members }: Binding): Binding {
+  if (!isRole(role)) throw invalidArgument(`Role ${role} is not supported for this resource.`);
+  const wrong = members.find((member) => !isMember(member));
+  if (wrong !== undefined) {
+    throw invalidArgument(
+      `The member ${wrong} is of an unknown type. Please set a valid type prefix for the member.`,
+    );
+  }
+  return { role, members: [...new Set(members)].toSorted() };
+}

@@ -1,0 +1,154 @@
+import type { ProtectionLevel } from './algorithms.ts';
+import { invalidArgument, KmsError } from './errors.ts';
+
+/** Every state of `CryptoKeyVersion.CryptoKeyVersionState`. */
+export const versionStates = [
+  'PENDING_GENERATION',
+  'ENABLED',
+  'DISABLED',
+  'DESTROY_SCHEDULED',
+  'DESTROYED',
+  'PENDING_IMPORT',
+  'IMPORT_FAILED',
+  'GENERATION_FAILED',
+  'PENDING_EXTERNAL_DESTRUCTION',
+  'EXTERNAL_DESTRUCTION_FAILED',
+] as const;
+
+export type VersionState = (typeof versionStates)[number];
+
+/** One version of a key. Times are milliseconds since the epoch; `material` is base64. */
+export interface KeyVersion {
+  readonly number: number;
+  readonly algorithm: string;
+  readonly protectionLevel: ProtectionLevel;
+  readonly createTime: number;
+  /** The opaque id by which this version's ciphertexts name it, base64. It outlives the material. */
+  readonly locator: string;
+  state: VersionState;
+  material?: string;
+  generateTime?: number;
+  destroyTime?: number;
+  destroyEventTime?: number;
+  failureReason?: string;
+  /** Until then encryption and decryption still see the version as enabled: the propagation delay. */
+  usableUntil?: number;
+}
+
+/** States in which a version has no key material and never had or never again has any. */
+const withoutMaterial: ReadonlySet<VersionState> = new Set([
+  'DESTROYED',
+  'IMPORT_FAILED',
+  'GENERATION_FAILED',
+  'PENDING_EXTERNAL_DESTRUCTION',
+  'EXTERNAL_DESTRUCTION_FAILED',
+]);
+
+/**
+ * UpdateCryptoKeyVersion: between ENABLED and DISABLED only.
+ *
+ * Enabling is strongly consistent; disabling reaches the data plane after `delay` milliseconds
+ * (cloud.google.com/kms/docs/consistency).
+ */
+export function setState(version: KeyVersion, name: string, to: string, now: number, delay: number): void {
+  if (to !== 'ENABLED' && to !== 'DISABLED') {
+    throw invalidArgument(`The state of ${name} can only be set to ENABLED or DISABLED, not to ${to}.`);
+  }
+  requireState(version, name, ['ENABLED', 'DISABLED']);
+  if (to === 'ENABLED') delete version.usableUntil;
+  else leaveEnabled(version, now, delay);
+  version.state = to;
+}
+
+/** DestroyCryptoKeyVersion: ENABLED or DISABLED → DESTROY_SCHEDULED, for `duration` milliseconds. */
+export function scheduleDestruction(
+  version: KeyVersion,
+  name: string,
+  now: number,
+  duration: number,
+  delay: number,
+): void {
+  requireState(version, name, ['ENABLED', 'DISABLED']);
+  leaveEnabled(version, now, delay);
+  version.state = 'DESTROY_SCHEDULED';
+  version.destroyTime = now + duration;
+}
+
+/** RestoreCryptoKeyVersion: DESTROY_SCHEDULED → DISABLED. */
+export function restore(version: KeyVersion, name: string): void {
+  requireState(version, name, ['DESTROY_SCHEDULED']);
+  version.state = 'DISABLED';
+  delete version.destroyTime;
+}
+
+/** Lets the time do what it does to a version. True if anything changed. */
+export function advanceVersion(version: KeyVersion, now: number): boolean {
+  if (
+    version.state === 'PENDING_GENERATION' &&
+    version.generateTime !== undefined &&
+    version.generateTime <= now
+  ) {
+    version.state = 'ENABLED';
+    return true;
+  }
+  if (
+    version.state === 'DESTROY_SCHEDULED' &&
+    version.destroyTime !== undefined &&
+    version.destroyTime <= now
+  ) {
+    version.state = 'DESTROYED';
+    version.destroyEventTime = version.destroyTime;
+    delete version.destroyTime;
+    delete version.usableUntil;
+    delete version.material;
+    return true;
+  }
+  return false;
+}
+
+/**
+ * Puts a version into any state, also into those that only imports and external key managers reach.
+ * For tests: no RPC does this. A state without key material loses it for good.
+ */
+export function forceState(version: KeyVersion, to: VersionState, now: number, reason?: string): void {
+  if (to === 'ENABLED' && version.material === undefined) {
+    throw new KmsError(
+      'FAILED_PRECONDITION',
+      'The key material of this version is gone; it cannot be enabled again.',
+    );
+  }
+  version.state = to;
+  delete version.usableUntil;
+  delete version.destroyTime;
+  delete version.destroyEventTime;
+  delete version.failureReason;
+  if (withoutMaterial.has(to)) delete version.material;
+  if (to === 'DESTROYED') version.destroyEventTime = now;
+  if (to === 'DESTROY_SCHEDULED') version.destroyTime = now + 24 * 3600 * 1000;
+  if (reason !== undefined) version.failureReason = reason;
+}
+
+/** The state in which encryption and decryption see a version: behind the real one by the delay. */
+export function isUsable(version: KeyVersion, now: number): boolean {
+  if (version.material === undefined) return false;
+  return version.state === 'ENABLED' || (version.usableUntil !== undefined && now < version.usableUntil);
+}
+
+/** Cloud KMS's refusal of a version that isn't enabled, with its `PreconditionFailure`. */
+export function notEnabled(version: KeyVersion, name: string): KmsError {
+  return new KmsError('FAILED_PRECONDITION', `${name} is not enabled, current state is: ${version.state}.`, {
+    violations: [{ type: `KEY_${version.state}`, subject: name }],
+  });
+}
+
+function leaveEnabled(version: KeyVersion, now: number, delay: number): void {
+  if (version.state === 'ENABLED' && delay > 0) version.usableUntil = now + delay;
+}
+
+function requireState(version: KeyVersion, name: string, allowed: readonly VersionState[]): void {
+  if (allowed.includes(version.state)) return;
+  throw new KmsError(
+    'FAILED_PRECONDITION',
+    `The request cannot be fulfilled. Resource ${name} has value ${version.state} in field crypto_key_version.state.`,
+  );
+}

@@ -1,0 +1,21 @@
+import { KeySpace } from './key-space.ts';
+import { Policies } from './iam/policies.ts';
+
+/** Everything that outlives a restart, and a number that tells whether it changed. */
+export class State {
+  readonly keys: KeySpace;
+  readonly policies: Policies;
+  #revision = 0;
+
+  constructor() {
+    const changed = () => {
+      this.#revision += 1;
+    };
+    this.keys = new KeySpace(changed);
+    this.policies = new Policies(changed);
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+}

@@ -1,0 +1,37 @@
+import type { Conditions } from '../conditions/conditions.ts';
+import type { Delays, MaterialSource } from '../model/crypto-key.ts';
+import { KmsError } from '../model/errors.ts';
+import type { Caller } from '../model/iam/callers.ts';
+import type { Permission } from '../model/iam/roles.ts';
+import type { State } from '../model/state.ts';
+
+/** What every RPC may use: the state, the time of this call, who calls, and the conditions set by a test. */
+export interface Context {
+  readonly state: State;
+  readonly conditions: Conditions;
+  readonly source: MaterialSource;
+  readonly caller: Caller;
+  /** Milliseconds since the epoch, the same for the whole call. */
+  readonly now: number;
+}
+
+/** An RPC: a request of Google's types in, an answer out, or a thrown {@link KmsError}. */
+export type Handler<Request, Response> = (request: Request, context: Context) => Response;
+
+/**
+ * Refuses a caller who lacks a permission, in Cloud KMS's words. Comes before the look-up, so that a
+ * stranger can't tell a resource that isn't there from one that is kept from him.
+ */
+export function requirePermission(context: Context, permission: Permission, resource: string): void {
+  const { state, caller, now } = context;
+  if (state.policies.allows(caller, permission, resource, now)) return;
+  throw new KmsError(
+    'PERMISSION_DENIED',
+    `Permission '${permission}' denied on resource '${resource}' (or it may not exist).`,
+  );
+}
+
+export function delaysOf({ conditions: { propagation } }: Pick<Context, 'conditions'>): Delays {
+  const { disable, primary, generation } = propagation;
+  return { disable: disable * 1000, primary: primary * 1000, generation: generation * 1000 };
+}

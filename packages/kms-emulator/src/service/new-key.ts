@@ -1,0 +1,49 @@
+import type { protos } from '@google-cloud/kms';
+import { requireAlgorithm, requireProtectionLevel, requirePurpose } from '../model/algorithms.ts';
+import type { CryptoKey } from '../model/crypto-key.ts';
+import { invalidArgument, unimplemented } from '../model/errors.ts';
+import { checkLabels } from '../model/labels.ts';
+import { checkSchedule, type RotationSchedule } from '../model/rotation.ts';
+import { enumName, milliseconds, text } from './fields.ts';
+
+const DAY = 24 * 3600 * 1000;
+/** resources.proto: 30 days if not specified. The bounds are those of cloud.google.com/kms/docs/destroy-restore. */
+const DESTROY_DURATION = { standard: 30 * DAY, min: DAY, max: 120 * DAY };
+
+/** A key without versions from what a client asked for. @throws KmsError for what Cloud KMS refuses. */
+export function newKey(name: string, wanted: protos.google.cloud.kms.v1.ICryptoKey, now: number): CryptoKey {
+  if (text(wanted.cryptoKeyBackend) !== '') throw unimplemented('The emulator has no crypto key backends.');
+  const purpose = requirePurpose(enumName(wanted.purpose));
+  const rotationPeriod = milliseconds(wanted.rotationPeriod);
+  const nextRotationTime = milliseconds(wanted.nextRotationTime);
+  const key: CryptoKey = {
+    name,
+    purpose,
+    createTime: now,
+    importOnly: wanted.importOnly ?? false,
+    destroyScheduledDuration: destroyDuration(milliseconds(wanted.destroyScheduledDuration)),
+    versions: [],
+    template: {
+      protectionLevel: requireProtectionLevel(enumName(wanted.versionTemplate?.protectionLevel)),
+      algorithm: requireAlgorithm(purpose, enumName(wanted.versionTemplate?.algorithm)),
+    },
+    labels: checkLabels(wanted.labels ?? {}),
+    ...(rotationPeriod === undefined ? {} : { rotationPeriod }),
+    ...(nextRotationTime === undefined ? {} : { nextRotationTime }),
+  };
+  checkSchedule(purpose, scheduleOf(key), now);
+  return key;
+}
+
+export const scheduleOf = ({ rotationPeriod, nextRotationTime }: CryptoKey): RotationSchedule => ({
+  ...(rotationPeriod === undefined ? {} : { period: rotationPeriod }),
+  ...(nextRotationTime === undefined ? {} : { next: nextRotationTime }),
+});
+
+function destroyDuration(wanted: number | undefined): number {
+  if (wanted === undefined) return DESTROY_DURATION.standard;
+  if (wanted < DESTROY_DURATION.min || wanted > DESTROY_DURATION.max) {
+    throw invalidArgument('The field destroy_scheduled_duration must be between 24 hours and 120 days.');
+  }
+  return wanted;
+}

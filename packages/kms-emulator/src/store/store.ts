@@ -1,0 +1,83 @@
+import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { State } from '../model/state.ts';
+import { read, write } from './snapshot.ts';
+
+/** Keeps a state. `save` resolves when everything changed before the call is safe. */
+export interface Store {
+  readonly state: State;
+  save(): Promise<void>;
+}
+
+export const memoryStore = (): Store => ({ state: new State(), save: () => Promise.resolve() });
+
+/**
+ * A state in one JSON file. It holds key material in clear, so it is readable by its owner only.
+ *
+ * @throws Error if the file is there and can't be read, or isn't a data file: it is never overwritten then.
+ */
+export async function openFileStore(path: string): Promise<Store> {
+  const text = await readExisting(path);
+  const state = text === undefined ? new State() : parse(path, text);
+  if (text !== undefined) await chmod(path, 0o600);
+  let stamp = await stampOf(path);
+  let saved = text === undefined ? -1 : state.revision;
+  let writing: Promise<void> | undefined;
+
+  const writeNow = async () => {
+    if ((await stampOf(path)) !== stamp) {
+      throw new Error(
+        `${path} was changed or removed by someone else: two emulators must not share a data file.`,
+      );
+    }
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const { revision } = state;
+    await writeFileAtomic(path, write(state), { mode: 0o600 });
+    stamp = await stampOf(path);
+    saved = revision;
+  };
+
+  // One write at a time; whoever comes during a write waits for the next, which has everyone's changes.
+  const save = async (wanted = state.revision): Promise<void> => {
+    if (saved >= wanted) return;
+    writing ??= writeNow().finally(() => {
+      writing = undefined;
+    });
+    await writing;
+    await save(wanted);
+  };
+  return { state, save: () => save() };
+}
+
+async function readExisting(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function parse(path: string, text: string): State {
+  try {
+    return read(text);
+  } catch (error) {
+    throw new Error(`${path} is no data file of the KMS emulator. Name another one, or move this one away.`, {
+      cause: error,
+    });
+  }
+}
+
+async function stampOf(path: string): Promise<string | undefined> {
+  try {
+    const { ino, mtimeMs, size } = await stat(path);
+    return `${ino}:${mtimeMs}:${size}`;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';

@@ -1,0 +1,61 @@
+import * as grpc from '@grpc/grpc-js';
+import { internal, KmsError } from '../model/errors.ts';
+import type { Caller } from '../model/iam/callers.ts';
+import { dispatch, type DispatchDeps } from '../service/dispatch.ts';
+import { iamMethods, keyManagementMethods, type Method } from '../service/methods.ts';
+import type { Protos } from './protos.ts';
+import { toGrpcStatus } from './status.ts';
+
+/** One gRPC port. All calls that arrive there are its caller's: insecure clients send no credentials. */
+export interface GrpcPort {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+const CLOSE_AFTER = 500;
+
+/** @throws Error if the port is taken. */
+export async function listen(
+  deps: DispatchDeps,
+  protos: Protos,
+  { host, port, caller }: { host: string; port: number; caller: Caller },
+): Promise<GrpcPort> {
+  const stopped = new AbortController();
+  const server = new grpc.Server();
+  const serve = (definition: Protos['keyManagement'], methods: Readonly<Record<string, Method>>) => {
+    const handlers = Object.keys(definition).map((name) => [name, unary(name, methods[name])] as const);
+    server.addService(definition, Object.fromEntries(handlers));
+  };
+  const unary =
+    (name: string, method: Method | undefined): grpc.handleUnaryCall<object, object> =>
+    async (call, callback) => {
+      const cancelled = new AbortController();
+      call.on('cancelled', () => cancelled.abort());
+      const signal = AbortSignal.any([stopped.signal, cancelled.signal]);
+      try {
+        callback(null, await dispatch(deps, { name, method, request: call.request, caller, signal }));
+      } catch (error) {
+        callback(toGrpcStatus(error instanceof KmsError ? error : internal(), protos));
+      }
+    };
+  serve(protos.keyManagement, keyManagementMethods);
+  serve(protos.iamPolicy, iamMethods);
+
+  const bound = await new Promise<number>((resolve, reject) => {
+    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, boundPort) => {
+      if (error === null) resolve(boundPort);
+      else reject(new Error(`Cannot listen on ${address}: ${error.message}`, { cause: error }));
+    });
+  });
+
+  const close = async () => {
+    stopped.abort();
+    const forced = setTimeout(() => server.forceShutdown(), CLOSE_AFTER);
+    await new Promise<void>((resolve) => {
+      server.tryShutdown(() => resolve());
+    });
+    clearTimeout(forced);
+  };
+  return { port: bound, close };
+}

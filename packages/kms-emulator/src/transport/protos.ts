@@ -1,0 +1,58 @@
+import * as protoLoader from '@grpc/proto-loader';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+// The protos that Google's own client ships: the client is `@google-cloud/kms`, and its IAM and status
+// messages come from the `google-gax` that it depends on, hence the second look-up from there.
+const require = createRequire(import.meta.url);
+const kmsEntry = require.resolve('@google-cloud/kms');
+const gaxProtos = join(dirname(createRequire(kmsEntry).resolve('google-gax')), '..', 'protos');
+
+const load = (file: string): protoLoader.PackageDefinition =>
+  protoLoader.fromJSON(JSON.parse(readFileSync(file, 'utf8')), {
+    longs: String,
+    enums: String,
+    defaults: true,
+  });
+
+export interface Protos {
+  readonly keyManagement: protoLoader.ServiceDefinition;
+  readonly iamPolicy: protoLoader.ServiceDefinition;
+  /** Encodes a message of `google.rpc`, such as `Status` or `ErrorInfo`. */
+  encodeRpc(name: string, message: object): Buffer;
+}
+
+/** @throws Error if the installed client ships no such protos. */
+export function loadProtos(): Protos {
+  const rpc = load(join(gaxProtos, 'status.json'));
+  return {
+    keyManagement: service(
+      load(join(dirname(kmsEntry), '..', 'protos', 'protos.json')),
+      'google.cloud.kms.v1.KeyManagementService',
+    ),
+    iamPolicy: service(load(join(gaxProtos, 'iam_service.json')), 'google.iam.v1.IAMPolicy'),
+    encodeRpc: (name, message) => messageType(rpc, `google.rpc.${name}`).serialize(message),
+  };
+}
+
+function service(definitions: protoLoader.PackageDefinition, name: string): protoLoader.ServiceDefinition {
+  const found = definitions[name];
+  if (found === undefined || !isService(found))
+    throw new Error(`The installed protos have no service ${name}.`);
+  return found;
+}
+
+function messageType(definitions: protoLoader.PackageDefinition, name: string) {
+  const found = definitions[name];
+  if (found === undefined || !isMessage(found))
+    throw new Error(`The installed protos have no message ${name}.`);
+  return found;
+}
+
+const isMessage = (
+  definition: protoLoader.AnyDefinition,
+): definition is protoLoader.MessageTypeDefinition<object, object> => 'serialize' in definition;
+
+const isService = (definition: protoLoader.AnyDefinition): definition is protoLoader.ServiceDefinition =>
+  !('format' in definition);
