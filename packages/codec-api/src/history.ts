@@ -16,6 +16,10 @@ export const historyEvent = z.object({
   /** `summary` and `details` of the event, as placeholders. */
   userMetadata: attributes.optional(),
   links: z.array(attributes).optional(),
+  /** The event's group labels, as placeholders. */
+  eventGroupMarkers: z.array(attributes).optional(),
+  /** Who caused the event, where the server records it. */
+  principal: attributes.optional(),
   payloads: z.array(payloadStub),
   /** False for a transient or speculative workflow task event: another may later stand under the same id. */
   durable: z.boolean(),

@@ -3,9 +3,11 @@ import { reasonCode } from './reasons.ts';
 
 /**
  * `<eventId>:<n>`: the n-th payload (from 0) of an event, in the order of the protos' fields with map keys sorted.
- * Event id 0 means the run's description (memo, pending activities) instead of an event.
+ * Event id 0 means the run's description (memo, pending activities), which changes while the run goes on: n is then
+ * a number made of the payload's stored bytes, so a ref never comes to mean another payload; one that is gone by the
+ * time it is asked for is answered with `event_not_found`.
  */
-export const payloadRef = z.string().regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,5})$/);
+export const payloadRef = z.string().regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,15})$/);
 export type PayloadRef = z.infer<typeof payloadRef>;
 
 /** Where a payload stood is kept in the attributes by this object in its place. */
@@ -21,13 +23,25 @@ export const keyUse = z.object({
 });
 export type KeyUse = z.infer<typeof keyUse>;
 
-export const payloadFormat = z.enum(['envelope-v2', 'envelope', 'direct', 'proxy', 'static', 'external', 'plain']);
+export const payloadFormat = z.enum([
+  'envelope-v2',
+  'envelope',
+  'direct',
+  'proxy',
+  'static',
+  'external',
+  'plain',
+]);
 export type PayloadFormat = z.infer<typeof payloadFormat>;
 
 /** What is known of a payload without opening it: no Cloud KMS call and no plaintext was needed for it. */
 export const payloadStub = z.object({
   ref: payloadRef,
-  /** Path inside the attributes, in the protos' camelCase, e.g. `failure.cause.encodedAttributes`, `input.payloads[0]`. */
+  /**
+   * Path inside the attributes (beside them: `userMetadata.summary`; in a description: inside `details`), in the
+   * protos' camelCase: `failure.cause.encodedAttributes`, `input.payloads[0]`, `memo.fields.customer`,
+   * `details["patch-data"].payloads[0]` where a map's key is no identifier.
+   */
   path: z.string(),
   /** Bytes as stored, metadata excluded. */
   bytes: z.number().int().nonnegative(),
@@ -50,6 +64,12 @@ export type JsonPayload = z.infer<typeof jsonPayload>;
 /** At most this many refs in one `payloads:decode`. */
 export const MAX_REFS = 200;
 
+/**
+ * At most this many stored bytes (the sum of the stubs' `bytes`) in one `payloads:decode` of more than one ref: 16 MiB.
+ * More is refused with 413 `too_large`; ask in several requests.
+ */
+export const MAX_DECODE_BYTES = 16 * 1024 * 1024;
+
 export const decodeRequest = z.strictObject({ refs: z.array(payloadRef).min(1).max(MAX_REFS) });
 export type DecodeRequest = z.infer<typeof decodeRequest>;
 
@@ -58,7 +78,19 @@ export type DecodeRequest = z.infer<typeof decodeRequest>;
  * answered exactly once. `warning` stands beside a readable payload (`not_encrypted`).
  */
 export const decodeResult = z.discriminatedUnion('ok', [
-  z.object({ ref: payloadRef, ok: z.literal(true), payload: jsonPayload, key: keyUse.optional(), warning: reasonCode.optional() }),
-  z.object({ ref: payloadRef, ok: z.literal(false), reason: reasonCode, key: keyUse.optional(), message: z.string() }),
+  z.object({
+    ref: payloadRef,
+    ok: z.literal(true),
+    payload: jsonPayload,
+    key: keyUse.optional(),
+    warning: reasonCode.optional(),
+  }),
+  z.object({
+    ref: payloadRef,
+    ok: z.literal(false),
+    reason: reasonCode,
+    key: keyUse.optional(),
+    message: z.string(),
+  }),
 ]);
 export type DecodeResult = z.infer<typeof decodeResult>;

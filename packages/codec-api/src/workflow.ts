@@ -67,5 +67,8 @@ export const workflowDescription = z.object({
 export type WorkflowDescription = z.infer<typeof workflowDescription>;
 
 /** `GET /api/namespaces`: those that the caller may read. */
-export const namespaceList = z.object({ namespaces: z.array(z.object({ name: z.string() })), default: z.string() });
+export const namespaceList = z.object({
+  namespaces: z.array(z.object({ name: z.string() })),
+  default: z.string(),
+});
 export type NamespaceList = z.infer<typeof namespaceList>;

@@ -1,0 +1,80 @@
+import type { KmsCodec } from '@temporal-kms/kms-codec';
+import { Hono } from 'hono';
+import type { Logger } from 'pino';
+import type { Access } from './access.ts';
+import type { Inspect } from './history/stub.ts';
+import { HistoryReader } from './history/reader.ts';
+import type { Env } from './http/context.ts';
+import { failure } from './http/failure.ts';
+import { guard } from './http/guard.ts';
+import { createResponseHeaders } from './http/headers.ts';
+import { Refusal } from './http/refusal.ts';
+import { requestLog } from './http/request-log.ts';
+import { guardedRoutes } from './http/routes.ts';
+import type { KmsWatch } from './kms-watch.ts';
+import { codecProtocol } from './protocol/routes.ts';
+import { healthRoutes, probeRoutes } from './routes/health.ts';
+import { historyRoutes } from './routes/history.ts';
+import { namespaceRoutes } from './routes/namespaces.ts';
+import { workflowRoutes } from './routes/workflows.ts';
+import type { TemporalService } from './temporal/service.ts';
+
+export interface AppDeps {
+  readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'open' | 'inspect' | 'rules'>;
+  readonly kms: Pick<KmsWatch, 'last'>;
+  readonly emulator: boolean;
+  readonly temporal: TemporalService;
+  readonly defaultNamespace: string;
+  readonly access: Access;
+  /** `Host` headers that are served, lower case. */
+  readonly hosts: readonly string[];
+  readonly corsOrigins: readonly string[];
+  /** Before every route but the probes: empty or `/…`. */
+  readonly pathPrefix: string;
+  readonly log: Logger;
+  /** Aborted once the process is to end: streams close with an `end` line, and no new request is taken. */
+  readonly stopping: AbortSignal;
+  /** Bytes; default 16 MiB, four times what Temporal's gRPC takes in one message, base64 and all. */
+  readonly maxBody?: number;
+  /** Bytes of raw history kept in memory; default 64 MiB. */
+  readonly maxHistoryBytes?: number;
+}
+
+const MiB = 1024 * 1024;
+
+/** The whole HTTP surface, without a port or an environment. */
+export function createApp(deps: AppDeps): Hono<Env> {
+  const { codec, access, temporal, log, stopping, pathPrefix, emulator, kms, defaultNamespace } = deps;
+  const { rules } = codec;
+  const headers = createResponseHeaders(deps.corsOrigins);
+  const reader = new HistoryReader(temporal, { maxBytes: deps.maxHistoryBytes ?? 64 * MiB });
+  const serves = (namespace: string): boolean => rules.isNamed(namespace) || rules.hasDefault;
+  const inspect: Inspect = (payload, context) => codec.inspect(payload, context);
+  const apiPath = `${pathPrefix}/api`;
+  const health = { temporal, kms, emulator, headers, stopping };
+
+  const app = new Hono<Env>();
+  app.onError(failure({ headers, log, isApi: (path) => path.startsWith(`${apiPath}/`) }));
+  app.use(requestLog(log));
+  probeRoutes(app, health);
+  app.use(guard({ hosts: new Set(deps.hosts), headers, maxBody: deps.maxBody ?? 16 * MiB }));
+  app.use(async (_, next) => {
+    if (stopping.aborted)
+      throw new Refusal(503, 'shutting_down', 'The server is ending; try again.', { retryAfter: 1 });
+    await next();
+  });
+
+  const api = new Hono<Env>();
+  const routes = guardedRoutes(api, access, serves);
+  namespaceRoutes(routes, { access, rules, defaultNamespace, temporal });
+  workflowRoutes(routes, { temporal, inspect });
+  historyRoutes(routes, { temporal, reader, codec, inspect, log, stopping });
+  healthRoutes(routes, health);
+  api.all('/*', () => {
+    throw new Refusal(404, 'not_found', 'The history API has no such route.');
+  });
+  app.route(apiPath, api);
+
+  app.all('/*', codecProtocol({ codec, access, serves }));
+  return app;
+}

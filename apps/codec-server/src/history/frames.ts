@@ -1,0 +1,71 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { HistoryFrame } from '@temporal-kms/codec-api';
+import type { Logger } from 'pino';
+import { Refusal } from '../http/refusal.ts';
+import { workflowContext } from './context.ts';
+import { eventIdOf, eventRow } from './event.ts';
+import type { HistoryReader, Run } from './reader.ts';
+import type { Inspect } from './stub.ts';
+
+const HEARTBEAT_MS = 10_000;
+
+export interface FramesOptions {
+  readonly reader: HistoryReader;
+  readonly inspect: Inspect;
+  readonly log: Logger;
+  readonly run: Run;
+  /** The last event that the caller has. */
+  readonly after: number;
+  /** Events that the history had when it was asked for. */
+  readonly length: number;
+  /** Go on waiting for new events until the run is closed. */
+  readonly live: boolean;
+  /** The caller has gone away. */
+  readonly gone: AbortSignal;
+  readonly stopping: AbortSignal;
+}
+
+/** A history's lines: events page by page as they are read, and last an `end` that says why and after which event. */
+export async function* historyFrames(options: FramesOptions): AsyncGenerator<HistoryFrame, void> {
+  const { reader, inspect, log, run, length, live, gone, stopping } = options;
+  const signal = AbortSignal.any([gone, stopping]);
+  const own = workflowContext(run);
+  let after = options.after;
+  try {
+    for (;;) {
+      if (!live && after >= length) break;
+      const reading = reader.read(run, after + 1, signal);
+      for await (const _ of heartbeats(reading)) yield { type: 'heartbeat' };
+      const { events, transient, complete } = await reading;
+      const rows = [...events, ...transient].map((event) => eventRow(event, own, inspect));
+      if (rows.length > 0) yield { type: 'events', events: rows };
+      const last = events.at(-1);
+      if (last !== undefined) after = eventIdOf(last);
+      if (complete || (last === undefined && !live)) break;
+    }
+    yield { type: 'end', reason: 'complete', after };
+  } catch (error) {
+    if (gone.aborted) return;
+    if (stopping.aborted) {
+      yield { type: 'end', reason: 'shutdown', after };
+      return;
+    }
+    if (!(error instanceof Refusal))
+      log.error({ error: nameOf(error) }, 'history stream failed unexpectedly');
+    const message = error instanceof Refusal ? error.message : 'The server failed; its log says where.';
+    yield { type: 'end', reason: 'error', after, message };
+  }
+}
+
+/** One every ten seconds until the promise settles. */
+async function* heartbeats(waited: Promise<unknown>): AsyncGenerator<void> {
+  const settled = new AbortController();
+  const settle = (): void => settled.abort();
+  waited.then(settle, settle);
+  while (!settled.signal.aborted) {
+    await delay(HEARTBEAT_MS, undefined, { signal: settled.signal }).catch(() => undefined);
+    if (!settled.signal.aborted) yield;
+  }
+}
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

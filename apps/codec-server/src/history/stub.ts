@@ -1,0 +1,47 @@
+import type { PayloadPlaceholder, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
+import type { SealedIn } from './context.ts';
+import type { Found, Payload } from './message.ts';
+
+/** What the codec says of a payload from its metadata and header alone; `KmsCodec.inspect` is one. */
+export type Inspect = (
+  payload: Payload,
+  context: SealedIn,
+) => {
+  readonly format: PayloadStub['format'];
+  readonly encoding: string;
+  readonly bytes: number;
+  readonly key?: string | undefined;
+  readonly keyVersion?: number | undefined;
+  readonly reason?: ReasonCode | undefined;
+};
+
+export const placeholder = (ref: PayloadRef): PayloadPlaceholder => ({ $payload: ref });
+
+export function stubOf(ref: PayloadRef, found: Found, context: SealedIn, inspect: Inspect): PayloadStub {
+  const info = inspect(found.payload, context);
+  // Plaintext where no codec ever seals is as it should be.
+  const reason = info.format === 'plain' && !found.sealable ? undefined : info.reason;
+  return {
+    ref,
+    path: found.path,
+    bytes: info.bytes,
+    encoding: info.encoding,
+    format: info.format,
+    ...keyOf(info),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+/** The key that a payload or an error names, as the API writes it. */
+export function keyOf(named: {
+  readonly key?: string | undefined;
+  readonly keyVersion?: number | undefined;
+}): Pick<PayloadStub, 'key'> {
+  if (named.key === undefined && named.keyVersion === undefined) return {};
+  return {
+    key: {
+      ...(named.key === undefined ? {} : { name: named.key }),
+      ...(named.keyVersion === undefined ? {} : { version: named.keyVersion }),
+    },
+  };
+}

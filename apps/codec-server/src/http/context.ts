@@ -1,0 +1,35 @@
+import type { Context } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Caller } from '../access.ts';
+import type { Headers } from './headers.ts';
+
+/** What the guards leave for the handlers. */
+export interface Env {
+  Variables: {
+    headers: Headers;
+    caller: Caller;
+    /** Checked: configured here, and the caller may use it. */
+    namespace: string;
+  };
+}
+
+/**
+ * Answers with one plain object of headers. `c.header()` and `c.res.headers` would make node-server build a whole
+ * Response first.
+ */
+export function reply(
+  c: Context<Env>,
+  body: string,
+  type: string,
+  status: ContentfulStatusCode = 200,
+  extra?: Headers,
+): Response {
+  return c.body(body, status, { ...c.get('headers'), ...extra, 'Content-Type': type });
+}
+
+export const replyJson = (
+  c: Context<Env>,
+  body: unknown,
+  status?: ContentfulStatusCode,
+  extra?: Headers,
+): Response => reply(c, JSON.stringify(body), 'application/json', status, extra);

@@ -1,0 +1,38 @@
+import type { Context } from 'hono';
+import type { Logger } from 'pino';
+import { type Env, reply, replyJson } from './context.ts';
+import type { ResponseHeaders } from './headers.ts';
+import { Refusal } from './refusal.ts';
+
+export interface FailureOptions {
+  readonly headers: ResponseHeaders;
+  readonly log: Logger;
+  /** Whether a path is of the history API, whose errors are JSON; the CLI prints the others as they come. */
+  readonly isApi: (path: string) => boolean;
+}
+
+/** Turns what a handler threw into an answer that the caller can use, with CORS headers or the browser can't read it. */
+export const failure =
+  ({ headers, log, isApi }: FailureOptions) =>
+  (error: Error, c: Context<Env>): Response => {
+    c.set('headers', headers.of(c.req.header('origin')));
+    const refusal = error instanceof Refusal ? error : unexpected(error, log);
+    const extra: Record<string, string> = {};
+    if (refusal.retryAfter !== undefined) extra['Retry-After'] = String(refusal.retryAfter);
+    if (isApi(c.req.path)) {
+      return replyJson(c, { error: { code: refusal.code, message: refusal.message } }, refusal.status, extra);
+    }
+    return reply(c, `${refusal.message}\n`, 'text/plain; charset=utf-8', refusal.status, extra);
+  };
+
+function unexpected(error: Error, log: Logger): Refusal {
+  // The stack names files and functions; messages may quote what was being read.
+  log.error({ error: error.name, stack: stackOf(error) }, 'request failed unexpectedly');
+  return new Refusal(500, 'internal', 'The server failed; its log says where.');
+}
+
+const stackOf = (error: Error): string =>
+  (error.stack ?? '')
+    .split('\n')
+    .filter((line) => line.startsWith('    at '))
+    .join('\n');

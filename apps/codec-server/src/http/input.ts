@@ -1,0 +1,21 @@
+import type { Context } from 'hono';
+import type { ZodType } from 'zod';
+import type { Env } from './context.ts';
+import { badRequest } from './refusal.ts';
+
+/** Checks what came in; the refusal names the field, never the value. */
+export function checked<T>(schema: ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const mistakes = result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
+  throw badRequest(mistakes.join('; '));
+}
+
+export async function jsonBody(c: Context<Env>): Promise<unknown> {
+  const text = await c.req.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw badRequest('The body is not JSON.');
+  }
+}

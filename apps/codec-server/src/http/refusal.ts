@@ -1,0 +1,33 @@
+import type { ApiErrorCode } from '@temporal-kms/codec-api';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+
+interface RefusalOptions {
+  /** Seconds; sent as `Retry-After`. */
+  readonly retryAfter?: number;
+  readonly cause?: unknown;
+}
+
+/**
+ * Why a request is not served. `message` goes to the caller: it says what is wrong and what to do, and holds no
+ * payload, token or internal address.
+ */
+export class Refusal extends Error {
+  readonly status: ContentfulStatusCode;
+  readonly code: ApiErrorCode;
+  readonly retryAfter: number | undefined;
+
+  constructor(
+    status: ContentfulStatusCode,
+    code: ApiErrorCode,
+    message: string,
+    options: RefusalOptions = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.status = status;
+    this.code = code;
+    this.retryAfter = options.retryAfter;
+  }
+}
+
+export const badRequest = (message: string, cause?: unknown): Refusal =>
+  new Refusal(400, 'bad_request', message, { cause });

@@ -1,0 +1,83 @@
+import {
+  codecServerEnvironment,
+  describeEnvironment,
+  loadConfigOrExit,
+  printableConfig,
+} from '@temporal-kms/config';
+import { createKmsCodec } from '@temporal-kms/kms-codec';
+import { pino } from 'pino';
+import { openAccess } from './access.ts';
+import { createApp } from './app.ts';
+import { watchKms } from './kms-watch.ts';
+import { listen } from './server.ts';
+import { connectTemporal } from './temporal/connect.ts';
+import { createTemporalService } from './temporal/service.ts';
+
+const SHUTDOWN_MS = 10_000;
+
+if (process.argv.includes('--help')) {
+  process.stdout.write(
+    `Temporal's codec protocol (/encode, /decode) and a history API over decrypted payloads.\n\n` +
+      `Usage: main [--help]\n\nEnvironment:\n${describeEnvironment(codecServerEnvironment)}\n`,
+  );
+} else {
+  await start();
+}
+
+async function start(): Promise<void> {
+  const config = loadConfigOrExit(codecServerEnvironment);
+  const log = pino({ level: config.logLevel, base: null });
+  const kms = watchKms();
+  const codec = createKmsCodec(config.kms, { observer: kms.observer });
+  const { connection, namespace, address } = connectTemporal();
+  const stopping = new AbortController();
+
+  const server = await listen({
+    host: config.host,
+    port: config.port,
+    app: (port) =>
+      createApp({
+        codec,
+        kms,
+        emulator: config.kms.emulatorHost !== undefined,
+        temporal: createTemporalService(connection),
+        defaultNamespace: namespace,
+        access: openAccess,
+        hosts: config.allowedHosts ?? ['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`),
+        corsOrigins: config.corsOrigins,
+        pathPrefix: config.pathPrefix,
+        log,
+        stopping: stopping.signal,
+      }),
+  }).catch((error: unknown) => {
+    process.stderr.write(`Can't listen on ${config.host}:${config.port}: ${reasonOf(error)}\n`);
+    return process.exit(1);
+  });
+
+  log.info(printableConfig(codecServerEnvironment), 'configuration');
+  log.warn(
+    'AUTH=none: whoever can open a connection on this machine can read plaintext; listening on loopback only',
+  );
+  if (config.kms.emulatorHost !== undefined) {
+    log.warn('KMS_EMULATOR_HOST is set: keys come from an emulator, and nothing is protected by Google');
+  }
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  log.info({ url: `http://${host}:${server.port}`, temporal: address, namespace }, 'listening');
+
+  const stop = async (signal: string): Promise<void> => {
+    // A terminal sends Ctrl-C to the whole group, and turbo passes it on: it may come twice.
+    if (stopping.signal.aborted) return;
+    log.info({ signal }, 'stopping');
+    stopping.abort();
+    await server.close(SHUTDOWN_MS);
+    await Promise.all([codec.close(), connection.close()]);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return 'the port is taken; CODEC_PORT chooses another';
+  if (code === 'EACCES') return 'this port needs more rights; CODEC_PORT chooses another';
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,68 @@
+import { decodeRequest } from '@temporal-kms/codec-api';
+import type { Context } from 'hono';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { historyFrames } from '../history/frames.ts';
+import { type Opener, openWanted } from '../history/open.ts';
+import type { HistoryReader, Run } from '../history/reader.ts';
+import type { Inspect } from '../history/stub.ts';
+import { findWanted } from '../history/wanted.ts';
+import type { Env } from '../http/context.ts';
+import { checked, jsonBody } from '../http/input.ts';
+import { ndjson } from '../http/ndjson.ts';
+import { badRequest } from '../http/refusal.ts';
+import type { Routes } from '../http/routes.ts';
+import type { TemporalService } from '../temporal/service.ts';
+import { runId, workflowId } from './parameters.ts';
+
+export interface HistoryOptions {
+  readonly temporal: TemporalService;
+  readonly reader: HistoryReader;
+  readonly codec: Opener;
+  readonly inspect: Inspect;
+  readonly log: Logger;
+  readonly stopping: AbortSignal;
+}
+
+const historyQuery = z.object({
+  after: z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be an event id')
+    .default('0')
+    .transform(Number),
+  live: z.stringbool('must be true or false').default(false),
+});
+const runParameters = z.object({ workflowId, runId });
+
+const RUN = '/namespaces/:namespace/workflows/:workflowId/runs/:runId';
+
+export function historyRoutes(routes: Routes, options: HistoryOptions): void {
+  const { temporal, reader, codec, inspect, log, stopping } = options;
+
+  routes.get(`${RUN}/history`, 'metadata', async (c) => {
+    const run = runOf(c);
+    const { after, live } = checked(historyQuery, c.req.query());
+    const { namespace, workflowId: id, runId: of } = run;
+    const description = await temporal.describe(
+      { namespace, execution: { workflowId: id, runId: of } },
+      c.req.raw.signal,
+    );
+    const length = Number(description.workflowExecutionInfo?.historyLength ?? 0);
+    if (after > length) throw badRequest(`The run has no event ${after}; its last is ${length}.`);
+    return ndjson(c, (gone) =>
+      historyFrames({ reader, inspect, log, run, after, length, live, gone, stopping }),
+    );
+  });
+
+  routes.post(`${RUN}/payloads:decode`, 'decode', async (c) => {
+    const run = runOf(c);
+    const { refs } = checked(decodeRequest, await jsonBody(c));
+    const wanted = await findWanted({ temporal, reader }, run, refs, c.req.raw.signal);
+    return ndjson(c, () => openWanted(codec, log, wanted));
+  });
+}
+
+const runOf = (c: Context<Env, typeof RUN>): Run => ({
+  namespace: c.get('namespace'),
+  ...checked(runParameters, { workflowId: c.req.param('workflowId'), runId: c.req.param('runId') }),
+});

@@ -1,0 +1,122 @@
+import { type Connection, isGrpcServiceError } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
+import { Refusal } from '../http/refusal.ts';
+
+/**
+ * The few calls that this server makes, raw: the SDK's own `list()` throws on one memo that it can't decode, and
+ * `fetchHistory()` holds a whole history. They throw Refusals, and the signal's reason once it is aborted.
+ */
+export interface TemporalService {
+  list(
+    request: temporal.api.workflowservice.v1.IListWorkflowExecutionsRequest,
+    signal: AbortSignal,
+  ): Promise<temporal.api.workflowservice.v1.ListWorkflowExecutionsResponse>;
+  count(
+    request: temporal.api.workflowservice.v1.ICountWorkflowExecutionsRequest,
+    signal: AbortSignal,
+  ): Promise<temporal.api.workflowservice.v1.CountWorkflowExecutionsResponse>;
+  describe(
+    request: temporal.api.workflowservice.v1.IDescribeWorkflowExecutionRequest,
+    signal: AbortSignal,
+  ): Promise<temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse>;
+  /** Waits up to about 20 s for a new event where the request says so. */
+  history(
+    request: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryRequest,
+    signal: AbortSignal,
+  ): Promise<temporal.api.workflowservice.v1.GetWorkflowExecutionHistoryResponse>;
+  namespaces(signal: AbortSignal): Promise<string[]>;
+  /** Whether Temporal answers now. */
+  healthy(signal: AbortSignal): Promise<boolean>;
+}
+
+const CALL_MS = 10_000;
+/** Longer than the server holds a long poll (20 s, `history.longPollExpirationInterval`). */
+const POLL_MS = 40_000;
+const HEALTH_MS = 2_000;
+
+export function createTemporalService(connection: Connection): TemporalService {
+  const { workflowService } = connection;
+  const call = <T>(signal: AbortSignal, make: () => Promise<T>, timeout = CALL_MS): Promise<T> =>
+    cancellable(connection, signal, timeout, make);
+  return {
+    list: (request, signal) => call(signal, () => workflowService.listWorkflowExecutions(request)),
+    count: (request, signal) => call(signal, () => workflowService.countWorkflowExecutions(request)),
+    describe: (request, signal) => call(signal, () => workflowService.describeWorkflowExecution(request)),
+    history: (request, signal) =>
+      call(signal, () => workflowService.getWorkflowExecutionHistory(request), POLL_MS),
+    namespaces: async (signal) => {
+      const { namespaces } = await call(
+        signal,
+        () => workflowService.listNamespaces({ pageSize: 1_000 }),
+        HEALTH_MS,
+      );
+      return namespaces.map((one) => one.namespaceInfo?.name ?? '').filter((name) => name !== '');
+    },
+    healthy: async (signal) => {
+      try {
+        await call(signal, () => workflowService.getSystemInfo({}), HEALTH_MS);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
+async function cancellable<T>(
+  connection: Connection,
+  signal: AbortSignal,
+  timeout: number,
+  make: () => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  // The SDK adds a listener to the signal at every call and takes none away: a stream's signal would collect them.
+  const mine = new AbortController();
+  const abort = (): void => mine.abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await connection.withDeadline(Date.now() + timeout, () =>
+      connection.withAbortSignal(mine.signal, make),
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    throw refusalOf(error);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** gRPC status codes, https://grpc.io/docs/guides/status-codes/ */
+const status = { invalidArgument: 3, notFound: 5, permissionDenied: 7, unauthenticated: 16 } as const;
+
+function refusalOf(error: unknown): Refusal {
+  if (!isGrpcServiceError(error)) {
+    return new Refusal(500, 'internal', "Temporal's answer could not be read.", { cause: error });
+  }
+  const code: number = error.code;
+  switch (code) {
+    case status.invalidArgument:
+      return new Refusal(400, 'bad_request', `Temporal refused the request: ${error.details}`, {
+        cause: error,
+      });
+    case status.notFound:
+      return new Refusal(
+        404,
+        'not_found',
+        `Temporal has no such thing (or its retention has passed): ${error.details}`,
+        {
+          cause: error,
+        },
+      );
+    case status.permissionDenied:
+    case status.unauthenticated:
+      return new Refusal(503, 'temporal_unavailable', "Temporal refuses this server's own credentials.", {
+        cause: error,
+      });
+    default:
+      return new Refusal(503, 'temporal_unavailable', 'Temporal does not answer; try again.', {
+        retryAfter: 5,
+        cause: error,
+      });
+  }
+}

@@ -1,0 +1,45 @@
+interface Shared<T> {
+  readonly promise: Promise<T>;
+  readonly controller: AbortController;
+  waiting: number;
+}
+
+/**
+ * Lets callers that want the same thing at the same time share one call. One that goes away leaves the call to the
+ * others; when the last has gone the call is aborted.
+ */
+export class SharedCalls<T> {
+  readonly #calls = new Map<string, Shared<T>>();
+
+  async join(key: string, signal: AbortSignal, start: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    const call = this.#calls.get(key) ?? this.#start(key, start);
+    call.waiting += 1;
+    const { promise: left, reject: leave } = Promise.withResolvers<never>();
+    const onAbort = (): void => leave(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await Promise.race([call.promise, left]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      call.waiting -= 1;
+      if (call.waiting === 0) {
+        this.#forget(key, call);
+        call.controller.abort();
+      }
+    }
+  }
+
+  #start(key: string, start: (signal: AbortSignal) => Promise<T>): Shared<T> {
+    const controller = new AbortController();
+    const call: Shared<T> = { promise: start(controller.signal), controller, waiting: 0 };
+    const forget = (): void => this.#forget(key, call);
+    call.promise.then(forget, forget);
+    this.#calls.set(key, call);
+    return call;
+  }
+
+  #forget(key: string, call: Shared<T>): void {
+    if (this.#calls.get(key) === call) this.#calls.delete(key);
+  }
+}
