@@ -1,0 +1,246 @@
+import { randomBytes } from 'node:crypto';
+import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { CloudKms, type KmsCall, type ReasonCode } from '../src/index.ts';
+import { cryptoKey } from './support/codec.ts';
+
+/* Google's unmodified client over gRPC, against the emulator. */
+
+const key = cryptoKey('k');
+const aad = Buffer.from('bound');
+const plaintext = randomBytes(32);
+const worker = 'worker@p.iam.gserviceaccount.com';
+const reader = 'reader@p.iam.gserviceaccount.com';
+const calls: KmsCall[] = [];
+let emulator: Emulator;
+let kms: CloudKms;
+const open: CloudKms[] = [];
+const connect = (emulatorHost: string, attemptTimeoutMs = 1_000) => {
+  const one = new CloudKms({
+    emulatorHost,
+    attemptTimeoutMs,
+    observer: { kmsCall: (call) => calls.push(call) },
+  });
+  open.push(one);
+  return one;
+};
+
+beforeAll(async () => {
+  emulator = await startEmulator({
+    keys: [key, cryptoKey('other')],
+    identities: { [worker]: 0, [reader]: 0 },
+  });
+  kms = connect(emulator.address);
+});
+afterEach(() => {
+  emulator.reset();
+  calls.length = 0;
+});
+afterAll(async () => {
+  await Promise.all(open.map((one) => one.close()));
+  await emulator.close();
+});
+
+describe('a round trip', () => {
+  it('gives the plaintext back and says which version encrypted', async () => {
+    const wrapped = await kms.wrap({ key, plaintext, aad });
+    expect(wrapped).toMatchObject({ keyVersion: 1, protectionLevel: 'SOFTWARE' });
+    expect(
+      Buffer.from(await kms.unwrap({ key, ciphertext: wrapped.ciphertext, aad })).equals(plaintext),
+    ).toBe(true);
+    expect(calls.map(({ operation, code }) => [operation, code])).toEqual([
+      ['wrap', undefined],
+      ['unwrap', undefined],
+    ]);
+  });
+
+  it('of nothing at all is one too', async () => {
+    const none = new Uint8Array();
+    const { ciphertext } = await kms.wrap({ key, plaintext: none, aad: none });
+    expect(await kms.unwrap({ key, ciphertext, aad: none })).toHaveLength(0);
+  });
+
+  it.each([
+    ['other additional authenticated data', { aad: Buffer.from('other') }],
+    ['another key', { key: cryptoKey('other') }],
+  ])('with %s is integrity_failed, after one more try', async (_, over) => {
+    const { ciphertext } = await kms.wrap({ key, plaintext, aad });
+    emulator.calls.reset();
+    await expect(kms.unwrap({ key, ciphertext, aad, ...over })).rejects.toMatchObject({
+      code: 'integrity_failed',
+    });
+    expect(emulator.calls.count('Decrypt')).toBe(2);
+  });
+});
+
+describe('damage on the way', () => {
+  it.each(['Encrypt', 'Decrypt'])(
+    'to an answer of %s is checksum_mismatch, which is retryable',
+    async (method) => {
+      const { ciphertext } = await kms.wrap({ key, plaintext, aad });
+      emulator.injectFault({ effect: { kind: 'corrupt_response' }, method, times: 1 });
+      const call =
+        method === 'Encrypt' ? kms.wrap({ key, plaintext, aad }) : kms.unwrap({ key, ciphertext, aad });
+      await expect(call).rejects.toMatchObject({ code: 'checksum_mismatch', retryable: true });
+    },
+  );
+
+  it('to a request, whose checksums Cloud KMS then never saw, is checksum_mismatch', async () => {
+    emulator.injectFault({ effect: { kind: 'drop_checksums' }, method: 'Encrypt', times: 1 });
+    await expect(kms.wrap({ key, plaintext, aad })).rejects.toMatchObject({ code: 'checksum_mismatch' });
+  });
+});
+
+describe('the state of the version that sealed', () => {
+  it.each([
+    ['DISABLED', 'key_disabled'],
+    ['DESTROY_SCHEDULED', 'key_destroy_scheduled'],
+    ['DESTROYED', 'key_destroyed'],
+  ] as const)('%s is %s, for whoever may ask', async (state, code) => {
+    const name = cryptoKey(`state-${state.toLowerCase()}`);
+    const own = await startEmulator({ keys: [name] });
+    const client = connect(own.address);
+    const { ciphertext } = await client.wrap({ key: name, plaintext, aad });
+    await own.setVersionState(`${name}/cryptoKeyVersions/1`, state);
+    await expect(client.unwrap({ key: name, ciphertext, aad, keyVersion: 1 })).rejects.toMatchObject({
+      code,
+      keyVersion: 1,
+    });
+    await own.close();
+  });
+
+  it('is key_disabled for whoever may not ask', async () => {
+    const name = cryptoKey('blind');
+    const own = await startEmulator({ keys: [name], identities: { [reader]: 0 } });
+    await own.setPolicy(name, [
+      { role: 'roles/cloudkms.cryptoKeyDecrypter', members: [`serviceAccount:${reader}`] },
+    ]);
+    const { ciphertext } = await connect(own.address).wrap({ key: name, plaintext, aad });
+    await own.setVersionState(`${name}/cryptoKeyVersions/1`, 'DESTROYED');
+    await expect(
+      connect(own.identities[reader]!).unwrap({ key: name, ciphertext, aad, keyVersion: 1 }),
+    ).rejects.toMatchObject({ code: 'key_disabled', class: 'restorable' });
+    await own.close();
+  });
+});
+
+describe('who may not', () => {
+  it('encrypt or decrypt gets permission_denied', async () => {
+    const { ciphertext } = await kms.wrap({ key, plaintext, aad });
+    const nobody = connect(emulator.identities[worker]!);
+    await expect(nobody.wrap({ key, plaintext, aad })).rejects.toMatchObject({
+      code: 'permission_denied',
+      key,
+    });
+    await expect(nobody.unwrap({ key, ciphertext, aad })).rejects.toMatchObject({
+      code: 'permission_denied',
+    });
+  });
+
+  it('use a key that does not exist, with all permissions, gets key_not_found', async () => {
+    await expect(kms.wrap({ key: cryptoKey('absent'), plaintext, aad })).rejects.toMatchObject({
+      code: 'key_not_found',
+    });
+  });
+});
+
+describe('a Cloud KMS that does not answer', () => {
+  it.each([
+    ['UNAVAILABLE', 'kms_unavailable'],
+    ['INTERNAL', 'kms_unavailable'],
+    ['DEADLINE_EXCEEDED', 'kms_unavailable'],
+    ['ABORTED', 'kms_unavailable'],
+    ['RESOURCE_EXHAUSTED', 'kms_quota'],
+  ] as const)('with %s is %s, after one attempt', async (status, code: ReasonCode) => {
+    emulator.injectFault({ effect: { kind: 'error', status }, method: 'Encrypt' });
+    emulator.calls.reset();
+    await expect(kms.wrap({ key, plaintext, aad })).rejects.toMatchObject({ code, retryable: true });
+    expect(emulator.calls.count('Encrypt')).toBe(1);
+  });
+
+  it('at all is kms_unavailable at the attempt’s deadline', async () => {
+    emulator.injectFault({ effect: { kind: 'hang' }, method: 'Encrypt' });
+    const start = performance.now();
+    await expect(connect(emulator.address, 300).wrap({ key, plaintext, aad })).rejects.toMatchObject({
+      code: 'kms_unavailable',
+    });
+    expect(performance.now() - start).toBeLessThan(2_000);
+  });
+
+  it('is named without its address: the error and its causes end up in Temporal', async () => {
+    const gone = await startEmulator();
+    const client = connect(gone.address);
+    await gone.close();
+    const error: unknown = await client.wrap({ key, plaintext, aad }).catch((caught: unknown) => caught);
+    const text = [];
+    for (let at = error; at instanceof Error; at = at.cause) text.push(at.message, at.stack);
+    expect(text.join('\n')).toContain(key);
+    expect(text.join('\n')).not.toMatch(/127\.0\.0\.1|ECONNREFUSED/);
+  });
+});
+
+describe('sizes', () => {
+  it('above 64 KiB are too_large before any call', async () => {
+    emulator.calls.reset();
+    await expect(
+      kms.wrap({ key, plaintext: Buffer.alloc(65_537), aad: Buffer.alloc(0) }),
+    ).rejects.toMatchObject({ code: 'too_large' });
+    expect(emulator.calls.count('Encrypt')).toBe(0);
+    await expect(
+      kms.wrap({ key, plaintext: Buffer.alloc(65_536), aad: Buffer.alloc(0) }),
+    ).resolves.toBeDefined();
+  });
+
+  it('above 8 KiB are too_large before the call for a key in an HSM', async () => {
+    const client = connect(emulator.address);
+    const hsm = await createHsmKey(emulator.address);
+    emulator.calls.reset();
+    await expect(
+      client.wrap({ key: hsm, plaintext: Buffer.alloc(8_193), aad: Buffer.alloc(0) }),
+    ).rejects.toMatchObject({ code: 'too_large' });
+    expect(emulator.calls.count('Encrypt')).toBe(0);
+    await expect(
+      client.wrap({ key: hsm, plaintext: Buffer.alloc(8_192), aad: Buffer.alloc(0) }),
+    ).resolves.toBeDefined();
+  });
+});
+
+it('describe tells versions, their states and the primary', async () => {
+  expect(await kms.describe(key)).toMatchObject({
+    key,
+    primary: 1,
+    protectionLevel: 'SOFTWARE',
+    versions: [{ version: 1, state: 'ENABLED', created: expect.any(Date) }],
+  });
+});
+
+it('does not start where Google’s client would print data keys', () => {
+  process.env['GOOGLE_SDK_NODE_LOGGING'] = 'all';
+  try {
+    expect(() => new CloudKms()).toThrow(/plaintext data keys/);
+  } finally {
+    delete process.env['GOOGLE_SDK_NODE_LOGGING'];
+  }
+});
+
+async function createHsmKey(address: string): Promise<string> {
+  const { KeyManagementServiceClient } = await import('@google-cloud/kms');
+  const { grpc } = await import('google-gax');
+  const [host, port] = address.split(':');
+  const admin = new KeyManagementServiceClient({
+    apiEndpoint: host!,
+    port: Number(port),
+    sslCreds: grpc.credentials.createInsecure(),
+    clientOptions: { universeDomain: 'googleapis.com' },
+  });
+  const [created] = await admin.createCryptoKey({
+    parent: key.slice(0, key.indexOf('/cryptoKeys/')),
+    cryptoKeyId: 'hsm',
+    cryptoKey: {
+      purpose: 'ENCRYPT_DECRYPT',
+      versionTemplate: { protectionLevel: 'HSM', algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION' },
+    },
+  });
+  await admin.close();
+  return created.name!;
+}
