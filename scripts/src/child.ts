@@ -31,6 +31,8 @@ export async function startChild(
   const child: ChildProcess = spawn('/bin/sh', ['-c', dieWithParent, 'sh', file, ...args], {
     env,
     stdio: ['ignore', stream, stream, 'pipe'],
+    // In a process group of its own, so that Ctrl-C reaches it through us alone: once, and when we find it right.
+    detached: true,
   });
   await once(child, 'spawn');
   let tail = '';

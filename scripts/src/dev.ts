@@ -25,13 +25,16 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
   }
 }
 
-/** With a remote Temporal and KMS the apps alone: no server, no emulator, no sample data. */
+/**
+ * Turbo keeps the order: the apps wait for the probes `temporal:ready` and `kms:ready`. With a remote Temporal and KMS
+ * (`--only`: without those) the apps alone: no server, no emulator, no sample data.
+ */
 async function runTurbo(env: NodeJS.ProcessEnv, remote: boolean): Promise<number> {
-  const tasks = remote ? ['dev', '--only', '--filter=./apps/*'] : ['dev', 'dev:ready'];
-  const args = ['run', ...tasks, '--ui=stream', '--no-update-notifier'];
+  const tasks = remote ? ['dev', 'dev:ready', '--only'] : ['temporal:dev', 'kms:dev', 'dev', 'dev:ready'];
+  const args = ['run', ...tasks, '--filter=./apps/*', '--filter=@temporal-kms/scripts', '--ui=stream'];
   const turbo = await startChild(join(projectRoot, 'node_modules', '.bin', 'turbo'), args, env, 'inherit');
   let asked = false;
-  // Turbo's launcher ignores a SIGINT that is meant for it alone; in a terminal turbo hears Ctrl-C itself, twice is fine.
+  // Turbo's launcher leaves SIGINT to the terminal; it passes SIGTERM on, and turbo gives its tasks ten seconds.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       asked = true;

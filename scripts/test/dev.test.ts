@@ -33,7 +33,7 @@ describe('the environment of dev', () => {
       TEMPORAL_CLI_PATH: '/opt/temporal',
       TEMPORAL_ADDRESS: '127.0.0.1:17233',
       TEMPORAL_NAMESPACE: 'default',
-      TEMPORAL_CONFIG_FILE: '/dev/null',
+      TEMPORAL_CONFIG_FILE: join(import.meta.dirname, '..', 'temporal.toml'),
       GCP_PROJECT: 'local-dev',
       GCP_KMS_LOCATION: 'global',
       GCP_KMS_KEY_RING: 'temporal-keys',

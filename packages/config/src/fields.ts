@@ -10,6 +10,13 @@ export const port = z
   .transform(Number)
   .refine((value) => value <= 65_535, 'must be a port, a whole number from 0 to 65535');
 
+/** A whole number of seconds, up to an hour. */
+export const seconds = z
+  .string()
+  .regex(/^\d{1,4}$/, 'must be a whole number of seconds from 0 to 3600')
+  .transform(Number)
+  .refine((value) => value <= 3_600, 'must be a whole number of seconds from 0 to 3600');
+
 /** An address or name to listen on, without a port. */
 export const host = z
   .string()

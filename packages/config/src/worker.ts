@@ -1,13 +1,15 @@
 import { kmsEnvironment, type KmsSettings } from '@temporal-kms/kms-codec';
 import { z } from 'zod';
 import type { Environment } from './environment.ts';
-import { host, logLevel, port } from './fields.ts';
+import { host, logLevel, port, seconds } from './fields.ts';
 import { kmsVariables, logVariables, temporalVariables } from './shared-variables.ts';
 
 export interface WorkerConfig {
   readonly taskQueue: string;
   /** Where `/healthz` and `/readyz` are served. */
   readonly health: { readonly host: string; readonly port: number };
+  /** How long running activities may go on after a shutdown was asked for, before they are cancelled. */
+  readonly shutdownGraceSeconds: number;
   readonly logLevel: z.infer<typeof logLevel>;
   readonly kms: KmsSettings;
 }
@@ -17,11 +19,13 @@ const settings = z
     TEMPORAL_TASK_QUEUE: z.string(),
     WORKER_HEALTH_HOST: host,
     WORKER_HEALTH_PORT: port,
+    WORKER_SHUTDOWN_GRACE_SECONDS: seconds,
     LOG_LEVEL: logLevel,
   })
   .transform((values) => ({
     taskQueue: values.TEMPORAL_TASK_QUEUE,
     health: { host: values.WORKER_HEALTH_HOST, port: values.WORKER_HEALTH_PORT },
+    shutdownGraceSeconds: values.WORKER_SHUTDOWN_GRACE_SECONDS,
     logLevel: values.LOG_LEVEL,
   }));
 
@@ -36,6 +40,11 @@ export const workerEnvironment: Environment<WorkerConfig> = {
       default: '127.0.0.1',
     },
     WORKER_HEALTH_PORT: { about: 'Port of the health endpoints', example: '8089', default: '8089' },
+    WORKER_SHUTDOWN_GRACE_SECONDS: {
+      about: 'How long activities may go on after a stop was asked for, before they are cancelled',
+      example: '20',
+      default: '10',
+    },
     ...kmsVariables,
     ...logVariables,
   },

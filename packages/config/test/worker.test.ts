@@ -11,6 +11,7 @@ test('needs nothing but the key', () => {
   expect(parse({})).toMatchObject({
     taskQueue: 'kms-sample',
     health: { host: '127.0.0.1', port: 8089 },
+    shutdownGraceSeconds: 10,
     logLevel: 'info',
   });
 });
@@ -53,4 +54,9 @@ test('names the place of a mistake in the keys file', async () => {
     'KMS_KEYS_FILE',
     expect.stringMatching(/keys\.yaml": at namespaces\.payments\.encrypt: must be projects\//),
   ]);
+});
+
+test.each(['3601', '-1', '1.5', '10s'])('refuses a grace of %s', (value) => {
+  const problems = mistakesOf(() => parse({ WORKER_SHUTDOWN_GRACE_SECONDS: value }));
+  expect(problems).toEqual([['WORKER_SHUTDOWN_GRACE_SECONDS', expect.stringContaining('0 to 3600')]]);
 });

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { devDir } from '../project.ts';
+import { devDir, projectRoot } from '../project.ts';
 import type { DevPorts } from './ports.ts';
 
 /** Variables that choose a Temporal, a Google project or keys, or our apps' settings: none of the user's is passed on. */
@@ -29,7 +29,10 @@ export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.
     CODEC_ALLOWED_HOSTS: [...hosts(ports.codec.port), ...hosts(ports.ui.port)].join(','),
     WORKER_HEALTH_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: String(ports.worker.port),
-    LOG_LEVEL: env['LOG_LEVEL'] || 'warn',
+    // One sample's activity waits for ever, and turbo kills what has not ended ten seconds after Ctrl-C.
+    WORKER_SHUTDOWN_GRACE_SECONDS: '1',
+    // The samples fail on purpose, over and over: their warnings would push the ready line off the screen.
+    LOG_LEVEL: env['LOG_LEVEL'] || 'error',
     TURBO_TELEMETRY_DISABLED: '1',
     TURBO_NO_UPDATE_NOTIFIER: '1',
   };
@@ -46,7 +49,7 @@ function local(ports: DevPorts): NodeJS.ProcessEnv {
     TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal.port}`,
     TEMPORAL_NAMESPACE: 'default',
     // Without it, @temporalio/envconfig reads the user's own profile file.
-    TEMPORAL_CONFIG_FILE: '/dev/null',
+    TEMPORAL_CONFIG_FILE: join(projectRoot, 'scripts', 'temporal.toml'),
     GCP_PROJECT: 'local-dev',
     GCP_KMS_LOCATION: 'global',
     GCP_KMS_KEY_RING: 'temporal-keys',

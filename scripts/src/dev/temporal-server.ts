@@ -1,5 +1,7 @@
 /** Task `temporal:dev`: a real Temporal server with its Web UI, whose codec server is ours. */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isPortTaken } from '../ports.ts';
 import { startTemporal } from '../temporal.ts';
 import { required, requiredPort } from './required.ts';
 
@@ -12,12 +14,17 @@ const server = await startTemporal({
 console.log(`Temporal serves ${server.address}, its Web UI ${server.uiUrl}`);
 
 let stopping = false;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    stopping = true;
-    void server.close();
-  });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop());
+
+/** Everybody is told to stop at once, but the worker's orderly end needs a server: it goes first. */
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  const worker = requiredPort('DEV_WORKER_PORT');
+  for (let waited = 0; waited < 5_000 && (await isPortTaken(worker)); waited += 100) await sleep(100);
+  await server.close();
 }
+
 await server.exited;
 if (!stopping) {
   console.error(`The Temporal server ended by itself. ${server.tail()}`);
