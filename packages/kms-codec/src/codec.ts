@@ -80,7 +80,9 @@ export class KmsCodec implements PayloadCodec {
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #scopes = new Map<string, Pick<Scope, 'rule' | 'accepted'>>();
 
-  /** @param shared the data keys of another codec, see {@link forNamespace} */
+  constructor(options: KmsCodecOptions);
+  /** @internal @param shared the data keys of another codec, see {@link forNamespace} */
+  constructor(options: KmsCodecOptions, shared: DataKeys);
   constructor(options: KmsCodecOptions, shared?: DataKeys) {
     this.#options = options;
     this.#observer = options.observer ?? {};
@@ -102,6 +104,11 @@ export class KmsCodec implements PayloadCodec {
   /** The same codec, keys and caches for another namespace: what the plugin gives to a client or worker of it. */
   forNamespace(namespace: string): KmsCodec {
     return new KmsCodec({ ...this.#options, namespace }, this.#keys);
+  }
+
+  /** The same codec for replay workers, whose contexts name no real namespace or workflow: its own namespace counts. */
+  forReplay(): KmsCodec {
+    return new KmsCodec({ ...this.#options, ignoreContext: true }, this.#keys);
   }
 
   async encode(payloads: Payload[], context?: CodecContext): Promise<Payload[]> {
@@ -210,6 +217,7 @@ export class KmsCodec implements PayloadCodec {
       for (const one of pending) one.catch(() => undefined);
       if (error instanceof KmsCodecError) {
         this.#observer.refused?.({ namespace: scope.rule.namespace, code: error.code, key: error.key });
+        throw error.clone();
       }
       throw error;
     }

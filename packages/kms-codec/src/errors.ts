@@ -65,6 +65,20 @@ export class KmsCodecError extends ApplicationFailure {
     this.code = code;
     this.key = options.key;
     this.keyVersion = options.keyVersion;
+    // Temporal's worker overwrites it on whatever an activity's input fails with, and would try a permanent failure
+    // again for ever.
+    const nonRetryable = this.nonRetryable;
+    Object.defineProperty(this, 'nonRetryable', {
+      enumerable: true,
+      get: () => nonRetryable,
+      set() {},
+    });
+  }
+
+  /** @internal An equal error: one that is remembered goes to many, and Temporal's worker writes into those that it gets. */
+  clone(): KmsCodecError {
+    const { code, message, key, keyVersion, cause } = this;
+    return new KmsCodecError(code, message, { key, keyVersion, cause });
   }
 
   get class(): ReasonClass {

@@ -1,56 +1,73 @@
 import { fileURLToPath } from 'node:url';
-import type { ClientOptions } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
-import { SimplePlugin } from '@temporalio/plugin';
-import type { BundleOptions, ReplayWorkerOptions, WorkerOptions } from '@temporalio/worker';
-import type { KmsCodec } from './codec.ts';
+import { KmsCodec } from './codec.ts';
 
 export interface KmsCodecPluginOptions {
   /**
    * Where the failure converter stands, for applications that are bundled into one file. Default: this package's
    * `failure-converter`.
    */
-  readonly failureConverterPath?: string;
+  readonly failureConverterPath?: string | undefined;
+}
+
+/** What the options of Temporal's clients, workers and replay workers have in common. */
+export interface ConvertingOptions {
+  readonly namespace?: string | undefined;
+  readonly dataConverter?: DataConverter | undefined;
 }
 
 /**
- * Gives a client, a worker or a workflow bundle the codec and encrypted failure attributes in one line:
- * `plugins: [new KmsCodecPlugin(codec)]`. A payload codec or failure converter that is already there stays: the codec
- * is appended, so that it encrypts last and decrypts first.
+ * Gives a client, a worker, a replay worker or a workflow bundle the codec and encrypted failure attributes in one
+ * line: `plugins: [new KmsCodecPlugin(codec)]`, there or once on the connection. A payload codec or failure converter
+ * that is already there stays: the codec is appended, so that it encrypts last and decrypts first. A failure converter
+ * of your own has to encode the common attributes itself.
+ *
+ * It is Temporal's ClientPlugin, WorkerPlugin and BundlerPlugin by its shape, so that neither the client's package nor
+ * the worker's has to be installed beside it.
  */
-export class KmsCodecPlugin extends SimplePlugin {
+export class KmsCodecPlugin {
+  readonly name = 'temporal-kms.KmsCodecPlugin';
   readonly #codec: KmsCodec;
   readonly #failureConverterPath: string;
 
   constructor(codec: KmsCodec, options: KmsCodecPluginOptions = {}) {
-    super({ name: 'temporal-kms.KmsCodecPlugin' });
     this.#codec = codec;
     this.#failureConverterPath = options.failureConverterPath ?? defaultFailureConverterPath();
   }
 
-  override configureClient(options: ClientOptions): ClientOptions {
-    return { ...options, dataConverter: this.#extend(options.dataConverter, options.namespace) };
+  configureClient<T extends ConvertingOptions>(options: T): T {
+    return this.#extend(options, this.#inNamespaceOf(options));
   }
 
-  override configureWorker(options: WorkerOptions): WorkerOptions {
-    return { ...options, dataConverter: this.#extend(options.dataConverter, options.namespace) };
+  configureWorker<T extends ConvertingOptions>(options: T): T {
+    return this.#extend(options, this.#inNamespaceOf(options));
   }
 
-  override configureReplayWorker(options: ReplayWorkerOptions): ReplayWorkerOptions {
-    return { ...options, dataConverter: this.#extend(options.dataConverter, undefined) };
+  /** A replay worker names no real namespace or workflow: the codec's own namespace counts, see `forReplay`. */
+  configureReplayWorker<T extends Omit<ConvertingOptions, 'namespace'>>(options: T): T {
+    return this.#extend(options, this.#codec.forReplay());
   }
 
-  override configureBundler(options: BundleOptions): BundleOptions {
+  configureBundler<T extends { readonly failureConverterPath?: string | undefined }>(options: T): T {
     return { ...options, failureConverterPath: options.failureConverterPath ?? this.#failureConverterPath };
   }
 
-  #extend(existing: DataConverter | undefined, namespace: string | undefined): DataConverter {
-    const codec = namespace === undefined ? this.#codec : this.#codec.forNamespace(namespace);
-    return {
+  /** Temporal's own default where none is named: what its contexts say then. */
+  #inNamespaceOf({ namespace }: ConvertingOptions): KmsCodec {
+    return this.#codec.forNamespace(namespace ?? 'default');
+  }
+
+  #extend<T extends ConvertingOptions>(options: T, codec: KmsCodec): T {
+    const { payloadCodecs = [], failureConverterPath, ...existing } = options.dataConverter ?? {};
+    // A plugin both on the connection and on the client is asked twice, and so is one whose options object is used for
+    // a second worker, because the SDK writes the connection's plugins into it.
+    const isThere = payloadCodecs.some((one) => one instanceof KmsCodec);
+    const dataConverter = {
       ...existing,
-      payloadCodecs: [...(existing?.payloadCodecs ?? []), codec],
-      failureConverterPath: existing?.failureConverterPath ?? this.#failureConverterPath,
+      payloadCodecs: isThere ? payloadCodecs : [...payloadCodecs, codec],
+      failureConverterPath: failureConverterPath ?? this.#failureConverterPath,
     };
+    return { ...options, dataConverter };
   }
 }
 

@@ -19,13 +19,7 @@ export function compress(plaintext: Uint8Array): Uint8Array | undefined {
  * isn't one whole frame that holds exactly what it declares
  */
 export function decompress(plaintext: Uint8Array, limit: number): Uint8Array {
-  const frame = parseZstdFrame(plaintext);
-  if (frame.contentSize > limit) {
-    throw new KmsCodecError(
-      'too_large',
-      `${frame.contentSize} bytes once decompressed; the limit is ${limit}`,
-    );
-  }
+  const frame = parseZstdFrame(plaintext, limit);
   if (frame.length !== plaintext.length) {
     throw new KmsCodecError('malformed', 'Bytes follow the compressed plaintext');
   }

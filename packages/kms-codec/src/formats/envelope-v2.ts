@@ -2,7 +2,7 @@ import { KmsCodecError } from '../errors.ts';
 import { dataKeyAad, keyId, sameBytes, workflowTag } from '../keys/binding.ts';
 import { open, seal } from '../keys/data-key.ts';
 import type { SealingKey, SealingPurpose } from '../keys/sealing-keys.ts';
-import { parseBox } from '../wire/aead-box.ts';
+import { type Box, parseBox } from '../wire/aead-box.ts';
 import { buildHeader, type Header, parseHeader } from '../wire/header.ts';
 import { deserialize, type Payload } from '../wire/inner-payload.ts';
 import { decompress } from './compression.ts';
@@ -59,6 +59,7 @@ function headerFor(key: SealingKey, compressed: boolean, workflowId: string | un
 export interface LocatedV2 {
   readonly header: Header;
   readonly headerLength: number;
+  readonly box: Box;
   readonly namespace: string;
   readonly cryptoKey: string;
 }
@@ -70,6 +71,8 @@ export interface LocatedV2 {
  */
 export function locateV2(data: Uint8Array, scope: Scope): LocatedV2 {
   const { header, length } = parseHeader(data);
+  // A message that is cut off is told as such before anything that it claims: the whole length comes first.
+  const box = parseBox(data, length);
   const { keyVersion } = header;
   const accepted = scope.accepted.find(({ tag }) => sameBytes(tag, header.namespaceTag));
   if (!accepted) {
@@ -92,7 +95,7 @@ export function locateV2(data: Uint8Array, scope: Scope): LocatedV2 {
       { keyVersion },
     );
   }
-  return { header, headerLength: length, namespace, cryptoKey };
+  return { header, headerLength: length, box, namespace, cryptoKey };
 }
 
 /** @param maxBytes most bytes of plaintext that a compressed message may hold */
@@ -102,8 +105,7 @@ export function openV2(
   scope: Scope,
   maxBytes: number,
 ): MaybePromise<Payload> {
-  const { header, headerLength, namespace, cryptoKey } = locateV2(data, scope);
-  const box = parseBox(data, headerLength);
+  const { header, headerLength, box, namespace, cryptoKey } = locateV2(data, scope);
   const wrapped = {
     cryptoKey,
     aad: dataKeyAad(namespace),

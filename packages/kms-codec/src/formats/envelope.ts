@@ -1,4 +1,4 @@
-import { KmsCodecError } from '../errors.ts';
+import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { open, seal } from '../keys/data-key.ts';
 import type { SealingKey, SealingPurpose } from '../keys/sealing-keys.ts';
 import { parseBox } from '../wire/aead-box.ts';
@@ -51,15 +51,25 @@ export async function openV1(keys: DataKeys, payload: Payload, scope: Scope): Pr
   );
 }
 
+/** What Cloud KMS says of a key without having looked at the message: another one may still open it. */
+const saysNothing: ReadonlySet<ReasonCode> = new Set([
+  'permission_denied',
+  'key_not_found',
+  'key_disabled',
+  'key_destroy_scheduled',
+  'key_destroyed',
+]);
+
 /**
- * Tries keys in order and goes on only where Cloud KMS says that a key isn't the one. Any other error ends it: a key
- * that can't be asked now may be the right one.
+ * Tries keys in order until one opens the message. When none does and one of them couldn't be used, that is what is
+ * thrown, since it may be the right one. An outage ends it at once: it meets the other keys as well.
  */
 export async function firstThatOpens<T>(
   candidates: readonly string[],
   scope: Scope,
   attempt: (cryptoKey: string) => Promise<T>,
 ): Promise<T> {
+  let unusable: KmsCodecError | undefined;
   let refusal = new KmsCodecError(
     'key_not_allowed',
     `No key that may decrypt is listed for ${scope.rule.namespace}`,
@@ -68,9 +78,11 @@ export async function firstThatOpens<T>(
     try {
       return await attempt(cryptoKey);
     } catch (error) {
-      if (!(error instanceof KmsCodecError) || error.code !== 'integrity_failed') throw error;
-      refusal = error;
+      if (!(error instanceof KmsCodecError)) throw error;
+      if (saysNothing.has(error.code)) unusable ??= error;
+      else if (error.code === 'integrity_failed') refusal = error;
+      else throw error;
     }
   }
-  throw refusal;
+  throw unusable ?? refusal;
 }

@@ -1,15 +1,16 @@
+import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { KmsCodecError } from '../errors.ts';
 
-const { Payload } = proto.temporal.api.common.v1;
-export type Payload = proto.temporal.api.common.v1.IPayload;
+const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
+export type { Payload };
 
 /** A buffer that grew above this isn't kept for the next payload. */
 const KEEP_BYTES = 256 * 1024;
 
 // Asking the type for its writer, instead of importing protobufjs, keeps to the one copy that @temporalio/proto uses:
 // beside google-gax npm hoists another, on which Temporal's own helpers break.
-const newWriter = () => Payload.encode({});
+const newWriter = () => PayloadMessage.encode({});
 let writer = newWriter();
 
 /**
@@ -20,7 +21,7 @@ let writer = newWriter();
 export function withSerialized<T>(payload: Payload, use: (plaintext: Uint8Array) => T): T {
   let reusable = false;
   try {
-    const plaintext = Payload.encode(payload, writer.reset()).finish(true);
+    const plaintext = PayloadMessage.encode(payload, writer.reset()).finish(true);
     try {
       return use(plaintext);
     } finally {
@@ -34,7 +35,7 @@ export function withSerialized<T>(payload: Payload, use: (plaintext: Uint8Array)
 }
 
 /** A copy that the caller may keep across an `await`, and wipes. */
-export const serialize = (payload: Payload): Uint8Array => Payload.encode(payload).finish();
+export const serialize = (payload: Payload): Uint8Array => PayloadMessage.encode(payload).finish();
 
 /**
  * The payload's fields are views into `bytes`.
@@ -42,7 +43,7 @@ export const serialize = (payload: Payload): Uint8Array => Payload.encode(payloa
  */
 export function deserialize(bytes: Uint8Array): Payload {
   try {
-    const { metadata, data, externalPayloads } = Payload.decode(bytes);
+    const { metadata, data, externalPayloads } = PayloadMessage.decode(bytes);
     return externalPayloads.length > 0 ? { metadata, data, externalPayloads } : { metadata, data };
   } catch (cause) {
     throw new KmsCodecError('malformed', "The message opened, but it doesn't hold a Temporal payload", {

@@ -11,9 +11,11 @@ export interface ZstdFrame {
 /**
  * Measures the one frame at the start of `bytes` without decompressing it, so that a declared size can be refused
  * before anything is allocated and trailing bytes are noticed.
- * @throws `malformed` when this isn't one whole frame with a declared content size and no dictionary.
+ * @param limit most bytes of content
+ * @throws `too_large` when more is declared, whatever follows; `malformed` when this isn't one whole frame with a
+ * declared content size and no dictionary
  */
-export function parseZstdFrame(bytes: Uint8Array): ZstdFrame {
+export function parseZstdFrame(bytes: Uint8Array, limit: number): ZstdFrame {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 6 || view.getUint32(0) !== 0x28b52ffd) throw malformed('has no magic number');
   const descriptor = view.getUint8(4);
@@ -26,6 +28,9 @@ export function parseZstdFrame(bytes: Uint8Array): ZstdFrame {
   let at = 5 + (singleSegment ? 0 : 1);
   if (bytes.length < at + sizeBytes) throw malformed('is cut off');
   const contentSize = readContentSize(view, at, sizeBytes);
+  if (contentSize > limit) {
+    throw new KmsCodecError('too_large', `${contentSize} bytes once decompressed; the limit is ${limit}`);
+  }
   at += sizeBytes;
   for (let last = false; !last;) {
     if (bytes.length < at + 3) throw malformed('is cut off');
