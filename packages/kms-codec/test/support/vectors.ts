@@ -1,0 +1,95 @@
+import { createSecretKey } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import proto from '@temporalio/proto';
+import { Status } from 'google-gax';
+import { KeyRules, KmsCodec, type KeyService, type NamespaceRule } from '../../src/index.ts';
+import type { UnwrapRequest } from '../../src/keys/key-service.ts';
+import { mapKmsError } from '../../src/keys/kms-status.ts';
+import type { Payload } from '../../src/wire/inner-payload.ts';
+import {
+  type Vector,
+  type VectorFile,
+  vectorFile,
+  type VectorKmsAnswer,
+  type VectorPayload,
+  type VectorRule,
+} from '../vectors/make/vector.ts';
+
+const { Payload: PayloadType } = proto.temporal.api.common.v1;
+const folder = new URL('../vectors/', import.meta.url);
+
+export const vectorFiles: readonly (VectorFile & { readonly file: string })[] = readdirSync(folder)
+  .filter((file) => file.endsWith('.json'))
+  .map((file) => ({ file, ...vectorFile.parse(JSON.parse(readFileSync(new URL(file, folder), 'utf8'))) }));
+
+const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
+const hex = (value: Uint8Array | null | undefined): string => Buffer.from(value ?? []).toString('hex');
+
+export function toPayload({ metadata, data, externalPayloads }: VectorPayload): Payload {
+  const entries = Object.entries(metadata).map(([key, value]) => [key, bytes(value)] as const);
+  const payload = { metadata: Object.fromEntries(entries), data: bytes(data) };
+  return externalPayloads ? PayloadType.fromObject({ ...payload, externalPayloads }) : payload;
+}
+
+/** Known fields alone, with the default of proto3 where one is missing: two equal ones mean the same payload. */
+export function fromPayload({ metadata, data, externalPayloads }: Payload): VectorPayload {
+  const entries = Object.entries(metadata ?? {}).map(([key, value]) => [key, hex(value)] as const);
+  const base = { metadata: Object.fromEntries(entries), data: hex(data) };
+  if (!externalPayloads?.length) return base;
+  return {
+    ...base,
+    externalPayloads: externalPayloads.map(({ sizeBytes }) => ({ sizeBytes: String(sizeBytes) })),
+  };
+}
+
+const toRule = ({ static: keys = {}, ...rule }: VectorRule): NamespaceRule => ({
+  ...rule,
+  static: new Map(Object.entries(keys).map(([id, key]) => [id, createSecretKey(Buffer.from(key, 'hex'))])),
+});
+
+export function codecFor(vector: Vector): {
+  readonly codec: KmsCodec;
+  readonly keyService: VectorKeyService;
+} {
+  const { namespaces = {}, default: byDefault } = vector.keys;
+  const rules = new KeyRules(
+    Object.fromEntries(Object.entries(namespaces).map(([name, rule]) => [name, toRule(rule)])),
+    byDefault && toRule(byDefault),
+  );
+  const keyService = new VectorKeyService(vector.kms);
+  const waitMs = { activity: 20, other: 20 };
+  return { codec: new KmsCodec({ rules, keyService, waitMs, ...vector.codec }), keyService };
+}
+
+/** Answers as a vector's `kms` says, mapping gRPC statuses as the client of Cloud KMS does. */
+export class VectorKeyService implements KeyService {
+  readonly asked = new Set<string>();
+  readonly #answers: readonly VectorKmsAnswer[];
+
+  constructor(answers: readonly VectorKmsAnswer[]) {
+    this.#answers = answers;
+  }
+
+  async unwrap({ key, ciphertext, aad, keyVersion }: UnwrapRequest): Promise<Uint8Array> {
+    this.asked.add(key);
+    const answer = this.#answers.find(
+      (one) => one.key === key && one.aad === hex(aad) && one.ciphertext === hex(ciphertext),
+    );
+    if (answer?.plaintext !== undefined) return bytes(answer.plaintext);
+    const name = answer?.status ?? 'INVALID_ARGUMENT';
+    const error = Object.assign(new Error(name), { code: new Map(Object.entries(Status)).get(name) });
+    throw mapKmsError(error, 'unwrap', key, keyVersion, answer?.state);
+  }
+
+  wrap(): Promise<never> {
+    throw new Error('decoding never wraps');
+  }
+
+  describe(): Promise<never> {
+    throw new Error('decoding never describes');
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

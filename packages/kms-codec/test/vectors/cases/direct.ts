@@ -1,0 +1,59 @@
+import { changed } from '../make/bytes.ts';
+import { key } from '../make/message.ts';
+import { caseDirect, directAnswer, withData, withMetadata } from '../make/older.ts';
+import { KEY } from '../make/v2.ts';
+import type { VectorFile } from '../make/vector.ts';
+
+export const direct: VectorFile = {
+  about:
+    'binary/gcp-kms, the direct encryption of the guide: the data is Cloud KMS’s ciphertext of the payload.',
+  vectors: [
+    caseDirect({
+      name: 'opens the guide’s direct encryption',
+      why: 'One Cloud KMS call a payload, without additional authenticated data.',
+    }),
+    caseDirect({
+      name: 'opens a direct message that names no key',
+      why: 'The guide’s reader ignores kms-key; a message without it is tried under the listed keys.',
+      stored: withMetadata({ 'kms-key': undefined }),
+    }),
+    caseDirect({
+      name: 'asks for the named key alone where several are listed',
+      why: 'kms-key says which.',
+      rule: { encrypt: key('payments-2027'), decrypt: [KEY] },
+    }),
+    caseDirect({
+      name: 'refuses a named key that isn’t listed, and doesn’t ask Cloud KMS',
+      why: 'Whoever writes to the store must not choose the key.',
+      stored: withMetadata({ 'kms-key': key('attacker') }),
+      kms: [directAnswer(key('attacker'))],
+      expect: 'key_not_allowed',
+    }),
+    caseDirect({
+      name: 'refuses a changed ciphertext',
+      why: 'Cloud KMS answers INVALID_ARGUMENT.',
+      stored: withData((data) => changed(data, 60)),
+      expect: 'integrity_failed',
+      asked: [KEY],
+    }),
+    caseDirect({
+      name: 'refuses a message without ciphertext',
+      why: 'There is nothing to ask Cloud KMS about.',
+      stored: withData(() => Buffer.alloc(0)),
+      expect: 'malformed',
+    }),
+    caseDirect({
+      name: 'refuses what opens and isn’t a payload',
+      why: 'Another application may encrypt under the same key.',
+      kms: [directAnswer(KEY, Buffer.from('0aff01', 'hex'))],
+      expect: 'malformed',
+      asked: [KEY],
+    }),
+    caseDirect({
+      name: 'refuses the format where the namespace doesn’t read it',
+      why: 'An unbound message in place of a bound one: the default reads v2 alone.',
+      rule: { reads: ['envelope-v2', 'envelope'] },
+      expect: 'format_not_allowed',
+    }),
+  ],
+};

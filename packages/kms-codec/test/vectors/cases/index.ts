@@ -1,0 +1,22 @@
+import type { VectorFile } from '../make/vector.ts';
+import { acceptance } from './acceptance.ts';
+import { compression } from './compression.ts';
+import { direct } from './direct.ts';
+import { fixedKeys, proxy } from './encrypted.ts';
+import { envelopeV2Refused } from './envelope-v2-refused.ts';
+import { envelopeV2 } from './envelope-v2.ts';
+import { envelope } from './envelope.ts';
+import { kmsAnswers } from './kms-answers.ts';
+
+/** The vector files that generate.ts writes, by name. */
+export const generated: Readonly<Record<string, VectorFile>> = {
+  'envelope-v2.json': envelopeV2,
+  'envelope-v2-refused.json': envelopeV2Refused,
+  'envelope-v2-zstd.json': compression,
+  'envelope.json': envelope,
+  'direct.json': direct,
+  'proxy.json': proxy,
+  'static.json': fixedKeys,
+  'acceptance.json': acceptance,
+  'kms-answers.json': kmsAnswers,
+};

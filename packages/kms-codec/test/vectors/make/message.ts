@@ -1,0 +1,83 @@
+import { createCipheriv } from 'node:crypto';
+import type { Payload } from '../../../src/wire/inner-payload.ts';
+import { fixed, hex, payload, sha256, utf8 } from './bytes.ts';
+import type { VectorKmsAnswer } from './vector.ts';
+
+export const key = (name: string): string =>
+  `projects/acme/locations/global/keyRings/temporal-keys/cryptoKeys/${name}`;
+
+export const namespaceTag = (namespace: string): Buffer =>
+  sha256(utf8(`temporal-kms/v2/namespace\0${namespace}`)).subarray(0, 16);
+
+/** @param canonical the workflow id without a scheduled run's suffix */
+export const workflowTag = (namespace: string, canonical: string): Buffer =>
+  sha256(utf8(`temporal-kms/v2/workflow\0${namespace}\0${canonical}`)).subarray(0, 16);
+
+export const keyId = (cryptoKey: string): Buffer => sha256(utf8(cryptoKey)).subarray(0, 8);
+
+export const dekAad = (tag: Uint8Array): Buffer => Buffer.concat([utf8('temporal-kms/v2/dek\0'), tag]);
+
+/** A data key, and the bytes that stand for Cloud KMS's ciphertext of it. */
+export interface TestDataKey {
+  readonly plaintext: Buffer;
+  readonly wrapped: Buffer;
+}
+
+export const dataKey = (label: string, wrappedBytes = 113): TestDataKey => ({
+  plaintext: fixed(`data key ${label}`, 32),
+  wrapped: fixed(`wrapped ${label}`, wrappedBytes),
+});
+
+export const unwraps = (
+  cryptoKey: string,
+  aad: Uint8Array,
+  { wrapped, plaintext }: TestDataKey,
+): VectorKmsAnswer => ({
+  key: cryptoKey,
+  aad: hex(aad),
+  ciphertext: hex(wrapped),
+  plaintext: hex(plaintext),
+});
+
+/** `nonce ‖ ciphertext ‖ tag` with a fixed nonce: fit for tests alone, where each key seals known messages. */
+export function box(secret: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, nonceLabel: string): Buffer {
+  const nonce = fixed(`nonce ${nonceLabel}`, 12);
+  const cipher = createCipheriv('aes-256-gcm', secret, nonce, { authTagLength: 16 }).setAAD(aad);
+  return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+}
+
+export interface HeaderV2 {
+  readonly version?: number;
+  /** Default: bit 0 as the workflow tag says, bit 1 as `compressed` says. */
+  readonly flags?: number;
+  readonly compressed?: boolean;
+  readonly cryptoKey: string;
+  readonly keyVersion?: number;
+  readonly namespace: string;
+  /** In its canonical form. */
+  readonly workflowId?: string;
+  readonly wrapped: Uint8Array;
+  /** Default: the length of `wrapped`. */
+  readonly n?: number;
+}
+
+export function headerV2(header: HeaderV2): Buffer {
+  const bound = header.workflowId !== undefined;
+  const flags = header.flags ?? (bound ? 1 : 0) | (header.compressed ? 2 : 0);
+  const version = Buffer.alloc(4);
+  version.writeUInt32BE(header.keyVersion ?? 1);
+  const n = Buffer.alloc(2);
+  n.writeUInt16BE(header.n ?? header.wrapped.length);
+  return Buffer.concat([
+    Buffer.of(header.version ?? 2, flags),
+    keyId(header.cryptoKey),
+    version,
+    namespaceTag(header.namespace),
+    bound ? workflowTag(header.namespace, header.workflowId ?? '') : Buffer.alloc(0),
+    n,
+    header.wrapped,
+  ]);
+}
+
+export const storedV2 = (data: Uint8Array, metadata: Record<string, string> = {}): Payload =>
+  payload({ encoding: 'binary/envelope-kms-v2', ...metadata }, data);

@@ -1,0 +1,116 @@
+import type { ReasonCode } from '../../../src/errors.ts';
+import type { Format } from '../../../src/formats/encoding.ts';
+import type { Payload } from '../../../src/wire/inner-payload.ts';
+import { asVector, payload, serialized } from './bytes.ts';
+import { box, dataKey, key, unwraps } from './message.ts';
+import { KEY, NAMESPACE, secret } from './v2.ts';
+import type { Vector, VectorRule } from './vector.ts';
+
+const none = Buffer.alloc(0);
+
+export interface CaseOlder extends Partial<Pick<Vector, 'kms' | 'asked'>> {
+  readonly name: string;
+  readonly why: string;
+  /** Beside `encrypt`, and `reads` with the case's own format. */
+  readonly rule?: VectorRule;
+  readonly stored?: (message: Payload) => Payload;
+  readonly plaintext?: Uint8Array;
+  /** `unchanged`: it comes back as it was stored. */
+  readonly expect?: ReasonCode | 'unchanged';
+}
+
+/** How a message of the case's format stands in the store before the case changes it. */
+type Seal = (plaintext: Uint8Array, name: string) => Payload;
+
+function build(
+  format: Exclude<Format, 'external' | 'plain' | 'envelope-v2'>,
+  seal: Seal,
+  kms: Vector['kms'],
+) {
+  return (given: CaseOlder): Vector => {
+    const message = seal(given.plaintext ?? serialized(secret), given.name);
+    const stored = given.stored?.(message) ?? message;
+    const { expect } = given;
+    const opens = expect === undefined;
+    return {
+      name: given.name,
+      why: given.why,
+      format,
+      keys: { namespaces: { [NAMESPACE]: { encrypt: KEY, reads: ['envelope-v2', format], ...given.rule } } },
+      context: { namespace: NAMESPACE },
+      kms: given.kms ?? kms,
+      stored: asVector(stored),
+      expect: opens
+        ? { payload: asVector(secret) }
+        : expect === 'unchanged'
+          ? { payload: asVector(stored) }
+          : { code: expect },
+      asked: given.asked ?? (opens && kms.length > 0 ? [KEY] : []),
+    };
+  };
+}
+
+const dek = dataKey('older');
+const sealed: (plaintext: Uint8Array, name: string) => Buffer = (plaintext, name) =>
+  box(dek.plaintext, none, plaintext, name);
+
+/** `binary/envelope-kms` as the guide writes it: without `kms-key`. */
+export const caseEnvelope = build(
+  'envelope',
+  (plaintext, name) =>
+    payload({ encoding: 'binary/envelope-kms', 'encrypted-dek': dek.wrapped }, sealed(plaintext, name)),
+  [unwraps(KEY, none, dek)],
+);
+
+/** `binary/gcp-kms`: Cloud KMS's ciphertext of the payload itself. */
+export const directCiphertext = dataKey('direct', 180).wrapped;
+export const directAnswer = (cryptoKey = KEY, plaintext: Uint8Array = serialized(secret)) =>
+  unwraps(cryptoKey, none, { wrapped: directCiphertext, plaintext: Buffer.from(plaintext) });
+export const caseDirect = build(
+  'direct',
+  () => payload({ encoding: 'binary/gcp-kms', 'kms-key': KEY }, directCiphertext),
+  [directAnswer()],
+);
+
+export const caseProxy = build(
+  'proxy',
+  (plaintext, name) =>
+    payload(
+      {
+        encoding: 'binary/encrypted',
+        'encryption-key-id': `gcpkms://${KEY}`,
+        'encryption-dek': dek.wrapped.toString('base64'),
+      },
+      sealed(plaintext, name),
+    ),
+  [unwraps(KEY, none, dek)],
+);
+
+export const STATIC_ID = 'test-key-id';
+export const staticRule: VectorRule = { static: { [STATIC_ID]: dek.plaintext.toString('hex') } };
+export const caseStatic = build(
+  'static',
+  (plaintext, name) =>
+    payload({ encoding: 'binary/encrypted', 'encryption-key-id': STATIC_ID }, sealed(plaintext, name)),
+  [],
+);
+
+export const unwrapsUnder = (name: string) => unwraps(key(name), none, dek);
+
+export function refusesUnder(name: string) {
+  const { plaintext: _, ...answer } = unwrapsUnder(name);
+  return { ...answer, status: 'PERMISSION_DENIED' };
+}
+
+/** The message with other metadata; an undefined value takes an entry away. */
+export const withMetadata =
+  (change: Record<string, string | Uint8Array | undefined>) =>
+  (message: Payload): Payload => {
+    const entries = Object.entries({ ...message.metadata, ...change });
+    const kept = entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+    return payload(Object.fromEntries(kept), message.data ?? none);
+  };
+
+export const withData =
+  (change: (data: Buffer) => Uint8Array) =>
+  (message: Payload): Payload => ({ ...message, data: change(Buffer.from(message.data ?? none)) });

@@ -1,0 +1,72 @@
+import type { ReasonCode } from '../../../src/errors.ts';
+import type { Payload } from '../../../src/wire/inner-payload.ts';
+import { asVector, json, serialized } from './bytes.ts';
+import {
+  box,
+  dataKey,
+  dekAad,
+  headerV2,
+  type HeaderV2,
+  key,
+  namespaceTag,
+  storedV2,
+  type TestDataKey,
+  unwraps,
+} from './message.ts';
+import type { Vector } from './vector.ts';
+
+/** The setting of most vectors: one namespace, one key, one payload. */
+export const NAMESPACE = 'payments';
+export const KEY = key('payments');
+export const keys = { namespaces: { [NAMESPACE]: { encrypt: KEY } } } as const;
+export const secret: Payload = json({ card: '4242', cents: 1999 });
+
+export interface CaseV2 extends Partial<Pick<Vector, 'keys' | 'codec' | 'kms' | 'asked'>> {
+  readonly name: string;
+  readonly why: string;
+  /** Default: the namespace alone. */
+  readonly context?: Vector['context'] | 'none';
+  readonly header?: Partial<HeaderV2>;
+  /** Beside `encoding`, on the outside. */
+  readonly metadata?: Record<string, string>;
+  readonly dataKey?: TestDataKey;
+  readonly inner?: Payload;
+  /** Instead of `inner`, serialized. */
+  readonly plaintext?: Uint8Array;
+  /** What becomes of the sealed bytes before they are stored. */
+  readonly tamper?: (data: Buffer, headerLength: number) => Uint8Array;
+  readonly code?: ReasonCode;
+}
+
+/** A `binary/envelope-kms-v2` message for payments under payments' key, but for what the case says. */
+export function caseV2(given: CaseV2): Vector {
+  const dek = given.dataKey ?? dataKey(NAMESPACE, given.header?.wrapped?.length);
+  const inner = given.inner ?? secret;
+  const namespace = given.header?.namespace ?? NAMESPACE;
+  const cryptoKey = given.header?.cryptoKey ?? KEY;
+  const header = headerV2({ cryptoKey, namespace, wrapped: dek.wrapped, ...given.header });
+  const sealed = box(dek.plaintext, header, given.plaintext ?? serialized(inner), given.name);
+  const whole = Buffer.concat([header, sealed]);
+  const stored = storedV2(given.tamper?.(whole, header.length) ?? whole, given.metadata);
+  const context = given.context ?? { namespace: NAMESPACE };
+  const withoutKms = new Set<ReasonCode | undefined>([
+    'unsupported_version',
+    'namespace_mismatch',
+    'workflow_mismatch',
+    'key_not_allowed',
+    'format_not_allowed',
+    'namespace_not_configured',
+  ]);
+  return {
+    name: given.name,
+    why: given.why,
+    format: 'envelope-v2',
+    keys: given.keys ?? keys,
+    ...(given.codec && { codec: given.codec }),
+    ...(context !== 'none' && { context }),
+    kms: given.kms ?? [unwraps(cryptoKey, dekAad(namespaceTag(namespace)), dek)],
+    stored: asVector(stored),
+    expect: given.code ? { code: given.code } : { payload: asVector(inner) },
+    asked: given.asked ?? (withoutKms.has(given.code) ? [] : [cryptoKey]),
+  };
+}

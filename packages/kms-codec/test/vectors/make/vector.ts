@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { reasonCodes } from '../../../src/errors.ts';
+import { sealedFormats } from '../../../src/keys/key-rules.ts';
+
+/* The shape of test/vectors/*.json; README.md beside them says how to run one. */
+
+const bytes = z.string().regex(/^([0-9a-f]{2})*$/, 'must be bytes in hex');
+
+const payload = z.strictObject({
+  metadata: z.record(z.string(), bytes),
+  data: bytes,
+  externalPayloads: z.array(z.strictObject({ sizeBytes: z.string().regex(/^\d+$/) })).optional(),
+});
+
+/** An entry of the keys file, with static keys in hex where the file names a file. */
+const rule = z.strictObject({
+  encrypt: z.string().optional(),
+  decrypt: z.array(z.string()).optional(),
+  accepts: z.array(z.string()).optional(),
+  reads: z.array(z.enum(sealedFormats)).optional(),
+  plaintext: z.enum(['pass', 'report', 'refuse']).optional(),
+  static: z.record(z.string(), bytes).optional(),
+});
+
+/** What Cloud KMS answers to one Decrypt; to any other it answers INVALID_ARGUMENT. */
+const kmsAnswer = z.strictObject({
+  key: z.string(),
+  aad: bytes,
+  ciphertext: bytes,
+  plaintext: bytes.optional(),
+  /** A gRPC status instead of plaintext, and the version's state where the caller may ask for it. */
+  status: z.string().optional(),
+  state: z.string().optional(),
+});
+
+const vector = z.strictObject({
+  name: z.string().min(1),
+  why: z.string().min(1),
+  /** What the payload's metadata says it is, whether or not it opens. */
+  format: z.enum([...sealedFormats, 'external', 'plain']),
+  keys: z.strictObject({ namespaces: z.record(z.string(), rule).optional(), default: rule.optional() }),
+  codec: z
+    .strictObject({ namespace: z.string().optional(), maxDecompressedBytes: z.number().optional() })
+    .optional(),
+  context: z.strictObject({ namespace: z.string(), workflowId: z.string().optional() }).optional(),
+  kms: z.array(kmsAnswer),
+  stored: payload,
+  expect: z.union([z.strictObject({ payload }), z.strictObject({ code: z.enum(reasonCodes) })]),
+  /** Every crypto key that Cloud KMS is asked about, and no other, in the order of the first call. */
+  asked: z.array(z.string()),
+});
+
+export const vectorFile = z.strictObject({ about: z.string().min(1), vectors: z.array(vector).min(1) });
+
+export type VectorPayload = z.infer<typeof payload>;
+export type VectorRule = z.infer<typeof rule>;
+export type VectorKmsAnswer = z.infer<typeof kmsAnswer>;
+export type Vector = z.infer<typeof vector>;
+export type VectorFile = z.infer<typeof vectorFile>;
