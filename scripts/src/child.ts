@@ -9,7 +9,7 @@ export interface Child {
   /** Resolves when the process has ended, with its status; 1 if a signal ended it. */
   readonly exited: Promise<number>;
   signal(signal: NodeJS.Signals): void;
-  /** Ends the process (SIGKILL after 10 s) and waits for it. Idempotent. */
+  /** Ends the process (SIGKILL after 15 s) and waits for it. Idempotent. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export async function startChild(
     signal: (signal) => void child.kill(signal),
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
-      const last = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      const last = setTimeout(() => child.kill('SIGKILL'), 15_000);
       await exited;
       clearTimeout(last);
     },

@@ -31,7 +31,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
  */
 async function runTurbo(env: NodeJS.ProcessEnv, remote: boolean): Promise<number> {
   const tasks = remote ? ['dev', 'dev:ready', '--only'] : ['temporal:dev', 'kms:dev', 'dev', 'dev:ready'];
-  const args = ['run', ...tasks, '--filter=./apps/*', '--filter=@temporal-kms/scripts', '--ui=stream'];
+  const packages = ['--filter=./apps/*', '--filter=@temporal-kms/scripts'];
+  const args = ['run', ...tasks, ...packages, '--ui=stream', `--cwd=${projectRoot}`];
   const turbo = await startChild(join(projectRoot, 'node_modules', '.bin', 'turbo'), args, env, 'inherit');
   let asked = false;
   // Turbo's launcher leaves SIGINT to the terminal; it passes SIGTERM on, and turbo gives its tasks ten seconds.

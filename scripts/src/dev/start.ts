@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild } from '../child.ts';
+import { startChild, type Child } from '../child.ts';
 import { freePorts } from '../ports.ts';
 import { projectRoot } from '../project.ts';
 
@@ -17,17 +17,23 @@ export interface RunningDev {
 export const readyWord = 'Everything is ready.';
 
 /**
- * Starts `dev` and waits for its ready line.
+ * Starts `dev`; it ends with this process.
  *
  * @param env what is exported to it beside this process's own environment: ports (`ownPorts()`), `DEV_DATA_DIR`
+ */
+export function spawnDev(env: Readonly<Record<string, string>>): Promise<Child> {
+  const script = join(projectRoot, 'scripts', 'src', 'dev.ts');
+  return startChild(process.execPath, [script], { ...process.env, ...env });
+}
+
+/**
+ * `spawnDev` that waits for the ready line.
+ *
  * @throws Error with its last output when it ends, or isn't ready within two minutes.
  */
 export async function startDev(env: Readonly<Record<string, string>>): Promise<RunningDev> {
   const started = performance.now();
-  const dev = await startChild(process.execPath, [join(projectRoot, 'scripts', 'src', 'dev.ts')], {
-    ...process.env,
-    ...env,
-  });
+  const dev = await spawnDev(env);
   while (!dev.hasEnded() && performance.now() - started < 120_000) {
     const readyLine = dev
       .tail()

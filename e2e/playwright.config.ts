@@ -1,0 +1,35 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineConfig } from '@playwright/test';
+import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
+import { ownPorts, readyWord } from '@temporal-kms/scripts/dev';
+
+const root = join(import.meta.dirname, '..');
+
+// Playwright reads this file again in its worker, which inherits what is chosen here: one stack, with ports and data of
+// its own, so that a `dev` that runs beside it is not disturbed. The data stays afterwards, for whoever looks for a fault.
+if (!process.env['TEST_WORKER_INDEX']) {
+  Object.assign(process.env, await ownPorts(), { DEV_DATA_DIR: join(root, '.dev', 'e2e') });
+  rmSync(join(root, '.dev', 'e2e'), { recursive: true, force: true });
+}
+
+export default defineConfig({
+  testDir: 'test',
+  outputDir: '.results/traces',
+  workers: 1,
+  timeout: 60_000,
+  forbidOnly: true,
+  reporter: [['list'], ['json', { outputFile: '.results/playwright.json' }]],
+  use: {
+    baseURL: `http://127.0.0.1:${process.env['DEV_UI_PORT']}`,
+    launchOptions: { executablePath: await findChromium(), args: [...chromiumArguments] },
+    trace: 'retain-on-failure',
+  },
+  webServer: {
+    name: 'dev',
+    command: `"${process.execPath}" "${join(root, 'scripts', 'src', 'dev.ts')}"`,
+    wait: { stdout: new RegExp(readyWord) },
+    timeout: 120_000,
+    gracefulShutdown: { signal: 'SIGINT', timeout: 20_000 },
+  },
+});
