@@ -10,6 +10,8 @@ export interface Env {
     caller: Caller;
     /** Checked: configured here, and the caller may use it. */
     namespace: string;
+    /** For the log, where the pattern that matched says too little. */
+    route?: string;
   };
 }
 

@@ -9,6 +9,9 @@ export function requestLog(log: Logger): MiddlewareHandler<Env> {
     const start = performance.now();
     await next();
     const ms = Math.round((performance.now() - start) * 10) / 10;
-    log.info({ method: c.req.method, route: routePath(c, -1), status: c.res.status, ms }, 'request');
+    log.info(
+      { method: c.req.method, route: c.get('route') ?? routePath(c), status: c.res.status, ms },
+      'request',
+    );
   };
 }

@@ -25,6 +25,7 @@ export function codecProtocol({
 }: ProtocolOptions): (c: Context<Env>) => Promise<Response> {
   return async (c) => {
     const operation = operationOf(c.req.path);
+    c.set('route', `*/${operation}`);
     if (c.req.method !== 'POST') {
       throw new Refusal(405, 'bad_request', `${operation} takes POST, with {"payloads": [...]} as JSON.`);
     }

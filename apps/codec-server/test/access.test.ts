@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Access, Permission } from '../src/access.ts';
+import { Refusal } from '../src/http/refusal.ts';
+import { appWith, HOST, type Kms, startKms } from './support/stack.ts';
+
+let kms: Kms;
+beforeAll(async () => {
+  kms = await startKms();
+});
+afterAll(() => kms.close());
+
+const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
+
+/** Every route, and what it takes. A route that is added without its line here fails the last test. */
+const routes: [
+  method: 'GET' | 'POST',
+  pattern: string,
+  path: string,
+  Permission,
+  namespace: string | undefined,
+][] = [
+  ['GET', '/api/namespaces', '/api/namespaces', 'metadata', undefined],
+  [
+    'GET',
+    '/api/namespaces/:namespace/workflows',
+    '/api/namespaces/payments/workflows',
+    'metadata',
+    'payments',
+  ],
+  [
+    'GET',
+    '/api/namespaces/:namespace/workflows:count',
+    '/api/namespaces/payments/workflows:count',
+    'metadata',
+    'payments',
+  ],
+  [
+    'GET',
+    '/api/namespaces/:namespace/workflows/:workflowId',
+    '/api/namespaces/payments/workflows/w',
+    'metadata',
+    'payments',
+  ],
+  [
+    'GET',
+    '/api/namespaces/:namespace/workflows/:workflowId/runs/:runId/history',
+    `${RUN}/history`,
+    'metadata',
+    'payments',
+  ],
+  [
+    'POST',
+    '/api/namespaces/:namespace/workflows/:workflowId/runs/:runId/payloads:decode',
+    `${RUN}/payloads:decode`,
+    'decode',
+    'payments',
+  ],
+  ['GET', '/api/health', '/api/health', 'metadata', undefined],
+  ['POST', '*/encode', '/encode', 'encode', 'payments'],
+  ['POST', '*/decode', '/decode', 'decode', 'payments'],
+];
+
+const send = (access: Access, method: string, path: string) =>
+  appWith(kms, { access }).request(path, { method, headers, ...(method === 'POST' ? { body: '{}' } : {}) });
+
+describe.each(routes)('%s %s', (method, _, path, permission, namespace) => {
+  test('asks for its permission in its namespace before it does anything, and is 403 without', async () => {
+    const asked: unknown[] = [];
+    const access: Access = {
+      authenticate: () => ({ name: 'ana' }),
+      allows: (caller, ...what) => {
+        asked.push([caller.name, ...what]);
+        return false;
+      },
+    };
+    const response = await send(access, method, path);
+    expect(response.status).toBe(403);
+    expect(asked).toEqual([['ana', permission, namespace]]);
+  });
+
+  test('does nothing for a caller who does not say who they are', async () => {
+    const access: Access = {
+      authenticate: () => {
+        throw new Refusal(401, 'unauthenticated', 'Sign in.');
+      },
+      allows: () => true,
+    };
+    expect((await send(access, method, path)).status).toBe(401);
+  });
+});
+
+test('lists the namespaces that the caller may read', async () => {
+  const access: Access = {
+    authenticate: () => ({ name: 'ana' }),
+    allows: (_, __, namespace) => namespace !== 'payments',
+  };
+  const response = await send(access, 'GET', '/api/namespaces');
+  expect(await response.json()).toEqual({ namespaces: [{ name: 'orders' }], default: 'orders' });
+});
+
+test('serves no namespace that is not configured, whoever asks', async () => {
+  const access: Access = { authenticate: () => ({ name: 'ana' }), allows: () => true };
+  for (const [method, , path] of routes.filter(([, , , , namespace]) => namespace !== undefined)) {
+    if (!path.startsWith('/api')) continue;
+    const response = await send(access, method, path.replace('payments', 'elsewhere'));
+    expect([path, response.status]).toEqual([path, 404]);
+    expect(await response.json()).toMatchObject({ error: { code: 'not_found' } });
+  }
+});
+
+test('these are all the routes there are', () => {
+  const handlers = appWith(kms)
+    .routes.filter(({ method }) => method !== 'ALL')
+    .map(({ method, path }) => `${method} ${path}`);
+  const probes = ['GET /healthz', 'GET /readyz'];
+  const listed = routes
+    .filter(([, pattern]) => pattern.startsWith('/api'))
+    .map(([method, pattern]) => `${method} ${pattern}`);
+  expect(handlers.toSorted()).toEqual([...listed, ...probes].toSorted());
+});

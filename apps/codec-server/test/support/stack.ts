@@ -1,0 +1,96 @@
+import { createKmsCodec, type KmsCodec, KeyRules, type NamespaceRule } from '@temporal-kms/kms-codec';
+import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
+import type { temporal } from '@temporalio/proto';
+import { type Logger, pino } from 'pino';
+import { type AppDeps, createApp } from '../../src/app.ts';
+import { openAccess } from '../../src/access.ts';
+import { type KmsWatch, watchKms } from '../../src/kms-watch.ts';
+import type { TemporalService } from '../../src/temporal/service.ts';
+
+export type Payload = temporal.api.common.v1.IPayload;
+
+const ring = 'projects/test/locations/global/keyRings/temporal-keys/cryptoKeys';
+export const keys = { payments: `${ring}/payments`, orders: `${ring}/orders` } as const;
+
+export const HOST = '127.0.0.1:8088';
+export const PAGE = 'https://temporal.example.com';
+
+export interface Kms {
+  readonly emulator: Emulator;
+  readonly codec: KmsCodec;
+  readonly watch: KmsWatch;
+  /** The codec of another process: the same Cloud KMS and rules, empty caches. */
+  another(): { readonly codec: KmsCodec; readonly watch: KmsWatch; [Symbol.asyncDispose](): Promise<void> };
+  close(): Promise<void>;
+}
+
+/** Cloud KMS and a codec that talks to it, for the namespaces `payments` and `orders` unless told otherwise. */
+export async function startKms(
+  rules: Record<string, NamespaceRule> = both,
+  byDefault?: NamespaceRule,
+): Promise<Kms> {
+  const emulator = await startEmulator({ keys: Object.values(keys) });
+  const another: Kms['another'] = () => {
+    const watch = watchKms();
+    const codec = createKmsCodec(
+      {
+        rules: new KeyRules(rules, byDefault),
+        emulatorHost: emulator.address,
+        format: undefined,
+        compression: undefined,
+        bindWorkflow: true,
+      },
+      // A test must not wait five seconds to see that Cloud KMS is down.
+      { observer: watch.observer, waitMs: { other: 500 } },
+    );
+    return { codec, watch, [Symbol.asyncDispose]: () => codec.close() };
+  };
+  const own = another();
+  const close = async (): Promise<void> => {
+    await own.codec.close();
+    await emulator.close();
+  };
+  return { emulator, codec: own.codec, watch: own.watch, another, close };
+}
+
+const both = { payments: { encrypt: keys.payments }, orders: { encrypt: keys.orders } };
+
+/** Temporal where it must not be asked: any call fails the test. */
+export const noTemporal: TemporalService = new Proxy<any>(
+  {},
+  {
+    get: (_, call) => () => {
+      throw new Error(`Temporal was asked: ${String(call)}`);
+    },
+  },
+);
+
+/** A log whose lines are kept. */
+export function keptLog(): { log: Logger; lines: string[] } {
+  const lines: string[] = [];
+  return { log: pino({ base: null }, { write: (line: string) => void lines.push(line) }), lines };
+}
+
+export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeof createApp> {
+  return createApp({
+    codec: kms.codec,
+    kms: kms.watch,
+    emulator: true,
+    temporal: noTemporal,
+    defaultNamespace: 'payments',
+    access: openAccess,
+    hosts: [HOST],
+    corsOrigins: [PAGE],
+    pathPrefix: '',
+    log: pino({ level: 'silent' }),
+    stopping: new AbortController().signal,
+    ...deps,
+  });
+}
+
+export const text = (value: string): Uint8Array => Buffer.from(value);
+
+export const plain = (value: unknown): Payload => ({
+  metadata: { encoding: text('json/plain') },
+  data: text(JSON.stringify(value)),
+});
