@@ -8,9 +8,9 @@ interface CliOptions {
   readonly port: number;
   readonly controlPort: number;
   readonly dataFile?: string;
-  readonly key: string[];
-  readonly identity: Record<string, number>;
-  readonly grant: Grant[];
+  readonly key?: string[];
+  readonly identity?: Record<string, number>;
+  readonly grant?: Grant[];
 }
 
 interface Grant {
@@ -40,32 +40,28 @@ const command = new Command('kms-emulator')
   )
   .option('--control-port <number>', 'HTTP port of the control API; 0 takes a free one', parsePort, 9062)
   .option('--data-file <path>', 'keep keys and policies in this file, mode 0600 (default: in memory only)')
-  .option('--key <name>', 'crypto key to create if it is missing; may be repeated', collect, [])
-  .option(
-    '--identity <email=port>',
-    'further caller and its gRPC port; may be repeated',
-    parseIdentityPort,
-    {},
-  )
-  .option('--grant <member,role,resource>', 'add a binding to a policy; may be repeated', parseGrant, [])
+  .option('--key <name>', 'crypto key to create if it is missing; may be repeated', collect)
+  .option('--identity <email=port>', 'further caller and its gRPC port; may be repeated', parseIdentityPort)
+  .option('--grant <member,role,resource>', 'add a binding to a policy; may be repeated', parseGrant)
   .addHelpText('after', help)
   .action(run);
 
 await command.parseAsync();
 
-async function run({ key, identity, grant, ...options }: CliOptions): Promise<void> {
+async function run({ key = [], identity = {}, grant = [], ...options }: CliOptions): Promise<void> {
   const emulator = await start({ ...options, keys: key, identities: identity }, grant);
-  const identities = Object.entries(emulator.identities).map(([name, address]) => `, ${name} on ${address}`);
-  process.stdout.write(
-    `KMS emulator ready: gRPC ${emulator.address}${identities.join('')}, control ${emulator.controlUrl}, ` +
-      `keys ${options.dataFile === undefined ? 'in memory' : `in ${options.dataFile}`}\n`,
-  );
   const stop = () => {
     // Started twice by a runner that forwards signals: closing again does no harm.
     void emulator.close();
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+
+  const identities = Object.entries(emulator.identities).map(([name, address]) => `, ${name} on ${address}`);
+  process.stdout.write(
+    `KMS emulator ready: gRPC ${emulator.address}${identities.join('')}, control ${emulator.controlUrl}, ` +
+      `keys ${options.dataFile === undefined ? 'in memory' : `in ${options.dataFile}`}\n`,
+  );
 }
 
 async function start(options: Parameters<typeof startEmulator>[0], grants: readonly Grant[]) {
@@ -89,17 +85,17 @@ function parsePort(value: string): number {
   return port;
 }
 
-function collect(value: string, previous: string[]): string[] {
+function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];
 }
 
-function parseIdentityPort(value: string, previous: Record<string, number>): Record<string, number> {
+function parseIdentityPort(value: string, previous: Record<string, number> = {}): Record<string, number> {
   const match = /^(.+)=(\d+)$/.exec(value);
   if (match === null) throw new InvalidArgumentError('Write it as worker@demo.iam.gserviceaccount.com=9071.');
   return { ...previous, [match[1] ?? '']: parsePort(match[2] ?? '') };
 }
 
-function parseGrant(value: string, previous: Grant[]): Grant[] {
+function parseGrant(value: string, previous: Grant[] = []): Grant[] {
   const [member, role, resource, ...rest] = value.split(',');
   if (member === undefined || role === undefined || resource === undefined || rest.length > 0) {
     throw new InvalidArgumentError(

@@ -3,7 +3,7 @@ import { Conditions } from './conditions/conditions.ts';
 import { createControlApp } from './control/app.ts';
 import { createControls, type Controls } from './control/controls.ts';
 import { newLocator, newMaterial } from './crypto/ciphertext.ts';
-import { requireLoopback } from './host.ts';
+import { cannotListen, requireLoopback } from './host.ts';
 import { MovableClock, systemClock, type Clock } from './model/clock.ts';
 import { parseIdentity, type Caller } from './model/iam/callers.ts';
 import type { DispatchDeps } from './service/dispatch.ts';
@@ -124,7 +124,7 @@ function listenControl(
       });
     });
     server.once('error', (error) => {
-      reject(new Error(`Cannot listen on ${hostname}:${port}: ${error.message}`, { cause: error }));
+      reject(cannotListen(`${hostname}:${port}`, error));
     });
   });
 }

@@ -11,12 +11,28 @@ const MAX_ROWS = 10_000;
 /** Counts calls; for tests that say how many calls something may cost. */
 export class CallLog {
   readonly #rows = new Map<string, CallCount>();
+  #inFlight = 0;
 
-  record(call: CallInfo, status: string): void {
+  /** A call has come in; {@link end} says how it went. */
+  begin(): void {
+    this.#inFlight += 1;
+  }
+
+  end(call: CallInfo, status: string): void {
+    this.#inFlight -= 1;
+    this.#record(call, status);
+  }
+
+  /** The number of calls that have come in and are not answered. */
+  inFlight(): number {
+    return this.#inFlight;
+  }
+
+  #record(call: CallInfo, status: string): void {
     const key = JSON.stringify([call.method, call.identity, call.resource, status]);
     const known = this.#rows.get(key);
     if (known === undefined && this.#rows.size >= MAX_ROWS && call.resource !== '(others)') {
-      this.record({ ...call, resource: '(others)' }, status);
+      this.#record({ ...call, resource: '(others)' }, status);
       return;
     }
     const { method, identity, resource } = call;

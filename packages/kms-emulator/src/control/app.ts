@@ -31,7 +31,8 @@ export function createControlApp(controls: Controls, addresses: Addresses): Hono
 
   app.get('/calls', (context) => {
     const rows = controls.calls.rows(context.req.query('method'));
-    return context.json({ total: rows.reduce((sum, { count }) => sum + count, 0), rows });
+    const total = rows.reduce((sum, { count }) => sum + count, 0);
+    return context.json({ total, inFlight: controls.calls.inFlight(), rows });
   });
   app.delete('/calls', (context) => {
     controls.calls.reset();

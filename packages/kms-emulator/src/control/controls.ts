@@ -12,7 +12,7 @@ import type { DispatchDeps } from '../service/dispatch.ts';
 
 /** What a test may do to a running emulator; the control API is the same over HTTP. */
 export interface Controls {
-  readonly calls: Pick<CallLog, 'count' | 'rows' | 'reset'>;
+  readonly calls: Pick<CallLog, 'count' | 'rows' | 'inFlight' | 'reset'>;
   now(): Date;
   /** Moves the clock and does at once what is then due: rotation, generation, destruction. */
   advance(seconds: number): Promise<Date>;
@@ -87,8 +87,8 @@ export function createControls(deps: DispatchDeps, clock: MovableClock): Control
       return policy;
     },
     setVersionState: async (name, state, reason) => {
-      const { version } = store.state.keys.version(name);
-      forceState(version, state, clock.now(), reason);
+      const { key, version } = store.state.keys.version(name);
+      forceState(version, state, clock.now(), key.destroyScheduledDuration, reason);
       store.state.keys.touch();
       await store.save();
     },

@@ -108,9 +108,17 @@ export function advanceVersion(version: KeyVersion, now: number): boolean {
 
 /**
  * Puts a version into any state, also into those that only imports and external key managers reach.
- * For tests: no RPC does this. A state without key material loses it for good.
+ * For tests: no RPC does this. A state without key material loses it for good; a pending one stays so.
+ *
+ * @param duration how long DESTROY_SCHEDULED lasts, in milliseconds.
  */
-export function forceState(version: KeyVersion, to: VersionState, now: number, reason?: string): void {
+export function forceState(
+  version: KeyVersion,
+  to: VersionState,
+  now: number,
+  duration: number,
+  reason?: string,
+): void {
   if (to === 'ENABLED' && version.material === undefined) {
     throw new KmsError(
       'FAILED_PRECONDITION',
@@ -123,8 +131,10 @@ export function forceState(version: KeyVersion, to: VersionState, now: number, r
   delete version.destroyEventTime;
   delete version.failureReason;
   if (withoutMaterial.has(to)) delete version.material;
+  if (to === 'PENDING_GENERATION') delete version.generateTime;
+  if (to === 'ENABLED') version.generateTime ??= now;
   if (to === 'DESTROYED') version.destroyEventTime = now;
-  if (to === 'DESTROY_SCHEDULED') version.destroyTime = now + 24 * 3600 * 1000;
+  if (to === 'DESTROY_SCHEDULED') version.destroyTime = now + duration;
   if (reason !== undefined) version.failureReason = reason;
 }
 

@@ -37,14 +37,15 @@ export interface IncomingCall {
  */
 export async function dispatch(deps: DispatchDeps, call: IncomingCall): Promise<object> {
   const info = { method: call.name, identity: call.caller, resource: resourceOf(call.request) };
+  deps.conditions.calls.begin();
   try {
     const response = await answer(deps, call, info);
-    deps.conditions.calls.record(info, 'OK');
+    deps.conditions.calls.end(info, 'OK');
     return response;
   } catch (error) {
     if (!(error instanceof KmsError)) deps.report(error);
     const known = error instanceof KmsError ? error : internal();
-    deps.conditions.calls.record(info, known.status);
+    deps.conditions.calls.end(info, known.status);
     throw known;
   }
 }

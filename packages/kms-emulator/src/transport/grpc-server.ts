@@ -3,6 +3,7 @@ import { internal, KmsError } from '../model/errors.ts';
 import type { Caller } from '../model/iam/callers.ts';
 import { dispatch, type DispatchDeps } from '../service/dispatch.ts';
 import { iamMethods, keyManagementMethods, type Method } from '../service/methods.ts';
+import { cannotListen } from '../host.ts';
 import type { Protos } from './protos.ts';
 import { toGrpcStatus } from './status.ts';
 
@@ -45,7 +46,7 @@ export async function listen(
     const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
     server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, boundPort) => {
       if (error === null) resolve(boundPort);
-      else reject(new Error(`Cannot listen on ${address}: ${error.message}`, { cause: error }));
+      else reject(cannotListen(address, error));
     });
   });
 

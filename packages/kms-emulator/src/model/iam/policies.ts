@@ -49,9 +49,7 @@ export class Policies {
         'There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.',
       );
     }
-    const checked = {
-      bindings: policy.bindings.map(checkBinding).filter(({ members }) => members.length > 0),
-    };
+    const checked = { bindings: merged(policy.bindings) };
     this.#entries.set(
       resource,
       delay > 0
@@ -101,13 +99,23 @@ function lineage(resource: string): string[] {
   return names;
 }
 
-function checkBinding({ role, members }: Binding): Binding {
+/** One binding a role, as Cloud IAM stores them; a binding without members is none. */
+function merged(bindings: readonly Binding[]): Binding[] {
+  const members = new Map<string, Set<string>>();
+  for (const binding of bindings) {
+    checkBinding(binding);
+    members.set(binding.role, new Set([...(members.get(binding.role) ?? []), ...binding.members]));
+  }
+  return [...members]
+    .filter(([, names]) => names.size > 0)
+    .map(([role, names]) => ({ role, members: [...names].toSorted() }));
+}
+
+function checkBinding({ role, members }: Binding): void {
   if (!isRole(role)) throw invalidArgument(`Role ${role} is not supported for this resource.`);
   const wrong = members.find((member) => !isMember(member));
-  if (wrong !== undefined) {
-    throw invalidArgument(
-      `The member ${wrong} is of an unknown type. Please set a valid type prefix for the member.`,
-    );
-  }
-  return { role, members: [...new Set(members)].toSorted() };
+  if (wrong === undefined) return;
+  throw invalidArgument(
+    `The member ${wrong} is of an unknown type. Please set a valid type prefix for the member.`,
+  );
 }

@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { once as event } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { code } from './conformance/fixture.ts';
+import { cli, run } from './support/cli.ts';
+import { once, refusal } from './support/client.ts';
+import { afterwards, clientOf, KEY, start } from './support/running.ts';
+
+const EMAIL = 'worker@p.iam.gserviceaccount.com';
+const freePorts = ['--port', '0', '--control-port', '0'];
+
+async function launch(...args: string[]) {
+  const child = spawn(process.execPath, [cli, ...freePorts, ...args]);
+  afterwards(() => Promise.resolve(child.kill('SIGKILL')));
+  const [line] = await event(child.stdout, 'data');
+  return { child, line: String(line) };
+}
+
+describe('the command line', () => {
+  it('explains itself', async () => {
+    const { code: exit, stdout } = await run('--help');
+    expect(exit).toBe(0);
+    for (const option of [
+      '--port',
+      '--control-port',
+      '--data-file',
+      '--key',
+      '--identity',
+      '--grant',
+      '--host',
+    ]) {
+      expect(stdout).toContain(option);
+    }
+  });
+
+  it('says in one line where it listens, and serves the identities and grants that it was given', async () => {
+    const grant = `serviceAccount:${EMAIL},roles/cloudkms.cryptoKeyEncrypter,projects/p`;
+    const { line } = await launch('--key', KEY, '--identity', `${EMAIL}=0`, '--grant', grant);
+    expect(line).toMatch(
+      /^KMS emulator ready: gRPC \S+, worker@\S+ on \S+, control http:\S+, keys in memory\n$/,
+    );
+    const owner = /gRPC (\S+),/.exec(line)?.[1] ?? '';
+    const worker = clientOf(/ on ([^,\s]+)/.exec(line)?.[1] ?? '');
+    const [sealed] = await worker.encrypt({ name: KEY, plaintext: Buffer.from('x') }, once);
+    const ciphertext = sealed.ciphertext ?? '';
+    expect(await refusal(worker.decrypt({ name: KEY, ciphertext }, once))).toMatchObject({
+      code: code.PERMISSION_DENIED,
+    });
+    await expect(clientOf(owner).decrypt({ name: KEY, ciphertext }, once)).resolves.toBeDefined();
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends on %s, also if it is sent twice', async (signal) => {
+    const { child } = await launch();
+    child.kill(signal);
+    child.kill(signal);
+    expect(await event(child, 'exit')).toEqual([0, null]);
+  });
+
+  it.each([
+    [['--host', '0.0.0.0'], 'listens on loopback only'],
+    [['--host', 'localhost'], 'listens on loopback only'],
+    [['--key', 'workflow-encryption'], 'projects/*/locations/*/keyRings/*/cryptoKeys/*'],
+    [['--port', '70000'], 'A port is a number from 0 to 65535.'],
+    [['--identity', 'worker'], 'Write it as worker@demo.iam.gserviceaccount.com=9071.'],
+    [['--identity', 'nobody=0'], '"nobody" is no identity'],
+    [['--grant', 'a,b'], 'Write it as'],
+    [['--grant', 'user:a@example.com,roles/nothing,projects/p'], 'Role roles/nothing is not supported'],
+    [['--unknown'], "unknown option '--unknown'"],
+  ])('refuses %j and says what to write', async (args, message) => {
+    const { code: exit, stderr, stdout } = await run(...freePorts, ...args);
+    expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+    expect(stderr).toContain(message);
+  });
+
+  it('names a port that is in use', async () => {
+    const { emulator } = await start();
+    const { code: exit, stderr } = await run('--port', String(emulator.port), '--control-port', '0');
+    expect(exit).toBe(1);
+    expect(stderr).toContain(`Cannot listen on ${emulator.address}: the port is in use.`);
+  });
+});

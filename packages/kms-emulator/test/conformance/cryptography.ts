@@ -1,0 +1,348 @@
+import { randomBytes } from 'node:crypto';
+import { expect, it } from 'vitest';
+import { crc32c } from '../../src/crypto/crc32c.ts';
+import { asBuffer, once, refusal } from '../support/client.ts';
+import { code, type Fixture } from './fixture.ts';
+
+const KIB = 1024;
+const bytes = (text: string): Buffer => Buffer.from(text);
+const crc = (data: Uint8Array) => ({ value: crc32c(data) });
+
+/** Encrypt, Decrypt and GenerateRandomBytes. */
+export function cryptographyTests(fixture: () => Fixture): void {
+  roundTripTests(fixture);
+  refusalTests(fixture);
+  checksumTests(fixture);
+  limitTests(fixture);
+  stateTests(fixture);
+  randomTests(fixture);
+}
+
+function roundTripTests(fixture: () => Fixture): void {
+  it('opens what it has sealed, and says with which version', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey();
+    const plaintext = randomBytes(32);
+    const [sealed] = await client.encrypt({ name, plaintext }, once);
+    expect(sealed).toMatchObject({ name: `${name}/cryptoKeyVersions/1`, protectionLevel: 'SOFTWARE' });
+    const [opened] = await client.decrypt({ name, ciphertext: sealed.ciphertext ?? '' }, once);
+    expect(asBuffer(opened.plaintext)).toEqual(plaintext);
+    expect(opened).toMatchObject({ usedPrimary: true, protectionLevel: 'SOFTWARE' });
+  });
+
+  it('takes an empty plaintext', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey();
+    const [sealed] = await client.encrypt({ name, plaintext: Buffer.alloc(0) }, once);
+    const [opened] = await client.decrypt({ name, ciphertext: sealed.ciphertext ?? '' }, once);
+    expect(asBuffer(opened.plaintext)).toHaveLength(0);
+  });
+
+  it('takes empty additional data for none', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey();
+    const [sealed] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    const request = {
+      name,
+      ciphertext: sealed.ciphertext ?? '',
+      additionalAuthenticatedData: Buffer.alloc(0),
+    };
+    const [opened] = await client.decrypt(request, once);
+    expect(asBuffer(opened.plaintext)).toEqual(bytes('x'));
+  });
+
+  it('encrypts with the version that is named, and opens it without its name', async () => {
+    const { client } = fixture();
+    const key = await fixture().createKey();
+    const second = await fixture().createVersion(key.name);
+    const [sealed] = await client.encrypt({ name: second.name, plaintext: bytes('x') }, once);
+    expect(sealed.name).toBe(second.name);
+    const [opened] = await client.decrypt({ name: key.name, ciphertext: sealed.ciphertext ?? '' }, once);
+    expect(opened.usedPrimary).toBe(false);
+  });
+
+  it('encrypts with the new primary after a rotation and still opens the old', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey();
+    const [old] = await client.encrypt({ name, plaintext: bytes('old') }, once);
+    await fixture().createVersion(name);
+    await client.updateCryptoKeyPrimaryVersion({ name, cryptoKeyVersionId: '2' }, once);
+    const [sealed] = await fixture().eventually(
+      () => client.encrypt({ name, plaintext: bytes('new') }, once),
+      ([answer]) => answer.name === `${name}/cryptoKeyVersions/2`,
+    );
+    expect(sealed.name).toBe(`${name}/cryptoKeyVersions/2`);
+    const [opened] = await client.decrypt({ name, ciphertext: old.ciphertext ?? '' }, once);
+    expect(asBuffer(opened.plaintext)).toEqual(bytes('old'));
+    expect(opened.usedPrimary).toBe(false);
+  });
+}
+
+function refusalTests(fixture: () => Fixture): void {
+  it('opens nothing with the wrong key, wrong additional data or altered bytes', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey();
+    const other = await fixture().createKey();
+    const aad = bytes('context');
+    const [sealed] = await client.encrypt(
+      { name, plaintext: bytes('x'), additionalAuthenticatedData: aad },
+      once,
+    );
+    const ciphertext = asBuffer(sealed.ciphertext);
+    const altered = Buffer.from(ciphertext);
+    altered.writeUInt8(altered.readUInt8(altered.length - 1) ^ 1, altered.length - 1);
+    const decrypt = (changes: object) =>
+      client.decrypt({ name, ciphertext, additionalAuthenticatedData: aad, ...changes }, once);
+    const calls: [string, () => Promise<unknown>][] = [
+      ['another key', () => decrypt({ name: other.name })],
+      ['no additional data', () => decrypt({ additionalAuthenticatedData: Buffer.alloc(0) })],
+      ['other additional data', () => decrypt({ additionalAuthenticatedData: bytes('Context') })],
+      ['a bit turned', () => decrypt({ ciphertext: altered })],
+      ['the end cut off', () => decrypt({ ciphertext: ciphertext.subarray(0, -1) })],
+      ['a byte too many', () => decrypt({ ciphertext: Buffer.concat([ciphertext, Buffer.of(0)]) })],
+      ['garbage', () => decrypt({ ciphertext: bytes('InvalidKMSData') })],
+      ['nothing', () => decrypt({ ciphertext: Buffer.alloc(0) })],
+    ];
+    for (const [what, call] of calls) {
+      expect(await refusal(call()), what).toMatchObject({ code: code.INVALID_ARGUMENT });
+    }
+    const [opened] = await decrypt({});
+    expect(asBuffer(opened.plaintext)).toEqual(bytes('x'));
+  });
+
+  it('names the key in the refusal of the wrong key, and the ciphertext in that of garbage', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey();
+    const other = await fixture().createKey();
+    const [sealed] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    expect(
+      await refusal(client.decrypt({ name: other.name, ciphertext: sealed.ciphertext ?? '' }, once)),
+    ).toMatchObject({
+      details: "Decryption failed: verify that 'name' refers to the correct CryptoKey.",
+    });
+    expect(await refusal(client.decrypt({ name, ciphertext: bytes('InvalidKMSData') }, once))).toMatchObject({
+      details: 'Decryption failed: the ciphertext is invalid.',
+    });
+  });
+
+  it('refuses malformed names, a version to decrypt with, and tells keys that are not there', async () => {
+    const { client, ring } = fixture();
+    const { name } = await fixture().createKey();
+    const [sealed] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    const ciphertext = sealed.ciphertext ?? '';
+    const calls: [() => Promise<unknown>, number][] = [
+      [() => client.encrypt({ name: 'malformed name', plaintext: bytes('x') }, once), code.INVALID_ARGUMENT],
+      [() => client.decrypt({ name: 'malformed name', ciphertext }, once), code.INVALID_ARGUMENT],
+      [
+        () => client.decrypt({ name: `${name}/cryptoKeyVersions/1`, ciphertext }, once),
+        code.INVALID_ARGUMENT,
+      ],
+      [
+        () => client.encrypt({ name: `${ring}/cryptoKeys/none`, plaintext: bytes('x') }, once),
+        code.NOT_FOUND,
+      ],
+      [
+        () => client.encrypt({ name: `${name}/cryptoKeyVersions/9`, plaintext: bytes('x') }, once),
+        code.NOT_FOUND,
+      ],
+      [() => client.decrypt({ name: `${ring}/cryptoKeys/none`, ciphertext }, once), code.NOT_FOUND],
+    ];
+    for (const [call, expected] of calls) expect(await refusal(call())).toMatchObject({ code: expected });
+  });
+}
+
+function checksumTests(fixture: () => Fixture): void {
+  it('verifies the checksums that it is sent and sends its own', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey();
+    const plaintext = randomBytes(100);
+    const aad = bytes('context');
+    const [sealed] = await client.encrypt(
+      {
+        name,
+        plaintext,
+        plaintextCrc32c: crc(plaintext),
+        additionalAuthenticatedData: aad,
+        additionalAuthenticatedDataCrc32c: crc(aad),
+      },
+      once,
+    );
+    const ciphertext = asBuffer(sealed.ciphertext);
+    expect(sealed).toMatchObject({
+      verifiedPlaintextCrc32c: true,
+      verifiedAdditionalAuthenticatedDataCrc32c: true,
+      ciphertextCrc32c: { value: String(crc32c(ciphertext)) },
+    });
+    const [opened] = await client.decrypt(
+      {
+        name,
+        ciphertext,
+        ciphertextCrc32c: crc(ciphertext),
+        additionalAuthenticatedData: aad,
+        additionalAuthenticatedDataCrc32c: crc(aad),
+      },
+      once,
+    );
+    expect(opened.plaintextCrc32c).toEqual({ value: String(crc32c(plaintext)) });
+  });
+
+  it('says that it has verified nothing where it was sent no checksum', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey();
+    const [sealed] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    expect(sealed).toMatchObject({
+      verifiedPlaintextCrc32c: false,
+      verifiedAdditionalAuthenticatedDataCrc32c: false,
+    });
+  });
+
+  it('refuses data that does not match its checksum, naming both fields', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey();
+    const wrong = { value: 1 };
+    const data = bytes('x');
+    const [sealed] = await client.encrypt({ name, plaintext: data }, once);
+    const ciphertext = sealed.ciphertext ?? '';
+    const calls: [string, () => Promise<unknown>][] = [
+      ['plaintext', () => client.encrypt({ name, plaintext: data, plaintextCrc32c: wrong }, once)],
+      [
+        'additional_authenticated_data',
+        () => client.encrypt({ name, plaintext: data, additionalAuthenticatedDataCrc32c: wrong }, once),
+      ],
+      ['ciphertext', () => client.decrypt({ name, ciphertext, ciphertextCrc32c: wrong }, once)],
+      [
+        'additional_authenticated_data',
+        () => client.decrypt({ name, ciphertext, additionalAuthenticatedDataCrc32c: wrong }, once),
+      ],
+    ];
+    for (const [field, call] of calls) {
+      expect(await refusal(call())).toMatchObject({
+        code: code.INVALID_ARGUMENT,
+        details: `The checksum in field ${field}_crc32c did not match the data in field ${field}.`,
+      });
+    }
+  });
+}
+
+function limitTests(fixture: () => Fixture): void {
+  it('takes 64 KiB of plaintext and of additional data, and not a byte more of either', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey();
+    const full = randomBytes(64 * KIB);
+    const [sealed] = await client.encrypt({ name, plaintext: full, additionalAuthenticatedData: full }, once);
+    const [opened] = await client.decrypt(
+      { name, ciphertext: sealed.ciphertext ?? '', additionalAuthenticatedData: full },
+      once,
+    );
+    expect(asBuffer(opened.plaintext)).toEqual(full);
+    const over = randomBytes(64 * KIB + 1);
+    for (const request of [{ plaintext: over }, { plaintext: full, additionalAuthenticatedData: over }]) {
+      expect(await refusal(client.encrypt({ name, ...request }, once))).toMatchObject({
+        code: code.INVALID_ARGUMENT,
+      });
+    }
+  });
+
+  it('takes 8 KiB of plaintext and additional data together with an HSM key, and not a byte more', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey({
+      versionTemplate: { protectionLevel: 'HSM', algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION' },
+    });
+    const request = {
+      name,
+      plaintext: randomBytes(6 * KIB),
+      additionalAuthenticatedData: randomBytes(2 * KIB),
+    };
+    const [sealed] = await client.encrypt(request, once);
+    expect(sealed.protectionLevel).toBe('HSM');
+    const over = { ...request, plaintext: randomBytes(6 * KIB + 1) };
+    expect(await refusal(client.encrypt(over, once))).toMatchObject({ code: code.INVALID_ARGUMENT });
+  });
+}
+
+function stateTests(fixture: () => Fixture): void {
+  it('neither encrypts nor decrypts with a disabled version, and does again when it is enabled', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey();
+    const version = `${name}/cryptoKeyVersions/1`;
+    const [sealed] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    await fixture().setState(version, 'DISABLED');
+    const expected = {
+      code: code.FAILED_PRECONDITION,
+      details: `${version} is not enabled, current state is: DISABLED.`,
+      statusDetails: [{ violations: [{ type: 'KEY_DISABLED', subject: version }] }],
+    };
+    const encrypt = () => client.encrypt({ name, plaintext: bytes('x') }, once);
+    const decrypt = () => client.decrypt({ name, ciphertext: sealed.ciphertext ?? '' }, once);
+    expect(await fixture().eventuallyRefused(encrypt)).toMatchObject(expected);
+    expect(await fixture().eventuallyRefused(decrypt)).toMatchObject(expected);
+    await fixture().setState(version, 'ENABLED');
+    const [opened] = await decrypt();
+    expect(asBuffer(opened.plaintext)).toEqual(bytes('x'));
+  });
+
+  it('decrypts nothing with a version whose destruction is scheduled', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createKey();
+    const version = `${name}/cryptoKeyVersions/1`;
+    const [sealed] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    await client.destroyCryptoKeyVersion({ name: version }, once);
+    const decrypt = () => client.decrypt({ name, ciphertext: sealed.ciphertext ?? '' }, once);
+    expect(await fixture().eventuallyRefused(decrypt)).toMatchObject({
+      code: code.FAILED_PRECONDITION,
+      statusDetails: [{ violations: [{ type: 'KEY_DESTROY_SCHEDULED', subject: version }] }],
+    });
+  });
+
+  it('opens what older versions have sealed while the primary is disabled', async () => {
+    const { client } = fixture();
+    const key = await fixture().createKey();
+    const second = await fixture().createVersion(key.name);
+    const [sealed] = await client.encrypt({ name: second.name, plaintext: bytes('x') }, once);
+    await fixture().setState(`${key.name}/cryptoKeyVersions/1`, 'DISABLED');
+    const [opened] = await client.decrypt({ name: key.name, ciphertext: sealed.ciphertext ?? '' }, once);
+    expect(asBuffer(opened.plaintext)).toEqual(bytes('x'));
+  });
+
+  it('does not encrypt without a primary, nor with a key of another purpose', async () => {
+    const { client } = fixture();
+    const empty = await fixture().createEmptyKey();
+    const raw = await fixture().createKey({
+      purpose: 'RAW_ENCRYPT_DECRYPT',
+      versionTemplate: { algorithm: 'AES_256_GCM' },
+    });
+    for (const { name } of [empty, raw]) {
+      expect(await refusal(client.encrypt({ name, plaintext: bytes('x') }, once))).toMatchObject({
+        code: code.FAILED_PRECONDITION,
+      });
+    }
+  });
+}
+
+function randomTests(fixture: () => Fixture): void {
+  it('gives random bytes of an HSM with their checksum', async () => {
+    const { client, service } = fixture();
+    const request = { location: service.location, lengthBytes: 32, protectionLevel: 'HSM' as const };
+    const [random] = await client.generateRandomBytes(request, once);
+    const data = asBuffer(random.data);
+    expect(data).toHaveLength(32);
+    expect(data).not.toEqual(Buffer.alloc(32));
+    expect(random.dataCrc32c).toEqual({ value: String(crc32c(data)) });
+  });
+
+  it('refuses random bytes of a malformed location, a wrong length and in software', async () => {
+    const { client, service } = fixture();
+    const random = (changes: object) =>
+      client.generateRandomBytes(
+        { location: service.location, lengthBytes: 32, protectionLevel: 'HSM', ...changes },
+        once,
+      );
+    const calls: [() => Promise<unknown>, number][] = [
+      [() => random({ location: 'malformed location' }), code.INVALID_ARGUMENT],
+      [() => random({ lengthBytes: 7 }), code.INVALID_ARGUMENT],
+      [() => random({ lengthBytes: 1025 }), code.INVALID_ARGUMENT],
+      [() => random({ protectionLevel: 'SOFTWARE' }), code.UNIMPLEMENTED],
+    ];
+    for (const [call, expected] of calls) expect(await refusal(call())).toMatchObject({ code: expected });
+  });
+}

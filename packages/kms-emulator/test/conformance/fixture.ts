@@ -1,0 +1,129 @@
+import type { protos } from '@google-cloud/kms';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { once, refusal } from '../support/client.ts';
+import type { Service } from '../support/targets.ts';
+
+type V1 = typeof protos.google.cloud.kms.v1;
+export type CryptoKey = protos.google.cloud.kms.v1.ICryptoKey;
+export type CryptoKeyVersion = protos.google.cloud.kms.v1.ICryptoKeyVersion;
+type CreateCryptoKey = protos.google.cloud.kms.v1.ICreateCryptoKeyRequest;
+
+/** gRPC codes, as the client's errors have them. */
+export const code = {
+  INVALID_ARGUMENT: 3,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  UNIMPLEMENTED: 12,
+} as const;
+
+const RING = 'kms-emulator-conformance';
+
+/**
+ * A service with one key ring. Cloud KMS never deletes rings, so all runs share one; keys are new in each
+ * test, and their versions are destroyed in the end.
+ */
+export class Fixture {
+  readonly service: Service;
+  readonly ring: string;
+  readonly #keys: string[] = [];
+
+  constructor(service: Service) {
+    this.service = service;
+    this.ring = `${service.location}/keyRings/${RING}`;
+  }
+
+  static async open(opening: Promise<Service>): Promise<Fixture> {
+    const fixture = new Fixture(await opening);
+    const { client, location } = fixture.service;
+    try {
+      await client.createKeyRing({ parent: location, keyRingId: RING, keyRing: {} }, once);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === code.ALREADY_EXISTS)) throw error;
+    }
+    return fixture;
+  }
+
+  get client() {
+    return this.service.client;
+  }
+
+  /** A fresh key; ENCRYPT_DECRYPT with a first version unless told otherwise. */
+  async createKey(key: CryptoKey = {}, options: CreateCryptoKey = {}): Promise<CryptoKey & { name: string }> {
+    const [created] = await this.client.createCryptoKey(
+      {
+        parent: this.ring,
+        cryptoKeyId: randomId(),
+        cryptoKey: { purpose: 'ENCRYPT_DECRYPT', ...key },
+        ...options,
+      },
+      once,
+    );
+    const name = created.name ?? '';
+    this.#keys.push(name);
+    return { ...created, name };
+  }
+
+  async createEmptyKey(key: CryptoKey = {}): Promise<CryptoKey & { name: string }> {
+    return this.createKey(key, { skipInitialVersionCreation: true });
+  }
+
+  async createVersion(parent: string): Promise<CryptoKeyVersion & { name: string }> {
+    const [version] = await this.client.createCryptoKeyVersion({ parent, cryptoKeyVersion: {} }, once);
+    return { ...version, name: version.name ?? '' };
+  }
+
+  async setState(name: string, state: keyof V1['CryptoKeyVersion']['CryptoKeyVersionState']) {
+    const [version] = await this.client.updateCryptoKeyVersion(
+      { cryptoKeyVersion: { name, state }, updateMask: { paths: ['state'] } },
+      once,
+    );
+    return version;
+  }
+
+  /** The refusal that a call comes to when a change has reached it. */
+  async eventuallyRefused(call: () => Promise<unknown>) {
+    const until = Date.now() + this.service.patience;
+    for (;;) {
+      try {
+        await call();
+      } catch (error) {
+        return refusal(Promise.reject(error));
+      }
+      if (Date.now() >= until) throw new Error('The call is still answered.');
+      await sleep(5000);
+    }
+  }
+
+  /** The answer that a call comes to once `right` says yes. */
+  async eventually<T>(call: () => Promise<T>, right: (answer: T) => boolean): Promise<T> {
+    const until = Date.now() + this.service.patience;
+    for (;;) {
+      const answer = await call();
+      if (right(answer) || Date.now() >= until) return answer;
+      await sleep(5000);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const parent of this.#keys) {
+      const [versions] = await this.client.listCryptoKeyVersions({ parent });
+      for (const { name, state } of versions) {
+        if (state === 'ENABLED' || state === 'DISABLED') {
+          await this.client.destroyCryptoKeyVersion({ name: name ?? null });
+        }
+      }
+    }
+    await this.service.close();
+  }
+}
+
+export const randomId = (): string => `k-${randomUUID()}`;
+
+/** Seconds since the epoch of a timestamp that the client has decoded. */
+export const secondsOf = (time: protos.google.protobuf.ITimestamp | null | undefined): number =>
+  Number(time?.seconds ?? Number.NaN);

@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import { refusal } from '../support/client.ts';
+import { code, randomId, type Fixture } from './fixture.ts';
+import { iam } from '../support/iam.ts';
+
+/** IAM policies, as far as any caller who may run this suite can see them. */
+export function iamTests(fixture: () => Fixture): void {
+  it('tells which of the asked permissions the caller has', async () => {
+    const key = await fixture().createEmptyKey();
+    const permissions = ['cloudkms.cryptoKeys.get', 'cloudkms.cryptoKeyVersions.useToEncrypt'];
+    const [answer] = await iam(fixture().client).testPermissions(key.name, permissions);
+    expect(answer.permissions).toEqual(expect.arrayContaining(['cloudkms.cryptoKeys.get']));
+    expect(permissions).toEqual(expect.arrayContaining([...answer.permissions]));
+  });
+
+  it('tells no permission on a resource that is not there', async () => {
+    const missing = `${fixture().ring}/cryptoKeys/${randomId()}`;
+    const [answer] = await iam(fixture().client).testPermissions(missing, ['cloudkms.cryptoKeys.get']);
+    expect(answer.permissions ?? []).toEqual([]);
+  });
+
+  it('has an empty policy on a new key, and replaces it only by its etag', async () => {
+    const key = await fixture().createEmptyKey();
+    const { getPolicy, setPolicy } = iam(fixture().client);
+    const [policy] = await getPolicy(key.name);
+    expect(policy.bindings).toEqual([]);
+    const stale = { bindings: [], etag: Buffer.from('stale!!!') };
+    expect(await refusal(setPolicy(key.name, stale))).toMatchObject({ code: code.ABORTED });
+    const [same] = await setPolicy(key.name, { bindings: [], etag: policy.etag });
+    expect(same.bindings).toEqual([]);
+  });
+
+  it('refuses roles that nobody knows and members without a type', async () => {
+    const key = await fixture().createEmptyKey();
+    const { setPolicy } = iam(fixture().client);
+    const wrong = [
+      { role: 'roles/cloudkms.nothing', members: ['allAuthenticatedUsers'] },
+      { role: 'roles/cloudkms.viewer', members: ['worker@example.com'] },
+    ];
+    for (const binding of wrong) {
+      expect(await refusal(setPolicy(key.name, { bindings: [binding] }))).toMatchObject({
+        code: code.INVALID_ARGUMENT,
+      });
+    }
+  });
+}

@@ -1,0 +1,284 @@
+import { expect, it } from 'vitest';
+import { once, refusal } from '../support/client.ts';
+import { code, randomId, secondsOf, type Fixture } from './fixture.ts';
+
+const inOrder = (names: readonly (string | null | undefined)[]) =>
+  [...names].toSorted((a, b) => ((a ?? '') < (b ?? '') ? -1 : 1));
+
+/** Key rings and keys: what Google's own contract tests of Cloud KMS assert, and rotation schedules. */
+export function resourceTests(fixture: () => Fixture): void {
+  keyRingTests(fixture);
+  creationTests(fixture);
+  updateTests(fixture);
+}
+
+function keyRingTests(fixture: () => Fixture): void {
+  it('gives a key ring by its name', async () => {
+    const { client, ring } = fixture();
+    const [found] = await client.getKeyRing({ name: ring }, once);
+    expect(found.name).toBe(ring);
+    expect(secondsOf(found.createTime)).toBeGreaterThan(0);
+  });
+
+  it('lists key rings in the order of their names', async () => {
+    const { client, service } = fixture();
+    const [rings] = await client.listKeyRings({ parent: service.location }, once);
+    const names = rings.map(({ name }) => name);
+    expect(names).toContain(fixture().ring);
+    expect(names).toEqual(inOrder(names));
+  });
+
+  it('refuses a second key ring of the same name', async () => {
+    const { client, service } = fixture();
+    const id = fixture().ring.split('/').at(-1) ?? '';
+    const refused = await refusal(
+      client.createKeyRing({ parent: service.location, keyRingId: id, keyRing: {} }, once),
+    );
+    expect(refused).toMatchObject({
+      code: code.ALREADY_EXISTS,
+      details: `KeyRing ${fixture().ring} already exists.`,
+    });
+  });
+
+  it('refuses malformed names and ids of key rings, and one that is not there', async () => {
+    const { client, service } = fixture();
+    const calls: [() => Promise<unknown>, number][] = [
+      [
+        () => client.createKeyRing({ parent: 'locations/foo', keyRingId: 'bar', keyRing: {} }, once),
+        code.INVALID_ARGUMENT,
+      ],
+      [
+        () => client.createKeyRing({ parent: service.location, keyRingId: '&bar', keyRing: {} }, once),
+        code.INVALID_ARGUMENT,
+      ],
+      [() => client.getKeyRing({ name: 'malformed name' }, once), code.INVALID_ARGUMENT],
+      [() => client.listKeyRings({ parent: 'locations/foo' }, once), code.INVALID_ARGUMENT],
+      [() => client.getKeyRing({ name: `${service.location}/keyRings/${randomId()}` }, once), code.NOT_FOUND],
+    ];
+    for (const [call, expected] of calls) expect(await refusal(call())).toMatchObject({ code: expected });
+  });
+}
+
+function creationTests(fixture: () => Fixture): void {
+  it('creates a key with its defaults and an enabled, primary first version', async () => {
+    const before = Math.floor(Date.now() / 1000) - 60;
+    const key = await fixture().createKey();
+    expect(key).toMatchObject({
+      purpose: 'ENCRYPT_DECRYPT',
+      versionTemplate: { protectionLevel: 'SOFTWARE', algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION' },
+      destroyScheduledDuration: { seconds: '2592000' },
+      importOnly: false,
+      nextRotationTime: null,
+      primary: {
+        name: `${key.name}/cryptoKeyVersions/1`,
+        state: 'ENABLED',
+        protectionLevel: 'SOFTWARE',
+        algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION',
+        destroyTime: null,
+      },
+    });
+    expect(secondsOf(key.createTime)).toBeGreaterThan(before);
+    expect(secondsOf(key.primary?.generateTime)).toBeGreaterThan(before);
+  });
+
+  it.each([
+    ['ENCRYPT_DECRYPT', 'GOOGLE_SYMMETRIC_ENCRYPTION', 'SOFTWARE'],
+    ['ENCRYPT_DECRYPT', 'GOOGLE_SYMMETRIC_ENCRYPTION', 'HSM'],
+    ['ASYMMETRIC_SIGN', 'EC_SIGN_P256_SHA256', 'HSM'],
+    ['ASYMMETRIC_SIGN', 'RSA_SIGN_PSS_4096_SHA512', 'SOFTWARE'],
+    ['ASYMMETRIC_DECRYPT', 'RSA_DECRYPT_OAEP_2048_SHA256', 'SOFTWARE'],
+    ['RAW_ENCRYPT_DECRYPT', 'AES_256_GCM', 'SOFTWARE'],
+    ['MAC', 'HMAC_SHA256', 'SOFTWARE'],
+  ] as const)(
+    'creates a key of purpose %s with %s in %s, without a version',
+    async (purpose, algorithm, level) => {
+      const key = await fixture().createEmptyKey({
+        purpose,
+        versionTemplate: { algorithm, protectionLevel: level },
+      });
+      expect(key).toMatchObject({
+        purpose,
+        primary: null,
+        versionTemplate: { algorithm, protectionLevel: level },
+      });
+      const [found] = await fixture().client.getCryptoKey({ name: key.name }, once);
+      expect(found).toMatchObject(key);
+    },
+  );
+
+  it('lists keys in the order of their names', async () => {
+    const { client, ring } = fixture();
+    const first = await fixture().createEmptyKey();
+    const second = await fixture().createEmptyKey();
+    const [keys] = await client.listCryptoKeys({ parent: ring }, once);
+    const names = keys.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining([first.name, second.name]));
+    expect(names).toEqual(inOrder(names));
+  });
+
+  it('refuses keys that cannot be', async () => {
+    const { client, ring } = fixture();
+    const create = (cryptoKey: object, changes: object = {}) =>
+      client.createCryptoKey(
+        { parent: ring, cryptoKeyId: randomId(), skipInitialVersionCreation: true, cryptoKey, ...changes },
+        once,
+      );
+    const purpose = 'ENCRYPT_DECRYPT';
+    const calls: [string, () => Promise<unknown>][] = [
+      ['a malformed parent', () => create({ purpose }, { parent: 'locations/foo' })],
+      ['a malformed id', () => create({ purpose }, { cryptoKeyId: '&bar' })],
+      ['an id of 64 characters', () => create({ purpose }, { cryptoKeyId: 'a'.repeat(64) })],
+      ['no purpose', () => create({})],
+      ['signing without an algorithm', () => create({ purpose: 'ASYMMETRIC_SIGN' })],
+      ['asymmetric decryption without an algorithm', () => create({ purpose: 'ASYMMETRIC_DECRYPT' })],
+      [
+        'an algorithm of another purpose',
+        () => create({ purpose, versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } }),
+      ],
+    ];
+    for (const [what, call] of calls) {
+      expect(await refusal(call()), what).toMatchObject({ code: code.INVALID_ARGUMENT });
+    }
+  });
+
+  it('refuses a second key of the same name, and tells one that is not there', async () => {
+    const { client, ring } = fixture();
+    const key = await fixture().createEmptyKey();
+    const again = client.createCryptoKey(
+      {
+        parent: ring,
+        cryptoKeyId: key.name.split('/').at(-1) ?? '',
+        cryptoKey: { purpose: 'ENCRYPT_DECRYPT' },
+        skipInitialVersionCreation: true,
+      },
+      once,
+    );
+    expect(await refusal(again)).toMatchObject({ code: code.ALREADY_EXISTS });
+    const missing = `${ring}/cryptoKeys/${randomId()}`;
+    expect(await refusal(client.getCryptoKey({ name: missing }, once))).toMatchObject({
+      code: code.NOT_FOUND,
+      details: `CryptoKey ${missing} not found.`,
+    });
+    expect(await refusal(client.getCryptoKey({ name: 'malformed name' }, once))).toMatchObject({
+      code: code.INVALID_ARGUMENT,
+    });
+    expect(await refusal(client.listCryptoKeys({ parent: 'locations/foo' }, once))).toMatchObject({
+      code: code.INVALID_ARGUMENT,
+    });
+  });
+
+  it('refuses rotation schedules that cannot be kept', async () => {
+    const { client, ring } = fixture();
+    const now = Math.floor(Date.now() / 1000);
+    const create = (cryptoKey: object) =>
+      client.createCryptoKey(
+        { parent: ring, cryptoKeyId: randomId(), cryptoKey, skipInitialVersionCreation: true },
+        once,
+      );
+    const purpose = 'ENCRYPT_DECRYPT';
+    const day = { seconds: 86_400 };
+    const tomorrow = { seconds: now + 86_400 };
+    const calls: [string, () => Promise<unknown>][] = [
+      ['a period without a next time', () => create({ purpose, rotationPeriod: day })],
+      [
+        'a period under 24 hours',
+        () => create({ purpose, rotationPeriod: { seconds: 86_399 }, nextRotationTime: tomorrow }),
+      ],
+      [
+        'a next time in the past',
+        () => create({ purpose, rotationPeriod: day, nextRotationTime: { seconds: now - 60 } }),
+      ],
+      [
+        'a purpose that has no rotation',
+        () =>
+          create({
+            purpose: 'MAC',
+            versionTemplate: { algorithm: 'HMAC_SHA256' },
+            rotationPeriod: day,
+            nextRotationTime: tomorrow,
+          }),
+      ],
+    ];
+    for (const [what, call] of calls) {
+      expect(await refusal(call()), what).toMatchObject({ code: code.INVALID_ARGUMENT });
+    }
+  });
+}
+
+function updateTests(fixture: () => Fixture): void {
+  it('changes what the mask names and nothing else', async () => {
+    const { client } = fixture();
+    const key = await fixture().createEmptyKey({ labels: { team: 'payments' } });
+    const next = { seconds: Math.floor(Date.now() / 1000) + 7 * 86_400 };
+    const [updated] = await client.updateCryptoKey(
+      {
+        cryptoKey: {
+          name: key.name,
+          labels: { team: 'other' },
+          rotationPeriod: { seconds: 86_400 },
+          nextRotationTime: next,
+        },
+        updateMask: { paths: ['rotation_period', 'next_rotation_time'] },
+      },
+      once,
+    );
+    expect(updated).toMatchObject({ labels: { team: 'payments' }, rotationPeriod: { seconds: '86400' } });
+    expect(secondsOf(updated.nextRotationTime)).toBe(next.seconds);
+
+    const [without] = await client.updateCryptoKey(
+      {
+        cryptoKey: { name: key.name },
+        updateMask: { paths: ['rotation_period', 'next_rotation_time', 'labels'] },
+      },
+      once,
+    );
+    expect(without).toMatchObject({ labels: {}, nextRotationTime: null });
+    expect(without.rotationPeriod ?? null).toBeNull();
+  });
+
+  it('changes the algorithm of later versions within the purpose', async () => {
+    const { client } = fixture();
+    const key = await fixture().createEmptyKey({
+      purpose: 'ASYMMETRIC_SIGN',
+      versionTemplate: { algorithm: 'RSA_SIGN_PSS_2048_SHA256' },
+    });
+    const [updated] = await client.updateCryptoKey(
+      {
+        cryptoKey: { name: key.name, versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } },
+        updateMask: { paths: ['version_template.algorithm'] },
+      },
+      once,
+    );
+    expect(updated.versionTemplate?.algorithm).toBe('EC_SIGN_P256_SHA256');
+  });
+
+  it('refuses updates of no field, of an unknown field and to an algorithm of another purpose', async () => {
+    const { client } = fixture();
+    const { name } = await fixture().createEmptyKey();
+    const calls: [string, () => Promise<unknown>][] = [
+      ['no mask', () => client.updateCryptoKey({ cryptoKey: { name } }, once)],
+      [
+        'the name',
+        () => client.updateCryptoKey({ cryptoKey: { name }, updateMask: { paths: ['name'] } }, once),
+      ],
+      [
+        'the purpose',
+        () => client.updateCryptoKey({ cryptoKey: { name }, updateMask: { paths: ['purpose'] } }, once),
+      ],
+      [
+        'a signing algorithm',
+        () =>
+          client.updateCryptoKey(
+            {
+              cryptoKey: { name, versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } },
+              updateMask: { paths: ['version_template.algorithm'] },
+            },
+            once,
+          ),
+      ],
+    ];
+    for (const [what, call] of calls) {
+      expect(await refusal(call()), what).toMatchObject({ code: code.INVALID_ARGUMENT });
+    }
+  });
+}

@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { once, refusal } from '../support/client.ts';
+import { code, secondsOf, type Fixture } from './fixture.ts';
+
+const THIRTY_DAYS = 30 * 86_400;
+
+/** Versions: numbers, states and what leads from one to the other, primary. */
+export function versionTests(fixture: () => Fixture): void {
+  creationTests(fixture);
+  stateTests(fixture);
+  destructionTests(fixture);
+  primaryTests(fixture);
+}
+
+function creationTests(fixture: () => Fixture): void {
+  it('numbers versions from 1 in the order of their creation', async () => {
+    const key = await fixture().createEmptyKey();
+    const first = await fixture().createVersion(key.name);
+    const second = await fixture().createVersion(key.name);
+    const expected = {
+      state: 'ENABLED',
+      protectionLevel: 'SOFTWARE',
+      algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION',
+    };
+    expect(first).toMatchObject({ ...expected, name: `${key.name}/cryptoKeyVersions/1` });
+    expect(second).toMatchObject({ ...expected, name: `${key.name}/cryptoKeyVersions/2` });
+    const [found] = await fixture().client.getCryptoKeyVersion({ name: second.name }, once);
+    expect(found).toEqual(expect.objectContaining({ name: second.name, createTime: second.createTime }));
+    const [all] = await fixture().client.listCryptoKeyVersions({ parent: key.name }, once);
+    expect(all.map(({ name }) => name)).toEqual([first.name, second.name]);
+  });
+
+  it('generates asymmetric versions after the answer: pending, then enabled', async () => {
+    const { client } = fixture();
+    const key = await fixture().createEmptyKey({
+      purpose: 'ASYMMETRIC_SIGN',
+      versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' },
+    });
+    const created = await fixture().createVersion(key.name);
+    expect(created).toMatchObject({ state: 'PENDING_GENERATION', generateTime: null });
+    let [found] = await client.getCryptoKeyVersion({ name: created.name }, once);
+    for (let tries = 0; found.state === 'PENDING_GENERATION' && tries < 100; tries += 1) {
+      await sleep(200);
+      [found] = await client.getCryptoKeyVersion({ name: created.name }, once);
+    }
+    expect(found.state).toBe('ENABLED');
+    expect(secondsOf(found.generateTime)).toBeGreaterThan(0);
+  });
+
+  it('pages through versions', async () => {
+    const { client } = fixture();
+    const key = await fixture().createKey();
+    await fixture().createVersion(key.name);
+    await fixture().createVersion(key.name);
+    const options = { ...once, autoPaginate: false };
+    const [first, , page] = await client.listCryptoKeyVersions({ parent: key.name, pageSize: 2 }, options);
+    expect(first).toHaveLength(2);
+    expect(page).toMatchObject({ totalSize: 3 });
+    const [rest, , last] = await client.listCryptoKeyVersions(
+      { parent: key.name, pageSize: 2, pageToken: page?.nextPageToken ?? '' },
+      options,
+    );
+    expect(rest.map(({ name }) => name)).toEqual([`${key.name}/cryptoKeyVersions/3`]);
+    expect(last?.nextPageToken).toBe('');
+    const [all] = await client.listCryptoKeyVersions({ parent: key.name, pageSize: 1 }, once);
+    expect(all).toHaveLength(3);
+  });
+
+  it('refuses malformed parents, names and page tokens, and tells versions that are not there', async () => {
+    const { client, ring } = fixture();
+    const { name } = await fixture().createEmptyKey();
+    const calls: [() => Promise<unknown>, number][] = [
+      [
+        () => client.createCryptoKeyVersion({ parent: 'locations/foo', cryptoKeyVersion: {} }, once),
+        code.INVALID_ARGUMENT,
+      ],
+      [() => client.listCryptoKeyVersions({ parent: 'locations/foo' }, once), code.INVALID_ARGUMENT],
+      [
+        () => client.listCryptoKeyVersions({ parent: name, pageToken: 'nonsense' }, once),
+        code.INVALID_ARGUMENT,
+      ],
+      [() => client.getCryptoKeyVersion({ name: 'malformed name' }, once), code.INVALID_ARGUMENT],
+      [() => client.getCryptoKeyVersion({ name: `${name}/cryptoKeyVersions/1` }, once), code.NOT_FOUND],
+      [
+        () => client.getCryptoKeyVersion({ name: `${ring}/cryptoKeys/none/cryptoKeyVersions/1` }, once),
+        code.NOT_FOUND,
+      ],
+      [() => client.destroyCryptoKeyVersion({ name: `${name}/cryptoKeyVersions/1` }, once), code.NOT_FOUND],
+    ];
+    for (const [call, expected] of calls) expect(await refusal(call())).toMatchObject({ code: expected });
+  });
+}
+
+function stateTests(fixture: () => Fixture): void {
+  it('disables and enables, and shows it in the primary of the key', async () => {
+    const key = await fixture().createKey();
+    const version = `${key.name}/cryptoKeyVersions/1`;
+    expect(await fixture().setState(version, 'DISABLED')).toMatchObject({ state: 'DISABLED' });
+    const [disabled] = await fixture().client.getCryptoKey({ name: key.name }, once);
+    expect(disabled.primary).toMatchObject({ name: version, state: 'DISABLED' });
+    expect(await fixture().setState(version, 'ENABLED')).toMatchObject({ state: 'ENABLED' });
+  });
+
+  it('refuses updates of no field, of another field and to any other state', async () => {
+    const { client } = fixture();
+    const key = await fixture().createKey();
+    const name = `${key.name}/cryptoKeyVersions/1`;
+    const update = (cryptoKeyVersion: object, paths?: string[]) =>
+      client.updateCryptoKeyVersion(
+        { cryptoKeyVersion, ...(paths === undefined ? {} : { updateMask: { paths } }) },
+        once,
+      );
+    const calls: [string, () => Promise<unknown>][] = [
+      ['no mask', () => update({ name, state: 'DISABLED' })],
+      ['to PENDING_IMPORT', () => update({ name, state: 'PENDING_IMPORT' }, ['state'])],
+      ['to DESTROYED', () => update({ name, state: 'DESTROYED' }, ['state'])],
+      ['to nothing', () => update({ name }, ['state'])],
+      ['the name', () => update({ name }, ['name'])],
+    ];
+    for (const [what, call] of calls) {
+      expect(await refusal(call()), what).toMatchObject({ code: code.INVALID_ARGUMENT });
+    }
+  });
+}
+
+function destructionTests(fixture: () => Fixture): void {
+  it.each(['ENABLED', 'DISABLED'] as const)(
+    'schedules the destruction of a version that is %s',
+    async (state) => {
+      const key = await fixture().createKey();
+      const name = `${key.name}/cryptoKeyVersions/1`;
+      if (state === 'DISABLED') await fixture().setState(name, state);
+      const now = Date.now() / 1000;
+      const [scheduled] = await fixture().client.destroyCryptoKeyVersion({ name }, once);
+      expect(scheduled.state).toBe('DESTROY_SCHEDULED');
+      expect(Math.abs(secondsOf(scheduled.destroyTime) - now - THIRTY_DAYS)).toBeLessThan(60);
+    },
+  );
+
+  it('keeps a version as long as its key says', async () => {
+    const key = await fixture().createKey({ destroyScheduledDuration: { seconds: 2 * 86_400 } });
+    const now = Date.now() / 1000;
+    const [scheduled] = await fixture().client.destroyCryptoKeyVersion(
+      { name: `${key.name}/cryptoKeyVersions/1` },
+      once,
+    );
+    expect(Math.abs(secondsOf(scheduled.destroyTime) - now - 2 * 86_400)).toBeLessThan(60);
+  });
+
+  it('refuses to destroy or change what is scheduled, naming the state', async () => {
+    const { client } = fixture();
+    const key = await fixture().createKey();
+    const name = `${key.name}/cryptoKeyVersions/1`;
+    await client.destroyCryptoKeyVersion({ name }, once);
+    const details = `The request cannot be fulfilled. Resource ${name} has value DESTROY_SCHEDULED in field crypto_key_version.state.`;
+    const refused = { code: code.FAILED_PRECONDITION, details };
+    expect(await refusal(client.destroyCryptoKeyVersion({ name }, once))).toMatchObject(refused);
+    expect(await refusal(fixture().setState(name, 'ENABLED'))).toMatchObject(refused);
+  });
+
+  it('restores into the disabled state, and only what is scheduled', async () => {
+    const { client } = fixture();
+    const key = await fixture().createKey();
+    const name = `${key.name}/cryptoKeyVersions/1`;
+    expect(await refusal(client.restoreCryptoKeyVersion({ name }, once))).toMatchObject({
+      code: code.FAILED_PRECONDITION,
+    });
+    await client.destroyCryptoKeyVersion({ name }, once);
+    const [restored] = await client.restoreCryptoKeyVersion({ name }, once);
+    expect(restored).toMatchObject({ state: 'DISABLED', destroyTime: null });
+  });
+}
+
+function primaryTests(fixture: () => Fixture): void {
+  it('leaves the primary alone when a version is created', async () => {
+    const key = await fixture().createKey();
+    await fixture().createVersion(key.name);
+    const [found] = await fixture().client.getCryptoKey({ name: key.name }, once);
+    expect(found.primary?.name).toBe(`${key.name}/cryptoKeyVersions/1`);
+  });
+
+  it('has no primary until one is set', async () => {
+    const { client } = fixture();
+    const key = await fixture().createEmptyKey();
+    await fixture().createVersion(key.name);
+    const [before] = await client.getCryptoKey({ name: key.name }, once);
+    expect(before.primary).toBeNull();
+    const [after] = await client.updateCryptoKeyPrimaryVersion(
+      { name: key.name, cryptoKeyVersionId: '1' },
+      once,
+    );
+    expect(after.primary?.name).toBe(`${key.name}/cryptoKeyVersions/1`);
+  });
+
+  it('refuses a primary that is not there, and one of a key that encrypts nothing', async () => {
+    const { client } = fixture();
+    const key = await fixture().createKey();
+    expect(
+      await refusal(client.updateCryptoKeyPrimaryVersion({ name: key.name, cryptoKeyVersionId: '9' }, once)),
+    ).toMatchObject({ code: code.NOT_FOUND });
+    const mac = await fixture().createKey({ purpose: 'MAC', versionTemplate: { algorithm: 'HMAC_SHA256' } });
+    expect(
+      await refusal(client.updateCryptoKeyPrimaryVersion({ name: mac.name, cryptoKeyVersionId: '1' }, once)),
+    ).toMatchObject({ code: code.FAILED_PRECONDITION });
+  });
+}

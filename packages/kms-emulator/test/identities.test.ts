@@ -1,0 +1,200 @@
+import { describe, expect, it } from 'vitest';
+import { code } from './conformance/fixture.ts';
+import { once, refusal } from './support/client.ts';
+import { iam } from './support/iam.ts';
+import { clientOf, KEY, RING, start, VERSION } from './support/running.ts';
+
+const EMAIL = 'worker@p.iam.gserviceaccount.com';
+const WORKER = `serviceAccount:${EMAIL}`;
+const plaintext = Buffer.from('x');
+
+async function startWithWorker(email = EMAIL) {
+  const { emulator, client: owner } = await start({ keys: [KEY], identities: { [email]: 0 } });
+  return { emulator, owner, worker: clientOf(emulator.identities[email] ?? '') };
+}
+
+const grant = (role: string, members = [WORKER]) => [{ role, members }];
+
+describe('identities', () => {
+  it('lets the owner do everything without any policy', async () => {
+    const { owner } = await startWithWorker();
+    const [sealed] = await owner.encrypt({ name: KEY, plaintext }, once);
+    await expect(
+      owner.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once),
+    ).resolves.toBeDefined();
+  });
+
+  it('denies an identity everything that no policy grants, in the words of Cloud KMS', async () => {
+    const { owner, worker } = await startWithWorker();
+    const [sealed] = await owner.encrypt({ name: KEY, plaintext }, once);
+    const cases: [() => Promise<unknown>, permission: string, resource: string][] = [
+      [() => worker.encrypt({ name: KEY, plaintext }, once), 'cryptoKeyVersions.useToEncrypt', KEY],
+      [
+        () => worker.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once),
+        'cryptoKeyVersions.useToDecrypt',
+        KEY,
+      ],
+      [() => worker.getCryptoKey({ name: KEY }, once), 'cryptoKeys.get', KEY],
+      [() => worker.getCryptoKeyVersion({ name: VERSION }, once), 'cryptoKeyVersions.get', VERSION],
+      [() => worker.destroyCryptoKeyVersion({ name: VERSION }, once), 'cryptoKeyVersions.destroy', VERSION],
+      [() => worker.listCryptoKeys({ parent: RING }, once), 'cryptoKeys.list', RING],
+      [() => worker.getKeyRing({ name: RING }, once), 'keyRings.get', RING],
+      [
+        () => worker.listKeyRings({ parent: 'projects/p/locations/global' }, once),
+        'keyRings.list',
+        'projects/p/locations/global',
+      ],
+      [
+        () =>
+          worker.createKeyRing({ parent: 'projects/p/locations/global', keyRingId: 'n', keyRing: {} }, once),
+        'keyRings.create',
+        'projects/p/locations/global',
+      ],
+      [() => iam(worker).getPolicy(KEY), 'cryptoKeys.getIamPolicy', KEY],
+      [
+        () => iam(worker).setPolicy(KEY, { bindings: grant('roles/cloudkms.admin') }),
+        'cryptoKeys.setIamPolicy',
+        KEY,
+      ],
+    ];
+    for (const [call, permission, resource] of cases) {
+      expect(await refusal(call())).toMatchObject({
+        code: code.PERMISSION_DENIED,
+        details: `Permission 'cloudkms.${permission}' denied on resource '${resource}' (or it may not exist).`,
+      });
+    }
+  });
+
+  it('does not tell a stranger whether a key exists, and tells whoever may use it', async () => {
+    const { emulator, worker } = await startWithWorker();
+    const missing = `${RING}/cryptoKeys/none`;
+    const denied = await refusal(worker.encrypt({ name: missing, plaintext }, once));
+    expect(denied).toMatchObject({
+      code: code.PERMISSION_DENIED,
+      details: `Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' denied on resource '${missing}' (or it may not exist).`,
+    });
+    await emulator.setPolicy(RING, grant('roles/cloudkms.cryptoKeyEncrypter'));
+    expect(await refusal(worker.encrypt({ name: missing, plaintext }, once))).toMatchObject({
+      code: code.NOT_FOUND,
+    });
+  });
+
+  it('keeps encrypting and decrypting apart', async () => {
+    const { owner, worker } = await startWithWorker();
+    const { setPolicy } = iam(owner);
+    await setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoKeyEncrypter') });
+    const [sealed] = await worker.encrypt({ name: KEY, plaintext }, once);
+    const decrypt = () => worker.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once);
+    expect(await refusal(decrypt())).toMatchObject({ code: code.PERMISSION_DENIED });
+
+    await setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoKeyDecrypter') });
+    await expect(decrypt()).resolves.toBeDefined();
+    expect(await refusal(worker.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
+      code: code.PERMISSION_DENIED,
+    });
+  });
+
+  it('lets an administrator of keys change them but not use them', async () => {
+    const { owner, worker } = await startWithWorker();
+    await iam(owner).setPolicy(KEY, { bindings: grant('roles/cloudkms.admin') });
+    await expect(
+      worker.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once),
+    ).resolves.toBeDefined();
+    expect(await refusal(worker.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
+      code: code.PERMISSION_DENIED,
+    });
+  });
+
+  it.each([
+    ['the project', 'projects/p'],
+    ['the key ring', RING],
+    ['the key', KEY],
+  ])('inherits from %s', async (_, resource) => {
+    const { emulator, worker } = await startWithWorker();
+    await emulator.setPolicy(resource, grant('roles/cloudkms.cryptoKeyEncrypterDecrypter'));
+    await expect(worker.encrypt({ name: VERSION, plaintext }, once)).resolves.toBeDefined();
+  });
+
+  it('inherits nothing from other projects, rings and keys', async () => {
+    const { emulator, worker } = await startWithWorker();
+    for (const resource of ['projects/other', `${RING}2`, `${KEY}2`]) {
+      await emulator.setPolicy(resource, grant('roles/owner'));
+    }
+    expect(await refusal(worker.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
+      code: code.PERMISSION_DENIED,
+    });
+  });
+
+  it.each([
+    [EMAIL, 'allUsers'],
+    [EMAIL, 'allAuthenticatedUsers'],
+    ['alice@example.com', 'domain:example.com'],
+    ['alice@example.com', 'user:alice@example.com'],
+  ])('counts %s as %s', async (email, member) => {
+    const { emulator, worker } = await startWithWorker(email);
+    await emulator.setPolicy(KEY, grant('roles/cloudkms.cryptoKeyEncrypter', [member]));
+    await expect(worker.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
+  });
+
+  it.each([
+    [EMAIL, 'domain:p.iam.gserviceaccount.com'],
+    [EMAIL, `user:${EMAIL}`],
+    ['alice@example.com', 'serviceAccount:alice@example.com'],
+    ['alice@sub.example.com', 'domain:example.com'],
+    ['alice@example.com', 'group:example@example.com'],
+  ])('does not count %s as %s', async (email, member) => {
+    const { emulator, worker } = await startWithWorker(email);
+    await emulator.setPolicy(KEY, grant('roles/cloudkms.cryptoKeyEncrypter', [member]));
+    expect(await refusal(worker.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
+      code: code.PERMISSION_DENIED,
+    });
+  });
+
+  it('tells each caller its own permissions', async () => {
+    const { owner, worker } = await startWithWorker();
+    await iam(owner).setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoKeyDecrypter') });
+    const asked = ['cloudkms.cryptoKeyVersions.useToEncrypt', 'cloudkms.cryptoKeyVersions.useToDecrypt'];
+    const [mine] = await iam(worker).testPermissions(KEY, asked);
+    expect(mine.permissions).toEqual(['cloudkms.cryptoKeyVersions.useToDecrypt']);
+    const [all] = await iam(owner).testPermissions(KEY, asked);
+    expect(all.permissions).toEqual(asked);
+    expect(await refusal(iam(worker).testPermissions(KEY, ['cloudkms.*']))).toMatchObject({
+      code: code.INVALID_ARGUMENT,
+    });
+  });
+
+  it('reads back the policy that was set, one binding a role', async () => {
+    const { owner } = await startWithWorker();
+    const { getPolicy, setPolicy } = iam(owner);
+    const role = 'roles/cloudkms.cryptoKeyEncrypter';
+    await setPolicy(KEY, { bindings: [...grant(role), ...grant(role, ['user:b@example.com', WORKER])] });
+    const [policy] = await getPolicy(KEY);
+    expect(policy).toMatchObject({
+      version: 1,
+      bindings: [{ role, members: [WORKER, 'user:b@example.com'] }],
+    });
+    const [after] = await setPolicy(KEY, { bindings: [], etag: policy.etag });
+    expect(after.etag).not.toEqual(policy.etag);
+  });
+
+  it('applies a change of policy after the delay that was asked for', async () => {
+    const { emulator, worker } = await startWithWorker();
+    emulator.setPropagation({ iam: 7 });
+    await emulator.setPolicy(KEY, grant('roles/cloudkms.cryptoKeyEncrypter'));
+    expect(await refusal(worker.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
+      code: code.PERMISSION_DENIED,
+    });
+    await emulator.advance(8);
+    await expect(worker.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
+    await emulator.setPolicy(KEY, []);
+    await expect(worker.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
+    await emulator.advance(8);
+    expect(await refusal(worker.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
+      code: code.PERMISSION_DENIED,
+    });
+  });
+
+  it('refuses identities that are no e-mail addresses', async () => {
+    await expect(start({ identities: { nobody: 0 } })).rejects.toThrow(/"nobody" is no identity/);
+  });
+});

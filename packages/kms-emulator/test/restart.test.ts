@@ -1,0 +1,155 @@
+import { spawn } from 'node:child_process';
+import { once as event } from 'node:events';
+import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { startEmulator } from '../src/index.ts';
+import { code } from './conformance/fixture.ts';
+import { cli } from './support/cli.ts';
+import { asBuffer, connect, once, refusal } from './support/client.ts';
+import { iam } from './support/iam.ts';
+import { afterwards, clientOf, KEY, RING, start, VERSION } from './support/running.ts';
+
+const plaintext = Buffer.from('yesterday');
+const INTERNAL = 13;
+
+async function dataFile(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'kms-emulator-'));
+  afterwards(() => rm(folder, { recursive: true, force: true }));
+  return join(folder, 'data', 'keys.json');
+}
+
+const modeOf = async (path: string): Promise<string> => ((await stat(path)).mode & 0o777).toString(8);
+
+describe('the data file', () => {
+  it('opens today what was sealed yesterday, and keeps versions, states and policies', async () => {
+    const path = await dataFile();
+    const yesterday = await startEmulator({ dataFile: path, keys: [KEY] });
+    const before = connect(yesterday.address);
+    const [sealed] = await before.encrypt({ name: KEY, plaintext }, once);
+    await before.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
+    await before.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' }, once);
+    await iam(before).setPolicy(RING, {
+      bindings: [{ role: 'roles/viewer', members: ['user:a@example.com'] }],
+    });
+    const [keyBefore] = await before.getCryptoKey({ name: KEY }, once);
+    const [policyBefore] = await iam(before).getPolicy(RING);
+    await before.close();
+    await yesterday.close();
+
+    const { client } = await start({ dataFile: path, keys: [KEY] });
+    const [opened] = await client.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once);
+    expect(asBuffer(opened.plaintext)).toEqual(plaintext);
+    expect((await client.getCryptoKey({ name: KEY }, once))[0]).toEqual(keyBefore);
+    expect((await iam(client).getPolicy(RING))[0]).toEqual(policyBefore);
+  });
+
+  it('is readable by its owner only, even if it was readable by others before', async () => {
+    const path = await dataFile();
+    const first = await startEmulator({ dataFile: path, keys: [KEY] });
+    expect(await modeOf(path)).toBe('600');
+    expect(await modeOf(join(path, '..'))).toBe('700');
+    await first.close();
+    await chmod(path, 0o644);
+    await start({ dataFile: path });
+    expect(await modeOf(path)).toBe('600');
+  });
+
+  it('has every answered change in it when the process is killed', async () => {
+    const path = await dataFile();
+    const child = spawn(process.execPath, [
+      cli,
+      '--port',
+      '0',
+      '--control-port',
+      '0',
+      '--data-file',
+      path,
+      '--key',
+      KEY,
+    ]);
+    afterwards(() => Promise.resolve(child.kill('SIGKILL')));
+    const [line] = await event(child.stdout, 'data');
+    const address = /gRPC (\S+),/.exec(String(line))?.[1] ?? '';
+    const client = clientOf(address);
+    const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
+    const [sealed] = await client.encrypt({ name: version.name ?? '', plaintext }, once);
+    child.kill('SIGKILL');
+    await event(child, 'exit');
+
+    const { client: later } = await start({ dataFile: path });
+    const [opened] = await later.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once);
+    expect(asBuffer(opened.plaintext)).toEqual(plaintext);
+  });
+
+  it('is refused and left alone if it is no data file', async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'kms-emulator-')), 'notes.txt');
+    afterwards(() => rm(join(path, '..'), { recursive: true }));
+    for (const content of [
+      'my notes',
+      '{}',
+      '{"format":"kms-emulator/2","rings":[],"keys":[],"policies":{}}',
+    ]) {
+      await writeFile(path, content);
+      await expect(startEmulator({ dataFile: path, keys: [KEY] })).rejects.toThrow(
+        `${path} is no data file of the KMS emulator.`,
+      );
+      expect(await readFile(path, 'utf8')).toBe(content);
+    }
+  });
+
+  it('is never overwritten when another emulator has written it', async () => {
+    const path = await dataFile();
+    const reported: unknown[] = [];
+    const { client } = await start({ dataFile: path, keys: [KEY], report: (error) => reported.push(error) });
+    const { client: other } = await start({ dataFile: path });
+    await other.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
+    const content = await readFile(path, 'utf8');
+    const refused = await refusal(client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once));
+    expect(refused).toMatchObject({ code: INTERNAL, details: 'Internal error encountered.' });
+    expect(String(reported[0])).toContain('two emulators must not share a data file');
+    expect(await readFile(path, 'utf8')).toBe(content);
+  });
+
+  it('must be written before anything is answered: nothing is sealed that could not be opened again', async () => {
+    const path = await dataFile();
+    const { client } = await start({ dataFile: path, keys: [KEY], report: () => undefined });
+    const folder = join(path, '..');
+    await rename(folder, `${folder}-away`);
+    const refused = await refusal(client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once));
+    expect(refused.code).toBe(INTERNAL);
+    const second = `${KEY}/cryptoKeyVersions/2`;
+    expect((await refusal(client.encrypt({ name: second, plaintext }, once))).code).toBe(INTERNAL);
+    await rename(`${folder}-away`, folder);
+    const [sealed] = await client.encrypt({ name: second, plaintext }, once);
+    expect(sealed.name).toBe(second);
+    expect(JSON.parse(await readFile(path, 'utf8')).keys[0].versions).toHaveLength(2);
+  });
+
+  it('gets the changes of many calls at once', async () => {
+    const path = await dataFile();
+    const { client } = await start({ dataFile: path, keys: [KEY] });
+    await Promise.all(
+      Array.from({ length: 50 }, () =>
+        client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once),
+      ),
+    );
+    expect(JSON.parse(await readFile(path, 'utf8')).keys[0].versions).toHaveLength(51);
+  });
+
+  it('is not needed: without one the keys are gone with the process', async () => {
+    const first = await startEmulator({ keys: [KEY] });
+    const before = connect(first.address);
+    const [sealed] = await before.encrypt({ name: KEY, plaintext }, once);
+    await before.close();
+    await first.close();
+    const { client } = await start({ keys: [KEY] });
+    expect(
+      await refusal(client.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once)),
+    ).toMatchObject({
+      code: code.INVALID_ARGUMENT,
+    });
+    expect((await client.getCryptoKeyVersion({ name: VERSION }, once))[0].state).toBe('ENABLED');
+  });
+});

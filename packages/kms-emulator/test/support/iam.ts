@@ -1,0 +1,21 @@
+import type { KeyManagementServiceClient } from '@google-cloud/kms';
+import { once } from './client.ts';
+
+interface PolicyLike {
+  readonly bindings?: readonly { readonly role: string; readonly members: readonly string[] }[];
+  readonly etag?: unknown;
+}
+
+// The client's IAM methods are typed by message classes that ask for more than the client needs.
+export function iam(client: KeyManagementServiceClient) {
+  const call = (
+    method: 'getIamPolicy' | 'setIamPolicy' | 'testIamPermissions',
+    request: object,
+  ): Promise<any> => Reflect.apply(client[method], client, [request, once]);
+  return {
+    getPolicy: (resource: string) => call('getIamPolicy', { resource }),
+    setPolicy: (resource: string, policy: PolicyLike) => call('setIamPolicy', { resource, policy }),
+    testPermissions: (resource: string, permissions: string[]) =>
+      call('testIamPermissions', { resource, permissions }),
+  };
+}

@@ -1,0 +1,36 @@
+import type { KeyManagementServiceClient } from '@google-cloud/kms';
+import { afterEach } from 'vitest';
+import { startEmulator, type Emulator, type EmulatorOptions } from '../../src/index.ts';
+import { connect } from './client.ts';
+
+const closers: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+/** Does something after the test, in reverse order. */
+export function afterwards(close: () => Promise<unknown>): void {
+  closers.push(close);
+}
+
+/** Google's client for an address, closed after the test. */
+export function clientOf(address: string): KeyManagementServiceClient {
+  const client = connect(address);
+  closers.push(() => client.close());
+  return client;
+}
+
+/** An emulator and its owner's client for one test. */
+export async function start(
+  options: EmulatorOptions = {},
+): Promise<{ emulator: Emulator; client: KeyManagementServiceClient }> {
+  const emulator = await startEmulator(options);
+  closers.push(() => emulator.close());
+  return { emulator, client: clientOf(emulator.address) };
+}
+
+export const RING = 'projects/p/locations/global/keyRings/r';
+export const KEY = `${RING}/cryptoKeys/k`;
+export const VERSION = `${KEY}/cryptoKeyVersions/1`;
+export const DAY = 24 * 3600;

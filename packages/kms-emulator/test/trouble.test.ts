@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import { crc32c } from '../src/crypto/crc32c.ts';
+import { code } from './conformance/fixture.ts';
+import { asBuffer, once, refusal } from './support/client.ts';
+import { clientOf, KEY, RING, start } from './support/running.ts';
+
+const plaintext = Buffer.from('a secret');
+const UNAVAILABLE = 14;
+const DEADLINE_EXCEEDED = 4;
+
+async function started() {
+  const { emulator, client } = await start({ keys: [KEY], identities: { 'a@example.com': 0 } });
+  await emulator.setPolicy('projects/p', [{ role: 'roles/owner', members: ['user:a@example.com'] }]);
+  return { emulator, client, encrypt: () => client.encrypt({ name: KEY, plaintext }, once) };
+}
+
+describe('faults', () => {
+  it('fail as many calls as asked for, then none', async () => {
+    const { emulator, encrypt } = await started();
+    emulator.injectFault({
+      effect: { kind: 'error', status: 'UNAVAILABLE', message: 'gone fishing' },
+      times: 2,
+    });
+    for (const _ of [1, 2]) {
+      expect(await refusal(encrypt())).toMatchObject({ code: UNAVAILABLE, details: 'gone fishing' });
+    }
+    await expect(encrypt()).resolves.toBeDefined();
+    expect(emulator.faults()).toEqual([]);
+  });
+
+  it('fail calls for as long as asked for', async () => {
+    const { emulator, encrypt } = await started();
+    emulator.injectFault({ effect: { kind: 'error', status: 'INTERNAL' }, seconds: 30 });
+    expect(await refusal(encrypt())).toMatchObject({ code: 13 });
+    await emulator.advance(29);
+    expect(await refusal(encrypt())).toMatchObject({ code: 13 });
+    await emulator.advance(2);
+    await expect(encrypt()).resolves.toBeDefined();
+  });
+
+  it('meet only the method, identity and resource that they are for', async () => {
+    const { emulator, client, encrypt } = await started();
+    const other = clientOf(emulator.identities['a@example.com'] ?? '');
+    const effect = { kind: 'error', status: 'ABORTED' } as const;
+    emulator.injectFault({ effect, method: 'Decrypt' });
+    const [sealed] = await encrypt();
+    const ciphertext = sealed.ciphertext ?? '';
+    expect(await refusal(client.decrypt({ name: KEY, ciphertext }, once))).toMatchObject({
+      code: code.ABORTED,
+    });
+    emulator.clearFaults();
+
+    emulator.injectFault({ effect, identity: 'user:a@example.com' });
+    await expect(encrypt()).resolves.toBeDefined();
+    expect(await refusal(other.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
+      code: code.ABORTED,
+    });
+    emulator.clearFaults();
+
+    emulator.injectFault({ effect, resource: `${RING}/cryptoKeys/k2` });
+    await expect(encrypt()).resolves.toBeDefined();
+    expect(await refusal(client.encrypt({ name: `${RING}/cryptoKeys/k2`, plaintext }, once))).toMatchObject({
+      code: code.ABORTED,
+    });
+  });
+
+  it('are met in the order in which they were asked for', async () => {
+    const { emulator, encrypt } = await started();
+    emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' }, times: 1 });
+    emulator.injectFault({ effect: { kind: 'error', status: 'RESOURCE_EXHAUSTED' }, times: 1 });
+    expect(await refusal(encrypt())).toMatchObject({ code: UNAVAILABLE });
+    expect(await refusal(encrypt())).toMatchObject({ code: code.RESOURCE_EXHAUSTED });
+  });
+
+  it('can leave a call without any answer until its deadline', async () => {
+    const { emulator, client } = await started();
+    emulator.injectFault({ effect: { kind: 'hang' }, times: 1 });
+    const call = client.encrypt({ name: KEY, plaintext }, { retry: null, timeout: 300 });
+    expect(await refusal(call)).toMatchObject({ code: DEADLINE_EXCEEDED });
+    expect(emulator.calls.rows('Encrypt')).toMatchObject([{ status: 'CANCELLED', count: 1 }]);
+  });
+
+  it('can spoil the answer, so that its checksum no longer fits', async () => {
+    const { emulator, client, encrypt } = await started();
+    emulator.injectFault({ effect: { kind: 'corrupt_response' }, times: 1 });
+    const [spoilt] = await encrypt();
+    expect(crc32c(asBuffer(spoilt.ciphertext))).not.toBe(Number(spoilt.ciphertextCrc32c?.value));
+    const [sealed] = await encrypt();
+    emulator.injectFault({ effect: { kind: 'corrupt_response' }, times: 1 });
+    const [opened] = await client.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once);
+    expect(crc32c(asBuffer(opened.plaintext))).not.toBe(Number(opened.plaintextCrc32c?.value));
+  });
+
+  it('can lose checksums on their way, so that nothing was verified', async () => {
+    const { emulator, client } = await started();
+    const request = { name: KEY, plaintext, plaintextCrc32c: { value: crc32c(plaintext) } };
+    emulator.injectFault({ effect: { kind: 'drop_checksums' }, times: 1 });
+    const [unverified] = await client.encrypt(request, once);
+    expect(unverified.verifiedPlaintextCrc32c).toBe(false);
+    const [verified] = await client.encrypt(request, once);
+    expect(verified.verifiedPlaintextCrc32c).toBe(true);
+  });
+
+  it('end all calls when the emulator is closed, those that hang too', async () => {
+    const { emulator, client } = await started();
+    emulator.injectFault({ effect: { kind: 'hang' } });
+    const call = refusal(client.encrypt({ name: KEY, plaintext }, { retry: null, timeout: 20_000 }));
+    await expect.poll(() => emulator.calls.inFlight()).toBe(1);
+    const before = Date.now();
+    await emulator.close();
+    await call;
+    expect(Date.now() - before).toBeLessThan(2000);
+  });
+});
+
+async function timed(call: () => Promise<unknown>): Promise<number> {
+  const before = performance.now();
+  await call();
+  return performance.now() - before;
+}
+
+describe('latency', () => {
+  it('delays every method, or one of them', async () => {
+    const { emulator, client, encrypt } = await started();
+    await encrypt();
+    emulator.setLatency({ methods: { Encrypt: 300 } });
+    expect(await timed(encrypt)).toBeGreaterThan(290);
+    const first = await Promise.race([
+      encrypt().then(() => 'Encrypt'),
+      client.getCryptoKey({ name: KEY }, once).then(() => 'GetCryptoKey'),
+    ]);
+    expect(first).toBe('GetCryptoKey');
+    emulator.setLatency({ all: 300, methods: {} });
+    expect(await timed(() => client.getCryptoKey({ name: KEY }, once))).toBeGreaterThan(290);
+  });
+});
+
+describe('quotas', () => {
+  it('refuse calls beyond the limit until the next minute, by kind', async () => {
+    const { emulator, client, encrypt } = await started();
+    await emulator.setTime(new Date('2027-01-01T00:00:00Z'));
+    emulator.setQuotas({ software: 2, read: 1 });
+    await encrypt();
+    await encrypt();
+    expect(await refusal(encrypt())).toMatchObject({
+      code: code.RESOURCE_EXHAUSTED,
+      details: expect.stringMatching(
+        /^Quota exceeded for quota metric 'Software usage'.*cloudkms\.googleapis\.com/,
+      ),
+      reason: 'RATE_LIMIT_EXCEEDED',
+      domain: 'googleapis.com',
+    });
+    await client.getCryptoKey({ name: KEY }, once);
+    expect(await refusal(client.getCryptoKey({ name: KEY }, once))).toMatchObject({
+      code: code.RESOURCE_EXHAUSTED,
+    });
+    await emulator.advance(60);
+    await expect(encrypt()).resolves.toBeDefined();
+  });
+});
+
+describe('call counts', () => {
+  it('tell who called what on which resource, and how it ended', async () => {
+    const { emulator, client, encrypt } = await started();
+    await encrypt();
+    await encrypt();
+    await refusal(client.encrypt({ name: `${RING}/cryptoKeys/none`, plaintext }, once));
+    await refusal(client.macSign({ name: `${KEY}/cryptoKeyVersions/1`, data: plaintext }, once));
+    expect(emulator.calls.count('Encrypt')).toBe(3);
+    expect(emulator.calls.rows()).toEqual([
+      { method: 'Encrypt', identity: 'owner', resource: KEY, status: 'OK', count: 2 },
+      {
+        method: 'Encrypt',
+        identity: 'owner',
+        resource: `${RING}/cryptoKeys/none`,
+        status: 'NOT_FOUND',
+        count: 1,
+      },
+      {
+        method: 'MacSign',
+        identity: 'owner',
+        resource: `${KEY}/cryptoKeyVersions/1`,
+        status: 'UNIMPLEMENTED',
+        count: 1,
+      },
+    ]);
+    emulator.reset();
+    expect(emulator.calls.count()).toBe(0);
+  });
+});
