@@ -141,6 +141,18 @@ const traps = [
     'malformed',
   ),
   compressed(
+    'refuses a frame that declares nothing and holds something',
+    'Some libraries take a declared size of 0 on trust.',
+    frame({ declared: 0, blocks: raw(content) }),
+    'malformed',
+  ),
+  compressed(
+    'refuses a byte behind a frame that declares nothing',
+    'The same libraries don’t look at what follows.',
+    Buffer.concat([frame({ declared: 0, blocks: raw(Buffer.alloc(0)) }), Buffer.of(0)]),
+    'malformed',
+  ),
+  compressed(
     'refuses a byte behind the frame',
     'No byte after the frame.',
     Buffer.concat([whole(), Buffer.of(0)]),

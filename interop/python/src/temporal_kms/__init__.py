@@ -1,0 +1,18 @@
+"""Temporal payloads under Google Cloud KMS keys, in Python: the formats of docs/wire-formats.md."""
+
+from .codec import KmsCodec, load_kms_codec
+from .errors import KmsCodecError
+from .kms import CloudKms, KeyService, Wrapped
+from .rules import KeyRules, NamespaceRule, read_keys_file
+
+__all__ = [
+    "CloudKms",
+    "KeyRules",
+    "KeyService",
+    "KmsCodec",
+    "KmsCodecError",
+    "NamespaceRule",
+    "Wrapped",
+    "load_kms_codec",
+    "read_keys_file",
+]

@@ -1,0 +1,36 @@
+"""AES-256-GCM as every format uses it: ``nonce(12) | ciphertext | tag(16)``."""
+
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from .errors import KmsCodecError
+from .header import NONCE, TAG
+
+
+def data_key(plaintext: bytes) -> AESGCM:
+    """:raises KmsCodecError: ``malformed`` when these aren't 32 bytes"""
+    if len(plaintext) != 32:
+        raise KmsCodecError("malformed", f"The data key has {len(plaintext)} bytes instead of 32")
+    return AESGCM(plaintext)
+
+
+def seal(key: AESGCM, plaintext: bytes, aad: bytes) -> bytes:
+    nonce = os.urandom(NONCE)
+    return nonce + key.encrypt(nonce, plaintext, aad)
+
+
+def open_box(key: AESGCM, box: bytes, aad: bytes | None = None) -> bytes:
+    """:raises KmsCodecError: ``malformed`` when too short, else ``integrity_failed``, whatever was wrong"""
+    check_length(box)
+    try:
+        return key.decrypt(box[:NONCE], box[NONCE:], aad)
+    except InvalidTag:
+        # One answer for every mistake, and no cause, which would end up in Temporal's history.
+        raise KmsCodecError("integrity_failed", "The message isn't what was sealed") from None
+
+
+def check_length(box: bytes) -> None:
+    if len(box) < NONCE + TAG:
+        raise KmsCodecError("malformed", f"{len(box)} bytes are too few for a nonce and a tag")

@@ -1,0 +1,45 @@
+"""The one error of this package and the closed list of its reason codes (docs/wire-formats.md)."""
+
+from temporalio.exceptions import ApplicationError
+
+RETRYABLE = frozenset({"kms_quota", "kms_unavailable", "checksum_mismatch", "data_key_exhausted"})
+"""Pass by themselves."""
+
+RESTORABLE = frozenset(
+    {
+        "key_disabled",
+        "key_destroy_scheduled",
+        "key_not_found",
+        "key_not_allowed",
+        "permission_denied",
+        "namespace_not_configured",
+        "format_not_allowed",
+    }
+)
+"""An administrator can set them right; the payload is as good as ever."""
+
+PERMANENT = frozenset(
+    {
+        "key_destroyed",
+        "namespace_mismatch",
+        "workflow_mismatch",
+        "integrity_failed",
+        "malformed",
+        "unsupported_version",
+        "too_large",
+    }
+)
+"""Trying again gives the same answer."""
+
+
+class KmsCodecError(ApplicationError):
+    """Why a payload can't be sealed or opened. Match on ``code``; messages may change and never hold plaintext."""
+
+    def __init__(self, code: str, message: str) -> None:
+        assert code in RETRYABLE | RESTORABLE | PERMANENT, code
+        super().__init__(message, type=f"KmsCodecError:{code}", non_retryable=code in PERMANENT)
+        self.code = code
+
+    @property
+    def retryable(self) -> bool:
+        return self.code in RETRYABLE

@@ -1,0 +1,38 @@
+"""A payload's format, by its metadata alone."""
+
+from temporalio.api.common.v1 import Payload
+
+ENVELOPE_V2 = b"binary/envelope-kms-v2"
+_REFERENCE = b"temporal.api.sdk.v1.ExternalStorageReference"
+
+
+def format_of(payload: Payload) -> str:
+    """``envelope-v2``, ``envelope``, ``direct``, ``proxy``, ``static``, ``external`` or ``plain``."""
+    metadata = payload.metadata
+    match metadata.get("encoding", b""):
+        case b"binary/envelope-kms-v2":
+            return "envelope-v2"
+        case b"binary/envelope-kms":
+            return "envelope"
+        case b"binary/gcp-kms":
+            return "direct"
+        case b"binary/encrypted" if "encryption-dek" in metadata:
+            return "proxy"
+        case b"binary/encrypted" if "encryption-key-id" in metadata:
+            return "static"
+        case b"json/external-storage-reference":
+            return "external"
+        case b"json/protobuf" if metadata.get("messageType", b"") == _REFERENCE:
+            return "external"
+        case _:
+            return "plain"
+
+
+def is_empty(payload: Payload) -> bool:
+    """Nothing is in it that could be protected or forged."""
+    return not payload.data and payload.metadata.get("encoding", b"") in (b"", b"binary/null")
+
+
+def text(payload: Payload, key: str) -> str:
+    """Metadata is bytes; what isn't UTF-8 matches no name."""
+    return payload.metadata.get(key, b"").decode(errors="replace")

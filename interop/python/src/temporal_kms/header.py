@@ -1,0 +1,115 @@
+"""The header of ``binary/envelope-kms-v2``, and the hashes that bind a message."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from .errors import KmsCodecError
+
+VERSION = 0x02
+WORKFLOW_TAG = 0b01
+COMPRESSED = 0b10
+MAX_WRAPPED_KEY = 1024
+NONCE = 12
+TAG = 16
+
+_SCHEDULED_RUN = re.compile(r"-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
+
+
+def key_id(crypto_key: str) -> bytes:
+    return hashlib.sha256(crypto_key.encode()).digest()[:8]
+
+
+def namespace_tag(namespace: str) -> bytes:
+    return hashlib.sha256(b"temporal-kms/v2/namespace\0" + namespace.encode()).digest()[:16]
+
+
+def workflow_tag(namespace: str, workflow_id: str) -> bytes:
+    bound = "\0".join(["temporal-kms/v2/workflow", namespace, canonical_workflow_id(workflow_id)])
+    return hashlib.sha256(bound.encode()).digest()[:16]
+
+
+def canonical_workflow_id(workflow_id: str) -> str:
+    """Without the time that Temporal appends to a scheduled run's id: its input was sealed under the id without."""
+    return _SCHEDULED_RUN.sub("", workflow_id)
+
+
+def data_key_aad(namespace: str) -> bytes:
+    """What Cloud KMS authenticates beside a namespace's wrapped data keys."""
+    return b"temporal-kms/v2/dek\0" + namespace_tag(namespace)
+
+
+@dataclass(frozen=True)
+class Header:
+    compressed: bool
+    key_id: bytes
+    key_version: int
+    namespace_tag: bytes
+    workflow_tag: bytes | None
+    wrapped_key: bytes
+
+    def __bytes__(self) -> bytes:
+        if not 1 <= len(self.wrapped_key) <= MAX_WRAPPED_KEY:
+            raise KmsCodecError("too_large", f"A wrapped data key of {len(self.wrapped_key)} bytes doesn't fit")
+        flags = (WORKFLOW_TAG if self.workflow_tag is not None else 0) | (COMPRESSED if self.compressed else 0)
+        return b"".join(
+            [
+                bytes([VERSION, flags]),
+                self.key_id,
+                self.key_version.to_bytes(4, "big"),
+                self.namespace_tag,
+                self.workflow_tag or b"",
+                len(self.wrapped_key).to_bytes(2, "big"),
+                self.wrapped_key,
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Message:
+    header: Header
+    aad: bytes
+    """The header as it stands."""
+    box: bytes
+    """``nonce | ciphertext | tag``."""
+
+
+def parse_message(data: bytes) -> Message:
+    """:raises KmsCodecError: ``malformed`` or ``unsupported_version``"""
+    if len(data) < 2:
+        raise _cut_off(data)
+    version, flags = data[0], data[1]
+    if version != VERSION:
+        raise KmsCodecError("unsupported_version", f"Envelope version {version}; this reader knows {VERSION}")
+    if flags & ~(WORKFLOW_TAG | COMPRESSED):
+        raise KmsCodecError("unsupported_version", f"Envelope flags {flags:#04x} hold an unknown bit")
+    reader = _Reader(data, at=2)
+    key, number, namespace = reader.take(8), int.from_bytes(reader.take(4), "big"), reader.take(16)
+    workflow = reader.take(16) if flags & WORKFLOW_TAG else None
+    length = int.from_bytes(reader.take(2), "big")
+    if not 1 <= length <= MAX_WRAPPED_KEY:
+        raise KmsCodecError("malformed", f"The header says that its wrapped data key has {length} bytes")
+    header = Header(bool(flags & COMPRESSED), key, number, namespace, workflow, reader.take(length))
+    if number == 0:
+        raise KmsCodecError("malformed", "The header names key version 0; they count from 1")
+    box = data[reader.at :]
+    if len(box) < NONCE + TAG:
+        raise _cut_off(data)
+    return Message(header, data[: reader.at], box)
+
+
+class _Reader:
+    def __init__(self, data: bytes, at: int) -> None:
+        self.data = data
+        self.at = at
+
+    def take(self, length: int) -> bytes:
+        end = self.at + length
+        if end > len(self.data):
+            raise _cut_off(self.data)
+        taken, self.at = self.data[self.at : end], end
+        return taken
+
+
+def _cut_off(data: bytes) -> KmsCodecError:
+    return KmsCodecError("malformed", f"The message ends early, at byte {len(data)}")

@@ -1,0 +1,54 @@
+"""Payload codecs for another process: one JSON request a line on stdin, one JSON answer a line on stdout.
+
+Request: ``{"id": 1, "op": "encode" | "decode", "codec": NAME, "context": {"namespace": …, "workflowId": …},
+"payloads": [{"metadata": {KEY: HEX}, "data": HEX}]}``; the context may be missing.
+Answer: ``{"id": 1, "payloads": […]}``, or ``{"id": 1, "code": …, "message": …}`` for a KmsCodecError. Any other error
+ends the process with its traceback.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import PayloadCodec, WithSerializationContext, WorkflowSerializationContext
+
+from .errors import KmsCodecError
+
+
+def payload_from_json(value: dict[str, Any]) -> Payload:
+    metadata = {key: bytes.fromhex(text) for key, text in value["metadata"].items()}
+    payload = Payload(metadata=metadata, data=bytes.fromhex(value["data"]))
+    for external in value.get("externalPayloads", []):
+        payload.external_payloads.add(size_bytes=int(external["sizeBytes"]))
+    return payload
+
+
+def payload_to_json(payload: Payload) -> dict[str, Any]:
+    metadata = {key: value.hex() for key, value in payload.metadata.items()}
+    base: dict[str, Any] = {"metadata": metadata, "data": payload.data.hex()}
+    if payload.external_payloads:
+        base["externalPayloads"] = [{"sizeBytes": str(one.size_bytes)} for one in payload.external_payloads]
+    return base
+
+
+async def answer(request: dict[str, Any], codecs: Mapping[str, PayloadCodec]) -> dict[str, Any]:
+    codec, context = codecs[request["codec"]], request.get("context")
+    if context is not None and isinstance(codec, WithSerializationContext):
+        # Without a workflow id it is a codec server's context, which the SDK has no class for.
+        bound = WorkflowSerializationContext(context["namespace"], context.get("workflowId"))
+        codec = codec.with_context(bound)
+    payloads = [payload_from_json(one) for one in request["payloads"]]
+    try:
+        results = await (codec.encode(payloads) if request["op"] == "encode" else codec.decode(payloads))
+    except KmsCodecError as error:
+        return {"id": request["id"], "code": error.code, "message": error.message}
+    return {"id": request["id"], "payloads": [payload_to_json(one) for one in results]}
+
+
+async def serve(codecs: Mapping[str, PayloadCodec]) -> None:
+    """Answers in the order of the requests, until stdin ends."""
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        print(json.dumps(await answer(json.loads(line), codecs)), flush=True)

@@ -1,0 +1,153 @@
+"""What this package needs of Cloud KMS, and Google's own client behind it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import google_crc32c
+import grpc
+import grpc.aio
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud import kms_v1
+from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcAsyncIOTransport
+
+from .errors import KmsCodecError
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    ciphertext: bytes
+    key_version: int
+
+
+class KeyService(Protocol):
+    """Raises :class:`KmsCodecError` only."""
+
+    async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped: ...
+
+    async def unwrap(self, key: str, ciphertext: bytes, aad: bytes, key_version: int | None = None) -> bytes: ...
+
+
+_STATES = {
+    "DISABLED": "key_disabled",
+    "PENDING_IMPORT": "key_disabled",
+    "DESTROY_SCHEDULED": "key_destroy_scheduled",
+    "DESTROYED": "key_destroyed",
+    "PENDING_EXTERNAL_DESTRUCTION": "key_destroyed",
+    "EXTERNAL_DESTRUCTION_FAILED": "key_destroyed",
+    "PENDING_GENERATION": "kms_unavailable",
+}
+
+
+def refusal(status: str, key: str, *, unwrapping: bool, state: str | None = None) -> KmsCodecError:
+    """Maps a gRPC status by its name, never by its text. ``state`` is the key version's, where it is known."""
+    match status:
+        case "INVALID_ARGUMENT" | "OUT_OF_RANGE" if unwrapping:
+            return KmsCodecError("integrity_failed", f"Cloud KMS can't open this message with {key}")
+        case "INVALID_ARGUMENT" | "OUT_OF_RANGE" | "NOT_FOUND":
+            return KmsCodecError("key_not_found", f"Cloud KMS knows no {key} that encrypts")
+        case "PERMISSION_DENIED" | "UNAUTHENTICATED":
+            return KmsCodecError("permission_denied", f"This identity may not use {key}, or it doesn't exist")
+        case "RESOURCE_EXHAUSTED":
+            return KmsCodecError("kms_quota", f"Cloud KMS refused the rate of calls for {key}")
+        case "FAILED_PRECONDITION":
+            return KmsCodecError(_STATES.get(state or "", "key_disabled"), f"{key} isn't usable: {state or 'unknown'}")
+        case _:
+            return KmsCodecError("kms_unavailable", f"Cloud KMS didn't answer for {key} ({status})")
+
+
+class CloudKms:
+    """Google's asynchronous client; one attempt a call, since who waits knows for how long."""
+
+    def __init__(self, client: kms_v1.KeyManagementServiceAsyncClient, *, attempt_timeout: float = 3.0) -> None:
+        self._client = client
+        self._timeout = attempt_timeout
+
+    @classmethod
+    def connect(cls, emulator: str | None = None) -> "CloudKms":
+        """``emulator`` is ``host:port`` on loopback; without it Google's own endpoint and default credentials."""
+        if emulator is None:
+            return cls(kms_v1.KeyManagementServiceAsyncClient())
+        if emulator.rsplit(":", 1)[0] not in ("localhost", "127.0.0.1", "[::1]"):
+            raise ValueError(f"{emulator}: an emulator must be on loopback, as in 127.0.0.1:9061")
+        channel = grpc.aio.insecure_channel(emulator)
+        transport = KeyManagementServiceGrpcAsyncIOTransport(channel=channel)
+        return cls(kms_v1.KeyManagementServiceAsyncClient(transport=transport))
+
+    async def close(self) -> None:
+        await self._client.transport.close()  # type: ignore[no-untyped-call]
+
+    async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped:
+        request = kms_v1.EncryptRequest(
+            name=key, plaintext=plaintext, plaintext_crc32c=_crc(plaintext), **_aad_fields(aad)
+        )
+        try:
+            response = await self._client.encrypt(request, retry=None, timeout=self._timeout)
+        except (GoogleAPICallError, grpc.RpcError) as error:
+            raise await self._refusal(error, key, None, unwrapping=False) from None
+        prefix = f"{key}/cryptoKeyVersions/"
+        intact = (
+            response.verified_plaintext_crc32c
+            and (not aad or response.verified_additional_authenticated_data_crc32c)
+            and response.ciphertext_crc32c == _crc(response.ciphertext)
+            and response.name.startswith(prefix)
+        )
+        if not intact:
+            raise _damaged(key)
+        return Wrapped(response.ciphertext, int(response.name.removeprefix(prefix)))
+
+    async def unwrap(self, key: str, ciphertext: bytes, aad: bytes, key_version: int | None = None) -> bytes:
+        try:
+            return await self._decrypt(key, ciphertext, aad)
+        except (GoogleAPICallError, grpc.RpcError) as error:
+            if _status(error) != "INVALID_ARGUMENT":
+                raise await self._refusal(error, key, key_version, unwrapping=True) from None
+        # It also means that a checksum was damaged on the way: once more, with fresh ones, before it counts.
+        try:
+            return await self._decrypt(key, ciphertext, aad)
+        except (GoogleAPICallError, grpc.RpcError) as error:
+            raise await self._refusal(error, key, key_version, unwrapping=True) from None
+
+    async def _decrypt(self, key: str, ciphertext: bytes, aad: bytes) -> bytes:
+        request = kms_v1.DecryptRequest(
+            name=key, ciphertext=ciphertext, ciphertext_crc32c=_crc(ciphertext), **_aad_fields(aad)
+        )
+        response = await self._client.decrypt(request, retry=None, timeout=self._timeout)
+        if response.plaintext_crc32c != _crc(response.plaintext):
+            raise _damaged(key)
+        return response.plaintext
+
+    async def _refusal(self, error: Exception, key: str, version: int | None, *, unwrapping: bool) -> KmsCodecError:
+        status = _status(error)
+        state = await self._state(key, version) if status == "FAILED_PRECONDITION" else None
+        return refusal(status, key, unwrapping=unwrapping, state=state)
+
+    async def _state(self, key: str, version: int | None) -> str | None:
+        """A refusal doesn't always say what became of the version; whoever may look at it gets the exact code."""
+        try:
+            if version is None:
+                primary = (await self._client.get_crypto_key(name=key, retry=None, timeout=self._timeout)).primary
+                return str(primary.state.name)
+            name = f"{key}/cryptoKeyVersions/{version}"
+            found = await self._client.get_crypto_key_version(name=name, retry=None, timeout=self._timeout)
+            return str(found.state.name)
+        except (GoogleAPICallError, grpc.RpcError):
+            return None
+
+
+def _status(error: Exception) -> str:
+    code = error.grpc_status_code if isinstance(error, GoogleAPICallError) else getattr(error, "code", lambda: None)()
+    return "UNKNOWN" if code is None else str(code.name)
+
+
+def _crc(data: bytes) -> int:
+    return int(google_crc32c.value(data))
+
+
+def _aad_fields(aad: bytes) -> dict[str, object]:
+    if not aad:
+        return {}
+    return {"additional_authenticated_data": aad, "additional_authenticated_data_crc32c": _crc(aad)}
+
+
+def _damaged(key: str) -> KmsCodecError:
+    return KmsCodecError("checksum_mismatch", f"An answer of Cloud KMS for {key} was damaged on the way")

@@ -1,0 +1,173 @@
+"""Opens a payload of any format, within what its namespace's rule accepts."""
+
+import base64
+import binascii
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from google.protobuf.message import DecodeError
+from temporalio.api.common.v1 import Payload
+
+from . import zstd
+from .aead import check_length, data_key, open_box
+from .data_keys import OpenedKeys, within
+from .errors import KmsCodecError
+from .formats import format_of, is_empty, text
+from .header import data_key_aad, key_id, namespace_tag, parse_message, workflow_tag
+from .kms import KeyService
+from .rules import NamespaceRule
+
+log = logging.getLogger("temporal_kms")
+
+_SAYS_NOTHING_OF_THE_MESSAGE = frozenset(
+    {"permission_denied", "key_not_found", "key_disabled", "key_destroy_scheduled", "key_destroyed"}
+)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where a payload is opened."""
+
+    namespace: str
+    rule: NamespaceRule
+    accepted: tuple[tuple[str, tuple[str, ...]], ...]
+    """Namespaces whose messages are read here, with the crypto keys that may have sealed them."""
+    workflow_id: str | None
+    budget: float
+    """Seconds that Cloud KMS is waited for."""
+
+
+class Opener:
+    def __init__(self, service: KeyService, keys: OpenedKeys, max_decompressed: int) -> None:
+        self._service = service
+        self._keys = keys
+        self._max_decompressed = max_decompressed
+
+    async def open(self, payload: Payload, scope: Scope) -> Payload:
+        kind = format_of(payload)
+        match kind:
+            case "envelope-v2":
+                _check_reads(kind, scope)
+                return await self._envelope_v2(payload.data, scope)
+            case "envelope":
+                _check_reads(kind, scope)
+                return await self._envelope(payload, scope)
+            case "direct":
+                _check_reads(kind, scope)
+                return await self._direct(payload, scope)
+            case "proxy":
+                address = text(payload, "encryption-key-id")
+                crypto_key = address.removeprefix("gcpkms://")
+                if crypto_key == address or crypto_key not in scope.rule.keys:
+                    return _pass_through(payload, scope)
+                _check_reads(kind, scope)
+                return await self._proxy(payload, crypto_key, scope)
+            case "static":
+                key = scope.rule.static.get(text(payload, "encryption-key-id"))
+                if key is None:
+                    return _pass_through(payload, scope)
+                _check_reads(kind, scope)
+                return _inner(open_box(data_key(key), payload.data))
+            case "external":
+                return payload
+            case _:
+                return payload if is_empty(payload) else _pass_through(payload, scope)
+
+    async def _envelope_v2(self, data: bytes, scope: Scope) -> Payload:
+        message = parse_message(data)
+        header = message.header
+        found = next((one for one in scope.accepted if namespace_tag(one[0]) == header.namespace_tag), None)
+        if found is None:
+            raise KmsCodecError("namespace_mismatch", f"{scope.namespace} doesn't accept the namespace of this message")
+        namespace, listed = found
+        known = None if scope.workflow_id is None else workflow_tag(namespace, scope.workflow_id)
+        if None not in (known, header.workflow_tag) and known != header.workflow_tag:
+            raise KmsCodecError("workflow_mismatch", "It was sealed for another workflow id")
+        crypto_key = next((key for key in listed if key_id(key) == header.key_id), None)
+        if crypto_key is None:
+            raise KmsCodecError("key_not_allowed", f"It names a key that isn't listed for {scope.namespace}")
+        wanted = (crypto_key, data_key_aad(namespace), header.wrapped_key)
+        key = await self._keys.get(wanted, scope.budget, header.key_version)
+        plaintext = open_box(key, message.box, message.aad)
+        return _inner(zstd.decompress(plaintext, self._max_decompressed) if header.compressed else plaintext)
+
+    async def _envelope(self, payload: Payload, scope: Scope) -> Payload:
+        wrapped = payload.metadata.get("encrypted-dek", b"")
+        if not wrapped:
+            raise KmsCodecError("malformed", "The message has no encrypted-dek")
+        check_length(payload.data)
+
+        async def attempt(crypto_key: str) -> Payload:
+            return _inner(open_box(await self._keys.get((crypto_key, b"", wrapped), scope.budget), payload.data))
+
+        return await _first_that_opens(_candidates(payload, scope), attempt, scope)
+
+    async def _direct(self, payload: Payload, scope: Scope) -> Payload:
+        if not payload.data:
+            raise KmsCodecError("malformed", "The message has no ciphertext")
+
+        async def attempt(crypto_key: str) -> Payload:
+            return _inner(await within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b"")))
+
+        return await _first_that_opens(_candidates(payload, scope), attempt, scope)
+
+    async def _proxy(self, payload: Payload, crypto_key: str, scope: Scope) -> Payload:
+        try:
+            wrapped = base64.b64decode(payload.metadata["encryption-dek"], validate=True)
+        except binascii.Error:
+            wrapped = b""
+        if not wrapped:
+            raise KmsCodecError("malformed", "encryption-dek isn't base64")
+        check_length(payload.data)
+        key: AESGCM = await self._keys.get((crypto_key, b"", wrapped), scope.budget)
+        return _inner(open_box(key, payload.data))
+
+
+def _candidates(payload: Payload, scope: Scope) -> tuple[str, ...]:
+    """The named key if it is listed, else all that are."""
+    named = text(payload, "kms-key")
+    if not named:
+        return scope.rule.keys
+    if named in scope.rule.keys:
+        return (named,)
+    raise KmsCodecError("key_not_allowed", f"It names a key that isn't listed for {scope.namespace}")
+
+
+async def _first_that_opens(
+    keys: tuple[str, ...], attempt: Callable[[str], Awaitable[Payload]], scope: Scope
+) -> Payload:
+    unusable: KmsCodecError | None = None
+    refusal = KmsCodecError("key_not_allowed", f"No key that may decrypt is listed for {scope.namespace}")
+    for key in keys:
+        try:
+            return await attempt(key)
+        except KmsCodecError as error:
+            if error.code in _SAYS_NOTHING_OF_THE_MESSAGE:
+                unusable = unusable or error
+            elif error.code == "integrity_failed":
+                refusal = error
+            else:
+                raise
+    raise unusable or refusal
+
+
+def _check_reads(kind: str, scope: Scope) -> None:
+    if kind not in scope.rule.reads:
+        raise KmsCodecError("format_not_allowed", f"The namespace {scope.namespace} doesn't read the format {kind}")
+
+
+def _pass_through(payload: Payload, scope: Scope) -> Payload:
+    if scope.rule.plaintext == "refuse":
+        raise KmsCodecError("format_not_allowed", f"The namespace {scope.namespace} refuses what it didn't seal")
+    if scope.rule.plaintext == "report" and format_of(payload) == "plain":
+        log.warning("A payload in clear was read in the namespace %s", scope.namespace)
+    return payload
+
+
+def _inner(plaintext: bytes) -> Payload:
+    try:
+        return Payload.FromString(plaintext)
+    except DecodeError:
+        raise KmsCodecError("malformed", "It opened, but it doesn't hold a Temporal payload") from None

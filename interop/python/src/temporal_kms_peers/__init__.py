@@ -1,0 +1,11 @@
+"""How others write payloads: written afresh from their behaviour, to test that their messages are read."""
+
+from typing import Any, Protocol
+
+
+class Kms(Protocol):
+    """The two methods of Google's KeyManagementServiceClient that the peers call."""
+
+    def encrypt(self, request: dict[str, Any]) -> Any: ...
+
+    def decrypt(self, request: dict[str, Any]) -> Any: ...

@@ -1,0 +1,37 @@
+"""Cloud KMS in memory: honours key and additional authenticated data, counts its calls, fails as told."""
+
+import asyncio
+import os
+from collections import defaultdict
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from temporal_kms import KmsCodecError, Wrapped
+
+
+class FakeKms:
+    def __init__(self) -> None:
+        self._keys: dict[str, AESGCM] = defaultdict(lambda: AESGCM(os.urandom(32)))
+        self.wraps = 0
+        self.unwraps = 0
+        self.failing: str | None = None
+
+    async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped:
+        self.wraps += 1
+        await self._answer()
+        nonce = os.urandom(12)
+        return Wrapped(nonce + self._keys[key].encrypt(nonce, plaintext, aad), 3)
+
+    async def unwrap(self, key: str, ciphertext: bytes, aad: bytes, key_version: int | None = None) -> bytes:
+        self.unwraps += 1
+        await self._answer()
+        try:
+            return self._keys[key].decrypt(ciphertext[:12], ciphertext[12:], aad)
+        except InvalidTag:
+            raise KmsCodecError("integrity_failed", "refused by the fake") from None
+
+    async def _answer(self) -> None:
+        await asyncio.sleep(0)
+        if self.failing:
+            raise KmsCodecError(self.failing, "told to fail")

@@ -1,0 +1,197 @@
+import asyncio
+import os
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from fake_kms import FakeKms
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import DataConverter, WorkflowSerializationContext
+
+from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, load_kms_codec, read_keys_file
+from temporal_kms.data_keys import HARD_AGE, OPENED_TTL, REFRESH_AT, SOFT_AGE
+from temporal_kms.header import Header, parse_message
+
+T = TypeVar("T")
+KEY = "projects/p/locations/global/keyRings/r/cryptoKeys/pay"
+RULES = KeyRules({"pay": NamespaceRule(encrypt=KEY), "ship": NamespaceRule(encrypt=KEY)})
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+def codec_for(kms: FakeKms, context: str = "pay", workflow_id: str | None = None, **options: Any) -> KmsCodec:
+    codec = KmsCodec(RULES, kms, other_budget=options.pop("other_budget", 0.0), **options)
+    return codec.with_context(WorkflowSerializationContext(context, workflow_id))  # type: ignore[arg-type]
+
+
+def plain(size: int = 10) -> Payload:
+    return Payload(metadata={"encoding": b"binary/plain"}, data=os.urandom(size))
+
+
+async def fails(code: str, work: Coroutine[Any, Any, object]) -> None:
+    with pytest.raises(KmsCodecError) as raised:
+        await work
+    assert raised.value.code == code
+    assert raised.value.type == f"KmsCodecError:{code}"
+
+
+def test_opens_what_it_sealed() -> None:
+    kms, payloads = FakeKms(), [plain(size) for size in (0, 1, 1000, 100_000)]
+    sealed = run(codec_for(kms).encode(payloads))
+    assert run(codec_for(kms).decode(sealed)) == payloads
+    assert {payload.metadata["encoding"] for payload in sealed} == {b"binary/envelope-kms-v2"}
+
+
+def test_works_as_the_codec_of_a_data_converter() -> None:
+    async def work() -> None:
+        converter = DataConverter(payload_codec=KmsCodec(RULES, FakeKms(), namespace="pay"))
+        bound = converter.with_context(WorkflowSerializationContext("pay", "order-1"))
+        assert await bound.decode(await bound.encode([{"a": 1}])) == [{"a": 1}]
+        await fails("namespace_mismatch", _moved(converter))
+
+    async def _moved(converter: DataConverter) -> None:
+        other = KmsCodec(RULES, FakeKms(), namespace="ship")
+        sealed = await converter.with_context(WorkflowSerializationContext("pay", "o")).encode([1])
+        await other.decode(sealed)
+
+    run(work())
+
+
+def test_a_message_is_bound_to_its_namespace() -> None:
+    kms = FakeKms()
+    sealed = run(codec_for(kms, "ship").encode([plain()]))
+    run(fails("namespace_mismatch", codec_for(kms, "pay").decode(sealed)))
+
+
+def test_a_message_is_bound_to_its_workflow_if_asked() -> None:
+    kms = FakeKms()
+    sealed = run(codec_for(kms, workflow_id="nightly-2026-11-24T02:00:00Z", bind_workflow=True).encode([plain()]))
+    run(fails("workflow_mismatch", codec_for(kms, workflow_id="weekly").decode(sealed)))
+    assert run(codec_for(kms, workflow_id="nightly").decode(sealed))
+    assert run(codec_for(kms).decode(sealed))
+
+
+def test_compresses_where_it_saves_something() -> None:
+    kms, payload = FakeKms(), Payload(data=b"a" * 50_000)
+    (sealed,) = run(codec_for(kms, compression=True).encode([payload]))
+    assert len(sealed.data) < 1000
+    assert parse_message(sealed.data).header.compressed
+    assert run(codec_for(kms).decode([sealed])) == [payload]
+
+
+def test_a_namespace_that_is_not_configured_is_never_sealed_for_another() -> None:
+    run(fails("namespace_not_configured", codec_for(FakeKms(), "elsewhere", namespace="pay").encode([plain()])))
+
+
+def test_one_call_to_cloud_kms_however_many_wait() -> None:
+    async def work() -> None:
+        kms, clock = FakeKms(), Clock()
+        codec = codec_for(kms, clock=clock)
+        sealed = [one for (one,) in await asyncio.gather(*[codec.encode([plain()]) for _ in range(200)])]
+        assert (kms.wraps, kms.unwraps) == (1, 0)
+        await codec.decode(sealed)
+        assert kms.unwraps == 0
+        other = codec_for(kms, clock=clock)
+        await asyncio.gather(*[other.decode([one]) for one in sealed])
+        assert kms.unwraps == 1
+        clock.now += OPENED_TTL
+        await other.decode(sealed[:1])
+        assert kms.unwraps == 2
+
+    run(work())
+
+
+def test_a_data_key_is_replaced_in_the_background_and_outlives_an_outage() -> None:
+    async def work() -> None:
+        kms, clock = FakeKms(), Clock()
+        codec = codec_for(kms, clock=clock)
+        await codec.encode([plain()])
+        kms.failing = "kms_unavailable"
+        clock.now += SOFT_AGE + 1
+        await codec.encode([plain()])
+        clock.now += HARD_AGE
+        await fails("data_key_exhausted", codec.encode([plain()]))
+        kms.failing = None
+        await codec.encode([plain()])
+        before = kms.wraps
+        clock.now += REFRESH_AT * SOFT_AGE
+        await codec.encode([plain()])
+        await asyncio.sleep(0.01)
+        assert kms.wraps == before + 1
+
+    run(work())
+
+
+def test_a_refused_refresh_retires_the_data_key() -> None:
+    async def work() -> None:
+        kms, clock = FakeKms(), Clock()
+        codec = codec_for(kms, clock=clock)
+        await codec.encode([plain()])
+        kms.failing = "permission_denied"
+        clock.now += REFRESH_AT * SOFT_AGE
+        await codec.encode([plain()])
+        await asyncio.sleep(0.01)
+        await codec.encode([plain()])
+        clock.now = 1000.0 + SOFT_AGE
+        await fails("permission_denied", codec.encode([plain()]))
+
+    run(work())
+
+
+def test_waits_out_retryable_trouble() -> None:
+    async def work() -> None:
+        kms = FakeKms()
+        kms.failing = "kms_quota"
+        waiting = asyncio.ensure_future(codec_for(kms, other_budget=5.0).encode([plain()]))
+        await asyncio.sleep(0.25)
+        kms.failing = None
+        assert await waiting
+        assert kms.wraps > 1
+
+    run(work())
+
+
+def test_a_header_reads_back_as_it_was_built() -> None:
+    for tag in (None, os.urandom(16)):
+        header = Header(True, os.urandom(8), 7, os.urandom(16), tag, os.urandom(113))
+        message = parse_message(bytes(header) + bytes(28))
+        assert (message.header, message.aad, message.box) == (header, bytes(header), bytes(28))
+
+
+def test_reads_a_keys_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("00" * 32)
+    (tmp_path / "keys.yaml").write_text(
+        f"namespaces: {{pay: {{encrypt: {KEY}, reads: [static], static: {{k1: {{file: key}}}}}}}}\n"
+    )
+    assert read_keys_file(tmp_path / "keys.yaml").resolve("pay").static == {"k1": bytes(32)}
+
+
+@pytest.mark.parametrize(
+    ("file", "place"),
+    [
+        ("namespaces: {pay: {encrpyt: x}}", "namespaces.pay"),
+        ("namespaces: {pay: {reads: [v3]}}", "namespaces.pay.reads"),
+        ("default: {plaintext: no way}", "default.plaintext"),
+        ("keys: {}", "keys"),
+    ],
+)
+def test_names_the_mistake_in_a_keys_file(tmp_path: Path, file: str, place: str) -> None:
+    (tmp_path / "keys.yaml").write_text(file)
+    with pytest.raises(ValueError, match=place):
+        read_keys_file(tmp_path / "keys.yaml")
+
+
+def test_takes_the_guides_variables_and_an_emulator_on_loopback_only() -> None:
+    env = {"GCP_PROJECT": "p", "GCP_KMS_KEY_RING": "r", "GCP_KMS_KEY": "k", "KMS_EMULATOR_HOST": "kms.example:1"}
+    with pytest.raises(ValueError, match="loopback"):
+        load_kms_codec(env)

@@ -1,0 +1,89 @@
+"""Runs the vectors of packages/kms-codec/test/vectors: each a test of its own."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.converter import WorkflowSerializationContext
+
+from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, Wrapped
+from temporal_kms.formats import format_of
+from temporal_kms.json_lines import payload_from_json
+from temporal_kms.kms import refusal
+
+FOLDER = Path(__file__).parents[3] / "packages" / "kms-codec" / "test" / "vectors"
+VECTORS = [
+    pytest.param(vector, id=f"{path.stem}: {vector['name']}")
+    for path in sorted(FOLDER.glob("*.json"))
+    for vector in json.loads(path.read_text(encoding="utf8"))["vectors"]
+]
+
+
+class VectorKms:
+    """Answers as the vector says, and INVALID_ARGUMENT to everything else."""
+
+    def __init__(self, answers: list[dict[str, str]]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    async def unwrap(self, key: str, ciphertext: bytes, aad: bytes, key_version: int | None = None) -> bytes:
+        if key not in self.asked:
+            self.asked.append(key)
+        wanted = {"key": key, "aad": aad.hex(), "ciphertext": ciphertext.hex()}
+        for answer in self.answers:
+            if wanted.items() <= answer.items():
+                if "plaintext" in answer:
+                    return bytes.fromhex(answer["plaintext"])
+                raise refusal(answer["status"], key, unwrapping=True, state=answer.get("state"))
+        raise refusal("INVALID_ARGUMENT", key, unwrapping=True)
+
+    async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped:
+        raise AssertionError("decoding never wraps")
+
+
+def rule(entry: dict[str, Any]) -> NamespaceRule:
+    return NamespaceRule(
+        encrypt=entry.get("encrypt"),
+        decrypt=tuple(entry.get("decrypt", [])),
+        accepts=tuple(entry.get("accepts", [])),
+        reads=frozenset(entry.get("reads", ["envelope-v2"])),
+        plaintext=entry.get("plaintext", "report"),
+        static={key_id: bytes.fromhex(key) for key_id, key in entry.get("static", {}).items()},
+    )
+
+
+def codec_for(vector: dict[str, Any], kms: VectorKms) -> KmsCodec:
+    keys, settings = vector["keys"], vector.get("codec", {})
+    default = keys.get("default")
+    options: dict[str, Any] = {"namespace": settings.get("namespace"), "other_budget": 0.0}
+    if "maxDecompressedBytes" in settings:
+        options["max_decompressed"] = settings["maxDecompressedBytes"]
+    named = {name: rule(entry) for name, entry in keys.get("namespaces", {}).items()}
+    codec = KmsCodec(KeyRules(named, None if default is None else rule(default)), kms, **options)
+    context = vector.get("context")
+    if context is None:
+        return codec
+    return codec.with_context(WorkflowSerializationContext(context["namespace"], context.get("workflowId")))
+
+
+@pytest.mark.parametrize("vector", VECTORS)
+def test_vector(vector: dict[str, Any]) -> None:
+    kms = VectorKms(vector["kms"])
+    stored = payload_from_json(vector["stored"])
+    assert format_of(stored) == vector["format"]
+    expected = vector["expect"]
+    if "code" in expected:
+        with pytest.raises(KmsCodecError) as raised:
+            asyncio.run(codec_for(vector, kms).decode([stored]))
+        assert raised.value.code == expected["code"]
+    else:
+        (opened,) = asyncio.run(codec_for(vector, kms).decode([stored]))
+        opened.DiscardUnknownFields()
+        assert opened == payload_from_json(expected["payload"])
+    assert kms.asked == vector["asked"]
+
+
+def test_there_are_vectors() -> None:
+    assert len(VECTORS) > 150
