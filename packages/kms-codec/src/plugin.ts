@@ -36,40 +36,41 @@ export class KmsCodecPlugin {
   }
 
   configureClient<T extends ConvertingOptions>(options: T): T {
-    return this.#extend(options, this.#inNamespaceOf(options));
+    return this.#extend(options, inNamespaceOf(options));
   }
 
   configureWorker<T extends ConvertingOptions>(options: T): T {
-    return this.#extend(options, this.#inNamespaceOf(options));
+    return this.#extend(options, inNamespaceOf(options));
   }
 
   /** A replay worker names no real namespace or workflow: the codec's own namespace counts, see `forReplay`. */
   configureReplayWorker<T extends Omit<ConvertingOptions, 'namespace'>>(options: T): T {
-    return this.#extend(options, this.#codec.forReplay());
+    return this.#extend(options, (codec) => codec.forReplay());
   }
 
   configureBundler<T extends { readonly failureConverterPath?: string | undefined }>(options: T): T {
     return { ...options, failureConverterPath: options.failureConverterPath ?? this.#failureConverterPath };
   }
 
-  /** Temporal's own default where none is named: what its contexts say then. */
-  #inNamespaceOf({ namespace }: ConvertingOptions): KmsCodec {
-    return this.#codec.forNamespace(namespace ?? 'default');
-  }
-
-  #extend<T extends ConvertingOptions>(options: T, codec: KmsCodec): T {
+  #extend<T extends ConvertingOptions>(options: T, adapt: (codec: KmsCodec) => KmsCodec): T {
     const { payloadCodecs = [], failureConverterPath, ...existing } = options.dataConverter ?? {};
     // A plugin both on the connection and on the client is asked twice, and so is one whose options object is used for
     // a second worker, because the SDK writes the connection's plugins into it.
     const isThere = payloadCodecs.some((one) => one instanceof KmsCodec);
+    const codecs = isThere ? payloadCodecs : [...payloadCodecs, this.#codec];
     const dataConverter = {
       ...existing,
-      payloadCodecs: isThere ? payloadCodecs : [...payloadCodecs, codec],
+      payloadCodecs: codecs.map((one) => (one instanceof KmsCodec ? adapt(one) : one)),
       failureConverterPath: failureConverterPath ?? this.#failureConverterPath,
     };
     return { ...options, dataConverter };
   }
 }
+
+/** Temporal's own default where none is named: what its contexts say then. */
+const inNamespaceOf = ({ namespace }: ConvertingOptions) => {
+  return (codec: KmsCodec) => codec.forNamespace(namespace ?? 'default');
+};
 
 /** In the repository the module is TypeScript, in the published package JavaScript: its neighbour has our own ending. */
 function defaultFailureConverterPath(): string {

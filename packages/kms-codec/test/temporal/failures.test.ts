@@ -1,0 +1,252 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PayloadCodec } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { KeyRules, type KmsCodec, type KmsCodecOptions, type ReasonCode } from '../../src/index.ts';
+import type { Payload } from '../../src/wire/inner-payload.ts';
+import { cryptoKey, inNamespace, json } from '../support/codec.ts';
+import { createActivities } from './support/activities.ts';
+import { CARD, failedTaskTypes, failureOf, sealedHistory } from './support/history.ts';
+import {
+  activityIdentity,
+  payments,
+  type formerKeys,
+  rules,
+  type Stack,
+  startStack,
+} from './support/stack.ts';
+import * as workflows from './support/workflows.ts';
+
+const { Payloads } = proto.temporal.api.common.v1;
+const taskQueue = 'orders';
+const version = (key: string) => `${cryptoKey(key)}/cryptoKeyVersions/1`;
+
+const untouched = (payload: Payload) => payload;
+
+let stack: Stack;
+let starter: KmsCodec;
+/** What somebody with write access to Temporal's store does to the activities' inputs. */
+let tamper: (payload: Payload) => Payload = untouched;
+
+beforeAll(async () => {
+  stack = await startStack();
+  starter = stack.codec();
+  const storage: PayloadCodec = {
+    encode: (payloads, context) =>
+      Promise.resolve(context?.type === 'activity' ? payloads.map((payload) => tamper(payload)) : payloads),
+    decode: (payloads) => Promise.resolve(payloads),
+  };
+  // The plugin finds a codec there already, and keeps the order.
+  const dataConverter = { payloadCodecs: [stack.codec(), storage] };
+  await stack.work({
+    codec: starter,
+    taskQueue,
+    workflowBundle: stack.bundle,
+    dataConverter,
+    activities: createActivities(),
+  });
+  await restore();
+  // From now on client and worker have each other's data keys.
+  await client().workflow.execute(workflows.order, { taskQueue, workflowId: 'first', args: [CARD] });
+});
+afterEach(restore);
+afterAll(() => stack.close());
+
+async function restore() {
+  tamper = untouched;
+  stack.kms.reset();
+  await allowActivities('roles/cloudkms.cryptoKeyEncrypterDecrypter');
+}
+
+const allowActivities = (role: string) =>
+  stack.kms.setPolicy('projects/p', [
+    { role, members: [activityIdentity] },
+    { role: 'roles/cloudkms.viewer', members: [activityIdentity] },
+  ]);
+
+const client = () => stack.client(payments, starter);
+
+const changed = (change: (data: Buffer) => Buffer) => (payload: Payload) => ({
+  ...payload,
+  data: change(Buffer.from(payload.data ?? [])),
+});
+
+const flip = (at: number) =>
+  changed((data) => {
+    const index = at < 0 ? data.length + at : at;
+    data[index] = data[index]! ^ 1;
+    return data;
+  });
+
+/**
+ * Starts a workflow whose activity runs on a worker of its own: one that has a data key, as `warm` gives it, and has
+ * opened nothing yet.
+ * @param before is done when the worker polls, before the workflow starts
+ */
+async function startElsewhere(before?: () => unknown, options: Partial<KmsCodecOptions> = {}) {
+  const codec = stack.codec({ emulatorHost: stack.kms.identities[activityIdentity]!, ...options });
+  await codec.warm(payments);
+  const queue = randomUUID();
+  const worker = await stack.work({
+    codec,
+    taskQueue: queue,
+    activities: createActivities(),
+  });
+  await before?.();
+  const handle = await client().workflow.start(workflows.elsewhere, {
+    taskQueue,
+    workflowId: queue,
+    args: [queue, CARD],
+  });
+  return { handle, worker, workflowId: queue };
+}
+
+interface Case {
+  readonly code: ReasonCode;
+  readonly because: string;
+  readonly before?: () => unknown;
+  readonly options?: Partial<KmsCodecOptions>;
+}
+
+const onlyRule = (rule: object): Partial<KmsCodecOptions> => ({
+  rules: new KeyRules({ [payments]: { ...rules[payments], ...rule } }),
+});
+
+const decryptFails = (status: 'UNAVAILABLE' | 'RESOURCE_EXHAUSTED') =>
+  stack.kms.injectFault({
+    effect: { kind: 'error', status },
+    method: 'Decrypt',
+    identity: activityIdentity,
+  });
+
+/** The activity gets a message under a key whose version was fine then. */
+async function sealUnder(key: (typeof formerKeys)[number], stateNow: 'DISABLED' | 'DESTROYED') {
+  const codec = stack.codec(onlyRule({ encrypt: cryptoKey(key) }));
+  const [sealed] = await codec.encode([json(CARD)], inNamespace(payments));
+  tamper = () => sealed!;
+  await stack.kms.setVersionState(version(key), stateNow);
+}
+
+describe('an activity whose input cannot be opened', () => {
+  const permanent: Case[] = [
+    { code: 'integrity_failed', because: 'it was changed', before: () => (tamper = flip(-1)) },
+    {
+      code: 'malformed',
+      because: 'it was cut',
+      before: () => (tamper = changed((data) => data.subarray(0, 40))),
+    },
+    { code: 'unsupported_version', because: 'its version is unknown', before: () => (tamper = flip(0)) },
+    { code: 'namespace_mismatch', because: 'it names another namespace', before: () => (tamper = flip(14)) },
+    {
+      code: 'key_destroyed',
+      because: 'its key version is destroyed',
+      before: () => sealUnder('payments-2024', 'DESTROYED'),
+    },
+  ];
+  it.each(permanent)('fails at once with $code: $because', async ({ code, before, options }) => {
+    const { handle } = await startElsewhere(before, options);
+    expect(await failureOf(handle.result())).toMatchObject({
+      cause: { retryState: 'NON_RETRYABLE_FAILURE', cause: { type: `KmsCodecError:${code}` } },
+    });
+  });
+
+  const passing: Case[] = [
+    {
+      code: 'key_disabled',
+      because: 'its key version is disabled',
+      before: () => sealUnder('payments-2025', 'DISABLED'),
+    },
+    {
+      code: 'permission_denied',
+      because: 'the identity may only encrypt',
+      before: () => allowActivities('roles/cloudkms.cryptoKeyEncrypter'),
+    },
+    {
+      code: 'key_not_allowed',
+      because: "its key isn't listed",
+      options: onlyRule({ encrypt: cryptoKey('payments-2023'), decrypt: [] }),
+    },
+    {
+      code: 'format_not_allowed',
+      because: 'its format is switched off',
+      options: onlyRule({ reads: ['envelope'] }),
+    },
+    { code: 'kms_unavailable', because: 'Cloud KMS is away', before: () => decryptFails('UNAVAILABLE') },
+    { code: 'kms_quota', because: 'the quota is used up', before: () => decryptFails('RESOURCE_EXHAUSTED') },
+  ];
+  it.each(passing)('is tried again with $code: $because', async ({ code, before, options }) => {
+    const { handle } = await startElsewhere(before, { waitMs: { activity: 200 }, ...options });
+    expect(await failureOf(handle.result())).toMatchObject({
+      cause: { retryState: 'MAXIMUM_ATTEMPTS_REACHED', cause: { type: `KmsCodecError:${code}` } },
+    });
+  });
+});
+
+const decryptsOf = (identity: string) =>
+  stack.kms.calls
+    .rows('Decrypt')
+    .filter((row) => row.identity === identity)
+    .reduce((sum, { count }) => sum + count, 0);
+
+describe('an outage of Cloud KMS', () => {
+  it("is waited out by an activity's decode, without burning an attempt", async () => {
+    const { handle, workflowId } = await startElsewhere(() => decryptFails('UNAVAILABLE'));
+    await sleep(2_500);
+    expect(decryptsOf(activityIdentity)).toBeGreaterThan(3);
+    stack.kms.clearFaults();
+    expect(await handle.result()).toBe(`charged ${CARD}`);
+    const { events } = await sealedHistory(client(), workflowId);
+    const attempts = events!.flatMap(
+      ({ activityTaskStartedEventAttributes: started }) => started?.attempt ?? [],
+    );
+    expect(attempts).toEqual([1]);
+  });
+
+  it('is not noticed by a worker that has its keys: results and failures are sealed meanwhile', async () => {
+    stack.kms.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+    const order = client().workflow.execute(workflows.order, {
+      taskQueue,
+      workflowId: 'meanwhile',
+      args: [CARD],
+    });
+    expect(await order).toBe(`charged ${CARD}, no risk with ${CARD}`);
+    const refused = client().workflow.execute(workflows.refused, {
+      taskQueue,
+      workflowId: 'refused-meanwhile',
+      args: [CARD],
+    });
+    expect((await failureOf(refused)).cause?.cause).toMatchObject({ message: `refused ${CARD}` });
+    await sealedHistory(client(), 'refused-meanwhile');
+  });
+});
+
+it('a workflow whose key is disabled stays open, and goes on when the key is enabled again', async () => {
+  const stranger = stack.codec();
+  await stranger.warm(payments);
+  await stack.kms.setVersionState(version(payments), 'DISABLED');
+  const handle = await stack.client(payments, stranger).workflow.start(workflows.order, {
+    taskQueue,
+    workflowId: 'locked',
+    args: [CARD],
+    workflowTaskTimeout: '1 second',
+  });
+  await expect
+    .poll(async () => failedTaskTypes(await sealedHistory(client(), 'locked')), { timeout: 10_000 })
+    .toContain('KmsCodecError:key_disabled');
+  await stack.kms.setVersionState(version(payments), 'ENABLED');
+  expect(await handle.result()).toBe(`charged ${CARD}, no risk with ${CARD}`);
+});
+
+it("above Temporal's limit the codec seals, and Temporal's own error names the encoded size", async () => {
+  const length = 2_500_000;
+  const run = client().workflow.execute(workflows.large, { taskQueue, workflowId: 'large', args: [length] });
+  expect((await failureOf(run)).cause?.cause).toMatchObject({
+    type: 'PayloadsTooLarge',
+    message: expect.stringContaining('TMPRL1103'),
+  });
+  const payloads = await starter.encode([json('x'.repeat(length))], inNamespace(payments));
+  const encodedSize = Payloads.encode({ payloads }).finish().length;
+  const logged = stack.logs.find(({ message }) => message.includes('TMPRL1103'));
+  expect(logged?.meta).toMatchObject({ size: encodedSize, limit: 2 * 2 ** 20 });
+});

@@ -1,0 +1,125 @@
+import { fileURLToPath } from 'node:url';
+import { Client, type ClientPlugin, Connection } from '@temporalio/client';
+import type { DataConverter, PayloadCodec } from '@temporalio/common';
+import {
+  type BundleOptions,
+  type BundlerPlugin,
+  NativeConnection,
+  Worker,
+  type WorkerOptions,
+  type WorkerPlugin,
+} from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KmsCodec, KmsCodecPlugin } from '../../src/index.ts';
+import { codecWith, cryptoKey, inNamespace, json, valueOf } from '../support/codec.ts';
+import { createActivities } from './support/activities.ts';
+import { CARD, failureOf, payloadsOf, sealedHistory } from './support/history.ts';
+import { payments, type Stack, startStack } from './support/stack.ts';
+import * as workflows from './support/workflows.ts';
+
+const other: PayloadCodec = {
+  encode: (payloads) => Promise.resolve(payloads),
+  decode: (payloads) => Promise.resolve(payloads),
+};
+
+const converterFor = (plugin: KmsCodecPlugin, options: Partial<WorkerOptions>): DataConverter =>
+  plugin.configureWorker(options).dataConverter ?? {};
+
+describe('the plugin', () => {
+  const { codec } = codecWith({ [payments]: { encrypt: cryptoKey(payments) } });
+  const plugin = new KmsCodecPlugin(codec);
+
+  it("is Temporal's client, worker and bundler plugin by its shape", () => {
+    const byShape: ClientPlugin & WorkerPlugin & BundlerPlugin = plugin;
+    expect(byShape.name).toBe('temporal-kms.KmsCodecPlugin');
+  });
+
+  it('encrypts after the codecs that are there already', () => {
+    const { payloadCodecs } = converterFor(plugin, { dataConverter: { payloadCodecs: [other] } });
+    expect(payloadCodecs).toEqual([other, expect.any(KmsCodec)]);
+  });
+
+  it('adds its codec once, however often it is asked', () => {
+    const once: Partial<WorkerOptions> = plugin.configureWorker({ namespace: payments });
+    expect(converterFor(plugin, once).payloadCodecs).toHaveLength(1);
+  });
+
+  it('keeps the rest of a data converter', () => {
+    const given = { payloadConverterPath: '/mine', failureConverterPath: '/mine-too', payloadCodecs: [] };
+    expect(converterFor(plugin, { dataConverter: given })).toMatchObject({
+      payloadConverterPath: '/mine',
+      failureConverterPath: '/mine-too',
+    });
+  });
+
+  it.each([
+    { from: "a client's or worker's namespace", namespace: payments, sealedFor: payments },
+    { from: "Temporal's default where none is named", namespace: undefined, sealedFor: 'default' },
+  ])('seals for $from when a call has no context', async ({ namespace, sealedFor }) => {
+    const rule = { encrypt: cryptoKey(payments) };
+    const all = codecWith({ [payments]: rule, default: rule, elsewhere: rule }, { namespace: 'elsewhere' });
+    const options = { ...(namespace !== undefined && { namespace }) };
+    const [ours] = converterFor(new KmsCodecPlugin(all.codec), options).payloadCodecs!;
+    const sealed = await ours!.encode([json('here')]);
+    const reader = codecWith({ [payments]: rule, default: rule }, { keyService: all.keyService });
+    expect(valueOf((await reader.codec.decode(sealed, inNamespace(sealedFor)))[0])).toBe('here');
+  });
+
+  it('gives bundles the failure converter, unless they have one of their own', () => {
+    const options: BundleOptions = { workflowsPath: 'any' };
+    expect(plugin.configureBundler(options).failureConverterPath).toMatch(/\/failure-converter\.ts$/);
+    expect(plugin.configureBundler({ failureConverterPath: '/mine' }).failureConverterPath).toBe('/mine');
+  });
+});
+
+describe('one line', () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack();
+  });
+  afterAll(() => stack.close());
+
+  it('on the connections sets up client and worker, workflow bundle included', async () => {
+    const { address } = stack;
+    const connection = await Connection.connect({ address, plugins: [new KmsCodecPlugin(stack.codec())] });
+    const native = await NativeConnection.connect({ address, plugins: [new KmsCodecPlugin(stack.codec())] });
+    try {
+      const worker = await Worker.create({
+        connection: native,
+        namespace: payments,
+        taskQueue: 'one-line',
+        workflowsPath: fileURLToPath(new URL('./support/workflows.ts', import.meta.url)),
+        activities: createActivities(),
+      });
+      // The plugin once more: nothing may be sealed twice.
+      const client = new Client({
+        connection,
+        namespace: payments,
+        plugins: [new KmsCodecPlugin(stack.codec())],
+      });
+      await worker.runUntil(async () => {
+        const order = client.workflow.start(workflows.order, {
+          taskQueue: 'one-line',
+          workflowId: 'order',
+          args: [CARD],
+        });
+        expect(await (await order).result()).toBe(`charged ${CARD}, no risk with ${CARD}`);
+        const refused = client.workflow.execute(workflows.refused, {
+          taskQueue: 'one-line',
+          workflowId: 'refused',
+          args: [CARD],
+        });
+        expect((await failureOf(refused)).cause?.cause).toMatchObject({ message: `refused ${CARD}` });
+      });
+      const reader = stack.codec();
+      for (const payload of payloadsOf(await sealedHistory(client, 'order'))) {
+        const { payload: opened } = await reader.open(payload, { namespace: payments });
+        expect(String(opened.metadata?.['encoding'])).toBe('json/plain');
+      }
+      expect(JSON.stringify(await sealedHistory(client, 'refused'))).toContain('Encoded failure');
+    } finally {
+      await connection.close();
+      await native.close();
+    }
+  });
+});
