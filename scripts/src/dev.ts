@@ -14,7 +14,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
   // With a remote Temporal and KMS only the apps listen here.
   await requireFreePorts(remote ? [ports.codec, ports.worker, ports.ui] : Object.values(ports));
   const data = dataDir(env);
-  await mkdir(data, { recursive: true });
+  await mkdir(data, { recursive: true, mode: 0o700 });
   const lock = await tryLock(join(data, 'dev.lock'));
   if (!lock) throw new Error(`Another dev uses ${data}. Stop it, or set DEV_DATA_DIR to another folder.`);
   try {

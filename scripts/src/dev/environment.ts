@@ -33,6 +33,8 @@ export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.
     WORKER_SHUTDOWN_GRACE_SECONDS: '1',
     // The samples fail on purpose, over and over: their warnings would push the ready line off the screen.
     LOG_LEVEL: env['LOG_LEVEL'] || 'error',
+    // Node keeps compiled (and type-stripped) modules: importing Google's and Temporal's clients is most of a start.
+    NODE_COMPILE_CACHE: join(devDir, 'compile-cache'),
     TURBO_TELEMETRY_DISABLED: '1',
     TURBO_NO_UPDATE_NOTIFIER: '1',
   };
