@@ -18,13 +18,13 @@ export type StatusName =
   | 'UNAUTHENTICATED';
 
 /** One entry of `google.rpc.PreconditionFailure.violations`. */
-export interface Violation {
+interface Violation {
   readonly type: string;
   readonly subject: string;
 }
 
 /** The fields of `google.rpc.ErrorInfo`. */
-export interface ErrorInfo {
+interface ErrorInfo {
   readonly reason: string;
   readonly domain: string;
   readonly metadata: Readonly<Record<string, string>>;

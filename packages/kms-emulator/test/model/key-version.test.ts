@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { KmsError } from '../../src/model/errors.ts';
+import {
+  advanceVersion,
+  forceState,
+  isUsable,
+  restore,
+  scheduleDestruction,
+  setState,
+  versionStates,
+  type KeyVersion,
+  type VersionState,
+} from '../../src/model/key-version.ts';
+
+const NAME = 'the/version';
+const NOW = 1_000_000;
+const MONTH = 30 * 24 * 3600 * 1000;
+
+function versionIn(state: VersionState): KeyVersion {
+  const version: KeyVersion = {
+    number: 1,
+    algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION',
+    protectionLevel: 'SOFTWARE',
+    createTime: NOW,
+    generateTime: NOW,
+    locator: '',
+    state: 'ENABLED',
+    material: 'AAAA',
+  };
+  forceState(version, state, NOW, MONTH);
+  return version;
+}
+
+/** The state after a transition, or the status that it was refused with. */
+function after(state: VersionState, transition: (version: KeyVersion) => void): string {
+  const version = versionIn(state);
+  try {
+    transition(version);
+  } catch (error) {
+    if (!(error instanceof KmsError)) throw error;
+    expect(version).toEqual(versionIn(state));
+    return error.status;
+  }
+  return version.state;
+}
+
+const transitions: Record<string, (version: KeyVersion) => void> = {
+  enable: (version) => setState(version, NAME, 'ENABLED', NOW, 0),
+  disable: (version) => setState(version, NAME, 'DISABLED', NOW, 0),
+  destroy: (version) => scheduleDestruction(version, NAME, NOW, MONTH, 0),
+  restore: (version) => restore(version, NAME),
+  wait: (version) => {
+    advanceVersion(version, NOW + MONTH);
+  },
+};
+
+const refused = 'FAILED_PRECONDITION';
+
+describe('the states of a version', () => {
+  it.each<[VersionState, enable: string, disable: string, destroy: string, restored: string, wait: string]>([
+    ['ENABLED', 'ENABLED', 'DISABLED', 'DESTROY_SCHEDULED', refused, 'ENABLED'],
+    ['DISABLED', 'ENABLED', 'DISABLED', 'DESTROY_SCHEDULED', refused, 'DISABLED'],
+    ['DESTROY_SCHEDULED', refused, refused, refused, 'DISABLED', 'DESTROYED'],
+    ['DESTROYED', refused, refused, refused, refused, 'DESTROYED'],
+    ['PENDING_GENERATION', refused, refused, refused, refused, 'PENDING_GENERATION'],
+    ['GENERATION_FAILED', refused, refused, refused, refused, 'GENERATION_FAILED'],
+    ['PENDING_IMPORT', refused, refused, refused, refused, 'PENDING_IMPORT'],
+    ['IMPORT_FAILED', refused, refused, refused, refused, 'IMPORT_FAILED'],
+    ['PENDING_EXTERNAL_DESTRUCTION', refused, refused, refused, refused, 'PENDING_EXTERNAL_DESTRUCTION'],
+    ['EXTERNAL_DESTRUCTION_FAILED', refused, refused, refused, refused, 'EXTERNAL_DESTRUCTION_FAILED'],
+  ])('lead from %s where Cloud KMS lets them, and a refusal changes nothing', (state, ...expected) => {
+    const reached = Object.values(transitions).map((transition) => after(state, transition));
+    expect(reached).toEqual(expected);
+  });
+
+  it('are all in that table', () => {
+    expect(versionStates).toHaveLength(10);
+  });
+
+  it.each(versionStates)('make %s usable only if it is ENABLED', (state) => {
+    expect(isUsable(versionIn(state), NOW)).toBe(state === 'ENABLED');
+  });
+
+  it('can be set by an update to ENABLED and DISABLED alone', () => {
+    for (const state of versionStates.filter((one) => one !== 'ENABLED' && one !== 'DISABLED')) {
+      expect(() => setState(versionIn('ENABLED'), NAME, state, NOW, 0)).toThrow(
+        expect.objectContaining({ status: 'INVALID_ARGUMENT' }),
+      );
+    }
+  });
+});
+
+describe('time', () => {
+  it('enables a version when its material has been generated, not before', () => {
+    const version = { ...versionIn('PENDING_GENERATION'), generateTime: NOW + 10 };
+    expect(advanceVersion(version, NOW + 9)).toBe(false);
+    expect(advanceVersion(version, NOW + 10)).toBe(true);
+    expect(version.state).toBe('ENABLED');
+  });
+
+  it('destroys at the very moment, and takes the material', () => {
+    const version = versionIn('ENABLED');
+    scheduleDestruction(version, NAME, NOW, MONTH, 0);
+    expect(advanceVersion(version, NOW + MONTH - 1)).toBe(false);
+    expect(advanceVersion(version, NOW + MONTH)).toBe(true);
+    expect(version).toMatchObject({ state: 'DESTROYED', destroyEventTime: NOW + MONTH });
+    expect(version).not.toHaveProperty('material');
+    expect(version).not.toHaveProperty('destroyTime');
+  });
+
+  it('ends the use of a disabled version after the delay, that of an enabled one never', () => {
+    const version = versionIn('ENABLED');
+    setState(version, NAME, 'DISABLED', NOW, 60);
+    expect([isUsable(version, NOW + 59), isUsable(version, NOW + 60)]).toEqual([true, false]);
+    setState(version, NAME, 'DISABLED', NOW + 100, 60);
+    expect(isUsable(version, NOW + 101)).toBe(false);
+    setState(version, NAME, 'ENABLED', NOW + 200, 60);
+    expect(isUsable(version, NOW + 10_000_000)).toBe(true);
+  });
+
+  it('does not stretch a delay by destroying after disabling', () => {
+    const version = versionIn('ENABLED');
+    setState(version, NAME, 'DISABLED', NOW, 60);
+    scheduleDestruction(version, NAME, NOW + 30, MONTH, 60);
+    expect([isUsable(version, NOW + 59), isUsable(version, NOW + 60)]).toEqual([true, false]);
+  });
+});

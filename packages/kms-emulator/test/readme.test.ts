@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { createControlApp } from '../src/control/app.ts';
+import { iamMethods, keyManagementMethods } from '../src/service/methods.ts';
+import { run } from './support/cli.ts';
+import { start } from './support/running.ts';
+
+const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+const section = (from: string, to: string): string => readme.slice(readme.indexOf(from), readme.indexOf(to));
+
+/** All first groups of a pattern in a part of the README. */
+const named = (from: string, to: string, pattern: RegExp): Set<string | undefined> =>
+  new Set([...section(from, to).matchAll(pattern)].map(([, name]) => name));
+
+describe('the README', () => {
+  it('names every RPC that there is and no other', () => {
+    expect(named('## What it emulates', '- **States.**', /`([A-Z]\w+)`/g)).toEqual(
+      new Set(Object.keys({ ...keyManagementMethods, ...iamMethods })),
+    );
+  });
+
+  it('names every route of the control API and no other', async () => {
+    const { emulator } = await start();
+    const app = createControlApp(emulator, { address: '', identities: {} });
+    const routes = app.routes
+      .filter(({ method }) => method !== 'ALL')
+      .map(({ method, path }) => `${method} ${path.replace(/:resource.*/, 'RESOURCE')}`);
+    expect(named('## Control API', 'A fault is met', /`((?:GET|PUT|POST|DELETE) \/[^`?]+)/g)).toEqual(
+      new Set(routes),
+    );
+  });
+
+  it('names every option of the command line', async () => {
+    const { stdout } = await run('--help');
+    const options = [...stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, option]) => option);
+    expect(named('## Run it', 'Port 0 takes', /\| `(--[a-z-]+)/g)).toEqual(new Set(options));
+  });
+});
