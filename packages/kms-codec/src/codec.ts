@@ -1,4 +1,5 @@
 import type { PayloadCodec } from '@temporalio/common';
+import { LRUCache } from 'lru-cache';
 import { KmsCodecError } from './errors.ts';
 import { compress } from './formats/compression.ts';
 import { DataKeys, type MaybePromise } from './formats/data-keys.ts';
@@ -8,7 +9,7 @@ import { purposeV1, sealV1 } from './formats/envelope.ts';
 import { purposeV2, sealV2 } from './formats/envelope-v2.ts';
 import { inspect, type PayloadInfo } from './formats/inspect.ts';
 import { isUnexpected, open } from './formats/open.ts';
-import { acceptedBy, type Scope } from './formats/scope.ts';
+import { acceptedBy, type NamespaceScope, type Scope } from './formats/scope.ts';
 import type { KeyRules } from './keys/key-rules.ts';
 import type { KeyService } from './keys/key-service.ts';
 import { type DataKeyLimits, resolveLimits } from './keys/limits.ts';
@@ -78,7 +79,11 @@ export class KmsCodec implements PayloadCodec {
   readonly #maxPayload: number;
   readonly #maxDecompressed: number;
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #scopes = new Map<string, Pick<Scope, 'rule' | 'accepted'>>();
+  // Bounded, since a namespace may come from a request.
+  readonly #scopes = new LRUCache<string, NamespaceScope>({
+    max: 1_024,
+    memoMethod: (namespace) => this.#namespaceScope(namespace),
+  });
 
   constructor(options: KmsCodecOptions);
   /** @internal @param shared the data keys of another codec, see {@link forNamespace} */
@@ -114,13 +119,13 @@ export class KmsCodec implements PayloadCodec {
   async encode(payloads: Payload[], context?: CodecContext): Promise<Payload[]> {
     if (payloads.length === 0) return payloads;
     const scope = this.#scope(context);
-    return await this.#each(payloads, scope, (payload) => this.#seal(payload, scope, context));
+    return this.#each(payloads, scope, (payload) => this.#seal(payload, scope, context));
   }
 
   async decode(payloads: Payload[], context?: CodecContext): Promise<Payload[]> {
     if (payloads.length === 0) return payloads;
     const scope = this.#scope(context);
-    return await this.#each(payloads, scope, (payload) => this.#open(payload, scope));
+    return this.#each(payloads, scope, (payload) => this.#open(payload, scope));
   }
 
   /**
@@ -161,8 +166,7 @@ export class KmsCodec implements PayloadCodec {
    */
   async warm(namespace?: string): Promise<void> {
     const scope = this.#scope(namespace === undefined ? undefined : { namespace });
-    const purpose = scope.rule.encrypt === undefined ? undefined : this.#purpose(scope, scope.rule.encrypt);
-    if (purpose) await this.#keys.warm(scope, purpose);
+    if (scope.purpose) await this.#keys.warm(scope, scope.purpose);
   }
 
   /** Refreshes data keys that are due; a timer does it as well. */
@@ -181,57 +185,69 @@ export class KmsCodec implements PayloadCodec {
     const { ignoreContext, waitMs, namespace: own } = this.#options;
     const known = ignoreContext ? undefined : context;
     const budgetMs = known?.type === 'activity' ? (waitMs?.activity ?? 60_000) : (waitMs?.other ?? 5_000);
-    const { rule, accepted } = this.#rule(known?.namespace ?? own ?? 'default');
-    return { rule, accepted, workflowId: known?.workflowId, budgetMs };
+    const { rule, accepted, purpose } = this.#scopes.memo(known?.namespace ?? own ?? 'default');
+    return { rule, accepted, purpose, workflowId: known?.workflowId, budgetMs };
   }
 
-  #rule(namespace: string): Pick<Scope, 'rule' | 'accepted'> {
-    const known = this.#scopes.get(namespace);
-    if (known) return known;
+  /** What of a scope depends on the namespace alone. */
+  #namespaceScope(namespace: string): NamespaceScope {
     const { rules, namespace: own } = this.#options;
     const rule = rules.resolve(namespace);
     const accepted = [...acceptedBy(rules, rule)];
     if (own !== undefined && own !== namespace) accepted.push(...acceptedBy(rules, rules.resolve(own)));
-    const scope = { rule, accepted };
-    if (rules.isNamed(namespace) || namespace === own) this.#scopes.set(namespace, scope);
-    return scope;
+    return {
+      rule,
+      accepted,
+      purpose: rule.encrypt === undefined ? undefined : this.#purpose(namespace, rule.encrypt),
+    };
   }
 
-  /** Results keep their places; synchronous ones cost no promise, and one failure doesn't leave others unheard. */
-  async #each(
-    payloads: Payload[],
-    scope: Scope,
-    act: (payload: Payload) => MaybePromise<Payload>,
-  ): Promise<Payload[]> {
-    const results = [...payloads];
-    const pending: Promise<void>[] = [];
-    try {
-      for (const [index, payload] of payloads.entries()) {
-        const result = act(payload);
-        if (result instanceof Promise) pending.push(place(results, index, result));
-        else results[index] = result;
-      }
-      if (pending.length > 0) await Promise.all(pending);
-      return results;
-    } catch (error) {
-      for (const one of pending) one.catch(() => undefined);
-      if (error instanceof KmsCodecError) {
-        this.#observer.refused?.({ namespace: scope.rule.namespace, code: error.code, key: error.key });
-        throw error.clone();
-      }
-      throw error;
-    }
-  }
-
-  #purpose(scope: Scope, cryptoKey: string): SealingPurpose | undefined {
+  #purpose(namespace: string, cryptoKey: string): SealingPurpose | undefined {
     switch (this.#format) {
       case 'envelope-v2':
-        return purposeV2(scope.rule.namespace, cryptoKey);
+        return purposeV2(namespace, cryptoKey);
       case 'envelope':
-        return purposeV1(scope.rule.namespace, cryptoKey);
+        return purposeV1(namespace, cryptoKey);
       case 'direct':
         return undefined;
     }
+  }
+
+  /** Results keep their places; synchronous ones cost no promise, and one failure doesn't leave others unheard. */
+  #each(
+    payloads: Payload[],
+    scope: Scope,
+    act: (payload: Payload) => MaybePromise<Payload>,
+  ): MaybePromise<Payload[]> {
+    const results: Payload[] = [];
+    const pending: Promise<void>[] = [];
+    try {
+      for (const payload of payloads) {
+        const result = act(payload);
+        if (result instanceof Promise) {
+          pending.push(place(results, results.length, result));
+          results.push(payload);
+        } else {
+          results.push(result);
+        }
+      }
+    } catch (error) {
+      for (const one of pending) one.catch(() => undefined);
+      throw this.#refused(error, scope);
+    }
+    if (pending.length === 0) return results;
+    return Promise.all(pending).then(
+      () => results,
+      (error: unknown) => {
+        throw this.#refused(error, scope);
+      },
+    );
+  }
+
+  #refused(error: unknown, scope: Scope): unknown {
+    if (!(error instanceof KmsCodecError)) return error;
+    this.#observer.refused?.({ namespace: scope.rule.namespace, code: error.code, key: error.key });
+    return error.clone();
   }
 
   #seal(payload: Payload, scope: Scope, context: CodecContext | undefined): MaybePromise<Payload> {
@@ -246,7 +262,7 @@ export class KmsCodec implements PayloadCodec {
     }
     this.#checkSize(bytes);
     this.#observer.sealed?.({ namespace, format: this.#format, bytes });
-    const purpose = this.#purpose(scope, encrypt);
+    const { purpose } = scope;
     if (!purpose) return sealDirect(this.#keys, payload, encrypt, scope);
     const boundTo = this.#options.bindWorkflow ? context?.workflowId : undefined;
     return this.#keys.withSealing(scope, purpose, bytes, (key) =>

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { DirectCalls } from '../keys/direct-calls.ts';
 import type { KeyService } from '../keys/key-service.ts';
 import type { DataKeyLimits } from '../keys/limits.ts';
-import { OpenedKeys, type WrappedKey, wrappedKeyId } from '../keys/opened-keys.ts';
+import { OpenedKeys, type WrappedKey } from '../keys/opened-keys.ts';
 import { type SealingKey, SealingKeys, type SealingPurpose } from '../keys/sealing-keys.ts';
 import type { Observer } from '../observer.ts';
 import type { Scope } from './scope.ts';
@@ -25,9 +25,8 @@ export class DataKeys {
   /** Calls `use` with the opened data key: at once when it is at hand. The allow-list has been asked before. */
   withOpened<T>(scope: Scope, wanted: WrappedKey, use: (key: KeyObject) => T): MaybePromise<T> {
     const { namespace } = scope.rule;
-    const id = wrappedKeyId(wanted);
-    const key = this.#opened.peek(namespace, id);
-    return key ? use(key) : this.#opened.unwrap(namespace, id, wanted, scope.budgetMs).then(use);
+    const key = this.#opened.peek(namespace, wanted);
+    return key ? use(key) : this.#opened.unwrap(namespace, wanted, scope.budgetMs).then(use);
   }
 
   /** Calls `use` with a data key for one more message of `bytes`: at once from the second message on. */

@@ -1,8 +1,9 @@
 import { KmsCodecError } from '../errors.ts';
 import { dataKeyAad, keyId, sameBytes, workflowTag } from '../keys/binding.ts';
 import { open, seal } from '../keys/data-key.ts';
+import { wrappedKey, type WrappedKey } from '../keys/opened-keys.ts';
 import type { SealingKey, SealingPurpose } from '../keys/sealing-keys.ts';
-import { type Box, parseBox } from '../wire/aead-box.ts';
+import { parseBox } from '../wire/aead-box.ts';
 import { buildHeader, type Header, parseHeader } from '../wire/header.ts';
 import { deserialize, type Payload } from '../wire/inner-payload.ts';
 import { decompress } from './compression.ts';
@@ -56,24 +57,51 @@ function headerFor(key: SealingKey, compressed: boolean, workflowId: string | un
   return header;
 }
 
-export interface LocatedV2 {
-  readonly header: Header;
-  readonly headerLength: number;
-  readonly box: Box;
-  readonly namespace: string;
-  readonly cryptoKey: string;
+/** A header that this scope accepts. */
+export interface AcceptedHeader {
+  readonly length: number;
+  readonly compressed: boolean;
+  readonly dataKey: WrappedKey;
 }
+
+/** Messages in a row mostly share their header: the last one that had no workflow tag, beside what was found for it. */
+const recent = new WeakMap<
+  Scope['accepted'],
+  { readonly bytes: Uint8Array; readonly found: AcceptedHeader }
+>();
 
 /**
  * Reads the header and holds it against what this scope accepts, in the order that docs/wire-formats.md gives. No
  * Cloud KMS call: the header's fields are claims until the message has opened.
  * @throws `malformed`, `unsupported_version`, `namespace_mismatch`, `workflow_mismatch`, `key_not_allowed`
  */
-export function locateV2(data: Uint8Array, scope: Scope): LocatedV2 {
+export function acceptHeader(data: Uint8Array, scope: Scope): AcceptedHeader {
+  const last = recent.get(scope.accepted);
+  if (last && startsWith(data, last.bytes)) return last.found;
   const { header, length } = parseHeader(data);
   // A message that is cut off is told as such before anything that it claims: the whole length comes first.
-  const box = parseBox(data, length);
-  const { keyVersion } = header;
+  parseBox(data, length);
+  const { namespace, cryptoKey } = checkClaims(header, scope);
+  const found = {
+    length,
+    compressed: header.compressed,
+    dataKey: wrappedKey({
+      cryptoKey,
+      aad: dataKeyAad(namespace),
+      // A copy: a view would keep the whole message in memory.
+      wrapped: Uint8Array.from(header.wrappedKey),
+      keyVersion: header.keyVersion,
+    }),
+  };
+  if (!header.workflowTag)
+    recent.set(scope.accepted, { bytes: Uint8Array.from(data.subarray(0, length)), found });
+  return found;
+}
+
+function checkClaims(
+  header: Header,
+  scope: Scope,
+): { readonly namespace: string; readonly cryptoKey: string } {
   const accepted = scope.accepted.find(({ tag }) => sameBytes(tag, header.namespaceTag));
   if (!accepted) {
     throw new KmsCodecError(
@@ -92,11 +120,14 @@ export function locateV2(data: Uint8Array, scope: Scope): LocatedV2 {
     throw new KmsCodecError(
       'key_not_allowed',
       `The message names a key that isn't listed for ${scope.rule.namespace}, so Cloud KMS wasn't asked`,
-      { keyVersion },
+      { keyVersion: header.keyVersion },
     );
   }
-  return { header, headerLength: length, box, namespace, cryptoKey };
+  return { namespace, cryptoKey };
 }
+
+const startsWith = (data: Uint8Array, start: Uint8Array) =>
+  data.length >= start.length && sameBytes(data.subarray(0, start.length), start);
 
 /** @param maxBytes most bytes of plaintext that a compressed message may hold */
 export function openV2(
@@ -105,15 +136,10 @@ export function openV2(
   scope: Scope,
   maxBytes: number,
 ): MaybePromise<Payload> {
-  const { header, headerLength, box, namespace, cryptoKey } = locateV2(data, scope);
-  const wrapped = {
-    cryptoKey,
-    aad: dataKeyAad(namespace),
-    wrapped: header.wrappedKey,
-    keyVersion: header.keyVersion,
-  };
-  return keys.withOpened(scope, wrapped, (key) => {
-    const plaintext = open(key, data.subarray(0, headerLength), box);
-    return deserialize(header.compressed ? decompress(plaintext, maxBytes) : plaintext);
+  const { length, compressed, dataKey } = acceptHeader(data, scope);
+  const box = parseBox(data, length);
+  return keys.withOpened(scope, dataKey, (key) => {
+    const plaintext = open(key, data.subarray(0, length), box);
+    return deserialize(compressed ? decompress(plaintext, maxBytes) : plaintext);
   });
 }

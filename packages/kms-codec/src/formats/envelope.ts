@@ -1,5 +1,6 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { open, seal } from '../keys/data-key.ts';
+import { wrappedKey } from '../keys/opened-keys.ts';
 import type { SealingKey, SealingPurpose } from '../keys/sealing-keys.ts';
 import { parseBox } from '../wire/aead-box.ts';
 import { deserialize, type Payload } from '../wire/inner-payload.ts';
@@ -45,7 +46,7 @@ export async function openV1(keys: DataKeys, payload: Payload, scope: Scope): Pr
   if (!wrapped?.length) throw new KmsCodecError('malformed', 'The message has no encrypted-dek');
   const box = parseBox(payload.data ?? none);
   return await firstThatOpens(candidatesV1(payload, scope), scope, async (cryptoKey) =>
-    keys.withOpened(scope, { cryptoKey, aad: none, wrapped }, (key) =>
+    keys.withOpened(scope, wrappedKey({ cryptoKey, aad: none, wrapped }), (key) =>
       deserialize(open(key, undefined, box)),
     ),
   );

@@ -2,7 +2,7 @@ import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { Payload } from '../wire/inner-payload.ts';
 import { type Format, formatOf, metadataText } from './encoding.ts';
 import { candidatesV1 } from './envelope.ts';
-import { locateV2 } from './envelope-v2.ts';
+import { acceptHeader } from './envelope-v2.ts';
 import { checkFormat, isUnexpected } from './open.ts';
 import { proxyKey } from './proxy.ts';
 import type { Scope } from './scope.ts';
@@ -44,8 +44,8 @@ function claims(format: Format, payload: Payload, scope: Scope): Partial<Payload
   switch (format) {
     case 'envelope-v2': {
       checkFormat(format, scope);
-      const { cryptoKey, header } = locateV2(payload.data ?? new Uint8Array(), scope);
-      return { key: cryptoKey, keyVersion: header.keyVersion };
+      const { cryptoKey, keyVersion } = acceptHeader(payload.data ?? new Uint8Array(), scope).dataKey;
+      return { key: cryptoKey, ...(keyVersion !== undefined && { keyVersion }) };
     }
     case 'envelope':
     case 'direct': {

@@ -1,5 +1,6 @@
 import { KmsCodecError } from '../errors.ts';
 import { open } from '../keys/data-key.ts';
+import { wrappedKey } from '../keys/opened-keys.ts';
 import { parseBox } from '../wire/aead-box.ts';
 import { deserialize, type Payload } from '../wire/inner-payload.ts';
 import type { DataKeys, MaybePromise } from './data-keys.ts';
@@ -32,7 +33,7 @@ export function openProxy(
     throw new KmsCodecError('malformed', "encryption-dek isn't base64");
   const wrapped = Buffer.from(encoded, 'base64');
   const box = parseBox(payload.data ?? none);
-  return keys.withOpened(scope, { cryptoKey, aad: none, wrapped }, (key) =>
+  return keys.withOpened(scope, wrappedKey({ cryptoKey, aad: none, wrapped }), (key) =>
     deserialize(open(key, undefined, box)),
   );
 }

@@ -1,10 +1,17 @@
 import { namespaceTag } from '../keys/binding.ts';
 import type { KeyRules, ResolvedRule } from '../keys/key-rules.ts';
+import type { SealingPurpose } from '../keys/sealing-keys.ts';
 
-/** Where a payload is sealed or opened: the namespace, what it accepts, and how long Cloud KMS is waited for. */
-export interface Scope {
+/** What a namespace seals with and opens. */
+export interface NamespaceScope {
   readonly rule: ResolvedRule;
   readonly accepted: readonly AcceptedNamespace[];
+  /** Whose data keys seal; absent where nothing is sealed, or not with a data key. */
+  readonly purpose: SealingPurpose | undefined;
+}
+
+/** Where one call's payloads are sealed or opened, and how long Cloud KMS is waited for. */
+export interface Scope extends NamespaceScope {
   /** The context's workflow id, compared with a message's workflow tag where both are there. */
   readonly workflowId: string | undefined;
   readonly budgetMs: number;

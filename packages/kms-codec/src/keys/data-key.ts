@@ -49,7 +49,7 @@ function writeNonce(out: Uint8Array, at: number): Uint8Array {
 
 /** Seals into one new buffer: `prefix ‖ nonce ‖ ciphertext ‖ tag`; the prefix is the additional authenticated data. */
 export function seal(key: KeyObject, prefix: Uint8Array, plaintext: Uint8Array): Uint8Array {
-  const out = Buffer.allocUnsafeSlow(prefix.length + NONCE_BYTES + plaintext.length + GCM_TAG_BYTES);
+  const out = Buffer.allocUnsafe(prefix.length + NONCE_BYTES + plaintext.length + GCM_TAG_BYTES);
   out.set(prefix);
   const nonce = writeNonce(out, prefix.length);
   const cipher = createCipheriv(CIPHER, key, nonce, options);

@@ -9,6 +9,8 @@ import { SingleFlight } from './single-flight.ts';
 
 /** A wrapped data key and what it takes to unwrap it. The allow-list has been asked before one is made. */
 export interface WrappedKey {
+  /** Tells this wrapped key from every other, for hits and remembered refusals alike. */
+  readonly id: string;
   readonly cryptoKey: string;
   readonly aad: Uint8Array;
   readonly wrapped: Uint8Array;
@@ -40,7 +42,7 @@ export class OpenedKeys {
   }
 
   /** The data key if it is at hand, without waiting. @throws a remembered refusal */
-  peek(namespace: string, id: string): KeyObject | undefined {
+  peek(namespace: string, { id }: WrappedKey): KeyObject | undefined {
     const key = this.#opened.get(id);
     if (key) {
       this.#observer.dataKeyLookup?.({ namespace, outcome: 'hit' });
@@ -52,7 +54,8 @@ export class OpenedKeys {
   }
 
   /** @param budgetMs how long to wait while Cloud KMS can't answer */
-  async unwrap(namespace: string, id: string, wanted: WrappedKey, budgetMs: number): Promise<KeyObject> {
+  async unwrap(namespace: string, wanted: WrappedKey, budgetMs: number): Promise<KeyObject> {
+    const { id } = wanted;
     this.#observer.dataKeyLookup?.({ namespace, outcome: this.#flights.has(id) ? 'joined' : 'miss' });
     return await this.#flights.join(id, wanted.cryptoKey, budgetMs, async () => {
       try {
@@ -70,7 +73,7 @@ export class OpenedKeys {
 
   /** A sealing key opens its own messages until its soft age without asking Cloud KMS. */
   adopt(wanted: WrappedKey, key: KeyObject, ttlMs: number): void {
-    this.#opened.set(wrappedKeyId(wanted), key, { ttl: ttlMs });
+    this.#opened.set(wanted.id, key, { ttl: ttlMs });
   }
 
   clear(): void {
@@ -83,6 +86,8 @@ export class OpenedKeys {
 const latin1 = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 
-/** Lengths come first, so that no two triples give the same id. */
-export const wrappedKeyId = ({ cryptoKey, aad, wrapped }: WrappedKey): string =>
-  `${cryptoKey.length}.${aad.length}.${cryptoKey}${latin1(aad)}${latin1(wrapped)}`;
+/** Lengths come first in the id, so that no two triples share one. */
+export function wrappedKey(key: Omit<WrappedKey, 'id'>): WrappedKey {
+  const { cryptoKey, aad, wrapped } = key;
+  return { ...key, id: `${cryptoKey.length}.${aad.length}.${cryptoKey}${latin1(aad)}${latin1(wrapped)}` };
+}

@@ -5,7 +5,7 @@ import type { Observer } from '../observer.ts';
 import { randomDataKey } from './data-key.ts';
 import type { KeyService } from './key-service.ts';
 import type { DataKeyLimits } from './limits.ts';
-import type { OpenedKeys } from './opened-keys.ts';
+import { type OpenedKeys, wrappedKey } from './opened-keys.ts';
 import { SingleFlight } from './single-flight.ts';
 
 /** What a data key seals for: one crypto key and one namespace. */
@@ -220,7 +220,11 @@ export class SealingKeys {
     slot.nextTry = 0;
     slot.refusal = undefined;
     slot.retireAt = Number.POSITIVE_INFINITY;
-    this.#opened.adopt({ cryptoKey, aad, wrapped: next.wrapped }, next.key, this.#limits.softAgeMs);
+    this.#opened.adopt(
+      wrappedKey({ cryptoKey, aad, wrapped: next.wrapped }),
+      next.key,
+      this.#limits.softAgeMs,
+    );
     this.#observer.dataKeyRotated?.({ namespace, key: cryptoKey, keyVersion: next.keyVersion, reason });
   }
 
