@@ -1,4 +1,4 @@
-/** The root's `dev`: everything on this machine, coordinated by Turborepo; see docs/getting-started.md. */
+/** The root's `dev`: everything on this machine, coordinated by Turborepo. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startChild } from './child.ts';
@@ -7,6 +7,20 @@ import { devPorts, requireFreePorts } from './dev/ports.ts';
 import { tryLock } from './lock.ts';
 import { projectRoot } from './project.ts';
 import { findTemporalCli } from './temporal-cli.ts';
+
+const help = (): string => `Usage: pnpm dev
+
+Starts Temporal with its Web UI, a KMS emulator, the worker, the codec server, the dashboard and sample workflows.
+One line says when everything is ready, and where. Ctrl-C ends everything; the next start finds the data again.
+
+Variables:
+${Object.values(devPorts({}))
+  .map(({ variable, port, listener }) => `  ${variable.padEnd(22)} port of ${listener} (${port})`)
+  .join('\n')}
+  DEV_DATA_DIR           Temporal's database and the emulator's keys (.dev/data)
+  DEV_REMOTE=1           the exported Temporal and Google Cloud instead: no servers, no sample workflows
+  LOG_LEVEL              of the worker and the codec server (error: the samples fail on purpose)
+  TEMPORAL_CLI_PATH      Temporal's CLI, where it isn't to be looked for`;
 
 async function main(env: NodeJS.ProcessEnv): Promise<number> {
   const ports = devPorts(env);
@@ -47,7 +61,8 @@ async function runTurbo(env: NodeJS.ProcessEnv, remote: boolean): Promise<number
 }
 
 try {
-  process.exitCode = await main(process.env);
+  if (process.argv.includes('--help')) console.log(help());
+  else process.exitCode = await main(process.env);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
