@@ -19,7 +19,7 @@ ${Object.values(devPorts({}))
   .join('\n')}
   DEV_DATA_DIR           Temporal's database and the emulator's keys (.dev/data)
   DEV_REMOTE=1           the exported Temporal and Google Cloud instead: no servers, no sample workflows
-  LOG_LEVEL              of the worker and the codec server (error: the samples fail on purpose)
+  LOG_LEVEL              of the worker and the codec server (error, because the samples fail on purpose)
   TEMPORAL_CLI_PATH      Temporal's CLI, where it isn't to be looked for`;
 
 async function main(env: NodeJS.ProcessEnv): Promise<number> {

@@ -19,7 +19,7 @@ export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.
   const kept = Object.entries(env).filter(([name]) => remote || harmless.has(name) || !choosing.test(name));
   return {
     ...Object.fromEntries(kept),
-    ...(!remote && local(ports)),
+    ...(!remote && local(env, ports)),
     ...Object.fromEntries(Object.values(ports).map(({ variable, port }) => [variable, String(port)])),
     DEV_DATA_DIR: dataDir(env),
     CODEC_HOST: '127.0.0.1',
@@ -31,8 +31,6 @@ export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.
     WORKER_HEALTH_PORT: String(ports.worker.port),
     // One sample's activity waits for ever, and turbo kills what has not ended ten seconds after Ctrl-C.
     WORKER_SHUTDOWN_GRACE_SECONDS: '1',
-    // The samples fail on purpose, over and over: their warnings would push the ready line off the screen.
-    LOG_LEVEL: env['LOG_LEVEL'] || 'error',
     // Node keeps compiled (and type-stripped) modules: importing Google's and Temporal's clients is most of a start.
     NODE_COMPILE_CACHE: join(devDir, 'compile-cache'),
     TURBO_TELEMETRY_DISABLED: '1',
@@ -46,7 +44,7 @@ export const isRemote = (env: NodeJS.ProcessEnv): boolean => env['DEV_REMOTE'] =
 export const dataDir = (env: NodeJS.ProcessEnv): string =>
   resolve(env['DEV_DATA_DIR'] || join(devDir, 'data'));
 
-function local(ports: DevPorts): NodeJS.ProcessEnv {
+function local(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessEnv {
   return {
     TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal.port}`,
     TEMPORAL_NAMESPACE: 'default',
@@ -57,6 +55,8 @@ function local(ports: DevPorts): NodeJS.ProcessEnv {
     GCP_KMS_KEY_RING: 'temporal-keys',
     GCP_KMS_KEY: 'workflow-encryption',
     KMS_EMULATOR_HOST: `127.0.0.1:${ports.kms.port}`,
+    // The samples fail on purpose, over and over: their warnings would push the ready line off the screen.
+    LOG_LEVEL: env['LOG_LEVEL'] || 'error',
   };
 }
 
