@@ -6,7 +6,7 @@ import { sealedFormats } from '../../../src/keys/key-rules.ts';
 
 const bytes = z.string().regex(/^([0-9a-f]{2})*$/, 'must be bytes in hex');
 
-const payload = z.strictObject({
+export const payload = z.strictObject({
   metadata: z.record(z.string(), bytes),
   data: bytes,
   externalPayloads: z.array(z.strictObject({ sizeBytes: z.string().regex(/^\d+$/) })).optional(),

@@ -1,0 +1,171 @@
+import { webcrypto } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SampleCodec } from '../../bench/rivals.ts';
+import type { Payload } from '../../src/wire/inner-payload.ts';
+import { cryptoKey, inNamespace, json } from '../support/codec.ts';
+import { fromPayload } from '../support/vectors.ts';
+import { type PeerCodec, type Peers, startPeers } from './support/peers.ts';
+import { paymentsKey, rotate, type Setting, spares, startSetting, STATIC_ID } from './support/setting.ts';
+
+/* TypeScript and Python share one emulator and one keys file, each through Google's own client. */
+
+let setting: Setting;
+let peers: Peers;
+
+beforeAll(async () => {
+  setting = await startSetting();
+  const { python, emulator, keysFile, staticKey } = setting;
+  peers = startPeers({
+    python,
+    emulator: emulator.address,
+    keysFile,
+    peerKey: paymentsKey,
+    staticKey: { id: STATIC_ID, hex: staticKey.toString('hex') },
+  });
+}, 600_000);
+afterAll(async () => {
+  // Neither is there when Python is missing; that failure is told once.
+  await peers?.close();
+  await setting?.close();
+});
+
+const payments = inNamespace('payments', 'order-1');
+const known = (payloads: readonly Payload[]) => payloads.map(fromPayload);
+/** Every kind of payload that a converter makes, and one that compresses well. */
+const originals: Payload[] = [
+  json({ card: '4242', note: 'für Zoë 🧾' }),
+  { metadata: { encoding: Buffer.from('binary/plain') }, data: Buffer.from([0, 1, 254, 255]) },
+  { metadata: { encoding: Buffer.from('binary/null') }, data: new Uint8Array() },
+  json('a'.repeat(20_000)),
+];
+
+interface Way {
+  readonly title: string;
+  readonly env?: Record<string, string>;
+  readonly peer: PeerCodec;
+}
+
+describe('what TypeScript writes, Python reads', () => {
+  const ways: Way[] = [
+    { title: 'envelope-v2', peer: 'envelope-v2' },
+    { title: 'envelope-v2, compressed', env: { KMS_COMPRESSION: 'zstd' }, peer: 'envelope-v2' },
+    { title: 'envelope-v2, bound to its workflow', env: { KMS_BIND_WORKFLOW: 'true' }, peer: 'envelope-v2' },
+    { title: 'envelope', env: { KMS_FORMAT: 'envelope' }, peer: 'envelope-v2' },
+    { title: 'envelope, by the guide’s class', env: { KMS_FORMAT: 'envelope' }, peer: 'guide-envelope' },
+    { title: 'direct', env: { KMS_FORMAT: 'direct' }, peer: 'envelope-v2' },
+    { title: 'direct, by the guide’s class', env: { KMS_FORMAT: 'direct' }, peer: 'guide-direct' },
+  ];
+
+  it.each(ways)('$title', async ({ env, peer }) => {
+    const sealed = await setting.codec(env).encode(originals, payments);
+    expect(known(sealed)).not.toEqual(known(originals));
+    expect(known(await peers.decode(peer, sealed, payments))).toEqual(known(originals));
+  });
+
+  it.each(['envelope-v2', 'sample'] as const)(
+    'the TypeScript SDK’s sample, by the %s codec',
+    async (peer) => {
+      const { subtle } = webcrypto;
+      const key = await subtle.importKey('raw', setting.staticKey, 'AES-GCM', false, ['encrypt', 'decrypt']);
+      const sealed = await new SampleCodec(key).encode(originals);
+      expect(known(await peers.decode(peer, sealed, payments))).toEqual(known(originals));
+    },
+  );
+
+  it('an accepted namespace’s message', async () => {
+    const sealed = await setting.codec().encode(originals, inNamespace('shipping'));
+    expect(known(await peers.decode('envelope-v2', sealed, payments))).toEqual(known(originals));
+  });
+
+  it('a scheduled run’s message', async () => {
+    const run = inNamespace('payments', 'nightly-2026-11-24T02:00:00Z');
+    const sealed = await setting.codec({ KMS_BIND_WORKFLOW: 'true' }).encode(originals, run);
+    const configured = inNamespace('payments', 'nightly');
+    expect(known(await peers.decode('envelope-v2', sealed, configured))).toEqual(known(originals));
+  });
+});
+
+describe('what Python writes, TypeScript reads', () => {
+  it.each([
+    'envelope-v2',
+    'envelope-v2-zstd',
+    'envelope-v2-workflow',
+    'guide-direct',
+    'guide-envelope',
+    'proxy',
+    'sample',
+  ] as const)('%s', async (peer) => {
+    const sealed = await peers.encode(peer, originals, payments);
+    expect(known(sealed)).not.toEqual(known(originals));
+    expect(known(await setting.codec().decode(sealed, payments))).toEqual(known(originals));
+  });
+
+  it('compressed, in fewer bytes', async () => {
+    const [sealed] = await peers.encode('envelope-v2-zstd', [json('a'.repeat(20_000))], payments);
+    expect(sealed!.data!.length).toBeLessThan(1_000);
+  });
+
+  it('in a scheduled run', async () => {
+    const run = inNamespace('payments', 'nightly-2026-11-24T02:00:00Z');
+    const sealed = await peers.encode('envelope-v2-workflow', originals, run);
+    const configured = inNamespace('payments', 'nightly');
+    expect(known(await setting.codec().decode(sealed, configured))).toEqual(known(originals));
+  });
+
+  it('and names its key and version', async () => {
+    const [sealed] = await peers.encode('envelope-v2', [json(1)], payments);
+    expect(setting.codec().inspect(sealed!, payments)).toMatchObject({ key: paymentsKey, keyVersion: 1 });
+  });
+});
+
+it('a rotated key: either reads the other’s messages from before and after', async () => {
+  const [namespace, key] = [spares[3], cryptoKey(spares[3])];
+  const context = inNamespace(namespace);
+  const before = await setting.codec().encode(originals, context);
+  await rotate(setting.emulator, key);
+  const after = await peers.encode('envelope-v2', originals, context);
+  expect(known(await peers.decode('envelope-v2', before, context))).toEqual(known(originals));
+  const reader = setting.codec();
+  expect(known(await reader.decode(after, context))).toEqual(known(originals));
+  const versions = [before, after].map(([one]) => reader.inspect(one!, context).keyVersion);
+  expect(versions).toEqual([1, 2]);
+});
+
+const bothRefuse = async (payload: Payload, context: ReturnType<typeof inNamespace>, code: string) => {
+  await expect(setting.codec().decode([payload], context)).rejects.toMatchObject({ code });
+  await expect(peers.decode('envelope-v2', [payload], context)).rejects.toMatchObject({ code });
+};
+
+describe('both refuse, with the same code,', () => {
+  it('a message of another namespace', async () => {
+    const [message] = await setting.codec().encode([json(1)], payments);
+    await bothRefuse(message!, inNamespace('shipping'), 'namespace_mismatch');
+  });
+
+  it('a message of another workflow', async () => {
+    const [message] = await peers.encode('envelope-v2-workflow', [json(1)], payments);
+    await bothRefuse(message!, inNamespace('payments', 'order-2'), 'workflow_mismatch');
+  });
+
+  it('a changed message', async () => {
+    const [message] = await peers.encode('envelope-v2', [json(1)], payments);
+    message!.data![message!.data!.length - 1]! ^= 1;
+    await bothRefuse(message!, payments, 'integrity_failed');
+  });
+
+  it('a message that Cloud KMS doesn’t unwrap: its data key was changed', async () => {
+    const [message] = await setting.codec().encode([json(1)], payments);
+    message!.data![100]! ^= 1;
+    await bothRefuse(message!, payments, 'integrity_failed');
+  });
+
+  it.each([
+    ['DISABLED', 'key_disabled', spares[0]],
+    ['DESTROY_SCHEDULED', 'key_destroy_scheduled', spares[1]],
+    ['DESTROYED', 'key_destroyed', spares[2]],
+  ] as const)('a message under a key version that is %s', async (state, code, namespace) => {
+    const [message] = await setting.codec().encode([json(1)], inNamespace(namespace));
+    await setting.emulator.setVersionState(`${cryptoKey(namespace)}/cryptoKeyVersions/1`, state);
+    await bothRefuse(message!, inNamespace(namespace), code);
+  });
+});

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import type { CodecContext } from '../../../src/index.ts';
+import type { Payload } from '../../../src/wire/inner-payload.ts';
+import { fromPayload, toPayload } from '../../support/vectors.ts';
+import { payload as payloadShape } from '../../vectors/make/vector.ts';
+import { startModule } from './python.ts';
+
+/** The codecs of interop/python: its own in three settings, and the peers'. */
+export type PeerCodec =
+  | 'envelope-v2'
+  | 'envelope-v2-zstd'
+  | 'envelope-v2-workflow'
+  | 'guide-direct'
+  | 'guide-envelope'
+  | 'proxy'
+  | 'sample';
+
+export interface Peers {
+  encode(codec: PeerCodec, payloads: readonly Payload[], context?: CodecContext): Promise<Payload[]>;
+  /** @throws PeerRefusal */
+  decode(codec: PeerCodec, payloads: readonly Payload[], context?: CodecContext): Promise<Payload[]>;
+  close(): Promise<void>;
+}
+
+/** Why the Python codec refused. */
+export class PeerRefusal extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const answer = z.union([
+  z.strictObject({ id: z.number(), payloads: z.array(payloadShape) }),
+  z.strictObject({ id: z.number(), code: z.string(), message: z.string() }),
+]);
+
+export interface PeersOptions {
+  readonly python: string;
+  readonly emulator: string;
+  readonly keysFile: string;
+  /** Crypto key under which the peers write. */
+  readonly peerKey: string;
+  readonly staticKey: { readonly id: string; readonly hex: string };
+}
+
+export function startPeers({ python, emulator, keysFile, peerKey, staticKey }: PeersOptions): Peers {
+  const args = ['--emulator', emulator, '--keys-file', keysFile, '--peer-key', peerKey];
+  const process = startModule(python, [
+    'temporal_kms_peers',
+    ...args,
+    '--static-key',
+    `${staticKey.id}=${staticKey.hex}`,
+  ]);
+  let id = 0;
+  const ask = async (
+    op: 'encode' | 'decode',
+    codec: PeerCodec,
+    payloads: readonly Payload[],
+    context?: CodecContext,
+  ): Promise<Payload[]> => {
+    id += 1;
+    process.write(JSON.stringify({ id, op, codec, context, payloads: payloads.map(fromPayload) }));
+    const reply = answer.parse(JSON.parse(await process.read()));
+    if (reply.id !== id) throw new Error(`An answer to ${reply.id} where one to ${id} was expected`);
+    if ('code' in reply) throw new PeerRefusal(reply.code, reply.message);
+    return reply.payloads.map(toPayload);
+  };
+  return {
+    encode: (codec, payloads, context) => ask('encode', codec, payloads, context),
+    decode: (codec, payloads, context) => ask('decode', codec, payloads, context),
+    close: () => process.close(),
+  };
+}

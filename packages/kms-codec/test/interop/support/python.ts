@@ -1,0 +1,81 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+const root = join(import.meta.dirname, '../../../../..');
+export const pythonProject = join(root, 'interop/python');
+
+/**
+ * The python of a virtual environment in `.dev/` with the packages that interop/python pins; made on the first run.
+ * @throws Error that says what to install
+ */
+export async function findPython(): Promise<string> {
+  const script = join(pythonProject, 'ensure_venv.py');
+  const making = spawn('python3', [script, join(root, '.dev/interop-python')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr] = [collect(making.stdout), collect(making.stderr, process.stderr)];
+  const ended = once(making, 'close').catch((error: unknown) => [String(error)]);
+  const [status] = await ended;
+  const path = stdout.text().trim();
+  if (status === 0 && path !== '') return path;
+  throw new Error(
+    [
+      'The interoperability tests need Python: install Python 3.10 or later with venv and pip (Debian: python3-venv) so',
+      'that `python3` is on the PATH, and make PyPI reachable (PIP_INDEX_URL names a mirror).',
+      `What went wrong: ${stderr.text().trim() || String(status)}`,
+    ].join('\n'),
+  );
+}
+
+function collect(stream: NodeJS.ReadableStream, copy?: NodeJS.WritableStream): { text(): string } {
+  let text = '';
+  stream.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+    copy?.write(chunk);
+  });
+  return { text: () => text };
+}
+
+const environment = { ...process.env, PYTHONPATH: join(pythonProject, 'src') };
+
+/** Runs a Python module to its end. @throws with its output when it fails */
+export async function runModule(python: string, args: readonly string[]): Promise<string> {
+  const options = { cwd: pythonProject, env: environment };
+  const { stdout } = await promisify(execFile)(python, ['-m', ...args], options);
+  return stdout;
+}
+
+/** A Python process that answers each line on its stdin with one on its stdout, and ends when stdin does. */
+export interface Lines {
+  /** The next line. @throws with what the process last said when it has ended */
+  read(): Promise<string>;
+  write(line: string): void;
+  close(): Promise<void>;
+}
+
+export function startModule(python: string, args: readonly string[]): Lines {
+  const child = spawn(python, ['-m', ...args], { cwd: pythonProject, env: environment, stdio: 'pipe' });
+  const stderr = collect(child.stderr);
+  const closed = once(child, 'close');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  // A process that ended is told by read(), with its traceback.
+  child.stdin.on('error', () => undefined);
+  return {
+    read: async () => {
+      const line = await lines.next();
+      if (!line.done) return line.value;
+      await closed;
+      throw new Error(`${args[0]} has ended: ${stderr.text()}`);
+    },
+    write: (line) => child.stdin.write(`${line}\n`),
+    close: async () => {
+      child.stdin.end();
+      const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}

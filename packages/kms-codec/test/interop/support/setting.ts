@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KeyManagementServiceClient } from '@google-cloud/kms';
+import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
+import { grpc } from 'google-gax';
+import { type KmsCodec, loadKmsCodec } from '../../../src/index.ts';
+import { cryptoKey } from '../../support/codec.ts';
+import { findPython } from './python.ts';
+
+export const STATIC_ID = 'test-key-id';
+export const paymentsKey = cryptoKey('payments');
+
+/** Namespaces with a key of their own, of the same name, for tests that leave it changed. */
+export const spares = ['spare-1', 'spare-2', 'spare-3', 'spare-4'] as const;
+
+/** One emulator and one keys file, which both languages read. */
+export interface Setting {
+  readonly python: string;
+  readonly emulator: Emulator;
+  readonly keysFile: string;
+  readonly staticKey: Buffer;
+  /** A TypeScript codec with caches of its own, made of the environment as in an application. */
+  codec(env?: Record<string, string>): KmsCodec;
+  close(): Promise<void>;
+}
+
+export async function startSetting(): Promise<Setting> {
+  const python = await findPython();
+  const folder = await mkdtemp(join(tmpdir(), 'kms-interop-'));
+  const keysFile = join(folder, 'keys.yaml');
+  const staticKey = randomBytes(32);
+  await writeFile(join(folder, 'static.key'), staticKey.toString('hex'));
+  await writeFile(keysFile, keys);
+  const emulator = await startEmulator({
+    keys: [paymentsKey, ...['payments-2025', 'shipping', ...spares].map(cryptoKey)],
+  });
+  const open: KmsCodec[] = [];
+  return {
+    python,
+    emulator,
+    keysFile,
+    staticKey,
+    codec: (env = {}) => {
+      const codec = loadKmsCodec({
+        env: { KMS_KEYS_FILE: keysFile, KMS_EMULATOR_HOST: emulator.address, ...env },
+        waitMs: { activity: 500, other: 500 },
+      });
+      open.push(codec);
+      return codec;
+    },
+    close: async () => {
+      await Promise.all(open.map((codec) => codec.close()));
+      await emulator.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+const keys = `
+namespaces:
+  payments:
+    encrypt: ${paymentsKey}
+    decrypt: [${cryptoKey('payments-2025')}]
+    accepts: [shipping]
+    reads: [envelope-v2, envelope, direct, proxy, static]
+    static: { ${STATIC_ID}: { file: static.key } }
+  shipping:
+    encrypt: ${cryptoKey('shipping')}
+${spares.map((name) => `  ${name}: { encrypt: ${cryptoKey(name)} }`).join('\n')}
+`;
+
+/** A new version of a crypto key, which becomes its primary one. */
+export async function rotate(emulator: Emulator, key: string): Promise<void> {
+  const client = new KeyManagementServiceClient({
+    apiEndpoint: '127.0.0.1',
+    port: emulator.port,
+    sslCreds: grpc.credentials.createInsecure(),
+    clientOptions: { universeDomain: 'googleapis.com' },
+  });
+  try {
+    const [version] = await client.createCryptoKeyVersion({ parent: key });
+    const cryptoKeyVersionId = version.name?.split('/').pop() ?? '';
+    await client.updateCryptoKeyPrimaryVersion({ name: key, cryptoKeyVersionId });
+  } finally {
+    await client.close();
+  }
+}
