@@ -23,8 +23,8 @@ export class SharedCalls<T> {
     } finally {
       signal.removeEventListener('abort', onAbort);
       call.waiting -= 1;
-      if (call.waiting === 0) {
-        this.#forget(key, call);
+      if (call.waiting === 0 && this.#calls.get(key) === call) {
+        this.#calls.delete(key);
         call.controller.abort();
       }
     }

@@ -1,0 +1,144 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { historyFrame, workflowList } from '@temporal-kms/codec-api';
+import { build } from 'tsdown';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { eventually, lines, NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
+
+// The artefact as it is deployed: one file in an empty directory, with no node_modules anywhere above it.
+let directory: string;
+let stack: Stack;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'codec-server-'));
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  await build({ cwd: root, config: join(root, 'tsdown.config.ts'), outDir: directory, logLevel: 'silent' });
+  stack = await startStack();
+});
+afterAll(async () => {
+  await stack.close();
+  await rm(directory, { recursive: true });
+});
+
+const running: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill('SIGKILL');
+});
+
+const keyVariables = { GCP_PROJECT: 'test', GCP_KMS_KEY_RING: 'temporal-keys', GCP_KMS_KEY: 'payments' };
+const SECRET = 'canary-b0d1e5';
+
+function start(env: Record<string, string>, args: string[] = []) {
+  const child = spawn(process.execPath, ['main.mjs', ...args], {
+    cwd: directory,
+    env: { HOME: directory, ...env },
+  });
+  running.push(child);
+  const output = { out: '', err: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.err += text));
+  const exited = once(child, 'close').then(([code]) => ({ code, ...output }));
+  return { child, output, exited };
+}
+
+async function startServing(env: Record<string, string> = {}) {
+  const server = start({
+    ...keyVariables,
+    KMS_EMULATOR_HOST: stack.kms.emulator.address,
+    TEMPORAL_ADDRESS: stack.server.address,
+    TEMPORAL_NAMESPACE: NAMESPACE,
+    CODEC_PORT: '0',
+    ...env,
+  });
+  const url = await eventually(async () => {
+    const found = /"url":"([^"]+)"/.exec(server.output.out)?.[1];
+    if (found === undefined) throw new Error(`not ready: ${server.output.out}${server.output.err}`);
+    return found;
+  });
+  return { ...server, url };
+}
+
+const post = (url: string, body: string) =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-namespace': NAMESPACE },
+    body,
+  });
+
+test('is one file', async () => {
+  expect(await readdir(directory)).toEqual(['main.mjs']);
+});
+
+test('encodes, decodes and lists by itself, and says on start and in /readyz that keys come from an emulator', async () => {
+  const { url, output } = await startServing();
+  const payload = {
+    metadata: { encoding: 'anNvbi9wbGFpbg==' },
+    data: Buffer.from(JSON.stringify(SECRET)).toString('base64'),
+  };
+  const encoded = await (await post(`${url}/encode`, JSON.stringify({ payloads: [payload] }))).text();
+  expect(encoded).toContain(Buffer.from('binary/envelope-kms-v2').toString('base64'));
+  expect(await (await post(`${url}/decode`, encoded)).json()).toEqual({ payloads: [payload] });
+  const listed = await fetch(`${url}/api/namespaces/${NAMESPACE}/workflows`);
+  expect(workflowList.parse(await listed.json()).workflows).toEqual(expect.any(Array));
+  expect(await (await fetch(`${url}/readyz`)).json()).toMatchObject({
+    status: 'ready',
+    kms: { status: 'ok', emulator: true },
+  });
+  expect(output.out).toContain('KMS_EMULATOR_HOST is set');
+  expect(output.out).toContain('AUTH=none');
+  expect(output.out + output.err).not.toContain(SECRET);
+  expect(output.err).toBe('');
+});
+
+test('ends a stream with a line that says so, and itself with status 0, however often it is told', async () => {
+  const { url, child, exited } = await startServing();
+  const handle = await stack.start('everywhere', [SECRET]);
+  const stream = lines(await fetch(`${url}${runPath(await runOf(handle))}/history?live=true`), historyFrame);
+  expect((await stream.next()).value).toMatchObject({ type: 'events' });
+  child.kill('SIGINT');
+  child.kill('SIGTERM');
+  child.kill('SIGINT');
+  let last;
+  for await (const frame of stream) last = frame;
+  expect(last).toMatchObject({ type: 'end', reason: 'shutdown' });
+  const { code, out } = await exited;
+  expect(code).toBe(0);
+  expect(out.split('\n').filter((line) => line.includes('"stopping"'))).toHaveLength(1);
+  await handle.terminate();
+});
+
+test.each([
+  ['without its variables', {}, /GCP_PROJECT[^]*GCP_KMS_KEY_RING[^]*GCP_KMS_KEY/],
+  ['on an address that others reach', { ...keyVariables, CODEC_HOST: '0.0.0.0' }, /CODEC_HOST[^]*loopback/],
+  ['with an AUTH that it does not know', { ...keyVariables, AUTH: 'oidc' }, /AUTH/],
+  [
+    "while Google's client would print data keys",
+    { ...keyVariables, GOOGLE_SDK_NODE_LOGGING: 'true' },
+    /GOOGLE_SDK_NODE_LOGGING/,
+  ],
+  ['with any origin allowed', { ...keyVariables, CODEC_CORS_ORIGINS: '*' }, /CODEC_CORS_ORIGINS/],
+])('refuses to start %s, with status 78', async (_, env, message) => {
+  const { code, out, err } = await start(env).exited;
+  expect([code, out]).toEqual([78, '']);
+  expect(err).toMatch(message);
+});
+
+test('names the variable when its port is taken', async () => {
+  const { url } = await startServing();
+  const port = new URL(url).port;
+  const { code, err } = await start({ ...keyVariables, CODEC_PORT: port }).exited;
+  expect([code, err]).toEqual([
+    1,
+    expect.stringContaining(`${port}: the port is taken; CODEC_PORT chooses another`),
+  ]);
+});
+
+test('explains its variables', async () => {
+  const { code, out } = await start({}, ['--help']).exited;
+  expect(code).toBe(0);
+  for (const name of ['CODEC_HOST', 'CODEC_CORS_ORIGINS', 'AUTH', 'TEMPORAL_ADDRESS', 'KMS_KEYS_FILE'])
+    expect(out).toContain(name);
+});

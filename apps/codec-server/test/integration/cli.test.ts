@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { listen, type RunningServer } from '../../src/server.ts';
+import { eventually, NAMESPACE, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
+
+// Temporal's own command line, as it comes, against this server.
+let stack: Stack;
+let server: RunningServer;
+beforeAll(async () => {
+  stack = await startStack();
+  server = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`] }),
+  });
+});
+afterAll(async () => {
+  await server.close(1_000);
+  await stack.close();
+});
+
+const run = promisify(execFile);
+const SECRET = 'canary-c0ffee';
+
+/** As the CLI's JSON shows a payload's data. */
+const base64 = (value: string): string => Buffer.from(JSON.stringify(value)).toString('base64');
+
+/** Its standard output; rejects with its standard error when it fails. */
+async function temporal(args: string[], codec = true): Promise<string> {
+  const common = [
+    '--address',
+    stack.server.address,
+    '--namespace',
+    NAMESPACE,
+    '--disable-config-file',
+    '--disable-config-env',
+  ];
+  const endpoint = codec ? ['--codec-endpoint', `http://127.0.0.1:${server.port}`] : [];
+  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], TEMPORAL_VERSION_CHECK_DISABLED: '1' };
+  const { stdout } = await run(stack.server.cliPath, [...args, ...common, ...endpoint], {
+    env,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return stdout;
+}
+
+test('starts, signals, queries, updates, shows and lists encrypted workflows in plaintext', async () => {
+  const id = ['--workflow-id', 'from-the-cli'];
+  await temporal([
+    'workflow',
+    'start',
+    ...id,
+    '--type',
+    'everywhere',
+    '--task-queue',
+    TASK_QUEUE,
+    '--input',
+    JSON.stringify(SECRET),
+    '--memo',
+    `note="${SECRET} memo"`,
+  ]);
+  const query = await temporal(['workflow', 'query', ...id, '--name', 'look', '--input', '"asked"']);
+  expect(query).toContain(`${SECRET} asked`);
+  const update = await temporal([
+    'workflow',
+    'update',
+    'execute',
+    ...id,
+    '--name',
+    'change',
+    '--input',
+    '"updated"',
+  ]);
+  expect(update).toContain(`${SECRET} updated`);
+  await temporal(['workflow', 'signal', ...id, '--name', 'finish', '--input', `"${SECRET} signal"`]);
+
+  const result = await temporal(['workflow', 'result', ...id]);
+  expect(result).toContain(`${SECRET} result`);
+  const shown = await temporal(['workflow', 'show', ...id, '--output', 'json']);
+  for (const place of ['timer', 'activity', 'local', 'child', 'signal', 'result', 'memo']) {
+    expect(shown, place).toContain(base64(`${SECRET} ${place}`));
+  }
+  await eventually(async () =>
+    expect(await temporal(['workflow', 'list', '--output', 'json'])).toContain(`${SECRET} memo`),
+  );
+
+  const bare = await temporal(['workflow', 'show', ...id, '--output', 'json'], false);
+  for (const place of ['result', 'memo']) expect(bare).not.toContain(base64(`${SECRET} ${place}`));
+  expect(bare).toContain(Buffer.from('binary/envelope-kms-v2').toString('base64'));
+});

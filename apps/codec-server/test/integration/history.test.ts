@@ -1,0 +1,308 @@
+import { randomUUID } from 'node:crypto';
+import { type HistoryEvent, workflowCount, workflowDescription, workflowList } from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  decode,
+  eventually,
+  get,
+  history,
+  NAMESPACE,
+  runOf,
+  runPath,
+  type Stack,
+  startStack,
+  valueOf,
+} from '../support/temporal.ts';
+import { change, finish, look } from '../workflows.ts';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack({ searchAttributes: { Customer: 'Keyword' } });
+});
+afterAll(() => stack.close());
+
+const SECRET = 'canary-93b1c7';
+
+describe('a workflow that puts a secret everywhere', () => {
+  let run: { workflowId: string; runId: string };
+  let events: HistoryEvent[];
+  beforeAll(async () => {
+    const handle = await stack.start('everywhere', [SECRET], {
+      memo: { customer: `${SECRET} memo` },
+      staticSummary: `${SECRET} summary`,
+      staticDetails: `${SECRET} details`,
+      searchAttributes: { Customer: ['acme'] },
+    });
+    run = await runOf(handle);
+    await handle.executeUpdate(change, { args: [`${SECRET} update`] });
+    expect(await handle.query(look, `${SECRET} query`)).toContain(SECRET);
+    await handle.signal(finish, `${SECRET} signal`);
+    await handle.result();
+    events = await history(stack.app, run);
+  });
+
+  test('streams every event in order, without a byte of what was sealed', async () => {
+    expect(events.map(({ eventId }) => eventId)).toEqual(events.map((_, index) => index + 1));
+    expect(events[0]).toMatchObject({ eventName: 'WorkflowExecutionStarted', durable: true });
+    expect(events.at(-1)).toMatchObject({ eventName: 'WorkflowExecutionCompleted' });
+    expect(JSON.stringify(events)).not.toContain(SECRET);
+    expect(JSON.stringify(events)).not.toContain(Buffer.from(SECRET).toString('base64').slice(0, 12));
+  });
+
+  test('says of each payload how it is kept and under which key, with no call to Cloud KMS', async () => {
+    await using other = stack.kms.another();
+    const app = stack.replica({ codec: other.codec });
+    const before = stack.kms.emulator.calls.rows().length;
+    const stubs = (await history(app, run)).flatMap(({ payloads }) => payloads);
+    expect(stack.kms.emulator.calls.rows().length).toBe(before);
+    const input = stubs.find(({ path }) => path === 'input.payloads[0]');
+    expect(input).toMatchObject({
+      ref: '1:0',
+      encoding: 'binary/envelope-kms-v2',
+      format: 'envelope-v2',
+      key: { name: expect.stringMatching(/cryptoKeys\/payments$/), version: 1 },
+    });
+    expect(input?.reason).toBeUndefined();
+  });
+
+  test('decodes each of them, each ref once', async () => {
+    const refs = events.flatMap(({ payloads }) => payloads.map(({ ref }) => ref));
+    const results = await decode(stack.app, run, refs);
+    expect(results.map(({ ref }) => ref).toSorted()).toEqual(refs.toSorted());
+    const values = new Map(results.map((result) => [result.ref, valueOf(result)]));
+    const byPath = events.flatMap((event) =>
+      event.payloads.map(({ ref, path }) => [`${event.eventName} ${path}`, values.get(ref)!] as const),
+    );
+    const secrets = byPath.filter(([, value]) => value.includes(SECRET)).map(([path]) => path);
+    expect([...new Set(secrets)].toSorted()).toEqual([
+      'ActivityTaskCompleted result.payloads[0]',
+      'ActivityTaskScheduled input.payloads[0]',
+      'ChildWorkflowExecutionCompleted result.payloads[0]',
+      'MarkerRecorded details.result.payloads[0]',
+      'StartChildWorkflowExecutionInitiated input.payloads[0]',
+      'StartChildWorkflowExecutionInitiated memo.fields.parent',
+      'TimerStarted userMetadata.summary',
+      'WorkflowExecutionCompleted result.payloads[0]',
+      'WorkflowExecutionSignaled input.payloads[0]',
+      'WorkflowExecutionStarted input.payloads[0]',
+      'WorkflowExecutionStarted memo.fields.customer',
+      'WorkflowExecutionStarted userMetadata.details',
+      'WorkflowExecutionStarted userMetadata.summary',
+      'WorkflowExecutionUpdateAccepted acceptedRequest.input.args.payloads[0]',
+      'WorkflowExecutionUpdateCompleted outcome.success.payloads[0]',
+      'WorkflowPropertiesModified upsertedMemo.fields.changed',
+    ]);
+    // What holds no secret is Core's own, which no codec ever sees.
+    expect(
+      byPath
+        .filter(([, value]) => !value.includes(SECRET))
+        .map(([path]) => path)
+        .toSorted(),
+    ).toEqual([
+      'MarkerRecorded details.data.payloads[0]',
+      'MarkerRecorded details["patch-data"].payloads[0]',
+    ]);
+  });
+
+  test("does not call Core's own plain fields not encrypted", async () => {
+    const stubs = events.flatMap(({ payloads }) => payloads);
+    expect(stubs.filter(({ reason }) => reason !== undefined)).toEqual([]);
+    const plain = stubs.filter(({ format }) => format === 'plain').map(({ ref }) => ref);
+    expect(plain).toHaveLength(2);
+    for (const result of await decode(stack.app, run, plain)) expect(result).not.toHaveProperty('warning');
+  });
+
+  test('is described with its memo and metadata as placeholders, and search attributes as values', async () => {
+    const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows/${run.workflowId}`);
+    const description = workflowDescription.parse(await response.json());
+    expect(JSON.stringify(description)).not.toContain(SECRET);
+    expect(description.workflow).toMatchObject({
+      ...run,
+      type: 'everywhere',
+      status: 'Completed',
+      historyLength: events.length,
+      searchAttributes: { Customer: ['acme'] },
+    });
+    const results = await decode(
+      stack.app,
+      run,
+      description.payloads.map(({ ref }) => ref),
+    );
+    const values = new Map(results.map((result) => [result.ref, valueOf(result)]));
+    expect(Object.fromEntries(description.payloads.map(({ path, ref }) => [path, values.get(ref)]))).toEqual({
+      'executionConfig.userMetadata.details': `"${SECRET} details"`,
+      'executionConfig.userMetadata.summary': `"${SECRET} summary"`,
+      'workflowExecutionInfo.memo.fields.changed': `"${SECRET} upserted"`,
+      'workflowExecutionInfo.memo.fields.customer': `"${SECRET} memo"`,
+    });
+    expect(description.details).toMatchObject({
+      workflowExecutionInfo: {
+        memo: { fields: { customer: { $payload: expect.stringMatching(/^0:\d+$/) } } },
+      },
+    });
+  });
+
+  test('is listed with memo refs that the description knows', async () => {
+    const query = encodeURIComponent(`WorkflowId = "${run.workflowId}"`);
+    const listed = await eventually(async () => {
+      const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows?query=${query}`);
+      const { workflows } = workflowList.parse(await response.json());
+      expect(workflows[0]?.status).toBe('Completed');
+      return workflows[0]!;
+    });
+    expect(listed.memo.map(({ path }) => path)).toEqual(['memo.fields.changed', 'memo.fields.customer']);
+    const results = await decode(
+      stack.app,
+      run,
+      listed.memo.map(({ ref }) => ref),
+    );
+    expect(results.map(valueOf).toSorted()).toEqual([`"${SECRET} memo"`, `"${SECRET} upserted"`]);
+  });
+
+  test('is opened by a process that has never seen it, from any event', async () => {
+    await using other = stack.kms.another();
+    const last = events.at(-1)!;
+    const app = stack.replica({ codec: other.codec });
+    const [result] = await decode(app, run, [last.payloads[0]!.ref]);
+    expect(valueOf(result)).toBe(`"${SECRET} result"`);
+  });
+
+  test('keeps its refs however often, and from wherever, it is read', async () => {
+    const again = await Promise.all(
+      [stack.replica(), stack.replica(), stack.app].map((app) => history(app, run)),
+    );
+    for (const other of again) expect(other).toEqual(events);
+  });
+
+  test.each([
+    ['an event that it does not have', () => [`${events.length + 1}:0`]],
+    ['a payload that the event does not have', () => ['1:99']],
+    ['a payload of an event that has none', () => ['2:0']],
+    ['one good ref and one bad', () => ['1:0', '9999:0']],
+  ])('refuses refs of %s with 400, before the first line', async (_, refs) => {
+    const init = { method: 'POST', body: JSON.stringify({ refs: refs() }) };
+    const response = await get(stack.app, `${runPath(run)}/payloads:decode`, init);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { code: 'bad_request' } });
+  });
+
+  test('answers event_not_found for a described payload that is gone', async () => {
+    const [result] = await decode(stack.app, run, ['0:12345']);
+    expect(result).toMatchObject({ ref: '0:12345', ok: false, reason: 'event_not_found' });
+  });
+
+  test('answers a ref that is asked for twice once', async () => {
+    expect(await decode(stack.app, run, ['1:0', '1:0'])).toHaveLength(1);
+  });
+
+  test("is not found under another workflow's id, another namespace or another run id", async () => {
+    const paths = [
+      runPath({ ...run, workflowId: 'someone-else' }),
+      runPath({ ...run, runId: randomUUID() }),
+      runPath(run).replace(NAMESPACE, 'orders'),
+    ];
+    for (const path of paths) {
+      expect((await get(stack.app, `${path}/history`)).status).toBe(404);
+      const init = { method: 'POST', body: '{"refs":["1:0"]}' };
+      const response = await get(stack.app, `${path}/payloads:decode`, init);
+      expect([response.status, await response.json()]).toEqual([
+        404,
+        { error: { code: 'not_found', message: expect.any(String) } },
+      ]);
+    }
+  });
+});
+
+describe('a workflow that failed', () => {
+  test('shows message, details and causes, decoded', async () => {
+    const handle = await stack.start('fails', [SECRET]);
+    await handle.result().catch(() => undefined);
+    const run = await runOf(handle);
+    const failed = (await history(stack.app, run)).at(-1)!;
+    const results = await decode(
+      stack.app,
+      run,
+      failed.payloads.map(({ ref }) => ref),
+    );
+    const values = new Map(results.map((result) => [result.ref, valueOf(result)]));
+    const byPath = Object.fromEntries(failed.payloads.map(({ path, ref }) => [path, values.get(ref)]));
+    expect(byPath).toEqual({
+      'failure.applicationFailureInfo.details.payloads[0]': `"${SECRET} outer detail"`,
+      'failure.cause.applicationFailureInfo.details.payloads[0]': `"${SECRET} inner detail"`,
+      'failure.cause.encodedAttributes': expect.stringContaining(`"message":"${SECRET} inner"`),
+      'failure.encodedAttributes': expect.stringContaining(`"message":"${SECRET} outer"`),
+    });
+    expect(failed.attributes).toMatchObject({
+      failure: { message: 'Encoded failure', encodedAttributes: { $payload: expect.any(String) } },
+    });
+  });
+});
+
+describe('lists and counts', () => {
+  beforeAll(async () => {
+    const handles = await Promise.all([1, 2, 3, 4].map((n) => stack.start('child', [String(n)])));
+    await Promise.all(handles.map((handle) => handle.result()));
+  });
+
+  test('page through a namespace with tokens', async () => {
+    const seen: string[] = [];
+    let token: string | undefined;
+    await eventually(async () => {
+      seen.length = 0;
+      token = undefined;
+      do {
+        const next = token === undefined ? '' : `&pageToken=${token}`;
+        const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows?pageSize=2${next}`);
+        const page = workflowList.parse(await response.json());
+        seen.push(...page.workflows.map(({ runId }) => runId));
+        token = page.nextPageToken;
+      } while (token !== undefined);
+      expect(seen.length).toBeGreaterThan(5);
+    });
+    expect(new Set(seen).size).toBe(seen.length);
+  });
+
+  test('count by status, for all and for a query', async () => {
+    await eventually(async () => {
+      const all = workflowCount.parse(
+        await (await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows:count`)).json(),
+      );
+      expect(all.byStatus.Completed).toBeGreaterThan(2);
+      expect(Object.values(all.byStatus).reduce((sum, n) => sum + n, 0)).toBe(all.total);
+      const query = encodeURIComponent('WorkflowType = "fails" OR WorkflowType = "nothing"');
+      const path = `/api/namespaces/${NAMESPACE}/workflows:count?query=${query}`;
+      expect(await (await get(stack.app, path)).json()).toEqual({ total: 1, byStatus: { Failed: 1 } });
+    });
+  });
+
+  test.each(['workflows', 'workflows:count'])(
+    "%s passes on what Temporal says of a query that it can't read",
+    async (what) => {
+      const query = encodeURIComponent('NoSuchAttribute = 1');
+      const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/${what}?query=${query}`);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toEqual({
+        error: { code: 'invalid_query', message: expect.stringContaining('NoSuchAttribute') },
+      });
+    },
+  );
+});
+
+describe('ids with odd characters', () => {
+  test.each(['a/b', '100%', 'ü ☃', 'with space', 'x:y', '50%25', 'q?a=b#c', 'a+b'])(
+    '%s is found',
+    async (workflowId) => {
+      const handle = await stack.start('child', ['v'], { workflowId });
+      await handle.result();
+      const run = await runOf(handle);
+      const events = await history(stack.app, run);
+      expect(valueOf((await decode(stack.app, run, ['1:0']))[0])).toBe('"v"');
+      expect(events.at(-1)!.eventName).toBe('WorkflowExecutionCompleted');
+      const response = await get(
+        stack.app,
+        `/api/namespaces/${NAMESPACE}/workflows/${encodeURIComponent(workflowId)}`,
+      );
+      expect(workflowDescription.parse(await response.json()).workflow.workflowId).toBe(workflowId);
+    },
+  );
+});

@@ -1,0 +1,181 @@
+import { type HistoryEvent, type HistoryFrame } from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTemporalService } from '../../src/temporal/service.ts';
+import {
+  decode,
+  eventually,
+  frames,
+  get,
+  history,
+  runOf,
+  runPath,
+  type Stack,
+  startStack,
+  valueOf,
+} from '../support/temporal.ts';
+import { change, finish } from '../workflows.ts';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterAll(() => stack.close());
+
+const SECRET = 'canary-5d20aa';
+
+function countingReplica(counted: () => void, maxHistoryBytes?: number): Stack['app'] {
+  const temporal = createTemporalService(stack.connection);
+  const counting: typeof temporal.history = (request, signal) => {
+    counted();
+    return temporal.history(request, signal);
+  };
+  return stack.replica({
+    temporal: { ...temporal, history: counting },
+    ...(maxHistoryBytes === undefined ? {} : { maxHistoryBytes }),
+  });
+}
+
+/** Waits until `everywhere` has nothing left to do but to wait for its signal. */
+const settled = (run: { workflowId: string; runId: string }): Promise<void> =>
+  eventually(async () => {
+    const events = await history(stack.app, run);
+    const child = events.findIndex(({ eventName }) => eventName === 'ChildWorkflowExecutionCompleted');
+    expect(events.slice(child + 1).map(({ eventName }) => eventName)).toContain('WorkflowTaskCompleted');
+  });
+
+describe('a long history', () => {
+  let run: { workflowId: string; runId: string };
+  beforeAll(async () => {
+    const handle = await stack.start('ticks', [250]);
+    run = await runOf(handle);
+    await handle.result();
+  });
+
+  test('comes page by page, each page once, and the same from any event on', async () => {
+    const collected: HistoryFrame[] = [];
+    for await (const frame of frames(await get(stack.replica(), `${runPath(run)}/history`)))
+      collected.push(frame);
+    const pages = collected.filter((frame) => frame.type === 'events');
+    expect(pages.length).toBeGreaterThan(2);
+    const all = pages.flatMap(({ events }) => events);
+    expect(all.length).toBeGreaterThan(1_000);
+    expect(all.map(({ eventId }) => eventId)).toEqual(all.map((_, index) => index + 1));
+    expect(collected.at(-1)).toEqual({ type: 'end', reason: 'complete', after: all.length });
+    for (const after of [1, 500, 777, all.length - 1, all.length]) {
+      expect(await history(stack.app, run, `?after=${after}`)).toEqual(all.slice(after));
+    }
+    const beyond = await get(stack.app, `${runPath(run)}/history?after=${all.length + 1}`);
+    expect(beyond.status).toBe(400);
+  });
+
+  test('is read from the nearest known page, not from its beginning', async () => {
+    let calls = 0;
+    const app = countingReplica(() => (calls += 1));
+    const events = await history(app, run);
+    const whole = calls;
+    calls = 0;
+    const last = events.findLast(({ eventName }) => eventName === 'ActivityTaskScheduled')!;
+    expect(valueOf((await decode(app, run, [last.payloads[0]!.ref]))[0])).toBe('"tick 250"');
+    expect([whole > 2, calls]).toEqual([true, 0]);
+  });
+
+  test('is read again from Temporal, page by page, when memory does not hold it', async () => {
+    let calls = 0;
+    const app = countingReplica(() => (calls += 1), 1);
+    const events = await history(app, run);
+    const whole = calls;
+    calls = 0;
+    const last = events.findLast(({ eventName }) => eventName === 'ActivityTaskScheduled')!;
+    expect(valueOf((await decode(app, run, [last.payloads[0]!.ref]))[0])).toBe('"tick 250"');
+    expect([whole > 2, calls]).toEqual([true, 1]);
+  });
+});
+
+describe('a running workflow, followed', () => {
+  test('sends what there is, then each new event, then an end once the run is closed', async () => {
+    const handle = await stack.start('everywhere', [SECRET]);
+    const run = await runOf(handle);
+    await handle.executeUpdate(change, { args: ['x'] });
+    const stream = frames(await get(stack.app, `${runPath(run)}/history?live=true`));
+    const seen: HistoryEvent[] = [];
+    let signalled = false;
+    let end: HistoryFrame | undefined;
+    for await (const frame of stream) {
+      if (frame.type === 'events') seen.push(...frame.events);
+      if (frame.type === 'end') end = frame;
+      if (!signalled && seen.some(({ eventName }) => eventName === 'ChildWorkflowExecutionCompleted')) {
+        signalled = true;
+        await handle.signal(finish, 'now');
+      }
+    }
+    const durable = seen.filter((event) => event.durable);
+    expect(durable.map(({ eventId }) => eventId)).toEqual(durable.map((_, index) => index + 1));
+    expect(durable.map(({ eventName }) => eventName)).toContain('WorkflowExecutionSignaled');
+    expect(durable.at(-1)!.eventName).toBe('WorkflowExecutionCompleted');
+    expect(end).toEqual({ type: 'end', reason: 'complete', after: durable.length });
+    expect(await history(stack.replica(), run)).toEqual(durable);
+  });
+
+  test('goes on where another stream was cut off', async () => {
+    const handle = await stack.start('everywhere', [SECRET]);
+    const run = await runOf(handle);
+    await settled(run);
+    const before = (await history(stack.app, run)).filter(({ durable }) => durable);
+    const rest = frames(
+      await get(stack.replica(), `${runPath(run)}/history?live=true&after=${before.length}`),
+    );
+    await handle.signal(finish, 'now');
+    const events: HistoryEvent[] = [];
+    for await (const frame of rest) if (frame.type === 'events') events.push(...frame.events);
+    expect(events.find(({ durable }) => durable)?.eventId).toBe(before.length + 1);
+    expect(events.at(-1)!.eventName).toBe('WorkflowExecutionCompleted');
+  });
+
+  test('leaves no call to Temporal behind when its reader goes away', async () => {
+    const handle = await stack.start('everywhere', [SECRET]);
+    const run = await runOf(handle);
+    await settled(run);
+    const polls: AbortSignal[] = [];
+    const temporal = createTemporalService(stack.connection);
+    const watched: typeof temporal.history = (request, signal) => {
+      if (request.nextPageToken?.length) polls.push(signal);
+      return temporal.history(request, signal);
+    };
+    const app = stack.replica({ temporal: { ...temporal, history: watched } });
+    const reader = (await get(app, `${runPath(run)}/history?live=true`)).body!.getReader();
+    await reader.read();
+    await eventually(async () => expect(polls.map(({ aborted }) => aborted)).toEqual([false]));
+    await reader.cancel();
+    await eventually(async () => expect(polls.map(({ aborted }) => aborted)).toEqual([true]));
+    await handle.terminate();
+  });
+
+  test('ends with a line that says so when the server stops', async () => {
+    const handle = await stack.start('everywhere', [SECRET]);
+    const run = await runOf(handle);
+    const stopping = new AbortController();
+    const app = stack.replica({ stopping: stopping.signal });
+    const stream = frames(await get(app, `${runPath(run)}/history?live=true`));
+    const first = await stream.next();
+    expect(first.value).toMatchObject({ type: 'events' });
+    setTimeout(() => stopping.abort(), 200);
+    const rest: HistoryFrame[] = [];
+    for await (const frame of stream) rest.push(frame);
+    expect(rest.at(-1)).toMatchObject({ type: 'end', reason: 'shutdown', after: expect.any(Number) });
+    await handle.terminate();
+  });
+
+  test('marks events of a failing workflow task as not durable', async () => {
+    const handle = await stack.start('stuck', []);
+    const run = await runOf(handle);
+    const events = await eventually(async () => {
+      const all = await history(stack.replica(), run);
+      expect(all.some(({ durable }) => !durable)).toBe(true);
+      return all;
+    });
+    const passing = events.filter(({ durable }) => !durable).map(({ eventName }) => eventName);
+    expect(passing).toEqual(['WorkflowTaskScheduled', 'WorkflowTaskStarted'].slice(0, passing.length));
+    expect(events.findLast(({ durable }) => durable)!.eventName).toBe('WorkflowTaskFailed');
+    await handle.terminate();
+  });
+});

@@ -1,0 +1,243 @@
+import { cryptoHealth } from '@temporal-kms/codec-api';
+import { Client } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { keys } from '../support/stack.ts';
+import {
+  decode,
+  eventually,
+  get,
+  headers,
+  history,
+  lines,
+  NAMESPACE,
+  runOf,
+  runPath,
+  type Stack,
+  startStack,
+  valueOf,
+} from '../support/temporal.ts';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterAll(() => stack.close());
+
+const VERSION_1 = `${keys.payments}/cryptoKeyVersions/1`;
+const health = async (app: Stack['app']) => cryptoHealth.parse(await (await get(app, '/api/health')).json());
+
+/** One history with an input and four signals: one sealed, one damaged, one plain, one under another namespace's key. */
+async function mixed(): Promise<{
+  run: { workflowId: string; runId: string };
+  refs: Record<string, string>;
+}> {
+  // On a task queue without a worker, which could do nothing but fail on them.
+  const handle = await stack.start('everywhere', ['input'], { taskQueue: 'nobody' });
+  const run = await runOf(handle);
+  const encoded = async (value: string, namespace: string) => {
+    const payload = {
+      metadata: { encoding: Buffer.from('json/plain') },
+      data: Buffer.from(JSON.stringify(value)),
+    };
+    return (await stack.kms.codec.encode([payload], { namespace }))[0]!;
+  };
+  const damaged = await encoded('damaged', NAMESPACE);
+  const bytes = Buffer.from(damaged.data!);
+  bytes[bytes.length - 1]! ^= 1;
+  const signal = async (signalName: string, payload: object): Promise<void> => {
+    await stack.connection.workflowService.signalWorkflowExecution({
+      namespace: NAMESPACE,
+      workflowExecution: run,
+      signalName,
+      input: { payloads: [payload] },
+      header: {
+        fields: {
+          trace: { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"header"') },
+        },
+      },
+    });
+  };
+  await signal('sealed', await encoded('sealed', NAMESPACE));
+  await signal('damaged', { ...damaged, data: bytes });
+  await signal('plain', { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"plain"') });
+  await signal('foreign', await encoded('foreign', 'orders'));
+  await signal('reference', {
+    metadata: {
+      encoding: Buffer.from('json/protobuf'),
+      messageType: Buffer.from('temporal.api.sdk.v1.ExternalStorageReference'),
+    },
+    data: Buffer.from('{}'),
+  });
+  const events = await history(stack.app, run);
+  const refs: Record<string, string> = { input: '1:0' };
+  for (const event of events) {
+    const name = event.attributes['signalName'];
+    if (typeof name !== 'string') continue;
+    for (const { path, ref } of event.payloads)
+      refs[path.startsWith('header') ? `${name} header` : name] = ref;
+  }
+  return { run, refs };
+}
+
+describe('payloads of every kind side by side', () => {
+  test('each has its own answer, and none hides another', async () => {
+    const { run, refs } = await mixed();
+    const results = await decode(stack.app, run, Object.values(refs));
+    const byRef = new Map(results.map((result) => [result.ref, result]));
+    const of = (name: string) => byRef.get(refs[name]!);
+    expect(results).toHaveLength(Object.keys(refs).length);
+    expect(valueOf(of('input'))).toBe('"input"');
+    expect(valueOf(of('sealed'))).toBe('"sealed"');
+    expect(of('sealed')).toMatchObject({ ok: true, key: { name: keys.payments, version: 1 } });
+    expect(of('sealed')).not.toHaveProperty('warning');
+    expect(of('damaged')).toMatchObject({ ok: false, reason: 'integrity_failed' });
+    expect(of('plain')).toMatchObject({ ok: true, warning: 'not_encrypted' });
+    expect(of('foreign')).toMatchObject({ ok: false, reason: 'namespace_mismatch' });
+    expect(of('reference')).toMatchObject({ ok: true, warning: 'external_reference' });
+    for (const [name, ref] of Object.entries(refs).filter(([key]) => key.endsWith(' header'))) {
+      expect([name, valueOf(byRef.get(ref))]).toEqual([name, '"header"']);
+      expect(byRef.get(ref)).not.toHaveProperty('warning');
+    }
+    const stubs = (await history(stack.app, run)).flatMap(({ payloads }) => payloads);
+    const reason = (name: string) => stubs.find(({ ref }) => ref === refs[name])?.reason;
+    expect([
+      reason('plain'),
+      reason('plain header'),
+      reason('foreign'),
+      reason('reference'),
+      reason('sealed'),
+    ]).toEqual(['not_encrypted', undefined, 'namespace_mismatch', 'external_reference', undefined]);
+  });
+});
+
+describe('a key that may no longer be used', () => {
+  test('is named with its version and the reason, for its payloads alone', async () => {
+    const { run, refs } = await mixed();
+    await using other = stack.kms.another();
+    await stack.kms.emulator.setVersionState(VERSION_1, 'DISABLED');
+    const results = await decode(stack.replica({ codec: other.codec }), run, [
+      refs['input']!,
+      refs['plain']!,
+    ]);
+    await stack.kms.emulator.setVersionState(VERSION_1, 'ENABLED');
+    const of = (name: string) => results.find(({ ref }) => ref === refs[name]);
+    expect(of('input')).toMatchObject({
+      ok: false,
+      reason: 'key_disabled',
+      key: { name: keys.payments, version: 1 },
+    });
+    expect(of('plain')).toMatchObject({ ok: true });
+  });
+});
+
+describe('Cloud KMS out of reach', () => {
+  test('costs nothing but what has to be opened; says so, and gives the plaintext once it is back', async () => {
+    const handle = await stack.start('everywhere', ['input']);
+    const run = await runOf(handle);
+    const other = stack.kms.another();
+    const app = stack.replica({ codec: other.codec, kms: other.watch });
+    expect((await health(app)).kms).toEqual({ status: 'unknown', emulator: true });
+
+    stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+    expect((await history(app, run))[0]!.payloads[0]).not.toHaveProperty('reason');
+    const [refused] = await decode(app, run, ['1:0']);
+    expect(refused).toMatchObject({ ok: false, reason: 'kms_unavailable', message: expect.any(String) });
+    expect((await health(app)).kms).toEqual({ status: 'failing', reason: 'kms_unavailable', emulator: true });
+
+    stack.kms.emulator.clearFaults();
+    expect(valueOf((await decode(app, run, ['1:0']))[0])).toBe('"input"');
+    const after = await health(app);
+    expect(after.kms).toMatchObject({ status: 'ok', lastOk: expect.stringMatching(/^20.*Z$/) });
+    expect(after.temporal).toEqual({ status: 'ok' });
+    await other[Symbol.asyncDispose]();
+    await handle.terminate();
+  });
+
+  test('a slow answer holds up no other result', async () => {
+    const { run, refs } = await mixed();
+    await using other = stack.kms.another();
+    stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
+    const init = {
+      method: 'POST',
+      body: JSON.stringify({ refs: [refs['input'], refs['plain'], refs['foreign']] }),
+    };
+    const response = await get(
+      stack.replica({ codec: other.codec }),
+      `${runPath(run)}/payloads:decode`,
+      init,
+    );
+    const seen: string[] = [];
+    for await (const result of lines(response, { parse: (value: any) => value })) seen.push(result.ref);
+    stack.kms.emulator.clearFaults();
+    expect(seen.at(-1)).toBe(refs['input']);
+    expect(seen).toHaveLength(3);
+  });
+});
+
+describe('Temporal out of reach', () => {
+  test('is 503 with Retry-After for what needs it, and /decode still works', async () => {
+    const { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } =
+      await import('@temporalio/client');
+    const { createTemporalService } = await import('../../src/temporal/service.ts');
+    const connection = Connection.lazy({
+      address: '127.0.0.1:1',
+      interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: 2 }))],
+    });
+    const app = stack.replica({ temporal: createTemporalService(connection) });
+    const response = await get(app, `/api/namespaces/${NAMESPACE}/workflows`);
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
+    expect(await response.json()).toMatchObject({ error: { code: 'temporal_unavailable' } });
+    expect((await health(app)).temporal).toEqual({ status: 'unavailable' });
+    const post = { method: 'POST', headers: { ...headers, 'x-namespace': NAMESPACE }, body: '{}' };
+    expect((await app.request('/decode', post)).status).toBe(200);
+    await connection.close();
+  });
+});
+
+describe('a server that sends its history as stored blobs', () => {
+  test('is read all the same', async () => {
+    const raw = await startStack({ dynamicConfig: { 'frontend.sendRawWorkflowHistory': true } });
+    try {
+      const handle = await raw.start('child', ['v']);
+      const run = await runOf(handle);
+      // Its result can't be waited for: the SDK's client doesn't read such histories.
+      await eventually(async () => expect((await handle.describe()).status.name).toBe('COMPLETED'));
+      const response = await raw.connection.workflowService.getWorkflowExecutionHistory({
+        namespace: NAMESPACE,
+        execution: run,
+      });
+      expect(response.rawHistory.length).toBeGreaterThan(0);
+      const events = await history(raw.app, run);
+      expect(events.at(-1)).toMatchObject({ eventName: 'WorkflowExecutionCompleted', durable: true });
+      expect(valueOf((await decode(raw.app, run, ['1:0']))[0])).toBe('"v"');
+    } finally {
+      await raw.close();
+    }
+  });
+});
+
+async function rawInput(run: { workflowId: string; runId: string }) {
+  const { history: raw } = await stack.connection.workflowService.getWorkflowExecutionHistory({
+    namespace: NAMESPACE,
+    execution: run,
+  });
+  const [payload] = raw!.events![0]!.workflowExecutionStartedEventAttributes!.input!.payloads!;
+  return { data: Buffer.from(payload!.data!).toString('base64') };
+}
+
+describe('without a codec', () => {
+  test('a history is all there to read, so the test above that finds no secret could have found one', async () => {
+    const bare = new Client({ connection: stack.connection, namespace: NAMESPACE });
+    const handle = await bare.workflow.start('everywhere', {
+      args: ['canary-77'],
+      taskQueue: 'nobody',
+      workflowId: 'bare',
+    });
+    const run = { workflowId: 'bare', runId: handle.firstExecutionRunId };
+    const { data } = JSON.parse(JSON.stringify(await rawInput(run)));
+    expect(Buffer.from(data, 'base64').toString()).toBe('"canary-77"');
+    const [result] = await decode(stack.app, run, ['1:0']);
+    expect(result).toMatchObject({ ok: true, warning: 'not_encrypted' });
+    await handle.terminate();
+  });
+});

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { DecodeResult, HistoryEvent, HistoryFrame } from '@temporal-kms/codec-api';
+import { decodeResult, historyFrame } from '@temporal-kms/codec-api';
+import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import {
+  startTemporal,
+  type StartTemporalOptions,
+  type TemporalServer,
+} from '@temporal-kms/scripts/temporal';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { NativeConnection, Runtime, DefaultLogger, Worker } from '@temporalio/worker';
+import type { AppDeps, createApp } from '../../src/app.ts';
+import { createTemporalService } from '../../src/temporal/service.ts';
+import { appWith, HOST, type Kms, startKms } from './stack.ts';
+
+export const NAMESPACE = 'payments';
+export const TASK_QUEUE = 'test';
+
+export interface Stack {
+  readonly kms: Kms;
+  readonly server: TemporalServer;
+  readonly connection: Connection;
+  /** Encrypts and decrypts, as an application's own client. */
+  readonly client: Client;
+  readonly app: ReturnType<typeof createApp>;
+  /** An application over the same Temporal, its memory of pages empty: another replica. */
+  replica(deps?: Partial<AppDeps>): ReturnType<typeof createApp>;
+  start(workflow: string, args: unknown[], options?: Record<string, unknown>): Promise<WorkflowHandle>;
+  close(): Promise<void>;
+}
+
+/** Once a process: the worker's own log lines aren't what a test prints. */
+const quiet = once(() => Runtime.install({ logger: new DefaultLogger('ERROR') }));
+
+function once(act: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) act();
+    done = true;
+  };
+}
+
+/** A real Temporal server, a worker and a client with the codec, and the application. */
+export async function startStack(options: StartTemporalOptions = {}): Promise<Stack> {
+  quiet();
+  const kms = await startKms();
+  const server = await startTemporal({ namespaces: [NAMESPACE, 'orders'], ...options });
+  const connection = await Connection.connect({ address: server.address });
+  const plugins = [new KmsCodecPlugin(kms.codec)];
+  const client = new Client({ connection, namespace: NAMESPACE, plugins });
+  const native = await NativeConnection.connect({ address: server.address });
+  const worker = await Worker.create({
+    connection: native,
+    namespace: NAMESPACE,
+    taskQueue: TASK_QUEUE,
+    workflowsPath: fileURLToPath(new URL('../workflows.ts', import.meta.url)),
+    activities: { echo: async (value: string) => value },
+    plugins,
+  });
+  const running = worker.run();
+  const temporal = createTemporalService(connection);
+  const replica = (deps: Partial<AppDeps> = {}) => appWith(kms, { temporal, ...deps });
+  return {
+    kms,
+    server,
+    connection,
+    client,
+    app: replica(),
+    replica,
+    start: (workflow, args, more) =>
+      client.workflow.start(workflow, { args, taskQueue: TASK_QUEUE, workflowId: randomUUID(), ...more }),
+    close: async () => {
+      worker.shutdown();
+      await running;
+      await native.close();
+      await connection.close();
+      await server.close();
+      await kms.close();
+    },
+  };
+}
+
+type App = Stack['app'];
+
+export const headers = { host: HOST, 'content-type': 'application/json' };
+export const get = async (app: App, path: string, init: RequestInit = {}): Promise<Response> =>
+  app.request(path, { headers, ...init });
+
+export const runPath = ({ workflowId, runId }: { workflowId: string; runId: string }): string =>
+  `/api/namespaces/${NAMESPACE}/workflows/${encodeURIComponent(workflowId)}/runs/${runId}`;
+
+export const runOf = async (handle: WorkflowHandle): Promise<{ workflowId: string; runId: string }> => ({
+  workflowId: handle.workflowId,
+  runId: (await handle.describe()).runId,
+});
+
+/** The lines of an NDJSON answer as they come, each checked against the contract. */
+export async function* lines<T>(response: Response, schema: { parse(value: unknown): T }): AsyncGenerator<T> {
+  let rest = '';
+  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    const parts = (rest + chunk).split('\n');
+    rest = parts.pop()!;
+    for (const line of parts) yield schema.parse(JSON.parse(line));
+  }
+  if (rest !== '') throw new Error('the stream ended inside a line');
+}
+
+export const frames = (response: Response): AsyncGenerator<HistoryFrame> => lines(response, historyFrame);
+
+export async function history(
+  app: App,
+  run: { workflowId: string; runId: string },
+  query = '',
+): Promise<HistoryEvent[]> {
+  const response = await get(app, `${runPath(run)}/history${query}`);
+  const events: HistoryEvent[] = [];
+  for await (const frame of frames(response)) {
+    if (frame.type === 'events') events.push(...frame.events);
+    if (frame.type === 'end' && frame.reason !== 'complete') throw new Error(JSON.stringify(frame));
+  }
+  return events;
+}
+
+export async function decode(
+  app: App,
+  run: { workflowId: string; runId: string },
+  refs: string[],
+): Promise<DecodeResult[]> {
+  const init = { method: 'POST', body: JSON.stringify({ refs }) };
+  const response = await get(app, `${runPath(run)}/payloads:decode`, init);
+  if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
+  const results: DecodeResult[] = [];
+  for await (const result of lines(response, decodeResult)) results.push(result);
+  return results;
+}
+
+export const valueOf = (result: DecodeResult | undefined): string =>
+  result?.ok ? Buffer.from(result.payload.data, 'base64').toString() : `not readable: ${result?.reason}`;
+
+export async function eventually<T>(check: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + 15_000;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await sleep(100);
+    }
+  }
+}

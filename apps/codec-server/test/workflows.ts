@@ -1,0 +1,71 @@
+import {
+  ApplicationFailure,
+  condition,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  executeChild,
+  patched,
+  proxyActivities,
+  proxyLocalActivities,
+  setHandler,
+  sleep,
+  upsertMemo,
+} from '@temporalio/workflow';
+
+interface Activities {
+  echo(value: string): Promise<string>;
+}
+const { echo } = proxyActivities<Activities>({ startToCloseTimeout: '10s' });
+const local = proxyLocalActivities<Activities>({ startToCloseTimeout: '10s' });
+
+export const finish = defineSignal<[string]>('finish');
+export const look = defineQuery<string, [string]>('look');
+export const change = defineUpdate<string, [string]>('change');
+
+/** Puts what it is given into every place of a history that it can, and waits for `finish`. */
+export async function everywhere(secret: string): Promise<string> {
+  let finished: string | undefined;
+  setHandler(finish, (value) => {
+    finished = value;
+  });
+  setHandler(look, (value) => `${secret} ${value}`);
+  setHandler(change, async (value) => `${secret} ${value}`);
+  patched('a-change');
+  upsertMemo({ changed: `${secret} upserted` });
+  await sleep(1, { summary: `${secret} timer` });
+  await echo(`${secret} activity`);
+  await local.echo(`${secret} local`);
+  await executeChild(child, { args: [`${secret} child`], memo: { parent: `${secret} child memo` } });
+  await condition(() => finished !== undefined);
+  return `${secret} result`;
+}
+
+export async function child(value: string): Promise<string> {
+  return `${value} done`;
+}
+
+/** Fails with two causes, each with details. */
+export async function fails(secret: string): Promise<void> {
+  const inner = ApplicationFailure.create({
+    message: `${secret} inner`,
+    details: [`${secret} inner detail`],
+  });
+  throw ApplicationFailure.create({
+    message: `${secret} outer`,
+    details: [`${secret} outer detail`],
+    nonRetryable: true,
+    cause: inner,
+  });
+}
+
+/** An activity after another: some six events each, written in three batches. */
+export async function ticks(count: number): Promise<void> {
+  for (let n = 1; n <= count; n++) await echo(`tick ${n}`);
+}
+
+/** Fails its workflow task for ever, after a first one that succeeds. */
+export async function stuck(): Promise<void> {
+  await sleep(1);
+  throw new Error('a workflow task fails');
+}
