@@ -1,0 +1,67 @@
+import { serve } from '@hono/node-server';
+import { loadConfigOrExit, printableConfig, workerEnvironment } from '@temporal-kms/config';
+import { createKmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { connectToTemporal, warmCodec } from './connect.ts';
+import { createHealthApp } from './health.ts';
+import { createLog, installRuntime } from './log.ts';
+import { logObserver } from './observer.ts';
+import { initialStatus } from './status.ts';
+import { superviseWorker } from './supervisor.ts';
+import { createWorker } from './worker.ts';
+
+const { taskQueue, health, logLevel, kms, shutdownGraceSeconds } = loadConfigOrExit(workerEnvironment);
+const log = createLog(logLevel);
+const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+log.info({ config: printableConfig(workerEnvironment) }, 'Worker starting');
+const kmsEmulator = kms.emulatorHost !== undefined;
+if (kmsEmulator) {
+  log.warn(
+    { emulator: kms.emulatorHost },
+    'KMS_EMULATOR_HOST is set: keys come from the emulator, Google protects nothing',
+  );
+}
+
+const status = initialStatus();
+const stopping = new AbortController();
+const { signal } = stopping;
+// Turborepo and `node --watch` deliver a signal twice; the second changes nothing.
+const stop = (name: NodeJS.Signals) => {
+  if (signal.aborted) return;
+  log.info({ signal: name }, 'Worker stopping: running activities may still end');
+  status.phase = 'stopping';
+  stopping.abort();
+};
+process.on('SIGINT', stop).on('SIGTERM', stop);
+
+const app = createHealthApp({ status, taskQueue, namespace, kmsEmulator });
+const server = serve({ fetch: app.fetch, hostname: health.host, port: health.port }, ({ address, port }) =>
+  log.info({ address, port }, 'Health endpoints listening'),
+);
+server.on('error', (error: NodeJS.ErrnoException) => {
+  const inUse = `Port ${health.port} is in use; set WORKER_HEALTH_PORT to another`;
+  log.fatal(error.code === 'EADDRINUSE' ? inUse : `Health endpoints can't be served: ${error.message}`);
+  process.exit(1);
+});
+
+installRuntime(log);
+const codec = createKmsCodec(kms, { namespace, observer: logObserver(log) });
+let graceful = true;
+try {
+  await warmCodec(codec, namespace, { signal, status, log });
+  const plugins = [new KmsCodecPlugin(codec)];
+  graceful = await superviseWorker({
+    connect: () => connectToTemporal(connectionOptions, { signal, status, log }),
+    createWorker: (connection) =>
+      createWorker({ connection, namespace, taskQueue, plugins, shutdownGraceSeconds }),
+    signal,
+    status,
+    log,
+  });
+} catch (error) {
+  if (!signal.aborted) throw error;
+}
+await codec.close();
+server.close();
+log.info('Worker stopped');
+process.exitCode = graceful ? 0 : 1;

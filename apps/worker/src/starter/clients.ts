@@ -1,0 +1,39 @@
+import { Client, type Connection, type WorkflowClientInterceptor } from '@temporalio/client';
+import { KmsCodecPlugin, createKmsCodec, type KmsCodec, type KmsSettings } from '@temporal-kms/kms-codec';
+
+/** What seals the payloads that a client sends; `plain`: nothing does. */
+export const sampleFormats = ['envelope-v2', 'envelope', 'direct', 'plain'] as const;
+export type SampleFormat = (typeof sampleFormats)[number];
+
+export interface SampleClients {
+  get(format: SampleFormat, interceptor?: WorkflowClientInterceptor): Client;
+  close(): Promise<void>;
+}
+
+export interface SampleClientsDeps {
+  readonly connection: Connection;
+  readonly namespace: string;
+  readonly kms: KmsSettings;
+}
+
+/** Clients of one connection, each with the codec of its format; a codec is made when it is first needed. */
+export function createSampleClients({ connection, namespace, kms }: SampleClientsDeps): SampleClients {
+  const codecs = new Map<SampleFormat, KmsCodec>();
+  const codecOf = (format: Exclude<SampleFormat, 'plain'>) => {
+    const codec = codecs.get(format) ?? createKmsCodec({ ...kms, format });
+    codecs.set(format, codec);
+    return codec;
+  };
+  return {
+    get: (format, interceptor) =>
+      new Client({
+        connection,
+        namespace,
+        ...(format !== 'plain' && { plugins: [new KmsCodecPlugin(codecOf(format))] }),
+        ...(interceptor && { interceptors: { workflow: [interceptor] } }),
+      }),
+    close: async () => {
+      await Promise.all([...codecs.values()].map((codec) => codec.close()));
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { describeEnvironment, loadConfigOrExit, workerEnvironment } from '@temporal-kms/config';
+import { Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { catalogue, isSampleName } from './catalogue.ts';
+import { createSampleClients, sampleFormats, type SampleClients, type SampleFormat } from './clients.ts';
+import { sampleData } from './sample-data.ts';
+import { seed } from './seed.ts';
+
+type Say = (line: string) => void;
+
+interface StartOptions {
+  readonly id?: string;
+  readonly input?: Record<string, unknown>;
+  readonly format: SampleFormat;
+  readonly wait?: true;
+}
+
+/** The starter's command line; what it has to tell goes to `say`, line by line. */
+export function createStarterProgram(say: Say): Command {
+  const program = new Command('start')
+    .description('Starts sample workflows whose payloads are encrypted under Cloud KMS')
+    .addHelpText('after', `\nEnvironment:\n${describeEnvironment(workerEnvironment)}`);
+
+  program
+    .command('start')
+    .description('start one sample')
+    .argument('<sample>', `one of ${Object.keys(catalogue).join(', ')}`)
+    .option('--id <workflow id>', 'default: the sample and the time')
+    .option('--input <JSON>', "fields that take the place of the default input's", jsonObject)
+    .addOption(
+      new Option('--format <format>', "seals the starter's payloads; plain doesn't")
+        .choices(sampleFormats)
+        .default('envelope-v2'),
+    )
+    .option('--wait', 'wait for the result and print it')
+    .action((name: string, options: StartOptions) => startOne(name, options, say));
+  program
+    .command('list')
+    .description('list the samples and their default input')
+    .action(() => {
+      for (const [name, { description, input }] of Object.entries(catalogue)) {
+        say(`${name}\n    ${description}\n    ${JSON.stringify(input)}`);
+      }
+    });
+  program
+    .command('samples')
+    .description('start the whole set of sample data; ids that exist are left alone')
+    .action(() => startAll(say));
+  return program;
+}
+
+async function startOne(name: string, options: StartOptions, say: Say): Promise<void> {
+  if (!isSampleName(name))
+    throw new InvalidArgumentError(`There is no sample ${name}; see the command list.`);
+  await withClients(async (clients, taskQueue) => {
+    const workflowId = options.id ?? `${name}-${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}`;
+    const { input, format } = options;
+    await catalogue[name].start(clients.get(format), { workflowId, taskQueue, input });
+    say(`${workflowId}: started`);
+    if (!options.wait) return;
+    // Whatever sealed the input, the worker sealed the result, and this client's codec opens it.
+    const result: unknown = await clients.get('envelope-v2').workflow.getHandle(workflowId).result();
+    say(`${workflowId}: ${JSON.stringify(result)}`);
+  });
+}
+
+async function startAll(say: Say): Promise<void> {
+  await withClients(async (clients, taskQueue) => {
+    const { started, kept, failed } = await seed({ clients, taskQueue, runs: sampleData, say });
+    say(`${started} started, ${kept} there already, ${failed} failed`);
+    if (failed > 0) process.exitCode = 1;
+  });
+}
+
+async function withClients(use: (clients: SampleClients, taskQueue: string) => Promise<void>): Promise<void> {
+  const { kms, taskQueue } = loadConfigOrExit(workerEnvironment);
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const connection = await Connection.connect(connectionOptions);
+  const clients = createSampleClients({ connection, namespace, kms });
+  try {
+    await use(clients, taskQueue);
+  } finally {
+    await clients.close();
+    await connection.close();
+  }
+}
+
+function jsonObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // Said below.
+  }
+  throw new InvalidArgumentError(`It must be a JSON object, as in '{"customer":"Ada Lovelace"}'.`);
+}

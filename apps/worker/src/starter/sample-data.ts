@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
+import { remind } from '../workflows/approval.ts';
+import { messageCourier } from '../workflows/courier.ts';
+import { addNote, changeAddress, progress, redeemVoucher } from '../workflows/order.ts';
+import type { SampleName } from './catalogue.ts';
+import type { SampleClients, SampleFormat } from './clients.ts';
+import type { StartRequest } from './sample.ts';
+
+export interface SampleRun {
+  readonly workflowId: string;
+  readonly sample: SampleName;
+  /** What seals the starter's own payloads; `plain` leaves them readable. The worker always writes its own format. */
+  readonly format?: SampleFormat;
+  readonly input?: StartRequest['input'];
+  readonly options?: StartRequest['options'];
+  /** `open`: it is meant to be found running. */
+  readonly ends: 'closed' | 'open';
+  /** What happens to it once it runs. Repeated for one that should be closed and isn't, so it must stand that. */
+  readonly afterwards?: (handle: WorkflowHandle, clients: SampleClients) => Promise<void>;
+}
+
+/** What a newcomer finds in `pnpm dev`: every state worth seeing. The order is the order of starting. */
+export const sampleData: readonly SampleRun[] = [
+  { workflowId: 'order-1001', sample: 'order', ends: 'closed', afterwards: changeMyMind },
+  {
+    workflowId: 'order-1002',
+    sample: 'order',
+    ends: 'closed',
+    format: 'envelope',
+    input: { customer: 'Pavel Novák', address: 'Bridge Road 17, Brno' },
+    afterwards: thank,
+  },
+  {
+    workflowId: 'order-1003',
+    sample: 'order',
+    ends: 'closed',
+    format: 'direct',
+    input: { customer: 'Leila Haddad', address: 'Cedar Lane 9, Tyre' },
+    afterwards: thank,
+  },
+  {
+    workflowId: 'order-1004-plaintext',
+    sample: 'order',
+    ends: 'closed',
+    format: 'plain',
+    input: { customer: 'Nobody In Particular', address: 'Readable Road 1' },
+    afterwards: thank,
+  },
+  { workflowId: 'checkout-2001', sample: 'checkout', ends: 'closed' },
+  {
+    workflowId: 'courier-3001',
+    sample: 'courier',
+    ends: 'open',
+    afterwards: (handle) => handle.signal(messageCourier, 'ring twice at number 4'),
+  },
+  { workflowId: 'settlement-5001', sample: 'settlement', ends: 'open' },
+  {
+    workflowId: 'approval-6001-cancelled',
+    sample: 'approval',
+    ends: 'closed',
+    afterwards: cancelWaiting,
+  },
+  {
+    workflowId: 'approval-6002-timed-out',
+    sample: 'approval',
+    ends: 'closed',
+    options: { workflowRunTimeout: '3 seconds' },
+  },
+  {
+    workflowId: 'approval-6003-terminated',
+    sample: 'approval',
+    ends: 'closed',
+    afterwards: terminateWithDetails,
+  },
+  {
+    workflowId: 'approval-6004-waiting',
+    sample: 'approval',
+    ends: 'open',
+    afterwards: remindInPlaintext,
+  },
+  { workflowId: 'subscription-7001', sample: 'subscription', ends: 'closed' },
+  { workflowId: 'loyalty-report-8001', sample: 'loyalty-report', ends: 'open' },
+  // The last, and at low priority: nobody waits for it.
+  { workflowId: 'stocktake-4001', sample: 'stocktake', ends: 'closed' },
+];
+
+/** One update that completes, one that the validator rejects, one that fails, a query, and the note that ends it. */
+async function changeMyMind(handle: WorkflowHandle): Promise<void> {
+  const id = (step: string) => ({ updateId: `${handle.workflowId}-${step}` });
+  await handle.executeUpdate(changeAddress, { args: ['Garden Street 12, Lund'], ...id('moved') });
+  await refused(handle.executeUpdate(changeAddress, { args: ['somewhere in Lund'], ...id('vague') }));
+  await refused(handle.executeUpdate(redeemVoucher, { args: ['SPRING-10'], ...id('voucher') }));
+  await handle.query(progress, 'the help desk');
+  await thank(handle);
+}
+
+async function thank(handle: WorkflowHandle): Promise<void> {
+  await handle.signal(addNote, 'Please wrap it as a present');
+}
+
+/** Somebody's script without the codec: the dashboard has to say that this payload is readable for everyone. */
+async function remindInPlaintext(handle: WorkflowHandle, clients: SampleClients): Promise<void> {
+  await clients.get('plain').workflow.getHandle(handle.workflowId).signal(remind, 'sent without the codec');
+}
+
+async function cancelWaiting(handle: WorkflowHandle): Promise<void> {
+  await activityStarted(handle);
+  await handle.cancel();
+}
+
+/** `WorkflowHandle.terminate` takes a reason alone; the details, which are payloads, are added underneath. */
+async function terminateWithDetails(handle: WorkflowHandle, clients: SampleClients): Promise<void> {
+  await activityStarted(handle);
+  const details = [{ by: 'Accounts: the budget of Hanna Berg is closed' }];
+  const client = clients.get('envelope-v2', { terminate: (input, next) => next({ ...input, details }) });
+  await client.workflow.getHandle(handle.workflowId).terminate('budget closed');
+}
+
+/** The refusal is what the sample shows; a success would be its failure. */
+async function refused(update: Promise<unknown>): Promise<void> {
+  try {
+    await update;
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError) return;
+    throw error;
+  }
+  throw new Error('An update that the workflow must refuse was accepted');
+}
+
+/** Before that there is nothing to cancel but a workflow that has done nothing. */
+async function activityStarted({ client, workflowId }: WorkflowHandle): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (Date.now() < deadline) {
+    const { pendingActivities } = await client.workflowService.describeWorkflowExecution({
+      namespace: client.options.namespace,
+      execution: { workflowId },
+    });
+    if (pendingActivities?.some(({ lastStartedTime }) => lastStartedTime)) return;
+    await sleep(100);
+  }
+  throw new Error(`${workflowId} has started no activity within 60 s. Is a worker running?`);
+}

@@ -1,0 +1,37 @@
+import {
+  ActivityCancellationType,
+  CancellationScope,
+  defineSignal,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  setHandler,
+  upsertMemo,
+} from '@temporalio/workflow';
+import type * as activities from '../activities/index.ts';
+
+export interface ApprovalInput {
+  readonly requester: string;
+  readonly cents: number;
+}
+
+export const remind = defineSignal<[text: string]>('remind');
+
+const { waitForApprover } = proxyActivities<typeof activities>({
+  startToCloseTimeout: '30 days',
+  heartbeatTimeout: '5 seconds',
+  // Waits for the activity's own answer to the cancellation, whose details stand in ActivityTaskCanceled.
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+const { withdrawRequest } = proxyLocalActivities<typeof activities>({ startToCloseTimeout: '10 seconds' });
+
+/** Waits for an approver who never comes: to be cancelled, terminated, timed out, or found waiting. */
+export async function approval({ requester, cents }: ApprovalInput): Promise<void> {
+  setHandler(remind, (text) => upsertMemo({ reminder: text }));
+  try {
+    await waitForApprover(requester, cents);
+  } catch (error) {
+    if (isCancellation(error)) await CancellationScope.nonCancellable(() => withdrawRequest(requester));
+    throw error;
+  }
+}

@@ -1,0 +1,22 @@
+import { ApplicationFailure, executeChild, workflowInfo } from '@temporalio/workflow';
+import { payment, type PaymentInput } from './payment.ts';
+
+/** Fails: its child's payment is refused, and the causes reach from here down to the bank's answer. */
+export async function checkout(input: PaymentInput): Promise<void> {
+  try {
+    await executeChild(payment, {
+      workflowId: `${workflowInfo().workflowId}-payment`,
+      args: [input],
+      // The second run carries the first one's failure as `continuedFailure`.
+      retry: { maximumAttempts: 2, initialInterval: '200 milliseconds' },
+    });
+  } catch (error) {
+    throw ApplicationFailure.create({
+      message: `Checkout of ${input.customer} failed`,
+      type: 'CheckoutFailed',
+      nonRetryable: true,
+      details: [{ reason: `${input.customer} could not pay` }],
+      ...(error instanceof Error && { cause: error }),
+    });
+  }
+}

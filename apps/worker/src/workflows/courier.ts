@@ -1,0 +1,37 @@
+import {
+  continueAsNew,
+  defineSignal,
+  proxyActivities,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type * as activities from '../activities/index.ts';
+
+export interface CourierInput {
+  readonly courier: string;
+  /** Between two stops. */
+  readonly intervalMs: number;
+  /** 0: drives for ever. */
+  readonly lastStop: number;
+}
+
+export const messageCourier = defineSignal<[message: string]>('messageCourier');
+
+const { locateCourier } = proxyActivities<typeof activities>({ startToCloseTimeout: '2 minutes' });
+
+/** Runs on and on: a history that grows while one looks at it, until it continues as new after `stopsBefore`. */
+export async function courier(input: CourierInput, stopsBefore = 0): Promise<string> {
+  const { courier: name, intervalMs, lastStop } = input;
+  let message = 'nothing special';
+  setHandler(messageCourier, (next) => {
+    message = next;
+  });
+  const stops = lastStop === 0 ? Number.POSITIVE_INFINITY : lastStop;
+  for (let stop = stopsBefore + 1; stop <= stops; stop++) {
+    await locateCourier(name, stop, message);
+    await sleep(intervalMs, { summary: `${name} drives to stop ${stop + 1}` });
+    if (workflowInfo().historyLength > 1_000) await continueAsNew<typeof courier>(input, stop);
+  }
+  return `${name} is home after ${stops} stops`;
+}

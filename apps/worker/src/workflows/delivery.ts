@@ -1,0 +1,22 @@
+import { getExternalWorkflowHandle, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type * as activities from '../activities/index.ts';
+
+export interface DeliveryInput {
+  readonly customer: string;
+  readonly address: string;
+}
+
+const { handOver } = proxyActivities<typeof activities>({ startToCloseTimeout: '2 minutes' });
+
+/** Child of `order`: hands the parcel over and leaves a note with whoever started it. */
+export async function delivery({ customer, address }: DeliveryInput): Promise<activities.Handover> {
+  const proof = await handOver(customer, address);
+  const { parent } = workflowInfo();
+  if (parent) {
+    await getExternalWorkflowHandle(parent.workflowId, parent.runId).signal<[string]>(
+      'addNote',
+      `The courier met ${customer}`,
+    );
+  }
+  return proof;
+}

@@ -1,0 +1,11 @@
+// What the worker's workflow bundle exports: every workflow type that this worker runs.
+export { approval } from './approval.ts';
+export { checkout } from './checkout.ts';
+export { courier } from './courier.ts';
+export { delivery } from './delivery.ts';
+export { loyaltyReport } from './loyalty-report.ts';
+export { order } from './order.ts';
+export { payment } from './payment.ts';
+export { settlement } from './settlement.ts';
+export { stocktake } from './stocktake.ts';
+export { subscription } from './subscription.ts';

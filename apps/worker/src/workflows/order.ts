@@ -1,0 +1,113 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  TimeoutFailure,
+  condition,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  executeChild,
+  patched,
+  proxyActivities,
+  proxyLocalActivities,
+  setHandler,
+  upsertMemo,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type * as activities from '../activities/index.ts';
+import { delivery } from './delivery.ts';
+
+export interface OrderInput {
+  readonly customer: string;
+  readonly address: string;
+  readonly items: readonly activities.OrderItem[];
+}
+
+export interface OrderResult {
+  readonly message: string;
+  readonly receipt: string;
+  readonly signature: string;
+}
+
+export const addNote = defineSignal<[note: string]>('addNote');
+export const progress = defineQuery<string, [askedBy: string]>('progress');
+export const changeAddress = defineUpdate<string, [address: string]>('changeAddress');
+export const redeemVoucher = defineUpdate<string, [voucher: string]>('redeemVoucher');
+
+const { priceOrder } = proxyLocalActivities<typeof activities>({ startToCloseTimeout: '10 seconds' });
+const { reserveStock, awardPoints, packByHand } = proxyActivities<typeof activities>({
+  startToCloseTimeout: '2 minutes',
+  retry: { initialInterval: '200 milliseconds' },
+});
+const { packByRobot } = proxyActivities<typeof activities>({
+  startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '1 second',
+  retry: { maximumAttempts: 1 },
+});
+
+/** The happy path of a shop: price, pay, reserve, pack and deliver, while the customer may still change things. */
+export async function order({ customer, address, items }: OrderInput): Promise<OrderResult> {
+  const notes: string[] = [];
+  let stage = 'new';
+  let destination = address;
+
+  setHandler(addNote, (note) => void notes.push(note));
+  setHandler(progress, (askedBy) => `For ${askedBy}: the order of ${customer} is ${stage}`);
+  setHandler(
+    changeAddress,
+    (next) => {
+      destination = next;
+      return `Parcel for ${customer} now goes to ${next}`;
+    },
+    {
+      validator: (next) => {
+        if (stage === 'packed') throw new Error(`${next} comes too late: the parcel is packed`);
+        if (!/\d/.test(next)) throw new Error(`${next} has no house number`);
+      },
+    },
+  );
+  setHandler(redeemVoucher, (voucher) => {
+    throw ApplicationFailure.nonRetryable(`Voucher ${voucher} was spent before`, 'VoucherSpent', { voucher });
+  });
+
+  const pay = async () => {
+    const { cents } = await priceOrder(customer, items);
+    const { chargeCard } = proxyActivities<typeof activities>({
+      startToCloseTimeout: '2 minutes',
+      summary: `Charge the card of ${customer}`,
+    });
+    const paid = await chargeCard({ customer, cents });
+    if (patched('loyalty-points')) await awardPoints(customer, cents);
+    await reserveStock(customer, items);
+    stage = 'paid';
+    upsertMemo({ stage: `${customer} has paid` });
+    return paid;
+  };
+  const [receipt] = await Promise.all([
+    pay(),
+    // The timer's summary is a payload too: Temporal's Web UI shows it in place of "Timer".
+    condition(() => notes.length > 0, '8 seconds', { summary: `Wait for a note from ${customer}` }),
+  ]);
+
+  await pack(customer, items);
+  stage = 'packed';
+  const proof = await executeChild(delivery, {
+    workflowId: `${workflowInfo().workflowId}-delivery`,
+    args: [{ customer, address: destination }],
+    memo: { label: `Fragile: parcel of ${customer}` },
+    staticSummary: `Bring the parcel to ${customer}`,
+    staticDetails: `Ring twice at ${customer}'s door`,
+  });
+  return { message: `Delivered to ${customer}, notes: ${notes.length}`, receipt, signature: proof.signature };
+}
+
+/** By robot; where that fails, by hand from the item on that its last heartbeat names. */
+async function pack(customer: string, items: OrderInput['items']): Promise<void> {
+  try {
+    await packByRobot(customer, items);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    const last = error.cause instanceof TimeoutFailure ? error.cause.lastHeartbeatDetails : undefined;
+    await packByHand(customer, items, last);
+  }
+}

@@ -1,0 +1,25 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type * as activities from '../activities/index.ts';
+
+export interface StocktakeInput {
+  readonly warehouse: string;
+  /** Each is an activity, three events. */
+  readonly shelves: number;
+  /** Shelves counted at the same time. */
+  readonly counters: number;
+}
+
+const { countShelf } = proxyActivities<typeof activities>({ startToCloseTimeout: '2 minutes' });
+
+/** A long history: thousands of events, each with a payload, to scroll and search in. */
+export async function stocktake({ warehouse, shelves, counters }: StocktakeInput): Promise<string> {
+  let articles = 0;
+  for (let first = 1; first <= shelves; first += counters) {
+    const length = Math.min(counters, shelves - first + 1);
+    const counted = await Promise.all(
+      Array.from({ length }, (_, index) => countShelf(warehouse, first + index)),
+    );
+    articles += counted.reduce((sum, { quantity }) => sum + quantity, 0);
+  }
+  return `${articles} articles on ${shelves} shelves in ${warehouse}`;
+}

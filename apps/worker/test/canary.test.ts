@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createLog, installRuntime } from '../src/log.ts';
+import { catalogue, type SampleName } from '../src/starter/catalogue.ts';
+import { remind } from '../src/workflows/approval.ts';
+import { addNote, changeAddress, progress, redeemVoucher } from '../src/workflows/order.ts';
+import { databaseCells, databaseFiles } from './support/database.ts';
+import { payloadsIn, rawText, readEverything, textOf, type Kept } from './support/history.ts';
+import { passing, places } from './support/places.ts';
+import { namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
+
+const refused = (update: Promise<unknown>) => expect(update).rejects.toThrow(WorkflowUpdateFailedError);
+
+/** Runs the samples for a customer called `name`, so that the name comes to every place where Temporal keeps payloads. */
+async function runSamples({ clients }: Stack, name: string): Promise<void> {
+  const start = (sample: SampleName, workflowId: string, input: Record<string, unknown>) =>
+    catalogue[sample].start(clients.get('envelope-v2'), { workflowId, taskQueue, input });
+
+  const settled: Promise<unknown>[] = [];
+  const order = await start('order', 'order', { customer: name, address: `Door 1 of ${name}` });
+  await start('settlement', 'settlement', { merchant: name });
+  await start('loyalty-report', 'loyalty-report', { customer: name });
+  const checkout = await start('checkout', 'checkout', { customer: name });
+  settled.push(expect(checkout.result()).rejects.toThrow(WorkflowFailedError));
+  const subscription = await start('subscription', 'subscription', { customer: name, periods: 2 });
+  settled.push(subscription.result());
+  const cancelled = await start('approval', 'cancelled', { requester: name });
+  const terminated = await start('approval', 'terminated', { requester: name });
+
+  const details = [{ why: `Budget of ${name} is closed` }];
+  const withDetails = clients.get('envelope-v2', { terminate: (input, next) => next({ ...input, details }) });
+  await withDetails.workflow.getHandle(terminated.workflowId).terminate('see the details');
+
+  await order.executeUpdate(changeAddress, { args: [`Gate 7 of ${name}`] });
+  await refused(order.executeUpdate(changeAddress, { args: [passing.rejectedUpdate(name)] }));
+  await refused(order.executeUpdate(redeemVoucher, { args: [`V-${name}`] }));
+  expect(await order.query(progress, passing.query(name))).toContain(passing.queryResult(name));
+  await order.signal(addNote, `Note from ${name}`);
+  settled.push(order.result());
+
+  await cancelled.signal(remind, `Reminder by ${name}`);
+  await vi.waitFor(async () => {
+    const { raw } = await cancelled.describe();
+    expect(raw.pendingActivities?.[0]?.lastStartedTime).toBeDefined();
+  }, 10_000);
+  await cancelled.cancel();
+  settled.push(expect(cancelled.result()).rejects.toThrow(WorkflowFailedError));
+  await Promise.all(settled);
+}
+
+/** Letters alone: an address with a digit is a valid one, and JSON leaves letters as they are. */
+const canary = `canary-${randomBytes(12)
+  .toString('hex')
+  .replace(/\d/g, (digit) => 'ghijklmnop'.charAt(Number(digit)))}`;
+
+/** What was kept, its payloads opened: `{ where, text }`. */
+async function decodeAll(
+  kept: readonly Kept[],
+  { codec }: Stack,
+): Promise<{ where: string; text: string }[]> {
+  return Promise.all(
+    kept.map(async ({ where, value }) => {
+      const payloads = payloadsIn(value);
+      const opened = codec ? await codec.decode(payloads, { namespace }) : payloads;
+      return { where, text: opened.map(textOf).join('\n') };
+    }),
+  );
+}
+
+describe('a canary in every payload of the samples', () => {
+  let sealed: Stack;
+  let control: Stack;
+  let keptSealed: Kept[];
+  let keptInClear: Kept[];
+  const logged: string[] = [];
+  let decoded: { where: string; text: string }[];
+
+  beforeAll(async () => {
+    installRuntime(createLog('trace', { write: (line) => void logged.push(line) }));
+    [sealed, control] = await Promise.all([startStack({ sealed: true }), startStack({ sealed: false })]);
+    await Promise.all([runSamples(sealed, canary), runSamples(control, canary)]);
+    keptSealed = await readEverything(sealed.connection);
+    keptInClear = await readEverything(control.connection);
+    decoded = await decodeAll(keptSealed, sealed);
+  });
+  afterAll(() => Promise.all([sealed?.close(), control?.close()]));
+
+  it.each(places)('is read back from the $place ($where) once decoded', ({ where, text }) => {
+    const found = decoded.filter((kept) => kept.where === where && kept.text.includes(text(canary)));
+    expect(found).not.toHaveLength(0);
+  });
+
+  it.each(places)('is found in the $place when the codec is off', ({ where, text }) => {
+    const found = keptInClear.filter(
+      (kept) => kept.where === where && rawText(kept.value).includes(text(canary)),
+    );
+    expect(found).not.toHaveLength(0);
+    expect(databaseCells(control.dbFile).includes(text(canary))).toBe(true);
+  });
+
+  it('is found nowhere in raw history', () => {
+    expect(keptSealed.length).toBeGreaterThan(100);
+    expect(keptSealed.filter(({ value }) => rawText(value).includes(canary))).toEqual([]);
+  });
+
+  it("leaves a patch's id readable: Core writes it, after the codec", () => {
+    const markers = keptSealed.filter(({ where }) => where === 'MARKER_RECORDED');
+    expect(markers.map(({ value }) => rawText(value)).join('\n')).toContain('loyalty-points');
+  });
+
+  it("is found nowhere in Temporal's database, its write-ahead log included", async () => {
+    const files = await databaseFiles(sealed.dbFile);
+    expect(files.get('temporal.db-wal')?.length).toBeGreaterThan(0);
+    expect([...files].filter(([, bytes]) => bytes.includes(canary))).toEqual([]);
+    expect(databaseCells(sealed.dbFile).includes(canary)).toBe(false);
+    const inClear = await databaseFiles(control.dbFile);
+    expect([...inClear].filter(([, bytes]) => bytes.includes(canary))).not.toEqual([]);
+  });
+
+  it("is found in no line of the worker's log, at any level", () => {
+    expect(logged.filter((line) => line.includes('Activity failed'))).not.toHaveLength(0);
+    expect(logged.filter((line) => line.includes(canary))).toEqual([]);
+  });
+
+  it('passes through queries and rejected updates without being kept, codec or not', () => {
+    for (const text of Object.values(passing)) {
+      expect(databaseCells(control.dbFile).includes(text(canary))).toBe(false);
+    }
+  });
+});

@@ -1,0 +1,131 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmulator, type Emulator } from '@temporal-kms/kms-emulator';
+import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { Connection } from '@temporalio/client';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startApp, runStarter, type App } from './support/app.ts';
+import { key, kmsVariables } from './support/stack.ts';
+
+describe('the worker as a process', () => {
+  let dir: string;
+  let emulator: Emulator;
+  let server: TemporalServer;
+  let connection: Connection;
+  let env: Record<string, string>;
+  const apps: App[] = [];
+  const start = (more: Record<string, string> = {}) => {
+    const app = startApp({ ...env, ...more });
+    apps.push(app);
+    return app;
+  };
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'worker-process-'));
+    emulator = await startEmulator({ keys: [key], dataFile: join(dir, 'keys.json') });
+    server = await startTemporal();
+    connection = await Connection.connect({ address: server.address });
+    env = {
+      ...kmsVariables(emulator.address),
+      TEMPORAL_ADDRESS: server.address,
+    };
+  });
+  afterEach(async () => {
+    await Promise.all(apps.splice(0).map((app) => app.kill()));
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await Promise.all([server?.close(), emulator?.close(), rm(dir, { recursive: true, force: true })]);
+  });
+
+  const untilActivityRuns = (workflowId: string) =>
+    expect
+      .poll(
+        async () => {
+          const { pendingActivities } = await connection.workflowService.describeWorkflowExecution({
+            namespace: 'default',
+            execution: { workflowId },
+          });
+          return pendingActivities[0]?.lastStartedTime;
+        },
+        { timeout: 20_000 },
+      )
+      .toBeTruthy();
+
+  it('says at the start and in /readyz that its keys come from the emulator', async () => {
+    const app = start();
+    const readiness = await app.untilReady();
+    expect(readiness).toMatchObject({
+      status: 'ready',
+      worker: { phase: 'polling' },
+      kms: { emulator: true },
+    });
+    expect(app.messages().join('\n')).toContain('KMS_EMULATOR_HOST is set');
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'ends with code 0 after %s, sent twice, while an activity runs that only a cancellation ends',
+    async (name) => {
+      // A queue of its own: Temporal may still hand tasks to a worker that the test before has killed.
+      const queue = { TEMPORAL_TASK_QUEUE: `stopped-by-${name}` };
+      const app = start({ ...queue, WORKER_SHUTDOWN_GRACE_SECONDS: '2' });
+      await app.untilReady();
+      const workflowId = `waiting-${name}`;
+      expect(await runStarter(['start', 'approval', '--id', workflowId], { ...env, ...queue })).toMatchObject(
+        {
+          code: 0,
+        },
+      );
+      await untilActivityRuns(workflowId);
+      const asked = performance.now();
+      app.signal(name);
+      app.signal(name);
+      expect(await app.ended).toBe(0);
+      expect(performance.now() - asked).toBeLessThan(2_000 + 3_000);
+      expect(app.messages().filter((message) => message.startsWith('Worker stopping'))).toHaveLength(1);
+      expect(app.messages().at(-1)).toBe('Worker stopped');
+    },
+    60_000,
+  );
+
+  it('waits for Cloud KMS at the start, says so, and begins when it is there', async () => {
+    await emulator.close();
+    const app = start();
+    await expect
+      .poll(() => app.readyz(), { timeout: 30_000 })
+      .toMatchObject({
+        http: 503,
+        status: 'not_ready',
+        worker: { phase: 'waiting_for_kms', trouble: 'kms_unavailable' },
+      });
+    expect(app.messages().join('\n')).toContain('Cloud KMS gives no data key; waiting for it');
+    expect(app.running).toBe(true);
+    emulator = await startEmulator({ port: emulator.port, dataFile: join(dir, 'keys.json') });
+    expect(await app.untilReady()).toMatchObject({ worker: { restarts: 0 } });
+  });
+
+  it('waits for Temporal at the start, and can be stopped while it does', async () => {
+    const app = start({ TEMPORAL_ADDRESS: '127.0.0.1:1' });
+    await expect
+      .poll(() => app.readyz(), { timeout: 30_000 })
+      .toMatchObject({ http: 503, worker: { phase: 'waiting_for_temporal' } });
+    app.signal('SIGTERM');
+    expect(await app.ended).toBe(0);
+  });
+
+  it('names every mistake in its environment and exits with 78', async () => {
+    const app = startApp({ WORKER_HEALTH_PORT: 'eighty' });
+    apps.push(app);
+    expect(await app.ended).toBe(78);
+    for (const name of ['WORKER_HEALTH_PORT', 'GCP_PROJECT', 'GCP_KMS_KEY_RING', 'GCP_KMS_KEY']) {
+      expect(app.output()).toContain(name);
+    }
+  });
+
+  it('names the variable to change when its health port is in use', async () => {
+    const app = start({ WORKER_HEALTH_PORT: String(emulator.port) });
+    expect(await app.ended).toBe(1);
+    expect(app.messages().at(-1)).toBe(`Port ${emulator.port} is in use; set WORKER_HEALTH_PORT to another`);
+  });
+});

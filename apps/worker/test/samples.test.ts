@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createLog, installRuntime } from '../src/log.ts';
+import { sampleData } from '../src/starter/sample-data.ts';
+import { seed, type Seeded } from '../src/starter/seed.ts';
+import { textOf } from './support/history.ts';
+import { namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
+
+/** Where each run of the sample data comes to rest: its status, and events at least. */
+const expected: Record<string, readonly [status: string, events: number]> = {
+  'order-1001': ['COMPLETED', 40],
+  'order-1002': ['COMPLETED', 40],
+  'order-1003': ['COMPLETED', 40],
+  'order-1004-plaintext': ['COMPLETED', 40],
+  'checkout-2001': ['FAILED', 10],
+  'courier-3001': ['RUNNING', 10],
+  'settlement-5001': ['RUNNING', 5],
+  'approval-6001-cancelled': ['CANCELLED', 8],
+  'approval-6002-timed-out': ['TIMED_OUT', 5],
+  'approval-6003-terminated': ['TERMINATED', 5],
+  'approval-6004-waiting': ['RUNNING', 5],
+  'subscription-7001': ['COMPLETED', 10],
+  'loyalty-report-8001': ['RUNNING', 4],
+  'stocktake-4001': ['COMPLETED', 3_000],
+};
+
+describe('the sample data', () => {
+  let stack: Stack;
+  let first: Seeded;
+  const lines: string[] = [];
+  const seedAll = () =>
+    seed({ clients: stack.clients, taskQueue, runs: sampleData, say: (line) => void lines.push(line) });
+
+  beforeAll(async () => {
+    installRuntime(createLog('silent'));
+    stack = await startStack({ sealed: true });
+    first = await seedAll();
+  });
+  afterAll(() => stack?.close());
+
+  it('is all started, each with a line of progress', () => {
+    expect(first).toEqual({ started: sampleData.length, kept: 0, failed: 0 });
+    expect(lines).toHaveLength(sampleData.length);
+    expect(Object.keys(expected).toSorted()).toEqual(
+      sampleData.map(({ workflowId }) => workflowId).toSorted(),
+    );
+  });
+
+  it.each(Object.entries(expected))('%s comes to rest as %s', async (workflowId, [status, events]) => {
+    const handle = stack.clients.get('envelope-v2').workflow.getHandle(workflowId);
+    await vi.waitFor(
+      async () => {
+        const described = await handle.describe();
+        expect(described.status.name).toBe(status);
+        expect(described.historyLength).toBeGreaterThanOrEqual(events);
+      },
+      { timeout: 30_000, interval: 200 },
+    );
+  });
+
+  it('holds a chain of runs that continued as new', async () => {
+    const { executions } = await stack.connection.workflowService.listWorkflowExecutions({
+      namespace,
+      query: "WorkflowId = 'subscription-7001' AND ExecutionStatus = 'ContinuedAsNew'",
+    });
+    expect(executions).toHaveLength(3);
+  });
+
+  it.each([
+    ['order-1001', 'binary/envelope-kms-v2'],
+    ['order-1002', 'binary/envelope-kms'],
+    ['order-1003', 'binary/gcp-kms'],
+    ['order-1004-plaintext', 'json/plain'],
+  ])('%s has an input in the format %s', async (workflowId, encoding) => {
+    const handle = stack.clients.get('envelope-v2').workflow.getHandle(workflowId);
+    const { events } = await handle.fetchHistory();
+    const input = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+    expect(Buffer.from(input?.metadata?.['encoding'] ?? []).toString()).toBe(encoding);
+  });
+
+  it('holds a signal that was sent in plaintext', async () => {
+    const { events } = await stack.clients
+      .get('plain')
+      .workflow.getHandle('approval-6004-waiting')
+      .fetchHistory();
+    const signals = events?.flatMap(
+      (event) => event.workflowExecutionSignaledEventAttributes?.input?.payloads ?? [],
+    );
+    expect(signals?.map(textOf)).toEqual(['"sent without the codec"']);
+  });
+
+  it('is left alone when it is started again', async () => {
+    const { executions: before } = await stack.connection.workflowService.listWorkflowExecutions({
+      namespace,
+    });
+    expect(await seedAll()).toEqual({ started: 0, kept: sampleData.length, failed: 0 });
+    const { executions: after } = await stack.connection.workflowService.listWorkflowExecutions({
+      namespace,
+    });
+    expect(after).toHaveLength(before.length);
+  });
+});

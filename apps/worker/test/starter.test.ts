@@ -1,0 +1,98 @@
+import { startEmulator, type Emulator } from '@temporal-kms/kms-emulator';
+import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { Connection } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { catalogue } from '../src/starter/catalogue.ts';
+import { startApp, runStarter, type App } from './support/app.ts';
+import { key, kmsVariables, namespace, taskQueue } from './support/stack.ts';
+
+describe("the starter's command line", () => {
+  let emulator: Emulator;
+  let server: TemporalServer;
+  let connection: Connection;
+  let app: App;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    emulator = await startEmulator({ keys: [key] });
+    server = await startTemporal();
+    connection = await Connection.connect({ address: server.address });
+    env = {
+      ...kmsVariables(emulator.address),
+      TEMPORAL_ADDRESS: server.address,
+      TEMPORAL_TASK_QUEUE: taskQueue,
+    };
+    app = startApp(env);
+  });
+  afterAll(async () => {
+    await app?.kill();
+    await connection?.close();
+    await Promise.all([server?.close(), emulator?.close()]);
+  });
+
+  it('explains its commands and its environment', async () => {
+    const { code, stdout } = await runStarter(['--help']);
+    expect(code).toBe(0);
+    for (const word of [
+      'list',
+      'samples',
+      'start',
+      'TEMPORAL_ADDRESS',
+      'GCP_KMS_KEY',
+      'TEMPORAL_TASK_QUEUE',
+    ]) {
+      expect(stdout).toContain(word);
+    }
+  });
+
+  it('lists every sample with its default input, without an environment', async () => {
+    const { code, stdout } = await runStarter(['list']);
+    expect(code).toBe(0);
+    for (const [name, { input }] of Object.entries(catalogue)) {
+      expect(stdout).toContain(`${name}\n`);
+      expect(stdout).toContain(JSON.stringify(input));
+    }
+  });
+
+  it('starts a sample with an id and with an input of its own, and prints the result', async () => {
+    const args = ['start', 'stocktake', '--id', 'small-stocktake', '--input', '{"shelves":3}', '--wait'];
+    const { code, stdout } = await runStarter(args, env);
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: 'small-stocktake: started\nsmall-stocktake: "121 articles on 3 shelves in Northgate"\n',
+    });
+  });
+
+  it.each([
+    ['envelope', 'binary/envelope-kms'],
+    ['direct', 'binary/gcp-kms'],
+    ['plain', 'json/plain'],
+  ])('seals with --format %s as %s, which the worker reads', async (format, encoding) => {
+    const workflowId = `written-as-${format}`;
+    const args = ['start', 'courier', '--id', workflowId, '--format', format];
+    const input = ['--input', '{"lastStop":1,"intervalMs":1}', '--wait'];
+    expect(await runStarter([...args, ...input], env)).toMatchObject({ code: 0 });
+    const { history } = await connection.workflowService.getWorkflowExecutionHistory({
+      namespace,
+      execution: { workflowId },
+    });
+    const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+    expect(Buffer.from(started?.input?.payloads?.[0]?.metadata?.['encoding'] ?? []).toString()).toBe(
+      encoding,
+    );
+  });
+
+  it.each([
+    ['an unknown sample', ['start', 'orders'], 'There is no sample orders'],
+    ['an input that is no object', ['start', 'order', '--input', '[1]'], 'must be a JSON object'],
+    ['an unknown field', ['start', 'order', '--input', '{"client":"A"}'], 'has no field client'],
+    ['a field of another type', ['start', 'order', '--input', '{"customer":7}'], 'must be of type string'],
+    ['an unknown format', ['start', 'order', '--format', 'rot13'], 'Allowed choices are'],
+    ['an id that exists', ['start', 'courier', '--id', 'written-as-plain'], 'already'],
+  ])('refuses %s and says why, without a stack trace', async (_what, args, words) => {
+    const { code, stderr } = await runStarter(args, env);
+    expect(code).toBe(1);
+    expect(stderr).toContain(words);
+    expect(stderr).not.toContain('    at ');
+  });
+});
