@@ -5,7 +5,7 @@ test('one command brings the dashboard, the codec server and Temporal with its W
   request,
 }) => {
   await page.goto('/');
-  await expect(page.locator('#root')).not.toBeEmpty();
+  await expect(page.getByText('order-1001', { exact: true })).toBeVisible();
   for (const path of [
     `${process.env['DEV_CODEC_PORT']}/readyz`,
     `${process.env['DEV_WORKER_PORT']}/readyz`,
