@@ -8,11 +8,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from .errors import KmsCodecError
 from .header import NONCE, TAG
 
+DATA_KEY = 32
+"""Bytes of a data key."""
+
 
 def data_key(plaintext: bytes) -> AESGCM:
     """:raises KmsCodecError: ``malformed`` when these aren't 32 bytes"""
-    if len(plaintext) != 32:
-        raise KmsCodecError("malformed", f"The data key has {len(plaintext)} bytes instead of 32")
+    if len(plaintext) != DATA_KEY:
+        raise KmsCodecError("malformed", f"The data key has {len(plaintext)} bytes instead of {DATA_KEY}")
     return AESGCM(plaintext)
 
 

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
 
 from . import zstd
-from .aead import check_length, data_key, open_box
+from .aead import DATA_KEY, check_length, data_key, open_box
 from .data_keys import OpenedKeys, within
 from .errors import KmsCodecError
 from .formats import format_of, is_empty, text
@@ -109,7 +109,12 @@ class Opener:
             raise KmsCodecError("malformed", "The message has no ciphertext")
 
         async def attempt(crypto_key: str) -> Payload:
-            return _inner(await within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b"")))
+            plaintext = await within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
+            inner = _inner(plaintext)
+            # Nothing is bound: an envelope's wrapped data key can stand here, and who may only decrypt would get it.
+            if len(plaintext) == DATA_KEY and not inner.metadata.get("encoding"):
+                raise _not_a_payload()
+            return inner
 
         return await _first_that_opens(_candidates(payload, scope), attempt, scope)
 
@@ -170,4 +175,8 @@ def _inner(plaintext: bytes) -> Payload:
     try:
         return Payload.FromString(plaintext)
     except DecodeError:
-        raise KmsCodecError("malformed", "It opened, but it doesn't hold a Temporal payload") from None
+        raise _not_a_payload() from None
+
+
+def _not_a_payload() -> KmsCodecError:
+    return KmsCodecError("malformed", "It opened, but it doesn't hold a Temporal payload")

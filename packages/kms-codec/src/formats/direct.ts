@@ -1,4 +1,5 @@
 import { KmsCodecError } from '../errors.ts';
+import { DATA_KEY_BYTES } from '../keys/data-key.ts';
 import { deserialize, type Payload, serialize } from '../wire/inner-payload.ts';
 import type { DataKeys } from './data-keys.ts';
 import { ENCODING } from './encoding.ts';
@@ -10,7 +11,7 @@ import type { Scope } from './scope.ts';
  * plaintext to 64 KiB, 8 KiB for HSM keys.
  */
 
-/** @throws `too_large` before any call, besides Cloud KMS's own errors */
+/** @throws `too_large` or `malformed` before any call, besides Cloud KMS's own errors */
 export async function sealDirect(
   keys: DataKeys,
   payload: Payload,
@@ -19,6 +20,12 @@ export async function sealDirect(
 ): Promise<Payload> {
   const plaintext = serialize(payload);
   try {
+    if (looksLikeDataKey(payload, plaintext)) {
+      throw new KmsCodecError(
+        'malformed',
+        "A payload of 32 bytes without an encoding couldn't be told from a data key: use an envelope format",
+      );
+    }
     const ciphertext = await keys.direct.wrap(cryptoKey, plaintext, scope.budgetMs);
     return { metadata: { encoding: ENCODING.direct, 'kms-key': Buffer.from(cryptoKey) }, data: ciphertext };
   } finally {
@@ -30,6 +37,21 @@ export async function openDirect(keys: DataKeys, payload: Payload, scope: Scope)
   const ciphertext = payload.data;
   if (!ciphertext?.length) throw new KmsCodecError('malformed', 'The message has no ciphertext');
   return await firstThatOpens(candidatesV1(payload, scope), scope, async (cryptoKey) =>
-    deserialize(await keys.direct.unwrap(cryptoKey, ciphertext, scope.budgetMs)),
+    innerOf(await keys.direct.unwrap(cryptoKey, ciphertext, scope.budgetMs)),
   );
 }
+
+function innerOf(plaintext: Uint8Array): Payload {
+  const inner = deserialize(plaintext);
+  if (!looksLikeDataKey(inner, plaintext)) return inner;
+  plaintext.fill(0);
+  throw new KmsCodecError('malformed', "The message opened, but it doesn't hold a Temporal payload");
+}
+
+/**
+ * The guide's two formats share keys and bind nothing, so an envelope's wrapped data key can stand here as a message:
+ * whoever may only decrypt would be given the key. 32 random bytes can happen to parse; they never hold an encoding,
+ * which every payload of Temporal's converters does.
+ */
+const looksLikeDataKey = (inner: Payload, serialized: Uint8Array): boolean =>
+  serialized.length === DATA_KEY_BYTES && !inner.metadata?.['encoding'];

@@ -9,7 +9,7 @@ import { KmsCodecError } from '../errors.ts';
 import { type Box, GCM_TAG_BYTES, NONCE_BYTES } from '../wire/aead-box.ts';
 
 const CIPHER = 'aes-256-gcm';
-const DATA_KEY_BYTES = 32;
+export const DATA_KEY_BYTES = 32;
 const options = { authTagLength: GCM_TAG_BYTES };
 
 /** A new random data key. The caller wraps the bytes, imports them with {@link importDataKey}, which wipes them. */

@@ -1,8 +1,11 @@
-import { changed } from '../make/bytes.ts';
+import { changed, fixed, payload, serialized } from '../make/bytes.ts';
 import { key } from '../make/message.ts';
 import { caseDirect, directAnswer, withData, withMetadata } from '../make/older.ts';
 import { KEY } from '../make/v2.ts';
 import type { VectorFile } from '../make/vector.ts';
+
+/** Serialized it has 32 bytes. */
+const payloadOf32 = payload({ encoding: 'binary/plain' }, 'abcd');
 
 export const direct: VectorFile = {
   about:
@@ -48,6 +51,19 @@ export const direct: VectorFile = {
       kms: [directAnswer(KEY, Buffer.from('0aff01', 'hex'))],
       expect: 'malformed',
       asked: [KEY],
+    }),
+    caseDirect({
+      name: 'refuses an envelope’s data key that stands where a message was',
+      why: 'Same key, nothing bound: Cloud KMS unwraps it. 32 bytes that parse as a payload and hold no encoding.',
+      kms: [directAnswer(KEY, Buffer.concat([Buffer.of(0x12, 30), fixed('data key in disguise', 30)]))],
+      expect: 'malformed',
+      asked: [KEY],
+    }),
+    caseDirect({
+      name: 'opens a payload that happens to have 32 bytes',
+      why: 'The length of a data key alone refuses nothing.',
+      kms: [directAnswer(KEY, serialized(payloadOf32))],
+      inner: payloadOf32,
     }),
     caseDirect({
       name: 'refuses the format where the namespace doesn’t read it',

@@ -15,6 +15,8 @@ export interface CaseOlder extends Partial<Pick<Vector, 'kms' | 'asked'>> {
   readonly rule?: VectorRule;
   readonly stored?: (message: Payload) => Payload;
   readonly plaintext?: Uint8Array;
+  /** What comes out, where it isn't the usual payload. */
+  readonly inner?: Payload;
   /** `unchanged`: it comes back as it was stored. */
   readonly expect?: ReasonCode | 'unchanged';
 }
@@ -41,7 +43,7 @@ function build(
       kms: given.kms ?? kms,
       stored: asVector(stored),
       expect: opens
-        ? { payload: asVector(secret) }
+        ? { payload: asVector(given.inner ?? secret) }
         : expect === 'unchanged'
           ? { payload: asVector(stored) }
           : { code: expect },
