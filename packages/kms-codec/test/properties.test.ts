@@ -1,0 +1,225 @@
+import { constants, zstdCompressSync } from 'node:zlib';
+import * as fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { KmsCodecError, type WritableFormat } from '../src/index.ts';
+import { compress, decompress } from '../src/formats/compression.ts';
+import { canonicalWorkflowId, workflowTag } from '../src/keys/binding.ts';
+import { wrappedKey } from '../src/keys/opened-keys.ts';
+import { buildHeader, type Header, parseHeader } from '../src/wire/header.ts';
+import { deserialize, type Payload, serialize } from '../src/wire/inner-payload.ts';
+import { parseZstdFrame } from '../src/wire/zstd-frame.ts';
+import { codecWith, cryptoKey, inNamespace } from './support/codec.ts';
+import { fromPayload } from './support/vectors.ts';
+import { withExternal } from './vectors/make/bytes.ts';
+
+/* What holds for any input. SLOW=1 tries more of them. */
+
+const slow = process.env['SLOW'] !== undefined;
+const numRuns = slow ? 5_000 : 300;
+vi.setConfig({ testTimeout: slow ? 300_000 : 30_000 });
+
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+
+const payload: fc.Arbitrary<Payload> = fc
+  .record({
+    metadata: fc.dictionary(fc.string({ unit: 'binary', maxLength: 12 }), fc.uint8Array({ maxLength: 20 }), {
+      maxKeys: 4,
+    }),
+    data: fc.oneof(
+      fc.uint8Array({ maxLength: 2_000 }),
+      // Repetition, so that compression is worth it.
+      fc
+        .tuple(fc.uint8Array({ minLength: 1, maxLength: 8 }), fc.nat(400))
+        .map(([unit, times]) => new Uint8Array(Buffer.concat(Array(times).fill(unit)))),
+    ),
+    external: fc.option(fc.nat(2 ** 31)),
+  })
+  .map(({ external, ...base }) => (external === null ? base : withExternal(base, external)));
+
+const header: fc.Arbitrary<Header> = fc.record({
+  compressed: fc.boolean(),
+  keyId: bytes(8),
+  keyVersion: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
+  namespaceTag: bytes(16),
+  workflowTag: fc.option(bytes(16), { nil: undefined }),
+  wrappedKey: fc.uint8Array({ minLength: 1, maxLength: 1024 }),
+});
+
+interface Written {
+  readonly title: string;
+  readonly format?: WritableFormat;
+  readonly compression?: 'zstd';
+  readonly bindWorkflow?: boolean;
+}
+
+describe('decode(encode(x)) is x', () => {
+  const options: Written[] = [
+    { title: 'envelope-v2' },
+    { title: 'envelope-v2, compressed', compression: 'zstd' },
+    { title: 'envelope-v2, bound to its workflow', bindWorkflow: true },
+    { title: 'envelope', format: 'envelope' },
+    { title: 'direct', format: 'direct' },
+  ];
+  it.each(options)('$title', async ({ format, compression, bindWorkflow }) => {
+    const rule = {
+      encrypt: cryptoKey('k'),
+      reads: ['envelope-v2', 'envelope', 'direct'] as const,
+      plaintext: 'refuse' as const,
+    };
+    const { codec } = codecWith({ pay: rule }, { format, compression, bindWorkflow });
+    const context = inNamespace('pay', 'order-1');
+    await fc.assert(
+      fc.asyncProperty(fc.array(payload, { maxLength: 3 }), async (payloads) => {
+        // Direct encryption refuses what can't be told from a data key.
+        fc.pre(format !== 'direct' || payloads.every((one) => serialize(one).length !== 32));
+        const sealed = await codec.encode(payloads, context);
+        const opened = await codec.decode(sealed, context);
+        expect(opened.map(fromPayload)).toEqual(payloads.map(fromPayload));
+      }),
+      { numRuns },
+    );
+  });
+});
+
+it('direct encryption refuses 32 bytes without an encoding, rather than lose them', async () => {
+  const { codec } = codecWith({ pay: { encrypt: cryptoKey('k') } }, { format: 'direct' });
+  const like = { data: new Uint8Array(30) };
+  expect(serialize(like)).toHaveLength(32);
+  await expect(codec.encode([like], inNamespace('pay'))).rejects.toMatchObject({ code: 'malformed' });
+});
+
+describe('parse and build are each other’s inverse', () => {
+  it('for a header, whatever follows it', () => {
+    fc.assert(
+      fc.property(header, fc.uint8Array({ maxLength: 40 }), (wanted, rest) => {
+        const built = buildHeader(wanted);
+        const parsed = parseHeader(Buffer.concat([built, rest]));
+        expect(parsed.length).toBe(built.length);
+        expect(plain(parsed.header)).toEqual(plain(wanted));
+      }),
+      { numRuns },
+    );
+  });
+
+  it('for any bytes that parse as a header', () => {
+    const nearly = fc
+      .tuple(header, fc.array(fc.tuple(fc.nat(80), fc.nat(255)), { maxLength: 3 }))
+      .map(([one, changes]) => {
+        const built = buildHeader(one);
+        for (const [at, value] of changes) if (at < built.length) built[at] = value;
+        return built;
+      });
+    fc.assert(
+      fc.property(fc.oneof(nearly, fc.uint8Array({ maxLength: 200 })), (given) => {
+        const parsed = unlessRefused(() => parseHeader(given), ['malformed', 'unsupported_version']);
+        if (parsed) expect([...buildHeader(parsed.header)]).toEqual([...given.subarray(0, parsed.length)]);
+      }),
+      { numRuns },
+    );
+  });
+
+  it('for a payload', () => {
+    fc.assert(
+      fc.property(payload, (one) => {
+        expect(fromPayload(deserialize(serialize(one)))).toEqual(fromPayload(one));
+      }),
+      { numRuns },
+    );
+  });
+});
+
+describe('a zstd frame', () => {
+  const content = fc.oneof(
+    fc.uint8Array({ maxLength: 5_000 }),
+    fc.tuple(fc.nat(255), fc.nat(300_000)).map(([value, length]) => new Uint8Array(length).fill(value)),
+  );
+  const settings = fc.record({ level: fc.integer({ min: -5, max: 12 }), checksum: fc.boolean() });
+
+  it('is measured as zstd made it, whatever follows it', () => {
+    fc.assert(
+      fc.property(content, settings, fc.uint8Array({ maxLength: 8 }), (given, { level, checksum }, rest) => {
+        const params = {
+          [constants.ZSTD_c_compressionLevel]: level,
+          [constants.ZSTD_c_checksumFlag]: checksum ? 1 : 0,
+        };
+        const frame = zstdCompressSync(given, { params });
+        const measured = parseZstdFrame(Buffer.concat([frame, rest]), given.length);
+        expect(measured).toEqual({ contentSize: given.length, length: frame.length });
+        expect(Buffer.compare(decompress(frame, given.length), given)).toBe(0);
+      }),
+      { numRuns },
+    );
+  });
+
+  it('gives exactly the bytes that it declares or is refused, however it was changed', () => {
+    const changes = fc.array(fc.tuple(fc.nat(5_000), fc.integer({ min: 1, max: 255 })), {
+      minLength: 1,
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(content, changes, (given, flips) => {
+        const frame = compress(given);
+        if (!frame) return;
+        for (const [at, flip] of flips) frame[at % frame.length]! ^= flip;
+        const limit = 400_000;
+        const opened = unlessRefused(() => decompress(frame, limit), ['malformed', 'too_large']);
+        if (opened) expect(opened.length).toBe(parseZstdFrame(frame, limit).contentSize);
+      }),
+      { numRuns },
+    );
+  });
+});
+
+describe('a workflow tag', () => {
+  const id = fc.string({ unit: 'binary', maxLength: 30 });
+  const due = fc
+    .date({ min: new Date('0000-01-01'), max: new Date('9999-12-31'), noInvalidDate: true })
+    .map((date) => `-${date.toISOString().slice(0, 19)}Z`);
+
+  it('is the same for a schedule and each of its runs', () => {
+    fc.assert(
+      fc.property(id, due, (scheduled, suffix) => {
+        expect(canonicalWorkflowId(scheduled + suffix)).toBe(scheduled);
+      }),
+      { numRuns },
+    );
+  });
+
+  it('differs between workflows and between namespaces', () => {
+    fc.assert(
+      fc.property(id, id, (one, other) => {
+        fc.pre(canonicalWorkflowId(one) !== canonicalWorkflowId(other));
+        expect(workflowTag('pay', one)).not.toEqual(workflowTag('pay', other));
+        expect(workflowTag('pay', one)).not.toEqual(workflowTag('ship', one));
+      }),
+      { numRuns },
+    );
+  });
+});
+
+it('two wrapped data keys never share a place in the cache', () => {
+  const part = fc.uint8Array({ maxLength: 4 });
+  const wrapped = fc.record({ cryptoKey: fc.string({ maxLength: 3 }), aad: part, wrapped: part });
+  fc.assert(
+    fc.property(wrapped, wrapped, (one, other) => {
+      const same = JSON.stringify(plain(one)) === JSON.stringify(plain(other));
+      expect(wrappedKey(one).id === wrappedKey(other).id).toBe(same);
+    }),
+    { numRuns },
+  );
+});
+
+const plain = (fields: object) =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, value instanceof Uint8Array ? [...value] : value]),
+  );
+
+function unlessRefused<T>(act: () => T, codes: readonly string[]): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof KmsCodecError)) throw error;
+    expect(codes).toContain(error.code);
+    return undefined;
+  }
+}
