@@ -1,0 +1,60 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { fuzz } from './fuzz/run.ts';
+
+/* SLOW=1 runs a million messages with a new seed; FUZZ_SEED repeats one. */
+
+const slow = process.env['SLOW'] !== undefined;
+const messages = slow ? 1_000_000 : 10_000;
+const seed = Number(process.env['FUZZ_SEED'] ?? (slow ? Date.now() % 2 ** 32 : 20_261_124));
+vi.setConfig({ testTimeout: slow ? 7_200_000 : 120_000 });
+
+const reached = [
+  'opened',
+  'passed',
+  'malformed',
+  'unsupported_version',
+  'namespace_mismatch',
+  'workflow_mismatch',
+  'key_not_allowed',
+  'format_not_allowed',
+  'integrity_failed',
+  'too_large',
+];
+
+describe('mutated, truncated, spliced and cross-namespace messages', () => {
+  it('never give a foreign plaintext, an unlisted error or a call about an unlisted key', async () => {
+    const report = await fuzz(seed, messages);
+    process.stdout.write(`fuzz: ${JSON.stringify(report)}\n`);
+    expect(Object.values(report.outcomes).reduce((sum, count) => sum + count, 0)).toBe(messages);
+    // Each of these is reached, or the fuzzer has become too tame.
+    expect(Object.keys(report.outcomes)).toEqual(expect.arrayContaining(reached));
+  });
+});
+
+describe('a compressed message that declares', () => {
+  const MiB = 2 ** 20;
+  const report = z.strictObject({ outcomes: z.array(z.string()), grownBytes: z.number() });
+  const decode = async (declared: number, limit: number, times: number) => {
+    const script = new URL('fuzz/declared-size.ts', import.meta.url).pathname;
+    const args = [script, String(declared), String(limit), String(times)];
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    return report.parse(JSON.parse(stdout));
+  };
+
+  it('1 GiB is refused before anything is allocated for it', async () => {
+    const { outcomes, grownBytes } = await decode(1024 * MiB, 16 * MiB, 200);
+    process.stdout.write(`1 GiB declared, 200 times: ${Math.round(grownBytes / MiB)} MiB more\n`);
+    expect(outcomes).toEqual(['too_large']);
+    expect(grownBytes).toBeLessThan(32 * MiB);
+  });
+
+  it('64 MiB, and may, shows in the same measure', async () => {
+    const { outcomes, grownBytes } = await decode(64 * MiB, 64 * MiB, 1);
+    // Zeros aren't a payload.
+    expect(outcomes).toEqual(['malformed']);
+    expect(grownBytes).toBeGreaterThan(60 * MiB);
+  });
+});

@@ -1,0 +1,173 @@
+import { createSecretKey } from 'node:crypto';
+import { zstdCompressSync } from 'node:zlib';
+import type { NamespaceRule } from '../../src/index.ts';
+import { KmsCodecError } from '../../src/errors.ts';
+import type { KeyService, UnwrapRequest } from '../../src/keys/key-service.ts';
+import type { Payload } from '../../src/wire/inner-payload.ts';
+import { fixed, hex, json, payload, serialized } from '../vectors/make/bytes.ts';
+import {
+  box,
+  dataKey,
+  dekAad,
+  headerV2,
+  type HeaderV2,
+  key,
+  namespaceTag,
+  storedV2,
+} from '../vectors/make/message.ts';
+
+/*
+ * Two namespaces whose v2 messages are under one shared key: only the binding keeps them apart. Their older messages,
+ * which nothing binds, are under keys of their own. `payments` is the reader; `shipping` is the attacker's source.
+ */
+
+export const READER = 'payments';
+const OTHER = 'shipping';
+export const WORKFLOW = 'order-1';
+const SHARED = key('shared');
+const ownKey = (namespace: string) => key(namespace);
+export const attackerKey = key('attacker');
+const STATIC_ID = { [READER]: 'id-payments', [OTHER]: 'id-shipping' } as const;
+type Namespace = typeof READER | typeof OTHER;
+
+const strict: NamespaceRule = { encrypt: SHARED, plaintext: 'refuse' };
+const lenient: NamespaceRule = {
+  encrypt: SHARED,
+  decrypt: [key('payments-2025'), ownKey(READER)],
+  reads: ['envelope-v2', 'envelope', 'direct', 'proxy', 'static'],
+  plaintext: 'report',
+  static: new Map([[STATIC_ID[READER], createSecretKey(fixed(`static ${READER}`, 32))]]),
+};
+export const rules = { strict, lenient } as const;
+export type Strictness = keyof typeof rules;
+export const listedKeys: Readonly<Record<Strictness, ReadonlySet<string>>> = {
+  strict: new Set([SHARED]),
+  lenient: new Set([SHARED, key('payments-2025'), ownKey(READER)]),
+};
+
+export interface Message {
+  readonly stored: Payload;
+  /** What it holds. */
+  readonly inner: Payload;
+  /** The readers that are entitled to it. */
+  readonly entitled: readonly Strictness[];
+}
+
+/** Answers exactly for what was wrapped; anything else is a ciphertext that Cloud KMS never made. */
+export class TableKms implements KeyService {
+  readonly asked = new Set<string>();
+  readonly #table: ReadonlyMap<string, Uint8Array>;
+
+  constructor(table: ReadonlyMap<string, Uint8Array>) {
+    this.#table = table;
+  }
+
+  async unwrap({ key: name, aad, ciphertext }: UnwrapRequest): Promise<Uint8Array> {
+    this.asked.add(name);
+    const plaintext = this.#table.get(tableKey(name, aad, ciphertext));
+    if (plaintext) return Buffer.from(plaintext);
+    throw new KmsCodecError('integrity_failed', 'Cloud KMS never made this');
+  }
+
+  wrap(): Promise<never> {
+    throw new Error('only decoding is fuzzed');
+  }
+
+  describe(): Promise<never> {
+    throw new Error('only decoding is fuzzed');
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+const tableKey = (name: string, aad: Uint8Array, ciphertext: Uint8Array) =>
+  `${name}|${hex(aad)}|${hex(ciphertext)}`;
+const none = new Uint8Array();
+
+export interface Corpus {
+  readonly messages: readonly Message[];
+  /** What Cloud KMS unwraps. */
+  readonly table: ReadonlyMap<string, Uint8Array>;
+  /** Any plaintext as the reader's own v2 message: what somebody who holds a data key can write. */
+  seal(plaintext: Uint8Array, compressed: boolean, label: string): Payload;
+}
+
+export function buildCorpus(): Corpus {
+  const table = new Map<string, Uint8Array>();
+  const messages: Message[] = [];
+  const wrap = (name: string, aad: Uint8Array, label: string) => {
+    const secret = dataKey(label);
+    table.set(tableKey(name, aad, secret.wrapped), secret.plaintext);
+    return secret;
+  };
+  const v2 = (
+    namespace: Namespace,
+    plaintext: Uint8Array,
+    label: string,
+    more: Partial<HeaderV2>,
+    dek: string,
+  ) => {
+    const secret = wrap(SHARED, dekAad(namespaceTag(namespace)), `v2 ${namespace} ${dek}`);
+    const header = headerV2({ cryptoKey: SHARED, namespace, wrapped: secret.wrapped, ...more });
+    return storedV2(Buffer.concat([header, box(secret.plaintext, header, plaintext, label)]));
+  };
+  const add = (entitled: readonly Strictness[], inner: Payload, stored: Payload) =>
+    messages.push({ stored, inner, entitled });
+
+  for (const namespace of [READER, OTHER] as const) {
+    const mine = (entitled: readonly Strictness[]) => (namespace === READER ? entitled : []);
+    const text = (what: string) => json({ secret: `${namespace}: ${what}` });
+    for (const dek of ['first', 'second']) {
+      const both = mine(['strict', 'lenient']);
+      const unbound = text(`unbound ${dek}`);
+      add(both, unbound, v2(namespace, serialized(unbound), `unbound ${dek}`, {}, dek));
+      for (const workflowId of [WORKFLOW, 'order-2']) {
+        const bound = text(`${workflowId} ${dek}`);
+        const message = v2(namespace, serialized(bound), `${workflowId} ${dek}`, { workflowId }, dek);
+        add(workflowId === WORKFLOW ? both : [], bound, message);
+      }
+      const long = text(`long ${dek} ${'x'.repeat(600)}`);
+      add(
+        both,
+        long,
+        v2(namespace, zstdCompressSync(serialized(long)), `long ${dek}`, { compressed: true }, dek),
+      );
+    }
+    const cryptoKey = ownKey(namespace);
+    const secret = wrap(cryptoKey, none, `own ${namespace}`);
+    const boxed = (inner: Payload, label: string) => box(secret.plaintext, none, serialized(inner), label);
+    const old = mine(['lenient']);
+
+    const named = text('envelope, named');
+    const envelope = { encoding: 'binary/envelope-kms', 'encrypted-dek': secret.wrapped };
+    add(old, named, payload({ ...envelope, 'kms-key': cryptoKey }, boxed(named, 'named')));
+    const nameless = text('envelope, nameless');
+    add(old, nameless, payload(envelope, boxed(nameless, 'nameless')));
+
+    const direct = text('direct');
+    const ciphertext = fixed(`direct ${namespace}`, 120);
+    table.set(tableKey(cryptoKey, none, ciphertext), serialized(direct));
+    add(old, direct, payload({ encoding: 'binary/gcp-kms', 'kms-key': cryptoKey }, ciphertext));
+
+    const proxied = text('proxy');
+    const dek = secret.wrapped.toString('base64');
+    const proxy = {
+      encoding: 'binary/encrypted',
+      'encryption-key-id': `gcpkms://${cryptoKey}`,
+      'encryption-dek': dek,
+    };
+    add(old, proxied, payload(proxy, boxed(proxied, 'proxy')));
+
+    const sample = text('static');
+    const staticKey = fixed(`static ${namespace}`, 32);
+    const stored = { encoding: 'binary/encrypted', 'encryption-key-id': STATIC_ID[namespace] };
+    add(old, sample, payload(stored, box(staticKey, none, serialized(sample), 'static')));
+  }
+  return {
+    messages,
+    table,
+    seal: (plaintext, compressed, label) => v2(READER, plaintext, label, { compressed }, 'first'),
+  };
+}
