@@ -64,18 +64,14 @@ export type JsonPayload = z.infer<typeof jsonPayload>;
 /** At most this many refs in one `payloads:decode`. */
 export const MAX_REFS = 200;
 
-/**
- * At most this many stored bytes (the sum of the stubs' `bytes`) in one `payloads:decode` of more than one ref: 16 MiB.
- * More is refused with 413 `too_large`; ask in several requests.
- */
-export const MAX_DECODE_BYTES = 16 * 1024 * 1024;
-
 export const decodeRequest = z.strictObject({ refs: z.array(payloadRef).min(1).max(MAX_REFS) });
 export type DecodeRequest = z.infer<typeof decodeRequest>;
 
 /**
  * One line of the NDJSON answer of `payloads:decode`, in the order in which they are ready; each ref asked for is
- * answered exactly once. `warning` stands beside a readable payload (`not_encrypted`).
+ * answered at most once, and exactly once unless the stream was cut off: ask again for what it left out. `warning`
+ * stands beside a payload that came through as it was stored: `not_encrypted`, or `external_reference`, whose content
+ * lies elsewhere.
  */
 export const decodeResult = z.discriminatedUnion('ok', [
   z.object({

@@ -34,6 +34,9 @@ export interface HistoryReaderOptions {
   readonly maxBytes: number;
 }
 
+/** Temporal's own limit for a page, in batches of events; a power of four. */
+const MAX_BATCHES = 256;
+
 /** Each run's page tokens are some 100 KiB at most. */
 const MAX_RUNS = 500;
 
@@ -47,6 +50,8 @@ export class HistoryReader {
   readonly #calls = new SharedCalls<Fetched>();
   readonly #bytes: LRUCache<Page, Uint8Array>;
   readonly #runs: LRUCache<string, RunPages>;
+  /** Batches a page, for runs whose batches are heavy. */
+  readonly #sizes = new LRUCache<string, number>({ max: MAX_RUNS });
 
   constructor(service: TemporalService, { maxBytes }: HistoryReaderOptions) {
     this.#service = service;
@@ -112,22 +117,46 @@ export class HistoryReader {
     token: Uint8Array | undefined,
     signal: AbortSignal,
   ): Promise<Fetched> {
-    const response = await this.#service.history(
-      {
-        namespace: run.namespace,
-        execution: { workflowId: run.workflowId, runId: run.runId },
-        // Waits only at a running history's end, and only then gives a token to go on from there.
-        waitNewEvent: true,
-        ...(token === undefined ? {} : { nextPageToken: token }),
-      },
-      signal,
-    );
+    const response = await this.#ask(run, key, token, signal);
     const all = eventsOf(response);
     const events = all.filter(isDurable);
     const transient = all.filter((event) => !isDurable(event));
     const next = response.nextPageToken?.length ? response.nextPageToken : undefined;
     const page = this.#remember(key, events, token, next, after);
     return { page, events, transient, next };
+  }
+
+  /**
+   * Temporal counts a page in batches, 256 at most, whatever they weigh, and then can't send one that exceeds its own
+   * limit on messages (temporalio/features#487). Such a run is read in smaller pages from then on.
+   */
+  async #ask(
+    run: Run,
+    key: string,
+    token: Uint8Array | undefined,
+    signal: AbortSignal,
+  ): Promise<temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse> {
+    const { namespace, workflowId, runId } = run;
+    let size = this.#sizes.get(key) ?? MAX_BATCHES;
+    for (;;) {
+      try {
+        return await this.#service.history(
+          {
+            namespace,
+            execution: { workflowId, runId },
+            maximumPageSize: size,
+            // Waits only at a running history's end, and only then gives a token to go on from there.
+            waitNewEvent: true,
+            ...(token === undefined ? {} : { nextPageToken: token }),
+          },
+          signal,
+        );
+      } catch (error) {
+        if (!(error instanceof Refusal) || error.code !== 'too_large' || size === 1) throw error;
+        size /= 4;
+        this.#sizes.set(key, size);
+      }
+    }
   }
 
   #remember(

@@ -1,16 +1,25 @@
-import { type DecodeRequest, MAX_DECODE_BYTES } from '@temporal-kms/codec-api';
+import type { DecodeRequest } from '@temporal-kms/codec-api';
 import { badRequest, Refusal } from '../http/refusal.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { type SealedIn, sealedIn, workflowContext } from './context.ts';
 import { describedPayloads } from './description.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent } from './event.ts';
-import type { Payload } from './message.ts';
+import type { Found, Payload } from './message.ts';
 import type { HistoryReader, Run } from './reader.ts';
 
-/** A payload that was asked for; without one, the event or the payload is no longer there. */
+export interface Located {
+  readonly payload: Payload;
+  readonly sealable: boolean;
+  readonly context: SealedIn;
+}
+
+/** A payload that was asked for. */
 export interface Wanted {
   readonly ref: string;
-  readonly found?: { readonly payload: Payload; readonly sealable: boolean; readonly context: SealedIn };
+  /** As stored. */
+  readonly bytes: number;
+  /** Undefined when the event or the payload is no longer there. */
+  load(signal: AbortSignal): Promise<Located | undefined>;
 }
 
 export interface Source {
@@ -18,70 +27,98 @@ export interface Source {
   readonly reader: HistoryReader;
 }
 
+/** Bytes of payloads that one request keeps from finding them to opening them; others are read a second time. */
+const HELD_BYTES = 8 * 1024 * 1024;
+
 /**
  * Finds the payloads that refs name. Only numbers reach Temporal, and only such as the run has: nothing of a ref is
  * passed on.
- * @throws Refusal `not_found` when there is no such run, `bad_request` for a ref that the run doesn't have,
- * `too_large` when the payloads together are more than one request may decode
+ * @throws Refusal `not_found` when there is no such run, `bad_request` for a ref that the run doesn't have
  */
 export async function findWanted(
-  source: Source,
+  { temporal, reader }: Source,
   run: Run,
   refs: DecodeRequest['refs'],
   signal: AbortSignal,
 ): Promise<Wanted[]> {
   const { namespace, workflowId, runId } = run;
-  const description = await source.temporal.describe({ namespace, execution: { workflowId, runId } }, signal);
-  const length = Number(description.workflowExecutionInfo?.historyLength ?? 0);
+  const description = await temporal.describe({ namespace, execution: { workflowId, runId } }, signal);
+  const byEvent = numbersByEvent(refs, Number(description.workflowExecutionInfo?.historyLength ?? 0));
+  const home = workflowContext(run);
+  const wanted: Wanted[] = [];
+  let held = 0;
 
+  const described = byEvent.has(0) ? describedPayloads(description) : undefined;
+  for (const n of byEvent.get(0) ?? []) {
+    const found = described?.get(`0:${n}`);
+    wanted.push(keep(`0:${n}`, found, home));
+  }
+  byEvent.delete(0);
+
+  const ids = [...byEvent.keys()].toSorted((a, b) => a - b);
+  for await (const [eventId, event] of eventsOf(reader, run, ids, signal)) {
+    for (const n of byEvent.get(eventId) ?? []) {
+      const ref = `${eventId}:${n}`;
+      const found = event === undefined ? undefined : payloadOf(event, n);
+      const bytes = sizeOf(found);
+      held += bytes;
+      if (event === undefined || held <= HELD_BYTES) {
+        wanted.push(keep(ref, found, event === undefined ? home : sealedIn(event, found?.path ?? '', home)));
+      } else {
+        wanted.push({ ref, bytes, load: (later) => readAgain(reader, run, eventId, n, later) });
+      }
+    }
+  }
+  return wanted;
+}
+
+function numbersByEvent(refs: DecodeRequest['refs'], length: number): Map<number, number[]> {
   const byEvent = new Map<number, number[]>();
   for (const ref of new Set(refs)) {
     const [eventId = 0, n = 0] = ref.split(':').map(Number);
     if (eventId > length) throw badRequest(`The run has no event ${eventId}; its last is ${length}.`);
     byEvent.set(eventId, [...(byEvent.get(eventId) ?? []), n]);
   }
+  return byEvent;
+}
 
-  const home = workflowContext(run);
-  const wanted: Wanted[] = [];
-  let bytes = 0;
-  const take = (one: Wanted): void => {
-    bytes += one.found?.payload.data?.length ?? 0;
-    if (bytes > MAX_DECODE_BYTES && wanted.length > 0) {
-      throw new Refusal(
-        413,
-        'too_large',
-        `The payloads are more than ${MAX_DECODE_BYTES} bytes; ask for fewer at once.`,
-      );
-    }
-    wanted.push(one);
+function payloadOf(event: ProtoEvent, n: number): Found {
+  const payloads = eventPayloads(event);
+  const found = payloads[n];
+  if (found !== undefined) return found;
+  const eventId = eventIdOf(event);
+  throw badRequest(`Event ${eventId} has ${payloads.length} payloads; ${eventId}:${n} names none.`);
+}
+
+const sizeOf = (found: Found | undefined): number => found?.payload.data?.length ?? 0;
+
+function keep(ref: string, found: Found | undefined, context: SealedIn): Wanted {
+  const located = found && { payload: own(found.payload), sealable: found.sealable, context };
+  return { ref, bytes: sizeOf(found), load: async () => located };
+}
+
+/** A payload's bytes are views of its whole page; copies let the page go. */
+function own(payload: Payload): Payload {
+  const metadata = Object.entries(payload.metadata ?? {}).map(
+    ([key, value]) => [key, Buffer.from(value)] as const,
+  );
+  return {
+    metadata: Object.fromEntries(metadata),
+    ...(payload.data ? { data: Buffer.from(payload.data) } : {}),
   };
+}
 
-  const described = byEvent.has(0) ? describedPayloads(description) : undefined;
-  for (const n of byEvent.get(0) ?? []) {
-    const found = described?.get(`0:${n}`);
-    take({
-      ref: `0:${n}`,
-      ...(found ? { found: { ...found, payload: own(found.payload), context: home } } : {}),
-    });
-  }
-  byEvent.delete(0);
-
-  const ids = [...byEvent.keys()].toSorted((a, b) => a - b);
-  for await (const [eventId, event] of eventsOf(source.reader, run, ids, signal)) {
-    const payloads = event === undefined ? [] : eventPayloads(event);
-    for (const n of byEvent.get(eventId) ?? []) {
-      const ref = `${eventId}:${n}`;
-      const found = payloads[n];
-      if (event === undefined) take({ ref });
-      else if (found === undefined)
-        throw badRequest(`Event ${eventId} has ${payloads.length} payloads; ${ref} names none.`);
-      else {
-        const context = sealedIn(event, found.path, home);
-        take({ ref, found: { payload: own(found.payload), sealable: found.sealable, context } });
-      }
-    }
-  }
-  return wanted;
+async function readAgain(
+  reader: HistoryReader,
+  run: Run,
+  eventId: number,
+  n: number,
+  signal: AbortSignal,
+): Promise<Located | undefined> {
+  const [event] = await readOrNone(reader, run, eventId, signal);
+  if (event === undefined || eventIdOf(event) !== eventId) return undefined;
+  const { payload, sealable, path } = payloadOf(event, n);
+  return { payload, sealable, context: sealedIn(event, path, workflowContext(run)) };
 }
 
 /** The events by ascending id, each page read once; undefined for one that has gone since the run was described. */
@@ -91,10 +128,13 @@ async function* eventsOf(
   ids: readonly number[],
   signal: AbortSignal,
 ): AsyncGenerator<[number, ProtoEvent | undefined]> {
-  let events: readonly ProtoEvent[] = [];
+  let events = new Map<number, ProtoEvent>();
   for (const id of ids) {
-    if (!events.some((event) => eventIdOf(event) === id)) events = await readOrNone(reader, run, id, signal);
-    yield [id, events.find((event) => eventIdOf(event) === id)];
+    if (!events.has(id)) {
+      const read = await readOrNone(reader, run, id, signal);
+      events = new Map(read.map((event) => [eventIdOf(event), event]));
+    }
+    yield [id, events.get(id)];
   }
 }
 
@@ -111,9 +151,3 @@ async function readOrNone(
     throw error;
   }
 }
-
-/** A payload's bytes are a view of its whole page; a copy lets the page go. */
-const own = (payload: Payload): Payload => ({
-  ...payload,
-  ...(payload.data ? { data: payload.data.slice() } : {}),
-});

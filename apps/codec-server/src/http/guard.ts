@@ -48,7 +48,10 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): MiddlewareHand
       );
     }
     if (c.req.method === 'OPTIONS') {
-      return c.body(null, 204, origin === undefined ? headers.of(origin) : headers.preflight(origin));
+      return new Response(null, {
+        status: 204,
+        headers: origin === undefined ? headers.of(origin) : headers.preflight(origin),
+      });
     }
     if (c.req.method !== 'POST') return next();
 

@@ -22,5 +22,5 @@ export function ndjson(c: Context<Env>, lines: (gone: AbortSignal) => AsyncItera
       iterator.return?.()?.catch(() => undefined);
     },
   });
-  return c.body(body, 200, { ...c.get('headers'), 'Content-Type': 'application/x-ndjson' });
+  return new Response(body, { headers: { ...c.get('headers'), 'Content-Type': 'application/x-ndjson' } });
 }

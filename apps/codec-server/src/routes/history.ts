@@ -58,7 +58,7 @@ export function historyRoutes(routes: Routes, options: HistoryOptions): void {
     const run = runOf(c);
     const { refs } = checked(decodeRequest, await jsonBody(c));
     const wanted = await findWanted({ temporal, reader }, run, refs, c.req.raw.signal);
-    return ndjson(c, () => openWanted(codec, log, wanted));
+    return ndjson(c, (gone) => openWanted(codec, log, wanted, gone));
   });
 }
 

@@ -87,11 +87,26 @@ async function cancellable<T>(
 }
 
 /** gRPC status codes, https://grpc.io/docs/guides/status-codes/ */
-const status = { invalidArgument: 3, notFound: 5, permissionDenied: 7, unauthenticated: 16 } as const;
+const status = {
+  invalidArgument: 3,
+  notFound: 5,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  unauthenticated: 16,
+} as const;
+
+/** grpc-go's words where an answer exceeds a limit on messages, 4 MiB between Temporal's own services. */
+export const isTooLarge = (error: { readonly code: number; readonly details: string }): boolean =>
+  error.code === status.resourceExhausted && /message larger than max/.test(error.details);
 
 function refusalOf(error: unknown): Refusal {
   if (!isGrpcServiceError(error)) {
     return new Refusal(500, 'internal', "Temporal's answer could not be read.", { cause: error });
+  }
+  if (isTooLarge(error)) {
+    return new Refusal(500, 'too_large', "Temporal's answer is larger than its own limit on messages.", {
+      cause: error,
+    });
   }
   const code: number = error.code;
   switch (code) {

@@ -1,5 +1,11 @@
-import { type HistoryEvent, type HistoryFrame } from '@temporal-kms/codec-api';
+import {
+  type DecodeResult,
+  decodeResult,
+  type HistoryEvent,
+  type HistoryFrame,
+} from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Refusal } from '../../src/http/refusal.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
 import {
   decode,
@@ -7,6 +13,7 @@ import {
   frames,
   get,
   history,
+  lines,
   runOf,
   runPath,
   type Stack,
@@ -88,6 +95,50 @@ describe('a long history', () => {
     const last = events.findLast(({ eventName }) => eventName === 'ActivityTaskScheduled')!;
     expect(valueOf((await decode(app, run, [last.payloads[0]!.ref]))[0])).toBe('"tick 250"');
     expect([whole > 2, calls]).toEqual([true, 1]);
+  });
+});
+
+describe('payloads that are more than one request holds', () => {
+  const MiB = 1024 * 1024;
+  let run: { workflowId: string; runId: string };
+  let refs: string[];
+  beforeAll(async () => {
+    const handle = await stack.start('everywhere', [SECRET], { taskQueue: 'nobody' });
+    run = await runOf(handle);
+    for (let n = 0; n < 12; n++) await handle.signal(finish, String(n).repeat(MiB).slice(0, MiB));
+    refs = (await history(stack.app, run)).flatMap((event) => event.payloads.map(({ ref }) => ref));
+    expect(refs).toHaveLength(13);
+  });
+
+  test.each([
+    ['are read twice', undefined],
+    ['are read twice from Temporal, where memory keeps no page', 1],
+  ])('%s, and all answered', async (_, maxHistoryBytes) => {
+    const app = countingReplica(() => undefined, maxHistoryBytes);
+    const results = await decode(app, run, refs);
+    expect(results.map(({ ref }) => ref).toSorted()).toEqual(refs.toSorted());
+    expect(
+      results.map((result) => valueOf(result).length).filter((length) => length === MiB + 2),
+    ).toHaveLength(12);
+  });
+
+  test('leave the rest unanswered, and the stream whole, when Temporal goes away in between', async () => {
+    const temporal = createTemporalService(stack.connection);
+    let down = false;
+    const failing: typeof temporal.history = async (request, signal) => {
+      if (down) throw new Refusal(503, 'temporal_unavailable', 'down');
+      return temporal.history(request, signal);
+    };
+    const app = stack.replica({ temporal: { ...temporal, history: failing }, maxHistoryBytes: 1 });
+    const init = { method: 'POST', body: JSON.stringify({ refs }) };
+    const results: DecodeResult[] = [];
+    for await (const result of lines(await get(app, `${runPath(run)}/payloads:decode`, init), decodeResult)) {
+      down = true;
+      results.push(result);
+    }
+    expect(results.every(({ ok }) => ok)).toBe(true);
+    expect(results.length).toBeGreaterThan(0);
+    expect(results.length).toBeLessThan(13);
   });
 });
 

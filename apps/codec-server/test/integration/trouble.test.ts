@@ -1,6 +1,8 @@
 import { cryptoHealth } from '@temporal-kms/codec-api';
-import { Client } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { interceptors } from '../../src/temporal/connect.ts';
+import { createTemporalService } from '../../src/temporal/service.ts';
 import { keys } from '../support/stack.ts';
 import {
   decode,
@@ -176,13 +178,7 @@ describe('Cloud KMS out of reach', () => {
 
 describe('Temporal out of reach', () => {
   test('is 503 with Retry-After for what needs it, and /decode still works', async () => {
-    const { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } =
-      await import('@temporalio/client');
-    const { createTemporalService } = await import('../../src/temporal/service.ts');
-    const connection = Connection.lazy({
-      address: '127.0.0.1:1',
-      interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: 2 }))],
-    });
+    const connection = Connection.lazy({ address: '127.0.0.1:1', interceptors });
     const app = stack.replica({ temporal: createTemporalService(connection) });
     const response = await get(app, `/api/namespaces/${NAMESPACE}/workflows`);
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);

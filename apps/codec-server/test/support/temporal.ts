@@ -12,6 +12,7 @@ import {
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, Runtime, DefaultLogger, Worker } from '@temporalio/worker';
 import type { AppDeps, createApp } from '../../src/app.ts';
+import { interceptors } from '../../src/temporal/connect.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
 import { appWith, HOST, type Kms, startKms } from './stack.ts';
 
@@ -47,7 +48,7 @@ export async function startStack(options: StartTemporalOptions = {}): Promise<St
   quiet();
   const kms = await startKms();
   const server = await startTemporal({ namespaces: [NAMESPACE, 'orders'], ...options });
-  const connection = await Connection.connect({ address: server.address });
+  const connection = await Connection.connect({ address: server.address, interceptors });
   const plugins = [new KmsCodecPlugin(kms.codec)];
   const client = new Client({ connection, namespace: NAMESPACE, plugins });
   const native = await NativeConnection.connect({ address: server.address });

@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest';
+import {
+  apiError,
+  decodeRequest,
+  decodeResult,
+  historyFrame,
+  MAX_REFS,
+  payloadPlaceholder,
+  payloadRef,
+  reasonClass,
+  reasonCode,
+  workflowCount,
+} from '../src/index.ts';
+
+describe('a ref', () => {
+  test.each(['1:0', '51200:12', '0:281474976710655', '9223372036854775807:0'])('may be %s', (ref) => {
+    expect(payloadRef.parse(ref)).toBe(ref);
+  });
+
+  test.each([
+    '',
+    '1',
+    ':1',
+    '1:',
+    '-1:0',
+    '1:-1',
+    '01:0',
+    '1:00',
+    '1:0:0',
+    '1.0:0',
+    '1:0\n',
+    ' 1:0',
+    '1:1e3',
+    'a:b',
+  ])('is not %j', (ref) => {
+    expect(payloadRef.safeParse(ref).success).toBe(false);
+  });
+});
+
+describe('a placeholder', () => {
+  test('is told from data by having nothing but its ref', () => {
+    expect(payloadPlaceholder.safeParse({ $payload: '1:0' }).success).toBe(true);
+    expect(payloadPlaceholder.safeParse({ $payload: '1:0', more: 1 }).success).toBe(false);
+    expect(payloadPlaceholder.safeParse({ $payload: 'secret' }).success).toBe(false);
+  });
+});
+
+describe('a request to decode', () => {
+  test('holds between one and 200 refs and nothing else', () => {
+    const refs = Array.from({ length: MAX_REFS }, (_, n) => `1:${n}`);
+    expect(decodeRequest.safeParse({ refs }).success).toBe(true);
+    expect(decodeRequest.safeParse({ refs: [...refs, '2:0'] }).success).toBe(false);
+    expect(decodeRequest.safeParse({ refs: [] }).success).toBe(false);
+    expect(decodeRequest.safeParse({ refs, pageToken: 'x' }).success).toBe(false);
+  });
+});
+
+describe('a result', () => {
+  test('is a payload or a reason, never both and never neither', () => {
+    const payload = { metadata: {}, data: '' };
+    expect(decodeResult.parse({ ref: '1:0', ok: true, payload })).toEqual({ ref: '1:0', ok: true, payload });
+    expect(decodeResult.safeParse({ ref: '1:0', ok: true }).success).toBe(false);
+    expect(decodeResult.safeParse({ ref: '1:0', ok: false, message: '' }).success).toBe(false);
+    const refused = decodeResult.parse({
+      ref: '1:0',
+      ok: false,
+      reason: 'key_disabled',
+      message: 'm',
+      payload,
+    });
+    expect(refused).not.toHaveProperty('payload');
+  });
+
+  test('has a reason from the closed list', () => {
+    const result = { ref: '1:0', ok: false, reason: 'because', message: '' };
+    expect(decodeResult.safeParse(result).success).toBe(false);
+  });
+});
+
+test('every reason has a class', () => {
+  const known = new Set(['retryable', 'restorable', 'permanent', 'information']);
+  expect(reasonCode.options.filter((code) => !known.has(reasonClass(code)))).toEqual([]);
+});
+
+test('a stream ends with a reason and the last event that it gave', () => {
+  expect(historyFrame.safeParse({ type: 'end', reason: 'shutdown', after: 0 }).success).toBe(true);
+  expect(historyFrame.safeParse({ type: 'end', reason: 'complete' }).success).toBe(false);
+  expect(historyFrame.safeParse({ type: 'end', reason: 'tired', after: 1 }).success).toBe(false);
+});
+
+test('a count may leave out a status that no workflow has', () => {
+  expect(workflowCount.parse({ total: 1, byStatus: { Failed: 1 } })).toEqual({
+    total: 1,
+    byStatus: { Failed: 1 },
+  });
+});
+
+test('an error says what kind it is and what to do', () => {
+  expect(apiError.safeParse({ error: { code: 'not_found', message: 'm' } }).success).toBe(true);
+  expect(apiError.safeParse({ error: { code: 'teapot', message: 'm' } }).success).toBe(false);
+});
