@@ -1,6 +1,7 @@
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
 import { KmsCodecError, type KmsCodec } from '@temporal-kms/kms-codec';
-import { errorFields, type Log } from './log.ts';
+import { errorFields, messageOf } from './errors.ts';
+import type { Log } from './log.ts';
 import { untilItWorks } from './retry.ts';
 import type { WorkerStatus } from './status.ts';
 
@@ -44,7 +45,7 @@ export async function connectToTemporal(
       status.phase = 'waiting_for_temporal';
       status.trouble = errorFields(error).error;
       log.warn(
-        { ...errorFields(error), address: options.address, retryInMs },
+        { ...errorFields(error), reason: messageOf(error), address: options.address, retryInMs },
         'Temporal does not answer; waiting for it',
       );
     },

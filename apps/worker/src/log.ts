@@ -6,6 +6,7 @@ import {
   type LogMetadata,
 } from '@temporalio/worker';
 import { pino, type DestinationStream, type Logger as Log } from 'pino';
+import { errorFields } from './errors.ts';
 
 export type { Log };
 
@@ -47,7 +48,7 @@ export function installRuntime(log: Log): void {
 const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
 /** Temporal's logger interface over ours, without anything that may hold payload content. */
-export function sdkLogger(log: Log): Logger {
+function sdkLogger(log: Log): Logger {
   const write = (level: LogLevel, message: string, meta: LogMetadata = {}) => {
     const kept = Object.fromEntries(allowed.map((name) => [name, meta[name]]));
     // Some of the SDK's messages end in an error's: "Error while processing ActivityTask.start: …"; the bundler's
@@ -63,13 +64,4 @@ export function sdkLogger(log: Log): Logger {
     warn: (message, meta) => write('WARN', message, meta),
     error: (message, meta) => write('ERROR', message, meta),
   };
-}
-
-/** An error's class and its kind. Both are identifiers that stand in code; messages and stacks are content. */
-export function errorFields(error: unknown): { error?: string; errorType?: string } {
-  if (!(typeof error === 'object' && error !== null)) return {};
-  const name = 'name' in error && typeof error.name === 'string' ? error.name : 'Error';
-  return 'type' in error && typeof error.type === 'string'
-    ? { error: name, errorType: error.type }
-    : { error: name };
 }

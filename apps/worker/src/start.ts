@@ -1,9 +1,14 @@
 #!/usr/bin/env node
+import { messageOf } from './errors.ts';
 import { createStarterProgram } from './starter/program.ts';
 
+const program = createStarterProgram({
+  say: (line) => process.stdout.write(`${line}\n`),
+  env: process.env,
+});
 try {
-  await createStarterProgram((line) => process.stdout.write(`${line}\n`)).parseAsync();
+  await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${messageOf(error)}\n`);
   process.exitCode = 1;
 }

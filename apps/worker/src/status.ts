@@ -1,5 +1,5 @@
 /** Where the worker is between its start and its end. It is ready while `polling` alone. */
-export type WorkerPhase =
+type WorkerPhase =
   | 'starting'
   | 'waiting_for_kms'
   | 'waiting_for_temporal'

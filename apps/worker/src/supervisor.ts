@@ -1,5 +1,6 @@
 import type { NativeConnection, Worker } from '@temporalio/worker';
-import { errorFields, type Log } from './log.ts';
+import { errorFields, messageOf } from './errors.ts';
+import type { Log } from './log.ts';
 import { untilItWorks } from './retry.ts';
 import type { WorkerStatus } from './status.ts';
 
@@ -39,16 +40,22 @@ export async function superviseWorker(deps: SupervisorDeps): Promise<boolean> {
       started = performance.now();
       await runWorker(worker, deps);
     } catch (error) {
+      const fields = errorFields(error);
       if (signal.aborted) {
         graceful = false;
-        log.error(errorFields(error), 'The worker did not shut down in time');
+        log.error(fields, 'The worker did not shut down in time');
         return;
       }
       status.phase = 'restarting';
-      if (started === undefined) throw error;
+      status.trouble = fields.errorType ?? fields.error;
+      if (started === undefined) {
+        // Nothing has been worked on yet, so the message holds no payload.
+        log.error({ ...fields, reason: messageOf(error) }, 'The worker could not start');
+        throw error;
+      }
       status.restarts += 1;
+      log.error(fields, 'The worker died');
       if (performance.now() - started < HEALTHY_MS) throw error;
-      log.error(errorFields(error), 'The worker died; starting another');
     } finally {
       await connection.close();
     }
@@ -58,11 +65,7 @@ export async function superviseWorker(deps: SupervisorDeps): Promise<boolean> {
       await untilItWorks(run, {
         signal,
         ...(firstDelayMs !== undefined && { firstDelayMs }),
-        onFailure: (error, retryInMs) => {
-          const fields = errorFields(error);
-          status.trouble = fields.errorType ?? fields.error;
-          log.error({ ...fields, retryInMs }, 'The worker died or could not start; starting another');
-        },
+        onFailure: (_error, retryInMs) => log.info({ retryInMs }, 'Starting another worker'),
       });
     } catch (error) {
       // Whatever is thrown after the signal says only that the waiting is over.

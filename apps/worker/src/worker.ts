@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker, type NativeConnection, type WorkerOptions, type WorkerPlugin } from '@temporalio/worker';
-import * as activities from './activities/index.ts';
+import { activities } from './activities/index.ts';
 
 /** After the grace time activities are cancelled; one that doesn't end within this time is given up. */
 const FORCE_AFTER_GRACE_SECONDS = 10;

@@ -55,6 +55,8 @@ describe('while Cloud KMS is cut off for 30 s', () => {
     const courier = await start('courier', 'courier', { intervalMs: 500, lastStop: 40 });
     await start('order', 'order-before');
     await start('settlement', 'settlement', { bankOpensAtAttempt: 5 });
+    await vi.waitFor(async () => expect(await eventCount(courier)).toBeGreaterThan(15), 60_000);
+
     // Sealed under a data key that the worker has not opened when Cloud KMS goes away.
     const foreign = stranger.get('envelope-v2').workflow;
     handles.push(
@@ -62,10 +64,9 @@ describe('while Cloud KMS is cut off for 30 s', () => {
         workflowId: 'order-under-another-data-key',
         taskQueue,
         args: [{ customer: 'Ingrid Moe', address: 'Fjord Road 3, Bergen', items: [] }],
-        startDelay: '3 seconds',
+        startDelay: '4 seconds',
       }),
     );
-    await vi.waitFor(async () => expect(await eventCount(courier)).toBeGreaterThan(15), 15_000);
 
     await emulator.close();
     const restored = Date.now() + OUTAGE_MS;
@@ -78,7 +79,7 @@ describe('while Cloud KMS is cut off for 30 s', () => {
     await sleep(restored - Date.now());
     emulator = await startEmulator({ port: emulator.port, dataFile });
     await Promise.all(handles.map((handle) => handle.result()));
-  }, 150_000);
+  });
   afterAll(async () => {
     await app?.kill();
     await Promise.all([clients?.close(), stranger?.close(), connection?.close()]);

@@ -7,7 +7,11 @@ import { createSampleClients, sampleFormats, type SampleClients, type SampleForm
 import { sampleData } from './sample-data.ts';
 import { seed } from './seed.ts';
 
-type Say = (line: string) => void;
+export interface StarterDeps {
+  /** Takes what there is to tell, line by line. */
+  readonly say: (line: string) => unknown;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
 
 interface StartOptions {
   readonly id?: string;
@@ -16,8 +20,9 @@ interface StartOptions {
   readonly wait?: true;
 }
 
-/** The starter's command line; what it has to tell goes to `say`, line by line. */
-export function createStarterProgram(say: Say): Command {
+/** The starter's command line. */
+export function createStarterProgram(deps: StarterDeps): Command {
+  const { say } = deps;
   const program = new Command('start')
     .description('Starts sample workflows whose payloads are encrypted under Cloud KMS')
     .addHelpText('after', `\nEnvironment:\n${describeEnvironment(workerEnvironment)}`);
@@ -34,7 +39,7 @@ export function createStarterProgram(say: Say): Command {
         .default('envelope-v2'),
     )
     .option('--wait', 'wait for the result and print it')
-    .action((name: string, options: StartOptions) => startOne(name, options, say));
+    .action((name: string, options: StartOptions) => startOne(name, options, deps));
   program
     .command('list')
     .description('list the samples and their default input')
@@ -46,14 +51,15 @@ export function createStarterProgram(say: Say): Command {
   program
     .command('samples')
     .description('start the whole set of sample data; ids that exist are left alone')
-    .action(() => startAll(say));
+    .action(() => startAll(deps));
   return program;
 }
 
-async function startOne(name: string, options: StartOptions, say: Say): Promise<void> {
+async function startOne(name: string, options: StartOptions, deps: StarterDeps): Promise<void> {
   if (!isSampleName(name))
     throw new InvalidArgumentError(`There is no sample ${name}; see the command list.`);
-  await withClients(async (clients, taskQueue) => {
+  const { say } = deps;
+  await withClients(deps, async (clients, taskQueue) => {
     const workflowId = options.id ?? `${name}-${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}`;
     const { input, format } = options;
     await catalogue[name].start(clients.get(format), { workflowId, taskQueue, input });
@@ -65,17 +71,24 @@ async function startOne(name: string, options: StartOptions, say: Say): Promise<
   });
 }
 
-async function startAll(say: Say): Promise<void> {
-  await withClients(async (clients, taskQueue) => {
+async function startAll(deps: StarterDeps): Promise<void> {
+  const { say } = deps;
+  await withClients(deps, async (clients, taskQueue) => {
+    say(`Starting ${sampleData.length} samples; a worker has to poll the task queue ${taskQueue}.`);
     const { started, kept, failed } = await seed({ clients, taskQueue, runs: sampleData, say });
     say(`${started} started, ${kept} there already, ${failed} failed`);
     if (failed > 0) process.exitCode = 1;
   });
 }
 
-async function withClients(use: (clients: SampleClients, taskQueue: string) => Promise<void>): Promise<void> {
-  const { kms, taskQueue } = loadConfigOrExit(workerEnvironment);
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+async function withClients(
+  { env }: StarterDeps,
+  use: (clients: SampleClients, taskQueue: string) => Promise<void>,
+): Promise<void> {
+  const { kms, taskQueue } = loadConfigOrExit(workerEnvironment, env);
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({
+    overrideEnvVars: setOnly(env),
+  });
   const connection = await Connection.connect(connectionOptions);
   const clients = createSampleClients({ connection, namespace, kms });
   try {
@@ -85,6 +98,11 @@ async function withClients(use: (clients: SampleClients, taskQueue: string) => P
     await connection.close();
   }
 }
+
+const setOnly = (env: StarterDeps['env']): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 
 function jsonObject(text: string): Record<string, unknown> {
   try {

@@ -1,4 +1,5 @@
 import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
+import { messageOf } from '../errors.ts';
 import { catalogue } from './catalogue.ts';
 import type { SampleClients } from './clients.ts';
 import type { SampleRun } from './sample-data.ts';
@@ -33,9 +34,7 @@ export async function seed({ clients, taskQueue, runs, say }: SeedDeps): Promise
       say(`${run.workflowId}: ${isNew ? 'started' : 'there already'} (${catalogue[run.sample].description})`);
     } catch (error) {
       counts.failed += 1;
-      say(
-        `${run.workflowId}: could not be started. ${error instanceof Error ? error.message : String(error)}`,
-      );
+      say(`${run.workflowId}: could not be started. ${messageOf(error)}`);
     }
   };
   // The ones with a low priority wait until the others are there.

@@ -8,7 +8,7 @@ import {
   setHandler,
   upsertMemo,
 } from '@temporalio/workflow';
-import type * as activities from '../activities/index.ts';
+import type { Activities } from '../activities/index.ts';
 
 export interface ApprovalInput {
   readonly requester: string;
@@ -17,13 +17,13 @@ export interface ApprovalInput {
 
 export const remind = defineSignal<[text: string]>('remind');
 
-const { waitForApprover } = proxyActivities<typeof activities>({
+const { waitForApprover } = proxyActivities<Activities>({
   startToCloseTimeout: '30 days',
   heartbeatTimeout: '5 seconds',
   // Waits for the activity's own answer to the cancellation, whose details stand in ActivityTaskCanceled.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
-const { withdrawRequest } = proxyLocalActivities<typeof activities>({ startToCloseTimeout: '10 seconds' });
+const { withdrawRequest } = proxyLocalActivities<Activities>({ startToCloseTimeout: '10 seconds' });
 
 /** Waits for an approver who never comes: to be cancelled, terminated, timed out, or found waiting. */
 export async function approval({ requester, cents }: ApprovalInput): Promise<void> {

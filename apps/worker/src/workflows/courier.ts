@@ -6,7 +6,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type * as activities from '../activities/index.ts';
+import type { Activities } from '../activities/index.ts';
 
 export interface CourierInput {
   readonly courier: string;
@@ -18,7 +18,7 @@ export interface CourierInput {
 
 export const messageCourier = defineSignal<[message: string]>('messageCourier');
 
-const { locateCourier } = proxyActivities<typeof activities>({ startToCloseTimeout: '2 minutes' });
+const { locateCourier } = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes' });
 
 /** Runs on and on: a history that grows while one looks at it, until it continues as new after `stopsBefore`. */
 export async function courier(input: CourierInput, stopsBefore = 0): Promise<string> {

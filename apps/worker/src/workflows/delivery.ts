@@ -1,15 +1,15 @@
 import { getExternalWorkflowHandle, proxyActivities, workflowInfo } from '@temporalio/workflow';
-import type * as activities from '../activities/index.ts';
+import type { Activities, Handover } from '../activities/index.ts';
 
 export interface DeliveryInput {
   readonly customer: string;
   readonly address: string;
 }
 
-const { handOver } = proxyActivities<typeof activities>({ startToCloseTimeout: '2 minutes' });
+const { handOver } = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes' });
 
 /** Child of `order`: hands the parcel over and leaves a note with whoever started it. */
-export async function delivery({ customer, address }: DeliveryInput): Promise<activities.Handover> {
+export async function delivery({ customer, address }: DeliveryInput): Promise<Handover> {
   const proof = await handOver(customer, address);
   const { parent } = workflowInfo();
   if (parent) {

@@ -14,13 +14,13 @@ import {
   upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
-import type * as activities from '../activities/index.ts';
+import type { Activities, OrderItem } from '../activities/index.ts';
 import { delivery } from './delivery.ts';
 
 export interface OrderInput {
   readonly customer: string;
   readonly address: string;
-  readonly items: readonly activities.OrderItem[];
+  readonly items: readonly OrderItem[];
 }
 
 export interface OrderResult {
@@ -34,12 +34,12 @@ export const progress = defineQuery<string, [askedBy: string]>('progress');
 export const changeAddress = defineUpdate<string, [address: string]>('changeAddress');
 export const redeemVoucher = defineUpdate<string, [voucher: string]>('redeemVoucher');
 
-const { priceOrder } = proxyLocalActivities<typeof activities>({ startToCloseTimeout: '10 seconds' });
-const { reserveStock, awardPoints, packByHand } = proxyActivities<typeof activities>({
+const { priceOrder } = proxyLocalActivities<Activities>({ startToCloseTimeout: '10 seconds' });
+const { reserveStock, awardPoints, packByHand } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   retry: { initialInterval: '200 milliseconds' },
 });
-const { packByRobot } = proxyActivities<typeof activities>({
+const { packByRobot } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: '1 second',
   retry: { maximumAttempts: 1 },
@@ -72,7 +72,7 @@ export async function order({ customer, address, items }: OrderInput): Promise<O
 
   const pay = async () => {
     const { cents } = await priceOrder(customer, items);
-    const { chargeCard } = proxyActivities<typeof activities>({
+    const { chargeCard } = proxyActivities<Activities>({
       startToCloseTimeout: '2 minutes',
       summary: `Charge the card of ${customer}`,
     });

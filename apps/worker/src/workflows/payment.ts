@@ -1,12 +1,12 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type * as activities from '../activities/index.ts';
+import type { Activities } from '../activities/index.ts';
 
 export interface PaymentInput {
   readonly customer: string;
   readonly cents: number;
 }
 
-const { authorizeCard } = proxyActivities<typeof activities>({
+const { authorizeCard } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   retry: { initialInterval: '200 milliseconds' },
 });

@@ -1,5 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type * as activities from '../activities/index.ts';
+import type { Activities } from '../activities/index.ts';
 
 export interface SettlementInput {
   readonly merchant: string;
@@ -7,7 +7,7 @@ export interface SettlementInput {
   readonly bankOpensAtAttempt: number;
 }
 
-const { transferFunds } = proxyActivities<typeof activities>({
+const { transferFunds } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: '1 minute',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },

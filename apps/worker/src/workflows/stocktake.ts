@@ -1,5 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type * as activities from '../activities/index.ts';
+import type { Activities } from '../activities/index.ts';
 
 export interface StocktakeInput {
   readonly warehouse: string;
@@ -9,7 +9,7 @@ export interface StocktakeInput {
   readonly counters: number;
 }
 
-const { countShelf } = proxyActivities<typeof activities>({ startToCloseTimeout: '2 minutes' });
+const { countShelf } = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes' });
 
 /** A long history: thousands of events, each with a payload, to scroll and search in. */
 export async function stocktake({ warehouse, shelves, counters }: StocktakeInput): Promise<string> {

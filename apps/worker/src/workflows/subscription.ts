@@ -1,5 +1,5 @@
 import { makeContinueAsNewFunc, proxyActivities, sleep } from '@temporalio/workflow';
-import type * as activities from '../activities/index.ts';
+import type { Activities } from '../activities/index.ts';
 
 export interface SubscriptionInput {
   readonly customer: string;
@@ -7,7 +7,7 @@ export interface SubscriptionInput {
   readonly periods: number;
 }
 
-const { chargeCard } = proxyActivities<typeof activities>({ startToCloseTimeout: '2 minutes' });
+const { chargeCard } = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes' });
 
 /** A chain of runs: one for each billing period, the memo saying how far it is. `receipts` are the earlier runs'. */
 export async function subscription(

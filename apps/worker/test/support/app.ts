@@ -29,7 +29,7 @@ const readiness = z.object({
 });
 const logLine = z.object({ msg: z.string(), port: z.number().optional() });
 
-export type Readiness = z.infer<typeof readiness> & { readonly http: number };
+type Readiness = z.infer<typeof readiness> & { readonly http: number };
 
 /** A clean environment: nothing that this machine's own TEMPORAL_* or GCP_* say reaches the child. */
 const baseEnvironment = {
@@ -72,7 +72,7 @@ export function startApp(env: Record<string, string>, file = 'src/main.ts'): App
     output: () => output,
     messages: () => entries().map(({ msg }) => msg),
     readyz,
-    untilReady: (timeout = 30_000) =>
+    untilReady: (timeout = 60_000) =>
       vi.waitFor(
         async () => {
           const answer = await readyz();
