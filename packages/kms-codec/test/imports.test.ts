@@ -1,0 +1,29 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+
+const repository = join(import.meta.dirname, '../../..');
+const places = ['apps/*', 'packages/*', 'e2e', 'scripts'];
+const files = globSync(
+  places.map((place) => `${place}/**/*.{ts,tsx,mts,js,mjs}`),
+  { cwd: repository, exclude: (path) => /(^|\/)(node_modules|dist|\.\w+)$/.test(path) },
+);
+
+/** The repository's files that import this package, in any of the ways there are. */
+function importersOf(name: string): string[] {
+  const specifier = new RegExp(`(from|import|require|resolve)\\s*\\(?\\s*['"]${name}(/[^'"]*)?['"]`);
+  return files.filter((file) => specifier.test(readFileSync(join(repository, file), 'utf8')));
+}
+
+it('the emulator is imported by tests, benches and development only', () => {
+  const importers = importersOf('@temporal-kms/kms-emulator');
+  expect(importers).toContain('packages/kms-codec/test/package.test.ts');
+  expect(importers.filter((file) => !/\/(test|bench|dev)\/|^e2e\//.test(file))).toEqual([]);
+});
+
+it("Google's Cloud KMS client is imported by one file of the library", () => {
+  const importers = importersOf('@google-cloud/kms');
+  expect(importers.filter((file) => file.startsWith('packages/kms-codec/src/'))).toEqual([
+    'packages/kms-codec/src/keys/cloud-kms.ts',
+  ]);
+});

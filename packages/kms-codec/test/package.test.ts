@@ -1,0 +1,169 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
+import { startTemporal } from '@temporal-kms/scripts/temporal';
+import { Client, Connection } from '@temporalio/client';
+import { publint } from 'publint';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reasonClass, reasonCodes } from '../src/errors.ts';
+import { loadKmsCodec } from '../src/load.ts';
+import { json, valueOf } from './support/codec.ts';
+import { install, node, pack, startNode, typeErrors } from './support/published.ts';
+import { readmeFiles, readmeTable } from './support/readme.ts';
+import { bytesOf } from './temporal/support/history.ts';
+
+const managers = ['npm', 'pnpm'] as const;
+/** The README's key and those of its keys file. */
+const ring = 'projects/acme/locations/us-east1/keyRings/temporal-keys';
+const keys = ['workflow-encryption', 'payments', 'payments-2025', 'billing'];
+
+let folder: string;
+let tarball: string;
+let kms: Emulator;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kms-codec-package-'));
+  kms = await startEmulator({ keys: keys.map((key) => `${ring}/cryptoKeys/${key}`) });
+  tarball = await pack(folder);
+  for (const manager of managers) {
+    await install(at(manager), manager, tarball);
+    for (const [name, text] of readmeFiles) await writeFile(join(at(manager), name), text);
+  }
+  // 35 s where npm's and pnpm's own caches are empty.
+}, 300_000);
+afterAll(async () => {
+  await kms.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** The project into which a package manager has installed the tarball. */
+const at = (manager: (typeof managers)[number]) => join(folder, manager);
+
+const installed = (path: string) =>
+  readFile(join(at('npm'), 'node_modules/@temporal-kms/kms-codec', path), 'utf8');
+
+/** The README's variables, and the emulator's. */
+const environment = (extra: Record<string, string> = {}) => ({
+  GCP_PROJECT: 'acme',
+  GCP_KMS_LOCATION: 'us-east1',
+  GCP_KMS_KEY_RING: 'temporal-keys',
+  GCP_KMS_KEY: 'workflow-encryption',
+  KMS_EMULATOR_HOST: kms.address,
+  ...extra,
+});
+
+describe('the tarball', () => {
+  it('is clean to publint and to are-the-types-wrong', async () => {
+    const bytes = new Uint8Array(await readFile(tarball));
+    const { messages } = await publint({ pack: { tarball: bytes.buffer }, strict: true });
+    expect(messages).toEqual([]);
+    const analysis = await checkPackage(createPackageFromTarballData(bytes));
+    expect(analysis.types).toBeTruthy();
+    // ES modules only: the resolutions that CommonJS had before require(esm) have nothing to find.
+    const problems = ('problems' in analysis ? analysis.problems : []).filter(
+      (problem) => !('resolutionKind' in problem) || /^(node16-esm|bundler)$/.test(problem.resolutionKind),
+    );
+    expect(problems).toEqual([]);
+  });
+
+  it('is required by CommonJS', async () => {
+    const script = "console.log(require('@temporal-kms/kms-codec').reasonCodes.length)";
+    const printed = await node(at('npm'), ['--input-type=commonjs', '-e', script]);
+    expect(printed).toBe(`${reasonCodes.length}\n`);
+  });
+
+  it('depends on what it imports, with Temporal as a peer, and on nothing else', async () => {
+    const {
+      dependencies,
+      peerDependencies,
+    }: Record<string, Record<string, string>> = JSON.parse(await installed('package.json'));
+    expect(Object.keys(peerDependencies!)).toEqual(['@temporalio/common', '@temporalio/proto']);
+    for (const range of Object.values(dependencies!)) expect(range).toMatch(/^\^\d/);
+    const code = await installed('dist/index.mjs');
+    const imports = [...code.matchAll(/^import .* from "((?:@[^"/]+\/)?[^"/]+)/gm)].map(([, name]) => name!);
+    const packages = new Set(imports.filter((name) => !name.startsWith('node:')));
+    const declared = Object.keys({ ...dependencies, ...peerDependencies });
+    expect([...packages].toSorted()).toEqual(declared.toSorted());
+  });
+
+  it('has the docstrings in its types, and none of its insides', async () => {
+    const types = await installed('dist/index.d.mts');
+    expect(types).toContain("Temporal's PayloadCodec over Cloud KMS.");
+    expect(types).toContain('@throws');
+    expect(types).not.toMatch(/DataKeys|SealingKey|@temporalio\/(?!common)/);
+  });
+});
+
+describe.each(managers)('installed by %s beside Temporal', (manager) => {
+  it('seals, opens, and tells why not', async () => {
+    expect(await node(at(manager), ['by-hand.ts'], environment())).toBe(
+      'envelope-v2\ncard 4111 1\nnamespace_mismatch permanent\n',
+    );
+  });
+
+  it('has a failure converter that workflows bundle without Node or Cloud KMS', async () => {
+    await node(at(manager), ['bundle.ts']);
+    const bundle = await readFile(join(at(manager), 'workflows.bundle.js'), 'utf8');
+    expect(bundle).toContain('encodeCommonAttributes: true');
+    expect(bundle).not.toMatch(/@google-cloud|google-gax|KmsCodecError|node:crypto/);
+  });
+});
+
+describe('the README', () => {
+  it('has programs that type-check, the published types included', async () => {
+    expect(await typeErrors(at('npm'))).toEqual([]);
+  }, 60_000);
+
+  it('has a worker, a client and a replay that run as they stand, and leave no plaintext in Temporal', async () => {
+    const temporal = await startTemporal();
+    const env = environment({ TEMPORAL_ADDRESS: temporal.address });
+    const worker = startNode(at('npm'), ['worker.ts'], env);
+    try {
+      expect(await node(at('npm'), ['client.ts'], env)).toBe('charged card 4111\n');
+      expect(await node(at('npm'), ['replay.ts'], env)).toBe('replayed\n');
+      const connection = await Connection.connect({ address: temporal.address });
+      const history = await new Client({ connection }).workflow.getHandle('order-1').fetchHistory();
+      await connection.close();
+      expect(bytesOf(history).includes('card 4111')).toBe(false);
+      expect(await worker.stop()).toBe(0);
+    } finally {
+      await worker.stop();
+      await temporal.close();
+    }
+  }, 60_000);
+
+  it('has a codec beside another, and an observer, that run as they stand', async () => {
+    expect(await node(at('npm'), ['beside-another.ts'], environment())).toBe('an old message\n');
+    expect(await node(at('npm'), ['observed.ts'], environment())).toMatch(
+      /^wrap ok [\d.]+\nnew data key for default 1 first\n$/,
+    );
+  });
+
+  it('has a keys file that works for every namespace in it', async () => {
+    const path = join(folder, 'keys.yaml');
+    await writeFile(path, readmeFiles.get('keys.yaml')!);
+    await writeFile(join(folder, 'samples-key.bin'), randomBytes(32));
+    const codec = loadKmsCodec({ env: { KMS_KEYS_FILE: path, KMS_EMULATOR_HOST: kms.address } });
+    for (const namespace of [...codec.rules.namespaces, 'unnamed']) {
+      const sealed = await codec.encode([json(namespace)], { namespace });
+      expect(valueOf((await codec.decode(sealed, { namespace }))[0])).toBe(namespace);
+    }
+    await codec.close();
+  });
+
+  it('lists every reason code with its class', () => {
+    const listed = readmeTable('code', 'class').map(([code, group]) => `${code} ${group}`);
+    const known = reasonCodes.map((code) => `\`${code}\` ${reasonClass(code)}`);
+    expect(listed.toSorted()).toEqual(known.toSorted());
+  });
+
+  it("has no program that isn't run here", () => {
+    const run = ['beside-another', 'bundle', 'by-hand', 'client', 'observed', 'replay', 'worker'];
+    const used = ['activities.ts', 'keys.yaml', 'workflows.ts'];
+    const expected = [...run.map((name) => `${name}.ts`), ...used];
+    expect([...readmeFiles.keys()].toSorted()).toEqual(expected.toSorted());
+  });
+});
