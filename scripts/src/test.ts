@@ -27,12 +27,18 @@ async function main(args: readonly string[]): Promise<Outcome> {
   for (const folder of folders) await rm(join(folder, resultsFolder), { recursive: true, force: true });
   // Each vitest uses the cores too, and each Temporal server a good part of one.
   const concurrency = Math.max(2, Math.floor(availableParallelism() / 2));
-  const options = ['--continue=always', '--output-logs=new-only', `--concurrency=${concurrency}`];
+  const logs = ['--output-logs=new-only', `--log-order=${process.stdout.isTTY ? 'stream' : 'grouped'}`];
+  const options = ['--continue=always', ...logs, `--concurrency=${concurrency}`];
   const status = await turbo(['run', 'test', ...options, ...args], found);
 
   const outcomes = await Promise.all(folders.map(readOutcome));
-  for (const [index, suite] of suites.entries()) console.log(line(suite.package, outcomes[index]));
-  const total = outcomes.map((outcome) => outcome ?? lost).reduce(add, none);
+  let total = none;
+  for (const [index, suite] of suites.entries()) {
+    const outcome = outcomes[index] ?? none;
+    const ran = outcome.passed + outcome.failed > 0;
+    console.log(ran ? line(suite.package, outcome) : `${suite.package}: ran no test, counted as 1 failed`);
+    total = add(total, ran ? outcome : lost);
+  }
   // A run that failed must say so in its last line, whatever the reports say.
   return status !== 0 && total.failed === 0 ? add(total, lost) : total;
 }
@@ -46,9 +52,7 @@ const add = (a: Outcome, b: Outcome): Outcome => ({
   skipped: a.skipped + b.skipped,
 });
 
-function line(name: string, outcome: Outcome | undefined): string {
-  if (!outcome) return `${name}: left no report, counted as 1 failed`;
-  const { passed, failed, skipped } = outcome;
+function line(name: string, { passed, failed, skipped }: Outcome): string {
   return `${name}: ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
