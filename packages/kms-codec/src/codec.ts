@@ -27,6 +27,7 @@ export interface CodecContext {
 /** The formats that may be written. */
 export type WritableFormat = 'envelope-v2' | 'envelope' | 'direct';
 
+/** What a codec is made of. `loadKmsCodec` fills it from the environment. */
 export interface KmsCodecOptions {
   /** Which keys belong to which namespace. */
   readonly rules: KeyRules;
@@ -116,12 +117,21 @@ export class KmsCodec implements PayloadCodec {
     return new KmsCodec({ ...this.#options, ignoreContext: true }, this.#keys);
   }
 
+  /**
+   * Seals payloads, in their order; external-storage references pass. No call to Cloud KMS while a data key is at hand.
+   * @throws KmsCodecError `namespace_not_configured`, `key_not_allowed` (decrypt only), `too_large`,
+   *   `data_key_exhausted`, or why Cloud KMS gives no data key
+   */
   async encode(payloads: Payload[], context?: CodecContext): Promise<Payload[]> {
     if (payloads.length === 0) return payloads;
     const scope = this.#scope(context);
     return this.#each(payloads, scope, (payload) => this.#seal(payload, scope, context));
   }
 
+  /**
+   * Opens payloads, in their order; what the codec doesn't know passes, as far as the namespace's rule lets it.
+   * @throws KmsCodecError the first that can't be opened
+   */
   async decode(payloads: Payload[], context?: CodecContext): Promise<Payload[]> {
     if (payloads.length === 0) return payloads;
     const scope = this.#scope(context);

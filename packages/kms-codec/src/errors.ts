@@ -26,10 +26,12 @@ const permanent = [
   'not_encrypted',
 ] as const;
 
+/** Every {@link ReasonCode}, retryable ones first, permanent ones last. */
 export const reasonCodes = [...retryable, ...restorable, ...permanent] as const;
 
 /** Why a payload can't be sealed or opened: the closed list of `docs/wire-formats.md`. */
 export type ReasonCode = (typeof reasonCodes)[number];
+/** What may help: waiting, an administrator, or nothing. Only permanent failures are non-retryable in Temporal. */
 export type ReasonClass = 'retryable' | 'restorable' | 'permanent';
 
 const classOf = new Map<ReasonCode, ReasonClass>([
@@ -38,8 +40,10 @@ const classOf = new Map<ReasonCode, ReasonClass>([
   ...permanent.map((code) => [code, 'permanent'] as const),
 ]);
 
+/** The class of a code; see the package's README for what each means and what to do. */
 export const reasonClass = (code: ReasonCode): ReasonClass => classOf.get(code) ?? 'permanent';
 
+/** What an error knows beside its code. */
 export interface KmsCodecErrorOptions {
   /** Crypto key resource name. */
   readonly key?: string | undefined;
@@ -81,10 +85,12 @@ export class KmsCodecError extends ApplicationFailure {
     return new KmsCodecError(code, message, { key, keyVersion, cause });
   }
 
+  /** What may help. */
   get class(): ReasonClass {
     return reasonClass(this.code);
   }
 
+  /** Whether it passes by itself. Restorable failures are tried again by Temporal too, but need somebody's help. */
   get retryable(): boolean {
     return this.class === 'retryable';
   }

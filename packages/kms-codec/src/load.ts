@@ -172,6 +172,7 @@ export type KmsCodecExtras = Pick<
   'namespace' | 'observer' | 'limits' | 'ignoreContext' | 'waitMs'
 >;
 
+/** The codec that settings describe, over Google's client. Call `warm` before it takes traffic, `close` at the end. */
 export function createKmsCodec(settings: KmsSettings, extras: KmsCodecExtras = {}): KmsCodec {
   const { rules, emulatorHost, format, compression, bindWorkflow } = settings;
   const keyService = new CloudKms({ emulatorHost, ...(extras.observer && { observer: extras.observer }) });

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
 import { KmsCodec } from './codec.ts';
 
+/** What an application may have to say beside the codec. */
 export interface KmsCodecPluginOptions {
   /**
    * Where the failure converter stands, for applications that are bundled into one file. Default: this package's

@@ -1,6 +1,7 @@
 import type { SealedFormat } from '../keys/key-rules.ts';
 import type { Payload } from '../wire/inner-payload.ts';
 
+/** How a payload is kept: sealed in one of our formats, a reference to external storage, or anything else. */
 export type Format = SealedFormat | 'external' | 'plain';
 
 const text = (value: Uint8Array | null | undefined): string =>
