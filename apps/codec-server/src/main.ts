@@ -29,7 +29,7 @@ async function start(): Promise<void> {
   const log = pino({ level: config.logLevel, base: null });
   const kms = watchKms();
   const codec = createKmsCodec(config.kms, { observer: kms.observer });
-  const { connection, namespace, address } = connectTemporal();
+  const { connection, namespace, address } = connectOrExit();
   const stopping = new AbortController();
 
   const server = await listen({
@@ -43,7 +43,7 @@ async function start(): Promise<void> {
         temporal: createTemporalService(connection),
         defaultNamespace: namespace,
         access: openAccess,
-        hosts: config.allowedHosts ?? ['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`),
+        hosts: config.allowedHosts ?? loopbackHosts(config.host, port),
         corsOrigins: config.corsOrigins,
         pathPrefix: config.pathPrefix,
         log,
@@ -61,8 +61,10 @@ async function start(): Promise<void> {
   if (config.kms.emulatorHost !== undefined) {
     log.warn('KMS_EMULATOR_HOST is set: keys come from an emulator, and nothing is protected by Google');
   }
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  log.info({ url: `http://${host}:${server.port}`, temporal: address, namespace }, 'listening');
+  log.info(
+    { url: `http://${urlHost(config.host)}:${server.port}`, temporal: address, namespace },
+    'listening',
+  );
 
   const stop = async (signal: string): Promise<void> => {
     // A terminal sends Ctrl-C to the whole group, and turbo passes it on: it may come twice.
@@ -73,6 +75,26 @@ async function start(): Promise<void> {
     await Promise.all([codec.close(), connection.close()]);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
+}
+
+/** Profiles and certificates are files, which the check of the environment doesn't read. */
+function connectOrExit(): ReturnType<typeof connectTemporal> {
+  try {
+    return connectTemporal();
+  } catch (error) {
+    process.stderr.write(
+      `Temporal's configuration (TEMPORAL_*, profile file) is wrong: ${reasonOf(error)}\n`,
+    );
+    return process.exit(78);
+  }
+}
+
+function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function loopbackHosts(host: string, port: number): string[] {
+  return ['127.0.0.1', 'localhost', '[::1]', urlHost(host)].map((name) => `${name}:${port}`);
 }
 
 function reasonOf(error: unknown): string {

@@ -1,5 +1,5 @@
 import proto, { type temporal } from '@temporalio/proto';
-import visitor from '@temporalio/proto/lib/payload-visitor.generated.js';
+import visitor, { type WalkEnv } from '@temporalio/proto/lib/payload-visitor.generated.js';
 import type { Field, MapField, Type } from 'protobufjs';
 import { describe, expect, test } from 'vitest';
 import { eventPayloads, eventRow, type ProtoEvent } from '../src/history/event.ts';
@@ -67,11 +67,14 @@ function fullEvent(name: string, type: number): ProtoEvent {
 }
 
 type Payload = temporal.api.common.v1.IPayload;
-/** What `@temporalio/proto`'s generated visitor, which knows nothing of reflection, finds in the same event. */
-async function visited(event: ProtoEvent): Promise<Map<Payload, 'header' | 'elsewhere'>> {
-  const seen = new Map<Payload, 'header' | 'elsewhere'>();
-  const pending = visitor.walkGetWorkflowExecutionHistoryResponse<'header' | 'elsewhere'>(
-    { history: { events: [event] } },
+type Place = 'header' | 'elsewhere';
+type Walk<T> = (message: T, env: WalkEnv<Place>, context: Place) => Promise<unknown>[];
+
+/** What `@temporalio/proto`'s generated visitor, which knows nothing of reflection, finds in the same message. */
+async function visited<T>(walk: Walk<T>, message: T): Promise<Map<Payload, Place>> {
+  const seen = new Map<Payload, Place>();
+  const pending = walk(
+    message,
     {
       skipHeaders: false,
       skipSearchAttributes: true,
@@ -110,14 +113,18 @@ describe.each(eventTypes)('%s', (name, type) => {
 
   test('has the payloads that the generated visitor finds, and no others', async () => {
     const found = eventPayloads(event);
-    const expected = await visited(event);
+    const expected = await visited(visitor.walkGetWorkflowExecutionHistoryResponse<Place>, {
+      history: { events: [event] },
+    });
     expect(found.filter(({ payload }) => !expected.has(payload))).toEqual([]);
     expect(found).toHaveLength(expected.size);
     expect(new Set(found.map(({ path }) => path)).size).toBe(found.length);
   });
 
   test('marks headers as never sealed, and nothing else', async () => {
-    const expected = await visited(event);
+    const expected = await visited(visitor.walkGetWorkflowExecutionHistoryResponse<Place>, {
+      history: { events: [event] },
+    });
     for (const { payload, sealable, path } of eventPayloads(event)) {
       expect(sealable, path).toBe(expected.get(payload) === 'elsewhere');
     }
@@ -140,6 +147,22 @@ describe.each(eventTypes)('%s', (name, type) => {
     expect(eventPayloads(other).map(({ path }) => path)).toEqual(
       eventPayloads(event).map(({ path }) => path),
     );
+  });
+});
+
+describe('beside events', () => {
+  test.each([
+    ['DescribeWorkflowExecutionResponse', visitor.walkDescribeWorkflowExecutionResponse<Place>],
+    ['ListWorkflowExecutionsResponse', visitor.walkListWorkflowExecutionsResponse<Place>],
+  ] as [string, Walk<any>][])('%s has the payloads that the generated visitor finds', async (name, walk) => {
+    const typeName = `temporal.api.workflowservice.v1.${name}`;
+    const type: Type = root.lookupType(typeName);
+    const message = type.decode(type.encode(type.fromObject(full(type, 9))).finish());
+    const found = findPayloads(typeName, message);
+    const expected = await visited(walk, message);
+    expect(found.length).toBeGreaterThan(1);
+    expect(found.filter(({ payload }) => !expected.has(payload))).toEqual([]);
+    expect(found).toHaveLength(expected.size);
   });
 });
 

@@ -7,10 +7,11 @@ import { eventIdOf, eventRow } from './event.ts';
 import type { HistoryReader, Run } from './reader.ts';
 import type { Inspect } from './stub.ts';
 
+/** Shorter than what proxies take for a dead connection. */
 const HEARTBEAT_MS = 10_000;
 
 export interface FramesOptions {
-  readonly reader: HistoryReader;
+  readonly reader: Pick<HistoryReader, 'read'>;
   readonly inspect: Inspect;
   readonly log: Logger;
   readonly run: Run;
@@ -23,6 +24,8 @@ export interface FramesOptions {
   /** The caller has gone away. */
   readonly gone: AbortSignal;
   readonly stopping: AbortSignal;
+  /** For tests. */
+  readonly heartbeatMs?: number;
 }
 
 /** A history's lines: events page by page as they are read, and last an `end` that says why and after which event. */
@@ -35,7 +38,8 @@ export async function* historyFrames(options: FramesOptions): AsyncGenerator<His
     for (;;) {
       if (!live && after >= length) break;
       const reading = reader.read(run, after + 1, signal);
-      for await (const _ of heartbeats(reading)) yield { type: 'heartbeat' };
+      for await (const _ of heartbeats(reading, options.heartbeatMs ?? HEARTBEAT_MS))
+        yield { type: 'heartbeat' };
       const { events, transient, complete } = await reading;
       const rows = [...events, ...transient].map((event) => eventRow(event, own, inspect));
       if (rows.length > 0) yield { type: 'events', events: rows };
@@ -57,13 +61,13 @@ export async function* historyFrames(options: FramesOptions): AsyncGenerator<His
   }
 }
 
-/** One every ten seconds until the promise settles. */
-async function* heartbeats(waited: Promise<unknown>): AsyncGenerator<void> {
+/** One every `ms` until the promise settles. */
+async function* heartbeats(waited: Promise<unknown>, ms: number): AsyncGenerator<void> {
   const settled = new AbortController();
   const settle = (): void => settled.abort();
   waited.then(settle, settle);
   while (!settled.signal.aborted) {
-    await delay(HEARTBEAT_MS, undefined, { signal: settled.signal }).catch(() => undefined);
+    await delay(ms, undefined, { signal: settled.signal }).catch(() => undefined);
     if (!settled.signal.aborted) yield;
   }
 }

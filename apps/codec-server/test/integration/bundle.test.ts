@@ -119,6 +119,11 @@ test.each([
     { ...keyVariables, GOOGLE_SDK_NODE_LOGGING: 'true' },
     /GOOGLE_SDK_NODE_LOGGING/,
   ],
+  [
+    'with a profile that there is not',
+    { ...keyVariables, TEMPORAL_PROFILE: 'nowhere' },
+    /TEMPORAL_\*[^]*nowhere/,
+  ],
   ['with any origin allowed', { ...keyVariables, CODEC_CORS_ORIGINS: '*' }, /CODEC_CORS_ORIGINS/],
 ])('refuses to start %s, with status 78', async (_, env, message) => {
   const { code, out, err } = await start(env).exited;

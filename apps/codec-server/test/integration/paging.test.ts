@@ -6,6 +6,7 @@ import {
 } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Refusal } from '../../src/http/refusal.ts';
+import { listen } from '../../src/server.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
 import {
   decode,
@@ -192,12 +193,20 @@ describe('a running workflow, followed', () => {
       if (request.nextPageToken?.length) polls.push(signal);
       return temporal.history(request, signal);
     };
-    const app = stack.replica({ temporal: { ...temporal, history: watched } });
-    const reader = (await get(app, `${runPath(run)}/history?live=true`)).body!.getReader();
+    const server = await listen({
+      host: '127.0.0.1',
+      port: 0,
+      app: (port) =>
+        stack.replica({ temporal: { ...temporal, history: watched }, hosts: [`127.0.0.1:${port}`] }),
+    });
+    const client = new AbortController();
+    const url = `http://127.0.0.1:${server.port}${runPath(run)}/history?live=true`;
+    const reader = (await fetch(url, { signal: client.signal })).body!.getReader();
     await reader.read();
     await eventually(async () => expect(polls.map(({ aborted }) => aborted)).toEqual([false]));
-    await reader.cancel();
+    client.abort();
     await eventually(async () => expect(polls.map(({ aborted }) => aborted)).toEqual([true]));
+    await server.close(0);
     await handle.terminate();
   });
 
