@@ -56,7 +56,7 @@ export async function startKms(
 const both = { payments: { encrypt: keys.payments }, orders: { encrypt: keys.orders } };
 
 /** Temporal where it must not be asked: any call fails the test. */
-const noTemporal: TemporalService = new Proxy<any>(
+export const noTemporal: TemporalService = new Proxy<any>(
   {},
   {
     get: (_, call) => () => {
