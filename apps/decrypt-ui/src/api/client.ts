@@ -1,0 +1,138 @@
+import {
+  apiError,
+  cryptoHealth,
+  type DecodeResult,
+  decodeResult,
+  type HistoryFrame,
+  historyFrame,
+  namespaceList,
+  type PayloadRef,
+  workflowCount,
+  workflowDescription,
+  workflowList,
+} from '@temporal-kms/codec-api';
+import type { z } from 'zod';
+import { ApiFailure, isAbort } from './failure.ts';
+import { ndjson } from './ndjson.ts';
+
+export interface RunAddress {
+  readonly namespace: string;
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
+export interface ApiClientOptions {
+  /** Where the codec server is; empty for the page's own origin. */
+  readonly apiUrl: string;
+  readonly fetch?: typeof fetch;
+}
+
+export type ApiClient = ReturnType<typeof createApiClient>;
+
+/** The history API of the codec server. Everything that comes back is checked against the contract before it is used. */
+export function createApiClient({ apiUrl, fetch: send = fetch }: ApiClientOptions) {
+  const base = `${apiUrl.replace(/\/+$/, '')}/api`;
+
+  async function request(path: string, init: RequestInit): Promise<Response> {
+    let response: Response;
+    try {
+      response = await send(`${base}${path}`, { cache: 'no-store', ...init });
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      throw new ApiFailure('unreachable', 'The codec server didn’t answer.', { cause: error });
+    }
+    if (!response.ok) throw await failureOf(response);
+    return response;
+  }
+
+  async function get<T extends z.ZodType>(
+    schema: T,
+    path: string,
+    signal?: AbortSignal,
+  ): Promise<z.output<T>> {
+    const response = await request(path, signal ? { signal } : {});
+    return checked(schema, await response.json().catch((error: unknown) => unexpected(error)));
+  }
+
+  async function* stream<T extends z.ZodType>(
+    schema: T,
+    path: string,
+    init: RequestInit,
+  ): AsyncGenerator<z.output<T>> {
+    const { body } = await request(path, init);
+    if (!body) throw new ApiFailure('unexpected', 'The codec server answered without a body.');
+    try {
+      for await (const line of ndjson(body)) yield checked(schema, line);
+    } catch (error) {
+      if (isAbort(error) || error instanceof ApiFailure) throw error;
+      if (error instanceof SyntaxError) unexpected(error);
+      throw new ApiFailure('unreachable', 'The connection to the codec server was cut.', { cause: error });
+    }
+  }
+
+  return {
+    health: (signal?: AbortSignal) => get(cryptoHealth, '/health', signal),
+    namespaces: (signal?: AbortSignal) => get(namespaceList, '/namespaces', signal),
+    workflows: (
+      namespace: string,
+      { query, pageSize, pageToken }: { query: string; pageSize: number; pageToken?: string | undefined },
+      signal?: AbortSignal,
+    ) => {
+      const search = new URLSearchParams({ query, pageSize: String(pageSize) });
+      if (pageToken !== undefined) search.set('pageToken', pageToken);
+      return get(workflowList, `${workflowsPath(namespace)}?${search}`, signal);
+    },
+    count: (namespace: string, query: string, signal?: AbortSignal) =>
+      get(workflowCount, `${workflowsPath(namespace)}:count?${new URLSearchParams({ query })}`, signal),
+    describe: (namespace: string, workflowId: string, runId: string | undefined, signal?: AbortSignal) => {
+      const search = runId === undefined ? '' : `?${new URLSearchParams({ runId })}`;
+      const path = `${workflowsPath(namespace)}/${encodeURIComponent(workflowId)}${search}`;
+      return get(workflowDescription, path, signal);
+    },
+    history: (
+      run: RunAddress,
+      options: { after: number; live: boolean },
+      signal: AbortSignal,
+    ): AsyncGenerator<HistoryFrame> => {
+      const search = new URLSearchParams({ after: String(options.after), live: String(options.live) });
+      return stream(historyFrame, `${runPath(run)}/history?${search}`, { signal });
+    },
+    decode: (
+      run: RunAddress,
+      refs: readonly PayloadRef[],
+      signal: AbortSignal,
+    ): AsyncGenerator<DecodeResult> =>
+      stream(decodeResult, `${runPath(run)}/payloads:decode`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ refs }),
+        signal,
+      }),
+  };
+}
+
+const workflowsPath = (namespace: string) => `/namespaces/${encodeURIComponent(namespace)}/workflows`;
+
+const runPath = ({ namespace, workflowId, runId }: RunAddress) =>
+  `${workflowsPath(namespace)}/${encodeURIComponent(workflowId)}/runs/${encodeURIComponent(runId)}`;
+
+async function failureOf(response: Response): Promise<ApiFailure> {
+  const body = apiError.safeParse(await response.json().catch(() => undefined));
+  if (body.success) return new ApiFailure(body.data.error.code, body.data.error.message);
+  // A proxy's own answer: nothing of its body is shown.
+  const code = response.status >= 500 ? 'unreachable' : 'unexpected';
+  return new ApiFailure(code, `The codec server answered with status ${response.status}.`);
+}
+
+function checked<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const result = schema.safeParse(value);
+  return result.success ? result.data : unexpected(result.error);
+}
+
+function unexpected(cause: unknown): never {
+  throw new ApiFailure(
+    'unexpected',
+    'The codec server’s answer isn’t what this page understands. Are both of the same version?',
+    { cause },
+  );
+}

@@ -1,0 +1,88 @@
+import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from '@tanstack/react-query';
+import type { ApiClient } from './client.ts';
+import { isFinal } from './failure.ts';
+
+/** Metadata only: plaintext never enters the query cache, and the cache is never persisted. */
+export const createQueryClient = () =>
+  new QueryClient({
+    defaultOptions: {
+      queries: {
+        retry: (failures, error) => !isFinal(error) && failures < 2,
+        retryDelay: (failures) => Math.min(400 * 2 ** failures, 4000),
+        staleTime: 5000,
+        // Reachability is the codec server's matter, which may be on this machine.
+        networkMode: 'always',
+      },
+    },
+  });
+
+const PAGE_SIZE = 100;
+
+export const healthQuery = (api: ApiClient) =>
+  queryOptions({
+    queryKey: ['health'],
+    queryFn: ({ signal }) => api.health(signal),
+    refetchInterval: 10_000,
+    retry: false,
+  });
+
+export const namespacesQuery = (api: ApiClient) =>
+  queryOptions({
+    queryKey: ['namespaces'],
+    queryFn: ({ signal }) => api.namespaces(signal),
+    staleTime: 60_000,
+  });
+
+export const workflowsQuery = (api: ApiClient, namespace: string, query: string) =>
+  infiniteQueryOptions({
+    queryKey: ['workflows', namespace, query],
+    queryFn: ({ signal, pageParam }) =>
+      api.workflows(namespace, { query, pageSize: PAGE_SIZE, pageToken: pageParam }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextPageToken,
+    // Rows that are read don't move by themselves: `newestQuery` looks ahead, and the reader asks for them.
+    staleTime: Infinity,
+    gcTime: 60_000,
+    refetchOnWindowFocus: false,
+  });
+
+/** The first page again, to tell what has come and how the rows on the page have changed. */
+export const newestQuery = (api: ApiClient, namespace: string, query: string) =>
+  queryOptions({
+    queryKey: ['newest', namespace, query],
+    queryFn: ({ signal }) => api.workflows(namespace, { query, pageSize: PAGE_SIZE }, signal),
+    refetchInterval: 5000,
+    gcTime: 0,
+  });
+
+export const countQuery = (api: ApiClient, namespace: string, query: string) =>
+  queryOptions({
+    queryKey: ['count', namespace, query],
+    queryFn: ({ signal }) => api.count(namespace, query, signal),
+    refetchInterval: 10_000,
+    placeholderData: keepPreviousData,
+  });
+
+export const descriptionQuery = (
+  api: ApiClient,
+  namespace: string,
+  workflowId: string,
+  runId: string | undefined,
+) =>
+  queryOptions({
+    queryKey: ['description', namespace, workflowId, runId ?? 'latest'],
+    queryFn: ({ signal }) => api.describe(namespace, workflowId, runId, signal),
+    staleTime: 1000,
+  });
+
+/** The runs of one workflow id, newest first as Temporal lists them. */
+export const runsQuery = (api: ApiClient, namespace: string, workflowId: string) =>
+  queryOptions({
+    queryKey: ['runs', namespace, workflowId],
+    queryFn: ({ signal }) =>
+      api.workflows(namespace, { query: `WorkflowId = ${quoted(workflowId)}`, pageSize: 50 }, signal),
+    staleTime: 10_000,
+  });
+
+/** A string literal of a visibility query. */
+export const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;

@@ -1,0 +1,60 @@
+import { Check, Copy } from 'lucide-react';
+import { type ReactNode, useEffect, useState } from 'react';
+import { Button, type ButtonLook } from './button.tsx';
+import { announce } from './live-region.tsx';
+
+interface CopyButtonProps extends ButtonLook {
+  /** What is copied, in words: `workflow id`. */
+  readonly what: string;
+  /** Read when the button is pressed. */
+  readonly text: () => string;
+  /** Instead of the copy icon alone. */
+  readonly children?: ReactNode;
+  readonly glyph?: ReactNode;
+  readonly className?: string;
+}
+
+export function CopyButton({
+  what,
+  text,
+  children,
+  glyph,
+  look = 'ghost',
+  size = 'small',
+  className,
+}: CopyButtonProps) {
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return undefined;
+    const timer = setTimeout(() => setCopied(false), 1500);
+    return () => clearTimeout(timer);
+  }, [copied]);
+
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(text());
+      setCopied(true);
+      announce(`Copied ${what}`);
+    } catch {
+      announce('This browser does not let the page copy.');
+    }
+  }
+
+  return (
+    <Button
+      look={look}
+      size={size}
+      icon={children === undefined}
+      aria-label={children === undefined ? `Copy ${what}` : undefined}
+      title={`Copy ${what}`}
+      {...(className ? { className } : {})}
+      onClick={(event) => {
+        event.stopPropagation();
+        void copy();
+      }}
+    >
+      {copied ? <Check size={14} /> : (glyph ?? <Copy size={14} />)}
+      {children}
+    </Button>
+  );
+}

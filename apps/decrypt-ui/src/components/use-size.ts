@@ -1,0 +1,22 @@
+import { type RefCallback, useCallback, useState } from 'react';
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The content box of the element that gets the ref, in CSS pixels; zero before it is laid out. */
+export function useSize(): [RefCallback<Element>, Size] {
+  const [size, setSize] = useState<Size>({ width: 0, height: 0 });
+  const ref = useCallback((element: Element | null) => {
+    if (!element) return undefined;
+    const observer = new ResizeObserver(([entry]) => {
+      if (!entry) return;
+      const { width, height } = entry.contentRect;
+      setSize((known) => (known.width === width && known.height === height ? known : { width, height }));
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return [ref, size];
+}

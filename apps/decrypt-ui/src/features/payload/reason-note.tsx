@@ -1,0 +1,58 @@
+import type { PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
+import { reasonClass } from '@temporal-kms/codec-api';
+import { RefreshCw, Terminal } from 'lucide-react';
+import { Button } from '../../components/button.tsx';
+import { CopyButton } from '../../components/copy-button.tsx';
+import { explain, reasonTexts, remedy } from '../../model/reasons.ts';
+import { useDecoder, useFindings } from '../../payloads/payloads-context.tsx';
+import { useRunAddress } from '../../state/run-address.ts';
+import { ReasonIcon } from './reason-icon.tsx';
+import styles from './reason-note.module.css';
+
+interface ReasonNoteProps {
+  readonly reason: ReasonCode;
+  readonly stub: PayloadStub;
+  /** The server's own words. */
+  readonly detail?: string | undefined;
+}
+
+/** Why a payload can't be read, which key it is about, whether that can change, and the one thing to do. */
+export function ReasonNote({ reason, stub, detail }: ReasonNoteProps) {
+  const decoder = useDecoder();
+  const findings = useFindings();
+  const address = useRunAddress();
+  const key = findings.get(stub.ref)?.key ?? stub.key;
+  const { short, tone, icon, kind } = reasonTexts[reason];
+  const command = remedy(reason, key);
+  const text = explain(reason, { ...address, key, encoding: stub.encoding });
+  return (
+    <div className={styles['note']} data-outcome={tone} data-reason={reason}>
+      <span className={styles['icon']}>
+        <ReasonIcon name={icon} size={14} />
+      </span>
+      <div className={styles['text']}>
+        <p>
+          <span className={styles['short']}>{short}</span> <span className={styles['kind']}>{kind}</span>
+        </p>
+        <p className="t2">{text}</p>
+        <p className={styles['code']} title={detail}>
+          {reason}
+        </p>
+      </div>
+      {command ? (
+        <CopyButton look="quiet" what="command" text={() => command} glyph={<Terminal size={12} />}>
+          Copy command
+        </CopyButton>
+      ) : reasonClass(reason) === 'retryable' ? (
+        <Button size="small" onClick={() => decoder.retry([stub.ref])}>
+          <RefreshCw size={12} />
+          Retry now
+        </Button>
+      ) : reason === 'key_not_found' && key?.name ? (
+        <CopyButton look="quiet" what="key name" text={() => key.name ?? ''}>
+          Copy name
+        </CopyButton>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,40 @@
+import { failureAttributes } from '../../model/describe-group.ts';
+import type { RecordedEvent } from '../../model/history.ts';
+import type { PendingWork } from '../../model/pending.ts';
+import { FailureView } from '../payload/failure-view.tsx';
+import { failuresOf } from './payloads-pane.tsx';
+import { useRun } from './run-context.tsx';
+
+interface FailurePaneProps {
+  readonly events: readonly RecordedEvent[];
+  readonly pending: PendingWork | undefined;
+}
+
+/** Every failure that Temporal kept: the final one, and the last attempt's before it. */
+export function FailurePane({ events, pending }: FailurePaneProps) {
+  const { description } = useRun();
+  return (
+    <>
+      {events.toReversed().flatMap((event) =>
+        failuresOf(event).map((failure, index) => (
+          <FailureView
+            // oxlint-disable-next-line react/no-array-index-key -- an event's failures don't move
+            key={`${event.eventId} ${index}`}
+            failure={failure}
+            stubs={event.payloads}
+            title={failure === failureAttributes(event) ? 'Failure' : 'Earlier failure'}
+            note={`event ${event.eventId}`}
+          />
+        )),
+      )}
+      {pending?.lastFailure === undefined ? null : (
+        <FailureView
+          failure={pending.lastFailure}
+          stubs={description.payloads}
+          title="Last attempt’s failure"
+          note={`attempt ${Math.max(pending.attempt - 1, 1)}`}
+        />
+      )}
+    </>
+  );
+}

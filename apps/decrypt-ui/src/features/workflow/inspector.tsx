@@ -1,0 +1,196 @@
+import { Link, Maximize2, Minimize2, X } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
+import { Button } from '../../components/button.tsx';
+import { Chip } from '../../components/chip.tsx';
+import { CopyButton } from '../../components/copy-button.tsx';
+import { TabPanel, Tabs } from '../../components/tabs.tsx';
+import {
+  attemptOf,
+  eventTitle,
+  failureAttributes,
+  groupName,
+  groupOutcome,
+} from '../../model/describe-group.ts';
+import { formatDuration, formatTicking } from '../../model/format/duration.ts';
+import { formatMomentExact } from '../../model/format/time.ts';
+import { type Group, outcomeOfEvent, type RecordedEvent } from '../../model/history.ts';
+import { outcomeText } from '../../model/outcome.ts';
+import { extent, groupSpans } from '../../model/spans.ts';
+import { numberAt, textAt } from '../../model/values.ts';
+import { useNow } from '../../state/clock.ts';
+import { SHEET_BELOW, useNarrowerThan } from '../../state/media.ts';
+import { useZone } from '../../state/preferences.ts';
+import { AttributesPane } from './attributes-pane.tsx';
+import { CategoryIcon } from './category-icon.tsx';
+import { CryptoPane } from './crypto-pane.tsx';
+import { FailurePane } from './failure-pane.tsx';
+import styles from './inspector.module.css';
+import { LabelText } from './label-text.tsx';
+import { PayloadsPane, shownPayloads } from './payloads-pane.tsx';
+import { RawPane } from './raw-pane.tsx';
+import { useRun } from './run-context.tsx';
+import type { Pane } from './search.ts';
+import type { HistoryView } from './use-history-view.ts';
+
+interface InspectorProps {
+  readonly group: Group;
+  readonly view: HistoryView;
+  readonly pane: Pane;
+  readonly onPane: (pane: Pane) => void;
+}
+
+/** What is selected, in full: a group, or one of its events. */
+export function Inspector({ group, view, pane, onPane }: InspectorProps) {
+  const sheet = useNarrowerThan(SHEET_BELOW);
+  const [full, setFull] = useState(false);
+  const event = selectedEvent(group, view);
+  const events: readonly RecordedEvent[] = event ? [event] : group.events;
+  const pending = event ? undefined : view.pending.get(group.id);
+  const failed =
+    pending?.lastFailure !== undefined || events.some((one) => failureAttributes(one) !== undefined);
+  const count = shownPayloads(events).length + (failed ? 1 : 0);
+  // A tab that this event doesn't have falls back to the first, and stays chosen for the next event that has it.
+  const shown = pane === 'failure' && !failed ? 'payloads' : pane;
+
+  return (
+    <aside
+      className={styles['inspector']}
+      aria-label="Inspector"
+      data-inspector=""
+      data-full={full ? '' : undefined}
+      tabIndex={-1}
+    >
+      <div className={styles['head']}>
+        <div className={styles['title']}>
+          <span className="t3">
+            <CategoryIcon category={group.category} size={16} />
+          </span>
+          <h2 className={styles['name']}>
+            <LabelText label={groupName(group)} />
+          </h2>
+          <State group={group} event={event} view={view} />
+          <span className="spacer" />
+          <CopyButton what="link" text={() => location.href} glyph={<Link size={14} />} />
+          {sheet ? (
+            <Button
+              look="ghost"
+              size="small"
+              icon
+              aria-label={full ? 'Smaller' : 'Full page'}
+              onClick={() => setFull(!full)}
+            >
+              {full ? <Minimize2 size={14} /> : <Maximize2 size={14} />}
+            </Button>
+          ) : null}
+          <Button look="ghost" size="small" icon aria-label="Close" title="Close: Esc" onClick={view.close}>
+            <X size={14} />
+          </Button>
+        </div>
+        <Facts group={group} event={event} view={view} />
+      </div>
+      <Tabs<Pane>
+        label="Parts of this event"
+        value={shown}
+        className={styles['tabs']}
+        barClassName={styles['bar']}
+        items={[
+          { value: 'payloads', text: 'Payloads', count },
+          { value: 'attributes', text: 'Attributes' },
+          ...(failed ? [{ value: 'failure' as const, text: 'Failure' }] : []),
+          { value: 'raw', text: 'Raw' },
+          { value: 'crypto', text: 'Crypto' },
+        ]}
+        onChange={onPane}
+      >
+        <TabPanel value="payloads" className={styles['panel']}>
+          <PayloadsPane events={events} pending={pending} />
+        </TabPanel>
+        <TabPanel value="attributes" className={styles['panel']}>
+          <AttributesPane events={events} />
+        </TabPanel>
+        <TabPanel value="failure" className={styles['panel']}>
+          <FailurePane events={events} pending={pending} />
+        </TabPanel>
+        <TabPanel value="raw" className={styles['panel']}>
+          <RawPane events={events} />
+        </TabPanel>
+        <TabPanel value="crypto" className={styles['panel']}>
+          <CryptoPane events={events} />
+        </TabPanel>
+      </Tabs>
+    </aside>
+  );
+}
+
+/** Nothing when the group as a whole is selected. */
+function selectedEvent(group: Group, view: HistoryView): RecordedEvent | undefined {
+  const { ev, one } = view.selection;
+  if (view.view === 'groups' && ev === group.id && !one) return undefined;
+  return group.events.find((event) => event.eventId === ev);
+}
+
+/** How the group stands, or what the event of it is. */
+function State({ group, event, view }: FactsProps) {
+  const { open } = useRun();
+  if (event && group.events.length > 1) {
+    const own = outcomeOfEvent(event);
+    return own ? (
+      <Chip outcome={own}>{eventTitle(event)}</Chip>
+    ) : (
+      <span className="t2">{eventTitle(event)}</span>
+    );
+  }
+  const outcome = groupOutcome(group, open, view.pending.get(group.id));
+  return outcome ? <Chip outcome={outcome}>{outcomeText[outcome]}</Chip> : null;
+}
+
+interface FactsProps {
+  readonly group: Group;
+  readonly event: RecordedEvent | undefined;
+  readonly view: HistoryView;
+}
+
+function Facts({ group, event, view }: FactsProps) {
+  const { open } = useRun();
+  const zone = useZone();
+  const pending = view.pending.get(group.id);
+  const live = open && group.open;
+  const now = useNow(live);
+  const [head] = group.events;
+  const { from, to } = extent(groupSpans(group, { now, runOpen: open, pending }));
+  const last = group.events.at(-1) ?? head;
+  const attempt = attemptOf(group, pending);
+  const most = pending?.maximumAttempts ?? numberAt(head.attributes, 'retryPolicy', 'maximumAttempts');
+  const queue = textAt(head.attributes, 'taskQueue', 'name');
+  const one = event ?? (group.events.length === 1 ? head : undefined);
+  return (
+    <dl className={styles['facts']}>
+      {one ? (
+        <>
+          <Fact name="Event">{one.eventId}</Fact>
+          <Fact name="Recorded">{formatMomentExact(one.at, zone)}</Fact>
+        </>
+      ) : (
+        <>
+          <Fact name="Events">
+            {head.eventId}–{last.eventId}
+          </Fact>
+          {group.category === 'activity' ? (
+            <Fact name="Attempt">{most ? `${attempt} of ${most}` : attempt}</Fact>
+          ) : null}
+          <Fact name="Duration">{live ? formatTicking(to - from) : formatDuration(to - from)}</Fact>
+        </>
+      )}
+      {queue ? <Fact name="Queue">{queue}</Fact> : null}
+    </dl>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,95 @@
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { attributeList } from '../../model/attribute-list.ts';
+import { formatMomentExact } from '../../model/format/time.ts';
+import { at, millisOf } from '../../model/values.ts';
+import { CopyButton } from '../../components/copy-button.tsx';
+import { useZone } from '../../state/preferences.ts';
+import { PayloadBlock } from '../payload/payload-block.tsx';
+import styles from './pages.module.css';
+import { useRun } from './run-context.tsx';
+
+/** Shown elsewhere, or a name for what stands in the address. */
+const elsewhere = /^(execution|memo|searchAttributes|type\.|status$|taskQueue$)/;
+
+/** What Temporal knows of the run in clear, and what its author wrote about it. */
+export function MetadataTab() {
+  const { description, address } = useRun();
+  const zone = useZone();
+  const { workflow, details, payloads } = description;
+  const authored = payloads.filter(({ path }) => path.includes('userMetadata.'));
+  const searchAttributes = Object.entries(workflow.searchAttributes);
+  const info = attributeList(at(details, 'workflowExecutionInfo')).filter(([name]) => !elsewhere.test(name));
+  const config = attributeList(at(details, 'executionConfig'));
+  return (
+    <div className={styles['column']}>
+      {authored.map((stub) => (
+        <PayloadBlock key={stub.ref} stub={stub} />
+      ))}
+      <List title="Run">
+        <Item name="workflow id" copy={address.workflowId} />
+        <Item name="run id" copy={address.runId} />
+        {workflow.parent ? (
+          <Item name="parent">
+            <Link
+              className={styles['link']}
+              to="/ns/$namespace/workflows/$workflowId/$runId"
+              params={{ namespace: address.namespace, ...workflow.parent }}
+            >
+              {workflow.parent.workflowId}
+            </Link>
+          </Item>
+        ) : null}
+        {[...info, ...config].map(([name, value]) => (
+          <Item key={name} name={name}>
+            {shown(value, zone)}
+          </Item>
+        ))}
+      </List>
+      {searchAttributes.length > 0 ? (
+        <List title="Search attributes" note="never sealed: Temporal indexes them">
+          {searchAttributes.map(([name, value]) => (
+            <Item key={name} name={name}>
+              {typeof value === 'string' ? value : JSON.stringify(value)}
+            </Item>
+          ))}
+        </List>
+      ) : null}
+    </div>
+  );
+}
+
+function shown(value: string, zone: 'utc' | 'local'): string {
+  const millis = /^\d{4}-\d\d-\d\dT/.test(value) ? millisOf(value) : undefined;
+  return millis === undefined ? value : formatMomentExact(millis, zone);
+}
+
+function List({ title, note, children }: { title: string; note?: string; children: ReactNode }) {
+  return (
+    <section className={styles['section']}>
+      <header className={styles['head']}>
+        <h3>{title}</h3>
+        {note ? <span className="small t3">{note}</span> : null}
+      </header>
+      <dl className={styles['list']}>{children}</dl>
+    </section>
+  );
+}
+
+function Item({ name, copy, children }: { name: string; copy?: string; children?: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>
+        {copy === undefined ? (
+          children
+        ) : (
+          <span className={styles['copied']}>
+            <span className="mono">{copy}</span>
+            <CopyButton what={name} text={() => copy} />
+          </span>
+        )}
+      </dd>
+    </div>
+  );
+}

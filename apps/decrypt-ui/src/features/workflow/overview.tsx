@@ -1,0 +1,144 @@
+import { type CSSProperties, useEffect, useMemo, useRef } from 'react';
+import { useSize } from '../../components/use-size.ts';
+import { groupOutcome } from '../../model/describe-group.ts';
+import { formatDuration } from '../../model/format/duration.ts';
+import { formatMoment } from '../../model/format/time.ts';
+import { extent, groupSpans } from '../../model/spans.ts';
+import { createTimeScale, type TimeScale } from '../../model/time-scale.ts';
+import { useTheme, useZone } from '../../state/preferences.ts';
+import { pieces } from './bars.tsx';
+import { Brush, type Zoom } from './brush.tsx';
+import styles from './overview.module.css';
+import { useRun } from './run-context.tsx';
+import type { HistoryView } from './use-history-view.ts';
+
+const HEIGHT = 50;
+const PAD = 14;
+/** A moment takes some 90 px. */
+const LABEL_ROOM = 120;
+
+interface OverviewProps {
+  readonly view: HistoryView;
+  readonly now: number;
+  readonly zoom: Zoom;
+  readonly onZoom: (zoom: Zoom) => void;
+}
+
+/** The whole run in a strip: every group a line, idle time cut out, and the part that the waterfall shows. */
+export function Overview({ view, now, zoom, onZoom }: OverviewProps) {
+  const { open } = useRun();
+  const [ref, { width }] = useSize();
+  const theme = useTheme();
+  const from = view.activity.times[0] ?? 0;
+  const to = Math.max(view.activity.times.at(-1) ?? 0, open ? now : 0, from + 1);
+  const scale = useMemo(
+    () =>
+      createTimeScale({
+        from,
+        to,
+        activity: view.activity,
+        width: Math.max(width - 2 * PAD, 1),
+        collapse: view.idle,
+      }),
+    [from, to, view.activity, width, view.idle],
+  );
+  return (
+    <div ref={ref} className={styles['overview']} role="group" aria-label="Whole run">
+      <Lines key={theme} view={view} scale={scale} width={width} now={now} />
+      {scale.gaps.map((gap) => (
+        <span key={gap.from} className={styles['gap']} style={{ left: PAD + gap.left, width: gap.width }}>
+          {formatDuration(gap.to - gap.from)}
+        </span>
+      ))}
+      <Moments scale={scale} open={open} following={zoom.to === undefined} />
+      <Brush scale={scale} pad={PAD} zoom={zoom} onZoom={onZoom} />
+    </div>
+  );
+}
+
+interface LinesProps {
+  readonly view: HistoryView;
+  readonly scale: TimeScale;
+  readonly width: number;
+  readonly now: number;
+}
+
+/** On a canvas, which takes its colours once: there may be ten thousand of them, and none is a control. */
+function Lines({ view, scale, width, now }: LinesProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const { open, follow } = useRun();
+  const { groups } = follow.history;
+  const drawn = useMemo(
+    () => groups.filter((group) => view.tasks || group.category !== 'task'),
+    [groups, view.tasks],
+  );
+
+  useEffect(() => {
+    const element = canvas.current;
+    const context = element?.getContext('2d');
+    if (!element || !context || width === 0) return;
+    const ratio = window.devicePixelRatio;
+    element.width = Math.round(width * ratio);
+    element.height = Math.round(HEIGHT * ratio);
+    context.scale(ratio, ratio);
+    const color = barColors(element);
+    const room = HEIGHT - 20;
+    const step = Math.min(2, room / Math.max(drawn.length - 1, 1));
+    for (const [index, group] of drawn.entries()) {
+      const pending = view.pending.get(group.id);
+      const spans = groupSpans(group, { now, runOpen: open, pending });
+      const y = 5 + index * step;
+      context.fillStyle = color(groupOutcome(group, open, pending) ?? 'neutral');
+      for (const piece of pieces(extent(spans), scale)) {
+        context.globalAlpha = piece.idle ? 0.45 : 1;
+        context.fillRect(PAD + piece.left, y, Math.max(piece.width, 3), Math.max(step, 1));
+      }
+    }
+  }, [drawn, scale, width, now, open, view.pending]);
+
+  return (
+    <canvas ref={canvas} className={styles['lines']} style={{ width, height: HEIGHT }} aria-hidden="true" />
+  );
+}
+
+function barColors(element: HTMLElement): (outcome: string) => string {
+  const style = getComputedStyle(element);
+  const names: Readonly<Record<string, string>> = {
+    terminated: '--bar-failed',
+    paused: '--bar-pending',
+    neutral: '--control',
+    continued: '--control',
+  };
+  return (outcome) => style.getPropertyValue(names[outcome] ?? `--bar-${outcome}`);
+}
+
+interface MomentsProps {
+  readonly scale: TimeScale;
+  readonly open: boolean;
+  readonly following: boolean;
+}
+
+/** The clock at the start, after each gap where there is room, and at the end. */
+function Moments({ scale, open, following }: MomentsProps) {
+  const zone = useZone();
+  const parts = scale.parts.filter((part) => part.width > LABEL_ROOM);
+  const last = scale.parts.at(-1);
+  const reachesEnd = last !== undefined && last.left + last.width >= scale.width - 1;
+  const roomAtEnd = reachesEnd && (last.width > 2 * LABEL_ROOM || last.width <= LABEL_ROOM);
+  const end = open ? (following ? 'now, following' : 'now') : formatMoment(scale.to, zone);
+  const right: CSSProperties = { right: PAD + 8 };
+  return (
+    <>
+      {parts.map((part) => (
+        <span key={part.from} className={styles['moment']} style={{ left: PAD + part.left + 8 }}>
+          {formatMoment(part.from, zone)}
+        </span>
+      ))}
+      {roomAtEnd ? (
+        <span className={styles['moment']} style={right}>
+          {end}
+        </span>
+      ) : null}
+    </>
+  );
+}

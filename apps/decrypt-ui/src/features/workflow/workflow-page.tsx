@@ -1,0 +1,117 @@
+import { getRouteApi } from '@tanstack/react-router';
+import { useCallback, useEffect } from 'react';
+import { TabPanel, Tabs } from '../../components/tabs.tsx';
+import { pendingWork } from '../../model/pending.ts';
+import { HistoryTab } from './history-tab.tsx';
+import { HistoryTools } from './history-tools.tsx';
+import { Inspector } from './inspector.tsx';
+import { MemoTab } from './memo-tab.tsx';
+import { MetadataTab } from './metadata-tab.tsx';
+import { PendingTab } from './pending-tab.tsx';
+import { RunProvider, useRun } from './run-context.tsx';
+import { RunFacts } from './run-facts.tsx';
+import { RunFooter } from './run-footer.tsx';
+import { RunHeader } from './run-header.tsx';
+import { RunUnavailable } from './run-unavailable.tsx';
+import type { PageTab, WorkflowSearch } from './search.ts';
+import { SplitView } from './split-view.tsx';
+import { useHistoryView } from './use-history-view.ts';
+import styles from './workflow-page.module.css';
+
+const route = getRouteApi('/ns/$namespace/workflows/$workflowId/$runId');
+
+export function WorkflowPage() {
+  const { namespace, workflowId, runId } = route.useParams();
+  const address = { namespace, workflowId, runId };
+
+  useEffect(() => {
+    document.title = `${workflowId} · ${namespace} · decrypt-ui`;
+  }, [workflowId, namespace]);
+
+  return (
+    <RunProvider
+      key={JSON.stringify(address)}
+      address={address}
+      loading={<div className={styles['loading']} aria-busy="true" />}
+      renderFailed={(error, retry) => <RunUnavailable error={error} {...address} onRetry={retry} />}
+    >
+      <RunPage />
+    </RunProvider>
+  );
+}
+
+function RunPage() {
+  const { follow, description } = useRun();
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const change = useCallback(
+    (part: Partial<WorkflowSearch>, replace = true) => {
+      void navigate({ search: (known) => ({ ...known, ...part }), replace });
+    },
+    [navigate],
+  );
+  const view = useHistoryView(search, change);
+  const tab = search.tab ?? 'history';
+  const pending = pendingWork(description).length;
+  const memo = description.payloads.filter(({ path }) => isMemoPath(path)).length;
+  const inspected = tab === 'history' ? view.selectedGroup : undefined;
+
+  return (
+    <>
+      <RunHeader />
+      <RunFacts
+        onSelect={(ev) => {
+          change({ tab: undefined });
+          const row = view.rows.find((candidate) => candidate.group.id === ev);
+          if (row) {
+            view.selectRow(row);
+            view.go(row.key);
+          }
+        }}
+      />
+      <SplitView
+        side={
+          inspected && (
+            <Inspector
+              group={inspected}
+              view={view}
+              pane={search.pane ?? 'payloads'}
+              onPane={(pane) => change({ pane: pane === 'payloads' ? undefined : pane })}
+            />
+          )
+        }
+      >
+        <Tabs<PageTab>
+          label="Parts of this run"
+          value={tab}
+          className={styles['tabs']}
+          barClassName={styles['bar']}
+          items={[
+            { value: 'history', text: 'History', count: follow.history.events.length },
+            { value: 'pending', text: 'Pending', count: pending, pending: pending > 0 },
+            { value: 'memo', text: 'Memo', count: memo },
+            { value: 'metadata', text: 'Metadata' },
+          ]}
+          onChange={(next) => change({ tab: next === 'history' ? undefined : next }, false)}
+          beside={tab === 'history' ? <HistoryTools view={view} /> : null}
+        >
+          <TabPanel value="history" className={styles['panel']}>
+            <HistoryTab view={view} search={search} />
+          </TabPanel>
+          <TabPanel value="pending" className={styles['page']}>
+            <PendingTab />
+          </TabPanel>
+          <TabPanel value="memo" className={styles['page']}>
+            <MemoTab />
+          </TabPanel>
+          <TabPanel value="metadata" className={styles['page']}>
+            <MetadataTab />
+          </TabPanel>
+        </Tabs>
+      </SplitView>
+      <RunFooter />
+    </>
+  );
+}
+
+const isMemoPath = (path: string) => /(^|\.)memo\./.test(path);

@@ -1,0 +1,262 @@
+import type { PayloadRef } from '@temporal-kms/codec-api';
+import { type Category, eventKind, eventType } from './event-kinds.ts';
+import { failureChain, type FailureLevel, headline } from './failure.ts';
+import type { Group, RecordedEvent } from './history.ts';
+import type { Outcome } from './outcome.ts';
+import type { PendingWork } from './pending.ts';
+import { at, durationAt, isRecord, listAt, numberAt, refAt, refsIn, textAt } from './values.ts';
+
+/** A name that stands in clear, or in a payload (then `text` is what to say until it is open). */
+export interface Label {
+  readonly text: string;
+  readonly ref?: PayloadRef;
+  /** The member of the payload's JSON object that holds the label; the payload itself is it when absent. */
+  readonly member?: string;
+}
+
+export const categoryText: Readonly<Record<Category, string>> = {
+  workflow: 'Workflow',
+  task: 'Task',
+  activity: 'Activity',
+  local: 'Local',
+  timer: 'Timer',
+  child: 'Child',
+  external: 'External',
+  signal: 'Signal',
+  update: 'Update',
+  nexus: 'Nexus',
+  marker: 'Marker',
+  other: 'Other',
+};
+
+export function eventTitle(event: RecordedEvent): string {
+  return eventKind(event.eventType).title || event.eventName;
+}
+
+export function groupName(group: Group): Label {
+  const [head] = group.events;
+  const { attributes } = head;
+  switch (group.category) {
+    case 'activity':
+      return { text: textAt(attributes, 'activityType', 'name') ?? 'Activity' };
+    case 'timer':
+      return labelled(`#${textAt(attributes, 'timerId') ?? head.eventId}`, summaryRef(head));
+    case 'child':
+      return { text: textAt(attributes, 'workflowType', 'name') ?? 'Child workflow' };
+    case 'external':
+      return {
+        text: textAt(attributes, 'signalName') ?? textAt(attributes, 'workflowExecution', 'workflowId') ?? '',
+      };
+    case 'signal':
+      return { text: textAt(attributes, 'signalName') ?? 'Signal' };
+    case 'update':
+      return { text: updateName(group) };
+    case 'nexus':
+      return {
+        text: [textAt(attributes, 'service'), textAt(attributes, 'operation')].filter(Boolean).join('.'),
+      };
+    case 'local':
+      return localActivityName(head);
+    case 'marker':
+      return markerName(head);
+    case 'task':
+      return { text: eventTitle(group.events.at(-1) ?? head) };
+    default:
+      return { text: eventTitle(head) };
+  }
+}
+
+const labelled = (text: string, ref: PayloadRef | undefined, member?: string): Label =>
+  ref ? (member ? { text, ref, member } : { text, ref }) : { text };
+
+function updateName(group: Group): string {
+  for (const { attributes } of group.events) {
+    const found =
+      textAt(attributes, 'acceptedRequest', 'input', 'name') ??
+      textAt(attributes, 'rejectedRequest', 'input', 'name') ??
+      textAt(attributes, 'request', 'input', 'name');
+    if (found) return found;
+  }
+  return 'Update';
+}
+
+const detailRefs = (event: RecordedEvent, key: string) => refsIn(at(event.attributes, 'details', key));
+
+/** Core keeps the type in JSON under `data`, the Go SDK as a payload of its own under `type` or inside `data`. */
+function localActivityName(head: RecordedEvent): Label {
+  const [type] = detailRefs(head, 'type');
+  if (type) return labelled('Local activity', type);
+  const member =
+    textAt(head.attributes, 'markerName') === 'core_local_activity' ? 'activity_type' : 'ActivityType';
+  return labelled('Local activity', detailRefs(head, 'data')[0], member);
+}
+
+function markerName(head: RecordedEvent): Label {
+  const name = textAt(head.attributes, 'markerName') ?? 'Marker';
+  if (name === 'core_patch') return labelled('Patch', detailRefs(head, 'patch-data')[0], 'id');
+  if (name === 'Version') return labelled('Version', detailRefs(head, 'change-id')[0]);
+  return { text: name };
+}
+
+const summaryRef = (event: RecordedEvent): PayloadRef | undefined => refAt(event.userMetadata, 'summary');
+
+/** What the summary column shows. */
+export type Summary =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'payload'; readonly ref: PayloadRef; readonly lead?: string }
+  | {
+      readonly kind: 'failure';
+      readonly level: FailureLevel;
+      readonly outcome: Outcome;
+      readonly retryAt?: number;
+    }
+  | { readonly kind: 'timer'; readonly duration: number; readonly firesAt?: number }
+  | { readonly kind: 'none' };
+
+const text = (value: string | undefined): Summary =>
+  value ? { kind: 'text', text: value } : { kind: 'none' };
+const payload = (ref: PayloadRef | undefined): Summary | undefined =>
+  ref ? { kind: 'payload', ref } : undefined;
+
+/** In order: the failure, what the author wrote (`summary`), the result, the input, the rest. */
+export function groupSummary(group: Group, pending?: PendingWork): Summary {
+  const [head] = group.events;
+  const last = group.events.at(-1) ?? head;
+  if (pending?.lastFailure !== undefined) {
+    const level = headline(failureChain(pending.lastFailure));
+    if (level) {
+      const failing = { kind: 'failure', level, outcome: 'pending' } as const;
+      return pending.nextAttemptAt === undefined ? failing : { ...failing, retryAt: pending.nextAttemptAt };
+    }
+  }
+  const failed = failureOf(last);
+  if (failed) return failed;
+  if (group.category === 'timer') return timerSummary(head, group.open);
+  const written = payload(summaryRef(head));
+  if (written) return written;
+  if (!head.durable) return text('not yet durable');
+  return payload(resultRef(last)) ?? payload(inputRef(head)) ?? text(eventNote(last));
+}
+
+export function eventSummary(event: RecordedEvent): Summary {
+  const failed = failureOf(event);
+  if (failed) return failed;
+  if (!event.durable) return text('not yet durable');
+  if (event.eventType === eventType.timerStarted) return timerSummary(event, false);
+  return (
+    payload(resultRef(event)) ??
+    payload(inputRef(event)) ??
+    payload(summaryRef(event)) ??
+    text(eventNote(event))
+  );
+}
+
+export function failureAttributes(event: RecordedEvent): unknown {
+  const { attributes } = event;
+  return at(attributes, 'failure') ?? at(attributes, 'outcome', 'failure') ?? undefined;
+}
+
+function failureOf(event: RecordedEvent): Summary | undefined {
+  const level = headline(failureChain(failureAttributes(event)));
+  return level && { kind: 'failure', level, outcome: eventKind(event.eventType).ends ?? 'failed' };
+}
+
+function timerSummary(event: RecordedEvent, open: boolean): Summary {
+  const duration = durationAt(event.attributes, 'startToFireTimeout') ?? 0;
+  return open ? { kind: 'timer', duration, firesAt: event.at + duration } : { kind: 'timer', duration };
+}
+
+export function resultRef(event: RecordedEvent): PayloadRef | undefined {
+  const { attributes } = event;
+  if (event.eventType === eventType.marker) {
+    return detailRefs(event, 'result')[0] ?? detailRefs(event, 'side-effect')[0];
+  }
+  return (
+    listAt(attributes, 'result', 'payloads').map((item) => refsIn(item)[0])[0] ??
+    refAt(attributes, 'result') ??
+    refsIn(at(attributes, 'outcome', 'success'))[0] ??
+    refsIn(at(attributes, 'details'))[0]
+  );
+}
+
+export function inputRef(event: RecordedEvent): PayloadRef | undefined {
+  const { attributes } = event;
+  return (
+    refsIn(at(attributes, 'input'))[0] ??
+    refsIn(at(attributes, 'acceptedRequest', 'input', 'args'))[0] ??
+    refsIn(at(attributes, 'rejectedRequest', 'input', 'args'))[0] ??
+    refsIn(at(attributes, 'request', 'input', 'args'))[0] ??
+    refsIn(at(attributes, 'upsertedMemo'))[0] ??
+    refsIn(at(attributes, 'memo'))[0]
+  );
+}
+
+/** The attribute that says most in clear, for events without a payload. */
+function eventNote(event: RecordedEvent): string | undefined {
+  const { attributes } = event;
+  const indexed = at(attributes, 'searchAttributes', 'indexedFields') ?? at(attributes, 'searchAttributes');
+  if (event.eventType === eventType.marker) {
+    return textAt(attributes, 'markerName') === 'core_patch' ? 'patch' : undefined;
+  }
+  if (eventKind(event.eventType).title === 'Search attributes set' && isRecord(indexed)) {
+    return Object.keys(indexed).join(', ');
+  }
+  return (
+    textAt(attributes, 'reason') ??
+    textAt(attributes, 'identity') ??
+    textAt(attributes, 'newExecutionRunId') ??
+    textAt(attributes, 'workflowExecution', 'workflowId') ??
+    textAt(attributes, 'cause')
+  );
+}
+
+/** The attempt that the history or the server reports; 1 when there was no retry. */
+export function attemptOf(group: Group, pending?: PendingWork): number {
+  if (pending) return pending.attempt;
+  const started = group.events.find((event) => event.eventType === eventType.activityStarted);
+  return numberAt(started?.attributes, 'attempt') ?? 1;
+}
+
+/** Colour and glyph of a group: its end, else what is known of its open work. */
+export function groupOutcome(group: Group, runOpen: boolean, pending?: PendingWork): Outcome | undefined {
+  if (group.outcome) return group.outcome;
+  if (!group.open || group.category === 'task') return undefined;
+  if (!runOpen) return 'neutral';
+  if (pending?.paused) return 'paused';
+  if (group.category === 'timer') return 'pending';
+  if (pending?.kind === 'activity' || pending?.kind === 'nexus') {
+    return pending.state === 'STARTED' && pending.attempt <= 1 ? 'running' : 'pending';
+  }
+  return group.events.length > 1 || group.category === 'update' ? 'running' : 'pending';
+}
+
+/** Joins the server's pending work to groups. */
+export function pendingByGroup(
+  groups: readonly Group[],
+  work: readonly PendingWork[],
+): Map<number, PendingWork> {
+  const activities = new Map(work.filter(({ kind }) => kind === 'activity').map((item) => [item.id, item]));
+  const byHead = new Map(
+    work.filter(({ kind }) => kind !== 'activity').map((item) => [Number(item.id), item]),
+  );
+  const joined = new Map<number, PendingWork>();
+  for (const group of groups) {
+    if (!group.open) continue;
+    const activityId = textAt(group.events[0].attributes, 'activityId');
+    const found =
+      group.category === 'activity' && activityId !== undefined
+        ? activities.get(activityId)
+        : byHead.get(group.id);
+    if (found) joined.set(group.id, found);
+  }
+  return joined;
+}
+
+export const workerOf = (event: RecordedEvent) => textAt(event.attributes, 'identity');
+
+export const startedAt = (group: Group): number | undefined =>
+  group.events.find(({ eventType: type }) => isStart(type))?.at;
+
+/** Events that begin the execution of what the head asked for. */
+const isStart = (type: number) =>
+  type === 6 || type === eventType.activityStarted || type === 31 || type === 49;

@@ -1,0 +1,119 @@
+import type { PayloadRef } from '@temporal-kms/codec-api';
+import { at, enumAt, isRecord, refAt, refsIn, textAt } from './values.ts';
+
+export interface FailureLevel {
+  /** `ApplicationFailure`, `TimeoutFailure`, … as the SDKs name it; `Failure` when the server doesn't say. */
+  readonly kind: string;
+  /** What stands beside the kind: the application's own type, the timeout's type, the retry state. */
+  readonly details: readonly string[];
+  /** The message in clear; replaced by `encoded`'s when that is present. */
+  readonly message: string;
+  readonly stackTrace: string;
+  readonly nonRetryable: boolean;
+  /** The encrypted message and stack trace (`encodedAttributes`). */
+  readonly encoded?: PayloadRef;
+  /** Application details, cancellation details or last heartbeat. */
+  readonly payloads: readonly PayloadRef[];
+  /** True for a level that only says where the next one came from (an activity, a child, a Nexus operation). */
+  readonly wrapper: boolean;
+}
+
+interface InfoKind {
+  readonly field: string;
+  readonly kind: string;
+  readonly wrapper?: boolean;
+  readonly details?: (info: unknown) => readonly (string | undefined)[];
+}
+
+const retryState = (info: unknown) => enumAt('RETRY_STATE_', info, 'retryState');
+
+const infoKinds: readonly InfoKind[] = [
+  {
+    field: 'applicationFailureInfo',
+    kind: 'ApplicationFailure',
+    details: (info) => [textAt(info, 'type')],
+  },
+  {
+    field: 'timeoutFailureInfo',
+    kind: 'TimeoutFailure',
+    details: (info) => [enumAt('TIMEOUT_TYPE_', info, 'timeoutType')],
+  },
+  { field: 'canceledFailureInfo', kind: 'CancelledFailure' },
+  { field: 'terminatedFailureInfo', kind: 'TerminatedFailure' },
+  { field: 'serverFailureInfo', kind: 'ServerFailure' },
+  { field: 'resetWorkflowFailureInfo', kind: 'ResetWorkflowFailure' },
+  {
+    field: 'activityFailureInfo',
+    kind: 'ActivityFailure',
+    wrapper: true,
+    details: (info) => [textAt(info, 'activityType', 'name'), retryState(info)],
+  },
+  {
+    field: 'childWorkflowExecutionFailureInfo',
+    kind: 'ChildWorkflowFailure',
+    wrapper: true,
+    details: (info) => [textAt(info, 'workflowType', 'name'), retryState(info)],
+  },
+  {
+    field: 'nexusOperationExecutionFailureInfo',
+    kind: 'NexusOperationFailure',
+    wrapper: true,
+    details: (info) => [textAt(info, 'operation')],
+  },
+  { field: 'nexusHandlerFailureInfo', kind: 'NexusHandlerError', details: (info) => [textAt(info, 'type')] },
+];
+
+/** A chain deeper than this is cut: Temporal itself cuts failures by size long before. */
+const MAX_LEVELS = 64;
+
+/** From the outermost failure to its root cause. */
+export function failureChain(failure: unknown): FailureLevel[] {
+  const levels: FailureLevel[] = [];
+  for (
+    let inner = failure;
+    isRecord(inner) && levels.length < MAX_LEVELS;
+    inner = at(inner, 'cause') ?? undefined
+  ) {
+    levels.push(levelOf(inner));
+  }
+  return levels;
+}
+
+function levelOf(failure: Record<string, unknown>): FailureLevel {
+  const known = infoKinds.find(({ field }) => isRecord(failure[field]));
+  const info = known ? failure[known.field] : undefined;
+  const encoded = refAt(failure, 'encodedAttributes');
+  return {
+    kind: known?.kind ?? 'Failure',
+    details: (known?.details?.(info) ?? []).filter((detail) => detail !== undefined),
+    message: textAt(failure, 'message') ?? '',
+    stackTrace: textAt(failure, 'stackTrace') ?? '',
+    nonRetryable: at(info, 'nonRetryable') === true,
+    payloads: refsIn(info),
+    wrapper: known?.wrapper ?? false,
+    ...(encoded ? { encoded } : {}),
+  };
+}
+
+/** The level to show where there is room for one: the first that isn't a mere wrapper. */
+export const headline = (chain: readonly FailureLevel[]): FailureLevel | undefined =>
+  chain.find((level) => !level.wrapper) ?? chain[0];
+
+/** What `encodedAttributes` holds once it is open (the failure converter of every SDK). */
+export function decodedAttributes(value: unknown): { message: string; stackTrace: string } | undefined {
+  if (!isRecord(value)) return undefined;
+  const message = value['message'];
+  const stackTrace = value['stack_trace'];
+  if (typeof message !== 'string' && typeof stackTrace !== 'string') return undefined;
+  return {
+    message: typeof message === 'string' ? message : '',
+    stackTrace: typeof stackTrace === 'string' ? stackTrace : '',
+  };
+}
+
+/** Frames of a stack trace, for its count; any line counts when no SDK's pattern is found. */
+export function stackFrames(stackTrace: string): number {
+  const lines = stackTrace.split('\n').filter((line) => line.trim() !== '');
+  const frames = lines.filter((line) => /^\s*(at |File ")|^\S+\(.*\)$/.test(line));
+  return frames.length > 0 ? frames.length : lines.length;
+}

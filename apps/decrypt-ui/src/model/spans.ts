@@ -1,0 +1,93 @@
+import { attemptOf, groupOutcome, startedAt } from './describe-group.ts';
+import { type Group, outcomeOfEvent, type RecordedEvent } from './history.ts';
+import type { Outcome } from './outcome.ts';
+import type { PendingWork } from './pending.ts';
+
+/**
+ * A shape of the waterfall. `leg`: waiting; `bar`: known to have run; `open`: still running; `unrecorded`: earlier
+ * attempts, of which Temporal keeps neither times nor failures; `timer`/`timer-open`: outlined; `point` and `hollow`
+ * (not durable): a moment; `tick`: the start of an attempt that was seen while it was pending.
+ */
+type SpanKind = 'leg' | 'bar' | 'open' | 'unrecorded' | 'timer' | 'timer-open' | 'point' | 'hollow' | 'tick';
+
+export interface Span {
+  readonly kind: SpanKind;
+  /** Milliseconds; equal for moments. */
+  readonly from: number;
+  readonly to: number;
+  readonly outcome: Outcome;
+}
+
+export interface SpanContext {
+  readonly now: number;
+  readonly runOpen: boolean;
+  readonly pending?: PendingWork | undefined;
+  /** Starts of this group's attempts that this page has seen. */
+  readonly attemptsSeen?: readonly number[] | undefined;
+}
+
+export function groupSpans(group: Group, context: SpanContext): Span[] {
+  const [first] = group.events;
+  const last = group.events.at(-1) ?? first;
+  const outcome = groupOutcome(group, context.runOpen, context.pending) ?? 'neutral';
+  const open = group.open && context.runOpen;
+  const end = open ? context.now : Math.max(...group.events.map((event) => event.at));
+  if (group.category === 'timer') {
+    if (group.events.length === 1 && !open) return [moment(first, outcome)];
+    return [{ kind: open ? 'timer-open' : 'timer', from: first.at, to: Math.max(end, first.at), outcome }];
+  }
+  if (group.events.length === 1 && !open) return [moment(first, outcome)];
+  if (group.category === 'task' && open && !last.durable) return [moment(last, 'neutral')];
+
+  const attempt = attemptOf(group, context.pending);
+  const start = startedAt(group) ?? context.pending?.lastStartedAt;
+  if (open) return openSpans({ first: first.at, start, end, outcome, attempt }, context);
+  if (start === undefined) return [{ kind: 'bar', from: first.at, to: end, outcome }];
+  const run: Span = { kind: 'bar', from: start, to: Math.max(end, start), outcome };
+  const before: Span = { kind: attempt > 1 ? 'unrecorded' : 'leg', from: first.at, to: start, outcome };
+  return start > first.at ? [before, run] : [run];
+}
+
+interface Open {
+  readonly first: number;
+  readonly start: number | undefined;
+  readonly end: number;
+  readonly outcome: Outcome;
+  readonly attempt: number;
+}
+
+function openSpans({ first, start, end, outcome, attempt }: Open, context: SpanContext): Span[] {
+  if (attempt > 1) {
+    const ticks = (context.attemptsSeen ?? []).map((at): Span => ({
+      kind: 'tick',
+      from: at,
+      to: at,
+      outcome,
+    }));
+    return [{ kind: 'open', from: first, to: end, outcome }, ...ticks];
+  }
+  if (start === undefined) return [{ kind: 'leg', from: first, to: end, outcome }];
+  const run: Span = { kind: 'open', from: start, to: end, outcome };
+  return start > first ? [{ kind: 'leg', from: first, to: start, outcome }, run] : [run];
+}
+
+function moment(event: RecordedEvent, outcome: Outcome): Span {
+  return { kind: event.durable ? 'point' : 'hollow', from: event.at, to: event.at, outcome };
+}
+
+/** An event's own row: a moment; a start is drawn as a tick. */
+export function eventSpan(event: RecordedEvent): Span {
+  const outcome = outcomeOfEvent(event) ?? 'neutral';
+  if (event.eventType === 11 || event.eventType === 6) {
+    return { kind: 'tick', from: event.at, to: event.at, outcome };
+  }
+  return moment(event, outcome);
+}
+
+/** First and last millisecond of a group's shapes. */
+export function extent(spans: readonly Span[]): { from: number; to: number } {
+  return {
+    from: Math.min(...spans.map((span) => span.from)),
+    to: Math.max(...spans.map((span) => span.to)),
+  };
+}

@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import { decodedAttributes, failureChain, headline, stackFrames } from '../../src/model/failure.ts';
+
+const root = {
+  message: 'boom',
+  stackTrace: 'Error: boom\n    at f (/a.ts:1:2)\n',
+  applicationFailureInfo: { type: 'Boom', nonRetryable: true },
+};
+const wrapped = {
+  message: 'Activity task failed',
+  cause: {
+    message: 'Encoded failure',
+    encodedAttributes: { $payload: '9:0' },
+    cause: root,
+    timeoutFailureInfo: {
+      timeoutType: 'TIMEOUT_TYPE_HEARTBEAT',
+      lastHeartbeatDetails: { payloads: [{ $payload: '9:1' }] },
+    },
+  },
+  activityFailureInfo: { activityType: { name: 'charge' }, retryState: 'RETRY_STATE_TIMEOUT' },
+};
+
+describe('a chain of failures', () => {
+  test('runs from the outside to the root, each with its kind and its own words', () => {
+    expect(failureChain(wrapped).map(({ kind, details, message }) => [kind, details, message])).toEqual([
+      ['ActivityFailure', ['charge', 'TIMEOUT'], 'Activity task failed'],
+      ['TimeoutFailure', ['HEARTBEAT'], 'Encoded failure'],
+      ['ApplicationFailure', ['Boom'], 'boom'],
+    ]);
+  });
+
+  test('keeps the references of encrypted messages and of details', () => {
+    const [, timeout, last] = failureChain(wrapped);
+    expect(timeout!.encoded).toBe('9:0');
+    expect(timeout!.payloads).toEqual(['9:1']);
+    expect(last!.encoded).toBeUndefined();
+    expect(last!.nonRetryable).toBe(true);
+  });
+
+  test('is headed by the first level that says more than where it came from', () => {
+    expect(headline(failureChain(wrapped))!.kind).toBe('TimeoutFailure');
+    expect(headline(failureChain({ message: 'x', activityFailureInfo: {} }))!.message).toBe('x');
+    expect(headline(failureChain(undefined))).toBeUndefined();
+  });
+
+  test('is cut where it doesn’t end', () => {
+    const endless: Record<string, unknown> = { message: 'again' };
+    endless['cause'] = endless;
+    expect(failureChain(endless)).toHaveLength(64);
+  });
+});
+
+test('reads what the SDKs put into encodedAttributes, and nothing else', () => {
+  expect(decodedAttributes({ message: 'm', stack_trace: 's' })).toEqual({ message: 'm', stackTrace: 's' });
+  expect(decodedAttributes({ message: 'm' })).toEqual({ message: 'm', stackTrace: '' });
+  expect(decodedAttributes({ other: 1 })).toBeUndefined();
+  expect(decodedAttributes('text')).toBeUndefined();
+});
+
+test('counts the frames of a stack trace, not the message above them', () => {
+  expect(stackFrames('Error: x\n    at a (b:1)\n    at c (d:2)\n')).toBe(2);
+  expect(stackFrames('  File "a.py", line 1, in f\n    x()\n')).toBe(1);
+});

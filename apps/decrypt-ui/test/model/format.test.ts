@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import {
+  formatDuration,
+  formatDurationShort,
+  formatOffset,
+  formatOffsetAfterGap,
+  formatTicking,
+} from '../../src/model/format/duration.ts';
+import { formatBytes, formatCount } from '../../src/model/format/number.ts';
+import { formatClock, formatDay, formatMomentExact } from '../../src/model/format/time.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+test('durations have three digits or the two largest units', () => {
+  const cases: [number, string][] = [
+    [0, '0 ms'],
+    [84, '84 ms'],
+    [1420, '1.42 s'],
+    [48_200, '48.2 s'],
+    [59_990, '1 m'],
+    [67_000, '1 m 07 s'],
+    [79_000, '1 m 19 s'],
+    [HOUR, '1 h'],
+    [HOUR + 5 * 60_000, '1 h 05 m'],
+    [DAY - 1, '1 d'],
+    [3 * DAY + 4 * HOUR + 59 * 60_000, '3 d 4 h'],
+    [5 * DAY, '5 d'],
+  ];
+  for (const [millis, text] of cases) expect(formatDuration(millis)).toBe(text);
+});
+
+test('a list rounds further, and what still runs counts whole seconds', () => {
+  expect([2110, 38_200, 169_000].map(formatDurationShort)).toEqual(['2.1 s', '38 s', '2 m 49 s']);
+  expect([900, 41_900, 79_999, 3 * DAY + 4 * HOUR].map(formatTicking)).toEqual([
+    '0 s',
+    '41 s',
+    '1 m 19 s',
+    '3 d 4 h',
+  ]);
+});
+
+test('offsets start at 0, and after a gap with a plus', () => {
+  expect([0, 40, 910, 2480, 46_200].map(formatOffset)).toEqual(['0', '40 ms', '0.91 s', '2.48 s', '46.2 s']);
+  expect([12, 4100, 97_000].map(formatOffsetAfterGap)).toEqual(['+12 ms', '+4.1 s', '+1 m 37 s']);
+});
+
+test('sizes are decimal, with one digit below ten', () => {
+  expect([0, 212, 999, 1000, 1100, 9949, 9960, 94_000, 999_600, 3_100_000].map(formatBytes)).toEqual([
+    '0 B',
+    '212 B',
+    '999 B',
+    '1.0 KB',
+    '1.1 KB',
+    '9.9 KB',
+    '10 KB',
+    '94 KB',
+    '1.0 MB',
+    '3.1 MB',
+  ]);
+  expect(formatCount(12_481)).toBe('12,481');
+});
+
+test('moments are told in the zone that was chosen, with the year where it isn’t this one', () => {
+  const millis = Date.parse('2026-11-24T13:04:58.204Z');
+  const now = Date.parse('2026-12-01T00:00:00Z');
+  expect(formatMomentExact(millis, 'utc', now)).toBe('24 Nov 13:04:58.204');
+  expect(formatClock(millis, 'utc')).toBe('13:04:58');
+  expect(formatDay(millis, 'utc', Date.parse('2027-01-05T00:00:00Z'))).toBe('24 Nov 2026');
+});

@@ -1,0 +1,222 @@
+import { reasonClass, reasonCode } from '@temporal-kms/codec-api';
+import { describe, expect, test } from 'vitest';
+import { jsonInline, jsonLines, type Line } from '../../src/model/json-lines.ts';
+import { keyBadges, keyUsage } from '../../src/model/keys.ts';
+import { maskWidth } from '../../src/model/mask.ts';
+import { payloadLabel } from '../../src/model/payload-label.ts';
+import { copyText, hexLine, payloadValue } from '../../src/model/payload-value.ts';
+import { explain, reasonTexts, remedy } from '../../src/model/reasons.ts';
+import { Sealed, sealed } from '../fixtures/sealed.ts';
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const payload = (encoding: string, data: string, more: Record<string, string> = {}) => ({
+  metadata: Object.fromEntries(
+    Object.entries({ encoding, ...more }).map(([name, value]) => [name, base64(value)]),
+  ),
+  data: base64(data),
+});
+const text = (lines: readonly Line[]) =>
+  lines.map((line) => line.map((token) => token.text).join('')).join('\n');
+
+describe('a payload by its encoding', () => {
+  test('json keeps every digit of its numbers', () => {
+    const value = payloadValue(payload('json/plain', '{"id":9007199254740993,"rate":1.10}'));
+    expect(value.kind).toBe('json');
+    expect(text(jsonLines(value.kind === 'json' && value.value))).toBe(
+      '{\n  id: 9007199254740993,\n  rate: 1.10\n}',
+    );
+    expect(copyText(value)).toBe('{"id":9007199254740993,"rate":1.10}');
+  });
+
+  test('json that isn’t JSON, and bytes that aren’t UTF-8, are still shown', () => {
+    expect(payloadValue(payload('json/plain', '{oops'))).toMatchObject({ kind: 'text', text: '{oops' });
+    const broken = {
+      metadata: { encoding: base64('json/plain') },
+      data: Buffer.from([0xff, 0xfe]).toString('base64'),
+    };
+    expect(payloadValue(broken).kind).toBe('bytes');
+  });
+
+  test('binary/plain is text where it is text, else bytes', () => {
+    expect(payloadValue(payload('binary/plain', 'just words'))).toMatchObject({
+      kind: 'text',
+      text: 'just words',
+    });
+    expect(payloadValue(payload('binary/plain', 'a\u0000b')).kind).toBe('bytes');
+  });
+
+  test('binary/null and no payload at all are empty', () => {
+    expect(payloadValue(payload('binary/null', ''))).toEqual({ kind: 'empty' });
+    expect(payloadValue({ metadata: {}, data: '' })).toEqual({ kind: 'empty' });
+  });
+
+  test('protobuf names its message type', () => {
+    const named = { messageType: 'acme.Order' };
+    expect(payloadValue(payload('json/protobuf', '{"id":"1"}', named))).toMatchObject({
+      kind: 'json',
+      messageType: 'acme.Order',
+    });
+    expect(payloadValue(payload('binary/protobuf', '\n\u0001x', named))).toMatchObject({
+      kind: 'bytes',
+      messageType: 'acme.Order',
+    });
+  });
+
+  test('bytes read as sixteen a line with their text beside', () => {
+    expect(
+      hexLine(
+        Uint8Array.from({ length: 20 }, (_, index) => 60 + index),
+        1,
+      ),
+    ).toEqual({
+      offset: '0010',
+      hex: '4c 4d 4e 4f  ',
+      ascii: 'LMNO',
+    });
+  });
+});
+
+describe('JSON for reading', () => {
+  test('stands on one line where it fits, members without needless quotes, the outermost open', () => {
+    const value = {
+      orderId: '88213',
+      amount: { minor: 12890, currency: 'EUR' },
+      'a b': [1, 2],
+      none: {},
+      list: [],
+    };
+    expect(text(jsonLines(value))).toBe(
+      [
+        '{',
+        '  orderId: "88213",',
+        '  amount: { minor: 12890, currency: "EUR" },',
+        '  "a b": [1, 2],',
+        '  none: {},',
+        '  list: []',
+        '}',
+      ].join('\n'),
+    );
+  });
+
+  test('opens what doesn’t fit', () => {
+    expect(text(jsonLines({ customer: { name: 'Maren Vogel', email: 'maren.vogel@mail.example' } }))).toBe(
+      '{\n  customer: {\n    name: "Maren Vogel",\n    email: "maren.vogel@mail.example"\n  }\n}',
+    );
+  });
+
+  test('is cut in a row, without writing out what can’t be seen', () => {
+    const long = { text: 'x'.repeat(5_000_000) };
+    const start = performance.now();
+    const line = text([jsonInline(long, 40)]);
+    expect(line.length).toBeLessThan(45);
+    expect(line.endsWith('…')).toBe(true);
+    expect(performance.now() - start).toBeLessThan(200);
+  });
+
+  test('survives what is nested deeper than any stack', () => {
+    let deep: unknown = 1;
+    for (let level = 0; level < 5000; level += 1) deep = [deep];
+    expect(jsonLines(deep).length).toBeGreaterThan(1);
+    expect(text([jsonInline(deep, 100)]).length).toBeLessThan(120);
+  });
+});
+
+test('a path says what a payload is', () => {
+  const labels = [
+    ['input.payloads[0]', 'Input 0'],
+    ['acceptedRequest.input.args.payloads[1]', 'Input 1'],
+    ['result.payloads[0]', 'Result'],
+    ['outcome.success.payloads[0]', 'Result'],
+    ['details.data.payloads[0]', 'Details data'],
+    ['details["patch-data"].payloads[0]', 'Details patch-data'],
+    ['header.fields["trace.id"]', 'Header trace.id'],
+    ['userMetadata.summary', 'Summary'],
+    ['workflowExecutionInfo.memo.fields.customer', 'Memo customer'],
+    ['failure.encodedAttributes', 'Failure'],
+    ['failure.cause.cause.encodedAttributes', 'Failure, cause 2'],
+    ['failure.applicationFailureInfo.details.payloads[0]', 'Failure, details'],
+    ['lastFailure.encodedAttributes', 'Last failure'],
+  ];
+  for (const [path, label] of labels) expect(payloadLabel(path!), path).toBe(label);
+});
+
+describe('reasons', () => {
+  const context = {
+    namespace: 'payments-prod',
+    workflowId: 'order-1',
+    key: { name: 'projects/p/locations/l/keyRings/r/cryptoKeys/kyc', version: 3 },
+    encoding: 'binary/envelope-kms-v2',
+  };
+
+  test('each code has words, a kind and an explanation, and its colour follows what can be done', () => {
+    for (const code of reasonCode.options) {
+      const { short, kind, tone } = reasonTexts[code];
+      expect(short.length, code).toBeGreaterThan(3);
+      expect(kind.length, code).toBeGreaterThan(3);
+      expect(explain(code, context).endsWith('.'), code).toBe(true);
+      const restorable = reasonClass(code) === 'restorable';
+      if (restorable) expect(tone, code).toBe('pending');
+      if (tone === 'failed') expect(reasonClass(code), code).toBe('permanent');
+    }
+  });
+
+  test('name the key and its version', () => {
+    expect(explain('key_disabled', context)).toContain('kyc v3');
+    expect(explain('key_disabled', { ...context, key: undefined })).toContain('The key');
+  });
+
+  test('come with the command that sets them right, for the very key', () => {
+    expect(remedy('key_disabled', context.key)).toBe(
+      'gcloud kms keys versions enable 3 --key=kyc --keyring=r --location=l --project=p',
+    );
+    expect(remedy('key_destroy_scheduled', context.key)).toContain('versions restore 3');
+    expect(remedy('key_destroyed', context.key)).toBeUndefined();
+    expect(remedy('key_disabled', { name: 'x; rm -rf /', version: 3 })).toBeUndefined();
+  });
+});
+
+const stub = (item: Sealed, n = 0) => item.stub(`1:${n}`, `input.payloads[${n}]`);
+
+describe('keys', () => {
+  const none = new Map();
+
+  test('a row tells its versions, and apart from them those that can’t be read', () => {
+    const stubs = [
+      stub(sealed(1, { version: 7 }), 0),
+      stub(sealed(1, { version: 6 }), 1),
+      stub(sealed(1, { key: 'kyc', version: 3, reason: 'key_disabled', early: true }), 2),
+    ];
+    expect(keyBadges(stubs, none).map(({ label, tone }) => [label, tone])).toEqual([
+      ['v6 v7', 'crypto'],
+      ['v3', 'bad'],
+    ]);
+    expect(keyBadges(stubs, none, true)[1]!.label).toBe('v3 disabled');
+  });
+
+  test('what opening told wins over the header', () => {
+    const one = stub(sealed(1, { version: 7 }));
+    const found = new Map([['1:0', { reason: 'key_destroyed' as const }]]);
+    expect(keyBadges([one], found)[0]).toMatchObject({ label: 'v7', tone: 'dead' });
+  });
+
+  test('formats without a version are told by their key', () => {
+    expect(keyBadges([stub(sealed(1, { format: 'direct' }))], none)[0]!.label).toBe('payments');
+    expect(keyBadges([stub(sealed(1, { format: 'static' }))], none)[0]!.label).toBe('static');
+  });
+
+  test('a run counts its payloads by version, most first, and those that can’t be read', () => {
+    const stubs = [7, 7, 7, 6].map((version, n) => stub(sealed(1, { version }), n));
+    const bad = stub(sealed(1, { version: 3, reason: 'key_disabled', early: true }), 9);
+    const usage = keyUsage([...stubs, bad], none);
+    expect(usage.shares.map(({ label, count }) => [label, count])).toEqual([
+      ['v7', 3],
+      ['v6', 1],
+      ['v3', 1],
+    ]);
+    expect(usage).toMatchObject({ sealed: 5, unreadable: 1 });
+  });
+});
+
+test('a mask’s width is a bucket, never the size', () => {
+  expect([0, 16, 17, 128, 129, 512, 513, 1e9].map(maskWidth)).toEqual([16, 16, 32, 32, 56, 56, 88, 88]);
+});

@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import { createTimeScale, idleGaps, offsetFrom, ticks } from '../../src/model/time-scale.ts';
+
+const activity = (...times: number[]) => ({ times, busy: [] });
+const scaleOf = (times: number[], width = 1000, collapse = true) =>
+  createTimeScale({ from: times[0]!, to: times.at(-1)!, activity: activity(...times), width, collapse });
+
+describe('idle time', () => {
+  test('is an interval without events that is at least a tenth of the whole', () => {
+    expect(idleGaps(activity(0, 10, 20, 900, 1000), 0, 1000)).toEqual([
+      { from: 20, to: 900 },
+      { from: 900, to: 1000 },
+    ]);
+    expect(idleGaps(activity(0, 99, 198, 297), 0, 1000)).toEqual([{ from: 297, to: 1000 }]);
+  });
+
+  test('is no idle time while an activity is under way', () => {
+    expect(idleGaps({ times: [0, 10, 900, 1000], busy: [{ from: 10, to: 900 }] }, 0, 1000)).toEqual([
+      { from: 900, to: 1000 },
+    ]);
+    expect(idleGaps({ times: [0, 10], busy: [{ from: 10, to: Infinity }] }, 0, 1000)).toEqual([]);
+  });
+});
+
+describe('the scale', () => {
+  test('gives a gap 48 px and shares the rest in proportion', () => {
+    const scale = scaleOf([0, 50, 100, 10_100, 10_150, 10_200]);
+    expect(scale.gaps).toHaveLength(1);
+    expect(scale.gaps[0]).toMatchObject({ from: 100, to: 10_100, width: 48 });
+    expect(scale.x(100)).toBeCloseTo(476);
+    expect(scale.x(10_100)).toBeCloseTo(524);
+    expect(scale.x(10_200)).toBeCloseTo(1000);
+    expect(scale.x(50)).toBeCloseTo(238);
+  });
+
+  test('goes back from pixels to time', () => {
+    const scale = scaleOf([0, 50, 100, 10_100, 10_150, 10_200]);
+    for (const time of [0, 30, 100, 5000, 10_100, 10_180, 10_200])
+      expect(scale.time(scale.x(time))).toBeCloseTo(time);
+  });
+
+  test('never runs backwards and stays within its width', () => {
+    const scale = scaleOf([0, 5, 80, 4000, 4100, 90_000, 90_020], 292);
+    let before = -1;
+    for (let time = -500; time <= 91_000; time += 37) {
+      const x = scale.x(time);
+      expect(x).toBeGreaterThanOrEqual(Math.max(before, 0));
+      expect(x).toBeLessThanOrEqual(292);
+      before = x;
+    }
+  });
+
+  test('collapses only the longest gaps where they would take more than half of the width', () => {
+    const scale = scaleOf([0, 1, 200, 201, 500, 501, 700, 701, 1000], 200);
+    expect(scale.gaps).toHaveLength(2);
+    expect(scale.gaps.map(({ from }) => from)).toEqual([201, 701]);
+  });
+
+  test('does not collapse a run that is nothing but gaps', () => {
+    expect(scaleOf([0, 10, 20]).gaps).toEqual([]);
+    expect(scaleOf([0, 10, 20]).x(10)).toBeCloseTo(500);
+  });
+
+  test('draws time at full length on request, and a run of one moment at its left edge', () => {
+    expect(scaleOf([0, 1, 1000], 1000, false).gaps).toEqual([]);
+    expect(scaleOf([5], 100).x(5)).toBe(0);
+  });
+});
+
+test('ticks stand on round offsets, apart from each other, after a gap counted from its end', () => {
+  const scale = scaleOf([0, 2000, 4000, 4_000_000, 4_020_000, 4_060_000], 800);
+  const found = ticks(scale, 0);
+  expect(found.length).toBeGreaterThan(2);
+  for (const [index, tick] of found.entries()) {
+    const base = tick.at > 4000 ? 4_000_000 : 0;
+    expect((tick.at - base) % 1000).toBe(0);
+    const next = found[index + 1];
+    if (next) expect(next.x - tick.x).toBeGreaterThan(60);
+  }
+});
+
+test('a start after a gap counts from the gap’s end; one at its end tells the whole way', () => {
+  const gaps = [{ from: 100, to: 5000 }];
+  expect(offsetFrom(80, 0, gaps)).toEqual({ offset: 80, afterGap: false });
+  expect(offsetFrom(5000, 0, gaps)).toEqual({ offset: 5000, afterGap: false });
+  expect(offsetFrom(5400, 0, gaps)).toEqual({ offset: 400, afterGap: true });
+});
