@@ -1,25 +1,29 @@
 import { serve } from '@hono/node-server';
 import { loadConfigOrExit, printableConfig, workerEnvironment } from '@temporal-kms/config';
 import { createKmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { connectToTemporal, warmCodec } from './connect.ts';
+import { messageOf } from './errors.ts';
 import { createHealthApp } from './health.ts';
 import { createLog, installRuntime } from './log.ts';
 import { logObserver } from './observer.ts';
 import { initialStatus } from './status.ts';
 import { superviseWorker } from './supervisor.ts';
+import { loadTemporalConfig, type TemporalConfig } from './temporal-config.ts';
 import { createWorker } from './worker.ts';
 
 const { taskQueue, health, logLevel, kms, shutdownGraceSeconds } = loadConfigOrExit(workerEnvironment);
 const log = createLog(logLevel);
-const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+const { connectionOptions, namespace } = temporalConfigOrExit();
 log.info({ config: printableConfig(workerEnvironment) }, 'Worker starting');
 const kmsEmulator = kms.emulatorHost !== undefined;
 if (kmsEmulator) {
-  log.warn(
-    { emulator: kms.emulatorHost },
-    'KMS_EMULATOR_HOST is set: keys come from the emulator, Google protects nothing',
-  );
+  // Said at every start, whatever LOG_LEVEL is.
+  log
+    .child({}, { level: 'warn' })
+    .warn(
+      { emulator: kms.emulatorHost },
+      'KMS_EMULATOR_HOST is set: keys come from the emulator, Google protects nothing',
+    );
 }
 
 const status = initialStatus();
@@ -65,3 +69,12 @@ await codec.close();
 server.close();
 log.info('Worker stopped');
 process.exitCode = graceful ? 0 : 1;
+
+function temporalConfigOrExit(): TemporalConfig {
+  try {
+    return loadTemporalConfig(process.env);
+  } catch (error) {
+    log.fatal(messageOf(error));
+    process.exit(78);
+  }
+}

@@ -119,6 +119,19 @@ describe('the worker as a process', () => {
     }
   });
 
+  it("says what is wrong with Temporal's profile file without quoting it, and exits with 78", async () => {
+    const app = start({ TEMPORAL_CONFIG_FILE: join(dir, 'keys.json'), LOG_LEVEL: 'fatal' });
+    expect(await app.ended).toBe(78);
+    expect(app.messages()).toEqual([expect.stringContaining('TEMPORAL_CONFIG_FILE')]);
+    // The file's own lines may hold an API key.
+    expect(app.output()).not.toContain('keyRings');
+  });
+
+  it('says that its keys come from the emulator whatever LOG_LEVEL is', async () => {
+    const app = start({ TEMPORAL_ADDRESS: '127.0.0.1:1', LOG_LEVEL: 'silent' });
+    await expect.poll(() => app.output(), { timeout: 60_000 }).toContain('KMS_EMULATOR_HOST is set');
+  });
+
   it('names the variable to change when its health port is in use', async () => {
     const app = start({ WORKER_HEALTH_PORT: String(emulator.port) });
     expect(await app.ended).toBe(1);

@@ -15,7 +15,7 @@ const expected: Record<string, readonly [status: string, events: number]> = {
   'courier-3001': ['RUNNING', 10],
   'settlement-5001': ['RUNNING', 5],
   'approval-6001-cancelled': ['CANCELLED', 8],
-  'approval-6002-timed-out': ['TIMED_OUT', 5],
+  'approval-6002-timed-out': ['TIMED_OUT', 3],
   'approval-6003-terminated': ['TERMINATED', 5],
   'approval-6004-waiting': ['RUNNING', 5],
   'subscription-7001': ['COMPLETED', 10],

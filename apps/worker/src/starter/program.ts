@@ -1,7 +1,7 @@
 import { describeEnvironment, loadConfigOrExit, workerEnvironment } from '@temporal-kms/config';
 import { Connection } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { loadTemporalConfig } from '../temporal-config.ts';
 import { catalogue, isSampleName } from './catalogue.ts';
 import { createSampleClients, sampleFormats, type SampleClients, type SampleFormat } from './clients.ts';
 import { sampleData } from './sample-data.ts';
@@ -86,9 +86,7 @@ async function withClients(
   use: (clients: SampleClients, taskQueue: string) => Promise<void>,
 ): Promise<void> {
   const { kms, taskQueue } = loadConfigOrExit(workerEnvironment, env);
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({
-    overrideEnvVars: setOnly(env),
-  });
+  const { connectionOptions, namespace } = loadTemporalConfig(env);
   const connection = await Connection.connect(connectionOptions);
   const clients = createSampleClients({ connection, namespace, kms });
   try {
@@ -98,11 +96,6 @@ async function withClients(
     await connection.close();
   }
 }
-
-const setOnly = (env: StarterDeps['env']): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
 
 function jsonObject(text: string): Record<string, unknown> {
   try {

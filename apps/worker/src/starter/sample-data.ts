@@ -65,7 +65,7 @@ export const sampleData: readonly SampleRun[] = [
     workflowId: 'approval-6002-timed-out',
     sample: 'approval',
     ends: 'closed',
-    options: { workflowRunTimeout: '3 seconds' },
+    options: { workflowRunTimeout: '15 seconds' },
   },
   {
     workflowId: 'approval-6003-terminated',
