@@ -17,7 +17,9 @@ export default defineConfig({
   testDir: 'test',
   outputDir: '.results/traces',
   workers: 1,
-  timeout: 60_000,
+  timeout: 120_000,
+  // Two cores carry the whole stack and a browser: what takes longer than this is broken, what takes less may be slow.
+  expect: { timeout: 20_000 },
   forbidOnly: true,
   reporter: [['list'], ['json', { outputFile: '.results/playwright.json' }]],
   use: {

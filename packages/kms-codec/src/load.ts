@@ -25,11 +25,10 @@ const namespaceRule = z.strictObject({
 });
 
 /** The keys file (`KMS_KEYS_FILE`): keys per namespace, docs/wire-formats.md and docs/architecture.md. */
-export const keysFile = z.strictObject({
+const keysFile = z.strictObject({
   namespaces: z.record(z.string().min(1), namespaceRule).default({}),
   default: namespaceRule.omit({ accepts: true }).optional(),
 });
-export type KeysFile = z.infer<typeof keysFile>;
 
 /** What `createKmsCodec` needs: the guide's variables, or a keys file, parsed and checked. */
 export interface KmsSettings {

@@ -199,7 +199,7 @@ describe('what always passes untouched', () => {
       messageType: Buffer.from('temporal.api.sdk.v1.ExternalStorageReference'),
     },
     data: Buffer.from('{}'),
-    externalPayloads: [{ sizeBytes: 5 as never }],
+    externalPayloads: [{}],
   };
   const strict = { pay: { ...pay, plaintext: 'refuse' as const } };
 

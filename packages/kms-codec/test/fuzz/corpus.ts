@@ -30,7 +30,6 @@ export const attackerKey = key('attacker');
 const STATIC_ID = { [READER]: 'id-payments', [OTHER]: 'id-shipping' } as const;
 type Namespace = typeof READER | typeof OTHER;
 
-const strict: NamespaceRule = { encrypt: SHARED, plaintext: 'refuse' };
 const lenient: NamespaceRule = {
   encrypt: SHARED,
   decrypt: [key('payments-2025'), ownKey(READER)],
@@ -38,12 +37,11 @@ const lenient: NamespaceRule = {
   plaintext: 'report',
   static: new Map([[STATIC_ID[READER], createSecretKey(fixed(`static ${READER}`, 32))]]),
 };
+/** The same keys; only the rule keeps older messages and plaintext out. */
+const strict: NamespaceRule = { ...lenient, reads: ['envelope-v2'], plaintext: 'refuse' };
 export const rules = { strict, lenient } as const;
 export type Strictness = keyof typeof rules;
-export const listedKeys: Readonly<Record<Strictness, ReadonlySet<string>>> = {
-  strict: new Set([SHARED]),
-  lenient: new Set([SHARED, key('payments-2025'), ownKey(READER)]),
-};
+export const listedKeys: ReadonlySet<string> = new Set([SHARED, key('payments-2025'), ownKey(READER)]);
 
 export interface Message {
   readonly stored: Payload;

@@ -130,8 +130,6 @@ function disguiseDataKey({ metadata, data }: Payload): Payload {
 
 /** A message changed once to three times, at times with parts of another; the originals stay as they are. */
 export function mutate(own: Payload, other: Payload, random: Random): Payload {
-  // Moved as it is: what is refused then is refused for what it is.
-  if (random.oneIn(25)) return own;
   if (random.oneIn(50)) return disguiseDataKey(own);
   let metadata: Metadata = own.metadata ?? {};
   let data: Buffer = Buffer.from(own.data ?? []);

@@ -1,10 +1,20 @@
 import { zstdCompressSync } from 'node:zlib';
-import { KeyRules, KmsCodec, KmsCodecError, reasonCodes } from '../../src/index.ts';
+import { type DataKeyLimits, KeyRules, KmsCodec, KmsCodecError, reasonCodes } from '../../src/index.ts';
 import type { Payload } from '../../src/wire/inner-payload.ts';
 import { fromPayload } from '../support/vectors.ts';
 import { serialized } from '../vectors/make/bytes.ts';
 import { frame, raw, zeros } from '../vectors/make/zstd.ts';
-import { buildCorpus, listedKeys, READER, rules, type Strictness, TableKms, WORKFLOW } from './corpus.ts';
+import {
+  buildCorpus,
+  type Corpus,
+  listedKeys,
+  type Message,
+  READER,
+  rules,
+  type Strictness,
+  TableKms,
+  WORKFLOW,
+} from './corpus.ts';
 import { mutate, mutateBytes } from './mutate.ts';
 import { Random } from './random.ts';
 
@@ -18,86 +28,137 @@ export interface FuzzReport {
 
 /** A codec keeps its caches this long, so that both hits and misses of them are met. */
 const MESSAGES_PER_CODEC = 1_000;
+/** One message of so many is also given to a codec without a memory, which must say the same. */
+const FRESH_ONE_IN = 20;
 const context = { type: 'workflow', namespace: READER, workflowId: WORKFLOW } as const;
 const same = (payload: Payload): string => JSON.stringify(fromPayload(payload));
 const codes: ReadonlySet<string> = new Set(reasonCodes);
 
 /**
  * Decodes mutated messages in `payments`, in workflow order-1.
- * @throws Error with the seed, the number and the bytes of the first message that gave anything but an original that
- * this reader may see, itself, or a listed code; or after which Cloud KMS had been asked about an unlisted key
+ * @throws Error with the seed, the number and the bytes of the first message that breaks a rule of {@link check}
  */
 export async function fuzz(seed: number, messages: number): Promise<FuzzReport> {
   const random = new Random(seed);
   const corpus = buildCorpus();
-  const originals: Readonly<Record<Strictness, ReadonlySet<string>>> = {
-    strict: originalsOf('strict'),
-    lenient: originalsOf('lenient'),
-  };
-  function originalsOf(strictness: Strictness): Set<string> {
-    const entitled = corpus.messages.filter((message) => message.entitled.includes(strictness));
-    return new Set(entitled.map(({ inner }) => same(inner)));
-  }
-  const frames = [
-    zstdCompressSync(serialized({ data: Buffer.alloc(2_000) })),
-    frame({ declared: 300, blocks: raw(Buffer.alloc(300)) }),
-    frame({ declared: 2 ** 30, blocks: zeros(2 ** 20) }),
-  ];
-  const sealedGarbage = (number: number): Payload => {
-    const compressed = random.oneIn(2);
-    const plaintext = compressed ? random.pick(frames) : serialized(random.pick(corpus.messages).inner);
-    return corpus.seal(mutateBytes(plaintext, random), compressed, `garbage ${number}`);
-  };
-
   const outcomes = new Map<string, number>();
   const started = performance.now();
   for (let number = 0; number < messages;) {
     const strictness = (number / MESSAGES_PER_CODEC) % 2 === 0 ? 'strict' : 'lenient';
-    const kms = new TableKms(corpus.table);
-    const codec = new KmsCodec({ rules: new KeyRules({ [READER]: rules[strictness] }), keyService: kms });
-    const judge = (stored: Payload, opened: Payload, mayBeAnything: boolean): string => {
-      if (opened === stored) return 'passed';
-      if (mayBeAnything || originals[strictness].has(same(opened))) return 'opened';
-      throw new Error(`gave a plaintext that isn't an original: ${same(opened)}`);
-    };
+    const reader = newReader(corpus, strictness);
     const end = Math.min(messages, number + MESSAGES_PER_CODEC);
     for (; number < end; number += 1) {
-      // Who holds a data key may seal anything: then only the error is judged.
-      const byInsider = random.oneIn(12);
-      const stored = byInsider
-        ? sealedGarbage(number)
-        : mutate(random.pick(corpus.messages).stored, random.pick(corpus.messages).stored, random);
+      const given = nextMessage(corpus, random, number);
       try {
-        codec.inspect(stored, context);
-        const outcome = await decodeOne(codec, stored, (opened) => judge(stored, opened, byInsider));
+        const outcome = await check(reader, given);
+        if (random.oneIn(FRESH_ONE_IN)) await checkFresh(outcome, given, corpus, strictness);
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-        const unlisted = [...kms.asked].filter((key) => !listedKeys[strictness].has(key));
-        if (unlisted.length > 0) throw new Error(`asked Cloud KMS about ${unlisted.join(', ')}`);
       } catch (cause) {
-        const bytes = same(stored);
-        throw new Error(`seed ${seed}, message ${number}, ${strictness}: ${String(cause)}\n${bytes}`, {
-          cause,
-        });
+        const where = `seed ${seed}, message ${number}, ${strictness}`;
+        throw new Error(`${where}: ${String(cause)}\n${same(given.stored)}`, { cause });
       }
     }
-    await codec.close();
+    await reader.codec.close();
   }
   const sorted = [...outcomes].toSorted(([, one], [, other]) => other - one);
   return { seed, messages, milliseconds: performance.now() - started, outcomes: Object.fromEntries(sorted) };
 }
 
-async function decodeOne(
-  codec: KmsCodec,
-  stored: Payload,
-  judge: (opened: Payload) => string,
-): Promise<string> {
-  let opened: Payload | undefined;
+interface Given {
+  readonly stored: Payload;
+  /** The message that it is, where nothing was changed. */
+  readonly original: Message | undefined;
+  /** Who holds a data key may seal anything: only the error is judged then. */
+  readonly byInsider: boolean;
+}
+
+const frames = [
+  zstdCompressSync(serialized({ data: Buffer.alloc(2_000) })),
+  frame({ declared: 300, blocks: raw(Buffer.alloc(300)) }),
+  frame({ declared: 2 ** 30, blocks: zeros(2 ** 20) }),
+];
+
+function nextMessage(corpus: Corpus, random: Random, number: number): Given {
+  const original = random.pick(corpus.messages);
+  if (random.oneIn(12)) {
+    const compressed = random.oneIn(2);
+    const plaintext = compressed ? random.pick(frames) : serialized(original.inner);
+    const stored = corpus.seal(mutateBytes(plaintext, random), compressed, `insider ${number}`);
+    return { stored, original: undefined, byInsider: true };
+  }
+  if (random.oneIn(25)) return { stored: original.stored, original, byInsider: false };
+  const stored = mutate(original.stored, random.pick(corpus.messages).stored, random);
+  return { stored, original: undefined, byInsider: false };
+}
+
+interface Reader {
+  readonly strictness: Strictness;
+  readonly codec: KmsCodec;
+  readonly kms: TableKms;
+  /** Every payload that it may be given. */
+  readonly originals: ReadonlySet<string>;
+}
+
+function newReader(corpus: Corpus, strictness: Strictness, limits?: Partial<DataKeyLimits>): Reader {
+  const kms = new TableKms(corpus.table);
+  const entitled = corpus.messages.filter((message) => message.entitled.includes(strictness));
+  const codec = new KmsCodec({
+    rules: new KeyRules({ [READER]: rules[strictness] }),
+    keyService: kms,
+    ...(limits && { limits }),
+  });
+  return { strictness, codec, kms, originals: new Set(entitled.map(({ inner }) => same(inner))) };
+}
+
+/**
+ * The rules: a message gives an original that this reader may see, itself where that may pass, or a listed code;
+ * unchanged, it opens where the reader may see it; Cloud KMS is never asked about an unlisted key.
+ * @returns a reason code, `opened` or `passed`
+ */
+async function check({ codec, kms, originals, strictness }: Reader, given: Given): Promise<string> {
+  const { stored, original, byInsider } = given;
+  const { format } = codec.inspect(stored, context);
+  const result = await decodeOne(codec, stored);
+  const unlisted = [...kms.asked].filter((key) => !listedKeys.has(key));
+  if (unlisted.length > 0) throw new Error(`asked Cloud KMS about ${unlisted.join(', ')}`);
+  if (
+    original?.entitled.includes(strictness) &&
+    (typeof result === 'string' || same(result) !== same(original.inner))
+  ) {
+    throw new Error(`didn't open a message that it may see: ${describe(result)}`);
+  }
+  if (typeof result === 'string') return result;
+  if (result === stored) {
+    if (strictness === 'strict' && format !== 'external' && stored.data?.length)
+      throw new Error('passed plaintext');
+    return 'passed';
+  }
+  if (byInsider || originals.has(same(result))) return 'opened';
+  throw new Error(`gave a plaintext that isn't an original: ${describe(result)}`);
+}
+
+async function checkFresh(
+  outcome: string,
+  given: Given,
+  corpus: Corpus,
+  strictness: Strictness,
+): Promise<void> {
+  const fresh = newReader(corpus, strictness, { openedMax: 8, sealingMax: 1 });
+  const answer = await check(fresh, given);
+  await fresh.codec.close();
+  if (answer !== outcome) throw new Error(`${outcome}, and ${answer} by a codec that has no memory`);
+}
+
+const describe = (result: Payload | string) => (typeof result === 'string' ? result : same(result));
+
+/** @returns the payload, or the code of a listed refusal */
+async function decodeOne(codec: KmsCodec, stored: Payload): Promise<Payload | string> {
   try {
-    [opened] = await codec.decode([stored], context);
+    const [opened] = await codec.decode([stored], context);
+    if (opened) return opened;
   } catch (error) {
     if (error instanceof KmsCodecError && codes.has(error.code)) return error.code;
     throw error;
   }
-  if (!opened) throw new Error('gave nothing');
-  return judge(opened);
+  throw new Error('gave nothing');
 }

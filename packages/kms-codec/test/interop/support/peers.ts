@@ -23,7 +23,7 @@ export interface Peers {
 }
 
 /** Why the Python codec refused. */
-export class PeerRefusal extends Error {
+class PeerRefusal extends Error {
   readonly code: string;
 
   constructor(code: string, message: string) {

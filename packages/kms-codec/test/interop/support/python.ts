@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
 const root = join(import.meta.dirname, '../../../../..');
-export const pythonProject = join(root, 'interop/python');
+const pythonProject = join(root, 'interop/python');
 
 /**
  * The python of a virtual environment in `.dev/` with the packages that interop/python pins; made on the first run.

@@ -10,10 +10,10 @@ export const namespaceTag = (namespace: string): Buffer =>
   sha256(utf8(`temporal-kms/v2/namespace\0${namespace}`)).subarray(0, 16);
 
 /** @param canonical the workflow id without a scheduled run's suffix */
-export const workflowTag = (namespace: string, canonical: string): Buffer =>
+const workflowTag = (namespace: string, canonical: string): Buffer =>
   sha256(utf8(`temporal-kms/v2/workflow\0${namespace}\0${canonical}`)).subarray(0, 16);
 
-export const keyId = (cryptoKey: string): Buffer => sha256(utf8(cryptoKey)).subarray(0, 8);
+const keyId = (cryptoKey: string): Buffer => sha256(utf8(cryptoKey)).subarray(0, 8);
 
 export const dekAad = (tag: Uint8Array): Buffer => Buffer.concat([utf8('temporal-kms/v2/dek\0'), tag]);
 

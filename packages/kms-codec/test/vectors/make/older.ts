@@ -8,7 +8,7 @@ import type { Vector, VectorRule } from './vector.ts';
 
 const none = Buffer.alloc(0);
 
-export interface CaseOlder extends Partial<Pick<Vector, 'kms' | 'asked'>> {
+interface CaseOlder extends Partial<Pick<Vector, 'kms' | 'asked'>> {
   readonly name: string;
   readonly why: string;
   /** Beside `encrypt`, and `reads` with the case's own format. */
@@ -65,7 +65,7 @@ export const caseEnvelope = build(
 );
 
 /** `binary/gcp-kms`: Cloud KMS's ciphertext of the payload itself. */
-export const directCiphertext = dataKey('direct', 180).wrapped;
+const directCiphertext = dataKey('direct', 180).wrapped;
 export const directAnswer = (cryptoKey = KEY, plaintext: Uint8Array = serialized(secret)) =>
   unwraps(cryptoKey, none, { wrapped: directCiphertext, plaintext: Buffer.from(plaintext) });
 export const caseDirect = build(

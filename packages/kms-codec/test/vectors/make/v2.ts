@@ -18,7 +18,7 @@ import type { Vector } from './vector.ts';
 /** The setting of most vectors: one namespace, one key, one payload. */
 export const NAMESPACE = 'payments';
 export const KEY = key('payments');
-export const keys = { namespaces: { [NAMESPACE]: { encrypt: KEY } } } as const;
+const keys = { namespaces: { [NAMESPACE]: { encrypt: KEY } } } as const;
 export const secret: Payload = json({ card: '4242', cents: 1999 });
 
 export interface CaseV2 extends Partial<Pick<Vector, 'keys' | 'codec' | 'kms' | 'asked'>> {

@@ -1,0 +1,71 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { expect, test } from '@playwright/test';
+
+test.use({ viewport: { width: 1440, height: 900 } });
+
+test('a newcomer opens a workflow from the list and reads its input, result and memo', async ({ page }) => {
+  await page.goto('/');
+  await page.getByText('order-1001', { exact: true }).click();
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('Please wrap it as a present').first()).toBeVisible();
+  const facts = page.getByRole('banner').or(page.getByRole('main'));
+  await expect(facts.getByText('"Mira Lindqvist"').first()).toBeVisible();
+  await expect(facts.getByText(/Delivered to Mira/).first()).toBeVisible();
+  await page.getByRole('tab', { name: /Memo/ }).click();
+  await expect(
+    page.getByText(/Card inside: for Mira Lindqvist|Mira Lindqvist has paid/).first(),
+  ).toBeVisible();
+});
+
+test('a failed workflow shows its message and the causes below it', async ({ page }) => {
+  await page.goto('/');
+  await page.getByText('checkout-2001', { exact: true }).click();
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('Checkout of Tomás Ferreira failed').first()).toBeVisible();
+  await page.getByRole('row', { name: /Workflow Failed/ }).click();
+  const inspector = page.getByRole('complementary');
+  await inspector.getByRole('tab', { name: /Failure/ }).click();
+  await expect(inspector.getByText('Card of Tomás Ferreira was not authorized')).toBeVisible();
+});
+
+test('a running workflow shows new events as they come', async ({ page }) => {
+  await page.goto('/');
+  await page.getByText('courier-3001', { exact: true }).click();
+  await page.keyboard.press('Enter');
+  const history = page.getByRole('tab', { name: /History/ });
+  await expect(history).toHaveText(/\d/);
+  const count = async () => Number((await history.innerText()).replaceAll(/\D/g, ''));
+  const before = await count();
+  await expect.poll(count, { timeout: 30_000 }).toBeGreaterThan(before);
+});
+
+test('no plaintext is in the address, the title or the browser’s storage', async ({ page }) => {
+  await page.goto('/');
+  await page.getByText('order-1001', { exact: true }).click();
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('Please wrap it as a present').first()).toBeVisible();
+  const kept = await page.evaluate(() =>
+    JSON.stringify([
+      document.title,
+      location.href,
+      Object.entries(localStorage),
+      Object.entries(sessionStorage),
+      document.cookie,
+    ]),
+  );
+  expect(kept).not.toContain('Mira');
+  expect(await page.evaluate(() => indexedDB.databases())).toEqual([]);
+});
+
+for (const colorScheme of ['dark', 'light'] as const) {
+  test(`list and workflow have no accessibility violation, ${colorScheme}`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme });
+    await page.goto('/');
+    await expect(page.getByText('order-1001', { exact: true })).toBeVisible();
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    await page.getByText('order-1001', { exact: true }).click();
+    await page.keyboard.press('Enter');
+    await expect(page.getByText('Please wrap it as a present').first()).toBeVisible();
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  });
+}

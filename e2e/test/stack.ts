@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '..', '..');
+
+/** The address of a part of the stack that this run started. */
+export const local = (
+  port: 'CODEC' | 'KMS' | 'KMS_CONTROL' | 'TEMPORAL' | 'TEMPORAL_UI' | 'UI' | 'WORKER',
+): string => `127.0.0.1:${process.env[`DEV_${port}_PORT`]}`;
+
+/** Starts a sample workflow by the worker's own starter: a process with a data key of its own. */
+export async function startSample(name: string, id: string, input: object): Promise<void> {
+  const starter = join(root, 'apps', 'worker', 'src', 'start.ts');
+  await run(process.execPath, [starter, 'start', name, '--id', id, '--input', JSON.stringify(input)], {
+    env: {
+      ...process.env,
+      TEMPORAL_ADDRESS: local('TEMPORAL'),
+      TEMPORAL_NAMESPACE: 'default',
+      TEMPORAL_CONFIG_FILE: join(root, 'scripts', 'temporal.toml'),
+      GCP_PROJECT: 'local-dev',
+      GCP_KMS_LOCATION: 'global',
+      GCP_KMS_KEY_RING: 'temporal-keys',
+      GCP_KMS_KEY: 'workflow-encryption',
+      KMS_EMULATOR_HOST: local('KMS'),
+    },
+  });
+}
+
+/** No call to Cloud KMS is answered for so many seconds, as when the network is cut. */
+export async function cutOffKms(seconds: number): Promise<void> {
+  const response = await fetch(`http://${local('KMS_CONTROL')}/faults`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ effect: { kind: 'hang' }, seconds }),
+  });
+  if (!response.ok) throw new Error(`The emulator's control API answered ${response.status}`);
+}
+
+/** The latest run of a workflow. */
+export async function latestRun(workflowId: string): Promise<{ runId: string; status: string }> {
+  const response = await fetch(`http://${local('CODEC')}/api/namespaces/default/workflows/${workflowId}`);
+  const { workflow }: { workflow: { runId: string; status: string } } = JSON.parse(await response.text());
+  return workflow;
+}
