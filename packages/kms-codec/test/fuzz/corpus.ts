@@ -1,6 +1,4 @@
-import { createSecretKey } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
-import type { NamespaceRule } from '../../src/index.ts';
 import { KmsCodecError } from '../../src/errors.ts';
 import type { KeyService, UnwrapRequest } from '../../src/keys/key-service.ts';
 import type { Payload } from '../../src/wire/inner-payload.ts';
@@ -14,7 +12,9 @@ import {
   key,
   namespaceTag,
   storedV2,
+  unwraps,
 } from '../vectors/make/message.ts';
+import type { VectorKmsAnswer, VectorRule } from '../vectors/make/vector.ts';
 
 /*
  * Two namespaces whose v2 messages are under one shared key: only the binding keeps them apart. Their older messages,
@@ -30,15 +30,15 @@ export const attackerKey = key('attacker');
 const STATIC_ID = { [READER]: 'id-payments', [OTHER]: 'id-shipping' } as const;
 type Namespace = typeof READER | typeof OTHER;
 
-const lenient: NamespaceRule = {
+const lenient: VectorRule = {
   encrypt: SHARED,
   decrypt: [key('payments-2025'), ownKey(READER)],
   reads: ['envelope-v2', 'envelope', 'direct', 'proxy', 'static'],
   plaintext: 'report',
-  static: new Map([[STATIC_ID[READER], createSecretKey(fixed(`static ${READER}`, 32))]]),
+  static: { [STATIC_ID[READER]]: hex(fixed(`static ${READER}`, 32)) },
 };
 /** The same keys; only the rule keeps older messages and plaintext out. */
-const strict: NamespaceRule = { ...lenient, reads: ['envelope-v2'], plaintext: 'refuse' };
+const strict: VectorRule = { ...lenient, reads: ['envelope-v2'], plaintext: 'refuse' };
 export const rules = { strict, lenient } as const;
 export type Strictness = keyof typeof rules;
 export const listedKeys: ReadonlySet<string> = new Set([SHARED, key('payments-2025'), ownKey(READER)]);
@@ -56,13 +56,18 @@ export class TableKms implements KeyService {
   readonly asked = new Set<string>();
   readonly #table: ReadonlyMap<string, Uint8Array>;
 
-  constructor(table: ReadonlyMap<string, Uint8Array>) {
-    this.#table = table;
+  constructor(answers: readonly VectorKmsAnswer[]) {
+    this.#table = new Map(
+      answers.map(({ key: name, aad, ciphertext, plaintext = '' }) => [
+        `${name}|${aad}|${ciphertext}`,
+        Buffer.from(plaintext, 'hex'),
+      ]),
+    );
   }
 
   async unwrap({ key: name, aad, ciphertext }: UnwrapRequest): Promise<Uint8Array> {
     this.asked.add(name);
-    const plaintext = this.#table.get(tableKey(name, aad, ciphertext));
+    const plaintext = this.#table.get(`${name}|${hex(aad)}|${hex(ciphertext)}`);
     if (plaintext) return Buffer.from(plaintext);
     throw new KmsCodecError('integrity_failed', 'Cloud KMS never made this');
   }
@@ -80,24 +85,22 @@ export class TableKms implements KeyService {
   }
 }
 
-const tableKey = (name: string, aad: Uint8Array, ciphertext: Uint8Array) =>
-  `${name}|${hex(aad)}|${hex(ciphertext)}`;
 const none = new Uint8Array();
 
 export interface Corpus {
   readonly messages: readonly Message[];
   /** What Cloud KMS unwraps. */
-  readonly table: ReadonlyMap<string, Uint8Array>;
+  readonly kms: readonly VectorKmsAnswer[];
   /** Any plaintext as the reader's own v2 message: what somebody who holds a data key can write. */
   seal(plaintext: Uint8Array, compressed: boolean, label: string): Payload;
 }
 
 export function buildCorpus(): Corpus {
-  const table = new Map<string, Uint8Array>();
+  const kms = new Map<string, VectorKmsAnswer>();
   const messages: Message[] = [];
   const wrap = (name: string, aad: Uint8Array, label: string) => {
     const secret = dataKey(label);
-    table.set(tableKey(name, aad, secret.wrapped), secret.plaintext);
+    kms.set(label, unwraps(name, aad, secret));
     return secret;
   };
   const v2 = (
@@ -146,7 +149,8 @@ export function buildCorpus(): Corpus {
 
     const direct = text('direct');
     const ciphertext = fixed(`direct ${namespace}`, 120);
-    table.set(tableKey(cryptoKey, none, ciphertext), serialized(direct));
+    const answer = { wrapped: ciphertext, plaintext: serialized(direct) };
+    kms.set(`direct ${namespace}`, unwraps(cryptoKey, none, answer));
     add(old, direct, payload({ encoding: 'binary/gcp-kms', 'kms-key': cryptoKey }, ciphertext));
 
     const proxied = text('proxy');
@@ -165,7 +169,7 @@ export function buildCorpus(): Corpus {
   }
   return {
     messages,
-    table,
+    kms: [...kms.values()],
     seal: (plaintext, compressed, label) => v2(READER, plaintext, label, { compressed }, 'first'),
   };
 }

@@ -4,6 +4,7 @@
  * grown. `node test/fuzz/declared-size.ts DECLARED LIMIT TIMES`
  */
 import { KeyRules, KmsCodec, KmsCodecError } from '../../src/index.ts';
+import { toRule } from '../support/vectors.ts';
 import { serialized } from '../vectors/make/bytes.ts';
 import { frame, zeros } from '../vectors/make/zstd.ts';
 import { buildCorpus, READER, rules, TableKms } from './corpus.ts';
@@ -11,8 +12,8 @@ import { buildCorpus, READER, rules, TableKms } from './corpus.ts';
 const [declared = 0, limit = 0, times = 0] = process.argv.slice(2).map(Number);
 const corpus = buildCorpus();
 const codec = new KmsCodec({
-  rules: new KeyRules({ [READER]: rules.strict }),
-  keyService: new TableKms(corpus.table),
+  rules: new KeyRules({ [READER]: toRule(rules.strict) }),
+  keyService: new TableKms(corpus.kms),
   maxDecompressedBytes: limit,
 });
 const context = { namespace: READER };

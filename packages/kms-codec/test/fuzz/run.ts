@@ -1,7 +1,7 @@
 import { zstdCompressSync } from 'node:zlib';
 import { type DataKeyLimits, KeyRules, KmsCodec, KmsCodecError, reasonCodes } from '../../src/index.ts';
 import type { Payload } from '../../src/wire/inner-payload.ts';
-import { fromPayload } from '../support/vectors.ts';
+import { fromPayload, toRule } from '../support/vectors.ts';
 import { serialized } from '../vectors/make/bytes.ts';
 import { frame, raw, zeros } from '../vectors/make/zstd.ts';
 import {
@@ -30,7 +30,7 @@ export interface FuzzReport {
 const MESSAGES_PER_CODEC = 1_000;
 /** One message of so many is also given to a codec without a memory, which must say the same. */
 const FRESH_ONE_IN = 20;
-const context = { type: 'workflow', namespace: READER, workflowId: WORKFLOW } as const;
+export const context = { type: 'workflow', namespace: READER, workflowId: WORKFLOW } as const;
 const same = (payload: Payload): string => JSON.stringify(fromPayload(payload));
 const codes: ReadonlySet<string> = new Set(reasonCodes);
 
@@ -64,7 +64,7 @@ export async function fuzz(seed: number, messages: number): Promise<FuzzReport> 
   return { seed, messages, milliseconds: performance.now() - started, outcomes: Object.fromEntries(sorted) };
 }
 
-interface Given {
+export interface Given {
   readonly stored: Payload;
   /** The message that it is, where nothing was changed. */
   readonly original: Message | undefined;
@@ -78,7 +78,8 @@ const frames = [
   frame({ declared: 2 ** 30, blocks: zeros(2 ** 20) }),
 ];
 
-function nextMessage(corpus: Corpus, random: Random, number: number): Given {
+/** The next message that somebody with access to Temporal's store could put there, or an insider. */
+export function nextMessage(corpus: Corpus, random: Random, number: number): Given {
   const original = random.pick(corpus.messages);
   if (random.oneIn(12)) {
     const compressed = random.oneIn(2);
@@ -100,10 +101,10 @@ interface Reader {
 }
 
 function newReader(corpus: Corpus, strictness: Strictness, limits?: Partial<DataKeyLimits>): Reader {
-  const kms = new TableKms(corpus.table);
+  const kms = new TableKms(corpus.kms);
   const entitled = corpus.messages.filter((message) => message.entitled.includes(strictness));
   const codec = new KmsCodec({
-    rules: new KeyRules({ [READER]: rules[strictness] }),
+    rules: new KeyRules({ [READER]: toRule(rules[strictness]) }),
     keyService: kms,
     ...(limits && { limits }),
   });

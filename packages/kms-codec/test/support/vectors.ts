@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import proto from '@temporalio/proto';
 import { Status } from 'google-gax';
-import { KeyRules, KmsCodec, type KeyService, type NamespaceRule } from '../../src/index.ts';
+import { KeyRules, KmsCodec, KmsCodecError, type KeyService, type NamespaceRule } from '../../src/index.ts';
 import type { UnwrapRequest } from '../../src/keys/key-service.ts';
 import { mapKmsError } from '../../src/keys/kms-status.ts';
 import type { Payload } from '../../src/wire/inner-payload.ts';
@@ -42,15 +42,28 @@ export function fromPayload({ metadata, data, externalPayloads }: Payload): Vect
   };
 }
 
-const toRule = ({ static: keys = {}, ...rule }: VectorRule): NamespaceRule => ({
+export const toRule = ({ static: keys = {}, ...rule }: VectorRule): NamespaceRule => ({
   ...rule,
   static: new Map(Object.entries(keys).map(([id, key]) => [id, createSecretKey(Buffer.from(key, 'hex'))])),
 });
 
-export function codecFor(vector: Vector): {
-  readonly codec: KmsCodec;
-  readonly keyService: VectorKeyService;
-} {
+/** What the codec makes of a vector's stored payload. @throws any error that isn't its own */
+export async function outcomeOf(vector: Vector): Promise<Pick<Vector, 'format' | 'expect' | 'asked'>> {
+  const { codec, keyService } = codecFor(vector);
+  const stored = toPayload(vector.stored);
+  const { format } = codec.inspect(stored, vector.context);
+  try {
+    const [payload] = await codec.decode([stored], vector.context);
+    return { format, expect: { payload: fromPayload(payload ?? {}) }, asked: [...keyService.asked] };
+  } catch (error) {
+    if (!(error instanceof KmsCodecError)) throw error;
+    return { format, expect: { code: error.code }, asked: [...keyService.asked] };
+  } finally {
+    await codec.close();
+  }
+}
+
+function codecFor(vector: Vector): { readonly codec: KmsCodec; readonly keyService: VectorKeyService } {
   const { namespaces = {}, default: byDefault } = vector.keys;
   const rules = new KeyRules(
     Object.fromEntries(Object.entries(namespaces).map(([name, rule]) => [name, toRule(rule)])),
@@ -62,7 +75,7 @@ export function codecFor(vector: Vector): {
 }
 
 /** Answers as a vector's `kms` says, mapping gRPC statuses as the client of Cloud KMS does. */
-export class VectorKeyService implements KeyService {
+class VectorKeyService implements KeyService {
   readonly asked = new Set<string>();
   readonly #answers: readonly VectorKmsAnswer[];
 

@@ -42,10 +42,19 @@ function collect(stream: NodeJS.ReadableStream, copy?: NodeJS.WritableStream): {
 const environment = { ...process.env, PYTHONPATH: join(pythonProject, 'src') };
 
 /** Runs a Python module to its end. @throws with its output when it fails */
-export async function runModule(python: string, args: readonly string[]): Promise<string> {
-  const options = { cwd: pythonProject, env: environment };
-  const { stdout } = await promisify(execFile)(python, ['-m', ...args], options);
-  return stdout;
+export async function runModule(
+  python: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const options = { cwd: pythonProject, env: { ...environment, ...env }, maxBuffer: 2 ** 26 };
+  try {
+    const { stdout } = await promisify(execFile)(python, ['-m', ...args], options);
+    return stdout;
+  } catch (error) {
+    const output = error instanceof Error && 'stdout' in error ? String(error.stdout) : '';
+    throw new Error(`python -m ${args.join(' ')} failed:\n${output.slice(-5_000)}`, { cause: error });
+  }
 }
 
 /** A Python process that answers each line on its stdin with one on its stdout, and ends when stdin does. */
