@@ -191,7 +191,21 @@ def test_names_the_mistake_in_a_keys_file(tmp_path: Path, file: str, place: str)
         read_keys_file(tmp_path / "keys.yaml")
 
 
-def test_takes_the_guides_variables_and_an_emulator_on_loopback_only() -> None:
-    env = {"GCP_PROJECT": "p", "GCP_KMS_KEY_RING": "r", "GCP_KMS_KEY": "k", "KMS_EMULATOR_HOST": "kms.example:1"}
-    with pytest.raises(ValueError, match="loopback"):
-        load_kms_codec(env)
+GUIDE = {"GCP_PROJECT": "p", "GCP_KMS_KEY_RING": "r", "GCP_KMS_KEY": "pay", "KMS_EMULATOR_HOST": "127.0.0.1:1"}
+
+
+def test_takes_the_guides_variables_and_reads_the_guides_formats() -> None:
+    async def work() -> None:
+        codec = load_kms_codec(GUIDE)
+        rule = codec._rules.resolve("any")
+        assert (rule.keys, rule.reads) == ((KEY,), {"envelope-v2", "envelope", "direct"})
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [({"KMS_EMULATOR_HOST": "kms.example:1"}, "loopback"), ({"KMS_KEYS_FILE": "x"}, "both set")]
+)
+def test_refuses_an_environment_that_is_wrong(change: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_kms_codec({**GUIDE, **change})

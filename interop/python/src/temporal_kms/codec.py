@@ -125,8 +125,16 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
 
 
 def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
-    """The codec that the environment describes: ``KMS_KEYS_FILE``, or the guide's ``GCP_*`` variables for one key."""
+    """The codec that the environment describes: ``KMS_KEYS_FILE``, or the guide's ``GCP_*`` variables for one key.
+
+    Call it in the event loop that will use the codec: the connection to Cloud KMS belongs to it.
+
+    :raises KeyError: a variable is missing
+    :raises ValueError: the keys file is wrong, or the emulator isn't on loopback
+    """
     emulator, namespace = env.get("KMS_EMULATOR_HOST"), env.get("TEMPORAL_NAMESPACE")
+    if "KMS_KEYS_FILE" in env and "GCP_KMS_KEY" in env:
+        raise ValueError("KMS_KEYS_FILE and GCP_KMS_KEY are both set; use one of them")
     if "KMS_KEYS_FILE" in env:
         rules = read_keys_file(Path(env["KMS_KEYS_FILE"]))
     else:

@@ -20,6 +20,7 @@ HARD_AGE, HARD_MESSAGES, HARD_BYTES = 24 * 3600.0, 2**28, 4 * 2**40
 REFRESH_AT = 0.75
 GRACE_AFTER_REFUSAL = 300.0
 OPENED_TTL, OPENED_MAX = 300.0, 16_384
+SEALING_MAX = 1024
 REFUSED_TTL = 5.0
 RETRY_AFTER = 10.0
 
@@ -133,12 +134,12 @@ class SealingKeys:
         self._service = service
         self._opened = opened
         self._clock = clock
-        self._slots: dict[tuple[str, str], _Slot] = {}
+        self._slots: OrderedDict[tuple[str, str], _Slot] = OrderedDict()
         self._flights: SingleFlight[None] = SingleFlight()
 
     async def take(self, crypto_key: str, namespace: str, size: int, budget: float) -> SealingKey:
         """A key for one more message of ``size`` bytes, which it counts."""
-        slot = self._slots.setdefault((crypto_key, namespace), _Slot(crypto_key, namespace))
+        slot = self._slot(crypto_key, namespace)
         had_one = slot.current is not None
         while True:
             if slot.current is not None:
@@ -154,6 +155,13 @@ class SealingKeys:
                 if had_one and error.retryable:
                     raise KmsCodecError("data_key_exhausted", "The data key is past a hard limit") from error
                 raise
+
+    def _slot(self, crypto_key: str, namespace: str) -> _Slot:
+        slot = self._slots.setdefault((crypto_key, namespace), _Slot(crypto_key, namespace))
+        self._slots.move_to_end((crypto_key, namespace))
+        if len(self._slots) > SEALING_MAX:
+            self._slots.popitem(last=False)
+        return slot
 
     def _share(self, key: SealingKey) -> float:
         age = self._clock() - key.born
