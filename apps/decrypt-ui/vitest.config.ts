@@ -4,23 +4,24 @@ import react from '@vitejs/plugin-react';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 
-const page = ['test/page/**/*.test.tsx'];
+// A project's `include` is added to the root's, so the root has none.
+const { include: _, ...common } = shared;
 const launchOptions = { executablePath: await findChromium(), args: [...chromiumArguments] };
 
 export default defineConfig({
   test: {
-    ...shared,
+    ...common,
     projects: [
       {
         extends: true,
-        test: { name: 'model', environment: 'node', exclude: page },
+        test: { name: 'model', environment: 'node', include: ['test/model/**/*.test.ts'] },
       },
       {
         extends: true,
         plugins: [react()],
         test: {
           name: 'page',
-          include: page,
+          include: ['test/page/**/*.test.tsx'],
           testTimeout: 60_000,
           globalSetup: ['test/page/setup-server.ts'],
           setupFiles: ['test/page/setup-page.ts'],

@@ -44,7 +44,9 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
  * (`--only`: without those) the apps alone: no server, no emulator, no sample data.
  */
 async function runTurbo(env: NodeJS.ProcessEnv, remote: boolean): Promise<number> {
-  const tasks = remote ? ['dev', 'dev:ready', '--only'] : ['temporal:dev', 'kms:dev', 'dev', 'dev:ready'];
+  const tasks = remote
+    ? ['dev', 'dev:ready', '--only']
+    : ['temporal:dev', 'kms:dev', 'dev', 'dev:ready', 'dev:destroyed-key'];
   const packages = ['--filter=./apps/*', '--filter=@temporal-kms/scripts'];
   const args = ['run', ...tasks, ...packages, '--ui=stream', `--cwd=${projectRoot}`];
   const turbo = await startChild(join(projectRoot, 'node_modules', '.bin', 'turbo'), args, env, 'inherit');
