@@ -39,59 +39,70 @@ export interface KmsSettings {
   readonly bindWorkflow: boolean;
 }
 
-const names = ['GCP_PROJECT', 'GCP_KMS_KEY_RING', 'GCP_KMS_KEY'] as const;
-const flag = z.enum(['true', 'false']).optional();
+const needed = ['GCP_PROJECT', 'GCP_KMS_KEY_RING', 'GCP_KMS_KEY'] as const;
+
+const variables = z.looseObject({
+  GCP_PROJECT: z.string().min(1).optional(),
+  GCP_KMS_LOCATION: z.string().min(1).optional(),
+  GCP_KMS_KEY_RING: z.string().min(1).optional(),
+  GCP_KMS_KEY: z.string().min(1).optional(),
+  KMS_KEYS_FILE: z.string().min(1).optional(),
+  KMS_EMULATOR_HOST: z
+    .string()
+    .regex(
+      /^(localhost|127(\.\d{1,3}){3}|\[::1\]):\d{1,5}$/,
+      'must be a loopback address with a port, as in 127.0.0.1:9061',
+    )
+    .optional(),
+  KMS_FORMAT: z.enum(['envelope-v2', 'envelope', 'direct']).optional(),
+  KMS_COMPRESSION: z.enum(['none', 'zstd']).optional(),
+  KMS_BIND_WORKFLOW: z.enum(['true', 'false']).optional(),
+  GOOGLE_SDK_NODE_LOGGING: z
+    .undefined('must not be set: it makes @google-cloud/kms print plaintext data keys')
+    .optional(),
+});
 
 /**
  * The environment variables that say which keys to use (the guide's, and a keys file instead of them) and how to write.
- * Each issue's path starts with its variable; those of a keys file go on with the place in the file.
+ * Each issue's path starts with its variable; those of a keys file go on with the place in the file. A wrong variable
+ * doesn't hide another that is missing: all are told at once.
  */
 export const kmsEnvironment: z.ZodType<KmsSettings> = z
-  .looseObject({
-    GCP_PROJECT: z.string().min(1).optional(),
-    GCP_KMS_LOCATION: z.string().min(1).default('global'),
-    GCP_KMS_KEY_RING: z.string().min(1).optional(),
-    GCP_KMS_KEY: z.string().min(1).optional(),
-    KMS_KEYS_FILE: z.string().min(1).optional(),
-    KMS_EMULATOR_HOST: z
-      .string()
-      .regex(
-        /^(localhost|127(\.\d{1,3}){3}|\[::1\]):\d{1,5}$/,
-        'must be a loopback address with a port, as in 127.0.0.1:9061',
-      )
-      .optional(),
-    KMS_FORMAT: z.enum(['envelope-v2', 'envelope', 'direct']).optional(),
-    KMS_COMPRESSION: z.enum(['none', 'zstd']).optional(),
-    KMS_BIND_WORKFLOW: flag,
-    GOOGLE_SDK_NODE_LOGGING: z
-      .undefined('must not be set: it makes @google-cloud/kms print plaintext data keys')
-      .optional(),
-  })
+  .record(z.string(), z.string().optional())
   .transform((env, context): KmsSettings => {
-    const fail = (path: readonly (string | number)[], message: string) => {
+    const fail: Fail = (path, message) => {
       context.issues.push({ code: 'custom', input: undefined, path: [...path], message });
     };
+    const { GCP_KMS_LOCATION = 'global', KMS_KEYS_FILE } = env;
+    const names = { ...env, GCP_KMS_LOCATION };
+    const rules =
+      KMS_KEYS_FILE === undefined ? guideRules(names, fail) : fileRules(KMS_KEYS_FILE, names, fail);
+    const checked = variables.safeParse(env);
+    for (const { path, message } of checked.error?.issues ?? []) fail(placeOf(path), message);
+    const { KMS_EMULATOR_HOST, KMS_FORMAT, KMS_COMPRESSION, KMS_BIND_WORKFLOW } = checked.data ?? {};
     return {
-      rules:
-        env.KMS_KEYS_FILE === undefined ? guideRules(env, fail) : fileRules(env.KMS_KEYS_FILE, env, fail),
-      emulatorHost: env.KMS_EMULATOR_HOST,
-      format: env.KMS_FORMAT,
-      compression: env.KMS_COMPRESSION === 'zstd' ? 'zstd' : undefined,
-      bindWorkflow: env.KMS_BIND_WORKFLOW === 'true',
+      rules,
+      emulatorHost: KMS_EMULATOR_HOST,
+      format: KMS_FORMAT,
+      compression: KMS_COMPRESSION === 'zstd' ? 'zstd' : undefined,
+      bindWorkflow: KMS_BIND_WORKFLOW === 'true',
     };
   });
 
+const placeOf = (path: readonly PropertyKey[]) =>
+  path.map((part) => (typeof part === 'number' ? part : String(part)));
+
 type Fail = (path: readonly (string | number)[], message: string) => void;
-type Names = Readonly<Partial<Record<(typeof names)[number], string | undefined>>> & {
+type Names = Readonly<Partial<Record<(typeof needed)[number], string | undefined>>> & {
   readonly GCP_KMS_LOCATION: string;
 };
 
 /** One key for every namespace; the guide's own formats are read as well, for histories that it wrote. */
 function guideRules(env: Names, fail: Fail): KeyRules {
-  for (const name of names) if (env[name] === undefined) fail([name], 'is missing');
+  for (const name of needed) if (env[name] === undefined) fail([name], 'is missing');
   const key = `projects/${env.GCP_PROJECT}/locations/${env.GCP_KMS_LOCATION}/keyRings/${env.GCP_KMS_KEY_RING}/cryptoKeys/${env.GCP_KMS_KEY}`;
   const parsed = cryptoKey.safeParse(key);
-  if (!parsed.success && names.every((name) => env[name] !== undefined)) {
+  if (!parsed.success && needed.every((name) => env[name] !== undefined)) {
     fail(['GCP_KMS_KEY'], `makes the name ${key}; it ${parsed.error.issues[0]?.message}`);
   }
   return new KeyRules({}, { encrypt: key, reads: ['envelope-v2', 'envelope', 'direct'] });
@@ -113,11 +124,7 @@ function readKeysFile(path: string, fail: Fail): KeyRules {
   for (const { message } of document.errors) fail([], message);
   const file = keysFile.safeParse(document.toJS() ?? {});
   if (!file.success) {
-    for (const issue of file.error.issues)
-      fail(
-        issue.path.map((part) => (typeof part === 'number' ? part : String(part))),
-        issue.message,
-      );
+    for (const issue of file.error.issues) fail(placeOf(issue.path), issue.message);
     return new KeyRules({});
   }
   const ruleOf = (entry: z.infer<typeof namespaceRule>, place: readonly string[]): NamespaceRule => {

@@ -45,7 +45,7 @@ export async function startSetting(): Promise<Setting> {
     codec: (env = {}) => {
       const codec = loadKmsCodec({
         env: { KMS_KEYS_FILE: keysFile, KMS_EMULATOR_HOST: emulator.address, ...env },
-        waitMs: { activity: 500, other: 500 },
+        waitMs: { activity: 15_000, other: 15_000 },
       });
       open.push(codec);
       return codec;
