@@ -1,12 +1,28 @@
 import react from '@vitejs/plugin-react';
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
 
 const codecServer = `http://127.0.0.1:${process.env['DEV_CODEC_PORT'] ?? 8088}`;
 // The browser then sees one origin, so that no CORS rule is needed in development. The server allows loopback hosts.
 const proxied = { target: codecServer, changeOrigin: true };
 
+/** In development Temporal's own Web UI runs beside, on a port that only the environment knows. */
+function devConfig(): Plugin {
+  const port = process.env['DEV_REMOTE'] === '1' ? undefined : process.env['DEV_TEMPORAL_UI_PORT'];
+  const config = { apiUrl: '', ...(port ? { temporalUiUrl: `http://127.0.0.1:${port}` } : {}) };
+  return {
+    name: 'dev-config',
+    apply: 'serve',
+    configureServer(server) {
+      server.middlewares.use('/config.json', (_, response) => {
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify(config));
+      });
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), devConfig()],
   server: {
     host: '127.0.0.1',
     port: Number(process.env['DEV_UI_PORT'] ?? 5173),

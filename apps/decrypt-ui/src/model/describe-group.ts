@@ -1,7 +1,7 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
 import { type Category, eventKind, eventType } from './event-kinds.ts';
 import { failureChain, type FailureLevel, headline } from './failure.ts';
-import type { Group, RecordedEvent } from './history.ts';
+import { type Group, outcomeOfEvent, type RecordedEvent } from './history.ts';
 import type { Outcome } from './outcome.ts';
 import type { PendingWork } from './pending.ts';
 import { at, durationAt, isRecord, listAt, numberAt, refAt, refsIn, textAt } from './values.ts';
@@ -158,7 +158,7 @@ export function failureAttributes(event: RecordedEvent): unknown {
 
 function failureOf(event: RecordedEvent): Summary | undefined {
   const level = headline(failureChain(failureAttributes(event)));
-  return level && { kind: 'failure', level, outcome: eventKind(event.eventType).ends ?? 'failed' };
+  return level && { kind: 'failure', level, outcome: outcomeOfEvent(event) ?? 'failed' };
 }
 
 function timerSummary(event: RecordedEvent, open: boolean): Summary {

@@ -38,10 +38,10 @@ export function isUnreadable(reason: ReasonCode | undefined): reason is ReasonCo
 
 const keyOf = (stub: PayloadStub, findings: Findings) => findings.get(stub.ref)?.key ?? stub.key;
 
-/** Formats that don't record a version are told by their name. */
+/** `v?` where the format doesn't record the version; a static key has none. */
 function shortKey(stub: PayloadStub, key: KeyUse | undefined): string {
   if (key?.version !== undefined) return `v${key.version}`;
-  return stub.format === 'static' ? 'static' : (key?.name?.split('/').at(-1) ?? 'key');
+  return stub.format === 'static' ? 'static' : 'v?';
 }
 
 /** One badge for what can be read, one for each way in which something can't; the worst last, as it is widest. */

@@ -1,5 +1,7 @@
 /** Idle time of at least this share of the whole is collapsed. */
 const IDLE_SHARE = 0.1;
+/** Shorter waits are left as they are: a break would hide more than it saves, and a young run would flicker. */
+const IDLE_LEAST = 10_000;
 /** Width of a collapsed idle gap, in CSS pixels. */
 const GAP_WIDTH = 48;
 
@@ -43,12 +45,11 @@ export interface Activity {
 }
 
 /**
- * The idle intervals of [from, to]: no event in them, no activity under way, and at least a tenth of the whole. Waiting
- * for a timer, a signal or a child is idle.
+ * The idle intervals of [from, to]: no event in them, no activity under way, and at least a tenth of the whole and ten
+ * seconds. Waiting for a timer, a signal or a child is idle.
  */
 export function idleGaps({ times, busy }: Activity, from: number, to: number): Interval[] {
-  const least = (to - from) * IDLE_SHARE;
-  if (least <= 0) return [];
+  const least = Math.max((to - from) * IDLE_SHARE, IDLE_LEAST);
   const inside = times.filter((time) => time > from && time < to);
   const points = [from, ...inside, to];
   const gaps: Interval[] = [];
@@ -140,20 +141,29 @@ const niceSteps = [...steps, ...[...seconds, ...minutes, ...hours, ...days].map(
 export interface Tick {
   readonly at: number;
   readonly x: number;
+  /** What the label counts: from the start of the run, or from the end of the gap before it. */
+  readonly offset: number;
+  readonly afterGap: boolean;
 }
 
-/** Round offsets, counted from the start of each part, at least `spacing` pixels from each other and from the edges. */
-export function ticks(scale: TimeScale, origin: number, spacing = 76): Tick[] {
-  return scale.parts.flatMap((part, index) => {
-    const span = part.to - part.from;
-    const step = niceSteps.find((candidate) => (candidate / span) * part.width >= spacing);
+/**
+ * Round offsets at least `spacing` pixels from each other and from the edges of their part. They count as the Start
+ * column does: `gaps` are those of the whole run.
+ */
+export function ticks(scale: TimeScale, origin: number, gaps: readonly Interval[], spacing = 76): Tick[] {
+  return scale.parts.flatMap((part) => {
+    const step = niceSteps.find((candidate) => (candidate / (part.to - part.from)) * part.width >= spacing);
     if (step === undefined) return [];
-    const base = index === 0 && part.from <= scale.from ? origin : part.from;
-    const found: Tick[] = [];
+    const gap = gaps.findLast((candidate) => candidate.to <= part.from);
+    const base = gap?.to ?? origin;
     const margin = spacing / 2;
-    for (let at = base + Math.max(1, Math.ceil((part.from - base) / step)) * step; at < part.to; at += step) {
+    const found: Tick[] = [];
+    const first = Math.max(1, Math.ceil((part.from - base) / step));
+    for (let offset = first * step; base + offset < part.to; offset += step) {
+      const at = base + offset;
       const x = scale.x(at);
-      if (x - part.left >= margin && part.left + part.width - x >= margin * 0.6) found.push({ at, x });
+      if (x - part.left < margin || part.left + part.width - x < margin * 0.6) continue;
+      found.push({ at, x, offset, afterGap: gap !== undefined });
     }
     return found;
   });

@@ -194,16 +194,6 @@ export function createDecoder({
         if (entries.has(ref)) enqueue(ref);
       }
     },
-    /**
-     * The refs of the run's description are positions in an answer that changes; what was opened under them is no
-     * longer known to be theirs. What is in view stays until its successor is there.
-     */
-    refresh: (prefix: string) => {
-      cache.forget(`${scope} ${prefix}`);
-      for (const ref of entries.keys()) {
-        if (ref.startsWith(prefix)) enqueue(ref);
-      }
-    },
     findings: () => findings,
     subscribeFindings: (listener: () => void): (() => void) => {
       findingListeners.add(listener);

@@ -57,8 +57,9 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
   if (state === undefined) return waiting;
   switch (state.status) {
     case 'answered':
-      return state.result.ok
-        ? opened(state.result.payload)
+      if (state.result.ok) return opened(state.result.payload);
+      return isOutOfDate(state.result)
+        ? waiting
         : { status: 'unreadable', reason: state.result.reason, message: state.result.message };
     case 'unasked':
       return { status: 'unasked', message: state.message };
@@ -68,6 +69,13 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
     }
   }
 }
+
+/**
+ * A payload of the run's description (an attempt's failure, a heartbeat) that has been replaced since it was described:
+ * the next description brings its successor.
+ */
+const isOutOfDate = ({ ref, reason }: { ref: PayloadRef; reason: ReasonCode }) =>
+  ref.startsWith('0:') && reason === 'event_not_found';
 
 function opened(payload: JsonPayload): PayloadView {
   const known = values.get(payload);

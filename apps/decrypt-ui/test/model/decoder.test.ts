@@ -190,15 +190,4 @@ describe('what is kept', () => {
     // What is in view is held by the view, whatever the cache dropped.
     expect(decoder.state('1:0').status).toBe('answered');
   });
-
-  test('of a description is asked for again when the description changes, and shown until then', async () => {
-    const { decoder, requests } = setUp();
-    decoder.view('0:1');
-    decoder.view('5:0');
-    await vi.advanceTimersByTimeAsync(100);
-    decoder.refresh('0:');
-    expect(decoder.state('0:1').status).toBe('answered');
-    await vi.advanceTimersByTimeAsync(100);
-    expect(requests).toEqual([['0:1', '5:0'], ['0:1']]);
-  });
 });

@@ -199,8 +199,8 @@ describe('keys', () => {
     expect(keyBadges([one], found)[0]).toMatchObject({ label: 'v7', tone: 'dead' });
   });
 
-  test('formats without a version are told by their key', () => {
-    expect(keyBadges([stub(sealed(1, { format: 'direct' }))], none)[0]!.label).toBe('payments');
+  test('a format that doesn’t record the version says so', () => {
+    expect(keyBadges([stub(sealed(1, { format: 'direct' }))], none)[0]!.label).toBe('v?');
     expect(keyBadges([stub(sealed(1, { format: 'static' }))], none)[0]!.label).toBe('static');
   });
 

@@ -7,18 +7,26 @@ const scaleOf = (times: number[], width = 1000, collapse = true) =>
 
 describe('idle time', () => {
   test('is an interval without events that is at least a tenth of the whole', () => {
-    expect(idleGaps(activity(0, 10, 20, 900, 1000), 0, 1000)).toEqual([
-      { from: 20, to: 900 },
-      { from: 900, to: 1000 },
+    expect(idleGaps(activity(0, 10_000, 20_000, 900_000, 1_000_000), 0, 1_000_000)).toEqual([
+      { from: 20_000, to: 900_000 },
+      { from: 900_000, to: 1_000_000 },
     ]);
-    expect(idleGaps(activity(0, 99, 198, 297), 0, 1000)).toEqual([{ from: 297, to: 1000 }]);
+    expect(idleGaps(activity(0, 99_000, 198_000, 297_000), 0, 1_000_000)).toEqual([
+      { from: 297_000, to: 1_000_000 },
+    ]);
+  });
+
+  test('is at least ten seconds, however short the run', () => {
+    expect(idleGaps(activity(0, 10, 9000), 0, 9500)).toEqual([]);
+    expect(idleGaps(activity(0, 10, 10_010), 0, 10_500)).toEqual([{ from: 10, to: 10_010 }]);
   });
 
   test('is no idle time while an activity is under way', () => {
-    expect(idleGaps({ times: [0, 10, 900, 1000], busy: [{ from: 10, to: 900 }] }, 0, 1000)).toEqual([
-      { from: 900, to: 1000 },
+    const times = [0, 10_000, 900_000, 1_000_000];
+    expect(idleGaps({ times, busy: [{ from: 10_000, to: 900_000 }] }, 0, 1_000_000)).toEqual([
+      { from: 900_000, to: 1_000_000 },
     ]);
-    expect(idleGaps({ times: [0, 10], busy: [{ from: 10, to: Infinity }] }, 0, 1000)).toEqual([]);
+    expect(idleGaps({ times: [0, 10], busy: [{ from: 10, to: Infinity }] }, 0, 1_000_000)).toEqual([]);
   });
 });
 
@@ -51,29 +59,33 @@ describe('the scale', () => {
   });
 
   test('collapses only the longest gaps where they would take more than half of the width', () => {
-    const scale = scaleOf([0, 1, 200, 201, 500, 501, 700, 701, 1000], 200);
+    const scale = scaleOf(
+      [0, 1, 200, 201, 500, 501, 700, 701, 1000].map((time) => time * 100),
+      200,
+    );
     expect(scale.gaps).toHaveLength(2);
-    expect(scale.gaps.map(({ from }) => from)).toEqual([201, 701]);
+    expect(scale.gaps.map(({ from }) => from)).toEqual([20_100, 70_100]);
   });
 
   test('does not collapse a run that is nothing but gaps', () => {
-    expect(scaleOf([0, 10, 20]).gaps).toEqual([]);
-    expect(scaleOf([0, 10, 20]).x(10)).toBeCloseTo(500);
+    expect(scaleOf([0, 20_000, 40_000]).gaps).toEqual([]);
+    expect(scaleOf([0, 20_000, 40_000]).x(20_000)).toBeCloseTo(500);
   });
 
   test('draws time at full length on request, and a run of one moment at its left edge', () => {
-    expect(scaleOf([0, 1, 1000], 1000, false).gaps).toEqual([]);
+    expect(scaleOf([0, 1, 100_000], 1000, false).gaps).toEqual([]);
     expect(scaleOf([5], 100).x(5)).toBe(0);
   });
 });
 
 test('ticks stand on round offsets, apart from each other, after a gap counted from its end', () => {
   const scale = scaleOf([0, 2000, 4000, 4_000_000, 4_020_000, 4_060_000], 800);
-  const found = ticks(scale, 0);
+  const found = ticks(scale, 0, scale.gaps);
   expect(found.length).toBeGreaterThan(2);
   for (const [index, tick] of found.entries()) {
-    const base = tick.at > 4000 ? 4_000_000 : 0;
-    expect((tick.at - base) % 1000).toBe(0);
+    expect(tick.afterGap).toBe(tick.at > 4000);
+    expect(tick.at - tick.offset).toBe(tick.afterGap ? 4_000_000 : 0);
+    expect(tick.offset % 1000).toBe(0);
     const next = found[index + 1];
     if (next) expect(next.x - tick.x).toBeGreaterThan(60);
   }

@@ -6,7 +6,8 @@ const order = `/ns/NS/workflows/order-88213/${RUN}`;
 const rowsShown = () => document.querySelectorAll('[role="treegrid"] [data-key]').length;
 const text = (key: string) => row(key)?.textContent ?? '';
 
-const block = (label: string) => document.querySelector(`section[aria-label="${label}"]`)!;
+const block = (title: string) =>
+  [...document.querySelectorAll('section')].find((one) => one.querySelector('h3')?.textContent === title)!;
 const tabbable = () =>
   [...document.querySelectorAll('[data-key]')].filter((one) => one.getAttribute('tabindex') === '0');
 
@@ -147,7 +148,7 @@ describe('the inspector', () => {
 
   test('tells a failure from the outside in, with types and stack traces', async () => {
     await renderApp(`${order}?ev=39&pane=failure`);
-    const failure = await until(() => document.querySelector('section[aria-label="Failure"]'), 'the failure');
+    const failure = await until(() => block('Failure'), 'the failure');
     await until(() => failure.textContent?.includes('402 from acquirer, code 05'), 'the root cause');
     const messages = [...failure.querySelectorAll('li')].map((item) => item.textContent ?? '');
     expect(messages).toHaveLength(3);

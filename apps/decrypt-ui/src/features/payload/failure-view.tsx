@@ -30,7 +30,7 @@ export function FailureView({ failure, stubs, title = 'Failure', note }: Failure
   const details = chain.flatMap((level) => level.payloads.flatMap((ref) => find(ref) ?? []));
   return (
     <>
-      <section className={styles['failure']} aria-label={title}>
+      <section className={styles['failure']}>
         <header className={styles['head']}>
           <h3>{title}</h3>
           <KeyBadges badges={keyBadges(encoded, findings)} />

@@ -22,7 +22,7 @@ export function LinesView({ count, renderLine, label, revealed = false, wrap = f
     return <LongLines className={className} count={count} renderLine={renderLine} label={label} />;
   return (
     <div className={className}>
-      <div className={styles['scroll']} role="region" aria-label={label} tabIndex={0}>
+      <div className={styles['scroll']} role="group" aria-label={label} tabIndex={0}>
         <div className={wrap ? styles['wrap'] : styles['lines']}>
           {Array.from({ length: count }, (_, index) => (
             <div key={index}>{renderLine(index)}</div>
@@ -48,7 +48,7 @@ function LongLines({ className, count, renderLine, label }: LongLinesProps) {
       <div
         ref={scroller}
         className={`${styles['scroll']} ${styles['long']}`}
-        role="region"
+        role="group"
         aria-label={label}
         tabIndex={0}
       >

@@ -24,7 +24,7 @@ export function PayloadBlock({ stub, title = payloadLabel(stub.path) }: PayloadB
   const findings = useFindings();
   const sealed = isSealed(stub);
   return (
-    <section ref={ref} className={styles['block']} aria-label={title} data-ref={stub.ref}>
+    <section ref={ref} className={styles['block']} data-ref={stub.ref}>
       <header className={styles['head']}>
         <h3 className={styles['title']}>{title}</h3>
         <KeyBadges badges={keyBadges([stub], findings)} />

@@ -11,7 +11,7 @@ const sections = [
       [['Home', 'End'], 'first, last row'],
       [['Enter'], 'open'],
       [['/'], 'find or filter'],
-      [['C'], 'copy the id or a link to the event'],
+      [['C'], 'copy id, or link to event'],
     ],
   },
   {
@@ -27,7 +27,7 @@ const sections = [
       [['G'], 'groups or all events'],
       [['Z'], 'idle gaps'],
       [['F'], 'follow new events'],
-      [['0'], 'whole run in the waterfall'],
+      [['0'], 'whole run'],
       [['Esc'], 'close, or back to the row'],
     ],
   },
@@ -35,7 +35,7 @@ const sections = [
 
 export function KeysDialog(props: { open: boolean; onOpenChange: (open: boolean) => void }) {
   return (
-    <Dialog title="Keys" {...props}>
+    <Dialog title="Keyboard" {...props}>
       <div className={styles['columns']}>
         {sections.map((section) => (
           <section key={section.title}>

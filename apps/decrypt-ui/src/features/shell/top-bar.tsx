@@ -64,8 +64,8 @@ export function TopBar({ onShowKeys }: { onShowKeys: () => void }) {
       <Button
         look="ghost"
         icon
-        aria-label="Keys"
-        title="Keys: ?"
+        aria-label="Keyboard"
+        title="Keyboard: ?"
         onClick={onShowKeys}
         className={styles['wide']}
       >

@@ -1,4 +1,5 @@
 import { eventTitle } from '../../model/describe-group.ts';
+import { Breakable } from '../../components/breakable.tsx';
 import { attributeList } from '../../model/attribute-list.ts';
 import type { RecordedEvent } from '../../model/history.ts';
 import { formatMomentExact } from '../../model/format/time.ts';
@@ -24,7 +25,9 @@ export function AttributesPane({ events }: { events: readonly RecordedEvent[] })
         </div>
         {attributeList(event.attributes).map(([name, value]) => (
           <div key={name}>
-            <dt>{name}</dt>
+            <dt>
+              <Breakable>{name}</Breakable>
+            </dt>
             <dd>{shown(value, zone)}</dd>
           </div>
         ))}

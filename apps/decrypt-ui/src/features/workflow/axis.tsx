@@ -3,20 +3,24 @@ import { ticks } from '../../model/time-scale.ts';
 import styles from './axis.module.css';
 import { PAD_LEFT, type Waterfall } from './use-waterfall.ts';
 
+const marks = ({ scale, from, gaps }: Waterfall) => ticks(scale, from, gaps);
+
 /** The labels above the waterfall. */
 export function AxisLabels({ waterfall, now }: { waterfall: Waterfall; now: number | undefined }) {
-  const { scale, from } = waterfall;
+  const { scale } = waterfall;
   const nowX = now !== undefined && now >= scale.from && now <= scale.to ? scale.x(now) : undefined;
-  const labels = ticks(scale, from).filter(({ x }) => nowX === undefined || Math.abs(nowX - x) > 44);
-  const part = (at: number) => scale.parts.findIndex((candidate) => at <= candidate.to);
+  const labels = marks(waterfall).filter(({ x }) => nowX === undefined || Math.abs(nowX - x) > 44);
+  const hasRoom = (gap: { left: number; width: number }) =>
+    nowX === undefined || Math.abs(nowX - gap.left - gap.width / 2) > 40;
   return (
     <>
-      {labels.map(({ at, x }) => (
+      {labels.map(({ at, x, offset, afterGap }) => (
         <span key={at} className={styles['label']} style={{ left: PAD_LEFT + x }}>
-          {part(at) === 0 ? formatTick(at - from) : `+${formatTick(at - (scale.parts[part(at)]?.from ?? 0))}`}
+          {afterGap ? '+' : ''}
+          {formatTick(offset)}
         </span>
       ))}
-      {scale.gaps.map((gap) => (
+      {scale.gaps.filter(hasRoom).map((gap) => (
         <span
           key={gap.from}
           className={styles['gapLabel']}
@@ -36,10 +40,10 @@ export function AxisLabels({ waterfall, now }: { waterfall: Waterfall; now: numb
 
 /** Ticks, idle gaps and the now line behind every row of the grid. */
 export function AxisLines({ waterfall, now }: { waterfall: Waterfall; now: number | undefined }) {
-  const { scale, from } = waterfall;
+  const { scale } = waterfall;
   return (
     <>
-      {ticks(scale, from).map(({ at, x }) => (
+      {marks(waterfall).map(({ at, x }) => (
         <i key={at} className={styles['tick']} style={{ left: PAD_LEFT + x }} />
       ))}
       {scale.gaps.map((gap) => (

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import type { PayloadFormat, PayloadStub } from '@temporal-kms/codec-api';
+import { Breakable } from '../../components/breakable.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { KeyBadges } from '../../components/key-badges.tsx';
 import { formatBytes } from '../../model/format/number.ts';
@@ -56,7 +57,9 @@ function Crypto({ stub }: { stub: PayloadStub }) {
         {isSealed(stub) ? <Item name="bound">{format.bound}</Item> : null}
         {key?.name ? (
           <Item name="key">
-            <span className={`mono ${styles['break']}`}>{key.name}</span>
+            <span className="mono">
+              <Breakable>{key.name}</Breakable>
+            </span>
             <CopyButton what="key name" text={() => key.name ?? ''} />
           </Item>
         ) : null}
@@ -66,7 +69,9 @@ function Crypto({ stub }: { stub: PayloadStub }) {
           {stub.bytes >= 1000 ? ` (${stub.bytes.toLocaleString('en-GB')} B)` : ''}
         </Item>
         <Item name="path">
-          <span className={`mono ${styles['break']}`}>{stub.path}</span>
+          <span className="mono">
+            <Breakable>{stub.path}</Breakable>
+          </span>
         </Item>
         <Item name="reference">
           <span className="mono">{stub.ref}</span>

@@ -6,6 +6,7 @@ import { CopyButton } from '../../components/copy-button.tsx';
 import { TabPanel, Tabs } from '../../components/tabs.tsx';
 import {
   attemptOf,
+  categoryText,
   eventTitle,
   failureAttributes,
   groupName,
@@ -66,7 +67,7 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
             <CategoryIcon category={group.category} size={16} />
           </span>
           <h2 className={styles['name']}>
-            <LabelText label={groupName(group)} />
+            <Title group={group} />
           </h2>
           <State group={group} event={event} view={view} />
           <span className="spacer" />
@@ -129,6 +130,13 @@ function selectedEvent(group: Group, view: HistoryView): RecordedEvent | undefin
   return group.events.find((event) => event.eventId === ev);
 }
 
+/** A workflow's and a task's own events need the word before them: `Workflow failed`. */
+function Title({ group }: { group: Group }) {
+  const name = groupName(group);
+  if (group.category !== 'workflow' && group.category !== 'task') return <LabelText label={name} />;
+  return `${categoryText[group.category]} ${name.text.toLowerCase()}`;
+}
+
 /** How the group stands, or what the event of it is. */
 function State({ group, event, view }: FactsProps) {
   const { open } = useRun();
@@ -141,7 +149,8 @@ function State({ group, event, view }: FactsProps) {
     );
   }
   const outcome = groupOutcome(group, open, view.pending.get(group.id));
-  return outcome ? <Chip outcome={outcome}>{outcomeText[outcome]}</Chip> : null;
+  const said = groupName(group).text === (outcome && outcomeText[outcome]);
+  return outcome && !said ? <Chip outcome={outcome}>{outcomeText[outcome]}</Chip> : null;
 }
 
 interface FactsProps {

@@ -17,6 +17,7 @@ export function MemoTab() {
   }
   return (
     <div className={styles['column']}>
+      <h2 className="sr-only">Memo</h2>
       {memo.map((stub) => (
         <PayloadBlock key={stub.ref} stub={stub} title={memoName(stub.path)} />
       ))}

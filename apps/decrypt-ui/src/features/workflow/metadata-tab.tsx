@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 import { attributeList } from '../../model/attribute-list.ts';
 import { formatMomentExact } from '../../model/format/time.ts';
 import { at, millisOf } from '../../model/values.ts';
+import { Breakable } from '../../components/breakable.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { useZone } from '../../state/preferences.ts';
 import { PayloadBlock } from '../payload/payload-block.tsx';
@@ -10,7 +11,7 @@ import styles from './pages.module.css';
 import { useRun } from './run-context.tsx';
 
 /** Shown elsewhere, or a name for what stands in the address. */
-const elsewhere = /^(execution|memo|searchAttributes|type\.|status$|taskQueue$)/;
+const elsewhere = /^(execution|memo|searchAttributes|autoResetPoints|type\.|status$|taskQueue$)/;
 
 /** What Temporal knows of the run in clear, and what its author wrote about it. */
 export function MetadataTab() {
@@ -23,6 +24,7 @@ export function MetadataTab() {
   const config = attributeList(at(details, 'executionConfig'));
   return (
     <div className={styles['column']}>
+      <h2 className="sr-only">Metadata</h2>
       {authored.map((stub) => (
         <PayloadBlock key={stub.ref} stub={stub} />
       ))}
@@ -79,7 +81,9 @@ function List({ title, note, children }: { title: string; note?: string; childre
 function Item({ name, copy, children }: { name: string; copy?: string; children?: ReactNode }) {
   return (
     <div>
-      <dt>{name}</dt>
+      <dt>
+        <Breakable>{name}</Breakable>
+      </dt>
       <dd>
         {copy === undefined ? (
           children

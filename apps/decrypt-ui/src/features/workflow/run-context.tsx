@@ -6,7 +6,6 @@ import {
   useContext,
   useEffect,
   useMemo,
-  useRef,
   useState,
   useSyncExternalStore,
 } from 'react';
@@ -103,13 +102,8 @@ function useRunParts(address: RunAddress, description: WorkflowDescription | und
     };
   }, [parts]);
 
-  const shown = useRef<WorkflowDescription>(undefined);
   useEffect(() => {
-    if (!description) return;
-    // Query keeps the object as long as nothing in it has changed.
-    if (shown.current && shown.current !== description) parts.decoder.refresh('0:');
-    shown.current = description;
-    parts.attempts.note(pendingWork(description));
+    if (description) parts.attempts.note(pendingWork(description));
   }, [parts, description]);
 
   return parts;

@@ -82,5 +82,5 @@ const focusInspector = () => document.querySelector<HTMLElement>('[data-inspecto
 /** Arrow keys belong to tabs, sliders and scrolled text where these have the focus. */
 const isElsewhere = () =>
   document.activeElement?.closest(
-    '[role="tablist"], [role="slider"], [role="region"], [data-inspector], [role="separator"]',
+    '[role="tablist"], [role="slider"], [data-inspector], [role="separator"]',
   ) != null;

@@ -39,7 +39,7 @@ export function QueryField({ ref, value, error, onApply }: QueryFieldProps) {
           aria-label="Filter workflows"
           aria-invalid={error !== undefined}
           aria-describedby={error ? 'query-error' : undefined}
-          placeholder='Workflow id or type, or a visibility query: TenantId = "acme" AND StartTime > "2026-11-24T00:00:00Z"'
+          placeholder='Workflow id or type, or a visibility query such as WorkflowType = "order" AND ExecutionDuration > "1m"'
           spellCheck={false}
           autoComplete="off"
           value={text}

@@ -89,10 +89,10 @@ function Cells({ row, namespace, now }: WorkflowRowProps) {
         <Duration row={row} now={now} />
       </div>
       <div role="gridcell" className={`${styles['right']} t2`}>
-        {formatCount(row.historyLength)}
+        {counted(row) ? formatCount(row.historyLength) : '–'}
       </div>
       <div role="gridcell" className={`${styles['right']} ${styles['wide']} t2`}>
-        {formatBytes(row.historySizeBytes)}
+        {counted(row) ? formatBytes(row.historySizeBytes) : '–'}
       </div>
       <div role="gridcell" className={styles['keys']}>
         <Keys row={row} />
@@ -125,6 +125,9 @@ function PhoneCells({ row, namespace, now }: WorkflowRowProps) {
     </div>
   );
 }
+
+/** Temporal's visibility store counts a run when it closes. */
+const counted = (row: WorkflowSummary) => row.historyLength > 0 || !isOpen(row.status);
 
 function RunLink({ row, namespace }: { row: WorkflowSummary; namespace: string }) {
   return (
