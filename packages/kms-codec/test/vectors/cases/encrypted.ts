@@ -45,6 +45,30 @@ export const proxy: VectorFile = {
       expect: 'malformed',
     }),
     caseProxy({
+      name: 'refuses base64 that lacks its padding',
+      why: 'It was cut: what is left of it would be asked about.',
+      stored: withMetadata({ 'encryption-dek': 'AAAAAAA' }),
+      expect: 'malformed',
+    }),
+    caseProxy({
+      name: 'refuses base64 with more padding than it needs',
+      why: 'Some decoders forgive it.',
+      stored: withMetadata({ 'encryption-dek': 'AAA==' }),
+      expect: 'malformed',
+    }),
+    caseProxy({
+      name: 'refuses base64 with padding inside',
+      why: 'Some decoders stop there.',
+      stored: withMetadata({ 'encryption-dek': 'AA==AAAA' }),
+      expect: 'malformed',
+    }),
+    caseProxy({
+      name: 'refuses an empty data key',
+      why: 'encryption-dek is there and empty.',
+      stored: withMetadata({ 'encryption-dek': '' }),
+      expect: 'malformed',
+    }),
+    caseProxy({
       name: 'refuses a data key that Cloud KMS doesn’t unwrap',
       why: 'Another one than was wrapped.',
       stored: withMetadata({ 'encryption-dek': fixed('another', 113).toString('base64') }),
