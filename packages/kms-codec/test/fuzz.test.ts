@@ -7,7 +7,7 @@ import { fuzz } from './fuzz/run.ts';
 /* SLOW=1 runs a million messages with a new seed; FUZZ_SEED repeats one. */
 
 const slow = process.env['SLOW'] !== undefined;
-const messages = slow ? 1_000_000 : 10_000;
+const messages = slow ? 1_000_000 : 25_000;
 const seed = Number(process.env['FUZZ_SEED'] ?? (slow ? Date.now() % 2 ** 32 : 20_261_124));
 vi.setConfig({ testTimeout: slow ? 7_200_000 : 120_000 });
 

@@ -53,7 +53,7 @@ export async function runModule(
     return stdout;
   } catch (error) {
     const output = error instanceof Error && 'stdout' in error ? String(error.stdout) : '';
-    throw new Error(`python -m ${args.join(' ')} failed:\n${output.slice(-5_000)}`, { cause: error });
+    throw new Error(`python -m ${args.join(' ')} failed:\n${output.slice(-50_000)}`, { cause: error });
   }
 }
 
