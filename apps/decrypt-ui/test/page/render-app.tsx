@@ -23,10 +23,14 @@ export async function renderApp(path: string, options: { namespace?: string } = 
   namespaces += 1;
   const namespace = options.namespace ?? `test-${namespaces}-${Date.now()}`;
   const url = inject('fixtures');
-  const asked: { url: string; body: string }[] = [];
+  const asked: { url: string; body: string; signal: AbortSignal | null | undefined }[] = [];
   const spy: typeof fetch = (input, init) => {
     const text = typeof init?.body === 'string' ? init.body : '';
-    asked.push({ url: input instanceof Request ? input.url : String(input), body: text });
+    asked.push({
+      url: input instanceof Request ? input.url : String(input),
+      body: text,
+      signal: init?.signal,
+    });
     return fetch(input, init);
   };
   const history = createMemoryHistory({ initialEntries: [path.replace('NS', namespace)] });
