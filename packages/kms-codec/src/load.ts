@@ -68,7 +68,8 @@ const variables = z.looseObject({
  * doesn't hide another that is missing: all are told at once.
  */
 export const kmsEnvironment: z.ZodType<KmsSettings> = z
-  .record(z.string(), z.string().optional())
+  // Not a record: process.env isn't a plain object.
+  .custom<Readonly<Record<string, string | undefined>>>((env) => typeof env === 'object' && env !== null)
   .transform((env, context): KmsSettings => {
     const fail: Fail = (path, message) => {
       context.issues.push({ code: 'custom', input: undefined, path: [...path], message });

@@ -37,6 +37,14 @@ describe("the guide's variables", () => {
     ]);
   });
 
+  it('are read from process.env as it stands', () => {
+    expect(kmsEnvironment.safeParse(process.env).error?.issues.map(({ path }) => path.join('.'))).toEqual([
+      'GCP_PROJECT',
+      'GCP_KMS_KEY_RING',
+      'GCP_KMS_KEY',
+    ]);
+  });
+
   it('are all named when they are missing', () => {
     expect(mistakes({})).toEqual([
       'GCP_PROJECT: is missing',

@@ -258,8 +258,9 @@ describe('lists and counts', () => {
         token = page.nextPageToken;
       } while (token !== undefined);
       expect(seen.length).toBeGreaterThan(5);
+      // A workflow that closes between two pages moves down the list: again, until nothing moves.
+      expect(new Set(seen).size).toBe(seen.length);
     });
-    expect(new Set(seen).size).toBe(seen.length);
   });
 
   test('count by status, for all and for a query', async () => {
