@@ -84,10 +84,15 @@ for (const size of [256, 1024, 16 * 1024, 256 * 1024]) {
   };
   for (const [name, way] of Object.entries(ways)) {
     const seen = { ours: [] as number[], sample: [] as number[], bare: [] as number[] };
-    for (let round = 0; round < rounds; round += 1) {
-      seen.ours.push(await rate(1, way.ours));
-      seen.sample.push(Math.max(await rate(1, way.one), await rate(many.length, way.many)));
-      seen.bare.push(await rate(1, way.bare));
+    // The first round warms the compiler up and isn't counted.
+    for (let round = -1; round < rounds; round += 1) {
+      const ownRate = await rate(1, way.ours);
+      const sampleRate = Math.max(await rate(1, way.one), await rate(many.length, way.many));
+      const bareRate = await rate(1, way.bare);
+      if (round < 0) continue;
+      seen.ours.push(ownRate);
+      seen.sample.push(sampleRate);
+      seen.bare.push(bareRate);
     }
     const ratio = (to: number[]) => (median(seen.ours) / median(to)).toFixed(2);
     console.log(
