@@ -2,6 +2,7 @@ import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
+  lazyRouteComponent,
   type RouterHistory,
 } from '@tanstack/react-router';
 import { Shell } from './features/shell/shell.tsx';
@@ -9,7 +10,6 @@ import { DefaultNamespace } from './features/shell/default-namespace.tsx';
 import { NotFound } from './features/shell/not-found.tsx';
 import { LatestRun } from './features/workflow/latest-run.tsx';
 import { workflowSearch } from './features/workflow/search.ts';
-import { WorkflowPage } from './features/workflow/workflow-page.tsx';
 import { listSearch } from './features/workflows/search.ts';
 import { WorkflowsPage } from './features/workflows/workflows-page.tsx';
 
@@ -37,7 +37,8 @@ const workflowRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/workflows/$workflowId/$runId',
   validateSearch: workflowSearch,
-  component: WorkflowPage,
+  // The list doesn't wait for the inspector's code.
+  component: lazyRouteComponent(() => import('./features/workflow/workflow-page.tsx'), 'WorkflowPage'),
 });
 
 const routeTree = root.addChildren([
@@ -46,7 +47,7 @@ const routeTree = root.addChildren([
 ]);
 
 export const createAppRouter = (history?: RouterHistory) =>
-  createRouter({ routeTree, ...(history ? { history } : {}) });
+  createRouter({ routeTree, defaultPreload: 'intent', ...(history ? { history } : {}) });
 
 declare module '@tanstack/react-router' {
   interface Register {

@@ -67,7 +67,8 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
       plaintext = { label: words ? 'plaintext' : 'plain', tone: 'none', title: 'Not encrypted' };
     }
   }
-  const labels = [...good.keys()].toSorted(byVersion);
+  // One version can be both, while Cloud KMS is out of reach: the worse is told.
+  const labels = [...good.keys()].filter((label) => !troubles.has(label)).toSorted(byVersion);
   const readable: KeyBadge[] =
     labels.length > 0
       ? [{ label: labels.join(' '), tone: 'crypto', title: [...new Set(good.values())].join('\n') }]

@@ -76,9 +76,12 @@ export function createDecoder({
     fresh.set(ref, finding);
     settling ??= setTimeout(() => {
       settling = undefined;
-      findings = new Map(
-        [...findings, ...fresh].filter((entry): entry is [string, Finding] => entry[1] !== undefined),
-      );
+      const next = new Map(findings);
+      for (const [changed, found] of fresh) {
+        if (found) next.set(changed, found);
+        else next.delete(changed);
+      }
+      findings = next;
       fresh.clear();
       for (const listener of findingListeners) listener();
     }, SETTLE);
@@ -120,7 +123,7 @@ export function createDecoder({
     if (result.ok) cache.set(cacheKey(result.ref), result);
     note(result.ref, findingOf(result));
     publish(result.ref, state);
-    if (!result.ok && reasonClass(result.reason) === 'retryable') retryLater(result.ref);
+    if (isPassing(state)) retryLater(result.ref);
     else if (entry) entry.attempts = 0;
   }
 
@@ -160,6 +163,8 @@ export function createDecoder({
     entry.viewers -= 1;
     if (entry.viewers > 0) return;
     clearTimeout(entry.retry);
+    // What passes by itself may have passed by the time one looks again.
+    if (isPassing(entry.state)) note(ref, undefined);
     entries.delete(ref);
     queue.delete(ref);
     for (const batch of batches) {
@@ -209,6 +214,9 @@ export function createDecoder({
     },
   };
 }
+
+const isPassing = (state: PayloadState) =>
+  state.status === 'answered' && !state.result.ok && reasonClass(state.result.reason) === 'retryable';
 
 const same = (a: Finding | undefined, b: Finding | undefined) =>
   a?.reason === b?.reason && a?.key?.name === b?.key?.name && a?.key?.version === b?.key?.version;

@@ -34,7 +34,7 @@ describe('the built page', () => {
     expect(files().some((name) => /inter-latin-wght-normal.*\.woff2$/.test(name))).toBe(true);
     expect(files().some((name) => /jetbrains-mono-latin-wght-normal.*\.woff2$/.test(name))).toBe(true);
     const styles = files().filter((name) => name.endsWith('.css'));
-    for (const name of styles) expect(read(name), name).not.toMatch(/url\(["']?https?:|@import/);
+    for (const name of styles) expect(read(name), name).not.toMatch(/url\(["']?(https?|data):|@import/);
   });
 
   test('takes its configuration at run time', () => {

@@ -125,6 +125,18 @@ describe('refusals', () => {
     expect(requests).toHaveLength(4);
   });
 
+  test('that pass by themselves are forgotten with the view; permanent ones are not', async () => {
+    const { decoder } = setUp((ref) =>
+      sealed('', { reason: ref === '1:0' ? 'kms_quota' : 'key_destroyed' }).answer(ref),
+    );
+    const leaves = [decoder.view('1:0'), decoder.view('2:0')];
+    await vi.advanceTimersByTimeAsync(200);
+    expect([...decoder.findings().keys()]).toEqual(['1:0', '2:0']);
+    for (const leave of leaves) leave();
+    await vi.advanceTimersByTimeAsync(200);
+    expect([...decoder.findings().keys()]).toEqual(['2:0']);
+  });
+
   test('that are permanent are not asked again, but for a request by hand', async () => {
     const { decoder, requests } = setUp((ref) => sealed('', { reason: 'key_destroyed' }).answer(ref));
     decoder.view('1:0');

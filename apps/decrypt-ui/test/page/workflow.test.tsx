@@ -121,6 +121,7 @@ describe('what can’t be read', () => {
     await app.steer('outage', { on: true });
     app.history.push(order.replace('NS', app.namespace));
     await until(() => text('g11').includes('KMS unreachable'), 'the reason');
+    await until(() => document.body.textContent?.includes('Cloud KMS doesn’t answer'), 'one word for all');
     await app.steer('outage', { on: false });
     await until(() => text('g11').includes('HAM-2'), 'the plaintext');
   });

@@ -64,8 +64,10 @@ function Unreadable({ reason, bytes }: { reason: keyof typeof reasonTexts; bytes
   const { short, tone, icon } = reasonTexts[reason];
   return (
     <span className={styles['reason']} data-outcome={tone} data-reason={reason}>
-      <ReasonIcon name={icon} />
-      <span className="ellipsis">{short}</span>
+      <span className={styles['why']}>
+        <ReasonIcon name={icon} />
+        <span className="ellipsis">{short}</span>
+      </span>
       {bytes === undefined ? null : <span className={styles['size']}>{formatBytes(bytes)}</span>}
     </span>
   );

@@ -5,6 +5,7 @@ import { useNow } from '../../state/clock.ts';
 import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { HistoryGrid } from './history-grid.tsx';
 import styles from './history-tab.module.css';
+import { KmsNotice } from './kms-notice.tsx';
 import { Overview } from './overview.tsx';
 import { useRun } from './run-context.tsx';
 import type { WorkflowSearch } from './search.ts';
@@ -48,6 +49,7 @@ export function HistoryTab({ view, search }: { view: HistoryView; search: Workfl
           </Notice>
         </div>
       ) : null}
+      <KmsNotice />
       {phone || loaded === 0 ? null : (
         <Overview
           view={view}

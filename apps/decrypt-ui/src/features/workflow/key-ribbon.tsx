@@ -1,4 +1,4 @@
-import { Lock } from 'lucide-react';
+import { Clock, Lock } from 'lucide-react';
 import { formatCount, plural } from '../../model/format/number.ts';
 import type { KeyShare, keyUsage } from '../../model/keys.ts';
 import styles from './key-ribbon.module.css';
@@ -29,7 +29,7 @@ export function KeyRibbon({ usage }: { usage: ReturnType<typeof keyUsage> }) {
       </span>
       {shares.map((share) => (
         <span key={`${share.label} ${share.tone}`} className={styles['share']} data-tone={share.tone}>
-          {share.tone === 'crypto' ? null : <Lock size={12} aria-hidden="true" />}
+          {share.tone === 'crypto' ? null : <Trouble tone={share.tone} />}
           {share.label}
           <b>{formatCount(share.count)}</b>
         </span>
@@ -37,6 +37,11 @@ export function KeyRibbon({ usage }: { usage: ReturnType<typeof keyUsage> }) {
       {unreadable > 0 ? <span className={styles['unreadable']}>unreadable</span> : null}
     </span>
   );
+}
+
+function Trouble({ tone }: Pick<KeyShare, 'tone'>) {
+  const Icon = tone === 'retry' ? Clock : Lock;
+  return <Icon size={12} aria-hidden="true" />;
 }
 
 /** Versions are told apart by strength, not by colour. */

@@ -1,7 +1,7 @@
 import type { FailureLevel } from '../../model/failure.ts';
 import type { Summary } from '../../model/describe-group.ts';
 import type { Outcome } from '../../model/outcome.ts';
-import { formatDuration, formatTicking } from '../../model/format/duration.ts';
+import { formatTick, formatTicking } from '../../model/format/duration.ts';
 import { formatDay, formatHour } from '../../model/format/time.ts';
 import { usePayload } from '../../payloads/payloads-context.tsx';
 import { useZone } from '../../state/preferences.ts';
@@ -30,7 +30,7 @@ export function SummaryCell({ summary, now = 0 }: SummaryCellProps) {
       const { duration, firesAt } = summary;
       const fires =
         firesAt === undefined ? '' : `, fires ${formatDay(firesAt, zone)} ${formatHour(firesAt, zone)}`;
-      return <span className="t2 ellipsis">{`${formatDuration(duration)}${fires}`}</span>;
+      return <span className="t2 ellipsis">{`${formatTick(duration)}${fires}`}</span>;
     }
     default:
       return null;
