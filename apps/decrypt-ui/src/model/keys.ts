@@ -87,11 +87,14 @@ export interface KeyShare {
   readonly tone: KeyTone;
 }
 
+export interface KeyUsage {
+  readonly shares: readonly KeyShare[];
+  readonly sealed: number;
+  readonly unreadable: number;
+}
+
 /** How many payloads each key version protects, most first, and those that can't be read last. */
-export function keyUsage(
-  stubs: readonly PayloadStub[],
-  findings: Findings,
-): { shares: KeyShare[]; sealed: number; unreadable: number } {
+export function keyUsage(stubs: readonly PayloadStub[], findings: Findings): KeyUsage {
   const good = new Map<string, number>();
   const bad = new Map<string, KeyShare>();
   let sealed = 0;

@@ -1,4 +1,10 @@
-import { type DecodeResult, MAX_REFS, type PayloadRef, reasonClass } from '@temporal-kms/codec-api';
+import {
+  type DecodeResult,
+  MAX_REFS,
+  type PayloadRef,
+  type PayloadStub,
+  reasonClass,
+} from '@temporal-kms/codec-api';
 import { ApiFailure, isAbort, isFinal } from '../api/failure.ts';
 import type { Finding, Findings } from '../model/keys.ts';
 import type { OpenedCache } from './opened-cache.ts';
@@ -15,6 +21,8 @@ export interface DecoderOptions {
   readonly cache: OpenedCache;
   /** Keeps the runs apart in the cache. */
   readonly scope: string;
+  /** What is known of a payload before it is opened: only what differs from it is a finding. */
+  readonly stub?: (ref: PayloadRef) => PayloadStub | undefined;
   /** Milliseconds of quiet before what came into view is asked for. */
   readonly debounce?: number;
   /** Milliseconds before a retryable refusal is asked again, while it is in view; doubles up to `retryMost`. */
@@ -48,6 +56,7 @@ export function createDecoder({
   decode,
   cache,
   scope,
+  stub = () => undefined,
   debounce = 80,
   retryFirst = 4000,
   retryMost = 20_000,
@@ -121,7 +130,7 @@ export function createDecoder({
     const state: PayloadState = { status: 'answered', result };
     const entry = entries.get(result.ref);
     if (result.ok) cache.set(cacheKey(result.ref), result);
-    note(result.ref, findingOf(result));
+    note(result.ref, findingOf(result, stub(result.ref)));
     publish(result.ref, state);
     if (isPassing(state)) retryLater(result.ref);
     else if (entry) entry.attempts = 0;
@@ -221,8 +230,13 @@ const isPassing = (state: PayloadState) =>
 const same = (a: Finding | undefined, b: Finding | undefined) =>
   a?.reason === b?.reason && a?.key?.name === b?.key?.name && a?.key?.version === b?.key?.version;
 
-function findingOf(result: DecodeResult): Finding | undefined {
+function findingOf(result: DecodeResult, stub: PayloadStub | undefined): Finding | undefined {
   const reason = result.ok ? result.warning : result.reason;
+  const found: Finding = { ...(reason ? { reason } : {}), ...(result.key ? { key: result.key } : {}) };
   if (!reason && !result.key) return undefined;
-  return { ...(reason ? { reason } : {}), ...(result.key ? { key: result.key } : {}) };
+  const known = stub && {
+    ...(stub.reason ? { reason: stub.reason } : {}),
+    ...(stub.key ? { key: stub.key } : {}),
+  };
+  return same(found, known) ? undefined : found;
 }

@@ -1,6 +1,6 @@
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, History } from 'lucide-react';
-import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from 'react';
 import { Empty } from '../../components/notice.tsx';
 import { announce } from '../../components/live-region.tsx';
 import { useSize } from '../../components/use-size.ts';
@@ -43,7 +43,7 @@ export function HistoryGrid({ view, waterfall, onWaterfallWidth, now }: HistoryG
   const head = phone ? 0 : HEAD;
   const sheet = useNarrowerThan(SHEET_BELOW) && view.selectedKey !== undefined;
   const covered = sheet ? Math.min(0.46 * innerHeight, 520) : 0;
-  const activeIndex = rows.findIndex((row) => row.key === active);
+  const activeIndex = useMemo(() => rows.findIndex((row) => row.key === active), [rows, active]);
 
   const virtual = useVirtualizer({
     count: rows.length,

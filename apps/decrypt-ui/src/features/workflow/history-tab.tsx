@@ -12,6 +12,15 @@ import type { WorkflowSearch } from './search.ts';
 import type { HistoryView } from './use-history-view.ts';
 import { useWaterfall } from './use-waterfall.ts';
 
+/**
+ * Now, rounded up to what moves a bar by half a pixel: a run of three days has nothing to draw anew every second, while
+ * its durations still count.
+ */
+function byPixel(now: number, start: number, width: number): number {
+  const step = Math.max((now - start) / Math.max(width, 1) / 2, 1000);
+  return start + Math.ceil((now - start) / step) * step;
+}
+
 export function HistoryTab({ view, search }: { view: HistoryView; search: WorkflowSearch }) {
   const { open, follow, description } = useRun();
   const now = useNow(open);
@@ -22,7 +31,7 @@ export function HistoryTab({ view, search }: { view: HistoryView; search: Workfl
   const present = Math.max(now, last);
   const waterfall = useWaterfall({
     activity: view.activity,
-    now: open ? present : undefined,
+    now: open ? byPixel(present, view.activity.times[0] ?? 0, width) : undefined,
     width,
     collapse: view.idle,
     zoom: { from: search.from, to: search.to },
@@ -53,7 +62,7 @@ export function HistoryTab({ view, search }: { view: HistoryView; search: Workfl
       {phone || loaded === 0 ? null : (
         <Overview
           view={view}
-          now={present}
+          now={byPixel(present, view.activity.times[0] ?? 0, 1500)}
           zoom={{ from: search.from, to: search.to }}
           onZoom={(zoom) => view.change(zoom)}
         />

@@ -1,6 +1,6 @@
 import { Clock, Lock } from 'lucide-react';
 import { formatCount, plural } from '../../model/format/number.ts';
-import type { KeyShare, keyUsage } from '../../model/keys.ts';
+import type { KeyShare, KeyUsage } from '../../model/keys.ts';
 import styles from './key-ribbon.module.css';
 
 const WIDTH = 90;
@@ -8,7 +8,7 @@ const WIDTH = 90;
 const LEAST = 4;
 
 /** How the run's payloads are spread over key versions; what can't be read stands last, in words. */
-export function KeyRibbon({ usage }: { usage: ReturnType<typeof keyUsage> }) {
+export function KeyRibbon({ usage }: { usage: KeyUsage }) {
   const { shares, unreadable } = usage;
   const all = shares.reduce((sum, share) => sum + share.count, 0);
   if (all === 0) return null;

@@ -3,6 +3,7 @@ import { useSize } from '../../components/use-size.ts';
 import { groupOutcome } from '../../model/describe-group.ts';
 import { formatDuration } from '../../model/format/duration.ts';
 import { formatMoment } from '../../model/format/time.ts';
+import { isFailure } from '../../model/outcome.ts';
 import { extent, groupSpans } from '../../model/spans.ts';
 import { createTimeScale, type TimeScale } from '../../model/time-scale.ts';
 import { useTheme, useZone } from '../../state/preferences.ts';
@@ -14,6 +15,7 @@ import type { HistoryView } from './use-history-view.ts';
 
 const HEIGHT = 50;
 const PAD = 14;
+const MOST_LINES = 3000;
 /** A moment takes some 90 px. */
 const LABEL_ROOM = 120;
 
@@ -68,10 +70,14 @@ function Lines({ view, scale, width, now }: LinesProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { open, follow } = useRun();
   const { groups } = follow.history;
-  const drawn = useMemo(
-    () => groups.filter((group) => view.tasks || group.category !== 'task'),
-    [groups, view.tasks],
-  );
+  const drawn = useMemo(() => {
+    const shown = groups.filter((group) => view.tasks || group.category !== 'task');
+    // More lines than this fall onto each other; what failed or is open is never left out.
+    const every = Math.ceil(shown.length / MOST_LINES);
+    return shown
+      .map((group, index) => ({ group, place: index / Math.max(shown.length - 1, 1) }))
+      .filter(({ group }, index) => index % every === 0 || group.open || isFailure(group.outcome));
+  }, [groups, view.tasks]);
 
   useEffect(() => {
     const element = canvas.current;
@@ -82,16 +88,17 @@ function Lines({ view, scale, width, now }: LinesProps) {
     element.height = Math.round(HEIGHT * ratio);
     context.scale(ratio, ratio);
     const color = barColors(element);
-    const room = HEIGHT - 20;
-    const step = Math.min(2, room / Math.max(drawn.length - 1, 1));
-    for (const [index, group] of drawn.entries()) {
+    // Few lines stand 2 px apart, many share the height.
+    const room = Math.min(HEIGHT - 20, 2 * Math.max(drawn.length - 1, 0));
+    const thick = Math.max(Math.min(2, room / Math.max(drawn.length, 1)), 1);
+    for (const { group, place } of drawn) {
       const pending = view.pending.get(group.id);
       const spans = groupSpans(group, { now, runOpen: open, pending });
-      const y = 5 + index * step;
+      const y = 5 + place * room;
       context.fillStyle = color(groupOutcome(group, open, pending) ?? 'neutral');
       for (const piece of pieces(extent(spans), scale)) {
         context.globalAlpha = piece.idle ? 0.45 : 1;
-        context.fillRect(PAD + piece.left, y, Math.max(piece.width, 3), Math.max(step, 1));
+        context.fillRect(PAD + piece.left, y, Math.max(piece.width, 3), thick);
       }
     }
   }, [drawn, scale, width, now, open, view.pending]);

@@ -13,11 +13,13 @@ import type { RunAddress } from '../../api/client.ts';
 import { descriptionQuery } from '../../api/queries.ts';
 import { type FollowState, followHistory, type HistoryFollower } from '../../history/follow.ts';
 import { type AttemptLog, type AttemptsSeen, createAttemptLog } from '../../history/attempt-log.ts';
+import type { RecordedEvent } from '../../model/history.ts';
+import { type KeyUsage, keyUsage } from '../../model/keys.ts';
 import { isOpen } from '../../model/outcome.ts';
 import { pendingWork } from '../../model/pending.ts';
 import { createDecoder, type Decoder } from '../../payloads/decoder.ts';
 import { runScope } from '../../payloads/scope.ts';
-import { PayloadsProvider } from '../../payloads/payloads-context.tsx';
+import { PayloadsProvider, useFindings } from '../../payloads/payloads-context.tsx';
 import { RunAddressContext } from '../../state/run-address.ts';
 import { useServices } from '../../state/services.tsx';
 
@@ -28,6 +30,7 @@ export interface Run {
   readonly follow: FollowState;
   /** Starts of pending attempts that this page has seen, by activity id. */
   readonly attemptsSeen: AttemptsSeen;
+  readonly usage: KeyUsage;
   /** Of an event's payload, or of the description's (`0:<n>`). */
   readonly stub: (ref: PayloadRef) => PayloadStub | undefined;
 }
@@ -74,6 +77,9 @@ export function RunProvider({ address, renderFailed, loading, children }: RunPro
   );
 }
 
+const stubOf = (events: readonly RecordedEvent[], ref: PayloadRef) =>
+  events[Number(ref.split(':', 1)[0]) - 1]?.payloads.find((stub) => stub.ref === ref);
+
 interface Parts {
   readonly decoder: Decoder;
   readonly follower: HistoryFollower;
@@ -83,15 +89,18 @@ interface Parts {
 function useRunParts(address: RunAddress, description: WorkflowDescription | undefined): Parts {
   const { api, opened } = useServices();
   // One run for the life of this component: its address is its key.
-  const [parts] = useState<Parts>(() => ({
-    decoder: createDecoder({
+  const [parts] = useState<Parts>(() => {
+    const follower = followHistory({
+      open: (after, signal) => api.history(address, { after, live: true }, signal),
+    });
+    const decoder = createDecoder({
       decode: (refs, signal) => api.decode(address, refs, signal),
       cache: opened,
       scope: runScope(address),
-    }),
-    follower: followHistory({ open: (after, signal) => api.history(address, { after, live: true }, signal) }),
-    attempts: createAttemptLog(),
-  }));
+      stub: (ref) => stubOf(follower.state().history.events, ref),
+    });
+    return { follower, decoder, attempts: createAttemptLog() };
+  });
 
   useEffect(() => {
     const { decoder, follower } = parts;
@@ -120,8 +129,17 @@ function Following({ follower, attempts, address, description, children }: Follo
   const { api } = useServices();
   const follow = useSyncExternalStore(follower.subscribe, follower.state);
   const attemptsSeen = useSyncExternalStore(attempts.subscribe, attempts.seen);
+  const findings = useFindings();
   const { namespace, workflowId, runId } = address;
   const { events } = follow.history;
+  const usage = useMemo(
+    () =>
+      keyUsage(
+        events.flatMap((event) => event.payloads),
+        findings,
+      ),
+    [events, findings],
+  );
   const { phase } = follow;
 
   // The end of the stream, or more events than the description counts, is news about the run as a whole.
@@ -146,13 +164,10 @@ function Following({ follower, attempts, address, description, children }: Follo
       open: isOpen(description.workflow.status) && phase !== 'complete',
       follow,
       attemptsSeen,
-      stub: (ref) => {
-        const [eventId] = ref.split(':');
-        const event = events[Number(eventId) - 1];
-        return described.get(ref) ?? event?.payloads.find((stub) => stub.ref === ref);
-      },
+      usage,
+      stub: (ref) => described.get(ref) ?? stubOf(events, ref),
     }),
-    [address, description, phase, follow, attemptsSeen, events, described],
+    [address, description, phase, follow, attemptsSeen, usage, events, described],
   );
   return <Context value={run}>{children}</Context>;
 }

@@ -1,10 +1,10 @@
-import { useMemo, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import { groupSummary, inputRef, resultRef } from '../../model/describe-group.ts';
 import { eventType } from '../../model/event-kinds.ts';
 import type { RecordedEvent } from '../../model/history.ts';
 import { formatBytes, formatCount } from '../../model/format/number.ts';
 import { formatMoment, formatMomentExact } from '../../model/format/time.ts';
-import { keyBadges, keyUsage } from '../../model/keys.ts';
+import { keyBadges } from '../../model/keys.ts';
 import { millisOf } from '../../model/values.ts';
 import { KeyBadges } from '../../components/key-badges.tsx';
 import { useFindings } from '../../payloads/payloads-context.tsx';
@@ -17,7 +17,7 @@ import { SummaryCell } from './summary-cell.tsx';
 
 /** The run in a line: what it is, what went in, what came out, and which keys protect it. */
 export function RunFacts({ onSelect }: { onSelect: (eventId: number) => void }) {
-  const { description, follow } = useRun();
+  const { description, follow, usage } = useRun();
   const zone = useZone();
   const { workflow } = description;
   const started = millisOf(workflow.startTime);
@@ -39,7 +39,7 @@ export function RunFacts({ onSelect }: { onSelect: (eventId: number) => void }) 
       <Input onSelect={onSelect} />
       <Result onSelect={onSelect} />
       <span className="spacer" />
-      <KeyUse />
+      <KeyRibbon usage={usage} />
     </div>
   );
 }
@@ -106,19 +106,4 @@ function Result({ onSelect }: { onSelect: (eventId: number) => void }) {
 function resultName(event: RecordedEvent): string {
   if (event.eventType === eventType.workflowFailed) return 'failure';
   return event.eventType === eventType.workflowContinued ? 'next input' : 'result';
-}
-
-function KeyUse() {
-  const { follow } = useRun();
-  const findings = useFindings();
-  const { events } = follow.history;
-  const usage = useMemo(
-    () =>
-      keyUsage(
-        events.flatMap((event) => event.payloads),
-        findings,
-      ),
-    [events, findings],
-  );
-  return <KeyRibbon usage={usage} />;
 }

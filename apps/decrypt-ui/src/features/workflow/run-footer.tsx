@@ -1,26 +1,15 @@
-import { useMemo } from 'react';
 import { formatCount } from '../../model/format/number.ts';
 import { formatClock, formatMoment } from '../../model/format/time.ts';
-import { keyUsage } from '../../model/keys.ts';
-import { useFindings } from '../../payloads/payloads-context.tsx';
 import { useZone } from '../../state/preferences.ts';
 import { Footer } from '../shell/footer.tsx';
 import { useRun } from './run-context.tsx';
 import styles from './run-footer.module.css';
 
 export function RunFooter() {
-  const { follow, description, open } = useRun();
+  const { follow, description, open, usage } = useRun();
   const zone = useZone();
-  const findings = useFindings();
   const { events } = follow.history;
-  const { sealed, unreadable } = useMemo(
-    () =>
-      keyUsage(
-        events.flatMap((event) => event.payloads),
-        findings,
-      ),
-    [events, findings],
-  );
+  const { sealed, unreadable } = usage;
   const last = events.at(-1);
   const expected = description.workflow.historyLength;
   const loading = follow.phase === 'loading' && events.length < expected;
