@@ -7,7 +7,7 @@ import { sealDirect } from './formats/direct.ts';
 import { formatOf } from './formats/encoding.ts';
 import { purposeV1, sealV1 } from './formats/envelope.ts';
 import { purposeV2, sealV2 } from './formats/envelope-v2.ts';
-import { inspect, type PayloadInfo } from './formats/inspect.ts';
+import { inspect, type PayloadInfo, storedAs } from './formats/inspect.ts';
 import { isUnexpected, open } from './formats/open.ts';
 import { acceptedBy, type NamespaceScope, type Scope } from './formats/scope.ts';
 import type { KeyRules } from './keys/key-rules.ts';
@@ -161,12 +161,7 @@ export class KmsCodec implements PayloadCodec {
       return inspect(payload, this.#scope(context));
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
-      return {
-        format: formatOf(payload),
-        encoding: '',
-        bytes: payload.data?.length ?? 0,
-        reason: error.code,
-      };
+      return { ...storedAs(payload), reason: error.code };
     }
   }
 

@@ -1,6 +1,6 @@
 import { KmsCodecError } from '../errors.ts';
 import { DATA_KEY_BYTES } from '../keys/data-key.ts';
-import { deserialize, type Payload, serialize } from '../wire/inner-payload.ts';
+import { deserialize, notAPayload, type Payload, serialize } from '../wire/inner-payload.ts';
 import type { DataKeys } from './data-keys.ts';
 import { ENCODING } from './encoding.ts';
 import { candidatesV1, firstThatOpens } from './envelope.ts';
@@ -45,7 +45,7 @@ function innerOf(plaintext: Uint8Array): Payload {
   const inner = deserialize(plaintext);
   if (!looksLikeDataKey(inner, plaintext)) return inner;
   plaintext.fill(0);
-  throw new KmsCodecError('malformed', "The message opened, but it doesn't hold a Temporal payload");
+  throw notAPayload();
 }
 
 /**

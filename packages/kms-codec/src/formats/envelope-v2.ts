@@ -1,5 +1,5 @@
 import { KmsCodecError } from '../errors.ts';
-import { dataKeyAad, keyId, sameBytes, workflowTag } from '../keys/binding.ts';
+import { dataKeyAad, keyId, namespaceTag, sameBytes, workflowTag } from '../keys/binding.ts';
 import { open, seal } from '../keys/data-key.ts';
 import { wrappedKey, type WrappedKey } from '../keys/opened-keys.ts';
 import type { SealingKey, SealingPurpose } from '../keys/sealing-keys.ts';
@@ -15,8 +15,6 @@ import type { Scope } from './scope.ts';
  * `binary/envelope-kms-v2`: AES-256-GCM under a data key that Cloud KMS wrapped for one namespace; the header is the
  * additional authenticated data. docs/wire-formats.md is the specification.
  */
-
-const metadata = () => ({ encoding: ENCODING.envelopeV2 });
 
 export function purposeV2(namespace: string, cryptoKey: string): SealingPurpose {
   return {
@@ -34,7 +32,10 @@ export function sealV2(
   compressed: boolean,
   workflowId: string | undefined,
 ): Payload {
-  return { metadata: metadata(), data: seal(key.key, headerFor(key, compressed, workflowId), plaintext) };
+  return {
+    metadata: { encoding: ENCODING.envelopeV2 },
+    data: seal(key.key, headerFor(key, compressed, workflowId), plaintext),
+  };
 }
 
 const plainHeaders = new WeakMap<SealingKey, Uint8Array>();
@@ -49,7 +50,7 @@ function headerFor(key: SealingKey, compressed: boolean, workflowId: string | un
     compressed,
     keyId: keyId(cryptoKey),
     keyVersion: key.keyVersion,
-    namespaceTag: key.purpose.aad.subarray(-16),
+    namespaceTag: namespaceTag(namespace),
     workflowTag: workflowId === undefined ? undefined : workflowTag(namespace, workflowId),
     wrappedKey: key.wrapped,
   });

@@ -22,12 +22,18 @@ export interface PayloadInfo {
   readonly reason?: ReasonCode;
 }
 
+/** What may be said of a payload wherever it is read. */
+export const storedAs = (payload: Payload): Pick<PayloadInfo, 'format' | 'encoding' | 'bytes'> => ({
+  format: formatOf(payload),
+  encoding: metadataText(payload, 'encoding'),
+  bytes: payload.data?.length ?? 0,
+});
+
 /** Reads a payload's header and holds it against the scope's rule. No Cloud KMS call, nothing is decrypted. */
 export function inspect(payload: Payload, scope: Scope): PayloadInfo {
-  const format = formatOf(payload);
-  const base = { format, encoding: metadataText(payload, 'encoding'), bytes: payload.data?.length ?? 0 };
+  const base = storedAs(payload);
   try {
-    return { ...base, ...claims(format, payload, scope) };
+    return { ...base, ...claims(base.format, payload, scope) };
   } catch (error) {
     if (!(error instanceof KmsCodecError)) throw error;
     const { code, key, keyVersion } = error;

@@ -37,6 +37,9 @@ export function withSerialized<T>(payload: Payload, use: (plaintext: Uint8Array)
 /** A copy that the caller may keep across an `await`, and wipes. */
 export const serialize = (payload: Payload): Uint8Array => PayloadMessage.encode(payload).finish();
 
+export const notAPayload = (cause?: unknown): KmsCodecError =>
+  new KmsCodecError('malformed', "The message opened, but it doesn't hold a Temporal payload", { cause });
+
 /**
  * The payload's fields are views into `bytes`.
  * @throws `malformed`
@@ -46,8 +49,6 @@ export function deserialize(bytes: Uint8Array): Payload {
     const { metadata, data, externalPayloads } = PayloadMessage.decode(bytes);
     return externalPayloads.length > 0 ? { metadata, data, externalPayloads } : { metadata, data };
   } catch (cause) {
-    throw new KmsCodecError('malformed', "The message opened, but it doesn't hold a Temporal payload", {
-      cause,
-    });
+    throw notAPayload(cause);
   }
 }
