@@ -3,7 +3,7 @@ import type { RecordedEvent } from '../../model/history.ts';
 import type { PendingWork } from '../../model/pending.ts';
 import { FailureView } from '../payload/failure-view.tsx';
 import { failuresOf } from './payloads-pane.tsx';
-import { useRun } from './run-context.tsx';
+import { PendingFailure } from './pending-failure.tsx';
 
 interface FailurePaneProps {
   readonly events: readonly RecordedEvent[];
@@ -12,7 +12,6 @@ interface FailurePaneProps {
 
 /** Every failure that Temporal kept: the final one, and the last attempt's before it. */
 export function FailurePane({ events, pending }: FailurePaneProps) {
-  const { description } = useRun();
   return (
     <>
       {events.toReversed().flatMap((event) =>
@@ -27,14 +26,7 @@ export function FailurePane({ events, pending }: FailurePaneProps) {
           />
         )),
       )}
-      {pending?.lastFailure === undefined ? null : (
-        <FailureView
-          failure={pending.lastFailure}
-          stubs={description.payloads}
-          title="Last attempt’s failure"
-          note={`attempt ${Math.max(pending.attempt - 1, 1)}`}
-        />
-      )}
+      <PendingFailure pending={pending} />
     </>
   );
 }

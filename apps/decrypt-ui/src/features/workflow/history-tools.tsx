@@ -3,10 +3,10 @@ import { type RefObject, useRef } from 'react';
 import { Button } from '../../components/button.tsx';
 import { OutcomeGlyph } from '../../components/glyphs.tsx';
 import { Kbd } from '../../components/kbd.tsx';
-import { Menu, MenuChoice, MenuLine, MenuToggle } from '../../components/menu.tsx';
+import { Menu, MenuLine, MenuToggle } from '../../components/menu.tsx';
 import { Segmented } from '../../components/segmented.tsx';
 import { useHotkeys } from '../../components/use-hotkeys.ts';
-import { setPreferences, usePreferences } from '../../state/preferences.ts';
+import { DensityChoice } from '../shell/density-choice.tsx';
 import styles from './history-tools.module.css';
 import { useRun } from './run-context.tsx';
 import { type HistoryView, isFailedRow, isPendingRow } from './use-history-view.ts';
@@ -137,7 +137,6 @@ function Find({ view, field, onNext }: FindProps) {
 }
 
 function ViewMenu({ view }: { view: HistoryView }) {
-  const { density } = usePreferences();
   return (
     <Menu label="View options" trigger={<Settings2 size={14} />} icon align="end">
       <MenuToggle
@@ -151,16 +150,7 @@ function ViewMenu({ view }: { view: HistoryView }) {
         Workflow tasks
       </MenuToggle>
       <MenuLine />
-      <MenuChoice
-        title="Rows"
-        value={density}
-        options={[
-          { value: 'compact', text: 'Compact', note: '24 px' },
-          { value: 'default', text: 'Default', note: '28 px' },
-          { value: 'comfortable', text: 'Comfortable', note: '36 px' },
-        ]}
-        onChange={(next) => setPreferences({ density: next })}
-      />
+      <DensityChoice title="Rows" />
     </Menu>
   );
 }

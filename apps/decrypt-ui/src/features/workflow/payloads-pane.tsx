@@ -9,7 +9,7 @@ import { numberAt } from '../../model/values.ts';
 import { FailureView } from '../payload/failure-view.tsx';
 import { PayloadBlock } from '../payload/payload-block.tsx';
 import styles from './panes.module.css';
-import { useRun } from './run-context.tsx';
+import { PendingFailure } from './pending-failure.tsx';
 
 interface PaneProps {
   readonly events: readonly RecordedEvent[];
@@ -34,7 +34,6 @@ export const failuresOf = (event: RecordedEvent): unknown[] =>
   );
 
 export function PayloadsPane({ events, pending }: PaneProps) {
-  const { description } = useRun();
   const payloads = shownPayloads(events);
   const failed = events.findLast((event) => failuresOf(event).length > 0);
   if (payloads.length === 0 && !failed && !pending?.lastFailure) {
@@ -53,14 +52,7 @@ export function PayloadsPane({ events, pending }: PaneProps) {
           title={failureAttributes(failed) === undefined ? 'Last attempt’s failure' : 'Failure'}
         />
       ) : null}
-      {pending?.lastFailure === undefined ? null : (
-        <FailureView
-          failure={pending.lastFailure}
-          stubs={description.payloads}
-          title="Last attempt’s failure"
-          note={`attempt ${Math.max(pending.attempt - 1, 1)}`}
-        />
-      )}
+      <PendingFailure pending={pending} />
     </>
   );
 }

@@ -6,12 +6,12 @@ import { useEffect, useRef } from 'react';
 import { ApiFailure } from '../../api/failure.ts';
 import { countQuery } from '../../api/queries.ts';
 import { Button } from '../../components/button.tsx';
-import { Menu, MenuChoice } from '../../components/menu.tsx';
+import { Menu } from '../../components/menu.tsx';
 import { Notice } from '../../components/notice.tsx';
 import { useHotkeys } from '../../components/use-hotkeys.ts';
 import { formatCount } from '../../model/format/number.ts';
-import { setPreferences, usePreferences } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
+import { DensityChoice } from '../shell/density-choice.tsx';
 import { Footer } from '../shell/footer.tsx';
 import { QueryField } from './query-field.tsx';
 import { statusesOf, visibilityQuery, withStatuses } from './search.ts';
@@ -139,7 +139,6 @@ const describeFilter = (q: string | undefined, statuses: readonly WorkflowStatus
   [q, statuses.join(' or ')].filter(Boolean).join(', ');
 
 function DensityMenu() {
-  const { density } = usePreferences();
   return (
     <Menu
       label="Density"
@@ -152,15 +151,7 @@ function DensityMenu() {
         </>
       }
     >
-      <MenuChoice
-        value={density}
-        options={[
-          { value: 'compact', text: 'Compact', note: '24 px' },
-          { value: 'default', text: 'Default', note: '28 px' },
-          { value: 'comfortable', text: 'Comfortable', note: '36 px' },
-        ]}
-        onChange={(next) => setPreferences({ density: next })}
-      />
+      <DensityChoice />
     </Menu>
   );
 }
