@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { devEnvironment, devPorts } from '@temporal-kms/scripts/dev';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..');
@@ -14,17 +15,7 @@ export const local = (
 export async function startSample(name: string, id: string, input: object): Promise<void> {
   const starter = join(root, 'apps', 'worker', 'src', 'start.ts');
   await run(process.execPath, [starter, 'start', name, '--id', id, '--input', JSON.stringify(input)], {
-    env: {
-      ...process.env,
-      TEMPORAL_ADDRESS: local('TEMPORAL'),
-      TEMPORAL_NAMESPACE: 'default',
-      TEMPORAL_CONFIG_FILE: join(root, 'scripts', 'temporal.toml'),
-      GCP_PROJECT: 'local-dev',
-      GCP_KMS_LOCATION: 'global',
-      GCP_KMS_KEY_RING: 'temporal-keys',
-      GCP_KMS_KEY: 'workflow-encryption',
-      KMS_EMULATOR_HOST: local('KMS'),
-    },
+    env: devEnvironment(process.env, devPorts(process.env)),
   });
 }
 

@@ -4,6 +4,9 @@ import { startChild, type Child } from '../child.ts';
 import { freePorts } from '../ports.ts';
 import { projectRoot } from '../project.ts';
 
+export { devEnvironment } from './environment.ts';
+export { devPorts } from './ports.ts';
+
 export interface RunningDev {
   /** The line that says that everything is ready, with the addresses. */
   readonly readyLine: string;
