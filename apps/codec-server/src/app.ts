@@ -1,7 +1,8 @@
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { Hono } from 'hono';
 import type { Logger } from 'pino';
-import type { Access } from './access.ts';
+import type { Access } from './access/access.ts';
+import type { Audit } from './audit/audit.ts';
 import type { Inspect } from './history/stub.ts';
 import { HistoryReader } from './history/reader.ts';
 import type { Env } from './http/context.ts';
@@ -26,6 +27,7 @@ export interface AppDeps {
   readonly temporal: TemporalService;
   readonly defaultNamespace: string;
   readonly access: Access;
+  readonly audit: Audit;
   /** `Host` headers that are served, lower case. */
   readonly hosts: readonly string[];
   readonly corsOrigins: readonly string[];
@@ -44,13 +46,14 @@ const MiB = 1024 * 1024;
 
 /** The whole HTTP surface, without a port or an environment. */
 export function createApp(deps: AppDeps): Hono<Env> {
-  const { codec, access, temporal, log, stopping, pathPrefix, emulator, kms, defaultNamespace } = deps;
+  const { codec, access, audit, temporal, log, stopping, pathPrefix, emulator, kms, defaultNamespace } = deps;
   const { rules } = codec;
   const headers = createResponseHeaders(deps.corsOrigins);
   const reader = new HistoryReader(temporal, { maxBytes: deps.maxHistoryBytes ?? 64 * MiB });
   const serves = (namespace: string): boolean => rules.isNamed(namespace) || rules.hasDefault;
   const inspect: Inspect = (payload, context) => codec.inspect(payload, context);
   const apiPath = `${pathPrefix}/api`;
+  const authority = { access, audit };
   const health = { temporal, kms, emulator, headers, stopping };
 
   const app = new Hono<Env>();
@@ -65,16 +68,16 @@ export function createApp(deps: AppDeps): Hono<Env> {
   });
 
   const api = new Hono<Env>();
-  const routes = guardedRoutes(api, access, serves);
+  const routes = guardedRoutes(api, authority, serves);
   namespaceRoutes(routes, { access, rules, defaultNamespace, temporal });
   workflowRoutes(routes, { temporal, inspect });
-  historyRoutes(routes, { temporal, reader, codec, inspect, log, stopping });
+  historyRoutes(routes, { temporal, reader, codec, inspect, authority, log, stopping });
   healthRoutes(routes, health);
   api.all('/*', () => {
     throw new Refusal(404, 'not_found', 'The history API has no such route.');
   });
   app.route(apiPath, api);
 
-  app.all('/*', codecProtocol({ codec, access, serves }));
+  app.all('/*', codecProtocol({ codec, authority, serves }));
   return app;
 }

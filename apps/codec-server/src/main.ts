@@ -6,8 +6,10 @@ import {
 } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { pino } from 'pino';
-import { openAccess } from './access.ts';
+import { openAccess } from './access/access.ts';
 import { createApp } from './app.ts';
+import { createAudit } from './audit/audit.ts';
+import { auditSink } from './audit/sink.ts';
 import { watchKms } from './kms-watch.ts';
 import { listen } from './server.ts';
 import { connectTemporal } from './temporal/connect.ts';
@@ -30,6 +32,7 @@ async function start(): Promise<void> {
   const kms = watchKms();
   const codec = createKmsCodec(config.kms, { observer: kms.observer });
   const { connection, namespace, address } = connectOrExit();
+  const audit = createAudit(auditSink((line, written) => process.stdout.write(line, written)));
   const stopping = new AbortController();
 
   const server = await listen({
@@ -43,6 +46,7 @@ async function start(): Promise<void> {
         temporal: createTemporalService(connection),
         defaultNamespace: namespace,
         access: openAccess,
+        audit,
         hosts: config.allowedHosts ?? loopbackHosts(config.host, port),
         corsOrigins: config.corsOrigins,
         pathPrefix: config.pathPrefix,

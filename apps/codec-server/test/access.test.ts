@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Access, Permission } from '../src/access.ts';
+import type { Access, Permission } from '../src/access/access.ts';
 import { Refusal } from '../src/http/refusal.ts';
 import { appWith, HOST, type Kms, startKms } from './support/stack.ts';
 
@@ -73,6 +73,7 @@ describe.each(routes)('%s %s', (method, _, path, permission, namespace) => {
         asked.push([caller.name, ...what]);
         return false;
       },
+      reveal: () => 'automatic',
     };
     const response = await send(access, method, path);
     expect(response.status).toBe(403);
@@ -85,6 +86,7 @@ describe.each(routes)('%s %s', (method, _, path, permission, namespace) => {
         throw new Refusal(401, 'unauthenticated', 'Sign in.');
       },
       allows: () => true,
+      reveal: () => 'automatic',
     };
     expect((await send(access, method, path)).status).toBe(401);
   });
@@ -94,13 +96,18 @@ test('lists the namespaces that the caller may read', async () => {
   const access: Access = {
     authenticate: () => ({ name: 'ana' }),
     allows: (_, __, namespace) => namespace !== 'payments',
+    reveal: () => 'automatic',
   };
   const response = await send(access, 'GET', '/api/namespaces');
   expect(await response.json()).toEqual({ namespaces: [{ name: 'orders' }], default: 'orders' });
 });
 
 test('serves no namespace that is not configured, whoever asks', async () => {
-  const access: Access = { authenticate: () => ({ name: 'ana' }), allows: () => true };
+  const access: Access = {
+    authenticate: () => ({ name: 'ana' }),
+    allows: () => true,
+    reveal: () => 'automatic',
+  };
   for (const [method, , path] of routes.filter(([, , , , namespace]) => namespace !== undefined)) {
     if (!path.startsWith('/api')) continue;
     const response = await send(access, method, path.replace('payments', 'elsewhere'));

@@ -8,11 +8,19 @@ export const apiError = z.object({
       'invalid_query',
       'unauthenticated',
       'forbidden',
+      /** The namespace opens payloads only to those who say why: send `reason`. */
+      'reason_required',
       'not_found',
       'namespace_required',
       'too_large',
       'unsupported_media_type',
       'temporal_unavailable',
+      /** The audit can't be written, so nothing is decrypted. */
+      'audit_unavailable',
+      /** Too many requests or streams at once. */
+      'busy',
+      'timeout',
+      'not_implemented',
       'shutting_down',
       'internal',
     ]),

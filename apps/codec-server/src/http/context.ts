@@ -1,10 +1,13 @@
+import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import type { Caller } from '../access.ts';
+import type { Caller } from '../access/access.ts';
 import type { Headers } from './headers.ts';
 
 /** What the guards leave for the handlers. */
 export interface Env {
+  /** What node-server gives; nothing where the app is driven without a port. */
+  Bindings: Partial<HttpBindings>;
   Variables: {
     headers: Headers;
     caller: Caller;
@@ -35,3 +38,6 @@ export const replyJson = (
   status?: ContentfulStatusCode,
   extra?: Headers,
 ): Response => reply(c, JSON.stringify(body), 'application/json', status, extra);
+
+/** Address of the connection's other end; absent where the app is driven without a port. */
+export const peerOf = (c: Context<Env>): string | undefined => c.env?.incoming?.socket.remoteAddress;

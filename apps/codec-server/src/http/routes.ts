@@ -1,5 +1,6 @@
 import type { Context, Hono } from 'hono';
-import { type Access, decide, type Permission } from '../access.ts';
+import type { Permission } from '../access/access.ts';
+import { authorise, type Authority } from './authorise.ts';
 import type { Env } from './context.ts';
 import { Refusal } from './refusal.ts';
 
@@ -16,7 +17,7 @@ const namespaceIn = (c: Context<Env>): string | undefined => c.req.param('namesp
 /** A path with `:namespace` is served for the namespaces that are configured here. */
 export function guardedRoutes(
   app: Hono<Env>,
-  access: Access,
+  authority: Authority,
   serves: (namespace: string) => boolean,
 ): Routes {
   const guarded =
@@ -26,7 +27,7 @@ export function guardedRoutes(
       if (namespace !== undefined && !serves(namespace)) {
         throw new Refusal(404, 'not_found', 'This server is not configured for that namespace.');
       }
-      c.set('caller', await decide(access, c.req, permission, namespace));
+      await authorise(c, authority, permission, namespace);
       if (namespace !== undefined) c.set('namespace', namespace);
       return handler(c);
     };

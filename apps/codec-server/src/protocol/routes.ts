@@ -1,13 +1,15 @@
 import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
-import { type Access, decide, type Permission } from '../access.ts';
-import { type Env, reply } from '../http/context.ts';
+import type { Permission } from '../access/access.ts';
+import { authorise, type Authority } from '../http/authorise.ts';
+import { keyOf } from '../history/stub.ts';
+import { type Env, peerOf, reply } from '../http/context.ts';
 import { badRequest, Refusal } from '../http/refusal.ts';
 import { buildPayloads, parsePayloads, PayloadJsonError } from '../payload-json.ts';
 
 export interface ProtocolOptions {
-  readonly codec: Pick<KmsCodec, 'encode' | 'decode'>;
-  readonly access: Access;
+  readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'inspect'>;
+  readonly authority: Authority;
   readonly serves: (namespace: string) => boolean;
 }
 
@@ -20,7 +22,7 @@ const RETRY_SECONDS = 5;
  */
 export function codecProtocol({
   codec,
-  access,
+  authority,
   serves,
 }: ProtocolOptions): (c: Context<Env>) => Promise<Response> {
   return async (c) => {
@@ -30,11 +32,25 @@ export function codecProtocol({
       throw new Refusal(405, 'bad_request', `${operation} takes POST, with {"payloads": [...]} as JSON.`);
     }
     const namespace = namespaceOf(c.req.header('x-namespace'), serves);
-    c.set('caller', await decide(access, c.req, operation, namespace));
+    await authorise(c, authority, operation, namespace);
     const payloads = parse(await c.req.text());
+    const record = await authority.audit.begin({
+      operation,
+      caller: c.get('caller'),
+      peer: peerOf(c),
+      namespace,
+    });
     try {
-      return reply(c, buildPayloads(await codec[operation](payloads, { namespace })), 'application/json');
+      const answer = await codec[operation](payloads, { namespace });
+      // The sealed side names the key: what came in, or what goes out.
+      for (const sealed of operation === 'decode' ? payloads : answer) {
+        record.done(keyOf(codec.inspect(sealed, { namespace })).key);
+      }
+      await record.end('complete');
+      return reply(c, buildPayloads(answer), 'application/json');
     } catch (error) {
+      if (error instanceof KmsCodecError) record.refused(error.code);
+      await record.end('failed');
       throw error instanceof KmsCodecError ? refusalOf(error) : error;
     }
   };

@@ -1,13 +1,16 @@
-import { decodeRequest } from '@temporal-kms/codec-api';
+import { type DecodeResult, decodeRequest } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import type { AuditRecord } from '../audit/audit.ts';
+import { auditedStream } from '../audit/stream.ts';
 import { historyFrames } from '../history/frames.ts';
 import { type Opener, openWanted } from '../history/open.ts';
 import type { HistoryReader, Run } from '../history/reader.ts';
 import type { Inspect } from '../history/stub.ts';
 import { findWanted } from '../history/wanted.ts';
-import type { Env } from '../http/context.ts';
+import type { Authority } from '../http/authorise.ts';
+import { type Env, peerOf } from '../http/context.ts';
 import { checked, jsonBody } from '../http/input.ts';
 import { ndjson } from '../http/ndjson.ts';
 import { badRequest } from '../http/refusal.ts';
@@ -20,6 +23,7 @@ export interface HistoryOptions {
   readonly reader: HistoryReader;
   readonly codec: Opener;
   readonly inspect: Inspect;
+  readonly authority: Authority;
   readonly log: Logger;
   readonly stopping: AbortSignal;
 }
@@ -37,7 +41,7 @@ const runParameters = z.object({ workflowId, runId });
 const RUN = '/namespaces/:namespace/workflows/:workflowId/runs/:runId';
 
 export function historyRoutes(routes: Routes, options: HistoryOptions): void {
-  const { temporal, reader, codec, inspect, log, stopping } = options;
+  const { temporal, reader, codec, inspect, authority, log, stopping } = options;
 
   routes.get(`${RUN}/history`, 'metadata', async (c) => {
     const run = runOf(c);
@@ -58,7 +62,9 @@ export function historyRoutes(routes: Routes, options: HistoryOptions): void {
     const run = runOf(c);
     const { refs } = checked(decodeRequest, await jsonBody(c));
     const wanted = await findWanted({ temporal, reader }, run, refs, c.req.raw.signal);
-    return ndjson(c, (gone) => openWanted(codec, log, wanted, gone));
+    const intent = { operation: 'decode', caller: c.get('caller'), peer: peerOf(c), ...run, refs } as const;
+    const record = await authority.audit.begin(intent);
+    return ndjson(c, (gone) => auditedStream(record, openWanted(codec, log, wanted, gone), tellResult));
   });
 }
 
@@ -66,3 +72,8 @@ const runOf = (c: Context<Env, typeof RUN>): Run => ({
   namespace: c.get('namespace'),
   ...checked(runParameters, { workflowId: c.req.param('workflowId'), runId: c.req.param('runId') }),
 });
+
+function tellResult(record: AuditRecord, result: DecodeResult): void {
+  if (result.ok) record.done(result.key);
+  else record.refused(result.reason);
+}

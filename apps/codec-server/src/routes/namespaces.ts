@@ -1,6 +1,6 @@
 import type { NamespaceList } from '@temporal-kms/codec-api';
 import type { KeyRules } from '@temporal-kms/kms-codec';
-import type { Access } from '../access.ts';
+import type { Access } from '../access/access.ts';
 import { replyJson } from '../http/context.ts';
 import type { Routes } from '../http/routes.ts';
 import type { TemporalService } from '../temporal/service.ts';

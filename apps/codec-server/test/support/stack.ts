@@ -3,7 +3,8 @@ import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import type { temporal } from '@temporalio/proto';
 import { type Logger, pino } from 'pino';
 import { type AppDeps, createApp } from '../../src/app.ts';
-import { openAccess } from '../../src/access.ts';
+import { openAccess } from '../../src/access/access.ts';
+import { createAudit } from '../../src/audit/audit.ts';
 import { type KmsWatch, watchKms } from '../../src/kms-watch.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
 
@@ -79,6 +80,7 @@ export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeo
     temporal: noTemporal,
     defaultNamespace: 'payments',
     access: openAccess,
+    audit: createAudit({ write: () => Promise.resolve() }),
     hosts: [HOST],
     corsOrigins: [PAGE],
     pathPrefix: '',

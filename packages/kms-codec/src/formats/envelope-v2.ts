@@ -62,6 +62,8 @@ function headerFor(key: SealingKey, compressed: boolean, workflowId: string | un
 export interface AcceptedHeader {
   readonly length: number;
   readonly compressed: boolean;
+  /** The namespace that the message names, one of those that the scope accepts. */
+  readonly namespace: string;
   readonly dataKey: WrappedKey;
 }
 
@@ -86,6 +88,7 @@ export function acceptHeader(data: Uint8Array, scope: Scope): AcceptedHeader {
   const found = {
     length,
     compressed: header.compressed,
+    namespace,
     dataKey: wrappedKey({
       cryptoKey,
       aad: dataKeyAad(namespace),

@@ -18,6 +18,8 @@ export interface PayloadInfo {
   /** Crypto key resource name, when the payload names one that is configured here. */
   readonly key?: string;
   readonly keyVersion?: number;
+  /** The namespace that the message names, where its format has one and it is accepted here. */
+  readonly namespace?: string;
   /** Why it wouldn't open, as far as that is known without Cloud KMS; `not_encrypted` and `external_reference` pass. */
   readonly reason?: ReasonCode;
 }
@@ -50,8 +52,9 @@ function claims(format: Format, payload: Payload, scope: Scope): Partial<Payload
   switch (format) {
     case 'envelope-v2': {
       checkFormat(format, scope);
-      const { cryptoKey, keyVersion } = acceptHeader(payload.data ?? new Uint8Array(), scope).dataKey;
-      return { key: cryptoKey, ...(keyVersion !== undefined && { keyVersion }) };
+      const { namespace, dataKey } = acceptHeader(payload.data ?? new Uint8Array(), scope);
+      const { cryptoKey, keyVersion } = dataKey;
+      return { key: cryptoKey, ...(keyVersion !== undefined && { keyVersion }), namespace };
     }
     case 'envelope':
     case 'direct': {

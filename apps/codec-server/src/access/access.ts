@@ -1,0 +1,38 @@
+/** What a route lets its caller do. Every route names one; `authorise` is asked before its handler runs. */
+export type Permission = 'metadata' | 'decode' | 'encode' | 'search' | 'export' | 'audit';
+
+/** Who is asking. For the log and the audit lines; never a token. */
+export interface Caller {
+  /** What people know them by: an e-mail address, else the subject. */
+  readonly name: string;
+  readonly issuer?: string;
+  readonly subject?: string;
+  /** Milliseconds since 1970: what the caller may do ends here, streams too. Absent: it doesn't end. */
+  readonly expiresAt?: number;
+  /** Checked claims of the token. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+}
+
+/** The part of a request that says who it comes from. */
+export interface Credentials {
+  header(name: string): string | undefined;
+}
+
+/** Whether a namespace's payloads open to whoever may decode, or only to those who also say why. */
+export type Reveal = 'automatic' | 'on-demand';
+
+/** Who may do what: the one place that decides, for every route. */
+export interface Access {
+  /** Throws a Refusal (401) when the request doesn't say who it comes from and must. */
+  authenticate(request: Credentials): Caller | Promise<Caller>;
+  /** Without a namespace: whether the permission is given anywhere. */
+  allows(caller: Caller, permission: Permission, namespace: string | undefined): boolean;
+  reveal(namespace: string): Reveal;
+}
+
+/** `AUTH=none`: whoever reaches this server may do everything. Only for a server that listens on loopback. */
+export const openAccess: Access = {
+  authenticate: () => ({ name: 'anonymous' }),
+  allows: () => true,
+  reveal: () => 'automatic',
+};

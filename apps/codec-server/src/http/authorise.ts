@@ -1,0 +1,51 @@
+import type { Context } from 'hono';
+import type { Access, Caller, Permission } from '../access/access.ts';
+import type { Audit } from '../audit/audit.ts';
+import { type Env, peerOf } from './context.ts';
+import { Refusal } from './refusal.ts';
+
+export interface Authority {
+  readonly access: Access;
+  readonly audit: Audit;
+}
+
+/**
+ * Asked before any handler: who is it, and may they. What is refused to somebody known is audited; who isn't known
+ * stands in the request log only, or anybody could fill the audit.
+ */
+export async function authorise(
+  c: Context<Env>,
+  { access, audit }: Authority,
+  permission: Permission,
+  namespace: string | undefined,
+): Promise<void> {
+  const caller = await access.authenticate(c.req);
+  c.set('caller', caller);
+  if (!access.allows(caller, permission, namespace)) await refuse(c, audit, caller, permission, namespace);
+}
+
+/** For what a handler finds out only when it has read the request. */
+export async function refuse(
+  c: Context<Env>,
+  audit: Audit,
+  caller: Caller,
+  permission: Permission,
+  namespace: string | undefined,
+): Promise<never> {
+  await audit.denied({ operation: permission, caller, peer: peerOf(c), namespace });
+  const where = namespace === undefined ? '' : ` in namespace "${namespace}"`;
+  throw new Refusal(
+    403,
+    'forbidden',
+    `You may not ${verbs[permission]}${where}. Ask whoever runs this server.`,
+  );
+}
+
+const verbs: Readonly<Record<Permission, string>> = {
+  metadata: 'read workflows',
+  decode: 'decode payloads',
+  encode: 'encode payloads',
+  search: 'search in decrypted history',
+  export: 'export histories',
+  audit: 'read the audit',
+};
