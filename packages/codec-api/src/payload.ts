@@ -64,7 +64,16 @@ export type JsonPayload = z.infer<typeof jsonPayload>;
 /** At most this many refs in one `payloads:decode`. */
 export const MAX_REFS = 200;
 
-export const decodeRequest = z.strictObject({ refs: z.array(payloadRef).min(1).max(MAX_REFS) });
+/**
+ * Why a caller wants plaintext, for the audit: 1 to 500 characters. Asked for where a namespace opens on demand; taken
+ * everywhere.
+ */
+export const revealReason = z.string().trim().min(1, 'is empty').max(500, 'is longer than 500 characters');
+
+export const decodeRequest = z.strictObject({
+  refs: z.array(payloadRef).min(1).max(MAX_REFS),
+  reason: revealReason.optional(),
+});
 export type DecodeRequest = z.infer<typeof decodeRequest>;
 
 /**

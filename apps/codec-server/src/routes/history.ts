@@ -2,6 +2,7 @@ import { type DecodeResult, decodeRequest } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { reasonFor } from '../access/reveal.ts';
 import type { AuditRecord } from '../audit/audit.ts';
 import { auditedStream } from '../audit/stream.ts';
 import { historyFrames } from '../history/frames.ts';
@@ -60,10 +61,17 @@ export function historyRoutes(routes: Routes, options: HistoryOptions): void {
 
   routes.post(`${RUN}/payloads:decode`, 'decode', async (c) => {
     const run = runOf(c);
-    const { refs } = checked(decodeRequest, await jsonBody(c));
+    const { refs, reason: given } = checked(decodeRequest, await jsonBody(c));
+    const reason = reasonFor(authority.access, run.namespace, given);
     const wanted = await findWanted({ temporal, reader }, run, refs, c.req.raw.signal);
-    const intent = { operation: 'decode', caller: c.get('caller'), peer: peerOf(c), ...run, refs } as const;
-    const record = await authority.audit.begin(intent);
+    const record = await authority.audit.begin({
+      operation: 'decode',
+      caller: c.get('caller'),
+      peer: peerOf(c),
+      ...run,
+      refs,
+      ...(reason === undefined ? {} : { reason }),
+    });
     return ndjson(c, (gone) => auditedStream(record, openWanted(codec, log, wanted, gone), tellResult));
   });
 }
