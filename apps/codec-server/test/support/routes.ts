@@ -1,0 +1,51 @@
+import type { Permission } from '../../src/access/access.ts';
+
+const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+/** Every route, and what it takes. A route that is added without its line here fails the last test. */
+export const routes: [
+  method: 'GET' | 'POST',
+  pattern: string,
+  path: string,
+  Permission,
+  namespace: string | undefined,
+][] = [
+  ['GET', '/api/namespaces', '/api/namespaces', 'metadata', undefined],
+  [
+    'GET',
+    '/api/namespaces/:namespace/workflows',
+    '/api/namespaces/payments/workflows',
+    'metadata',
+    'payments',
+  ],
+  [
+    'GET',
+    '/api/namespaces/:namespace/workflows:count',
+    '/api/namespaces/payments/workflows:count',
+    'metadata',
+    'payments',
+  ],
+  [
+    'GET',
+    '/api/namespaces/:namespace/workflows/:workflowId',
+    '/api/namespaces/payments/workflows/w',
+    'metadata',
+    'payments',
+  ],
+  [
+    'GET',
+    '/api/namespaces/:namespace/workflows/:workflowId/runs/:runId/history',
+    `${RUN}/history`,
+    'metadata',
+    'payments',
+  ],
+  [
+    'POST',
+    '/api/namespaces/:namespace/workflows/:workflowId/runs/:runId/payloads:decode',
+    `${RUN}/payloads:decode`,
+    'decode',
+    'payments',
+  ],
+  ['GET', '/api/health', '/api/health', 'metadata', undefined],
+  ['POST', '*/encode', '/encode', 'encode', 'payments'],
+  ['POST', '*/decode', '/decode', 'decode', 'payments'],
+];
