@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { streamEnd } from './ends.ts';
 import { payloadStub } from './payload.ts';
 import { attributes, timestamp } from './workflow.ts';
 
@@ -34,13 +35,7 @@ export const historyFrame = z.discriminatedUnion('type', [
   z.object({ type: z.literal('events'), events: z.array(historyEvent) }),
   /** Live only: nothing new, the connection stands. */
   z.object({ type: z.literal('heartbeat') }),
-  z.object({
-    type: z.literal('end'),
-    /** `complete`: the run is closed and its last event was sent, or, without `live`, all that there is was sent. */
-    reason: z.enum(['complete', 'signed_out', 'limit', 'shutdown', 'error']),
-    /** The last durable event sent; `after` for the next request. */
-    after: z.number().int().nonnegative(),
-    message: z.string().optional(),
-  }),
+  /** `complete`: the run is closed and its last event was sent, or, without `live`, all that there is was sent. */
+  streamEnd,
 ]);
 export type HistoryFrame = z.infer<typeof historyFrame>;

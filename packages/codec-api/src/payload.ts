@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { endReason } from './ends.ts';
 import { reasonCode } from './reasons.ts';
 
 /**
@@ -77,9 +78,7 @@ export const decodeRequest = z.strictObject({
 export type DecodeRequest = z.infer<typeof decodeRequest>;
 
 /**
- * One line of the NDJSON answer of `payloads:decode`, in the order in which they are ready; each ref asked for is
- * answered at most once, and exactly once unless the stream was cut off: ask again for what it left out. `warning`
- * stands beside a payload that came through as it was stored: `not_encrypted`, or `external_reference`, whose content
+ * One payload in the answer of `payloads:decode`. `warning` stands beside a payload that came through as it was stored: `not_encrypted`, or `external_reference`, whose content
  * lies elsewhere.
  */
 export const decodeResult = z.discriminatedUnion('ok', [
@@ -99,3 +98,14 @@ export const decodeResult = z.discriminatedUnion('ok', [
   }),
 ]);
 export type DecodeResult = z.infer<typeof decodeResult>;
+
+/**
+ * The lines of the NDJSON answer of `payloads:decode`: results in the order in which they are ready, and last an end.
+ * Each ref asked for is answered at most once, and exactly once where the end is `complete`: ask again for what
+ * another end, or none, has left out.
+ */
+export const decodeFrame = z.union([
+  decodeResult,
+  z.object({ type: z.literal('end'), reason: endReason, message: z.string().optional() }),
+]);
+export type DecodeFrame = z.infer<typeof decodeFrame>;

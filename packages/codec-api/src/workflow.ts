@@ -55,11 +55,44 @@ export const workflowCount = z.object({
 export type WorkflowCount = z.infer<typeof workflowCount>;
 
 /**
+ * How a run belongs to others. Closed children, other runs of the same id and the run after this one are found with a
+ * visibility query (`ParentRunId = "…"`, `WorkflowId = "…"`) and in the history's first and last event.
+ */
+export const workflowRelations = z.object({
+  /** `namespaceId` where the parent may live in another namespace. */
+  parent: execution
+    .extend({ namespaceId: z.string().optional(), initiatedId: z.string().optional() })
+    .optional(),
+  /** The top of the tree; absent when it is this run itself. */
+  root: execution.optional(),
+  /** The first run of the chain of continue-as-new, retries, cron and resets that this run belongs to. */
+  firstRunId: z.string().optional(),
+  /** The run that took over when this one was reset. */
+  resetRunId: z.string().optional(),
+  /** Children that run now. */
+  children: z.array(execution.extend({ type: z.string(), initiatedId: z.string().optional() })),
+  /** Where the run can be reset to by build id, as Temporal keeps them. */
+  resetPoints: z.array(
+    z.object({
+      buildId: z.string(),
+      runId: z.string(),
+      /** Event id of the first workflow task that the build completed. */
+      eventId: z.string(),
+      created: timestamp.optional(),
+      expires: timestamp.optional(),
+      resettable: z.boolean(),
+    }),
+  ),
+});
+export type WorkflowRelations = z.infer<typeof workflowRelations>;
+
+/**
  * `GET /api/namespaces/{namespace}/workflows/{workflowId}?runId=` (the latest run without `runId`).
  * `details` is Temporal's DescribeWorkflowExecutionResponse with placeholders; the fields above it are its digest.
  */
 export const workflowDescription = z.object({
   workflow: workflowSummary,
+  relations: workflowRelations.optional(),
   details: attributes,
   /** Every payload of `details`, refs `0:<n>`. */
   payloads: z.array(payloadStub),

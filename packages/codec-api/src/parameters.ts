@@ -1,0 +1,39 @@
+import { z } from 'zod';
+
+/** Temporal's default limit on ids (`limit.maxIDLength`). */
+export const workflowId = z.string().min(1, 'is missing').max(1_000, 'is longer than 1,000 characters');
+
+export const runId = z.uuid('is not a run id (a UUID)');
+
+/** A visibility query as Temporal takes it; empty for all. https://docs.temporal.io/list-filter */
+const visibilityQuery = z.string().max(15_000, 'is longer than 15,000 characters').default('');
+
+export const workflowListQuery = z.object({
+  query: visibilityQuery,
+  pageSize: z.coerce.number('must be a number').int().min(1).max(1_000).default(100),
+  /** `nextPageToken` of the page before. */
+  pageToken: z
+    .string()
+    .max(8_192)
+    .regex(/^[A-Za-z0-9_-]+$/, 'is not one that this server gave')
+    .optional(),
+});
+
+export const workflowCountQuery = z.object({ query: visibilityQuery });
+
+/** The latest run without `runId`. */
+export const workflowDescriptionQuery = z.object({ runId: runId.optional() });
+
+export const historyQuery = z.object({
+  /** The last event that the caller has; the stream begins behind it. */
+  after: z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be an event id')
+    .default('0')
+    .transform(Number),
+  /** Go on with new events until the run is closed. */
+  live: z
+    .enum(['true', 'false'], 'must be true or false')
+    .default('false')
+    .transform((value) => value === 'true'),
+});
