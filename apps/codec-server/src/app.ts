@@ -17,6 +17,7 @@ import { codecProtocol } from './protocol/routes.ts';
 import { healthRoutes, probeRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
+import { openApiRoutes } from './routes/openapi.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
 
@@ -73,6 +74,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   workflowRoutes(routes, { temporal, inspect });
   historyRoutes(routes, { temporal, reader, codec, inspect, authority, log, stopping });
   healthRoutes(routes, health);
+  openApiRoutes(routes, pathPrefix);
   api.all('/*', () => {
     throw new Refusal(404, 'not_found', 'The history API has no such route.');
   });

@@ -1,4 +1,4 @@
-import { type DecodeResult, decodeRequest } from '@temporal-kms/codec-api';
+import { type DecodeResult, decodeRequest, historyQuery, runId, workflowId } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import { z } from 'zod';
@@ -17,7 +17,6 @@ import { ndjson } from '../http/ndjson.ts';
 import { badRequest } from '../http/refusal.ts';
 import type { Routes } from '../http/routes.ts';
 import type { TemporalService } from '../temporal/service.ts';
-import { runId, workflowId } from './parameters.ts';
 
 export interface HistoryOptions {
   readonly temporal: TemporalService;
@@ -29,14 +28,6 @@ export interface HistoryOptions {
   readonly stopping: AbortSignal;
 }
 
-const historyQuery = z.object({
-  after: z
-    .string()
-    .regex(/^\d{1,15}$/, 'must be an event id')
-    .default('0')
-    .transform(Number),
-  live: z.stringbool('must be true or false').default(false),
-});
 const runParameters = z.object({ workflowId, runId });
 
 const RUN = '/namespaces/:namespace/workflows/:workflowId/runs/:runId';

@@ -1,7 +1,12 @@
 import type { WorkflowCount, WorkflowList } from '@temporal-kms/codec-api';
-import { workflowStatus } from '@temporal-kms/codec-api';
+import {
+  workflowCountQuery,
+  workflowDescriptionQuery,
+  workflowId,
+  workflowListQuery,
+  workflowStatus,
+} from '@temporal-kms/codec-api';
 import type { temporal as api } from '@temporalio/proto';
-import { z } from 'zod';
 import { workflowDescription, workflowSummary } from '../history/description.ts';
 import type { Inspect } from '../history/stub.ts';
 import { replyJson } from '../http/context.ts';
@@ -9,30 +14,16 @@ import { checked } from '../http/input.ts';
 import { Refusal } from '../http/refusal.ts';
 import type { Routes } from '../http/routes.ts';
 import type { TemporalService } from '../temporal/service.ts';
-import { workflowId, runId } from './parameters.ts';
 
 export interface WorkflowsOptions {
   readonly temporal: TemporalService;
   readonly inspect: Inspect;
 }
 
-const query = z.string().max(15_000, 'is longer than 15,000 characters').default('');
-const listQuery = z.object({
-  query,
-  pageSize: z.coerce.number('must be a number').int().min(1).max(1_000).default(100),
-  pageToken: z
-    .string()
-    .max(8_192)
-    .regex(/^[A-Za-z0-9_-]+$/, 'is not one that this server gave')
-    .optional(),
-});
-const countQuery = z.object({ query });
-const describeQuery = z.object({ runId: runId.optional() });
-
 export function workflowRoutes(routes: Routes, { temporal, inspect }: WorkflowsOptions): void {
   routes.get('/namespaces/:namespace/workflows', 'metadata', async (c) => {
     const namespace = c.get('namespace');
-    const asked = checked(listQuery, c.req.query());
+    const asked = checked(workflowListQuery, c.req.query());
     const nextPageToken =
       asked.pageToken === undefined ? undefined : Buffer.from(asked.pageToken, 'base64url');
     const page = await visible(() =>
@@ -56,7 +47,7 @@ export function workflowRoutes(routes: Routes, { temporal, inspect }: WorkflowsO
   });
 
   routes.get('/namespaces/:namespace/workflows:count', 'metadata', async (c) => {
-    const asked = checked(countQuery, c.req.query());
+    const asked = checked(workflowCountQuery, c.req.query());
     const byStatusQuery = `${asked.query} GROUP BY ExecutionStatus`.trim();
     const counted = await visible(() =>
       temporal.count({ namespace: c.get('namespace'), query: byStatusQuery }, c.req.raw.signal),
@@ -68,7 +59,7 @@ export function workflowRoutes(routes: Routes, { temporal, inspect }: WorkflowsO
     const namespace = c.get('namespace');
     const execution = {
       workflowId: checked(workflowId, c.req.param('workflowId')),
-      runId: checked(describeQuery, c.req.query()).runId ?? '',
+      runId: checked(workflowDescriptionQuery, c.req.query()).runId ?? '',
     };
     const description = await temporal.describe({ namespace, execution }, c.req.raw.signal);
     return replyJson(c, workflowDescription(description, namespace, inspect));

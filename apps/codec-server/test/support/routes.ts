@@ -46,6 +46,7 @@ export const routes: [
     'payments',
   ],
   ['GET', '/api/health', '/api/health', 'metadata', undefined],
+  ['GET', '/api/openapi.json', '/api/openapi.json', 'metadata', undefined],
   ['POST', '*/encode', '/encode', 'encode', 'payments'],
   ['POST', '*/decode', '/decode', 'decode', 'payments'],
 ];

@@ -1,0 +1,12 @@
+import { reply } from '../http/context.ts';
+import type { Routes } from '../http/routes.ts';
+import { openApiDocument } from '../openapi/document.ts';
+
+/** @param pathPrefix as configured: empty or `/…` */
+export function openApiRoutes(routes: Routes, pathPrefix: string): void {
+  let written: string | undefined;
+  routes.get('/openapi.json', 'metadata', (c) => {
+    written ??= JSON.stringify(openApiDocument(pathPrefix));
+    return reply(c, written, 'application/json');
+  });
+}
