@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startEmulator } from '@temporal-kms/kms-emulator';
+import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
+import { type Measured, pinToLoadCore } from './support/measured.ts';
+import { buildRival } from './support/rival.ts';
+import { load, requireWrk } from './support/wrk.ts';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '2' },
+    only: { type: 'string', default: '' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  console.log(
+    'node bench/server.bench.ts [--rounds 3] [--seconds 2] [--only "decode 1 × 1 KiB"]\n' +
+      "/decode and /encode of our bundle and of the Go SDK's own handler, each on one core, wrk on the other.",
+  );
+  process.exit(0);
+}
+const rounds = Number(values.rounds);
+const seconds = Number(values.seconds);
+
+const shapes = [
+  { name: '1 × 1 KiB', payloads: 1, bytes: 1024 },
+  { name: '100 × 1 KiB', payloads: 100, bytes: 1024 },
+  { name: '1 × 256 KiB', payloads: 1, bytes: 256 * 1024 },
+];
+
+interface Contender {
+  readonly name: string;
+  readonly server: Measured;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One contender's rounds: payloads a second, and CPU time in µs a payload. */
+interface Seen {
+  readonly rates: number[];
+  readonly cpu: number[];
+}
+
+await requireWrk();
+pinToLoadCore();
+const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
+const emulator = await startEmulator({ keys: [KEY] });
+const contenders: Contender[] = [];
+try {
+  const rival = await buildRival(directory);
+  if (rival) contenders.push({ name: 'Go SDK handler', server: await rival.start(), headers: {} });
+  const bundle = await buildBundle(directory);
+  contenders.push({
+    name: 'ours',
+    server: await startBundle(bundle, directory, { KMS_EMULATOR_HOST: emulator.address, LOG_LEVEL: 'warn' }),
+    headers: { 'X-Namespace': NAMESPACE },
+  });
+
+  console.log(`node ${process.version}; ${rounds} rounds of ${seconds} s, 64 connections; payloads/s min / median / max\n`);
+  console.log(`| route | payloads | ${contenders.map(({ name }) => name).join(' | ')} | ratio | ratio of CPU time |`);
+  console.log(`|---|---|${contenders.map(() => '---').join('|')}|---|---|`);
+  for (const shape of shapes) {
+    const plain = JSON.stringify({ payloads: Array.from({ length: shape.payloads }, () => payloadOf(shape.bytes)) });
+    const bodies = await Promise.all(contenders.map((one) => ask(one, 'encode', plain)));
+    for (const route of ['decode', 'encode'] as const) {
+      if (!`${route} ${shape.name}`.includes(values.only)) continue;
+      const seen = contenders.map((): Seen => ({ rates: [], cpu: [] }));
+      for (let round = 0; round < rounds; round += 1) {
+        for (const [n, contender] of contenders.entries()) {
+          const body = route === 'encode' ? plain : (bodies[n] ?? '');
+          const { requests, cpu } = await measure(contender, route, body);
+          seen[n]?.rates.push((requests * shape.payloads) / seconds);
+          seen[n]?.cpu.push((cpu * 1000) / (requests * shape.payloads));
+        }
+      }
+      console.log(row(route, shape.name, seen));
+    }
+  }
+} finally {
+  await Promise.all(contenders.map(({ server }) => server.stop()));
+  await emulator.close();
+  await rm(directory, { recursive: true });
+}
+
+function payloadOf(bytes: number): unknown {
+  return {
+    metadata: { encoding: Buffer.from('binary/plain').toString('base64') },
+    data: randomBytes(bytes).toString('base64'),
+  };
+}
+
+async function ask({ server, headers }: Contender, route: string, body: string): Promise<string> {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body };
+  const answer = await fetch(`${server.url}/${route}`, init);
+  const text = await answer.text();
+  if (answer.status !== 200) throw new Error(`/${route}: ${answer.status} ${text}`);
+  return text;
+}
+
+async function measure(
+  { server, headers }: Contender,
+  route: string,
+  body: string,
+): Promise<{ requests: number; cpu: number }> {
+  const before = await server.cpu();
+  const requests = await load(directory, { url: `${server.url}/${route}`, body, headers, seconds });
+  return { requests, cpu: (await server.cpu()) - before };
+}
+
+function row(route: string, shape: string, seen: readonly Seen[]): string {
+  const [rival, ...own] = seen;
+  const cells = seen.map(({ rates, cpu }) => `${range(rates)} (${median(cpu).toFixed(1)} µs)`);
+  const ratio = own.map((one) => (median(one.rates) / median(rival?.rates ?? [])).toFixed(2)).join(', ');
+  const cpu = own.map((one) => (median(rival?.cpu ?? []) / median(one.cpu)).toFixed(2)).join(', ');
+  return `| /${route} | ${shape} | ${cells.join(' | ')} | ${ratio} | ${cpu} |`;
+}
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
+}
+
+function range(numbers: readonly number[]): string {
+  const [low, middle, high] = [Math.min(...numbers), median(numbers), Math.max(...numbers)].map(Math.round);
+  return `${low} / ${middle} / ${high}`;
+}
