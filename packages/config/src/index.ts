@@ -1,6 +1,7 @@
 export { codecServerEnvironment } from './codec-server.ts';
 export type { CodecServerConfig } from './codec-server.ts';
 export type { Environment, Values, Variable } from './environment.ts';
+export { isLoopback } from './fields.ts';
 export { ConfigError, loadConfigOrExit, parseConfig } from './load.ts';
 export type { Mistake } from './mistakes.ts';
 export { describeEnvironment, printableConfig } from './print.ts';

@@ -9,25 +9,38 @@ export interface Caller {
   readonly subject?: string;
   /** Milliseconds since 1970: what the caller may do ends here, streams too. Absent: it doesn't end. */
   readonly expiresAt?: number;
-  /** Checked claims of the token. */
-  readonly claims?: Readonly<Record<string, unknown>>;
 }
 
 /** The part of a request that says who it comes from. */
 export interface Credentials {
+  /** A header that stands twice comes as one, with a comma between. */
   header(name: string): string | undefined;
 }
 
 /** Whether a namespace's payloads open to whoever may decode, or only to those who also say why. */
 export type Reveal = 'automatic' | 'on-demand';
 
+/** Where a page signs people in (OAuth 2.1 authorization code with PKCE). Public: it holds no secret. */
+export interface SignIn {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly scopes: readonly string[];
+  /** RFC 8707: what the access token shall be made for. */
+  readonly resource?: string;
+}
+
 /** Who may do what: the one place that decides, for every route. */
 export interface Access {
   /** Throws a Refusal (401) when the request doesn't say who it comes from and must. */
   authenticate(request: Credentials): Caller | Promise<Caller>;
-  /** Without a namespace: whether the permission is given anywhere. */
+  /**
+   * Without a namespace: whether the permission is given anywhere.
+   * @param caller one that this `authenticate` gave; any other may do nothing
+   */
   allows(caller: Caller, permission: Permission, namespace: string | undefined): boolean;
   reveal(namespace: string): Reveal;
+  /** Absent: callers bring their own token, or need none. */
+  readonly signIn?: SignIn;
 }
 
 /** `AUTH=none`: whoever reaches this server may do everything. Only for a server that listens on loopback. */

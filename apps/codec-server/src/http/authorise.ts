@@ -9,18 +9,21 @@ export interface Authority {
   readonly audit: Audit;
 }
 
-/**
- * Asked before any handler: who is it, and may they. What is refused to somebody known is audited; who isn't known
- * stands in the request log only, or anybody could fill the audit.
- */
+/** Who is it. Somebody who isn't known stands in the request log only, or anybody could fill the audit. */
+export async function identify(c: Context<Env>, { access }: Pick<Authority, 'access'>): Promise<Caller> {
+  const caller = await access.authenticate(c.req);
+  c.set('caller', caller);
+  return caller;
+}
+
+/** Asked before any handler: who is it, and may they. What is refused to somebody known is audited. */
 export async function authorise(
   c: Context<Env>,
   { access, audit }: Authority,
   permission: Permission,
   namespace: string | undefined,
 ): Promise<void> {
-  const caller = await access.authenticate(c.req);
-  c.set('caller', caller);
+  const caller = c.get('caller') ?? (await identify(c, { access }));
   if (!access.allows(caller, permission, namespace)) await refuse(c, audit, caller, permission, namespace);
 }
 

@@ -19,6 +19,7 @@ export const failure =
     const refusal = error instanceof Refusal ? error : unexpected(error, log);
     const extra: Record<string, string> = {};
     if (refusal.retryAfter !== undefined) extra['Retry-After'] = String(refusal.retryAfter);
+    if (refusal.challenge !== undefined) extra['WWW-Authenticate'] = refusal.challenge;
     if (isApi(c.req.path)) {
       return replyJson(c, { error: { code: refusal.code, message: refusal.message } }, refusal.status, extra);
     }

@@ -4,6 +4,8 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 interface RefusalOptions {
   /** Seconds; sent as `Retry-After`. */
   readonly retryAfter?: number;
+  /** How to sign in; sent as `WWW-Authenticate`. */
+  readonly challenge?: string;
   readonly cause?: unknown;
 }
 
@@ -15,6 +17,7 @@ export class Refusal extends Error {
   readonly status: ContentfulStatusCode;
   readonly code: ApiErrorCode;
   readonly retryAfter: number | undefined;
+  readonly challenge: string | undefined;
 
   constructor(
     status: ContentfulStatusCode,
@@ -26,6 +29,7 @@ export class Refusal extends Error {
     this.status = status;
     this.code = code;
     this.retryAfter = options.retryAfter;
+    this.challenge = options.challenge;
   }
 }
 

@@ -1,15 +1,18 @@
 import type { Context, Hono } from 'hono';
 import type { Permission } from '../access/access.ts';
-import { authorise, type Authority } from './authorise.ts';
+import { authorise, type Authority, identify } from './authorise.ts';
 import type { Env } from './context.ts';
 import { Refusal } from './refusal.ts';
 
 type Handler<Path extends string> = (c: Context<Env, Path>) => Response | Promise<Response>;
 
-/** The only way to add a route of the API: with the permission that it takes. */
+/** `known`: whoever has signed in. `public`: anybody; nothing behind it depends on who asks. */
+export type Needs = Permission | 'known' | 'public';
+
+/** The only way to add a route of the API: with what it takes. */
 export interface Routes {
-  get<Path extends string>(path: Path, permission: Permission, handler: Handler<Path>): void;
-  post<Path extends string>(path: Path, permission: Permission, handler: Handler<Path>): void;
+  get<Path extends string>(path: Path, needs: Needs, handler: Handler<Path>): void;
+  post<Path extends string>(path: Path, needs: Permission, handler: Handler<Path>): void;
 }
 
 const namespaceIn = (c: Context<Env>): string | undefined => c.req.param('namespace');
@@ -21,18 +24,21 @@ export function guardedRoutes(
   serves: (namespace: string) => boolean,
 ): Routes {
   const guarded =
-    <Path extends string>(permission: Permission, handler: Handler<Path>) =>
+    <Path extends string>(needs: Needs, handler: Handler<Path>) =>
     async (c: Context<Env, Path>): Promise<Response> => {
+      if (needs === 'public') return handler(c);
+      // First of all: which namespaces there are is nothing for strangers.
+      await identify(c, authority);
       const namespace = namespaceIn(c);
       if (namespace !== undefined && !serves(namespace)) {
         throw new Refusal(404, 'not_found', 'This server is not configured for that namespace.');
       }
-      await authorise(c, authority, permission, namespace);
+      if (needs !== 'known') await authorise(c, authority, needs, namespace);
       if (namespace !== undefined) c.set('namespace', namespace);
       return handler(c);
     };
   return {
-    get: (path, permission, handler) => void app.get(path, guarded(permission, handler)),
-    post: (path, permission, handler) => void app.post(path, guarded(permission, handler)),
+    get: (path, needs, handler) => void app.get(path, guarded(needs, handler)),
+    post: (path, needs, handler) => void app.post(path, guarded(needs, handler)),
   };
 }

@@ -1,0 +1,83 @@
+import { permission } from '@temporal-kms/codec-api';
+import { z } from 'zod';
+import { issuer } from './issuer.ts';
+
+const text = z.string('must be text; put it into quotes').min(1, 'is empty');
+const literal = text.refine(
+  (value) => !value.includes('*'),
+  'is compared as it stands: there are no wildcards, so name each value',
+);
+const values = z.union([literal.transform((value) => [value]), z.array(literal).min(1, 'is empty')], {
+  error: 'must be text, or a list of texts',
+});
+
+const rule = z.strictObject({
+  issuer: text,
+  match: z
+    .record(text, values)
+    .refine((claims) => Object.keys(claims).length > 0, 'names no claim: say whom the rule is for'),
+  namespaces: z.union(
+    [
+      z.literal('*'),
+      z
+        .array(text.refine((name) => !name.includes('*'), 'must be a name; for all, write namespaces: "*"'))
+        .min(1, 'is empty'),
+    ],
+    { error: 'must be a list of namespaces, or "*" for all' },
+  ),
+  permissions: z.array(permission).min(1, 'is empty'),
+});
+
+const reveal = z.enum(['automatic', 'on-demand']);
+
+/** The policy file (`POLICY_FILE`), docs/access.md. What it doesn't give is refused. */
+export const policy = z
+  .strictObject({
+    issuers: z
+      .record(text, issuer)
+      .refine((issuers) => Object.keys(issuers).length > 0, 'names none: nobody could sign in'),
+    rules: z.array(rule).default([]),
+    /** Of namespaces that `namespaces` doesn't name. */
+    reveal: reveal.default('automatic'),
+    namespaces: z.record(text, z.strictObject({ reveal })).default({}),
+    dashboard: z
+      .strictObject({
+        issuer: text,
+        clientId: text,
+        scopes: z.array(text).min(1).default(['openid', 'email']),
+        resource: text.optional(),
+      })
+      .optional(),
+  })
+  .superRefine(({ issuers, rules, dashboard }, context) => {
+    const named = new Map(Object.entries(issuers));
+    const wrong = (path: (string | number)[], message: string): void =>
+      context.addIssue({ path, message, code: 'custom' });
+
+    const names = new Map<string, string>();
+    for (const [name, { issuer: iss }] of named) {
+      const other = names.get(iss);
+      if (other !== undefined) wrong(['issuers', name], `is the same issuer as ${other}: it must stand once`);
+      names.set(iss, name);
+    }
+    for (const [index, { issuer: name, match }] of rules.entries()) {
+      const from = named.get(name);
+      if (!from) wrong(['rules', index, 'issuer'], `must be one of issuers: ${[...named.keys()].join(', ')}`);
+      const claim = from?.onlyByName;
+      if (claim === undefined) continue;
+      const emails = match[claim];
+      if (!emails?.every((value) => /^[^\s@]+@[^\s@]+$/.test(value))) {
+        wrong(
+          ['rules', index, 'match'],
+          `must name people by their e-mail addresses, in the claim ${claim}: other servers get this issuer's tokens ` +
+            'too and can send them here',
+        );
+      }
+    }
+    if (dashboard && !named.has(dashboard.issuer)) {
+      wrong(['dashboard', 'issuer'], `must be one of issuers: ${[...named.keys()].join(', ')}`);
+    }
+  });
+
+export type Policy = z.infer<typeof policy>;
+export type Rule = Policy['rules'][number];

@@ -1,0 +1,27 @@
+/** Gets a JSON document of a provider. @throws Error that says why it can't be had */
+export type FetchJson = (url: string) => Promise<unknown>;
+
+const TIMEOUT_MS = 5_000;
+/** Far above any key set; a provider that is not one must not fill the memory. */
+const MAX_BYTES = 1024 * 1024;
+
+/** Redirects aren't followed: the policy names the provider, and nobody else's keys count. */
+export const fetchJson: FetchJson = async (url) => {
+  const response = await fetch(url, {
+    headers: { accept: 'application/json' },
+    redirect: 'error',
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  if (!response.ok || response.body === null) {
+    await response.body?.cancel();
+    throw new Error(`${url} answered ${response.status}`);
+  }
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body) {
+    length += chunk.length;
+    if (length > MAX_BYTES) throw new Error(`${url} answered more than ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
+};
