@@ -27,7 +27,11 @@ export const auditEntry = z.object({
   reason: z.string().optional(),
   outcome: z
     .object({
-      result: z.enum(['complete', 'failed', 'cut_off']),
+      /**
+       * `cut_off`: the reader went away, or the server ended before it had all. A stream that ended early for a
+       * reason says which: sign-in expired, a limit, the server ending.
+       */
+      result: z.enum(['complete', 'failed', 'cut_off', 'signed_out', 'limit', 'shutdown']),
       /** How many were opened or sealed. */
       payloads: z.number().int().nonnegative(),
       keys: z.array(keyUse.extend({ payloads: z.number().int().positive() })),
@@ -37,3 +41,16 @@ export const auditEntry = z.object({
     .optional(),
 });
 export type AuditEntry = z.infer<typeof auditEntry>;
+
+/**
+ * `GET /api/namespaces/{namespace}/audit?after=&limit=&workflowId=`: entries of one namespace, the newest first, from
+ * the file of the replica that answers.
+ */
+export const auditPage = z.object({
+  entries: z.array(auditEntry),
+  /** `after` for the older ones; a position in the file and nothing more. Absent: there are none. */
+  next: z.string().optional(),
+  /** Lines on the way that are no audit entries: torn by a crash, or written by others. */
+  skipped: z.number().int().nonnegative(),
+});
+export type AuditPage = z.infer<typeof auditPage>;

@@ -13,6 +13,12 @@ export interface CodecServerConfig {
   readonly allowedHosts?: readonly string[];
   /** Before every route: empty or `/…` without a slash at the end. */
   readonly pathPrefix: string;
+  /** Absent: plain HTTP. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** Absent: no metrics. */
+  readonly metrics?: { readonly host: string; readonly port: number };
+  /** Absent: the audit goes to standard output. */
+  readonly auditFile?: string;
   readonly auth: 'none';
   readonly logLevel: z.infer<typeof logLevel>;
   readonly kms: KmsSettings;
@@ -29,6 +35,11 @@ const settings = z
       .regex(/^(\/[\w.~-]+)+$/, 'must begin with / and must not end with one')
       .optional(),
     AUTH: z.enum(['none'], 'must be none: this version knows no sign-in and serves loopback only'),
+    CODEC_TLS_CERT_FILE: z.string().optional(),
+    CODEC_TLS_KEY_FILE: z.string().optional(),
+    CODEC_METRICS_HOST: host,
+    CODEC_METRICS_PORT: port.optional(),
+    AUDIT_FILE: z.string().optional(),
     LOG_LEVEL: logLevel,
   })
   .refine((values) => values.AUTH !== 'none' || isLoopback(values.CODEC_HOST), {
@@ -37,12 +48,31 @@ const settings = z
     // Zod leaves refinements out when a field is wrong; this mistake shall be told together with the others.
     when: ({ value }) => z.object({ CODEC_HOST: host }).safeParse(value).success,
   })
+  .superRefine((values, context) => {
+    const pair = ['CODEC_TLS_CERT_FILE', 'CODEC_TLS_KEY_FILE'] as const;
+    const missing = pair.filter((name) => values[name] === undefined);
+    const [only] = missing;
+    if (missing.length !== 1 || only === undefined) return;
+    context.addIssue({
+      code: 'custom',
+      path: [only],
+      message: `is missing; TLS needs both ${pair.join(' and ')}`,
+    });
+  })
   .transform((values) => ({
     host: values.CODEC_HOST,
     port: values.CODEC_PORT,
     corsOrigins: values.CODEC_CORS_ORIGINS ?? [],
     ...(values.CODEC_ALLOWED_HOSTS && { allowedHosts: values.CODEC_ALLOWED_HOSTS }),
     pathPrefix: values.CODEC_PATH_PREFIX ?? '',
+    ...(values.CODEC_TLS_CERT_FILE !== undefined &&
+      values.CODEC_TLS_KEY_FILE !== undefined && {
+        tls: { certFile: values.CODEC_TLS_CERT_FILE, keyFile: values.CODEC_TLS_KEY_FILE },
+      }),
+    ...(values.CODEC_METRICS_PORT !== undefined && {
+      metrics: { host: values.CODEC_METRICS_HOST, port: values.CODEC_METRICS_PORT },
+    }),
+    ...(values.AUDIT_FILE !== undefined && { auditFile: values.AUDIT_FILE }),
     auth: values.AUTH,
     logLevel: values.LOG_LEVEL,
   }));
@@ -61,6 +91,24 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       example: 'codec.example.com',
     },
     CODEC_PATH_PREFIX: { about: 'Path before every route', example: '/codec' },
+    CODEC_TLS_CERT_FILE: {
+      about: 'Certificate with its chain (PEM), for TLS of its own; read again when it changes',
+      example: '/etc/temporal-kms/tls.crt',
+    },
+    CODEC_TLS_KEY_FILE: { about: "The certificate's key (PEM)", example: '/etc/temporal-kms/tls.key' },
+    CODEC_METRICS_HOST: {
+      about: 'Address to serve metrics and probes on',
+      example: '0.0.0.0',
+      default: '127.0.0.1',
+    },
+    CODEC_METRICS_PORT: {
+      about: 'Port for metrics (Prometheus text) and probes, without sign-in; unset: no metrics',
+      example: '9464',
+    },
+    AUDIT_FILE: {
+      about: 'File that audit lines are appended to (default standard output)',
+      example: '/var/log/temporal-kms/audit.jsonl',
+    },
     AUTH: {
       about: 'Who may call; none is refused when CODEC_HOST is not loopback',
       example: 'none',

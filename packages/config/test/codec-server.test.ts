@@ -79,3 +79,16 @@ test.each(['https://codec.example.com', 'codec.example.com/x', 'a b', '*'])(
 test.each(['codec', '/codec/', '/', '//codec', '/co dec'])('refuses the path prefix %s', (prefix) => {
   expect(mistakes({ CODEC_PATH_PREFIX: prefix })).toEqual([['CODEC_PATH_PREFIX', expect.any(String)]]);
 });
+
+test('takes a certificate and its key only together', () => {
+  const tls = { certFile: '/tls.crt', keyFile: '/tls.key' };
+  expect(parse({ CODEC_TLS_CERT_FILE: tls.certFile, CODEC_TLS_KEY_FILE: tls.keyFile }).tls).toEqual(tls);
+  const missing = expect.stringContaining('TLS needs both');
+  expect(mistakes({ CODEC_TLS_CERT_FILE: '/tls.crt' })).toEqual([['CODEC_TLS_KEY_FILE', missing]]);
+  expect(mistakes({ CODEC_TLS_KEY_FILE: '/tls.key' })).toEqual([['CODEC_TLS_CERT_FILE', missing]]);
+});
+
+test('serves metrics only where a port is named, on loopback unless told otherwise', () => {
+  expect(parse({})).not.toHaveProperty('metrics');
+  expect(parse({ CODEC_METRICS_PORT: '9464' }).metrics).toEqual({ host: '127.0.0.1', port: 9464 });
+});
