@@ -9,6 +9,7 @@ import { purposeV1, sealV1 } from './formats/envelope.ts';
 import { purposeV2, sealV2 } from './formats/envelope-v2.ts';
 import { inspect, type PayloadInfo, storedAs } from './formats/inspect.ts';
 import { isUnexpected, open } from './formats/open.ts';
+import { countUnopened } from './formats/unopened.ts';
 import { acceptedBy, type NamespaceScope, type Scope } from './formats/scope.ts';
 import type { KeyRules } from './keys/key-rules.ts';
 import type { KeyService } from './keys/key-service.ts';
@@ -163,6 +164,15 @@ export class KmsCodec implements PayloadCodec {
       if (!(error instanceof KmsCodecError)) throw error;
       return { ...storedAs(payload), reason: error.code };
     }
+  }
+
+  /**
+   * How many answers of Cloud KMS decode would wait for: one a data key that isn't at hand, one a direct message. For
+   * whoever must bound what one request may cost. Makes no call.
+   * @throws KmsCodecError `namespace_not_configured`
+   */
+  unopened(payloads: readonly Payload[], context?: CodecContext): number {
+    return countUnopened(this.#keys, payloads, this.#scope(context));
   }
 
   /**

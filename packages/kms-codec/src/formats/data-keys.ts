@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { DirectCalls } from '../keys/direct-calls.ts';
+import { CallLanes } from '../keys/call-lanes.ts';
 import type { KeyService } from '../keys/key-service.ts';
 import type { DataKeyLimits } from '../keys/limits.ts';
 import { OpenedKeys, type WrappedKey } from '../keys/opened-keys.ts';
@@ -17,9 +18,10 @@ export class DataKeys {
   readonly #sealing: SealingKeys;
 
   constructor(keyService: KeyService, limits: DataKeyLimits, observer: Observer, now: () => number) {
-    this.direct = new DirectCalls(keyService, observer);
-    this.#opened = new OpenedKeys(keyService, limits, observer, now);
-    this.#sealing = new SealingKeys(keyService, this.#opened, limits, observer, now);
+    const lanes = new CallLanes(limits.callsInFlight);
+    this.direct = new DirectCalls(keyService, lanes, observer);
+    this.#opened = new OpenedKeys(keyService, lanes, limits, observer, now);
+    this.#sealing = new SealingKeys(keyService, lanes, this.#opened, limits, observer, now);
   }
 
   /** Calls `use` with the opened data key: at once when it is at hand. The allow-list has been asked before. */
@@ -27,6 +29,11 @@ export class DataKeys {
     const { namespace } = scope.rule;
     const key = this.#opened.peek(namespace, wanted);
     return key ? use(key) : this.#opened.unwrap(namespace, wanted, scope.budgetMs).then(use);
+  }
+
+  /** Whether a data key, or the refusal of it, is at hand. */
+  isAtHand(wanted: WrappedKey): boolean {
+    return this.#opened.has(wanted);
   }
 
   /** Calls `use` with a data key for one more message of `bytes`: at once from the second message on. */

@@ -1,6 +1,6 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { open, seal } from '../keys/data-key.ts';
-import { wrappedKey } from '../keys/opened-keys.ts';
+import { wrappedKey, type WrappedKey } from '../keys/opened-keys.ts';
 import type { SealingKey, SealingPurpose } from '../keys/sealing-keys.ts';
 import { parseBox } from '../wire/aead-box.ts';
 import { deserialize, type Payload } from '../wire/inner-payload.ts';
@@ -40,10 +40,19 @@ export function candidatesV1(payload: Payload, scope: Scope): readonly string[] 
   );
 }
 
-/** A message without `kms-key` is tried under each key in order; the answer is remembered with the wrapped key. */
-export async function openV1(keys: DataKeys, payload: Payload, scope: Scope): Promise<Payload> {
+function wrappedIn(payload: Payload): Uint8Array {
   const wrapped = payload.metadata?.['encrypted-dek'];
   if (!wrapped?.length) throw new KmsCodecError('malformed', 'The message has no encrypted-dek');
+  return wrapped;
+}
+
+/** @throws `malformed` when the message has no data key */
+export const wrappedKeyV1 = (payload: Payload, cryptoKey: string): WrappedKey =>
+  wrappedKey({ cryptoKey, aad: none, wrapped: wrappedIn(payload) });
+
+/** A message without `kms-key` is tried under each key in order; the answer is remembered with the wrapped key. */
+export async function openV1(keys: DataKeys, payload: Payload, scope: Scope): Promise<Payload> {
+  const wrapped = wrappedIn(payload);
   const box = parseBox(payload.data ?? none);
   return await firstThatOpens(candidatesV1(payload, scope), scope, async (cryptoKey) =>
     keys.withOpened(scope, wrappedKey({ cryptoKey, aad: none, wrapped }), (key) =>

@@ -1,6 +1,6 @@
 import { KmsCodecError } from '../errors.ts';
 import { open } from '../keys/data-key.ts';
-import { wrappedKey } from '../keys/opened-keys.ts';
+import { wrappedKey, type WrappedKey } from '../keys/opened-keys.ts';
 import { parseBox } from '../wire/aead-box.ts';
 import { deserialize, type Payload } from '../wire/inner-payload.ts';
 import type { DataKeys, MaybePromise } from './data-keys.ts';
@@ -24,18 +24,21 @@ export function proxyKey(payload: Payload, scope: Scope): string | undefined {
   return cryptoKey !== undefined && scope.rule.keys.includes(cryptoKey) ? cryptoKey : undefined;
 }
 
+/** @throws `malformed` when its data key isn't base64 */
+export function wrappedProxyKey(payload: Payload, cryptoKey: string): WrappedKey {
+  const encoded = metadataText(payload, 'encryption-dek');
+  if (encoded === '' || !BASE64.test(encoded))
+    throw new KmsCodecError('malformed', "encryption-dek isn't base64");
+  return wrappedKey({ cryptoKey, aad: none, wrapped: Buffer.from(encoded, 'base64') });
+}
+
 export function openProxy(
   keys: DataKeys,
   payload: Payload,
   cryptoKey: string,
   scope: Scope,
 ): MaybePromise<Payload> {
-  const encoded = metadataText(payload, 'encryption-dek');
-  if (encoded === '' || !BASE64.test(encoded))
-    throw new KmsCodecError('malformed', "encryption-dek isn't base64");
-  const wrapped = Buffer.from(encoded, 'base64');
+  const dataKey = wrappedProxyKey(payload, cryptoKey);
   const box = parseBox(payload.data ?? none);
-  return keys.withOpened(scope, wrappedKey({ cryptoKey, aad: none, wrapped }), (key) =>
-    deserialize(open(key, undefined, box)),
-  );
+  return keys.withOpened(scope, dataKey, (key) => deserialize(open(key, undefined, box)));
 }

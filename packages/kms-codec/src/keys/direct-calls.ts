@@ -1,4 +1,5 @@
 import type { Observer } from '../observer.ts';
+import type { CallLanes } from './call-lanes.ts';
 import type { KeyService } from './key-service.ts';
 import { SingleFlight } from './single-flight.ts';
 
@@ -10,27 +11,36 @@ const none = new Uint8Array();
  */
 export class DirectCalls {
   readonly #keyService: KeyService;
+  readonly #lanes: CallLanes;
   readonly #flights: SingleFlight<Uint8Array>;
   #next = 0;
 
-  constructor(keyService: KeyService, observer: Observer) {
+  constructor(keyService: KeyService, lanes: CallLanes, observer: Observer) {
     this.#keyService = keyService;
+    this.#lanes = lanes;
     this.#flights = new SingleFlight(observer);
   }
 
-  wrap(key: string, plaintext: Uint8Array, budgetMs: number): Promise<Uint8Array> {
-    return this.#alone(key, budgetMs, async () => {
+  wrap(namespace: string, key: string, plaintext: Uint8Array, budgetMs: number): Promise<Uint8Array> {
+    return this.#alone(namespace, key, budgetMs, async () => {
       const { ciphertext } = await this.#keyService.wrap({ key, plaintext, aad: none });
       return ciphertext;
     });
   }
 
-  unwrap(key: string, ciphertext: Uint8Array, budgetMs: number): Promise<Uint8Array> {
-    return this.#alone(key, budgetMs, () => this.#keyService.unwrap({ key, ciphertext, aad: none }));
+  unwrap(namespace: string, key: string, ciphertext: Uint8Array, budgetMs: number): Promise<Uint8Array> {
+    return this.#alone(namespace, key, budgetMs, () =>
+      this.#keyService.unwrap({ key, ciphertext, aad: none }),
+    );
   }
 
-  #alone(key: string, budgetMs: number, attempt: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  #alone(
+    namespace: string,
+    key: string,
+    budgetMs: number,
+    attempt: () => Promise<Uint8Array>,
+  ): Promise<Uint8Array> {
     this.#next += 1;
-    return this.#flights.join(String(this.#next), key, budgetMs, attempt);
+    return this.#flights.join(String(this.#next), key, budgetMs, () => this.#lanes.run(namespace, attempt));
   }
 }

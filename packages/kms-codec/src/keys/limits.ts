@@ -19,6 +19,8 @@ export interface DataKeyLimits {
   readonly openedMax: number;
   /** Namespaces (and formats) with a sealing key at the same time. */
   readonly sealingMax: number;
+  /** Cloud KMS calls under way at the same time for one namespace; more wait. Default: no limit. */
+  readonly callsInFlight: number;
 }
 
 export const defaultLimits: DataKeyLimits = {
@@ -31,6 +33,7 @@ export const defaultLimits: DataKeyLimits = {
   openedTtlMs: 300_000,
   openedMax: 16_384,
   sealingMax: 1_024,
+  callsInFlight: Number.POSITIVE_INFINITY,
 };
 
 /** @throws RangeError when a limit isn't a positive number or is above its default. */

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { KmsCodecError } from '../errors.ts';
 import type { Observer } from '../observer.ts';
+import type { CallLanes } from './call-lanes.ts';
 import { importDataKey } from './data-key.ts';
 import type { KeyService } from './key-service.ts';
 import type { DataKeyLimits } from './limits.ts';
@@ -27,13 +28,21 @@ const REFUSALS_MAX = 4_096;
  */
 export class OpenedKeys {
   readonly #keyService: KeyService;
+  readonly #lanes: CallLanes;
   readonly #observer: Observer;
   readonly #opened: LRUCache<string, KeyObject>;
   readonly #refused: LRUCache<string, KmsCodecError>;
   readonly #flights: SingleFlight<KeyObject>;
 
-  constructor(keyService: KeyService, limits: DataKeyLimits, observer: Observer, now: () => number) {
+  constructor(
+    keyService: KeyService,
+    lanes: CallLanes,
+    limits: DataKeyLimits,
+    observer: Observer,
+    now: () => number,
+  ) {
     this.#keyService = keyService;
+    this.#lanes = lanes;
     this.#observer = observer;
     this.#flights = new SingleFlight(observer);
     const perf = { now };
@@ -53,6 +62,11 @@ export class OpenedKeys {
     return undefined;
   }
 
+  /** Whether it, or a refusal of it, is remembered. */
+  has({ id }: WrappedKey): boolean {
+    return this.#opened.has(id) || this.#refused.has(id);
+  }
+
   /** @param budgetMs how long to wait while Cloud KMS can't answer */
   async unwrap(namespace: string, wanted: WrappedKey, budgetMs: number): Promise<KeyObject> {
     const { id } = wanted;
@@ -60,7 +74,9 @@ export class OpenedKeys {
     return await this.#flights.join(id, wanted.cryptoKey, budgetMs, async () => {
       try {
         const { cryptoKey, aad, wrapped, keyVersion } = wanted;
-        const bytes = await this.#keyService.unwrap({ key: cryptoKey, aad, ciphertext: wrapped, keyVersion });
+        const bytes = await this.#lanes.run(namespace, () =>
+          this.#keyService.unwrap({ key: cryptoKey, aad, ciphertext: wrapped, keyVersion }),
+        );
         const key = importDataKey(bytes);
         this.#opened.set(id, key);
         return key;

@@ -2,6 +2,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { KmsCodecError } from '../errors.ts';
 import type { Observer } from '../observer.ts';
+import type { CallLanes } from './call-lanes.ts';
 import { randomDataKey } from './data-key.ts';
 import type { KeyService } from './key-service.ts';
 import type { DataKeyLimits } from './limits.ts';
@@ -55,6 +56,7 @@ const REFRESH_BUDGET_MS = 60_000;
  */
 export class SealingKeys {
   readonly #keyService: KeyService;
+  readonly #lanes: CallLanes;
   readonly #opened: OpenedKeys;
   readonly #limits: DataKeyLimits;
   readonly #observer: Observer;
@@ -64,12 +66,14 @@ export class SealingKeys {
 
   constructor(
     keyService: KeyService,
+    lanes: CallLanes,
     opened: OpenedKeys,
     limits: DataKeyLimits,
     observer: Observer,
     now: () => number,
   ) {
     this.#keyService = keyService;
+    this.#lanes = lanes;
     this.#opened = opened;
     this.#limits = limits;
     this.#observer = observer;
@@ -184,11 +188,13 @@ export class SealingKeys {
   }
 
   async #wrap(slot: Slot, budgetMs: number): Promise<void> {
-    const { id, cryptoKey, aad } = slot.purpose;
+    const { id, namespace, cryptoKey, aad } = slot.purpose;
     await this.#flights.join(id, cryptoKey, budgetMs, async () => {
       const plaintext = randomDataKey();
       try {
-        const { ciphertext, keyVersion } = await this.#keyService.wrap({ key: cryptoKey, plaintext, aad });
+        const { ciphertext, keyVersion } = await this.#lanes.run(namespace, () =>
+          this.#keyService.wrap({ key: cryptoKey, plaintext, aad }),
+        );
         const key = createSecretKey(plaintext);
         const born = this.#now();
         const next = {

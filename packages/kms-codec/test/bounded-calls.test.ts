@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+
+const rule = {
+  pay: { encrypt: cryptoKey('pay'), reads: ['envelope-v2', 'envelope', 'direct'] },
+  ship: { encrypt: cryptoKey('ship') },
+} as const;
+const pay = inNamespace('pay');
+const ship = inNamespace('ship');
+
+/** Counts the calls that are under way at the same time, by crypto key. */
+class WatchedKeyService extends FakeKeyService {
+  readonly most = new Map<string, number>();
+  readonly #now = new Map<string, number>();
+
+  override async unwrap(request: Parameters<FakeKeyService['unwrap']>[0]): Promise<Uint8Array> {
+    const { key } = request;
+    const now = (this.#now.get(key) ?? 0) + 1;
+    this.#now.set(key, now);
+    this.most.set(key, Math.max(now, this.most.get(key) ?? 0));
+    try {
+      return await super.unwrap(request);
+    } finally {
+      this.#now.set(key, (this.#now.get(key) ?? 1) - 1);
+    }
+  }
+}
+
+/** Each under a data key of its own. */
+const sealedApart = async (keyService: FakeKeyService, count: number, context = pay) => {
+  const each = Array.from({ length: count }, (_, n) =>
+    codecWith(rule, { keyService }).codec.encode([json(n)], context),
+  );
+  return (await Promise.all(each)).flat();
+};
+
+describe('callsInFlight', () => {
+  it('holds back calls of one namespace beyond it, and none of another', async () => {
+    const keyService = new WatchedKeyService();
+    const payments = await sealedApart(keyService, 50);
+    const shipments = await sealedApart(keyService, 10, ship);
+    const { codec } = codecWith(rule, { keyService, limits: { callsInFlight: 16 } });
+    keyService.latencyMs = 20;
+    const [opened, shipped] = await Promise.all([codec.decode(payments, pay), codec.decode(shipments, ship)]);
+    expect(opened.map(valueOf)).toEqual(Array.from({ length: 50 }, (_, n) => n));
+    expect(shipped).toHaveLength(10);
+    expect(Object.fromEntries(keyService.most)).toEqual({ [cryptoKey('pay')]: 16, [cryptoKey('ship')]: 10 });
+  });
+
+  it('makes room again after a call that failed', async () => {
+    const keyService = new FakeKeyService();
+    const sealed = await sealedApart(keyService, 5);
+    const { codec } = codecWith(rule, { keyService, limits: { callsInFlight: 1 } });
+    keyService.failing = 'key_disabled';
+    await expect(codec.decode(sealed.slice(0, 3), pay)).rejects.toMatchObject({ code: 'key_disabled' });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    keyService.failing = undefined;
+    expect(await codec.decode(sealed.slice(3), pay)).toHaveLength(2);
+  });
+});
+
+describe('unopened', () => {
+  it('counts the data keys that are not at hand, each once, and asks Cloud KMS for none', async () => {
+    const keyService = new FakeKeyService();
+    const sealed = await sealedApart(keyService, 4);
+    const { codec } = codecWith(rule, { keyService });
+    expect(codec.unopened([...sealed, ...sealed, json('plain')], pay)).toBe(4);
+    expect(keyService.unwraps).toBe(0);
+    await codec.decode(sealed.slice(0, 3), pay);
+    expect(codec.unopened(sealed, pay)).toBe(1);
+  });
+
+  it.each(['envelope', 'direct'] as const)('counts those of the format %s', async (format) => {
+    const keyService = new FakeKeyService();
+    const { codec: writer } = codecWith(rule, { keyService, format });
+    const sealed = await writer.encode([json(1), json(2)], pay);
+    const { codec } = codecWith(rule, { keyService });
+    expect(codec.unopened(sealed, pay)).toBe(format === 'direct' ? 2 : 1);
+  });
+
+  it('counts nothing that is refused without a call, or whose refusal is remembered', async () => {
+    const keyService = new FakeKeyService();
+    const [payload] = await sealedApart(keyService, 1);
+    const { codec } = codecWith(rule, { keyService });
+    expect(codec.unopened([payload!], ship)).toBe(0);
+    keyService.failing = 'key_disabled';
+    await expect(codec.decode([payload!], pay)).rejects.toMatchObject({ code: 'key_disabled' });
+    expect(codec.unopened([payload!], pay)).toBe(0);
+  });
+});
