@@ -41,7 +41,8 @@ async function readSample(api: string): Promise<{ runId: string; input: string }
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ refs: ['1:0'] }),
   });
-  const result: { ok: boolean; payload: { data: string } } = JSON.parse(await decoded.text());
+  const [first = ''] = (await decoded.text()).split('\n');
+  const result: { ok: boolean; payload: { data: string } } = JSON.parse(first);
   expect(result).toMatchObject({ ok: true });
   return { runId: workflow.runId, input: Buffer.from(result.payload.data, 'base64').toString() };
 }

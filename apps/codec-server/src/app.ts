@@ -9,20 +9,24 @@ import type { Env } from './http/context.ts';
 import { failure } from './http/failure.ts';
 import { guard } from './http/guard.ts';
 import { createResponseHeaders } from './http/headers.ts';
+import { cutSlowReaders } from './http/slow-readers.ts';
+import { defaultLimits, limitRequests, type Limits, limitStreams } from './http/limits.ts';
 import { Refusal } from './http/refusal.ts';
 import { requestLog } from './http/request-log.ts';
 import { guardedRoutes } from './http/routes.ts';
 import type { KmsWatch } from './kms-watch.ts';
 import { codecProtocol } from './protocol/routes.ts';
+import { exportRoutes } from './routes/export.ts';
 import { healthRoutes, probeRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
 import { openApiRoutes } from './routes/openapi.ts';
+import { searchRoutes } from './routes/search.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
 
 export interface AppDeps {
-  readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'open' | 'inspect' | 'rules'>;
+  readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'open' | 'inspect' | 'unopened' | 'rules'>;
   readonly kms: Pick<KmsWatch, 'last'>;
   readonly emulator: boolean;
   readonly temporal: TemporalService;
@@ -37,8 +41,9 @@ export interface AppDeps {
   readonly log: Logger;
   /** Aborted once the process is to end: streams close with an `end` line, and no new request is taken. */
   readonly stopping: AbortSignal;
-  /** Bytes; default 16 MiB, four times what Temporal's gRPC takes in one message, base64 and all. */
-  readonly maxBody?: number;
+  /** Whether `/{namespace}/encode` and `/{namespace}/decode` are served as well. */
+  readonly namespacePaths?: boolean;
+  readonly limits?: Partial<Limits>;
   /** Bytes of raw history kept in memory; default 64 MiB. */
   readonly maxHistoryBytes?: number;
 }
@@ -49,6 +54,7 @@ const MiB = 1024 * 1024;
 export function createApp(deps: AppDeps): Hono<Env> {
   const { codec, access, audit, temporal, log, stopping, pathPrefix, emulator, kms, defaultNamespace } = deps;
   const { rules } = codec;
+  const limits: Limits = { ...defaultLimits, ...deps.limits };
   const headers = createResponseHeaders(deps.corsOrigins);
   const reader = new HistoryReader(temporal, { maxBytes: deps.maxHistoryBytes ?? 64 * MiB });
   const serves = (namespace: string): boolean => rules.isNamed(namespace) || rules.hasDefault;
@@ -61,18 +67,25 @@ export function createApp(deps: AppDeps): Hono<Env> {
   app.onError(failure({ headers, log, isApi: (path) => path.startsWith(`${apiPath}/`) }));
   app.use(requestLog(log));
   probeRoutes(app, health);
-  app.use(guard({ hosts: new Set(deps.hosts), headers, maxBody: deps.maxBody ?? 16 * MiB }));
+  app.use(guard({ hosts: new Set(deps.hosts), headers, maxBody: limits.maxBody }));
   app.use(async (_, next) => {
     if (stopping.aborted)
       throw new Refusal(503, 'shutting_down', 'The server is ending; try again.', { retryAfter: 1 });
     await next();
   });
 
+  app.use(limitRequests(limits), cutSlowReaders(limits.stalledMs));
+
   const api = new Hono<Env>();
+  // Whatever a run is asked for is streamed.
+  api.use('/namespaces/:namespace/workflows/:workflowId/runs/:runId/*', limitStreams(limits));
   const routes = guardedRoutes(api, authority, serves);
   namespaceRoutes(routes, { access, rules, defaultNamespace, temporal });
   workflowRoutes(routes, { temporal, inspect });
-  historyRoutes(routes, { temporal, reader, codec, inspect, authority, log, stopping });
+  const ofRuns = { temporal, reader, codec, inspect, authority, log, stopping };
+  historyRoutes(routes, ofRuns);
+  searchRoutes(routes, ofRuns);
+  exportRoutes(routes, ofRuns);
   healthRoutes(routes, health);
   openApiRoutes(routes, pathPrefix);
   api.all('/*', () => {
@@ -80,6 +93,16 @@ export function createApp(deps: AppDeps): Hono<Env> {
   });
   app.route(apiPath, api);
 
-  app.all('/*', codecProtocol({ codec, authority, serves }));
+  app.all(
+    '/*',
+    codecProtocol({
+      codec,
+      authority,
+      serves,
+      limits,
+      pathPrefix,
+      namespacePaths: deps.namespacePaths ?? false,
+    }),
+  );
   return app;
 }

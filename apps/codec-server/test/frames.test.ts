@@ -27,8 +27,7 @@ function follow(reads: (() => Promise<Stretch>)[], more: { live?: boolean; lengt
     after: 0,
     length: more.length ?? 2,
     live: more.live ?? true,
-    gone: never,
-    stopping: never,
+    lifetime: { signal: never, over: () => undefined },
     heartbeatMs: 20,
   });
   return { frames, asked, lines };

@@ -13,7 +13,7 @@ export const searchRequest = z.strictObject({
   caseSensitive: z.boolean().default(false),
   order: z.enum(['newest_first', 'oldest_first']).default('newest_first'),
   /** Where an earlier search of the same order ended: begins with the event behind it. */
-  after: z.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional(),
+  after: z.number().int().nonnegative().optional(),
   reason: revealReason.optional(),
 });
 export type SearchRequest = z.infer<typeof searchRequest>;

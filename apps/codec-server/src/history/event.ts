@@ -1,6 +1,7 @@
 import type { Attributes, HistoryEvent, PayloadStub } from '@temporal-kms/codec-api';
 import proto, { type temporal } from '@temporalio/proto';
-import { type Found, findPayloads, timestamp, writeMessage } from './message.ts';
+import { payloadToJson } from '../payload-json.ts';
+import { type Found, findPayloads, timestamp, type Visit, writeMessage } from './message.ts';
 import { type SealedIn, sealedIn } from './context.ts';
 import { type Inspect, placeholder, stubOf } from './stub.ts';
 
@@ -34,6 +35,11 @@ export function eventRow(event: ProtoEvent, own: SealedIn, inspect: Inspect): Hi
     payloads,
     durable: isDurable(event),
   };
+}
+
+/** The event as Temporal's own tools write it, search attributes as payloads; `visit` sees payloads by their refs' order. */
+export function storedEvent(event: ProtoEvent, visit: Visit): Record<string, unknown> {
+  return writeMessage(TYPE, event, visit, payloadToJson);
 }
 
 /** The event's payloads; the n-th is the one that `<eventId>:<n>` names. */

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HistoryFrame } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
-import { Refusal } from '../http/refusal.ts';
 import { workflowContext } from './context.ts';
+import { endOf } from './ending.ts';
 import { eventIdOf, eventRow } from './event.ts';
+import type { Lifetime } from './lifetime.ts';
 import type { HistoryReader, Run } from './reader.ts';
 import type { Inspect } from './stub.ts';
 
@@ -21,21 +22,20 @@ export interface FramesOptions {
   readonly length: number;
   /** Go on waiting for new events until the run is closed. */
   readonly live: boolean;
-  /** The caller has gone away. */
-  readonly gone: AbortSignal;
-  readonly stopping: AbortSignal;
+  readonly lifetime: Lifetime;
   /** For tests. */
   readonly heartbeatMs?: number;
 }
 
 /** A history's lines: events page by page as they are read, and last an `end` that says why and after which event. */
 export async function* historyFrames(options: FramesOptions): AsyncGenerator<HistoryFrame, void> {
-  const { reader, inspect, log, run, length, live, gone, stopping } = options;
-  const signal = AbortSignal.any([gone, stopping]);
+  const { reader, inspect, log, run, length, live, lifetime } = options;
+  const { signal } = lifetime;
   const own = workflowContext(run);
   let after = options.after;
   try {
     for (;;) {
+      signal.throwIfAborted();
       if (!live && after >= length) break;
       const reading = reader.read(run, after + 1, signal);
       for await (const _ of heartbeats(reading, options.heartbeatMs ?? HEARTBEAT_MS))
@@ -49,15 +49,8 @@ export async function* historyFrames(options: FramesOptions): AsyncGenerator<His
     }
     yield { type: 'end', reason: 'complete', after };
   } catch (error) {
-    if (gone.aborted) return;
-    if (stopping.aborted) {
-      yield { type: 'end', reason: 'shutdown', after };
-      return;
-    }
-    if (!(error instanceof Refusal))
-      log.error({ error: nameOf(error) }, 'history stream failed unexpectedly');
-    const message = error instanceof Refusal ? error.message : 'The server failed; its log says where.';
-    yield { type: 'end', reason: 'error', after, message };
+    const end = endOf(error, lifetime, log, 'history');
+    if (end !== undefined) yield { type: 'end', ...end, after };
   }
 }
 
@@ -71,5 +64,3 @@ async function* heartbeats(waited: Promise<unknown>, ms: number): AsyncGenerator
     if (!settled.signal.aborted) yield;
   }
 }
-
-const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

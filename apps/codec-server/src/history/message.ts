@@ -22,7 +22,13 @@ interface Step {
   readonly map: boolean;
   readonly write: Write;
 }
-type Write = (value: unknown, path: string, sealable: boolean, visit: Visit) => unknown;
+type Write = (value: unknown, path: string, sealable: boolean, out: Out) => unknown;
+
+/** What is written for payloads, and for those of search attributes. */
+interface Out {
+  readonly visit: Visit;
+  readonly attribute: (payload: Payload) => unknown;
+}
 
 /**
  * Writes a proto message as proto3 JSON, its payloads replaced by what `visit` returns. Fields come in the order of
@@ -30,9 +36,16 @@ type Write = (value: unknown, path: string, sealable: boolean, visit: Visit) => 
  * payload's number must mean the same payload each time, on every replica.
  *
  * Reflection rather than a list of places: a message that a newer server sends is walked as far as its protos go.
+ *
+ * @param attribute writes a search attribute, which is plain by design; its JSON value unless told otherwise
  */
-export function writeMessage(typeName: string, message: object, visit: Visit): Record<string, unknown> {
-  return writeFields(stepsOf(lookup(typeName)), message, '', true, visit);
+export function writeMessage(
+  typeName: string,
+  message: object,
+  visit: Visit,
+  attribute: (payload: Payload) => unknown = plainValue,
+): Record<string, unknown> {
+  return writeFields(stepsOf(lookup(typeName)), message, '', true, { visit, attribute });
 }
 
 /** The message's payloads in `writeMessage`'s order. */
@@ -78,7 +91,7 @@ function writeFields(
   message: object,
   path: string,
   sealable: boolean,
-  visit: Visit,
+  out: Out,
 ): Record<string, unknown> {
   const json: Record<string, unknown> = {};
   for (const { name, repeated, map, write } of fields) {
@@ -87,15 +100,15 @@ function writeFields(
     const at = path === '' ? name : `${path}.${name}`;
     if (repeated) {
       if (!Array.isArray(value) || value.length === 0) continue;
-      json[name] = value.map((item, index) => write(item, `${at}[${index}]`, sealable, visit));
+      json[name] = value.map((item, index) => write(item, `${at}[${index}]`, sealable, out));
     } else if (map) {
       const keys = Object.keys(value).toSorted();
       if (keys.length === 0) continue;
       json[name] = Object.fromEntries(
-        keys.map((key) => [key, write(Reflect.get(value, key), at + mapKey(key), sealable, visit)]),
+        keys.map((key) => [key, write(Reflect.get(value, key), at + mapKey(key), sealable, out)]),
       );
     } else {
-      json[name] = write(value, at, sealable, visit);
+      json[name] = write(value, at, sealable, out);
     }
   }
   return json;
@@ -112,8 +125,8 @@ function writerOf(field: Field | MapField): Write {
   if (special !== undefined) return special;
   const fields = stepsOf(resolved);
   const header = resolved.fullName === '.temporal.api.common.v1.Header';
-  return (value, path, sealable, visit) =>
-    isObject(value) ? writeFields(fields, value, path, sealable && !header, visit) : null;
+  return (value, path, sealable, out) =>
+    isObject(value) ? writeFields(fields, value, path, sealable && !header, out) : null;
 }
 
 const isEnum = (resolved: Type | Enum): resolved is Enum => 'valuesById' in resolved;
@@ -133,9 +146,14 @@ const scalars = new Map<string, Write>([
 const messages = new Map<string, Write>([
   [
     '.temporal.api.common.v1.Payload',
-    (value, path, sealable, visit) => (isObject(value) ? visit({ payload: value, path, sealable }) : null),
+    (value, path, sealable, { visit }) =>
+      isObject(value) ? visit({ payload: value, path, sealable }) : null,
   ],
-  ['.temporal.api.common.v1.SearchAttributes', (value) => (isObject(value) ? searchAttributes(value) : null)],
+  [
+    '.temporal.api.common.v1.SearchAttributes',
+    (value, _path, _sealable, { attribute }) =>
+      isObject(value) ? { indexedFields: attributeValues(value, attribute) } : null,
+  ],
   ['.google.protobuf.Timestamp', (value) => (isObject(value) ? timestamp(value) : null)],
   ['.google.protobuf.Duration', (value) => (isObject(value) ? duration(value) : null)],
 ]);
@@ -144,15 +162,18 @@ const messages = new Map<string, Write>([
  * Search attributes are plain JSON by design, since Temporal indexes them; they are written as their values. One that
  * isn't JSON keeps its payload's form.
  */
-function searchAttributes(message: temporal.api.common.v1.ISearchAttributes): unknown {
-  return { indexedFields: searchAttributeValues(message) };
-}
-
 export function searchAttributeValues(
   message: temporal.api.common.v1.ISearchAttributes | null | undefined,
 ): Record<string, unknown> {
-  const fields = Object.entries(message?.indexedFields ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(fields.map(([name, payload]) => [name, plainValue(payload)]));
+  return attributeValues(message ?? {}, plainValue);
+}
+
+function attributeValues(
+  message: temporal.api.common.v1.ISearchAttributes,
+  attribute: Out['attribute'],
+): Record<string, unknown> {
+  const fields = Object.entries(message.indexedFields ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(fields.map(([name, payload]) => [name, attribute(payload)]));
 }
 
 function plainValue(payload: Payload): unknown {

@@ -1,4 +1,10 @@
-import type { PayloadPlaceholder, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
+import type {
+  KeyUse,
+  PayloadPlaceholder,
+  PayloadRef,
+  PayloadStub,
+  ReasonCode,
+} from '@temporal-kms/codec-api';
 import type { SealedIn } from './context.ts';
 import type { Found, Payload } from './message.ts';
 
@@ -36,7 +42,7 @@ export function stubOf(ref: PayloadRef, found: Found, context: SealedIn, inspect
 export function keyOf(named: {
   readonly key?: string | undefined;
   readonly keyVersion?: number | undefined;
-}): Pick<PayloadStub, 'key'> {
+}): { readonly key?: KeyUse } {
   if (named.key === undefined && named.keyVersion === undefined) return {};
   return {
     key: {

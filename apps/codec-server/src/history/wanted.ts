@@ -5,13 +5,8 @@ import { type SealedIn, sealedIn, workflowContext } from './context.ts';
 import { describedPayloads } from './description.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent } from './event.ts';
 import type { Found, Payload } from './message.ts';
+import type { Located } from './open-one.ts';
 import type { HistoryReader, Run } from './reader.ts';
-
-export interface Located {
-  readonly payload: Payload;
-  readonly sealable: boolean;
-  readonly context: SealedIn;
-}
 
 /** A payload that was asked for. */
 export interface Wanted {

@@ -1,26 +1,39 @@
 import type { Context } from 'hono';
 import type { Env } from './context.ts';
+import type { Headers } from './headers.ts';
 
 const encoder = new TextEncoder();
 
 /**
- * Streams one JSON value a line. The next is asked for when the last has been taken, so a slow reader holds one line.
- * `lines` is given a signal that is aborted when the reader goes away.
+ * Streams text as it is made. The next piece is asked for when the last has been taken, so a slow reader holds one.
+ * `pieces` is given a signal that is aborted when the reader goes away.
  */
-export function ndjson(c: Context<Env>, lines: (gone: AbortSignal) => AsyncIterator<unknown>): Response {
+export function textStream(
+  c: Context<Env>,
+  headers: Headers,
+  pieces: (gone: AbortSignal) => AsyncIterator<string>,
+): Response {
   const left = new AbortController();
-  const iterator = lines(AbortSignal.any([left.signal, c.req.raw.signal]));
+  const iterator = pieces(AbortSignal.any([left.signal, c.req.raw.signal]));
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       const { done, value } = await iterator.next();
       if (done) controller.close();
-      else controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
+      else controller.enqueue(encoder.encode(value));
     },
     cancel() {
       left.abort();
-      // Not waited for: it ends when what the lines wait for has been cancelled.
+      // Not waited for: it ends when what the pieces wait for has been cancelled.
       iterator.return?.()?.catch(() => undefined);
     },
   });
-  return new Response(body, { headers: { ...c.get('headers'), 'Content-Type': 'application/x-ndjson' } });
+  return new Response(body, { headers: { ...c.get('headers'), ...headers } });
+}
+
+/** Streams one JSON value a line. */
+export const ndjson = (c: Context<Env>, lines: (gone: AbortSignal) => AsyncIterable<unknown>): Response =>
+  textStream(c, { 'Content-Type': 'application/x-ndjson' }, (gone) => written(lines(gone)));
+
+async function* written(lines: AsyncIterable<unknown>): AsyncGenerator<string, void> {
+  for await (const line of lines) yield `${JSON.stringify(line)}\n`;
 }

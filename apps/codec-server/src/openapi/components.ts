@@ -16,6 +16,12 @@ const protocolPayloads = z.object({
     .optional(),
 });
 
+/** A history as Temporal's own tools write it, or as people read it. */
+const exported = z.union([
+  api.readableExport,
+  z.object({ events: z.array(z.record(z.string(), z.unknown())) }),
+]);
+
 /** What `/healthz` and `/readyz` say. */
 const probe = z.object({ status: z.string() }).loose();
 
@@ -35,6 +41,7 @@ export const answers = {
   DecodeFrame: api.decodeFrame,
   DecodeResult: api.decodeResult,
   Execution: api.execution,
+  Export: exported,
   HistoryEvent: api.historyEvent,
   HistoryFrame: api.historyFrame,
   JsonPayload: api.jsonPayload,
@@ -46,10 +53,12 @@ export const answers = {
   PayloadStub: api.payloadStub,
   Payloads: protocolPayloads,
   Probe: probe,
+  ReadableExport: api.readableExport,
   ReasonCode: api.reasonCode,
   SearchFrame: api.searchFrame,
   SearchHit: api.searchHit,
   StreamEnd: api.streamEnd,
+  Unreadable: api.unreadable,
   WorkflowCount: api.workflowCount,
   WorkflowDescription: api.workflowDescription,
   WorkflowList: api.workflowList,

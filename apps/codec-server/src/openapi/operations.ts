@@ -68,6 +68,30 @@ export const operations: readonly Operation[] = [
     },
   },
   {
+    method: 'post',
+    path: `${RUN}/history:search`,
+    operationId: 'searchHistory',
+    summary: 'Looks for text in the decrypted payloads of a run',
+    description:
+      'Streams hits as they are found, each with the place and the matched text, its surroundings masked; then an end. ' +
+      'An end of `limit` goes on with `after`.',
+    permission: 'search',
+    body: api.searchRequest,
+    answer: { description: 'Frames', type: 'application/x-ndjson', schema: api.searchFrame },
+  },
+  {
+    method: 'post',
+    path: `${RUN}/history:export`,
+    operationId: 'exportHistory',
+    summary: 'A whole history as one JSON document',
+    description:
+      'Streams. It is complete if it parses: what was cut off is left unclosed, and where the reader could still be ' +
+      'told, its last line is `{"$truncated": {"reason", "after"}}`.',
+    permission: 'export',
+    body: api.exportRequest,
+    answer: { description: 'The history', type: 'application/json', schema: answers.Export },
+  },
+  {
     method: 'get',
     path: '/api/health',
     operationId: 'getHealth',

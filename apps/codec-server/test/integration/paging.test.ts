@@ -1,9 +1,4 @@
-import {
-  type DecodeResult,
-  decodeResult,
-  type HistoryEvent,
-  type HistoryFrame,
-} from '@temporal-kms/codec-api';
+import { decodeFrame, type DecodeFrame, type HistoryEvent, type HistoryFrame } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Refusal } from '../../src/http/refusal.ts';
 import { listen } from '../../src/server.ts';
@@ -132,12 +127,14 @@ describe('payloads that are more than one request holds', () => {
     };
     const app = stack.replica({ temporal: { ...temporal, history: failing }, maxHistoryBytes: 1 });
     const init = { method: 'POST', body: JSON.stringify({ refs }) };
-    const results: DecodeResult[] = [];
-    for await (const result of lines(await get(app, `${runPath(run)}/payloads:decode`, init), decodeResult)) {
+    const all: DecodeFrame[] = [];
+    for await (const frame of lines(await get(app, `${runPath(run)}/payloads:decode`, init), decodeFrame)) {
       down = true;
-      results.push(result);
+      all.push(frame);
     }
-    expect(results.every(({ ok }) => ok)).toBe(true);
+    const results = all.slice(0, -1);
+    expect(results.every((frame) => 'ok' in frame && frame.ok)).toBe(true);
+    expect(all.at(-1)).toMatchObject({ type: 'end', reason: 'error' });
     expect(results.length).toBeGreaterThan(0);
     expect(results.length).toBeLessThan(13);
   });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { DecodeResult, HistoryEvent, HistoryFrame } from '@temporal-kms/codec-api';
-import { decodeResult, historyFrame } from '@temporal-kms/codec-api';
+import { decodeFrame, historyFrame } from '@temporal-kms/codec-api';
 import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import {
   startTemporal,
@@ -133,7 +133,10 @@ export async function decode(
   const response = await get(app, `${runPath(run)}/payloads:decode`, init);
   if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
   const results: DecodeResult[] = [];
-  for await (const result of lines(response, decodeResult)) results.push(result);
+  for await (const frame of lines(response, decodeFrame)) {
+    if ('ok' in frame) results.push(frame);
+    else if (frame.reason !== 'complete') throw new Error(JSON.stringify(frame));
+  }
   return results;
 }
 

@@ -1,8 +1,9 @@
 import {
   apiError,
   cryptoHealth,
+  type DecodeFrame,
+  decodeFrame,
   type DecodeResult,
-  decodeResult,
   type HistoryFrame,
   historyFrame,
   namespaceList,
@@ -102,13 +103,20 @@ export function createApiClient({ apiUrl, fetch: send = fetch }: ApiClientOption
       refs: readonly PayloadRef[],
       signal: AbortSignal,
     ): AsyncGenerator<DecodeResult> =>
-      stream(decodeResult, `${runPath(run)}/payloads:decode`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ refs }),
-        signal,
-      }),
+      results(
+        stream(decodeFrame, `${runPath(run)}/payloads:decode`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ refs }),
+          signal,
+        }),
+      ),
   };
+}
+
+/** What an end has left unanswered is asked for again, like what a cut stream has. */
+async function* results(frames: AsyncIterable<DecodeFrame>): AsyncGenerator<DecodeResult> {
+  for await (const frame of frames) if ('ok' in frame) yield frame;
 }
 
 const workflowsPath = (namespace: string) => `/namespaces/${encodeURIComponent(namespace)}/workflows`;

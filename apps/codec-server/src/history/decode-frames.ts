@@ -1,0 +1,28 @@
+import type { DecodeFrame } from '@temporal-kms/codec-api';
+import type { Logger } from 'pino';
+import type { Lifetime } from './lifetime.ts';
+import type { Opener } from './open-one.ts';
+import { openWanted } from './open.ts';
+import type { Wanted } from './wanted.ts';
+
+/** The payloads' results, and last an end that says whether all of them are there. */
+export async function* decodeFrames(
+  codec: Opener,
+  log: Logger,
+  wanted: readonly Wanted[],
+  { signal, over }: Lifetime,
+): AsyncGenerator<DecodeFrame, void> {
+  let answered = 0;
+  for await (const result of openWanted(codec, log, wanted, signal)) {
+    answered += 1;
+    yield result;
+  }
+  if (answered === wanted.length) {
+    yield { type: 'end', reason: 'complete' };
+    return;
+  }
+  const reason = over() ?? 'error';
+  if (reason === 'gone') return;
+  const message = reason === 'error' ? { message: 'A page of the history could not be read again.' } : {};
+  yield { type: 'end', reason, ...message };
+}

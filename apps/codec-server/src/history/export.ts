@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type EndReason,
+  type ExportForm,
+  type ExportSummary,
+  type ReasonCode,
+  UNREADABLE_ENCODING,
+} from '@temporal-kms/codec-api';
+import { type PayloadJson, payloadToJson } from '../payload-json.ts';
+import { endOf } from './ending.ts';
+import { eventIdOf, type ProtoEvent, storedEvent } from './event.ts';
+import type { Lifetime } from './lifetime.ts';
+import { type OpenedEvent, type OpenedPayload, openEvents, type OpenEventsOptions } from './opened-events.ts';
+import { readableJson } from './readable.ts';
+import type { HistoryReader } from './reader.ts';
+import { oneAhead, upward } from './run-events.ts';
+
+export interface ExportOptions extends OpenEventsOptions {
+  readonly reader: Pick<HistoryReader, 'read'>;
+  readonly form: ExportForm;
+  /** Events that the history had when it was asked for; later ones are left out. */
+  readonly length: number;
+  readonly lifetime: Lifetime;
+}
+
+export interface ExportPiece {
+  readonly text: string;
+  /** On the last piece. */
+  readonly end?: EndReason;
+}
+
+/** Characters that are put together before they are sent. */
+const PIECE = 64 * 1024;
+
+/**
+ * A run's history as one JSON document, an event a line. It is complete if it parses: what is cut off stays unclosed,
+ * and where the reader can still be told, its last line is `{"$truncated": {"reason", "after"}}`.
+ */
+export async function* exportPieces(options: ExportOptions): AsyncGenerator<ExportPiece, void> {
+  const { form, lifetime, log } = options;
+  const summary = new Summary();
+  let text = head(options);
+  let after = 0;
+  try {
+    for await (const { eventId, json } of eventsAs(form, options, summary)) {
+      lifetime.signal.throwIfAborted();
+      text += after === 0 ? `\n${json}` : `,\n${json}`;
+      after = eventId;
+      if (text.length < PIECE) continue;
+      yield { text };
+      text = '';
+    }
+    const tail = form === 'readable' ? `\n],"summary":${JSON.stringify(summary.value())}}\n` : '\n]}\n';
+    yield { text: text + tail, end: 'complete' };
+  } catch (error) {
+    const end = endOf(error, lifetime, log, 'export');
+    if (end === undefined) return;
+    const last = JSON.stringify({ $truncated: { ...end, after } });
+    yield { text: `${text}\n${last}\n`, end: end.reason };
+  }
+}
+
+function head({ form, run }: ExportOptions): string {
+  if (form !== 'readable') return '{"events":[';
+  const { namespace, workflowId, runId } = run;
+  return `${JSON.stringify({ namespace, workflowId, runId }).slice(0, -1)},"events":[`;
+}
+
+interface Written {
+  readonly eventId: number;
+  readonly json: string;
+}
+
+async function* eventsAs(
+  form: ExportForm,
+  options: ExportOptions,
+  summary: Summary,
+): AsyncGenerator<Written, void> {
+  const { reader, run, length, lifetime } = options;
+  const pages = upward(reader, run, 1, length, lifetime.signal);
+  if (form === 'encoded') {
+    for await (const page of oneAhead(pages))
+      for (const event of page) yield { eventId: eventIdOf(event), json: encoded(event) };
+    return;
+  }
+  const write = form === 'decoded' ? decoded : readable(randomUUID());
+  for await (const opened of openEvents(options, pages)) {
+    summary.add(opened);
+    yield { eventId: opened.eventId, json: write(opened) };
+  }
+}
+
+const encoded = (event: ProtoEvent): string =>
+  JSON.stringify(storedEvent(event, ({ payload }) => payloadToJson(payload)));
+
+function decoded({ event, payloads }: OpenedEvent): string {
+  const waiting = payloads.values();
+  return JSON.stringify(storedEvent(event, () => decodedPayload(waiting.next().value)));
+}
+
+function decodedPayload(one: OpenedPayload | undefined): PayloadJson {
+  if (one === undefined) throw new RangeError('an event has more payloads than were opened');
+  return one.opened.ok ? payloadToJson(one.opened.payload) : sentinel(one.ref, one.opened);
+}
+
+/** A payload that no converter takes: a replay over it fails there instead of going on with wrong data. */
+function sentinel(
+  ref: string,
+  { reason, key }: Extract<OpenedPayload['opened'], { ok: false }>,
+): PayloadJson {
+  const metadata = Object.entries({
+    encoding: UNREADABLE_ENCODING,
+    reason,
+    ref,
+    ...(key?.name === undefined ? {} : { key: key.name }),
+    ...(key?.version === undefined ? {} : { 'key-version': String(key.version) }),
+  });
+  return {
+    metadata: Object.fromEntries(
+      metadata.map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
+    ),
+  };
+}
+
+/** @param mark a text that nobody can foresee; stands where a payload's own JSON text is put in */
+function readable(mark: string): (opened: OpenedEvent) => string {
+  const marked = new RegExp(`"${mark}:(\\d+)"`, 'g');
+  return ({ event, payloads }) => {
+    let n = 0;
+    const json = JSON.stringify(storedEvent(event, () => `${mark}:${n++}`));
+    return json.replace(marked, (_, index: string) => readablePayload(payloads[Number(index)]));
+  };
+}
+
+function readablePayload(one: OpenedPayload | undefined): string {
+  if (one === undefined) throw new RangeError('an event has more payloads than were opened');
+  const { ref, opened } = one;
+  if (opened.ok) return readableJson(opened.payload);
+  const { reason, key } = opened;
+  return JSON.stringify({ $unreadable: { reason, ref, ...(key === undefined ? {} : { key }) } });
+}
+
+class Summary {
+  #events = 0;
+  #payloads = 0;
+  readonly #unreadable: Partial<Record<ReasonCode, number>> = {};
+
+  add({ payloads }: OpenedEvent): void {
+    this.#events += 1;
+    for (const { opened } of payloads) {
+      this.#payloads += 1;
+      if (!opened.ok) this.#unreadable[opened.reason] = (this.#unreadable[opened.reason] ?? 0) + 1;
+    }
+  }
+
+  value(): ExportSummary {
+    return { events: this.#events, payloads: this.#payloads, unreadable: this.#unreadable };
+  }
+}

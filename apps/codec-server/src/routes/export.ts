@@ -1,0 +1,47 @@
+import { exportRequest } from '@temporal-kms/codec-api';
+import { reasonFor } from '../access/reveal.ts';
+import { auditedStream } from '../audit/stream.ts';
+import { exportPieces, type ExportPiece } from '../history/export.ts';
+import type { Run } from '../history/reader.ts';
+import { checked, jsonBody } from '../http/input.ts';
+import { textStream } from '../http/ndjson.ts';
+import type { Routes } from '../http/routes.ts';
+import { lengthOf, RUN, runOf } from './run.ts';
+import { begin, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
+
+const EXPORT_MS = 30 * 60_000;
+
+export function exportRoutes(routes: Routes, options: RunRoutesOptions): void {
+  const { temporal, reader, codec, authority, log } = options;
+
+  routes.post(`${RUN}/history:export`, 'export', async (c) => {
+    const run = runOf(c);
+    const { form, reason } = checked(exportRequest, await jsonBody(c));
+    const reveals = form !== 'encoded';
+    if (reveals) reasonFor(authority.access, run.namespace, reason);
+    const length = await lengthOf(temporal, run, c.req.raw.signal);
+    const record = await begin(c, authority, { operation: 'export', run, reason, reveals });
+    const headers = {
+      'Content-Type': 'application/json',
+      'Content-Disposition': `attachment; filename="${fileName(run, form)}"`,
+    };
+    return textStream(c, headers, (gone) => {
+      const lifetime = lifetimeOf(c, options, gone, EXPORT_MS);
+      const pieces = exportPieces({ reader, codec, log, run, record, form, length, lifetime });
+      return texts(auditedStream(record, pieces, (_, { end }) => end && outcomeOf(end), gone));
+    });
+  });
+}
+
+async function* texts(pieces: AsyncIterable<ExportPiece>): AsyncGenerator<string, void> {
+  for await (const { text } of pieces) yield text;
+}
+
+/** Nothing of an id gets into the header or onto a disk but letters, digits and `._-`. */
+function fileName({ workflowId, runId }: Run, form: string): string {
+  const safe = workflowId
+    .replaceAll(/[^\w.-]+/g, '_')
+    .replace(/^\.+/, '_')
+    .slice(0, 100);
+  return `${safe}.${runId}.${form}.json`;
+}

@@ -1,0 +1,36 @@
+import { type SearchFrame, searchRequest } from '@temporal-kms/codec-api';
+import { auditedStream } from '../audit/stream.ts';
+import { reasonFor } from '../access/reveal.ts';
+import { searchFrames } from '../history/search.ts';
+import { checked, jsonBody } from '../http/input.ts';
+import { ndjson } from '../http/ndjson.ts';
+import { badRequest } from '../http/refusal.ts';
+import type { Routes } from '../http/routes.ts';
+import { lengthOf, RUN, runOf } from './run.ts';
+import { begin, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
+
+/** Whoever searches longer goes on with `after`. */
+const SEARCH_MS = 60_000;
+
+export function searchRoutes(routes: Routes, options: RunRoutesOptions): void {
+  const { temporal, reader, codec, authority, log } = options;
+
+  routes.post(`${RUN}/history:search`, 'search', async (c) => {
+    const run = runOf(c);
+    const request = checked(searchRequest, await jsonBody(c));
+    const { after, reason } = request;
+    reasonFor(authority.access, run.namespace, reason);
+    const length = await lengthOf(temporal, run, c.req.raw.signal);
+    if (after !== undefined && after > length + 1)
+      throw badRequest(`The run has no event ${after}; its last is ${length}.`);
+    const record = await begin(c, authority, { operation: 'search', run, reason });
+    return ndjson(c, (gone) => {
+      const lifetime = lifetimeOf(c, options, gone, SEARCH_MS);
+      const frames = searchFrames({ reader, codec, log, run, record, request, length, lifetime });
+      return auditedStream(record, frames, (_, frame) => end(frame), gone);
+    });
+  });
+}
+
+const end = (frame: SearchFrame): ReturnType<typeof outcomeOf> | undefined =>
+  frame.type === 'end' ? outcomeOf(frame.reason) : undefined;

@@ -1,0 +1,68 @@
+import type { EndReason, PayloadRef } from '@temporal-kms/codec-api';
+import type { Context } from 'hono';
+import type { Logger } from 'pino';
+import type { Permission } from '../access/access.ts';
+import { reasonFor } from '../access/reveal.ts';
+import type { AuditRecord, Outcome } from '../audit/audit.ts';
+import { lifetime, type Lifetime } from '../history/lifetime.ts';
+import type { Opener } from '../history/open-one.ts';
+import type { HistoryReader, Run } from '../history/reader.ts';
+import type { Inspect } from '../history/stub.ts';
+import type { Authority } from '../http/authorise.ts';
+import { type Env, peerOf } from '../http/context.ts';
+import type { TemporalService } from '../temporal/service.ts';
+
+/** What the routes that stream from one run's history use. */
+export interface RunRoutesOptions {
+  readonly temporal: TemporalService;
+  readonly reader: HistoryReader;
+  readonly codec: Opener;
+  readonly inspect: Inspect;
+  readonly authority: Authority;
+  readonly log: Logger;
+  readonly stopping: AbortSignal;
+}
+
+interface Reveal {
+  readonly operation: Extract<Permission, 'decode' | 'search' | 'export'>;
+  readonly run: Run;
+  readonly refs?: readonly PayloadRef[];
+  /** What the body says. */
+  readonly reason: string | undefined;
+  /** False where nothing is decrypted: the policy of revealing doesn't count then. */
+  readonly reveals?: boolean;
+}
+
+/**
+ * Writes the audit's `intent`. Call it last, before the stream begins: what has begun must end.
+ * @throws Refusal `reason_required`, `audit_unavailable`
+ */
+export async function begin(
+  c: Context<Env>,
+  { access, audit }: Authority,
+  { operation, run, refs, reason: given, reveals = true }: Reveal,
+): Promise<AuditRecord> {
+  const reason = reveals ? reasonFor(access, run.namespace, given) : given;
+  return await audit.begin({
+    operation,
+    caller: c.get('caller'),
+    peer: peerOf(c),
+    ...run,
+    ...(refs === undefined ? {} : { refs }),
+    ...(reason === undefined ? {} : { reason }),
+  });
+}
+
+/** Streams end with the caller's sign-in, whatever their own limit. */
+export const lifetimeOf = (
+  c: Context<Env>,
+  { stopping }: Pick<RunRoutesOptions, 'stopping'>,
+  gone: AbortSignal,
+  maxMs: number,
+): Lifetime => lifetime({ gone, stopping, expiresAt: c.get('caller').expiresAt, maxMs });
+
+/** How the audit calls a stream's end. */
+export function outcomeOf(reason: EndReason): Outcome {
+  if (reason === 'complete') return 'complete';
+  return reason === 'error' ? 'failed' : 'cut_off';
+}

@@ -1,0 +1,208 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { readableExport, UNREADABLE_ENCODING } from '@temporal-kms/codec-api';
+import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openAccess } from '../../src/access/access.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { createTemporalService } from '../../src/temporal/service.ts';
+import { get, NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
+import { change, finish } from '../workflows.ts';
+
+let stack: Stack;
+let run: Run;
+let failed: Run;
+beforeAll(async () => {
+  stack = await startStack({ searchAttributes: { Customer: 'Keyword' } });
+  const handle = await stack.start('everywhere', [SECRET], {
+    memo: { customer: `${SECRET} memo` },
+    staticSummary: `${SECRET} summary`,
+    searchAttributes: { Customer: ['acme'] },
+    workflowId: 'export/me "now"',
+  });
+  run = await runOf(handle);
+  await handle.executeUpdate(change, { args: [`${SECRET} update`] });
+  await handle.signal(finish, `${SECRET} signal`);
+  await handle.result();
+  const failing = await stack.start('fails', [SECRET]);
+  await failing.result().catch(() => undefined);
+  failed = await runOf(failing);
+});
+afterAll(() => stack.close());
+
+const SECRET = 'canary-41aa9e';
+type Run = { workflowId: string; runId: string };
+type Form = 'encoded' | 'decoded' | 'readable';
+
+const ask = (of: Run, form: Form, app = stack.app, more: object = {}): Promise<Response> =>
+  get(app, `${runPath(of)}/history:export`, { method: 'POST', body: JSON.stringify({ form, ...more }) });
+const exported = async (of: Run, form: Form, app = stack.app): Promise<any> =>
+  (await ask(of, form, app)).json();
+
+async function cliShow(of: Run): Promise<any> {
+  const { stdout } = await promisify(execFile)(
+    stack.server.cliPath,
+    ['workflow', 'show', '--output', 'json', '--workflow-id', of.workflowId, '--run-id', of.runId]
+      .concat(['--address', stack.server.address, '--namespace', NAMESPACE])
+      .concat(['--disable-config-file', '--disable-config-env']),
+    { env: { PATH: process.env['PATH'], HOME: process.env['HOME'] }, maxBuffer: 64 * 1024 * 1024 },
+  );
+  return JSON.parse(stdout);
+}
+
+const workflowsPath = fileURLToPath(new URL('../workflows.ts', import.meta.url));
+const base64 = (value: string): string => Buffer.from(value).toString('base64');
+
+describe('encoded', () => {
+  test.each(['everywhere', 'fails'])("%s is what Temporal's own CLI writes", async (which) => {
+    const of = which === 'fails' ? failed : run;
+    expect(await exported(of, 'encoded')).toEqual(await cliShow(of));
+  });
+
+  test('holds no plaintext, opens no payload and needs no reason', async () => {
+    await using other = stack.kms.another();
+    const before = stack.kms.emulator.calls.rows().length;
+    const access = { ...openAccess, reveal: () => 'on-demand' as const };
+    const response = await ask(run, 'encoded', stack.replica({ codec: other.codec, access }));
+    const text = await response.text();
+    expect(response.status).toBe(200);
+    expect(text).not.toContain(base64(`"${SECRET}`).slice(0, 12));
+    expect(stack.kms.emulator.calls.rows().length).toBe(before);
+  });
+
+  test.each(['everywhere', 'fails'])('%s is replayed by a worker with the codec', async (which) => {
+    const of = which === 'fails' ? failed : run;
+    const plugins = [new KmsCodecPlugin(stack.kms.codec.forNamespace(NAMESPACE))];
+    await Worker.runReplayHistory({ workflowsPath, plugins }, await exported(of, 'encoded'), of.workflowId);
+  });
+});
+
+describe('decoded', () => {
+  test.each(['everywhere', 'fails'])('%s is replayed by a worker without a codec', async (which) => {
+    const of = which === 'fails' ? failed : run;
+    await Worker.runReplayHistory({ workflowsPath }, await exported(of, 'decoded'), of.workflowId);
+  });
+
+  test('differs from the encoded one in sealed payloads alone', async () => {
+    const [encoded, decoded] = await Promise.all([exported(run, 'encoded'), exported(run, 'decoded')]);
+    expect(blank(decoded)).toEqual(blank(encoded));
+    expect(JSON.stringify(decoded)).toContain(base64(`"${SECRET} result"`));
+  });
+
+  test('has a payload that no converter takes where one can not be read', async () => {
+    await using other = stack.kms.another();
+    stack.kms.emulator.injectFault({ effect: { kind: 'status', code: 14 } } as any);
+    const decoded = await exported(run, 'decoded', stack.replica({ codec: other.codec }));
+    stack.kms.emulator.clearFaults();
+    const [payload] = decoded.events[0].workflowExecutionStartedEventAttributes.input.payloads;
+    expect(payload.data).toBeUndefined();
+    const metadata = Object.entries<string>(payload.metadata).map(([name, value]) => [
+      name,
+      Buffer.from(value, 'base64').toString(),
+    ]);
+    expect(Object.fromEntries(metadata)).toEqual({
+      encoding: UNREADABLE_ENCODING,
+      reason: 'kms_unavailable',
+      ref: expect.stringMatching(/^1:\d+$/),
+      key: expect.stringContaining('cryptoKeys/payments'),
+      'key-version': '1',
+    });
+    await expect(Worker.runReplayHistory({ workflowsPath }, decoded, run.workflowId)).rejects.toThrow();
+  });
+});
+
+describe('readable', () => {
+  test('has the JSON of each payload where the payload stood, and a summary', async () => {
+    const readable = readableExport.parse(await exported(run, 'readable'));
+    const [started]: any[] = readable.events;
+    expect(started.workflowExecutionStartedEventAttributes).toMatchObject({
+      input: { payloads: [SECRET] },
+      memo: { fields: { customer: `${SECRET} memo` } },
+    });
+    expect(started.userMetadata.summary).toBe(`${SECRET} summary`);
+    expect(readable.summary).toMatchObject({ events: readable.events.length, unreadable: {} });
+    expect(readable).toMatchObject({ namespace: NAMESPACE, ...run });
+  });
+
+  test("shows a failure's message, stack and causes", async () => {
+    const { events } = await exported(failed, 'readable');
+    const { failure } = events.at(-1).workflowExecutionFailedEventAttributes;
+    expect(failure.encodedAttributes.message).toBe(`${SECRET} outer`);
+    expect(failure.cause.encodedAttributes.message).toBe(`${SECRET} inner`);
+    expect(failure.applicationFailureInfo.details.payloads).toEqual([`${SECRET} outer detail`]);
+  });
+
+  test('says of what can not be read why, which and under which key, and counts it', async () => {
+    await using other = stack.kms.another();
+    stack.kms.emulator.injectFault({ effect: { kind: 'status', code: 14 } } as any);
+    const readable = await exported(run, 'readable', stack.replica({ codec: other.codec }));
+    stack.kms.emulator.clearFaults();
+    const [input] = readable.events[0].workflowExecutionStartedEventAttributes.input.payloads;
+    expect(input).toEqual({
+      $unreadable: {
+        reason: 'kms_unavailable',
+        ref: expect.stringMatching(/^1:\d+$/),
+        key: { name: expect.stringContaining('payments'), version: 1 },
+      },
+    });
+    expect(readable.summary.unreadable.kms_unavailable).toBeGreaterThan(10);
+  });
+});
+
+describe('the download', () => {
+  test('has a name of its own that holds nothing but letters, digits and ._-', async () => {
+    const response = await ask(run, 'decoded');
+    expect(response.headers.get('content-disposition')).toBe(
+      `attachment; filename="export_me_now_.${run.runId}.decoded.json"`,
+    );
+    await response.body?.cancel();
+  });
+
+  test.each(['encoded', 'decoded', 'readable'] as const)(
+    'that the sign-in ends is no JSON, and its last line says why (%s)',
+    async (form) => {
+      const access = { ...openAccess, authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 150 }) };
+      const temporal = createTemporalService(stack.connection);
+      const never: typeof temporal.history = (_, signal) =>
+        new Promise((__, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      const entries: any[] = [];
+      const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+      const app = stack.replica({ access, audit, temporal: { ...temporal, history: never } });
+      const text = await (await ask(run, form, app)).text();
+      expect(() => JSON.parse(text)).toThrow(SyntaxError);
+      const last = text.trimEnd().split('\n').at(-1)!;
+      expect(JSON.parse(last)).toEqual({ $truncated: { reason: 'signed_out', after: 0 } });
+      expect(entries.at(-1)).toMatchObject({ outcome: { result: 'cut_off' } });
+    },
+  );
+
+  test('is audited with its counts and the reason given', async () => {
+    const entries: any[] = [];
+    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    await (await ask(run, 'decoded', stack.replica({ audit }), { reason: 'for the auditors' })).text();
+    expect(entries).toMatchObject([
+      { event: 'intent', operation: 'export', ...run, reason: 'for the auditors' },
+      { event: 'outcome', outcome: { result: 'complete', refused: {} } },
+    ]);
+    expect(entries[1].outcome.payloads).toBeGreaterThan(10);
+  });
+
+  test('needs a reason where the namespace opens on demand', async () => {
+    const access = { ...openAccess, reveal: () => 'on-demand' as const };
+    const response = await ask(run, 'decoded', stack.replica({ access }));
+    expect([response.status, await response.json()]).toMatchObject([
+      403,
+      { error: { code: 'reason_required' } },
+    ]);
+  });
+});
+
+/** The same without what payloads hold. */
+function blank(value: any): any {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(blank);
+  if (value.metadata?.encoding !== undefined) return 'payload';
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, blank(one)]));
+}
