@@ -5,8 +5,11 @@ import {
   printableConfig,
 } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';
-import { pino } from 'pino';
-import { openAccess } from './access/access.ts';
+import { type Logger, pino } from 'pino';
+import { type Access, openAccess } from './access/access.ts';
+import { loadAccess } from './access/load.ts';
+import { PolicyError } from './access/policy/read.ts';
+import { reloadableAccess } from './access/reloadable.ts';
 import { createApp } from './app.ts';
 import { createAudit } from './audit/audit.ts';
 import { auditSink } from './audit/sink.ts';
@@ -16,6 +19,8 @@ import { connectTemporal } from './temporal/connect.ts';
 import { createTemporalService } from './temporal/service.ts';
 
 const SHUTDOWN_MS = 10_000;
+/** Cloud KMS calls at the same time for one namespace: what one caller asks for must not use up its quota. */
+const KMS_CALLS = 16;
 
 if (process.argv.includes('--help')) {
   process.stdout.write(
@@ -30,7 +35,8 @@ async function start(): Promise<void> {
   const config = loadConfigOrExit(codecServerEnvironment);
   const log = pino({ level: config.logLevel, base: null });
   const kms = watchKms();
-  const codec = createKmsCodec(config.kms, { observer: kms.observer });
+  const codec = createKmsCodec(config.kms, { observer: kms.observer, limits: { callsInFlight: KMS_CALLS } });
+  const access = accessOrExit(config.policyFile, log);
   const { connection, namespace, address } = connectOrExit();
   const audit = createAudit(auditSink((line, written) => process.stdout.write(line, written)));
   const stopping = new AbortController();
@@ -45,11 +51,13 @@ async function start(): Promise<void> {
         emulator: config.kms.emulatorHost !== undefined,
         temporal: createTemporalService(connection),
         defaultNamespace: namespace,
-        access: openAccess,
+        access,
         audit,
         hosts: config.allowedHosts ?? loopbackHosts(config.host, port),
         corsOrigins: config.corsOrigins,
         pathPrefix: config.pathPrefix,
+        namespacePaths: config.namespacePaths,
+        limits: config.limits,
         log,
         stopping: stopping.signal,
       }),
@@ -59,9 +67,11 @@ async function start(): Promise<void> {
   });
 
   log.info(printableConfig(codecServerEnvironment), 'configuration');
-  log.warn(
-    'AUTH=none: whoever can open a connection on this machine can read plaintext; listening on loopback only',
-  );
+  if (config.policyFile === undefined) {
+    log.warn(
+      'AUTH=none: whoever can open a connection on this machine can read plaintext; listening on loopback only',
+    );
+  }
   if (config.kms.emulatorHost !== undefined) {
     log.warn('KMS_EMULATOR_HOST is set: keys come from an emulator, and nothing is protected by Google');
   }
@@ -79,6 +89,30 @@ async function start(): Promise<void> {
     await Promise.all([codec.close(), connection.close()]);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
+}
+
+/** The policy's access, read again on SIGHUP; a mistake in it ends a start, and changes nothing later. */
+function accessOrExit(policyFile: string | undefined, log: Logger): Access {
+  if (policyFile === undefined) return openAccess;
+  try {
+    const access = reloadableAccess(() => loadAccess(policyFile, log));
+    process.on('SIGHUP', () => {
+      try {
+        access.reload();
+        log.info('the policy was read again');
+      } catch (error) {
+        log.error(
+          { reason: reasonOf(error) },
+          'the policy was not read again; the one before stays in force',
+        );
+      }
+    });
+    return access;
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(78);
+  }
 }
 
 /** Profiles and certificates are files, which the check of the environment doesn't read. */

@@ -25,6 +25,7 @@ describe.each(routes)('%s %s', (method, _, path, permission, namespace) => {
         return false;
       },
       reveal: () => 'automatic',
+      signIn: () => undefined,
     };
     const response = await send(access, method, path);
     expect(response.status).toBe(403);
@@ -38,6 +39,7 @@ describe.each(routes)('%s %s', (method, _, path, permission, namespace) => {
       },
       allows: () => true,
       reveal: () => 'automatic',
+      signIn: () => undefined,
     };
     expect((await send(access, method, path)).status).toBe(401);
   });
@@ -48,6 +50,7 @@ test('lists the namespaces that the caller may read', async () => {
     authenticate: () => ({ name: 'ana' }),
     allows: (_, __, namespace) => namespace !== 'payments',
     reveal: () => 'automatic',
+    signIn: () => undefined,
   };
   const response = await send(access, 'GET', '/api/namespaces');
   expect(await response.json()).toEqual({ namespaces: [{ name: 'orders' }], default: 'orders' });
@@ -58,6 +61,7 @@ test('serves no namespace that is not configured, whoever asks', async () => {
     authenticate: () => ({ name: 'ana' }),
     allows: () => true,
     reveal: () => 'automatic',
+    signIn: () => undefined,
   };
   for (const [method, , path] of routes.filter(([, , , , namespace]) => namespace !== undefined)) {
     if (!path.startsWith('/api')) continue;

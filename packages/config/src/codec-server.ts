@@ -1,7 +1,7 @@
 import { kmsEnvironment, type KmsSettings } from '@temporal-kms/kms-codec';
 import { z } from 'zod';
 import type { Environment } from './environment.ts';
-import { host, hostHeader, isLoopback, list, logLevel, origin, port } from './fields.ts';
+import { count, host, hostHeader, isLoopback, list, logLevel, origin, port, seconds } from './fields.ts';
 import { kmsVariables, logVariables, temporalVariables } from './shared-variables.ts';
 
 export interface CodecServerConfig {
@@ -13,13 +13,25 @@ export interface CodecServerConfig {
   readonly allowedHosts?: readonly string[];
   /** Before every route: empty or `/…` without a slash at the end. */
   readonly pathPrefix: string;
+  /** Whether `/{namespace}/encode` and `/{namespace}/decode` are served as well. */
+  readonly namespacePaths: boolean;
+  /** Where absent, the server's own defaults. */
+  readonly limits: {
+    /** Bytes. */
+    readonly maxBody?: number;
+    readonly maxPayloads?: number;
+    readonly maxRequests?: number;
+    readonly maxStreams?: number;
+    readonly requestMs?: number;
+  };
   /** Absent: plain HTTP. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   /** Absent: no metrics. */
   readonly metrics?: { readonly host: string; readonly port: number };
   /** Absent: the audit goes to standard output. */
   readonly auditFile?: string;
-  readonly auth: 'none';
+  /** Who may do what (`AUTH=policy`); absent: everybody everything, on loopback only. */
+  readonly policyFile?: string;
   readonly logLevel: z.infer<typeof logLevel>;
   readonly kms: KmsSettings;
 }
@@ -34,13 +46,26 @@ const settings = z
       .string()
       .regex(/^(\/[\w.~-]+)+$/, 'must begin with / and must not end with one')
       .optional(),
-    AUTH: z.enum(['none'], 'must be none: this version knows no sign-in and serves loopback only'),
+    AUTH: z.enum(['none', 'policy'], 'must be policy, or on loopback none'),
+    POLICY_FILE: z.string().optional(),
     CODEC_TLS_CERT_FILE: z.string().optional(),
     CODEC_TLS_KEY_FILE: z.string().optional(),
     CODEC_METRICS_HOST: host,
     CODEC_METRICS_PORT: port.optional(),
     AUDIT_FILE: z.string().optional(),
+    CODEC_NAMESPACE_PATHS: z.stringbool('must be true or false'),
+    CODEC_MAX_BODY: count.optional(),
+    CODEC_MAX_PAYLOADS: count.optional(),
+    CODEC_MAX_REQUESTS: count.optional(),
+    CODEC_MAX_STREAMS: count.optional(),
+    CODEC_REQUEST_SECONDS: seconds.refine((value) => value > 0, 'must be above 0').optional(),
     LOG_LEVEL: logLevel,
+  })
+  .refine(({ AUTH, POLICY_FILE }) => (AUTH === 'policy') === (POLICY_FILE !== undefined), {
+    path: ['POLICY_FILE'],
+    error: 'must be set with AUTH=policy, and only then',
+    when: ({ value }) =>
+      z.object({ AUTH: z.string(), POLICY_FILE: z.string().optional() }).safeParse(value).success,
   })
   .refine((values) => values.AUTH !== 'none' || isLoopback(values.CODEC_HOST), {
     path: ['CODEC_HOST'],
@@ -65,6 +90,14 @@ const settings = z
     corsOrigins: values.CODEC_CORS_ORIGINS ?? [],
     ...(values.CODEC_ALLOWED_HOSTS && { allowedHosts: values.CODEC_ALLOWED_HOSTS }),
     pathPrefix: values.CODEC_PATH_PREFIX ?? '',
+    namespacePaths: values.CODEC_NAMESPACE_PATHS,
+    limits: {
+      ...(values.CODEC_MAX_BODY !== undefined && { maxBody: values.CODEC_MAX_BODY }),
+      ...(values.CODEC_MAX_PAYLOADS !== undefined && { maxPayloads: values.CODEC_MAX_PAYLOADS }),
+      ...(values.CODEC_MAX_REQUESTS !== undefined && { maxRequests: values.CODEC_MAX_REQUESTS }),
+      ...(values.CODEC_MAX_STREAMS !== undefined && { maxStreams: values.CODEC_MAX_STREAMS }),
+      ...(values.CODEC_REQUEST_SECONDS !== undefined && { requestMs: values.CODEC_REQUEST_SECONDS * 1000 }),
+    },
     ...(values.CODEC_TLS_CERT_FILE !== undefined &&
       values.CODEC_TLS_KEY_FILE !== undefined && {
         tls: { certFile: values.CODEC_TLS_CERT_FILE, keyFile: values.CODEC_TLS_KEY_FILE },
@@ -73,7 +106,7 @@ const settings = z
       metrics: { host: values.CODEC_METRICS_HOST, port: values.CODEC_METRICS_PORT },
     }),
     ...(values.AUDIT_FILE !== undefined && { auditFile: values.AUDIT_FILE }),
-    auth: values.AUTH,
+    ...(values.POLICY_FILE !== undefined && { policyFile: values.POLICY_FILE }),
     logLevel: values.LOG_LEVEL,
   }));
 
@@ -91,6 +124,16 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       example: 'codec.example.com',
     },
     CODEC_PATH_PREFIX: { about: 'Path before every route', example: '/codec' },
+    CODEC_NAMESPACE_PATHS: {
+      about: 'Serve /{namespace}/encode and /{namespace}/decode as well; X-Namespace must say the same',
+      example: 'true',
+      default: 'false',
+    },
+    CODEC_MAX_BODY: { about: 'Bytes of one request (default 16 MiB)', example: '4194304' },
+    CODEC_MAX_PAYLOADS: { about: 'Payloads of one /encode or /decode (default 10000)', example: '1000' },
+    CODEC_MAX_REQUESTS: { about: 'Requests at the same time (default 256)', example: '64' },
+    CODEC_MAX_STREAMS: { about: 'Open streams of the history API (default 256)', example: '64' },
+    CODEC_REQUEST_SECONDS: { about: 'Time for one request that is no stream (default 30)', example: '10' },
     CODEC_TLS_CERT_FILE: {
       about: 'Certificate with its chain (PEM), for TLS of its own; read again when it changes',
       example: '/etc/temporal-kms/tls.crt',
@@ -110,9 +153,13 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       example: '/var/log/temporal-kms/audit.jsonl',
     },
     AUTH: {
-      about: 'Who may call; none is refused when CODEC_HOST is not loopback',
-      example: 'none',
+      about: 'Who may call: whom POLICY_FILE names (policy), or anybody, on loopback only (none)',
+      example: 'policy',
       default: 'none',
+    },
+    POLICY_FILE: {
+      about: 'Issuers of tokens, and who may do what in which namespace (YAML); read with AUTH=policy',
+      example: '/etc/temporal-kms/policy.yaml',
     },
     ...temporalVariables,
     ...kmsVariables,

@@ -17,6 +17,12 @@ export const seconds = z
   .transform(Number)
   .refine((value) => value <= 3_600, 'must be a whole number of seconds from 0 to 3600');
 
+/** A whole number above 0. */
+export const count = z
+  .string()
+  .regex(/^[1-9]\d{0,11}$/, 'must be a whole number above 0')
+  .transform(Number);
+
 /** An address or name to listen on, without a port. */
 export const host = z
   .string()

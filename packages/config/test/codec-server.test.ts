@@ -11,10 +11,10 @@ test('has a safe default for everything but the key', () => {
     port: 8088,
     corsOrigins: [],
     pathPrefix: '',
-    auth: 'none',
     logLevel: 'info',
   });
   expect(parse({})).not.toHaveProperty('allowedHosts');
+  expect(parse({})).not.toHaveProperty('policyFile');
 });
 
 describe('without authentication', () => {
@@ -34,8 +34,21 @@ describe('without authentication', () => {
   });
 });
 
-test('knows no way to sign in yet', () => {
-  expect(mistakes({ AUTH: 'oidc' })).toEqual([['AUTH', expect.stringContaining('must be none')]]);
+describe('with a policy', () => {
+  test('listens wherever it is told to', () => {
+    const { host, policyFile } = parse({ AUTH: 'policy', POLICY_FILE: 'policy.yaml', CODEC_HOST: '0.0.0.0' });
+    expect([host, policyFile]).toEqual(['0.0.0.0', 'policy.yaml']);
+  });
+
+  test('needs the file, and reads none without being told to use it', () => {
+    const problem = expect.stringContaining('must be set with AUTH=policy, and only then');
+    expect(mistakes({ AUTH: 'policy' })).toEqual([['POLICY_FILE', problem]]);
+    expect(mistakes({ POLICY_FILE: 'policy.yaml' })).toEqual([['POLICY_FILE', problem]]);
+  });
+
+  test('knows no other way to sign in', () => {
+    expect(mistakes({ AUTH: 'oidc' })).toEqual([['AUTH', expect.stringContaining('must be policy')]]);
+  });
 });
 
 test.each(['0', '65535'])('takes port %s', (port) =>

@@ -39,8 +39,8 @@ export interface Access {
    */
   allows(caller: Caller, permission: Permission, namespace: string | undefined): boolean;
   reveal(namespace: string): Reveal;
-  /** Absent: callers bring their own token, or need none. */
-  readonly signIn?: SignIn;
+  /** Undefined: callers bring their own token, or need none. */
+  signIn(): SignIn | undefined;
 }
 
 /** `AUTH=none`: whoever reaches this server may do everything. Only for a server that listens on loopback. */
@@ -48,4 +48,5 @@ export const openAccess: Access = {
   authenticate: () => ({ name: 'anonymous' }),
   allows: () => true,
   reveal: () => 'automatic',
+  signIn: () => undefined,
 };

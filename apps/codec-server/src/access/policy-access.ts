@@ -67,7 +67,7 @@ export function policyAccess(policy: Policy, deps: PolicyAccessDeps): Access {
     },
     allows: (caller, permission, namespace) => grants.get(caller)?.has(permission, namespace) ?? false,
     reveal: (namespace) => policy.namespaces[namespace]?.reveal ?? policy.reveal,
-    ...(signIn && { signIn }),
+    signIn: () => signIn,
   };
 }
 
