@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import type { ZodType } from 'zod';
 import type { Env } from './context.ts';
+import { DeepJsonError, parseJson } from './json-depth.ts';
 import { badRequest } from './refusal.ts';
 
 /** Checks what came in; the refusal names the field, never the value. */
@@ -14,8 +15,10 @@ export function checked<T>(schema: ZodType<T>, value: unknown): T {
 export async function jsonBody(c: Context<Env>): Promise<unknown> {
   const text = await c.req.text();
   try {
-    return JSON.parse(text);
-  } catch {
-    throw badRequest('The body is not JSON.');
+    return parseJson(text);
+  } catch (error) {
+    throw badRequest(
+      error instanceof DeepJsonError ? `Too deep: ${error.message}.` : 'The body is not JSON.',
+    );
   }
 }

@@ -1,106 +1,153 @@
 import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
-import type { Permission } from '../access/access.ts';
-import { authorise, type Authority } from '../http/authorise.ts';
+import { reasonFor } from '../access/reveal.ts';
 import { keyOf } from '../history/stub.ts';
+import { authorise, type Authority, refuse } from '../http/authorise.ts';
 import { type Env, peerOf, reply } from '../http/context.ts';
+import { type Limits } from '../http/limits.ts';
 import { badRequest, Refusal } from '../http/refusal.ts';
 import { buildPayloads, parsePayloads, PayloadJsonError } from '../payload-json.ts';
+import { type AddressOptions, codecAddress } from './address.ts';
+import { headerText } from './header-text.ts';
+import { GoneError, inSlices } from './in-slices.ts';
+import { namespaceOf } from './namespace.ts';
 
-export interface ProtocolOptions {
-  readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'inspect'>;
+export interface ProtocolOptions extends AddressOptions {
+  readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'inspect' | 'unopened' | 'rules'>;
+  readonly limits: Pick<Limits, 'maxPayloads'>;
   readonly authority: Authority;
   readonly serves: (namespace: string) => boolean;
 }
 
+type Payloads = ReturnType<typeof parsePayloads>;
+type Sealed = ReturnType<KmsCodec['inspect']>;
+
 const RETRY_SECONDS = 5;
+/** Data keys that one request may make the server ask Cloud KMS for. */
+const MAX_UNOPENED = 64;
 
 /**
- * Temporal's codec protocol (codec-server/README.md in temporalio/samples-go): only the path's last segment counts,
- * below any prefix. Queries such as `?preserveStorageRefs=true` change nothing: references to external storage
- * always come back as they are. Errors are text, since the CLI prints the body as it comes.
+ * Temporal's codec protocol (codec-server/README.md in temporalio/samples-go). Queries such as
+ * `?preserveStorageRefs=true` change nothing: references to external storage always come back as they are. Errors are
+ * text, since the CLI prints the body as it comes.
  */
-export function codecProtocol({
-  codec,
-  authority,
-  serves,
-}: ProtocolOptions): (c: Context<Env>) => Promise<Response> {
-  return async (c) => {
-    const operation = operationOf(c.req.path);
-    c.set('route', `*/${operation}`);
-    if (c.req.method !== 'POST') {
-      throw new Refusal(405, 'bad_request', `${operation} takes POST, with {"payloads": [...]} as JSON.`);
+export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Promise<Response> {
+  const { codec, authority, serves, pathPrefix, limits } = options;
+  const { access, audit } = authority;
+
+  const decode = async (c: Context<Env>, namespace: string): Promise<Payloads> => {
+    let reason = reasonFor(access, namespace, headerText(c.req.header('x-reveal-reason')));
+    const payloads = parse(await c.req.text(), limits.maxPayloads);
+    const sealed = payloads.map((payload) => codec.inspect(payload, { namespace }));
+    // A rule's `accepts` says what the namespace's histories may hold, not what its readers may decode: these payloads
+    // come from the caller, so each counts as what it names itself.
+    for (const named of otherNamespaces(sealed, namespace)) {
+      const caller = c.get('caller');
+      if (!access.allows(caller, 'decode', named)) await refuse(c, audit, caller, 'decode', named);
+      reason ??= reasonFor(access, named, reason);
     }
-    const namespace = namespaceOf(c.req.header('x-namespace'), serves);
-    await authorise(c, authority, operation, namespace);
-    const payloads = parse(await c.req.text());
-    const record = await authority.audit.begin({
-      operation,
+    // Fewer payloads have fewer data keys.
+    if (payloads.length > MAX_UNOPENED && codec.unopened(payloads, { namespace }) > MAX_UNOPENED) {
+      throw new Refusal(
+        413,
+        'too_large',
+        `The payloads are under more than ${MAX_UNOPENED} data keys that Cloud KMS would have to be asked for; ` +
+          'send fewer payloads a request.',
+      );
+    }
+    const intent = { operation: 'decode', caller: c.get('caller'), peer: peerOf(c), namespace } as const;
+    const record = await audit.begin(reason === undefined ? intent : { ...intent, reason });
+    return recorded(
+      record,
+      () => inSlices(c, payloads, (slice) => codec.decode(slice, { namespace })),
+      () => sealed,
+    );
+  };
+
+  const encode = async (c: Context<Env>, namespace: string): Promise<Payloads> => {
+    if (codec.rules.resolve(namespace).encrypt === undefined) {
+      throw new Refusal(
+        403,
+        'forbidden',
+        `This codec server only decodes in namespace "${namespace}": its keys name none that encrypts there.`,
+      );
+    }
+    const payloads = parse(await c.req.text(), limits.maxPayloads);
+    const record = await audit.begin({
+      operation: 'encode',
       caller: c.get('caller'),
       peer: peerOf(c),
       namespace,
     });
-    try {
-      const answer = await codec[operation](payloads, { namespace });
-      // The sealed side names the key: what came in, or what goes out.
-      for (const sealed of operation === 'decode' ? payloads : answer) {
-        record.done(keyOf(codec.inspect(sealed, { namespace })).key);
-      }
-      await record.end('complete');
-      return reply(c, buildPayloads(answer), 'application/json');
-    } catch (error) {
-      if (error instanceof KmsCodecError) record.refused(error.code);
-      await record.end('failed');
-      throw error instanceof KmsCodecError ? refusalOf(error) : error;
+    return recorded(
+      record,
+      () => inSlices(c, payloads, (slice) => codec.encode(slice, { namespace })),
+      (answer) => answer.map((payload) => codec.inspect(payload, { namespace })),
+    );
+  };
+
+  return async (c) => {
+    const { operation, namespace: inPath } = codecAddress(c.req.path, options);
+    c.set('route', `${pathPrefix}/${inPath === undefined ? '' : ':namespace/'}${operation}`);
+    if (c.req.method !== 'POST') {
+      throw new Refusal(405, 'bad_request', `${operation} takes POST, with {"payloads": [...]} as JSON.`);
     }
+    const namespace = namespaceOf(c.req.header('x-namespace'), inPath, serves);
+    await authorise(c, authority, operation, namespace);
+    c.set('namespace', namespace);
+    const answer = await (operation === 'decode' ? decode : encode)(c, namespace);
+    return reply(c, buildPayloads(answer), 'application/json');
   };
 }
 
-function operationOf(path: string): Extract<Permission, 'encode' | 'decode'> {
-  switch (path.slice(path.lastIndexOf('/') + 1)) {
-    case 'encode':
-      return 'encode';
-    case 'decode':
-      return 'decode';
-    case 'download':
-      throw new Refusal(
-        404,
-        'not_found',
-        'This codec server is not configured to download from external storage.',
-      );
-    default:
-      throw new Refusal(404, 'not_found', 'Nothing is here. A codec endpoint ends in /encode or /decode.');
-  }
-}
-
-function namespaceOf(header: string | undefined, serves: (namespace: string) => boolean): string {
-  // The Web UI sends the word where a page has no namespace.
-  if (header === undefined || header === '' || header === 'undefined') {
-    throw new Refusal(
-      400,
-      'namespace_required',
-      'Say which namespace the payloads are of: X-Namespace is missing. (The CLI sends it from --namespace.)',
-    );
-  }
-  if (!serves(header)) throw badRequest('This codec server has no keys for the namespace in X-Namespace.');
-  return header;
-}
-
-function parse(body: string): ReturnType<typeof parsePayloads> {
+/** Does the work between a record's `intent` and its `outcome`. The sealed side names the keys. */
+async function recorded(
+  record: Awaited<ReturnType<Authority['audit']['begin']>>,
+  work: () => Promise<Payloads>,
+  sealedOf: (answer: Payloads) => readonly Sealed[],
+): Promise<Payloads> {
+  let answer: Payloads;
   try {
-    return parsePayloads(body);
+    answer = await work();
+  } catch (error) {
+    if (error instanceof KmsCodecError) record.refused(error.code);
+    await record.end(error instanceof GoneError ? 'cut_off' : 'failed');
+    throw error instanceof KmsCodecError ? refusalOf(error) : error;
+  }
+  for (const sealed of sealedOf(answer)) record.done(keyOf(sealed).key);
+  await record.end('complete');
+  return answer;
+}
+
+function otherNamespaces(sealed: readonly Sealed[], namespace: string): ReadonlySet<string> {
+  const others = new Set<string>();
+  for (const { namespace: named } of sealed)
+    if (named !== undefined && named !== namespace) others.add(named);
+  return others;
+}
+
+function parse(body: string, maxPayloads: number): Payloads {
+  let payloads: Payloads;
+  try {
+    payloads = parsePayloads(body);
   } catch (error) {
     throw error instanceof PayloadJsonError
       ? badRequest(`Not Temporal's codec protocol: ${error.message}.`)
       : error;
   }
+  if (payloads.length <= maxPayloads) return payloads;
+  throw new Refusal(
+    413,
+    'too_large',
+    `${payloads.length} payloads are more than one request may hold, ${maxPayloads}; send fewer a request.`,
+  );
 }
 
 function refusalOf(error: KmsCodecError): Refusal {
   const version = error.keyVersion === undefined ? '' : `, version ${error.keyVersion}`;
   const key = error.key === undefined ? '' : `\nKey: ${error.key}${version}`;
   const message = `${error.code}: ${error.message}${key}`;
-  return error.code === 'kms_unavailable' || error.code === 'kms_quota'
+  return error.retryable
     ? new Refusal(503, 'internal', message, { retryAfter: RETRY_SECONDS, cause: error })
     : badRequest(message, error);
 }
