@@ -15,10 +15,12 @@ import { Refusal } from './http/refusal.ts';
 import { requestLog } from './http/request-log.ts';
 import { guardedRoutes } from './http/routes.ts';
 import type { KmsWatch } from './kms-watch.ts';
+import type { HttpMeter } from './metrics/metrics.ts';
 import { codecProtocol } from './protocol/routes.ts';
 import { exportRoutes } from './routes/export.ts';
 import { healthRoutes, probeRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
+import { identityRoutes } from './routes/identity.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
 import { openApiRoutes } from './routes/openapi.ts';
 import { searchRoutes } from './routes/search.ts';
@@ -39,6 +41,10 @@ export interface AppDeps {
   /** Before every route but the probes: empty or `/…`. */
   readonly pathPrefix: string;
   readonly log: Logger;
+  /** Absent: nothing is measured. */
+  readonly meter?: HttpMeter;
+  /** Served over TLS of its own. */
+  readonly tls?: boolean;
   /** Aborted once the process is to end: streams close with an `end` line, and no new request is taken. */
   readonly stopping: AbortSignal;
   /** Whether `/{namespace}/encode` and `/{namespace}/decode` are served as well. */
@@ -55,7 +61,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const { codec, access, audit, temporal, log, stopping, pathPrefix, emulator, kms, defaultNamespace } = deps;
   const { rules } = codec;
   const limits: Limits = { ...defaultLimits, ...deps.limits };
-  const headers = createResponseHeaders(deps.corsOrigins);
+  const headers = createResponseHeaders(deps.corsOrigins, deps.tls);
   const reader = new HistoryReader(temporal, { maxBytes: deps.maxHistoryBytes ?? 64 * MiB });
   const serves = (namespace: string): boolean => rules.isNamed(namespace) || rules.hasDefault;
   const inspect: Inspect = (payload, context) => codec.inspect(payload, context);
@@ -65,7 +71,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
 
   const app = new Hono<Env>();
   app.onError(failure({ headers, log, isApi: (path) => path.startsWith(`${apiPath}/`) }));
-  app.use(requestLog(log));
+  app.use(requestLog(log, deps.meter));
   probeRoutes(app, health);
   app.use(guard({ hosts: new Set(deps.hosts), headers, maxBody: limits.maxBody }));
   app.use(async (_, next) => {
@@ -80,7 +86,9 @@ export function createApp(deps: AppDeps): Hono<Env> {
   // Whatever a run is asked for is streamed.
   api.use('/namespaces/:namespace/workflows/:workflowId/runs/:runId/*', limitStreams(limits));
   const routes = guardedRoutes(api, authority, serves);
-  namespaceRoutes(routes, { access, rules, defaultNamespace, temporal });
+  const ofNamespaces = { access, rules, defaultNamespace, temporal };
+  identityRoutes(routes, ofNamespaces);
+  namespaceRoutes(routes, ofNamespaces);
   workflowRoutes(routes, { temporal, inspect });
   const ofRuns = { temporal, reader, codec, inspect, authority, log, stopping };
   historyRoutes(routes, ofRuns);

@@ -15,34 +15,54 @@ const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace':
 const send = (access: Access, method: string, path: string) =>
   appWith(kms, { access }).request(path, { method, headers, ...(method === 'POST' ? { body: '{}' } : {}) });
 
-describe.each(routes)('%s %s', (method, _, path, permission, namespace) => {
-  test('asks for its permission in its namespace before it does anything, and is 403 without', async () => {
-    const asked: unknown[] = [];
-    const access: Access = {
-      authenticate: () => ({ name: 'ana' }),
-      allows: (caller, ...what) => {
-        asked.push([caller.name, ...what]);
-        return false;
-      },
-      reveal: () => 'automatic',
-      signIn: () => undefined,
-    };
-    const response = await send(access, method, path);
-    expect(response.status).toBe(403);
-    expect(asked).toEqual([['ana', permission, namespace]]);
-  });
+const asked: unknown[] = [];
+const refusing: Access = {
+  authenticate: () => ({ name: 'ana' }),
+  allows: (caller, ...what) => {
+    asked.push([caller.name, ...what]);
+    return false;
+  },
+  reveal: () => 'automatic',
+  signIn: () => undefined,
+};
+const asking: Access = {
+  authenticate: () => {
+    throw new Refusal(401, 'unauthenticated', 'Sign in.');
+  },
+  allows: () => true,
+  reveal: () => 'automatic',
+  signIn: () => undefined,
+};
 
-  test('does nothing for a caller who does not say who they are', async () => {
-    const access: Access = {
-      authenticate: () => {
-        throw new Refusal(401, 'unauthenticated', 'Sign in.');
-      },
-      allows: () => true,
-      reveal: () => 'automatic',
-      signIn: () => undefined,
-    };
-    expect((await send(access, method, path)).status).toBe(401);
-  });
+describe.each(routes.filter(([, , , needs]) => needs !== 'known' && needs !== 'public'))(
+  '%s %s',
+  (method, _, path, permission, namespace) => {
+    test('asks for its permission in its namespace before it does anything, and is 403 without', async () => {
+      asked.length = 0;
+      const response = await send(refusing, method, path);
+      expect(response.status).toBe(403);
+      expect(asked).toEqual([['ana', permission, namespace]]);
+    });
+
+    test('does nothing for a caller who does not say who they are', async () => {
+      expect((await send(asking, method, path)).status).toBe(401);
+    });
+  },
+);
+
+test('who one is takes a token and no permission; how to sign in takes neither', async () => {
+  expect((await send(asking, 'GET', '/api/me')).status).toBe(401);
+  expect(await (await send(refusing, 'GET', '/api/me')).json()).toEqual({ name: 'ana', namespaces: [] });
+  expect(await (await send(asking, 'GET', '/api/sign-in')).json()).toEqual({});
+  const open = routes.filter(([, , , needs]) => needs === 'known' || needs === 'public');
+  expect(open.map(([, pattern, , needs]) => [pattern, needs])).toEqual([
+    ['/api/me', 'known'],
+    ['/api/sign-in', 'public'],
+  ]);
+});
+
+test('which namespaces there are is told to nobody who is not known', async () => {
+  expect((await send(asking, 'GET', '/api/namespaces/elsewhere/workflows')).status).toBe(401);
 });
 
 test('lists the namespaces that the caller may read', async () => {

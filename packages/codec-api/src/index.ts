@@ -4,6 +4,7 @@ export * from './errors.ts';
 export * from './export.ts';
 export * from './health.ts';
 export * from './history.ts';
+export * from './identity.ts';
 export * from './keys.ts';
 export * from './parameters.ts';
 export * from './payload.ts';

@@ -9,8 +9,8 @@ export interface Operation {
   readonly operationId: string;
   readonly summary: string;
   readonly description?: string;
-  /** Absent for probes, which everybody may ask. */
-  readonly permission?: Permission;
+  /** `known`: whoever has signed in. Absent: everybody may ask. */
+  readonly permission?: Permission | 'known';
   readonly query?: ZodObject;
   readonly headers?: Readonly<Record<string, { readonly required: boolean; readonly description: string }>>;
   /** A schema of `components.ts`. */

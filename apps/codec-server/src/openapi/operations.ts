@@ -105,6 +105,21 @@ export const operations: readonly Operation[] = [
   },
   {
     method: 'get',
+    path: '/api/me',
+    operationId: 'getMe',
+    summary: 'Who the caller is, and what they may do where',
+    permission: 'known',
+    answer: { description: 'The caller', type: 'application/json', schema: api.me },
+  },
+  {
+    method: 'get',
+    path: '/api/sign-in',
+    operationId: 'getSignIn',
+    summary: 'How a page gets a token for this server',
+    answer: { description: 'The way to sign in', type: 'application/json', schema: api.signIn },
+  },
+  {
+    method: 'get',
     path: '/api/openapi.json',
     operationId: 'getOpenApi',
     summary: 'This document',

@@ -1,4 +1,4 @@
-import type { Permission } from '../../src/access/access.ts';
+import type { Needs } from '../../src/http/routes.ts';
 
 const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 /** Every route, and what it takes. A route that is added without its line here fails the last test. */
@@ -6,7 +6,7 @@ export const routes: [
   method: 'GET' | 'POST',
   pattern: string,
   path: string,
-  Permission,
+  Needs,
   namespace: string | undefined,
 ][] = [
   ['GET', '/api/namespaces', '/api/namespaces', 'metadata', undefined],
@@ -59,6 +59,8 @@ export const routes: [
     'export',
     'payments',
   ],
+  ['GET', '/api/me', '/api/me', 'known', undefined],
+  ['GET', '/api/sign-in', '/api/sign-in', 'public', undefined],
   ['GET', '/api/health', '/api/health', 'metadata', undefined],
   ['GET', '/api/openapi.json', '/api/openapi.json', 'metadata', undefined],
   ['POST', '*/encode', '/encode', 'encode', 'payments'],
