@@ -92,6 +92,7 @@ describe('an allowed page', () => {
       'authorization-extras',
       'content-type',
       'x-namespace',
+      'x-reveal-reason',
     ]);
     expect(response.headers.get('vary')).toBe('Origin');
   });
@@ -127,7 +128,7 @@ describe('what leaves', () => {
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
     expect(response.headers.get('content-security-policy')).toBe(
-      "default-src 'none'; frame-ancestors 'none'",
+      "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox",
     );
     expect(response.headers.get('cross-origin-resource-policy')).toBe('same-origin');
     expect(response.headers.get('referrer-policy')).toBe('no-referrer');
@@ -166,7 +167,7 @@ describe('the log', () => {
     const { log, lines } = keptLog();
     const app = appWith(kms, { log });
     const headers = { ...fine, authorization: 'Bearer token-7f3a' };
-    await app.request('/some/prefix-4c/decode?secret=query-91', {
+    await app.request('//decode?secret=query-91', {
       method: 'POST',
       headers,
       body: '{"payloads":["body-5e"]}',
@@ -174,11 +175,11 @@ describe('the log', () => {
     await app.request('/api/namespaces/payments/workflows/order-88213?runId=bad-run-id', { headers });
     const logged = lines.map((line) => JSON.parse(line));
     expect(logged.map(({ method, route, status }) => [method, route, status])).toEqual([
-      ['POST', '*/decode', 400],
+      ['POST', '/decode', 400],
       ['GET', '/api/namespaces/:namespace/workflows/:workflowId', 400],
     ]);
     for (const line of logged) expect(line.ms).toBeTypeOf('number');
-    expect(lines.join('')).not.toMatch(/token-7f3a|prefix-4c|query-91|body-5e|order-88213|bad-run-id/);
+    expect(lines.join('')).not.toMatch(/token-7f3a|query-91|body-5e|order-88213|bad-run-id/);
   });
 });
 

@@ -31,18 +31,11 @@ const values = async (response: Response): Promise<unknown[]> => {
 };
 
 describe('paths', () => {
-  test.each([
-    '/decode',
-    '//decode',
-    '/decode?preserveStorageRefs=true',
-    '/any/prefix/decode',
-    '/payments/decode',
-    '/a%2Fb/decode',
-  ])('%s decodes', async (path) => {
+  test.each(['/decode', '//decode', '/decode?preserveStorageRefs=true'])('%s decodes', async (path) => {
     expect(await values(await post(path, body(await sealed('a', 'b'))))).toEqual(['a', 'b']);
   });
 
-  test.each(['/encode', '//encode', '/prefix/encode'])('%s encodes', async (path) => {
+  test.each(['/encode', '//encode'])('%s encodes', async (path) => {
     const response = await post(path, body([plain('secret')]));
     const { payloads }: any = await response.json();
     expect(payloads).toHaveLength(1);
@@ -63,8 +56,66 @@ describe('paths', () => {
     ['/', 404],
     ['/download', 404],
     ['/api/decode', 404],
+    ['/payments/decode', 404],
+    ['/any/prefix/decode', 404],
+    ['/%', 404],
   ])('%s is %i', async (path, status) => {
     expect((await post(path, body([]))).status).toBe(status);
+  });
+
+  test('a wrong path says where the endpoint is', async () => {
+    const app = appWith(kms, { pathPrefix: '/codec' });
+    for (const path of ['/decode', '/codec', '/codecs/decode', '/codec/payments/decode', '/x/codec/decode']) {
+      const response = await app.request(path, { method: 'POST', headers, body: body([]) });
+      expect([path, response.status, await response.text()]).toEqual([
+        path,
+        404,
+        expect.stringMatching(/codec endpoint of this server is \/codec;.*CODEC_NAMESPACE_PATHS/),
+      ]);
+    }
+    for (const path of ['/codec/decode', '/codec//decode']) {
+      expect((await app.request(path, { method: 'POST', headers, body: body([]) })).status).toBe(200);
+    }
+  });
+
+  test('/download says that nothing is fetched from external storage', async () => {
+    const response = await post('/download', body([]));
+    expect([response.status, await response.text()]).toEqual([
+      404,
+      expect.stringContaining('external storage'),
+    ]);
+  });
+
+  describe('with a namespace, where they are switched on,', () => {
+    const named = (path: string, namespace = 'payments', pathPrefix = '') =>
+      appWith(kms, { namespacePaths: true, pathPrefix }).request(path, {
+        method: 'POST',
+        headers: { ...headers, 'x-namespace': namespace },
+        body: body([plain(1)]),
+      });
+
+    test.each(['/payments/encode', '//payments//encode', '/%70ayments/encode', '/encode'])(
+      '%s serves it',
+      async (path) => {
+        expect((await named(path)).status).toBe(200);
+      },
+    );
+
+    test('are served below the prefix', async () => {
+      expect((await named('/codec/payments/decode', 'payments', '/codec')).status).toBe(200);
+      expect((await named('/payments/decode', 'payments', '/codec')).status).toBe(404);
+      expect((await named('/payments/orders/decode')).status).toBe(404);
+    });
+
+    test.each([
+      ['/orders/decode', 'payments', 'another namespace'],
+      ['/payments%2F/decode', 'payments', 'another namespace'],
+      ['/%ff/decode', 'payments', 'UTF-8'],
+      ['/payments/decode', 'undefined', 'X-Namespace is missing'],
+    ])('%s is 400 where X-Namespace is %s', async (path, namespace, message) => {
+      const response = await named(path, namespace);
+      expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(message)]);
+    });
   });
 
   test('GET says what to send', async () => {
