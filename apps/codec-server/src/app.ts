@@ -14,6 +14,8 @@ import { defaultLimits, limitRequests, type Limits, limitStreams } from './http/
 import { Refusal } from './http/refusal.ts';
 import { requestLog } from './http/request-log.ts';
 import { guardedRoutes } from './http/routes.ts';
+import { describedKeys } from './keys/described-keys.ts';
+import type { KeyUseWatch } from './keys/key-use.ts';
 import type { KmsWatch } from './kms-watch.ts';
 import type { HttpMeter } from './metrics/metrics.ts';
 import { codecProtocol } from './protocol/routes.ts';
@@ -21,6 +23,7 @@ import { exportRoutes } from './routes/export.ts';
 import { healthRoutes, probeRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
 import { identityRoutes } from './routes/identity.ts';
+import { keyRoutes } from './routes/keys.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
 import { openApiRoutes } from './routes/openapi.ts';
 import { searchRoutes } from './routes/search.ts';
@@ -28,8 +31,13 @@ import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
 
 export interface AppDeps {
-  readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'open' | 'inspect' | 'unopened' | 'rules'>;
+  readonly codec: Pick<
+    KmsCodec,
+    'encode' | 'decode' | 'open' | 'inspect' | 'unopened' | 'rules' | 'keyService'
+  >;
   readonly kms: Pick<KmsWatch, 'last'>;
+  /** Its observer hears the codec; what it counts is told under `keys`. */
+  readonly keyUse: KeyUseWatch;
   readonly emulator: boolean;
   readonly temporal: TemporalService;
   readonly defaultNamespace: string;
@@ -58,7 +66,8 @@ const MiB = 1024 * 1024;
 
 /** The whole HTTP surface, without a port or an environment. */
 export function createApp(deps: AppDeps): Hono<Env> {
-  const { codec, access, audit, temporal, log, stopping, pathPrefix, emulator, kms, defaultNamespace } = deps;
+  const { codec, access, keyUse, temporal, log, stopping, pathPrefix, emulator, kms, defaultNamespace } =
+    deps;
   const { rules } = codec;
   const limits: Limits = { ...defaultLimits, ...deps.limits };
   const headers = createResponseHeaders(deps.corsOrigins, deps.tls);
@@ -66,7 +75,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const serves = (namespace: string): boolean => rules.isNamed(namespace) || rules.hasDefault;
   const inspect: Inspect = (payload, context) => codec.inspect(payload, context);
   const apiPath = `${pathPrefix}/api`;
-  const authority = { access, audit };
+  const authority = { access, audit: keyUse.watched(deps.audit) };
   const health = { temporal, kms, emulator, headers, stopping };
 
   const app = new Hono<Env>();
@@ -94,6 +103,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   historyRoutes(routes, ofRuns);
   searchRoutes(routes, ofRuns);
   exportRoutes(routes, ofRuns);
+  keyRoutes(routes, { rules, described: describedKeys(codec), use: keyUse });
   healthRoutes(routes, health);
   openApiRoutes(routes, pathPrefix);
   api.all('/*', () => {

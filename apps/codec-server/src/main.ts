@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   codecServerEnvironment,
   describeEnvironment,
@@ -11,14 +12,19 @@ import { loadAccess } from './access/load.ts';
 import { PolicyError } from './access/policy/read.ts';
 import { reloadableAccess } from './access/reloadable.ts';
 import { createApp } from './app.ts';
-import { createAudit } from './audit/audit.ts';
-import { auditSink } from './audit/sink.ts';
+import { watchKeyUse } from './keys/key-use.ts';
 import { watchKms } from './kms-watch.ts';
+import { observeAll } from './observers.ts';
+import { metricsApp } from './metrics/app.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { listen } from './server.ts';
+import { auditOrExit, bothHear, exitListening, followTlsFiles, reasonOf, tlsPairOrExit } from './start-up.ts';
+import { standardOutput } from './standard-output.ts';
 import { connectTemporal } from './temporal/connect.ts';
 import { createTemporalService } from './temporal/service.ts';
 
 const SHUTDOWN_MS = 10_000;
+const SETTLE_MS = 2_000;
 /** Cloud KMS calls at the same time for one namespace: what one caller asks for must not use up its quota. */
 const KMS_CALLS = 16;
 
@@ -33,38 +39,55 @@ if (process.argv.includes('--help')) {
 
 async function start(): Promise<void> {
   const config = loadConfigOrExit(codecServerEnvironment);
-  const log = pino({ level: config.logLevel, base: null });
-  const kms = watchKms();
-  const codec = createKmsCodec(config.kms, { observer: kms.observer, limits: { callsInFlight: KMS_CALLS } });
-  const access = accessOrExit(config.policyFile, log);
+  const output = standardOutput();
+  const log = pino({ level: config.logLevel, base: null }, output.log);
   const { connection, namespace, address } = connectOrExit();
-  const audit = createAudit(auditSink((line, written) => process.stdout.write(line, written)));
+  const kms = watchKms();
+  const keyUse = watchKeyUse();
+  const { rules } = config.kms;
+  const metrics = createMetrics((name) => rules.isNamed(name) || name === namespace);
+  const codec = createKmsCodec(config.kms, {
+    observer: bothHear(kms.observer, metrics.observer),
+    limits: { callsInFlight: KMS_CALLS },
+  });
+  const access = accessOrExit(config.policyFile, log);
+  const audit = await auditOrExit({ file: config.auditFile, output, log, failed: metrics.auditFailed });
+  const pair = config.tls && (await tlsPairOrExit(config.tls));
   const stopping = new AbortController();
+  const emulator = config.kms.emulatorHost !== undefined;
+
+  const measured =
+    config.metrics &&
+    (await listen({
+      ...config.metrics,
+      app: () => metricsApp(metrics, { kms, emulator, stopping: stopping.signal }),
+    }).catch(exitListening(config.metrics, 'CODEC_METRICS_PORT')));
 
   const server = await listen({
     host: config.host,
     port: config.port,
+    tls: pair,
     app: (port) =>
       createApp({
         codec,
         kms,
-        emulator: config.kms.emulatorHost !== undefined,
+        keyUse,
+        emulator,
         temporal: createTemporalService(connection),
         defaultNamespace: namespace,
         access,
-        audit,
+        audit: audit.audit,
         hosts: config.allowedHosts ?? loopbackHosts(config.host, port),
         corsOrigins: config.corsOrigins,
         pathPrefix: config.pathPrefix,
         namespacePaths: config.namespacePaths,
         limits: config.limits,
         log,
+        meter: metrics,
+        tls: pair !== undefined,
         stopping: stopping.signal,
       }),
-  }).catch((error: unknown) => {
-    process.stderr.write(`Can't listen on ${config.host}:${config.port}: ${reasonOf(error)}\n`);
-    return process.exit(1);
-  });
+  }).catch(exitListening(config, 'CODEC_PORT'));
 
   log.info(printableConfig(codecServerEnvironment), 'configuration');
   if (config.policyFile === undefined) {
@@ -72,21 +95,36 @@ async function start(): Promise<void> {
       'AUTH=none: whoever can open a connection on this machine can read plaintext; listening on loopback only',
     );
   }
-  if (config.kms.emulatorHost !== undefined) {
+  if (emulator) {
     log.warn('KMS_EMULATOR_HOST is set: keys come from an emulator, and nothing is protected by Google');
   }
   log.info(
-    { url: `http://${urlHost(config.host)}:${server.port}`, temporal: address, namespace },
+    {
+      url: `${pair ? 'https' : 'http'}://${urlHost(config.host)}:${server.port}`,
+      ...(measured &&
+        config.metrics && { metrics: `http://${urlHost(config.metrics.host)}:${measured.port}/metrics` }),
+      temporal: address,
+      namespace,
+    },
     'listening',
   );
+
+  const tls = config.tls && pair && followTlsFiles(config.tls, pair, server, log);
+  process.on('SIGHUP', () => {
+    audit.reopen();
+    void tls?.check();
+  });
 
   const stop = async (signal: string): Promise<void> => {
     // A terminal sends Ctrl-C to the whole group, and turbo passes it on: it may come twice.
     if (stopping.signal.aborted) return;
     log.info({ signal }, 'stopping');
     stopping.abort();
+    tls?.stop();
     await server.close(SHUTDOWN_MS);
-    await Promise.all([codec.close(), connection.close()]);
+    // What was cut off has its outcome yet to be written.
+    await Promise.race([audit.audit.settled(), delay(SETTLE_MS, undefined, { ref: false })]);
+    await Promise.all([measured?.close(0), codec.close(), connection.close(), audit.close()]);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
 }
@@ -133,11 +171,4 @@ function urlHost(host: string): string {
 
 function loopbackHosts(host: string, port: number): string[] {
   return ['127.0.0.1', 'localhost', '[::1]', urlHost(host)].map((name) => `${name}:${port}`);
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') return 'the port is taken; CODEC_PORT chooses another';
-  if (code === 'EACCES') return 'this port needs more rights; CODEC_PORT chooses another';
-  return error instanceof Error ? error.message : String(error);
 }

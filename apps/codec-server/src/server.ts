@@ -1,8 +1,17 @@
-import { createAdaptorServer } from '@hono/node-server';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { getRequestListener } from '@hono/node-server';
+import { trackConnections } from './connections.ts';
+import type { TlsPair } from './tls.ts';
 
 export interface RunningServer {
   readonly port: number;
-  /** Takes no new connection, lets requests under way finish, and cuts those that don't within `graceMs`. */
+  /** For connections from now on; those that stand go on with the old one. */
+  useCertificate(pair: TlsPair): void;
+  /**
+   * Takes no new connection, closes those that nothing is asked on, lets requests under way finish with
+   * `Connection: close`, and cuts those that don't within `graceMs`.
+   */
   close(graceMs: number): Promise<void>;
 }
 
@@ -12,18 +21,38 @@ export interface ListenOptions {
   readonly port: number;
   /** Given the port that was bound: it is part of the `Host` headers that are served. */
   readonly app: (port: number) => { fetch(request: Request): Response | Promise<Response> };
+  /** Absent: plain HTTP. */
+  readonly tls?: TlsPair | undefined;
 }
 
-/** Time for a whole request to arrive; Node's own is 300 s, long enough to hold many bodies half sent. */
+/** Time for a request's headers, and for the whole of it; Node's own are 60 and 300 s, long enough to hold many half sent. */
+const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
+/**
+ * Longer than Google's load balancers keep theirs (600 s), or one could send a request on a connection that is just
+ * being closed: https://docs.cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends
+ */
+const KEEP_ALIVE_MS = 620_000;
+
+/** Bytes. Node's own 16 KiB is too little for an access token beside the ID token that Temporal's Web UI sends along. */
+const MAX_HEADERS = 64 * 1024;
+
 /** @throws Node's error, with its `code`, when the port can't be bound */
-export async function listen({ host, port, app }: ListenOptions): Promise<RunningServer> {
+export async function listen({ host, port, app, tls }: ListenOptions): Promise<RunningServer> {
   const serving = Promise.withResolvers<ReturnType<ListenOptions['app']>>();
-  const server = createAdaptorServer({
-    fetch: async (request) => (await serving.promise).fetch(request),
-    serverOptions: { requestTimeout: REQUEST_TIMEOUT_MS },
-  });
+  const timeouts = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEADERS,
+  };
+  const handle = getRequestListener(async (request) => (await serving.promise).fetch(request));
+  const server =
+    tls === undefined
+      ? createHttpServer(timeouts, handle)
+      : createHttpsServer({ ...timeouts, ...tls, minVersion: 'TLSv1.2' }, handle);
+  const connections = trackConnections(server, tls !== undefined);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -34,9 +63,13 @@ export async function listen({ host, port, app }: ListenOptions): Promise<Runnin
   serving.resolve(app(bound));
   return {
     port: bound,
+    useCertificate: (pair) => {
+      if ('setSecureContext' in server) server.setSecureContext({ ...pair, minVersion: 'TLSv1.2' });
+    },
     close: async (graceMs) => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      const cut = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), graceMs);
+      connections.endUnused();
+      const cut = setTimeout(() => connections.cut(), graceMs);
       await closed;
       clearTimeout(cut);
     },

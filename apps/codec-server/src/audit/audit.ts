@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { AuditEntry, KeyUse, ReasonCode } from '@temporal-kms/codec-api';
+import { type AuditEntry, type KeyUse, MAX_REFS, type PayloadRef, type ReasonCode } from '@temporal-kms/codec-api';
 import type { Caller, Permission } from '../access/access.ts';
 import type { AuditSink } from './sink.ts';
+import { Tally } from './tally.ts';
 
 /** What is about to be done, and for whom. No content, and no token. */
 export interface Intent {
@@ -24,7 +25,8 @@ export type Outcome = NonNullable<AuditEntry['outcome']>['result'];
 export interface AuditRecord {
   /** A payload was opened or sealed. */
   done(key?: KeyUse): void;
-  refused(code: ReasonCode): void;
+  /** @param of which payload, for whoever counts; the audit's own line has the codes alone */
+  refused(code: ReasonCode, of?: { readonly ref?: PayloadRef; readonly key?: KeyUse }): void;
   /**
    * Writes the `outcome` line, once; what comes after the first is ignored.
    * @throws Refusal `audit_unavailable`: give no plaintext out
@@ -40,73 +42,68 @@ export interface Audit {
   begin(intent: Intent): Promise<AuditRecord>;
   /** @throws Refusal `audit_unavailable` */
   denied(intent: Intent): Promise<void>;
+  /** Resolves once every operation that has begun has its outcome line, or failed to get one. */
+  settled(): Promise<void>;
 }
 
 export function createAudit(sink: AuditSink, now: () => Date = () => new Date()): Audit {
-  const entry = (intent: Intent, id: string, event: AuditEntry['event']): AuditEntry => ({
-    time: now().toISOString(),
-    id,
-    event,
-    operation: intent.operation,
-    who: {
-      name: intent.caller.name,
-      ...(intent.caller.issuer === undefined ? {} : { issuer: intent.caller.issuer }),
-      ...(intent.caller.subject === undefined ? {} : { subject: intent.caller.subject }),
-    },
-    ...(intent.peer === undefined ? {} : { from: intent.peer }),
-    ...(intent.namespace === undefined ? {} : { namespace: intent.namespace }),
-    ...(intent.workflowId === undefined ? {} : { workflowId: intent.workflowId }),
-    ...(intent.runId === undefined ? {} : { runId: intent.runId }),
-    ...(intent.refs === undefined ? {} : { refs: [...intent.refs] }),
-    ...(intent.reason === undefined ? {} : { reason: intent.reason }),
-  });
+  const underWay = new Set<Promise<void>>();
+  const line = (who: Who, id: string, rest: Pick<AuditEntry, 'event' | 'outcome'>): Promise<void> =>
+    sink.write({ time: now().toISOString(), id, ...rest, ...who });
 
   return {
-    denied: (intent) => sink.write(entry(intent, randomUUID(), 'denied')),
+    denied: (intent) => line(whoAndWhat(intent), randomUUID(), { event: 'denied' }),
     begin: async (intent) => {
       const id = randomUUID();
-      await sink.write(entry(intent, id, 'intent'));
+      const who = whoAndWhat(intent);
+      await line(who, id, { event: 'intent' });
       const tally = new Tally();
-      let ended: Promise<void> | undefined;
+      const ended = Promise.withResolvers<void>();
+      underWay.add(ended.promise);
+      // Whoever ends it hears of a failure; who only waits for the end needn't.
+      ended.promise.catch(() => undefined).finally(() => underWay.delete(ended.promise));
+      let once = false;
       return {
         done: (key) => tally.done(key),
         refused: (code) => tally.refused(code),
         end: (result) => {
-          ended ??= sink.write({
-            ...entry(intent, id, 'outcome'),
-            outcome: { result, ...tally.summary() },
-          });
-          return ended;
+          if (!once) {
+            once = true;
+            ended.resolve(line(who, id, { event: 'outcome', outcome: { result, ...tally.summary() } }));
+          }
+          return ended.promise;
         },
       };
     },
+    settled: async () => void (await Promise.allSettled(underWay)),
   };
 }
 
-/** Counts by key and by code, so that a line's length depends on how many keys there are, not on how many payloads. */
-class Tally {
-  #payloads = 0;
-  readonly #keys = new Map<string, { readonly key: KeyUse; payloads: number }>();
-  readonly #codes: Partial<Record<ReasonCode, number>> = {};
+type Who = Omit<AuditEntry, 'time' | 'id' | 'event' | 'outcome'>;
 
-  done(key: KeyUse | undefined): void {
-    this.#payloads += 1;
-    if (key === undefined) return;
-    const name = `${key.name ?? ''} ${key.version ?? ''}`;
-    const known = this.#keys.get(name) ?? { key, payloads: 0 };
-    known.payloads += 1;
-    this.#keys.set(name, known);
-  }
+/** Characters of anything that comes from a token, a path or a body: nobody can make a line long. */
+const MAX_TEXT = 1_000;
 
-  refused(code: ReasonCode): void {
-    this.#codes[code] = (this.#codes[code] ?? 0) + 1;
-  }
-
-  summary(): Omit<NonNullable<AuditEntry['outcome']>, 'result'> {
-    return {
-      payloads: this.#payloads,
-      keys: [...this.#keys.values()].map(({ key, payloads }) => ({ ...key, payloads })),
-      refused: this.#codes,
-    };
-  }
+function whoAndWhat({ operation, caller, peer, refs, ...rest }: Intent): Who {
+  const { namespace, workflowId, runId, reason } = rest;
+  return {
+    operation,
+    who: { name: cut(caller.name), ...given({ issuer: caller.issuer, subject: caller.subject }) },
+    ...given({ from: peer, namespace, workflowId, runId, reason }),
+    ...(refs === undefined ? {} : { refs: refs.slice(0, MAX_REFS) }),
+  };
 }
+
+/** Those that have a value, cut. */
+function given<T extends string>(
+  values: Readonly<Record<T, string | undefined>>,
+): Partial<Record<T, string>> {
+  const result: Partial<Record<T, string>> = {};
+  for (const name in values) {
+    const text = values[name];
+    if (text !== undefined) result[name] = cut(text);
+  }
+  return result;
+}
+
+const cut = (text: string): string => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text);

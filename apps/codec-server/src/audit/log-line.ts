@@ -1,16 +1,61 @@
-import type { AuditEntry } from '@temporal-kms/codec-api';
+import { type AuditEntry, auditEntry } from '@temporal-kms/codec-api';
+import { z } from 'zod';
+
+/** The label that Cloud Logging finds the audit by. */
+const LABELS = { log: 'audit' } as const;
 
 /**
  * An entry as a line of JSON in the shape that Cloud Logging's agents take:
  * https://docs.cloud.google.com/logging/docs/structured-logging
+ * An operation's lines share its id there; a line that is delivered twice has the same insertId and counts once.
  */
 export function logLine(entry: AuditEntry): string {
   const { time, ...audit } = entry;
-  return `${JSON.stringify({
-    severity: entry.event === 'denied' ? 'WARNING' : 'NOTICE',
+  const { id, event } = entry;
+  return `${unforgeable({
+    severity: event === 'denied' ? 'WARNING' : 'NOTICE',
     time,
-    message: `audit: ${entry.operation} ${entry.outcome?.result ?? entry.event}`,
-    'logging.googleapis.com/labels': { log: 'audit' },
+    message: `audit: ${entry.operation} ${entry.outcome?.result ?? event}`,
+    'logging.googleapis.com/insertId': `${id}.${event}`,
+    'logging.googleapis.com/labels': LABELS,
+    'logging.googleapis.com/operation': {
+      id,
+      producer: 'temporal-kms/codec-server',
+      ...(event === 'outcome' ? {} : { first: true }),
+      ...(event === 'intent' ? {} : { last: true }),
+    },
     audit,
   })}\n`;
 }
+
+const ownLine = z.object({ time: z.string(), audit: auditEntry.omit({ time: true }) });
+
+/** The entry that a line, without its line break, was made of; undefined for any other text. */
+export function parseLogLine(line: string): AuditEntry | undefined {
+  try {
+    const { time, audit } = ownLine.parse(JSON.parse(line));
+    return { time, ...audit };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A namespace's entries in Cloud Logging's query language.
+ * https://docs.cloud.google.com/logging/docs/view/logging-query-language
+ */
+export function cloudLoggingQuery(namespace: string, workflowId: string | undefined): string {
+  const parts = [`labels.log=${quoted(LABELS.log)}`, `jsonPayload.audit.namespace=${quoted(namespace)}`];
+  if (workflowId !== undefined) parts.push(`jsonPayload.audit.workflowId=${quoted(workflowId)}`);
+  return parts.join(' AND ');
+}
+
+const quoted = (text: string): string => unforgeable(text);
+
+/** What some readers take for the end of a line, or for a change of direction, and JSON leaves as it is. */
+// oxlint-disable-next-line no-control-regex
+const misread = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** JSON in which no text of a caller's can look like a line of its own. */
+export const unforgeable = (value: unknown): string =>
+  JSON.stringify(value).replace(misread, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);

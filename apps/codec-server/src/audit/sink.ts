@@ -1,43 +1,50 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEntry } from '@temporal-kms/codec-api';
+import type { Logger } from 'pino';
 import { Refusal } from '../http/refusal.ts';
+import { type Append, LineQueue, type LineQueueOptions } from './line-queue.ts';
 import { logLine } from './log-line.ts';
 
 /** Where audit lines go. A line counts as written when the write's own callback has come. */
 export interface AuditSink {
-  /** @throws Refusal 503 `audit_unavailable` when the line can't be written within a second */
+  /** @throws Refusal 503 `audit_unavailable` when the line isn't written within a second */
   write(entry: AuditEntry): Promise<void>;
 }
 
-const WRITE_MS = 1_000;
+export interface AuditSinkOptions extends LineQueueOptions {
+  readonly log: Logger;
+  /** Called for each line that was refused. */
+  readonly failed?: () => void;
+}
+
 const RETRY_SECONDS = 5;
 
-/** @param append writes one line and calls back when it has been taken, as `Writable.write` does */
-export function auditSink(
-  append: (line: string, written: (error?: Error | null) => void) => void,
-  waitMs = WRITE_MS,
-): AuditSink {
+export function auditSink(append: Append, { log, failed, ...limits }: AuditSinkOptions): AuditSink {
+  const lines = new LineQueue(append, limits);
+  let failing = false;
   return {
     write: async (entry) => {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      append(logLine(entry), (error) => (error ? reject(error) : resolve()));
-      const giveUp = new AbortController();
       try {
-        await Promise.race([promise, delay(waitMs, undefined, { signal: giveUp.signal }).then(timedOut)]);
+        await lines.write(logLine(entry));
       } catch (error) {
+        failed?.();
+        // Once: every request that is refused has its own line in the request log.
+        if (!failing) log.error({ reason: reasonOf(error) }, 'the audit can not be written');
+        failing = true;
         throw new Refusal(
           503,
           'audit_unavailable',
           'The audit can not be written, so nothing is decrypted; try again.',
           { retryAfter: RETRY_SECONDS, cause: error },
         );
-      } finally {
-        giveUp.abort();
       }
+      if (failing) log.warn('the audit is written again');
+      failing = false;
     },
   };
 }
 
-const timedOut = (): never => {
-  throw new Error('no callback in time');
-};
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (typeof code === 'string') return code;
+  return error instanceof Error ? error.message : typeof error;
+}

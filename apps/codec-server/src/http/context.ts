@@ -2,6 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Caller } from '../access/access.ts';
+import type { HttpMeter } from '../metrics/metrics.ts';
 import type { Headers } from './headers.ts';
 
 /** What the guards leave for the handlers. */
@@ -15,6 +16,8 @@ export interface Env {
     namespace: string;
     /** For the log, where the pattern that matched says too little. */
     route?: string;
+    /** Absent where nothing is measured. */
+    meter?: HttpMeter;
   };
 }
 
@@ -24,7 +27,7 @@ export interface Env {
  */
 export function reply(
   c: Context<Env>,
-  body: string,
+  body: string | Uint8Array<ArrayBuffer>,
   type: string,
   status: ContentfulStatusCode = 200,
   extra?: Headers,

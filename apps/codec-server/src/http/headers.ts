@@ -1,7 +1,8 @@
 /** What every answer carries. Nothing here is a page: nothing may be framed, sniffed, cached or sent on. */
 const always = {
   'Cache-Control': 'no-store',
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Content-Security-Policy':
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox",
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
@@ -22,19 +23,23 @@ export interface ResponseHeaders {
   preflight(origin: string): Headers;
 }
 
-export function createResponseHeaders(origins: readonly string[]): ResponseHeaders {
+/** Only over TLS: a browser ignores it elsewhere, and a proxy that ends TLS sends its own. A year. */
+const overTls = { 'Strict-Transport-Security': 'max-age=31536000' } as const;
+
+export function createResponseHeaders(origins: readonly string[], tls = false): ResponseHeaders {
+  const own: Headers = tls ? { ...always, ...overTls } : always;
   const byOrigin = new Map<string, Headers>(
     origins.map((origin) => [
       origin,
       {
-        ...always,
+        ...own,
         'Access-Control-Allow-Origin': origin,
         'Access-Control-Allow-Credentials': 'true',
         'Access-Control-Expose-Headers': 'Retry-After',
       },
     ]),
   );
-  const of = (origin: string | undefined): Headers => byOrigin.get(origin ?? '') ?? always;
+  const of = (origin: string | undefined): Headers => byOrigin.get(origin ?? '') ?? own;
   return {
     of,
     allows: (origin) => byOrigin.has(origin),
@@ -42,7 +47,8 @@ export function createResponseHeaders(origins: readonly string[]): ResponseHeade
       ...of(origin),
       'Access-Control-Allow-Methods': 'GET, POST, OPTIONS',
       // The Web UI sends Authorization-Extras (the id token) whenever it passes its access token.
-      'Access-Control-Allow-Headers': 'Content-Type, X-Namespace, Authorization, Authorization-Extras',
+      'Access-Control-Allow-Headers':
+        'Content-Type, X-Namespace, X-Reveal-Reason, Authorization, Authorization-Extras',
       // Chromium's upper limit.
       'Access-Control-Max-Age': '7200',
     }),

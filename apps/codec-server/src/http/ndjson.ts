@@ -15,13 +15,21 @@ export function textStream(
 ): Response {
   const left = new AbortController();
   const iterator = pieces(AbortSignal.any([left.signal, c.req.raw.signal]));
+  const ended = c.get('meter')?.streamOpened();
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const { done, value } = await iterator.next();
-      if (done) controller.close();
-      else controller.enqueue(encoder.encode(value));
+      try {
+        const { done, value } = await iterator.next();
+        if (!done) return controller.enqueue(encoder.encode(value));
+      } catch (error) {
+        ended?.();
+        throw error;
+      }
+      ended?.();
+      controller.close();
     },
     cancel() {
+      ended?.();
       left.abort();
       // Not waited for: it ends when what the pieces wait for has been cancelled.
       iterator.return?.()?.catch(() => undefined);

@@ -7,8 +7,7 @@ import type { Routes } from '../http/routes.ts';
 import type { KmsWatch } from '../kms-watch.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
-export interface HealthOptions {
-  readonly temporal: TemporalService;
+export interface ProbeOptions {
   readonly kms: Pick<KmsWatch, 'last'>;
   /** `KMS_EMULATOR_HOST` is in use: Google protects nothing. */
   readonly emulator: boolean;
@@ -16,8 +15,12 @@ export interface HealthOptions {
   readonly stopping: AbortSignal;
 }
 
+export interface HealthOptions extends Pick<ProbeOptions, 'kms' | 'emulator'> {
+  readonly temporal: TemporalService;
+}
+
 /** For whoever runs the process; they tell nothing that is worth guarding, and probes send their own `Host`. */
-export function probeRoutes(app: Hono<Env>, { kms, emulator, headers, stopping }: HealthOptions): void {
+export function probeRoutes(app: Hono<Env>, { kms, emulator, headers, stopping }: ProbeOptions): void {
   app.get('/healthz', (c) => {
     c.set('headers', headers.of(undefined));
     return replyJson(c, { status: 'ok' });

@@ -1,0 +1,31 @@
+import type { Logger } from 'pino';
+import type { StandardOutput } from '../standard-output.ts';
+import { type Audit, createAudit } from './audit.ts';
+import { openAuditFile } from './audit-file.ts';
+import { auditSink } from './sink.ts';
+
+export interface OpenAudit {
+  readonly audit: Audit;
+  /** The file was rotated. */
+  reopen(): void;
+  close(): Promise<void>;
+}
+
+export interface OpenAuditOptions {
+  /** Absent: standard output. */
+  readonly file: string | undefined;
+  readonly output: Pick<StandardOutput, 'append'>;
+  readonly log: Logger;
+  readonly failed: () => void;
+}
+
+/** @throws Node's error, with its `code`, when the file can't be opened for appending */
+export async function openAudit({ file, output, log, failed }: OpenAuditOptions): Promise<OpenAudit> {
+  const opened = file === undefined ? undefined : await openAuditFile(file);
+  const append = opened?.append ?? output.append;
+  return {
+    audit: createAudit(auditSink(append, { log, failed })),
+    reopen: () => opened?.reopen(),
+    close: async () => opened?.close(),
+  };
+}

@@ -1,0 +1,73 @@
+import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import type { Observer } from '@temporal-kms/kms-codec';
+import { codecMetrics } from './codec-metrics.ts';
+import { processMetrics } from './process-metrics.ts';
+
+/** One request as it was answered; a stream's time ends with its head. */
+export interface AnsweredRequest {
+  readonly method: string;
+  /** The route's pattern, never a path. */
+  readonly route: string;
+  readonly status: number;
+  readonly ms: number;
+}
+
+/** Told by the HTTP side what it does. No label holds what comes from a caller. */
+export interface HttpMeter {
+  request(answered: AnsweredRequest): void;
+  /** @returns to be called when the stream has ended, once or more often */
+  streamOpened(): () => void;
+}
+
+export interface Metrics extends HttpMeter {
+  readonly observer: Observer;
+  auditFailed(): void;
+  /** Prometheus' text format, version 0.0.4. */
+  text(): Promise<string>;
+}
+
+/** Seconds; 60 s is what a request may take. */
+const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+const methods = new Set(['GET', 'POST', 'OPTIONS']);
+
+/** @param named whether a namespace may stand in a label: those that are configured */
+export function createMetrics(named: (namespace: string) => boolean): Metrics {
+  // Only its collecting is used: it would serve on a port of its own.
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
+  const meter = new MeterProvider({ readers: [exporter] }).getMeter('codec-server');
+
+  const requests = meter.createHistogram('codec_http_request_duration_seconds', {
+    description: 'Requests by the pattern of their route, up to the head of the answer',
+    advice: { explicitBucketBoundaries: REQUEST_BUCKETS },
+  });
+  let open = 0;
+  meter
+    .createObservableGauge('codec_open_streams', { description: 'Streams that are being answered' })
+    .addCallback((result) => result.observe(open));
+  let auditFailures = 0;
+  meter
+    .createObservableCounter('codec_audit_write_failures', {
+      description: 'Audit lines that were not written',
+    })
+    .addCallback((result) => result.observe(auditFailures));
+  processMetrics(meter);
+
+  return {
+    observer: codecMetrics(meter, named),
+    request: ({ method, route, status, ms }) =>
+      requests.record(ms / 1_000, { method: methods.has(method) ? method : 'other', route, status }),
+    streamOpened: () => {
+      open += 1;
+      let once = true;
+      return () => {
+        if (once) open -= 1;
+        once = false;
+      };
+    },
+    auditFailed: () => void (auditFailures += 1),
+    text: async () => serializer.serialize((await exporter.collect()).resourceMetrics),
+  };
+}
