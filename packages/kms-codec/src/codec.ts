@@ -276,19 +276,21 @@ export class KmsCodec implements PayloadCodec {
       );
     }
     this.#checkSize(bytes);
-    this.#observer.sealed?.({ namespace, format: this.#format, bytes });
     const { purpose } = scope;
-    if (!purpose) return sealDirect(this.#keys, payload, encrypt, scope);
     const boundTo = this.#options.bindWorkflow ? context?.workflowId : undefined;
-    return this.#keys.withSealing(scope, purpose, bytes, (key) =>
-      withSerialized(payload, (plaintext) => this.#sealWith(key, plaintext, boundTo)),
-    );
+    const sealed = purpose
+      ? this.#keys.withSealing(scope, purpose, bytes, (key) =>
+          withSerialized(payload, (pieces) => this.#sealWith(key, pieces, boundTo)),
+        )
+      : sealDirect(this.#keys, payload, encrypt, scope);
+    whenDone(sealed, () => this.#observer.sealed?.({ namespace, format: this.#format, bytes }));
+    return sealed;
   }
 
-  #sealWith(key: SealingKey, plaintext: Uint8Array, boundTo: string | undefined): Payload {
-    if (this.#format === 'envelope') return sealV1(key, plaintext);
-    const frame = this.#options.compression === 'zstd' ? compress(plaintext) : undefined;
-    return sealV2(key, frame ?? plaintext, frame !== undefined, boundTo);
+  #sealWith(key: SealingKey, pieces: readonly Uint8Array[], boundTo: string | undefined): Payload {
+    if (this.#format === 'envelope') return sealV1(key, pieces);
+    const frame = this.#options.compression === 'zstd' ? compress(pieces) : undefined;
+    return sealV2(key, frame ? [frame] : pieces, frame !== undefined, boundTo);
   }
 
   #open(payload: Payload, scope: Scope): MaybePromise<Payload> {
@@ -301,7 +303,8 @@ export class KmsCodec implements PayloadCodec {
         this.#observer.notEncrypted?.({ namespace: scope.rule.namespace });
       }
     } else {
-      this.#observer.opened?.({ namespace: scope.rule.namespace, format, bytes });
+      const { namespace } = scope.rule;
+      whenDone(opened, () => this.#observer.opened?.({ namespace, format, bytes }));
     }
     return opened;
   }
@@ -311,6 +314,12 @@ export class KmsCodec implements PayloadCodec {
       throw new KmsCodecError('too_large', `A payload of ${bytes} bytes; the limit is ${this.#maxPayload}`);
     }
   }
+}
+
+/** Tells of a success, never of a failure. */
+function whenDone(result: MaybePromise<Payload>, tell: () => void): void {
+  if (result instanceof Promise) result.then(tell, () => undefined);
+  else tell();
 }
 
 async function place(results: Payload[], index: number, result: Promise<Payload>): Promise<void> {

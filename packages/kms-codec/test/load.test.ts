@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, afterAll } from 'vitest';
 import { kmsEnvironment, loadKmsCodec } from '../src/load.ts';
 
 const guide = { GCP_PROJECT: 'acme', GCP_KMS_KEY_RING: 'temporal-keys', GCP_KMS_KEY: 'workflow-encryption' };
@@ -15,8 +15,15 @@ function mistakes(env: Record<string, string | undefined>): string[] {
     : result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
 }
 
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
 const file = (text: string, name = 'keys.yaml') => {
-  const path = join(mkdtempSync(join(tmpdir(), 'keys-')), name);
+  const folder = mkdtempSync(join(tmpdir(), 'keys-'));
+  folders.push(folder);
+  const path = join(folder, name);
   writeFileSync(path, text);
   return path;
 };

@@ -6,11 +6,16 @@ import { parseZstdFrame } from '../wire/zstd-frame.ts';
 const COMPRESS_FROM_BYTES = 1024;
 
 /** One zstd frame, or undefined where it saves nothing. */
-export function compress(plaintext: Uint8Array): Uint8Array | undefined {
-  if (plaintext.length < COMPRESS_FROM_BYTES) return undefined;
-  // The synchronous call writes the content size into the frame; the asynchronous one doesn't.
-  const frame = zstdCompressSync(plaintext);
-  return frame.length < plaintext.length ? frame : undefined;
+export function compress(pieces: readonly Uint8Array[]): Uint8Array | undefined {
+  const plaintext = Buffer.concat(pieces);
+  try {
+    if (plaintext.length < COMPRESS_FROM_BYTES) return undefined;
+    // The synchronous call writes the content size into the frame; the asynchronous one doesn't.
+    const frame = zstdCompressSync(plaintext);
+    return frame.length < plaintext.length ? frame : undefined;
+  } finally {
+    plaintext.fill(0);
+  }
 }
 
 /**

@@ -28,7 +28,7 @@ export function purposeV2(namespace: string, cryptoKey: string): SealingPurpose 
 /** @param workflowId binds the message to it as well */
 export function sealV2(
   key: SealingKey,
-  plaintext: Uint8Array,
+  plaintext: readonly Uint8Array[],
   compressed: boolean,
   workflowId: string | undefined,
 ): Payload {
@@ -68,10 +68,7 @@ export interface AcceptedHeader {
 }
 
 /** Messages in a row mostly share their header: the last one that had no workflow tag, beside what was found for it. */
-const recent = new WeakMap<
-  Scope['accepted'],
-  { readonly bytes: Uint8Array; readonly found: AcceptedHeader }
->();
+const recent = new WeakMap<Scope['accepted'], { readonly bytes: Buffer; readonly found: AcceptedHeader }>();
 
 /**
  * Reads the header and holds it against what this scope accepts, in the order that docs/wire-formats.md gives. No
@@ -98,7 +95,7 @@ export function acceptHeader(data: Uint8Array, scope: Scope): AcceptedHeader {
     }),
   };
   if (!header.workflowTag)
-    recent.set(scope.accepted, { bytes: Uint8Array.from(data.subarray(0, length)), found });
+    recent.set(scope.accepted, { bytes: Buffer.from(data.subarray(0, length)), found });
   return found;
 }
 
@@ -130,8 +127,8 @@ function checkClaims(
   return { namespace, cryptoKey };
 }
 
-const startsWith = (data: Uint8Array, start: Uint8Array) =>
-  data.length >= start.length && sameBytes(data.subarray(0, start.length), start);
+const startsWith = (data: Uint8Array, start: Buffer) =>
+  data.length >= start.length && start.compare(data, 0, start.length) === 0;
 
 /** @param maxBytes most bytes of plaintext that a compressed message may hold */
 export function openV2(

@@ -19,7 +19,7 @@ export function purposeV1(namespace: string, cryptoKey: string): SealingPurpose 
   return { id: `v1/${namespace.length}/${namespace}${cryptoKey}`, namespace, cryptoKey, aad: none };
 }
 
-export function sealV1(key: SealingKey, plaintext: Uint8Array): Payload {
+export function sealV1(key: SealingKey, plaintext: readonly Uint8Array[]): Payload {
   const metadata = {
     encoding: ENCODING.envelope,
     'encrypted-dek': key.wrapped,

@@ -47,16 +47,25 @@ function writeNonce(out: Uint8Array, at: number): Uint8Array {
   return out.subarray(at, at + NONCE_BYTES);
 }
 
-/** Seals into one new buffer: `prefix ‖ nonce ‖ ciphertext ‖ tag`; the prefix is the additional authenticated data. */
-export function seal(key: KeyObject, prefix: Uint8Array, plaintext: Uint8Array): Uint8Array {
-  const out = Buffer.allocUnsafe(prefix.length + NONCE_BYTES + plaintext.length + GCM_TAG_BYTES);
+/**
+ * Seals into one new buffer: `prefix ‖ nonce ‖ ciphertext ‖ tag`; the prefix is the additional authenticated data.
+ * @param plaintext in pieces, one behind the other
+ */
+export function seal(key: KeyObject, prefix: Uint8Array, plaintext: readonly Uint8Array[]): Uint8Array {
+  let length = prefix.length + NONCE_BYTES + GCM_TAG_BYTES;
+  for (const piece of plaintext) length += piece.length;
+  const out = Buffer.allocUnsafe(length);
   out.set(prefix);
-  const nonce = writeNonce(out, prefix.length);
-  const cipher = createCipheriv(CIPHER, key, nonce, options);
+  let at = prefix.length;
+  const cipher = createCipheriv(CIPHER, key, writeNonce(out, at), options);
+  at += NONCE_BYTES;
   if (prefix.length > 0) cipher.setAAD(prefix);
-  out.set(cipher.update(plaintext), prefix.length + NONCE_BYTES);
+  for (const piece of plaintext) {
+    out.set(cipher.update(piece), at);
+    at += piece.length;
+  }
   cipher.final();
-  out.set(cipher.getAuthTag(), out.length - GCM_TAG_BYTES);
+  out.set(cipher.getAuthTag(), at);
   return out;
 }
 

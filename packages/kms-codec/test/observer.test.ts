@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest';
+import { codecWith, cryptoKey, inNamespace, json } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+
+const rule = { pay: { encrypt: cryptoKey('pay') } };
+const context = inNamespace('pay');
+
+function told() {
+  const events: string[] = [];
+  const observer = {
+    sealed: () => void events.push('sealed'),
+    opened: () => void events.push('opened'),
+    refused: () => void events.push('refused'),
+  };
+  return { events, observer };
+}
+
+it('tells of a payload that was sealed or opened once that is done', async () => {
+  const { events, observer } = told();
+  const { codec } = codecWith(rule, { observer });
+  // The first waits for its data key, the second doesn't.
+  const waited = codec.encode([json(1)], context);
+  expect(events).toEqual([]);
+  await codec.decode(await waited, context);
+  await codec.encode([json(2)], context);
+  expect(events).toEqual(['sealed', 'opened', 'sealed']);
+});
+
+it('counts a failure as a refusal and not as sealed or opened', async () => {
+  const keyService = new FakeKeyService();
+  const sealed = await codecWith(rule, { keyService }).codec.encode([json(1)], context);
+  const { events, observer } = told();
+  const { codec } = codecWith(rule, { keyService, observer, waitMs: { other: 20 } });
+  keyService.latencyMs = 60_000;
+  await expect(codec.decode(sealed, context)).rejects.toMatchObject({ code: 'kms_unavailable' });
+  await expect(codec.encode([json(1)], context)).rejects.toMatchObject({ code: 'kms_unavailable' });
+  expect(events).toEqual(['refused', 'refused']);
+});
