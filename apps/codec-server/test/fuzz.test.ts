@@ -1,0 +1,164 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { buildPayloads } from '../src/payload-json.ts';
+import { Random } from './fuzz/random.ts';
+import { type JsonPayload, makeRequest } from './fuzz/requests.ts';
+import { send } from './fuzz/wire.ts';
+import { keys, type Kms, plain, startKms, text } from './support/stack.ts';
+
+/* SLOW=1 sends 100,000 requests with a new seed; FUZZ_SEED repeats one. */
+const slow = process.env['SLOW'] !== undefined;
+const requests = slow ? 100_000 : 2_000;
+const seed = Number(process.env['FUZZ_SEED'] ?? (slow ? Date.now() % 2 ** 32 : 20_261_124));
+vi.setConfig({ testTimeout: slow ? 3_600_000 : 120_000 });
+
+const AT_ONCE = 16;
+/** Memory is looked at so often in each quarter. */
+const LOOKS = 9;
+
+let kms: Kms;
+let server: ChildProcess;
+let port: number;
+let stderr = '';
+
+beforeAll(async () => {
+  kms = await startKms();
+  const entry = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+  const collect = fileURLToPath(new URL('fuzz/collect.ts', import.meta.url));
+  const [, project, , , , ring, , key] = keys.payments.split('/');
+  server = spawn(process.execPath, ['--expose-gc', '--import', collect, entry], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: {
+      HOME: '/nonexistent',
+      GCP_PROJECT: project,
+      GCP_KMS_KEY_RING: ring,
+      GCP_KMS_KEY: key,
+      KMS_EMULATOR_HOST: kms.emulator.address,
+      CODEC_PORT: '0',
+      CODEC_METRICS_PORT: '0',
+    },
+  });
+  server.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  port = await new Promise<number>((resolve, reject) => {
+    let out = '';
+    server.once('exit', () => reject(new Error(`the server ended: ${stderr}`)));
+    server.stdout?.on('data', (chunk: Buffer) => {
+      // It goes on for as long as the server runs: a full pipe would stop it.
+      if (out.length > 100_000) return;
+      out += chunk.toString();
+      const found = /"url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(out);
+      if (found) resolve(Number(found[1]));
+    });
+  });
+});
+afterAll(async () => {
+  server.kill('SIGKILL');
+  await kms.close();
+});
+
+async function memory(): Promise<{ used: number; rss: number }> {
+  const answer = once(server, 'message');
+  server.send('collect');
+  const [{ used, rss }]: any = await answer;
+  return { used, rss };
+}
+
+const MiB = 2 ** 20;
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+/** Every format that is read, and what passes. */
+async function makeCorpus(): Promise<JsonPayload[]> {
+  const sealed = await kms.codec.encode([plain('one'), plain({ two: 'x'.repeat(500) })], {
+    namespace: 'payments',
+  });
+  const reference = {
+    metadata: {
+      encoding: text('json/protobuf'),
+      messageType: text('temporal.api.sdk.v1.ExternalStorageReference'),
+    },
+    data: text('{}'),
+  };
+  const old = ['binary/envelope-kms', 'binary/gcp-kms', 'binary/encrypted'].map((encoding) => ({
+    metadata: {
+      encoding: text(encoding),
+      'encrypted-dek': Buffer.alloc(113, 7),
+      'encryption-dek': text(Buffer.alloc(113, 7).toString('base64')),
+      'encryption-key-id': text(`gcpkms://${keys.payments}`),
+      'kms-key': text(keys.payments),
+    },
+    data: Buffer.alloc(80, 9),
+  }));
+  const payloads = [...sealed, ...sealed, plain('plain'), reference, ...old];
+  return JSON.parse(buildPayloads(payloads).toString()).payloads;
+}
+
+const statuses: Record<string, number> = {};
+
+async function attack(random: Random, corpus: readonly JsonPayload[], count: number): Promise<void> {
+  const host = `127.0.0.1:${port}`;
+  let left = count;
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      const wire = makeRequest(random, corpus, host);
+      const answer = await send(port, wire.bytes);
+      for (const status of answer.statuses.length > 0 ? answer.statuses : ['closed']) {
+        statuses[status] = (statuses[status] ?? 0) + 1;
+        if (status === 500 || status === 503 || status === 504) {
+          throw new Error(
+            `seed ${seed}: ${status} to ${wire.kind}\n${wire.bytes.toString('latin1').slice(0, 4_000)}\n${answer.text}`,
+          );
+        }
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+test('malformed requests are refused, never with 500 or 503, and leave nothing in memory', async () => {
+  const random = new Random(seed);
+  const corpus = await makeCorpus();
+  const started = performance.now();
+  const looks: number[] = [];
+  let rss = 0;
+  for (let look = 0; look < 4 * LOOKS; look += 1) {
+    await attack(random, corpus, Math.ceil(requests / (4 * LOOKS)));
+    const now = await memory();
+    looks.push(now.used);
+    rss = now.rss;
+  }
+  const quarters = [0, 1, 2, 3].map((quarter) => median(looks.slice(quarter * LOOKS, (quarter + 1) * LOOKS)));
+  const growth = quarters[3]! / quarters[1]!;
+  const seconds = Math.round((performance.now() - started) / 100) / 10;
+  const mib = quarters.map((bytes) => Math.round((bytes / MiB) * 10) / 10);
+  process.stdout.write(
+    `codec fuzz: ${JSON.stringify({ seed, requests, seconds, statuses, medianMiB: mib, growth: Math.round(growth * 1000) / 1000, rssMiB: Math.round(rss / MiB) })}\n`,
+  );
+  expect(server.exitCode).toBeNull();
+  expect(stderr).toBe('');
+  // Each of these is reached, or the fuzzer has become too tame.
+  expect(Object.keys(statuses)).toEqual(
+    expect.arrayContaining(['200', '204', '400', '403', '404', '405', '413', '415', '431']),
+  );
+  expect(growth).toBeLessThanOrEqual(1.1);
+});
+
+test('503 comes with a fault of Cloud KMS, and goes with it', async () => {
+  const [sealed] = await kms.codec.encode([plain('x')], { namespace: 'payments' });
+  // A data key that the server hasn't seen.
+  await using other = kms.another();
+  const unseen = await other.codec.encode([plain('y')], { namespace: 'payments' });
+  const body = String(buildPayloads([sealed!, ...unseen]));
+  const post = () =>
+    fetch(`http://127.0.0.1:${port}/decode`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-namespace': 'payments' },
+      body,
+    });
+  kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+  expect((await post()).status).toBe(503);
+  kms.emulator.clearFaults();
+  expect((await post()).status).toBe(200);
+});

@@ -1,0 +1,22 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+
+const WAIT_MS = 10_000;
+
+/**
+ * Sends bytes on a connection of their own, tells the server that no more will come, and reads what it answers.
+ * @returns the status of each answer, in order; none where the connection was closed without one
+ */
+export async function send(port: number, bytes: Buffer): Promise<{ statuses: number[]; text: string }> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => void chunks.push(chunk));
+  // A server that refuses a request closes while the rest of it is still on its way.
+  socket.on('error', () => undefined);
+  socket.setTimeout(WAIT_MS, () => socket.destroy(new Error('no answer')));
+  socket.end(bytes);
+  socket.on('end', () => socket.destroy());
+  await once(socket, 'close');
+  const text = Buffer.concat(chunks).toString('latin1');
+  return { statuses: [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status)), text };
+}
