@@ -60,11 +60,17 @@ try {
     headers: { 'X-Namespace': NAMESPACE },
   });
 
-  console.log(`node ${process.version}; ${rounds} rounds of ${seconds} s, 64 connections; payloads/s min / median / max\n`);
-  console.log(`| route | payloads | ${contenders.map(({ name }) => name).join(' | ')} | ratio | ratio of CPU time |`);
+  console.log(
+    `node ${process.version}; ${rounds} rounds of ${seconds} s, 64 connections; payloads/s min / median / max\n`,
+  );
+  console.log(
+    `| route | payloads | ${contenders.map(({ name }) => name).join(' | ')} | ratio | ratio of CPU time |`,
+  );
   console.log(`|---|---|${contenders.map(() => '---').join('|')}|---|---|`);
   for (const shape of shapes) {
-    const plain = JSON.stringify({ payloads: Array.from({ length: shape.payloads }, () => payloadOf(shape.bytes)) });
+    const plain = JSON.stringify({
+      payloads: Array.from({ length: shape.payloads }, () => payloadOf(shape.bytes)),
+    });
     const bodies = await Promise.all(contenders.map((one) => ask(one, 'encode', plain)));
     for (const route of ['decode', 'encode'] as const) {
       if (!`${route} ${shape.name}`.includes(values.only)) continue;

@@ -1,4 +1,7 @@
 import proto, { type temporal } from '@temporalio/proto';
+import { base64Length, decodeBase64, encodeBase64, writeBase64 } from './base64.ts';
+import { DeepJsonError, parseJson } from './http/json-depth.ts';
+import { scanPayloads } from './payload-scanner.ts';
 
 type Payload = temporal.api.common.v1.IPayload;
 type ExternalPayload = temporal.api.common.v1.Payload.IExternalPayloadDetails;
@@ -18,12 +21,19 @@ export class PayloadJsonError extends Error {}
  * padding or without, `externalPayloads` (the Web UI's proto3 JSON) and `external_payloads` (`encoding/json` of Go's
  * struct, with numbers), nulls, and fields that it doesn't know.
  */
-export function parsePayloads(text: string): Payload[] {
+export function parsePayloads(body: Buffer): Payload[] {
+  return scanPayloads(body) ?? parseAnyPayloads(utf8.decode(body));
+}
+
+const utf8 = new TextDecoder();
+
+/** The same by `JSON.parse`, which reads whatever the scanner leaves and says what is wrong. */
+export function parseAnyPayloads(text: string): Payload[] {
   let body: unknown;
   try {
-    body = JSON.parse(text);
-  } catch {
-    throw new PayloadJsonError('the body is not JSON');
+    body = parseJson(text);
+  } catch (error) {
+    throw new PayloadJsonError(error instanceof DeepJsonError ? error.message : 'the body is not JSON');
   }
   if (!isRecord(body)) throw new PayloadJsonError('the body must be an object with a list "payloads"');
   const payloads = body['payloads'] ?? [];
@@ -32,8 +42,15 @@ export function parsePayloads(text: string): Payload[] {
 }
 
 /** Writes the answer of `/encode` and `/decode`. No other field may be added: Go's clients refuse unknown ones. */
-export function buildPayloads(payloads: readonly Payload[]): string {
-  return `{"payloads":[${payloads.map(buildPayload).join(',')}]}`;
+export function buildPayloads(payloads: readonly Payload[]): Buffer<ArrayBuffer> {
+  const body = new JsonBytes();
+  body.text('{"payloads":[');
+  for (const [n, payload] of payloads.entries()) {
+    if (n > 0) body.text(',');
+    buildPayload(payload, body);
+  }
+  body.text(']}');
+  return body.concat();
 }
 
 function payloadFromJson(json: unknown, at: string): Payload {
@@ -44,38 +61,74 @@ function payloadFromJson(json: unknown, at: string): Payload {
     if (!isRecord(metadata)) throw new PayloadJsonError(`${at}.metadata must be an object`);
     const entries = Object.entries(metadata);
     payload.metadata = Object.fromEntries(
-      entries.map(([key, value]) => [key, fromBase64(value, `${at}.metadata`)]),
+      entries.map(([key, value]) => [key, bytesOf(value, `${at}.metadata`)]),
     );
   }
   const data = json['data'];
-  if (data !== undefined && data !== null) payload.data = fromBase64(data, `${at}.data`);
+  if (data !== undefined && data !== null) payload.data = bytesOf(data, `${at}.data`);
   const external = json['externalPayloads'] ?? json['external_payloads'];
   if (external !== undefined && external !== null) payload.externalPayloads = sizes(external, at);
   return payload;
 }
 
-/** The same as `JSON.stringify(payloadToJson(payload))`, without escaping base64 that needs none. */
-function buildPayload(payload: Payload): string {
-  const parts: string[] = [];
+/** The same as `JSON.stringify(payloadToJson(payload))`, without a string of the data. */
+function buildPayload(payload: Payload, body: JsonBytes): void {
+  let comma = '';
   const metadata = Object.entries(payload.metadata ?? {});
   if (metadata.length > 0) {
-    parts.push(
-      `"metadata":{${metadata.map(([key, value]) => `${JSON.stringify(key)}:"${base64(value)}"`).join(',')}}`,
-    );
+    const entries = metadata.map(([key, value]) => `${JSON.stringify(key)}:"${encodeBase64(value)}"`);
+    body.text(`{"metadata":{${entries.join(',')}}`);
+    comma = ',';
+  } else {
+    body.text('{');
   }
-  if (payload.data && payload.data.length > 0) parts.push(`"data":"${base64(payload.data)}"`);
+  if (payload.data && payload.data.length > 0) {
+    body.text(`${comma}"data":"`);
+    body.base64(payload.data);
+    body.text('"');
+    comma = ',';
+  }
   if (payload.externalPayloads && payload.externalPayloads.length > 0) {
-    parts.push(`"externalPayloads":${JSON.stringify(sizesToJson(payload))}`);
+    body.text(`${comma}"externalPayloads":${JSON.stringify(sizesToJson(payload))}`);
   }
-  return `{${parts.join(',')}}`;
+  body.text('}');
+}
+
+/** Text and base64, put into one buffer of their size at the end. */
+class JsonBytes {
+  readonly #parts: { readonly text: string; readonly bytes: Uint8Array }[] = [];
+  #text = '';
+  #length = 0;
+
+  text(text: string): void {
+    this.#text += text;
+  }
+
+  base64(bytes: Uint8Array): void {
+    this.#length += Buffer.byteLength(this.#text) + base64Length(bytes);
+    this.#parts.push({ text: this.#text, bytes });
+    this.#text = '';
+  }
+
+  concat(): Buffer<ArrayBuffer> {
+    const body = Buffer.allocUnsafe(this.#length + Buffer.byteLength(this.#text));
+    let at = 0;
+    for (const { text, bytes } of this.#parts) {
+      at += body.write(text, at);
+      writeBase64(bytes, body, at);
+      at += base64Length(bytes);
+    }
+    body.write(this.#text, at);
+    return body;
+  }
 }
 
 export function payloadToJson(payload: Payload): PayloadJson {
   const json: PayloadJson = {};
   const metadata = Object.entries(payload.metadata ?? {});
   if (metadata.length > 0)
-    json.metadata = Object.fromEntries(metadata.map(([key, value]) => [key, base64(value)]));
-  if (payload.data && payload.data.length > 0) json.data = base64(payload.data);
+    json.metadata = Object.fromEntries(metadata.map(([key, value]) => [key, encodeBase64(value)]));
+  if (payload.data && payload.data.length > 0) json.data = encodeBase64(payload.data);
   if (payload.externalPayloads && payload.externalPayloads.length > 0)
     json.externalPayloads = sizesToJson(payload);
   return json;
@@ -97,22 +150,11 @@ function sizes(json: unknown, at: string): ExternalPayload[] {
   });
 }
 
-const base64 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
-
-/**
- * `Buffer.from` skips what isn't base64 instead of refusing it; then fewer bytes come out than the text's length
- * promises, so the length tells without a second look at every character.
- */
-function fromBase64(value: unknown, at: string): Uint8Array {
+function bytesOf(value: unknown, at: string): Uint8Array {
   if (typeof value !== 'string') throw new PayloadJsonError(`${at} must be base64 text`);
-  let length = value.length;
-  while (length > 0 && value.charCodeAt(length - 1) === 0x3d && value.length - length < 2) length -= 1;
-  const decoded = Buffer.from(value, 'base64');
-  if (length % 4 === 1 || decoded.length !== Math.floor((length * 3) / 4)) {
-    throw new PayloadJsonError(`${at} is not base64`);
-  }
-  return decoded;
+  const bytes = decodeBase64(Buffer.from(value, 'latin1'));
+  if (bytes === undefined) throw new PayloadJsonError(`${at} is not base64`);
+  return bytes;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

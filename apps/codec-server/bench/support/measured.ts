@@ -23,7 +23,7 @@ export interface MeasuredOptions {
   readonly env: Readonly<Record<string, string>>;
   /** It listens on this port of 127.0.0.1. */
   readonly port: number;
-  /** File for its standard output: a pipe to us would have us read while we measure. */
+  /** File for what it prints: a pipe to us would have us read while we measure. */
   readonly output: string;
 }
 
@@ -38,7 +38,9 @@ const START_MS = 10_000;
 /** @throws Error where there are no two cores to pin to */
 export function pinToLoadCore(): void {
   if (process.platform !== 'linux' || availableParallelism() < 2) {
-    throw new Error('Servers are pinned to one core and the load to another: this needs Linux and two cores.');
+    throw new Error(
+      'Servers are pinned to one core and the load to another: this needs Linux and two cores.',
+    );
   }
   spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', LOAD_CORE, String(process.pid)]);
 }
@@ -62,7 +64,7 @@ export async function startMeasured(
   const child = spawn('taskset', ['--cpu-list', SERVER_CORE, file, ...args], {
     cwd,
     env,
-    stdio: ['ignore', out, 'inherit'],
+    stdio: ['ignore', out, out],
   });
   closeSync(out);
   const kill = (): void => void child.kill('SIGKILL');

@@ -17,7 +17,9 @@ const GO_VERSION = [1, 26] as const;
 export async function buildRival(directory: string): Promise<{ start(): Promise<Measured> } | undefined> {
   const go = await findGo();
   if (go === undefined) {
-    console.log(`No Go ${GO_VERSION.join('.')} or newer was found: the rival isn't measured, and there are no ratios.\n`);
+    console.log(
+      `No Go ${GO_VERSION.join('.')} or newer was found: the rival isn't measured, and there are no ratios.\n`,
+    );
     return undefined;
   }
   const binary = join(directory, 'rival');

@@ -14,7 +14,8 @@ const CONNECTIONS = 64;
 /** @throws Error that says how to get wrk */
 export async function requireWrk(): Promise<void> {
   const { failed, exitCode } = await execa('wrk', ['-v'], { reject: false });
-  if (failed && exitCode === undefined) throw new Error('wrk makes the load: install it (Debian: apt-get install wrk).');
+  if (failed && exitCode === undefined)
+    throw new Error('wrk makes the load: install it (Debian: apt-get install wrk).');
 }
 
 /**
@@ -45,6 +46,7 @@ export async function load(directory: string, { url, body, headers, seconds }: L
     url,
   ]);
   const [, requests, errors] = /COUNTED (\d+) (\d+)/.exec(stdout) ?? [];
-  if (requests === undefined || Number(errors) > 0) throw new Error(`The load did not go through:\n${stdout}`);
+  if (requests === undefined || Number(errors) > 0)
+    throw new Error(`The load did not go through:\n${stdout}`);
   return Number(requests);
 }

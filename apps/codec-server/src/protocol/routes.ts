@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { reasonFor } from '../access/reveal.ts';
 import { keyOf } from '../history/stub.ts';
 import { authorise, type Authority, refuse } from '../http/authorise.ts';
+import { bodyOf } from '../http/body.ts';
 import { type Env, peerOf, reply } from '../http/context.ts';
 import { type Limits } from '../http/limits.ts';
 import { badRequest, Refusal } from '../http/refusal.ts';
@@ -37,7 +38,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
 
   const decode = async (c: Context<Env>, namespace: string): Promise<Payloads> => {
     let reason = reasonFor(access, namespace, headerText(c.req.header('x-reveal-reason')));
-    const payloads = parse(await c.req.text(), limits.maxPayloads);
+    const payloads = parse(await bodyOf(c), limits.maxPayloads);
     const sealed = payloads.map((payload) => codec.inspect(payload, { namespace }));
     // A rule's `accepts` says what the namespace's histories may hold, not what its readers may decode: these payloads
     // come from the caller, so each counts as what it names itself.
@@ -72,7 +73,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
         `This codec server only decodes in namespace "${namespace}": its keys name none that encrypts there.`,
       );
     }
-    const payloads = parse(await c.req.text(), limits.maxPayloads);
+    const payloads = parse(await bodyOf(c), limits.maxPayloads);
     const record = await audit.begin({
       operation: 'encode',
       caller: c.get('caller'),
@@ -126,7 +127,7 @@ function otherNamespaces(sealed: readonly Sealed[], namespace: string): Readonly
   return others;
 }
 
-function parse(body: string, maxPayloads: number): Payloads {
+function parse(body: Buffer, maxPayloads: number): Payloads {
   let payloads: Payloads;
   try {
     payloads = parsePayloads(body);

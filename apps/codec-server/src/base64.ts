@@ -1,0 +1,38 @@
+/**
+ * Characters that are converted at a time. Node goes from bytes to base64 and back through a string only; a short one
+ * stays in the processor's cache and out of V8's space for large objects, which makes 256 KiB four times as fast.
+ */
+const PIECE = 32 * 1024;
+
+/**
+ * Standard or URL-safe base64, with padding or without. Node skips what isn't base64 instead of refusing it; then fewer
+ * bytes come out than the length promises, so that tells without a second look at every character.
+ * @returns undefined where the bytes from `start` to `end` are anything else
+ */
+export function decodeBase64(text: Buffer, start = 0, end = text.length): Buffer | undefined {
+  let last = end;
+  while (last > start && text[last - 1] === 0x3d && end - last < 2) last -= 1;
+  if ((last - start) % 4 === 1) return undefined;
+  const bytes = Buffer.allocUnsafe(Math.floor(((last - start) * 3) / 4));
+  let written = 0;
+  for (let at = start; at < last; at += PIECE) {
+    written += bytes.write(text.toString('latin1', at, Math.min(at + PIECE, end)), written, 'base64');
+  }
+  return written === bytes.length ? bytes : undefined;
+}
+
+/** Characters that `writeBase64` writes. */
+export const base64Length = (bytes: Uint8Array): number => 4 * Math.ceil(bytes.length / 3);
+
+/** Standard base64 with padding, as proto3 JSON has it. */
+export const encodeBase64 = (bytes: Uint8Array): string => view(bytes).toString('base64');
+
+/** The same into a buffer that has room for it. */
+export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): void {
+  const source = view(bytes);
+  for (let at = 0; at < source.length; at += (PIECE / 4) * 3) {
+    into.write(source.toString('base64', at, at + (PIECE / 4) * 3), offset + (at / 3) * 4, 'latin1');
+  }
+}
+
+const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
