@@ -47,7 +47,9 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADERS,
   };
-  const handle = getRequestListener(async (request) => (await serving.promise).fetch(request));
+  const listener = getRequestListener(async (request) => (await serving.promise).fetch(request));
+  // It answers its own failures.
+  const handle = (...request: Parameters<typeof listener>): void => void listener(...request);
   const server =
     tls === undefined
       ? createHttpServer(timeouts, handle)

@@ -13,8 +13,8 @@ export interface TlsPair {
   readonly key: Buffer;
 }
 
-/** @throws Error that names the file that can't be read, or says that the two don't belong together */
-export async function readTlsPair({ certFile, keyFile }: TlsFiles): Promise<TlsPair> {
+/** @throws Error that names the file that can't be read, or says that the two don't belong together or have expired */
+export async function readTlsPair({ certFile, keyFile }: TlsFiles, now = Date.now()): Promise<TlsPair> {
   const [cert, key] = await Promise.all([readNamed(certFile), readNamed(keyFile)]);
   try {
     createSecureContext({ cert, key });
@@ -24,7 +24,7 @@ export async function readTlsPair({ certFile, keyFile }: TlsFiles): Promise<TlsP
     });
   }
   const { validTo } = new X509Certificate(cert);
-  if (Date.parse(validTo) < Date.now()) throw new Error(`${certFile} expired on ${validTo}`);
+  if (Date.parse(validTo) < now) throw new Error(`${certFile} expired on ${validTo}`);
   return { cert, key };
 }
 

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { Append } from './line-queue.ts';
 
 /** How soon a file that was renamed or removed is noticed. */
 const FOLLOW_MS = 1_000;
@@ -15,7 +16,7 @@ export interface AuditFile {
    * Appends text in one write. After a write that ended in the middle, the next begins on a line of its own.
    * @throws Node's error, with its `code`
    */
-  append(text: string): Promise<void>;
+  readonly append: Append;
   /** The next write opens the path anew: it was rotated. Noticed without this too, within a second. */
   reopen(): void;
   close(): Promise<void>;

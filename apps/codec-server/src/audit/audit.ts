@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type AuditEntry, type KeyUse, MAX_REFS, type PayloadRef, type ReasonCode } from '@temporal-kms/codec-api';
+import {
+  type AuditEntry,
+  type KeyUse,
+  MAX_REFS,
+  type PayloadRef,
+  type ReasonCode,
+} from '@temporal-kms/codec-api';
 import type { Caller, Permission } from '../access/access.ts';
 import type { AuditSink } from './sink.ts';
 import { Tally } from './tally.ts';

@@ -22,7 +22,7 @@ export interface HttpMeter {
 
 export interface Metrics extends HttpMeter {
   readonly observer: Observer;
-  auditFailed(): void;
+  readonly auditFailed: () => void;
   /** Prometheus' text format, version 0.0.4. */
   text(): Promise<string>;
 }

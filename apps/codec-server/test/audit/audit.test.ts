@@ -1,0 +1,230 @@
+import { type AuditEntry, auditEntry } from '@temporal-kms/codec-api';
+import { describe, expect, test } from 'vitest';
+import { createAudit, type Intent } from '../../src/audit/audit.ts';
+import { cloudLoggingQuery, logLine, parseLogLine } from '../../src/audit/log-line.ts';
+import { auditedStream } from '../../src/audit/stream.ts';
+
+const intent: Intent = {
+  operation: 'decode',
+  caller: {
+    name: 'ana@example.com',
+    issuer: 'https://issuer.example',
+    subject: '7',
+    claims: { secret: 'claim' },
+  },
+  peer: '10.0.0.7',
+  namespace: 'payments',
+  workflowId: 'order-1',
+  runId: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa',
+  refs: ['1:0', '5:1'],
+  reason: 'ticket 4711',
+};
+const NOW = '2026-11-24T20:00:00.000Z';
+
+function kept() {
+  const entries: AuditEntry[] = [];
+  const audit = createAudit(
+    { write: async (entry) => void entries.push(auditEntry.parse(entry)) },
+    () => new Date(NOW),
+  );
+  return { audit, entries };
+}
+
+test('an operation has an intent and an outcome under one id: who, from where, what, why, under which keys', async () => {
+  const { audit, entries } = kept();
+  const record = await audit.begin(intent);
+  const { operation, workflowId, runId, refs, reason, namespace } = intent;
+  const who = { name: 'ana@example.com', issuer: 'https://issuer.example', subject: '7' };
+  const all = {
+    time: NOW,
+    id: expect.any(String),
+    operation,
+    who,
+    from: '10.0.0.7',
+    namespace,
+    workflowId,
+    runId,
+    refs,
+    reason,
+  };
+  expect(entries).toEqual([{ ...all, event: 'intent' }]);
+  const key = { name: 'projects/p/locations/l/keyRings/r/cryptoKeys/k', version: 3 };
+  record.done(key);
+  record.done(key);
+  record.done({ ...key, version: 4 });
+  record.done();
+  record.refused('key_disabled');
+  record.refused('key_disabled');
+  await record.end('complete');
+  await record.end('failed');
+  expect(entries).toHaveLength(2);
+  expect(entries[1]).toEqual({
+    ...all,
+    event: 'outcome',
+    outcome: {
+      result: 'complete',
+      payloads: 4,
+      keys: [
+        { ...key, payloads: 2 },
+        { ...key, version: 4, payloads: 1 },
+      ],
+      refused: { key_disabled: 2 },
+    },
+  });
+  expect(entries[1]!.id).toBe(entries[0]!.id);
+});
+
+test('a line stays short, whatever the caller sends and however many keys there are', async () => {
+  const { audit, entries } = kept();
+  const long = '\u0000'.repeat(100_000);
+  const record = await audit.begin({
+    ...intent,
+    caller: { name: long, issuer: long, subject: long },
+    workflowId: long,
+    reason: long,
+    refs: Array.from({ length: 10_000 }, (_, n) => `${n}:0`),
+  });
+  for (let version = 1; version < 1_000; version += 1) record.done({ name: 'key', version });
+  await record.end('complete');
+  for (const entry of entries) expect(logLine(entry).length).toBeLessThan(64 * 1024);
+  expect(entries[1]!.outcome!.payloads).toBe(999);
+});
+
+test('settled waits for the outcome of what has begun, written or not', async () => {
+  let outcome: PromiseWithResolvers<void> | undefined;
+  const audit = createAudit({
+    write: ({ event }) =>
+      event === 'outcome' ? (outcome = Promise.withResolvers<void>()).promise : Promise.resolve(),
+  });
+  const record = await audit.begin(intent);
+  let settled = false;
+  const waiting = audit.settled().then(() => (settled = true));
+  const ended = record.end('cut_off');
+  await new Promise(setImmediate);
+  expect(settled).toBe(false);
+  outcome!.reject(new Error('full'));
+  await expect(ended).rejects.toThrow('full');
+  await waiting;
+});
+
+describe('a stream ends in the audit', () => {
+  async function* lines(count: number, signal?: AbortSignal) {
+    for (let n = 0; n < count && signal?.aborted !== true; n += 1) yield n;
+  }
+  const run = async (
+    act: (record: Awaited<ReturnType<ReturnType<typeof kept>['audit']['begin']>>) => Promise<void>,
+  ) => {
+    const { audit, entries } = kept();
+    await act(await audit.begin(intent)).catch(() => undefined);
+    return [entries.length, entries[1]?.outcome?.result];
+  };
+  const drain = async (stream: AsyncIterable<unknown>): Promise<void> => {
+    for await (const _ of stream);
+  };
+
+  test('complete, once its last line was taken', async () => {
+    expect(await run((record) => drain(auditedStream(record, lines(3), () => undefined)))).toEqual([
+      2,
+      'complete',
+    ]);
+  });
+
+  test('cut off, when its reader goes away between two lines or while one is made', async () => {
+    const between = await run(async (record) => {
+      const stream = auditedStream(record, lines(3), () => undefined);
+      await stream.next();
+      await stream.return();
+    });
+    expect(between).toEqual([2, 'cut_off']);
+    const gone = new AbortController();
+    const while_ = await run(async (record) => {
+      const stream = auditedStream(record, lines(9, gone.signal), () => gone.abort(), gone.signal);
+      await drain(stream);
+    });
+    expect(while_).toEqual([2, 'cut_off']);
+  });
+
+  test('failed, when it throws', async () => {
+    const failing = await run((record) =>
+      drain(
+        auditedStream(record, lines(3), () => {
+          throw new Error('broken');
+        }),
+      ),
+    );
+    expect(failing).toEqual([2, 'failed']);
+  });
+
+  test('as its last line says', async () => {
+    const limited = await run((record) =>
+      drain(auditedStream(record, lines(3), (_, line) => (line === 2 ? 'signed_out' : undefined))),
+    );
+    expect(limited).toEqual([2, 'signed_out']);
+  });
+});
+
+describe('a line', () => {
+  const entry: AuditEntry = {
+    time: NOW,
+    id: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa',
+    event: 'intent',
+    operation: 'decode',
+    who: { name: 'ana' },
+    namespace: 'payments',
+  };
+
+  test('has the shape that Cloud Logging takes, with an id by which duplicates collapse', () => {
+    expect(JSON.parse(logLine(entry))).toEqual({
+      severity: 'NOTICE',
+      time: NOW,
+      message: 'audit: decode intent',
+      'logging.googleapis.com/insertId': `${entry.id}.intent`,
+      'logging.googleapis.com/labels': { log: 'audit' },
+      'logging.googleapis.com/operation': {
+        id: entry.id,
+        producer: 'temporal-kms/codec-server',
+        first: true,
+      },
+      audit: {
+        id: entry.id,
+        event: 'intent',
+        operation: 'decode',
+        who: { name: 'ana' },
+        namespace: 'payments',
+      },
+    });
+    expect(JSON.parse(logLine({ ...entry, event: 'denied' })).severity).toBe('WARNING');
+  });
+
+  const forged = `{"severity":"NOTICE","audit":{"who":{"name":"eve"}}}`;
+  test.each([
+    ['a line feed', '\n'],
+    ['a carriage return', '\r'],
+    ['a line separator', '\u2028'],
+    ['a paragraph separator', '\u2029'],
+    ["ISO 6429's next line", '\u0085'],
+    ['a null', '\0'],
+    ['an escape', '\u001b[2K'],
+    ['a change of direction', '\u202e'],
+    ['half a surrogate pair', '\ud800'],
+    ['a quotation mark', '"}'],
+  ])('can not be forged with %s, and reads back as it was sent', (_, char) => {
+    const reason = `a${char}${forged}${char}b`;
+    const line = logLine({ ...entry, reason, workflowId: reason });
+    expect(line.endsWith('\n')).toBe(true);
+    // Python's splitlines knows the most line ends.
+    expect(line.slice(0, -1)).not.toMatch(/[\p{Cc}\u2028-\u202e\ud800]/u);
+    expect(parseLogLine(line.slice(0, -1))).toMatchObject({ reason, workflowId: reason });
+  });
+
+  test('of something else is not taken for an entry', () => {
+    for (const other of ['', 'text', '{}', '{"audit":{}}', '[]', forged, logLine(entry).slice(0, 50)])
+      expect(parseLogLine(other)).toBeUndefined();
+  });
+
+  test('is found in Cloud Logging by its namespace, quoted', () => {
+    expect(cloudLoggingQuery('a" OR "b', 'w')).toBe(
+      'labels.log="audit" AND jsonPayload.audit.namespace="a\\" OR \\"b" AND jsonPayload.audit.workflowId="w"',
+    );
+  });
+});
