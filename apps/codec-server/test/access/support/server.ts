@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { Refusal } from '../../../src/http/refusal.ts';
+import { listen, type RunningServer } from '../../../src/server.ts';
+import type { AppDeps } from '../../../src/app.ts';
+import type { TemporalService } from '../../../src/temporal/service.ts';
+import { appWith, type Kms } from '../../support/stack.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly challenge: string | undefined;
+  readonly body: string;
+  /** The error's code; the codec protocol's errors are text and have none. */
+  readonly code: string | undefined;
+}
+
+export interface Asked {
+  readonly method?: string;
+  readonly path: string;
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  readonly body?: string;
+}
+
+/** Headers go out as they are given, twice where they are given twice: fetch would join them. */
+export async function ask(
+  port: number,
+  { method = 'GET', path, headers = [], body }: Asked,
+): Promise<Answer> {
+  const length: [string, string][] = body === undefined ? [] : [['Content-Length', `${body.length}`]];
+  const all = [['Host', `127.0.0.1:${port}`], ...headers, ...length].flat();
+  const out = request({ port, host: '127.0.0.1', method, path, headers: all });
+  out.end(body);
+  const [response]: IncomingMessage[] = await once(out, 'response');
+  if (response === undefined) throw new Error('no response');
+  const answer = await text(response);
+  const isJson = response.headers['content-type'] === 'application/json';
+  return {
+    status: response.statusCode ?? 0,
+    challenge: response.headers['www-authenticate'],
+    body: answer,
+    code: isJson ? JSON.parse(answer).error?.code : undefined,
+  };
+}
+
+/** The application on a port, as the process serves it. */
+export const serve = (kms: Kms, deps: Partial<AppDeps>): Promise<RunningServer> =>
+  listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], ...deps }),
+  });
+
+/** Temporal without any workflow in it. */
+export const emptyTemporal: TemporalService = new Proxy<any>(
+  {},
+  {
+    get: (_, call) => async () => {
+      if (call === 'healthy') return true;
+      throw new Refusal(404, 'not_found', 'Temporal knows no such thing.');
+    },
+  },
+);
