@@ -85,14 +85,18 @@ for (const size of [256, 1024, 16 * 1024, 256 * 1024]) {
   for (const [name, way] of Object.entries(ways)) {
     const seen = { ours: [] as number[], sample: [] as number[], bare: [] as number[] };
     // The first round warms the compiler up and isn't counted.
+    const rates = {
+      ours: () => rate(1, way.ours),
+      sample: async () => Math.max(await rate(1, way.one), await rate(many.length, way.many)),
+      bare: () => rate(1, way.bare),
+    };
+    // The first round warms the compiler up and isn't counted. Each leaves garbage to the next, so the order turns.
     for (let round = -1; round < rounds; round += 1) {
-      const ownRate = await rate(1, way.ours);
-      const sampleRate = Math.max(await rate(1, way.one), await rate(many.length, way.many));
-      const bareRate = await rate(1, way.bare);
-      if (round < 0) continue;
-      seen.ours.push(ownRate);
-      seen.sample.push(sampleRate);
-      seen.bare.push(bareRate);
+      const order = Object.entries(rates);
+      for (const [who, measure] of round % 2 === 0 ? order : order.toReversed()) {
+        const measured = await measure();
+        if (round >= 0) seen[who as keyof typeof rates].push(measured);
+      }
     }
     // Of one round's neighbours: a virtual machine's speed changes from second to second.
     const ratio = (to: number[]) =>
