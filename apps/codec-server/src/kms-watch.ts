@@ -20,7 +20,9 @@ export function watchKms(now: () => Date = () => new Date()): KmsWatch {
   let reason: ReasonCode | undefined;
   return {
     observer: {
-      kmsCall: ({ code }) => {
+      kmsCall: ({ operation, code }) => {
+        // Whoever may not look at keys may still open payloads.
+        if (operation === 'describe') return;
         reason = code !== undefined && outages.has(code) ? code : undefined;
         if (reason === undefined) lastOk = now();
       },

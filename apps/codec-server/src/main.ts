@@ -18,7 +18,7 @@ import { observeAll } from './observers.ts';
 import { metricsApp } from './metrics/app.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { listen } from './server.ts';
-import { auditOrExit, bothHear, exitListening, followTlsFiles, reasonOf, tlsPairOrExit } from './start-up.ts';
+import { auditOrExit, exitListening, followTlsFiles, reasonOf, tlsPairOrExit } from './start-up.ts';
 import { standardOutput } from './standard-output.ts';
 import { connectTemporal } from './temporal/connect.ts';
 import { createTemporalService } from './temporal/service.ts';
@@ -47,7 +47,7 @@ async function start(): Promise<void> {
   const { rules } = config.kms;
   const metrics = createMetrics((name) => rules.isNamed(name) || name === namespace);
   const codec = createKmsCodec(config.kms, {
-    observer: bothHear(kms.observer, metrics.observer),
+    observer: observeAll(kms.observer, metrics.observer, keyUse.observer),
     limits: { callsInFlight: KMS_CALLS },
   });
   const access = accessOrExit(config.policyFile, log);
@@ -77,6 +77,7 @@ async function start(): Promise<void> {
         defaultNamespace: namespace,
         access,
         audit: audit.audit,
+        auditFile: config.auditFile,
         hosts: config.allowedHosts ?? loopbackHosts(config.host, port),
         corsOrigins: config.corsOrigins,
         pathPrefix: config.pathPrefix,

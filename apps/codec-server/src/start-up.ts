@@ -1,4 +1,3 @@
-import type { Observer } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { openAudit, type OpenAudit, type OpenAuditOptions } from './audit/open.ts';
 import type { RunningServer } from './server.ts';
@@ -6,15 +5,6 @@ import { readTlsPair, type TlsFiles, type TlsPair, type TlsWatch, watchTlsPair }
 
 /** `EX_CONFIG` of sysexits.h, as for a wrong variable. */
 const EXIT_CONFIG = 78;
-
-/** Only the calls interest both. */
-export const bothHear = (watch: Observer, metrics: Observer): Observer => ({
-  ...metrics,
-  kmsCall: (call) => {
-    watch.kmsCall?.(call);
-    metrics.kmsCall?.(call);
-  },
-});
 
 export async function auditOrExit(options: OpenAuditOptions): Promise<OpenAudit> {
   try {

@@ -60,9 +60,7 @@ export type WorkflowCount = z.infer<typeof workflowCount>;
  */
 export const workflowRelations = z.object({
   /** `namespaceId` where the parent may live in another namespace. */
-  parent: execution
-    .extend({ namespaceId: z.string().optional(), initiatedId: z.string().optional() })
-    .optional(),
+  parent: execution.extend({ namespaceId: z.string().optional() }).optional(),
   /** The top of the tree; absent when it is this run itself. */
   root: execution.optional(),
   /** The first run of the chain of continue-as-new, retries, cron and resets that this run belongs to. */

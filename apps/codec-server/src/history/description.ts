@@ -9,6 +9,7 @@ import {
 import proto, { type temporal } from '@temporalio/proto';
 import { type SealedIn, workflowContext } from './context.ts';
 import { type Found, findPayloads, searchAttributeValues, timestamp, writeMessage } from './message.ts';
+import { workflowRelations } from './relations.ts';
 import { type Inspect, placeholder, stubOf } from './stub.ts';
 
 type Info = temporal.api.workflow.v1.IWorkflowExecutionInfo;
@@ -57,7 +58,8 @@ export function workflowDescription(
     payloads.push(stubOf(ref, found, context, inspect));
     return placeholder(ref);
   });
-  return { workflow: workflowSummary(info, namespace, inspect), details, payloads };
+  const workflow = workflowSummary(info, namespace, inspect);
+  return { workflow, relations: workflowRelations(description), details, payloads };
 }
 
 const contextOf = (info: Info, namespace: string): SealedIn =>

@@ -98,9 +98,9 @@ class UnderWay {
     if (first === undefined) throw new RangeError('nothing is under way');
     const event = await first.opened;
     this.#bytes -= first.bytes;
-    for (const { opened } of event.payloads) {
+    for (const { ref, opened } of event.payloads) {
       if (opened.ok) this.#record.done(opened.key);
-      else this.#record.refused(opened.reason);
+      else this.#record.refused(opened.reason, { ref, ...(opened.key && { key: opened.key }) });
     }
     return event;
   }

@@ -121,7 +121,8 @@ export class HistoryReader {
     const all = eventsOf(response);
     const events = all.filter(isDurable);
     const transient = all.filter((event) => !isDurable(event));
-    const next = response.nextPageToken?.length ? response.nextPageToken : undefined;
+    // A copy: what gRPC gives is a view of the whole response, which would be kept as long as its token.
+    const next = response.nextPageToken?.length ? new Uint8Array(response.nextPageToken) : undefined;
     const page = this.#remember(key, events, token, next, after);
     return { page, events, transient, next };
   }

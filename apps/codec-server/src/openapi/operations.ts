@@ -93,6 +93,16 @@ export const operations: readonly Operation[] = [
   },
   {
     method: 'get',
+    path: '/api/namespaces/{namespace}/keys',
+    operationId: 'describeKeys',
+    summary: 'Keys of a namespace, their versions and states, and their use seen by this process',
+    description:
+      'Makes at most one look-up a key in 30 seconds; what Cloud KMS refuses is a reason beside the key.',
+    permission: 'metadata',
+    answer: { description: 'The keys', type: 'application/json', schema: api.namespaceKeys },
+  },
+  {
+    method: 'get',
     path: '/api/health',
     operationId: 'getHealth',
     summary: 'Whether plaintext can be had right now',
@@ -102,6 +112,17 @@ export const operations: readonly Operation[] = [
       type: 'application/json',
       schema: api.cryptoHealth,
     },
+  },
+  {
+    method: 'get',
+    path: '/api/namespaces/{namespace}/audit',
+    operationId: 'readAudit',
+    summary: "A namespace's audit entries, the newest first, a page at a time",
+    description:
+      'From the file of the replica that answers. 501 where there is none: the message has the query for Cloud Logging.',
+    permission: 'audit',
+    query: api.auditQuery,
+    answer: { description: 'A page', type: 'application/json', schema: api.auditPage },
   },
   {
     method: 'get',

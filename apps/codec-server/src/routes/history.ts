@@ -47,5 +47,5 @@ export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
 function tell(record: AuditRecord, frame: DecodeFrame): Outcome | void {
   if (!('ok' in frame)) return outcomeOf(frame.reason);
   if (frame.ok) record.done(frame.key);
-  else record.refused(frame.reason);
+  else record.refused(frame.reason, { ref: frame.ref, ...(frame.key && { key: frame.key }) });
 }

@@ -93,7 +93,7 @@ describe('decoded', () => {
 
   test('has a payload that no converter takes where one can not be read', async () => {
     await using other = stack.kms.another();
-    stack.kms.emulator.injectFault({ effect: { kind: 'status', code: 14 } } as any);
+    stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const decoded = await exported(run, 'decoded', stack.replica({ codec: other.codec }));
     stack.kms.emulator.clearFaults();
     const [payload] = decoded.events[0].workflowExecutionStartedEventAttributes.input.payloads;
@@ -136,7 +136,7 @@ describe('readable', () => {
 
   test('says of what can not be read why, which and under which key, and counts it', async () => {
     await using other = stack.kms.another();
-    stack.kms.emulator.injectFault({ effect: { kind: 'status', code: 14 } } as any);
+    stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const readable = await exported(run, 'readable', stack.replica({ codec: other.codec }));
     stack.kms.emulator.clearFaults();
     const [input] = readable.events[0].workflowExecutionStartedEventAttributes.input.payloads;

@@ -151,7 +151,7 @@ describe('a workflow that puts a secret everywhere', () => {
 
   test('counts what can not be read, and finds the rest', async () => {
     await using other = stack.kms.another();
-    stack.kms.emulator.injectFault({ effect: { kind: 'status', code: 14 } } as any);
+    stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const frames = await search(run, { text: 'canary' }, stack.replica({ codec: other.codec }));
     stack.kms.emulator.clearFaults();
     const end: any = frames.at(-1);

@@ -61,6 +61,8 @@ export const routes: [
   ],
   ['GET', '/api/me', '/api/me', 'known', undefined],
   ['GET', '/api/sign-in', '/api/sign-in', 'public', undefined],
+  ['GET', '/api/namespaces/:namespace/keys', '/api/namespaces/payments/keys', 'metadata', 'payments'],
+  ['GET', '/api/namespaces/:namespace/audit', '/api/namespaces/payments/audit', 'audit', 'payments'],
   ['GET', '/api/health', '/api/health', 'metadata', undefined],
   ['GET', '/api/openapi.json', '/api/openapi.json', 'metadata', undefined],
   ['POST', '*/encode', '/encode', 'encode', 'payments'],

@@ -5,7 +5,9 @@ import { type Logger, pino } from 'pino';
 import { type AppDeps, createApp } from '../../src/app.ts';
 import { openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
+import { type KeyUseWatch, watchKeyUse } from '../../src/keys/key-use.ts';
 import { type KmsWatch, watchKms } from '../../src/kms-watch.ts';
+import { observeAll } from '../../src/observers.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
 
 export type Payload = temporal.api.common.v1.IPayload;
@@ -20,8 +22,14 @@ export interface Kms {
   readonly emulator: Emulator;
   readonly codec: KmsCodec;
   readonly watch: KmsWatch;
+  readonly use: KeyUseWatch;
   /** The codec of another process: the same Cloud KMS and rules, empty caches. */
-  another(): { readonly codec: KmsCodec; readonly watch: KmsWatch; [Symbol.asyncDispose](): Promise<void> };
+  another(): {
+    readonly codec: KmsCodec;
+    readonly watch: KmsWatch;
+    readonly use: KeyUseWatch;
+    [Symbol.asyncDispose](): Promise<void>;
+  };
   close(): Promise<void>;
 }
 
@@ -33,6 +41,7 @@ export async function startKms(
   const emulator = await startEmulator({ keys: Object.values(keys) });
   const another: Kms['another'] = () => {
     const watch = watchKms();
+    const use = watchKeyUse();
     const codec = createKmsCodec(
       {
         rules: new KeyRules(rules, byDefault),
@@ -42,16 +51,16 @@ export async function startKms(
         bindWorkflow: true,
       },
       // A test must not wait five seconds to see that Cloud KMS is down.
-      { observer: watch.observer, waitMs: { other: 500 } },
+      { observer: observeAll(watch.observer, use.observer), waitMs: { other: 500 } },
     );
-    return { codec, watch, [Symbol.asyncDispose]: () => codec.close() };
+    return { codec, watch, use, [Symbol.asyncDispose]: () => codec.close() };
   };
   const own = another();
   const close = async (): Promise<void> => {
     await own.codec.close();
     await emulator.close();
   };
-  return { emulator, codec: own.codec, watch: own.watch, another, close };
+  return { emulator, codec: own.codec, watch: own.watch, use: own.use, another, close };
 }
 
 const both = { payments: { encrypt: keys.payments }, orders: { encrypt: keys.orders } };
@@ -76,6 +85,7 @@ export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeo
   return createApp({
     codec: kms.codec,
     kms: kms.watch,
+    keyUse: kms.use,
     emulator: true,
     temporal: noTemporal,
     defaultNamespace: 'payments',

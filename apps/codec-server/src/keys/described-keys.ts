@@ -1,0 +1,56 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ReasonCode } from '@temporal-kms/codec-api';
+import { type KeyDescription, type KeyService, KmsCodecError } from '@temporal-kms/kms-codec';
+import { LRUCache } from 'lru-cache';
+
+/** What Cloud KMS says of a key, or why it says nothing. */
+export type Described =
+  | { readonly description: KeyDescription; readonly at: number }
+  | { readonly reason: ReasonCode };
+
+export interface DescribedKeysOptions {
+  readonly keyService: Pick<KeyService, 'describe'>;
+  /** Milliseconds that one look-up may take. Default 5,000. */
+  readonly waitMs?: number;
+  /** Milliseconds that an answer is kept. Default 30,000. */
+  readonly keepMs?: number;
+}
+
+/**
+ * Asks Cloud KMS what became of keys, once for all who ask at the same time, and remembers the answer for seconds:
+ * a page that many people watch makes a few calls a minute. Never rejects.
+ */
+export function describedKeys({ keyService, waitMs = 5_000, keepMs = 30_000 }: DescribedKeysOptions): {
+  of(key: string): Promise<Described>;
+} {
+  const known = new LRUCache<string, Promise<Described>>({ max: 1_024, ttl: keepMs });
+  return {
+    of: (key) => {
+      const kept = known.get(key);
+      if (kept !== undefined) return kept;
+      const asked = ask(keyService, key, waitMs);
+      known.set(key, asked);
+      return asked;
+    },
+  };
+}
+
+async function ask(
+  keyService: Pick<KeyService, 'describe'>,
+  key: string,
+  waitMs: number,
+): Promise<Described> {
+  const giveUp = new AbortController();
+  const late = delay(waitMs, undefined, { signal: giveUp.signal }).then((): Described => ({
+    reason: 'kms_unavailable',
+  }));
+  try {
+    const told = keyService.describe(key).then((description) => ({ description, at: Date.now() }));
+    return await Promise.race([told, late]);
+  } catch (error) {
+    return { reason: error instanceof KmsCodecError ? error.code : 'kms_unavailable' };
+  } finally {
+    giveUp.abort();
+    late.catch(() => undefined);
+  }
+}

@@ -1,0 +1,88 @@
+import type { NamespaceKeys, ReasonCode } from '@temporal-kms/codec-api';
+import type { Observer } from '@temporal-kms/kms-codec';
+import { LRUCache } from 'lru-cache';
+import type { Audit, AuditRecord, Intent } from '../audit/audit.ts';
+import { NamespaceUse } from './namespace-use.ts';
+
+type KmsCalls = NamespaceKeys['outcomes']['kmsCalls'];
+
+/** Counts what keys are used for, by namespace, from the process's start on. */
+export interface KeyUseWatch {
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly observer: Observer;
+  /** The same audit, whose operations are counted as well: whatever opens or seals for a caller tells it. */
+  watched(audit: Audit): Audit;
+  of(namespace: string): NamespaceUse;
+  /** What Cloud KMS was asked under these keys. */
+  calls(keys: readonly string[]): KmsCalls;
+}
+
+const MAX_NAMESPACES = 1_024;
+const MAX_KEYS = 4_096;
+
+export function watchKeyUse(now: () => number = Date.now): KeyUseWatch {
+  const namespaces = new LRUCache<string, NamespaceUse>({
+    max: MAX_NAMESPACES,
+    memoMethod: () => new NamespaceUse(),
+  });
+  const of = (namespace: string): NamespaceUse => namespaces.memo(namespace);
+  const calls = new LRUCache<string, { total: number; failed: Partial<Record<ReasonCode, number>> }>({
+    max: MAX_KEYS,
+    memoMethod: () => ({ total: 0, failed: {} }),
+  });
+
+  return {
+    since: now(),
+    of,
+    observer: {
+      notEncrypted: ({ namespace }) => of(namespace).notEncrypted(),
+      dataKeyLookup: ({ namespace, outcome }) => of(namespace).dataKey(outcome),
+      kmsCall: ({ operation, key, code }) => {
+        // What this server asks to describe keys says nothing about payloads.
+        if (operation === 'describe') return;
+        const asked = calls.memo(key);
+        asked.total += 1;
+        if (code !== undefined) asked.failed[code] = (asked.failed[code] ?? 0) + 1;
+      },
+    },
+    watched: (audit) => ({
+      ...audit,
+      begin: async (intent) => {
+        const record = await audit.begin(intent);
+        return intent.namespace === undefined ? record : counted(record, of(intent.namespace), intent, now);
+      },
+    }),
+    calls: (keys) => {
+      const sum: { total: number; failed: Partial<Record<ReasonCode, number>> } = { total: 0, failed: {} };
+      for (const key of keys) {
+        const { total, failed } = calls.get(key) ?? { total: 0, failed: {} };
+        sum.total += total;
+        for (const [code, count] of entries(failed)) sum.failed[code] = (sum.failed[code] ?? 0) + count;
+      }
+      return sum;
+    },
+  };
+}
+
+const entries = (counts: Partial<Record<ReasonCode, number>>): [ReasonCode, number][] =>
+  Object.entries(counts).filter((entry): entry is [ReasonCode, number] => entry[1] !== undefined);
+
+function counted(record: AuditRecord, use: NamespaceUse, intent: Intent, now: () => number): AuditRecord {
+  const { workflowId, runId } = intent;
+  const run = {
+    ...(workflowId === undefined ? {} : { workflowId }),
+    ...(runId === undefined ? {} : { runId }),
+  };
+  return {
+    done: (key) => {
+      record.done(key);
+      use.done(key, now());
+    },
+    refused: (code, of = {}) => {
+      record.refused(code, of);
+      use.refused(code, { ...run, ...of }, now());
+    },
+    end: (result) => record.end(result),
+  };
+}

@@ -1,0 +1,107 @@
+import type { KeyUse, NamespaceKeys, ReasonCode } from '@temporal-kms/codec-api';
+import { Recent } from './recent.ts';
+
+type Outcomes = NamespaceKeys['outcomes'];
+type Minute = NamespaceKeys['minutes'][number];
+type Failure = NamespaceKeys['failures'][number];
+
+export interface Seen {
+  readonly payloads: number;
+  /** Milliseconds since 1970. */
+  readonly last: number;
+}
+
+/** Versions are numbers that a message names; a forger must not fill the memory with them. */
+const MAX_VERSIONS = 1_000;
+const MAX_FAILURES = 50;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** What was done in one namespace since the process started. */
+export class NamespaceUse {
+  #done = 0;
+  #notEncrypted = 0;
+  readonly #refused: Partial<Record<ReasonCode, number>> = {};
+  readonly #dataKeys = { hit: 0, miss: 0, joined: 0 };
+  readonly #versions = new Map<string, Seen>();
+  readonly #failures = new Recent<Failure>(MAX_FAILURES);
+  readonly #minutes = new Map<number, { done: number; refused: Partial<Record<ReasonCode, number>> }>();
+
+  done(key: KeyUse | undefined, now: number): void {
+    this.#done += 1;
+    this.#minute(now).done += 1;
+    if (key?.name === undefined) return;
+    const name = seenName(key.name, key.version);
+    const known = this.#versions.get(name);
+    if (known === undefined && this.#versions.size >= MAX_VERSIONS) return;
+    this.#versions.set(name, { payloads: (known?.payloads ?? 0) + 1, last: now });
+  }
+
+  refused(reason: ReasonCode, where: Omit<Failure, 'time' | 'reason'>, now: number): void {
+    add(this.#refused, reason);
+    add(this.#minute(now).refused, reason);
+    this.#failures.add({ time: new Date(now).toISOString(), reason, ...where });
+  }
+
+  notEncrypted(): void {
+    this.#notEncrypted += 1;
+  }
+
+  dataKey(outcome: keyof Outcomes['dataKeys']): void {
+    this.#dataKeys[outcome] += 1;
+  }
+
+  seen(key: string, version: number | undefined): Seen | undefined {
+    return this.#versions.get(seenName(key, version));
+  }
+
+  /** The versions of a key that payloads were opened or sealed under. */
+  versionsOf(key: string): number[] {
+    return [...this.#versions.keys()]
+      .filter((name) => name.startsWith(`${key} `))
+      .map((name) => Number(name.slice(key.length + 1)))
+      .filter((version) => version > 0);
+  }
+
+  outcomes(): Omit<Outcomes, 'kmsCalls'> {
+    return {
+      done: this.#done,
+      refused: { ...this.#refused },
+      notEncrypted: this.#notEncrypted,
+      dataKeys: { ...this.#dataKeys },
+    };
+  }
+
+  failures(): Failure[] {
+    return [...this.#failures.all];
+  }
+
+  minutes(now: number): Minute[] {
+    this.#forget(now);
+    return [...this.#minutes].map(([time, counts]) => ({
+      time: new Date(time).toISOString(),
+      done: counts.done,
+      refused: { ...counts.refused },
+    }));
+  }
+
+  #minute(now: number): { done: number; refused: Partial<Record<ReasonCode, number>> } {
+    const time = now - (now % MINUTE);
+    const known = this.#minutes.get(time);
+    if (known !== undefined) return known;
+    this.#forget(now);
+    const begun = { done: 0, refused: {} };
+    this.#minutes.set(time, begun);
+    return begun;
+  }
+
+  #forget(now: number): void {
+    for (const time of this.#minutes.keys()) if (time <= now - HOUR) this.#minutes.delete(time);
+  }
+}
+
+const seenName = (key: string, version: number | undefined): string => `${key} ${version ?? 0}`;
+
+function add(counts: Partial<Record<ReasonCode, number>>, reason: ReasonCode): void {
+  counts[reason] = (counts[reason] ?? 0) + 1;
+}

@@ -1,0 +1,104 @@
+import proto, { type temporal } from '@temporalio/proto';
+import type { Field, MapField, Type } from 'protobufjs';
+
+// The generated types hide that the module is a protobufjs Root.
+const root: any = proto;
+export const HistoryEvent: Type = root.lookupType('temporal.api.history.v1.HistoryEvent');
+type Payload = temporal.api.common.v1.IPayload;
+export type ProtoEvent = temporal.api.history.v1.HistoryEvent;
+
+export const eventTypes = Object.entries<string | number>(proto.temporal.api.enums.v1.EventType).filter(
+  (entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] > 0,
+);
+
+/** A place of a message that a payload was put into. */
+export interface Place {
+  readonly path: string;
+  readonly inHeader: boolean;
+}
+
+interface Make {
+  readonly payload: (place: Place) => Payload;
+  readonly variant: number;
+}
+
+/** Messages within messages beyond this are left out: a failure has a cause, and that one none. */
+const DEPTH = 8;
+
+/** As many as the widest oneof on the way to a payload has members, `Failure.failureInfo`. */
+export const VARIANTS = 10;
+
+/**
+ * Fills every field of a message type, so that a payload stands in every place that the protos have: two items in a
+ * list, two keys in a map, of a oneof the member that the variant names. Places come by field number, map keys sorted.
+ * Written from the protos alone; it shares nothing with what it is to check.
+ */
+function fill(type: Type, path: string, inHeader: boolean, depth: number, make: Make): object {
+  const message: Record<string, unknown> = {};
+  for (const field of [...type.fieldsArray].sort((a, b) => a.id - b.id)) {
+    const rivals = field.partOf?.fieldsArray ?? [field];
+    if (type !== HistoryEvent && rivals[make.variant % rivals.length] !== field) continue;
+    const own = path === '' ? field.name : `${path}.${field.name}`;
+    const one = (at: string) => value(field.resolve(), at, inHeader, depth, make);
+    const first = one(field.map ? `${own}["a-key"]` : field.repeated ? `${own}[0]` : own);
+    if (first === undefined) continue;
+    if (field.map) message[field.name] = { 'a-key': first, b_key: one(`${own}.b_key`) };
+    else message[field.name] = field.repeated ? [first, one(`${own}[1]`)] : first;
+  }
+  return message;
+}
+
+function value(field: Field | MapField, path: string, inHeader: boolean, depth: number, make: Make): unknown {
+  const type = field.resolvedType;
+  if (type === null) return scalar(field.type);
+  if (!('fieldsArray' in type)) return 1;
+  if (type.fullName === '.temporal.api.common.v1.Payload') return make.payload({ path, inHeader });
+  if (type.fullName === '.temporal.api.common.v1.SearchAttributes') {
+    return { indexedFields: { Customer: { data: Buffer.from('"indexed"') } } };
+  }
+  const header = type.fullName === '.temporal.api.common.v1.Header';
+  return depth === 0 ? undefined : fill(type, path, inHeader || header, depth - 1, make);
+}
+
+function scalar(type: string): unknown {
+  if (type === 'bool') return true;
+  if (type === 'string') return 'text';
+  return type === 'bytes' ? Buffer.from('bytes') : 7;
+}
+
+const ownAttributes = (name: string): string =>
+  `${name
+    .replace('EVENT_TYPE_', '')
+    .toLowerCase()
+    .replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())}EventAttributes`;
+
+/**
+ * An event of one type with every place of a variant filled, decoded from its bytes as the gRPC client would have it.
+ * @param variant of `VARIANTS`: which member of each oneof stands
+ */
+export async function fullEvent(
+  [name, eventType]: readonly [string, number],
+  eventId: number,
+  variant: number,
+  seal: (place: Place, n: number) => Promise<Payload>,
+): Promise<{ readonly event: ProtoEvent; readonly places: readonly Place[] }> {
+  const places: Place[] = [];
+  const holes: Payload[] = [];
+  const own = ownAttributes(name);
+  const payload = (place: Place): Payload => {
+    const top = place.path.split('.')[0]!;
+    const hole: Payload = {};
+    if (!top.endsWith('EventAttributes') || top === own) {
+      places.push({ ...place, path: top === own ? place.path.slice(own.length + 1) : place.path });
+      holes.push(hole);
+    }
+    return hole;
+  };
+  const filled = fill(HistoryEvent, '', false, DEPTH, { payload, variant });
+  const kept = Object.entries(filled).filter(([key]) => !key.endsWith('EventAttributes') || key === own);
+  if (!kept.some(([key]) => key === own)) throw new Error(`${name} has no attributes ${own}`);
+  for (const [n, hole] of holes.entries()) Object.assign(hole, await seal(places[n]!, n));
+  const message = { ...Object.fromEntries(kept), eventId, eventType, taskId: 1 };
+  const bytes = HistoryEvent.encode(HistoryEvent.fromObject(message)).finish();
+  return { event: proto.temporal.api.history.v1.HistoryEvent.decode(bytes), places };
+}
