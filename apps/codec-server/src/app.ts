@@ -19,6 +19,7 @@ import type { KeyUseWatch } from './keys/key-use.ts';
 import type { KmsWatch } from './kms-watch.ts';
 import type { HttpMeter } from './metrics/metrics.ts';
 import { codecProtocol } from './protocol/routes.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { exportRoutes } from './routes/export.ts';
 import { healthRoutes, probeRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
@@ -43,6 +44,8 @@ export interface AppDeps {
   readonly defaultNamespace: string;
   readonly access: Access;
   readonly audit: Audit;
+  /** Where the audit is written to, if it is a file; absent: there is none to read. */
+  readonly auditFile?: string | undefined;
   /** `Host` headers that are served, lower case. */
   readonly hosts: readonly string[];
   readonly corsOrigins: readonly string[];
@@ -102,6 +105,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const ofRuns = { temporal, reader, codec, inspect, authority, log, stopping };
   historyRoutes(routes, ofRuns);
   searchRoutes(routes, ofRuns);
+  auditRoutes(routes, { authority, auditFile: deps.auditFile });
   exportRoutes(routes, ofRuns);
   keyRoutes(routes, { rules, described: describedKeys(codec), use: keyUse });
   healthRoutes(routes, health);

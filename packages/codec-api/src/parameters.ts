@@ -24,6 +24,16 @@ export const workflowCountQuery = z.object({ query: visibilityQuery });
 /** The latest run without `runId`. */
 export const workflowDescriptionQuery = z.object({ runId: runId.optional() });
 
+export const auditQuery = z.object({
+  /** `next` of the page before. */
+  after: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not one that this server gave')
+    .optional(),
+  limit: z.coerce.number('must be a number').int().min(1).max(1_000).default(100),
+  workflowId: workflowId.optional(),
+});
+
 export const historyQuery = z.object({
   /** The last event that the caller has; the stream begins behind it. */
   after: z

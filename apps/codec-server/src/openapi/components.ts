@@ -36,6 +36,7 @@ export const requests = {
 export const answers = {
   ApiError: api.apiError,
   AuditEntry: api.auditEntry,
+  AuditPage: api.auditPage,
   ConfiguredKey: api.configuredKey,
   CryptoHealth: api.cryptoHealth,
   DecodeFrame: api.decodeFrame,

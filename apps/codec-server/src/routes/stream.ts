@@ -62,7 +62,4 @@ export const lifetimeOf = (
 ): Lifetime => lifetime({ gone, stopping, expiresAt: c.get('caller').expiresAt, maxMs });
 
 /** How the audit calls a stream's end. */
-export function outcomeOf(reason: EndReason): Outcome {
-  if (reason === 'complete') return 'complete';
-  return reason === 'error' ? 'failed' : 'cut_off';
-}
+export const outcomeOf = (reason: EndReason): Outcome => (reason === 'error' ? 'failed' : reason);

@@ -10,7 +10,6 @@ const intent: Intent = {
     name: 'ana@example.com',
     issuer: 'https://issuer.example',
     subject: '7',
-    claims: { secret: 'claim' },
   },
   peer: '10.0.0.7',
   namespace: 'payments',
@@ -107,21 +106,24 @@ test('settled waits for the outcome of what has begun, written or not', async ()
   await waiting;
 });
 
-describe('a stream ends in the audit', () => {
-  async function* lines(count: number, signal?: AbortSignal) {
-    for (let n = 0; n < count && signal?.aborted !== true; n += 1) yield n;
+async function* lines(count: number, signal?: AbortSignal) {
+  for (let n = 0; n < count; n += 1) {
+    if (signal?.aborted) return;
+    yield n;
   }
-  const run = async (
-    act: (record: Awaited<ReturnType<ReturnType<typeof kept>['audit']['begin']>>) => Promise<void>,
-  ) => {
-    const { audit, entries } = kept();
-    await act(await audit.begin(intent)).catch(() => undefined);
-    return [entries.length, entries[1]?.outcome?.result];
-  };
-  const drain = async (stream: AsyncIterable<unknown>): Promise<void> => {
-    for await (const _ of stream);
-  };
+}
+const run = async (
+  act: (record: Awaited<ReturnType<ReturnType<typeof kept>['audit']['begin']>>) => Promise<void>,
+) => {
+  const { audit, entries } = kept();
+  await act(await audit.begin(intent)).catch(() => undefined);
+  return [entries.length, entries[1]?.outcome?.result];
+};
+const drain = async (stream: AsyncIterable<unknown>): Promise<void> => {
+  for await (const _ of stream);
+};
 
+describe('a stream ends in the audit', () => {
   test('complete, once its last line was taken', async () => {
     expect(await run((record) => drain(auditedStream(record, lines(3), () => undefined)))).toEqual([
       2,
@@ -137,11 +139,11 @@ describe('a stream ends in the audit', () => {
     });
     expect(between).toEqual([2, 'cut_off']);
     const gone = new AbortController();
-    const while_ = await run(async (record) => {
+    const during = await run(async (record) => {
       const stream = auditedStream(record, lines(9, gone.signal), () => gone.abort(), gone.signal);
       await drain(stream);
     });
-    expect(while_).toEqual([2, 'cut_off']);
+    expect(during).toEqual([2, 'cut_off']);
   });
 
   test('failed, when it throws', async () => {

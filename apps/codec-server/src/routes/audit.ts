@@ -1,0 +1,54 @@
+import { stat } from 'node:fs/promises';
+import { auditQuery } from '@temporal-kms/codec-api';
+import { cloudLoggingQuery } from '../audit/log-line.ts';
+import { readAudit } from '../audit/read-audit.ts';
+import type { Authority } from '../http/authorise.ts';
+import { peerOf, replyJson } from '../http/context.ts';
+import { checked } from '../http/input.ts';
+import { Refusal } from '../http/refusal.ts';
+import type { Routes } from '../http/routes.ts';
+
+export interface AuditRoutesOptions {
+  readonly authority: Pick<Authority, 'audit'>;
+  /** Absent: the audit goes to standard output, and whoever collects that has it. */
+  readonly auditFile: string | undefined;
+}
+
+/** Reading the audit stands in the audit. */
+export function auditRoutes(routes: Routes, { authority, auditFile }: AuditRoutesOptions): void {
+  routes.get('/namespaces/:namespace/audit', 'audit', async (c) => {
+    const namespace = c.get('namespace');
+    const { after, limit, workflowId } = checked(auditQuery, c.req.query());
+    if (auditFile === undefined || !(await isReadable(auditFile))) {
+      throw new Refusal(
+        501,
+        'not_implemented',
+        'This server keeps no audit file that it could read (AUDIT_FILE). In Cloud Logging ask: ' +
+          cloudLoggingQuery(namespace, workflowId),
+      );
+    }
+    const record = await authority.audit.begin({
+      operation: 'audit',
+      caller: c.get('caller'),
+      peer: peerOf(c),
+      namespace,
+      ...(workflowId === undefined ? {} : { workflowId }),
+    });
+    try {
+      const page = await readAudit(auditFile, { namespace, workflowId, after, limit });
+      await record.end('complete');
+      return replyJson(c, page);
+    } catch (error) {
+      await record.end('failed');
+      throw error;
+    }
+  });
+}
+
+/** A pipe or a device can't be read back. */
+async function isReadable(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (info) => info.isFile(),
+    () => false,
+  );
+}
