@@ -1,15 +1,26 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { build } from 'tsdown';
 import { freePort, type Measured, startMeasured } from './measured.ts';
 
 export const NAMESPACE = 'bench';
 export const KEY = 'projects/bench/locations/global/keyRings/bench/cryptoKeys/bench';
 
-/** The artefact as it is deployed: one file, in a directory of its own. */
-export async function buildBundle(directory: string): Promise<string> {
-  const root = join(import.meta.dirname, '..', '..');
-  await build({ cwd: root, config: join(root, 'tsdown.config.ts'), outDir: directory, logLevel: 'silent' });
-  return join(directory, 'main.mjs');
+const root = join(import.meta.dirname, '..', '..');
+
+/**
+ * One file that runs alone, as it is deployed.
+ * @param entry another main module for the same configuration
+ */
+export async function buildBundle(directory: string, entry = 'src/main.ts'): Promise<string> {
+  await build({
+    cwd: root,
+    config: join(root, 'tsdown.config.ts'),
+    entry,
+    outDir: directory,
+    clean: false,
+    logLevel: 'silent',
+  });
+  return join(directory, `${basename(entry, '.ts')}.mjs`);
 }
 
 /** Starts our server from its bundle on a free port, on its core. */

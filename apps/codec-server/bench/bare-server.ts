@@ -1,0 +1,38 @@
+import { codecServerEnvironment, loadConfigOrExit } from '@temporal-kms/config';
+import { createKmsCodec } from '@temporal-kms/kms-codec';
+import { Connection } from '@temporalio/client';
+import { pino } from 'pino';
+import { openAccess } from '../src/access/access.ts';
+import { createApp } from '../src/app.ts';
+import { createAudit } from '../src/audit/audit.ts';
+import { watchKeyUse } from '../src/keys/key-use.ts';
+import { watchKms } from '../src/kms-watch.ts';
+import { listen } from '../src/server.ts';
+import { createTemporalService } from '../src/temporal/service.ts';
+
+/*
+ * The server as the rival is: without sign-in, audit, metrics and log. There is no such server to deploy, since the
+ * audit can't be switched off; here its lines end in nothing.
+ */
+const config = loadConfigOrExit(codecServerEnvironment);
+await listen({
+  host: config.host,
+  port: config.port,
+  app: (port) =>
+    createApp({
+      codec: createKmsCodec(config.kms),
+      kms: watchKms(),
+      keyUse: watchKeyUse(),
+      emulator: true,
+      temporal: createTemporalService(Connection.lazy()),
+      defaultNamespace: 'default',
+      access: openAccess,
+      audit: createAudit({ write: () => Promise.resolve() }),
+      hosts: [`127.0.0.1:${port}`],
+      corsOrigins: [],
+      pathPrefix: '',
+      log: pino({ level: 'silent' }),
+      stopping: new AbortController().signal,
+    }),
+});
+process.on('SIGTERM', () => process.exit(0));
