@@ -1,0 +1,192 @@
+import { randomBytes, createHash } from 'node:crypto';
+import { createServer } from 'node:http';
+import { exportJWK } from 'jose';
+import { Provider } from 'oidc-provider';
+import { z } from 'zod';
+import { rsa } from './issuers.ts';
+
+export const AUDIENCE = 'https://codec.example.com';
+const REDIRECT = 'https://dashboard.example.com/callback';
+const SECRET = 'a-secret-of-this-test';
+const HOURS_3 = 3 * 3_600;
+
+/** An OpenID provider on a port: oidc-provider, with JWT access tokens for this server (RFC 8707 and 9068). */
+export interface TestProvider {
+  readonly issuer: string;
+  /** How often its keys were asked for. */
+  keyRequests(): number;
+  /** By client credentials: a program's access token. */
+  programToken(): Promise<string>;
+  /** By authorization code with PKCE, through the provider's own pages. */
+  personTokens(login: string): Promise<{ accessToken: string; idToken: string }>;
+  /** New tokens are signed with a new key; the old one is withdrawn at once. */
+  rotate(): Promise<void>;
+  /** Takes connections no more, until `up`. */
+  down(): Promise<void>;
+  up(): Promise<void>;
+}
+
+export async function startProvider(): Promise<TestProvider & AsyncDisposable> {
+  let handle: ReturnType<Provider['callback']> | undefined;
+  let keyRequests = 0;
+  const server = createServer((request, response) => {
+    if (request.url === '/jwks') keyRequests += 1;
+    void handle?.(request, response);
+  });
+  const listen = (port: number): Promise<void> =>
+    new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  await listen(0);
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const issuer = `http://127.0.0.1:${address.port}`;
+
+  let keys = 0;
+  const rotate = async (): Promise<void> => {
+    keys += 1;
+    const jwk = { ...(await exportJWK(rsa().privateKey)), kid: `key-${keys}`, use: 'sig', alg: 'RS256' };
+    handle = provider(issuer, { keys: [jwk] }).callback();
+  };
+  await rotate();
+
+  const down = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+
+  return {
+    issuer,
+    keyRequests: () => keyRequests,
+    rotate,
+    down,
+    up: () => listen(address.port),
+    programToken: async () => {
+      const body = { grant_type: 'client_credentials', scope: 'codec', resource: AUDIENCE };
+      const tokens = await tokenRequest(issuer, body, {
+        authorization: `Basic ${Buffer.from(`tools:${SECRET}`).toString('base64')}`,
+      });
+      return String(tokens['access_token']);
+    },
+    personTokens: (login) => authorizationCode(issuer, login),
+    [Symbol.asyncDispose]: async () => {
+      if (server.listening) await down();
+    },
+  };
+}
+
+function provider(issuer: string, jwks: { keys: object[] }): Provider {
+  const oidc = new Provider(issuer, {
+    jwks,
+    clients: [
+      {
+        client_id: 'tools',
+        client_secret: SECRET,
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+      },
+      {
+        client_id: 'dashboard',
+        token_endpoint_auth_method: 'none',
+        grant_types: ['authorization_code'],
+        redirect_uris: [REDIRECT],
+        response_types: ['code'],
+      },
+    ],
+    claims: { openid: ['sub'], email: ['email', 'email_verified'] },
+    conformIdTokenClaims: false,
+    findAccount: (_, sub) => ({
+      accountId: sub,
+      claims: () => ({ sub, email: `${sub}@example.com`, email_verified: true }),
+    }),
+    extraTokenClaims: (_, token) =>
+      'accountId' in token
+        ? { groups: ['payments-support'], email: `${token.accountId}@example.com` }
+        : undefined,
+    ttl: { AccessToken: HOURS_3, ClientCredentials: HOURS_3, IdToken: HOURS_3 },
+    features: {
+      devInteractions: { enabled: true },
+      clientCredentials: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => AUDIENCE,
+        useGrantedResource: () => true,
+        getResourceServerInfo: () => ({
+          scope: 'codec',
+          audience: AUDIENCE,
+          accessTokenFormat: 'jwt',
+          jwt: { sign: { alg: 'RS256' } },
+        }),
+      },
+    },
+  });
+  return oidc;
+}
+
+async function tokenRequest(
+  issuer: string,
+  body: Record<string, string>,
+  headers: Record<string, string> = {},
+): Promise<Record<string, unknown>> {
+  const response = await fetch(`${issuer}/token`, {
+    method: 'POST',
+    body: new URLSearchParams(body),
+    headers,
+  });
+  const answer = z.looseObject({}).parse(await response.json());
+  if (!response.ok) throw new Error(JSON.stringify(answer));
+  return answer;
+}
+
+/** What a browser does: follows the provider's redirects, fills its pages in, and comes back with a code. */
+async function authorizationCode(
+  issuer: string,
+  login: string,
+): Promise<{ accessToken: string; idToken: string }> {
+  const verifier = randomBytes(32).toString('base64url');
+  const start = new URLSearchParams({
+    client_id: 'dashboard',
+    response_type: 'code',
+    redirect_uri: REDIRECT,
+    scope: 'openid email codec',
+    resource: AUDIENCE,
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+    nonce: randomBytes(8).toString('hex'),
+  });
+  const cookies = new Map<string, string>();
+  let at = new URL(`${issuer}/auth?${start.toString()}`);
+  let form: URLSearchParams | undefined;
+  for (let steps = 0; steps < 20; steps += 1) {
+    const response = await fetch(at, {
+      redirect: 'manual',
+      headers: { cookie: [...cookies].map((pair) => pair.join('=')).join('; ') },
+      ...(form && { method: 'POST', body: form }),
+    });
+    form = undefined;
+    for (const cookie of response.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
+      if (name !== undefined && value !== undefined) cookies.set(name, value);
+    }
+    const to = response.headers.get('location');
+    const page = await response.text();
+    if (to === null) {
+      const prompt = /name="prompt" value="(\w+)"/.exec(page)?.[1];
+      if (prompt === undefined) throw new Error(`the provider's page has no form: ${page.slice(0, 500)}`);
+      form = new URLSearchParams({ prompt, ...(prompt === 'login' ? { login, password: 'any' } : {}) });
+      continue;
+    }
+    at = new URL(to, at);
+    if (!at.href.startsWith(REDIRECT)) continue;
+    const tokens = await tokenRequest(issuer, {
+      grant_type: 'authorization_code',
+      client_id: 'dashboard',
+      code: at.searchParams.get('code') ?? '',
+      redirect_uri: REDIRECT,
+      code_verifier: verifier,
+      resource: AUDIENCE,
+    });
+    return { accessToken: String(tokens['access_token']), idToken: String(tokens['id_token']) };
+  }
+  throw new Error('the provider leads nowhere');
+}
