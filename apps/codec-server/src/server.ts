@@ -1,6 +1,7 @@
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { getRequestListener } from '@hono/node-server';
+import type { Env } from './http/context.ts';
 import { trackConnections } from './connections.ts';
 import type { TlsPair } from './tls.ts';
 
@@ -20,7 +21,9 @@ export interface ListenOptions {
   /** 0 takes a free one. */
   readonly port: number;
   /** Given the port that was bound: it is part of the `Host` headers that are served. */
-  readonly app: (port: number) => { fetch(request: Request): Response | Promise<Response> };
+  readonly app: (port: number) => {
+    fetch(request: Request, bindings: Env['Bindings']): Response | Promise<Response>;
+  };
   /** Absent: plain HTTP. */
   readonly tls?: TlsPair | undefined;
 }
@@ -47,7 +50,11 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADERS,
   };
-  const listener = getRequestListener(async (request) => (await serving.promise).fetch(request));
+  const listener = getRequestListener(async (request, { incoming, outgoing }) => {
+    // HTTP/2's are of other classes, and aren't served here.
+    const http1 = incoming instanceof IncomingMessage && outgoing instanceof ServerResponse;
+    return (await serving.promise).fetch(request, http1 ? { incoming, outgoing } : {});
+  });
   // It answers its own failures.
   const handle = (...request: Parameters<typeof listener>): void => void listener(...request);
   const server =

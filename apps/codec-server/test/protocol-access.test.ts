@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AuditEntry } from '@temporal-kms/codec-api';
-import { type Access, openAccess, type Permission } from '../src/access/access.ts';
+import type { Access, Permission } from '../src/access/access.ts';
 import { createAudit } from '../src/audit/audit.ts';
 import { buildPayloads } from '../src/payload-json.ts';
 import { appWith, HOST, type Kms, keys, plain, startKms } from './support/stack.ts';
@@ -19,7 +19,7 @@ afterAll(() => kms.close());
 const ana = (may: readonly [Permission, string][], onDemand: readonly string[] = []): Access => ({
   authenticate: () => ({ name: 'ana' }),
   allows: (_, permission, namespace) => may.some(([one, where]) => one === permission && where === namespace),
-  signIn: openAccess.signIn,
+  signIn: () => undefined,
   reveal: (namespace) => (onDemand.includes(namespace) ? 'on-demand' : 'automatic'),
 });
 

@@ -89,7 +89,7 @@ const raws: readonly string[] = [
   'OPTIONS * HTTP/1.1\r\nHost: HOST\r\n\r\n',
   'CONNECT HOST HTTP/1.1\r\nHost: HOST\r\n\r\n',
   'GET /decode HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
-  `POST /decode HTTP/1.1\r\nHost: HOST\r\nX-Namespace: ${'a'.repeat(20_000)}\r\n\r\n`,
+  `POST /decode HTTP/1.1\r\nHost: HOST\r\nX-Namespace: ${'a'.repeat(70_000)}\r\n\r\n`,
   'POST /de\u0000code HTTP/1.1\r\nHost: HOST\r\n\r\n',
   'POST \\decode HTTP/1.1\r\nHost: HOST\r\n\r\n',
   'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',

@@ -1,0 +1,244 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KmsCodec } from '@temporal-kms/kms-codec';
+import { Hono } from 'hono';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { AppDeps } from '../src/app.ts';
+import type { Env } from '../src/http/context.ts';
+import { defaultLimits, limitStreams } from '../src/http/limits.ts';
+import { parseJson } from '../src/http/json-depth.ts';
+import { ndjson } from '../src/http/ndjson.ts';
+import { cutSlowReaders } from '../src/http/slow-readers.ts';
+import { buildPayloads } from '../src/payload-json.ts';
+import { listen, type RunningServer } from '../src/server.ts';
+import { appWith, HOST, type Kms, type Payload, plain, startKms } from './support/stack.ts';
+
+let kms: Kms;
+beforeAll(async () => {
+  kms = await startKms();
+});
+afterAll(() => kms.close());
+
+const running: RunningServer[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((server) => server.close(0)));
+});
+
+const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
+const post = (body: string, limits: AppDeps['limits'] = {}, more: Partial<AppDeps> = {}) =>
+  appWith(kms, { limits, ...more }).request('/decode', { method: 'POST', headers, body });
+const json = (payloads: Payload[]): string => String(buildPayloads(payloads));
+
+/** The application on a port of its own. */
+async function serve(deps: Partial<AppDeps>): Promise<{ port: number; url: string }> {
+  const server = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], ...deps }),
+  });
+  running.push(server);
+  return { port: server.port, url: `http://127.0.0.1:${server.port}` };
+}
+
+/** A codec whose decoding waits, and counts the payloads that it was given. */
+function waitingCodec(): { codec: KmsCodec; given: () => number; go: () => void } {
+  const gate = Promise.withResolvers<void>();
+  let given = 0;
+  const codec = new Proxy(kms.codec, {
+    get: (target, name) => {
+      if (name === 'decode') {
+        return async (payloads: Payload[]) => {
+          given += payloads.length;
+          await gate.promise;
+          return payloads;
+        };
+      }
+      const value: any = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { codec, given: () => given, go: () => gate.resolve() };
+}
+
+describe('a request', () => {
+  test('with a body that is too large is 413', async () => {
+    const response = await post(json([plain('x'.repeat(200))]), { maxBody: 100 });
+    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
+  });
+
+  test('with too many payloads is 413 and says how many it may hold', async () => {
+    expect((await post(json([{}, {}]), { maxPayloads: 2 })).status).toBe(200);
+    const response = await post(json([{}, {}, {}]), { maxPayloads: 2 });
+    expect([response.status, await response.text()]).toEqual([413, expect.stringMatching(/3 payloads.* 2;/)]);
+  });
+
+  test.each(['[', '{"a":'])(
+    'that nests 33 levels of %s is 400, on every route that takes a body',
+    async (open) => {
+      const body = open.repeat(33);
+      const response = await post(body);
+      expect([response.status, await response.text()]).toEqual([400, expect.stringContaining('32 levels')]);
+      const run = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+      const decode = await appWith(kms).request(`${run}/payloads:decode`, { method: 'POST', headers, body });
+      expect([decode.status, await decode.text()]).toEqual([400, expect.stringContaining('32 levels')]);
+    },
+  );
+
+  test('under more than 64 data keys that are not at hand is 413, and Cloud KMS is not asked', async () => {
+    const payloads: Payload[] = [];
+    for (let n = 0; n < 65; n += 1) {
+      await using writer = kms.another();
+      payloads.push(...(await writer.codec.encode([plain(n)], { namespace: 'payments' })));
+    }
+    await using reader = kms.another();
+    const codec = reader.codec;
+    kms.emulator.calls.reset();
+    const response = await post(json(payloads), {}, { codec });
+    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('64 data keys')]);
+    expect(kms.emulator.calls.count('Decrypt')).toBe(0);
+    expect((await post(json(payloads.slice(1)), {}, { codec })).status).toBe(200);
+    // 64 of them are at hand now.
+    expect((await post(json(payloads), {}, { codec })).status).toBe(200);
+  });
+
+  test('that takes too long is 504, and what is still at work for it ends', async () => {
+    const { codec, given, go } = waitingCodec();
+    const { url } = await serve({ codec, limits: { requestMs: 100 } });
+    const response = await fetch(`${url}/decode`, {
+      method: 'POST',
+      headers: { ...headers, host: '' },
+      body: json(Array.from({ length: 2_000 }, () => plain(1))),
+    });
+    expect([response.status, await response.text()]).toEqual([504, expect.stringContaining('100 ms')]);
+    go();
+    await sleep(100);
+    expect(given()).toBe(500);
+  });
+});
+
+describe('a client that goes away', () => {
+  test('costs no more than the slice of payloads that was under way', async () => {
+    const { codec, given, go } = waitingCodec();
+    const { url } = await serve({ codec });
+    const leave = new AbortController();
+    const body = json(Array.from({ length: 5_000 }, () => plain(1)));
+    const asked = fetch(`${url}/decode`, {
+      method: 'POST',
+      headers: { ...headers, host: '' },
+      body,
+      signal: leave.signal,
+    });
+    while (given() === 0) await sleep(5);
+    leave.abort();
+    await expect(asked).rejects.toThrow();
+    await sleep(50);
+    go();
+    await sleep(100);
+    expect(given()).toBe(500);
+  });
+});
+
+describe('requests at the same time', () => {
+  test('are refused with 503 and Retry-After beyond their number, and taken again after it', async () => {
+    const { codec, given, go } = waitingCodec();
+    const app = appWith(kms, { codec, limits: { maxRequests: 2 } });
+    const init = { method: 'POST', headers, body: json([plain(1)]) };
+    const two = [app.request('/decode', init), app.request('/decode', init)];
+    while (given() < 2) await sleep(5);
+    const third = await app.request('/decode', init);
+    expect([third.status, third.headers.get('retry-after'), await third.text()]).toEqual([
+      503,
+      '1',
+      expect.stringContaining('2 requests'),
+    ]);
+    const api = await app.request('/api/namespaces', { headers });
+    expect(await api.json()).toMatchObject({ error: { code: 'busy' } });
+    go();
+    for (const response of await Promise.all(two)) expect(response.status).toBe(200);
+    expect((await app.request('/decode', init)).status).toBe(200);
+  });
+
+  test('never keep the probes from an answer', async () => {
+    expect((await appWith(kms, { limits: { maxRequests: 0 } }).request('/healthz')).status).toBe(200);
+  });
+});
+
+/** A server of one stream, whose every line is `bytes` long. */
+async function streaming(bytes: number, limits: { maxStreams?: number; stalledMs?: number }) {
+  const all = { ...defaultLimits, ...limits };
+  let ended = 0;
+  const app = new Hono<Env>();
+  app.use(cutSlowReaders(all.stalledMs), limitStreams(all));
+  app.get('/', (c) => {
+    c.set('headers', {});
+    return ndjson(c, async function* lines(gone) {
+      try {
+        while (!gone.aborted) {
+          yield 'x'.repeat(bytes);
+          await sleep(10);
+        }
+      } finally {
+        ended += 1;
+      }
+    });
+  });
+  app.onError((error, c) => c.text(error.message, 503));
+  const server = await listen({ host: '127.0.0.1', port: 0, app: () => app });
+  running.push(server);
+  return { port: server.port, url: `http://127.0.0.1:${server.port}/`, ended: () => ended };
+}
+
+describe('streams', () => {
+  test('count until their connection is done with them', async () => {
+    const { url } = await streaming(10, { maxStreams: 1 });
+    const leave = new AbortController();
+    const first = await fetch(url, { signal: leave.signal });
+    await first.body!.getReader().read();
+    const second = await fetch(url);
+    expect([second.status, await second.text()]).toEqual([503, expect.stringContaining('1 streams')]);
+    leave.abort();
+    await sleep(100);
+    const third = await fetch(url);
+    expect(third.status).toBe(200);
+    await third.body!.cancel();
+  });
+
+  test('are cut when their reader takes nothing, and what is made for them ends', async () => {
+    const { port, ended } = await streaming(256 * 1024, { stalledMs: 300 });
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'readable');
+    // Nothing is read from here on.
+    const started = performance.now();
+    while (ended() === 0 && performance.now() - started < 10_000) await sleep(20);
+    expect(ended()).toBe(1);
+    socket.destroy();
+  });
+
+  test('go on while they are read, and while there is nothing to say', async () => {
+    const { url, ended } = await streaming(10, { stalledMs: 100 });
+    const response = await fetch(url);
+    const reader = response.body!.getReader();
+    const started = performance.now();
+    while (performance.now() - started < 500) expect((await reader.read()).done).toBe(false);
+    expect(ended()).toBe(0);
+    await reader.cancel();
+  });
+});
+
+describe('the depth of JSON', () => {
+  test.each([
+    ['brackets in strings', `["${'['.repeat(99)}"]`],
+    ['brackets behind escaped quotes', JSON.stringify([`\\"${'{'.repeat(99)}`])],
+    ['many values beside each other', JSON.stringify(Array.from({ length: 99 }, () => ({ a: [1] })))],
+    ['32 levels', `${'['.repeat(32)}${']'.repeat(32)}`],
+  ])('counts no %s', (_, text) => {
+    expect(parseJson(text)).toEqual(JSON.parse(text));
+  });
+
+  test('is found behind a string that ends in backslashes', () => {
+    expect(() => parseJson(`["\\\\",${'['.repeat(33)}`)).toThrow('32 levels');
+  });
+});

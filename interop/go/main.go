@@ -1,0 +1,83 @@
+// Drives a codec server as a Go program does: through the Temporal SDK's own remote payload codec, unmodified.
+//
+// Reads {"payloads": [...]} (proto3 JSON) on standard input and decodes them; encodes and decodes its arguments; writes
+// one line of JSON: {"opened": [...], "encodings": [...], "returned": [...]}.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"io"
+	"log"
+	"net/http"
+	"os"
+
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+type report struct {
+	Opened    []string `json:"opened"`
+	Encodings []string `json:"encodings"`
+	Returned  []string `json:"returned"`
+}
+
+func main() {
+	log.SetFlags(0)
+	endpoint := flag.String("endpoint", "", "codec server, without /encode or /decode")
+	namespace := flag.String("namespace", "", "sent as X-Namespace")
+	authorization := flag.String("authorization", "", "sent as Authorization, where given")
+	flag.Parse()
+	result, err := run(*endpoint, *namespace, *authorization, flag.Args())
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(result); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(endpoint, namespace, authorization string, values []string) (*report, error) {
+	codec := converter.NewRemotePayloadCodec(converter.RemotePayloadCodecOptions{
+		Endpoint: endpoint,
+		ModifyRequest: func(request *http.Request) error {
+			request.Header.Set("X-Namespace", namespace)
+			if authorization != "" {
+				request.Header.Set("Authorization", authorization)
+			}
+			return nil
+		},
+	})
+	data := converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), codec)
+
+	input, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return nil, err
+	}
+	var given commonpb.Payloads
+	if err := protojson.Unmarshal(input, &given); err != nil {
+		return nil, err
+	}
+	result := &report{}
+	for _, payload := range given.Payloads {
+		var value string
+		if err := data.FromPayload(payload, &value); err != nil {
+			return nil, err
+		}
+		result.Opened = append(result.Opened, value)
+	}
+	for _, value := range values {
+		sealed, err := data.ToPayload(value)
+		if err != nil {
+			return nil, err
+		}
+		var returned string
+		if err := data.FromPayload(sealed, &returned); err != nil {
+			return nil, err
+		}
+		result.Encodings = append(result.Encodings, string(sealed.Metadata["encoding"]))
+		result.Returned = append(result.Returned, returned)
+	}
+	return result, nil
+}
