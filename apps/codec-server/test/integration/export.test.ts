@@ -174,7 +174,7 @@ describe('the download', () => {
       expect(() => JSON.parse(text)).toThrow(SyntaxError);
       const last = text.trimEnd().split('\n').at(-1)!;
       expect(JSON.parse(last)).toEqual({ $truncated: { reason: 'signed_out', after: 0 } });
-      expect(entries.at(-1)).toMatchObject({ outcome: { result: 'cut_off' } });
+      expect(entries.at(-1)).toMatchObject({ outcome: { result: 'signed_out' } });
     },
   );
 

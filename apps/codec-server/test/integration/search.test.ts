@@ -146,7 +146,7 @@ describe('a workflow that puts a secret everywhere', () => {
     const audit = createAudit({ write: async (entry) => void entries.push(entry) });
     const app = stack.replica({ access, audit, temporal: { ...temporal, history: never } });
     expect((await search(run, { text: SECRET }, app)).at(-1)).toMatchObject({ reason: 'signed_out' });
-    expect(entries.at(-1)).toMatchObject({ event: 'outcome', outcome: { result: 'cut_off' } });
+    expect(entries.at(-1)).toMatchObject({ event: 'outcome', outcome: { result: 'signed_out' } });
   });
 
   test('counts what can not be read, and finds the rest', async () => {

@@ -1,0 +1,101 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openApiDocument } from '../../src/openapi/document.ts';
+import { history, headers, NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
+
+// What a real server answers, held against what its document says of it.
+let stack: Stack;
+let run: { workflowId: string; runId: string };
+beforeAll(async () => {
+  stack = await startStack();
+  const handle = await stack.start('fails', ['a secret'], { memo: { customer: 'x' } });
+  await handle.result().catch(() => undefined);
+  run = await runOf(handle);
+});
+afterAll(() => stack.close());
+
+const document: any = openApiDocument('');
+const ajv = new Ajv2020({ strict: false, allErrors: true });
+// ajv-formats is CommonJS: its types and Node disagree on where the function is.
+formats.default(ajv);
+ajv.addSchema(document, 'api');
+
+function validatorOf(schema: any): ValidateFunction {
+  return ajv.compile(schema.$ref === undefined ? schema : { $ref: `api${schema.$ref}` });
+}
+
+const W = `/api/namespaces/${NAMESPACE}/workflows`;
+const post = (body: unknown): RequestInit => ({ method: 'POST', body: JSON.stringify(body) });
+const cases: [name: string, operation: string, path: () => string, init?: () => RequestInit][] = [
+  ['namespaces', 'listNamespaces', () => '/api/namespaces'],
+  ['a list', 'listWorkflows', () => W],
+  ['counts', 'countWorkflows', () => `${W}:count`],
+  ['a description', 'describeWorkflow', () => `${W}/${run.workflowId}`],
+  ['a history', 'streamHistory', () => `${runPath(run)}/history`],
+  [
+    'payloads',
+    'decodePayloads',
+    () => `${runPath(run)}/payloads:decode`,
+    () => post({ refs: ['1:0', '0:1'] }),
+  ],
+  ['a search', 'searchHistory', () => `${runPath(run)}/history:search`, () => post({ text: 'secret' })],
+  ...(['encoded', 'decoded', 'readable'] as const).map((form): (typeof cases)[number] => [
+    `an export (${form})`,
+    'exportHistory',
+    () => `${runPath(run)}/history:export`,
+    () => post({ form }),
+  ]),
+  ['keys', 'describeKeys', () => `/api/namespaces/${NAMESPACE}/keys`],
+  ['health', 'getHealth', () => '/api/health'],
+  ['the document', 'getOpenApi', () => '/api/openapi.json'],
+  ['a probe', 'readyz', () => '/readyz'],
+  ['encode', 'encodeProtocol', () => '/encode', () => post({ payloads: [{ data: 'MQ==' }] })],
+  ['a bad query', 'listWorkflows', () => `${W}?query=nonsense`],
+  ['a bad body', 'searchHistory', () => `${runPath(run)}/history:search`, () => post({ text: '' })],
+  ['no such run', 'streamHistory', () => `${W}/nobody/runs/${run.runId}/history`],
+  ['a bad ref', 'decodePayloads', () => `${runPath(run)}/payloads:decode`, () => post({ refs: ['999:0'] })],
+];
+
+test.each(cases)('%s is what the document says of %s', async (_, operationId, path, init) => {
+  const operation: any = Object.values<any>(document.paths)
+    .flatMap((methods) => Object.values<any>(methods))
+    .find((one) => one.operationId === operationId);
+  const response = await stack.app.request(path(), {
+    headers: { ...headers, 'x-namespace': NAMESPACE },
+    ...init?.(),
+  });
+  const described = operation.responses[response.status];
+  expect(described, `status ${response.status}`).toBeDefined();
+  const type = response.headers.get('content-type')!.split(';')[0]!;
+  expect(Object.keys(described.content)).toContain(type);
+  const validate = validatorOf(described.content[type].schema);
+  const text = await response.text();
+  const values = type === 'application/x-ndjson' ? text.trimEnd().split('\n') : [text];
+  for (const value of values) {
+    validate(JSON.parse(value));
+    expect(validate.errors, value.slice(0, 300)).toBeNull();
+  }
+});
+
+test('a request body that the document refuses is refused, and one that it takes is taken', async () => {
+  const [event] = await history(stack.app, run);
+  const ref = event!.payloads[0]!.ref;
+  const bodies: unknown[] = [
+    { refs: [ref] },
+    { refs: [ref], reason: 'because' },
+    { refs: [] },
+    { refs: ['x'] },
+    { refs: [ref], more: 1 },
+    { refs: [ref], reason: 'x'.repeat(501) },
+    { refs: Array.from({ length: 201 }, () => ref) },
+    [],
+    null,
+  ];
+  const validate = validatorOf({ $ref: '#/components/schemas/DecodeRequest' });
+  for (const body of bodies) {
+    const response = await stack.app.request(`${runPath(run)}/payloads:decode`, { headers, ...post(body) });
+    expect([body, response.status === 200]).toEqual([body, validate(body)]);
+    await response.body?.cancel();
+  }
+});
