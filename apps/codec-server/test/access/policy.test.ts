@@ -1,0 +1,255 @@
+import { describe, expect, test } from 'vitest';
+import { Grants, grantsOf } from '../../src/access/policy/grants.ts';
+import { parsePolicy, PolicyError, readPolicy } from '../../src/access/policy/read.ts';
+import { examplePolicy } from './support/markdown.ts';
+
+const issuer = `  company:
+    type: oidc
+    issuer: https://login.example.com/
+    audience: codec
+    tokens: access`;
+
+const mistakesIn = (content: string): string[] => {
+  try {
+    parsePolicy(content);
+  } catch (error) {
+    if (error instanceof PolicyError) return error.message.split('\n').slice(1);
+    throw error;
+  }
+  return [];
+};
+
+const rule = (fields: string): string => `issuers:
+${issuer}
+rules:
+  - issuer: company
+    match: { groups: a }
+    namespaces: [payments]
+    permissions: [decode]
+${fields}`;
+
+test('the example of the documentation is right', () => {
+  expect(Object.keys(parsePolicy(examplePolicy()).issuers)).toEqual(['company', 'partner', 'proxy', 'cloud']);
+});
+
+describe('every mistake is named with its line and place', () => {
+  test.each<[what: string, content: string, mistake: RegExp]>([
+    ['nothing', '', /issuers/],
+    ['no issuer', 'issuers: {}', /line 1: issuers names none: nobody could sign in/],
+    ['a field that does not exist', rule('groups: []'), /groups/],
+    ['a field twice', rule('rules: []'), /unique/],
+    [
+      'an issuer over http',
+      `issuers:\n${issuer.replace('https', 'http')}`,
+      /line 4: issuers.company.issuer must be an https URL/,
+    ],
+    [
+      'an issuer with a password',
+      `issuers:\n${issuer.replace('//', '//u:p@')}`,
+      /issuers.company.issuer must be an https URL/,
+    ],
+    [
+      'keys over http',
+      `issuers:\n${issuer}\n    jwks: http://login.example.com/keys`,
+      /issuers.company.jwks must be an https URL/,
+    ],
+    [
+      'no audience',
+      `issuers:\n${issuer.replace(/ +audience: codec\n/, '')}`,
+      /issuers.company.audience must be text/,
+    ],
+    [
+      'both kinds of token',
+      `issuers:\n${issuer.replace('tokens: access', 'tokens: [access, id]')}`,
+      /line 6: issuers.company.tokens/,
+    ],
+    ['no kind of token', `issuers:\n${issuer.replace(/ +tokens: access/, '')}`, /issuers.company.tokens/],
+    [
+      'a symmetric algorithm',
+      `issuers:\n${issuer}\n    algorithms: [HS256]`,
+      /issuers.company.algorithms\[0\]/,
+    ],
+    ['no algorithm', `issuers:\n${issuer}\n    algorithms: [none]`, /issuers.company.algorithms\[0\]/],
+    ['clocks that differ by an hour', `issuers:\n${issuer}\n    clockSkewSeconds: 3600`, /clockSkewSeconds/],
+    [
+      'the same issuer twice',
+      `issuers:\n${issuer}\n${issuer.replace('company', 'other').replace('tokens: access', 'tokens: id')}`,
+      /line 8: issuers.other is the same issuer as company: it must stand once/,
+    ],
+    [
+      'Temporal Cloud as any issuer',
+      `issuers:\n${issuer.replace('login.example.com', 'login.tmprl.cloud')}`,
+      /write type: temporal-cloud/,
+    ],
+    [
+      'a rule of an unknown issuer',
+      rule('  - { issuer: nobody, match: { a: b }, namespaces: [a], permissions: [decode] }'),
+      /line 12: rules\[1\].issuer must be one of issuers: company/,
+    ],
+    [
+      'a rule for everybody',
+      rule('  - { issuer: company, match: {}, namespaces: [a], permissions: [decode] }'),
+      /rules\[1\].match names no claim/,
+    ],
+    [
+      'a rule without a match',
+      rule('  - { issuer: company, namespaces: [a], permissions: [decode] }'),
+      /rules\[1\].match/,
+    ],
+    [
+      'a wildcard in a value',
+      rule(
+        '  - { issuer: company, match: { email: "*@example.com" }, namespaces: [a], permissions: [decode] }',
+      ),
+      /rules\[1\].match.email/,
+    ],
+    [
+      'a wildcard in a name',
+      rule('  - { issuer: company, match: { a: b }, namespaces: ["pay*"], permissions: [decode] }'),
+      /rules\[1\].namespaces/,
+    ],
+    [
+      'no namespace',
+      rule('  - { issuer: company, match: { a: b }, namespaces: [], permissions: [decode] }'),
+      /rules\[1\].namespaces/,
+    ],
+    [
+      'an unknown permission',
+      rule('  - { issuer: company, match: { a: b }, namespaces: [a], permissions: [decode, root] }'),
+      /line 12: rules\[1\].permissions\[1\]/,
+    ],
+    [
+      'no permission',
+      rule('  - { issuer: company, match: { a: b }, namespaces: [a], permissions: [] }'),
+      /rules\[1\].permissions is empty/,
+    ],
+    [
+      'a value that is no text',
+      rule('  - { issuer: company, match: { admin: true }, namespaces: [a], permissions: [decode] }'),
+      /rules\[1\].match.admin must be text/,
+    ],
+    ['an unknown way to reveal', rule('reveal: sometimes'), /line 12: reveal/],
+    [
+      'a dashboard of an unknown issuer',
+      rule('dashboard: { issuer: nobody, clientId: a }'),
+      /dashboard.issuer must be one of issuers: company/,
+    ],
+  ])('%s', (_, content, mistake) => {
+    const found = mistakesIn(content);
+    expect(found.join('\n')).toMatch(mistake);
+  });
+
+  test('all at once', () => {
+    const found = mistakesIn(
+      rule('  - { issuer: company, match: {}, namespaces: [], permissions: [root] }\nreveal: no'),
+    );
+    expect(found).toHaveLength(4);
+  });
+
+  test('a file that is not there', () => {
+    expect(() => readPolicy('/nowhere/policy.yaml')).toThrow(/^POLICY_FILE can't be read: ENOENT/);
+  });
+});
+
+const cloud = (match: string): string => `issuers:
+  cloud: { type: temporal-cloud }
+rules:
+  - { issuer: cloud, match: ${match}, namespaces: [orders], permissions: [decode] }`;
+
+describe("Temporal Cloud's tokens can be replayed by any other codec server, so a rule must name people", () => {
+  const claim = 'https://saas-api.tmprl.cloud/user/email';
+
+  test('takes e-mail addresses', () => {
+    expect(mistakesIn(cloud(`{ '${claim}': [eve@example.com, bo@example.com] }`))).toEqual([]);
+    expect(mistakesIn(cloud(`{ '${claim}': eve@example.com, sub: auth0 }`))).toEqual([]);
+  });
+
+  test.each([
+    ['another claim alone', '{ sub: auth0|1 }'],
+    ['the audience, which everybody has', "{ aud: 'https://saas-api.tmprl.cloud' }"],
+    ['a wildcard', `{ '${claim}': '*' }`],
+    ['a pattern', `{ '${claim}': '*@example.com' }`],
+    ['a domain', `{ '${claim}': '@example.com' }`],
+    ['a domain beside an address', `{ '${claim}': [eve@example.com, example.com] }`],
+    ['the usual claim for addresses', '{ email: eve@example.com }'],
+  ])('refuses %s', (_, match) => {
+    expect(mistakesIn(cloud(match))).toEqual([expect.stringMatching(/rules\[0\]\.match/)]);
+  });
+});
+
+const ruleCounts = (match: string, claims: Record<string, unknown>): boolean => {
+  const policy = parsePolicy(
+    rule(`  - { issuer: company, match: ${match}, namespaces: [orders], permissions: [search] }`),
+  );
+  return grantsOf(policy, policy.issuers['company']!, claims).has('search', 'orders');
+};
+
+describe('a claim matches', () => {
+  test.each<[what: string, match: string, claims: Record<string, unknown>, expected: boolean]>([
+    ['a text to the letter', '{ team: a }', { team: 'a' }, true],
+    ['no other letter case', '{ team: a }', { team: 'A' }, false],
+    ['no longer text', '{ team: a }', { team: 'ab' }, false],
+    ['an element of a list', '{ team: a }', { team: ['b', 'a'] }, true],
+    ['no list within a list', '{ team: a }', { team: [['a']] }, false],
+    ['no text with the value in it', '{ team: a }', { team: 'b a' }, false],
+    ['a word of scope', '{ scope: b }', { scope: 'a b' }, true],
+    ['a word of scp', '{ scp: b }', { scp: 'a b' }, true],
+    ['no number', "{ team: '1' }", { team: 1 }, false],
+    ['no object', "{ team: '[object Object]' }", { team: {} }, false],
+    ['only what is there', '{ toString: a }', {}, false],
+    ['one of several values', '{ team: [x, a] }', { team: 'a' }, true],
+    ['every claim of the rule', '{ team: a, role: b }', { team: 'a' }, false],
+    ['no address that is not verified', '{ email: a@b.c }', { email: 'a@b.c', email_verified: false }, false],
+    ['nor where that is text', '{ email: a@b.c }', { email: 'a@b.c', email_verified: 'false' }, false],
+    ['an address that nothing is said of', '{ email: a@b.c }', { email: 'a@b.c' }, true],
+  ])('%s', (_, match, claims, expected) => {
+    expect(ruleCounts(match, claims)).toBe(expected);
+  });
+});
+
+const temporalGrants = (permissions: unknown, more = ''): Grants => {
+  const policy = parsePolicy(
+    `issuers:\n${issuer}\n    temporalPermissions:\n      read: [metadata]\n      write: [decode]\n      admin: [audit]${more}`,
+  );
+  return grantsOf(policy, policy.issuers['company']!, { permissions });
+};
+
+describe("Temporal's own claims", () => {
+  test('give in their namespace what the policy lists for their role, and no more', () => {
+    const given = temporalGrants([
+      'payments:read',
+      'orders:WRITE',
+      'orders:worker',
+      'a:owner',
+      'b',
+      7,
+      ':read',
+      'c:',
+    ]);
+    expect(given.has('metadata', 'payments')).toBe(true);
+    expect(given.has('decode', 'payments')).toBe(false);
+    expect(given.has('decode', 'orders')).toBe(true);
+    expect(given.has('metadata', 'orders')).toBe(false);
+    for (const namespace of ['a', 'b', 'c', '']) expect(given.has('metadata', namespace)).toBe(false);
+  });
+
+  test.each(['system', 'temporal-system'])(
+    'of %s count in every namespace only where the policy says so',
+    (system) => {
+      expect(temporalGrants([`${system}:admin`]).has('audit', undefined)).toBe(false);
+      const everywhere = temporalGrants([`${system}:admin`], '\n      system: every-namespace');
+      expect(everywhere.has('audit', 'payments')).toBe(true);
+      expect(everywhere.has('metadata', 'payments')).toBe(false);
+    },
+  );
+
+  test('are nothing where they are no list', () => {
+    expect(temporalGrants('payments:read').has('metadata', 'payments')).toBe(false);
+  });
+
+  test('are nothing where the policy does not take them', () => {
+    const policy = parsePolicy(`issuers:\n${issuer}`);
+    const given = grantsOf(policy, policy.issuers['company']!, { permissions: ['payments:read'] });
+    expect(given.has('metadata', undefined)).toBe(false);
+  });
+});

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import type { Access } from '../../src/access/access.ts';
+import { reloadableAccess } from '../../src/access/reloadable.ts';
+
+const fixed = (allowed: boolean): Access => ({
+  authenticate: () => ({ name: allowed ? 'first' : 'second' }),
+  allows: () => allowed,
+  reveal: () => (allowed ? 'automatic' : 'on-demand'),
+  signIn: () => undefined,
+});
+
+const request = { header: () => undefined };
+
+test('a policy that is read again counts for callers from then on; those let in before end as they began', async () => {
+  const policies = [fixed(true), fixed(false)];
+  const access = reloadableAccess(() => policies.shift()!);
+  const before = await access.authenticate(request);
+  access.reload();
+  const after = await access.authenticate(request);
+  expect([before.name, access.allows(before, 'decode', 'payments')]).toEqual(['first', true]);
+  expect([after.name, access.allows(after, 'decode', 'payments')]).toEqual(['second', false]);
+  expect(access.reveal('payments')).toBe('on-demand');
+});
+
+test('a mistake in it changes nothing', async () => {
+  let broken = false;
+  const access = reloadableAccess(() => {
+    if (broken) throw new Error('a mistake');
+    return fixed(true);
+  });
+  broken = true;
+  expect(() => access.reload()).toThrow('a mistake');
+  const caller = await access.authenticate(request);
+  expect(access.allows(caller, 'decode', 'payments')).toBe(true);
+});
+
+test('a caller who was not let in here may do nothing', () => {
+  const access = reloadableAccess(() => fixed(true));
+  expect(access.allows({ name: 'first' }, 'decode', 'payments')).toBe(false);
+});
