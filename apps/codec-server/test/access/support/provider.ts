@@ -1,7 +1,7 @@
 import { randomBytes, createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { exportJWK } from 'jose';
-import { Provider } from 'oidc-provider';
+import { type ClientMetadata, Provider } from 'oidc-provider';
 import { z } from 'zod';
 import { rsa } from './issuers.ts';
 
@@ -26,7 +26,10 @@ export interface TestProvider {
   up(): Promise<void>;
 }
 
-export async function startProvider(): Promise<TestProvider & AsyncDisposable> {
+/** @param more clients beside those that the functions above use */
+export async function startProvider(
+  more: readonly ClientMetadata[] = [],
+): Promise<TestProvider & AsyncDisposable> {
   let handle: ReturnType<Provider['callback']> | undefined;
   let keyRequests = 0;
   const server = createServer((request, response) => {
@@ -44,7 +47,7 @@ export async function startProvider(): Promise<TestProvider & AsyncDisposable> {
   const rotate = async (): Promise<void> => {
     keys += 1;
     const jwk = { ...(await exportJWK(rsa().privateKey)), kid: `key-${keys}`, use: 'sig', alg: 'RS256' };
-    handle = provider(issuer, { keys: [jwk] }).callback();
+    handle = provider(issuer, { keys: [jwk] }, more).callback();
   };
   await rotate();
 
@@ -74,7 +77,7 @@ export async function startProvider(): Promise<TestProvider & AsyncDisposable> {
   };
 }
 
-function provider(issuer: string, jwks: { keys: object[] }): Provider {
+function provider(issuer: string, jwks: { keys: object[] }, more: readonly ClientMetadata[]): Provider {
   const oidc = new Provider(issuer, {
     jwks,
     clients: [
@@ -92,6 +95,7 @@ function provider(issuer: string, jwks: { keys: object[] }): Provider {
         redirect_uris: [REDIRECT],
         response_types: ['code'],
       },
+      ...more,
     ],
     claims: { openid: ['sub'], email: ['email', 'email_verified'] },
     conformIdTokenClaims: false,
