@@ -63,6 +63,8 @@ test('who one is takes a token and no permission; how to sign in takes neither',
 
 test('which namespaces there are is told to nobody who is not known', async () => {
   expect((await send(asking, 'GET', '/api/namespaces/elsewhere/workflows')).status).toBe(401);
+  const elsewhere = { method: 'POST', headers: { ...headers, 'x-namespace': 'elsewhere' }, body: '{}' };
+  expect((await appWith(kms, { access: asking }).request('/decode', elsewhere)).status).toBe(401);
 });
 
 test('lists the namespaces that the caller may read', async () => {

@@ -2,7 +2,7 @@ import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { reasonFor } from '../access/reveal.ts';
 import { keyOf } from '../history/stub.ts';
-import { authorise, type Authority, refuse } from '../http/authorise.ts';
+import { authorise, type Authority, identify, refuse } from '../http/authorise.ts';
 import { bodyOf } from '../http/body.ts';
 import { type Env, peerOf, reply } from '../http/context.ts';
 import { type Limits } from '../http/limits.ts';
@@ -93,6 +93,8 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     if (c.req.method !== 'POST') {
       throw new Refusal(405, 'bad_request', `${operation} takes POST, with {"payloads": [...]} as JSON.`);
     }
+    // Which namespaces there are is nothing for strangers.
+    await identify(c, authority);
     const namespace = namespaceOf(c.req.header('x-namespace'), inPath, serves);
     await authorise(c, authority, operation, namespace);
     c.set('namespace', namespace);

@@ -19,7 +19,7 @@ const algorithms = [
 ] as const;
 
 /** Which of an issuer's tokens are taken. */
-export type TokenKind = 'access' | 'access-untyped' | 'id' | 'assertion';
+type TokenKind = 'access' | 'access-untyped' | 'id' | 'assertion';
 
 /** What Temporal's own `namespace:role` claims give here. */
 export interface TemporalPermissions {

@@ -21,7 +21,7 @@ export interface Changes {
   readonly key?: KeyObject | Uint8Array;
 }
 
-export const KEY_ID = 'first';
+const KEY_ID = 'first';
 
 export const rsa = () => generateKeyPairSync('rsa', { modulusLength: 2048 });
 const ec = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
