@@ -53,6 +53,7 @@ export class DataKeys {
   }
 
   maintain(): void {
+    this.#opened.purge();
     this.#sealing.maintain();
   }
 

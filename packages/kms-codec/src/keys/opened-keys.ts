@@ -92,6 +92,12 @@ export class OpenedKeys {
     this.#opened.set(wanted.id, key, { ttl: ttlMs });
   }
 
+  /** Lets go of what is past its time: a look-up alone would only skip it. */
+  purge(): void {
+    this.#opened.purgeStale();
+    this.#refused.purgeStale();
+  }
+
   clear(): void {
     this.#opened.clear();
     this.#refused.clear();
