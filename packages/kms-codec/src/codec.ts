@@ -184,7 +184,7 @@ export class KmsCodec implements PayloadCodec {
     if (scope.purpose) await this.#keys.warm(scope, scope.purpose);
   }
 
-  /** Refreshes data keys that are due; a timer does it as well. */
+  /** Refreshes data keys that are due and lets go of expired ones; a timer does it as well. */
   maintain(): void {
     this.#keys.maintain();
   }

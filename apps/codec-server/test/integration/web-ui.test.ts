@@ -1,0 +1,163 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from '@playwright/test';
+import type { AuditEntry } from '@temporal-kms/codec-api';
+import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { loadAccess } from '../../src/access/load.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { listen, type RunningServer } from '../../src/server.ts';
+import { readTlsPair } from '../../src/tls.ts';
+import { AUDIENCE, startProvider, type TestProvider } from '../access/support/provider.ts';
+import { makeCertificate } from '../support/certificates.ts';
+import { findGo } from '../support/go.ts';
+import { keptLog } from '../support/stack.ts';
+import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';
+import { callbackUrl, startWebUi } from '../support/web-ui.ts';
+
+/*
+ * Temporal's own Web UI, as it comes, in Chromium: it signs a person in at an OpenID provider and asks this server over
+ * TLS with their access token.
+ */
+const BUILD_MS = 900_000;
+const SECRET = 'canary-5eaf00d';
+const client = { id: 'temporal-ui', secret: 'the-secret-of-the-web-ui' };
+
+let directory: string;
+let stack: Stack;
+let server: RunningServer;
+let provider: TestProvider & AsyncDisposable;
+let ui: Awaited<ReturnType<typeof startWebUi>> | undefined;
+let browser: Browser;
+const audited: AuditEntry[] = [];
+
+beforeAll(async () => {
+  // The provider says at every start that it is made for a test.
+  for (const method of ['info', 'warn'] as const) vi.spyOn(console, method).mockReturnValue(undefined);
+  const go = await findGo();
+  if (go === undefined) return;
+  directory = await mkdtemp(join(tmpdir(), 'web-ui-'));
+  stack = await startStack();
+  const port = await freePort();
+  provider = await startProvider([
+    {
+      client_id: client.id,
+      client_secret: client.secret,
+      grant_types: ['authorization_code', 'refresh_token'],
+      redirect_uris: [callbackUrl(port)],
+      response_types: ['code'],
+    },
+  ]);
+  const policy = join(directory, 'policy.yaml');
+  await writeFile(
+    policy,
+    `issuers:
+  company: { type: oidc, issuer: '${provider.issuer}', audience: '${AUDIENCE}', tokens: access }
+rules:
+  - issuer: company
+    match: { groups: payments-support }
+    namespaces: [${NAMESPACE}]
+    permissions: [metadata, decode]
+`,
+  );
+  server = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    tls: await readTlsPair(makeCertificate(directory, 'codec')),
+    app: (bound) =>
+      stack.replica({
+        hosts: [`127.0.0.1:${bound}`],
+        corsOrigins: [`http://localhost:${port}`],
+        access: loadAccess(policy, keptLog().log),
+        audit: createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) }),
+      }),
+  });
+  ui = await startWebUi({
+    go,
+    directory,
+    port,
+    temporal: stack.server.address,
+    issuer: provider.issuer,
+    client,
+    codecEndpoint: `https://127.0.0.1:${server.port}`,
+  });
+  browser = await chromium.launch({ executablePath: await findChromium(), args: [...chromiumArguments] });
+}, BUILD_MS);
+afterAll(async () => {
+  if (ui === undefined) return;
+  await browser.close();
+  await ui[Symbol.asyncDispose]();
+  await server.close(0);
+  await provider[Symbol.asyncDispose]();
+  await stack.close();
+  await rm(directory, { recursive: true });
+});
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => probe.once('listening', resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** Through the Web UI's own page and the provider's. */
+async function signIn(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await page
+    .getByRole('button', { name: /continue to sso|sso|log ?in/i })
+    .first()
+    .click();
+  await page.locator('input[name=login]').fill('ana');
+  await page.locator('input[name=password]').fill('any');
+  await page.locator('button[type=submit]').click();
+  await page.locator('button[type=submit]').click();
+  await page.waitForURL((at) => at.href.startsWith(url) && !at.pathname.startsWith('/auth'));
+}
+
+test("Temporal's Web UI signs in, passes the access token over TLS, and shows plaintext", async () => {
+  if (ui === undefined) return;
+  const handle = await stack.start('everywhere', [SECRET]);
+  await handle.signal('finish', `${SECRET} signal`);
+  await handle.result();
+  const run = await runOf(handle);
+  await using context = await browser.newContext({ ignoreHTTPSErrors: true });
+  const page = await context.newPage();
+  const asked: Record<string, string>[] = [];
+  page.on('request', (request) => {
+    if (request.method() === 'POST' && request.url().includes('/decode')) {
+      void request.allHeaders().then((headers) => asked.push({ url: request.url(), ...headers }));
+    }
+  });
+  await signIn(page, ui.url);
+  await page.goto(`${ui.url}/namespaces/${NAMESPACE}/workflows/${run.workflowId}/${run.runId}/history`);
+  await page
+    .getByText(new RegExp(`${SECRET} result`))
+    .first()
+    .waitFor({ timeout: 30_000 });
+
+  expect(asked.length).toBeGreaterThan(0);
+  for (const headers of asked) {
+    expect(headers).toMatchObject({
+      url: `https://127.0.0.1:${server.port}/decode?preserveStorageRefs=true`,
+      authorization: expect.stringMatching(/^Bearer ey/),
+      'authorization-extras': expect.stringMatching(/^ey/),
+      'x-namespace': NAMESPACE,
+      origin: ui.url,
+    });
+  }
+  const outcomes = audited.filter(({ event }) => event === 'outcome');
+  expect(outcomes.length).toBeGreaterThan(0);
+  for (const entry of outcomes) {
+    expect(entry).toMatchObject({
+      operation: 'decode',
+      namespace: NAMESPACE,
+      who: { name: 'ana@example.com', issuer: provider.issuer },
+      outcome: { result: 'complete' },
+    });
+  }
+  expect(audited.filter(({ event }) => event === 'denied')).toEqual([]);
+}, 120_000);
