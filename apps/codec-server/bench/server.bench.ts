@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startEmulator } from '@temporal-kms/kms-emulator';
 import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
+import { median, range } from './support/figures.ts';
 import { startIssuer } from './support/issuer.ts';
 import { freePort, type Measured, pinToLoadCore } from './support/measured.ts';
 import { buildRival } from './support/rival.ts';
@@ -160,13 +161,4 @@ function row(route: string, shape: string, seen: readonly Seen[]): string {
   const ratio = own.map((one) => (median(one.rates) / median(rival?.rates ?? [])).toFixed(2)).join(', ');
   const cpu = own.map((one) => (median(rival?.cpu ?? []) / median(one.cpu)).toFixed(2)).join(', ');
   return `| /${route} | ${shape} | ${cells.join(' | ')} | ${ratio} | ${cpu} |`;
-}
-
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
-}
-
-function range(numbers: readonly number[]): string {
-  const [low, middle, high] = [Math.min(...numbers), median(numbers), Math.max(...numbers)].map(Math.round);
-  return `${low} / ${middle} / ${high}`;
 }

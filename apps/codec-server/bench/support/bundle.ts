@@ -23,15 +23,21 @@ export async function buildBundle(directory: string, entry = 'src/main.ts'): Pro
   return join(directory, `${basename(entry, '.ts')}.mjs`);
 }
 
-/** Starts our server from its bundle on a free port, on its core. */
+export interface BundleOptions {
+  /** A free one unless told. */
+  readonly port?: number;
+  readonly nodeOptions?: readonly string[];
+}
+
+/** Starts our server from its bundle, on its core. */
 export async function startBundle(
   bundle: string,
   directory: string,
   env: Readonly<Record<string, string>>,
-  nodeOptions: readonly string[] = [],
+  options: BundleOptions = {},
 ): Promise<Measured> {
-  const port = await freePort();
-  return startMeasured([process.execPath, ...nodeOptions, bundle], {
+  const port = options.port ?? (await freePort());
+  return startMeasured([process.execPath, ...(options.nodeOptions ?? []), bundle], {
     cwd: directory,
     env: {
       GCP_PROJECT: 'bench',
