@@ -86,3 +86,42 @@ test('tells nothing of an unexpected fault, neither to the reader nor to the log
   expect(all + lines.join('')).not.toContain('secret-detail');
   expect(lines).toHaveLength(1);
 });
+
+const at = (eventId: number, seconds: number): any => ({ ...event(eventId), eventTime: { seconds } });
+const task = (eventId: number, durable: boolean): any => ({ eventId, eventType: 5, taskId: durable ? 1 : 0 });
+
+test('events of a workflow task under way are told as not durable, and asked for again', async () => {
+  const { frames, asked } = follow([
+    async () => ({ events: [event(1)], transient: [task(2, false), task(3, false)], complete: false }),
+    async () => stretch([task(2, true), event(3)], true),
+  ]);
+  const all = await collect(frames);
+  const rows = all.flatMap((frame) => (frame.type === 'events' ? frame.events : []));
+  expect(rows.map(({ eventId, eventType, durable }) => [eventId, eventType, durable])).toEqual([
+    [1, 26, true],
+    [2, 5, false],
+    [3, 5, false],
+    [2, 5, true],
+    [3, 26, true],
+  ]);
+  expect(asked).toEqual([1, 2]);
+  expect(all.at(-1)).toEqual({ type: 'end', reason: 'complete', after: 3 });
+});
+
+test('an end never counts events that may still be replaced', async () => {
+  const { frames } = follow(
+    [async () => ({ events: [event(1)], transient: [task(2, false)], complete: false })],
+    { live: false, length: 1 },
+  );
+  expect((await collect(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 1 });
+});
+
+test('times come as they are, though an event may have happened before the one in front of it', async () => {
+  const { frames } = follow([async () => stretch([at(1, 300), at(2, 200), at(3, 400)], true)]);
+  const rows = (await collect(frames)).flatMap((frame) => (frame.type === 'events' ? frame.events : []));
+  expect(rows.map(({ eventId, eventTime }) => [eventId, eventTime])).toEqual([
+    [1, '1970-01-01T00:05:00Z'],
+    [2, '1970-01-01T00:03:20Z'],
+    [3, '1970-01-01T00:06:40Z'],
+  ]);
+});

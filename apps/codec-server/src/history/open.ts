@@ -19,13 +19,16 @@ export async function* openWanted(
   wanted: readonly Wanted[],
   signal: AbortSignal,
 ): AsyncGenerator<DecodeResult, void> {
+  const { promise: over, resolve: end } = Promise.withResolvers<undefined>();
+  signal.addEventListener('abort', () => end(undefined), { once: true });
   const results = inCompletionOrder(wanted, {
     start: async (one): Promise<DecodeResult | undefined> => {
       const { ref } = one;
-      // A client that has gone away gets nothing decrypted any more.
+      // Whoever has gone away, or is signed in no more, gets nothing decrypted any more.
       if (signal.aborted) return undefined;
       try {
-        const opened = await openOne(codec, log, await one.load(signal));
+        const opened = await Promise.race([openOne(codec, log, await one.load(signal)), over]);
+        if (opened === undefined || signal.aborted) return undefined;
         return opened.ok ? { ref, ...opened, payload: jsonOf(opened.payload) } : { ref, ...opened };
       } catch (error) {
         if (!signal.aborted)

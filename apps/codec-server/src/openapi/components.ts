@@ -26,7 +26,7 @@ const exported = z.union([
 const probe = z.object({ status: z.string() }).loose();
 
 /** What callers send. */
-export const requests = {
+const requests = {
   DecodeRequest: api.decodeRequest,
   SearchRequest: api.searchRequest,
   ExportRequest: api.exportRequest,

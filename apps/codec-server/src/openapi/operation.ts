@@ -20,7 +20,7 @@ export interface Operation {
   readonly errors?: 'text';
 }
 
-export interface Answer {
+interface Answer {
   readonly description: string;
   readonly type: 'application/json' | 'application/x-ndjson';
   /** A schema of `components.ts`; of one line where the answer is NDJSON. Absent: any JSON. */

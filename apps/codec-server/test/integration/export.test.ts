@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
+import { silent } from '../support/silent.ts';
 import { get, NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
 import { change, finish } from '../workflows.ts';
 
@@ -165,11 +166,9 @@ describe('the download', () => {
     async (form) => {
       const access = { ...openAccess, authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 150 }) };
       const temporal = createTemporalService(stack.connection);
-      const never: typeof temporal.history = (_, signal) =>
-        new Promise((__, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
       const entries: any[] = [];
       const audit = createAudit({ write: async (entry) => void entries.push(entry) });
-      const app = stack.replica({ access, audit, temporal: { ...temporal, history: never } });
+      const app = stack.replica({ access, audit, temporal: { ...temporal, history: silent } });
       const text = await (await ask(run, form, app)).text();
       expect(() => JSON.parse(text)).toThrow(SyntaxError);
       const last = text.trimEnd().split('\n').at(-1)!;

@@ -4,6 +4,7 @@ import { openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
 import { collect } from '../support/lines.ts';
+import { silent } from '../support/silent.ts';
 import { keptLog } from '../support/stack.ts';
 import { get, history, lines, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
 import { change, finish } from '../workflows.ts';
@@ -21,6 +22,8 @@ const ask = (run: Run, body: object, app = stack.app): Promise<Response> =>
   get(app, `${runPath(run)}/history:search`, { method: 'POST', body: JSON.stringify(body) });
 const search = async (run: Run, body: object, app = stack.app): Promise<SearchFrame[]> =>
   collect(lines(await ask(run, body, app), searchFrame));
+const places = (frames: SearchFrame[]): string[] =>
+  hitsOf(frames).map(({ ref, pointer }) => `${ref} ${pointer}`);
 const hitsOf = (frames: SearchFrame[]): SearchHit[] => frames.filter((frame) => frame.type === 'hit');
 
 describe('a workflow that puts a secret everywhere', () => {
@@ -78,7 +81,6 @@ describe('a workflow that puts a secret everywhere', () => {
   });
 
   test('is found in the same places oldest first', async () => {
-    const places = (frames: SearchFrame[]) => hitsOf(frames).map(({ ref, pointer }) => `${ref} ${pointer}`);
     const newest = places(await search(run, { text: SECRET }));
     const oldest = places(await search(run, { text: SECRET, order: 'oldest_first' }));
     expect(oldest.toSorted()).toEqual(newest.toSorted());
@@ -140,11 +142,9 @@ describe('a workflow that puts a secret everywhere', () => {
       authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 150 }),
     };
     const temporal = createTemporalService(stack.connection);
-    const never: typeof temporal.history = (_, signal) =>
-      new Promise((__, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     const entries: any[] = [];
     const audit = createAudit({ write: async (entry) => void entries.push(entry) });
-    const app = stack.replica({ access, audit, temporal: { ...temporal, history: never } });
+    const app = stack.replica({ access, audit, temporal: { ...temporal, history: silent } });
     expect((await search(run, { text: SECRET }, app)).at(-1)).toMatchObject({ reason: 'signed_out' });
     expect(entries.at(-1)).toMatchObject({ event: 'outcome', outcome: { result: 'signed_out' } });
   });

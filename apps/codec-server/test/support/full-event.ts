@@ -3,7 +3,7 @@ import type { Field, MapField, Type } from 'protobufjs';
 
 // The generated types hide that the module is a protobufjs Root.
 const root: any = proto;
-export const HistoryEvent: Type = root.lookupType('temporal.api.history.v1.HistoryEvent');
+const HistoryEvent: Type = root.lookupType('temporal.api.history.v1.HistoryEvent');
 type Payload = temporal.api.common.v1.IPayload;
 export type ProtoEvent = temporal.api.history.v1.HistoryEvent;
 
@@ -35,7 +35,7 @@ export const VARIANTS = 10;
  */
 function fill(type: Type, path: string, inHeader: boolean, depth: number, make: Make): object {
   const message: Record<string, unknown> = {};
-  for (const field of [...type.fieldsArray].sort((a, b) => a.id - b.id)) {
+  for (const field of type.fieldsArray.toSorted((a, b) => a.id - b.id)) {
     const rivals = field.partOf?.fieldsArray ?? [field];
     if (type !== HistoryEvent && rivals[make.variant % rivals.length] !== field) continue;
     const own = path === '' ? field.name : `${path}.${field.name}`;

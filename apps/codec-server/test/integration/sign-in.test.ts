@@ -1,0 +1,47 @@
+import { decodeFrame } from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openAccess } from '../../src/access/access.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { collect } from '../support/lines.ts';
+import { frames, get, lines, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
+
+let stack: Stack;
+let run: { workflowId: string; runId: string };
+beforeAll(async () => {
+  stack = await startStack();
+  run = await runOf(await stack.start('everywhere', ['canary'], { taskQueue: 'nobody' }));
+});
+afterAll(() => stack.close());
+
+const signedInFor = (ms: number) => ({
+  ...openAccess,
+  authenticate: () => ({ name: 'ana', expiresAt: Date.now() + ms }),
+});
+
+test('a followed history ends with the sign-in, after the event that was sent last', async () => {
+  const app = stack.replica({ access: signedInFor(300) });
+  const start = performance.now();
+  const all = await collect(frames(await get(app, `${runPath(run)}/history?live=true`)));
+  expect(performance.now() - start).toBeLessThan(5_000);
+  const sent = all.flatMap((frame) => (frame.type === 'events' ? frame.events : []));
+  expect(sent.length).toBeGreaterThan(1);
+  const durable = sent.filter((event) => event.durable);
+  expect(all.at(-1)).toEqual({ type: 'end', reason: 'signed_out', after: durable.at(-1)!.eventId });
+});
+
+test('payloads that are not open by then stay unanswered, and the audit says why', async () => {
+  await using other = stack.kms.another();
+  const entries: any[] = [];
+  const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+  const app = stack.replica({ access: signedInFor(100), audit, codec: other.codec });
+  stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
+  const body = JSON.stringify({ refs: ['1:0'] });
+  const response = await get(app, `${runPath(run)}/payloads:decode`, { method: 'POST', body });
+  const start = performance.now();
+  const all = await collect(lines(response, decodeFrame));
+  stack.kms.emulator.clearFaults();
+  // Long before Cloud KMS is given up.
+  expect(performance.now() - start).toBeLessThan(400);
+  expect(all).toEqual([{ type: 'end', reason: 'signed_out' }]);
+  expect(entries.at(-1)).toMatchObject({ event: 'outcome', outcome: { result: 'signed_out', payloads: 0 } });
+});
