@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 
 const REMEMBER_MS = 60_000;
@@ -23,11 +23,11 @@ export class Remembered<T extends Expires> {
   }
 
   async get(token: string, check: (token: string) => Promise<T>): Promise<T> {
-    const hash = createHash('sha256').update(token).digest('base64');
-    const known = this.#entries.get(hash);
+    const id = hash('sha256', token, 'base64');
+    const known = this.#entries.get(id);
     if (known && this.#now() < known.until) return known.value;
     const value = await check(token);
-    this.#entries.set(hash, {
+    this.#entries.set(id, {
       value,
       until: Math.min(this.#now() + REMEMBER_MS, value.expiresAt ?? Infinity),
     });

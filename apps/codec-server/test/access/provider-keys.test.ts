@@ -1,0 +1,146 @@
+import { createServer, type ServerResponse } from 'node:http';
+import { exportJWK, SignJWT } from 'jose';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parsePolicy } from '../../src/access/policy/read.ts';
+import { fetchJson, type FetchJson } from '../../src/access/tokens/fetch-json.ts';
+import { ProviderUnavailable, providerKeys } from '../../src/access/tokens/provider-keys.ts';
+import { verifier } from '../../src/access/tokens/verify.ts';
+import { rsa } from './support/issuers.ts';
+
+const pair = rsa();
+const other = rsa();
+
+let port: number;
+const asked: string[] = [];
+const pages = new Map<string, (response: ServerResponse) => void>();
+const server = createServer((request, response) => {
+  asked.push(request.url ?? '');
+  const page = pages.get(request.url ?? '');
+  if (page) page(response);
+  else response.writeHead(404).end();
+});
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  port = address.port;
+});
+afterAll(() => new Promise((resolve) => server.close(resolve)));
+beforeEach(() => {
+  asked.length = 0;
+  pages.clear();
+});
+
+const origin = (): string => `http://127.0.0.1:${port}`;
+const json = (value: unknown) => (response: ServerResponse) =>
+  void response.setHeader('content-type', 'application/json').end(JSON.stringify(value));
+const DISCOVERY = '/.well-known/openid-configuration';
+
+const issuerAt = (issuer: string) => {
+  const policy = parsePolicy(
+    `issuers: { company: { type: oidc, issuer: '${issuer}', audience: codec, tokens: access } }`,
+  );
+  return policy.issuers['company']!;
+};
+
+const token = (
+  issuer: string,
+  header: Record<string, unknown> = {},
+  key = pair.privateKey,
+): Promise<string> =>
+  new SignJWT({ iss: issuer, aud: 'codec', sub: 'ana' })
+    .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', ...header })
+    .setIssuedAt()
+    .setExpirationTime('5m')
+    .sign(key);
+
+/** Checks a token as the server would, from an empty memory; resolves to the reason why the keys can't be had. */
+async function failureOf(issuer: string, from: FetchJson = fetchJson): Promise<string> {
+  const failures: unknown[] = [];
+  const keys = providerKeys(issuerAt(issuer), {
+    fetchJson: from,
+    now: Date.now,
+    failed: (error) => failures.push(error),
+  });
+  await expect(keys.find({ alg: 'RS256' }, { payload: '', signature: '' })).rejects.toThrow(
+    ProviderUnavailable,
+  );
+  return String(failures[0]);
+}
+
+describe('keys are not taken', () => {
+  test('from a page that another one leads to', async () => {
+    pages.set(DISCOVERY, (response) => response.writeHead(302, { location: `${origin()}/elsewhere` }).end());
+    pages.set('/elsewhere', json({ issuer: origin(), jwks_uri: `${origin()}/jwks` }));
+    await failureOf(origin());
+    expect(asked).toEqual([DISCOVERY]);
+  });
+
+  test("from another issuer's document", async () => {
+    pages.set(DISCOVERY, json({ issuer: 'https://other.example.com', jwks_uri: `${origin()}/jwks` }));
+    expect(await failureOf(origin())).toContain('is of another issuer');
+    expect(asked).toEqual([DISCOVERY]);
+  });
+
+  test('from an address in the clear, when the issuer itself is not', async () => {
+    for (const jwks of ['http://login.example.com/jwks', 'http://127.0.0.1:80/jwks', 'file:///etc/passwd']) {
+      const from: string[] = [];
+      const reason = await failureOf('https://login.example.com', async (url) => {
+        from.push(url);
+        return { issuer: 'https://login.example.com', jwks_uri: jwks };
+      });
+      expect(reason).toContain('not https');
+      expect(from).toEqual([`https://login.example.com${DISCOVERY}`]);
+    }
+  });
+
+  test('from more than a mebibyte', async () => {
+    pages.set(DISCOVERY, (response) => void response.end(`"${'x'.repeat(1024 * 1024)}"`));
+    expect(await failureOf(origin())).toContain('more than 1048576 bytes');
+  });
+
+  test.each<[what: string, page: unknown]>([
+    ['no keys', {}],
+    ['something else', { keys: 'none' }],
+    ['no document', 'text'],
+  ])('from a key set of %s', async (_, page) => {
+    pages.set(DISCOVERY, json({ issuer: origin(), jwks_uri: `${origin()}/jwks` }));
+    pages.set('/jwks', json(page));
+    await failureOf(origin());
+  });
+
+  test('from a server error', async () => {
+    pages.set(DISCOVERY, (response) => void response.writeHead(503).end());
+    expect(await failureOf(origin())).toContain('answered 503');
+  });
+});
+
+const checked = async (keys: object[]): Promise<string> => {
+  pages.set(DISCOVERY, json({ issuer: origin(), jwks_uri: `${origin()}/jwks` }));
+  pages.set('/jwks', json({ keys }));
+  const issuer = issuerAt(origin());
+  const found = providerKeys(issuer, { fetchJson, now: Date.now, failed: () => undefined });
+  return verifier(
+    issuer,
+    found,
+    Date.now,
+  )(await token(origin())).then(
+    ({ claims }) => claims.sub,
+    (error: Error) => error.message,
+  );
+};
+
+describe('a token without a key id', () => {
+  test('is taken where its issuer has one key, and refused where there are several', async () => {
+    const own = await exportJWK(pair.publicKey);
+    expect(await checked([own])).toBe('ana');
+    const several = await checked([own, { ...(await exportJWK(other.publicKey)), kid: 'other' }]);
+    expect(several).toContain('does not say which key');
+  });
+
+  test('is not checked with a key that is for encryption', async () => {
+    expect(await checked([{ ...(await exportJWK(pair.publicKey)), use: 'enc' }])).toContain(
+      'a key that its issuer',
+    );
+  });
+});
