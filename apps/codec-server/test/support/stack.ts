@@ -8,6 +8,7 @@ import { createAudit } from '../../src/audit/audit.ts';
 import { type KeyUseWatch, watchKeyUse } from '../../src/keys/key-use.ts';
 import { type KmsWatch, watchKms } from '../../src/kms-watch.ts';
 import { observeAll } from '../../src/observers.ts';
+import { keepForSearch, keepKey } from './leak-search.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
 
 export type Payload = temporal.api.common.v1.IPayload;
@@ -19,6 +20,8 @@ export const HOST = '127.0.0.1:8088';
 export const PAGE = 'https://temporal.example.com';
 
 export interface Kms {
+  /** Those that this codec made or opened, in clear. */
+  readonly dataKeys: readonly Uint8Array[];
   readonly emulator: Emulator;
   readonly codec: KmsCodec;
   readonly watch: KmsWatch;
@@ -56,11 +59,37 @@ export async function startKms(
     return { codec, watch, use, [Symbol.asyncDispose]: () => codec.close() };
   };
   const own = another();
+  const dataKeys = rememberKeys(own.codec.keyService);
   const close = async (): Promise<void> => {
     await own.codec.close();
     await emulator.close();
   };
-  return { emulator, codec: own.codec, watch: own.watch, use: own.use, another, close };
+  return { emulator, dataKeys, codec: own.codec, watch: own.watch, use: own.use, another, close };
+}
+
+const DATA_KEY_BYTES = 32;
+
+/** The data keys in clear, so that nothing that is logged can hold one unnoticed. */
+function rememberKeys(service: KmsCodec['keyService']): Uint8Array[] {
+  const dataKeys: Uint8Array[] = [];
+  const wrap = service.wrap.bind(service);
+  const unwrap = service.unwrap.bind(service);
+  const keep = (plaintext: Uint8Array): void => {
+    // The direct format wraps payloads.
+    if (plaintext.length !== DATA_KEY_BYTES) return;
+    dataKeys.push(Buffer.from(plaintext));
+    keepKey(plaintext);
+  };
+  service.wrap = (request) => {
+    keep(request.plaintext);
+    return wrap(request);
+  };
+  service.unwrap = async (request) => {
+    const plaintext = await unwrap(request);
+    keep(plaintext);
+    return plaintext;
+  };
+  return dataKeys;
 }
 
 const both = { payments: { encrypt: keys.payments }, orders: { encrypt: keys.orders } };
@@ -75,10 +104,24 @@ export const noTemporal: TemporalService = new Proxy<any>(
   },
 );
 
+/** Everything, kept for the search that follows the run. */
+const searchedLog = pino({ level: 'trace', base: null }, { write: keepForSearch });
+
 /** A log whose lines are kept. */
 export function keptLog(): { log: Logger; lines: string[] } {
   const lines: string[] = [];
-  return { log: pino({ base: null }, { write: (line: string) => void lines.push(line) }), lines };
+  return {
+    log: pino(
+      { base: null },
+      {
+        write: (line: string) => {
+          lines.push(line);
+          keepForSearch(line);
+        },
+      },
+    ),
+    lines,
+  };
 }
 
 export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeof createApp> {
@@ -94,7 +137,7 @@ export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeo
     hosts: [HOST],
     corsOrigins: [PAGE],
     pathPrefix: '',
-    log: pino({ level: 'silent' }),
+    log: searchedLog,
     stopping: new AbortController().signal,
     ...deps,
   });

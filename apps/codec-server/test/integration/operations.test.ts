@@ -1,0 +1,195 @@
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { get as getOverTls } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TLSSocket } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { parseLogLine } from '../../src/audit/log-line.ts';
+import { makeCertificate } from '../support/certificates.ts';
+import { type ServerProcess, spawnServer, startServer } from '../support/process.ts';
+import { type Kms, startKms } from '../support/stack.ts';
+
+const SECRET = 'canary-90d3f7';
+let kms: Kms;
+let directory: string;
+beforeAll(async () => {
+  kms = await startKms();
+  directory = await mkdtemp(join(tmpdir(), 'codec-operations-'));
+});
+afterAll(async () => {
+  await kms.close();
+  await rm(directory, { recursive: true });
+});
+
+const running: ServerProcess[] = [];
+afterEach(() => {
+  for (const { child } of running.splice(0)) child.kill('SIGKILL');
+});
+
+async function start(env: Record<string, string> = {}): Promise<ServerProcess> {
+  const server = await startServer({ KMS_EMULATOR_HOST: kms.emulator.address, ...env });
+  running.push(server);
+  return server;
+}
+
+const payloads = (bytes = 0) =>
+  JSON.stringify({
+    payloads: [
+      {
+        metadata: { encoding: Buffer.from('json/plain').toString('base64') },
+        data: Buffer.from(`"${SECRET}${'x'.repeat(bytes)}"`).toString('base64'),
+      },
+    ],
+  });
+const PLAINTEXT = Buffer.from(`"${SECRET}"`).toString('base64');
+
+const headers = { 'content-type': 'application/json', 'x-namespace': 'payments' };
+const post = (url: string, body: string) => fetch(url, { method: 'POST', headers, body });
+async function sealed(): Promise<string> {
+  const server = await start({ AUDIT_FILE: join(directory, 'sealing.jsonl') });
+  return (await post(`${server.url}/encode`, payloads())).text();
+}
+
+const entries = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => line.includes('"audit":'))
+    .map((line) => parseLogLine(line));
+
+describe('an audit that can not be written', () => {
+  test('lets no plaintext out, counts it, and leaves what needs no audit alone', async () => {
+    const ciphertext = await sealed();
+    const { url, metricsUrl, output } = await start({ AUDIT_FILE: '/dev/full', CODEC_METRICS_PORT: '0' });
+    const response = await post(`${url}/decode`, ciphertext);
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
+    expect(await response.text()).not.toContain(PLAINTEXT);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    expect(await (await fetch(metricsUrl!)).text()).toMatch(/^codec_audit_write_failures_total 1$/m);
+    expect(output.out).toContain('"reason":"ENOSPC"');
+  });
+
+  test('to a standard output that nobody reads is 503 within about a second, then at once; read, it goes on', async () => {
+    const ciphertext = await sealed();
+    const { url, child, output } = await start();
+    child.stdout.pause();
+    let response = await post(`${url}/decode`, ciphertext);
+    // The pipe takes 64 KiB, and Node a little more on this side.
+    for (let n = 0; n < 3_000 && response.status === 200; n += 1) {
+      await response.text();
+      response = await post(`${url}/decode`, ciphertext);
+    }
+    expect(response.status).toBe(503);
+    expect(await response.text()).not.toContain(PLAINTEXT);
+    const before = performance.now();
+    for (let n = 0; n < 20; n += 1) expect((await post(`${url}/decode`, ciphertext)).status).toBe(503);
+    expect(performance.now() - before).toBeLessThan(1_000);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+
+    child.stdout.resume();
+    await expect
+      .poll(async () => (await post(`${url}/decode`, ciphertext)).status, { timeout: 5_000 })
+      .toBe(200);
+    // Long lines and short, from the log and the audit: each came whole.
+    for (const line of output.out.trimEnd().split('\n')) expect(() => JSON.parse(line), line).not.toThrow();
+    expect(entries(output.out)).not.toContain(undefined);
+  });
+
+  test.each([
+    ['AUDIT_FILE', 'in no directory', { AUDIT_FILE: '/nowhere/audit.jsonl' }],
+    [
+      'CODEC_TLS',
+      'not there',
+      { CODEC_TLS_CERT_FILE: '/nowhere/tls.crt', CODEC_TLS_KEY_FILE: '/nowhere/tls.key' },
+    ],
+  ])('refuses to start with a file of %s that is %s', async (name, _, env) => {
+    const { exited, output } = spawnServer({ KMS_EMULATOR_HOST: kms.emulator.address, ...env });
+    expect(await exited).toBe(78);
+    expect(output.err).toMatch(new RegExp(`${name}.*nowhere`));
+  });
+});
+
+test('a file that was rotated is left on SIGHUP, and no line is lost', async () => {
+  const path = join(directory, 'rotated.jsonl');
+  const { url, child, stop } = await start({ AUDIT_FILE: path });
+  for (let n = 0; n < 10; n += 1) {
+    if (n === 5) {
+      await rename(path, `${path}.1`);
+      child.kill('SIGHUP');
+    }
+    expect((await post(`${url}/encode`, payloads())).status).toBe(200);
+  }
+  const [old, fresh] = await Promise.all([readFile(`${path}.1`, 'utf8'), readFile(path, 'utf8')]);
+  expect([entries(old).length + entries(fresh).length, entries(fresh).length >= 8]).toEqual([20, true]);
+  expect(entries(fresh)[0]).toMatchObject({
+    from: '127.0.0.1',
+    operation: 'encode',
+    who: { name: 'anonymous' },
+  });
+  expect(await stop()).toBe(0);
+});
+
+test('ends under load without a broken response', async () => {
+  const { url, stop } = await start({ AUDIT_FILE: join(directory, 'load.jsonl') });
+  const agent = new Agent({ keepAlive: true, maxSockets: 20 });
+  const outcomes = { whole: 0, refused: 0, broken: [] as string[] };
+  const one = () =>
+    new Promise<boolean>((resolve) => {
+      const asked = request(`${url}/encode`, { method: 'POST', headers, agent }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (part: string) => (text += part));
+        response.on('error', (error) => {
+          outcomes.broken.push(error.message);
+          resolve(false);
+        });
+        response.on('end', () => {
+          if (response.statusCode === 200 && 'payloads' in JSON.parse(text)) outcomes.whole += 1;
+          else if (response.statusCode === 503) outcomes.refused += 1;
+          else outcomes.broken.push(`${response.statusCode} ${text}`);
+          resolve(response.statusCode === 200);
+        });
+      });
+      // A request that had no answer yet: its client may send it again.
+      asked.on('error', () => resolve(false));
+      asked.end(payloads(50_000));
+    });
+  const clients = Array.from({ length: 20 }, async () => {
+    while (await one());
+  });
+  await expect.poll(() => outcomes.whole, { timeout: 10_000 }).toBeGreaterThan(100);
+  const before = performance.now();
+  const status = await stop();
+  await Promise.all(clients);
+  agent.destroy();
+  expect(status).toBe(0);
+  expect(outcomes.broken).toEqual([]);
+  expect(performance.now() - before).toBeLessThan(5_000);
+  const lines = entries(await readFile(join(directory, 'load.jsonl'), 'utf8'));
+  expect(lines.filter((entry) => entry?.event === 'intent').length).toBe(
+    lines.filter((entry) => entry?.outcome?.result === 'complete').length,
+  );
+});
+
+test('TLS of its own says so to browsers, and takes a renewed certificate on SIGHUP', async () => {
+  const files = makeCertificate(directory, 'served');
+  const { url, child, output } = await start({
+    CODEC_TLS_CERT_FILE: files.certFile,
+    CODEC_TLS_KEY_FILE: files.keyFile,
+  });
+  expect(url).toMatch(/^https:/);
+  const ask = () =>
+    new Promise<{ serial: string; hsts: unknown }>((resolve, reject) => {
+      getOverTls(`${url}/healthz`, { rejectUnauthorized: false, agent: false }, (response) => {
+        response.resume();
+        const { socket } = response;
+        const serial = socket instanceof TLSSocket ? socket.getPeerCertificate().serialNumber : '';
+        resolve({ serial, hsts: response.headers['strict-transport-security'] });
+      }).on('error', reject);
+    });
+  const first = await ask();
+  expect(first.hsts).toBe('max-age=31536000');
+  makeCertificate(directory, 'served');
+  child.kill('SIGHUP');
+  await expect.poll(() => output.out).toContain('the TLS certificate was read again');
+  expect((await ask()).serial).not.toBe(first.serial);
+});

@@ -1,0 +1,61 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { keepForSearch } from './leak-search.ts';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+export interface ServerProcess {
+  readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  /** What it has printed until now. */
+  readonly output: { out: string; err: string };
+  readonly url: string;
+  /** Absent without CODEC_METRICS_PORT. */
+  readonly metricsUrl: string | undefined;
+  /** Sends SIGTERM. @returns its status */
+  readonly stop: () => Promise<number | null>;
+}
+
+const keyVariables = { GCP_PROJECT: 'test', GCP_KMS_KEY_RING: 'temporal-keys', GCP_KMS_KEY: 'payments' };
+
+/** The server as a process of its own, from its source. */
+export function spawnServer(env: Record<string, string>) {
+  const child = spawn(process.execPath, [main], {
+    env: {
+      PATH: process.env['PATH'],
+      CODEC_PORT: '0',
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+      ...keyVariables,
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { out: '', err: '' };
+  for (const [name, stream] of [['out', child.stdout] as const, ['err', child.stderr] as const]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+      keepForSearch(text);
+    });
+  }
+  const exited = once(child, 'close').then((): number | null => child.exitCode);
+  return { child, output, exited };
+}
+
+/** Resolves once it serves. */
+export async function startServer(env: Record<string, string>): Promise<ServerProcess> {
+  const { child, output, exited } = spawnServer(env);
+  let code: number | null | undefined;
+  void exited.then((value) => (code = value));
+  const listening = /^.*"msg":"listening".*$/m;
+  while (!listening.test(output.out)) {
+    if (code !== undefined) throw new Error(`ended with ${code}: ${output.err}${output.out}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const line = JSON.parse(listening.exec(output.out)![0]);
+  const stop = async (): Promise<number | null> => {
+    child.kill('SIGTERM');
+    return exited;
+  };
+  return { child, output, url: line.url, metricsUrl: line.metrics, stop };
+}
