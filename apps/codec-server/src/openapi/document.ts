@@ -122,6 +122,7 @@ const meanings: Readonly<Record<number, string>> = {
   415: 'The body is not application/json',
   500: 'The server failed',
   503: 'Temporal, Cloud KMS or the audit is out of reach, or the server is busy or ending: try again',
+  504: 'It took too long: ask for less at once',
 };
 
 function errors(operation: Operation): Json {

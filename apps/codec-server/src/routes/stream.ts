@@ -10,6 +10,8 @@ import type { HistoryReader, Run } from '../history/reader.ts';
 import type { Inspect } from '../history/stub.ts';
 import type { Authority } from '../http/authorise.ts';
 import { type Env, peerOf } from '../http/context.ts';
+import { isOver } from '../http/limits.ts';
+import { Refusal } from '../http/refusal.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
 /** What the routes that stream from one run's history use. */
@@ -42,6 +44,8 @@ export async function begin(
   { access, audit }: Authority,
   { operation, run, refs, reason: given, reveals = true }: Reveal,
 ): Promise<AuditRecord> {
+  // A stream that nobody reads would neither go on nor end.
+  if (isOver(c)) throw new Refusal(504, 'timeout', 'Whoever asked is no longer there.');
   const reason = reveals ? reasonFor(access, run.namespace, given) : given;
   return await audit.begin({
     operation,
