@@ -1,7 +1,8 @@
 /** Gets a JSON document of a provider. @throws Error that says why it can't be had */
 export type FetchJson = (url: string) => Promise<unknown>;
 
-const TIMEOUT_MS = 5_000;
+/** Callers wait for it, once in ten seconds, while a provider is out of reach. */
+const TIMEOUT_MS = 3_000;
 /** Far above any key set; a provider that is not one must not fill the memory. */
 const MAX_BYTES = 1024 * 1024;
 

@@ -27,14 +27,15 @@ export class LastGood<T> {
 
   /** @throws what the last attempt threw, when there is no value that may still be used */
   async get(): Promise<T> {
-    const age = this.#value === undefined ? Infinity : this.#now() - this.#value.at;
-    if (this.#value && age < this.#options.freshMs) return this.#value.value;
-    const attempt = this.#try();
-    if (this.#value && age < this.#options.usableMs) {
-      attempt.catch(() => undefined);
-      return this.#value.value;
+    const { freshMs, usableMs } = this.#options;
+    const last = this.#value;
+    if (last && this.#now() - last.at < freshMs) return last.value;
+    try {
+      return await this.#try();
+    } catch (error) {
+      if (last && this.#now() - last.at < usableMs) return last.value;
+      throw error;
     }
-    return attempt;
   }
 
   /**
