@@ -7,8 +7,22 @@ import { ownPorts, startDev } from './dev/start.ts';
 import { devDir, projectRoot } from './project.ts';
 import { turbo } from './turbo.ts';
 
-const help = `Usage: pnpm bench          the benchmarks of every package, one after the other
-       pnpm bench start    five warm starts of dev up to its ready line, five runs of check without cache; medians`;
+/** Benchmarks that can be had alone, with options of their own (`--help`). */
+const single: Readonly<Record<string, string>> = {
+  codec: 'packages/kms-codec/bench/codec.bench.ts',
+  server: 'apps/codec-server/bench/server.bench.ts',
+  history: 'apps/codec-server/bench/history.bench.ts',
+  memory: 'apps/codec-server/bench/memory.bench.ts',
+  ready: 'apps/codec-server/bench/ready.bench.ts',
+};
+
+const help = `Usage: pnpm bench            the benchmarks of every package, one after the other
+       pnpm bench codec      the codec in process, against the SDK sample's way and bare node:crypto
+       pnpm bench server     /decode and /encode on one core, against the Go SDK's own codec server
+       pnpm bench history    10,000 encrypted events, against Temporal's CLI and its Web UI
+       pnpm bench memory     100,000 payloads through the codec server within 256 MiB
+       pnpm bench ready      the codec server's start, from its bundle
+       pnpm bench start      five warm starts of dev up to its ready line, five runs of check without cache; medians`;
 
 async function main([what, ...rest]: readonly string[]): Promise<number> {
   if (what === '--help') {
@@ -17,8 +31,18 @@ async function main([what, ...rest]: readonly string[]): Promise<number> {
   }
   if (what === 'start' && rest.length === 0) return benchStart();
   if (what === undefined) return turbo(['run', 'bench', '--concurrency=1', '--log-prefix=none']);
+  const file = Object.hasOwn(single, what) ? single[what] : undefined;
+  if (file !== undefined) return benchAlone(file, rest);
   console.error(help);
   return 2;
+}
+
+async function benchAlone(file: string, args: readonly string[]): Promise<number> {
+  const { exitCode } = await execa(process.execPath, [join(projectRoot, file), ...args], {
+    stdio: 'inherit',
+    reject: false,
+  });
+  return exitCode ?? 1;
 }
 
 /** Two cores, everything installed: what a developer waits for. */

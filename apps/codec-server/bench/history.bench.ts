@@ -130,13 +130,12 @@ async function exportDecoded(run: LongHistory): Promise<void> {
 }
 
 async function cliShow(run: LongHistory): Promise<void> {
+  const what = ['--workflow-id', run.workflowId, '--run-id', run.runId, '--namespace', NAMESPACE];
+  const where = ['--address', temporal.address, '--codec-endpoint', codecEndpoint];
+  const isolated = ['--disable-config-file', '--disable-config-env'];
   const { stdout } = await execa(
     temporal.cliPath,
-    [
-      ...['workflow', 'show', '--output', 'json', '--workflow-id', run.workflowId, '--run-id', run.runId],
-      ...['--address', temporal.address, '--namespace', NAMESPACE, '--codec-endpoint', codecEndpoint],
-      ...['--disable-config-file', '--disable-config-env'],
-    ],
+    ['workflow', 'show', '--output', 'json', ...what, ...where, ...isolated],
     { maxBuffer: 2 ** 30, env: { TEMPORAL_VERSION_CHECK_DISABLED: '1' } },
   );
   expectDecoded(stdout, run);

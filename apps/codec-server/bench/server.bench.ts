@@ -57,9 +57,9 @@ const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
 const emulator = await startEmulator({ keys: [KEY] });
 const policyFile = join(directory, 'policy.yaml');
 const issuer = await startIssuer(policyFile, NAMESPACE);
+const rival = await buildRival(directory);
 const contenders: Contender[] = [];
 try {
-  const rival = await buildRival(directory);
   if (rival) contenders.push({ name: 'Go SDK handler', server: await rival.start(), headers: {} });
   const kms = { KMS_EMULATOR_HOST: emulator.address };
   const namespace = { 'X-Namespace': NAMESPACE };
@@ -81,12 +81,16 @@ try {
   });
 
   console.log(
-    `node ${process.version}; ${rounds} rounds of ${seconds} s, 64 connections; payloads/s min / median / max\n`,
+    `node ${process.version}; ${rounds} rounds of ${seconds} s, 64 connections; payloads/s min / median / max, CPU time a payload\n`,
   );
-  console.log(
-    `| route | payloads | ${contenders.map(({ name }) => name).join(' | ')} | ratio | ratio of CPU time |`,
-  );
-  console.log(`|---|---|${contenders.map(() => '---').join('|')}|---|---|`);
+  const own = rival ? contenders.slice(1) : [];
+  const columns = [
+    'route',
+    'payloads',
+    ...contenders.map(({ name }) => name),
+    ...own.map(({ name }) => `${name} : Go`),
+  ];
+  console.log(`| ${columns.join(' | ')} |\n|${columns.map(() => '---').join('|')}|`);
   for (const shape of shapes) {
     const plain = JSON.stringify({
       payloads: Array.from({ length: shape.payloads }, () => payloadOf(shape.bytes)),
@@ -156,9 +160,11 @@ async function measure(
 }
 
 function row(route: string, shape: string, seen: readonly Seen[]): string {
-  const [rival, ...own] = seen;
-  const cells = seen.map(({ rates, cpu }) => `${range(rates)} (${median(cpu).toFixed(1)} µs)`);
-  const ratio = own.map((one) => (median(one.rates) / median(rival?.rates ?? [])).toFixed(2)).join(', ');
-  const cpu = own.map((one) => (median(rival?.cpu ?? []) / median(one.cpu)).toFixed(2)).join(', ');
-  return `| /${route} | ${shape} | ${cells.join(' | ')} | ${ratio} | ${cpu} |`;
+  const cells = seen.map(({ rates, cpu }) => `${range(rates)}, ${median(cpu).toFixed(1)} µs`);
+  const [go, ...own] = rival ? seen : [];
+  const ratios = own.map((one) => {
+    const byCpu = median(go?.cpu ?? []) / median(one.cpu);
+    return `${(median(one.rates) / median(go?.rates ?? [])).toFixed(2)} (CPU ${byCpu.toFixed(2)})`;
+  });
+  return `| ${[`/${route}`, shape, ...cells, ...ratios].join(' | ')} |`;
 }

@@ -30,11 +30,6 @@ export async function makeHistory(
   });
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, namespace: NAMESPACE, plugins: [new KmsCodecPlugin(codec)] });
-  // JSON's quotation marks make it 1 KiB.
-  const value = (): string =>
-    randomBytes(PAYLOAD_BYTES)
-      .toString('base64')
-      .slice(0, PAYLOAD_BYTES - 2);
   const handle = await client.workflow.start('long', {
     taskQueue: 'nobody',
     workflowId: `long-${events}`,
@@ -55,3 +50,9 @@ export async function makeHistory(
   await codec.close();
   return { workflowId: handle.workflowId, runId, payloads: events - 1 };
 }
+
+/** JSON's quotation marks make it 1 KiB. */
+const value = (): string =>
+  randomBytes(PAYLOAD_BYTES)
+    .toString('base64')
+    .slice(0, PAYLOAD_BYTES - 2);
