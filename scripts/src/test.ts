@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { findChromium } from './browser.ts';
 import { projectRoot } from './project.ts';
 import { findTemporalCli } from './temporal-cli.ts';
+import { checkPromises } from './test/promises.ts';
 import { readOutcome, resultsFolder, type Outcome } from './test/reports.ts';
 import { packagesWith, turbo } from './turbo.ts';
 
@@ -39,6 +40,12 @@ async function main(args: readonly string[]): Promise<Outcome> {
     console.log(ran ? line(suite.package, outcome) : `${suite.package}: ran no test, counted as 1 failed`);
     total = add(total, ran ? outcome : lost);
   }
+  const all = !args.some((arg) => arg.startsWith('--filter') || arg === '-F' || arg === '--affected');
+  const directories = suites.map((suite) => suite.directory);
+  const promises = await checkPromises(directories, all);
+  for (const promise of promises.lines) console.log(promise);
+  // A promise whose test failed is counted by that test; one whose test is gone by nothing else.
+  if (promises.broken > 0 && total.failed === 0) total = add(total, { ...none, failed: promises.broken });
   // A run that failed must say so in its last line, whatever the reports say.
   return status !== 0 && total.failed === 0 ? add(total, lost) : total;
 }

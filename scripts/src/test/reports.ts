@@ -23,12 +23,32 @@ export async function readOutcome(directory: string): Promise<Outcome | undefine
   return playwright && playwrightOutcome(playwright);
 }
 
+/** What the tests of one file came to. */
+export interface FileOutcome {
+  readonly passed: number;
+  readonly failed: boolean;
+}
+
+/** The outcomes of a package's vitest files, by their paths from the root. */
+export async function readFiles(root: string, directory: string): Promise<[string, FileOutcome][]> {
+  const report: VitestReport | undefined = await readJson(
+    join(root, directory, resultsFolder, 'vitest.json'),
+  );
+  return (report?.testResults ?? []).map(({ name, status, assertionResults }) => {
+    // A report from turbo's cache has the paths of the checkout that it was made in.
+    const at = name.lastIndexOf(`/${directory}/`);
+    const passed = assertionResults.filter((test) => test.status === 'passed').length;
+    return [name.slice(at + 1), { passed, failed: status === 'failed' }];
+  });
+}
+
 interface VitestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
   readonly testResults: readonly {
+    readonly name: string;
     readonly status: string;
     readonly assertionResults: readonly { status: string }[];
   }[];

@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { judge, parsePromises } from '../src/test/promises.ts';
+
+const table = `
+| no. | promise | tests |
+| --- | ------- | ----- |
+| 1.1 | No one comes in | \`apps/a/test/in.test.ts\`, \`apps/a/test/out.test.ts\` |
+| 1.2 | Nothing leaks   | \`apps/a/test/leak.test.ts\` |
+
+| other | table |
+| ----- | ----- |
+| a     | b     |
+`;
+
+test('reads the rows that name test files', () => {
+  expect(parsePromises(table)).toEqual([
+    { point: '1.1 No one comes in', files: ['apps/a/test/in.test.ts', 'apps/a/test/out.test.ts'] },
+    { point: '1.2 Nothing leaks', files: ['apps/a/test/leak.test.ts'] },
+  ]);
+});
+
+describe('a promise', () => {
+  const promises = parsePromises(table);
+  const passed = { passed: 2, failed: false };
+  const kept = new Map([
+    ['apps/a/test/in.test.ts', passed],
+    ['apps/a/test/out.test.ts', passed],
+    ['apps/a/test/leak.test.ts', passed],
+  ]);
+
+  test('is kept while all of its files pass', () => {
+    const { lines, broken } = judge(promises, kept, true);
+    expect(broken).toBe(0);
+    expect(lines[1]).toBe('✓ 1.2 Nothing leaks: apps/a/test/leak.test.ts (2)');
+  });
+
+  test.each([
+    ['failed', { passed: 2, failed: true }],
+    ['holds no passed test', { passed: 0, failed: false }],
+  ])('is broken by a file that %s', (_, outcome) => {
+    const { lines, broken } = judge(
+      promises,
+      new Map([...kept, ['apps/a/test/leak.test.ts', outcome]]),
+      true,
+    );
+    expect(broken).toBe(1);
+    expect(lines[1]).toMatch(/^✗ 1.2/);
+  });
+
+  test('is broken by a file that did not run, unless only some suites were asked for', () => {
+    const some = new Map([...kept].slice(0, 2));
+    expect(judge(promises, some, true)).toMatchObject({ broken: 1 });
+    expect(judge(promises, some, false)).toMatchObject({ broken: 0, lines: { length: 1 } });
+  });
+});
