@@ -5,7 +5,7 @@ import type { SealedIn } from './context.ts';
 import type { Payload } from './message.ts';
 import { keyOf } from './stub.ts';
 
-export type Opener = Pick<KmsCodec, 'open' | 'inspect'>;
+export type Opener = Pick<KmsCodec, 'open' | 'inspect' | 'unopened'>;
 
 /** A payload as it stands in a history. */
 export interface Located {

@@ -13,6 +13,8 @@ export interface Wanted {
   readonly ref: string;
   /** As stored. */
   readonly bytes: number;
+  /** The payload, where the request keeps it. */
+  readonly held?: Located | undefined;
   /** Undefined when the event or the payload is no longer there. */
   load(signal: AbortSignal): Promise<Located | undefined>;
 }
@@ -89,7 +91,7 @@ const sizeOf = (found: Found | undefined): number => found?.payload.data?.length
 
 function keep(ref: string, found: Found | undefined, context: SealedIn): Wanted {
   const located = found && { payload: own(found.payload), sealable: found.sealable, context };
-  return { ref, bytes: sizeOf(found), load: async () => located };
+  return { ref, bytes: sizeOf(found), held: located, load: async () => located };
 }
 
 /** A payload's bytes are views of its whole page; copies let the page go. */
