@@ -5,7 +5,7 @@ import { codecMetrics } from './codec-metrics.ts';
 import { processMetrics } from './process-metrics.ts';
 
 /** One request as it was answered; a stream's time ends with its head. */
-export interface AnsweredRequest {
+interface AnsweredRequest {
   readonly method: string;
   /** The route's pattern, never a path. */
   readonly route: string;

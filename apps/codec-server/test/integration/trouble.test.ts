@@ -2,6 +2,7 @@ import { cryptoHealth } from '@temporal-kms/codec-api';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { interceptors } from '../../src/temporal/connect.ts';
+import { buildPayloads } from '../../src/payload-json.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
 import { keys } from '../support/stack.ts';
 import {
@@ -145,6 +146,12 @@ describe('Cloud KMS out of reach', () => {
     const [refused] = await decode(app, run, ['1:0']);
     expect(refused).toMatchObject({ ok: false, reason: 'kms_unavailable', message: expect.any(String) });
     expect((await health(app)).kms).toEqual({ status: 'failing', reason: 'kms_unavailable', emulator: true });
+    const ready = await app.request('/readyz');
+    expect([ready.status, await ready.json()]).toMatchObject([
+      200,
+      { status: 'ready', kms: { status: 'failing' } },
+    ]);
+    expect((await get(app, `/api/namespaces/${NAMESPACE}/workflows`)).status).toBe(200);
 
     stack.kms.emulator.clearFaults();
     expect(valueOf((await decode(app, run, ['1:0']))[0])).toBe('"input"');
@@ -153,6 +160,30 @@ describe('Cloud KMS out of reach', () => {
     expect(after.temporal).toEqual({ status: 'ok' });
     await other[Symbol.asyncDispose]();
     await handle.terminate();
+  });
+
+  test('is 503 with Retry-After and its code for /decode, and nothing at all for what is already known', async () => {
+    await using other = stack.kms.another();
+    const app = stack.replica({ codec: other.codec });
+    const post = (path: string, body: string) =>
+      app.request(path, { method: 'POST', headers: { ...headers, 'x-namespace': NAMESPACE }, body });
+    const plain = JSON.stringify({
+      payloads: [{ metadata: { encoding: 'anNvbi9wbGFpbg==' }, data: 'InYi' }],
+    });
+    const own = await (await post('/encode', plain)).text();
+    const [foreign] = await stack.kms.codec.encode(
+      [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"v"') }],
+      { namespace: NAMESPACE },
+    );
+    const unknown = String(buildPayloads([foreign!]));
+    stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+    const response = await post('/decode', unknown);
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, expect.any(String)]);
+    expect(await response.text()).toContain('kms_unavailable');
+    expect((await post('/decode', own)).status).toBe(200);
+    expect((await post('/encode', plain)).status).toBe(200);
+    stack.kms.emulator.clearFaults();
+    expect((await post('/decode', unknown)).status).toBe(200);
   });
 
   test('a slow answer holds up no other result', async () => {
@@ -185,6 +216,7 @@ describe('Temporal out of reach', () => {
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
     expect(await response.json()).toMatchObject({ error: { code: 'temporal_unavailable' } });
     expect((await health(app)).temporal).toEqual({ status: 'unavailable' });
+    expect((await app.request('/readyz')).status).toBe(200);
     const post = { method: 'POST', headers: { ...headers, 'x-namespace': NAMESPACE }, body: '{}' };
     expect((await app.request('/decode', post)).status).toBe(200);
     await connection.close();

@@ -8,7 +8,7 @@ export const RUN_FOLDER = 'CODEC_TEST_RUN_FOLDER';
 const CANARY = 'canary-';
 
 /** Text as it may stand in a log: as it is, in hex, and in base64 of either alphabet at each of three offsets. */
-export function formsOf(secret: string | Uint8Array): string[] {
+function formsOf(secret: string | Uint8Array): string[] {
   const bytes = Buffer.from(secret);
   const shifted = [0, 1, 2].flatMap((shift) => {
     const whole = Buffer.concat([Buffer.alloc(shift), bytes]);
