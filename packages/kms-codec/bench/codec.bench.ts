@@ -26,12 +26,12 @@ const emulator = await startEmulator({
 const rules = new KeyRules({
   bench: { encrypt: 'projects/bench/locations/global/keyRings/bench/cryptoKeys/bench' },
 });
-const ours = new KmsCodec({
+const codec = new KmsCodec({
   rules,
   keyService: new CloudKms({ emulatorHost: emulator.address }),
   namespace: 'bench',
 });
-await ours.warm();
+await codec.warm();
 
 const raw = randomBytes(32);
 const webKey = await webcrypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['encrypt', 'decrypt']);
@@ -66,45 +66,44 @@ for (const size of [256, 1024, 16 * 1024, 256 * 1024]) {
   const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: randomBytes(size) };
   const hundred = Array.from({ length: 100 }, () => payload);
   const many = size > 16 * 1024 ? hundred.slice(0, 20) : hundred;
-  const [sealedOurs, sealedSample] = [await ours.encode([payload]), await sample.encode(many)];
+  const [sealedOurs, sealedSample] = [await codec.encode([payload]), await sample.encode(many)];
   const sealedBare = bareSeal(bareKey, aad, payload.data);
   const ways = {
     encode: {
-      ours: () => ours.encode([payload]),
+      ours: () => codec.encode([payload]),
       one: () => sample.encode([payload]),
       many: () => sample.encode(many),
       bare: () => bareSeal(bareKey, aad, payload.data),
     },
     decode: {
-      ours: () => ours.decode(sealedOurs),
+      ours: () => codec.decode(sealedOurs),
       one: () => sample.decode(sealedSample.slice(0, 1)),
       many: () => sample.decode(sealedSample),
       bare: () => bareOpen(bareKey, aad, sealedBare),
     },
   };
   for (const [name, way] of Object.entries(ways)) {
-    const seen = { ours: [] as number[], sample: [] as number[], bare: [] as number[] };
-    // The first round warms the compiler up and isn't counted.
-    const rates = {
-      ours: () => rate(1, way.ours),
-      sample: async () => Math.max(await rate(1, way.one), await rate(many.length, way.many)),
-      bare: () => rate(1, way.bare),
+    const ours = { rates: [] as number[], measure: () => rate(1, way.ours) };
+    const sampleWay = {
+      rates: [] as number[],
+      measure: async () => Math.max(await rate(1, way.one), await rate(many.length, way.many)),
     };
+    const bare = { rates: [] as number[], measure: () => rate(1, way.bare) };
     // The first round warms the compiler up and isn't counted. Each leaves garbage to the next, so the order turns.
+    const order = [ours, sampleWay, bare];
     for (let round = -1; round < rounds; round += 1) {
-      const order = Object.entries(rates);
-      for (const [who, measure] of round % 2 === 0 ? order : order.toReversed()) {
-        const measured = await measure();
-        if (round >= 0) seen[who as keyof typeof rates].push(measured);
+      for (const one of round % 2 === 0 ? order : order.toReversed()) {
+        const measured = await one.measure();
+        if (round >= 0) one.rates.push(measured);
       }
     }
     // Of one round's neighbours: a virtual machine's speed changes from second to second.
-    const ratio = (to: number[]) =>
-      median(to.map((theirs, round) => (seen.ours[round] ?? 0) / theirs)).toFixed(2);
+    const ratio = (to: { readonly rates: readonly number[] }) =>
+      median(to.rates.map((theirs, round) => (ours.rates[round] ?? 0) / theirs)).toFixed(2);
     console.log(
-      `| ${size} B | ${name} | ${range(seen.ours)} | ${range(seen.sample)} | ${range(seen.bare)} | ${ratio(seen.sample)} | ${ratio(seen.bare)} |`,
+      `| ${size} B | ${name} | ${range(ours.rates)} | ${range(sampleWay.rates)} | ${range(bare.rates)} | ${ratio(sampleWay)} | ${ratio(bare)} |`,
     );
   }
 }
-await ours.close();
+await codec.close();
 await emulator.close();
