@@ -42,7 +42,7 @@ export async function load(directory: string, { url, body, headers, seconds }: L
     '--threads=1',
     `--connections=${CONNECTIONS}`,
     `--duration=${seconds}s`,
-    '--timeout=10s',
+    '--timeout=60s',
     `--script=${script}`,
     url,
   ]);
