@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { Append } from './audit/line-queue.ts';
 
 export interface StandardOutput {
@@ -11,7 +12,7 @@ export interface StandardOutput {
 const MAX_WAITING = 2 ** 20;
 
 /** One way to standard output for all that write there: a long line to a pipe goes in parts, and none may come between. */
-export function standardOutput(stream: NodeJS.WriteStream = process.stdout): StandardOutput {
+export function standardOutput(stream: Writable = process.stdout): StandardOutput {
   let dropped = 0;
   // A reader that has gone away is no reason to fall over; whoever has to know hears of it by the callback.
   stream.on('error', () => undefined);

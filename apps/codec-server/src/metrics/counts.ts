@@ -1,29 +1,34 @@
-import type { Attributes, Meter } from '@opentelemetry/api';
+import type { Meter } from '@opentelemetry/api';
+
+interface Count {
+  count: number;
+}
 
 /**
- * A counter for what happens once a payload: adding costs one look-up in a map, where OpenTelemetry's own counters sort
- * and print their labels each time (1 µs). They are read when somebody asks for the metrics.
+ * A counter for what happens once a payload: adding costs two look-ups in maps, where OpenTelemetry's own counters sort
+ * and print their labels each time. It is read when somebody asks for the metrics.
  */
-export class Counts<Label extends string> {
-  readonly #labels: readonly Label[];
-  readonly #byValues = new Map<string, { readonly labels: Attributes; count: number }>();
+export class Counts {
+  readonly #counts = new Map<string, Map<string, Count>>();
 
-  constructor(meter: Meter, name: string, description: string, labels: readonly Label[]) {
-    this.#labels = labels;
+  /** @param labels one or two */
+  constructor(meter: Meter, name: string, description: string, labels: readonly [string, string?]) {
+    const [first, second] = labels;
     meter.createObservableCounter(name, { description }).addCallback((result) => {
-      for (const { labels: values, count } of this.#byValues.values()) result.observe(count, values);
+      for (const [value, counts] of this.#counts) {
+        for (const [other, { count }] of counts) {
+          result.observe(count, { [first]: value, ...(second === undefined ? {} : { [second]: other }) });
+        }
+      }
     });
   }
 
-  /** @param values of the labels, in their order; from closed lists, or each caller could add a time series */
-  add(...values: readonly string[]): void {
-    const name = values.join('\n');
-    const known = this.#byValues.get(name);
-    if (known !== undefined) {
-      known.count += 1;
-      return;
-    }
-    const labels = Object.fromEntries(this.#labels.map((label, index) => [label, values[index] ?? '']));
-    this.#byValues.set(name, { labels, count: 1 });
+  /** Values of the labels, in their order; from closed lists, or each caller could add a time series. */
+  add(first: string, second = ''): void {
+    let counts = this.#counts.get(first);
+    if (counts === undefined) this.#counts.set(first, (counts = new Map()));
+    const known = counts.get(second);
+    if (known === undefined) counts.set(second, { count: 1 });
+    else known.count += 1;
   }
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { historyFrame, workflowList } from '@temporal-kms/codec-api';
 import { build } from 'tsdown';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { keepForSearch } from '../support/leak-search.ts';
 import { eventually, lines, NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
 
 // The artefact as it is deployed: one file in an empty directory, with no node_modules anywhere above it.
@@ -38,8 +39,12 @@ function start(env: Record<string, string>, args: string[] = []) {
   });
   running.push(child);
   const output = { out: '', err: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.out += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.err += text));
+  for (const [name, stream] of [['out', child.stdout] as const, ['err', child.stderr] as const]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+      keepForSearch(text);
+    });
+  }
   const exited = once(child, 'close').then(([code]) => ({ code, ...output }));
   return { child, output, exited };
 }
