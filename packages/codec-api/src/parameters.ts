@@ -5,8 +5,11 @@ export const workflowId = z.string().min(1, 'is missing').max(1_000, 'is longer 
 
 export const runId = z.uuid('is not a run id (a UUID)');
 
-/** A visibility query as Temporal takes it; empty for all. https://docs.temporal.io/list-filter */
-const visibilityQuery = z.string().max(15_000, 'is longer than 15,000 characters').default('');
+/**
+ * A visibility query as Temporal takes it; empty for all. https://docs.temporal.io/list-filter
+ * Its characters, percent-encoded, fit into the head of a request.
+ */
+const visibilityQuery = z.string().max(5_000, 'is longer than 5,000 characters').default('');
 
 export const workflowListQuery = z.object({
   query: visibilityQuery,

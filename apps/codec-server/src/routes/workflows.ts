@@ -11,9 +11,9 @@ import { workflowDescription, workflowSummary } from '../history/description.ts'
 import type { Inspect } from '../history/stub.ts';
 import { replyJson } from '../http/context.ts';
 import { checked } from '../http/input.ts';
-import { Refusal } from '../http/refusal.ts';
+import { badRequest, Refusal } from '../http/refusal.ts';
 import type { Routes } from '../http/routes.ts';
-import type { TemporalService } from '../temporal/service.ts';
+import { isUnexplained, type TemporalService } from '../temporal/service.ts';
 
 export interface WorkflowsOptions {
   readonly temporal: TemporalService;
@@ -36,7 +36,10 @@ export function workflowRoutes(routes: Routes, { temporal, inspect }: WorkflowsO
         },
         c.req.raw.signal,
       ),
-    );
+    ).catch((error: unknown) => {
+      if (nextPageToken === undefined || !isUnexplained(error)) throw error;
+      throw badRequest('pageToken is not one that this server gave.', error);
+    });
     const list: WorkflowList = {
       workflows: page.executions.map((info) => workflowSummary(info, namespace, inspect)),
       ...(page.nextPageToken.length > 0

@@ -88,6 +88,7 @@ async function cancellable<T>(
 
 /** gRPC status codes, https://grpc.io/docs/guides/status-codes/ */
 const status = {
+  unknown: 2,
   invalidArgument: 3,
   notFound: 5,
   permissionDenied: 7,
@@ -98,6 +99,10 @@ const status = {
 /** grpc-go's words where an answer exceeds a limit on messages, 4 MiB between Temporal's own services. */
 export const isTooLarge = (error: { readonly code: number; readonly details: string }): boolean =>
   error.code === status.resourceExhausted && /message larger than max/.test(error.details);
+
+/** Whether Temporal failed at the request without saying why, as it does at a page token that isn't its own. */
+export const isUnexplained = (error: unknown): boolean =>
+  error instanceof Refusal && isGrpcServiceError(error.cause) && Number(error.cause.code) === status.unknown;
 
 function refusalOf(error: unknown): Refusal {
   if (!isGrpcServiceError(error)) {

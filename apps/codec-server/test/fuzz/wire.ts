@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect } from 'node:net';
 
 const WAIT_MS = 10_000;
@@ -9,6 +8,7 @@ const WAIT_MS = 10_000;
  */
 export async function send(port: number, bytes: Buffer): Promise<{ statuses: number[]; text: string }> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  const closed = new Promise((resolve) => socket.once('close', resolve));
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => void chunks.push(chunk));
   // A server that refuses a request closes while the rest of it is still on its way.
@@ -16,7 +16,7 @@ export async function send(port: number, bytes: Buffer): Promise<{ statuses: num
   socket.setTimeout(WAIT_MS, () => socket.destroy(new Error('no answer')));
   socket.end(bytes);
   socket.on('end', () => socket.destroy());
-  await once(socket, 'close');
+  await closed;
   const text = Buffer.concat(chunks).toString('latin1');
   return { statuses: [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status)), text };
 }

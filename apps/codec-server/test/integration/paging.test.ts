@@ -236,3 +236,10 @@ describe('a running workflow, followed', () => {
     await handle.terminate();
   });
 });
+
+test('a page token of the list that Temporal did not give is 400', async () => {
+  for (const token of ['YWJj', 'W0ZpbHRlcmVkXQ', 'AAEC']) {
+    const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows?pageToken=${token}`);
+    expect([token, response.status]).toEqual([token, 400]);
+  }
+});

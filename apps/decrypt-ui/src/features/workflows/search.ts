@@ -4,7 +4,7 @@ import { quoted } from '../../api/queries.ts';
 
 export const listSearch = z.object({
   /** A visibility query, or the start of a workflow id or type. */
-  q: z.string().max(15_000).optional().catch(undefined),
+  q: z.string().max(5_000).optional().catch(undefined),
   /** Statuses with commas between: `Failed,TimedOut`. */
   status: z.string().optional().catch(undefined),
 });

@@ -1,0 +1,34 @@
+import { access, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+
+const VERSION = '4.32.5';
+const home = join(import.meta.dirname, '../../../../.dev', `schemathesis-${VERSION}`);
+const program = join(home, 'bin', 'st');
+
+/**
+ * Schemathesis of the pinned version, in a virtual environment of the project's; made on the first run. Where Python
+ * or PyPI is missing, a plain message and undefined.
+ */
+export async function findSchemathesis(): Promise<string | undefined> {
+  if (await exists(program)) return program;
+  process.stdout.write(`Installing Schemathesis ${VERSION} from PyPI…\n`);
+  const { failed: noVenv } = await execa('python3', ['-m', 'venv', '--clear', home], { reject: false });
+  const pip = ['-m', 'pip', '--quiet', '--disable-pip-version-check', 'install', '--only-binary=:all:'];
+  const { failed, stderr } = await execa(join(home, 'bin', 'python'), [...pip, `schemathesis==${VERSION}`], {
+    reject: false,
+    timeout: 300_000,
+  });
+  if (!noVenv && !failed && (await exists(program))) return program;
+  await rm(home, { recursive: true, force: true });
+  process.stdout.write(
+    `Schemathesis could not be installed, so the API isn't tried with it. It takes Python 3.10 or newer with venv, and PyPI. ${stderr}\n`,
+  );
+  return undefined;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
