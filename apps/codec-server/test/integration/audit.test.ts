@@ -1,0 +1,134 @@
+import type { AuditEntry } from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Access, openAccess } from '../../src/access/access.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { listen } from '../../src/server.ts';
+import { keys } from '../support/stack.ts';
+import { NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
+
+let stack: Stack;
+let run: { workflowId: string; runId: string };
+beforeAll(async () => {
+  stack = await startStack();
+  run = await runOf(await stack.start('everywhere', ['value'], { taskQueue: 'nobody' }));
+});
+afterAll(() => stack.close());
+
+const HOST = '127.0.0.1';
+
+/** The server on a port, its caches empty, its audit kept. */
+async function serve(access: Access = openAccess) {
+  const entries: AuditEntry[] = [];
+  const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+  const stopping = new AbortController();
+  const other = stack.kms.another();
+  const server = await listen({
+    host: HOST,
+    port: 0,
+    app: (port) =>
+      stack.replica({
+        codec: other.codec,
+        access,
+        audit,
+        stopping: stopping.signal,
+        hosts: [`${HOST}:${port}`],
+      }),
+  });
+  const decode = (signal?: AbortSignal) =>
+    fetch(`http://${HOST}:${server.port}${runPath(run)}/payloads:decode`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ refs: ['1:0'] }),
+      ...(signal && { signal }),
+    });
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    await server.close(5_000);
+    await audit.settled();
+  };
+  return { entries, decode, stop, close: () => other[Symbol.asyncDispose]() };
+}
+
+const outcomes = (entries: readonly AuditEntry[]) =>
+  entries.map(({ event, outcome }) => outcome?.result ?? event);
+
+test('nothing is asked of Cloud KMS before the intent is written, and the outcome names its key', async () => {
+  const order: string[] = [];
+  const entries: AuditEntry[] = [];
+  const other = stack.kms.another();
+  const unwrap = other.codec.keyService.unwrap.bind(other.codec.keyService);
+  other.codec.keyService.unwrap = (request) => {
+    order.push('unwrap');
+    return unwrap(request);
+  };
+  const app = stack.replica({
+    codec: other.codec,
+    audit: createAudit({
+      write: async (entry) => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        entries.push(entry);
+        order.push(entry.event);
+      },
+    }),
+  });
+  const response = await app.request(`${runPath(run)}/payloads:decode`, {
+    method: 'POST',
+    headers: { host: '127.0.0.1:8088', 'content-type': 'application/json' },
+    body: JSON.stringify({ refs: ['1:0'], reason: 'ticket 4711' }),
+  });
+  await response.text();
+  expect(order).toEqual(['intent', 'unwrap', 'outcome']);
+  expect(entries[1]).toMatchObject({
+    ...run,
+    namespace: NAMESPACE,
+    refs: ['1:0'],
+    reason: 'ticket 4711',
+    outcome: { result: 'complete', payloads: 1, keys: [{ name: keys.payments, version: 1, payloads: 1 }] },
+  });
+  await other[Symbol.asyncDispose]();
+});
+
+test('a stream whose client goes away has its outcome', async () => {
+  const { entries, decode, stop, close } = await serve();
+  stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
+  const leave = new AbortController();
+  const response = decode(leave.signal).then(
+    (answer) => answer.text(),
+    () => undefined,
+  );
+  await expect.poll(() => outcomes(entries)).toEqual(['intent']);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  leave.abort();
+  await response.catch(() => undefined);
+  await expect.poll(() => outcomes(entries), { timeout: 5_000 }).toEqual(['intent', 'cut_off']);
+  stack.kms.emulator.clearFaults();
+  await stop();
+  await close();
+});
+
+test('a stream that the server ends has its outcome before the server is gone', async () => {
+  const { entries, decode, stop, close } = await serve();
+  stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
+  const answer = decode().then((response) => response.text());
+  await expect.poll(() => outcomes(entries)).toEqual(['intent']);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await stop();
+  expect(outcomes(entries)).toEqual(['intent', 'shutdown']);
+  expect((await answer).trimEnd().split('\n').at(-1)).toContain('"reason":"shutdown"');
+  stack.kms.emulator.clearFaults();
+  await close();
+});
+
+test('a stream that ends with its caller’s sign-in has its outcome', async () => {
+  const { entries, decode, stop, close } = await serve({
+    ...openAccess,
+    authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 400 }),
+  });
+  stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
+  const text = await (await decode()).text();
+  expect(text.trimEnd().split('\n').at(-1)).toContain('"reason":"signed_out"');
+  expect(outcomes(entries)).toEqual(['intent', 'signed_out']);
+  stack.kms.emulator.clearFaults();
+  await stop();
+  await close();
+});
