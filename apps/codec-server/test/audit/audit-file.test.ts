@@ -108,7 +108,7 @@ describe('an audit that can not be written', () => {
     const path = newPath();
     execFileSync('mkfifo', [path]);
     // Opens it and reads nothing.
-    const reader = spawn('sh', ['-c', `exec 3< "${path}"; sleep 60`]);
+    const reader = spawn('sh', ['-c', `exec 3< "${path}"; exec sleep 60`]);
     const file = await eventuallyOpen(path);
     const audit = createAudit(auditSink(file.append, { log: keptLog().log, waitMs: 200 }));
     const before = performance.now();
