@@ -101,8 +101,11 @@ export const isTooLarge = (error: { readonly code: number; readonly details: str
   error.code === status.resourceExhausted && /message larger than max/.test(error.details);
 
 /** Whether Temporal failed at the request without saying why, as it does at a page token that isn't its own. */
-export const isUnexplained = (error: unknown): boolean =>
-  error instanceof Refusal && isGrpcServiceError(error.cause) && Number(error.cause.code) === status.unknown;
+export function isUnexplained(error: unknown): boolean {
+  if (!(error instanceof Refusal) || !isGrpcServiceError(error.cause)) return false;
+  const { code }: { readonly code: number } = error.cause;
+  return code === status.unknown;
+}
 
 function refusalOf(error: unknown): Refusal {
   if (!isGrpcServiceError(error)) {

@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listen, type RunningServer } from '../../src/server.ts';
+import { openAccess } from '../../src/access/access.ts';
+import { Refusal } from '../../src/http/refusal.ts';
 import { eventually, NAMESPACE, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
 
 // Temporal's own command line, as it comes, against this server.
@@ -27,7 +29,7 @@ const SECRET = 'canary-c0ffee';
 const base64 = (value: string): string => Buffer.from(JSON.stringify(value)).toString('base64');
 
 /** Its standard output; rejects with its standard error when it fails. */
-async function temporal(args: string[], codec = true): Promise<string> {
+async function temporal(args: string[], codec = true, more: string[] = []): Promise<string> {
   const common = [
     '--address',
     stack.server.address,
@@ -38,7 +40,7 @@ async function temporal(args: string[], codec = true): Promise<string> {
   ];
   const endpoint = codec ? ['--codec-endpoint', `http://127.0.0.1:${server.port}`] : [];
   const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], TEMPORAL_VERSION_CHECK_DISABLED: '1' };
-  const { stdout } = await run(stack.server.cliPath, [...args, ...common, ...endpoint], {
+  const { stdout } = await run(stack.server.cliPath, [...args, ...common, ...endpoint, ...more], {
     env,
     maxBuffer: 64 * 1024 * 1024,
   });
@@ -88,4 +90,44 @@ test('starts, signals, queries, updates, shows and lists encrypted workflows in 
   const bare = await temporal(['workflow', 'show', ...id, '--output', 'json'], false);
   for (const place of ['result', 'memo']) expect(bare).not.toContain(base64(`${SECRET} ${place}`));
   expect(bare).toContain(Buffer.from('binary/envelope-kms-v2').toString('base64'));
+});
+
+test('sends what --codec-auth and --codec-header say, and fails where one is missing and needed', async () => {
+  const given: (string | undefined)[][] = [];
+  const strict = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: (port) =>
+      stack.replica({
+        hosts: [`127.0.0.1:${port}`],
+        namespacePaths: true,
+        access: {
+          ...openAccess,
+          authenticate: (request) => {
+            given.push([request.header('authorization'), request.header('x-reveal-reason')]);
+            if (request.header('authorization') === 'Bearer of-ana') return { name: 'ana' };
+            throw new Refusal(401, 'unauthenticated', 'Sign in.');
+          },
+          reveal: () => 'on-demand',
+        },
+      }),
+  });
+  const handle = await stack.start('everywhere', [SECRET]);
+  await handle.signal('finish', 'now');
+  await handle.result();
+  const result = (...more: string[]) =>
+    temporal(['workflow', 'result', '--workflow-id', handle.workflowId], false, [
+      '--codec-endpoint',
+      `http://127.0.0.1:${strict.port}/{namespace}`,
+      '--command-timeout',
+      '5s',
+      ...more,
+    ]);
+  const reason = ['--codec-header', 'X-Reveal-Reason=ticket 4711 für Müller'];
+  expect(await result('--codec-auth', 'Bearer of-ana', ...reason)).toContain(`${SECRET} result`);
+  expect(given.at(-1)?.[0]).toBe('Bearer of-ana');
+  await expect(result(...reason)).rejects.toThrow();
+  await expect(result('--codec-auth', 'Bearer of-ana')).rejects.toThrow();
+  expect(given.map(([authorization]) => authorization)).toContain(undefined);
+  await strict.close(1_000);
 });

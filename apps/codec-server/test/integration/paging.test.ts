@@ -239,7 +239,7 @@ describe('a running workflow, followed', () => {
 
 test('a page token of the list that Temporal did not give is 400', async () => {
   for (const token of ['YWJj', 'W0ZpbHRlcmVkXQ', 'AAEC']) {
-    const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows?pageToken=${token}`);
+    const response = await get(stack.app, `/api/namespaces/payments/workflows?pageToken=${token}`);
     expect([token, response.status]).toEqual([token, 400]);
   }
 });

@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { listen, type RunningServer } from '../../src/server.ts';
+import { NAMESPACE, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
+
+// Temporal's Python SDK with a small HTTP codec, interop/python/src/temporal_kms_peers/remote.py, against this server.
+const root = join(import.meta.dirname, '../../../..');
+const project = join(root, 'interop/python');
+const SECRET = 'canary-9e7701';
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+let python: string | undefined;
+let stack: Stack;
+let server: RunningServer;
+beforeAll(async () => {
+  const { stdout, stderr, failed } = await execa(
+    'python3',
+    [join(project, 'ensure_venv.py'), join(root, '.dev/interop-python')],
+    { reject: false },
+  );
+  if (failed) {
+    process.stdout.write(`No Python 3.10 or newer with PyPI was found: its client isn't tried. ${stderr}\n`);
+    return;
+  }
+  python = stdout.trim();
+  stack = await startStack();
+  server = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`] }),
+  });
+}, 600_000);
+afterAll(async () => {
+  if (python === undefined) return;
+  await server.close(1_000);
+  await stack.close();
+});
+
+test('starts, queries, signals and reads an encrypted workflow without a key of its own', async () => {
+  if (python === undefined) return;
+  const { stdout } = await execa(
+    python,
+    [
+      ['-m', 'temporal_kms_peers.remote', '--endpoint', `http://127.0.0.1:${server.port}`],
+      ['--temporal', stack.server.address, '--namespace', NAMESPACE, '--task-queue', TASK_QUEUE],
+      ['--workflow', 'everywhere', '--workflow-id', 'from-python', SECRET],
+    ].flat(),
+    { cwd: project, env: { PYTHONPATH: join(project, 'src') } },
+  );
+  const { query, result } = JSON.parse(stdout);
+  expect(JSON.stringify(query)).toContain(`${SECRET} asked`);
+  expect(JSON.stringify(result)).toContain(`${SECRET} result`);
+  const history = await stack.client.workflow.getHandle('from-python').fetchHistory();
+  // Its JSON has bytes in base64; a value's begin with its quote.
+  const raw = JSON.stringify(history);
+  expect(raw).toContain(base64('binary/envelope-kms-v2'));
+  expect(raw).not.toContain(base64(`"${SECRET}`.slice(0, 12)));
+});
