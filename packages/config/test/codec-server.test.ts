@@ -105,3 +105,34 @@ test('serves metrics only where a port is named, on loopback unless told otherwi
   expect(parse({})).not.toHaveProperty('metrics');
   expect(parse({ CODEC_METRICS_PORT: '9464' }).metrics).toEqual({ host: '127.0.0.1', port: 9464 });
 });
+
+describe('paths and limits', () => {
+  test('are off or the server’s own unless they are set', () => {
+    expect(parse({})).toMatchObject({ namespacePaths: false, limits: {} });
+  });
+
+  test('are read', () => {
+    const values = {
+      CODEC_NAMESPACE_PATHS: 'true',
+      CODEC_MAX_BODY: '4096',
+      CODEC_MAX_PAYLOADS: '10',
+      CODEC_MAX_REQUESTS: '2',
+      CODEC_MAX_STREAMS: '3',
+      CODEC_REQUEST_SECONDS: '5',
+    };
+    expect(parse(values)).toMatchObject({
+      namespacePaths: true,
+      limits: { maxBody: 4096, maxPayloads: 10, maxRequests: 2, maxStreams: 3, requestMs: 5_000 },
+    });
+  });
+
+  test.each([
+    ['CODEC_NAMESPACE_PATHS', 'maybe'],
+    ['CODEC_MAX_BODY', '16MiB'],
+    ['CODEC_MAX_PAYLOADS', '0'],
+    ['CODEC_MAX_REQUESTS', '-1'],
+    ['CODEC_REQUEST_SECONDS', '0'],
+  ])('%s refuses %s', (name, value) => {
+    expect(mistakes({ [name]: value }).map(([variable]) => variable)).toEqual([name]);
+  });
+});
