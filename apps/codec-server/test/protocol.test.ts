@@ -13,6 +13,14 @@ const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace':
 const post = (path: string, body: string, extra: Record<string, string> = {}) =>
   appWith(kms).request(path, { method: 'POST', headers: { ...headers, ...extra }, body });
 
+/** Where paths may name a namespace. */
+const named = (path: string, namespace = 'payments', pathPrefix = '') =>
+  appWith(kms, { namespacePaths: true, pathPrefix }).request(path, {
+    method: 'POST',
+    headers: { ...headers, 'x-namespace': namespace },
+    body: body([plain(1)]),
+  });
+
 /** Temporal's own; its type knows no absent fields. */
 const toJson: (payload: any) => unknown = JSONUtils.payloadToJSON;
 
@@ -87,13 +95,6 @@ describe('paths', () => {
   });
 
   describe('with a namespace, where they are switched on,', () => {
-    const named = (path: string, namespace = 'payments', pathPrefix = '') =>
-      appWith(kms, { namespacePaths: true, pathPrefix }).request(path, {
-        method: 'POST',
-        headers: { ...headers, 'x-namespace': namespace },
-        body: body([plain(1)]),
-      });
-
     test.each(['/payments/encode', '//payments//encode', '/%70ayments/encode', '/encode'])(
       '%s serves it',
       async (path) => {
