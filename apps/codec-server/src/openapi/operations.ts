@@ -153,7 +153,7 @@ export const operations: readonly Operation[] = [
     operationId: `${operation}Protocol`,
     summary: `Temporal's codec protocol: ${operation} payloads`,
     description:
-      'Only the last segment of the path counts. All payloads come back in their order, or none: a text says why. ' +
+      'X-Namespace says which namespace the payloads are of. All payloads come back in their order, or none: a text says why. ' +
       'https://docs.temporal.io/codec-server',
     permission: operation,
     headers: {
