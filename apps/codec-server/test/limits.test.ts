@@ -4,11 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { Hono } from 'hono';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { openAccess } from '../src/access/access.ts';
 import type { AppDeps } from '../src/app.ts';
 import type { Env } from '../src/http/context.ts';
 import { defaultLimits, limitStreams } from '../src/http/limits.ts';
 import { parseJson } from '../src/http/json-depth.ts';
 import { ndjson } from '../src/http/ndjson.ts';
+import { Refusal } from '../src/http/refusal.ts';
 import { cutSlowReaders } from '../src/http/slow-readers.ts';
 import { buildPayloads } from '../src/payload-json.ts';
 import { listen, type RunningServer } from '../src/server.ts';
@@ -225,6 +227,43 @@ describe('streams', () => {
     while (performance.now() - started < 500) expect((await reader.read()).done).toBe(false);
     expect(ended()).toBe(0);
     await reader.cancel();
+  });
+});
+
+describe('a body of unknown length', () => {
+  test('of somebody who has not signed in is not waited for', async () => {
+    const access: AppDeps['access'] = {
+      ...openAccess,
+      authenticate: () => {
+        throw new Refusal(401, 'unauthenticated', 'Sign in.');
+      },
+    };
+    const { port } = await serve({ access });
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
+        'X-Namespace: payments\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n',
+    );
+    const [head] = await once(socket, 'data', { signal: AbortSignal.timeout(2_000) });
+    expect(String(head)).toMatch(/^HTTP\/1.1 401 /);
+    socket.destroy();
+  });
+
+  test.each([
+    '/decode',
+    '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa/history:search',
+  ])('is 413 on %s once it is too large', async (path) => {
+    const { url } = await serve({ limits: { maxBody: 100 } });
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(Buffer.alloc(60, ' ')),
+    });
+    const response = await fetch(url + path, {
+      method: 'POST',
+      headers: { ...headers, host: '' },
+      body,
+      duplex: 'half',
+    } as RequestInit);
+    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
   });
 });
 

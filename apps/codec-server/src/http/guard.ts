@@ -1,5 +1,4 @@
 import type { MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import type { Env } from './context.ts';
 import type { ResponseHeaders } from './headers.ts';
 import { Refusal } from './refusal.ts';
@@ -25,9 +24,6 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): MiddlewareHand
       `The body is larger than ${maxBody} bytes; send fewer payloads a request.`,
     );
   };
-  // Reads a body of unknown length in full: for those only, since it costs a second copy.
-  const countBody = bodyLimit({ maxSize: maxBody, onError: tooLarge });
-
   return async (c, next) => {
     const origin = c.req.header('origin');
     c.set('headers', headers.of(origin));
@@ -59,8 +55,26 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): MiddlewareHand
       throw new Refusal(415, 'unsupported_media_type', 'Send the body with Content-Type: application/json.');
     }
     const length = c.req.header('content-length');
-    if (length === undefined || c.req.header('transfer-encoding') !== undefined) return countBody(c, next);
-    if (!(Number(length) <= maxBody)) tooLarge();
+    if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
+      c.req.raw = counted(c.req.raw, maxBody, tooLarge);
+    } else if (!(Number(length) <= maxBody)) tooLarge();
     return next();
   };
+}
+
+/**
+ * The request with a body that fails once it exceeds `maxBody` bytes. Counted while its handler reads it: Hono's
+ * `bodyLimit` reads a body of unknown length whole, before anybody has asked who it comes from.
+ */
+function counted(request: Request, maxBody: number, tooLarge: () => never): Request {
+  if (request.body === null) return request;
+  let size = 0;
+  const count = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform: (piece, controller) => {
+      size += piece.length;
+      if (size > maxBody) tooLarge();
+      controller.enqueue(piece);
+    },
+  });
+  return new Request(request, { body: request.body.pipeThrough(count), duplex: 'half' });
 }
