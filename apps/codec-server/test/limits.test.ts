@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openAccess } from '../src/access/access.ts';
 import type { AppDeps } from '../src/app.ts';
-import type { Env } from '../src/http/context.ts';
+import { type Env, reply } from '../src/http/context.ts';
 import { defaultLimits, limitStreams } from '../src/http/limits.ts';
 import { parseJson } from '../src/http/json-depth.ts';
 import { ndjson } from '../src/http/ndjson.ts';
@@ -230,6 +230,40 @@ describe('streams', () => {
   });
 });
 
+describe('one large answer', () => {
+  const MiB = 2 ** 20;
+  const large: [string, (c: Context<Env>) => Response][] = [
+    ['at once', (c) => reply(c, Buffer.alloc(24 * MiB, 'x'), 'text/plain')],
+    [
+      'in one line of a stream',
+      (c) =>
+        ndjson(c, async function* line() {
+          yield 'x'.repeat(24 * MiB);
+        }),
+    ],
+  ];
+
+  test.each(large)('is not cut while its reader takes it slowly, %s', async (_, answer) => {
+    const app = new Hono<Env>();
+    app.use(cutSlowReaders(1_000));
+    app.get('/', (c) => {
+      c.set('headers', {});
+      return answer(c);
+    });
+    const server = await listen({ host: '127.0.0.1', port: 0, app: () => app });
+    running.push(server);
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    let bytes = 0;
+    for await (const piece of socket) {
+      bytes += piece.length;
+      await sleep(10);
+    }
+    expect(bytes).toBeGreaterThan(24 * MiB);
+  });
+});
+
 describe('a body of unknown length', () => {
   test('of somebody who has not signed in is not waited for', async () => {
     const access: AppDeps['access'] = {
@@ -262,7 +296,7 @@ describe('a body of unknown length', () => {
       headers: { ...headers, host: '' },
       body,
       duplex: 'half',
-    } as RequestInit);
+    });
     expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
   });
 });

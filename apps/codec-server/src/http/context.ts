@@ -4,6 +4,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Caller } from '../access/access.ts';
 import type { HttpMeter } from '../metrics/metrics.ts';
 import type { Headers } from './headers.ts';
+import { piecesOf } from './pieces.ts';
 
 /** What the guards leave for the handlers. */
 export interface Env {
@@ -32,8 +33,17 @@ export function reply(
   status: ContentfulStatusCode = 200,
   extra?: Headers,
 ): Response {
-  return new Response(body, { status, headers: { ...c.get('headers'), ...extra, 'Content-Type': type } });
+  const headers = { ...c.get('headers'), ...extra, 'Content-Type': type };
+  if (body.length < LARGE) return new Response(body, { status, headers });
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  return new Response(ReadableStream.from(piecesOf(bytes)), {
+    status,
+    headers: { ...headers, 'Content-Length': String(bytes.length) },
+  });
 }
+
+/** Bytes, or characters, from which on a body is written in pieces. */
+const LARGE = 1024 * 1024;
 
 export const replyJson = (
   c: Context<Env>,

@@ -76,5 +76,9 @@ function counted(request: Request, maxBody: number, tooLarge: () => never): Requ
       controller.enqueue(piece);
     },
   });
-  return new Request(request, { body: request.body.pipeThrough(count), duplex: 'half' });
+  return new Request(request, {
+    method: request.method,
+    body: request.body.pipeThrough(count),
+    duplex: 'half',
+  });
 }

@@ -1,11 +1,12 @@
 import type { Context } from 'hono';
 import type { Env } from './context.ts';
 import type { Headers } from './headers.ts';
+import { piecesOf } from './pieces.ts';
 
 const encoder = new TextEncoder();
 
 /**
- * Streams text as it is made. The next piece is asked for when the last has been taken, so a slow reader holds one.
+ * Streams text as it is made, none of it empty. The next piece is asked for when the last has been taken, so a slow reader holds one.
  * `pieces` is given a signal that is aborted when the reader goes away.
  */
 export function textStream(
@@ -20,7 +21,10 @@ export function textStream(
     async pull(controller) {
       try {
         const { done, value } = await iterator.next();
-        if (!done) return controller.enqueue(encoder.encode(value));
+        if (!done) {
+          for (const piece of piecesOf(encoder.encode(value))) controller.enqueue(piece);
+          return;
+        }
       } catch (error) {
         ended?.();
         throw error;
