@@ -1,16 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { AuditEntry } from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAudit } from '../src/audit/audit.ts';
+import { buildPayloads } from '../src/payload-json.ts';
 import { listen, type RunningServer } from '../src/server.ts';
-import { appWith, type Kms, noTemporal, startKms } from './support/stack.ts';
+import { appWith, type Kms, noTemporal, plain, startKms } from './support/stack.ts';
 
 const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 const entries: unknown[] = [];
 let answered = 0;
 let kms: Kms;
 let server: RunningServer;
+let sealed: string;
 beforeAll(async () => {
   kms = await startKms();
+  await using writer = kms.another();
+  sealed = String(buildPayloads(await writer.codec.encode([plain('secret')], { namespace: 'payments' })));
   const described: any = { workflowExecutionInfo: { historyLength: 1 } };
   const describeLate = async () => {
     await delay(200);
@@ -50,4 +55,48 @@ test.each([
   await expect.poll(() => answered).toBe(before + 1);
   await delay(50);
   expect(entries).toEqual([]);
+});
+
+describe('while its intent is being written', () => {
+  const slow: AuditEntry[] = [];
+  let late: RunningServer;
+  beforeAll(async () => {
+    const described: any = { workflowExecutionInfo: { historyLength: 1 } };
+    late = await listen({
+      host: '127.0.0.1',
+      port: 0,
+      app: (port) =>
+        appWith(kms, {
+          hosts: [`127.0.0.1:${port}`],
+          limits: { requestMs: 50 },
+          audit: createAudit({
+            write: async (entry) => {
+              await delay(200);
+              slow.push(entry);
+            },
+          }),
+          temporal: { ...noTemporal, describe: async () => described },
+        }),
+    });
+  });
+  afterAll(() => late.close(1_000));
+
+  test.each([
+    [`${RUN}/history:search`, () => JSON.stringify({ text: 'x' })],
+    [`${RUN}/history:export`, () => JSON.stringify({ form: 'decoded' })],
+    ['/decode', () => sealed],
+  ])('%s that was answered with 504 decrypts nothing, and its outcome says so', async (path, body) => {
+    slow.length = 0;
+    kms.emulator.calls.reset();
+    const response = await fetch(`http://127.0.0.1:${late.port}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-namespace': 'payments' },
+      body: body(),
+    });
+    expect(response.status).toBe(504);
+    await response.text();
+    await expect.poll(() => slow.length).toBe(2);
+    expect(slow[1]).toMatchObject({ event: 'outcome', outcome: { result: 'cut_off', payloads: 0 } });
+    expect(kms.emulator.calls.count('Decrypt')).toBe(0);
+  });
 });

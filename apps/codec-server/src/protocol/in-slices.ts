@@ -10,8 +10,8 @@ const SLICE_PAYLOADS = 500;
 const SLICE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Works on payloads a slice at a time and looks up in between: other requests get their turn, and a client that went
- * away costs no more than the slice that it was in.
+ * Works on payloads a slice at a time and looks up before each: other requests get their turn, and a client that went
+ * away, or was told that it took too long, costs no more than the slice that it was in.
  *
  * @throws GoneError, and what `act` throws
  */
@@ -23,6 +23,7 @@ export async function inSlices(
   const results: Payload[] = [];
   let from = 0;
   for (;;) {
+    if (isOver(c)) throw new GoneError('nobody waits for the answer');
     const until = endOfSlice(payloads, from);
     // The usual request is one slice, and costs no copy.
     if (from === 0 && until === payloads.length) return act(payloads);
@@ -30,7 +31,6 @@ export async function inSlices(
     from = until;
     if (from === payloads.length) return results;
     await nextTurn();
-    if (isOver(c)) throw new GoneError('the client has gone');
   }
 }
 

@@ -5,7 +5,7 @@ import { keyOf } from '../history/stub.ts';
 import { authorise, type Authority, identify, refuse } from '../http/authorise.ts';
 import { bodyOf } from '../http/body.ts';
 import { type Env, peerOf, reply } from '../http/context.ts';
-import { type Limits } from '../http/limits.ts';
+import { isOver, type Limits } from '../http/limits.ts';
 import { badRequest, Refusal } from '../http/refusal.ts';
 import { buildPayloads, parsePayloads, PayloadJsonError } from '../payload-json.ts';
 import { type AddressOptions, codecAddress } from './address.ts';
@@ -59,6 +59,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     const intent = { operation: 'decode', caller: c.get('caller'), peer: peerOf(c), namespace } as const;
     const record = await audit.begin(reason === undefined ? intent : { ...intent, reason });
     return recorded(
+      c,
       record,
       () => inSlices(c, payloads, (slice) => codec.decode(slice, { namespace })),
       () => sealed,
@@ -81,6 +82,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       namespace,
     });
     return recorded(
+      c,
       record,
       () => inSlices(c, payloads, (slice) => codec.encode(slice, { namespace })),
       (answer) => answer.map((payload) => codec.inspect(payload, { namespace })),
@@ -105,6 +107,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
 
 /** Does the work between a record's `intent` and its `outcome`. The sealed side names the keys. */
 async function recorded(
+  c: Context<Env>,
   record: Awaited<ReturnType<Authority['audit']['begin']>>,
   work: () => Promise<Payloads>,
   sealedOf: (answer: Payloads) => readonly Sealed[],
@@ -118,7 +121,7 @@ async function recorded(
     throw error instanceof KmsCodecError ? refusalOf(error) : error;
   }
   for (const sealed of sealedOf(answer)) record.done(keyOf(sealed).key);
-  await record.end('complete');
+  await record.end(isOver(c) ? 'cut_off' : 'complete');
   return answer;
 }
 

@@ -37,7 +37,7 @@ interface Reveal {
 
 /**
  * Writes the audit's `intent`. Call it last, before the stream begins: what has begun must end.
- * @throws Refusal `reason_required`, `audit_unavailable`
+ * @throws Refusal `reason_required`, `audit_unavailable`; `timeout` where nobody waits for the stream any more
  */
 export async function begin(
   c: Context<Env>,
@@ -45,9 +45,9 @@ export async function begin(
   { operation, run, refs, reason: given, reveals = true }: Reveal,
 ): Promise<AuditRecord> {
   // A stream that nobody reads would neither go on nor end.
-  if (isOver(c)) throw new Refusal(504, 'timeout', 'Whoever asked is no longer there.');
+  if (isOver(c)) throw nobodyThere();
   const reason = reveals ? reasonFor(access, run.namespace, given) : given;
-  return await audit.begin({
+  const record = await audit.begin({
     operation,
     caller: c.get('caller'),
     peer: peerOf(c),
@@ -55,7 +55,12 @@ export async function begin(
     ...(refs === undefined ? {} : { refs }),
     ...(reason === undefined ? {} : { reason }),
   });
+  if (!isOver(c)) return record;
+  await record.end('cut_off');
+  throw nobodyThere();
 }
+
+const nobodyThere = (): Refusal => new Refusal(504, 'timeout', 'Whoever asked is no longer there.');
 
 /** Streams end with the caller's sign-in, whatever their own limit. */
 export const lifetimeOf = (
