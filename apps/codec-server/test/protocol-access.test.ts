@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import type { Access, Permission } from '../src/access/access.ts';
 import { createAudit } from '../src/audit/audit.ts';
+import { Refusal } from '../src/http/refusal.ts';
 import { buildPayloads } from '../src/payload-json.ts';
 import { appWith, HOST, type Kms, keys, plain, startKms } from './support/stack.ts';
 
@@ -66,6 +67,44 @@ describe('a message that names another namespace', () => {
       200,
       buildPayloads([plain('secret')]).toString(),
     ]);
+  });
+
+  test('stands in the audit of both, and is counted where it belongs', async () => {
+    const { post, audited } = server(
+      ana([
+        ['decode', 'payments'],
+        ['decode', 'orders'],
+      ]),
+    );
+    expect((await post('decode', 'payments', await sealedIn('orders'))).status).toBe(200);
+    expect(audited).toMatchObject([
+      { event: 'intent', namespace: 'payments' },
+      { event: 'intent', namespace: 'orders' },
+      { event: 'outcome', namespace: 'payments', outcome: { result: 'complete', payloads: 0 } },
+      {
+        event: 'outcome',
+        namespace: 'orders',
+        outcome: { result: 'complete', payloads: 1, keys: [{ name: keys.orders }] },
+      },
+    ]);
+  });
+
+  test('is not opened where the audit of its own namespace can not be written, and what began has an end', async () => {
+    const audited: AuditEntry[] = [];
+    const audit = createAudit({
+      write: async (entry) => {
+        if (entry.namespace === 'orders') throw new Refusal(503, 'audit_unavailable', 'No audit.');
+        audited.push(entry);
+      },
+    });
+    const app = appWith(kms, { audit });
+    const response = await app.request('/decode', {
+      method: 'POST',
+      headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' },
+      body: await sealedIn('orders'),
+    });
+    expect([response.status, await response.text()]).toEqual([503, 'No audit.\n']);
+    expect(audited).toMatchObject([{ event: 'intent' }, { event: 'outcome', outcome: { result: 'failed' } }]);
   });
 
   test('needs the reason that its own namespace asks for', async () => {

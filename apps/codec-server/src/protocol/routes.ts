@@ -12,6 +12,7 @@ import { type AddressOptions, codecAddress } from './address.ts';
 import { headerText } from './header-text.ts';
 import { GoneError, inSlices } from './in-slices.ts';
 import { namespaceOf } from './namespace.ts';
+import { beginIn, type Records } from './records.ts';
 
 export interface ProtocolOptions extends AddressOptions {
   readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'inspect' | 'unopened' | 'rules'>;
@@ -42,7 +43,8 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     const sealed = payloads.map((payload) => codec.inspect(payload, { namespace }));
     // A rule's `accepts` says what the namespace's histories may hold, not what its readers may decode: these payloads
     // come from the caller, so each counts as what it names itself.
-    for (const named of otherNamespaces(sealed, namespace)) {
+    const others = otherNamespaces(sealed, namespace);
+    for (const named of others) {
       const caller = c.get('caller');
       if (!access.allows(caller, 'decode', named)) await refuse(c, audit, caller, 'decode', named);
       reason ??= reasonFor(access, named, reason);
@@ -57,7 +59,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       );
     }
     const intent = { operation: 'decode', caller: c.get('caller'), peer: peerOf(c), namespace } as const;
-    const record = await audit.begin(reason === undefined ? intent : { ...intent, reason });
+    const record = await beginIn(audit, reason === undefined ? intent : { ...intent, reason }, others);
     return recorded(
       c,
       record,
@@ -75,7 +77,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       );
     }
     const payloads = parse(await bodyOf(c), limits.maxPayloads);
-    const record = await audit.begin({
+    const record = await beginIn(audit, {
       operation: 'encode',
       caller: c.get('caller'),
       peer: peerOf(c),
@@ -108,7 +110,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
 /** Does the work between a record's `intent` and its `outcome`. The sealed side names the keys. */
 async function recorded(
   c: Context<Env>,
-  record: Awaited<ReturnType<Authority['audit']['begin']>>,
+  record: Records,
   work: () => Promise<Payloads>,
   sealedOf: (answer: Payloads) => readonly Sealed[],
 ): Promise<Payloads> {
@@ -120,7 +122,7 @@ async function recorded(
     await record.end(error instanceof GoneError ? 'cut_off' : 'failed');
     throw error instanceof KmsCodecError ? refusalOf(error) : error;
   }
-  for (const sealed of sealedOf(answer)) record.done(keyOf(sealed).key);
+  for (const sealed of sealedOf(answer)) record.done(keyOf(sealed).key, sealed.namespace);
   await record.end(isOver(c) ? 'cut_off' : 'complete');
   return answer;
 }
