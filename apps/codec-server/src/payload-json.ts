@@ -152,7 +152,7 @@ function sizes(json: unknown, at: string): ExternalPayload[] {
 
 function bytesOf(value: unknown, at: string): Uint8Array {
   if (typeof value !== 'string') throw new PayloadJsonError(`${at} must be base64 text`);
-  const bytes = decodeBase64(Buffer.from(value, 'latin1'));
+  const bytes = decodeBase64(Buffer.from(value));
   if (bytes === undefined) throw new PayloadJsonError(`${at} is not base64`);
   return bytes;
 }

@@ -213,6 +213,8 @@ describe('JSON', () => {
     ['{"payloads":[{"data":"a"}]}', 'payloads[0].data is not base64'],
     ['{"payloads":[{"data":"QQ=="},{"data":"Q Q="}]}', 'payloads[1].data is not base64'],
     ['{"payloads":[{"data":"QQ==QQ=="}]}', 'payloads[0].data is not base64'],
+    // Cut to one byte a character it would be.
+    ['{"payloads":[{"data":"ŁAAA"}]}', 'payloads[0].data is not base64'],
     ['{"payloads":[{"data":"QQ==="}]}', 'payloads[0].data is not base64'],
     ['{"payloads":[{"data":"\\u0000\\u0000\\u0000\\u0000"}]}', 'payloads[0].data is not base64'],
     ['{"payloads":[{"metadata":[]}]}', 'payloads[0].metadata'],
