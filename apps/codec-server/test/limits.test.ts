@@ -206,6 +206,32 @@ describe('streams', () => {
     await third.body!.cancel();
   });
 
+  test('are not begun for HEAD, whose answer nobody would read', async () => {
+    let opened = 0;
+    let begun = 0;
+    const app = new Hono<Env>();
+    app.get('/', (c) => {
+      c.set('headers', {});
+      c.set('meter', {
+        request: () => undefined,
+        streamOpened: () => {
+          opened += 1;
+          return () => (opened -= 1);
+        },
+      });
+      return ndjson(c, async function* line() {
+        begun += 1;
+        yield 'x';
+      });
+    });
+    const response = await app.request('/', { method: 'HEAD' });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/x-ndjson']);
+    await sleep(10);
+    expect({ opened, begun }).toEqual({ opened: 0, begun: 0 });
+    await (await app.request('/')).text();
+    expect({ opened, begun }).toEqual({ opened: 0, begun: 1 });
+  });
+
   test('are cut when their reader takes nothing, and what is made for them ends', async () => {
     const { port, ended } = await streaming(256 * 1024, { stalledMs: 300 });
     const socket = connect(port, '127.0.0.1');

@@ -14,6 +14,9 @@ export function textStream(
   headers: Headers,
   pieces: (gone: AbortSignal) => AsyncIterator<string>,
 ): Response {
+  const init = { headers: { ...c.get('headers'), ...headers } };
+  // Hono takes GET's answer and reads none of it.
+  if (c.req.method === 'HEAD') return new Response(null, init);
   const left = new AbortController();
   const iterator = pieces(AbortSignal.any([left.signal, c.req.raw.signal]));
   const ended = c.get('meter')?.streamOpened();
@@ -39,7 +42,7 @@ export function textStream(
       iterator.return?.()?.catch(() => undefined);
     },
   });
-  return new Response(body, { headers: { ...c.get('headers'), ...headers } });
+  return new Response(body, init);
 }
 
 /** Streams one JSON value a line. */
