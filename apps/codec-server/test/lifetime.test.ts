@@ -37,3 +37,9 @@ test('tells the process’s end from a reader that has gone', () => {
   expect(of({ stopping: AbortSignal.abort() }).over()).toBe('shutdown');
   expect(of({ gone: AbortSignal.abort(), stopping: AbortSignal.abort() }).over()).toBe('gone');
 });
+
+test('takes a sign-in that ends within a millisecond, as fractions of a second in exp make it', async () => {
+  const { signal, over } = of({ expiresAt: Date.now() + 30.25 });
+  await once(signal);
+  expect(over()).toBe('signed_out');
+});

@@ -24,7 +24,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 
 export function lifetime({ gone, stopping, expiresAt, maxMs }: LifetimeOptions): Lifetime {
   const left = expiresAt === undefined ? Number.POSITIVE_INFINITY : Math.max(0, expiresAt - Date.now());
-  const timeout = AbortSignal.timeout(Math.min(left, maxMs, LONGEST_MS));
+  const timeout = AbortSignal.timeout(Math.floor(Math.min(left, maxMs, LONGEST_MS)));
   return {
     signal: AbortSignal.any([gone, stopping, timeout]),
     over: () => {

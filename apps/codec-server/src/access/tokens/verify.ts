@@ -6,7 +6,7 @@ import { invalidToken, providerDown } from './unauthenticated.ts';
 /** A token that was checked in every respect. */
 export interface Verified {
   readonly claims: JWTPayload & { readonly sub: string };
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, whole ones: its `exp`, or when it becomes too old where that comes first. */
   readonly expiresAt: number;
 }
 
@@ -29,11 +29,14 @@ export function verifier(issuer: Issuer, keys: Pick<ProviderKeys, 'find'>, now: 
         ...(issuer.tokens === 'access' ? { typ: 'at+jwt' } : {}),
         currentDate: new Date(now()),
       });
-      const { sub, exp } = payload;
-      if (typeof sub !== 'string' || sub === '' || exp === undefined) throw invalidToken('it names nobody');
+      const { sub, exp, iat } = payload;
+      if (typeof sub !== 'string' || sub === '' || exp === undefined || iat === undefined)
+        throw invalidToken('it names nobody');
       const wrong = wrongKind(issuer, protectedHeader.typ, payload);
       if (wrong !== undefined) throw invalidToken(wrong);
-      return { claims: { ...payload, sub }, expiresAt: exp * 1_000 };
+      // RFC 7519 section 2: seconds may have fractions.
+      const expiresAt = Math.floor(Math.min(exp, iat + issuer.maxAgeSeconds) * 1_000);
+      return { claims: { ...payload, sub }, expiresAt };
     } catch (error) {
       if (error instanceof ProviderUnavailable) throw providerDown(error);
       if (error instanceof errors.JOSEError) throw invalidToken(describe(error, issuer), error);
