@@ -1,6 +1,7 @@
 import proto, { type temporal } from '@temporalio/proto';
 import { base64Length, decodeBase64, encodeBase64, writeBase64 } from './base64.ts';
 import { DeepJsonError, parseJson } from './http/json-depth.ts';
+import { Refusal } from './http/refusal.ts';
 import { scanPayloads } from './payload-scanner.ts';
 
 type Payload = temporal.api.common.v1.IPayload;
@@ -20,19 +21,28 @@ export class PayloadJsonError extends Error {}
  * Reads the body of `/encode` and `/decode`. Accepts what Temporal's clients send: standard and URL-safe base64, with
  * padding or without, `externalPayloads` (the Web UI's proto3 JSON) and `external_payloads` (`encoding/json` of Go's
  * struct, with numbers), nulls, and fields that it doesn't know.
+ *
+ * @param maxPayloads how many are expected at most, which bounds what reading may cost; a few more may be returned
+ * @throws PayloadJsonError; Refusal 413 for a body of far more than these
  */
-export function parsePayloads(body: Buffer): Payload[] {
-  return scanPayloads(body) ?? parseAnyPayloads(utf8.decode(body));
+export function parsePayloads(body: Buffer, maxPayloads: number): Payload[] {
+  const maxValues = VALUES_A_PAYLOAD * (maxPayloads + 1);
+  // The scanner makes its payloads as it counts them, and counts fewer values a payload.
+  return scanPayloads(body, maxValues / 4) ?? parseAnyPayloads(utf8.decode(body), maxValues);
 }
+
+/** Of JSON; clients write some ten. */
+const VALUES_A_PAYLOAD = 32;
 
 const utf8 = new TextDecoder();
 
 /** The same by `JSON.parse`, which reads whatever the scanner leaves and says what is wrong. */
-export function parseAnyPayloads(text: string): Payload[] {
+export function parseAnyPayloads(text: string, maxValues?: number): Payload[] {
   let body: unknown;
   try {
-    body = parseJson(text);
+    body = parseJson(text, maxValues);
   } catch (error) {
+    if (error instanceof Refusal) throw error;
     throw new PayloadJsonError(error instanceof DeepJsonError ? error.message : 'the body is not JSON');
   }
   if (!isRecord(body)) throw new PayloadJsonError('the body must be an object with a list "payloads"');

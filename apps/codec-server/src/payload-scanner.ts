@@ -7,10 +7,11 @@ type Payload = temporal.api.common.v1.IPayload;
  * Reads the body of `/encode` and `/decode` where it has the shape that Temporal's clients give it: payloads of nothing
  * but metadata and data, without escapes. `JSON.parse` would make a string of each data first, which at 256 KiB costs
  * more than opening it does.
- * @returns undefined for any other body, right or wrong: for `JSON.parse` to judge
+ * @returns undefined for any other body, right or wrong, and for one of more payloads and metadata than `maxValues`: for
+ * `parseJson` to judge
  */
-export function scanPayloads(body: Buffer): Payload[] | undefined {
-  const scanner = new Scanner(body);
+export function scanPayloads(body: Buffer, maxValues: number): Payload[] | undefined {
+  const scanner = new Scanner(body, maxValues);
   if (!scanner.take('{') || !scanner.take('"payloads"') || !scanner.take(':') || !scanner.take('['))
     return undefined;
   const payloads: Payload[] = [];
@@ -23,7 +24,7 @@ export function scanPayloads(body: Buffer): Payload[] | undefined {
 }
 
 function scanPayload(scanner: Scanner): Payload | undefined {
-  if (!scanner.take('{')) return undefined;
+  if (!scanner.take('{') || !scanner.mayHoldMore()) return undefined;
   const payload: Payload = {};
   do {
     if (payload.metadata === undefined && scanner.take('"metadata"')) {
@@ -47,7 +48,7 @@ function scanMetadata(scanner: Scanner): Record<string, Uint8Array> | undefined 
   do {
     const key = scanner.key();
     const value = key !== undefined && scanner.take(':') ? scanner.base64() : undefined;
-    if (key === undefined || value === undefined) return undefined;
+    if (key === undefined || value === undefined || !scanner.mayHoldMore()) return undefined;
     metadata[key] = value;
   } while (scanner.take(','));
   return scanner.take('}') ? metadata : undefined;
@@ -59,9 +60,17 @@ const KEY = /^[A-Za-z][\w./-]*$/;
 class Scanner {
   readonly #body: Buffer;
   #at = 0;
+  #valuesLeft: number;
 
-  constructor(body: Buffer) {
+  constructor(body: Buffer, maxValues: number) {
     this.#body = body;
+    this.#valuesLeft = maxValues;
+  }
+
+  /** Counts a value. */
+  mayHoldMore(): boolean {
+    this.#valuesLeft -= 1;
+    return this.#valuesLeft >= 0;
   }
 
   /** Passes JSON's white space, and the token where it comes next. */

@@ -75,6 +75,19 @@ describe('a request', () => {
     expect([response.status, await response.text()]).toEqual([413, expect.stringMatching(/3 payloads.* 2;/)]);
   });
 
+  test.each([
+    ['payloads', `{"payloads":[${'{},'.repeat(500)}{}]}`],
+    ['payloads as clients write them', `{"payloads":[${'{"data":""},'.repeat(500)}{"data":""}]}`],
+    [
+      'metadata',
+      `{"payloads":[{"metadata":{${Array.from({ length: 500 }, (_, n) => `"k${n}":""`).join(',')}}}]}`,
+    ],
+    ['values that mean nothing', `{"x":[${'0,'.repeat(500)}0]}`],
+  ])('with far more %s than it may hold is 413 before they are made', async (_, body) => {
+    const response = await post(body, { maxPayloads: 2 });
+    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('96 values')]);
+  });
+
   test.each(['[', '{"a":'])(
     'that nests 33 levels of %s is 400, on every route that takes a body',
     async (open) => {

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import type { ZodType } from 'zod';
 import type { Env } from './context.ts';
 import { DeepJsonError, parseJson } from './json-depth.ts';
-import { badRequest } from './refusal.ts';
+import { badRequest, Refusal } from './refusal.ts';
 
 /** Checks what came in; the refusal names the field, never the value. */
 export function checked<T>(schema: ZodType<T>, value: unknown): T {
@@ -17,6 +17,7 @@ export async function jsonBody(c: Context<Env>): Promise<unknown> {
   try {
     return parseJson(text);
   } catch (error) {
+    if (error instanceof Refusal) throw error;
     throw badRequest(
       error instanceof DeepJsonError ? `Too deep: ${error.message}.` : 'The body is not JSON.',
     );

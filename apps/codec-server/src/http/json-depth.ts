@@ -1,22 +1,28 @@
+import { Refusal } from './refusal.ts';
+
 /** How deep a body may nest. The codec protocol needs 4, the history API 3. */
 const MAX_DEPTH = 32;
+
+/** How many values a body may hold. The history API needs some 200. */
+const MAX_VALUES = 10_000;
 
 /** The text nests deeper than any body of ours does. */
 export class DeepJsonError extends Error {}
 
 /**
- * `JSON.parse` for what comes from outside: a few bytes of brackets a level cost it many times their size in memory, so
- * their depth is counted first.
+ * `JSON.parse` for what comes from outside: a few bytes a level, or a value, cost it many times their size in memory
+ * (16 MiB of `{},` take 1 GiB), so depth and values are counted first.
  *
- * @throws DeepJsonError; SyntaxError as `JSON.parse` does
+ * @throws DeepJsonError; Refusal 413 for too many values; SyntaxError as `JSON.parse` does
  */
-export function parseJson(text: string): unknown {
-  if (!isShallow(text)) throw new DeepJsonError(`the body nests deeper than ${MAX_DEPTH} levels`);
+export function parseJson(text: string, maxValues = MAX_VALUES): unknown {
+  if (!isShallow(text, maxValues)) throw new DeepJsonError(`the body nests deeper than ${MAX_DEPTH} levels`);
   return JSON.parse(text);
 }
 
-function isShallow(text: string): boolean {
+function isShallow(text: string, maxValues: number): boolean {
   let depth = 0;
+  let values = 1;
   for (let at = 0; at < text.length; at += 1) {
     switch (text.charCodeAt(at)) {
       case 0x22: // "
@@ -24,10 +30,16 @@ function isShallow(text: string): boolean {
         // Without its end it isn't JSON, which the parser says better.
         if (at < 0) return true;
         break;
+      case 0x2c: // ,
+        values += 1;
+        if (values > maxValues) throw tooMany(maxValues);
+        break;
       case 0x5b: // [
       case 0x7b: // {
         depth += 1;
+        values += 1;
         if (depth > MAX_DEPTH) return false;
+        if (values > maxValues) throw tooMany(maxValues);
         break;
       case 0x5d: // ]
       case 0x7d: // }
@@ -38,6 +50,9 @@ function isShallow(text: string): boolean {
   }
   return true;
 }
+
+const tooMany = (maxValues: number): Refusal =>
+  new Refusal(413, 'too_large', `The body holds more than ${maxValues} values of JSON; send less a request.`);
 
 /** Where the quote is that ends the string; most of a body is base64, which is jumped over. */
 function endOfString(text: string, from: number): number {

@@ -137,7 +137,7 @@ function otherNamespaces(sealed: readonly Sealed[], namespace: string): Readonly
 function parse(body: Buffer, maxPayloads: number): Payloads {
   let payloads: Payloads;
   try {
-    payloads = parsePayloads(body);
+    payloads = parsePayloads(body, maxPayloads);
   } catch (error) {
     throw error instanceof PayloadJsonError
       ? badRequest(`Not Temporal's codec protocol: ${error.message}.`)
