@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAudit } from '../src/audit/audit.ts';
 import { buildPayloads } from '../src/payload-json.ts';
 import { listen, type RunningServer } from '../src/server.ts';
-import { appWith, type Kms, noTemporal, plain, startKms } from './support/stack.ts';
+import { appWith, keptLog, type Kms, noTemporal, plain, startKms } from './support/stack.ts';
 
 const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 const entries: unknown[] = [];
@@ -59,6 +59,7 @@ test.each([
 
 describe('while its intent is being written', () => {
   const slow: AuditEntry[] = [];
+  const { log, lines } = keptLog();
   let late: RunningServer;
   beforeAll(async () => {
     const described: any = { workflowExecutionInfo: { historyLength: 1 } };
@@ -69,6 +70,7 @@ describe('while its intent is being written', () => {
         appWith(kms, {
           hosts: [`127.0.0.1:${port}`],
           limits: { requestMs: 50 },
+          log,
           audit: createAudit({
             write: async (entry) => {
               await delay(200);
@@ -98,5 +100,6 @@ describe('while its intent is being written', () => {
     await expect.poll(() => slow.length).toBe(2);
     expect(slow[1]).toMatchObject({ event: 'outcome', outcome: { result: 'cut_off', payloads: 0 } });
     expect(kms.emulator.calls.count('Decrypt')).toBe(0);
+    expect(lines.filter((line) => line.includes('unexpectedly'))).toEqual([]);
   });
 });

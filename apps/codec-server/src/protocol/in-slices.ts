@@ -2,9 +2,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Payload } from '../history/message.ts';
 import type { Env } from '../http/context.ts';
 import { isOver } from '../http/limits.ts';
+import { Refusal } from '../http/refusal.ts';
 
 /** Nobody waits for the answer any more. */
-export class GoneError extends Error {}
+export class GoneError extends Refusal {
+  constructor() {
+    super(504, 'timeout', 'Whoever asked is no longer there.');
+  }
+}
 
 const SLICE_PAYLOADS = 500;
 const SLICE_BYTES = 4 * 1024 * 1024;
@@ -23,7 +28,7 @@ export async function inSlices(
   const results: Payload[] = [];
   let from = 0;
   for (;;) {
-    if (isOver(c)) throw new GoneError('nobody waits for the answer');
+    if (isOver(c)) throw new GoneError();
     const until = endOfSlice(payloads, from);
     // The usual request is one slice, and costs no copy.
     if (from === 0 && until === payloads.length) return act(payloads);
