@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { Env } from './http/context.ts';
 import { trackConnections } from './connections.ts';
 import type { TlsPair } from './tls.ts';
+import { together } from './together.ts';
 
 export interface RunningServer {
   readonly port: number;
@@ -50,7 +51,9 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADERS,
   };
+  const turn = together();
   const listener = getRequestListener(async (request, { incoming, outgoing }) => {
+    await turn();
     // HTTP/2's are of other classes, and aren't served here.
     const http1 = incoming instanceof IncomingMessage && outgoing instanceof ServerResponse;
     return (await serving.promise).fetch(request, http1 ? { incoming, outgoing } : {});

@@ -1,0 +1,23 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { together } from '../src/together.ts';
+
+test('those who come in one turn of the event loop go on in step, in their order', async () => {
+  const turn = together();
+  const steps: string[] = [];
+  const work = async (name: string): Promise<void> => {
+    await turn();
+    steps.push(`${name}1`);
+    await Promise.resolve();
+    steps.push(`${name}2`);
+  };
+  await Promise.all([work('a'), work('b')]);
+  expect(steps).toEqual(['a1', 'b1', 'a2', 'b2']);
+});
+
+test('who comes later waits for a turn of their own', async () => {
+  const turn = together();
+  const first = turn();
+  await nextTurn();
+  expect(turn()).not.toBe(first);
+});
