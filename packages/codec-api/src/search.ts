@@ -6,10 +6,13 @@ import { reasonCode } from './reasons.ts';
 /** At most this many values and keys that match are told in one search; it then ends with `limit`. */
 export const MAX_HITS = 1_000;
 
+/** Characters. At each place of a crafted payload a crafted text may be compared nearly to its end. */
+const MAX_TEXT = 200;
+
 /** `POST …/runs/{runId}/history:search`: looks for text in the run's payloads, decrypted on the server. */
 export const searchRequest = z.strictObject({
   /** Literal, no pattern. */
-  text: z.string().min(1).max(1_000),
+  text: z.string().min(1).max(MAX_TEXT),
   caseSensitive: z.boolean().default(false),
   order: z.enum(['newest_first', 'oldest_first']).default('newest_first'),
   /** Where an earlier search of the same order ended: begins with the event behind it. */
