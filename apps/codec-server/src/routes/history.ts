@@ -32,9 +32,9 @@ export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
 
   routes.post(`${RUN}/payloads:decode`, 'decode', async (c) => {
     const run = runOf(c);
-    const { refs, reason } = checked(decodeRequest, await jsonBody(c));
+    const { refs, reason: given } = checked(decodeRequest, await jsonBody(c));
     // Before Temporal is asked: who may not see a payload needn't learn which there are.
-    reasonFor(authority.access, run.namespace, reason);
+    const reason = reasonFor(authority.access, run.namespace, given);
     const wanted = await findWanted({ temporal, reader }, run, refs, c.req.raw.signal);
     const record = await begin(c, authority, { operation: 'decode', run, refs, reason });
     return ndjson(c, (gone) => {

@@ -18,8 +18,8 @@ export function searchRoutes(routes: Routes, options: RunRoutesOptions): void {
   routes.post(`${RUN}/history:search`, 'search', async (c) => {
     const run = runOf(c);
     const request = checked(searchRequest, await jsonBody(c));
-    const { after, reason } = request;
-    reasonFor(authority.access, run.namespace, reason);
+    const { after } = request;
+    const reason = reasonFor(authority.access, run.namespace, request.reason);
     const length = await lengthOf(temporal, run, c.req.raw.signal);
     if (after !== undefined && after > length + 1)
       throw badRequest(`The run has no event ${after}; its last is ${length}.`);

@@ -2,7 +2,6 @@ import type { EndReason, PayloadRef } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import type { Permission } from '../access/access.ts';
-import { reasonFor } from '../access/reveal.ts';
 import type { AuditRecord, Outcome } from '../audit/audit.ts';
 import { lifetime, type Lifetime } from '../history/lifetime.ts';
 import type { Opener } from '../history/open-one.ts';
@@ -29,24 +28,21 @@ interface Reveal {
   readonly operation: Extract<Permission, 'decode' | 'search' | 'export'>;
   readonly run: Run;
   readonly refs?: readonly PayloadRef[];
-  /** What the body says. */
+  /** As `reasonFor` gave it. */
   readonly reason: string | undefined;
-  /** False where nothing is decrypted: the policy of revealing doesn't count then. */
-  readonly reveals?: boolean;
 }
 
 /**
  * Writes the audit's `intent`. Call it last, before the stream begins: what has begun must end.
- * @throws Refusal `reason_required`, `audit_unavailable`; `timeout` where nobody waits for the stream any more
+ * @throws Refusal `audit_unavailable`; `timeout` where nobody waits for the stream any more
  */
 export async function begin(
   c: Context<Env>,
-  { access, audit }: Authority,
-  { operation, run, refs, reason: given, reveals = true }: Reveal,
+  { audit }: Authority,
+  { operation, run, refs, reason }: Reveal,
 ): Promise<AuditRecord> {
   // A stream that nobody reads would neither go on nor end.
   if (isOver(c)) throw nobodyThere();
-  const reason = reveals ? reasonFor(access, run.namespace, given) : given;
   const record = await audit.begin({
     operation,
     caller: c.get('caller'),
