@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { ownPorts, startDev } from './dev/start.ts';
+import { median } from './figures.ts';
 import { devDir, projectRoot } from './project.ts';
 import { turbo } from './turbo.ts';
 
@@ -77,9 +78,8 @@ async function checkOnce(): Promise<number> {
 
 function report(what: string, seconds: readonly number[], aim: number): void {
   const sorted = seconds.toSorted((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
   console.log(
-    `${what}: median ${median.toFixed(1)} s of ${sorted.map((s) => s.toFixed(1)).join(', ')} (aim: ${aim} s)`,
+    `${what}: median ${median(sorted).toFixed(1)} s of ${sorted.map((s) => s.toFixed(1)).join(', ')} (aim: ${aim} s)`,
   );
 }
 

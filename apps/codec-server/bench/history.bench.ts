@@ -7,9 +7,9 @@ import { startEmulator } from '@temporal-kms/kms-emulator';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { execa } from 'execa';
 import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
-import { range } from './support/figures.ts';
+import { range } from '@temporal-kms/scripts/figures';
+import { freePorts } from '@temporal-kms/scripts/ports';
 import { type LongHistory, makeHistory } from './support/long-history.ts';
-import { freePort } from './support/measured.ts';
 import { webUiDownload } from './support/web-ui.ts';
 
 const { values } = parseArgs({
@@ -30,7 +30,7 @@ if (values.help) {
 
 const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
 const emulator = await startEmulator({ keys: [KEY] });
-const [uiPort, codecPort] = [await freePort(), await freePort()];
+const [uiPort = 0, codecPort = 0] = await freePorts(2);
 const codecEndpoint = `http://127.0.0.1:${codecPort}`;
 const temporal = await startTemporal({ namespaces: [NAMESPACE], uiPort, codecEndpoint });
 const server = await startBundle(

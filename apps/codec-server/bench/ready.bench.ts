@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmulator } from '@temporal-kms/kms-emulator';
 import { buildBundle, KEY, startBundle } from './support/bundle.ts';
-import { range } from './support/figures.ts';
+import { range } from '@temporal-kms/scripts/figures';
 
 /* From the start of the process, with its own core, to the first answer of /readyz; and its memory then. */
 

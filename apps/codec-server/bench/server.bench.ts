@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startEmulator } from '@temporal-kms/kms-emulator';
 import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
-import { median, range } from './support/figures.ts';
+import { median, range } from '@temporal-kms/scripts/figures';
+import { freePorts } from '@temporal-kms/scripts/ports';
 import { startIssuer } from './support/issuer.ts';
-import { freePort, type Measured, pinToLoadCore } from './support/measured.ts';
+import { type Measured, pinToLoadCore } from './support/measured.ts';
 import { buildRival } from './support/rival.ts';
 import { load, requireWrk } from './support/wrk.ts';
 
@@ -75,7 +76,7 @@ try {
       AUTH: 'policy',
       POLICY_FILE: policyFile,
       AUDIT_FILE: join(directory, 'audit.jsonl'),
-      CODEC_METRICS_PORT: String(await freePort()),
+      CODEC_METRICS_PORT: String((await freePorts(1))[0]),
     }),
     headers: { ...namespace, Authorization: `Bearer ${issuer.token}` },
   });

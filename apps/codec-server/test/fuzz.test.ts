@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { median } from '@temporal-kms/scripts/figures';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { buildPayloads } from '../src/payload-json.ts';
 import { Random } from './fuzz/random.ts';
@@ -66,7 +67,6 @@ async function memory(): Promise<{ used: number; rss: number }> {
 }
 
 const MiB = 2 ** 20;
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 /** Every format that is read, and what passes. */
 async function makeCorpus(): Promise<JsonPayload[]> {

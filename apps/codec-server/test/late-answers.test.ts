@@ -3,6 +3,7 @@ import type { AuditEntry } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAudit } from '../src/audit/audit.ts';
 import { buildPayloads } from '../src/payload-json.ts';
+import type { AppDeps } from '../src/app.ts';
 import { listen, type RunningServer } from '../src/server.ts';
 import { appWith, keptLog, type Kms, noTemporal, plain, startKms } from './support/stack.ts';
 
@@ -12,6 +13,14 @@ let answered = 0;
 let kms: Kms;
 let server: RunningServer;
 let sealed: string;
+/** A server that answers 504 after 50 ms. */
+const impatient = (deps: Partial<AppDeps>): Promise<RunningServer> =>
+  listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], limits: { requestMs: 50 }, ...deps }),
+  });
+
 beforeAll(async () => {
   kms = await startKms();
   await using writer = kms.another();
@@ -22,16 +31,9 @@ beforeAll(async () => {
     answered += 1;
     return described;
   };
-  server = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    app: (port) =>
-      appWith(kms, {
-        hosts: [`127.0.0.1:${port}`],
-        limits: { requestMs: 50 },
-        audit: createAudit({ write: async (entry) => void entries.push(entry) }),
-        temporal: { ...noTemporal, describe: describeLate },
-      }),
+  server = await impatient({
+    audit: createAudit({ write: async (entry) => void entries.push(entry) }),
+    temporal: { ...noTemporal, describe: describeLate },
   });
 });
 afterAll(async () => {
@@ -63,22 +65,15 @@ describe('while its intent is being written', () => {
   let late: RunningServer;
   beforeAll(async () => {
     const described: any = { workflowExecutionInfo: { historyLength: 1 } };
-    late = await listen({
-      host: '127.0.0.1',
-      port: 0,
-      app: (port) =>
-        appWith(kms, {
-          hosts: [`127.0.0.1:${port}`],
-          limits: { requestMs: 50 },
-          log,
-          audit: createAudit({
-            write: async (entry) => {
-              await delay(200);
-              slow.push(entry);
-            },
-          }),
-          temporal: { ...noTemporal, describe: async () => described },
-        }),
+    late = await impatient({
+      log,
+      audit: createAudit({
+        write: async (entry) => {
+          await delay(200);
+          slow.push(entry);
+        },
+      }),
+      temporal: { ...noTemporal, describe: async () => described },
     });
   });
   afterAll(() => late.close(1_000));

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { median } from '@temporal-kms/scripts/figures';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TemporalService } from '../src/temporal/service.ts';
 import { appWith, HOST, type Kms, noTemporal, type Payload, plain, startKms } from './support/stack.ts';
@@ -51,7 +52,6 @@ const used = (): number => {
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 };
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /** Memory after each sixteenth of the history: the last quarter's median may not exceed the second's by more. */
 function expectNoGrowth(samples: number[]): void {

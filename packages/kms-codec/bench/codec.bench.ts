@@ -1,6 +1,7 @@
 import { createSecretKey, randomBytes, webcrypto } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { startEmulator } from '@temporal-kms/kms-emulator';
+import { median } from '@temporal-kms/scripts/figures';
 import { CloudKms, KeyRules, KmsCodec } from '../src/index.ts';
 import { bareOpen, bareSeal, SampleCodec } from './rivals.ts';
 
@@ -50,8 +51,6 @@ async function rate(payloadsPerCall: number, call: () => unknown): Promise<numbe
   return (calls * payloadsPerCall * 1000) / (performance.now() - start);
 }
 
-const median = (numbers: number[]): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 const k = (n: number) => `${(n / 1000).toFixed(1)}k`;
 const range = (n: number[]) => `${k(Math.min(...n))} / ${k(median(n))} / ${k(Math.max(...n))}`;
 

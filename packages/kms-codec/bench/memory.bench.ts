@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { median } from '@temporal-kms/scripts/figures';
 import type { Payload } from '@temporalio/common';
 import { KeyRules, KmsCodec } from '../src/index.ts';
 import { FakeKeyService } from '../test/support/fake-key-service.ts';
@@ -52,7 +53,6 @@ for (let done = 0; done < payloads; done += 100) {
   }
 }
 
-const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 const quarter = heaps.length / 4;
 const [second, last] = [median(heaps.slice(quarter, 2 * quarter)), median(heaps.slice(3 * quarter))];
 console.log(`${payloads} payloads of 1 KiB under ${values.keys} data keys, heap after a forced collection`);

@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
+import { freePorts } from '@temporal-kms/scripts/ports';
 import { build } from 'tsdown';
-import { freePort, type Measured, startMeasured } from './measured.ts';
+import { type Measured, startMeasured } from './measured.ts';
 
 export const NAMESPACE = 'bench';
 export const KEY = 'projects/bench/locations/global/keyRings/bench/cryptoKeys/bench';
@@ -36,7 +37,8 @@ export async function startBundle(
   env: Readonly<Record<string, string>>,
   options: BundleOptions = {},
 ): Promise<Measured> {
-  const port = options.port ?? (await freePort());
+  const [free = 0] = await freePorts(1);
+  const port = options.port ?? free;
   return startMeasured([process.execPath, ...(options.nodeOptions ?? []), bundle], {
     cwd: directory,
     env: {

@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from '@playwright/test';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
+import { freePorts } from '@temporal-kms/scripts/ports';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { loadAccess } from '../../src/access/load.ts';
 import { createAudit } from '../../src/audit/audit.ts';
@@ -36,11 +36,11 @@ const audited: AuditEntry[] = [];
 beforeAll(async () => {
   // The provider says at every start that it is made for a test.
   for (const method of ['info', 'warn'] as const) vi.spyOn(console, method).mockReturnValue(undefined);
-  const go = await findGo();
+  const go = await findGo("Temporal's Web UI isn't tried");
   if (go === undefined) return;
   directory = await mkdtemp(join(tmpdir(), 'web-ui-'));
   stack = await startStack();
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   provider = await startProvider([
     {
       client_id: client.id,
@@ -94,15 +94,6 @@ afterAll(async () => {
   await stack.close();
   await rm(directory, { recursive: true });
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 /** Through the Web UI's own page and the provider's. */
 async function signIn(page: Page, url: string): Promise<void> {

