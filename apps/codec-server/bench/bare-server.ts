@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { openAccess } from '../src/access/access.ts';
 import { createApp } from '../src/app.ts';
 import { createAudit } from '../src/audit/audit.ts';
+import { countBuffersAsHeap } from '../src/garbage.ts';
 import { watchKeyUse } from '../src/keys/key-use.ts';
 import { watchKms } from '../src/kms-watch.ts';
 import { listen } from '../src/server.ts';
@@ -14,6 +15,7 @@ import { createTemporalService } from '../src/temporal/service.ts';
  * The server as the rival is: without sign-in, audit, metrics and log. There is no such server to deploy, since the
  * audit can't be switched off; here its lines end in nothing.
  */
+countBuffersAsHeap();
 const config = loadConfigOrExit(codecServerEnvironment);
 await listen({
   host: config.host,

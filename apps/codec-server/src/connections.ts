@@ -9,9 +9,10 @@ export interface Connections {
 }
 
 interface Connection {
+  readonly tcp: Socket;
   /** What carries HTTP: the socket itself, or the TLS in it; absent until its handshake is done. */
   http?: Socket;
-  readonly tcp: Socket;
+  /** The answer under way, or the last one. */
   answering?: ServerResponse;
 }
 
@@ -20,41 +21,56 @@ interface Connection {
  * for them; and one whose answer's head was sent before would be kept alive.
  */
 export function trackConnections(server: Server, secure: boolean): Connections {
-  const connections = new Map<string, Connection>();
+  const connections = new Set<Connection>();
+  const byHttp = new WeakMap<Socket, Connection>();
+  const handshaking = new Map<string, Connection>();
   let ending = false;
 
+  const carries = (connection: Connection, http: Socket): void => {
+    connection.http = http;
+    byHttp.set(http, connection);
+  };
+  const endAfter = (response: ServerResponse, http: Socket): void => {
+    response.shouldKeepAlive = false;
+    response.once('close', () => http.end());
+  };
+
   server.on('connection', (socket: Socket) => {
+    const connection = { tcp: socket };
     const name = nameOf(socket);
-    connections.set(name, { tcp: socket, ...(secure ? {} : { http: socket }) });
-    socket.once('close', () => connections.delete(name));
+    connections.add(connection);
+    if (secure) handshaking.set(name, connection);
+    else carries(connection, socket);
+    socket.once('close', () => {
+      connections.delete(connection);
+      if (handshaking.get(name) === connection) handshaking.delete(name);
+    });
     if (ending) socket.destroy();
   });
   server.on('secureConnection', (socket: Socket) => {
-    const connection = connections.get(nameOf(socket));
-    if (connection !== undefined) connection.http = socket;
+    const name = nameOf(socket);
+    const connection = handshaking.get(name);
+    handshaking.delete(name);
+    if (connection !== undefined) carries(connection, socket);
   });
   // Before the application's own listener, which may answer at once.
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    const connection = connections.get(nameOf(socket));
+    const connection = byHttp.get(socket);
     if (connection !== undefined) connection.answering = response;
-    if (ending) response.shouldKeepAlive = false;
-    response.once('close', () => {
-      if (connection?.answering === response) delete connection.answering;
-      if (ending) socket.end();
-    });
+    if (ending) endAfter(response, socket);
   });
 
   return {
     endUnused: () => {
       ending = true;
-      for (const { tcp, http, answering } of connections.values()) {
-        if (answering !== undefined) answering.shouldKeepAlive = false;
+      for (const { tcp, http, answering } of connections) {
+        if (http !== undefined && answering !== undefined && !answering.destroyed) endAfter(answering, http);
         // Half a request is waited for: its end is a moment away, or a timeout is.
         else if (http === undefined || http.bytesRead === 0) tcp.destroy();
       }
     },
     cut: () => {
-      for (const { tcp } of connections.values()) tcp.destroy();
+      for (const { tcp } of connections) tcp.destroy();
     },
   };
 }

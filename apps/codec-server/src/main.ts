@@ -12,6 +12,7 @@ import { loadAccess } from './access/load.ts';
 import { PolicyError } from './access/policy/read.ts';
 import { reloadableAccess } from './access/reloadable.ts';
 import { createApp } from './app.ts';
+import { countBuffersAsHeap } from './garbage.ts';
 import { watchKeyUse } from './keys/key-use.ts';
 import { watchKms } from './kms-watch.ts';
 import { observeAll } from './observers.ts';
@@ -38,6 +39,7 @@ if (process.argv.includes('--help')) {
 }
 
 async function start(): Promise<void> {
+  countBuffersAsHeap();
   const config = loadConfigOrExit(codecServerEnvironment);
   const output = standardOutput();
   const log = pino({ level: config.logLevel, base: null }, output.log);

@@ -1,4 +1,9 @@
-import { createServer as createHttpServer, IncomingMessage, ServerResponse } from 'node:http';
+import {
+  createServer as createHttpServer,
+  IncomingMessage,
+  type RequestListener,
+  ServerResponse,
+} from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { getRequestListener } from '@hono/node-server';
 import type { Env } from './http/context.ts';
@@ -44,26 +49,16 @@ const MAX_HEADERS = 64 * 1024;
 
 /** @throws Node's error, with its `code`, when the port can't be bound */
 export async function listen({ host, port, app, tls }: ListenOptions): Promise<RunningServer> {
-  const serving = Promise.withResolvers<ReturnType<ListenOptions['app']>>();
   const timeouts = {
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADERS,
   };
-  const turn = together();
-  const listener = getRequestListener(async (request, { incoming, outgoing }) => {
-    await turn();
-    // HTTP/2's are of other classes, and aren't served here.
-    const http1 = incoming instanceof IncomingMessage && outgoing instanceof ServerResponse;
-    return (await serving.promise).fetch(request, http1 ? { incoming, outgoing } : {});
-  });
-  // It answers its own failures.
-  const handle = (...request: Parameters<typeof listener>): void => void listener(...request);
   const server =
     tls === undefined
-      ? createHttpServer(timeouts, handle)
-      : createHttpsServer({ ...timeouts, ...tls, minVersion: 'TLSv1.2' }, handle);
+      ? createHttpServer(timeouts)
+      : createHttpsServer({ ...timeouts, ...tls, minVersion: 'TLSv1.2' });
   const connections = trackConnections(server, tls !== undefined);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -72,7 +67,8 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
   const address = server.address();
   if (address === null || typeof address === 'string') throw new TypeError('not listening on a port');
   const bound = address.port;
-  serving.resolve(app(bound));
+  // In the same turn of the event loop: nothing has been read yet.
+  server.on('request', listenerOf(app(bound)));
   return {
     port: bound,
     useCertificate: (pair) => {
@@ -86,4 +82,15 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
       clearTimeout(cut);
     },
   };
+}
+
+function listenerOf(app: ReturnType<ListenOptions['app']>): RequestListener {
+  const turn = together();
+  const listener = getRequestListener((request, { incoming, outgoing }) => {
+    // HTTP/2's are of other classes, and aren't served here.
+    const http1 = incoming instanceof IncomingMessage && outgoing instanceof ServerResponse;
+    return turn().then(() => app.fetch(request, http1 ? { incoming, outgoing } : {}));
+  });
+  // It answers its own failures.
+  return (...request) => void listener(...request);
 }

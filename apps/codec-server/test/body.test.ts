@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listen, type RunningServer } from '../src/server.ts';
-import { appWith, type Kms, startKms } from './support/stack.ts';
+import { appWith, keptLog, type Kms, startKms } from './support/stack.ts';
 
 let kms: Kms;
 let server: RunningServer;
@@ -52,4 +55,24 @@ test('a body whose length is not told comes back as well', async () => {
     },
   });
   expect(await post('decode', await post('encode', pieces))).toBe(plain);
+});
+
+test('a client that goes away in the middle of its body is no fault of the server in its log', async () => {
+  const { log, lines } = keptLog();
+  const own = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], log }),
+  });
+  const socket = connect(own.port, '127.0.0.1');
+  socket.write(
+    `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${own.port}\r\nContent-Type: application/json\r\n` +
+      'X-Namespace: payments\r\nContent-Length: 100\r\n\r\n{"payloads"',
+  );
+  await once(socket, 'connect');
+  await delay(50);
+  socket.destroy();
+  await expect.poll(() => lines.filter((line) => line.includes('"status":504'))).toHaveLength(1);
+  expect(lines.filter((line) => line.includes('unexpectedly'))).toEqual([]);
+  await own.close(0);
 });

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
-import { type Context, Hono } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openAccess } from '../src/access/access.ts';
 import type { AppDeps } from '../src/app.ts';
@@ -179,12 +179,20 @@ describe('requests at the same time', () => {
   });
 });
 
+function watching(stalledMs: number): MiddlewareHandler<Env> {
+  const watch = cutSlowReaders(stalledMs);
+  return (c, next) => {
+    watch(c);
+    return next();
+  };
+}
+
 /** A server of one stream, whose every line is `bytes` long. */
 async function streaming(bytes: number, limits: { maxStreams?: number; stalledMs?: number }) {
   const all = { ...defaultLimits, ...limits };
   let ended = 0;
   const app = new Hono<Env>();
-  app.use(cutSlowReaders(all.stalledMs), limitStreams(all));
+  app.use(watching(all.stalledMs), limitStreams(all));
   app.get('/', (c) => {
     c.set('headers', {});
     return ndjson(c, async function* lines(gone) {
@@ -284,7 +292,7 @@ describe('one large answer', () => {
 
   test.each(large)('is not cut while its reader takes it slowly, %s', async (_, answer) => {
     const app = new Hono<Env>();
-    app.use(cutSlowReaders(1_000));
+    app.use(watching(1_000));
     app.get('/', (c) => {
       c.set('headers', {});
       return answer(c);

@@ -1,18 +1,34 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context } from 'hono';
 import type { Env } from './context.ts';
-
-/** Bytes from which on a copy costs more than an iterator does. */
-const LARGE = 64 * 1024;
+import { GoneError } from './refusal.ts';
 
 /** The whole body, whose size the guard has looked at. */
-export async function bodyOf(c: Context<Env>): Promise<Buffer> {
+export function bodyOf(c: Context<Env>): Buffer | Promise<Buffer> {
   const incoming = c.env?.incoming;
-  // Not what came in pieces of unknown length: the guard counts those, and leaves a request of its own.
-  if (incoming === undefined || !(Number(incoming.headers['content-length']) > LARGE)) {
-    return Buffer.from(await c.req.arrayBuffer());
+  const length = incoming?.headers['content-length'];
+  // What comes in pieces of unknown length is counted by the guard, which leaves a request of its own.
+  if (incoming === undefined || length === undefined || incoming.headers['transfer-encoding'] !== undefined) {
+    return c.req.arrayBuffer().then((bytes) => Buffer.from(bytes));
   }
-  // node-server would put the pieces together and then copy the whole once more.
-  const pieces: Buffer[] = [];
-  for await (const piece of incoming as AsyncIterable<Buffer>) pieces.push(piece);
-  return Buffer.concat(pieces);
+  // A small one is there already (see `together`).
+  if (incoming.complete && incoming.readableLength === Number(length)) {
+    const whole: unknown = incoming.read();
+    if (whole instanceof Buffer) return whole;
+  }
+  return readAll(incoming);
+}
+
+/**
+ * node-server would put the pieces together and then copy the whole once more.
+ * @throws GoneError when the client goes away before its end
+ */
+function readAll(incoming: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    incoming.on('data', (piece: Buffer) => pieces.push(piece));
+    incoming.once('end', () => resolve(Buffer.concat(pieces)));
+    incoming.once('error', () => reject(new GoneError()));
+    incoming.once('close', () => reject(new GoneError()));
+  });
 }

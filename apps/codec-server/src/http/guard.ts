@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Context } from 'hono';
 import type { Env } from './context.ts';
 import type { ResponseHeaders } from './headers.ts';
 import { Refusal } from './refusal.ts';
@@ -15,8 +15,10 @@ export interface GuardOptions {
  * A loopback port without sign-in can be reached from every page that a browser on this machine shows. What keeps
  * pages out: `Host` (DNS rebinding), `Origin` (cross-site requests), and the content type (a cross-site POST of
  * JSON needs a preflight, one of text doesn't).
+ *
+ * @returns what lets a request pass, answers a preflight, or throws a Refusal
  */
-export function guard({ hosts, headers, maxBody }: GuardOptions): MiddlewareHandler<Env> {
+export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<Env>) => Response | undefined {
   const tooLarge = (): never => {
     throw new Refusal(
       413,
@@ -24,7 +26,7 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): MiddlewareHand
       `The body is larger than ${maxBody} bytes; send fewer payloads a request.`,
     );
   };
-  return async (c, next) => {
+  return (c) => {
     const origin = c.req.header('origin');
     c.set('headers', headers.of(origin));
 
@@ -49,7 +51,7 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): MiddlewareHand
         headers: origin === undefined ? headers.of(origin) : headers.preflight(origin),
       });
     }
-    if (c.req.method !== 'POST') return next();
+    if (c.req.method !== 'POST') return undefined;
 
     if (!/^application\/json\s*(?:;|$)/i.test(c.req.header('content-type') ?? '')) {
       throw new Refusal(415, 'unsupported_media_type', 'Send the body with Content-Type: application/json.');
@@ -58,7 +60,7 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): MiddlewareHand
     if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
       c.req.raw = counted(c.req.raw, maxBody, tooLarge);
     } else if (!(Number(length) <= maxBody)) tooLarge();
-    return next();
+    return undefined;
   };
 }
 

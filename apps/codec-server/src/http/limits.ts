@@ -34,23 +34,56 @@ const busy = (what: string): Refusal =>
     retryAfter: RETRY_SECONDS,
   });
 
-/** How many requests at once, and how long each. */
-export function limitRequests({ maxRequests, requestMs }: Limits): MiddlewareHandler<Env> {
-  let underWay = 0;
-  return async (c, next) => {
-    if (underWay >= maxRequests) throw busy(`${maxRequests} requests`);
-    underWay += 1;
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      reject(new Refusal(504, 'timeout', `This took longer than ${requestMs} ms; ask for less at once.`));
-    }, requestMs);
-    try {
-      // What is still at work finds its request answered, and ends: see isOver.
-      await Promise.race([next(), late]);
-    } finally {
-      clearTimeout(timer);
-      underWay -= 1;
+interface UnderWay {
+  /** On the clock of `performance.now()`. */
+  readonly until: number;
+  readonly giveUp: (why: Refusal) => void;
+}
+
+/**
+ * How many requests at once, and how long each. One timer looks after all: each has the same time, so the first to
+ * begin is the first to be late.
+ */
+export function limitRequests({
+  maxRequests,
+  requestMs,
+}: Pick<Limits, 'maxRequests' | 'requestMs'>): (work: () => Promise<void>) => Promise<void> {
+  const underWay = new Set<UnderWay>();
+  let timer: NodeJS.Timeout | undefined;
+
+  const look = (): void => {
+    timer = undefined;
+    const now = performance.now();
+    for (const request of underWay) {
+      if (request.until > now) {
+        timer = setTimeout(look, request.until - now).unref();
+        return;
+      }
+      underWay.delete(request);
+      request.giveUp(
+        new Refusal(504, 'timeout', `This took longer than ${requestMs} ms; ask for less at once.`),
+      );
     }
+  };
+
+  return (work) => {
+    if (underWay.size >= maxRequests) throw busy(`${maxRequests} requests`);
+    return new Promise<void>((resolve, reject) => {
+      const request = { until: performance.now() + requestMs, giveUp: reject };
+      underWay.add(request);
+      timer ??= setTimeout(look, requestMs).unref();
+      // What is still at work after its time finds its request answered, and ends: see isOver.
+      work().then(
+        () => {
+          underWay.delete(request);
+          resolve();
+        },
+        (error: unknown) => {
+          underWay.delete(request);
+          reject(error instanceof Error ? error : new TypeError('not an error', { cause: error }));
+        },
+      );
+    });
   };
 }
 

@@ -35,3 +35,10 @@ export class Refusal extends Error {
 
 export const badRequest = (message: string, cause?: unknown): Refusal =>
   new Refusal(400, 'bad_request', message, { cause });
+
+/** Nobody waits for the answer any more. */
+export class GoneError extends Refusal {
+  constructor() {
+    super(504, 'timeout', 'Whoever asked is no longer there.');
+  }
+}

@@ -1,10 +1,11 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Socket } from 'node:net';
 import type { Env } from './context.ts';
 
 type Outgoing = NonNullable<Env['Bindings']['outgoing']>;
 
 interface Reader {
-  readonly outgoing: Outgoing;
+  /** What is written to it now, or was last. */
+  outgoing: Outgoing;
   /** Bytes that its socket had taken when they last grew, and since when. */
   taken: number;
   since: number;
@@ -14,22 +15,22 @@ const LOOK_EVERY = 10;
 
 /**
  * Cuts a reader that takes nothing of what is waiting for it, since that holds an answer in memory, or a stream open.
- * A stream that has nothing to say isn't stalled.
+ * A stream that has nothing to say isn't stalled. Readers are looked after by connection: a request costs one look-up.
  *
  * @param stalledMs how long it may take nothing
+ * @returns to be told of each request before it is answered; requests without a port have no reader
  */
-export function cutSlowReaders(stalledMs: number): MiddlewareHandler<Env> {
-  const readers = new Set<Reader>();
+export function cutSlowReaders(stalledMs: number): (c: { readonly env?: Env['Bindings'] }) => void {
+  const readers = new Map<Socket, Reader>();
   let timer: NodeJS.Timeout | undefined;
 
   const look = (): void => {
     const now = performance.now();
-    for (const reader of readers) {
+    for (const [socket, reader] of readers) {
       const { outgoing } = reader;
-      const taken = outgoing.socket?.bytesWritten ?? 0;
-      const waiting = outgoing.writableLength + (outgoing.socket?.writableLength ?? 0);
+      const waiting = outgoing.writableLength + socket.writableLength;
       // bytesWritten counts what waits in the process as well.
-      const read = taken - (outgoing.socket?.writableLength ?? 0);
+      const read = socket.bytesWritten - socket.writableLength;
       if (waiting === 0 || read !== reader.taken) {
         reader.taken = read;
         reader.since = now;
@@ -37,20 +38,26 @@ export function cutSlowReaders(stalledMs: number): MiddlewareHandler<Env> {
         outgoing.destroy();
       }
     }
-    if (readers.size === 0) {
-      clearInterval(timer);
-      timer = undefined;
-    }
   };
 
-  return async (c, next) => {
-    const outgoing = c.env?.outgoing;
-    if (outgoing !== undefined) {
-      const reader: Reader = { outgoing, taken: 0, since: performance.now() };
-      readers.add(reader);
-      outgoing.once('close', () => readers.delete(reader));
-      timer ??= setInterval(look, stalledMs / LOOK_EVERY).unref();
+  const forget = (socket: Socket): void => {
+    readers.delete(socket);
+    if (readers.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+
+  return ({ env }) => {
+    const socket = env?.incoming?.socket;
+    const outgoing = env?.outgoing;
+    if (socket === undefined || outgoing === undefined) return;
+    const known = readers.get(socket);
+    if (known !== undefined) {
+      known.outgoing = outgoing;
+      return;
     }
-    await next();
+    readers.set(socket, { outgoing, taken: 0, since: performance.now() });
+    socket.once('close', () => forget(socket));
+    timer ??= setInterval(look, stalledMs / LOOK_EVERY).unref();
   };
 }

@@ -2,14 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Payload } from '../history/message.ts';
 import type { Env } from '../http/context.ts';
 import { isOver } from '../http/limits.ts';
-import { Refusal } from '../http/refusal.ts';
-
-/** Nobody waits for the answer any more. */
-export class GoneError extends Refusal {
-  constructor() {
-    super(504, 'timeout', 'Whoever asked is no longer there.');
-  }
-}
+import { GoneError } from '../http/refusal.ts';
 
 const SLICE_PAYLOADS = 500;
 const SLICE_BYTES = 4 * 1024 * 1024;

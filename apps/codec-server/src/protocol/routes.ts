@@ -6,11 +6,11 @@ import { authorise, type Authority, identify, refuse } from '../http/authorise.t
 import { bodyOf } from '../http/body.ts';
 import { type Env, peerOf, reply } from '../http/context.ts';
 import { isOver, type Limits } from '../http/limits.ts';
-import { badRequest, Refusal } from '../http/refusal.ts';
+import { badRequest, GoneError, Refusal } from '../http/refusal.ts';
 import { buildPayloads, parsePayloads, PayloadJsonError } from '../payload-json.ts';
 import { type AddressOptions, codecAddress } from './address.ts';
 import { headerText } from './header-text.ts';
-import { GoneError, inSlices } from './in-slices.ts';
+import { inSlices } from './in-slices.ts';
 import { namespaceOf } from './namespace.ts';
 import { beginIn, type Records } from './records.ts';
 

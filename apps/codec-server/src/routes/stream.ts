@@ -10,7 +10,7 @@ import type { Inspect } from '../history/stub.ts';
 import type { Authority } from '../http/authorise.ts';
 import { type Env, peerOf } from '../http/context.ts';
 import { isOver } from '../http/limits.ts';
-import { Refusal } from '../http/refusal.ts';
+import { GoneError } from '../http/refusal.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
 /** What the routes that stream from one run's history use. */
@@ -42,7 +42,7 @@ export async function begin(
   { operation, run, refs, reason }: Reveal,
 ): Promise<AuditRecord> {
   // A stream that nobody reads would neither go on nor end.
-  if (isOver(c)) throw nobodyThere();
+  if (isOver(c)) throw new GoneError();
   const record = await audit.begin({
     operation,
     caller: c.get('caller'),
@@ -53,10 +53,8 @@ export async function begin(
   });
   if (!isOver(c)) return record;
   await record.end('cut_off');
-  throw nobodyThere();
+  throw new GoneError();
 }
-
-const nobodyThere = (): Refusal => new Refusal(504, 'timeout', 'Whoever asked is no longer there.');
 
 /** Streams end with the caller's sign-in, whatever their own limit. */
 export const lifetimeOf = (
