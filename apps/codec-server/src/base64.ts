@@ -27,12 +27,16 @@ export const base64Length = (bytes: Uint8Array): number => 4 * Math.ceil(bytes.l
 /** Standard base64 with padding, as proto3 JSON has it. */
 export const encodeBase64 = (bytes: Uint8Array): string => view(bytes).toString('base64');
 
-/** The same into a buffer that has room for it. */
-export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): void {
+/**
+ * The same into a buffer that has room for it.
+ * @returns the characters written
+ */
+export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): number {
   const source = view(bytes);
   for (let at = 0; at < source.length; at += (PIECE / 4) * 3) {
     into.write(source.toString('base64', at, at + (PIECE / 4) * 3), offset + (at / 3) * 4, 'latin1');
   }
+  return base64Length(bytes);
 }
 
 const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

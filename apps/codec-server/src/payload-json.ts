@@ -81,16 +81,21 @@ function payloadFromJson(json: unknown, at: string): Payload {
   return payload;
 }
 
-/** The same as `JSON.stringify(payloadToJson(payload))`, without a string of the data. */
+/** The same as `JSON.stringify(payloadToJson(payload))`, without a string of large data. */
 function buildPayload(payload: Payload, body: JsonBytes): void {
   let comma = '';
-  const metadata = Object.entries(payload.metadata ?? {});
-  if (metadata.length > 0) {
-    const entries = metadata.map(([key, value]) => `${JSON.stringify(key)}:"${encodeBase64(value)}"`);
-    body.text(`{"metadata":{${entries.join(',')}}`);
+  body.text('{');
+  const metadata = payload.metadata ?? {};
+  const keys = Object.keys(metadata);
+  if (keys.length > 0) {
+    let before = '"metadata":{';
+    for (const key of keys) {
+      body.text(`${before}${key === 'encoding' ? '"encoding"' : JSON.stringify(key)}:"`);
+      body.base64(metadata[key] ?? nothing);
+      before = '",';
+    }
+    body.text('"}');
     comma = ',';
-  } else {
-    body.text('{');
   }
   if (payload.data && payload.data.length > 0) {
     body.text(`${comma}"data":"`);
@@ -104,9 +109,14 @@ function buildPayload(payload: Payload, body: JsonBytes): void {
   body.text('}');
 }
 
+const nothing = new Uint8Array();
+
+/** Bytes whose base64 is added to the text around it: metadata, mostly. */
+const SHORT = 64;
+
 /** Text and base64, put into one buffer of their size at the end. */
 class JsonBytes {
-  readonly #parts: { readonly text: string; readonly bytes: Uint8Array }[] = [];
+  readonly #parts: (string | Uint8Array)[] = [];
   #text = '';
   #length = 0;
 
@@ -115,21 +125,29 @@ class JsonBytes {
   }
 
   base64(bytes: Uint8Array): void {
-    this.#length += Buffer.byteLength(this.#text) + base64Length(bytes);
-    this.#parts.push({ text: this.#text, bytes });
-    this.#text = '';
+    if (bytes.length <= SHORT) {
+      this.#text += encodeBase64(bytes);
+    } else {
+      this.#endText();
+      this.#length += base64Length(bytes);
+      this.#parts.push(bytes);
+    }
   }
 
   concat(): Buffer<ArrayBuffer> {
-    const body = Buffer.allocUnsafe(this.#length + Buffer.byteLength(this.#text));
+    this.#endText();
+    const body = Buffer.allocUnsafe(this.#length);
     let at = 0;
-    for (const { text, bytes } of this.#parts) {
-      at += body.write(text, at);
-      writeBase64(bytes, body, at);
-      at += base64Length(bytes);
+    for (const part of this.#parts) {
+      at += typeof part === 'string' ? body.write(part, at) : writeBase64(part, body, at);
     }
-    body.write(this.#text, at);
     return body;
+  }
+
+  #endText(): void {
+    this.#length += Buffer.byteLength(this.#text);
+    this.#parts.push(this.#text);
+    this.#text = '';
   }
 }
 

@@ -89,6 +89,8 @@ class Scanner {
   }
 
   key(): string | undefined {
+    // Nearly always; no string is made for it.
+    if (this.take('"encoding"')) return 'encoding';
     const start = this.#string();
     const key = start === undefined ? '' : this.#body.toString('latin1', start, this.#at - 1);
     return KEY.test(key) ? key : undefined;

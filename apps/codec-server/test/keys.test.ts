@@ -138,7 +138,7 @@ describe('counting', () => {
 
   test('remembers a thousand versions at most, whatever messages name', () => {
     const use = new NamespaceUse();
-    for (let version = 1; version <= 5_000; version++) use.done({ name: 'k', version }, 1);
+    for (let version = 1; version <= 5_000; version++) use.done({ name: 'k', version }, 1, 1);
     expect(use.versionsOf('k')).toHaveLength(1_000);
     expect(use.outcomes().done).toBe(5_000);
   });

@@ -29,8 +29,8 @@ export type Outcome = NonNullable<AuditEntry['outcome']>['result'];
 
 /** One operation under way: told what became of each payload, and at the end how it ended. */
 export interface AuditRecord {
-  /** A payload was opened or sealed. */
-  done(key?: KeyUse): void;
+  /** Payloads were opened or sealed under one key, one unless told. */
+  done(key?: KeyUse, payloads?: number): void;
   /** @param of which payload, for whoever counts; the audit's own line has the codes alone */
   refused(code: ReasonCode, of?: { readonly ref?: PayloadRef; readonly key?: KeyUse }): void;
   /**
@@ -53,9 +53,22 @@ export interface Audit {
 }
 
 export function createAudit(sink: AuditSink, now: () => Date = () => new Date()): Audit {
-  const underWay = new Set<Promise<void>>();
+  let underWay = 0;
+  let settled: PromiseWithResolvers<void> | undefined;
   const line = (who: Who, id: string, rest: Pick<AuditEntry, 'event' | 'outcome'>): Promise<void> =>
     sink.write({ time: now().toISOString(), id, ...rest, ...who });
+
+  const outcome = async (who: Who, id: string, result: Outcome, tally: Tally): Promise<void> => {
+    try {
+      await line(who, id, { event: 'outcome', outcome: { result, ...tally.summary() } });
+    } finally {
+      underWay -= 1;
+      if (underWay === 0) {
+        settled?.resolve();
+        settled = undefined;
+      }
+    }
+  };
 
   return {
     denied: (intent) => line(whoAndWhat(intent), randomUUID(), { event: 'denied' }),
@@ -63,25 +76,20 @@ export function createAudit(sink: AuditSink, now: () => Date = () => new Date())
       const id = randomUUID();
       const who = whoAndWhat(intent);
       await line(who, id, { event: 'intent' });
+      underWay += 1;
       const tally = new Tally();
-      const ended = Promise.withResolvers<void>();
-      underWay.add(ended.promise);
-      // Whoever ends it hears of a failure; who only waits for the end needn't.
-      ended.promise.catch(() => undefined).finally(() => underWay.delete(ended.promise));
-      let once = false;
+      let ended: Promise<void> | undefined;
       return {
-        done: (key) => tally.done(key),
+        done: (key, payloads = 1) => tally.done(key, payloads),
         refused: (code) => tally.refused(code),
-        end: (result) => {
-          if (!once) {
-            once = true;
-            ended.resolve(line(who, id, { event: 'outcome', outcome: { result, ...tally.summary() } }));
-          }
-          return ended.promise;
-        },
+        end: (result) => (ended ??= outcome(who, id, result, tally)),
       };
     },
-    settled: async () => void (await Promise.allSettled(underWay)),
+    settled: async () => {
+      if (underWay === 0) return;
+      settled ??= Promise.withResolvers<void>();
+      await settled.promise;
+    },
   };
 }
 

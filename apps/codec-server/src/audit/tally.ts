@@ -9,13 +9,13 @@ export class Tally {
   readonly #keys = new Map<string, { readonly key: KeyUse; payloads: number }>();
   readonly #codes: Partial<Record<ReasonCode, number>> = {};
 
-  done(key: KeyUse | undefined): void {
-    this.#payloads += 1;
+  done(key: KeyUse | undefined, payloads: number): void {
+    this.#payloads += payloads;
     if (key === undefined) return;
     const name = `${key.name ?? ''} ${key.version ?? ''}`;
     const known = this.#keys.get(name);
-    if (known !== undefined) known.payloads += 1;
-    else if (this.#keys.size < MAX_KEYS) this.#keys.set(name, { key, payloads: 1 });
+    if (known !== undefined) known.payloads += payloads;
+    else if (this.#keys.size < MAX_KEYS) this.#keys.set(name, { key, payloads });
   }
 
   refused(code: ReasonCode): void {

@@ -33,13 +33,25 @@ export function reply(
   status: ContentfulStatusCode = 200,
   extra?: Headers,
 ): Response {
-  const headers = { ...c.get('headers'), ...extra, 'Content-Type': type };
+  const headers =
+    extra === undefined ? typed(c.get('headers'), type) : { ...typed(c.get('headers'), type), ...extra };
   if (body.length < LARGE) return new Response(body, { status, headers });
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   return new Response(ReadableStream.from(piecesOf(bytes)), {
     status,
     headers: { ...headers, 'Content-Length': String(bytes.length) },
   });
+}
+
+const known = new WeakMap<Headers, Map<string, Headers>>();
+
+/** The headers of an origin with a content type: few of each, made once. */
+function typed(headers: Headers, type: string): Headers {
+  let byType = known.get(headers);
+  if (byType === undefined) known.set(headers, (byType = new Map()));
+  let both = byType.get(type);
+  if (both === undefined) byType.set(type, (both = { ...headers, 'Content-Type': type }));
+  return both;
 }
 
 /** Bytes, or characters, from which on a body is written in pieces. */

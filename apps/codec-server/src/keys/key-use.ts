@@ -75,9 +75,9 @@ function counted(record: AuditRecord, use: NamespaceUse, intent: Intent, now: ()
     ...(runId === undefined ? {} : { runId }),
   };
   return {
-    done: (key) => {
-      record.done(key);
-      use.done(key, now());
+    done: (key, payloads = 1) => {
+      record.done(key, payloads);
+      use.done(key, payloads, now());
     },
     refused: (code, of = {}) => {
       record.refused(code, of);

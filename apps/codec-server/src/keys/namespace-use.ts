@@ -27,14 +27,14 @@ export class NamespaceUse {
   readonly #failures = new Recent<Failure>(MAX_FAILURES);
   readonly #minutes = new Map<number, { done: number; refused: Partial<Record<ReasonCode, number>> }>();
 
-  done(key: KeyUse | undefined, now: number): void {
-    this.#done += 1;
-    this.#minute(now).done += 1;
+  done(key: KeyUse | undefined, payloads: number, now: number): void {
+    this.#done += payloads;
+    this.#minute(now).done += payloads;
     if (key?.name === undefined) return;
     const name = seenName(key.name, key.version);
     const known = this.#versions.get(name);
     if (known === undefined && this.#versions.size >= MAX_VERSIONS) return;
-    this.#versions.set(name, { payloads: (known?.payloads ?? 0) + 1, last: now });
+    this.#versions.set(name, { payloads: (known?.payloads ?? 0) + payloads, last: now });
   }
 
   refused(reason: ReasonCode, where: Omit<Failure, 'time' | 'reason'>, now: number): void {

@@ -3,8 +3,8 @@ import type { Audit, AuditRecord, Intent } from '../audit/audit.ts';
 
 /** One operation, on record in each namespace that its payloads name. */
 export interface Records extends Pick<AuditRecord, 'refused' | 'end'> {
-  /** @param namespace what the payload names; absent: the one that was asked in */
-  done(key: KeyUse | undefined, namespace?: string): void;
+  /** @param namespace what the payloads name; absent: the one that was asked in */
+  done(key: KeyUse | undefined, payloads: number, namespace?: string): void;
 }
 
 /**
@@ -15,9 +15,10 @@ export interface Records extends Pick<AuditRecord, 'refused' | 'end'> {
 export async function beginIn(
   audit: Audit,
   intent: Intent & { readonly namespace: string },
-  others: Iterable<string> = [],
+  others: ReadonlySet<string> = new Set(),
 ): Promise<Records> {
   const home = await audit.begin(intent);
+  if (others.size === 0) return home;
   const records = new Map<string, AuditRecord>();
   const end: AuditRecord['end'] = async (result) => {
     const ended = await Promise.allSettled([home, ...records.values()].map((record) => record.end(result)));
@@ -30,7 +31,8 @@ export async function beginIn(
     throw error;
   }
   return {
-    done: (key, namespace = intent.namespace) => (records.get(namespace) ?? home).done(key),
+    done: (key, payloads, namespace = intent.namespace) =>
+      (records.get(namespace) ?? home).done(key, payloads),
     refused: (code) => home.refused(code),
     end,
   };

@@ -122,9 +122,27 @@ async function recorded(
     await record.end(error instanceof GoneError ? 'cut_off' : 'failed');
     throw error instanceof KmsCodecError ? refusalOf(error) : error;
   }
-  for (const sealed of sealedOf(answer)) record.done(keyOf(sealed).key, sealed.namespace);
+  for (const [sealed, payloads] of inRuns(sealedOf(answer)))
+    record.done(keyOf(sealed).key, payloads, sealed.namespace);
   await record.end(isOver(c) ? 'cut_off' : 'complete');
   return answer;
+}
+
+/** Payloads in a row are mostly under one key: they are told of together. */
+function inRuns(sealed: readonly Sealed[]): [Sealed, number][] {
+  const runs: [Sealed, number][] = [];
+  for (const one of sealed) {
+    const last = runs.at(-1);
+    if (
+      last !== undefined &&
+      last[0].key === one.key &&
+      last[0].keyVersion === one.keyVersion &&
+      last[0].namespace === one.namespace
+    ) {
+      last[1] += 1;
+    } else runs.push([one, 1]);
+  }
+  return runs;
 }
 
 function otherNamespaces(sealed: readonly Sealed[], namespace: string): ReadonlySet<string> {

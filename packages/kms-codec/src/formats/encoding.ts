@@ -9,8 +9,10 @@ const text = (value: Uint8Array | null | undefined): string =>
 
 export const metadataText = (payload: Payload, key: string): string => text(payload.metadata?.[key]);
 
+const ENVELOPE_V2 = 'binary/envelope-kms-v2';
+
 export const ENCODING = {
-  envelopeV2: Buffer.from('binary/envelope-kms-v2'),
+  envelopeV2: Buffer.from(ENVELOPE_V2),
   envelope: Buffer.from('binary/envelope-kms'),
   direct: Buffer.from('binary/gcp-kms'),
 } as const;
@@ -38,6 +40,10 @@ export function formatOf(payload: Payload): Format {
       return 'plain';
   }
 }
+
+/** `metadata.encoding` as it stands, for a payload of a known format; empty when there is none. */
+export const encodingOf = (payload: Payload, format: Format): string =>
+  format === 'envelope-v2' ? ENVELOPE_V2 : metadataText(payload, 'encoding');
 
 /** Nothing is in it: no data, and no encoding but the one that says so. */
 export function isEmpty(payload: Payload): boolean {

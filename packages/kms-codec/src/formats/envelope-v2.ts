@@ -60,7 +60,8 @@ function headerFor(key: SealingKey, compressed: boolean, workflowId: string | un
 
 /** A header that this scope accepts. */
 export interface AcceptedHeader {
-  readonly length: number;
+  /** As it stands: the message's additional authenticated data. */
+  readonly bytes: Uint8Array;
   readonly compressed: boolean;
   /** The namespace that the message names, one of those that the scope accepts. */
   readonly namespace: string;
@@ -68,7 +69,7 @@ export interface AcceptedHeader {
 }
 
 /** Messages in a row mostly share their header: the last one that had no workflow tag, beside what was found for it. */
-const recent = new WeakMap<Scope['accepted'], { readonly bytes: Buffer; readonly found: AcceptedHeader }>();
+const recent = new WeakMap<Scope['accepted'], AcceptedHeader & { readonly bytes: Buffer }>();
 
 /**
  * Reads the header and holds it against what this scope accepts, in the order that docs/wire-formats.md gives. No
@@ -77,25 +78,24 @@ const recent = new WeakMap<Scope['accepted'], { readonly bytes: Buffer; readonly
  */
 export function acceptHeader(data: Uint8Array, scope: Scope): AcceptedHeader {
   const last = recent.get(scope.accepted);
-  if (last && startsWith(data, last.bytes)) return last.found;
+  if (last && startsWith(data, last.bytes)) return last;
   const { header, length } = parseHeader(data);
   // A message that is cut off is told as such before anything that it claims: the whole length comes first.
   parseBox(data, length);
   const { namespace, cryptoKey } = checkClaims(header, scope);
   const found = {
-    length,
+    // A copy, and one below: a view would keep the whole message in memory.
+    bytes: Buffer.from(data.subarray(0, length)),
     compressed: header.compressed,
     namespace,
     dataKey: wrappedKey({
       cryptoKey,
       aad: dataKeyAad(namespace),
-      // A copy: a view would keep the whole message in memory.
       wrapped: Uint8Array.from(header.wrappedKey),
       keyVersion: header.keyVersion,
     }),
   };
-  if (!header.workflowTag)
-    recent.set(scope.accepted, { bytes: Buffer.from(data.subarray(0, length)), found });
+  if (!header.workflowTag) recent.set(scope.accepted, found);
   return found;
 }
 
@@ -137,10 +137,10 @@ export function openV2(
   scope: Scope,
   maxBytes: number,
 ): MaybePromise<Payload> {
-  const { length, compressed, dataKey } = acceptHeader(data, scope);
-  const box = parseBox(data, length);
+  const { bytes, compressed, dataKey } = acceptHeader(data, scope);
+  const box = parseBox(data, bytes.length);
   return keys.withOpened(scope, dataKey, (key) => {
-    const plaintext = open(key, data.subarray(0, length), box);
+    const plaintext = open(key, bytes, box);
     return deserialize(compressed ? decompress(plaintext, maxBytes) : plaintext);
   });
 }

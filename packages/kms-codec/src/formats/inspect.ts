@@ -1,6 +1,6 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { Payload } from '../wire/inner-payload.ts';
-import { type Format, formatOf, metadataText } from './encoding.ts';
+import { encodingOf, type Format, formatOf } from './encoding.ts';
 import { candidatesV1 } from './envelope.ts';
 import { acceptHeader } from './envelope-v2.ts';
 import { checkFormat, isUnexpected } from './open.ts';
@@ -25,11 +25,10 @@ export interface PayloadInfo {
 }
 
 /** What may be said of a payload wherever it is read. */
-export const storedAs = (payload: Payload): Pick<PayloadInfo, 'format' | 'encoding' | 'bytes'> => ({
-  format: formatOf(payload),
-  encoding: metadataText(payload, 'encoding'),
-  bytes: payload.data?.length ?? 0,
-});
+export function storedAs(payload: Payload): Pick<PayloadInfo, 'format' | 'encoding' | 'bytes'> {
+  const format = formatOf(payload);
+  return { format, encoding: encodingOf(payload, format), bytes: payload.data?.length ?? 0 };
+}
 
 /** Reads a payload's header and holds it against the scope's rule. No Cloud KMS call, nothing is decrypted. */
 export function inspect(payload: Payload, scope: Scope): PayloadInfo {

@@ -33,18 +33,18 @@ export function importDataKey(bytes: Uint8Array): KeyObject {
   }
 }
 
-// Asking the kernel for each nonce costs more than the cipher; each slice of the pool is used once.
+// Asking the kernel for each nonce costs more than the cipher. The views stay; each is used once between two fillings.
 const pool = new Uint8Array(NONCE_BYTES * 1024);
-let poolAt = pool.length;
+const nonces = Array.from({ length: 1024 }, (_, n) => pool.subarray(n * NONCE_BYTES, (n + 1) * NONCE_BYTES));
+let unused: Uint8Array[] = [];
 
-function writeNonce(out: Uint8Array, at: number): Uint8Array {
-  if (poolAt === pool.length) {
-    randomFillSync(pool);
-    poolAt = 0;
-  }
-  out.set(pool.subarray(poolAt, poolAt + NONCE_BYTES), at);
-  poolAt += NONCE_BYTES;
-  return out.subarray(at, at + NONCE_BYTES);
+/** @returns a view that is good until the next call */
+function nextNonce(): Uint8Array {
+  const nonce = unused.pop();
+  if (nonce) return nonce;
+  randomFillSync(pool);
+  unused = [...nonces];
+  return nextNonce();
 }
 
 /**
@@ -56,9 +56,10 @@ export function seal(key: KeyObject, prefix: Uint8Array, plaintext: readonly Uin
   for (const piece of plaintext) length += piece.length;
   const out = Buffer.allocUnsafe(length);
   out.set(prefix);
-  let at = prefix.length;
-  const cipher = createCipheriv(CIPHER, key, writeNonce(out, at), options);
-  at += NONCE_BYTES;
+  const nonce = nextNonce();
+  out.set(nonce, prefix.length);
+  let at = prefix.length + NONCE_BYTES;
+  const cipher = createCipheriv(CIPHER, key, nonce, options);
   if (prefix.length > 0) cipher.setAAD(prefix);
   for (const piece of plaintext) {
     out.set(cipher.update(piece), at);
