@@ -30,11 +30,6 @@ export function trackConnections(server: Server, secure: boolean): Connections {
     connection.http = http;
     byHttp.set(http, connection);
   };
-  const endAfter = (response: ServerResponse, http: Socket): void => {
-    response.shouldKeepAlive = false;
-    response.once('close', () => http.end());
-  };
-
   server.on('connection', (socket: Socket) => {
     const connection = { tcp: socket };
     const name = nameOf(socket);
@@ -73,6 +68,11 @@ export function trackConnections(server: Server, secure: boolean): Connections {
       for (const { tcp } of connections) tcp.destroy();
     },
   };
+}
+
+function endAfter(response: ServerResponse, http: Socket): void {
+  response.shouldKeepAlive = false;
+  response.once('close', () => http.end());
 }
 
 /** A TCP connection and the TLS in it are two sockets of Node's; the other end's address and port are one. */

@@ -10,30 +10,46 @@ export interface StandardOutput {
 
 /** Bytes of log that wait for a reader. */
 const MAX_WAITING = 2 ** 20;
+/** Characters of log from which on they are written at once. */
+const PIECE = 16 * 1024;
 
-/** One way to standard output for all that write there: a long line to a pipe goes in parts, and none may come between. */
+/**
+ * One way to standard output for all that write there: a long line to a pipe goes in parts, and none may come between.
+ * The log's lines of one turn of the event loop go in one write, since each write is a system call in itself.
+ */
 export function standardOutput(stream: Writable = process.stdout): StandardOutput {
   let dropped = 0;
+  let lines = '';
   // A reader that has gone away is no reason to fall over; whoever has to know hears of it by the callback.
   stream.on('error', () => undefined);
+
+  const flush = (): void => {
+    if (lines !== '') stream.write(lines);
+    lines = '';
+  };
+  // Whatever ends the process, its last lines say why.
+  process.once('exit', flush);
+
   return {
-    append: (text) =>
-      new Promise((resolve, reject) => {
+    append: (text) => {
+      flush();
+      return new Promise((resolve, reject) => {
         stream.write(text, (error) => (error ? reject(error) : resolve()));
-      }),
+      });
+    },
     log: {
       write: (line) => {
         if (stream.writableLength > MAX_WAITING) {
           dropped += 1;
           return;
         }
+        if (lines === '') setImmediate(flush);
         if (dropped > 0) {
-          stream.write(
-            `${JSON.stringify({ level: 40, time: Date.now(), dropped, msg: 'log lines dropped' })}\n`,
-          );
+          lines += `${JSON.stringify({ level: 40, time: Date.now(), dropped, msg: 'log lines dropped' })}\n`;
           dropped = 0;
         }
-        stream.write(line);
+        lines += line;
+        if (lines.length >= PIECE) flush();
       },
     },
   };

@@ -1,4 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { standardOutput } from '../src/standard-output.ts';
 
@@ -28,6 +31,7 @@ describe('while nobody reads', () => {
     const { taken, drain, stream, output: to } = output();
     const line = `${'x'.repeat(1_023)}\n`;
     for (let n = 0; n < 5_000; n += 1) to.log.write(line);
+    await new Promise(setImmediate);
     expect(stream.writableLength).toBeLessThan(1.1 * 2 ** 20);
     const kept = stream.writableLength / line.length;
     await expect
@@ -42,8 +46,9 @@ describe('while nobody reads', () => {
         drain();
         return taken.at(-1);
       })
-      .toBe('{"msg":"next"}\n');
-    expect(JSON.parse(taken.at(-2)!)).toMatchObject({ dropped: 5_000 - kept, msg: 'log lines dropped' });
+      .toMatch(/\n\{"msg":"next"\}\n$/);
+    const [told = ''] = taken.at(-1)!.split('\n');
+    expect(JSON.parse(told)).toMatchObject({ dropped: 5_000 - kept, msg: 'log lines dropped' });
   });
 
   test('what has to be written waits for its own callback', async () => {
@@ -55,6 +60,24 @@ describe('while nobody reads', () => {
     drain();
     await waiting;
   });
+});
+
+test("the log's lines of one turn go in one write, before what has to be written after them", async () => {
+  const { taken, drain, output: to } = output();
+  for (const line of ['a', 'b', 'c']) to.log.write(`${line}\n`);
+  const written = to.append('audit\n');
+  to.log.write('d\n');
+  await expect.poll(() => (drain(), taken)).toEqual(['a\nb\nc\n', 'audit\n', 'd\n']);
+  await written;
+});
+
+test('the last lines of a process that ends at once are written', () => {
+  const source = pathToFileURL(join(import.meta.dirname, '..', 'src', 'standard-output.ts'));
+  const program = `import { standardOutput } from '${source.href}'; standardOutput().log.write('last\\n'); process.exit(3);`;
+  const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    encoding: 'utf8',
+  });
+  expect({ stdout, status }).toEqual({ stdout: 'last\n', status: 3 });
 });
 
 test('a reader that has gone away ends no process, and refuses what has to be written', async () => {

@@ -70,19 +70,20 @@ export function limitRequests({
     if (underWay.size >= maxRequests) throw busy(`${maxRequests} requests`);
     return new Promise<void>((resolve, reject) => {
       const request = { until: performance.now() + requestMs, giveUp: reject };
+      // What is still at work after its time finds its request answered, and ends: see isOver.
+      const run = async (): Promise<void> => {
+        try {
+          await work();
+          resolve();
+        } catch (error) {
+          reject(error);
+        } finally {
+          underWay.delete(request);
+        }
+      };
       underWay.add(request);
       timer ??= setTimeout(look, requestMs).unref();
-      // What is still at work after its time finds its request answered, and ends: see isOver.
-      work().then(
-        () => {
-          underWay.delete(request);
-          resolve();
-        },
-        (error: unknown) => {
-          underWay.delete(request);
-          reject(error instanceof Error ? error : new TypeError('not an error', { cause: error }));
-        },
-      );
+      void run();
     });
   };
 }
