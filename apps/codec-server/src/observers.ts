@@ -1,16 +1,33 @@
 import type { Observer } from '@temporal-kms/kms-codec';
 
-/** One observer that tells several, in their order. */
+/** One observer that tells several, in their order; it hears only what one of them listens to. */
 export function observeAll(...observers: readonly Observer[]): Observer {
-  return {
-    kmsCall: (event) => observers.forEach((one) => one.kmsCall?.(event)),
-    kmsRetry: (event) => observers.forEach((one) => one.kmsRetry?.(event)),
-    sealed: (event) => observers.forEach((one) => one.sealed?.(event)),
-    opened: (event) => observers.forEach((one) => one.opened?.(event)),
-    refused: (event) => observers.forEach((one) => one.refused?.(event)),
-    notEncrypted: (event) => observers.forEach((one) => one.notEncrypted?.(event)),
-    dataKeyLookup: (event) => observers.forEach((one) => one.dataKeyLookup?.(event)),
-    dataKeyRotated: (event) => observers.forEach((one) => one.dataKeyRotated?.(event)),
-    dataKeyRefreshFailed: (event) => observers.forEach((one) => one.dataKeyRefreshFailed?.(event)),
+  return Object.fromEntries(
+    events
+      .map((event) => [event, tellAll(observers.map((one) => one[event]?.bind(one)))] as const)
+      .filter(([, tell]) => tell !== undefined),
+  );
+}
+
+const events = [
+  'kmsCall',
+  'kmsRetry',
+  'sealed',
+  'opened',
+  'refused',
+  'notEncrypted',
+  'dataKeyLookup',
+  'dataKeyRotated',
+  'dataKeyRefreshFailed',
+] as const satisfies readonly (keyof Observer)[];
+
+type Tell = (event: never) => void;
+
+function tellAll(listeners: readonly (Tell | undefined)[]): Tell | undefined {
+  const [first, ...others] = listeners.filter((listener) => listener !== undefined);
+  if (others.length === 0) return first;
+  return (event) => {
+    first?.(event);
+    for (const other of others) other(event);
   };
 }

@@ -21,3 +21,13 @@ test('who comes later waits for a turn of their own', async () => {
   await nextTurn();
   expect(turn()).not.toBe(first);
 });
+
+test('no more go in step than 32; the others follow in a turn of their own', async () => {
+  const turn = together();
+  const turns = Array.from({ length: 65 }, () => turn());
+  expect(new Set(turns).size).toBe(3);
+  expect(turns.map((one) => turns.indexOf(one))).toEqual(
+    turns.map((_, n) => (n < 32 ? 0 : n < 64 ? 32 : 64)),
+  );
+  await Promise.all(turns);
+});

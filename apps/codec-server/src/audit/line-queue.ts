@@ -8,10 +8,10 @@ export interface LineQueueOptions {
   readonly maxWaiting?: number;
 }
 
-interface Line {
-  readonly text: string;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+/** Lines that go in one write; they are written, or refused, together. */
+interface Batch {
+  text: string;
+  readonly written: PromiseWithResolvers<void>;
 }
 
 /**
@@ -23,8 +23,7 @@ export class LineQueue {
   readonly #append: Append;
   readonly #waitMs: number;
   readonly #maxWaiting: number;
-  #lines: Line[] = [];
-  #waiting = 0;
+  #next: Batch | undefined;
   #busy = false;
   #hangs = false;
 
@@ -37,28 +36,26 @@ export class LineQueue {
   /** @throws Error why the line isn't written, or isn't yet */
   write(text: string): Promise<void> {
     if (this.#hangs) return Promise.reject(new Error('an earlier write has not come back'));
-    if (this.#waiting + text.length > this.#maxWaiting) {
+    if ((this.#next?.text.length ?? 0) + text.length > this.#maxWaiting) {
       return Promise.reject(new Error('too much waits to be written'));
     }
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#lines.push({ text, resolve, reject });
-    this.#waiting += text.length;
+    const batch = (this.#next ??= { text: '', written: Promise.withResolvers<void>() });
+    batch.text += text;
     if (!this.#busy) void this.#drain();
-    return promise;
+    return batch.written.promise;
   }
 
   async #drain(): Promise<void> {
     this.#busy = true;
-    while (this.#lines.length > 0) {
-      const lines = this.#lines;
-      this.#lines = [];
-      this.#waiting = 0;
-      const late = setTimeout(() => this.#hang(lines), this.#waitMs);
+    while (this.#next !== undefined) {
+      const batch = this.#next;
+      this.#next = undefined;
+      const late = setTimeout(() => this.#hang(batch), this.#waitMs);
       try {
-        await this.#append(lines.map(({ text }) => text).join(''));
-        for (const { resolve } of lines) resolve();
+        await this.#append(batch.text);
+        batch.written.resolve();
       } catch (error) {
-        for (const { reject } of lines) reject(error);
+        batch.written.reject(error);
       } finally {
         clearTimeout(late);
         this.#hangs = false;
@@ -67,10 +64,10 @@ export class LineQueue {
     this.#busy = false;
   }
 
-  #hang(written: readonly Line[]): void {
+  #hang(writing: Batch): void {
     this.#hangs = true;
-    for (const { reject } of [...written, ...this.#lines]) {
-      reject(new Error(`a write has not come back within ${this.#waitMs} ms`));
-    }
+    const error = new Error(`a write has not come back within ${this.#waitMs} ms`);
+    writing.written.reject(error);
+    this.#next?.written.reject(error);
   }
 }
