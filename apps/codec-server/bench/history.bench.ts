@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { decodeResult, historyFrame } from '@temporal-kms/codec-api';
+import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
 import { startEmulator } from '@temporal-kms/kms-emulator';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { execa } from 'execa';
@@ -10,6 +11,8 @@ import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
 import { range } from '@temporal-kms/scripts/figures';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { type LongHistory, makeHistory } from './support/long-history.ts';
+import { remoteCodec } from './support/remote-codec.ts';
+import { buildRival } from './support/rival.ts';
 import { webUiDownload } from './support/web-ui.ts';
 
 const { values } = parseArgs({
@@ -45,17 +48,35 @@ const server = await startBundle(
   },
   { port: codecPort },
 );
+const codec = createKmsCodec({
+  rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),
+  emulatorHost: emulator.address,
+  format: undefined,
+  compression: undefined,
+  bindWorkflow: false,
+});
+// It asks for one payload after the other: what the CLI takes depends on who answers.
+const rivalStarted = buildRival(directory).then((built) => built?.start());
 try {
   const made = performance.now();
-  const run = await makeHistory(temporal.address, emulator.address, Number(values.events));
+  const events = Number(values.events);
+  const run = await makeHistory(temporal.address, codec, `long-${events}`, events);
+  const rival = await rivalStarted;
+  const rivalRun =
+    rival && (await makeHistory(temporal.address, remoteCodec(rival.url), `rival-${events}`, events));
   console.log(
-    `${values.events} events, ${run.payloads} encrypted payloads of 1 KiB, made in ${seconds(made).toFixed(1)} s\n`,
+    `${events} events, ${run.payloads} encrypted payloads of 1 KiB, made in ${seconds(made).toFixed(1)} s\n`,
   );
   const ways = {
     'first skeleton rows': () => firstRows(run),
     'all payloads decoded (skeleton and payloads:decode)': () => decodeAll(run),
     'exported, decoded': () => exportDecoded(run),
-    "Temporal's CLI, workflow show decoded": () => cliShow(run),
+    "Temporal's CLI, workflow show decoded by this server": () => cliShow(run, codecEndpoint),
+    ...(rival &&
+      rivalRun && {
+        "Temporal's CLI, workflow show decoded by the Go SDK's codec server": () =>
+          cliShow(rivalRun, rival.url),
+      }),
   };
   const seen = new Map<string, number[]>(Object.keys(ways).map((name) => [name, []]));
   for (let round = 0; round < Number(values.rounds); round += 1) {
@@ -77,6 +98,8 @@ try {
   );
 } finally {
   await server.stop();
+  await (await rivalStarted)?.stop();
+  await codec.close();
   await temporal.close();
   await emulator.close();
   await rm(directory, { recursive: true });
@@ -129,9 +152,9 @@ async function exportDecoded(run: LongHistory): Promise<void> {
   expectDecoded(text, run);
 }
 
-async function cliShow(run: LongHistory): Promise<void> {
+async function cliShow(run: LongHistory, endpoint: string): Promise<void> {
   const what = ['--workflow-id', run.workflowId, '--run-id', run.runId, '--namespace', NAMESPACE];
-  const where = ['--address', temporal.address, '--codec-endpoint', codecEndpoint];
+  const where = ['--address', temporal.address, '--codec-endpoint', endpoint];
   const isolated = ['--disable-config-file', '--disable-config-env'];
   const { stdout } = await execa(
     temporal.cliPath,

@@ -12,11 +12,13 @@ import { createResponseHeaders } from './http/headers.ts';
 import { cutSlowReaders } from './http/slow-readers.ts';
 import { defaultLimits, limitRequests, type Limits, limitStreams } from './http/limits.ts';
 import { Refusal } from './http/refusal.ts';
+import { Router } from './http/router.ts';
 import { requestLog } from './http/request-log.ts';
 import { guardedRoutes } from './http/routes.ts';
 import { describedKeys } from './keys/described-keys.ts';
 import type { KeyUseWatch } from './keys/key-use.ts';
 import type { KmsWatch } from './kms-watch.ts';
+import { historyBytes } from './memory.ts';
 import type { HttpMeter } from './metrics/metrics.ts';
 import { codecProtocol } from './protocol/routes.ts';
 import { auditRoutes } from './routes/audit.ts';
@@ -61,11 +63,9 @@ export interface AppDeps {
   /** Whether `/{namespace}/encode` and `/{namespace}/decode` are served as well. */
   readonly namespacePaths?: boolean;
   readonly limits?: Partial<Limits>;
-  /** Bytes of raw history kept in memory; default 64 MiB. */
+  /** Bytes of raw history kept in memory; default `historyBytes()`. */
   readonly maxHistoryBytes?: number;
 }
-
-const MiB = 1024 * 1024;
 
 /** The whole HTTP surface, without a port or an environment. */
 export function createApp(deps: AppDeps): Hono<Env> {
@@ -74,14 +74,15 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const { rules } = codec;
   const limits: Limits = { ...defaultLimits, ...deps.limits };
   const headers = createResponseHeaders(deps.corsOrigins, deps.tls);
-  const reader = new HistoryReader(temporal, { maxBytes: deps.maxHistoryBytes ?? 64 * MiB });
+  const reader = new HistoryReader(temporal, { maxBytes: deps.maxHistoryBytes ?? historyBytes() });
   const serves = (namespace: string): boolean => rules.isNamed(namespace) || rules.hasDefault;
   const inspect: Inspect = (payload, context) => codec.inspect(payload, context);
   const apiPath = `${pathPrefix}/api`;
   const authority = { access, audit: keyUse.watched(deps.audit) };
   const health = { temporal, kms, emulator, headers, stopping };
 
-  const app = new Hono<Env>();
+  const often = [`${pathPrefix}/decode`, `${pathPrefix}/encode`];
+  const app = new Hono<Env>({ router: new Router(often) });
   app.onError(failure({ headers, log, isApi: (path) => path.startsWith(`${apiPath}/`) }));
   app.use(requestLog(log, deps.meter));
   probeRoutes(app, health);

@@ -12,7 +12,7 @@ import { loadAccess } from './access/load.ts';
 import { PolicyError } from './access/policy/read.ts';
 import { reloadableAccess } from './access/reloadable.ts';
 import { createApp } from './app.ts';
-import { countBuffersAsHeap } from './garbage.ts';
+import { countBuffersAsHeap } from './memory.ts';
 import { watchKeyUse } from './keys/key-use.ts';
 import { watchKms } from './kms-watch.ts';
 import { observeAll } from './observers.ts';

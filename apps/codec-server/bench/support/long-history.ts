@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { createKmsCodec, KeyRules, KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { Client, Connection } from '@temporalio/client';
-import { KEY, NAMESPACE } from './bundle.ts';
+import type { PayloadCodec } from '@temporalio/common';
+import { NAMESPACE } from './bundle.ts';
 
 export interface LongHistory {
   readonly workflowId: string;
@@ -14,25 +14,20 @@ const PAYLOAD_BYTES = 1_024;
 
 /**
  * Makes a run whose history has `events` events: its start, a workflow task that nobody takes, and signals, each event
- * but the task with an encrypted payload of 1 KiB.
+ * but the task with a payload of 1 KiB that the codec has sealed.
  */
 export async function makeHistory(
   address: string,
-  emulatorHost: string,
+  codec: PayloadCodec,
+  workflowId: string,
   events: number,
 ): Promise<LongHistory> {
-  const codec = createKmsCodec({
-    rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),
-    emulatorHost,
-    format: undefined,
-    compression: undefined,
-    bindWorkflow: false,
-  });
   const connection = await Connection.connect({ address });
-  const client = new Client({ connection, namespace: NAMESPACE, plugins: [new KmsCodecPlugin(codec)] });
+  const dataConverter = { payloadCodecs: [codec] };
+  const client = new Client({ connection, namespace: NAMESPACE, dataConverter });
   const handle = await client.workflow.start('long', {
     taskQueue: 'nobody',
-    workflowId: `long-${events}`,
+    workflowId,
     args: [value()],
   });
   let left = events - 2;
@@ -47,7 +42,6 @@ export async function makeHistory(
   if (historyLength !== events)
     throw new Error(`The history has ${historyLength} events instead of ${events}.`);
   await connection.close();
-  await codec.close();
   return { workflowId: handle.workflowId, runId, payloads: events - 1 };
 }
 

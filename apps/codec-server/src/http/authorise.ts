@@ -16,19 +16,22 @@ export async function identify(c: Context<Env>, { access }: Pick<Authority, 'acc
   return caller;
 }
 
-/** Asked before any handler: who is it, and may they. What is refused to somebody known is audited. */
-export async function authorise(
+/**
+ * Asked before any handler: may they. What is refused to somebody known is audited.
+ * @param caller as `identify` gave it
+ */
+export function authorise(
   c: Context<Env>,
   { access, audit }: Authority,
+  caller: Caller,
   permission: Permission,
   namespace: string | undefined,
-): Promise<void> {
-  const caller = c.get('caller') ?? (await identify(c, { access }));
-  if (!access.allows(caller, permission, namespace)) await refuse(c, audit, caller, permission, namespace);
+): Promise<never> | undefined {
+  if (access.allows(caller, permission, namespace)) return undefined;
+  return refuse(c, audit, caller, permission, namespace);
 }
 
-/** For what a handler finds out only when it has read the request. */
-export async function refuse(
+async function refuse(
   c: Context<Env>,
   audit: Audit,
   caller: Caller,

@@ -28,12 +28,12 @@ export function guardedRoutes(
     async (c: Context<Env, Path>): Promise<Response> => {
       if (needs === 'public') return handler(c);
       // First of all: which namespaces there are is nothing for strangers.
-      await identify(c, authority);
+      const caller = await identify(c, authority);
       const namespace = namespaceIn(c);
       if (namespace !== undefined && !serves(namespace)) {
         throw new Refusal(404, 'not_found', 'This server is not configured for that namespace.');
       }
-      if (needs !== 'known') await authorise(c, authority, needs, namespace);
+      if (needs !== 'known') await authorise(c, authority, caller, needs, namespace);
       if (namespace !== undefined) c.set('namespace', namespace);
       return handler(c);
     };

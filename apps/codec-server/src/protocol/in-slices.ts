@@ -13,19 +13,25 @@ const SLICE_BYTES = 4 * 1024 * 1024;
  *
  * @throws GoneError, and what `act` throws
  */
-export async function inSlices(
-  c: { readonly env?: Env['Bindings'] },
-  payloads: Payload[],
-  act: (slice: Payload[]) => Promise<Payload[]>,
-): Promise<Payload[]> {
+export function inSlices(c: Asked, payloads: Payload[], act: Act): Promise<Payload[]> {
+  // The usual request is one slice, and costs no copy.
+  return endOfSlice(payloads, 0) === payloads.length
+    ? actIfAsked(c, payloads, act)
+    : sliceAfterSlice(c, payloads, act);
+}
+
+type Asked = { readonly env?: Env['Bindings'] };
+type Act = (slice: Payload[]) => Promise<Payload[]>;
+
+function actIfAsked(c: Asked, slice: Payload[], act: Act): Promise<Payload[]> {
+  return isOver(c) ? Promise.reject(new GoneError()) : act(slice);
+}
+
+async function sliceAfterSlice(c: Asked, payloads: Payload[], act: Act): Promise<Payload[]> {
   const results: Payload[] = [];
-  let from = 0;
-  for (;;) {
-    if (isOver(c)) throw new GoneError();
+  for (let from = 0; ;) {
     const until = endOfSlice(payloads, from);
-    // The usual request is one slice, and costs no copy.
-    if (from === 0 && until === payloads.length) return act(payloads);
-    for (const result of await act(payloads.slice(from, until))) results.push(result);
+    for (const result of await actIfAsked(c, payloads.slice(from, until), act)) results.push(result);
     from = until;
     if (from === payloads.length) return results;
     await nextTurn();

@@ -2,7 +2,7 @@ import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { reasonFor } from '../access/reveal.ts';
 import { keyOf } from '../history/stub.ts';
-import { authorise, type Authority, identify, refuse } from '../http/authorise.ts';
+import { authorise, type Authority, identify } from '../http/authorise.ts';
 import { bodyOf } from '../http/body.ts';
 import { type Env, peerOf, reply } from '../http/context.ts';
 import { isOver, type Limits } from '../http/limits.ts';
@@ -38,6 +38,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
   const { access, audit } = authority;
 
   const decode = async (c: Context<Env>, namespace: string): Promise<Payloads> => {
+    const caller = c.get('caller');
     let reason = reasonFor(access, namespace, headerText(c.req.header('x-reveal-reason')));
     const payloads = parse(await bodyOf(c), limits.maxPayloads);
     const sealed = payloads.map((payload) => codec.inspect(payload, { namespace }));
@@ -45,8 +46,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     // come from the caller, so each counts as what it names itself.
     const others = otherNamespaces(sealed, namespace);
     for (const named of others) {
-      const caller = c.get('caller');
-      if (!access.allows(caller, 'decode', named)) await refuse(c, audit, caller, 'decode', named);
+      await authorise(c, authority, caller, 'decode', named);
       reason ??= reasonFor(access, named, reason);
     }
     // Fewer payloads have fewer data keys.
@@ -58,7 +58,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
           'send fewer payloads a request.',
       );
     }
-    const intent = { operation: 'decode', caller: c.get('caller'), peer: peerOf(c), namespace } as const;
+    const intent = { operation: 'decode', caller, peer: peerOf(c), namespace } as const;
     const record = await beginIn(audit, reason === undefined ? intent : { ...intent, reason }, others);
     return recorded(
       c,
@@ -98,9 +98,9 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       throw new Refusal(405, 'bad_request', `${operation} takes POST, with {"payloads": [...]} as JSON.`);
     }
     // Which namespaces there are is nothing for strangers.
-    await identify(c, authority);
+    const caller = await identify(c, authority);
     const namespace = namespaceOf(c.req.header('x-namespace'), inPath, serves);
-    await authorise(c, authority, operation, namespace);
+    await authorise(c, authority, caller, operation, namespace);
     c.set('namespace', namespace);
     const answer = await (operation === 'decode' ? decode : encode)(c, namespace);
     return reply(c, buildPayloads(answer), 'application/json');
