@@ -12,7 +12,6 @@ interface Connection {
   readonly tcp: Socket;
   /** What carries HTTP: the socket itself, or the TLS in it; absent until its handshake is done. */
   http?: Socket;
-  /** The answer under way, or the last one. */
   answering?: ServerResponse;
 }
 
@@ -51,7 +50,12 @@ export function trackConnections(server: Server, secure: boolean): Connections {
   // Before the application's own listener, which may answer at once.
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     const connection = byHttp.get(socket);
-    if (connection !== undefined) connection.answering = response;
+    if (connection !== undefined) {
+      connection.answering = response;
+      response.once('close', () => {
+        if (connection.answering === response) delete connection.answering;
+      });
+    }
     if (ending) endAfter(response, socket);
   });
 
@@ -59,7 +63,7 @@ export function trackConnections(server: Server, secure: boolean): Connections {
     endUnused: () => {
       ending = true;
       for (const { tcp, http, answering } of connections) {
-        if (http !== undefined && answering !== undefined && !answering.destroyed) endAfter(answering, http);
+        if (http !== undefined && answering !== undefined) endAfter(answering, http);
         // Half a request is waited for: its end is a moment away, or a timeout is.
         else if (http === undefined || http.bytesRead === 0) tcp.destroy();
       }

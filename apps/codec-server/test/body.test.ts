@@ -1,7 +1,11 @@
 import { once } from 'node:events';
+import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bodyOf as bodyOfRequest } from '../src/http/body.ts';
 import { listen, type RunningServer } from '../src/server.ts';
 import { appWith, keptLog, type Kms, startKms } from './support/stack.ts';
 
@@ -74,5 +78,41 @@ test('a client that goes away in the middle of its body is no fault of the serve
   socket.destroy();
   await expect.poll(() => lines.filter((line) => line.includes('"status":504'))).toHaveLength(1);
   expect(lines.filter((line) => line.includes('unexpectedly'))).toEqual([]);
+  await own.close(0);
+});
+
+test('nothing of a body hangs on its request once it was read: its connection may idle for long', async () => {
+  let read: Buffer | undefined;
+  const requests: WeakRef<Buffer>[] = [];
+  const listeners: number[] = [];
+  const own = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: () => ({
+      fetch: async (_, env) => {
+        const context: any = { env };
+        read = await bodyOfRequest(context);
+        requests.push(new WeakRef(read));
+        listeners.push(env.incoming!.listenerCount('data'));
+        return new Response(String(read.length));
+      },
+    }),
+  });
+  const agent = new Agent({ keepAlive: true });
+  const answered = await new Promise<string>((resolve, reject) => {
+    const asked = request({ port: own.port, host: '127.0.0.1', method: 'POST', agent }, (response) => {
+      response.on('data', (text) => resolve(String(text)));
+    });
+    asked.on('error', reject);
+    asked.end(Buffer.alloc(1_000_000, 'a'));
+  });
+  expect({ answered, listeners }).toEqual({ answered: '1000000', listeners: [0] });
+  read = undefined;
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  await expect
+    .poll(() => (collect(), requests.map((one) => one.deref())), { timeout: 5_000 })
+    .toEqual([undefined]);
+  agent.destroy();
   await own.close(0);
 });

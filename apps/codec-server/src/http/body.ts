@@ -24,11 +24,21 @@ export function bodyOf(c: Context<Env>): Buffer | Promise<Buffer> {
  * @throws GoneError when the client goes away before its end
  */
 function readAll(incoming: IncomingMessage): Promise<Buffer> {
+  if (incoming.destroyed) return Promise.reject(new GoneError());
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
-    incoming.on('data', (piece: Buffer) => pieces.push(piece));
-    incoming.once('end', () => resolve(Buffer.concat(pieces)));
-    incoming.once('error', () => reject(new GoneError()));
-    incoming.once('close', () => reject(new GoneError()));
+    const onData = (piece: Buffer): void => void pieces.push(piece);
+    const onEnd = (): void => {
+      done();
+      resolve(Buffer.concat(pieces));
+    };
+    const onGone = (): void => {
+      done();
+      reject(new GoneError());
+    };
+    // Node keeps the request while its connection idles, and with it what its listeners hold.
+    const done = (): void =>
+      void incoming.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
+    incoming.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
   });
 }

@@ -4,8 +4,8 @@ import type { Env } from './context.ts';
 type Outgoing = NonNullable<Env['Bindings']['outgoing']>;
 
 interface Reader {
-  /** What is written to it now, or was last. */
-  outgoing: Outgoing;
+  /** The answer that was begun last; none once that has ended. */
+  outgoing: Outgoing | undefined;
   /** Bytes that its socket had taken when they last grew, and since when. */
   taken: number;
   since: number;
@@ -27,15 +27,17 @@ export function cutSlowReaders(stalledMs: number): (c: { readonly env?: Env['Bin
   const look = (): void => {
     const now = performance.now();
     for (const [socket, reader] of readers) {
-      const { outgoing } = reader;
-      const waiting = outgoing.writableLength + socket.writableLength;
+      // An idle connection must not keep its last request, whose headers and body hang on the answer.
+      if (reader.outgoing?.destroyed === true) reader.outgoing = undefined;
+      const waiting = (reader.outgoing?.writableLength ?? 0) + socket.writableLength;
       // bytesWritten counts what waits in the process as well.
       const read = socket.bytesWritten - socket.writableLength;
       if (waiting === 0 || read !== reader.taken) {
         reader.taken = read;
         reader.since = now;
       } else if (now - reader.since >= stalledMs) {
-        outgoing.destroy();
+        // Not the answer: one that was asked for behind another has no socket yet, and would only be marked.
+        socket.destroy();
       }
     }
   };
@@ -50,10 +52,11 @@ export function cutSlowReaders(stalledMs: number): (c: { readonly env?: Env['Bin
   return ({ env }) => {
     const socket = env?.incoming?.socket;
     const outgoing = env?.outgoing;
-    if (socket === undefined || outgoing === undefined) return;
+    if (socket === undefined || outgoing === undefined || socket.destroyed) return;
     const known = readers.get(socket);
     if (known !== undefined) {
       known.outgoing = outgoing;
+      if (socket.writableLength === 0) known.since = performance.now();
       return;
     }
     readers.set(socket, { outgoing, taken: 0, since: performance.now() });
