@@ -84,7 +84,7 @@ export function acceptHeader(data: Uint8Array, scope: Scope): AcceptedHeader {
   parseBox(data, length);
   const { namespace, cryptoKey } = checkClaims(header, scope);
   const found = {
-    // A copy, and one below: a view would keep the whole message in memory.
+    // Copies, this and `wrapped`: a view would keep the whole message in memory.
     bytes: Buffer.from(data.subarray(0, length)),
     compressed: header.compressed,
     namespace,
