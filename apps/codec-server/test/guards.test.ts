@@ -163,6 +163,21 @@ describe('the body', () => {
 });
 
 describe('the log', () => {
+  test('says what was refused and what failed; what was served only where debug is asked for', async () => {
+    const { log, lines } = keptLog();
+    log.level = 'debug';
+    const app = appWith(kms, { log });
+    await app.request('/decode', { method: 'POST', headers: fine, body: empty });
+    await app.request('/decode', { method: 'POST', headers: fine, body: '' });
+    await app.request('/api/namespaces/payments/workflows', { headers: fine });
+    const answered = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'request');
+    expect(answered.map(({ level, status }) => [log.levels.labels[level], status])).toEqual([
+      ['debug', 200],
+      ['info', 400],
+      ['warn', 500],
+    ]);
+  });
+
   test('has one line a request: method, pattern, status and time, and nothing of what was in it', async () => {
     const { log, lines } = keptLog();
     const app = appWith(kms, { log });
