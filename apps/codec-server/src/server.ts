@@ -86,10 +86,12 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
 
 function listenerOf(app: ReturnType<ListenOptions['app']>): RequestListener {
   const turn = together();
-  const listener = getRequestListener((request, { incoming, outgoing }) => {
+  const listener = getRequestListener(async (request, { incoming, outgoing }) => {
     // HTTP/2's are of other classes, and aren't served here.
     const http1 = incoming instanceof IncomingMessage && outgoing instanceof ServerResponse;
-    return turn().then(() => app.fetch(request, http1 ? { incoming, outgoing } : {}));
+    await turn();
+    // Awaited, since a promise that settles with another takes two more turns of the queue.
+    return await app.fetch(request, http1 ? { incoming, outgoing } : {});
   });
   // It answers its own failures.
   return (...request) => void listener(...request);

@@ -9,12 +9,15 @@ export interface ReloadableAccess extends Access {
 export function reloadableAccess(load: () => Access): ReloadableAccess {
   let current = load();
   const admittedBy = new WeakMap<Caller, Access>();
+  const admit = (access: Access, caller: Caller): Caller => {
+    admittedBy.set(caller, access);
+    return caller;
+  };
   return {
-    authenticate: async (request) => {
+    authenticate: (request) => {
       const access = current;
-      const caller = await access.authenticate(request);
-      admittedBy.set(caller, access);
-      return caller;
+      const caller = access.authenticate(request);
+      return caller instanceof Promise ? caller.then((known) => admit(access, known)) : admit(access, caller);
     },
     allows: (caller, permission, namespace) =>
       admittedBy.get(caller)?.allows(caller, permission, namespace) ?? false,

@@ -52,15 +52,15 @@ export interface Audit {
   settled(): Promise<void>;
 }
 
-export function createAudit(sink: AuditSink, now: () => Date = () => new Date()): Audit {
+/** @param now milliseconds since 1970 */
+export function createAudit(sink: AuditSink, now: () => number = Date.now): Audit {
   let underWay = 0;
   let settled: PromiseWithResolvers<void> | undefined;
-  const line = (who: Who, id: string, rest: Pick<AuditEntry, 'event' | 'outcome'>): Promise<void> =>
-    sink.write({ time: now().toISOString(), id, ...rest, ...who });
+  const time = timestamps(now);
 
-  const outcome = async (who: Who, id: string, result: Outcome, tally: Tally): Promise<void> => {
+  const outcome = async (intent: Intent, id: string, result: Outcome, tally: Tally): Promise<void> => {
     try {
-      await line(who, id, { event: 'outcome', outcome: { result, ...tally.summary() } });
+      await sink.write(entryOf(time(), id, 'outcome', intent, { result, ...tally.summary() }));
     } finally {
       underWay -= 1;
       if (underWay === 0) {
@@ -71,18 +71,17 @@ export function createAudit(sink: AuditSink, now: () => Date = () => new Date())
   };
 
   return {
-    denied: (intent) => line(whoAndWhat(intent), randomUUID(), { event: 'denied' }),
+    denied: (intent) => sink.write(entryOf(time(), randomUUID(), 'denied', intent)),
     begin: async (intent) => {
       const id = randomUUID();
-      const who = whoAndWhat(intent);
-      await line(who, id, { event: 'intent' });
+      await sink.write(entryOf(time(), id, 'intent', intent));
       underWay += 1;
       const tally = new Tally();
       let ended: Promise<void> | undefined;
       return {
         done: (key, payloads = 1) => tally.done(key, payloads),
         refused: (code) => tally.refused(code),
-        end: (result) => (ended ??= outcome(who, id, result, tally)),
+        end: (result) => (ended ??= outcome(intent, id, result, tally)),
       };
     },
     settled: async () => {
@@ -93,31 +92,45 @@ export function createAudit(sink: AuditSink, now: () => Date = () => new Date())
   };
 }
 
-type Who = Omit<AuditEntry, 'time' | 'id' | 'event' | 'outcome'>;
+/** Made once a millisecond, in which there may be dozens of lines. */
+function timestamps(now: () => number): () => string {
+  let made = Number.NaN;
+  let text = '';
+  return () => {
+    const current = now();
+    if (current !== made) [made, text] = [current, new Date(current).toISOString()];
+    return text;
+  };
+}
 
 /** Characters of anything that comes from a token, a path or a body: nobody can make a line long. */
 const MAX_TEXT = 1_000;
 
-function whoAndWhat({ operation, caller, peer, refs, ...rest }: Intent): Who {
-  const { namespace, workflowId, runId, reason } = rest;
+/** What isn't known is left out of the line as `JSON.stringify` does it: entries of one shape are made sooner. */
+function entryOf(
+  time: string,
+  id: string,
+  event: AuditEntry['event'],
+  { operation, caller, peer, namespace, workflowId, runId, reason, refs }: Intent,
+  outcome?: AuditEntry['outcome'],
+): AuditEntry {
   return {
+    time,
+    id,
+    event,
+    outcome,
     operation,
-    who: { name: cut(caller.name), ...given({ issuer: caller.issuer, subject: caller.subject }) },
-    ...given({ from: peer, namespace, workflowId, runId, reason }),
-    ...(refs === undefined ? {} : { refs: refs.slice(0, MAX_REFS) }),
+    who: { name: cut(caller.name), issuer: cut(caller.issuer), subject: cut(caller.subject) },
+    from: cut(peer),
+    namespace: cut(namespace),
+    workflowId: cut(workflowId),
+    runId: cut(runId),
+    reason: cut(reason),
+    refs: refs?.slice(0, MAX_REFS),
   };
 }
 
-/** Those that have a value, cut. */
-function given<T extends string>(
-  values: Readonly<Record<T, string | undefined>>,
-): Partial<Record<T, string>> {
-  const result: Partial<Record<T, string>> = {};
-  for (const name in values) {
-    const text = values[name];
-    if (text !== undefined) result[name] = cut(text);
-  }
-  return result;
+function cut<T extends string | undefined>(text: T): T;
+function cut(text: string | undefined): string | undefined {
+  return text !== undefined && text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
 }
-
-const cut = (text: string): string => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text);

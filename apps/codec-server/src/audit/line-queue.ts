@@ -6,12 +6,17 @@ export interface LineQueueOptions {
   readonly waitMs?: number;
   /** Characters that may wait behind it. */
   readonly maxWaiting?: number;
+  /** Told of each write that came back in full. */
+  readonly written?: () => void;
+  /** What is thrown for `lines` lines that aren't written, or aren't yet; default the reason itself. */
+  readonly refusal?: (reason: unknown, lines: number) => unknown;
 }
 
 /** Lines that go in one write; they are written, or refused, together. */
 interface Batch {
   text: string;
-  readonly written: PromiseWithResolvers<void>;
+  lines: number;
+  readonly settled: PromiseWithResolvers<void>;
 }
 
 /**
@@ -21,28 +26,33 @@ interface Batch {
  */
 export class LineQueue {
   readonly #append: Append;
-  readonly #waitMs: number;
-  readonly #maxWaiting: number;
+  readonly #options: Required<LineQueueOptions>;
   #next: Batch | undefined;
   #busy = false;
   #hangs = false;
 
-  constructor(append: Append, { waitMs = 1_000, maxWaiting = 2 ** 20 }: LineQueueOptions = {}) {
+  constructor(append: Append, options: LineQueueOptions = {}) {
     this.#append = append;
-    this.#waitMs = waitMs;
-    this.#maxWaiting = maxWaiting;
+    this.#options = {
+      waitMs: 1_000,
+      maxWaiting: 2 ** 20,
+      written: () => undefined,
+      refusal: (reason) => reason,
+      ...options,
+    };
   }
 
-  /** @throws Error why the line isn't written, or isn't yet */
+  /** @throws what `refusal` makes of why the line isn't written, or isn't yet */
   write(text: string): Promise<void> {
-    if (this.#hangs) return Promise.reject(new Error('an earlier write has not come back'));
-    if ((this.#next?.text.length ?? 0) + text.length > this.#maxWaiting) {
-      return Promise.reject(new Error('too much waits to be written'));
+    if (this.#hangs) return this.#refused('an earlier write has not come back');
+    if ((this.#next?.text.length ?? 0) + text.length > this.#options.maxWaiting) {
+      return this.#refused('too much waits to be written');
     }
-    const batch = (this.#next ??= { text: '', written: Promise.withResolvers<void>() });
+    const batch = (this.#next ??= { text: '', lines: 0, settled: Promise.withResolvers<void>() });
     batch.text += text;
+    batch.lines += 1;
     if (!this.#busy) void this.#drain();
-    return batch.written.promise;
+    return batch.settled.promise;
   }
 
   async #drain(): Promise<void> {
@@ -50,12 +60,13 @@ export class LineQueue {
     while (this.#next !== undefined) {
       const batch = this.#next;
       this.#next = undefined;
-      const late = setTimeout(() => this.#hang(batch), this.#waitMs);
+      const late = setTimeout(() => this.#hang(batch), this.#options.waitMs);
       try {
         await this.#append(batch.text);
-        batch.written.resolve();
+        this.#options.written();
+        batch.settled.resolve();
       } catch (error) {
-        batch.written.reject(error);
+        this.#refuse(batch, error);
       } finally {
         clearTimeout(late);
         this.#hangs = false;
@@ -66,8 +77,18 @@ export class LineQueue {
 
   #hang(writing: Batch): void {
     this.#hangs = true;
-    const error = new Error(`a write has not come back within ${this.#waitMs} ms`);
-    writing.written.reject(error);
-    this.#next?.written.reject(error);
+    const error = new Error(`a write has not come back within ${this.#options.waitMs} ms`);
+    this.#refuse(writing, error);
+    if (this.#next !== undefined) this.#refuse(this.#next, error);
+  }
+
+  /** Once for each batch: one that hung may fail as well. */
+  #refuse(batch: Batch, reason: unknown): void {
+    if (batch.lines > 0) batch.settled.reject(this.#options.refusal(reason, batch.lines));
+    batch.lines = 0;
+  }
+
+  #refused(why: string): Promise<never> {
+    return Promise.reject(this.#options.refusal(new Error(why), 1));
   }
 }

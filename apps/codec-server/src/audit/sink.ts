@@ -10,7 +10,7 @@ export interface AuditSink {
   write(entry: AuditEntry): Promise<void>;
 }
 
-export interface AuditSinkOptions extends LineQueueOptions {
+export interface AuditSinkOptions extends Pick<LineQueueOptions, 'waitMs' | 'maxWaiting'> {
   readonly log: Logger;
   /** Called for each line that was refused. */
   readonly failed?: () => void;
@@ -19,28 +19,27 @@ export interface AuditSinkOptions extends LineQueueOptions {
 const RETRY_SECONDS = 5;
 
 export function auditSink(append: Append, { log, failed, ...limits }: AuditSinkOptions): AuditSink {
-  const lines = new LineQueue(append, limits);
   let failing = false;
-  return {
-    write: async (entry) => {
-      try {
-        await lines.write(logLine(entry));
-      } catch (error) {
-        failed?.();
-        // Once: every request that is refused has its own line in the request log.
-        if (!failing) log.error({ reason: reasonOf(error) }, 'the audit can not be written');
-        failing = true;
-        throw new Refusal(
-          503,
-          'audit_unavailable',
-          'The audit can not be written, so nothing is decrypted; try again.',
-          { retryAfter: RETRY_SECONDS, cause: error },
-        );
-      }
+  const lines = new LineQueue(append, {
+    ...limits,
+    written: () => {
       if (failing) log.warn('the audit is written again');
       failing = false;
     },
-  };
+    refusal: (error, count) => {
+      for (let n = 0; n < count; n += 1) failed?.();
+      // Once: every request that is refused has its own line in the request log.
+      if (!failing) log.error({ reason: reasonOf(error) }, 'the audit can not be written');
+      failing = true;
+      return new Refusal(
+        503,
+        'audit_unavailable',
+        'The audit can not be written, so nothing is decrypted; try again.',
+        { retryAfter: RETRY_SECONDS, cause: error },
+      );
+    },
+  });
+  return { write: (entry) => lines.write(logLine(entry)) };
 }
 
 function reasonOf(error: unknown): string {

@@ -6,16 +6,15 @@ const MAX_KEYS = 32;
 /** Counts by key and by code, so that a line's length depends on how many keys there are, not on how many payloads. */
 export class Tally {
   #payloads = 0;
-  readonly #keys = new Map<string, { readonly key: KeyUse; payloads: number }>();
+  readonly #keys: { readonly key: KeyUse; payloads: number }[] = [];
   readonly #codes: Partial<Record<ReasonCode, number>> = {};
 
   done(key: KeyUse | undefined, payloads: number): void {
     this.#payloads += payloads;
     if (key === undefined) return;
-    const name = `${key.name ?? ''} ${key.version ?? ''}`;
-    const known = this.#keys.get(name);
+    const known = this.#keys.find((one) => one.key.name === key.name && one.key.version === key.version);
     if (known !== undefined) known.payloads += payloads;
-    else if (this.#keys.size < MAX_KEYS) this.#keys.set(name, { key, payloads });
+    else if (this.#keys.length < MAX_KEYS) this.#keys.push({ key, payloads });
   }
 
   refused(code: ReasonCode): void {
@@ -25,7 +24,7 @@ export class Tally {
   summary(): Omit<NonNullable<AuditEntry['outcome']>, 'result'> {
     return {
       payloads: this.#payloads,
-      keys: [...this.#keys.values()].map(({ key, payloads }) => ({ ...key, payloads })),
+      keys: this.#keys.map(({ key, payloads }) => ({ name: key.name, version: key.version, payloads })),
       refused: this.#codes,
     };
   }

@@ -9,9 +9,16 @@ export interface Authority {
   readonly audit: Audit;
 }
 
-/** Who is it. Somebody who isn't known stands in the request log only, or anybody could fill the audit. */
-export async function identify(c: Context<Env>, { access }: Pick<Authority, 'access'>): Promise<Caller> {
-  const caller = await access.authenticate(c.req);
+/**
+ * Who is it. Somebody who isn't known stands in the request log only, or anybody could fill the audit.
+ * @throws Refusal 401, at once or by the promise
+ */
+export function identify(c: Context<Env>, { access }: Pick<Authority, 'access'>): Caller | Promise<Caller> {
+  const caller = access.authenticate(c.req);
+  return caller instanceof Promise ? caller.then((known) => remember(c, known)) : remember(c, caller);
+}
+
+function remember(c: Context<Env>, caller: Caller): Caller {
   c.set('caller', caller);
   return caller;
 }

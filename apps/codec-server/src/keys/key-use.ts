@@ -48,9 +48,11 @@ export function watchKeyUse(now: () => number = Date.now): KeyUseWatch {
     },
     watched: (audit) => ({
       ...audit,
-      begin: async (intent) => {
-        const record = await audit.begin(intent);
-        return intent.namespace === undefined ? record : counted(record, of(intent.namespace), intent, now);
+      begin: (intent) => {
+        const { namespace } = intent;
+        const begun = audit.begin(intent);
+        if (namespace === undefined) return begun;
+        return begun.then((record) => counted(record, of(namespace), intent, now));
       },
     }),
     calls: (keys) => {
@@ -69,11 +71,6 @@ const entries = (counts: Partial<Record<ReasonCode, number>>): [ReasonCode, numb
   Object.entries(counts).filter((entry): entry is [ReasonCode, number] => entry[1] !== undefined);
 
 function counted(record: AuditRecord, use: NamespaceUse, intent: Intent, now: () => number): AuditRecord {
-  const { workflowId, runId } = intent;
-  const run = {
-    ...(workflowId === undefined ? {} : { workflowId }),
-    ...(runId === undefined ? {} : { runId }),
-  };
   return {
     done: (key, payloads = 1) => {
       record.done(key, payloads);
@@ -81,8 +78,13 @@ function counted(record: AuditRecord, use: NamespaceUse, intent: Intent, now: ()
     },
     refused: (code, of = {}) => {
       record.refused(code, of);
-      use.refused(code, { ...run, ...of }, now());
+      use.refused(code, { ...runOf(intent), ...of }, now());
     },
     end: (result) => record.end(result),
   };
 }
+
+const runOf = ({ workflowId, runId }: Intent): { workflowId?: string; runId?: string } => ({
+  ...(workflowId === undefined ? {} : { workflowId }),
+  ...(runId === undefined ? {} : { runId }),
+});

@@ -6,9 +6,9 @@ type Minute = NamespaceKeys['minutes'][number];
 type Failure = NamespaceKeys['failures'][number];
 
 export interface Seen {
-  readonly payloads: number;
+  payloads: number;
   /** Milliseconds since 1970. */
-  readonly last: number;
+  last: number;
 }
 
 /** Versions are numbers that a message names; a forger must not fill the memory with them. */
@@ -23,7 +23,9 @@ export class NamespaceUse {
   #notEncrypted = 0;
   readonly #refused: Partial<Record<ReasonCode, number>> = {};
   readonly #dataKeys = { hit: 0, miss: 0, joined: 0 };
-  readonly #versions = new Map<string, Seen>();
+  /** By key, then by version, 0 where none was named. */
+  readonly #seen = new Map<string, Map<number, Seen>>();
+  #versions = 0;
   readonly #failures = new Recent<Failure>(MAX_FAILURES);
   readonly #minutes = new Map<number, { done: number; refused: Partial<Record<ReasonCode, number>> }>();
 
@@ -31,10 +33,11 @@ export class NamespaceUse {
     this.#done += payloads;
     this.#minute(now).done += payloads;
     if (key?.name === undefined) return;
-    const name = seenName(key.name, key.version);
-    const known = this.#versions.get(name);
-    if (known === undefined && this.#versions.size >= MAX_VERSIONS) return;
-    this.#versions.set(name, { payloads: (known?.payloads ?? 0) + payloads, last: now });
+    const seen =
+      this.#seen.get(key.name)?.get(key.version ?? 0) ?? this.#firstSeen(key.name, key.version ?? 0);
+    if (seen === undefined) return;
+    seen.payloads += payloads;
+    seen.last = now;
   }
 
   refused(reason: ReasonCode, where: Omit<Failure, 'time' | 'reason'>, now: number): void {
@@ -51,16 +54,13 @@ export class NamespaceUse {
     this.#dataKeys[outcome] += 1;
   }
 
-  seen(key: string, version: number | undefined): Seen | undefined {
-    return this.#versions.get(seenName(key, version));
+  seen(key: string, version: number | undefined): Readonly<Seen> | undefined {
+    return this.#seen.get(key)?.get(version ?? 0);
   }
 
   /** The versions of a key that payloads were opened or sealed under. */
   versionsOf(key: string): number[] {
-    return [...this.#versions.keys()]
-      .filter((name) => name.startsWith(`${key} `))
-      .map((name) => Number(name.slice(key.length + 1)))
-      .filter((version) => version > 0);
+    return [...(this.#seen.get(key)?.keys() ?? [])].filter((version) => version > 0);
   }
 
   outcomes(): Omit<Outcomes, 'kmsCalls'> {
@@ -85,6 +85,16 @@ export class NamespaceUse {
     }));
   }
 
+  #firstSeen(key: string, version: number): Seen | undefined {
+    if (this.#versions >= MAX_VERSIONS) return undefined;
+    this.#versions += 1;
+    let versions = this.#seen.get(key);
+    if (versions === undefined) this.#seen.set(key, (versions = new Map()));
+    const seen = { payloads: 0, last: 0 };
+    versions.set(version, seen);
+    return seen;
+  }
+
   #minute(now: number): { done: number; refused: Partial<Record<ReasonCode, number>> } {
     const time = now - (now % MINUTE);
     const known = this.#minutes.get(time);
@@ -99,8 +109,6 @@ export class NamespaceUse {
     for (const time of this.#minutes.keys()) if (time <= now - HOUR) this.#minutes.delete(time);
   }
 }
-
-const seenName = (key: string, version: number | undefined): string => `${key} ${version ?? 0}`;
 
 function add(counts: Partial<Record<ReasonCode, number>>, reason: ReasonCode): void {
   counts[reason] = (counts[reason] ?? 0) + 1;

@@ -12,13 +12,18 @@ export interface Records extends Pick<AuditRecord, 'refused' | 'end'> {
  * must see what was decrypted of it, wherever that was asked for. Payloads count where they belong.
  * @throws Refusal `audit_unavailable`
  */
-export async function beginIn(
+export function beginIn(
   audit: Audit,
-  intent: Intent & { readonly namespace: string },
+  intent: InNamespace,
   others: ReadonlySet<string> = new Set(),
 ): Promise<Records> {
+  return others.size === 0 ? audit.begin(intent) : beginInEach(audit, intent, others);
+}
+
+type InNamespace = Intent & { readonly namespace: string };
+
+async function beginInEach(audit: Audit, intent: InNamespace, others: ReadonlySet<string>): Promise<Records> {
   const home = await audit.begin(intent);
-  if (others.size === 0) return home;
   const records = new Map<string, AuditRecord>();
   const end: AuditRecord['end'] = async (result) => {
     const ended = await Promise.allSettled([home, ...records.values()].map((record) => record.end(result)));

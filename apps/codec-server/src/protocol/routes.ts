@@ -60,7 +60,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     }
     const intent = { operation: 'decode', caller, peer: peerOf(c), namespace } as const;
     const record = await beginIn(audit, reason === undefined ? intent : { ...intent, reason }, others);
-    return recorded(
+    return await recorded(
       c,
       record,
       () => inSlices(c, payloads, (slice) => codec.decode(slice, { namespace })),
@@ -83,7 +83,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       peer: peerOf(c),
       namespace,
     });
-    return recorded(
+    return await recorded(
       c,
       record,
       () => inSlices(c, payloads, (slice) => codec.encode(slice, { namespace })),
@@ -122,28 +122,27 @@ async function recorded(
     await record.end(error instanceof GoneError ? 'cut_off' : 'failed');
     throw error instanceof KmsCodecError ? refusalOf(error) : error;
   }
-  for (const [sealed, payloads] of inRuns(sealedOf(answer)))
-    record.done(keyOf(sealed).key, payloads, sealed.namespace);
+  inRuns(sealedOf(answer), (sealed, payloads) => record.done(keyOf(sealed).key, payloads, sealed.namespace));
   await record.end(isOver(c) ? 'cut_off' : 'complete');
   return answer;
 }
 
 /** Payloads in a row are mostly under one key: they are told of together. */
-function inRuns(sealed: readonly Sealed[]): [Sealed, number][] {
-  const runs: [Sealed, number][] = [];
+function inRuns(sealed: readonly Sealed[], tell: (one: Sealed, payloads: number) => void): void {
+  let first = sealed[0];
+  let payloads = 0;
   for (const one of sealed) {
-    const last = runs.at(-1);
-    if (
-      last !== undefined &&
-      last[0].key === one.key &&
-      last[0].keyVersion === one.keyVersion &&
-      last[0].namespace === one.namespace
-    ) {
-      last[1] += 1;
-    } else runs.push([one, 1]);
+    if (first !== undefined && !isUnderSameKey(first, one)) {
+      tell(first, payloads);
+      [first, payloads] = [one, 0];
+    }
+    payloads += 1;
   }
-  return runs;
+  if (first !== undefined) tell(first, payloads);
 }
+
+const isUnderSameKey = (one: Sealed, other: Sealed): boolean =>
+  one.key === other.key && one.keyVersion === other.keyVersion && one.namespace === other.namespace;
 
 function otherNamespaces(sealed: readonly Sealed[], namespace: string): ReadonlySet<string> {
   const others = new Set<string>();

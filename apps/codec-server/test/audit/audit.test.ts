@@ -22,9 +22,8 @@ const NOW = '2026-11-24T20:00:00.000Z';
 
 function kept() {
   const entries: AuditEntry[] = [];
-  const audit = createAudit(
-    { write: async (entry) => void entries.push(auditEntry.parse(entry)) },
-    () => new Date(NOW),
+  const audit = createAudit({ write: async (entry) => void entries.push(auditEntry.parse(entry)) }, () =>
+    Date.parse(NOW),
   );
   return { audit, entries };
 }

@@ -22,10 +22,13 @@ export class Remembered<T extends Expires> {
     this.#now = now;
   }
 
-  async get(token: string, check: (token: string) => Promise<T>): Promise<T> {
+  get(token: string, check: (token: string) => Promise<T>): T | Promise<T> {
     const id = hash('sha256', token, 'base64');
     const known = this.#entries.get(id);
-    if (known && this.#now() < known.until) return known.value;
+    return known && this.#now() < known.until ? known.value : this.#checked(id, token, check);
+  }
+
+  async #checked(id: string, token: string, check: (token: string) => Promise<T>): Promise<T> {
     const value = await check(token);
     this.#entries.set(id, {
       value,

@@ -11,10 +11,9 @@ const MAX_TOKEN = 16 * 1024;
  */
 export function bearerToken(request: Credentials): string {
   const header = request.header('authorization');
-  if (header === undefined || !/^bearer(?: |$)/i.test(header)) throw noToken();
-  const token = /^bearer +([\w.~+/-]+=*)$/i.exec(header)?.[1];
-  if (token === undefined) throw malformedRequest();
-  return notTooLong(token);
+  const token = /^bearer +([\w.~+/-]+=*)$/i.exec(header ?? '')?.[1];
+  if (token !== undefined) return notTooLong(token);
+  throw header !== undefined && /^bearer(?: |$)/i.test(header) ? malformedRequest() : noToken();
 }
 
 /** What Google's Identity-Aware Proxy says of a request that it has let through. */
