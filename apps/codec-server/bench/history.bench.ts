@@ -7,7 +7,7 @@ import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
 import { startEmulator } from '@temporal-kms/kms-emulator';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { execa } from 'execa';
-import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
+import { buildBundle, KEY, NAMESPACE, SMALL_HEAP, startBundle } from './support/bundle.ts';
 import { range } from '@temporal-kms/scripts/figures';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { type LongHistory, makeHistory } from './support/long-history.ts';
@@ -20,13 +20,15 @@ const { values } = parseArgs({
     events: { type: 'string', default: '10000' },
     rounds: { type: 'string', default: '3' },
     'no-browser': { type: 'boolean', default: false },
+    small: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
   console.log(
-    'node bench/history.bench.ts [--events 10000] [--rounds 3] [--no-browser]\n' +
-      "A long encrypted history, decoded and exported by our history API, by Temporal's CLI and by its Web UI.",
+    'node bench/history.bench.ts [--events 10000] [--rounds 3] [--no-browser] [--small]\n' +
+      "A long encrypted history, decoded and exported by our history API, by Temporal's CLI and by its Web UI.\n" +
+      '--small: our server with a heap for 256 MiB.',
   );
   process.exit(0);
 }
@@ -46,7 +48,7 @@ const server = await startBundle(
     CODEC_PORT: String(codecPort),
     CODEC_CORS_ORIGINS: temporal.uiUrl ?? '',
   },
-  { port: codecPort },
+  { port: codecPort, nodeOptions: values.small ? SMALL_HEAP : [] },
 );
 const codec = createKmsCodec({
   rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),

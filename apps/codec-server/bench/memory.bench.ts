@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startEmulator } from '@temporal-kms/kms-emulator';
-import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
+import { buildBundle, KEY, NAMESPACE, SMALL_HEAP, startBundle } from './support/bundle.ts';
 
 /*
  * Whether the server serves within a memory limit: it is started with a heap that leaves room in it, and the highest
@@ -23,8 +23,6 @@ if (values.help) {
   process.exit(0);
 }
 
-/** MiB of V8's old space; the rest is its young space, buffers and the program itself. */
-const HEAP = 96;
 const AT_ONCE = 16;
 const A_REQUEST = 100;
 
@@ -35,7 +33,7 @@ const server = await startBundle(
   await buildBundle(directory),
   directory,
   { KMS_EMULATOR_HOST: emulator.address, AUDIT_FILE: join(directory, 'audit.jsonl') },
-  { nodeOptions: [`--max-old-space-size=${HEAP}`] },
+  { nodeOptions: SMALL_HEAP },
 );
 try {
   const plain = JSON.stringify({

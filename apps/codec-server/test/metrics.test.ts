@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { metricsApp } from '../src/metrics/app.ts';
@@ -166,6 +168,18 @@ describe('the port for metrics', () => {
     ]);
     expect((await app.request('/api/namespaces')).status).toBe(404);
     await codec.close();
+  });
+
+  test("counts V8's collections: many major ones are how a heap that is too small shows", async () => {
+    const metrics = createMetrics(() => true);
+    const runs = async (): Promise<number> =>
+      parse(await metrics.text()).find(
+        ({ name, labels }) => name === 'nodejs_gc_runs_total' && labels['kind'] === 'major',
+      )!.value;
+    const before = await runs();
+    setFlagsFromString('--expose-gc');
+    runInNewContext('gc')();
+    await expect.poll(runs).toBe(before + 1);
   });
 
   test("is text that Prometheus' own tool has nothing to say against, where it is installed", async () => {

@@ -1,7 +1,14 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import type { Meter } from '@opentelemetry/api';
 
-/** What Prometheus calls a process's standard metrics, and the event loop's delay. */
+const COLLECTIONS: Readonly<Record<number, string>> = {
+  [constants.NODE_PERFORMANCE_GC_MINOR]: 'minor',
+  [constants.NODE_PERFORMANCE_GC_MAJOR]: 'major',
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: 'incremental',
+  [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weakcb',
+};
+
+/** What Prometheus calls a process's standard metrics, the event loop's delay and V8's collections. */
 export function processMetrics(meter: Meter): void {
   const gauge = (name: string, description: string, read: () => number): void =>
     meter.createObservableGauge(name, { description }).addCallback((result) => result.observe(read()));
@@ -18,6 +25,20 @@ export function processMetrics(meter: Meter): void {
   gauge('nodejs_heap_used_bytes', 'Heap in use', () => process.memoryUsage().heapUsed);
   gauge('nodejs_external_memory_bytes', 'Memory of buffers', () => process.memoryUsage().external);
 
+  // Many major ones a second are how a heap that is too small shows: see docs/operations.md.
+  const collections = new Map(Object.values(COLLECTIONS).map((kind) => [kind, 0]));
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const kind = kindOf(entry);
+      if (kind !== undefined) collections.set(kind, (collections.get(kind) ?? 0) + 1);
+    }
+  }).observe({ entryTypes: ['gc'] });
+  meter
+    .createObservableCounter('nodejs_gc_runs', { description: "V8's garbage collections, by kind" })
+    .addCallback((result) => {
+      for (const [kind, count] of collections) result.observe(count, { kind });
+    });
+
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
   gauge(
@@ -29,4 +50,11 @@ export function processMetrics(meter: Meter): void {
       return seconds;
     },
   );
+}
+
+function kindOf(entry: object): string | undefined {
+  const detail: unknown = 'detail' in entry ? entry.detail : undefined;
+  return typeof detail === 'object' && detail !== null && 'kind' in detail
+    ? COLLECTIONS[Number(detail.kind)]
+    : undefined;
 }
