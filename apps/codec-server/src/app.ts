@@ -67,6 +67,9 @@ export interface AppDeps {
   readonly maxHistoryBytes?: number;
 }
 
+/** Bytes of a body below `/api`: the longest that means something names 200 refs. */
+const API_BODY = 256 * 1024;
+
 /** The whole HTTP surface, without a port or an environment. */
 export function createApp(deps: AppDeps): Hono<Env> {
   const { codec, access, keyUse, temporal, log, stopping, pathPrefix, emulator, kms, defaultNamespace } =
@@ -78,15 +81,18 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const serves = (namespace: string): boolean => rules.isNamed(namespace) || rules.hasDefault;
   const inspect: Inspect = (payload, context) => codec.inspect(payload, context);
   const apiPath = `${pathPrefix}/api`;
+  const isApi = (path: string): boolean => path.startsWith(`${apiPath}/`);
   const authority = { access, audit: keyUse.watched(deps.audit) };
   const health = { temporal, kms, emulator, headers, stopping };
 
   const often = [`${pathPrefix}/decode`, `${pathPrefix}/encode`];
   const app = new Hono<Env>({ router: new Router(often) });
-  app.onError(failure({ headers, log, isApi: (path) => path.startsWith(`${apiPath}/`) }));
+  app.onError(failure({ headers, log, isApi }));
   app.use(requestLog(log, deps.meter));
   probeRoutes(app, health);
-  const guarded = guard({ hosts: new Set(deps.hosts), headers, maxBody: limits.maxBody });
+  const maxBody = (path: string): number =>
+    isApi(path) ? Math.min(API_BODY, limits.maxBody) : limits.maxBody;
+  const guarded = guard({ hosts: new Set(deps.hosts), headers, maxBody });
   const inTime = limitRequests(limits);
   const watchReader = cutSlowReaders(limits.stalledMs);
   // One step for all: as middlewares of their own, with a timer a request, they took a quarter of a small one.

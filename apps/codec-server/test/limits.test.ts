@@ -69,6 +69,20 @@ describe('a request', () => {
     expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
   });
 
+  test('of the history API has a smaller one', async () => {
+    const body = JSON.stringify({ refs: ['1:0'], padding: 'x'.repeat(256 * 1024) });
+    const run = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+    const response = await appWith(kms).request(`${run}/payloads:decode`, {
+      method: 'POST',
+      headers: { ...headers, 'content-length': String(body.length) },
+      body,
+    });
+    expect([response.status, await response.json()]).toEqual([
+      413,
+      { error: { code: 'too_large', message: expect.stringContaining('262144 bytes') } },
+    ]);
+  });
+
   test('with too many payloads is 413 and says how many it may hold', async () => {
     expect((await post(json([{}, {}]), { maxPayloads: 2 })).status).toBe(200);
     const response = await post(json([{}, {}, {}]), { maxPayloads: 2 });
@@ -176,6 +190,87 @@ describe('requests at the same time', () => {
 
   test('never keep the probes from an answer', async () => {
     expect((await appWith(kms, { limits: { maxRequests: 0 } }).request('/healthz')).status).toBe(200);
+  });
+});
+
+const sent = (body: string, signal?: AbortSignal) => ({
+  method: 'POST',
+  headers: { ...headers, host: '' },
+  body,
+  ...(signal && { signal }),
+});
+
+describe('large bodies at the same time', () => {
+  const large = json([plain('x'.repeat(100_000))]);
+  test('are refused with 503 and Retry-After beyond their bytes, small ones never, and taken again after it', async () => {
+    const { codec, given, go } = waitingCodec();
+    const { url } = await serve({ codec, limits: { maxBodies: 2.5 * large.length } });
+    const two = [1, 2].map(async () => fetch(`${url}/decode`, sent(large)));
+    await expect.poll(given).toBe(2);
+    const third = await fetch(`${url}/decode`, sent(large));
+    expect([third.status, third.headers.get('retry-after'), await third.text()]).toEqual([
+      503,
+      '1',
+      expect.stringContaining(`${2 * large.length} bytes of requests`),
+    ]);
+    const small = fetch(`${url}/decode`, sent(json([plain(1)])));
+    await expect.poll(given).toBe(3);
+    go();
+    for (const response of await Promise.all([...two, small])) {
+      expect(response.status).toBe(200);
+      await response.text();
+    }
+    await expect.poll(async () => (await fetch(`${url}/decode`, sent(large))).status).toBe(200);
+  });
+
+  test('do not count once their client has gone, and one alone is taken whatever its size', async () => {
+    const { codec, given, go } = waitingCodec();
+    const { url } = await serve({ codec, limits: { maxBodies: 1 } });
+    const leave = new AbortController();
+    const gone = fetch(`${url}/decode`, sent(large, leave.signal)).catch(() => undefined);
+    await expect.poll(given).toBe(1);
+    expect((await fetch(`${url}/decode`, sent(large))).status).toBe(503);
+    leave.abort();
+    await gone;
+    go();
+    await expect.poll(async () => (await fetch(`${url}/decode`, sent(large))).status).toBe(200);
+  });
+
+  test('of unknown length count as the longest there may be', async () => {
+    const { codec, given, go } = waitingCodec();
+    const { url, port } = await serve({ codec, limits: { maxBody: 200_000, maxBodies: 250_000 } });
+    const first = fetch(`${url}/decode`, sent(large));
+    await expect.poll(given).toBe(1);
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
+        'X-Namespace: payments\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n',
+    );
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1.1 503 /);
+    socket.destroy();
+    go();
+    expect((await first).status).toBe(200);
+  });
+
+  test('of somebody who has not signed in count nothing', async () => {
+    const access: AppDeps['access'] = {
+      ...openAccess,
+      authenticate: async (request) => {
+        await sleep(200);
+        if (request.header('authorization') === undefined)
+          throw new Refusal(401, 'unauthenticated', 'Sign in.');
+        return { name: 'ana' };
+      },
+    };
+    const { url } = await serve({ access, limits: { maxBodies: 1 } });
+    const strangers = Array.from({ length: 4 }, async () => fetch(`${url}/decode`, sent(large)));
+    const known = await fetch(`${url}/decode`, {
+      ...sent(large),
+      headers: { ...headers, host: '', authorization: 'x' },
+    });
+    expect(known.status).toBe(200);
+    for (const response of await Promise.all(strangers)) expect(response.status).toBe(401);
   });
 });
 

@@ -19,6 +19,8 @@ export interface CodecServerConfig {
   readonly limits: {
     /** Bytes. */
     readonly maxBody?: number;
+    /** Bytes. */
+    readonly maxBodies?: number;
     readonly maxPayloads?: number;
     readonly maxRequests?: number;
     readonly maxStreams?: number;
@@ -55,6 +57,7 @@ const settings = z
     AUDIT_FILE: z.string().optional(),
     CODEC_NAMESPACE_PATHS: z.stringbool('must be true or false'),
     CODEC_MAX_BODY: count.optional(),
+    CODEC_MAX_BODIES: count.optional(),
     CODEC_MAX_PAYLOADS: count.optional(),
     CODEC_MAX_REQUESTS: count.optional(),
     CODEC_MAX_STREAMS: count.optional(),
@@ -93,6 +96,7 @@ const settings = z
     namespacePaths: values.CODEC_NAMESPACE_PATHS,
     limits: {
       ...(values.CODEC_MAX_BODY !== undefined && { maxBody: values.CODEC_MAX_BODY }),
+      ...(values.CODEC_MAX_BODIES !== undefined && { maxBodies: values.CODEC_MAX_BODIES }),
       ...(values.CODEC_MAX_PAYLOADS !== undefined && { maxPayloads: values.CODEC_MAX_PAYLOADS }),
       ...(values.CODEC_MAX_REQUESTS !== undefined && { maxRequests: values.CODEC_MAX_REQUESTS }),
       ...(values.CODEC_MAX_STREAMS !== undefined && { maxStreams: values.CODEC_MAX_STREAMS }),
@@ -130,6 +134,10 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       default: 'false',
     },
     CODEC_MAX_BODY: { about: 'Bytes of one request (default 16 MiB)', example: '4194304' },
+    CODEC_MAX_BODIES: {
+      about: 'Bytes of all requests to /encode and /decode at the same time (default 64 MiB)',
+      example: '268435456',
+    },
     CODEC_MAX_PAYLOADS: { about: 'Payloads of one /encode or /decode (default 10000)', example: '1000' },
     CODEC_MAX_REQUESTS: { about: 'Requests at the same time (default 256)', example: '64' },
     CODEC_MAX_STREAMS: { about: 'Open streams of the history API (default 256)', example: '64' },

@@ -115,6 +115,7 @@ describe('paths and limits', () => {
     const values = {
       CODEC_NAMESPACE_PATHS: 'true',
       CODEC_MAX_BODY: '4096',
+      CODEC_MAX_BODIES: '8192',
       CODEC_MAX_PAYLOADS: '10',
       CODEC_MAX_REQUESTS: '2',
       CODEC_MAX_STREAMS: '3',
@@ -122,7 +123,14 @@ describe('paths and limits', () => {
     };
     expect(parse(values)).toMatchObject({
       namespacePaths: true,
-      limits: { maxBody: 4096, maxPayloads: 10, maxRequests: 2, maxStreams: 3, requestMs: 5_000 },
+      limits: {
+        maxBody: 4096,
+        maxBodies: 8192,
+        maxPayloads: 10,
+        maxRequests: 2,
+        maxStreams: 3,
+        requestMs: 5_000,
+      },
     });
   });
 

@@ -28,7 +28,7 @@ export class LineQueue {
   readonly #append: Append;
   readonly #options: Required<LineQueueOptions>;
   #next: Batch | undefined;
-  #busy = false;
+  #writing: Batch | undefined;
   #hangs = false;
 
   constructor(append: Append, options: LineQueueOptions = {}) {
@@ -51,16 +51,16 @@ export class LineQueue {
     const batch = (this.#next ??= { text: '', lines: 0, settled: Promise.withResolvers<void>() });
     batch.text += text;
     batch.lines += 1;
-    if (!this.#busy) void this.#drain();
+    if (this.#writing === undefined) void this.#drain();
     return batch.settled.promise;
   }
 
   async #drain(): Promise<void> {
-    this.#busy = true;
     while (this.#next !== undefined) {
       const batch = this.#next;
       this.#next = undefined;
-      const late = setTimeout(() => this.#hang(batch), this.#options.waitMs);
+      this.#writing = batch;
+      const late = setTimeout(() => this.#look(batch), this.#options.waitMs);
       try {
         await this.#append(batch.text);
         this.#options.written();
@@ -72,7 +72,14 @@ export class LineQueue {
         this.#hangs = false;
       }
     }
-    this.#busy = false;
+    this.#writing = undefined;
+  }
+
+  /** Timers come first in a turn of the event loop: where that was held up, the write's own end may only now be read. */
+  #look(writing: Batch): void {
+    setImmediate(() => {
+      if (this.#writing === writing) this.#hang(writing);
+    });
   }
 
   #hang(writing: Batch): void {

@@ -7,8 +7,8 @@ export interface GuardOptions {
   /** Values of `Host` that are served, with the port where it isn't the scheme's own. Lower case. */
   readonly hosts: ReadonlySet<string>;
   readonly headers: ResponseHeaders;
-  /** Bytes. */
-  readonly maxBody: number;
+  /** Bytes of a body on this path. */
+  readonly maxBody: (path: string) => number;
 }
 
 /**
@@ -19,13 +19,6 @@ export interface GuardOptions {
  * @returns what lets a request pass, answers a preflight, or throws a Refusal
  */
 export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<Env>) => Response | undefined {
-  const tooLarge = (): never => {
-    throw new Refusal(
-      413,
-      'too_large',
-      `The body is larger than ${maxBody} bytes; send fewer payloads a request.`,
-    );
-  };
   return (c) => {
     const origin = c.req.header('origin');
     c.set('headers', headers.of(origin));
@@ -57,24 +50,28 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
       throw new Refusal(415, 'unsupported_media_type', 'Send the body with Content-Type: application/json.');
     }
     const length = c.req.header('content-length');
+    const most = maxBody(c.req.path);
     if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
-      c.req.raw = counted(c.req.raw, maxBody, tooLarge);
-    } else if (!(Number(length) <= maxBody)) tooLarge();
+      c.req.raw = counted(c.req.raw, most);
+    } else if (!(Number(length) <= most)) throw tooLarge(most);
     return undefined;
   };
 }
+
+const tooLarge = (maxBody: number): Refusal =>
+  new Refusal(413, 'too_large', `The body is larger than ${maxBody} bytes; send less a request.`);
 
 /**
  * The request with a body that fails once it exceeds `maxBody` bytes. Counted while its handler reads it: Hono's
  * `bodyLimit` reads a body of unknown length whole, before anybody has asked who it comes from.
  */
-function counted(request: Request, maxBody: number, tooLarge: () => never): Request {
+function counted(request: Request, maxBody: number): Request {
   if (request.body === null) return request;
   let size = 0;
   const count = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
     transform: (piece, controller) => {
       size += piece.length;
-      if (size > maxBody) tooLarge();
+      if (size > maxBody) throw tooLarge(maxBody);
       controller.enqueue(piece);
     },
   });

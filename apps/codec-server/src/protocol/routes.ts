@@ -5,7 +5,7 @@ import { keyOf } from '../history/stub.ts';
 import { authorise, type Authority, identify } from '../http/authorise.ts';
 import { bodyOf } from '../http/body.ts';
 import { type Env, peerOf, reply } from '../http/context.ts';
-import { isOver, type Limits } from '../http/limits.ts';
+import { isOver, limitBodies, type Limits } from '../http/limits.ts';
 import { badRequest, GoneError, Refusal } from '../http/refusal.ts';
 import { buildPayloads, parsePayloads, PayloadJsonError } from '../payload-json.ts';
 import { type AddressOptions, codecAddress } from './address.ts';
@@ -16,7 +16,7 @@ import { beginIn, type Records } from './records.ts';
 
 export interface ProtocolOptions extends AddressOptions {
   readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'inspect' | 'unopened' | 'rules'>;
-  readonly limits: Pick<Limits, 'maxPayloads'>;
+  readonly limits: Pick<Limits, 'maxBody' | 'maxBodies' | 'maxPayloads'>;
   readonly authority: Authority;
   readonly serves: (namespace: string) => boolean;
 }
@@ -36,6 +36,7 @@ const MAX_UNOPENED = 64;
 export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Promise<Response> {
   const { codec, authority, serves, pathPrefix, limits } = options;
   const { access, audit } = authority;
+  const admitBody = limitBodies(limits);
 
   const decode = async (c: Context<Env>, namespace: string): Promise<Payloads> => {
     const caller = c.get('caller');
@@ -102,6 +103,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     const namespace = namespaceOf(c.req.header('x-namespace'), inPath, serves);
     await authorise(c, authority, caller, operation, namespace);
     c.set('namespace', namespace);
+    admitBody(c);
     const answer = await (operation === 'decode' ? decode : encode)(c, namespace);
     return reply(c, buildPayloads(answer), 'application/json');
   };

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { LineQueue } from '../../src/audit/line-queue.ts';
 
@@ -47,6 +48,15 @@ test('a write that fails refuses its lines, and the next is tried', async () => 
   await new Promise(setImmediate);
   writes[1]!.end.resolve();
   await second;
+});
+
+test('an event loop that was held up is not taken for a write that hangs', async () => {
+  // It ends in a thread of its own, and is told of behind the timer that is due by then.
+  const queue = new LineQueue(async () => void (await stat('.')), { waitMs: 20 });
+  const line = queue.write('a\n');
+  const until = performance.now() + 100;
+  while (performance.now() < until);
+  await line;
 });
 
 describe('while a write hangs', () => {
