@@ -1,8 +1,7 @@
 import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
-import { reasonFor } from '../access/reveal.ts';
 import { keyOf } from '../history/stub.ts';
-import { authorise, type Authority, identify } from '../http/authorise.ts';
+import { authorise, type Authority, identify, requireReason } from '../http/authorise.ts';
 import { bodyOf } from '../http/body.ts';
 import { type Env, peerOf, reply } from '../http/context.ts';
 import { isOver, limitBodies, type Limits } from '../http/limits.ts';
@@ -35,12 +34,13 @@ const MAX_UNOPENED = 64;
  */
 export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Promise<Response> {
   const { codec, authority, serves, pathPrefix, limits } = options;
-  const { access, audit } = authority;
+  const { audit } = authority;
   const admitBody = limitBodies(limits);
 
   const decode = async (c: Context<Env>, namespace: string): Promise<Payloads> => {
     const caller = c.get('caller');
-    let reason = reasonFor(access, namespace, headerText(c.req.header('x-reveal-reason')));
+    const given = headerText(c.req.header('x-reveal-reason'));
+    let reason = await requireReason(c, authority, { operation: 'decode', namespace }, given);
     const payloads = parse(await bodyOf(c), limits.maxPayloads);
     const sealed = payloads.map((payload) => codec.inspect(payload, { namespace }));
     // A rule's `accepts` says what the namespace's histories may hold, not what its readers may decode: these payloads
@@ -48,7 +48,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     const others = otherNamespaces(sealed, namespace);
     for (const named of others) {
       await authorise(c, authority, caller, 'decode', named);
-      reason ??= reasonFor(access, named, reason);
+      reason ??= await requireReason(c, authority, { operation: 'decode', namespace: named }, reason);
     }
     // Fewer payloads have fewer data keys.
     if (payloads.length > MAX_UNOPENED && codec.unopened(payloads, { namespace }) > MAX_UNOPENED) {

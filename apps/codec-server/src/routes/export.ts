@@ -1,5 +1,5 @@
 import { exportRequest } from '@temporal-kms/codec-api';
-import { reasonFor } from '../access/reveal.ts';
+import { requireReason } from '../http/authorise.ts';
 import { auditedStream } from '../audit/stream.ts';
 import { exportPieces, type ExportPiece } from '../history/export.ts';
 import type { Run } from '../history/reader.ts';
@@ -18,7 +18,8 @@ export function exportRoutes(routes: Routes, options: RunRoutesOptions): void {
     const run = runOf(c);
     const { form, reason: given } = checked(exportRequest, await jsonBody(c));
     // Encoded it stays sealed, so nobody has to say why.
-    const reason = form === 'encoded' ? given : reasonFor(authority.access, run.namespace, given);
+    const reason =
+      form === 'encoded' ? given : await requireReason(c, authority, { operation: 'export', ...run }, given);
     const length = await lengthOf(temporal, run, c.req.raw.signal);
     const record = await begin(c, authority, { operation: 'export', run, reason });
     const headers = {

@@ -8,7 +8,7 @@ import { checked, jsonBody } from '../http/input.ts';
 import { ndjson } from '../http/ndjson.ts';
 import { badRequest } from '../http/refusal.ts';
 import type { Routes } from '../http/routes.ts';
-import { reasonFor } from '../access/reveal.ts';
+import { requireReason } from '../http/authorise.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
 import { begin, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
 
@@ -34,7 +34,7 @@ export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
     const run = runOf(c);
     const { refs, reason: given } = checked(decodeRequest, await jsonBody(c));
     // Before Temporal is asked: who may not see a payload needn't learn which there are.
-    const reason = reasonFor(authority.access, run.namespace, given);
+    const reason = await requireReason(c, authority, { operation: 'decode', ...run }, given);
     const wanted = await findWanted({ temporal, reader }, run, refs, c.req.raw.signal);
     const record = await begin(c, authority, { operation: 'decode', run, refs, reason });
     return ndjson(c, (gone) => {

@@ -1,6 +1,6 @@
 import { type SearchFrame, searchRequest } from '@temporal-kms/codec-api';
 import { auditedStream } from '../audit/stream.ts';
-import { reasonFor } from '../access/reveal.ts';
+import { requireReason } from '../http/authorise.ts';
 import { searchFrames } from '../history/search.ts';
 import { checked, jsonBody } from '../http/input.ts';
 import { ndjson } from '../http/ndjson.ts';
@@ -19,7 +19,7 @@ export function searchRoutes(routes: Routes, options: RunRoutesOptions): void {
     const run = runOf(c);
     const request = checked(searchRequest, await jsonBody(c));
     const { after } = request;
-    const reason = reasonFor(authority.access, run.namespace, request.reason);
+    const reason = await requireReason(c, authority, { operation: 'search', ...run }, request.reason);
     const length = await lengthOf(temporal, run, c.req.raw.signal);
     if (after !== undefined && after > length + 1)
       throw badRequest(`The run has no event ${after}; its last is ${length}.`);

@@ -28,7 +28,7 @@ interface Reveal {
   readonly operation: Extract<Permission, 'decode' | 'search' | 'export'>;
   readonly run: Run;
   readonly refs?: readonly PayloadRef[];
-  /** As `reasonFor` gave it. */
+  /** As `requireReason` gave it. */
   readonly reason: string | undefined;
 }
 

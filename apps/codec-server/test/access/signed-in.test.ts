@@ -129,7 +129,7 @@ test('the history API gives the skeleton to who may read it, and payloads for a 
     status: 403,
     code: 'reason_required',
   });
-  expect(audited).toEqual([]);
+  expect(audited.map(({ event }) => event)).toEqual(['denied']);
 
   const opened = await api('payloads:decode', { refs: ['1:0'], reason: 'ticket 4712' });
   const [payload] = opened.body
@@ -138,6 +138,7 @@ test('the history API gives the skeleton to who may read it, and payloads for a 
     .map((line) => decodeFrame.parse(JSON.parse(line)));
   expect(payload).toMatchObject({ ok: true, payload: { data: inHistory } });
   expect(audited.map(({ event, reason: why }) => [event, why])).toEqual([
+    ['denied', undefined],
     ['intent', 'ticket 4712'],
     ['outcome', 'ticket 4712'],
   ]);

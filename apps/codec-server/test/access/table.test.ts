@@ -276,7 +276,8 @@ const openCards = async (body: object): Promise<Answer> =>
     body: JSON.stringify(body),
   });
 
-test('on demand, what decrypts wants a reason, and opens with one', async () => {
+test('on demand, what decrypts wants a reason, and opens with one; who gives none stands in the audit', async () => {
+  denied.length = 0;
   expect(await decodeCards([])).toMatchObject({
     status: 403,
     body: expect.stringContaining('X-Reveal-Reason'),
@@ -285,7 +286,11 @@ test('on demand, what decrypts wants a reason, and opens with one', async () => 
 
   const refs = ['1:0'];
   expect(await openCards({ refs })).toMatchObject({ status: 403, code: 'reason_required' });
+  const who = { operation: 'decode', namespace: 'cards', caller: { name: 'ana@example.com' } };
+  expect(denied).toMatchObject([who, { ...who, workflowId: 'w' }]);
+
   expect(await openCards({ refs, reason: 'ticket 4711' })).toMatchObject({ status: 404 });
+  expect(denied).toHaveLength(2);
 });
 
 test('the caller is told who they are, until when, and what they may do where', async () => {

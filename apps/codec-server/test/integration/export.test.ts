@@ -190,11 +190,15 @@ describe('the download', () => {
 
   test('needs a reason where the namespace opens on demand', async () => {
     const access = { ...openAccess, reveal: () => 'on-demand' as const };
-    const response = await ask(run, 'decoded', stack.replica({ access }));
+    const entries: any[] = [];
+    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    const response = await ask(run, 'decoded', stack.replica({ access, audit }));
     expect([response.status, await response.json()]).toMatchObject([
       403,
       { error: { code: 'reason_required' } },
     ]);
+    const { workflowId, runId } = run;
+    expect(entries).toMatchObject([{ event: 'denied', operation: 'export', workflowId, runId }]);
   });
 });
 
