@@ -7,8 +7,8 @@ import { createApp } from '../src/app.ts';
 import type { Audit, AuditRecord } from '../src/audit/audit.ts';
 import { countBuffersAsHeap } from '../src/memory.ts';
 import { watchKeyUse } from '../src/keys/key-use.ts';
-import { watchKms } from '../src/kms-watch.ts';
-import { listen } from '../src/server.ts';
+import { watchKms } from '../src/keys/kms-watch.ts';
+import { listen } from '../src/listen/listen.ts';
 import { createTemporalService } from '../src/temporal/service.ts';
 
 /*

@@ -1,42 +1,34 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  codecServerEnvironment,
-  describeEnvironment,
-  loadConfigOrExit,
-  printableConfig,
-} from '@temporal-kms/config';
+import { codecServerEnvironment, loadConfigOrExit, printableConfig } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';
-import { type Logger, pino } from 'pino';
-import { type Access, openAccess } from './access/access.ts';
-import { loadAccess } from './access/load.ts';
-import { PolicyError } from './access/policy/read.ts';
-import { reloadableAccess } from './access/reloadable.ts';
+import { pino } from 'pino';
 import { createApp } from './app.ts';
 import { countBuffersAsHeap } from './memory.ts';
 import { watchKeyUse } from './keys/key-use.ts';
-import { watchKms } from './kms-watch.ts';
+import { CALLS_IN_FLIGHT } from './keys/kms-limits.ts';
+import { watchKms } from './keys/kms-watch.ts';
 import { observeAll } from './observers.ts';
-import { metricsApp } from './metrics/app.ts';
+import { metricsApp } from './metrics-app.ts';
 import { createMetrics } from './metrics/metrics.ts';
-import { listen } from './server.ts';
-import { auditOrExit, exitListening, followTlsFiles, reasonOf, tlsPairOrExit } from './start-up.ts';
+import { listen } from './listen/listen.ts';
+import {
+  accessOrExit,
+  auditOrExit,
+  connectOrExit,
+  exitListening,
+  followTlsFiles,
+  helpText,
+  readCommandLine,
+  tlsPairOrExit,
+} from './start-up.ts';
 import { standardOutput } from './standard-output.ts';
-import { connectTemporal } from './temporal/connect.ts';
 import { createTemporalService } from './temporal/service.ts';
 
 const SHUTDOWN_MS = 10_000;
 const SETTLE_MS = 2_000;
-/** Cloud KMS calls at the same time for one namespace: what one caller asks for must not use up its quota. */
-const KMS_CALLS = 16;
 
-if (process.argv.includes('--help')) {
-  process.stdout.write(
-    `Temporal's codec protocol (/encode, /decode) and a history API over decrypted payloads.\n\n` +
-      `Usage: main [--help]\n\nEnvironment:\n${describeEnvironment(codecServerEnvironment)}\n`,
-  );
-} else {
-  await start();
-}
+if (readCommandLine().help) process.stdout.write(helpText());
+else await start();
 
 async function start(): Promise<void> {
   countBuffersAsHeap();
@@ -50,10 +42,15 @@ async function start(): Promise<void> {
   const metrics = createMetrics((name) => rules.isNamed(name) || name === namespace);
   const codec = createKmsCodec(config.kms, {
     observer: observeAll(kms.observer, metrics.observer, keyUse.observer),
-    limits: { callsInFlight: KMS_CALLS },
+    limits: { callsInFlight: CALLS_IN_FLIGHT },
   });
-  const access = accessOrExit(config.policyFile, log);
-  const audit = await auditOrExit({ file: config.auditFile, output, log, failed: metrics.auditFailed });
+  const { access, reload } = accessOrExit(config.policyFile, log);
+  const audit = await auditOrExit({
+    file: config.auditFile,
+    output: output.append,
+    log,
+    failed: metrics.auditFailed,
+  });
   const pair = config.tls && (await tlsPairOrExit(config.tls));
   const stopping = new AbortController();
   const emulator = config.kms.emulatorHost !== undefined;
@@ -114,6 +111,7 @@ async function start(): Promise<void> {
 
   const tls = config.tls && pair && followTlsFiles(config.tls, pair, server, log);
   process.on('SIGHUP', () => {
+    reload();
     audit.reopen();
     void tls?.check();
   });
@@ -130,42 +128,6 @@ async function start(): Promise<void> {
     await Promise.all([measured?.close(0), codec.close(), connection.close(), audit.close()]);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
-}
-
-/** The policy's access, read again on SIGHUP; a mistake in it ends a start, and changes nothing later. */
-function accessOrExit(policyFile: string | undefined, log: Logger): Access {
-  if (policyFile === undefined) return openAccess;
-  try {
-    const access = reloadableAccess(() => loadAccess(policyFile, log));
-    process.on('SIGHUP', () => {
-      try {
-        access.reload();
-        log.info('the policy was read again');
-      } catch (error) {
-        log.error(
-          { reason: reasonOf(error) },
-          'the policy was not read again; the one before stays in force',
-        );
-      }
-    });
-    return access;
-  } catch (error) {
-    if (!(error instanceof PolicyError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return process.exit(78);
-  }
-}
-
-/** Profiles and certificates are files, which the check of the environment doesn't read. */
-function connectOrExit(): ReturnType<typeof connectTemporal> {
-  try {
-    return connectTemporal();
-  } catch (error) {
-    process.stderr.write(
-      `Temporal's configuration (TEMPORAL_*, profile file) is wrong: ${reasonOf(error)}\n`,
-    );
-    return process.exit(78);
-  }
 }
 
 function urlHost(host: string): string {

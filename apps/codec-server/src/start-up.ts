@@ -1,17 +1,82 @@
+import { parseArgs } from 'node:util';
+import { codecServerEnvironment, describeEnvironment } from '@temporal-kms/config';
 import type { Logger } from 'pino';
+import { type Access, openAccess } from './access/access.ts';
+import { loadAccess } from './access/load.ts';
+import { PolicyError } from './access/policy/read.ts';
+import { reloadableAccess } from './access/reloadable.ts';
 import { openAudit, type OpenAudit, type OpenAuditOptions } from './audit/open.ts';
-import type { RunningServer } from './server.ts';
-import { readTlsPair, type TlsFiles, type TlsPair, type TlsWatch, watchTlsPair } from './tls.ts';
+import { codeOf, messageOf } from './error-text.ts';
+import type { RunningServer } from './listen/listen.ts';
+import { readTlsPair, type TlsFiles, type TlsPair, type TlsWatch, watchTlsPair } from './listen/tls.ts';
+import { connectTemporal } from './temporal/connect.ts';
 
-/** `EX_CONFIG` of sysexits.h, as for a wrong variable. */
+/** `EX_USAGE` and `EX_CONFIG` of sysexits.h, the latter as for a wrong variable. */
+const EXIT_USAGE = 64;
 const EXIT_CONFIG = 78;
+
+function exit(status: number, message: string): never {
+  process.stderr.write(`${message}\n`);
+  return process.exit(status);
+}
+
+/** Answers `--help`; anything else on the command line is a mistake, since all settings are in the environment. */
+export function readCommandLine(): { readonly help: boolean } {
+  try {
+    const { values } = parseArgs({ options: { help: { type: 'boolean', default: false } } });
+    return values;
+  } catch (error) {
+    return exit(EXIT_USAGE, `${messageOf(error)}\nUsage: main [--help]`);
+  }
+}
+
+export const helpText = (): string =>
+  `Temporal's codec protocol (/encode, /decode) and a history API over decrypted payloads.\n\n` +
+  `Usage: main [--help]\n\nEnvironment:\n${describeEnvironment(codecServerEnvironment)}\n`;
+
+/** The policy's access. A mistake in it ends a start, and changes nothing later. */
+export function accessOrExit(
+  policyFile: string | undefined,
+  log: Logger,
+): { readonly access: Access; readonly reload: () => void } {
+  if (policyFile === undefined) return { access: openAccess, reload: () => undefined };
+  try {
+    const access = reloadableAccess(() => loadAccess(policyFile, log));
+    const reload = (): void => {
+      try {
+        access.reload();
+        log.info('the policy was read again');
+      } catch (error) {
+        log.error(
+          { reason: messageOf(error) },
+          'the policy was not read again; the one before stays in force',
+        );
+      }
+    };
+    return { access, reload };
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    return exit(EXIT_CONFIG, error.message);
+  }
+}
+
+/** Profiles and certificates are files, which the check of the environment doesn't read. */
+export function connectOrExit(): ReturnType<typeof connectTemporal> {
+  try {
+    return connectTemporal();
+  } catch (error) {
+    return exit(
+      EXIT_CONFIG,
+      `Temporal's configuration (TEMPORAL_*, profile file) is wrong: ${messageOf(error)}`,
+    );
+  }
+}
 
 export async function auditOrExit(options: OpenAuditOptions): Promise<OpenAudit> {
   try {
     return await openAudit(options);
   } catch (error) {
-    process.stderr.write(`AUDIT_FILE can't be opened for appending: ${reasonOf(error)}\n`);
-    return process.exit(EXIT_CONFIG);
+    return exit(EXIT_CONFIG, `AUDIT_FILE can't be opened for appending: ${messageOf(error)}`);
   }
 }
 
@@ -19,8 +84,7 @@ export async function tlsPairOrExit(files: TlsFiles): Promise<TlsPair> {
   try {
     return await readTlsPair(files);
   } catch (error) {
-    process.stderr.write(`CODEC_TLS_CERT_FILE, CODEC_TLS_KEY_FILE: ${reasonOf(error)}\n`);
-    return process.exit(EXIT_CONFIG);
+    return exit(EXIT_CONFIG, `CODEC_TLS_CERT_FILE, CODEC_TLS_KEY_FILE: ${messageOf(error)}`);
   }
 }
 
@@ -41,14 +105,12 @@ export const followTlsFiles = (
 
 export const exitListening =
   ({ host, port }: { readonly host: string; readonly port: number }, variable: string) =>
-  (error: unknown): never => {
-    process.stderr.write(`Can't listen on ${host}:${port}: ${reasonOf(error, variable)}\n`);
-    return process.exit(1);
-  };
+  (error: unknown): never =>
+    exit(1, `Can't listen on ${host}:${port}: ${portProblem(error, variable)}`);
 
-export function reasonOf(error: unknown, variable = 'CODEC_PORT'): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+function portProblem(error: unknown, variable: string): string {
+  const code = codeOf(error);
   if (code === 'EADDRINUSE') return `the port is taken; ${variable} chooses another`;
   if (code === 'EACCES') return `this port needs more rights; ${variable} chooses another`;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

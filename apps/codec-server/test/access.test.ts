@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Access } from '../src/access/access.ts';
-import { Refusal } from '../src/http/refusal.ts';
+import { Refusal } from '../src/refusal.ts';
 import { routes } from './support/routes.ts';
 import { appWith, HOST, type Kms, startKms } from './support/stack.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { median } from '@temporal-kms/scripts/figures';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { buildPayloads } from '../src/payload-json.ts';
+import { buildPayloads } from '../src/json/payload-json.ts';
 import { Random } from './fuzz/random.ts';
 import { type JsonPayload, makeRequest } from './fuzz/requests.ts';
 import { send } from './fuzz/wire.ts';

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { keyUse } from './payload.ts';
-import { reasonCode } from './reasons.ts';
+import { reasonCounts } from './reasons.ts';
 import { timestamp } from './workflow.ts';
 
 /** What a caller may be allowed to do in a namespace. */
 export const permission = z.enum(['metadata', 'decode', 'encode', 'search', 'export', 'audit']);
+export type Permission = z.infer<typeof permission>;
 
 /**
  * Who did what, when, from where, to which payloads, under which keys, and what became of it. Never content: no
@@ -36,7 +37,7 @@ export const auditEntry = z.object({
       payloads: z.number().int().nonnegative(),
       keys: z.array(keyUse.extend({ payloads: z.number().int().positive() })),
       /** How many were refused, by code. */
-      refused: z.partialRecord(reasonCode, z.number().int().positive()),
+      refused: reasonCounts,
     })
     .optional(),
 });

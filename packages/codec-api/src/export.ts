@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { keyUse, payloadRef, revealReason } from './payload.ts';
-import { reasonCode } from './reasons.ts';
+import { reasonCode, reasonCounts } from './reasons.ts';
 
 /**
  * `encoded`: as Temporal stores it, with nothing decrypted; `decoded`: the same with opened payloads; both are
  * `{"events": […]}` as Temporal's own tools write it and its SDKs replay it. `readable`: for people, each payload's
  * JSON where the payload stood.
  */
-export const exportForm = z.enum(['encoded', 'decoded', 'readable']);
+const exportForm = z.enum(['encoded', 'decoded', 'readable']);
 export type ExportForm = z.infer<typeof exportForm>;
 
-/** `POST …/runs/{runId}:export` */
+/** `POST …/runs/{runId}/history:export` */
 export const exportRequest = z.strictObject({ form: exportForm, reason: revealReason.optional() });
 export type ExportRequest = z.infer<typeof exportRequest>;
 
@@ -32,10 +32,10 @@ export const exportMarks = ['$unreadable', '$value', '$text', '$bytes'] as const
 export const UNREADABLE_ENCODING = 'binary/unreadable';
 
 /** Behind the events of a readable export. One that was cut off doesn't have it, and is no JSON. */
-export const exportSummary = z.object({
+const exportSummary = z.object({
   events: z.number().int().nonnegative(),
   payloads: z.number().int().nonnegative(),
-  unreadable: z.partialRecord(reasonCode, z.number().int().positive()),
+  unreadable: reasonCounts,
 });
 export type ExportSummary = z.infer<typeof exportSummary>;
 

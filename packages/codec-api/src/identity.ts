@@ -2,6 +2,10 @@ import { z } from 'zod';
 import { permission } from './audit.ts';
 import { timestamp } from './workflow.ts';
 
+/** Whether a namespace's payloads open to whoever may decode, or only to those who also say why. */
+export const reveal = z.enum(['automatic', 'on-demand']);
+export type Reveal = z.infer<typeof reveal>;
+
 /** `GET /api/me`: who the caller is to this server, and what they may do where. */
 export const me = z.object({
   /** What people know them by: an e-mail address, else the token's subject. */
@@ -14,7 +18,7 @@ export const me = z.object({
       name: z.string(),
       permissions: z.array(permission),
       /** `on-demand`: send a `reason` with whatever decrypts. */
-      reveal: z.enum(['automatic', 'on-demand']),
+      reveal,
     }),
   ),
 });

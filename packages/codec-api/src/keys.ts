@@ -1,21 +1,20 @@
 import { z } from 'zod';
 import { keyUse, payloadFormat, payloadRef } from './payload.ts';
-import { reasonCode } from './reasons.ts';
+import { reasonCode, reasonCounts } from './reasons.ts';
 import { timestamp } from './workflow.ts';
 
 const count = z.number().int().nonnegative();
-const byReason = z.partialRecord(reasonCode, z.number().int().positive());
 
 /** What this process has seen since it started: no scan, and not what other replicas have seen. */
 const seen = z.object({ payloads: count, lastSeen: timestamp.optional() });
 
-/** Cloud KMS's CryptoKeyVersionState; one that is newer than this contract comes as it is. */
-export const keyVersionState = z.string();
-
 export const keyVersion = z.object({
   version: z.number().int().positive(),
-  /** Absent where Cloud KMS doesn't tell, or doesn't know of it. */
-  state: keyVersionState.optional(),
+  /**
+   * Cloud KMS's CryptoKeyVersionState; one that is newer than this contract comes as it is. Absent where Cloud KMS
+   * doesn't tell, or doesn't know of it.
+   */
+  state: z.string().optional(),
   /** New data keys are wrapped under it. */
   primary: z.boolean(),
   created: timestamp.optional(),
@@ -58,15 +57,15 @@ export const namespaceKeys = z.object({
     /** Payloads opened or sealed for callers. */
     done: count,
     /** Payloads that weren't, by reason. */
-    refused: byReason,
+    refused: reasonCounts,
     /** Plaintext where this codec would have sealed. */
     notEncrypted: count,
     dataKeys: z.object({ hit: count, miss: count, joined: count }),
     /** Of all namespaces under these keys: what Cloud KMS was asked, and how often it refused. */
-    kmsCalls: z.object({ total: count, failed: byReason }),
+    kmsCalls: z.object({ total: count, failed: reasonCounts }),
   }),
   /** The last hour, the oldest first; minutes in which nothing happened are left out. */
-  minutes: z.array(z.object({ time: timestamp, done: count, refused: byReason })),
+  minutes: z.array(z.object({ time: timestamp, done: count, refused: reasonCounts })),
   /** The latest refusals, the newest first, at most 50. */
   failures: z.array(
     z.object({

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /**
  * Why a payload can't be read: the closed list of `docs/wire-formats.md`. The codec's errors, this API and the
  * dashboard share it; a test in codec-server holds it equal to kms-codec's.
- * `not_encrypted` is a warning beside a readable payload, never a refusal.
+ * `external_reference` and `not_encrypted` are warnings beside a readable payload, never a refusal.
  */
 export const reasonCode = z.enum([
   'key_disabled',
@@ -30,7 +30,11 @@ export const reasonCode = z.enum([
 ]);
 export type ReasonCode = z.infer<typeof reasonCode>;
 
-/** What can be done about a reason: it passes by itself, an administrator can set it right, or never. */
+/** How many payloads, by reason; a reason that none has is left out. */
+export const reasonCounts = z.partialRecord(reasonCode, z.number().int().positive());
+export type ReasonCounts = z.infer<typeof reasonCounts>;
+
+/** What can be done about a reason: it passes by itself, an administrator can set it right, nobody can, or nothing need be. */
 export type ReasonClass = 'retryable' | 'restorable' | 'permanent' | 'information';
 
 const classes: Readonly<Record<ReasonCode, ReasonClass>> = {

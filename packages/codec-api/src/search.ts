@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { streamEnd } from './ends.ts';
 import { keyUse, payloadRef, revealReason } from './payload.ts';
-import { reasonCode } from './reasons.ts';
+import { reasonCounts } from './reasons.ts';
 
 /** At most this many values and keys that match are told in one search; it then ends with `limit`. */
 export const MAX_HITS = 1_000;
@@ -22,7 +22,7 @@ export const searchRequest = z.strictObject({
 export type SearchRequest = z.infer<typeof searchRequest>;
 
 /** How many characters are masked, roughly: a count would tell more than a search needs to. */
-export const maskedLength = z.enum(['0', '1-4', '5-16', '17-64', '65+']);
+const maskedLength = z.enum(['0', '1-4', '5-16', '17-64', '65+']);
 export type MaskedLength = z.infer<typeof maskedLength>;
 
 /** A value or a key that holds the text, or a whole body where the payload is no JSON. */
@@ -52,7 +52,7 @@ const searched = {
   payloads: z.number().int().nonnegative(),
   bytes: z.number().int().nonnegative(),
   /** Payloads that could not be opened, by reason: the text may stand in them. */
-  unreadable: z.partialRecord(reasonCode, z.number().int().positive()),
+  unreadable: reasonCounts,
 };
 
 /** The lines of the answer, in the order that was asked for; the last is `end`. */

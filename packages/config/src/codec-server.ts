@@ -11,7 +11,7 @@ export interface CodecServerConfig {
   readonly corsOrigins: readonly string[];
   /** `Host` headers that are answered, lower case; absent: the loopback names with the port that is bound. */
   readonly allowedHosts?: readonly string[];
-  /** Before every route: empty or `/…` without a slash at the end. */
+  /** Before every route but the probes: empty or `/…` without a slash at the end. */
   readonly pathPrefix: string;
   /** Whether `/{namespace}/encode` and `/{namespace}/decode` are served as well. */
   readonly namespacePaths: boolean;
@@ -127,7 +127,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       about: 'Host headers that are answered, between commas (default the loopback names with the port)',
       example: 'codec.example.com',
     },
-    CODEC_PATH_PREFIX: { about: 'Path before every route', example: '/codec' },
+    CODEC_PATH_PREFIX: { about: 'Path before every route but the probes', example: '/codec' },
     CODEC_NAMESPACE_PATHS: {
       about: 'Serve /{namespace}/encode and /{namespace}/decode as well; X-Namespace must say the same',
       example: 'true',

@@ -1,5 +1,5 @@
 import type { Payload, PayloadCodec } from '@temporalio/common';
-import { buildPayloads, parsePayloads } from '../../src/payload-json.ts';
+import { buildPayloads, parsePayloads } from '../../src/json/payload-json.ts';
 
 /** A codec that has a codec server do its work. */
 export function remoteCodec(endpoint: string): PayloadCodec {

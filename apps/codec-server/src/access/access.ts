@@ -1,5 +1,4 @@
-/** What a route lets its caller do. Every route names one; `authorise` is asked before its handler runs. */
-export type Permission = 'metadata' | 'decode' | 'encode' | 'search' | 'export' | 'audit';
+import type { Permission, Reveal } from '@temporal-kms/codec-api';
 
 /** Who is asking. For the log and the audit lines; never a token. */
 export interface Caller {
@@ -16,9 +15,6 @@ export interface Credentials {
   /** A header that stands twice comes as one, with a comma between. */
   header(name: string): string | undefined;
 }
-
-/** Whether a namespace's payloads open to whoever may decode, or only to those who also say why. */
-export type Reveal = 'automatic' | 'on-demand';
 
 /** Where a page signs people in (OAuth 2.1 authorization code with PKCE). Public: it holds no secret. */
 export interface SignIn {

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { messageOf } from '../error-text.ts';
 import type { Access } from './access.ts';
 import { policyAccess, type PolicyAccessDeps } from './policy-access.ts';
 import { readPolicy } from './policy/read.ts';
@@ -14,9 +15,6 @@ export const loadAccess = (file: string, log: Logger, deps: Partial<PolicyAccess
     fetchJson,
     now: Date.now,
     providerFailed: (issuer, error) =>
-      log.warn(
-        { issuer, reason: error instanceof Error ? error.message : String(error) },
-        "an issuer's keys can't be had",
-      ),
+      log.warn({ issuer, reason: messageOf(error) }, "an issuer's keys can't be had"),
     ...deps,
   });

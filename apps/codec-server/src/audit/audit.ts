@@ -4,9 +4,10 @@ import {
   type KeyUse,
   MAX_REFS,
   type PayloadRef,
+  type Permission,
   type ReasonCode,
 } from '@temporal-kms/codec-api';
-import type { Caller, Permission } from '../access/access.ts';
+import type { Caller } from '../access/access.ts';
 import type { AuditSink } from './sink.ts';
 import { Tally } from './tally.ts';
 

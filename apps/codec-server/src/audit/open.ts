@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import type { StandardOutput } from '../standard-output.ts';
 import { type Audit, createAudit } from './audit.ts';
 import { openAuditFile } from './audit-file.ts';
+import type { Append } from './line-queue.ts';
 import { auditSink } from './sink.ts';
 
 export interface OpenAudit {
@@ -12,9 +12,9 @@ export interface OpenAudit {
 }
 
 export interface OpenAuditOptions {
-  /** Absent: standard output. */
+  /** Absent: `output`. */
   readonly file: string | undefined;
-  readonly output: Pick<StandardOutput, 'append'>;
+  readonly output: Append;
   readonly log: Logger;
   readonly failed: () => void;
 }
@@ -22,7 +22,7 @@ export interface OpenAuditOptions {
 /** @throws Node's error, with its `code`, when the file can't be opened for appending */
 export async function openAudit({ file, output, log, failed }: OpenAuditOptions): Promise<OpenAudit> {
   const opened = file === undefined ? undefined : await openAuditFile(file);
-  const append = opened?.append ?? output.append;
+  const append = opened?.append ?? output;
   return {
     audit: createAudit(auditSink(append, { log, failed })),
     reopen: () => opened?.reopen(),

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { AuditEntry, AuditPage } from '@temporal-kms/codec-api';
-import { badRequest } from '../http/refusal.ts';
+import { badRequest } from '../refusal.ts';
 import { linesBackwards } from './lines-backwards.ts';
 import { parseLogLine, unforgeable } from './log-line.ts';
 

@@ -1,6 +1,7 @@
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
-import { Refusal } from '../http/refusal.ts';
+import { codeOf, messageOf } from '../error-text.ts';
+import { Refusal } from '../refusal.ts';
 import { type Append, LineQueue, type LineQueueOptions } from './line-queue.ts';
 import { logLine } from './log-line.ts';
 
@@ -29,7 +30,7 @@ export function auditSink(append: Append, { log, failed, ...limits }: AuditSinkO
     refusal: (error, count) => {
       for (let n = 0; n < count; n += 1) failed?.();
       // Once: every request that is refused has its own line in the request log.
-      if (!failing) log.error({ reason: reasonOf(error) }, 'the audit can not be written');
+      if (!failing) log.error({ reason: codeOf(error) ?? messageOf(error) }, 'the audit can not be written');
       failing = true;
       return new Refusal(
         503,
@@ -40,10 +41,4 @@ export function auditSink(append: Append, { log, failed, ...limits }: AuditSinkO
     },
   });
   return { write: (entry) => lines.write(logLine(entry)) };
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (typeof code === 'string') return code;
-  return error instanceof Error ? error.message : typeof error;
 }

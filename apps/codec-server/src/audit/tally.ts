@@ -1,4 +1,5 @@
-import type { AuditEntry, KeyUse, ReasonCode } from '@temporal-kms/codec-api';
+import type { AuditEntry, KeyUse, ReasonCode, ReasonCounts } from '@temporal-kms/codec-api';
+import { count } from '../reason-counts.ts';
 
 /** Keys that one line names; a search over a long history may have met more. */
 const MAX_KEYS = 32;
@@ -7,7 +8,7 @@ const MAX_KEYS = 32;
 export class Tally {
   #payloads = 0;
   readonly #keys: { readonly key: KeyUse; payloads: number }[] = [];
-  readonly #codes: Partial<Record<ReasonCode, number>> = {};
+  readonly #codes: ReasonCounts = {};
 
   done(key: KeyUse | undefined, payloads: number): void {
     this.#payloads += payloads;
@@ -18,7 +19,7 @@ export class Tally {
   }
 
   refused(code: ReasonCode): void {
-    this.#codes[code] = (this.#codes[code] ?? 0) + 1;
+    count(this.#codes, code);
   }
 
   summary(): Omit<NonNullable<AuditEntry['outcome']>, 'result'> {

@@ -1,12 +1,10 @@
 import type { DecodeFrame } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
+import { MAX_UNOPENED } from '../keys/kms-limits.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Opener } from './open-one.ts';
 import { openWanted } from './open.ts';
 import type { Wanted } from './wanted.ts';
-
-/** Answers of Cloud KMS that one request may wait for, one a data key. */
-const MAX_UNOPENED = 64;
 
 /** The payloads' results, and last an end that says whether all of them are there. */
 export async function* decodeFrames(

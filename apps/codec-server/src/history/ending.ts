@@ -1,8 +1,8 @@
 import type { EndReason } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
-import { Refusal } from '../http/refusal.ts';
+import { nameOf } from '../error-text.ts';
+import { Refusal } from '../refusal.ts';
 import type { Lifetime } from './lifetime.ts';
-import { nameOf } from './open-one.ts';
 
 /**
  * What a stream that threw says in its last line; undefined when nobody reads it any more. Unexpected faults go to the

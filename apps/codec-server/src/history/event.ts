@@ -1,6 +1,6 @@
 import type { Attributes, HistoryEvent, PayloadStub } from '@temporal-kms/codec-api';
 import proto, { type temporal } from '@temporalio/proto';
-import { payloadToJson } from '../payload-json.ts';
+import { payloadToJson } from '../json/payload-json.ts';
 import { type Found, findPayloads, timestamp, type Visit, writeMessage } from './message.ts';
 import { type SealedIn, sealedIn } from './context.ts';
 import { type Inspect, placeholder, stubOf } from './stub.ts';

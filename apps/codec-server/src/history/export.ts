@@ -3,10 +3,11 @@ import {
   type EndReason,
   type ExportForm,
   type ExportSummary,
-  type ReasonCode,
+  type ReasonCounts,
   UNREADABLE_ENCODING,
 } from '@temporal-kms/codec-api';
-import { type PayloadJson, payloadToJson } from '../payload-json.ts';
+import { type PayloadJson, payloadToJson } from '../json/payload-json.ts';
+import { count } from '../reason-counts.ts';
 import { endOf } from './ending.ts';
 import { eventIdOf, type ProtoEvent, storedEvent } from './event.ts';
 import type { Lifetime } from './lifetime.ts';
@@ -143,13 +144,13 @@ function readablePayload(one: OpenedPayload | undefined): string {
 class Summary {
   #events = 0;
   #payloads = 0;
-  readonly #unreadable: Partial<Record<ReasonCode, number>> = {};
+  readonly #unreadable: ReasonCounts = {};
 
   add({ payloads }: OpenedEvent): void {
     this.#events += 1;
     for (const { opened } of payloads) {
       this.#payloads += 1;
-      if (!opened.ok) this.#unreadable[opened.reason] = (this.#unreadable[opened.reason] ?? 0) + 1;
+      if (!opened.ok) count(this.#unreadable, opened.reason);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { MaskedLength, SearchHit } from '@temporal-kms/codec-api';
-import type { Payload } from './message.ts';
+import type { Payload } from '../payload.ts';
 
 /** Where in a decoded payload the text stands. */
 export type TextMatch = Pick<SearchHit, 'pointer' | 'in' | 'matches' | 'snippet' | 'more'>;

@@ -1,8 +1,7 @@
 import proto, { type google, type temporal } from '@temporalio/proto';
 import type { Enum, Field, MapField, Root, Type } from 'protobufjs';
-import { payloadToJson } from '../payload-json.ts';
-
-export type Payload = temporal.api.common.v1.IPayload;
+import type { Payload } from '../payload.ts';
+import { payloadToJson } from '../json/payload-json.ts';
 
 /** A payload and where it stands in its message. */
 export interface Found {

@@ -1,9 +1,9 @@
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
 import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
+import { nameOf } from '../error-text.ts';
 import type { SealedIn } from './context.ts';
-import type { Payload } from './message.ts';
-import { keyOf } from './stub.ts';
+import { keyOf, type Payload } from '../payload.ts';
 
 export type Opener = Pick<KmsCodec, 'open' | 'inspect' | 'unopened'>;
 
@@ -44,5 +44,3 @@ export async function openOne(codec: Opener, log: Logger, located: Located | und
     return { ok: false, reason: 'malformed', message: 'The server could not read it; its log says more.' };
   }
 }
-
-export const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

@@ -1,13 +1,12 @@
 import type { DecodeResult } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
-import { payloadToJson } from '../payload-json.ts';
+import { nameOf } from '../error-text.ts';
+import { payloadToJson } from '../json/payload-json.ts';
 import { inCompletionOrder } from './completion-order.ts';
-import type { Payload } from './message.ts';
-import { nameOf, type Opener, openOne } from './open-one.ts';
+import type { Payload } from '../payload.ts';
+import { type Opener, openOne } from './open-one.ts';
+import { OVERHEAD_BYTES, UNDER_WAY_BYTES } from './under-way.ts';
 import type { Wanted } from './wanted.ts';
-
-/** Bytes of payloads, as stored, that one request has open or waiting to be sent at the same time. */
-const UNDER_WAY_BYTES = 8 * 1024 * 1024;
 
 /**
  * Opens payloads, those that are ready first. Ends early, with refs unanswered, when the signal is aborted or a
@@ -36,7 +35,7 @@ export async function* openWanted(
         return undefined;
       }
     },
-    weigh: ({ bytes }) => 1_024 + bytes,
+    weigh: ({ bytes }) => OVERHEAD_BYTES + bytes,
     limit: UNDER_WAY_BYTES,
   });
   for await (const result of results) {

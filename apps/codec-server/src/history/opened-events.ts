@@ -6,6 +6,7 @@ import type { Found } from './message.ts';
 import { type Opened, type Opener, openOne } from './open-one.ts';
 import type { Run } from './reader.ts';
 import { type EventPages, oneAhead } from './run-events.ts';
+import { OVERHEAD_BYTES, UNDER_WAY_BYTES } from './under-way.ts';
 
 export interface OpenedPayload {
   readonly ref: string;
@@ -20,9 +21,6 @@ export interface OpenedEvent {
   readonly event: ProtoEvent;
   readonly payloads: readonly OpenedPayload[];
 }
-
-/** Bytes of payloads, as stored, that are open or waiting to be taken at the same time; one event may exceed it. */
-const UNDER_WAY_BYTES = 8 * 1024 * 1024;
 
 export interface OpenEventsOptions {
   readonly codec: Opener;
@@ -50,7 +48,7 @@ export async function* openEvents(
 }
 
 const sizeOf = (found: readonly Found[]): number =>
-  found.reduce((sum, { payload }) => sum + (payload.data?.length ?? 0), 1_024);
+  found.reduce((sum, { payload }) => sum + (payload.data?.length ?? 0), OVERHEAD_BYTES);
 
 async function open(
   { codec, log }: OpenEventsOptions,

@@ -1,6 +1,6 @@
 import { exportMarks } from '@temporal-kms/codec-api';
-import { payloadToJson } from '../payload-json.ts';
-import type { Payload } from './message.ts';
+import { payloadToJson } from '../json/payload-json.ts';
+import type { Payload } from '../payload.ts';
 
 const strict = new TextDecoder('utf-8', { fatal: true });
 const marks: ReadonlySet<string> = new Set(exportMarks);

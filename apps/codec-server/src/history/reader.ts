@@ -1,6 +1,6 @@
 import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
-import { Refusal } from '../http/refusal.ts';
+import { Refusal } from '../refusal.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { SharedCalls } from '../temporal/shared-calls.ts';
 import { eventIdOf, isDurable, type ProtoEvent } from './event.ts';

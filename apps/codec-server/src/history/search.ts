@@ -1,4 +1,5 @@
-import { MAX_HITS, type ReasonCode, type SearchFrame, type SearchRequest } from '@temporal-kms/codec-api';
+import { MAX_HITS, type ReasonCounts, type SearchFrame, type SearchRequest } from '@temporal-kms/codec-api';
+import { count } from '../reason-counts.ts';
 import { endOf } from './ending.ts';
 import { textFinder } from './find-text.ts';
 import type { Lifetime } from './lifetime.ts';
@@ -12,8 +13,6 @@ export interface SearchOptions extends OpenEventsOptions {
   /** Events that the history had when it was asked for. */
   readonly length: number;
   readonly lifetime: Lifetime;
-  /** For tests. */
-  readonly progressMs?: number;
 }
 
 const PROGRESS_MS = 250;
@@ -47,7 +46,7 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
         yield { type: 'end', reason: 'limit', after, hits, ...tally.counts() };
         return;
       }
-      if (Date.now() - told >= (options.progressMs ?? PROGRESS_MS)) {
+      if (Date.now() - told >= PROGRESS_MS) {
         told = Date.now();
         yield { type: 'progress', after, of: length, ...tally.counts() };
       }
@@ -75,7 +74,7 @@ class Tally {
   #events = 0;
   #payloads = 0;
   #bytes = 0;
-  readonly #unreadable: Partial<Record<ReasonCode, number>> = {};
+  readonly #unreadable: ReasonCounts = {};
 
   add({ payloads }: OpenedEvent): void {
     this.#events += 1;
@@ -84,7 +83,7 @@ class Tally {
         this.#payloads += 1;
         this.#bytes += found.payload.data?.length ?? 0;
       } else {
-        this.#unreadable[opened.reason] = (this.#unreadable[opened.reason] ?? 0) + 1;
+        count(this.#unreadable, opened.reason);
       }
     }
   }
@@ -93,7 +92,7 @@ class Tally {
     events: number;
     payloads: number;
     bytes: number;
-    unreadable: Partial<Record<ReasonCode, number>>;
+    unreadable: ReasonCounts;
   } {
     return {
       events: this.#events,

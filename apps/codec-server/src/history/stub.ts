@@ -1,12 +1,7 @@
-import type {
-  KeyUse,
-  PayloadPlaceholder,
-  PayloadRef,
-  PayloadStub,
-  ReasonCode,
-} from '@temporal-kms/codec-api';
+import type { PayloadPlaceholder, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
 import type { SealedIn } from './context.ts';
-import type { Found, Payload } from './message.ts';
+import { keyOf, type Payload } from '../payload.ts';
+import type { Found } from './message.ts';
 
 /** What the codec says of a payload from its metadata and header alone; `KmsCodec.inspect` is one. */
 export type Inspect = (
@@ -35,19 +30,5 @@ export function stubOf(ref: PayloadRef, found: Found, context: SealedIn, inspect
     format: info.format,
     ...keyOf(info),
     ...(reason === undefined ? {} : { reason }),
-  };
-}
-
-/** The key that a payload or an error names, as the API writes it. */
-export function keyOf(named: {
-  readonly key?: string | undefined;
-  readonly keyVersion?: number | undefined;
-}): { readonly key?: KeyUse } {
-  if (named.key === undefined && named.keyVersion === undefined) return {};
-  return {
-    key: {
-      ...(named.key === undefined ? {} : { name: named.key }),
-      ...(named.keyVersion === undefined ? {} : { version: named.keyVersion }),
-    },
   };
 }

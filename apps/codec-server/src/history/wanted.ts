@@ -1,10 +1,11 @@
 import type { DecodeRequest } from '@temporal-kms/codec-api';
-import { badRequest, Refusal } from '../http/refusal.ts';
+import { badRequest, Refusal } from '../refusal.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { type SealedIn, sealedIn, workflowContext } from './context.ts';
 import { describedPayloads } from './description.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent } from './event.ts';
-import type { Found, Payload } from './message.ts';
+import type { Payload } from '../payload.ts';
+import type { Found } from './message.ts';
 import type { Located } from './open-one.ts';
 import type { HistoryReader, Run } from './reader.ts';
 

@@ -1,9 +1,9 @@
+import type { Permission } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
-import type { Access, Caller, Permission } from '../access/access.ts';
-import { reasonFor } from '../access/reveal.ts';
-import type { Audit, Intent } from '../audit/audit.ts';
+import type { Access, Caller } from '../access/access.ts';
+import type { Audit } from '../audit/audit.ts';
 import { type Env, peerOf } from './context.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal } from '../refusal.ts';
 
 export interface Authority {
   readonly access: Access;
@@ -53,26 +53,6 @@ async function refuse(
     'forbidden',
     `You may not ${verbs[permission]}${where}. Ask whoever runs this server.`,
   );
-}
-
-/**
- * Why the caller wants a namespace's plaintext, as `reasonFor` has it. Somebody who doesn't say it where they must is
- * refused, and that is audited.
- * @param what of which run, where it is known
- */
-export async function requireReason(
-  c: Context<Env>,
-  { access, audit }: Authority,
-  what: Pick<Intent, 'operation' | 'workflowId' | 'runId'> & { readonly namespace: string },
-  given: string | undefined,
-): Promise<string | undefined> {
-  try {
-    return reasonFor(access, what.namespace, given);
-  } catch (error) {
-    if (error instanceof Refusal && error.code === 'reason_required')
-      await audit.denied({ ...what, caller: c.get('caller'), peer: peerOf(c) });
-    throw error;
-  }
 }
 
 const verbs: Readonly<Record<Permission, string>> = {

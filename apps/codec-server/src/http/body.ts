@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'hono';
 import type { Env } from './context.ts';
-import { GoneError } from './refusal.ts';
+import { GoneError } from '../refusal.ts';
 
 /** The whole body, whose size the guard has looked at. */
 export function bodyOf(c: Context<Env>): Buffer | Promise<Buffer> {

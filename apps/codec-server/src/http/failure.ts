@@ -1,8 +1,9 @@
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
-import { type Env, reply, replyJson } from './context.ts';
+import type { Env } from './context.ts';
+import { reply, replyJson } from './reply.ts';
 import type { ResponseHeaders } from './headers.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal } from '../refusal.ts';
 
 export interface FailureOptions {
   readonly headers: ResponseHeaders;

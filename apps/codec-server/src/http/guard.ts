@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { Env } from './context.ts';
 import type { ResponseHeaders } from './headers.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal } from '../refusal.ts';
 
 export interface GuardOptions {
   /** Values of `Host` that are served, with the port where it isn't the scheme's own. Lower case. */

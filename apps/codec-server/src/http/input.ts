@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 import type { ZodType } from 'zod';
 import type { Env } from './context.ts';
-import { DeepJsonError, parseJson } from './json-depth.ts';
-import { badRequest, Refusal } from './refusal.ts';
+import { parseJson } from '../json/bounded.ts';
+import { badRequest } from '../refusal.ts';
 
 /** Checks what came in; the refusal names the field, never the value. */
 export function checked<T>(schema: ZodType<T>, value: unknown): T {
@@ -12,14 +12,7 @@ export function checked<T>(schema: ZodType<T>, value: unknown): T {
   throw badRequest(mistakes.join('; '));
 }
 
+/** @throws Refusal 400, 413 */
 export async function jsonBody(c: Context<Env>): Promise<unknown> {
-  const text = await c.req.text();
-  try {
-    return parseJson(text);
-  } catch (error) {
-    if (error instanceof Refusal) throw error;
-    throw badRequest(
-      error instanceof DeepJsonError ? `Too deep: ${error.message}.` : 'The body is not JSON.',
-    );
-  }
+  return parseJson(await c.req.text());
 }

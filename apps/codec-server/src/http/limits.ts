@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Env } from './context.ts';
-import { GoneError, Refusal } from './refusal.ts';
+import { GoneError, Refusal } from '../refusal.ts';
 
 /** What one request, and all of them together, may take. An operator may set the first six. */
 export interface Limits {

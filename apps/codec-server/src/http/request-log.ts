@@ -1,8 +1,8 @@
 import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import type { Level, Logger } from 'pino';
-import type { HttpMeter } from '../metrics/metrics.ts';
 import type { Env } from './context.ts';
+import type { HttpMeter } from './meter.ts';
 
 /**
  * One line a request, and its measure. The route's pattern, never the path or the query: both may hold what isn't the

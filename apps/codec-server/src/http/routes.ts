@@ -1,8 +1,8 @@
+import type { Permission } from '@temporal-kms/codec-api';
 import type { Context, Hono } from 'hono';
-import type { Permission } from '../access/access.ts';
 import { authorise, type Authority, identify } from './authorise.ts';
 import type { Env } from './context.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal } from '../refusal.ts';
 
 type Handler<Path extends string> = (c: Context<Env, Path>) => Response | Promise<Response>;
 

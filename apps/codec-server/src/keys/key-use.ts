@@ -1,7 +1,8 @@
-import type { NamespaceKeys, ReasonCode } from '@temporal-kms/codec-api';
+import type { NamespaceKeys, ReasonCode, ReasonCounts } from '@temporal-kms/codec-api';
 import type { Observer } from '@temporal-kms/kms-codec';
 import { LRUCache } from 'lru-cache';
 import type { Audit, AuditRecord, Intent } from '../audit/audit.ts';
+import { count } from '../reason-counts.ts';
 import { NamespaceUse } from './namespace-use.ts';
 
 type KmsCalls = NamespaceKeys['outcomes']['kmsCalls'];
@@ -27,7 +28,7 @@ export function watchKeyUse(now: () => number = Date.now): KeyUseWatch {
     memoMethod: () => new NamespaceUse(),
   });
   const of = (namespace: string): NamespaceUse => namespaces.memo(namespace);
-  const calls = new LRUCache<string, { total: number; failed: Partial<Record<ReasonCode, number>> }>({
+  const calls = new LRUCache<string, { total: number; failed: ReasonCounts }>({
     max: MAX_KEYS,
     memoMethod: () => ({ total: 0, failed: {} }),
   });
@@ -43,7 +44,7 @@ export function watchKeyUse(now: () => number = Date.now): KeyUseWatch {
         if (operation === 'describe') return;
         const asked = calls.memo(key);
         asked.total += 1;
-        if (code !== undefined) asked.failed[code] = (asked.failed[code] ?? 0) + 1;
+        if (code !== undefined) count(asked.failed, code);
       },
     },
     watched: (audit) => ({
@@ -56,18 +57,18 @@ export function watchKeyUse(now: () => number = Date.now): KeyUseWatch {
       },
     }),
     calls: (keys) => {
-      const sum: { total: number; failed: Partial<Record<ReasonCode, number>> } = { total: 0, failed: {} };
+      const sum: { total: number; failed: ReasonCounts } = { total: 0, failed: {} };
       for (const key of keys) {
         const { total, failed } = calls.get(key) ?? { total: 0, failed: {} };
         sum.total += total;
-        for (const [code, count] of entries(failed)) sum.failed[code] = (sum.failed[code] ?? 0) + count;
+        for (const [code, times] of entries(failed)) count(sum.failed, code, times);
       }
       return sum;
     },
   };
 }
 
-const entries = (counts: Partial<Record<ReasonCode, number>>): [ReasonCode, number][] =>
+const entries = (counts: ReasonCounts): [ReasonCode, number][] =>
   Object.entries(counts).filter((entry): entry is [ReasonCode, number] => entry[1] !== undefined);
 
 function counted(record: AuditRecord, use: NamespaceUse, intent: Intent, now: () => number): AuditRecord {

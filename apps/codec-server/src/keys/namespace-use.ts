@@ -1,4 +1,5 @@
-import type { KeyUse, NamespaceKeys, ReasonCode } from '@temporal-kms/codec-api';
+import type { KeyUse, NamespaceKeys, ReasonCode, ReasonCounts } from '@temporal-kms/codec-api';
+import { count } from '../reason-counts.ts';
 import { Recent } from './recent.ts';
 
 type Outcomes = NamespaceKeys['outcomes'];
@@ -21,13 +22,13 @@ const HOUR = 60 * MINUTE;
 export class NamespaceUse {
   #done = 0;
   #notEncrypted = 0;
-  readonly #refused: Partial<Record<ReasonCode, number>> = {};
+  readonly #refused: ReasonCounts = {};
   readonly #dataKeys = { hit: 0, miss: 0, joined: 0 };
   /** By key, then by version, 0 where none was named. */
   readonly #seen = new Map<string, Map<number, Seen>>();
   #versions = 0;
   readonly #failures = new Recent<Failure>(MAX_FAILURES);
-  readonly #minutes = new Map<number, { done: number; refused: Partial<Record<ReasonCode, number>> }>();
+  readonly #minutes = new Map<number, { done: number; refused: ReasonCounts }>();
 
   done(key: KeyUse | undefined, payloads: number, now: number): void {
     this.#done += payloads;
@@ -41,8 +42,8 @@ export class NamespaceUse {
   }
 
   refused(reason: ReasonCode, where: Omit<Failure, 'time' | 'reason'>, now: number): void {
-    add(this.#refused, reason);
-    add(this.#minute(now).refused, reason);
+    count(this.#refused, reason);
+    count(this.#minute(now).refused, reason);
     this.#failures.add({ time: new Date(now).toISOString(), reason, ...where });
   }
 
@@ -95,7 +96,7 @@ export class NamespaceUse {
     return seen;
   }
 
-  #minute(now: number): { done: number; refused: Partial<Record<ReasonCode, number>> } {
+  #minute(now: number): { done: number; refused: ReasonCounts } {
     const time = now - (now % MINUTE);
     const known = this.#minutes.get(time);
     if (known !== undefined) return known;
@@ -108,8 +109,4 @@ export class NamespaceUse {
   #forget(now: number): void {
     for (const time of this.#minutes.keys()) if (time <= now - HOUR) this.#minutes.delete(time);
   }
-}
-
-function add(counts: Partial<Record<ReasonCode, number>>, reason: ReasonCode): void {
-  counts[reason] = (counts[reason] ?? 0) + 1;
 }

@@ -1,24 +1,9 @@
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import type { Observer } from '@temporal-kms/kms-codec';
+import type { HttpMeter } from '../http/meter.ts';
 import { codecMetrics } from './codec-metrics.ts';
 import { processMetrics } from './process-metrics.ts';
-
-/** One request as it was answered; a stream's time ends with its head. */
-interface AnsweredRequest {
-  readonly method: string;
-  /** The route's pattern, never a path. */
-  readonly route: string;
-  readonly status: number;
-  readonly ms: number;
-}
-
-/** Told by the HTTP side what it does. No label holds what comes from a caller. */
-export interface HttpMeter {
-  request(answered: AnsweredRequest): void;
-  /** @returns to be called when the stream has ended, once or more often */
-  streamOpened(): () => void;
-}
 
 export interface Metrics extends HttpMeter {
   readonly observer: Observer;
@@ -27,7 +12,7 @@ export interface Metrics extends HttpMeter {
   text(): Promise<string>;
 }
 
-/** Seconds; 60 s is what a request may take. */
+/** Seconds. `CODEC_REQUEST_SECONDS` is 30 unless set. */
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 const methods = new Set(['GET', 'POST', 'OPTIONS']);

@@ -32,7 +32,7 @@ const requests = {
   ExportRequest: api.exportRequest,
 } as const;
 
-/** What they get. */
+/** What comes back, `Payloads` both ways. */
 export const answers = {
   ApiError: api.apiError,
   AuditEntry: api.auditEntry,

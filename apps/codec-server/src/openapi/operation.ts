@@ -1,4 +1,4 @@
-import type { Permission } from '../access/access.ts';
+import type { Permission } from '@temporal-kms/codec-api';
 import type { ZodObject, ZodType } from 'zod';
 
 /** What the document says of one route. */

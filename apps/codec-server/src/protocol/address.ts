@@ -1,4 +1,4 @@
-import { badRequest, Refusal } from '../http/refusal.ts';
+import { badRequest, Refusal } from '../refusal.ts';
 
 /** What a path of the codec protocol asks for. */
 export interface CodecAddress {

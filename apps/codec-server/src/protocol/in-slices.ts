@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Payload } from '../history/message.ts';
+import type { Payload } from '../payload.ts';
 import type { Env } from '../http/context.ts';
 import { isOver } from '../http/limits.ts';
-import { GoneError } from '../http/refusal.ts';
+import { GoneError } from '../refusal.ts';
 
 const SLICE_PAYLOADS = 500;
 const SLICE_BYTES = 4 * 1024 * 1024;

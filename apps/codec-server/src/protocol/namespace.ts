@@ -1,4 +1,4 @@
-import { badRequest, Refusal } from '../http/refusal.ts';
+import { badRequest, Refusal } from '../refusal.ts';
 
 /**
  * The namespace that a request is about: X-Namespace decides, and a path that names one must name the same.

@@ -1,5 +1,16 @@
 import type { KeyUse } from '@temporal-kms/codec-api';
+import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
+import type { Context } from 'hono';
 import type { Audit, AuditRecord, Intent } from '../audit/audit.ts';
+import type { Env } from '../http/context.ts';
+import { isOver } from '../http/limits.ts';
+import { keyOf, type Payload } from '../payload.ts';
+import { badRequest, GoneError, Refusal } from '../refusal.ts';
+
+/** What the codec says of a payload from its metadata and header alone. */
+export type Sealed = ReturnType<KmsCodec['inspect']>;
+
+const RETRY_SECONDS = 5;
 
 /** One operation, on record in each namespace that its payloads name. */
 export interface Records extends Pick<AuditRecord, 'refused' | 'end'> {
@@ -41,4 +52,50 @@ async function beginInEach(audit: Audit, intent: InNamespace, others: ReadonlySe
     refused: (code) => home.refused(code),
     end,
   };
+}
+
+/** Does the work between a record's `intent` and its `outcome`. The sealed side names the keys. */
+export async function recorded(
+  c: Context<Env>,
+  record: Records,
+  work: () => Promise<Payload[]>,
+  sealedOf: (answer: Payload[]) => readonly Sealed[],
+): Promise<Payload[]> {
+  let answer: Payload[];
+  try {
+    answer = await work();
+  } catch (error) {
+    if (error instanceof KmsCodecError) record.refused(error.code);
+    await record.end(error instanceof GoneError ? 'cut_off' : 'failed');
+    throw error instanceof KmsCodecError ? refusalOf(error) : error;
+  }
+  inRuns(sealedOf(answer), (sealed, payloads) => record.done(keyOf(sealed).key, payloads, sealed.namespace));
+  await record.end(isOver(c) ? 'cut_off' : 'complete');
+  return answer;
+}
+
+/** Payloads in a row are mostly under one key: they are told of together. */
+function inRuns(sealed: readonly Sealed[], tell: (one: Sealed, payloads: number) => void): void {
+  let first = sealed[0];
+  let payloads = 0;
+  for (const one of sealed) {
+    if (first !== undefined && !isUnderSameKey(first, one)) {
+      tell(first, payloads);
+      [first, payloads] = [one, 0];
+    }
+    payloads += 1;
+  }
+  if (first !== undefined) tell(first, payloads);
+}
+
+const isUnderSameKey = (one: Sealed, other: Sealed): boolean =>
+  one.key === other.key && one.keyVersion === other.keyVersion && one.namespace === other.namespace;
+
+function refusalOf(error: KmsCodecError): Refusal {
+  const version = error.keyVersion === undefined ? '' : `, version ${error.keyVersion}`;
+  const key = error.key === undefined ? '' : `\nKey: ${error.key}${version}`;
+  const message = `${error.code}: ${error.message}${key}`;
+  return error.retryable
+    ? new Refusal(503, 'internal', message, { retryAfter: RETRY_SECONDS, cause: error })
+    : badRequest(message, error);
 }

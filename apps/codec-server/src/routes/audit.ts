@@ -3,9 +3,10 @@ import { auditQuery } from '@temporal-kms/codec-api';
 import { cloudLoggingQuery } from '../audit/log-line.ts';
 import { readAudit } from '../audit/read-audit.ts';
 import type { Authority } from '../http/authorise.ts';
-import { peerOf, replyJson } from '../http/context.ts';
+import { peerOf } from '../http/context.ts';
+import { replyJson } from '../http/reply.ts';
 import { checked } from '../http/input.ts';
-import { Refusal } from '../http/refusal.ts';
+import { Refusal } from '../refusal.ts';
 import type { Routes } from '../http/routes.ts';
 
 export interface AuditRoutesOptions {

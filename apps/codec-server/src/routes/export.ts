@@ -1,5 +1,5 @@
 import { exportRequest } from '@temporal-kms/codec-api';
-import { requireReason } from '../http/authorise.ts';
+import { requireReason } from '../http/reason.ts';
 import { auditedStream } from '../audit/stream.ts';
 import { exportPieces, type ExportPiece } from '../history/export.ts';
 import type { Run } from '../history/reader.ts';

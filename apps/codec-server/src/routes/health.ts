@@ -1,10 +1,10 @@
 import type { CryptoHealth } from '@temporal-kms/codec-api';
 import type { Hono } from 'hono';
 import type { Env } from '../http/context.ts';
-import { replyJson } from '../http/context.ts';
+import { replyJson } from '../http/reply.ts';
 import type { ResponseHeaders } from '../http/headers.ts';
 import type { Routes } from '../http/routes.ts';
-import type { KmsWatch } from '../kms-watch.ts';
+import type { KmsWatch } from '../keys/kms-watch.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
 export interface ProbeOptions {

@@ -6,9 +6,9 @@ import { historyFrames } from '../history/frames.ts';
 import { findWanted } from '../history/wanted.ts';
 import { checked, jsonBody } from '../http/input.ts';
 import { ndjson } from '../http/ndjson.ts';
-import { badRequest } from '../http/refusal.ts';
+import { badRequest } from '../refusal.ts';
 import type { Routes } from '../http/routes.ts';
-import { requireReason } from '../http/authorise.ts';
+import { requireReason } from '../http/reason.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
 import { begin, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
 

@@ -1,6 +1,6 @@
 import { type Me, permission, type SignIn } from '@temporal-kms/codec-api';
 import type { Access } from '../access/access.ts';
-import { replyJson } from '../http/context.ts';
+import { replyJson } from '../http/reply.ts';
 import type { Routes } from '../http/routes.ts';
 import { servedNamespaces, type ServedNamespacesOptions } from './served-namespaces.ts';
 

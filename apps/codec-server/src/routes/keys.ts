@@ -1,4 +1,4 @@
-import { replyJson } from '../http/context.ts';
+import { replyJson } from '../http/reply.ts';
 import type { Routes } from '../http/routes.ts';
 import { namespaceKeys, type NamespaceKeysOptions } from '../keys/namespace-keys.ts';
 

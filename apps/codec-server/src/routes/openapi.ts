@@ -1,4 +1,4 @@
-import { reply } from '../http/context.ts';
+import { reply } from '../http/reply.ts';
 import type { Routes } from '../http/routes.ts';
 import { openApiDocument } from '../openapi/document.ts';
 

@@ -1,10 +1,10 @@
 import { type SearchFrame, searchRequest } from '@temporal-kms/codec-api';
 import { auditedStream } from '../audit/stream.ts';
-import { requireReason } from '../http/authorise.ts';
+import { requireReason } from '../http/reason.ts';
 import { searchFrames } from '../history/search.ts';
 import { checked, jsonBody } from '../http/input.ts';
 import { ndjson } from '../http/ndjson.ts';
-import { badRequest } from '../http/refusal.ts';
+import { badRequest } from '../refusal.ts';
 import type { Routes } from '../http/routes.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
 import { begin, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';

@@ -1,7 +1,6 @@
-import type { EndReason, PayloadRef } from '@temporal-kms/codec-api';
+import type { EndReason, PayloadRef, Permission } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
-import type { Permission } from '../access/access.ts';
 import type { AuditRecord, Outcome } from '../audit/audit.ts';
 import { lifetime, type Lifetime } from '../history/lifetime.ts';
 import type { Opener } from '../history/open-one.ts';
@@ -10,7 +9,7 @@ import type { Inspect } from '../history/stub.ts';
 import type { Authority } from '../http/authorise.ts';
 import { type Env, peerOf } from '../http/context.ts';
 import { isOver } from '../http/limits.ts';
-import { GoneError } from '../http/refusal.ts';
+import { GoneError } from '../refusal.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
 /** What the routes that stream from one run's history use. */

@@ -9,9 +9,9 @@ import {
 import type { temporal as api } from '@temporalio/proto';
 import { workflowDescription, workflowSummary } from '../history/description.ts';
 import type { Inspect } from '../history/stub.ts';
-import { replyJson } from '../http/context.ts';
+import { replyJson } from '../http/reply.ts';
 import { checked } from '../http/input.ts';
-import { badRequest, Refusal } from '../http/refusal.ts';
+import { badRequest, Refusal } from '../refusal.ts';
 import type { Routes } from '../http/routes.ts';
 import { isUnexplained, type TemporalService } from '../temporal/service.ts';
 

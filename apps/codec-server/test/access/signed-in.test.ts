@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { loadAccess } from '../../src/access/load.ts';
 import { createAudit } from '../../src/audit/audit.ts';
-import { listen, type RunningServer } from '../../src/server.ts';
+import { listen, type RunningServer } from '../../src/listen/listen.ts';
 import { NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
 import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
 import { ask } from './support/server.ts';

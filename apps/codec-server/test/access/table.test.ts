@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { policyAccess } from '../../src/access/policy-access.ts';
 import { parsePolicy } from '../../src/access/policy/read.ts';
 import { type Audit, createAudit } from '../../src/audit/audit.ts';
-import type { RunningServer } from '../../src/server.ts';
+import type { RunningServer } from '../../src/listen/listen.ts';
 import { routes } from '../support/routes.ts';
 import { keys, type Kms, startKms } from '../support/stack.ts';
 import { type Changes, type Issuers, issuersOf, rsa } from './support/issuers.ts';

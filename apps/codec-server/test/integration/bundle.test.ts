@@ -152,3 +152,9 @@ test('explains its variables', async () => {
   for (const name of ['CODEC_HOST', 'CODEC_CORS_ORIGINS', 'AUTH', 'TEMPORAL_ADDRESS', 'KMS_KEYS_FILE'])
     expect(out).toContain(name);
 });
+
+test.each([['--prot=9'], ['-h'], ['start']])('ends with 64 on %s, which it does not know', async (argument) => {
+  const { code, err } = await start({}, [argument]).exited;
+  expect(code).toBe(64);
+  expect(err).toMatch(/Usage: main \[--help\]/);
+});

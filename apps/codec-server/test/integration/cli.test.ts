@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { listen, type RunningServer } from '../../src/server.ts';
+import { listen, type RunningServer } from '../../src/listen/listen.ts';
 import { openAccess } from '../../src/access/access.ts';
-import { Refusal } from '../../src/http/refusal.ts';
+import { Refusal } from '../../src/refusal.ts';
 import { eventually, NAMESPACE, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
 
 // Temporal's own command line, as it comes, against this server.

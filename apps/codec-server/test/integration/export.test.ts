@@ -10,7 +10,7 @@ import { createAudit } from '../../src/audit/audit.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
 import { silent } from '../support/silent.ts';
 import { get, NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
-import { change, finish } from '../workflows.ts';
+import { change, finish } from '../support/workflows.ts';
 
 let stack: Stack;
 let run: Run;
@@ -53,7 +53,7 @@ async function cliShow(of: Run): Promise<any> {
   return JSON.parse(stdout);
 }
 
-const workflowsPath = fileURLToPath(new URL('../workflows.ts', import.meta.url));
+const workflowsPath = fileURLToPath(new URL('../support/workflows.ts', import.meta.url));
 const base64 = (value: string): string => Buffer.from(value).toString('base64');
 
 describe('encoded', () => {

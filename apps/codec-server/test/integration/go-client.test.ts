@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildPayloads } from '../../src/payload-json.ts';
-import { listen, type RunningServer } from '../../src/server.ts';
+import { buildPayloads } from '../../src/json/payload-json.ts';
+import { listen, type RunningServer } from '../../src/listen/listen.ts';
 import { findGo, type Go } from '../support/go.ts';
 import { appWith, type Kms, plain, startKms } from '../support/stack.ts';
 

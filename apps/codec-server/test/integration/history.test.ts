@@ -13,7 +13,7 @@ import {
   startStack,
   valueOf,
 } from '../support/temporal.ts';
-import { change, finish, look } from '../workflows.ts';
+import { change, finish, look } from '../support/workflows.ts';
 
 let stack: Stack;
 beforeAll(async () => {

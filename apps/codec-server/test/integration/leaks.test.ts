@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { leaksIn, leaksInRun } from '../support/leak-search.ts';
 import { type ServerProcess, startServer } from '../support/process.ts';
 import { NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
-import { change, finish } from '../workflows.ts';
+import { change, finish } from '../support/workflows.ts';
 
 const PLAINTEXT = 'canary-plaintext-2b7c';
 const TERM = 'canary-term-91e0';

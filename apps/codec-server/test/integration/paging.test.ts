@@ -1,7 +1,7 @@
 import { decodeFrame, type DecodeFrame, type HistoryEvent, type HistoryFrame } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Refusal } from '../../src/http/refusal.ts';
-import { listen } from '../../src/server.ts';
+import { Refusal } from '../../src/refusal.ts';
+import { listen } from '../../src/listen/listen.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
 import {
   decode,
@@ -16,7 +16,7 @@ import {
   startStack,
   valueOf,
 } from '../support/temporal.ts';
-import { change, finish } from '../workflows.ts';
+import { change, finish } from '../support/workflows.ts';
 
 let stack: Stack;
 beforeAll(async () => {

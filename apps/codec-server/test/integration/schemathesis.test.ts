@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { listen, type RunningServer } from '../../src/server.ts';
+import { listen, type RunningServer } from '../../src/listen/listen.ts';
 import { findSchemathesis } from '../support/schemathesis.ts';
 import { type Stack, startStack } from '../support/temporal.ts';
 

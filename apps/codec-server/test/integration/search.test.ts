@@ -7,7 +7,7 @@ import { collect } from '../support/lines.ts';
 import { silent } from '../support/silent.ts';
 import { keptLog } from '../support/stack.ts';
 import { get, history, lines, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
-import { change, finish } from '../workflows.ts';
+import { change, finish } from '../support/workflows.ts';
 
 let stack: Stack;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { TlsFiles } from '../../src/tls.ts';
+import type { TlsFiles } from '../../src/listen/tls.ts';
 
 /** A certificate for 127.0.0.1 that signs itself, made anew by OpenSSL; for two days; its files lie in `directory`. */
 export function makeCertificate(directory: string, name: string): TlsFiles {

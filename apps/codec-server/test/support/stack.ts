@@ -6,7 +6,7 @@ import { type AppDeps, createApp } from '../../src/app.ts';
 import { openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { type KeyUseWatch, watchKeyUse } from '../../src/keys/key-use.ts';
-import { type KmsWatch, watchKms } from '../../src/kms-watch.ts';
+import { type KmsWatch, watchKms } from '../../src/keys/kms-watch.ts';
 import { observeAll } from '../../src/observers.ts';
 import { keepForSearch, keepKey } from './leak-search.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';

@@ -56,7 +56,7 @@ export async function startStack(options: StartTemporalOptions = {}): Promise<St
     connection: native,
     namespace: NAMESPACE,
     taskQueue: TASK_QUEUE,
-    workflowsPath: fileURLToPath(new URL('../workflows.ts', import.meta.url)),
+    workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
     activities: { echo: async (value: string) => value },
     plugins,
   });

@@ -1,5 +1,5 @@
 import type { JWTPayload } from 'jose';
-import type { Permission } from '../access.ts';
+import type { Permission } from '@temporal-kms/codec-api';
 import type { Issuer, TemporalPermissions } from './issuer.ts';
 import type { Policy, Rule } from './policy.ts';
 

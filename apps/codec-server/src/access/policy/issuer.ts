@@ -1,6 +1,5 @@
-import { permission } from '@temporal-kms/codec-api';
+import { type Permission, permission } from '@temporal-kms/codec-api';
 import { z } from 'zod';
-import type { Permission } from '../access.ts';
 import { isSafeUrl } from './address.ts';
 
 /** Asymmetric only: a provider's public key must never be what a token can be made with. */
@@ -119,23 +118,23 @@ const iap = z.strictObject({ type: z.literal('iap'), ...common }).transform((set
   name: 'email',
 }));
 
+const CLOUD_EMAIL = 'https://saas-api.tmprl.cloud/user/email';
+
 /** https://docs.temporal.io/production-deployment/data-encryption: the token that Temporal Cloud's Web UI passes. */
 const temporalCloud = z
   .strictObject({
     type: z.literal('temporal-cloud'),
-    issuer: url.default('https://login.tmprl.cloud/'),
     ...common,
     audience: oneOrMany.default(['https://saas-api.tmprl.cloud']),
-    emailClaim: text.default('https://saas-api.tmprl.cloud/user/email'),
   })
   .transform((set): Issuer => ({
     ...shared(set),
-    issuer: set.issuer,
+    issuer: 'https://login.tmprl.cloud/',
     tokens: 'access-untyped',
     algorithms: ['RS256'],
-    keys: { jwks: `${set.issuer.replace(/\/$/, '')}/.well-known/jwks.json` },
-    name: set.emailClaim,
-    onlyByName: set.emailClaim,
+    keys: { jwks: 'https://login.tmprl.cloud/.well-known/jwks.json' },
+    name: CLOUD_EMAIL,
+    onlyByName: CLOUD_EMAIL,
   }));
 
 const shared = (set: { audience: string[]; clockSkewSeconds: number; maxAgeHours: number }) => ({

@@ -1,4 +1,4 @@
-import { permission } from '@temporal-kms/codec-api';
+import { permission, reveal } from '@temporal-kms/codec-api';
 import { z } from 'zod';
 import { issuer } from './issuer.ts';
 
@@ -27,8 +27,6 @@ const rule = z.strictObject({
   ),
   permissions: z.array(permission).min(1, 'is empty'),
 });
-
-const reveal = z.enum(['automatic', 'on-demand']);
 
 /** The policy file (`POLICY_FILE`), docs/access.md. What it doesn't give is refused. */
 export const policy = z

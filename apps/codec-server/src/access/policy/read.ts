@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isNode, LineCounter, parseDocument } from 'yaml';
+import { messageOf } from '../../error-text.ts';
 import { type Policy, policy } from './policy.ts';
 
 /** The policy can't be used; the message names every mistake with its line and its place. */
@@ -13,9 +14,7 @@ export function readPolicy(file: string): Policy {
   try {
     content = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new PolicyError(
-      `POLICY_FILE can't be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new PolicyError(`POLICY_FILE can't be read: ${messageOf(error)}`);
   }
   return parsePolicy(content);
 }

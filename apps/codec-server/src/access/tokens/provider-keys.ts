@@ -33,7 +33,10 @@ export interface ProviderKeys {
 
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 
-/** An issuer's keys: found by discovery, renewed, and used on for a while when the issuer is down. */
+/**
+ * An issuer's keys: found by discovery, renewed, and used on for a while when the issuer is down. jose's own
+ * `createRemoteJWKSet` has none once its cache is stale and the issuer is down, and doesn't know of discovery.
+ */
 export function providerKeys(issuer: Issuer, { fetchJson, now, failed }: ProviderKeysOptions): ProviderKeys {
   const load = async (): Promise<KeySet> => {
     try {

@@ -1,4 +1,4 @@
-import { Refusal } from '../../http/refusal.ts';
+import { Refusal } from '../../refusal.ts';
 
 /** No token at all: RFC 6750 section 3 asks for a challenge without an error then. */
 export const noToken = (): Refusal =>

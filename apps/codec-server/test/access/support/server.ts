@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { Refusal } from '../../../src/http/refusal.ts';
-import { listen, type RunningServer } from '../../../src/server.ts';
+import { Refusal } from '../../../src/refusal.ts';
+import { listen, type RunningServer } from '../../../src/listen/listen.ts';
 import type { AppDeps } from '../../../src/app.ts';
 import type { TemporalService } from '../../../src/temporal/service.ts';
 import { appWith, type Kms } from '../../support/stack.ts';

@@ -1,0 +1,182 @@
+import proto, { type temporal } from '@temporalio/proto';
+import { base64Length, decodeBase64, encodeBase64, writeBase64 } from './base64.ts';
+import { parseJson } from './bounded.ts';
+import type { Payload } from '../payload.ts';
+import { badRequest, type Refusal } from '../refusal.ts';
+import { scanPayloads } from './payload-scanner.ts';
+
+type ExternalPayload = temporal.api.common.v1.Payload.IExternalPayloadDetails;
+
+/** `temporal.api.common.v1.Payload` in proto3 JSON: base64 with padding, empty fields left out. */
+export interface PayloadJson {
+  metadata?: Record<string, string>;
+  data?: string;
+  externalPayloads?: { sizeBytes: string }[];
+}
+
+/**
+ * Reads the body of `/encode` and `/decode`. Accepts what Temporal's clients send: standard and URL-safe base64, with
+ * padding or without, `externalPayloads` (the Web UI's proto3 JSON) and `external_payloads` (`encoding/json` of Go's
+ * struct, with numbers), nulls, and fields that it doesn't know.
+ *
+ * @param maxPayloads how many are expected at most, which bounds what reading may cost; a few more may be returned
+ * @throws Refusal 400 that names the place of what isn't as the protocol has it; 413 for a body of far more than these
+ */
+export function parsePayloads(body: Buffer, maxPayloads: number): Payload[] {
+  const maxValues = VALUES_A_PAYLOAD * (maxPayloads + 1);
+  // The scanner makes its payloads as it counts them, and counts fewer values a payload.
+  return scanPayloads(body, maxValues / 4) ?? parseAnyPayloads(utf8.decode(body), maxValues);
+}
+
+/** Of JSON; clients write some ten. */
+const VALUES_A_PAYLOAD = 32;
+
+const utf8 = new TextDecoder();
+
+/** The same by `JSON.parse`, which reads whatever the scanner leaves and says what is wrong. */
+export function parseAnyPayloads(text: string, maxValues?: number): Payload[] {
+  const body = parseJson(text, maxValues);
+  if (!isRecord(body)) throw notProtocol('the body must be an object with a list "payloads"');
+  const payloads = body['payloads'] ?? [];
+  if (!Array.isArray(payloads)) throw notProtocol('"payloads" must be a list');
+  return payloads.map((payload, index) => payloadFromJson(payload, `payloads[${index}]`));
+}
+
+/** Writes the answer of `/encode` and `/decode`. No other field may be added: Go's clients refuse unknown ones. */
+export function buildPayloads(payloads: readonly Payload[]): Buffer<ArrayBuffer> {
+  const body = new JsonBytes();
+  body.text('{"payloads":[');
+  for (const [n, payload] of payloads.entries()) {
+    if (n > 0) body.text(',');
+    buildPayload(payload, body);
+  }
+  body.text(']}');
+  return body.concat();
+}
+
+function payloadFromJson(json: unknown, at: string): Payload {
+  if (!isRecord(json)) throw notProtocol(`${at} must be an object`);
+  const payload: Payload = {};
+  const metadata = json['metadata'];
+  if (metadata !== undefined && metadata !== null) {
+    if (!isRecord(metadata)) throw notProtocol(`${at}.metadata must be an object`);
+    const entries = Object.entries(metadata);
+    payload.metadata = Object.fromEntries(
+      entries.map(([key, value]) => [key, bytesOf(value, `${at}.metadata`)]),
+    );
+  }
+  const data = json['data'];
+  if (data !== undefined && data !== null) payload.data = bytesOf(data, `${at}.data`);
+  const external = json['externalPayloads'] ?? json['external_payloads'];
+  if (external !== undefined && external !== null) payload.externalPayloads = sizes(external, at);
+  return payload;
+}
+
+/** The same as `JSON.stringify(payloadToJson(payload))`, without a string of large data. */
+function buildPayload(payload: Payload, body: JsonBytes): void {
+  let comma = '';
+  body.text('{');
+  const metadata = payload.metadata ?? {};
+  const keys = Object.keys(metadata);
+  if (keys.length > 0) {
+    let before = '"metadata":{';
+    for (const key of keys) {
+      body.text(`${before}${key === 'encoding' ? '"encoding"' : JSON.stringify(key)}:"`);
+      body.base64(metadata[key] ?? nothing);
+      before = '",';
+    }
+    body.text('"}');
+    comma = ',';
+  }
+  if (payload.data && payload.data.length > 0) {
+    body.text(`${comma}"data":"`);
+    body.base64(payload.data);
+    body.text('"');
+    comma = ',';
+  }
+  if (payload.externalPayloads && payload.externalPayloads.length > 0) {
+    body.text(`${comma}"externalPayloads":${JSON.stringify(sizesToJson(payload))}`);
+  }
+  body.text('}');
+}
+
+const nothing = new Uint8Array();
+
+/** Bytes whose base64 is added to the text around it: metadata, mostly. */
+const SHORT = 64;
+
+/** Text and base64, put into one buffer of their size at the end. */
+class JsonBytes {
+  readonly #parts: (string | Uint8Array)[] = [];
+  #text = '';
+  #length = 0;
+
+  text(text: string): void {
+    this.#text += text;
+  }
+
+  base64(bytes: Uint8Array): void {
+    if (bytes.length <= SHORT) {
+      this.#text += encodeBase64(bytes);
+    } else {
+      this.#endText();
+      this.#length += base64Length(bytes);
+      this.#parts.push(bytes);
+    }
+  }
+
+  concat(): Buffer<ArrayBuffer> {
+    this.#endText();
+    const body = Buffer.allocUnsafe(this.#length);
+    let at = 0;
+    for (const part of this.#parts) {
+      at += typeof part === 'string' ? body.write(part, at) : writeBase64(part, body, at);
+    }
+    return body;
+  }
+
+  #endText(): void {
+    this.#length += Buffer.byteLength(this.#text);
+    this.#parts.push(this.#text);
+    this.#text = '';
+  }
+}
+
+export function payloadToJson(payload: Payload): PayloadJson {
+  const json: PayloadJson = {};
+  const metadata = Object.entries(payload.metadata ?? {});
+  if (metadata.length > 0)
+    json.metadata = Object.fromEntries(metadata.map(([key, value]) => [key, encodeBase64(value)]));
+  if (payload.data && payload.data.length > 0) json.data = encodeBase64(payload.data);
+  if (payload.externalPayloads && payload.externalPayloads.length > 0)
+    json.externalPayloads = sizesToJson(payload);
+  return json;
+}
+
+const sizesToJson = (payload: Payload): { sizeBytes: string }[] =>
+  (payload.externalPayloads ?? []).map((one) => ({ sizeBytes: String(one.sizeBytes ?? 0) }));
+
+function sizes(json: unknown, at: string): ExternalPayload[] {
+  if (!Array.isArray(json)) throw notProtocol(`${at}.externalPayloads must be a list`);
+  return json.map((one: unknown) => {
+    const size = isRecord(one) ? (one['sizeBytes'] ?? one['size_bytes'] ?? 0) : undefined;
+    if ((typeof size !== 'string' && typeof size !== 'number') || !/^\d{1,19}$/.test(String(size))) {
+      throw notProtocol(`${at}.externalPayloads must name each one's sizeBytes`);
+    }
+    return proto.temporal.api.common.v1.Payload.ExternalPayloadDetails.fromObject({
+      sizeBytes: String(size),
+    });
+  });
+}
+
+function bytesOf(value: unknown, at: string): Uint8Array {
+  if (typeof value !== 'string') throw notProtocol(`${at} must be base64 text`);
+  const bytes = decodeBase64(Buffer.from(value));
+  if (bytes === undefined) throw notProtocol(`${at} is not base64`);
+  return bytes;
+}
+
+const notProtocol = (what: string): Refusal => badRequest(`Not Temporal's codec protocol: ${what}.`);
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

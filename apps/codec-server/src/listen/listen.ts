@@ -1,0 +1,98 @@
+import {
+  createServer as createHttpServer,
+  IncomingMessage,
+  type RequestListener,
+  ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { getRequestListener } from '@hono/node-server';
+import type { Env } from '../http/context.ts';
+import { trackConnections } from './connections.ts';
+import type { TlsPair } from './tls.ts';
+import { together } from './together.ts';
+
+export interface RunningServer {
+  readonly port: number;
+  /** For connections from now on; those that stand go on with the old one. */
+  useCertificate(pair: TlsPair): void;
+  /**
+   * Takes no new connection, closes those that nothing is asked on, lets requests under way finish with
+   * `Connection: close`, and cuts those that don't within `graceMs`.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Given the port that was bound: it is part of the `Host` headers that are served. */
+  readonly app: (port: number) => {
+    fetch(request: Request, bindings: Env['Bindings']): Response | Promise<Response>;
+  };
+  /** Absent: plain HTTP. */
+  readonly tls?: TlsPair | undefined;
+}
+
+/** Time for a request's headers, and for the whole of it; Node's own are 60 and 300 s, long enough to hold many half sent. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/**
+ * Longer than Google's load balancers keep theirs (600 s), or one could send a request on a connection that is just
+ * being closed: https://docs.cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends
+ */
+const KEEP_ALIVE_MS = 620_000;
+
+/** Bytes. Node's own 16 KiB is too little for an access token beside the ID token that Temporal's Web UI sends along. */
+const MAX_HEADERS = 64 * 1024;
+
+/** @throws Node's error, with its `code`, when the port can't be bound */
+export async function listen({ host, port, app, tls }: ListenOptions): Promise<RunningServer> {
+  const timeouts = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEADERS,
+  };
+  const server =
+    tls === undefined
+      ? createHttpServer(timeouts)
+      : createHttpsServer({ ...timeouts, ...tls, minVersion: 'TLSv1.2' });
+  const connections = trackConnections(server, tls !== undefined);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new TypeError('not listening on a port');
+  const bound = address.port;
+  // In the same turn of the event loop: nothing has been read yet.
+  server.on('request', listenerOf(app(bound)));
+  return {
+    port: bound,
+    useCertificate: (pair) => {
+      if ('setSecureContext' in server) server.setSecureContext({ ...pair, minVersion: 'TLSv1.2' });
+    },
+    close: async (graceMs) => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      connections.endUnused();
+      const cut = setTimeout(() => connections.cut(), graceMs);
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}
+
+function listenerOf(app: ReturnType<ListenOptions['app']>): RequestListener {
+  const turn = together();
+  const listener = getRequestListener(async (request, { incoming, outgoing }) => {
+    // HTTP/2's are of other classes, and aren't served here.
+    const http1 = incoming instanceof IncomingMessage && outgoing instanceof ServerResponse;
+    await turn();
+    // Awaited, since a promise that settles with another takes two more turns of the queue.
+    return await app.fetch(request, http1 ? { incoming, outgoing } : {});
+  });
+  // It answers its own failures.
+  return (...request) => void listener(...request);
+}

@@ -1,0 +1,18 @@
+import type { KeyUse } from '@temporal-kms/codec-api';
+import type { temporal } from '@temporalio/proto';
+
+export type Payload = temporal.api.common.v1.IPayload;
+
+/** The key that a payload or an error names, as the API writes it. */
+export function keyOf(named: {
+  readonly key?: string | undefined;
+  readonly keyVersion?: number | undefined;
+}): { readonly key?: KeyUse } {
+  if (named.key === undefined && named.keyVersion === undefined) return {};
+  return {
+    key: {
+      ...(named.key === undefined ? {} : { name: named.key }),
+      ...(named.keyVersion === undefined ? {} : { version: named.keyVersion }),
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import type { KmsCodec } from '@temporal-kms/kms-codec';
+import type { Context } from 'hono';
+import { authorise, type Authority, identify } from '../http/authorise.ts';
+import { bodyOf } from '../http/body.ts';
+import { type Env, peerOf } from '../http/context.ts';
+import { limitBodies, type Limits } from '../http/limits.ts';
+import { requireReason } from '../http/reason.ts';
+import { reply } from '../http/reply.ts';
+import { MAX_UNOPENED } from '../keys/kms-limits.ts';
+import type { Payload } from '../payload.ts';
+import { Refusal } from '../refusal.ts';
+import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
+import { type AddressOptions, codecAddress } from './address.ts';
+import { headerText } from './header-text.ts';
+import { inSlices } from './in-slices.ts';
+import { namespaceOf } from './namespace.ts';
+import { beginIn, recorded, type Sealed } from './records.ts';
+
+export interface ProtocolOptions extends AddressOptions {
+  readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'inspect' | 'unopened' | 'rules'>;
+  readonly limits: Pick<Limits, 'maxBody' | 'maxBodies' | 'maxPayloads'>;
+  readonly authority: Authority;
+  readonly serves: (namespace: string) => boolean;
+}
+
+/**
+ * Temporal's codec protocol (codec-server/README.md in temporalio/samples-go). Queries such as
+ * `?preserveStorageRefs=true` change nothing: references to external storage always come back as they are. Errors are
+ * text, since the CLI prints the body as it comes.
+ */
+export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Promise<Response> {
+  const { codec, authority, serves, pathPrefix, limits } = options;
+  const { audit } = authority;
+  const admitBody = limitBodies(limits);
+
+  const decode = async (c: Context<Env>, namespace: string): Promise<Payload[]> => {
+    const caller = c.get('caller');
+    const given = headerText(c.req.header('x-reveal-reason'));
+    let reason = await requireReason(c, authority, { operation: 'decode', namespace }, given);
+    const payloads = parse(await bodyOf(c), limits.maxPayloads);
+    const sealed = payloads.map((payload) => codec.inspect(payload, { namespace }));
+    // A rule's `accepts` says what the namespace's histories may hold, not what its readers may decode: these payloads
+    // come from the caller, so each counts as what it names itself.
+    const others = otherNamespaces(sealed, namespace);
+    for (const named of others) {
+      await authorise(c, authority, caller, 'decode', named);
+      reason ??= await requireReason(c, authority, { operation: 'decode', namespace: named }, given);
+    }
+    // Fewer payloads have fewer data keys.
+    if (payloads.length > MAX_UNOPENED && codec.unopened(payloads, { namespace }) > MAX_UNOPENED) {
+      throw new Refusal(
+        413,
+        'too_large',
+        `The payloads are under more than ${MAX_UNOPENED} data keys that Cloud KMS would have to be asked for; ` +
+          'send fewer payloads a request.',
+      );
+    }
+    const intent = { operation: 'decode', caller, peer: peerOf(c), namespace } as const;
+    const record = await beginIn(audit, reason === undefined ? intent : { ...intent, reason }, others);
+    return await recorded(
+      c,
+      record,
+      () => inSlices(c, payloads, (slice) => codec.decode(slice, { namespace })),
+      () => sealed,
+    );
+  };
+
+  const encode = async (c: Context<Env>, namespace: string): Promise<Payload[]> => {
+    if (codec.rules.resolve(namespace).encrypt === undefined) {
+      throw new Refusal(
+        403,
+        'forbidden',
+        `This codec server only decodes in namespace "${namespace}": its keys name none that encrypts there.`,
+      );
+    }
+    const payloads = parse(await bodyOf(c), limits.maxPayloads);
+    const record = await beginIn(audit, {
+      operation: 'encode',
+      caller: c.get('caller'),
+      peer: peerOf(c),
+      namespace,
+    });
+    return await recorded(
+      c,
+      record,
+      () => inSlices(c, payloads, (slice) => codec.encode(slice, { namespace })),
+      (answer) => answer.map((payload) => codec.inspect(payload, { namespace })),
+    );
+  };
+
+  return async (c) => {
+    const { operation, namespace: inPath } = codecAddress(c.req.path, options);
+    c.set('route', `${pathPrefix}/${inPath === undefined ? '' : ':namespace/'}${operation}`);
+    if (c.req.method !== 'POST') {
+      throw new Refusal(405, 'bad_request', `${operation} takes POST, with {"payloads": [...]} as JSON.`);
+    }
+    // Which namespaces there are is nothing for strangers.
+    const caller = await identify(c, authority);
+    const namespace = namespaceOf(c.req.header('x-namespace'), inPath, serves);
+    await authorise(c, authority, caller, operation, namespace);
+    c.set('namespace', namespace);
+    admitBody(c);
+    const answer = await (operation === 'decode' ? decode : encode)(c, namespace);
+    return reply(c, buildPayloads(answer), 'application/json');
+  };
+}
+
+function parse(body: Buffer, maxPayloads: number): Payload[] {
+  const payloads = parsePayloads(body, maxPayloads);
+  if (payloads.length <= maxPayloads) return payloads;
+  throw new Refusal(
+    413,
+    'too_large',
+    `${payloads.length} payloads are more than one request may hold, ${maxPayloads}; send fewer a request.`,
+  );
+}
+
+function otherNamespaces(sealed: readonly Sealed[], namespace: string): ReadonlySet<string> {
+  const others = new Set<string>();
+  for (const { namespace: named } of sealed)
+    if (named !== undefined && named !== namespace) others.add(named);
+  return others;
+}

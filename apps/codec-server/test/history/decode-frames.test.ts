@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { decodeFrames } from '../../src/history/decode-frames.ts';
+import type { Wanted } from '../../src/history/wanted.ts';
+import { collect } from '../support/lines.ts';
+import { type Kms, keys, type Payload, plain, startKms } from '../support/stack.ts';
+
+const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
+const never = new AbortController().signal;
+const unending = { signal: never, over: () => undefined };
+const log = pino({ level: 'silent' });
+
+const wantedOf = (payloads: readonly Payload[]): Wanted[] =>
+  payloads.map((payload, n) => {
+    const held = { payload, sealable: true, context };
+    return { ref: `1:${n}`, bytes: payload.data?.length ?? 0, held, load: async () => held };
+  });
+
+let kms: Kms;
+let many: Payload[];
+beforeAll(async () => {
+  kms = await startKms();
+  // A data key of its own for each message: what a hundred worker processes leave behind.
+  many = await Promise.all(
+    Array.from({ length: 100 }, async () => {
+      const codec = createKmsCodec({
+        rules: new KeyRules({ payments: { encrypt: keys.payments } }),
+        emulatorHost: kms.emulator.address,
+        format: undefined,
+        compression: undefined,
+        bindWorkflow: false,
+      });
+      const [sealed] = await codec.encode([plain(randomBytes(4).toString('hex'))], context);
+      await codec.close();
+      return sealed!;
+    }),
+  );
+});
+afterAll(() => kms.close());
+
+test('a request waits for 64 data keys at most; asked again for the rest, it opens it', async () => {
+  await using other = kms.another();
+  const before = kms.emulator.calls.rows().length;
+  const first = await collect(decodeFrames(other.codec, log, wantedOf(many), unending));
+  expect(first.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(64);
+  expect(first.at(-1)).toEqual({ type: 'end', reason: 'limit' });
+  expect(kms.emulator.calls.rows().length - before).toBeLessThanOrEqual(64);
+  const second = await collect(decodeFrames(other.codec, log, wantedOf(many), unending));
+  expect(second.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(100);
+  expect(second.at(-1)).toEqual({ type: 'end', reason: 'complete' });
+});
+
+test('200 payloads under one data key are no more than one', async () => {
+  await using other = kms.another();
+  const same = await kms.codec.encode(
+    Array.from({ length: 200 }, (_, n) => plain(n)),
+    context,
+  );
+  const all = await collect(decodeFrames(other.codec, log, wantedOf(same), unending));
+  expect(all).toHaveLength(201);
+  expect(all.at(-1)).toEqual({ type: 'end', reason: 'complete' });
+});

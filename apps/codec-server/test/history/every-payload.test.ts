@@ -1,0 +1,157 @@
+import {
+  decodeFrame,
+  type DecodeResult,
+  type HistoryEvent,
+  historyFrame,
+  searchFrame,
+} from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventTypes, fullEvent, type Place, type ProtoEvent, VARIANTS } from '../support/full-event.ts';
+import { collect } from '../support/lines.ts';
+import { appWith, HOST, type Kms, noTemporal, plain, startKms } from '../support/stack.ts';
+import { lines } from '../support/temporal.ts';
+
+// A history of events of each type and with each member of every oneof, a sealed payload in every place that Temporal's
+// protos have for one. The places are found by `support/full-event.ts`, from the protos alone.
+const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+const events: ProtoEvent[] = [];
+const places = new Map<string, Place>();
+let kms: Kms;
+let app: ReturnType<typeof appWith>;
+
+beforeAll(async () => {
+  kms = await startKms();
+  const all = eventTypes.flatMap((type) =>
+    Array.from({ length: VARIANTS }, (_, variant) => ({ type, variant })),
+  );
+  for (const [index, { type, variant }] of all.entries()) {
+    const eventId = index + 1;
+    const made = await fullEvent(type, eventId, variant, async (_, n) => {
+      const [sealed] = await kms.codec.encode([plain(`needle ${eventId}:${n}`)], { namespace: 'payments' });
+      return sealed!;
+    });
+    events.push(made.event);
+    for (const [n, place] of made.places.entries()) places.set(`${eventId}:${n}`, place);
+  }
+  const answer: any = { history: { events }, rawHistory: [], nextPageToken: new Uint8Array() };
+  const described: any = { workflowExecutionInfo: { historyLength: events.length } };
+  app = appWith(kms, {
+    temporal: { ...noTemporal, history: async () => answer, describe: async () => described },
+  });
+}, 60_000);
+afterAll(() => kms.close());
+
+const headers = { host: HOST, 'content-type': 'application/json' };
+const post = async (path: string, body: object): Promise<Response> => {
+  const response = await app.request(`${RUN}/${path}`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(body),
+  });
+  expect(response.status).toBe(200);
+  return response;
+};
+const refs = () => [...places.keys()];
+
+test('there are 60 event types, and more than 2,000 places', () => {
+  expect(eventTypes).toHaveLength(60);
+  expect(new Set(events.map(({ eventType }) => eventType)).size).toBe(60);
+  expect(places.size).toBeGreaterThan(2_000);
+});
+
+test('the history has a stub for each place, by its ref, and no other', async () => {
+  const response = await app.request(`${RUN}/history`, { headers });
+  const rows: HistoryEvent[] = (await collect(lines(response, historyFrame))).flatMap((frame) =>
+    frame.type === 'events' ? frame.events : [],
+  );
+  const stubs = rows.flatMap(({ payloads }) => payloads.map(({ ref, path }) => [ref, path]));
+  expect(stubs).toEqual([...places].map(([ref, { path }]) => [ref, path]));
+  expect(JSON.stringify(rows)).toContain('indexed');
+});
+
+test('decode opens each of them', async () => {
+  const results: DecodeResult[] = [];
+  const all = refs();
+  for (let start = 0; start < all.length; start += 200) {
+    const response = await post('payloads:decode', { refs: all.slice(start, start + 200) });
+    for (const frame of await collect(lines(response, decodeFrame))) if ('ok' in frame) results.push(frame);
+  }
+  expect(results).toHaveLength(all.length);
+  for (const result of results) {
+    if (!result.ok) throw new Error(`${result.ref} ${places.get(result.ref)?.path}: ${result.reason}`);
+    expect(Buffer.from(result.payload.data, 'base64').toString()).toBe(`"needle ${result.ref}"`);
+  }
+});
+
+describe('search', () => {
+  test('finds each of them once, going on where its limit ended it', async () => {
+    const found: string[] = [];
+    let after: number | undefined;
+    let requests = 0;
+    for (;;) {
+      requests += 1;
+      const response = await post('history:search', {
+        text: 'needle',
+        ...(after === undefined ? {} : { after }),
+      });
+      const frames = await collect(lines(response, searchFrame));
+      for (const frame of frames)
+        if (frame.type === 'hit') {
+          expect(frame.path).toBe(places.get(frame.ref)?.path);
+          found.push(frame.ref);
+        }
+      const end = frames.at(-1)!;
+      if (end.type !== 'end') throw new Error('no end');
+      if (end.reason === 'complete') break;
+      expect(end.reason).toBe('limit');
+      after = end.after;
+    }
+    expect(requests).toBeGreaterThan(2);
+    expect(found.toSorted()).toEqual(refs().toSorted());
+  });
+});
+
+describe('export', () => {
+  const data = (value: unknown): string[] => {
+    if (typeof value !== 'object' || value === null) return [];
+    if ('metadata' in value && 'data' in value && typeof value.data === 'string')
+      return [Buffer.from(value.data, 'base64').toString()];
+    return Object.values(value).flatMap(data);
+  };
+
+  test('decoded has each of them', async () => {
+    const decoded: any = await (await post('history:export', { form: 'decoded' })).json();
+    const needles = data(decoded).filter((text) => text.startsWith('"needle'));
+    expect(needles.toSorted()).toEqual(
+      refs()
+        .map((ref) => `"needle ${ref}"`)
+        .toSorted(),
+    );
+  });
+
+  test('readable has each of them in its own place', async () => {
+    const readable: any = await (await post('history:export', { form: 'readable' })).json();
+    expect(readable.summary).toMatchObject({ events: events.length, payloads: places.size, unreadable: {} });
+    for (const [ref, { path }] of places) {
+      const event = readable.events[Number(ref.split(':')[0]) - 1];
+      const own = Object.keys(event).find((key) => key.endsWith('EventAttributes'))!;
+      expect(at(event[own], path) ?? at(event, path), `${own} ${path}`).toBe(`needle ${ref}`);
+    }
+  });
+
+  test('encoded has each of them as it is stored', async () => {
+    const encoded: any = await (await post('history:export', { form: 'encoded' })).json();
+    const text = JSON.stringify(encoded);
+    expect(text).not.toContain('needle');
+    expect(encoded.events).toHaveLength(events.length);
+    expect(text.split(Buffer.from('binary/envelope-kms-v2').toString('base64')).length - 1).toBe(places.size);
+  });
+});
+
+/** What stands at a path as stubs have them. */
+function at(value: any, path: string): unknown {
+  const steps = [...path.matchAll(/\["([^"]+)"\]|\[(\d+)\]|(\w+)/g)].map(
+    ([, key, index, name]) => key ?? index ?? name!,
+  );
+  return steps.reduce((within, step) => within?.[step], value);
+}

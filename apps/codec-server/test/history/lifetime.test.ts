@@ -1,0 +1,45 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { lifetime } from '../../src/history/lifetime.ts';
+
+const never = new AbortController().signal;
+const of = (more: Partial<Parameters<typeof lifetime>[0]>) =>
+  lifetime({ gone: never, stopping: never, maxMs: 60_000, ...more });
+const once = (signal: AbortSignal): Promise<unknown> =>
+  signal.aborted ? Promise.resolve() : new Promise((resolve) => signal.addEventListener('abort', resolve));
+
+test('ends with the sign-in, and says so, however long it might go on', async () => {
+  const { signal, over } = of({ expiresAt: Date.now() + 30 });
+  expect(over()).toBeUndefined();
+  await once(signal);
+  expect(over()).toBe('signed_out');
+});
+
+test('ends at once for a sign-in that is over', async () => {
+  const { signal, over } = of({ expiresAt: Date.now() - 1 });
+  await once(signal);
+  expect(over()).toBe('signed_out');
+});
+
+test('ends at its own limit where the sign-in lasts longer', async () => {
+  const { signal, over } = of({ expiresAt: Date.now() + 60_000, maxMs: 30 });
+  await once(signal);
+  expect(over()).toBe('limit');
+});
+
+test('a sign-in of a hundred years ends nothing today', async () => {
+  const { signal } = of({ expiresAt: Date.now() + 100 * 365 * 86_400_000, maxMs: Number.MAX_SAFE_INTEGER });
+  await delay(20);
+  expect(signal.aborted).toBe(false);
+});
+
+test('tells the process’s end from a reader that has gone', () => {
+  expect(of({ stopping: AbortSignal.abort() }).over()).toBe('shutdown');
+  expect(of({ gone: AbortSignal.abort(), stopping: AbortSignal.abort() }).over()).toBe('gone');
+});
+
+test('takes a sign-in that ends within a millisecond, as fractions of a second in exp make it', async () => {
+  const { signal, over } = of({ expiresAt: Date.now() + 30.25 });
+  await once(signal);
+  expect(over()).toBe('signed_out');
+});

@@ -1,0 +1,100 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { median } from '@temporal-kms/scripts/figures';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { TemporalService } from '../../src/temporal/service.ts';
+import { appWith, HOST, type Kms, noTemporal, type Payload, plain, startKms } from '../support/stack.ts';
+import { lines } from '../support/temporal.ts';
+
+// The longest history that Temporal keeps, made page by page as it is asked for.
+const LENGTH = 51_200;
+const PAGE = 256;
+const MiB = 1024 * 1024;
+const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+
+let kms: Kms;
+let sealed: Payload | undefined;
+beforeAll(async () => {
+  kms = await startKms();
+  [sealed] = await kms.codec.encode([plain('x'.repeat(1_000))], { namespace: 'payments' });
+});
+afterAll(() => kms.close());
+
+const history: TemporalService['history'] = async ({ nextPageToken }) => {
+  const first = nextPageToken?.length ? Number(Buffer.from(nextPageToken).toString()) : 1;
+  const events = Array.from({ length: PAGE }, (_, n) => ({
+    eventId: first + n,
+    eventType: 26,
+    taskId: 1,
+    workflowExecutionSignaledEventAttributes: {
+      signalName: 's',
+      // A copy, as what comes from the network is.
+      input: { payloads: [{ metadata: sealed!.metadata, data: Buffer.from(sealed!.data!) }] },
+    },
+  }));
+  const more = first + PAGE <= LENGTH;
+  const answer: any = {
+    history: { events },
+    rawHistory: [],
+    nextPageToken: more ? Buffer.from(String(first + PAGE)) : new Uint8Array(),
+  };
+  return answer;
+};
+const described: any = { workflowExecutionInfo: { historyLength: LENGTH } };
+const temporal: TemporalService = { ...noTemporal, history, describe: async () => described };
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
+const used = (): number => {
+  // Twice: buffers are let go after the collection that finds them unused.
+  collectGarbage();
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+};
+
+/** Memory after each sixteenth of the history: the last quarter's median may not exceed the second's by more. */
+function expectNoGrowth(samples: number[]): void {
+  const quarter = samples.length / 4;
+  const second = median(samples.slice(quarter, 2 * quarter));
+  const last = median(samples.slice(-quarter));
+  expect(last, `from ${second} to ${last} bytes`).toBeLessThan(second * 1.05);
+}
+
+const app = () => appWith(kms, { temporal, maxHistoryBytes: 4 * MiB });
+const headers = { host: HOST, 'content-type': 'application/json' };
+
+test('51,200 events stream without growth, the first of them at once', async () => {
+  const start = performance.now();
+  const samples: number[] = [];
+  let events = 0;
+  let firstRows: number | undefined;
+  const response = await app().request(`${RUN}/history`, { headers });
+  for await (const frame of lines<any>(response, { parse: (value) => value })) {
+    if (frame.type !== 'events') continue;
+    firstRows ??= performance.now() - start;
+    events += frame.events.length;
+    if (events % (LENGTH / 16) < PAGE) samples.push(used());
+  }
+  expect(events).toBe(LENGTH);
+  expect(firstRows).toBeLessThan(1_000);
+  expectNoGrowth(samples.slice(0, 16));
+}, 60_000);
+
+test('51,200 payloads are exported decoded without growth', async () => {
+  const body = JSON.stringify({ form: 'decoded' });
+  const response = await app().request(`${RUN}/history:export`, { method: 'POST', headers, body });
+  const samples: number[] = [];
+  let bytes = 0;
+  let lineEnds = 0;
+  for await (const chunk of response.body!) {
+    bytes += chunk.length;
+    const before = lineEnds;
+    for (let at = chunk.indexOf(0x0a); at !== -1; at = chunk.indexOf(0x0a, at + 1)) lineEnds += 1;
+    const step = LENGTH / 16;
+    if (Math.floor(lineEnds / step) > Math.floor(before / step)) samples.push(used());
+  }
+  expect(lineEnds).toBe(LENGTH + 2);
+  expect(bytes).toBeGreaterThan(51_200 * 1_000);
+  expectNoGrowth(samples.slice(0, 16));
+}, 60_000);

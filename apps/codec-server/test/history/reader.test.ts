@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { HistoryReader, type Run } from '../../src/history/reader.ts';
+import { Refusal } from '../../src/refusal.ts';
+import type { TemporalService } from '../../src/temporal/service.ts';
+import { noTemporal } from '../support/stack.ts';
+
+const run: Run = { namespace: 'n', workflowId: 'w', runId: 'r' };
+const never = new AbortController().signal;
+
+/** A history that grows, asked as Temporal is: tokens name the next event, pages hold a number of events. */
+function growing(length: number, pageSize = 2) {
+  const state = { length, closed: false, asked: [] as (string | undefined)[], epoch: 'a' };
+  const history: TemporalService['history'] = async ({ nextPageToken, maximumPageSize }) => {
+    const token =
+      nextPageToken === undefined || nextPageToken === null
+        ? undefined
+        : Buffer.from(nextPageToken).toString();
+    state.asked.push(token);
+    const [epoch, at] = token?.split(' ') ?? [state.epoch, '1'];
+    if (epoch !== state.epoch) throw new Refusal(400, 'bad_request', 'Invalid NextPageToken.');
+    const first = Number(at);
+    const last = Math.min(first + Math.min(pageSize, maximumPageSize ?? 0) - 1, state.length);
+    const events = Array.from({ length: last - first + 1 }, (_, n) => ({
+      eventId: first + n,
+      eventType: 17,
+      taskId: 1,
+    }));
+    const more = last < state.length || !state.closed;
+    const answer: any = {
+      history: { events },
+      rawHistory: [],
+      nextPageToken: more ? Buffer.from(`${state.epoch} ${last + 1}`) : new Uint8Array(),
+    };
+    return answer;
+  };
+  return { state, service: { ...noTemporal, history } };
+}
+
+const reader = (service: TemporalService, maxBytes = 1_000_000) => new HistoryReader(service, { maxBytes });
+const ids = async (from: number, of: HistoryReader) =>
+  (await of.read(run, from, never)).events.map(({ eventId }) => Number(eventId));
+
+describe('a growing history', () => {
+  test('is walked once, and then known', async () => {
+    const { service, state } = growing(600, 256);
+    const one = reader(service);
+    expect((await ids(600, one)).at(-1)).toBe(600);
+    expect(state.asked).toEqual([undefined, 'a 257', 'a 513']);
+    expect((await ids(300, one))[0]).toBe(300);
+    expect(await ids(1, one)).toHaveLength(256);
+    expect(state.asked).toHaveLength(3);
+  });
+
+  test('goes on from its end, and puts small pages together', async () => {
+    const { service, state } = growing(2);
+    const one = reader(service);
+    await ids(1, one);
+    for (state.length = 3; state.length < 10; state.length += 1)
+      expect(await ids(state.length, one)).toEqual([state.length]);
+    expect(state.asked.slice(1)).toEqual(['a 3', 'a 4', 'a 5', 'a 6', 'a 7', 'a 8', 'a 9']);
+    expect(await ids(1, one)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(state.asked).toHaveLength(8);
+  });
+
+  test('has nothing after its end once it is closed, and is not asked about it', async () => {
+    const { service, state } = growing(2);
+    state.closed = true;
+    const one = reader(service);
+    expect(await one.read(run, 1, never)).toMatchObject({ complete: true });
+    expect(await one.read(run, 3, never)).toEqual({ events: [], transient: [], complete: true });
+    expect(state.asked).toHaveLength(1);
+  });
+
+  test('gives nothing, and can be asked again, when a wait has brought nothing', async () => {
+    const { service, state } = growing(2);
+    const one = reader(service);
+    await ids(1, one);
+    expect(await one.read(run, 3, never)).toEqual({ events: [], transient: [], complete: false });
+    state.length = 3;
+    expect(await ids(3, one)).toEqual([3]);
+  });
+
+  test('is read from its beginning again when Temporal no longer takes a token', async () => {
+    const { service, state } = growing(6);
+    const one = reader(service, 1);
+    await ids(5, one);
+    state.epoch = 'b';
+    expect(await ids(5, one)).toEqual([5, 6]);
+    expect(state.asked.slice(-3)).toEqual([undefined, 'b 3', 'b 5']);
+  });
+
+  test('is asked for once by readers of the same page', async () => {
+    const { service, state } = growing(2);
+    const one = reader(service);
+    await Promise.all([ids(1, one), ids(2, one), ids(1, one)]);
+    expect(state.asked).toEqual([undefined]);
+  });
+});
+
+test('a run is not found in the memory of another', async () => {
+  const { service, state } = growing(2);
+  const one = reader(service);
+  await ids(1, one);
+  for (const other of [{ namespace: 'm' }, { workflowId: 'v' }, { runId: 's' }])
+    await one.read({ ...run, ...other }, 1, never);
+  expect(state.asked).toEqual([undefined, undefined, undefined, undefined]);
+});
+
+test('pages that Temporal cannot send are asked for smaller, and so from then on', async () => {
+  const { service } = growing(20, 256);
+  const sizes: (number | null | undefined)[] = [];
+  const heavy: TemporalService['history'] = async (request, signal) => {
+    sizes.push(request.maximumPageSize);
+    if ((request.maximumPageSize ?? 0) > 4) throw new Refusal(500, 'too_large', 'larger than max');
+    return service.history(request, signal);
+  };
+  const one = reader({ ...service, history: heavy });
+  expect(await ids(1, one)).toEqual([1, 2, 3, 4]);
+  expect((await ids(9, one))[0]).toBe(9);
+  expect(sizes).toEqual([256, 64, 16, 4, 4, 4]);
+});

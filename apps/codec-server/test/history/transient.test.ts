@@ -1,0 +1,49 @@
+import { searchFrame } from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { collect } from '../support/lines.ts';
+import { appWith, HOST, type Kms, noTemporal, plain, startKms } from '../support/stack.ts';
+import { lines } from '../support/temporal.ts';
+
+// A workflow task under way: the server appends its events to what it gives to the SDK's clients, and may later put
+// others under the same ids.
+const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+const headers = { host: HOST, 'content-type': 'application/json' };
+const failure = { encodedAttributes: plain('needle') };
+
+let kms: Kms;
+let app: ReturnType<typeof appWith>;
+beforeAll(async () => {
+  kms = await startKms();
+  const events = [
+    { eventId: 1, eventType: 26, taskId: 1 },
+    { eventId: 2, eventType: 9, taskId: 2, workflowTaskFailedEventAttributes: { failure } },
+    { eventId: 3, eventType: 5 },
+    { eventId: 4, eventType: 9, workflowTaskFailedEventAttributes: { failure } },
+  ];
+  const answer: any = { history: { events }, rawHistory: [], nextPageToken: Buffer.from('more') };
+  const described: any = { workflowExecutionInfo: { historyLength: 2 } };
+  app = appWith(kms, {
+    temporal: { ...noTemporal, history: async () => answer, describe: async () => described },
+  });
+});
+afterAll(() => kms.close());
+
+const post = (path: string, body: object): Promise<Response> | Response =>
+  app.request(`${RUN}/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+
+describe('events that may still be replaced', () => {
+  test.each(['encoded', 'decoded', 'readable'])('are in no export (%s)', async (form) => {
+    const { events }: any = await (await post('history:export', { form })).json();
+    expect(events.map(({ eventId }: any) => eventId)).toEqual(['1', '2']);
+  });
+
+  test.each(['newest_first', 'oldest_first'])('are not searched (%s)', async (order) => {
+    const frames = await collect(lines(await post('history:search', { text: 'needle', order }), searchFrame));
+    expect(frames.filter(({ type }) => type === 'hit')).toMatchObject([{ ref: '2:0', pointer: '' }]);
+    expect(frames.at(-1)).toMatchObject({ reason: 'complete', events: 2 });
+  });
+
+  test('have no refs: nobody decodes what may come to mean something else', async () => {
+    expect((await post('payloads:decode', { refs: ['4:0'] })).status).toBe(400);
+  });
+});

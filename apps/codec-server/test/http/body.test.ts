@@ -1,0 +1,118 @@
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bodyOf as bodyOfRequest } from '../../src/http/body.ts';
+import { listen, type RunningServer } from '../../src/listen/listen.ts';
+import { appWith, keptLog, type Kms, startKms } from '../support/stack.ts';
+
+let kms: Kms;
+let server: RunningServer;
+beforeAll(async () => {
+  kms = await startKms();
+  server = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`] }),
+  });
+});
+afterAll(async () => {
+  await server.close(1_000);
+  await kms.close();
+});
+
+async function post(route: string, body: string | ReadableStream<Uint8Array>): Promise<string> {
+  const headers = { 'content-type': 'application/json', 'x-namespace': 'payments' };
+  const init: RequestInit & { duplex: 'half' } = { method: 'POST', headers, body, duplex: 'half' };
+  const response = await fetch(`http://127.0.0.1:${server.port}/${route}`, init);
+  expect(response.status).toBe(200);
+  return response.text();
+}
+
+const bodyOf = (bytes: number): string =>
+  JSON.stringify({
+    payloads: [
+      { metadata: { encoding: 'YmluYXJ5L3BsYWlu' }, data: Buffer.alloc(bytes, 'abc').toString('base64') },
+    ],
+  });
+
+// Bodies are read in another way from 64 KiB on, and where their length isn't told.
+test.each([0, 1, 10_000, 49_000, 50_000, 300_000, 1_000_000])(
+  'a payload of %d bytes comes back',
+  async (bytes) => {
+    const plain = bodyOf(bytes);
+    const expected = bytes === 0 ? plain.replace(',"data":""', '') : plain;
+    expect(await post('decode', await post('encode', plain))).toBe(expected);
+  },
+);
+
+test('a body whose length is not told comes back as well', async () => {
+  const plain = bodyOf(300_000);
+  const pieces = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      for (let at = 0; at < plain.length; at += 50_000)
+        controller.enqueue(Buffer.from(plain.slice(at, at + 50_000)));
+      controller.close();
+    },
+  });
+  expect(await post('decode', await post('encode', pieces))).toBe(plain);
+});
+
+test('a client that goes away in the middle of its body is no fault of the server in its log', async () => {
+  const { log, lines } = keptLog();
+  const own = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], log }),
+  });
+  const socket = connect(own.port, '127.0.0.1');
+  socket.write(
+    `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${own.port}\r\nContent-Type: application/json\r\n` +
+      'X-Namespace: payments\r\nContent-Length: 100\r\n\r\n{"payloads"',
+  );
+  await once(socket, 'connect');
+  await delay(50);
+  socket.destroy();
+  await expect.poll(() => lines.filter((line) => line.includes('"status":504'))).toHaveLength(1);
+  expect(lines.filter((line) => line.includes('unexpectedly'))).toEqual([]);
+  await own.close(0);
+});
+
+test('nothing of a body hangs on its request once it was read: its connection may idle for long', async () => {
+  let read: Buffer | undefined;
+  const requests: WeakRef<Buffer>[] = [];
+  const listeners: number[] = [];
+  const own = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: () => ({
+      fetch: async (_, env) => {
+        const context: any = { env };
+        read = await bodyOfRequest(context);
+        requests.push(new WeakRef(read));
+        listeners.push(env.incoming!.listenerCount('data'));
+        return new Response(String(read.length));
+      },
+    }),
+  });
+  const agent = new Agent({ keepAlive: true });
+  const answered = await new Promise<string>((resolve, reject) => {
+    const asked = request({ port: own.port, host: '127.0.0.1', method: 'POST', agent }, (response) => {
+      response.on('data', (text) => resolve(String(text)));
+    });
+    asked.on('error', reject);
+    asked.end(Buffer.alloc(1_000_000, 'a'));
+  });
+  expect({ answered, listeners }).toEqual({ answered: '1000000', listeners: [0] });
+  read = undefined;
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  await expect
+    .poll(() => (collect(), requests.map((one) => one.deref())), { timeout: 5_000 })
+    .toEqual([undefined]);
+  agent.destroy();
+  await own.close(0);
+});

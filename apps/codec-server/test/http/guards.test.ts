@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { appWith, HOST, type Kms, keptLog, PAGE, startKms } from '../support/stack.ts';
+
+let kms: Kms;
+beforeAll(async () => {
+  kms = await startKms();
+});
+afterAll(() => kms.close());
+
+const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+const fine = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
+const empty = '{"payloads":[]}';
+
+const request = (
+  path: string,
+  headers: Record<string, string>,
+  body: string | undefined = empty,
+  method = 'POST',
+) => appWith(kms).request(path, { method, headers, ...(method === 'POST' ? { body } : {}) });
+
+const posts = ['/decode', '/encode', `${RUN}/payloads:decode`];
+const gets = [
+  '/api/namespaces',
+  '/api/namespaces/payments/workflows',
+  '/api/namespaces/payments/workflows:count',
+  '/api/namespaces/payments/workflows/w',
+  `${RUN}/history`,
+  '/api/health',
+];
+
+describe('another site cannot reach it', () => {
+  const attacks: [string, Record<string, string>, number][] = [
+    ['a host name that was rebound to loopback', { host: 'evil.example:8088' }, 403],
+    ['a port that is not ours', { host: '127.0.0.1:9999' }, 403],
+    ['no Host', { host: '' }, 403],
+    ["another page's Origin", { origin: 'https://evil.example' }, 403],
+    ['an Origin that only begins like an allowed one', { origin: `${PAGE}.evil.example` }, 403],
+    ['the Origin of a sandboxed frame or a file', { origin: 'null' }, 403],
+    ['text, which needs no preflight', { 'content-type': 'text/plain' }, 415],
+    ['a form, which needs no preflight', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
+    ['a type that only begins like JSON', { 'content-type': 'application/jsonp' }, 415],
+    ['JSON in the parameters of another type', { 'content-type': 'text/plain; a=application/json' }, 415],
+  ];
+
+  describe.each(posts)('POST %s', (path) => {
+    test.each(attacks)('refuses %s', async (_, headers, status) => {
+      const response = await request(path, { ...fine, ...headers });
+      expect(response.status).toBe(status);
+    });
+  });
+
+  describe.each(gets)('GET %s', (path) => {
+    test.each(attacks.filter(([, , status]) => status === 403))('refuses %s', async (_, headers, status) => {
+      const response = await request(path, { ...fine, ...headers }, undefined, 'GET');
+      expect(response.status).toBe(status);
+    });
+  });
+
+  test('gives no CORS header to an origin that is not in the list', async () => {
+    const response = await request('/decode', { ...fine, origin: 'https://evil.example' });
+    expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
+  });
+
+  test('lets probes in whatever their Host: they tell nothing', async () => {
+    for (const path of ['/healthz', '/readyz']) {
+      const response = await request(path, { host: '10.1.2.3:8088' }, undefined, 'GET');
+      expect(response.status).toBe(200);
+    }
+  });
+});
+
+describe('an allowed page', () => {
+  test('gets a preflight answer for every header that the Web UI sends', async () => {
+    const response = await request(
+      '/decode?preserveStorageRefs=true',
+      {
+        host: HOST,
+        origin: PAGE,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,authorization-extras,content-type,x-namespace',
+      },
+      undefined,
+      'OPTIONS',
+    );
+    expect(response.status).toBe(204);
+    expect(response.headers.get('access-control-allow-origin')).toBe(PAGE);
+    expect(response.headers.get('access-control-allow-credentials')).toBe('true');
+    expect(response.headers.get('access-control-allow-methods')).toContain('POST');
+    const allowed = response.headers.get('access-control-allow-headers')!.toLowerCase().split(', ');
+    expect(allowed.toSorted()).toEqual([
+      'authorization',
+      'authorization-extras',
+      'content-type',
+      'x-namespace',
+      'x-reveal-reason',
+    ]);
+    expect(response.headers.get('vary')).toBe('Origin');
+  });
+
+  test('gets no preflight answer when it is not in the list', async () => {
+    const response = await request(
+      '/decode',
+      { host: HOST, origin: 'https://evil.example' },
+      undefined,
+      'OPTIONS',
+    );
+    expect(response.status).toBe(403);
+  });
+
+  test.each([
+    ['success', {}, empty, 200],
+    ['a body that is no JSON', {}, '{', 400],
+    ['a missing namespace', { 'x-namespace': '' }, empty, 400],
+    ['text', { 'content-type': 'text/plain' }, empty, 415],
+    ['an unknown path', {}, empty, 404],
+  ])('can read the status of %s', async (what, headers, body, status) => {
+    const path = what === 'an unknown path' ? '/nowhere' : '/decode';
+    const response = await request(path, { ...fine, origin: PAGE, ...headers }, body);
+    expect(response.status).toBe(status);
+    expect(response.headers.get('access-control-allow-origin')).toBe(PAGE);
+    expect(response.headers.get('access-control-allow-credentials')).toBe('true');
+  });
+});
+
+describe('what leaves', () => {
+  test.each([...posts, ...gets, '/nowhere'])('%s is never cached, sniffed or framed', async (path) => {
+    const response = await request(path, fine, empty, posts.includes(path) ? 'POST' : 'GET');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(response.headers.get('content-security-policy')).toBe(
+      "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox",
+    );
+    expect(response.headers.get('cross-origin-resource-policy')).toBe('same-origin');
+    expect(response.headers.get('referrer-policy')).toBe('no-referrer');
+  });
+
+  test('an unexpected fault tells its caller and the log no detail', async () => {
+    const { log, lines } = keptLog();
+    const app = appWith(kms, { log });
+    const response = await app.request('/api/namespaces/payments/workflows?query=secret-term', {
+      headers: fine,
+    });
+    expect(response.status).toBe(500);
+    expect(await response.json()).toEqual({
+      error: { code: 'internal', message: 'The server failed; its log says where.' },
+    });
+    expect(lines.join('')).not.toContain('secret-term');
+    expect(lines.join('')).not.toContain('Temporal was asked');
+    expect(lines.join('')).toMatch(/"stack":"\s+at /);
+  });
+});
+
+describe('the body', () => {
+  test.each([
+    ['says that it is too long', { 'content-length': String(17 * 1024 * 1024) }, empty],
+    ['is too long and does not say so', {}, ' '.repeat(17 * 1024 * 1024)],
+    ['has a length that is no number', { 'content-length': 'many' }, empty],
+  ])('is refused when it %s', async (_, headers, body) => {
+    const response = await request('/decode', { ...fine, ...headers }, body);
+    expect(response.status).toBe(413);
+    expect(await response.text()).toContain('16777216 bytes');
+  });
+});
+
+describe('the log', () => {
+  test('says what was refused and what failed; what was served only where debug is asked for', async () => {
+    const { log, lines } = keptLog();
+    log.level = 'debug';
+    const app = appWith(kms, { log });
+    await app.request('/decode', { method: 'POST', headers: fine, body: empty });
+    await app.request('/decode', { method: 'POST', headers: fine, body: '' });
+    await app.request('/api/namespaces/payments/workflows', { headers: fine });
+    const answered = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'request');
+    expect(answered.map(({ level, status }) => [log.levels.labels[level], status])).toEqual([
+      ['debug', 200],
+      ['info', 400],
+      ['warn', 500],
+    ]);
+  });
+
+  test('has one line a request: method, pattern, status and time, and nothing of what was in it', async () => {
+    const { log, lines } = keptLog();
+    const app = appWith(kms, { log });
+    const headers = { ...fine, authorization: 'Bearer token-7f3a' };
+    await app.request('//decode?secret=query-91', {
+      method: 'POST',
+      headers,
+      body: '{"payloads":["body-5e"]}',
+    });
+    await app.request('/api/namespaces/payments/workflows/order-88213?runId=bad-run-id', { headers });
+    const logged = lines.map((line) => JSON.parse(line));
+    expect(logged.map(({ method, route, status }) => [method, route, status])).toEqual([
+      ['POST', '/decode', 400],
+      ['GET', '/api/namespaces/:namespace/workflows/:workflowId', 400],
+    ]);
+    for (const line of logged) expect(line.ms).toBeTypeOf('number');
+    expect(lines.join('')).not.toMatch(/token-7f3a|query-91|body-5e|order-88213|bad-run-id/);
+  });
+});
+
+describe('while the process ends', () => {
+  test('nothing new is begun, and the readiness probe says so', async () => {
+    const app = appWith(kms, { stopping: AbortSignal.abort() });
+    const decode = await app.request('/decode', { method: 'POST', headers: fine, body: empty });
+    expect([decode.status, decode.headers.get('retry-after')]).toEqual([503, '1']);
+    const list = await app.request('/api/namespaces', { headers: fine });
+    expect(await list.json()).toMatchObject({ error: { code: 'shutting_down' } });
+    expect((await app.request('/readyz')).status).toBe(503);
+    expect((await app.request('/healthz')).status).toBe(200);
+  });
+});

@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { AppDeps } from '../../src/app.ts';
+import { buildPayloads } from '../../src/json/payload-json.ts';
+import { serveApp, waitingCodec } from '../support/served.ts';
+import { appWith, HOST, type Kms, type Payload, plain, startKms } from '../support/stack.ts';
+
+let kms: Kms;
+beforeAll(async () => {
+  kms = await startKms();
+});
+afterAll(() => kms.close());
+
+const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
+const post = (body: string, limits: AppDeps['limits'] = {}, more: Partial<AppDeps> = {}) =>
+  appWith(kms, { limits, ...more }).request('/decode', { method: 'POST', headers, body });
+const json = (payloads: Payload[]): string => String(buildPayloads(payloads));
+
+describe('a request', () => {
+  test('with a body that is too large is 413', async () => {
+    const response = await post(json([plain('x'.repeat(200))]), { maxBody: 100 });
+    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
+  });
+
+  test('of the history API has a smaller one', async () => {
+    const body = JSON.stringify({ refs: ['1:0'], padding: 'x'.repeat(256 * 1024) });
+    const run = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+    const response = await appWith(kms).request(`${run}/payloads:decode`, {
+      method: 'POST',
+      headers: { ...headers, 'content-length': String(body.length) },
+      body,
+    });
+    expect([response.status, await response.json()]).toEqual([
+      413,
+      { error: { code: 'too_large', message: expect.stringContaining('262144 bytes') } },
+    ]);
+  });
+
+  test('with too many payloads is 413 and says how many it may hold', async () => {
+    expect((await post(json([{}, {}]), { maxPayloads: 2 })).status).toBe(200);
+    const response = await post(json([{}, {}, {}]), { maxPayloads: 2 });
+    expect([response.status, await response.text()]).toEqual([413, expect.stringMatching(/3 payloads.* 2;/)]);
+  });
+
+  test.each([
+    ['payloads', `{"payloads":[${'{},'.repeat(500)}{}]}`],
+    ['payloads as clients write them', `{"payloads":[${'{"data":""},'.repeat(500)}{"data":""}]}`],
+    [
+      'metadata',
+      `{"payloads":[{"metadata":{${Array.from({ length: 500 }, (_, n) => `"k${n}":""`).join(',')}}}]}`,
+    ],
+    ['values that mean nothing', `{"x":[${'0,'.repeat(500)}0]}`],
+  ])('with far more %s than it may hold is 413 before they are made', async (_, body) => {
+    const response = await post(body, { maxPayloads: 2 });
+    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('96 values')]);
+  });
+
+  test.each(['[', '{"a":'])(
+    'that nests 33 levels of %s is 400, on every route that takes a body',
+    async (open) => {
+      const body = open.repeat(33);
+      const response = await post(body);
+      expect([response.status, await response.text()]).toEqual([400, expect.stringContaining('32 levels')]);
+      const run = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+      const decode = await appWith(kms).request(`${run}/payloads:decode`, { method: 'POST', headers, body });
+      expect([decode.status, await decode.text()]).toEqual([400, expect.stringContaining('32 levels')]);
+    },
+  );
+
+  test('under more than 64 data keys that are not at hand is 413, and Cloud KMS is not asked', async () => {
+    const payloads: Payload[] = [];
+    for (let n = 0; n < 65; n += 1) {
+      await using writer = kms.another();
+      payloads.push(...(await writer.codec.encode([plain(n)], { namespace: 'payments' })));
+    }
+    await using reader = kms.another();
+    const codec = reader.codec;
+    kms.emulator.calls.reset();
+    const response = await post(json(payloads), {}, { codec });
+    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('64 data keys')]);
+    expect(kms.emulator.calls.count('Decrypt')).toBe(0);
+    expect((await post(json(payloads.slice(1)), {}, { codec })).status).toBe(200);
+    // 64 of them are at hand now.
+    expect((await post(json(payloads), {}, { codec })).status).toBe(200);
+  });
+
+  test('that takes too long is 504, and what is still at work for it ends', async () => {
+    const { codec, given, go } = waitingCodec(kms);
+    const { url } = await serveApp(kms, { codec, limits: { requestMs: 100 } });
+    const response = await fetch(`${url}/decode`, {
+      method: 'POST',
+      headers: { ...headers, host: '' },
+      body: json(Array.from({ length: 2_000 }, () => plain(1))),
+    });
+    expect([response.status, await response.text()]).toEqual([504, expect.stringContaining('100 ms')]);
+    go();
+    await sleep(100);
+    expect(given()).toBe(500);
+  });
+});
+
+describe('a client that goes away', () => {
+  test('costs no more than the slice of payloads that was under way', async () => {
+    const { codec, given, go } = waitingCodec(kms);
+    const { url } = await serveApp(kms, { codec });
+    const leave = new AbortController();
+    const body = json(Array.from({ length: 5_000 }, () => plain(1)));
+    const asked = fetch(`${url}/decode`, {
+      method: 'POST',
+      headers: { ...headers, host: '' },
+      body,
+      signal: leave.signal,
+    });
+    while (given() === 0) await sleep(5);
+    leave.abort();
+    await expect(asked).rejects.toThrow();
+    await sleep(50);
+    go();
+    await sleep(100);
+    expect(given()).toBe(500);
+  });
+});
+
+describe('requests at the same time', () => {
+  test('are refused with 503 and Retry-After beyond their number, and taken again after it', async () => {
+    const { codec, given, go } = waitingCodec(kms);
+    const app = appWith(kms, { codec, limits: { maxRequests: 2 } });
+    const init = { method: 'POST', headers, body: json([plain(1)]) };
+    const two = [1, 2].map(async () => app.request('/decode', init));
+    while (given() < 2) await sleep(5);
+    const third = await app.request('/decode', init);
+    expect([third.status, third.headers.get('retry-after'), await third.text()]).toEqual([
+      503,
+      '1',
+      expect.stringContaining('2 requests'),
+    ]);
+    const api = await app.request('/api/namespaces', { headers });
+    expect(await api.json()).toMatchObject({ error: { code: 'busy' } });
+    go();
+    for (const response of await Promise.all(two)) expect(response.status).toBe(200);
+    expect((await app.request('/decode', init)).status).toBe(200);
+  });
+
+  test('never keep the probes from an answer', async () => {
+    expect((await appWith(kms, { limits: { maxRequests: 0 } }).request('/healthz')).status).toBe(200);
+  });
+});

@@ -1,0 +1,82 @@
+import { apiError, MAX_REFS } from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { appWith, HOST, type Kms, startKms } from '../support/stack.ts';
+
+// Temporal's stand-in here fails the test when it is asked, so each of these is refused before anything reaches it.
+let kms: Kms;
+beforeAll(async () => {
+  kms = await startKms();
+});
+afterAll(() => kms.close());
+
+const headers = { host: HOST, 'content-type': 'application/json' };
+const NS = '/api/namespaces/payments';
+const RUN = `${NS}/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa`;
+
+async function refusal(response: Response, status: number, code: string): Promise<string> {
+  const body = apiError.parse(await response.json());
+  expect([response.status, body.error.code]).toEqual([status, code]);
+  return body.error.message;
+}
+
+describe('a request that Temporal never sees', () => {
+  test.each([
+    [`${NS}/workflows?pageSize=0`],
+    [`${NS}/workflows?pageSize=1001`],
+    [`${NS}/workflows?pageSize=ten`],
+    [`${NS}/workflows?pageToken=%00%ff`],
+    [`${NS}/workflows?pageToken=a%20b`],
+    [`${NS}/workflows?query=${'a'.repeat(15_001)}`],
+    [`${NS}/workflows:count?query=${'a'.repeat(15_001)}`],
+    [`${NS}/workflows/w?runId=1`],
+    [`${NS}/workflows/${'w'.repeat(1001)}`],
+    [`${NS}/workflows/w/runs/latest/history`],
+    [`${NS}/workflows/w/runs/0b6e0a2c54e04f5a9d7a0e9d7ad4a3aa/history`],
+    [`${RUN}/history?after=-1`],
+    [`${RUN}/history?after=1e3`],
+    [`${RUN}/history?after=CiQwYjZlMGEyYw==`],
+    [`${RUN}/history?live=maybe`],
+  ])('GET %s is 400', async (path) => {
+    const message = await refusal(await appWith(kms).request(path, { headers }), 400, 'bad_request');
+    expect(message).not.toContain('aaaa');
+  });
+
+  test.each([
+    ['no JSON', 'refs'],
+    ['no refs', {}],
+    ['an empty list', { refs: [] }],
+    ['too many', { refs: Array.from({ length: MAX_REFS + 1 }, (_, n) => `1:${n}`) }],
+    ['a number', { refs: [1] }],
+    ['no event', { refs: [':1'] }],
+    ['no payload', { refs: ['1:'] }],
+    ['a negative number', { refs: ['-1:0'] }],
+    ['a leading zero', { refs: ['01:0'] }],
+    ['more digits than any id', { refs: ['12345678901234567890:0'] }],
+    ['three parts', { refs: ['1:0:0'] }],
+    ["a page token of Temporal's", { refs: ['CiQwYjZlMGEyYy01NGUwLTRmNWEtOWQ3YS0wZTlkN2FkNGEzYWE'] }],
+    ['random bytes', { refs: ['\u0000\u0001\ufffd'] }],
+    ['a line break behind a ref', { refs: ['1:0\n'] }],
+    ['an unknown field', { refs: ['1:0'], pageToken: 'x' }],
+  ])('payloads:decode of %s is 400', async (_, body) => {
+    const init = { method: 'POST', headers, body: body === 'refs' ? 'refs' : JSON.stringify(body) };
+    await refusal(await appWith(kms).request(`${RUN}/payloads:decode`, init), 400, 'bad_request');
+  });
+
+  test('an unknown route of the API is 404 as JSON', async () => {
+    await refusal(await appWith(kms).request('/api/nothing', { headers }), 404, 'not_found');
+    await refusal(
+      await appWith(kms).request(`${NS}/workflows/w`, { method: 'DELETE', headers }),
+      404,
+      'not_found',
+    );
+  });
+
+  test('below a configured prefix the same routes answer', async () => {
+    const app = appWith(kms, { pathPrefix: '/kms' });
+    expect((await app.request('/kms/api/namespaces', { headers })).status).toBe(200);
+    expect((await app.request('/api/namespaces', { headers })).status).toBe(404);
+    const post = { method: 'POST', headers: { ...headers, 'x-namespace': 'payments' }, body: '{}' };
+    expect((await app.request('/kms/decode', post)).status).toBe(200);
+    expect((await app.request('/healthz')).status).toBe(200);
+  });
+});

@@ -1,0 +1,17 @@
+import { describe, expect, test } from 'vitest';
+import { parseJson } from '../../src/json/bounded.ts';
+
+describe('the depth of JSON', () => {
+  test.each([
+    ['brackets in strings', `["${'['.repeat(99)}"]`],
+    ['brackets behind escaped quotes', JSON.stringify([`\\"${'{'.repeat(99)}`])],
+    ['many values beside each other', JSON.stringify(Array.from({ length: 99 }, () => ({ a: [1] })))],
+    ['32 levels', `${'['.repeat(32)}${']'.repeat(32)}`],
+  ])('counts no %s', (_, text) => {
+    expect(parseJson(text)).toEqual(JSON.parse(text));
+  });
+
+  test('is found behind a string that ends in backslashes', () => {
+    expect(() => parseJson(`["\\\\",${'['.repeat(33)}`)).toThrow('32 levels');
+  });
+});

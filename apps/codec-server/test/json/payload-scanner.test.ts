@@ -1,0 +1,130 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { buildPayloads, parseAnyPayloads, payloadToJson } from '../../src/json/payload-json.ts';
+import { scanPayloads } from '../../src/json/payload-scanner.ts';
+
+/** What `JSON.parse` makes of a body; undefined where it is refused. */
+function parsed(body: Buffer): unknown {
+  try {
+    return parseAnyPayloads(new TextDecoder().decode(body));
+  } catch {
+    return undefined;
+  }
+}
+
+const bytes = fc.uint8Array({ maxLength: 40 }).map((value) => Buffer.from(value));
+const base64 = fc.oneof(
+  bytes.map((value) => value.toString('base64')),
+  bytes.map((value) => value.toString('base64url')),
+  fc.stringMatching(/^[A-Za-z0-9+/_=\n" -]{0,9}$/),
+);
+const key = fc.oneof(
+  fc.constantFrom('encoding', 'encryption-key-id', '__proto__', '7', '', 'é'),
+  fc.string(),
+);
+const payload = fc.record(
+  { metadata: fc.dictionary(key, base64), data: base64, externalPayloads: fc.constant([{ sizeBytes: '5' }]) },
+  { requiredKeys: [] },
+);
+const body = fc
+  .record({ payloads: fc.array(payload, { maxLength: 3 }) })
+  .chain((value) =>
+    fc.constantFrom(0, 1, '\t', ' \r\n').map((indent) => JSON.stringify(value, null, indent)),
+  );
+
+/** As clients write them, but that the base64 may be anything. */
+const usual = fc
+  .array(fc.record({ metadata: fc.constant({ encoding: 'anNvbi9wbGFpbg' }), data: base64 }), {
+    minLength: 1,
+    maxLength: 2,
+  })
+  .map((payloads) => JSON.stringify({ payloads }));
+
+/** A body with some characters of JSON and base64 taken out, put in or put over others. */
+const damaged = fc
+  .tuple(
+    fc.oneof(body, usual),
+    fc.array(fc.tuple(fc.nat(), fc.constantFrom(0, 1), fc.stringMatching(/^["{}[\],:\\=A \n\0é]{0,2}$/)), {
+      maxLength: 3,
+    }),
+  )
+  .map(([text, edits]) =>
+    edits.reduce((now, [at, removed, put]) => {
+      const start = at % (now.length + 1);
+      return now.slice(0, start) + put + now.slice(start + removed);
+    }, text),
+  );
+
+describe('the scanner of request bodies', () => {
+  test('never reads a body otherwise than JSON.parse does, and reads none that it refuses', () => {
+    let scanned = 0;
+    fc.assert(
+      fc.property(fc.oneof(body, usual, damaged), (text) => {
+        const raw = Buffer.from(text);
+        const payloads = scanPayloads(raw, 1_000_000);
+        if (payloads === undefined) return;
+        scanned += 1;
+        expect(payloads).toEqual(parsed(raw));
+      }),
+      { numRuns: 5_000 },
+    );
+    // Else nothing was shown.
+    expect(scanned).toBeGreaterThan(500);
+  });
+
+  test('reads bytes that are no UTF-8 no otherwise than JSON.parse does', () => {
+    fc.assert(
+      fc.property(body, fc.nat(), fc.integer({ min: 0x80, max: 0xff }), (text, at, byte) => {
+        const raw = Buffer.from(text);
+        raw[at % raw.length] = byte;
+        const payloads = scanPayloads(raw, 1_000_000);
+        if (payloads !== undefined) expect(payloads).toEqual(parsed(raw));
+      }),
+    );
+  });
+
+  test.each([
+    ['the Go SDK and the Web UI', JSON.stringify],
+    ['Python', (value: unknown) => JSON.stringify(value, null, 2)],
+  ])('reads what %s send, at any length', (_, stringify) => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 100_000 }), { minLength: 1, maxLength: 3 }), (lengths) => {
+        const payloads = lengths.map((length) => ({
+          metadata: { encoding: Buffer.from('json/plain'), 'encryption-key-id': Buffer.from('k') },
+          data: Buffer.alloc(length, 'some text, '),
+        }));
+        const json = payloads.map(({ metadata, data }) => ({
+          metadata: { encoding: metadata.encoding.toString('base64'), 'encryption-key-id': 'aw==' },
+          data: data.toString('base64'),
+        }));
+        expect(scanPayloads(Buffer.from(stringify({ payloads: json })), 1_000_000)).toEqual(payloads);
+      }),
+      { numRuns: 20 },
+    );
+  });
+});
+
+test('an answer is what JSON.stringify makes of the same payloads', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.record(
+          {
+            metadata: fc.dictionary(key, bytes),
+            data: fc.oneof(
+              bytes,
+              fc.nat({ max: 100_000 }).map((length) => Buffer.alloc(length, 'some text, ')),
+            ),
+          },
+          { requiredKeys: [] },
+        ),
+        { maxLength: 3 },
+      ),
+      (payloads) => {
+        expect(buildPayloads(payloads).toString()).toBe(
+          JSON.stringify({ payloads: payloads.map(payloadToJson) }),
+        );
+      },
+    ),
+  );
+});

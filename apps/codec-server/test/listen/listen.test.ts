@@ -1,0 +1,135 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Hono } from 'hono';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Env } from '../../src/http/context.ts';
+import { ndjson } from '../../src/http/ndjson.ts';
+import { listen } from '../../src/listen/listen.ts';
+import { appWith, type Kms, startKms } from '../support/stack.ts';
+
+let kms: Kms;
+beforeAll(async () => {
+  kms = await startKms();
+});
+afterAll(() => kms.close());
+
+const HOST = '127.0.0.1';
+const start = (app: Hono<any>) => listen({ host: HOST, port: 0, app: () => app });
+
+describe('ending', () => {
+  test('waits for a request under way and tells its client to close', async () => {
+    const gate = Promise.withResolvers<void>();
+    const app = new Hono().get('/', async (c) => {
+      await gate.promise;
+      return c.text('done');
+    });
+    const server = await start(app);
+    const answer = fetch(`http://${HOST}:${server.port}/`);
+    await sleep(100);
+    const closed = server.close(10_000);
+    setTimeout(() => gate.resolve(), 100);
+    const response = await answer;
+    expect([await response.text(), response.headers.get('connection')]).toEqual(['done', 'close']);
+    await closed;
+    await expect(fetch(`http://${HOST}:${server.port}/`)).rejects.toThrow();
+  });
+
+  test.each([
+    ['on which nothing was ever asked', ''],
+    ['that is kept alive', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'],
+  ])('closes a connection %s at once', async (_, request) => {
+    const server = await start(new Hono().get('/', (c) => c.text('done')));
+    const idle = connect(server.port, HOST);
+    await once(idle, 'connect');
+    if (request !== '') {
+      idle.write(request);
+      await once(idle, 'data');
+    } else await sleep(50);
+    idle.resume();
+    const ended = once(idle, 'close');
+    const before = performance.now();
+    await server.close(10_000);
+    await ended;
+    expect(performance.now() - before).toBeLessThan(1_000);
+  });
+
+  test('lets a stream whose head was sent say its last line, and closes its connection then', async () => {
+    const stopping = new AbortController();
+    const app = new Hono<Env>().get('/', (c) =>
+      ndjson(c, async function* lines() {
+        yield 'first';
+        await new Promise((resolve) => stopping.signal.addEventListener('abort', resolve));
+        yield 'last';
+      }),
+    );
+    const server = await start(app);
+    const response = await fetch(`http://${HOST}:${server.port}/`);
+    const text = response.text();
+    await sleep(100);
+    const before = performance.now();
+    stopping.abort();
+    await server.close(10_000);
+    expect(await text).toBe('"first"\n"last"\n');
+    expect(performance.now() - before).toBeLessThan(1_000);
+  });
+
+  test('cuts what does not end in time', async () => {
+    const app = new Hono().get('/', () => new Promise<Response>(() => {}));
+    const server = await start(app);
+    const answer = fetch(`http://${HOST}:${server.port}/`).catch((error: unknown) => error);
+    await sleep(100);
+    await server.close(100);
+    expect(await answer).toBeInstanceOf(Error);
+  });
+});
+
+test('a client that goes away stops the work that its stream makes', async () => {
+  const ended = Promise.withResolvers<boolean>();
+  let made = 0;
+  const app = new Hono<Env>().get('/', (c) =>
+    ndjson(c, async function* lines(gone) {
+      try {
+        for (;;) {
+          yield (made += 1);
+          await sleep(5);
+        }
+      } finally {
+        ended.resolve(gone.aborted);
+      }
+    }),
+  );
+  const server = await start(app);
+  const socket = connect(server.port, HOST);
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(socket, 'data');
+  socket.destroy();
+  expect(await ended.promise).toBe(true);
+  const then = made;
+  await sleep(100);
+  expect(made).toBe(then);
+  await server.close(0);
+});
+
+test('says which port is taken', async () => {
+  const server = await start(new Hono());
+  await expect(listen({ host: HOST, port: server.port, app: () => new Hono() })).rejects.toMatchObject({
+    code: 'EADDRINUSE',
+  });
+  await server.close(0);
+});
+
+test('serves the loopback names with the port that was bound, and no other Host', async () => {
+  const server = await listen({
+    host: HOST,
+    port: 0,
+    app: (port) => appWith(kms, { hosts: [`${HOST}:${port}`] }),
+  });
+  const url = `http://${HOST}:${server.port}/api/namespaces`;
+  expect((await fetch(url)).status).toBe(200);
+  const socket = connect(server.port, HOST);
+  socket.write('GET /api/namespaces HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
+  const [head] = await once(socket, 'data');
+  expect(String(head)).toMatch(/^HTTP\/1.1 403 /);
+  await server.close(0);
+});

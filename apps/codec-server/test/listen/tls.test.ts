@@ -1,0 +1,145 @@
+import { once } from 'node:events';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect as connectTcp } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type TLSSocket } from 'node:tls';
+import { Hono } from 'hono';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listen } from '../../src/listen/listen.ts';
+import { readTlsPair, type TlsFiles, watchTlsPair } from '../../src/listen/tls.ts';
+import { makeCertificate } from '../support/certificates.ts';
+
+let directory: string;
+let first: TlsFiles;
+let second: TlsFiles;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'codec-tls-'));
+  first = makeCertificate(directory, 'first');
+  second = makeCertificate(directory, 'second');
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+const HOST = '127.0.0.1';
+const serve = async () =>
+  listen({
+    host: HOST,
+    port: 0,
+    tls: await readTlsPair(first),
+    app: () => new Hono().get('/', (c) => c.text('ok')),
+  });
+
+async function connected(port: number, maxVersion?: 'TLSv1.1'): Promise<TLSSocket> {
+  // The certificate signs itself; what is looked at here is which one it is.
+  const socket = connect({
+    port,
+    host: HOST,
+    rejectUnauthorized: false,
+    ...(maxVersion && { minVersion: 'TLSv1', maxVersion, ciphers: 'ALL@SECLEVEL=0' }),
+  });
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+const nameOn = (socket: TLSSocket) => socket.getPeerCertificate().subject.CN;
+
+async function ask(socket: TLSSocket): Promise<string> {
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  const [answer] = await once(socket, 'data');
+  return String(answer);
+}
+
+test('serves TLS 1.2 and newer, nothing older and nothing in clear', async () => {
+  const server = await serve();
+  const socket = await connected(server.port);
+  expect(await ask(socket)).toMatch(/^HTTP\/1.1 200 /);
+  expect(socket.getProtocol()).toBe('TLSv1.3');
+  await expect(connected(server.port, 'TLSv1.1')).rejects.toMatchObject({
+    code: expect.stringContaining('VERSION'),
+  });
+  await expect(fetch(`http://${HOST}:${server.port}/`)).rejects.toThrow();
+  socket.destroy();
+  await server.close(0);
+});
+
+test('takes a new certificate for new connections, and drops none that stands', async () => {
+  const server = await serve();
+  const old = await connected(server.port);
+  server.useCertificate(await readTlsPair(second));
+  const fresh = await connected(server.port);
+  expect([nameOn(old), nameOn(fresh)]).toEqual(['first', 'second']);
+  expect(await ask(old)).toMatch(/^HTTP\/1.1 200 /);
+  old.destroy();
+  fresh.destroy();
+  await server.close(0);
+});
+
+test.each([
+  ['on which nothing was ever asked', async (port: number) => connected(port)],
+  [
+    'that never shook hands',
+    async (port: number) => {
+      const socket = connectTcp(port, HOST);
+      await once(socket, 'connect');
+      socket.write('\x16');
+      return socket;
+    },
+  ],
+  [
+    'that is kept alive',
+    async (port: number) => {
+      const socket = await connected(port);
+      await ask(socket);
+      return socket;
+    },
+  ],
+])('ends without waiting for a connection %s', async (_, open) => {
+  const server = await serve();
+  const socket = await open(server.port);
+  socket.on('error', () => undefined).resume();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const before = performance.now();
+  await server.close(10_000);
+  expect(performance.now() - before).toBeLessThan(1_000);
+  socket.destroy();
+});
+
+describe('the files', () => {
+  test('are refused with their names when one is missing, they do not belong together, or it has expired', async () => {
+    await expect(readTlsPair({ ...first, keyFile: join(directory, 'none') })).rejects.toThrow(
+      /none can't be read/,
+    );
+    await expect(readTlsPair({ ...first, keyFile: second.keyFile })).rejects.toThrow(
+      /first\.crt and .*second\.key/,
+    );
+    await expect(readTlsPair(first, Date.now() + 3 * 86_400_000)).rejects.toThrow(/first\.crt expired on/);
+    await writeFile(join(directory, 'text'), 'no certificate');
+    await expect(readTlsPair({ ...first, certFile: join(directory, 'text') })).rejects.toThrow(
+      /no certificate/,
+    );
+  });
+
+  test('are read again when they change, once both are there, and a wrong pair changes nothing', async () => {
+    const files = { certFile: join(directory, 'live.crt'), keyFile: join(directory, 'live.key') };
+    await copyFile(first.certFile, files.certFile);
+    await copyFile(first.keyFile, files.keyFile);
+    const changed: Buffer[] = [];
+    const refused: string[] = [];
+    const watch = watchTlsPair(await readTlsPair(files), {
+      ...files,
+      changed: ({ cert }) => void changed.push(cert),
+      refused: ({ message }) => void refused.push(message),
+      everyMs: 60_000,
+    });
+    await watch.check();
+    expect([changed.length, refused.length]).toEqual([0, 0]);
+    await copyFile(second.certFile, files.certFile);
+    await watch.check();
+    await watch.check();
+    expect([changed.length, refused.length]).toEqual([0, 1]);
+    await copyFile(second.keyFile, files.keyFile);
+    await watch.check();
+    expect(changed).toEqual([(await readTlsPair(second)).cert]);
+    watch.stop();
+  });
+});

@@ -1,0 +1,200 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { AuditEntry } from '@temporal-kms/codec-api';
+import type { Permission } from '@temporal-kms/codec-api';
+import type { Access } from '../../src/access/access.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { Refusal } from '../../src/refusal.ts';
+import { buildPayloads } from '../../src/json/payload-json.ts';
+import { appWith, HOST, type Kms, keys, plain, startKms } from '../support/stack.ts';
+
+// `payments` may read what was sealed in `orders`; `archive` only decrypts.
+let kms: Kms;
+beforeAll(async () => {
+  kms = await startKms({
+    payments: { encrypt: keys.payments, accepts: ['orders'] },
+    orders: { encrypt: keys.orders },
+    archive: { decrypt: [keys.payments] },
+  });
+});
+afterAll(() => kms.close());
+
+const ana = (may: readonly [Permission, string][], onDemand: readonly string[] = []): Access => ({
+  authenticate: () => ({ name: 'ana' }),
+  allows: (_, permission, namespace) => may.some(([one, where]) => one === permission && where === namespace),
+  signIn: () => undefined,
+  reveal: (namespace) => (onDemand.includes(namespace) ? 'on-demand' : 'automatic'),
+});
+
+function server(access: Access) {
+  const audited: AuditEntry[] = [];
+  const audit = createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) });
+  const app = appWith(kms, { access, audit });
+  const post = (operation: string, namespace: string, body: string, more: Record<string, string> = {}) =>
+    app.request(`/${operation}`, {
+      method: 'POST',
+      headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': namespace, ...more },
+      body,
+    });
+  return { audited, post };
+}
+
+const sealedIn = async (namespace: string): Promise<string> =>
+  buildPayloads(await kms.codec.encode([plain('secret')], { namespace })).toString();
+
+describe('a message that names another namespace', () => {
+  test('does not open for whoever may not decode in that one, and the audit says so', async () => {
+    const { post, audited } = server(ana([['decode', 'payments']]));
+    const response = await post('decode', 'payments', await sealedIn('orders'));
+    expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('"orders"')]);
+    expect(audited).toMatchObject([{ event: 'denied', operation: 'decode', namespace: 'orders' }]);
+  });
+
+  test('hides beside others of the own namespace as little', async () => {
+    const { post } = server(ana([['decode', 'payments']]));
+    const payloads = await kms.codec.encode([plain(1)], { namespace: 'payments' });
+    payloads.push(...(await kms.codec.encode([plain(2)], { namespace: 'orders' })));
+    expect((await post('decode', 'payments', buildPayloads(payloads).toString())).status).toBe(403);
+  });
+
+  test('opens for whoever may decode in both', async () => {
+    const { post } = server(
+      ana([
+        ['decode', 'payments'],
+        ['decode', 'orders'],
+      ]),
+    );
+    const response = await post('decode', 'payments', await sealedIn('orders'));
+    expect([response.status, await response.text()]).toEqual([
+      200,
+      buildPayloads([plain('secret')]).toString(),
+    ]);
+  });
+
+  test('stands in the audit of both, and is counted where it belongs', async () => {
+    const { post, audited } = server(
+      ana([
+        ['decode', 'payments'],
+        ['decode', 'orders'],
+      ]),
+    );
+    expect((await post('decode', 'payments', await sealedIn('orders'))).status).toBe(200);
+    expect(audited).toMatchObject([
+      { event: 'intent', namespace: 'payments' },
+      { event: 'intent', namespace: 'orders' },
+      { event: 'outcome', namespace: 'payments', outcome: { result: 'complete', payloads: 0 } },
+      {
+        event: 'outcome',
+        namespace: 'orders',
+        outcome: { result: 'complete', payloads: 1, keys: [{ name: keys.orders }] },
+      },
+    ]);
+  });
+
+  test('is not opened where the audit of its own namespace can not be written, and what began has an end', async () => {
+    const audited: AuditEntry[] = [];
+    const audit = createAudit({
+      write: async (entry) => {
+        if (entry.namespace === 'orders') throw new Refusal(503, 'audit_unavailable', 'No audit.');
+        audited.push(entry);
+      },
+    });
+    const app = appWith(kms, { audit });
+    const response = await app.request('/decode', {
+      method: 'POST',
+      headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' },
+      body: await sealedIn('orders'),
+    });
+    expect([response.status, await response.text()]).toEqual([503, 'No audit.\n']);
+    expect(audited).toMatchObject([{ event: 'intent' }, { event: 'outcome', outcome: { result: 'failed' } }]);
+  });
+
+  test('needs the reason that its own namespace asks for', async () => {
+    const { post } = server(
+      ana(
+        [
+          ['decode', 'payments'],
+          ['decode', 'orders'],
+        ],
+        ['orders'],
+      ),
+    );
+    const response = await post('decode', 'payments', await sealedIn('orders'));
+    expect([response.status, await response.text()]).toEqual([
+      403,
+      expect.stringContaining('X-Reveal-Reason'),
+    ]);
+  });
+});
+
+describe('where payloads open on demand', () => {
+  const access = ana(
+    [
+      ['decode', 'payments'],
+      ['encode', 'payments'],
+    ],
+    ['payments'],
+  );
+
+  test('decoding without a reason is 403 with a text that says how to give one', async () => {
+    const { post, audited } = server(access);
+    const response = await post('decode', 'payments', await sealedIn('payments'));
+    expect([response.status, await response.text()]).toEqual([
+      403,
+      expect.stringContaining('--codec-header'),
+    ]);
+    expect(audited.filter(({ event }) => event === 'intent')).toEqual([]);
+  });
+
+  test.each([
+    ['ticket 4711', 'ticket 4711'],
+    // The bytes of UTF-8, one a character, as HTTP hands them over.
+    [Buffer.from('Störung bei Müller').toString('latin1'), 'Störung bei Müller'],
+    ['St\u00f6rung', 'Störung'],
+  ])('%s is a reason, and stands in the audit as it was written', async (header, reason) => {
+    const { post, audited } = server(access);
+    const more = { 'x-reveal-reason': header };
+    expect((await post('decode', 'payments', await sealedIn('payments'), more)).status).toBe(200);
+    expect(audited).toMatchObject([
+      { event: 'intent', reason },
+      { event: 'outcome', reason },
+    ]);
+  });
+
+  test('a reason of more than 500 characters is 400', async () => {
+    const { post } = server(access);
+    const more = { 'x-reveal-reason': 'x'.repeat(501) };
+    expect((await post('decode', 'payments', await sealedIn('payments'), more)).status).toBe(400);
+  });
+
+  test('encoding, which shows nothing, needs none', async () => {
+    expect(
+      (await server(access).post('encode', 'payments', buildPayloads([plain(1)]).toString())).status,
+    ).toBe(200);
+  });
+});
+
+describe('encoding', () => {
+  test('needs a permission of its own', async () => {
+    const { post } = server(ana([['decode', 'payments']]));
+    expect((await post('encode', 'payments', buildPayloads([plain(1)]).toString())).status).toBe(403);
+  });
+
+  test('in a namespace without a key that encrypts is 403 and says why, whoever asks', async () => {
+    const { post } = server(ana([['encode', 'archive']]));
+    const response = await post('encode', 'archive', buildPayloads([plain(1)]).toString());
+    expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('only decodes')]);
+  });
+
+  test('is never prepared for by a process that only decodes', async () => {
+    const payload = await sealedIn('payments');
+    kms.emulator.calls.reset();
+    await using other = kms.another();
+    const app = appWith({ ...kms, codec: other.codec });
+    const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
+    expect((await app.request('/decode', { method: 'POST', headers, body: payload })).status).toBe(200);
+    other.codec.maintain();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(kms.emulator.calls.count('Decrypt')).toBe(1);
+    expect(kms.emulator.calls.count('Encrypt')).toBe(0);
+  });
+});

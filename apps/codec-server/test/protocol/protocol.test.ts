@@ -1,0 +1,304 @@
+import JSONUtils from '@temporalio/common/lib/proto-utils.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildPayloads, parsePayloads } from '../../src/json/payload-json.ts';
+import { appWith, HOST, type Kms, keys, type Payload, plain, startKms, text } from '../support/stack.ts';
+
+let kms: Kms;
+beforeAll(async () => {
+  kms = await startKms();
+});
+afterAll(() => kms.close());
+
+const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
+const post = (path: string, body: string, extra: Record<string, string> = {}) =>
+  appWith(kms).request(path, { method: 'POST', headers: { ...headers, ...extra }, body });
+
+/** Where paths may name a namespace. */
+const named = (path: string, namespace = 'payments', pathPrefix = '') =>
+  appWith(kms, { namespacePaths: true, pathPrefix }).request(path, {
+    method: 'POST',
+    headers: { ...headers, 'x-namespace': namespace },
+    body: body([plain(1)]),
+  });
+
+/** Temporal's own; its type knows no absent fields. */
+const toJson: (payload: any) => unknown = JSONUtils.payloadToJSON;
+
+const b64 = (value: string): string => Buffer.from(value).toString('base64');
+const sealed = async (...values: unknown[]): Promise<Payload[]> =>
+  kms.codec.encode(values.map(plain), { namespace: 'payments' });
+/** As the Web UI sends them. */
+const body = (payloads: Payload[]): string =>
+  JSON.stringify({ payloads: payloads.map((payload) => toJson(payload)) });
+const values = async (response: Response): Promise<unknown[]> => {
+  expect([response.status, await response.clone().text()]).toEqual([200, expect.anything()]);
+  const answer: any = await response.json();
+  return answer.payloads.map(({ data }: { data: string }) =>
+    JSON.parse(Buffer.from(data, 'base64').toString()),
+  );
+};
+
+describe('paths', () => {
+  test.each(['/decode', '//decode', '/decode?preserveStorageRefs=true'])('%s decodes', async (path) => {
+    expect(await values(await post(path, body(await sealed('a', 'b'))))).toEqual(['a', 'b']);
+  });
+
+  test.each(['/encode', '//encode'])('%s encodes', async (path) => {
+    const response = await post(path, body([plain('secret')]));
+    const { payloads }: any = await response.json();
+    expect(payloads).toHaveLength(1);
+    expect(payloads[0]!.metadata).toEqual({ encoding: b64('binary/envelope-kms-v2') });
+    expect(Buffer.from(payloads[0]!.data, 'base64').toString('latin1')).not.toContain('secret');
+    const [opened] = await kms.codec.decode(
+      payloads.map((one: unknown) => parsePayloads(Buffer.from(JSON.stringify({ payloads: [one] })), 1)[0]!),
+      {
+        namespace: 'payments',
+      },
+    );
+    expect(Buffer.from(opened!.data!).toString()).toBe('"secret"');
+  });
+
+  test.each([
+    ['/decode/', 404],
+    ['/decoded', 404],
+    ['/', 404],
+    ['/download', 404],
+    ['/api/decode', 404],
+    ['/payments/decode', 404],
+    ['/any/prefix/decode', 404],
+    ['/%', 404],
+  ])('%s is %i', async (path, status) => {
+    expect((await post(path, body([]))).status).toBe(status);
+  });
+
+  test('a wrong path says where the endpoint is', async () => {
+    const app = appWith(kms, { pathPrefix: '/codec' });
+    for (const path of ['/decode', '/codec', '/codecs/decode', '/codec/payments/decode', '/x/codec/decode']) {
+      const response = await app.request(path, { method: 'POST', headers, body: body([]) });
+      expect([path, response.status, await response.text()]).toEqual([
+        path,
+        404,
+        expect.stringMatching(/codec endpoint of this server is \/codec;.*CODEC_NAMESPACE_PATHS/),
+      ]);
+    }
+    for (const path of ['/codec/decode', '/codec//decode']) {
+      expect((await app.request(path, { method: 'POST', headers, body: body([]) })).status).toBe(200);
+    }
+  });
+
+  test('/download says that nothing is fetched from external storage', async () => {
+    const response = await post('/download', body([]));
+    expect([response.status, await response.text()]).toEqual([
+      404,
+      expect.stringContaining('external storage'),
+    ]);
+  });
+
+  describe('with a namespace, where they are switched on,', () => {
+    test.each(['/payments/encode', '//payments//encode', '/%70ayments/encode', '/encode'])(
+      '%s serves it',
+      async (path) => {
+        expect((await named(path)).status).toBe(200);
+      },
+    );
+
+    test('are served below the prefix', async () => {
+      expect((await named('/codec/payments/decode', 'payments', '/codec')).status).toBe(200);
+      expect((await named('/payments/decode', 'payments', '/codec')).status).toBe(404);
+      expect((await named('/payments/orders/decode')).status).toBe(404);
+    });
+
+    test.each([
+      ['/orders/decode', 'payments', 'another namespace'],
+      ['/payments%2F/decode', 'payments', 'another namespace'],
+      ['/%ff/decode', 'payments', 'UTF-8'],
+      ['/payments/decode', 'undefined', 'X-Namespace is missing'],
+    ])('%s is 400 where X-Namespace is %s', async (path, namespace, message) => {
+      const response = await named(path, namespace);
+      expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(message)]);
+    });
+  });
+
+  test('GET says what to send', async () => {
+    const response = await appWith(kms).request('/decode', { headers });
+    expect([response.status, await response.text()]).toEqual([405, expect.stringContaining('POST')]);
+  });
+});
+
+describe('X-Namespace', () => {
+  test.each([
+    ['missing', undefined, 'X-Namespace is missing'],
+    ['empty', '', 'X-Namespace is missing'],
+    ["the Web UI's word for none", 'undefined', 'X-Namespace is missing'],
+    ['not configured', 'elsewhere', 'no keys for the namespace'],
+    ['a name with other letters after it', 'payments, orders', 'no keys for the namespace'],
+  ])('%s is 400', async (_, namespace, message) => {
+    const { 'x-namespace': __, ...others } = headers;
+    for (const path of ['/encode', '/decode']) {
+      const response = await appWith(kms).request(path, {
+        method: 'POST',
+        headers: { ...others, ...(namespace === undefined ? {} : { 'x-namespace': namespace }) },
+        body: body([plain(1)]),
+      });
+      expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(message)]);
+    }
+  });
+
+  test('decides which key seals', async () => {
+    const response = await post('/encode', body([plain(1)]), { 'x-namespace': 'orders' });
+    const [payload] = parsePayloads(Buffer.from(await response.text()), 1);
+    expect(kms.codec.inspect(payload!, { namespace: 'orders' }).key).toBe(keys.orders);
+  });
+
+  test("does not open another namespace's message", async () => {
+    const response = await post('/decode', body(await sealed('a')), { 'x-namespace': 'orders' });
+    expect([response.status, await response.text()]).toEqual([
+      400,
+      expect.stringContaining('namespace_mismatch'),
+    ]);
+  });
+
+  test('may be any, where a default key serves namespaces that no rule names', async () => {
+    const open = await startKms({}, { encrypt: keys.payments });
+    const response = await appWith(open).request('/encode', {
+      method: 'POST',
+      headers: { ...headers, 'x-namespace': 'whichever' },
+      body: body([plain(1)]),
+    });
+    expect(response.status).toBe(200);
+    await open.close();
+  });
+});
+
+describe('JSON', () => {
+  const reference = {
+    metadata: {
+      encoding: b64('json/protobuf'),
+      messageType: b64('temporal.api.sdk.v1.ExternalStorageReference'),
+    },
+    data: b64('{"driver":"s3"}'),
+  };
+
+  test.each([
+    ["the Web UI's", { ...reference, externalPayloads: [{ sizeBytes: '9007199254740993' }] }],
+    ["Go's struct tags", { ...reference, external_payloads: [{ size_bytes: 9_007_199_254_740_992 }] }],
+  ])('%s spelling of external payloads comes back untouched in proto3 JSON', async (_, payload) => {
+    for (const path of ['/encode', '/decode', '/decode?preserveStorageRefs=true']) {
+      const response = await post(path, JSON.stringify({ payloads: [payload] }));
+      const size = JSON.stringify(payload).match(/\d{16}/)![0];
+      expect(await response.json()).toEqual({
+        payloads: [{ ...reference, externalPayloads: [{ sizeBytes: size }] }],
+      });
+    }
+  });
+
+  test('reads standard and URL-safe base64, with padding and without', () => {
+    const bytes = Buffer.from([0xfb, 0xff, 0xfe, 0x01]);
+    for (const form of ['+//+AQ==', '+//+AQ', '-__-AQ==', '-__-AQ', '-__-AQ=']) {
+      const [payload] = parsePayloads(
+        Buffer.from(`{"payloads":[{"metadata":{"m":"${form}"},"data":"${form}"}]}`),
+        1,
+      );
+      expect(Buffer.from(payload!.data!)).toEqual(bytes);
+      expect(Buffer.from(payload!.metadata!['m']!)).toEqual(bytes);
+    }
+  });
+
+  test.each([
+    ['{', 'not JSON'],
+    ['[]', '"payloads"'],
+    ['null', '"payloads"'],
+    ['{"payloads":{}}', 'must be a list'],
+    ['{"payloads":[null]}', 'payloads[0]'],
+    ['{"payloads":[{},{"data":5}]}', 'payloads[1].data'],
+    ['{"payloads":[{"data":"a"}]}', 'payloads[0].data is not base64'],
+    ['{"payloads":[{"data":"QQ=="},{"data":"Q Q="}]}', 'payloads[1].data is not base64'],
+    ['{"payloads":[{"data":"QQ==QQ=="}]}', 'payloads[0].data is not base64'],
+    // Cut to one byte a character it would be.
+    ['{"payloads":[{"data":"ŁAAA"}]}', 'payloads[0].data is not base64'],
+    ['{"payloads":[{"data":"QQ==="}]}', 'payloads[0].data is not base64'],
+    ['{"payloads":[{"data":"\\u0000\\u0000\\u0000\\u0000"}]}', 'payloads[0].data is not base64'],
+    ['{"payloads":[{"metadata":[]}]}', 'payloads[0].metadata'],
+    ['{"payloads":[{"metadata":{"encoding":"json/plain!"}}]}', 'payloads[0].metadata'],
+    ['{"payloads":[{"externalPayloads":{}}]}', 'externalPayloads'],
+    ['{"payloads":[{"externalPayloads":[{"sizeBytes":"-1"}]}]}', 'sizeBytes'],
+    ['{"payloads":[{"externalPayloads":[{"sizeBytes":{}}]}]}', 'sizeBytes'],
+  ])('%s is 400 and says where', async (sent, where) => {
+    const response = await post('/decode', sent);
+    expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(where)]);
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+  });
+
+  test('takes nulls, absent fields and fields that it does not know', async () => {
+    const response = await post(
+      '/decode',
+      '{"payloads":[{"metadata":null,"data":null,"externalPayloads":null},{},{"new":1}],"other":true}',
+    );
+    expect(await response.text()).toBe('{"payloads":[{},{},{}]}');
+    expect(await (await post('/decode', '{}')).text()).toBe('{"payloads":[]}');
+  });
+
+  test("answers with what Temporal's own JSON helper writes, byte for byte", async () => {
+    const payloads: Payload[] = [
+      plain({ a: 'ü"\\\n' }),
+      {
+        metadata: { 'key"with\\quotes': text('x'), encoding: text('binary/plain') },
+        data: Buffer.alloc(300, 7),
+      },
+      { metadata: { encoding: text('binary/null') } },
+      {},
+    ];
+    const response = await post('/decode', body(payloads));
+    const answered = await response.text();
+    expect(JSON.parse(answered)).toEqual({
+      payloads: payloads.map((payload) => JSON.parse(JSON.stringify(toJson(payload)))),
+    });
+    expect(answered).toBe(buildPayloads(parsePayloads(Buffer.from(body(payloads)), 100)).toString());
+  });
+
+  test('keeps count and order, sealed and unsealed mixed', async () => {
+    const [a, b] = await sealed('a', 'b');
+    expect(await values(await post('/decode', body([b!, plain('plain'), a!])))).toEqual(['b', 'plain', 'a']);
+  });
+});
+
+describe('what cannot be opened', () => {
+  test('fails the request with a text that names the code and the key', async () => {
+    const [payload] = await sealed('a');
+    const data = Buffer.from(payload!.data!);
+    data[data.length - 1]! ^= 1;
+    const response = await post('/decode', body([payload!, { ...payload, data }]));
+    const answer = await response.text();
+    expect(response.status).toBe(400);
+    expect(answer).toMatch(/^integrity_failed: /);
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+  });
+
+  test('under a disabled key names the key and its version', async () => {
+    const [payload] = await sealed('a');
+    await using other = kms.another();
+    await kms.emulator.setVersionState(`${keys.payments}/cryptoKeyVersions/1`, 'DISABLED');
+    const app = appWith({ ...kms, codec: other.codec });
+    const response = await app.request('/decode', { method: 'POST', headers, body: body([payload!]) });
+    await kms.emulator.setVersionState(`${keys.payments}/cryptoKeyVersions/1`, 'ENABLED');
+    expect([response.status, await response.text()]).toEqual([
+      400,
+      expect.stringMatching(new RegExp(`^key_disabled: [^]*\nKey: ${keys.payments}, version 1\n$`)),
+    ]);
+  });
+
+  test.each([
+    ['UNAVAILABLE', 'kms_unavailable'],
+    ['RESOURCE_EXHAUSTED', 'kms_quota'],
+  ] as const)('while Cloud KMS answers %s is 503 with Retry-After', async (status, code) => {
+    const [payload] = await sealed('a');
+    await using other = kms.another();
+    kms.emulator.injectFault({ effect: { kind: 'error', status } });
+    const app = appWith({ ...kms, codec: other.codec });
+    const response = await app.request('/decode', { method: 'POST', headers, body: body([payload!]) });
+    kms.emulator.clearFaults();
+    expect(response.status).toBe(503);
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await response.text()).toMatch(new RegExp(`^${code}: `));
+  });
+});
