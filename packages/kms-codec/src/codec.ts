@@ -14,6 +14,7 @@ import { acceptedBy, type NamespaceScope, type Scope } from './formats/scope.ts'
 import type { KeyRules } from './keys/key-rules.ts';
 import type { KeyService } from './keys/key-service.ts';
 import { type DataKeyLimits, resolveLimits } from './keys/limits.ts';
+import { Patience } from './keys/patience.ts';
 import type { SealingKey, SealingPurpose } from './keys/sealing-keys.ts';
 import type { Observer } from './observer.ts';
 import { type Payload, withSerialized } from './wire/inner-payload.ts';
@@ -201,7 +202,7 @@ export class KmsCodec implements PayloadCodec {
     const known = ignoreContext ? undefined : context;
     const budgetMs = known?.type === 'activity' ? (waitMs?.activity ?? 60_000) : (waitMs?.other ?? 5_000);
     const { rule, accepted, purpose } = this.#scopes.memo(known?.namespace ?? own ?? 'default');
-    return { rule, accepted, purpose, workflowId: known?.workflowId, budgetMs };
+    return { rule, accepted, purpose, workflowId: known?.workflowId, patience: new Patience(budgetMs) };
   }
 
   /** What of a scope depends on the namespace alone. */
@@ -248,12 +249,14 @@ export class KmsCodec implements PayloadCodec {
       }
     } catch (error) {
       for (const one of pending) one.catch(() => undefined);
+      scope.patience.end();
       throw this.#refused(error, scope);
     }
     if (pending.length === 0) return results;
     return Promise.all(pending).then(
       () => results,
       (error: unknown) => {
+        scope.patience.end();
         throw this.#refused(error, scope);
       },
     );

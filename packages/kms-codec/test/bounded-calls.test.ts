@@ -60,6 +60,54 @@ describe('callsInFlight', () => {
   });
 });
 
+describe('calls that wait in their lane', () => {
+  it.each([
+    ['have all given up', { other: 30 }, undefined, 'kms_unavailable'],
+    ['are of a request that has failed already', { other: 5_000 }, 'key_disabled', 'key_disabled'],
+  ] as const)('are not made once those who need them %s', async (_, waitMs, failing, code) => {
+    const keyService = new FakeKeyService();
+    const sealed = await sealedApart(keyService, 40);
+    const { codec } = codecWith(rule, { keyService, waitMs, limits: { callsInFlight: 2 } });
+    keyService.latencyMs = 60;
+    keyService.failing = failing;
+    await expect(codec.decode(sealed.slice(1), pay)).rejects.toMatchObject({ code });
+    keyService.failing = undefined;
+    const begun = performance.now();
+    await codec.decode(sealed.slice(0, 1), { ...pay, type: 'activity' });
+    // Behind 39 calls, two at a time, it would have been 1,200.
+    expect(performance.now() - begun).toBeLessThan(400);
+    // Those that were under way at either end, and its own.
+    expect(keyService.unwraps).toBeLessThan(6);
+  });
+});
+
+describe('a wrapped data key that is longer than 1,024 bytes', () => {
+  const long = (bytes: number) => Buffer.from('A'.repeat(bytes));
+  const address = Buffer.from(`gcpkms://${cryptoKey('pay')}`);
+  it.each([
+    ['envelope', { encoding: Buffer.from('binary/envelope-kms'), 'encrypted-dek': long(1_025) }],
+    [
+      'proxy',
+      {
+        encoding: Buffer.from('binary/encrypted'),
+        'encryption-key-id': address,
+        'encryption-dek': long(9 * 2 ** 20),
+      },
+    ],
+  ])(
+    'is malformed in the format %s, asks Cloud KMS nothing and is not remembered',
+    async (format, metadata) => {
+      const keyService = new FakeKeyService();
+      const reads = { pay: { encrypt: cryptoKey('pay'), reads: ['envelope', 'proxy'] } } as const;
+      const { codec } = codecWith(reads, { keyService });
+      const payload = { metadata, data: Buffer.alloc(64) };
+      expect(codec.unopened([payload], pay), format).toBe(0);
+      await expect(codec.decode([payload], pay)).rejects.toMatchObject({ code: 'malformed' });
+      expect(keyService.unwraps).toBe(0);
+    },
+  );
+});
+
 describe('unopened', () => {
   it('counts the data keys that are not at hand, each once, and asks Cloud KMS for none', async () => {
     const keyService = new FakeKeyService();
@@ -77,6 +125,26 @@ describe('unopened', () => {
     const sealed = await writer.encode([json(1), json(2)], pay);
     const { codec } = codecWith(rule, { keyService });
     expect(codec.unopened(sealed, pay)).toBe(format === 'direct' ? 2 : 1);
+  });
+
+  it.each(['envelope', 'direct'] as const)(
+    'counts every key that a message of the format %s without kms-key would be tried under',
+    async (format) => {
+      const keyService = new FakeKeyService();
+      const decrypt = ['a', 'b', 'c'].map(cryptoKey);
+      const many = { pay: { ...rule.pay, decrypt } };
+      const [sealed] = await codecWith(many, { keyService, format }).codec.encode([json(1)], pay);
+      delete sealed!.metadata!['kms-key'];
+      const { codec } = codecWith(many, { keyService });
+      expect(codec.unopened([sealed!], pay)).toBe(4);
+    },
+  );
+
+  it('counts nothing that the namespace does not read', async () => {
+    const keyService = new FakeKeyService();
+    const sealed = await codecWith(rule, { keyService, format: 'direct' }).codec.encode([json(1)], pay);
+    const strict = { pay: { encrypt: cryptoKey('pay') } };
+    expect(codecWith(strict, { keyService }).codec.unopened(sealed, pay)).toBe(0);
   });
 
   it('counts nothing that is refused without a call, or whose refusal is remembered', async () => {

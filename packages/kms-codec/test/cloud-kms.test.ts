@@ -1,6 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CloudKms, type KmsCall, type ReasonCode } from '../src/index.ts';
 import { cryptoKey } from './support/codec.ts';
 
@@ -211,6 +214,37 @@ it('describe tells versions, their states and the primary', async () => {
     primary: 1,
     protectionLevel: 'SOFTWARE',
     versions: [{ version: 1, state: 'ENABLED', created: expect.any(Date) }],
+  });
+});
+
+describe("Google's credentials that can't be had", () => {
+  it('are kms_unavailable and end no process; those that come later are read', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'credentials-'));
+    const file = join(directory, 'key.json');
+    vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', file);
+    const alone = new CloudKms({ attemptTimeoutMs: 50 });
+    const refusal = {
+      code: 'kms_unavailable',
+      key,
+      message: expect.stringMatching(/credentials can't be had/),
+    };
+    await expect(alone.wrap({ key, plaintext, aad })).rejects.toMatchObject(refusal);
+    await writeFile(file, '{');
+    await expect(alone.describe(key)).rejects.toMatchObject(refusal);
+    const { privateKey } = generateKeyPairSync('rsa', {
+      modulusLength: 2048,
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    });
+    const account = { type: 'service_account', client_email: worker, private_key: privateKey };
+    await writeFile(file, JSON.stringify(account));
+    await expect(alone.wrap({ key, plaintext, aad })).rejects.toMatchObject({
+      code: 'kms_unavailable',
+      message: expect.stringMatching(/didn't answer/),
+    });
+    await alone.close();
+    vi.unstubAllEnvs();
+    await rm(directory, { recursive: true });
   });
 });
 

@@ -48,6 +48,16 @@ describe('single-flight', () => {
     expect(valueOf((await patient)[0])).toBe('x');
     expect(keyService.unwraps).toBe(1);
   });
+
+  it('that everybody has left is not joined: who asks next has a call of their own', async () => {
+    const keyService = new FakeKeyService();
+    const sealed = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
+    const { codec } = codecWith(rule, { keyService, waitMs: { activity: 2_000, other: 20 } });
+    keyService.latencyMs = 100;
+    await expect(codec.decode(sealed, context)).rejects.toMatchObject({ code: 'kms_unavailable' });
+    expect(valueOf((await codec.decode(sealed, { ...context, type: 'activity' }))[0])).toBe('x');
+    expect(keyService.unwraps).toBe(2);
+  });
 });
 
 describe('a sealing data key', () => {

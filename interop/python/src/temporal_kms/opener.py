@@ -15,7 +15,7 @@ from .aead import DATA_KEY, check_length, data_key, open_box
 from .data_keys import OpenedKeys, within
 from .errors import KmsCodecError
 from .formats import format_of, is_empty, text
-from .header import data_key_aad, key_id, namespace_tag, parse_message, workflow_tag
+from .header import MAX_WRAPPED_KEY, data_key_aad, key_id, namespace_tag, parse_message, workflow_tag
 from .kms import KeyService
 from .rules import NamespaceRule
 
@@ -98,6 +98,8 @@ class Opener:
         wrapped = payload.metadata.get("encrypted-dek", b"")
         if not wrapped:
             raise KmsCodecError("malformed", "The message has no encrypted-dek")
+        if len(wrapped) > MAX_WRAPPED_KEY:
+            raise KmsCodecError("malformed", f"encrypted-dek is longer than {MAX_WRAPPED_KEY} bytes")
         check_length(payload.data)
 
         async def attempt(crypto_key: str) -> Payload:
@@ -125,6 +127,8 @@ class Opener:
         if not encoded or not _BASE64.fullmatch(encoded):
             raise KmsCodecError("malformed", "encryption-dek isn't base64")
         wrapped = base64.b64decode(encoded)
+        if len(wrapped) > MAX_WRAPPED_KEY:
+            raise KmsCodecError("malformed", f"encryption-dek is longer than {MAX_WRAPPED_KEY} bytes")
         check_length(payload.data)
         key: AESGCM = await self._keys.get((crypto_key, b"", wrapped), scope.budget)
         return _inner(open_box(key, payload.data))

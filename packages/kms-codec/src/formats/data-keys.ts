@@ -28,7 +28,7 @@ export class DataKeys {
   withOpened<T>(scope: Scope, wanted: WrappedKey, use: (key: KeyObject) => T): MaybePromise<T> {
     const { namespace } = scope.rule;
     const key = this.#opened.peek(namespace, wanted);
-    return key ? use(key) : this.#opened.unwrap(namespace, wanted, scope.budgetMs).then(use);
+    return key ? use(key) : this.#opened.unwrap(namespace, wanted, scope.patience).then(use);
   }
 
   /** Whether a data key, or the refusal of it, is at hand. */
@@ -44,12 +44,12 @@ export class DataKeys {
     use: (key: SealingKey) => T,
   ): MaybePromise<T> {
     const key = this.#sealing.take(purpose, bytes);
-    return key ? use(key) : this.#sealing.takeOrWait(purpose, bytes, scope.budgetMs).then(use);
+    return key ? use(key) : this.#sealing.takeOrWait(purpose, bytes, scope.patience).then(use);
   }
 
   /** Gets the first data key without sealing anything. */
   async warm(scope: Scope, purpose: SealingPurpose): Promise<void> {
-    await this.#sealing.warm(purpose, scope.budgetMs);
+    await this.#sealing.warm(purpose, scope.patience);
   }
 
   maintain(): void {

@@ -26,7 +26,7 @@ export async function sealDirect(
         "A payload of 32 bytes without an encoding couldn't be told from a data key: use an envelope format",
       );
     }
-    const ciphertext = await keys.direct.wrap(scope.rule.namespace, cryptoKey, plaintext, scope.budgetMs);
+    const ciphertext = await keys.direct.wrap(scope.rule.namespace, cryptoKey, plaintext, scope.patience);
     return { metadata: { encoding: ENCODING.direct, 'kms-key': Buffer.from(cryptoKey) }, data: ciphertext };
   } finally {
     plaintext.fill(0);
@@ -37,7 +37,7 @@ export async function openDirect(keys: DataKeys, payload: Payload, scope: Scope)
   const ciphertext = payload.data;
   if (!ciphertext?.length) throw new KmsCodecError('malformed', 'The message has no ciphertext');
   return await firstThatOpens(candidatesV1(payload, scope), scope, async (cryptoKey) =>
-    innerOf(await keys.direct.unwrap(scope.rule.namespace, cryptoKey, ciphertext, scope.budgetMs)),
+    innerOf(await keys.direct.unwrap(scope.rule.namespace, cryptoKey, ciphertext, scope.patience)),
   );
 }
 

@@ -3,6 +3,7 @@ import { open, seal } from '../keys/data-key.ts';
 import { wrappedKey, type WrappedKey } from '../keys/opened-keys.ts';
 import type { SealingKey, SealingPurpose } from '../keys/sealing-keys.ts';
 import { parseBox } from '../wire/aead-box.ts';
+import { MAX_WRAPPED_KEY_BYTES } from '../wire/header.ts';
 import { deserialize, type Payload } from '../wire/inner-payload.ts';
 import type { DataKeys } from './data-keys.ts';
 import { ENCODING, metadataText } from './encoding.ts';
@@ -43,10 +44,12 @@ export function candidatesV1(payload: Payload, scope: Scope): readonly string[] 
 function wrappedIn(payload: Payload): Uint8Array {
   const wrapped = payload.metadata?.['encrypted-dek'];
   if (!wrapped?.length) throw new KmsCodecError('malformed', 'The message has no encrypted-dek');
+  if (wrapped.length > MAX_WRAPPED_KEY_BYTES)
+    throw new KmsCodecError('malformed', `encrypted-dek is longer than ${MAX_WRAPPED_KEY_BYTES} bytes`);
   return wrapped;
 }
 
-/** @throws `malformed` when the message has no data key */
+/** @throws `malformed` when the message has no data key, or one that is too long */
 export const wrappedKeyV1 = (payload: Payload, cryptoKey: string): WrappedKey =>
   wrappedKey({ cryptoKey, aad: none, wrapped: wrappedIn(payload) });
 

@@ -2,6 +2,7 @@ import { KmsCodecError } from '../errors.ts';
 import { open } from '../keys/data-key.ts';
 import { wrappedKey, type WrappedKey } from '../keys/opened-keys.ts';
 import { parseBox } from '../wire/aead-box.ts';
+import { MAX_WRAPPED_KEY_BYTES } from '../wire/header.ts';
 import { deserialize, type Payload } from '../wire/inner-payload.ts';
 import type { DataKeys, MaybePromise } from './data-keys.ts';
 import { metadataText } from './encoding.ts';
@@ -24,8 +25,14 @@ export function proxyKey(payload: Payload, scope: Scope): string | undefined {
   return cryptoKey !== undefined && scope.rule.keys.includes(cryptoKey) ? cryptoKey : undefined;
 }
 
-/** @throws `malformed` when its data key isn't base64 */
+/** Characters; a regular expression over millions of them overflows its stack. */
+const MAX_DEK = Math.ceil(MAX_WRAPPED_KEY_BYTES / 3) * 4;
+
+/** @throws `malformed` when its data key isn't base64, or too long */
 export function wrappedProxyKey(payload: Payload, cryptoKey: string): WrappedKey {
+  const bytes = payload.metadata?.['encryption-dek']?.length ?? 0;
+  if (bytes > MAX_DEK)
+    throw new KmsCodecError('malformed', `encryption-dek is longer than ${MAX_DEK} characters`);
   const encoded = metadataText(payload, 'encryption-dek');
   if (encoded === '' || !BASE64.test(encoded))
     throw new KmsCodecError('malformed', "encryption-dek isn't base64");

@@ -1,5 +1,6 @@
 import { namespaceTag } from '../keys/binding.ts';
 import type { KeyRules, ResolvedRule } from '../keys/key-rules.ts';
+import type { Patience } from '../keys/patience.ts';
 import type { SealingPurpose } from '../keys/sealing-keys.ts';
 
 /** What a namespace seals with and opens. */
@@ -14,7 +15,7 @@ export interface NamespaceScope {
 export interface Scope extends NamespaceScope {
   /** The context's workflow id, compared with a message's workflow tag where both are there. */
   readonly workflowId: string | undefined;
-  readonly budgetMs: number;
+  readonly patience: Patience;
 }
 
 /** A namespace whose messages are read here, and the crypto keys that may have sealed them. */

@@ -5,44 +5,58 @@ import type { DataKeys } from './data-keys.ts';
 import { formatOf } from './encoding.ts';
 import { candidatesV1, wrappedKeyV1 } from './envelope.ts';
 import { acceptHeader } from './envelope-v2.ts';
+import { checkFormat } from './open.ts';
 import { proxyKey, wrappedProxyKey } from './proxy.ts';
 import type { Scope } from './scope.ts';
 
 /**
- * How many answers of Cloud KMS it takes to open payloads: one a data key that isn't at hand, one a direct message.
- * Payloads that are refused without asking count for nothing.
+ * How many answers of Cloud KMS it takes at most to open payloads: one a data key that isn't at hand and a crypto key
+ * that may have wrapped it, and the same for each direct message. Payloads that are refused without asking count for
+ * nothing.
  */
 export function countUnopened(keys: DataKeys, payloads: readonly Payload[], scope: Scope): number {
   const ids = new Set<string>();
   let direct = 0;
   for (const payload of payloads) {
-    const wanted = needOf(payload, scope);
-    if (wanted === 'direct') direct += 1;
-    else if (wanted && !ids.has(wanted.id) && !keys.isAtHand(wanted)) ids.add(wanted.id);
+    const { wrapped, calls } = needsOf(payload, scope);
+    direct += calls;
+    for (const key of wrapped) if (!ids.has(key.id) && !keys.isAtHand(key)) ids.add(key.id);
   }
   return ids.size + direct;
 }
 
-function needOf(payload: Payload, scope: Scope): WrappedKey | 'direct' | undefined {
+interface Needs {
+  /** Data keys, each once for every crypto key that it would be tried under. */
+  readonly wrapped: readonly WrappedKey[];
+  /** Calls that nothing remembers. */
+  readonly calls: number;
+}
+
+const nothing: Needs = { wrapped: [], calls: 0 };
+
+function needsOf(payload: Payload, scope: Scope): Needs {
+  const format = formatOf(payload);
   try {
-    switch (formatOf(payload)) {
+    switch (format) {
       case 'envelope-v2':
-        return acceptHeader(payload.data ?? new Uint8Array(), scope).dataKey;
-      case 'envelope': {
-        const [cryptoKey] = candidatesV1(payload, scope);
-        return cryptoKey === undefined ? undefined : wrappedKeyV1(payload, cryptoKey);
-      }
+        checkFormat(format, scope);
+        return { wrapped: [acceptHeader(payload.data ?? new Uint8Array(), scope).dataKey], calls: 0 };
+      case 'envelope':
+        checkFormat(format, scope);
+        return { wrapped: candidatesV1(payload, scope).map((key) => wrappedKeyV1(payload, key)), calls: 0 };
       case 'proxy': {
-        const cryptoKey = proxyKey(payload, scope);
-        return cryptoKey === undefined ? undefined : wrappedProxyKey(payload, cryptoKey);
+        checkFormat(format, scope);
+        const key = proxyKey(payload, scope);
+        return key === undefined ? nothing : { wrapped: [wrappedProxyKey(payload, key)], calls: 0 };
       }
       case 'direct':
-        return 'direct';
+        checkFormat(format, scope);
+        return { wrapped: [], calls: candidatesV1(payload, scope).length };
       default:
-        return undefined;
+        return nothing;
     }
   } catch (error) {
-    if (error instanceof KmsCodecError) return undefined;
+    if (error instanceof KmsCodecError) return nothing;
     throw error;
   }
 }

@@ -21,6 +21,8 @@ export interface CloudKmsOptions {
   readonly observer?: Observer;
 }
 
+type ClientOptions = NonNullable<ConstructorParameters<typeof KeyManagementServiceClient>[0]>;
+
 const KIB = 1024;
 const SOFTWARE_LIMIT = 64 * KIB;
 /** Plaintext and additional authenticated data together, for keys in an HSM. */
@@ -32,7 +34,8 @@ const HSM_LIMIT = 8 * KIB;
  * @see https://cloud.google.com/kms/docs/data-integrity-guidelines
  */
 export class CloudKms implements KeyService {
-  readonly #client: KeyManagementServiceClient;
+  readonly #clientOptions: ClientOptions;
+  #client: KeyManagementServiceClient | undefined;
   readonly #timeout: number;
   readonly #observer: Observer;
   readonly #protectionLevels = new Map<string, string>();
@@ -46,13 +49,13 @@ export class CloudKms implements KeyService {
     }
     this.#timeout = options.attemptTimeoutMs ?? 3_000;
     this.#observer = options.observer ?? {};
-    this.#client = new KeyManagementServiceClient(options.emulatorHost ? emulator(options.emulatorHost) : {});
+    this.#clientOptions = options.emulatorHost ? emulator(options.emulatorHost) : {};
   }
 
   async wrap({ key, plaintext, aad }: WrapRequest): Promise<Wrapped> {
     await this.#checkSize(key, plaintext.length + aad.length);
-    return await this.#call('wrap', key, undefined, async () => {
-      const [response] = await this.#client.encrypt(
+    return await this.#call('wrap', key, undefined, async (client) => {
+      const [response] = await client.encrypt(
         { name: key, plaintext, plaintextCrc32c: crc(plaintext), ...aadFields(aad) },
         this.#callOptions(),
       );
@@ -72,8 +75,8 @@ export class CloudKms implements KeyService {
   }
 
   async unwrap({ key, ciphertext, aad, keyVersion }: UnwrapRequest): Promise<Uint8Array> {
-    const attempt = async () => {
-      const [response] = await this.#client.decrypt(
+    const attempt = async (client: KeyManagementServiceClient) => {
+      const [response] = await client.decrypt(
         { name: key, ciphertext, ciphertextCrc32c: crc(ciphertext), ...aadFields(aad) },
         this.#callOptions(),
       );
@@ -84,21 +87,21 @@ export class CloudKms implements KeyService {
       }
       return plaintext;
     };
-    return await this.#call('unwrap', key, keyVersion, async () => {
+    return await this.#call('unwrap', key, keyVersion, async (client) => {
       try {
-        return await attempt();
+        return await attempt(client);
       } catch (error) {
         // It also means that a checksum was damaged on the way: one more try with fresh ones before it counts.
         if (!isInvalidArgument(error)) throw error;
-        return await attempt();
+        return await attempt(client);
       }
     });
   }
 
   async describe(key: string): Promise<KeyDescription> {
-    return await this.#call('describe', key, undefined, async () => {
-      const [cryptoKey] = await this.#client.getCryptoKey({ name: key }, this.#callOptions());
-      const [versions] = await this.#client.listCryptoKeyVersions({ parent: key }, this.#callOptions());
+    return await this.#call('describe', key, undefined, async (client) => {
+      const [cryptoKey] = await client.getCryptoKey({ name: key }, this.#callOptions());
+      const [versions] = await client.listCryptoKeyVersions({ parent: key }, this.#callOptions());
       const primary = cryptoKey.primary?.name;
       return {
         key,
@@ -119,7 +122,7 @@ export class CloudKms implements KeyService {
   }
 
   async close(): Promise<void> {
-    await this.#client.close();
+    await this.#client?.close();
   }
 
   // gax's own retries are off: when they run out they report DEADLINE_EXCEEDED and hide the cause.
@@ -127,11 +130,33 @@ export class CloudKms implements KeyService {
     return { timeout: this.#timeout, retry: null };
   }
 
+  /**
+   * Google's client, with its credentials. It is started here and not by its methods: those leave the failure unheard,
+   * which ends the process, and keep it for good, so that credentials that come later would never be read.
+   * @throws KmsCodecError `kms_unavailable` while there are no credentials
+   */
+  async #started(key: string): Promise<KeyManagementServiceClient> {
+    const client = (this.#client ??= new KeyManagementServiceClient(this.#clientOptions));
+    try {
+      await client.initialize();
+      return client;
+    } catch {
+      if (this.#client === client) this.#client = undefined;
+      // Not the error itself: it may name files and addresses.
+      throw new KmsCodecError(
+        'kms_unavailable',
+        "Google's credentials can't be had: attach a service account, or let GOOGLE_APPLICATION_CREDENTIALS name a file " +
+          'that can be read',
+        { key },
+      );
+    }
+  }
+
   async #call<T>(
     operation: KmsCall['operation'],
     key: string,
     keyVersion: number | undefined,
-    run: () => Promise<T>,
+    run: (client: KeyManagementServiceClient) => Promise<T>,
   ): Promise<T> {
     const start = performance.now();
     const report = (code?: KmsCodecError['code']) =>
@@ -142,7 +167,7 @@ export class CloudKms implements KeyService {
         ...(code && { code }),
       });
     try {
-      const result = await run();
+      const result = await run(await this.#started(key));
       report();
       return result;
     } catch (error) {
@@ -156,12 +181,13 @@ export class CloudKms implements KeyService {
   /** A refusal doesn't always say what became of the version; whoever may look at it gets the exact code. */
   async #stateOf(key: string, keyVersion: number | undefined): Promise<KeyVersionState | undefined> {
     try {
+      const client = await this.#started(key);
       if (keyVersion === undefined) {
-        const [cryptoKey] = await this.#client.getCryptoKey({ name: key }, this.#callOptions());
+        const [cryptoKey] = await client.getCryptoKey({ name: key }, this.#callOptions());
         return cryptoKey.primary?.state?.toString();
       }
       const name = `${key}/cryptoKeyVersions/${keyVersion}`;
-      const [version] = await this.#client.getCryptoKeyVersion({ name }, this.#callOptions());
+      const [version] = await client.getCryptoKeyVersion({ name }, this.#callOptions());
       return version.state?.toString();
     } catch {
       return undefined;
@@ -184,7 +210,8 @@ export class CloudKms implements KeyService {
     const known = this.#protectionLevels.get(key);
     if (known) return known;
     try {
-      const [cryptoKey] = await this.#client.getCryptoKey({ name: key }, this.#callOptions());
+      const client = await this.#started(key);
+      const [cryptoKey] = await client.getCryptoKey({ name: key }, this.#callOptions());
       const level = String(cryptoKey.versionTemplate?.protectionLevel);
       this.#protectionLevels.set(key, level);
       return level;

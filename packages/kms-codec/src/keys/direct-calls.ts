@@ -1,6 +1,7 @@
 import type { Observer } from '../observer.ts';
 import type { CallLanes } from './call-lanes.ts';
 import type { KeyService } from './key-service.ts';
+import type { Patience } from './patience.ts';
 import { SingleFlight } from './single-flight.ts';
 
 const none = new Uint8Array();
@@ -21,15 +22,15 @@ export class DirectCalls {
     this.#flights = new SingleFlight(observer);
   }
 
-  wrap(namespace: string, key: string, plaintext: Uint8Array, budgetMs: number): Promise<Uint8Array> {
-    return this.#alone(namespace, key, budgetMs, async () => {
+  wrap(namespace: string, key: string, plaintext: Uint8Array, patience: Patience): Promise<Uint8Array> {
+    return this.#alone(namespace, key, patience, async () => {
       const { ciphertext } = await this.#keyService.wrap({ key, plaintext, aad: none });
       return ciphertext;
     });
   }
 
-  unwrap(namespace: string, key: string, ciphertext: Uint8Array, budgetMs: number): Promise<Uint8Array> {
-    return this.#alone(namespace, key, budgetMs, () =>
+  unwrap(namespace: string, key: string, ciphertext: Uint8Array, patience: Patience): Promise<Uint8Array> {
+    return this.#alone(namespace, key, patience, () =>
       this.#keyService.unwrap({ key, ciphertext, aad: none }),
     );
   }
@@ -37,10 +38,12 @@ export class DirectCalls {
   #alone(
     namespace: string,
     key: string,
-    budgetMs: number,
+    patience: Patience,
     attempt: () => Promise<Uint8Array>,
   ): Promise<Uint8Array> {
     this.#next += 1;
-    return this.#flights.join(String(this.#next), key, budgetMs, () => this.#lanes.run(namespace, attempt));
+    return this.#flights.join(String(this.#next), key, patience, (unwanted) =>
+      this.#lanes.run(namespace, unwanted, attempt),
+    );
   }
 }

@@ -6,6 +6,7 @@ import type { CallLanes } from './call-lanes.ts';
 import { importDataKey } from './data-key.ts';
 import type { KeyService } from './key-service.ts';
 import type { DataKeyLimits } from './limits.ts';
+import type { Patience } from './patience.ts';
 import { SingleFlight } from './single-flight.ts';
 
 /** A wrapped data key and what it takes to unwrap it. The allow-list has been asked before one is made. */
@@ -67,14 +68,13 @@ export class OpenedKeys {
     return this.#opened.has(id) || this.#refused.has(id);
   }
 
-  /** @param budgetMs how long to wait while Cloud KMS can't answer */
-  async unwrap(namespace: string, wanted: WrappedKey, budgetMs: number): Promise<KeyObject> {
+  async unwrap(namespace: string, wanted: WrappedKey, patience: Patience): Promise<KeyObject> {
     const { id } = wanted;
     this.#observer.dataKeyLookup?.({ namespace, outcome: this.#flights.has(id) ? 'joined' : 'miss' });
-    return await this.#flights.join(id, wanted.cryptoKey, budgetMs, async () => {
+    return await this.#flights.join(id, wanted.cryptoKey, patience, async (unwanted) => {
       try {
         const { cryptoKey, aad, wrapped, keyVersion } = wanted;
-        const bytes = await this.#lanes.run(namespace, () =>
+        const bytes = await this.#lanes.run(namespace, unwanted, () =>
           this.#keyService.unwrap({ key: cryptoKey, aad, ciphertext: wrapped, keyVersion }),
         );
         const key = importDataKey(bytes);

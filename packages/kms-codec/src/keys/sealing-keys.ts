@@ -7,6 +7,7 @@ import { randomDataKey } from './data-key.ts';
 import type { KeyService } from './key-service.ts';
 import type { DataKeyLimits } from './limits.ts';
 import { type OpenedKeys, wrappedKey } from './opened-keys.ts';
+import { Patience } from './patience.ts';
 import { SingleFlight } from './single-flight.ts';
 
 /** What a data key seals for: one crypto key and one namespace. */
@@ -98,7 +99,7 @@ export class SealingKeys {
    * Waits for a key: the first one, or one after a hard limit or a refusal.
    * @throws the Cloud KMS error, or `data_key_exhausted` when an outage has outlasted the hard limits
    */
-  async takeOrWait(purpose: SealingPurpose, bytes: number, budgetMs: number): Promise<SealingKey> {
+  async takeOrWait(purpose: SealingPurpose, bytes: number, patience: Patience): Promise<SealingKey> {
     const slot = this.#slot(purpose);
     for (;;) {
       const ready = this.take(purpose, bytes);
@@ -106,7 +107,7 @@ export class SealingKeys {
       const spent = slot.current;
       if (slot.refusal && this.#now() < slot.refusal.until) throw slot.refusal.error;
       try {
-        await this.#wrap(slot, budgetMs);
+        await this.#wrap(slot, patience);
       } catch (cause) {
         if (!(spent && cause instanceof KmsCodecError && cause.retryable)) throw cause;
         const key = purpose.cryptoKey;
@@ -123,9 +124,9 @@ export class SealingKeys {
   }
 
   /** Gets the first key, if there is none. @throws the Cloud KMS error */
-  async warm(purpose: SealingPurpose, budgetMs: number): Promise<void> {
+  async warm(purpose: SealingPurpose, patience: Patience): Promise<void> {
     const slot = this.#slot(purpose);
-    if (!slot.current) await this.#wrap(slot, budgetMs);
+    if (!slot.current) await this.#wrap(slot, patience);
   }
 
   /** Refreshes what is due. Called by a timer, so that idle processes notice a revoked key as well. */
@@ -172,7 +173,7 @@ export class SealingKeys {
   #refresh(slot: Slot): void {
     if (slot.refreshing || this.#now() < slot.nextTry) return;
     slot.refreshing = true;
-    this.#wrap(slot, REFRESH_BUDGET_MS)
+    this.#wrap(slot, new Patience(REFRESH_BUDGET_MS))
       .catch((error: unknown) => {
         slot.nextTry = this.#now() + RETRY_REFRESH_MS;
         if (!(error instanceof KmsCodecError)) return;
@@ -187,12 +188,12 @@ export class SealingKeys {
       });
   }
 
-  async #wrap(slot: Slot, budgetMs: number): Promise<void> {
+  async #wrap(slot: Slot, patience: Patience): Promise<void> {
     const { id, namespace, cryptoKey, aad } = slot.purpose;
-    await this.#flights.join(id, cryptoKey, budgetMs, async () => {
+    await this.#flights.join(id, cryptoKey, patience, async (unwanted) => {
       const plaintext = randomDataKey();
       try {
-        const { ciphertext, keyVersion } = await this.#lanes.run(namespace, () =>
+        const { ciphertext, keyVersion } = await this.#lanes.run(namespace, unwanted, () =>
           this.#keyService.wrap({ key: cryptoKey, plaintext, aad }),
         );
         const key = createSecretKey(plaintext);

@@ -1,6 +1,9 @@
 import pRetry from 'p-retry';
 import { KmsCodecError } from '../errors.ts';
 import type { Observer } from '../observer.ts';
+import type { Patience } from './patience.ts';
+
+type Attempt<T> = (unwanted: AbortSignal) => Promise<T>;
 
 interface Flight<T> {
   readonly result: Promise<T>;
@@ -11,8 +14,8 @@ interface Flight<T> {
 
 /**
  * One Cloud KMS call shared by everyone who needs its answer. A flight tries again, with backoff, as long as its
- * error is retryable and somebody still waits; each caller waits at most its own budget, and one that gives up never
- * ends it for the others.
+ * error is retryable and somebody still waits; each caller waits as long as its own patience lasts, and one that gives
+ * up never ends it for the others. One that all have left is over: who asks next begins a new one.
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
@@ -29,35 +32,39 @@ export class SingleFlight<T> {
   /**
    * @param id what is asked for; the same id means the same answer
    * @param key crypto key resource name, for errors and the observer
-   * @param budgetMs how long this caller waits
+   * @param attempt given a signal that is aborted once nobody waits any more
    * @throws the last attempt's error; `kms_unavailable` when none has ended within the budget
    */
-  async join(id: string, key: string, budgetMs: number, attempt: () => Promise<T>): Promise<T> {
+  async join(id: string, key: string, patience: Patience, attempt: Attempt<T>): Promise<T> {
+    const { budgetMs, over } = patience;
     const flight = this.#flights.get(id) ?? this.#start(id, key, attempt);
     flight.waiting += 1;
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(
-          flight.lastError ??
-            new KmsCodecError('kms_unavailable', `No answer from Cloud KMS within ${budgetMs / 1000} s`, {
-              key,
-            }),
-        );
-      }, budgetMs);
-    });
+    const { promise: gaveUp, reject } = Promise.withResolvers<never>();
+    const giveUp = (): void =>
+      reject(
+        flight.lastError ??
+          new KmsCodecError('kms_unavailable', `No answer from Cloud KMS within ${budgetMs / 1000} s`, {
+            key,
+          }),
+      );
+    const timer = setTimeout(giveUp, budgetMs);
+    over.addEventListener('abort', giveUp, { once: true });
     try {
-      return await Promise.race([flight.result, patience]);
+      return await Promise.race([flight.result, gaveUp]);
     } finally {
       clearTimeout(timer);
+      over.removeEventListener('abort', giveUp);
       flight.waiting -= 1;
-      if (flight.waiting === 0) flight.stop.abort();
+      if (flight.waiting === 0) {
+        this.#forget(id, flight);
+        flight.stop.abort();
+      }
     }
   }
 
-  #start(id: string, key: string, attempt: () => Promise<T>): Flight<T> {
+  #start(id: string, key: string, attempt: Attempt<T>): Flight<T> {
     const stop = new AbortController();
-    const result = pRetry(attempt, {
+    const result = pRetry(() => attempt(stop.signal), {
       retries: Number.POSITIVE_INFINITY,
       minTimeout: 100,
       maxTimeout: 2_000,
@@ -70,11 +77,15 @@ export class SingleFlight<T> {
         flight.lastError = error;
         if (error.retryable) this.#observer.kmsRetry?.({ key, code: error.code, delayMs: retryDelay });
       },
-    }).finally(() => this.#flights.delete(id));
+    }).finally(() => this.#forget(id, flight));
     const flight: Flight<T> = { result, stop, waiting: 0, lastError: undefined };
     // A flight whose waiters all left rejects with nobody to hear it.
     result.catch(() => undefined);
     this.#flights.set(id, flight);
     return flight;
+  }
+
+  #forget(id: string, flight: Flight<T>): void {
+    if (this.#flights.get(id) === flight) this.#flights.delete(id);
   }
 }

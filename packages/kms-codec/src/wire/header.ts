@@ -23,7 +23,8 @@ const COMPRESSED = 0b10;
 
 export const KEY_ID_BYTES = 8;
 export const TAG_BYTES = 16;
-const MAX_WRAPPED_KEY_BYTES = 1024;
+/** Cloud KMS makes some 110 bytes of a data key. A remembered refusal keeps the wrapped key, so all formats have this limit. */
+export const MAX_WRAPPED_KEY_BYTES = 1024;
 const FIXED_BYTES = 1 + 1 + KEY_ID_BYTES + 4 + TAG_BYTES;
 
 export function buildHeader(header: Header): Uint8Array {
