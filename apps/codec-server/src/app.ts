@@ -81,7 +81,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const serves = (namespace: string): boolean => rules.isNamed(namespace) || rules.hasDefault;
   const inspect: Inspect = (payload, context) => codec.inspect(payload, context);
   const apiPath = `${pathPrefix}/api`;
-  const isApi = (path: string): boolean => path.startsWith(`${apiPath}/`);
+  const isApi = (path: string): boolean => path === apiPath || path.startsWith(`${apiPath}/`);
   const authority = { access, audit: keyUse.watched(deps.audit) };
   const health = { temporal, kms, emulator, headers, stopping };
 
@@ -100,20 +100,22 @@ export function createApp(deps: AppDeps): Hono<Env> {
     const preflight = guarded(c);
     if (preflight !== undefined) return Promise.resolve(preflight);
     if (stopping.aborted)
-      throw new Refusal(503, 'shutting_down', 'The server is ending; try again.', { retryAfter: 1 });
+      throw new Refusal(503, 'shutting_down', 'The server is ending; try again.', {
+        retryAfter: 1,
+        loggable: true,
+      });
     watchReader(c);
     return inTime(next);
   });
 
   const api = new Hono<Env>();
-  // Whatever a run is asked for is streamed.
-  api.use('/namespaces/:namespace/workflows/:workflowId/runs/:runId/*', limitStreams(limits));
   const routes = guardedRoutes(api, authority, serves);
   const ofNamespaces = { access, rules, defaultNamespace, temporal };
   identityRoutes(routes, ofNamespaces);
   namespaceRoutes(routes, ofNamespaces);
   workflowRoutes(routes, { temporal, inspect });
-  const ofRuns = { temporal, reader, codec, inspect, authority, log, stopping };
+  const admitStream = limitStreams(limits);
+  const ofRuns = { temporal, reader, codec, inspect, authority, log, stopping, admitStream };
   historyRoutes(routes, ofRuns);
   searchRoutes(routes, ofRuns);
   auditRoutes(routes, { authority, auditFile: deps.auditFile });

@@ -36,7 +36,7 @@ async function start(): Promise<void> {
   const output = standardOutput();
   const log = pino({ level: config.logLevel, base: null }, output.log);
   const { connection, namespace, address } = connectOrExit();
-  const kms = watchKms();
+  const kms = watchKms({ log });
   const keyUse = watchKeyUse();
   const { rules } = config.kms;
   const metrics = createMetrics((name) => rules.isNamed(name) || name === namespace);
@@ -72,7 +72,7 @@ async function start(): Promise<void> {
         kms,
         keyUse,
         emulator,
-        temporal: createTemporalService(connection),
+        temporal: createTemporalService(connection, log),
         defaultNamespace: namespace,
         access,
         audit: audit.audit,

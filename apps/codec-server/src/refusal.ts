@@ -7,6 +7,8 @@ interface RefusalOptions {
   /** How to sign in; sent as `WWW-Authenticate`. */
   readonly challenge?: string;
   readonly cause?: unknown;
+  /** Nothing in the message comes from a caller, so the log may have it. */
+  readonly loggable?: boolean;
 }
 
 /**
@@ -18,6 +20,7 @@ export class Refusal extends Error {
   readonly code: ApiErrorCode;
   readonly retryAfter: number | undefined;
   readonly challenge: string | undefined;
+  readonly loggable: boolean;
 
   constructor(
     status: ContentfulStatusCode,
@@ -30,6 +33,7 @@ export class Refusal extends Error {
     this.code = code;
     this.retryAfter = options.retryAfter;
     this.challenge = options.challenge;
+    this.loggable = options.loggable ?? false;
   }
 }
 
@@ -39,6 +43,6 @@ export const badRequest = (message: string, cause?: unknown): Refusal =>
 /** Nobody waits for the answer any more. */
 export class GoneError extends Refusal {
   constructor() {
-    super(504, 'timeout', 'Whoever asked is no longer there.');
+    super(504, 'timeout', 'Whoever asked is no longer there.', { loggable: true });
   }
 }

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { codecServerEnvironment, describeEnvironment } from '@temporal-kms/config';
 import type { Logger } from 'pino';
 import { type Access, openAccess } from './access/access.ts';
-import { loadAccess } from './access/load.ts';
+import { accessLoader } from './access/load.ts';
 import { PolicyError } from './access/policy/read.ts';
 import { reloadableAccess } from './access/reloadable.ts';
 import { openAudit, type OpenAudit, type OpenAuditOptions } from './audit/open.ts';
@@ -41,7 +41,7 @@ export function accessOrExit(
 ): { readonly access: Access; readonly reload: () => void } {
   if (policyFile === undefined) return { access: openAccess, reload: () => undefined };
   try {
-    const access = reloadableAccess(() => loadAccess(policyFile, log));
+    const access = reloadableAccess(accessLoader(policyFile, log));
     const reload = (): void => {
       try {
         access.reload();

@@ -26,6 +26,8 @@ export const auditEntry = z.object({
   refs: z.array(z.string()).optional(),
   /** In the caller's own words. */
   reason: z.string().optional(),
+  /** Why it was denied: the policy doesn't let the caller, or they didn't say why they want it. */
+  denied: z.enum(['forbidden', 'reason_required']).optional(),
   outcome: z
     .object({
       /**
@@ -35,7 +37,8 @@ export const auditEntry = z.object({
       result: z.enum(['complete', 'failed', 'cut_off', 'signed_out', 'limit', 'shutdown']),
       /** How many were opened or sealed. */
       payloads: z.number().int().nonnegative(),
-      keys: z.array(keyUse.extend({ payloads: z.number().int().positive() })),
+      /** With how many were opened or sealed under each; 0 where all that named it were refused. */
+      keys: z.array(keyUse.extend({ payloads: z.number().int().nonnegative() })),
       /** How many were refused, by code. */
       refused: reasonCounts,
     })

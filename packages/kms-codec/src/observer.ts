@@ -6,8 +6,9 @@ export interface KmsCall {
   /** Crypto key resource name. */
   readonly key: string;
   readonly milliseconds: number;
-  /** Absent when it succeeded. */
+  /** Both absent when it succeeded; the message is for people. */
   readonly code?: ReasonCode;
+  readonly message?: string;
 }
 
 /**

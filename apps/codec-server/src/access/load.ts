@@ -1,20 +1,31 @@
 import type { Logger } from 'pino';
-import { messageOf } from '../error-text.ts';
+import { withCause } from '../error-text.ts';
+import { Standing } from '../standing.ts';
 import type { Access } from './access.ts';
-import { policyAccess, type PolicyAccessDeps } from './policy-access.ts';
+import { policyAccess } from './policy-access.ts';
 import { readPolicy } from './policy/read.ts';
 import { fetchJson } from './tokens/fetch-json.ts';
+import { providerKeyring } from './tokens/provider-keys.ts';
+
+const words = { fails: "an issuer's keys can't be had", works: "an issuer's keys can be had again" };
 
 /**
- * The access that a policy file describes. Issuers' keys are fetched behind it: a provider that is down keeps nobody
- * from starting, and its callers out.
- * @throws PolicyError
+ * Reads a policy file as often as it is called, for the access that the file describes. Issuers' keys are fetched
+ * behind it, and kept from one reading to the next: a provider that is down keeps nobody from starting, and its callers
+ * out.
+ * @returns throws PolicyError
  */
-export const loadAccess = (file: string, log: Logger, deps: Partial<PolicyAccessDeps> = {}): Access =>
-  policyAccess(readPolicy(file), {
+export function accessLoader(file: string, log: Logger, now: () => number = Date.now): () => Access {
+  const standings = new Map<string, Standing>();
+  const keysOf = providerKeyring({
     fetchJson,
-    now: Date.now,
-    providerFailed: (issuer, error) =>
-      log.warn({ issuer, reason: messageOf(error) }, "an issuer's keys can't be had"),
-    ...deps,
+    now,
+    failed: (issuer, error) => {
+      const known = standings.get(issuer) ?? new Standing(log, words);
+      standings.set(issuer, known);
+      known.fails({ issuer, reason: withCause(error) });
+    },
+    fetched: (issuer) => standings.get(issuer)?.works({ issuer }),
   });
+  return () => policyAccess(readPolicy(file), { now, keysOf });
+}

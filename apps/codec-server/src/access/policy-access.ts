@@ -2,18 +2,15 @@ import type { Access, Caller, Credentials, SignIn } from './access.ts';
 import { type Grants, grantsOf, isEmailTrusted } from './policy/grants.ts';
 import type { Issuer } from './policy/issuer.ts';
 import type { Policy } from './policy/policy.ts';
-import type { FetchJson } from './tokens/fetch-json.ts';
-import { providerKeys } from './tokens/provider-keys.ts';
+import type { ProviderKeys } from './tokens/provider-keys.ts';
 import { Remembered } from './tokens/remembered.ts';
 import { bearerToken, claimedIssuer, iapAssertion } from './tokens/token-of.ts';
 import { invalidToken } from './tokens/unauthenticated.ts';
 import { type Verified, type Verify, verifier } from './tokens/verify.ts';
 
 export interface PolicyAccessDeps {
-  readonly fetchJson: FetchJson;
   readonly now: () => number;
-  /** Told each time that an issuer's keys can't be had. */
-  readonly providerFailed: (issuer: string, error: unknown) => void;
+  readonly keysOf: (issuer: Issuer) => ProviderKeys;
 }
 
 interface Provider {
@@ -22,16 +19,11 @@ interface Provider {
 }
 
 /** Callers are who their tokens say, and may do what the policy gives them; everything else is refused. */
-export function policyAccess(policy: Policy, deps: PolicyAccessDeps): Access {
-  const { now } = deps;
+export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps): Access {
   const bearers = new Map<string, Provider>();
   let iap: Provider | undefined;
   for (const issuer of Object.values(policy.issuers)) {
-    const keys = providerKeys(issuer, {
-      fetchJson: deps.fetchJson,
-      now,
-      failed: (error) => deps.providerFailed(issuer.issuer, error),
-    });
+    const keys = keysOf(issuer);
     void keys.warm();
     const provider = { issuer, verify: verifier(issuer, keys, now) };
     if (issuer.tokens === 'assertion') iap = provider;

@@ -26,13 +26,14 @@ export interface Intent {
   readonly reason?: string;
 }
 
+export type Denied = NonNullable<AuditEntry['denied']>;
 export type Outcome = NonNullable<AuditEntry['outcome']>['result'];
 
 /** One operation under way: told what became of each payload, and at the end how it ended. */
 export interface AuditRecord {
   /** Payloads were opened or sealed under one key, one unless told. */
   done(key?: KeyUse, payloads?: number): void;
-  /** @param of which payload, for whoever counts; the audit's own line has the codes alone */
+  /** @param of which payload; the audit's line names its key */
   refused(code: ReasonCode, of?: { readonly ref?: PayloadRef; readonly key?: KeyUse }): void;
   /**
    * Writes the `outcome` line, once; what comes after the first is ignored.
@@ -48,7 +49,7 @@ export interface Audit {
    */
   begin(intent: Intent): Promise<AuditRecord>;
   /** @throws Refusal `audit_unavailable` */
-  denied(intent: Intent): Promise<void>;
+  denied(intent: Intent, why: Denied): Promise<void>;
   /** Resolves once every operation that has begun has its outcome line, or failed to get one. */
   settled(): Promise<void>;
 }
@@ -61,7 +62,7 @@ export function createAudit(sink: AuditSink, now: () => number = Date.now): Audi
 
   const outcome = async (intent: Intent, id: string, result: Outcome, tally: Tally): Promise<void> => {
     try {
-      await sink.write(entryOf(time(), id, 'outcome', intent, { result, ...tally.summary() }));
+      await sink.write(entryOf(time(), id, 'outcome', intent, { outcome: { result, ...tally.summary() } }));
     } finally {
       underWay -= 1;
       if (underWay === 0) {
@@ -72,7 +73,7 @@ export function createAudit(sink: AuditSink, now: () => number = Date.now): Audi
   };
 
   return {
-    denied: (intent) => sink.write(entryOf(time(), randomUUID(), 'denied', intent)),
+    denied: (intent, why) => sink.write(entryOf(time(), randomUUID(), 'denied', intent, { denied: why })),
     begin: async (intent) => {
       const id = randomUUID();
       await sink.write(entryOf(time(), id, 'intent', intent));
@@ -81,7 +82,7 @@ export function createAudit(sink: AuditSink, now: () => number = Date.now): Audi
       let ended: Promise<void> | undefined;
       return {
         done: (key, payloads = 1) => tally.done(key, payloads),
-        refused: (code) => tally.refused(code),
+        refused: (code, of) => tally.refused(code, of?.key),
         end: (result) => (ended ??= outcome(intent, id, result, tally)),
       };
     },
@@ -113,13 +114,14 @@ function entryOf(
   id: string,
   event: AuditEntry['event'],
   { operation, caller, peer, namespace, workflowId, runId, reason, refs }: Intent,
-  outcome?: AuditEntry['outcome'],
+  { outcome, denied }: Pick<AuditEntry, 'outcome' | 'denied'> = {},
 ): AuditEntry {
   return {
     time,
     id,
     event,
     outcome,
+    denied,
     operation,
     who: { name: cut(caller.name), issuer: cut(caller.issuer), subject: cut(caller.subject) },
     from: cut(peer),

@@ -2,7 +2,7 @@
 export type Append = (text: string) => Promise<void>;
 
 export interface LineQueueOptions {
-  /** How long a write may take. */
+  /** How long a line may take to be written, behind others. */
   readonly waitMs?: number;
   /** Characters that may wait behind it. */
   readonly maxWaiting?: number;
@@ -16,6 +16,8 @@ export interface LineQueueOptions {
 interface Batch {
   text: string;
   lines: number;
+  /** On the clock of `performance.now()`: its first line must be written by then. */
+  readonly until: number;
   readonly settled: PromiseWithResolvers<void>;
 }
 
@@ -48,7 +50,12 @@ export class LineQueue {
     if ((this.#next?.text.length ?? 0) + text.length > this.#options.maxWaiting) {
       return this.#refused('too much waits to be written');
     }
-    const batch = (this.#next ??= { text: '', lines: 0, settled: Promise.withResolvers<void>() });
+    const batch = (this.#next ??= {
+      text: '',
+      lines: 0,
+      until: performance.now() + this.#options.waitMs,
+      settled: Promise.withResolvers<void>(),
+    });
     batch.text += text;
     batch.lines += 1;
     if (this.#writing === undefined) void this.#drain();
@@ -60,7 +67,7 @@ export class LineQueue {
       const batch = this.#next;
       this.#next = undefined;
       this.#writing = batch;
-      const late = setTimeout(() => this.#look(batch), this.#options.waitMs);
+      const late = setTimeout(() => this.#look(batch), batch.until - performance.now());
       try {
         await this.#append(batch.text);
         this.#options.written();
@@ -84,7 +91,7 @@ export class LineQueue {
 
   #hang(writing: Batch): void {
     this.#hangs = true;
-    const error = new Error(`a write has not come back within ${this.#options.waitMs} ms`);
+    const error = new Error(`a line was not written within ${this.#options.waitMs} ms`);
     this.#refuse(writing, error);
     if (this.#next !== undefined) this.#refuse(this.#next, error);
   }

@@ -4,6 +4,7 @@ import { codeOf, messageOf } from '../error-text.ts';
 import { Refusal } from '../refusal.ts';
 import { type Append, LineQueue, type LineQueueOptions } from './line-queue.ts';
 import { logLine } from './log-line.ts';
+import { Standing } from '../standing.ts';
 
 /** Where audit lines go. A line counts as written when the write's own callback has come. */
 export interface AuditSink {
@@ -20,23 +21,22 @@ export interface AuditSinkOptions extends Pick<LineQueueOptions, 'waitMs' | 'max
 const RETRY_SECONDS = 5;
 
 export function auditSink(append: Append, { log, failed, ...limits }: AuditSinkOptions): AuditSink {
-  let failing = false;
+  const standing = new Standing(log, {
+    fails: 'the audit can not be written',
+    works: 'the audit is written again',
+    level: 'error',
+  });
   const lines = new LineQueue(append, {
     ...limits,
-    written: () => {
-      if (failing) log.warn('the audit is written again');
-      failing = false;
-    },
+    written: () => standing.works(),
     refusal: (error, count) => {
       for (let n = 0; n < count; n += 1) failed?.();
-      // Once: every request that is refused has its own line in the request log.
-      if (!failing) log.error({ reason: codeOf(error) ?? messageOf(error) }, 'the audit can not be written');
-      failing = true;
+      standing.fails({ reason: codeOf(error) ?? messageOf(error) });
       return new Refusal(
         503,
         'audit_unavailable',
         'The audit can not be written, so nothing is decrypted; try again.',
-        { retryAfter: RETRY_SECONDS, cause: error },
+        { retryAfter: RETRY_SECONDS, cause: error, loggable: true },
       );
     },
   });

@@ -12,14 +12,12 @@ export class Tally {
 
   done(key: KeyUse | undefined, payloads: number): void {
     this.#payloads += payloads;
-    if (key === undefined) return;
-    const known = this.#keys.find((one) => one.key.name === key.name && one.key.version === key.version);
-    if (known !== undefined) known.payloads += payloads;
-    else if (this.#keys.length < MAX_KEYS) this.#keys.push({ key, payloads });
+    if (key !== undefined) this.#used(key, payloads);
   }
 
-  refused(code: ReasonCode): void {
+  refused(code: ReasonCode, key: KeyUse | undefined): void {
     count(this.#codes, code);
+    if (key !== undefined) this.#used(key, 0);
   }
 
   summary(): Omit<NonNullable<AuditEntry['outcome']>, 'result'> {
@@ -28,5 +26,11 @@ export class Tally {
       keys: this.#keys.map(({ key, payloads }) => ({ name: key.name, version: key.version, payloads })),
       refused: this.#codes,
     };
+  }
+
+  #used(key: KeyUse, payloads: number): void {
+    const known = this.#keys.find((one) => one.key.name === key.name && one.key.version === key.version);
+    if (known !== undefined) known.payloads += payloads;
+    else if (this.#keys.length < MAX_KEYS) this.#keys.push({ key, payloads });
   }
 }

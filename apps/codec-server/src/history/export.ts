@@ -10,7 +10,6 @@ import { type PayloadJson, payloadToJson } from '../json/payload-json.ts';
 import { count } from '../reason-counts.ts';
 import { endOf } from './ending.ts';
 import { eventIdOf, type ProtoEvent, storedEvent } from './event.ts';
-import type { Lifetime } from './lifetime.ts';
 import { type OpenedEvent, type OpenedPayload, openEvents, type OpenEventsOptions } from './opened-events.ts';
 import { readableJson } from './readable.ts';
 import type { HistoryReader } from './reader.ts';
@@ -21,7 +20,6 @@ export interface ExportOptions extends OpenEventsOptions {
   readonly form: ExportForm;
   /** Events that the history had when it was asked for; later ones are left out. */
   readonly length: number;
-  readonly lifetime: Lifetime;
 }
 
 export interface ExportPiece {
@@ -44,7 +42,7 @@ export async function* exportPieces(options: ExportOptions): AsyncGenerator<Expo
   let after = 0;
   try {
     for await (const { eventId, json } of eventsAs(form, options, summary)) {
-      lifetime.signal.throwIfAborted();
+      await lifetime.step();
       text += after === 0 ? `\n${json}` : `,\n${json}`;
       after = eventId;
       if (text.length < PIECE) continue;

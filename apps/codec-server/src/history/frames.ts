@@ -35,7 +35,7 @@ export async function* historyFrames(options: FramesOptions): AsyncGenerator<His
   let after = options.after;
   try {
     for (;;) {
-      signal.throwIfAborted();
+      await lifetime.step();
       if (!live && after >= length) break;
       const reading = reader.read(run, after + 1, signal);
       for await (const _ of heartbeats(reading, options.heartbeatMs ?? HEARTBEAT_MS))

@@ -3,7 +3,8 @@ import type { AuditRecord } from '../audit/audit.ts';
 import { type SealedIn, sealedIn, workflowContext } from './context.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent } from './event.ts';
 import type { Found } from './message.ts';
-import { type Opened, type Opener, openOne } from './open-one.ts';
+import type { Lifetime } from './lifetime.ts';
+import { type Located, type Opened, type Opener, openOne } from './open-one.ts';
 import type { Run } from './reader.ts';
 import { type EventPages, oneAhead } from './run-events.ts';
 import { OVERHEAD_BYTES, UNDER_WAY_BYTES } from './under-way.ts';
@@ -28,41 +29,55 @@ export interface OpenEventsOptions {
   readonly run: Run;
   /** Told of every payload. */
   readonly record: Pick<AuditRecord, 'done' | 'refused'>;
+  readonly lifetime: Lifetime;
 }
 
-/** Opens events in the order in which they come, many payloads at a time. */
+/**
+ * Opens events in the order in which they come, many payloads at a time.
+ * @throws the lifetime's reason as soon as it is over, whatever Cloud KMS is waited for
+ */
 export async function* openEvents(
-  options: OpenEventsOptions,
+  { codec, log, run, record, lifetime: { signal } }: OpenEventsOptions,
   pages: EventPages,
 ): AsyncGenerator<OpenedEvent, void> {
-  const home = workflowContext(options.run);
-  const underWay = new UnderWay(options.record);
+  const home = workflowContext(run);
+  const underWay = new UnderWay(record, signal);
   for await (const page of oneAhead(pages)) {
     for (const event of page) {
-      const found = eventPayloads(event);
-      underWay.add(open(options, event, found, home), sizeOf(found));
+      const payloads = locate(event, home);
+      underWay.add(open(codec, log, event, payloads), sizeOf(payloads));
       while (underWay.isFull()) yield await underWay.take();
     }
     while (!underWay.isEmpty()) yield await underWay.take();
   }
 }
 
-const sizeOf = (found: readonly Found[]): number =>
-  found.reduce((sum, { payload }) => sum + (payload.data?.length ?? 0), OVERHEAD_BYTES);
+interface InEvent extends Located {
+  readonly found: Found;
+}
+
+/** An event's payloads, each in the context that it was sealed in. */
+export function locate(event: ProtoEvent, home: SealedIn): readonly InEvent[] {
+  return eventPayloads(event).map((found) => {
+    const { payload, sealable, path } = found;
+    return { found, payload, sealable, context: sealedIn(event, path, home) };
+  });
+}
+
+const sizeOf = (payloads: readonly InEvent[]): number =>
+  payloads.reduce((sum, { payload }) => sum + (payload.data?.length ?? 0), OVERHEAD_BYTES);
 
 async function open(
-  { codec, log }: OpenEventsOptions,
+  codec: Opener,
+  log: Logger,
   event: ProtoEvent,
-  all: readonly Found[],
-  home: SealedIn,
+  all: readonly InEvent[],
 ): Promise<OpenedEvent> {
   const eventId = eventIdOf(event);
   const payloads = await Promise.all(
-    all.map(async (found, n): Promise<OpenedPayload> => {
-      const { payload, sealable, path } = found;
-      const context = sealedIn(event, path, home);
-      const opened = await openOne(codec, log, { payload, sealable, context });
-      return { ref: `${eventId}:${n}`, found, opened };
+    all.map(async (one, n): Promise<OpenedPayload> => {
+      const opened = await openOne(codec, log, one);
+      return { ref: `${eventId}:${n}`, found: one.found, opened };
     }),
   );
   return { eventId, event, payloads };
@@ -71,11 +86,13 @@ async function open(
 /** Events that are being opened, in their order. */
 class UnderWay {
   readonly #record: OpenEventsOptions['record'];
+  readonly #signal: AbortSignal;
   #queue: { readonly opened: Promise<OpenedEvent>; readonly bytes: number }[] = [];
   #bytes = 0;
 
-  constructor(record: OpenEventsOptions['record']) {
+  constructor(record: OpenEventsOptions['record'], signal: AbortSignal) {
     this.#record = record;
+    this.#signal = signal;
   }
 
   add(opened: Promise<OpenedEvent>, bytes: number): void {
@@ -94,12 +111,25 @@ class UnderWay {
   async take(): Promise<OpenedEvent> {
     const first = this.#queue.shift();
     if (first === undefined) throw new RangeError('nothing is under way');
-    const event = await first.opened;
+    const event = await unlessAborted(first.opened, this.#signal);
     this.#bytes -= first.bytes;
     for (const { ref, opened } of event.payloads) {
       if (opened.ok) this.#record.done(opened.key);
       else this.#record.refused(opened.reason, { ref, ...(opened.key && { key: opened.key }) });
     }
     return event;
+  }
+}
+
+/** One listener for the wait alone: `Promise.race` with a promise that lasts would collect one for every event. */
+async function unlessAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  waited.then(resolve, reject);
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }

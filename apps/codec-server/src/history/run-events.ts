@@ -1,3 +1,4 @@
+import { Refusal } from '../refusal.ts';
 import { eventIdOf, type ProtoEvent } from './event.ts';
 import type { HistoryReader, Run } from './reader.ts';
 
@@ -6,7 +7,7 @@ type Reader = Pick<HistoryReader, 'read'>;
 /** Events of a closed stretch of a run, in lists of some hundreds. Durable ones only. */
 export type EventPages = AsyncGenerator<readonly ProtoEvent[], void>;
 
-/** From `first` up to `last`, which the history must have. */
+/** From `first` up to `last`. @throws Refusal where the history doesn't have them: what is missing is never passed off as the end */
 export async function* upward(
   reader: Reader,
   run: Run,
@@ -18,7 +19,12 @@ export async function* upward(
   while (next <= last) {
     const { events } = await reader.read(run, next, signal);
     const wanted = events.filter((event) => eventIdOf(event) <= last);
-    if (wanted.length === 0) return;
+    if (wanted.length === 0)
+      throw new Refusal(
+        503,
+        'temporal_unavailable',
+        `Temporal gave no event ${next}, though the run has ${last}.`,
+      );
     yield wanted;
     next = eventIdOf(wanted.at(-1) ?? {}) + 1;
   }

@@ -1,18 +1,20 @@
 import { MAX_HITS, type ReasonCounts, type SearchFrame, type SearchRequest } from '@temporal-kms/codec-api';
 import { count } from '../reason-counts.ts';
+import { MAX_UNOPENED } from '../keys/kms-limits.ts';
+import { workflowContext } from './context.ts';
 import { endOf } from './ending.ts';
 import { textFinder } from './find-text.ts';
-import type { Lifetime } from './lifetime.ts';
-import { openEvents, type OpenedEvent, type OpenEventsOptions } from './opened-events.ts';
-import type { HistoryReader } from './reader.ts';
-import { downward, upward } from './run-events.ts';
+import { affordable } from './key-budget.ts';
+import type { Opener } from './open-one.ts';
+import { locate, openEvents, type OpenedEvent, type OpenEventsOptions } from './opened-events.ts';
+import type { HistoryReader, Run } from './reader.ts';
+import { downward, type EventPages, upward } from './run-events.ts';
 
 export interface SearchOptions extends OpenEventsOptions {
   readonly reader: Pick<HistoryReader, 'read'>;
   readonly request: SearchRequest;
   /** Events that the history had when it was asked for. */
   readonly length: number;
-  readonly lifetime: Lifetime;
 }
 
 const PROGRESS_MS = 250;
@@ -22,10 +24,11 @@ const PROGRESS_MS = 250;
  * from there tells no hit twice.
  */
 export async function* searchFrames(options: SearchOptions): AsyncGenerator<SearchFrame, void> {
-  const { reader, run, request, length, lifetime, log } = options;
+  const { reader, codec, run, request, length, lifetime, log } = options;
   const newest = request.order === 'newest_first';
   const find = textFinder(request.text, request.caseSensitive);
   const tally = new Tally();
+  const budget = { left: MAX_UNOPENED, spent: false };
   let after = request.after ?? (newest ? length + 1 : 0);
   let hits = 0;
   let told = Date.now();
@@ -34,8 +37,8 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
     ? downward(reader, run, Math.min(after - 1, length), lifetime.signal)
     : upward(reader, run, after + 1, length, lifetime.signal);
   try {
-    for await (const event of openEvents(options, pages)) {
-      lifetime.signal.throwIfAborted();
+    for await (const event of openEvents(options, withinBudget(codec, run, pages, budget))) {
+      await lifetime.step();
       tally.add(event);
       for (const hit of hitsIn(event, find)) {
         hits += 1;
@@ -51,10 +54,30 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
         yield { type: 'progress', after, of: length, ...tally.counts() };
       }
     }
-    yield { type: 'end', reason: 'complete', after, hits, ...tally.counts() };
+    yield { type: 'end', reason: budget.spent ? 'limit' : 'complete', after, hits, ...tally.counts() };
   } catch (error) {
     const end = endOf(error, lifetime, log, 'search');
     if (end !== undefined) yield { type: 'end', ...end, after, hits, ...tally.counts() };
+  }
+}
+
+/** The events that need no more data keys than one request may ask Cloud KMS for; the first whatever it needs. */
+async function* withinBudget(
+  codec: Opener,
+  run: Run,
+  pages: EventPages,
+  budget: { left: number; spent: boolean },
+): EventPages {
+  const home = workflowContext(run);
+  for await (const page of pages) {
+    const payloads = page.map((event) => locate(event, home));
+    const { count, cost } = affordable(codec, payloads, budget.left);
+    const some = page.slice(0, count === 0 && budget.left === MAX_UNOPENED ? 1 : count);
+    budget.left -= some.length === count ? cost : MAX_UNOPENED;
+    yield some;
+    if (some.length === page.length) continue;
+    budget.spent = true;
+    return;
   }
 }
 

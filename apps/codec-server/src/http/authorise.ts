@@ -46,7 +46,7 @@ async function refuse(
   permission: Permission,
   namespace: string | undefined,
 ): Promise<never> {
-  await audit.denied({ operation: permission, caller, peer: peerOf(c), namespace });
+  await audit.denied({ operation: permission, caller, peer: peerOf(c), namespace }, 'forbidden');
   const where = namespace === undefined ? '' : ` in namespace "${namespace}"`;
   throw new Refusal(
     403,

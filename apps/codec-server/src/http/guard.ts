@@ -29,6 +29,7 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
         403,
         'forbidden',
         'This Host is not served here; CODEC_ALLOWED_HOSTS lists those that are.',
+        { loggable: true },
       );
     }
     if (origin !== undefined && !headers.allows(origin)) {
@@ -36,6 +37,7 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
         403,
         'forbidden',
         'This Origin may not call here; CODEC_CORS_ORIGINS lists those that may.',
+        { loggable: true },
       );
     }
     if (c.req.method === 'OPTIONS') {

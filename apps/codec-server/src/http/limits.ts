@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from 'hono';
+import type { Context } from 'hono';
 import type { Env } from './context.ts';
 import { GoneError, Refusal } from '../refusal.ts';
 
@@ -35,6 +35,7 @@ const RETRY_SECONDS = 1;
 const busy = (what: string): Refusal =>
   new Refusal(503, 'busy', `The server has ${what} under way, as many as it takes at once; try again.`, {
     retryAfter: RETRY_SECONDS,
+    loggable: true,
   });
 
 interface UnderWay {
@@ -64,7 +65,9 @@ export function limitRequests({
       }
       underWay.delete(request);
       request.giveUp(
-        new Refusal(504, 'timeout', `This took longer than ${requestMs} ms; ask for less at once.`),
+        new Refusal(504, 'timeout', `This took longer than ${requestMs} ms; ask for less at once.`, {
+          loggable: true,
+        }),
       );
     }
   };
@@ -91,6 +94,9 @@ export function limitRequests({
   };
 }
 
+/** Takes a request whose caller is known into what is counted, until its answer has left. */
+export type Admit = (c: Context<Env>) => void;
+
 /** Bytes of a body that only the number of requests limits: 16 MiB of them at most, as that number is by itself. */
 const SMALL_BODY = 64 * 1024;
 
@@ -99,9 +105,9 @@ const SMALL_BODY = 64 * 1024;
  * answer. One counts until its connection is done with the answer. A single one is taken whatever its size.
  * @returns to be called when somebody may have their body read, and before it is; throws Refusal 503 `busy`
  */
-export function limitBodies({ maxBody, maxBodies }: Pick<Limits, 'maxBody' | 'maxBodies'>) {
+export function limitBodies({ maxBody, maxBodies }: Pick<Limits, 'maxBody' | 'maxBodies'>): Admit {
   let underWay = 0;
-  return (c: Context<Env>): void => {
+  return (c) => {
     // In pieces of unknown length may come as much as a body can have.
     const size = Number(c.req.header('content-length') ?? maxBody);
     const outgoing = c.env?.outgoing;
@@ -113,17 +119,19 @@ export function limitBodies({ maxBody, maxBodies }: Pick<Limits, 'maxBody' | 'ma
   };
 }
 
-/** How many streams at once. A stream counts until its connection is done with it, not only until it has begun. */
-export function limitStreams({ maxStreams }: Limits): MiddlewareHandler<Env> {
+/**
+ * How many streams at once. A stream counts until its connection is done with it, not only until it has begun.
+ * @returns to be called when somebody may have their stream, and before it begins; throws Refusal 503 `busy`
+ */
+export function limitStreams({ maxStreams }: Pick<Limits, 'maxStreams'>): Admit {
   let open = 0;
-  return async (c, next) => {
+  return (c) => {
+    const outgoing = c.env?.outgoing;
+    if (outgoing === undefined) return;
+    if (outgoing.destroyed) throw new GoneError();
     if (open >= maxStreams) throw busy(`${maxStreams} streams`);
     open += 1;
-    const done = (): void => void (open -= 1);
-    const outgoing = c.env?.outgoing;
-    if (outgoing === undefined) return next().finally(done);
-    outgoing.once('close', done);
-    await next();
+    outgoing.once('close', () => (open -= 1));
   };
 }
 

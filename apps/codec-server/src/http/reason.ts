@@ -24,7 +24,7 @@ export async function requireReason(
     return reasonFor(access, what.namespace, given);
   } catch (error) {
     if (error instanceof Refusal && error.code === 'reason_required')
-      await audit.denied({ ...what, caller: c.get('caller'), peer: peerOf(c) });
+      await audit.denied({ ...what, caller: c.get('caller'), peer: peerOf(c) }, error.code);
     throw error;
   }
 }

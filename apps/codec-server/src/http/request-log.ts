@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import type { Level, Logger } from 'pino';
+import { Refusal } from '../refusal.ts';
 import type { Env } from './context.ts';
 import type { HttpMeter } from './meter.ts';
 
@@ -21,8 +22,15 @@ export function requestLog(log: Logger, meter?: HttpMeter): MiddlewareHandler<En
       ms,
     };
     meter?.request(answered);
-    log[levelOf(answered.status)](answered, 'request');
+    const level = levelOf(answered.status);
+    if (log.isLevelEnabled(level)) log[level]({ ...answered, ...whyOf(c.error) }, 'request');
   };
+}
+
+/** Clients hide it: the CLI prints `context deadline exceeded` alone. */
+function whyOf(error: Error | undefined): { code?: string; reason?: string } {
+  if (!(error instanceof Refusal)) return {};
+  return { code: error.code, ...(error.loggable && { reason: error.message }) };
 }
 
 /**

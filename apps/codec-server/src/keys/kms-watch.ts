@@ -1,5 +1,7 @@
 import type { CryptoHealth } from '@temporal-kms/codec-api';
 import type { Observer, ReasonCode } from '@temporal-kms/kms-codec';
+import type { Logger } from 'pino';
+import { Standing } from '../standing.ts';
 
 /** What Cloud KMS last answered; told without asking it. */
 export interface KmsWatch {
@@ -15,16 +17,36 @@ const outages: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   'checksum_mismatch',
 ]);
 
-export function watchKms(now: () => Date = () => new Date()): KmsWatch {
+export interface KmsWatchOptions {
+  readonly now?: () => Date;
+  /** Told when Cloud KMS refuses an operation under a key for such a reason, and when it serves it again. */
+  readonly log?: Logger;
+}
+
+export function watchKms({ now = () => new Date(), log }: KmsWatchOptions = {}): KmsWatch {
+  // As many as there are configured keys: no other is ever asked about.
+  const standings = new Map<string, Standing>();
+  const standingOf = (what: string): Standing | undefined => {
+    if (log === undefined) return undefined;
+    let known = standings.get(what);
+    if (known === undefined) {
+      known = new Standing(log, { fails: 'Cloud KMS does not serve', works: 'Cloud KMS serves again' });
+      standings.set(what, known);
+    }
+    return known;
+  };
   let lastOk: Date | undefined;
   let reason: ReasonCode | undefined;
   return {
     observer: {
-      kmsCall: ({ operation, code }) => {
+      kmsCall: ({ operation, key, code, message }) => {
         // Whoever may not look at keys may still open payloads.
         if (operation === 'describe') return;
         reason = code !== undefined && outages.has(code) ? code : undefined;
         if (reason === undefined) lastOk = now();
+        const standing = standingOf(`${operation} ${key}`);
+        if (reason === undefined) standing?.works({ operation, key });
+        else standing?.fails({ operation, key, code, reason: message });
       },
     },
     last: () => ({

@@ -13,9 +13,19 @@ interface Connection {
   /** What carries HTTP: the socket itself, or the TLS in it; absent until its handshake is done. */
   http?: Socket;
   answering?: ServerResponse;
+  /** Requests whose answers haven't left yet. */
+  asked: number;
 }
 
 /**
+ * Requests that may be asked on one connection before the first is answered. No client of the codec protocol asks ahead
+ * at all, and Node reads on: without a limit a stranger who takes no answer fills the memory.
+ */
+const MAX_AHEAD = 16;
+
+/**
+ * Connections and what is asked on them.
+ *
  * `server.close()` leaves connections alone on which no request has ever begun (a browser opens some ahead), and waits
  * for them; and one whose answer's head was sent before would be kept alive.
  */
@@ -30,7 +40,7 @@ export function trackConnections(server: Server, secure: boolean): Connections {
     byHttp.set(http, connection);
   };
   server.on('connection', (socket: Socket) => {
-    const connection = { tcp: socket };
+    const connection: Connection = { tcp: socket, asked: 0 };
     const name = nameOf(socket);
     connections.add(connection);
     if (secure) handshaking.set(name, connection);
@@ -52,9 +62,12 @@ export function trackConnections(server: Server, secure: boolean): Connections {
     const connection = byHttp.get(socket);
     if (connection !== undefined) {
       connection.answering = response;
+      connection.asked += 1;
       response.once('close', () => {
+        connection.asked -= 1;
         if (connection.answering === response) delete connection.answering;
       });
+      if (connection.asked > MAX_AHEAD) socket.destroy();
     }
     if (ending) endAfter(response, socket);
   });

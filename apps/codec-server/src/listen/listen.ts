@@ -44,6 +44,14 @@ const REQUEST_TIMEOUT_MS = 30_000;
  */
 const KEEP_ALIVE_MS = 620_000;
 
+/** Node looks only every 30 s by itself. */
+const LOOK_MS = 1_000;
+/** Of TLS; Node's own is 120 s. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Each takes some 10 KiB while it does nothing. */
+const MAX_CONNECTIONS = 4_096;
+
 /** Bytes. Node's own 16 KiB is too little for an access token beside the ID token that Temporal's Web UI sends along. */
 const MAX_HEADERS = 64 * 1024;
 
@@ -53,12 +61,19 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: LOOK_MS,
     maxHeaderSize: MAX_HEADERS,
   };
   const server =
     tls === undefined
       ? createHttpServer(timeouts)
-      : createHttpsServer({ ...timeouts, ...tls, minVersion: 'TLSv1.2' });
+      : createHttpsServer({
+          ...timeouts,
+          ...tls,
+          minVersion: 'TLSv1.2',
+          handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+        });
+  server.maxConnections = MAX_CONNECTIONS;
   const connections = trackConnections(server, tls !== undefined);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -94,5 +109,8 @@ function listenerOf(app: ReturnType<ListenOptions['app']>): RequestListener {
     return await app.fetch(request, http1 ? { incoming, outgoing } : {});
   });
   // It answers its own failures.
-  return (...request) => void listener(...request);
+  return (incoming, outgoing) => {
+    // A connection that was cut may have more in what was read of it already.
+    if (!incoming.socket.destroyed) void listener(incoming, outgoing);
+  };
 }

@@ -14,7 +14,7 @@ import { type AddressOptions, codecAddress } from './address.ts';
 import { headerText } from './header-text.ts';
 import { inSlices } from './in-slices.ts';
 import { namespaceOf } from './namespace.ts';
-import { beginIn, recorded, type Sealed } from './records.ts';
+import { beginIn, recorded, type Sealed, tellDone } from './records.ts';
 
 export interface ProtocolOptions extends AddressOptions {
   readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'inspect' | 'unopened' | 'rules'>;
@@ -57,12 +57,13 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     }
     const intent = { operation: 'decode', caller, peer: peerOf(c), namespace } as const;
     const record = await beginIn(audit, reason === undefined ? intent : { ...intent, reason }, others);
-    return await recorded(
-      c,
-      record,
-      () => inSlices(c, payloads, (slice) => codec.decode(slice, { namespace })),
-      () => sealed,
-    );
+    let done = 0;
+    const open = async (slice: Payload[]): Promise<Payload[]> => {
+      const opened = await codec.decode(slice, { namespace });
+      tellDone(record, sealed.slice(done, (done += slice.length)));
+      return opened;
+    };
+    return await recorded(c, record, () => inSlices(c, payloads, open));
   };
 
   const encode = async (c: Context<Env>, namespace: string): Promise<Payload[]> => {
@@ -80,12 +81,15 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       peer: peerOf(c),
       namespace,
     });
-    return await recorded(
-      c,
-      record,
-      () => inSlices(c, payloads, (slice) => codec.encode(slice, { namespace })),
-      (answer) => answer.map((payload) => codec.inspect(payload, { namespace })),
-    );
+    const seal = async (slice: Payload[]): Promise<Payload[]> => {
+      const sealed = await codec.encode(slice, { namespace });
+      tellDone(
+        record,
+        sealed.map((payload) => codec.inspect(payload, { namespace })),
+      );
+      return sealed;
+    };
+    return await recorded(c, record, () => inSlices(c, payloads, seal));
   };
 
   return async (c) => {

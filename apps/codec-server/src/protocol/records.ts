@@ -49,29 +49,32 @@ async function beginInEach(audit: Audit, intent: InNamespace, others: ReadonlySe
   return {
     done: (key, payloads, namespace = intent.namespace) =>
       (records.get(namespace) ?? home).done(key, payloads),
-    refused: (code) => home.refused(code),
+    refused: (code, of) => home.refused(code, of),
     end,
   };
 }
 
-/** Does the work between a record's `intent` and its `outcome`. The sealed side names the keys. */
+/** Does the work between a record's `intent` and its `outcome`. It tells the record of each payload that is done. */
 export async function recorded(
   c: Context<Env>,
   record: Records,
   work: () => Promise<Payload[]>,
-  sealedOf: (answer: Payload[]) => readonly Sealed[],
 ): Promise<Payload[]> {
   let answer: Payload[];
   try {
     answer = await work();
   } catch (error) {
-    if (error instanceof KmsCodecError) record.refused(error.code);
+    if (error instanceof KmsCodecError) record.refused(error.code, keyOf(error));
     await record.end(error instanceof GoneError ? 'cut_off' : 'failed');
     throw error instanceof KmsCodecError ? refusalOf(error) : error;
   }
-  inRuns(sealedOf(answer), (sealed, payloads) => record.done(keyOf(sealed).key, payloads, sealed.namespace));
   await record.end(isOver(c) ? 'cut_off' : 'complete');
   return answer;
+}
+
+/** Tells of payloads that are done. Their sealed side names the keys. */
+export function tellDone(record: Records, sealed: readonly Sealed[]): void {
+  inRuns(sealed, (one, payloads) => record.done(keyOf(one).key, payloads, one.namespace));
 }
 
 /** Payloads in a row are mostly under one key: they are told of together. */
@@ -96,6 +99,6 @@ function refusalOf(error: KmsCodecError): Refusal {
   const key = error.key === undefined ? '' : `\nKey: ${error.key}${version}`;
   const message = `${error.code}: ${error.message}${key}`;
   return error.retryable
-    ? new Refusal(503, 'internal', message, { retryAfter: RETRY_SECONDS, cause: error })
+    ? new Refusal(503, 'internal', message, { retryAfter: RETRY_SECONDS, cause: error, loggable: true })
     : badRequest(message, error);
 }

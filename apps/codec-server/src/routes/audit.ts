@@ -20,14 +20,14 @@ export function auditRoutes(routes: Routes, { authority, auditFile }: AuditRoute
   routes.get('/namespaces/:namespace/audit', 'audit', async (c) => {
     const namespace = c.get('namespace');
     const { after, limit, workflowId } = checked(auditQuery, c.req.query());
-    if (auditFile === undefined || !(await isReadable(auditFile))) {
-      throw new Refusal(
+    const elsewhere = (): Refusal =>
+      new Refusal(
         501,
         'not_implemented',
         'This server keeps no audit file that it could read (AUDIT_FILE). In Cloud Logging ask: ' +
           cloudLoggingQuery(namespace, workflowId),
       );
-    }
+    if (auditFile === undefined) throw elsewhere();
     const record = await authority.audit.begin({
       operation: 'audit',
       caller: c.get('caller'),
@@ -36,6 +36,8 @@ export function auditRoutes(routes: Routes, { authority, auditFile }: AuditRoute
       ...(workflowId === undefined ? {} : { workflowId }),
     });
     try {
+      // Not before its own intent is written: a file that was rotated away is made anew by that.
+      if (!(await isReadable(auditFile))) throw elsewhere();
       const page = await readAudit(auditFile, { namespace, workflowId, after, limit });
       await record.end('complete');
       return replyJson(c, page);

@@ -12,9 +12,10 @@ import { begin, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts
 const EXPORT_MS = 30 * 60_000;
 
 export function exportRoutes(routes: Routes, options: RunRoutesOptions): void {
-  const { temporal, reader, codec, authority, log } = options;
+  const { temporal, reader, codec, authority, log, admitStream } = options;
 
   routes.post(`${RUN}/history:export`, 'export', async (c) => {
+    admitStream(c);
     const run = runOf(c);
     const { form, reason: given } = checked(exportRequest, await jsonBody(c));
     // Encoded it stays sealed, so nobody has to say why.

@@ -17,9 +17,10 @@ const HISTORY_MS = 60 * 60_000;
 const DECODE_MS = 2 * 60_000;
 
 export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
-  const { temporal, reader, codec, inspect, authority, log } = options;
+  const { temporal, reader, codec, inspect, authority, log, admitStream } = options;
 
   routes.get(`${RUN}/history`, 'metadata', async (c) => {
+    admitStream(c);
     const run = runOf(c);
     const { after, live } = checked(historyQuery, c.req.query());
     const length = await lengthOf(temporal, run, c.req.raw.signal);
@@ -31,6 +32,7 @@ export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
   });
 
   routes.post(`${RUN}/payloads:decode`, 'decode', async (c) => {
+    admitStream(c);
     const run = runOf(c);
     const { refs, reason: given } = checked(decodeRequest, await jsonBody(c));
     // Before Temporal is asked: who may not see a payload needn't learn which there are.

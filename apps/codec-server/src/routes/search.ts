@@ -13,9 +13,10 @@ import { begin, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts
 const SEARCH_MS = 60_000;
 
 export function searchRoutes(routes: Routes, options: RunRoutesOptions): void {
-  const { temporal, reader, codec, authority, log } = options;
+  const { temporal, reader, codec, authority, log, admitStream } = options;
 
   routes.post(`${RUN}/history:search`, 'search', async (c) => {
+    admitStream(c);
     const run = runOf(c);
     const request = checked(searchRequest, await jsonBody(c));
     const { after } = request;

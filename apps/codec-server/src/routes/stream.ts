@@ -8,7 +8,7 @@ import type { HistoryReader, Run } from '../history/reader.ts';
 import type { Inspect } from '../history/stub.ts';
 import type { Authority } from '../http/authorise.ts';
 import { type Env, peerOf } from '../http/context.ts';
-import { isOver } from '../http/limits.ts';
+import { type Admit, isOver } from '../http/limits.ts';
 import { GoneError } from '../refusal.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
@@ -20,6 +20,7 @@ export interface RunRoutesOptions {
   readonly inspect: Inspect;
   readonly authority: Authority;
   readonly log: Logger;
+  readonly admitStream: Admit;
   readonly stopping: AbortSignal;
 }
 

@@ -1,6 +1,8 @@
 import { type Connection, isGrpcServiceError } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
+import type { Logger } from 'pino';
 import { Refusal } from '../refusal.ts';
+import { Standing } from '../standing.ts';
 
 /**
  * The few calls that this server makes, raw: the SDK's own `list()` throws on one memo that it can't decode, and
@@ -34,10 +36,22 @@ const CALL_MS = 10_000;
 const POLL_MS = 40_000;
 const HEALTH_MS = 2_000;
 
-export function createTemporalService(connection: Connection): TemporalService {
+/** @param log told when Temporal stops answering, and when it answers again */
+export function createTemporalService(connection: Connection, log?: Logger): TemporalService {
   const { workflowService } = connection;
-  const call = <T>(signal: AbortSignal, make: () => Promise<T>, timeout = CALL_MS): Promise<T> =>
-    cancellable(connection, signal, timeout, make);
+  const standing =
+    log && new Standing(log, { fails: 'Temporal does not answer', works: 'Temporal answers again' });
+  const call = async <T>(signal: AbortSignal, make: () => Promise<T>, timeout = CALL_MS): Promise<T> => {
+    try {
+      const answer = await cancellable(connection, signal, timeout, make);
+      standing?.works();
+      return answer;
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'temporal_unavailable')
+        standing?.fails({ reason: isGrpcServiceError(error.cause) ? error.cause.details : error.message });
+      throw error;
+    }
+  };
   return {
     list: (request, signal) => call(signal, () => workflowService.listWorkflowExecutions(request)),
     count: (request, signal) => call(signal, () => workflowService.countWorkflowExecutions(request)),
@@ -135,11 +149,13 @@ function refusalOf(error: unknown): Refusal {
     case status.unauthenticated:
       return new Refusal(503, 'temporal_unavailable', "Temporal refuses this server's own credentials.", {
         cause: error,
+        loggable: true,
       });
     default:
       return new Refusal(503, 'temporal_unavailable', 'Temporal does not answer; try again.', {
         retryAfter: 5,
         cause: error,
+        loggable: true,
       });
   }
 }

@@ -60,7 +60,7 @@ async function failureOf(issuer: string, from: FetchJson = fetchJson): Promise<s
   const keys = providerKeys(issuerAt(issuer), {
     fetchJson: from,
     now: Date.now,
-    failed: (error) => failures.push(error),
+    failed: (_, error) => failures.push(error),
   });
   await expect(keys.find({ alg: 'RS256' }, { payload: '', signature: '' })).rejects.toThrow(
     ProviderUnavailable,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { loadAccess } from '../../src/access/load.ts';
+import { accessLoader } from '../../src/access/load.ts';
 import type { RunningServer } from '../../src/listen/listen.ts';
 import { keptLog, type Kms, startKms } from '../support/stack.ts';
 import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
@@ -42,7 +42,7 @@ rules:
 async function serving(tokens = 'access', audience = AUDIENCE): Promise<RunningServer> {
   const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
   writeFileSync(file, policyOf(tokens, audience));
-  const access = loadAccess(file, log.log, { now: () => Date.now() + late });
+  const access = accessLoader(file, log.log, () => Date.now() + late)();
   return serve(kms, { access, temporal: emptyTemporal, log: log.log });
 }
 

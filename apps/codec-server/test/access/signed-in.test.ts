@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { type AuditEntry, decodeFrame, historyFrame } from '@temporal-kms/codec-api';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { loadAccess } from '../../src/access/load.ts';
+import { accessLoader } from '../../src/access/load.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { listen, type RunningServer } from '../../src/listen/listen.ts';
 import { NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
@@ -49,7 +49,7 @@ namespaces:
     app: (port) =>
       stack.replica({
         hosts: [`127.0.0.1:${port}`],
-        access: loadAccess(file, pino({ level: 'silent' })),
+        access: accessLoader(file, pino({ level: 'silent' }))(),
         audit: createAudit({ write: async (entry) => void audited.push(entry) }),
       }),
   });

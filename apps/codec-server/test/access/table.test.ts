@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { exportJWK, type JWTPayload } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { policyAccess } from '../../src/access/policy-access.ts';
+import { providerKeyring } from '../../src/access/tokens/provider-keys.ts';
 import { parsePolicy } from '../../src/access/policy/read.ts';
 import { type Audit, createAudit } from '../../src/audit/audit.ts';
 import type { RunningServer } from '../../src/listen/listen.ts';
@@ -24,13 +25,14 @@ beforeAll(async () => {
     cards: { encrypt: keys.payments },
   });
   issuers = await issuersOf(policy, Date.now);
-  const access = policyAccess(policy, {
+  const keysOf = providerKeyring({
     fetchJson: issuers.fetchJson,
     now: Date.now,
-    providerFailed: (issuer, error) => {
+    failed: (issuer, error) => {
       throw new Error(`${issuer}: ${String(error)}`);
     },
   });
+  const access = policyAccess(policy, { now: Date.now, keysOf });
   const written = createAudit({ write: () => Promise.resolve() });
   const audit: Audit = { ...written, denied: async (intent) => void denied.push(intent) };
   server = await serve(kms, { access, audit, temporal: emptyTemporal });

@@ -96,7 +96,7 @@ describe('an audit that can not be written', () => {
         retryAfter: 5,
       });
     }
-    await expect(audit.denied(intent)).rejects.toMatchObject({ code: 'audit_unavailable' });
+    await expect(audit.denied(intent, 'forbidden')).rejects.toMatchObject({ code: 'audit_unavailable' });
     expect(failures).toBe(4);
     expect(lines.map((line) => JSON.parse(line))).toEqual([
       expect.objectContaining({ level: 50, reason: 'ENOSPC', msg: 'the audit can not be written' }),

@@ -31,7 +31,10 @@ async function newAudit(): Promise<{ path: string; audit: Audit }> {
 }
 
 const denied = (audit: Audit, workflowId: string, namespace = 'payments') =>
-  audit.denied({ operation: 'decode', caller: { name: 'ana' }, peer: undefined, namespace, workflowId });
+  audit.denied(
+    { operation: 'decode', caller: { name: 'ana' }, peer: undefined, namespace, workflowId },
+    'forbidden',
+  );
 
 const workflows = ({ entries }: AuditPage) => entries.map(({ workflowId }) => workflowId);
 

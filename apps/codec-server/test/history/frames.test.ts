@@ -27,7 +27,7 @@ function follow(reads: (() => Promise<Stretch>)[], more: { live?: boolean; lengt
     after: 0,
     length: more.length ?? 2,
     live: more.live ?? true,
-    lifetime: { signal: never, over: () => undefined },
+    lifetime: { signal: never, over: () => undefined, step: async () => undefined },
     heartbeatMs: 20,
   });
   return { frames, asked, lines };

@@ -23,8 +23,10 @@ async function streaming(bytes: number, limits: { maxStreams?: number; stalledMs
   const all = { ...defaultLimits, ...limits };
   let ended = 0;
   const app = new Hono<Env>();
-  app.use(watching(all.stalledMs), limitStreams(all));
+  const admit = limitStreams(all);
+  app.use(watching(all.stalledMs));
   app.get('/', (c) => {
+    admit(c);
     c.set('headers', {});
     return ndjson(c, async function* lines(gone) {
       try {

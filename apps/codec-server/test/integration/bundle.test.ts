@@ -153,8 +153,11 @@ test('explains its variables', async () => {
     expect(out).toContain(name);
 });
 
-test.each([['--prot=9'], ['-h'], ['start']])('ends with 64 on %s, which it does not know', async (argument) => {
-  const { code, err } = await start({}, [argument]).exited;
-  expect(code).toBe(64);
-  expect(err).toMatch(/Usage: main \[--help\]/);
-});
+test.each([['--prot=9'], ['-h'], ['start']])(
+  'ends with 64 on %s, which it does not know',
+  async (argument) => {
+    const { code, err } = await start({}, [argument]).exited;
+    expect(code).toBe(64);
+    expect(err).toMatch(/Usage: main \[--help\]/);
+  },
+);

@@ -6,7 +6,7 @@ import type { AuditEntry } from '@temporal-kms/codec-api';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { loadAccess } from '../../src/access/load.ts';
+import { accessLoader } from '../../src/access/load.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { listen, type RunningServer } from '../../src/listen/listen.ts';
 import { readTlsPair } from '../../src/listen/tls.ts';
@@ -70,7 +70,7 @@ rules:
       stack.replica({
         hosts: [`127.0.0.1:${bound}`],
         corsOrigins: [`http://localhost:${port}`],
-        access: loadAccess(policy, keptLog().log),
+        access: accessLoader(policy, keptLog().log)(),
         audit: createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) }),
       }),
   });

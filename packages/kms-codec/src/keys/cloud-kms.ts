@@ -159,12 +159,12 @@ export class CloudKms implements KeyService {
     run: (client: KeyManagementServiceClient) => Promise<T>,
   ): Promise<T> {
     const start = performance.now();
-    const report = (code?: KmsCodecError['code']) =>
+    const report = (error?: KmsCodecError) =>
       this.#observer.kmsCall?.({
         operation,
         key,
         milliseconds: performance.now() - start,
-        ...(code && { code }),
+        ...(error && { code: error.code, message: error.message }),
       });
     try {
       const result = await run(await this.#started(key));
@@ -173,7 +173,7 @@ export class CloudKms implements KeyService {
     } catch (error) {
       const state = isFailedPrecondition(error) ? await this.#stateOf(key, keyVersion) : undefined;
       const mapped = mapKmsError(error, operation, key, keyVersion, state);
-      report(mapped.code);
+      report(mapped);
       throw mapped;
     }
   }

@@ -21,7 +21,10 @@ export class ProviderUnavailable extends Error {
 export interface ProviderKeysOptions {
   readonly fetchJson: FetchJson;
   readonly now: () => number;
-  readonly failed: (error: unknown) => void;
+  /** Told each time that an issuer's keys can't be had. */
+  readonly failed: (issuer: string, error: unknown) => void;
+  /** Told each time that they were fetched. */
+  readonly fetched?: (issuer: string) => void;
 }
 
 export interface ProviderKeys {
@@ -31,19 +34,38 @@ export interface ProviderKeys {
   warm(): Promise<void>;
 }
 
+/**
+ * Each issuer's keys, the same ones for the same issuer: a policy that is read again while an issuer is down must not
+ * lose those that may still be used.
+ */
+export function providerKeyring(options: ProviderKeysOptions): (issuer: Issuer) => ProviderKeys {
+  const known = new Map<string, ProviderKeys>();
+  return (issuer) => {
+    const id = JSON.stringify([issuer.issuer, issuer.keys]);
+    let keys = known.get(id);
+    if (keys === undefined) known.set(id, (keys = providerKeys(issuer, options)));
+    return keys;
+  };
+}
+
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 /**
  * An issuer's keys: found by discovery, renewed, and used on for a while when the issuer is down. jose's own
  * `createRemoteJWKSet` has none once its cache is stale and the issuer is down, and doesn't know of discovery.
  */
-export function providerKeys(issuer: Issuer, { fetchJson, now, failed }: ProviderKeysOptions): ProviderKeys {
+export function providerKeys(
+  issuer: Issuer,
+  { fetchJson, now, failed, fetched }: ProviderKeysOptions,
+): ProviderKeys {
   const load = async (): Promise<KeySet> => {
     try {
       const url = 'jwks' in issuer.keys ? issuer.keys.jwks : await discovered(issuer, issuer.keys.discovery);
-      return createLocalJWKSet(keySet.parse(await fetchJson(url)));
+      const keys = createLocalJWKSet(keySet.parse(await fetchJson(url)));
+      fetched?.(issuer.issuer);
+      return keys;
     } catch (error) {
-      failed(error);
+      failed(issuer.issuer, error);
       throw new ProviderUnavailable(`no keys of ${issuer.issuer}`, { cause: error });
     }
   };
