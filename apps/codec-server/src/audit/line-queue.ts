@@ -67,7 +67,7 @@ export class LineQueue {
       const batch = this.#next;
       this.#next = undefined;
       this.#writing = batch;
-      const late = setTimeout(() => this.#look(batch), batch.until - performance.now());
+      const late = setTimeout(() => this.#look(batch), Math.max(0, batch.until - performance.now()));
       try {
         await this.#append(batch.text);
         this.#options.written();

@@ -137,6 +137,20 @@ describe('tokens of a real provider', () => {
     }
   });
 
+  test('a policy that is read again while the issuer is down keeps its users in', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
+    writeFileSync(file, policyOf('access', AUDIENCE));
+    const load = accessLoader(file, log.log);
+    const { accessToken } = await provider.personTokens('ana');
+    const request = {
+      header: (name: string) => (name === 'authorization' ? `Bearer ${accessToken}` : undefined),
+    };
+    expect(await load().authenticate(request)).toMatchObject({ name: 'ana@example.com' });
+    await provider[Symbol.asyncDispose]();
+    expect(await load().authenticate(request)).toMatchObject({ name: 'ana@example.com' });
+    provider = await startProvider();
+  });
+
   test('no token stands in the log', async () => {
     const { accessToken, idToken } = await provider.personTokens('ana');
     await me(accessToken);

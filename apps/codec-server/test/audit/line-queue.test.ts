@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { LineQueue } from '../../src/audit/line-queue.ts';
 
@@ -57,6 +58,18 @@ test('an event loop that was held up is not taken for a write that hangs', async
   const until = performance.now() + 100;
   while (performance.now() < until);
   await line;
+});
+
+test('a line that waits behind a slow write has no more time for it than the first', async () => {
+  const queue = new LineQueue(() => delay(80), { waitMs: 100 });
+  const first = queue.write('a\n');
+  const behind = queue.write('b\n');
+  await first;
+  const begun = performance.now();
+  await expect(behind).rejects.toThrow('not written within 100 ms');
+  expect(performance.now() - begun).toBeLessThan(60);
+  await delay(100);
+  await queue.write('c\n');
 });
 
 describe('while a write hangs', () => {

@@ -157,6 +157,22 @@ describe('GET /api/namespaces/{namespace}/audit', () => {
     ]);
   });
 
+  test('answers from the new file as soon as the old one was renamed', async () => {
+    const path = join(directory, 'rotated.jsonl');
+    let now = 0;
+    const file = await openAuditFile(path, () => now);
+    const audit = createAudit(auditSink(file.append, { log: keptLog().log }));
+    await denied(audit, '1');
+    await rename(path, `${path}.1`);
+    now = 2_000;
+    const response = await get({ audit, auditFile: path });
+    expect(response.status).toBe(200);
+    expect(auditPage.parse(await response.json()).entries).toMatchObject([
+      { operation: 'audit', event: 'intent' },
+    ]);
+    await file.close();
+  });
+
   test.each(['?limit=0', '?limit=1001', '?after=a.b', '?after=', `?workflowId=${'w'.repeat(1_001)}`])(
     'refuses %s',
     async (query) => {

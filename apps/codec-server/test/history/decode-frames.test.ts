@@ -1,11 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeFrames } from '../../src/history/decode-frames.ts';
 import type { Wanted } from '../../src/history/wanted.ts';
 import { collect } from '../support/lines.ts';
-import { type Kms, keys, type Payload, plain, startKms } from '../support/stack.ts';
+import { type Kms, type Payload, plain, sealedApart, startKms } from '../support/stack.ts';
 
 const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
 const never = new AbortController().signal;
@@ -22,21 +20,7 @@ let kms: Kms;
 let many: Payload[];
 beforeAll(async () => {
   kms = await startKms();
-  // A data key of its own for each message: what a hundred worker processes leave behind.
-  many = await Promise.all(
-    Array.from({ length: 100 }, async () => {
-      const codec = createKmsCodec({
-        rules: new KeyRules({ payments: { encrypt: keys.payments } }),
-        emulatorHost: kms.emulator.address,
-        format: undefined,
-        compression: undefined,
-        bindWorkflow: false,
-      });
-      const [sealed] = await codec.encode([plain(randomBytes(4).toString('hex'))], context);
-      await codec.close();
-      return sealed!;
-    }),
-  );
+  many = await sealedApart(kms, 100);
 });
 afterAll(() => kms.close());
 
@@ -61,4 +45,31 @@ test('200 payloads under one data key are no more than one', async () => {
   const all = await collect(decodeFrames(other.codec, log, wantedOf(same), unending));
   expect(all).toHaveLength(201);
   expect(all.at(-1)).toEqual({ type: 'end', reason: 'complete' });
+});
+
+test('payloads that the request does not hold may each be under any data key', async () => {
+  await using other = kms.another();
+  const before = kms.emulator.calls.count('Decrypt');
+  const unheld = wantedOf(many).map(({ held: _, ...one }) => one);
+  const frames = await collect(decodeFrames(other.codec, log, unheld, unending));
+  expect(frames).toHaveLength(65);
+  expect(frames.at(-1)).toEqual({ type: 'end', reason: 'limit' });
+  expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
+});
+
+test('payloads of several workflows count each in its own', async () => {
+  const bound = await Promise.all(
+    Array.from({ length: 80 }, async (_, n): Promise<Wanted> => {
+      await using writer = kms.another();
+      const own = { ...context, workflowId: `child-${n}` };
+      const [payload] = await writer.codec.encode([plain(n)], own);
+      const held = { payload: payload!, sealable: true, context: own };
+      return { ref: `1:${n}`, bytes: 1, held, load: async () => held };
+    }),
+  );
+  await using other = kms.another();
+  const before = kms.emulator.calls.count('Decrypt');
+  const frames = await collect(decodeFrames(other.codec, log, bound, unending));
+  expect(frames.at(-1)).toEqual({ type: 'end', reason: 'limit' });
+  expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
 });

@@ -43,3 +43,23 @@ test('takes a sign-in that ends within a millisecond, as fractions of a second i
   await once(signal);
   expect(over()).toBe('signed_out');
 });
+
+test('a step lets timers have their turn, however much there is to do without one', async () => {
+  const { step } = of({});
+  let fired = false;
+  setTimeout(() => (fired = true), 10);
+  const until = performance.now() + 200;
+  while (!fired && performance.now() < until) await step();
+  expect(fired).toBe(true);
+});
+
+test.each([
+  ['signed_out', { expiresAt: Date.now() + 60_000 }],
+  ['limit', { maxMs: 20 }],
+])('is over in time where no timer could fire: %s', async (reason, more) => {
+  const { step, over, signal } = of('expiresAt' in more ? { expiresAt: Date.now() + 20 } : more);
+  const until = performance.now() + 30;
+  while (performance.now() < until);
+  expect([signal.aborted, over()]).toEqual([false, reason]);
+  await expect(step()).rejects.toThrow();
+});

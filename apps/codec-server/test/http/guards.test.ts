@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openAccess } from '../../src/access/access.ts';
+import { invalidToken } from '../../src/access/tokens/unauthenticated.ts';
+import type { AppDeps } from '../../src/app.ts';
 import { appWith, HOST, type Kms, keptLog, PAGE, startKms } from '../support/stack.ts';
 
 let kms: Kms;
@@ -175,6 +178,25 @@ describe('the log', () => {
       ['debug', 200],
       ['info', 400],
       ['warn', 500],
+    ]);
+  });
+
+  test('says why a request was refused, in words that hold nothing of the caller, or else by its code', async () => {
+    const { log, lines } = keptLog();
+    const access: AppDeps['access'] = {
+      ...openAccess,
+      authenticate: () => {
+        throw invalidToken('it was made for another server (aud)');
+      },
+    };
+    await appWith(kms, { log, access }).request('/api/me', { headers: fine });
+    const app = appWith(kms, { log });
+    await app.request('/decode', { method: 'POST', headers: { ...fine, host: 'evil.example' }, body: '' });
+    await app.request('/api/namespaces/payments/workflows/order-88213?runId=bad-run-id', { headers: fine });
+    expect(lines.map((line) => JSON.parse(line)).map(({ code, reason }) => [code, reason])).toEqual([
+      ['unauthenticated', 'The token is refused: it was made for another server (aud).'],
+      ['forbidden', expect.stringContaining('CODEC_ALLOWED_HOSTS')],
+      ['bad_request', undefined],
     ]);
   });
 

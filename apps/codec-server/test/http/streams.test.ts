@@ -2,13 +2,17 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openAccess } from '../../src/access/access.ts';
+import { createAudit } from '../../src/audit/audit.ts';
 import type { Env } from '../../src/http/context.ts';
 import { defaultLimits, limitStreams } from '../../src/http/limits.ts';
 import { ndjson } from '../../src/http/ndjson.ts';
 import { reply } from '../../src/http/reply.ts';
 import { cutSlowReaders } from '../../src/http/slow-readers.ts';
-import { served } from '../support/served.ts';
+import { Refusal } from '../../src/refusal.ts';
+import { serveApp, served } from '../support/served.ts';
+import { type Kms, noTemporal, startKms } from '../support/stack.ts';
 
 function watching(stalledMs: number): MiddlewareHandler<Env> {
   const watch = cutSlowReaders(stalledMs);
@@ -141,5 +145,86 @@ describe('one large answer', () => {
       await sleep(10);
     }
     expect(bytes).toBeGreaterThan(24 * MiB);
+  });
+});
+
+describe("the history API's streams", () => {
+  const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+  const LENGTH = 4_000;
+  const described: any = { workflowExecutionInfo: { historyLength: LENGTH } };
+  /** Every page is there at once, and each event is 16 KiB. */
+  const history = async ({ nextPageToken }: any): Promise<any> => {
+    const first = nextPageToken?.length ? Number(Buffer.from(nextPageToken).toString()) : 1;
+    const events = Array.from({ length: 200 }, (_, n) => ({
+      eventId: first + n,
+      eventType: 26,
+      taskId: 1,
+      workflowExecutionSignaledEventAttributes: { signalName: 'x'.repeat(16 * 1024) },
+    }));
+    const next = first + 200 > LENGTH ? '' : String(first + 200);
+    return { history: { events }, rawHistory: [], nextPageToken: Buffer.from(next) };
+  };
+  const waiting = (_: unknown, signal: AbortSignal): Promise<any> =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+
+  let kms: Kms;
+  beforeAll(async () => {
+    kms = await startKms();
+  });
+  afterAll(() => kms.close());
+
+  test('are as many as the limit says', async () => {
+    const temporal = { ...noTemporal, describe: async () => described, history: waiting };
+    const { url } = await serveApp(kms, { temporal, limits: { maxStreams: 1 } });
+    const leave = new AbortController();
+    const first = await fetch(`${url}${RUN}/history?live=true&after=${LENGTH}`, { signal: leave.signal });
+    expect(first.status).toBe(200);
+    for (const [method, what] of [
+      ['GET', 'history'],
+      ['POST', 'payloads:decode'],
+      ['POST', 'history:search'],
+      ['POST', 'history:export'],
+    ] as const) {
+      const body = method === 'POST' ? { body: '{}' } : {};
+      const headers = { 'content-type': 'application/json' };
+      const response = await fetch(`${url}${RUN}/${what}`, { method, headers, ...body });
+      expect([what, response.status, await response.json()]).toMatchObject([
+        what,
+        503,
+        { error: { code: 'busy' } },
+      ]);
+    }
+    leave.abort();
+  });
+
+  test('are not used up by those who have not signed in', async () => {
+    const access = {
+      ...openAccess,
+      authenticate: () => {
+        throw new Refusal(401, 'unauthenticated', 'Sign in.');
+      },
+    };
+    const { url } = await serveApp(kms, { access, limits: { maxStreams: 0 } });
+    expect((await fetch(`${url}${RUN}/history`)).status).toBe(401);
+  });
+
+  test('are cut when nobody reads them', async () => {
+    const written: unknown[] = [];
+    const audit = createAudit({ write: async (entry) => void written.push(entry) });
+    const temporal = { ...noTemporal, describe: async () => described, history };
+    const { port } = await serveApp(kms, { temporal, audit, limits: { stalledMs: 300 } });
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    const body = '{"form":"encoded"}';
+    socket.write(
+      `POST ${RUN}/history:export HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await once(socket, 'readable');
+    // Nothing is read from here on.
+    await expect
+      .poll(() => written.at(-1), { timeout: 5_000 })
+      .toMatchObject({ outcome: { result: 'cut_off' } });
+    socket.destroy();
   });
 });

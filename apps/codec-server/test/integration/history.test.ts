@@ -213,6 +213,38 @@ describe('a workflow that puts a secret everywhere', () => {
   });
 });
 
+describe('a workflow that waits', () => {
+  test('is described with its pending activity, the details of its failure, its child, and the child with its parent', async () => {
+    const handle = await stack.start('pending', [SECRET]);
+    const describe = async (workflowId: string) =>
+      workflowDescription.parse(
+        await (await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows/${workflowId}`)).json(),
+      );
+    const description = await eventually(async () => {
+      const now = await describe(handle.workflowId);
+      expect(now.payloads.map(({ path }) => path)).toContainEqual(expect.stringContaining('lastFailure'));
+      expect(now.relations?.children).toHaveLength(1);
+      return now;
+    });
+    expect(JSON.stringify(description)).not.toContain(SECRET);
+    expect(description.details).toMatchObject({
+      pendingActivities: [
+        { activityType: { name: 'fails' }, attempt: 2, state: 'PENDING_ACTIVITY_STATE_SCHEDULED' },
+      ],
+    });
+    const detail = description.payloads.find(({ path }) => path.includes('lastFailure'))!;
+    const run = await runOf(handle);
+    const [opened] = await decode(stack.app, run, [detail.ref]);
+    expect(valueOf(opened!)).toBe(`"${SECRET}"`);
+
+    const [child] = description.relations!.children;
+    expect(child).toMatchObject({ type: 'waiting' });
+    expect((await describe(child!.workflowId)).relations).toMatchObject({ parent: run, root: run });
+    await stack.client.workflow.getHandle(child!.workflowId).signal(finish, '');
+    await handle.terminate();
+  });
+});
+
 describe('a workflow that failed', () => {
   test('shows message, details and causes, decoded', async () => {
     const handle = await stack.start('fails', [SECRET]);

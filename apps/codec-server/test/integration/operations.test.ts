@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { buildPayloads } from '../../src/json/payload-json.ts';
 import { parseLogLine } from '../../src/audit/log-line.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { type ServerProcess, spawnServer, startServer } from '../support/process.ts';
-import { type Kms, startKms } from '../support/stack.ts';
+import { type Kms, sealedApart, startKms } from '../support/stack.ts';
 
 const SECRET = 'canary-90d3f7';
 let kms: Kms;
@@ -106,6 +107,86 @@ describe('an audit that can not be written', () => {
     const { exited, output } = spawnServer({ KMS_EMULATOR_HOST: kms.emulator.address, ...env });
     expect(await exited).toBe(78);
     expect(output.err).toMatch(new RegExp(`${name}.*nowhere`));
+  });
+});
+
+describe('what the environment says', () => {
+  /** `fetch` sends no other Host than the URL's. */
+  const ask = (url: string, path: string, more: Record<string, string>, body?: string) =>
+    new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
+      const method = body === undefined ? 'GET' : 'POST';
+      const sent = request(`${url}${path}`, { method, headers: { ...headers, ...more } }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (part: string) => (text += part));
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
+        );
+      });
+      sent.on('error', reject).end(body);
+    });
+
+  test('reaches the server: prefix, namespace paths, hosts, origins, limits and the audit file', async () => {
+    const { url } = await start({
+      CODEC_PATH_PREFIX: '/codec',
+      CODEC_NAMESPACE_PATHS: 'true',
+      CODEC_ALLOWED_HOSTS: 'codec.example',
+      CODEC_CORS_ORIGINS: 'https://ui.example',
+      CODEC_MAX_PAYLOADS: '2',
+      CODEC_MAX_BODY: '10000',
+      CODEC_MAX_REQUESTS: '3',
+      CODEC_MAX_STREAMS: '1',
+      AUDIT_FILE: join(directory, 'wiring.jsonl'),
+    });
+    const host = 'codec.example';
+    const sealedNow = await ask(
+      url,
+      '/codec/payments/encode',
+      { host, origin: 'https://ui.example' },
+      payloads(),
+    );
+    expect(sealedNow).toMatchObject({
+      status: 200,
+      headers: { 'access-control-allow-origin': 'https://ui.example' },
+    });
+    expect((await ask(url, '/encode', { host }, payloads())).status).toBe(404);
+    expect((await ask(url, '/codec/encode', {}, payloads())).status).toBe(403);
+    expect(
+      (await ask(url, '/codec/encode', { host, origin: 'https://other.example' }, payloads())).status,
+    ).toBe(403);
+    expect(
+      (await ask(url, '/codec/encode', { host }, JSON.stringify({ payloads: [{}, {}, {}] }))).text,
+    ).toMatch(/3 payloads/);
+    expect((await ask(url, '/codec/encode', { host }, payloads(20_000))).text).toMatch(/10000 bytes/);
+    const audit = await ask(url, '/codec/api/namespaces/payments/audit', { host });
+    expect([audit.status, JSON.parse(audit.text).entries.at(-1)]).toMatchObject([
+      200,
+      { operation: 'encode' },
+    ]);
+  });
+
+  test('or not, Cloud KMS has at most 16 calls of one namespace under way', async () => {
+    const apart = await sealedApart(kms, 40);
+    const { url } = await start({ AUDIT_FILE: join(directory, 'calls.jsonl') });
+    kms.emulator.setLatency({ all: 200 });
+    const begun = performance.now();
+    expect((await post(`${url}/decode`, String(buildPayloads(apart)))).status).toBe(200);
+    kms.emulator.reset();
+    // Three rounds.
+    expect(performance.now() - begun).toBeGreaterThan(590);
+  });
+
+  test.each([
+    ['CODEC_MAX_REQUESTS', { CODEC_MAX_REQUESTS: '1' }],
+    ['CODEC_REQUEST_SECONDS', { CODEC_REQUEST_SECONDS: '1' }],
+  ])('of %s is enforced', async (name, env) => {
+    const ciphertext = await sealed();
+    const { url } = await start({ AUDIT_FILE: join(directory, `${name}.jsonl`), ...env });
+    kms.emulator.injectFault({ method: 'Decrypt', effect: { kind: 'hang' } });
+    const statuses = await Promise.all(
+      [1, 2].map(async () => (await post(`${url}/decode`, ciphertext)).status),
+    );
+    kms.emulator.reset();
+    expect(statuses).toContain(name === 'CODEC_MAX_REQUESTS' ? 503 : 504);
   });
 });
 

@@ -133,3 +133,56 @@ test('serves the loopback names with the port that was bound, and no other Host'
   expect(String(head)).toMatch(/^HTTP\/1.1 403 /);
   await server.close(0);
 });
+
+describe('requests asked ahead on one connection', () => {
+  const ahead = async (count: number) => {
+    let handled = 0;
+    const app = new Hono().get('/', (c) => {
+      handled += 1;
+      return c.text('x'.repeat(1_000));
+    });
+    const server = await start(app);
+    const socket = connect(server.port, HOST);
+    let closed = false;
+    socket.on('error', () => undefined).on('close', () => (closed = true));
+    await once(socket, 'connect');
+    return {
+      handled: () => handled,
+      server,
+      socket,
+      closed: () => closed,
+      ask: () => socket.write(REQUEST.repeat(count)),
+    };
+  };
+  const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+
+  test('are answered in their order, sixteen of them', async () => {
+    const { ask, socket, server, handled } = await ahead(16);
+    let text = '';
+    socket.on('data', (piece: Buffer) => (text += piece.toString()));
+    ask();
+    await expect.poll(() => text.split('HTTP/1.1 200 ').length - 1).toBe(16);
+    expect(handled()).toBe(16);
+    await server.close(0);
+  });
+
+  test('beyond that cut it, and are worked on no more', async () => {
+    const { ask, server, handled, closed } = await ahead(5_000);
+    ask();
+    await expect.poll(closed).toBe(true);
+    expect(handled()).toBeLessThanOrEqual(16);
+    await server.close(0);
+  });
+});
+
+test('half a head is waited for some ten seconds, not Node’s thirty', async () => {
+  const server = await start(new Hono());
+  const socket = connect(server.port, HOST);
+  socket.write('GET / HTTP/1.1\r\nHost');
+  const begun = performance.now();
+  const [answer] = await once(socket, 'data');
+  expect(String(answer)).toMatch(/^HTTP\/1.1 408 /);
+  expect(performance.now() - begun).toBeLessThan(13_000);
+  socket.destroy();
+  await server.close(0);
+}, 20_000);

@@ -5,7 +5,7 @@ import type { Access } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
-import { appWith, HOST, type Kms, keys, plain, startKms } from '../support/stack.ts';
+import { appWith, HOST, type Kms, keys, noTemporal, plain, startKms } from '../support/stack.ts';
 
 // `payments` may read what was sealed in `orders`; `archive` only decrypts.
 let kms: Kms;
@@ -40,6 +40,119 @@ function server(access: Access) {
 
 const sealedIn = async (namespace: string): Promise<string> =>
   buildPayloads(await kms.codec.encode([plain('secret')], { namespace })).toString();
+
+describe('the outcome', () => {
+  const all = ana([
+    ['decode', 'payments'],
+    ['encode', 'payments'],
+  ]);
+  const ask = (app: ReturnType<typeof appWith>, operation: string, body: string) =>
+    app.request(`/${operation}`, {
+      method: 'POST',
+      headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' },
+      body,
+    });
+  const clear = buildPayloads([plain('secret')]).toString();
+
+  test.each(['decode', 'encode'])('of %s that can not be written lets nothing out', async (operation) => {
+    const audit = createAudit({
+      write: async ({ event }) => {
+        if (event === 'outcome') throw new Refusal(503, 'audit_unavailable', 'No audit.');
+      },
+    });
+    const body = operation === 'decode' ? await sealedIn('payments') : clear;
+    const response = await ask(appWith(kms, { access: all, audit }), operation, body);
+    expect([response.status, await response.text()]).toEqual([503, 'No audit.\n']);
+  });
+
+  test.each(['decode', 'encode'])('of %s is written before the answer', async (operation) => {
+    const gate = Promise.withResolvers<void>();
+    const audit = createAudit({
+      write: async ({ event }) => {
+        if (event === 'outcome') await gate.promise;
+      },
+    });
+    const body = operation === 'decode' ? await sealedIn('payments') : clear;
+    let answered = false;
+    const asked = Promise.resolve(ask(appWith(kms, { access: all, audit }), operation, body)).then(
+      (response) => {
+        answered = true;
+        return response;
+      },
+    );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(answered).toBe(false);
+    gate.resolve();
+    expect((await asked).status).toBe(200);
+  });
+
+  test('of a decode that failed says what had been opened, and under which keys', async () => {
+    const { post, audited } = server(all);
+    const payloads = await kms.codec.encode(
+      Array.from({ length: 600 }, (_, n) => plain(n)),
+      { namespace: 'payments' },
+    );
+    payloads[599]!.data![payloads[599]!.data!.length - 1]! ^= 1;
+    expect((await post('decode', 'payments', buildPayloads(payloads).toString())).status).toBe(400);
+    expect(audited.at(-1)).toMatchObject({
+      outcome: {
+        result: 'failed',
+        payloads: 500,
+        keys: [{ name: keys.payments, payloads: 500 }],
+        refused: { integrity_failed: 1 },
+      },
+    });
+  });
+
+  test('of a decode that Cloud KMS refused names the key', async () => {
+    await using other = kms.another();
+    const access = all;
+    const audited: AuditEntry[] = [];
+    const audit = createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) });
+    const body = await sealedIn('payments');
+    kms.emulator.injectFault({ method: 'Decrypt', effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
+    expect((await ask(appWith(kms, { codec: other.codec, access, audit }), 'decode', body)).status).toBe(400);
+    kms.emulator.reset();
+    expect(audited.at(-1)).toMatchObject({
+      outcome: {
+        payloads: 0,
+        keys: [{ name: keys.payments, payloads: 0 }],
+        refused: { permission_denied: 1 },
+      },
+    });
+  });
+});
+
+test('what a namespace accepts opens for its readers where the server itself read it', async () => {
+  const [payload] = await kms.codec.encode([plain('secret')], { namespace: 'orders', workflowId: 'w' });
+  const described: any = { workflowExecutionInfo: { historyLength: 1 } };
+  const history = async (): Promise<any> => ({
+    history: {
+      events: [
+        {
+          eventId: 1,
+          eventType: 26,
+          taskId: 1,
+          workflowExecutionSignaledEventAttributes: { input: { payloads: [payload] } },
+        },
+      ],
+    },
+    rawHistory: [],
+    nextPageToken: new Uint8Array(),
+  });
+  const temporal = { ...noTemporal, describe: async () => described, history };
+  const app = appWith(kms, { access: ana([['decode', 'payments']]), temporal });
+  const response = await app.request(
+    '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa/payloads:decode',
+    {
+      method: 'POST',
+      headers: { host: HOST, 'content-type': 'application/json' },
+      body: JSON.stringify({ refs: ['1:0'] }),
+    },
+  );
+  const [first] = (await response.text()).split('\n');
+  expect(JSON.parse(first!)).toMatchObject({ ref: '1:0', ok: true });
+});
 
 describe('a message that names another namespace', () => {
   test('does not open for whoever may not decode in that one, and the audit says so', async () => {

@@ -149,3 +149,16 @@ export const plain = (value: unknown): Payload => ({
   metadata: { encoding: text('json/plain') },
   data: text(JSON.stringify(value)),
 });
+
+/** Messages under a data key of their own each: what so many worker processes leave behind. */
+export const sealedApart = (kms: Kms, count: number): Promise<Payload[]> =>
+  Promise.all(
+    Array.from({ length: count }, async (_, n) => {
+      await using writer = kms.another();
+      // An activity waits for Cloud KMS longer, which so many new connections at once need.
+      const context = { type: 'activity', namespace: 'payments', workflowId: 'w' } as const;
+      const [one] = await writer.codec.encode([plain(`message ${n}`)], context);
+      if (one === undefined) throw new RangeError('nothing was sealed');
+      return one;
+    }),
+  );

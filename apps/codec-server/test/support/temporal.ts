@@ -9,7 +9,7 @@ import {
   type StartTemporalOptions,
   type TemporalServer,
 } from '@temporal-kms/scripts/temporal';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure, Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, Runtime, DefaultLogger, Worker } from '@temporalio/worker';
 import type { AppDeps, createApp } from '../../src/app.ts';
 import { interceptors } from '../../src/temporal/connect.ts';
@@ -57,7 +57,12 @@ export async function startStack(options: StartTemporalOptions = {}): Promise<St
     namespace: NAMESPACE,
     taskQueue: TASK_QUEUE,
     workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
-    activities: { echo: async (value: string) => value },
+    activities: {
+      echo: async (value: string) => value,
+      fails: async (detail: string) => {
+        throw ApplicationFailure.create({ message: 'it fails', details: [detail] });
+      },
+    },
     plugins,
   });
   const running = worker.run();

@@ -15,8 +15,13 @@ import {
 
 interface Activities {
   echo(value: string): Promise<string>;
+  fails(detail: string): Promise<void>;
 }
 const { echo } = proxyActivities<Activities>({ startToCloseTimeout: '10s' });
+const { fails: failsOnce } = proxyActivities<Activities>({
+  startToCloseTimeout: '10s',
+  retry: { initialInterval: '1h' },
+});
 const local = proxyLocalActivities<Activities>({ startToCloseTimeout: '10s' });
 
 export const finish = defineSignal<[string]>('finish');
@@ -43,6 +48,19 @@ export async function everywhere(secret: string): Promise<string> {
 
 export async function child(value: string): Promise<string> {
   return `${value} done`;
+}
+
+/** Waits for an activity that has failed and is tried again in an hour, and for a child that waits for `finish`. */
+export async function pending(secret: string): Promise<void> {
+  await Promise.all([failsOnce(secret), executeChild(waiting, { args: [secret] })]);
+}
+
+export async function waiting(_secret: string): Promise<void> {
+  let finished = false;
+  setHandler(finish, () => {
+    finished = true;
+  });
+  await condition(() => finished);
 }
 
 /** Fails with two causes, each with details. */
