@@ -21,7 +21,8 @@ test('reads the rows that name test files', () => {
 
 describe('a promise', () => {
   const promises = parsePromises(table);
-  const passed = { passed: 2, failed: false };
+  const everything = { all: true, strict: false };
+  const passed = { passed: 2, failed: false, skipped: 0 };
   const kept = new Map([
     ['apps/a/test/in.test.ts', passed],
     ['apps/a/test/out.test.ts', passed],
@@ -29,19 +30,19 @@ describe('a promise', () => {
   ]);
 
   test('is kept while all of its files pass', () => {
-    const { lines, broken } = judge(promises, kept, true);
+    const { lines, broken } = judge(promises, kept, everything);
     expect(broken).toBe(0);
     expect(lines[1]).toBe('✓ 1.2 Nothing leaks: apps/a/test/leak.test.ts (2)');
   });
 
   test.each([
-    ['failed', { passed: 2, failed: true }],
-    ['holds no passed test', { passed: 0, failed: false }],
+    ['failed', { passed: 2, failed: true, skipped: 0 }],
+    ['holds no passed test', { passed: 0, failed: false, skipped: 0 }],
   ])('is broken by a file that %s', (_, outcome) => {
     const { lines, broken } = judge(
       promises,
       new Map([...kept, ['apps/a/test/leak.test.ts', outcome]]),
-      true,
+      everything,
     );
     expect(broken).toBe(1);
     expect(lines[1]).toMatch(/^✗ 1.2/);
@@ -49,7 +50,20 @@ describe('a promise', () => {
 
   test('is broken by a file that did not run, unless only some suites were asked for', () => {
     const some = new Map([...kept].slice(0, 2));
-    expect(judge(promises, some, true)).toMatchObject({ broken: 1 });
-    expect(judge(promises, some, false)).toMatchObject({ broken: 0, lines: { length: 1 } });
+    expect(judge(promises, some, everything)).toMatchObject({ broken: 1 });
+    expect(judge(promises, some, { all: false, strict: false })).toMatchObject({
+      broken: 0,
+      lines: { length: 1 },
+    });
+  });
+
+  test('is untried where its tests were left out, which a machine that has everything may not do', () => {
+    const left = new Map([...kept, ['apps/a/test/leak.test.ts', { passed: 0, failed: false, skipped: 2 }]]);
+    const { lines, broken } = judge(promises, left, everything);
+    expect([broken, lines[1]]).toEqual([
+      0,
+      '– 1.2 Nothing leaks: apps/a/test/leak.test.ts (0, 2 not tried here)',
+    ]);
+    expect(judge(promises, left, { all: true, strict: true })).toMatchObject({ broken: 1 });
   });
 });

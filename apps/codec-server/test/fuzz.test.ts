@@ -7,13 +7,14 @@ import { buildPayloads } from '../src/json/payload-json.ts';
 import { Random } from './fuzz/random.ts';
 import { type JsonPayload, makeRequest } from './fuzz/requests.ts';
 import { send } from './fuzz/wire.ts';
+import { keepForSearch } from './support/leak-search.ts';
 import { keys, type Kms, plain, startKms, text } from './support/stack.ts';
 
-/* SLOW=1 sends 100,000 requests with a new seed; FUZZ_SEED repeats one. */
+/* CI=1 sends 100,000 requests, SLOW=1 with a new seed; FUZZ_SEED repeats one. */
 const slow = process.env['SLOW'] !== undefined;
-const requests = slow ? 100_000 : 2_000;
+const requests = slow || process.env['CI'] ? 100_000 : 2_000;
 const seed = Number(process.env['FUZZ_SEED'] ?? (slow ? Date.now() % 2 ** 32 : 20_261_124));
-vi.setConfig({ testTimeout: slow ? 3_600_000 : 120_000 });
+vi.setConfig({ testTimeout: requests > 2_000 ? 3_600_000 : 120_000 });
 
 const AT_ONCE = 16;
 /** Memory is looked at so often in each quarter. */
@@ -41,13 +42,17 @@ beforeAll(async () => {
       CODEC_METRICS_PORT: '0',
     },
   });
-  server.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  server.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+    keepForSearch(chunk.toString());
+  });
   port = await new Promise<number>((resolve, reject) => {
     let out = '';
     server.once('exit', () => reject(new Error(`the server ended: ${stderr}`)));
     server.stdout?.on('data', (chunk: Buffer) => {
       // It goes on for as long as the server runs: a full pipe would stop it.
       if (out.length > 100_000) return;
+      keepForSearch(chunk.toString());
       out += chunk.toString();
       const found = /"url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(out);
       if (found) resolve(Number(found[1]));

@@ -81,8 +81,9 @@ describe('calls that wait in their lane', () => {
   });
 });
 
+const long = (bytes: number) => Buffer.from('A'.repeat(bytes));
+
 describe('a wrapped data key that is longer than 1,024 bytes', () => {
-  const long = (bytes: number) => Buffer.from('A'.repeat(bytes));
   const address = Buffer.from(`gcpkms://${cryptoKey('pay')}`);
   it.each([
     ['envelope', { encoding: Buffer.from('binary/envelope-kms'), 'encrypted-dek': long(1_025) }],

@@ -29,6 +29,11 @@ export interface EmulatorOptions {
   readonly clock?: Clock;
   /** Gets the emulator's own errors, such as a data file that can't be written. Default: standard error. */
   readonly report?: (error: unknown) => void;
+  /**
+   * Gets every plaintext that was encrypted or decrypted, whoever asked: for tests that look for data keys where none
+   * may be.
+   */
+  readonly plaintext?: (bytes: Uint8Array) => void;
 }
 
 /** A running emulator. */
@@ -64,6 +69,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       material: () => newMaterial().toString('base64'),
       locator: (version) => newLocator(version).toString('base64'),
     },
+    ...(options.plaintext && { plaintext: options.plaintext }),
     report: options.report ?? ((error) => process.stderr.write(`kms-emulator: ${String(error)}\n`)),
   };
   seedKeys(deps.store.state, keys, clock.now(), deps.source);

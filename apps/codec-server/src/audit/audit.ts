@@ -26,7 +26,7 @@ export interface Intent {
   readonly reason?: string;
 }
 
-export type Denied = NonNullable<AuditEntry['denied']>;
+type Denied = NonNullable<AuditEntry['denied']>;
 export type Outcome = NonNullable<AuditEntry['outcome']>['result'];
 
 /** One operation under way: told what became of each payload, and at the end how it ended. */

@@ -71,9 +71,9 @@ async function* withinBudget(
   const home = workflowContext(run);
   for await (const page of pages) {
     const payloads = page.map((event) => locate(event, home));
-    const { count, cost } = affordable(codec, payloads, budget.left);
-    const some = page.slice(0, count === 0 && budget.left === MAX_UNOPENED ? 1 : count);
-    budget.left -= some.length === count ? cost : MAX_UNOPENED;
+    const first = affordable(codec, payloads, budget.left);
+    const some = page.slice(0, first.count === 0 && budget.left === MAX_UNOPENED ? 1 : first.count);
+    budget.left -= some.length === first.count ? first.cost : MAX_UNOPENED;
     yield some;
     if (some.length === page.length) continue;
     budget.spent = true;

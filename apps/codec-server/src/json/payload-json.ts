@@ -160,11 +160,13 @@ function sizes(json: unknown, at: string): ExternalPayload[] {
   if (!Array.isArray(json)) throw notProtocol(`${at}.externalPayloads must be a list`);
   return json.map((one: unknown) => {
     const size = isRecord(one) ? (one['sizeBytes'] ?? one['size_bytes'] ?? 0) : undefined;
-    if ((typeof size !== 'string' && typeof size !== 'number') || !/^\d{1,19}$/.test(String(size))) {
+    // A larger number has lost digits already.
+    const text = typeof size === 'number' && Number.isSafeInteger(size) ? String(size) : size;
+    if (typeof text !== 'string' || !/^\d{1,19}$/.test(text)) {
       throw notProtocol(`${at}.externalPayloads must name each one's sizeBytes`);
     }
     return proto.temporal.api.common.v1.Payload.ExternalPayloadDetails.fromObject({
-      sizeBytes: String(size),
+      sizeBytes: text,
     });
   });
 }

@@ -3,17 +3,20 @@ import { z } from 'zod';
 
 const map = z.record(z.string(), z.string());
 
+/** proto3 JSON writes one as text, and reads both; null stands for a field that isn't there. */
+const int64 = z.union([z.string().regex(/^\d{1,19}$/), z.number().int().nonnegative()]);
+
 /** `temporal.api.common.v1.Payload` in proto3 JSON, as Temporal's codec protocol has it. */
 const protocolPayloads = z.object({
   payloads: z
     .array(
       z.object({
-        metadata: map.optional(),
-        data: z.string().optional(),
-        externalPayloads: z.array(z.object({ sizeBytes: z.string() })).optional(),
+        metadata: map.nullish(),
+        data: z.string().nullish(),
+        externalPayloads: z.array(z.object({ sizeBytes: int64.nullish() })).nullish(),
       }),
     )
-    .optional(),
+    .nullish(),
 });
 
 /** A history as Temporal's own tools write it, or as people read it. */

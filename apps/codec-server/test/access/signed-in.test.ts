@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type AuditEntry, decodeFrame, historyFrame } from '@temporal-kms/codec-api';
-import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { accessLoader } from '../../src/access/load.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { listen, type RunningServer } from '../../src/listen/listen.ts';
+import { keptLog } from '../support/stack.ts';
 import { NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
 import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
 import { ask } from './support/server.ts';
@@ -49,7 +49,7 @@ namespaces:
     app: (port) =>
       stack.replica({
         hosts: [`127.0.0.1:${port}`],
-        access: accessLoader(file, pino({ level: 'silent' }))(),
+        access: accessLoader(file, keptLog().log)(),
         audit: createAudit({ write: async (entry) => void audited.push(entry) }),
       }),
   });

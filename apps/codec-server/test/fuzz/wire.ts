@@ -5,6 +5,7 @@ const WAIT_MS = 10_000;
 /**
  * Sends bytes on a connection of their own, tells the server that no more will come, and reads what it answers.
  * @returns the status of each answer, in order; none where the connection was closed without one
+ * @throws where neither comes in time
  */
 export async function send(port: number, bytes: Buffer): Promise<{ statuses: number[]; text: string }> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
@@ -13,10 +14,15 @@ export async function send(port: number, bytes: Buffer): Promise<{ statuses: num
   socket.on('data', (chunk: Buffer) => void chunks.push(chunk));
   // A server that refuses a request closes while the rest of it is still on its way.
   socket.on('error', () => undefined);
-  socket.setTimeout(WAIT_MS, () => socket.destroy(new Error('no answer')));
+  let late = false;
+  socket.setTimeout(WAIT_MS, () => {
+    late = true;
+    socket.destroy();
+  });
   socket.end(bytes);
   socket.on('end', () => socket.destroy());
   await closed;
+  if (late) throw new Error(`no answer within ${WAIT_MS} ms to ${bytes.toString('latin1').slice(0, 4_000)}`);
   const text = Buffer.concat(chunks).toString('latin1');
   return { statuses: [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status)), text };
 }

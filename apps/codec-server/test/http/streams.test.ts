@@ -148,6 +148,9 @@ describe('one large answer', () => {
   });
 });
 
+const waiting = (_: unknown, signal: AbortSignal): Promise<any> =>
+  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+
 describe("the history API's streams", () => {
   const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
   const LENGTH = 4_000;
@@ -164,9 +167,6 @@ describe("the history API's streams", () => {
     const next = first + 200 > LENGTH ? '' : String(first + 200);
     return { history: { events }, rawHistory: [], nextPageToken: Buffer.from(next) };
   };
-  const waiting = (_: unknown, signal: AbortSignal): Promise<any> =>
-    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-
   let kms: Kms;
   beforeAll(async () => {
     kms = await startKms();

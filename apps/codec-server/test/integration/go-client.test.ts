@@ -40,8 +40,8 @@ const client = async (path: string, namespace: string, values: string[], given =
   });
 };
 
-test('encodes, decodes, and opens what TypeScript sealed', async () => {
-  if (go === undefined) return;
+test('encodes, decodes, and opens what TypeScript sealed', async ({ skip }) => {
+  if (go === undefined) return skip('no Go was found');
   const sealed = await kms.codec.encode([plain('from TypeScript'), plain('ü')], { namespace: 'payments' });
   for (const path of ['/codec', '/codec/payments']) {
     const { stdout, stderr } = await client(path, 'payments', ['one', 'two'], String(buildPayloads(sealed)));
@@ -54,8 +54,8 @@ test('encodes, decodes, and opens what TypeScript sealed', async () => {
   }
 });
 
-test('is told why not', async () => {
-  if (go === undefined) return;
+test('is told why not', async ({ skip }) => {
+  if (go === undefined) return skip('no Go was found');
   const { stderr, exitCode } = await client('/codec', 'elsewhere', ['one']);
   expect([exitCode, stderr]).toEqual([1, expect.stringContaining('no keys for the namespace')]);
 });

@@ -216,12 +216,12 @@ describe('a workflow that puts a secret everywhere', () => {
 describe('a workflow that waits', () => {
   test('is described with its pending activity, the details of its failure, its child, and the child with its parent', async () => {
     const handle = await stack.start('pending', [SECRET]);
-    const describe = async (workflowId: string) =>
+    const described = async (workflowId: string) =>
       workflowDescription.parse(
         await (await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows/${workflowId}`)).json(),
       );
     const description = await eventually(async () => {
-      const now = await describe(handle.workflowId);
+      const now = await described(handle.workflowId);
       expect(now.payloads.map(({ path }) => path)).toContainEqual(expect.stringContaining('lastFailure'));
       expect(now.relations?.children).toHaveLength(1);
       return now;
@@ -235,11 +235,11 @@ describe('a workflow that waits', () => {
     const detail = description.payloads.find(({ path }) => path.includes('lastFailure'))!;
     const run = await runOf(handle);
     const [opened] = await decode(stack.app, run, [detail.ref]);
-    expect(valueOf(opened!)).toBe(`"${SECRET}"`);
+    expect(valueOf(opened)).toBe(`"${SECRET}"`);
 
     const [child] = description.relations!.children;
     expect(child).toMatchObject({ type: 'waiting' });
-    expect((await describe(child!.workflowId)).relations).toMatchObject({ parent: run, root: run });
+    expect((await described(child!.workflowId)).relations).toMatchObject({ parent: run, root: run });
     await stack.client.workflow.getHandle(child!.workflowId).signal(finish, '');
     await handle.terminate();
   });

@@ -110,21 +110,21 @@ describe('an audit that can not be written', () => {
   });
 });
 
-describe('what the environment says', () => {
-  /** `fetch` sends no other Host than the URL's. */
-  const ask = (url: string, path: string, more: Record<string, string>, body?: string) =>
-    new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
-      const method = body === undefined ? 'GET' : 'POST';
-      const sent = request(`${url}${path}`, { method, headers: { ...headers, ...more } }, (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (part: string) => (text += part));
-        response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
-        );
-      });
-      sent.on('error', reject).end(body);
+/** `fetch` sends no other Host than the URL's. */
+const askAs = (url: string, path: string, more: Record<string, string>, body?: string) =>
+  new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
+    const method = body === undefined ? 'GET' : 'POST';
+    const sent = request(`${url}${path}`, { method, headers: { ...headers, ...more } }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => (text += part));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
+      );
     });
+    sent.on('error', reject).end(body);
+  });
 
+describe('what the environment says', () => {
   test('reaches the server: prefix, namespace paths, hosts, origins, limits and the audit file', async () => {
     const { url } = await start({
       CODEC_PATH_PREFIX: '/codec',
@@ -138,7 +138,7 @@ describe('what the environment says', () => {
       AUDIT_FILE: join(directory, 'wiring.jsonl'),
     });
     const host = 'codec.example';
-    const sealedNow = await ask(
+    const sealedNow = await askAs(
       url,
       '/codec/payments/encode',
       { host, origin: 'https://ui.example' },
@@ -148,16 +148,16 @@ describe('what the environment says', () => {
       status: 200,
       headers: { 'access-control-allow-origin': 'https://ui.example' },
     });
-    expect((await ask(url, '/encode', { host }, payloads())).status).toBe(404);
-    expect((await ask(url, '/codec/encode', {}, payloads())).status).toBe(403);
+    expect((await askAs(url, '/encode', { host }, payloads())).status).toBe(404);
+    expect((await askAs(url, '/codec/encode', {}, payloads())).status).toBe(403);
     expect(
-      (await ask(url, '/codec/encode', { host, origin: 'https://other.example' }, payloads())).status,
+      (await askAs(url, '/codec/encode', { host, origin: 'https://other.example' }, payloads())).status,
     ).toBe(403);
     expect(
-      (await ask(url, '/codec/encode', { host }, JSON.stringify({ payloads: [{}, {}, {}] }))).text,
+      (await askAs(url, '/codec/encode', { host }, JSON.stringify({ payloads: [{}, {}, {}] }))).text,
     ).toMatch(/3 payloads/);
-    expect((await ask(url, '/codec/encode', { host }, payloads(20_000))).text).toMatch(/10000 bytes/);
-    const audit = await ask(url, '/codec/api/namespaces/payments/audit', { host });
+    expect((await askAs(url, '/codec/encode', { host }, payloads(20_000))).text).toMatch(/10000 bytes/);
+    const audit = await askAs(url, '/codec/api/namespaces/payments/audit', { host });
     expect([audit.status, JSON.parse(audit.text).entries.at(-1)]).toMatchObject([
       200,
       { operation: 'encode' },

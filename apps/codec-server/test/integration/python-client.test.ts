@@ -38,8 +38,10 @@ afterAll(async () => {
   await stack.close();
 });
 
-test('starts, queries, signals and reads an encrypted workflow without a key of its own', async () => {
-  if (python === undefined) return;
+test('starts, queries, signals and reads an encrypted workflow without a key of its own', async ({
+  skip,
+}) => {
+  if (python === undefined) return skip('no Python with PyPI was found');
   const { stdout } = await execa(
     python,
     [

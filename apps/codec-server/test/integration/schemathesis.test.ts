@@ -1,11 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { listen, type RunningServer } from '../../src/listen/listen.ts';
+import { type AuditFile, openAuditFile } from '../../src/audit/audit-file.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { auditSink } from '../../src/audit/sink.ts';
+import { keptLog } from '../support/stack.ts';
 import { findSchemathesis } from '../support/schemathesis.ts';
-import { type Stack, startStack } from '../support/temporal.ts';
+import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';
 
 /* SLOW=1 tries more of each route, with a new seed; SCHEMATHESIS_SEED repeats one. */
 const slow = process.env['SLOW'] !== undefined;
@@ -26,51 +30,80 @@ let stack: Stack;
 let server: RunningServer;
 let schemathesis: string | undefined;
 let directory: string;
+let file: AuditFile;
 beforeAll(async () => {
   schemathesis = await findSchemathesis();
   if (schemathesis === undefined) return;
   directory = await mkdtemp(join(tmpdir(), 'schemathesis-'));
   stack = await startStack();
+  const path = join(directory, 'audit.jsonl');
+  file = await openAuditFile(path);
+  const audit = createAudit(auditSink(file.append, { log: keptLog().log }));
   server = await listen({
     host: '127.0.0.1',
     port: 0,
-    app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`] }),
+    app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`], audit, auditFile: path }),
   });
 }, 400_000);
 afterAll(async () => {
   if (schemathesis === undefined) return;
   await server.close(1_000);
   await stack.close();
+  await file.close();
   await rm(directory, { recursive: true });
 });
 
-test('Schemathesis finds no answer that the OpenAPI document does not describe, and no 500', async () => {
-  if (schemathesis === undefined) return;
+const config = async (lines: readonly string[]): Promise<string> => {
+  const path = join(directory, 'schemathesis.toml');
+  await writeFile(path, lines.join('\n'));
+  return path;
+};
+
+/** Schemathesis' own words, and whether it is content. */
+async function run(found: string, path: string): Promise<{ all: string; exitCode: number | undefined }> {
   const base = `http://127.0.0.1:${server.port}`;
   const { all, exitCode } = await execa(
-    schemathesis,
+    found,
     [
-      'run',
-      `${base}/api/openapi.json`,
-      '--url',
-      base,
-      '--phases',
-      'examples,coverage,fuzzing',
-      '--checks',
-      CHECKS.join(','),
-      '--max-examples',
-      String(examples),
-      '--seed',
-      seed,
-      '--request-timeout',
-      '10',
-      '--no-color',
-    ],
+      ['--config-file', path, 'run', `${base}/api/openapi.json`, '--url', base],
+      ['--phases', 'examples,coverage,fuzzing', '--checks', CHECKS.join(',')],
+      ['--max-examples', String(examples), '--seed', seed, '--request-timeout', '10', '--no-color'],
+    ].flat(),
     // It keeps its memory of former runs where it stands.
     { reject: false, all: true, cwd: directory },
   );
   const summary = /=+ SUMMARY =+[^]*/.exec(all)?.[0] ?? '';
   process.stdout.write(`schemathesis, seed ${seed}:\n${summary}\n`);
   // Lines can be as long as the longest URL.
-  expect(exitCode, all.replaceAll(/^(.{400}).+$/gm, '$1…')).toBe(0);
+  return { all: all.replaceAll(/^(.{400}).+$/gm, '$1…'), exitCode };
+}
+
+const claim = 'finds no answer that the OpenAPI document does not describe, and no 500';
+
+test(`Schemathesis ${claim}`, async ({ skip }) => {
+  if (schemathesis === undefined) return skip('it could not be installed');
+  const { all, exitCode } = await run(schemathesis, await config([]));
+  expect(exitCode, all).toBe(0);
+});
+
+test(`Schemathesis, told of a workflow that there is, ${claim}`, async ({ skip }) => {
+  if (schemathesis === undefined) return skip('it could not be installed');
+  const handle = await stack.start('everywhere', ['canary-71ce0d']);
+  await handle.signal('finish', 'signal');
+  await handle.result();
+  const { workflowId, runId } = await runOf(handle);
+  const { all, exitCode } = await run(
+    schemathesis,
+    await config([
+      '[parameters]',
+      `"path.namespace" = "${NAMESPACE}"`,
+      `"path.workflowId" = "${workflowId}"`,
+      `"path.runId" = "${runId}"`,
+      `"query.runId" = "${runId}"`,
+      `"header.X-Namespace" = "${NAMESPACE}"`,
+    ]),
+  );
+  expect(exitCode, all).toBe(0);
+  // Its word for a route that it got nothing but 404 from: all of them have been reached.
+  expect(all).not.toMatch(/missing test data/i);
 });

@@ -41,17 +41,18 @@ function server(access: Access) {
 const sealedIn = async (namespace: string): Promise<string> =>
   buildPayloads(await kms.codec.encode([plain('secret')], { namespace })).toString();
 
+const ask = (app: ReturnType<typeof appWith>, operation: string, body: string) =>
+  app.request(`/${operation}`, {
+    method: 'POST',
+    headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' },
+    body,
+  });
+
 describe('the outcome', () => {
   const all = ana([
     ['decode', 'payments'],
     ['encode', 'payments'],
   ]);
-  const ask = (app: ReturnType<typeof appWith>, operation: string, body: string) =>
-    app.request(`/${operation}`, {
-      method: 'POST',
-      headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' },
-      body,
-    });
   const clear = buildPayloads([plain('secret')]).toString();
 
   test.each(['decode', 'encode'])('of %s that can not be written lets nothing out', async (operation) => {

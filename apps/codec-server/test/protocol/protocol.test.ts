@@ -181,7 +181,7 @@ describe('JSON', () => {
 
   test.each([
     ["the Web UI's", { ...reference, externalPayloads: [{ sizeBytes: '9007199254740993' }] }],
-    ["Go's struct tags", { ...reference, external_payloads: [{ size_bytes: 9_007_199_254_740_992 }] }],
+    ["Go's struct tags", { ...reference, external_payloads: [{ size_bytes: 9_007_199_254_740_991 }] }],
   ])('%s spelling of external payloads comes back untouched in proto3 JSON', async (_, payload) => {
     for (const path of ['/encode', '/decode', '/decode?preserveStorageRefs=true']) {
       const response = await post(path, JSON.stringify({ payloads: [payload] }));
@@ -223,6 +223,7 @@ describe('JSON', () => {
     ['{"payloads":[{"externalPayloads":{}}]}', 'externalPayloads'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":"-1"}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":{}}]}]}', 'sizeBytes'],
+    ['{"payloads":[{"externalPayloads":[{"sizeBytes":9007199254740993}]}]}', 'sizeBytes'],
   ])('%s is 400 and says where', async (sent, where) => {
     const response = await post('/decode', sent);
     expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(where)]);

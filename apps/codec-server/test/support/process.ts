@@ -54,6 +54,7 @@ export async function startServer(env: Record<string, string>): Promise<ServerPr
   }
   const line = JSON.parse(listening.exec(output.out)![0]);
   const stop = async (): Promise<number | null> => {
+    if (line.metrics !== undefined) keepForSearch(await (await fetch(line.metrics)).text());
     child.kill('SIGTERM');
     return exited;
   };

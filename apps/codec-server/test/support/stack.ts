@@ -20,7 +20,7 @@ export const HOST = '127.0.0.1:8088';
 export const PAGE = 'https://temporal.example.com';
 
 export interface Kms {
-  /** Those that this codec made or opened, in clear. */
+  /** All that Cloud KMS wrapped or unwrapped, for whichever process, in clear. */
   readonly dataKeys: readonly Uint8Array[];
   readonly emulator: Emulator;
   readonly codec: KmsCodec;
@@ -36,12 +36,23 @@ export interface Kms {
   close(): Promise<void>;
 }
 
+const DATA_KEY_BYTES = 32;
+
 /** Cloud KMS and a codec that talks to it, for the namespaces `payments` and `orders` unless told otherwise. */
 export async function startKms(
   rules: Record<string, NamespaceRule> = both,
   byDefault?: NamespaceRule,
 ): Promise<Kms> {
-  const emulator = await startEmulator({ keys: Object.values(keys) });
+  const dataKeys: Uint8Array[] = [];
+  const emulator = await startEmulator({
+    keys: Object.values(keys),
+    plaintext: (bytes) => {
+      // The direct format wraps payloads.
+      if (bytes.length !== DATA_KEY_BYTES) return;
+      dataKeys.push(bytes);
+      keepKey(bytes);
+    },
+  });
   const another: Kms['another'] = () => {
     const watch = watchKms();
     const use = watchKeyUse();
@@ -59,37 +70,11 @@ export async function startKms(
     return { codec, watch, use, [Symbol.asyncDispose]: () => codec.close() };
   };
   const own = another();
-  const dataKeys = rememberKeys(own.codec.keyService);
   const close = async (): Promise<void> => {
     await own.codec.close();
     await emulator.close();
   };
   return { emulator, dataKeys, codec: own.codec, watch: own.watch, use: own.use, another, close };
-}
-
-const DATA_KEY_BYTES = 32;
-
-/** The data keys in clear, so that nothing that is logged can hold one unnoticed. */
-function rememberKeys(service: KmsCodec['keyService']): Uint8Array[] {
-  const dataKeys: Uint8Array[] = [];
-  const wrap = service.wrap.bind(service);
-  const unwrap = service.unwrap.bind(service);
-  const keep = (plaintext: Uint8Array): void => {
-    // The direct format wraps payloads.
-    if (plaintext.length !== DATA_KEY_BYTES) return;
-    dataKeys.push(Buffer.from(plaintext));
-    keepKey(plaintext);
-  };
-  service.wrap = (request) => {
-    keep(request.plaintext);
-    return wrap(request);
-  };
-  service.unwrap = async (request) => {
-    const plaintext = await unwrap(request);
-    keep(plaintext);
-    return plaintext;
-  };
-  return dataKeys;
 }
 
 const both = { payments: { encrypt: keys.payments }, orders: { encrypt: keys.orders } };
@@ -125,7 +110,7 @@ export function keptLog(): { log: Logger; lines: string[] } {
 }
 
 export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeof createApp> {
-  return createApp({
+  const app = createApp({
     codec: kms.codec,
     kms: kms.watch,
     keyUse: kms.use,
@@ -141,6 +126,14 @@ export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeo
     stopping: new AbortController().signal,
     ...deps,
   });
+  const answer = app.fetch;
+  app.fetch = async (...request) => {
+    const response = await answer(...request);
+    // What is refused says nothing of what was sent, or of what is sealed.
+    if (response.status >= 400) keepForSearch(await response.clone().text());
+    return response;
+  };
+  return app;
 }
 
 export const text = (value: string): Uint8Array => Buffer.from(value);

@@ -18,6 +18,7 @@ export interface DispatchDeps {
   readonly clock: Clock;
   readonly source: MaterialSource;
   readonly report: (error: unknown) => void;
+  readonly plaintext?: (bytes: Uint8Array) => void;
 }
 
 /** One incoming call. `signal` is aborted when the client gives up or the emulator stops. */
@@ -41,6 +42,10 @@ export async function dispatch(deps: DispatchDeps, call: IncomingCall): Promise<
   try {
     const response = await answer(deps, call, info);
     deps.conditions.calls.end(info, 'OK');
+    for (const message of [call.request, response]) {
+      if ('plaintext' in message && message.plaintext instanceof Uint8Array)
+        deps.plaintext?.(message.plaintext);
+    }
     return response;
   } catch (error) {
     if (!(error instanceof KmsError)) deps.report(error);
