@@ -1,5 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { codecServerEnvironment, loadConfigOrExit, printableConfig } from '@temporal-kms/config';
+import {
+  codecServerEnvironment,
+  isLoopback,
+  loadConfigOrExit,
+  printableConfig,
+  unknownVariables,
+} from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { pino } from 'pino';
 import { createApp } from './app.ts';
@@ -90,6 +96,11 @@ async function start(): Promise<void> {
   }).catch(exitListening(config, 'CODEC_PORT'));
 
   log.info(printableConfig(codecServerEnvironment), 'configuration');
+  const unknown = unknownVariables(codecServerEnvironment, 'CODEC_');
+  if (unknown.length > 0) log.warn({ variables: unknown }, 'variables that this server does not know');
+  if (!isLoopback(config.host) && config.allowedHosts === undefined) {
+    log.warn('CODEC_ALLOWED_HOSTS is not set: only requests to a loopback name are answered');
+  }
   if (config.policyFile === undefined) {
     log.warn(
       'AUTH=none: whoever can open a connection on this machine can read plaintext; listening on loopback only',

@@ -11,9 +11,12 @@ export const runId = z.uuid('is not a run id (a UUID)');
  */
 const visibilityQuery = z.string().max(5_000, 'is longer than 5,000 characters').default('');
 
+const WHOLE = 'must be a whole number from 1 to 1,000';
+const upTo1000 = z.coerce.number(WHOLE).int(WHOLE).min(1, WHOLE).max(1_000, WHOLE);
+
 export const workflowListQuery = z.object({
   query: visibilityQuery,
-  pageSize: z.coerce.number('must be a number').int().min(1).max(1_000).default(100),
+  pageSize: upTo1000.default(100),
   /** `nextPageToken` of the page before. */
   pageToken: z
     .string()
@@ -33,7 +36,7 @@ export const auditQuery = z.object({
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not one that this server gave')
     .optional(),
-  limit: z.coerce.number('must be a number').int().min(1).max(1_000).default(100),
+  limit: upTo1000.default(100),
   workflowId: workflowId.optional(),
 });
 

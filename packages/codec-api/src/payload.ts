@@ -8,7 +8,9 @@ import { reasonCode } from './reasons.ts';
  * a number made of the payload's stored bytes, so a ref never comes to mean another payload; one that is gone by the
  * time it is asked for is answered with `event_not_found`.
  */
-export const payloadRef = z.string().regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,15})$/);
+export const payloadRef = z
+  .string()
+  .regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,15})$/, 'must be a ref, as 5:0 is');
 export type PayloadRef = z.infer<typeof payloadRef>;
 
 /** Where a payload stood is kept in the attributes by this object in its place. */

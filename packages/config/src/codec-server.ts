@@ -124,7 +124,8 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       example: 'https://temporal.example.com,https://decrypt.example.com',
     },
     CODEC_ALLOWED_HOSTS: {
-      about: 'Host headers that are answered, between commas (default the loopback names with the port)',
+      about:
+        'Host headers that are answered, between commas, with the port where it is not 443 or 80 (default the loopback names)',
       example: 'codec.example.com',
     },
     CODEC_PATH_PREFIX: { about: 'Path before every route but the probes', example: '/codec' },

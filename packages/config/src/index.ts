@@ -4,6 +4,6 @@ export type { Environment, Values, Variable } from './environment.ts';
 export { isLoopback } from './fields.ts';
 export { ConfigError, loadConfigOrExit, parseConfig } from './load.ts';
 export type { Mistake } from './mistakes.ts';
-export { describeEnvironment, printableConfig } from './print.ts';
+export { describeEnvironment, printableConfig, unknownVariables } from './print.ts';
 export { workerEnvironment } from './worker.ts';
 export type { WorkerConfig } from './worker.ts';

@@ -12,6 +12,20 @@ export function printableConfig(environment: Environment<unknown>, values: Value
   return shown;
 }
 
+/**
+ * Set variables that begin like the app's own and aren't any: misspelt, most likely.
+ * @param prefix of names that nobody else sets
+ */
+export function unknownVariables(
+  environment: Environment<unknown>,
+  prefix: string,
+  values: Values = process.env,
+): string[] {
+  return Object.keys(values)
+    .filter((name) => name.startsWith(prefix) && values[name] && !(name in environment.variables))
+    .toSorted();
+}
+
 /** The app's variables explained, for `--help`. */
 export function describeEnvironment(environment: Environment<unknown>): string {
   return Object.entries(environment.variables)

@@ -9,6 +9,15 @@ export const temporalVariables = {
   TEMPORAL_NAMESPACE: { about: 'Temporal namespace (default default)', example: 'payments-prod' },
   TEMPORAL_API_KEY: { about: 'API key of Temporal Cloud', example: '<key>', secret: true },
   TEMPORAL_TLS: { about: 'Whether to use TLS', example: 'true' },
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: {
+    about: 'Certificates of a private authority for it',
+    example: '/etc/temporal/ca.pem',
+  },
+  TEMPORAL_TLS_CLIENT_CERT_PATH: {
+    about: 'Certificate of this client, where the server wants one',
+    example: '/etc/temporal/client.pem',
+  },
+  TEMPORAL_TLS_CLIENT_KEY_PATH: { about: 'Its key', example: '/etc/temporal/client.key' },
   TEMPORAL_CONFIG_FILE: { about: "Temporal's profile file", example: '/etc/temporal/temporal.toml' },
   TEMPORAL_PROFILE: { about: 'Profile in that file', example: 'prod' },
 } as const satisfies Record<string, Variable>;

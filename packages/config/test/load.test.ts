@@ -7,6 +7,7 @@ import {
   parseConfig,
   printableConfig,
   workerEnvironment,
+  unknownVariables,
 } from '../src/index.ts';
 import { kms, mistakesOf } from './environments.ts';
 
@@ -57,6 +58,14 @@ test('prints what is in force, never a secret nor a variable that is not ours', 
     TEMPORAL_API_KEY: '[redacted]',
   });
   expect(JSON.stringify(printed)).not.toContain('canary');
+});
+
+test('names variables that begin like its own and are none', () => {
+  const values = { CODEC_PROT: '1', CODEC_PORT: '1', CODEC_CORS_ORIGIN: 'x', CODEC_HOSTS: '', OTHER: 'x' };
+  expect(unknownVariables(codecServerEnvironment, 'CODEC_', values)).toEqual([
+    'CODEC_CORS_ORIGIN',
+    'CODEC_PROT',
+  ]);
 });
 
 test.each([

@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import {
   Connection,
   type ConnectionOptions,
@@ -18,8 +19,14 @@ export const interceptors: NonNullable<ConnectionOptions['interceptors']> = [
   }),
 ];
 
-/** Connects when it is first used, as Temporal's environment variables and profile say: a start needs no Temporal. */
+/**
+ * Connects when it is first used, as Temporal's environment variables and profile say: a start needs no Temporal.
+ * @throws Error for a profile file that can't be read, or isn't one
+ */
 export function connectTemporal(): { connection: Connection; namespace: string; address: string } {
+  const file = process.env['TEMPORAL_CONFIG_FILE'];
+  // The SDK goes on without one that it can't read, and connects somewhere else.
+  if (file) accessSync(file, constants.R_OK);
   const { connectionOptions, namespace } = loadClientConnectConfig();
   const connection = Connection.lazy({
     ...connectionOptions,

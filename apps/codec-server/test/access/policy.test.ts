@@ -37,6 +37,12 @@ describe('every mistake is named with its line and place', () => {
     ['nothing', '', /issuers/],
     ['no issuer', 'issuers: {}', /line 1: issuers names none: nobody could sign in/],
     ['a field that does not exist', rule('groups: []'), /groups/],
+    [
+      'a misspelt field, where it stands',
+      `issuers:\n${issuer}\n    audiance: codec`,
+      /line 7: issuers.company .*"audiance"/,
+    ],
+    ['an empty file', '', /issuers is missing/],
     ['a field twice', rule('rules: []'), /unique/],
     [
       'an issuer over http',
@@ -56,7 +62,7 @@ describe('every mistake is named with its line and place', () => {
     [
       'no audience',
       `issuers:\n${issuer.replace(/ +audience: codec\n/, '')}`,
-      /issuers.company.audience must be text/,
+      /issuers.company.audience is missing/,
     ],
     [
       'both kinds of token',

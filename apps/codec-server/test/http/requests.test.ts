@@ -62,6 +62,17 @@ describe('a request that Temporal never sees', () => {
     await refusal(await appWith(kms).request(`${RUN}/payloads:decode`, init), 400, 'bad_request');
   });
 
+  test.each([
+    ['GET', `${NS}/workflows?pageSize=0`, undefined, 'pageSize must be a whole number from 1 to 1,000'],
+    ['GET', `${NS}/workflows?pageSize=ten`, undefined, 'pageSize must be a whole number from 1 to 1,000'],
+    ['POST', `${RUN}/payloads:decode`, { refs: ['x'] }, 'refs.0 must be a ref, as 5:0 is'],
+    ['POST', `${RUN}/payloads:decode`, {}, 'refs is missing'],
+    ['POST', `${RUN}/history:search`, {}, 'text is missing'],
+  ])('%s %s is told what to send instead', async (method, path, body, message) => {
+    const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
+    expect(await refusal(await appWith(kms).request(path, init), 400, 'bad_request')).toBe(message);
+  });
+
   test('an unknown route of the API is 404 as JSON', async () => {
     await refusal(await appWith(kms).request('/api/nothing', { headers }), 404, 'not_found');
     await refusal(

@@ -129,6 +129,11 @@ test.each([
     { ...keyVariables, TEMPORAL_PROFILE: 'nowhere' },
     /TEMPORAL_\*[^]*nowhere/,
   ],
+  [
+    'with a profile file that is not there',
+    { ...keyVariables, TEMPORAL_CONFIG_FILE: '/nowhere/temporal.toml' },
+    /TEMPORAL_\*[^]*nowhere/,
+  ],
   ['with any origin allowed', { ...keyVariables, CODEC_CORS_ORIGINS: '*' }, /CODEC_CORS_ORIGINS/],
 ])('refuses to start %s, with status 78', async (_, env, message) => {
   const { code, out, err } = await start(env).exited;

@@ -36,7 +36,13 @@ export function parsePolicy(content: string): Policy {
     return '';
   };
   throw mistakes(
-    result.error.issues.map(({ path, message }) => `${lineOf(path)}${placeOf(path)} ${message}`.trim()),
+    result.error.issues.flatMap((issue) => {
+      // A key that isn't known stands where it is, and not where the map begins that holds it.
+      const [unknown] = issue.code === 'unrecognized_keys' ? issue.keys : [];
+      const where = lineOf(unknown === undefined ? issue.path : [...issue.path, unknown]);
+      const missing = issue.path.length > 0 && !document.hasIn(issue.path);
+      return `${where}${placeOf(issue.path)} ${missing ? 'is missing' : issue.message}`.trim();
+    }),
   );
 }
 
