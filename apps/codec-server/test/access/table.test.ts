@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { exportJWK, type JWTPayload } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { policyAccess } from '../../src/access/policy-access.ts';
 import { providerKeyring } from '../../src/access/tokens/provider-keys.ts';
 import { parsePolicy } from '../../src/access/policy/read.ts';
@@ -86,6 +86,13 @@ function send(route: Route, namespace: string, headers: Headers, query = ''): Pr
 const permissions = ['metadata', 'decode', 'encode', 'search', 'export', 'audit'] as const;
 const rows = tableOf('who', 'namespace', 'metadata');
 
+test('each of them stands in the table with each namespace', () => {
+  const pairs = [...people.keys()].flatMap((who) =>
+    ['payments', 'cards', 'orders'].map((namespace) => `${who} in ${namespace}`),
+  );
+  expect(rows.map(({ who, namespace }) => `${who} in ${namespace}`).toSorted()).toEqual(pairs.toSorted());
+});
+
 describe.each(rows)('$who in $namespace', (row) => {
   test.each(permissions)('%s', async (permission) => {
     expect(['yes', '403']).toContain(row[permission]);
@@ -116,10 +123,12 @@ describe.each(rows)('$who in $namespace', (row) => {
 
 const now = () => Math.floor(Date.now() / 1_000);
 const lead = people.get('lead')!.claims;
+/** Whose token it would be. */
+let holder = lead;
 
 /** A token of the company that would be good but for one thing. */
 const company = async (changes: Changes): Promise<Headers> =>
-  bearer(await issuers.token('company', lead, changes));
+  bearer(await issuers.token('company', holder, changes));
 const claim = (claims: Record<string, unknown>) => () => company({ claims });
 const read = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString());
 const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -127,7 +136,7 @@ const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).t
 async function forged(
   change: (parts: [header: any, claims: any, signature: string]) => string,
 ): Promise<Headers> {
-  const [header, claims, signature] = (await issuers.token('company', lead)).split('.');
+  const [header, claims, signature] = (await issuers.token('company', holder)).split('.');
   return bearer(change([read(header!), read(claims!), signature!]));
 }
 
@@ -221,7 +230,17 @@ test('each row of the table of bad tokens is tried, and nothing that is not in i
 describe.each(bad.map((row) => [row['what is wrong']!, row] as const))('%s', (what, row) => {
   const guarded = routes.filter(([, , , needs]) => needs !== 'public');
 
-  test.each(['payments', 'cards', 'orders'])('is refused on every route, in %s', async (namespace) => {
+  const others = [...people].filter(([who, { issuer }]) => issuer === 'company' && who !== 'lead');
+  const holders = [
+    ...['payments', 'cards', 'orders'].map((namespace) => ['lead', namespace, lead] as const),
+    ...others.map(([who, { claims }]) => [who, 'payments', claims] as const),
+  ];
+  afterEach(() => {
+    holder = lead;
+  });
+
+  test.each(holders)('of %s is refused on every route, in %s', async (_, namespace, claims) => {
+    holder = claims;
     const headers = await defects[what]!();
     const query = what === 'a token in the URL only' ? `?access_token=${await tokenOf(good())}` : '';
     const secrets = headers
