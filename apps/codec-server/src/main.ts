@@ -7,8 +7,8 @@ import {
   unknownVariables,
 } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';
-import { pino } from 'pino';
 import { createApp } from './app.ts';
+import { createLog } from './log.ts';
 import { countBuffersAsHeap } from './memory.ts';
 import { watchKeyUse } from './keys/key-use.ts';
 import { CALLS_IN_FLIGHT } from './keys/kms-limits.ts';
@@ -40,7 +40,7 @@ async function start(): Promise<void> {
   countBuffersAsHeap();
   const config = loadConfigOrExit(codecServerEnvironment);
   const output = standardOutput();
-  const log = pino({ level: config.logLevel, base: null }, output.log);
+  const log = createLog(config.logLevel, output.log);
   const { connection, namespace, address } = connectOrExit();
   const kms = watchKms({ log });
   const keyUse = watchKeyUse();

@@ -90,7 +90,7 @@ export type WorkflowRelations = z.infer<typeof workflowRelations>;
  */
 export const workflowDescription = z.object({
   workflow: workflowSummary,
-  relations: workflowRelations.optional(),
+  relations: workflowRelations,
   details: attributes,
   /** Every payload of `details`, refs `0:<n>`. */
   payloads: z.array(payloadStub),

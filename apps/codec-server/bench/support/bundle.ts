@@ -34,6 +34,7 @@ export interface BundleOptions {
   /** A free one unless told. */
   readonly port?: number;
   readonly nodeOptions?: readonly string[];
+  readonly piped?: boolean;
 }
 
 /** Starts our server from its bundle, on its core. */
@@ -57,5 +58,6 @@ export async function startBundle(
     },
     port,
     output: join(directory, `server-${port}.log`),
+    ...(options.piped === true && { piped: true }),
   });
 }

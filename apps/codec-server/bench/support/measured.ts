@@ -24,6 +24,8 @@ export interface MeasuredOptions {
   readonly port: number;
   /** File for what it prints: a pipe to us would have us read while we measure. */
   readonly output: string;
+  /** Its standard output is a pipe, as in a container, and `cat` on the load's core reads it. */
+  readonly piped?: boolean;
 }
 
 /** The second core is the servers', the first one the load's. */
@@ -47,16 +49,18 @@ export function pinToLoadCore(): void {
 /** Starts a server on its core and waits until it answers. It ends with this process. */
 export async function startMeasured(
   [file, ...args]: readonly [string, ...string[]],
-  { cwd, env, port, output }: MeasuredOptions,
+  { cwd, env, port, output, piped = false }: MeasuredOptions,
 ): Promise<Measured> {
   const out = openSync(output, 'w');
+  const pipe = piped ? pipeTo(out, `${output}.pipe`) : out;
   // taskset becomes what it starts: the process id is the server's own.
   const child = spawn('taskset', ['--cpu-list', SERVER_CORE, file, ...args], {
     cwd,
     env,
-    stdio: ['ignore', out, out],
+    stdio: ['ignore', pipe, out],
   });
   closeSync(out);
+  if (piped) closeSync(pipe);
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
   await once(child, 'spawn');
@@ -84,6 +88,13 @@ export async function startMeasured(
       await ended;
     },
   };
+}
+
+/** @returns what writes into a new pipe; its reader ends with the last writer */
+function pipeTo(out: number, path: string): number {
+  spawnSync('mkfifo', [path]);
+  spawn('cat', [path], { stdio: ['ignore', out, 'ignore'] });
+  return openSync(path, 'w');
 }
 
 async function answering(child: ChildProcess, url: string, output: string): Promise<void> {

@@ -8,6 +8,7 @@ import {
 } from '@temporal-kms/codec-api';
 import proto, { type temporal } from '@temporalio/proto';
 import { type SealedIn, workflowContext } from './context.ts';
+import { enumName } from './enum-name.ts';
 import { type Found, findPayloads, searchAttributeValues, timestamp, writeMessage } from './message.ts';
 import { workflowRelations } from './relations.ts';
 import { type Inspect, placeholder, stubOf } from './stub.ts';
@@ -92,9 +93,6 @@ function contentRefs(): (found: Found) => string {
 /** `WORKFLOW_EXECUTION_STATUS_TIMED_OUT` is `TimedOut`, as Temporal's queries have it. */
 function statusOf(status: temporal.api.enums.v1.WorkflowExecutionStatus | null | undefined): WorkflowStatus {
   const name: string | undefined = proto.temporal.api.enums.v1.WorkflowExecutionStatus[status ?? 0];
-  const words = (name ?? '').replace('WORKFLOW_EXECUTION_STATUS_', '').toLowerCase().split('_');
-  const parsed = workflowStatus.safeParse(
-    words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(''),
-  );
+  const parsed = workflowStatus.safeParse(enumName(name ?? '', 'WORKFLOW_EXECUTION_STATUS_'));
   return parsed.data ?? 'Unspecified';
 }

@@ -1,5 +1,6 @@
 import type { Attributes, HistoryEvent, PayloadStub } from '@temporal-kms/codec-api';
 import proto, { type temporal } from '@temporalio/proto';
+import { enumName } from './enum-name.ts';
 import { payloadToJson } from '../json/payload-json.ts';
 import { type Found, findPayloads, timestamp, type Visit, writeMessage } from './message.ts';
 import { type SealedIn, sealedIn } from './context.ts';
@@ -84,8 +85,7 @@ function isCoreField(path: string, { markerRecordedEventAttributes: marker }: Pr
 function eventName(type: number): string {
   const name: string | undefined = proto.temporal.api.enums.v1.EventType[type];
   if (name === undefined) return `Unknown(${type})`;
-  const words = name.replace('EVENT_TYPE_', '').toLowerCase().split('_');
-  return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+  return enumName(name, 'EVENT_TYPE_');
 }
 
 const listed = (

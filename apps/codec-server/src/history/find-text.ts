@@ -1,5 +1,6 @@
 import type { MaskedLength, SearchHit } from '@temporal-kms/codec-api';
 import type { Payload } from '../payload.ts';
+import { utf8Text } from '../utf8.ts';
 
 /** Where in a decoded payload the text stands. */
 export type TextMatch = Pick<SearchHit, 'pointer' | 'in' | 'matches' | 'snippet' | 'more'>;
@@ -17,26 +18,18 @@ const SYNTAX = /[\^$\\.*+?()[\]{}|/]/g;
 export function textFinder(text: string, caseSensitive: boolean): (payload: Payload) => TextMatch[] {
   const pattern = new RegExp(text.replaceAll(SYNTAX, '\\$&'), caseSensitive ? 'gu' : 'giu');
   return (payload) => {
-    const body = utf8(payload.data);
+    const body = textOf(payload.data);
     if (body === undefined) return [];
     // A body without escapes holds each of its strings as it stands: what isn't in it isn't in one of them.
     if (!body.includes('\\') && body.search(pattern) === -1) return [];
-    const encoding = utf8(payload.metadata?.['encoding']) ?? '';
+    const encoding = textOf(payload.metadata?.['encoding']) ?? '';
     const json = encoding.startsWith('json/') ? parse(body) : undefined;
     return json === undefined ? whole(pattern, body) : inJson(pattern, json.value);
   };
 }
 
-const strict = new TextDecoder('utf-8', { fatal: true });
-
-function utf8(bytes: Uint8Array | null | undefined): string | undefined {
-  if (!bytes || bytes.length === 0) return undefined;
-  try {
-    return strict.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
+const textOf = (bytes: Uint8Array | null | undefined): string | undefined =>
+  bytes && bytes.length > 0 ? utf8Text(bytes) : undefined;
 
 /** A number as it was written: 64-bit ids don't survive becoming a double. */
 class NumberText {

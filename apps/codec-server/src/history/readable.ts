@@ -1,8 +1,8 @@
 import { exportMarks } from '@temporal-kms/codec-api';
 import { payloadToJson } from '../json/payload-json.ts';
 import type { Payload } from '../payload.ts';
+import { utf8Text } from '../utf8.ts';
 
-const strict = new TextDecoder('utf-8', { fatal: true });
 const marks: ReadonlySet<string> = new Set(exportMarks);
 
 /**
@@ -14,7 +14,7 @@ export function readableJson(payload: Payload): string {
   const encoding = Buffer.from(payload.metadata?.['encoding'] ?? []).toString();
   const { data } = payload;
   if (encoding === 'binary/null') return 'null';
-  const body = data && text(data);
+  const body = data && utf8Text(data);
   if (body !== undefined && body !== null && encoding.startsWith('json/')) {
     const parsed = parse(body);
     if (parsed !== undefined) return isMarked(parsed.value) ? `{"$value":${body}}` : body;
@@ -23,14 +23,6 @@ export function readableJson(payload: Payload): string {
     return JSON.stringify({ $text: body, encoding });
   }
   return JSON.stringify({ $bytes: payloadToJson(payload).data ?? '', encoding });
-}
-
-function text(bytes: Uint8Array): string | undefined {
-  try {
-    return strict.decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 function parse(body: string): { readonly value: unknown } | undefined {

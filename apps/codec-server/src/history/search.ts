@@ -27,7 +27,7 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
   const { reader, codec, run, request, length, lifetime, log } = options;
   const newest = request.order === 'newest_first';
   const find = textFinder(request.text, request.caseSensitive);
-  const tally = new Tally();
+  const searched = new Searched();
   const budget = { left: MAX_UNOPENED, spent: false };
   let after = request.after ?? (newest ? length + 1 : 0);
   let hits = 0;
@@ -39,25 +39,25 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
   try {
     for await (const event of openEvents(options, withinBudget(codec, run, pages, budget))) {
       await lifetime.step();
-      tally.add(event);
+      searched.add(event);
       for (const hit of hitsIn(event, find)) {
         hits += 1;
         yield hit;
       }
       after = event.eventId;
       if (hits >= MAX_HITS) {
-        yield { type: 'end', reason: 'limit', after, hits, ...tally.counts() };
+        yield { type: 'end', reason: 'limit', after, hits, ...searched.counts() };
         return;
       }
       if (Date.now() - told >= PROGRESS_MS) {
         told = Date.now();
-        yield { type: 'progress', after, of: length, ...tally.counts() };
+        yield { type: 'progress', after, of: length, ...searched.counts() };
       }
     }
-    yield { type: 'end', reason: budget.spent ? 'limit' : 'complete', after, hits, ...tally.counts() };
+    yield { type: 'end', reason: budget.spent ? 'limit' : 'complete', after, hits, ...searched.counts() };
   } catch (error) {
     const end = endOf(error, lifetime, log, 'search');
-    if (end !== undefined) yield { type: 'end', ...end, after, hits, ...tally.counts() };
+    if (end !== undefined) yield { type: 'end', ...end, after, hits, ...searched.counts() };
   }
 }
 
@@ -93,7 +93,8 @@ function* hitsIn(
   }
 }
 
-class Tally {
+/** What a search has looked at. */
+class Searched {
   #events = 0;
   #payloads = 0;
   #bytes = 0;

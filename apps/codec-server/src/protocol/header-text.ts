@@ -1,13 +1,7 @@
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+import { utf8Text } from '../utf8.ts';
 
 /**
  * A header's text. HTTP hands bytes over one a character; the CLI writes UTF-8, and a browser can send Latin-1 only.
  */
-export function headerText(value: string | undefined): string | undefined {
-  if (value === undefined) return undefined;
-  try {
-    return utf8.decode(Buffer.from(value, 'latin1'));
-  } catch {
-    return value;
-  }
-}
+export const headerText = (value: string | undefined): string | undefined =>
+  value === undefined ? undefined : (utf8Text(Buffer.from(value, 'latin1')) ?? value);

@@ -223,7 +223,7 @@ describe('a workflow that waits', () => {
     const description = await eventually(async () => {
       const now = await described(handle.workflowId);
       expect(now.payloads.map(({ path }) => path)).toContainEqual(expect.stringContaining('lastFailure'));
-      expect(now.relations?.children).toHaveLength(1);
+      expect(now.relations.children).toHaveLength(1);
       return now;
     });
     expect(JSON.stringify(description)).not.toContain(SECRET);
@@ -237,7 +237,7 @@ describe('a workflow that waits', () => {
     const [opened] = await decode(stack.app, run, [detail.ref]);
     expect(valueOf(opened)).toBe(`"${SECRET}"`);
 
-    const [child] = description.relations!.children;
+    const [child] = description.relations.children;
     expect(child).toMatchObject({ type: 'waiting' });
     expect((await described(child!.workflowId)).relations).toMatchObject({ parent: run, root: run });
     await stack.client.workflow.getHandle(child!.workflowId).signal(finish, '');

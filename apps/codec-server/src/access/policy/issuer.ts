@@ -1,6 +1,6 @@
 import { type Permission, permission } from '@temporal-kms/codec-api';
 import { z } from 'zod';
-import { isSafeUrl } from './address.ts';
+import { isSafeUrl, oneOrMany, text } from './fields.ts';
 
 /** Asymmetric only: a provider's public key must never be what a token can be made with. */
 const algorithms = [
@@ -49,10 +49,6 @@ export interface Issuer {
   readonly temporal?: TemporalPermissions;
 }
 
-const text = z.string('must be text; put it into quotes').min(1, 'is empty');
-const oneOrMany = z.union([text.transform((value) => [value]), z.array(text).min(1, 'is empty')], {
-  error: 'must be text, or a list of texts',
-});
 const url = text.refine(isSafeUrl, 'must be an https URL (http only on loopback)');
 const permissions = z.array(permission).default([]);
 
@@ -72,7 +68,7 @@ const temporalPermissions = z
   }));
 
 const common = {
-  audience: oneOrMany,
+  audience: oneOrMany(text),
   clockSkewSeconds: z.number().int().min(0).max(300).default(30),
   maxAgeHours: z
     .number()
@@ -125,7 +121,7 @@ const temporalCloud = z
   .strictObject({
     type: z.literal('temporal-cloud'),
     ...common,
-    audience: oneOrMany.default(['https://saas-api.tmprl.cloud']),
+    audience: oneOrMany(text).default(['https://saas-api.tmprl.cloud']),
   })
   .transform((set): Issuer => ({
     ...shared(set),

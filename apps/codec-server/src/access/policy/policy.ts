@@ -1,15 +1,13 @@
 import { permission, reveal } from '@temporal-kms/codec-api';
 import { z } from 'zod';
+import { oneOrMany, text } from './fields.ts';
 import { issuer } from './issuer.ts';
 
-const text = z.string('must be text; put it into quotes').min(1, 'is empty');
 const literal = text.refine(
   (value) => !value.includes('*'),
   'is compared as it stands: there are no wildcards, so name each value',
 );
-const values = z.union([literal.transform((value) => [value]), z.array(literal).min(1, 'is empty')], {
-  error: 'must be text, or a list of texts',
-});
+const values = oneOrMany(literal);
 
 const rule = z.strictObject({
   issuer: text,

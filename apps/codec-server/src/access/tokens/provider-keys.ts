@@ -1,6 +1,6 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
-import { isSafeUrl } from '../policy/address.ts';
+import { isSafeUrl } from '../policy/fields.ts';
 import type { Issuer } from '../policy/issuer.ts';
 import type { FetchJson } from './fetch-json.ts';
 import { LastGood } from './last-good.ts';

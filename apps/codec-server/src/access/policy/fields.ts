@@ -1,4 +1,13 @@
 import { isLoopback } from '@temporal-kms/config';
+import { z } from 'zod';
+
+export const text = z.string('must be text; put it into quotes').min(1, 'is empty');
+
+/** One text stands for a list of it. */
+export const oneOrMany = <One extends z.ZodType<string>>(one: One) =>
+  z.union([one.transform((value) => [value]), z.array(one).min(1, 'is empty')], {
+    error: 'must be text, or a list of texts',
+  });
 
 /** Keys that came in the clear could be anybody's, so http is for a provider on this machine only. */
 export function isSafeUrl(value: string): boolean {
