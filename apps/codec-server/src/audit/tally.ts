@@ -32,5 +32,12 @@ export class Tally {
     const known = this.#keys.find((one) => one.key.name === key.name && one.key.version === key.version);
     if (known !== undefined) known.payloads += payloads;
     else if (this.#keys.length < MAX_KEYS) this.#keys.push({ key, payloads });
+    else if (payloads > 0) this.#replaceRefused({ key, payloads });
+  }
+
+  /** What a message names is a claim; keys that opened something come before those that only refused messages name. */
+  #replaceRefused(used: { readonly key: KeyUse; payloads: number }): void {
+    const refused = this.#keys.findIndex(({ payloads }) => payloads === 0);
+    if (refused >= 0) this.#keys[refused] = used;
   }
 }

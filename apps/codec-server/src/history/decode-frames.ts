@@ -12,12 +12,14 @@ export async function* decodeFrames(
   codec: Opener,
   log: Logger,
   wanted: readonly Wanted[],
-  { signal, over }: Pick<Lifetime, 'signal' | 'over'>,
+  lifetime: Lifetime,
 ): AsyncGenerator<DecodeFrame, void> {
+  const { over } = lifetime;
   const items = wanted.map(({ held }) => [held]);
-  const some = wanted.slice(0, affordable(codec, items, MAX_UNOPENED).count);
+  // The first whatever it needs, or asking again would change nothing.
+  const some = wanted.slice(0, Math.max(1, affordable(codec, items, MAX_UNOPENED).count));
   let answered = 0;
-  for await (const result of openWanted(codec, log, some, signal)) {
+  for await (const result of openWanted(codec, log, some, lifetime)) {
     answered += 1;
     yield result;
   }

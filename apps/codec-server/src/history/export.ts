@@ -40,6 +40,7 @@ export async function* exportPieces(options: ExportOptions): AsyncGenerator<Expo
   const summary = new Summary();
   let text = head(options);
   let after = 0;
+  let sent = { text, after };
   try {
     for await (const { eventId, json } of eventsAs(form, options, summary)) {
       await lifetime.step();
@@ -48,14 +49,17 @@ export async function* exportPieces(options: ExportOptions): AsyncGenerator<Expo
       if (text.length < PIECE) continue;
       yield { text };
       text = '';
+      sent = { text, after };
     }
     const tail = form === 'readable' ? `\n],"summary":${JSON.stringify(summary.value())}}\n` : '\n]}\n';
     yield { text: text + tail, end: 'complete' };
   } catch (error) {
     const end = endOf(error, lifetime, log, 'export');
     if (end === undefined) return;
-    const last = JSON.stringify({ $truncated: { ...end, after } });
-    yield { text: `${text}\n${last}\n`, end: end.reason };
+    // What waits to be sent was opened for somebody who was signed in.
+    const rest = end.reason === 'signed_out' ? sent : { text, after };
+    const last = JSON.stringify({ $truncated: { ...end, after: rest.after } });
+    yield { text: `${rest.text}\n${last}\n`, end: end.reason };
   }
 }
 

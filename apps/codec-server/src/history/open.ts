@@ -6,17 +6,18 @@ import { inCompletionOrder } from './completion-order.ts';
 import type { Payload } from '../payload.ts';
 import { type Opener, openOne } from './open-one.ts';
 import { OVERHEAD_BYTES, UNDER_WAY_BYTES } from './under-way.ts';
+import type { Lifetime } from './lifetime.ts';
 import type { Wanted } from './wanted.ts';
 
 /**
- * Opens payloads, those that are ready first. Ends early, with refs unanswered, when the signal is aborted or a
+ * Opens payloads, those that are ready first. Ends early, with refs unanswered, when its time is over or a
  * payload can't be read a second time: the caller asks again for what it didn't get.
  */
 export async function* openWanted(
   codec: Opener,
   log: Logger,
   wanted: readonly Wanted[],
-  signal: AbortSignal,
+  { signal, over: isOver, step }: Lifetime,
 ): AsyncGenerator<DecodeResult, void> {
   const { promise: over, resolve: end } = Promise.withResolvers<undefined>();
   signal.addEventListener('abort', () => end(undefined), { once: true });
@@ -24,10 +25,10 @@ export async function* openWanted(
     start: async (one): Promise<DecodeResult | undefined> => {
       const { ref } = one;
       // Whoever has gone away, or is signed in no more, gets nothing decrypted any more.
-      if (signal.aborted) return undefined;
+      if (isOver() !== undefined) return undefined;
       try {
         const opened = await Promise.race([openOne(codec, log, await one.load(signal)), over]);
-        if (opened === undefined || signal.aborted) return undefined;
+        if (opened === undefined || isOver() !== undefined) return undefined;
         return opened.ok ? { ref, ...opened, payload: jsonOf(opened.payload) } : { ref, ...opened };
       } catch (error) {
         if (!signal.aborted)
@@ -40,6 +41,11 @@ export async function* openWanted(
   });
   for await (const result of results) {
     if (result === undefined) return;
+    try {
+      await step();
+    } catch {
+      return;
+    }
     yield result;
   }
 }

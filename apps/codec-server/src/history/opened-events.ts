@@ -126,6 +126,7 @@ async function unlessAborted<T>(waited: Promise<T>, signal: AbortSignal): Promis
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const abort = (): void => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
   waited.then(resolve, reject);
   try {
     return await promise;

@@ -72,6 +72,15 @@ test('an operation has an intent and an outcome under one id: who, from where, w
   expect(entries[1]!.id).toBe(entries[0]!.id);
 });
 
+test('keys that opened something are named, however many others refused messages claim', async () => {
+  const { audit, entries } = kept();
+  const record = await audit.begin(intent);
+  for (let version = 1; version <= 40; version += 1) record.refused('key_not_allowed', { key: { version } });
+  record.done({ name: 'real', version: 3 }, 500);
+  await record.end('complete');
+  expect(entries[1]!.outcome!.keys).toContainEqual({ name: 'real', version: 3, payloads: 500 });
+});
+
 test('a line stays short, whatever the caller sends and however many keys there are', async () => {
   const { audit, entries } = kept();
   const long = '\u0000'.repeat(100_000);

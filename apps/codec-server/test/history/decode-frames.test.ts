@@ -1,13 +1,14 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeFrames } from '../../src/history/decode-frames.ts';
+import { lifetime } from '../../src/history/lifetime.ts';
 import type { Wanted } from '../../src/history/wanted.ts';
 import { collect } from '../support/lines.ts';
 import { type Kms, type Payload, plain, sealedApart, startKms } from '../support/stack.ts';
 
 const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
 const never = new AbortController().signal;
-const unending = { signal: never, over: () => undefined };
+const unending = { signal: never, over: () => undefined, step: async () => undefined };
 const log = pino({ level: 'silent' });
 
 const wantedOf = (payloads: readonly Payload[]): Wanted[] =>
@@ -59,6 +60,32 @@ test('payloads that the request does not hold may each be under any data key', a
   expect(frames).toHaveLength(65);
   expect(frames.at(-1)).toEqual({ type: 'end', reason: 'limit' });
   expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
+});
+
+test('nothing is given after the sign-in where no timer could fire', async () => {
+  const busy: any = {
+    inspect: kms.codec.inspect.bind(kms.codec),
+    unopened: () => 1,
+    open: async (payload: Payload) => {
+      const until = performance.now() + 5;
+      while (performance.now() < until);
+      return { payload, info: {} };
+    },
+  };
+  const ended = lifetime({ gone: never, stopping: never, maxMs: 60_000, expiresAt: Date.now() + 50 });
+  const frames = await collect(decodeFrames(busy, log, wantedOf(many), ended));
+  expect(frames.at(-1)).toEqual({ type: 'end', reason: 'signed_out' });
+  expect(frames.length).toBeLessThan(40);
+});
+
+test('a payload that needs more than the limit by itself is opened all the same', async () => {
+  const costly: any = {
+    inspect: kms.codec.inspect.bind(kms.codec),
+    unopened: () => 65,
+    open: async (payload: Payload) => ({ payload, info: {} }),
+  };
+  const frames = await collect(decodeFrames(costly, log, wantedOf(many.slice(0, 1)), unending));
+  expect(frames).toMatchObject([{ ok: true }, { type: 'end', reason: 'complete' }]);
 });
 
 test('payloads of several workflows count each in its own', async () => {

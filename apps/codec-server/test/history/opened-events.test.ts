@@ -5,7 +5,7 @@ import { exportPieces } from '../../src/history/export.ts';
 import { lifetime } from '../../src/history/lifetime.ts';
 import { searchFrames } from '../../src/history/search.ts';
 import { collect } from '../support/lines.ts';
-import { type Kms, type Payload, sealedApart, startKms } from '../support/stack.ts';
+import { type Kms, type Payload, plain, sealedApart, startKms } from '../support/stack.ts';
 
 const never = new AbortController().signal;
 const log = pino({ level: 'silent' });
@@ -111,6 +111,40 @@ test.each(['search', 'export'] as const)(
     expect(performance.now() - begun).toBeLessThan(1_000);
   },
 );
+
+test('an export sends nothing that waited to be sent when the sign-in ended', async () => {
+  let opened = 0;
+  const hangs: any = {
+    inspect: kms.codec.inspect.bind(kms.codec),
+    unopened: () => 1,
+    open: async () => {
+      opened += 1;
+      return opened > 5 ? new Promise(() => undefined) : { payload: plain('secret'), info: {} };
+    },
+  };
+  const single = {
+    read: async (of: unknown, from: number) => {
+      const read = await reader.read(of, from);
+      return { ...read, events: read.events.slice(0, 1) };
+    },
+  };
+  const pieces = await collect(
+    exportPieces({
+      reader: single,
+      codec: hangs,
+      log,
+      run,
+      record,
+      form: 'readable',
+      length: many.length,
+      lifetime: lifetime({ gone: never, stopping: never, maxMs: 60_000, expiresAt: Date.now() + 100 }),
+    }),
+  );
+  expect(opened).toBeGreaterThan(5);
+  expect(pieces).toHaveLength(1);
+  expect(pieces[0]!.text).not.toContain('secret');
+  expect(pieces[0]!.text).toContain('"$truncated":{"reason":"signed_out","after":0}');
+});
 
 test('an export whose history lacks events is no complete one', async () => {
   const empty = { read: async () => ({ events: [], transient: [], complete: true }) };
