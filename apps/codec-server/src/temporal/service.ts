@@ -47,8 +47,8 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
       standing?.works();
       return answer;
     } catch (error) {
-      if (error instanceof Refusal && error.code === 'temporal_unavailable')
-        standing?.fails({ reason: isGrpcServiceError(error.cause) ? error.cause.details : error.message });
+      if (error instanceof Refusal && error.code === 'temporal_unavailable' && !isUnexplained(error))
+        standing?.fails(reasonOf(error));
       throw error;
     }
   };
@@ -107,6 +107,7 @@ const status = {
   notFound: 5,
   permissionDenied: 7,
   resourceExhausted: 8,
+  unavailable: 14,
   unauthenticated: 16,
 } as const;
 
@@ -119,6 +120,13 @@ export function isUnexplained(error: unknown): boolean {
   if (!(error instanceof Refusal) || !isGrpcServiceError(error.cause)) return false;
   const { code }: { readonly code: number } = error.cause;
   return code === status.unknown;
+}
+
+/** What the connection itself says; Temporal's own words may quote the request. */
+function reasonOf({ cause, message }: Refusal): { readonly reason: string; readonly grpcCode?: number } {
+  if (!isGrpcServiceError(cause)) return { reason: message };
+  const grpcCode: number = cause.code;
+  return { reason: grpcCode === status.unavailable ? cause.details : message, grpcCode };
 }
 
 function refusalOf(error: unknown): Refusal {
