@@ -10,6 +10,16 @@ interface Words {
   readonly level?: 'warn' | 'error';
 }
 
+/** One for each of several things of a kind, of which there are few. */
+export function standings(log: Logger, words: Words): (which: string) => Standing {
+  const known = new Map<string, Standing>();
+  return (which) => {
+    let one = known.get(which);
+    if (one === undefined) known.set(which, (one = new Standing(log, words)));
+    return one;
+  };
+}
+
 /** What the log says of one thing that others depend on: each request that meets the fault has its own line. */
 export class Standing {
   readonly #log: Logger;

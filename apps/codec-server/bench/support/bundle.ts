@@ -58,6 +58,6 @@ export async function startBundle(
     },
     port,
     output: join(directory, `server-${port}.log`),
-    ...(options.piped === true && { piped: true }),
+    piped: options.piped ?? false,
   });
 }

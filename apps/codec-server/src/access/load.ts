@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { withCause } from '../error-text.ts';
-import { Standing } from '../standing.ts';
+import { standings } from '../standing.ts';
 import type { Access } from './access.ts';
 import { policyAccess } from './policy-access.ts';
 import { readPolicy } from './policy/read.ts';
@@ -16,16 +16,12 @@ const words = { fails: "an issuer's keys can't be had", works: "an issuer's keys
  * @returns throws PolicyError
  */
 export function accessLoader(file: string, log: Logger, now: () => number = Date.now): () => Access {
-  const standings = new Map<string, Standing>();
+  const standingOf = standings(log, words);
   const keysOf = providerKeyring({
     fetchJson,
     now,
-    failed: (issuer, error) => {
-      const known = standings.get(issuer) ?? new Standing(log, words);
-      standings.set(issuer, known);
-      known.fails({ issuer, reason: withCause(error) });
-    },
-    fetched: (issuer) => standings.get(issuer)?.works({ issuer }),
+    failed: (issuer, error) => standingOf(issuer).fails({ issuer, reason: withCause(error) }),
+    fetched: (issuer) => standingOf(issuer).works({ issuer }),
   });
   return () => policyAccess(readPolicy(file), { now, keysOf });
 }

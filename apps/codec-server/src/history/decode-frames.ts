@@ -1,7 +1,6 @@
 import type { DecodeFrame } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
-import { MAX_UNOPENED } from '../keys/kms-limits.ts';
-import { affordable } from './key-budget.ts';
+import { KeyBudget } from './key-budget.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Opener } from './open-one.ts';
 import { openWanted } from './open.ts';
@@ -16,8 +15,7 @@ export async function* decodeFrames(
 ): AsyncGenerator<DecodeFrame, void> {
   const { over } = lifetime;
   const items = wanted.map(({ held }) => [held]);
-  // The first whatever it needs, or asking again would change nothing.
-  const some = wanted.slice(0, Math.max(1, affordable(codec, items, MAX_UNOPENED).count));
+  const some = wanted.slice(0, new KeyBudget(codec).take(items));
   let answered = 0;
   for await (const result of openWanted(codec, log, some, lifetime)) {
     answered += 1;

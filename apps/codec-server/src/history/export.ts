@@ -15,7 +15,7 @@ import { readableJson } from './readable.ts';
 import type { HistoryReader } from './reader.ts';
 import { oneAhead, upward } from './run-events.ts';
 
-export interface ExportOptions extends OpenEventsOptions {
+export interface ExportOptions extends Omit<OpenEventsOptions, 'budget'> {
   readonly reader: Pick<HistoryReader, 'read'>;
   readonly form: ExportForm;
   /** Events that the history had when it was asked for; later ones are left out. */

@@ -1,3 +1,4 @@
+import { MAX_UNOPENED } from '../keys/kms-limits.ts';
 import type { Located, Opener } from './open-one.ts';
 
 type Counter = Pick<Opener, 'unopened'>;
@@ -5,12 +6,41 @@ type Counter = Pick<Opener, 'unopened'>;
 /** A payload that isn't at hand may be under any data key. */
 type Perhaps = Located | undefined;
 
+/** How much one request may make the server ask Cloud KMS for: an answer a data key that isn't at hand. */
+export class KeyBudget {
+  readonly #codec: Counter;
+  #left = MAX_UNOPENED;
+  #isSpent = false;
+
+  constructor(codec: Counter) {
+    this.#codec = codec;
+  }
+
+  /** Something was left out. */
+  get isSpent(): boolean {
+    return this.#isSpent;
+  }
+
+  /**
+   * @param items the payloads of each
+   * @returns how many of the first may be opened; the very first whatever it needs, or asking again would change nothing
+   */
+  take(items: readonly (readonly Perhaps[])[]): number {
+    const { count, cost } = affordable(this.#codec, items, this.#left);
+    const isForced = count === 0 && items.length > 0 && this.#left === MAX_UNOPENED;
+    const taken = isForced ? 1 : count;
+    this.#left = isForced ? 0 : this.#left - cost;
+    this.#isSpent = taken < items.length;
+    return taken;
+  }
+}
+
 /**
  * How many of the first items can be opened with at most `budget` answers of Cloud KMS, one a data key that isn't at
  * hand, and how many answers they take.
  * @param items the payloads of each
  */
-export function affordable(
+function affordable(
   codec: Counter,
   items: readonly (readonly Perhaps[])[],
   budget: number,

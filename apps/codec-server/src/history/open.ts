@@ -7,6 +7,7 @@ import type { Payload } from '../payload.ts';
 import { type Opener, openOne } from './open-one.ts';
 import { OVERHEAD_BYTES, UNDER_WAY_BYTES } from './under-way.ts';
 import type { Lifetime } from './lifetime.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import type { Wanted } from './wanted.ts';
 
 /**
@@ -17,18 +18,16 @@ export async function* openWanted(
   codec: Opener,
   log: Logger,
   wanted: readonly Wanted[],
-  { signal, over: isOver, step }: Lifetime,
+  { signal, over, step }: Lifetime,
 ): AsyncGenerator<DecodeResult, void> {
-  const { promise: over, resolve: end } = Promise.withResolvers<undefined>();
-  signal.addEventListener('abort', () => end(undefined), { once: true });
   const results = inCompletionOrder(wanted, {
     start: async (one): Promise<DecodeResult | undefined> => {
       const { ref } = one;
       // Whoever has gone away, or is signed in no more, gets nothing decrypted any more.
-      if (isOver() !== undefined) return undefined;
+      if (over() !== undefined) return undefined;
       try {
-        const opened = await Promise.race([openOne(codec, log, await one.load(signal)), over]);
-        if (opened === undefined || isOver() !== undefined) return undefined;
+        const opened = await unlessAborted(openOne(codec, log, await one.load(signal)), signal);
+        if (over() !== undefined) return undefined;
         return opened.ok ? { ref, ...opened, payload: jsonOf(opened.payload) } : { ref, ...opened };
       } catch (error) {
         if (!signal.aborted)

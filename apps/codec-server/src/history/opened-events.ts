@@ -3,6 +3,8 @@ import type { AuditRecord } from '../audit/audit.ts';
 import { type SealedIn, sealedIn, workflowContext } from './context.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent } from './event.ts';
 import type { Found } from './message.ts';
+import { unlessAborted } from '../unless-aborted.ts';
+import type { KeyBudget } from './key-budget.ts';
 import type { Lifetime } from './lifetime.ts';
 import { type Located, type Opened, type Opener, openOne } from './open-one.ts';
 import type { Run } from './reader.ts';
@@ -30,25 +32,29 @@ export interface OpenEventsOptions {
   /** Told of every payload. */
   readonly record: Pick<AuditRecord, 'done' | 'refused'>;
   readonly lifetime: Lifetime;
+  /** Absent: as many data keys as the events have. */
+  readonly budget?: KeyBudget;
 }
 
 /**
- * Opens events in the order in which they come, many payloads at a time.
+ * Opens events in the order in which they come, many payloads at a time. Ends early where the budget does.
  * @throws the lifetime's reason as soon as it is over, whatever Cloud KMS is waited for
  */
 export async function* openEvents(
-  { codec, log, run, record, lifetime: { signal } }: OpenEventsOptions,
+  { codec, log, run, record, lifetime: { signal }, budget }: OpenEventsOptions,
   pages: EventPages,
 ): AsyncGenerator<OpenedEvent, void> {
   const home = workflowContext(run);
   const underWay = new UnderWay(record, signal);
   for await (const page of oneAhead(pages)) {
-    for (const event of page) {
-      const payloads = locate(event, home);
+    const located = page.map((event) => ({ event, payloads: locate(event, home) }));
+    const count = budget?.take(located.map(({ payloads }) => payloads)) ?? located.length;
+    for (const { event, payloads } of located.slice(0, count)) {
       underWay.add(open(codec, log, event, payloads), sizeOf(payloads));
       while (underWay.isFull()) yield await underWay.take();
     }
     while (!underWay.isEmpty()) yield await underWay.take();
+    if (count < located.length) return;
   }
 }
 
@@ -57,7 +63,7 @@ interface InEvent extends Located {
 }
 
 /** An event's payloads, each in the context that it was sealed in. */
-export function locate(event: ProtoEvent, home: SealedIn): readonly InEvent[] {
+function locate(event: ProtoEvent, home: SealedIn): readonly InEvent[] {
   return eventPayloads(event).map((found) => {
     const { payload, sealable, path } = found;
     return { found, payload, sealable, context: sealedIn(event, path, home) };
@@ -118,19 +124,5 @@ class UnderWay {
       else this.#record.refused(opened.reason, { ref, ...(opened.key && { key: opened.key }) });
     }
     return event;
-  }
-}
-
-/** One listener for the wait alone: `Promise.race` with a promise that lasts would collect one for every event. */
-async function unlessAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  waited.then(resolve, reject);
-  try {
-    return await promise;
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

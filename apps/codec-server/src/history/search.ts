@@ -1,16 +1,13 @@
 import { MAX_HITS, type ReasonCounts, type SearchFrame, type SearchRequest } from '@temporal-kms/codec-api';
 import { count } from '../reason-counts.ts';
-import { MAX_UNOPENED } from '../keys/kms-limits.ts';
-import { workflowContext } from './context.ts';
 import { endOf } from './ending.ts';
 import { textFinder } from './find-text.ts';
-import { affordable } from './key-budget.ts';
-import type { Opener } from './open-one.ts';
-import { locate, openEvents, type OpenedEvent, type OpenEventsOptions } from './opened-events.ts';
-import type { HistoryReader, Run } from './reader.ts';
-import { downward, type EventPages, upward } from './run-events.ts';
+import { KeyBudget } from './key-budget.ts';
+import { openEvents, type OpenedEvent, type OpenEventsOptions } from './opened-events.ts';
+import type { HistoryReader } from './reader.ts';
+import { downward, upward } from './run-events.ts';
 
-export interface SearchOptions extends OpenEventsOptions {
+export interface SearchOptions extends Omit<OpenEventsOptions, 'budget'> {
   readonly reader: Pick<HistoryReader, 'read'>;
   readonly request: SearchRequest;
   /** Events that the history had when it was asked for. */
@@ -28,7 +25,7 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
   const newest = request.order === 'newest_first';
   const find = textFinder(request.text, request.caseSensitive);
   const searched = new Searched();
-  const budget = { left: MAX_UNOPENED, spent: false };
+  const budget = new KeyBudget(codec);
   let after = request.after ?? (newest ? length + 1 : 0);
   let hits = 0;
   let told = Date.now();
@@ -37,7 +34,7 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
     ? downward(reader, run, Math.min(after - 1, length), lifetime.signal)
     : upward(reader, run, after + 1, length, lifetime.signal);
   try {
-    for await (const event of openEvents(options, withinBudget(codec, run, pages, budget))) {
+    for await (const event of openEvents({ ...options, budget }, pages)) {
       await lifetime.step();
       searched.add(event);
       for (const hit of hitsIn(event, find)) {
@@ -54,30 +51,10 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
         yield { type: 'progress', after, of: length, ...searched.counts() };
       }
     }
-    yield { type: 'end', reason: budget.spent ? 'limit' : 'complete', after, hits, ...searched.counts() };
+    yield { type: 'end', reason: budget.isSpent ? 'limit' : 'complete', after, hits, ...searched.counts() };
   } catch (error) {
     const end = endOf(error, lifetime, log, 'search');
     if (end !== undefined) yield { type: 'end', ...end, after, hits, ...searched.counts() };
-  }
-}
-
-/** The events that need no more data keys than one request may ask Cloud KMS for; the first whatever it needs. */
-async function* withinBudget(
-  codec: Opener,
-  run: Run,
-  pages: EventPages,
-  budget: { left: number; spent: boolean },
-): EventPages {
-  const home = workflowContext(run);
-  for await (const page of pages) {
-    const payloads = page.map((event) => locate(event, home));
-    const first = affordable(codec, payloads, budget.left);
-    const some = page.slice(0, first.count === 0 && budget.left === MAX_UNOPENED ? 1 : first.count);
-    budget.left -= some.length === first.count ? first.cost : MAX_UNOPENED;
-    yield some;
-    if (some.length === page.length) continue;
-    budget.spent = true;
-    return;
   }
 }
 

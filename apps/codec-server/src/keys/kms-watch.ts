@@ -1,7 +1,7 @@
 import type { CryptoHealth } from '@temporal-kms/codec-api';
 import type { Observer, ReasonCode } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
-import { Standing } from '../standing.ts';
+import { standings } from '../standing.ts';
 
 /** What Cloud KMS last answered; told without asking it. */
 export interface KmsWatch {
@@ -17,6 +17,8 @@ const outages: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   'checksum_mismatch',
 ]);
 
+const words = { fails: 'Cloud KMS does not serve', works: 'Cloud KMS serves again' };
+
 export interface KmsWatchOptions {
   readonly now?: () => Date;
   /** Told when Cloud KMS refuses an operation under a key for such a reason, and when it serves it again. */
@@ -25,16 +27,7 @@ export interface KmsWatchOptions {
 
 export function watchKms({ now = () => new Date(), log }: KmsWatchOptions = {}): KmsWatch {
   // As many as there are configured keys: no other is ever asked about.
-  const standings = new Map<string, Standing>();
-  const standingOf = (what: string): Standing | undefined => {
-    if (log === undefined) return undefined;
-    let known = standings.get(what);
-    if (known === undefined) {
-      known = new Standing(log, { fails: 'Cloud KMS does not serve', works: 'Cloud KMS serves again' });
-      standings.set(what, known);
-    }
-    return known;
-  };
+  const standingOf = log && standings(log, words);
   let lastOk: Date | undefined;
   let reason: ReasonCode | undefined;
   return {
@@ -44,7 +37,7 @@ export function watchKms({ now = () => new Date(), log }: KmsWatchOptions = {}):
         if (operation === 'describe') return;
         reason = code !== undefined && outages.has(code) ? code : undefined;
         if (reason === undefined) lastOk = now();
-        const standing = standingOf(`${operation} ${key}`);
+        const standing = standingOf?.(`${operation} ${key}`);
         if (reason === undefined) standing?.works({ operation, key });
         else standing?.fails({ operation, key, code, reason: message });
       },

@@ -1,3 +1,5 @@
+import { unlessAborted } from '../unless-aborted.ts';
+
 interface Shared<T> {
   readonly promise: Promise<T>;
   readonly controller: AbortController;
@@ -15,13 +17,9 @@ export class SharedCalls<T> {
     signal.throwIfAborted();
     const call = this.#calls.get(key) ?? this.#start(key, start);
     call.waiting += 1;
-    const { promise: left, reject: leave } = Promise.withResolvers<never>();
-    const onAbort = (): void => leave(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      return await Promise.race([call.promise, left]);
+      return await unlessAborted(call.promise, signal);
     } finally {
-      signal.removeEventListener('abort', onAbort);
       call.waiting -= 1;
       if (call.waiting === 0 && this.#calls.get(key) === call) {
         this.#calls.delete(key);

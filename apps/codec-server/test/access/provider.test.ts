@@ -5,9 +5,9 @@ import { decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { accessLoader } from '../../src/access/load.ts';
 import type { RunningServer } from '../../src/listen/listen.ts';
-import { keptLog, type Kms, startKms } from '../support/stack.ts';
+import { keptLog, type Kms, startKms, serve } from '../support/stack.ts';
 import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
-import { type Answer, ask, emptyTemporal, serve } from './support/server.ts';
+import { type Answer, ask, emptyTemporal } from './support/server.ts';
 
 const MINUTE = 60_000;
 

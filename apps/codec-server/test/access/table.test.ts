@@ -7,10 +7,10 @@ import { parsePolicy } from '../../src/access/policy/read.ts';
 import { type Audit, createAudit } from '../../src/audit/audit.ts';
 import type { RunningServer } from '../../src/listen/listen.ts';
 import { routes } from '../support/routes.ts';
-import { keys, type Kms, startKms } from '../support/stack.ts';
+import { keys, type Kms, startKms, serve } from '../support/stack.ts';
 import { type Changes, type Issuers, issuersOf, rsa } from './support/issuers.ts';
 import { examplePolicy, tableOf } from './support/markdown.ts';
-import { type Answer, ask, emptyTemporal, serve } from './support/server.ts';
+import { type Answer, ask, emptyTemporal } from './support/server.ts';
 
 const policy = parsePolicy(examplePolicy());
 let kms: Kms;

@@ -6,8 +6,8 @@ import { openAccess } from '../../src/access/access.ts';
 import type { AppDeps } from '../../src/app.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { Refusal } from '../../src/refusal.ts';
-import { serveApp, waitingCodec } from '../support/served.ts';
-import { HOST, type Kms, type Payload, plain, startKms } from '../support/stack.ts';
+import { posted, serveApp, waitingCodec } from '../support/served.ts';
+import { type Kms, noAccess, type Payload, plain, startKms } from '../support/stack.ts';
 
 let kms: Kms;
 beforeAll(async () => {
@@ -15,55 +15,47 @@ beforeAll(async () => {
 });
 afterAll(() => kms.close());
 
-const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
 const json = (payloads: Payload[]): string => String(buildPayloads(payloads));
-const sent = (body: string, signal?: AbortSignal) => ({
-  method: 'POST',
-  headers: { ...headers, host: '' },
-  body,
-  ...(signal && { signal }),
-});
-
 describe('large bodies at the same time', () => {
   const large = json([plain('x'.repeat(100_000))]);
   test('are refused with 503 and Retry-After beyond their bytes, small ones never, and taken again after it', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const { url } = await serveApp(kms, { codec, limits: { maxBodies: 2.5 * large.length } });
-    const two = [1, 2].map(async () => fetch(`${url}/decode`, sent(large)));
+    const two = [1, 2].map(async () => fetch(`${url}/decode`, posted(large)));
     await expect.poll(given).toBe(2);
-    const third = await fetch(`${url}/decode`, sent(large));
+    const third = await fetch(`${url}/decode`, posted(large));
     expect([third.status, third.headers.get('retry-after'), await third.text()]).toEqual([
       503,
       '1',
       expect.stringContaining(`${2 * large.length} bytes of requests`),
     ]);
-    const small = fetch(`${url}/decode`, sent(json([plain(1)])));
+    const small = fetch(`${url}/decode`, posted(json([plain(1)])));
     await expect.poll(given).toBe(3);
     go();
     for (const response of await Promise.all([...two, small])) {
       expect(response.status).toBe(200);
       await response.text();
     }
-    await expect.poll(async () => (await fetch(`${url}/decode`, sent(large))).status).toBe(200);
+    await expect.poll(async () => (await fetch(`${url}/decode`, posted(large))).status).toBe(200);
   });
 
   test('do not count once their client has gone, and one alone is taken whatever its size', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const { url } = await serveApp(kms, { codec, limits: { maxBodies: 1 } });
     const leave = new AbortController();
-    const gone = fetch(`${url}/decode`, sent(large, leave.signal)).catch(() => undefined);
+    const gone = fetch(`${url}/decode`, posted(large, leave.signal)).catch(() => undefined);
     await expect.poll(given).toBe(1);
-    expect((await fetch(`${url}/decode`, sent(large))).status).toBe(503);
+    expect((await fetch(`${url}/decode`, posted(large))).status).toBe(503);
     leave.abort();
     await gone;
     go();
-    await expect.poll(async () => (await fetch(`${url}/decode`, sent(large))).status).toBe(200);
+    await expect.poll(async () => (await fetch(`${url}/decode`, posted(large))).status).toBe(200);
   });
 
   test('of unknown length count as the longest there may be', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const { url, port } = await serveApp(kms, { codec, limits: { maxBody: 200_000, maxBodies: 250_000 } });
-    const first = fetch(`${url}/decode`, sent(large));
+    const first = fetch(`${url}/decode`, posted(large));
     await expect.poll(given).toBe(1);
     const socket = connect(port, '127.0.0.1');
     socket.write(
@@ -88,10 +80,10 @@ describe('large bodies at the same time', () => {
       },
     };
     const { url } = await serveApp(kms, { access, limits: { maxBodies: 1 } });
-    const strangers = Array.from({ length: 4 }, async () => fetch(`${url}/decode`, sent(large)));
+    const strangers = Array.from({ length: 4 }, async () => fetch(`${url}/decode`, posted(large)));
     const known = await fetch(`${url}/decode`, {
-      ...sent(large),
-      headers: { ...headers, host: '', authorization: 'x' },
+      ...posted(large),
+      headers: { ...posted(large).headers, authorization: 'x' },
     });
     expect(known.status).toBe(200);
     for (const response of await Promise.all(strangers)) expect(response.status).toBe(401);
@@ -100,13 +92,7 @@ describe('large bodies at the same time', () => {
 
 describe('a body of unknown length', () => {
   test('of somebody who has not signed in is not waited for', async () => {
-    const access: AppDeps['access'] = {
-      ...openAccess,
-      authenticate: () => {
-        throw new Refusal(401, 'unauthenticated', 'Sign in.');
-      },
-    };
-    const { port } = await serveApp(kms, { access });
+    const { port } = await serveApp(kms, { access: noAccess });
     const socket = connect(port, '127.0.0.1');
     socket.write(
       `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
@@ -125,12 +111,7 @@ describe('a body of unknown length', () => {
     const body = new ReadableStream({
       pull: (controller) => controller.enqueue(Buffer.alloc(60, ' ')),
     });
-    const response = await fetch(url + path, {
-      method: 'POST',
-      headers: { ...headers, host: '' },
-      body,
-      duplex: 'half',
-    });
+    const response = await fetch(url + path, { ...posted(''), body, duplex: 'half' });
     expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
   });
 });

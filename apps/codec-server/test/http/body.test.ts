@@ -7,17 +7,13 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bodyOf as bodyOfRequest } from '../../src/http/body.ts';
 import { listen, type RunningServer } from '../../src/listen/listen.ts';
-import { appWith, keptLog, type Kms, startKms } from '../support/stack.ts';
+import { keptLog, type Kms, serve, startKms } from '../support/stack.ts';
 
 let kms: Kms;
 let server: RunningServer;
 beforeAll(async () => {
   kms = await startKms();
-  server = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`] }),
-  });
+  server = await serve(kms, {});
 });
 afterAll(async () => {
   await server.close(1_000);
@@ -63,11 +59,7 @@ test('a body whose length is not told comes back as well', async () => {
 
 test('a client that goes away in the middle of its body is no fault of the server in its log', async () => {
   const { log, lines } = keptLog();
-  const own = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], log }),
-  });
+  const own = await serve(kms, { log });
   const socket = connect(own.port, '127.0.0.1');
   socket.write(
     `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${own.port}\r\nContent-Type: application/json\r\n` +

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import type { AppDeps } from '../../src/app.ts';
-import { listen, type RunningServer } from '../../src/listen/listen.ts';
-import { appWith, keptLog, type Kms, noTemporal, plain, startKms } from '../support/stack.ts';
+import type { RunningServer } from '../../src/listen/listen.ts';
+import { keptLog, type Kms, noTemporal, plain, serve, startKms } from '../support/stack.ts';
 
 const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 const entries: unknown[] = [];
@@ -15,11 +15,7 @@ let server: RunningServer;
 let sealed: string;
 /** A server that answers 504 after 50 ms. */
 const impatient = (deps: Partial<AppDeps>): Promise<RunningServer> =>
-  listen({
-    host: '127.0.0.1',
-    port: 0,
-    app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], limits: { requestMs: 50 }, ...deps }),
-  });
+  serve(kms, { limits: { requestMs: 50 }, ...deps });
 
 beforeAll(async () => {
   kms = await startKms();

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AppDeps } from '../../src/app.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
-import { serveApp, waitingCodec } from '../support/served.ts';
+import { posted, serveApp, waitingCodec } from '../support/served.ts';
 import { appWith, HOST, type Kms, type Payload, plain, startKms } from '../support/stack.ts';
 
 let kms: Kms;
@@ -87,11 +87,8 @@ describe('a request', () => {
   test('that takes too long is 504, and what is still at work for it ends', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const { url } = await serveApp(kms, { codec, limits: { requestMs: 100 } });
-    const response = await fetch(`${url}/decode`, {
-      method: 'POST',
-      headers: { ...headers, host: '' },
-      body: json(Array.from({ length: 2_000 }, () => plain(1))),
-    });
+    const body = json(Array.from({ length: 2_000 }, () => plain(1)));
+    const response = await fetch(`${url}/decode`, posted(body));
     expect([response.status, await response.text()]).toEqual([504, expect.stringContaining('100 ms')]);
     go();
     await sleep(100);
@@ -105,12 +102,7 @@ describe('a client that goes away', () => {
     const { url } = await serveApp(kms, { codec });
     const leave = new AbortController();
     const body = json(Array.from({ length: 5_000 }, () => plain(1)));
-    const asked = fetch(`${url}/decode`, {
-      method: 'POST',
-      headers: { ...headers, host: '' },
-      body,
-      signal: leave.signal,
-    });
+    const asked = fetch(`${url}/decode`, posted(body, leave.signal));
     while (given() === 0) await sleep(5);
     leave.abort();
     await expect(asked).rejects.toThrow();

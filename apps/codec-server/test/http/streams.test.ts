@@ -3,16 +3,14 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import type { Env } from '../../src/http/context.ts';
 import { defaultLimits, limitStreams } from '../../src/http/limits.ts';
 import { ndjson } from '../../src/http/ndjson.ts';
 import { reply } from '../../src/http/reply.ts';
 import { cutSlowReaders } from '../../src/http/slow-readers.ts';
-import { Refusal } from '../../src/refusal.ts';
 import { serveApp, served } from '../support/served.ts';
-import { type Kms, noTemporal, startKms } from '../support/stack.ts';
+import { type Kms, noAccess, noTemporal, startKms } from '../support/stack.ts';
 
 function watching(stalledMs: number): MiddlewareHandler<Env> {
   const watch = cutSlowReaders(stalledMs);
@@ -198,13 +196,7 @@ describe("the history API's streams", () => {
   });
 
   test('are not used up by those who have not signed in', async () => {
-    const access = {
-      ...openAccess,
-      authenticate: () => {
-        throw new Refusal(401, 'unauthenticated', 'Sign in.');
-      },
-    };
-    const { url } = await serveApp(kms, { access, limits: { maxStreams: 0 } });
+    const { url } = await serveApp(kms, { access: noAccess, limits: { maxStreams: 0 } });
     expect((await fetch(`${url}${RUN}/history`)).status).toBe(401);
   });
 

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildPayloads } from '../../src/json/payload-json.ts';
-import { listen, type RunningServer } from '../../src/listen/listen.ts';
+import type { RunningServer } from '../../src/listen/listen.ts';
 import { findGo, type Go } from '../support/go.ts';
-import { appWith, type Kms, plain, startKms } from '../support/stack.ts';
+import { type Kms, plain, serve, startKms } from '../support/stack.ts';
 
 // The Go SDK's own `converter.NewRemotePayloadCodec` against this server; interop/go is the program.
 const BUILD_MS = 600_000;
@@ -17,11 +17,7 @@ let directory: string;
 let go: Go | undefined;
 beforeAll(async () => {
   kms = await startKms();
-  server = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], pathPrefix: '/codec', namespacePaths: true }),
-  });
+  server = await serve(kms, { pathPrefix: '/codec', namespacePaths: true });
   directory = await mkdtemp(join(tmpdir(), 'go-client-'));
   go = await findGo("clients in Go aren't tried");
   await go?.build(join(import.meta.dirname, '../../../../interop/go'), join(directory, 'client'));

@@ -2,7 +2,7 @@ import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { afterEach } from 'vitest';
 import type { AppDeps } from '../../src/app.ts';
 import { listen, type ListenOptions, type RunningServer } from '../../src/listen/listen.ts';
-import { appWith, type Kms, type Payload } from './stack.ts';
+import { type Kms, type Payload, serve } from './stack.ts';
 
 const running: RunningServer[] = [];
 afterEach(async () => {
@@ -15,14 +15,24 @@ export interface Served {
 }
 
 /** On a port of its own until the test ends. */
-export async function served(app: ListenOptions['app']): Promise<Served> {
-  const server = await listen({ host: '127.0.0.1', port: 0, app });
+export const served = (app: ListenOptions['app']): Promise<Served> =>
+  untilTheEnd(listen({ host: '127.0.0.1', port: 0, app }));
+
+export const serveApp = (kms: Kms, deps: Partial<AppDeps>): Promise<Served> => untilTheEnd(serve(kms, deps));
+
+async function untilTheEnd(starting: Promise<RunningServer>): Promise<Served> {
+  const server = await starting;
   running.push(server);
   return { port: server.port, url: `http://127.0.0.1:${server.port}` };
 }
 
-export const serveApp = (kms: Kms, deps: Partial<AppDeps>): Promise<Served> =>
-  served((port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], ...deps }));
+/** A POST to a codec endpoint over `fetch`, which sets Host itself. */
+export const posted = (body: string, signal?: AbortSignal) => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json', 'x-namespace': 'payments' },
+  body,
+  ...(signal && { signal }),
+});
 
 /** A codec whose decoding waits, and counts the payloads that it was given. */
 export function waitingCodec(kms: Kms): { codec: KmsCodec; given: () => number; go: () => void } {

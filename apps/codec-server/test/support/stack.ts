@@ -3,7 +3,9 @@ import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import type { temporal } from '@temporalio/proto';
 import { type Logger, pino } from 'pino';
 import { type AppDeps, createApp } from '../../src/app.ts';
-import { openAccess } from '../../src/access/access.ts';
+import { type Access, openAccess } from '../../src/access/access.ts';
+import { listen, type RunningServer } from '../../src/listen/listen.ts';
+import { Refusal } from '../../src/refusal.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { type KeyUseWatch, watchKeyUse } from '../../src/keys/key-use.ts';
 import { type KmsWatch, watchKms } from '../../src/keys/kms-watch.ts';
@@ -135,6 +137,22 @@ export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeo
   };
   return app;
 }
+
+/** The application on a port, as the process serves it. */
+export const serve = (kms: Kms, deps: Partial<AppDeps>): Promise<RunningServer> =>
+  listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], ...deps }),
+  });
+
+/** Lets nobody in. */
+export const noAccess: Access = {
+  ...openAccess,
+  authenticate: () => {
+    throw new Refusal(401, 'unauthenticated', 'Sign in.');
+  },
+};
 
 export const text = (value: string): Uint8Array => Buffer.from(value);
 

@@ -2,10 +2,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Refusal } from '../../../src/refusal.ts';
-import { listen, type RunningServer } from '../../../src/listen/listen.ts';
-import type { AppDeps } from '../../../src/app.ts';
 import type { TemporalService } from '../../../src/temporal/service.ts';
-import { appWith, type Kms } from '../../support/stack.ts';
 
 export interface Answer {
   readonly status: number;
@@ -42,14 +39,6 @@ export async function ask(
     code: isJson ? JSON.parse(answer).error?.code : undefined,
   };
 }
-
-/** The application on a port, as the process serves it. */
-export const serve = (kms: Kms, deps: Partial<AppDeps>): Promise<RunningServer> =>
-  listen({
-    host: '127.0.0.1',
-    port: 0,
-    app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], ...deps }),
-  });
 
 /** Temporal without any workflow in it. */
 export const emptyTemporal: TemporalService = new Proxy<any>(
