@@ -218,7 +218,7 @@ it('describe tells versions, their states and the primary', async () => {
 });
 
 describe("Google's credentials that can't be had", () => {
-  it('are kms_unavailable and end no process; those that come later are read', async () => {
+  it('are kms_unavailable and end no process; those that come later are read, a second later at most', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'credentials-'));
     const file = join(directory, 'key.json');
     vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', file);
@@ -238,13 +238,23 @@ describe("Google's credentials that can't be had", () => {
     });
     const account = { type: 'service_account', client_email: worker, private_key: privateKey };
     await writeFile(file, JSON.stringify(account));
-    await expect(alone.wrap({ key, plaintext, aad })).rejects.toMatchObject({
-      code: 'kms_unavailable',
-      message: expect.stringMatching(/didn't answer/),
-    });
+    await expect(alone.wrap({ key, plaintext, aad })).rejects.toMatchObject(refusal);
+    await expect
+      .poll(() => alone.wrap({ key, plaintext, aad }).catch((error: unknown) => error), { timeout: 5_000 })
+      .toMatchObject({ code: 'kms_unavailable', message: expect.stringMatching(/didn't answer/) });
     await alone.close();
     vi.unstubAllEnvs();
     await rm(directory, { recursive: true });
+  });
+
+  it('are nothing to close', async () => {
+    vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', join(tmpdir(), 'there-is-no-such-file.json'));
+    const alone = new CloudKms({ attemptTimeoutMs: 50 });
+    const asked = alone.wrap({ key, plaintext, aad }).catch((error: unknown) => error);
+    await expect(alone.close()).resolves.toBeUndefined();
+    expect(await asked).toMatchObject({ code: 'kms_unavailable' });
+    await expect(alone.close()).resolves.toBeUndefined();
+    vi.unstubAllEnvs();
   });
 });
 

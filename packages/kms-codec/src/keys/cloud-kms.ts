@@ -28,6 +28,9 @@ const SOFTWARE_LIMIT = 64 * KIB;
 /** Plaintext and additional authenticated data together, for keys in an HSM. */
 const HSM_LIMIT = 8 * KIB;
 
+/** A client of Google's costs some 12 ms of CPU, and every call that is waited for tries again several times a second. */
+const MISSING_MS = 1_000;
+
 /**
  * Cloud KMS through Google's client: the only file that imports it. Each method makes one attempt (a second one where
  * Google's data integrity guide asks for it); waiting and trying again belong to who knows how long that may take.
@@ -36,6 +39,8 @@ const HSM_LIMIT = 8 * KIB;
 export class CloudKms implements KeyService {
   readonly #clientOptions: ClientOptions;
   #client: KeyManagementServiceClient | undefined;
+  /** On the clock of `performance.now()`: until then the credentials aren't looked for again. */
+  #missingUntil = 0;
   readonly #timeout: number;
   readonly #observer: Observer;
   readonly #protectionLevels = new Map<string, string>();
@@ -122,7 +127,14 @@ export class CloudKms implements KeyService {
   }
 
   async close(): Promise<void> {
-    await this.#client?.close();
+    const client = this.#client;
+    try {
+      await client?.initialize();
+    } catch {
+      // Without credentials it has opened nothing.
+      return;
+    }
+    await client?.close();
   }
 
   // gax's own retries are off: when they run out they report DEADLINE_EXCEEDED and hide the cause.
@@ -136,19 +148,17 @@ export class CloudKms implements KeyService {
    * @throws KmsCodecError `kms_unavailable` while there are no credentials
    */
   async #started(key: string): Promise<KeyManagementServiceClient> {
+    if (performance.now() < this.#missingUntil) throw credentialsMissing(key);
     const client = (this.#client ??= new KeyManagementServiceClient(this.#clientOptions));
     try {
       await client.initialize();
       return client;
     } catch {
-      if (this.#client === client) this.#client = undefined;
-      // Not the error itself: it may name files and addresses.
-      throw new KmsCodecError(
-        'kms_unavailable',
-        "Google's credentials can't be had: attach a service account, or let GOOGLE_APPLICATION_CREDENTIALS name a file " +
-          'that can be read',
-        { key },
-      );
+      if (this.#client === client) {
+        this.#client = undefined;
+        this.#missingUntil = performance.now() + MISSING_MS;
+      }
+      throw credentialsMissing(key);
     }
   }
 
@@ -238,6 +248,15 @@ const crc = (bytes: Uint8Array) => ({ value: checksum(bytes) });
 
 const aadFields = (aad: Uint8Array) =>
   aad.length === 0 ? {} : { additionalAuthenticatedData: aad, additionalAuthenticatedDataCrc32c: crc(aad) };
+
+/** Without what Google's client says: it may name files and addresses. */
+const credentialsMissing = (key: string) =>
+  new KmsCodecError(
+    'kms_unavailable',
+    "Google's credentials can't be had: attach a service account, or let GOOGLE_APPLICATION_CREDENTIALS name a file " +
+      'that can be read',
+    { key },
+  );
 
 const checksumMismatch = (key: string) =>
   new KmsCodecError('checksum_mismatch', `An answer of Cloud KMS for ${key} was damaged on the way`, { key });

@@ -36,7 +36,9 @@ export class SingleFlight<T> {
    * @throws the last attempt's error; `kms_unavailable` when none has ended within the budget
    */
   async join(id: string, key: string, patience: Patience, attempt: Attempt<T>): Promise<T> {
-    const { budgetMs, over } = patience;
+    const { budgetMs } = patience;
+    // Of a payload that needs one answer after the other, once another has failed.
+    if (patience.isOver) throw new KmsCodecError('kms_unavailable', 'The call has failed already', { key });
     const flight = this.#flights.get(id) ?? this.#start(id, key, attempt);
     flight.waiting += 1;
     const { promise: gaveUp, reject } = Promise.withResolvers<never>();
@@ -48,12 +50,12 @@ export class SingleFlight<T> {
           }),
       );
     const timer = setTimeout(giveUp, budgetMs);
-    over.addEventListener('abort', giveUp, { once: true });
+    const leave = patience.wait(giveUp);
     try {
       return await Promise.race([flight.result, gaveUp]);
     } finally {
       clearTimeout(timer);
-      over.removeEventListener('abort', giveUp);
+      leave();
       flight.waiting -= 1;
       if (flight.waiting === 0) {
         this.#forget(id, flight);
