@@ -78,7 +78,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const limits: Limits = { ...defaultLimits, ...deps.limits };
   const headers = createResponseHeaders(deps.corsOrigins, deps.tls);
   const reader = new HistoryReader(temporal, { maxBytes: deps.maxHistoryBytes ?? historyBytes() });
-  const serves = (namespace: string): boolean => rules.isNamed(namespace) || rules.hasDefault;
+  const serves = (namespace: string): boolean => rules.covers(namespace);
   const inspect: Inspect = (payload, context) => codec.inspect(payload, context);
   const apiPath = `${pathPrefix}/api`;
   const isApi = (path: string): boolean => path === apiPath || path.startsWith(`${apiPath}/`);

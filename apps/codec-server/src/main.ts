@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  answerHelp,
   codecServerEnvironment,
   isLoopback,
   loadConfigOrExit,
@@ -23,8 +24,6 @@ import {
   connectOrExit,
   exitListening,
   followTlsFiles,
-  helpText,
-  readCommandLine,
   tlsPairOrExit,
 } from './start-up.ts';
 import { standardOutput } from './standard-output.ts';
@@ -33,8 +32,11 @@ import { createTemporalService } from './temporal/service.ts';
 const SHUTDOWN_MS = 10_000;
 const SETTLE_MS = 2_000;
 
-if (readCommandLine().help) process.stdout.write(helpText());
-else await start();
+answerHelp(
+  "Temporal's codec protocol (/encode, /decode) and a history API over decrypted payloads.",
+  codecServerEnvironment,
+);
+await start();
 
 async function start(): Promise<void> {
   countBuffersAsHeap();
@@ -50,7 +52,7 @@ async function start(): Promise<void> {
     observer: observeAll(kms.observer, metrics.observer, keyUse.observer),
     limits: { callsInFlight: CALLS_IN_FLIGHT },
   });
-  const { access, reload } = accessOrExit(config.policyFile, log);
+  const { access, reload } = accessOrExit(config.policyFile, { log, serves: (name) => rules.covers(name) });
   const audit = await auditOrExit({
     file: config.auditFile,
     output: output.append,
@@ -136,7 +138,7 @@ async function start(): Promise<void> {
     await server.close(SHUTDOWN_MS);
     // What was cut off has its outcome yet to be written.
     await Promise.race([audit.audit.settled(), delay(SETTLE_MS, undefined, { ref: false })]);
-    await Promise.all([measured?.close(0), codec.close(), connection.close(), audit.close()]);
+    await Promise.allSettled([measured?.close(0), codec.close(), connection.close(), audit.close()]);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
 }

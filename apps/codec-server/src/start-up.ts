@@ -1,8 +1,6 @@
-import { parseArgs } from 'node:util';
-import { codecServerEnvironment, describeEnvironment } from '@temporal-kms/config';
 import type { Logger } from 'pino';
 import { type Access, openAccess } from './access/access.ts';
-import { accessLoader } from './access/load.ts';
+import { accessLoader, type PolicyFileOptions } from './access/load.ts';
 import { PolicyError } from './access/policy/read.ts';
 import { reloadableAccess } from './access/reloadable.ts';
 import { openAudit, type OpenAudit, type OpenAuditOptions } from './audit/open.ts';
@@ -11,8 +9,7 @@ import type { RunningServer } from './listen/listen.ts';
 import { readTlsPair, type TlsFiles, type TlsPair, type TlsWatch, watchTlsPair } from './listen/tls.ts';
 import { connectTemporal } from './temporal/connect.ts';
 
-/** `EX_USAGE` and `EX_CONFIG` of sysexits.h, the latter as for a wrong variable. */
-const EXIT_USAGE = 64;
+/** `EX_CONFIG` of sysexits.h, as for a wrong variable. */
 const EXIT_CONFIG = 78;
 
 function exit(status: number, message: string): never {
@@ -20,28 +17,14 @@ function exit(status: number, message: string): never {
   return process.exit(status);
 }
 
-/** Answers `--help`; anything else on the command line is a mistake, since all settings are in the environment. */
-export function readCommandLine(): { readonly help: boolean } {
-  try {
-    const { values } = parseArgs({ options: { help: { type: 'boolean', default: false } } });
-    return values;
-  } catch (error) {
-    return exit(EXIT_USAGE, `${messageOf(error)}\nUsage: main [--help]`);
-  }
-}
-
-export const helpText = (): string =>
-  `Temporal's codec protocol (/encode, /decode) and a history API over decrypted payloads.\n\n` +
-  `Usage: main [--help]\n\nEnvironment:\n${describeEnvironment(codecServerEnvironment)}\n`;
-
 /** The policy's access. A mistake in it ends a start, and changes nothing later. */
 export function accessOrExit(
   policyFile: string | undefined,
-  log: Logger,
+  { log, serves }: PolicyFileOptions,
 ): { readonly access: Access; readonly reload: () => void } {
   if (policyFile === undefined) return { access: openAccess, reload: () => undefined };
   try {
-    const access = reloadableAccess(accessLoader(policyFile, log));
+    const access = reloadableAccess(accessLoader(policyFile, { log, serves }));
     const reload = (): void => {
       try {
         access.reload();

@@ -1,5 +1,5 @@
 import { serve } from '@hono/node-server';
-import { loadConfigOrExit, printableConfig, workerEnvironment } from '@temporal-kms/config';
+import { answerHelp, loadConfigOrExit, printableConfig, workerEnvironment } from '@temporal-kms/config';
 import { createKmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { connectToTemporal, warmCodec } from './connect.ts';
 import { messageOf } from './errors.ts';
@@ -11,6 +11,10 @@ import { superviseWorker } from './supervisor.ts';
 import { loadTemporalConfig, type TemporalConfig } from './temporal-config.ts';
 import { createWorker } from './worker.ts';
 
+answerHelp(
+  'Temporal worker whose payloads are encrypted under Cloud KMS. Its samples are started by start --help.',
+  workerEnvironment,
+);
 const { taskQueue, health, logLevel, kms, shutdownGraceSeconds } = loadConfigOrExit(workerEnvironment);
 const log = createLog(logLevel);
 const { connectionOptions, namespace } = temporalConfigOrExit();

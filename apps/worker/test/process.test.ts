@@ -5,7 +5,7 @@ import { startEmulator, type Emulator } from '@temporal-kms/kms-emulator';
 import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
 import { Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { startApp, runStarter, type App } from './support/app.ts';
+import { startApp, runStarter, runToItsEnd, type App } from './support/app.ts';
 import { key, kmsVariables } from './support/stack.ts';
 
 const expectGracefulEnd = async (app: App, signal: NodeJS.Signals) => {
@@ -117,6 +117,18 @@ describe('the worker as a process', () => {
     for (const name of ['WORKER_HEALTH_PORT', 'GCP_PROJECT', 'GCP_KMS_KEY_RING', 'GCP_KMS_KEY']) {
       expect(app.output()).toContain(name);
     }
+  });
+
+  it('explains its variables, and ends with 64 on what it does not know', async () => {
+    const { code, stdout } = await runToItsEnd('src/main.ts', ['--help']);
+    expect(code).toBe(0);
+    for (const name of ['WORKER_HEALTH_PORT', 'TEMPORAL_ADDRESS', 'KMS_KEYS_FILE']) {
+      expect(stdout).toContain(name);
+    }
+    expect(await runToItsEnd('src/main.ts', ['start'])).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining('Usage: main [--help]'),
+    });
   });
 
   it("says what is wrong with Temporal's profile file without quoting it, and exits with 78", async () => {

@@ -1,5 +1,6 @@
 export { codecServerEnvironment } from './codec-server.ts';
 export type { CodecServerConfig } from './codec-server.ts';
+export { answerHelp } from './command-line.ts';
 export type { Environment, Values, Variable } from './environment.ts';
 export { isLoopback } from './fields.ts';
 export { ConfigError, loadConfigOrExit, parseConfig } from './load.ts';

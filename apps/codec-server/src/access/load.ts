@@ -3,9 +3,20 @@ import { withCause } from '../error-text.ts';
 import { standings } from '../standing.ts';
 import type { Access } from './access.ts';
 import { policyAccess } from './policy-access.ts';
+import { namespacesIn } from './policy/policy.ts';
 import { readPolicy } from './policy/read.ts';
 import { fetchJson } from './tokens/fetch-json.ts';
 import { providerKeyring } from './tokens/provider-keys.ts';
+
+export interface PolicyFileOptions {
+  readonly log: Logger;
+  /** Whether this server has keys for a namespace. */
+  readonly serves: (namespace: string) => boolean;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+const UNSERVED = 'namespaces that the policy names and this server has no keys for: nobody can use them here';
 
 const words = { fails: "an issuer's keys can't be had", works: "an issuer's keys can be had again" };
 
@@ -15,7 +26,7 @@ const words = { fails: "an issuer's keys can't be had", works: "an issuer's keys
  * out.
  * @returns throws PolicyError
  */
-export function accessLoader(file: string, log: Logger, now: () => number = Date.now): () => Access {
+export function accessLoader(file: string, { log, serves, now = Date.now }: PolicyFileOptions): () => Access {
   const standingOf = standings(log, words);
   const keysOf = providerKeyring({
     fetchJson,
@@ -23,5 +34,10 @@ export function accessLoader(file: string, log: Logger, now: () => number = Date
     failed: (issuer, error) => standingOf(issuer).fails({ issuer, reason: withCause(error) }),
     fetched: (issuer) => standingOf(issuer).works({ issuer }),
   });
-  return () => policyAccess(readPolicy(file), { now, keysOf });
+  return () => {
+    const policy = readPolicy(file);
+    const unserved = namespacesIn(policy).filter((name) => !serves(name));
+    if (unserved.length > 0) log.warn({ namespaces: unserved }, UNSERVED);
+    return policyAccess(policy, { now, keysOf });
+  };
 }

@@ -42,7 +42,11 @@ rules:
 async function serving(tokens = 'access', audience = AUDIENCE): Promise<RunningServer> {
   const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
   writeFileSync(file, policyOf(tokens, audience));
-  const access = accessLoader(file, log.log, () => Date.now() + late)();
+  const access = accessLoader(file, {
+    log: log.log,
+    serves: () => true,
+    now: () => Date.now() + late,
+  })();
   return serve(kms, { access, temporal: emptyTemporal, log: log.log });
 }
 
@@ -140,7 +144,7 @@ describe('tokens of a real provider', () => {
   test('a policy that is read again while the issuer is down keeps its users in', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
     writeFileSync(file, policyOf('access', AUDIENCE));
-    const load = accessLoader(file, log.log);
+    const load = accessLoader(file, { log: log.log, serves: () => true });
     const { accessToken } = await provider.personTokens('ana');
     const request = {
       header: (name: string) => (name === 'authorization' ? `Bearer ${accessToken}` : undefined),

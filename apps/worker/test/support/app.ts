@@ -94,11 +94,21 @@ export function startApp(env: Record<string, string>, file = 'src/main.ts'): App
 }
 
 /** One call of the starter's command line. */
-export async function runStarter(
+export const runStarter = (args: readonly string[], env: Record<string, string> = {}): Promise<Ended> =>
+  runToItsEnd('src/start.ts', args, env);
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export async function runToItsEnd(
+  file: string,
   args: readonly string[],
   env: Record<string, string> = {},
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = start('src/start.ts', args, env);
+): Promise<Ended> {
+  const child = start(file, args, env);
   const texts = { stdout: '', stderr: '' };
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (texts.stdout += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (texts.stderr += text));

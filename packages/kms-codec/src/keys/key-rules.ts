@@ -62,6 +62,11 @@ export class KeyRules {
     return this.#rules.has(namespace);
   }
 
+  /** Whether there is a rule, its own or the default. */
+  covers(namespace: string): boolean {
+    return this.hasDefault || this.isNamed(namespace);
+  }
+
   /** @throws `namespace_not_configured` */
   resolve(namespace: string): ResolvedRule {
     const known = this.#resolved.get(namespace);

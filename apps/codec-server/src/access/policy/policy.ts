@@ -77,3 +77,9 @@ export const policy = z
 
 export type Policy = z.infer<typeof policy>;
 export type Rule = Policy['rules'][number];
+
+/** Each namespace that stands in it by name. */
+export function namespacesIn({ rules, namespaces }: Policy): readonly string[] {
+  const inRules = rules.flatMap((one) => (one.namespaces === '*' ? [] : one.namespaces));
+  return [...new Set([...inRules, ...Object.keys(namespaces)])];
+}
