@@ -46,8 +46,8 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       await authorise(c, authority, caller, 'decode', named);
       reason ??= await requireReason(c, authority, { operation: 'decode', namespace: named }, given);
     }
-    // Fewer payloads have fewer data keys.
-    if (payloads.length > MAX_UNOPENED && codec.unopened(payloads, { namespace }) > MAX_UNOPENED) {
+    // A single one is opened whatever it needs: nobody could ask for less.
+    if (payloads.length > 1 && codec.unopened(payloads, { namespace }) > MAX_UNOPENED) {
       throw new Refusal(
         413,
         'too_large',
@@ -63,7 +63,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       tellDone(record, sealed.slice(done, (done += slice.length)));
       return opened;
     };
-    return await recorded(c, record, () => inSlices(c, payloads, open));
+    return await recorded(c, record, sealed, () => inSlices(c, payloads, open));
   };
 
   const encode = async (c: Context<Env>, namespace: string): Promise<Payload[]> => {
@@ -89,7 +89,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       );
       return sealed;
     };
-    return await recorded(c, record, () => inSlices(c, payloads, seal));
+    return await recorded(c, record, [], () => inSlices(c, payloads, seal));
   };
 
   return async (c) => {

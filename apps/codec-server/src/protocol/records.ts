@@ -1,4 +1,4 @@
-import type { KeyUse } from '@temporal-kms/codec-api';
+import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
 import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { Audit, AuditRecord, Intent } from '../audit/audit.ts';
@@ -13,9 +13,11 @@ export type Sealed = ReturnType<KmsCodec['inspect']>;
 const RETRY_SECONDS = 5;
 
 /** One operation, on record in each namespace that its payloads name. */
-export interface Records extends Pick<AuditRecord, 'refused' | 'end'> {
+export interface Records extends Pick<AuditRecord, 'end'> {
   /** @param namespace what the payloads name; absent: the one that was asked in */
   done(key: KeyUse | undefined, payloads: number, namespace?: string): void;
+  /** @param namespace as for `done`; a refusal that names no key stands where it was asked */
+  refused(code: ReasonCode, of: { readonly key?: KeyUse }, namespace?: string): void;
 }
 
 /**
@@ -46,31 +48,44 @@ async function beginInEach(audit: Audit, intent: InNamespace, others: ReadonlySe
     await end('failed').catch(() => undefined);
     throw error;
   }
+  const of = (namespace = intent.namespace): AuditRecord => records.get(namespace) ?? home;
   return {
-    done: (key, payloads, namespace = intent.namespace) =>
-      (records.get(namespace) ?? home).done(key, payloads),
-    refused: (code, of) => home.refused(code, of),
+    done: (key, payloads, namespace) => of(namespace).done(key, payloads),
+    refused: (code, which, namespace) => of(namespace).refused(code, which),
     end,
   };
 }
 
-/** Does the work between a record's `intent` and its `outcome`. It tells the record of each payload that is done. */
+/**
+ * Does the work between a record's `intent` and its `outcome`. It tells the record of each payload that is done.
+ * @param sealed of the payloads that it may fail on
+ */
 export async function recorded(
   c: Context<Env>,
   record: Records,
+  sealed: readonly Sealed[],
   work: () => Promise<Payload[]>,
 ): Promise<Payload[]> {
   let answer: Payload[];
   try {
     answer = await work();
   } catch (error) {
-    if (error instanceof KmsCodecError) record.refused(error.code, keyOf(error));
+    if (error instanceof KmsCodecError) {
+      record.refused(error.code, keyOf(error), namespaceOfKey(sealed, error));
+    }
     await record.end(error instanceof GoneError ? 'cut_off' : 'failed');
     throw error instanceof KmsCodecError ? refusalOf(error) : error;
   }
   await record.end(isOver(c) ? 'cut_off' : 'complete');
   return answer;
 }
+
+/** An error names no payload; the first one under its key stands for all. */
+const namespaceOfKey = (sealed: readonly Sealed[], { key, keyVersion }: KmsCodecError): string | undefined =>
+  sealed.find(
+    (one) =>
+      key !== undefined && one.key === key && (keyVersion === undefined || one.keyVersion === keyVersion),
+  )?.namespace;
 
 /** Tells of payloads that are done. Their sealed side names the keys. */
 export function tellDone(record: Records, sealed: readonly Sealed[]): void {

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AppDeps } from '../../src/app.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
-import { posted, serveApp, waitingCodec } from '../support/served.ts';
-import { appWith, HOST, type Kms, type Payload, plain, startKms } from '../support/stack.ts';
+import { posted, serveApp, served, waitingCodec } from '../support/served.ts';
+import { appWith, HOST, type Kms, keys, type Payload, plain, startKms } from '../support/stack.ts';
 
 let kms: Kms;
 beforeAll(async () => {
@@ -15,6 +15,15 @@ const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace':
 const post = (body: string, limits: AppDeps['limits'] = {}, more: Partial<AppDeps> = {}) =>
   appWith(kms, { limits, ...more }).request('/decode', { method: 'POST', headers, body });
 const json = (payloads: Payload[]): string => String(buildPayloads(payloads));
+
+/** As the guide's writers make them. */
+const nameless = (n: number): Payload => ({
+  metadata: {
+    encoding: Buffer.from('binary/envelope-kms'),
+    'encrypted-dek': Buffer.from(`data key ${n}`),
+  },
+  data: Buffer.alloc(64),
+});
 
 describe('a request', () => {
   test('with a body that is too large is 413', async () => {
@@ -84,6 +93,16 @@ describe('a request', () => {
     expect((await post(json(payloads), {}, { codec })).status).toBe(200);
   });
 
+  test('counts a message that names no key for each that it would be tried under', async () => {
+    const both = { encrypt: keys.payments, decrypt: [keys.orders], reads: ['envelope'] as const };
+    const tried = await startKms({ payments: both });
+    const many = json(Array.from({ length: 33 }, (_, n) => nameless(n)));
+    const response = await appWith(tried).request('/decode', { method: 'POST', headers, body: many });
+    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('64 data keys')]);
+    expect(tried.emulator.calls.count('Decrypt')).toBe(0);
+    await tried.close();
+  });
+
   test('that takes too long is 504, and what is still at work for it ends', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const { url } = await serveApp(kms, { codec, limits: { requestMs: 100 } });
@@ -99,14 +118,23 @@ describe('a request', () => {
 describe('a client that goes away', () => {
   test('costs no more than the slice of payloads that was under way', async () => {
     const { codec, given, go } = waitingCodec(kms);
-    const { url } = await serveApp(kms, { codec });
+    const gone = Promise.withResolvers<void>();
+    const { url } = await served((port) => {
+      const app = appWith(kms, { codec, hosts: [`127.0.0.1:${port}`] });
+      return {
+        fetch: (request, bindings) => {
+          bindings.outgoing?.once('close', gone.resolve);
+          return app.fetch(request, bindings);
+        },
+      };
+    });
     const leave = new AbortController();
     const body = json(Array.from({ length: 5_000 }, () => plain(1)));
     const asked = fetch(`${url}/decode`, posted(body, leave.signal));
     while (given() === 0) await sleep(5);
     leave.abort();
     await expect(asked).rejects.toThrow();
-    await sleep(50);
+    await gone.promise;
     go();
     await sleep(100);
     expect(given()).toBe(500);

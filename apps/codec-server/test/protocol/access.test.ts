@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import type { Permission } from '@temporal-kms/codec-api';
+import type { KmsCodec } from '@temporal-kms/kms-codec';
 import type { Access } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { Refusal } from '../../src/refusal.ts';
@@ -25,10 +26,10 @@ const ana = (may: readonly [Permission, string][], onDemand: readonly string[] =
   reveal: (namespace) => (onDemand.includes(namespace) ? 'on-demand' : 'automatic'),
 });
 
-function server(access: Access) {
+function server(access: Access, codec: KmsCodec = kms.codec) {
   const audited: AuditEntry[] = [];
   const audit = createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) });
-  const app = appWith(kms, { access, audit });
+  const app = appWith(kms, { codec, access, audit });
   const post = (operation: string, namespace: string, body: string, more: Record<string, string> = {}) =>
     app.request(`/${operation}`, {
       method: 'POST',
@@ -200,6 +201,27 @@ describe('a message that names another namespace', () => {
         event: 'outcome',
         namespace: 'orders',
         outcome: { result: 'complete', payloads: 1, keys: [{ name: keys.orders }] },
+      },
+    ]);
+  });
+
+  test('under a key that Cloud KMS refuses is refused in the audit of its own namespace', async () => {
+    await using other = kms.another();
+    const access = ana([
+      ['decode', 'payments'],
+      ['decode', 'orders'],
+    ]);
+    const { post, audited } = server(access, other.codec);
+    const body = await sealedIn('orders');
+    kms.emulator.injectFault({ method: 'Decrypt', effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
+    expect((await post('decode', 'payments', body)).status).toBe(400);
+    kms.emulator.reset();
+    expect(audited.slice(2)).toMatchObject([
+      { event: 'outcome', namespace: 'payments', outcome: { result: 'failed', keys: [], refused: {} } },
+      {
+        event: 'outcome',
+        namespace: 'orders',
+        outcome: { result: 'failed', keys: [{ name: keys.orders }], refused: { permission_denied: 1 } },
       },
     ]);
   });
