@@ -3,7 +3,7 @@ import { once } from 'node:events';
 
 export interface Child {
   readonly pid: number;
-  /** The last few kilobytes of standard error and output, for messages. */
+  /** The last kilobytes of standard error and output, for messages. */
   readonly tail: () => string;
   readonly hasEnded: () => boolean;
   /** Resolves when the process has ended, with its status; 1 if a signal ended it. */
@@ -12,6 +12,9 @@ export interface Child {
   /** Ends the process (SIGKILL after 15 s) and waits for it. Idempotent. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
+
+/** Characters: a panic of Go's says why before a stack of 8 KiB. */
+const TAIL = 16 * 1024;
 
 /*
  * A killed Node process can't end its children, and Linux's parent-death signal is out of Node's reach. So a shell
@@ -37,7 +40,7 @@ export async function startChild(
   await once(child, 'spawn');
   let tail = '';
   for (const source of [child.stdout, child.stderr]) {
-    source?.setEncoding('utf8').on('data', (text: string) => (tail = (tail + text).slice(-4096)));
+    source?.setEncoding('utf8').on('data', (text: string) => (tail = (tail + text).slice(-TAIL)));
   }
   const lifeline = child.stdio[3];
   const exited = (async () => {
