@@ -141,6 +141,24 @@ describe('unopened', () => {
     },
   );
 
+  it('counts no further key for a message whose data key is at hand, and a damaged one asks for none', async () => {
+    const keyService = new FakeKeyService();
+    const decrypt = ['a', 'b', 'c'].map(cryptoKey);
+    const many = { pay: { ...rule.pay, decrypt } };
+    const writer = codecWith(many, { keyService, format: 'envelope' }).codec;
+    const [sealed] = await writer.encode([json(1)], pay);
+    delete sealed!.metadata!['kms-key'];
+    const { codec } = codecWith(many, { keyService });
+    await codec.decode([sealed!], pay);
+    expect([codec.unopened([sealed!], pay), keyService.unwraps]).toEqual([0, 1]);
+    const damaged = Uint8Array.from(sealed!.data!);
+    damaged[damaged.length - 1]! ^= 1;
+    await expect(codec.decode([{ ...sealed, data: damaged }], pay)).rejects.toMatchObject({
+      code: 'integrity_failed',
+    });
+    expect(keyService.unwraps).toBe(1);
+  });
+
   it('counts nothing that the namespace does not read', async () => {
     const keyService = new FakeKeyService();
     const sealed = await codecWith(rule, { keyService, format: 'direct' }).codec.encode([json(1)], pay);

@@ -31,9 +31,13 @@ export class DataKeys {
     return key ? use(key) : this.#opened.unwrap(namespace, wanted, scope.patience).then(use);
   }
 
-  /** Whether a data key, or the refusal of it, is at hand. */
-  isAtHand(wanted: WrappedKey): boolean {
-    return this.#opened.has(wanted);
+  isOpened(wanted: WrappedKey): boolean {
+    return this.#opened.isOpened(wanted);
+  }
+
+  /** Whether a refusal is remembered, so that Cloud KMS isn't asked. */
+  isRefused(wanted: WrappedKey): boolean {
+    return this.#opened.isRefused(wanted);
   }
 
   /** Calls `use` with a data key for one more message of `bytes`: at once from the second message on. */

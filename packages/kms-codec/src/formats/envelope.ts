@@ -57,11 +57,11 @@ export const wrappedKeyV1 = (payload: Payload, cryptoKey: string): WrappedKey =>
 export async function openV1(keys: DataKeys, payload: Payload, scope: Scope): Promise<Payload> {
   const wrapped = wrappedIn(payload);
   const box = parseBox(payload.data ?? none);
-  return await firstThatOpens(candidatesV1(payload, scope), scope, async (cryptoKey) =>
-    keys.withOpened(scope, wrappedKey({ cryptoKey, aad: none, wrapped }), (key) =>
-      deserialize(open(key, undefined, box)),
-    ),
+  const dataKey = await firstThatOpens(candidatesV1(payload, scope), scope, async (cryptoKey) =>
+    keys.withOpened(scope, wrappedKey({ cryptoKey, aad: none, wrapped }), (key) => key),
   );
+  // Only the right key unwraps the data key: a message that doesn't open under it is damaged.
+  return deserialize(open(dataKey, undefined, box));
 }
 
 /** What Cloud KMS says of a key without having looked at the message: another one may still open it. */

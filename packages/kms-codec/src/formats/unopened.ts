@@ -20,13 +20,16 @@ export function countUnopened(keys: DataKeys, payloads: readonly Payload[], scop
   for (const payload of payloads) {
     const { wrapped, calls } = needsOf(payload, scope);
     direct += calls;
-    for (const key of wrapped) if (!ids.has(key.id) && !keys.isAtHand(key)) ids.add(key.id);
+    for (const key of wrapped) {
+      if (keys.isOpened(key)) break;
+      if (!keys.isRefused(key)) ids.add(key.id);
+    }
   }
   return ids.size + direct;
 }
 
 interface Needs {
-  /** Data keys, each once for every crypto key that it would be tried under. */
+  /** A data key, once for every crypto key that it would be tried under, in their order. */
   readonly wrapped: readonly WrappedKey[];
   /** Calls that nothing remembers. */
   readonly calls: number;

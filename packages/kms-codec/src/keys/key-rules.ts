@@ -67,6 +67,14 @@ export class KeyRules {
     return this.hasDefault || this.isNamed(namespace);
   }
 
+  /** Whether messages of it may be opened: it is covered, or another namespace accepts them. */
+  opens(namespace: string): boolean {
+    return (
+      this.covers(namespace) ||
+      [...this.#rules.values()].some(({ accepts }) => accepts?.includes(namespace) === true)
+    );
+  }
+
   /** @throws `namespace_not_configured` */
   resolve(namespace: string): ResolvedRule {
     const known = this.#resolved.get(namespace);

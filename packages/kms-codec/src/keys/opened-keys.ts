@@ -63,9 +63,13 @@ export class OpenedKeys {
     return undefined;
   }
 
-  /** Whether it, or a refusal of it, is remembered. */
-  has({ id }: WrappedKey): boolean {
-    return this.#opened.has(id) || this.#refused.has(id);
+  isOpened({ id }: WrappedKey): boolean {
+    return this.#opened.has(id);
+  }
+
+  /** Whether a refusal of it is remembered. */
+  isRefused({ id }: WrappedKey): boolean {
+    return this.#refused.has(id);
   }
 
   async unwrap(namespace: string, wanted: WrappedKey, patience: Patience): Promise<KeyObject> {
