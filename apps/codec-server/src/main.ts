@@ -9,6 +9,7 @@ import {
 } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { createApp } from './app.ts';
+import { messageOf } from './error-text.ts';
 import { createLog } from './log.ts';
 import { countBuffersAsHeap } from './memory.ts';
 import { watchKeyUse } from './keys/key-use.ts';
@@ -52,7 +53,7 @@ async function start(): Promise<void> {
     observer: observeAll(kms.observer, metrics.observer, keyUse.observer),
     limits: { callsInFlight: CALLS_IN_FLIGHT },
   });
-  const { access, reload } = accessOrExit(config.policyFile, { log, serves: (name) => rules.covers(name) });
+  const { access, reload } = accessOrExit(config.policyFile, { log, opens: (name) => rules.opens(name) });
   const audit = await auditOrExit({
     file: config.auditFile,
     output: output.append,
@@ -138,7 +139,17 @@ async function start(): Promise<void> {
     await server.close(SHUTDOWN_MS);
     // What was cut off has its outcome yet to be written.
     await Promise.race([audit.audit.settled(), delay(SETTLE_MS, undefined, { ref: false })]);
-    await Promise.allSettled([measured?.close(0), codec.close(), connection.close(), audit.close()]);
+    const closed = await Promise.allSettled([
+      measured?.close(0),
+      codec.close(),
+      connection.close(),
+      audit.close(),
+    ]);
+    for (const one of closed) {
+      if (one.status === 'fulfilled') continue;
+      log.error({ reason: messageOf(one.reason) }, 'not closed in order');
+      process.exitCode = 1;
+    }
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
 }

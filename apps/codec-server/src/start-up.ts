@@ -20,11 +20,12 @@ function exit(status: number, message: string): never {
 /** The policy's access. A mistake in it ends a start, and changes nothing later. */
 export function accessOrExit(
   policyFile: string | undefined,
-  { log, serves }: PolicyFileOptions,
+  options: PolicyFileOptions,
 ): { readonly access: Access; readonly reload: () => void } {
   if (policyFile === undefined) return { access: openAccess, reload: () => undefined };
+  const { log } = options;
   try {
-    const access = reloadableAccess(accessLoader(policyFile, { log, serves }));
+    const access = reloadableAccess(accessLoader(policyFile, options));
     const reload = (): void => {
       try {
         access.reload();

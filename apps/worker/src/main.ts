@@ -12,7 +12,7 @@ import { loadTemporalConfig, type TemporalConfig } from './temporal-config.ts';
 import { createWorker } from './worker.ts';
 
 answerHelp(
-  'Temporal worker whose payloads are encrypted under Cloud KMS. Its samples are started by start --help.',
+  'Temporal worker whose payloads are encrypted under Cloud KMS. start --help tells how to start its samples.',
   workerEnvironment,
 );
 const { taskQueue, health, logLevel, kms, shutdownGraceSeconds } = loadConfigOrExit(workerEnvironment);

@@ -10,13 +10,13 @@ import { providerKeyring } from './tokens/provider-keys.ts';
 
 export interface PolicyFileOptions {
   readonly log: Logger;
-  /** Whether this server has keys for a namespace. */
-  readonly serves: (namespace: string) => boolean;
+  /** Whether this server opens messages of a namespace. */
+  readonly opens: (namespace: string) => boolean;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
 
-const UNSERVED = 'namespaces that the policy names and this server has no keys for: nobody can use them here';
+const UNKNOWN = 'namespaces that the policy names and this server has no keys for: nobody can use them here';
 
 const words = { fails: "an issuer's keys can't be had", works: "an issuer's keys can be had again" };
 
@@ -26,7 +26,7 @@ const words = { fails: "an issuer's keys can't be had", works: "an issuer's keys
  * out.
  * @returns throws PolicyError
  */
-export function accessLoader(file: string, { log, serves, now = Date.now }: PolicyFileOptions): () => Access {
+export function accessLoader(file: string, { log, opens, now = Date.now }: PolicyFileOptions): () => Access {
   const standingOf = standings(log, words);
   const keysOf = providerKeyring({
     fetchJson,
@@ -36,8 +36,8 @@ export function accessLoader(file: string, { log, serves, now = Date.now }: Poli
   });
   return () => {
     const policy = readPolicy(file);
-    const unserved = namespacesIn(policy).filter((name) => !serves(name));
-    if (unserved.length > 0) log.warn({ namespaces: unserved }, UNSERVED);
+    const unknown = namespacesIn(policy).filter((name) => !opens(name));
+    if (unknown.length > 0) log.warn({ namespaces: unknown }, UNKNOWN);
     return policyAccess(policy, { now, keysOf });
   };
 }

@@ -51,8 +51,8 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       throw new Refusal(
         413,
         'too_large',
-        `The payloads are under more than ${MAX_UNOPENED} data keys that Cloud KMS would have to be asked for; ` +
-          'send fewer payloads a request.',
+        `The payloads are under more than ${MAX_UNOPENED} data keys that Cloud KMS would have to be asked for (one of ` +
+          'a message that names no key counts for each that it may be under); send fewer payloads a request.',
       );
     }
     const intent = { operation: 'decode', caller, peer: peerOf(c), namespace } as const;

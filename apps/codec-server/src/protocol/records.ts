@@ -16,7 +16,7 @@ const RETRY_SECONDS = 5;
 export interface Records extends Pick<AuditRecord, 'end'> {
   /** @param namespace what the payloads name; absent: the one that was asked in */
   done(key: KeyUse | undefined, payloads: number, namespace?: string): void;
-  /** @param namespace as for `done`; a refusal that names no key stands where it was asked */
+  /** @param namespace as for `done`; unknown: the one that was asked in */
   refused(code: ReasonCode, of: { readonly key?: KeyUse }, namespace?: string): void;
 }
 
@@ -71,7 +71,7 @@ export async function recorded(
     answer = await work();
   } catch (error) {
     if (error instanceof KmsCodecError) {
-      record.refused(error.code, keyOf(error), namespaceOfKey(sealed, error));
+      record.refused(error.code, keyOf(error), namespaceOfError(sealed, error));
     }
     await record.end(error instanceof GoneError ? 'cut_off' : 'failed');
     throw error instanceof KmsCodecError ? refusalOf(error) : error;
@@ -80,12 +80,15 @@ export async function recorded(
   return answer;
 }
 
-/** An error names no payload; the first one under its key stands for all. */
-const namespaceOfKey = (sealed: readonly Sealed[], { key, keyVersion }: KmsCodecError): string | undefined =>
-  sealed.find(
+/** An error names no payload: it belongs to a namespace where all that may be meant do, those under its key. */
+function namespaceOfError(sealed: readonly Sealed[], { key, keyVersion }: KmsCodecError): string | undefined {
+  const meant = sealed.filter(
     (one) =>
-      key !== undefined && one.key === key && (keyVersion === undefined || one.keyVersion === keyVersion),
-  )?.namespace;
+      key === undefined || (one.key === key && (keyVersion === undefined || one.keyVersion === keyVersion)),
+  );
+  const namespaces = new Set(meant.map(({ namespace }) => namespace));
+  return namespaces.size === 1 ? meant[0]?.namespace : undefined;
+}
 
 /** Tells of payloads that are done. Their sealed side names the keys. */
 export function tellDone(record: Records, sealed: readonly Sealed[]): void {

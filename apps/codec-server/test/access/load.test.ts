@@ -1,9 +1,10 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KeyRules, type NamespaceRule } from '@temporal-kms/kms-codec';
 import { expect, test } from 'vitest';
 import { accessLoader } from '../../src/access/load.ts';
-import { keptLog } from '../support/stack.ts';
+import { keptLog, keys } from '../support/stack.ts';
 
 const policy = (namespaces: string): string => `
 issuers:
@@ -18,13 +19,17 @@ namespaces:
 test('namespaces that the policy names and the server has no keys for are warned of', () => {
   const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
   writeFileSync(file, policy('[payments, order, order]'));
-  const warned = (served: readonly string[]): unknown[] => {
+  const warned = (namespaces: Record<string, NamespaceRule>, byDefault?: NamespaceRule): unknown[] => {
     const { log, lines } = keptLog();
-    accessLoader(file, { log, serves: (name) => served.includes(name) })();
+    const rules = new KeyRules(namespaces, byDefault);
+    accessLoader(file, { log, opens: (name) => rules.opens(name) })();
     return lines.map((line) => JSON.parse(line)).filter((line) => line.namespaces !== undefined);
   };
-  expect(warned(['payments'])).toMatchObject([
+  const rule = { encrypt: keys.payments };
+  expect(warned({ payments: rule })).toMatchObject([
     { namespaces: ['order', 'paymnets'], msg: expect.stringContaining('no keys') },
   ]);
-  expect(warned(['payments', 'order', 'paymnets'])).toEqual([]);
+  // A former name: its messages are opened for whoever may decode in it.
+  expect(warned({ payments: { ...rule, accepts: ['order'] } })).toMatchObject([{ namespaces: ['paymnets'] }]);
+  expect(warned({}, rule)).toEqual([]);
 });

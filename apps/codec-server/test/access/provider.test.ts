@@ -44,7 +44,7 @@ async function serving(tokens = 'access', audience = AUDIENCE): Promise<RunningS
   writeFileSync(file, policyOf(tokens, audience));
   const access = accessLoader(file, {
     log: log.log,
-    serves: () => true,
+    opens: () => true,
     now: () => Date.now() + late,
   })();
   return serve(kms, { access, temporal: emptyTemporal, log: log.log });
@@ -144,7 +144,7 @@ describe('tokens of a real provider', () => {
   test('a policy that is read again while the issuer is down keeps its users in', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
     writeFileSync(file, policyOf('access', AUDIENCE));
-    const load = accessLoader(file, { log: log.log, serves: () => true });
+    const load = accessLoader(file, { log: log.log, opens: () => true });
     const { accessToken } = await provider.personTokens('ana');
     const request = {
       header: (name: string) => (name === 'authorization' ? `Bearer ${accessToken}` : undefined),

@@ -70,7 +70,7 @@ rules:
       stack.replica({
         hosts: [`127.0.0.1:${bound}`],
         corsOrigins: [`http://localhost:${port}`],
-        access: accessLoader(policy, { log: keptLog().log, serves: () => true })(),
+        access: accessLoader(policy, { log: keptLog().log, opens: () => true })(),
         audit: createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) }),
       }),
   });

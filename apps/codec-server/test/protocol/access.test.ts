@@ -157,6 +157,11 @@ test('what a namespace accepts opens for its readers where the server itself rea
 });
 
 describe('a message that names another namespace', () => {
+  const both = ana([
+    ['decode', 'payments'],
+    ['decode', 'orders'],
+  ]);
+
   test('does not open for whoever may not decode in that one, and the audit says so', async () => {
     const { post, audited } = server(ana([['decode', 'payments']]));
     const response = await post('decode', 'payments', await sealedIn('orders'));
@@ -172,12 +177,7 @@ describe('a message that names another namespace', () => {
   });
 
   test('opens for whoever may decode in both', async () => {
-    const { post } = server(
-      ana([
-        ['decode', 'payments'],
-        ['decode', 'orders'],
-      ]),
-    );
+    const { post } = server(both);
     const response = await post('decode', 'payments', await sealedIn('orders'));
     expect([response.status, await response.text()]).toEqual([
       200,
@@ -186,12 +186,7 @@ describe('a message that names another namespace', () => {
   });
 
   test('stands in the audit of both, and is counted where it belongs', async () => {
-    const { post, audited } = server(
-      ana([
-        ['decode', 'payments'],
-        ['decode', 'orders'],
-      ]),
-    );
+    const { post, audited } = server(both);
     expect((await post('decode', 'payments', await sealedIn('orders'))).status).toBe(200);
     expect(audited).toMatchObject([
       { event: 'intent', namespace: 'payments' },
@@ -207,11 +202,7 @@ describe('a message that names another namespace', () => {
 
   test('under a key that Cloud KMS refuses is refused in the audit of its own namespace', async () => {
     await using other = kms.another();
-    const access = ana([
-      ['decode', 'payments'],
-      ['decode', 'orders'],
-    ]);
-    const { post, audited } = server(access, other.codec);
+    const { post, audited } = server(both, other.codec);
     const body = await sealedIn('orders');
     kms.emulator.injectFault({ method: 'Decrypt', effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
     expect((await post('decode', 'payments', body)).status).toBe(400);
@@ -224,6 +215,43 @@ describe('a message that names another namespace', () => {
         outcome: { result: 'failed', keys: [{ name: keys.orders }], refused: { permission_denied: 1 } },
       },
     ]);
+  });
+
+  test('that was damaged is refused in the audit of its own namespace', async () => {
+    const { post, audited } = server(both);
+    const [sealed] = await kms.codec.encode([plain('secret')], { namespace: 'orders' });
+    const data = Uint8Array.from(sealed!.data!);
+    data[data.length - 1]! ^= 1;
+    const body = buildPayloads([{ ...sealed, data }]).toString();
+    expect((await post('decode', 'payments', body)).status).toBe(400);
+    expect(audited.slice(2)).toMatchObject([
+      { namespace: 'payments', outcome: { result: 'failed', refused: {} } },
+      { namespace: 'orders', outcome: { result: 'failed', refused: { integrity_failed: 1 } } },
+    ]);
+  });
+
+  test('beside one of the own namespace under the same key: a refusal stands where it was asked', async () => {
+    const shared = await startKms({
+      payments: { encrypt: keys.payments, accepts: ['orders'] },
+      orders: { encrypt: keys.payments },
+    });
+    const payloads = [
+      ...(await shared.codec.encode([plain(1)], { namespace: 'orders' })),
+      ...(await shared.codec.encode([plain(2)], { namespace: 'payments' })),
+    ];
+    await using other = shared.another();
+    await other.codec.decode(payloads.slice(0, 1), { namespace: 'payments' });
+    const { post, audited } = server(both, other.codec);
+    shared.emulator.injectFault({
+      method: 'Decrypt',
+      effect: { kind: 'error', status: 'PERMISSION_DENIED' },
+    });
+    expect((await post('decode', 'payments', buildPayloads(payloads).toString())).status).toBe(400);
+    expect(audited.slice(2)).toMatchObject([
+      { namespace: 'payments', outcome: { result: 'failed', refused: { permission_denied: 1 } } },
+      { namespace: 'orders', outcome: { result: 'failed', refused: {} } },
+    ]);
+    await shared.close();
   });
 
   test('is not opened where the audit of its own namespace can not be written, and what began has an end', async () => {

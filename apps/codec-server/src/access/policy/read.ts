@@ -3,7 +3,7 @@ import { isNode, LineCounter, parseDocument } from 'yaml';
 import { messageOf } from '../../error-text.ts';
 import { type Policy, policy } from './policy.ts';
 
-/** The policy can't be used; the message names every mistake with its line and its place. */
+/** The policy can't be used; the message names its mistakes with line and place. What doesn't fit together comes after the rest. */
 export class PolicyError extends Error {
   override readonly name = 'PolicyError';
 }
