@@ -14,7 +14,7 @@ import { acceptedBy, type NamespaceScope, type Scope } from './formats/scope.ts'
 import type { KeyRules } from './keys/key-rules.ts';
 import type { KeyService } from './keys/key-service.ts';
 import { type DataKeyLimits, resolveLimits } from './keys/limits.ts';
-import { Patience } from './keys/patience.ts';
+import { type Caller, Patience } from './keys/patience.ts';
 import type { SealingKey, SealingPurpose } from './keys/sealing-keys.ts';
 import type { Observer } from './observer.ts';
 import { type Payload, withSerialized } from './wire/inner-payload.ts';
@@ -71,7 +71,7 @@ const MAINTAIN_EVERY_MS = 15_000;
 /**
  * Temporal's PayloadCodec over Cloud KMS. Encode seals every payload but external-storage references; decode opens
  * what its namespace's rule allows and passes the rest through, or refuses it where the rule says so. Both throw
- * {@link KmsCodecError} only.
+ * {@link KmsCodecError} only, or their caller's own reason once that has left: Cloud KMS isn't asked for it any more.
  */
 export class KmsCodec implements PayloadCodec {
   readonly keyService: KeyService;
@@ -124,9 +124,9 @@ export class KmsCodec implements PayloadCodec {
    * @throws KmsCodecError `namespace_not_configured`, `key_not_allowed` (decrypt only), `too_large`,
    *   `data_key_exhausted`, or why Cloud KMS gives no data key
    */
-  async encode(payloads: Payload[], context?: CodecContext): Promise<Payload[]> {
+  async encode(payloads: Payload[], context?: CodecContext, caller?: Caller): Promise<Payload[]> {
     if (payloads.length === 0) return payloads;
-    const scope = this.#scope(context);
+    const scope = this.#scope(context, caller);
     return this.#each(payloads, scope, (payload) => this.#seal(payload, scope, context));
   }
 
@@ -134,9 +134,9 @@ export class KmsCodec implements PayloadCodec {
    * Opens payloads, in their order; what the codec doesn't know passes, as far as the namespace's rule lets it.
    * @throws KmsCodecError the first that can't be opened
    */
-  async decode(payloads: Payload[], context?: CodecContext): Promise<Payload[]> {
+  async decode(payloads: Payload[], context?: CodecContext, caller?: Caller): Promise<Payload[]> {
     if (payloads.length === 0) return payloads;
-    const scope = this.#scope(context);
+    const scope = this.#scope(context, caller);
     return this.#each(payloads, scope, (payload) => this.#open(payload, scope));
   }
 
@@ -144,8 +144,8 @@ export class KmsCodec implements PayloadCodec {
    * One payload and how it had been kept; `info.reason` is `not_encrypted` beside a payload that should have been.
    * Unlike decode, a `binary/encrypted` payload under a key that isn't configured is refused with `key_not_allowed`.
    */
-  async open(payload: Payload, context?: CodecContext): Promise<Opened> {
-    const scope = this.#scope(context);
+  async open(payload: Payload, context?: CodecContext, caller?: Caller): Promise<Opened> {
+    const scope = this.#scope(context, caller);
     const info = inspect(payload, scope);
     if (info.format !== 'plain' && info.reason === 'key_not_allowed') {
       throw new KmsCodecError(
@@ -197,12 +197,18 @@ export class KmsCodec implements PayloadCodec {
     await this.keyService.close();
   }
 
-  #scope(context: CodecContext | undefined): Scope {
+  #scope(context: CodecContext | undefined, caller?: Caller): Scope {
     const { ignoreContext, waitMs, namespace: own } = this.#options;
     const known = ignoreContext ? undefined : context;
     const budgetMs = known?.type === 'activity' ? (waitMs?.activity ?? 60_000) : (waitMs?.other ?? 5_000);
     const { rule, accepted, purpose } = this.#scopes.memo(known?.namespace ?? own ?? 'default');
-    return { rule, accepted, purpose, workflowId: known?.workflowId, patience: new Patience(budgetMs) };
+    return {
+      rule,
+      accepted,
+      purpose,
+      workflowId: known?.workflowId,
+      patience: new Patience(budgetMs, caller),
+    };
   }
 
   /** What of a scope depends on the namespace alone. */
@@ -249,14 +255,14 @@ export class KmsCodec implements PayloadCodec {
       }
     } catch (error) {
       for (const one of pending) one.catch(() => undefined);
-      scope.patience.end();
+      scope.patience.fail();
       throw this.#refused(error, scope);
     }
     if (pending.length === 0) return results;
     return Promise.all(pending).then(
       () => results,
       (error: unknown) => {
-        scope.patience.end();
+        scope.patience.fail();
         throw this.#refused(error, scope);
       },
     );
@@ -264,6 +270,7 @@ export class KmsCodec implements PayloadCodec {
 
   #refused(error: unknown, scope: Scope): unknown {
     if (!(error instanceof KmsCodecError)) return error;
+    if (scope.patience.hasLeft) return scope.patience.reason;
     this.#observer.refused?.({ namespace: scope.rule.namespace, code: error.code, key: error.key });
     return error.clone();
   }

@@ -81,6 +81,44 @@ describe('calls that wait in their lane', () => {
   });
 });
 
+describe('a call whose caller has left', () => {
+  it.each([
+    ['before it began', 0],
+    ['while Cloud KMS was asked', 30],
+  ])('%s rejects with the reason, and nothing more is asked', async (_, ms) => {
+    const keyService = new FakeKeyService();
+    const sealed = await sealedApart(keyService, 40);
+    const refused: unknown[] = [];
+    const { codec } = codecWith(rule, {
+      keyService,
+      limits: { callsInFlight: 2 },
+      observer: { refused: (one) => refused.push(one) },
+    });
+    keyService.latencyMs = 60;
+    const leave = new AbortController();
+    if (ms === 0) leave.abort(new Error('left'));
+    const asked = codec.decode(sealed, pay, leave);
+    setTimeout(() => leave.abort(new Error('left')), ms);
+    await expect(asked).rejects.toThrow('left');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(keyService.unwraps).toBe(ms === 0 ? 0 : 2);
+    expect(refused).toEqual([]);
+  });
+
+  it('ends nothing for others who wait for the same data key', async () => {
+    const keyService = new FakeKeyService();
+    const [sealed] = await sealedApart(keyService, 1);
+    const { codec } = codecWith(rule, { keyService });
+    keyService.latencyMs = 60;
+    const leave = new AbortController();
+    const left = codec.decode([sealed!], pay, leave);
+    const stays = codec.decode([sealed!], pay, new AbortController());
+    leave.abort(new Error('left'));
+    await expect(left).rejects.toThrow('left');
+    expect((await stays).map(valueOf)).toEqual([0]);
+  });
+});
+
 const long = (bytes: number) => Buffer.from('A'.repeat(bytes));
 
 describe('a wrapped data key that is longer than 1,024 bytes', () => {

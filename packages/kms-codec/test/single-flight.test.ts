@@ -13,7 +13,7 @@ it('asks Cloud KMS nothing more for a call that has failed, and lets nobody wait
       return await new Promise<string>(() => undefined);
     });
   const underWay = ask('first');
-  patience.end();
+  patience.fail();
   await expect(underWay).rejects.toMatchObject({ code: 'kms_unavailable' });
   await expect(ask('second')).rejects.toMatchObject({ code: 'kms_unavailable' });
   expect(asked).toBe(1);

@@ -18,8 +18,16 @@ export type Opened =
   | { readonly ok: true; readonly payload: Payload; readonly key?: KeyUse; readonly warning?: ReasonCode }
   | { readonly ok: false; readonly reason: ReasonCode; readonly key?: KeyUse; readonly message: string };
 
-/** Opens one payload by itself, so that one that can't be opened hides no other. Never rejects. */
-export async function openOne(codec: Opener, log: Logger, located: Located | undefined): Promise<Opened> {
+/**
+ * Opens one payload by itself, so that one that can't be opened hides no other. Never rejects.
+ * @param signal aborted when nobody needs it any more: then what is returned means nothing
+ */
+export async function openOne(
+  codec: Opener,
+  log: Logger,
+  located: Located | undefined,
+  signal: AbortSignal,
+): Promise<Opened> {
   if (located === undefined) {
     const message = 'It is no longer there: its retention has passed, or the run has moved on.';
     return { ok: false, reason: 'event_not_found', message };
@@ -28,7 +36,7 @@ export async function openOne(codec: Opener, log: Logger, located: Located | und
   try {
     // A header is never sealed by the SDK, so plaintext in it is neither reported nor refused.
     if (!sealable && codec.inspect(payload, context).format === 'plain') return { ok: true, payload };
-    const opened = await codec.open(payload, context);
+    const opened = await codec.open(payload, context, { signal });
     const { reason } = opened.info;
     return {
       ok: true,
@@ -40,7 +48,7 @@ export async function openOne(codec: Opener, log: Logger, located: Located | und
     if (error instanceof KmsCodecError) {
       return { ok: false, reason: error.code, ...keyOf(error), message: error.message };
     }
-    log.error({ error: nameOf(error) }, 'opening a payload failed unexpectedly');
+    if (!signal.aborted) log.error({ error: nameOf(error) }, 'opening a payload failed unexpectedly');
     return { ok: false, reason: 'malformed', message: 'The server could not read it; its log says more.' };
   }
 }

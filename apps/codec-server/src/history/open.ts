@@ -26,7 +26,7 @@ export async function* openWanted(
       // Whoever has gone away, or is signed in no more, gets nothing decrypted any more.
       if (over() !== undefined) return undefined;
       try {
-        const opened = await unlessAborted(openOne(codec, log, await one.load(signal)), signal);
+        const opened = await unlessAborted(openOne(codec, log, await one.load(signal), signal), signal);
         if (over() !== undefined) return undefined;
         return opened.ok ? { ref, ...opened, payload: jsonOf(opened.payload) } : { ref, ...opened };
       } catch (error) {

@@ -50,7 +50,7 @@ export async function* openEvents(
     const located = page.map((event) => ({ event, payloads: locate(event, home) }));
     const count = budget?.take(located.map(({ payloads }) => payloads)) ?? located.length;
     for (const { event, payloads } of located.slice(0, count)) {
-      underWay.add(open(codec, log, event, payloads), sizeOf(payloads));
+      underWay.add(open({ codec, log, signal }, event, payloads), sizeOf(payloads));
       while (underWay.isFull()) yield await underWay.take();
     }
     while (!underWay.isEmpty()) yield await underWay.take();
@@ -74,15 +74,14 @@ const sizeOf = (payloads: readonly InEvent[]): number =>
   payloads.reduce((sum, { payload }) => sum + (payload.data?.length ?? 0), OVERHEAD_BYTES);
 
 async function open(
-  codec: Opener,
-  log: Logger,
+  { codec, log, signal }: Pick<OpenEventsOptions, 'codec' | 'log'> & Pick<Lifetime, 'signal'>,
   event: ProtoEvent,
   all: readonly InEvent[],
 ): Promise<OpenedEvent> {
   const eventId = eventIdOf(event);
   const payloads = await Promise.all(
     all.map(async (one, n): Promise<OpenedPayload> => {
-      const opened = await openOne(codec, log, one);
+      const opened = await openOne(codec, log, one, signal);
       return { ref: `${eventId}:${n}`, found: one.found, opened };
     }),
   );

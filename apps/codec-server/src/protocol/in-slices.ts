@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Payload } from '../payload.ts';
 import type { Env } from '../http/context.ts';
-import { isOver } from '../http/limits.ts';
+import { isOver } from '../http/gone.ts';
 import { GoneError } from '../refusal.ts';
 
 const SLICE_PAYLOADS = 500;

@@ -2,8 +2,10 @@ import type { KmsCodec } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { authorise, type Authority, identify } from '../http/authorise.ts';
 import { bodyOf } from '../http/body.ts';
-import { type Env, peerOf } from '../http/context.ts';
+import type { Env } from '../http/context.ts';
+import { Asker } from '../http/gone.ts';
 import { limitBodies, type Limits } from '../http/limits.ts';
+import { peerOf } from '../http/peer.ts';
 import { requireReason } from '../http/reason.ts';
 import { reply } from '../http/reply.ts';
 import { MAX_UNOPENED } from '../keys/kms-limits.ts';
@@ -57,9 +59,10 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     }
     const intent = { operation: 'decode', caller, peer: peerOf(c), namespace } as const;
     const record = await beginIn(audit, reason === undefined ? intent : { ...intent, reason }, others);
+    const asker = new Asker(c);
     let done = 0;
     const open = async (slice: Payload[]): Promise<Payload[]> => {
-      const opened = await codec.decode(slice, { namespace });
+      const opened = await codec.decode(slice, { namespace }, asker);
       tellDone(record, sealed.slice(done, (done += slice.length)));
       return opened;
     };
@@ -81,8 +84,9 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       peer: peerOf(c),
       namespace,
     });
+    const asker = new Asker(c);
     const seal = async (slice: Payload[]): Promise<Payload[]> => {
-      const sealed = await codec.encode(slice, { namespace });
+      const sealed = await codec.encode(slice, { namespace }, asker);
       tellDone(
         record,
         sealed.map((payload) => codec.inspect(payload, { namespace })),

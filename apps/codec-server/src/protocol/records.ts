@@ -3,7 +3,7 @@ import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { Audit, AuditRecord, Intent } from '../audit/audit.ts';
 import type { Env } from '../http/context.ts';
-import { isOver } from '../http/limits.ts';
+import { isOver } from '../http/gone.ts';
 import { keyOf, type Payload } from '../payload.ts';
 import { badRequest, GoneError, Refusal } from '../refusal.ts';
 

@@ -37,8 +37,9 @@ export class SingleFlight<T> {
    */
   async join(id: string, key: string, patience: Patience, attempt: Attempt<T>): Promise<T> {
     const { budgetMs } = patience;
-    // Of a payload that needs one answer after the other, once another has failed.
-    if (patience.isOver) throw new KmsCodecError('kms_unavailable', 'The call has failed already', { key });
+    // A payload may need one answer after the other.
+    if (patience.isOver)
+      throw new KmsCodecError('kms_unavailable', 'Nobody waits for the answer any more', { key });
     const flight = this.#flights.get(id) ?? this.#start(id, key, attempt);
     flight.waiting += 1;
     const { promise: gaveUp, reject } = Promise.withResolvers<never>();

@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createKmsCodec, type KmsCodec, KeyRules } from '@temporal-kms/kms-codec';
+import type { AuditEntry } from '@temporal-kms/codec-api';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createAudit } from '../../src/audit/audit.ts';
+import { buildPayloads } from '../../src/json/payload-json.ts';
+import { posted, serveApp } from '../support/served.ts';
+import { type Kms, keys, noTemporal, type Payload, sealedApart, startKms } from '../support/stack.ts';
+
+const AT_ONCE = 2;
+const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+
+let kms: Kms;
+let many: Payload[];
+beforeAll(async () => {
+  kms = await startKms();
+  many = await sealedApart(kms, 40);
+});
+afterAll(() => kms.close());
+
+/** With nothing at hand, and few calls at once. */
+let codec: KmsCodec;
+beforeEach(() => {
+  codec = createKmsCodec(
+    {
+      rules: new KeyRules({ payments: { encrypt: keys.payments } }),
+      emulatorHost: kms.emulator.address,
+      format: undefined,
+      compression: undefined,
+      bindWorkflow: true,
+    },
+    { limits: { callsInFlight: AT_ONCE } },
+  );
+  kms.emulator.calls.reset();
+  kms.emulator.setLatency({ all: 100 });
+});
+afterEach(async () => {
+  kms.emulator.reset();
+  await codec.close();
+});
+
+const events = () =>
+  many.map((payload, n) => ({
+    eventId: n + 1,
+    eventType: 26,
+    taskId: n + 1,
+    workflowExecutionSignaledEventAttributes: { input: { payloads: [payload] } },
+  }));
+const temporal = {
+  ...noTemporal,
+  describe: async (): Promise<any> => ({ workflowExecutionInfo: { historyLength: many.length } }),
+  history: async (): Promise<any> => ({
+    history: { events: events() },
+    rawHistory: [],
+    nextPageToken: new Uint8Array(),
+  }),
+};
+
+test.each([
+  ['/decode', () => String(buildPayloads(many))],
+  [`${RUN}/payloads:decode`, () => JSON.stringify({ refs: many.map((_, n) => `${n + 1}:0`) })],
+  [`${RUN}/history:search`, () => '{"text":"nowhere"}'],
+  [`${RUN}/history:export`, () => '{"form":"decoded"}'],
+])('Cloud KMS is not asked any more for a client of %s that has gone away', async (path, body) => {
+  const audited: AuditEntry[] = [];
+  const audit = createAudit({ write: async (entry) => void audited.push(entry) });
+  const { url } = await serveApp(kms, { codec, temporal, audit });
+  const leave = new AbortController();
+  const asked = fetch(`${url}${path}`, posted(body(), leave.signal)).then((response) => response.text());
+  const decrypted = (): number => kms.emulator.calls.count('Decrypt');
+  await expect.poll(decrypted, { interval: 5 }).toBeGreaterThan(0);
+  leave.abort();
+  await expect(asked).rejects.toThrow();
+  await expect
+    .poll(() => audited.at(-1), { timeout: 5_000 })
+    .toMatchObject({ event: 'outcome', outcome: { result: 'cut_off' } });
+  // Those that are under way, and more than the rest would take.
+  await sleep(500);
+  expect(decrypted()).toBeLessThanOrEqual(3 * AT_ONCE);
+});
+
+test('nor for a request that took too long', async () => {
+  const { url } = await serveApp(kms, { codec, limits: { requestMs: 150 } });
+  const response = await fetch(`${url}/decode`, posted(String(buildPayloads(many))));
+  expect(response.status).toBe(504);
+  await sleep(500);
+  expect(kms.emulator.calls.count('Decrypt')).toBeLessThanOrEqual(3 * AT_ONCE);
+});
