@@ -10,7 +10,7 @@ import { failure } from './http/failure.ts';
 import { guard } from './http/guard.ts';
 import { createResponseHeaders } from './http/headers.ts';
 import { cutSlowReaders } from './http/slow-readers.ts';
-import { defaultLimits, limitRequests, type Limits, limitStreams } from './http/limits.ts';
+import { defaultLimits, limitRequests, type Limits, limitStreams, shuttingDown } from './http/limits.ts';
 import { Refusal } from './refusal.ts';
 import { Router } from './http/router.ts';
 import type { HttpMeter } from './http/meter.ts';
@@ -63,6 +63,8 @@ export interface AppDeps {
   /** Whether `/{namespace}/encode` and `/{namespace}/decode` are served as well. */
   readonly namespacePaths?: boolean;
   readonly limits?: Partial<Limits>;
+  /** Proxies in front whose `X-Forwarded-For` is believed; absent: none. */
+  readonly proxies?: number | undefined;
   /** Bytes of raw history kept in memory; default `historyBytes()`. */
   readonly maxHistoryBytes?: number;
 }
@@ -93,17 +95,14 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const maxBody = (path: string): number =>
     isApi(path) ? Math.min(API_BODY, limits.maxBody) : limits.maxBody;
   const guarded = guard({ hosts: new Set(deps.hosts), headers, maxBody });
-  const inTime = limitRequests(limits);
+  const inTime = limitRequests(limits, stopping);
   const watchReader = cutSlowReaders(limits.stalledMs);
   // One step for all: as middlewares of their own, with a timer a request, they took a quarter of a small one.
   app.use((c, next) => {
+    if (deps.proxies !== undefined) c.set('proxies', deps.proxies);
     const preflight = guarded(c);
     if (preflight !== undefined) return Promise.resolve(preflight);
-    if (stopping.aborted)
-      throw new Refusal(503, 'shutting_down', 'The server is ending; try again.', {
-        retryAfter: 1,
-        loggable: true,
-      });
+    if (stopping.aborted) throw shuttingDown();
     watchReader(c);
     return inTime(next);
   });

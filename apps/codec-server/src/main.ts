@@ -91,6 +91,7 @@ async function start(): Promise<void> {
         pathPrefix: config.pathPrefix,
         namespacePaths: config.namespacePaths,
         limits: config.limits,
+        proxies: config.proxies,
         log,
         meter: metrics,
         tls: pair !== undefined,

@@ -30,6 +30,8 @@ export interface CodecServerConfig {
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   /** Absent: no metrics. */
   readonly metrics?: { readonly host: string; readonly port: number };
+  /** Proxies in front whose `X-Forwarded-For` is believed; absent: none. */
+  readonly proxies?: number;
   /** Absent: the audit goes to standard output. */
   readonly auditFile?: string;
   /** Who may do what (`AUTH=policy`); absent: everybody everything, on loopback only. */
@@ -56,6 +58,7 @@ const settings = z
     CODEC_METRICS_PORT: port.optional(),
     AUDIT_FILE: z.string().optional(),
     CODEC_NAMESPACE_PATHS: z.stringbool('must be true or false'),
+    CODEC_TRUSTED_PROXIES: count.optional(),
     CODEC_MAX_BODY: count.optional(),
     CODEC_MAX_BODIES: count.optional(),
     CODEC_MAX_PAYLOADS: count.optional(),
@@ -94,6 +97,7 @@ const settings = z
     ...(values.CODEC_ALLOWED_HOSTS && { allowedHosts: values.CODEC_ALLOWED_HOSTS }),
     pathPrefix: values.CODEC_PATH_PREFIX ?? '',
     namespacePaths: values.CODEC_NAMESPACE_PATHS,
+    ...(values.CODEC_TRUSTED_PROXIES !== undefined && { proxies: values.CODEC_TRUSTED_PROXIES }),
     limits: {
       ...(values.CODEC_MAX_BODY !== undefined && { maxBody: values.CODEC_MAX_BODY }),
       ...(values.CODEC_MAX_BODIES !== undefined && { maxBodies: values.CODEC_MAX_BODIES }),
@@ -133,6 +137,12 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       about: 'Serve /{namespace}/encode and /{namespace}/decode as well; X-Namespace must say the same',
       example: 'true',
       default: 'false',
+    },
+    CODEC_TRUSTED_PROXIES: {
+      about:
+        "Addresses that proxies in front add to X-Forwarded-For, the caller's among them, for the audit; Google's load " +
+        'balancers add 2 (default none: the address of the connection)',
+      example: '2',
     },
     CODEC_MAX_BODY: { about: 'Bytes of one request (default 16 MiB)', example: '4194304' },
     CODEC_MAX_BODIES: {

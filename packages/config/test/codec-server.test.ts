@@ -114,6 +114,7 @@ describe('paths and limits', () => {
   test('are read', () => {
     const values = {
       CODEC_NAMESPACE_PATHS: 'true',
+      CODEC_TRUSTED_PROXIES: '2',
       CODEC_MAX_BODY: '4096',
       CODEC_MAX_BODIES: '8192',
       CODEC_MAX_PAYLOADS: '10',
@@ -123,6 +124,7 @@ describe('paths and limits', () => {
     };
     expect(parse(values)).toMatchObject({
       namespacePaths: true,
+      proxies: 2,
       limits: {
         maxBody: 4096,
         maxBodies: 8192,
@@ -136,6 +138,7 @@ describe('paths and limits', () => {
 
   test.each([
     ['CODEC_NAMESPACE_PATHS', 'maybe'],
+    ['CODEC_TRUSTED_PROXIES', '0'],
     ['CODEC_MAX_BODY', '16MiB'],
     ['CODEC_MAX_PAYLOADS', '0'],
     ['CODEC_MAX_REQUESTS', '-1'],

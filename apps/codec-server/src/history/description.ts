@@ -72,6 +72,9 @@ export function describedPayloads(description: Description): Map<string, Found> 
   return new Map(findPayloads(TYPE, description).map((found) => [refs(found), found]));
 }
 
+/** What a ref of a description is below; a few above it where equal payloads stand beside each other. */
+export const DESCRIBED_REFS = 2 ** 48 + 2 ** 16;
+
 /**
  * Names a description's payloads by their stored bytes: what stands first now may stand third in a second, when a
  * pending activity has closed, and a ref must never come to mean another payload. Two equal payloads get two refs.

@@ -67,7 +67,8 @@ function inAttributes(found: Found, event: ProtoEvent): Found {
   const dot = found.path.indexOf('.');
   if (!ATTRIBUTES.test(found.path.slice(0, dot))) return found;
   const path = found.path.slice(dot + 1);
-  return { ...found, path, sealable: found.sealable && !isCoreField(path, event) };
+  const isPlain = isCoreField(path, event) || isSystemEnvelope(found);
+  return { ...found, path, sealable: found.sealable && !isPlain };
 }
 
 /** Fields that Temporal's Core writes into a marker after the codec has run: plain by design. */
@@ -81,6 +82,15 @@ function isCoreField(path: string, { markerRecordedEventAttributes: marker }: Pr
       return false;
   }
 }
+
+/**
+ * What Temporal's own Nexus endpoint (`__temporal_system`) is given is an envelope that its server reads: a codec sees
+ * only the payloads inside, which aren't looked for here (temporalio/api-go#297).
+ */
+const isSystemEnvelope = ({ path, payload: { metadata } }: Found): boolean =>
+  path.startsWith('nexusOperation') &&
+  Buffer.from(metadata?.['__temporal_system_payload'] ?? '').equals(TRUE);
+const TRUE = Buffer.from('true');
 
 function eventName(type: number): string {
   const name: string | undefined = proto.temporal.api.enums.v1.EventType[type];

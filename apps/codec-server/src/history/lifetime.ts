@@ -12,12 +12,15 @@ export interface LifetimeOptions {
   readonly maxMs: number;
 }
 
+/** `gone` when there is nobody to tell. */
+type Over = Extract<EndReason, 'signed_out' | 'limit' | 'shutdown'> | 'gone';
+
 /** How long a stream may go on. */
 export interface Lifetime {
   /** Aborted when it is over. */
   readonly signal: AbortSignal;
-  /** Why it is over, if it is; `gone` when there is nobody to tell. */
-  readonly over: () => Extract<EndReason, 'signed_out' | 'limit' | 'shutdown'> | 'gone' | undefined;
+  /** Why it is over, if it is; what was seen first counts. */
+  readonly over: () => Over | undefined;
   /**
    * Comes between two steps of work, and lets everybody else have a turn every few milliseconds: work on pages and keys
    * that are at hand waits for nothing by itself.
@@ -40,14 +43,16 @@ export function lifetime({ gone, stopping, expiresAt, maxMs }: LifetimeOptions):
   const signal = AbortSignal.any([gone, stopping, timeout]);
   // A timer is late where the event loop is busy; a sign-in ends in time.
   const isPast = (): boolean => timeout.aborted || performance.now() - begun >= ms;
+  const why = (): Over | undefined => {
+    if (gone.aborted) return 'gone';
+    if (isPast()) return left <= maxMs ? 'signed_out' : 'limit';
+    return stopping.aborted ? 'shutdown' : undefined;
+  };
   let turned = begun;
+  let first: Over | undefined;
   return {
     signal,
-    over: () => {
-      if (gone.aborted) return 'gone';
-      if (isPast()) return left <= maxMs ? 'signed_out' : 'limit';
-      return stopping.aborted ? 'shutdown' : undefined;
-    },
+    over: () => (first ??= why()),
     step: async () => {
       if (performance.now() - turned >= TURN_MS) {
         await nextTurn();

@@ -2,7 +2,7 @@ import type { DecodeRequest } from '@temporal-kms/codec-api';
 import { badRequest, Refusal } from '../refusal.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { type SealedIn, sealedIn, workflowContext } from './context.ts';
-import { describedPayloads } from './description.ts';
+import { DESCRIBED_REFS, describedPayloads } from './description.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent } from './event.ts';
 import type { Payload } from '../payload.ts';
 import type { Found } from './message.ts';
@@ -74,6 +74,7 @@ function numbersByEvent(refs: DecodeRequest['refs'], length: number): Map<number
   const byEvent = new Map<number, number[]>();
   for (const ref of new Set(refs)) {
     const [eventId = 0, n = 0] = ref.split(':').map(Number);
+    if (eventId === 0 && n >= DESCRIBED_REFS) throw badRequest(`${ref} is no ref of a description.`);
     if (eventId > length) throw badRequest(`The run has no event ${eventId}; its last is ${length}.`);
     byEvent.set(eventId, [...(byEvent.get(eventId) ?? []), n]);
   }

@@ -2,7 +2,8 @@ import type { Permission } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Access, Caller } from '../access/access.ts';
 import type { Audit } from '../audit/audit.ts';
-import { type Env, peerOf } from './context.ts';
+import type { Env } from './context.ts';
+import { peerOf } from './peer.ts';
 import { Refusal } from '../refusal.ts';
 
 export interface Authority {

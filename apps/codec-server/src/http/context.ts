@@ -1,13 +1,16 @@
+import type { Socket } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
-import type { Context } from 'hono';
 import type { Caller } from '../access/access.ts';
 import type { Headers } from './headers.ts';
 import type { HttpMeter } from './meter.ts';
 
 /** What the guards leave for the handlers. */
 export interface Env {
-  /** What node-server gives; nothing where the app is driven without a port. */
-  Bindings: Partial<HttpBindings>;
+  /** What node-server gives, and `listen`; nothing where the app is driven without a port. */
+  Bindings: Partial<HttpBindings> & {
+    /** Breaks a connection off, and throws away what the operating system still has to send on it. */
+    readonly reset?: (socket: Socket) => void;
+  };
   Variables: {
     headers: Headers;
     caller: Caller;
@@ -15,10 +18,9 @@ export interface Env {
     namespace: string;
     /** For the log, where the pattern that matched says too little. */
     route?: string;
+    /** Proxies in front that add to `X-Forwarded-For`; absent: there are none. */
+    proxies?: number;
     /** Absent where nothing is measured. */
     meter?: HttpMeter;
   };
 }
-
-/** Address of the connection's other end; absent where the app is driven without a port. */
-export const peerOf = (c: Context<Env>): string | undefined => c.env?.incoming?.socket.remoteAddress;

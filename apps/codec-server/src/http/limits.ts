@@ -38,6 +38,15 @@ const busy = (what: string): Refusal =>
     loggable: true,
   });
 
+export const shuttingDown = (): Refusal =>
+  new Refusal(503, 'shutting_down', 'The server is ending; try again.', {
+    retryAfter: RETRY_SECONDS,
+    loggable: true,
+  });
+
+/** What a request still gets when the server is to end, before its connection is cut. */
+const ENDING_MS = 8_000;
+
 interface UnderWay {
   /** On the clock of `performance.now()`. */
   readonly until: number;
@@ -47,13 +56,20 @@ interface UnderWay {
 /**
  * How many requests at once, and how long each. One timer looks after all: each has the same time, so the first to
  * begin is the first to be late.
+ * @param stopping aborted when the server is to end: those that aren't answered in time then are told so
  */
-export function limitRequests({
-  maxRequests,
-  requestMs,
-}: Pick<Limits, 'maxRequests' | 'requestMs'>): (work: () => Promise<void>) => Promise<void> {
+export function limitRequests(
+  { maxRequests, requestMs }: Pick<Limits, 'maxRequests' | 'requestMs'>,
+  stopping: AbortSignal,
+): (work: () => Promise<void>) => Promise<void> {
   const underWay = new Set<UnderWay>();
   let timer: NodeJS.Timeout | undefined;
+
+  const endAll = (): void => {
+    for (const { giveUp } of underWay) giveUp(shuttingDown());
+    underWay.clear();
+  };
+  stopping.addEventListener('abort', () => void setTimeout(endAll, ENDING_MS).unref(), { once: true });
 
   const look = (): void => {
     timer = undefined;
@@ -133,10 +149,4 @@ export function limitStreams({ maxStreams }: Pick<Limits, 'maxStreams'>): Admit 
     open += 1;
     outgoing.once('close', () => (open -= 1));
   };
-}
-
-/** Whether nobody waits for the answer any more: the client went away, or was told that it took too long. */
-export function isOver(c: { readonly env?: Env['Bindings'] }): boolean {
-  const outgoing = c.env?.outgoing;
-  return outgoing !== undefined && (outgoing.destroyed || outgoing.writableEnded);
 }

@@ -5,7 +5,8 @@ import type { Access } from '../access/access.ts';
 import type { Intent } from '../audit/audit.ts';
 import { Refusal } from '../refusal.ts';
 import type { Authority } from './authorise.ts';
-import { type Env, peerOf } from './context.ts';
+import type { Env } from './context.ts';
+import { peerOf } from './peer.ts';
 import { checked } from './input.ts';
 
 /**

@@ -2,6 +2,7 @@ import type { ConfiguredKey, NamespaceKeys } from '@temporal-kms/codec-api';
 import type { KeyRules } from '@temporal-kms/kms-codec';
 import type { Described, describedKeys } from './described-keys.ts';
 import type { KeyUseWatch } from './key-use.ts';
+import { DESCRIBED_AT_ONCE } from './kms-limits.ts';
 import type { NamespaceUse, Seen } from './namespace-use.ts';
 
 export interface NamespaceKeysOptions {
@@ -17,9 +18,15 @@ export async function namespaceKeys(
 ): Promise<NamespaceKeys> {
   const rule = rules.resolve(namespace);
   const seen = use.of(namespace);
-  const keys = await Promise.all(
-    rule.keys.map(async (name) => configuredKey(name, name === rule.encrypt, await described.of(name), seen)),
-  );
+  const keys: ConfiguredKey[] = [];
+  for (let at = 0; at < rule.keys.length; at += DESCRIBED_AT_ONCE) {
+    const some = rule.keys.slice(at, at + DESCRIBED_AT_ONCE);
+    keys.push(
+      ...(await Promise.all(
+        some.map(async (name) => configuredKey(name, name === rule.encrypt, await described.of(name), seen)),
+      )),
+    );
+  }
   return {
     namespace,
     since: new Date(use.since).toISOString(),

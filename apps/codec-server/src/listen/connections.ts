@@ -1,11 +1,16 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 export interface Connections {
   /** Ends those that nothing is asked on, now, and each of the others once what was asked on it is answered. */
   endUnused(): void;
+  /** Whether an answer is under way on one: its head has been sent, or another is to come before it. */
+  readonly isAnswering: (http: Duplex) => boolean;
   /** Breaks off whatever is left. */
   cut(): void;
+  /** Breaks one off, and throws away what the operating system still has to send on it. */
+  readonly reset: (http: Socket) => void;
 }
 
 interface Connection {
@@ -81,9 +86,14 @@ export function trackConnections(server: Server, secure: boolean): Connections {
         else if (http === undefined || http.bytesRead === 0) tcp.destroy();
       }
     },
+    isAnswering: (http) => {
+      const { answering, asked = 0 } = (http instanceof Socket && byHttp.get(http)) || {};
+      return asked > 1 || answering?.headersSent === true;
+    },
     cut: () => {
       for (const { tcp } of connections) tcp.destroy();
     },
+    reset: (http) => byHttp.get(http)?.tcp.resetAndDestroy(),
   };
 }
 

@@ -7,6 +7,7 @@ import {
 import { createServer as createHttpsServer } from 'node:https';
 import { getRequestListener } from '@hono/node-server';
 import type { Env } from '../http/context.ts';
+import { answerBadRequests } from './bad-requests.ts';
 import { trackConnections } from './connections.ts';
 import type { TlsPair } from './tls.ts';
 import { together } from './together.ts';
@@ -34,9 +35,12 @@ export interface ListenOptions {
   readonly tls?: TlsPair | undefined;
 }
 
-/** Time for a request's headers, and for the whole of it; Node's own are 60 and 300 s, long enough to hold many half sent. */
+/**
+ * Time for a request's headers, and for the whole of it; Node's own are 60 and 300 s, long enough to hold many half sent.
+ * Less than a request may take: one that doesn't arrive is told so, and not that it took too long.
+ */
 const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 25_000;
 
 /**
  * Longer than Google's load balancers keep theirs (600 s), or one could send a request on a connection that is just
@@ -75,6 +79,11 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
         });
   server.maxConnections = MAX_CONNECTIONS;
   const connections = trackConnections(server, tls !== undefined);
+  answerBadRequests(server, {
+    maxHead: MAX_HEADERS,
+    tls: tls !== undefined,
+    isAnswering: connections.isAnswering,
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -83,7 +92,7 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
   if (address === null || typeof address === 'string') throw new TypeError('not listening on a port');
   const bound = address.port;
   // In the same turn of the event loop: nothing has been read yet.
-  server.on('request', listenerOf(app(bound)));
+  server.on('request', listenerOf(app(bound), connections.reset));
   return {
     port: bound,
     useCertificate: (pair) => {
@@ -99,14 +108,17 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
   };
 }
 
-function listenerOf(app: ReturnType<ListenOptions['app']>): RequestListener {
+function listenerOf(
+  app: ReturnType<ListenOptions['app']>,
+  reset: NonNullable<Env['Bindings']['reset']>,
+): RequestListener {
   const turn = together();
   const listener = getRequestListener(async (request, { incoming, outgoing }) => {
     // HTTP/2's are of other classes, and aren't served here.
     const http1 = incoming instanceof IncomingMessage && outgoing instanceof ServerResponse;
     await turn();
     // Awaited, since a promise that settles with another takes two more turns of the queue.
-    return await app.fetch(request, http1 ? { incoming, outgoing } : {});
+    return await app.fetch(request, http1 ? { incoming, outgoing, reset } : {});
   });
   // It answers its own failures.
   return (incoming, outgoing) => {

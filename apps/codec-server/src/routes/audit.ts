@@ -3,7 +3,7 @@ import { auditQuery } from '@temporal-kms/codec-api';
 import { cloudLoggingQuery } from '../audit/log-line.ts';
 import { readAudit } from '../audit/read-audit.ts';
 import type { Authority } from '../http/authorise.ts';
-import { peerOf } from '../http/context.ts';
+import { peerOf } from '../http/peer.ts';
 import { replyJson } from '../http/reply.ts';
 import { checked } from '../http/input.ts';
 import { Refusal } from '../refusal.ts';

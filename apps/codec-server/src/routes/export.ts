@@ -1,5 +1,6 @@
 import { exportRequest } from '@temporal-kms/codec-api';
 import { requireReason } from '../http/reason.ts';
+import type { Outcome } from '../audit/audit.ts';
 import { auditedStream } from '../audit/stream.ts';
 import { exportPieces, type ExportPiece } from '../history/export.ts';
 import type { Run } from '../history/reader.ts';
@@ -7,7 +8,7 @@ import { checked, jsonBody } from '../http/input.ts';
 import { textStream } from '../http/ndjson.ts';
 import type { Routes } from '../http/routes.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
-import { begin, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
+import { begin, interruption, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
 
 const EXPORT_MS = 30 * 60_000;
 
@@ -30,10 +31,12 @@ export function exportRoutes(routes: Routes, options: RunRoutesOptions): void {
     return textStream(c, headers, (gone) => {
       const lifetime = lifetimeOf(c, options, gone, EXPORT_MS);
       const pieces = exportPieces({ reader, codec, log, run, record, form, length, lifetime });
-      return texts(auditedStream(record, pieces, (_, { end }) => end && outcomeOf(end), gone));
+      return texts(auditedStream(record, pieces, tell, interruption(gone, lifetime)));
     });
   });
 }
+
+const tell = (_: unknown, { end }: ExportPiece): Outcome | undefined => end && outcomeOf(end);
 
 async function* texts(pieces: AsyncIterable<ExportPiece>): AsyncGenerator<string, void> {
   for await (const { text } of pieces) yield text;

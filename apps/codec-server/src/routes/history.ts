@@ -10,7 +10,7 @@ import { badRequest } from '../refusal.ts';
 import type { Routes } from '../http/routes.ts';
 import { requireReason } from '../http/reason.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
-import { begin, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
+import { begin, interruption, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
 
 /** A followed history; whoever follows goes on with `after`. */
 const HISTORY_MS = 60 * 60_000;
@@ -40,8 +40,9 @@ export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
     const wanted = await findWanted({ temporal, reader }, run, refs, c.req.raw.signal);
     const record = await begin(c, authority, { operation: 'decode', run, refs, reason });
     return ndjson(c, (gone) => {
-      const frames = decodeFrames(codec, log, wanted, lifetimeOf(c, options, gone, DECODE_MS));
-      return auditedStream(record, frames, tell, gone);
+      const lifetime = lifetimeOf(c, options, gone, DECODE_MS);
+      const frames = decodeFrames(codec, log, wanted, lifetime);
+      return auditedStream(record, frames, tell, interruption(gone, lifetime));
     });
   });
 }

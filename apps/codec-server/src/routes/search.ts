@@ -7,7 +7,7 @@ import { ndjson } from '../http/ndjson.ts';
 import { badRequest } from '../refusal.ts';
 import type { Routes } from '../http/routes.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
-import { begin, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
+import { begin, interruption, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
 
 /** Whoever searches longer goes on with `after`. */
 const SEARCH_MS = 60_000;
@@ -28,7 +28,7 @@ export function searchRoutes(routes: Routes, options: RunRoutesOptions): void {
     return ndjson(c, (gone) => {
       const lifetime = lifetimeOf(c, options, gone, SEARCH_MS);
       const frames = searchFrames({ reader, codec, log, run, record, request, length, lifetime });
-      return auditedStream(record, frames, (_, frame) => end(frame), gone);
+      return auditedStream(record, frames, (_, frame) => end(frame), interruption(gone, lifetime));
     });
   });
 }

@@ -7,8 +7,10 @@ import type { Opener } from '../history/open-one.ts';
 import type { HistoryReader, Run } from '../history/reader.ts';
 import type { Inspect } from '../history/stub.ts';
 import type { Authority } from '../http/authorise.ts';
-import { type Env, peerOf } from '../http/context.ts';
-import { type Admit, isOver } from '../http/limits.ts';
+import type { Env } from '../http/context.ts';
+import { isOver } from '../http/gone.ts';
+import type { Admit } from '../http/limits.ts';
+import { peerOf } from '../http/peer.ts';
 import { GoneError } from '../refusal.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
@@ -56,13 +58,41 @@ export async function begin(
   throw new GoneError();
 }
 
-/** Streams end with the caller's sign-in, whatever their own limit. */
-export const lifetimeOf = (
+/** For a stream that is over to say why. */
+const LAST_WORD_MS = 2_000;
+
+/** Streams end with the caller's sign-in, whatever their own limit; one whose reader is too slow to hear it is cut. */
+export function lifetimeOf(
   c: Context<Env>,
   { stopping }: Pick<RunRoutesOptions, 'stopping'>,
   gone: AbortSignal,
   maxMs: number,
-): Lifetime => lifetime({ gone, stopping, expiresAt: c.get('caller').expiresAt, maxMs });
+): Lifetime {
+  const own = lifetime({ gone, stopping, expiresAt: c.get('caller').expiresAt, maxMs });
+  const { outgoing, reset } = c.env ?? {};
+  if (outgoing === undefined) return own;
+  let cut: NodeJS.Timeout | undefined;
+  const over = (): void => {
+    if (own.over() !== 'gone')
+      cut = setTimeout(() => outgoing.socket && reset?.(outgoing.socket), LAST_WORD_MS).unref();
+  };
+  own.signal.addEventListener('abort', over, { once: true });
+  outgoing.once('close', () => {
+    clearTimeout(cut);
+    // The signal may be kept for an hour yet.
+    own.signal.removeEventListener('abort', over);
+  });
+  return own;
+}
 
 /** How the audit calls a stream's end. */
 export const outcomeOf = (reason: EndReason): Outcome => (reason === 'error' ? 'failed' : reason);
+
+/** The same where its reader has gone, or was cut. */
+export const interruption =
+  (gone: AbortSignal, { over }: Pick<Lifetime, 'over'>) =>
+  (): Outcome | undefined => {
+    if (!gone.aborted) return undefined;
+    const why = over();
+    return why === undefined || why === 'gone' ? 'cut_off' : why;
+  };

@@ -148,7 +148,12 @@ describe('a stream ends in the audit', () => {
     expect(between).toEqual([2, 'cut_off']);
     const gone = new AbortController();
     const during = await run(async (record) => {
-      const stream = auditedStream(record, lines(9, gone.signal), () => gone.abort(), gone.signal);
+      const stream = auditedStream(
+        record,
+        lines(9, gone.signal),
+        () => gone.abort(),
+        () => (gone.signal.aborted ? 'cut_off' : undefined),
+      );
       await drain(stream);
     });
     expect(during).toEqual([2, 'cut_off']);

@@ -265,3 +265,22 @@ describe("Core's own marker fields", () => {
     );
   });
 });
+
+describe("an envelope of Temporal's own Nexus endpoint", () => {
+  const envelope = { metadata: { __temporal_system_payload: Buffer.from('true') }, data: Buffer.from('{}') };
+  test.each([
+    [
+      'is plain by design',
+      { nexusOperationScheduledEventAttributes: { endpoint: '__temporal_system', input: envelope } },
+      undefined,
+    ],
+    [
+      'is taken for plaintext elsewhere, whatever its metadata says',
+      { workflowExecutionSignaledEventAttributes: { input: { payloads: [envelope] } } },
+      'not_encrypted',
+    ],
+  ])('%s', (_, attributes, reason) => {
+    const event: any = HistoryEvent.fromObject({ eventId: 5, eventType: 53, ...attributes });
+    expect(eventRow(event, own, plain).payloads.map((stub) => stub.reason)).toEqual([reason]);
+  });
+});

@@ -75,6 +75,20 @@ describe.each([['6:0'], ['51200:0'], ['9007199254740993:0'], ['92233720368547758
   },
 );
 
+test.each(['0:281474976776192', '0:9007199254740993', '0:9999999999999999'])(
+  'a ref %s that no description can have is 400',
+  async (ref) => {
+    expect(await codeOf(await send(`${RUN}/payloads:decode`, { refs: [ref] }))).toEqual([400, 'bad_request']);
+    expect(calls.map(([call]) => call)).toEqual(['describe']);
+  },
+);
+
+test('one that a description might have had is answered as gone', async () => {
+  const response = await send(`${RUN}/payloads:decode`, { refs: ['0:281474976710655'] });
+  const [first = ''] = (await response.text()).split('\n');
+  expect(JSON.parse(first)).toMatchObject({ ref: '0:281474976710655', reason: 'event_not_found' });
+});
+
 test('a payload that the event does not have is 400, and nothing of the ref reaches Temporal', async () => {
   expect(await codeOf(await send(`${RUN}/payloads:decode`, { refs: ['3:123456'] }))).toEqual([
     400,

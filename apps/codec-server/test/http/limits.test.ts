@@ -1,9 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { AppDeps } from '../../src/app.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { posted, serveApp, served, waitingCodec } from '../support/served.ts';
-import { appWith, HOST, type Kms, keys, type Payload, plain, startKms } from '../support/stack.ts';
+import {
+  appWith,
+  HOST,
+  type Kms,
+  keys,
+  noTemporal,
+  type Payload,
+  plain,
+  startKms,
+} from '../support/stack.ts';
 
 let kms: Kms;
 beforeAll(async () => {
@@ -164,4 +173,18 @@ describe('requests at the same time', () => {
   test('never keep the probes from an answer', async () => {
     expect((await appWith(kms, { limits: { maxRequests: 0 } }).request('/healthz')).status).toBe(200);
   });
+});
+
+test('a request that is still waiting when the server is about to end is told so', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  const stopping = new AbortController();
+  const temporal = { ...noTemporal, describe: () => new Promise<never>(() => undefined) };
+  const app = appWith(kms, { temporal, stopping: stopping.signal });
+  const run = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+  const asked = app.request(`${run}/history`, { headers });
+  stopping.abort();
+  await vi.advanceTimersByTimeAsync(8_000);
+  const response = await asked;
+  expect([response.status, await response.json()]).toMatchObject([503, { error: { code: 'shutting_down' } }]);
+  vi.useRealTimers();
 });

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import type { Env } from '../../src/http/context.ts';
 import { defaultLimits, limitStreams } from '../../src/http/limits.ts';
@@ -115,8 +116,9 @@ describe('streams', () => {
   });
 });
 
+const MiB = 2 ** 20;
+
 describe('one large answer', () => {
-  const MiB = 2 ** 20;
   const large: [string, (c: Context<Env>) => Response][] = [
     ['at once', (c) => reply(c, Buffer.alloc(24 * MiB, 'x'), 'text/plain')],
     [
@@ -220,5 +222,31 @@ describe("the history API's streams", () => {
       .poll(() => written.at(-1), { timeout: 5_000 })
       .toMatchObject({ outcome: { result: 'cut_off' } });
     socket.destroy();
+  });
+
+  test('are cut when their caller is signed in no more and reads too slowly to be told', async () => {
+    const written: unknown[] = [];
+    const audit = createAudit({ write: async (entry) => void written.push(entry) });
+    const temporal = { ...noTemporal, describe: async () => described, history };
+    const access = { ...openAccess, authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 1_000 }) };
+    const { port } = await serveApp(kms, { temporal, audit, access });
+    const socket = connect(port, '127.0.0.1');
+    const broken = once(socket, 'error');
+    const body = '{"form":"readable"}';
+    socket.write(
+      `POST ${RUN}/history:export HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    const begun = performance.now();
+    let bytes = 0;
+    // A little at a time, so that it isn't taken for one who takes nothing.
+    const reading = setInterval(() => (bytes += socket.read(16 * 1024)?.length ?? 0), 50);
+    socket.on('readable', () => undefined);
+    // What the operating system had yet to send is thrown away as well.
+    expect(await broken).toMatchObject([{ code: 'ECONNRESET' }]);
+    clearInterval(reading);
+    expect(performance.now() - begun).toBeLessThan(6_000);
+    expect(bytes).toBeLessThan(4 * MiB);
+    await expect.poll(() => written.at(-1)).toMatchObject({ outcome: { result: 'signed_out' } });
   });
 });

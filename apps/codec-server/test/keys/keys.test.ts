@@ -1,7 +1,9 @@
 import { namespaceKeys as contract } from '@temporal-kms/codec-api';
-import { type KeyDescription, KmsCodecError } from '@temporal-kms/kms-codec';
+import { type KeyDescription, KeyRules, KmsCodecError } from '@temporal-kms/kms-codec';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describedKeys } from '../../src/keys/described-keys.ts';
+import { watchKeyUse } from '../../src/keys/key-use.ts';
+import { namespaceKeys } from '../../src/keys/namespace-keys.ts';
 import { NamespaceUse } from '../../src/keys/namespace-use.ts';
 import { appWith, HOST, type Kms, keys, type Payload, plain, startKms } from '../support/stack.ts';
 
@@ -106,6 +108,29 @@ describe('what Cloud KMS is asked', () => {
     await described.of('k');
     expect(calls).toBe(1);
     await expect.poll(async () => (await described.of('k'), calls)).toBe(2);
+  });
+
+  test('is asked for eight keys at a time', async () => {
+    let now = 0;
+    let most = 0;
+    const keyService = {
+      describe: async () => {
+        most = Math.max(most, (now += 1));
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        now -= 1;
+        return description;
+      },
+    };
+    const decrypt = Array.from({ length: 40 }, (_, n) => `${keys.payments}-${n}`);
+    const told = await namespaceKeys(
+      {
+        rules: new KeyRules({ payments: { decrypt } }),
+        described: describedKeys({ keyService }),
+        use: watchKeyUse(),
+      },
+      'payments',
+    );
+    expect([told.keys.map(({ name }) => name), most]).toEqual([decrypt, 8]);
   });
 
   test('is given up in time, and what it refuses is a reason', async () => {

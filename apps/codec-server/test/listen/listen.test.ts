@@ -181,8 +181,61 @@ test('half a head is waited for some ten seconds, not Node’s thirty', async ()
   socket.write('GET / HTTP/1.1\r\nHost');
   const begun = performance.now();
   const [answer] = await once(socket, 'data');
-  expect(String(answer)).toMatch(/^HTTP\/1.1 408 /);
+  expect(String(answer)).toMatch(/^HTTP\/1.1 408 .*did not arrive in time.*\n$/s);
   expect(performance.now() - begun).toBeLessThan(13_000);
   socket.destroy();
   await server.close(0);
 }, 20_000);
+
+describe('what is no request that can be read', () => {
+  test.each([
+    ['a head that is too large', `GET /?${'x'.repeat(70_000)} HTTP/1.1\r\n\r\n`, 431, '65536 bytes'],
+    ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n', 400, 'no HTTP/1.1 request'],
+  ])('is answered with a text and every secure header: %s', async (_, sent, status, text) => {
+    const server = await start(new Hono());
+    const socket = connect(server.port, HOST);
+    let answer = '';
+    socket.on('data', (piece: Buffer) => (answer += piece.toString())).on('error', () => undefined);
+    socket.write(sent);
+    await once(socket, 'close');
+    const [head = '', body] = answer.split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(body).toContain(text);
+    for (const name of ['Cache-Control: no-store', 'X-Content-Type-Options: nosniff', 'Connection: close'])
+      expect(head).toContain(name);
+    await server.close(0);
+  });
+
+  test('breaks an answer that is under way off rather than write into it', async () => {
+    const app = new Hono<Env>().get('/', (c) =>
+      ndjson(c, async function* lines(gone) {
+        while (!gone.aborted) {
+          yield 'line';
+          await sleep(5);
+        }
+      }),
+    );
+    const server = await start(app);
+    const socket = connect(server.port, HOST);
+    let answer = '';
+    socket.on('data', (piece: Buffer) => (answer += piece.toString())).on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(socket, 'data');
+    socket.write('what is no request\r\n');
+    await once(socket, 'close');
+    expect(answer.match(/HTTP\/1.1/g)).toHaveLength(1);
+    await server.close(0);
+  });
+
+  test('is 408 when its body does not arrive, though its handler waits for it', async () => {
+    const app = new Hono().post('/', async (c) => c.text(await c.req.text().catch(() => '')));
+    const server = await start(app);
+    const socket = connect(server.port, HOST);
+    socket.on('error', () => undefined);
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf');
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1.1 408 .*did not arrive in time/s);
+    await once(socket, 'close');
+    await server.close(0);
+  }, 40_000);
+});

@@ -4,8 +4,10 @@ import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Env } from '../../src/http/context.ts';
 import { listen } from '../../src/listen/listen.ts';
 import { readTlsPair, type TlsFiles, watchTlsPair } from '../../src/listen/tls.ts';
 import { makeCertificate } from '../support/certificates.ts';
@@ -142,4 +144,27 @@ describe('the files', () => {
     expect(changed).toEqual([(await readTlsPair(second)).cert]);
     watch.stop();
   });
+});
+
+test('a connection that the application resets is broken off, whatever was still to be sent', async () => {
+  const server = await listen({
+    host: HOST,
+    port: 0,
+    tls: await readTlsPair(first),
+    app: () =>
+      new Hono<Env>().get('/', (c) => {
+        const { outgoing, reset } = c.env;
+        setTimeout(() => reset!(outgoing!.socket!), 100);
+        return new Response('x'.repeat(32 * 2 ** 20));
+      }),
+  });
+  const socket = await connected(server.port);
+  socket.on('error', () => undefined);
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await sleep(300);
+  let bytes = 0;
+  socket.on('data', (piece) => (bytes += piece.length));
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
+  expect(bytes).toBeLessThan(16 * 2 ** 20);
+  await server.close(0);
 });
