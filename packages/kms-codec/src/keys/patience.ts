@@ -8,8 +8,8 @@ export interface Caller {
 export class Patience {
   readonly budgetMs: number;
   readonly #caller: Caller;
-  // One listener a call: a signal looks through all that it has for each new one, and a call may have 10,000 payloads.
-  readonly #waiting = new Set<() => void>();
+  /** Made for the first that waits: most calls have their data key at hand. */
+  #waiting: Waiting | undefined;
   #hasFailed = false;
 
   constructor(budgetMs: number, caller: Caller = {}) {
@@ -36,21 +36,36 @@ export class Patience {
    * @returns what ends the waiting
    */
   wait(giveUp: () => void): () => void {
-    if (this.#waiting.size === 0) this.#caller.signal?.addEventListener('abort', this.#end);
-    this.#waiting.add(giveUp);
-    return () => {
-      this.#waiting.delete(giveUp);
-      if (this.#waiting.size === 0) this.#caller.signal?.removeEventListener('abort', this.#end);
-    };
+    this.#waiting ??= new Waiting(this.#caller.signal);
+    return this.#waiting.add(giveUp);
   }
 
   /** The call has failed. */
   fail(): void {
     this.#hasFailed = true;
-    this.#end();
+    this.#waiting?.endAll();
+  }
+}
+
+/** All that wait in one call, behind one listener: a signal looks through those that it has for each new one. */
+class Waiting {
+  readonly #signal: AbortSignal | undefined;
+  readonly #all = new Set<() => void>();
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
   }
 
-  readonly #end = (): void => {
-    for (const giveUp of this.#waiting) giveUp();
+  add(giveUp: () => void): () => void {
+    if (this.#all.size === 0) this.#signal?.addEventListener('abort', this.endAll);
+    this.#all.add(giveUp);
+    return () => {
+      this.#all.delete(giveUp);
+      if (this.#all.size === 0) this.#signal?.removeEventListener('abort', this.endAll);
+    };
+  }
+
+  readonly endAll = (): void => {
+    for (const giveUp of this.#all) giveUp();
   };
 }
