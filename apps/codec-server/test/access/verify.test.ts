@@ -1,7 +1,7 @@
 import { generateKeyPair, SignJWT } from 'jose';
 import { expect, test } from 'vitest';
 import { issuer } from '../../src/access/policy/issuer.ts';
-import { verifier } from '../../src/access/tokens/verify.ts';
+import { type Verified, verifier } from '../../src/access/tokens/verify.ts';
 
 const NOW = 1_800_000_000;
 const company = issuer.parse({
@@ -26,4 +26,33 @@ test.each([
   ['where it becomes too old, even if its exp is no date', 1e15, NOW * 1_000 + 3_540_000],
 ])('a sign-in ends %s', async (_, exp, expiresAt) => {
   expect((await verify(await token(exp))).expiresAt).toBe(expiresAt);
+});
+
+const BACKEND = '/projects/1/global/backendServices/2';
+const proxy = issuer.parse({ type: 'iap', audience: BACKEND });
+
+/** Good but, perhaps, for what it is signed with. */
+async function verifiedAssertion(alg: string): Promise<Verified> {
+  const pair = await generateKeyPair(alg);
+  const assertion = await new SignJWT({
+    iss: proxy.issuer,
+    aud: BACKEND,
+    sub: 'accounts.google.com:1',
+    iat: NOW - 60,
+    exp: NOW + 540,
+  })
+    .setProtectedHeader({ alg })
+    .sign(pair.privateKey);
+  return verifier(proxy, { find: () => pair.publicKey }, () => NOW * 1_000)(assertion);
+}
+
+test("Google's proxy signs with ES256", async () => {
+  expect((await verifiedAssertion('ES256')).claims.sub).toBe('accounts.google.com:1');
+});
+
+test.each(['RS256', 'PS256', 'ES384', 'EdDSA'])("Google's proxy doesn't sign with %s", async (alg) => {
+  await expect(verifiedAssertion(alg)).rejects.toMatchObject({
+    status: 401,
+    message: expect.stringContaining('its algorithm'),
+  });
 });

@@ -12,7 +12,15 @@ export interface Issuers {
   /** A good token, or one that `changes` make bad. A claim or header that is undefined is left out. */
   token(name: string, claims: JWTPayload, changes?: Changes): Promise<string>;
   publicKey(name: string): KeyObject;
-  privateKey(name: string): KeyObject;
+  /** A key that the issuer might have, and has not published. */
+  strange(name: string): KeyPair;
+  /** Signed with a key that the issuer has published, by an algorithm that the policy doesn't list. */
+  unlisted(name: string): Changes;
+}
+
+interface KeyPair {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
 }
 
 export interface Changes {
@@ -22,9 +30,10 @@ export interface Changes {
 }
 
 const KEY_ID = 'first';
+const UNLISTED = 'ES384';
 
-export const rsa = () => generateKeyPairSync('rsa', { modulusLength: 2048 });
-const ec = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
+export const rsa = (): KeyPair => generateKeyPairSync('rsa', { modulusLength: 2048 });
+const ec = (namedCurve: string): KeyPair => generateKeyPairSync('ec', { namedCurve });
 
 const typeOf: Record<Issuer['tokens'], string> = {
   access: 'at+jwt',
@@ -34,12 +43,13 @@ const typeOf: Record<Issuer['tokens'], string> = {
 };
 
 export async function issuersOf(policy: Policy, now: () => number): Promise<Issuers> {
-  const keys = new Map<string, { publicKey: KeyObject; privateKey: KeyObject }>();
+  const keys = new Map<string, Record<'own' | 'unlisted' | 'strange', KeyPair>>();
   const documents = new Map<string, unknown>();
   for (const [name, issuer] of Object.entries(policy.issuers)) {
-    const pair = issuer.tokens === 'assertion' ? ec() : rsa();
-    keys.set(name, pair);
-    const set = { keys: [{ ...(await exportJWK(pair.publicKey)), kid: KEY_ID, use: 'sig' }] };
+    const pair = () => (issuer.tokens === 'assertion' ? ec('P-256') : rsa());
+    const pairs = { own: pair(), unlisted: ec('P-384'), strange: pair() };
+    keys.set(name, pairs);
+    const set = { keys: [await published(pairs.own, KEY_ID), await published(pairs.unlisted, UNLISTED)] };
     if ('jwks' in issuer.keys) documents.set(issuer.keys.jwks, set);
     else {
       const jwks = `${issuer.issuer}keys`;
@@ -55,8 +65,12 @@ export async function issuersOf(policy: Policy, now: () => number): Promise<Issu
   };
   return {
     asked,
-    publicKey: (name) => keys.get(name)!.publicKey,
-    privateKey: (name) => keys.get(name)!.privateKey,
+    publicKey: (name) => keys.get(name)!.own.publicKey,
+    strange: (name) => keys.get(name)!.strange,
+    unlisted: (name) => {
+      if (named(name).algorithms.includes(UNLISTED)) throw new Error(`${name} lists ${UNLISTED}`);
+      return { header: { alg: UNLISTED, kid: UNLISTED }, key: keys.get(name)!.unlisted.privateKey };
+    },
     fetchJson: async (url) => {
       asked.push(url);
       if (!documents.has(url)) throw new Error(`nothing is at ${url}`);
@@ -83,10 +97,16 @@ export async function issuersOf(policy: Policy, now: () => number): Promise<Issu
       const alg = typeof header['alg'] === 'string' ? header['alg'] : '';
       return new SignJWT(payload)
         .setProtectedHeader({ ...header, alg })
-        .sign(changes.key ?? keys.get(name)!.privateKey);
+        .sign(changes.key ?? keys.get(name)!.own.privateKey);
     },
   };
 }
+
+const published = async ({ publicKey }: KeyPair, kid: string) => ({
+  ...(await exportJWK(publicKey)),
+  kid,
+  use: 'sig',
+});
 
 const without = (object: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));

@@ -10,6 +10,8 @@ export interface Answer {
   readonly body: string;
   /** The error's code; the codec protocol's errors are text and have none. */
   readonly code: string | undefined;
+  /** The error's sentence. */
+  readonly message: string;
 }
 
 export interface Asked {
@@ -32,11 +34,13 @@ export async function ask(
   if (response === undefined) throw new Error('no response');
   const answer = await text(response);
   const isJson = response.headers['content-type'] === 'application/json';
+  const error = isJson ? JSON.parse(answer).error : undefined;
   return {
     status: response.statusCode ?? 0,
     challenge: response.headers['www-authenticate'],
     body: answer,
-    code: isJson ? JSON.parse(answer).error?.code : undefined,
+    code: error?.code,
+    message: error?.message ?? answer.trimEnd(),
   };
 }
 
