@@ -8,8 +8,11 @@ import type { HttpMeter } from './meter.ts';
 export interface Env {
   /** What node-server gives, and `listen`; nothing where the app is driven without a port. */
   Bindings: Partial<HttpBindings> & {
-    /** Breaks a connection off, and throws away what the operating system still has to send on it. */
-    readonly reset?: (socket: Socket) => void;
+    /**
+     * Breaks a connection off, and throws away what the operating system still has to send on it; not while something is
+     * asked on it other than what `outgoing` answers.
+     */
+    readonly reset?: (socket: Socket, outgoing: object) => void;
   };
   Variables: {
     headers: Headers;

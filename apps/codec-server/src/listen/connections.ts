@@ -9,8 +9,11 @@ export interface Connections {
   readonly isAnswering: (http: Duplex) => boolean;
   /** Breaks off whatever is left. */
   cut(): void;
-  /** Breaks one off, and throws away what the operating system still has to send on it. */
-  readonly reset: (http: Socket) => void;
+  /**
+   * Breaks one off, and throws away what the operating system still has to send on it; not while something is asked on
+   * it other than what `response` answers.
+   */
+  readonly reset: (http: Socket, response: object) => void;
 }
 
 interface Connection {
@@ -93,7 +96,11 @@ export function trackConnections(server: Server, secure: boolean): Connections {
     cut: () => {
       for (const { tcp } of connections) tcp.destroy();
     },
-    reset: (http) => byHttp.get(http)?.tcp.resetAndDestroy(),
+    reset: (http, response) => {
+      const connection = byHttp.get(http);
+      if (connection === undefined) return;
+      if (connection.asked === 0 || connection.answering === response) connection.tcp.resetAndDestroy();
+    },
   };
 }
 

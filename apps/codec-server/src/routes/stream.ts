@@ -58,10 +58,14 @@ export async function begin(
   throw new GoneError();
 }
 
-/** For a stream that is over to say why. */
+/** For a stream that is over to say why, and for its reader to take it. */
 const LAST_WORD_MS = 2_000;
 
-/** Streams end with the caller's sign-in, whatever their own limit; one whose reader is too slow to hear it is cut. */
+/**
+ * Streams end with the caller's sign-in, whatever their own limit. A reader who is too slow to hear of an end is cut; one
+ * who is signed in no more is in any case, unless they ask for something else just then: what the operating system has yet
+ * to send of plaintext is as much as some MiB, and nobody can say whether it has been read.
+ */
 export function lifetimeOf(
   c: Context<Env>,
   { stopping }: Pick<RunRoutesOptions, 'stopping'>,
@@ -69,19 +73,19 @@ export function lifetimeOf(
   maxMs: number,
 ): Lifetime {
   const own = lifetime({ gone, stopping, expiresAt: c.get('caller').expiresAt, maxMs });
-  const { outgoing, reset } = c.env ?? {};
-  if (outgoing === undefined) return own;
-  let cut: NodeJS.Timeout | undefined;
-  const over = (): void => {
-    if (own.over() !== 'gone')
-      cut = setTimeout(() => outgoing.socket && reset?.(outgoing.socket), LAST_WORD_MS).unref();
+  const { incoming, outgoing, reset } = c.env ?? {};
+  if (incoming === undefined || outgoing === undefined) return own;
+  const { socket } = incoming;
+  const cutLater = (): void => {
+    const why = own.over();
+    if (why === 'gone') return;
+    setTimeout(() => {
+      if (why === 'signed_out' || !outgoing.writableFinished) reset?.(socket, outgoing);
+    }, LAST_WORD_MS).unref();
   };
-  own.signal.addEventListener('abort', over, { once: true });
-  outgoing.once('close', () => {
-    clearTimeout(cut);
-    // The signal may be kept for an hour yet.
-    own.signal.removeEventListener('abort', over);
-  });
+  own.signal.addEventListener('abort', cutLater, { once: true });
+  // The signal may be kept for an hour yet. Once it has been aborted, this comes too late.
+  outgoing.once('close', () => own.signal.removeEventListener('abort', cutLater));
   return own;
 }
 

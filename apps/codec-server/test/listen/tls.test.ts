@@ -153,8 +153,8 @@ test('a connection that the application resets is broken off, whatever was still
     tls: await readTlsPair(first),
     app: () =>
       new Hono<Env>().get('/', (c) => {
-        const { outgoing, reset } = c.env;
-        setTimeout(() => reset!(outgoing!.socket!), 100);
+        const { incoming, outgoing, reset } = c.env;
+        setTimeout(() => reset!(incoming!.socket, outgoing!), 100);
         return new Response('x'.repeat(32 * 2 ** 20));
       }),
   });
