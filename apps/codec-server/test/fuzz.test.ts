@@ -7,7 +7,7 @@ import { buildPayloads } from '../src/json/payload-json.ts';
 import { Random } from './fuzz/random.ts';
 import { type JsonPayload, makeRequest } from './fuzz/requests.ts';
 import { send } from './fuzz/wire.ts';
-import { keepForSearch } from './support/leak-search.ts';
+import { keepForSearch, keepPieces } from './support/leak-search.ts';
 import { keys, type Kms, plain, startKms, text } from './support/stack.ts';
 
 /* CI=1 sends 100,000 requests, SLOW=1 with a new seed; FUZZ_SEED repeats one. */
@@ -23,6 +23,7 @@ const LOOKS = 9;
 let kms: Kms;
 let server: ChildProcess;
 let port: number;
+let metricsUrl: string;
 let stderr = '';
 
 beforeAll(async () => {
@@ -42,24 +43,30 @@ beforeAll(async () => {
       CODEC_METRICS_PORT: '0',
     },
   });
+  const [keepOut, keepErr] = [keepPieces(), keepPieces()];
   server.stderr?.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
-    keepForSearch(chunk.toString());
+    keepErr(chunk);
   });
-  port = await new Promise<number>((resolve, reject) => {
+  let line: string | undefined;
+  await new Promise<void>((resolve, reject) => {
     let out = '';
     server.once('exit', () => reject(new Error(`the server ended: ${stderr}`)));
+    // It goes on for as long as the server runs: a full pipe would stop it.
     server.stdout?.on('data', (chunk: Buffer) => {
-      // It goes on for as long as the server runs: a full pipe would stop it.
-      if (out.length > 100_000) return;
-      keepForSearch(chunk.toString());
+      keepOut(chunk);
+      if (line !== undefined) return;
       out += chunk.toString();
-      const found = /"url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(out);
-      if (found) resolve(Number(found[1]));
+      line = /^.*"msg":"listening".*\n/m.exec(out)?.[0];
+      if (line !== undefined) resolve();
     });
   });
+  const { url, metrics } = JSON.parse(line ?? '');
+  port = Number(new URL(url).port);
+  metricsUrl = metrics;
 });
 afterAll(async () => {
+  keepForSearch(await (await fetch(metricsUrl)).text());
   server.kill('SIGKILL');
   await kms.close();
 });
@@ -109,6 +116,7 @@ async function attack(random: Random, corpus: readonly JsonPayload[], count: num
       left -= 1;
       const wire = makeRequest(random, corpus, host);
       const answer = await send(port, wire.bytes);
+      keepForSearch(answer.text, answer.statuses.includes(200) ? 'opened' : 'sealed');
       for (const status of answer.statuses.length > 0 ? answer.statuses : ['closed']) {
         statuses[status] = (statuses[status] ?? 0) + 1;
         if (status === 500 || status === 503 || status === 504) {

@@ -24,8 +24,8 @@ afterAll(async () => {
 });
 
 const running: ServerProcess[] = [];
-afterEach(() => {
-  for (const { child } of running.splice(0)) child.kill('SIGKILL');
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((server) => server.kill()));
 });
 
 async function start(env: Record<string, string> = {}): Promise<ServerProcess> {

@@ -1,13 +1,24 @@
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Where a test run keeps what its servers logged, and the secrets that must not be in it; set by `whole-run.ts`. */
-export const RUN_FOLDER = 'CODEC_TEST_RUN_FOLDER';
+/** Where a test run keeps what its servers said, and the secrets that must not be in it; set by `whole-run.ts`. */
+export const RUN_FOLDER = 'TEST_RUN_FOLDER';
 
 /** Every secret text of these tests begins like this. */
 const CANARY = 'canary-';
 
-/** Text as it may stand in a log: as it is, in hex, and in base64 of either alphabet at each of three offsets. */
+/** How signed tokens begin: with their header, whose first member is `alg`, `typ` or `kid`. */
+const TOKENS = ['alg', 'typ', 'kid'].map((name) =>
+  Buffer.from(`{"${name}":"`).toString('base64url').slice(0, -1),
+);
+
+/** A signed token, whoever made it. */
+const token = /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/;
+
+/**
+ * A secret as it may be written: as it is, in hex, in base64 of either alphabet at each of three offsets, and as Node
+ * and JSON write bytes.
+ */
 function formsOf(secret: string | Uint8Array): string[] {
   const bytes = Buffer.from(secret);
   const shifted = [0, 1, 2].flatMap((shift) => {
@@ -19,34 +30,93 @@ function formsOf(secret: string | Uint8Array): string[] {
       whole.toString(alphabet).slice(first, first + count),
     );
   });
-  const plain = typeof secret === 'string' ? [secret, JSON.stringify(secret).slice(1, -1)] : [];
-  return [...new Set([...plain, bytes.toString('hex'), bytes.toString('hex').toUpperCase(), ...shifted])];
+  const hex = bytes.toString('hex');
+  const inWords = typeof secret === 'string' ? [secret, JSON.stringify(secret).slice(1, -1)] : [];
+  return [
+    ...new Set([
+      bytes.toString('latin1'),
+      ...inWords,
+      hex,
+      hex.toUpperCase(),
+      hex.replaceAll(/..(?=.)/g, '$& '),
+      bytes.join(','),
+      JSON.stringify(new Uint8Array(bytes)).slice(1, -1),
+      ...shifted,
+    ]),
+  ];
 }
 
 /** The forms that are found. */
 export const leaksIn = (text: string, secrets: readonly (string | Uint8Array)[]): string[] =>
   secrets.flatMap(formsOf).filter((form) => text.includes(form));
 
-/** A signed token, whoever made it. */
-const token = /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/;
+/** Characters of the longest form of a data key, and some. */
+export const OVERLAP = 300;
+/** Every form of a data key has at least `LOOK_EVERY + GRAM - 1` characters. */
+const GRAM = 8;
+const LOOK_EVERY = 25;
 
-/** What of a run's logs is a secret: a canary in any form, a token, a data key. */
-export function leaksInRun(text: string, keys: readonly Uint8Array[]): string[] {
-  const found = leaksIn(text, [CANARY, ...keys]);
-  const tokens = token.exec(text);
-  return tokens === null ? found : [...found, tokens[0]];
+/**
+ * The forms of data keys that are in a text. A run has hundreds of keys in a dozen forms, and hundreds of megabytes:
+ * looked up is what stands at every 25th place, and known are the characters at each of 25 places of each form.
+ */
+function searchForKeys(keys: readonly Uint8Array[]): (text: string) => string[] {
+  const forms = keys.flatMap(formsOf);
+  const grams = new Set<string>();
+  for (const form of forms) {
+    for (let at = 0; at < LOOK_EVERY; at += 1) grams.add(form.slice(at, at + GRAM));
+  }
+  return (text) => {
+    const found: string[] = [];
+    for (let at = 0; at < text.length; at += LOOK_EVERY) {
+      if (!grams.has(text.slice(at, at + GRAM))) continue;
+      const around = text.slice(Math.max(0, at - OVERLAP), at + OVERLAP);
+      found.push(...forms.filter((form) => around.includes(form)));
+    }
+    return found;
+  };
+}
+
+/** What was kept: `opened` are answers to those who may see plaintext, `sealed` is all else. */
+export type Kept = 'sealed' | 'opened';
+
+/** What of a run is a secret: a data key, a token, and a canary where no plaintext belongs. */
+export function searchForSecrets(keys: readonly Uint8Array[]): (text: string, kept: Kept) => string[] {
+  const keysIn = searchForKeys(keys);
+  const never = TOKENS.flatMap(formsOf);
+  const forms = { opened: never, sealed: [...never, ...formsOf(CANARY)] };
+  return (text, kept) => [
+    ...new Set([
+      ...forms[kept].filter((form) => text.includes(form)),
+      ...keysIn(text),
+      ...(token.exec(text)?.slice(0, 1) ?? []),
+    ]),
+  ];
 }
 
 const folder = process.env[RUN_FOLDER];
 
-/** What a server logged, for the search after the run. */
-export const keepForSearch = (text: string): void => keep('logs', text);
+/** For the search after the run. */
+export const keepForSearch = (whole: string | Uint8Array, kept: Kept = 'sealed'): void => keep(kept, whole);
+
+/** For what comes in pieces: what is cut in two would be found in neither. */
+export function keepPieces(): (piece: string | Uint8Array, kept?: Kept) => void {
+  let end = Buffer.alloc(0);
+  return (piece, kept = 'sealed') => {
+    const bytes = Buffer.concat([end, Buffer.from(piece)]);
+    end = Buffer.from(bytes.subarray(-OVERLAP));
+    keep(kept, bytes);
+  };
+}
 
 /** A data key's bytes, likewise. */
-export const keepKey = (key: Uint8Array): void => keep('keys', `${Buffer.from(key).toString('hex')}\n`);
+export const keepKey = (key: Uint8Array): void => keep('keys', Buffer.from(key).toString('hex'));
 
-function keep(kind: 'logs' | 'keys', text: string): void {
+function keep(kind: Kept | 'keys', what: string | Uint8Array): void {
   if (folder === undefined) return;
-  mkdirSync(join(folder, kind), { recursive: true });
-  appendFileSync(join(folder, kind, `${process.pid}.txt`), text);
+  // In one call, and at once: a server may be killed next.
+  appendFileSync(
+    join(folder, `${kind}-${process.pid}.txt`),
+    Buffer.concat([Buffer.from(what), Buffer.from('\n')]),
+  );
 }

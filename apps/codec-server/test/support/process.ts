@@ -2,9 +2,10 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { keepForSearch } from './leak-search.ts';
+import { keepPieces, RUN_FOLDER } from './leak-search.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const keepAnswers = fileURLToPath(new URL('keep-answers.ts', import.meta.url));
 
 export interface ServerProcess {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
@@ -15,15 +16,18 @@ export interface ServerProcess {
   readonly metricsUrl: string | undefined;
   /** Sends SIGTERM. @returns its status */
   readonly stop: () => Promise<number | null>;
+  /** Sends SIGKILL. */
+  readonly kill: () => Promise<unknown>;
 }
 
 const keyVariables = { GCP_PROJECT: 'test', GCP_KMS_KEY_RING: 'temporal-keys', GCP_KMS_KEY: 'payments' };
 
-/** The server as a process of its own, from its source. */
+/** The server as a process of its own, from its source; what it prints and answers is searched after the run. */
 export function spawnServer(env: Record<string, string>) {
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, ['--import', keepAnswers, main], {
     env: {
       PATH: process.env['PATH'],
+      [RUN_FOLDER]: process.env[RUN_FOLDER],
       CODEC_PORT: '0',
       TEMPORAL_ADDRESS: '127.0.0.1:1',
       ...keyVariables,
@@ -33,9 +37,10 @@ export function spawnServer(env: Record<string, string>) {
   });
   const output = { out: '', err: '' };
   for (const [name, stream] of [['out', child.stdout] as const, ['err', child.stderr] as const]) {
+    const keep = keepPieces();
     stream.setEncoding('utf8').on('data', (text: string) => {
       output[name] += text;
-      keepForSearch(text);
+      keep(text);
     });
   }
   const exited = once(child, 'close').then((): number | null => child.exitCode);
@@ -53,10 +58,20 @@ export async function startServer(env: Record<string, string>): Promise<ServerPr
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   const line = JSON.parse(listening.exec(output.out)![0]);
-  const stop = async (): Promise<number | null> => {
-    if (line.metrics !== undefined) keepForSearch(await (await fetch(line.metrics)).text());
-    child.kill('SIGTERM');
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    // Its metrics are searched as every answer is, once they have been asked for.
+    if (line.metrics !== undefined && code === undefined) await (await fetch(line.metrics)).text();
+    child.kill(signal);
+    // What nobody reads would never close.
+    child.stdout.resume();
     return exited;
   };
-  return { child, output, url: line.url, metricsUrl: line.metrics, stop };
+  return {
+    child,
+    output,
+    url: line.url,
+    metricsUrl: line.metrics,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+  };
 }

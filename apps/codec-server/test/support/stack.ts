@@ -10,6 +10,7 @@ import { createAudit } from '../../src/audit/audit.ts';
 import { type KeyUseWatch, watchKeyUse } from '../../src/keys/key-use.ts';
 import { type KmsWatch, watchKms } from '../../src/keys/kms-watch.ts';
 import { observeAll } from '../../src/observers.ts';
+import { keepSent, keptAnswer } from './answers.ts';
 import { keepForSearch, keepKey } from './leak-search.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
 
@@ -129,11 +130,11 @@ export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeo
     ...deps,
   });
   const answer = app.fetch;
-  app.fetch = async (...request) => {
-    const response = await answer(...request);
-    // What is refused says nothing of what was sent, or of what is sealed.
-    if (response.status >= 400) keepForSearch(await response.clone().text());
-    return response;
+  app.fetch = async (request, bindings, ...more) => {
+    const onPort = bindings !== undefined && 'outgoing' in bindings ? bindings.outgoing : undefined;
+    if (onPort !== undefined) keepSent(onPort);
+    const response = await answer(request, bindings, ...more);
+    return onPort === undefined ? keptAnswer(request, response) : response;
   };
   return app;
 }
@@ -156,8 +157,9 @@ export const noAccess: Access = {
 
 export const text = (value: string): Uint8Array => Buffer.from(value);
 
+/** With a canary, for the search after the run. */
 export const plain = (value: unknown): Payload => ({
-  metadata: { encoding: text('json/plain') },
+  metadata: { encoding: text('json/plain'), note: text('canary-plain') },
   data: text(JSON.stringify(value)),
 });
 

@@ -1,28 +1,47 @@
+import { createReadStream } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { leaksInRun, RUN_FOLDER } from './leak-search.ts';
+import { type Kept, OVERLAP, RUN_FOLDER, searchForSecrets } from './leak-search.ts';
 
-/** Keeps what the servers of all tests log, at the lowest level, and fails the run if a secret is in it. */
+/** Keeps what the servers of all tests log, measure and answer, and fails the run if a secret is in it. */
 export default async function keepRun(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'codec-run-'));
   process.env[RUN_FOLDER] = folder;
   return async () => {
-    const [logs, keys] = await Promise.all([textsOf(join(folder, 'logs')), textsOf(join(folder, 'keys'))]);
-    await rm(folder, { recursive: true });
-    const bytes = [...new Set(keys.split('\n'))]
-      .filter((hex) => hex !== '')
-      .map((hex) => Buffer.from(hex, 'hex'));
-    const leaks = leaksInRun(logs, bytes);
-    if (leaks.length > 0) throw new Error(`The servers' logs of this run hold secrets: ${leaks.join(', ')}`);
-    process.stdout.write(
-      `No canary, token or data key (${bytes.length}) in ${logs.length} characters of the run's server logs.\n`,
-    );
+    try {
+      process.stdout.write(await searched(folder));
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   };
 }
 
-async function textsOf(folder: string): Promise<string> {
-  const names = await readdir(folder).catch(() => []);
-  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
-  return texts.join('');
+async function searched(folder: string): Promise<string> {
+  const names = (await readdir(folder)).map((name) => join(folder, name));
+  const of = (kind: Kept | 'keys') => names.filter((name) => name.includes(`/${kind}-`));
+  const lines = await Promise.all(of('keys').map((name) => readFile(name, 'utf8')));
+  const keys = [...new Set(lines.join('').split('\n'))].filter((hex) => hex !== '');
+  const search = searchForSecrets(keys.map((hex) => Buffer.from(hex, 'hex')));
+  const leaks = new Map<string, string>();
+  const bytes = { sealed: 0, opened: 0 };
+  for (const kind of ['sealed', 'opened'] as const) {
+    for (const name of of(kind)) {
+      let end = '';
+      for await (const piece of createReadStream(name, { encoding: 'latin1', highWaterMark: 2 ** 20 })) {
+        const text = end + piece;
+        for (const leak of search(text, kind)) {
+          const at = text.indexOf(leak);
+          if (!leaks.has(leak)) leaks.set(leak, text.slice(Math.max(0, at - OVERLAP), at + leak.length));
+        }
+        end = text.slice(-OVERLAP);
+        bytes[kind] += piece.length;
+      }
+    }
+  }
+  if (leaks.size > 0) {
+    throw new Error(`The servers of this run let secrets out:\n${[...leaks.values()].join('\n')}`);
+  }
+  const sizes = `${bytes.sealed} bytes of the run's logs, metrics and answers, and no token or data key in ${bytes.opened} of answers with plaintext`;
+  return `No canary, token or data key (${keys.length}) in ${sizes}.\n`;
 }
