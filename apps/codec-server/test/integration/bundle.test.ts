@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { historyFrame, workflowList } from '@temporal-kms/codec-api';
 import { build } from 'tsdown';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { keepForSearch } from '../support/leak-search.ts';
+import { keepForSearch, RUN_FOLDER } from '../support/leak-search.ts';
+import { keepAnswers } from '../support/process.ts';
 import { eventually, lines, NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
 
 // The artefact as it is deployed: one file in an empty directory, with no node_modules anywhere above it.
@@ -33,9 +34,9 @@ const keyVariables = { GCP_PROJECT: 'test', GCP_KMS_KEY_RING: 'temporal-keys', G
 const SECRET = 'canary-b0d1e5';
 
 function start(env: Record<string, string>, args: string[] = []) {
-  const child = spawn(process.execPath, ['main.mjs', ...args], {
+  const child = spawn(process.execPath, [...keepAnswers, 'main.mjs', ...args], {
     cwd: directory,
-    env: { HOME: directory, ...env },
+    env: { HOME: directory, [RUN_FOLDER]: process.env[RUN_FOLDER], ...env },
   });
   running.push(child);
   const output = { out: '', err: '' };

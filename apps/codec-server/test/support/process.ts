@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { keepPieces, RUN_FOLDER } from './leak-search.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const keepAnswers = fileURLToPath(new URL('keep-answers.ts', import.meta.url));
+/** For a server's command line: its answers are searched after the run. */
+export const keepAnswers = ['--import', fileURLToPath(new URL('keep-answers.ts', import.meta.url))] as const;
 
 export interface ServerProcess {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
@@ -24,7 +25,7 @@ const keyVariables = { GCP_PROJECT: 'test', GCP_KMS_KEY_RING: 'temporal-keys', G
 
 /** The server as a process of its own, from its source; what it prints and answers is searched after the run. */
 export function spawnServer(env: Record<string, string>) {
-  const child = spawn(process.execPath, ['--import', keepAnswers, main], {
+  const child = spawn(process.execPath, [...keepAnswers, main], {
     env: {
       PATH: process.env['PATH'],
       [RUN_FOLDER]: process.env[RUN_FOLDER],
