@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
 
@@ -103,6 +103,19 @@ describe('a call whose caller has left', () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(keyService.unwraps).toBe(ms === 0 ? 0 : 2);
     expect(refused).toEqual([]);
+  });
+
+  it('has one listener on its signal, however many calls wait with it', async () => {
+    const keyService = new FakeKeyService();
+    const sealed = await sealedApart(keyService, 2);
+    const { codec } = codecWith(rule, { keyService });
+    keyService.latencyMs = 30;
+    const { signal } = new AbortController();
+    const added = vi.spyOn(signal, 'addEventListener');
+    const removed = vi.spyOn(signal, 'removeEventListener');
+    const all = Array.from({ length: 100 }, (_, n) => codec.open(sealed[n % 2]!, pay, { signal }));
+    await Promise.all(all);
+    expect([added.mock.calls.length, removed.mock.calls.length]).toEqual([1, 1]);
   });
 
   it('ends nothing for others who wait for the same data key', async () => {

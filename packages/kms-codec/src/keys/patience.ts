@@ -9,7 +9,7 @@ export class Patience {
   readonly budgetMs: number;
   readonly #caller: Caller;
   /** Made for the first that waits: most calls have their data key at hand. */
-  #waiting: Waiting | undefined;
+  #waiting: Set<() => void> | undefined;
   #hasFailed = false;
 
   constructor(budgetMs: number, caller: Caller = {}) {
@@ -36,36 +36,55 @@ export class Patience {
    * @returns what ends the waiting
    */
   wait(giveUp: () => void): () => void {
-    this.#waiting ??= new Waiting(this.#caller.signal);
-    return this.#waiting.add(giveUp);
+    const own = (this.#waiting ??= new Set());
+    const { signal } = this.#caller;
+    const all = signal && waitingFor(signal);
+    own.add(giveUp);
+    all?.add(giveUp);
+    return () => {
+      own.delete(giveUp);
+      all?.delete(giveUp);
+    };
   }
 
   /** The call has failed. */
   fail(): void {
     this.#hasFailed = true;
-    this.#waiting?.endAll();
+    for (const giveUp of this.#waiting ?? []) giveUp();
   }
 }
 
-/** All that wait in one call, behind one listener: a signal looks through those that it has for each new one. */
-class Waiting {
-  readonly #signal: AbortSignal | undefined;
+const bySignal = new WeakMap<AbortSignal, WaitingCalls>();
+
+function waitingFor(signal: AbortSignal): WaitingCalls {
+  const known = bySignal.get(signal) ?? new WaitingCalls(signal);
+  bySignal.set(signal, known);
+  return known;
+}
+
+/**
+ * All that wait with one signal, behind one listener: a signal looks through those that it has for each new one, and a
+ * history's 10,000 payloads may be as many calls.
+ */
+class WaitingCalls {
+  readonly #signal: AbortSignal;
   readonly #all = new Set<() => void>();
 
-  constructor(signal: AbortSignal | undefined) {
+  constructor(signal: AbortSignal) {
     this.#signal = signal;
   }
 
-  add(giveUp: () => void): () => void {
-    if (this.#all.size === 0) this.#signal?.addEventListener('abort', this.endAll);
+  add(giveUp: () => void): void {
+    if (this.#all.size === 0) this.#signal.addEventListener('abort', this.#endAll);
     this.#all.add(giveUp);
-    return () => {
-      this.#all.delete(giveUp);
-      if (this.#all.size === 0) this.#signal?.removeEventListener('abort', this.endAll);
-    };
   }
 
-  readonly endAll = (): void => {
+  delete(giveUp: () => void): void {
+    this.#all.delete(giveUp);
+    if (this.#all.size === 0) this.#signal.removeEventListener('abort', this.#endAll);
+  }
+
+  readonly #endAll = (): void => {
     for (const giveUp of this.#all) giveUp();
   };
 }
