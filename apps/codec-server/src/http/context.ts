@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
 import type { Caller } from '../access/access.ts';
@@ -9,10 +10,10 @@ export interface Env {
   /** What node-server gives, and `listen`; nothing where the app is driven without a port. */
   Bindings: Partial<HttpBindings> & {
     /**
-     * Breaks a connection off, and throws away what the operating system still has to send on it; not while something is
-     * asked on it other than what `outgoing` answers.
+     * Asked for when an answer begins. What it returns breaks the connection off, and throws away what the operating
+     * system still has to send on it; not where anything else has been asked on it.
      */
-    readonly reset?: (socket: Socket, outgoing: object) => void;
+    readonly resetter?: (socket: Socket, outgoing: ServerResponse) => () => void;
   };
   Variables: {
     headers: Headers;

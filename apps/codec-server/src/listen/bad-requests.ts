@@ -7,15 +7,15 @@ export interface BadRequestsOptions {
   /** Bytes of a head. */
   readonly maxHead: number;
   readonly tls: boolean;
-  /** Whether an answer is under way on a connection: another can't stand in the middle of it. */
-  readonly isAnswering: (socket: Duplex) => boolean;
+  /** Whether an answer may be written: HTTP is spoken on it, and no answer is under way. */
+  readonly mayAnswer: (socket: Duplex) => boolean;
 }
 
 /**
  * Answers what Node's parser refuses, with a text as every other refusal; Node's own answers have no body. Nothing of
  * the application has seen it, so nobody knows an origin.
  */
-export function answerBadRequests(server: Server, { maxHead, tls, isAnswering }: BadRequestsOptions): void {
+export function answerBadRequests(server: Server, { maxHead, tls, mayAnswer }: BadRequestsOptions): void {
   const secure = createResponseHeaders([], tls).of(undefined);
   const answerTo = (code: string | undefined): string => {
     const [status, text] = refusalOf(code, maxHead);
@@ -30,8 +30,12 @@ export function answerBadRequests(server: Server, { maxHead, tls, isAnswering }:
   };
   server.on('clientError', (error, socket) => {
     const code = codeOf(error);
-    if (!socket.writable || code === 'ECONNRESET' || isAnswering(socket)) socket.destroy();
-    else socket.end(answerTo(code), () => socket.destroy());
+    // A handshake that failed, or never ended, comes here too: what is written on it would be waited for without end.
+    if (socket.writable && code !== 'ECONNRESET' && mayAnswer(socket)) {
+      socket.end(answerTo(code), () => socket.destroy());
+    } else {
+      socket.destroy();
+    }
   });
 }
 

@@ -5,15 +5,15 @@ import type { Duplex } from 'node:stream';
 export interface Connections {
   /** Ends those that nothing is asked on, now, and each of the others once what was asked on it is answered. */
   endUnused(): void;
-  /** Whether an answer is under way on one: its head has been sent, or another is to come before it. */
-  readonly isAnswering: (http: Duplex) => boolean;
+  /** Whether an answer may be written: HTTP is spoken on it, and no answer is under way, nor to come before. */
+  readonly mayAnswer: (http: Duplex) => boolean;
   /** Breaks off whatever is left. */
   cut(): void;
   /**
-   * Breaks one off, and throws away what the operating system still has to send on it; not while something is asked on
-   * it other than what `response` answers.
+   * Asked for when an answer begins. What it returns breaks the connection off, and throws away what the operating system
+   * still has to send on it; not where anything else has been asked on it, and may be somebody else's.
    */
-  readonly reset: (http: Socket, response: object) => void;
+  readonly resetter: (http: Socket, response: ServerResponse) => () => void;
 }
 
 interface Connection {
@@ -23,6 +23,8 @@ interface Connection {
   answering?: ServerResponse;
   /** Requests whose answers haven't left yet. */
   asked: number;
+  /** All requests until now. */
+  total: number;
 }
 
 /**
@@ -48,7 +50,7 @@ export function trackConnections(server: Server, secure: boolean): Connections {
     byHttp.set(http, connection);
   };
   server.on('connection', (socket: Socket) => {
-    const connection: Connection = { tcp: socket, asked: 0 };
+    const connection: Connection = { tcp: socket, asked: 0, total: 0 };
     const name = nameOf(socket);
     connections.add(connection);
     if (secure) handshaking.set(name, connection);
@@ -71,6 +73,7 @@ export function trackConnections(server: Server, secure: boolean): Connections {
     if (connection !== undefined) {
       connection.answering = response;
       connection.asked += 1;
+      connection.total += 1;
       response.once('close', () => {
         connection.asked -= 1;
         if (connection.answering === response) delete connection.answering;
@@ -89,17 +92,22 @@ export function trackConnections(server: Server, secure: boolean): Connections {
         else if (http === undefined || http.bytesRead === 0) tcp.destroy();
       }
     },
-    isAnswering: (http) => {
-      const { answering, asked = 0 } = (http instanceof Socket && byHttp.get(http)) || {};
-      return asked > 1 || answering?.headersSent === true;
+    mayAnswer: (http) => {
+      const connection = http instanceof Socket ? byHttp.get(http) : undefined;
+      return connection !== undefined && connection.asked <= 1 && connection.answering?.headersSent !== true;
     },
     cut: () => {
       for (const { tcp } of connections) tcp.destroy();
     },
-    reset: (http, response) => {
+    resetter: (http, response) => {
       const connection = byHttp.get(http);
-      if (connection === undefined) return;
-      if (connection.asked === 0 || connection.answering === response) connection.tcp.resetAndDestroy();
+      const last = connection?.asked === 1 ? connection.total : undefined;
+      return () => {
+        // Answers are given their socket one after the other, and lose it when the operating system has all of them.
+        const isFirst = response.socket === http;
+        const wasLast = connection?.asked === 0 && connection.total === last;
+        if (isFirst || wasLast) connection?.tcp.resetAndDestroy();
+      };
     },
   };
 }

@@ -82,7 +82,7 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
   answerBadRequests(server, {
     maxHead: MAX_HEADERS,
     tls: tls !== undefined,
-    isAnswering: connections.isAnswering,
+    mayAnswer: connections.mayAnswer,
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -92,7 +92,7 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
   if (address === null || typeof address === 'string') throw new TypeError('not listening on a port');
   const bound = address.port;
   // In the same turn of the event loop: nothing has been read yet.
-  server.on('request', listenerOf(app(bound), connections.reset));
+  server.on('request', listenerOf(app(bound), connections.resetter));
   return {
     port: bound,
     useCertificate: (pair) => {
@@ -110,7 +110,7 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
 
 function listenerOf(
   app: ReturnType<ListenOptions['app']>,
-  reset: NonNullable<Env['Bindings']['reset']>,
+  resetter: NonNullable<Env['Bindings']['resetter']>,
 ): RequestListener {
   const turn = together();
   const listener = getRequestListener(async (request, { incoming, outgoing }) => {
@@ -118,7 +118,7 @@ function listenerOf(
     const http1 = incoming instanceof IncomingMessage && outgoing instanceof ServerResponse;
     await turn();
     // Awaited, since a promise that settles with another takes two more turns of the queue.
-    return await app.fetch(request, http1 ? { incoming, outgoing, reset } : {});
+    return await app.fetch(request, http1 ? { incoming, outgoing, resetter } : {});
   });
   // It answers its own failures.
   return (incoming, outgoing) => {

@@ -1,3 +1,4 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
 import type { EndReason, PayloadRef, Permission } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
@@ -63,8 +64,8 @@ const LAST_WORD_MS = 2_000;
 
 /**
  * Streams end with the caller's sign-in, whatever their own limit. A reader who is too slow to hear of an end is cut; one
- * who is signed in no more is in any case, unless they ask for something else just then: what the operating system has yet
- * to send of plaintext is as much as some MiB, and nobody can say whether it has been read.
+ * who is signed in no more is in any case, as long as the connection is theirs: what the operating system has yet to send
+ * of plaintext is as much as some MiB, and nobody can say whether it has been read.
  */
 export function lifetimeOf(
   c: Context<Env>,
@@ -73,14 +74,15 @@ export function lifetimeOf(
   maxMs: number,
 ): Lifetime {
   const own = lifetime({ gone, stopping, expiresAt: c.get('caller').expiresAt, maxMs });
-  const { incoming, outgoing, reset } = c.env ?? {};
-  if (incoming === undefined || outgoing === undefined) return own;
-  const { socket } = incoming;
+  const { incoming, outgoing, resetter } = c.env ?? {};
+  if (!(incoming instanceof IncomingMessage && outgoing instanceof ServerResponse)) return own;
+  const isTheirs = c.get('proxies') === undefined;
+  const reset = resetter?.(incoming.socket, outgoing);
   const cutLater = (): void => {
     const why = own.over();
     if (why === 'gone') return;
     setTimeout(() => {
-      if (why === 'signed_out' || !outgoing.writableFinished) reset?.(socket, outgoing);
+      if ((why === 'signed_out' && isTheirs) || !outgoing.writableFinished) reset?.();
     }, LAST_WORD_MS).unref();
   };
   own.signal.addEventListener('abort', cutLater, { once: true });

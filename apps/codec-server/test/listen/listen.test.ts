@@ -187,6 +187,54 @@ test('half a head is waited for some ten seconds, not Node’s thirty', async ()
   await server.close(0);
 }, 20_000);
 
+/** An answer whose connection is to be reset when the test says so, and others. */
+const resetting = async () => {
+  let reset: (() => void) | undefined;
+  const app = new Hono<Env>()
+    .get('/first', (c) => {
+      const { incoming, outgoing, resetter } = c.env;
+      const answer: any = outgoing;
+      reset = resetter!(incoming!.socket, answer);
+      return c.text('first');
+    })
+    .get('/second', (c) => c.text('second'));
+  const server = await start(app);
+  const socket = connect(server.port, HOST);
+  let text = '';
+  let closed = false;
+  socket.on('data', (piece: Buffer) => (text += piece.toString()));
+  socket.on('error', () => undefined).on('close', () => (closed = true));
+  const ask = async (...paths: string[]) => {
+    socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
+    await expect.poll(() => text).toMatch(new RegExp(`${paths.at(-1)!.slice(1)}$`));
+  };
+  return { ask, reset: () => reset?.(), closed: () => closed, server };
+};
+
+describe('what resets an answer’s connection later', () => {
+  test('does so when nothing else was asked on it', async () => {
+    const { ask, reset, closed, server } = await resetting();
+    await ask('/second');
+    await ask('/first');
+    reset();
+    await expect.poll(closed).toBe(true);
+    await server.close(0);
+  });
+
+  test.each([
+    ['since then', [['/first'], ['/second']]],
+    ['behind it at once', [['/first', '/second']]],
+    ['since then, and the same again', [['/first'], ['/second'], ['/second']]],
+  ])('leaves it alone when something was asked on it %s', async (_, asked) => {
+    const { ask, reset, closed, server } = await resetting();
+    for (const paths of asked) await ask(...paths);
+    reset();
+    await sleep(100);
+    expect(closed()).toBe(false);
+    await server.close(0);
+  });
+});
+
 describe('what is no request that can be read', () => {
   test.each([
     ['a head that is too large', `GET /?${'x'.repeat(70_000)} HTTP/1.1\r\n\r\n`, 431, '65536 bytes'],
