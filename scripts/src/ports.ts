@@ -1,15 +1,22 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
+/**
+ * Below the ports that systems give to outgoing connections (Linux: from 32,768): one of those would be taken by any
+ * client before its server comes. Above 10,080, which browsers refuse.
+ */
+const FIRST = 11_000;
+const LAST = 32_000;
+
 /** `count` different ports of 127.0.0.1 that nobody listens on at this moment. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(FIRST, LAST);
+    if (!(await isPortTaken(port))) ports.add(port);
+  }
+  return [...ports];
 }
 
 /** Whether something listens on this port of 127.0.0.1. */

@@ -1,0 +1,9 @@
+import { expect, test } from 'vitest';
+import { freePorts, isPortTaken } from '../src/ports.ts';
+
+test('free ports differ, are free, and are none that an outgoing connection could take', async () => {
+  const ports = await freePorts(50);
+  expect(new Set(ports).size).toBe(50);
+  expect(Math.max(...ports)).toBeLessThan(32_768);
+  expect(await Promise.all(ports.map(isPortTaken))).not.toContain(true);
+});
