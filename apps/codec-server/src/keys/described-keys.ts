@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ReasonCode } from '@temporal-kms/codec-api';
 import { type KeyDescription, type KeyService, KmsCodecError } from '@temporal-kms/kms-codec';
 import { LRUCache } from 'lru-cache';
+import { DESCRIBED_AT_ONCE } from './kms-limits.ts';
 
 /** What Cloud KMS says of a key, or why it says nothing. */
 export type Described =
@@ -16,21 +17,38 @@ export interface DescribedKeysOptions {
   readonly keepMs?: number;
 }
 
+export interface DescribedKeys {
+  of(key: string): Promise<Described>;
+  /** Each with its answer, in their order; a few are asked for at a time. */
+  ofEach(keys: readonly string[]): Promise<readonly (readonly [key: string, Described])[]>;
+}
+
 /**
  * Asks Cloud KMS what became of keys, once for all who ask at the same time, and remembers the answer for seconds:
  * a page that many people watch makes a few calls a minute. Never rejects.
  */
-export function describedKeys({ keyService, waitMs = 5_000, keepMs = 30_000 }: DescribedKeysOptions): {
-  of(key: string): Promise<Described>;
-} {
+export function describedKeys({
+  keyService,
+  waitMs = 5_000,
+  keepMs = 30_000,
+}: DescribedKeysOptions): DescribedKeys {
   const known = new LRUCache<string, Promise<Described>>({ max: 1_024, ttl: keepMs });
+  const of = (key: string): Promise<Described> => {
+    const kept = known.get(key);
+    if (kept !== undefined) return kept;
+    const asked = ask(keyService, key, waitMs);
+    known.set(key, asked);
+    return asked;
+  };
   return {
-    of: (key) => {
-      const kept = known.get(key);
-      if (kept !== undefined) return kept;
-      const asked = ask(keyService, key, waitMs);
-      known.set(key, asked);
-      return asked;
+    of,
+    ofEach: async (keys) => {
+      const told: (readonly [string, Described])[] = [];
+      for (let at = 0; at < keys.length; at += DESCRIBED_AT_ONCE) {
+        const some = keys.slice(at, at + DESCRIBED_AT_ONCE);
+        told.push(...(await Promise.all(some.map(async (key) => [key, await of(key)] as const))));
+      }
+      return told;
     },
   };
 }

@@ -1,13 +1,12 @@
 import type { ConfiguredKey, NamespaceKeys } from '@temporal-kms/codec-api';
 import type { KeyRules } from '@temporal-kms/kms-codec';
-import type { Described, describedKeys } from './described-keys.ts';
+import type { Described, DescribedKeys } from './described-keys.ts';
 import type { KeyUseWatch } from './key-use.ts';
-import { DESCRIBED_AT_ONCE } from './kms-limits.ts';
 import type { NamespaceUse, Seen } from './namespace-use.ts';
 
 export interface NamespaceKeysOptions {
   readonly rules: Pick<KeyRules, 'resolve'>;
-  readonly described: ReturnType<typeof describedKeys>;
+  readonly described: Pick<DescribedKeys, 'ofEach'>;
   readonly use: KeyUseWatch;
 }
 
@@ -18,15 +17,8 @@ export async function namespaceKeys(
 ): Promise<NamespaceKeys> {
   const rule = rules.resolve(namespace);
   const seen = use.of(namespace);
-  const keys: ConfiguredKey[] = [];
-  for (let at = 0; at < rule.keys.length; at += DESCRIBED_AT_ONCE) {
-    const some = rule.keys.slice(at, at + DESCRIBED_AT_ONCE);
-    keys.push(
-      ...(await Promise.all(
-        some.map(async (name) => configuredKey(name, name === rule.encrypt, await described.of(name), seen)),
-      )),
-    );
-  }
+  const told = await described.ofEach(rule.keys);
+  const keys = told.map(([name, one]) => configuredKey(name, name === rule.encrypt, one, seen));
   return {
     namespace,
     since: new Date(use.since).toISOString(),
