@@ -10,10 +10,10 @@ import { eventTypes, fullEvent, type Place, type ProtoEvent, VARIANTS } from '..
 import { collect } from '../support/lines.ts';
 import { appWith, HOST, type Kms, noTemporal, plain, startKms } from '../support/stack.ts';
 import { lines } from '../support/temporal.ts';
+import { RUN } from '../support/routes.ts';
 
 // A history of events of each type and with each member of every oneof, a sealed payload in every place that Temporal's
 // protos have for one. The places are found by `support/full-event.ts`, from the protos alone.
-const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 const events: ProtoEvent[] = [];
 const places = new Map<string, Place>();
 let kms: Kms;

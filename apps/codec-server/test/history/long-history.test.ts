@@ -5,12 +5,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TemporalService } from '../../src/temporal/service.ts';
 import { appWith, HOST, type Kms, noTemporal, type Payload, plain, startKms } from '../support/stack.ts';
 import { lines } from '../support/temporal.ts';
+import { RUN } from '../support/routes.ts';
 
 // The longest history that Temporal keeps, made page by page as it is asked for.
 const LENGTH = 51_200;
 const PAGE = 256;
 const MiB = 1024 * 1024;
-const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 
 let kms: Kms;
 let sealed: Payload | undefined;

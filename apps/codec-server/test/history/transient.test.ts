@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { collect } from '../support/lines.ts';
 import { appWith, HOST, type Kms, noTemporal, plain, startKms } from '../support/stack.ts';
 import { lines } from '../support/temporal.ts';
+import { RUN } from '../support/routes.ts';
 
 // A workflow task under way: the server appends its events to what it gives to the SDK's clients, and may later put
 // others under the same ids.
-const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 const headers = { host: HOST, 'content-type': 'application/json' };
 const failure = { encodedAttributes: plain('needle') };
 

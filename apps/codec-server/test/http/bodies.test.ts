@@ -8,6 +8,7 @@ import { buildPayloads } from '../../src/json/payload-json.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { posted, serveApp, waitingCodec } from '../support/served.ts';
 import { type Kms, noAccess, type Payload, plain, startKms } from '../support/stack.ts';
+import { RUN } from '../support/routes.ts';
 
 let kms: Kms;
 beforeAll(async () => {
@@ -103,10 +104,7 @@ describe('a body of unknown length', () => {
     socket.destroy();
   });
 
-  test.each([
-    '/decode',
-    '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa/history:search',
-  ])('is 413 on %s once it is too large', async (path) => {
+  test.each(['/decode', `${RUN}/history:search`])('is 413 on %s once it is too large', async (path) => {
     const { url } = await serveApp(kms, { limits: { maxBody: 100 } });
     const body = new ReadableStream({
       pull: (controller) => controller.enqueue(Buffer.alloc(60, ' ')),

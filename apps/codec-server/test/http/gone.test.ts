@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createKmsCodec, type KmsCodec, KeyRules } from '@temporal-kms/kms-codec';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { posted, serveApp } from '../support/served.ts';
-import { type Kms, keys, noTemporal, type Payload, sealedApart, startKms } from '../support/stack.ts';
+import { type Kms, noTemporal, type Payload, sealedApart, startKms } from '../support/stack.ts';
+import { RUN } from '../support/routes.ts';
 
 const AT_ONCE = 2;
-const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 
 let kms: Kms;
 let many: Payload[];
@@ -19,24 +18,15 @@ beforeAll(async () => {
 afterAll(() => kms.close());
 
 /** With nothing at hand, and few calls at once. */
-let codec: KmsCodec;
+let reader: ReturnType<Kms['another']>;
 beforeEach(() => {
-  codec = createKmsCodec(
-    {
-      rules: new KeyRules({ payments: { encrypt: keys.payments } }),
-      emulatorHost: kms.emulator.address,
-      format: undefined,
-      compression: undefined,
-      bindWorkflow: true,
-    },
-    { limits: { callsInFlight: AT_ONCE } },
-  );
+  reader = kms.another({ callsInFlight: AT_ONCE });
   kms.emulator.calls.reset();
   kms.emulator.setLatency({ all: 100 });
 });
 afterEach(async () => {
   kms.emulator.reset();
-  await codec.close();
+  await reader[Symbol.asyncDispose]();
 });
 
 const events = () =>
@@ -64,7 +54,7 @@ test.each([
 ])('Cloud KMS is not asked any more for a client of %s that has gone away', async (path, body) => {
   const audited: AuditEntry[] = [];
   const audit = createAudit({ write: async (entry) => void audited.push(entry) });
-  const { url } = await serveApp(kms, { codec, temporal, audit });
+  const { url } = await serveApp(kms, { codec: reader.codec, temporal, audit });
   const leave = new AbortController();
   const asked = fetch(`${url}${path}`, posted(body(), leave.signal)).then((response) => response.text());
   const decrypted = (): number => kms.emulator.calls.count('Decrypt');
@@ -80,7 +70,7 @@ test.each([
 });
 
 test('nor for a request that took too long', async () => {
-  const { url } = await serveApp(kms, { codec, limits: { requestMs: 150 } });
+  const { url } = await serveApp(kms, { codec: reader.codec, limits: { requestMs: 150 } });
   const response = await fetch(`${url}/decode`, posted(String(buildPayloads(many))));
   expect(response.status).toBe(504);
   await sleep(500);

@@ -3,6 +3,7 @@ import { openAccess } from '../../src/access/access.ts';
 import { invalidToken } from '../../src/access/tokens/unauthenticated.ts';
 import type { AppDeps } from '../../src/app.ts';
 import { appWith, HOST, type Kms, keptLog, PAGE, startKms } from '../support/stack.ts';
+import { RUN } from '../support/routes.ts';
 
 let kms: Kms;
 beforeAll(async () => {
@@ -10,7 +11,6 @@ beforeAll(async () => {
 });
 afterAll(() => kms.close());
 
-const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 const fine = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
 const empty = '{"payloads":[]}';
 

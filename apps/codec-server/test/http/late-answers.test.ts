@@ -6,8 +6,8 @@ import { buildPayloads } from '../../src/json/payload-json.ts';
 import type { AppDeps } from '../../src/app.ts';
 import type { RunningServer } from '../../src/listen/listen.ts';
 import { keptLog, type Kms, noTemporal, plain, serve, startKms } from '../support/stack.ts';
+import { RUN } from '../support/routes.ts';
 
-const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 const entries: unknown[] = [];
 let answered = 0;
 let kms: Kms;

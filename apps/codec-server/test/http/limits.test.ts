@@ -13,6 +13,7 @@ import {
   plain,
   startKms,
 } from '../support/stack.ts';
+import { RUN } from '../support/routes.ts';
 
 let kms: Kms;
 beforeAll(async () => {
@@ -42,8 +43,7 @@ describe('a request', () => {
 
   test('of the history API has a smaller one', async () => {
     const body = JSON.stringify({ refs: ['1:0'], padding: 'x'.repeat(256 * 1024) });
-    const run = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
-    const response = await appWith(kms).request(`${run}/payloads:decode`, {
+    const response = await appWith(kms).request(`${RUN}/payloads:decode`, {
       method: 'POST',
       headers: { ...headers, 'content-length': String(body.length) },
       body,
@@ -79,8 +79,7 @@ describe('a request', () => {
       const body = open.repeat(33);
       const response = await post(body);
       expect([response.status, await response.text()]).toEqual([400, expect.stringContaining('32 levels')]);
-      const run = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
-      const decode = await appWith(kms).request(`${run}/payloads:decode`, { method: 'POST', headers, body });
+      const decode = await appWith(kms).request(`${RUN}/payloads:decode`, { method: 'POST', headers, body });
       expect([decode.status, await decode.text()]).toEqual([400, expect.stringContaining('32 levels')]);
     },
   );
@@ -180,8 +179,7 @@ test('a request that is still waiting when the server is about to end is told so
   const stopping = new AbortController();
   const temporal = { ...noTemporal, describe: () => new Promise<never>(() => undefined) };
   const app = appWith(kms, { temporal, stopping: stopping.signal });
-  const run = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
-  const asked = app.request(`${run}/history`, { headers });
+  const asked = app.request(`${RUN}/history`, { headers });
   stopping.abort();
   await vi.advanceTimersByTimeAsync(8_000);
   const response = await asked;

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -12,6 +12,7 @@ import { reply } from '../../src/http/reply.ts';
 import { cutSlowReaders } from '../../src/http/slow-readers.ts';
 import { serveApp, served } from '../support/served.ts';
 import { type Kms, noAccess, noTemporal, startKms } from '../support/stack.ts';
+import { RUN } from '../support/routes.ts';
 
 function watching(stalledMs: number): MiddlewareHandler<Env> {
   const watch = cutSlowReaders(stalledMs);
@@ -153,8 +154,18 @@ describe('one large answer', () => {
 const waiting = (_: unknown, signal: AbortSignal): Promise<any> =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 
+/** Asks for an export, whose answer nobody reads yet. */
+function exporting(port: number, form: 'encoded' | 'readable'): Socket {
+  const socket = connect(port, '127.0.0.1');
+  const body = JSON.stringify({ form });
+  socket.write(
+    `POST ${RUN}/history:export HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  return socket;
+}
+
 describe("the history API's streams", () => {
-  const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
   const LENGTH = 4_000;
   const described: any = { workflowExecutionInfo: { historyLength: LENGTH } };
   /** Every page is there at once, and each event is 16 KiB. */
@@ -209,13 +220,8 @@ describe("the history API's streams", () => {
     const audit = createAudit({ write: async (entry) => void written.push(entry) });
     const temporal = { ...noTemporal, describe: async () => described, history };
     const { port } = await serveApp(kms, { temporal, audit, limits: { stalledMs: 300 } });
-    const socket = connect(port, '127.0.0.1');
+    const socket = exporting(port, 'encoded');
     socket.on('error', () => undefined);
-    const body = '{"form":"encoded"}';
-    socket.write(
-      `POST ${RUN}/history:export HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
-        `Content-Length: ${body.length}\r\n\r\n${body}`,
-    );
     await once(socket, 'readable');
     // Nothing is read from here on.
     await expect
@@ -230,13 +236,8 @@ describe("the history API's streams", () => {
     const temporal = { ...noTemporal, describe: async () => described, history };
     const access = { ...openAccess, authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 1_000 }) };
     const { port } = await serveApp(kms, { temporal, audit, access });
-    const socket = connect(port, '127.0.0.1');
+    const socket = exporting(port, 'readable');
     const broken = once(socket, 'error');
-    const body = '{"form":"readable"}';
-    socket.write(
-      `POST ${RUN}/history:export HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
-        `Content-Length: ${body.length}\r\n\r\n${body}`,
-    );
     const reading = setInterval(() => socket.read(4 * 1024), 250);
     socket.on('readable', () => undefined);
     // The sign-in, the time to be told, and some more: the operating system takes MiB, and its own time to send them.

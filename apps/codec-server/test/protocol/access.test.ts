@@ -7,6 +7,7 @@ import { createAudit } from '../../src/audit/audit.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { appWith, HOST, type Kms, keys, noTemporal, plain, startKms } from '../support/stack.ts';
+import { RUN } from '../support/routes.ts';
 
 // `payments` may read what was sealed in `orders`; `archive` only decrypts.
 let kms: Kms;
@@ -144,14 +145,11 @@ test('what a namespace accepts opens for its readers where the server itself rea
   });
   const temporal = { ...noTemporal, describe: async () => described, history };
   const app = appWith(kms, { access: ana([['decode', 'payments']]), temporal });
-  const response = await app.request(
-    '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa/payloads:decode',
-    {
-      method: 'POST',
-      headers: { host: HOST, 'content-type': 'application/json' },
-      body: JSON.stringify({ refs: ['1:0'] }),
-    },
-  );
+  const response = await app.request(`${RUN}/payloads:decode`, {
+    method: 'POST',
+    headers: { host: HOST, 'content-type': 'application/json' },
+    body: JSON.stringify({ refs: ['1:0'] }),
+  });
   const [first] = (await response.text()).split('\n');
   expect(JSON.parse(first!)).toMatchObject({ ref: '1:0', ok: true });
 });

@@ -1,6 +1,7 @@
 import type { Needs } from '../../src/http/routes.ts';
 
-const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+/** A run of a namespace that is served; what it holds is the test's. */
+export const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 /** Every route, and what it takes. A route that is added without its line here fails the last test. */
 export const routes: [
   method: 'GET' | 'POST',

@@ -1,4 +1,10 @@
-import { createKmsCodec, type KmsCodec, KeyRules, type NamespaceRule } from '@temporal-kms/kms-codec';
+import {
+  createKmsCodec,
+  type DataKeyLimits,
+  type KmsCodec,
+  KeyRules,
+  type NamespaceRule,
+} from '@temporal-kms/kms-codec';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import type { temporal } from '@temporalio/proto';
 import { type Logger, pino } from 'pino';
@@ -30,7 +36,7 @@ export interface Kms {
   readonly watch: KmsWatch;
   readonly use: KeyUseWatch;
   /** The codec of another process: the same Cloud KMS and rules, empty caches. */
-  another(): {
+  another(limits?: Partial<DataKeyLimits>): {
     readonly codec: KmsCodec;
     readonly watch: KmsWatch;
     readonly use: KeyUseWatch;
@@ -56,7 +62,7 @@ export async function startKms(
       keepKey(bytes);
     },
   });
-  const another: Kms['another'] = () => {
+  const another: Kms['another'] = (limits) => {
     const watch = watchKms();
     const use = watchKeyUse();
     const codec = createKmsCodec(
@@ -68,7 +74,11 @@ export async function startKms(
         bindWorkflow: true,
       },
       // A test must not wait five seconds to see that Cloud KMS is down.
-      { observer: observeAll(watch.observer, use.observer), waitMs: { other: 500 } },
+      {
+        observer: observeAll(watch.observer, use.observer),
+        waitMs: { other: 500 },
+        ...(limits && { limits }),
+      },
     );
     return { codec, watch, use, [Symbol.asyncDispose]: () => codec.close() };
   };
