@@ -25,6 +25,8 @@ export const reasonCode = z.enum([
   'format_not_allowed',
   'namespace_not_configured',
   'checksum_mismatch',
+  'namespace_not_permitted',
+  'layer_unreadable',
   'event_not_found',
   'not_encrypted',
 ]);
@@ -49,6 +51,8 @@ const classes: Readonly<Record<ReasonCode, ReasonClass>> = {
   permission_denied: 'restorable',
   namespace_not_configured: 'restorable',
   format_not_allowed: 'restorable',
+  namespace_not_permitted: 'restorable',
+  layer_unreadable: 'restorable',
   key_destroyed: 'permanent',
   namespace_mismatch: 'permanent',
   workflow_mismatch: 'permanent',

@@ -1,8 +1,9 @@
 import type { PayloadCodec } from '@temporalio/common';
 import { LRUCache } from 'lru-cache';
+import { CallBudget, type CallOptions } from './call-options.ts';
 import { KmsCodecError } from './errors.ts';
 import { compress } from './formats/compression.ts';
-import { DataKeys, type MaybePromise } from './formats/data-keys.ts';
+import { DataKeys } from './formats/data-keys.ts';
 import { sealDirect } from './formats/direct.ts';
 import { formatOf } from './formats/encoding.ts';
 import { purposeV1, sealV1 } from './formats/envelope.ts';
@@ -14,8 +15,9 @@ import { acceptedBy, type NamespaceScope, type Scope } from './formats/scope.ts'
 import type { KeyRules } from './keys/key-rules.ts';
 import type { KeyService } from './keys/key-service.ts';
 import { type DataKeyLimits, resolveLimits } from './keys/limits.ts';
-import { type Caller, Patience } from './keys/patience.ts';
+import { Patience } from './keys/patience.ts';
 import type { SealingKey, SealingPurpose } from './keys/sealing-keys.ts';
+import { andThen, type MaybePromise } from './maybe-promise.ts';
 import type { Observer } from './observer.ts';
 import { type Payload, withSerialized } from './wire/inner-payload.ts';
 
@@ -52,6 +54,8 @@ export interface KmsCodecOptions {
   readonly maxPayloadBytes?: number | undefined;
   /** Most bytes that a compressed payload may hold. Default 16 MiB. */
   readonly maxDecompressedBytes?: number | undefined;
+  /** Most bytes of plaintext in one call, all its payloads together, both ways. Default 128 MiB. */
+  readonly maxCallBytes?: number | undefined;
   /** How long Cloud KMS is waited for, in ms. Defaults 60,000 in an activity's context, 5,000 elsewhere. */
   readonly waitMs?: { readonly activity?: number; readonly other?: number } | undefined;
   readonly observer?: Observer | undefined;
@@ -81,6 +85,7 @@ export class KmsCodec implements PayloadCodec {
   readonly #format: WritableFormat;
   readonly #maxPayload: number;
   readonly #maxDecompressed: number;
+  readonly #maxCall: number;
   readonly #timer: NodeJS.Timeout | undefined;
   // Bounded, since a namespace may come from a request.
   readonly #scopes = new LRUCache<string, NamespaceScope>({
@@ -98,6 +103,7 @@ export class KmsCodec implements PayloadCodec {
     this.#format = options.format ?? 'envelope-v2';
     this.#maxPayload = options.maxPayloadBytes ?? 64 * MiB;
     this.#maxDecompressed = options.maxDecompressedBytes ?? 16 * MiB;
+    this.#maxCall = options.maxCallBytes ?? 128 * MiB;
     const keys =
       shared ??
       new DataKeys(this.keyService, resolveLimits(options.limits), this.#observer, options.now ?? Date.now);
@@ -124,9 +130,9 @@ export class KmsCodec implements PayloadCodec {
    * @throws KmsCodecError `namespace_not_configured`, `key_not_allowed` (decrypt only), `too_large`,
    *   `data_key_exhausted`, or why Cloud KMS gives no data key
    */
-  async encode(payloads: Payload[], context?: CodecContext, caller?: Caller): Promise<Payload[]> {
+  async encode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
     if (payloads.length === 0) return payloads;
-    const scope = this.#scope(context, caller);
+    const scope = this.#scope(context, options);
     return this.#each(payloads, scope, (payload) => this.#seal(payload, scope, context));
   }
 
@@ -134,9 +140,9 @@ export class KmsCodec implements PayloadCodec {
    * Opens payloads, in their order; what the codec doesn't know passes, as far as the namespace's rule lets it.
    * @throws KmsCodecError the first that can't be opened
    */
-  async decode(payloads: Payload[], context?: CodecContext, caller?: Caller): Promise<Payload[]> {
+  async decode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
     if (payloads.length === 0) return payloads;
-    const scope = this.#scope(context, caller);
+    const scope = this.#scope(context, options);
     return this.#each(payloads, scope, (payload) => this.#open(payload, scope));
   }
 
@@ -144,8 +150,8 @@ export class KmsCodec implements PayloadCodec {
    * One payload and how it had been kept; `info.reason` is `not_encrypted` beside a payload that should have been.
    * Unlike decode, a `binary/encrypted` payload under a key that isn't configured is refused with `key_not_allowed`.
    */
-  async open(payload: Payload, context?: CodecContext, caller?: Caller): Promise<Opened> {
-    const scope = this.#scope(context, caller);
+  async open(payload: Payload, context?: CodecContext, options?: CallOptions): Promise<Opened> {
+    const scope = this.#scope(context, options);
     const info = inspect(payload, scope);
     if (info.format !== 'plain' && info.reason === 'key_not_allowed') {
       throw new KmsCodecError(
@@ -197,7 +203,7 @@ export class KmsCodec implements PayloadCodec {
     await this.keyService.close();
   }
 
-  #scope(context: CodecContext | undefined, caller?: Caller): Scope {
+  #scope(context: CodecContext | undefined, options?: CallOptions): Scope {
     const { ignoreContext, waitMs, namespace: own } = this.#options;
     const known = ignoreContext ? undefined : context;
     const budgetMs = known?.type === 'activity' ? (waitMs?.activity ?? 60_000) : (waitMs?.other ?? 5_000);
@@ -207,7 +213,10 @@ export class KmsCodec implements PayloadCodec {
       accepted,
       purpose,
       workflowId: known?.workflowId,
-      patience: new Patience(budgetMs, caller),
+      patience: new Patience(budgetMs, options),
+      budget: options?.budget ?? new CallBudget(this.#maxCall),
+      maxDecompressedBytes: this.#maxDecompressed,
+      authorizeNamespace: options?.authorizeNamespace?.bind(options),
     };
   }
 
@@ -288,18 +297,20 @@ export class KmsCodec implements PayloadCodec {
     this.#checkSize(bytes);
     const { purpose } = scope;
     const boundTo = this.#options.bindWorkflow ? context?.workflowId : undefined;
-    const sealed = purpose
-      ? this.#keys.withSealing(scope, purpose, bytes, (key) =>
-          withSerialized(payload, (pieces) => this.#sealWith(key, pieces, boundTo)),
-        )
-      : sealDirect(this.#keys, payload, encrypt, scope);
+    const sealed = andThen(scope.budget.reserve(bytes), () =>
+      purpose
+        ? this.#keys.withSealing(scope, purpose, bytes, (key) =>
+            withSerialized(payload, (pieces) => this.#sealWith(key, pieces, boundTo)),
+          )
+        : sealDirect(this.#keys, payload, encrypt, scope),
+    );
     whenDone(sealed, () => this.#observer.sealed?.({ namespace, format: this.#format, bytes }));
     return sealed;
   }
 
   #sealWith(key: SealingKey, pieces: readonly Uint8Array[], boundTo: string | undefined): Payload {
     if (this.#format === 'envelope') return sealV1(key, pieces);
-    const frame = this.#options.compression === 'zstd' ? compress(pieces) : undefined;
+    const frame = this.#options.compression === 'zstd' ? compress(pieces, this.#maxDecompressed) : undefined;
     return sealV2(key, frame ? [frame] : pieces, frame !== undefined, boundTo);
   }
 
@@ -307,7 +318,7 @@ export class KmsCodec implements PayloadCodec {
     const bytes = payload.data?.length ?? 0;
     this.#checkSize(bytes);
     const format = formatOf(payload);
-    const opened = open(format, this.#keys, payload, scope, this.#maxDecompressed);
+    const opened = open(format, this.#keys, payload, scope);
     if (opened === payload) {
       if (format === 'plain' && isUnexpected(payload, scope)) {
         this.#observer.notEncrypted?.({ namespace: scope.rule.namespace });

@@ -11,6 +11,8 @@ const restorable = [
   'permission_denied',
   'namespace_not_configured',
   'format_not_allowed',
+  'namespace_not_permitted',
+  'layer_unreadable',
 ] as const;
 /** Trying again gives the same answer. */
 const permanent = [

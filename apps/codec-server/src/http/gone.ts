@@ -1,4 +1,4 @@
-import type { Caller } from '@temporal-kms/kms-codec';
+import type { CallOptions } from '@temporal-kms/kms-codec';
 import { GoneError } from '../refusal.ts';
 import type { Env } from './context.ts';
 
@@ -11,7 +11,7 @@ export function isOver({ env }: Asked): boolean {
 }
 
 /** Who asked, for work that may have to wait. Its signal costs more than a small request's check, and is made when it does. */
-export class Asker implements Caller {
+export class Asker implements CallOptions {
   readonly #asked: Asked;
   #signal: AbortSignal | undefined;
 

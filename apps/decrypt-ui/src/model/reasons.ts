@@ -39,6 +39,8 @@ export const reasonTexts: Readonly<Record<ReasonCode, ReasonText>> = {
   external_reference: reason('Stored elsewhere', 'neutral', 'elsewhere', 'information'),
   format_not_allowed: reason('Format not allowed', 'pending', 'lock', 'needs a setting'),
   namespace_not_configured: reason('No key configured', 'pending', 'lock', 'needs a setting'),
+  namespace_not_permitted: reason('No permission there', 'pending', 'shield', 'needs a permission'),
+  layer_unreadable: reason('Still encrypted', 'pending', 'lock', 'needs a setting'),
   event_not_found: reason('Event gone', 'failed', 'file', 'permanent'),
   not_encrypted: reason('Plaintext', 'pending', 'open', 'warning'),
 };
@@ -99,6 +101,10 @@ export function explain(code: ReasonCode, context: ReasonContext): string {
       return `${namespace} doesn’t read this format. Its keys file says which it reads.`;
     case 'namespace_not_configured':
       return `No key is configured for ${namespace}.`;
+    case 'namespace_not_permitted':
+      return 'This payload belongs to another namespace, where you have no permission to read it.';
+    case 'layer_unreadable':
+      return `It decrypted to another encrypted or compressed payload that ${namespace} doesn’t read.`;
     case 'event_not_found':
       return 'The event is no longer there: retention has passed, or the run was reset.';
     case 'not_encrypted':

@@ -14,6 +14,8 @@ RESTORABLE = frozenset(
         "permission_denied",
         "namespace_not_configured",
         "format_not_allowed",
+        "namespace_not_permitted",
+        "layer_unreadable",
     }
 )
 """An administrator can set them right; the payload is as good as ever."""

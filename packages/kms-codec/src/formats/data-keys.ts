@@ -6,10 +6,8 @@ import type { DataKeyLimits } from '../keys/limits.ts';
 import { OpenedKeys, type WrappedKey } from '../keys/opened-keys.ts';
 import { type SealingKey, SealingKeys, type SealingPurpose } from '../keys/sealing-keys.ts';
 import type { Observer } from '../observer.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { Scope } from './scope.ts';
-
-/** The hot paths are synchronous: a promise is made only where Cloud KMS has to be asked. */
-export type MaybePromise<T> = T | Promise<T>;
 
 /** The keys that the formats work with, behind what they need of them. */
 export class DataKeys {
@@ -25,7 +23,7 @@ export class DataKeys {
   }
 
   /** Calls `use` with the opened data key: at once when it is at hand. The allow-list has been asked before. */
-  withOpened<T>(scope: Scope, wanted: WrappedKey, use: (key: KeyObject) => T): MaybePromise<T> {
+  withOpened<T>(scope: Scope, wanted: WrappedKey, use: (key: KeyObject) => MaybePromise<T>): MaybePromise<T> {
     const { namespace } = scope.rule;
     const key = this.#opened.peek(namespace, wanted);
     return key ? use(key) : this.#opened.unwrap(namespace, wanted, scope.patience).then(use);

@@ -36,7 +36,9 @@ export async function sealDirect(
 export async function openDirect(keys: DataKeys, payload: Payload, scope: Scope): Promise<Payload> {
   const ciphertext = payload.data;
   if (!ciphertext?.length) throw new KmsCodecError('malformed', 'The message has no ciphertext');
-  return await firstThatOpens(candidatesV1(payload, scope), scope, async (cryptoKey) =>
+  const candidates = candidatesV1(payload, scope);
+  await scope.budget.reserve(ciphertext.length);
+  return await firstThatOpens(candidates, scope, async (cryptoKey) =>
     innerOf(await keys.direct.unwrap(scope.rule.namespace, cryptoKey, ciphertext, scope.patience)),
   );
 }

@@ -1,13 +1,14 @@
 import { KmsCodecError } from '../errors.ts';
 import { dataKeyAad, keyId, namespaceTag, sameBytes, workflowTag } from '../keys/binding.ts';
-import { open, seal } from '../keys/data-key.ts';
+import { seal } from '../keys/data-key.ts';
 import { wrappedKey, type WrappedKey } from '../keys/opened-keys.ts';
 import type { SealingKey, SealingPurpose } from '../keys/sealing-keys.ts';
 import { parseBox } from '../wire/aead-box.ts';
 import { buildHeader, type Header, parseHeader } from '../wire/header.ts';
-import { deserialize, type Payload } from '../wire/inner-payload.ts';
-import { decompress } from './compression.ts';
-import type { DataKeys, MaybePromise } from './data-keys.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
+import type { Payload } from '../wire/inner-payload.ts';
+import type { DataKeys } from './data-keys.ts';
+import { decryptMessage } from './decrypt.ts';
 import { ENCODING } from './encoding.ts';
 import type { Scope } from './scope.ts';
 
@@ -130,17 +131,11 @@ function checkClaims(
 const startsWith = (data: Uint8Array, start: Buffer) =>
   data.length >= start.length && start.compare(data, 0, start.length) === 0;
 
-/** @param maxBytes most bytes of plaintext that a compressed message may hold */
-export function openV2(
-  keys: DataKeys,
-  data: Uint8Array,
-  scope: Scope,
-  maxBytes: number,
-): MaybePromise<Payload> {
-  const { bytes, compressed, dataKey } = acceptHeader(data, scope);
-  const box = parseBox(data, bytes.length);
-  return keys.withOpened(scope, dataKey, (key) => {
-    const plaintext = open(key, bytes, box);
-    return deserialize(compressed ? decompress(plaintext, maxBytes) : plaintext);
-  });
+export function openV2(keys: DataKeys, data: Uint8Array, scope: Scope): MaybePromise<Payload> {
+  const { bytes, compressed, namespace, dataKey } = acceptHeader(data, scope);
+  const message = { box: parseBox(data, bytes.length), aad: bytes, compressed };
+  const decrypt = () => keys.withOpened(scope, dataKey, (key) => decryptMessage(key, message, scope));
+  const { authorizeNamespace } = scope;
+  if (authorizeNamespace === undefined || namespace === scope.rule.namespace) return decrypt();
+  return andThen(authorizeNamespace(namespace), decrypt);
 }

@@ -1,11 +1,12 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
-import { open, seal } from '../keys/data-key.ts';
+import { seal } from '../keys/data-key.ts';
 import { wrappedKey, type WrappedKey } from '../keys/opened-keys.ts';
 import type { SealingKey, SealingPurpose } from '../keys/sealing-keys.ts';
 import { parseBox } from '../wire/aead-box.ts';
 import { MAX_WRAPPED_KEY_BYTES } from '../wire/header.ts';
-import { deserialize, type Payload } from '../wire/inner-payload.ts';
+import type { Payload } from '../wire/inner-payload.ts';
 import type { DataKeys } from './data-keys.ts';
+import { decryptMessage } from './decrypt.ts';
 import { ENCODING, metadataText } from './encoding.ts';
 import type { Scope } from './scope.ts';
 
@@ -61,7 +62,7 @@ export async function openV1(keys: DataKeys, payload: Payload, scope: Scope): Pr
     keys.withOpened(scope, wrappedKey({ cryptoKey, aad: none, wrapped }), (key) => key),
   );
   // Only the right key unwraps the data key: a message that doesn't open under it is damaged.
-  return deserialize(open(dataKey, undefined, box));
+  return await decryptMessage(dataKey, { box }, scope);
 }
 
 /** What Cloud KMS says of a key without having looked at the message: another one may still open it. */

@@ -1,7 +1,8 @@
 import { KmsCodecError } from '../errors.ts';
 import type { SealedFormat } from '../keys/key-rules.ts';
 import type { Payload } from '../wire/inner-payload.ts';
-import type { DataKeys, MaybePromise } from './data-keys.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
+import type { DataKeys } from './data-keys.ts';
 import { openDirect } from './direct.ts';
 import { type Format, isEmpty } from './encoding.ts';
 import { openV1 } from './envelope.ts';
@@ -15,17 +16,11 @@ import { openStatic, staticKey } from './static.ts';
  * same object.
  * @throws `format_not_allowed`, `key_not_allowed`, and whatever the format's own reader finds
  */
-export function open(
-  format: Format,
-  keys: DataKeys,
-  payload: Payload,
-  scope: Scope,
-  maxDecompressed: number,
-): MaybePromise<Payload> {
+export function open(format: Format, keys: DataKeys, payload: Payload, scope: Scope): MaybePromise<Payload> {
   switch (format) {
     case 'envelope-v2':
       checkFormat(format, scope);
-      return openV2(keys, payload.data ?? new Uint8Array(), scope, maxDecompressed);
+      return openV2(keys, payload.data ?? new Uint8Array(), scope);
     case 'envelope':
       checkFormat(format, scope);
       return openV1(keys, payload, scope);
@@ -42,7 +37,7 @@ export function open(
       const key = staticKey(payload, scope);
       if (key === undefined) return passThrough(payload, scope);
       checkFormat(format, scope);
-      return openStatic(payload, key);
+      return openStatic(payload, key, scope);
     }
     case 'external':
       return payload;

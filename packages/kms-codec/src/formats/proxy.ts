@@ -1,10 +1,11 @@
 import { KmsCodecError } from '../errors.ts';
-import { open } from '../keys/data-key.ts';
 import { wrappedKey, type WrappedKey } from '../keys/opened-keys.ts';
 import { parseBox } from '../wire/aead-box.ts';
 import { MAX_WRAPPED_KEY_BYTES } from '../wire/header.ts';
-import { deserialize, type Payload } from '../wire/inner-payload.ts';
-import type { DataKeys, MaybePromise } from './data-keys.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
+import type { Payload } from '../wire/inner-payload.ts';
+import type { DataKeys } from './data-keys.ts';
+import { decryptMessage } from './decrypt.ts';
 import { metadataText } from './encoding.ts';
 import type { Scope } from './scope.ts';
 
@@ -47,5 +48,5 @@ export function openProxy(
 ): MaybePromise<Payload> {
   const dataKey = wrappedProxyKey(payload, cryptoKey);
   const box = parseBox(payload.data ?? none);
-  return keys.withOpened(scope, dataKey, (key) => deserialize(open(key, undefined, box)));
+  return keys.withOpened(scope, dataKey, (key) => decryptMessage(key, { box }, scope));
 }

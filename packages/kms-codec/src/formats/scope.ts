@@ -1,3 +1,4 @@
+import type { CallOptions, PlaintextBudget } from '../call-options.ts';
 import { namespaceTag } from '../keys/binding.ts';
 import type { KeyRules, ResolvedRule } from '../keys/key-rules.ts';
 import type { Patience } from '../keys/patience.ts';
@@ -16,6 +17,11 @@ export interface Scope extends NamespaceScope {
   /** The context's workflow id, compared with a message's workflow tag where both are there. */
   readonly workflowId: string | undefined;
   readonly patience: Patience;
+  /** Asked before plaintext is allocated. */
+  readonly budget: PlaintextBudget;
+  /** Most bytes that one compressed payload may hold. */
+  readonly maxDecompressedBytes: number;
+  readonly authorizeNamespace: CallOptions['authorizeNamespace'];
 }
 
 /** A namespace whose messages are read here, and the crypto keys that may have sealed them. */

@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto';
-import { open } from '../keys/data-key.ts';
 import { parseBox } from '../wire/aead-box.ts';
-import { deserialize, type Payload } from '../wire/inner-payload.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
+import type { Payload } from '../wire/inner-payload.ts';
+import { decryptMessage } from './decrypt.ts';
 import { metadataText } from './encoding.ts';
 import type { Scope } from './scope.ts';
 
@@ -14,5 +15,5 @@ import type { Scope } from './scope.ts';
 export const staticKey = (payload: Payload, scope: Scope): KeyObject | undefined =>
   scope.rule.static.get(metadataText(payload, 'encryption-key-id'));
 
-export const openStatic = (payload: Payload, key: KeyObject): Payload =>
-  deserialize(open(key, undefined, parseBox(payload.data ?? new Uint8Array())));
+export const openStatic = (payload: Payload, key: KeyObject, scope: Scope): MaybePromise<Payload> =>
+  decryptMessage(key, { box: parseBox(payload.data ?? new Uint8Array()) }, scope);

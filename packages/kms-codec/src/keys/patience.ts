@@ -1,18 +1,14 @@
-/** Who waits for a call's answer. */
-export interface Caller {
-  /** Aborted when nobody needs the answer any more. Read only where Cloud KMS is waited for, so it may be a getter. */
-  readonly signal?: AbortSignal | undefined;
-}
+import type { CallOptions } from '../call-options.ts';
 
 /** How long one call waits for Cloud KMS, all its payloads together. */
 export class Patience {
   readonly budgetMs: number;
-  readonly #caller: Caller;
+  readonly #caller: Pick<CallOptions, 'signal'>;
   /** Made for the first that waits: most calls have their data key at hand. */
   #waiting: Set<() => void> | undefined;
   #hasFailed = false;
 
-  constructor(budgetMs: number, caller: Caller = {}) {
+  constructor(budgetMs: number, caller: Pick<CallOptions, 'signal'> = {}) {
     this.budgetMs = budgetMs;
     this.#caller = caller;
   }

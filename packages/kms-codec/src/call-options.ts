@@ -1,0 +1,48 @@
+import { KmsCodecError } from './errors.ts';
+
+/** Bounds the plaintext that is in memory at the same time: of one call, of a request, or of a whole process. */
+export interface PlaintextBudget {
+  /**
+   * The codec calls this before it allocates plaintext: once with the size of a ciphertext, and once more with the
+   * declared size of a compressed plaintext. The budget's owner knows when the plaintext is no longer in use; the codec
+   * returns nothing.
+   * @param bytes that are about to be allocated, at least 0
+   * @returns nothing when they fit, or a promise that resolves once they do: the payload waits for it
+   * @throws KmsCodecError `too_large` to refuse this payload
+   */
+  reserve(bytes: number): void | Promise<void>;
+}
+
+/** What a caller may add to one call of `encode`, `decode` or `open`. */
+export interface CallOptions {
+  /** Aborts the call while it waits for Cloud KMS. Read only then, so it may be a getter. */
+  readonly signal?: AbortSignal | undefined;
+  /** Replaces the codec's own limit on the plaintext of one call (`maxCallBytes`). */
+  readonly budget?: PlaintextBudget | undefined;
+  /**
+   * Called before a message is decrypted that names a namespace other than the call's: the keys file's `accepts` says
+   * what a namespace's workers may read, not what each of its readers may. Called for every such message.
+   * @throws KmsCodecError `namespace_not_permitted` to refuse this payload; anything else fails the call
+   */
+  authorizeNamespace?(namespace: string): void | Promise<void>;
+}
+
+/** The plaintext of one call, up to a fixed total. */
+export class CallBudget implements PlaintextBudget {
+  readonly #limit: number;
+  #used = 0;
+
+  /** @param limit in bytes */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  reserve(bytes: number): void {
+    this.#used += bytes;
+    if (this.#used <= this.#limit) return;
+    throw new KmsCodecError(
+      'too_large',
+      `The payloads of this call hold more than ${this.#limit} bytes of plaintext: send fewer or smaller payloads per call`,
+    );
+  }
+}

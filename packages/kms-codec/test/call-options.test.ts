@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import { type CallOptions, KmsCodecError, type PlaintextBudget } from '../src/index.ts';
+import type { Payload } from '../src/wire/inner-payload.ts';
+import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+
+const MiB = 2 ** 20;
+const orders = inNamespace('orders');
+const rules = {
+  orders: { encrypt: cryptoKey('shared'), accepts: ['cards'] },
+  cards: { encrypt: cryptoKey('shared') },
+};
+const zeros = (bytes: number): Payload => ({
+  metadata: { encoding: Buffer.from('binary/plain') },
+  data: Buffer.alloc(bytes),
+});
+
+/** A budget that records what was reserved. */
+class Recorded implements PlaintextBudget {
+  readonly reserved: number[] = [];
+  readonly #reserve: (bytes: number) => void | Promise<void>;
+
+  constructor(reserve: (bytes: number) => void | Promise<void> = () => undefined) {
+    this.#reserve = reserve;
+  }
+
+  reserve(bytes: number): void | Promise<void> {
+    this.reserved.push(bytes);
+    return this.#reserve(bytes);
+  }
+}
+
+describe('the plaintext of one call', () => {
+  it('is limited in total, however small the ciphertext is', async () => {
+    const { codec } = codecWith(rules, { compression: 'zstd', maxCallBytes: 20 * MiB });
+    const [bomb] = await codec.encode([zeros(8 * MiB)], orders);
+    expect(bomb!.data!.length).toBeLessThan(2_000);
+    await expect(codec.decode([bomb!, bomb!], orders)).resolves.toHaveLength(2);
+    await expect(codec.decode([bomb!, bomb!, bomb!], orders)).rejects.toMatchObject({ code: 'too_large' });
+  });
+
+  it('is limited when it is encoded, so that nothing is written that one call cannot decode', async () => {
+    const { codec } = codecWith(rules, { maxCallBytes: MiB });
+    const half = zeros(MiB / 2);
+    await expect(codec.encode([half, half], orders)).resolves.toHaveLength(2);
+    await expect(codec.encode([half, half, half], orders)).rejects.toMatchObject({ code: 'too_large' });
+  });
+
+  it('is not compressed where it is larger than a reader decompresses', async () => {
+    const { codec } = codecWith(rules, { compression: 'zstd', maxDecompressedBytes: MiB });
+    const payload = zeros(2 * MiB);
+    const [decoded] = await codec.decode(await codec.encode([payload], orders), orders);
+    expect(decoded!.data!.length).toBe(payload.data!.length);
+  });
+});
+
+describe("a caller's budget", () => {
+  it('is asked for the ciphertext and for the declared size before anything is decompressed', async () => {
+    const { codec } = codecWith(rules, { compression: 'zstd' });
+    const payload = zeros(4 * MiB);
+    const [message] = await codec.encode([payload], orders);
+    const budget = new Recorded((bytes) => {
+      if (bytes > MiB) throw new KmsCodecError('too_large', 'no room');
+    });
+    await expect(codec.decode([message!], orders, { budget })).rejects.toMatchObject({ code: 'too_large' });
+    const [ciphertext, declared, ...more] = budget.reserved;
+    expect(ciphertext).toBeLessThan(message!.data!.length);
+    expect(declared).toBeGreaterThan(4 * MiB);
+    expect(declared).toBeLessThan(4 * MiB + 100);
+    expect(more).toEqual([]);
+  });
+
+  it.each(['envelope-v2', 'envelope', 'direct'] as const)('is asked in the format %s', async (format) => {
+    const { codec } = codecWith({ orders: { encrypt: cryptoKey('a'), reads: [format] } }, { format });
+    const [message] = await codec.encode([json('a value')], orders);
+    const budget = new Recorded();
+    await codec.decode([message!], orders, { budget });
+    expect(budget.reserved).toHaveLength(1);
+    expect(budget.reserved[0]).toBeGreaterThan(0);
+  });
+
+  it('lets a payload wait until there is room', async () => {
+    const { codec } = codecWith(rules);
+    const messages = await codec.encode([json(1), json(2)], orders);
+    const room = Promise.withResolvers<void>();
+    const budget = new Recorded(() => room.promise);
+    const decoding = codec.decode(messages, orders, { budget });
+    const first = await Promise.race([
+      decoding.then(() => 'decoded'),
+      new Promise((r) => setImmediate(r, 'waits')),
+    ]);
+    expect(first).toBe('waits');
+    room.resolve();
+    expect((await decoding).map(valueOf)).toEqual([1, 2]);
+  });
+
+  it('replaces the limit of the codec', async () => {
+    const { codec, keyService } = codecWith(rules, { maxCallBytes: 10 });
+    const { codec: writer } = codecWith(rules, { keyService });
+    const messages = await writer.encode([json('longer than ten bytes')], orders);
+    await expect(codec.decode(messages, orders)).rejects.toMatchObject({ code: 'too_large' });
+    await expect(codec.decode(messages, orders, { budget: new Recorded() })).resolves.toHaveLength(1);
+  });
+});
+
+async function foreign(keyService: FakeKeyService) {
+  const { codec } = codecWith(rules, { keyService });
+  const [card] = await codec.encode([json('4111')], inNamespace('cards'));
+  const [order] = await codec.encode([json('an order')], orders);
+  return { card: card!, order: order! };
+}
+
+describe('authorizeNamespace', () => {
+  it('is called before a message of another namespace is decrypted, and for no other', async () => {
+    const keyService = new FakeKeyService();
+    const { card, order } = await foreign(keyService);
+    const { codec } = codecWith(rules, { keyService });
+    const named: string[] = [];
+    const options: CallOptions = {
+      authorizeNamespace(namespace) {
+        expect(keyService.unwraps).toBe(0);
+        named.push(namespace);
+      },
+    };
+    expect(valueOf((await codec.open(card, orders, options)).payload)).toBe('4111');
+    expect(valueOf((await codec.open(order, orders, options)).payload)).toBe('an order');
+    expect(named).toEqual(['cards']);
+  });
+
+  it('refuses a message although its data key is in the cache', async () => {
+    const keyService = new FakeKeyService();
+    const { card } = await foreign(keyService);
+    const { codec } = codecWith(rules, { keyService });
+    await codec.open(card, orders);
+    const options: CallOptions = {
+      authorizeNamespace: async (namespace) => {
+        throw new KmsCodecError('namespace_not_permitted', `no permission in ${namespace}`);
+      },
+    };
+    await expect(codec.open(card, orders, options)).rejects.toMatchObject({
+      code: 'namespace_not_permitted',
+    });
+    await expect(codec.decode([card], orders, options)).rejects.toMatchObject({
+      code: 'namespace_not_permitted',
+    });
+  });
+
+  it('passes an error of the caller on as it is', async () => {
+    const keyService = new FakeKeyService();
+    const { card } = await foreign(keyService);
+    const { codec } = codecWith(rules, { keyService });
+    const error = new Error('the audit cannot be written');
+    const options: CallOptions = { authorizeNamespace: () => Promise.reject(error) };
+    await expect(codec.open(card, orders, options)).rejects.toBe(error);
+  });
+});
+
+it('refuses a frame whose declared size is larger than the limit before the budget is asked for it', async () => {
+  const { codec, keyService } = codecWith(rules, { compression: 'zstd', maxDecompressedBytes: 16 * MiB });
+  const { codec: strict } = codecWith(rules, { keyService, maxDecompressedBytes: MiB });
+  const [message] = await codec.encode([zeros(2 * MiB)], orders);
+  const budget = new Recorded();
+  await expect(strict.decode([message!], orders, { budget })).rejects.toMatchObject({ code: 'too_large' });
+  expect(budget.reserved).toHaveLength(1);
+});
