@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import type { z } from 'zod';
+import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './yaml/parse.ts';
+
+/*
+ * The one reader for keys files and policy files, internal to this repository's applications. interop/python has the
+ * same reader, and test/vectors/strict-yaml.json holds its rules for both. docs/wire-formats.md describes them.
+ */
+
+export type { YamlMistake, YamlPath };
+
+/** The file is refused. `mistakes` lists everything that is wrong with it, and so does the message. */
+export class StrictYamlError extends Error {
+  override readonly name = 'StrictYamlError';
+  readonly mistakes: readonly YamlMistake[];
+
+  constructor(file: string, mistakes: readonly YamlMistake[]) {
+    const count = mistakes.length === 1 ? 'A mistake' : `${mistakes.length} mistakes`;
+    super([`${count} in ${file}:`, ...mistakes.map((mistake) => `  ${described(mistake)}`)].join('\n'));
+    this.mistakes = mistakes;
+  }
+}
+
+/** The content of a strict YAML file. */
+export interface StrictYaml {
+  /** Objects without a prototype, arrays, text, whole numbers and booleans. */
+  readonly value: unknown;
+  /** SHA-256 of the file's bytes, in hex. */
+  readonly digest: string;
+  /**
+   * Returns what a schema makes of the value.
+   * @throws StrictYamlError with the line and the place of every mistake
+   */
+  check<T>(schema: z.ZodType<T>): T;
+}
+
+const MAX_BYTES = 2 ** 20;
+
+/**
+ * Reads a file whole; refuses one that changes while it is read, or that does not end with the line `...`.
+ * @param name what messages call the file, for example the variable that contains its path
+ * @throws StrictYamlError
+ */
+export const readStrictYaml = (path: string, name: string = path): StrictYaml =>
+  parseStrictYaml(readUnchanged(path, name), name);
+
+/**
+ * Parses the bytes of a whole file.
+ * @throws StrictYamlError
+ */
+export function parseStrictYaml(bytes: Uint8Array, name = 'the file'): StrictYaml {
+  const parsed = parseYaml(bytes);
+  const { value, mistakes } = parsed;
+  if (mistakes.length > 0) throw new StrictYamlError(name, mistakes);
+  return {
+    value,
+    digest: createHash('sha256').update(bytes).digest('hex'),
+    check: (schema) => {
+      const result = schema.safeParse(value);
+      if (result.success) return result.data;
+      const found = result.error.issues.map((issue) => schemaMistake(issue, parsed));
+      throw new StrictYamlError(name, found);
+    },
+  };
+}
+
+/** `line 3: rules[1].permissions[0] is missing`. */
+function described({ line, path, message }: YamlMistake): string {
+  const place = path.map((part, index) =>
+    typeof part === 'number' ? `[${part}]` : `${index === 0 ? '' : '.'}${part}`,
+  );
+  return `${line === undefined ? '' : `line ${line}: `}${place.join('')} ${message}`.replace('  ', ' ');
+}
+
+const identity = ['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const;
+
+/** Reads twice, since the clock of mtime is too coarse to notice every write. */
+function readUnchanged(path: string, name: string): Buffer {
+  const refuse = (message: string) => new StrictYamlError(name, [{ line: undefined, path: [], message }]);
+  let handle: number | undefined;
+  try {
+    // With O_NONBLOCK, opening a FIFO does not wait for its writer.
+    handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const before = fstatSync(handle, { bigint: true });
+    if (!before.isFile()) throw refuse(`${path} is not a regular file`);
+    if (before.size > MAX_BYTES) throw refuse(`${path} has more than ${MAX_BYTES} bytes`);
+    const bytes = readFrom(handle, Number(before.size));
+    const again = readFrom(handle, Number(before.size));
+    const after = fstatSync(handle, { bigint: true });
+    if (identity.every((field) => before[field] === after[field]) && bytes.equals(again)) return bytes;
+    throw refuse(`${path} changed while it was read: write a new file and rename it to this name`);
+  } catch (error) {
+    if (error instanceof StrictYamlError) throw error;
+    throw refuse(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    if (handle !== undefined) closeSync(handle);
+  }
+}
+
+function readFrom(handle: number, size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  return bytes.subarray(0, readSync(handle, bytes, 0, size, 0));
+}
+
+function schemaMistake(issue: z.core.$ZodIssue, { value, lineOf }: ParsedYaml): YamlMistake {
+  const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
+  const [unknown] = issue.code === 'unrecognized_keys' ? issue.keys : [];
+  const line = lineOf(unknown === undefined ? path : [...path, unknown]);
+  return { line, path, message: explained(issue, valueAt(value, path)) };
+}
+
+function explained(issue: z.core.$ZodIssue, found: unknown): string {
+  if (found === undefined && issue.code !== 'custom') return 'is missing';
+  const unquoted = typeof found === 'number' || typeof found === 'boolean';
+  if (issue.code === 'invalid_type' && issue.expected === 'string' && unquoted) {
+    return `must be text, and ${found} is not: quote it`;
+  }
+  return issue.message;
+}
+
+function valueAt(value: unknown, path: YamlPath): unknown {
+  return path.reduce<unknown>((inside, part) => {
+    return typeof inside === 'object' && inside !== null ? Reflect.get(inside, part) : undefined;
+  }, value);
+}
