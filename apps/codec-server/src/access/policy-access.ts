@@ -1,5 +1,6 @@
 import type { Access, Caller, Credentials, SignIn } from './access.ts';
-import { type Grants, grantsOf, isEmailTrusted } from './policy/grants.ts';
+import { claimTexts } from './policy/claim-texts.ts';
+import { type Grants, grantsOf } from './policy/grants.ts';
 import type { Issuer } from './policy/issuer.ts';
 import type { Policy } from './policy/policy.ts';
 import type { ProviderKeys } from './tokens/provider-keys.ts';
@@ -64,9 +65,9 @@ export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps):
 }
 
 function toCaller(issuer: Issuer, { claims, expiresAt }: Verified): Caller {
-  const name = issuer.name === 'email' && !isEmailTrusted(claims) ? undefined : claims[issuer.name];
+  const [name] = claimTexts(claims)(issuer.name);
   return {
-    name: typeof name === 'string' && name !== '' ? name : claims.sub,
+    name: name === undefined || name === '' ? claims.sub : name,
     issuer: issuer.issuer,
     subject: claims.sub,
     expiresAt,

@@ -279,6 +279,18 @@ const defects: Record<string, Defect> = {
   'an access token where ID tokens are taken': but(() => ({ header: { typ: 'at+jwt' } })),
   'an access token without its type where ID tokens are taken': claim({ scope: 'openid' }),
   'an ID token of another client (azp)': claim({ azp: 'other-client' }),
+  'a logout token': but(() => ({ header: { typ: 'logout+jwt' } })),
+  'a logout token without its type (events)': claim({
+    events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+  }),
+  'a DPoP proof': but(() => ({ header: { typ: 'dpop+jwt' } })),
+  'a token of any other type': but(() => ({ header: { typ: 'secevent+jwt' } })),
+  'a token that is bound to a key (cnf)': claim({
+    cnf: { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' },
+  }),
+  'a token in a token (cty)': but(() => ({ header: { cty: 'JWT' } })),
+  'two values for one claim': but(() => ({ json: (text) => text.replace('{', '{"sub":"root",') })),
+  "a refresh token, by Keycloak's claim typ": claim({ typ: 'Refresh' }),
   "the proxy's assertion as a bearer token": put((token) => [borne(token)]),
   "a bearer token as the proxy's assertion": put((token) => [asserted(token)]),
   'a bad assertion beside a good bearer token': async (holder) =>
@@ -313,6 +325,10 @@ const ofSome: Record<string, { of: (issuer: Issuer) => boolean; since: string }>
     since: 'no others take ID tokens',
   },
   'an ID token of another client (azp)': { of: taken('id'), since: 'no others take ID tokens' },
+  "a refresh token, by Keycloak's claim typ": {
+    of: (issuer) => !taken('assertion')(issuer),
+    since: "the proxy's tokens are Google's",
+  },
   "the proxy's assertion as a bearer token": { of: taken('assertion'), since: 'the others make none' },
   "a bearer token as the proxy's assertion": {
     of: (issuer) => !taken('assertion')(issuer),

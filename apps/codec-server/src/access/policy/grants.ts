@@ -1,5 +1,6 @@
 import type { JWTPayload } from 'jose';
 import type { Permission } from '@temporal-kms/codec-api';
+import { claimTexts, type TextsOf } from './claim-texts.ts';
 import type { Issuer, TemporalPermissions } from './issuer.ts';
 import type { Policy, Rule } from './policy.ts';
 
@@ -30,8 +31,9 @@ export class Grants {
 /** What a checked token's claims give: the rules that match, and Temporal's own claims where the issuer's are taken. */
 export function grantsOf(policy: Policy, issuer: Issuer, claims: JWTPayload): Grants {
   const grants = new Grants();
+  const textsOf = claimTexts(claims);
   for (const rule of policy.rules) {
-    if (policy.issuers[rule.issuer] === issuer && matches(rule, claims)) {
+    if (policy.issuers[rule.issuer] === issuer && matches(rule, textsOf)) {
       grants.give(rule.namespaces, rule.permissions);
     }
   }
@@ -39,26 +41,11 @@ export function grantsOf(policy: Policy, issuer: Issuer, claims: JWTPayload): Gr
   return grants;
 }
 
-const matches = (rule: Rule, claims: JWTPayload): boolean =>
+const matches = (rule: Rule, textsOf: TextsOf): boolean =>
   Object.entries(rule.match).every(([claim, wanted]) => {
-    const found = valuesOf(claims, claim);
+    const found = textsOf(claim);
     return wanted.some((value) => found.includes(value));
   });
-
-/** Texts that a claim holds; anything else holds none. */
-function valuesOf(claims: JWTPayload, claim: string): readonly unknown[] {
-  if (!Object.hasOwn(claims, claim)) return [];
-  if (claim === 'email' && !isEmailTrusted(claims)) return [];
-  const value = claims[claim];
-  if (Array.isArray(value)) return value;
-  // RFC 8693 section 4.2, and Entra's name for it: one text with spaces between.
-  if (typeof value === 'string' && (claim === 'scope' || claim === 'scp')) return value.split(' ');
-  return [value];
-}
-
-/** Anyone can sign up with somebody else's address where the provider doesn't check it; some write booleans as text. */
-export const isEmailTrusted = (claims: JWTPayload): boolean =>
-  claims['email_verified'] !== false && claims['email_verified'] !== 'false';
 
 /**
  * As Temporal's default claim mapper reads them (common/authorization/default_jwt_claim_mapper.go): `namespace:role`,

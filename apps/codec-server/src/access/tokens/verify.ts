@@ -1,7 +1,9 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import type { Issuer } from '../policy/issuer.ts';
 import { ProviderUnavailable, type ProviderKeys } from './provider-keys.ts';
+import { wrongKind } from './token-kind.ts';
 import { invalidToken, providerDown } from './unauthenticated.ts';
+import { isUnambiguous } from './unambiguous.ts';
 
 /** A token that was checked in every respect. */
 export interface Verified {
@@ -25,55 +27,26 @@ export function verifier(issuer: Issuer, keys: Pick<ProviderKeys, 'find'>, now: 
         // Also refuses an `iat` in the future.
         maxTokenAge: issuer.maxAgeSeconds,
         requiredClaims: ['exp', 'iat', 'sub'],
-        // RFC 9068 section 4: what an ID token can't be taken for.
-        ...(issuer.tokens === 'access' ? { typ: 'at+jwt' } : {}),
         currentDate: new Date(now()),
       });
       const { sub, exp, iat } = payload;
       if (typeof sub !== 'string' || sub === '' || exp === undefined || iat === undefined)
         throw invalidToken('it names nobody');
-      const wrong = wrongKind(issuer, protectedHeader.typ, payload);
+      if (!isUnambiguous(token)) throw invalidToken('it has two values for one name');
+      const wrong = wrongKind(issuer, protectedHeader, payload);
       if (wrong !== undefined) throw invalidToken(wrong);
       // RFC 7519 section 2: seconds may have fractions.
       const expiresAt = Math.floor(Math.min(exp, iat + issuer.maxAgeSeconds) * 1_000);
       return { claims: { ...payload, sub }, expiresAt };
     } catch (error) {
       if (error instanceof ProviderUnavailable) throw providerDown(error);
-      if (error instanceof errors.JOSEError) throw invalidToken(describe(error, issuer), error);
+      if (error instanceof errors.JOSEError) throw invalidToken(describe(error), error);
       throw error;
     }
   };
 }
 
-/** What separates ID tokens from access tokens, in both directions: one was made for a server, the other for a client. */
-function wrongKind(
-  { tokens, audience }: Issuer,
-  typ: string | undefined,
-  claims: JWTPayload,
-): string | undefined {
-  const type = typ?.toLowerCase().replace(/^application\//, '');
-  if (tokens === 'access-untyped' && idOnly.some((claim) => claim in claims)) return idTokenNotTaken;
-  if (tokens !== 'id') return undefined;
-  if (type !== undefined && type !== 'jwt') return accessTokenNotTaken;
-  if (accessOnly.some((claim) => claim in claims)) return accessTokenNotTaken;
-  // OpenID Connect Core 1.0, section 3.1.3.7, points 4 and 5.
-  const party = claims['azp'];
-  const several = Array.isArray(claims.aud) && claims.aud.length > 1;
-  if (party === undefined ? several : !audience.some((client) => client === party)) {
-    return 'it was made for another client (azp)';
-  }
-  return undefined;
-}
-
-/** OpenID Connect Core 1.0, sections 2 and 3.3.2.11. */
-const idOnly = ['nonce', 'at_hash', 'c_hash'];
-/** RFC 9068 section 2.2.3, and Entra's name for it. */
-const accessOnly = ['scope', 'scp'];
-
-const idTokenNotTaken = 'it is an ID token, and of this issuer access tokens are taken';
-const accessTokenNotTaken = 'it is an access token, and of this issuer ID tokens are taken';
-
-function describe(error: errors.JOSEError, { tokens }: Issuer): string {
+function describe(error: errors.JOSEError): string {
   if (error instanceof errors.JWTExpired) {
     return error.claim === 'iat'
       ? 'it was made too long ago; sign in again'
@@ -82,8 +55,6 @@ function describe(error: errors.JOSEError, { tokens }: Issuer): string {
   if (error instanceof errors.JWTClaimValidationFailed) {
     if (error.claim === 'aud') return 'it was made for another server (aud)';
     if (error.claim === 'nbf' || error.claim === 'iat') return 'it is not valid yet';
-    if (error.claim === 'typ')
-      return tokens === 'access' ? 'its type is not at+jwt (an access token)' : 'its type';
     return `its claim ${error.claim} is missing or wrong`;
   }
   if (error instanceof errors.JOSEAlgNotAllowed) return 'its algorithm is not one that is taken';

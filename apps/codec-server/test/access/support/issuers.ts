@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { exportJWK, type JWTPayload, SignJWT } from 'jose';
+import { CompactSign, exportJWK, type JWTPayload } from 'jose';
 import type { Issuer } from '../../../src/access/policy/issuer.ts';
 import type { Policy } from '../../../src/access/policy/policy.ts';
 import type { FetchJson } from '../../../src/access/tokens/fetch-json.ts';
@@ -27,6 +27,8 @@ export interface Changes {
   readonly claims?: Record<string, unknown>;
   readonly header?: Record<string, unknown>;
   readonly key?: KeyObject | Uint8Array;
+  /** The claims' JSON as it is signed, made of the text that it would be. */
+  readonly json?: (text: string) => string;
 }
 
 const KEY_ID = 'first';
@@ -95,7 +97,8 @@ export async function issuersOf(policy: Policy, now: () => number): Promise<Issu
         ...changes.header,
       });
       const alg = typeof header['alg'] === 'string' ? header['alg'] : '';
-      return new SignJWT(payload)
+      const json = JSON.stringify(payload);
+      return new CompactSign(Buffer.from(changes.json?.(json) ?? json))
         .setProtectedHeader({ ...header, alg })
         .sign(changes.key ?? keys.get(name)!.own.privateKey);
     },

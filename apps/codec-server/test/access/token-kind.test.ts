@@ -1,0 +1,187 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { issuer, type Issuer } from '../../src/access/policy/issuer.ts';
+import { verifier } from '../../src/access/tokens/verify.ts';
+
+const NOW = 1_800_000_000;
+const of = (tokens: string): Issuer =>
+  issuer.parse({ type: 'oidc', issuer: 'https://login.example.com/', audience: 'codec', tokens });
+const issuers: Record<string, Issuer> = {
+  access: of('access'),
+  'access-untyped': of('access-untyped'),
+  id: of('id'),
+  assertion: issuer.parse({ type: 'iap', audience: 'codec' }),
+  'Temporal Cloud': issuer.parse({ type: 'temporal-cloud', audience: 'codec' }),
+};
+const names = Object.keys(issuers);
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+interface Changes {
+  readonly header?: Record<string, unknown>;
+  readonly claims?: Record<string, unknown>;
+  readonly headJson?: (text: string) => string;
+  readonly json?: (text: string) => string;
+}
+
+const nested = (text: string): string =>
+  text.replace('{', `{"a":${'['.repeat(200_000)}${']'.repeat(200_000)},`);
+const asItIs = (text: string): string => text;
+const encoded = (text: string): string => Buffer.from(text).toString('base64url');
+
+/** Resolves when a token of that issuer is accepted that is good but for the changes. */
+async function check(
+  name: string,
+  { header = {}, claims = {}, headJson = asItIs, json = asItIs }: Changes = {},
+) {
+  const from = issuers[name]!;
+  const { publicKey, privateKey } = from.algorithms.includes('RS256') ? rsa : ec;
+  const payload = { iss: from.issuer, aud: 'codec', sub: 'ana', iat: NOW - 60, exp: NOW + 600, ...claims };
+  const written = JSON.stringify({
+    alg: publicKey === rsa.publicKey ? 'RS256' : 'ES256',
+    typ: from.tokens === 'access' ? 'at+jwt' : 'JWT',
+    ...header,
+  });
+  const input = [headJson(written), json(JSON.stringify(payload))].map(encoded).join('.');
+  // Not by a library for tokens: it writes none of those that are wrong.
+  const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' });
+  const token = `${input}.${signature.toString('base64url')}`;
+  await verifier(from, { find: () => publicKey }, () => NOW * 1_000)(token);
+}
+
+const refused = { status: 401, challenge: expect.stringMatching(/^Bearer error="invalid_token"/) };
+
+describe.each(names)('a token of an issuer with tokens: %s', (name) => {
+  it('is accepted as it is', async () => {
+    await expect(check(name)).resolves.toBeUndefined();
+  });
+
+  it.each([
+    'logout+jwt',
+    'application/logout+jwt',
+    'LOGOUT+JWT',
+    'dpop+jwt',
+    'secevent+jwt',
+    'token-introspection+jwt',
+    'oauth-authz-req+jwt',
+    'client-authentication+jwt',
+    'vc+sd-jwt',
+    'kb+jwt',
+    'JWS',
+    'JOSE',
+    'id_token',
+    'jwt ',
+    ' at+jwt',
+    'at+jwt; charset=utf-8',
+    'application/application/jwt',
+    'text/jwt',
+    'jwt\u0000',
+    'ĵwt',
+    '',
+    1,
+    true,
+    null,
+    ['JWT'],
+    ['at+jwt'],
+    {},
+  ])('is refused with the type %j', async (typ) => {
+    await expect(check(name, { header: { typ } })).rejects.toMatchObject(refused);
+  });
+
+  it.each<[what: string, changes: Changes]>([
+    ['another token in it', { header: { cty: 'JWT' } }],
+    ['a content type of any kind', { header: { cty: null } }],
+    [
+      'a logout event',
+      { claims: { events: { 'http://schemas.openid.net/event/backchannel-logout': {} }, sid: '1' } },
+    ],
+    ['events of any shape', { claims: { events: null } }],
+    ['a DPoP key', { claims: { cnf: { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' } } }],
+    [
+      'a client certificate',
+      { claims: { cnf: { 'x5t#S256': 'bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2' } } },
+    ],
+    ['a critical extension', { header: { crit: ['exp'], exp: NOW } }],
+    ['a critical extension that exists', { header: { crit: ['b64'], b64: false } }],
+    ['no critical extension', { header: { crit: [] } }],
+    ['two types', { headJson: (text) => text.replace('{', '{"typ":"logout+jwt",') }],
+    ['two algorithms', { headJson: (text) => text.replace('{', '{"alg":"none",') }],
+    ['two subjects', { json: (text) => text.replace('{', '{"sub":"bo",') }],
+    ['two expiries', { json: (text) => text.replace(/}$/, `,"exp":${NOW + 9_000}}`) }],
+    [
+      'two answers to whether an address is verified',
+      { json: (text) => text.replace('{', '{"email_verified":false,"email_verified":true,') },
+    ],
+    ['a name twice far inside', { json: (text) => text.replace('{', '{"a":[{"b":{"c":1,"c":2}}],') }],
+    ['a name twice, once escaped', { json: (text) => text.replace('{', '{"\\u0073ub":"bo",') }],
+    ['no object', { json: () => '[]' }],
+    ['bytes after its claims', { json: (text) => `${text} {}` }],
+    ['claims as another level of text', { json: (text) => JSON.stringify(text) }],
+    ['an expiry that is text', { claims: { exp: `${NOW + 600}` } }],
+    ['a start that is text', { claims: { nbf: '0' } }],
+    ['an issue time beyond every number', { json: (text) => text.replace(/"iat":\d+/, '"iat":1e400') }],
+    ['an issue time before every number', { json: (text) => text.replace(/"iat":\d+/, '"iat":-1e400') }],
+    ['an expiry before every number', { json: (text) => text.replace(/"exp":\d+/, '"exp":-1e400') }],
+    ['a start beyond every number', { json: (text) => text.replace('{', '{"nbf":1e400,') }],
+    ['an issuer in a list', { json: (text) => text.replace(/"iss":("[^"]+")/, '"iss":[$1]') }],
+    ['an audience that contains its name', { claims: { aud: 'codec2' } }],
+    ['an audience in a nested list', { claims: { aud: [['codec']] } }],
+    ['an audience as a field', { claims: { aud: { codec: true } } }],
+    ['a subject that is no text', { claims: { sub: 7 } }],
+    ['an empty subject', { claims: { sub: '' } }],
+  ])('is refused with %s', async (_, changes) => {
+    await expect(check(name, changes)).rejects.toMatchObject(refused);
+  });
+});
+
+describe('what a token is by its own claims', () => {
+  it.each([
+    ['ID', 'access'],
+    ['ID', 'access-untyped'],
+    ['Refresh', 'access-untyped'],
+    ['Offline', 'access-untyped'],
+    ['Logout', 'access-untyped'],
+    ['DPoP', 'access-untyped'],
+    ['Bearer', 'id'],
+    ['Refresh', 'id'],
+    ['Logout', 'id'],
+  ])('a Keycloak token of type %s is refused where the policy takes %s', async (typ, name) => {
+    await expect(check(name, { claims: { typ } })).rejects.toMatchObject(refused);
+  });
+
+  it.each([
+    ['id', 'access'],
+    ['id', 'access-untyped'],
+    ['access', 'id'],
+    [['access'], 'access'],
+    [null, 'id'],
+  ])('a Cognito token for %j is refused where the policy takes %s', async (use, name) => {
+    await expect(check(name, { claims: { token_use: use } })).rejects.toMatchObject(refused);
+  });
+
+  it.each([
+    ['access', { typ: 'Bearer' }],
+    ['access-untyped', { typ: 'bearer' }],
+    ['access-untyped', { token_use: 'access' }],
+    ['id', { typ: 'ID' }],
+    ['id', { token_use: 'id' }],
+  ])('a token is accepted where the policy takes %s and its claims are %j', async (name, claims) => {
+    await expect(check(name, { claims })).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ['access', 'AT+JWT'],
+    ['access', 'application/at+jwt'],
+    ['access-untyped', 'at+jwt'],
+    ['access-untyped', undefined],
+    ['id', 'application/jwt'],
+    ['id', undefined],
+    ['assertion', 'jwt'],
+  ])('where the policy takes %s, a token of type %s is accepted', async (name, typ) => {
+    await expect(check(name, { header: { typ } })).resolves.toBeUndefined();
+  });
+
+  it('is unreadable where its claims nest deeper than the stack', async () => {
+    await expect(check('access', { json: nested })).rejects.toMatchObject(refused);
+  });
+});

@@ -1,0 +1,225 @@
+import { beforeAll, afterAll, describe, expect, it } from 'vitest';
+import { policyAccess } from '../../src/access/policy-access.ts';
+import { parsePolicy } from '../../src/access/policy/read.ts';
+import { providerKeyring } from '../../src/access/tokens/provider-keys.ts';
+import type { RunningServer } from '../../src/listen/listen.ts';
+import { routes } from '../support/routes.ts';
+import { type Kms, serve, startKms } from '../support/stack.ts';
+import { type Issuers, issuersOf } from './support/issuers.ts';
+import { type Answer, ask, emptyTemporal } from './support/server.ts';
+
+const ADDRESS = 'ana@example.com';
+const CLOUD_EMAIL = 'https://saas-api.tmprl.cloud/user/email';
+const URL_EMAIL = 'https://example.com/email';
+const EXTERNAL = `securetoken.google.com/project/tenant:${ADDRESS}`;
+
+/** One issuer of each kind, and for each a rule that gives every permission to one e-mail address alone. */
+const policy = parsePolicy(`
+issuers:
+  access: { type: oidc, issuer: 'https://a.example.com/', audience: codec, tokens: access, name: '${URL_EMAIL}' }
+  untyped: { type: oidc, issuer: 'https://u.example.com/', audience: codec, tokens: access-untyped, name: preferred_username }
+  id: { type: oidc, issuer: 'https://i.example.com/', audience: dashboard, tokens: id }
+  proxy: { type: iap, audience: /projects/1/global/backendServices/2 }
+  cloud: { type: temporal-cloud }
+rules:
+${[
+  ['access', URL_EMAIL],
+  ['access', 'email'],
+  ['untyped', 'preferred_username'],
+  ['untyped', 'upn'],
+  ['untyped', 'emails'],
+  ['untyped', 'sub'],
+  ['id', 'email'],
+  ['id', 'Email'],
+  ['proxy', 'email'],
+  ['cloud', CLOUD_EMAIL],
+]
+  .map(
+    ([issuer, claim]) =>
+      `  - { issuer: ${issuer}, match: { '${claim}': ['${ADDRESS}', '${EXTERNAL}'] }, namespaces: '*', permissions: [metadata, decode, encode, search, export, audit] }`,
+  )
+  .join('\n')}
+...
+`);
+
+let kms: Kms;
+let issuers: Issuers;
+let server: RunningServer;
+
+beforeAll(async () => {
+  kms = await startKms();
+  issuers = await issuersOf(policy, Date.now);
+  const keysOf = providerKeyring({
+    fetchJson: issuers.fetchJson,
+    now: Date.now,
+    failed: (issuer, error) => {
+      throw new Error(`${issuer}: ${String(error)}`);
+    },
+  });
+  server = await serve(kms, {
+    access: policyAccess(policy, { now: Date.now, keysOf }),
+    temporal: emptyTemporal,
+  });
+});
+afterAll(async () => {
+  await server.close(1_000);
+  await kms.close();
+});
+
+const header = (issuer: string, token: string): [string, string] =>
+  issuer === 'proxy' ? ['X-Goog-IAP-JWT-Assertion', token] : ['Authorization', `Bearer ${token}`];
+
+function send([method, , path]: (typeof routes)[number], who: [string, string]): Promise<Answer> {
+  return ask(server.port, {
+    method,
+    path,
+    headers: [
+      who,
+      ['Content-Type', 'application/json'],
+      ['X-Namespace', 'payments'],
+      ['X-Reveal-Reason', 'ticket 4711'],
+    ],
+    ...(method === 'POST' && { body: '{"payloads":[]}' }),
+  });
+}
+
+const permitted = routes.filter(([, , , needs]) => needs !== 'public' && needs !== 'known');
+
+/** The status of every route that needs a permission. */
+async function statuses(issuer: string, claims: Record<string, unknown>): Promise<number[]> {
+  const who = header(issuer, await issuers.token(issuer, claims));
+  return Promise.all(permitted.map(async (route) => (await send(route, who)).status));
+}
+
+async function nameOf(issuer: string, claims: Record<string, unknown>): Promise<string> {
+  const token = await issuers.token(issuer, claims);
+  const answer = await ask(server.port, { path: '/api/me', headers: [header(issuer, token)] });
+  expect(answer.status).toBe(200);
+  return JSON.parse(answer.body).name;
+}
+
+/** Every value but `true` that a token's JSON can hold for "verified". */
+const notTrue: readonly (readonly [string, unknown])[] = [
+  false,
+  'false',
+  'False',
+  'FALSE',
+  'true',
+  'True',
+  ' true',
+  'yes',
+  'no',
+  '',
+  '0',
+  '1',
+  0,
+  1,
+  -1,
+  1e300,
+  null,
+  [],
+  [true],
+  [true, false],
+  {},
+  { value: true },
+  'trueе',
+  '\u0000true',
+].map((value) => [JSON.stringify(value), value]);
+
+/** Where a token's e-mail address can be: by the issuer's kind of tokens and the claim that a rule names. */
+const places: readonly (readonly [issuer: string, claim: string, value: unknown])[] = [
+  ['access', URL_EMAIL, ADDRESS],
+  ['access', 'email', ADDRESS],
+  ['untyped', 'preferred_username', ADDRESS],
+  ['untyped', 'upn', ADDRESS],
+  ['untyped', 'emails', [ADDRESS]],
+  ['untyped', 'sub', ADDRESS],
+  ['id', 'email', ADDRESS],
+  ['id', 'Email', ADDRESS],
+  ['id', 'email', ['bo@example.com', ADDRESS]],
+  ['proxy', 'email', ADDRESS],
+  ['proxy', 'email', EXTERNAL],
+  ['cloud', CLOUD_EMAIL, ADDRESS],
+];
+
+/** One of each issuer. */
+const samples = places.filter(([issuer], at) => places.findIndex(([other]) => other === issuer) === at);
+
+describe.each(samples)('an e-mail address of issuer %s in the claim %s, %j', (issuer, claim, value) => {
+  it.each(notTrue)('gives nothing on any route when email_verified is %s', async (_, verified) => {
+    expect(new Set(await statuses(issuer, { [claim]: value, email_verified: verified }))).toEqual(
+      new Set([403]),
+    );
+  });
+});
+
+describe.each(places)('an e-mail address of issuer %s in the claim %s, %j', (issuer, claim, value) => {
+  it.each([
+    ['nothing is said of it', {}],
+    ['email_verified is true', { email_verified: true }],
+    ['its URL name is verified', { 'https://example.com/email_verified': true }],
+  ])('gives what the rule gives when %s', async (_, claims) => {
+    for (const status of await statuses(issuer, { [claim]: value, ...claims })) {
+      expect([200, 400, 404, 501]).toContain(status);
+    }
+  });
+
+  it.each([
+    'Email_Verified',
+    'emailVerified',
+    'email-verified',
+    'verified_email',
+    'email_is_verified',
+    'https://example.com/email_verified',
+    'https://example.com/claims#emailVerified',
+    'https://example.com/email/verified',
+    'urn:example:email_verified',
+    'example.com/email_verified',
+    `${CLOUD_EMAIL}_verified`,
+    'xms_edov',
+  ])('gives nothing on any route when %s is not true', async (name) => {
+    expect(new Set(await statuses(issuer, { [claim]: value, [name]: 'False' }))).toEqual(new Set([403]));
+  });
+
+  it.each<[what: string, claims: Record<string, unknown>]>([
+    ["the proxy's external identity", { gcip: { email: ADDRESS, email_verified: false } }],
+    ['a profile under a URL name', { 'https://example.com/profile': { email_verified: 'no' } }],
+    ['a list of addresses', { addresses: [{ email: ADDRESS, email_verified: 0 }] }],
+    ['one of two places', { email_verified: true, 'https://example.com/email_verified': false }],
+    ['a deep place', { a: { b: [{ c: { email_verified: null } }] } }],
+  ])('gives nothing on any route when %s has it unverified', async (_, claims) => {
+    expect(new Set(await statuses(issuer, { [claim]: value, ...claims }))).toEqual(new Set([403]));
+  });
+});
+
+it.each([
+  'Ana@example.com',
+  'ana@Example.com',
+  'ana@example.com.',
+  ' ana@example.com',
+  'ana@example.com\u0000',
+  'ana+codec@example.com',
+  'аna@example.com',
+  'ana@exam\u200Bple.com',
+  'ana\uFF20example.com',
+  'ana@example.com,bo@example.com',
+  'Ana <ana@example.com>',
+  'mailto:ana@example.com',
+  { email: ADDRESS },
+  [[ADDRESS]],
+])('compares an e-mail address as it is: %j is another one', async (address) => {
+  for (const [issuer, claim] of samples) {
+    const given = await statuses(issuer, { [claim]: address, email_verified: true });
+    expect(new Set(given)).toEqual(new Set([403]));
+  }
+});
+
+it.each(samples)(
+  'shows callers of issuer %s by their subject while their address is unverified',
+  async (issuer, claim) => {
+    expect(await nameOf(issuer, { [claim]: ADDRESS })).toBe(ADDRESS);
+    for (const [, verified] of notTrue) {
+      expect(await nameOf(issuer, { [claim]: ADDRESS, email_verified: verified })).toBe('subject-1');
+    }
+  },
+);
