@@ -19,6 +19,7 @@ import { observeAll } from './observers.ts';
 import { metricsApp } from './metrics-app.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { listen } from './listen/listen.ts';
+import { requireModernTls } from './listen/tls-rules.ts';
 import {
   accessOrExit,
   auditOrExit,
@@ -41,6 +42,7 @@ await start();
 
 async function start(): Promise<void> {
   countBuffersAsHeap();
+  requireModernTls();
   const config = loadConfigOrExit(codecServerEnvironment);
   const output = standardOutput();
   const log = createLog(config.logLevel, output.log);

@@ -10,6 +10,7 @@ import type { Env } from '../http/context.ts';
 import { answerBadRequests } from './bad-requests.ts';
 import { trackConnections } from './connections.ts';
 import type { TlsPair } from './tls.ts';
+import { serverTls } from './tls-rules.ts';
 import { together } from './together.ts';
 
 export interface RunningServer {
@@ -74,7 +75,7 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
       : createHttpsServer({
           ...timeouts,
           ...tls,
-          minVersion: 'TLSv1.2',
+          ...serverTls,
           handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
         });
   server.maxConnections = MAX_CONNECTIONS;
@@ -96,7 +97,7 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
   return {
     port: bound,
     useCertificate: (pair) => {
-      if ('setSecureContext' in server) server.setSecureContext({ ...pair, minVersion: 'TLSv1.2' });
+      if ('setSecureContext' in server) server.setSecureContext({ ...pair, ...serverTls });
     },
     close: async (graceMs) => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

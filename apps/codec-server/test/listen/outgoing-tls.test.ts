@@ -1,0 +1,68 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServer, type Server, type TlsOptions } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { TlsFiles } from '../../src/listen/tls.ts';
+import { makeCertificate } from '../support/certificates.ts';
+
+const rules = fileURLToPath(new URL('../../src/listen/tls-rules.ts', import.meta.url));
+const weakest = ['--tls-min-v1.0', '--tls-cipher-list=ALL:COMPLEMENTOFALL:@SECLEVEL=0'];
+const run = promisify(execFile);
+let directory: string;
+let files: TlsFiles;
+const servers: Server[] = [];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'codec-tls-'));
+  files = makeCertificate(directory, 'issuer', ['rsa', 'rsa_keygen_bits:2048']);
+});
+afterAll(async () => {
+  for (const server of servers) server.close();
+  await rm(directory, { recursive: true });
+});
+
+/** An issuer's server that answers `{}`. */
+async function issuerWith(options: TlsOptions): Promise<string> {
+  const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
+  const server = createServer({ cert, key, ...options }, (socket) => {
+    socket.on('error', () => undefined);
+    socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}');
+  }).on('tlsClientError', () => undefined);
+  servers.push(server.listen(0, '127.0.0.1'));
+  await once(server, 'listening');
+  // eslint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
+  return `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+/** What a process whose command line allows everything gets from the issuer, after it was hardened or not. */
+async function fetched(url: string, hardened: boolean): Promise<string> {
+  const harden = hardened ? `(await import(${JSON.stringify(rules)})).requireModernTls();` : '';
+  const script = `${harden} console.log(await fetch(${JSON.stringify(url)}).then((r) => r.text(), (e) => e.cause.code));`;
+  const args = [...weakest, '--input-type=module', '--eval', script];
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: files.certFile };
+  return (await run(process.execPath, args, { env })).stdout.trim();
+}
+
+it.each<[what: string, options: TlsOptions]>([
+  ['TLS 1.1', { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }],
+  ['TLS 1.0', { minVersion: 'TLSv1', maxVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' }],
+  ['RSA key exchange', { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' }],
+  ['CBC', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-SHA256' }],
+])('refuses an issuer that offers only %s, whatever NODE_OPTIONS allows', async (_, options) => {
+  const url = await issuerWith(options);
+  expect(await fetched(url, false)).toBe('{}');
+  expect(await fetched(url, true)).toMatch(/^(?:ERR_SSL|EPROTO|ECONNRESET)/);
+});
+
+it.each<[what: string, options: TlsOptions]>([
+  ['TLS 1.3', { minVersion: 'TLSv1.3' }],
+  ['TLS 1.2 with ECDHE and an AEAD', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' }],
+])('takes the keys of an issuer that offers %s', async (_, options) => {
+  expect(await fetched(await issuerWith(options), true)).toBe('{}');
+});
