@@ -112,7 +112,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const ofNamespaces = { access, rules, defaultNamespace, temporal };
   identityRoutes(routes, ofNamespaces);
   namespaceRoutes(routes, ofNamespaces);
-  workflowRoutes(routes, { temporal, inspect });
+  workflowRoutes(routes, { access, temporal, inspect });
   const admitStream = limitStreams(limits);
   const ofRuns = { temporal, reader, codec, inspect, authority, log, stopping, admitStream };
   historyRoutes(routes, ofRuns);

@@ -21,6 +21,13 @@ export const auditEntry = z.object({
   /** Address of the connection's other end. */
   from: z.string().optional(),
   namespace: z.string().optional(),
+  requestNamespace: z
+    .string()
+    .optional()
+    .describe(
+      'The namespace of the request, where it asked for messages of `namespace` that were found elsewhere. Then ' +
+        '`workflowId`, `runId` and `refs` are of this namespace.',
+    ),
   workflowId: z.string().optional(),
   runId: z.string().optional(),
   refs: z.array(z.string()).optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { keyUse, payloadRef, revealReason } from './payload.ts';
+import { keyUse, otherNamespace, payloadRef, revealReason } from './payload.ts';
 import { reasonCode, reasonCounts } from './reasons.ts';
 
 /**
@@ -19,7 +19,12 @@ export type ExportRequest = z.infer<typeof exportRequest>;
  * of `exportMarks` at its top is written as `{"$value": …}`, so this is never data.
  */
 export const unreadable = z.strictObject({
-  $unreadable: z.object({ reason: reasonCode, ref: payloadRef, key: keyUse.optional() }),
+  $unreadable: z.object({
+    reason: reasonCode,
+    ref: payloadRef,
+    key: keyUse.optional(),
+    namespace: otherNamespace.optional(),
+  }),
 });
 
 /** Keys that mean something at the top of a payload in a readable export. */
@@ -27,7 +32,7 @@ export const exportMarks = ['$unreadable', '$value', '$text', '$bytes'] as const
 
 /**
  * `metadata.encoding` of what stands in a decoded export where a payload could not be opened: no converter knows it,
- * so a replay stops there. Its other metadata: `reason`, `ref`, and `key` and `key-version` where they are known.
+ * so a replay stops there. Its other metadata: `reason`, `ref`, and `key`, `key-version` and `namespace` where they are known.
  */
 export const UNREADABLE_ENCODING = 'binary/unreadable';
 

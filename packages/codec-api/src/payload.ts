@@ -26,6 +26,13 @@ export const keyUse = z.object({
 });
 export type KeyUse = z.infer<typeof keyUse>;
 
+export const otherNamespace = z
+  .string()
+  .describe(
+    'The namespace that the message names, where it is not the namespace of the history. The message is decrypted only ' +
+      'for callers who have the permission of the operation there too, and who give a justification where it asks for one.',
+  );
+
 export const payloadFormat = z.enum([
   'envelope-v2',
   'envelope',
@@ -52,7 +59,11 @@ export const payloadStub = z.object({
   encoding: z.string(),
   format: payloadFormat,
   key: keyUse.optional(),
-  /** A reason already known from the header alone, before any attempt to open it. */
+  namespace: otherNamespace.optional(),
+  /**
+   * A reason already known from the header alone, before any attempt to open it; `namespace_not_permitted` where the
+   * caller may not decode in `namespace`.
+   */
   reason: reasonCode.optional(),
 });
 export type PayloadStub = z.infer<typeof payloadStub>;
@@ -89,6 +100,7 @@ export const decodeResult = z.discriminatedUnion('ok', [
     ok: z.literal(true),
     payload: jsonPayload,
     key: keyUse.optional(),
+    namespace: otherNamespace.optional(),
     warning: reasonCode.optional(),
   }),
   z.object({
@@ -96,6 +108,7 @@ export const decodeResult = z.discriminatedUnion('ok', [
     ok: z.literal(false),
     reason: reasonCode,
     key: keyUse.optional(),
+    namespace: otherNamespace.optional(),
     message: z.string(),
   }),
 ]);

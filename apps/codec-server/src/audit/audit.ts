@@ -18,6 +18,11 @@ export interface Intent {
   /** Address of the connection's other end. */
   readonly peer: string | undefined;
   readonly namespace: string | undefined;
+  /**
+   * The namespace of the request, where a message of another namespace is to be decrypted for it: run and refs are of
+   * that namespace.
+   */
+  readonly requestNamespace?: string;
   readonly workflowId?: string;
   readonly runId?: string;
   /** Which payloads, where the caller named them. */
@@ -113,7 +118,7 @@ function entryOf(
   time: string,
   id: string,
   event: AuditEntry['event'],
-  { operation, caller, peer, namespace, workflowId, runId, reason, refs }: Intent,
+  { operation, caller, peer, namespace, requestNamespace, workflowId, runId, reason, refs }: Intent,
   { outcome, denied }: Pick<AuditEntry, 'outcome' | 'denied'> = {},
 ): AuditEntry {
   return {
@@ -126,6 +131,7 @@ function entryOf(
     who: { name: cut(caller.name), issuer: cut(caller.issuer), subject: cut(caller.subject) },
     from: cut(peer),
     namespace: cut(namespace),
+    requestNamespace: cut(requestNamespace),
     workflowId: cut(workflowId),
     runId: cut(runId),
     reason: cut(reason),

@@ -8,10 +8,10 @@ import type { AuditRecord, Outcome } from './audit.ts';
  * @param interrupted why nobody takes them any more, if that is so: lines that end early because of it are no complete
  *   answer
  */
-export async function* auditedStream<T>(
-  record: AuditRecord,
+export async function* auditedStream<T, Record extends Pick<AuditRecord, 'end'>>(
+  record: Record,
   lines: AsyncIterable<T>,
-  tell: (record: AuditRecord, line: T) => Outcome | void,
+  tell: (record: Record, line: T) => Outcome | void,
   interrupted: () => Outcome | undefined = () => undefined,
 ): AsyncGenerator<T, void> {
   let result: Outcome | undefined;

@@ -2,7 +2,7 @@ import type { DecodeFrame } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
 import { KeyBudget } from './key-budget.ts';
 import type { Lifetime } from './lifetime.ts';
-import type { Opener } from './open-one.ts';
+import type { Opener, OpenOptions } from './open-one.ts';
 import { openWanted } from './open.ts';
 import type { Wanted } from './wanted.ts';
 
@@ -12,12 +12,13 @@ export async function* decodeFrames(
   log: Logger,
   wanted: readonly Wanted[],
   lifetime: Lifetime,
+  access: Pick<OpenOptions, 'authorizeNamespace'>,
 ): AsyncGenerator<DecodeFrame, void> {
   const { over } = lifetime;
   const items = wanted.map(({ held }) => [held]);
   const some = wanted.slice(0, new KeyBudget(codec).take(items));
   let answered = 0;
-  for await (const result of openWanted(codec, log, some, lifetime)) {
+  for await (const result of openWanted(codec, log, some, lifetime, access)) {
     answered += 1;
     yield result;
   }

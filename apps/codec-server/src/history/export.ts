@@ -109,7 +109,7 @@ function decodedPayload(one: OpenedPayload | undefined): PayloadJson {
 /** A payload that no converter takes: a replay over it fails there instead of going on with wrong data. */
 function sentinel(
   ref: string,
-  { reason, key }: Extract<OpenedPayload['opened'], { ok: false }>,
+  { reason, key, namespace }: Extract<OpenedPayload['opened'], { ok: false }>,
 ): PayloadJson {
   const metadata = Object.entries({
     encoding: UNREADABLE_ENCODING,
@@ -117,6 +117,7 @@ function sentinel(
     ref,
     ...(key?.name === undefined ? {} : { key: key.name }),
     ...(key?.version === undefined ? {} : { 'key-version': String(key.version) }),
+    ...(namespace === undefined ? {} : { namespace }),
   });
   return {
     metadata: Object.fromEntries(
@@ -139,8 +140,8 @@ function readablePayload(one: OpenedPayload | undefined): string {
   if (one === undefined) throw new RangeError('an event has more payloads than were opened');
   const { ref, opened } = one;
   if (opened.ok) return readableJson(opened.payload);
-  const { reason, key } = opened;
-  return JSON.stringify({ $unreadable: { reason, ref, ...(key === undefined ? {} : { key }) } });
+  const { reason, key, namespace } = opened;
+  return JSON.stringify({ $unreadable: { reason, ref, key, namespace } });
 }
 
 class Summary {

@@ -1,9 +1,9 @@
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
-import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
+import { type CallOptions, type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { nameOf } from '../error-text.ts';
 import type { SealedIn } from './context.ts';
-import { keyOf, type Payload } from '../payload.ts';
+import { keyOf, otherNamespace, type Payload } from '../payload.ts';
 
 export type Opener = Pick<KmsCodec, 'open' | 'inspect' | 'unopened'>;
 
@@ -14,19 +14,31 @@ export interface Located {
   readonly context: SealedIn;
 }
 
+/** `namespace`: the one that the message names, where it is not the history's. */
+interface Named {
+  readonly key?: KeyUse;
+  readonly namespace?: string;
+}
+
 export type Opened =
-  | { readonly ok: true; readonly payload: Payload; readonly key?: KeyUse; readonly warning?: ReasonCode }
-  | { readonly ok: false; readonly reason: ReasonCode; readonly key?: KeyUse; readonly message: string };
+  | (Named & { readonly ok: true; readonly payload: Payload; readonly warning?: ReasonCode })
+  | (Named & { readonly ok: false; readonly reason: ReasonCode; readonly message: string });
+
+/** How a caller's payloads are decrypted: nothing of other namespaces without asking, nothing once it is over. */
+export interface OpenOptions extends CallOptions {
+  readonly signal: AbortSignal;
+  readonly authorizeNamespace: (namespace: string) => void | Promise<void>;
+}
 
 /**
- * Opens one payload by itself, so that one that can't be opened hides no other. Never rejects.
- * @param signal aborted when nobody needs it any more: then what is returned means nothing
+ * Opens one payload by itself, so that one that can't be opened hides no other. Never rejects. Once the signal has been
+ * aborted, what is returned means nothing.
  */
 export async function openOne(
   codec: Opener,
   log: Logger,
   located: Located | undefined,
-  signal: AbortSignal,
+  options: OpenOptions,
 ): Promise<Opened> {
   if (located === undefined) {
     const message = 'It is no longer there: its retention has passed, or the run has moved on.';
@@ -36,19 +48,21 @@ export async function openOne(
   try {
     // A header is never sealed by the SDK, so plaintext in it is neither reported nor refused.
     if (!sealable && codec.inspect(payload, context).format === 'plain') return { ok: true, payload };
-    const opened = await codec.open(payload, context, { signal });
+    const opened = await codec.open(payload, context, options);
     const { reason } = opened.info;
     return {
       ok: true,
       payload: opened.payload,
       ...keyOf(opened.info),
+      ...otherNamespace(opened.info, context),
       ...(reason === undefined ? {} : { warning: reason }),
     };
   } catch (error) {
     if (error instanceof KmsCodecError) {
-      return { ok: false, reason: error.code, ...keyOf(error), message: error.message };
+      const other = otherNamespace(codec.inspect(payload, context), context);
+      return { ok: false, reason: error.code, ...keyOf(error), ...other, message: error.message };
     }
-    if (!signal.aborted) log.error({ error: nameOf(error) }, 'opening a payload failed unexpectedly');
+    if (!options.signal.aborted) log.error({ error: nameOf(error) }, 'opening a payload failed unexpectedly');
     return { ok: false, reason: 'malformed', message: 'The server could not read it; its log says more.' };
   }
 }

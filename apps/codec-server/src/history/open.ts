@@ -4,7 +4,7 @@ import { nameOf } from '../error-text.ts';
 import { payloadToJson } from '../json/payload-json.ts';
 import { inCompletionOrder } from './completion-order.ts';
 import type { Payload } from '../payload.ts';
-import { type Opener, openOne } from './open-one.ts';
+import { type Opener, openOne, type OpenOptions } from './open-one.ts';
 import { OVERHEAD_BYTES, UNDER_WAY_BYTES } from './under-way.ts';
 import type { Lifetime } from './lifetime.ts';
 import { unlessAborted } from '../unless-aborted.ts';
@@ -19,14 +19,16 @@ export async function* openWanted(
   log: Logger,
   wanted: readonly Wanted[],
   { signal, over, step }: Lifetime,
+  access: Pick<OpenOptions, 'authorizeNamespace'>,
 ): AsyncGenerator<DecodeResult, void> {
+  const options = { signal, authorizeNamespace: access.authorizeNamespace };
   const results = inCompletionOrder(wanted, {
     start: async (one): Promise<DecodeResult | undefined> => {
       const { ref } = one;
       // Whoever has gone away, or is signed in no more, gets nothing decrypted any more.
       if (over() !== undefined) return undefined;
       try {
-        const opened = await unlessAborted(openOne(codec, log, await one.load(signal), signal), signal);
+        const opened = await unlessAborted(openOne(codec, log, await one.load(signal), options), signal);
         if (over() !== undefined) return undefined;
         return opened.ok ? { ref, ...opened, payload: jsonOf(opened.payload) } : { ref, ...opened };
       } catch (error) {

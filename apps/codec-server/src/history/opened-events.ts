@@ -1,12 +1,12 @@
+import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
-import type { AuditRecord } from '../audit/audit.ts';
 import { type SealedIn, sealedIn, workflowContext } from './context.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent } from './event.ts';
 import type { Found } from './message.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import type { KeyBudget } from './key-budget.ts';
 import type { Lifetime } from './lifetime.ts';
-import { type Located, type Opened, type Opener, openOne } from './open-one.ts';
+import { type Located, type Opened, type Opener, openOne, type OpenOptions } from './open-one.ts';
 import type { Run } from './reader.ts';
 import { type EventPages, oneAhead } from './run-events.ts';
 import { OVERHEAD_BYTES, UNDER_WAY_BYTES } from './under-way.ts';
@@ -29,11 +29,20 @@ export interface OpenEventsOptions {
   readonly codec: Opener;
   readonly log: Logger;
   readonly run: Run;
-  /** Told of every payload. */
-  readonly record: Pick<AuditRecord, 'done' | 'refused'>;
+  readonly record: RevealRecord;
   readonly lifetime: Lifetime;
   /** Absent: as many data keys as the events have. */
   readonly budget?: KeyBudget;
+}
+
+/** Decides which other namespaces' messages may be opened, and counts every payload in the audit. */
+interface RevealRecord extends Pick<OpenOptions, 'authorizeNamespace'> {
+  done(key: KeyUse | undefined, payloads?: number, namespace?: string): void;
+  refused(
+    code: ReasonCode,
+    of: { readonly ref?: PayloadRef; readonly key?: KeyUse },
+    namespace?: string,
+  ): void;
 }
 
 /**
@@ -45,12 +54,13 @@ export async function* openEvents(
   pages: EventPages,
 ): AsyncGenerator<OpenedEvent, void> {
   const home = workflowContext(run);
+  const options = { signal, authorizeNamespace: record.authorizeNamespace };
   const underWay = new UnderWay(record, signal);
   for await (const page of oneAhead(pages)) {
     const located = page.map((event) => ({ event, payloads: locate(event, home) }));
     const count = budget?.take(located.map(({ payloads }) => payloads)) ?? located.length;
     for (const { event, payloads } of located.slice(0, count)) {
-      underWay.add(open({ codec, log, signal }, event, payloads), sizeOf(payloads));
+      underWay.add(open({ codec, log, options }, event, payloads), sizeOf(payloads));
       while (underWay.isFull()) yield await underWay.take();
     }
     while (!underWay.isEmpty()) yield await underWay.take();
@@ -74,14 +84,14 @@ const sizeOf = (payloads: readonly InEvent[]): number =>
   payloads.reduce((sum, { payload }) => sum + (payload.data?.length ?? 0), OVERHEAD_BYTES);
 
 async function open(
-  { codec, log, signal }: Pick<OpenEventsOptions, 'codec' | 'log'> & Pick<Lifetime, 'signal'>,
+  { codec, log, options }: Pick<OpenEventsOptions, 'codec' | 'log'> & { readonly options: OpenOptions },
   event: ProtoEvent,
   all: readonly InEvent[],
 ): Promise<OpenedEvent> {
   const eventId = eventIdOf(event);
   const payloads = await Promise.all(
     all.map(async (one, n): Promise<OpenedPayload> => {
-      const opened = await openOne(codec, log, one, signal);
+      const opened = await openOne(codec, log, one, options);
       return { ref: `${eventId}:${n}`, found: one.found, opened };
     }),
   );
@@ -119,8 +129,9 @@ class UnderWay {
     const event = await unlessAborted(first.opened, this.#signal);
     this.#bytes -= first.bytes;
     for (const { ref, opened } of event.payloads) {
-      if (opened.ok) this.#record.done(opened.key);
-      else this.#record.refused(opened.reason, { ref, ...(opened.key && { key: opened.key }) });
+      const { key, namespace } = opened;
+      if (opened.ok) this.#record.done(key, 1, namespace);
+      else this.#record.refused(opened.reason, { ref, ...(key && { key }) }, namespace);
     }
     return event;
   }

@@ -1,6 +1,6 @@
 import type { PayloadPlaceholder, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
 import type { SealedIn } from './context.ts';
-import { keyOf, type Payload } from '../payload.ts';
+import { keyOf, otherNamespace, type Payload } from '../payload.ts';
 import type { Found } from './message.ts';
 
 /** What the codec says of a payload from its metadata and header alone; `KmsCodec.inspect` is one. */
@@ -13,6 +13,7 @@ export type Inspect = (
   readonly bytes: number;
   readonly key?: string | undefined;
   readonly keyVersion?: number | undefined;
+  readonly namespace?: string | undefined;
   readonly reason?: ReasonCode | undefined;
 };
 
@@ -29,6 +30,7 @@ export function stubOf(ref: PayloadRef, found: Found, context: SealedIn, inspect
     encoding: info.encoding,
     format: info.format,
     ...keyOf(info),
+    ...otherNamespace(info, context),
     ...(reason === undefined ? {} : { reason }),
   };
 }

@@ -1,7 +1,7 @@
 import type { Permission } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Access, Caller } from '../access/access.ts';
-import type { Audit } from '../audit/audit.ts';
+import type { Audit, Intent } from '../audit/audit.ts';
 import type { Env } from './context.ts';
 import { peerOf } from './peer.ts';
 import { Refusal } from '../refusal.ts';
@@ -28,6 +28,7 @@ function remember(c: Context<Env>, caller: Caller): Caller {
 /**
  * Asked before any handler: may they. What is refused to somebody known is audited.
  * @param caller as `identify` gave it
+ * @param about what the audit entry of a refusal contains besides: the run, the namespace of the request
  */
 export function authorise(
   c: Context<Env>,
@@ -35,10 +36,13 @@ export function authorise(
   caller: Caller,
   permission: Permission,
   namespace: string | undefined,
+  about?: About,
 ): Promise<never> | undefined {
   if (access.allows(caller, permission, namespace)) return undefined;
-  return refuse(c, audit, caller, permission, namespace);
+  return refuse(c, audit, caller, permission, namespace, about);
 }
+
+type About = Partial<Intent>;
 
 async function refuse(
   c: Context<Env>,
@@ -46,8 +50,10 @@ async function refuse(
   caller: Caller,
   permission: Permission,
   namespace: string | undefined,
+  about: About = {},
 ): Promise<never> {
-  await audit.denied({ operation: permission, caller, peer: peerOf(c), namespace }, 'forbidden');
+  const intent = { ...about, operation: permission, caller, peer: peerOf(c), namespace };
+  await audit.denied(intent, 'forbidden');
   const where = namespace === undefined ? '' : ` in namespace "${namespace}"`;
   throw new Refusal(
     403,

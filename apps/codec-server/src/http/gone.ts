@@ -2,6 +2,7 @@ import type { CallOptions } from '@temporal-kms/kms-codec';
 import { GoneError } from '../refusal.ts';
 import type { Env } from './context.ts';
 
+type NamespaceCheck = NonNullable<CallOptions['authorizeNamespace']>;
 type Asked = { readonly env?: Env['Bindings'] };
 
 /** Whether nobody waits for the answer any more: the client went away, or was told that it took too long. */
@@ -12,11 +13,14 @@ export function isOver({ env }: Asked): boolean {
 
 /** Who asked, for work that may have to wait. Its signal costs more than a small request's check, and is made when it does. */
 export class Asker implements CallOptions {
+  readonly authorizeNamespace?: NamespaceCheck;
   readonly #asked: Asked;
   #signal: AbortSignal | undefined;
 
-  constructor(asked: Asked) {
+  /** @param access of a request that decrypts */
+  constructor(asked: Asked, access?: { readonly authorizeNamespace: NamespaceCheck }) {
     this.#asked = asked;
+    if (access !== undefined) this.authorizeNamespace = access.authorizeNamespace;
   }
 
   /** Aborted with a GoneError once it is over. */

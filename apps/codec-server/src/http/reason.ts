@@ -13,12 +13,12 @@ import { checked } from './input.ts';
  * Why the caller wants a namespace's plaintext, as `reasonFor` has it. Ask before anything is decrypted. Somebody who
  * doesn't say it where they must is refused, and that is audited.
  *
- * @param what of which run, where it is known
+ * @param what of which run, where it is known, and for which request
  */
 export async function requireReason(
   c: Context<Env>,
   { access, audit }: Authority,
-  what: Pick<Intent, 'operation' | 'workflowId' | 'runId'> & { readonly namespace: string },
+  what: Omit<Intent, 'caller' | 'peer'> & { readonly namespace: string },
   given: string | undefined,
 ): Promise<string | undefined> {
   try {

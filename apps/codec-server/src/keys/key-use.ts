@@ -85,7 +85,11 @@ function counted(record: AuditRecord, use: NamespaceUse, intent: Intent, now: ()
   };
 }
 
-const runOf = ({ workflowId, runId }: Intent): { workflowId?: string; runId?: string } => ({
-  ...(workflowId === undefined ? {} : { workflowId }),
-  ...(runId === undefined ? {} : { runId }),
-});
+/** The run, where it is of the record's namespace: readers of one namespace don't learn the ids of another. */
+function runOf({ requestNamespace, workflowId, runId }: Intent): { workflowId?: string; runId?: string } {
+  if (requestNamespace !== undefined) return {};
+  return {
+    ...(workflowId === undefined ? {} : { workflowId }),
+    ...(runId === undefined ? {} : { runId }),
+  };
+}

@@ -53,6 +53,7 @@ export const answers = {
   Me: api.me,
   NamespaceKeys: api.namespaceKeys,
   NamespaceList: api.namespaceList,
+  OtherNamespace: api.otherNamespace,
   PayloadFormat: api.payloadFormat,
   PayloadRef: api.payloadRef,
   PayloadStub: api.payloadStub,

@@ -59,6 +59,9 @@ export const operations: readonly Operation[] = [
     path: `${RUN}/payloads:decode`,
     operationId: 'decodePayloads',
     summary: 'Payloads by their refs, each opened or with the reason why not',
+    description:
+      'A message that names another namespace is `namespace_not_permitted` unless the caller has the permission `decode` ' +
+      'there too; so it is with `search` and `export` in the other two operations that decrypt.',
     permission: 'decode',
     body: api.decodeRequest,
     answer: {

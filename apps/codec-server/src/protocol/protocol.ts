@@ -5,6 +5,7 @@ import { bodyOf } from '../http/body.ts';
 import type { Env } from '../http/context.ts';
 import { Asker } from '../http/gone.ts';
 import { limitBodies, type Limits } from '../http/limits.ts';
+import { NamespaceAccess } from '../http/namespace-access.ts';
 import { peerOf } from '../http/peer.ts';
 import { requireReason } from '../http/reason.ts';
 import { reply } from '../http/reply.ts';
@@ -16,7 +17,7 @@ import { type AddressOptions, codecAddress } from './address.ts';
 import { headerText } from './header-text.ts';
 import { inSlices } from './in-slices.ts';
 import { namespaceOf } from './namespace.ts';
-import { beginIn, recorded, type Sealed, tellDone } from './records.ts';
+import { recorded, type Sealed, tellDone } from './records.ts';
 
 export interface ProtocolOptions extends AddressOptions {
   readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'inspect' | 'unopened' | 'rules'>;
@@ -36,18 +37,10 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
   const admitBody = limitBodies(limits);
 
   const decode = async (c: Context<Env>, namespace: string): Promise<Payload[]> => {
-    const caller = c.get('caller');
     const given = headerText(c.req.header('x-reveal-reason'));
-    let reason = await requireReason(c, authority, { operation: 'decode', namespace }, given);
+    const reason = await requireReason(c, authority, { operation: 'decode', namespace }, given);
     const payloads = parse(await bodyOf(c), limits.maxPayloads);
     const sealed = payloads.map((payload) => codec.inspect(payload, { namespace }));
-    // A rule's `accepts` says what the namespace's histories may hold, not what its readers may decode: these payloads
-    // come from the caller, so each counts as what it names itself.
-    const others = otherNamespaces(sealed, namespace);
-    for (const named of others) {
-      await authorise(c, authority, caller, 'decode', named);
-      reason ??= await requireReason(c, authority, { operation: 'decode', namespace: named }, given);
-    }
     // A single one is opened whatever it needs: nobody could ask for less.
     if (payloads.length > 1 && codec.unopened(payloads, { namespace }) > MAX_UNOPENED) {
       throw new Refusal(
@@ -57,9 +50,9 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
           'a message that names no key counts for each that it may be under); send fewer payloads a request.',
       );
     }
-    const intent = { operation: 'decode', caller, peer: peerOf(c), namespace } as const;
-    const record = await beginIn(audit, reason === undefined ? intent : { ...intent, reason }, others);
-    const asker = new Asker(c);
+    const reveal = { operation: 'decode', namespace, ...(reason !== undefined && { reason }) } as const;
+    const record = await NamespaceAccess.begin(c, authority, reveal, otherNamespaces(sealed, namespace));
+    const asker = new Asker(c, record);
     let done = 0;
     const open = async (slice: Payload[]): Promise<Payload[]> => {
       const opened = await codec.decode(slice, { namespace }, asker);
@@ -78,7 +71,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       );
     }
     const payloads = parse(await bodyOf(c), limits.maxPayloads);
-    const record = await beginIn(audit, {
+    const record = await audit.begin({
       operation: 'encode',
       caller: c.get('caller'),
       peer: peerOf(c),

@@ -1,7 +1,7 @@
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
 import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
-import type { Audit, AuditRecord, Intent } from '../audit/audit.ts';
+import type { AuditRecord } from '../audit/audit.ts';
 import type { Env } from '../http/context.ts';
 import { isOver } from '../http/gone.ts';
 import { keyOf, type Payload } from '../payload.ts';
@@ -12,48 +12,12 @@ export type Sealed = ReturnType<KmsCodec['inspect']>;
 
 const RETRY_SECONDS = 5;
 
-/** One operation, on record in each namespace that its payloads name. */
+/** One operation, on record in each namespace that its payloads name: `NamespaceAccess`, or the audit's own record. */
 export interface Records extends Pick<AuditRecord, 'end'> {
   /** @param namespace what the payloads name; absent: the one that was asked in */
   done(key: KeyUse | undefined, payloads: number, namespace?: string): void;
   /** @param namespace as for `done`; unknown: the one that was asked in */
   refused(code: ReasonCode, of: { readonly key?: KeyUse }, namespace?: string): void;
-}
-
-/**
- * Writes an `intent` for the namespace that was asked in and for each of the others: whoever reads the audit of one
- * must see what was decrypted of it, wherever that was asked for. Payloads count where they belong.
- * @throws Refusal `audit_unavailable`
- */
-export function beginIn(
-  audit: Audit,
-  intent: InNamespace,
-  others: ReadonlySet<string> = new Set(),
-): Promise<Records> {
-  return others.size === 0 ? audit.begin(intent) : beginInEach(audit, intent, others);
-}
-
-type InNamespace = Intent & { readonly namespace: string };
-
-async function beginInEach(audit: Audit, intent: InNamespace, others: ReadonlySet<string>): Promise<Records> {
-  const home = await audit.begin(intent);
-  const records = new Map<string, AuditRecord>();
-  const end: AuditRecord['end'] = async (result) => {
-    const ended = await Promise.allSettled([home, ...records.values()].map((record) => record.end(result)));
-    for (const one of ended) if (one.status === 'rejected') throw one.reason;
-  };
-  try {
-    for (const namespace of others) records.set(namespace, await audit.begin({ ...intent, namespace }));
-  } catch (error) {
-    await end('failed').catch(() => undefined);
-    throw error;
-  }
-  const of = (namespace = intent.namespace): AuditRecord => records.get(namespace) ?? home;
-  return {
-    done: (key, payloads, namespace) => of(namespace).done(key, payloads),
-    refused: (code, which, namespace) => of(namespace).refused(code, which),
-    end,
-  };
 }
 
 /**
@@ -113,10 +77,18 @@ const isUnderSameKey = (one: Sealed, other: Sealed): boolean =>
   one.key === other.key && one.keyVersion === other.keyVersion && one.namespace === other.namespace;
 
 function refusalOf(error: KmsCodecError): Refusal {
+  // A message inside another one names a namespace that the caller may not decode in.
+  if (error.code === 'namespace_not_permitted') return notPermitted(error);
   const version = error.keyVersion === undefined ? '' : `, version ${error.keyVersion}`;
   const key = error.key === undefined ? '' : `\nKey: ${error.key}${version}`;
   const message = `${error.code}: ${error.message}${key}`;
   return error.retryable
     ? new Refusal(503, 'internal', message, { retryAfter: RETRY_SECONDS, cause: error, loggable: true })
     : badRequest(message, error);
+}
+
+function notPermitted({ message, cause }: KmsCodecError): Refusal {
+  const { status, code, retryAfter } =
+    cause instanceof Refusal ? cause : new Refusal(403, 'forbidden', message);
+  return new Refusal(status, code, message, { cause, ...(retryAfter !== undefined && { retryAfter }) });
 }

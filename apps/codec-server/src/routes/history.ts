@@ -1,14 +1,16 @@
 import { type DecodeFrame, decodeRequest, historyQuery } from '@temporal-kms/codec-api';
-import type { AuditRecord, Outcome } from '../audit/audit.ts';
+import type { Outcome } from '../audit/audit.ts';
 import { auditedStream } from '../audit/stream.ts';
 import { decodeFrames } from '../history/decode-frames.ts';
 import { historyFrames } from '../history/frames.ts';
 import { findWanted } from '../history/wanted.ts';
 import { checked, jsonBody } from '../http/input.ts';
 import { ndjson } from '../http/ndjson.ts';
+import type { NamespaceAccess } from '../http/namespace-access.ts';
 import { badRequest } from '../refusal.ts';
 import type { Routes } from '../http/routes.ts';
 import { requireReason } from '../http/reason.ts';
+import { inspectFor } from './inspect-for.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
 import { begin, interruption, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
 
@@ -27,7 +29,16 @@ export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
     if (after > length) throw badRequest(`The run has no event ${after}; its last is ${length}.`);
     return ndjson(c, (gone) => {
       const lifetime = lifetimeOf(c, options, gone, HISTORY_MS);
-      return historyFrames({ reader, inspect, log, run, after, length, live, lifetime });
+      return historyFrames({
+        reader,
+        inspect: inspectFor(c, authority.access, inspect),
+        log,
+        run,
+        after,
+        length,
+        live,
+        lifetime,
+      });
     });
   });
 
@@ -41,14 +52,15 @@ export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
     const record = await begin(c, authority, { operation: 'decode', run, refs, reason });
     return ndjson(c, (gone) => {
       const lifetime = lifetimeOf(c, options, gone, DECODE_MS);
-      const frames = decodeFrames(codec, log, wanted, lifetime);
+      const frames = decodeFrames(codec, log, wanted, lifetime, record);
       return auditedStream(record, frames, tell, interruption(gone, lifetime));
     });
   });
 }
 
-function tell(record: AuditRecord, frame: DecodeFrame): Outcome | void {
+function tell(record: NamespaceAccess, frame: DecodeFrame): Outcome | void {
   if (!('ok' in frame)) return outcomeOf(frame.reason);
-  if (frame.ok) record.done(frame.key);
-  else record.refused(frame.reason, { ref: frame.ref, ...(frame.key && { key: frame.key }) });
+  const { ref, key, namespace } = frame;
+  if (frame.ok) record.done(key, 1, namespace);
+  else record.refused(frame.reason, { ref, ...(key && { key }) }, namespace);
 }

@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import type { EndReason, PayloadRef, Permission } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
-import type { AuditRecord, Outcome } from '../audit/audit.ts';
+import type { Outcome } from '../audit/audit.ts';
 import { lifetime, type Lifetime } from '../history/lifetime.ts';
 import type { Opener } from '../history/open-one.ts';
 import type { HistoryReader, Run } from '../history/reader.ts';
@@ -11,7 +11,7 @@ import type { Authority } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { isOver } from '../http/gone.ts';
 import type { Admit } from '../http/limits.ts';
-import { peerOf } from '../http/peer.ts';
+import { NamespaceAccess } from '../http/namespace-access.ts';
 import { GoneError } from '../refusal.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
@@ -41,15 +41,13 @@ interface Reveal {
  */
 export async function begin(
   c: Context<Env>,
-  { audit }: Authority,
+  authority: Authority,
   { operation, run, refs, reason }: Reveal,
-): Promise<AuditRecord> {
+): Promise<NamespaceAccess> {
   // A stream that nobody reads would neither go on nor end.
   if (isOver(c)) throw new GoneError();
-  const record = await audit.begin({
+  const record = await NamespaceAccess.begin(c, authority, {
     operation,
-    caller: c.get('caller'),
-    peer: peerOf(c),
     ...run,
     ...(refs === undefined ? {} : { refs }),
     ...(reason === undefined ? {} : { reason }),

@@ -8,19 +8,22 @@ import {
 } from '@temporal-kms/codec-api';
 import type { temporal as api } from '@temporalio/proto';
 import { workflowDescription, workflowSummary } from '../history/description.ts';
+import type { Access } from '../access/access.ts';
 import type { Inspect } from '../history/stub.ts';
 import { replyJson } from '../http/reply.ts';
 import { checked } from '../http/input.ts';
 import { badRequest, Refusal } from '../refusal.ts';
 import type { Routes } from '../http/routes.ts';
+import { inspectFor } from './inspect-for.ts';
 import { isUnexplained, type TemporalService } from '../temporal/service.ts';
 
 export interface WorkflowsOptions {
+  readonly access: Pick<Access, 'allows'>;
   readonly temporal: TemporalService;
   readonly inspect: Inspect;
 }
 
-export function workflowRoutes(routes: Routes, { temporal, inspect }: WorkflowsOptions): void {
+export function workflowRoutes(routes: Routes, { access, temporal, inspect }: WorkflowsOptions): void {
   routes.get('/namespaces/:namespace/workflows', 'metadata', async (c) => {
     const namespace = c.get('namespace');
     const asked = checked(workflowListQuery, c.req.query());
@@ -40,8 +43,9 @@ export function workflowRoutes(routes: Routes, { temporal, inspect }: WorkflowsO
       if (nextPageToken === undefined || !isUnexplained(error)) throw error;
       throw badRequest('pageToken is not one that this server gave.', error);
     });
+    const inspectHere = inspectFor(c, access, inspect);
     const list: WorkflowList = {
-      workflows: page.executions.map((info) => workflowSummary(info, namespace, inspect)),
+      workflows: page.executions.map((info) => workflowSummary(info, namespace, inspectHere)),
       ...(page.nextPageToken.length > 0
         ? { nextPageToken: Buffer.from(page.nextPageToken).toString('base64url') }
         : {}),
@@ -65,7 +69,7 @@ export function workflowRoutes(routes: Routes, { temporal, inspect }: WorkflowsO
       runId: checked(workflowDescriptionQuery, c.req.query()).runId ?? '',
     };
     const description = await temporal.describe({ namespace, execution }, c.req.raw.signal);
-    return replyJson(c, workflowDescription(description, namespace, inspect));
+    return replyJson(c, workflowDescription(description, namespace, inspectFor(c, access, inspect)));
   });
 }
 

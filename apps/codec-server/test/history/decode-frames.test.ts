@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeFrames } from '../../src/history/decode-frames.ts';
 import { lifetime } from '../../src/history/lifetime.ts';
 import type { Wanted } from '../../src/history/wanted.ts';
+import { anyNamespace } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';
 import { type Kms, type Payload, plain, sealedApart, startKms } from '../support/stack.ts';
 
@@ -28,11 +29,11 @@ afterAll(() => kms.close());
 test('a request waits for 64 data keys at most; asked again for the rest, it opens it', async () => {
   await using other = kms.another();
   const before = kms.emulator.calls.rows().length;
-  const first = await collect(decodeFrames(other.codec, log, wantedOf(many), unending));
+  const first = await collect(decodeFrames(other.codec, log, wantedOf(many), unending, anyNamespace));
   expect(first.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(64);
   expect(first.at(-1)).toEqual({ type: 'end', reason: 'limit' });
   expect(kms.emulator.calls.rows().length - before).toBeLessThanOrEqual(64);
-  const second = await collect(decodeFrames(other.codec, log, wantedOf(many), unending));
+  const second = await collect(decodeFrames(other.codec, log, wantedOf(many), unending, anyNamespace));
   expect(second.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(100);
   expect(second.at(-1)).toEqual({ type: 'end', reason: 'complete' });
 });
@@ -43,7 +44,7 @@ test('200 payloads under one data key are no more than one', async () => {
     Array.from({ length: 200 }, (_, n) => plain(n)),
     context,
   );
-  const all = await collect(decodeFrames(other.codec, log, wantedOf(same), unending));
+  const all = await collect(decodeFrames(other.codec, log, wantedOf(same), unending, anyNamespace));
   expect(all).toHaveLength(201);
   expect(all.at(-1)).toEqual({ type: 'end', reason: 'complete' });
 });
@@ -56,7 +57,7 @@ test('payloads that the request does not hold may each be under any data key', a
     bytes: one.bytes,
     load: (signal) => one.load(signal),
   }));
-  const frames = await collect(decodeFrames(other.codec, log, unheld, unending));
+  const frames = await collect(decodeFrames(other.codec, log, unheld, unending, anyNamespace));
   expect(frames).toHaveLength(65);
   expect(frames.at(-1)).toEqual({ type: 'end', reason: 'limit' });
   expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
@@ -73,7 +74,7 @@ test('nothing is given after the sign-in where no timer could fire', async () =>
     },
   };
   const ended = lifetime({ gone: never, stopping: never, maxMs: 60_000, expiresAt: Date.now() + 50 });
-  const frames = await collect(decodeFrames(busy, log, wantedOf(many), ended));
+  const frames = await collect(decodeFrames(busy, log, wantedOf(many), ended, anyNamespace));
   expect(frames.at(-1)).toEqual({ type: 'end', reason: 'signed_out' });
   expect(frames.length).toBeLessThan(40);
 });
@@ -84,7 +85,7 @@ test('a payload that needs more than the limit by itself is opened all the same'
     unopened: () => 65,
     open: async (payload: Payload) => ({ payload, info: {} }),
   };
-  const frames = await collect(decodeFrames(costly, log, wantedOf(many.slice(0, 1)), unending));
+  const frames = await collect(decodeFrames(costly, log, wantedOf(many.slice(0, 1)), unending, anyNamespace));
   expect(frames).toMatchObject([{ ok: true }, { type: 'end', reason: 'complete' }]);
 });
 
@@ -100,7 +101,7 @@ test('payloads of several workflows count each in its own', async () => {
   );
   await using other = kms.another();
   const before = kms.emulator.calls.count('Decrypt');
-  const frames = await collect(decodeFrames(other.codec, log, bound, unending));
+  const frames = await collect(decodeFrames(other.codec, log, bound, unending, anyNamespace));
   expect(frames.at(-1)).toEqual({ type: 'end', reason: 'limit' });
   expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
 });

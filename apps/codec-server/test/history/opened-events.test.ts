@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { exportPieces } from '../../src/history/export.ts';
 import { lifetime } from '../../src/history/lifetime.ts';
 import { searchFrames } from '../../src/history/search.ts';
+import { anyNamespace } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';
 import { type Kms, type Payload, plain, sealedApart, startKms } from '../support/stack.ts';
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => kms.close());
 
 const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
-const record = { done: () => undefined, refused: () => undefined };
+const record = { ...anyNamespace, done: () => undefined, refused: () => undefined };
 /** A history whose events hold `many`, one each, a page each; every page is there at once. */
 const reader = {
   read: async (_: unknown, from: number): Promise<any> => ({

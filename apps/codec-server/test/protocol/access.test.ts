@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AuditEntry } from '@temporal-kms/codec-api';
-import type { Permission } from '@temporal-kms/codec-api';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import type { Access } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { appWith, HOST, type Kms, keys, noTemporal, plain, startKms } from '../support/stack.ts';
+import { ana } from '../support/callers.ts';
 import { RUN } from '../support/routes.ts';
 
 // `payments` may read what was sealed in `orders`; `archive` only decrypts.
@@ -19,13 +19,6 @@ beforeAll(async () => {
   });
 });
 afterAll(() => kms.close());
-
-const ana = (may: readonly [Permission, string][], onDemand: readonly string[] = []): Access => ({
-  authenticate: () => ({ name: 'ana' }),
-  allows: (_, permission, namespace) => may.some(([one, where]) => one === permission && where === namespace),
-  signIn: () => undefined,
-  reveal: (namespace) => (onDemand.includes(namespace) ? 'on-demand' : 'automatic'),
-});
 
 function server(access: Access, codec: KmsCodec = kms.codec) {
   const audited: AuditEntry[] = [];
@@ -126,7 +119,7 @@ describe('the outcome', () => {
   });
 });
 
-test('what a namespace accepts opens for its readers where the server itself read it', async () => {
+test('what a namespace accepts opens in a history for callers who may decode in both', async () => {
   const [payload] = await kms.codec.encode([plain('secret')], { namespace: 'orders', workflowId: 'w' });
   const described: any = { workflowExecutionInfo: { historyLength: 1 } };
   const history = async (): Promise<any> => ({
@@ -144,14 +137,17 @@ test('what a namespace accepts opens for its readers where the server itself rea
     nextPageToken: new Uint8Array(),
   });
   const temporal = { ...noTemporal, describe: async () => described, history };
-  const app = appWith(kms, { access: ana([['decode', 'payments']]), temporal });
-  const response = await app.request(`${RUN}/payloads:decode`, {
-    method: 'POST',
-    headers: { host: HOST, 'content-type': 'application/json' },
-    body: JSON.stringify({ refs: ['1:0'] }),
-  });
-  const [first] = (await response.text()).split('\n');
-  expect(JSON.parse(first!)).toMatchObject({ ref: '1:0', ok: true });
+  const opened = async (...namespaces: string[]): Promise<unknown> => {
+    const access = ana(namespaces.map((namespace) => ['decode', namespace]));
+    const response = await appWith(kms, { access, temporal }).request(`${RUN}/payloads:decode`, {
+      method: 'POST',
+      headers: { host: HOST, 'content-type': 'application/json' },
+      body: JSON.stringify({ refs: ['1:0'] }),
+    });
+    return JSON.parse((await response.text()).split('\n')[0]!);
+  };
+  expect(await opened('payments', 'orders')).toMatchObject({ ref: '1:0', ok: true });
+  expect(await opened('payments')).toMatchObject({ ok: false, reason: 'namespace_not_permitted' });
 });
 
 describe('a message that names another namespace', () => {

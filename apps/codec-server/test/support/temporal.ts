@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { DecodeResult, HistoryEvent, HistoryFrame } from '@temporal-kms/codec-api';
 import { decodeFrame, historyFrame } from '@temporal-kms/codec-api';
-import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { KmsCodecPlugin, type NamespaceRule } from '@temporal-kms/kms-codec';
 import {
   startTemporal,
   type StartTemporalOptions,
@@ -43,10 +43,15 @@ function once(act: () => void): () => void {
   };
 }
 
+interface StackOptions extends StartTemporalOptions {
+  /** Which keys each namespace has; as `startKms` has them unless given. */
+  readonly rules?: Record<string, NamespaceRule>;
+}
+
 /** A real Temporal server, a worker and a client with the codec, and the application. */
-export async function startStack(options: StartTemporalOptions = {}): Promise<Stack> {
+export async function startStack({ rules, ...options }: StackOptions = {}): Promise<Stack> {
   quiet();
-  const kms = await startKms();
+  const kms = await startKms(rules);
   const server = await startTemporal({ namespaces: [NAMESPACE, 'orders'], ...options });
   const connection = await Connection.connect({ address: server.address, interceptors });
   const plugins = [new KmsCodecPlugin(kms.codec)];

@@ -50,6 +50,8 @@ export interface ReasonContext {
   readonly workflowId: string;
   readonly key?: KeyUse | undefined;
   readonly encoding?: string | undefined;
+  /** The namespace that the message names, where it is not the history's. */
+  readonly otherNamespace?: string | undefined;
 }
 
 /** `payments v7`: the last part of the resource name and the version, as far as they are known. */
@@ -102,7 +104,10 @@ export function explain(code: ReasonCode, context: ReasonContext): string {
     case 'namespace_not_configured':
       return `No key is configured for ${namespace}.`;
     case 'namespace_not_permitted':
-      return 'This payload belongs to another namespace, where you have no permission to read it.';
+      return (
+        `The message was encrypted in ${context.otherNamespace ?? 'another namespace'}, and you may not read it there: ` +
+        'that takes the same permission in that namespace, and a justification where it asks for one.'
+      );
     case 'layer_unreadable':
       return `It decrypted to another encrypted or compressed payload that ${namespace} doesn’t read.`;
     case 'event_not_found':

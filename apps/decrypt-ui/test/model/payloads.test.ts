@@ -162,6 +162,7 @@ describe('reasons', () => {
 
   test('name the key and its version', () => {
     expect(explain('key_disabled', context)).toContain('kyc v3');
+    expect(explain('namespace_not_permitted', { ...context, otherNamespace: 'cards' })).toContain('cards');
     expect(explain('key_disabled', { ...context, key: undefined })).toContain('The key');
   });
 

@@ -24,7 +24,12 @@ export function ReasonNote({ reason, stub, detail }: ReasonNoteProps) {
   const key = findings.get(stub.ref)?.key ?? stub.key;
   const { short, tone, icon, kind } = reasonTexts[reason];
   const command = remedy(reason, key);
-  const text = explain(reason, { ...address, key, encoding: stub.encoding });
+  const text = explain(reason, {
+    ...address,
+    key,
+    encoding: stub.encoding,
+    otherNamespace: stub.namespace,
+  });
   return (
     <div className={styles['note']} data-outcome={tone} data-reason={reason}>
       <span className={styles['icon']}>

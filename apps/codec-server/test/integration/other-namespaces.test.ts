@@ -1,0 +1,375 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type AuditEntry,
+  type DecodeResult,
+  decodeFrame,
+  type HistoryEvent,
+  type PayloadStub,
+  type Permission,
+  readableExport,
+  type SearchFrame,
+  searchFrame,
+  UNREADABLE_ENCODING,
+  workflowDescription,
+  workflowList,
+} from '@temporal-kms/codec-api';
+import proto from '@temporalio/proto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Access, openAccess } from '../../src/access/access.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { Refusal } from '../../src/refusal.ts';
+import { ana } from '../support/callers.ts';
+import { collect } from '../support/lines.ts';
+import { keys, type Payload, plain } from '../support/stack.ts';
+import { get, history, lines, NAMESPACE, runPath, type Stack, startStack } from '../support/temporal.ts';
+
+/*
+ * The attack: `payments` accepts messages of `orders`, so somebody who may only work in `payments` starts a workflow
+ * there whose payloads are ciphertext that was copied from `orders`.
+ */
+const { CommandType } = proto.temporal.api.enums.v1;
+const HOUR = proto.google.protobuf.Duration.fromObject({ seconds: 3_600 });
+
+const SECRET = 'canary-of-orders';
+const OWN = 'canary-of-payments';
+const WORKFLOW = 'copied';
+
+let stack: Stack;
+let run: { workflowId: string; runId: string };
+let copied: Payload;
+let stubs: readonly PayloadStub[];
+let events: readonly HistoryEvent[];
+
+beforeAll(async () => {
+  stack = await startStack({
+    rules: {
+      payments: { encrypt: keys.payments, accepts: ['orders', 'renamed'] },
+      orders: { encrypt: keys.orders },
+    },
+  });
+  copied = await encrypted(SECRET, 'orders');
+  run = await stack.connection.withDeadline(Date.now() + 30_000, plant);
+  events = await history(stack.app, run);
+  stubs = events.flatMap(({ payloads }) => payloads);
+});
+afterAll(() => stack.close());
+
+/** Bound to the workflow too: whoever starts a workflow chooses its id. */
+const encrypted = async (value: string, namespace: string): Promise<Payload> => {
+  const context = { type: 'activity', namespace, workflowId: WORKFLOW } as const;
+  const [payload] = await stack.kms.codec.encode([plain(value)], context);
+  return payload!;
+};
+
+/** Starts the workflow as any client of `payments` can, and fills every place that a client or a worker can fill. */
+async function plant(): Promise<{ workflowId: string; runId: string }> {
+  const service = stack.connection.workflowService;
+  const own = await encrypted(OWN, NAMESPACE);
+  const taskQueue = { name: randomUUID() };
+  const { runId } = await service.startWorkflowExecution({
+    namespace: NAMESPACE,
+    workflowId: WORKFLOW,
+    workflowType: { name: 'any' },
+    taskQueue,
+    requestId: randomUUID(),
+    input: { payloads: [copied, own] },
+    memo: { fields: { note: copied } },
+    header: { fields: { trace: copied } },
+    userMetadata: { summary: copied },
+  });
+  const task = await service.pollWorkflowTaskQueue({ namespace: NAMESPACE, taskQueue, identity: 'attacker' });
+  await service.respondWorkflowTaskCompleted({
+    namespace: NAMESPACE,
+    taskToken: task.taskToken,
+    commands: [
+      {
+        commandType: CommandType.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK,
+        scheduleActivityTaskCommandAttributes: {
+          activityId: 'a',
+          activityType: { name: 'any' },
+          taskQueue,
+          input: { payloads: [copied] },
+          scheduleToCloseTimeout: HOUR,
+          heartbeatTimeout: HOUR,
+        },
+      },
+    ],
+  });
+  const activity = await service.pollActivityTaskQueue({
+    namespace: NAMESPACE,
+    taskQueue,
+    identity: 'attacker',
+  });
+  await service.recordActivityTaskHeartbeat({
+    namespace: NAMESPACE,
+    taskToken: activity.taskToken,
+    details: { payloads: [copied] },
+  });
+  return { workflowId: WORKFLOW, runId };
+}
+
+const own: [Permission, string][] = [
+  ['metadata', 'payments'],
+  ['decode', 'payments'],
+  ['search', 'payments'],
+  ['export', 'payments'],
+];
+const everywhere: [Permission, string][] = [
+  ...own,
+  ['decode', 'orders'],
+  ['search', 'orders'],
+  ['export', 'orders'],
+];
+
+/** A replica for these callers. Its codec is shared, so what others have opened is in its caches. */
+function replica(access: Access, isWritable: (entry: AuditEntry) => boolean = () => true) {
+  const audited: AuditEntry[] = [];
+  const audit = createAudit({
+    write: async (entry: AuditEntry) => {
+      if (!isWritable(entry)) throw new Refusal(503, 'audit_unavailable', 'No audit.');
+      audited.push(entry);
+    },
+  });
+  const app = stack.replica({ access, audit });
+  const post = (path: string, body: object): Promise<Response> =>
+    get(app, `${runPath(run)}/${path}`, { method: 'POST', body: JSON.stringify(body) });
+  return {
+    app,
+    audited,
+    post,
+    decode: async (refs: string[], more: object = {}): Promise<DecodeResult[]> =>
+      (await collect(lines(await post('payloads:decode', { refs, ...more }), decodeFrame))).filter(
+        (frame): frame is DecodeResult => 'ok' in frame,
+      ),
+    search: async (text: string, more: object = {}): Promise<SearchFrame[]> =>
+      collect(lines(await post('history:search', { text, ...more }), searchFrame)),
+    export: async (form: string, more: object = {}): Promise<string> =>
+      (await post('history:export', { form, ...more })).text(),
+  };
+}
+
+const refs = (): string[] => stubs.map(({ ref }) => ref);
+const isOwn = ({ path, ref }: { path?: string; ref: string }): boolean =>
+  (path ?? stubs.find((stub) => stub.ref === ref)?.path) === 'input.payloads[1]';
+const secretIn = (text: string): boolean =>
+  text.includes(SECRET) || text.includes(Buffer.from(JSON.stringify(SECRET)).toString('base64'));
+
+describe('a caller without rights in the namespace that copied messages name', () => {
+  it('gets no plaintext of them from payloads:decode, and every other payload', async () => {
+    const results = await replica(ana(own)).decode(refs());
+    expect(results).toHaveLength(stubs.length);
+    for (const result of results) {
+      if (isOwn(result)) expect(result).toMatchObject({ ok: true });
+      else
+        expect(result).toMatchObject({ ok: false, reason: 'namespace_not_permitted', namespace: 'orders' });
+    }
+    expect(secretIn(JSON.stringify(results))).toBe(false);
+  });
+
+  it('gets none from the refs of a description: memo, summary, heartbeat and header', async () => {
+    const { app, decode } = replica(ana(own));
+    const path = `/api/namespaces/payments/workflows/${WORKFLOW}`;
+    const { payloads } = workflowDescription.parse(await (await get(app, path)).json());
+    expect(payloads.map((stub) => stub.path)).toEqual(
+      expect.arrayContaining(['pendingActivities[0].heartbeatDetails.payloads[0]']),
+    );
+    for (const stub of payloads) expect(stub).toMatchObject({ namespace: 'orders' });
+    const results = await decode(payloads.map(({ ref }) => ref));
+    expect(results).toHaveLength(payloads.length);
+    for (const result of results)
+      expect(result).toMatchObject({ ok: false, reason: 'namespace_not_permitted' });
+  });
+
+  it('finds nothing of them by search and learns only how many it could not read', async () => {
+    const found = await replica(ana(own)).search('canary-of');
+    expect(found.filter(({ type }) => type === 'hit')).toMatchObject([{ path: 'input.payloads[1]' }]);
+    expect(found.at(-1)).toMatchObject({
+      type: 'end',
+      hits: 1,
+      payloads: 1,
+      unreadable: { namespace_not_permitted: stubs.length - 1 },
+    });
+  });
+
+  it('exports them as unreadable payloads that name the namespace', async () => {
+    const { export: exported } = replica(ana(own));
+    const decoded = await exported('decoded');
+    expect(secretIn(decoded)).toBe(false);
+    const [, first] = /"payloads":(\[[^\]]*\])/.exec(decoded)!;
+    const metadata: Record<string, string> = JSON.parse(first!)[0].metadata;
+    const text = (name: string) => Buffer.from(metadata[name]!, 'base64').toString();
+    expect([text('encoding'), text('reason'), text('namespace')]).toEqual([
+      UNREADABLE_ENCODING,
+      'namespace_not_permitted',
+      'orders',
+    ]);
+    const readable = await exported('readable');
+    expect(secretIn(readable)).toBe(false);
+    expect(readable).toContain(OWN);
+    expect(readableExport.parse(JSON.parse(readable)).summary.unreadable).toEqual({
+      namespace_not_permitted: stubs.length - 1,
+    });
+    expect(readable).toContain('"reason":"namespace_not_permitted"');
+  });
+
+  it('sees in the history which namespace a payload names and that it may not be read', async () => {
+    const { app } = replica(ana(own));
+    const shown = (await history(app, run)).flatMap(({ payloads }) => payloads);
+    for (const stub of shown) {
+      if (isOwn(stub)) expect(stub.namespace).toBeUndefined();
+      else expect(stub).toMatchObject({ namespace: 'orders', reason: 'namespace_not_permitted' });
+    }
+  });
+
+  it('leaves one denied entry a request in the audit of that namespace, and no intent', async () => {
+    const { decode, audited } = replica(ana(own));
+    await decode(refs());
+    expect(audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([
+      { event: 'denied', denied: 'forbidden', operation: 'decode', requestNamespace: 'payments', ...run },
+    ]);
+    expect(audited.at(-1)).toMatchObject({
+      event: 'outcome',
+      namespace: 'payments',
+      outcome: { payloads: 1, refused: { namespace_not_permitted: stubs.length - 1 } },
+    });
+  });
+
+  it('is refused messages that another caller has just opened with the same cached data key', async () => {
+    const permitted = replica(ana(everywhere));
+    const refused = replica(ana(own));
+    for (let n = 0; n < 3; n += 1) {
+      expect(await permitted.decode(['1:0'])).toMatchObject([{ ok: true }]);
+      expect(await refused.decode(['1:0'])).toMatchObject([{ ok: false, reason: 'namespace_not_permitted' }]);
+    }
+    const [both, none] = await Promise.all([permitted.decode(refs()), refused.decode(refs())]);
+    expect(both.every(({ ok }) => ok)).toBe(true);
+    expect(none.filter(({ ok }) => ok)).toHaveLength(1);
+  });
+
+  it.each(['metadata', 'encode', 'audit'] as const)(
+    'is refused them with %s alone there',
+    async (permission) => {
+      const results = await replica(ana([...own, [permission, 'orders']])).decode(['1:0']);
+      expect(results).toMatchObject([{ ok: false, reason: 'namespace_not_permitted' }]);
+    },
+  );
+
+  it('needs the permission of the route that it uses: decode gives neither search nor export there', async () => {
+    const decodes = replica(ana([...own, ['decode', 'orders']]));
+    expect(await decodes.decode(['1:0'])).toMatchObject([{ ok: true }]);
+    expect((await decodes.search(SECRET)).filter(({ type }) => type === 'hit')).toEqual([]);
+    expect(secretIn(await decodes.export('decoded'))).toBe(false);
+    const exports = replica(ana([...own, ['export', 'orders']]));
+    expect(secretIn(await exports.export('decoded'))).toBe(true);
+    expect(await exports.decode(['1:0'])).toMatchObject([{ ok: false }]);
+  });
+});
+
+describe('a caller who may read both namespaces', () => {
+  it('reads everything, on record in both, each payload and key counted where it belongs', async () => {
+    const { decode, audited } = replica(ana(everywhere));
+    const results = await decode(refs(), { reason: 'ticket 4711' });
+    expect(results.every(({ ok }) => ok)).toBe(true);
+    expect(results.find(({ ref }) => ref === '1:0')).toMatchObject({ namespace: 'orders' });
+    expect(audited.slice(0, 2)).toMatchObject([
+      { event: 'intent', namespace: 'payments', reason: 'ticket 4711' },
+      { event: 'intent', namespace: 'orders', requestNamespace: 'payments', reason: 'ticket 4711', ...run },
+    ]);
+    const outcomes = audited.filter(({ event }) => event === 'outcome');
+    expect(outcomes.find(({ namespace }) => namespace === 'payments')?.outcome).toMatchObject({
+      result: 'complete',
+      payloads: 1,
+      keys: [{ name: keys.payments, payloads: 1 }],
+    });
+    expect(outcomes.find(({ namespace }) => namespace === 'orders')?.outcome).toMatchObject({
+      result: 'complete',
+      payloads: stubs.length - 1,
+      keys: [{ name: keys.orders, payloads: stubs.length - 1 }],
+    });
+    expect(audited).toHaveLength(4);
+  });
+
+  it('finds and exports everything, on record in both', async () => {
+    const { search, export: exported, audited } = replica(ana(everywhere));
+    const found = await search('canary-of');
+    expect(found.at(-1)).toMatchObject({ hits: stubs.length, unreadable: {} });
+    expect(secretIn(await exported('readable'))).toBe(true);
+    expect(audited.map(({ event, operation, namespace }) => [event, operation, namespace])).toEqual(
+      ['search', 'export'].flatMap((operation) => [
+        ['intent', operation, 'payments'],
+        ['intent', operation, 'orders'],
+        ['outcome', operation, 'payments'],
+        ['outcome', operation, 'orders'],
+      ]),
+    );
+  });
+
+  it('leaves the workflow ids of one namespace out of the recent failures of another', async () => {
+    await using other = stack.kms.another();
+    const app = stack.replica({ access: ana(everywhere), codec: other.codec, keyUse: other.use });
+    stack.kms.emulator.injectFault({
+      method: 'Decrypt',
+      effect: { kind: 'error', status: 'PERMISSION_DENIED' },
+    });
+    const body = JSON.stringify({ refs: ['1:0'] });
+    await (await get(app, `${runPath(run)}/payloads:decode`, { method: 'POST', body })).text();
+    stack.kms.emulator.clearFaults();
+    const failures = other.use.of('orders').failures();
+    expect(failures).toMatchObject([{ reason: 'permission_denied' }]);
+    expect(JSON.stringify(failures)).not.toContain(WORKFLOW);
+  });
+});
+
+describe('a namespace that opens on demand', () => {
+  it('opens its messages elsewhere only for a justification', async () => {
+    const { decode, search, audited } = replica(ana(everywhere, ['orders']));
+    const [refused] = await decode(['1:0']);
+    expect(refused).toMatchObject({ ok: false, reason: 'namespace_not_permitted', namespace: 'orders' });
+    expect(refused).toMatchObject({ message: expect.stringContaining('reason') });
+    expect((await search(SECRET)).filter(({ type }) => type === 'hit')).toEqual([]);
+    expect(audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([
+      { event: 'denied', denied: 'reason_required', operation: 'decode' },
+      { event: 'denied', denied: 'reason_required', operation: 'search' },
+    ]);
+    expect(await decode(['1:0'], { reason: 'ticket 4711' })).toMatchObject([{ ok: true }]);
+  });
+
+  it('still needs the permission with a justification', async () => {
+    const { decode } = replica(ana(own, ['orders']));
+    expect(await decode(['1:0'], { reason: 'ticket 4711' })).toMatchObject([{ ok: false }]);
+  });
+});
+
+it('decrypts nothing of a namespace whose audit can not be written, and everything else', async () => {
+  const { decode, audited } = replica(ana(everywhere), ({ namespace }) => namespace !== 'orders');
+  const results = await decode(refs());
+  expect(results.filter(({ ok }) => ok)).toHaveLength(1);
+  expect(results.find(({ ref }) => ref === '1:0')).toMatchObject({
+    ok: false,
+    reason: 'namespace_not_permitted',
+    message: expect.stringContaining('No audit.'),
+  });
+  expect(audited.map(({ event, namespace }) => [event, namespace])).toEqual([
+    ['intent', 'payments'],
+    ['outcome', 'payments'],
+  ]);
+});
+
+it('decrypts for everybody without sign-in, on record in both namespaces', async () => {
+  const { decode, audited } = replica(openAccess);
+  expect((await decode(refs())).every(({ ok }) => ok)).toBe(true);
+  expect(audited.map(({ event, namespace }) => `${event} ${namespace}`)).toEqual([
+    'intent payments',
+    'intent orders',
+    'outcome payments',
+    'outcome orders',
+  ]);
+});
+
+it('shows in a list of workflows which namespace a memo names', async () => {
+  const { app } = replica(ana(own));
+  const listed = workflowList.parse(await (await get(app, '/api/namespaces/payments/workflows')).json());
+  expect(listed.workflows[0]?.memo).toMatchObject([
+    { namespace: 'orders', reason: 'namespace_not_permitted' },
+  ]);
+});

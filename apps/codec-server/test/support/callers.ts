@@ -1,0 +1,13 @@
+import type { Permission } from '@temporal-kms/codec-api';
+import type { Access } from '../../src/access/access.ts';
+
+/** Every caller is ana, with these permissions alone. */
+export const ana = (may: readonly [Permission, string][], onDemand: readonly string[] = []): Access => ({
+  authenticate: () => ({ name: 'ana' }),
+  allows: (_, permission, namespace) => may.some(([one, where]) => one === permission && where === namespace),
+  signIn: () => undefined,
+  reveal: (namespace) => (onDemand.includes(namespace) ? 'on-demand' : 'automatic'),
+});
+
+/** What a caller gets who may read every namespace. */
+export const anyNamespace = { authorizeNamespace: () => undefined };
