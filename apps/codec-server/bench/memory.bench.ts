@@ -32,7 +32,11 @@ const emulator = await startEmulator({ keys: [KEY] });
 const server = await startBundle(
   await buildBundle(directory),
   directory,
-  { KMS_EMULATOR_HOST: emulator.address, AUDIT_FILE: join(directory, 'audit.jsonl') },
+  {
+    KMS_EMULATOR_HOST: emulator.address,
+    AUDIT_FILE: join(directory, 'audit.jsonl'),
+    CODEC_RATE_REQUESTS: 'off',
+  },
   { nodeOptions: SMALL_HEAP },
 );
 try {

@@ -14,6 +14,7 @@ import { defaultLimits, limitRequests, type Limits, limitStreams, shuttingDown }
 import { Refusal } from './refusal.ts';
 import { Router } from './http/router.ts';
 import type { HttpMeter } from './http/meter.ts';
+import { createRateLimits, type Rates } from './http/rate-limits.ts';
 import { requestLog } from './http/request-log.ts';
 import { guardedRoutes } from './http/routes.ts';
 import { describedKeys } from './keys/described-keys.ts';
@@ -63,6 +64,8 @@ export interface AppDeps {
   /** Whether `/{namespace}/encode` and `/{namespace}/decode` are served as well. */
   readonly namespacePaths?: boolean;
   readonly limits?: Partial<Limits>;
+  /** Absent: callers may ask as often as they like. */
+  readonly rates?: Rates;
   /** Proxies in front whose `X-Forwarded-For` is believed; absent: none. */
   readonly proxies?: number | undefined;
   /** Bytes of raw history kept in memory; default `historyBytes()`. */
@@ -84,13 +87,14 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const inspect: Inspect = (payload, context) => codec.inspect(payload, context);
   const apiPath = `${pathPrefix}/api`;
   const isApi = (path: string): boolean => path === apiPath || path.startsWith(`${apiPath}/`);
-  const authority = { access, audit: keyUse.watched(deps.audit) };
+  const rates = createRateLimits(deps.rates ?? {}, (limit) => deps.meter?.rateLimited(limit));
+  const authority = { access, audit: keyUse.watched(deps.audit), rates };
   const health = { temporal, kms, emulator, headers, stopping };
 
   const often = [`${pathPrefix}/decode`, `${pathPrefix}/encode`];
   const app = new Hono<Env>({ router: new Router(often) });
-  app.onError(failure({ headers, log, isApi }));
-  app.use(requestLog(log, deps.meter));
+  app.onError(failure({ headers, log, isApi, rates }));
+  app.use(requestLog(log, stopping, deps.meter));
   probeRoutes(app, health);
   const maxBody = (path: string): number =>
     isApi(path) ? Math.min(API_BODY, limits.maxBody) : limits.maxBody;

@@ -15,6 +15,7 @@ import { countBuffersAsHeap } from './memory.ts';
 import { watchKeyUse } from './keys/key-use.ts';
 import { CALLS_IN_FLIGHT } from './keys/kms-limits.ts';
 import { watchKms } from './keys/kms-watch.ts';
+import { kmsCharges } from './kms-allowance.ts';
 import { observeAll } from './observers.ts';
 import { metricsApp } from './metrics-app.ts';
 import { createMetrics } from './metrics/metrics.ts';
@@ -52,7 +53,7 @@ async function start(): Promise<void> {
   const { rules } = config.kms;
   const metrics = createMetrics((name) => rules.isNamed(name) || name === namespace);
   const codec = createKmsCodec(config.kms, {
-    observer: observeAll(kms.observer, metrics.observer, keyUse.observer),
+    observer: observeAll(kms.observer, metrics.observer, keyUse.observer, kmsCharges),
     limits: { callsInFlight: CALLS_IN_FLIGHT },
   });
   const { access, reload } = accessOrExit(config.policyFile, { log, opens: (name) => rules.opens(name) });
@@ -93,6 +94,7 @@ async function start(): Promise<void> {
         pathPrefix: config.pathPrefix,
         namespacePaths: config.namespacePaths,
         limits: config.limits,
+        rates: config.rates,
         proxies: config.proxies,
         log,
         meter: metrics,

@@ -31,7 +31,7 @@ test('tells what comes and goes with every call once a minute', () => {
 test('what one key is refused does not come and go with what another is served', () => {
   const { log, lines } = keptLog();
   const { observer } = watchKms({ log });
-  const call = { operation: 'unwrap', milliseconds: 1 } as const;
+  const call = { operation: 'unwrap', milliseconds: 1, requests: 1 } as const;
   for (let n = 0; n < 3; n += 1) {
     observer.kmsCall?.({ ...call, key: 'a', code: 'permission_denied', message: 'may not' });
     observer.kmsCall?.({ ...call, key: 'b' });

@@ -35,6 +35,13 @@ export const auditEntry = z.object({
   reason: z.string().optional(),
   /** Why it was denied: the policy doesn't let the caller, or they didn't say why they want it. */
   denied: z.enum(['forbidden', 'reason_required']).optional(),
+  /**
+   * How many refusals like this one followed the first, which has a line of its own: of the same caller, operation,
+   * namespace and reason, since `since`. Without a namespace: in several. By `others` without an issuer: by the callers
+   * that are too many to be told apart.
+   */
+  count: z.number().int().positive().optional(),
+  since: timestamp.optional(),
   outcome: z
     .object({
       /**

@@ -19,6 +19,8 @@ export const apiError = z.object({
       'audit_unavailable',
       /** Too many requests or streams at once. */
       'busy',
+      /** The caller has asked too often: try again after the seconds of `Retry-After`. */
+      'rate_limited',
       'timeout',
       'not_implemented',
       'shutting_down',

@@ -1,7 +1,18 @@
 import { kmsEnvironment, type KmsSettings } from '@temporal-kms/kms-codec';
 import { z } from 'zod';
 import type { Environment } from './environment.ts';
-import { count, host, hostHeader, isLoopback, list, logLevel, origin, port, seconds } from './fields.ts';
+import {
+  count,
+  countOrOff,
+  host,
+  hostHeader,
+  isLoopback,
+  list,
+  logLevel,
+  origin,
+  port,
+  seconds,
+} from './fields.ts';
 import { kmsVariables, logVariables, temporalVariables } from './shared-variables.ts';
 
 export interface CodecServerConfig {
@@ -25,6 +36,15 @@ export interface CodecServerConfig {
     readonly maxRequests?: number;
     readonly maxStreams?: number;
     readonly requestMs?: number;
+  };
+  /** A minute; undefined: no limit. */
+  readonly rates: {
+    /** Requests of one caller. */
+    readonly requests: number | undefined;
+    /** Cloud KMS requests that one caller causes. */
+    readonly kmsRequests: number | undefined;
+    /** Refused requests of one address without a caller who is known. */
+    readonly strangers: number | undefined;
   };
   /** Absent: plain HTTP. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
@@ -65,6 +85,9 @@ const settings = z
     CODEC_MAX_REQUESTS: count.optional(),
     CODEC_MAX_STREAMS: count.optional(),
     CODEC_REQUEST_SECONDS: seconds.refine((value) => value > 0, 'must be above 0').optional(),
+    CODEC_RATE_REQUESTS: countOrOff,
+    CODEC_RATE_KMS_REQUESTS: countOrOff,
+    CODEC_RATE_STRANGERS: countOrOff,
     LOG_LEVEL: logLevel,
   })
   .refine(({ AUTH, POLICY_FILE }) => (AUTH === 'policy') === (POLICY_FILE !== undefined), {
@@ -105,6 +128,11 @@ const settings = z
       ...(values.CODEC_MAX_REQUESTS !== undefined && { maxRequests: values.CODEC_MAX_REQUESTS }),
       ...(values.CODEC_MAX_STREAMS !== undefined && { maxStreams: values.CODEC_MAX_STREAMS }),
       ...(values.CODEC_REQUEST_SECONDS !== undefined && { requestMs: values.CODEC_REQUEST_SECONDS * 1000 }),
+    },
+    rates: {
+      requests: values.CODEC_RATE_REQUESTS,
+      kmsRequests: values.CODEC_RATE_KMS_REQUESTS,
+      strangers: values.CODEC_RATE_STRANGERS,
     },
     ...(values.CODEC_TLS_CERT_FILE !== undefined &&
       values.CODEC_TLS_KEY_FILE !== undefined && {
@@ -153,6 +181,21 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     CODEC_MAX_REQUESTS: { about: 'Requests at the same time (default 256)', example: '64' },
     CODEC_MAX_STREAMS: { about: 'Open streams of the history API (default 256)', example: '64' },
     CODEC_REQUEST_SECONDS: { about: 'Time for one request that is no stream (default 30)', example: '10' },
+    CODEC_RATE_REQUESTS: {
+      about: 'Requests of one caller a minute; off: no limit',
+      example: '60000',
+      default: '12000',
+    },
+    CODEC_RATE_KMS_REQUESTS: {
+      about: 'Cloud KMS requests that one caller may cause a minute; off: no limit',
+      example: 'off',
+      default: '6000',
+    },
+    CODEC_RATE_STRANGERS: {
+      about: 'Refused requests a minute from one address, of callers who are not signed in; off: no limit',
+      example: '60',
+      default: '600',
+    },
     CODEC_TLS_CERT_FILE: {
       about: 'Certificate with its chain (PEM), for TLS of its own; read again when it changes',
       example: '/etc/temporal-kms/tls.crt',

@@ -23,6 +23,12 @@ export const count = z
   .regex(/^[1-9]\d{0,11}$/, 'must be a whole number above 0')
   .transform(Number);
 
+/** A whole number above 0, or `off`: undefined. */
+export const countOrOff = z
+  .string()
+  .regex(/^(?:[1-9]\d{0,11}|off)$/, 'must be a whole number above 0, or off')
+  .transform((value) => (value === 'off' ? undefined : Number(value)));
+
 /** An address or name to listen on, without a port. */
 export const host = z
   .string()

@@ -17,6 +17,20 @@ test('has a safe default for everything but the key', () => {
   expect(parse({})).not.toHaveProperty('policyFile');
 });
 
+describe('rates', () => {
+  test('are limited unless an operator switches them off', () => {
+    expect(parse({}).rates).toEqual({ requests: 12_000, kmsRequests: 6_000, strangers: 600 });
+    const off = { CODEC_RATE_REQUESTS: 'off', CODEC_RATE_KMS_REQUESTS: 'off', CODEC_RATE_STRANGERS: '1' };
+    expect(parse(off).rates).toEqual({ requests: undefined, kmsRequests: undefined, strangers: 1 });
+  });
+
+  test.each(['0', '-1', 'none', '1.5', '1e3', 'OFF'])('refuses %s', (value) => {
+    expect(mistakes({ CODEC_RATE_REQUESTS: value })).toEqual([
+      ['CODEC_RATE_REQUESTS', expect.stringContaining('or off')],
+    ]);
+  });
+});
+
 describe('without authentication', () => {
   test.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost', 'LOCALHOST'])('serves %s', (host) => {
     expect(parse({ CODEC_HOST: host }).host).toBe(host);

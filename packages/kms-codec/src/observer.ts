@@ -6,6 +6,8 @@ export interface KmsCall {
   /** Crypto key resource name. */
   readonly key: string;
   readonly milliseconds: number;
+  /** Requests that it sent to Cloud KMS: a second one where the first answer may have been damaged on the way. */
+  readonly requests: number;
   /** Both absent when it succeeded; the message is for people. */
   readonly code?: ReasonCode;
   readonly message?: string;

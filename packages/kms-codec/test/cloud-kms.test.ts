@@ -73,6 +73,7 @@ describe('a round trip', () => {
       code: 'integrity_failed',
     });
     expect(emulator.calls.count('Decrypt')).toBe(2);
+    expect(calls.at(-1)).toMatchObject({ operation: 'unwrap', requests: 2 });
   });
 });
 

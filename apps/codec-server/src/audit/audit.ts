@@ -31,8 +31,14 @@ export interface Intent {
   readonly reason?: string;
 }
 
-type Denied = NonNullable<AuditEntry['denied']>;
+export type Denied = NonNullable<AuditEntry['denied']>;
 export type Outcome = NonNullable<AuditEntry['outcome']>['result'];
+
+interface RepeatedDenial {
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly count: number;
+}
 
 /** One operation under way: told what became of each payload, and at the end how it ended. */
 export interface AuditRecord {
@@ -53,8 +59,11 @@ export interface Audit {
    * @throws Refusal `audit_unavailable`
    */
   begin(intent: Intent): Promise<AuditRecord>;
-  /** @throws Refusal `audit_unavailable` */
-  denied(intent: Intent, why: Denied): Promise<void>;
+  /**
+   * @param repeated absent: this refusal; else so many like it, of which none has a line of its own
+   * @throws Refusal `audit_unavailable`
+   */
+  denied(intent: Intent, why: Denied, repeated?: RepeatedDenial): Promise<void>;
   /** Resolves once every operation that has begun has its outcome line, or failed to get one. */
   settled(): Promise<void>;
 }
@@ -78,7 +87,14 @@ export function createAudit(sink: AuditSink, now: () => number = Date.now): Audi
   };
 
   return {
-    denied: (intent, why) => sink.write(entryOf(time(), randomUUID(), 'denied', intent, { denied: why })),
+    denied: (intent, why, repeated) =>
+      sink.write(
+        entryOf(time(), randomUUID(), 'denied', intent, {
+          denied: why,
+          count: repeated?.count,
+          since: repeated && new Date(repeated.since).toISOString(),
+        }),
+      ),
     begin: async (intent) => {
       const id = randomUUID();
       await sink.write(entryOf(time(), id, 'intent', intent));
@@ -119,7 +135,7 @@ function entryOf(
   id: string,
   event: AuditEntry['event'],
   { operation, caller, peer, namespace, requestNamespace, workflowId, runId, reason, refs }: Intent,
-  { outcome, denied }: Pick<AuditEntry, 'outcome' | 'denied'> = {},
+  { outcome, denied, count, since }: Pick<AuditEntry, 'outcome' | 'denied' | 'count' | 'since'> = {},
 ): AuditEntry {
   return {
     time,
@@ -127,6 +143,8 @@ function entryOf(
     event,
     outcome,
     denied,
+    count,
+    since,
     operation,
     who: { name: cut(caller.name), issuer: cut(caller.issuer), subject: cut(caller.subject) },
     from: cut(peer),
@@ -138,6 +156,29 @@ function entryOf(
     refs: refs?.slice(0, MAX_REFS),
   };
 }
+
+/** The intent without what its line would leave out, for keeping it in memory. */
+export const shortened = ({
+  operation,
+  caller,
+  peer,
+  namespace,
+  requestNamespace,
+  workflowId,
+  runId,
+}: Intent): Intent => ({
+  operation,
+  caller: {
+    name: cut(caller.name),
+    ...(caller.issuer !== undefined && { issuer: cut(caller.issuer) }),
+    ...(caller.subject !== undefined && { subject: cut(caller.subject) }),
+  },
+  peer: cut(peer),
+  namespace: cut(namespace),
+  ...(requestNamespace !== undefined && { requestNamespace: cut(requestNamespace) }),
+  ...(workflowId !== undefined && { workflowId: cut(workflowId) }),
+  ...(runId !== undefined && { runId: cut(runId) }),
+});
 
 function cut<T extends string | undefined>(text: T): T;
 function cut(text: string | undefined): string | undefined {

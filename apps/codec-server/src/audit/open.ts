@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { type Audit, createAudit } from './audit.ts';
 import { openAuditFile } from './audit-file.ts';
+import { countDenials } from './denials.ts';
 import type { Append } from './line-queue.ts';
 import { auditSink } from './sink.ts';
 
@@ -23,9 +24,13 @@ export interface OpenAuditOptions {
 export async function openAudit({ file, output, log, failed }: OpenAuditOptions): Promise<OpenAudit> {
   const opened = file === undefined ? undefined : await openAuditFile(file);
   const append = opened?.append ?? output;
+  const audit = countDenials(createAudit(auditSink(append, { log, failed })));
   return {
-    audit: createAudit(auditSink(append, { log, failed })),
+    audit,
     reopen: () => opened?.reopen(),
-    close: async () => opened?.close(),
+    close: async () => {
+      await audit.flush();
+      await opened?.close();
+    },
   };
 }

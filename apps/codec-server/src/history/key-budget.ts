@@ -1,7 +1,7 @@
 import { MAX_UNOPENED } from '../keys/kms-limits.ts';
 import type { Located, Opener } from './open-one.ts';
 
-type Counter = Pick<Opener, 'unopened'>;
+type Counter = Pick<Opener, 'unopened' | 'allowance'>;
 
 /** A payload that isn't at hand may be under any data key. */
 type Perhaps = Located | undefined;
@@ -26,10 +26,13 @@ export class KeyBudget {
    * @returns how many of the first may be opened; the very first whatever it needs, or asking again would change nothing
    */
   take(items: readonly (readonly Perhaps[])[]): number {
-    const { count, cost } = affordable(this.#codec, items, this.#left);
+    const { allowance } = this.#codec;
+    const left = Math.min(this.#left, allowance?.available() ?? this.#left);
+    const { count, cost } = affordable(this.#codec, items, left);
     const isForced = count === 0 && items.length > 0 && this.#left === MAX_UNOPENED;
     const taken = isForced ? 1 : count;
     this.#left = isForced ? 0 : this.#left - cost;
+    allowance?.take(cost);
     this.#isSpent = taken < items.length;
     return taken;
   }

@@ -3,9 +3,24 @@ import { type CallOptions, type KmsCodec, KmsCodecError } from '@temporal-kms/km
 import type { Logger } from 'pino';
 import { nameOf } from '../error-text.ts';
 import type { SealedIn } from './context.ts';
+import { chargedTo, type KmsAllowance } from '../kms-allowance.ts';
 import { keyOf, otherNamespace, type Payload } from '../payload.ts';
 
-export type Opener = Pick<KmsCodec, 'open' | 'inspect' | 'unopened'>;
+export interface Opener extends Pick<KmsCodec, 'open' | 'inspect' | 'unopened'> {
+  /** What its caller may make Cloud KMS be asked. Absent: as much as they like. */
+  readonly allowance?: KmsAllowance;
+}
+
+/** Opens for one request of a caller, who is charged for the Cloud KMS requests that it causes. */
+export function chargedOpener(codec: Opener, allowance: KmsAllowance | undefined): Opener {
+  if (allowance === undefined) return codec;
+  return {
+    allowance,
+    open: (...args) => chargedTo(allowance, () => codec.open(...args)),
+    inspect: (...args) => codec.inspect(...args),
+    unopened: (...args) => codec.unopened(...args),
+  };
+}
 
 /** A payload as it stands in a history. */
 export interface Located {

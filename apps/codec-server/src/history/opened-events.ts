@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
 import { type SealedIn, sealedIn, workflowContext } from './context.ts';
@@ -31,7 +32,7 @@ export interface OpenEventsOptions {
   readonly run: Run;
   readonly record: RevealRecord;
   readonly lifetime: Lifetime;
-  /** Absent: as many data keys as the events have. */
+  /** Absent: as many data keys as the events have, but no faster than the codec's allowance grows. */
   readonly budget?: KeyBudget;
 }
 
@@ -57,6 +58,7 @@ export async function* openEvents(
   const options = { signal, authorizeNamespace: record.authorizeNamespace };
   const underWay = new UnderWay(record, signal);
   for await (const page of oneAhead(pages)) {
+    if (budget === undefined) await allowed(codec, signal);
     const located = page.map((event) => ({ event, payloads: locate(event, home) }));
     const count = budget?.take(located.map(({ payloads }) => payloads)) ?? located.length;
     for (const { event, payloads } of located.slice(0, count)) {
@@ -65,6 +67,13 @@ export async function* openEvents(
     }
     while (!underWay.isEmpty()) yield await underWay.take();
     if (count < located.length) return;
+  }
+}
+
+/** Waits until Cloud KMS may be asked again, where the caller has used up what they may ask. */
+async function allowed({ allowance }: Opener, signal: AbortSignal): Promise<void> {
+  for (let wait = allowance?.waitMs() ?? 0; wait > 0; wait = allowance?.waitMs() ?? 0) {
+    await delay(wait, undefined, { signal });
   }
 }
 

@@ -4,24 +4,32 @@ import type { Access, Caller } from '../access/access.ts';
 import type { Audit, Intent } from '../audit/audit.ts';
 import type { Env } from './context.ts';
 import { peerOf } from './peer.ts';
+import type { RateLimits } from './rate-limits.ts';
 import { Refusal } from '../refusal.ts';
 
 export interface Authority {
   readonly access: Access;
   readonly audit: Audit;
+  readonly rates: RateLimits;
 }
 
 /**
  * Who is it. Somebody who isn't known stands in the request log only, or anybody could fill the audit.
- * @throws Refusal 401, at once or by the promise
+ * @throws Refusal 401, or 429 for a caller who has asked too often, at once or by the promise
  */
-export function identify(c: Context<Env>, { access }: Pick<Authority, 'access'>): Caller | Promise<Caller> {
+export function identify(
+  c: Context<Env>,
+  { access, rates }: Pick<Authority, 'access' | 'rates'>,
+): Caller | Promise<Caller> {
   const caller = access.authenticate(c.req);
-  return caller instanceof Promise ? caller.then((known) => remember(c, known)) : remember(c, caller);
+  return caller instanceof Promise
+    ? caller.then((known) => remember(c, rates, known))
+    : remember(c, rates, caller);
 }
 
-function remember(c: Context<Env>, caller: Caller): Caller {
+function remember(c: Context<Env>, rates: RateLimits, caller: Caller): Caller {
   c.set('caller', caller);
+  rates.request(caller);
   return caller;
 }
 

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Env } from './context.ts';
 import { reply, replyJson } from './reply.ts';
 import type { ResponseHeaders } from './headers.ts';
+import type { RateLimits } from './rate-limits.ts';
 import { Refusal } from '../refusal.ts';
 
 export interface FailureOptions {
@@ -10,14 +11,17 @@ export interface FailureOptions {
   readonly log: Logger;
   /** Whether a path is of the history API, whose errors are JSON; the CLI prints the others as they come. */
   readonly isApi: (path: string) => boolean;
+  readonly rates: Pick<RateLimits, 'stranger'>;
 }
 
 /** Turns what a handler threw into an answer that the caller can use, with CORS headers or the browser can't read it. */
 export const failure =
-  ({ headers, log, isApi }: FailureOptions) =>
+  ({ headers, log, isApi, rates }: FailureOptions) =>
   (error: Error, c: Context<Env>): Response => {
     c.set('headers', headers.of(c.req.header('origin')));
-    const refusal = error instanceof Refusal ? error : unexpected(error, log);
+    const thrown = error instanceof Refusal ? error : unexpected(error, log);
+    const refusal = isStrangers(c, thrown) ? (rates.stranger(c) ?? thrown) : thrown;
+    c.error = refusal;
     const extra: Record<string, string> = {};
     if (refusal.retryAfter !== undefined) extra['Retry-After'] = String(refusal.retryAfter);
     if (refusal.challenge !== undefined) extra['WWW-Authenticate'] = refusal.challenge;
@@ -26,6 +30,10 @@ export const failure =
     }
     return reply(c, `${refusal.message}\n`, 'text/plain; charset=utf-8', refusal.status, extra);
   };
+
+/** Refused before anybody knew who asks: there is nobody else whom it could be counted for. */
+const isStrangers = (c: Context<Env>, { status }: Refusal): boolean =>
+  status < 500 && c.get('caller') === undefined;
 
 function unexpected(error: Error, log: Logger): Refusal {
   // The stack names files and functions; messages may quote what was being read.

@@ -1,3 +1,5 @@
+import type { RateLimit } from './rate-limits.ts';
+
 /** One request as it was answered; a stream's time ends with its head. */
 interface AnsweredRequest {
   readonly method: string;
@@ -12,4 +14,6 @@ export interface HttpMeter {
   request(answered: AnsweredRequest): void;
   /** @returns to be called when the stream has ended, once or more often */
   streamOpened(): () => void;
+  /** A request was refused since somebody has asked too often. */
+  rateLimited(limit: RateLimit): void;
 }

@@ -2,7 +2,9 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import type { Observer } from '@temporal-kms/kms-codec';
 import type { HttpMeter } from '../http/meter.ts';
+import type { RateLimit } from '../http/rate-limits.ts';
 import { codecMetrics } from './codec-metrics.ts';
+import { Counts } from './counts.ts';
 import { processMetrics } from './process-metrics.ts';
 
 export interface Metrics extends HttpMeter {
@@ -14,6 +16,12 @@ export interface Metrics extends HttpMeter {
 
 /** Seconds. `CODEC_REQUEST_SECONDS` is 30 unless set. */
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+const limitNames: Readonly<Record<RateLimit, string>> = {
+  requests: 'requests',
+  kmsRequests: 'kms_requests',
+  strangers: 'strangers',
+};
 
 const methods = new Set(['GET', 'POST', 'OPTIONS']);
 
@@ -38,6 +46,12 @@ export function createMetrics(named: (namespace: string) => boolean): Metrics {
       description: 'Audit lines that were not written',
     })
     .addCallback((result) => result.observe(auditFailures));
+  const rateLimited = new Counts(
+    meter,
+    'codec_rate_limited',
+    'Requests that were refused because somebody has asked too often',
+    ['limit'],
+  );
   processMetrics(meter);
 
   return {
@@ -52,6 +66,7 @@ export function createMetrics(named: (namespace: string) => boolean): Metrics {
         once = false;
       };
     },
+    rateLimited: (limit) => rateLimited.add(limitNames[limit]),
     auditFailed: () => void (auditFailures += 1),
     text: async () => serializer.serialize((await exporter.collect()).resourceMetrics),
   };

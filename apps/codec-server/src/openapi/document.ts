@@ -120,6 +120,7 @@ const meanings: Readonly<Record<number, string>> = {
   404: 'There is no such thing, or its retention has passed',
   413: 'The body is too large',
   415: 'The body is not application/json',
+  429: 'The caller has sent too many requests, or caused too many to Cloud KMS: try again after Retry-After',
   500: 'The server failed',
   503: 'Temporal, Cloud KMS or the audit is out of reach, or the server is busy or ending: try again',
   504: 'It took too long: ask for less at once',

@@ -10,6 +10,7 @@ import { peerOf } from '../http/peer.ts';
 import { requireReason } from '../http/reason.ts';
 import { reply } from '../http/reply.ts';
 import { MAX_UNOPENED } from '../keys/kms-limits.ts';
+import { chargedTo } from '../kms-allowance.ts';
 import type { Payload } from '../payload.ts';
 import { Refusal } from '../refusal.ts';
 import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
@@ -33,7 +34,7 @@ export interface ProtocolOptions extends AddressOptions {
  */
 export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Promise<Response> {
   const { codec, authority, serves, pathPrefix, limits } = options;
-  const { audit } = authority;
+  const { audit, rates } = authority;
   const admitBody = limitBodies(limits);
 
   const decode = async (c: Context<Env>, namespace: string): Promise<Payload[]> => {
@@ -41,21 +42,22 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     const reason = await requireReason(c, authority, { operation: 'decode', namespace }, given);
     const payloads = parse(await bodyOf(c), limits.maxPayloads);
     const sealed = payloads.map((payload) => codec.inspect(payload, { namespace }));
-    // A single one is opened whatever it needs: nobody could ask for less.
-    if (payloads.length > 1 && codec.unopened(payloads, { namespace }) > MAX_UNOPENED) {
-      throw new Refusal(
-        413,
-        'too_large',
-        `The payloads are under more than ${MAX_UNOPENED} data keys that Cloud KMS would have to be asked for (one of ` +
-          'a message that names no key counts for each that it may be under); send fewer payloads a request.',
-      );
+    const allowance = rates.kms(c.get('caller'));
+    const isAllowed = allowance === undefined || allowance.available() > 0;
+    // The usual single payload under a data key that is at hand isn't counted before.
+    if (payloads.length > 1 || !isAllowed) {
+      const needs = codec.unopened(payloads, { namespace });
+      // A single one is opened whatever it needs: nobody could ask for less.
+      if (payloads.length > 1 && needs > MAX_UNOPENED) throw tooManyKeys();
+      const wait = allowance === undefined || needs === 0 ? 0 : allowance.take(needs);
+      if (wait > 0) throw rates.kmsExhausted(wait);
     }
     const reveal = { operation: 'decode', namespace, ...(reason !== undefined && { reason }) } as const;
     const record = await NamespaceAccess.begin(c, authority, reveal, otherNamespaces(sealed, namespace));
     const asker = new Asker(c, record);
     let done = 0;
     const open = async (slice: Payload[]): Promise<Payload[]> => {
-      const opened = await codec.decode(slice, { namespace }, asker);
+      const opened = await chargedTo(allowance, () => codec.decode(slice, { namespace }, asker));
       tellDone(record, sealed.slice(done, (done += slice.length)));
       return opened;
     };
@@ -70,16 +72,20 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
         `This codec server only decodes in namespace "${namespace}": its keys name none that encrypts there.`,
       );
     }
+    const caller = c.get('caller');
+    const allowance = rates.kms(caller);
+    const wait = allowance?.waitMs() ?? 0;
+    if (wait > 0) throw rates.kmsExhausted(wait);
     const payloads = parse(await bodyOf(c), limits.maxPayloads);
     const record = await audit.begin({
       operation: 'encode',
-      caller: c.get('caller'),
+      caller,
       peer: peerOf(c),
       namespace,
     });
     const asker = new Asker(c);
     const seal = async (slice: Payload[]): Promise<Payload[]> => {
-      const sealed = await codec.encode(slice, { namespace }, asker);
+      const sealed = await chargedTo(allowance, () => codec.encode(slice, { namespace }, asker));
       tellDone(
         record,
         sealed.map((payload) => codec.inspect(payload, { namespace })),
@@ -105,6 +111,14 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     return reply(c, buildPayloads(answer), 'application/json');
   };
 }
+
+const tooManyKeys = (): Refusal =>
+  new Refusal(
+    413,
+    'too_large',
+    `The payloads are under more than ${MAX_UNOPENED} data keys that Cloud KMS would have to be asked for (one of ` +
+      'a message that names no key counts for each that it may be under); send fewer payloads a request.',
+  );
 
 function parse(body: Buffer, maxPayloads: number): Payload[] {
   const payloads = parsePayloads(body, maxPayloads);

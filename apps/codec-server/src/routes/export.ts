@@ -8,14 +8,15 @@ import { checked, jsonBody } from '../http/input.ts';
 import { textStream } from '../http/ndjson.ts';
 import type { Routes } from '../http/routes.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
-import { begin, interruption, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
+import { begin, interruption, lifetimeOf, openerFor, outcomeOf, type RunRoutesOptions } from './stream.ts';
 
 const EXPORT_MS = 30 * 60_000;
 
 export function exportRoutes(routes: Routes, options: RunRoutesOptions): void {
-  const { temporal, reader, codec, authority, log, admitStream } = options;
+  const { temporal, reader, authority, log, admitStream } = options;
 
   routes.post(`${RUN}/history:export`, 'export', async (c) => {
+    const codec = openerFor(c, options);
     admitStream(c);
     const run = runOf(c);
     const { form, reason: given } = checked(exportRequest, await jsonBody(c));

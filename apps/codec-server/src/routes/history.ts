@@ -12,14 +12,14 @@ import type { Routes } from '../http/routes.ts';
 import { requireReason } from '../http/reason.ts';
 import { inspectFor } from './inspect-for.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
-import { begin, interruption, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
+import { begin, interruption, lifetimeOf, openerFor, outcomeOf, type RunRoutesOptions } from './stream.ts';
 
 /** A followed history; whoever follows goes on with `after`. */
 const HISTORY_MS = 60 * 60_000;
 const DECODE_MS = 2 * 60_000;
 
 export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
-  const { temporal, reader, codec, inspect, authority, log, admitStream } = options;
+  const { temporal, reader, inspect, authority, log, admitStream } = options;
 
   routes.get(`${RUN}/history`, 'metadata', async (c) => {
     admitStream(c);
@@ -43,6 +43,7 @@ export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
   });
 
   routes.post(`${RUN}/payloads:decode`, 'decode', async (c) => {
+    const codec = openerFor(c, options);
     admitStream(c);
     const run = runOf(c);
     const { refs, reason: given } = checked(decodeRequest, await jsonBody(c));

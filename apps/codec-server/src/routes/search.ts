@@ -7,15 +7,16 @@ import { ndjson } from '../http/ndjson.ts';
 import { badRequest } from '../refusal.ts';
 import type { Routes } from '../http/routes.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
-import { begin, interruption, lifetimeOf, outcomeOf, type RunRoutesOptions } from './stream.ts';
+import { begin, interruption, lifetimeOf, openerFor, outcomeOf, type RunRoutesOptions } from './stream.ts';
 
 /** Whoever searches longer goes on with `after`. */
 const SEARCH_MS = 60_000;
 
 export function searchRoutes(routes: Routes, options: RunRoutesOptions): void {
-  const { temporal, reader, codec, authority, log, admitStream } = options;
+  const { temporal, reader, authority, log, admitStream } = options;
 
   routes.post(`${RUN}/history:search`, 'search', async (c) => {
+    const codec = openerFor(c, options);
     admitStream(c);
     const run = runOf(c);
     const request = checked(searchRequest, await jsonBody(c));

@@ -4,7 +4,7 @@ import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import type { Outcome } from '../audit/audit.ts';
 import { lifetime, type Lifetime } from '../history/lifetime.ts';
-import type { Opener } from '../history/open-one.ts';
+import { chargedOpener, type Opener } from '../history/open-one.ts';
 import type { HistoryReader, Run } from '../history/reader.ts';
 import type { Inspect } from '../history/stub.ts';
 import type { Authority } from '../http/authorise.ts';
@@ -55,6 +55,20 @@ export async function begin(
   if (!isOver(c)) return record;
   await record.end('cut_off');
   throw new GoneError();
+}
+
+/**
+ * The codec for a request that decrypts: its caller is charged for what it makes Cloud KMS be asked.
+ * @throws Refusal 429 `rate_limited` for a caller who has used that up
+ */
+export function openerFor(
+  c: Context<Env>,
+  { codec, authority: { rates } }: Pick<RunRoutesOptions, 'codec' | 'authority'>,
+): Opener {
+  const allowance = rates.kms(c.get('caller'));
+  const wait = allowance?.waitMs() ?? 0;
+  if (wait > 0) throw rates.kmsExhausted(wait);
+  return chargedOpener(codec, allowance);
 }
 
 /** For a stream that is over to say why, and for its reader to take it. */

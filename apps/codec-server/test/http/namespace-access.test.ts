@@ -6,6 +6,7 @@ import { type Access, openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import type { Env } from '../../src/http/context.ts';
 import { NamespaceAccess, type Reveal } from '../../src/http/namespace-access.ts';
+import { createRateLimits } from '../../src/http/rate-limits.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { ana } from '../support/callers.ts';
 
@@ -30,10 +31,12 @@ async function begun({ access = openAccess, write = async () => undefined, other
   const made = Promise.withResolvers<NamespaceAccess>();
   app.get('/', async (c) => {
     c.set('caller', { name: 'ana' });
-    await NamespaceAccess.begin(c, { access, audit }, reveal, new Set(others)).then(
-      made.resolve,
-      made.reject,
-    );
+    await NamespaceAccess.begin(
+      c,
+      { access, audit, rates: createRateLimits({}) },
+      reveal,
+      new Set(others),
+    ).then(made.resolve, made.reject);
     return c.text('');
   });
   await app.request('/');

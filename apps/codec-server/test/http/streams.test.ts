@@ -76,6 +76,7 @@ describe('streams', () => {
           opened += 1;
           return () => (opened -= 1);
         },
+        rateLimited: () => undefined,
       });
       return ndjson(c, async function* line() {
         begun += 1;

@@ -15,6 +15,7 @@ import { Refusal } from '../../src/refusal.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { type KeyUseWatch, watchKeyUse } from '../../src/keys/key-use.ts';
 import { type KmsWatch, watchKms } from '../../src/keys/kms-watch.ts';
+import { kmsCharges } from '../../src/kms-allowance.ts';
 import { observeAll } from '../../src/observers.ts';
 import { keepSent, keptAnswer } from './answers.ts';
 import { keepForSearch, keepKey } from './leak-search.ts';
@@ -75,7 +76,7 @@ export async function startKms(
       },
       // A test must not wait five seconds to see that Cloud KMS is down.
       {
-        observer: observeAll(watch.observer, use.observer),
+        observer: observeAll(watch.observer, use.observer, kmsCharges),
         waitMs: { other: 500 },
         ...(limits && { limits }),
       },

@@ -21,6 +21,9 @@ export interface CloudKmsOptions {
   readonly observer?: Observer;
 }
 
+/** Options of one request to Cloud KMS. Call it once for each request: it counts them. */
+type CallOptionsOf = () => { readonly timeout: number; readonly retry: null };
+
 type ClientOptions = NonNullable<ConstructorParameters<typeof KeyManagementServiceClient>[0]>;
 
 const KIB = 1024;
@@ -59,10 +62,10 @@ export class CloudKms implements KeyService {
 
   async wrap({ key, plaintext, aad }: WrapRequest): Promise<Wrapped> {
     await this.#checkSize(key, plaintext.length + aad.length);
-    return await this.#call('wrap', key, undefined, async (client) => {
+    return await this.#call('wrap', key, undefined, async (client, callOptions) => {
       const [response] = await client.encrypt(
         { name: key, plaintext, plaintextCrc32c: crc(plaintext), ...aadFields(aad) },
-        this.#callOptions(),
+        callOptions(),
       );
       const ciphertext = bytesOf(response.ciphertext);
       const version = /\/cryptoKeyVersions\/(\d+)$/.exec(response.name ?? '');
@@ -80,10 +83,10 @@ export class CloudKms implements KeyService {
   }
 
   async unwrap({ key, ciphertext, aad, keyVersion }: UnwrapRequest): Promise<Uint8Array> {
-    const attempt = async (client: KeyManagementServiceClient) => {
+    const attempt = async (client: KeyManagementServiceClient, callOptions: CallOptionsOf) => {
       const [response] = await client.decrypt(
         { name: key, ciphertext, ciphertextCrc32c: crc(ciphertext), ...aadFields(aad) },
-        this.#callOptions(),
+        callOptions(),
       );
       const plaintext = bytesOf(response.plaintext);
       if (Number(response.plaintextCrc32c?.value) !== checksum(plaintext)) {
@@ -92,21 +95,21 @@ export class CloudKms implements KeyService {
       }
       return plaintext;
     };
-    return await this.#call('unwrap', key, keyVersion, async (client) => {
+    return await this.#call('unwrap', key, keyVersion, async (client, callOptions) => {
       try {
-        return await attempt(client);
+        return await attempt(client, callOptions);
       } catch (error) {
         // It also means that a checksum was damaged on the way: one more try with fresh ones before it counts.
         if (!isInvalidArgument(error)) throw error;
-        return await attempt(client);
+        return await attempt(client, callOptions);
       }
     });
   }
 
   async describe(key: string): Promise<KeyDescription> {
-    return await this.#call('describe', key, undefined, async (client) => {
-      const [cryptoKey] = await client.getCryptoKey({ name: key }, this.#callOptions());
-      const [versions] = await client.listCryptoKeyVersions({ parent: key }, this.#callOptions());
+    return await this.#call('describe', key, undefined, async (client, callOptions) => {
+      const [cryptoKey] = await client.getCryptoKey({ name: key }, callOptions());
+      const [versions] = await client.listCryptoKeyVersions({ parent: key }, callOptions());
       const primary = cryptoKey.primary?.name;
       return {
         key,
@@ -166,22 +169,30 @@ export class CloudKms implements KeyService {
     operation: KmsCall['operation'],
     key: string,
     keyVersion: number | undefined,
-    run: (client: KeyManagementServiceClient) => Promise<T>,
+    run: (client: KeyManagementServiceClient, callOptions: CallOptionsOf) => Promise<T>,
   ): Promise<T> {
     const start = performance.now();
+    let requests = 0;
+    const callOptions: CallOptionsOf = () => {
+      requests += 1;
+      return this.#callOptions();
+    };
     const report = (error?: KmsCodecError) =>
       this.#observer.kmsCall?.({
         operation,
         key,
         milliseconds: performance.now() - start,
+        requests,
         ...(error && { code: error.code, message: error.message }),
       });
     try {
-      const result = await run(await this.#started(key));
+      const result = await run(await this.#started(key), callOptions);
       report();
       return result;
     } catch (error) {
-      const state = isFailedPrecondition(error) ? await this.#stateOf(key, keyVersion) : undefined;
+      const state = isFailedPrecondition(error)
+        ? await this.#stateOf(key, keyVersion, callOptions)
+        : undefined;
       const mapped = mapKmsError(error, operation, key, keyVersion, state);
       report(mapped);
       throw mapped;
@@ -189,15 +200,19 @@ export class CloudKms implements KeyService {
   }
 
   /** A refusal doesn't always say what became of the version; whoever may look at it gets the exact code. */
-  async #stateOf(key: string, keyVersion: number | undefined): Promise<KeyVersionState | undefined> {
+  async #stateOf(
+    key: string,
+    keyVersion: number | undefined,
+    callOptions: CallOptionsOf,
+  ): Promise<KeyVersionState | undefined> {
     try {
       const client = await this.#started(key);
       if (keyVersion === undefined) {
-        const [cryptoKey] = await client.getCryptoKey({ name: key }, this.#callOptions());
+        const [cryptoKey] = await client.getCryptoKey({ name: key }, callOptions());
         return cryptoKey.primary?.state?.toString();
       }
       const name = `${key}/cryptoKeyVersions/${keyVersion}`;
-      const [version] = await client.getCryptoKeyVersion({ name }, this.#callOptions());
+      const [version] = await client.getCryptoKeyVersion({ name }, callOptions());
       return version.state?.toString();
     } catch {
       return undefined;

@@ -1,0 +1,138 @@
+import { hash } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import type { Context } from 'hono';
+import { TokenBucket } from 'limiter';
+import { LRUCache } from 'lru-cache';
+import type { Caller } from '../access/access.ts';
+import { KmsAllowance, type KmsBucket } from '../kms-allowance.ts';
+import { Refusal } from '../refusal.ts';
+import type { Env } from './context.ts';
+import { peerOf } from './peer.ts';
+
+/** How much a minute; as much can be used at once by a caller who has used nothing before. Absent: no limit. */
+export interface Rates {
+  /** Requests of one caller. */
+  readonly requests?: number | undefined;
+  /** Cloud KMS requests that one caller causes. */
+  readonly kmsRequests?: number | undefined;
+  /** Refused requests of one address without a caller who is known. */
+  readonly strangers?: number | undefined;
+}
+
+/** What a caller has used up, for the metrics. */
+export type RateLimit = keyof Rates;
+
+export interface RateLimits {
+  /** Counts a request of a caller who is known. @throws Refusal 429 `rate_limited` */
+  request(caller: Caller): void;
+  /** Counts a refused request of a caller who is not. @returns Refusal 429 `rate_limited` to answer instead */
+  stranger(c: Context<Env>): Refusal | undefined;
+  /** The Cloud KMS requests that one request of the caller may cause. Absent: there is no limit. */
+  kms(caller: Caller): KmsAllowance | undefined;
+  /** The refusal where Cloud KMS requests cannot be had for `waitMs`. */
+  kmsExhausted(waitMs: number): Refusal;
+}
+
+/** @param limited called for each refusal */
+export function createRateLimits(
+  rates: Rates,
+  limited: (limit: RateLimit) => void = () => undefined,
+): RateLimits {
+  const requests = bucketsOf(rates.requests);
+  const kms = bucketsOf(rates.kmsRequests);
+  const strangers = bucketsOf(rates.strangers);
+  const refusal = (limit: RateLimit, what: string, waitMs: number): Refusal => {
+    limited(limit);
+    const seconds = Math.max(1, Math.ceil(waitMs / 1_000));
+    return new Refusal(429, 'rate_limited', `${what}; try again in ${seconds} s.`, {
+      retryAfter: seconds,
+      loggable: true,
+    });
+  };
+  return {
+    request: (caller) => {
+      const wait = requests?.memo(identityOf(caller)).take(1) ?? 0;
+      if (wait > 0) throw refusal('requests', 'You have sent more requests than this server takes', wait);
+    },
+    stranger: (c) => {
+      const wait = strangers?.memo(networkOf(peerOf(c))).take(1) ?? 0;
+      if (wait === 0) return undefined;
+      return refusal('strangers', 'Your address has sent too many requests that were refused', wait);
+    },
+    kms: (caller) => kms && new KmsAllowance(kms.memo(identityOf(caller))),
+    kmsExhausted: (waitMs) =>
+      refusal(
+        'kmsRequests',
+        'You have caused more Cloud KMS requests than this server makes for you',
+        waitMs,
+      ),
+  };
+}
+
+const MINUTE_MS = 60_000;
+
+/** Identities or addresses that are told apart; the one that was seen least recently is forgotten first. */
+const MAX_BUCKETS = 10_000;
+
+type Buckets = LRUCache<string, Bucket>;
+
+function bucketsOf(perMinute: number | undefined): Buckets | undefined {
+  if (perMinute === undefined) return undefined;
+  return new LRUCache<string, Bucket>({ max: MAX_BUCKETS, memoMethod: () => new Bucket(perMinute) });
+}
+
+/** Full at first. Its clock is monotonic. */
+class Bucket implements KmsBucket {
+  readonly #tokens: TokenBucket;
+
+  constructor(perMinute: number) {
+    this.#tokens = new TokenBucket({
+      bucketSize: perMinute,
+      tokensPerInterval: perMinute,
+      interval: MINUTE_MS,
+    });
+    this.#tokens.content = perMinute;
+  }
+
+  take(count: number): number {
+    // Whoever needs more than there ever is gets it when the bucket is full.
+    const most = Math.min(count, this.#tokens.bucketSize);
+    return this.#tokens.tryRemoveTokens(most) ? 0 : Math.max(1, this.#tokens.getWaitTime(most));
+  }
+
+  available(): number {
+    this.#tokens.drip();
+    return Math.floor(this.#tokens.content);
+  }
+
+  waitMs(): number {
+    return this.#tokens.getWaitTime(1);
+  }
+
+  charge(count: number): void {
+    this.#tokens.content -= count;
+  }
+}
+
+const MAX_IDENTITY = 256;
+
+/** The same for every token of a subject. A long one is hashed: subjects come from tokens, and are kept. */
+function identityOf({ issuer = '', subject, name }: Caller): string {
+  const identity = `${issuer} ${subject ?? name}`;
+  return identity.length > MAX_IDENTITY ? hash('sha256', identity, 'base64') : identity;
+}
+
+/** An IPv4 address, or the /64 network of an IPv6 address: who has one has all of its addresses. */
+function networkOf(address = ''): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;
+  const [head = '', tail] = address.replace(/%.*$/, '').split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : 8 - left.length - right.length;
+  const groups = [...left, ...Array<string>(Math.max(0, zeros)).fill('0'), ...right];
+  return groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':');
+}

@@ -1,0 +1,107 @@
+import type { AuditEntry } from '@temporal-kms/codec-api';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { createAudit, type Intent } from '../../src/audit/audit.ts';
+import { countDenials } from '../../src/audit/denials.ts';
+import { logLine } from '../../src/audit/log-line.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const MINUTE = 60_000;
+
+function counted() {
+  const entries: AuditEntry[] = [];
+  let failing = false;
+  const audit = countDenials(
+    createAudit({
+      write: async (entry) => {
+        if (failing) throw new Error('full');
+        entries.push(entry);
+      },
+    }),
+  );
+  const deny = (subject: string, namespace: string | undefined, more: Partial<Intent> = {}) =>
+    audit.denied(
+      {
+        operation: 'decode',
+        caller: { name: subject, issuer: 'i', subject },
+        peer: '10.0.0.7',
+        namespace,
+        ...more,
+      },
+      'forbidden',
+    );
+  return { audit, entries, deny, fail: (value: boolean) => (failing = value) };
+}
+
+it('writes the first refusal of a minute at once, and the number of the others when the minute ends', async () => {
+  const { entries, deny } = counted();
+  for (let n = 0; n < 1_000; n += 1) await deny('ana', 'payments');
+  expect(entries).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(MINUTE);
+  expect(entries).toHaveLength(2);
+  expect(entries[1]).toMatchObject({ event: 'denied', count: 999, since: entries[0]!.time });
+  expect(Date.parse(entries[1]!.time) - Date.parse(entries[0]!.time)).toBe(MINUTE);
+  await vi.advanceTimersByTimeAsync(10 * MINUTE);
+  expect(entries).toHaveLength(2);
+  await deny('ana', 'payments');
+  expect(entries).toHaveLength(3);
+});
+
+it('tells callers, operations, namespaces and reasons apart', async () => {
+  const { audit, entries, deny } = counted();
+  await deny('ana', 'payments');
+  await deny('ben', 'payments');
+  await deny('ana', 'orders');
+  await deny('ana', 'orders', { operation: 'search' });
+  await audit.denied(
+    {
+      operation: 'decode',
+      caller: { name: 'ana', issuer: 'i', subject: 'ana' },
+      peer: undefined,
+      namespace: 'orders',
+    },
+    'reason_required',
+  );
+  expect(entries).toHaveLength(5);
+  await deny('ana', 'orders', { caller: { name: 'ana', issuer: 'other', subject: 'ana' } });
+  expect(entries).toHaveLength(6);
+});
+
+it('writes at most 44 lines a minute for a caller, whatever namespaces they name', async () => {
+  const { entries, deny } = counted();
+  for (let n = 0; n < 5_000; n += 1) {
+    await deny('ana', `namespace-${n}`);
+    await deny('ana', `namespace-${n}`, { operation: 'export' });
+  }
+  await vi.advanceTimersByTimeAsync(MINUTE);
+  expect(entries.length).toBeLessThanOrEqual(44);
+  expect(entries.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(10_000);
+});
+
+it('bounds what it keeps and writes for ever more callers, and counts those beyond it together', async () => {
+  const { entries, deny } = counted();
+  for (let n = 0; n < 3_000; n += 1) await deny(`${n}`.padStart(10_000, 'x'), `${n}`.repeat(1_000));
+  await vi.advanceTimersByTimeAsync(MINUTE);
+  expect(entries).toHaveLength(1_025);
+  expect(entries.at(-1)).toMatchObject({ who: { name: 'others' }, count: 1_976 });
+  expect(logLine(entries.at(-1)!)).not.toContain('xxx');
+});
+
+it('counts a refusal again whose line could not be written', async () => {
+  const { audit, entries, deny, fail } = counted();
+  fail(true);
+  await expect(deny('ana', 'payments')).rejects.toThrow('full');
+  await deny('ana', 'payments');
+  await audit.flush();
+  fail(false);
+  await audit.flush();
+  expect(entries).toMatchObject([{ who: { subject: 'ana' }, count: 2 }]);
+});
+
+it('writes what was counted when the process stops', async () => {
+  const { audit, entries, deny } = counted();
+  for (let n = 0; n < 3; n += 1) await deny('ana', 'payments');
+  await audit.flush();
+  expect(entries).toMatchObject([{}, { count: 2 }]);
+});

@@ -1,0 +1,264 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { policyAccess } from '../../src/access/policy-access.ts';
+import { parsePolicy } from '../../src/access/policy/read.ts';
+import { providerKeyring } from '../../src/access/tokens/provider-keys.ts';
+import type { AppDeps } from '../../src/app.ts';
+import { countDenials } from '../../src/audit/denials.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { buildPayloads } from '../../src/json/payload-json.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
+import { type Issuers, issuersOf } from '../access/support/issuers.ts';
+import { ask, type Asked, emptyTemporal } from '../access/support/server.ts';
+import { serveApp } from '../support/served.ts';
+import { keptLog, keys, type Kms, type Payload, plain, startKms, text } from '../support/stack.ts';
+
+// Attacks by whoever asks too often: in a loop of bounded count, over real connections, with real tokens.
+const policy = parsePolicy(`
+issuers:
+  company:
+    type: oidc
+    issuer: https://issuer.example/
+    audience: codec
+    tokens: access
+    jwks: https://issuer.example/keys
+rules:
+  - issuer: company
+    match: { sub: reader }
+    namespaces: [payments]
+    permissions: [metadata, decode, encode]
+`);
+const message = plain('canary-9b41d2');
+let kms: Kms;
+let issuers: Issuers;
+let body: string;
+beforeAll(async () => {
+  const reads = ['envelope-v2', 'direct'] as const;
+  kms = await startKms({ payments: { encrypt: keys.payments, reads } });
+  issuers = await issuersOf(policy, Date.now);
+  const context = { type: 'activity', namespace: 'payments' } as const;
+  body = buildPayloads(await kms.codec.encode([message], context)).toString();
+});
+afterAll(() => kms.close());
+afterEach(() => vi.useRealTimers());
+
+const tokenOf = (subject: string, claims = {}): Promise<string> =>
+  issuers.token('company', { sub: subject, ...claims });
+
+async function server(deps: Partial<AppDeps> = {}) {
+  const keysOf = providerKeyring({
+    fetchJson: issuers.fetchJson,
+    now: Date.now,
+    failed: (_, error) => {
+      throw error;
+    },
+  });
+  const lines: string[] = [];
+  const audit = countDenials(createAudit({ write: async (entry) => void lines.push(JSON.stringify(entry)) }));
+  const kept = keptLog();
+  const { port } = await serveApp(kms, {
+    access: policyAccess(policy, { now: Date.now, keysOf }),
+    audit,
+    log: kept.log,
+    temporal: emptyTemporal,
+    ...deps,
+  });
+  const send = (token: string | undefined, asked: Partial<Asked> = {}) =>
+    ask(port, {
+      method: 'POST',
+      path: '/decode',
+      body,
+      ...asked,
+      headers: [
+        ['Content-Type', 'application/json'],
+        ['X-Namespace', 'payments'],
+        ...(token === undefined ? [] : [['Authorization', `Bearer ${token}`] as const]),
+        ...(asked.headers ?? []),
+      ],
+    });
+  return { port, send, audit, audited: lines, logged: kept.lines };
+}
+
+type Send = Awaited<ReturnType<typeof server>>['send'];
+async function statuses(count: number, ask_: () => ReturnType<Send>): Promise<Record<number, number>> {
+  const seen: Record<number, number> = {};
+  for (let n = 0; n < count; n += 1) {
+    const { status } = await ask_();
+    seen[status] = (seen[status] ?? 0) + 1;
+  }
+  return seen;
+}
+
+/** A message of the guide's direct format that Cloud KMS can't decrypt. */
+const guide = (): Payload => ({
+  metadata: { encoding: text('binary/gcp-kms') },
+  data: randomBytes(200),
+});
+const bodyOf = (payloads: Payload[]): string => buildPayloads(payloads).toString();
+
+describe('a caller without rights', () => {
+  it('writes a bounded number of lines, which count everything that was refused', async () => {
+    const { send, audit, audited, logged } = await server();
+    const stranger = await tokenOf('nobody');
+    expect(await statuses(300, () => send(stranger))).toEqual({ 403: 300 });
+    expect(audited).toHaveLength(1);
+    expect(logged.length).toBeLessThanOrEqual(10);
+    await audit.flush();
+    expect(audited.map((line) => JSON.parse(line))).toMatchObject([
+      { event: 'denied', who: { subject: 'nobody' }, namespace: 'payments', operation: 'decode' },
+      { event: 'denied', who: { subject: 'nobody' }, namespace: 'payments', count: 299 },
+    ]);
+  });
+
+  it('writes no more lines by a new token, another route or another header for each request', async () => {
+    const { port, audited, audit } = await server();
+    for (let n = 0; n < 30; n += 1) {
+      const token = await tokenOf('nobody', { jti: `${n}` });
+      const headers = [[n % 2 === 0 ? 'AUTHORIZATION' : 'authorization', `bearer ${token}`]] as const;
+      for (const path of ['workflows', 'workflows:count', 'keys', 'audit'])
+        await ask(port, { path: `/api/namespaces/payments/${path}`, headers });
+    }
+    expect(audited).toHaveLength(2);
+    await audit.flush();
+    expect(audited).toHaveLength(4);
+  });
+});
+
+describe('a caller who sends more requests than their rate', () => {
+  it('is answered 429 with Retry-After before the body and the audit, and served again later', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const { send, audited, port } = await server({ rates: { requests: 20 } });
+    const token = await tokenOf('reader');
+    expect(await statuses(20, () => send(token))).toEqual({ 200: 20 });
+    audited.length = 0;
+    const refused = await send(token, { body: 'x'.repeat(1_000_000) });
+    expect(refused).toMatchObject({ status: 429, body: expect.stringMatching(/try again in 3 s\.\n$/) });
+    const response = await fetch(`http://127.0.0.1:${port}/api/me`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(response.status).toBe(429);
+    expect(response.headers.get('retry-after')).toBe('3');
+    expect(await response.json()).toMatchObject({ error: { code: 'rate_limited' } });
+    expect(audited).toEqual([]);
+    vi.advanceTimersByTime(3_000);
+    expect((await send(token)).status).toBe(200);
+  });
+
+  it('takes nothing from another caller', async () => {
+    const { send } = await server({ rates: { requests: 5 } });
+    const [eager, other] = [await tokenOf('reader'), await tokenOf('nobody')];
+    expect(await statuses(20, () => send(eager))).toEqual({ 200: 5, 429: 15 });
+    expect((await send(other)).status).toBe(403);
+  });
+
+  it('cannot get more by new tokens, the case of a header or X-Forwarded-For', async () => {
+    const { send, port } = await server({ rates: { requests: 5 } });
+    const spent = await tokenOf('reader');
+    await statuses(5, () => send(spent));
+    for (let n = 0; n < 10; n += 1) {
+      const token = await tokenOf('reader', { jti: `${n}`, email: `${n}@example.com` });
+      const forwarded = [['X-Forwarded-For', `10.0.0.${n}`]] as const;
+      expect((await send(token, { headers: forwarded })).status).toBe(429);
+      const headers = [['aUTHORIZATION', `BEARER   ${token}`]] as const;
+      expect((await ask(port, { path: '/api/me', headers })).status).toBe(429);
+    }
+  });
+
+  it('is the same anonymous caller wherever nobody signs in', async () => {
+    const { port } = await serveApp(kms, { rates: { requests: 3 } });
+    const answers = await Promise.all(Array.from({ length: 6 }, () => ask(port, { path: '/api/me' })));
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(3);
+  });
+});
+
+describe('a caller who is not known', () => {
+  it('gets 429 once too many requests from their address were refused; good tokens still count', async () => {
+    const { send, logged } = await server({ rates: { strangers: 10 } });
+    let n = 0;
+    const forged = () =>
+      send(`${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.${(n += 1)}`, {
+        headers: [['X-Forwarded-For', `10.0.0.${n}`]],
+      });
+    expect(await statuses(40, forged)).toEqual({ 401: 10, 429: 30 });
+    expect(await statuses(5, () => send(undefined))).toEqual({ 429: 5 });
+    expect((await send(undefined, { path: '/api/nowhere', method: 'GET' })).status).toBe(429);
+    expect((await send(await tokenOf('reader'))).status).toBe(200);
+    expect(logged.length).toBeLessThanOrEqual(40);
+  });
+
+  it('is told apart behind trusted proxies, an IPv6 network as one', async () => {
+    const { send } = await server({ rates: { strangers: 2 }, proxies: 1 });
+    const from = (address: string) =>
+      send(undefined, { headers: [['X-Forwarded-For', `1.1.1.1, ${address}`]] });
+    expect(await statuses(4, () => from('203.0.113.9'))).toEqual({ 401: 2, 429: 2 });
+    expect((await from('203.0.113.10')).status).toBe(401);
+    const network = ['2001:db8::1', '2001:0db8:0::2', '2001:db8:0:0:1:2:3:4', '2001:DB8:0:0:ffff::'];
+    expect(await Promise.all(network.map(async (one) => (await from(one)).status))).toEqual([
+      401, 401, 429, 429,
+    ]);
+    expect((await from('2001:db8:0:1::1')).status).toBe(401);
+  });
+
+  it('fills neither log nor memory with methods, routes and paths', async () => {
+    const { logged, port } = await server();
+    const methods = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'PURGE', 'LINK', 'SEARCH', 'COPY', 'LOCK'];
+    const paths = [
+      '/decode',
+      '/encode',
+      '/x',
+      '/api/x',
+      '/api/me',
+      '/api/namespaces',
+      '/api/namespaces/a/keys',
+    ];
+    for (let n = 0; n < 12; n += 1) {
+      for (const path of paths)
+        await Promise.all(methods.map((method) => ask(port, { method, path: `${path}?${n}` })));
+    }
+    expect(logged.length).toBeLessThanOrEqual(640);
+    expect(logged.join('').length).toBeLessThan(200_000);
+  });
+});
+
+describe('Cloud KMS requests', () => {
+  it('are charged as they are made: junk costs two each, and 429 comes before the next', async () => {
+    const { send } = await server({ rates: { kmsRequests: 20 } });
+    const token = await tokenOf('reader');
+    kms.emulator.calls.reset();
+    const seen = await statuses(40, () => send(token, { body: bodyOf([guide()]) }));
+    expect(seen[429]).toBeGreaterThan(20);
+    expect(kms.emulator.calls.count('Decrypt')).toBeLessThanOrEqual(22);
+    expect(kms.emulator.calls.count('Decrypt')).toBeGreaterThanOrEqual(18);
+    // What needs no request is still decoded.
+    expect((await send(token)).status).toBe(200);
+  });
+
+  it('of one request are taken before it is worked on', async () => {
+    const { send } = await server({ rates: { kmsRequests: 20 } });
+    const token = await tokenOf('reader');
+    kms.emulator.calls.reset();
+    const many = bodyOf(Array.from({ length: 15 }, guide));
+    const answers = await Promise.all([1, 2, 3, 4].map(() => send(token, { body: many })));
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(3);
+    expect(kms.emulator.calls.count('Decrypt')).toBeLessThanOrEqual(30);
+  });
+
+  it('of one caller leave those of another', async () => {
+    const { send } = await server({ rates: { kmsRequests: 4 } });
+    const eager = await tokenOf('reader');
+    await statuses(10, () => send(eager, { body: bodyOf([guide()]) }));
+    expect((await send(eager, { body: bodyOf([guide()]) })).status).toBe(429);
+    expect((await send(await tokenOf('nobody'), { body: bodyOf([guide()]) })).status).toBe(403);
+  });
+});
+
+it('counts what was limited in the metrics, without a label of the caller', async () => {
+  const meter = createMetrics(() => true);
+  const { send } = await server({ rates: { requests: 1, strangers: 1 }, meter });
+  const token = await tokenOf('reader');
+  await statuses(3, () => send(token));
+  await statuses(3, () => send(undefined));
+  const metrics = await meter.text();
+  expect(metrics).toContain('codec_rate_limited_total{limit="requests"} 2');
+  expect(metrics).toContain('codec_rate_limited_total{limit="strangers"} 2');
+});

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually, get, history, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
+
+// A caller's Cloud KMS requests count on every route that decrypts what a history holds.
+let stack: Stack;
+let run: { workflowId: string; runId: string };
+beforeAll(async () => {
+  stack = await startStack();
+  await eventually(() => stack.kms.codec.warm('payments'));
+  run = await runOf(await stack.start('everywhere', ['canary-27f3a0'], { taskQueue: 'nobody' }));
+});
+afterAll(() => stack.close());
+
+type App = Stack['app'];
+const post = (app: App, path: string, body: object): Promise<Response> =>
+  get(app, `${runPath(run)}/${path}`, { method: 'POST', body: JSON.stringify(body) });
+
+const routes = [
+  ['payloads:decode', { refs: ['1:0'] }],
+  ['history:search', { text: 'canary' }],
+  ['history:export', { form: 'readable' }],
+] as const;
+
+it.each(routes)(
+  'charges %s for its Cloud KMS requests, and answers 429 when they are used up',
+  async (path, body) => {
+    await using other = stack.kms.another();
+    await eventually(() => other.codec.warm('payments'));
+    const app = stack.replica({ codec: other.codec, rates: { kmsRequests: 1 } });
+    const before = stack.kms.emulator.calls.count('Decrypt');
+    const first = await post(app, path, body);
+    expect(first.status).toBe(200);
+    expect(await first.text()).toMatch(/"ok":true|"hit"|canary/);
+    expect(stack.kms.emulator.calls.count('Decrypt') - before).toBe(1);
+    for (const [next, its] of routes) {
+      const refused = await post(app, next, its);
+      expect(refused.status).toBe(429);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await refused.json()).toMatchObject({ error: { code: 'rate_limited' } });
+    }
+    // What decrypts nothing is still answered.
+    expect((await history(app, run)).length).toBeGreaterThan(0);
+    expect(stack.kms.emulator.calls.count('Decrypt') - before).toBe(1);
+  },
+);
