@@ -1,7 +1,7 @@
+import { StrictYamlError } from '@temporal-kms/kms-codec/strict-yaml';
 import type { Logger } from 'pino';
 import { type Access, openAccess } from './access/access.ts';
 import { accessLoader, type PolicyFileOptions } from './access/load.ts';
-import { PolicyError } from './access/policy/read.ts';
 import { reloadableAccess } from './access/reloadable.ts';
 import { openAudit, type OpenAudit, type OpenAuditOptions } from './audit/open.ts';
 import { codeOf, messageOf } from './error-text.ts';
@@ -39,7 +39,7 @@ export function accessOrExit(
     };
     return { access, reload };
   } catch (error) {
-    if (!(error instanceof PolicyError)) throw error;
+    if (!(error instanceof StrictYamlError)) throw error;
     return exit(EXIT_CONFIG, error.message);
   }
 }

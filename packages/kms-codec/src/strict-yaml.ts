@@ -28,6 +28,8 @@ export interface StrictYaml {
   readonly value: unknown;
   /** SHA-256 of the file's bytes, in hex. */
   readonly digest: string;
+  /** Bytes of the file. */
+  readonly size: number;
   /**
    * Returns what a schema makes of the value.
    * @throws StrictYamlError with the line and the place of every mistake
@@ -56,6 +58,7 @@ export function parseStrictYaml(bytes: Uint8Array, name = 'the file'): StrictYam
   return {
     value,
     digest: createHash('sha256').update(bytes).digest('hex'),
+    size: bytes.length,
     check: (schema) => {
       const result = schema.safeParse(value);
       if (result.success) return result.data;

@@ -33,10 +33,10 @@ export async function startIssuer(policyFile: string, namespace: string): Promis
     .setIssuedAt()
     .setExpirationTime('1h')
     .sign(privateKey);
-  // YAML takes JSON.
+  // JSON is YAML but for the last line.
   await writeFile(
     policyFile,
-    JSON.stringify({
+    `${JSON.stringify({
       issuers: { bench: { type: 'oidc', issuer, audience: AUDIENCE, tokens: 'access' } },
       rules: [
         {
@@ -46,7 +46,7 @@ export async function startIssuer(policyFile: string, namespace: string): Promis
           permissions: ['metadata', 'decode', 'encode', 'export'],
         },
       ],
-    }),
+    })}\n...\n`,
   );
   return { token, close: () => server.close() };
 }

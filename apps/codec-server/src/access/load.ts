@@ -24,7 +24,7 @@ const words = { fails: "an issuer's keys can't be had", works: "an issuer's keys
  * Reads a policy file as often as it is called, for the access that the file describes. Issuers' keys are fetched
  * behind it, and kept from one reading to the next: a provider that is down keeps nobody from starting, and its callers
  * out.
- * @returns throws PolicyError
+ * @returns a function that throws StrictYamlError, and logs the digest of what it returns the access for
  */
 export function accessLoader(file: string, { log, opens, now = Date.now }: PolicyFileOptions): () => Access {
   const standingOf = standings(log, words);
@@ -35,9 +35,11 @@ export function accessLoader(file: string, { log, opens, now = Date.now }: Polic
     fetched: (issuer) => standingOf(issuer).works({ issuer }),
   });
   return () => {
-    const policy = readPolicy(file);
+    const { policy, digest, size } = readPolicy(file);
     const unknown = namespacesIn(policy).filter((name) => !opens(name));
     if (unknown.length > 0) log.warn({ namespaces: unknown }, UNKNOWN);
-    return policyAccess(policy, { now, keysOf });
+    const access = policyAccess(policy, { now, keysOf });
+    log.info({ file, sha256: digest, bytes: size }, 'policy in force');
+    return access;
   };
 }

@@ -14,6 +14,7 @@ rules:
   - { issuer: company, match: { sub: auditor }, namespaces: '*', permissions: [audit] }
 namespaces:
   paymnets: { reveal: on-demand }
+...
 `;
 
 test('namespaces that the policy names and the server has no keys for are warned of', () => {

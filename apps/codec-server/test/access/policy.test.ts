@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Grants, grantsOf } from '../../src/access/policy/grants.ts';
-import { parsePolicy, PolicyError, readPolicy } from '../../src/access/policy/read.ts';
+import { StrictYamlError } from '@temporal-kms/kms-codec/strict-yaml';
+import { parsePolicy, readPolicy } from '../../src/access/policy/read.ts';
 import { examplePolicy } from './support/markdown.ts';
 
 const issuer = `  company:
@@ -11,9 +12,9 @@ const issuer = `  company:
 
 const mistakesIn = (content: string): string[] => {
   try {
-    parsePolicy(content);
+    parsePolicy(`${content}\n...\n`);
   } catch (error) {
-    if (error instanceof PolicyError) return error.message.split('\n').slice(1);
+    if (error instanceof StrictYamlError) return error.message.split('\n').slice(1);
     throw error;
   }
   return [];
@@ -34,7 +35,7 @@ test('the example of the documentation is right', () => {
 
 describe('every mistake is named with its line and place', () => {
   test.each<[what: string, content: string, mistake: RegExp]>([
-    ['nothing', '', /issuers/],
+    ['no part of it', '{}', /issuers is missing/],
     ['no issuer', 'issuers: {}', /line 1: issuers names none: nobody could sign in/],
     ['a field that does not exist', rule('groups: []'), /groups/],
     [
@@ -42,8 +43,8 @@ describe('every mistake is named with its line and place', () => {
       `issuers:\n${issuer}\n    audiance: codec`,
       /line 7: issuers.company .*"audiance"/,
     ],
-    ['an empty file', '', /issuers is missing/],
-    ['a field twice', rule('rules: []'), /unique/],
+    ['an empty file', '', /is empty/],
+    ['a field twice', rule('rules: []'), /line 12: rules is there twice/],
     [
       'an issuer over http',
       `issuers:\n${issuer.replace('https', 'http')}`,
@@ -80,7 +81,7 @@ describe('every mistake is named with its line and place', () => {
     [
       'the same issuer twice',
       `issuers:\n${issuer}\n${issuer.replace('company', 'other').replace('tokens: access', 'tokens: id')}`,
-      /line 8: issuers.other is the same issuer as company: it must stand once/,
+      /line 7: issuers.other is the same issuer as company: it must stand once/,
     ],
     [
       'Temporal Cloud as any issuer',
@@ -147,13 +148,13 @@ describe('every mistake is named with its line and place', () => {
 
   test('all at once', () => {
     const found = mistakesIn(
-      rule('  - { issuer: company, match: {}, namespaces: [], permissions: [root] }\nreveal: no'),
+      rule('  - { issuer: company, match: {}, namespaces: [], permissions: [root] }\nreveal: sometimes'),
     );
     expect(found).toHaveLength(4);
   });
 
   test('a file that is not there', () => {
-    expect(() => readPolicy('/nowhere/policy.yaml')).toThrow(/^POLICY_FILE can't be read: ENOENT/);
+    expect(() => readPolicy('/nowhere/policy.yaml')).toThrow(/in POLICY_FILE:\n\s+cannot be read: ENOENT/);
   });
 });
 
@@ -185,7 +186,7 @@ describe("Temporal Cloud's tokens can be replayed by any other codec server, so 
 
 const ruleCounts = (match: string, claims: Record<string, unknown>): boolean => {
   const policy = parsePolicy(
-    rule(`  - { issuer: company, match: ${match}, namespaces: [orders], permissions: [search] }`),
+    rule(`  - { issuer: company, match: ${match}, namespaces: [orders], permissions: [search] }\n...`),
   );
   return grantsOf(policy, policy.issuers['company']!, claims).has('search', 'orders');
 };
@@ -215,7 +216,7 @@ describe('a claim matches', () => {
 
 const temporalGrants = (permissions: unknown, more = ''): Grants => {
   const policy = parsePolicy(
-    `issuers:\n${issuer}\n    temporalPermissions:\n      read: [metadata]\n      write: [decode]\n      admin: [audit]${more}`,
+    `issuers:\n${issuer}\n    temporalPermissions:\n      read: [metadata]\n      write: [decode]\n      admin: [audit]${more}\n...`,
   );
   return grantsOf(policy, policy.issuers['company']!, { permissions });
 };
@@ -254,7 +255,7 @@ describe("Temporal's own claims", () => {
   });
 
   test('are nothing where the policy does not take them', () => {
-    const policy = parsePolicy(`issuers:\n${issuer}`);
+    const policy = parsePolicy(`issuers:\n${issuer}\n...`);
     const given = grantsOf(policy, policy.issuers['company']!, { permissions: ['payments:read'] });
     expect(given.has('metadata', undefined)).toBe(false);
   });

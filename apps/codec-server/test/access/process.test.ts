@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +25,7 @@ issuers:
   company: { type: oidc, issuer: '${provider.issuer}', audience: '${AUDIENCE}', tokens: access }
 rules:
   - { issuer: company, match: { client_id: tools }, namespaces: [payments], permissions: ${permissions} }
+...
 `;
 
 /** What serves with the policy. */
@@ -49,6 +51,43 @@ test('a mistake in the policy ends the start with status 78 and says where it is
   expect(await exited).toBe(78);
   expect(output.err).toMatch(/A mistake in POLICY_FILE:\n {2}line 5: rules\[0\]\.permissions\[1\] /);
   expect(output.out).not.toContain('listening');
+});
+
+const inForce = (output: { out: string }): unknown[] =>
+  output.out
+    .split('\n')
+    .filter((line) => line.includes('"policy in force"'))
+    .map((line) => JSON.parse(line));
+
+const described = (content: string) => ({
+  file,
+  sha256: createHash('sha256').update(content).digest('hex'),
+  bytes: content.length,
+});
+
+test('logs the digest of the policy in force, at the start and after each reload that succeeds', async () => {
+  const first = policy('[decode]');
+  const second = policy('[metadata]');
+  const { child, output } = (server = await startServer(environment(first)));
+  expect(inForce(output)).toMatchObject([described(first)]);
+
+  writeFileSync(file, second.slice(0, second.lastIndexOf('permissions')));
+  child.kill('SIGHUP');
+  await expect.poll(() => output.out, { timeout: 10_000 }).toContain('the one before stays in force');
+  expect(output.out).toMatch(/does not end with a line that contains only \.\.\./);
+  expect(inForce(output)).toHaveLength(1);
+
+  writeFileSync(file, second);
+  child.kill('SIGHUP');
+  await expect.poll(() => output.out, { timeout: 10_000 }).toContain('the policy was read again');
+  expect(inForce(output)).toMatchObject([described(first), described(second)]);
+});
+
+test('never starts with a policy that was cut off', async () => {
+  const whole = policy('[decode]');
+  const { output, exited } = spawnServer(environment(whole.slice(0, whole.lastIndexOf('...'))));
+  expect(await exited).toBe(78);
+  expect(output.err).toMatch(/POLICY_FILE:\n\s+does not end with a line that contains only \.\.\./);
 });
 
 test('serves other machines with a policy, and reads it again on SIGHUP', async () => {

@@ -38,7 +38,7 @@ const DISCOVERY = '/.well-known/openid-configuration';
 
 const issuerAt = (issuer: string) => {
   const policy = parsePolicy(
-    `issuers: { company: { type: oidc, issuer: '${issuer}', audience: codec, tokens: access } }`,
+    `issuers: { company: { type: oidc, issuer: '${issuer}', audience: codec, tokens: access } }\n...`,
   );
   return policy.issuers['company']!;
 };

@@ -37,6 +37,7 @@ rules:
     match: { email: ana@example.com }
     namespaces: [orders]
     permissions: [metadata]
+...
 `;
 
 async function serving(tokens = 'access', audience = AUDIENCE): Promise<RunningServer> {

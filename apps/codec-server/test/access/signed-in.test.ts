@@ -41,6 +41,7 @@ rules:
     permissions: [metadata, decode]
 namespaces:
   ${NAMESPACE}: { reveal: on-demand }
+...
 `,
   );
   server = await listen({

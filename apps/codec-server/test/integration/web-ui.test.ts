@@ -60,6 +60,7 @@ rules:
     match: { groups: payments-support }
     namespaces: [${NAMESPACE}]
     permissions: [metadata, decode]
+...
 `,
   );
   server = await listen({

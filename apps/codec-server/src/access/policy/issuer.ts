@@ -49,7 +49,7 @@ export interface Issuer {
   readonly temporal?: TemporalPermissions;
 }
 
-const url = text.refine(isSafeUrl, 'must be an https URL (http only on loopback)');
+const url = text.refine(isSafeUrl, 'must be an https URL (http only on loopback)').meta({ format: 'uri' });
 const permissions = z.array(permission).default([]);
 
 const temporalPermissions = z
@@ -72,7 +72,8 @@ const common = {
   clockSkewSeconds: z.number().int().min(0).max(300).default(30),
   maxAgeHours: z
     .number()
-    .positive()
+    .int()
+    .min(1)
     .max(24 * 31)
     .default(24),
 };
@@ -133,7 +134,7 @@ const temporalCloud = z
     onlyByName: CLOUD_EMAIL,
   }));
 
-const shared = (set: { audience: string[]; clockSkewSeconds: number; maxAgeHours: number }) => ({
+const shared = (set: { audience: readonly string[]; clockSkewSeconds: number; maxAgeHours: number }) => ({
   audience: set.audience,
   clockSkewSeconds: set.clockSkewSeconds,
   maxAgeSeconds: set.maxAgeHours * 3_600,

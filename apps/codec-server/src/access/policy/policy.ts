@@ -1,41 +1,39 @@
 import { permission, reveal } from '@temporal-kms/codec-api';
 import { z } from 'zod';
-import { oneOrMany, text } from './fields.ts';
+import { literalText, oneOrMany, text } from './fields.ts';
 import { issuer } from './issuer.ts';
 
-const literal = text.refine(
-  (value) => !value.includes('*'),
-  'is compared as it stands: there are no wildcards, so name each value',
-);
-const values = oneOrMany(literal);
+const values = oneOrMany(literalText('is compared as it stands: there are no wildcards, so name each value'));
+const namespace = literalText('must be a name; for all, write namespaces: "*"');
+/** For the JSON Schema, which does not know the refinements. */
+const atLeastOne = { minProperties: 1 };
 
 const rule = z.strictObject({
   issuer: text,
   match: z
     .record(text, values)
-    .refine((claims) => Object.keys(claims).length > 0, 'names no claim: say whom the rule is for'),
-  namespaces: z.union(
-    [
-      z.literal('*'),
-      z
-        .array(text.refine((name) => !name.includes('*'), 'must be a name; for all, write namespaces: "*"'))
-        .min(1, 'is empty'),
-    ],
-    { error: 'must be a list of namespaces, or "*" for all' },
-  ),
+    .refine((claims) => Object.keys(claims).length > 0, 'names no claim: say whom the rule is for')
+    .meta(atLeastOne),
+  namespaces: z.union([z.literal('*'), z.array(namespace).min(1, 'is empty')], {
+    error: 'must be a list of namespaces, or "*" for all',
+  }),
   permissions: z.array(permission).min(1, 'is empty'),
 });
 
-/** The policy file (`POLICY_FILE`), docs/access.md. What it doesn't give is refused. */
+/**
+ * The policy file (`POLICY_FILE`), docs/access.md. What it doesn't give is refused. `policy-file.schema.json` is this
+ * schema for editors and other programs; it does not know what must fit together.
+ */
 export const policy = z
   .strictObject({
     issuers: z
       .record(text, issuer)
-      .refine((issuers) => Object.keys(issuers).length > 0, 'names none: nobody could sign in'),
+      .refine((issuers) => Object.keys(issuers).length > 0, 'names none: nobody could sign in')
+      .meta(atLeastOne),
     rules: z.array(rule).default([]),
     /** Of namespaces that `namespaces` doesn't name. */
     reveal: reveal.default('automatic'),
-    namespaces: z.record(text, z.strictObject({ reveal })).default({}),
+    namespaces: z.record(namespace, z.strictObject({ reveal })).default({}),
     dashboard: z
       .strictObject({
         issuer: text,
@@ -46,6 +44,8 @@ export const policy = z
       .optional(),
   })
   .superRefine(({ issuers, rules, dashboard }, context) => {
+    // Parts that are wrong by themselves are not what their types say.
+    if (context.issues.length > 0) return;
     const named = new Map(Object.entries(issuers));
     const wrong = (path: (string | number)[], message: string): void =>
       context.addIssue({ path, message, code: 'custom' });
@@ -73,7 +73,8 @@ export const policy = z
     if (dashboard && !named.has(dashboard.issuer)) {
       wrong(['dashboard', 'issuer'], `must be one of issuers: ${[...named.keys()].join(', ')}`);
     }
-  });
+  })
+  .meta({ title: 'Policy file of the codec server', description: 'Described in docs/access.md.' });
 
 export type Policy = z.infer<typeof policy>;
 export type Rule = Policy['rules'][number];

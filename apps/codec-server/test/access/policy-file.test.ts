@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { parseStrictYaml, StrictYamlError } from '@temporal-kms/kms-codec/strict-yaml';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { policy } from '../../src/access/policy/policy.ts';
+import { parsePolicy } from '../../src/access/policy/read.ts';
+import { examplePolicy } from './support/markdown.ts';
+
+const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+const published = z.looseObject({}).parse(read('../../policy-file.schema.json'));
+const { vectors } = z
+  .strictObject({
+    about: z.string(),
+    vectors: z.array(
+      z.strictObject({
+        name: z.string(),
+        text: z.string(),
+        refused: z.string().optional(),
+        by: z.enum(['yaml', 'schema', 'server']).optional(),
+      }),
+    ),
+  })
+  .parse(read('vectors/policy-file.json'));
+
+function refusal(text: string): StrictYamlError {
+  try {
+    parsePolicy(text);
+  } catch (error) {
+    if (error instanceof StrictYamlError) return error;
+    throw error;
+  }
+  throw new Error(`was accepted: ${createHash('sha256').update(text).digest('hex')}`);
+}
+
+describe('a policy file', () => {
+  it('has the published JSON Schema', () => {
+    expect(published).toEqual(z.toJSONSchema(policy, { io: 'input' }));
+  });
+
+  // The schema's format "uri" is for editors.
+  const isValid = new Ajv2020({ validateFormats: false }).compile(published);
+
+  it.each(vectors)('follows the vector: $name', ({ text, refused, by }) => {
+    if (refused === undefined) parsePolicy(text);
+    else expect(refusal(text).message).toContain(refused);
+    // What is no strict YAML has no value that the schema could describe.
+    if (by === 'yaml') return;
+    const { value } = parseStrictYaml(Buffer.from(text));
+    expect(isValid(JSON.parse(JSON.stringify(value)))).toBe(by !== 'schema');
+  });
+
+  it('is refused when it was cut off at any byte', () => {
+    const whole = Buffer.from(examplePolicy());
+    const end = whole.lastIndexOf('...') + '...'.length;
+    expect(() => parsePolicy(whole.subarray(0, end).toString())).not.toThrow();
+    for (let length = 0; length < end; length += 1) refusal(whole.subarray(0, length).toString('latin1'));
+  });
+
+  it('is refused when it begins in the middle', () => {
+    const whole = examplePolicy();
+    refusal(whole.slice(whole.indexOf('rules:')));
+  });
+});
