@@ -1,6 +1,6 @@
 import { defineConfig } from 'tsdown';
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/failure-converter.ts', 'src/strict-yaml.ts'],
+  entry: ['src/index.ts', 'src/failure-converter.ts', 'src/strict-yaml.ts', 'src/worker-logging.ts'],
   dts: true,
 });

@@ -1,6 +1,7 @@
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
 import { KmsCodecError, type KmsCodec } from '@temporal-kms/kms-codec';
-import { errorFields, messageOf } from './errors.ts';
+import { errorFields } from '@temporal-kms/kms-codec/worker-logging';
+import { messageOf } from './errors.ts';
 import type { Log } from './log.ts';
 import { untilItWorks } from './retry.ts';
 import type { WorkerStatus } from './status.ts';

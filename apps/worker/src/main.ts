@@ -1,6 +1,7 @@
 import { serve } from '@hono/node-server';
 import { answerHelp, loadConfigOrExit, printableConfig, workerEnvironment } from '@temporal-kms/config';
 import { createKmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { catchFatalErrors } from '@temporal-kms/kms-codec/worker-logging';
 import { connectToTemporal, warmCodec } from './connect.ts';
 import { messageOf } from './errors.ts';
 import { createHealthApp } from './health.ts';
@@ -52,7 +53,7 @@ server.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(1);
 });
 
-installRuntime(log);
+catchFatalErrors(installRuntime(log));
 const codec = createKmsCodec(kms, { namespace, observer: logObserver(log) });
 let graceful = true;
 try {

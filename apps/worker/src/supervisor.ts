@@ -1,5 +1,6 @@
+import { errorFields } from '@temporal-kms/kms-codec/worker-logging';
 import type { NativeConnection, Worker } from '@temporalio/worker';
-import { errorFields, messageOf } from './errors.ts';
+import { messageOf } from './errors.ts';
 import type { Log } from './log.ts';
 import { untilItWorks } from './retry.ts';
 import type { WorkerStatus } from './status.ts';

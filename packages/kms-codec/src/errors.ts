@@ -45,6 +45,9 @@ const classOf = new Map<ReasonCode, ReasonClass>([
 /** The class of a code; see the package's README for what each means and what to do. */
 export const reasonClass = (code: ReasonCode): ReasonClass => classOf.get(code) ?? 'permanent';
 
+/** Whether a text is one of the {@link reasonCodes}. */
+export const isReasonCode = (code: string): boolean => reasonCodes.some((known) => known === code);
+
 /** What an error knows beside its code. */
 export interface KmsCodecErrorOptions {
   /** Crypto key resource name. */

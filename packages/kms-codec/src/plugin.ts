@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
 import { KmsCodec } from './codec.ts';
+import { warnOfUnsafeLogger } from './logging/unsafe-logger.ts';
 
 /** What an application may have to say beside the codec. */
 export interface KmsCodecPluginOptions {
@@ -51,6 +52,12 @@ export class KmsCodecPlugin {
 
   configureBundler<T extends { readonly failureConverterPath?: string | undefined }>(options: T): T {
     return { ...options, failureConverterPath: options.failureConverterPath ?? this.#failureConverterPath };
+  }
+
+  /** Warns, once in a process, where the worker's log may show plaintext: see {@link warnOfUnsafeLogger}. */
+  async runWorker<W extends object>(worker: W, next: (worker: W) => Promise<void>): Promise<void> {
+    warnOfUnsafeLogger(worker);
+    await next(worker);
   }
 
   #extend<T extends ConvertingOptions>(options: T, adapt: (codec: KmsCodec) => KmsCodec): T {

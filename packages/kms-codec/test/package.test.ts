@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { globSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,9 +83,10 @@ describe('the tarball', () => {
     }: Record<string, Record<string, string>> = JSON.parse(await installed('package.json'));
     expect(Object.keys(peerDependencies!)).toEqual(['@temporalio/common', '@temporalio/proto']);
     for (const range of Object.values(dependencies!)) expect(range).toMatch(/^\^\d/);
-    const code = await installed('dist/index.mjs');
+    const files = globSync('*.mjs', { cwd: join(at('npm'), 'node_modules/@temporal-kms/kms-codec/dist') });
+    const code = (await Promise.all(files.map((file) => installed(`dist/${file}`)))).join('\n');
     const imports = [...code.matchAll(/^import .* from "((?:@[^"/]+\/)?[^"/]+)/gm)].map(([, name]) => name!);
-    const packages = new Set(imports.filter((name) => !name.startsWith('node:')));
+    const packages = new Set(imports.filter((name) => !/^(node:|\.)/.test(name)));
     const declared = Object.keys({ ...dependencies, ...peerDependencies });
     expect([...packages].toSorted()).toEqual(declared.toSorted());
   });
@@ -142,6 +144,10 @@ describe('the README', () => {
     );
   });
 
+  it('has a log of its own without payload content', async () => {
+    expect(await node(at('npm'), ['own-log.ts'])).toBe('INFO Order shipped {"warehouse":"north"}\n');
+  });
+
   it('has a keys file that works for every namespace in it', async () => {
     const path = join(folder, 'keys.yaml');
     await writeFile(path, readmeFiles.get('keys.yaml')!);
@@ -161,7 +167,7 @@ describe('the README', () => {
   });
 
   it("has no program that isn't run here", () => {
-    const run = ['beside-another', 'bundle', 'by-hand', 'client', 'observed', 'replay', 'worker'];
+    const run = ['beside-another', 'bundle', 'by-hand', 'client', 'observed', 'own-log', 'replay', 'worker'];
     const used = ['activities.ts', 'keys.yaml', 'workflows.ts'];
     const expected = [...run.map((name) => `${name}.ts`), ...used];
     expect([...readmeFiles.keys()].toSorted()).toEqual(expected.toSorted());

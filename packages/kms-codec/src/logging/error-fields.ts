@@ -1,0 +1,71 @@
+import { isReasonCode } from '../errors.ts';
+
+/** What a log may show of an error: identifiers that stand in code, never text that is made while code runs. */
+export interface ErrorFields {
+  /** The class, as in `ApplicationFailure`; the type of what is no object, as in `string`. */
+  readonly error: string;
+  /** The failure type, which Temporal stores in plaintext too. */
+  readonly errorType?: string;
+  /** A `KmsCodecError`'s reason code, a system error's or Node's code, or a gRPC status. */
+  readonly errorCode?: string | number;
+  /** The same of what caused it, outermost first; the errors of an `AggregateError` follow it. */
+  readonly causes?: readonly string[];
+}
+
+const MAX_CAUSES = 8;
+/** No spaces and no quotes: a sentence that somebody put into a name or type is content. */
+const identifier = /^[\w$.:@/-]{1,100}$/;
+const systemCode = /^E[A-Z][A-Z0-9_]{1,60}$/;
+const MAX_GRPC_STATUS = 16;
+
+/** Name, type, code and causes of anything that was thrown. Never throws. */
+export function errorFields(error: unknown): ErrorFields {
+  if (!isObject(error)) return { error: typeof error };
+  const causes: string[] = [];
+  const seen = new Set<object>([error]);
+  const waiting = causesOf(error);
+  for (const cause of waiting) {
+    if (causes.length === MAX_CAUSES) break;
+    if (!isObject(cause) || seen.has(cause)) continue;
+    seen.add(cause);
+    const { error: name, errorType, errorCode } = ownFields(cause);
+    causes.push([name, errorType, errorCode].filter((part) => part !== undefined).join(' '));
+    waiting.push(...causesOf(cause));
+  }
+  return { ...ownFields(error), ...(causes.length > 0 && { causes }) };
+}
+
+function ownFields(error: object): ErrorFields {
+  const name = identifierOf(error, 'name') ?? 'Error';
+  const type = identifierOf(error, 'type');
+  const code = codeOf(read(error, 'code'));
+  return { error: name, ...(type && { errorType: type }), ...(code !== undefined && { errorCode: code }) };
+}
+
+function codeOf(code: unknown): string | number | undefined {
+  if (typeof code === 'number')
+    return Number.isInteger(code) && code >= 0 && code <= MAX_GRPC_STATUS ? code : undefined;
+  return typeof code === 'string' && (isReasonCode(code) || systemCode.test(code)) ? code : undefined;
+}
+
+function identifierOf(error: object, name: string): string | undefined {
+  const value = read(error, name);
+  return typeof value === 'string' && identifier.test(value) ? value : undefined;
+}
+
+/** As many as are shown at most, however many there are. */
+function causesOf(error: object): unknown[] {
+  const errors = read(error, 'errors');
+  return [read(error, 'cause'), ...(Array.isArray(errors) ? errors.slice(0, MAX_CAUSES) : [])];
+}
+
+/** A property whose getter may throw. */
+function read(object: object, name: string): unknown {
+  try {
+    return Reflect.get(object, name);
+  } catch {
+    return undefined;
+  }
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

@@ -1,0 +1,183 @@
+import { ApplicationFailure, type Logger } from '@temporalio/common';
+import { describe, expect, it } from 'vitest';
+import { KmsCodecError } from '../../src/errors.ts';
+import {
+  createSafeLogger,
+  errorFields,
+  type SafeLogEntry,
+  type SafeLoggerOptions,
+} from '../../src/worker-logging.ts';
+
+/** What a logger writes of one entry. */
+function written(options: SafeLoggerOptions, log: (logger: Logger) => void): SafeLogEntry[] {
+  const entries: SafeLogEntry[] = [];
+  log(createSafeLogger({ write: (entry) => void entries.push(entry), ...options }));
+  return entries;
+}
+
+const ofWorker = { sdkComponent: 'worker' };
+const hostile = () =>
+  new Proxy(
+    {},
+    {
+      get: () => {
+        throw new Error('canary');
+      },
+    },
+  );
+
+const fullDisk = () => {
+  throw new Error('disk full');
+};
+
+describe('the safe logger', () => {
+  it('drops entries below its level, which is INFO unless it is set', () => {
+    const levels = written({}, (logger) => {
+      for (const level of ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'] as const)
+        logger.log(level, 'x', ofWorker);
+      logger.debug('x', ofWorker);
+      logger.warn('x', ofWorker);
+    }).map(({ level }) => level);
+    expect(levels).toEqual(['INFO', 'WARN', 'ERROR', 'WARN']);
+  });
+
+  it.each([
+    ['Error while processing ActivityTask.start: canary', 'Error while processing ActivityTask.start'],
+    ['Workflow Worker Thread failed: Error: canary', 'Workflow Worker Thread failed'],
+    ['report\ncanary', 'report'],
+    ['Worker state changed', 'Worker state changed'],
+  ])('cuts the SDK message %j before what was interpolated', (message, expected) => {
+    expect(written({}, (logger) => logger.error(message, ofWorker))).toMatchObject([{ message: expected }]);
+  });
+
+  it('keeps messages of Core and withholds those of other crates', () => {
+    const entries = written({}, (logger) => {
+      logger.warn('Failing workflow task', { sdkComponent: 'core', target: 'temporalio_sdk_core::worker' });
+      logger.warn('canary', { sdkComponent: 'core', target: 'h2::codec' });
+      logger.warn('canary', { sdkComponent: 'core' });
+    });
+    expect(entries.map(({ message }) => message)).toEqual([
+      'Failing workflow task',
+      expect.stringMatching(/^Message withheld/),
+      expect.stringMatching(/^Message withheld/),
+    ]);
+  });
+
+  it.each([undefined, 'workflow', 'activity', 'nexus', 'made-up'])(
+    'withholds messages of component %s unless told that they hold no content',
+    (sdkComponent) => {
+      const meta = { workflowId: 'order-1', ...(sdkComponent && { sdkComponent }) };
+      const [withheld] = written({}, (logger) => logger.info('canary', meta));
+      expect(withheld).toMatchObject({ message: expect.stringMatching(/^Message withheld/), fields: meta });
+      const [kept] = written({ applicationMessages: true }, (logger) => logger.info('order shipped', meta));
+      expect(kept).toMatchObject({ message: 'order shipped', fields: meta });
+    },
+  );
+
+  it("keeps the code of Temporal's rules where the SDK warns in a workflow's name", () => {
+    const [entry] = written({}, (logger) =>
+      logger.warn('[TMPRL1102] Workflow finished canary', { sdkComponent: 'workflow' }),
+    );
+    expect(entry?.message).toMatch(/^\[TMPRL1102\] Message withheld/);
+  });
+
+  it('keeps known attributes of their own type only, and those that were asked for', () => {
+    const meta = {
+      ...ofWorker,
+      workflowId: { canary: 1 },
+      attempt: 'canary',
+      isLocal: 'canary',
+      memo: 'canary',
+      headers: { authorization: 'canary' },
+      workflowInfo: { memo: 'canary' },
+      details: ['canary'],
+      orderId: 'o-1',
+      total: 5n,
+      list: ['canary'],
+    };
+    const [entry] = written({ attributes: ['orderId', 'total', 'list'] }, (logger) => logger.info('x', meta));
+    expect(entry?.fields).toEqual({ sdkComponent: 'worker', orderId: 'o-1', total: '5' });
+  });
+
+  it('bounds texts and shows invisible characters', () => {
+    const [entry] = written({ applicationMessages: true }, (logger) =>
+      logger.info(`a\u202eb\n\u{e0041}${'x'.repeat(1_000)}`, {
+        workflowId: '\u200b\u2028' + 'y'.repeat(1_000),
+      }),
+    );
+    expect(entry?.message).toMatch(/^a\\u\{202e\}b\\u\{a\}\\u\{e0041\}x+…$/);
+    expect(entry?.message.length).toBeLessThan(300);
+    expect(entry?.fields['workflowId']).toMatch(/^\\u\{200b\}\\u\{2028\}y+…$/);
+  });
+
+  it('never throws', () => {
+    const entries = written({}, (logger) => {
+      logger.error('x', hostile());
+      logger.error('x', { ...ofWorker, error: hostile() });
+      Reflect.apply(Reflect.get(logger, 'error'), logger, [undefined, null]);
+    });
+    expect(entries).toMatchObject([{ message: 'x', fields: { error: 'Error' } }]);
+    expect(() => createSafeLogger({ write: hostile }).error('x')).not.toThrow();
+    expect(() => createSafeLogger({ write: fullDisk }).error('x')).not.toThrow();
+  });
+});
+
+describe('the fields of an error', () => {
+  it('are its name, type and code', () => {
+    expect(errorFields(new KmsCodecError('key_disabled', 'canary'))).toEqual({
+      error: 'ApplicationFailure',
+      errorType: 'KmsCodecError:key_disabled',
+      errorCode: 'key_disabled',
+    });
+    expect(errorFields(Object.assign(new Error('canary'), { code: 'ECONNREFUSED' }))).toEqual({
+      error: 'Error',
+      errorCode: 'ECONNREFUSED',
+    });
+    expect(errorFields(Object.assign(new Error('canary'), { code: 14, details: 'canary' }))).toEqual({
+      error: 'Error',
+      errorCode: 14,
+    });
+  });
+
+  it.each(['a card 4111', 'line\nbreak', '"canary"', 'ü', 'x'.repeat(101), 4111, undefined])(
+    'leave out a name or type that is no identifier: %j',
+    (text) => {
+      const error = Object.assign(new Error('canary'), { name: text, type: text });
+      expect(errorFields(error)).toEqual({ error: 'Error' });
+    },
+  );
+
+  it.each(['V-4711', 'secret', 4111, -1, {}])('leave out %j, a code of nobody that is known', (code) => {
+    expect(errorFields(Object.assign(new Error('canary'), { code }))).toEqual({ error: 'Error' });
+  });
+
+  it('name causes and aggregated errors at any depth, and end with loops', () => {
+    const looped: Error = new TypeError('canary');
+    const failure = ApplicationFailure.create({ message: 'canary', type: 'Inner', details: ['canary'] });
+    looped.cause = new AggregateError(
+      [new RangeError('canary', { cause: failure }), looped, 'canary'],
+      'canary',
+    );
+    expect(errorFields(new Error('canary', { cause: looped }))).toEqual({
+      error: 'Error',
+      causes: ['TypeError', 'AggregateError', 'RangeError', 'ApplicationFailure Inner'],
+    });
+  });
+
+  it('name eight causes at most', () => {
+    let error = new Error('canary');
+    for (let depth = 0; depth < 10_000; depth++) error = new Error('canary', { cause: error });
+    expect(errorFields(error).causes).toHaveLength(8);
+    const wide = new AggregateError(Array.from({ length: 100_000 }, () => new Error('canary')));
+    expect(errorFields(wide).causes).toHaveLength(8);
+  });
+
+  it.each([
+    ['canary', 'string'],
+    [4111, 'number'],
+    [null, 'object'],
+    [undefined, 'undefined'],
+  ])('are the type of %j, which is no object', (thrown, error) => {
+    expect(errorFields(thrown)).toEqual({ error });
+  });
+});
