@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import { type DestinationStream, type Logger, pino } from 'pino';
 
 /** https://docs.cloud.google.com/logging/docs/structured-logging, beside pino's own number. */
@@ -10,7 +11,7 @@ const severities: Readonly<Record<string, string>> = {
   fatal: 'CRITICAL',
 };
 
-/** Lines of JSON, as Cloud Logging's agents take them. */
+/** Lines of JSON, as Cloud Logging's agents take them; what can't be seen is escaped in them. */
 export const createLog = (level: string, output: DestinationStream): Logger =>
   pino(
     {
@@ -18,5 +19,5 @@ export const createLog = (level: string, output: DestinationStream): Logger =>
       base: null,
       formatters: { level: (label, number) => ({ severity: severities[label], level: number }) },
     },
-    output,
+    { write: (line) => output.write(`${escapeInvisible(line.trimEnd())}\n`) },
   );

@@ -10,4 +10,5 @@ export * from './parameters.ts';
 export * from './payload.ts';
 export * from './reasons.ts';
 export * from './search.ts';
+export * from './visible-text.ts';
 export * from './workflow.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { endReason } from './ends.ts';
 import { reasonCode } from './reasons.ts';
+import { hasVisibleText } from './visible-text.ts';
 
 /**
  * `<eventId>:<n>`: the n-th payload (from 0) of an event, in the order of the protos' fields with map keys sorted.
@@ -79,10 +80,15 @@ export type JsonPayload = z.infer<typeof jsonPayload>;
 export const MAX_REFS = 200;
 
 /**
- * Why a caller wants plaintext, for the audit: 1 to 500 characters. Asked for where a namespace opens on demand; taken
- * everywhere.
+ * Why a caller wants plaintext, for the audit: 1 to 500 characters, at least one of them visible. Asked for where a
+ * namespace opens on demand; taken everywhere.
  */
-export const revealReason = z.string().trim().min(1, 'is empty').max(500, 'is longer than 500 characters');
+export const revealReason = z
+  .string()
+  .trim()
+  .min(1, 'is empty')
+  .max(500, 'is longer than 500 characters')
+  .refine(hasVisibleText, 'has no visible character: say in words why you want to see it');
 
 export const decodeRequest = z.strictObject({
   refs: z.array(payloadRef).min(1).max(MAX_REFS),

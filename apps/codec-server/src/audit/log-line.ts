@@ -1,4 +1,4 @@
-import { type AuditEntry, auditEntry } from '@temporal-kms/codec-api';
+import { type AuditEntry, auditEntry, escapeInvisible } from '@temporal-kms/codec-api';
 import { z } from 'zod';
 
 /** The label that Cloud Logging finds the audit by. */
@@ -48,10 +48,5 @@ export function cloudLoggingQuery(namespace: string, workflowId: string | undefi
 
 const quoted = (text: string): string => unforgeable(text);
 
-/** What some readers take for the end of a line, or for a change of direction, and JSON leaves as it is. */
-// oxlint-disable-next-line no-control-regex
-const misread = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
-
-/** JSON in which no text of a caller's can look like a line of its own. */
-export const unforgeable = (value: unknown): string =>
-  JSON.stringify(value).replace(misread, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** JSON in which no text of a caller's can look like a line of its own, or like another text. */
+export const unforgeable = (value: unknown): string => escapeInvisible(JSON.stringify(value));

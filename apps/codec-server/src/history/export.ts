@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  escapeInvisible,
   type EndReason,
   type ExportForm,
   type ExportSummary,
@@ -66,7 +67,7 @@ export async function* exportPieces(options: ExportOptions): AsyncGenerator<Expo
 function head({ form, run }: ExportOptions): string {
   if (form !== 'readable') return '{"events":[';
   const { namespace, workflowId, runId } = run;
-  return `${JSON.stringify({ namespace, workflowId, runId }).slice(0, -1)},"events":[`;
+  return `${escapeInvisible(JSON.stringify({ namespace, workflowId, runId })).slice(0, -1)},"events":[`;
 }
 
 interface Written {
@@ -131,7 +132,8 @@ function readable(mark: string): (opened: OpenedEvent) => string {
   const marked = new RegExp(`"${mark}:(\\d+)"`, 'g');
   return ({ event, payloads }) => {
     let n = 0;
-    const json = JSON.stringify(storedEvent(event, () => `${mark}:${n++}`));
+    // Names are escaped where they can't be seen; what was decrypted stands as it was written.
+    const json = escapeInvisible(JSON.stringify(storedEvent(event, () => `${mark}:${n++}`)));
     return json.replace(marked, (_, index: string) => readablePayload(payloads[Number(index)]));
   };
 }

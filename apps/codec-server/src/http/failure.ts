@@ -1,3 +1,4 @@
+import { escapeInText } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import type { Env } from './context.ts';
@@ -25,10 +26,12 @@ export const failure =
     const extra: Record<string, string> = {};
     if (refusal.retryAfter !== undefined) extra['Retry-After'] = String(refusal.retryAfter);
     if (refusal.challenge !== undefined) extra['WWW-Authenticate'] = refusal.challenge;
+    // Names in it may come from callers, and a terminal may show it.
+    const message = escapeInText(refusal.message);
     if (isApi(c.req.path)) {
-      return replyJson(c, { error: { code: refusal.code, message: refusal.message } }, refusal.status, extra);
+      return replyJson(c, { error: { code: refusal.code, message } }, refusal.status, extra);
     }
-    return reply(c, `${refusal.message}\n`, 'text/plain; charset=utf-8', refusal.status, extra);
+    return reply(c, `${message}\n`, 'text/plain; charset=utf-8', refusal.status, extra);
   };
 
 /** Refused before anybody knew who asks: there is nobody else whom it could be counted for. */

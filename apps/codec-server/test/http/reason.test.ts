@@ -23,6 +23,8 @@ test('refuses without a reason where payloads open on demand, and says how to gi
 test.each([
   ['empty', ''],
   ['blank', ' \t '],
+  ['invisible', '\u200b\u2060\u3164\u{e0041}'],
+  ['a combining mark alone', '\u0301'],
   ['longer than 500 characters', 'x'.repeat(501)],
 ])('refuses a reason that is %s', (_, reason) => {
   for (const reveal of ['automatic', 'on-demand'] as const) {

@@ -127,6 +127,18 @@ describe('readable', () => {
     expect(readable).toMatchObject({ namespace: NAMESPACE, ...run });
   });
 
+  test('escapes invisible characters of names, and none of what was decrypted', async () => {
+    const payload = 'as\u200bwritten';
+    const handle = await stack.start('everywhere', [payload], {
+      workflowId: 'order\u202e\u200b-1',
+      taskQueue: 'nobody',
+    });
+    const text = await (await ask(await runOf(handle), 'readable')).text();
+    expect(text).toContain('"workflowId":"order\\u202e\\u200b-1"');
+    expect(text).toContain(JSON.stringify(payload));
+    expect(readableExport.parse(JSON.parse(text)).workflowId).toBe(handle.workflowId);
+  });
+
   test("shows a failure's message, stack and causes", async () => {
     const { events } = await exported(failed, 'readable');
     const { failure } = events.at(-1).workflowExecutionFailedEventAttributes;

@@ -1,0 +1,32 @@
+import { apiError } from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ana } from '../support/callers.ts';
+import { appWith, HOST, type Kms, keys, startKms } from '../support/stack.ts';
+
+// A default key serves namespaces of any name.
+let kms: Kms;
+beforeAll(async () => {
+  kms = await startKms({}, { encrypt: keys.payments });
+});
+afterAll(() => kms.close());
+
+it('escapes invisible characters of a name in an error of the history API', async () => {
+  const path = `/api/namespaces/${encodeURIComponent('pay\u202e\u200b\u{e0041}ments')}/workflows`;
+  const response = await appWith(kms, { access: ana([]) }).request(path, { headers: { host: HOST } });
+  const { error } = apiError.parse(await response.json());
+  expect([response.status, error.message]).toEqual([
+    403,
+    expect.stringContaining('"pay\\u202e\\u200b\\udb40\\udc41ments"'),
+  ]);
+});
+
+it('escapes them in the text of a codec endpoint, which the CLI prints, and keeps its lines', async () => {
+  const response = await appWith(kms, { access: ana([]) }).request('/decode', {
+    method: 'POST',
+    headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': 'pay\u00admen\u009bts' },
+    body: '{"payloads":[]}',
+  });
+  const text = await response.text();
+  expect([response.status, text]).toEqual([403, expect.stringContaining('"pay\\u00admen\\u009bts"')]);
+  expect(text.endsWith('\n')).toBe(true);
+});
