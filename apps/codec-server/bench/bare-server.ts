@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { openAccess } from '../src/access/access.ts';
 import { createApp } from '../src/app.ts';
 import type { Audit, AuditRecord } from '../src/audit/audit.ts';
-import { countBuffersAsHeap } from '../src/memory.ts';
+import { countBuffersAsHeap } from '../src/memory/heap.ts';
 import { watchKeyUse } from '../src/keys/key-use.ts';
 import { watchKms } from '../src/keys/kms-watch.ts';
 import { listen } from '../src/listen/listen.ts';

@@ -20,7 +20,8 @@ import { guardedRoutes } from './http/routes.ts';
 import { describedKeys } from './keys/described-keys.ts';
 import type { KeyUseWatch } from './keys/key-use.ts';
 import type { KmsWatch } from './keys/kms-watch.ts';
-import { historyBytes } from './memory.ts';
+import { MemoryBudget } from './memory/budget.ts';
+import { historyBytes, inflightBytes } from './memory/heap.ts';
 import { codecProtocol } from './protocol/protocol.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { exportRoutes } from './routes/export.ts';
@@ -68,9 +69,14 @@ export interface AppDeps {
   readonly rates?: Rates;
   /** Proxies in front whose `X-Forwarded-For` is believed; absent: none. */
   readonly proxies?: number | undefined;
+  /** What requests in flight may hold together; default `inflightBytes()`. */
+  readonly memory?: MemoryBudget;
   /** Bytes of raw history kept in memory; default `historyBytes()`. */
   readonly maxHistoryBytes?: number;
 }
+
+/** Bytes of memory that a request of the codec protocol takes at most for each byte of its body, see `parsePayloads`. */
+const BODY_COST = 6;
 
 /** Bytes of a body below `/api`: the longest that means something names 200 refs. */
 const API_BODY = 256 * 1024;
@@ -80,7 +86,9 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const { codec, access, keyUse, temporal, log, stopping, pathPrefix, emulator, kms, defaultNamespace } =
     deps;
   const { rules } = codec;
-  const limits: Limits = { ...defaultLimits, ...deps.limits };
+  const memory = deps.memory ?? new MemoryBudget(inflightBytes());
+  const largestBody = Math.min(defaultLimits.maxBody, Math.floor(memory.share / BODY_COST));
+  const limits: Limits = { ...defaultLimits, maxBody: largestBody, ...deps.limits };
   const headers = createResponseHeaders(deps.corsOrigins, deps.tls);
   const reader = new HistoryReader(temporal, { maxBytes: deps.maxHistoryBytes ?? historyBytes() });
   const serves = (namespace: string): boolean => rules.covers(namespace);
@@ -104,6 +112,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   // One step for all: as middlewares of their own, with a timer a request, they took a quarter of a small one.
   app.use((c, next) => {
     if (deps.proxies !== undefined) c.set('proxies', deps.proxies);
+    c.set('memory', memory);
     const preflight = guarded(c);
     if (preflight !== undefined) return Promise.resolve(preflight);
     if (stopping.aborted) throw shuttingDown();

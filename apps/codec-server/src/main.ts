@@ -11,7 +11,8 @@ import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { createApp } from './app.ts';
 import { messageOf } from './error-text.ts';
 import { createLog } from './log.ts';
-import { countBuffersAsHeap } from './memory.ts';
+import { MemoryBudget } from './memory/budget.ts';
+import { countBuffersAsHeap, inflightBytes } from './memory/heap.ts';
 import { watchKeyUse } from './keys/key-use.ts';
 import { CALLS_IN_FLIGHT } from './keys/kms-limits.ts';
 import { watchKms } from './keys/kms-watch.ts';
@@ -51,7 +52,8 @@ async function start(): Promise<void> {
   const kms = watchKms({ log });
   const keyUse = watchKeyUse();
   const { rules } = config.kms;
-  const metrics = createMetrics((name) => rules.isNamed(name) || name === namespace);
+  const memory = new MemoryBudget(config.maxInflightBytes ?? inflightBytes());
+  const metrics = createMetrics((name) => rules.isNamed(name) || name === namespace, memory);
   const codec = createKmsCodec(config.kms, {
     observer: observeAll(kms.observer, metrics.observer, keyUse.observer, kmsCharges),
     limits: { callsInFlight: CALLS_IN_FLIGHT },
@@ -95,6 +97,7 @@ async function start(): Promise<void> {
         namespacePaths: config.namespacePaths,
         limits: config.limits,
         rates: config.rates,
+        memory,
         proxies: config.proxies,
         log,
         meter: metrics,

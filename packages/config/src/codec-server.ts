@@ -30,8 +30,6 @@ export interface CodecServerConfig {
   readonly limits: {
     /** Bytes. */
     readonly maxBody?: number;
-    /** Bytes. */
-    readonly maxBodies?: number;
     readonly maxPayloads?: number;
     readonly maxRequests?: number;
     readonly maxStreams?: number;
@@ -46,6 +44,8 @@ export interface CodecServerConfig {
     /** Refused requests of one address without a caller who is known. */
     readonly strangers: number | undefined;
   };
+  /** Bytes of memory; absent: by the limits that are in force. */
+  readonly maxInflightBytes?: number;
   /** Absent: plain HTTP. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   /** Absent: no metrics. */
@@ -80,7 +80,9 @@ const settings = z
     CODEC_NAMESPACE_PATHS: z.stringbool('must be true or false'),
     CODEC_TRUSTED_PROXIES: count.optional(),
     CODEC_MAX_BODY: count.optional(),
-    CODEC_MAX_BODIES: count.optional(),
+    CODEC_MAX_INFLIGHT_BYTES: count
+      .refine((value) => value >= 32 * 1024 * 1024, 'must be at least 33554432 (32 MiB)')
+      .optional(),
     CODEC_MAX_PAYLOADS: count.optional(),
     CODEC_MAX_REQUESTS: count.optional(),
     CODEC_MAX_STREAMS: count.optional(),
@@ -123,7 +125,6 @@ const settings = z
     ...(values.CODEC_TRUSTED_PROXIES !== undefined && { proxies: values.CODEC_TRUSTED_PROXIES }),
     limits: {
       ...(values.CODEC_MAX_BODY !== undefined && { maxBody: values.CODEC_MAX_BODY }),
-      ...(values.CODEC_MAX_BODIES !== undefined && { maxBodies: values.CODEC_MAX_BODIES }),
       ...(values.CODEC_MAX_PAYLOADS !== undefined && { maxPayloads: values.CODEC_MAX_PAYLOADS }),
       ...(values.CODEC_MAX_REQUESTS !== undefined && { maxRequests: values.CODEC_MAX_REQUESTS }),
       ...(values.CODEC_MAX_STREAMS !== undefined && { maxStreams: values.CODEC_MAX_STREAMS }),
@@ -134,6 +135,9 @@ const settings = z
       kmsRequests: values.CODEC_RATE_KMS_REQUESTS,
       strangers: values.CODEC_RATE_STRANGERS,
     },
+    ...(values.CODEC_MAX_INFLIGHT_BYTES !== undefined && {
+      maxInflightBytes: values.CODEC_MAX_INFLIGHT_BYTES,
+    }),
     ...(values.CODEC_TLS_CERT_FILE !== undefined &&
       values.CODEC_TLS_KEY_FILE !== undefined && {
         tls: { certFile: values.CODEC_TLS_CERT_FILE, keyFile: values.CODEC_TLS_KEY_FILE },
@@ -172,9 +176,14 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
         'balancers add 2 (default none: the address of the connection)',
       example: '2',
     },
-    CODEC_MAX_BODY: { about: 'Bytes of one request (default 16 MiB)', example: '4194304' },
-    CODEC_MAX_BODIES: {
-      about: 'Bytes of all requests to /encode and /decode at the same time (default 64 MiB)',
+    CODEC_MAX_BODY: {
+      about: 'Bytes of one request (default 16 MiB, less where CODEC_MAX_INFLIGHT_BYTES is below 128 MiB)',
+      example: '4194304',
+    },
+    CODEC_MAX_INFLIGHT_BYTES: {
+      about:
+        'Bytes of memory that requests in flight may hold together (default half of what the memory limit leaves, 32 ' +
+        'to 512 MiB)',
       example: '268435456',
     },
     CODEC_MAX_PAYLOADS: { about: 'Payloads of one /encode or /decode (default 10000)', example: '1000' },

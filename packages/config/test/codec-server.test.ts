@@ -130,7 +130,7 @@ describe('paths and limits', () => {
       CODEC_NAMESPACE_PATHS: 'true',
       CODEC_TRUSTED_PROXIES: '2',
       CODEC_MAX_BODY: '4096',
-      CODEC_MAX_BODIES: '8192',
+      CODEC_MAX_INFLIGHT_BYTES: '67108864',
       CODEC_MAX_PAYLOADS: '10',
       CODEC_MAX_REQUESTS: '2',
       CODEC_MAX_STREAMS: '3',
@@ -139,9 +139,9 @@ describe('paths and limits', () => {
     expect(parse(values)).toMatchObject({
       namespacePaths: true,
       proxies: 2,
+      maxInflightBytes: 67_108_864,
       limits: {
         maxBody: 4096,
-        maxBodies: 8192,
         maxPayloads: 10,
         maxRequests: 2,
         maxStreams: 3,
@@ -154,6 +154,7 @@ describe('paths and limits', () => {
     ['CODEC_NAMESPACE_PATHS', 'maybe'],
     ['CODEC_TRUSTED_PROXIES', '0'],
     ['CODEC_MAX_BODY', '16MiB'],
+    ['CODEC_MAX_INFLIGHT_BYTES', '8192'],
     ['CODEC_MAX_PAYLOADS', '0'],
     ['CODEC_MAX_REQUESTS', '-1'],
     ['CODEC_REQUEST_SECONDS', '0'],

@@ -4,6 +4,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Caller } from '../access/access.ts';
 import type { Headers } from './headers.ts';
 import type { HttpMeter } from './meter.ts';
+import type { MemoryBudget } from '../memory/budget.ts';
 
 /** What the guards leave for the handlers. */
 export interface Env {
@@ -24,6 +25,10 @@ export interface Env {
     route?: string;
     /** Proxies in front that add to `X-Forwarded-For`; absent: there are none. */
     proxies?: number;
+    /** Bytes that the body may have on this path. */
+    maxBody: number;
+    /** What requests in flight may hold together. */
+    memory: MemoryBudget;
     /** Absent where nothing is measured. */
     meter?: HttpMeter;
   };

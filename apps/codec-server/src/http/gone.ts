@@ -1,4 +1,4 @@
-import type { CallOptions } from '@temporal-kms/kms-codec';
+import type { CallOptions, PlaintextBudget } from '@temporal-kms/kms-codec';
 import { GoneError } from '../refusal.ts';
 import type { Env } from './context.ts';
 
@@ -15,11 +15,17 @@ export function isOver({ env }: Asked): boolean {
 export class Asker implements CallOptions {
   readonly authorizeNamespace?: NamespaceCheck;
   readonly #asked: Asked;
+  readonly budget: PlaintextBudget;
   #signal: AbortSignal | undefined;
 
   /** @param access of a request that decrypts */
-  constructor(asked: Asked, access?: { readonly authorizeNamespace: NamespaceCheck }) {
+  constructor(
+    asked: Asked,
+    budget: PlaintextBudget,
+    access?: { readonly authorizeNamespace: NamespaceCheck },
+  ) {
     this.#asked = asked;
+    this.budget = budget;
     if (access !== undefined) this.authorizeNamespace = access.authorizeNamespace;
   }
 

@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { bodyTooLarge } from './body.ts';
 import type { Env } from './context.ts';
 import type { ResponseHeaders } from './headers.ts';
 import { Refusal } from '../refusal.ts';
@@ -40,6 +41,17 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
         { loggable: true },
       );
     }
+    // RFC 9112, section 6.1. Node decodes the chunks alone, so the body would be taken for something else.
+    if (!/^(?:chunked)?$/i.test(c.req.header('transfer-encoding')?.trim() ?? '')) {
+      throw new Refusal(
+        501,
+        'not_implemented',
+        'Send the body without a transfer coding other than chunked.',
+        {
+          loggable: true,
+        },
+      );
+    }
     if (c.req.method === 'OPTIONS') {
       return new Response(null, {
         status: 204,
@@ -51,35 +63,13 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
     if (!/^application\/json\s*(?:;|$)/i.test(c.req.header('content-type') ?? '')) {
       throw new Refusal(415, 'unsupported_media_type', 'Send the body with Content-Type: application/json.');
     }
+    if (!/^(?:identity)?$/i.test(c.req.header('content-encoding')?.trim() ?? '')) {
+      throw new Refusal(415, 'unsupported_media_type', 'Send the body without Content-Encoding.');
+    }
     const length = c.req.header('content-length');
     const most = maxBody(c.req.path);
-    if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
-      c.req.raw = counted(c.req.raw, most);
-    } else if (!(Number(length) <= most)) throw tooLarge(most);
+    if (length !== undefined && !(Number(length) <= most)) throw bodyTooLarge(most);
+    c.set('maxBody', most);
     return undefined;
   };
-}
-
-const tooLarge = (maxBody: number): Refusal =>
-  new Refusal(413, 'too_large', `The body is larger than ${maxBody} bytes; send less a request.`);
-
-/**
- * The request with a body that fails once it exceeds `maxBody` bytes. Counted while its handler reads it: Hono's
- * `bodyLimit` reads a body of unknown length whole, before anybody has asked who it comes from.
- */
-function counted(request: Request, maxBody: number): Request {
-  if (request.body === null) return request;
-  let size = 0;
-  const count = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-    transform: (piece, controller) => {
-      size += piece.length;
-      if (size > maxBody) throw tooLarge(maxBody);
-      controller.enqueue(piece);
-    },
-  });
-  return new Request(request, {
-    method: request.method,
-    body: request.body.pipeThrough(count),
-    duplex: 'half',
-  });
 }

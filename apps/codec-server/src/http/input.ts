@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import type { ZodType } from 'zod';
+import { bodyOf } from './body.ts';
 import type { Env } from './context.ts';
 import { parseJson } from '../json/bounded.ts';
 import { badRequest } from '../refusal.ts';
@@ -22,7 +23,22 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return at;
 }
 
-/** @throws Refusal 400, 413 */
+/**
+ * Reads a JSON body of the history API.
+ * @throws Refusal 400, 408, 413, 503 `busy`
+ */
 export async function jsonBody(c: Context<Env>): Promise<unknown> {
-  return parseJson(await c.req.text());
+  const lease = c.get('memory').lease();
+  try {
+    const body = await bodyOf(c, lease);
+    lease.take(body.length * JSON_COST);
+    return parseJson(body.toString(), { base: MAX_VALUES });
+  } finally {
+    lease.release();
+  }
 }
+
+/** Bytes of memory that parsing takes for each byte of JSON, beside what each value costs: text, and strings of it. */
+const JSON_COST = 4;
+/** Values of a body below `/api`: the longest that means something names 200 refs. */
+const MAX_VALUES = 1_000;

@@ -2,12 +2,10 @@ import type { Context } from 'hono';
 import type { Env } from './context.ts';
 import { GoneError, Refusal } from '../refusal.ts';
 
-/** What one request, and all of them together, may take. An operator may set the first six. */
+/** What one request, and all of them together, may take. An operator may set the first five. */
 export interface Limits {
   /** Bytes of one body. Default 16 MiB, four times what Temporal's gRPC takes in one message, base64 and all. */
   readonly maxBody: number;
-  /** Bytes of all bodies of the codec protocol that are read, worked on or answered. Default 64 MiB. */
-  readonly maxBodies: number;
   /** Payloads in one request of the codec protocol. Default 10,000. */
   readonly maxPayloads: number;
   /** Requests under way, streams not counted. Default 256. */
@@ -22,7 +20,6 @@ export interface Limits {
 
 export const defaultLimits: Limits = {
   maxBody: 16 * 1024 * 1024,
-  maxBodies: 64 * 1024 * 1024,
   maxPayloads: 10_000,
   maxRequests: 256,
   maxStreams: 256,
@@ -112,28 +109,6 @@ export function limitRequests(
 
 /** Takes a request whose caller is known into what is counted, until its answer has left. */
 export type Admit = (c: Context<Env>) => void;
-
-/** Bytes of a body that only the number of requests limits: 16 MiB of them at most, as that number is by itself. */
-const SMALL_BODY = 64 * 1024;
-
-/**
- * How much of large bodies at once: each is in memory several times while it is worked on, as JSON, as bytes and as an
- * answer. One counts until its connection is done with the answer. A single one is taken whatever its size.
- * @returns to be called when somebody may have their body read, and before it is; throws Refusal 503 `busy`
- */
-export function limitBodies({ maxBody, maxBodies }: Pick<Limits, 'maxBody' | 'maxBodies'>): Admit {
-  let underWay = 0;
-  return (c) => {
-    // In pieces of unknown length may come as much as a body can have.
-    const size = Number(c.req.header('content-length') ?? maxBody);
-    const outgoing = c.env?.outgoing;
-    if (size <= SMALL_BODY || outgoing === undefined) return;
-    if (outgoing.destroyed) throw new GoneError();
-    if (underWay > 0 && underWay + size > maxBodies) throw busy(`${underWay} bytes of requests`);
-    underWay += size;
-    outgoing.once('close', () => (underWay -= size));
-  };
-}
 
 /**
  * How many streams at once. A stream counts until its connection is done with it, not only until it has begun.

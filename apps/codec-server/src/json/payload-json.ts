@@ -1,6 +1,15 @@
 import proto, { type temporal } from '@temporalio/proto';
 import { base64Length, decodeBase64, encodeBase64, writeBase64 } from './base64.ts';
-import { parseJson } from './bounded.ts';
+import type { MemoryLease } from '../memory/budget.ts';
+import { parseJson, type ValueLimit } from './bounded.ts';
+import {
+  ENTRY_COST,
+  keyTooLong,
+  MAX_ENTRIES,
+  MAX_KEY,
+  tooManyEntries,
+  tooManyPayloads,
+} from './payload-limits.ts';
 import type { Payload } from '../payload.ts';
 import { badRequest, type Refusal } from '../refusal.ts';
 import { scanPayloads } from './payload-scanner.ts';
@@ -19,26 +28,44 @@ export interface PayloadJson {
  * padding or without, `externalPayloads` (the Web UI's proto3 JSON) and `external_payloads` (`encoding/json` of Go's
  * struct, with numbers), nulls, and fields that it doesn't know.
  *
- * @param maxPayloads how many are expected at most, which bounds what reading may cost; a few more may be returned
- * @throws Refusal 400 that names the place of what isn't as the protocol has it; 413 for a body of far more than these
+ * @param lease is asked for the memory of the payloads before they are made, and for what making them takes besides
+ * @throws Refusal 400 that names the place of what isn't as the protocol has it; 413 for more payloads, or more entries
+ * in one of them, than a request may hold; what the lease throws
  */
-export function parsePayloads(body: Buffer, maxPayloads: number): Payload[] {
-  const maxValues = VALUES_A_PAYLOAD * (maxPayloads + 1);
-  // The scanner makes its payloads as it counts them, and counts fewer values a payload.
-  return scanPayloads(body, maxValues / 4) ?? parseAnyPayloads(utf8.decode(body), maxValues);
+export function parsePayloads(body: Buffer, maxPayloads: number, lease: Lease = unlimited): Payload[] {
+  lease.take(Math.ceil(body.length * BYTES_COST));
+  const scanned = scanPayloads(body, maxPayloads, (bytes) => lease.take(bytes));
+  if (scanned !== undefined) return scanned;
+  const extra = body.length * TEXT_COST;
+  lease.take(extra);
+  const payloads = parseAnyPayloads(utf8.decode(body), maxPayloads, (bytes) => lease.take(bytes));
+  lease.release(extra);
+  return payloads;
 }
 
-/** Of JSON; clients write some ten. */
-const VALUES_A_PAYLOAD = 32;
+type Lease = Pick<MemoryLease, 'take' | 'release'>;
+const unlimited: Lease = { take: () => undefined, release: () => undefined };
+
+/** Bytes of payloads for each byte of a body: nearly all of it is base64. */
+const BYTES_COST = 3 / 4;
+/** For each byte of a body that is read as text: the text, its strings, and a buffer of each. */
+const TEXT_COST = 4;
+/** Of JSON in a body, for each payload in it; clients write some ten. */
+const VALUES: ValueLimit = { base: 256, each: 4 * MAX_ENTRIES };
 
 const utf8 = new TextDecoder();
 
 /** The same by `JSON.parse`, which reads whatever the scanner leaves and says what is wrong. */
-export function parseAnyPayloads(text: string, maxValues?: number): Payload[] {
-  const body = parseJson(text, maxValues);
+export function parseAnyPayloads(
+  text: string,
+  maxPayloads: number,
+  take: (bytes: number) => void = () => undefined,
+): Payload[] {
+  const body = parseJson(text, VALUES, (values) => take(values * ENTRY_COST));
   if (!isRecord(body)) throw notProtocol('the body must be an object with a list "payloads"');
   const payloads = body['payloads'] ?? [];
   if (!Array.isArray(payloads)) throw notProtocol('"payloads" must be a list');
+  if (payloads.length > maxPayloads) throw tooManyPayloads(maxPayloads);
   return payloads.map((payload, index) => payloadFromJson(payload, `payloads[${index}]`));
 }
 
@@ -61,6 +88,8 @@ function payloadFromJson(json: unknown, at: string): Payload {
   if (metadata !== undefined && metadata !== null) {
     if (!isRecord(metadata)) throw notProtocol(`${at}.metadata must be an object`);
     const entries = Object.entries(metadata);
+    if (entries.length > MAX_ENTRIES) throw tooManyEntries(`${at}.metadata`);
+    if (entries.some(([key]) => key.length > MAX_KEY)) throw keyTooLong(`${at}.metadata`);
     payload.metadata = Object.fromEntries(
       entries.map(([key, value]) => [key, bytesOf(value, `${at}.metadata`)]),
     );
@@ -158,6 +187,7 @@ const sizesToJson = (payload: Payload): { sizeBytes: string }[] =>
 
 function sizes(json: unknown, at: string): ExternalPayload[] {
   if (!Array.isArray(json)) throw notProtocol(`${at}.externalPayloads must be a list`);
+  if (json.length > MAX_ENTRIES) throw tooManyEntries(`${at}.externalPayloads`);
   return json.map((one: unknown) => {
     const size = isRecord(one) ? (one['sizeBytes'] ?? one['size_bytes'] ?? 0) : undefined;
     // A larger number has lost digits already.

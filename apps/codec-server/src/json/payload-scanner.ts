@@ -1,32 +1,47 @@
 import type { Payload } from '../payload.ts';
 import { decodeBase64 } from './base64.ts';
+import {
+  ENTRY_COST,
+  MAX_ENTRIES,
+  MAX_KEY,
+  PAYLOAD_COST,
+  tooManyEntries,
+  tooManyPayloads,
+} from './payload-limits.ts';
 
 /**
  * Reads the body of `/encode` and `/decode` where it has the shape that Temporal's clients give it: payloads of nothing
  * but metadata and data, without escapes. `JSON.parse` would make a string of each data first, which at 256 KiB costs
  * more than opening it does.
- * @returns undefined for any other body, right or wrong, and for one of more payloads and metadata than `maxValues`: for
- * `parseJson` to judge
+ * @param take called with the bytes of memory that a payload or an entry takes before it is made; may throw
+ * @returns undefined for any other body, right or wrong: for `parseJson` to judge
+ * @throws Refusal 413 for more payloads, or more entries in one of them, than a request may hold
  */
-export function scanPayloads(body: Buffer, maxValues: number): Payload[] | undefined {
-  const scanner = new Scanner(body, maxValues);
+export function scanPayloads(
+  body: Buffer,
+  maxPayloads: number,
+  take: (bytes: number) => void = () => undefined,
+): Payload[] | undefined {
+  const scanner = new Scanner(body);
   if (!scanner.take('{') || !scanner.take('"payloads"') || !scanner.take(':') || !scanner.take('['))
     return undefined;
   const payloads: Payload[] = [];
   do {
-    const payload = scanPayload(scanner);
+    if (payloads.length === maxPayloads) throw tooManyPayloads(maxPayloads);
+    take(PAYLOAD_COST);
+    const payload = scanPayload(scanner, payloads.length, take);
     if (payload === undefined) return undefined;
     payloads.push(payload);
   } while (scanner.take(','));
   return scanner.take(']') && scanner.take('}') && scanner.isAtEnd() ? payloads : undefined;
 }
 
-function scanPayload(scanner: Scanner): Payload | undefined {
-  if (!scanner.take('{') || !scanner.mayHoldMore()) return undefined;
+function scanPayload(scanner: Scanner, index: number, take: (bytes: number) => void): Payload | undefined {
+  if (!scanner.take('{')) return undefined;
   const payload: Payload = {};
   do {
     if (payload.metadata === undefined && scanner.take('"metadata"')) {
-      const metadata = scanner.take(':') ? scanMetadata(scanner) : undefined;
+      const metadata = scanner.take(':') ? scanMetadata(scanner, index, take) : undefined;
       if (metadata === undefined) return undefined;
       payload.metadata = metadata;
     } else if (payload.data === undefined && scanner.take('"data"')) {
@@ -40,13 +55,21 @@ function scanPayload(scanner: Scanner): Payload | undefined {
   return scanner.take('}') ? payload : undefined;
 }
 
-function scanMetadata(scanner: Scanner): Record<string, Uint8Array> | undefined {
+function scanMetadata(
+  scanner: Scanner,
+  index: number,
+  take: (bytes: number) => void,
+): Record<string, Uint8Array> | undefined {
   if (!scanner.take('{')) return undefined;
   const metadata: Record<string, Uint8Array> = {};
+  let entries = 0;
   do {
+    entries += 1;
+    if (entries > MAX_ENTRIES) throw tooManyEntries(`payloads[${index}].metadata`);
+    take(ENTRY_COST);
     const key = scanner.key();
     const value = key !== undefined && scanner.take(':') ? scanner.base64() : undefined;
-    if (key === undefined || value === undefined || !scanner.mayHoldMore()) return undefined;
+    if (key === undefined || value === undefined) return undefined;
     metadata[key] = value;
   } while (scanner.take(','));
   return scanner.take('}') ? metadata : undefined;
@@ -58,17 +81,9 @@ const KEY = /^[A-Za-z][\w./-]*$/;
 class Scanner {
   readonly #body: Buffer;
   #at = 0;
-  #valuesLeft: number;
 
-  constructor(body: Buffer, maxValues: number) {
+  constructor(body: Buffer) {
     this.#body = body;
-    this.#valuesLeft = maxValues;
-  }
-
-  /** Counts a value. */
-  mayHoldMore(): boolean {
-    this.#valuesLeft -= 1;
-    return this.#valuesLeft >= 0;
   }
 
   /** Passes JSON's white space, and the token where it comes next. */
@@ -90,7 +105,11 @@ class Scanner {
     // Nearly always; no string is made for it.
     if (this.take('"encoding"')) return 'encoding';
     const start = this.#string();
-    const key = start === undefined ? '' : this.#body.toString('latin1', start, this.#at - 1);
+    // One that is too long is refused where it is read as text.
+    const key =
+      start === undefined || this.#at - start > MAX_KEY
+        ? ''
+        : this.#body.toString('latin1', start, this.#at - 1);
     return KEY.test(key) ? key : undefined;
   }
 

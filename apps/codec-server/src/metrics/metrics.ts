@@ -5,6 +5,7 @@ import type { HttpMeter } from '../http/meter.ts';
 import type { RateLimit } from '../http/rate-limits.ts';
 import { codecMetrics } from './codec-metrics.ts';
 import { Counts } from './counts.ts';
+import { memoryMetrics, type MemoryUse } from './memory-metrics.ts';
 import { processMetrics } from './process-metrics.ts';
 
 export interface Metrics extends HttpMeter {
@@ -25,8 +26,11 @@ const limitNames: Readonly<Record<RateLimit, string>> = {
 
 const methods = new Set(['GET', 'POST', 'OPTIONS']);
 
-/** @param named whether a namespace may stand in a label: those that are configured */
-export function createMetrics(named: (namespace: string) => boolean): Metrics {
+/**
+ * @param named whether a namespace may stand in a label: those that are configured
+ * @param memory what requests in flight hold together; absent: not measured
+ */
+export function createMetrics(named: (namespace: string) => boolean, memory?: MemoryUse): Metrics {
   // Only its collecting is used: it would serve on a port of its own.
   const exporter = new PrometheusExporter({ preventServerStart: true });
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
@@ -52,6 +56,7 @@ export function createMetrics(named: (namespace: string) => boolean): Metrics {
     'Requests that were refused because somebody has asked too often',
     ['limit'],
   );
+  if (memory !== undefined) memoryMetrics(meter, memory);
   processMetrics(meter);
 
   return {

@@ -4,7 +4,7 @@ import { authorise, type Authority, identify } from '../http/authorise.ts';
 import { bodyOf } from '../http/body.ts';
 import type { Env } from '../http/context.ts';
 import { Asker } from '../http/gone.ts';
-import { limitBodies, type Limits } from '../http/limits.ts';
+import type { Limits } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
 import { peerOf } from '../http/peer.ts';
 import { requireReason } from '../http/reason.ts';
@@ -12,9 +12,11 @@ import { reply } from '../http/reply.ts';
 import { MAX_UNOPENED } from '../keys/kms-limits.ts';
 import { chargedTo } from '../kms-allowance.ts';
 import type { Payload } from '../payload.ts';
-import { Refusal } from '../refusal.ts';
+import type { MemoryLease } from '../memory/budget.ts';
+import { GoneError, Refusal } from '../refusal.ts';
 import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
 import { type AddressOptions, codecAddress } from './address.ts';
+import { AnswerBudget } from './answer-budget.ts';
 import { headerText } from './header-text.ts';
 import { inSlices } from './in-slices.ts';
 import { namespaceOf } from './namespace.ts';
@@ -22,7 +24,7 @@ import { recorded, type Sealed, tellDone } from './records.ts';
 
 export interface ProtocolOptions extends AddressOptions {
   readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'inspect' | 'unopened' | 'rules'>;
-  readonly limits: Pick<Limits, 'maxBody' | 'maxBodies' | 'maxPayloads'>;
+  readonly limits: Pick<Limits, 'maxPayloads'>;
   readonly authority: Authority;
   readonly serves: (namespace: string) => boolean;
 }
@@ -35,12 +37,18 @@ export interface ProtocolOptions extends AddressOptions {
 export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Promise<Response> {
   const { codec, authority, serves, pathPrefix, limits } = options;
   const { audit, rates } = authority;
-  const admitBody = limitBodies(limits);
 
-  const decode = async (c: Context<Env>, namespace: string): Promise<Payload[]> => {
+  const read = async (c: Context<Env>, lease: MemoryLease): Promise<Read> => {
+    const body = await bodyOf(c, lease);
+    const payloads = parsePayloads(body, limits.maxPayloads, lease);
+    lease.release(body.length);
+    return { payloads, budget: new AnswerBudget(lease, payloads) };
+  };
+
+  const decode = async (c: Context<Env>, namespace: string, lease: MemoryLease): Promise<Payload[]> => {
     const given = headerText(c.req.header('x-reveal-reason'));
     const reason = await requireReason(c, authority, { operation: 'decode', namespace }, given);
-    const payloads = parse(await bodyOf(c), limits.maxPayloads);
+    const { payloads, budget } = await read(c, lease);
     const sealed = payloads.map((payload) => codec.inspect(payload, { namespace }));
     const allowance = rates.kms(c.get('caller'));
     const isAllowed = allowance === undefined || allowance.available() > 0;
@@ -54,7 +62,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     }
     const reveal = { operation: 'decode', namespace, ...(reason !== undefined && { reason }) } as const;
     const record = await NamespaceAccess.begin(c, authority, reveal, otherNamespaces(sealed, namespace));
-    const asker = new Asker(c, record);
+    const asker = new Asker(c, budget, record);
     let done = 0;
     const open = async (slice: Payload[]): Promise<Payload[]> => {
       const opened = await chargedTo(allowance, () => codec.decode(slice, { namespace }, asker));
@@ -64,7 +72,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     return await recorded(c, record, sealed, () => inSlices(c, payloads, open));
   };
 
-  const encode = async (c: Context<Env>, namespace: string): Promise<Payload[]> => {
+  const encode = async (c: Context<Env>, namespace: string, lease: MemoryLease): Promise<Payload[]> => {
     if (codec.rules.resolve(namespace).encrypt === undefined) {
       throw new Refusal(
         403,
@@ -76,14 +84,14 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     const allowance = rates.kms(caller);
     const wait = allowance?.waitMs() ?? 0;
     if (wait > 0) throw rates.kmsExhausted(wait);
-    const payloads = parse(await bodyOf(c), limits.maxPayloads);
+    const { payloads, budget } = await read(c, lease);
     const record = await audit.begin({
       operation: 'encode',
       caller,
       peer: peerOf(c),
       namespace,
     });
-    const asker = new Asker(c);
+    const asker = new Asker(c, budget);
     const seal = async (slice: Payload[]): Promise<Payload[]> => {
       const sealed = await chargedTo(allowance, () => codec.encode(slice, { namespace }, asker));
       tellDone(
@@ -106,9 +114,16 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     const namespace = namespaceOf(c.req.header('x-namespace'), inPath, serves);
     await authorise(c, authority, caller, operation, namespace);
     c.set('namespace', namespace);
-    admitBody(c);
-    const answer = await (operation === 'decode' ? decode : encode)(c, namespace);
-    return reply(c, buildPayloads(answer), 'application/json');
+    const lease = leaseOf(c);
+    try {
+      const answer = buildPayloads(await (operation === 'decode' ? decode : encode)(c, namespace, lease));
+      if (c.env?.outgoing === undefined) lease.end();
+      else lease.shrinkTo(answer.length);
+      return reply(c, answer, 'application/json');
+    } catch (error) {
+      lease.end();
+      throw error;
+    }
   };
 }
 
@@ -120,14 +135,18 @@ const tooManyKeys = (): Refusal =>
       'a message that names no key counts for each that it may be under); send fewer payloads a request.',
   );
 
-function parse(body: Buffer, maxPayloads: number): Payload[] {
-  const payloads = parsePayloads(body, maxPayloads);
-  if (payloads.length <= maxPayloads) return payloads;
-  throw new Refusal(
-    413,
-    'too_large',
-    `${payloads.length} payloads are more than one request may hold, ${maxPayloads}; send fewer a request.`,
-  );
+interface Read {
+  readonly payloads: Payload[];
+  readonly budget: AnswerBudget;
+}
+
+/** Memory for one request, until its connection is done with the answer. */
+function leaseOf(c: Context<Env>): MemoryLease {
+  const outgoing = c.env?.outgoing;
+  if (outgoing?.destroyed === true) throw new GoneError();
+  const lease = c.get('memory').lease();
+  outgoing?.once('close', () => lease.end());
+  return lease;
 }
 
 function otherNamespaces(sealed: readonly Sealed[], namespace: string): ReadonlySet<string> {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import type { AppDeps } from '../../src/app.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
+import { MemoryBudget } from '../../src/memory/budget.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { posted, serveApp, waitingCodec } from '../support/served.ts';
 import { type Kms, noAccess, type Payload, plain, startKms } from '../support/stack.ts';
@@ -17,18 +18,24 @@ beforeAll(async () => {
 afterAll(() => kms.close());
 
 const json = (payloads: Payload[]): string => String(buildPayloads(payloads));
-describe('large bodies at the same time', () => {
+describe('requests at the same time', () => {
   const large = json([plain('x'.repeat(100_000))]);
-  test('are refused with 503 and Retry-After beyond their bytes, small ones never, and taken again after it', async () => {
+  const limits = { maxBody: 1_000_000 };
+  /** Room for the memory of two such requests: in one share each. */
+  const roomForTwo = (): MemoryBudget => new MemoryBudget(6 * large.length, 3 * large.length);
+  const roomForOne = (): MemoryBudget => new MemoryBudget(3.5 * large.length, 3 * large.length);
+
+  test('are refused with 503 and Retry-After beyond their memory, small ones not, and taken again after it', async () => {
     const { codec, given, go } = waitingCodec(kms);
-    const { url } = await serveApp(kms, { codec, limits: { maxBodies: 2.5 * large.length } });
+    const memory = roomForTwo();
+    const { url } = await serveApp(kms, { codec, memory, limits });
     const two = [1, 2].map(async () => fetch(`${url}/decode`, posted(large)));
     await expect.poll(given).toBe(2);
     const third = await fetch(`${url}/decode`, posted(large));
     expect([third.status, third.headers.get('retry-after'), await third.text()]).toEqual([
       503,
       '1',
-      expect.stringContaining(`${2 * large.length} bytes of requests`),
+      expect.stringContaining('CODEC_MAX_INFLIGHT_BYTES'),
     ]);
     const small = fetch(`${url}/decode`, posted(json([plain(1)])));
     await expect.poll(given).toBe(3);
@@ -37,40 +44,83 @@ describe('large bodies at the same time', () => {
       expect(response.status).toBe(200);
       await response.text();
     }
-    await expect.poll(async () => (await fetch(`${url}/decode`, posted(large))).status).toBe(200);
+    await expect.poll(() => memory.held).toBe(0);
+    expect((await fetch(`${url}/decode`, posted(large))).status).toBe(200);
+    expect(memory.refusals).toEqual({ busy: 1, too_large: 0 });
   });
 
-  test('do not count once their client has gone, and one alone is taken whatever its size', async () => {
+  test('hold nothing once their client has gone, whatever is still at work for them', async () => {
     const { codec, given, go } = waitingCodec(kms);
-    const { url } = await serveApp(kms, { codec, limits: { maxBodies: 1 } });
+    const memory = roomForOne();
+    const { url } = await serveApp(kms, { codec, memory, limits });
     const leave = new AbortController();
     const gone = fetch(`${url}/decode`, posted(large, leave.signal)).catch(() => undefined);
     await expect.poll(given).toBe(1);
     expect((await fetch(`${url}/decode`, posted(large))).status).toBe(503);
     leave.abort();
     await gone;
+    await expect.poll(() => memory.held).toBe(0);
     go();
-    await expect.poll(async () => (await fetch(`${url}/decode`, posted(large))).status).toBe(200);
+    expect((await fetch(`${url}/decode`, posted(large))).status).toBe(200);
+    await expect.poll(() => memory.held).toBe(0);
   });
 
-  test('of unknown length count as the longest there may be', async () => {
+  test('of which one alone would take more than its share are 413', async () => {
+    const memory = new MemoryBudget(4 * large.length, 2 * large.length);
+    const { url } = await serveApp(kms, { memory, limits });
+    const response = await fetch(`${url}/decode`, posted(large));
+    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('memory')]);
+    expect(memory.refusals).toEqual({ busy: 0, too_large: 1 });
+  });
+
+  test('of unknown length hold what has arrived of them', async () => {
     const { codec, given, go } = waitingCodec(kms);
-    const { url, port } = await serveApp(kms, { codec, limits: { maxBody: 200_000, maxBodies: 250_000 } });
+    const memory = roomForTwo();
+    const { url, port } = await serveApp(kms, { codec, memory, limits });
     const first = fetch(`${url}/decode`, posted(large));
     await expect.poll(given).toBe(1);
     const socket = connect(port, '127.0.0.1');
-    socket.write(
-      `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
-        'X-Namespace: payments\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n',
-    );
+    const head =
+      `POST /encode HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
+      'X-Namespace: payments\r\nTransfer-Encoding: chunked\r\n\r\n';
+    socket.write(`${head}2\r\n{}\r\n0\r\n\r\n`);
     const [answer] = await once(socket, 'data');
-    expect(String(answer)).toMatch(/^HTTP\/1.1 503 /);
+    expect(String(answer)).toMatch(/^HTTP\/1.1 200 /);
     socket.destroy();
     go();
     expect((await first).status).toBe(200);
   });
 
-  test('of somebody who has not signed in count nothing', async () => {
+  test('come in chunks of a byte, each of which counts', async () => {
+    const memory = new MemoryBudget(400_000, 200_000);
+    const { port } = await serveApp(kms, { memory, limits });
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
+        'X-Namespace: payments\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+    socket.write('1\r\n \r\n'.repeat(10_000));
+    const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(5_000) });
+    expect(String(answer)).toMatch(/^HTTP\/1.1 413 /);
+    socket.destroy();
+    await expect.poll(() => memory.held).toBe(0);
+  });
+
+  test('that arrive too slowly are 408 and hold nothing any more', { timeout: 20_000 }, async () => {
+    const memory = roomForOne();
+    const { port } = await serveApp(kms, { memory, limits });
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
+        `X-Namespace: payments\r\nContent-Length: ${large.length}\r\n\r\n{"payloads":`,
+    );
+    const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(15_000) });
+    expect(String(answer)).toMatch(/^HTTP\/1.1 408 /);
+    socket.destroy();
+    await expect.poll(() => memory.held).toBe(0);
+  });
+
+  test('of somebody who has not signed in hold nothing', async () => {
     const access: AppDeps['access'] = {
       ...openAccess,
       authenticate: async (request) => {
@@ -80,7 +130,7 @@ describe('large bodies at the same time', () => {
         return { name: 'ana' };
       },
     };
-    const { url } = await serveApp(kms, { access, limits: { maxBodies: 1 } });
+    const { url } = await serveApp(kms, { access, memory: roomForOne(), limits });
     const strangers = Array.from({ length: 4 }, async () => fetch(`${url}/decode`, posted(large)));
     const known = await fetch(`${url}/decode`, {
       ...posted(large),

@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bodyOf as bodyOfRequest } from '../../src/http/body.ts';
+import { MemoryBudget } from '../../src/memory/budget.ts';
 import { listen, type RunningServer } from '../../src/listen/listen.ts';
 import { keptLog, type Kms, serve, startKms } from '../support/stack.ts';
 
@@ -82,8 +83,8 @@ test('nothing of a body hangs on its request once it was read: its connection ma
     port: 0,
     app: () => ({
       fetch: async (_, env) => {
-        const context: any = { env };
-        read = await bodyOfRequest(context);
+        const context: any = { env, get: () => 1_000_000 };
+        read = await bodyOfRequest(context, new MemoryBudget(10_000_000).lease());
         requests.push(new WeakRef(read));
         listeners.push(env.incoming!.listenerCount('data'));
         return new Response(String(read.length));

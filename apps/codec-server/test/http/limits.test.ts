@@ -22,9 +22,12 @@ beforeAll(async () => {
 afterAll(() => kms.close());
 
 const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
-const post = (body: string, limits: AppDeps['limits'] = {}, more: Partial<AppDeps> = {}) =>
-  appWith(kms, { limits, ...more }).request('/decode', { method: 'POST', headers, body });
+const post = (body: string, limits: AppDeps['limits'] = {}, more: Partial<AppDeps> = {}, route = '/decode') =>
+  appWith(kms, { limits, ...more }).request(route, { method: 'POST', headers, body });
 const json = (payloads: Payload[]): string => String(buildPayloads(payloads));
+
+/** JSON of members with a key of their own each. */
+const members = (count: number): string => Array.from({ length: count }, (_, n) => `"k${n}":""`).join(',');
 
 /** As the guide's writers make them. */
 const nameless = (n: number): Payload => ({
@@ -61,16 +64,47 @@ describe('a request', () => {
   });
 
   test.each([
-    ['payloads', `{"payloads":[${'{},'.repeat(500)}{}]}`],
-    ['payloads as clients write them', `{"payloads":[${'{"data":""},'.repeat(500)}{"data":""}]}`],
+    ['payloads', `{"payloads":[${'{},'.repeat(500)}{}]}`, 'at least 3 payloads'],
     [
-      'metadata',
-      `{"payloads":[{"metadata":{${Array.from({ length: 500 }, (_, n) => `"k${n}":""`).join(',')}}}]}`,
+      'payloads as clients write them',
+      `{"payloads":[${'{"data":""},'.repeat(500)}{"data":""}]}`,
+      '3 payloads',
     ],
-    ['values that mean nothing', `{"x":[${'0,'.repeat(500)}0]}`],
-  ])('with far more %s than it may hold is 413 before they are made', async (_, body) => {
-    const response = await post(body, { maxPayloads: 2 });
-    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('96 values')]);
+    ['metadata', `{"payloads":[{"metadata":{${members(65)}}}]}`, 'payloads[0].metadata has more than 64'],
+    [
+      'metadata that is escaped',
+      `{"payloads":[{},{"metadata":{"\\u0061":"",${members(64)}}}]}`,
+      'payloads[1]',
+    ],
+    ['metadata of which none is left', `{"payloads":[{"metadata":{${members(300_000)}}}]}`, '64 entries'],
+    ['external payloads', `{"payloads":[{"externalPayloads":[${'{},'.repeat(64)}{}]}]}`, '64 entries'],
+    [
+      'external payloads of one',
+      `{"payloads":[{"externalPayloads":[${'{},'.repeat(999)}{}]}]}`,
+      '512 values',
+    ],
+    ['fields that mean nothing', `{"payloads":[{${members(999)}}]}`, '512 values'],
+    ['values that mean nothing', `{"x":[${'0,'.repeat(500)}0]}`, '256 values'],
+    ['characters in a key', `{"payloads":[{"metadata":{"${'k'.repeat(1_025)}":""}}]}`, '1024 characters'],
+  ])('with far more %s than it may hold is 413 before they are made', async (_, body, why) => {
+    for (const route of ['/decode', '/encode']) {
+      const response = await post(body, { maxPayloads: 2 }, {}, route);
+      expect([response.status, await response.text()]).toEqual([413, expect.stringContaining(why)]);
+    }
+  });
+
+  test('with as many metadata entries as a payload may have is taken', async () => {
+    const body = `{"payloads":[{"metadata":{${members(64)}},"data":"MQ=="}]}`;
+    expect((await post(body)).status).toBe(200);
+  });
+
+  test.each([
+    ['transfer-encoding', 'gzip, chunked', 501],
+    ['transfer-encoding', 'chunked, chunked', 501],
+    ['content-encoding', 'gzip', 415],
+  ])('with %s: %s is %d', async (name, value, status) => {
+    const init = { method: 'POST', headers: { ...headers, [name]: value }, body: '{}' };
+    expect((await appWith(kms).request('/decode', init)).status).toBe(status);
   });
 
   test.each(['[', '{"a":'])(

@@ -6,7 +6,7 @@ import { scanPayloads } from '../../src/json/payload-scanner.ts';
 /** What `JSON.parse` makes of a body; undefined where it is refused. */
 function parsed(body: Buffer): unknown {
   try {
-    return parseAnyPayloads(new TextDecoder().decode(body));
+    return parseAnyPayloads(new TextDecoder().decode(body), 1_000_000);
   } catch {
     return undefined;
   }

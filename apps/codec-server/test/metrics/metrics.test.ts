@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { metricsApp } from '../../src/metrics-app.ts';
 import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts';
 import { appWith, HOST, type Kms, keys, startKms } from '../support/stack.ts';
+const memory = { bytes: 64, held: 0, waits: 0, refusals: { busy: 0, too_large: 0 } };
 
 const SECRET = 'canary-3e77a0';
 let kms: Kms;
@@ -41,7 +42,7 @@ function parse(text: string): Sample[] {
 
 /** The server with a codec of its own, both measured. */
 function measured() {
-  const metrics: Metrics = createMetrics((name) => name === 'payments');
+  const metrics: Metrics = createMetrics((name) => name === 'payments', memory);
   const codec = createKmsCodec(
     {
       rules: new KeyRules({}, { encrypt: keys.payments }),

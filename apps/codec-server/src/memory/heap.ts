@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 const MiB = 1024 * 1024;
@@ -18,3 +19,18 @@ export function countBuffersAsHeap(): void {
 
 /** Bytes of raw history to keep: 64 MiB, or less where the heap is small, since so is the machine then. */
 export const historyBytes = (): number => Math.min(64 * MiB, getHeapStatistics().heap_size_limit / 16);
+
+/** What the process needs for itself: Node, Google's and Temporal's clients, garbage that V8 has yet to find. */
+const OWN_BYTES = 144 * MiB;
+const LEAST_BUDGET = 32 * MiB;
+const LARGEST_BUDGET = 512 * MiB;
+
+/**
+ * The memory that requests in flight may hold together, from the limits that are in force: half of what a container's
+ * limit (a cgroup) or the machine leaves, three quarters of V8's heap where that is less, 32 to 512 MiB.
+ */
+export function inflightBytes(): number {
+  const limit = Math.min(process.constrainedMemory() || Infinity, totalmem());
+  const left = Math.min((limit - OWN_BYTES) / 2, getHeapStatistics().heap_size_limit * 0.75);
+  return Math.floor(Math.min(Math.max(left, LEAST_BUDGET), LARGEST_BUDGET));
+}

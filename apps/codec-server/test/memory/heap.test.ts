@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
-const source = pathToFileURL(join(import.meta.dirname, '..', 'src', 'memory.ts')).href;
+const source = pathToFileURL(join(import.meta.dirname, '..', '..', 'src', 'memory', 'heap.ts')).href;
 
 /** What a program prints in a process with a heap of its own. */
 const run = (program: string, ...flags: string[]): string =>
@@ -38,4 +38,16 @@ test.each([
   );
   expect(Number(kept)).toBeGreaterThan(8);
   expect(Number(kept)).toBeLessThanOrEqual(most);
+});
+
+test.each([
+  ['a small heap', ['--max-old-space-size=96', '--max-semi-space-size=8'], 48, 96],
+  ['a usual one', ['--max-old-space-size=2048'], 96, 512],
+])('%s has a budget for requests in flight that fits it', (_, flags, least, most) => {
+  const budget = run(
+    `import { inflightBytes } from '${source}'; console.log(inflightBytes() / 2 ** 20)`,
+    ...flags,
+  );
+  expect(Number(budget)).toBeGreaterThanOrEqual(least);
+  expect(Number(budget)).toBeLessThanOrEqual(most);
 });

@@ -1,0 +1,31 @@
+import { Refusal } from '../refusal.ts';
+
+/**
+ * What a payload may hold besides its data. The most metadata that a format or SDK writes is three entries (our
+ * `envelope`: `encoding`, `encrypted-dek`, `kms-key`), or two and a marker of another layer; the longest key is
+ * `__temporal_system_payload`. External storage writes one entry for each object, one as a rule.
+ */
+export const MAX_ENTRIES = 64;
+/** Characters. */
+export const MAX_KEY = 1_024;
+
+/** Bytes of memory for a payload, and for each entry of it, beside the bytes of their content. */
+export const PAYLOAD_COST = 512;
+export const ENTRY_COST = 320;
+
+/** @param at where the payload stands in the body */
+export function tooManyEntries(at: string): Refusal {
+  return tooLarge(`${at} has more than ${MAX_ENTRIES} entries, the most that a payload may have`);
+}
+
+export function keyTooLong(at: string): Refusal {
+  return tooLarge(`${at} has a key of more than ${MAX_KEY} characters`);
+}
+
+export function tooManyPayloads(max: number): Refusal {
+  return tooLarge(
+    `The body holds at least ${max + 1} payloads, and one request may hold ${max}; send fewer a request`,
+  );
+}
+
+const tooLarge = (what: string): Refusal => new Refusal(413, 'too_large', `${what}.`);
