@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { createKmsCodec, type KmsCodec, KeyRules } from '@temporal-kms/kms-codec';
+import { buildPayloads } from '../../src/json/payload-json.ts';
+import { keys, type Kms, type Payload } from './stack.ts';
+
+const MiB = 2 ** 20;
+const encoding = Buffer.from('json/plain').toString('base64');
+
+/** JSON of `count` members, each with its own short key. */
+const members = (count: number, value = '""'): string => {
+  const parts: string[] = [];
+  for (let n = 0; n < count; n += 1) parts.push(`"k${n.toString(36)}":${value}`);
+  return parts.join(',');
+};
+const repeated = (count: number, item: string): string => Array.from({ length: count }, () => item).join(',');
+const payload = (fields: string): string => `{"payloads":[{${fields}}]}`;
+
+/** A codec that compresses, for the same Cloud KMS as the server's. */
+export const compressingCodec = (kms: Kms): KmsCodec =>
+  createKmsCodec({
+    rules: new KeyRules({ payments: { encrypt: keys.payments } }),
+    emulatorHost: kms.emulator.address,
+    format: undefined,
+    compression: 'zstd',
+    bindWorkflow: false,
+  });
+
+/** A payload of so many zeros: some hundred bytes once it is compressed and encrypted. */
+export const zeros = (bytes: number): Payload => ({
+  metadata: { encoding: Buffer.from('binary/plain') },
+  data: Buffer.alloc(bytes),
+});
+
+/** As large as one that is compressed may be. */
+export const MAX_ZEROS = 16 * MiB - 64;
+
+/** Bodies of `/encode` and `/decode` that are far more work than they look like, by what they are made of. */
+export function jsonBombs(): Record<string, string> {
+  return {
+    '300,000 metadata keys': payload(`"metadata":{${members(300_000)}}`),
+    '300,000 metadata keys, one of them escaped': payload(
+      `"metadata":{"\\u0061":"",${members(300_000)}},"data":""`,
+    ),
+    '300,000 metadata keys beyond Latin-1': payload(`"metadata":{"\u4e00":"",${members(300_000)}}`),
+    '500,000 external payloads': payload(`"externalPayloads":[${repeated(500_000, '{}')}]`),
+    '500,000 unknown fields': payload(members(500_000, '0')),
+    '500,000 unknown fields beside payloads': `{${members(500_000, '0')},"payloads":[]}`,
+    '10,000 payloads of 60 metadata keys': `{"payloads":[${repeated(10_000, `{"metadata":{${members(60)}}}`)}]}`,
+    '3,000,000 empty payloads': `{"payloads":[${repeated(3_000_000, '{}')}]}`,
+    'a metadata key of 15 MiB': payload(`"metadata":{"${'k'.repeat(15 * MiB)}":""}`),
+    'lists in lists': `{"payloads":[${repeated(400_000, '[[[[]]]]')}]}`,
+    'a string that is no base64': payload(`"data":"${'\\u4e00'.repeat(2_500_000)}"`),
+  };
+}
+
+/** Legitimate bodies of the largest size, which no budget may refuse when they come alone. */
+export function largest(maxBody: number): string {
+  const data = randomBytes(Math.floor(((maxBody - 200) * 3) / 4 / 3) * 3).toString('base64');
+  return `{"payloads":[{"metadata":{"encoding":"${encoding}"},"data":"${data}"}]}`;
+}
+
+export const body = (payloads: readonly Payload[]): string => String(buildPayloads(payloads));

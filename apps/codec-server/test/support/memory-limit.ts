@@ -1,0 +1,134 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** How the memory of a process is limited. */
+type LimitKind = 'memory cgroup' | 'heap limit';
+
+/** Starts processes that may not use more than so many bytes. */
+export interface MemoryLimit {
+  readonly kind: LimitKind;
+  readonly mebibytes: number;
+  /** Spawns Node with these arguments. The kernel kills it when it exceeds a memory cgroup. */
+  spawnNode(args: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }): ChildProcess;
+  remove(): Promise<void>;
+}
+
+/**
+ * Limits memory as the machine allows: with a memory cgroup (version 1 or 2 as root, or a scope of the user's systemd),
+ * else with a limit on V8's heap, where the caller checks the resident memory.
+ */
+export async function limitMemory(mebibytes: number): Promise<MemoryLimit> {
+  return (await cgroupAsRoot(mebibytes)) ?? systemdScope(mebibytes) ?? heapLimit(mebibytes);
+}
+
+/** Where processes of this cgroup's children may be put, and the names of the files that set their limit. */
+function hierarchies(): { parent: string; files: readonly string[] }[] {
+  const own = existsSync('/proc/self/cgroup') ? readFileSync('/proc/self/cgroup', 'utf8') : '';
+  const v1 = /^\d+:(?:\w+,)*memory(?:,\w+)*:(.*)$/m.exec(own)?.[1];
+  return [
+    ...(v1 === undefined
+      ? []
+      : [{ parent: join('/sys/fs/cgroup/memory', v1), files: ['memory.limit_in_bytes'] }]),
+    // Version 2 takes no children where processes are, except below its root.
+    { parent: '/sys/fs/cgroup', files: ['memory.max'] },
+  ];
+}
+
+async function cgroupAsRoot(mebibytes: number): Promise<MemoryLimit | undefined> {
+  for (const { parent, files } of hierarchies()) {
+    const path = join(parent, `codec-server-test-${randomUUID()}`);
+    try {
+      await mkdir(path);
+      try {
+        for (const file of files) {
+          // Only the kernel makes files here: without the controller there is none to open.
+          await writeFile(join(path, file), String(mebibytes * 2 ** 20), { flag: 'r+' });
+        }
+        // Without it the kernel would swap instead of killing. Absent where there is no swap accounting.
+        await writeFile(join(path, 'memory.swap.max'), '0', { flag: 'r+' }).catch(() => undefined);
+      } catch (error) {
+        await rmdir(path);
+        throw error;
+      }
+    } catch {
+      continue;
+    }
+    return {
+      kind: 'memory cgroup',
+      mebibytes,
+      spawnNode: (args, options) =>
+        spawn(
+          'sh',
+          ['-c', 'echo $$ > "$0" && exec "$@"', join(path, 'cgroup.procs'), process.execPath, ...args],
+          options,
+        ),
+      remove: async () => {
+        // A process that was just killed may still be listed.
+        for (let tries = 0; ; tries += 1) {
+          try {
+            return await rmdir(path);
+          } catch (error) {
+            if (tries === 50) throw error;
+            await sleep(100);
+          }
+        }
+      },
+    };
+  }
+  return undefined;
+}
+
+function systemdScope(mebibytes: number): MemoryLimit | undefined {
+  const { PATH, XDG_RUNTIME_DIR, DBUS_SESSION_BUS_ADDRESS } = process.env;
+  const session = { PATH, XDG_RUNTIME_DIR, DBUS_SESSION_BUS_ADDRESS };
+  const scope = [
+    '--user',
+    '--scope',
+    '--quiet',
+    '--collect',
+    `--property=MemoryMax=${mebibytes}M`,
+    '--property=MemorySwapMax=0',
+    '--',
+  ];
+  try {
+    // Where the user's systemd has no memory controller it starts the scope all the same.
+    const probe = 'cat "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/memory.max"';
+    const max = execFileSync('systemd-run', [...scope, 'sh', '-c', probe], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    if (Number(max) !== mebibytes * 2 ** 20) return undefined;
+  } catch {
+    return undefined;
+  }
+  return {
+    kind: 'memory cgroup',
+    mebibytes,
+    spawnNode: (args, { cwd, env }) =>
+      spawn('systemd-run', [...scope, process.execPath, ...args], { cwd, env: { ...session, ...env } }),
+    remove: async () => undefined,
+  };
+}
+
+/** What a process needs outside of V8's heap before it does anything. */
+const OUTSIDE_HEAP = 0.5;
+
+function heapLimit(mebibytes: number): MemoryLimit {
+  const heap = `--max-old-space-size=${Math.floor(mebibytes * OUTSIDE_HEAP)}`;
+  return {
+    kind: 'heap limit',
+    mebibytes,
+    spawnNode: (args, options) => spawn(process.execPath, [heap, ...args], options),
+    remove: async () => undefined,
+  };
+}
+
+/** The highest resident memory of a process until now, in MiB. Linux only; NaN elsewhere. */
+export async function peakResident(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
+}
