@@ -69,12 +69,21 @@ async function start(): Promise<void> {
   const stopping = new AbortController();
   const emulator = config.kms.emulatorHost !== undefined;
 
+  const { metrics: scraped } = config;
   const measured =
-    config.metrics &&
+    scraped &&
     (await listen({
-      ...config.metrics,
-      app: () => metricsApp(metrics, { kms, emulator, stopping: stopping.signal }),
-    }).catch(exitListening(config.metrics, 'CODEC_METRICS_PORT')));
+      host: scraped.host,
+      port: scraped.port,
+      app: (port) =>
+        metricsApp(metrics, {
+          hosts: scraped.allowedHosts ?? loopbackHosts(scraped.host, port),
+          kms,
+          emulator,
+          stopping: stopping.signal,
+          log,
+        }),
+    }).catch(exitListening(scraped, 'CODEC_METRICS_PORT')));
 
   const server = await listen({
     host: config.host,
@@ -123,8 +132,7 @@ async function start(): Promise<void> {
   log.info(
     {
       url: `${pair ? 'https' : 'http'}://${urlHost(config.host)}:${server.port}`,
-      ...(measured &&
-        config.metrics && { metrics: `http://${urlHost(config.metrics.host)}:${measured.port}/metrics` }),
+      ...(measured && scraped && { metrics: `http://${urlHost(scraped.host)}:${measured.port}/metrics` }),
       temporal: address,
       namespace,
     },

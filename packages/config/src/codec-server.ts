@@ -49,7 +49,12 @@ export interface CodecServerConfig {
   /** Absent: plain HTTP. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   /** Absent: no metrics. */
-  readonly metrics?: { readonly host: string; readonly port: number };
+  readonly metrics?: {
+    readonly host: string;
+    readonly port: number;
+    /** `Host` headers that metrics are served for, lower case; absent: the loopback names with the port. */
+    readonly allowedHosts?: readonly string[];
+  };
   /** Proxies in front whose `X-Forwarded-For` is believed; absent: none. */
   readonly proxies?: number;
   /** Absent: the audit goes to standard output. */
@@ -76,6 +81,7 @@ const settings = z
     CODEC_TLS_KEY_FILE: z.string().optional(),
     CODEC_METRICS_HOST: host,
     CODEC_METRICS_PORT: port.optional(),
+    CODEC_METRICS_ALLOWED_HOSTS: list(hostHeader).optional(),
     AUDIT_FILE: z.string().optional(),
     CODEC_NAMESPACE_PATHS: z.stringbool('must be true or false'),
     CODEC_TRUSTED_PROXIES: count.optional(),
@@ -143,7 +149,11 @@ const settings = z
         tls: { certFile: values.CODEC_TLS_CERT_FILE, keyFile: values.CODEC_TLS_KEY_FILE },
       }),
     ...(values.CODEC_METRICS_PORT !== undefined && {
-      metrics: { host: values.CODEC_METRICS_HOST, port: values.CODEC_METRICS_PORT },
+      metrics: {
+        host: values.CODEC_METRICS_HOST,
+        port: values.CODEC_METRICS_PORT,
+        ...(values.CODEC_METRICS_ALLOWED_HOSTS && { allowedHosts: values.CODEC_METRICS_ALLOWED_HOSTS }),
+      },
     }),
     ...(values.AUDIT_FILE !== undefined && { auditFile: values.AUDIT_FILE }),
     ...(values.POLICY_FILE !== undefined && { policyFile: values.POLICY_FILE }),
@@ -218,6 +228,12 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     CODEC_METRICS_PORT: {
       about: 'Port for metrics (Prometheus text) and probes, without sign-in; unset: no metrics',
       example: '9464',
+    },
+    CODEC_METRICS_ALLOWED_HOSTS: {
+      about:
+        'Host headers that /metrics is served for, between commas, with the port where it is not 80 (default the ' +
+        'loopback names; the address that a connection came in on is always served)',
+      example: 'codec-server.payments.svc:9464',
     },
     AUDIT_FILE: {
       about: 'File that audit lines are appended to (default standard output)',

@@ -118,6 +118,9 @@ test('takes a certificate and its key only together', () => {
 test('serves metrics only where a port is named, on loopback unless told otherwise', () => {
   expect(parse({})).not.toHaveProperty('metrics');
   expect(parse({ CODEC_METRICS_PORT: '9464' }).metrics).toEqual({ host: '127.0.0.1', port: 9464 });
+  expect(
+    parse({ CODEC_METRICS_PORT: '9464', CODEC_METRICS_ALLOWED_HOSTS: 'Codec.svc:9464, other.svc' }).metrics,
+  ).toMatchObject({ allowedHosts: ['codec.svc:9464', 'other.svc'] });
 });
 
 describe('paths and limits', () => {

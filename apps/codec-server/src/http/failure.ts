@@ -12,7 +12,8 @@ export interface FailureOptions {
   readonly log: Logger;
   /** Whether a path is of the history API, whose errors are JSON; the CLI prints the others as they come. */
   readonly isApi: (path: string) => boolean;
-  readonly rates: Pick<RateLimits, 'stranger'>;
+  /** Absent: refused requests are not limited. */
+  readonly rates?: Pick<RateLimits, 'stranger'>;
 }
 
 /** Turns what a handler threw into an answer that the caller can use, with CORS headers or the browser can't read it. */
@@ -21,7 +22,7 @@ export const failure =
   (error: Error, c: Context<Env>): Response => {
     c.set('headers', headers.of(c.req.header('origin')));
     const thrown = error instanceof Refusal ? error : unexpected(error, log);
-    const refusal = isStrangers(c, thrown) ? (rates.stranger(c) ?? thrown) : thrown;
+    const refusal = isStrangers(c, thrown) ? (rates?.stranger(c) ?? thrown) : thrown;
     c.error = refusal;
     const extra: Record<string, string> = {};
     if (refusal.retryAfter !== undefined) extra['Retry-After'] = String(refusal.retryAfter);

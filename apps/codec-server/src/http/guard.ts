@@ -24,15 +24,7 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
     const origin = c.req.header('origin');
     c.set('headers', headers.of(origin));
 
-    const host = c.req.header('host')?.toLowerCase() ?? '';
-    if (!hosts.has(host)) {
-      throw new Refusal(
-        403,
-        'forbidden',
-        'This Host is not served here; CODEC_ALLOWED_HOSTS lists those that are.',
-        { loggable: true },
-      );
-    }
+    checkHost(c, (host) => hosts.has(host), 'CODEC_ALLOWED_HOSTS');
     if (origin !== undefined && !headers.allows(origin)) {
       throw new Refusal(
         403,
@@ -72,4 +64,16 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
     c.set('maxBody', most);
     return undefined;
   };
+}
+
+/**
+ * A web page whose name was rebound to this address (DNS rebinding) sends its own name as `Host`.
+ * @param variable lists the hosts that are served
+ * @throws Refusal 403
+ */
+export function checkHost(c: Context<Env>, serves: (host: string) => boolean, variable: string): void {
+  if (serves(c.req.header('host')?.toLowerCase() ?? '')) return;
+  throw new Refusal(403, 'forbidden', `This Host is not served here; ${variable} lists those that are.`, {
+    loggable: true,
+  });
 }

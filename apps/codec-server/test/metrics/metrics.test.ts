@@ -5,7 +5,8 @@ import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { metricsApp } from '../../src/metrics-app.ts';
 import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts';
-import { appWith, HOST, type Kms, keys, startKms } from '../support/stack.ts';
+import { appWith, HOST, keptLog, type Kms, keys, startKms } from '../support/stack.ts';
+
 const memory = { bytes: 64, held: 0, waits: 0, refusals: { busy: 0, too_large: 0 } };
 
 const SECRET = 'canary-3e77a0';
@@ -152,8 +153,13 @@ describe('the port for metrics', () => {
   test('serves them and the probes, and nothing else', async () => {
     const { metrics, post, codec } = measured();
     await post('/encode', 'payments', payloads(1));
-    const app = metricsApp(metrics, { ...probes, stopping: AbortSignal.abort() });
-    const response = await app.request('/metrics');
+    const app = metricsApp(metrics, {
+      ...probes,
+      hosts: [HOST],
+      log: keptLog().log,
+      stopping: AbortSignal.abort(),
+    });
+    const response = await app.request('/metrics', { headers: { host: HOST } });
     expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
     const text = await response.text();
     for (const name of [

@@ -1,0 +1,25 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly head: string;
+  readonly body: string;
+}
+
+/** Sends a request exactly as its lines are written, on a connection of its own, and resolves with the answer. */
+export async function ask(
+  to: { readonly host: string; readonly port: number },
+  requestLine: string,
+  head: readonly string[],
+): Promise<RawAnswer> {
+  const socket = connect(to);
+  socket.end(`${[requestLine, ...head].join('\r\n')}\r\n\r\n`);
+  const answer = await text(socket);
+  const end = answer.indexOf('\r\n\r\n');
+  return {
+    status: Number(answer.split(' ', 2)[1]),
+    head: answer.slice(0, end),
+    body: answer.slice(end + 4),
+  };
+}
