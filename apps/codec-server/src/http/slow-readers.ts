@@ -27,8 +27,6 @@ export function cutSlowReaders(stalledMs: number): (c: { readonly env?: Env['Bin
   const look = (): void => {
     const now = performance.now();
     for (const [socket, reader] of readers) {
-      // An idle connection must not keep its last request, whose headers and body hang on the answer.
-      if (reader.outgoing?.destroyed === true) reader.outgoing = undefined;
       const waiting = (reader.outgoing?.writableLength ?? 0) + socket.writableLength;
       // bytesWritten counts what waits in the process as well.
       const read = socket.bytesWritten - socket.writableLength;
@@ -55,12 +53,25 @@ export function cutSlowReaders(stalledMs: number): (c: { readonly env?: Env['Bin
     if (socket === undefined || outgoing === undefined || socket.destroyed) return;
     const known = readers.get(socket);
     if (known !== undefined) {
-      known.outgoing = outgoing;
+      follow(known, outgoing);
       if (socket.writableLength === 0) known.since = performance.now();
       return;
     }
-    readers.set(socket, { outgoing, taken: 0, since: performance.now() });
+    const reader: Reader = { outgoing: undefined, taken: 0, since: performance.now() };
+    follow(reader, outgoing);
+    readers.set(socket, reader);
     socket.once('close', () => forget(socket));
     timer ??= setInterval(look, stalledMs / LOOK_EVERY).unref();
   };
+}
+
+/**
+ * Until the answer has ended: an idle connection must not keep its last request, whose headers (a token) and body hang
+ * on the answer. On its own, since closures of one function keep each other's variables in memory.
+ */
+function follow(reader: Reader, outgoing: Outgoing): void {
+  reader.outgoing = outgoing;
+  outgoing.once('close', () => {
+    if (reader.outgoing === outgoing) reader.outgoing = undefined;
+  });
 }

@@ -23,9 +23,12 @@ export interface ServerProcess {
 
 const keyVariables = { GCP_PROJECT: 'test', GCP_KMS_KEY_RING: 'temporal-keys', GCP_KMS_KEY: 'payments' };
 
-/** The server as a process of its own, from its source; what it prints and answers is searched after the run. */
-export function spawnServer(env: Record<string, string>) {
-  const child = spawn(process.execPath, [...keepAnswers, main], {
+/**
+ * The server as a process of its own, from its source; what it prints and answers is searched after the run.
+ * @param args for Node
+ */
+export function spawnServer(env: Record<string, string>, args: readonly string[] = keepAnswers) {
+  const child = spawn(process.execPath, [...args, main], {
     env: {
       PATH: process.env['PATH'],
       [RUN_FOLDER]: process.env[RUN_FOLDER],
@@ -49,8 +52,11 @@ export function spawnServer(env: Record<string, string>) {
 }
 
 /** Resolves once it serves. */
-export async function startServer(env: Record<string, string>): Promise<ServerProcess> {
-  const { child, output, exited } = spawnServer(env);
+export async function startServer(
+  env: Record<string, string>,
+  args?: readonly string[],
+): Promise<ServerProcess> {
+  const { child, output, exited } = spawnServer(env, args);
   let code: number | null | undefined;
   void exited.then((value) => (code = value));
   const listening = /^.*"msg":"listening".*$/m;

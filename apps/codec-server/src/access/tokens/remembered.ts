@@ -10,8 +10,9 @@ interface Expires {
 }
 
 /**
- * What checked tokens have led to, for a minute and never past their expiry. By SHA-256: a dump of this process's
- * memory shall hold no token longer than its request.
+ * What checked tokens have led to (a caller's name, subject and grants), for a minute and never past their expiry. The
+ * entries are kept by the token's SHA-256, so that a dump of the heap has no token once its request has ended; an entry
+ * that has ended stays until `max` others or the same token replace it.
  */
 export class Remembered<T extends Expires> {
   readonly #entries: LRUCache<string, { readonly value: T; readonly until: number }>;
