@@ -13,12 +13,24 @@ export interface PlaintextBudget {
   reserve(bytes: number): void | Promise<void>;
 }
 
+/** Bounds the Cloud KMS calls that `unopened` cannot foresee: those for layers inside encrypted payloads. */
+export interface InnerKmsCalls {
+  /**
+   * The codec calls this before it decrypts a layer that is inside another one.
+   * @param ids one per Cloud KMS call that the layer may need; payloads under the same data key share its id
+   * @throws any error; it fails the call
+   */
+  reserve(ids: readonly string[]): void;
+}
+
 /** What a caller may add to one call of `encode`, `decode` or `open`. */
 export interface CallOptions {
   /** Aborts the call while it waits for Cloud KMS. Read only then, so it may be a getter. */
   readonly signal?: AbortSignal | undefined;
   /** Replaces the codec's own limit on the plaintext of one call (`maxCallBytes`). */
   readonly budget?: PlaintextBudget | undefined;
+  /** Absent: as many calls as the layers need, at most four per payload and crypto key. */
+  readonly innerKmsCalls?: InnerKmsCalls | undefined;
   /**
    * Called before a message is decrypted that names a namespace other than the call's: the keys file's `accepts` says
    * what a namespace's workers may read, not what each of its readers may. Called for every such message.

@@ -3,13 +3,15 @@ import { LRUCache } from 'lru-cache';
 import { CallBudget, type CallOptions } from './call-options.ts';
 import { KmsCodecError } from './errors.ts';
 import { compress } from './formats/compression.ts';
+import { isCompressed } from './formats/compression-marker.ts';
 import { DataKeys } from './formats/data-keys.ts';
 import { sealDirect } from './formats/direct.ts';
 import { formatOf } from './formats/encoding.ts';
 import { purposeV1, sealV1 } from './formats/envelope.ts';
 import { purposeV2, sealV2 } from './formats/envelope-v2.ts';
 import { inspect, type PayloadInfo, storedAs } from './formats/inspect.ts';
-import { isUnexpected, open } from './formats/open.ts';
+import { checkReadable, decompressStored, openLayers, type Unreadable } from './formats/layers.ts';
+import { isUnexpected } from './formats/open.ts';
 import { countUnopened } from './formats/unopened.ts';
 import { acceptedBy, type NamespaceScope, type Scope } from './formats/scope.ts';
 import type { KeyRules } from './keys/key-rules.ts';
@@ -49,6 +51,11 @@ export interface KmsCodecOptions {
   readonly bindWorkflow?: boolean | undefined;
   /** For replay workers, whose contexts name no real namespace or workflow: `namespace` alone counts. */
   readonly ignoreContext?: boolean | undefined;
+  /**
+   * Other codecs decode after this one: `decode` then gives them an inner payload that this codec does not read, instead
+   * of refusing it with `layer_unreadable`. The plugin sets it where there are such codecs. Default false.
+   */
+  readonly innerCodecs?: boolean | undefined;
   readonly limits?: Partial<DataKeyLimits> | undefined;
   /** Most bytes of one payload, both ways. Default 64 MiB; external storage takes what Temporal itself won't. */
   readonly maxPayloadBytes?: number | undefined;
@@ -120,6 +127,11 @@ export class KmsCodec implements PayloadCodec {
     return new KmsCodec({ ...this.#options, namespace }, this.#keys);
   }
 
+  /** The same codec where other codecs decode after it, see {@link KmsCodecOptions.innerCodecs}. */
+  beforeOthers(): KmsCodec {
+    return new KmsCodec({ ...this.#options, innerCodecs: true }, this.#keys);
+  }
+
   /** The same codec for replay workers, whose contexts name no real namespace or workflow: its own namespace counts. */
   forReplay(): KmsCodec {
     return new KmsCodec({ ...this.#options, ignoreContext: true }, this.#keys);
@@ -137,18 +149,22 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Opens payloads, in their order; what the codec doesn't know passes, as far as the namespace's rule lets it.
+   * Opens payloads, in their order and through all their layers; what the codec doesn't know passes, as far as the
+   * namespace's rule lets it. A payload that it decrypted and that is still encrypted or compressed does not pass,
+   * unless other codecs decode after this one (`innerCodecs`).
    * @throws KmsCodecError the first that can't be opened
    */
   async decode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
     if (payloads.length === 0) return payloads;
     const scope = this.#scope(context, options);
-    return this.#each(payloads, scope, (payload) => this.#open(payload, scope));
+    const unreadable = this.#options.innerCodecs ? 'pass' : 'refuse';
+    return this.#each(payloads, scope, (payload) => this.#open(payload, scope, unreadable));
   }
 
   /**
    * One payload and how it had been kept; `info.reason` is `not_encrypted` beside a payload that should have been.
-   * Unlike decode, a `binary/encrypted` payload under a key that isn't configured is refused with `key_not_allowed`.
+   * Unlike decode, it refuses what it would have to hand out still encrypted or compressed: a `binary/encrypted` payload
+   * under a key that isn't configured with `key_not_allowed`, everything else with `layer_unreadable`.
    */
   async open(payload: Payload, context?: CodecContext, options?: CallOptions): Promise<Opened> {
     const scope = this.#scope(context, options);
@@ -159,7 +175,8 @@ export class KmsCodec implements PayloadCodec {
         `The payload names a key that isn't listed for ${scope.rule.namespace}`,
       );
     }
-    const [opened] = await this.#each([payload], scope, (one) => this.#open(one, scope));
+    checkReadable(payload);
+    const [opened] = await this.#each([payload], scope, (one) => this.#open(one, scope, 'refuse'));
     return { payload: opened ?? payload, info };
   }
 
@@ -217,6 +234,7 @@ export class KmsCodec implements PayloadCodec {
       budget: options?.budget ?? new CallBudget(this.#maxCall),
       maxDecompressedBytes: this.#maxDecompressed,
       authorizeNamespace: options?.authorizeNamespace?.bind(options),
+      innerKmsCalls: options?.innerKmsCalls,
     };
   }
 
@@ -314,17 +332,16 @@ export class KmsCodec implements PayloadCodec {
     return sealV2(key, frame ? [frame] : pieces, frame !== undefined, boundTo);
   }
 
-  #open(payload: Payload, scope: Scope): MaybePromise<Payload> {
+  #open(payload: Payload, scope: Scope, unreadable: Unreadable): MaybePromise<Payload> {
     const bytes = payload.data?.length ?? 0;
     this.#checkSize(bytes);
+    const { namespace } = scope.rule;
     const format = formatOf(payload);
-    const opened = open(format, this.#keys, payload, scope);
-    if (opened === payload) {
-      if (format === 'plain' && isUnexpected(payload, scope)) {
-        this.#observer.notEncrypted?.({ namespace: scope.rule.namespace });
-      }
-    } else {
-      const { namespace } = scope.rule;
+    const stored = isCompressed(payload) ? decompressStored(format, payload, scope) : payload;
+    const opened = andThen(stored, (message) => openLayers(format, this.#keys, message, scope, unreadable));
+    if (format === 'plain') {
+      if (isUnexpected(payload, scope)) whenDone(opened, () => this.#observer.notEncrypted?.({ namespace }));
+    } else if (opened !== payload) {
       whenDone(opened, () => this.#observer.opened?.({ namespace, format, bytes }));
     }
     return opened;

@@ -176,7 +176,7 @@ function staticKey(path: string, fail: (message: string) => void): KeyObject | u
 /** What an application adds to its environment. */
 export type KmsCodecExtras = Pick<
   KmsCodecOptions,
-  'namespace' | 'observer' | 'limits' | 'ignoreContext' | 'waitMs'
+  'namespace' | 'observer' | 'limits' | 'ignoreContext' | 'innerCodecs' | 'waitMs'
 >;
 
 /** The codec that settings describe, over Google's client. Call `warm` before it takes traffic, `close` at the end. */

@@ -66,9 +66,11 @@ export class KmsCodecPlugin {
     // a second worker, because the SDK writes the connection's plugins into it.
     const isThere = payloadCodecs.some((one) => one instanceof KmsCodec);
     const codecs = isThere ? payloadCodecs : [...payloadCodecs, this.#codec];
+    // The last codec decodes first: those before it may read what it leaves encrypted.
+    const adapted = (one: KmsCodec, index: number) => (index > 0 ? adapt(one).beforeOthers() : adapt(one));
     const dataConverter = {
       ...existing,
-      payloadCodecs: codecs.map((one) => (one instanceof KmsCodec ? adapt(one) : one)),
+      payloadCodecs: codecs.map((one, index) => (one instanceof KmsCodec ? adapted(one, index) : one)),
       failureConverterPath: failureConverterPath ?? this.#failureConverterPath,
     };
     return { ...options, dataConverter };

@@ -23,6 +23,7 @@ from .errors import KmsCodecError
 from .formats import ENVELOPE_V2, format_of
 from .header import Header, key_id, namespace_tag, workflow_tag
 from .kms import CloudKms, KeyService
+from .layers import open_layers
 from .opener import Opener, Scope
 from .rules import KeyRules, NamespaceRule, read_keys_file
 
@@ -34,6 +35,8 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
 
     :param namespace: the namespace where a call has no context, whose messages are read in others' contexts as well
     :param bind_workflow: bind messages to their workflow too; not where Nexus results are read
+    :param inner_codecs: other codecs decode after this one: ``decode`` gives them an inner payload that this codec does
+        not read, instead of refusing it with ``layer_unreadable``
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         namespace: str | None = None,
         compression: bool = False,
         bind_workflow: bool = False,
+        inner_codecs: bool = False,
         max_decompressed: int = zstd.DEFAULT_LIMIT,
         activity_budget: float = 60.0,
         other_budget: float = 5.0,
@@ -54,6 +58,8 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         self._namespace = namespace
         self._compression = compression
         self._bind_workflow = bind_workflow
+        self._inner_codecs = inner_codecs
+        self._max_decompressed = max_decompressed
         self._budgets = (activity_budget, other_budget)
         opened = OpenedKeys(service, clock)
         self._opener = Opener(service, opened, max_decompressed)
@@ -80,7 +86,13 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
 
     async def _open(self, payload: Payload, scope: Scope) -> Payload:
         _check_size(payload)
-        return await self._opener.open(payload, scope)
+        return await open_layers(
+            self._opener,
+            payload,
+            scope,
+            max_decompressed=self._max_decompressed,
+            inner_codecs=self._inner_codecs,
+        )
 
     async def _seal(self, payload: Payload, scope: Scope) -> Payload:
         if format_of(payload) == "external":

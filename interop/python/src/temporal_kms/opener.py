@@ -59,22 +59,21 @@ class Opener:
                 _check_reads(kind, scope)
                 return await self._direct(payload, scope)
             case "proxy":
-                address = text(payload, "encryption-key-id")
-                crypto_key = address.removeprefix("gcpkms://")
-                if crypto_key == address or crypto_key not in scope.rule.keys:
-                    return _pass_through(payload, scope)
+                crypto_key = proxy_key(payload, scope)
+                if crypto_key is None:
+                    return pass_through(payload, scope)
                 _check_reads(kind, scope)
                 return await self._proxy(payload, crypto_key, scope)
             case "static":
-                key = scope.rule.static.get(text(payload, "encryption-key-id"))
+                key = static_key(payload, scope)
                 if key is None:
-                    return _pass_through(payload, scope)
+                    return pass_through(payload, scope)
                 _check_reads(kind, scope)
                 return _inner(open_box(data_key(key), payload.data))
             case "external":
                 return payload
             case _:
-                return payload if is_empty(payload) else _pass_through(payload, scope)
+                return payload if is_empty(payload) else pass_through(payload, scope)
 
     async def _envelope_v2(self, data: bytes, scope: Scope) -> Payload:
         message = parse_message(data)
@@ -167,7 +166,20 @@ def _check_reads(kind: str, scope: Scope) -> None:
         raise KmsCodecError("format_not_allowed", f"The namespace {scope.namespace} doesn't read the format {kind}")
 
 
-def _pass_through(payload: Payload, scope: Scope) -> Payload:
+def proxy_key(payload: Payload, scope: Scope) -> str | None:
+    """The crypto key that a payload of the proxy names, where it is a listed one of Google's."""
+    address = text(payload, "encryption-key-id")
+    crypto_key = address.removeprefix("gcpkms://")
+    return crypto_key if crypto_key != address and crypto_key in scope.rule.keys else None
+
+
+def static_key(payload: Payload, scope: Scope) -> bytes | None:
+    """The samples' key that a payload names, where it is configured."""
+    return scope.rule.static.get(text(payload, "encryption-key-id"))
+
+
+def pass_through(payload: Payload, scope: Scope) -> Payload:
+    """:raises KmsCodecError: ``format_not_allowed`` where the rule refuses what this codec did not encrypt"""
     if scope.rule.plaintext == "refuse":
         raise KmsCodecError("format_not_allowed", f"The namespace {scope.namespace} refuses what it didn't seal")
     if scope.rule.plaintext == "report" and format_of(payload) == "plain":

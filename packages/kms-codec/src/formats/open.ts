@@ -59,7 +59,8 @@ export function checkFormat(format: SealedFormat, scope: Scope): void {
   );
 }
 
-function passThrough(payload: Payload, scope: Scope): Payload {
+/** @throws `format_not_allowed` where the namespace's rule refuses what this codec did not encrypt */
+export function passThrough(payload: Payload, scope: Scope): Payload {
   if (scope.rule.plaintext !== 'refuse') return payload;
   throw new KmsCodecError(
     'format_not_allowed',

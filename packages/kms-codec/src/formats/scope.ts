@@ -22,6 +22,7 @@ export interface Scope extends NamespaceScope {
   /** Most bytes that one compressed payload may hold. */
   readonly maxDecompressedBytes: number;
   readonly authorizeNamespace: CallOptions['authorizeNamespace'];
+  readonly innerKmsCalls: CallOptions['innerKmsCalls'];
 }
 
 /** A namespace whose messages are read here, and the crypto keys that may have sealed them. */

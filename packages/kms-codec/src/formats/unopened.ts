@@ -1,6 +1,7 @@
 import { KmsCodecError } from '../errors.ts';
 import type { WrappedKey } from '../keys/opened-keys.ts';
 import type { Payload } from '../wire/inner-payload.ts';
+import { isCompressed } from './compression-marker.ts';
 import type { DataKeys } from './data-keys.ts';
 import { formatOf } from './encoding.ts';
 import { candidatesV1, wrappedKeyV1 } from './envelope.ts';
@@ -18,14 +19,30 @@ export function countUnopened(keys: DataKeys, payloads: readonly Payload[], scop
   const ids = new Set<string>();
   let direct = 0;
   for (const payload of payloads) {
-    const { wrapped, calls } = needsOf(payload, scope);
-    direct += calls;
-    for (const key of wrapped) {
-      if (keys.isOpened(key)) break;
-      if (!keys.isRefused(key)) ids.add(key.id);
-    }
+    const needs = needsOf(payload, scope);
+    direct += needs.calls;
+    for (const id of unopenedIds(keys, needs)) ids.add(id);
   }
   return ids.size + direct;
+}
+
+/** The same for one payload, an id per answer: payloads that share a data key share its id. */
+export function unopenedCalls(keys: DataKeys, payload: Payload, scope: Scope): string[] {
+  const needs = needsOf(payload, scope);
+  const direct = Array.from({ length: needs.calls }, () => `direct/${(directCalls += 1)}`);
+  return [...unopenedIds(keys, needs), ...direct];
+}
+
+/** A direct message is its own call, each time. */
+let directCalls = 0;
+
+function unopenedIds(keys: DataKeys, { wrapped }: Needs): string[] {
+  const ids: string[] = [];
+  for (const key of wrapped) {
+    if (keys.isOpened(key)) break;
+    if (!keys.isRefused(key)) ids.push(key.id);
+  }
+  return ids;
 }
 
 interface Needs {
@@ -38,6 +55,8 @@ interface Needs {
 const nothing: Needs = { wrapped: [], calls: 0 };
 
 function needsOf(payload: Payload, scope: Scope): Needs {
+  // Its header is not readable before it is decompressed: it counts as an inner layer does.
+  if (isCompressed(payload)) return nothing;
   const format = formatOf(payload);
   try {
     switch (format) {

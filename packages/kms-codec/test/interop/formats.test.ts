@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SampleCodec } from '../../bench/rivals.ts';
 import type { Payload } from '../../src/wire/inner-payload.ts';
 import { cryptoKey, inNamespace, json } from '../support/codec.ts';
+import { marked } from '../support/layers.ts';
+import { proxyCompressed } from '../support/proxy-compressed.ts';
 import { fromPayload } from '../support/vectors.ts';
 import { type PeerCodec, type Peers, startPeers } from './support/peers.ts';
 import { paymentsKey, rotate, type Setting, spares, startSetting, STATIC_ID } from './support/setting.ts';
@@ -115,6 +117,56 @@ describe('what Python writes, TypeScript reads', () => {
   it('and names its key and version', async () => {
     const [sealed] = await peers.encode('envelope-v2', [json(1)], payments);
     expect(setting.codec().inspect(sealed!, payments)).toMatchObject({ key: paymentsKey, keyVersion: 1 });
+  });
+});
+
+describe('one codec behind another', () => {
+  it.each([
+    { title: 'this library behind the proxy', env: {}, outer: 'proxy' },
+    {
+      title: 'this library with compression behind the proxy',
+      env: { KMS_COMPRESSION: 'zstd' },
+      outer: 'proxy',
+    },
+    {
+      title: 'the guide’s envelope behind the samples’ codec',
+      env: { KMS_FORMAT: 'envelope' },
+      outer: 'sample',
+    },
+    {
+      title: 'direct encryption behind the guide’s envelope',
+      env: { KMS_FORMAT: 'direct' },
+      outer: 'guide-envelope',
+    },
+  ] as const)('is read through both layers in both languages: $title', async ({ env, outer }) => {
+    const inner = await setting.codec(env).encode(originals, payments);
+    const stored = await peers.encode(outer, inner, payments);
+    expect(known(await setting.codec().decode(stored, payments))).toEqual(known(originals));
+    expect(known(await peers.decode('envelope-v2', stored, payments))).toEqual(known(originals));
+  });
+
+  it('is read after the proxy compressed and encrypted, in both languages', async () => {
+    const compressed = proxyCompressed.map(({ algorithm, compressed: data }) =>
+      marked({ metadata: { encoding: Buffer.from('binary/plain') } }, algorithm, data),
+    );
+    const stored = await peers.encode('proxy', compressed, payments);
+    const contents = known(
+      proxyCompressed.map(({ content }) => ({
+        metadata: { encoding: Buffer.from('binary/plain') },
+        data: content,
+      })),
+    );
+    expect(known(await setting.codec().decode(stored, payments))).toEqual(contents);
+    expect(known(await peers.decode('envelope-v2', stored, payments))).toEqual(contents);
+  });
+
+  it('is layer_unreadable in both languages where the inner key is not configured', async () => {
+    const inner = {
+      metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('unknown') },
+      data: Buffer.from('ciphertext'),
+    };
+    const [stored] = await peers.encode('proxy', [inner], payments);
+    await bothRefuse(stored!, payments, 'layer_unreadable');
   });
 });
 

@@ -10,7 +10,7 @@ import {
   type WorkerPlugin,
 } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KmsCodec, KmsCodecPlugin } from '../../src/index.ts';
+import { KmsCodec, KmsCodecError, KmsCodecPlugin } from '../../src/index.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from '../support/codec.ts';
 import { createActivities } from './support/activities.ts';
 import { CARD, failureOf, payloadsOf, sealedHistory } from './support/history.ts';
@@ -42,6 +42,31 @@ describe('the plugin', () => {
   it('adds its codec once, however often it is asked', () => {
     const once: Partial<WorkerOptions> = plugin.configureWorker({ namespace: payments });
     expect(converterFor(plugin, once).payloadCodecs).toHaveLength(1);
+  });
+
+  it.each([
+    ['refuses an inner payload that it does not read where no codec decodes after its own', [], 'refused'],
+    [
+      'passes an inner payload that it does not read on to the codecs that are there already',
+      [other],
+      'passed',
+    ],
+  ])('%s', async (_, payloadCodecs, outcome) => {
+    const inner = {
+      metadata: { encoding: Buffer.from('binary/encrypted') },
+      data: Buffer.from('of another'),
+    };
+    const own = converterFor(plugin, {
+      namespace: payments,
+      dataConverter: { payloadCodecs },
+    }).payloadCodecs?.at(-1);
+    const decoding = own!.decode(await own!.encode([inner]));
+    const settled = decoding.then(
+      ([one]) => (Buffer.from(one!.data!).equals(inner.data) ? 'passed' : 'changed'),
+      (error: unknown) =>
+        error instanceof KmsCodecError && error.code === 'layer_unreadable' ? 'refused' : error,
+    );
+    expect(await settled).toBe(outcome);
   });
 
   it('keeps the rest of a data converter', () => {

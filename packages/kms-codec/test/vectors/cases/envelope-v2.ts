@@ -30,11 +30,6 @@ const plain = [
     inner: {},
   }),
   caseV2({
-    name: 'opens one layer only',
-    why: 'What is inside may itself be encrypted, by this codec or another; decode doesn’t go on.',
-    inner: payload({ encoding: 'binary/envelope-kms-v2' }, fixed('an inner message', 64)),
-  }),
-  caseV2({
     name: 'opens a payload that refers to externally stored payloads',
     why: 'external_payloads is a field of Payload like the others.',
     inner: withExternal(json('big'), 70_000),

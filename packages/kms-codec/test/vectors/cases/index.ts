@@ -7,6 +7,8 @@ import { envelopeV2Refused } from './envelope-v2-refused.ts';
 import { envelopeV2 } from './envelope-v2.ts';
 import { envelope } from './envelope.ts';
 import { kmsAnswers } from './kms-answers.ts';
+import { layers } from './layers.ts';
+import { marker } from './marker.ts';
 
 /** The vector files that generate.ts writes, by name. */
 export const generated: Readonly<Record<string, VectorFile>> = {
@@ -19,4 +21,6 @@ export const generated: Readonly<Record<string, VectorFile>> = {
   'static.json': fixedKeys,
   'acceptance.json': acceptance,
   'kms-answers.json': kmsAnswers,
+  'layers.json': layers,
+  'compression-marker.json': marker,
 };

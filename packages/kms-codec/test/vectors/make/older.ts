@@ -89,7 +89,9 @@ export const caseProxy = build(
 );
 
 export const STATIC_ID = 'test-key-id';
-export const staticRule: VectorRule = { static: { [STATIC_ID]: dek.plaintext.toString('hex') } };
+/** The samples' key. */
+export const staticSecret = dek.plaintext;
+export const staticRule: VectorRule = { static: { [STATIC_ID]: staticSecret.toString('hex') } };
 export const caseStatic = build(
   'static',
   (plaintext, name) =>

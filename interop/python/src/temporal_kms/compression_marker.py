@@ -1,0 +1,109 @@
+"""How temporalio/temporal-proxy compresses: a payload's data alone, named in the metadata; ``encoding`` stays.
+
+The entry is from its rfc/compression.md (commit 2aae5b5), the names and bytes from its pkg/compress (commit 7b10d79,
+branch compression_algos).
+"""
+
+import cramjam
+import lz4.frame
+from temporalio.api.common.v1 import Payload
+
+from . import zstd
+from .errors import KmsCodecError
+
+MARKER = "compression/algorithm"
+
+
+def is_compressed(payload: Payload) -> bool:
+    """Whether a payload is marked as compressed, in whatever way."""
+    return MARKER in payload.metadata
+
+
+def is_decompressible(payload: Payload) -> bool:
+    """Whether this reader can decompress what the marker names."""
+    return bytes(payload.metadata.get(MARKER, b"")) in _ALGORITHMS
+
+
+def decompress_marked(payload: Payload, limit: int) -> Payload:
+    """The payload as it was before the proxy compressed it, without the marker.
+
+    :raises KmsCodecError: ``layer_unreadable`` for an algorithm that is not known, ``too_large``, ``malformed``
+    """
+    decompress = _ALGORITHMS.get(payload.metadata[MARKER])
+    if decompress is None:
+        raise unknown_compression()
+    result = Payload()
+    result.CopyFrom(payload)
+    del result.metadata[MARKER]
+    result.data = decompress(payload.data, limit)
+    return result
+
+
+def unknown_compression() -> KmsCodecError:
+    return KmsCodecError(
+        "layer_unreadable",
+        "The payload is compressed with an algorithm that this reader does not know: it reads zstd, snappy and lz4",
+    )
+
+
+def _snappy(block: bytes, limit: int) -> bytes:
+    """One block, though the proxy's name for it is that of the framed format."""
+    size, at = _preamble(block)
+    if size > limit:
+        raise KmsCodecError("too_large", f"{size} bytes once decompressed; the limit is {limit}")
+    # A copy of three bytes stands for 64: no block expands more.
+    if 3 * size > 64 * (len(block) - at):
+        raise _malformed("snappy block declares more than it can hold")
+    try:
+        content = bytes(cramjam.snappy.decompress_raw(block))
+    except cramjam.DecompressionError:
+        raise _malformed("snappy block is damaged") from None
+    if len(content) != size:
+        raise _malformed("snappy block doesn't hold what it declares")
+    return content
+
+
+def _preamble(block: bytes) -> tuple[int, int]:
+    size = 0
+    for at, byte in enumerate(block[:5]):
+        size |= (byte & 0x7F) << (7 * at)
+        if byte < 0x80 and size < 2**32:
+            return size, at + 1
+        if byte < 0x80:
+            break
+    raise _malformed("snappy block has no size of at most 32 bits")
+
+
+def _lz4(frame: bytes, limit: int) -> bytes:
+    if len(frame) < 7 or frame[:4] != b"\x04\x22\x4d\x18":
+        raise _malformed("LZ4 frame has no magic number")
+    if frame[4] & 0b01:
+        raise _malformed("LZ4 frame wants a dictionary")
+    decompressor = lz4.frame.LZ4FrameDecompressor()
+    try:
+        # Checks the descriptor, too. A content size of 0 may be declared or not.
+        if lz4.frame.get_frame_info(frame)["content_size"] > limit:
+            raise KmsCodecError("too_large", f"It declares more than {limit} bytes")
+        content: bytes = decompressor.decompress(frame, max_length=limit + 1)
+    except RuntimeError:
+        raise _malformed("LZ4 frame is damaged") from None
+    if len(content) > limit:
+        raise KmsCodecError("too_large", f"More than {limit} bytes once decompressed")
+    if not decompressor.eof or decompressor.unused_data:
+        raise _malformed("LZ4 frame is cut off or followed by other bytes")
+    return content
+
+
+def _malformed(what: str) -> KmsCodecError:
+    return KmsCodecError("malformed", f"The {what}")
+
+
+_ALGORITHMS = {
+    b"application/zstd": zstd.decompress_any,
+    b"application/x-snappy-framed": _snappy,
+    b"application/x-lz4": _lz4,
+    b"zstd": zstd.decompress_any,
+    b"snappy": _snappy,
+    b"lz4": _lz4,
+}
+"""The proxy's names, and those of its settings."""

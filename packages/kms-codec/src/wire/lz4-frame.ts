@@ -1,0 +1,173 @@
+import { KmsCodecError } from '../errors.ts';
+import { copyLiterals, copyMatch } from './copy-match.ts';
+import { xxHash32 } from './xxhash32.ts';
+
+/*
+ * One LZ4 frame (doc/lz4_Frame_format.md and lz4_Block_format.md of lz4/lz4). Its writer need not declare the content
+ * size, so a reader has to measure before it allocates; no kept JavaScript library does, or can be given a limit.
+ */
+
+const MAGIC = 0x184d2204;
+const STORED = 0x8000_0000;
+const MIN_MATCH = 4;
+/** A match needs its two bytes of offset and, behind it, a sequence of five literals, since a block ends with those. */
+const AFTER_LITERALS = 2 + 1 + 5;
+/** A block that is as large as it may be ends with five literals, and starts no match in its last twelve bytes. */
+const LAST_LITERALS = 5;
+const LAST_MATCH = 12;
+
+interface Frame {
+  readonly bytes: Uint8Array;
+  readonly blocksAt: number;
+  readonly maxBlockBytes: number;
+  /** Blocks refer to nothing before them. */
+  readonly independent: boolean;
+  readonly blockChecksums: boolean;
+  readonly contentChecksum: boolean;
+  readonly declaredSize: number | undefined;
+}
+
+/**
+ * Returns the size of a frame's content without decompressing it.
+ * @param limit most bytes of content
+ * @throws `too_large` above the limit; `malformed` when this is not one whole frame without a dictionary
+ */
+export function measureLz4Frame(bytes: Uint8Array, limit: number): number {
+  const frame = parseDescriptor(bytes);
+  const tooLarge = (size: number) =>
+    new KmsCodecError('too_large', `At least ${size} bytes once decompressed; the limit is ${limit}`);
+  if (frame.declaredSize !== undefined && frame.declaredSize > limit) throw tooLarge(frame.declaredSize);
+  let size = 0;
+  readBlocks(frame, (at, end, isStored) => {
+    size = isStored ? size + end - at : readSequences(frame, at, end, size, undefined);
+    if (size > limit) throw tooLarge(size);
+  });
+  if (frame.declaredSize !== undefined && frame.declaredSize !== size)
+    throw malformed("doesn't hold what it declares");
+  return size;
+}
+
+/**
+ * Decompresses a frame.
+ * @param size what {@link measureLz4Frame} returned
+ * @throws `malformed` when a checksum differs
+ */
+export function decompressLz4(bytes: Uint8Array, size: number): Uint8Array {
+  const frame = parseDescriptor(bytes);
+  const out = Buffer.allocUnsafe(size);
+  let to = 0;
+  const end = readBlocks(frame, (at, endOfBlock, isStored) => {
+    if (isStored) {
+      copyLiterals(out, to, bytes, at, endOfBlock - at);
+      to += endOfBlock - at;
+    } else {
+      to = readSequences(frame, at, endOfBlock, to, out);
+    }
+    if (frame.blockChecksums && readUint32(bytes, endOfBlock) !== xxHash32(bytes.subarray(at, endOfBlock)))
+      throw malformed('has a block whose checksum differs');
+  });
+  if (frame.contentChecksum && readUint32(bytes, end) !== xxHash32(out))
+    throw malformed('has content whose checksum differs');
+  return out;
+}
+
+function parseDescriptor(bytes: Uint8Array): Frame {
+  if (bytes.length < 7 || readUint32(bytes, 0) !== MAGIC) throw malformed('has no magic number');
+  const [flags = 0, block = 0] = bytes.subarray(4, 6);
+  const blockSize = block >> 4;
+  if (flags >> 6 !== 1 || flags & 0b10 || block & 0b1000_1111 || blockSize < 4)
+    throw malformed('has a descriptor that is not of version 1');
+  if (flags & 0b01) throw malformed('wants a dictionary');
+  const hasSize = (flags & 0b1000) !== 0;
+  const checksumAt = hasSize ? 14 : 6;
+  if (bytes.length <= checksumAt) throw malformed('is cut off');
+  if (((xxHash32(bytes.subarray(4, checksumAt)) >>> 8) & 0xff) !== bytes[checksumAt])
+    throw malformed('has a descriptor whose checksum differs');
+  return {
+    bytes,
+    blocksAt: checksumAt + 1,
+    maxBlockBytes: 2 ** (8 + 2 * blockSize),
+    independent: (flags & 0b10_0000) !== 0,
+    blockChecksums: (flags & 0b1_0000) !== 0,
+    contentChecksum: (flags & 0b100) !== 0,
+    declaredSize: hasSize ? readUint32(bytes, 6) + readUint32(bytes, 10) * 2 ** 32 : undefined,
+  };
+}
+
+/** @returns where the content's checksum is, or the end of the frame */
+function readBlocks(frame: Frame, use: (at: number, end: number, isStored: boolean) => void): number {
+  const { bytes, blockChecksums, contentChecksum, maxBlockBytes } = frame;
+  let at = frame.blocksAt;
+  for (;;) {
+    const header = readUint32(bytes, at);
+    at += 4;
+    if (header === 0) break;
+    const isStored = header >= STORED;
+    const end = at + (isStored ? header - STORED : header);
+    if (end - at > maxBlockBytes) throw malformed('has a block that is larger than it declares');
+    if (end + (blockChecksums ? 4 : 0) > bytes.length) throw malformed('is cut off');
+    use(at, end, isStored);
+    at = end + (blockChecksums ? 4 : 0);
+  }
+  const end = at + (contentChecksum ? 4 : 0);
+  if (end > bytes.length) throw malformed('is cut off');
+  if (end < bytes.length) throw malformed('is followed by other bytes');
+  return at;
+}
+
+/**
+ * Reads the sequences of one compressed block: literals, then a match with what came before.
+ * @param start bytes of content before this block
+ * @param out absent: only measures
+ * @returns bytes of content after this block
+ */
+function readSequences(
+  { bytes, independent, maxBlockBytes }: Frame,
+  from: number,
+  end: number,
+  start: number,
+  out: Uint8Array | undefined,
+): number {
+  const floor = independent ? start : 0;
+  const most = start + maxBlockBytes;
+  let at = from;
+  let to = start;
+  /** Each byte of 255 says that another follows. */
+  const readLength = (nibble: number): number => {
+    let length = nibble;
+    if (nibble < 15) return length;
+    for (let byte = 255; byte === 255; at += 1) {
+      if (at >= end) throw malformed('is cut off');
+      byte = bytes[at] ?? 0;
+      length += byte;
+    }
+    return length;
+  };
+  while (at < end) {
+    const token = bytes[at] ?? 0;
+    at += 1;
+    const literals = readLength(token >> 4);
+    if (at + literals > end || to + literals > most) throw malformed('has literals that are too long');
+    if (out) copyLiterals(out, to, bytes, at, literals);
+    at += literals;
+    to += literals;
+    if (at === end) return to;
+    if (end - at < AFTER_LITERALS || to > most - LAST_MATCH)
+      throw malformed('has a block that ends with a match');
+    const offset = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+    at += 2;
+    const length = readLength(token & 15) + MIN_MATCH;
+    if (offset === 0 || offset > to - floor) throw malformed('has a match out of range');
+    if (to + length > most - LAST_LITERALS) throw malformed('has a match that is too long');
+    if (out) copyMatch(out, to, offset, length);
+    to += length;
+  }
+  throw malformed('has a block that ends with a match');
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  if (at + 4 > bytes.length) throw malformed('is cut off');
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at, true);
+}
+
+const malformed = (what: string) => new KmsCodecError('malformed', `The LZ4 frame ${what}`);

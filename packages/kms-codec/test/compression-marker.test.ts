@@ -1,0 +1,278 @@
+import { zstdCompressSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import type { NamespaceRule, PlaintextBudget } from '../src/index.ts';
+import type { Payload } from '../src/wire/inner-payload.ts';
+import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+import { formats, inLayer, marked, readsAll } from './support/layers.ts';
+import { compressedBy, proxyCompressed } from './support/proxy-compressed.ts';
+import { frame, zeros } from './vectors/make/zstd.ts';
+
+const MiB = 2 ** 20;
+const orders = inNamespace('orders');
+const ZSTD = 'application/zstd';
+const LZ4 = 'application/x-lz4';
+const SNAPPY = 'application/x-snappy-framed';
+const plain = (data: Uint8Array, algorithm: string): Payload =>
+  marked({ metadata: { encoding: Buffer.from('binary/plain') } }, algorithm, data);
+
+const reader = (
+  keyService = new FakeKeyService(),
+  options: Record<string, number> = {},
+  rule: Partial<NamespaceRule> = {},
+) => codecWith({ orders: { ...readsAll, ...rule } }, { keyService, ...options }).codec;
+
+const decoded = async (codec: ReturnType<typeof reader>, payload: Payload, budget?: PlaintextBudget) => {
+  const [one] = await codec.decode([payload], orders, budget && { budget });
+  return one!;
+};
+
+describe('a payload that temporal-proxy compressed', () => {
+  it.each(proxyCompressed)('is decompressed inside a layer of the proxy: $name', async (one) => {
+    const keyService = new FakeKeyService();
+    const stored = await inLayer('proxy', keyService, plain(one.compressed, one.algorithm));
+    const { metadata, data } = await decoded(reader(keyService), stored);
+    expect(Object.keys(metadata ?? {})).toEqual(['encoding']);
+    expect(Buffer.from(data ?? [])).toEqual(one.content);
+  });
+
+  it.each(proxyCompressed)('is decompressed where the proxy does not encrypt: $name', async (one) => {
+    const payload = plain(one.compressed, one.algorithm);
+    const { payload: opened, info } = await reader().open(payload, orders);
+    expect(Buffer.from(opened.data ?? [])).toEqual(one.content);
+    expect(Object.keys(opened.metadata ?? {})).toEqual(['encoding']);
+    expect(info.reason).toBe('not_encrypted');
+  });
+
+  it.each(formats)('is decrypted where the proxy compressed ciphertext in %s', async (format) => {
+    const keyService = new FakeKeyService();
+    const message = await inLayer(format, keyService, json('a value'));
+    const stored = marked(message, ZSTD, zstdCompressSync(message.data!));
+    const codec = reader(keyService);
+    expect(valueOf(await decoded(codec, stored))).toBe('a value');
+    expect(valueOf((await codec.open(stored, orders)).payload)).toBe('a value');
+    const encrypted = await inLayer('proxy', keyService, stored);
+    expect(valueOf(await decoded(codec, encrypted))).toBe('a value');
+  });
+
+  it.each([
+    ['zstd', ZSTD],
+    ['snappy', SNAPPY],
+    ['lz4', LZ4],
+  ])('may be marked with the name %s of its settings as well', async (name, algorithm) => {
+    const content = await decoded(reader(), plain(compressedBy(algorithm), name));
+    expect(Buffer.from(content.data!).toString()).toContain('back door');
+  });
+
+  it('is refused like any plaintext where the rule refuses plaintext, before it is decompressed', async () => {
+    const budget = {
+      reserve: () => {
+        throw new Error('decompressed');
+      },
+    };
+    const codec = reader(undefined, {}, { plaintext: 'refuse' });
+    await expect(decoded(codec, plain(compressedBy(LZ4), LZ4), budget)).rejects.toMatchObject({
+      code: 'format_not_allowed',
+    });
+  });
+
+  it('passes as it is where its marker is not known, unless somebody wants to see it', async () => {
+    const payload = plain(Buffer.from('of another codec'), 'application/x-br');
+    const codec = reader();
+    expect(await decoded(codec, payload)).toBe(payload);
+    await expect(codec.open(payload, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
+  });
+
+  it('is layer_unreadable where its marker is not known and it was encrypted', async () => {
+    const keyService = new FakeKeyService();
+    const inner = plain(Buffer.from('of another codec'), 'application/x-br');
+    const stored = await inLayer('envelope-v2', keyService, inner);
+    const codec = reader(keyService);
+    await expect(decoded(codec, stored)).rejects.toMatchObject({ code: 'layer_unreadable' });
+    await expect(codec.open(stored, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
+  });
+});
+
+describe('a compressed payload', () => {
+  /** 8 MiB of zeros: an LZ4 frame of 4 MiB blocks is beyond what a test can carry, so matches are repeated. */
+  const bombs: readonly [string, Buffer, number][] = [
+    [ZSTD, zstdCompressSync(Buffer.alloc(8 * MiB)), 8 * MiB],
+    [SNAPPY, snappyZeros(8 * MiB), 8 * MiB],
+    [LZ4, lz4Zeros(3 * MiB), 3 * MiB],
+  ];
+
+  it.each(bombs)(
+    'is too_large above the limit, before anything is allocated: %s',
+    async (algorithm, data) => {
+      const reserved: number[] = [];
+      const budget = { reserve: (bytes: number) => void reserved.push(bytes) };
+      const codec = reader(undefined, { maxDecompressedBytes: MiB });
+      await expect(decoded(codec, plain(data, algorithm), budget)).rejects.toMatchObject({
+        code: 'too_large',
+      });
+      expect(reserved).toEqual([]);
+    },
+  );
+
+  it.each(bombs)(
+    'asks the budget for its size before anything is allocated: %s',
+    async (algorithm, data, size) => {
+      const reserved: number[] = [];
+      const budget = { reserve: (bytes: number) => void reserved.push(bytes) };
+      const content = await decoded(reader(), plain(data, algorithm), budget);
+      expect(Buffer.from(content.data!).equals(Buffer.alloc(size))).toBe(true);
+      expect(reserved).toEqual([size]);
+    },
+  );
+
+  it.each(bombs)('counts for the total of its call: %s', async (algorithm, data, size) => {
+    const codec = reader(undefined, { maxCallBytes: 2.5 * size });
+    const payload = plain(data, algorithm);
+    await expect(codec.decode([payload, payload], orders)).resolves.toHaveLength(2);
+    await expect(codec.decode([payload, payload, payload], orders)).rejects.toMatchObject({
+      code: 'too_large',
+    });
+  });
+
+  it('may declare no size in zstd, and is bounded by its blocks then', async () => {
+    // klauspost/compress declares none below 256 bytes: one block, of at most 128 KiB.
+    const reserved: number[] = [];
+    const budget = { reserve: (bytes: number) => void reserved.push(bytes) };
+    const small = plain(compressedBy(ZSTD, 'short'), ZSTD);
+    expect(Buffer.from((await decoded(reader(), small, budget)).data!).length).toBe(33);
+    expect(reserved).toHaveLength(1);
+    expect(reserved[0]).toBeLessThanOrEqual(128 * 1024);
+  });
+
+  it.each([
+    ['a window that is larger than the limit', Buffer.from('28b52ffd00a8010000', 'hex')],
+    ['blocks of run lengths that are larger', frame({ declared: 'none', blocks: zeros(12 * MiB) })],
+  ])('that declares no size in zstd is too_large with %s', async (_, data) => {
+    const codec = reader(undefined, { maxDecompressedBytes: 4 * MiB });
+    await expect(decoded(codec, plain(data, ZSTD))).rejects.toMatchObject({ code: 'too_large' });
+  });
+
+  const algorithms = [ZSTD, SNAPPY, LZ4];
+
+  it.each(algorithms)('is malformed wherever it is cut off: %s', async (algorithm) => {
+    const whole = compressedBy(algorithm);
+    const codec = reader();
+    for (let length = algorithm === ZSTD ? 1 : 0; length < whole.length; length += 1) {
+      const error = await decoded(codec, plain(whole.subarray(0, length), algorithm)).catch(
+        (e: unknown) => e,
+      );
+      expect(error, `${length} bytes`).toMatchObject({ code: 'malformed' });
+    }
+  });
+
+  it.each(algorithms)('is malformed or too_large where a byte changes its content: %s', async (algorithm) => {
+    const whole = compressedBy(algorithm);
+    const content = Buffer.from((await decoded(reader(), plain(whole, algorithm))).data!);
+    const codec = reader(undefined, { maxDecompressedBytes: MiB });
+    for (let at = 0; at < whole.length; at += 1) {
+      for (const flip of [0x01, 0x80, 0xff]) {
+        const changed = Buffer.from(whole);
+        changed[at] = changed[at]! ^ flip;
+        const outcome = await decoded(codec, plain(changed, algorithm)).then(
+          ({ data }) => Buffer.from(data!),
+          (error: unknown) => error,
+        );
+        if (!Buffer.isBuffer(outcome)) {
+          expect(outcome).toMatchObject({ code: expect.stringMatching(/^(malformed|too_large)$/) });
+        } else if (algorithm !== SNAPPY) {
+          // Snappy has no checksum; behind the others' a change can only be one that changes no content.
+          expect(outcome.equals(content)).toBe(true);
+        }
+      }
+    }
+  });
+
+  it.each(algorithms)('is malformed with bytes behind it: %s', async (algorithm) => {
+    const longer = Buffer.concat([compressedBy(algorithm), Buffer.of(0)]);
+    await expect(decoded(reader(), plain(longer, algorithm))).rejects.toMatchObject({ code: 'malformed' });
+  });
+
+  it.each(algorithms)('is malformed where it is nothing of the kind: %s', async (algorithm) => {
+    for (const text of ['{"not":"compressed"}', 'ÿ'.repeat(40)]) {
+      await expect(decoded(reader(), plain(Buffer.from(text), algorithm))).rejects.toMatchObject({
+        code: 'malformed',
+      });
+    }
+  });
+
+  it('takes an independent LZ4 block at its word', async () => {
+    // Two blocks; the second repeats the first.
+    const again = lz4Frame(0b0100_0000, [literals('0123456789abcdef'), matchOf(16, 16)]);
+    const content = await decoded(reader(), plain(again, LZ4));
+    expect(Buffer.from(content.data!).toString()).toBe('0123456789abcdef0123456789abcdefvwxyz');
+    const independent = lz4Frame(0b0110_0000, [literals('0123456789abcdef'), matchOf(16, 16)]);
+    await expect(decoded(reader(), plain(independent, LZ4))).rejects.toMatchObject({ code: 'malformed' });
+  });
+
+  it('is read in the worker as it is in the history', async () => {
+    const { codec, keyService } = codecWith({ orders: { ...readsAll, encrypt: cryptoKey('shared') } });
+    const stored = await inLayer('envelope-v2', keyService, plain(compressedBy(LZ4), LZ4));
+    const [one] = await codec.decode([stored], orders);
+    expect(one).toEqual((await codec.open(stored, orders)).payload);
+  });
+});
+
+function snappyZeros(size: number): Buffer {
+  const preamble: number[] = [];
+  let rest = size;
+  for (; rest >= 0x80; rest >>>= 7) preamble.push((rest & 0x7f) | 0x80);
+  preamble.push(rest);
+  // One literal, then copies of 64 bytes at the offset 1; the last is shorter.
+  const copies = Math.floor((size - 1) / 64);
+  const left = size - 1 - copies * 64;
+  const copy = Buffer.from([((64 - 1) << 2) | 2, 1, 0]);
+  return Buffer.concat([
+    Buffer.from(preamble),
+    Buffer.from([0, 0]),
+    ...Array.from({ length: copies }, () => copy),
+    ...(left > 0 ? [Buffer.from([((left - 1) << 2) | 2, 1, 0])] : []),
+  ]);
+}
+
+/** A frame without checksums of its blocks or content. */
+function lz4Frame(flags: number, blocks: readonly Buffer[]): Buffer {
+  const descriptor = Buffer.from([flags, 0x70]);
+  const sized = blocks.flatMap((block) => {
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(block.length);
+    return [size, block];
+  });
+  const checksum = { 0b0100_0000: 0xdf, 0b0110_0000: 0x73 }[flags] ?? 0;
+  return Buffer.concat([
+    Buffer.from('04224d18', 'hex'),
+    descriptor,
+    Buffer.of(checksum),
+    ...sized,
+    Buffer.alloc(4),
+  ]);
+}
+
+const extra = (length: number): number[] =>
+  length < 15
+    ? []
+    : [...Array.from({ length: Math.floor((length - 15) / 255) }, () => 255), (length - 15) % 255];
+
+const literals = (text: string): Buffer =>
+  Buffer.concat([Buffer.of(Math.min(text.length, 15) << 4, ...extra(text.length)), Buffer.from(text)]);
+
+/** A match without literals before it, and five literals behind it. */
+const matchOf = (offset: number, length: number): Buffer =>
+  Buffer.concat([
+    Buffer.of(Math.min(length - 4, 15), offset & 0xff, offset >> 8, ...extra(length - 4)),
+    literals('vwxyz'),
+  ]);
+
+/** One literal and one match of zeros. */
+function lz4Zeros(size: number): Buffer {
+  const length = size - 6;
+  const block = Buffer.concat([
+    Buffer.of(0x1f, 0, 1, 0, ...extra(length - 4)),
+    Buffer.of(5 << 4, 0, 0, 0, 0, 0),
+  ]);
+  return lz4Frame(0b0110_0000, [block]);
+}

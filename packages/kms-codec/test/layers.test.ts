@@ -1,0 +1,229 @@
+import { zstdCompressSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { KmsCodecError, type NamespaceRule, type SealedFormat } from '../src/index.ts';
+import type { Payload } from '../src/wire/inner-payload.ts';
+import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+import { asProxy, asSample, formats, inLayer, marked, readsAll } from './support/layers.ts';
+
+const orders = inNamespace('orders');
+const secret = json('4111 1111 1111 1111');
+const ZSTD = 'application/zstd';
+
+const reader = (keyService: FakeKeyService, rule: Partial<NamespaceRule> = {}) =>
+  codecWith({ orders: { ...readsAll, ...rule } }, { keyService }).codec;
+
+const refusal = (code: string) => expect.objectContaining({ name: expect.any(String), code });
+
+/** Both ways of reading give the same. */
+async function outcomes(codec: ReturnType<typeof reader>, payload: Payload): Promise<unknown[]> {
+  const decoded = codec.decode([payload], orders).then(([one]) => one);
+  const opened = codec.open(payload, orders).then((one) => one.payload);
+  return Promise.all([decoded, opened].map((one) => one.then(valueOf, (error: unknown) => error)));
+}
+
+describe('a payload in two layers', () => {
+  const pairs = formats.flatMap((outer) => formats.map((inner) => [outer, inner] as const));
+
+  it.each(pairs)('is decrypted through both where %s holds %s', async (outer, inner) => {
+    const keyService = new FakeKeyService();
+    const message = await inLayer(outer, keyService, await inLayer(inner, keyService, secret));
+    expect(await outcomes(reader(keyService), message)).toEqual([valueOf(secret), valueOf(secret)]);
+  });
+
+  it.each(formats)('is layer_unreadable where the rule does not read the inner format %s', async (inner) => {
+    const keyService = new FakeKeyService();
+    const outer = inner === 'proxy' ? 'envelope-v2' : 'proxy';
+    const message = await inLayer(outer, keyService, await inLayer(inner, keyService, secret));
+    const codec = reader(keyService, { reads: formats.filter((format) => format !== inner) });
+    const [decoded, opened] = await outcomes(codec, message);
+    expect(decoded).toEqual(refusal('layer_unreadable'));
+    expect(opened).toEqual(refusal('layer_unreadable'));
+    expect(String(opened)).toContain(inner);
+  });
+
+  it.each([
+    ['a Google key that is not listed', (keys: FakeKeyService) => asProxy(keys, secret, cryptoKey('other'))],
+    ['a static key that is not configured', async () => asSample(secret, 'another-key')],
+    [
+      'no key at all',
+      async (): Promise<Payload> => ({
+        metadata: { encoding: Buffer.from('binary/encrypted') },
+        data: Buffer.from('ciphertext'),
+      }),
+    ],
+  ])('is layer_unreadable where the inner one is binary/encrypted under %s', async (_, make) => {
+    const keyService = new FakeKeyService();
+    const message = await inLayer('envelope-v2', keyService, await make(keyService));
+    expect(await outcomes(reader(keyService), message)).toEqual([
+      refusal('layer_unreadable'),
+      refusal('layer_unreadable'),
+    ]);
+    expect(keyService.asked.has(cryptoKey('other')) && keyService.unwraps > 1).toBe(false);
+  });
+
+  it('names the crypto key of an inner layer that is not listed', async () => {
+    const keyService = new FakeKeyService();
+    const inner = await asProxy(keyService, secret, cryptoKey('other'));
+    const message = await inLayer('envelope-v2', keyService, inner);
+    await expect(reader(keyService).open(message, orders)).rejects.toMatchObject({ key: cryptoKey('other') });
+  });
+
+  it('never puts decrypted metadata that is no crypto key into an error', async () => {
+    const keyService = new FakeKeyService();
+    for (const inner of [
+      asSample(secret, 'canary in a key id'),
+      marked(secret, 'canary-algorithm', Buffer.from('x')),
+      { metadata: { encoding: Buffer.from('binary/gcp-kms'), 'kms-key': Buffer.from('a canary') } },
+    ]) {
+      const message = await inLayer('envelope-v2', keyService, inner);
+      const codec = reader(keyService, { reads: ['envelope-v2', 'static'] });
+      const error = await codec.open(message, orders).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      expect(error).toEqual(refusal('layer_unreadable'));
+      expect(JSON.stringify(error) + String(error)).not.toContain('canary');
+    }
+  });
+
+  it('keeps the inner layer bound to its namespace', async () => {
+    const keyService = new FakeKeyService();
+    const card = await inLayer('envelope-v2', keyService, secret, 'cards');
+    const message = await inLayer('envelope-v2', keyService, card);
+    expect(await outcomes(reader(keyService), message)).toEqual([
+      refusal('namespace_mismatch'),
+      refusal('namespace_mismatch'),
+    ]);
+  });
+
+  it('keeps the inner layer bound to its workflow', async () => {
+    const keyService = new FakeKeyService();
+    const rules = { orders: readsAll };
+    const { codec: bound } = codecWith(rules, { keyService, bindWorkflow: true });
+    const [inner] = await bound.encode([secret], inNamespace('orders', 'order-1'));
+    const message = await inLayer('proxy', keyService, inner!);
+    const codec = reader(keyService);
+    const [decoded] = await codec.decode([message], inNamespace('orders', 'order-1'));
+    expect(valueOf(decoded)).toBe(valueOf(secret));
+    await expect(codec.decode([message], inNamespace('orders', 'order-2'))).rejects.toMatchObject({
+      code: 'workflow_mismatch',
+    });
+  });
+
+  it('reports plaintext only where it was stored as plaintext', async () => {
+    const keyService = new FakeKeyService();
+    const codec = reader(keyService, { plaintext: 'refuse' });
+    const message = await inLayer('envelope-v2', keyService, await inLayer('proxy', keyService, secret));
+    expect(await outcomes(codec, message)).toEqual([valueOf(secret), valueOf(secret)]);
+    await expect(codec.decode([secret], orders)).rejects.toMatchObject({ code: 'format_not_allowed' });
+  });
+});
+
+async function nested(count: number, keyService: FakeKeyService, format: SealedFormat): Promise<Payload> {
+  let payload = secret;
+  for (let n = 0; n < count; n += 1) payload = await inLayer(format, keyService, payload);
+  return payload;
+}
+
+describe('the number of layers', () => {
+  it.each(formats)('is at most four, in %s too', async (format) => {
+    const keyService = new FakeKeyService();
+    const codec = reader(keyService);
+    expect(await outcomes(codec, await nested(4, keyService, format))).toEqual([
+      valueOf(secret),
+      valueOf(secret),
+    ]);
+    const five = await nested(5, keyService, format);
+    expect(await outcomes(codec, five)).toEqual([refusal('layer_unreadable'), refusal('layer_unreadable')]);
+  });
+});
+
+describe('authorizeNamespace', () => {
+  const rules = { orders: { ...readsAll, accepts: ['cards'] }, cards: { encrypt: cryptoKey('shared') } };
+
+  it.each(formats)(
+    'is asked before an inner layer of another namespace in %s is decrypted',
+    async (outer) => {
+      const keyService = new FakeKeyService();
+      const card = await inLayer('envelope-v2', keyService, secret, 'cards');
+      const message = await inLayer(outer, keyService, card);
+      const { codec } = codecWith(rules, { keyService });
+      const unwrapsOfOuter = outer === 'static' ? 0 : 1;
+      const unwrapsBefore: number[] = [];
+      const authorizeNamespace = (namespace: string): void => {
+        unwrapsBefore.push(keyService.unwraps);
+        throw new KmsCodecError('namespace_not_permitted', `no permission in ${namespace}`);
+      };
+      const options = { authorizeNamespace };
+      const refused = { code: 'namespace_not_permitted' };
+      await expect(codec.open(message, orders, options)).rejects.toMatchObject(refused);
+      await expect(codec.decode([message], orders, options)).rejects.toMatchObject(refused);
+      expect(unwrapsBefore[0]).toBe(unwrapsOfOuter);
+      expect(keyService.unwraps).toBe(outer === 'direct' ? 2 : unwrapsOfOuter);
+      expect(valueOf((await codec.open(message, orders)).payload)).toBe(valueOf(secret));
+    },
+  );
+
+  it('is asked for a stored message that is compressed, whose namespace inspect cannot see', async () => {
+    const keyService = new FakeKeyService();
+    const card = await inLayer('envelope-v2', keyService, secret, 'cards');
+    const message = marked(card, ZSTD, zstdCompressSync(card.data!));
+    const { codec } = codecWith(rules, { keyService });
+    const named: string[] = [];
+    const options = { authorizeNamespace: (namespace: string) => void named.push(namespace) };
+    expect(codec.inspect(message, orders)).toMatchObject({ format: 'envelope-v2' });
+    expect(valueOf((await codec.open(message, orders, options)).payload)).toBe(valueOf(secret));
+    expect(named).toEqual(['cards']);
+  });
+});
+
+describe("a budget for Cloud KMS's calls", () => {
+  it('is asked for each data key of an inner layer, once however many payloads share it', async () => {
+    const keyService = new FakeKeyService();
+    const inner = await inLayer('envelope-v2', keyService, secret);
+    const messages = await Promise.all([1, 2, 3].map(() => asProxy(keyService, inner)));
+    const codec = reader(keyService);
+    expect(codec.unopened(messages, orders)).toBe(3);
+    const seen = new Set<string>();
+    const calls = { reserve: (ids: readonly string[]) => ids.forEach((id) => seen.add(id)) };
+    await codec.decode(messages, orders, { innerKmsCalls: calls });
+    expect(seen.size).toBe(1);
+    expect(keyService.unwraps).toBe(4);
+  });
+
+  it('ends a chain of layers before Cloud KMS is asked', async () => {
+    const keyService = new FakeKeyService();
+    const message = await inLayer('proxy', keyService, await inLayer('direct', keyService, secret));
+    const spent = new Error('spent');
+    const calls = {
+      reserve: () => {
+        throw spent;
+      },
+    };
+    await expect(reader(keyService).decode([message], orders, { innerKmsCalls: calls })).rejects.toBe(spent);
+    expect(keyService.unwraps).toBe(1);
+  });
+});
+
+describe('another codec that decodes after this one', () => {
+  const inners: readonly [string, (keys: FakeKeyService) => Promise<Payload>][] = [
+    ['a static key that is not configured', async () => asSample(secret, 'another-key')],
+    ['a format that the rule does not read', (keys) => inLayer('envelope', keys, secret)],
+    ['a compression that is not known', async () => marked(secret, 'application/x-br', Buffer.from('x'))],
+  ];
+
+  it.each(inners)('is given an inner payload with %s', async (_, make) => {
+    const keyService = new FakeKeyService();
+    const inner = await make(keyService);
+    const message = await inLayer('envelope-v2', keyService, inner);
+    const rules = { orders: { ...readsAll, reads: ['envelope-v2', 'static'] } } satisfies Record<
+      string,
+      NamespaceRule
+    >;
+    const { codec } = codecWith(rules, { keyService, innerCodecs: true });
+    const [decoded] = await codec.decode([message], orders);
+    expect(Buffer.from(decoded!.data!)).toEqual(Buffer.from(inner.data!));
+    await expect(codec.open(message, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
+  });
+});

@@ -1,0 +1,70 @@
+import { createCipheriv, createSecretKey, randomBytes } from 'node:crypto';
+import proto from '@temporalio/proto';
+import type { NamespaceRule, SealedFormat } from '../../src/index.ts';
+import type { Payload } from '../../src/wire/inner-payload.ts';
+import { codecWith, cryptoKey, inNamespace } from './codec.ts';
+import type { FakeKeyService } from './fake-key-service.ts';
+
+const { Payload: PayloadType } = proto.temporal.api.common.v1;
+
+const STATIC_ID = 'sample-key';
+const staticKey = createSecretKey(randomBytes(32));
+export const formats = ['envelope-v2', 'envelope', 'direct', 'proxy', 'static'] as const;
+
+export const readsAll = {
+  encrypt: cryptoKey('shared'),
+  reads: formats,
+  static: new Map([[STATIC_ID, staticKey]]),
+} satisfies NamespaceRule;
+
+function sealedUnder(key: Uint8Array | typeof staticKey, payload: Payload): Buffer {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce);
+  const plaintext = PayloadType.encode(payload).finish();
+  return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** What temporal-proxy makes of a payload. */
+export async function asProxy(
+  keyService: FakeKeyService,
+  payload: Payload,
+  key = cryptoKey('shared'),
+): Promise<Payload> {
+  const dataKey = randomBytes(32);
+  const { ciphertext } = await keyService.wrap({ key, plaintext: dataKey, aad: new Uint8Array() });
+  return {
+    metadata: {
+      encoding: Buffer.from('binary/encrypted'),
+      'encryption-key-id': Buffer.from(`gcpkms://${key}`),
+      'encryption-dek': Buffer.from(Buffer.from(ciphertext).toString('base64')),
+    },
+    data: sealedUnder(dataKey, payload),
+  };
+}
+
+/** What the samples' codec makes of a payload. */
+export const asSample = (payload: Payload, id = STATIC_ID): Payload => ({
+  metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from(id) },
+  data: sealedUnder(staticKey, payload),
+});
+
+/** A payload in one layer of a format. */
+export async function inLayer(
+  format: SealedFormat,
+  keyService: FakeKeyService,
+  payload: Payload,
+  namespace = 'orders',
+): Promise<Payload> {
+  if (format === 'proxy') return await asProxy(keyService, payload);
+  if (format === 'static') return asSample(payload);
+  const { codec } = codecWith({ [namespace]: { encrypt: cryptoKey('shared') } }, { keyService, format });
+  const [message] = await codec.encode([payload], inNamespace(namespace));
+  await codec.close();
+  return message!;
+}
+
+/** A payload as the proxy compresses it: the encoding stays, and a marker is added. */
+export const marked = (payload: Payload, algorithm: string, compressed: Uint8Array): Payload => ({
+  metadata: { ...payload.metadata, 'compression/algorithm': Buffer.from(algorithm) },
+  data: compressed,
+});

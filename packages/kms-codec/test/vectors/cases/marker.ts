@@ -1,0 +1,277 @@
+import { sealedFormats } from '../../../src/keys/key-rules.ts';
+import type { ReasonCode } from '../../../src/errors.ts';
+import type { Payload } from '../../../src/wire/inner-payload.ts';
+import { compressedBy, proxyCompressed, proxyContents } from '../../support/proxy-compressed.ts';
+import { asVector, changed, payload, utf8 } from '../make/bytes.ts';
+import { inLayer, marked } from '../make/layers.ts';
+import { staticRule } from '../make/older.ts';
+import { KEY, NAMESPACE, secret } from '../make/v2.ts';
+import type { Vector, VectorFile, VectorRule } from '../make/vector.ts';
+import { frame, raw, zeros } from '../make/zstd.ts';
+
+const ZSTD = 'application/zstd';
+const SNAPPY = 'application/x-snappy-framed';
+const LZ4 = 'application/x-lz4';
+const MiB = 2 ** 20;
+
+interface Case {
+  readonly name: string;
+  readonly why: string;
+  readonly stored: Payload;
+  readonly format?: Vector['format'];
+  readonly kms?: Vector['kms'];
+  readonly rule?: VectorRule;
+  readonly limit?: number;
+  readonly expect: Payload | ReasonCode;
+  readonly asked?: Vector['asked'];
+}
+
+const one = (given: Case): Vector => ({
+  name: given.name,
+  why: given.why,
+  format: given.format ?? 'plain',
+  keys: {
+    namespaces: { [NAMESPACE]: { encrypt: KEY, reads: [...sealedFormats], ...staticRule, ...given.rule } },
+  },
+  ...(given.limit === undefined ? {} : { codec: { maxDecompressedBytes: given.limit } }),
+  context: { namespace: NAMESPACE },
+  kms: given.kms ?? [],
+  stored: asVector(given.stored),
+  expect: typeof given.expect === 'string' ? { code: given.expect } : { payload: asVector(given.expect) },
+  asked: given.asked ?? [],
+});
+
+const bytes = (content: Uint8Array): Payload => payload({ encoding: 'binary/plain' }, content);
+const empty = bytes(Buffer.alloc(0));
+const compressed = (algorithm: string, data: Uint8Array): Payload => marked(empty, algorithm, data);
+
+const made = proxyCompressed.flatMap(({ name, algorithm, compressed: data, content }) => {
+  const inner = inLayer('proxy', { payload: compressed(algorithm, data), kms: [] }, name);
+  return [
+    one({
+      name: `decompresses what the proxy’s own code made: ${name}`,
+      why: 'A namespace behind the proxy with compression and without encryption.',
+      stored: compressed(algorithm, data),
+      expect: bytes(content),
+    }),
+    one({
+      name: `decrypts, then decompresses what the proxy’s own code made: ${name}`,
+      why: 'The proxy compresses before it encrypts.',
+      stored: inner.payload,
+      format: 'proxy',
+      kms: [...inner.kms],
+      expect: bytes(content),
+      asked: [KEY],
+    }),
+  ];
+});
+
+/** A snappy block of one literal, at most 60 bytes. */
+const snappyLiteral = (content: Uint8Array): Buffer =>
+  Buffer.concat([Buffer.of(content.length, (content.length - 1) << 2), content]);
+
+const ciphertexts = sealedFormats.map((format) => {
+  const message = inLayer(format, { payload: secret, kms: [] }, `compressed ${format}`);
+  const data = message.payload.data ?? Buffer.alloc(0);
+  return one({
+    name: `decompresses, then decrypts ${format}`,
+    why: 'This library in a worker behind a proxy that compresses and does not encrypt.',
+    stored: marked(message.payload, ZSTD, frame({ declared: data.length, blocks: raw(data) })),
+    format,
+    kms: [...message.kms],
+    expect: secret,
+    asked: format === 'static' ? [] : [KEY],
+  });
+});
+
+const refused = (name: string, algorithm: string, data: Uint8Array, why: string, limit?: number): Vector =>
+  one({
+    name,
+    why,
+    stored: compressed(algorithm, data),
+    ...(limit === undefined ? {} : { limit }),
+    expect: limit === undefined ? 'malformed' : 'too_large',
+  });
+
+const [zstd, snappy, lz4] = [compressedBy(ZSTD), compressedBy(SNAPPY), compressedBy(LZ4)];
+const undeclared = compressedBy(ZSTD, 'short');
+/** What the fixtures above hold. */
+const text = proxyContents.text;
+const small = utf8('a few bytes');
+
+export const marker: VectorFile = {
+  about:
+    'Payloads marked as compressed in the way of temporalio/temporal-proxy: the metadata entry compression/algorithm.',
+  vectors: [
+    ...made,
+    ...ciphertexts,
+    ...(
+      [
+        ['zstd', zstd],
+        ['snappy', snappy],
+        ['lz4', lz4],
+      ] as const
+    ).map(([name, data]) =>
+      one({
+        name: `takes the proxy’s setting as a marker: ${name}`,
+        why: 'Its RFC names the algorithms so; its compressors give media types.',
+        stored: compressed(name, data),
+        expect: bytes(text),
+      }),
+    ),
+    one({
+      name: 'other metadata stays, the marker goes',
+      why: 'As the proxy gives it to a worker.',
+      stored: {
+        metadata: {
+          ...payload({ encoding: 'binary/plain', trace: 'kept' }, '').metadata,
+          'compression/algorithm': utf8(SNAPPY),
+        },
+        data: snappyLiteral(small),
+      },
+      expect: payload({ encoding: 'binary/plain', trace: 'kept' }, small),
+    }),
+    one({
+      name: 'a marker that isn’t known passes where nothing was decrypted',
+      why: 'Another codec may follow.',
+      stored: compressed('application/x-br', small),
+      expect: compressed('application/x-br', small),
+    }),
+    one({
+      name: 'an empty marker isn’t known',
+      why: 'It names nothing.',
+      stored: compressed('', small),
+      expect: compressed('', small),
+    }),
+    one({
+      name: 'a marker in other letters isn’t known',
+      why: 'Metadata is compared byte by byte.',
+      stored: compressed('ZSTD', small),
+      expect: compressed('ZSTD', small),
+    }),
+    one({
+      name: 'is refused like any plaintext where the namespace refuses it',
+      why: 'Nothing is decompressed for somebody who could write to the store.',
+      stored: compressed(ZSTD, zstd),
+      rule: { plaintext: 'refuse' },
+      expect: 'format_not_allowed',
+    }),
+    one({
+      name: 'nothing in zstd is nothing',
+      why: 'What klauspost/compress, the proxy’s library, makes of no bytes.',
+      stored: compressed(ZSTD, Buffer.alloc(0)),
+      expect: empty,
+    }),
+    refused('refuses no bytes in snappy', SNAPPY, Buffer.alloc(0), 'A block starts with its size.'),
+    refused('refuses no bytes in lz4', LZ4, Buffer.alloc(0), 'A frame starts with its magic number.'),
+    ...(
+      [
+        ['zstd', ZSTD, zstd],
+        ['snappy', SNAPPY, snappy],
+        ['lz4', LZ4, lz4],
+      ] as const
+    ).flatMap(([name, algorithm, data]) => [
+      refused(
+        `refuses ${name} that is cut off`,
+        algorithm,
+        data.subarray(0, -1),
+        'Its last byte is missing.',
+      ),
+      refused(
+        `refuses a byte behind ${name}`,
+        algorithm,
+        Buffer.concat([data, Buffer.of(0)]),
+        'One whole frame or block.',
+      ),
+      refused(
+        `refuses text that says it is ${name}`,
+        algorithm,
+        utf8('{"order":7}'),
+        'Whatever it is, not that.',
+      ),
+      refused(
+        `refuses more than the limit in ${name}`,
+        algorithm,
+        data,
+        'Before anything is allocated.',
+        5_284,
+      ),
+      one({
+        name: `opens exactly the limit in ${name}`,
+        why: 'The boundary.',
+        stored: compressed(algorithm, data),
+        limit: 5_285,
+        expect: bytes(text),
+      }),
+    ]),
+    refused(
+      'refuses a changed checksum in zstd',
+      ZSTD,
+      changed(zstd, zstd.length - 1),
+      'The proxy writes one.',
+    ),
+    refused('refuses a changed checksum in lz4', LZ4, changed(lz4, lz4.length - 1), 'The proxy writes one.'),
+    refused(
+      'refuses a changed descriptor in lz4',
+      LZ4,
+      changed(lz4, 4, 0x08),
+      'It has a checksum of its own.',
+    ),
+    refused(
+      'refuses a dictionary in zstd',
+      ZSTD,
+      frame({ declared: 1, blocks: raw(Buffer.of(1)), descriptor: 1, dictionaryId: Buffer.of(9) }),
+      'There is none to be had.',
+    ),
+    one({
+      name: 'opens zstd without a content size',
+      why: 'klauspost/compress writes none below 256 bytes.',
+      stored: compressed(ZSTD, undeclared),
+      expect: bytes(utf8('{"order":7,"order2":7,"order3":7}')),
+    }),
+    refused(
+      'refuses zstd without a content size whose blocks hold more than the limit',
+      ZSTD,
+      frame({ declared: 'none', blocks: zeros(2 * MiB) }),
+      'Sixty-four bytes that stand for 2 MiB.',
+      MiB,
+    ),
+    refused(
+      'refuses zstd without a content size whose window is larger than the limit',
+      ZSTD,
+      frame({ declared: 'none', blocks: raw(Buffer.of(1)) }),
+      'A decompressor would allocate it.',
+      128 * 1024 - 1,
+    ),
+    refused(
+      'refuses a snappy block that declares more than it holds',
+      SNAPPY,
+      Buffer.of(40, 0, 1),
+      'One literal of one byte.',
+    ),
+    refused(
+      'refuses a snappy block that holds more than it declares',
+      SNAPPY,
+      Buffer.of(1, 4, 1, 2),
+      'Two bytes where one is declared.',
+    ),
+    refused(
+      'refuses a snappy block that declares more than 32 bits',
+      SNAPPY,
+      Buffer.of(0xff, 0xff, 0xff, 0xff, 0x1f, 0, 1),
+      'The size is read first.',
+    ),
+    refused(
+      'refuses a snappy copy from before the start',
+      SNAPPY,
+      Buffer.of(8, 0, 1, 0x0d, 9),
+      'An offset of nine after one byte.',
+    ),
+    refused(
+      'refuses a snappy copy with the offset 0',
+      SNAPPY,
+      Buffer.of(8, 0, 1, 0x0d, 0),
+      'It would copy what is not there yet.',
+    ),
+  ],
+};

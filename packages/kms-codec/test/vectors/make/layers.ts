@@ -1,0 +1,65 @@
+import type { SealedFormat } from '../../../src/keys/key-rules.ts';
+import type { Payload } from '../../../src/wire/inner-payload.ts';
+import { fixed, payload, serialized } from './bytes.ts';
+import { box, dataKey, dekAad, headerV2, type HeaderV2, namespaceTag, storedV2, unwraps } from './message.ts';
+import { STATIC_ID, staticSecret } from './older.ts';
+import { KEY, NAMESPACE } from './v2.ts';
+import type { VectorKmsAnswer } from './vector.ts';
+
+const none = Buffer.alloc(0);
+
+/** A payload and what Cloud KMS has to answer before it can be read. */
+export interface Layered {
+  readonly payload: Payload;
+  readonly kms: readonly VectorKmsAnswer[];
+}
+
+/** @param label gives each layer data keys and nonces of its own */
+export function inLayer(
+  format: SealedFormat,
+  inner: Layered,
+  label: string,
+  header: Partial<HeaderV2> = {},
+): Layered {
+  const plaintext = serialized(inner.payload);
+  const dek = dataKey(`layer ${label}`);
+  const sealed = (aad: Uint8Array) => box(dek.plaintext, aad, plaintext, label);
+  switch (format) {
+    case 'envelope-v2': {
+      const { namespace = NAMESPACE, cryptoKey = KEY } = header;
+      const head = headerV2({ ...header, cryptoKey, namespace, wrapped: dek.wrapped });
+      const answer = unwraps(cryptoKey, dekAad(namespaceTag(namespace)), dek);
+      return { payload: storedV2(Buffer.concat([head, sealed(head)])), kms: [...inner.kms, answer] };
+    }
+    case 'envelope': {
+      const metadata = { encoding: 'binary/envelope-kms', 'encrypted-dek': dek.wrapped, 'kms-key': KEY };
+      return { payload: payload(metadata, sealed(none)), kms: [...inner.kms, unwraps(KEY, none, dek)] };
+    }
+    case 'direct': {
+      const wrapped = fixed(`direct layer ${label}`, 180);
+      const answer = unwraps(KEY, none, { wrapped, plaintext });
+      return {
+        payload: payload({ encoding: 'binary/gcp-kms', 'kms-key': KEY }, wrapped),
+        kms: [...inner.kms, answer],
+      };
+    }
+    case 'proxy': {
+      const metadata = {
+        encoding: 'binary/encrypted',
+        'encryption-key-id': `gcpkms://${KEY}`,
+        'encryption-dek': dek.wrapped.toString('base64'),
+      };
+      return { payload: payload(metadata, sealed(none)), kms: [...inner.kms, unwraps(KEY, none, dek)] };
+    }
+    case 'static': {
+      const metadata = { encoding: 'binary/encrypted', 'encryption-key-id': STATIC_ID };
+      return { payload: payload(metadata, box(staticSecret, none, plaintext, label)), kms: inner.kms };
+    }
+  }
+}
+
+/** Marked as temporal-proxy marks what it compressed. */
+export const marked = (inner: Payload, algorithm: string, compressed: Uint8Array): Payload => ({
+  metadata: { ...inner.metadata, 'compression/algorithm': Buffer.from(algorithm) },
+  data: compressed,
+});
