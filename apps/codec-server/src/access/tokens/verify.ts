@@ -18,6 +18,8 @@ export type Verify = (token: string) => Promise<Verified>;
 /** Checks an issuer's tokens: signature, algorithm, issuer, audience, times, and that they are of the kind that is taken. */
 export function verifier(issuer: Issuer, keys: Pick<ProviderKeys, 'find'>, now: () => number): Verify {
   return async (token) => {
+    // jose reads past white space at the end of base64.
+    if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) throw invalidToken(UNREADABLE);
     try {
       const { payload, protectedHeader } = await jwtVerify(token, keys.find, {
         issuer: issuer.issuer,
@@ -41,10 +43,16 @@ export function verifier(issuer: Issuer, keys: Pick<ProviderKeys, 'find'>, now: 
     } catch (error) {
       if (error instanceof ProviderUnavailable) throw providerDown(error);
       if (error instanceof errors.JOSEError) throw invalidToken(describe(error), error);
+      // What jose and Node say of a published key that is too short, or none at all.
+      if (error instanceof TypeError || error instanceof DOMException)
+        throw invalidToken(UNUSABLE_KEY, error);
       throw error;
     }
   };
 }
+
+const UNREADABLE = 'it is not a signed JWT that can be read';
+const UNUSABLE_KEY = 'its issuer publishes a key for it that can not be used';
 
 function describe(error: errors.JOSEError): string {
   if (error instanceof errors.JWTExpired) {
@@ -61,5 +69,5 @@ function describe(error: errors.JOSEError): string {
   if (error instanceof errors.JWKSNoMatchingKey) return 'it names a key that its issuer does not have';
   if (error instanceof errors.JWKSMultipleMatchingKeys) return 'it does not say which key it is signed with';
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'its signature is wrong';
-  return 'it is not a signed JWT that can be read';
+  return UNREADABLE;
 }
