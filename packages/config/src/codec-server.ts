@@ -77,6 +77,10 @@ const settings = z
       .optional(),
     AUTH: z.enum(['none', 'policy'], 'must be policy, or on loopback none'),
     POLICY_FILE: z.string().optional(),
+    NODE_TLS_REJECT_UNAUTHORIZED: z
+      .string()
+      .refine((value) => value !== '0', 'must not be 0: nobody would check who issuers and Temporal are')
+      .optional(),
     CODEC_TLS_CERT_FILE: z.string().optional(),
     CODEC_TLS_KEY_FILE: z.string().optional(),
     CODEC_METRICS_HOST: host,
@@ -247,6 +251,10 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     POLICY_FILE: {
       about: 'Issuers of tokens, and who may do what in which namespace (YAML); read with AUTH=policy',
       example: '/etc/temporal-kms/policy.yaml',
+    },
+    NODE_TLS_REJECT_UNAUTHORIZED: {
+      about: 'Must not be 0: it makes Node trust every certificate of issuers, Temporal and Cloud KMS',
+      example: '(unset)',
     },
     ...temporalVariables,
     ...kmsVariables,

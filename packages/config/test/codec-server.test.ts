@@ -115,6 +115,13 @@ test('takes a certificate and its key only together', () => {
   expect(mistakes({ CODEC_TLS_KEY_FILE: '/tls.key' })).toEqual([['CODEC_TLS_CERT_FILE', missing]]);
 });
 
+test('does not start while Node trusts every certificate', () => {
+  expect(mistakes({ NODE_TLS_REJECT_UNAUTHORIZED: '0' })).toEqual([
+    ['NODE_TLS_REJECT_UNAUTHORIZED', expect.stringContaining('must not be 0')],
+  ]);
+  expect(() => parse({ NODE_TLS_REJECT_UNAUTHORIZED: '1' })).not.toThrow();
+});
+
 test('serves metrics only where a port is named, on loopback unless told otherwise', () => {
   expect(parse({})).not.toHaveProperty('metrics');
   expect(parse({ CODEC_METRICS_PORT: '9464' }).metrics).toEqual({ host: '127.0.0.1', port: 9464 });

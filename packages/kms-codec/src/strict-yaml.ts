@@ -87,6 +87,9 @@ function readUnchanged(path: string, name: string): Buffer {
     handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const before = fstatSync(handle, { bigint: true });
     if (!before.isFile()) throw refuse(`${path} is not a regular file`);
+    if (isWritableByOthers(before.mode)) {
+      throw refuse(`${path} can be written by its group or by everybody: run chmod go-w`);
+    }
     if (before.size > MAX_BYTES) throw refuse(`${path} has more than ${MAX_BYTES} bytes`);
     const bytes = readFrom(handle, Number(before.size));
     const again = readFrom(handle, Number(before.size));
@@ -100,6 +103,9 @@ function readUnchanged(path: string, name: string): Buffer {
     if (handle !== undefined) closeSync(handle);
   }
 }
+
+/** Who can write the file decides who may do what. Windows has no such bits. */
+const isWritableByOthers = (mode: bigint): boolean => process.platform !== 'win32' && (mode & 0o022n) !== 0n;
 
 function readFrom(handle: number, size: number): Buffer {
   const bytes = Buffer.alloc(size);

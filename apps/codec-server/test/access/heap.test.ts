@@ -28,10 +28,15 @@ rules:
 ...
 `,
   );
-  server = await startServer({ AUTH: 'policy', POLICY_FILE: file, KMS_EMULATOR_HOST: '127.0.0.1:1' }, [
-    '--heapsnapshot-signal=SIGUSR2',
-    `--diagnostic-dir=${directory}`,
-  ]);
+  server = await startServer(
+    {
+      AUTH: 'policy',
+      POLICY_FILE: file,
+      KMS_EMULATOR_HOST: '127.0.0.1:1',
+      KMS_ALLOW_DIAGNOSTICS: 'true',
+    },
+    ['--heapsnapshot-signal=SIGUSR2', `--diagnostic-dir=${directory}`],
+  );
 });
 afterAll(async () => {
   agent.destroy();

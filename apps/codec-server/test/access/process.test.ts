@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
@@ -81,6 +81,21 @@ test('logs the digest of the policy in force, at the start and after each reload
   child.kill('SIGHUP');
   await expect.poll(() => output.out, { timeout: 10_000 }).toContain('the policy was read again');
   expect(inForce(output)).toMatchObject([described(first), described(second)]);
+});
+
+test('keeps the policy while the file can be written by others, and does not start with such a file', async () => {
+  const { child, output } = (server = await startServer(environment(policy('[decode]'))));
+  chmodSync(file, 0o664);
+  try {
+    child.kill('SIGHUP');
+    await expect.poll(() => output.out, { timeout: 10_000 }).toContain('the one before stays in force');
+    expect(output.out).toContain('chmod go-w');
+    const second = spawnServer(environment(policy('[decode]')));
+    expect(await second.exited).toBe(78);
+    expect(second.output.err).toContain('chmod go-w');
+  } finally {
+    chmodSync(file, 0o644);
+  }
 });
 
 test('never starts with a policy that was cut off', async () => {
