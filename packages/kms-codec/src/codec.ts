@@ -17,7 +17,7 @@ import { acceptedBy, type NamespaceScope, type Scope } from './formats/scope.ts'
 import type { KeyRules } from './keys/key-rules.ts';
 import type { KeyService } from './keys/key-service.ts';
 import { type DataKeyLimits, resolveLimits } from './keys/limits.ts';
-import { Patience } from './keys/patience.ts';
+import { WaitBudget } from './keys/wait-budget.ts';
 import type { SealingKey, SealingPurpose } from './keys/sealing-keys.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
 import type { Observer } from './observer.ts';
@@ -230,7 +230,7 @@ export class KmsCodec implements PayloadCodec {
       accepted,
       purpose,
       workflowId: known?.workflowId,
-      patience: new Patience(budgetMs, options),
+      waitBudget: new WaitBudget(budgetMs, options),
       budget: options?.budget ?? new CallBudget(this.#maxCall),
       maxDecompressedBytes: this.#maxDecompressed,
       authorizeNamespace: options?.authorizeNamespace?.bind(options),
@@ -282,14 +282,14 @@ export class KmsCodec implements PayloadCodec {
       }
     } catch (error) {
       for (const one of pending) one.catch(() => undefined);
-      scope.patience.fail();
+      scope.waitBudget.fail();
       throw this.#refused(error, scope);
     }
     if (pending.length === 0) return results;
     return Promise.all(pending).then(
       () => results,
       (error: unknown) => {
-        scope.patience.fail();
+        scope.waitBudget.fail();
         throw this.#refused(error, scope);
       },
     );
@@ -297,7 +297,7 @@ export class KmsCodec implements PayloadCodec {
 
   #refused(error: unknown, scope: Scope): unknown {
     if (!(error instanceof KmsCodecError)) return error;
-    if (scope.patience.hasLeft) return scope.patience.reason;
+    if (scope.waitBudget.hasLeft) return scope.waitBudget.reason;
     this.#observer.refused?.({ namespace: scope.rule.namespace, code: error.code, key: error.key });
     return error.clone();
   }

@@ -12,6 +12,7 @@ export type { CallOptions, InnerKmsCalls, PlaintextBudget } from './call-options
 export type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from './keys/key-service.ts';
 export { defaultLimits } from './keys/limits.ts';
 export type { DataKeyLimits } from './keys/limits.ts';
+export { WaitTimer } from './keys/wait-timer.ts';
 export { createKmsCodec, kmsEnvironment, loadKmsCodec } from './load.ts';
 export type { KmsCodecExtras, KmsSettings } from './load.ts';
 export type { KmsCall, Observer } from './observer.ts';

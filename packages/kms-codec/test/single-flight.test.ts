@@ -1,19 +1,19 @@
 import { expect, it } from 'vitest';
-import { Patience } from '../src/keys/patience.ts';
+import { WaitBudget } from '../src/keys/wait-budget.ts';
 import { SingleFlight } from '../src/keys/single-flight.ts';
 import { cryptoKey } from './support/codec.ts';
 
 it('asks Cloud KMS nothing more for a call that has failed, and lets nobody wait', async () => {
   const flights = new SingleFlight<string>({});
-  const patience = new Patience(60_000);
+  const waitBudget = new WaitBudget(60_000);
   let asked = 0;
   const ask = (id: string) =>
-    flights.join(id, cryptoKey('pay'), patience, async () => {
+    flights.join(id, cryptoKey('pay'), waitBudget, async () => {
       asked += 1;
       return await new Promise<string>(() => undefined);
     });
   const underWay = ask('first');
-  patience.fail();
+  waitBudget.fail();
   await expect(underWay).rejects.toMatchObject({ code: 'kms_unavailable' });
   await expect(ask('second')).rejects.toMatchObject({ code: 'kms_unavailable' });
   expect(asked).toBe(1);

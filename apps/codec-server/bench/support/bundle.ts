@@ -35,6 +35,7 @@ export interface BundleOptions {
   readonly port?: number;
   readonly nodeOptions?: readonly string[];
   readonly piped?: boolean;
+  readonly anyCore?: boolean;
 }
 
 /** Starts our server from its bundle, on its core. */
@@ -59,5 +60,6 @@ export async function startBundle(
     port,
     output: join(directory, `server-${port}.log`),
     piped: options.piped ?? false,
+    anyCore: options.anyCore ?? false,
   });
 }

@@ -11,6 +11,8 @@ export interface Measured {
   readonly pid: number;
   /** CPU time used so far by all its threads, in ms: far steadier than requests a second where others use the machine. */
   cpu(): Promise<number>;
+  /** The file with what it has printed. */
+  readonly output: string;
   /** Resident memory in MiB, now and at its highest. */
   memory(): Promise<{ readonly now: number; readonly peak: number }>;
   stop(): Promise<void>;
@@ -26,6 +28,8 @@ export interface MeasuredOptions {
   readonly output: string;
   /** Its standard output is a pipe, as in a container, and `cat` on the load's core reads it. */
   readonly piped?: boolean;
+  /** It may use every core, as a server with threads does. */
+  readonly anyCore?: boolean;
 }
 
 /** The second core is the servers', the first one the load's. */
@@ -49,12 +53,13 @@ export function pinToLoadCore(): void {
 /** Starts a server on its core and waits until it answers. It ends with this process. */
 export async function startMeasured(
   [file, ...args]: readonly [string, ...string[]],
-  { cwd, env, port, output, piped = false }: MeasuredOptions,
+  { cwd, env, port, output, piped = false, anyCore = false }: MeasuredOptions,
 ): Promise<Measured> {
   const out = openSync(output, 'w');
   const pipe = piped ? pipeTo(out, `${output}.pipe`) : out;
   // taskset becomes what it starts: the process id is the server's own.
-  const child = spawn('taskset', ['--cpu-list', SERVER_CORE, file, ...args], {
+  const [command, ...given] = [...(anyCore ? [] : ['taskset', '--cpu-list', SERVER_CORE]), file, ...args];
+  const child = spawn(command, given, {
     cwd,
     env,
     stdio: ['ignore', pipe, out],
@@ -70,6 +75,7 @@ export async function startMeasured(
   return {
     url,
     pid,
+    output,
     cpu: async () => {
       // After the name in brackets, which may hold anything: user and system time are fields 14 and 15 of proc(5).
       const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];

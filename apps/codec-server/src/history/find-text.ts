@@ -1,112 +1,92 @@
 import type { MaskedLength, SearchHit } from '@temporal-kms/codec-api';
-import type { Payload } from '../payload.ts';
+import { JsonScanner, unescaped } from '../json/json-scanner.ts';
 import { utf8Text } from '../utf8.ts';
 
 /** Where in a decoded payload the text stands. */
 export type TextMatch = Pick<SearchHit, 'pointer' | 'in' | 'matches' | 'snippet' | 'more'>;
 
+/** What a search looks for: literal text; without `caseSensitive` letters are compared by Unicode's simple case folding. */
+export interface TextQuery {
+  readonly text: string;
+  readonly caseSensitive: boolean;
+}
+
+/** A decoded payload's bytes, and its `encoding`. */
+export interface Body {
+  readonly data: Uint8Array;
+  readonly encoding: string;
+}
+
 /** Of one payload; a list of a thousand equal words must not fill the answer. */
 const MAX_MATCHES = 100;
+
+/** Levels of JSON. A body that nests deeper is searched as text: a pointer to it would help nobody. */
+const MAX_DEPTH = 1_000;
+
+/** Characters of a JSON Pointer; the keys of a payload may be as long as the payload. */
+const MAX_POINTER = 4_096;
 
 /** Characters that mean something in a pattern, ECMA-262's SyntaxCharacter and the slash: literal with a `\` before. */
 const SYNTAX = /[\^$\\.*+?()[\]{}|/]/g;
 
 /**
- * Looks for literal text in decoded payloads: keys, strings, numbers and words of JSON, each by itself; the whole body
- * where it is other UTF-8 text. Without `caseSensitive` letters are compared by Unicode's simple case folding.
+ * Returns a function that finds the text in decoded payloads: keys, strings, numbers and words of JSON, each by itself;
+ * the whole body where it is other UTF-8 text.
  */
-export function textFinder(text: string, caseSensitive: boolean): (payload: Payload) => TextMatch[] {
+export function textFinder({ text, caseSensitive }: TextQuery): (body: Body) => TextMatch[] {
   const pattern = new RegExp(text.replaceAll(SYNTAX, '\\$&'), caseSensitive ? 'gu' : 'giu');
-  return (payload) => {
-    const body = textOf(payload.data);
-    if (body === undefined) return [];
+  return ({ data, encoding }) => {
+    const body = utf8Text(data);
+    if (body === undefined || body === '') return [];
+    const first = indexIn(pattern, body, 0);
     // A body without escapes holds each of its strings as it stands: what isn't in it isn't in one of them.
-    if (!body.includes('\\') && body.search(pattern) === -1) return [];
-    const encoding = textOf(payload.metadata?.['encoding']) ?? '';
-    const json = encoding.startsWith('json/') ? parse(body) : undefined;
-    return json === undefined ? whole(pattern, body) : inJson(pattern, json.value);
+    if (first === Number.POSITIVE_INFINITY && !body.includes('\\')) return [];
+    const inJson = encoding.startsWith('json/') ? findInJson(pattern, body) : undefined;
+    if (inJson !== undefined) return inJson;
+    const match = matchIn(pattern, body);
+    return match === undefined ? [] : [{ pointer: '', in: 'value', ...match }];
   };
 }
 
-const textOf = (bytes: Uint8Array | null | undefined): string | undefined =>
-  bytes && bytes.length > 0 ? utf8Text(bytes) : undefined;
-
-/** A number as it was written: 64-bit ids don't survive becoming a double. */
-class NumberText {
-  readonly source: string;
-  constructor(source: string) {
-    this.source = source;
-  }
-}
-
-function parse(body: string): { readonly value: unknown } | undefined {
-  try {
-    return {
-      value: JSON.parse(body, (_, value: unknown, context?: { source?: string }) =>
-        typeof value === 'number' ? new NumberText(context?.source ?? String(value)) : value,
-      ),
-    };
-  } catch {
-    // No JSON, or nested deeper than the stack: then it is searched as text.
-    return undefined;
-  }
-}
-
-function whole(pattern: RegExp, body: string): TextMatch[] {
-  const found = matchIn(pattern, body);
-  return found === undefined ? [] : [{ pointer: '', in: 'value', ...found }];
-}
-
-interface Node {
-  readonly value: unknown;
-  readonly parent: Node | undefined;
-  readonly token: string;
-}
-
-/** In the order of the document. No recursion, since whoever writes payloads chooses their depth. */
-function inJson(pattern: RegExp, root: unknown): TextMatch[] {
-  const matches: TextMatch[] = [];
+/** @returns undefined where the body isn't JSON, or nests too deep */
+function findInJson(pattern: RegExp, body: string): TextMatch[] | undefined {
+  const scanner = new JsonScanner(body, MAX_DEPTH);
+  const found: TextMatch[] = [];
   let more = 0;
-  const look = (node: Node, place: 'key' | 'value', text: string): void => {
-    const found = matchIn(pattern, text);
-    if (found === undefined) return;
-    if (matches.length < MAX_MATCHES) matches.push({ pointer: pointerOf(node), in: place, ...found });
-    else more += 1;
-  };
-  const waiting: Node[] = [{ value: root, parent: undefined, token: '' }];
-  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-    const { value, parent } = node;
-    if (parent !== undefined && !Array.isArray(parent.value)) look(node, 'key', node.token);
-    if (typeof value !== 'object' || value === null) {
-      look(node, 'value', String(value));
-    } else if (value instanceof NumberText) {
-      look(node, 'value', value.source);
-    } else {
-      for (const [token, child] of Object.entries(value).toReversed())
-        waiting.push({ value: child, parent: node, token });
+  /** Where the text stands next in the body as it is written; only tokens that reach so far can hold it. */
+  let next = -1;
+  const isJson = scanner.scan((place, start, end, escaped) => {
+    if (!escaped) {
+      if (next < start) next = indexIn(pattern, body, start);
+      if (next >= end) return;
     }
-  }
-  const last = matches.at(-1);
-  return more === 0 || last === undefined ? matches : [...matches.slice(0, -1), { ...last, more }];
+    const match = matchIn(pattern, escaped ? unescaped(body, start, end) : body.slice(start, end));
+    if (match === undefined) return;
+    if (found.length < MAX_MATCHES)
+      found.push({ pointer: scanner.pointer(MAX_POINTER), in: place, ...match });
+    else more += 1;
+  });
+  if (!isJson) return undefined;
+  const last = found.at(-1);
+  return more === 0 || last === undefined ? found : [...found.slice(0, -1), { ...last, more }];
 }
 
-/** https://www.rfc-editor.org/rfc/rfc6901 */
-function pointerOf(node: Node): string {
-  let pointer = '';
-  for (let one: Node | undefined = node; one?.parent !== undefined; one = one.parent)
-    pointer = `/${one.token.replaceAll('~', '~0').replaceAll('/', '~1')}${pointer}`;
-  return pointer;
+/** @returns where the pattern matches first from `start` on, or infinity */
+function indexIn(pattern: RegExp, text: string, start: number): number {
+  pattern.lastIndex = start;
+  return pattern.exec(text)?.index ?? Number.POSITIVE_INFINITY;
 }
 
-function matchIn(pattern: RegExp, text: string): Pick<TextMatch, 'matches' | 'snippet'> | undefined {
+/** The first match, and how often the token holds the text; undefined where it doesn't. */
+function matchIn(pattern: RegExp, token: string): Pick<TextMatch, 'matches' | 'snippet'> | undefined {
   pattern.lastIndex = 0;
-  const first = pattern.exec(text);
+  const first = pattern.exec(token);
   if (first === null) return undefined;
   const [match] = first;
   let matches = 1;
-  while (pattern.exec(text) !== null) matches += 1;
+  while (pattern.exec(token) !== null) matches += 1;
   const before = masked(first.index);
-  const after = masked(text.length - first.index - match.length);
+  const after = masked(token.length - first.index - match.length);
   return { matches, snippet: { before, match, after } };
 }
 

@@ -26,7 +26,7 @@ export class DataKeys {
   withOpened<T>(scope: Scope, wanted: WrappedKey, use: (key: KeyObject) => MaybePromise<T>): MaybePromise<T> {
     const { namespace } = scope.rule;
     const key = this.#opened.peek(namespace, wanted);
-    return key ? use(key) : this.#opened.unwrap(namespace, wanted, scope.patience).then(use);
+    return key ? use(key) : this.#opened.unwrap(namespace, wanted, scope.waitBudget).then(use);
   }
 
   isOpened(wanted: WrappedKey): boolean {
@@ -46,12 +46,12 @@ export class DataKeys {
     use: (key: SealingKey) => T,
   ): MaybePromise<T> {
     const key = this.#sealing.take(purpose, bytes);
-    return key ? use(key) : this.#sealing.takeOrWait(purpose, bytes, scope.patience).then(use);
+    return key ? use(key) : this.#sealing.takeOrWait(purpose, bytes, scope.waitBudget).then(use);
   }
 
   /** Gets the first data key without sealing anything. */
   async warm(scope: Scope, purpose: SealingPurpose): Promise<void> {
-    await this.#sealing.warm(purpose, scope.patience);
+    await this.#sealing.warm(purpose, scope.waitBudget);
   }
 
   maintain(): void {

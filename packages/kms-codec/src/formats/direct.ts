@@ -26,7 +26,7 @@ export async function sealDirect(
         "A payload of 32 bytes without an encoding couldn't be told from a data key: use an envelope format",
       );
     }
-    const ciphertext = await keys.direct.wrap(scope.rule.namespace, cryptoKey, plaintext, scope.patience);
+    const ciphertext = await keys.direct.wrap(scope.rule.namespace, cryptoKey, plaintext, scope.waitBudget);
     return { metadata: { encoding: ENCODING.direct, 'kms-key': Buffer.from(cryptoKey) }, data: ciphertext };
   } finally {
     plaintext.fill(0);
@@ -39,7 +39,7 @@ export async function openDirect(keys: DataKeys, payload: Payload, scope: Scope)
   const candidates = candidatesV1(payload, scope);
   await scope.budget.reserve(ciphertext.length);
   return await firstThatOpens(candidates, scope, async (cryptoKey) =>
-    innerOf(await keys.direct.unwrap(scope.rule.namespace, cryptoKey, ciphertext, scope.patience)),
+    innerOf(await keys.direct.unwrap(scope.rule.namespace, cryptoKey, ciphertext, scope.waitBudget)),
   );
 }
 

@@ -1,7 +1,7 @@
 import type { CallOptions, PlaintextBudget } from '../call-options.ts';
 import { namespaceTag } from '../keys/binding.ts';
 import type { KeyRules, ResolvedRule } from '../keys/key-rules.ts';
-import type { Patience } from '../keys/patience.ts';
+import type { WaitBudget } from '../keys/wait-budget.ts';
 import type { SealingPurpose } from '../keys/sealing-keys.ts';
 
 /** What a namespace seals with and opens. */
@@ -16,7 +16,7 @@ export interface NamespaceScope {
 export interface Scope extends NamespaceScope {
   /** The context's workflow id, compared with a message's workflow tag where both are there. */
   readonly workflowId: string | undefined;
-  readonly patience: Patience;
+  readonly waitBudget: WaitBudget;
   /** Asked before plaintext is allocated. */
   readonly budget: PlaintextBudget;
   /** Most bytes that one compressed payload may hold. */

@@ -12,6 +12,7 @@ import type {
   WrapRequest,
 } from './key-service.ts';
 import { isFailedPrecondition, isInvalidArgument, mapKmsError } from './kms-status.ts';
+import { WaitTimer } from './wait-timer.ts';
 
 export interface CloudKmsOptions {
   /** `host:port` of an emulator, loopback only; nothing is protected by Google then. */
@@ -34,9 +35,12 @@ const HSM_LIMIT = 8 * KIB;
 /** A client of Google's costs some 12 ms of CPU, and every call that is waited for tries again several times a second. */
 const MISSING_MS = 1_000;
 
+/** How often a call is repeated because this process stood still, before its failure is reported after all. */
+const MAX_REPEATS = 3;
+
 /**
  * Cloud KMS through Google's client: the only file that imports it. Each method makes one attempt (a second one where
- * Google's data integrity guide asks for it); waiting and trying again belong to who knows how long that may take.
+ * Google's data integrity guide asks for it, or where this process stood still during the first); waiting and trying again belong to who knows how long that may take.
  * @see https://cloud.google.com/kms/docs/data-integrity-guidelines
  */
 export class CloudKms implements KeyService {
@@ -153,15 +157,19 @@ export class CloudKms implements KeyService {
   async #started(key: string): Promise<KeyManagementServiceClient> {
     if (performance.now() < this.#missingUntil) throw credentialsMissing(key);
     const client = (this.#client ??= new KeyManagementServiceClient(this.#clientOptions));
+    const timer = new WaitTimer();
     try {
       await client.initialize();
       return client;
     } catch {
       if (this.#client === client) {
         this.#client = undefined;
-        this.#missingUntil = performance.now() + MISSING_MS;
+        const wasStalled = timer.stalledMs > timer.waitedMs;
+        if (!wasStalled) this.#missingUntil = performance.now() + MISSING_MS;
       }
       throw credentialsMissing(key);
+    } finally {
+      timer.stop();
     }
   }
 
@@ -185,17 +193,25 @@ export class CloudKms implements KeyService {
         requests,
         ...(error && { code: error.code, message: error.message }),
       });
-    try {
-      const result = await run(await this.#started(key), callOptions);
-      report();
-      return result;
-    } catch (error) {
-      const state = isFailedPrecondition(error)
-        ? await this.#stateOf(key, keyVersion, callOptions)
-        : undefined;
-      const mapped = mapKmsError(error, operation, key, keyVersion, state);
-      report(mapped);
-      throw mapped;
+    for (let repeats = 0; ; repeats += 1) {
+      const timer = new WaitTimer();
+      try {
+        const result = await run(await this.#started(key), callOptions);
+        report();
+        return result;
+      } catch (error) {
+        const state = isFailedPrecondition(error)
+          ? await this.#stateOf(key, keyVersion, callOptions)
+          : undefined;
+        const mapped = mapKmsError(error, operation, key, keyVersion, state);
+        // A deadline that passed while this process could not read the answer says nothing about Cloud KMS.
+        const wasStalled = timer.stalledMs > timer.waitedMs;
+        if (mapped.code === 'kms_unavailable' && wasStalled && repeats < MAX_REPEATS) continue;
+        report(mapped);
+        throw mapped;
+      } finally {
+        timer.stop();
+      }
     }
   }
 

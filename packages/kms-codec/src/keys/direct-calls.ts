@@ -1,7 +1,7 @@
 import type { Observer } from '../observer.ts';
 import type { CallLanes } from './call-lanes.ts';
 import type { KeyService } from './key-service.ts';
-import type { Patience } from './patience.ts';
+import type { WaitBudget } from './wait-budget.ts';
 import { SingleFlight } from './single-flight.ts';
 
 const none = new Uint8Array();
@@ -22,15 +22,20 @@ export class DirectCalls {
     this.#flights = new SingleFlight(observer);
   }
 
-  wrap(namespace: string, key: string, plaintext: Uint8Array, patience: Patience): Promise<Uint8Array> {
-    return this.#alone(namespace, key, patience, async () => {
+  wrap(namespace: string, key: string, plaintext: Uint8Array, waitBudget: WaitBudget): Promise<Uint8Array> {
+    return this.#alone(namespace, key, waitBudget, async () => {
       const { ciphertext } = await this.#keyService.wrap({ key, plaintext, aad: none });
       return ciphertext;
     });
   }
 
-  unwrap(namespace: string, key: string, ciphertext: Uint8Array, patience: Patience): Promise<Uint8Array> {
-    return this.#alone(namespace, key, patience, () =>
+  unwrap(
+    namespace: string,
+    key: string,
+    ciphertext: Uint8Array,
+    waitBudget: WaitBudget,
+  ): Promise<Uint8Array> {
+    return this.#alone(namespace, key, waitBudget, () =>
       this.#keyService.unwrap({ key, ciphertext, aad: none }),
     );
   }
@@ -38,11 +43,11 @@ export class DirectCalls {
   #alone(
     namespace: string,
     key: string,
-    patience: Patience,
+    waitBudget: WaitBudget,
     attempt: () => Promise<Uint8Array>,
   ): Promise<Uint8Array> {
     this.#next += 1;
-    return this.#flights.join(String(this.#next), key, patience, (unwanted) =>
+    return this.#flights.join(String(this.#next), key, waitBudget, (unwanted) =>
       this.#lanes.run(namespace, unwanted, attempt),
     );
   }

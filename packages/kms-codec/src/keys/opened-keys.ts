@@ -6,7 +6,7 @@ import type { CallLanes } from './call-lanes.ts';
 import { importDataKey } from './data-key.ts';
 import type { KeyService } from './key-service.ts';
 import type { DataKeyLimits } from './limits.ts';
-import type { Patience } from './patience.ts';
+import type { WaitBudget } from './wait-budget.ts';
 import { SingleFlight } from './single-flight.ts';
 
 /** A wrapped data key and what it takes to unwrap it. The allow-list has been asked before one is made. */
@@ -72,10 +72,10 @@ export class OpenedKeys {
     return this.#refused.has(id);
   }
 
-  async unwrap(namespace: string, wanted: WrappedKey, patience: Patience): Promise<KeyObject> {
+  async unwrap(namespace: string, wanted: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
     const { id } = wanted;
     this.#observer.dataKeyLookup?.({ namespace, outcome: this.#flights.has(id) ? 'joined' : 'miss' });
-    return await this.#flights.join(id, wanted.cryptoKey, patience, async (unwanted) => {
+    return await this.#flights.join(id, wanted.cryptoKey, waitBudget, async (unwanted) => {
       try {
         const { cryptoKey, aad, wrapped, keyVersion } = wanted;
         const bytes = await this.#lanes.run(namespace, unwanted, () =>

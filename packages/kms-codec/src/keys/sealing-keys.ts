@@ -7,7 +7,7 @@ import { randomDataKey } from './data-key.ts';
 import type { KeyService } from './key-service.ts';
 import type { DataKeyLimits } from './limits.ts';
 import { type OpenedKeys, wrappedKey } from './opened-keys.ts';
-import { Patience } from './patience.ts';
+import { WaitBudget } from './wait-budget.ts';
 import { SingleFlight } from './single-flight.ts';
 
 /** What a data key seals for: one crypto key and one namespace. */
@@ -99,7 +99,7 @@ export class SealingKeys {
    * Waits for a key: the first one, or one after a hard limit or a refusal.
    * @throws the Cloud KMS error, or `data_key_exhausted` when an outage has outlasted the hard limits
    */
-  async takeOrWait(purpose: SealingPurpose, bytes: number, patience: Patience): Promise<SealingKey> {
+  async takeOrWait(purpose: SealingPurpose, bytes: number, waitBudget: WaitBudget): Promise<SealingKey> {
     const slot = this.#slot(purpose);
     for (;;) {
       const ready = this.take(purpose, bytes);
@@ -107,7 +107,7 @@ export class SealingKeys {
       const spent = slot.current;
       if (slot.refusal && this.#now() < slot.refusal.until) throw slot.refusal.error;
       try {
-        await this.#wrap(slot, patience);
+        await this.#wrap(slot, waitBudget);
       } catch (cause) {
         if (!(spent && cause instanceof KmsCodecError && cause.retryable)) throw cause;
         const key = purpose.cryptoKey;
@@ -124,9 +124,9 @@ export class SealingKeys {
   }
 
   /** Gets the first key, if there is none. @throws the Cloud KMS error */
-  async warm(purpose: SealingPurpose, patience: Patience): Promise<void> {
+  async warm(purpose: SealingPurpose, waitBudget: WaitBudget): Promise<void> {
     const slot = this.#slot(purpose);
-    if (!slot.current) await this.#wrap(slot, patience);
+    if (!slot.current) await this.#wrap(slot, waitBudget);
   }
 
   /** Refreshes what is due. Called by a timer, so that idle processes notice a revoked key as well. */
@@ -173,7 +173,7 @@ export class SealingKeys {
   #refresh(slot: Slot): void {
     if (slot.refreshing || this.#now() < slot.nextTry) return;
     slot.refreshing = true;
-    this.#wrap(slot, new Patience(REFRESH_BUDGET_MS))
+    this.#wrap(slot, new WaitBudget(REFRESH_BUDGET_MS))
       .catch((error: unknown) => {
         slot.nextTry = this.#now() + RETRY_REFRESH_MS;
         if (!(error instanceof KmsCodecError)) return;
@@ -188,9 +188,9 @@ export class SealingKeys {
       });
   }
 
-  async #wrap(slot: Slot, patience: Patience): Promise<void> {
+  async #wrap(slot: Slot, waitBudget: WaitBudget): Promise<void> {
     const { id, namespace, cryptoKey, aad } = slot.purpose;
-    await this.#flights.join(id, cryptoKey, patience, async (unwanted) => {
+    await this.#flights.join(id, cryptoKey, waitBudget, async (unwanted) => {
       const plaintext = randomDataKey();
       try {
         const { ciphertext, keyVersion } = await this.#lanes.run(namespace, unwanted, () =>

@@ -1,7 +1,7 @@
 import pRetry from 'p-retry';
 import { KmsCodecError } from '../errors.ts';
 import type { Observer } from '../observer.ts';
-import type { Patience } from './patience.ts';
+import type { WaitBudget } from './wait-budget.ts';
 
 type Attempt<T> = (unwanted: AbortSignal) => Promise<T>;
 
@@ -14,7 +14,7 @@ interface Flight<T> {
 
 /**
  * One Cloud KMS call shared by everyone who needs its answer. A flight tries again, with backoff, as long as its
- * error is retryable and somebody still waits; each caller waits as long as its own patience lasts, and one that gives
+ * error is retryable and somebody still waits; each caller waits as long as its own budget lasts, and one that gives
  * up never ends it for the others. One that all have left is over: who asks next begins a new one.
  */
 export class SingleFlight<T> {
@@ -35,10 +35,10 @@ export class SingleFlight<T> {
    * @param attempt given a signal that is aborted once nobody waits any more
    * @throws the last attempt's error; `kms_unavailable` when none has ended within the budget
    */
-  async join(id: string, key: string, patience: Patience, attempt: Attempt<T>): Promise<T> {
-    const { budgetMs } = patience;
+  async join(id: string, key: string, waitBudget: WaitBudget, attempt: Attempt<T>): Promise<T> {
+    const { budgetMs } = waitBudget;
     // A payload may need one answer after the other.
-    if (patience.isOver)
+    if (waitBudget.isOver)
       throw new KmsCodecError('kms_unavailable', 'Nobody waits for the answer any more', { key });
     const flight = this.#flights.get(id) ?? this.#start(id, key, attempt);
     flight.waiting += 1;
@@ -50,12 +50,10 @@ export class SingleFlight<T> {
             key,
           }),
       );
-    const timer = setTimeout(giveUp, budgetMs);
-    const leave = patience.wait(giveUp);
+    const leave = waitBudget.wait(giveUp);
     try {
       return await Promise.race([flight.result, gaveUp]);
     } finally {
-      clearTimeout(timer);
       leave();
       flight.waiting -= 1;
       if (flight.waiting === 0) {

@@ -1,13 +1,15 @@
 import type { CallOptions } from '../call-options.ts';
+import { WaitTimer } from './wait-timer.ts';
 
-/** How long one call waits for Cloud KMS, all its payloads together. */
-export class Patience {
+/** How long one call waits for each answer of Cloud KMS, and whether it still needs one. */
+export class WaitBudget {
   readonly budgetMs: number;
   readonly #caller: Pick<CallOptions, 'signal'>;
   /** Made for the first that waits: most calls have their data key at hand. */
   #waiting: Set<() => void> | undefined;
   #hasFailed = false;
 
+  /** @param budgetMs milliseconds of waiting; stalls of this process do not count, see {@link WaitTimer} */
   constructor(budgetMs: number, caller: Pick<CallOptions, 'signal'> = {}) {
     this.budgetMs = budgetMs;
     this.#caller = caller;
@@ -28,8 +30,9 @@ export class Patience {
   }
 
   /**
-   * @param giveUp called once it is over
-   * @returns what ends the waiting
+   * Starts waiting for one answer.
+   * @param giveUp called when the budget is used up, the call has failed or its caller has left
+   * @returns ends the waiting
    */
   wait(giveUp: () => void): () => void {
     const own = (this.#waiting ??= new Set());
@@ -37,7 +40,9 @@ export class Patience {
     const all = signal && waitingFor(signal);
     own.add(giveUp);
     all?.add(giveUp);
+    const timer = new WaitTimer(this.budgetMs, giveUp);
     return () => {
+      timer.stop();
       own.delete(giveUp);
       all?.delete(giveUp);
     };

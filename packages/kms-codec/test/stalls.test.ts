@@ -1,0 +1,126 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { CloudKms, KeyRules, type KmsCall, KmsCodec, WaitTimer } from '../src/index.ts';
+import { cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
+
+/* A process whose event loop stands still receives nothing; that is never an outage of Cloud KMS. */
+
+const context = inNamespace('pay');
+const rules = new KeyRules({ pay: { encrypt: cryptoKey('pay') } });
+let thread: Worker;
+let address: string;
+
+beforeAll(async () => {
+  const file = new URL('./support/emulator-thread.ts', import.meta.url);
+  thread = new Worker(file, { workerData: [cryptoKey('pay')] });
+  [address] = await once(thread, 'message');
+});
+afterEach(() => setLatency(0));
+afterAll(() => thread.terminate());
+
+async function setLatency(milliseconds: number): Promise<void> {
+  thread.postMessage(milliseconds);
+  await once(thread, 'message');
+}
+
+/** Shorter than the defaults of 3,000 and 5,000, so that stalls need not be long. */
+const ATTEMPT_MS = 1_000;
+const BUDGET_MS = 2_500;
+
+function newCodec() {
+  const calls: KmsCall[] = [];
+  const observer = { kmsCall: (call: KmsCall) => void calls.push(call) };
+  const keyService = new CloudKms({
+    emulatorHost: address,
+    observer,
+    attemptTimeoutMs: ATTEMPT_MS,
+  });
+  const codec = new KmsCodec({ rules, keyService, waitMs: { other: BUDGET_MS } });
+  onTestFinished(() => codec.close());
+  return { codec, calls };
+}
+
+/** Blocks the event loop, as a large `JSON.parse` or a regular expression does. */
+function block(milliseconds: number): void {
+  const until = performance.now() + milliseconds;
+  while (performance.now() < until);
+}
+
+describe('an event loop that stands still', () => {
+  it.each([
+    ['once, while the connection is set up', [2_500]],
+    ['once, while the answer is awaited', [0, 0, 0, 2_500]],
+    ['turn after turn, as under synchronous work', Array<number>(12).fill(600)],
+  ])('does not turn into kms_unavailable: %s', async (_, stalls) => {
+    const sealed = await newCodec().codec.encode([json('kept')], context);
+    const reader = newCodec();
+    await setLatency(100);
+    const decoded = reader.codec.decode(sealed, context);
+    for (const stall of stalls) {
+      block(stall);
+      await sleep(5);
+    }
+    expect(valueOf((await decoded)[0])).toBe('kept');
+    expect(reader.calls.filter(({ code }) => code !== undefined)).toEqual([]);
+  });
+});
+
+it('reports a real outage in time', async () => {
+  const sealed = await newCodec().codec.encode([json('lost')], context);
+  const reader = newCodec();
+  await setLatency(60_000);
+  const start = performance.now();
+  await expect(reader.codec.decode(sealed, context)).rejects.toMatchObject({ code: 'kms_unavailable' });
+  expect(performance.now() - start).toBeLessThan(8_000);
+  expect(reader.calls.map(({ code }) => code)).toContain('kms_unavailable');
+});
+
+it('reports an outage that begins with a stall', async () => {
+  const sealed = await newCodec().codec.encode([json('lost')], context);
+  const reader = newCodec();
+  await setLatency(60_000);
+  const decoded = reader.codec.decode(sealed, context);
+  block(2_000);
+  await expect(decoded).rejects.toMatchObject({ code: 'kms_unavailable' });
+  await expect.poll(() => reader.calls.map(({ code }) => code)).toContain('kms_unavailable');
+});
+
+describe('WaitTimer', () => {
+  it('expires after its limit, once', async () => {
+    let expired = 0;
+    const timer = new WaitTimer(300, () => (expired += 1));
+    await sleep(100);
+    expect(expired).toBe(0);
+    await sleep(900);
+    expect(expired).toBe(1);
+    timer.stop();
+  });
+
+  it('never expires after it was stopped', async () => {
+    let expired = 0;
+    new WaitTimer(100, () => (expired += 1)).stop();
+    await sleep(400);
+    expect(expired).toBe(0);
+  });
+
+  it('counts a stall separately', async () => {
+    const timer = new WaitTimer();
+    await sleep(200);
+    block(2_000);
+    await sleep(200);
+    expect(timer.waitedMs).toBeLessThan(1_500);
+    expect(timer.stalledMs).toBeGreaterThan(1_500);
+    timer.stop();
+  });
+
+  it('does not count the time before it started', async () => {
+    const first = new WaitTimer();
+    await sleep(250);
+    const second = new WaitTimer();
+    expect(second.waitedMs).toBeLessThan(200);
+    first.stop();
+    second.stop();
+  });
+});

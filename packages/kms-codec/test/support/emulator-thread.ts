@@ -1,0 +1,11 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { startEmulator } from '@temporal-kms/kms-emulator';
+
+/** Runs the emulator in a thread of its own: it answers while the test's own thread stands still. */
+const keys: string[] = workerData;
+const emulator = await startEmulator({ keys });
+parentPort?.postMessage(emulator.address);
+parentPort?.on('message', (latencyMs: number) => {
+  emulator.setLatency({ all: latencyMs });
+  parentPort?.postMessage('set');
+});
