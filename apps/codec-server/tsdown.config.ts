@@ -1,14 +1,17 @@
 import { defineConfig } from 'tsdown';
 
-/** One file that runs alone, `node main.mjs`, in an image that holds nothing else. */
-export default defineConfig({
-  entry: ['src/main.ts'],
-  platform: 'node',
+/** Files that run alone, `node main.mjs`, in an image that holds nothing else; each is whole by itself. */
+const alone = (entry: string, clean: boolean) => ({
+  entry: [entry],
+  clean,
+  platform: 'node' as const,
   target: 'node24',
-  format: 'esm',
+  format: 'esm' as const,
   dts: false,
   // Google's client looks for its JSON files beside `__dirname`, which a module has only with a shim.
   shims: true,
   outputOptions: { codeSplitting: false },
-  deps: { alwaysBundle: [/.*/], onlyBundle: false },
+  deps: { alwaysBundle: [/.*/], onlyBundle: false as const },
 });
+
+export default defineConfig([alone('src/main.ts', true), alone('src/history/text-worker.ts', false)]);

@@ -13,6 +13,7 @@ const single: Readonly<Record<string, string>> = {
   codec: 'packages/kms-codec/bench/codec.bench.ts',
   server: 'apps/codec-server/bench/server.bench.ts',
   history: 'apps/codec-server/bench/history.bench.ts',
+  search: 'apps/codec-server/bench/search.bench.ts',
   memory: 'apps/codec-server/bench/memory.bench.ts',
   ready: 'apps/codec-server/bench/ready.bench.ts',
 };
@@ -21,6 +22,7 @@ const help = `Usage: pnpm bench            the benchmarks of every package, one 
        pnpm bench codec      the codec in process, against the SDK sample's way and bare node:crypto
        pnpm bench server     /decode and /encode on one core, against the Go SDK's own codec server
        pnpm bench history    10,000 encrypted events, against Temporal's CLI and its Web UI
+       pnpm bench search     latency of others while four clients search 1.9 MB payloads and one exports them
        pnpm bench memory     100,000 payloads through the codec server within 256 MiB
        pnpm bench ready      the codec server's start, from its bundle
        pnpm bench start      five warm starts of dev up to its ready line, five runs of check without cache; medians`;

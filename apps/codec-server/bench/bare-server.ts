@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { openAccess } from '../src/access/access.ts';
 import { createApp } from '../src/app.ts';
 import type { Audit, AuditRecord } from '../src/audit/audit.ts';
+import { startTextThreads } from '../src/history/text-threads.ts';
 import { countBuffersAsHeap } from '../src/memory/heap.ts';
 import { watchKeyUse } from '../src/keys/key-use.ts';
 import { watchKms } from '../src/keys/kms-watch.ts';
@@ -32,6 +33,7 @@ await listen({
       keyUse: watchKeyUse(),
       emulator: true,
       temporal: createTemporalService(Connection.lazy()),
+      threads: startTextThreads(),
       defaultNamespace: 'default',
       access: openAccess,
       audit,

@@ -5,6 +5,7 @@ import type { Access } from './access/access.ts';
 import type { Audit } from './audit/audit.ts';
 import type { Inspect } from './history/stub.ts';
 import { HistoryReader } from './history/reader.ts';
+import type { TextThreads } from './history/text-threads.ts';
 import type { Env } from './http/context.ts';
 import { failure } from './http/failure.ts';
 import { guard } from './http/guard.ts';
@@ -45,6 +46,7 @@ export interface AppDeps {
   readonly keyUse: KeyUseWatch;
   readonly emulator: boolean;
   readonly temporal: TemporalService;
+  readonly threads: TextThreads;
   readonly defaultNamespace: string;
   readonly access: Access;
   readonly audit: Audit;
@@ -127,7 +129,17 @@ export function createApp(deps: AppDeps): Hono<Env> {
   namespaceRoutes(routes, ofNamespaces);
   workflowRoutes(routes, { access, temporal, inspect });
   const admitStream = limitStreams(limits);
-  const ofRuns = { temporal, reader, codec, inspect, authority, log, stopping, admitStream };
+  const ofRuns = {
+    temporal,
+    reader,
+    threads: deps.threads,
+    codec,
+    inspect,
+    authority,
+    log,
+    stopping,
+    admitStream,
+  };
   historyRoutes(routes, ofRuns);
   searchRoutes(routes, ofRuns);
   auditRoutes(routes, { authority, auditFile: deps.auditFile });

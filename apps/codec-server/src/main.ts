@@ -10,6 +10,7 @@ import {
 import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { createApp } from './app.ts';
 import { messageOf } from './error-text.ts';
+import { startTextThreads } from './history/text-threads.ts';
 import { createLog } from './log.ts';
 import { MemoryBudget } from './memory/budget.ts';
 import { countBuffersAsHeap, inflightBytes } from './memory/heap.ts';
@@ -65,6 +66,7 @@ async function start(): Promise<void> {
     log,
     failed: metrics.auditFailed,
   });
+  const threads = startTextThreads();
   const pair = config.tls && (await tlsPairOrExit(config.tls));
   const stopping = new AbortController();
   const emulator = config.kms.emulatorHost !== undefined;
@@ -96,6 +98,7 @@ async function start(): Promise<void> {
         keyUse,
         emulator,
         temporal: createTemporalService(connection, log),
+        threads,
         defaultNamespace: namespace,
         access,
         audit: audit.audit,
@@ -157,6 +160,7 @@ async function start(): Promise<void> {
     await Promise.race([audit.audit.settled(), delay(SETTLE_MS, undefined, { ref: false })]);
     const closed = await Promise.allSettled([
       measured?.close(0),
+      threads.close(),
       codec.close(),
       connection.close(),
       audit.close(),

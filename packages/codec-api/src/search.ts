@@ -51,7 +51,7 @@ const searched = {
   /** Payloads opened, and their bytes as stored. */
   payloads: z.number().int().nonnegative(),
   bytes: z.number().int().nonnegative(),
-  /** Payloads that could not be opened, by reason: the text may stand in them. */
+  /** Payloads that could not be opened, or took too much to be searched (`too_large`), by reason: the text may stand in them. */
   unreadable: reasonCounts,
 };
 

@@ -21,7 +21,7 @@ afterEach(() => setLatency(0));
 afterAll(() => thread.terminate());
 
 async function setLatency(milliseconds: number): Promise<void> {
-  thread.postMessage(milliseconds);
+  thread.postMessage(milliseconds, []);
   await once(thread, 'message');
 }
 

@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { build } from 'tsdown';
+import configs from '../../tsdown.config.ts';
 import { type Measured, startMeasured } from './measured.ts';
 
 export const NAMESPACE = 'bench';
@@ -15,18 +16,13 @@ export const SMALL_HEAP = ['--max-old-space-size=96', '--max-semi-space-size=8']
 const root = join(import.meta.dirname, '..', '..');
 
 /**
- * One file that runs alone, as it is deployed.
+ * Files that run alone, as they are deployed.
  * @param entry another main module for the same configuration
  */
 export async function buildBundle(directory: string, entry = 'src/main.ts'): Promise<string> {
-  await build({
-    cwd: root,
-    config: join(root, 'tsdown.config.ts'),
-    entry,
-    outDir: directory,
-    clean: false,
-    logLevel: 'silent',
-  });
+  const [main, ...threads] = configs;
+  for (const config of [{ ...main, entry }, ...threads])
+    await build({ ...config, config: false, cwd: root, outDir: directory, clean: false, logLevel: 'silent' });
   return join(directory, `${basename(entry, '.ts')}.mjs`);
 }
 

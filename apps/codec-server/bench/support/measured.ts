@@ -58,8 +58,8 @@ export async function startMeasured(
   const out = openSync(output, 'w');
   const pipe = piped ? pipeTo(out, `${output}.pipe`) : out;
   // taskset becomes what it starts: the process id is the server's own.
-  const [command, ...given] = [...(anyCore ? [] : ['taskset', '--cpu-list', SERVER_CORE]), file, ...args];
-  const child = spawn(command, given, {
+  const cores = anyCore ? `0-${availableParallelism() - 1}` : SERVER_CORE;
+  const child = spawn('taskset', ['--cpu-list', cores, file, ...args], {
     cwd,
     env,
     stdio: ['ignore', pipe, out],

@@ -12,12 +12,14 @@ import { count } from '../reason-counts.ts';
 import { endOf } from './ending.ts';
 import { eventIdOf, type ProtoEvent, storedEvent } from './event.ts';
 import { type OpenedEvent, type OpenedPayload, openEvents, type OpenEventsOptions } from './opened-events.ts';
-import { readableJson } from './readable.ts';
+import { readableBytes } from './readable.ts';
 import type { HistoryReader } from './reader.ts';
 import { oneAhead, upward } from './run-events.ts';
+import { bodyOf, type TextThreads } from './text-threads.ts';
 
 export interface ExportOptions extends Omit<OpenEventsOptions, 'budget'> {
   readonly reader: Pick<HistoryReader, 'read'>;
+  readonly threads: Pick<TextThreads, 'readable'>;
   readonly form: ExportForm;
   /** Events that the history had when it was asked for; later ones are left out. */
   readonly length: number;
@@ -87,10 +89,10 @@ async function* eventsAs(
       for (const event of page) yield { eventId: eventIdOf(event), json: encoded(event) };
     return;
   }
-  const write = form === 'decoded' ? decoded : readable(randomUUID());
+  const write = form === 'decoded' ? decoded : readable(randomUUID(), options);
   for await (const opened of openEvents(options, pages)) {
     summary.add(opened);
-    yield { eventId: opened.eventId, json: write(opened) };
+    yield { eventId: opened.eventId, json: await write(opened) };
   }
 }
 
@@ -128,20 +130,35 @@ function sentinel(
 }
 
 /** @param mark a text that nobody can foresee; stands where a payload's own JSON text is put in */
-function readable(mark: string): (opened: OpenedEvent) => string {
+function readable(
+  mark: string,
+  { threads, lifetime }: Pick<ExportOptions, 'threads' | 'lifetime'>,
+): (opened: OpenedEvent) => Promise<string> {
   const marked = new RegExp(`"${mark}:(\\d+)"`, 'g');
-  return ({ event, payloads }) => {
+  return async ({ event, payloads }) => {
+    const texts: string[] = [];
+    for (const payload of payloads) {
+      await lifetime.step();
+      texts.push(await readablePayload(payload, threads, lifetime.signal));
+    }
     let n = 0;
     // Names are escaped where they can't be seen; what was decrypted stands as it was written.
     const json = escapeInvisible(JSON.stringify(storedEvent(event, () => `${mark}:${n++}`)));
-    return json.replace(marked, (_, index: string) => readablePayload(payloads[Number(index)]));
+    return json.replace(marked, (_, index: string) => {
+      const text = texts[Number(index)];
+      if (text === undefined) throw new RangeError('an event has more payloads than were opened');
+      return text;
+    });
   };
 }
 
-function readablePayload(one: OpenedPayload | undefined): string {
-  if (one === undefined) throw new RangeError('an event has more payloads than were opened');
-  const { ref, opened } = one;
-  if (opened.ok) return readableJson(opened.payload);
+async function readablePayload(
+  { ref, opened }: OpenedPayload,
+  threads: ExportOptions['threads'],
+  signal: AbortSignal,
+): Promise<string> {
+  if (opened.ok)
+    return (await threads.readable(opened.payload, signal)) ?? readableBytes(bodyOf(opened.payload));
   const { reason, key, namespace } = opened;
   return JSON.stringify({ $unreadable: { reason, ref, key, namespace } });
 }

@@ -51,10 +51,11 @@ interface RevealRecord extends Pick<OpenOptions, 'authorizeNamespace'> {
  * @throws the lifetime's reason as soon as it is over, whatever Cloud KMS is waited for
  */
 export async function* openEvents(
-  { codec, log, run, record, lifetime: { signal }, budget }: OpenEventsOptions,
+  { codec, log, run, record, lifetime, budget }: OpenEventsOptions,
   pages: EventPages,
 ): AsyncGenerator<OpenedEvent, void> {
   const home = workflowContext(run);
+  const { signal } = lifetime;
   const options = { signal, authorizeNamespace: record.authorizeNamespace };
   const underWay = new UnderWay(record, signal);
   for await (const page of oneAhead(pages)) {
@@ -62,7 +63,8 @@ export async function* openEvents(
     const located = page.map((event) => ({ event, payloads: locate(event, home) }));
     const count = budget?.take(located.map(({ payloads }) => payloads)) ?? located.length;
     for (const { event, payloads } of located.slice(0, count)) {
-      underWay.add(open({ codec, log, options }, event, payloads), sizeOf(payloads));
+      await lifetime.step();
+      underWay.add(open({ codec, log, options, lifetime }, event, payloads), sizeOf(payloads));
       while (underWay.isFull()) yield await underWay.take();
     }
     while (!underWay.isEmpty()) yield await underWay.take();
@@ -93,17 +95,29 @@ const sizeOf = (payloads: readonly InEvent[]): number =>
   payloads.reduce((sum, { payload }) => sum + (payload.data?.length ?? 0), OVERHEAD_BYTES);
 
 async function open(
-  { codec, log, options }: Pick<OpenEventsOptions, 'codec' | 'log'> & { readonly options: OpenOptions },
+  {
+    codec,
+    log,
+    options,
+    lifetime,
+  }: Pick<OpenEventsOptions, 'codec' | 'log' | 'lifetime'> & { readonly options: OpenOptions },
   event: ProtoEvent,
   all: readonly InEvent[],
 ): Promise<OpenedEvent> {
   const eventId = eventIdOf(event);
-  const payloads = await Promise.all(
-    all.map(async (one, n): Promise<OpenedPayload> => {
-      const opened = await openOne(codec, log, one, options);
-      return { ref: `${eventId}:${n}`, found: one.found, opened };
-    }),
-  );
+  const opening: Promise<OpenedPayload>[] = [];
+  for (const [n, found] of all.entries()) {
+    // Decryption is synchronous where the data key is at hand.
+    if (n > 0) await lifetime.step();
+    opening.push(
+      openOne(codec, log, found, options).then((opened) => ({
+        ref: `${eventId}:${n}`,
+        found: found.found,
+        opened,
+      })),
+    );
+  }
+  const payloads = await Promise.all(opening);
   return { eventId, event, payloads };
 }
 
@@ -120,6 +134,8 @@ class UnderWay {
   }
 
   add(opened: Promise<OpenedEvent>, bytes: number): void {
+    // Heard again when it is taken, or not at all where the stream ends before.
+    opened.catch(() => undefined);
     this.#queue.push({ opened, bytes });
     this.#bytes += bytes;
   }

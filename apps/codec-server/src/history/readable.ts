@@ -1,7 +1,7 @@
 import { exportMarks } from '@temporal-kms/codec-api';
-import { payloadToJson } from '../json/payload-json.ts';
-import type { Payload } from '../payload.ts';
+import { JsonScanner, unescaped } from '../json/json-scanner.ts';
 import { utf8Text } from '../utf8.ts';
+import type { Body } from './find-text.ts';
 
 const marks: ReadonlySet<string> = new Set(exportMarks);
 
@@ -10,28 +10,31 @@ const marks: ReadonlySet<string> = new Set(exportMarks);
  * numbers beyond doubles survive; other text is `{"$text", "encoding"}`, other bytes `{"$bytes", "encoding"}` in base64.
  * An object whose keys would pass for such a mark is `{"$value": …}`.
  */
-export function readableJson(payload: Payload): string {
-  const encoding = Buffer.from(payload.metadata?.['encoding'] ?? []).toString();
-  const { data } = payload;
+export function readableText({ data, encoding }: Body): string {
   if (encoding === 'binary/null') return 'null';
-  const body = data && utf8Text(data);
-  if (body !== undefined && body !== null && encoding.startsWith('json/')) {
-    const parsed = parse(body);
-    if (parsed !== undefined) return isMarked(parsed.value) ? `{"$value":${body}}` : body;
+  const body = utf8Text(data);
+  if (body === undefined || encoding === 'binary/protobuf') return readableBytes({ data, encoding });
+  if (encoding.startsWith('json/')) {
+    const kind = kindOf(body);
+    if (kind !== 'text') return kind === 'marked' ? `{"$value":${body}}` : body;
   }
-  if (body !== undefined && body !== null && encoding !== 'binary/protobuf') {
-    return JSON.stringify({ $text: body, encoding });
-  }
-  return JSON.stringify({ $bytes: payloadToJson(payload).data ?? '', encoding });
+  return JSON.stringify({ $text: body, encoding });
 }
 
-function parse(body: string): { readonly value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(body) };
-  } catch {
-    return undefined;
-  }
+/** Bytes that aren't text, or are too much of it to look at. */
+export function readableBytes({ data, encoding }: Body): string {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return JSON.stringify({ $bytes: bytes.toString('base64'), encoding });
 }
 
-const isMarked = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && Object.keys(value).some((key) => marks.has(key));
+/** `marked`: JSON with a key that is one of ours. */
+function kindOf(body: string): 'json' | 'marked' | 'text' {
+  const scanner = new JsonScanner(body);
+  let isMarked = false;
+  const isJson = scanner.scan((place, start, end, escaped) => {
+    if (place !== 'key' || scanner.depth > 1) return;
+    isMarked ||= marks.has(escaped ? unescaped(body, start, end) : body.slice(start, end));
+  });
+  if (!isJson) return 'text';
+  return isMarked ? 'marked' : 'json';
+}

@@ -1,14 +1,16 @@
 import { MAX_HITS, type ReasonCounts, type SearchFrame, type SearchRequest } from '@temporal-kms/codec-api';
 import { count } from '../reason-counts.ts';
 import { endOf } from './ending.ts';
-import { textFinder } from './find-text.ts';
+import type { TextMatch } from './find-text.ts';
 import { KeyBudget } from './key-budget.ts';
-import { openEvents, type OpenedEvent, type OpenEventsOptions } from './opened-events.ts';
+import { openEvents, type OpenedPayload, type OpenEventsOptions } from './opened-events.ts';
 import type { HistoryReader } from './reader.ts';
 import { downward, upward } from './run-events.ts';
+import type { TextThreads } from './text-threads.ts';
 
 export interface SearchOptions extends Omit<OpenEventsOptions, 'budget'> {
   readonly reader: Pick<HistoryReader, 'read'>;
+  readonly threads: Pick<TextThreads, 'find'>;
   readonly request: SearchRequest;
   /** Events that the history had when it was asked for. */
   readonly length: number;
@@ -21,9 +23,8 @@ const PROGRESS_MS = 250;
  * from there tells no hit twice.
  */
 export async function* searchFrames(options: SearchOptions): AsyncGenerator<SearchFrame, void> {
-  const { reader, codec, run, request, length, lifetime, log } = options;
+  const { reader, threads, codec, run, request, length, lifetime, log } = options;
   const newest = request.order === 'newest_first';
-  const find = textFinder(request.text, request.caseSensitive);
   const searched = new Searched();
   const budget = new KeyBudget(codec);
   let after = request.after ?? (newest ? length + 1 : 0);
@@ -35,12 +36,17 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
     : upward(reader, run, after + 1, length, lifetime.signal);
   try {
     for await (const event of openEvents({ ...options, budget }, pages)) {
-      await lifetime.step();
-      searched.add(event);
-      for (const hit of hitsIn(event, find)) {
-        hits += 1;
-        yield hit;
+      searched.event();
+      for (const payload of event.payloads) {
+        await lifetime.step();
+        const matches = await matchesIn(threads, request, payload, lifetime.signal);
+        searched.payload(payload, matches);
+        for (const match of matches ?? []) {
+          hits += 1;
+          yield hitOf(event.eventId, payload, match);
+        }
       }
+      await lifetime.step();
       after = event.eventId;
       if (hits >= MAX_HITS) {
         yield { type: 'end', reason: 'limit', after, hits, ...searched.counts() };
@@ -58,16 +64,26 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
   }
 }
 
-function* hitsIn(
-  { eventId, payloads }: OpenedEvent,
-  find: ReturnType<typeof textFinder>,
-): Generator<Extract<SearchFrame, { type: 'hit' }>> {
-  for (const { ref, found, opened } of payloads) {
-    if (!opened.ok) continue;
-    const key = opened.key === undefined ? {} : { key: opened.key };
-    for (const match of find(opened.payload))
-      yield { type: 'hit', ref, eventId, path: found.path, ...match, ...key };
-  }
+/** Undefined where the payload is unreadable, or takes too much to be searched. */
+function matchesIn(
+  threads: SearchOptions['threads'],
+  request: SearchRequest,
+  { found, opened }: OpenedPayload,
+  signal: AbortSignal,
+): ReturnType<TextThreads['find']> | undefined {
+  if (!opened.ok) return undefined;
+  // What was not encrypted is a view of its page of the history.
+  const isOwn = opened.payload.data?.buffer !== found.payload.data?.buffer;
+  return threads.find(request, opened.payload, isOwn, signal);
+}
+
+function hitOf(
+  eventId: number,
+  { ref, found, opened }: OpenedPayload,
+  match: TextMatch,
+): Extract<SearchFrame, { type: 'hit' }> {
+  const key = opened.key === undefined ? {} : { key: opened.key };
+  return { type: 'hit', ref, eventId, path: found.path, ...match, ...key };
 }
 
 /** What a search has looked at. */
@@ -77,15 +93,17 @@ class Searched {
   #bytes = 0;
   readonly #unreadable: ReasonCounts = {};
 
-  add({ payloads }: OpenedEvent): void {
+  event(): void {
     this.#events += 1;
-    for (const { found, opened } of payloads) {
-      if (opened.ok) {
-        this.#payloads += 1;
-        this.#bytes += found.payload.data?.length ?? 0;
-      } else {
-        count(this.#unreadable, opened.reason);
-      }
+  }
+
+  /** @param matches undefined where it couldn't be searched */
+  payload({ found, opened }: OpenedPayload, matches: readonly TextMatch[] | undefined): void {
+    if (opened.ok && matches !== undefined) {
+      this.#payloads += 1;
+      this.#bytes += found.payload.data?.length ?? 0;
+    } else {
+      count(this.#unreadable, opened.ok ? 'too_large' : opened.reason);
     }
   }
 

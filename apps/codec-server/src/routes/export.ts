@@ -13,7 +13,7 @@ import { begin, interruption, lifetimeOf, openerFor, outcomeOf, type RunRoutesOp
 const EXPORT_MS = 30 * 60_000;
 
 export function exportRoutes(routes: Routes, options: RunRoutesOptions): void {
-  const { temporal, reader, authority, log, admitStream } = options;
+  const { temporal, reader, threads, authority, log, admitStream } = options;
 
   routes.post(`${RUN}/history:export`, 'export', async (c) => {
     const codec = openerFor(c, options);
@@ -31,7 +31,7 @@ export function exportRoutes(routes: Routes, options: RunRoutesOptions): void {
     };
     return textStream(c, headers, (gone) => {
       const lifetime = lifetimeOf(c, options, gone, EXPORT_MS);
-      const pieces = exportPieces({ reader, codec, log, run, record, form, length, lifetime });
+      const pieces = exportPieces({ reader, threads, codec, log, run, record, form, length, lifetime });
       return texts(auditedStream(record, pieces, tell, interruption(gone, lifetime)));
     });
   });

@@ -13,7 +13,7 @@ import { begin, interruption, lifetimeOf, openerFor, outcomeOf, type RunRoutesOp
 const SEARCH_MS = 60_000;
 
 export function searchRoutes(routes: Routes, options: RunRoutesOptions): void {
-  const { temporal, reader, authority, log, admitStream } = options;
+  const { temporal, reader, threads, authority, log, admitStream } = options;
 
   routes.post(`${RUN}/history:search`, 'search', async (c) => {
     const codec = openerFor(c, options);
@@ -28,7 +28,7 @@ export function searchRoutes(routes: Routes, options: RunRoutesOptions): void {
     const record = await begin(c, authority, { operation: 'search', run, reason });
     return ndjson(c, (gone) => {
       const lifetime = lifetimeOf(c, options, gone, SEARCH_MS);
-      const frames = searchFrames({ reader, codec, log, run, record, request, length, lifetime });
+      const frames = searchFrames({ reader, threads, codec, log, run, record, request, length, lifetime });
       return auditedStream(record, frames, (_, frame) => end(frame), interruption(gone, lifetime));
     });
   });

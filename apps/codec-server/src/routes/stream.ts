@@ -7,6 +7,7 @@ import { lifetime, type Lifetime } from '../history/lifetime.ts';
 import { chargedOpener, type Opener } from '../history/open-one.ts';
 import type { HistoryReader, Run } from '../history/reader.ts';
 import type { Inspect } from '../history/stub.ts';
+import type { TextThreads } from '../history/text-threads.ts';
 import type { Authority } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { isOver } from '../http/gone.ts';
@@ -19,6 +20,7 @@ import type { TemporalService } from '../temporal/service.ts';
 export interface RunRoutesOptions {
   readonly temporal: TemporalService;
   readonly reader: HistoryReader;
+  readonly threads: TextThreads;
   readonly codec: Opener;
   readonly inspect: Inspect;
   readonly authority: Authority;

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { textFinder } from '../../src/history/find-text.ts';
-import { plain, text } from '../support/stack.ts';
+import { bodyOf } from '../../src/history/text-threads.ts';
+import { type Payload, plain, text } from '../support/stack.ts';
 
+const findIn = (term: string, payload: Payload, caseSensitive = false) =>
+  textFinder({ text: term, caseSensitive })(bodyOf(payload));
 const find = (term: string, value: unknown, caseSensitive = false) =>
-  textFinder(term, caseSensitive)(plain(value));
+  findIn(term, plain(value), caseSensitive);
 const places = (term: string, value: unknown) =>
   find(term, value).map(({ pointer, in: place }) => `${place} ${pointer}`);
 const body = (data: string | Uint8Array, encoding = 'json/plain') => ({
@@ -27,12 +30,12 @@ describe('in JSON', () => {
   });
 
   test('finds a number as it was written, beyond what a double holds', () => {
-    const [hit] = textFinder('740993', false)(body('{"id":9007199254740993}'));
+    const [hit] = findIn('740993', body('{"id":9007199254740993}'));
     expect(hit).toMatchObject({ pointer: '/id', snippet: { before: '5-16', match: '740993', after: '0' } });
   });
 
   test('finds text that JSON writes with escapes, whatever the term is made of', () => {
-    expect(textFinder('é', false)(body('["\\u00e9"]'))).toHaveLength(1);
+    expect(findIn('é', body('["\\u00e9"]'))).toHaveLength(1);
     expect(places('say "no"\n', ['say "no"\n'])).toEqual(['value /0']);
     expect(places('C:\\dir', ['C:\\dir'])).toEqual(['value /0']);
   });
@@ -79,23 +82,23 @@ describe('in JSON', () => {
   test('searches a body as text that is nested deeper than the stack', () => {
     const depth = 200_000;
     const deep = `${'['.repeat(depth)}"needle"${']'.repeat(depth)}`;
-    expect(textFinder('needle', false)(body(deep))).toMatchObject([{ pointer: '', matches: 1 }]);
+    expect(findIn('needle', body(deep))).toMatchObject([{ pointer: '', matches: 1 }]);
   });
 });
 
 describe('in other bodies', () => {
   test.each(['binary/plain', 'binary/protobuf', ''])('finds text in UTF-8 of encoding "%s"', (encoding) => {
-    expect(textFinder('needle', false)(body('a needle', encoding))).toMatchObject([
+    expect(findIn('needle', body('a needle', encoding))).toMatchObject([
       { pointer: '', in: 'value', snippet: { before: '1-4', match: 'needle', after: '0' } },
     ]);
   });
 
   test('finds nothing in what is no UTF-8, and nothing in nothing', () => {
-    expect(textFinder('a', false)(body(Buffer.from([0x61, 0xff])))).toEqual([]);
-    expect(textFinder('a', false)({ metadata: { encoding: text('binary/null') } })).toEqual([]);
+    expect(findIn('a', body(Buffer.from([0x61, 0xff])))).toEqual([]);
+    expect(findIn('a', { metadata: { encoding: text('binary/null') } })).toEqual([]);
   });
 
   test('searches what says that it is JSON and is not as text', () => {
-    expect(textFinder('needle', false)(body('{needle'))).toMatchObject([{ pointer: '' }]);
+    expect(findIn('needle', body('{needle'))).toMatchObject([{ pointer: '' }]);
   });
 });

@@ -6,7 +6,7 @@ import { lifetime } from '../../src/history/lifetime.ts';
 import { searchFrames } from '../../src/history/search.ts';
 import { anyNamespace } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';
-import { type Kms, type Payload, plain, sealedApart, startKms } from '../support/stack.ts';
+import { type Kms, type Payload, plain, sealedApart, startKms, threads } from '../support/stack.ts';
 
 const never = new AbortController().signal;
 const log = pino({ level: 'silent' });
@@ -44,6 +44,7 @@ test('a search tells how far it is', async () => {
   const frames = await collect(
     searchFrames({
       reader: slowly,
+      threads,
       codec: kms.codec,
       log,
       run,
@@ -63,6 +64,7 @@ test('a search asks for 64 data keys at most, and says where to go on', async ()
     collect(
       searchFrames({
         reader,
+        threads,
         codec: other.codec,
         log,
         run,
@@ -90,6 +92,7 @@ test.each(['search', 'export'] as const)(
     };
     const options = {
       reader,
+      threads,
       codec: hangs,
       log,
       run,
@@ -132,6 +135,7 @@ test('an export sends nothing that waited to be sent when the sign-in ended', as
   const pieces = await collect(
     exportPieces({
       reader: single,
+      threads,
       codec: hangs,
       log,
       run,
@@ -152,6 +156,7 @@ test('an export whose history lacks events is no complete one', async () => {
   const pieces = await collect(
     exportPieces({
       reader: empty,
+      threads,
       codec: kms.codec,
       log,
       run,

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
-import { readableJson } from '../../src/history/readable.ts';
-import { plain, text } from '../support/stack.ts';
+import { readableText } from '../../src/history/readable.ts';
+import { bodyOf } from '../../src/history/text-threads.ts';
+import { type Payload, plain, text } from '../support/stack.ts';
 
+const readableJson = (payload: Payload): string => readableText(bodyOf(payload));
 const body = (data: string | Uint8Array, encoding = 'json/plain') => ({
   metadata: { encoding: text(encoding) },
   data: typeof data === 'string' ? text(data) : data,

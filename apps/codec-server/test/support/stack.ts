@@ -13,6 +13,7 @@ import { type Access, openAccess } from '../../src/access/access.ts';
 import { listen, type RunningServer } from '../../src/listen/listen.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { createAudit } from '../../src/audit/audit.ts';
+import { startTextThreads } from '../../src/history/text-threads.ts';
 import { type KeyUseWatch, watchKeyUse } from '../../src/keys/key-use.ts';
 import { type KmsWatch, watchKms } from '../../src/keys/kms-watch.ts';
 import { kmsCharges } from '../../src/kms-allowance.ts';
@@ -123,6 +124,9 @@ export function keptLog(): { log: Logger; lines: string[] } {
   };
 }
 
+/** For every application of a test's process. They end with it. */
+export const threads = startTextThreads();
+
 export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeof createApp> {
   const app = createApp({
     codec: kms.codec,
@@ -130,6 +134,7 @@ export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeo
     keyUse: kms.use,
     emulator: true,
     temporal: noTemporal,
+    threads,
     defaultNamespace: 'payments',
     access: openAccess,
     audit: createAudit({ write: () => Promise.resolve() }),

@@ -4,8 +4,8 @@ import { startEmulator } from '@temporal-kms/kms-emulator';
 /** Runs the emulator in a thread of its own: it answers while the test's own thread stands still. */
 const keys: string[] = workerData;
 const emulator = await startEmulator({ keys });
-parentPort?.postMessage(emulator.address);
+parentPort?.postMessage(emulator.address, []);
 parentPort?.on('message', (latencyMs: number) => {
   emulator.setLatency({ all: latencyMs });
-  parentPort?.postMessage('set');
+  parentPort?.postMessage('set', []);
 });

@@ -1,0 +1,141 @@
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  startTextThreads,
+  type TextThreads,
+  type TextThreadsOptions,
+} from '../../src/history/text-threads.ts';
+import { type Payload, plain, text } from '../support/stack.ts';
+
+const never = new AbortController().signal;
+const MB = 1_000_000;
+const body = (data: Uint8Array, encoding = 'json/plain'): Payload => ({
+  metadata: { encoding: text(encoding) },
+  data,
+});
+/** Costs a search for a one some 0.2 s a million. */
+const ones = (millions: number, last = '1') => body(text(`[${'1,'.repeat(millions * MB)}${last}]`));
+const query = (term: string) => ({ text: term, caseSensitive: false });
+
+function start(options?: TextThreadsOptions): TextThreads {
+  const threads = startTextThreads(options);
+  onTestFinished(() => threads.close());
+  return threads;
+}
+
+/** The longest time for which the event loop stood still while `work` went on. */
+async function longestStall(work: Promise<unknown>): Promise<number> {
+  let longest = 0;
+  let last = performance.now();
+  const timer = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 5);
+  try {
+    await work;
+  } finally {
+    clearInterval(timer);
+  }
+  return Math.max(longest, performance.now() - last);
+}
+
+/** Bodies of 2 MB that cost a reader of JSON, of regular expressions or of UTF-8 the most. */
+const pathological: readonly (readonly [string, string, () => Uint8Array])[] = [
+  ['a million values', 'x', () => text(`[${'1,'.repeat(MB)}1]`)],
+  ['a hit in each of a million values', '1', () => text(`[${'1,'.repeat(MB)}1]`)],
+  ['a million keys', 'x', () => text(`{${Array.from({ length: 150_000 }, (_, n) => `"k${n}":1`).join()}}`)],
+  ['2 MB of [', 'x', () => text('['.repeat(2 * MB))],
+  ['a million levels', '[', () => text(`${'['.repeat(MB)}${']'.repeat(MB)}`)],
+  ['2 MB of {"a":', 'a', () => text('{"a":'.repeat(400_000))],
+  ['escapes', 'x', () => text(`"${'\\"'.repeat(MB)}"`)],
+  ['a value of escapes after another', 'x', () => text(`[${String.raw`"\u0041",`.repeat(220_000)}1]`)],
+  ['one string', 'ab', () => text(`"${'a'.repeat(2 * MB)}"`)],
+  ['a text that nearly matches everywhere', `b${'a'.repeat(199)}`, () => text(`"${'a'.repeat(2 * MB)}"`)],
+  ['the same with case folding', `ſ${'k'.repeat(199)}`, () => text(`"${'K'.repeat(2 * MB)}"`)],
+  ['half matches', `${'ab'.repeat(99)}x`, () => text(`"${'ab'.repeat(MB)}"`)],
+  ['one number', '9', () => text('1'.repeat(2 * MB))],
+  [
+    'a key of a megabyte around many hits',
+    'y',
+    () => text(`{"${'a'.repeat(MB)}":[${'"y",'.repeat(MB / 4)}1]}`),
+  ],
+  ['no UTF-8 at its end', 'x', () => Buffer.concat([text('"'.padEnd(2 * MB)), Buffer.from([0xff])])],
+  ['four-byte characters', 'x', () => text(`"${'😀'.repeat(MB / 2)}"`)],
+];
+
+describe('large payloads', () => {
+  const threads = startTextThreads();
+  afterAll(() => threads.close());
+
+  it.each(pathological)('are searched without keeping the event loop: %s', async (_, term, make) => {
+    const payload = body(make());
+    let matches: Awaited<ReturnType<TextThreads['find']>>;
+    const search = async () => (matches = await threads.find(query(term), payload, false, never));
+    // The JSON.parse of before: up to 1.2 s.
+    expect(await longestStall(search())).toBeLessThan(2_000);
+    expect(JSON.stringify(matches ?? []).length).toBeLessThan(MB);
+    expect(payload.data?.length).toBeGreaterThan(MB);
+  });
+
+  it('are found in as small ones are', async () => {
+    const value = { list: Array.from({ length: 20_000 }, (_, n) => `value ${n}`) };
+    expect(await threads.find(query('value 19999'), plain(value), false, never)).toEqual([
+      {
+        pointer: '/list/19999',
+        in: 'value',
+        matches: 1,
+        snippet: { before: '0', match: 'value 19999', after: '0' },
+      },
+    ]);
+    expect(await threads.readable(plain(value), never)).toBe(JSON.stringify(value));
+  });
+
+  it('are handed over without a copy where their bytes belong to nobody else', async () => {
+    const own = new Uint8Array(MB).fill(0x61);
+    await threads.find(query('b'), body(own), true, never);
+    expect(own.length).toBe(0);
+    const page = new Uint8Array(2 * MB).fill(0x61);
+    await threads.find(query('b'), body(page.subarray(0, MB)), true, never);
+    expect(page.length).toBe(2 * MB);
+  });
+});
+
+describe('a payload that costs too much', () => {
+  it('is given up after the time limit, and the next one is searched', async () => {
+    const threads = start({ threads: 1, limitMs: 400 });
+    expect(await threads.find(query('1'), ones(8), false, never)).toBeUndefined();
+    expect(await threads.readable(ones(8), never)).toBeUndefined();
+    expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
+  });
+
+  it('is given up at the memory limit, and the next one is searched', async () => {
+    const threads = start({ threads: 1, limitMs: 60_000, heapMiB: 16 });
+    const huge = body(text(`"${'\\u0041'.repeat(8 * MB)}"`));
+    expect(await threads.find(query('A'), huge, false, never)).toBeUndefined();
+    expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
+  });
+
+  it('does not count the time in which it waits for others', async () => {
+    const threads = start({ threads: 1, limitMs: 1_000 });
+    const found = await Promise.all(
+      Array.from({ length: 15 }, async () =>
+        threads.find(query('needle'), ones(1, '"needle"'), false, never),
+      ),
+    );
+    expect(found.map((matches) => matches?.length)).toEqual(Array(15).fill(1));
+  });
+});
+
+describe('an aborted search', () => {
+  it('ends with the reason at once, in a thread or before one, and the next one is searched', async () => {
+    const threads = start({ threads: 1, limitMs: 60_000 });
+    const gone = new AbortController();
+    const running = threads.find(query('1'), ones(10), false, gone.signal);
+    const waiting = threads.find(query('1'), ones(10), false, gone.signal);
+    const reason = new Error('the reader has gone');
+    setTimeout(() => gone.abort(reason), 50);
+    await expect(running).rejects.toBe(reason);
+    await expect(waiting).rejects.toBe(reason);
+    expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
+    await expect(threads.find(query('1'), ones(10), false, gone.signal)).rejects.toBe(reason);
+  });
+});
