@@ -38,6 +38,7 @@ describe('the environment of dev', () => {
       GCP_KMS_LOCATION: 'global',
       GCP_KMS_KEY_RING: 'temporal-keys',
       GCP_KMS_KEY: 'workflow-encryption',
+      KMS_UNSAFE: 'direct-with-envelope',
       KMS_EMULATOR_HOST: '127.0.0.1:19061',
     });
     expect(JSON.stringify(env)).not.toContain('prod');

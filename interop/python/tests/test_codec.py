@@ -171,7 +171,7 @@ def test_a_header_reads_back_as_it_was_built() -> None:
 def test_reads_a_keys_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("00" * 32)
     (tmp_path / "keys.yaml").write_text(
-        f"namespaces: {{pay: {{encrypt: {KEY}, reads: [static], static: {{k1: {{file: key}}}}}}}}\n"
+        f"namespaces: {{pay: {{encrypt: {KEY}, reads: [static], static: {{k1: {{file: key}}}}}}}}\n...\n"
     )
     assert read_keys_file(tmp_path / "keys.yaml").resolve("pay").static == {"k1": bytes(32)}
 
@@ -179,6 +179,7 @@ def test_reads_a_keys_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "place"),
     [
+        ("default: {reads: [direct, proxy], encrypt: projects/p/locations/l/keyRings/r/cryptoKeys/k}", "forged"),
         ("namespaces: {pay: {encrpyt: x}}", "namespaces.pay"),
         ("namespaces: {pay: {reads: [v3]}}", "namespaces.pay.reads"),
         ("default: {plaintext: no way}", "default.plaintext"),
@@ -186,7 +187,7 @@ def test_reads_a_keys_file(tmp_path: Path) -> None:
     ],
 )
 def test_names_the_mistake_in_a_keys_file(tmp_path: Path, file: str, place: str) -> None:
-    (tmp_path / "keys.yaml").write_text(file)
+    (tmp_path / "keys.yaml").write_text(f"{file}\n...\n")
     with pytest.raises(ValueError, match=place):
         read_keys_file(tmp_path / "keys.yaml")
 
@@ -194,17 +195,33 @@ def test_names_the_mistake_in_a_keys_file(tmp_path: Path, file: str, place: str)
 GUIDE = {"GCP_PROJECT": "p", "GCP_KMS_KEY_RING": "r", "GCP_KMS_KEY": "pay", "KMS_EMULATOR_HOST": "127.0.0.1:1"}
 
 
-def test_takes_the_guides_variables_and_reads_the_guides_formats() -> None:
+@pytest.mark.parametrize(
+    ("change", "reads"),
+    [
+        ({}, {"envelope-v2", "direct"}),
+        ({"KMS_FORMAT": "direct"}, {"envelope-v2", "direct"}),
+        ({"KMS_FORMAT": "envelope"}, {"envelope-v2", "envelope"}),
+        ({"KMS_UNSAFE": "direct-with-envelope"}, {"envelope-v2", "envelope", "direct"}),
+    ],
+)
+def test_takes_the_guides_variables_and_reads_the_guides_formats(change: dict[str, str], reads: set[str]) -> None:
     async def work() -> None:
-        codec = load_kms_codec(GUIDE)
+        codec = load_kms_codec({**GUIDE, **change})
         rule = codec._rules.resolve("any")
-        assert (rule.keys, rule.reads) == ((KEY,), {"envelope-v2", "envelope", "direct"})
+        assert (rule.keys, rule.reads) == ((KEY,), reads)
 
     run(work())
 
 
 @pytest.mark.parametrize(
-    ("change", "message"), [({"KMS_EMULATOR_HOST": "kms.example:1"}, "loopback"), ({"KMS_KEYS_FILE": "x"}, "both set")]
+    ("change", "message"),
+    [
+        ({"KMS_EMULATOR_HOST": "kms.example:1"}, "loopback"),
+        ({"KMS_KEYS_FILE": "x"}, "both set"),
+        ({"KMS_FORMAT": "v3"}, "KMS_FORMAT"),
+        ({"KMS_UNSAFE": "true"}, "KMS_UNSAFE"),
+        ({"GCP_KMS_KEY": "a/b"}, "a/b"),
+    ],
 )
 def test_refuses_an_environment_that_is_wrong(change: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):

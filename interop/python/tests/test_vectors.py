@@ -51,6 +51,7 @@ def rule(entry: dict[str, Any]) -> NamespaceRule:
         accepts=tuple(entry.get("accepts", [])),
         reads=frozenset(entry.get("reads", ["envelope-v2"])),
         plaintext=entry.get("plaintext", "report"),
+        unsafe=frozenset(entry.get("unsafe", [])),
         static={key_id: bytes.fromhex(key) for key_id, key in entry.get("static", {}).items()},
     )
 

@@ -35,6 +35,11 @@ export const kmsVariables = {
     example: '/etc/temporal-kms/keys.yaml',
   },
   KMS_FORMAT: { about: 'Format that is written (default envelope-v2)', example: 'envelope-v2' },
+  KMS_UNSAFE: {
+    about:
+      'Risk that is accepted: reads the formats direct and envelope under one key (docs/security-model.md)',
+    example: 'direct-with-envelope',
+  },
   KMS_COMPRESSION: { about: 'Whether payloads are compressed before they are encrypted', example: 'zstd' },
   KMS_BIND_WORKFLOW: { about: 'Whether ciphertext is bound to its workflow', example: 'true' },
   KMS_EMULATOR_HOST: {

@@ -47,7 +47,7 @@ test('names the place of a mistake in the keys file', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'config-test-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, 'keys.yaml');
-  await writeFile(file, 'namespaces:\n  payments:\n    encrypt: payments-key\n    decrypts: []\n');
+  await writeFile(file, 'namespaces:\n  payments:\n    encrypt: payments-key\n    decrypts: []\n...\n');
   const problems = mistakesOf(() => parseConfig(workerEnvironment, { KMS_KEYS_FILE: file }));
   expect(problems).toHaveLength(2);
   expect(problems).toContainEqual([

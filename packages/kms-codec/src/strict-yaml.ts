@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { z } from 'zod';
+import { readRegularFile } from './regular-file.ts';
 import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './yaml/parse.ts';
 
 /*
@@ -45,7 +45,7 @@ const MAX_BYTES = 2 ** 20;
  * @throws StrictYamlError
  */
 export const readStrictYaml = (path: string, name: string = path): StrictYaml =>
-  parseStrictYaml(readUnchanged(path, name), name);
+  parseStrictYaml(readFile(path, name), name);
 
 /**
  * Parses the bytes of a whole file.
@@ -76,40 +76,13 @@ function described({ line, path, message }: YamlMistake): string {
   return `${line === undefined ? '' : `line ${line}: `}${place.join('')} ${message}`.replace('  ', ' ');
 }
 
-const identity = ['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const;
-
-/** Reads twice, since the clock of mtime is too coarse to notice every write. */
-function readUnchanged(path: string, name: string): Buffer {
-  const refuse = (message: string) => new StrictYamlError(name, [{ line: undefined, path: [], message }]);
-  let handle: number | undefined;
+function readFile(path: string, name: string): Buffer {
   try {
-    // With O_NONBLOCK, opening a FIFO does not wait for its writer.
-    handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const before = fstatSync(handle, { bigint: true });
-    if (!before.isFile()) throw refuse(`${path} is not a regular file`);
-    if (isWritableByOthers(before.mode)) {
-      throw refuse(`${path} can be written by its group or by everybody: run chmod go-w`);
-    }
-    if (before.size > MAX_BYTES) throw refuse(`${path} has more than ${MAX_BYTES} bytes`);
-    const bytes = readFrom(handle, Number(before.size));
-    const again = readFrom(handle, Number(before.size));
-    const after = fstatSync(handle, { bigint: true });
-    if (identity.every((field) => before[field] === after[field]) && bytes.equals(again)) return bytes;
-    throw refuse(`${path} changed while it was read: write a new file and rename it to this name`);
+    return readRegularFile(path, MAX_BYTES);
   } catch (error) {
-    if (error instanceof StrictYamlError) throw error;
-    throw refuse(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  } finally {
-    if (handle !== undefined) closeSync(handle);
+    const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    throw new StrictYamlError(name, [{ line: undefined, path: [], message }]);
   }
-}
-
-/** Who can write the file decides who may do what. Windows has no such bits. */
-const isWritableByOthers = (mode: bigint): boolean => process.platform !== 'win32' && (mode & 0o022n) !== 0n;
-
-function readFrom(handle: number, size: number): Buffer {
-  const bytes = Buffer.alloc(size);
-  return bytes.subarray(0, readSync(handle, bytes, 0, size, 0));
 }
 
 function schemaMistake(issue: z.core.$ZodIssue, { value, lineOf }: ParsedYaml): YamlMistake {

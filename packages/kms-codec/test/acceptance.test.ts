@@ -106,7 +106,7 @@ describe('a message under a key that is not listed', () => {
     '%s is refused and the key never reaches Cloud KMS',
     async (format) => {
       const keyService = new FakeKeyService();
-      const reads = ['envelope-v2', 'envelope', 'direct'] as const;
+      const reads = ['envelope-v2', format] as const;
       const foreign = { pay: { encrypt: cryptoKey('attacker') } };
       const [message] = await codecWith(foreign, { keyService, format }).codec.encode(
         [json('x')],

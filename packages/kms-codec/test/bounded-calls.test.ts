@@ -3,7 +3,11 @@ import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/code
 import { FakeKeyService } from './support/fake-key-service.ts';
 
 const rule = {
-  pay: { encrypt: cryptoKey('pay'), reads: ['envelope-v2', 'envelope', 'direct'] },
+  pay: {
+    encrypt: cryptoKey('pay'),
+    reads: ['envelope-v2', 'envelope', 'direct'],
+    unsafe: ['direct-with-envelope'],
+  },
   ship: { encrypt: cryptoKey('ship') },
 } as const;
 const pay = inNamespace('pay');

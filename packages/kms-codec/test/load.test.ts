@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, afterAll } from 'vitest';
@@ -15,6 +15,8 @@ function mistakes(env: Record<string, string | undefined>): string[] {
     : result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
 }
 
+const readsOf = (env: Record<string, string>) => [...kmsEnvironment.parse(env).rules.resolve('x').reads];
+
 const folders: string[] = [];
 afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true });
@@ -24,7 +26,7 @@ const file = (text: string, name = 'keys.yaml') => {
   const folder = mkdtempSync(join(tmpdir(), 'keys-'));
   folders.push(folder);
   const path = join(folder, name);
-  writeFileSync(path, text);
+  writeFileSync(path, `${text}\n...\n`);
   return path;
 };
 
@@ -36,11 +38,18 @@ describe("the guide's variables", () => {
     );
   });
 
-  it("read the guide's own formats as well", () => {
-    expect([...kmsEnvironment.parse(guide).rules.resolve('x').reads]).toEqual([
-      'envelope-v2',
-      'envelope',
-      'direct',
+  it("read the guide's own format as well, or its envelope where that is written", () => {
+    expect(readsOf(guide)).toEqual(['envelope-v2', 'direct']);
+    expect(readsOf({ ...guide, KMS_FORMAT: 'direct' })).toEqual(['envelope-v2', 'direct']);
+    expect(readsOf({ ...guide, KMS_FORMAT: 'envelope' })).toEqual(['envelope-v2', 'envelope']);
+  });
+
+  it('read both of its formats where KMS_UNSAFE accepts the risk by name', () => {
+    const KMS_UNSAFE = 'direct-with-envelope';
+    expect(readsOf({ ...guide, KMS_UNSAFE })).toEqual(['envelope-v2', 'envelope', 'direct']);
+    expect(mistakes({ ...guide, KMS_UNSAFE: 'true' })).toEqual([expect.stringMatching(/^KMS_UNSAFE: /)]);
+    expect(mistakes({ KMS_UNSAFE, KMS_KEYS_FILE: file(`default: { encrypt: ${key} }`) })).toEqual([
+      expect.stringMatching(/^KMS_UNSAFE: .*keys file/),
     ]);
   });
 
@@ -128,7 +137,7 @@ namespaces:
 
   it.each([
     ['that is missing', '/nowhere/keys.yaml', /no such file/],
-    ['that is not YAML', file('a: [1'), /./],
+    ['that is not YAML', file('a: [x'), /not valid YAML/],
     ['that names nothing', file('{}'), /neither a namespace nor a default/],
   ])('%s is an error', (_, path, text) => {
     expect(mistakes({ KMS_KEYS_FILE: path })[0]).toMatch(text);
@@ -137,6 +146,13 @@ namespaces:
   it('together with GCP_KMS_KEY is an error', () => {
     const path = file(`default: { encrypt: ${key} }`);
     expect(mistakes({ KMS_KEYS_FILE: path, GCP_KMS_KEY: 'k' })).toEqual([expect.stringMatching(/both set/)]);
+  });
+
+  it('is known by the digest of its bytes', () => {
+    const path = file(`default: { encrypt: ${key} }`);
+    const digest = createHash('sha256').update(readFileSync(path)).digest('hex');
+    expect(kmsEnvironment.parse({ KMS_KEYS_FILE: path }).keysFileDigest).toBe(digest);
+    expect(kmsEnvironment.parse(guide).keysFileDigest).toBeUndefined();
   });
 
   it.each(['hex', 'base64', 'latin1'] as const)('takes a static key of 32 bytes in %s', (encoding) => {
@@ -151,7 +167,7 @@ namespaces:
     const path = file(`default: { decrypt: [${key}], static: { k1: { file: key.txt } } }`);
     writeFileSync(join(path, '../key.txt'), 'short');
     expect(mistakes({ KMS_KEYS_FILE: path })).toEqual([
-      expect.stringMatching(/^KMS_KEYS_FILE\.default\.static\.k1\.file: must hold 32 bytes/),
+      expect.stringMatching(/^KMS_KEYS_FILE\.default\.static\.k1\.file: must hold a key of 32 bytes/),
     ]);
   });
 });

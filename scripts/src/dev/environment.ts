@@ -54,6 +54,8 @@ function local(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessEnv {
     GCP_KMS_LOCATION: 'global',
     GCP_KMS_KEY_RING: 'temporal-keys',
     GCP_KMS_KEY: 'workflow-encryption',
+    // The samples are in every format, under one key.
+    KMS_UNSAFE: 'direct-with-envelope',
     KMS_EMULATOR_HOST: `127.0.0.1:${ports.kms.port}`,
     // The samples fail on purpose, over and over: their warnings would push the ready line off the screen.
     LOG_LEVEL: env['LOG_LEVEL'] || 'error',

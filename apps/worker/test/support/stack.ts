@@ -21,7 +21,12 @@ import { useWriteAheadLog } from './database.ts';
 
 export const namespace = 'default';
 export const taskQueue = 'samples-under-test';
-const keyVariables = { GCP_PROJECT: 'test', GCP_KMS_KEY_RING: 'ring', GCP_KMS_KEY: 'workflows' };
+const keyVariables = {
+  GCP_PROJECT: 'test',
+  GCP_KMS_KEY_RING: 'ring',
+  GCP_KMS_KEY: 'workflows',
+  KMS_UNSAFE: 'direct-with-envelope',
+};
 export const key = 'projects/test/locations/global/keyRings/ring/cryptoKeys/workflows';
 
 /** What a child process needs to use the emulator's key. */

@@ -2,8 +2,9 @@
 
 from .codec import KmsCodec, load_kms_codec
 from .errors import KmsCodecError
+from .keys_file import read_keys_file
 from .kms import CloudKms, KeyService, Wrapped
-from .rules import KeyRules, NamespaceRule, read_keys_file
+from .rules import KeyRules, NamespaceRule
 
 __all__ = [
     "CloudKms",

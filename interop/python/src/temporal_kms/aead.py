@@ -13,9 +13,15 @@ DATA_KEY = 32
 
 
 def data_key(plaintext: bytes) -> AESGCM:
-    """:raises KmsCodecError: ``malformed`` when these aren't 32 bytes"""
+    """:raises KmsCodecError: ``malformed`` when these are not 32 bytes, or are a direct message's payload
+
+    Cloud KMS unwraps a direct message under the same key, and its author knows the bytes. Every payload of Temporal's
+    converters contains the word, and 32 random bytes do with a probability of 2^-59.
+    """
     if len(plaintext) != DATA_KEY:
         raise KmsCodecError("malformed", f"The data key has {len(plaintext)} bytes instead of {DATA_KEY}")
+    if b"encoding" in plaintext:
+        raise KmsCodecError("malformed", "The data key is a payload: a direct message was put in its place")
     return AESGCM(plaintext)
 
 

@@ -22,10 +22,11 @@ from .data_keys import Clock, OpenedKeys, SealingKeys
 from .errors import KmsCodecError
 from .formats import ENVELOPE_V2, format_of
 from .header import Header, key_id, namespace_tag, workflow_tag
+from .keys_file import is_crypto_key, read_keys_file
 from .kms import CloudKms, KeyService
 from .layers import open_layers
 from .opener import Opener, Scope
-from .rules import KeyRules, NamespaceRule, read_keys_file
+from .rules import DIRECT_WITH_ENVELOPE, KeyRules, NamespaceRule
 
 MAX_PAYLOAD = 64 * 2**20
 
@@ -147,15 +148,31 @@ def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
     emulator, namespace = env.get("KMS_EMULATOR_HOST"), env.get("TEMPORAL_NAMESPACE")
     if "KMS_KEYS_FILE" in env and "GCP_KMS_KEY" in env:
         raise ValueError("KMS_KEYS_FILE and GCP_KMS_KEY are both set; use one of them")
+    if "KMS_KEYS_FILE" in env and "KMS_UNSAFE" in env:
+        raise ValueError("KMS_UNSAFE counts without KMS_KEYS_FILE only; write unsafe into the rules of the keys file")
     if "KMS_KEYS_FILE" in env:
         rules = read_keys_file(Path(env["KMS_KEYS_FILE"]))
     else:
         path = CRYPTO_KEY_PATH.format(
             env["GCP_PROJECT"], env.get("GCP_KMS_LOCATION", "global"), env["GCP_KMS_KEY_RING"], env["GCP_KMS_KEY"]
         )
-        reads = frozenset({"envelope-v2", "envelope", "direct"})
-        rules = KeyRules({}, NamespaceRule(encrypt=path, reads=reads))
+        if not is_crypto_key(path):
+            raise ValueError(f"GCP_KMS_KEY makes the name {path}, which is no crypto key's")
+        rules = KeyRules({}, _guide_rule(path, env))
     return KmsCodec(rules, CloudKms.connect(emulator), namespace=namespace)
+
+
+def _guide_rule(key: str, env: Mapping[str, str]) -> NamespaceRule:
+    """Reads the guide's own format, or its second one where that is written, or both where the risk is accepted."""
+    written, unsafe = env.get("KMS_FORMAT", "envelope-v2"), env.get("KMS_UNSAFE")
+    if written not in ("envelope-v2", "envelope", "direct"):
+        raise ValueError(f"KMS_FORMAT is {written}; it must be envelope-v2, envelope or direct")
+    if unsafe not in (None, DIRECT_WITH_ENVELOPE):
+        raise ValueError(f"KMS_UNSAFE is {unsafe}; it must be {DIRECT_WITH_ENVELOPE}")
+    if unsafe is not None:
+        reads = {"envelope-v2", "envelope", "direct"}
+        return NamespaceRule(encrypt=key, reads=frozenset(reads), unsafe=frozenset({unsafe}))
+    return NamespaceRule(encrypt=key, reads=frozenset({"envelope-v2", "envelope" if written == "envelope" else "direct"}))
 
 
 CRYPTO_KEY_PATH = "projects/{}/locations/{}/keyRings/{}/cryptoKeys/{}"

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
 
 from . import zstd
-from .aead import DATA_KEY, check_length, data_key, open_box
+from .aead import DATA_KEY, check_length, open_box
 from .data_keys import OpenedKeys, within
 from .errors import KmsCodecError
 from .formats import format_of, is_empty, text
@@ -69,7 +69,7 @@ class Opener:
                 if key is None:
                     return pass_through(payload, scope)
                 _check_reads(kind, scope)
-                return _inner(open_box(data_key(key), payload.data))
+                return _inner(open_box(AESGCM(key), payload.data))
             case "external":
                 return payload
             case _:
@@ -114,7 +114,7 @@ class Opener:
             plaintext = await within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
             inner = _inner(plaintext)
             # Nothing is bound: an envelope's wrapped data key can stand here, and who may only decrypt would get it.
-            if len(plaintext) == DATA_KEY and not inner.metadata.get("encoding"):
+            if len(plaintext) == DATA_KEY and "encoding" not in inner.metadata:
                 raise _not_a_payload()
             return inner
 

@@ -1,15 +1,12 @@
-"""Which keys belong to which namespace: the keys file, or the guide's variables for one key."""
+"""Which keys belong to which namespace."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from .errors import KmsCodecError
 
-SEALED_FORMATS = ("envelope-v2", "envelope", "direct", "proxy", "static")
+DIRECT_WITH_ENVELOPE = "direct-with-envelope"
+"""A risk that a rule may accept by name: messages can be forged where direct and envelope share a key."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +21,8 @@ class NamespaceRule:
     """``pass``, ``report`` or ``refuse``."""
     static: Mapping[str, bytes] = field(default_factory=dict)
     """Keys of 32 bytes by key id."""
+    unsafe: frozenset[str] = frozenset()
+    """Risks that are accepted by name."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -33,8 +32,14 @@ class NamespaceRule:
 
 @dataclass(frozen=True)
 class KeyRules:
+    """:raises ValueError: a rule combines formats in an unsafe way and does not say so in ``unsafe``"""
+
     namespaces: Mapping[str, NamespaceRule] = field(default_factory=dict)
     default: NamespaceRule | None = None
+
+    def __post_init__(self) -> None:
+        if mistakes := list(self._mixed_formats()):
+            raise ValueError("\n".join(mistakes))
 
     def resolve(self, namespace: str) -> NamespaceRule:
         rule = self.namespaces.get(namespace, self.default)
@@ -42,55 +47,18 @@ class KeyRules:
             raise KmsCodecError("namespace_not_configured", f"No key is configured for the namespace {namespace}")
         return rule
 
-
-def read_keys_file(path: Path) -> KeyRules:
-    """:raises ValueError: what is wrong in the file, and where"""
-    file = yaml.safe_load(path.read_text(encoding="utf8")) or {}
-    _check(file, {"namespaces", "default"}, str(path))
-    named = {
-        name: _rule(entry, f"namespaces.{name}", path.parent) for name, entry in (file.get("namespaces") or {}).items()
-    }
-    default = file.get("default")
-    return KeyRules(named, None if default is None else _rule(default, "default", path.parent))
-
-
-def _rule(entry: Any, place: str, folder: Path) -> NamespaceRule:
-    _check(entry, {"encrypt", "decrypt", "accepts", "reads", "plaintext", "static"}, place)
-    reads = frozenset(entry.get("reads", ["envelope-v2"]))
-    if unknown := reads - frozenset(SEALED_FORMATS):
-        raise ValueError(f"{place}.reads: {sorted(unknown)} aren't formats; there are {', '.join(SEALED_FORMATS)}")
-    plaintext = entry.get("plaintext", "report")
-    if plaintext not in ("pass", "report", "refuse"):
-        raise ValueError(f"{place}.plaintext: {plaintext} is neither pass nor report nor refuse")
-    static = {
-        key_id: _static_key(folder / key["file"], f"{place}.static.{key_id}")
-        for key_id, key in entry.get("static", {}).items()
-    }
-    return NamespaceRule(
-        encrypt=entry.get("encrypt"),
-        decrypt=tuple(entry.get("decrypt", [])),
-        accepts=tuple(entry.get("accepts", [])),
-        reads=reads,
-        plaintext=plaintext,
-        static=static,
-    )
-
-
-def _check(entry: Any, allowed: set[str], place: str) -> None:
-    if not isinstance(entry, dict):
-        raise ValueError(f"{place}: must be a mapping")
-    if unknown := set(entry) - allowed:
-        raise ValueError(f"{place}: {sorted(unknown)} aren't known here; known are {', '.join(sorted(allowed))}")
-
-
-def _static_key(path: Path, place: str) -> bytes:
-    """32 bytes as they are, or as hex."""
-    content = path.read_bytes()
-    if len(content) != 32:
-        try:
-            content = bytes.fromhex(content.decode("ascii"))
-        except ValueError:
-            content = b""
-    if len(content) != 32:
-        raise ValueError(f"{place}: {path} must hold 32 bytes, as they are or in hex")
-    return content
+    def _mixed_formats(self) -> Iterator[str]:
+        """Rules that read ``envelope`` or ``proxy`` under a crypto key under which any rule reads ``direct``."""
+        rules = {f"namespaces.{name}": rule for name, rule in self.namespaces.items()}
+        if self.default is not None:
+            rules["default"] = self.default
+        direct = {key for rule in rules.values() if "direct" in rule.reads for key in rule.keys}
+        for place, rule in rules.items():
+            if DIRECT_WITH_ENVELOPE in rule.unsafe or not rule.reads & {"envelope", "proxy"}:
+                continue
+            if shared := [key for key in rule.keys if key in direct]:
+                yield (
+                    f"{place}.reads: envelope or proxy is read here, and direct under the same key {shared[0]}: a direct "
+                    "message of 32 bytes can be passed off as a data key, and messages forged with it. Use another key, "
+                    f"or read one of the two formats, or accept the risk with unsafe: [{DIRECT_WITH_ENVELOPE}]"
+                )

@@ -11,26 +11,34 @@ import type { Scope } from './scope.ts';
  * plaintext to 64 KiB, 8 KiB for HSM keys.
  */
 
-/** @throws `too_large` or `malformed` before any call, besides Cloud KMS's own errors */
+/** Field 2, `data`, empty. */
+const EMPTY_DATA = Buffer.of(0x12, 0);
+
+/** @throws `too_large` before any call, in addition to Cloud KMS's own errors */
 export async function sealDirect(
   keys: DataKeys,
   payload: Payload,
   cryptoKey: string,
   scope: Scope,
 ): Promise<Payload> {
-  const plaintext = serialize(payload);
+  const plaintext = withoutDataKeyLength(serialize(payload));
   try {
-    if (looksLikeDataKey(payload, plaintext)) {
-      throw new KmsCodecError(
-        'malformed',
-        "A payload of 32 bytes without an encoding couldn't be told from a data key: use an envelope format",
-      );
-    }
     const ciphertext = await keys.direct.wrap(scope.rule.namespace, cryptoKey, plaintext, scope.waitBudget);
     return { metadata: { encoding: ENCODING.direct, 'kms-key': Buffer.from(cryptoKey) }, data: ciphertext };
   } finally {
     plaintext.fill(0);
   }
+}
+
+/**
+ * A plaintext of 32 bytes could be passed off as an envelope's wrapped data key. An empty `data` in front changes the
+ * length and not the payload: in proto3 the last value of a field counts.
+ */
+function withoutDataKeyLength(serialized: Uint8Array): Uint8Array {
+  if (serialized.length !== DATA_KEY_BYTES) return serialized;
+  const longer = Buffer.concat([EMPTY_DATA, serialized]);
+  serialized.fill(0);
+  return longer;
 }
 
 export async function openDirect(keys: DataKeys, payload: Payload, scope: Scope): Promise<Payload> {
@@ -51,9 +59,9 @@ function innerOf(plaintext: Uint8Array): Payload {
 }
 
 /**
- * The guide's two formats share keys and bind nothing, so an envelope's wrapped data key can stand here as a message:
- * whoever may only decrypt would be given the key. 32 random bytes can happen to parse; they never hold an encoding,
- * which every payload of Temporal's converters does.
+ * Nothing is bound, so an envelope's wrapped data key can be passed off as a direct message: a client that may only
+ * decrypt would get the key. 32 random bytes can parse as a payload, but they never contain an encoding, which every
+ * payload of Temporal's converters does.
  */
 const looksLikeDataKey = (inner: Payload, serialized: Uint8Array): boolean =>
   serialized.length === DATA_KEY_BYTES && !inner.metadata?.['encoding'];

@@ -15,9 +15,13 @@ const options = { authTagLength: GCM_TAG_BYTES };
 /** A new random data key. The caller wraps the bytes, imports them with {@link importDataKey}, which wipes them. */
 export const randomDataKey = (): Uint8Array => randomFillSync(new Uint8Array(DATA_KEY_BYTES));
 
+/** Every payload of Temporal's converters contains it; 32 random bytes do with a probability of 2^-59. */
+const ENCODING = Buffer.from('encoding');
+
 /**
- * Takes a data key into a KeyObject, whose bytes JavaScript can't reach, and wipes the buffer.
- * @throws `malformed` when it isn't 32 bytes.
+ * Imports a data key into a KeyObject, whose bytes JavaScript cannot reach, and wipes the buffer.
+ * @throws `malformed` when it does not have 32 bytes, or is a direct message's payload: Cloud KMS unwraps that under
+ *   the same key, and its author knows the bytes.
  */
 export function importDataKey(bytes: Uint8Array): KeyObject {
   try {
@@ -25,6 +29,12 @@ export function importDataKey(bytes: Uint8Array): KeyObject {
       throw new KmsCodecError(
         'malformed',
         `The data key has ${bytes.length} bytes instead of ${DATA_KEY_BYTES}`,
+      );
+    }
+    if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(ENCODING)) {
+      throw new KmsCodecError(
+        'malformed',
+        'The data key is a payload: a direct message was put in its place',
       );
     }
     return createSecretKey(bytes);

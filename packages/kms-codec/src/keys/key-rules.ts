@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { KmsCodecError } from '../errors.ts';
+import { findMixedFormats, type UnsafeSetting } from './mixed-formats.ts';
 
 /** The formats that seal; `reads` lists those that a namespace accepts. */
 export const sealedFormats = ['envelope-v2', 'envelope', 'direct', 'proxy', 'static'] as const;
@@ -23,6 +24,11 @@ export interface NamespaceRule {
   readonly plaintext?: PlaintextRule | undefined;
   /** Keys of the samples' static format by key id. */
   readonly static?: ReadonlyMap<string, KeyObject> | undefined;
+  /**
+   * Risks that are accepted by name. `direct-with-envelope`: reads `envelope` or `proxy` under a crypto key under which
+   * `direct` is read as well, so that messages can be forged (docs/security-model.md).
+   */
+  readonly unsafe?: readonly UnsafeSetting[] | undefined;
 }
 
 /** A namespace's rule with its defaults filled in. */
@@ -44,9 +50,14 @@ export class KeyRules {
   // Bounded, since names come from requests as well.
   readonly #resolved = new LRUCache<string, ResolvedRule>({ max: 1_024 });
 
+  /** @throws Error when a rule combines formats in an unsafe way and does not say so in `unsafe` */
   constructor(namespaces: Readonly<Record<string, NamespaceRule>>, defaultRule?: NamespaceRule) {
     this.#rules = new Map(Object.entries(namespaces));
     this.#default = defaultRule;
+    const mixed = findMixedFormats(this.#rules, defaultRule).map(
+      ({ namespace, message }) => `  ${namespace ?? 'default'}: reads ${message}`,
+    );
+    if (mixed.length > 0) throw new Error(`The key rules are unsafe:\n${mixed.join('\n')}`);
   }
 
   /** The namespaces that are named; a default may cover others. */

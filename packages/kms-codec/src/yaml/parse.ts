@@ -108,9 +108,12 @@ class Parser {
     }
     const directive = /^%/m.exec(this.#text);
     if (directive) this.#report('contains a YAML directive (%), which is not allowed', directive.index);
-    if (!/(^|\n)\.\.\.(\r?\n)*$/.test(this.#text)) {
+    const end = /(^|\n)\.\.\.(\r?\n)*$/.exec(this.#text);
+    if (!end) {
       this.#report('does not end with a line that contains only ..., so it may be incomplete; add that line');
     }
+    const earlier = /^\.\.\./m.exec(this.#text.slice(0, end?.index));
+    if (end && earlier) this.#report('has an end marker (...) before its end', earlier.index);
   }
 
   #document(): unknown {

@@ -35,6 +35,7 @@ const lenient: VectorRule = {
   decrypt: [key('payments-2025'), ownKey(READER)],
   reads: ['envelope-v2', 'envelope', 'direct', 'proxy', 'static'],
   plaintext: 'report',
+  unsafe: ['direct-with-envelope'],
   static: { [STATIC_ID[READER]]: hex(fixed(`static ${READER}`, 32)) },
 };
 /** The same keys; only the rule keeps older messages and plaintext out. */

@@ -14,6 +14,7 @@ export const formats = ['envelope-v2', 'envelope', 'direct', 'proxy', 'static'] 
 export const readsAll = {
   encrypt: cryptoKey('shared'),
   reads: formats,
+  unsafe: ['direct-with-envelope'],
   static: new Map([[STATIC_ID, staticKey]]),
 } satisfies NamespaceRule;
 

@@ -1,7 +1,9 @@
-/** Writes the vector files beside it: `node test/vectors/generate.ts`. Every byte is fixed, so a second run changes nothing. */
+/** Writes the vector files beside it, and the JSON Schema of the keys file: `node test/vectors/generate.ts`. Every byte is fixed, so a second run changes nothing. */
 import { writeFileSync } from 'node:fs';
+import { keysFileJsonSchema } from '../../src/keys-file.ts';
 import { generated } from './cases/index.ts';
 
-for (const [name, file] of Object.entries(generated)) {
+const files = { ...generated, '../../keys-file.schema.json': keysFileJsonSchema() };
+for (const [name, file] of Object.entries(files)) {
   writeFileSync(new URL(name, import.meta.url), `${JSON.stringify(file, undefined, 2)}\n`);
 }

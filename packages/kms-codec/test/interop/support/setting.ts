@@ -65,10 +65,12 @@ namespaces:
     decrypt: [${cryptoKey('payments-2025')}]
     accepts: [shipping]
     reads: [envelope-v2, envelope, direct, proxy, static]
+    unsafe: [direct-with-envelope]
     static: { ${STATIC_ID}: { file: static.key } }
   shipping:
     encrypt: ${cryptoKey('shipping')}
 ${spares.map((name) => `  ${name}: { encrypt: ${cryptoKey(name)} }`).join('\n')}
+...
 `;
 
 /** A new version of a crypto key, which becomes its primary one. */

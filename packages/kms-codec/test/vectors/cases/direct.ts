@@ -1,11 +1,8 @@
 import { changed, fixed, payload, serialized } from '../make/bytes.ts';
 import { key } from '../make/message.ts';
-import { caseDirect, directAnswer, withData, withMetadata } from '../make/older.ts';
+import { caseDirect, directAnswer, payloadOf32, withData, withMetadata } from '../make/older.ts';
 import { KEY } from '../make/v2.ts';
 import type { VectorFile } from '../make/vector.ts';
-
-/** Serialized it has 32 bytes. */
-const payloadOf32 = payload({ encoding: 'binary/plain' }, 'abcd');
 
 export const direct: VectorFile = {
   about:
@@ -61,9 +58,22 @@ export const direct: VectorFile = {
     }),
     caseDirect({
       name: 'opens a payload that happens to have 32 bytes',
-      why: 'The length of a data key alone refuses nothing.',
+      why: 'The length of a data key alone refuses nothing; the guide’s Python writes such messages.',
       kms: [directAnswer(KEY, serialized(payloadOf32))],
       inner: payloadOf32,
+    }),
+    caseDirect({
+      name: 'opens a payload of 32 bytes behind an empty data field',
+      why: 'Writers never encrypt 32 bytes, which could become a data key. In proto3 the last value of a field counts.',
+      kms: [directAnswer(KEY, Buffer.concat([Buffer.of(0x12, 0), serialized(payloadOf32)]))],
+      inner: payloadOf32,
+    }),
+    caseDirect({
+      name: 'refuses 32 bytes that contain the word encoding, but no such metadata',
+      why: 'Metadata decides, and a data key may contain any bytes.',
+      kms: [directAnswer(KEY, serialized(payload({}, `encoding${'x'.repeat(22)}`)))],
+      expect: 'malformed',
+      asked: [KEY],
     }),
     caseDirect({
       name: 'refuses the format where the namespace doesn’t read it',

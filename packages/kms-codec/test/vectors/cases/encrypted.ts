@@ -3,6 +3,7 @@ import { key } from '../make/message.ts';
 import {
   caseProxy,
   caseStatic,
+  directAsKey,
   STATIC_ID,
   staticRule,
   unwrapsUnder,
@@ -73,6 +74,29 @@ export const proxy: VectorFile = {
       why: 'Another one than was wrapped.',
       stored: withMetadata({ 'encryption-dek': fixed('another', 113).toString('base64') }),
       expect: 'integrity_failed',
+      asked: [KEY],
+    }),
+    caseProxy({
+      name: 'refuses a direct message’s payload as a data key',
+      why: 'Whoever had a value of 32 bytes encrypted knows this data key, and could forge any message.',
+      ...directAsKey(),
+      rule: { reads: ['proxy', 'direct'], unsafe: ['direct-with-envelope'] },
+      expect: 'malformed',
+      asked: [KEY],
+    }),
+    caseProxy({
+      name: 'refuses a data key that contains the word encoding anywhere',
+      why: 'Parsers differ in what they take for a payload; random bytes contain this word with a probability of 2^-59.',
+      ...directAsKey(Buffer.from(`1234567encoding${'x'.repeat(17)}`)),
+      expect: 'malformed',
+      asked: [KEY],
+    }),
+    caseProxy({
+      name: 'refuses a data key that is longer than 32 bytes',
+      why: 'A direct message of another length in its place.',
+      ...directAsKey(fixed('33', 33).subarray(0, 32)),
+      kms: directAsKey(fixed('33', 33)).kms,
+      expect: 'malformed',
       asked: [KEY],
     }),
     caseProxy({

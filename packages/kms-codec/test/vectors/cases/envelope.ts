@@ -1,6 +1,13 @@
-import { changed } from '../make/bytes.ts';
+import { changed, fixed } from '../make/bytes.ts';
 import { key } from '../make/message.ts';
-import { caseEnvelope, refusesUnder, unwrapsUnder, withData, withMetadata } from '../make/older.ts';
+import {
+  caseEnvelope,
+  directAsKey,
+  refusesUnder,
+  unwrapsUnder,
+  withData,
+  withMetadata,
+} from '../make/older.ts';
 import { KEY } from '../make/v2.ts';
 import type { VectorFile } from '../make/vector.ts';
 
@@ -94,6 +101,29 @@ export const envelope: VectorFile = {
       name: 'refuses what opens and isn’t a payload',
       why: 'Whoever has the key may seal anything.',
       plaintext: notAPayload,
+      expect: 'malformed',
+      asked: [KEY],
+    }),
+    caseEnvelope({
+      name: 'refuses a direct message’s payload as a data key',
+      why: 'Whoever had a value of 32 bytes encrypted knows this data key, and could forge any message.',
+      ...directAsKey(),
+      rule: { reads: ['envelope', 'direct'], unsafe: ['direct-with-envelope'] },
+      expect: 'malformed',
+      asked: [KEY],
+    }),
+    caseEnvelope({
+      name: 'refuses a data key that contains the word encoding anywhere',
+      why: 'Parsers differ in what they take for a payload; random bytes contain this word with a probability of 2^-59.',
+      ...directAsKey(Buffer.from(`1234567encoding${'x'.repeat(17)}`)),
+      expect: 'malformed',
+      asked: [KEY],
+    }),
+    caseEnvelope({
+      name: 'refuses a data key that is longer than 32 bytes',
+      why: 'A direct message of another length in its place.',
+      ...directAsKey(fixed('33', 33).subarray(0, 32)),
+      kms: directAsKey(fixed('33', 33)).kms,
       expect: 'malformed',
       asked: [KEY],
     }),

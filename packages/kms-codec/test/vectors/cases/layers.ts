@@ -1,4 +1,5 @@
 import { sealedFormats, type SealedFormat } from '../../../src/keys/key-rules.ts';
+import { unsafeSettings } from '../../../src/keys/mixed-formats.ts';
 import type { Payload } from '../../../src/wire/inner-payload.ts';
 import type { ReasonCode } from '../../../src/errors.ts';
 import { asVector, changed, json, payload } from '../make/bytes.ts';
@@ -8,7 +9,12 @@ import { staticRule, STATIC_ID } from '../make/older.ts';
 import { KEY, NAMESPACE, secret } from '../make/v2.ts';
 import type { Vector, VectorFile, VectorRule } from '../make/vector.ts';
 
-const rule: VectorRule = { encrypt: KEY, reads: [...sealedFormats], ...staticRule };
+const rule: VectorRule = {
+  encrypt: KEY,
+  reads: [...sealedFormats],
+  unsafe: [...unsafeSettings],
+  ...staticRule,
+};
 
 interface Case {
   readonly name: string;

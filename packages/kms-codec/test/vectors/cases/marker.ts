@@ -1,4 +1,5 @@
 import { sealedFormats } from '../../../src/keys/key-rules.ts';
+import { unsafeSettings } from '../../../src/keys/mixed-formats.ts';
 import type { ReasonCode } from '../../../src/errors.ts';
 import type { Payload } from '../../../src/wire/inner-payload.ts';
 import { compressedBy, proxyCompressed, proxyContents } from '../../support/proxy-compressed.ts';
@@ -31,7 +32,15 @@ const one = (given: Case): Vector => ({
   why: given.why,
   format: given.format ?? 'plain',
   keys: {
-    namespaces: { [NAMESPACE]: { encrypt: KEY, reads: [...sealedFormats], ...staticRule, ...given.rule } },
+    namespaces: {
+      [NAMESPACE]: {
+        encrypt: KEY,
+        reads: [...sealedFormats],
+        unsafe: [...unsafeSettings],
+        ...staticRule,
+        ...given.rule,
+      },
+    },
   },
   ...(given.limit === undefined ? {} : { codec: { maxDecompressedBytes: given.limit } }),
   context: { namespace: NAMESPACE },

@@ -88,6 +88,18 @@ export const caseProxy = build(
   [unwraps(KEY, none, dek)],
 );
 
+/** Serialized it has 32 bytes: as a direct message, its ciphertext could be an envelope's wrapped data key. */
+export const payloadOf32 = payload({ encoding: 'json/plain' }, '"PAID"');
+
+/** A direct message's ciphertext, whose plaintext an attacker knows, in the place of a data key. */
+export const directAsKey = (known: Uint8Array = serialized(payloadOf32)) => ({
+  kms: [unwraps(KEY, none, { wrapped: dek.wrapped, plaintext: Buffer.from(known) })],
+  stored: (message: Payload): Payload => ({
+    ...message,
+    data: box(known, none, serialized(payload({ encoding: 'json/plain' }, '"forged"')), 'forged'),
+  }),
+});
+
 export const STATIC_ID = 'test-key-id';
 /** The samples' key. */
 export const staticSecret = dek.plaintext;

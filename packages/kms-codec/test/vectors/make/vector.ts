@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { reasonCodes } from '../../../src/errors.ts';
 import { sealedFormats } from '../../../src/keys/key-rules.ts';
+import { unsafeSettings } from '../../../src/keys/mixed-formats.ts';
 
 /* The shape of test/vectors/*.json; README.md beside them says how to run one. */
 
@@ -19,6 +20,7 @@ const rule = z.strictObject({
   accepts: z.array(z.string()).optional(),
   reads: z.array(z.enum(sealedFormats)).optional(),
   plaintext: z.enum(['pass', 'report', 'refuse']).optional(),
+  unsafe: z.array(z.enum(unsafeSettings)).optional(),
   static: z.record(z.string(), bytes).optional(),
 });
 

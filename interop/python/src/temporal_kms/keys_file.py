@@ -1,0 +1,98 @@
+"""The keys file (``KMS_KEYS_FILE``): the strict YAML and the JSON Schema that packages/kms-codec uses too."""
+
+import base64
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from .rules import KeyRules, NamespaceRule
+from .strict_yaml import MAX_BYTES, StrictYamlError, parse_strict_yaml, read_regular_file
+
+SCHEMA = Path(__file__).with_name("keys-file.schema.json")
+STATIC_KEY = 32
+MAX_STATIC_KEY_FILE = 1024
+
+
+def read_keys_file(path: Path) -> KeyRules:
+    """:raises ValueError: what is wrong in the file, and where"""
+    try:
+        file = parse_strict_yaml(read_regular_file(path, MAX_BYTES))
+    except (StrictYamlError, OSError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    mistakes = [
+        f"{'.'.join(map(str, error.absolute_path))}: {error.message}"
+        for error in _validator().iter_errors(file)
+    ]
+    if not mistakes and not file.get("namespaces") and "default" not in file:
+        mistakes = ["names neither a namespace nor a default"]
+    if mistakes:
+        raise ValueError("\n".join([f"{path}:", *mistakes]))
+    named = {
+        name: _rule(entry, f"namespaces.{name}", path.parent) for name, entry in file.get("namespaces", {}).items()
+    }
+    default = file.get("default")
+    return KeyRules(named, None if default is None else _rule(default, "default", path.parent))
+
+
+def is_crypto_key(name: str) -> bool:
+    """Whether a crypto key may have this resource name, without a version."""
+    rule = _validator().schema["properties"]["default"]["properties"]
+    return Draft202012Validator(rule["encrypt"]).is_valid(name)
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def _rule(entry: dict[str, Any], place: str, folder: Path) -> NamespaceRule:
+    return NamespaceRule(
+        encrypt=entry.get("encrypt"),
+        decrypt=tuple(entry.get("decrypt", [])),
+        accepts=tuple(entry.get("accepts", [])),
+        reads=frozenset(entry.get("reads", ["envelope-v2"])),
+        plaintext=entry.get("plaintext", "report"),
+        static={
+            key_id: read_static_key(folder / key["file"], f"{place}.static.{key_id}.file")
+            for key_id, key in entry.get("static", {}).items()
+        },
+        unsafe=frozenset(entry.get("unsafe", [])),
+    )
+
+
+_HEX = re.compile(rb"[0-9A-Fa-f]{64}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{43}=")
+
+
+def read_static_key(path: Path, place: str) -> bytes:
+    """32 raw bytes, or 64 hexadecimal digits or 44 characters of padded base64 with at most one line end behind them.
+
+    :raises ValueError: it is anything else; 32 bytes that are text may be half of a hexadecimal key
+    """
+    try:
+        content = read_regular_file(path, MAX_STATIC_KEY_FILE)
+    except OSError as error:
+        raise ValueError(f"{place}: {error}") from None
+    key = _decoded(content)
+    if key is None:
+        raise ValueError(
+            f"{place}: {path} must hold a key of 32 bytes: raw, as 64 hexadecimal digits, or as 44 characters of base64"
+        )
+    return key
+
+
+def _decoded(content: bytes) -> bytes | None:
+    if not all(0x20 <= byte < 0x7F or 0x09 <= byte <= 0x0D for byte in content):
+        return content if len(content) == STATIC_KEY else None
+    text = re.sub(rb"\r?\n\Z", b"", content)
+    if _HEX.fullmatch(text):
+        return bytes.fromhex(text.decode("ascii"))
+    if not _BASE64.fullmatch(text):
+        return None
+    key = base64.b64decode(text)
+    # The unused bits of the last character must be 0, or two texts would be one key.
+    return key if base64.b64encode(key) == text else None

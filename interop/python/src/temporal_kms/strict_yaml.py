@@ -1,0 +1,166 @@
+"""Reads the part of YAML that all YAML 1.1 and 1.2 parsers read in the same way, and nothing else.
+
+The same reader as packages/kms-codec/src/strict-yaml.ts; packages/kms-codec/test/vectors/files/strict-yaml.json holds
+the rules for both, and docs/wire-formats.md describes them.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MAX_BYTES = 2**20
+MAX_DEPTH = 16
+UNSAFE_NAMES = frozenset({"__proto__", "constructor", "prototype"})
+
+_WORDS = re.compile(r"(?:y|n|yes|no|on|off|true|false|null)\Z", re.IGNORECASE | re.ASCII)
+_WHOLE_NUMBER = re.compile(r"(?:0|-?[1-9][0-9]{0,14})\Z", re.ASCII)
+_AMBIGUOUS_START = re.compile(r"[-+.0-9~=<]", re.ASCII)
+_FORBIDDEN = re.compile(
+    "[^\n\r\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|\r(?!\n)"
+)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufeff]")
+_END = re.compile(r"(?:\A|\n)\.\.\.(?:\r?\n)*\Z")
+
+
+class StrictYamlError(ValueError):
+    """The file is refused; the message says why, and where."""
+
+
+def read_regular_file(path: Path, max_bytes: int) -> bytes:
+    """Reads a regular file, twice, since the clock of mtime is too coarse to notice every write.
+
+    :raises ValueError: it is not regular, writable by others, too large, or changed while it was read
+    :raises OSError: it cannot be read
+    """
+    # With O_NONBLOCK, opening a FIFO does not wait for its writer.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        before = os.fstat(handle)
+        if not stat.S_ISREG(before.st_mode):
+            raise ValueError(f"{path} is not a regular file")
+        if before.st_mode & 0o022:
+            raise ValueError(f"{path} can be written by its group or by everybody: run chmod go-w")
+        if before.st_size > max_bytes:
+            raise ValueError(f"{path} has more than {max_bytes} bytes")
+        content, again = (os.pread(handle, before.st_size, 0) for _ in range(2))
+        if _identity(before) != _identity(os.fstat(handle)) or content != again:
+            raise ValueError(f"{path} changed while it was read: write a new file and rename it to this name")
+        return content
+    finally:
+        os.close(handle)
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def parse_strict_yaml(content: bytes) -> Any:
+    """Returns mappings, lists, text, whole numbers and booleans.
+
+    :raises StrictYamlError: for the first mistake
+    """
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise StrictYamlError("is not valid UTF-8") from None
+    _check_text(text)
+    try:
+        events = iter(list(yaml.parse(text, Loader=yaml.SafeLoader)))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise StrictYamlError(f"is not valid YAML: {error}") from None
+    next(events)
+    first = next(events)
+    if isinstance(first, yaml.StreamEndEvent):
+        raise StrictYamlError("is empty")
+    root = next(events)
+    if isinstance(root, yaml.ScalarEvent) and root.value == "" and root.implicit[0]:
+        raise StrictYamlError("is empty")
+    value = _Reader(text, events).value(root, ())
+    next(events)
+    if not isinstance(next(events), yaml.StreamEndEvent):
+        raise StrictYamlError("contains a second YAML document; only one is allowed")
+    return value
+
+
+def _check_text(text: str) -> None:
+    if found := _FORBIDDEN.search(text):
+        raise StrictYamlError(f"contains the character U+{ord(found[0]):04X}, which is not allowed")
+    if text.startswith("%") or "\n%" in text:
+        raise StrictYamlError("contains a YAML directive (%), which is not allowed")
+    end = _END.search(text)
+    if end is None:
+        raise StrictYamlError("does not end with a line that contains only ..., so it may be incomplete; add that line")
+    if re.search(r"^\.\.\.", text[: end.start()], re.MULTILINE):
+        raise StrictYamlError("has an end marker (...) before its end")
+
+
+Place = tuple[str | int, ...]
+
+
+class _Reader:
+    def __init__(self, text: str, events: Iterator[Any]) -> None:
+        self._text = text
+        self._events = events
+
+    def value(self, event: Any, place: Place) -> Any:
+        if len(place) > MAX_DEPTH:
+            raise _mistake(event, place, f"is nested more than {MAX_DEPTH} levels deep")
+        if isinstance(event, yaml.AliasEvent):
+            raise _mistake(event, place, "is a YAML alias (*), which is not allowed")
+        if event.anchor is not None:
+            raise _mistake(event, place, "has a YAML anchor (&), which is not allowed")
+        if event.tag is not None:
+            raise _mistake(event, place, "has a YAML tag (!), which is not allowed")
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event, place)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(place)
+        return self._mapping(place)
+
+    def _sequence(self, place: Place) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self.value(event, (*place, len(items))))
+        return items
+
+    def _mapping(self, place: Place) -> dict[str, Any]:
+        entries: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            name = self.value(event, place)
+            if not isinstance(name, str):
+                raise _mistake(event, place, "has a key that is not text: put it in quotes")
+            inside = (*place, name)
+            if name in UNSAFE_NAMES:
+                raise _mistake(event, inside, "has a name that is not allowed")
+            if name in entries:
+                raise _mistake(event, inside, "is there twice")
+            entries[name] = self.value(next(self._events), inside)
+        return entries
+
+    def _scalar(self, event: Any, place: Place) -> str | int | bool:
+        # In two escapes, a surrogate pair is one character in JavaScript.
+        text = str(event.value).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        if event.style is None:
+            if text == "":
+                raise _mistake(event, place, "has no value")
+            if _WHOLE_NUMBER.match(text):
+                return int(text)
+            if text in ("true", "false"):
+                return text == "true"
+            if _AMBIGUOUS_START.match(text) or _WORDS.match(text):
+                raise _mistake(event, place, f"is ambiguous without quotes: quote {text}")
+        if "\n" in self._text[event.start_mark.index : event.end_mark.index]:
+            raise _mistake(event, place, "continues in the next line: put it in quotes, on one line")
+        if _CONTROL.search(text):
+            raise _mistake(event, place, "contains a control character")
+        return text
+
+
+def _mistake(event: Any, place: Place, message: str) -> StrictYamlError:
+    where = ".".join(str(part) for part in place)
+    return StrictYamlError(f"line {event.start_mark.line + 1}: {where} {message}")

@@ -1,0 +1,58 @@
+"""Runs the vectors of the keys file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from temporal_kms import KeyRules, NamespaceRule, read_keys_file
+
+VECTORS = Path(__file__).parents[3] / "packages/kms-codec/test/vectors/files/keys-file.json"
+KEY = "projects/p/locations/l/keyRings/r/cryptoKeys/payments"
+
+
+def written(folder: Path, text: str, files: dict[str, str] | None = None) -> Path:
+    for name, content in (files or {}).items():
+        (folder / name).write_bytes(bytes.fromhex(content))
+    path = folder / "keys.yaml"
+    path.write_bytes(text.encode())
+    return path
+
+
+def described(rules: KeyRules) -> dict[str, Any]:
+    namespaces = {name: _rule(rule) for name, rule in rules.namespaces.items()}
+    return {"namespaces": namespaces, **({"default": _rule(rules.default)} if rules.default else {})}
+
+
+def _rule(rule: NamespaceRule) -> dict[str, Any]:
+    return {
+        **({"encrypt": rule.encrypt} if rule.encrypt else {}),
+        "keys": list(rule.keys),
+        "accepts": list(rule.accepts),
+        "reads": sorted(rule.reads),
+        "plaintext": rule.plaintext,
+        "static": {name: key.hex() for name, key in rule.static.items()},
+    }
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [pytest.param(one, id=one["name"]) for one in json.loads(VECTORS.read_text(encoding="utf8"))["vectors"]],
+)
+def test_vector(vector: dict[str, Any], tmp_path: Path) -> None:
+    path = written(tmp_path, vector["text"], vector.get("files"))
+    if "refused" in vector:
+        with pytest.raises(ValueError) as raised:  # noqa: PT011 -- the vector says which
+            read_keys_file(path)
+        assert vector["refused"] in str(raised.value)
+    else:
+        assert described(read_keys_file(path)) == vector["rules"]
+
+
+def test_accepts_no_part_of_a_file_that_was_cut_off(tmp_path: Path) -> None:
+    whole = f"namespaces:\n  payments-test: {{ encrypt: {KEY}-test, accepts: [orders-old] }}\ndefault:\n  encrypt: {KEY}\n..."
+    read_keys_file(written(tmp_path, whole))
+    for length in range(len(whole)):
+        with pytest.raises(ValueError):  # noqa: PT011
+            read_keys_file(written(tmp_path, whole[:length]))

@@ -1,0 +1,50 @@
+"""Runs the vectors of the strict YAML reader."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from temporal_kms.strict_yaml import StrictYamlError, parse_strict_yaml, read_regular_file
+
+VECTORS = Path(__file__).parents[3] / "packages/kms-codec/test/vectors/files/strict-yaml.json"
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [pytest.param(one, id=one["name"]) for one in json.loads(VECTORS.read_text(encoding="utf8"))["vectors"]],
+)
+def test_vector(vector: dict[str, Any]) -> None:
+    content = bytes.fromhex(vector["bytes"]) if "bytes" in vector else vector["text"].encode()
+    if "refused" in vector:
+        with pytest.raises(StrictYamlError) as raised:
+            parse_strict_yaml(content)
+        assert vector["refused"] in str(raised.value)
+    else:
+        assert parse_strict_yaml(content) == vector["value"]
+
+
+def test_accepts_no_part_of_a_file_that_was_cut_off() -> None:
+    whole = b"a: { b: payments-test, c: [one, two] }\nd:\n  e: f\n..."
+    assert parse_strict_yaml(whole) == {"a": {"b": "payments-test", "c": ["one", "two"]}, "d": {"e": "f"}}
+    for length in range(len(whole)):
+        with pytest.raises(StrictYamlError):
+            parse_strict_yaml(whole[:length])
+
+
+def test_reads_regular_files_only(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path in (fifo, tmp_path, Path("/dev/zero")):
+        with pytest.raises(ValueError, match="not a regular file"):
+            read_regular_file(path, 100)
+    (tmp_path / "shared").write_bytes(b"")
+    for mode in (0o620, 0o602, 0o666):
+        (tmp_path / "shared").chmod(mode)
+        with pytest.raises(ValueError, match="chmod go-w"):
+            read_regular_file(tmp_path / "shared", 100)
+    (tmp_path / "large").write_bytes(bytes(101))
+    with pytest.raises(ValueError, match="more than 100 bytes"):
+        read_regular_file(tmp_path / "large", 100)

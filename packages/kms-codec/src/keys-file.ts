@@ -1,0 +1,104 @@
+import type { KeyObject } from 'node:crypto';
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { KeyRules, type NamespaceRule, sealedFormats } from './keys/key-rules.ts';
+import { findMixedFormats, unsafeSettings } from './keys/mixed-formats.ts';
+import { readStaticKey } from './static-key.ts';
+import { readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts';
+
+/*
+ * The keys file (`KMS_KEYS_FILE`): keys per namespace. `keys-file.schema.json` is this schema for other languages;
+ * test/vectors/files/keys-file.json holds its rules for both implementations. docs/wire-formats.md describes them.
+ */
+
+/** Crypto key resource name, without a version. Letters and digits are ASCII in every language's regular expressions. */
+export const cryptoKey = z
+  .string()
+  .regex(
+    /^projects\/[A-Za-z0-9_.:-]+\/locations\/[a-z0-9-]+\/keyRings\/[A-Za-z0-9_-]{1,63}\/cryptoKeys\/[A-Za-z0-9_-]{1,63}$/,
+    'must be projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY',
+  );
+
+/** Without a wildcard, which would match nothing, and without space around it, which nobody sees. */
+const name = z
+  .string()
+  .regex(/^[^\s*]([^*]*[^\s*])?$/, 'must be a name without * and without space at its beginning or end');
+
+const namespaceRule = z.strictObject({
+  encrypt: cryptoKey.optional(),
+  decrypt: z.array(cryptoKey).optional(),
+  accepts: z.array(name).optional(),
+  reads: z.array(z.enum(sealedFormats)).min(1).optional(),
+  plaintext: z.enum(['pass', 'report', 'refuse']).optional(),
+  static: z.record(name, z.strictObject({ file: z.string().min(1) })).optional(),
+  unsafe: z.array(z.enum(unsafeSettings)).optional(),
+});
+
+const keysFile = z.strictObject({
+  namespaces: z.record(name, namespaceRule).optional(),
+  default: namespaceRule.omit({ accepts: true }).optional(),
+});
+
+/** `keys-file.schema.json`. */
+export const keysFileJsonSchema = (): object =>
+  z.toJSONSchema(keysFile.meta({ title: 'Keys file of temporal-kms (KMS_KEYS_FILE)' }), { io: 'input' });
+
+type FileRule = z.infer<typeof namespaceRule>;
+
+/** Reports a mistake with its place in the file. */
+type Report = (place: YamlPath, message: string) => void;
+
+export interface KeysFile {
+  readonly rules: KeyRules;
+  /** SHA-256 of the file's bytes, in hex. */
+  readonly digest: string;
+}
+
+/** Reads a keys file and the static keys that it names. Reports all mistakes; there are no rules when there is one. */
+export function readKeysFile(path: string, report: Report): KeysFile | undefined {
+  try {
+    const file = readStrictYaml(path);
+    const { namespaces = {}, default: byDefault } = file.check(keysFile);
+    const rules = toRules(dirname(path), Object.entries(namespaces), byDefault, report);
+    return rules && { rules, digest: file.digest };
+  } catch (error) {
+    if (!(error instanceof StrictYamlError)) throw error;
+    for (const { path: place, message, line } of error.mistakes) {
+      report(place, line === undefined ? message : `${message} (line ${line})`);
+    }
+    return undefined;
+  }
+}
+
+function toRules(
+  folder: string,
+  namespaces: readonly (readonly [string, FileRule])[],
+  byDefault: FileRule | undefined,
+  report: Report,
+): KeyRules | undefined {
+  let isWrong = false;
+  const fail: Report = (place, message) => {
+    isWrong = true;
+    report(place, message);
+  };
+  if (namespaces.length === 0 && !byDefault) fail([], 'names neither a namespace nor a default');
+  const toRule = (rule: FileRule, place: YamlPath): NamespaceRule => ({
+    ...rule,
+    static: new Map(
+      Object.entries(rule.static ?? {}).flatMap(([id, { file }]): [string, KeyObject][] => {
+        try {
+          return [[id, readStaticKey(resolve(folder, file))]];
+        } catch (error) {
+          fail([...place, 'static', id, 'file'], error instanceof Error ? error.message : String(error));
+          return [];
+        }
+      }),
+    ),
+  });
+  const named = namespaces.map(([one, rule]) => [one, toRule(rule, ['namespaces', one])] as const);
+  const other = byDefault && toRule(byDefault, ['default']);
+  for (const { namespace, message } of findMixedFormats(named, other)) {
+    fail([...(namespace === undefined ? ['default'] : ['namespaces', namespace]), 'reads'], message);
+  }
+  return isWrong ? undefined : new KeyRules(Object.fromEntries(named), other);
+}

@@ -1,0 +1,156 @@
+import { createCipheriv, randomBytes } from 'node:crypto';
+import proto from '@temporalio/proto';
+import { describe, expect, it } from 'vitest';
+import { KeyRules, type NamespaceRule } from '../src/index.ts';
+import type { Payload } from '../src/wire/inner-payload.ts';
+import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+
+const { Payload: PayloadType } = proto.temporal.api.common.v1;
+const key = cryptoKey('pay');
+const unsafe = ['direct-with-envelope'] as const;
+const context = inNamespace('pay');
+const serialized = (payload: Payload) => Buffer.from(PayloadType.encode(payload).finish());
+const none = new Uint8Array();
+
+/** Their serialization has 32 bytes, which an attacker knows. */
+const payloadsOf32: readonly (readonly [string, Payload])[] = [
+  ['a JSON value', { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"PAID"') }],
+  ['a payload without an encoding', { metadata: {}, data: Buffer.alloc(30, 7) }],
+  ['a payload with other metadata', { metadata: { k: randomBytes(22) }, data: Buffer.alloc(1) }],
+];
+
+/** What the guide's own Python writes: whatever the serialization's length is. */
+async function guideDirect(keyService: FakeKeyService, payload: Payload): Promise<Payload> {
+  const { ciphertext } = await keyService.wrap({ key, plaintext: serialized(payload), aad: none });
+  return { metadata: { encoding: Buffer.from('binary/gcp-kms') }, data: ciphertext };
+}
+
+/** A message under a data key that the attacker knows. */
+function forged(format: 'envelope' | 'proxy', wrapped: Uint8Array, dataKey: Uint8Array): Payload {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', dataKey, nonce);
+  const data = Buffer.concat([
+    nonce,
+    cipher.update(serialized(json('forged'))),
+    cipher.final(),
+    cipher.getAuthTag(),
+  ]);
+  if (format === 'envelope') {
+    return { metadata: { encoding: Buffer.from('binary/envelope-kms'), 'encrypted-dek': wrapped }, data };
+  }
+  const metadata = {
+    encoding: Buffer.from('binary/encrypted'),
+    'encryption-key-id': Buffer.from(`gcpkms://${key}`),
+    'encryption-dek': Buffer.from(Buffer.from(wrapped).toString('base64')),
+  };
+  return { metadata, data };
+}
+
+describe('a direct message', () => {
+  it.each(payloadsOf32)('is never written with a plaintext of 32 bytes: %s', async (_, payload) => {
+    expect(serialized(payload)).toHaveLength(32);
+    const { codec, keyService } = codecWith(
+      { pay: { encrypt: key, reads: ['direct'] } },
+      { format: 'direct' },
+    );
+    const [stored] = await codec.encode([payload], context);
+    const plaintext = await keyService.unwrap({ key, ciphertext: stored!.data!, aad: none });
+    expect(plaintext).not.toHaveLength(32);
+    // Every protobuf parser reads the same payload, and so does this codec.
+    expect(serialized(PayloadType.decode(plaintext))).toEqual(serialized(payload));
+    const [opened] = await codec.decode([stored!], context);
+    expect(serialized(opened!)).toEqual(serialized(payload));
+  });
+
+  describe.each(['envelope', 'proxy'] as const)('in the place of a data key of the format %s', (format) => {
+    it('is refused although the rule accepts the risk, and the refusal is remembered', async () => {
+      const rule: NamespaceRule = { encrypt: key, reads: ['direct', format], plaintext: 'refuse', unsafe };
+      const { codec, keyService } = codecWith({ pay: rule });
+      const [, payload] = payloadsOf32[0]!;
+      const direct = await guideDirect(keyService, payload);
+      const message = forged(format, direct.data!, serialized(payload));
+      const before = keyService.unwraps;
+      for (let n = 0; n < 3; n += 1) {
+        await expect(codec.decode([message], context)).rejects.toMatchObject({ code: 'malformed' });
+      }
+      expect(keyService.unwraps - before).toBe(1);
+      expect(codec.unopened([message], context)).toBe(0);
+      // The message of the guide itself is still read.
+      expect(valueOf((await codec.decode([direct], context))[0])).toBe('PAID');
+    });
+  });
+});
+
+describe('an envelope’s wrapped data key', () => {
+  it('never opens as a direct message', async () => {
+    const keyService = new FakeKeyService();
+    // Random bytes rarely parse as a payload; the first ones do.
+    const keys = [Buffer.concat([Buffer.of(0x12, 30), randomBytes(30)]), randomBytes(32)];
+    const rule: NamespaceRule = { encrypt: key, reads: ['direct', 'envelope'], unsafe };
+    const { codec } = codecWith({ pay: rule }, { keyService });
+    for (const dataKey of keys) {
+      const { ciphertext } = await keyService.wrap({ key, plaintext: dataKey, aad: none });
+      const message = { metadata: { encoding: Buffer.from('binary/gcp-kms') }, data: ciphertext };
+      await expect(codec.decode([message], context)).rejects.toMatchObject({ code: 'malformed' });
+    }
+  });
+});
+
+describe('rules that read direct together with envelope or proxy', () => {
+  const direct: NamespaceRule = { encrypt: key, reads: ['direct'] };
+  const envelope: NamespaceRule = { decrypt: [cryptoKey('other'), key], reads: ['envelope-v2', 'envelope'] };
+  const proxy: NamespaceRule = { decrypt: [key], reads: ['proxy'] };
+  const refused: readonly (readonly [string, Record<string, NamespaceRule>, NamespaceRule | undefined])[] = [
+    ['in one rule', { a: { encrypt: key, reads: ['direct', 'envelope'] } }, undefined],
+    ['in one rule, as proxy', { a: { encrypt: key, reads: ['proxy', 'direct'] } }, undefined],
+    ['in the default rule', {}, { encrypt: key, reads: ['direct', 'envelope'] }],
+    ['in two namespaces with a common key', { a: direct, b: envelope }, undefined],
+    ['in two namespaces with a common key, as proxy', { a: proxy, b: direct }, undefined],
+    ['in a namespace and the default rule', { a: envelope }, direct],
+    ['in the default rule and a namespace', { a: direct }, proxy],
+    ['where the other rule accepts the risk', { a: { ...direct, unsafe }, b: envelope }, undefined],
+  ];
+  it.each(refused)('are refused %s', (_, namespaces, byDefault) => {
+    expect(() => new KeyRules(namespaces, byDefault)).toThrow(/forged/);
+  });
+
+  it('are accepted where the formats have no key in common or the risk is accepted by name', () => {
+    const accepted: readonly (() => KeyRules)[] = [
+      () => new KeyRules({ a: direct, b: { ...envelope, decrypt: [cryptoKey('other')] } }),
+      () => new KeyRules({ a: direct, b: { ...envelope, unsafe }, c: { ...proxy, unsafe } }),
+      () => new KeyRules({}, { encrypt: key, reads: ['direct', 'envelope', 'proxy'], unsafe }),
+      () => new KeyRules({ a: { encrypt: key, reads: ['envelope-v2', 'direct', 'static'] } }),
+    ];
+    for (const make of accepted) expect(make).not.toThrow();
+  });
+
+  // Only envelope-v2 messages are read through `accepts`: they name their namespace, and their data keys are bound.
+  it('do not meet through accepts', async () => {
+    const keyService = new FakeKeyService();
+    const mine = cryptoKey('mine');
+    const { codec } = codecWith(
+      {
+        mine: { encrypt: mine, reads: ['direct'], accepts: ['pay'] },
+        pay: { encrypt: key, reads: ['envelope'] },
+      },
+      { keyService },
+    );
+    const [message] = await codecWith(
+      { pay: { encrypt: key } },
+      { keyService, format: 'envelope' },
+    ).codec.encode([json('x')], context);
+    keyService.asked.clear();
+    await expect(codec.decode([message!], inNamespace('mine'))).rejects.toMatchObject({
+      code: 'format_not_allowed',
+    });
+    const [stored] = await codecWith(
+      { pay: { encrypt: key } },
+      { keyService, format: 'direct' },
+    ).codec.encode([json('x')], context);
+    await expect(codec.decode([stored!], inNamespace('mine'))).rejects.toMatchObject({
+      code: 'key_not_allowed',
+    });
+    expect(keyService.asked).toEqual(new Set([key]));
+  });
+});
