@@ -1,4 +1,4 @@
-import { payloadPlaceholder } from '@temporal-kms/codec-api';
+import { escapeInvisible, payloadPlaceholder } from '@temporal-kms/codec-api';
 import { isRecord } from './values.ts';
 
 /**
@@ -9,7 +9,7 @@ export function attributeList(value: unknown, path = ''): [string, string][] {
   if (payloadPlaceholder.safeParse(value).success || isUnset(value)) return [];
   if (Array.isArray(value)) {
     const simple = value.every((item) => !isRecord(item) && !Array.isArray(item));
-    if (simple) return [[path, value.map(String).join(', ')]];
+    if (simple) return [listed(path, value.map(String).join(', '))];
     return value.flatMap((item, index) => attributeList(item, `${path}[${index}]`));
   }
   if (isRecord(value)) {
@@ -17,8 +17,13 @@ export function attributeList(value: unknown, path = ''): [string, string][] {
       failures.has(name) ? [] : attributeList(member, path === '' ? name : `${path}.${name}`),
     );
   }
-  return [[path, String(value)]];
+  return [listed(path, String(value))];
 }
+
+const listed = (path: string, value: string): [string, string] => [
+  escapeInvisible(path),
+  escapeInvisible(value),
+];
 
 const failures = new Set(['failure', 'lastFailure', 'continuedFailure']);
 

@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import type { PayloadRef } from '@temporal-kms/codec-api';
 import { type Category, eventKind, eventType } from './event-kinds.ts';
 import { failureChain, type FailureLevel, headline } from './failure.ts';
@@ -199,7 +200,7 @@ function eventNote(event: RecordedEvent): string | undefined {
     return textAt(attributes, 'markerName') === 'core_patch' ? 'patch' : undefined;
   }
   if (eventKind(event.eventType).title === 'Search attributes set' && isRecord(indexed)) {
-    return Object.keys(indexed).join(', ');
+    return escapeInvisible(Object.keys(indexed).join(', '));
   }
   return (
     textAt(attributes, 'reason') ??

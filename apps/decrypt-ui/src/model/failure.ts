@@ -1,5 +1,5 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
-import { at, enumAt, isRecord, refAt, refsIn, textAt } from './values.ts';
+import { at, enumAt, isRecord, linesAt, refAt, refsIn, textAt } from './values.ts';
 
 export interface FailureLevel {
   /** `ApplicationFailure`, `TimeoutFailure`, … as the SDKs name it; `Failure` when the server doesn't say. */
@@ -86,8 +86,8 @@ function levelOf(failure: Record<string, unknown>): FailureLevel {
   return {
     kind: known?.kind ?? 'Failure',
     details: (known?.details?.(info) ?? []).filter((detail) => detail !== undefined),
-    message: textAt(failure, 'message') ?? '',
-    stackTrace: textAt(failure, 'stackTrace') ?? '',
+    message: linesAt(failure, 'message'),
+    stackTrace: linesAt(failure, 'stackTrace'),
     nonRetryable: at(info, 'nonRetryable') === true,
     payloads: refsIn(info),
     wrapper: known?.wrapper ?? false,
@@ -105,10 +105,7 @@ export function decodedAttributes(value: unknown): { message: string; stackTrace
   const message = value['message'];
   const stackTrace = value['stack_trace'];
   if (typeof message !== 'string' && typeof stackTrace !== 'string') return undefined;
-  return {
-    message: typeof message === 'string' ? message : '',
-    stackTrace: typeof stackTrace === 'string' ? stackTrace : '',
-  };
+  return { message: linesAt(value, 'message'), stackTrace: linesAt(value, 'stack_trace') };
 }
 
 /** Frames of a stack trace, for its count; any line counts when no SDK's pattern is found. */

@@ -1,3 +1,4 @@
+import { escapeInText } from '@temporal-kms/codec-api';
 import { isLosslessNumber } from 'lossless-json';
 import { isRecord } from './values.ts';
 
@@ -18,7 +19,8 @@ const MAX_DEPTH = 60;
 
 /**
  * JSON as lines of tokens for reading: member names without quotes where JavaScript allows it, and objects and arrays
- * on one line where they fit into `width` characters. Numbers keep every digit that was sent.
+ * on one line where they fit into `width` characters. Numbers keep every digit that was sent; what can't be seen in
+ * strings is escaped.
  */
 export function jsonLines(input: unknown, width = 46): Line[] {
   return block(input, 0, [], [], width);
@@ -103,12 +105,13 @@ function membersOf(input: unknown): readonly (readonly [string | undefined, unkn
   return Object.entries(input).map(([name, member]) => [memberName(name), member] as const);
 }
 
-const memberName = (name: string) => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name));
+const memberName = (name: string) =>
+  /^[A-Za-z_$][\w$]*$/.test(name) ? name : escapeInText(JSON.stringify(name));
 
 function scalar(input: unknown, limit: number): string {
   if (isLosslessNumber(input)) return input.value;
   // Only as much of a long string as can be shown is escaped.
   if (typeof input === 'string')
-    return JSON.stringify(limit < input.length ? input.slice(0, limit + 1) : input);
+    return escapeInText(JSON.stringify(limit < input.length ? input.slice(0, limit + 1) : input));
   return JSON.stringify(input) ?? 'null';
 }

@@ -1,4 +1,11 @@
-import { type KeyUse, type PayloadStub, type ReasonCode, reasonClass } from '@temporal-kms/codec-api';
+import {
+  escapeInText,
+  escapeInvisible,
+  type KeyUse,
+  type PayloadStub,
+  type ReasonCode,
+  reasonClass,
+} from '@temporal-kms/codec-api';
 import { reasonTexts } from './reasons.ts';
 
 /** What opening (or failing to open) a payload told beyond its stub. */
@@ -59,7 +66,7 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
       troubles.set(label, {
         label,
         tone: tones[tone] ?? 'bad',
-        title: `${key?.name ?? 'Unknown key'}: ${text}`,
+        title: escapeInvisible(`${key?.name ?? 'Unknown key'}: ${text}`),
       });
     } else if (isSealed(stub)) {
       good.set(short, key?.name ?? 'Unknown key');
@@ -71,7 +78,13 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
   const labels = [...good.keys()].filter((label) => !troubles.has(label)).toSorted(byVersion);
   const readable: KeyBadge[] =
     labels.length > 0
-      ? [{ label: labels.join(' '), tone: 'crypto', title: [...new Set(good.values())].join('\n') }]
+      ? [
+          {
+            label: labels.join(' '),
+            tone: 'crypto',
+            title: escapeInText([...new Set(good.values())].join('\n')),
+          },
+        ]
       : [];
   return [...readable, ...troubles.values(), ...(plaintext && labels.length === 0 ? [plaintext] : [])];
 }

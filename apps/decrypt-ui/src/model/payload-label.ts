@@ -1,8 +1,11 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 /**
  * What a payload is, from its path in the attributes: `input.payloads[0]` → `Input 0`, `details.data.payloads[0]` →
  * `Details data`, `failure.cause.encodedAttributes` → `Failure, cause 1`.
  */
-export function payloadLabel(path: string): string {
+export const payloadLabel = (path: string): string => escapeInvisible(labelOf(path));
+
+function labelOf(path: string): string {
   const steps = [...path.matchAll(/\[("(?:[^"\\]|\\.)*")\]|\[(\d+)\]|([^.[\]]+)/g)].map(
     ([, quoted, position, name]) => (quoted ? unquoted(quoted) : (position ?? name ?? '')),
   );

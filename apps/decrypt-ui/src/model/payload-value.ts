@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import type { JsonPayload } from '@temporal-kms/codec-api';
 import { parse } from 'lossless-json';
 
@@ -13,7 +14,7 @@ const MAX_PARSED = 2_000_000;
 
 function metadataText(payload: JsonPayload, name: string): string {
   const value = payload.metadata[name];
-  return value === undefined ? '' : (utf8(fromBase64(value)) ?? value);
+  return value === undefined ? '' : escapeInvisible(utf8(fromBase64(value)) ?? value);
 }
 
 export const encodingOf = (payload: JsonPayload) => metadataText(payload, 'encoding');

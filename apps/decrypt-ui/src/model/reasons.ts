@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
 
 /** Amber can be set right, orange passes by itself, red doesn't, grey informs. */
@@ -61,7 +62,11 @@ function keyTitle(key: KeyUse | undefined): string {
   return [name, version].filter((part) => part !== undefined).join(' ') || 'The key';
 }
 
-export function explain(code: ReasonCode, context: ReasonContext): string {
+/** Names in it are escaped where they can't be seen. */
+export const explain = (code: ReasonCode, context: ReasonContext): string =>
+  escapeInvisible(explanation(code, context));
+
+function explanation(code: ReasonCode, context: ReasonContext): string {
   const key = keyTitle(context.key);
   const { namespace, workflowId } = context;
   switch (code) {

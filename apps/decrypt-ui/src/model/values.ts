@@ -1,4 +1,4 @@
-import { payloadPlaceholder, type PayloadRef } from '@temporal-kms/codec-api';
+import { escapeInText, escapeInvisible, payloadPlaceholder, type PayloadRef } from '@temporal-kms/codec-api';
 
 /**
  * Reads proto3 JSON whose shape is only known by convention: every function answers `undefined` for what isn't there
@@ -11,9 +11,16 @@ export function at(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>((inner, key) => (isRecord(inner) ? inner[key] : undefined), value);
 }
 
+/** A name, an id or another text of one line, for reading: what can't be seen in it is escaped. */
 export function textAt(value: unknown, ...path: readonly string[]): string | undefined {
   const found = at(value, ...path);
-  return typeof found === 'string' && found !== '' ? found : undefined;
+  return typeof found === 'string' && found !== '' ? escapeInvisible(found) : undefined;
+}
+
+/** The same for a text of several lines. */
+export function linesAt(value: unknown, ...path: readonly string[]): string {
+  const found = at(value, ...path);
+  return typeof found === 'string' ? escapeInText(found) : '';
 }
 
 /** Numbers, and the strings that proto3 JSON writes for 64-bit integers. */

@@ -1,3 +1,4 @@
+import { escapeInText } from '@temporal-kms/codec-api';
 import { useMemo } from 'react';
 import { formatBytes } from '../../model/format/number.ts';
 import { jsonLines } from '../../model/json-lines.ts';
@@ -51,7 +52,7 @@ interface TextBodyProps {
 }
 
 function TextBody({ text, note, label, revealed }: TextBodyProps) {
-  const lines = useMemo(() => text.split('\n'), [text]);
+  const lines = useMemo(() => escapeInText(text).split('\n'), [text]);
   return (
     <>
       <LinesView

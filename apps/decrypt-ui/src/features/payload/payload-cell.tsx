@@ -1,3 +1,4 @@
+import { escapeInText } from '@temporal-kms/codec-api';
 import type { PayloadRef, PayloadStub } from '@temporal-kms/codec-api';
 import { Mask } from '../../components/mask.tsx';
 import { formatBytes } from '../../model/format/number.ts';
@@ -97,4 +98,4 @@ function Preview({ value, as }: { value: PayloadValue; as: 'value' | 'words' }) 
   }
 }
 
-const firstLine = (text: string) => text.trimStart().slice(0, PREVIEW).split('\n', 1)[0];
+const firstLine = (text: string) => escapeInText(text.trimStart().slice(0, PREVIEW).split('\n', 1)[0] ?? '');

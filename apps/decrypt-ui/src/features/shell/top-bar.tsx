@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
 import { CircleHelp, Moon, Sun, SunMoon } from 'lucide-react';
@@ -84,13 +85,13 @@ function NamespaceMenu({ namespace }: { namespace: string }) {
   return (
     <Menu
       label="Namespace"
-      trigger={<span className={styles['namespace']}>{namespace}</span>}
+      trigger={<span className={styles['namespace']}>{escapeInvisible(namespace)}</span>}
       className={styles['picker'] ?? ''}
     >
       <MenuChoice
         title="Namespace"
         value={namespace}
-        options={all.map((name) => ({ value: name, text: name }))}
+        options={all.map((name) => ({ value: name, text: escapeInvisible(name) }))}
         onChange={(next) => {
           void navigate({ to: '/ns/$namespace/workflows', params: { namespace: next } });
         }}

@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import type { ReactNode } from 'react';
 import type { PayloadFormat, PayloadStub } from '@temporal-kms/codec-api';
 import { Breakable } from '../../components/breakable.tsx';
@@ -51,14 +52,14 @@ function Crypto({ stub }: { stub: PayloadStub }) {
         <Item name="format">{format.name}</Item>
         {stub.encoding ? (
           <Item name="encoding">
-            <span className="mono">{stub.encoding}</span>
+            <span className="mono">{escapeInvisible(stub.encoding)}</span>
           </Item>
         ) : null}
         {isSealed(stub) ? <Item name="bound">{format.bound}</Item> : null}
         {key?.name ? (
           <Item name="key">
             <span className="mono">
-              <Breakable>{key.name}</Breakable>
+              <Breakable>{escapeInvisible(key.name)}</Breakable>
             </span>
             <CopyButton what="key name" text={() => key.name ?? ''} />
           </Item>
@@ -70,7 +71,7 @@ function Crypto({ stub }: { stub: PayloadStub }) {
         </Item>
         <Item name="path">
           <span className="mono">
-            <Breakable>{stub.path}</Breakable>
+            <Breakable>{escapeInvisible(stub.path)}</Breakable>
           </span>
         </Item>
         <Item name="reference">

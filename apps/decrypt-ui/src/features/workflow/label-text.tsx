@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import { Mask } from '../../components/mask.tsx';
 import type { Label } from '../../model/describe-group.ts';
 import { isRecord } from '../../model/values.ts';
@@ -11,9 +12,9 @@ export function LabelText({ label }: { label: Label }) {
   const view = usePayload(label.ref, own);
   if (label.ref === undefined || view.status === 'unreadable' || view.status === 'unasked') return label.text;
   if (view.status === 'waiting') return <Mask bytes={own?.bytes ?? 0} />;
-  if (view.value.kind === 'text') return view.value.text;
+  if (view.value.kind === 'text') return escapeInvisible(view.value.text);
   if (view.value.kind !== 'json') return label.text;
   const { value } = view.value;
   const found = label.member !== undefined && isRecord(value) ? value[label.member] : value;
-  return typeof found === 'string' ? found : label.text;
+  return typeof found === 'string' ? escapeInvisible(found) : label.text;
 }

@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import { StickyNote } from 'lucide-react';
 import { Empty } from '../../components/notice.tsx';
 import { PayloadBlock } from '../payload/payload-block.tsx';
@@ -28,5 +29,5 @@ export function MemoTab() {
 /** `workflowExecutionInfo.memo.fields.customer` and `….fields["a.b"]` */
 function memoName(path: string): string {
   const name = path.replace(/^.*?memo\.fields\.?/, '');
-  return name.replace(/^\["(.*)"\]$/, '$1') || path;
+  return escapeInvisible(name.replace(/^\["(.*)"\]$/, '$1') || path);
 }

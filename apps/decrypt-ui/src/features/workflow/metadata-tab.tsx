@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { attributeList } from '../../model/attribute-list.ts';
@@ -38,7 +39,7 @@ export function MetadataTab() {
               to="/ns/$namespace/workflows/$workflowId/$runId"
               params={{ namespace: address.namespace, ...workflow.parent }}
             >
-              {workflow.parent.workflowId}
+              {escapeInvisible(workflow.parent.workflowId)}
             </Link>
           </Item>
         ) : null}
@@ -51,8 +52,8 @@ export function MetadataTab() {
       {searchAttributes.length > 0 ? (
         <List title="Search attributes" note="never sealed: Temporal indexes them">
           {searchAttributes.map(([name, value]) => (
-            <Item key={name} name={name}>
-              {typeof value === 'string' ? value : JSON.stringify(value)}
+            <Item key={name} name={escapeInvisible(name)}>
+              {escapeInvisible(typeof value === 'string' ? value : JSON.stringify(value))}
             </Item>
           ))}
         </List>
@@ -89,7 +90,7 @@ function Item({ name, copy, children }: { name: string; copy?: string; children?
           children
         ) : (
           <span className={styles['copied']}>
-            <span className="mono">{copy}</span>
+            <span className="mono">{escapeInvisible(copy)}</span>
             <CopyButton what={name} text={() => copy} />
           </span>
         )}

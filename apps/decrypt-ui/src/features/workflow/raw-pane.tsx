@@ -1,3 +1,4 @@
+import { escapeInText } from '@temporal-kms/codec-api';
 import { useMemo } from 'react';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { eventTitle } from '../../model/describe-group.ts';
@@ -13,7 +14,7 @@ export function RawPane({ events }: { events: readonly RecordedEvent[] }) {
 function RawEvent({ event }: { event: RecordedEvent }) {
   const text = useMemo(() => {
     const { at: _, ...raw } = event;
-    return JSON.stringify(raw, undefined, 2);
+    return escapeInText(JSON.stringify(raw, undefined, 2));
   }, [event]);
   const lines = useMemo(() => text.split('\n'), [text]);
   return (

@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import type { ReactNode } from 'react';
 import { groupSummary, inputRef, resultRef } from '../../model/describe-group.ts';
 import { eventType } from '../../model/event-kinds.ts';
@@ -24,10 +25,10 @@ export function RunFacts({ onSelect }: { onSelect: (eventId: number) => void }) 
   const { events } = follow.history;
   return (
     <div className={styles['facts']}>
-      <span className={styles['type']} title={workflow.type}>
-        {workflow.type}
+      <span className={styles['type']} title={escapeInvisible(workflow.type)}>
+        {escapeInvisible(workflow.type)}
       </span>
-      <Fact name="queue">{workflow.taskQueue}</Fact>
+      <Fact name="queue">{escapeInvisible(workflow.taskQueue)}</Fact>
       {started === undefined ? null : (
         <Fact name="started">
           <span title={formatMomentExact(started, zone)}>{formatMoment(started, zone)}</span>

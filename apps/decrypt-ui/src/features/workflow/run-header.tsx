@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import type { WorkflowSummary } from '@temporal-kms/codec-api';
@@ -33,8 +34,8 @@ export function RunHeader() {
       >
         <ChevronLeft size={16} />
       </Link>
-      <h1 className={styles['id']} title={workflowId}>
-        {workflowId}
+      <h1 className={styles['id']} title={escapeInvisible(workflowId)}>
+        {escapeInvisible(workflowId)}
       </h1>
       <CopyButton what="workflow id" text={() => workflowId} className={styles['copy'] ?? ''} />
       <StatusChip workflow={description.workflow} />
@@ -105,7 +106,7 @@ function RunMenu() {
       }
     >
       <MenuChoice
-        title={`Runs of ${workflowId}`}
+        title={`Runs of ${escapeInvisible(workflowId)}`}
         value={runId}
         options={runs.map((run) => ({
           value: run.runId,

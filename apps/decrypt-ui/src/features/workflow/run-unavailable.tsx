@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import { Link } from '@tanstack/react-router';
 import { CircleAlert } from 'lucide-react';
 import { failureCode } from '../../api/failure.ts';
@@ -30,7 +31,8 @@ export function RunUnavailable({ error, namespace, workflowId, runId, onRetry }:
       icon={<CircleAlert size={16} />}
       title={
         <>
-          No workflow <span className="mono">{workflowId}</span> in {namespace}
+          No workflow <span className="mono">{escapeInvisible(workflowId)}</span> in{' '}
+          {escapeInvisible(namespace)}
         </>
       }
       action={
@@ -55,7 +57,7 @@ export function RunUnavailable({ error, namespace, workflowId, runId, onRetry }:
         </Link>
       }
     >
-      Run <span className="mono">{runId}</span> of <span className="mono">{workflowId}</span>
+      Run <span className="mono">{runId}</span> of <span className="mono">{escapeInvisible(workflowId)}</span>
     </Empty>
   );
 }

@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import { getRouteApi } from '@tanstack/react-router';
 import { useCallback, useEffect } from 'react';
 import { TabPanel, Tabs } from '../../components/tabs.tsx';
@@ -25,7 +26,7 @@ export function WorkflowPage() {
   const address = { namespace, workflowId, runId };
 
   useEffect(() => {
-    document.title = `${workflowId} · ${namespace} · decrypt-ui`;
+    document.title = escapeInvisible(`${workflowId} · ${namespace} · decrypt-ui`);
   }, [workflowId, namespace]);
 
   return (

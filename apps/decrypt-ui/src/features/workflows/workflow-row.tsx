@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import { Link } from '@tanstack/react-router';
 import type { WorkflowSummary } from '@temporal-kms/codec-api';
 import { memo } from 'react';
@@ -69,10 +70,10 @@ function Cells({ row, namespace, now }: WorkflowRowProps) {
         <CopyButton className={styles['copy'] ?? ''} what="workflow id" text={() => row.workflowId} />
       </div>
       <div role="gridcell" className="ellipsis">
-        {row.type}
+        {escapeInvisible(row.type)}
       </div>
       <div role="gridcell" className={`ellipsis t2 ${styles['wide']}`}>
-        {row.taskQueue}
+        {escapeInvisible(row.taskQueue)}
       </div>
       <div
         role="gridcell"
@@ -115,7 +116,7 @@ function PhoneCells({ row, namespace, now }: WorkflowRowProps) {
         <span className="sr-only">{outcomeText[outcome]}</span>
       </div>
       <div className={styles['line']}>
-        <span className="ellipsis t2">{row.type}</span>
+        <span className="ellipsis t2">{escapeInvisible(row.type)}</span>
         <span className="t3">
           {started === undefined ? null : `${formatDay(started, zone)} ${formatClock(started, zone)}`}
         </span>
@@ -135,10 +136,10 @@ function RunLink({ row, namespace }: { row: WorkflowSummary; namespace: string }
       to="/ns/$namespace/workflows/$workflowId/$runId"
       params={{ namespace, workflowId: row.workflowId, runId: row.runId }}
       className={`${styles['link']} ellipsis`}
-      title={row.workflowId}
+      title={escapeInvisible(row.workflowId)}
       tabIndex={-1}
     >
-      {row.workflowId}
+      {escapeInvisible(row.workflowId)}
     </Link>
   );
 }

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import type { WorkflowStatus } from '@temporal-kms/codec-api';
+import { escapeInvisible, type WorkflowStatus } from '@temporal-kms/codec-api';
 import { RefreshCw, Rows3, Unplug } from 'lucide-react';
 import { useEffect, useRef } from 'react';
 import { ApiFailure } from '../../api/failure.ts';
@@ -38,7 +38,7 @@ export function WorkflowsPage() {
   const total = totalOf(count.data, statuses);
 
   useEffect(() => {
-    document.title = `Workflows · ${namespace} · decrypt-ui`;
+    document.title = escapeInvisible(`Workflows · ${namespace} · decrypt-ui`);
   }, [namespace]);
   useHotkeys({ '/': () => field.current?.focus() });
 
