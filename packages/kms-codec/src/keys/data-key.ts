@@ -1,19 +1,18 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  type KeyObject,
-  randomFillSync,
-} from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { KmsCodecError } from '../errors.ts';
 import { type Box, GCM_TAG_BYTES, NONCE_BYTES } from '../wire/aead-box.ts';
+import { fillRandom, nextNonce } from './random.ts';
 
 const CIPHER = 'aes-256-gcm';
 export const DATA_KEY_BYTES = 32;
 const options = { authTagLength: GCM_TAG_BYTES };
 
 /** A new random data key. The caller wraps the bytes, imports them with {@link importDataKey}, which wipes them. */
-export const randomDataKey = (): Uint8Array => randomFillSync(new Uint8Array(DATA_KEY_BYTES));
+export function randomDataKey(): Uint8Array {
+  const words = new Uint32Array(DATA_KEY_BYTES / Uint32Array.BYTES_PER_ELEMENT);
+  fillRandom(words);
+  return new Uint8Array(words.buffer);
+}
 
 /** Every payload of Temporal's converters contains it; 32 random bytes do with a probability of 2^-59. */
 const ENCODING = Buffer.from('encoding');
@@ -41,20 +40,6 @@ export function importDataKey(bytes: Uint8Array): KeyObject {
   } finally {
     bytes.fill(0);
   }
-}
-
-// Asking the kernel for each nonce costs more than the cipher. The views stay; each is used once between two fillings.
-const pool = new Uint8Array(NONCE_BYTES * 1024);
-const nonces = Array.from({ length: 1024 }, (_, n) => pool.subarray(n * NONCE_BYTES, (n + 1) * NONCE_BYTES));
-let unused: Uint8Array[] = [];
-
-/** @returns a view that is good until the next call */
-function nextNonce(): Uint8Array {
-  const nonce = unused.pop();
-  if (nonce) return nonce;
-  randomFillSync(pool);
-  unused = [...nonces];
-  return nextNonce();
 }
 
 /**

@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process';
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { build } from 'tsdown';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { randomDataKey } from '../src/keys/data-key.ts';
+import { nextNonce } from '../src/keys/random.ts';
+
+const run = promisify(execFile);
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+const draw = (count: number) => new Set(Array.from({ length: count }, () => hex(nextNonce())));
+
+/** File descriptors of this process that read the kernel's generator. */
+const kernelDescriptors = () =>
+  readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === '/dev/urandom';
+    } catch {
+      return false;
+    }
+  });
+
+describe('nonces', () => {
+  it('have 96 bits and do not repeat', () => {
+    expect(nextNonce()).toHaveLength(12);
+    expect(draw(200_000).size).toBe(200_000);
+  });
+
+  it('have no bit that is more often set than not', () => {
+    const counts = Array.from({ length: 96 }, () => 0);
+    const total = 20_000;
+    for (let n = 0; n < total; n++) {
+      const nonce = nextNonce();
+      for (let bit = 0; bit < 96; bit++) counts[bit]! += (nonce[bit >> 3]! >> (bit & 7)) & 1;
+    }
+    // Six standard deviations: once in five million runs.
+    for (const count of counts) expect(Math.abs(count - total / 2)).toBeLessThan(6 * Math.sqrt(total / 4));
+  });
+
+  it("take bytes of the kernel's generator, again after its file was closed", () => {
+    draw(100);
+    const [descriptor] = kernelDescriptors();
+    expect(descriptor).toBeDefined();
+    closeSync(Number(descriptor));
+    expect(draw(1_000).size).toBe(1_000);
+    expect(kernelDescriptors()).toHaveLength(1);
+  });
+
+  it("do not depend on the kernel's generator alone", () => {
+    draw(100);
+    const [descriptor] = kernelDescriptors();
+    closeSync(Number(descriptor));
+    const zeros = openSync('/dev/zero', 'r');
+    onTestFinished(() => closeSync(zeros));
+    expect(zeros).toBe(Number(descriptor));
+    expect(draw(1_000).size).toBe(1_000);
+  });
+});
+
+it('draws data keys of 256 bits that do not repeat', () => {
+  const keys = Array.from({ length: 1_000 }, () => hex(randomDataKey()));
+  expect(new Set(keys).size).toBe(1_000);
+  for (const key of keys) expect(key).toHaveLength(64);
+});
+
+describe('two processes that resume the same memory', () => {
+  it('draw different nonces, the unused ones in that memory included', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'nonces-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const source = fileURLToPath(new URL('../src/keys/random.ts', import.meta.url));
+    const entry = join(folder, 'entry.ts');
+    // A startup snapshot of Node: the heap, the unused nonces in it, is restored in each process that starts from it.
+    await writeFile(
+      entry,
+      `import { nextNonce } from ${JSON.stringify(source)};
+       import { startupSnapshot } from 'node:v8';
+       nextNonce();
+       startupSnapshot.setDeserializeMainFunction(() => {
+         for (let n = 0; n < 100; n++) console.log(Buffer.from(nextNonce()).toString('hex'));
+       });`,
+    );
+    await build({
+      entry,
+      format: 'cjs',
+      outDir: folder,
+      dts: false,
+      clean: false,
+      logLevel: 'silent',
+      config: false,
+    });
+    const snapshot = ['--snapshot-blob', join(folder, 'snapshot.blob')];
+    await run(process.execPath, [...snapshot, '--build-snapshot', join(folder, 'entry.cjs')]);
+    const clones = await Promise.all([1, 2].map(() => run(process.execPath, snapshot)));
+    const [first = [], second = []] = clones.map(({ stdout }) => stdout.trim().split('\n'));
+    expect(first).toHaveLength(100);
+    expect(second).toHaveLength(100);
+    expect(first.filter((nonce) => second.includes(nonce))).toEqual([]);
+  });
+});
