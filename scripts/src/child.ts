@@ -19,9 +19,9 @@ const TAIL = 16 * 1024;
 /*
  * A killed Node process can't end its children, and Linux's parent-death signal is out of Node's reach. So a shell
  * watches a pipe whose other end only we hold: it closes however we die. `exec` keeps the child's own process id.
- * A line on the pipe means that the child ended first.
+ * A line on the pipe means that the child ended first. It also turns off core dumps, which would hold keys and plaintext.
  */
-const dieWithParent = '(read -r _ <&3 || kill -TERM $$) >/dev/null 2>&1 & exec "$@" 3<&-';
+const dieWithParent = 'ulimit -c 0; (read -r _ <&3 || kill -TERM $$) >/dev/null 2>&1 & exec "$@" 3<&-';
 
 /** Starts `file` so that it ends when this process does, SIGKILL included. `env` replaces the environment; `inherit` shows its output. */
 export async function startChild(

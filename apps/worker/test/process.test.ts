@@ -81,6 +81,25 @@ describe('the worker as a process', () => {
     await expectGracefulEnd(app, 'SIGTERM');
   });
 
+  it('opens no inspector on SIGUSR1, and goes on', async () => {
+    const app = start();
+    await app.untilReady();
+    app.signal('SIGUSR1');
+    await expect.poll(() => app.output(), { timeout: 10_000 }).toContain('TEMPORAL_KMS_INSPECTOR_REFUSED');
+    expect(app.output()).not.toMatch(/Debugger listening|Starting inspector/);
+    await expect(fetch('http://127.0.0.1:9229/json/version')).rejects.toThrow('fetch failed');
+    expect(await app.readyz()).toMatchObject({ http: 200 });
+  });
+
+  it.each([
+    ['NODE_DEBUG', 'stream'],
+    ['NODE_OPTIONS', '--heapsnapshot-signal=SIGUSR2'],
+  ])('exits with 78 where %s=%s would expose data keys', async (variable, value) => {
+    const app = start({ [variable]: value });
+    expect(await app.ended).toBe(78);
+    expect(app.output()).toContain(`${variable} is "${value}": must not`);
+  });
+
   it('waits for Cloud KMS, says so, begins when it is there; ends with code 0 after SIGINT', async () => {
     await emulator.close();
     // A queue of its own: the test before has left an activity behind that would be tried again here.

@@ -54,6 +54,15 @@ export const kmsVariables = {
     about: "Must not be set: it makes Google's client print plaintext data keys",
     example: '(unset)',
   },
+  NODE_DEBUG: { about: 'Must not be set: it makes Node print data keys and tokens', example: '(unset)' },
+  NODE_OPTIONS: {
+    about: 'Options of Node; none that opens an inspector or writes memory, reports or keys of TLS to a file',
+    example: '--max-old-space-size=384',
+  },
+  KMS_ALLOW_DIAGNOSTICS: {
+    about: 'true: with KMS_EMULATOR_HOST only, allows what NODE_OPTIONS must not have, for debugging',
+    example: 'true',
+  },
 } as const satisfies Record<string, Variable>;
 
 export const logVariables = {

@@ -43,6 +43,14 @@ test("refuses the switch that makes Google's client print plaintext data keys", 
   expect(problems).toEqual([['GOOGLE_SDK_NODE_LOGGING', expect.any(String)]]);
 });
 
+test.each([
+  ['NODE_DEBUG', 'stream'],
+  ['NODE_OPTIONS', '--max-old-space-size=96 --inspect=0'],
+])('refuses %s=%s, with which Node would expose data keys', (variable, value) => {
+  const problems = mistakesOf(() => parse({ [variable]: value }));
+  expect(problems).toEqual([[variable, expect.stringMatching(/must not (be set|have)/)]]);
+});
+
 test('names the place of a mistake in the keys file', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'config-test-'));
   onTestFinished(() => rm(folder, { recursive: true }));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { KmsCodec, type KmsCodecOptions } from './codec.ts';
+import { exposingSettings } from './diagnostics.ts';
 import { CloudKms } from './keys/cloud-kms.ts';
 import { KeyRules, type NamespaceRule } from './keys/key-rules.ts';
 import { unsafeSettings } from './keys/mixed-formats.ts';
@@ -35,9 +36,6 @@ const variables = z.looseObject({
   KMS_UNSAFE: z.enum(unsafeSettings).optional(),
   KMS_COMPRESSION: z.enum(['none', 'zstd']).optional(),
   KMS_BIND_WORKFLOW: z.enum(['true', 'false']).optional(),
-  GOOGLE_SDK_NODE_LOGGING: z
-    .undefined('must not be set: it makes @google-cloud/kms print plaintext data keys')
-    .optional(),
 });
 
 /**
@@ -58,6 +56,7 @@ export const kmsEnvironment: z.ZodType<KmsSettings> = z
     const rules = KMS_KEYS_FILE === undefined ? guideRules(names, fail) : (file?.rules ?? new KeyRules({}));
     const checked = variables.safeParse(env);
     for (const { path, message } of checked.error?.issues ?? []) fail(placeOf(path), message);
+    for (const { setting, problem } of exposingSettings({ env })) fail([setting], problem);
     const { KMS_EMULATOR_HOST, KMS_FORMAT, KMS_COMPRESSION, KMS_BIND_WORKFLOW } = checked.data ?? {};
     return {
       rules,

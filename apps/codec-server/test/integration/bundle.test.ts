@@ -126,6 +126,16 @@ test.each([
     /GOOGLE_SDK_NODE_LOGGING/,
   ],
   [
+    'while Node would print data keys and tokens',
+    { ...keyVariables, NODE_DEBUG: 'stream,net' },
+    /NODE_DEBUG/,
+  ],
+  [
+    'with an inspector',
+    { ...keyVariables, NODE_OPTIONS: '--inspect=127.0.0.1:0' },
+    /NODE_OPTIONS[^]*--inspect: it opens an inspector/,
+  ],
+  [
     'with a profile that there is not',
     { ...keyVariables, TEMPORAL_PROFILE: 'nowhere' },
     /TEMPORAL_\*[^]*nowhere/,
@@ -140,6 +150,18 @@ test.each([
   const { code, out, err } = await start(env).exited;
   expect([code, out]).toEqual([78, '']);
   expect(err).toMatch(message);
+});
+
+test('opens no inspector on SIGUSR1, and goes on', async () => {
+  const { url, child, output } = await startServing();
+  child.kill('SIGUSR1');
+  await eventually(() => {
+    if (!output.err.includes('TEMPORAL_KMS_INSPECTOR_REFUSED')) throw new Error(`no warning: ${output.err}`);
+    return Promise.resolve();
+  });
+  expect(output.err).not.toMatch(/Debugger listening|Starting inspector/);
+  await expect(fetch('http://127.0.0.1:9229/json/version')).rejects.toThrow('fetch failed');
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
 });
 
 test('names the variable when its port is taken', async () => {

@@ -1,6 +1,7 @@
 import { KeyManagementServiceClient, type protos } from '@google-cloud/kms';
 import CRC32C from 'crc-32/crc32c.js';
 import { grpc } from 'google-gax';
+import { refuseDiagnostics } from '../diagnostics.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { KmsCall, Observer } from '../observer.ts';
 import type {
@@ -52,13 +53,9 @@ export class CloudKms implements KeyService {
   readonly #observer: Observer;
   readonly #protectionLevels = new Map<string, string>();
 
-  /** @throws Error when the environment would make Google's client print plaintext data keys */
+  /** @throws Error when the process is started so that Node or Google's client would expose data keys */
   constructor(options: CloudKmsOptions = {}) {
-    if (process.env['GOOGLE_SDK_NODE_LOGGING']) {
-      throw new Error(
-        'GOOGLE_SDK_NODE_LOGGING is set: it makes @google-cloud/kms print plaintext data keys. Unset it.',
-      );
-    }
+    refuseDiagnostics({ emulatorHost: options.emulatorHost });
     this.#timeout = options.attemptTimeoutMs ?? 3_000;
     this.#observer = options.observer ?? {};
     this.#clientOptions = options.emulatorHost ? emulator(options.emulatorHost) : {};

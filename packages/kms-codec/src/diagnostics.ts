@@ -1,0 +1,94 @@
+import { url as inspectorUrl } from 'node:inspector';
+import { isMainThread } from 'node:worker_threads';
+
+/** A setting of the process with which Node or Google's client prints or exports data keys, tokens or plaintext. */
+export interface ExposingSetting {
+  /** Where it is set: a variable's name, or the command line. */
+  readonly setting: string;
+  /** Why it is refused, and what to do. */
+  readonly problem: string;
+}
+
+export interface DiagnosticsOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The options of Node itself, as in `process.execArgv`. */
+  readonly execArgv?: readonly string[];
+  /** Set where keys come from an emulator: `KMS_ALLOW_DIAGNOSTICS=true` counts only then. */
+  readonly emulatorHost?: string | undefined;
+}
+
+/** Variables that may not be set, each with what it does. */
+const variables = {
+  GOOGLE_SDK_NODE_LOGGING: 'it makes @google-cloud/kms print plaintext data keys',
+  NODE_DEBUG: 'it makes Node print plaintext data keys (stream) and tokens (net)',
+} as const;
+
+/** Options of Node that may not be used, each with what it does. The names stand for those that begin with them. */
+const nodeOptions = {
+  '--inspect': 'it opens an inspector, which exports keys and plaintext',
+  '--heapsnapshot': 'it writes plaintext to a file',
+  '--report-on': 'it writes the environment and error messages to a file',
+  '--report-uncaught': 'it writes the environment and error messages to a file',
+  '--tls-keylog': 'it writes the keys of TLS connections to a file',
+  '--trace-tls': 'it prints the traffic of TLS connections',
+  '--abort-on-uncaught': 'it makes the process dump its memory',
+} as const;
+
+const NODE_OPTIONS = 'NODE_OPTIONS';
+const COMMAND_LINE = "Node's command line";
+
+/** Every setting of the process that would expose data keys, tokens or plaintext; see docs/security-model.md. */
+export function exposingSettings(options: DiagnosticsOptions = {}): ExposingSetting[] {
+  const { env = process.env, execArgv = process.execArgv } = options;
+  const emulatorHost = options.emulatorHost ?? env['KMS_EMULATOR_HOST'];
+  if (emulatorHost && env['KMS_ALLOW_DIAGNOSTICS'] === 'true') return [];
+  const found: ExposingSetting[] = [];
+  for (const [setting, effect] of Object.entries(variables)) {
+    if (env[setting]) found.push({ setting, problem: `must not be set: ${effect}. Unset it.` });
+  }
+  // Quotes may stand around an option; none of these has a value that looks like another.
+  const inVariable = (env[NODE_OPTIONS] ?? '').split(/[\s"]+/);
+  for (const [setting, given] of [[NODE_OPTIONS, inVariable] as const, [COMMAND_LINE, execArgv] as const]) {
+    for (const [option, effect] of Object.entries(nodeOptions)) {
+      const used = given.find((one) => one.replaceAll('_', '-').startsWith(option));
+      if (used !== undefined) {
+        found.push({ setting, problem: `must not have ${nameOf(used)}: ${effect}. Remove it.` });
+      }
+    }
+  }
+  if (inspectorUrl() !== undefined) {
+    const problem = `must not be open: ${nodeOptions['--inspect']}. Start the process again, with --disable-sigusr1.`;
+    found.push({ setting: "Node's inspector", problem });
+  }
+  return found;
+}
+
+/** Without the value, such as a file's name. */
+const nameOf = (option: string): string => option.split('=', 1)[0] ?? option;
+
+/**
+ * Stops a process that would expose data keys, and keeps SIGUSR1 from opening the inspector later.
+ * @throws Error that names every such setting, why it is refused and what to do
+ */
+export function refuseDiagnostics(options: DiagnosticsOptions = {}): void {
+  const found = exposingSettings(options);
+  if (found.length > 0) {
+    const lines = found.map(({ setting, problem }) => `  ${setting} ${problem}`);
+    throw new Error(`Data keys would be exposed:\n${lines.join('\n')}`);
+  }
+  guardInspectorSignal();
+}
+
+let isGuarded = false;
+
+/** A listener takes the place of Node's own, which opens the inspector. Node starts with its own: hence the option. */
+function guardInspectorSignal(): void {
+  if (isGuarded || !isMainThread || process.platform === 'win32') return;
+  isGuarded = true;
+  process.on('SIGUSR1', () => {
+    process.emitWarning('SIGUSR1 ignored: Node would open an inspector, which exports keys and plaintext', {
+      type: 'SecurityWarning',
+      code: 'TEMPORAL_KMS_INSPECTOR_REFUSED',
+    });
+  });
+}

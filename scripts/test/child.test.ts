@@ -1,0 +1,39 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { startChild } from '../src/child.ts';
+import { projectRoot } from '../src/project.ts';
+
+it('starts children without core dumps', async () => {
+  const child = await startChild('/bin/sh', ['-c', 'ulimit -S -c; ulimit -H -c'], process.env);
+  expect(await child.exited).toBe(0);
+  expect(child.tail()).toBe('0\n0');
+});
+
+it('has no start of the worker, the codec server or the starter that lets SIGUSR1 open an inspector', () => {
+  const files = globSync('{apps/worker,apps/codec-server,scripts}/{package.json,README.md}', {
+    cwd: projectRoot,
+  });
+  const starts = [...files, 'docs/operations.md'].flatMap((file) =>
+    readFileSync(join(projectRoot, file), 'utf8')
+      .split('\n')
+      .filter((line) => /node\b.*\b(main\.(ts|mjs)|start\.ts)\b/.test(line) && !line.includes('--help')),
+  );
+  expect(starts.length).toBeGreaterThan(7);
+  expect(starts.filter((line) => !line.includes('--disable-sigusr1'))).toEqual([]);
+});
+
+it('has a unit for systemd that keeps memory out of files', () => {
+  const [unit = ''] =
+    /```ini\n# \/etc\/systemd[^]*?```/.exec(readFileSync(join(projectRoot, 'docs/operations.md'), 'utf8')) ??
+    [];
+  for (const line of [
+    'LimitCORE=0',
+    'NoNewPrivileges=yes',
+    'ProtectSystem=strict',
+    'PrivateTmp=yes',
+    '[Install]',
+  ]) {
+    expect(unit.split('\n')).toContain(line);
+  }
+});
