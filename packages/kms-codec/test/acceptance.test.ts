@@ -56,6 +56,22 @@ describe('a message moved to another namespace', () => {
     });
   });
 
+  it.each(['envelope', 'direct'] as const)(
+    'is refused in the format %s where only the accepted namespace lists its key: that format names no namespace',
+    async (format) => {
+      const keyService = new FakeKeyService();
+      const moved = await sealedIn('own', keyService, { format });
+      const reader = { ...pay, accepts: ['own'], reads: [format] };
+      const { codec } = codecWith({ ...rules, pay: reader }, { keyService });
+      await expect(codec.decode([moved], inNamespace('pay'))).rejects.toMatchObject({
+        code: 'key_not_allowed',
+      });
+      const { metadata, data } = moved;
+      const { 'kms-key': _, ...unnamed } = metadata!;
+      await expect(codec.decode([{ metadata: unnamed, data: data! }], inNamespace('pay'))).rejects.toThrow();
+    },
+  );
+
   it("is read in another namespace's context by a worker of its own namespace", async () => {
     const keyService = new FakeKeyService();
     const message = await sealedIn('pay', keyService);

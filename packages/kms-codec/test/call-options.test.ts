@@ -145,6 +145,26 @@ describe('authorizeNamespace', () => {
     });
   });
 
+  it('is called by a codec of the namespace that the message names, in the context of another', async () => {
+    const keyService = new FakeKeyService();
+    const { card } = await foreign(keyService);
+    const { codec } = codecWith(rules, { keyService, namespace: 'cards' });
+    const named: string[] = [];
+    await codec.open(card, orders, { authorizeNamespace: (namespace) => void named.push(namespace) });
+    expect(named).toEqual(['cards']);
+  });
+
+  it('is called for each of many messages that start with the same header', async () => {
+    const keyService = new FakeKeyService();
+    const { card } = await foreign(keyService);
+    const { codec } = codecWith(rules, { keyService });
+    const named: string[] = [];
+    const options: CallOptions = { authorizeNamespace: (namespace) => void named.push(namespace) };
+    await codec.decode([card, card, card], orders, options);
+    await codec.decode([card], orders, options);
+    expect(named).toHaveLength(4);
+  });
+
   it('passes an error of the caller on as it is', async () => {
     const keyService = new FakeKeyService();
     const { card } = await foreign(keyService);
