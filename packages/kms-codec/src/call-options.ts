@@ -23,14 +23,26 @@ export interface InnerKmsCalls {
   reserve(ids: readonly string[]): void;
 }
 
+/** A layer inside an encrypted payload, as its own header or metadata describes it. */
+export interface InnerLayer {
+  readonly format: string;
+  /** Crypto key resource name, when the layer names one. */
+  readonly key?: string | undefined;
+  readonly keyVersion?: number | undefined;
+  /** The namespace that the layer names, where its format has one. */
+  readonly namespace?: string | undefined;
+}
+
 /** What a caller may add to one call of `encode`, `decode` or `open`. */
 export interface CallOptions {
   /** Aborts the call while it waits for Cloud KMS. Read only then, so it may be a getter. */
   readonly signal?: AbortSignal | undefined;
   /** Replaces the codec's own limit on the plaintext of one call (`maxCallBytes`). */
   readonly budget?: PlaintextBudget | undefined;
-  /** Absent: as many calls as the layers need, at most four per payload and crypto key. */
+  /** Absent: as many calls as the layers need, at most three per payload and crypto key. */
   readonly innerKmsCalls?: InnerKmsCalls | undefined;
+  /** Called after a layer inside an encrypted payload was decrypted: `inspect` cannot see it, an audit has to. */
+  readonly onInnerLayer?: ((layer: InnerLayer) => void) | undefined;
   /**
    * Called before a message is decrypted that names a namespace other than the call's: the keys file's `accepts` says
    * what a namespace's workers may read, not what each of its readers may. Called for every such message.

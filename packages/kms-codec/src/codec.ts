@@ -235,6 +235,7 @@ export class KmsCodec implements PayloadCodec {
       maxDecompressedBytes: this.#maxDecompressed,
       authorizeNamespace: options?.authorizeNamespace?.bind(options),
       innerKmsCalls: options?.innerKmsCalls,
+      onInnerLayer: options?.onInnerLayer,
     };
   }
 

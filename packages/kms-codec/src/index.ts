@@ -8,7 +8,7 @@ export { CloudKms } from './keys/cloud-kms.ts';
 export type { CloudKmsOptions } from './keys/cloud-kms.ts';
 export { KeyRules } from './keys/key-rules.ts';
 export type { NamespaceRule, PlaintextRule, SealedFormat } from './keys/key-rules.ts';
-export type { CallOptions, InnerKmsCalls, PlaintextBudget } from './call-options.ts';
+export type { CallOptions, InnerKmsCalls, InnerLayer, PlaintextBudget } from './call-options.ts';
 export type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from './keys/key-service.ts';
 export { defaultLimits } from './keys/limits.ts';
 export type { DataKeyLimits } from './keys/limits.ts';

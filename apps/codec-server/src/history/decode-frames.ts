@@ -12,13 +12,19 @@ export async function* decodeFrames(
   log: Logger,
   wanted: readonly Wanted[],
   lifetime: Lifetime,
-  access: Pick<OpenOptions, 'authorizeNamespace'>,
+  { authorizeNamespace, onInnerLayer }: Pick<OpenOptions, 'authorizeNamespace' | 'onInnerLayer'>,
 ): AsyncGenerator<DecodeFrame, void> {
   const { over } = lifetime;
   const items = wanted.map(({ held }) => [held]);
-  const some = wanted.slice(0, new KeyBudget(codec).take(items));
+  const budget = new KeyBudget(codec);
+  const some = wanted.slice(0, budget.take(items));
+  const { innerKmsCalls } = budget;
   let answered = 0;
-  for await (const result of openWanted(codec, log, some, lifetime, access)) {
+  for await (const result of openWanted(codec, log, some, lifetime, {
+    authorizeNamespace,
+    onInnerLayer,
+    innerKmsCalls,
+  })) {
     answered += 1;
     yield result;
   }
@@ -26,7 +32,7 @@ export async function* decodeFrames(
     yield { type: 'end', reason: 'complete' };
     return;
   }
-  const reason = over() ?? (answered === some.length ? 'limit' : 'error');
+  const reason = over() ?? (answered + budget.leftOut === some.length ? 'limit' : 'error');
   if (reason === 'gone') return;
   const message = reason === 'error' ? { message: 'A page of the history could not be read again.' } : {};
   yield { type: 'end', reason, ...message };

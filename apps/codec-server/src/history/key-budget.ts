@@ -1,3 +1,4 @@
+import type { InnerKmsCalls } from '@temporal-kms/kms-codec';
 import { MAX_UNOPENED } from '../keys/kms-limits.ts';
 import type { Located, Opener } from './open-one.ts';
 
@@ -6,11 +7,16 @@ type Counter = Pick<Opener, 'unopened' | 'allowance'>;
 /** A payload that isn't at hand may be under any data key. */
 type Perhaps = Located | undefined;
 
+/** A layer inside a payload would need more answers of Cloud KMS than its request has left: asking again goes on. */
+export class KeyBudgetSpent extends Error {}
+
 /** How much one request may make the server ask Cloud KMS for: an answer a data key that isn't at hand. */
 export class KeyBudget {
   readonly #codec: Counter;
   #left = MAX_UNOPENED;
   #isSpent = false;
+  readonly #inner = new Set<string>();
+  #leftOut = 0;
 
   constructor(codec: Counter) {
     this.#codec = codec;
@@ -20,6 +26,26 @@ export class KeyBudget {
   get isSpent(): boolean {
     return this.#isSpent;
   }
+
+  /** Payloads that were taken, and then left out for what is inside them. */
+  get leftOut(): number {
+    return this.#leftOut;
+  }
+
+  /** For layers inside payloads, which are met only when these are decrypted. @throws KeyBudgetSpent */
+  readonly innerKmsCalls: InnerKmsCalls = {
+    reserve: (ids) => {
+      const more = ids.filter((id) => !this.#inner.has(id));
+      // As in `take`, what needs all of it by itself gets it.
+      if (more.length > this.#left && this.#left < MAX_UNOPENED) {
+        this.#isSpent = true;
+        this.#leftOut += 1;
+        throw new KeyBudgetSpent();
+      }
+      for (const id of more) this.#inner.add(id);
+      this.#left = Math.max(0, this.#left - more.length);
+    },
+  };
 
   /**
    * @param items the payloads of each
@@ -33,7 +59,7 @@ export class KeyBudget {
     const taken = isForced ? 1 : count;
     this.#left = isForced ? 0 : this.#left - cost;
     allowance?.take(cost);
-    this.#isSpent = taken < items.length;
+    this.#isSpent ||= taken < items.length;
     return taken;
   }
 }

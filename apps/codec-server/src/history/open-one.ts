@@ -5,6 +5,7 @@ import { nameOf } from '../error-text.ts';
 import type { SealedIn } from './context.ts';
 import { chargedTo, type KmsAllowance } from '../kms-allowance.ts';
 import { keyOf, otherNamespace, type Payload } from '../payload.ts';
+import { KeyBudgetSpent } from './key-budget.ts';
 
 export interface Opener extends Pick<KmsCodec, 'open' | 'inspect' | 'unopened'> {
   /** What its caller may make Cloud KMS be asked. Absent: as much as they like. */
@@ -46,8 +47,9 @@ export interface OpenOptions extends CallOptions {
 }
 
 /**
- * Opens one payload by itself, so that one that can't be opened hides no other. Never rejects. Once the signal has been
- * aborted, what is returned means nothing.
+ * Opens one payload by itself, so that one that can't be opened hides no other. Once the signal has been aborted, what
+ * is returned means nothing.
+ * @throws KeyBudgetSpent alone
  */
 export async function openOne(
   codec: Opener,
@@ -61,8 +63,7 @@ export async function openOne(
   }
   const { payload, sealable, context } = located;
   try {
-    // A header is never sealed by the SDK, so plaintext in it is neither reported nor refused.
-    if (!sealable && codec.inspect(payload, context).format === 'plain') return { ok: true, payload };
+    if (!sealable && isPlain(codec.inspect(payload, context))) return { ok: true, payload };
     const opened = await codec.open(payload, context, options);
     const { reason } = opened.info;
     return {
@@ -73,6 +74,7 @@ export async function openOne(
       ...(reason === undefined ? {} : { warning: reason }),
     };
   } catch (error) {
+    if (error instanceof KeyBudgetSpent) throw error;
     if (error instanceof KmsCodecError) {
       const other = otherNamespace(codec.inspect(payload, context), context);
       return { ok: false, reason: error.code, ...keyOf(error), ...other, message: error.message };
@@ -81,3 +83,10 @@ export async function openOne(
     return { ok: false, reason: 'malformed', message: 'The server could not read it; its log says more.' };
   }
 }
+
+/**
+ * A header is never sealed by the SDK, so plaintext in it is neither reported nor refused. What temporal-proxy compressed
+ * is no plaintext yet.
+ */
+const isPlain = ({ format, compressed }: ReturnType<Opener['inspect']>): boolean =>
+  format === 'plain' && compressed === undefined;

@@ -5,7 +5,7 @@ import { type SealedIn, sealedIn, workflowContext } from './context.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent } from './event.ts';
 import type { Found } from './message.ts';
 import { unlessAborted } from '../unless-aborted.ts';
-import type { KeyBudget } from './key-budget.ts';
+import { type KeyBudget, KeyBudgetSpent } from './key-budget.ts';
 import type { Lifetime } from './lifetime.ts';
 import { type Located, type Opened, type Opener, openOne, type OpenOptions } from './open-one.ts';
 import type { Run } from './reader.ts';
@@ -37,7 +37,7 @@ export interface OpenEventsOptions {
 }
 
 /** Decides which other namespaces' messages may be opened, and counts every payload in the audit. */
-interface RevealRecord extends Pick<OpenOptions, 'authorizeNamespace'> {
+interface RevealRecord extends Pick<OpenOptions, 'authorizeNamespace' | 'onInnerLayer'> {
   done(key: KeyUse | undefined, payloads?: number, namespace?: string): void;
   refused(
     code: ReasonCode,
@@ -56,7 +56,8 @@ export async function* openEvents(
 ): AsyncGenerator<OpenedEvent, void> {
   const home = workflowContext(run);
   const { signal } = lifetime;
-  const options = { signal, authorizeNamespace: record.authorizeNamespace };
+  const { authorizeNamespace, onInnerLayer } = record;
+  const options = { signal, authorizeNamespace, onInnerLayer, innerKmsCalls: budget?.innerKmsCalls };
   const underWay = new UnderWay(record, signal);
   for await (const page of oneAhead(pages)) {
     if (budget === undefined) await allowed(codec, signal);
@@ -65,9 +66,17 @@ export async function* openEvents(
     for (const { event, payloads } of located.slice(0, count)) {
       await lifetime.step();
       underWay.add(open({ codec, log, options, lifetime }, event, payloads), sizeOf(payloads));
-      while (underWay.isFull()) yield await underWay.take();
+      while (underWay.isFull()) {
+        const opened = await underWay.take();
+        if (opened === undefined) return;
+        yield opened;
+      }
     }
-    while (!underWay.isEmpty()) yield await underWay.take();
+    while (!underWay.isEmpty()) {
+      const opened = await underWay.take();
+      if (opened === undefined) return;
+      yield opened;
+    }
     if (count < located.length) return;
   }
 }
@@ -94,6 +103,7 @@ function locate(event: ProtoEvent, home: SealedIn): readonly InEvent[] {
 const sizeOf = (payloads: readonly InEvent[]): number =>
   payloads.reduce((sum, { payload }) => sum + (payload.data?.length ?? 0), OVERHEAD_BYTES);
 
+/** @returns undefined where the budget doesn't reach a layer inside one of the payloads */
 async function open(
   {
     codec,
@@ -103,29 +113,34 @@ async function open(
   }: Pick<OpenEventsOptions, 'codec' | 'log' | 'lifetime'> & { readonly options: OpenOptions },
   event: ProtoEvent,
   all: readonly InEvent[],
-): Promise<OpenedEvent> {
+): Promise<OpenedEvent | undefined> {
   const eventId = eventIdOf(event);
   const opening: Promise<OpenedPayload>[] = [];
   for (const [n, found] of all.entries()) {
     // Decryption is synchronous where the data key is at hand.
     if (n > 0) await lifetime.step();
-    opening.push(
-      openOne(codec, log, found, options).then((opened) => ({
-        ref: `${eventId}:${n}`,
-        found: found.found,
-        opened,
-      })),
-    );
+    const one = openOne(codec, log, found, options).then((opened) => ({
+      ref: `${eventId}:${n}`,
+      found: found.found,
+      opened,
+    }));
+    // Heard below, once all of them have begun.
+    one.catch(() => undefined);
+    opening.push(one);
   }
-  const payloads = await Promise.all(opening);
-  return { eventId, event, payloads };
+  try {
+    return { eventId, event, payloads: await Promise.all(opening) };
+  } catch (error) {
+    if (error instanceof KeyBudgetSpent) return undefined;
+    throw error;
+  }
 }
 
 /** Events that are being opened, in their order. */
 class UnderWay {
   readonly #record: OpenEventsOptions['record'];
   readonly #signal: AbortSignal;
-  #queue: { readonly opened: Promise<OpenedEvent>; readonly bytes: number }[] = [];
+  #queue: { readonly opened: Promise<OpenedEvent | undefined>; readonly bytes: number }[] = [];
   #bytes = 0;
 
   constructor(record: OpenEventsOptions['record'], signal: AbortSignal) {
@@ -133,7 +148,7 @@ class UnderWay {
     this.#signal = signal;
   }
 
-  add(opened: Promise<OpenedEvent>, bytes: number): void {
+  add(opened: Promise<OpenedEvent | undefined>, bytes: number): void {
     // Heard again when it is taken, or not at all where the stream ends before.
     opened.catch(() => undefined);
     this.#queue.push({ opened, bytes });
@@ -148,11 +163,12 @@ class UnderWay {
     return this.#queue.length === 0;
   }
 
-  async take(): Promise<OpenedEvent> {
+  async take(): Promise<OpenedEvent | undefined> {
     const first = this.#queue.shift();
     if (first === undefined) throw new RangeError('nothing is under way');
     const event = await unlessAborted(first.opened, this.#signal);
     this.#bytes -= first.bytes;
+    if (event === undefined) return undefined;
     for (const { ref, opened } of event.payloads) {
       const { key, namespace } = opened;
       if (opened.ok) this.#record.done(key, 1, namespace);

@@ -2,7 +2,8 @@ import type { CallOptions, PlaintextBudget } from '@temporal-kms/kms-codec';
 import { GoneError } from '../refusal.ts';
 import type { Env } from './context.ts';
 
-type NamespaceCheck = NonNullable<CallOptions['authorizeNamespace']>;
+/** What the codec asks and reports while it decrypts for a request. */
+type Access = Required<Pick<CallOptions, 'authorizeNamespace' | 'onInnerLayer' | 'innerKmsCalls'>>;
 type Asked = { readonly env?: Env['Bindings'] };
 
 /** Whether nobody waits for the answer any more: the client went away, or was told that it took too long. */
@@ -13,20 +14,21 @@ export function isOver({ env }: Asked): boolean {
 
 /** Who asked, for work that may have to wait. Its signal costs more than a small request's check, and is made when it does. */
 export class Asker implements CallOptions {
-  readonly authorizeNamespace?: NamespaceCheck;
+  readonly authorizeNamespace?: NonNullable<Access['authorizeNamespace']>;
+  readonly onInnerLayer?: Access['onInnerLayer'];
+  readonly innerKmsCalls?: Access['innerKmsCalls'];
   readonly #asked: Asked;
   readonly budget: PlaintextBudget;
   #signal: AbortSignal | undefined;
 
   /** @param access of a request that decrypts */
-  constructor(
-    asked: Asked,
-    budget: PlaintextBudget,
-    access?: { readonly authorizeNamespace: NamespaceCheck },
-  ) {
+  constructor(asked: Asked, budget: PlaintextBudget, access?: Access) {
     this.#asked = asked;
     this.budget = budget;
-    if (access !== undefined) this.authorizeNamespace = access.authorizeNamespace;
+    if (access === undefined) return;
+    this.authorizeNamespace = access.authorizeNamespace;
+    this.onInnerLayer = access.onInnerLayer;
+    this.innerKmsCalls = access.innerKmsCalls;
   }
 
   /** Aborted with a GoneError once it is over. */

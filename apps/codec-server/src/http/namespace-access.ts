@@ -1,7 +1,8 @@
 import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
-import { KmsCodecError } from '@temporal-kms/kms-codec';
+import { type InnerLayer, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { AuditRecord, Intent, Outcome } from '../audit/audit.ts';
+import { keyOf } from '../payload.ts';
 import { GoneError, Refusal } from '../refusal.ts';
 import { authorise, type Authority } from './authorise.ts';
 import type { Env } from './context.ts';
@@ -74,6 +75,15 @@ export class NamespaceAccess {
     if (known instanceof KmsCodecError) throw known;
     if (known instanceof Promise) return known;
     if (known === undefined) return this.#admit(namespace);
+  };
+
+  /**
+   * The codec calls it after it decrypted a layer inside a payload. In another namespace's audit it counts as a payload;
+   * in the request's own, whose payload is counted as a whole, it adds its key.
+   */
+  readonly onInnerLayer = (layer: InnerLayer): void => {
+    const record = this.#recordOf(layer.namespace);
+    record.done(keyOf(layer).key, record === this.#home ? 0 : 1);
   };
 
   /** Payloads were decrypted. @param namespace that they name; unknown or absent: the request's own */

@@ -1,4 +1,4 @@
-import type { KmsCodec } from '@temporal-kms/kms-codec';
+import type { InnerKmsCalls, KmsCodec } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { authorise, type Authority, identify } from '../http/authorise.ts';
 import { bodyOf } from '../http/body.ts';
@@ -52,9 +52,10 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     const sealed = payloads.map((payload) => codec.inspect(payload, { namespace }));
     const allowance = rates.kms(c.get('caller'));
     const isAllowed = allowance === undefined || allowance.available() > 0;
+    let needs = 0;
     // The usual single payload under a data key that is at hand isn't counted before.
     if (payloads.length > 1 || !isAllowed) {
-      const needs = codec.unopened(payloads, { namespace });
+      needs = codec.unopened(payloads, { namespace });
       // A single one is opened whatever it needs: nobody could ask for less.
       if (payloads.length > 1 && needs > MAX_UNOPENED) throw tooManyKeys();
       const wait = allowance === undefined || needs === 0 ? 0 : allowance.take(needs);
@@ -62,7 +63,9 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     }
     const reveal = { operation: 'decode', namespace, ...(reason !== undefined && { reason }) } as const;
     const record = await NamespaceAccess.begin(c, authority, reveal, otherNamespaces(sealed, namespace));
-    const asker = new Asker(c, budget, record);
+    const { authorizeNamespace, onInnerLayer } = record;
+    const innerKmsCalls = innerCalls(payloads.length > 1 ? MAX_UNOPENED - needs : Infinity);
+    const asker = new Asker(c, budget, { authorizeNamespace, onInnerLayer, innerKmsCalls });
     let done = 0;
     const open = async (slice: Payload[]): Promise<Payload[]> => {
       const opened = await chargedTo(allowance, () => codec.decode(slice, { namespace }, asker));
@@ -124,6 +127,17 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       lease.end();
       throw error;
     }
+  };
+}
+
+/** Layers inside the payloads are met only when these are decrypted: their data keys count for the same limit. */
+function innerCalls(limit: number): InnerKmsCalls {
+  const asked = new Set<string>();
+  return {
+    reserve: (ids) => {
+      for (const id of ids) asked.add(id);
+      if (asked.size > limit) throw tooManyKeys();
+    },
   };
 }
 

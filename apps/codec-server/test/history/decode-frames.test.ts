@@ -38,6 +38,19 @@ test('a request waits for 64 data keys at most; asked again for the rest, it ope
   expect(second.at(-1)).toEqual({ type: 'end', reason: 'complete' });
 });
 
+test('data keys of inner layers count for the same limit; asked again, it opens the rest', async () => {
+  const layered = await kms.codec.encode(many, context);
+  await using other = kms.another();
+  const before = kms.emulator.calls.count('Decrypt');
+  const first = await collect(decodeFrames(other.codec, log, wantedOf(layered), unending, anyNamespace));
+  expect(first.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(63);
+  expect(first.at(-1)).toEqual({ type: 'end', reason: 'limit' });
+  expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
+  const second = await collect(decodeFrames(other.codec, log, wantedOf(layered), unending, anyNamespace));
+  expect(second.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(100);
+  expect(second.at(-1)).toEqual({ type: 'end', reason: 'complete' });
+});
+
 test('200 payloads under one data key are no more than one', async () => {
   await using other = kms.another();
   const same = await kms.codec.encode(

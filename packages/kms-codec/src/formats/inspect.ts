@@ -16,6 +16,8 @@ export interface PayloadInfo {
   readonly encoding: string;
   /** Bytes of data, metadata excluded. */
   readonly bytes: number;
+  /** Marked as compressed by temporal-proxy: the data is not what the format says before it is decompressed. */
+  readonly compressed?: true;
   /** Crypto key resource name, when the payload names one that is configured here. */
   readonly key?: string;
   readonly keyVersion?: number;
@@ -26,9 +28,12 @@ export interface PayloadInfo {
 }
 
 /** What may be said of a payload wherever it is read. */
-export function storedAs(payload: Payload): Pick<PayloadInfo, 'format' | 'encoding' | 'bytes'> {
+export function storedAs(
+  payload: Payload,
+): Pick<PayloadInfo, 'format' | 'encoding' | 'bytes' | 'compressed'> {
   const format = formatOf(payload);
-  return { format, encoding: encodingOf(payload, format), bytes: payload.data?.length ?? 0 };
+  const stored = { format, encoding: encodingOf(payload, format), bytes: payload.data?.length ?? 0 };
+  return isCompressed(payload) ? { ...stored, compressed: true } : stored;
 }
 
 /** Reads a payload's header and holds it against the scope's rule. No Cloud KMS call, nothing is decrypted. */

@@ -9,6 +9,7 @@ import {
 } from './compression-marker.ts';
 import type { DataKeys } from './data-keys.ts';
 import { type Format, formatOf, metadataText } from './encoding.ts';
+import { inspect } from './inspect.ts';
 import { open, passThrough } from './open.ts';
 import { proxyKey } from './proxy.ts';
 import type { Scope } from './scope.ts';
@@ -51,7 +52,10 @@ export function openLayers(
     }
     if (layers === MAX_LAYERS) throw tooDeep();
     scope.innerKmsCalls?.reserve(unopenedCalls(keys, inner, scope));
-    return andThen(open(innerFormat, keys, inner, scope), (next) => openInner(next, layers + 1));
+    return andThen(open(innerFormat, keys, inner, scope), (next) => {
+      scope.onInnerLayer?.(inspect(inner, scope));
+      return openInner(next, layers + 1);
+    });
   };
   const opened = open(format, keys, payload, scope);
   if (opened === payload) return payload;

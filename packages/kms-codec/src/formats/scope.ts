@@ -23,6 +23,7 @@ export interface Scope extends NamespaceScope {
   readonly maxDecompressedBytes: number;
   readonly authorizeNamespace: CallOptions['authorizeNamespace'];
   readonly innerKmsCalls: CallOptions['innerKmsCalls'];
+  readonly onInnerLayer: CallOptions['onInnerLayer'];
 }
 
 /** A namespace whose messages are read here, and the crypto keys that may have sealed them. */

@@ -1,0 +1,244 @@
+import { randomUUID } from 'node:crypto';
+import { zstdCompressSync } from 'node:zlib';
+import {
+  type AuditEntry,
+  type DecodeResult,
+  decodeFrame,
+  type Permission,
+  readableExport,
+  searchFrame,
+} from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Access } from '../../src/access/access.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { buildPayloads, parsePayloads } from '../../src/json/payload-json.ts';
+import { MemoryBudget } from '../../src/memory/budget.ts';
+import { ana } from '../support/callers.ts';
+import { collect } from '../support/lines.ts';
+import { HOST, keys, type Payload, plain, sealedApart } from '../support/stack.ts';
+import { get, history, lines, NAMESPACE, runPath, type Stack, startStack } from '../support/temporal.ts';
+
+/*
+ * Payloads inside encrypted payloads: a codec behind an encrypting proxy, what the proxy compressed, and the attack that
+ * hides ciphertext copied from `orders` in a layer of `payments`.
+ */
+
+const OWN = 'canary-inside-two-layers';
+const SECRET = 'canary-of-orders-in-a-layer';
+const WORKFLOW = 'layered';
+const context = (namespace: string) => ({ type: 'activity', namespace, workflowId: WORKFLOW }) as const;
+
+let stack: Stack;
+let run: { workflowId: string; runId: string };
+let planted: Record<'twice' | 'copied' | 'foreign' | 'brotli' | 'compressed' | 'marked', Payload>;
+let refs: Record<string, string>;
+
+const encrypted = async (payload: Payload, namespace = NAMESPACE): Promise<Payload> => {
+  const [message] = await stack.kms.codec.encode([payload], context(namespace));
+  return message!;
+};
+
+const marked = (payload: Payload, algorithm: string): Payload => ({
+  metadata: { ...payload.metadata, 'compression/algorithm': Buffer.from(algorithm) },
+  data: zstdCompressSync(payload.data ?? new Uint8Array()),
+});
+
+beforeAll(async () => {
+  stack = await startStack({
+    rules: { payments: { encrypt: keys.payments, accepts: ['orders'] }, orders: { encrypt: keys.orders } },
+  });
+  const foreign = { metadata: { encoding: Buffer.from('binary/encrypted') }, data: Buffer.from('not ours') };
+  planted = {
+    twice: await encrypted(await encrypted(plain(OWN))),
+    copied: await encrypted(await encrypted(plain(SECRET), 'orders')),
+    foreign: await encrypted(foreign),
+    brotli: await encrypted(marked(plain(OWN), 'application/x-br')),
+    compressed: await encrypted(marked(plain(OWN), 'application/zstd')),
+    marked: marked(plain(OWN), 'application/zstd'),
+  };
+  run = await stack.connection.withDeadline(Date.now() + 30_000, async () => {
+    const { runId } = await stack.connection.workflowService.startWorkflowExecution({
+      namespace: NAMESPACE,
+      workflowId: WORKFLOW,
+      workflowType: { name: 'any' },
+      taskQueue: { name: randomUUID() },
+      requestId: randomUUID(),
+      input: { payloads: Object.values(planted) },
+      header: { fields: { trace: planted.marked } },
+    });
+    return { workflowId: WORKFLOW, runId };
+  });
+  const stubs = (await history(stack.app, run)).flatMap(({ payloads }) => payloads);
+  const names = Object.keys(planted);
+  refs = Object.fromEntries(
+    stubs.map(({ path, ref }) => [
+      names[Number(/^input\.payloads\[(\d+)\]$/.exec(path)?.[1])] ?? 'header',
+      ref,
+    ]),
+  );
+});
+afterAll(() => stack.close());
+
+const own: [Permission, string][] = (['metadata', 'decode', 'search', 'export'] as const).map(
+  (permission) => [permission, 'payments'],
+);
+const everywhere: [Permission, string][] = [
+  ...own,
+  ...(['decode', 'search', 'export'] as const).map((permission): [Permission, string] => [
+    permission,
+    'orders',
+  ]),
+];
+
+function replica(access: Access) {
+  const audited: AuditEntry[] = [];
+  const audit = createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) });
+  const app = stack.replica({ access, audit });
+  const post = (path: string, body: object): Promise<Response> =>
+    get(app, `${runPath(run)}/${path}`, { method: 'POST', body: JSON.stringify(body) });
+  const decode = async (...names: string[]): Promise<DecodeResult[]> => {
+    const body = { refs: names.map((name) => refs[name]) };
+    const frames = await collect(lines(await post('payloads:decode', body), decodeFrame));
+    return frames.filter((frame): frame is DecodeResult => 'ok' in frame);
+  };
+  return { app, audited, post, decode };
+}
+
+const base64 = (value: string): string => Buffer.from(value).toString('base64');
+
+async function ask(access: Access, payloads: Payload[], codec = stack.kms.codec) {
+  const audited: AuditEntry[] = [];
+  const audit = createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) });
+  const response = await stack.replica({ access, audit, codec }).request('/decode', {
+    method: 'POST',
+    headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': NAMESPACE },
+    body: buildPayloads(payloads),
+  });
+  return { status: response.status, body: await response.text(), audited };
+}
+
+const textOf = (result: DecodeResult | undefined): string =>
+  result?.ok ? Buffer.from(result.payload.data, 'base64').toString() : '';
+
+describe('payloads:decode', () => {
+  it.each(['twice', 'compressed', 'marked', 'header'])(
+    'opens a payload through all that is around it: %s',
+    async (name) => {
+      const [result] = await replica(ana(own)).decode(name);
+      expect(textOf(result)).toBe(JSON.stringify(OWN));
+    },
+  );
+
+  it.each(['foreign', 'brotli'])('says layer_unreadable of what it cannot read inside: %s', async (name) => {
+    const [result] = await replica(ana(own)).decode(name);
+    expect(result).toMatchObject({ ok: false, reason: 'layer_unreadable' });
+  });
+
+  it('gives a caller no plaintext of another namespace inside a layer of their own', async () => {
+    const { decode, audited } = replica(ana(own));
+    await using other = stack.kms.another();
+    const [result] = await decode('copied');
+    expect(result).toMatchObject({ ok: false, reason: 'namespace_not_permitted' });
+    expect(audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([{ event: 'denied' }]);
+
+    const before = stack.kms.emulator.calls.rows().length;
+    const app = stack.replica({ access: ana(own), codec: other.codec });
+    const body = JSON.stringify({ refs: [refs['copied']] });
+    await (await get(app, `${runPath(run)}/payloads:decode`, { method: 'POST', body })).text();
+    const asked = stack.kms.emulator.calls.rows().slice(before);
+    expect(asked.length).toBe(1);
+    expect(JSON.stringify(asked)).not.toContain(keys.orders);
+  });
+
+  it('puts the inner layer on record in its own namespace, before and after', async () => {
+    const { decode, audited } = replica(ana(everywhere));
+    const [result] = await decode('copied');
+    expect(textOf(result)).toBe(JSON.stringify(SECRET));
+    const outcomes = audited.filter(({ event }) => event === 'outcome');
+    expect(audited.filter(({ event }) => event === 'intent').map(({ namespace }) => namespace)).toEqual([
+      'payments',
+      'orders',
+    ]);
+    expect(outcomes.find(({ namespace }) => namespace === 'payments')?.outcome).toMatchObject({
+      payloads: 1,
+      keys: [{ name: keys.payments, payloads: 1 }],
+    });
+    expect(outcomes.find(({ namespace }) => namespace === 'orders')?.outcome).toMatchObject({
+      payloads: 1,
+      keys: [{ name: keys.orders, payloads: 1 }],
+    });
+  });
+});
+
+describe('search', () => {
+  it('finds text inside layers and counts what it cannot read', async () => {
+    const { post } = replica(ana(own));
+    const found = await collect(lines(await post('history:search', { text: 'canary' }), searchFrame));
+    expect(found.filter(({ type }) => type === 'hit')).toHaveLength(4);
+    expect(found.at(-1)).toMatchObject({
+      type: 'end',
+      unreadable: { layer_unreadable: 2, namespace_not_permitted: 1 },
+    });
+  });
+});
+
+describe.each(['decoded', 'readable'])('a %s export', (form) => {
+  it('holds what is inside layers and names what it cannot read', async () => {
+    const { post } = replica(ana(own));
+    const text = await (await post('history:export', { form })).text();
+    const holds = (value: string) => text.includes(value) || text.includes(base64(JSON.stringify(value)));
+    expect(holds(OWN)).toBe(true);
+    expect(holds(SECRET)).toBe(false);
+    for (const { data } of [planted.foreign, planted.brotli])
+      expect(text).not.toContain(Buffer.from(data!).toString('base64'));
+    expect(text).not.toContain(base64('not ours'));
+    expect(text.includes('layer_unreadable') || text.includes(base64('layer_unreadable'))).toBe(true);
+    if (form === 'readable')
+      expect(readableExport.parse(JSON.parse(text)).summary.unreadable).toEqual({
+        layer_unreadable: 2,
+        namespace_not_permitted: 1,
+      });
+  });
+});
+
+describe('/decode', () => {
+  it('answers with what is inside all layers', async () => {
+    const { status, body } = await ask(ana(own), [planted.twice, planted.compressed, planted.marked]);
+    expect(status).toBe(200);
+    const lease = new MemoryBudget(2 ** 24).lease();
+    const answered = parsePayloads(Buffer.from(body), 10, lease);
+    expect(answered.map(({ data }) => Buffer.from(data!).toString())).toEqual(
+      Array.from({ length: 3 }, () => JSON.stringify(OWN)),
+    );
+  });
+
+  it.each(['foreign', 'brotli'] as const)('answers 400 instead of with ciphertext: %s', async (name) => {
+    const { status, body } = await ask(ana(own), [planted[name]]);
+    expect([status, body]).toEqual([400, expect.stringContaining('layer_unreadable')]);
+  });
+
+  it('checks the rights in the namespace that an inner layer names', async () => {
+    const refused = await ask(ana(own), [planted.copied]);
+    expect([refused.status, refused.body]).toEqual([403, expect.stringContaining('orders')]);
+    expect(refused.audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([
+      { event: 'denied' },
+    ]);
+    const allowed = await ask(ana(everywhere), [planted.copied]);
+    expect(allowed.status).toBe(200);
+    expect(allowed.audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([
+      { event: 'intent' },
+      { event: 'outcome', outcome: { payloads: 1, keys: [{ name: keys.orders, payloads: 1 }] } },
+    ]);
+  });
+
+  it('counts the data keys of inner layers for its limit', async () => {
+    const inner = await sealedApart(stack.kms, 66);
+    const payloads = await stack.kms.codec.encode(inner, context(NAMESPACE));
+    await using other = stack.kms.another();
+    const before = stack.kms.emulator.calls.count('Decrypt');
+    const { status, body } = await ask(ana(own), payloads, other.codec);
+    expect([status, body]).toEqual([413, expect.stringContaining('64 data keys')]);
+    expect(stack.kms.emulator.calls.count('Decrypt') - before).toBeLessThanOrEqual(64);
+    expect((await ask(ana(own), payloads.slice(0, 60), other.codec)).status).toBe(200);
+  });
+});
