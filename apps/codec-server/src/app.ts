@@ -3,6 +3,8 @@ import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import type { Access } from './access/access.ts';
 import type { Audit } from './audit/audit.ts';
+import type { ChainHead } from './audit/chain.ts';
+import type { Digests } from './audit/digests.ts';
 import type { Inspect } from './history/stub.ts';
 import { HistoryReader } from './history/reader.ts';
 import type { TextThreads } from './history/text-threads.ts';
@@ -52,6 +54,10 @@ export interface AppDeps {
   readonly audit: Audit;
   /** Where the audit is written to, if it is a file; absent: there is none to read. */
   readonly auditFile?: string | undefined;
+  /** The audit's last line. */
+  readonly auditHead?: () => ChainHead;
+  /** Absent: the audit has no digests of ciphertexts. */
+  readonly digests?: Digests | undefined;
   /** `Host` headers that are served, lower case. */
   readonly hosts: readonly string[];
   readonly corsOrigins: readonly string[];
@@ -142,7 +148,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   };
   historyRoutes(routes, ofRuns);
   searchRoutes(routes, ofRuns);
-  auditRoutes(routes, { authority, auditFile: deps.auditFile });
+  auditRoutes(routes, { authority, auditFile: deps.auditFile, head: deps.auditHead });
   exportRoutes(routes, ofRuns);
   keyRoutes(routes, { rules, described: describedKeys(codec), use: keyUse });
   healthRoutes(routes, health);
@@ -158,6 +164,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
       codec,
       authority,
       serves,
+      digests: deps.digests,
       limits,
       pathPrefix,
       namespacePaths: deps.namespacePaths ?? false,

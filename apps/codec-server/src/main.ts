@@ -11,6 +11,7 @@ import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { createApp } from './app.ts';
 import { messageOf } from './error-text.ts';
 import { startTextThreads } from './history/text-threads.ts';
+import { commandList, exitAfterCommand } from './commands.ts';
 import { createLog } from './log.ts';
 import { MemoryBudget } from './memory/budget.ts';
 import { countBuffersAsHeap, inflightBytes } from './memory/heap.ts';
@@ -37,9 +38,11 @@ import { createTemporalService } from './temporal/service.ts';
 const SHUTDOWN_MS = 10_000;
 const SETTLE_MS = 2_000;
 
+await exitAfterCommand();
 answerHelp(
   "Temporal's codec protocol (/encode, /decode) and a history API over decrypted payloads.",
   codecServerEnvironment,
+  commandList,
 );
 await start();
 
@@ -63,10 +66,13 @@ async function start(): Promise<void> {
   const audit = await auditOrExit({
     file: config.auditFile,
     output: output.append,
+    fsync: config.auditFsync,
+    digestKeyFile: config.auditDigestKeyFile,
     log,
     failed: metrics.auditFailed,
   });
   const threads = startTextThreads();
+  metrics.followAudit(audit.head);
   const pair = config.tls && (await tlsPairOrExit(config.tls));
   const stopping = new AbortController();
   const emulator = config.kms.emulatorHost !== undefined;
@@ -103,6 +109,8 @@ async function start(): Promise<void> {
         access,
         audit: audit.audit,
         auditFile: config.auditFile,
+        auditHead: audit.head,
+        digests: audit.digests,
         hosts: config.allowedHosts ?? loopbackHosts(config.host, port),
         corsOrigins: config.corsOrigins,
         pathPrefix: config.pathPrefix,

@@ -60,7 +60,10 @@ export async function auditOrExit(options: OpenAuditOptions): Promise<OpenAudit>
   try {
     return await openAudit(options);
   } catch (error) {
-    return exit(EXIT_CONFIG, `AUDIT_FILE can't be opened for appending: ${messageOf(error)}`);
+    return exit(
+      EXIT_CONFIG,
+      `The audit (AUDIT_FILE, AUDIT_DIGEST_KEY_FILE) can't be written: ${messageOf(error)}`,
+    );
   }
 }
 

@@ -7,6 +7,15 @@ import { timestamp } from './workflow.ts';
 export const permission = z.enum(['metadata', 'decode', 'encode', 'search', 'export', 'audit']);
 export type Permission = z.infer<typeof permission>;
 
+/** The place of a line in its file's chain; docs/operations.md says how to verify it. */
+export const auditChain = z.object({
+  /** Random, of the process that wrote the line. */
+  instance: z.string(),
+  seq: z.number().int().positive(),
+  /** SHA-256 of the line before. */
+  prev: z.string(),
+});
+
 /**
  * Who did what, when, from where, to which payloads, under which keys, and what became of it. Never content: no
  * payload, no token, no search term. Each operation has an `intent` before anything is decrypted and an `outcome`
@@ -15,7 +24,8 @@ export type Permission = z.infer<typeof permission>;
 export const auditEntry = z.object({
   time: timestamp,
   id: z.uuid(),
-  event: z.enum(['intent', 'outcome', 'denied']),
+  /** `digests`: further digests of an intent that has more than one line holds. */
+  event: z.enum(['intent', 'digests', 'outcome', 'denied']),
   operation: permission,
   who: z.object({ name: z.string(), issuer: z.string().optional(), subject: z.string().optional() }),
   /** Address of the connection's other end. */
@@ -31,6 +41,13 @@ export const auditEntry = z.object({
   workflowId: z.string().optional(),
   runId: z.string().optional(),
   refs: z.array(z.string()).optional(),
+  /**
+   * Of each ciphertext that the caller sent, where the server has a key for it: HMAC-SHA-256 of the payload's `data`, the
+   * first 16 bytes in base64url.
+   */
+  digests: z.array(z.string()).optional(),
+  /** Of a `digests` entry: 2 for the first, which follows the intent. */
+  part: z.number().int().positive().optional(),
   /** In the caller's own words. */
   reason: z.string().optional(),
   /** Why it was denied: the policy doesn't let the caller, or they didn't say why they want it. */
@@ -57,6 +74,8 @@ export const auditEntry = z.object({
       refused: reasonCounts,
     })
     .optional(),
+  /** Absent in lines of versions that chained none. */
+  chain: auditChain.optional(),
 });
 export type AuditEntry = z.infer<typeof auditEntry>;
 
@@ -66,6 +85,8 @@ export type AuditEntry = z.infer<typeof auditEntry>;
  */
 export const auditPage = z.object({
   entries: z.array(auditEntry),
+  /** The last line that the process has written: note it elsewhere, and a verifier finds out whether the end is missing. */
+  head: z.object({ seq: z.number().int().nonnegative(), hash: z.string() }).optional(),
   /** `after` for the older ones; a position in the file and nothing more. Absent: there are none. */
   next: z.string().optional(),
   /** Lines on the way that are no audit entries: torn by a crash, or written by others. */

@@ -59,6 +59,10 @@ export interface CodecServerConfig {
   readonly proxies?: number;
   /** Absent: the audit goes to standard output. */
   readonly auditFile?: string;
+  /** Whether a line counts as written only when it is on the disk. */
+  readonly auditFsync: boolean;
+  /** Absent: the audit has no digests of ciphertexts. */
+  readonly auditDigestKeyFile?: string;
   /** Who may do what (`AUTH=policy`); absent: everybody everything, on loopback only. */
   readonly policyFile?: string;
   readonly logLevel: z.infer<typeof logLevel>;
@@ -87,6 +91,8 @@ const settings = z
     CODEC_METRICS_PORT: port.optional(),
     CODEC_METRICS_ALLOWED_HOSTS: list(hostHeader).optional(),
     AUDIT_FILE: z.string().optional(),
+    AUDIT_FSYNC: z.stringbool('must be true or false'),
+    AUDIT_DIGEST_KEY_FILE: z.string().optional(),
     CODEC_NAMESPACE_PATHS: z.stringbool('must be true or false'),
     CODEC_TRUSTED_PROXIES: count.optional(),
     CODEC_MAX_BODY: count.optional(),
@@ -160,6 +166,8 @@ const settings = z
       },
     }),
     ...(values.AUDIT_FILE !== undefined && { auditFile: values.AUDIT_FILE }),
+    auditFsync: values.AUDIT_FSYNC,
+    ...(values.AUDIT_DIGEST_KEY_FILE !== undefined && { auditDigestKeyFile: values.AUDIT_DIGEST_KEY_FILE }),
     ...(values.POLICY_FILE !== undefined && { policyFile: values.POLICY_FILE }),
     logLevel: values.LOG_LEVEL,
   }));
@@ -242,6 +250,17 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     AUDIT_FILE: {
       about: 'File that audit lines are appended to (default standard output)',
       example: '/var/log/temporal-kms/audit.jsonl',
+    },
+    AUDIT_FSYNC: {
+      about: 'Audit lines count as written only once they are on the disk; slower',
+      example: 'true',
+      default: 'false',
+    },
+    AUDIT_DIGEST_KEY_FILE: {
+      about:
+        'Key for digests of the ciphertexts sent to /decode, in their audit lines: 64 hexadecimal digits ' +
+        '(default no digests)',
+      example: '/etc/temporal-kms/audit-digest.key',
     },
     AUTH: {
       about: 'Who may call: whom POLICY_FILE names (policy), or anybody, on loopback only (none)',

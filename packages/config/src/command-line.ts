@@ -10,8 +10,10 @@ const USAGE = 'Usage: main [--help]';
 /**
  * For the head of a `main.ts`: answers `--help` and ends the process. Anything else on the command line is a mistake
  * and ends it with status 64, since all settings are in the environment.
+ *
+ * @param commands lines about what else the program does, which must have been looked for before
  */
-export function answerHelp(about: string, environment: Environment<unknown>): void {
+export function answerHelp(about: string, environment: Environment<unknown>, commands?: string): void {
   try {
     const { values } = parseArgs({ options: { help: { type: 'boolean', default: false } } });
     if (!values.help) return;
@@ -19,6 +21,9 @@ export function answerHelp(about: string, environment: Environment<unknown>): vo
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
     process.exit(exitUsage);
   }
-  process.stdout.write(`${about}\n\n${USAGE}\n\nEnvironment:\n${describeEnvironment(environment)}\n`);
+  const others = commands === undefined ? '' : `\n\nCommands:\n${commands}`;
+  process.stdout.write(
+    `${about}\n\n${USAGE}${others}\n\nEnvironment:\n${describeEnvironment(environment)}\n`,
+  );
   process.exit(0);
 }

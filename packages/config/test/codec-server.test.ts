@@ -31,6 +31,12 @@ describe('rates', () => {
   });
 });
 
+test('syncs the audit only when it is told to', () => {
+  expect(parse({}).auditFsync).toBe(false);
+  expect(parse({ AUDIT_FSYNC: 'true' }).auditFsync).toBe(true);
+  expect(mistakes({ AUDIT_FSYNC: 'often' })).toEqual([['AUDIT_FSYNC', 'must be true or false']]);
+});
+
 describe('without authentication', () => {
   test.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost', 'LOCALHOST'])('serves %s', (host) => {
     expect(parse({ CODEC_HOST: host }).host).toBe(host);

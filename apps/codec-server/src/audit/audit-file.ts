@@ -1,73 +1,207 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
-import type { Append } from './line-queue.ts';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, lstat, open } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import type { Logger } from 'pino';
+import { codeOf } from '../error-text.ts';
+import { chain, type ChainHead, NOTHING } from './chain.ts';
+import { lockFile, type Unlock } from './file-lock.ts';
+import { openedLine } from './file-marks.ts';
+import type { AppendLines } from './line-queue.ts';
+import { resume } from './resume.ts';
+import { openTrusted } from './trusted-path.ts';
 
-/** How soon a file that was renamed or removed is noticed. */
-const FOLLOW_MS = 1_000;
+/** A file that nothing was written to for so long is looked for before the next write. */
+const UNSEEN_MS = 1_000;
+/** How often the lines of one write are written, each time into another file. */
+const MAX_FILES = 3;
 
-/**
- * Appending, so that several processes may share the file; a pipe that is full is an error, not a wait for its
- * reader.
- */
-const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
+export interface AuditFileOptions {
+  /** Random, of this process. */
+  readonly instance: string;
+  readonly log: Logger;
+  /** Lines count as written once they are on the disk. */
+  readonly fsync?: boolean;
+  /** For the line that begins a file: which key digests are made with. */
+  readonly digestKey?: string | undefined;
+  /** Milliseconds since any fixed time. */
+  readonly now?: () => number;
+}
 
 export interface AuditFile {
   /**
-   * Appends text in one write. After a write that ended in the middle, the next begins on a line of its own.
-   * @throws Node's error, with its `code`
+   * Chains lines and appends them in one write. Resolves when they are in the file that the path names.
+   * @throws UntrustedPathError, or Node's error, with its `code`
    */
-  readonly append: Append;
-  /** The next write opens the path anew: it was rotated. Noticed without this too, within a second. */
+  readonly append: AppendLines;
+  /** The last line that was written. */
+  head(): ChainHead;
+  /** The next write looks whether the path names another file. Noticed without this too, at the latest by a write. */
   reopen(): void;
   close(): Promise<void>;
 }
 
+/** A file that this process writes to. */
+interface Open {
+  readonly handle: FileHandle;
+  readonly unlock: Unlock;
+  readonly info: Pick<Stats, 'dev' | 'ino'>;
+  /** Bytes in it, as far as this process knows. */
+  size: number;
+  /** Its last line. */
+  head: ChainHead;
+  /** What comes before the next line: the line that begins this process's, and what it needs before it. */
+  first: { readonly line: string; readonly lineFeed: boolean } | undefined;
+}
+
 /**
- * Opens a file for appending and makes it where there is none, for its owner alone (0600).
- * @throws Node's error, with its `code`
+ * Opens a file for appending, and begins this process's lines in it. Two processes can't write to one file.
+ * @throws UntrustedPathError, Error when another process has it, or Node's error, with its `code`
  */
-export async function openAuditFile(path: string, now: () => number = Date.now): Promise<AuditFile> {
-  let file = await openAppending(path);
-  let checked = now();
+export async function openAuditFile(path: string, options: AuditFileOptions): Promise<AuditFile> {
+  const file = new ChainedFile(path, options);
+  await file.append([]);
+  return file;
+}
 
-  const follow = async (): Promise<void> => {
-    if (now() - checked < FOLLOW_MS) return;
-    const [there, ours] = await Promise.all([stat(path).catch(() => undefined), file.handle.stat()]);
-    if (there?.ino !== ours.ino || there.dev !== ours.dev) {
-      const next = await openAppending(path);
-      await file.handle.close();
-      file = next;
+class ChainedFile implements AuditFile {
+  readonly #path: string;
+  readonly #options: AuditFileOptions;
+  readonly #now: () => number;
+  #open: Open | undefined;
+  /** The last line that this process knows to be written, and where. */
+  #own: { readonly head: ChainHead; readonly info: Open['info']; readonly size: number } | undefined;
+  #seen = Number.NEGATIVE_INFINITY;
+
+  constructor(path: string, options: AuditFileOptions) {
+    this.#path = path;
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  head(): ChainHead {
+    return this.#own?.head ?? NOTHING;
+  }
+
+  reopen(): void {
+    this.#seen = Number.NEGATIVE_INFINITY;
+  }
+
+  readonly append: AppendLines = async (lines) => {
+    if (this.#open !== undefined && this.#now() - this.#seen >= UNSEEN_MS) await this.#look(this.#open);
+    for (let tries = 1; ; tries += 1) {
+      const file = (this.#open ??= await this.#begin());
+      if (await this.#write(file, lines)) return;
+      if (tries === MAX_FILES) throw new Error('the audit file is replaced faster than it is written');
     }
-    checked = now();
   };
 
-  return {
-    append: async (text) => {
-      await follow();
-      const bytes = Buffer.from(file.torn ? `\n${text}` : text);
-      const { bytesWritten } = await file.handle.write(bytes);
-      file.torn = bytesWritten < bytes.length && (file.torn || bytesWritten > 0);
-      if (bytesWritten < bytes.length)
-        throw new Error(`only ${bytesWritten} of ${bytes.length} bytes written`);
-    },
-    reopen: () => (checked = Number.NEGATIVE_INFINITY),
-    close: () => file.handle.close(),
-  };
-}
+  async close(): Promise<void> {
+    await this.#leave();
+  }
 
-async function openAppending(path: string): Promise<{ readonly handle: FileHandle; torn: boolean }> {
-  const handle = await open(path, FLAGS, 0o600);
-  const info = await handle.stat();
-  return { handle, torn: info.isFile() && info.size > 0 && !(await endsWithLine(path, info.size)) };
-}
+  /**
+   * Writes lines into a file that may no longer be the one that the path names.
+   * @returns whether it is, and the lines are in it
+   */
+  async #write(file: Open, lines: readonly string[]): Promise<boolean> {
+    const { instance, fsync } = this.#options;
+    const { first } = file;
+    const chained = chain(instance, file.head, first === undefined ? lines : [first.line, ...lines]);
+    const bytes = first?.lineFeed ? Buffer.concat([LINE_FEED, chained.bytes]) : chained.bytes;
+    let written: number;
+    try {
+      ({ bytesWritten: written } = await file.handle.write(bytes));
+      if (fsync) await file.handle.datasync();
+    } catch (error) {
+      await this.#leave();
+      throw error;
+    }
+    if (written < bytes.length) {
+      // The next write begins behind what this one left.
+      await this.#leave();
+      throw new Error(`only ${written} of ${bytes.length} bytes were written`);
+    }
+    file.first = undefined;
+    file.size += written;
+    file.head = chained.head;
+    this.#own = { head: chained.head, info: file.info, size: file.size };
+    return await this.#look(file);
+  }
 
-/** A process that was killed may have left half a line. A file that may not be read counts as one that has. */
-async function endsWithLine(path: string, size: number): Promise<boolean> {
-  try {
-    await using handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const { buffer } = await handle.read({ buffer: Buffer.alloc(1), position: size - 1 });
-    return buffer[0] === 0x0a;
-  } catch {
+  /** @returns whether the path names the file, and nobody else has written to it; if not, it is left */
+  async #look(file: Open): Promise<boolean> {
+    const there = await lstat(this.#path).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
+      throw error;
+    });
+    this.#seen = this.#now();
+    const isNamed =
+      there !== undefined && there.ino === file.info.ino && there.dev === file.info.dev && there.nlink === 1;
+    if (isNamed && there.size === file.size) return true;
+    if (isNamed) {
+      this.#options.log.error(
+        { file: this.#path, expected: file.size, found: there.size },
+        'somebody else writes to the audit file, or cuts it; give each process a file of its own',
+      );
+    }
+    await this.#leave();
     return false;
   }
+
+  async #leave(): Promise<void> {
+    const file = this.#open;
+    this.#open = undefined;
+    if (file === undefined) return;
+    await file.unlock();
+    await file.handle.close();
+  }
+
+  async #begin(): Promise<Open> {
+    const { instance, fsync, digestKey } = this.#options;
+    const { handle, info } = await openTrusted(this.#path);
+    let unlock: Unlock | undefined;
+    try {
+      unlock = await lockFile(this.#path, info);
+      // What another process wrote until it gave the file free.
+      const { size } = await handle.stat();
+      const { head, torn, isOpen } = await resume(handle, size);
+      if (fsync && size === 0) await syncFolder(dirname(this.#path));
+      const own = this.#own;
+      const isThere = own !== undefined && isSame(own.info, info) && size >= own.size;
+      const line = openedLine(instance, {
+        file: basename(this.#path),
+        at: isOpen ? size + 1 : size,
+        torn,
+        // Of a file that has lines already, the first follows them, whatever this process wrote elsewhere.
+        lost:
+          head !== undefined && own !== undefined && !isThere && own.head.hash !== head.hash
+            ? own.head
+            : undefined,
+        digestKey,
+      });
+      return {
+        handle,
+        unlock,
+        info,
+        size,
+        head: head ?? own?.head ?? NOTHING,
+        first: { line, lineFeed: isOpen },
+      };
+    } catch (error) {
+      await unlock?.();
+      await handle.close();
+      throw error;
+    }
+  }
+}
+
+const LINE_FEED = Buffer.of(0x0a);
+
+const isSame = (one: Open['info'], other: Open['info']): boolean =>
+  one.ino === other.ino && one.dev === other.dev;
+
+/** A new file's name is in its folder, which is written by itself. */
+async function syncFolder(path: string): Promise<void> {
+  await using handle = await open(path, constants.O_RDONLY);
+  await handle.sync();
 }

@@ -27,6 +27,8 @@ export interface Intent {
   readonly runId?: string;
   /** Which payloads, where the caller named them. */
   readonly refs?: readonly string[];
+  /** Digests of the ciphertexts, where the caller sent them and there is a key. */
+  readonly digests?: readonly string[];
   /** Why, in the caller's words, where the namespace asks for it. */
   readonly reason?: string;
 }
@@ -69,7 +71,7 @@ export interface Audit {
 }
 
 /** @param now milliseconds since 1970 */
-export function createAudit(sink: AuditSink, now: () => number = Date.now): Audit {
+export function createAudit(sink: Pick<AuditSink, 'write'>, now: () => number = Date.now): Audit {
   let underWay = 0;
   let settled: PromiseWithResolvers<void> | undefined;
   const time = timestamps(now);
@@ -97,7 +99,12 @@ export function createAudit(sink: AuditSink, now: () => number = Date.now): Audi
       ),
     begin: async (intent) => {
       const id = randomUUID();
-      await sink.write(entryOf(time(), id, 'intent', intent));
+      const { digests = [] } = intent;
+      const [first, ...more] = slicesOf(digests, MAX_DIGESTS);
+      const lines = [sink.write(entryOf(time(), id, 'intent', intent, { digests: first }))];
+      for (const [n, slice] of more.entries())
+        lines.push(sink.write(entryOf(time(), id, 'digests', intent, { digests: slice, part: n + 2 })));
+      await Promise.all(lines);
       underWay += 1;
       const tally = new Tally();
       let ended: Promise<void> | undefined;
@@ -135,7 +142,7 @@ function entryOf(
   id: string,
   event: AuditEntry['event'],
   { operation, caller, peer, namespace, requestNamespace, workflowId, runId, reason, refs }: Intent,
-  { outcome, denied, count, since }: Pick<AuditEntry, 'outcome' | 'denied' | 'count' | 'since'> = {},
+  { outcome, denied, count, since, digests, part }: Partial<AuditEntry> = {},
 ): AuditEntry {
   return {
     time,
@@ -154,7 +161,18 @@ function entryOf(
     runId: cut(runId),
     reason: cut(reason),
     refs: refs?.slice(0, MAX_REFS),
+    digests,
+    part,
   };
+}
+
+/** Digests that one line holds; more have further lines. */
+const MAX_DIGESTS = 200;
+
+function slicesOf<T>(all: readonly T[], size: number): T[][] {
+  const slices: T[][] = [];
+  for (let from = 0; from < all.length; from += size) slices.push(all.slice(from, from + size));
+  return slices;
 }
 
 /** The intent without what its line would leave out, for keeping it in memory. */

@@ -1,6 +1,9 @@
 /** Writes text, whole lines of it, behind all that was written before; resolves when it has been taken. */
 export type Append = (text: string) => Promise<void>;
 
+/** The same for whole lines, each with its line feed. */
+export type AppendLines = (lines: readonly string[]) => Promise<void>;
+
 export interface LineQueueOptions {
   /** How long a line may take to be written, behind others. */
   readonly waitMs?: number;
@@ -14,8 +17,10 @@ export interface LineQueueOptions {
 
 /** Lines that go in one write; they are written, or refused, together. */
 interface Batch {
-  text: string;
-  lines: number;
+  readonly lines: string[];
+  characters: number;
+  /** How many were not refused yet. */
+  waiting: number;
   /** On the clock of `performance.now()`: its first line must be written by then. */
   readonly until: number;
   readonly settled: PromiseWithResolvers<void>;
@@ -27,13 +32,13 @@ interface Batch {
  * refused because a write hung is written all the same, should it go on.
  */
 export class LineQueue {
-  readonly #append: Append;
+  readonly #append: AppendLines;
   readonly #options: Required<LineQueueOptions>;
   #next: Batch | undefined;
   #writing: Batch | undefined;
   #hangs = false;
 
-  constructor(append: Append, options: LineQueueOptions = {}) {
+  constructor(append: AppendLines, options: LineQueueOptions = {}) {
     this.#append = append;
     this.#options = {
       waitMs: 1_000,
@@ -47,17 +52,19 @@ export class LineQueue {
   /** @throws what `refusal` makes of why the line isn't written, or isn't yet */
   write(text: string): Promise<void> {
     if (this.#hangs) return this.#refused('an earlier write has not come back');
-    if ((this.#next?.text.length ?? 0) + text.length > this.#options.maxWaiting) {
+    if ((this.#next?.characters ?? 0) + text.length > this.#options.maxWaiting) {
       return this.#refused('too much waits to be written');
     }
     const batch = (this.#next ??= {
-      text: '',
-      lines: 0,
+      lines: [],
+      characters: 0,
+      waiting: 0,
       until: performance.now() + this.#options.waitMs,
       settled: Promise.withResolvers<void>(),
     });
-    batch.text += text;
-    batch.lines += 1;
+    batch.lines.push(text);
+    batch.characters += text.length;
+    batch.waiting += 1;
     if (this.#writing === undefined) void this.#drain();
     return batch.settled.promise;
   }
@@ -69,7 +76,7 @@ export class LineQueue {
       this.#writing = batch;
       const late = setTimeout(() => this.#look(batch), Math.max(0, batch.until - performance.now()));
       try {
-        await this.#append(batch.text);
+        await this.#append(batch.lines);
         this.#options.written();
         batch.settled.resolve();
       } catch (error) {
@@ -98,8 +105,8 @@ export class LineQueue {
 
   /** Once for each batch: one that hung may fail as well. */
   #refuse(batch: Batch, reason: unknown): void {
-    if (batch.lines > 0) batch.settled.reject(this.#options.refusal(reason, batch.lines));
-    batch.lines = 0;
+    if (batch.waiting > 0) batch.settled.reject(this.#options.refusal(reason, batch.waiting));
+    batch.waiting = 0;
   }
 
   #refused(why: string): Promise<never> {

@@ -1,9 +1,9 @@
-import { type AuditEntry, auditEntry, escapeInvisible } from '@temporal-kms/codec-api';
+import { auditChain, type AuditEntry, auditEntry, escapeInvisible } from '@temporal-kms/codec-api';
 import { z } from 'zod';
 
 /** The label that Cloud Logging finds the audit by. */
 const LABELS = { log: 'audit' } as const;
-const LABELS_TEXT = `"logging.googleapis.com/labels":${JSON.stringify(LABELS)}`;
+export const LABELS_TEXT = `"logging.googleapis.com/labels":${JSON.stringify(LABELS)}`;
 
 /**
  * An entry as a line of JSON in the shape that Cloud Logging's agents take:
@@ -12,25 +12,32 @@ const LABELS_TEXT = `"logging.googleapis.com/labels":${JSON.stringify(LABELS)}`;
  */
 export function logLine(entry: AuditEntry): string {
   const { time, ...audit } = entry;
-  const { id, event, operation, outcome } = audit;
+  const { id, event, operation, outcome, part } = audit;
   // Only what is audited may hold a caller's text; the rest comes from closed lists, and needs no JSON.stringify.
   return (
     `{"severity":"${event === 'denied' ? 'WARNING' : 'NOTICE'}","time":"${time}",` +
     `"message":"audit: ${operation} ${outcome?.result ?? event}",` +
-    `"logging.googleapis.com/insertId":"${id}.${event}",${LABELS_TEXT},` +
+    `"logging.googleapis.com/insertId":"${id}.${event}${part === undefined ? '' : `.${part}`}",${LABELS_TEXT},` +
     `"logging.googleapis.com/operation":{"id":"${id}","producer":"temporal-kms/codec-server"` +
-    `${event === 'outcome' ? '' : ',"first":true'}${event === 'intent' ? '' : ',"last":true'}},` +
+    `${isFirst(event) ? ',"first":true' : ''}${isLast(event) ? ',"last":true' : ''}},` +
     `"audit":${unforgeable(audit)}}\n`
   );
 }
 
-const ownLine = z.object({ time: z.string(), audit: auditEntry.omit({ time: true }) });
+const isFirst = (event: AuditEntry['event']): boolean => event === 'intent' || event === 'denied';
+const isLast = (event: AuditEntry['event']): boolean => event === 'outcome' || event === 'denied';
+
+const ownLine = z.object({
+  time: z.string(),
+  audit: auditEntry.omit({ time: true, chain: true }),
+  chain: auditChain.optional(),
+});
 
 /** The entry that a line, without its line break, was made of; undefined for any other text. */
 export function parseLogLine(line: string): AuditEntry | undefined {
   try {
-    const { time, audit } = ownLine.parse(JSON.parse(line));
-    return { time, ...audit };
+    const { time, audit, chain } = ownLine.parse(JSON.parse(line));
+    return { time, ...audit, ...(chain && { chain }) };
   } catch {
     return undefined;
   }

@@ -33,6 +33,8 @@ export async function readAudit(
     unforgeable(word),
   );
   const entries: AuditEntry[] = [];
+  // A line stands twice where its file was being replaced when it was written.
+  const seen = new Set<string>();
   let skipped = 0;
   for await (const { start, text } of linesBackwards(handle, end)) {
     if (text === undefined || !looksOwn(text)) skipped += text === '' ? 0 : 1;
@@ -40,7 +42,9 @@ export async function readAudit(
       const entry = parseLogLine(text);
       if (entry === undefined) skipped += 1;
       else if (entry.namespace === namespace && (workflowId ?? entry.workflowId) === entry.workflowId) {
-        entries.push(entry);
+        const id = `${entry.id} ${entry.event} ${entry.part}`;
+        if (!seen.has(id)) entries.push(entry);
+        seen.add(id);
       }
     }
     if (start > 0 && (entries.length >= limit || end - start >= maxBytes)) {

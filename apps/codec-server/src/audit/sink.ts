@@ -2,7 +2,7 @@ import type { AuditEntry } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
 import { codeOf, messageOf } from '../error-text.ts';
 import { Refusal } from '../refusal.ts';
-import { type Append, LineQueue, type LineQueueOptions } from './line-queue.ts';
+import { type AppendLines, LineQueue, type LineQueueOptions } from './line-queue.ts';
 import { logLine } from './log-line.ts';
 import { Standing } from '../standing.ts';
 
@@ -10,6 +10,8 @@ import { Standing } from '../standing.ts';
 export interface AuditSink {
   /** @throws Refusal 503 `audit_unavailable` when the line isn't written within a second */
   write(entry: AuditEntry): Promise<void>;
+  /** The same for a line that is no entry. */
+  writeLine(line: string): Promise<void>;
 }
 
 export interface AuditSinkOptions extends Pick<LineQueueOptions, 'waitMs' | 'maxWaiting'> {
@@ -20,7 +22,7 @@ export interface AuditSinkOptions extends Pick<LineQueueOptions, 'waitMs' | 'max
 
 const RETRY_SECONDS = 5;
 
-export function auditSink(append: Append, { log, failed, ...limits }: AuditSinkOptions): AuditSink {
+export function auditSink(append: AppendLines, { log, failed, ...limits }: AuditSinkOptions): AuditSink {
   const standing = new Standing(log, {
     fails: 'the audit can not be written',
     works: 'the audit is written again',
@@ -40,5 +42,8 @@ export function auditSink(append: Append, { log, failed, ...limits }: AuditSinkO
       );
     },
   });
-  return { write: (entry) => lines.write(logLine(entry)) };
+  return {
+    write: (entry) => lines.write(logLine(entry)),
+    writeLine: (line) => lines.write(line),
+  };
 }

@@ -13,7 +13,11 @@ import { requireReason } from './reason.ts';
 const MAX_OTHER_NAMESPACES = 32;
 
 /** A request that decrypts. Its namespace's permission and justification have been checked already. */
-export type Reveal = Omit<Intent, 'caller' | 'peer' | 'requestNamespace'> & { readonly namespace: string };
+export interface Reveal extends Omit<Intent, 'caller' | 'peer' | 'requestNamespace' | 'digests'> {
+  readonly namespace: string;
+  /** Digests of the ciphertexts of each namespace that they name. */
+  readonly digests?: ReadonlyMap<string, readonly string[]>;
+}
 
 /** What became of another namespace: being checked, refused, or on record. */
 type Admission = Promise<void> | KmsCodecError | AuditRecord;
@@ -170,11 +174,10 @@ const inOther = (reveal: Reveal, namespace: string): InOther => ({
   requestNamespace: reveal.namespace,
 });
 
-const intentOf = (c: Context<Env>, reveal: InOther): Intent => ({
-  ...reveal,
-  caller: c.get('caller'),
-  peer: peerOf(c),
-});
+function intentOf(c: Context<Env>, { digests, ...reveal }: InOther): Intent {
+  const own = digests?.get(reveal.namespace);
+  return { ...reveal, caller: c.get('caller'), peer: peerOf(c), ...(own && { digests: own }) };
+}
 
 function notPermitted(namespace: string, cause: unknown): KmsCodecError {
   const why = cause instanceof Refusal ? cause.message : 'The server could not check it; its log says why.';

@@ -11,6 +11,8 @@ import { processMetrics } from './process-metrics.ts';
 export interface Metrics extends HttpMeter {
   readonly observer: Observer;
   readonly auditFailed: () => void;
+  /** @param head the audit's last line */
+  followAudit(head: () => { readonly seq: number }): void;
   /** Prometheus' text format, version 0.0.4. */
   text(): Promise<string>;
 }
@@ -72,6 +74,12 @@ export function createMetrics(named: (namespace: string) => boolean, memory?: Me
       };
     },
     rateLimited: (limit) => rateLimited.add(limitNames[limit]),
+    followAudit: (head) =>
+      meter
+        .createObservableGauge('codec_audit_sequence', {
+          description: "Sequence number of the audit's last line",
+        })
+        .addCallback((result) => result.observe(head().seq)),
     auditFailed: () => void (auditFailures += 1),
     text: async () => serializer.serialize((await exporter.collect()).resourceMetrics),
   };

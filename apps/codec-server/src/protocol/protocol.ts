@@ -1,5 +1,6 @@
 import type { InnerKmsCalls, KmsCodec } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
+import type { Digests } from '../audit/digests.ts';
 import { authorise, type Authority, identify } from '../http/authorise.ts';
 import { bodyOf } from '../http/body.ts';
 import type { Env } from '../http/context.ts';
@@ -27,6 +28,8 @@ export interface ProtocolOptions extends AddressOptions {
   readonly limits: Pick<Limits, 'maxPayloads'>;
   readonly authority: Authority;
   readonly serves: (namespace: string) => boolean;
+  /** Absent: the audit has no digests. */
+  readonly digests?: Digests | undefined;
 }
 
 /**
@@ -61,7 +64,12 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       const wait = allowance === undefined || needs === 0 ? 0 : allowance.take(needs);
       if (wait > 0) throw rates.kmsExhausted(wait);
     }
-    const reveal = { operation: 'decode', namespace, ...(reason !== undefined && { reason }) } as const;
+    const reveal = {
+      operation: 'decode',
+      namespace,
+      ...(reason !== undefined && { reason }),
+      ...(options.digests && { digests: digestsOf(options.digests, payloads, sealed, namespace) }),
+    } as const;
     const record = await NamespaceAccess.begin(c, authority, reveal, otherNamespaces(sealed, namespace));
     const { authorizeNamespace, onInnerLayer } = record;
     const innerKmsCalls = innerCalls(payloads.length > 1 ? MAX_UNOPENED - needs : Infinity);
@@ -161,6 +169,25 @@ function leaseOf(c: Context<Env>): MemoryLease {
   const lease = c.get('memory').lease();
   outgoing?.once('close', () => lease.end());
   return lease;
+}
+
+/** By the namespace that each ciphertext names, or else the one that was asked in. */
+function digestsOf(
+  digests: Digests,
+  payloads: readonly Payload[],
+  sealed: readonly Sealed[],
+  namespace: string,
+): ReadonlyMap<string, readonly string[]> {
+  const byNamespace = new Map<string, string[]>();
+  for (const [n, { data }] of payloads.entries()) {
+    const one = sealed[n];
+    if (!data || one === undefined || one.format === 'plain') continue;
+    const named = one.namespace ?? namespace;
+    const known = byNamespace.get(named);
+    if (known === undefined) byNamespace.set(named, [digests.of(data)]);
+    else known.push(digests.of(data));
+  }
+  return byNamespace;
 }
 
 function otherNamespaces(sealed: readonly Sealed[], namespace: string): ReadonlySet<string> {

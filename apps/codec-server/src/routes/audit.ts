@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { auditQuery } from '@temporal-kms/codec-api';
+import type { ChainHead } from '../audit/chain.ts';
 import { cloudLoggingQuery } from '../audit/log-line.ts';
 import { readAudit } from '../audit/read-audit.ts';
 import type { Authority } from '../http/authorise.ts';
@@ -13,10 +14,12 @@ export interface AuditRoutesOptions {
   readonly authority: Pick<Authority, 'audit'>;
   /** Absent: the audit goes to standard output, and whoever collects that has it. */
   readonly auditFile: string | undefined;
+  /** The last line that this process has written. */
+  readonly head: (() => ChainHead) | undefined;
 }
 
 /** Reading the audit stands in the audit. */
-export function auditRoutes(routes: Routes, { authority, auditFile }: AuditRoutesOptions): void {
+export function auditRoutes(routes: Routes, { authority, auditFile, head }: AuditRoutesOptions): void {
   routes.get('/namespaces/:namespace/audit', 'audit', async (c) => {
     const namespace = c.get('namespace');
     const { after, limit, workflowId } = checked(auditQuery, c.req.query());
@@ -40,7 +43,7 @@ export function auditRoutes(routes: Routes, { authority, auditFile }: AuditRoute
       if (!(await isReadable(auditFile))) throw elsewhere();
       const page = await readAudit(auditFile, { namespace, workflowId, after, limit });
       await record.end('complete');
-      return replyJson(c, page);
+      return replyJson(c, head === undefined ? page : { ...page, head: head() });
     } catch (error) {
       await record.end('failed');
       throw error;

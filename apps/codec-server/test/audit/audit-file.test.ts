@@ -1,22 +1,66 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { appendFile, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { once } from 'node:events';
+import {
+  appendFile,
+  chmod,
+  copyFile,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openAuditFile } from '../../src/audit/audit-file.ts';
+import { Writable } from 'node:stream';
+import { text as textOf } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAudit } from '../../src/audit/audit.ts';
+import { formatHead } from '../../src/audit/chain.ts';
 import { auditSink } from '../../src/audit/sink.ts';
+import { verifyAudit } from '../../src/audit/verify.ts';
+import { standardOutput } from '../../src/standard-output.ts';
+import { auditFileAt } from '../support/audit-file.ts';
 import { keptLog } from '../support/stack.ts';
 
+let root: string;
 let directory: string;
+let path: string;
 let count = 0;
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'codec-audit-'));
+  root = await mkdtemp(join(tmpdir(), 'codec-audit-'));
 });
-afterAll(() => rm(directory, { recursive: true }));
+beforeEach(async () => {
+  directory = join(root, `${(count += 1)}`);
+  await mkdir(directory, { mode: 0o700 });
+  path = join(directory, 'audit.jsonl');
+});
+afterAll(() => rm(root, { recursive: true }));
 
-const newPath = (): string => join(directory, `audit-${(count += 1)}.jsonl`);
-const text = (path: string) => readFile(path, 'utf8');
+const text = (file: string) => readFile(file, 'utf8');
+const line = (value: string): string => `${JSON.stringify({ value })}\n`;
+/** The values of the lines of a file, without those that processes begin and end with. */
+const values = async (file: string): Promise<string[]> =>
+  (await text(file))
+    .split('\n')
+    .map((one) => /^\{"value":"(.*?)"/.exec(one)?.[1])
+    .filter((value) => value !== undefined);
+const verify = (...files: string[]) => verifyAudit({ files, mixed: false, expected: [], after: [] });
+const problemsOf = async (...files: string[]): Promise<string[]> => {
+  const { files: each, problems } = await verify(...files);
+  return [...each.flatMap(({ problems: own }) => own.map(({ problem }) => problem)), ...problems];
+};
+
 const intent = {
   operation: 'decode',
   caller: { name: 'ana' },
@@ -24,71 +68,258 @@ const intent = {
   namespace: 'payments',
 } as const;
 
-test('is made for its owner alone, and what is there is kept', async () => {
-  const path = newPath();
-  for (const line of ['a\n', 'b\n']) {
-    const file = await openAuditFile(path);
-    await file.append(line);
+describe('an audit file', () => {
+  it('is made for its owner alone, and several processes one after the other make one chain', async () => {
+    for (const value of ['a', 'b']) {
+      const file = await auditFileAt(path);
+      await file.append([line(value)]);
+      await file.close();
+    }
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await values(path)).toEqual(['a', 'b']);
+    expect(await problemsOf(path)).toEqual([]);
+    expect((await text(path)).match(/"event":"opened"/g)).toHaveLength(2);
+  });
+
+  it.each([
+    ['half a line', '{"torn":'],
+    ['several lines that are none', 'x\n\ny\n{"half'],
+    ['bytes that are no text', Buffer.from([0, 255, 10, 128])],
+  ])('goes on behind %s that a crash left, and names what it was', async (_, torn) => {
+    const first = await auditFileAt(path);
+    await first.append([line('whole')]);
+    await first.close();
+    await appendFile(path, torn);
+    const file = await auditFileAt(path);
+    await file.append([line('next')]);
+    await file.append([line('last')]);
     await file.close();
-  }
-  expect((await stat(path)).mode & 0o777).toBe(0o600);
-  expect(await text(path)).toBe('a\nb\n');
-});
+    expect(await values(path)).toEqual(['whole', 'next', 'last']);
+    expect(await problemsOf(path)).toEqual([]);
+    const changed = (await readFile(path))
+      .toString('latin1')
+      .replace(Buffer.from(torn).toString('latin1'), 'z'.repeat(torn.length));
+    await writeFile(path, Buffer.from(changed, 'latin1'));
+    expect(await problemsOf(path)).not.toEqual([]);
+  });
 
-test('begins on a line of its own behind one that was cut off by a crash', async () => {
-  const path = newPath();
-  await appendFile(path, 'whole\n{"torn":');
-  const file = await openAuditFile(path);
-  await file.append('next\n');
-  await file.append('last\n');
-  expect(await text(path)).toBe('whole\n{"torn":\nnext\nlast\n');
-  await file.close();
-});
+  it('takes a last line that lacks its line feed alone for whole', async () => {
+    const first = await auditFileAt(path);
+    await first.append([line('whole')]);
+    await first.close();
+    await truncate(path, (await stat(path)).size - 1);
+    const file = await auditFileAt(path);
+    await file.close();
+    expect(await problemsOf(path)).toEqual([]);
+  });
 
-describe('a file that is rotated', () => {
-  test('is left for the new one at the next write after a second', async () => {
-    const path = newPath();
+  it('is refused to a second process while the first one writes to it', async () => {
+    const file = await auditFileAt(path);
+    await expect(auditFileAt(path)).rejects.toThrow('Another process writes to');
+    await file.close();
+    await (await auditFileAt(path)).close();
+  });
+
+  it('is left for a new one when it is rotated, whose first line continues the old one', async () => {
     let now = 0;
-    const file = await openAuditFile(path, () => now);
-    await file.append('old\n');
+    const file = await auditFileAt(path, { now: () => now });
+    await file.append([line('old')]);
     await rename(path, `${path}.1`);
     now += 1_000;
-    await file.append('new\n');
-    expect([await text(`${path}.1`), await text(path)]).toEqual(['old\n', 'new\n']);
-    await file.close();
-  });
-
-  test('is left at once when told to', async () => {
-    const path = newPath();
-    const file = await openAuditFile(path, () => 0);
-    await rename(path, `${path}.1`);
+    await file.append([line('new')]);
+    expect([await values(`${path}.1`), await values(path)]).toEqual([['old'], ['new']]);
+    await rename(path, `${path}.2`);
     file.reopen();
-    await file.append('new\n');
-    expect(await text(path)).toBe('new\n');
+    await file.append([line('newer')]);
+    expect(await values(path)).toEqual(['newer']);
+    await file.close();
+    expect(await problemsOf(path, `${path}.1`, `${path}.2`)).toEqual([]);
+    expect(await problemsOf(path, `${path}.1`)).toEqual([expect.stringContaining('a file are missing')]);
+    const after = [(await verify(`${path}.2`)).files[0]!.head!];
+    expect((await verifyAudit({ files: [path], mixed: false, expected: [], after })).ok).toBe(true);
+  });
+
+  it.each([true, false])('holds what was appended when it can be read back (fsync %s)', async (fsync) => {
+    const file = await auditFileAt(path, { fsync });
+    for (let n = 0; n < 20; n += 1) await file.append([line(`${n}`), line(`${n}b`)]);
+    await file.close();
+    expect(await values(path)).toHaveLength(40);
+    expect(await problemsOf(path)).toEqual([]);
+  });
+});
+
+describe('what happens to a file between two writes', () => {
+  const cases: [what: string, act: () => Promise<unknown>, isWhole: boolean][] = [
+    ['it is renamed', () => rename(path, `${path}.1`), true],
+    ['it is removed', () => unlink(path), false],
+    [
+      'it is replaced by an empty file',
+      async () => {
+        await writeFile(`${path}.new`, '', { mode: 0o600 });
+        await rename(`${path}.new`, path);
+      },
+      false,
+    ],
+    [
+      'it is replaced by a copy',
+      async () => {
+        await copyFile(path, `${path}.new`);
+        await rename(`${path}.new`, path);
+      },
+      false,
+    ],
+    ['it is cut', () => truncate(path, 10), false],
+    ['somebody else writes to it', () => appendFile(path, line('foreign')), false],
+    [
+      'its folder is removed and made again',
+      async () => {
+        await rm(directory, { recursive: true });
+        await mkdir(directory, { mode: 0o700 });
+      },
+      false,
+    ],
+  ];
+
+  it.each(cases)('loses no line where %s, and a verifier says what is missing', async (_, act, isWhole) => {
+    const file = await auditFileAt(path, { now: () => 0 });
+    await file.append([line('before')]);
+    await act();
+    await file.append([line('after')]);
+    expect(await values(path)).toContain('after');
+    await file.append([line('last')]);
+    await file.close();
+    const files = (await readdir(directory)).map((name) => join(directory, name));
+    const found = await problemsOf(...files);
+    if (isWhole) expect(found).toEqual([]);
+    else expect(found).not.toEqual([]);
+  });
+
+  it('refuses the line while the folder is gone, and writes again once it is there', async () => {
+    const file = await auditFileAt(path, { now: () => 0 });
+    const { log, lines } = keptLog();
+    const audit = createAudit(auditSink(file.append, { log }));
+    await audit.begin(intent);
+    await rename(directory, `${directory}.gone`);
+    await expect(audit.begin(intent)).rejects.toMatchObject({ status: 503, code: 'audit_unavailable' });
+    await mkdir(directory, { mode: 0o700 });
+    await audit.begin(intent);
+    expect(lines.map((one) => JSON.parse(one).msg)).toEqual([
+      'the audit can not be written',
+      'the audit is written again',
+    ]);
+    await file.close();
+  });
+
+  it.each([
+    ['a folder', () => mkdir(path)],
+    ['a symbolic link', () => symlink('/dev/null', path)],
+    [
+      'a file that others can write',
+      async () => {
+        await writeFile(path, '');
+        await chmod(path, 0o666);
+      },
+    ],
+  ])('refuses the line while %s is in its place', async (_, act) => {
+    const file = await auditFileAt(path, { now: () => 0 });
+    await rename(path, `${path}.1`);
+    await act();
+    await expect(file.append([line('a')])).rejects.toThrow();
+    await rm(path, { recursive: true });
+    await file.append([line('b')]);
+    expect(await values(path)).toEqual(['b']);
     await file.close();
   });
 });
 
-test('two processes write whole lines to one file', async () => {
-  const path = newPath();
-  const files = await Promise.all([openAuditFile(path), openAuditFile(path)]);
-  await Promise.all(
-    files.map(async (file, index) => {
-      for (let n = 0; n < 50; n += 1) await file.append(`${(index === 0 ? 'a' : 'b').repeat(3_000)}\n`);
-    }),
-  );
-  const lines = (await text(path)).trimEnd().split('\n');
-  expect(lines).toHaveLength(100);
-  expect(lines.filter((one) => !/^(a{3000}|b{3000})$/.test(one))).toEqual([]);
-  for (const file of files) await file.close();
+const refused = async (why: RegExp): Promise<void> => expect(auditFileAt(path)).rejects.toThrow(why);
+
+describe('a file is refused at start', () => {
+  it('that is a symbolic link, wherever it leads', async () => {
+    await writeFile(join(directory, 'real'), '', { mode: 0o600 });
+    await symlink(join(directory, 'real'), path);
+    await refused(/is a symbolic link/);
+    await rm(path);
+    await symlink(join(directory, 'nowhere'), path);
+    await refused(/is a symbolic link/);
+  });
+
+  it.each([0o620, 0o602, 0o666, 0o664])('whose mode is %o', async (mode) => {
+    await writeFile(path, '');
+    await chmod(path, mode);
+    await refused(/can be written by its group or by others.*chmod go-w/);
+  });
+
+  it('that has another name', async () => {
+    await writeFile(path, '', { mode: 0o600 });
+    await link(path, `${path}.other`);
+    await refused(/hard links/);
+  });
+
+  it('that is a FIFO or a device, without waiting for its reader', async () => {
+    execFileSync('mkfifo', [path]);
+    await refused(/is not a regular file/);
+    path = '/dev/full';
+    await refused(/is not a regular file/);
+  });
+
+  it.each([0o770, 0o707, 0o777])('in a folder with mode %o', async (mode) => {
+    await chmod(directory, mode);
+    await refused(/can write in the folder/);
+    await chmod(directory, mode | 0o1000);
+    await (await auditFileAt(path)).close();
+  });
+
+  it('below a folder that everybody can write in', async () => {
+    await chmod(directory, 0o777);
+    path = join(directory, 'below', 'audit.jsonl');
+    await mkdir(join(directory, 'below'), { mode: 0o700 });
+    await refused(/Others can write in the folder/);
+  });
+
+  it.runIf(process.geteuid?.() === 0)('that belongs to somebody else, or whose folder does', async () => {
+    await writeFile(path, '', { mode: 0o600 });
+    execFileSync('chown', ['12345', path]);
+    await refused(/belongs to the user 12345/);
+    await rm(path);
+    execFileSync('chown', ['12345', directory]);
+    await refused(/The folder .* belongs to the user 12345/);
+  });
 });
 
-describe('an audit that can not be written', () => {
-  test('on a full disk is 503, told once in the log and counted each time', async () => {
-    const file = await openAuditFile('/dev/full');
+const appender = fileURLToPath(new URL('../support/append-lines.ts', import.meta.url));
+
+/** Appends lines until told to stop; the system refuses bytes beyond the limit, as a full disk does. */
+const limited = (blocks: number) =>
+  spawn(
+    'sh',
+    ['-c', `ulimit -f ${blocks}; trap '' XFSZ; exec "$0" "$1" "$2"`, process.execPath, appender, path],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+
+describe('a disk that is full', () => {
+  it('refuses lines, confirms none that is not whole, and the file goes on afterwards', async () => {
+    const child = limited(16);
+    const confirmed = (await textOf(child.stdout)).trim().split('\n');
+    expect(confirmed.at(-1)).toBe('refused');
+    const written = confirmed.filter((one) => one !== 'refused');
+    expect(written.length).toBeGreaterThan(10);
+    const file = await auditFileAt(path);
+    await file.append([line('afterwards')]);
+    await file.close();
+    const there = await values(path);
+    expect(written.filter((value) => !there.includes(value))).toEqual([]);
+    expect(there.at(-1)).toBe('afterwards');
+    expect(await problemsOf(path)).toEqual([]);
+  });
+
+  it('is told once in the log and counted each time, and each refusal is 503', async () => {
     const { log, lines } = keptLog();
     let failures = 0;
-    const audit = createAudit(auditSink(file.append, { log, failed: () => (failures += 1) }));
+    const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    const audit = createAudit(auditSink(() => Promise.reject(full), { log, failed: () => (failures += 1) }));
     for (let n = 0; n < 3; n += 1) {
       await expect(audit.begin(intent)).rejects.toMatchObject({
         status: 503,
@@ -98,56 +329,105 @@ describe('an audit that can not be written', () => {
     }
     await expect(audit.denied(intent, 'forbidden')).rejects.toMatchObject({ code: 'audit_unavailable' });
     expect(failures).toBe(4);
-    expect(lines.map((line) => JSON.parse(line))).toEqual([
+    expect(lines.map((one) => JSON.parse(one))).toEqual([
       expect.objectContaining({ level: 50, reason: 'ENOSPC', msg: 'the audit can not be written' }),
     ]);
-    await file.close();
-  });
-
-  test('to a pipe that nobody empties is 503 once it is full, and holds up nothing', async () => {
-    const path = newPath();
-    execFileSync('mkfifo', [path]);
-    // Opens it and reads nothing.
-    const reader = spawn('sh', ['-c', `exec 3< "${path}"; exec sleep 60`]);
-    const file = await eventuallyOpen(path);
-    const audit = createAudit(auditSink(file.append, { log: keptLog().log, waitMs: 200 }));
-    const before = performance.now();
-    const fill = async (): Promise<void> => {
-      for (let n = 0; n < 1_000; n += 1) await audit.begin({ ...intent, reason: 'r'.repeat(500) });
-    };
-    await expect(fill()).rejects.toMatchObject({ status: 503, code: 'audit_unavailable' });
-    expect(performance.now() - before).toBeLessThan(5_000);
-    await file.close();
-    reader.kill();
-  });
-
-  test('because its file can no longer be opened is 503 until it can be', async () => {
-    const path = newPath();
-    let now = 0;
-    const file = await openAuditFile(path, () => now);
-    const { log, lines } = keptLog();
-    const audit = createAudit(auditSink(file.append, { log }));
-    await rename(path, `${path}.1`);
-    await mkdir(path);
-    now += 1_000;
-    await expect(audit.begin(intent)).rejects.toMatchObject({ code: 'audit_unavailable' });
-    await rm(path, { recursive: true });
-    await audit.begin(intent);
-    expect(lines.map((line) => JSON.parse(line).msg)).toEqual([
-      'the audit can not be written',
-      'the audit is written again',
-    ]);
-    await file.close();
   });
 });
 
-async function eventuallyOpen(path: string) {
-  for (let n = 0; ; n += 1) {
-    try {
-      return await openAuditFile(path);
-    } catch (error) {
-      if (n === 50) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+it('is killed at any moment: what was confirmed is in the file, and the file goes on', async () => {
+  const confirmed: string[] = [];
+  for (let round = 0; round < 5; round += 1) {
+    const child = spawn(process.execPath, [appender, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (piece: string) => (out += piece));
+    while (!out.includes('\n')) await delay(10);
+    await delay(20 + round * 7);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    confirmed.push(...out.split('\n').slice(0, -1));
+  }
+  const there = new Set(await values(path));
+  expect(confirmed.filter((value) => !there.has(value))).toEqual([]);
+  const file = await auditFileAt(path);
+  await file.close();
+  expect(await problemsOf(path)).toEqual([]);
+});
+
+it('is renamed, removed and replaced under load: every confirmed line is in a file that was not removed', async () => {
+  const file = await auditFileAt(path);
+  const sink = auditSink(file.append, { log: keptLog().log });
+  const confirmed: number[] = [];
+  const over = new AbortController();
+  let next = 0;
+  let since = 0;
+  const write = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      const own = (next += 1);
+      try {
+        await sink.writeLine(line(`${own}`));
+        confirmed.push(own);
+      } catch {
+        await delay(5);
+      }
+    }
+  };
+  const writers = Array.from({ length: 8 }, write);
+  for (let n = 0; n < 60; n += 1) {
+    await delay(3 + (n % 5));
+    if (n % 3 === 0) await rename(path, `${path}.${n}`).catch(() => undefined);
+    else {
+      if (n % 3 === 1) await unlink(path).catch(() => undefined);
+      else {
+        await writeFile(`${path}.new`, '', { mode: 0o600 });
+        await rename(`${path}.new`, path);
+      }
+      // What was asked for before may have been lost with the file.
+      since = next;
     }
   }
-}
+  await delay(100);
+  over.abort();
+  await Promise.all(writers);
+  await file.close();
+  const later = confirmed.filter((own) => own > since);
+  expect(later.length).toBeGreaterThan(10);
+  const files = (await readdir(directory)).map((name) => join(directory, name));
+  const there = new Set((await Promise.all(files.map(values))).flat());
+  expect(later.filter((own) => !there.has(`${own}`))).toEqual([]);
+});
+
+it('is 503 on standard output that nobody empties once it is full, and holds up nothing', async () => {
+  // A connection that nobody reads takes as much as the system's buffers hold.
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => void sockets.push(socket.pause()));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  const { connect } = await import('node:net');
+  const client = connect(typeof address === 'object' && address !== null ? address.port : 0, '127.0.0.1');
+  await once(client, 'connect');
+  expect(client).toBeInstanceOf(Writable);
+  const output = standardOutput(client);
+  const append = (lines: readonly string[]) => output.append(lines.join(''));
+  const audit = createAudit(auditSink(append, { log: keptLog().log, waitMs: 200 }));
+  const before = performance.now();
+  const fill = async (): Promise<void> => {
+    for (let n = 0; n < 100_000; n += 1) await audit.begin({ ...intent, reason: 'r'.repeat(900) });
+  };
+  await expect(fill()).rejects.toMatchObject({ status: 503, code: 'audit_unavailable' });
+  expect(performance.now() - before).toBeLessThan(20_000);
+  client.destroy();
+  for (const socket of sockets) socket.destroy();
+  server.close();
+});
+
+it('tells its last line', async () => {
+  const file = await auditFileAt(path);
+  await file.append([line('a')]);
+  const head = file.head();
+  await file.append([line('b')]);
+  await file.close();
+  const found = await verifyAudit({ files: [path], mixed: false, expected: [head, file.head()], after: [] });
+  expect(found.ok).toBe(true);
+  expect(formatHead(found.files[0]!.head!)).toBe(formatHead(file.head()));
+});

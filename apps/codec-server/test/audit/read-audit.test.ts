@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AuditPage, auditPage } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type AuditFile, openAuditFile } from '../../src/audit/audit-file.ts';
+import type { AuditFile } from '../../src/audit/audit-file.ts';
 import { type Audit, createAudit } from '../../src/audit/audit.ts';
 import { readAudit } from '../../src/audit/read-audit.ts';
 import { auditSink } from '../../src/audit/sink.ts';
+import { auditFileAt } from '../support/audit-file.ts';
 import { appWith, HOST, type Kms, keptLog, startKms } from '../support/stack.ts';
 
 let kms: Kms;
@@ -25,7 +26,7 @@ const opened: AuditFile[] = [];
 let count = 0;
 async function newAudit(): Promise<{ path: string; audit: Audit }> {
   const path = join(directory, `${(count += 1)}.jsonl`);
-  const file = await openAuditFile(path);
+  const file = await auditFileAt(path);
   opened.push(file);
   return { path, audit: createAudit(auditSink(file.append, { log: keptLog().log })) };
 }
@@ -160,7 +161,7 @@ describe('GET /api/namespaces/{namespace}/audit', () => {
   test('answers from the new file as soon as the old one was renamed', async () => {
     const path = join(directory, 'rotated.jsonl');
     let now = 0;
-    const file = await openAuditFile(path, () => now);
+    const file = await auditFileAt(path, { now: () => now });
     const audit = createAudit(auditSink(file.append, { log: keptLog().log }));
     await denied(audit, '1');
     await rename(path, `${path}.1`);

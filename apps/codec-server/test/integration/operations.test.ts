@@ -61,13 +61,18 @@ const entries = (text: string) =>
 describe('an audit that can not be written', () => {
   test('lets no plaintext out, counts it, and leaves what needs no audit alone', async () => {
     const ciphertext = await sealed();
-    const { url, metricsUrl, output } = await start({ AUDIT_FILE: '/dev/full', CODEC_METRICS_PORT: '0' });
+    const folder = await mkdtemp(join(directory, 'removed-'));
+    const { url, metricsUrl, output } = await start({
+      AUDIT_FILE: join(folder, 'audit.jsonl'),
+      CODEC_METRICS_PORT: '0',
+    });
+    await rm(folder, { recursive: true });
     const response = await post(`${url}/decode`, ciphertext);
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
     expect(await response.text()).not.toContain(PLAINTEXT);
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
     expect(await (await fetch(metricsUrl!)).text()).toMatch(/^codec_audit_write_failures_total 1$/m);
-    expect(output.out).toContain('"reason":"ENOSPC"');
+    expect(output.out).toContain('"reason":"ENOENT"');
   });
 
   test('to a standard output that nobody reads is 503 within about a second, then at once; read, it goes on', async () => {
@@ -98,6 +103,7 @@ describe('an audit that can not be written', () => {
 
   test.each([
     ['AUDIT_FILE', 'in no directory', { AUDIT_FILE: '/nowhere/audit.jsonl' }],
+    ['AUDIT_DIGEST_KEY_FILE', 'not there', { AUDIT_DIGEST_KEY_FILE: '/nowhere/digest.key' }],
     [
       'CODEC_TLS',
       'not there',

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { listen, type RunningServer } from '../../src/listen/listen.ts';
-import { type AuditFile, openAuditFile } from '../../src/audit/audit-file.ts';
+import type { AuditFile } from '../../src/audit/audit-file.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { auditSink } from '../../src/audit/sink.ts';
+import { auditFileAt } from '../support/audit-file.ts';
 import { keptLog } from '../support/stack.ts';
 import { findSchemathesis } from '../support/schemathesis.ts';
 import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';
@@ -37,7 +38,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'schemathesis-'));
   stack = await startStack();
   const path = join(directory, 'audit.jsonl');
-  file = await openAuditFile(path);
+  file = await auditFileAt(path);
   const audit = createAudit(auditSink(file.append, { log: keptLog().log }));
   server = await listen({
     host: '127.0.0.1',

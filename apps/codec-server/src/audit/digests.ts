@@ -1,0 +1,33 @@
+import { createHmac } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+
+/** Digests of ciphertexts, by which whoever has the key finds them in histories and exports. */
+export interface Digests {
+  /** Tells keys apart without telling anything of them. */
+  readonly keyId: string;
+  of(ciphertext: Uint8Array): string;
+}
+
+/** Bytes of HMAC-SHA-256 that are kept, as RFC 2104 section 5 allows: nobody can make two ciphertexts share them. */
+const DIGEST_BYTES = 16;
+
+/** HMAC-SHA-256 of a payload's `data`, its first 16 bytes in base64url without padding. */
+export function digestsWith(key: Uint8Array): Digests {
+  const of = (ciphertext: Uint8Array): string =>
+    createHmac('sha256', key).update(ciphertext).digest().subarray(0, DIGEST_BYTES).toString('base64url');
+  return { keyId: of(new Uint8Array()).slice(0, 11), of };
+}
+
+/** 32 bytes or more as an even number of hexadecimal digits. */
+const KEY = /^(?:[0-9a-f]{2}){32,}$/i;
+
+/** @throws Error when the file holds no key, or Node's error when it can't be read */
+export async function readDigestKey(file: string): Promise<Digests> {
+  const text = (await readFile(file, 'utf8')).trim();
+  if (!KEY.test(text)) {
+    throw new Error(
+      `${file} holds no key for digests: it must be 64 or more hexadecimal digits (openssl rand -hex 32).`,
+    );
+  }
+  return digestsWith(Buffer.from(text, 'hex'));
+}

@@ -1,0 +1,180 @@
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { type ChainHead, formatHead, parseHead } from './audit/chain.ts';
+import { readDigestKey } from './audit/digests.ts';
+import { type Verified, verifyAudit } from './audit/verify.ts';
+import { messageOf } from './error-text.ts';
+import { payloadDigests } from './payload-digests.ts';
+
+/** `EX_USAGE` of sysexits.h. */
+const EXIT_USAGE = 64;
+
+interface Command {
+  readonly about: string;
+  readonly usage: string;
+  /** @returns the status to end with */
+  readonly run: (args: string[], output: Output) => Promise<number>;
+}
+
+class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const VERIFY_USAGE = `Usage: node main.mjs verify-audit [options] FILE...
+
+Verifies audit files: finds lines that were changed, removed, put in, repeated or moved. Give a file together with the
+files that it was rotated to, in any order.
+
+  --expect-head SEQ:HASH  this line must be there (from the log, or "head" of GET .../audit); may be given several times
+  --after SEQ:HASH        the last line of a file that was removed on purpose; may be given several times
+  --mixed                 skip lines of others: standard output as it was collected
+  --json                  print the result as JSON
+  --help                  print this
+
+Status: 0 nothing was found, 1 something was, or a file can't be read, 64 wrong usage.
+`;
+
+const DIGEST_USAGE = `Usage: node main.mjs audit-digest --key-file FILE EXPORT...
+
+Prints the digest of each payload in JSON files, with its place: in exports in the form "encoded", histories as the
+Temporal CLI prints them, and bodies of /decode. Look for the digests in the audit: grep -F.
+
+  --key-file FILE  the key that the server has in AUDIT_DIGEST_KEY_FILE
+  --help           print this
+
+Status: 0 digests were printed, 1 a file can't be read, 64 wrong usage.
+`;
+
+const commands: Readonly<Record<string, Command>> = {
+  'verify-audit': { about: 'verify audit files', usage: VERIFY_USAGE, run: runVerify },
+  'audit-digest': { about: 'find payloads of a history in the audit', usage: DIGEST_USAGE, run: runDigest },
+};
+
+/** For `--help`. */
+export const commandList = Object.entries(commands)
+  .map(([name, { about }]) => `  ${name.padEnd(14)}${about}; ${name} --help says how`)
+  .join('\n');
+
+/** Where a command prints to. */
+export interface Output {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+/** @returns the status to end with; undefined where the command line names no command */
+export async function runCommand(args: readonly string[], output: Output): Promise<number | undefined> {
+  const [name = '', ...rest] = args;
+  const command = commands[name];
+  if (command === undefined) return undefined;
+  if (rest.includes('--help')) {
+    output.out(command.usage);
+    return 0;
+  }
+  try {
+    return await command.run(rest, output);
+  } catch (error) {
+    const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
+    output.err(`${messageOf(error)}\n${isUsage ? command.usage : ''}`);
+    return isUsage ? EXIT_USAGE : 1;
+  }
+}
+
+/** Runs the command that this process was started for, and ends the process; returns where there is none. */
+export async function exitAfterCommand(): Promise<void> {
+  const status = await runCommand(process.argv.slice(2), {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+  });
+  if (status === undefined) return;
+  // What was written to a pipe must be there before the end.
+  await new Promise((resolve) => process.stdout.write('', resolve));
+  process.exit(status);
+}
+
+async function runVerify(args: string[], { out, err }: Output): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      'expect-head': { type: 'string', multiple: true, default: [] },
+      after: { type: 'string', multiple: true, default: [] },
+      mixed: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  if (positionals.length === 0) throw new UsageError('Name the files to verify.');
+  const verified = await verifyAudit({
+    files: positionals,
+    mixed: values.mixed,
+    expected: headsOf(values['expect-head'], '--expect-head'),
+    after: headsOf(values.after, '--after'),
+    progress: progressOf(err),
+  });
+  out(values.json ? `${JSON.stringify(jsonOf(verified), undefined, 2)}\n` : textOf(verified));
+  return verified.ok ? 0 : 1;
+}
+
+function headsOf(texts: readonly string[], option: string): ChainHead[] {
+  return texts.map((text) => {
+    const head = parseHead(text);
+    if (head === undefined)
+      throw new UsageError(`${option} must be a number, a colon and 64 hexadecimal digits.`);
+    return head;
+  });
+}
+
+const PROGRESS_MS = 5_000;
+
+/** A long file isn't waited for in silence. */
+function progressOf(err: Output['err']): (file: string, bytes: number) => void {
+  let told = performance.now();
+  return (file, bytes) => {
+    if (performance.now() - told < PROGRESS_MS) return;
+    told = performance.now();
+    err(`${file}: ${Math.round(bytes / 1e6)} MB\n`);
+  };
+}
+
+const jsonOf = ({ files, ...verified }: Verified): unknown => ({
+  ...verified,
+  files: files.map(({ file, lines, bytes, after, head, isClosed, problems, problemCount }) => ({
+    file,
+    lines,
+    bytes,
+    after: after && formatHead(after),
+    head: head && formatHead(head),
+    isClosed,
+    problems,
+    problemCount,
+  })),
+});
+
+function textOf({ ok, files, problems, notes }: Verified): string {
+  const lines: string[] = [];
+  for (const { file, lines: count, bytes, head, problems: own, problemCount } of files) {
+    lines.push(
+      `${file}: ${count} lines, ${bytes} bytes, last line ${head ? formatHead(head) : 'in no chain'}`,
+    );
+    for (const { line, problem } of own) lines.push(`${file}:${line}: ${problem}`);
+    if (problemCount > own.length) lines.push(`${file}: ${problemCount - own.length} more like these`);
+  }
+  lines.push(...problems, ...notes.map((note) => `note: ${note}`), ok ? 'ok' : 'NOT ok');
+  return `${lines.join('\n')}\n`;
+}
+
+async function runDigest(args: string[], { out }: Output): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { 'key-file': { type: 'string' } },
+  });
+  const { 'key-file': keyFile } = values;
+  if (keyFile === undefined) throw new UsageError('Name the key with --key-file.');
+  if (positionals.length === 0) throw new UsageError('Name the files with payloads.');
+  const digests = await readDigestKey(keyFile);
+  for (const file of positionals) {
+    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
+    for (const { pointer, digest } of payloadDigests(digests, value)) out(`${digest} ${file} ${pointer}\n`);
+  }
+  return 0;
+}

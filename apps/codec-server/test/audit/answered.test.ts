@@ -1,0 +1,147 @@
+import { mkdtemp, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AuditEntry } from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAudit } from '../../src/audit/audit.ts';
+import { digestsWith } from '../../src/audit/digests.ts';
+import { parseLogLine } from '../../src/audit/log-line.ts';
+import { openAudit, type OpenAudit } from '../../src/audit/open.ts';
+import { buildPayloads } from '../../src/json/payload-json.ts';
+import { serveApp } from '../support/served.ts';
+import { appWith, HOST, keptLog, type Kms, type Payload, plain, startKms } from '../support/stack.ts';
+
+let kms: Kms;
+let directory: string;
+let sealed: Payload[];
+beforeAll(async () => {
+  kms = await startKms();
+  directory = await mkdtemp(join(tmpdir(), 'codec-answered-'));
+  const context = { type: 'activity', namespace: 'payments' } as const;
+  sealed = await kms.codec.encode([plain('canary-61b0cd'), plain('canary-9e3f17')], context);
+});
+afterAll(async () => {
+  await kms.close();
+  await rm(directory, { recursive: true });
+});
+
+const bodyOf = (payloads: Payload[]): string => buildPayloads(payloads).toString();
+
+const output = (): Promise<void> => Promise.reject(new Error('not this way'));
+
+async function opened(file: string): Promise<OpenAudit> {
+  const options = { output, fsync: false, digestKeyFile: undefined, failed: () => undefined };
+  return openAudit({ ...options, file, log: keptLog().log });
+}
+
+async function intentsIn(folder: string): Promise<Set<string | undefined>> {
+  const texts = await Promise.all(
+    (await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')),
+  );
+  const entries = texts.flatMap((text) => text.split('\n')).map((line) => parseLogLine(line));
+  return new Set(entries.filter((entry) => entry?.event === 'intent').map((entry) => entry?.reason));
+}
+
+describe('an answered decryption', () => {
+  const acts: [what: string, act: (path: string, n: number) => Promise<unknown>, keeps: boolean][] = [
+    ['renamed', (path, n) => rename(path, `${path}.${n}`), true],
+    ['removed', (path) => unlink(path), false],
+    [
+      'replaced',
+      (path) => writeFile(`${path}.new`, '', { mode: 0o600 }).then(() => rename(`${path}.new`, path)),
+      false,
+    ],
+  ];
+
+  it.each(acts)(
+    'has its intent in a file that is there, however often the file is %s',
+    async (_, act, keeps) => {
+      const folder = await mkdtemp(join(directory, 'f'));
+      const path = join(folder, 'audit.jsonl');
+      const audit = await opened(path);
+      const { url } = await serveApp(kms, { audit: audit.audit });
+      const body = bodyOf(sealed);
+      const answered: number[] = [];
+      const over = new AbortController();
+      let next = 0;
+      let since = 0;
+      const client = async (): Promise<void> => {
+        while (!over.signal.aborted) {
+          const own = (next += 1);
+          const reason = `reason ${own}`;
+          const headers = {
+            'content-type': 'application/json',
+            'x-namespace': 'payments',
+            'x-reveal-reason': reason,
+          };
+          const response = await fetch(`${url}/decode`, { method: 'POST', headers, body });
+          await response.text();
+          if (response.status === 200) answered.push(own);
+        }
+      };
+      const clients = Array.from({ length: 6 }, client);
+      for (let n = 0; n < 25; n += 1) {
+        await delay(5 + (n % 7));
+        await act(path, n).catch(() => undefined);
+        // An intent that was written before went with the file.
+        if (!keeps) since = next;
+      }
+      await delay(200);
+      over.abort();
+      await Promise.all(clients);
+      await audit.close();
+      const there = await intentsIn(folder);
+      const later = answered.filter((own) => own > since);
+      expect(later.length).toBeGreaterThan(3);
+      expect(later.filter((own) => !there.has(`reason ${own}`))).toEqual([]);
+    },
+  );
+});
+
+describe('digests of ciphertexts', () => {
+  const digests = digestsWith(Buffer.alloc(32, 7));
+  async function audited(payloads: Payload[], withDigests = true): Promise<AuditEntry[]> {
+    const entries: AuditEntry[] = [];
+    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    const app = appWith(kms, { audit, ...(withDigests && { digests }) });
+    const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
+    const response = await app.request('/decode', { method: 'POST', headers, body: bodyOf(payloads) });
+    expect(response.status).toBe(200);
+    return entries;
+  }
+
+  it('stand in the intent of a /decode, one for each payload that is encrypted', async () => {
+    const entries = await audited([...sealed, plain('canary-2f6a90')]);
+    expect(entries[0]).toMatchObject({
+      event: 'intent',
+      digests: sealed.map(({ data }) => digests.of(data!)),
+    });
+    expect(entries[0]!.digests![0]).toMatch(/^[\w-]{22}$/);
+    expect(entries[1]).toMatchObject({ event: 'outcome', outcome: { result: 'complete' } });
+  });
+
+  it('are all there where one line cannot hold them', async () => {
+    const many = Array.from({ length: 1_001 }, (_, n) => sealed[n % 2]!);
+    const entries = await audited(many);
+    expect(entries.map(({ event, part }) => [event, part])).toEqual([
+      ['intent', undefined],
+      ...[2, 3, 4, 5, 6].map((part) => ['digests', part]),
+      ['outcome', undefined],
+    ]);
+    expect(new Set(entries.map(({ id }) => id)).size).toBe(1);
+    expect(entries.flatMap(({ digests: own = [] }) => own)).toEqual(
+      many.map(({ data }) => digests.of(data!)),
+    );
+  });
+
+  it('are in no line without a key', async () => {
+    for (const entry of await audited(sealed, false)) expect(entry.digests).toBeUndefined();
+  });
+
+  it('tell nothing of a ciphertext without the key', () => {
+    const other = digestsWith(Buffer.alloc(32, 8));
+    expect(other.of(sealed[0]!.data!)).not.toBe(digests.of(sealed[0]!.data!));
+    expect(other.keyId).not.toBe(digests.keyId);
+  });
+});

@@ -1,0 +1,19 @@
+import { writeSync } from 'node:fs';
+import { pino } from 'pino';
+import { openAuditFile } from '../../src/audit/audit-file.ts';
+import { newInstance } from '../../src/audit/chain.ts';
+
+// A process that appends lines to the file that its command line names, prints what it has confirmed, and ends when it
+// is refused.
+const [path = ''] = process.argv.slice(2);
+const file = await openAuditFile(path, { instance: newInstance(), log: pino({ level: 'silent' }) });
+for (let n = 0; ; n += 1) {
+  const values = Array.from({ length: 3 }, (_, m) => `${process.pid}-${n}-${m}`);
+  try {
+    await file.append(values.map((value) => `${JSON.stringify({ value, filler: 'x'.repeat(200) })}\n`));
+  } catch {
+    writeSync(1, 'refused\n');
+    process.exit(0);
+  }
+  writeSync(1, `${values.join('\n')}\n`);
+}
