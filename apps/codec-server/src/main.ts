@@ -10,6 +10,7 @@ import {
 import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { createApp } from './app.ts';
 import { messageOf } from './error-text.ts';
+import { commandList, exitAfterCommand } from './commands.ts';
 import { startTextThreads } from './history/text-threads.ts';
 import { commandList, exitAfterCommand } from './commands.ts';
 import { createLog } from './log.ts';
@@ -71,6 +72,7 @@ async function start(): Promise<void> {
     log,
     failed: metrics.auditFailed,
   });
+  metrics.followAudit(audit.head);
   const threads = startTextThreads();
   metrics.followAudit(audit.head);
   const pair = config.tls && (await tlsPairOrExit(config.tls));
