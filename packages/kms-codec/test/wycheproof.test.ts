@@ -1,0 +1,68 @@
+import { createSecretKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { KmsCodecError } from '../src/errors.ts';
+import { importDataKey, open, seal } from '../src/keys/data-key.ts';
+import { parseBox } from '../src/wire/aead-box.ts';
+
+const hex = z.string().transform((text) => Buffer.from(text, 'hex'));
+const file = z.object({
+  vectors: z.array(
+    z.object({
+      tcId: z.number(),
+      key: hex,
+      iv: hex,
+      aad: hex,
+      msg: hex,
+      ct: hex,
+      tag: hex,
+      result: z.enum(['valid', 'invalid']),
+    }),
+  ),
+});
+const path = new URL('vectors/files/wycheproof-aes-gcm.json', import.meta.url);
+const { vectors } = file.parse(JSON.parse(readFileSync(path, 'utf8')));
+const ofOurKeys = vectors.filter(({ key }) => key.length === 32);
+
+describe('AES-256-GCM with a nonce of 96 bits and a tag of 128, as every format uses it', () => {
+  const inScope = ofOurKeys.filter(({ iv }) => iv.length === 12);
+
+  it('has vectors of both kinds', () => {
+    expect(inScope.filter(({ result }) => result === 'valid').length).toBeGreaterThan(30);
+    expect(inScope.filter(({ result }) => result === 'invalid').length).toBeGreaterThan(20);
+  });
+
+  it.each(inScope)('agrees with Wycheproof $tcId: $result', ({ key, iv, aad, msg, ct, tag, result }) => {
+    const box = parseBox(Buffer.concat([iv, ct, tag]));
+    if (result === 'valid') {
+      expect(Buffer.from(open(createSecretKey(key), aad, box))).toEqual(msg);
+      const sealed = seal(createSecretKey(key), aad, [msg]);
+      const again = open(createSecretKey(key), aad, parseBox(sealed, aad.length));
+      expect(Buffer.from(again)).toEqual(msg);
+    } else {
+      expect(() => open(createSecretKey(key), aad, box)).toThrow(
+        expect.objectContaining({ code: 'integrity_failed' }),
+      );
+    }
+  });
+});
+
+describe('what no format uses', () => {
+  it('opens under no nonce of another size: it has no place in a message', () => {
+    const others = ofOurKeys.filter(({ iv }) => iv.length !== 12);
+    expect(others.length).toBeGreaterThan(30);
+    for (const { key, iv, aad, ct, tag } of others) {
+      const read = () => open(createSecretKey(key), aad, parseBox(Buffer.concat([iv, ct, tag])));
+      expect(read).toThrow(KmsCodecError);
+    }
+  });
+
+  it('imports no data key of 128 or 192 bits', () => {
+    const others = vectors.filter(({ key }) => key.length !== 32);
+    expect(new Set(others.map(({ key }) => key.length))).toEqual(new Set([16, 24]));
+    for (const { key } of others) {
+      expect(() => importDataKey(key)).toThrow(expect.objectContaining({ code: 'malformed' }));
+    }
+  });
+});
