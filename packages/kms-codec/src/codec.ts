@@ -21,6 +21,7 @@ import { WaitBudget } from './keys/wait-budget.ts';
 import type { SealingKey, SealingPurpose } from './keys/sealing-keys.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
 import type { Observer } from './observer.ts';
+import { checkContext, checkPayload, checkPayloads, withExactSizes } from './wire/check-payload.ts';
 import { type Payload, withSerialized } from './wire/inner-payload.ts';
 
 /** Where a payload is encoded or decoded. Temporal's SerializationContext is one. */
@@ -143,6 +144,7 @@ export class KmsCodec implements PayloadCodec {
    *   `data_key_exhausted`, or why Cloud KMS gives no data key
    */
   async encode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
+    checkPayloads(payloads);
     if (payloads.length === 0) return payloads;
     const scope = this.#scope(context, options);
     return this.#each(payloads, scope, (payload) => this.#seal(payload, scope, context));
@@ -155,6 +157,7 @@ export class KmsCodec implements PayloadCodec {
    * @throws KmsCodecError the first that can't be opened
    */
   async decode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
+    checkPayloads(payloads);
     if (payloads.length === 0) return payloads;
     const scope = this.#scope(context, options);
     const unreadable = this.#options.innerCodecs ? 'pass' : 'refuse';
@@ -167,6 +170,7 @@ export class KmsCodec implements PayloadCodec {
    * under a key that isn't configured with `key_not_allowed`, everything else with `layer_unreadable`.
    */
   async open(payload: Payload, context?: CodecContext, options?: CallOptions): Promise<Opened> {
+    checkPayload(payload);
     const scope = this.#scope(context, options);
     const info = inspect(payload, scope);
     if (info.format !== 'plain' && info.reason === 'key_not_allowed') {
@@ -182,11 +186,14 @@ export class KmsCodec implements PayloadCodec {
 
   /** What a payload says of itself and whether this codec would open it, without any Cloud KMS call. */
   inspect(payload: Payload, context?: CodecContext): PayloadInfo {
+    let stored: PayloadInfo = { format: 'plain', encoding: '', bytes: 0 };
     try {
+      checkPayload(payload);
+      stored = storedAs(payload);
       return inspect(payload, this.#scope(context));
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
-      return { ...storedAs(payload), reason: error.code };
+      return { ...stored, reason: error.code };
     }
   }
 
@@ -196,6 +203,7 @@ export class KmsCodec implements PayloadCodec {
    * @throws KmsCodecError `namespace_not_configured`
    */
   unopened(payloads: readonly Payload[], context?: CodecContext): number {
+    checkPayloads(payloads);
     return countUnopened(this.#keys, payloads, this.#scope(context));
   }
 
@@ -221,6 +229,7 @@ export class KmsCodec implements PayloadCodec {
   }
 
   #scope(context: CodecContext | undefined, options?: CallOptions): Scope {
+    checkContext(context);
     const { ignoreContext, waitMs, namespace: own } = this.#options;
     const known = ignoreContext ? undefined : context;
     const budgetMs = known?.type === 'activity' ? (waitMs?.activity ?? 60_000) : (waitMs?.other ?? 5_000);
@@ -314,14 +323,15 @@ export class KmsCodec implements PayloadCodec {
       );
     }
     this.#checkSize(bytes);
+    const exact = withExactSizes(payload);
     const { purpose } = scope;
     const boundTo = this.#options.bindWorkflow ? context?.workflowId : undefined;
     const sealed = andThen(scope.budget.reserve(bytes), () =>
       purpose
         ? this.#keys.withSealing(scope, purpose, bytes, (key) =>
-            withSerialized(payload, (pieces) => this.#sealWith(key, pieces, boundTo)),
+            withSerialized(exact, (pieces) => this.#sealWith(key, pieces, boundTo)),
           )
-        : sealDirect(this.#keys, payload, encrypt, scope),
+        : sealDirect(this.#keys, exact, encrypt, scope),
     );
     whenDone(sealed, () => this.#observer.sealed?.({ namespace, format: this.#format, bytes }));
     return sealed;

@@ -185,6 +185,8 @@ export function payloadToJson(payload: Payload): PayloadJson {
 const sizesToJson = (payload: Payload): { sizeBytes: string }[] =>
   (payload.externalPayloads ?? []).map((one) => ({ sizeBytes: String(one.sizeBytes ?? 0) }));
 
+const MAX_INT64 = 2n ** 63n - 1n;
+
 function sizes(json: unknown, at: string): ExternalPayload[] {
   if (!Array.isArray(json)) throw notProtocol(`${at}.externalPayloads must be a list`);
   if (json.length > MAX_ENTRIES) throw tooManyEntries(`${at}.externalPayloads`);
@@ -192,7 +194,7 @@ function sizes(json: unknown, at: string): ExternalPayload[] {
     const size = isRecord(one) ? (one['sizeBytes'] ?? one['size_bytes'] ?? 0) : undefined;
     // A larger number has lost digits already.
     const text = typeof size === 'number' && Number.isSafeInteger(size) ? String(size) : size;
-    if (typeof text !== 'string' || !/^\d{1,19}$/.test(text)) {
+    if (typeof text !== 'string' || !/^\d{1,19}$/.test(text) || BigInt(text) > MAX_INT64) {
       throw notProtocol(`${at}.externalPayloads must name each one's sizeBytes`);
     }
     return proto.temporal.api.common.v1.Payload.ExternalPayloadDetails.fromObject({

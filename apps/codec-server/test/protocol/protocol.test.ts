@@ -224,6 +224,7 @@ describe('JSON', () => {
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":"-1"}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":{}}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":9007199254740993}]}]}', 'sizeBytes'],
+    ['{"payloads":[{"externalPayloads":[{"sizeBytes":"9223372036854775808"}]}]}', 'sizeBytes'],
   ])('%s is 400 and says where', async (sent, where) => {
     const response = await post('/decode', sent);
     expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(where)]);

@@ -1,0 +1,108 @@
+import type { Payload } from '@temporalio/common';
+import { KmsCodecError } from '../errors.ts';
+
+/*
+ * Types do not hold for JavaScript, and protobuf's writer takes what it is given: text as base64, an ArrayBuffer as no
+ * bytes at all. These checks come before anything that could lose or misread data.
+ */
+
+/** @throws KmsCodecError `malformed` */
+export function checkPayloads(payloads: unknown): asserts payloads is readonly Payload[] {
+  if (!Array.isArray(payloads)) throw illTyped('payloads must be an array', payloads);
+  // By index: a hole is no payload.
+  for (let index = 0; index < payloads.length; index += 1) checkPayload(payloads[index]);
+}
+
+/** @throws KmsCodecError `malformed` */
+export function checkPayload(payload: unknown): asserts payload is Payload {
+  if (!isRecord(payload)) throw illTyped('A payload must be an object', payload);
+  const { metadata, data } = payload;
+  if (!isAbsent(data) && !isBytes(data)) throw illTyped('A payload’s data must be a Uint8Array', data);
+  if (isAbsent(metadata)) return;
+  if (!isRecord(metadata)) throw illTyped('A payload’s metadata must be an object', metadata);
+  for (const key in metadata) {
+    if (!isBytes(metadata[key])) {
+      throw illTyped('Each value in a payload’s metadata must be a Uint8Array', metadata[key]);
+    }
+  }
+}
+
+/**
+ * Returns the payload with each size of `externalPayloads` as an int64 that protobuf's writer keeps.
+ * @throws KmsCodecError `malformed` for anything that is not one
+ */
+export function withExactSizes(payload: Payload): Payload {
+  const external: unknown = payload.externalPayloads;
+  if (isAbsent(external)) return payload;
+  if (!Array.isArray(external)) throw illTyped('A payload’s externalPayloads must be an array', external);
+  if (external.length === 0) return payload;
+  const exact = external.map((one: unknown) => {
+    if (!isRecord(one)) throw illTyped('An external payload must be an object', one);
+    const { sizeBytes } = one;
+    return isAbsent(sizeBytes) ? {} : { sizeBytes: toInt64(sizeBytes) };
+  });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- protobuf's writer needs no more of a Long.
+  return { ...payload, externalPayloads: exact as NonNullable<Payload['externalPayloads']> };
+}
+
+interface Int64 {
+  readonly low: number;
+  readonly high: number;
+  readonly unsigned: false;
+}
+
+function toInt64(value: unknown): Int64 {
+  if (isRecord(value) && isInt32(value['low']) && isInt32(value['high'])) {
+    const { low, high, unsigned } = value;
+    if (!unsigned || high >= 0) return { low, high, unsigned: false };
+  }
+  const isExact =
+    typeof value === 'bigint' ||
+    Number.isSafeInteger(value) ||
+    (typeof value === 'string' && /^-?\d{1,19}$/.test(value));
+  const number = isExact ? BigInt(String(value)) : undefined;
+  if (number === undefined || BigInt.asIntN(64, number) !== number) {
+    throw new KmsCodecError(
+      'malformed',
+      'The sizeBytes of an external payload must be an int64: a whole number, bigint, Long or decimal text',
+    );
+  }
+  return {
+    low: Number(BigInt.asIntN(32, number)),
+    high: Number(BigInt.asIntN(32, number >> 32n)),
+    unsigned: false,
+  };
+}
+
+/** @throws KmsCodecError `malformed` when a context's fields are not text */
+export function checkContext(context: unknown): void {
+  if (isAbsent(context)) return;
+  if (!isRecord(context)) throw illTyped('The context must be an object', context);
+  for (const field of ['namespace', 'workflowId'] as const) {
+    const value = context[field];
+    if (value !== undefined && typeof value !== 'string')
+      throw illTyped(`The context’s ${field} must be text`, value);
+  }
+}
+
+const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined;
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+
+const isInt32 = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) === (Number(value) | 0);
+
+/** Also of another realm, as in test runners and vm contexts. */
+const isBytes = (value: unknown): value is Uint8Array =>
+  value instanceof Uint8Array ||
+  (ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]');
+
+/** Names the kind of what was given, never the value. */
+function illTyped(what: string, given: unknown): KmsCodecError {
+  const kind = given === null ? 'null' : typeof given === 'object' ? tagOf(given) : typeof given;
+  return new KmsCodecError('malformed', `${what}, and it is ${kind}`);
+}
+
+/** `ArrayBuffer`, `DataView`, `Array`. */
+const tagOf = (value: object) => Object.prototype.toString.call(value).slice('[object '.length, -1);

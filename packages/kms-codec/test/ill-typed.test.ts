@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import proto from '@temporalio/proto';
+import { KmsCodecError } from '../src/index.ts';
+import { codecWith, cryptoKey, json } from './support/codec.ts';
+
+const { Payload: PayloadType } = proto.temporal.api.common.v1;
+const any = (value: unknown): any => value;
+const text = Buffer.from('json/plain');
+const bytes = Uint8Array.of(1, 2, 3);
+
+const payloads: Record<string, unknown> = {
+  null: null,
+  undefined: undefined,
+  text: 'payload',
+  'a number': 7,
+  'an array': [],
+  bytes,
+  'a Map as metadata': { metadata: new Map([['encoding', 'x']]), data: 'x' },
+  'text as metadata': { metadata: 'encoding' },
+  'an array as metadata': { metadata: [bytes] },
+  'text in the metadata': { metadata: { encoding: 'json/plain' } },
+  'a number in the metadata': { metadata: { encoding: text, size: 7 } },
+  'null in the metadata': { metadata: { encoding: text, more: null } },
+  'an array in the metadata': { metadata: { encoding: [106] } },
+  'text as data': { metadata: { encoding: text }, data: 'AQID' },
+  'numbers as data': { metadata: { encoding: text }, data: [1, 2, 3] },
+  'an ArrayBuffer as data': { metadata: { encoding: text }, data: bytes.buffer },
+  'a SharedArrayBuffer as data': { metadata: { encoding: text }, data: new SharedArrayBuffer(3) },
+  'a DataView as data': { metadata: { encoding: text }, data: new DataView(bytes.buffer) },
+  'a Uint16Array as data': { metadata: { encoding: text }, data: Uint16Array.of(1, 2) },
+  'an Int8Array as data': { metadata: { encoding: text }, data: Int8Array.of(1, 2) },
+  'an object as data': { metadata: { encoding: text }, data: { length: 3, 0: 1 } },
+  'a number as data': { metadata: { encoding: text }, data: 3 },
+};
+const contexts: Record<string, unknown> = {
+  text: 'orders',
+  'an array': [],
+  'a number as the namespace': { namespace: 5 },
+  'null as the namespace': { namespace: null },
+  'an object as the workflow id': { namespace: 'orders', workflowId: {} },
+};
+
+const rule = { encrypt: cryptoKey('k'), reads: ['envelope-v2', 'envelope', 'direct'] as const };
+const { codec } = codecWith({}, { default: { ...rule, unsafe: ['direct-with-envelope'] } });
+const malformed = expect.objectContaining({ type: 'KmsCodecError:malformed', code: 'malformed' });
+
+describe('ill-typed input', () => {
+  it.each(Object.entries(payloads))('is a KmsCodecError where a payload is or has %s', async (_, payload) => {
+    await expect(codec.encode([any(payload)])).rejects.toEqual(malformed);
+    await expect(codec.decode([any(payload)])).rejects.toEqual(malformed);
+    await expect(codec.open(any(payload))).rejects.toEqual(malformed);
+    expect(codec.inspect(any(payload))).toMatchObject({ reason: 'malformed' });
+    expect(() => codec.unopened([any(payload)])).toThrow(KmsCodecError);
+  });
+
+  it.each(Object.entries(payloads))('is a KmsCodecError where the payloads are %s', async (_, value) => {
+    if (Array.isArray(value)) return expect(await codec.encode(any(value))).toEqual([]);
+    await expect(codec.encode(any(value))).rejects.toEqual(malformed);
+    await expect(codec.decode(any(value))).rejects.toEqual(malformed);
+  });
+
+  it('is a KmsCodecError where a list of payloads has a hole', async () => {
+    // oxlint-disable-next-line no-sparse-arrays
+    await expect(codec.encode(any([, json(1)]))).rejects.toEqual(malformed);
+  });
+
+  it.each(Object.entries(contexts))(
+    'is a KmsCodecError where the context is or has %s',
+    async (_, context) => {
+      await expect(codec.encode([json(1)], any(context))).rejects.toEqual(malformed);
+      await expect(codec.decode([json(1)], any(context))).rejects.toEqual(malformed);
+      await expect(codec.open(json(1), any(context))).rejects.toEqual(malformed);
+      expect(codec.inspect(json(1), any(context))).toMatchObject({ reason: 'malformed' });
+    },
+  );
+
+  it('does not include bytes of another realm', async () => {
+    const { runInNewContext } = await import('node:vm');
+    const data: unknown = runInNewContext('Uint8Array.of(34, 97, 34)');
+    const [stored] = await codec.encode([{ metadata: { encoding: text }, data: any(data) }]);
+    const [opened] = await codec.decode([stored!]);
+    expect(Buffer.from(opened!.data!).toString()).toBe('"a"');
+  });
+});
+
+describe('the size of an external payload', () => {
+  const max = 2n ** 63n - 1n;
+  const sizes: readonly (readonly [string, unknown, bigint])[] = [
+    ['a number', 7, 7n],
+    ['the largest safe number', Number.MAX_SAFE_INTEGER, 2n ** 53n - 1n],
+    ['a bigint', 2n ** 53n + 1n, 2n ** 53n + 1n],
+    ['the largest bigint', max, max],
+    ['the smallest bigint', -(2n ** 63n), -(2n ** 63n)],
+    ['text', '9007199254740993', 9_007_199_254_740_993n],
+    ['the largest text', String(max), max],
+    ['a Long', { low: 1, high: 2 ** 21, unsigned: false }, 2n ** 53n + 1n],
+    ['nothing', undefined, 0n],
+  ];
+  it.each(sizes)('keeps its value as %s', async (_, sizeBytes, expected) => {
+    const payload = {
+      metadata: { encoding: text },
+      data: bytes,
+      externalPayloads: [{ sizeBytes: any(sizeBytes) }],
+    };
+    for (const format of ['envelope-v2', 'envelope', 'direct'] as const) {
+      const one = codecWith({}, { default: { ...rule, unsafe: ['direct-with-envelope'] }, format }).codec;
+      const [stored] = await one.encode([payload]);
+      const [opened] = await one.decode([stored!]);
+      expect(BigInt(String(opened!.externalPayloads![0]!.sizeBytes ?? 0))).toBe(expected);
+      // What was decoded is encoded again.
+      const [again] = await one.decode(await one.encode([opened!]));
+      expect(PayloadType.encode(again!).finish()).toEqual(PayloadType.encode(opened!).finish());
+    }
+  });
+
+  it.each([
+    2 ** 53,
+    1.5,
+    Number.NaN,
+    Infinity,
+    max + 1n,
+    '9223372036854775808',
+    '1e3',
+    '',
+    ' 7',
+    '0x10',
+    true,
+    {},
+    { low: 1.5, high: 0 },
+    { low: 1, high: -1, unsigned: true },
+  ])('is refused as %s', async (sizeBytes) => {
+    const payload = { data: bytes, externalPayloads: [{ sizeBytes: any(sizeBytes) }] };
+    await expect(codec.encode([payload])).rejects.toEqual(malformed);
+  });
+
+  it.each([[{}], ['x'], [[null]], [[7]], [[[]]]])(
+    'is refused where the list is %s',
+    async (externalPayloads) => {
+      await expect(codec.encode([{ data: bytes, externalPayloads: any(externalPayloads) }])).rejects.toEqual(
+        malformed,
+      );
+    },
+  );
+});
