@@ -129,6 +129,10 @@ async function start(): Promise<void> {
   }).catch(exitListening(config, 'CODEC_PORT'));
 
   log.info(printableConfig(codecServerEnvironment), 'configuration');
+  const { keysFileDigest } = config.kms;
+  if (keysFileDigest !== undefined) {
+    log.info({ file: process.env['KMS_KEYS_FILE'], sha256: keysFileDigest }, 'keys file in force');
+  }
   const unknown = unknownVariables(codecServerEnvironment, 'CODEC_');
   if (unknown.length > 0) log.warn({ variables: unknown }, 'variables that this server does not know');
   if (!isLoopback(config.host) && config.allowedHosts === undefined) {

@@ -20,6 +20,9 @@ const { taskQueue, health, logLevel, kms, shutdownGraceSeconds } = loadConfigOrE
 const log = createLog(logLevel);
 const { connectionOptions, namespace } = temporalConfigOrExit();
 log.info({ config: printableConfig(workerEnvironment) }, 'Worker starting');
+if (kms.keysFileDigest !== undefined) {
+  log.info({ file: process.env['KMS_KEYS_FILE'], sha256: kms.keysFileDigest }, 'keys file in force');
+}
 const kmsEmulator = kms.emulatorHost !== undefined;
 if (kmsEmulator) {
   // Said at every start, whatever LOG_LEVEL is.

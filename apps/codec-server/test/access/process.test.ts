@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { type ServerProcess, spawnServer, startServer } from '../support/process.ts';
 import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
@@ -81,6 +81,25 @@ test('logs the digest of the policy in force, at the start and after each reload
   child.kill('SIGHUP');
   await expect.poll(() => output.out, { timeout: 10_000 }).toContain('the policy was read again');
   expect(inForce(output)).toMatchObject([described(first), described(second)]);
+});
+
+test('logs the digest of the keys file that the process has read', async () => {
+  const keysFile = join(dirname(file), 'keys.yaml');
+  const content = `namespaces:
+  payments: { encrypt: projects/test/locations/global/keyRings/temporal-keys/cryptoKeys/payments }
+...
+`;
+  writeFileSync(keysFile, content);
+  server = await startServer({
+    ...environment(policy('[decode]')),
+    KMS_KEYS_FILE: keysFile,
+    GCP_KMS_KEY: '',
+  });
+  const line = server.output.out.split('\n').find((one) => one.includes('"keys file in force"'));
+  expect(JSON.parse(line ?? '{}')).toMatchObject({
+    file: keysFile,
+    sha256: createHash('sha256').update(content).digest('hex'),
+  });
 });
 
 test('keeps the policy while the file can be written by others, and does not start with such a file', async () => {
