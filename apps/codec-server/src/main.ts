@@ -10,7 +10,6 @@ import {
 import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { createApp } from './app.ts';
 import { messageOf } from './error-text.ts';
-import { commandList, exitAfterCommand } from './commands.ts';
 import { startTextThreads } from './history/text-threads.ts';
 import { commandList, exitAfterCommand } from './commands.ts';
 import { createLog } from './log.ts';
@@ -72,7 +71,6 @@ async function start(): Promise<void> {
     log,
     failed: metrics.auditFailed,
   });
-  metrics.followAudit(audit.head);
   const threads = startTextThreads();
   metrics.followAudit(audit.head);
   const pair = config.tls && (await tlsPairOrExit(config.tls));
