@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ReasonCode } from '@temporal-kms/codec-api';
-import { type KeyDescription, type KeyService, KmsCodecError } from '@temporal-kms/kms-codec';
+import { type KeyDescription, type KeyService, KmsCodecError, WaitTimer } from '@temporal-kms/kms-codec';
 import { LRUCache } from 'lru-cache';
 import { DESCRIBED_AT_ONCE } from './kms-limits.ts';
 
@@ -58,17 +57,14 @@ async function ask(
   key: string,
   waitMs: number,
 ): Promise<Described> {
-  const giveUp = new AbortController();
-  const late = delay(waitMs, undefined, { signal: giveUp.signal }).then((): Described => ({
-    reason: 'kms_unavailable',
-  }));
+  const late = Promise.withResolvers<Described>();
+  const timer = new WaitTimer(waitMs, () => late.resolve({ reason: 'kms_unavailable' }));
   try {
     const told = keyService.describe(key).then((description) => ({ description, at: Date.now() }));
-    return await Promise.race([told, late]);
+    return await Promise.race([told, late.promise]);
   } catch (error) {
     return { reason: error instanceof KmsCodecError ? error.code : 'kms_unavailable' };
   } finally {
-    giveUp.abort();
-    late.catch(() => undefined);
+    timer.stop();
   }
 }

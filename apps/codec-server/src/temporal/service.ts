@@ -1,3 +1,4 @@
+import { WaitTimer } from '@temporal-kms/kms-codec';
 import { type Connection, isGrpcServiceError } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
@@ -35,6 +36,8 @@ const CALL_MS = 10_000;
 /** Longer than the server holds a long poll (20 s, `history.longPollExpirationInterval`). */
 const POLL_MS = 40_000;
 const HEALTH_MS = 2_000;
+/** How often a call is repeated because this process stood still, before its failure is reported after all. */
+const MAX_REPEATS = 3;
 
 /** @param log told when Temporal stops answering, and when it answers again */
 export function createTemporalService(connection: Connection, log?: Logger): TemporalService {
@@ -89,12 +92,21 @@ async function cancellable<T>(
   const abort = (): void => mine.abort();
   signal.addEventListener('abort', abort, { once: true });
   try {
-    return await connection.withDeadline(Date.now() + timeout, () =>
-      connection.withAbortSignal(mine.signal, make),
-    );
-  } catch (error) {
-    signal.throwIfAborted();
-    throw refusalOf(error);
+    for (let repeats = 0; ; repeats += 1) {
+      const timer = new WaitTimer();
+      try {
+        return await connection.withDeadline(Date.now() + timeout, () =>
+          connection.withAbortSignal(mine.signal, make),
+        );
+      } catch (error) {
+        signal.throwIfAborted();
+        // All calls only read. A deadline that passed while this process stood still says nothing about Temporal.
+        const wasStalled = timer.stalledMs > timer.waitedMs;
+        if (!(isOutage(error) && wasStalled && repeats < MAX_REPEATS)) throw refusalOf(error);
+      } finally {
+        timer.stop();
+      }
+    }
   } finally {
     signal.removeEventListener('abort', abort);
   }
@@ -104,12 +116,19 @@ async function cancellable<T>(
 const status = {
   unknown: 2,
   invalidArgument: 3,
+  deadlineExceeded: 4,
   notFound: 5,
   permissionDenied: 7,
   resourceExhausted: 8,
   unavailable: 14,
   unauthenticated: 16,
 } as const;
+
+function isOutage(error: unknown): boolean {
+  if (!isGrpcServiceError(error)) return false;
+  const { code }: { readonly code: number } = error;
+  return code === status.deadlineExceeded || code === status.unavailable;
+}
 
 /** grpc-go's words where an answer exceeds a limit on messages, 4 MiB between Temporal's own services. */
 export const isTooLarge = (error: { readonly code: number; readonly details: string }): boolean =>

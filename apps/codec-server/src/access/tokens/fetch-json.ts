@@ -1,3 +1,5 @@
+import { WaitTimer } from '@temporal-kms/kms-codec';
+
 /** Gets a JSON document of a provider. @throws Error that says why it can't be had */
 export type FetchJson = (url: string) => Promise<unknown>;
 
@@ -8,10 +10,22 @@ const MAX_BYTES = 1024 * 1024;
 
 /** Redirects aren't followed: the policy names the provider, and nobody else's keys count. */
 export const fetchJson: FetchJson = async (url) => {
+  const late = new AbortController();
+  const timer = new WaitTimer(TIMEOUT_MS, () =>
+    late.abort(new DOMException(`No answer within ${TIMEOUT_MS} ms`, 'TimeoutError')),
+  );
+  try {
+    return await fetchWithin(url, late.signal);
+  } finally {
+    timer.stop();
+  }
+};
+
+async function fetchWithin(url: string, signal: AbortSignal): Promise<unknown> {
   const response = await fetch(url, {
     headers: { accept: 'application/json' },
     redirect: 'error',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal,
   });
   if (!response.ok || response.body === null) {
     await response.body?.cancel();
@@ -25,4 +39,4 @@ export const fetchJson: FetchJson = async (url) => {
     chunks.push(chunk);
   }
   return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
-};
+}
