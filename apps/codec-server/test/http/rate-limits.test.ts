@@ -27,6 +27,7 @@ rules:
     match: { sub: reader }
     namespaces: [payments]
     permissions: [metadata, decode, encode]
+...
 `);
 const message = plain('canary-9b41d2');
 let kms: Kms;
