@@ -175,10 +175,10 @@ export class HistoryReader {
       if (after !== undefined) this.#move(after, pages.renew(after, next));
       return undefined;
     }
-    const page = { first: eventIdOf(head), last: eventIdOf(tail), token, next };
+    const bytes = proto.temporal.api.history.v1.History.encode({ events: [...events] }).finish();
+    const page = { first: eventIdOf(head), last: eventIdOf(tail), size: bytes.length, token, next };
     const { page: stands, joined, replaced } = pages.insert(page);
     for (const one of replaced) this.#bytes.delete(one);
-    const bytes = proto.temporal.api.history.v1.History.encode({ events: [...events] }).finish();
     const before = joined === undefined ? undefined : this.#bytes.get(joined);
     if (joined !== undefined) this.#bytes.delete(joined);
     // Serialized messages with one repeated field, put one behind the other, are the message with both lists.

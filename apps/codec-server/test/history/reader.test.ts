@@ -8,7 +8,7 @@ const run: Run = { namespace: 'n', workflowId: 'w', runId: 'r' };
 const never = new AbortController().signal;
 
 /** A history that grows, asked as Temporal is: tokens name the next event, pages hold a number of events. */
-function growing(length: number, pageSize = 2) {
+function growing(length: number, pageSize = 2, eventBytes = 0) {
   const state = { length, closed: false, asked: [] as (string | undefined)[], epoch: 'a' };
   const history: TemporalService['history'] = async ({ nextPageToken, maximumPageSize }) => {
     const token =
@@ -24,6 +24,11 @@ function growing(length: number, pageSize = 2) {
       eventId: first + n,
       eventType: 17,
       taskId: 1,
+      ...(eventBytes > 0 && {
+        workflowExecutionSignaledEventAttributes: {
+          input: { payloads: [{ data: Buffer.alloc(eventBytes) }] },
+        },
+      }),
     }));
     const more = last < state.length || !state.closed;
     const answer: any = {
@@ -60,6 +65,13 @@ describe('a growing history', () => {
     expect(state.asked.slice(1)).toEqual(['a 3', 'a 4', 'a 5', 'a 6', 'a 7', 'a 8', 'a 9']);
     expect(await ids(1, one)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(state.asked).toHaveLength(8);
+  });
+
+  test('keeps pages with large events apart, which each read decodes whole', async () => {
+    const { service } = growing(3, 1, 300_000);
+    const one = reader(service, 10_000_000);
+    for (const from of [1, 2, 3]) expect(await ids(from, one)).toEqual([from]);
+    expect(await ids(1, one)).toEqual([1]);
   });
 
   test('has nothing after its end once it is closed, and is not asked about it', async () => {
