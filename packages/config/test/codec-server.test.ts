@@ -34,7 +34,7 @@ describe('rates', () => {
 test('syncs the audit only when it is told to', () => {
   expect(parse({}).auditFsync).toBe(false);
   expect(parse({ AUDIT_FSYNC: 'true' }).auditFsync).toBe(true);
-  expect(mistakes({ AUDIT_FSYNC: 'often' })).toEqual([['AUDIT_FSYNC', 'must be true or false']]);
+  expect(mistakes({ AUDIT_FSYNC: 'often' })).toEqual([['AUDIT_FSYNC', 'is "often": must be true or false']]);
 });
 
 describe('without authentication', () => {
