@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from temporal_kms.formats import format_of
 from temporal_kms.json_lines import payload_from_json
 from temporal_kms.kms import refusal
 
-FOLDER = Path(os.environ.get("KMS_VECTORS", Path(__file__).parents[3] / "packages/kms-codec/test/vectors"))
+FOLDER = Path(__file__).parents[3] / "packages/kms-codec/test/vectors"
 VECTORS = [
     pytest.param(vector, id=f"{path.stem}: {vector['name']}")
     for path in sorted(FOLDER.glob("*.json"))

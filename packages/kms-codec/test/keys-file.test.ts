@@ -1,72 +1,17 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
-import type { KeyRules } from '../src/index.ts';
 import { keysFileJsonSchema } from '../src/keys-file.ts';
-import { kmsEnvironment } from '../src/load.ts';
-
-const rule = z.strictObject({
-  encrypt: z.string().optional(),
-  keys: z.array(z.string()),
-  accepts: z.array(z.string()),
-  reads: z.array(z.string()),
-  plaintext: z.string(),
-  static: z.record(z.string(), z.string()),
-});
-const vectorFile = z.strictObject({
-  about: z.string(),
-  vectors: z.array(
-    z.strictObject({
-      name: z.string(),
-      text: z.string(),
-      files: z.record(z.string(), z.string()).optional(),
-      rules: z.strictObject({ namespaces: z.record(z.string(), rule), default: rule.optional() }).optional(),
-      refused: z.string().optional(),
-    }),
-  ),
-});
-const json = (path: string): unknown => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
-const { vectors } = vectorFile.parse(json('vectors/files/keys-file.json'));
+import { described, json, keysFileVectors, readKeysFileText } from './support/keys-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'keys-file-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-/** The rules of a keys file, or its mistakes as text. */
-function read(text: string, files: Readonly<Record<string, string>> = {}): KeyRules | string {
-  rmSync(join(folder, 'key.txt'), { force: true });
-  for (const [name, content] of Object.entries(files)) {
-    writeFileSync(join(folder, name), Buffer.from(content, 'hex'));
-  }
-  const KMS_KEYS_FILE = join(folder, 'keys.yaml');
-  writeFileSync(KMS_KEYS_FILE, text);
-  const result = kmsEnvironment.safeParse({ KMS_KEYS_FILE });
-  if (result.success) return result.data.rules;
-  return result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('\n');
-}
-
-function described(rules: KeyRules) {
-  const one = (namespace: string) => {
-    const { encrypt, keys, accepts, reads, plaintext, static: keysById } = rules.resolve(namespace);
-    const hex = [...keysById].map(([id, key]) => [id, key.export().toString('hex')] as const);
-    return {
-      ...(encrypt !== undefined && { encrypt }),
-      keys,
-      accepts,
-      reads: [...reads].toSorted(),
-      plaintext,
-      static: Object.fromEntries(hex),
-    };
-  };
-  return {
-    namespaces: Object.fromEntries(rules.namespaces.map((name) => [name, one(name)])),
-    ...(rules.hasDefault && { default: one('a namespace that no vector names') }),
-  };
-}
+const read = (text: string, files?: Readonly<Record<string, string>>) =>
+  readKeysFileText(folder, text, files);
 
 describe('the keys file', () => {
-  it.each(vectors)('follows the vector: $name', ({ text, files, rules, refused }) => {
+  it.each(keysFileVectors)('follows the vector: $name', ({ text, files, rules, refused }) => {
     const result = read(text, files);
     if (refused !== undefined) expect(result).toContain(refused);
     else expect(typeof result === 'string' ? result : described(result)).toEqual(rules);
@@ -82,6 +27,6 @@ describe('the keys file', () => {
   });
 
   it('has the JSON Schema that is published', () => {
-    expect(json('../keys-file.schema.json')).toEqual(JSON.parse(JSON.stringify(keysFileJsonSchema())));
+    expect(json('../../keys-file.schema.json')).toEqual(JSON.parse(JSON.stringify(keysFileJsonSchema())));
   });
 });

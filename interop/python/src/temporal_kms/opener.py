@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.protobuf.message import DecodeError
@@ -19,6 +20,7 @@ from .header import MAX_WRAPPED_KEY, data_key_aad, key_id, namespace_tag, parse_
 from .kms import KeyService
 from .rules import NamespaceRule
 
+T = TypeVar("T")
 log = logging.getLogger("temporal_kms")
 
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
@@ -101,10 +103,12 @@ class Opener:
             raise KmsCodecError("malformed", f"encrypted-dek is longer than {MAX_WRAPPED_KEY} bytes")
         check_length(payload.data)
 
-        async def attempt(crypto_key: str) -> Payload:
-            return _inner(open_box(await self._keys.get((crypto_key, b"", wrapped), scope.budget), payload.data))
+        async def attempt(crypto_key: str) -> AESGCM:
+            return await self._keys.get((crypto_key, b"", wrapped), scope.budget)
 
-        return await _first_that_opens(_candidates(payload, scope), attempt, scope)
+        # Only the right key unwraps the data key: a message that does not open under it is damaged.
+        key: AESGCM = await _first_that_opens(_candidates(payload, scope), attempt, scope)
+        return _inner(open_box(key, payload.data))
 
     async def _direct(self, payload: Payload, scope: Scope) -> Payload:
         if not payload.data:
@@ -144,8 +148,8 @@ def _candidates(payload: Payload, scope: Scope) -> tuple[str, ...]:
 
 
 async def _first_that_opens(
-    keys: tuple[str, ...], attempt: Callable[[str], Awaitable[Payload]], scope: Scope
-) -> Payload:
+    keys: tuple[str, ...], attempt: Callable[[str], Awaitable[T]], scope: Scope
+) -> T:
     unusable: KmsCodecError | None = None
     refusal = KmsCodecError("key_not_allowed", f"No key that may decrypt is listed for {scope.namespace}")
     for key in keys:

@@ -19,7 +19,7 @@ UNSAFE_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 
 _WORDS = re.compile(r"(?:y|n|yes|no|on|off|true|false|null)\Z", re.IGNORECASE | re.ASCII)
 _WHOLE_NUMBER = re.compile(r"(?:0|-?[1-9][0-9]{0,14})\Z", re.ASCII)
-_AMBIGUOUS_START = re.compile(r"[-+.0-9~=<]", re.ASCII)
+_AMBIGUOUS_START = re.compile(r"[-+.0-9~=<?:]", re.ASCII)
 _FORBIDDEN = re.compile(
     "[^\n\r\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|\r(?!\n)"
 )
@@ -70,6 +70,7 @@ def parse_strict_yaml(content: bytes) -> Any:
         raise StrictYamlError("is not valid UTF-8") from None
     _check_text(text)
     try:
+        _check_comments(text)
         events = iter(list(yaml.parse(text, Loader=yaml.SafeLoader)))
     except (yaml.YAMLError, RecursionError) as error:
         raise StrictYamlError(f"is not valid YAML: {error}") from None
@@ -80,7 +81,7 @@ def parse_strict_yaml(content: bytes) -> Any:
     root = next(events)
     if isinstance(root, yaml.ScalarEvent) and root.value == "" and root.implicit[0]:
         raise StrictYamlError("is empty")
-    value = _Reader(text, events).value(root, ())
+    value = _Reader(text, events).value(root, (), -1)
     next(events)
     if not isinstance(next(events), yaml.StreamEndEvent):
         raise StrictYamlError("contains a second YAML document; only one is allowed")
@@ -99,6 +100,14 @@ def _check_text(text: str) -> None:
         raise StrictYamlError("has an end marker (...) before its end")
 
 
+def _check_comments(text: str) -> None:
+    """YAML 1.2 wants space between a token and the comment behind it."""
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        end = token.end_mark.index
+        if text[end : end + 1] == "#" and text[end - 1 : end] not in ("", " ", "\n"):
+            raise StrictYamlError(f"line {token.end_mark.line + 1}: is not valid YAML: a comment needs space before it")
+
+
 Place = tuple[str | int, ...]
 
 
@@ -106,8 +115,12 @@ class _Reader:
     def __init__(self, text: str, events: Iterator[Any]) -> None:
         self._text = text
         self._events = events
+        self._lines = text.split("\n")
+        self._last = yaml.Mark("", 0, 0, 0, None, 0)
+        """Where the last collection ended."""
 
-    def value(self, event: Any, place: Place) -> Any:
+    def value(self, event: Any, place: Place, indent: int | None) -> Any:
+        """:param indent: the column of the block collection around it; absent inside a flow collection"""
         if len(place) > MAX_DEPTH:
             raise _mistake(event, place, f"is nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent):
@@ -118,20 +131,40 @@ class _Reader:
             raise _mistake(event, place, "has a YAML tag (!), which is not allowed")
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, place)
+        inside = None if event.flow_style else event.start_mark.column
         if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(place)
-        return self._mapping(place)
+            found: Any = self._sequence(place, inside)
+        else:
+            found = self._mapping(place, inside)
+        if event.flow_style and indent is not None:
+            self._check_indentation(event, place, indent)
+        return found
 
-    def _sequence(self, place: Place) -> list[Any]:
+    def _check_indentation(self, start: Any, place: Place, indent: int) -> None:
+        """YAML 1.2 wants the lines of a flow collection to be indented more than the block around it."""
+        for number in range(start.start_mark.line + 1, self._last.line + 1):
+            content = self._lines[number].lstrip(" ")
+            if content == "" or content.startswith("#"):
+                continue
+            column = len(self._lines[number]) - len(content)
+            closes = (number, column) == (self._last.line, self._last.column)
+            if column < indent + (0 if closes else 1):
+                raise _mistake(start, place, "is continued in a line that is not indented enough")
+
+    def _sequence(self, place: Place, indent: int | None) -> list[Any]:
         items: list[Any] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            items.append(self.value(event, (*place, len(items))))
+            items.append(self.value(event, (*place, len(items)), indent))
+        self._last = event.start_mark
         return items
 
-    def _mapping(self, place: Place) -> dict[str, Any]:
+    def _mapping(self, place: Place, indent: int | None) -> dict[str, Any]:
         entries: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            name = self.value(event, place)
+            name = self.value(event, place, indent)
+            line_start = event.start_mark.index - event.start_mark.column
+            if self._text[line_start : event.start_mark.index].rstrip(" ").endswith("?"):
+                raise _mistake(event, place, "has a key that begins with ?, which is not allowed")
             if not isinstance(name, str):
                 raise _mistake(event, place, "has a key that is not text: put it in quotes")
             inside = (*place, name)
@@ -139,7 +172,8 @@ class _Reader:
                 raise _mistake(event, inside, "has a name that is not allowed")
             if name in entries:
                 raise _mistake(event, inside, "is there twice")
-            entries[name] = self.value(next(self._events), inside)
+            entries[name] = self.value(next(self._events), inside, indent)
+        self._last = event.start_mark
         return entries
 
     def _scalar(self, event: Any, place: Place) -> str | int | bool:

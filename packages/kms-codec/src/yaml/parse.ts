@@ -55,7 +55,7 @@ const UNSAFE_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', '
 const WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
 const WHOLE_NUMBER = /^(0|-?[1-9][0-9]{0,14})$/;
 /** By these first characters YAML 1.1 and 1.2 recognize numbers, dates, nulls and merge keys, each in its own way. */
-const AMBIGUOUS_START = /^[-+.0-9~=<]/;
+const AMBIGUOUS_START = /^[-+.0-9~=<?:]/;
 /** All but what both YAML versions print, and but tabs and what one version alone takes for the end of a line. */
 const FORBIDDEN =
   /[^\n\r\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]|\r(?!\n)/u;
@@ -158,6 +158,11 @@ class Parser {
       if (typeof name !== 'string') {
         this.#report('has a key that is not text: put it in quotes', startOf(key), path);
         continue;
+      }
+      const start = startOf(key) ?? 0;
+      const before = this.#text.slice(this.#text.lastIndexOf('\n', start - 1) + 1, start);
+      if (/\? *$/.test(before)) {
+        this.#report('has a key that begins with ?, which is not allowed', start, path);
       }
       const place = [...path, name];
       if (UNSAFE_NAMES.has(name)) this.#report('has a name that is not allowed', startOf(key), place);

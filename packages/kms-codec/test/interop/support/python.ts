@@ -42,18 +42,18 @@ function collect(stream: NodeJS.ReadableStream, copy?: NodeJS.WritableStream): {
 const environment = { ...process.env, PYTHONPATH: join(pythonProject, 'src') };
 
 /** Runs a Python module to its end. @throws with its output when it fails */
-export async function runModule(
-  python: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<string> {
-  const options = { cwd: pythonProject, env: { ...environment, ...env }, maxBuffer: 2 ** 26 };
+export const runModule = (python: string, args: readonly string[]): Promise<string> =>
+  runScript(python, ['-m', ...args]);
+
+/** Runs a Python script to its end. @throws with its output when it fails */
+export async function runScript(python: string, args: readonly string[]): Promise<string> {
+  const options = { cwd: pythonProject, env: environment, maxBuffer: 2 ** 28 };
   try {
-    const { stdout } = await promisify(execFile)(python, ['-m', ...args], options);
+    const { stdout } = await promisify(execFile)(python, args, options);
     return stdout;
   } catch (error) {
     const output = error instanceof Error && 'stdout' in error ? String(error.stdout) : '';
-    throw new Error(`python -m ${args.join(' ')} failed:\n${output.slice(-50_000)}`, { cause: error });
+    throw new Error(`python ${args.join(' ')} failed:\n${output.slice(-50_000)}`, { cause: error });
   }
 }
 

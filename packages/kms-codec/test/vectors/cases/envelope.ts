@@ -98,6 +98,14 @@ export const envelope: VectorFile = {
       asked: [KEY],
     }),
     caseEnvelope({
+      name: 'asks about no further key once one has unwrapped the data key of a changed message',
+      why: 'Only the right key unwraps it; the message is damaged, and more calls would say the same.',
+      rule: { encrypt: KEY, decrypt: [key('payments-2026'), key('payments-2025')] },
+      stored: withData((data) => changed(data, 12)),
+      expect: 'integrity_failed',
+      asked: [KEY],
+    }),
+    caseEnvelope({
       name: 'refuses what opens and isn’t a payload',
       why: 'Whoever has the key may seal anything.',
       plaintext: notAPayload,

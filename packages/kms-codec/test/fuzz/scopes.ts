@@ -1,0 +1,128 @@
+import type { Vector, VectorRule } from '../vectors/make/vector.ts';
+import { key } from '../vectors/make/message.ts';
+import { attackerKey, READER, rules, WORKFLOW } from './corpus.ts';
+import type { Random } from './random.ts';
+
+type Scope = Pick<Vector, 'keys' | 'codec' | 'context'>;
+
+const namespaces = [READER, 'shipping', 'archive'] as const;
+const formats = rules.lenient.reads ?? [];
+const keys = [key('shared'), key('payments'), key('payments-2025'), key('shipping'), attackerKey];
+
+const some = <T>(items: readonly T[], random: Random) => items.filter(() => random.oneIn(2));
+
+function anyRule(random: Random): VectorRule {
+  const reads = some(formats, random);
+  return {
+    ...(random.oneIn(4) ? {} : { encrypt: random.pick(keys) }),
+    decrypt: some(keys, random),
+    ...(reads.length > 0 && { reads }),
+    plaintext: random.pick(['pass', 'report', 'refuse'] as const),
+    unsafe: ['direct-with-envelope'],
+    ...(random.oneIn(2) && { static: rules.lenient.static ?? {} }),
+  };
+}
+
+/** What a keys file may contain, and where a message is read: the fuzzer's own two rules, or any others. */
+export function anyScope(random: Random): Scope {
+  if (random.oneIn(3)) {
+    const strictness = random.oneIn(2) ? 'strict' : 'lenient';
+    const context = { namespace: READER, workflowId: WORKFLOW };
+    return { keys: { namespaces: { [READER]: rules[strictness] } }, context };
+  }
+  const named = some(namespaces, random).map(
+    (name) => [name, { ...anyRule(random), accepts: some(namespaces, random) }] as const,
+  );
+  return {
+    keys: {
+      namespaces: Object.fromEntries(named),
+      ...(random.oneIn(2) && { default: anyRule(random) }),
+    },
+    ...(random.oneIn(3) && { codec: { namespace: random.pick(namespaces) } }),
+    ...(!random.oneIn(6) && {
+      context: {
+        namespace: random.pick(namespaces),
+        ...(random.oneIn(2) && { workflowId: random.pick([WORKFLOW, 'order-2']) }),
+      },
+    }),
+  };
+}
+
+const pieces = [
+  '\n',
+  ' ',
+  '  ',
+  ':',
+  ': ',
+  '- ',
+  ',',
+  '{',
+  '}',
+  '[',
+  ']',
+  "'",
+  '"',
+  '#',
+  ' #',
+  '&a ',
+  '*a',
+  '!',
+  '|',
+  '>',
+  '?',
+];
+const odd = [
+  '%',
+  '@',
+  '`',
+  '\\',
+  '...',
+  '\n...\n',
+  '---\n',
+  '<<: ',
+  'no',
+  '12:30',
+  '\t',
+  '\r',
+  '\r\n',
+  '\u0000',
+  '\u0085',
+];
+const more = [
+  '\u00a0',
+  '\u2028',
+  '\ufeff',
+  '😀',
+  'é',
+  '__proto__',
+  '0x1',
+  '~',
+  '\\u0061',
+  '\\x41',
+  '\\/',
+  '\\e',
+  '%20',
+  '?\n',
+  ': \n',
+];
+const inserted = [...pieces, ...odd, ...more];
+
+/** A keys file's text, changed once or four times. */
+export function changedText(text: string, random: Random): string {
+  let changed = text;
+  for (let times = random.oneIn(3) ? 4 : 1; times > 0; times -= 1) {
+    const at = random.below(changed.length + 1);
+    const length = random.pick([0, 0, 0, 1, 1, 2, 5, 20]);
+    const by = random.oneIn(4) ? '' : random.pick(inserted);
+    changed = changed.slice(0, at) + by + changed.slice(at + length);
+    if (random.oneIn(8)) changed = withLineMoved(changed, random);
+  }
+  return changed.isWellFormed() ? changed : text;
+}
+
+function withLineMoved(text: string, random: Random): string {
+  const lines = text.split('\n');
+  const [line = ''] = lines.splice(random.below(lines.length), random.below(2));
+  lines.splice(random.below(lines.length + 1), 0, line);
+  return lines.join('\n');
+}

@@ -1,0 +1,65 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { KeyRules } from '../../src/index.ts';
+import { kmsEnvironment } from '../../src/load.ts';
+
+const rule = z.strictObject({
+  encrypt: z.string().optional(),
+  keys: z.array(z.string()),
+  accepts: z.array(z.string()),
+  reads: z.array(z.string()),
+  plaintext: z.string(),
+  static: z.record(z.string(), z.string()),
+});
+const vectorFile = z.strictObject({
+  about: z.string(),
+  vectors: z.array(
+    z.strictObject({
+      name: z.string(),
+      text: z.string(),
+      files: z.record(z.string(), z.string()).optional(),
+      rules: z.strictObject({ namespaces: z.record(z.string(), rule), default: rule.optional() }).optional(),
+      refused: z.string().optional(),
+    }),
+  ),
+});
+export const json = (path: string): unknown =>
+  JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+export const { vectors: keysFileVectors } = vectorFile.parse(json('../vectors/files/keys-file.json'));
+
+/** The rules of a keys file, or its mistakes as text. */
+export function readKeysFileText(
+  folder: string,
+  text: string,
+  files: Readonly<Record<string, string>> = {},
+): KeyRules | string {
+  rmSync(join(folder, 'key.txt'), { force: true });
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(join(folder, name), Buffer.from(content, 'hex'));
+  }
+  const KMS_KEYS_FILE = join(folder, 'keys.yaml');
+  writeFileSync(KMS_KEYS_FILE, text);
+  const result = kmsEnvironment.safeParse({ KMS_KEYS_FILE });
+  if (result.success) return result.data.rules;
+  return result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('\n');
+}
+
+export function described(rules: KeyRules) {
+  const one = (namespace: string) => {
+    const { encrypt, keys, accepts, reads, plaintext, static: keysById } = rules.resolve(namespace);
+    const hex = [...keysById].map(([id, key]) => [id, key.export().toString('hex')] as const);
+    return {
+      ...(encrypt !== undefined && { encrypt }),
+      keys,
+      accepts,
+      reads: [...reads].toSorted(),
+      plaintext,
+      static: Object.fromEntries(hex),
+    };
+  };
+  return {
+    namespaces: Object.fromEntries(rules.namespaces.map((name) => [name, one(name)])),
+    ...(rules.hasDefault && { default: one('a namespace that no vector names') }),
+  };
+}
