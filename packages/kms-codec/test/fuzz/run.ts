@@ -30,7 +30,7 @@ export interface FuzzReport {
 const MESSAGES_PER_CODEC = 1_000;
 /** One message of so many is also given to a codec without a memory, which must say the same. */
 const FRESH_ONE_IN = 20;
-export const context = { type: 'workflow', namespace: READER, workflowId: WORKFLOW } as const;
+const context = { type: 'workflow', namespace: READER, workflowId: WORKFLOW } as const;
 const same = (payload: Payload): string => JSON.stringify(fromPayload(payload));
 const codes: ReadonlySet<string> = new Set(reasonCodes);
 
