@@ -10,7 +10,6 @@ import {
 import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { createApp } from './app.ts';
 import { messageOf } from './error-text.ts';
-import { startTextThreads } from './history/text-threads.ts';
 import { commandList, exitAfterCommand } from './commands.ts';
 import { createLog } from './log.ts';
 import { MemoryBudget } from './memory/budget.ts';
@@ -30,6 +29,7 @@ import {
   connectOrExit,
   exitListening,
   followTlsFiles,
+  textThreadsOrExit,
   tlsPairOrExit,
 } from './start-up.ts';
 import { standardOutput } from './standard-output.ts';
@@ -71,7 +71,7 @@ async function start(): Promise<void> {
     log,
     failed: metrics.auditFailed,
   });
-  const threads = startTextThreads();
+  const threads = textThreadsOrExit();
   metrics.followAudit(audit.head);
   const pair = config.tls && (await tlsPairOrExit(config.tls));
   const stopping = new AbortController();

@@ -5,6 +5,7 @@ import { accessLoader, type PolicyFileOptions } from './access/load.ts';
 import { reloadableAccess } from './access/reloadable.ts';
 import { openAudit, type OpenAudit, type OpenAuditOptions } from './audit/open.ts';
 import { codeOf, messageOf } from './error-text.ts';
+import { startTextThreads, type TextThreads } from './history/text-threads.ts';
 import type { RunningServer } from './listen/listen.ts';
 import { readTlsPair, type TlsFiles, type TlsPair, type TlsWatch, watchTlsPair } from './listen/tls.ts';
 import { connectTemporal } from './temporal/connect.ts';
@@ -63,6 +64,18 @@ export async function auditOrExit(options: OpenAuditOptions): Promise<OpenAudit>
     return exit(
       EXIT_CONFIG,
       `The audit (AUDIT_FILE, AUDIT_DIGEST_KEY_FILE) can't be written: ${messageOf(error)}`,
+    );
+  }
+}
+
+/** The threads for large payloads, whose file is not part of the server's own. */
+export function textThreadsOrExit(): TextThreads {
+  try {
+    return startTextThreads();
+  } catch (error) {
+    return exit(
+      EXIT_CONFIG,
+      `The worker threads for large payloads can't start: ${messageOf(error)}. Install text-worker.mjs next to main.mjs.`,
     );
   }
 }

@@ -1,3 +1,4 @@
+import { accessSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
@@ -28,7 +29,7 @@ const HEAP_MIB = Math.min(128, getHeapStatistics().heap_size_limit / MiB / 2);
 export interface TextThreads {
   /**
    * Finds text in a decrypted payload.
-   * @param isOwn the payload's bytes belong to nobody else: they are handed over to the thread, and gone afterwards
+   * @param isOwn nothing else uses the payload's bytes: they are handed over to the thread, and gone afterwards
    * @throws the signal's reason once it is aborted; the work on it ends
    */
   find(
@@ -52,13 +53,18 @@ export interface TextThreadsOptions {
   readonly heapMiB?: number;
 }
 
-/** Starts no thread before the first large payload. */
+/**
+ * Starts no thread before the first large payload.
+ * @throws Node's error when the file of the threads is missing
+ */
 export function startTextThreads({
   threads,
   limitMs = LIMIT_MS,
   heapMiB = HEAP_MIB,
 }: TextThreadsOptions = {}): TextThreads {
-  const pool = workerpool.pool(workerFile(), {
+  const file = workerFile();
+  accessSync(file);
+  const pool = workerpool.pool(file, {
     workerType: 'thread',
     maxWorkers: threads ?? Math.min(4, Math.max(1, availableParallelism() - 1)),
     workerTerminateTimeout: TERMINATE_MS,
@@ -118,7 +124,7 @@ export function startTextThreads({
   };
 }
 
-/** Beside this file, or beside the bundle. */
+/** In the folder of this file, or of the bundle. */
 const workerFile = (): string =>
   fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? 'text-worker.ts' : 'text-worker.mjs', import.meta.url),

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -172,6 +172,17 @@ test('names the variable when its port is taken', async () => {
     1,
     expect.stringContaining(`${port}: the port is taken; CODEC_PORT chooses another`),
   ]);
+});
+
+test('does not start without the file of its worker threads', async () => {
+  const file = join(directory, 'text-worker.mjs');
+  await rename(file, `${file}.away`);
+  try {
+    const { code, err } = await start(keyVariables).exited;
+    expect([code, err]).toEqual([78, expect.stringContaining('Install text-worker.mjs next to main.mjs')]);
+  } finally {
+    await rename(`${file}.away`, file);
+  }
 });
 
 test('explains its variables', async () => {
