@@ -10,14 +10,14 @@ interface Repeated<T> {
 }
 
 export interface MinuteCountsOptions<T> {
-  /** How many kinds are told apart in a minute. */
+  /** How many kinds are distinguished in a minute. */
   readonly kinds: number;
   /** Called when a minute ends, with the kinds of which more came than passed. */
   readonly ended: (repeated: readonly Repeated<T>[]) => void;
 }
 
 /**
- * Bounds what is written about events that a stranger can cause: the first of each kind pass at once, the others of the
+ * Bounds what is written about events that unauthenticated clients can cause: the first of each kind pass at once, the others of the
  * same minute are counted and reported together. A minute begins with its first event; a change of the clock does not
  * move its end.
  */
@@ -30,7 +30,7 @@ export class MinuteCounts<T> {
     this.#options = options;
   }
 
-  /** Whether another kind may be told apart in this minute. */
+  /** Whether another kind may be distinguished in this minute. */
   get hasRoom(): boolean {
     return this.#kinds.size < this.#options.kinds;
   }

@@ -41,7 +41,7 @@ export interface CodecServerConfig {
     readonly requests: number | undefined;
     /** Cloud KMS requests that one caller causes. */
     readonly kmsRequests: number | undefined;
-    /** Refused requests of one address without a caller who is known. */
+    /** Refused requests of one address without a valid token. */
     readonly strangers: number | undefined;
   };
   /** Bytes of memory; absent: by the limits that are in force. */
@@ -83,7 +83,10 @@ const settings = z
     POLICY_FILE: z.string().optional(),
     NODE_TLS_REJECT_UNAUTHORIZED: z
       .string()
-      .refine((value) => value !== '0', 'must not be 0: nobody would check who issuers and Temporal are')
+      .refine(
+        (value) => value !== '0',
+        'must not be 0: no certificate of issuers, Temporal or Cloud KMS would be verified',
+      )
       .optional(),
     CODEC_TLS_CERT_FILE: z.string().optional(),
     CODEC_TLS_KEY_FILE: z.string().optional(),

@@ -31,7 +31,7 @@ describe('rates', () => {
   });
 });
 
-test('syncs the audit only when it is told to', () => {
+test('syncs the audit only if AUDIT_FSYNC is true', () => {
   expect(parse({}).auditFsync).toBe(false);
   expect(parse({ AUDIT_FSYNC: 'true' }).auditFsync).toBe(true);
   expect(mistakes({ AUDIT_FSYNC: 'often' })).toEqual([['AUDIT_FSYNC', 'is "often": must be true or false']]);

@@ -19,7 +19,7 @@ export const cryptoKey = z
     'must be projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY',
   );
 
-/** Without a wildcard, which would match nothing, and without space around it, which nobody sees. */
+/** Without a wildcard, which would match nothing, and without invisible space around it. */
 const name = z
   .string()
   .regex(/^[^\s*]([^*]*[^\s*])?$/, 'must be a name without * and without space at its beginning or end');

@@ -59,7 +59,7 @@ describe('a payload that temporal-proxy compressed', () => {
     ['zstd', ZSTD],
     ['snappy', SNAPPY],
     ['lz4', LZ4],
-  ])('may be marked with the name %s of its settings as well', async (name, algorithm) => {
+  ])('may also be marked with the name %s of its settings', async (name, algorithm) => {
     const content = await decoded(reader(), plain(compressedBy(algorithm), name));
     expect(Buffer.from(content.data!).toString()).toContain('back door');
   });
@@ -76,7 +76,7 @@ describe('a payload that temporal-proxy compressed', () => {
     });
   });
 
-  it('passes as it is where its marker is not known, unless somebody wants to see it', async () => {
+  it('passes decode unchanged where its marker is not known, and is refused by open', async () => {
     const payload = plain(Buffer.from('of another codec'), 'application/x-br');
     const codec = reader();
     expect(await decoded(codec, payload)).toBe(payload);

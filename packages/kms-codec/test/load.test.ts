@@ -38,7 +38,7 @@ describe("the guide's variables", () => {
     );
   });
 
-  it("read the guide's own format as well, or its envelope where that is written", () => {
+  it("also read the guide's own format, or its envelope where that is written", () => {
     expect(readsOf(guide)).toEqual(['envelope-v2', 'direct']);
     expect(readsOf({ ...guide, KMS_FORMAT: 'direct' })).toEqual(['envelope-v2', 'direct']);
     expect(readsOf({ ...guide, KMS_FORMAT: 'envelope' })).toEqual(['envelope-v2', 'envelope']);

@@ -128,7 +128,7 @@ class ChainedFile implements AuditFile {
     return await this.#look(file);
   }
 
-  /** @returns whether the path names the file, and nobody else has written to it; if not, it is left */
+  /** @returns whether the path names the file, and no other process has written to it; if not, the file is closed */
   async #look(file: Open): Promise<boolean> {
     const there = await lstat(this.#path).catch((error: unknown) => {
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
@@ -141,7 +141,7 @@ class ChainedFile implements AuditFile {
     if (isNamed) {
       this.#options.log.error(
         { file: this.#path, expected: file.size, found: there.size },
-        'somebody else writes to the audit file, or cuts it; give each process a file of its own',
+        'another process writes to the audit file or truncates it; give each process a separate file',
       );
     }
     await this.#leave();

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { MinuteCounts } from '../minute-counts.ts';
 import { type Audit, type Denied, type Intent, shortened } from './audit.ts';
 
-/** Kinds of refusals of one caller, and of all callers, that are told apart in a minute. */
+/** Kinds of refusals of one caller, and of all callers, that are distinguished in a minute. */
 const MAX_OF_CALLER = 16;
 const MAX_KINDS = 1_024;
 

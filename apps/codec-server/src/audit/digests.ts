@@ -1,14 +1,14 @@
 import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
-/** Digests of ciphertexts, by which whoever has the key finds them in histories and exports. */
+/** Digests of ciphertexts: with the key, they are found in histories and exports. */
 export interface Digests {
-  /** Tells keys apart without telling anything of them. */
+  /** Identifies the key and reveals nothing about it. */
   readonly keyId: string;
   of(ciphertext: Uint8Array): string;
 }
 
-/** Bytes of HMAC-SHA-256 that are kept, as RFC 2104 section 5 allows: nobody can make two ciphertexts share them. */
+/** Bytes of HMAC-SHA-256 that are kept, as RFC 2104 section 5 allows: no two ciphertexts with the same digest can be made. */
 const DIGEST_BYTES = 16;
 
 /** HMAC-SHA-256 of a payload's `data`, its first 16 bytes in base64url without padding. */

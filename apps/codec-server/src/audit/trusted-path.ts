@@ -24,9 +24,9 @@ export interface OpenedFile {
 }
 
 /**
- * Opens a file for appending that nobody but this process's user and root can write, replace or lead elsewhere; makes it
- * for its owner alone (0600) where there is none.
- * @throws UntrustedPathError where somebody else could; Node's error, with its `code`
+ * Opens a file for appending that only this process's user and root can write, replace or redirect; creates it with
+ * mode 0600 where there is none.
+ * @throws UntrustedPathError where another user could; Node's error, with its `code`
  */
 export async function openTrusted(path: string): Promise<OpenedFile> {
   await checkFolders(resolve(path));

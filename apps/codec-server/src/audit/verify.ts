@@ -17,7 +17,7 @@ export interface Verified {
   readonly files: readonly VerifiedFile[];
   /** What the files show together. */
   readonly problems: readonly string[];
-  /** What may be in order, and nobody can tell from the files. */
+  /** What may be correct, and cannot be decided from the files. */
   readonly notes: readonly string[];
 }
 
@@ -57,7 +57,7 @@ function* linked(files: readonly VerifiedFile[], after: readonly ChainHead[]): G
     if (before.seq > 0 && !known.has(link)) {
       yield (
         `${file} follows ${link}, which no given file ends with: lines or a file are missing. ` +
-        'Give the file before it as well, or --after with that value where it was removed on purpose'
+        'Also give the file before it, or --after with that value if it was removed on purpose'
       );
     }
     const other = before.seq > 0 ? followers.get(link) : undefined;

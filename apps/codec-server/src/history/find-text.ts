@@ -20,7 +20,7 @@ export interface Body {
 /** Of one payload; a list of a thousand equal words must not fill the answer. */
 const MAX_MATCHES = 100;
 
-/** Levels of JSON. A body that nests deeper is searched as text: a pointer to it would help nobody. */
+/** Levels of JSON. A body that nests deeper is searched as text: a pointer to it would be of no use. */
 const MAX_DEPTH = 1_000;
 
 /** Characters of a JSON Pointer; the keys of a payload may be as long as the payload. */

@@ -35,7 +35,7 @@ export const failure =
     return reply(c, `${message}\n`, 'text/plain; charset=utf-8', refusal.status, extra);
   };
 
-/** Refused before anybody knew who asks: there is nobody else whom it could be counted for. */
+/** Whether a request was refused before its caller was known: it counts for its address. */
 const isStrangers = (c: Context<Env>, { status }: Refusal): boolean =>
   status < 500 && c.get('caller') === undefined;
 

@@ -14,6 +14,6 @@ export interface HttpMeter {
   request(answered: AnsweredRequest): void;
   /** @returns to be called when the stream has ended, once or more often */
   streamOpened(): () => void;
-  /** A request was refused since somebody has asked too often. */
+  /** A request was answered 429 because its caller or address exceeded a rate limit. */
   rateLimited(limit: RateLimit): void;
 }

@@ -15,7 +15,7 @@ export interface Rates {
   readonly requests?: number | undefined;
   /** Cloud KMS requests that one caller causes. */
   readonly kmsRequests?: number | undefined;
-  /** Refused requests of one address without a caller who is known. */
+  /** Refused requests of one address without a valid token. */
   readonly strangers?: number | undefined;
 }
 
@@ -71,7 +71,7 @@ export function createRateLimits(
 
 const MINUTE_MS = 60_000;
 
-/** Identities or addresses that are told apart; the one that was seen least recently is forgotten first. */
+/** Identities or addresses that are remembered; the least recently seen is evicted first. */
 const MAX_BUCKETS = 10_000;
 
 type Buckets = LRUCache<string, Bucket>;
@@ -95,7 +95,7 @@ class Bucket implements KmsBucket {
   }
 
   take(count: number): number {
-    // Whoever needs more than there ever is gets it when the bucket is full.
+    // A request that needs more than the bucket ever holds gets it when the bucket is full.
     const most = Math.min(count, this.#tokens.bucketSize);
     return this.#tokens.tryRemoveTokens(most) ? 0 : Math.max(1, this.#tokens.getWaitTime(most));
   }

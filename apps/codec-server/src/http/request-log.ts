@@ -6,7 +6,7 @@ import { Refusal } from '../refusal.ts';
 import type { Env } from './context.ts';
 import type { HttpMeter } from './meter.ts';
 
-/** Lines that a minute may have for one method, route, status and code, and how many of these are told apart. */
+/** Lines that a minute may have for one method, route, status and code, and how many of these are distinguished. */
 const MAX_LINES = 10;
 const MAX_KINDS = 64;
 
@@ -24,7 +24,7 @@ interface Answered {
 }
 
 /**
- * One line a request, and its measure. A stranger can't fill the log: of refused requests of one kind the first of a
+ * One line a request, and its measure. No client can fill the log: of refused requests of one kind the first of a
  * minute have a line each, and the others one with their number when the minute ends.
  * @param stopping aborted when the server is to end
  */

@@ -55,7 +55,7 @@ export function createMetrics(named: (namespace: string) => boolean, memory?: Me
   const rateLimited = new Counts(
     meter,
     'codec_rate_limited',
-    'Requests that were refused because somebody has asked too often',
+    'Requests answered 429, by the rate limit that they exceeded',
     ['limit'],
   );
   if (memory !== undefined) memoryMetrics(meter, memory);

@@ -36,7 +36,7 @@ test('the example of the documentation is right', () => {
 describe('every mistake is named with its line and place', () => {
   test.each<[what: string, content: string, mistake: RegExp]>([
     ['no part of it', '{}', /issuers is missing/],
-    ['no issuer', 'issuers: {}', /line 1: issuers names none: nobody could sign in/],
+    ['no issuer', 'issuers: {}', /line 1: issuers names none, so no caller could sign in: add an issuer/],
     ['a field that does not exist', rule('groups: []'), /groups/],
     [
       'a misspelt field, where it stands',

@@ -169,7 +169,7 @@ describe('what happens to a file between two writes', () => {
       false,
     ],
     ['it is cut', () => truncate(path, 10), false],
-    ['somebody else writes to it', () => appendFile(path, line('foreign')), false],
+    ['another process writes to it', () => appendFile(path, line('foreign')), false],
     [
       'its folder is removed and made again',
       async () => {
@@ -277,7 +277,7 @@ describe('a file is refused at start', () => {
     await refused(/Others can write in the folder/);
   });
 
-  it.runIf(process.geteuid?.() === 0)('that belongs to somebody else, or whose folder does', async () => {
+  it.runIf(process.geteuid?.() === 0)('that belongs to another user, or whose folder does', async () => {
     await writeFile(path, '', { mode: 0o600 });
     execFileSync('chown', ['12345', path]);
     await refused(/belongs to the user 12345/);
@@ -315,7 +315,7 @@ describe('a disk that is full', () => {
     expect(await problemsOf(path)).toEqual([]);
   });
 
-  it('is told once in the log and counted each time, and each refusal is 503', async () => {
+  it('is logged once and counted each time, and each refusal is 503', async () => {
     const { log, lines } = keptLog();
     let failures = 0;
     const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
@@ -397,7 +397,7 @@ it('is renamed, removed and replaced under load: every confirmed line is in a fi
   expect(later.filter((own) => !there.has(`${own}`))).toEqual([]);
 });
 
-it('is 503 on standard output that nobody empties once it is full, and holds up nothing', async () => {
+it('is 503 on standard output that no program reads once it is full, and delays nothing else', async () => {
   // A connection that nobody reads takes as much as the system's buffers hold.
   const sockets: Socket[] = [];
   const server = createServer((socket) => void sockets.push(socket.pause()));

@@ -89,7 +89,7 @@ describe('large payloads', () => {
     expect(await threads.readable(plain(value), never)).toBe(JSON.stringify(value));
   });
 
-  it('are handed over without a copy where their bytes belong to nobody else', async () => {
+  it('are handed over without a copy if nothing else uses their bytes', async () => {
     const own = new Uint8Array(MB).fill(0x61);
     await threads.find(query('b'), body(own), true, never);
     expect(own.length).toBe(0);

@@ -120,7 +120,7 @@ describe('requests at the same time', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  test('of somebody who has not signed in hold nothing', async () => {
+  test('of unauthenticated clients hold nothing', async () => {
     const access: AppDeps['access'] = {
       ...openAccess,
       authenticate: async (request) => {

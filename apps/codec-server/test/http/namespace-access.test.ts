@@ -101,7 +101,7 @@ describe('the namespaces of one request', () => {
     expect(audited).toHaveLength(2 * 33);
   });
 
-  it('are at most 32 denied ones as well, so that a history can not fill the audit', async () => {
+  it('are at most 32 denied ones, so that a history cannot fill the audit', async () => {
     const { namespaces, audited } = await begun({ access: ana([['decode', 'home']]) });
     await Promise.allSettled(Array.from({ length: 1_000 }, (_, n) => authorize(namespaces, `other-${n}`)));
     expect(audited).toHaveLength(33);

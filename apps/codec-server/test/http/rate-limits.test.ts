@@ -165,7 +165,7 @@ describe('a caller who sends more requests than their rate', () => {
     }
   });
 
-  it('is the same anonymous caller wherever nobody signs in', async () => {
+  it('is the same anonymous caller wherever there is no sign-in', async () => {
     const { port } = await serveApp(kms, { rates: { requests: 3 } });
     const answers = await Promise.all(Array.from({ length: 6 }, () => ask(port, { path: '/api/me' })));
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(3);
@@ -187,7 +187,7 @@ describe('a caller who is not known', () => {
     expect(logged.length).toBeLessThanOrEqual(40);
   });
 
-  it('is told apart behind trusted proxies, an IPv6 network as one', async () => {
+  it('is distinguished by address behind trusted proxies, an IPv6 network counting once', async () => {
     const { send } = await server({ rates: { strangers: 2 }, proxies: 1 });
     const from = (address: string) =>
       send(undefined, { headers: [['X-Forwarded-For', `1.1.1.1, ${address}`]] });

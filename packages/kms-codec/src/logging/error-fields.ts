@@ -13,7 +13,7 @@ export interface ErrorFields {
 }
 
 const MAX_CAUSES = 8;
-/** No spaces and no quotes: a sentence that somebody put into a name or type is content. */
+/** No spaces and no quotes: a sentence in a name or type is content. */
 const identifier = /^[\w$.:@/-]{1,100}$/;
 const systemCode = /^E[A-Z][A-Z0-9_]{1,60}$/;
 const MAX_GRPC_STATUS = 16;

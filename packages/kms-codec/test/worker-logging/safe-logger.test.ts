@@ -64,7 +64,7 @@ describe('the safe logger', () => {
   });
 
   it.each([undefined, 'workflow', 'activity', 'nexus', 'made-up'])(
-    'withholds messages of component %s unless told that they hold no content',
+    'withholds messages of component %s unless applicationMessages is set',
     (sdkComponent) => {
       const meta = { workflowId: 'order-1', ...(sdkComponent && { sdkComponent }) };
       const [withheld] = written({}, (logger) => logger.info('canary', meta));
@@ -147,7 +147,7 @@ describe('the fields of an error', () => {
     },
   );
 
-  it.each(['V-4711', 'secret', 4111, -1, {}])('leave out %j, a code of nobody that is known', (code) => {
+  it.each(['V-4711', 'secret', 4111, -1, {}])('leave out %j, which is no known code', (code) => {
     expect(errorFields(Object.assign(new Error('canary'), { code }))).toEqual({ error: 'Error' });
   });
 

@@ -28,7 +28,10 @@ export const policy = z
   .strictObject({
     issuers: z
       .record(text, issuer)
-      .refine((issuers) => Object.keys(issuers).length > 0, 'names none: nobody could sign in')
+      .refine(
+        (issuers) => Object.keys(issuers).length > 0,
+        'names none, so no caller could sign in: add an issuer',
+      )
       .meta(atLeastOne),
     rules: z.array(rule).default([]),
     /** Of namespaces that `namespaces` doesn't name. */
