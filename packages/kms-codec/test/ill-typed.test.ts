@@ -8,6 +8,12 @@ const any = (value: unknown): any => value;
 const text = Buffer.from('json/plain');
 const bytes = Uint8Array.of(1, 2, 3);
 
+function transferred(): Uint8Array {
+  const array = Uint8Array.of(1, 2, 3);
+  structuredClone(array, { transfer: [array.buffer] });
+  return array;
+}
+
 const payloads: Record<string, unknown> = {
   null: null,
   undefined: undefined,
@@ -15,7 +21,12 @@ const payloads: Record<string, unknown> = {
   'a number': 7,
   'an array': [],
   bytes,
-  'a Map as metadata': { metadata: new Map([['encoding', 'x']]), data: 'x' },
+  'an ArrayBuffer': bytes.buffer,
+  'a promise of a payload': Promise.resolve(),
+  'a Map': new Map([['data', bytes]]),
+  'a Map as metadata': { metadata: new Map([['encoding', text]]), data: bytes },
+  'an ArrayBuffer as metadata': { metadata: bytes.buffer, data: bytes },
+  'data that was transferred': { metadata: { encoding: text }, data: transferred() },
   'text as metadata': { metadata: 'encoding' },
   'an array as metadata': { metadata: [bytes] },
   'text in the metadata': { metadata: { encoding: 'json/plain' } },
@@ -74,12 +85,38 @@ describe('ill-typed input', () => {
     },
   );
 
+  it("does not include what protobuf's reader makes of bytes that are not there", async () => {
+    // A field and a map entry without a value: `key` alone.
+    const marker = Buffer.from('compression/algorithm');
+    const entry = Buffer.concat([Buffer.of(0x0a, marker.length + 2, 0x0a, marker.length), marker]);
+    const absent = [
+      PayloadType.decode(PayloadType.encode({ metadata: { encoding: Buffer.from('binary/null') } }).finish()),
+      PayloadType.decode(entry),
+    ];
+    for (const payload of absent) {
+      expect(payload.data).not.toBeInstanceOf(Uint8Array);
+      const [passed] = await codec.decode([payload]);
+      expect(passed).toBe(payload);
+      expect(codec.inspect(payload)).not.toHaveProperty('reason', 'malformed');
+      const [opened] = await codec.decode(await codec.encode([payload])).catch((error: unknown) => [error]);
+      if (payload === absent[0])
+        expect(PayloadType.encode(any(opened)).finish()).toEqual(PayloadType.encode(payload).finish());
+      else expect(opened).toMatchObject({ code: 'layer_unreadable' });
+    }
+  });
+
   it('does not include bytes of another realm', async () => {
     const { runInNewContext } = await import('node:vm');
     const data: unknown = runInNewContext('Uint8Array.of(34, 97, 34)');
     const [stored] = await codec.encode([{ metadata: { encoding: text }, data: any(data) }]);
     const [opened] = await codec.decode([stored!]);
     expect(Buffer.from(opened!.data!).toString()).toBe('"a"');
+  });
+
+  it('is described by its kind, not by a name that it gives itself', async () => {
+    const named = { [Symbol.toStringTag]: 'canary', canary: 1 };
+    await expect(codec.encode([{ data: any(named) }])).rejects.toThrow(/and it is object$/);
+    await expect(codec.encode([any(new ArrayBuffer(1))])).rejects.toThrow(/and it is ArrayBuffer$/);
   });
 });
 

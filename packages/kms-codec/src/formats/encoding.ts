@@ -4,8 +4,9 @@ import type { Payload } from '../wire/inner-payload.ts';
 /** How a payload is kept: sealed in one of our formats, a reference to external storage, or anything else. */
 export type Format = SealedFormat | 'external' | 'plain';
 
+/** Protobuf's reader gives an empty array for a value that is not there. */
 const text = (value: Uint8Array | null | undefined): string =>
-  value ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : '';
+  value?.length ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : '';
 
 export const metadataText = (payload: Payload, key: string): string => text(payload.metadata?.[key]);
 

@@ -87,22 +87,50 @@ export function checkContext(context: unknown): void {
 
 const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined;
 
+/** An object with properties of its own kind: not an array, a Map, a Promise or an ArrayBuffer, which would be empty. */
 const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+  typeof value === 'object' && value !== null && tagOf(value) === 'Object';
 
 const isInt32 = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) === (Number(value) | 0);
 
-/** Also of another realm, as in test runners and vm contexts. */
+/**
+ * Also of another realm, as in test runners and vm contexts; protobuf's reader gives an empty array where there are no
+ * bytes. Memory that was transferred has no bytes any more.
+ */
 const isBytes = (value: unknown): value is Uint8Array =>
-  value instanceof Uint8Array ||
-  (ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]');
+  (Array.isArray(value) && value.length === 0) || isUint8Array(value);
+
+const isUint8Array = (value: unknown): value is Uint8Array =>
+  (value instanceof Uint8Array || (ArrayBuffer.isView(value) && tagOf(value) === 'Uint8Array')) &&
+  (value.byteLength > 0 || !isTransferred(value));
+
+const isTransferred = ({ buffer }: ArrayBufferView): boolean => 'detached' in buffer && buffer.detached;
 
 /** Names the kind of what was given, never the value. */
 function illTyped(what: string, given: unknown): KmsCodecError {
-  const kind = given === null ? 'null' : typeof given === 'object' ? tagOf(given) : typeof given;
-  return new KmsCodecError('malformed', `${what}, and it is ${kind}`);
+  return new KmsCodecError('malformed', `${what}, and it is ${kindOf(given)}`);
 }
 
-/** `ArrayBuffer`, `DataView`, `Array`. */
+/** Kinds that are built in. An object may give itself any other tag, which is content. */
+const builtIn: ReadonlySet<string> = new Set([
+  'Array',
+  'ArrayBuffer',
+  'SharedArrayBuffer',
+  'DataView',
+  'Map',
+  'Set',
+  'Promise',
+  'Date',
+  ...[8, 16, 32].flatMap((bits) => [`Int${bits}Array`, `Uint${bits}Array`]),
+]);
+
+function kindOf(given: unknown): string {
+  if (given === null) return 'null';
+  if (typeof given !== 'object') return typeof given;
+  if (ArrayBuffer.isView(given) && isTransferred(given)) return 'transferred';
+  const tag = tagOf(given);
+  return builtIn.has(tag) ? tag : 'object';
+}
+
 const tagOf = (value: object) => Object.prototype.toString.call(value).slice('[object '.length, -1);
