@@ -13,10 +13,10 @@ export interface PlaintextBudget {
   reserve(bytes: number): void | Promise<void>;
 }
 
-/** Bounds the Cloud KMS calls that `unopened` cannot foresee: those for layers inside encrypted payloads. */
+/** Bounds the Cloud KMS calls that `unopened` cannot foresee: those for layers inside encrypted or compressed payloads. */
 export interface InnerKmsCalls {
   /**
-   * The codec calls this before it decrypts a layer that is inside another one.
+   * The codec calls this before it decrypts a layer that is inside another one, or a payload that was stored compressed.
    * @param ids one per Cloud KMS call that the layer may need; payloads under the same data key share its id
    * @throws any error; it fails the call
    */

@@ -348,7 +348,7 @@ export class KmsCodec implements PayloadCodec {
     this.#checkSize(bytes);
     const { namespace } = scope.rule;
     const format = formatOf(payload);
-    const stored = isCompressed(payload) ? decompressStored(format, payload, scope) : payload;
+    const stored = isCompressed(payload) ? decompressStored(format, this.#keys, payload, scope) : payload;
     const opened = andThen(stored, (message) => openLayers(format, this.#keys, message, scope, unreadable));
     if (format === 'plain') {
       if (isUnexpected(payload, scope)) whenDone(opened, () => this.#observer.notEncrypted?.({ namespace }));

@@ -1,6 +1,8 @@
+import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
+import { marked } from './support/layers.ts';
 
 const rule = {
   pay: {
@@ -213,6 +215,27 @@ describe('unopened', () => {
     });
     expect(keyService.unwraps).toBe(1);
   });
+
+  it.each(['envelope', 'direct'] as const)(
+    'counts messages of the format %s that carry a compression marker, or they are reserved before Cloud KMS is asked',
+    async (format) => {
+      const keyService = new FakeKeyService();
+      const [sealed] = await codecWith(rule, { keyService, format }).codec.encode([json(1)], pay);
+      const data = sealed!.data!;
+      const unknown = marked(sealed!, 'unknown', data);
+      const known = marked(sealed!, 'zstd', zstdCompressSync(data));
+      for (const message of [unknown, known]) {
+        const { codec } = codecWith(rule, { keyService });
+        const reserved: string[] = [];
+        const innerKmsCalls = { reserve: (ids: readonly string[]) => void reserved.push(...ids) };
+        const counted = codec.unopened([message], pay);
+        const before = keyService.unwraps;
+        await codec.decode([message], pay, { innerKmsCalls });
+        expect(keyService.unwraps - before).toBe(1);
+        expect(counted + reserved.length).toBe(1);
+      }
+    },
+  );
 
   it('counts nothing that the namespace does not read', async () => {
     const keyService = new FakeKeyService();

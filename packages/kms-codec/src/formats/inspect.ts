@@ -1,6 +1,6 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { Payload } from '../wire/inner-payload.ts';
-import { isCompressed } from './compression-marker.ts';
+import { isCompressed, isDecompressible } from './compression-marker.ts';
 import { encodingOf, type Format, formatOf } from './encoding.ts';
 import { candidatesV1 } from './envelope.ts';
 import { acceptHeader } from './envelope-v2.ts';
@@ -58,7 +58,7 @@ function claims(format: Format, payload: Payload, scope: Scope): Partial<Payload
     case 'envelope-v2': {
       checkFormat(format, scope);
       // The header is in the compressed bytes.
-      if (isCompressed(payload)) return {};
+      if (isDecompressible(payload)) return {};
       const { namespace, dataKey } = acceptHeader(payload.data ?? new Uint8Array(), scope);
       const { cryptoKey, keyVersion } = dataKey;
       return { key: cryptoKey, ...(keyVersion !== undefined && { keyVersion }), namespace };

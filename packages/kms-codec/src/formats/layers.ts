@@ -51,7 +51,7 @@ export function openLayers(
       return foreign(inner, unreadable, () => notReadHere(innerFormat, inner, scope));
     }
     if (layers === MAX_LAYERS) throw tooDeep();
-    scope.innerKmsCalls?.reserve(unopenedCalls(keys, inner, scope));
+    reserveCalls(keys, inner, scope);
     return andThen(open(innerFormat, keys, inner, scope), (next) => {
       scope.onInnerLayer?.(inspect(inner, scope));
       return openInner(next, layers + 1);
@@ -67,9 +67,23 @@ export function openLayers(
  * stays as it is.
  * @throws `format_not_allowed` where the rule refuses plaintext, before anything is decompressed
  */
-export function decompressStored(format: Format, payload: Payload, scope: Scope): MaybePromise<Payload> {
+export function decompressStored(
+  format: Format,
+  keys: DataKeys,
+  payload: Payload,
+  scope: Scope,
+): MaybePromise<Payload> {
   if (format === 'plain') passThrough(payload, scope);
-  return isDecompressible(payload) ? decompressMarked(payload, scope) : payload;
+  if (!isDecompressible(payload)) return payload;
+  return andThen(decompressMarked(payload, scope), (message) => {
+    reserveCalls(keys, message, scope);
+    return message;
+  });
+}
+
+/** For Cloud KMS's calls that nobody could foresee, because the message was inside another one or compressed. */
+function reserveCalls(keys: DataKeys, message: Payload, scope: Scope): void {
+  scope.innerKmsCalls?.reserve(unopenedCalls(keys, message, scope));
 }
 
 /** @throws `layer_unreadable` for a stored payload of another codec that `open` would give back unread */

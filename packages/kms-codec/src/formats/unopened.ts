@@ -1,7 +1,7 @@
 import { KmsCodecError } from '../errors.ts';
 import type { WrappedKey } from '../keys/opened-keys.ts';
 import type { Payload } from '../wire/inner-payload.ts';
-import { isCompressed } from './compression-marker.ts';
+import { isDecompressible } from './compression-marker.ts';
 import type { DataKeys } from './data-keys.ts';
 import { formatOf } from './encoding.ts';
 import { candidatesV1, wrappedKeyV1 } from './envelope.ts';
@@ -55,8 +55,8 @@ interface Needs {
 const nothing: Needs = { wrapped: [], calls: 0 };
 
 function needsOf(payload: Payload, scope: Scope): Needs {
-  // Its header is not readable before it is decompressed: it counts as an inner layer does.
-  if (isCompressed(payload)) return nothing;
+  // Its header is not readable before it is decompressed: it counts then, as an inner layer does.
+  if (isDecompressible(payload)) return nothing;
   const format = formatOf(payload);
   try {
     switch (format) {
