@@ -40,10 +40,12 @@ async function issuerWith(options: TlsOptions): Promise<string> {
   return `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
+const hardening = (hardened: boolean): string =>
+  hardened ? `(await import(${JSON.stringify(rules)})).requireModernTls();` : '';
+
 /** What a process whose command line allows everything gets from the issuer, after it was hardened or not. */
 async function fetched(url: string, hardened: boolean): Promise<string> {
-  const harden = hardened ? `(await import(${JSON.stringify(rules)})).requireModernTls();` : '';
-  const script = `${harden} console.log(await fetch(${JSON.stringify(url)}).then((r) => r.text(), (e) => e.cause.code));`;
+  const script = `${hardening(hardened)} console.log(await fetch(${JSON.stringify(url)}).then((r) => r.text(), (e) => e.cause.code));`;
   const args = [...weakest, '--input-type=module', '--eval', script];
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: files.certFile };
   return (await run(process.execPath, args, { env })).stdout.trim();
@@ -65,4 +67,40 @@ it.each<[what: string, options: TlsOptions]>([
   ['TLS 1.2 with ECDHE and an AEAD', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' }],
 ])('takes the keys of an issuer that offers %s', async (_, options) => {
   expect(await fetched(await issuerWith(options), true)).toBe('{}');
+});
+
+/** Whether Temporal's client, which uses gRPC as Google's does, completes a TLS handshake with a server. */
+async function completesHandshake(options: TlsOptions, hardened: boolean): Promise<boolean> {
+  const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
+  let completed = false;
+  const server = createServer({ cert, key, ALPNProtocols: ['h2'], ...options }, (socket) => {
+    completed = true;
+    socket.on('error', () => undefined).destroy();
+  }).on('tlsClientError', () => undefined);
+  servers.push(server.listen(0, '127.0.0.1'));
+  await once(server, 'listening');
+  // eslint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const script = `${hardening(hardened)}
+    const { Connection } = await import('@temporalio/client');
+    const serverRootCACertificate = (await import('node:fs')).readFileSync(${JSON.stringify(files.certFile)});
+    const connectTimeout = 2_000;
+    await Connection.connect({ address: '${address}', connectTimeout, tls: { serverRootCACertificate } }).catch(() => 0);
+    process.exit();`;
+  await run(process.execPath, [...weakest, '--input-type=module', '--eval', script]);
+  return completed;
+}
+
+it.each<[what: string, options: TlsOptions]>([
+  ['TLS 1.1', { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }],
+  ['CBC', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-SHA256' }],
+])('connects by gRPC to no server that offers only %s, whatever NODE_OPTIONS allows', async (_, options) => {
+  expect(await completesHandshake(options, false)).toBe(true);
+  expect(await completesHandshake(options, true)).toBe(false);
+});
+
+it('connects by gRPC to a server that offers TLS 1.2 with ECDHE and an AEAD', async () => {
+  expect(
+    await completesHandshake({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' }, true),
+  ).toBe(true);
 });
