@@ -120,6 +120,51 @@ describe('ill-typed input', () => {
   });
 });
 
+describe("protobuf's empty fields", () => {
+  // Field 1, a map entry with a key alone: protobufjs reads the value, and the data that is not there, as empty arrays.
+  const entry = (key: string) => [0x0a, key.length + 2, 0x0a, key.length, ...Buffer.from(key)];
+  const withEmpty = (key: string) => PayloadType.decode(Uint8Array.from(entry(key)));
+
+  it.each([
+    'encoding',
+    'kms-key',
+    'encrypted-dek',
+    'encryption-dek',
+    'encryption-key-id',
+    'messageType',
+    'other',
+  ])('are taken as no bytes: %s', async (key) => {
+    const { codec: reader } = codecWith({ default: { encrypt: cryptoKey('a') } });
+    const payload = withEmpty(key);
+    expect(reader.inspect(payload)).toMatchObject({ format: 'plain', bytes: 0 });
+    await expect(reader.decode([payload])).resolves.toEqual([payload]);
+    const [decoded] = await reader.decode(await reader.encode([payload]));
+    expect(Object.keys(decoded!.metadata!)).toEqual([key]);
+    expect(decoded!.data).toHaveLength(0);
+  });
+
+  it.each(['binary/envelope-kms-v2', 'binary/envelope-kms', 'binary/gcp-kms', 'binary/encrypted'])(
+    'are no message of %s',
+    async (encoding) => {
+      const { codec: reader } = codecWith({
+        default: {
+          encrypt: cryptoKey('a'),
+          reads: ['envelope-v2', 'envelope', 'direct', 'proxy', 'static'],
+          unsafe: ['direct-with-envelope'],
+          plaintext: 'refuse',
+        },
+      });
+      for (const key of ['encrypted-dek', 'kms-key', 'encryption-dek', 'encryption-key-id']) {
+        const payload = withEmpty(key);
+        payload.metadata['encoding'] = Buffer.from(encoding);
+        expect(() => reader.inspect(payload)).not.toThrow();
+        await expect(reader.open(payload)).rejects.toBeInstanceOf(KmsCodecError);
+        await expect(reader.decode([payload])).rejects.toBeInstanceOf(KmsCodecError);
+      }
+    },
+  );
+});
+
 describe('the size of an external payload', () => {
   const max = 2n ** 63n - 1n;
   const sizes: readonly (readonly [string, unknown, bigint])[] = [

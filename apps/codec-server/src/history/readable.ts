@@ -1,4 +1,5 @@
 import { exportMarks } from '@temporal-kms/codec-api';
+import { encodeBase64 } from '../json/base64.ts';
 import { JsonScanner, unescaped } from '../json/json-scanner.ts';
 import { utf8Text } from '../utf8.ts';
 import type { Body } from './find-text.ts';
@@ -23,8 +24,7 @@ export function readableText({ data, encoding }: Body): string {
 
 /** Bytes that aren't text, or are too much of it to look at. */
 export function readableBytes({ data, encoding }: Body): string {
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  return JSON.stringify({ $bytes: bytes.toString('base64'), encoding });
+  return JSON.stringify({ $bytes: encodeBase64(data), encoding });
 }
 
 /** `marked`: JSON with a key that is one of ours. */

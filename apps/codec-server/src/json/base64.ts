@@ -39,4 +39,7 @@ export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): nu
   return base64Length(bytes);
 }
 
-const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** protobufjs reads an empty field as an empty array, which has no buffer. */
+const view = (bytes: Uint8Array): Buffer =>
+  bytes.length === 0 ? nothing : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const nothing = Buffer.alloc(0);

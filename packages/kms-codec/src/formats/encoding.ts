@@ -21,7 +21,7 @@ export const ENCODING = {
 /** Names the format of a payload by its metadata alone: a claim until it has opened. */
 export function formatOf(payload: Payload): Format {
   const encoding = payload.metadata?.['encoding'];
-  if (encoding && ENCODING.envelopeV2.equals(encoding)) return 'envelope-v2';
+  if (encoding?.length && ENCODING.envelopeV2.equals(encoding)) return 'envelope-v2';
   switch (text(encoding)) {
     case 'binary/envelope-kms':
       return 'envelope';

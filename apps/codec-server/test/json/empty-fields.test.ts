@@ -1,0 +1,20 @@
+import proto from '@temporalio/proto';
+import { expect, it } from 'vitest';
+import { textFinder } from '../../src/history/find-text.ts';
+import { readableText } from '../../src/history/readable.ts';
+import { bodyOf } from '../../src/history/text-threads.ts';
+import { buildPayloads, payloadToJson } from '../../src/json/payload-json.ts';
+
+// A map entry with the key `encoding` alone. Anyone who may start a workflow can write it; protobufjs reads its value,
+// and the data that is not there, as empty arrays.
+const bytes = Uint8Array.from([0x0a, 10, 0x0a, 8, ...Buffer.from('encoding')]);
+const payload = proto.temporal.api.common.v1.Payload.decode(bytes);
+
+it('writes a payload with empty fields wherever payloads are written', () => {
+  expect(payloadToJson(payload)).toEqual({ metadata: { encoding: '' } });
+  expect(JSON.parse(buildPayloads([payload]).toString())).toEqual({
+    payloads: [{ metadata: { encoding: '' } }],
+  });
+  expect(JSON.parse(readableText(bodyOf(payload)))).toEqual({ $bytes: '', encoding: '' });
+  expect(textFinder({ text: 'a', caseSensitive: true })(bodyOf(payload))).toEqual([]);
+});
