@@ -55,6 +55,23 @@ describe('the plaintext of one call', () => {
 });
 
 describe("a caller's budget", () => {
+  it('is asked for the objects of a payload with many metadata entries before they are made', async () => {
+    const { codec } = codecWith(rules);
+    const metadata = Object.fromEntries(
+      Array.from({ length: 50_000 }, (_, n) => [`k${n.toString(36)}`, Buffer.alloc(0)]),
+    );
+    const [message] = await codec.encode([{ metadata, data: Buffer.from('1') }], orders);
+    const budget = new Recorded((bytes) => {
+      if (bytes > 4 * MiB) throw new KmsCodecError('too_large', 'too many entries');
+    });
+    await expect(codec.decode([message!], orders, { budget })).rejects.toMatchObject({ code: 'too_large' });
+    expect(budget.reserved).toEqual([expect.any(Number), 50_001 * 256]);
+    const [usual] = await codec.encode([json('x')], orders);
+    const asked = new Recorded();
+    await codec.decode([usual!], orders, { budget: asked });
+    expect(asked.reserved).toHaveLength(1);
+  });
+
   it('is asked for the ciphertext and for the declared size before anything is decompressed', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd' });
     const payload = zeros(4 * MiB);

@@ -8,6 +8,7 @@ import {
   UNREADABLE_ENCODING,
 } from '@temporal-kms/codec-api';
 import { type PayloadJson, payloadToJson } from '../json/payload-json.ts';
+import { hasTooManyEntries } from '../json/payload-limits.ts';
 import { count } from '../reason-counts.ts';
 import { endOf } from './ending.ts';
 import { eventIdOf, type ProtoEvent, storedEvent } from './event.ts';
@@ -96,8 +97,16 @@ async function* eventsAs(
   }
 }
 
-const encoded = (event: ProtoEvent): string =>
-  JSON.stringify(storedEvent(event, ({ payload }) => payloadToJson(payload)));
+/** A payload that was cut when it was read is not passed off as what is stored. */
+function encoded(event: ProtoEvent): string {
+  let n = 0;
+  return JSON.stringify(
+    storedEvent(event, ({ payload }) => {
+      const ref = `${eventIdOf(event)}:${n++}`;
+      return hasTooManyEntries(payload) ? sentinel(ref, { reason: 'too_large' }) : payloadToJson(payload);
+    }),
+  );
+}
 
 function decoded({ event, payloads }: OpenedEvent): string {
   const waiting = payloads.values();
@@ -112,7 +121,11 @@ function decodedPayload(one: OpenedPayload | undefined): PayloadJson {
 /** A payload that no converter takes: a replay over it fails there instead of going on with wrong data. */
 function sentinel(
   ref: string,
-  { reason, key, namespace }: Extract<OpenedPayload['opened'], { ok: false }>,
+  {
+    reason,
+    key,
+    namespace,
+  }: Pick<Extract<OpenedPayload['opened'], { ok: false }>, 'reason' | 'key' | 'namespace'>,
 ): PayloadJson {
   const metadata = Object.entries({
     encoding: UNREADABLE_ENCODING,

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EndReason } from '@temporal-kms/codec-api';
+import type { MemoryBudget } from '../memory/budget.ts';
 
 export interface LifetimeOptions {
   /** The reader has gone away. */
@@ -10,6 +11,8 @@ export interface LifetimeOptions {
   readonly expiresAt?: number | undefined;
   /** Milliseconds from now. */
   readonly maxMs: number;
+  /** What all requests in flight may hold. */
+  readonly memory: MemoryBudget;
 }
 
 /** `gone` when there is nobody to tell. */
@@ -21,6 +24,8 @@ export interface Lifetime {
   readonly signal: AbortSignal;
   /** Why it is over, if it is; what was seen first counts. */
   readonly over: () => Over | undefined;
+  /** What the stream and all other requests in flight may hold. */
+  readonly memory: MemoryBudget;
   /**
    * Comes between two steps of work, and lets everybody else have a turn every few milliseconds: work on pages and keys
    * that are at hand waits for nothing by itself.
@@ -35,7 +40,7 @@ const TURN_MS = 5;
 /** Longer timers fire at once (Node, "TIMEOUT_MAX"). */
 const LONGEST_MS = 2 ** 31 - 1;
 
-export function lifetime({ gone, stopping, expiresAt, maxMs }: LifetimeOptions): Lifetime {
+export function lifetime({ gone, stopping, expiresAt, maxMs, memory }: LifetimeOptions): Lifetime {
   const left = expiresAt === undefined ? Number.POSITIVE_INFINITY : Math.max(0, expiresAt - Date.now());
   const ms = Math.floor(Math.min(left, maxMs, LONGEST_MS));
   const begun = performance.now();
@@ -52,6 +57,7 @@ export function lifetime({ gone, stopping, expiresAt, maxMs }: LifetimeOptions):
   let first: Over | undefined;
   return {
     signal,
+    memory,
     over: () => (first ??= why()),
     step: async () => {
       if (performance.now() - turned >= TURN_MS) {

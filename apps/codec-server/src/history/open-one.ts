@@ -1,9 +1,16 @@
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
-import { type CallOptions, type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
+import {
+  type CallOptions,
+  type PlaintextBudget,
+  type KmsCodec,
+  KmsCodecError,
+} from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { nameOf } from '../error-text.ts';
 import type { SealedIn } from './context.ts';
 import { chargedTo, type KmsAllowance } from '../kms-allowance.ts';
+import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload-limits.ts';
+import { GoneError } from '../refusal.ts';
 import { keyOf, otherNamespace, type Payload } from '../payload.ts';
 import { KeyBudgetSpent } from './key-budget.ts';
 
@@ -40,8 +47,12 @@ export type Opened =
   | (Named & { readonly ok: true; readonly payload: Payload; readonly warning?: ReasonCode })
   | (Named & { readonly ok: false; readonly reason: ReasonCode; readonly message: string });
 
-/** How a caller's payloads are decrypted: nothing of other namespaces without asking, nothing once it is over. */
+/**
+ * How a caller's payloads are decrypted: nothing of other namespaces without asking, nothing without memory for it, and
+ * nothing once it is over.
+ */
 export interface OpenOptions extends CallOptions {
+  readonly budget: PlaintextBudget;
   readonly signal: AbortSignal;
   readonly authorizeNamespace: (namespace: string) => void | Promise<void>;
 }
@@ -62,9 +73,18 @@ export async function openOne(
     return { ok: false, reason: 'event_not_found', message };
   }
   const { payload, sealable, context } = located;
+  if (hasTooManyEntries(payload)) {
+    const message = `The payload has more than ${MAX_ENTRIES} metadata entries; nothing of it was decrypted.`;
+    return { ok: false, reason: 'too_large', message };
+  }
   try {
-    if (!sealable && isPlain(codec.inspect(payload, context))) return { ok: true, payload };
+    if (!sealable && isPlain(codec.inspect(payload, context))) {
+      await options.budget.reserve(payload.data?.length ?? 0);
+      return { ok: true, payload };
+    }
     const opened = await codec.open(payload, context, options);
+    // The codec asks for what it decrypts; what passes is written as well.
+    if (opened.payload === payload) await options.budget.reserve(payload.data?.length ?? 0);
     const { reason } = opened.info;
     return {
       ok: true,
@@ -79,7 +99,9 @@ export async function openOne(
       const other = otherNamespace(codec.inspect(payload, context), context);
       return { ok: false, reason: error.code, ...keyOf(error), ...other, message: error.message };
     }
-    if (!options.signal.aborted) log.error({ error: nameOf(error) }, 'opening a payload failed unexpectedly');
+    // Its stream has ended without it.
+    const isLeft = options.signal.aborted || error instanceof GoneError;
+    if (!isLeft) log.error({ error: nameOf(error) }, 'opening a payload failed unexpectedly');
     return { ok: false, reason: 'malformed', message: 'The server could not read it; its log says more.' };
   }
 }

@@ -1,13 +1,16 @@
 import type { DecodeResult } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
 import { nameOf } from '../error-text.ts';
+import { LARGE_DATA, withDeferredData } from '../json/deferred-data.ts';
 import { payloadToJson } from '../json/payload-json.ts';
+import type { MemoryLease } from '../memory/budget.ts';
 import { inCompletionOrder } from './completion-order.ts';
 import { KeyBudgetSpent } from './key-budget.ts';
 import type { Payload } from '../payload.ts';
-import { type Opener, openOne, type OpenOptions } from './open-one.ts';
+import { type Opened, type Opener, openOne, type OpenOptions } from './open-one.ts';
 import { OVERHEAD_BYTES, UNDER_WAY_BYTES } from './under-way.ts';
 import type { Lifetime } from './lifetime.ts';
+import { StreamBudget } from './stream-budget.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import type { Wanted } from './wanted.ts';
 
@@ -19,20 +22,27 @@ export async function* openWanted(
   codec: Opener,
   log: Logger,
   wanted: readonly Wanted[],
-  { signal, over, step }: Lifetime,
-  { authorizeNamespace, onInnerLayer, innerKmsCalls }: Omit<OpenOptions, 'signal' | 'budget'>,
+  { signal, over, step, memory }: Lifetime,
+  access: Omit<OpenOptions, 'signal' | 'budget'>,
 ): AsyncGenerator<DecodeResult, void> {
-  const options = { signal, authorizeNamespace, onInnerLayer, innerKmsCalls };
+  const leases = new Set<MemoryLease>();
   const results = inCompletionOrder(wanted, {
-    start: async (one): Promise<DecodeResult | 'left out' | undefined> => {
+    start: async (one): Promise<Ready | 'left out' | undefined> => {
       const { ref } = one;
       // Whoever has gone away, or is signed in no more, gets nothing decrypted any more.
       if (over() !== undefined) return undefined;
+      const lease = memory.lease();
+      leases.add(lease);
       try {
-        const opened = await unlessAborted(openOne(codec, log, await one.load(signal), options), signal);
+        const located = await one.load(signal);
+        const budget = new StreamBudget(lease, signal);
+        const options = { ...access, signal, budget };
+        const opened = await unlessAborted(openOne(codec, log, located, options), signal);
         if (over() !== undefined) return undefined;
-        return opened.ok ? { ref, ...opened, payload: jsonOf(opened.payload) } : { ref, ...opened };
+        const result = opened.ok ? resultOf(ref, opened) : { ref, ...opened };
+        return { result, lease };
       } catch (error) {
+        lease.end();
         if (error instanceof KeyBudgetSpent) return 'left out';
         if (!signal.aborted)
           log.warn({ error: nameOf(error) }, 'decoding ended early: a page could not be read again');
@@ -42,19 +52,36 @@ export async function* openWanted(
     weigh: ({ bytes }) => OVERHEAD_BYTES + bytes,
     limit: UNDER_WAY_BYTES,
   });
-  for await (const result of results) {
-    if (result === undefined) return;
-    if (result === 'left out') continue;
-    try {
-      await step();
-    } catch {
-      return;
+  try {
+    for await (const ready of results) {
+      if (ready === undefined) return;
+      if (ready === 'left out') continue;
+      try {
+        await step();
+      } catch {
+        return;
+      }
+      yield ready.result;
+      // Asked for the next, the reader has taken this one.
+      ready.lease.end();
+      leases.delete(ready.lease);
     }
-    yield result;
+  } finally {
+    for (const lease of leases) lease.end();
   }
 }
 
-const jsonOf = (payload: Payload): { metadata: Record<string, string>; data: string } => {
-  const { metadata = {}, data = '' } = payloadToJson(payload);
-  return { metadata, data };
-};
+interface Ready {
+  readonly result: DecodeResult;
+  readonly lease: MemoryLease;
+}
+
+function resultOf(ref: string, opened: Extract<Opened, { ok: true }>): DecodeResult {
+  const { payload } = opened;
+  const { metadata = {}, data = '' } = payloadToJson(isLarge(payload) ? { ...payload, data: null } : payload);
+  const result = { ref, ...opened, payload: { metadata, data } };
+  return isLarge(payload) ? withDeferredData(result, payload.data) : result;
+}
+
+const isLarge = (payload: Payload): payload is Payload & { data: Uint8Array } =>
+  (payload.data?.length ?? 0) >= LARGE_DATA;

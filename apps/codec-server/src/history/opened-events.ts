@@ -3,6 +3,7 @@ import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
 import { type SealedIn, sealedIn, workflowContext } from './context.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent } from './event.ts';
+import type { MemoryLease } from '../memory/budget.ts';
 import type { Found } from './message.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import { type KeyBudget, KeyBudgetSpent } from './key-budget.ts';
@@ -10,6 +11,7 @@ import type { Lifetime } from './lifetime.ts';
 import { type Located, type Opened, type Opener, openOne, type OpenOptions } from './open-one.ts';
 import type { Run } from './reader.ts';
 import { type EventPages, oneAhead } from './run-events.ts';
+import { StreamBudget } from './stream-budget.ts';
 import { OVERHEAD_BYTES, UNDER_WAY_BYTES } from './under-way.ts';
 
 export interface OpenedPayload {
@@ -55,29 +57,28 @@ export async function* openEvents(
   pages: EventPages,
 ): AsyncGenerator<OpenedEvent, void> {
   const home = workflowContext(run);
-  const { signal } = lifetime;
+  const { signal, memory } = lifetime;
   const { authorizeNamespace, onInnerLayer } = record;
-  const options = { signal, authorizeNamespace, onInnerLayer, innerKmsCalls: budget?.innerKmsCalls };
+  const shared = { signal, authorizeNamespace, onInnerLayer, innerKmsCalls: budget?.innerKmsCalls };
   const underWay = new UnderWay(record, signal);
-  for await (const page of oneAhead(pages)) {
-    if (budget === undefined) await allowed(codec, signal);
-    const located = page.map((event) => ({ event, payloads: locate(event, home) }));
-    const count = budget?.take(located.map(({ payloads }) => payloads)) ?? located.length;
-    for (const { event, payloads } of located.slice(0, count)) {
-      await lifetime.step();
-      underWay.add(open({ codec, log, options, lifetime }, event, payloads), sizeOf(payloads));
-      while (underWay.isFull()) {
-        const opened = await underWay.take();
-        if (opened === undefined) return;
-        yield opened;
+  try {
+    for await (const page of oneAhead(pages)) {
+      if (budget === undefined) await allowed(codec, signal);
+      const located = page.map((event) => ({ event, payloads: locate(event, home) }));
+      const count = budget?.take(located.map(({ payloads }) => payloads)) ?? located.length;
+      for (const { event, payloads } of located.slice(0, count)) {
+        await lifetime.step();
+        // Events are given in their order: one that waits for others to be given must not hold up the first of them.
+        const lease = memory.lease(underWay.isEmpty());
+        const options = { ...shared, budget: new StreamBudget(lease, signal) };
+        underWay.add(open({ codec, log, options, lifetime }, event, payloads), sizeOf(payloads), lease);
+        while (underWay.isFull()) if (!(yield* underWay.take())) return;
       }
+      while (!underWay.isEmpty()) if (!(yield* underWay.take())) return;
+      if (count < located.length) return;
     }
-    while (!underWay.isEmpty()) {
-      const opened = await underWay.take();
-      if (opened === undefined) return;
-      yield opened;
-    }
-    if (count < located.length) return;
+  } finally {
+    underWay.end();
   }
 }
 
@@ -140,7 +141,11 @@ async function open(
 class UnderWay {
   readonly #record: OpenEventsOptions['record'];
   readonly #signal: AbortSignal;
-  #queue: { readonly opened: Promise<OpenedEvent | undefined>; readonly bytes: number }[] = [];
+  #queue: {
+    readonly opened: Promise<OpenedEvent | undefined>;
+    readonly bytes: number;
+    readonly lease: MemoryLease;
+  }[] = [];
   #bytes = 0;
 
   constructor(record: OpenEventsOptions['record'], signal: AbortSignal) {
@@ -148,10 +153,10 @@ class UnderWay {
     this.#signal = signal;
   }
 
-  add(opened: Promise<OpenedEvent | undefined>, bytes: number): void {
+  add(opened: Promise<OpenedEvent | undefined>, bytes: number, lease: MemoryLease): void {
     // Heard again when it is taken, or not at all where the stream ends before.
     opened.catch(() => undefined);
-    this.#queue.push({ opened, bytes });
+    this.#queue.push({ opened, bytes, lease });
     this.#bytes += bytes;
   }
 
@@ -163,17 +168,36 @@ class UnderWay {
     return this.#queue.length === 0;
   }
 
-  async take(): Promise<OpenedEvent | undefined> {
-    const first = this.#queue.shift();
+  /** What is still at work finds that nobody waits for it. */
+  end(): void {
+    for (const { lease } of this.#queue.splice(0)) lease.end();
+  }
+
+  /**
+   * Gives the first event, and holds its memory until the next is asked for.
+   * @returns false where there is none, since the budget of data keys doesn't reach it
+   */
+  async *take(): AsyncGenerator<OpenedEvent, boolean> {
+    const [first] = this.#queue;
     if (first === undefined) throw new RangeError('nothing is under way');
     const event = await unlessAborted(first.opened, this.#signal);
+    this.#queue.shift();
     this.#bytes -= first.bytes;
-    if (event === undefined) return undefined;
+    if (event === undefined) {
+      first.lease.end();
+      return false;
+    }
+    this.#queue[0]?.lease.goFirst();
     for (const { ref, opened } of event.payloads) {
       const { key, namespace } = opened;
       if (opened.ok) this.#record.done(key, 1, namespace);
       else this.#record.refused(opened.reason, { ref, ...(key && { key }) }, namespace);
     }
-    return event;
+    try {
+      yield event;
+      return true;
+    } finally {
+      first.lease.end();
+    }
   }
 }

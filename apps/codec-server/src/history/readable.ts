@@ -8,7 +8,8 @@ const marks: ReadonlySet<string> = new Set(exportMarks);
 
 /**
  * A decoded payload as JSON text for people. JSON bodies stand as they were written, character by character, so that
- * numbers beyond doubles survive; other text is `{"$text", "encoding"}`, other bytes `{"$bytes", "encoding"}` in base64.
+ * numbers beyond doubles survive; other text is `{"$text", "encoding"}`, other bytes, and text that is mostly control characters, `{"$bytes", "encoding"}` in
+ * base64.
  * An object whose keys would pass for such a mark is `{"$value": …}`.
  */
 export function readableText({ data, encoding }: Body): string {
@@ -19,7 +20,14 @@ export function readableText({ data, encoding }: Body): string {
     const kind = kindOf(body);
     if (kind !== 'text') return kind === 'marked' ? `{"$value":${body}}` : body;
   }
-  return JSON.stringify({ $text: body, encoding });
+  return growsInJson(body) ? readableBytes({ data, encoding }) : JSON.stringify({ $text: body, encoding });
+}
+
+/** Whether text would be more than twice as long in JSON, where most control characters take six. */
+function growsInJson(text: string): boolean {
+  let more = 0;
+  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) < 0x20) more += 5;
+  return more > text.length;
 }
 
 /** Bytes that aren't text, or are too much of it to look at. */

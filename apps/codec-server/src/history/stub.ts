@@ -1,6 +1,7 @@
 import type { PayloadPlaceholder, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
 import type { SealedIn } from './context.ts';
 import { keyOf, otherNamespace, type Payload } from '../payload.ts';
+import { hasTooManyEntries } from '../json/payload-limits.ts';
 import type { Found } from './message.ts';
 
 /** What the codec says of a payload from its metadata and header alone; `KmsCodec.inspect` is one. */
@@ -21,8 +22,9 @@ export const placeholder = (ref: PayloadRef): PayloadPlaceholder => ({ $payload:
 
 export function stubOf(ref: PayloadRef, found: Found, context: SealedIn, inspect: Inspect): PayloadStub {
   const info = inspect(found.payload, context);
+  const tooLarge = hasTooManyEntries(found.payload) ? 'too_large' : undefined;
   // Plaintext where no codec ever seals is as it should be.
-  const reason = info.format === 'plain' && !found.sealable ? undefined : info.reason;
+  const reason = tooLarge ?? (info.format === 'plain' && !found.sealable ? undefined : info.reason);
   return {
     ref,
     path: found.path,

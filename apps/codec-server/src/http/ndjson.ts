@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
+import { jsonLine } from '../json/deferred-data.ts';
 import type { Env } from './context.ts';
 import type { Headers } from './headers.ts';
-import { piecesOf } from './pieces.ts';
 
 const encoder = new TextEncoder();
 
@@ -20,12 +20,16 @@ export function textStream(
   const left = new AbortController();
   const iterator = pieces(AbortSignal.any([left.signal, c.req.raw.signal]));
   const ended = c.get('meter')?.streamOpened();
+  // Encoded a piece at a time, as it is asked for: a line may be of many MiB.
+  let rest = '';
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        const { done, value } = await iterator.next();
-        if (!done) {
-          for (const piece of piecesOf(encoder.encode(value))) controller.enqueue(piece);
+        if (rest === '') rest = (await iterator.next()).value ?? '';
+        if (rest !== '') {
+          const end = pieceEnd(rest);
+          controller.enqueue(encoder.encode(rest.slice(0, end)));
+          rest = rest.slice(end);
           return;
         }
       } catch (error) {
@@ -45,10 +49,19 @@ export function textStream(
   return new Response(body, init);
 }
 
+/** Characters that are sent at a time, see `piecesOf`. */
+const PIECE = 256 * 1024;
+
+/** Not between the two halves of a character beyond the basic plane. */
+function pieceEnd(text: string): number {
+  const code = text.charCodeAt(PIECE - 1);
+  return code >= 0xd800 && code <= 0xdbff ? PIECE - 1 : PIECE;
+}
+
 /** Streams one JSON value a line. */
 export const ndjson = (c: Context<Env>, lines: (gone: AbortSignal) => AsyncIterable<unknown>): Response =>
   textStream(c, { 'Content-Type': 'application/x-ndjson' }, (gone) => written(lines(gone)));
 
 async function* written(lines: AsyncIterable<unknown>): AsyncGenerator<string, void> {
-  for await (const line of lines) yield `${JSON.stringify(line)}\n`;
+  for await (const line of lines) yield* jsonLine(line);
 }

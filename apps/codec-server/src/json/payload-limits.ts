@@ -1,3 +1,4 @@
+import type { Payload } from '../payload.ts';
 import { Refusal } from '../refusal.ts';
 
 /**
@@ -12,6 +13,10 @@ export const MAX_KEY = 1_024;
 /** Bytes of memory for a payload, and for each entry of it, beside the bytes of their content. */
 export const PAYLOAD_COST = 512;
 export const ENTRY_COST = 320;
+
+/** Whether a payload of a history has more metadata entries, or external payloads, than one may have. */
+export const hasTooManyEntries = ({ metadata, externalPayloads }: Payload): boolean =>
+  Object.keys(metadata ?? {}).length > MAX_ENTRIES || (externalPayloads?.length ?? 0) > MAX_ENTRIES;
 
 /** @param at where the payload stands in the body */
 export function tooManyEntries(at: string): Refusal {

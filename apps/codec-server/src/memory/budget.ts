@@ -6,6 +6,7 @@ interface Waiting {
   readonly lease: MemoryLease;
   readonly bytes: number;
   readonly go: () => void;
+  readonly stop: () => void;
 }
 
 /**
@@ -87,9 +88,11 @@ export class MemoryBudget {
   /** @internal @returns resolved once the bytes are granted; rejected with the signal's reason */
   wait(lease: MemoryLease, bytes: number, signal: AbortSignal): Promise<void> {
     this.#waits += 1;
+    lease.awaited += bytes;
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#waiting.delete(waiting);
+        lease.awaited -= bytes;
         reject(signal.reason);
       };
       const waiting: Waiting = {
@@ -97,13 +100,27 @@ export class MemoryBudget {
         bytes,
         go: () => {
           signal.removeEventListener('abort', leave);
+          lease.awaited -= bytes;
           resolve();
+        },
+        stop: () => {
+          signal.removeEventListener('abort', leave);
+          reject(new GoneError());
         },
       };
       this.#waiting.add(waiting);
       signal.addEventListener('abort', leave, { once: true });
       if (signal.aborted) leave();
     });
+  }
+
+  /** @internal Ends the waiting of a lease. */
+  forget(lease: MemoryLease): void {
+    for (const waiting of this.#waiting) {
+      if (waiting.lease !== lease) continue;
+      this.#waiting.delete(waiting);
+      waiting.stop();
+    }
   }
 
   /** @internal Grants what fits now, those that have waited longest first. */
@@ -125,6 +142,8 @@ export class MemoryLease {
   held = 0;
   /** @internal */
   borrowed = 0;
+  /** @internal */
+  awaited = 0;
   #ended = false;
 
   constructor(budget: MemoryBudget, mayBorrow: boolean) {
@@ -171,9 +190,14 @@ export class MemoryLease {
     return this.#budget.wait(this, bytes, signal);
   }
 
-  /** Whether the lease may ever hold so many bytes more. */
+  /** Bytes that the lease may hold. */
+  get share(): number {
+    return this.#budget.share;
+  }
+
+  /** Whether the lease may ever hold so many bytes more, what it waits for included. */
   fits(bytes: number): boolean {
-    if (this.held + bytes <= this.#budget.share) return true;
+    if (this.held + this.awaited + bytes <= this.share) return true;
     this.#budget.refuse('too_large');
     return false;
   }
@@ -193,6 +217,7 @@ export class MemoryLease {
   /** Gives back all, and takes no more: what is still at work for it finds nobody who waits. */
   end(): void {
     this.#ended = true;
+    if (this.awaited > 0) this.#budget.forget(this);
     this.release();
   }
 

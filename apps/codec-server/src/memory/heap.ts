@@ -20,8 +20,8 @@ export function countBuffersAsHeap(): void {
 /** Bytes of raw history to keep: 64 MiB, or less where the heap is small, since so is the machine then. */
 export const historyBytes = (): number => Math.min(64 * MiB, getHeapStatistics().heap_size_limit / 16);
 
-/** What the process needs for itself: Node, Google's and Temporal's clients, garbage that V8 has yet to find. */
-const OWN_BYTES = 144 * MiB;
+/** What the process needs for itself: Node, Google's and Temporal's clients, raw history, threads that search. */
+const OWN_BYTES = 192 * MiB;
 const LEAST_BUDGET = 32 * MiB;
 const LARGEST_BUDGET = 512 * MiB;
 

@@ -87,7 +87,13 @@ export function lifetimeOf(
   gone: AbortSignal,
   maxMs: number,
 ): Lifetime {
-  const own = lifetime({ gone, stopping, expiresAt: c.get('caller').expiresAt, maxMs });
+  const own = lifetime({
+    gone,
+    stopping,
+    expiresAt: c.get('caller').expiresAt,
+    maxMs,
+    memory: c.get('memory'),
+  });
   const { incoming, outgoing, resetter } = c.env ?? {};
   if (!(incoming instanceof IncomingMessage && outgoing instanceof ServerResponse)) return own;
   const isTheirs = c.get('proxies') === undefined;

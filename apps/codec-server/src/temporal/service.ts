@@ -4,6 +4,7 @@ import type { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
 import { Refusal } from '../refusal.ts';
 import { Standing } from '../standing.ts';
+import { boundAnswers } from './bounded-answers.ts';
 
 /**
  * The few calls that this server makes, raw: the SDK's own `list()` throws on one memo that it can't decode, and
@@ -41,6 +42,7 @@ const MAX_REPEATS = 3;
 
 /** @param log told when Temporal stops answering, and when it answers again */
 export function createTemporalService(connection: Connection, log?: Logger): TemporalService {
+  boundAnswers();
   const { workflowService } = connection;
   const standing =
     log && new Standing(log, { fails: 'Temporal does not answer', works: 'Temporal answers again' });
@@ -56,7 +58,8 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
     }
   };
   return {
-    list: (request, signal) => call(signal, () => workflowService.listWorkflowExecutions(request)),
+    list: (request, signal) =>
+      listed(request, (smaller) => call(signal, () => workflowService.listWorkflowExecutions(smaller))),
     count: (request, signal) => call(signal, () => workflowService.countWorkflowExecutions(request)),
     describe: (request, signal) => call(signal, () => workflowService.describeWorkflowExecution(request)),
     history: (request, signal) =>
@@ -78,6 +81,19 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
       }
     },
   };
+}
+
+type ListRequest = temporal.api.workflowservice.v1.IListWorkflowExecutionsRequest;
+
+/** A page, or a smaller one where that is larger than an answer may be: memos are of any size. */
+async function listed<T>(request: ListRequest, ask: (request: ListRequest) => Promise<T>): Promise<T> {
+  for (let pageSize = request.pageSize ?? 0; ; pageSize = Math.ceil(pageSize / 4)) {
+    try {
+      return await ask({ ...request, pageSize });
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'too_large' || pageSize <= 1) throw error;
+    }
+  }
 }
 
 async function cancellable<T>(
@@ -149,6 +165,7 @@ function reasonOf({ cause, message }: Refusal): { readonly reason: string; reado
 }
 
 function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
   if (!isGrpcServiceError(error)) {
     return new Refusal(500, 'internal', "Temporal's answer could not be read.", { cause: error });
   }

@@ -6,10 +6,16 @@ import type { Wanted } from '../../src/history/wanted.ts';
 import { anyNamespace } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';
 import { type Kms, type Payload, plain, sealedApart, startKms } from '../support/stack.ts';
+import { memory } from '../support/memory.ts';
 
 const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
 const never = new AbortController().signal;
-const unending = { signal: never, over: () => undefined, step: async () => undefined };
+const unending = {
+  signal: never,
+  over: () => undefined,
+  step: async () => undefined,
+  memory,
+};
 const log = pino({ level: 'silent' });
 
 const wantedOf = (payloads: readonly Payload[]): Wanted[] =>
@@ -86,7 +92,7 @@ test('nothing is given after the sign-in where no timer could fire', async () =>
       return { payload, info: {} };
     },
   };
-  const ended = lifetime({ gone: never, stopping: never, maxMs: 60_000, expiresAt: Date.now() + 50 });
+  const ended = lifetime({ gone: never, stopping: never, maxMs: 60_000, memory, expiresAt: Date.now() + 50 });
   const frames = await collect(decodeFrames(busy, log, wantedOf(many), ended, anyNamespace));
   expect(frames.at(-1)).toEqual({ type: 'end', reason: 'signed_out' });
   expect(frames.length).toBeLessThan(40);

@@ -5,6 +5,7 @@ import type { Stretch } from '../../src/history/reader.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { collect } from '../support/lines.ts';
 import { keptLog } from '../support/stack.ts';
+import { memory } from '../support/memory.ts';
 
 const never = new AbortController().signal;
 const event = (eventId: number): any => ({ eventId, eventType: 26, taskId: 1 });
@@ -27,7 +28,7 @@ function follow(reads: (() => Promise<Stretch>)[], more: { live?: boolean; lengt
     after: 0,
     length: more.length ?? 2,
     live: more.live ?? true,
-    lifetime: { signal: never, over: () => undefined, step: async () => undefined },
+    lifetime: { signal: never, over: () => undefined, step: async () => undefined, memory },
     heartbeatMs: 20,
   });
   return { frames, asked, lines };

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { lifetime } from '../../src/history/lifetime.ts';
+import { memory } from '../support/memory.ts';
 
 const never = new AbortController().signal;
 const of = (more: Partial<Parameters<typeof lifetime>[0]>) =>
-  lifetime({ gone: never, stopping: never, maxMs: 60_000, ...more });
+  lifetime({ gone: never, stopping: never, maxMs: 60_000, memory, ...more });
 const once = (signal: AbortSignal): Promise<unknown> =>
   signal.aborted ? Promise.resolve() : new Promise((resolve) => signal.addEventListener('abort', resolve));
 

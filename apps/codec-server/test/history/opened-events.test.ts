@@ -7,6 +7,7 @@ import { searchFrames } from '../../src/history/search.ts';
 import { anyNamespace } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';
 import { type Kms, type Payload, plain, sealedApart, startKms, threads } from '../support/stack.ts';
+import { memory } from '../support/memory.ts';
 
 const never = new AbortController().signal;
 const log = pino({ level: 'silent' });
@@ -51,7 +52,7 @@ test('a search tells how far it is', async () => {
       record,
       request: { text: 'nowhere', caseSensitive: false, order: 'oldest_first' },
       length: 60,
-      lifetime: lifetime({ gone: never, stopping: never, maxMs: 60_000 }),
+      lifetime: lifetime({ gone: never, stopping: never, maxMs: 60_000, memory }),
     }),
   );
   expect(frames[0]).toMatchObject({ type: 'progress', of: 60 });
@@ -71,7 +72,7 @@ test('a search asks for 64 data keys at most, and says where to go on', async ()
         record,
         request: { text: '"', caseSensitive: false, order: 'oldest_first', after },
         length: many.length,
-        lifetime: lifetime({ gone: never, stopping: never, maxMs: 60_000 }),
+        lifetime: lifetime({ gone: never, stopping: never, maxMs: 60_000, memory }),
       }),
     );
   const before = kms.emulator.calls.count('Decrypt');
@@ -98,7 +99,13 @@ test.each(['search', 'export'] as const)(
       run,
       record,
       length: many.length,
-      lifetime: lifetime({ gone: never, stopping: never, maxMs: 60_000, expiresAt: Date.now() + 100 }),
+      lifetime: lifetime({
+        gone: never,
+        stopping: never,
+        maxMs: 60_000,
+        memory,
+        expiresAt: Date.now() + 100,
+      }),
     };
     const begun = performance.now();
     if (what === 'search') {
@@ -142,7 +149,13 @@ test('an export sends nothing that waited to be sent when the sign-in ended', as
       record,
       form: 'readable',
       length: many.length,
-      lifetime: lifetime({ gone: never, stopping: never, maxMs: 60_000, expiresAt: Date.now() + 100 }),
+      lifetime: lifetime({
+        gone: never,
+        stopping: never,
+        maxMs: 60_000,
+        memory,
+        expiresAt: Date.now() + 100,
+      }),
     }),
   );
   expect(opened).toBeGreaterThan(5);
@@ -163,7 +176,7 @@ test('an export whose history lacks events is no complete one', async () => {
       record,
       form: 'encoded',
       length: 3,
-      lifetime: lifetime({ gone: never, stopping: never, maxMs: 60_000 }),
+      lifetime: lifetime({ gone: never, stopping: never, maxMs: 60_000, memory }),
     }),
   );
   expect(pieces.at(-1)).toMatchObject({ end: 'error', text: expect.stringContaining('$truncated') });

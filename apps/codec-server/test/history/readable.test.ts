@@ -37,6 +37,19 @@ test('null, text and bytes are told apart', () => {
   });
 });
 
+test('text that is mostly control characters is bytes: JSON would take six times as much', () => {
+  const controls = Buffer.alloc(100, 1);
+  expect(JSON.parse(readableJson(body(controls, 'binary/plain')))).toEqual({
+    $bytes: controls.toString('base64'),
+    encoding: 'binary/plain',
+  });
+  const coloured = '\u001b[31mred\u001b[0m and much else';
+  expect(JSON.parse(readableJson(body(coloured, 'binary/plain')))).toEqual({
+    $text: coloured,
+    encoding: 'binary/plain',
+  });
+});
+
 test('what says that it is JSON and is not is text, and breaks no document', () => {
   expect(JSON.parse(readableJson(body('{"open": ')))).toEqual({ $text: '{"open": ', encoding: 'json/plain' });
   expect(JSON.parse(readableJson(body('1,2')))).toEqual({ $text: '1,2', encoding: 'json/plain' });

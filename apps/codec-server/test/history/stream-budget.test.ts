@@ -1,0 +1,134 @@
+import type { DecodeFrame } from '@temporal-kms/codec-api';
+import type { KmsCodec } from '@temporal-kms/kms-codec';
+import proto from '@temporalio/proto';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decodeFrames } from '../../src/history/decode-frames.ts';
+import { lifetime } from '../../src/history/lifetime.ts';
+import { openEvents } from '../../src/history/opened-events.ts';
+import type { Wanted } from '../../src/history/wanted.ts';
+import { MemoryBudget } from '../../src/memory/budget.ts';
+import { compressingCodec, zeros } from '../support/bombs.ts';
+import { anyNamespace } from '../support/callers.ts';
+import { collect } from '../support/lines.ts';
+import { type Kms, type Payload, startKms } from '../support/stack.ts';
+
+const { HistoryEvent } = proto.temporal.api.history.v1;
+const MiB = 2 ** 20;
+const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
+const never = new AbortController().signal;
+const log = pino({ level: 'silent' });
+
+let kms: Kms;
+let codec: KmsCodec;
+let oneMiB: Payload;
+let fourMiB: Payload;
+beforeAll(async () => {
+  kms = await startKms();
+  codec = compressingCodec(kms);
+  const sealed = await codec.encode([zeros(MiB), zeros(4 * MiB)], {
+    type: 'activity',
+    namespace: 'payments',
+  });
+  [oneMiB, fourMiB] = [sealed[0]!, sealed[1]!];
+});
+afterAll(async () => {
+  await codec.close();
+  await kms.close();
+});
+
+const wantedOf = (payloads: readonly Payload[]): Wanted[] =>
+  payloads.map((payload, n) => {
+    const held = { payload, sealable: true, context };
+    return { ref: `1:${n}`, bytes: payload.data?.length ?? 0, held, load: async () => held };
+  });
+const streamOf = (memory: MemoryBudget, payloads: readonly Payload[], gone: AbortSignal = never) =>
+  decodeFrames(
+    codec,
+    log,
+    wantedOf(payloads),
+    lifetime({ gone, stopping: never, maxMs: 20_000, memory }),
+    anyNamespace,
+  );
+const times = (count: number, one: Payload): Payload[] => Array.from({ length: count }, () => one);
+const reasons = (frames: readonly DecodeFrame[]): string[] =>
+  frames.flatMap((frame) => ('ok' in frame ? [frame.ok ? 'ok' : frame.reason] : [frame.reason]));
+
+describe('streams that decrypt', () => {
+  test('wait for memory, and all of them end complete', async () => {
+    // Room for one payload and some change: 64 streams take turns.
+    const memory = new MemoryBudget(16 * MiB, 10 * MiB);
+    const streams = Array.from({ length: 64 }, () => collect(streamOf(memory, times(3, oneMiB))));
+    for (const frames of await Promise.all(streams))
+      expect(reasons(frames)).toEqual(['ok', 'ok', 'ok', 'complete']);
+    expect(memory.held).toBe(0);
+    expect(memory.waits).toBeGreaterThan(0);
+  });
+
+  test('say too_large for a payload that exceeds what one may hold, and hide no other', async () => {
+    const memory = new MemoryBudget(16 * MiB, 10 * MiB);
+    const frames = await collect(streamOf(memory, [oneMiB, fourMiB, oneMiB]));
+    expect(reasons(frames).toSorted()).toEqual(['complete', 'ok', 'ok', 'too_large']);
+    expect(memory.held).toBe(0);
+  });
+
+  test('hold what their reader has not taken, and nothing once that has gone', async () => {
+    const memory = new MemoryBudget(16 * MiB, 10 * MiB);
+    const gone = new AbortController();
+    const slow = streamOf(memory, times(4, oneMiB), gone.signal);
+    await slow.next();
+    const other = collect(streamOf(memory, [oneMiB]));
+    await expect.poll(() => memory.held).toBeGreaterThan(8 * MiB);
+    gone.abort();
+    await slow.return();
+    expect(reasons(await other)).toEqual(['ok', 'complete']);
+    await expect.poll(() => memory.held).toBe(0);
+  });
+
+  test('end with their reader while they wait', async () => {
+    const memory = new MemoryBudget(16 * MiB, 10 * MiB);
+    const holder = memory.lease();
+    holder.take(10 * MiB);
+    memory.lease().take(6 * MiB);
+    const gone = new AbortController();
+    const waiting = collect(streamOf(memory, [oneMiB], gone.signal));
+    await expect.poll(() => memory.waits).toBe(1);
+    gone.abort();
+    expect(await waiting).toEqual([]);
+    holder.end();
+    expect(memory.held).toBe(6 * MiB);
+  });
+});
+
+test('events in their order never wait for each other without end', async () => {
+  const memory = new MemoryBudget(22 * MiB, 18 * MiB);
+  const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
+  const record = { ...anyNamespace, done: () => undefined, refused: () => undefined };
+  const exported = async (): Promise<number[]> => {
+    const events = Array.from({ length: 20 }, (_, n) =>
+      HistoryEvent.fromObject({
+        eventId: n + 1,
+        workflowExecutionStartedEventAttributes: { input: { payloads: times(2, oneMiB) } },
+      }),
+    );
+    async function* pages() {
+      yield events;
+    }
+    const opened: number[] = [];
+    const options = {
+      codec,
+      log,
+      run,
+      record,
+      lifetime: lifetime({ gone: never, stopping: never, maxMs: 20_000, memory }),
+    };
+    for await (const { eventId, payloads } of openEvents(options, pages())) {
+      expect(payloads.every(({ opened: one }) => one.ok)).toBe(true);
+      opened.push(eventId);
+    }
+    return opened;
+  };
+  const inOrder = Array.from({ length: 20 }, (_, n) => n + 1);
+  expect(await Promise.all(Array.from({ length: 8 }, exported))).toEqual(times(8, {}).map(() => inOrder));
+  expect(memory.held).toBe(0);
+});

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { jsonLine, LARGE_DATA, withDeferredData } from '../../src/json/deferred-data.ts';
+
+const line = (data: string) => ({
+  ref: '1:0',
+  ok: true,
+  payload: { metadata: { data: '', note: '"data":""' }, data },
+  key: { name: '"data":""' },
+});
+
+test.each([1, LARGE_DATA - 1, LARGE_DATA, LARGE_DATA + 1, 3 * LARGE_DATA + 2])(
+  'a line with %d bytes of deferred data is written as if it held them as base64',
+  (length) => {
+    const data = Buffer.alloc(length, 'some bytes, no multiple of three');
+    const pieces = [...jsonLine(withDeferredData(line(''), data))];
+    expect(pieces.join('')).toBe(`${JSON.stringify(line(data.toString('base64')))}\n`);
+    for (const piece of pieces) expect(piece.length).toBeLessThanOrEqual((LARGE_DATA / 3) * 4);
+  },
+);
+
+test('any other line is written at once', () => {
+  expect([...jsonLine(line('AA=='))]).toEqual([`${JSON.stringify(line('AA=='))}\n`]);
+});

@@ -1,0 +1,85 @@
+import proto, { type temporal } from '@temporalio/proto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { hasTooManyEntries } from '../../src/json/payload-limits.ts';
+import { boundAnswers } from '../../src/temporal/bounded-answers.ts';
+
+const { GetWorkflowExecutionHistoryResponse: History, DescribeWorkflowExecutionResponse: Description } =
+  proto.temporal.api.workflowservice.v1;
+type Payload = temporal.api.common.v1.IPayload;
+
+beforeAll(boundAnswers);
+
+const payload = (entries: number): Payload => ({
+  metadata: Object.fromEntries(Array.from({ length: entries }, (_, n) => [`k${n}`, Buffer.from([n % 256])])),
+  data: Buffer.from('data'),
+});
+const history = (payloads: Payload[]): Uint8Array =>
+  History.encode({
+    history: {
+      events: [
+        {
+          workflowExecutionStartedEventAttributes: { input: { payloads } },
+        },
+      ],
+    },
+    nextPageToken: Buffer.from('next'),
+  }).finish();
+const inputOf = (bytes: Uint8Array): Payload[] =>
+  History.decode(bytes).history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+
+describe('an answer of Temporal', () => {
+  test('keeps one entry more of a payload than it may have, and all of the others', () => {
+    const bytes = history([
+      payload(2),
+      payload(200_000),
+      payload(64),
+      { externalPayloads: Array.from({ length: 500 }, () => ({})) },
+    ]);
+    const [small, large, full, external] = inputOf(bytes);
+    expect(small).toMatchObject(payload(2));
+    expect(Object.keys(large?.metadata ?? {})).toHaveLength(65);
+    expect(large?.data).toEqual(Buffer.from('data'));
+    expect([small, large, full, external].map((one) => hasTooManyEntries(one ?? {}))).toEqual([
+      false,
+      true,
+      false,
+      true,
+    ]);
+    expect(full).toMatchObject(payload(64));
+    expect(History.decode(bytes).nextPageToken).toEqual(Buffer.from('next'));
+  });
+
+  test('is bounded wherever a payload stands: in maps, failures and memos', () => {
+    const failure = { message: 'm', cause: { encodedAttributes: payload(1_000) } };
+    const bytes = Description.encode({
+      workflowExecutionInfo: { memo: { fields: { good: payload(1), bad: payload(1_000) } } },
+      pendingActivities: [{ lastFailure: failure }],
+    }).finish();
+    const { workflowExecutionInfo: info, pendingActivities } = Description.decode(bytes);
+    expect(info?.memo?.fields?.['good']).toMatchObject(payload(1));
+    expect(Object.keys(info?.memo?.fields?.['bad']?.metadata ?? {})).toHaveLength(65);
+    expect(
+      Object.keys(pendingActivities?.[0]?.lastFailure?.cause?.encodedAttributes?.metadata ?? {}),
+    ).toHaveLength(65);
+  });
+
+  test.each([
+    ['payloads', () => history(Array.from({ length: 60_000 }, () => ({})))],
+    [
+      'fields of a memo',
+      () =>
+        Description.encode({
+          workflowExecutionInfo: {
+            memo: { fields: Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`f${n}`, {}])) },
+          },
+        }).finish(),
+    ],
+  ])('is too_large with more than 50,000 %s', (_, make) => {
+    const bytes = make();
+    expect(() => (bytes.length > 200_000 ? Description : History).decode(bytes)).toThrow('50000');
+  });
+
+  test('that is no protobuf is left to the decoder', () => {
+    expect(() => History.decode(Buffer.from([0x0a, 0xff]))).toThrow(RangeError);
+  });
+});
