@@ -15,11 +15,14 @@ import yaml
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 16
+MAX_KEY = 500
+"""Characters of a key, up to its colon. Parsers look for the colon in the same line, within the next 1,024."""
 UNSAFE_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 
 _WORDS = re.compile(r"(?:y|n|yes|no|on|off|true|false|null)\Z", re.IGNORECASE | re.ASCII)
 _WHOLE_NUMBER = re.compile(r"(?:0|-?[1-9][0-9]{0,14})\Z", re.ASCII)
-_AMBIGUOUS_START = re.compile(r"[-+.0-9~=<?:]", re.ASCII)
+_AMBIGUOUS = re.compile(r"\A[-+.0-9~=<:]|\?", re.ASCII)
+_COLON = re.compile(" *:")
 _FORBIDDEN = re.compile(
     "[^\n\r\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|\r(?!\n)"
 )
@@ -72,7 +75,8 @@ def parse_strict_yaml(content: bytes) -> Any:
     try:
         _check_comments(text)
         events = iter(list(yaml.parse(text, Loader=yaml.SafeLoader)))
-    except (yaml.YAMLError, RecursionError) as error:
+    # An escape above U+10FFFF is a ValueError or an OverflowError.
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise StrictYamlError(f"is not valid YAML: {error}") from None
     next(events)
     first = next(events)
@@ -173,6 +177,10 @@ class _Reader:
             if name in entries:
                 raise _mistake(event, inside, "is there twice")
             entries[name] = self.value(next(self._events), inside, indent)
+            colon = _COLON.match(self._text, event.end_mark.index)
+            if colon is None or colon.end() - event.start_mark.index > MAX_KEY:
+                message = f"has a key without a colon behind it in the first {MAX_KEY} characters of its line"
+                raise _mistake(event, place, message)
         self._last = event.start_mark
         return entries
 
@@ -186,7 +194,7 @@ class _Reader:
                 return int(text)
             if text in ("true", "false"):
                 return text == "true"
-            if _AMBIGUOUS_START.match(text) or _WORDS.match(text):
+            if _AMBIGUOUS.search(text) or _WORDS.match(text):
                 raise _mistake(event, place, f"is ambiguous without quotes: quote {text}")
         if "\n" in self._text[event.start_mark.index : event.end_mark.index]:
             raise _mistake(event, place, "continues in the next line: put it in quotes, on one line")

@@ -50,12 +50,17 @@ export function parseYaml(bytes: Uint8Array): ParsedYaml {
 
 const MAX_DEPTH = 16;
 const MAX_MISTAKES = 100;
+/** Characters of a key, up to its colon. Parsers look for the colon in the same line, within the next 1,024. */
+const MAX_KEY = 500;
 const TOO_DEEP = `is nested more than ${MAX_DEPTH} levels deep`;
 const UNSAFE_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 const WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
 const WHOLE_NUMBER = /^(0|-?[1-9][0-9]{0,14})$/;
-/** By these first characters YAML 1.1 and 1.2 recognize numbers, dates, nulls and merge keys, each in its own way. */
-const AMBIGUOUS_START = /^[-+.0-9~=<?:]/;
+/**
+ * By these first characters YAML 1.1 and 1.2 recognize numbers, dates, nulls and merge keys, each in its own way. Some
+ * parsers take any question mark inside brackets for the beginning of a key.
+ */
+const AMBIGUOUS = /^[-+.0-9~=<:]|\?/;
 /** All but what both YAML versions print, and but tabs and what one version alone takes for the end of a line. */
 const FORBIDDEN =
   /[^\n\r\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]|\r(?!\n)/u;
@@ -164,6 +169,7 @@ class Parser {
       if (/\? *$/.test(before)) {
         this.#report('has a key that begins with ?, which is not allowed', start, path);
       }
+      this.#checkColon(key, path);
       const place = [...path, name];
       if (UNSAFE_NAMES.has(name)) this.#report('has a name that is not allowed', startOf(key), place);
       else if (name in entries) this.#report('is there twice', startOf(key), place);
@@ -174,6 +180,17 @@ class Parser {
     return entries;
   }
 
+  #checkColon(key: unknown, path: YamlPath): void {
+    const [start = 0, end = 0] = (isNode(key) && key.range) || [];
+    const [colon] = /^ *:/.exec(this.#text.slice(end, end + MAX_KEY)) ?? [];
+    if (colon !== undefined && [...this.#text.slice(start, end), ...colon].length <= MAX_KEY) return;
+    this.#report(
+      `has a key without a colon behind it in the first ${MAX_KEY} characters of its line`,
+      start,
+      path,
+    );
+  }
+
   #scalar(node: Scalar, path: YamlPath): string | number | boolean | undefined {
     const { type, source = '', value } = node;
     const [start = 0, end = 0] = node.range ?? [];
@@ -181,7 +198,7 @@ class Parser {
       if (source === '') return this.#report('has no value', start, path);
       if (WHOLE_NUMBER.test(source)) return Number(source);
       if (source === 'true' || source === 'false') return source === 'true';
-      if (AMBIGUOUS_START.test(source) || WORDS.test(source)) {
+      if (AMBIGUOUS.test(source) || WORDS.test(source)) {
         return this.#report(`is ambiguous without quotes: quote ${source}`, start, path);
       }
     }
