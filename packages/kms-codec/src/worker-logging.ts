@@ -28,8 +28,10 @@ export interface SafeLoggerOptions {
   readonly attributes?: readonly string[];
 }
 
+type Attributes = Readonly<Record<string, 'string' | 'number' | 'boolean'>>;
+
 /** Types are checked as well: a name alone tells nothing of a value that workflow code may have put there. */
-const kept: Readonly<Record<string, 'string' | 'number' | 'boolean'>> = {
+const ids: Attributes = {
   sdkComponent: 'string',
   namespace: 'string',
   taskQueue: 'string',
@@ -44,8 +46,13 @@ const kept: Readonly<Record<string, 'string' | 'number' | 'boolean'>> = {
   isLocal: 'boolean',
   updateId: 'string',
   updateName: 'string',
-  service: 'string',
-  operation: 'string',
+};
+
+const ofNexus: Attributes = { ...ids, service: 'string', operation: 'string' };
+
+/** Code of an application gives these names to content as well. */
+const ofSdk: Attributes = {
+  ...ofNexus,
   method: 'string',
   ifaceName: 'string',
   fnName: 'string',
@@ -88,7 +95,8 @@ export function createSafeLogger(options: SafeLoggerOptions = {}): Logger {
       const text = isApplication
         ? applicationMessage(message, applicationMessages)
         : sdkMessage(message, meta);
-      write({ level, message: printable(text), fields: fieldsOf(meta, attributes) });
+      const kept = isApplication ? (component === 'nexus' ? ofNexus : ids) : ofSdk;
+      write({ level, message: printable(text), fields: fieldsOf(meta, kept, attributes) });
     } catch {
       // A getter of an attribute, or the writer: a log entry is worth no failed task.
     }
@@ -123,7 +131,11 @@ const sdkMessage = (message: string, { sdkComponent, target }: LogMetadata): str
   return constant;
 };
 
-function fieldsOf(meta: LogMetadata, attributes: readonly string[]): Record<string, unknown> {
+function fieldsOf(
+  meta: LogMetadata,
+  kept: Attributes,
+  attributes: readonly string[],
+): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const [name, type] of Object.entries(kept)) {
     const value: unknown = meta[name];

@@ -1,10 +1,12 @@
+import { types } from 'node:util';
+import { ApplicationFailure } from '@temporalio/common';
 import { isReasonCode } from '../errors.ts';
 
 /** What a log may show of an error: identifiers that stand in code, never text that is made while code runs. */
 export interface ErrorFields {
-  /** The class, as in `ApplicationFailure`; the type of what is no object, as in `string`. */
+  /** The class, as in `ApplicationFailure`; the type of what is no error, as in `string`. */
   readonly error: string;
-  /** The failure type, which Temporal stores in plaintext too. */
+  /** The type of an `ApplicationFailure`, which Temporal stores in plaintext too. */
   readonly errorType?: string;
   /** A `KmsCodecError`'s reason code, a system error's or Node's code, or a gRPC status. */
   readonly errorCode?: string | number;
@@ -20,7 +22,7 @@ const MAX_GRPC_STATUS = 16;
 
 /** Name, type, code and causes of anything that was thrown. Never throws. */
 export function errorFields(error: unknown): ErrorFields {
-  if (!isObject(error)) return { error: typeof error };
+  if (!isError(error)) return { error: typeof error };
   const causes: string[] = [];
   const seen = new Set<object>([error]);
   const waiting = causesOf(error);
@@ -28,6 +30,10 @@ export function errorFields(error: unknown): ErrorFields {
     if (causes.length === MAX_CAUSES) break;
     if (!isObject(cause) || seen.has(cause)) continue;
     seen.add(cause);
+    if (!isError(cause)) {
+      causes.push(typeof cause);
+      continue;
+    }
     const { error: name, errorType, errorCode } = ownFields(cause);
     causes.push([name, errorType, errorCode].filter((part) => part !== undefined).join(' '));
     waiting.push(...causesOf(cause));
@@ -37,7 +43,7 @@ export function errorFields(error: unknown): ErrorFields {
 
 function ownFields(error: object): ErrorFields {
   const name = identifierOf(error, 'name') ?? 'Error';
-  const type = identifierOf(error, 'type');
+  const type = error instanceof ApplicationFailure ? identifierOf(error, 'type') : undefined;
   const code = codeOf(read(error, 'code'));
   return { error: name, ...(type && { errorType: type }), ...(code !== undefined && { errorCode: code }) };
 }
@@ -56,7 +62,10 @@ function identifierOf(error: object, name: string): string | undefined {
 /** As many as are shown at most, however many there are. */
 function causesOf(error: object): unknown[] {
   const errors = read(error, 'errors');
-  return [read(error, 'cause'), ...(Array.isArray(errors) ? errors.slice(0, MAX_CAUSES) : [])];
+  const listed = isObject(errors)
+    ? Array.from({ length: MAX_CAUSES }, (_, n) => read(errors, String(n)))
+    : [];
+  return [read(error, 'cause'), ...listed];
 }
 
 /** A property whose getter may throw. */
@@ -65,6 +74,16 @@ function read(object: object, name: string): unknown {
     return Reflect.get(object, name);
   } catch {
     return undefined;
+  }
+}
+
+/** Also of a workflow's realm. A record that was thrown is content: its name, too. */
+function isError(value: unknown): value is object {
+  try {
+    return types.isNativeError(value) || value instanceof Error;
+  } catch {
+    // A proxy that was revoked.
+    return false;
   }
 }
 

@@ -99,6 +99,27 @@ describe('the safe logger', () => {
     expect(entry?.fields).toEqual({ sdkComponent: 'worker', orderId: 'o-1', total: '5' });
   });
 
+  it("drops attributes of the SDK's own entries where code of an application logs", () => {
+    const meta = {
+      workflowId: 'order-1',
+      attempt: 2,
+      state: 'canary',
+      target: 'canary',
+      size: 'canary',
+      method: 'canary',
+      fnName: 'canary',
+      ifaceName: 'canary',
+      durationMs: 4111,
+      workflowExists: true,
+    };
+    for (const sdkComponent of ['workflow', 'activity', 'nexus']) {
+      const [entry] = written({}, (logger) => logger.info('x', { sdkComponent, ...meta }));
+      expect(entry?.fields).toEqual({ sdkComponent, workflowId: 'order-1', attempt: 2 });
+    }
+    const [own] = written({}, (logger) => logger.info('x', { ...ofWorker, ...meta, state: 'RUNNING' }));
+    expect(own?.fields).toMatchObject({ state: 'RUNNING', durationMs: 4111 });
+  });
+
   it('bounds texts and shows invisible characters', () => {
     const [entry] = written({ applicationMessages: true }, (logger) =>
       logger.info(`a\u202eb\n\u{e0041}${'x'.repeat(1_000)}`, {
@@ -116,7 +137,7 @@ describe('the safe logger', () => {
       logger.error('x', { ...ofWorker, error: hostile() });
       Reflect.apply(Reflect.get(logger, 'error'), logger, [undefined, null]);
     });
-    expect(entries).toMatchObject([{ message: 'x', fields: { error: 'Error' } }]);
+    expect(entries).toMatchObject([{ message: 'x', fields: { error: 'object' } }]);
     expect(() => createSafeLogger({ write: hostile }).error('x')).not.toThrow();
     expect(() => createSafeLogger({ write: fullDisk }).error('x')).not.toThrow();
   });
@@ -144,8 +165,32 @@ describe('the fields of an error', () => {
     (text) => {
       const error = Object.assign(new Error('canary'), { name: text, type: text });
       expect(errorFields(error)).toEqual({ error: 'Error' });
+      const failure = Object.assign(ApplicationFailure.create({ message: 'canary' }), { type: text });
+      expect(errorFields(failure)).toEqual({ error: 'ApplicationFailure' });
     },
   );
+
+  it('leave out what a record says of itself that was thrown, or the type of an error that Temporal does not keep', () => {
+    const record = { name: 'canary', type: 'canary', code: 'ECANARY' };
+    expect(errorFields({ ...record, cause: record })).toEqual({ error: 'object' });
+    expect(errorFields(new Error('x', { cause: record }))).toEqual({ error: 'Error', causes: ['object'] });
+    expect(errorFields(Object.assign(new Error('x'), { type: 'canary@example.com' }))).toEqual({
+      error: 'Error',
+    });
+    const failure = ApplicationFailure.create({ type: 'OutOfStock' });
+    expect(errorFields(failure)).toEqual({ error: 'ApplicationFailure', errorType: 'OutOfStock' });
+  });
+
+  it('never throw', () => {
+    const revoked = Proxy.revocable([], {});
+    revoked.revoke();
+    const { proxy } = revoked;
+    expect(errorFields(proxy)).toEqual({ error: 'object' });
+    expect(errorFields(Object.assign(new Error('x'), { errors: proxy, cause: proxy }))).toEqual({
+      error: 'Error',
+      causes: ['object'],
+    });
+  });
 
   it.each(['V-4711', 'secret', 4111, -1, {}])('leave out %j, which is no known code', (code) => {
     expect(errorFields(Object.assign(new Error('canary'), { code }))).toEqual({ error: 'Error' });
