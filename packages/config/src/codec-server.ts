@@ -81,13 +81,8 @@ const settings = z
       .optional(),
     AUTH: z.enum(['none', 'policy'], 'must be policy, or on loopback none'),
     POLICY_FILE: z.string().optional(),
-    NODE_TLS_REJECT_UNAUTHORIZED: z
-      .string()
-      .refine(
-        (value) => value !== '0',
-        'must not be 0: no certificate of issuers, Temporal or Cloud KMS would be verified',
-      )
-      .optional(),
+    // `kmsEnvironment` refuses 0.
+    NODE_TLS_REJECT_UNAUTHORIZED: z.string().optional(),
     CODEC_TLS_CERT_FILE: z.string().optional(),
     CODEC_TLS_KEY_FILE: z.string().optional(),
     CODEC_METRICS_HOST: host,

@@ -27,6 +27,9 @@ const variables = {
 const nodeOptions = {
   '--inspect': 'it opens an inspector, which exports keys and plaintext',
   '--heapsnapshot': 'it writes plaintext to a file',
+  '--heap-snapshot-on': 'it writes plaintext to a file',
+  '--experimental-config-file': 'it takes more options from a file, where they are not checked',
+  '--experimental-default-config-file': 'it takes more options from a file, where they are not checked',
   '--report-on': 'it writes the environment and error messages to a file',
   '--report-uncaught': 'it writes the environment and error messages to a file',
   '--tls-keylog': 'it writes the keys of TLS connections to a file',
@@ -35,19 +38,27 @@ const nodeOptions = {
 } as const;
 
 const NODE_OPTIONS = 'NODE_OPTIONS';
+const TLS_CHECK = 'NODE_TLS_REJECT_UNAUTHORIZED';
 const COMMAND_LINE = "Node's command line";
 
 /** Every setting of the process that would expose data keys, tokens or plaintext; see docs/security-model.md. */
 export function exposingSettings(options: DiagnosticsOptions = {}): ExposingSetting[] {
   const { env = process.env, execArgv = process.execArgv } = options;
   const emulatorHost = options.emulatorHost ?? env['KMS_EMULATOR_HOST'];
-  if (emulatorHost && env['KMS_ALLOW_DIAGNOSTICS'] === 'true') return [];
   const found: ExposingSetting[] = [];
+  if (env[TLS_CHECK] === '0') {
+    found.push({
+      setting: TLS_CHECK,
+      problem:
+        'must not be 0: Node would trust any certificate of Cloud KMS, Temporal or an issuer. Unset it.',
+    });
+  }
+  if (emulatorHost && env['KMS_ALLOW_DIAGNOSTICS'] === 'true') return found;
   for (const [setting, effect] of Object.entries(variables)) {
     if (env[setting]) found.push({ setting, problem: `must not be set: ${effect}. Unset it.` });
   }
-  // Quotes may stand around an option; none of these has a value that looks like another.
-  const inVariable = (env[NODE_OPTIONS] ?? '').split(/[\s"]+/);
+  // None of these has a value that looks like another.
+  const inVariable = splitOptions(env[NODE_OPTIONS] ?? '');
   for (const [setting, given] of [[NODE_OPTIONS, inVariable] as const, [COMMAND_LINE, execArgv] as const]) {
     for (const [option, effect] of Object.entries(nodeOptions)) {
       const used = given.find((one) => one.replaceAll('_', '-').startsWith(option));
@@ -61,6 +72,24 @@ export function exposingSettings(options: DiagnosticsOptions = {}): ExposingSett
     found.push({ setting: "Node's inspector", problem });
   }
   return found;
+}
+
+/** As Node splits NODE_OPTIONS: at spaces outside quotes. Quotes may begin anywhere, and a backslash counts inside them. */
+function splitOptions(text: string): string[] {
+  const options = [''];
+  let isQuoted = false;
+  for (let at = 0; at < text.length; at += 1) {
+    let character = text.charAt(at);
+    if (character === '"') {
+      isQuoted = !isQuoted;
+    } else if (character === ' ' && !isQuoted) {
+      options.push('');
+    } else {
+      if (character === '\\' && isQuoted) character = text.charAt((at += 1));
+      options.push((options.pop() ?? '') + character);
+    }
+  }
+  return options;
 }
 
 /** Without the value, such as a file's name. */

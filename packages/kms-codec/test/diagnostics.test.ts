@@ -24,6 +24,10 @@ describe('exposingSettings', () => {
     [{ NODE_OPTIONS: '--tls-keylog=/tmp/keys' }, /have --tls-keylog: it writes the keys/],
     [{ NODE_OPTIONS: '--trace-tls' }, /have --trace-tls: /],
     [{ NODE_OPTIONS: '--abort-on-uncaught-exception' }, /have --abort-on-uncaught-exception: /],
+    [{ NODE_OPTIONS: '--in"spect"=0' }, /have --inspect: /],
+    [{ NODE_OPTIONS: '"--heap\\snapshot-signal=SIGUSR2"' }, /have --heapsnapshot-signal: /],
+    [{ NODE_OPTIONS: '--experimental-config-file=node.json' }, /have --experimental-config-file: /],
+    [{ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, /^NODE_TLS_REJECT_UNAUTHORIZED must not be 0: /],
   ])('refuses %j', (env, problem) => {
     expect(settings(env)).toEqual([expect.stringMatching(problem)]);
   });
@@ -35,9 +39,23 @@ describe('exposingSettings', () => {
     ]);
   });
 
+  it("refuses V8's snapshots and a file of options on Node's command line", () => {
+    const execArgv = [
+      '--heap_snapshot-on-oom',
+      '--heap-snapshot-on-gc=1',
+      '--experimental-default-config-file',
+    ];
+    for (const option of execArgv) {
+      const [name] = option.split('=');
+      expect(settings({}, [option])).toEqual([expect.stringContaining(`must not have ${name}: `)]);
+    }
+  });
+
   it('takes settings that expose nothing', () => {
     const NODE_OPTIONS = '--max-old-space-size=96 --disable-sigusr1 --import=tracing --report-compact';
-    expect(settings({ NODE_OPTIONS, NODE_DEBUG: '' }, ['--conditions=inspect'])).toEqual([]);
+    expect(
+      settings({ NODE_OPTIONS, NODE_DEBUG: '', NODE_TLS_REJECT_UNAUTHORIZED: '1' }, ['--conditions=inspect']),
+    ).toEqual([]);
   });
 
   it('takes all of them for debugging, where keys come from an emulator', () => {
