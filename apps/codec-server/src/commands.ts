@@ -171,7 +171,7 @@ async function runDigest(args: string[], { out }: Output): Promise<number> {
   const { 'key-file': keyFile } = values;
   if (keyFile === undefined) throw new UsageError('Name the key with --key-file.');
   if (positionals.length === 0) throw new UsageError('Name the files with payloads.');
-  const digests = await readDigestKey(keyFile);
+  const digests = readDigestKey(keyFile);
   for (const file of positionals) {
     const value: unknown = JSON.parse(await readFile(file, 'utf8'));
     for (const { pointer, digest } of payloadDigests(digests, value)) out(`${digest} ${file} ${pointer}\n`);

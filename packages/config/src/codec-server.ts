@@ -42,7 +42,7 @@ export interface CodecServerConfig {
     /** Cloud KMS requests that one caller causes. */
     readonly kmsRequests: number | undefined;
     /** Refused requests of one address without a valid token. */
-    readonly strangers: number | undefined;
+    readonly unauthenticated: number | undefined;
   };
   /** Bytes of memory; absent: by the limits that are in force. */
   readonly maxInflightBytes?: number;
@@ -103,7 +103,7 @@ const settings = z
     CODEC_REQUEST_SECONDS: seconds.refine((value) => value > 0, 'must be above 0').optional(),
     CODEC_RATE_REQUESTS: countOrOff,
     CODEC_RATE_KMS_REQUESTS: countOrOff,
-    CODEC_RATE_STRANGERS: countOrOff,
+    CODEC_RATE_UNAUTHENTICATED: countOrOff,
     LOG_LEVEL: logLevel,
   })
   .refine(({ AUTH, POLICY_FILE }) => (AUTH === 'policy') === (POLICY_FILE !== undefined), {
@@ -147,7 +147,7 @@ const settings = z
     rates: {
       requests: values.CODEC_RATE_REQUESTS,
       kmsRequests: values.CODEC_RATE_KMS_REQUESTS,
-      strangers: values.CODEC_RATE_STRANGERS,
+      unauthenticated: values.CODEC_RATE_UNAUTHENTICATED,
     },
     ...(values.CODEC_MAX_INFLIGHT_BYTES !== undefined && {
       maxInflightBytes: values.CODEC_MAX_INFLIGHT_BYTES,
@@ -220,7 +220,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       example: 'off',
       default: '6000',
     },
-    CODEC_RATE_STRANGERS: {
+    CODEC_RATE_UNAUTHENTICATED: {
       about: 'Refused requests a minute from one address, of callers who are not signed in; off: no limit',
       example: '60',
       default: '600',

@@ -19,9 +19,13 @@ test('has a safe default for everything but the key', () => {
 
 describe('rates', () => {
   test('are limited unless an operator switches them off', () => {
-    expect(parse({}).rates).toEqual({ requests: 12_000, kmsRequests: 6_000, strangers: 600 });
-    const off = { CODEC_RATE_REQUESTS: 'off', CODEC_RATE_KMS_REQUESTS: 'off', CODEC_RATE_STRANGERS: '1' };
-    expect(parse(off).rates).toEqual({ requests: undefined, kmsRequests: undefined, strangers: 1 });
+    expect(parse({}).rates).toEqual({ requests: 12_000, kmsRequests: 6_000, unauthenticated: 600 });
+    const off = {
+      CODEC_RATE_REQUESTS: 'off',
+      CODEC_RATE_KMS_REQUESTS: 'off',
+      CODEC_RATE_UNAUTHENTICATED: '1',
+    };
+    expect(parse(off).rates).toEqual({ requests: undefined, kmsRequests: undefined, unauthenticated: 1 });
   });
 
   test.each(['0', '-1', 'none', '1.5', '1e3', 'OFF'])('refuses %s', (value) => {

@@ -8,6 +8,7 @@ import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './y
  * same reader, and test/vectors/strict-yaml.json holds its rules for both. docs/wire-formats.md describes them.
  */
 
+export { readRegularFile } from './regular-file.ts';
 export type { YamlMistake, YamlPath };
 
 /** The file is refused. `mistakes` lists everything that is wrong with it, and so does the message. */

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readRegularFile } from '@temporal-kms/kms-codec/strict-yaml';
 
 /** Digests of ciphertexts: with the key, they are found in histories and exports. */
 export interface Digests {
@@ -21,9 +21,11 @@ export function digestsWith(key: Uint8Array): Digests {
 /** 32 bytes or more as an even number of hexadecimal digits. */
 const KEY = /^(?:[0-9a-f]{2}){32,}$/i;
 
-/** @throws Error when the file holds no key, or Node's error when it can't be read */
-export async function readDigestKey(file: string): Promise<Digests> {
-  const text = (await readFile(file, 'utf8')).trim();
+const MAX_FILE_BYTES = 4_096;
+
+/** @throws Error when the file holds no key, others can write it, or it cannot be read */
+export function readDigestKey(file: string): Digests {
+  const text = readRegularFile(file, MAX_FILE_BYTES).toString('utf8').trim();
   if (!KEY.test(text)) {
     throw new Error(
       `${file} holds no key for digests: it must be 64 or more hexadecimal digits (openssl rand -hex 32).`,

@@ -40,7 +40,7 @@ const HEAD_MS = 10 * 60_000;
 export async function openAudit(options: OpenAuditOptions): Promise<OpenAudit> {
   const { file, output, fsync, digestKeyFile, log, failed } = options;
   const instance = newInstance();
-  const digests = digestKeyFile === undefined ? undefined : await readDigestKey(digestKeyFile);
+  const digests = digestKeyFile === undefined ? undefined : readDigestKey(digestKeyFile);
   const digestKey = digests?.keyId;
   const opened: Pick<AuditFile, 'append' | 'head'> & Partial<AuditFile> =
     file === undefined

@@ -13,7 +13,7 @@ export interface FailureOptions {
   /** Whether a path is of the history API, whose errors are JSON; the CLI prints the others as they come. */
   readonly isApi: (path: string) => boolean;
   /** Absent: refused requests are not limited. */
-  readonly rates?: Pick<RateLimits, 'stranger'>;
+  readonly rates?: Pick<RateLimits, 'unauthenticated'>;
 }
 
 /** Turns what a handler threw into an answer that the caller can use, with CORS headers or the browser can't read it. */
@@ -22,7 +22,7 @@ export const failure =
   (error: Error, c: Context<Env>): Response => {
     c.set('headers', headers.of(c.req.header('origin')));
     const thrown = error instanceof Refusal ? error : unexpected(error, log);
-    const refusal = isStrangers(c, thrown) ? (rates?.stranger(c) ?? thrown) : thrown;
+    const refusal = isUnauthenticated(c, thrown) ? (rates?.unauthenticated(c) ?? thrown) : thrown;
     c.error = refusal;
     const extra: Record<string, string> = {};
     if (refusal.retryAfter !== undefined) extra['Retry-After'] = String(refusal.retryAfter);
@@ -36,7 +36,7 @@ export const failure =
   };
 
 /** Whether a request was refused before its caller was known: it counts for its address. */
-const isStrangers = (c: Context<Env>, { status }: Refusal): boolean =>
+const isUnauthenticated = (c: Context<Env>, { status }: Refusal): boolean =>
   status < 500 && c.get('caller') === undefined;
 
 function unexpected(error: Error, log: Logger): Refusal {

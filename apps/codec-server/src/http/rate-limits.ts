@@ -16,7 +16,7 @@ export interface Rates {
   /** Cloud KMS requests that one caller causes. */
   readonly kmsRequests?: number | undefined;
   /** Refused requests of one address without a valid token. */
-  readonly strangers?: number | undefined;
+  readonly unauthenticated?: number | undefined;
 }
 
 /** What a caller has used up, for the metrics. */
@@ -26,7 +26,7 @@ export interface RateLimits {
   /** Counts a request of a caller who is known. @throws Refusal 429 `rate_limited` */
   request(caller: Caller): void;
   /** Counts a refused request of a caller who is not. @returns Refusal 429 `rate_limited` to answer instead */
-  stranger(c: Context<Env>): Refusal | undefined;
+  unauthenticated(c: Context<Env>): Refusal | undefined;
   /** The Cloud KMS requests that one request of the caller may cause. Absent: there is no limit. */
   kms(caller: Caller): KmsAllowance | undefined;
   /** The refusal where Cloud KMS requests cannot be had for `waitMs`. */
@@ -40,7 +40,7 @@ export function createRateLimits(
 ): RateLimits {
   const requests = bucketsOf(rates.requests);
   const kms = bucketsOf(rates.kmsRequests);
-  const strangers = bucketsOf(rates.strangers);
+  const unauthenticated = bucketsOf(rates.unauthenticated);
   const refusal = (limit: RateLimit, what: string, waitMs: number): Refusal => {
     limited(limit);
     const seconds = Math.max(1, Math.ceil(waitMs / 1_000));
@@ -54,10 +54,10 @@ export function createRateLimits(
       const wait = requests?.memo(identityOf(caller)).take(1) ?? 0;
       if (wait > 0) throw refusal('requests', 'You have sent more requests than this server takes', wait);
     },
-    stranger: (c) => {
-      const wait = strangers?.memo(networkOf(peerOf(c))).take(1) ?? 0;
+    unauthenticated: (c) => {
+      const wait = unauthenticated?.memo(networkOf(peerOf(c))).take(1) ?? 0;
       if (wait === 0) return undefined;
-      return refusal('strangers', 'Your address has sent too many requests that were refused', wait);
+      return refusal('unauthenticated', 'Your address has sent too many requests that were refused', wait);
     },
     kms: (caller) => kms && new KmsAllowance(kms.memo(identityOf(caller))),
     kmsExhausted: (waitMs) =>

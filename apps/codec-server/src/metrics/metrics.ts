@@ -23,7 +23,7 @@ const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 const limitNames: Readonly<Record<RateLimit, string>> = {
   requests: 'requests',
   kmsRequests: 'kms_requests',
-  strangers: 'strangers',
+  unauthenticated: 'unauthenticated',
 };
 
 const methods = new Set(['GET', 'POST', 'OPTIONS']);

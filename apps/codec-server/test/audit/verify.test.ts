@@ -1,6 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, createHmac } from 'node:crypto';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -220,6 +228,12 @@ describe('the command audit-digest', () => {
     expect(await run('audit-digest', '--key-file', keyFile, exported)).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('64 or more hexadecimal digits'),
+    });
+    writeFileSync(keyFile, key);
+    chmodSync(keyFile, 0o622);
+    expect(await run('audit-digest', '--key-file', keyFile, exported)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('chmod go-w'),
     });
   });
 });

@@ -174,7 +174,7 @@ describe('a caller who sends more requests than their rate', () => {
 
 describe('a caller who is not known', () => {
   it('gets 429 once too many requests from their address were refused; good tokens still count', async () => {
-    const { send, logged } = await server({ rates: { strangers: 10 } });
+    const { send, logged } = await server({ rates: { unauthenticated: 10 } });
     let n = 0;
     const forged = () =>
       send(`${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.${(n += 1)}`, {
@@ -188,7 +188,7 @@ describe('a caller who is not known', () => {
   });
 
   it('is distinguished by address behind trusted proxies, an IPv6 network counting once', async () => {
-    const { send } = await server({ rates: { strangers: 2 }, proxies: 1 });
+    const { send } = await server({ rates: { unauthenticated: 2 }, proxies: 1 });
     const from = (address: string) =>
       send(undefined, { headers: [['X-Forwarded-For', `1.1.1.1, ${address}`]] });
     expect(await statuses(4, () => from('203.0.113.9'))).toEqual({ 401: 2, 429: 2 });
@@ -255,11 +255,11 @@ describe('Cloud KMS requests', () => {
 
 it('counts what was limited in the metrics, without a label of the caller', async () => {
   const meter = createMetrics(() => true);
-  const { send } = await server({ rates: { requests: 1, strangers: 1 }, meter });
+  const { send } = await server({ rates: { requests: 1, unauthenticated: 1 }, meter });
   const token = await tokenOf('reader');
   await statuses(3, () => send(token));
   await statuses(3, () => send(undefined));
   const metrics = await meter.text();
   expect(metrics).toContain('codec_rate_limited_total{limit="requests"} 2');
-  expect(metrics).toContain('codec_rate_limited_total{limit="strangers"} 2');
+  expect(metrics).toContain('codec_rate_limited_total{limit="unauthenticated"} 2');
 });
