@@ -52,6 +52,14 @@ def test_opens_what_it_sealed() -> None:
     assert {payload.metadata["encoding"] for payload in sealed} == {b"binary/envelope-kms-v2"}
 
 
+def test_refuses_to_encrypt_what_would_be_too_large_to_be_decrypted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("temporal_kms.codec.MAX_PAYLOAD", 1000)
+    kms = FakeKms()
+    run(fails("too_large", codec_for(kms).encode([plain(1000)])))
+    run(fails("too_large", codec_for(kms).encode([Payload(metadata={"more": bytes(1000)}, data=b"1")])))
+    assert run(codec_for(kms).decode(run(codec_for(kms).encode([plain(600)]))))
+
+
 def test_works_as_the_codec_of_a_data_converter() -> None:
     async def work() -> None:
         converter = DataConverter(payload_codec=KmsCodec(RULES, FakeKms(), namespace="pay"))

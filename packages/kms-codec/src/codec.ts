@@ -333,8 +333,13 @@ export class KmsCodec implements PayloadCodec {
           )
         : sealDirect(this.#keys, exact, encrypt, scope),
     );
-    whenDone(sealed, () => this.#observer.sealed?.({ namespace, format: this.#format, bytes }));
-    return sealed;
+    // Metadata and the format's own bytes count when it is decrypted: what could not be read may not be written.
+    const stored = andThen(sealed, (message) => {
+      this.#checkSize(message.data?.length ?? 0);
+      return message;
+    });
+    whenDone(stored, () => this.#observer.sealed?.({ namespace, format: this.#format, bytes }));
+    return stored;
   }
 
   #sealWith(key: SealingKey, pieces: readonly Uint8Array[], boundTo: string | undefined): Payload {

@@ -281,6 +281,31 @@ describe('the namespace of a call', () => {
 });
 
 describe('sizes', () => {
+  it.each(['envelope-v2', 'envelope', 'direct'] as const)(
+    'refuses to encrypt in the format %s what would be too large to be decrypted',
+    async (format) => {
+      const reads = {
+        ...pay,
+        reads: ['envelope-v2', 'envelope', 'direct'],
+        unsafe: ['direct-with-envelope'],
+      } as const;
+      const { codec } = codecWith({ pay: reads }, { maxPayloadBytes: 1_000, format });
+      const encoding = Buffer.from('binary/plain');
+      const tooLarge = [
+        { metadata: { encoding }, data: Buffer.alloc(1_000) },
+        { metadata: { encoding, more: Buffer.alloc(1_000) }, data: Buffer.alloc(1) },
+      ];
+      for (const payload of tooLarge) {
+        await expect(codec.encode([payload], inNamespace('pay'))).rejects.toMatchObject({
+          code: 'too_large',
+        });
+      }
+      const fits = { metadata: { encoding }, data: Buffer.alloc(600) };
+      const stored = await codec.encode([fits], inNamespace('pay'));
+      await expect(codec.decode(stored, inNamespace('pay'))).resolves.toHaveLength(1);
+    },
+  );
+
   it('above the limit are refused both ways', async () => {
     const { codec } = codecWith({ pay }, { maxPayloadBytes: 1_000 });
     await expect(codec.encode([json('x'.repeat(1_000))], inNamespace('pay'))).rejects.toMatchObject({

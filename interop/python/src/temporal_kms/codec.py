@@ -117,7 +117,10 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
             )
         )
         data = header + seal(key.cipher, plaintext if frame is None else frame, header)
-        return Payload(metadata={"encoding": ENVELOPE_V2}, data=data)
+        message = Payload(metadata={"encoding": ENVELOPE_V2}, data=data)
+        # Metadata and the header count when it is decrypted: what could not be read may not be written.
+        _check_size(message)
+        return message
 
     def _scope(self) -> Scope:
         context, workflow_id, namespace = self._context, None, self._namespace or "default"
