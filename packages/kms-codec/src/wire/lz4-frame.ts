@@ -18,6 +18,8 @@ const LAST_MATCH = 12;
 
 interface Frame {
   readonly bytes: Uint8Array;
+  /** Of the bytes: one for each block would cost more than the block, where millions are empty. */
+  readonly view: DataView;
   readonly blocksAt: number;
   readonly maxBlockBytes: number;
   /** Blocks refer to nothing before them. */
@@ -63,16 +65,20 @@ export function decompressLz4(bytes: Uint8Array, size: number): Uint8Array {
     } else {
       to = readSequences(frame, at, endOfBlock, to, out);
     }
-    if (frame.blockChecksums && readUint32(bytes, endOfBlock) !== xxHash32(bytes.subarray(at, endOfBlock)))
+    if (
+      frame.blockChecksums &&
+      readUint32(frame.view, endOfBlock) !== xxHash32(bytes.subarray(at, endOfBlock))
+    )
       throw malformed('has a block whose checksum differs');
   });
-  if (frame.contentChecksum && readUint32(bytes, end) !== xxHash32(out))
+  if (frame.contentChecksum && readUint32(frame.view, end) !== xxHash32(out))
     throw malformed('has content whose checksum differs');
   return out;
 }
 
 function parseDescriptor(bytes: Uint8Array): Frame {
-  if (bytes.length < 7 || readUint32(bytes, 0) !== MAGIC) throw malformed('has no magic number');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 7 || readUint32(view, 0) !== MAGIC) throw malformed('has no magic number');
   const [flags = 0, block = 0] = bytes.subarray(4, 6);
   const blockSize = block >> 4;
   if (flags >> 6 !== 1 || flags & 0b10 || block & 0b1000_1111 || blockSize < 4)
@@ -85,21 +91,22 @@ function parseDescriptor(bytes: Uint8Array): Frame {
     throw malformed('has a descriptor whose checksum differs');
   return {
     bytes,
+    view,
     blocksAt: checksumAt + 1,
     maxBlockBytes: 2 ** (8 + 2 * blockSize),
     independent: (flags & 0b10_0000) !== 0,
     blockChecksums: (flags & 0b1_0000) !== 0,
     contentChecksum: (flags & 0b100) !== 0,
-    declaredSize: hasSize ? readUint32(bytes, 6) + readUint32(bytes, 10) * 2 ** 32 : undefined,
+    declaredSize: hasSize ? readUint32(view, 6) + readUint32(view, 10) * 2 ** 32 : undefined,
   };
 }
 
 /** @returns where the content's checksum is, or the end of the frame */
 function readBlocks(frame: Frame, use: (at: number, end: number, isStored: boolean) => void): number {
-  const { bytes, blockChecksums, contentChecksum, maxBlockBytes } = frame;
+  const { bytes, view, blockChecksums, contentChecksum, maxBlockBytes } = frame;
   let at = frame.blocksAt;
   for (;;) {
-    const header = readUint32(bytes, at);
+    const header = readUint32(view, at);
     at += 4;
     if (header === 0) break;
     const isStored = header >= STORED;
@@ -165,9 +172,9 @@ function readSequences(
   throw malformed('has a block that ends with a match');
 }
 
-function readUint32(bytes: Uint8Array, at: number): number {
-  if (at + 4 > bytes.length) throw malformed('is cut off');
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at, true);
+function readUint32(view: DataView, at: number): number {
+  if (at + 4 > view.byteLength) throw malformed('is cut off');
+  return view.getUint32(at, true);
 }
 
 const malformed = (what: string) => new KmsCodecError('malformed', `The LZ4 frame ${what}`);
