@@ -9,7 +9,7 @@ from fake_kms import FakeKms
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 
-from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, load_kms_codec, read_keys_file
+from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, load_kms_codec, read_keys_file, zstd
 from temporal_kms.data_keys import HARD_AGE, OPENED_TTL, REFRESH_AT, SOFT_AGE
 from temporal_kms.header import Header, parse_message
 
@@ -58,6 +58,19 @@ def test_refuses_to_encrypt_what_would_be_too_large_to_be_decrypted(monkeypatch:
     run(fails("too_large", codec_for(kms).encode([plain(1000)])))
     run(fails("too_large", codec_for(kms).encode([Payload(metadata={"more": bytes(1000)}, data=b"1")])))
     assert run(codec_for(kms).decode(run(codec_for(kms).encode([plain(600)]))))
+
+
+def test_limits_the_plaintext_of_one_call() -> None:
+    kms, size = FakeKms(), 100_000
+    bomb = run(codec_for(kms, compression=True).encode([Payload(data=bytes(size))]))[0]
+    limited = codec_for(kms, max_call=3 * size)
+    assert len(run(limited.decode([bomb] * 2))) == 2
+    run(fails("too_large", limited.decode([bomb] * 3)))
+    marked = Payload(metadata={"compression/algorithm": b"zstd"}, data=zstd.compress(bytes(size)) or b"")
+    run(fails("too_large", limited.decode([marked] * 4)))
+    run(fails("too_large", limited.decode(run(codec_for(kms).encode([plain(size)])) * 4)))
+    run(fails("too_large", limited.encode([plain(size)] * 4)))
+    assert len(run(limited.decode([marked]))[0].data) == size
 
 
 def test_works_as_the_codec_of_a_data_converter() -> None:

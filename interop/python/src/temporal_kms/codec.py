@@ -18,6 +18,7 @@ from temporalio.converter import (
 
 from . import zstd
 from .aead import seal
+from .call_budget import DEFAULT_CALL_LIMIT, CallBudget
 from .data_keys import Clock, OpenedKeys, SealingKeys
 from .errors import KmsCodecError
 from .formats import ENVELOPE_V2, format_of
@@ -35,6 +36,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
     """Use one per process and event loop. Raises :class:`KmsCodecError` only.
 
     :param namespace: the namespace where a call has no context, whose messages are read in others' contexts as well
+    :param max_call: most bytes of plaintext in one call, all its payloads together
     :param bind_workflow: bind messages to their workflow too; not where Nexus results are read
     :param inner_codecs: other codecs decode after this one: ``decode`` gives them an inner payload that this codec does
         not read, instead of refusing it with ``layer_unreadable``
@@ -50,6 +52,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         bind_workflow: bool = False,
         inner_codecs: bool = False,
         max_decompressed: int = zstd.DEFAULT_LIMIT,
+        max_call: int = DEFAULT_CALL_LIMIT,
         activity_budget: float = 60.0,
         other_budget: float = 5.0,
         clock: Clock = time.monotonic,
@@ -61,6 +64,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         self._bind_workflow = bind_workflow
         self._inner_codecs = inner_codecs
         self._max_decompressed = max_decompressed
+        self._max_call = max_call
         self._budgets = (activity_budget, other_budget)
         opened = OpenedKeys(service, clock)
         self._opener = Opener(service, opened, max_decompressed)
@@ -102,6 +106,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         if crypto_key is None:
             raise KmsCodecError("key_not_allowed", f"No key that encrypts is configured for {scope.namespace}")
         _check_size(payload)
+        scope.plaintext.take(len(payload.data))
         plaintext = payload.SerializeToString()
         frame = zstd.compress(plaintext) if self._compression else None
         key = await self._sealing.take(crypto_key, scope.namespace, len(plaintext), scope.budget)
@@ -131,7 +136,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         accepted = self._accepted(namespace, rule)
         if self._namespace is not None and self._namespace != namespace:
             accepted += self._accepted(self._namespace, self._rules.resolve(self._namespace))
-        return Scope(namespace, rule, accepted, workflow_id, budget)
+        return Scope(namespace, rule, accepted, workflow_id, budget, CallBudget(self._max_call))
 
     def _accepted(self, namespace: str, rule: NamespaceRule) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """An accepted namespace's messages may be under the reader's keys or, where it is named, under its own."""

@@ -24,7 +24,7 @@ async def open_layers(
         if format_of(stored) == "plain":
             pass_through(stored, scope)
         if is_decompressible(stored):
-            payload = decompress_marked(stored, max_decompressed)
+            payload = _decompressed(stored, scope, max_decompressed)
     opened = await opener.open(payload, scope)
     if opened is payload:
         return payload
@@ -33,7 +33,7 @@ async def open_layers(
         if is_compressed(opened):
             if not is_decompressible(opened):
                 return _foreign(opened, inner_codecs, unknown_compression())
-            opened = decompress_marked(opened, max_decompressed)
+            opened = _decompressed(opened, scope, max_decompressed)
             continue
         kind = format_of(opened)
         if kind == "external" or (kind == "plain" and opened.metadata.get("encoding", b"") != b"binary/encrypted"):
@@ -50,6 +50,12 @@ async def open_layers(
             raise KmsCodecError("layer_unreadable", f"The payload is encrypted more than {MAX_LAYERS} times over")
         opened = await opener.open(opened, scope)
         layers += 1
+
+
+def _decompressed(payload: Payload, scope: Scope, limit: int) -> Payload:
+    result = decompress_marked(payload, scope.plaintext.at_most(limit))
+    scope.plaintext.take(len(result.data))
+    return result
 
 
 def _foreign(payload: Payload, inner_codecs: bool, error: KmsCodecError) -> Payload:

@@ -13,10 +13,11 @@ from temporalio.api.common.v1 import Payload
 
 from . import zstd
 from .aead import DATA_KEY, check_length, open_box
+from .call_budget import CallBudget
 from .data_keys import OpenedKeys, within
 from .errors import KmsCodecError
 from .formats import format_of, is_empty, text
-from .header import MAX_WRAPPED_KEY, data_key_aad, key_id, namespace_tag, parse_message, workflow_tag
+from .header import MAX_WRAPPED_KEY, NONCE, TAG, data_key_aad, key_id, namespace_tag, parse_message, workflow_tag
 from .kms import KeyService
 from .rules import NamespaceRule
 
@@ -40,6 +41,7 @@ class Scope:
     workflow_id: str | None
     budget: float
     """Seconds that Cloud KMS is waited for."""
+    plaintext: CallBudget
 
 
 class Opener:
@@ -71,7 +73,7 @@ class Opener:
                 if key is None:
                     return pass_through(payload, scope)
                 _check_reads(kind, scope)
-                return _inner(open_box(AESGCM(key), payload.data))
+                return _inner(_decrypt(AESGCM(key), payload.data, scope))
             case "external":
                 return payload
             case _:
@@ -92,8 +94,11 @@ class Opener:
             raise KmsCodecError("key_not_allowed", f"It names a key that isn't listed for {scope.namespace}")
         wanted = (crypto_key, data_key_aad(namespace), header.wrapped_key)
         key = await self._keys.get(wanted, scope.budget, header.key_version)
-        plaintext = open_box(key, message.box, message.aad)
-        return _inner(zstd.decompress(plaintext, self._max_decompressed) if header.compressed else plaintext)
+        plaintext = _decrypt(key, message.box, scope, message.aad)
+        if header.compressed:
+            plaintext = zstd.decompress(plaintext, scope.plaintext.at_most(self._max_decompressed))
+            scope.plaintext.take(len(plaintext))
+        return _inner(plaintext)
 
     async def _envelope(self, payload: Payload, scope: Scope) -> Payload:
         wrapped = payload.metadata.get("encrypted-dek", b"")
@@ -108,11 +113,12 @@ class Opener:
 
         # Only the right key unwraps the data key: a message that does not open under it is damaged.
         key: AESGCM = await _first_that_opens(_candidates(payload, scope), attempt, scope)
-        return _inner(open_box(key, payload.data))
+        return _inner(_decrypt(key, payload.data, scope))
 
     async def _direct(self, payload: Payload, scope: Scope) -> Payload:
         if not payload.data:
             raise KmsCodecError("malformed", "The message has no ciphertext")
+        scope.plaintext.take(len(payload.data))
 
         async def attempt(crypto_key: str) -> Payload:
             plaintext = await within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
@@ -134,7 +140,13 @@ class Opener:
             raise KmsCodecError("malformed", f"encryption-dek is longer than {MAX_WRAPPED_KEY} bytes")
         check_length(payload.data)
         key: AESGCM = await self._keys.get((crypto_key, b"", wrapped), scope.budget)
-        return _inner(open_box(key, payload.data))
+        return _inner(_decrypt(key, payload.data, scope))
+
+
+def _decrypt(key: AESGCM, box: bytes, scope: Scope, aad: bytes | None = None) -> bytes:
+    check_length(box)
+    scope.plaintext.take(len(box) - NONCE - TAG)
+    return open_box(key, box, aad)
 
 
 def _candidates(payload: Payload, scope: Scope) -> tuple[str, ...]:
