@@ -5,7 +5,7 @@ import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './y
 
 /*
  * The one reader for keys files and policy files, internal to this repository's applications. interop/python has the
- * same reader, and test/vectors/strict-yaml.json holds its rules for both. docs/wire-formats.md describes them.
+ * same reader, and test/vectors/files/strict-yaml.json holds its rules for both. docs/wire-formats.md describes them.
  */
 
 export { readRegularFile } from './regular-file.ts';
