@@ -80,15 +80,19 @@ export const DESCRIBED_REFS = 2 ** 48 + 2 ** 16;
  * pending activity has closed, and a ref must never come to mean another payload. Two equal payloads get two refs.
  */
 function contentRefs(): (found: Found) => string {
+  // The number after the last one that was given for a hash: a memo may hold thousands of equal payloads.
+  const nextOf = new Map<number, number>();
   const given = new Set<number>();
   return ({ payload }) => {
     const hash = createHash('sha256')
       .update(payload.metadata?.['encoding'] ?? '')
       .update('\0')
       .update(payload.data ?? '');
-    let n = hash.digest().readUIntBE(0, 6);
+    const first = hash.digest().readUIntBE(0, 6);
+    let n = nextOf.get(first) ?? first;
     while (given.has(n)) n += 1;
     given.add(n);
+    nextOf.set(first, n + 1);
     return `0:${n}`;
   };
 }

@@ -55,9 +55,11 @@ export async function findWanted(
 
   const ids = [...byEvent.keys()].toSorted((a, b) => a - b);
   for await (const [eventId, event] of eventsOf(reader, run, ids, signal)) {
+    // Once for each event: it may have thousands of payloads.
+    const payloads = event === undefined ? [] : eventPayloads(event);
     for (const n of byEvent.get(eventId) ?? []) {
       const ref = `${eventId}:${n}`;
-      const found = event === undefined ? undefined : payloadOf(event, n);
+      const found = event === undefined ? undefined : payloadAt(payloads, eventId, n);
       const bytes = sizeOf(found);
       held += bytes;
       if (event === undefined || held <= HELD_BYTES) {
@@ -81,11 +83,9 @@ function numbersByEvent(refs: DecodeRequest['refs'], length: number): Map<number
   return byEvent;
 }
 
-function payloadOf(event: ProtoEvent, n: number): Found {
-  const payloads = eventPayloads(event);
+function payloadAt(payloads: readonly Found[], eventId: number, n: number): Found {
   const found = payloads[n];
   if (found !== undefined) return found;
-  const eventId = eventIdOf(event);
   throw badRequest(`Event ${eventId} has ${payloads.length} payloads; ${eventId}:${n} names none.`);
 }
 
@@ -116,7 +116,7 @@ async function readAgain(
 ): Promise<Located | undefined> {
   const [event] = await readOrNone(reader, run, eventId, signal);
   if (event === undefined || eventIdOf(event) !== eventId) return undefined;
-  const { payload, sealable, path } = payloadOf(event, n);
+  const { payload, sealable, path } = payloadAt(eventPayloads(event), eventId, n);
   return { payload, sealable, context: sealedIn(event, path, workflowContext(run)) };
 }
 

@@ -62,6 +62,27 @@ test('2,000 refs of random bytes are 400, and Temporal hears of none', async () 
   expect(calls).toEqual([]);
 }, 30_000);
 
+test('200 refs of an event of 45,000 payloads look through it once', async () => {
+  const payloads = Array.from({ length: 45_000 }, () => ({ data: Buffer.from('a') }));
+  const event = {
+    eventId: 1,
+    eventType: 1,
+    taskId: 1,
+    workflowExecutionStartedEventAttributes: { input: { payloads } },
+  };
+  const answer: any = { history: { events: [event] }, rawHistory: [], nextPageToken: new Uint8Array() };
+  const app = appWith(kms, { temporal: { ...spy, history: async () => answer } });
+  const refs = Array.from({ length: 200 }, (_, n) => `1:${n}`);
+  const begun = performance.now();
+  const response = await app.request(`${RUN}/payloads:decode`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ refs }),
+  });
+  expect((await response.text()).match(/"ok":true/g)).toHaveLength(200);
+  expect(performance.now() - begun).toBeLessThan(5_000);
+});
+
 describe.each([['6:0'], ['51200:0'], ['9007199254740993:0'], ['9223372036854775807:0']])(
   'a ref %s of a longer run',
   (ref) => {
