@@ -101,10 +101,10 @@ export function createAudit(sink: Pick<AuditSink, 'write'>, now: () => number = 
       const id = randomUUID();
       const { digests = [] } = intent;
       const [first, ...more] = slicesOf(digests, MAX_DIGESTS);
-      const lines = [sink.write(entryOf(time(), id, 'intent', intent, { digests: first }))];
+      await sink.write(entryOf(time(), id, 'intent', intent, { digests: first }));
+      // A line at a time: what waits to be written is bounded for all callers together.
       for (const [n, slice] of more.entries())
-        lines.push(sink.write(entryOf(time(), id, 'digests', intent, { digests: slice, part: n + 2 })));
-      await Promise.all(lines);
+        await sink.write(entryOf(time(), id, 'digests', intent, { digests: slice, part: n + 2 }));
       underWay += 1;
       const tally = new Tally();
       let ended: Promise<void> | undefined;

@@ -1,3 +1,5 @@
+import { WaitTimer } from '@temporal-kms/kms-codec';
+
 /** Writes text, whole lines of it, behind all that was written before; resolves when it has been taken. */
 export type Append = (text: string) => Promise<void>;
 
@@ -5,7 +7,7 @@ export type Append = (text: string) => Promise<void>;
 export type AppendLines = (lines: readonly string[]) => Promise<void>;
 
 export interface LineQueueOptions {
-  /** How long a line may take to be written, behind others. */
+  /** How long a line may take to be written, behind others. A stall of this process does not count. */
   readonly waitMs?: number;
   /** Characters that may wait behind it. */
   readonly maxWaiting?: number;
@@ -21,8 +23,8 @@ interface Batch {
   characters: number;
   /** How many were not refused yet. */
   waiting: number;
-  /** On the clock of `performance.now()`: its first line must be written by then. */
-  readonly until: number;
+  /** Runs since its first line came. */
+  readonly timer: WaitTimer;
   readonly settled: PromiseWithResolvers<void>;
 }
 
@@ -59,7 +61,7 @@ export class LineQueue {
       lines: [],
       characters: 0,
       waiting: 0,
-      until: performance.now() + this.#options.waitMs,
+      timer: new WaitTimer(this.#options.waitMs, () => this.#hang()),
       settled: Promise.withResolvers<void>(),
     });
     batch.lines.push(text);
@@ -74,7 +76,6 @@ export class LineQueue {
       const batch = this.#next;
       this.#next = undefined;
       this.#writing = batch;
-      const late = setTimeout(() => this.#look(batch), Math.max(0, batch.until - performance.now()));
       try {
         await this.#append(batch.lines);
         this.#options.written();
@@ -82,25 +83,18 @@ export class LineQueue {
       } catch (error) {
         this.#refuse(batch, error);
       } finally {
-        clearTimeout(late);
+        batch.timer.stop();
         this.#hangs = false;
       }
     }
     this.#writing = undefined;
   }
 
-  /** Timers come first in a turn of the event loop: where that was held up, the write's own end may only now be read. */
-  #look(writing: Batch): void {
-    setImmediate(() => {
-      if (this.#writing === writing) this.#hang(writing);
-    });
-  }
-
-  #hang(writing: Batch): void {
+  /** The batch that is being written is the older one: where the next has waited too long, that has as well. */
+  #hang(): void {
     this.#hangs = true;
     const error = new Error(`a line was not written within ${this.#options.waitMs} ms`);
-    this.#refuse(writing, error);
-    if (this.#next !== undefined) this.#refuse(this.#next, error);
+    for (const batch of [this.#writing, this.#next]) if (batch !== undefined) this.#refuse(batch, error);
   }
 
   /** Once for each batch: one that hung may fail as well. */

@@ -72,6 +72,20 @@ test('an operation has an intent and an outcome under one id: who, from where, w
   expect(entries[1]!.id).toBe(entries[0]!.id);
 });
 
+test('an intent of 10,000 digests has one line at a time waiting to be written', async () => {
+  let waiting = 0;
+  let most = 0;
+  const audit = createAudit({
+    write: async () => {
+      most = Math.max(most, (waiting += 1));
+      await new Promise(setImmediate);
+      waiting -= 1;
+    },
+  });
+  await audit.begin({ ...intent, digests: Array.from({ length: 10_000 }, (_, n) => `digest ${n}`) });
+  expect(most).toBe(1);
+});
+
 test('keys that opened something are named, however many others refused messages claim', async () => {
   const { audit, entries } = kept();
   const record = await audit.begin(intent);
