@@ -4,6 +4,9 @@ import type { Env } from './context.ts';
 import type { ResponseHeaders } from './headers.ts';
 import { Refusal } from '../refusal.ts';
 
+/** Headers of one request. Each costs memory of its own while the head has yet to end. */
+export const MAX_HEADER_COUNT = 100;
+
 export interface GuardOptions {
   /** Values of `Host` that are served, with the port where it isn't the scheme's own. Lower case. */
   readonly hosts: ReadonlySet<string>;
@@ -24,6 +27,13 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
     const origin = c.req.header('origin');
     c.set('headers', headers.of(origin));
 
+    if ((c.env?.incoming?.rawHeaders.length ?? 0) > 2 * MAX_HEADER_COUNT) {
+      throw new Refusal(
+        431,
+        'bad_request',
+        `The request has more than ${MAX_HEADER_COUNT} headers; send fewer.`,
+      );
+    }
     checkHost(c, (host) => hosts.has(host), 'CODEC_ALLOWED_HOSTS');
     if (origin !== undefined && !headers.allows(origin)) {
       throw new Refusal(

@@ -29,9 +29,9 @@ interface Connection {
 
 /**
  * Requests that may be asked on one connection before the first is answered. No client of the codec protocol asks ahead
- * at all, and Node reads on: without a limit a stranger who takes no answer fills the memory.
+ * at all, and Node reads on and keeps each head: without a limit whoever takes no answer fills the memory.
  */
-const MAX_AHEAD = 16;
+const MAX_AHEAD = 4;
 
 /**
  * Connections and what is asked on them.

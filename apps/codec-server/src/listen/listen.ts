@@ -7,6 +7,8 @@ import {
 import { createServer as createHttpsServer } from 'node:https';
 import { getRequestListener } from '@hono/node-server';
 import type { Env } from '../http/context.ts';
+import { MAX_HEADER_COUNT } from '../http/guard.ts';
+import { maxConnections } from '../memory/heap.ts';
 import { answerBadRequests } from './bad-requests.ts';
 import { trackConnections } from './connections.ts';
 import type { TlsPair } from './tls.ts';
@@ -54,11 +56,11 @@ const LOOK_MS = 1_000;
 /** Of TLS; Node's own is 120 s. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** Each takes some 10 KiB while it does nothing. */
-const MAX_CONNECTIONS = 4_096;
-
 /** Bytes. Node's own 16 KiB is too little for an access token beside the ID token that Temporal's Web UI sends along. */
 const MAX_HEADERS = 64 * 1024;
+
+/** Node reads no more headers than these and leaves the others out; a request with more is refused, see `guard`. */
+const MAX_HEADER_LINES = MAX_HEADER_COUNT + 1;
 
 /** @throws Node's error, with its `code`, when the port can't be bound */
 export async function listen({ host, port, app, tls }: ListenOptions): Promise<RunningServer> {
@@ -78,7 +80,8 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
           ...serverTls,
           handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
         });
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = maxConnections();
+  server.maxHeadersCount = MAX_HEADER_LINES;
   const connections = trackConnections(server, tls !== undefined);
   answerBadRequests(server, {
     maxHead: MAX_HEADERS,

@@ -30,7 +30,19 @@ const LARGEST_BUDGET = 512 * MiB;
  * limit (a cgroup) or the machine leaves, three quarters of V8's heap where that is less, 32 to 512 MiB.
  */
 export function inflightBytes(): number {
-  const limit = Math.min(process.constrainedMemory() || Infinity, totalmem());
-  const left = Math.min((limit - OWN_BYTES) / 2, getHeapStatistics().heap_size_limit * 0.75);
+  const left = Math.min((memoryLimit() - OWN_BYTES) / 2, getHeapStatistics().heap_size_limit * 0.75);
   return Math.floor(Math.min(Math.max(left, LEAST_BUDGET), LARGEST_BUDGET));
 }
+
+/** What a connection may hold before anybody knows who asks: a head that has yet to end, and its socket. */
+const CONNECTION_BYTES = 80 * 1024;
+const MOST_CONNECTIONS = 4_096;
+
+/** How many connections one port takes: with a head each they hold an eighth of the memory, or a quarter of V8's heap. */
+export function maxConnections(): number {
+  const bytes = Math.min(memoryLimit() / 8, getHeapStatistics().heap_size_limit / 4);
+  return Math.floor(Math.min(bytes / CONNECTION_BYTES, MOST_CONNECTIONS));
+}
+
+/** Of a container (a cgroup), or the machine. */
+const memoryLimit = (): number => Math.min(process.constrainedMemory() || Infinity, totalmem());

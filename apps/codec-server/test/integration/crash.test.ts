@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -302,6 +303,24 @@ describe.each([
           expectSurvived(workflowId, status, text);
       }
       await inParallel(8, () => answered(fetch(api)));
+    });
+  });
+
+  test('survives strangers who send heads and never end them', { timeout: 60_000 }, async () => {
+    await survives(async () => {
+      const { hostname, port } = new URL(server.url);
+      const lines = Array.from({ length: 14 }, (_, n) => `x-${n}: ${'x'.repeat(4_300)}\r\n`);
+      const head = `GET / HTTP/1.1\r\nhost: ${hostname}\r\n${lines.join('')}`;
+      const sockets = [];
+      for (let n = 0; n < 3_800; n += 1) {
+        const socket = connect(Number(port), hostname).on('error', () => undefined);
+        socket.write(head);
+        sockets.push(socket);
+        if (n % 200 === 0) await sleep(20);
+      }
+      // Whoever holds the connections keeps others out until their heads are late, and `survives` asks by its own.
+      await sleep(3_000);
+      for (const socket of sockets) socket.destroy();
     });
   });
 
