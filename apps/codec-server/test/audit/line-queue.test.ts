@@ -51,22 +51,24 @@ test('a write that fails refuses its lines, and the next is tried', async () => 
   await second;
 });
 
+/** A write of several turns, in each of which the process stands still for a while. */
+async function stalled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) {
+    await stat('.');
+    const until = performance.now() + 300;
+    while (performance.now() < until);
+  }
+}
+
 test('stalls of the process do not count for the time of a write that takes several turns', async () => {
-  const stalled = async (): Promise<void> => {
-    for (let turn = 0; turn < 5; turn += 1) {
-      await stat('.');
-      const until = performance.now() + 300;
-      while (performance.now() < until);
-    }
-  };
   await new LineQueue(stalled, { waitMs: 600 }).write('a\n');
 });
 
 test('an event loop that was held up is not taken for a write that hangs', async () => {
   // It ends in a thread of its own, and is told of behind the timer that is due by then.
-  const queue = new LineQueue(async () => void (await stat('.')), { waitMs: 20 });
+  const queue = new LineQueue(async () => void (await stat('.')), { waitMs: 500 });
   const line = queue.write('a\n');
-  const until = performance.now() + 100;
+  const until = performance.now() + 1_000;
   while (performance.now() < until);
   await line;
 });

@@ -309,7 +309,7 @@ describe.each([
   test('survives strangers who send heads and never end them', { timeout: 60_000 }, async () => {
     await survives(async () => {
       const { hostname, port } = new URL(server.url);
-      const lines = Array.from({ length: 14 }, (_, n) => `x-${n}: ${'x'.repeat(4_300)}\r\n`);
+      const lines = Array.from({ length: 14 }, (__, n) => `x-${n}: ${'x'.repeat(4_300)}\r\n`);
       const head = `GET / HTTP/1.1\r\nhost: ${hostname}\r\n${lines.join('')}`;
       const sockets = [];
       for (let n = 0; n < 3_800; n += 1) {

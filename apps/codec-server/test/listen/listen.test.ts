@@ -161,7 +161,7 @@ describe('requests asked ahead on one connection', () => {
     let text = '';
     socket.on('data', (piece: Buffer) => (text += piece.toString()));
     ask();
-    await expect.poll(() => text.split('HTTP/1.1 200 ').length - 1).toBe(4);
+    await expect.poll(() => text.split('HTTP/1.1 200 ').length - 1, { timeout: 10_000 }).toBe(4);
     expect(handled()).toBe(4);
     await server.close(0);
   });
@@ -169,7 +169,7 @@ describe('requests asked ahead on one connection', () => {
   test('beyond that cut it, and are worked on no more', async () => {
     const { ask, server, handled, closed } = await ahead(5_000);
     ask();
-    await expect.poll(closed).toBe(true);
+    await expect.poll(closed, { timeout: 10_000 }).toBe(true);
     expect(handled()).toBeLessThanOrEqual(4);
     await server.close(0);
   });
@@ -233,7 +233,7 @@ describe('what resets an answer’s connection later', () => {
     await ask('/second');
     await ask('/first');
     reset();
-    await expect.poll(closed).toBe(true);
+    await expect.poll(closed, { timeout: 10_000 }).toBe(true);
     await server.close(0);
   });
 
