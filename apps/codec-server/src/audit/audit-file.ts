@@ -8,7 +8,7 @@ import { lockFile, type Unlock } from './file-lock.ts';
 import { openedLine } from './file-marks.ts';
 import type { AppendLines } from './line-queue.ts';
 import { resume } from './resume.ts';
-import { openTrusted } from './trusted-path.ts';
+import { openTrusted, othersMayWrite } from './trusted-path.ts';
 
 /** A file that nothing was written to for so long is looked for before the next write. */
 const UNSEEN_MS = 1_000;
@@ -137,8 +137,10 @@ class ChainedFile implements AuditFile {
     this.#seen = this.#now();
     const isNamed =
       there !== undefined && there.ino === file.info.ino && there.dev === file.info.dev && there.nlink === 1;
-    if (isNamed && there.size === file.size) return true;
-    if (isNamed) {
+    // Opening it again says what is wrong with a file that others may write to by now.
+    const isExposed = isNamed && othersMayWrite(there);
+    if (isNamed && !isExposed && there.size === file.size) return true;
+    if (isNamed && there.size !== file.size) {
       this.#options.log.error(
         { file: this.#path, expected: file.size, found: there.size },
         'another process writes to the audit file or truncates it; give each process a separate file',

@@ -57,10 +57,13 @@ function checkFile(path: string, info: Stats): void {
   if (own !== undefined && info.uid !== own) {
     refuse(`belongs to the user ${info.uid}, and this process runs as ${own}`, 'change its owner');
   }
-  if ((info.mode & GROUP_OR_OTHERS_WRITE) !== 0) {
+  if (othersMayWrite(info)) {
     refuse('can be written by its group or by others', 'remove that right: chmod go-w');
   }
 }
+
+export const othersMayWrite = ({ mode }: Pick<Stats, 'mode'>): boolean =>
+  (mode & GROUP_OR_OTHERS_WRITE) !== 0;
 
 /** Both as the path is written and as it leads through symbolic links. */
 async function checkFolders(path: string): Promise<void> {

@@ -230,6 +230,20 @@ describe('what happens to a file between two writes', () => {
     expect(await values(path)).toEqual(['b']);
     await file.close();
   });
+
+  it('refuses lines while others may write to the file that it has opened', async () => {
+    let now = 0;
+    const file = await auditFileAt(path, { now: () => now });
+    await file.append([line('a')]);
+    await chmod(path, 0o666);
+    now += 2_000;
+    await expect(file.append([line('b')])).rejects.toThrow('can be written by its group or by others');
+    await chmod(path, 0o600);
+    await file.append([line('c')]);
+    expect(await values(path)).toEqual(['a', 'c']);
+    expect(await problemsOf(path)).toEqual([]);
+    await file.close();
+  });
 });
 
 const refused = async (why: RegExp): Promise<void> => expect(auditFileAt(path)).rejects.toThrow(why);
