@@ -333,10 +333,13 @@ export class KmsCodec implements PayloadCodec {
           )
         : sealDirect(this.#keys, exact, encrypt, scope),
     );
-    // Metadata and the format's own bytes count when it is decrypted: what could not be read may not be written.
+    // What decode would find too large may not be written: it counts the whole message, and once more what it
+    // decompresses.
     const stored = andThen(sealed, (message) => {
-      this.#checkSize(message.data?.length ?? 0);
-      return message;
+      const size = message.data?.length ?? 0;
+      this.#checkSize(size);
+      const more = this.#options.compression === undefined ? size - bytes : size;
+      return andThen(scope.budget.reserve(Math.max(more, 0)), () => message);
     });
     whenDone(stored, () => this.#observer.sealed?.({ namespace, format: this.#format, bytes }));
     return stored;

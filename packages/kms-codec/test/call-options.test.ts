@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type CallOptions, KmsCodecError, type PlaintextBudget } from '../src/index.ts';
 import type { Payload } from '../src/wire/inner-payload.ts';
@@ -41,10 +42,27 @@ describe('the plaintext of one call', () => {
 
   it('is limited when it is encoded, so that nothing is written that one call cannot decode', async () => {
     const { codec } = codecWith(rules, { maxCallBytes: MiB });
-    const half = zeros(MiB / 2);
+    const half = zeros(MiB / 2 - 1_000);
     await expect(codec.encode([half, half], orders)).resolves.toHaveLength(2);
     await expect(codec.encode([half, half, half], orders)).rejects.toMatchObject({ code: 'too_large' });
   });
+
+  it.each([undefined, 'zstd'] as const)(
+    'is never written where decode finds it too large, with compression %s',
+    async (compression) => {
+      const { codec } = codecWith(rules, { maxCallBytes: 10_000, compression });
+      let written = 0;
+      for (let size = 1_000; size <= 5_000; size += 7) {
+        const random = { ...zeros(size), data: randomBytes(size) };
+        const payloads = [random, random];
+        const messages = await codec.encode(payloads, orders).catch(() => undefined);
+        if (messages === undefined) continue;
+        written += 1;
+        await expect(codec.decode(messages, orders)).resolves.toHaveLength(2);
+      }
+      expect(written).toBeGreaterThan(100);
+    },
+  );
 
   it('is not compressed where it is larger than a reader decompresses', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd', maxDecompressedBytes: MiB });
