@@ -183,7 +183,7 @@ class Parser {
   #checkColon(key: unknown, path: YamlPath): void {
     const [start = 0, end = 0] = (isNode(key) && key.range) || [];
     const [colon] = /^ *:/.exec(this.#text.slice(end, end + MAX_KEY)) ?? [];
-    if (colon !== undefined && [...this.#text.slice(start, end), ...colon].length <= MAX_KEY) return;
+    if (colon !== undefined && codePoints(this.#text.slice(start, end) + colon) <= MAX_KEY) return;
     this.#report(
       `has a key without a colon behind it in the first ${MAX_KEY} characters of its line`,
       start,
@@ -217,3 +217,6 @@ class Parser {
 }
 
 const startOf = (node: unknown): number | undefined => (isNode(node) ? node.range?.[0] : undefined);
+
+/** As Python counts the characters of a text. */
+const codePoints = (text: string): number => Array.from(text).length;
