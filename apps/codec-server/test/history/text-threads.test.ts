@@ -103,7 +103,7 @@ describe('a payload that costs too much', () => {
   it('is given up after the time limit, and the next one is searched', async () => {
     const threads = start({ threads: 1, limitMs: 400 });
     expect(await threads.find(query('1'), ones(8), false, never)).toBeUndefined();
-    expect(await threads.readable(ones(8), never)).toBeUndefined();
+    expect(await threads.readable(ones(48), never)).toBeUndefined();
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
   });
 
