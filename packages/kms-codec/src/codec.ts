@@ -186,13 +186,14 @@ export class KmsCodec implements PayloadCodec {
 
   /** What a payload says of itself and whether this codec would open it, without any Cloud KMS call. */
   inspect(payload: Payload, context?: CodecContext): PayloadInfo {
-    let stored: PayloadInfo = { format: 'plain', encoding: '', bytes: 0 };
+    let isPayload = false;
     try {
       checkPayload(payload);
-      stored = storedAs(payload);
+      isPayload = true;
       return inspect(payload, this.#scope(context));
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
+      const stored = isPayload ? storedAs(payload) : ({ format: 'plain', encoding: '', bytes: 0 } as const);
       return { ...stored, reason: error.code };
     }
   }

@@ -44,7 +44,8 @@ const algorithms: ReadonlyMap<string, Decompress> = new Map([
 export const isCompressed = (payload: Payload): boolean => payload.metadata?.[MARKER] !== undefined;
 
 /** Whether this reader can decompress what the marker names. */
-export const isDecompressible = (payload: Payload): boolean => algorithms.has(metadataText(payload, MARKER));
+export const isDecompressible = (payload: Payload): boolean =>
+  isCompressed(payload) && algorithms.has(metadataText(payload, MARKER));
 
 /**
  * Decompresses the data of a marked payload and takes its marker away, as the proxy does.
