@@ -9,7 +9,7 @@ import { startTextThreads } from '../src/history/text-threads.ts';
 import { countBuffersAsHeap } from '../src/memory/heap.ts';
 import { watchKeyUse } from '../src/keys/key-use.ts';
 import { watchKms } from '../src/keys/kms-watch.ts';
-import { listen } from '../src/listen/listen.ts';
+import { listen } from '../src/server/listen.ts';
 import { createTemporalService } from '../src/temporal/service.ts';
 
 /*

@@ -14,7 +14,7 @@ import { guard } from './http/guard.ts';
 import { createResponseHeaders } from './http/headers.ts';
 import { cutSlowReaders } from './http/slow-readers.ts';
 import { defaultLimits, limitRequests, type Limits, limitStreams, shuttingDown } from './http/limits.ts';
-import { Refusal } from './refusal.ts';
+import { HttpError } from './errors.ts';
 import { Router } from './http/router.ts';
 import type { HttpMeter } from './http/meter.ts';
 import { createRateLimits, type Rates } from './http/rate-limits.ts';
@@ -154,7 +154,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   healthRoutes(routes, health);
   openApiRoutes(routes, pathPrefix);
   api.all('/*', () => {
-    throw new Refusal(404, 'not_found', 'The history API has no such route.');
+    throw new HttpError(404, 'not_found', 'The history API has no such route.');
   });
   app.route(apiPath, api);
 

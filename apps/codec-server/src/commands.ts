@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { type ChainHead, formatHead, parseHead } from './audit/chain.ts';
 import { readDigestKey } from './audit/digests.ts';
 import { type Verified, verifyAudit } from './audit/verify.ts';
-import { messageOf } from './error-text.ts';
+import { messageOf } from './errors.ts';
 import { payloadDigests } from './payload-digests.ts';
 
 /** `EX_USAGE` of sysexits.h. */

@@ -9,7 +9,7 @@ import {
 } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { createApp } from './app.ts';
-import { messageOf } from './error-text.ts';
+import { messageOf } from './errors.ts';
 import { commandList, exitAfterCommand } from './commands.ts';
 import { createLog } from './log.ts';
 import { MemoryBudget } from './memory/budget.ts';
@@ -21,8 +21,8 @@ import { kmsCharges } from './kms-allowance.ts';
 import { observeAll } from './observers.ts';
 import { metricsApp } from './metrics-app.ts';
 import { createMetrics } from './metrics/metrics.ts';
-import { listen } from './listen/listen.ts';
-import { requireModernTls } from './listen/tls-rules.ts';
+import { listen } from './server/listen.ts';
+import { requireModernTls } from './server/tls-rules.ts';
 import {
   accessOrExit,
   auditOrExit,

@@ -6,7 +6,7 @@ import { failure } from './http/failure.ts';
 import { checkHost } from './http/guard.ts';
 import { createResponseHeaders } from './http/headers.ts';
 import { reply } from './http/reply.ts';
-import { Refusal } from './refusal.ts';
+import { HttpError } from './errors.ts';
 import { type ProbeOptions, probeRoutes } from './routes/health.ts';
 import type { Metrics } from './metrics/metrics.ts';
 
@@ -38,12 +38,12 @@ export function metricsApp(
     // A page that a name was rebound for sends that name, never this server's address.
     checkHost(c, (host) => served.has(host) || host === ownAddress(c), 'CODEC_METRICS_ALLOWED_HOSTS');
     if (c.req.header('origin') !== undefined) {
-      throw new Refusal(403, 'forbidden', 'Web pages may not read metrics.', { loggable: true });
+      throw new HttpError(403, 'forbidden', 'Web pages may not read metrics.', { loggable: true });
     }
     return reply(c, await metrics.text(), 'text/plain; version=0.0.4; charset=utf-8');
   });
   app.all('/*', () => {
-    throw new Refusal(404, 'not_found', 'This port serves /metrics, /healthz and /readyz.');
+    throw new HttpError(404, 'not_found', 'This port serves /metrics, /healthz and /readyz.');
   });
   return app;
 }

@@ -4,10 +4,10 @@ import { type Access, openAccess } from './access/access.ts';
 import { accessLoader, type PolicyFileOptions } from './access/load.ts';
 import { reloadableAccess } from './access/reloadable.ts';
 import { openAudit, type OpenAudit, type OpenAuditOptions } from './audit/open.ts';
-import { codeOf, messageOf } from './error-text.ts';
+import { codeOf, messageOf } from './errors.ts';
 import { startTextThreads, type TextThreads } from './history/text-threads.ts';
-import type { RunningServer } from './listen/listen.ts';
-import { readTlsPair, type TlsFiles, type TlsPair, type TlsWatch, watchTlsPair } from './listen/tls.ts';
+import type { RunningServer } from './server/listen.ts';
+import { readTlsPair, type TlsFiles, type TlsPair, type TlsWatch, watchTlsPair } from './server/tls.ts';
 import { connectTemporal } from './temporal/connect.ts';
 
 /** `EX_CONFIG` of sysexits.h, as for a wrong variable. */

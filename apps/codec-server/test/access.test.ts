@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Access } from '../src/access/access.ts';
-import { Refusal } from '../src/refusal.ts';
+import { HttpError } from '../src/errors.ts';
 import { routes } from './support/routes.ts';
 import { appWith, HOST, type Kms, startKms } from './support/stack.ts';
 
@@ -27,7 +27,7 @@ const refusing: Access = {
 };
 const asking: Access = {
   authenticate: () => {
-    throw new Refusal(401, 'unauthenticated', 'Sign in.');
+    throw new HttpError(401, 'unauthenticated', 'Sign in.');
   },
   allows: () => true,
   reveal: () => 'automatic',

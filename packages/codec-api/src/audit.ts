@@ -48,10 +48,10 @@ export const auditEntry = z.object({
   digests: z.array(z.string()).optional(),
   /** Of a `digests` entry: 2 for the first, which follows the intent. */
   part: z.number().int().positive().optional(),
-  /** In the caller's own words. */
-  reason: z.string().optional(),
-  /** Why it was denied: the policy doesn't let the caller, or they didn't say why they want it. */
-  denied: z.enum(['forbidden', 'reason_required']).optional(),
+  /** Why the caller wanted the plaintext, in the caller's words. */
+  justification: z.string().optional(),
+  /** Why it was denied: the policy forbids it, or the justification is missing. */
+  denied: z.enum(['forbidden', 'justification_required']).optional(),
   /**
    * How many refusals like this one followed the first, which has a line of its own: of the same caller, operation,
    * namespace and reason, since `since`. Without a namespace: in several. By `others` without an issuer: by the callers

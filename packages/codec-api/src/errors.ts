@@ -8,8 +8,8 @@ export const apiError = z.object({
       'invalid_query',
       'unauthenticated',
       'forbidden',
-      /** The namespace opens payloads only to those who say why: send `reason`. */
-      'reason_required',
+      /** The namespace reveals payloads on demand only: send a `justification`. */
+      'justification_required',
       'not_found',
       'namespace_required',
       'too_large',

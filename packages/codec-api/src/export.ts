@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { keyUse, otherNamespace, payloadRef, revealReason } from './payload.ts';
+import { keyUse, otherNamespace, payloadRef, justification } from './payload.ts';
 import { reasonCode, reasonCounts } from './reasons.ts';
 
 /**
@@ -11,7 +11,7 @@ const exportForm = z.enum(['encoded', 'decoded', 'readable']);
 export type ExportForm = z.infer<typeof exportForm>;
 
 /** `POST …/runs/{runId}/history:export` */
-export const exportRequest = z.strictObject({ form: exportForm, reason: revealReason.optional() });
+export const exportRequest = z.strictObject({ form: exportForm, justification: justification.optional() });
 export type ExportRequest = z.infer<typeof exportRequest>;
 
 /**

@@ -17,7 +17,7 @@ export const me = z.object({
     z.object({
       name: z.string(),
       permissions: z.array(permission),
-      /** `on-demand`: send a `reason` with whatever decrypts. */
+      /** `on-demand`: send a `justification` with each request that decrypts. */
       reveal,
     }),
   ),

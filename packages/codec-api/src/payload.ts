@@ -80,10 +80,10 @@ export type JsonPayload = z.infer<typeof jsonPayload>;
 export const MAX_REFS = 200;
 
 /**
- * Why a caller wants plaintext, for the audit: 1 to 500 characters, at least one of them visible. Asked for where a
- * namespace opens on demand; taken everywhere.
+ * Why a caller wants plaintext, for the audit: 1 to 500 characters, at least one of them visible. Required where a
+ * namespace reveals on demand; accepted everywhere.
  */
-export const revealReason = z
+export const justification = z
   .string()
   .trim()
   .min(1, 'is empty')
@@ -92,7 +92,7 @@ export const revealReason = z
 
 export const decodeRequest = z.strictObject({
   refs: z.array(payloadRef).min(1).max(MAX_REFS),
-  reason: revealReason.optional(),
+  justification: justification.optional(),
 });
 export type DecodeRequest = z.infer<typeof decodeRequest>;
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { streamEnd } from './ends.ts';
-import { keyUse, payloadRef, revealReason } from './payload.ts';
+import { keyUse, payloadRef, justification } from './payload.ts';
 import { reasonCounts } from './reasons.ts';
 
 /** At most this many values and keys that match are told in one search; it then ends with `limit`. */
@@ -17,7 +17,7 @@ export const searchRequest = z.strictObject({
   order: z.enum(['newest_first', 'oldest_first']).default('newest_first'),
   /** Where an earlier search of the same order ended: begins with the event behind it. */
   after: z.number().int().nonnegative().optional(),
-  reason: revealReason.optional(),
+  justification: justification.optional(),
 });
 export type SearchRequest = z.infer<typeof searchRequest>;
 

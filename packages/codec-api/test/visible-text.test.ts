@@ -45,7 +45,7 @@ const invisible: [what: string, text: string][] = [
   ['a lone low surrogate', '\udc00'],
 ];
 
-const given = (reason: string) => decodeRequest.safeParse({ refs: ['1:0'], reason });
+const given = (justification: string) => decodeRequest.safeParse({ refs: ['1:0'], justification });
 
 describe('a justification', () => {
   it.each(invisible)('is refused when it is %s alone', (_, text) => {
@@ -78,7 +78,7 @@ describe('a justification', () => {
     '👩\u200d💻',
     '한글',
   ])('may be %s', (text) => {
-    expect(given(text).data?.reason).toBe(text);
+    expect(given(text).data?.justification).toBe(text);
   });
 });
 

@@ -27,7 +27,7 @@ export interface SignIn {
 
 /** Who may do what: the one place that decides, for every route. */
 export interface Access {
-  /** Throws a Refusal (401) when the request doesn't say who it comes from and must. */
+  /** Throws a HttpError (401) when the request doesn't say who it comes from and must. */
   authenticate(request: Credentials): Caller | Promise<Caller>;
   /**
    * Without a namespace: whether the permission is given anywhere.

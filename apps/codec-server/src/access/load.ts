@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { withCause } from '../error-text.ts';
+import { withCause } from '../errors.ts';
 import { standings } from '../standing.ts';
 import type { Access } from './access.ts';
 import { policyAccess } from './policy-access.ts';

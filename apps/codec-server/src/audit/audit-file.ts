@@ -2,7 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Logger } from 'pino';
-import { codeOf } from '../error-text.ts';
+import { codeOf } from '../errors.ts';
 import { chain, type ChainHead, NOTHING } from './chain.ts';
 import { lockFile, type Unlock } from './file-lock.ts';
 import { openedLine } from './file-marks.ts';

@@ -30,7 +30,7 @@ export interface Intent {
   /** Digests of the ciphertexts, where the caller sent them and there is a key. */
   readonly digests?: readonly string[];
   /** Why, in the caller's words, where the namespace asks for it. */
-  readonly reason?: string;
+  readonly justification?: string;
 }
 
 export type Denied = NonNullable<AuditEntry['denied']>;
@@ -50,7 +50,7 @@ export interface AuditRecord {
   refused(code: ReasonCode, of?: { readonly ref?: PayloadRef; readonly key?: KeyUse }): void;
   /**
    * Writes the `outcome` line, once; what comes after the first is ignored.
-   * @throws Refusal `audit_unavailable`: give no plaintext out
+   * @throws HttpError `audit_unavailable`: give no plaintext out
    */
   end(result: Outcome): Promise<void>;
 }
@@ -58,12 +58,12 @@ export interface AuditRecord {
 export interface Audit {
   /**
    * Writes the `intent` line. Nothing may be decrypted before it has resolved.
-   * @throws Refusal `audit_unavailable`
+   * @throws HttpError `audit_unavailable`
    */
   begin(intent: Intent): Promise<AuditRecord>;
   /**
    * @param repeated absent: this refusal; else so many like it, of which none has a line of its own
-   * @throws Refusal `audit_unavailable`
+   * @throws HttpError `audit_unavailable`
    */
   denied(intent: Intent, why: Denied, repeated?: RepeatedDenial): Promise<void>;
   /** Resolves once every operation that has begun has its outcome line, or failed to get one. */
@@ -141,7 +141,7 @@ function entryOf(
   time: string,
   id: string,
   event: AuditEntry['event'],
-  { operation, caller, peer, namespace, requestNamespace, workflowId, runId, reason, refs }: Intent,
+  { operation, caller, peer, namespace, requestNamespace, workflowId, runId, justification, refs }: Intent,
   { outcome, denied, count, since, digests, part }: Partial<AuditEntry> = {},
 ): AuditEntry {
   return {
@@ -159,7 +159,7 @@ function entryOf(
     requestNamespace: cut(requestNamespace),
     workflowId: cut(workflowId),
     runId: cut(runId),
-    reason: cut(reason),
+    justification: cut(justification),
     refs: refs?.slice(0, MAX_REFS),
     digests,
     part,

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Stats } from 'node:fs';
-import { codeOf } from '../error-text.ts';
+import { codeOf } from '../errors.ts';
 
 /** Gives the file free for another process. */
 export type Unlock = () => Promise<void>;

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { messageOf } from '../error-text.ts';
+import { messageOf } from '../errors.ts';
 import { type Audit, createAudit } from './audit.ts';
 import { type AuditFile, openAuditFile } from './audit-file.ts';
 import { type ChainHead, formatHead, newInstance } from './chain.ts';

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { AuditEntry, AuditPage } from '@temporal-kms/codec-api';
-import { badRequest } from '../refusal.ts';
+import { badRequest } from '../errors.ts';
 import { linesBackwards } from './lines-backwards.ts';
 import { parseLogLine, unforgeable } from './log-line.ts';
 
@@ -18,7 +18,7 @@ const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
  * One page of a namespace's entries, the newest first.
- * @throws Refusal `bad_request` for a position that this file hasn't; Node's error when the file can't be read
+ * @throws HttpError `bad_request` for a position that this file hasn't; Node's error when the file can't be read
  */
 export async function readAudit(
   path: string,

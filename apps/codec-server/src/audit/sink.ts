@@ -1,14 +1,13 @@
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
-import { codeOf, messageOf } from '../error-text.ts';
-import { Refusal } from '../refusal.ts';
+import { codeOf, HttpError, messageOf } from '../errors.ts';
 import { type AppendLines, LineQueue, type LineQueueOptions } from './line-queue.ts';
 import { logLine } from './log-line.ts';
 import { Standing } from '../standing.ts';
 
 /** Where audit lines go. A line counts as written when the write's own callback has come. */
 export interface AuditSink {
-  /** @throws Refusal 503 `audit_unavailable` when the line isn't written within a second */
+  /** @throws HttpError 503 `audit_unavailable` when the line isn't written within a second */
   write(entry: AuditEntry): Promise<void>;
   /** The same for a line that is no entry. */
   writeLine(line: string): Promise<void>;
@@ -34,7 +33,7 @@ export function auditSink(append: AppendLines, { log, failed, ...limits }: Audit
     refusal: (error, count) => {
       for (let n = 0; n < count; n += 1) failed?.();
       standing.fails({ reason: codeOf(error) ?? messageOf(error) });
-      return new Refusal(
+      return new HttpError(
         503,
         'audit_unavailable',
         'The audit can not be written, so nothing is decrypted; try again.',

@@ -1,7 +1,6 @@
 import type { EndReason } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
-import { nameOf } from '../error-text.ts';
-import { Refusal } from '../refusal.ts';
+import { HttpError, nameOf } from '../errors.ts';
 import type { Lifetime } from './lifetime.ts';
 
 /**
@@ -17,7 +16,7 @@ export function endOf(
   const reason = over();
   if (reason === 'gone') return undefined;
   if (reason !== undefined) return { reason };
-  if (error instanceof Refusal) return { reason: 'error', message: error.message };
+  if (error instanceof HttpError) return { reason: 'error', message: error.message };
   log.error({ error: nameOf(error) }, `${what} stream failed unexpectedly`);
   return { reason: 'error', message: 'The server failed; its log says where.' };
 }

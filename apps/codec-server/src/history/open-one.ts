@@ -6,11 +6,10 @@ import {
   KmsCodecError,
 } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
-import { nameOf } from '../error-text.ts';
+import { ClientDisconnected, nameOf } from '../errors.ts';
 import type { SealedIn } from './context.ts';
 import { chargedTo, type KmsAllowance } from '../kms-allowance.ts';
 import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload-limits.ts';
-import { GoneError } from '../refusal.ts';
 import { keyOf, otherNamespace, type Payload } from '../payload.ts';
 import { KeyBudgetSpent } from './key-budget.ts';
 
@@ -100,7 +99,7 @@ export async function openOne(
       return { ok: false, reason: error.code, ...keyOf(error), ...other, message: error.message };
     }
     // Its stream has ended without it.
-    const isLeft = options.signal.aborted || error instanceof GoneError;
+    const isLeft = options.signal.aborted || error instanceof ClientDisconnected;
     if (!isLeft) log.error({ error: nameOf(error) }, 'opening a payload failed unexpectedly');
     return { ok: false, reason: 'malformed', message: 'The server could not read it; its log says more.' };
   }

@@ -1,6 +1,6 @@
 import type { DecodeResult } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
-import { nameOf } from '../error-text.ts';
+import { nameOf } from '../errors.ts';
 import { LARGE_DATA, withDeferredData } from '../json/deferred-data.ts';
 import { payloadToJson } from '../json/payload-json.ts';
 import type { MemoryLease } from '../memory/budget.ts';

@@ -1,6 +1,6 @@
 import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
-import { Refusal } from '../refusal.ts';
+import { HttpError } from '../errors.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { SharedCalls } from '../temporal/shared-calls.ts';
 import { eventIdOf, isDurable, type ProtoEvent } from './event.ts';
@@ -69,14 +69,14 @@ export class HistoryReader {
 
   /**
    * Events from `from` on, a page at most. Where a running history ends before `from`, waits for about 20 s.
-   * @throws Refusal `not_found` when the run is gone, `temporal_unavailable`
+   * @throws HttpError `not_found` when the run is gone, `temporal_unavailable`
    */
   async read(run: Run, from: number, signal: AbortSignal): Promise<Stretch> {
     const key = `${run.namespace}\n${run.workflowId}\n${run.runId}`;
     try {
       return await this.#walk(run, key, from, signal);
     } catch (error) {
-      if (!(error instanceof Refusal) || !this.#runs.has(key)) throw error;
+      if (!(error instanceof HttpError) || !this.#runs.has(key)) throw error;
       if (error.code === 'not_found') this.#runs.delete(key);
       if (error.code !== 'bad_request') throw error;
       // Temporal no longer takes a token that it gave (a reset branch, an upgrade): begin again without any.
@@ -153,7 +153,7 @@ export class HistoryReader {
           signal,
         );
       } catch (error) {
-        if (!(error instanceof Refusal) || error.code !== 'too_large' || size === 1) throw error;
+        if (!(error instanceof HttpError) || error.code !== 'too_large' || size === 1) throw error;
         size /= 4;
         this.#sizes.set(key, size);
       }
@@ -205,7 +205,7 @@ function eventsOf(
   const { ENCODING_TYPE_PROTO3 } = proto.temporal.api.enums.v1.EncodingType;
   const raw = (response.rawHistory ?? []).flatMap((blob): ProtoEvent[] => {
     if (blob.encodingType !== ENCODING_TYPE_PROTO3) {
-      throw new Refusal(
+      throw new HttpError(
         500,
         'internal',
         'Temporal sends this history in a form that this server does not read.',

@@ -1,4 +1,4 @@
-import { Refusal } from '../refusal.ts';
+import { HttpError } from '../errors.ts';
 import { eventIdOf, type ProtoEvent } from './event.ts';
 import type { HistoryReader, Run } from './reader.ts';
 
@@ -7,7 +7,7 @@ type Reader = Pick<HistoryReader, 'read'>;
 /** Events of a closed stretch of a run, in lists of some hundreds. Durable ones only. */
 export type EventPages = AsyncGenerator<readonly ProtoEvent[], void>;
 
-/** From `first` up to `last`. @throws Refusal where the history doesn't have them: what is missing is never passed off as the end */
+/** From `first` up to `last`. @throws HttpError where the history doesn't have them: what is missing is never passed off as the end */
 export async function* upward(
   reader: Reader,
   run: Run,
@@ -20,7 +20,7 @@ export async function* upward(
     const { events } = await reader.read(run, next, signal);
     const wanted = events.filter((event) => eventIdOf(event) <= last);
     if (wanted.length === 0)
-      throw new Refusal(
+      throw new HttpError(
         503,
         'temporal_unavailable',
         `Temporal gave no event ${next}, though the run has ${last}.`,

@@ -1,5 +1,5 @@
 import type { DecodeRequest } from '@temporal-kms/codec-api';
-import { badRequest, Refusal } from '../refusal.ts';
+import { badRequest, HttpError } from '../errors.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { type SealedIn, sealedIn, workflowContext } from './context.ts';
 import { DESCRIBED_REFS, describedPayloads } from './description.ts';
@@ -31,7 +31,7 @@ const HELD_BYTES = 8 * 1024 * 1024;
 /**
  * Finds the payloads that refs name. Only numbers reach Temporal, and only such as the run has: nothing of a ref is
  * passed on.
- * @throws Refusal `not_found` when there is no such run, `bad_request` for a ref that the run doesn't have
+ * @throws HttpError `not_found` when there is no such run, `bad_request` for a ref that the run doesn't have
  */
 export async function findWanted(
   { temporal, reader }: Source,
@@ -146,7 +146,7 @@ async function readOrNone(
   try {
     return (await reader.read(run, from, signal)).events;
   } catch (error) {
-    if (error instanceof Refusal && error.code === 'not_found') return [];
+    if (error instanceof HttpError && error.code === 'not_found') return [];
     throw error;
   }
 }

@@ -3,9 +3,9 @@ import type { Context } from 'hono';
 import type { Access, Caller } from '../access/access.ts';
 import type { Audit, Intent } from '../audit/audit.ts';
 import type { Env } from './context.ts';
-import { peerOf } from './peer.ts';
+import { clientAddress } from './client-address.ts';
 import type { RateLimits } from './rate-limits.ts';
-import { Refusal } from '../refusal.ts';
+import { HttpError } from '../errors.ts';
 
 export interface Authority {
   readonly access: Access;
@@ -15,7 +15,7 @@ export interface Authority {
 
 /**
  * Who is it. Somebody who isn't known stands in the request log only, or anybody could fill the audit.
- * @throws Refusal 401, or 429 for a caller who has asked too often, at once or by the promise
+ * @throws HttpError 401, or 429 for a caller who has asked too often, at once or by the promise
  */
 export function identify(
   c: Context<Env>,
@@ -60,10 +60,10 @@ async function refuse(
   namespace: string | undefined,
   about: About = {},
 ): Promise<never> {
-  const intent = { ...about, operation: permission, caller, peer: peerOf(c), namespace };
+  const intent = { ...about, operation: permission, caller, peer: clientAddress(c), namespace };
   await audit.denied(intent, 'forbidden');
   const where = namespace === undefined ? '' : ` in namespace "${namespace}"`;
-  throw new Refusal(
+  throw new HttpError(
     403,
     'forbidden',
     `You may not ${verbs[permission]}${where}. Ask whoever runs this server.`,

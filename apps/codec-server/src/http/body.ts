@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'hono';
 import type { MemoryLease } from '../memory/budget.ts';
-import { GoneError, Refusal } from '../refusal.ts';
+import { ClientDisconnected, HttpError } from '../errors.ts';
 import type { Env } from './context.ts';
 
 /** How long a body may take: so many milliseconds, and the time that its bytes take at the slowest rate. */
@@ -10,13 +10,13 @@ const SLOWEST_BYTES_PER_MS = 64;
 
 /**
  * Reads the whole body, of stated length or in chunks. Its bytes are taken from the lease as they arrive.
- * @throws Refusal 413 beyond what the guard allows on this path, or what the lease may hold; 503 `busy`; 408 where the
- * body arrives too slowly; GoneError when the client disconnects before its end
+ * @throws HttpError 413 beyond what the guard allows on this path, or what the lease may hold; 503 `busy`; 408 where the
+ * body arrives too slowly; ClientDisconnected when the client disconnects before its end
  */
 export function bodyOf(c: Context<Env>, lease: Lease): Buffer | Promise<Buffer> {
   const incoming = c.env?.incoming;
   if (incoming === undefined) return readStream(c.req.raw.body, new Pieces(lease, c.get('maxBody')));
-  // A small one is there already (see `together`).
+  // A small one is there already (see `batchPerTick`).
   const length = incoming.headers['content-length'];
   if (incoming.complete && incoming.readableLength === Number(length)) {
     const whole: unknown = incoming.read();
@@ -30,8 +30,8 @@ export function bodyOf(c: Context<Env>, lease: Lease): Buffer | Promise<Buffer> 
 
 type Lease = Pick<MemoryLease, 'take' | 'release'>;
 
-export const bodyTooLarge = (maxBody: number): Refusal =>
-  new Refusal(413, 'too_large', `The body is larger than ${maxBody} bytes; send less a request.`);
+export const bodyTooLarge = (maxBody: number): HttpError =>
+  new HttpError(413, 'too_large', `The body is larger than ${maxBody} bytes; send less a request.`);
 
 /** What has arrived of a body. */
 class Pieces {
@@ -78,7 +78,7 @@ async function readStream(body: ReadableStream<Uint8Array> | null, pieces: Piece
 
 /** node-server would put the pieces together and then copy the whole once more. */
 function readAll(incoming: IncomingMessage, pieces: Pieces): Promise<Buffer> {
-  if (incoming.destroyed) return Promise.reject(new GoneError());
+  if (incoming.destroyed) return Promise.reject(new ClientDisconnected());
   return new Promise((resolve, reject) => {
     const begun = performance.now();
     const onData = (piece: Buffer): void => {
@@ -100,10 +100,10 @@ function readAll(incoming: IncomingMessage, pieces: Pieces): Promise<Buffer> {
       done();
       reject(error);
     };
-    const onGone = (): void => fail(new GoneError());
+    const onGone = (): void => fail(new ClientDisconnected());
     const look = setInterval(() => {
       if (performance.now() - begun < BODY_MS + pieces.length / SLOWEST_BYTES_PER_MS) return;
-      fail(new Refusal(408, 'timeout', 'The body arrives too slowly; send it faster, or less at once.'));
+      fail(new HttpError(408, 'timeout', 'The body arrives too slowly; send it faster, or less at once.'));
     }, 1_000).unref();
     // Node keeps the request while its connection idles, and with it what its listeners hold.
     const done = (): void => {

@@ -5,7 +5,7 @@ import type { Env } from './context.ts';
 import { reply, replyJson } from './reply.ts';
 import type { ResponseHeaders } from './headers.ts';
 import type { RateLimits } from './rate-limits.ts';
-import { Refusal } from '../refusal.ts';
+import { HttpError } from '../errors.ts';
 
 export interface FailureOptions {
   readonly headers: ResponseHeaders;
@@ -21,7 +21,7 @@ export const failure =
   ({ headers, log, isApi, rates }: FailureOptions) =>
   (error: Error, c: Context<Env>): Response => {
     c.set('headers', headers.of(c.req.header('origin')));
-    const thrown = error instanceof Refusal ? error : unexpected(error, log);
+    const thrown = error instanceof HttpError ? error : unexpected(error, log);
     const refusal = isUnauthenticated(c, thrown) ? (rates?.unauthenticated(c) ?? thrown) : thrown;
     c.error = refusal;
     const extra: Record<string, string> = {};
@@ -36,13 +36,13 @@ export const failure =
   };
 
 /** Whether a request was refused before its caller was known: it counts for its address. */
-const isUnauthenticated = (c: Context<Env>, { status }: Refusal): boolean =>
+const isUnauthenticated = (c: Context<Env>, { status }: HttpError): boolean =>
   status < 500 && c.get('caller') === undefined;
 
-function unexpected(error: Error, log: Logger): Refusal {
+function unexpected(error: Error, log: Logger): HttpError {
   // The stack names files and functions; messages may quote what was being read.
   log.error({ error: error.name, stack: stackOf(error) }, 'request failed unexpectedly');
-  return new Refusal(500, 'internal', 'The server failed; its log says where.');
+  return new HttpError(500, 'internal', 'The server failed; its log says where.');
 }
 
 const stackOf = (error: Error): string =>

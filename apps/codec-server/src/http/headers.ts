@@ -48,7 +48,7 @@ export function createResponseHeaders(origins: readonly string[], tls = false): 
       'Access-Control-Allow-Methods': 'GET, POST, OPTIONS',
       // The Web UI sends Authorization-Extras (the id token) whenever it passes its access token.
       'Access-Control-Allow-Headers':
-        'Content-Type, X-Namespace, X-Reveal-Reason, Authorization, Authorization-Extras',
+        'Content-Type, X-Namespace, X-Reveal-Justification, Authorization, Authorization-Extras',
       // Chromium's upper limit.
       'Access-Control-Max-Age': '7200',
     }),

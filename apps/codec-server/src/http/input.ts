@@ -3,10 +3,10 @@ import type { ZodType } from 'zod';
 import { bodyOf } from './body.ts';
 import type { Env } from './context.ts';
 import { parseJson } from '../json/bounded.ts';
-import { badRequest } from '../refusal.ts';
+import { badRequest } from '../errors.ts';
 
 /** Checks what came in; the refusal names the field, never the value. */
-export function checked<T>(schema: ZodType<T>, value: unknown): T {
+export function validate<T>(schema: ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const mistakes = result.error.issues.map(({ path, message }) => {
@@ -25,7 +25,7 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 
 /**
  * Reads a JSON body of the history API.
- * @throws Refusal 400, 408, 413, 503 `busy`
+ * @throws HttpError 400, 408, 413, 503 `busy`
  */
 export async function jsonBody(c: Context<Env>): Promise<unknown> {
   const lease = c.get('memory').lease();

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { Env } from './context.ts';
-import { GoneError, Refusal } from '../refusal.ts';
+import { ClientDisconnected, HttpError } from '../errors.ts';
 
 /** What one request, and all of them together, may take. An operator may set the first five. */
 export interface Limits {
@@ -29,14 +29,14 @@ export const defaultLimits: Limits = {
 
 const RETRY_SECONDS = 1;
 
-const busy = (what: string): Refusal =>
-  new Refusal(503, 'busy', `The server has ${what} under way, as many as it takes at once; try again.`, {
+const busy = (what: string): HttpError =>
+  new HttpError(503, 'busy', `The server has ${what} under way, as many as it takes at once; try again.`, {
     retryAfter: RETRY_SECONDS,
     loggable: true,
   });
 
-export const shuttingDown = (): Refusal =>
-  new Refusal(503, 'shutting_down', 'The server is ending; try again.', {
+export const shuttingDown = (): HttpError =>
+  new HttpError(503, 'shutting_down', 'The server is ending; try again.', {
     retryAfter: RETRY_SECONDS,
     loggable: true,
   });
@@ -47,7 +47,7 @@ const ENDING_MS = 8_000;
 interface UnderWay {
   /** On the clock of `performance.now()`. */
   readonly until: number;
-  readonly giveUp: (why: Refusal) => void;
+  readonly giveUp: (why: HttpError) => void;
 }
 
 /**
@@ -78,7 +78,7 @@ export function limitRequests(
       }
       underWay.delete(request);
       request.giveUp(
-        new Refusal(504, 'timeout', `This took longer than ${requestMs} ms; ask for less at once.`, {
+        new HttpError(504, 'timeout', `This took longer than ${requestMs} ms; ask for less at once.`, {
           loggable: true,
         }),
       );
@@ -89,7 +89,7 @@ export function limitRequests(
     if (underWay.size >= maxRequests) throw busy(`${maxRequests} requests`);
     return new Promise<void>((resolve, reject) => {
       const request = { until: performance.now() + requestMs, giveUp: reject };
-      // What is still at work after its time finds its request answered, and ends: see isOver.
+      // What is still at work after its time finds its request answered, and ends: see isResponseClosed.
       const run = async (): Promise<void> => {
         try {
           await work();
@@ -112,14 +112,14 @@ export type Admit = (c: Context<Env>) => void;
 
 /**
  * How many streams at once. A stream counts until its connection is done with it, not only until it has begun.
- * @returns to be called when somebody may have their stream, and before it begins; throws Refusal 503 `busy`
+ * @returns to be called when somebody may have their stream, and before it begins; throws HttpError 503 `busy`
  */
 export function limitStreams({ maxStreams }: Pick<Limits, 'maxStreams'>): Admit {
   let open = 0;
   return (c) => {
     const outgoing = c.env?.outgoing;
     if (outgoing === undefined) return;
-    if (outgoing.destroyed) throw new GoneError();
+    if (outgoing.destroyed) throw new ClientDisconnected();
     if (open >= maxStreams) throw busy(`${maxStreams} streams`);
     open += 1;
     outgoing.once('close', () => (open -= 1));

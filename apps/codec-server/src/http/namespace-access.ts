@@ -3,11 +3,11 @@ import { type InnerLayer, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { AuditRecord, Intent, Outcome } from '../audit/audit.ts';
 import { keyOf } from '../payload.ts';
-import { GoneError, Refusal } from '../refusal.ts';
+import { ClientDisconnected, HttpError } from '../errors.ts';
 import { authorise, type Authority } from './authorise.ts';
 import type { Env } from './context.ts';
-import { peerOf } from './peer.ts';
-import { requireReason } from './reason.ts';
+import { clientAddress } from './client-address.ts';
+import { requireJustification } from './justification.ts';
 
 /** One request may decrypt messages of so many namespaces besides its own: each costs two audit entries. */
 const MAX_OTHER_NAMESPACES = 32;
@@ -19,7 +19,7 @@ export interface Reveal extends Omit<Intent, 'caller' | 'peer' | 'requestNamespa
   readonly digests?: ReadonlyMap<string, readonly string[]>;
 }
 
-/** What became of another namespace: being checked, refused, or on record. */
+/** What became of another namespace: being validate, refused, or on record. */
 type Admission = Promise<void> | KmsCodecError | AuditRecord;
 
 /**
@@ -47,7 +47,7 @@ export class NamespaceAccess {
    * Writes the audit intents of the request's namespace and of `others`. Call `end` on the result, whatever happens.
    *
    * @param others namespaces that the request can't be served without
-   * @throws Refusal 403 when the caller may not decrypt messages of one of the others, 413 when there are too many of
+   * @throws HttpError 403 when the caller may not decrypt messages of one of the others, 413 when there are too many of
    *   them, 503 `audit_unavailable`
    */
   static async begin(
@@ -56,7 +56,7 @@ export class NamespaceAccess {
     reveal: Reveal,
     others: ReadonlySet<string> = new Set(),
   ): Promise<NamespaceAccess> {
-    if (others.size > MAX_OTHER_NAMESPACES) throw new Refusal(413, 'too_large', TOO_MANY);
+    if (others.size > MAX_OTHER_NAMESPACES) throw new HttpError(413, 'too_large', TOO_MANY);
     for (const namespace of others) await permit(c, authority, reveal, namespace);
     const home = await authority.audit.begin(intentOf(c, reveal));
     const access = new NamespaceAccess(c, authority, reveal, home);
@@ -71,7 +71,7 @@ export class NamespaceAccess {
 
   /**
    * The codec calls it before it decrypts a message that names another namespace than the request's.
-   * @throws KmsCodecError `namespace_not_permitted`, whose cause is the Refusal
+   * @throws KmsCodecError `namespace_not_permitted`, whose cause is the HttpError
    */
   readonly authorizeNamespace = (namespace: string): void | Promise<void> => {
     if (namespace === this.#reveal.namespace) return;
@@ -106,7 +106,7 @@ export class NamespaceAccess {
 
   /**
    * Writes the outcome in every namespace, once; later calls change nothing.
-   * @throws Refusal `audit_unavailable`: give no plaintext out
+   * @throws HttpError `audit_unavailable`: give no plaintext out
    */
   async end(result: Outcome): Promise<void> {
     this.#result ??= result;
@@ -129,7 +129,7 @@ export class NamespaceAccess {
       (error: unknown) => {
         const refused = notPermitted(namespace, error);
         // An audit that could not be written may be written for the next payload.
-        if (error instanceof Refusal && error.status === 403) this.#others.set(namespace, refused);
+        if (error instanceof HttpError && error.status === 403) this.#others.set(namespace, refused);
         else this.#others.delete(namespace);
         throw refused;
       },
@@ -143,7 +143,7 @@ export class NamespaceAccess {
     const record = await this.#authority.audit.begin(intentOf(this.#c, inOther(this.#reveal, namespace)));
     if (this.#result === undefined) return record;
     await record.end(this.#result);
-    throw new GoneError();
+    throw new ClientDisconnected();
   }
 }
 
@@ -154,7 +154,7 @@ const TOO_MANY =
 const isRecord = (admission: Admission): admission is AuditRecord =>
   !(admission instanceof Promise || admission instanceof KmsCodecError);
 
-/** @throws Refusal 403 `forbidden` or `reason_required`; both leave a `denied` entry in the other namespace's audit */
+/** @throws HttpError 403 `forbidden` or `justification_required`; both leave a `denied` entry in the other namespace's audit */
 async function permit(
   c: Context<Env>,
   authority: Authority,
@@ -163,7 +163,7 @@ async function permit(
 ): Promise<void> {
   const intent = intentOf(c, inOther(reveal, namespace));
   await authorise(c, authority, intent.caller, reveal.operation, namespace, intent);
-  await requireReason(c, authority, { ...intent, namespace }, reveal.reason);
+  await requireJustification(c, authority, { ...intent, namespace }, reveal.justification);
 }
 
 type InOther = Reveal & Pick<Intent, 'requestNamespace'>;
@@ -176,11 +176,11 @@ const inOther = (reveal: Reveal, namespace: string): InOther => ({
 
 function intentOf(c: Context<Env>, { digests, ...reveal }: InOther): Intent {
   const own = digests?.get(reveal.namespace);
-  return { ...reveal, caller: c.get('caller'), peer: peerOf(c), ...(own && { digests: own }) };
+  return { ...reveal, caller: c.get('caller'), peer: clientAddress(c), ...(own && { digests: own }) };
 }
 
 function notPermitted(namespace: string, cause: unknown): KmsCodecError {
-  const why = cause instanceof Refusal ? cause.message : 'The server could not check it; its log says why.';
+  const why = cause instanceof HttpError ? cause.message : 'The server could not check it; its log says why.';
   return new KmsCodecError(
     'namespace_not_permitted',
     `The payload holds a message of namespace "${namespace}". ${why}`,

@@ -5,9 +5,9 @@ import { TokenBucket } from 'limiter';
 import { LRUCache } from 'lru-cache';
 import type { Caller } from '../access/access.ts';
 import { KmsAllowance, type KmsBucket } from '../kms-allowance.ts';
-import { Refusal } from '../refusal.ts';
+import { HttpError } from '../errors.ts';
 import type { Env } from './context.ts';
-import { peerOf } from './peer.ts';
+import { clientAddress } from './client-address.ts';
 
 /** How much a minute; as much can be used at once by a caller who has used nothing before. Absent: no limit. */
 export interface Rates {
@@ -23,14 +23,14 @@ export interface Rates {
 export type RateLimit = keyof Rates;
 
 export interface RateLimits {
-  /** Counts a request of a caller who is known. @throws Refusal 429 `rate_limited` */
+  /** Counts a request of a caller who is known. @throws HttpError 429 `rate_limited` */
   request(caller: Caller): void;
-  /** Counts a refused request of a caller who is not. @returns Refusal 429 `rate_limited` to answer instead */
-  unauthenticated(c: Context<Env>): Refusal | undefined;
+  /** Counts a refused request of a caller who is not. @returns HttpError 429 `rate_limited` to answer instead */
+  unauthenticated(c: Context<Env>): HttpError | undefined;
   /** The Cloud KMS requests that one request of the caller may cause. Absent: there is no limit. */
   kms(caller: Caller): KmsAllowance | undefined;
   /** The refusal where Cloud KMS requests cannot be had for `waitMs`. */
-  kmsExhausted(waitMs: number): Refusal;
+  kmsExhausted(waitMs: number): HttpError;
 }
 
 /** @param limited called for each refusal */
@@ -41,10 +41,10 @@ export function createRateLimits(
   const requests = bucketsOf(rates.requests);
   const kms = bucketsOf(rates.kmsRequests);
   const unauthenticated = bucketsOf(rates.unauthenticated);
-  const refusal = (limit: RateLimit, what: string, waitMs: number): Refusal => {
+  const refusal = (limit: RateLimit, what: string, waitMs: number): HttpError => {
     limited(limit);
     const seconds = Math.max(1, Math.ceil(waitMs / 1_000));
-    return new Refusal(429, 'rate_limited', `${what}; try again in ${seconds} s.`, {
+    return new HttpError(429, 'rate_limited', `${what}; try again in ${seconds} s.`, {
       retryAfter: seconds,
       loggable: true,
     });
@@ -55,7 +55,7 @@ export function createRateLimits(
       if (wait > 0) throw refusal('requests', 'You have sent more requests than this server takes', wait);
     },
     unauthenticated: (c) => {
-      const wait = unauthenticated?.memo(networkOf(peerOf(c))).take(1) ?? 0;
+      const wait = unauthenticated?.memo(networkOf(clientAddress(c))).take(1) ?? 0;
       if (wait === 0) return undefined;
       return refusal('unauthenticated', 'Your address has sent too many requests that were refused', wait);
     },

@@ -2,7 +2,7 @@ import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import type { Level, Logger } from 'pino';
 import { MinuteCounts } from '../minute-counts.ts';
-import { Refusal } from '../refusal.ts';
+import { HttpError } from '../errors.ts';
 import type { Env } from './context.ts';
 import type { HttpMeter } from './meter.ts';
 
@@ -65,7 +65,7 @@ export function requestLog(log: Logger, stopping: AbortSignal, meter?: HttpMeter
 
 /** Clients hide it: the CLI prints `context deadline exceeded` alone. */
 function whyOf(error: Error | undefined): { code?: string; reason?: string } {
-  if (!(error instanceof Refusal)) return {};
+  if (!(error instanceof HttpError)) return {};
   return { code: error.code, ...(error.loggable && { reason: error.message }) };
 }
 

@@ -2,7 +2,7 @@ import type { Permission } from '@temporal-kms/codec-api';
 import type { Context, Hono } from 'hono';
 import { authorise, type Authority, identify } from './authorise.ts';
 import type { Env } from './context.ts';
-import { Refusal } from '../refusal.ts';
+import { HttpError } from '../errors.ts';
 
 type Handler<Path extends string> = (c: Context<Env, Path>) => Response | Promise<Response>;
 
@@ -31,7 +31,7 @@ export function guardedRoutes(
       const caller = await identify(c, authority);
       const namespace = namespaceIn(c);
       if (namespace !== undefined && !serves(namespace)) {
-        throw new Refusal(404, 'not_found', 'This server is not configured for that namespace.');
+        throw new HttpError(404, 'not_found', 'This server is not configured for that namespace.');
       }
       if (needs !== 'known') await authorise(c, authority, caller, needs, namespace);
       if (namespace !== undefined) c.set('namespace', namespace);

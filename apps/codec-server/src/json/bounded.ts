@@ -1,4 +1,4 @@
-import { badRequest, Refusal } from '../refusal.ts';
+import { badRequest, HttpError } from '../errors.ts';
 
 /** How deep a body may nest. The codec protocol needs 4, the history API 3. */
 const MAX_DEPTH = 32;
@@ -15,7 +15,7 @@ export interface ValueLimit {
  * (16 MiB of `{},` take 1 GiB), so depth and values are counted first.
  *
  * @param admit called with the number of values before they are made; may throw
- * @throws Refusal 400 for what isn't JSON or nests too deep; 413 for too many values
+ * @throws HttpError 400 for what isn't JSON or nests too deep; 413 for too many values
  */
 export function parseJson(text: string, limit: ValueLimit, admit?: (values: number) => void): unknown {
   const values = countValues(text, limit);
@@ -62,8 +62,12 @@ function countValues(text: string, { base, each = 0 }: ValueLimit): number {
 
 const ITEM_DEPTH = 3;
 
-const tooMany = (maxValues: number): Refusal =>
-  new Refusal(413, 'too_large', `The body holds more than ${maxValues} values of JSON; send less a request.`);
+const tooMany = (maxValues: number): HttpError =>
+  new HttpError(
+    413,
+    'too_large',
+    `The body holds more than ${maxValues} values of JSON; send less a request.`,
+  );
 
 /** Where the quote is that ends the string; most of a body is base64, which is jumped over. */
 function endOfString(text: string, from: number): number {

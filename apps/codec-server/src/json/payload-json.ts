@@ -11,7 +11,7 @@ import {
   tooManyPayloads,
 } from './payload-limits.ts';
 import type { Payload } from '../payload.ts';
-import { badRequest, type Refusal } from '../refusal.ts';
+import { badRequest, type HttpError } from '../errors.ts';
 import { scanPayloads } from './payload-scanner.ts';
 
 type ExternalPayload = temporal.api.common.v1.Payload.IExternalPayloadDetails;
@@ -29,7 +29,7 @@ export interface PayloadJson {
  * struct, with numbers), nulls, and fields that it doesn't know.
  *
  * @param lease is asked for the memory of the payloads before they are made, and for what making them takes besides
- * @throws Refusal 400 that names the place of what isn't as the protocol has it; 413 for more payloads, or more entries
+ * @throws HttpError 400 that names the place of what isn't as the protocol has it; 413 for more payloads, or more entries
  * in one of them, than a request may hold; what the lease throws
  */
 export function parsePayloads(body: Buffer, maxPayloads: number, lease: Lease = unlimited): Payload[] {
@@ -210,7 +210,7 @@ function bytesOf(value: unknown, at: string): Uint8Array {
   return bytes;
 }
 
-const notProtocol = (what: string): Refusal => badRequest(`Not Temporal's codec protocol: ${what}.`);
+const notProtocol = (what: string): HttpError => badRequest(`Not Temporal's codec protocol: ${what}.`);
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,5 +1,5 @@
 import type { Payload } from '../payload.ts';
-import { Refusal } from '../refusal.ts';
+import { HttpError } from '../errors.ts';
 
 /**
  * What a payload may hold besides its data. The most metadata that a format or SDK writes is three entries (our
@@ -19,18 +19,18 @@ export const hasTooManyEntries = ({ metadata, externalPayloads }: Payload): bool
   Object.keys(metadata ?? {}).length > MAX_ENTRIES || (externalPayloads?.length ?? 0) > MAX_ENTRIES;
 
 /** @param at where the payload stands in the body */
-export function tooManyEntries(at: string): Refusal {
+export function tooManyEntries(at: string): HttpError {
   return tooLarge(`${at} has more than ${MAX_ENTRIES} entries, the most that a payload may have`);
 }
 
-export function keyTooLong(at: string): Refusal {
+export function keyTooLong(at: string): HttpError {
   return tooLarge(`${at} has a key of more than ${MAX_KEY} characters`);
 }
 
-export function tooManyPayloads(max: number): Refusal {
+export function tooManyPayloads(max: number): HttpError {
   return tooLarge(
     `The body holds at least ${max + 1} payloads, and one request may hold ${max}; send fewer a request`,
   );
 }
 
-const tooLarge = (what: string): Refusal => new Refusal(413, 'too_large', `${what}.`);
+const tooLarge = (what: string): HttpError => new HttpError(413, 'too_large', `${what}.`);

@@ -15,7 +15,7 @@ import {
  * more than opening it does.
  * @param take called with the bytes of memory that a payload or an entry takes before it is made; may throw
  * @returns undefined for any other body, right or wrong: for `parseJson` to judge
- * @throws Refusal 413 for more payloads, or more entries in one of them, than a request may hold
+ * @throws HttpError 413 for more payloads, or more entries in one of them, than a request may hold
  */
 export function scanPayloads(
   body: Buffer,

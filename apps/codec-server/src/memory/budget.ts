@@ -1,4 +1,4 @@
-import { GoneError, Refusal } from '../refusal.ts';
+import { ClientDisconnected, HttpError } from '../errors.ts';
 
 const RETRY_SECONDS = 1;
 
@@ -105,7 +105,7 @@ export class MemoryBudget {
         },
         stop: () => {
           signal.removeEventListener('abort', leave);
-          reject(new GoneError());
+          reject(new ClientDisconnected());
         },
       };
       this.#waiting.add(waiting);
@@ -153,14 +153,14 @@ export class MemoryLease {
 
   /**
    * Takes bytes without waiting.
-   * @throws Refusal 413 `too_large` beyond the share of one lease; 503 `busy` while others hold too much
+   * @throws HttpError 413 `too_large` beyond the share of one lease; 503 `busy` while others hold too much
    */
   take(bytes: number): void {
-    if (this.#ended) throw new GoneError();
+    if (this.#ended) throw new ClientDisconnected();
     if (this.held + bytes > this.#budget.share) {
       this.#budget.refuse('too_large');
       const { share } = this.#budget;
-      throw new Refusal(
+      throw new HttpError(
         413,
         'too_large',
         `Answering this would take more than ${share} bytes of memory, the most that one request may hold; send less ` +
@@ -170,7 +170,7 @@ export class MemoryLease {
     }
     if (!this.#budget.grant(this, bytes)) {
       this.#budget.refuse('busy');
-      throw new Refusal(
+      throw new HttpError(
         503,
         'busy',
         `Requests in flight hold ${this.#budget.held} of the ${this.#budget.bytes} bytes of memory that they may hold ` +
@@ -185,7 +185,7 @@ export class MemoryLease {
    * @returns nothing where there is room at once, or where the lease would exceed its share: ask `fits` first
    */
   wait(bytes: number, signal: AbortSignal): void | Promise<void> {
-    if (this.#ended) throw new GoneError();
+    if (this.#ended) throw new ClientDisconnected();
     if (this.#budget.grant(this, bytes)) return undefined;
     return this.#budget.wait(this, bytes, signal);
   }

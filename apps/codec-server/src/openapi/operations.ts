@@ -161,7 +161,7 @@ export const operations: readonly Operation[] = [
     permission: operation,
     headers: {
       'X-Namespace': { required: true, description: "The payloads' namespace" },
-      'X-Reveal-Reason': {
+      'X-Reveal-Justification': {
         required: false,
         description: 'Why, for the audit; needed where the namespace opens on demand. 1 to 500 characters',
       },

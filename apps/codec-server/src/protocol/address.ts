@@ -1,4 +1,4 @@
-import { badRequest, Refusal } from '../refusal.ts';
+import { badRequest, HttpError } from '../errors.ts';
 
 /** What a path of the codec protocol asks for. */
 export interface CodecAddress {
@@ -19,7 +19,7 @@ export interface AddressOptions {
  * Repeated slashes count as one, since the Web UI puts `/decode` behind an endpoint as it was configured.
  *
  * @param path as Hono gives it: decoded but for `%2F` and `%25`
- * @throws Refusal 404 that says where the endpoint is; 400 for a segment that isn't percent-encoded UTF-8
+ * @throws HttpError 404 that says where the endpoint is; 400 for a segment that isn't percent-encoded UTF-8
  */
 export function codecAddress(path: string, options: AddressOptions): CodecAddress {
   const { pathPrefix, namespacePaths } = options;
@@ -32,18 +32,18 @@ export function codecAddress(path: string, options: AddressOptions): CodecAddres
   const namespace = segments.pop();
   if (segments.length > 0 || (namespace !== undefined && !namespacePaths)) throw nothingHere(options);
   if (operation === 'download') {
-    throw new Refusal(404, 'not_found', 'This codec server does not download from external storage.');
+    throw new HttpError(404, 'not_found', 'This codec server does not download from external storage.');
   }
   if (operation !== 'encode' && operation !== 'decode') throw nothingHere(options);
   return { operation, namespace: namespace === undefined ? undefined : decoded(namespace) };
 }
 
-function nothingHere({ pathPrefix, namespacePaths }: AddressOptions): Refusal {
+function nothingHere({ pathPrefix, namespacePaths }: AddressOptions): HttpError {
   const also = namespacePaths ? ` or ${pathPrefix}/{namespace}` : '';
   const more = namespacePaths
     ? ''
     : ' Paths that name a namespace are off (CODEC_NAMESPACE_PATHS); X-Namespace says which one is meant.';
-  return new Refusal(
+  return new HttpError(
     404,
     'not_found',
     `Nothing is here. The codec endpoint of this server is ${pathPrefix === '' ? 'its root' : pathPrefix}${also}; ` +

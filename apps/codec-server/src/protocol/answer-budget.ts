@@ -25,7 +25,7 @@ export class AnswerBudget implements PlaintextBudget {
     lease.take(this.#prepaid);
   }
 
-  /** @throws Refusal 413, 503 */
+  /** @throws HttpError 413, 503 */
   reserve(bytes: number): void {
     const cost = Math.ceil(bytes * COST);
     const paid = Math.min(cost, this.#prepaid);

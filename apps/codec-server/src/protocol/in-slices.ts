@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Payload } from '../payload.ts';
 import type { Env } from '../http/context.ts';
-import { isOver } from '../http/gone.ts';
-import { GoneError } from '../refusal.ts';
+import { isResponseClosed } from '../http/request-signal.ts';
+import { ClientDisconnected } from '../errors.ts';
 
 const SLICE_PAYLOADS = 500;
 const SLICE_BYTES = 4 * 1024 * 1024;
@@ -11,7 +11,7 @@ const SLICE_BYTES = 4 * 1024 * 1024;
  * Works on payloads a slice at a time and looks up before each: other requests get their turn, and a client that went
  * away, or was told that it took too long, costs no more than the slice that it was in.
  *
- * @throws GoneError, and what `act` throws
+ * @throws ClientDisconnected, and what `act` throws
  */
 export function inSlices(c: Asked, payloads: Payload[], act: Act): Promise<Payload[]> {
   // The usual request is one slice, and costs no copy.
@@ -24,7 +24,7 @@ type Asked = { readonly env?: Env['Bindings'] };
 type Act = (slice: Payload[]) => Promise<Payload[]>;
 
 function actIfAsked(c: Asked, slice: Payload[], act: Act): Promise<Payload[]> {
-  return isOver(c) ? Promise.reject(new GoneError()) : act(slice);
+  return isResponseClosed(c) ? Promise.reject(new ClientDisconnected()) : act(slice);
 }
 
 async function sliceAfterSlice(c: Asked, payloads: Payload[], act: Act): Promise<Payload[]> {

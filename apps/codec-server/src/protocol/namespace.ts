@@ -1,9 +1,9 @@
-import { badRequest, Refusal } from '../refusal.ts';
+import { badRequest, HttpError } from '../errors.ts';
 
 /**
  * The namespace that a request is about: X-Namespace decides, and a path that names one must name the same.
  *
- * @throws Refusal 400 `namespace_required` without it; 400 where it isn't served, or the path says otherwise
+ * @throws HttpError 400 `namespace_required` without it; 400 where it isn't served, or the path says otherwise
  */
 export function namespaceOf(
   header: string | undefined,
@@ -12,7 +12,7 @@ export function namespaceOf(
 ): string {
   // The Web UI sends the word where a page has no namespace.
   if (header === undefined || header === '' || header === 'undefined') {
-    throw new Refusal(
+    throw new HttpError(
       400,
       'namespace_required',
       'Say which namespace the payloads are of: X-Namespace is missing. (The CLI sends it from --namespace.)',

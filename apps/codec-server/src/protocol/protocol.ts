@@ -4,17 +4,17 @@ import type { Digests } from '../audit/digests.ts';
 import { authorise, type Authority, identify } from '../http/authorise.ts';
 import { bodyOf } from '../http/body.ts';
 import type { Env } from '../http/context.ts';
-import { Asker } from '../http/gone.ts';
+import { RequestSignal } from '../http/request-signal.ts';
 import type { Limits } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
-import { peerOf } from '../http/peer.ts';
-import { requireReason } from '../http/reason.ts';
+import { clientAddress } from '../http/client-address.ts';
+import { requireJustification } from '../http/justification.ts';
 import { reply } from '../http/reply.ts';
 import { MAX_UNOPENED } from '../keys/kms-limits.ts';
 import { chargedTo } from '../kms-allowance.ts';
 import type { Payload } from '../payload.ts';
 import type { MemoryLease } from '../memory/budget.ts';
-import { GoneError, Refusal } from '../refusal.ts';
+import { ClientDisconnected, HttpError } from '../errors.ts';
 import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
 import { type AddressOptions, codecAddress } from './address.ts';
 import { AnswerBudget } from './answer-budget.ts';
@@ -49,8 +49,8 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
   };
 
   const decode = async (c: Context<Env>, namespace: string, lease: MemoryLease): Promise<Payload[]> => {
-    const given = headerText(c.req.header('x-reveal-reason'));
-    const reason = await requireReason(c, authority, { operation: 'decode', namespace }, given);
+    const given = headerText(c.req.header('x-reveal-justification'));
+    const justification = await requireJustification(c, authority, { operation: 'decode', namespace }, given);
     const { payloads, budget } = await read(c, lease);
     const sealed = payloads.map((payload) => codec.inspect(payload, { namespace }));
     const allowance = rates.kms(c.get('caller'));
@@ -67,16 +67,16 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     const reveal = {
       operation: 'decode',
       namespace,
-      ...(reason !== undefined && { reason }),
+      ...(justification !== undefined && { justification }),
       ...(options.digests && { digests: digestsOf(options.digests, payloads, sealed, namespace) }),
     } as const;
     const record = await NamespaceAccess.begin(c, authority, reveal, otherNamespaces(sealed, namespace));
     const { authorizeNamespace, onInnerLayer } = record;
     const innerKmsCalls = innerCalls(payloads.length > 1 ? MAX_UNOPENED - needs : Infinity);
-    const asker = new Asker(c, budget, { authorizeNamespace, onInnerLayer, innerKmsCalls });
+    const requestSignal = new RequestSignal(c, budget, { authorizeNamespace, onInnerLayer, innerKmsCalls });
     let done = 0;
     const open = async (slice: Payload[]): Promise<Payload[]> => {
-      const opened = await chargedTo(allowance, () => codec.decode(slice, { namespace }, asker));
+      const opened = await chargedTo(allowance, () => codec.decode(slice, { namespace }, requestSignal));
       tellDone(record, sealed.slice(done, (done += slice.length)));
       return opened;
     };
@@ -85,7 +85,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
 
   const encode = async (c: Context<Env>, namespace: string, lease: MemoryLease): Promise<Payload[]> => {
     if (codec.rules.resolve(namespace).encrypt === undefined) {
-      throw new Refusal(
+      throw new HttpError(
         403,
         'forbidden',
         `This codec server only decodes in namespace "${namespace}": its keys name none that encrypts there.`,
@@ -99,12 +99,12 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     const record = await audit.begin({
       operation: 'encode',
       caller,
-      peer: peerOf(c),
+      peer: clientAddress(c),
       namespace,
     });
-    const asker = new Asker(c, budget);
+    const requestSignal = new RequestSignal(c, budget);
     const seal = async (slice: Payload[]): Promise<Payload[]> => {
-      const sealed = await chargedTo(allowance, () => codec.encode(slice, { namespace }, asker));
+      const sealed = await chargedTo(allowance, () => codec.encode(slice, { namespace }, requestSignal));
       tellDone(
         record,
         sealed.map((payload) => codec.inspect(payload, { namespace })),
@@ -118,7 +118,7 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     const { operation, namespace: inPath } = codecAddress(c.req.path, options);
     c.set('route', `${pathPrefix}/${inPath === undefined ? '' : ':namespace/'}${operation}`);
     if (c.req.method !== 'POST') {
-      throw new Refusal(405, 'bad_request', `${operation} takes POST, with {"payloads": [...]} as JSON.`);
+      throw new HttpError(405, 'bad_request', `${operation} takes POST, with {"payloads": [...]} as JSON.`);
     }
     // Which namespaces there are is nothing for strangers.
     const caller = await identify(c, authority);
@@ -149,8 +149,8 @@ function innerCalls(limit: number): InnerKmsCalls {
   };
 }
 
-const tooManyKeys = (): Refusal =>
-  new Refusal(
+const tooManyKeys = (): HttpError =>
+  new HttpError(
     413,
     'too_large',
     `The payloads are under more than ${MAX_UNOPENED} data keys that Cloud KMS would have to be asked for (one of ` +
@@ -165,7 +165,7 @@ interface Read {
 /** Memory for one request, until its connection is done with the answer. */
 function leaseOf(c: Context<Env>): MemoryLease {
   const outgoing = c.env?.outgoing;
-  if (outgoing?.destroyed === true) throw new GoneError();
+  if (outgoing?.destroyed === true) throw new ClientDisconnected();
   const lease = c.get('memory').lease();
   outgoing?.once('close', () => lease.end());
   return lease;

@@ -3,9 +3,9 @@ import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { AuditRecord } from '../audit/audit.ts';
 import type { Env } from '../http/context.ts';
-import { isOver } from '../http/gone.ts';
+import { isResponseClosed } from '../http/request-signal.ts';
 import { keyOf, type Payload } from '../payload.ts';
-import { badRequest, GoneError, Refusal } from '../refusal.ts';
+import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 
 /** What the codec says of a payload from its metadata and header alone. */
 export type Sealed = ReturnType<KmsCodec['inspect']>;
@@ -37,10 +37,10 @@ export async function recorded(
     if (error instanceof KmsCodecError) {
       record.refused(error.code, keyOf(error), namespaceOfError(sealed, error));
     }
-    await record.end(error instanceof GoneError ? 'cut_off' : 'failed');
+    await record.end(error instanceof ClientDisconnected ? 'cut_off' : 'failed');
     throw error instanceof KmsCodecError ? refusalOf(error) : error;
   }
-  await record.end(isOver(c) ? 'cut_off' : 'complete');
+  await record.end(isResponseClosed(c) ? 'cut_off' : 'complete');
   return answer;
 }
 
@@ -76,19 +76,19 @@ function inRuns(sealed: readonly Sealed[], tell: (one: Sealed, payloads: number)
 const isUnderSameKey = (one: Sealed, other: Sealed): boolean =>
   one.key === other.key && one.keyVersion === other.keyVersion && one.namespace === other.namespace;
 
-function refusalOf(error: KmsCodecError): Refusal {
+function refusalOf(error: KmsCodecError): HttpError {
   // A message inside another one names a namespace that the caller may not decode in.
   if (error.code === 'namespace_not_permitted') return notPermitted(error);
   const version = error.keyVersion === undefined ? '' : `, version ${error.keyVersion}`;
   const key = error.key === undefined ? '' : `\nKey: ${error.key}${version}`;
   const message = `${error.code}: ${error.message}${key}`;
   return error.retryable
-    ? new Refusal(503, 'internal', message, { retryAfter: RETRY_SECONDS, cause: error, loggable: true })
+    ? new HttpError(503, 'internal', message, { retryAfter: RETRY_SECONDS, cause: error, loggable: true })
     : badRequest(message, error);
 }
 
-function notPermitted({ message, cause }: KmsCodecError): Refusal {
+function notPermitted({ message, cause }: KmsCodecError): HttpError {
   const { status, code, retryAfter } =
-    cause instanceof Refusal ? cause : new Refusal(403, 'forbidden', message);
-  return new Refusal(status, code, message, { cause, ...(retryAfter !== undefined && { retryAfter }) });
+    cause instanceof HttpError ? cause : new HttpError(403, 'forbidden', message);
+  return new HttpError(status, code, message, { cause, ...(retryAfter !== undefined && { retryAfter }) });
 }

@@ -4,10 +4,10 @@ import type { ChainHead } from '../audit/chain.ts';
 import { cloudLoggingQuery } from '../audit/log-line.ts';
 import { readAudit } from '../audit/read-audit.ts';
 import type { Authority } from '../http/authorise.ts';
-import { peerOf } from '../http/peer.ts';
+import { clientAddress } from '../http/client-address.ts';
 import { replyJson } from '../http/reply.ts';
-import { checked } from '../http/input.ts';
-import { Refusal } from '../refusal.ts';
+import { validate } from '../http/input.ts';
+import { HttpError } from '../errors.ts';
 import type { Routes } from '../http/routes.ts';
 
 export interface AuditRoutesOptions {
@@ -22,9 +22,9 @@ export interface AuditRoutesOptions {
 export function auditRoutes(routes: Routes, { authority, auditFile, head }: AuditRoutesOptions): void {
   routes.get('/namespaces/:namespace/audit', 'audit', async (c) => {
     const namespace = c.get('namespace');
-    const { after, limit, workflowId } = checked(auditQuery, c.req.query());
-    const elsewhere = (): Refusal =>
-      new Refusal(
+    const { after, limit, workflowId } = validate(auditQuery, c.req.query());
+    const elsewhere = (): HttpError =>
+      new HttpError(
         501,
         'not_implemented',
         'This server keeps no audit file that it could read (AUDIT_FILE). In Cloud Logging ask: ' +
@@ -34,7 +34,7 @@ export function auditRoutes(routes: Routes, { authority, auditFile, head }: Audi
     const record = await authority.audit.begin({
       operation: 'audit',
       caller: c.get('caller'),
-      peer: peerOf(c),
+      peer: clientAddress(c),
       namespace,
       ...(workflowId === undefined ? {} : { workflowId }),
     });

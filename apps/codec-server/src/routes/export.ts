@@ -1,10 +1,10 @@
 import { exportRequest } from '@temporal-kms/codec-api';
-import { requireReason } from '../http/reason.ts';
+import { requireJustification } from '../http/justification.ts';
 import type { Outcome } from '../audit/audit.ts';
 import { auditedStream } from '../audit/stream.ts';
 import { exportPieces, type ExportPiece } from '../history/export.ts';
 import type { Run } from '../history/reader.ts';
-import { checked, jsonBody } from '../http/input.ts';
+import { validate, jsonBody } from '../http/input.ts';
 import { textStream } from '../http/ndjson.ts';
 import type { Routes } from '../http/routes.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
@@ -19,12 +19,14 @@ export function exportRoutes(routes: Routes, options: RunRoutesOptions): void {
     const codec = openerFor(c, options);
     admitStream(c);
     const run = runOf(c);
-    const { form, reason: given } = checked(exportRequest, await jsonBody(c));
+    const { form, justification: given } = validate(exportRequest, await jsonBody(c));
     // Encoded it stays sealed, so nobody has to say why.
-    const reason =
-      form === 'encoded' ? given : await requireReason(c, authority, { operation: 'export', ...run }, given);
+    const justification =
+      form === 'encoded'
+        ? given
+        : await requireJustification(c, authority, { operation: 'export', ...run }, given);
     const length = await lengthOf(temporal, run, c.req.raw.signal);
-    const record = await begin(c, authority, { operation: 'export', run, reason });
+    const record = await begin(c, authority, { operation: 'export', run, justification });
     const headers = {
       'Content-Type': 'application/json',
       'Content-Disposition': `attachment; filename="${fileName(run, form)}"`,

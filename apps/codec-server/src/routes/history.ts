@@ -4,12 +4,12 @@ import { auditedStream } from '../audit/stream.ts';
 import { decodeFrames } from '../history/decode-frames.ts';
 import { historyFrames } from '../history/frames.ts';
 import { findWanted } from '../history/wanted.ts';
-import { checked, jsonBody } from '../http/input.ts';
+import { validate, jsonBody } from '../http/input.ts';
 import { ndjson } from '../http/ndjson.ts';
 import type { NamespaceAccess } from '../http/namespace-access.ts';
-import { badRequest } from '../refusal.ts';
+import { badRequest } from '../errors.ts';
 import type { Routes } from '../http/routes.ts';
-import { requireReason } from '../http/reason.ts';
+import { requireJustification } from '../http/justification.ts';
 import { inspectFor } from './inspect-for.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
 import { begin, interruption, lifetimeOf, openerFor, outcomeOf, type RunRoutesOptions } from './stream.ts';
@@ -24,7 +24,7 @@ export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
   routes.get(`${RUN}/history`, 'metadata', async (c) => {
     admitStream(c);
     const run = runOf(c);
-    const { after, live } = checked(historyQuery, c.req.query());
+    const { after, live } = validate(historyQuery, c.req.query());
     const length = await lengthOf(temporal, run, c.req.raw.signal);
     if (after > length) throw badRequest(`The run has no event ${after}; its last is ${length}.`);
     return ndjson(c, (gone) => {
@@ -46,11 +46,11 @@ export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
     const codec = openerFor(c, options);
     admitStream(c);
     const run = runOf(c);
-    const { refs, reason: given } = checked(decodeRequest, await jsonBody(c));
+    const { refs, justification: given } = validate(decodeRequest, await jsonBody(c));
     // Before Temporal is asked: who may not see a payload needn't learn which there are.
-    const reason = await requireReason(c, authority, { operation: 'decode', ...run }, given);
+    const justification = await requireJustification(c, authority, { operation: 'decode', ...run }, given);
     const wanted = await findWanted({ temporal, reader }, run, refs, c.req.raw.signal);
-    const record = await begin(c, authority, { operation: 'decode', run, refs, reason });
+    const record = await begin(c, authority, { operation: 'decode', run, refs, justification });
     return ndjson(c, (gone) => {
       const lifetime = lifetimeOf(c, options, gone, DECODE_MS);
       const frames = decodeFrames(codec, log, wanted, lifetime, record);

@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import type { Run } from '../history/reader.ts';
 import type { Env } from '../http/context.ts';
-import { checked } from '../http/input.ts';
+import { validate } from '../http/input.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
 /** Where the routes of one run begin. */
@@ -11,15 +11,15 @@ export const RUN = '/namespaces/:namespace/workflows/:workflowId/runs/:runId';
 
 const parameters = z.object({ workflowId, runId });
 
-/** @throws Refusal `bad_request` for ids that Temporal can't have given; they never reach it */
+/** @throws HttpError `bad_request` for ids that Temporal can't have given; they never reach it */
 export const runOf = (c: Context<Env, typeof RUN>): Run => ({
   namespace: c.get('namespace'),
-  ...checked(parameters, { workflowId: c.req.param('workflowId'), runId: c.req.param('runId') }),
+  ...validate(parameters, { workflowId: c.req.param('workflowId'), runId: c.req.param('runId') }),
 });
 
 /**
  * How many durable events the run's history has now.
- * @throws Refusal `not_found`
+ * @throws HttpError `not_found`
  */
 export async function lengthOf(
   temporal: Pick<TemporalService, 'describe'>,

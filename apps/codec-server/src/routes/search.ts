@@ -1,10 +1,10 @@
 import { type SearchFrame, searchRequest } from '@temporal-kms/codec-api';
 import { auditedStream } from '../audit/stream.ts';
-import { requireReason } from '../http/reason.ts';
+import { requireJustification } from '../http/justification.ts';
 import { searchFrames } from '../history/search.ts';
-import { checked, jsonBody } from '../http/input.ts';
+import { validate, jsonBody } from '../http/input.ts';
 import { ndjson } from '../http/ndjson.ts';
-import { badRequest } from '../refusal.ts';
+import { badRequest } from '../errors.ts';
 import type { Routes } from '../http/routes.ts';
 import { lengthOf, RUN, runOf } from './run.ts';
 import { begin, interruption, lifetimeOf, openerFor, outcomeOf, type RunRoutesOptions } from './stream.ts';
@@ -19,13 +19,18 @@ export function searchRoutes(routes: Routes, options: RunRoutesOptions): void {
     const codec = openerFor(c, options);
     admitStream(c);
     const run = runOf(c);
-    const request = checked(searchRequest, await jsonBody(c));
+    const request = validate(searchRequest, await jsonBody(c));
     const { after } = request;
-    const reason = await requireReason(c, authority, { operation: 'search', ...run }, request.reason);
+    const justification = await requireJustification(
+      c,
+      authority,
+      { operation: 'search', ...run },
+      request.justification,
+    );
     const length = await lengthOf(temporal, run, c.req.raw.signal);
     if (after !== undefined && after > length + 1)
       throw badRequest(`The run has no event ${after}; its last is ${length}.`);
-    const record = await begin(c, authority, { operation: 'search', run, reason });
+    const record = await begin(c, authority, { operation: 'search', run, justification });
     return ndjson(c, (gone) => {
       const lifetime = lifetimeOf(c, options, gone, SEARCH_MS);
       const frames = searchFrames({ reader, threads, codec, log, run, record, request, length, lifetime });

@@ -10,10 +10,10 @@ import type { Inspect } from '../history/stub.ts';
 import type { TextThreads } from '../history/text-threads.ts';
 import type { Authority } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
-import { isOver } from '../http/gone.ts';
+import { isResponseClosed } from '../http/request-signal.ts';
 import type { Admit } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
-import { GoneError } from '../refusal.ts';
+import { ClientDisconnected } from '../errors.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
 /** What the routes that stream from one run's history use. */
@@ -33,35 +33,35 @@ interface Reveal {
   readonly operation: Extract<Permission, 'decode' | 'search' | 'export'>;
   readonly run: Run;
   readonly refs?: readonly PayloadRef[];
-  /** As `requireReason` gave it. */
-  readonly reason: string | undefined;
+  /** As `requireJustification` gave it. */
+  readonly justification: string | undefined;
 }
 
 /**
  * Writes the audit's `intent`. Call it last, before the stream begins: what has begun must end.
- * @throws Refusal `audit_unavailable`; `timeout` where nobody waits for the stream any more
+ * @throws HttpError `audit_unavailable`; `timeout` where nobody waits for the stream any more
  */
 export async function begin(
   c: Context<Env>,
   authority: Authority,
-  { operation, run, refs, reason }: Reveal,
+  { operation, run, refs, justification }: Reveal,
 ): Promise<NamespaceAccess> {
   // A stream that nobody reads would neither go on nor end.
-  if (isOver(c)) throw new GoneError();
+  if (isResponseClosed(c)) throw new ClientDisconnected();
   const record = await NamespaceAccess.begin(c, authority, {
     operation,
     ...run,
     ...(refs === undefined ? {} : { refs }),
-    ...(reason === undefined ? {} : { reason }),
+    ...(justification === undefined ? {} : { justification }),
   });
-  if (!isOver(c)) return record;
+  if (!isResponseClosed(c)) return record;
   await record.end('cut_off');
-  throw new GoneError();
+  throw new ClientDisconnected();
 }
 
 /**
  * The codec for a request that decrypts: its caller is charged for what it makes Cloud KMS be asked.
- * @throws Refusal 429 `rate_limited` for a caller who has used that up
+ * @throws HttpError 429 `rate_limited` for a caller who has used that up
  */
 export function openerFor(
   c: Context<Env>,

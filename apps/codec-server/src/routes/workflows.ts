@@ -11,8 +11,8 @@ import { workflowDescription, workflowSummary } from '../history/description.ts'
 import type { Access } from '../access/access.ts';
 import type { Inspect } from '../history/stub.ts';
 import { replyJson } from '../http/reply.ts';
-import { checked } from '../http/input.ts';
-import { badRequest, Refusal } from '../refusal.ts';
+import { validate } from '../http/input.ts';
+import { badRequest, HttpError } from '../errors.ts';
 import type { Routes } from '../http/routes.ts';
 import { inspectFor } from './inspect-for.ts';
 import { isUnexplained, type TemporalService } from '../temporal/service.ts';
@@ -26,7 +26,7 @@ export interface WorkflowsOptions {
 export function workflowRoutes(routes: Routes, { access, temporal, inspect }: WorkflowsOptions): void {
   routes.get('/namespaces/:namespace/workflows', 'metadata', async (c) => {
     const namespace = c.get('namespace');
-    const asked = checked(workflowListQuery, c.req.query());
+    const asked = validate(workflowListQuery, c.req.query());
     const nextPageToken =
       asked.pageToken === undefined ? undefined : Buffer.from(asked.pageToken, 'base64url');
     const page = await visible(() =>
@@ -54,7 +54,7 @@ export function workflowRoutes(routes: Routes, { access, temporal, inspect }: Wo
   });
 
   routes.get('/namespaces/:namespace/workflows:count', 'metadata', async (c) => {
-    const asked = checked(workflowCountQuery, c.req.query());
+    const asked = validate(workflowCountQuery, c.req.query());
     const byStatusQuery = `${asked.query} GROUP BY ExecutionStatus`.trim();
     const counted = await visible(() =>
       temporal.count({ namespace: c.get('namespace'), query: byStatusQuery }, c.req.raw.signal),
@@ -65,8 +65,8 @@ export function workflowRoutes(routes: Routes, { access, temporal, inspect }: Wo
   routes.get('/namespaces/:namespace/workflows/:workflowId', 'metadata', async (c) => {
     const namespace = c.get('namespace');
     const execution = {
-      workflowId: checked(workflowId, c.req.param('workflowId')),
-      runId: checked(workflowDescriptionQuery, c.req.query()).runId ?? '',
+      workflowId: validate(workflowId, c.req.param('workflowId')),
+      runId: validate(workflowDescriptionQuery, c.req.query()).runId ?? '',
     };
     const description = await temporal.describe({ namespace, execution }, c.req.raw.signal);
     return replyJson(c, workflowDescription(description, namespace, inspectFor(c, access, inspect)));
@@ -78,8 +78,8 @@ async function visible<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof Refusal && error.code === 'bad_request') {
-      throw new Refusal(400, 'invalid_query', error.message, { cause: error.cause });
+    if (error instanceof HttpError && error.code === 'bad_request') {
+      throw new HttpError(400, 'invalid_query', error.message, { cause: error.cause });
     }
     throw error;
   }

@@ -1,7 +1,7 @@
 import proto from '@temporalio/proto';
 import type { Field, MapField, Root, Type } from 'protobufjs';
 import { MAX_ENTRIES } from '../json/payload-limits.ts';
-import { Refusal } from '../refusal.ts';
+import { HttpError } from '../errors.ts';
 
 /**
  * Messages in one answer of Temporal's, payloads and entries of maps included. Each takes some 200 bytes once it is
@@ -75,7 +75,7 @@ function belowOf(field: Field | MapField): Plan | undefined {
   return value === undefined ? leaf : { isPayload: false, fields: new Map([[2, value]]) };
 }
 
-/** @throws Refusal `too_large`; where the bytes are no protobuf they are left to the decoder */
+/** @throws HttpError `too_large`; where the bytes are no protobuf they are left to the decoder */
 function bounded(bytes: Uint8Array, plan: Plan): Uint8Array {
   const walk = new Walk(bytes);
   walk.count(plan, 0, bytes.length);
@@ -205,8 +205,8 @@ function varint(value: number): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-const tooManyMessages = (): Refusal =>
-  new Refusal(
+const tooManyMessages = (): HttpError =>
+  new HttpError(
     500,
     'too_large',
     `Temporal's answer holds more than ${MAX_MESSAGES} payloads, map entries and other messages.`,

@@ -2,7 +2,7 @@ import { WaitTimer } from '@temporal-kms/kms-codec';
 import { type Connection, isGrpcServiceError } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
-import { Refusal } from '../refusal.ts';
+import { HttpError } from '../errors.ts';
 import { Standing } from '../standing.ts';
 import { boundAnswers } from './bounded-answers.ts';
 
@@ -52,7 +52,7 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
       standing?.works();
       return answer;
     } catch (error) {
-      if (error instanceof Refusal && error.code === 'temporal_unavailable' && !isUnexplained(error))
+      if (error instanceof HttpError && error.code === 'temporal_unavailable' && !isUnexplained(error))
         standing?.fails(reasonOf(error));
       throw error;
     }
@@ -91,7 +91,7 @@ async function listed<T>(request: ListRequest, ask: (request: ListRequest) => Pr
     try {
       return await ask({ ...request, pageSize });
     } catch (error) {
-      if (!(error instanceof Refusal) || error.code !== 'too_large' || pageSize <= 1) throw error;
+      if (!(error instanceof HttpError) || error.code !== 'too_large' || pageSize <= 1) throw error;
     }
   }
 }
@@ -152,36 +152,36 @@ export const isTooLarge = (error: { readonly code: number; readonly details: str
 
 /** Whether Temporal failed at the request without saying why, as it does at a page token that isn't its own. */
 export function isUnexplained(error: unknown): boolean {
-  if (!(error instanceof Refusal) || !isGrpcServiceError(error.cause)) return false;
+  if (!(error instanceof HttpError) || !isGrpcServiceError(error.cause)) return false;
   const { code }: { readonly code: number } = error.cause;
   return code === status.unknown;
 }
 
 /** What the connection itself says; Temporal's own words may quote the request. */
-function reasonOf({ cause, message }: Refusal): { readonly reason: string; readonly grpcCode?: number } {
+function reasonOf({ cause, message }: HttpError): { readonly reason: string; readonly grpcCode?: number } {
   if (!isGrpcServiceError(cause)) return { reason: message };
   const grpcCode: number = cause.code;
   return { reason: grpcCode === status.unavailable ? cause.details : message, grpcCode };
 }
 
-function refusalOf(error: unknown): Refusal {
-  if (error instanceof Refusal) return error;
+function refusalOf(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
   if (!isGrpcServiceError(error)) {
-    return new Refusal(500, 'internal', "Temporal's answer could not be read.", { cause: error });
+    return new HttpError(500, 'internal', "Temporal's answer could not be read.", { cause: error });
   }
   if (isTooLarge(error)) {
-    return new Refusal(500, 'too_large', "Temporal's answer is larger than its own limit on messages.", {
+    return new HttpError(500, 'too_large', "Temporal's answer is larger than its own limit on messages.", {
       cause: error,
     });
   }
   const code: number = error.code;
   switch (code) {
     case status.invalidArgument:
-      return new Refusal(400, 'bad_request', `Temporal refused the request: ${error.details}`, {
+      return new HttpError(400, 'bad_request', `Temporal refused the request: ${error.details}`, {
         cause: error,
       });
     case status.notFound:
-      return new Refusal(
+      return new HttpError(
         404,
         'not_found',
         `Temporal has no such thing (or its retention has passed): ${error.details}`,
@@ -191,12 +191,12 @@ function refusalOf(error: unknown): Refusal {
       );
     case status.permissionDenied:
     case status.unauthenticated:
-      return new Refusal(503, 'temporal_unavailable', "Temporal refuses this server's own credentials.", {
+      return new HttpError(503, 'temporal_unavailable', "Temporal refuses this server's own credentials.", {
         cause: error,
         loggable: true,
       });
     default:
-      return new Refusal(503, 'temporal_unavailable', 'Temporal does not answer; try again.', {
+      return new HttpError(503, 'temporal_unavailable', 'Temporal does not answer; try again.', {
         retryAfter: 5,
         cause: error,
         loggable: true,

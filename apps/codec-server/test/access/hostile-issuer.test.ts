@@ -6,7 +6,7 @@ import { issuer, type Issuer } from '../../src/access/policy/issuer.ts';
 import { fetchJson } from '../../src/access/tokens/fetch-json.ts';
 import { providerKeys } from '../../src/access/tokens/provider-keys.ts';
 import { verifier } from '../../src/access/tokens/verify.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { HttpError } from '../../src/errors.ts';
 
 type Page = (response: ServerResponse) => void;
 const KEYS = '/keys';
@@ -76,7 +76,7 @@ async function answerTo(token: string): Promise<string> {
     return (await verifier(company, keys, Date.now)(token)).claims.sub;
   } catch (error) {
     // Anything else would be an error 500.
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof HttpError)) throw error;
     expect(error.status).toBe(401);
     return error.message;
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { accessLoader } from '../../src/access/load.ts';
-import type { RunningServer } from '../../src/listen/listen.ts';
+import type { RunningServer } from '../../src/server/listen.ts';
 import { keptLog, type Kms, startKms, serve } from '../support/stack.ts';
 import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
 import { type Answer, ask, emptyTemporal } from './support/server.ts';

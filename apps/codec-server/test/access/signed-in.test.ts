@@ -7,7 +7,7 @@ import { type AuditEntry, decodeFrame, historyFrame } from '@temporal-kms/codec-
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { accessLoader } from '../../src/access/load.ts';
 import { createAudit } from '../../src/audit/audit.ts';
-import { listen, type RunningServer } from '../../src/listen/listen.ts';
+import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { keptLog } from '../support/stack.ts';
 import { NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
 import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
@@ -79,27 +79,27 @@ async function show(...more: string[]): Promise<string> {
 }
 
 const auth = (value: string): string[] => ['--codec-auth', `Bearer ${value}`];
-const reason = ['--codec-header', 'X-Reveal-Reason=ticket 4711'];
+const justification = ['--codec-header', 'X-Reveal-Justification=ticket 4711'];
 const inHistory = Buffer.from(JSON.stringify(SECRET)).toString('base64');
 
-test("Temporal's CLI reads a history with a token and a reason", async () => {
-  expect(await show(...auth(token), ...reason)).toContain(inHistory);
+test("Temporal's CLI reads a history with a token and a justification", async () => {
+  expect(await show(...auth(token), ...justification)).toContain(inHistory);
   expect(audited.at(0)).toMatchObject({
     event: 'intent',
     operation: 'decode',
     namespace: NAMESPACE,
     who: { name: 'ana@example.com', issuer: provider.issuer, subject: 'ana' },
-    reason: 'ticket 4711',
+    justification: 'ticket 4711',
   });
   expect(JSON.stringify(audited)).not.toContain(token.split('.')[1]);
 });
 
 test.each<[what: string, args: () => Promise<string[]>]>([
-  ['a token', async () => reason],
-  ['a reason', async () => auth(token)],
+  ['a token', async () => justification],
+  ['a justification', async () => auth(token)],
   [
     'a token of somebody whom a rule names',
-    async () => [...auth((await provider.personTokens('bo')).accessToken), ...reason],
+    async () => [...auth((await provider.personTokens('bo')).accessToken), ...justification],
   ],
 ])('it reads nothing without %s', async (_, args) => {
   await expect(args().then((more) => show(...more))).rejects.toThrow();
@@ -117,7 +117,7 @@ const api = async (path: string, body?: object) =>
     ...(body && { body: JSON.stringify(body) }),
   });
 
-test('the history API gives the skeleton to who may read it, and payloads for a reason', async () => {
+test('the history API gives the skeleton to who may read it, and payloads for a justification', async () => {
   const history = await api('history');
   const [first] = history.body
     .split('\n')
@@ -128,17 +128,17 @@ test('the history API gives the skeleton to who may read it, and payloads for a 
 
   expect(await api('payloads:decode', { refs: ['1:0'] })).toMatchObject({
     status: 403,
-    code: 'reason_required',
+    code: 'justification_required',
   });
   expect(audited.map(({ event }) => event)).toEqual(['denied']);
 
-  const opened = await api('payloads:decode', { refs: ['1:0'], reason: 'ticket 4712' });
+  const opened = await api('payloads:decode', { refs: ['1:0'], justification: 'ticket 4712' });
   const [payload] = opened.body
     .split('\n')
     .filter(Boolean)
     .map((line) => decodeFrame.parse(JSON.parse(line)));
   expect(payload).toMatchObject({ ok: true, payload: { data: inHistory } });
-  expect(audited.map(({ event, reason: why }) => [event, why])).toEqual([
+  expect(audited.map(({ event, justification: why }) => [event, why])).toEqual([
     ['denied', undefined],
     ['intent', 'ticket 4712'],
     ['outcome', 'ticket 4712'],

@@ -8,7 +8,7 @@ import { providerKeyring } from '../../src/access/tokens/provider-keys.ts';
 import { parsePolicy } from '../../src/access/policy/read.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
-import type { RunningServer } from '../../src/listen/listen.ts';
+import type { RunningServer } from '../../src/server/listen.ts';
 import { routes } from '../support/routes.ts';
 import { keys, type Kms, plain, startKms, serve } from '../support/stack.ts';
 import { type Changes, type Issuers, issuersOf } from './support/issuers.ts';
@@ -131,11 +131,11 @@ const good = async (who: Person): Promise<Credentials> => who.sends(await who.to
 
 type Route = (typeof routes)[number];
 
-const REASON = 'ticket 4711';
+const JUSTIFICATION = 'ticket 4711';
 const posts: Record<string, (namespace: string) => string> = {
-  'payloads:decode': () => JSON.stringify({ refs: ['1:0'], reason: REASON }),
-  'history:search': () => JSON.stringify({ text: 'a', reason: REASON }),
-  'history:export': () => JSON.stringify({ form: 'decoded', reason: REASON }),
+  'payloads:decode': () => JSON.stringify({ refs: ['1:0'], justification: JUSTIFICATION }),
+  'history:search': () => JSON.stringify({ text: 'a', justification: JUSTIFICATION }),
+  'history:export': () => JSON.stringify({ form: 'decoded', justification: JUSTIFICATION }),
   encode: () => buildPayloads([message]).toString(),
   decode: (namespace) => sealed.get(namespace)!,
 };
@@ -150,7 +150,7 @@ function send(route: Route, namespace: string, { headers, query = '' }: Credenti
       ...headers,
       ['Content-Type', 'application/json'],
       ['X-Namespace', namespace],
-      ['X-Reveal-Reason', REASON],
+      ['X-Reveal-Justification', JUSTIFICATION],
     ],
     ...(method === 'POST' ? { body: posts[path.split('/').at(-1)!]!(namespace) } : {}),
   });
@@ -445,7 +445,7 @@ test('an unknown issuer makes for no request, to nobody', async () => {
   expect(issuers.asked).toHaveLength(before);
 });
 
-const decodeCards = async (reason: Headers): Promise<Answer> =>
+const decodeCards = async (justification: Headers): Promise<Answer> =>
   ask(server.port, {
     method: 'POST',
     path: '/decode',
@@ -453,7 +453,7 @@ const decodeCards = async (reason: Headers): Promise<Answer> =>
       borne(await lead.token()),
       ['Content-Type', 'application/json'],
       ['X-Namespace', 'cards'],
-      ...reason,
+      ...justification,
     ],
     body: '{"payloads":[]}',
   });
@@ -466,19 +466,19 @@ const openCards = async (body: object): Promise<Answer> =>
     body: JSON.stringify(body),
   });
 
-test('on demand, what decrypts wants a reason, and opens with one; who gives none stands in the audit', async () => {
+test('on demand, what decrypts requires a justification, and opens with one; a missing one is recorded in the audit', async () => {
   expect(await decodeCards([])).toMatchObject({
     status: 403,
-    body: expect.stringContaining('X-Reveal-Reason'),
+    body: expect.stringContaining('X-Reveal-Justification'),
   });
-  expect((await decodeCards([['X-Reveal-Reason', REASON]])).status).toBe(200);
+  expect((await decodeCards([['X-Reveal-Justification', JUSTIFICATION]])).status).toBe(200);
 
   const refs = ['1:0'];
-  expect(await openCards({ refs })).toMatchObject({ status: 403, code: 'reason_required' });
+  expect(await openCards({ refs })).toMatchObject({ status: 403, code: 'justification_required' });
   const line = { operation: 'decode', namespace: 'cards', who: { name: 'ana@example.com' } };
   expect(denied()).toMatchObject([line, { ...line, workflowId: 'w' }]);
 
-  expect(await openCards({ refs, reason: REASON })).toMatchObject({ status: 404 });
+  expect(await openCards({ refs, justification: JUSTIFICATION })).toMatchObject({ status: 404 });
   expect(denied()).toHaveLength(2);
 });
 

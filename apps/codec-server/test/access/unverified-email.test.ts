@@ -2,7 +2,7 @@ import { beforeAll, afterAll, describe, expect, it } from 'vitest';
 import { policyAccess } from '../../src/access/policy-access.ts';
 import { parsePolicy } from '../../src/access/policy/read.ts';
 import { providerKeyring } from '../../src/access/tokens/provider-keys.ts';
-import type { RunningServer } from '../../src/listen/listen.ts';
+import type { RunningServer } from '../../src/server/listen.ts';
 import { routes } from '../support/routes.ts';
 import { type Kms, serve, startKms } from '../support/stack.ts';
 import { type Issuers, issuersOf } from './support/issuers.ts';
@@ -77,7 +77,7 @@ function send([method, , path]: (typeof routes)[number], who: [string, string]):
       who,
       ['Content-Type', 'application/json'],
       ['X-Namespace', 'payments'],
-      ['X-Reveal-Reason', 'ticket 4711'],
+      ['X-Reveal-Justification', 'ticket 4711'],
     ],
     ...(method === 'POST' && { body: '{"payloads":[]}' }),
   });

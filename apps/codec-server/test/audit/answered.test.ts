@@ -40,7 +40,7 @@ async function intentsIn(folder: string): Promise<Set<string | undefined>> {
     (await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')),
   );
   const entries = texts.flatMap((text) => text.split('\n')).map((line) => parseLogLine(line));
-  return new Set(entries.filter((entry) => entry?.event === 'intent').map((entry) => entry?.reason));
+  return new Set(entries.filter((entry) => entry?.event === 'intent').map((entry) => entry?.justification));
 }
 
 describe('an answered decryption', () => {
@@ -73,7 +73,7 @@ describe('an answered decryption', () => {
           const headers = {
             'content-type': 'application/json',
             'x-namespace': 'payments',
-            'x-reveal-reason': reason,
+            'x-reveal-justification': reason,
           };
           const response = await fetch(`${url}/decode`, { method: 'POST', headers, body });
           await response.text();

@@ -426,7 +426,7 @@ it('is 503 on standard output that no program reads once it is full, and delays 
   const audit = createAudit(auditSink(append, { log: keptLog().log, waitMs: 200 }));
   const before = performance.now();
   const fill = async (): Promise<void> => {
-    for (let n = 0; n < 100_000; n += 1) await audit.begin({ ...intent, reason: 'r'.repeat(900) });
+    for (let n = 0; n < 100_000; n += 1) await audit.begin({ ...intent, justification: 'r'.repeat(900) });
   };
   await expect(fill()).rejects.toMatchObject({ status: 503, code: 'audit_unavailable' });
   expect(performance.now() - before).toBeLessThan(20_000);

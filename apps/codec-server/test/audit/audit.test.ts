@@ -16,7 +16,7 @@ const intent: Intent = {
   workflowId: 'order-1',
   runId: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa',
   refs: ['1:0', '5:1'],
-  reason: 'ticket 4711',
+  justification: 'ticket 4711',
 };
 const NOW = '2026-11-24T20:00:00.000Z';
 
@@ -31,7 +31,7 @@ function kept() {
 test('an operation has an intent and an outcome under one id: who, from where, what, why, under which keys', async () => {
   const { audit, entries } = kept();
   const record = await audit.begin(intent);
-  const { operation, workflowId, runId, refs, reason, namespace } = intent;
+  const { operation, workflowId, runId, refs, justification, namespace } = intent;
   const who = { name: 'ana@example.com', issuer: 'https://issuer.example', subject: '7' };
   const all = {
     time: NOW,
@@ -43,7 +43,7 @@ test('an operation has an intent and an outcome under one id: who, from where, w
     workflowId,
     runId,
     refs,
-    reason,
+    justification,
   };
   expect(entries).toEqual([{ ...all, event: 'intent' }]);
   const key = { name: 'projects/p/locations/l/keyRings/r/cryptoKeys/k', version: 3 };
@@ -102,7 +102,7 @@ test('a line stays short, whatever the caller sends and however many keys there 
     ...intent,
     caller: { name: long, issuer: long, subject: long },
     workflowId: long,
-    reason: long,
+    justification: long,
     refs: Array.from({ length: 10_000 }, (_, n) => `${n}:0`),
   });
   for (let version = 1; version < 1_000; version += 1) record.done({ name: 'key', version });
@@ -246,12 +246,12 @@ describe('a line', () => {
     ['a private-use character', '\u{f0000}'],
     ['a quotation mark', '"}'],
   ])('can not be forged with %s, and reads back as it was sent', (_, char) => {
-    const reason = `a${char}${forged}${char}b`;
-    const line = logLine({ ...entry, reason, workflowId: reason });
+    const justification = `a${char}${forged}${char}b`;
+    const line = logLine({ ...entry, justification, workflowId: justification });
     expect(line.endsWith('\n')).toBe(true);
     // Python's splitlines knows the most line ends.
     expect(line.slice(0, -1)).toMatch(/^[\u0020-\u007e]*$/);
-    expect(parseLogLine(line.slice(0, -1))).toMatchObject({ reason, workflowId: reason });
+    expect(parseLogLine(line.slice(0, -1))).toMatchObject({ justification, workflowId: justification });
   });
 
   test('of something else is not taken for an entry', () => {

@@ -61,7 +61,7 @@ it('tells callers, operations, namespaces and reasons apart', async () => {
       peer: undefined,
       namespace: 'orders',
     },
-    'reason_required',
+    'justification_required',
   );
   expect(entries).toHaveLength(5);
   await deny('ana', 'orders', { caller: { name: 'ana', issuer: 'other', subject: 'ana' } });

@@ -36,14 +36,14 @@ beforeAll(async () => {
     const sink = auditSink(file.append, { log: keptLog().log });
     const audit = createAudit(sink);
     for (let n = 0; n < 4; n += 1) {
-      const reason = `"},"chain":{"instance":"${'0'.repeat(16)}","seq":7,"prev":"${'0'.repeat(64)}"}}`;
+      const justification = `"},"chain":{"instance":"${'0'.repeat(16)}","seq":7,"prev":"${'0'.repeat(64)}"}}`;
       const of = {
         operation: 'decode',
         caller: { name: 'ana' },
         peer: undefined,
         namespace: 'payments',
       } as const;
-      await (await audit.begin({ ...of, reason })).end('complete');
+      await (await audit.begin({ ...of, justification })).end('complete');
     }
     await sink.writeLine(closedLine(instance));
     await file.close();

@@ -2,7 +2,7 @@ import type { HistoryFrame } from '@temporal-kms/codec-api';
 import { expect, test } from 'vitest';
 import { historyFrames } from '../../src/history/frames.ts';
 import type { Stretch } from '../../src/history/reader.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { HttpError } from '../../src/errors.ts';
 import { collect } from '../support/lines.ts';
 import { keptLog } from '../support/stack.ts';
 import { memory } from '../support/memory.ts';
@@ -65,7 +65,7 @@ test('ends with the reason, and where to go on, when Temporal fails in between',
   const { frames } = follow([
     async () => stretch([event(1)], false),
     async () => {
-      throw new Refusal(503, 'temporal_unavailable', 'Temporal does not answer; try again.');
+      throw new HttpError(503, 'temporal_unavailable', 'Temporal does not answer; try again.');
     },
   ]);
   expect((await collect(frames)).at(-1)).toEqual({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { HistoryReader, type Run } from '../../src/history/reader.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { HttpError } from '../../src/errors.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
 import { noTemporal } from '../support/stack.ts';
 
@@ -17,7 +17,7 @@ function growing(length: number, pageSize = 2, eventBytes = 0) {
         : Buffer.from(nextPageToken).toString();
     state.asked.push(token);
     const [epoch, at] = token?.split(' ') ?? [state.epoch, '1'];
-    if (epoch !== state.epoch) throw new Refusal(400, 'bad_request', 'Invalid NextPageToken.');
+    if (epoch !== state.epoch) throw new HttpError(400, 'bad_request', 'Invalid NextPageToken.');
     const first = Number(at);
     const last = Math.min(first + Math.min(pageSize, maximumPageSize ?? 0) - 1, state.length);
     const events = Array.from({ length: last - first + 1 }, (_, n) => ({
@@ -123,7 +123,7 @@ test('pages that Temporal cannot send are asked for smaller, and so from then on
   const sizes: (number | null | undefined)[] = [];
   const heavy: TemporalService['history'] = async (request, signal) => {
     sizes.push(request.maximumPageSize);
-    if ((request.maximumPageSize ?? 0) > 4) throw new Refusal(500, 'too_large', 'larger than max');
+    if ((request.maximumPageSize ?? 0) > 4) throw new HttpError(500, 'too_large', 'larger than max');
     return service.history(request, signal);
   };
   const one = reader({ ...service, history: heavy });

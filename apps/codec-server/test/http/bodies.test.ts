@@ -6,7 +6,7 @@ import { openAccess } from '../../src/access/access.ts';
 import type { AppDeps } from '../../src/app.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { MemoryBudget } from '../../src/memory/budget.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { HttpError } from '../../src/errors.ts';
 import { posted, serveApp, waitingCodec } from '../support/served.ts';
 import { type Kms, noAccess, type Payload, plain, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
@@ -126,7 +126,7 @@ describe('requests at the same time', () => {
       authenticate: async (request) => {
         await sleep(200);
         if (request.header('authorization') === undefined)
-          throw new Refusal(401, 'unauthenticated', 'Sign in.');
+          throw new HttpError(401, 'unauthenticated', 'Sign in.');
         return { name: 'ana' };
       },
     };

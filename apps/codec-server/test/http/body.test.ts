@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bodyOf as bodyOfRequest } from '../../src/http/body.ts';
 import { MemoryBudget } from '../../src/memory/budget.ts';
-import { listen, type RunningServer } from '../../src/listen/listen.ts';
+import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { keptLog, type Kms, serve, startKms } from '../support/stack.ts';
 
 let kms: Kms;

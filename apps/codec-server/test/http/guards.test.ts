@@ -95,7 +95,7 @@ describe('an allowed page', () => {
       'authorization-extras',
       'content-type',
       'x-namespace',
-      'x-reveal-reason',
+      'x-reveal-justification',
     ]);
     expect(response.headers.get('vary')).toBe('Origin');
   });

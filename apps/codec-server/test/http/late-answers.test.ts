@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import type { AppDeps } from '../../src/app.ts';
-import type { RunningServer } from '../../src/listen/listen.ts';
+import type { RunningServer } from '../../src/server/listen.ts';
 import { keptLog, type Kms, noTemporal, plain, serve, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
 

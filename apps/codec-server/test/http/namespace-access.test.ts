@@ -7,7 +7,7 @@ import { createAudit } from '../../src/audit/audit.ts';
 import type { Env } from '../../src/http/context.ts';
 import { NamespaceAccess, type Reveal } from '../../src/http/namespace-access.ts';
 import { createRateLimits } from '../../src/http/rate-limits.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { HttpError } from '../../src/errors.ts';
 import { ana } from '../support/callers.ts';
 
 const reveal: Reveal = { operation: 'decode', namespace: 'home', workflowId: 'w', runId: 'r' };
@@ -56,7 +56,7 @@ const failsFor =
   (entry: AuditEntry): Promise<void> =>
     which(entry) ? noAudit() : Promise.resolve();
 
-const noAudit = (): Promise<never> => Promise.reject(new Refusal(503, 'audit_unavailable', 'No audit.'));
+const noAudit = (): Promise<never> => Promise.reject(new HttpError(503, 'audit_unavailable', 'No audit.'));
 
 describe('the namespaces of one request', () => {
   it('are each on record once, however many messages name them at the same time', async () => {

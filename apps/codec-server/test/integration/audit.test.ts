@@ -2,7 +2,7 @@ import type { AuditEntry } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Access, openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
-import { listen } from '../../src/listen/listen.ts';
+import { listen } from '../../src/server/listen.ts';
 import { keys } from '../support/stack.ts';
 import { NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
 

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { listen, type RunningServer } from '../../src/listen/listen.ts';
+import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { openAccess } from '../../src/access/access.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { HttpError } from '../../src/errors.ts';
 import { eventually, NAMESPACE, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
 
 // Temporal's own command line, as it comes, against this server.
@@ -104,9 +104,9 @@ test('sends what --codec-auth and --codec-header say, and fails where one is mis
         access: {
           ...openAccess,
           authenticate: (request) => {
-            given.push([request.header('authorization'), request.header('x-reveal-reason')]);
+            given.push([request.header('authorization'), request.header('x-reveal-justification')]);
             if (request.header('authorization') === 'Bearer of-ana') return { name: 'ana' };
-            throw new Refusal(401, 'unauthenticated', 'Sign in.');
+            throw new HttpError(401, 'unauthenticated', 'Sign in.');
           },
           reveal: () => 'on-demand',
         },
@@ -123,10 +123,10 @@ test('sends what --codec-auth and --codec-header say, and fails where one is mis
       '5s',
       ...more,
     ]);
-  const reason = ['--codec-header', 'X-Reveal-Reason=ticket 4711 für Müller'];
-  expect(await result('--codec-auth', 'Bearer of-ana', ...reason)).toContain(`${SECRET} result`);
+  const justification = ['--codec-header', 'X-Reveal-Justification=ticket 4711 für Müller'];
+  expect(await result('--codec-auth', 'Bearer of-ana', ...justification)).toContain(`${SECRET} result`);
   expect(given.at(-1)?.[0]).toBe('Bearer of-ana');
-  await expect(result(...reason)).rejects.toThrow();
+  await expect(result(...justification)).rejects.toThrow();
   await expect(result('--codec-auth', 'Bearer of-ana')).rejects.toThrow();
   expect(given.map(([authorization]) => authorization)).toContain(undefined);
   await strict.close(1_000);

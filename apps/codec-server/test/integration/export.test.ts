@@ -192,22 +192,22 @@ describe('the download', () => {
   test('is audited with its counts and the reason given', async () => {
     const entries: any[] = [];
     const audit = createAudit({ write: async (entry) => void entries.push(entry) });
-    await (await ask(run, 'decoded', stack.replica({ audit }), { reason: 'for the auditors' })).text();
+    await (await ask(run, 'decoded', stack.replica({ audit }), { justification: 'for the auditors' })).text();
     expect(entries).toMatchObject([
-      { event: 'intent', operation: 'export', ...run, reason: 'for the auditors' },
+      { event: 'intent', operation: 'export', ...run, justification: 'for the auditors' },
       { event: 'outcome', outcome: { result: 'complete', refused: {} } },
     ]);
     expect(entries[1].outcome.payloads).toBeGreaterThan(10);
   });
 
-  test('needs a reason where the namespace opens on demand', async () => {
+  test('needs a justification where the namespace opens on demand', async () => {
     const access = { ...openAccess, reveal: () => 'on-demand' as const };
     const entries: any[] = [];
     const audit = createAudit({ write: async (entry) => void entries.push(entry) });
     const response = await ask(run, 'decoded', stack.replica({ access, audit }));
     expect([response.status, await response.json()]).toMatchObject([
       403,
-      { error: { code: 'reason_required' } },
+      { error: { code: 'justification_required' } },
     ]);
     const { workflowId, runId } = run;
     expect(entries).toMatchObject([{ event: 'denied', operation: 'export', workflowId, runId }]);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildPayloads } from '../../src/json/payload-json.ts';
-import type { RunningServer } from '../../src/listen/listen.ts';
+import type { RunningServer } from '../../src/server/listen.ts';
 import { findGo, type Go } from '../support/go.ts';
 import { type Kms, plain, serve, startKms } from '../support/stack.ts';
 

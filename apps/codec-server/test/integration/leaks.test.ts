@@ -12,7 +12,7 @@ import { change, finish } from '../support/workflows.ts';
 const PLAINTEXT = 'canary-plaintext-2b7c';
 const TERM = 'canary-term-91e0';
 // These may be read again, by those who may read the audit, so they are searched for here alone.
-const REASON = 'reason-44a1';
+const JUSTIFICATION = 'justification-44a1';
 const PATH = 'path-07fd';
 const TOKEN = `eyJhbGciOiJSUzI1NiJ9.${Buffer.from('{"sub":"canary"}').toString('base64url')}.canary-signature`;
 const secrets = [PLAINTEXT, TERM, TOKEN];
@@ -107,14 +107,17 @@ describe('plaintext, search terms, tokens and key bytes', () => {
       answers.push(
         history,
         await ask(`${ns}/workflows/${of.workflowId}?runId=${of.runId}`),
-        await post(`${runPath(of)}/payloads:decode`, { refs, reason: REASON }),
-        await post(`${runPath(of)}/payloads:decode`, { refs: ['9999:0', PLAINTEXT], reason: REASON }),
-        await post(`${runPath(of)}/history:search`, { text: TERM, reason: REASON }),
-        await post(`${runPath(of)}/history:search`, { text: PLAINTEXT, reason: REASON }),
+        await post(`${runPath(of)}/payloads:decode`, { refs, justification: JUSTIFICATION }),
+        await post(`${runPath(of)}/payloads:decode`, {
+          refs: ['9999:0', PLAINTEXT],
+          justification: JUSTIFICATION,
+        }),
+        await post(`${runPath(of)}/history:search`, { text: TERM, justification: JUSTIFICATION }),
+        await post(`${runPath(of)}/history:search`, { text: PLAINTEXT, justification: JUSTIFICATION }),
         await post(`${runPath(of)}/history:search`, { text: TERM, unknown: PLAINTEXT }),
         ...(await Promise.all(
           ['encoded', 'decoded', 'readable'].map((form) =>
-            post(`${runPath(of)}/history:export`, { form, reason: REASON }),
+            post(`${runPath(of)}/history:export`, { form, justification: JUSTIFICATION }),
           ),
         )),
       );
@@ -132,7 +135,7 @@ describe('plaintext, search terms, tokens and key bytes', () => {
       await ask(`/api/${PATH}`),
       await ask(`${ns}/workflows?query=${PATH}`),
       await ask(`${ns}/workflows?pageToken=${TOKEN}`),
-      await post('/decode', sealed, { 'x-reveal-reason': REASON }),
+      await post('/decode', sealed, { 'x-reveal-justification': JUSTIFICATION }),
       await post('/decode', { payloads: [damaged] }),
       await post('/decode', sealed, { 'x-namespace': 'orders' }),
       await post('/decode', sealed, { 'x-namespace': '' }),
@@ -168,21 +171,21 @@ describe('plaintext, search terms, tokens and key bytes', () => {
   test('are in no log line, and neither are reasons and paths', () => {
     const { out, err } = server.output;
     expect(out.split('\n').length).toBeGreaterThan(answers.length);
-    expect(leaksIn(out + err, [...secrets, ...stack.kms.dataKeys, REASON, PATH])).toEqual([]);
+    expect(leaksIn(out + err, [...secrets, ...stack.kms.dataKeys, JUSTIFICATION, PATH])).toEqual([]);
   });
 
   test('are in no audit line; reasons are, where they belong', () => {
     expect(leaksIn(audit, [...secrets, ...stack.kms.dataKeys])).toEqual([]);
-    expect(audit).toContain(`"reason":"${REASON}"`);
+    expect(audit).toContain(`"justification":"${JUSTIFICATION}"`);
   });
 
   test('are in no metric', () => {
-    expect(leaksIn(metrics, [...secrets, ...stack.kms.dataKeys, REASON, PATH])).toEqual([]);
+    expect(leaksIn(metrics, [...secrets, ...stack.kms.dataKeys, JUSTIFICATION, PATH])).toEqual([]);
   });
 
   test('are in no error', () => {
     for (const { what, status, body } of answers.filter((answer) => answer.status >= 400)) {
-      expect([what, status, leaksIn(body, [...secrets, ...stack.kms.dataKeys, REASON])]).toEqual([
+      expect([what, status, leaksIn(body, [...secrets, ...stack.kms.dataKeys, JUSTIFICATION])]).toEqual([
         what,
         status,
         [],

@@ -17,7 +17,7 @@ import proto from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Access, openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { HttpError } from '../../src/errors.ts';
 import { ana } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';
 import { keys, type Payload, plain } from '../support/stack.ts';
@@ -126,7 +126,7 @@ function replica(access: Access, isWritable: (entry: AuditEntry) => boolean = ()
   const audited: AuditEntry[] = [];
   const audit = createAudit({
     write: async (entry: AuditEntry) => {
-      if (!isWritable(entry)) throw new Refusal(503, 'audit_unavailable', 'No audit.');
+      if (!isWritable(entry)) throw new HttpError(503, 'audit_unavailable', 'No audit.');
       audited.push(entry);
     },
   });
@@ -268,12 +268,18 @@ describe('a caller without rights in the namespace that copied messages name', (
 describe('a caller who may read both namespaces', () => {
   it('reads everything, on record in both, each payload and key counted where it belongs', async () => {
     const { decode, audited } = replica(ana(everywhere));
-    const results = await decode(refs(), { reason: 'ticket 4711' });
+    const results = await decode(refs(), { justification: 'ticket 4711' });
     expect(results.every(({ ok }) => ok)).toBe(true);
     expect(results.find(({ ref }) => ref === '1:0')).toMatchObject({ namespace: 'orders' });
     expect(audited.slice(0, 2)).toMatchObject([
-      { event: 'intent', namespace: 'payments', reason: 'ticket 4711' },
-      { event: 'intent', namespace: 'orders', requestNamespace: 'payments', reason: 'ticket 4711', ...run },
+      { event: 'intent', namespace: 'payments', justification: 'ticket 4711' },
+      {
+        event: 'intent',
+        namespace: 'orders',
+        requestNamespace: 'payments',
+        justification: 'ticket 4711',
+        ...run,
+      },
     ]);
     const outcomes = audited.filter(({ event }) => event === 'outcome');
     expect(outcomes.find(({ namespace }) => namespace === 'payments')?.outcome).toMatchObject({
@@ -325,18 +331,18 @@ describe('a namespace that opens on demand', () => {
     const { decode, search, audited } = replica(ana(everywhere, ['orders']));
     const [refused] = await decode(['1:0']);
     expect(refused).toMatchObject({ ok: false, reason: 'namespace_not_permitted', namespace: 'orders' });
-    expect(refused).toMatchObject({ message: expect.stringContaining('reason') });
+    expect(refused).toMatchObject({ message: expect.stringContaining('justification') });
     expect((await search(SECRET)).filter(({ type }) => type === 'hit')).toEqual([]);
     expect(audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([
-      { event: 'denied', denied: 'reason_required', operation: 'decode' },
-      { event: 'denied', denied: 'reason_required', operation: 'search' },
+      { event: 'denied', denied: 'justification_required', operation: 'decode' },
+      { event: 'denied', denied: 'justification_required', operation: 'search' },
     ]);
-    expect(await decode(['1:0'], { reason: 'ticket 4711' })).toMatchObject([{ ok: true }]);
+    expect(await decode(['1:0'], { justification: 'ticket 4711' })).toMatchObject([{ ok: true }]);
   });
 
   it('still needs the permission with a justification', async () => {
     const { decode } = replica(ana(own, ['orders']));
-    expect(await decode(['1:0'], { reason: 'ticket 4711' })).toMatchObject([{ ok: false }]);
+    expect(await decode(['1:0'], { justification: 'ticket 4711' })).toMatchObject([{ ok: false }]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { decodeFrame, type DecodeFrame, type HistoryEvent, type HistoryFrame } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Refusal } from '../../src/refusal.ts';
-import { listen } from '../../src/listen/listen.ts';
+import { HttpError } from '../../src/errors.ts';
+import { listen } from '../../src/server/listen.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
 import {
   decode,
@@ -122,7 +122,7 @@ describe('payloads that are more than one request holds', () => {
     const temporal = createTemporalService(stack.connection);
     let down = false;
     const failing: typeof temporal.history = async (request, signal) => {
-      if (down) throw new Refusal(503, 'temporal_unavailable', 'down');
+      if (down) throw new HttpError(503, 'temporal_unavailable', 'down');
       return temporal.history(request, signal);
     };
     const app = stack.replica({ temporal: { ...temporal, history: failing }, maxHistoryBytes: 1 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { listen, type RunningServer } from '../../src/listen/listen.ts';
+import { listen, type RunningServer } from '../../src/server/listen.ts';
 import type { AuditFile } from '../../src/audit/audit-file.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { auditSink } from '../../src/audit/sink.ts';

@@ -104,10 +104,10 @@ describe('a workflow that puts a secret everywhere', () => {
     const { log, lines: logged } = keptLog();
     const entries: any[] = [];
     const audit = createAudit({ write: async (entry) => void entries.push(entry) });
-    await search(run, { text: SECRET, reason: 'ticket 17' }, stack.replica({ log, audit }));
+    await search(run, { text: SECRET, justification: 'ticket 17' }, stack.replica({ log, audit }));
     expect(JSON.stringify([entries, logged])).not.toContain(SECRET);
     expect(entries).toMatchObject([
-      { event: 'intent', operation: 'search', ...run, reason: 'ticket 17' },
+      { event: 'intent', operation: 'search', ...run, justification: 'ticket 17' },
       { event: 'outcome', operation: 'search', outcome: { result: 'complete', refused: {} } },
     ]);
     expect(entries[1].outcome.payloads).toBeGreaterThan(10);
@@ -125,15 +125,17 @@ describe('a workflow that puts a secret everywhere', () => {
     expect([response.status, await response.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);
   });
 
-  test('needs a reason where the namespace opens on demand, before Temporal is asked', async () => {
+  test('needs a justification where the namespace opens on demand, before Temporal is asked', async () => {
     const access = { ...openAccess, reveal: () => 'on-demand' as const };
     const temporal: any = new Proxy({}, { get: (_, call) => expect.fail(`asked: ${String(call)}`) });
     const response = await ask(run, { text: SECRET }, stack.replica({ access, temporal }));
     expect([response.status, await response.json()]).toMatchObject([
       403,
-      { error: { code: 'reason_required' } },
+      { error: { code: 'justification_required' } },
     ]);
-    expect((await ask(run, { text: SECRET, reason: 'x' }, stack.replica({ access }))).status).toBe(200);
+    expect((await ask(run, { text: SECRET, justification: 'x' }, stack.replica({ access }))).status).toBe(
+      200,
+    );
   });
 
   test('ends with the sign-in, and says so', async () => {

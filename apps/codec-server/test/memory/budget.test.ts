@@ -1,14 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MemoryBudget, type MemoryLease } from '../../src/memory/budget.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { HttpError } from '../../src/errors.ts';
 
 const refusalOf = (act: () => void): { status: number; code: string } | undefined => {
   try {
     act();
     return undefined;
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof HttpError)) throw error;
     return { status: error.status, code: error.code };
   }
 };

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listen, type RunningServer } from '../../src/listen/listen.ts';
+import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { metricsApp } from '../../src/metrics-app.ts';
 import { ask } from '../support/ask-raw.ts';
 import { keptLog } from '../support/stack.ts';

@@ -3,7 +3,7 @@ import type { AuditEntry } from '@temporal-kms/codec-api';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import type { Access } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { HttpError } from '../../src/errors.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { appWith, HOST, type Kms, keys, noTemporal, plain, startKms } from '../support/stack.ts';
 import { ana } from '../support/callers.ts';
@@ -53,7 +53,7 @@ describe('the outcome', () => {
   test.each(['decode', 'encode'])('of %s that can not be written lets nothing out', async (operation) => {
     const audit = createAudit({
       write: async ({ event }) => {
-        if (event === 'outcome') throw new Refusal(503, 'audit_unavailable', 'No audit.');
+        if (event === 'outcome') throw new HttpError(503, 'audit_unavailable', 'No audit.');
       },
     });
     const body = operation === 'decode' ? await sealedIn('payments') : clear;
@@ -252,7 +252,7 @@ describe('a message that names another namespace', () => {
     const audited: AuditEntry[] = [];
     const audit = createAudit({
       write: async (entry) => {
-        if (entry.namespace === 'orders') throw new Refusal(503, 'audit_unavailable', 'No audit.');
+        if (entry.namespace === 'orders') throw new HttpError(503, 'audit_unavailable', 'No audit.');
         audited.push(entry);
       },
     });
@@ -266,7 +266,7 @@ describe('a message that names another namespace', () => {
     expect(audited).toMatchObject([{ event: 'intent' }, { event: 'outcome', outcome: { result: 'failed' } }]);
   });
 
-  test('needs the reason that its own namespace asks for', async () => {
+  test('needs the justification that its own namespace asks for', async () => {
     const { post } = server(
       ana(
         [
@@ -279,7 +279,7 @@ describe('a message that names another namespace', () => {
     const response = await post('decode', 'payments', await sealedIn('orders'));
     expect([response.status, await response.text()]).toEqual([
       403,
-      expect.stringContaining('X-Reveal-Reason'),
+      expect.stringContaining('X-Reveal-Justification'),
     ]);
   });
 });
@@ -293,7 +293,7 @@ describe('where payloads open on demand', () => {
     ['payments'],
   );
 
-  test('decoding without a reason is 403 with a text that says how to give one', async () => {
+  test('decoding without a justification is 403 with a text that says how to give one', async () => {
     const { post, audited } = server(access);
     const response = await post('decode', 'payments', await sealedIn('payments'));
     expect([response.status, await response.text()]).toEqual([
@@ -308,19 +308,22 @@ describe('where payloads open on demand', () => {
     // The bytes of UTF-8, one a character, as HTTP hands them over.
     [Buffer.from('Störung bei Müller').toString('latin1'), 'Störung bei Müller'],
     ['St\u00f6rung', 'Störung'],
-  ])('%s is a reason, and stands in the audit as it was written', async (header, reason) => {
-    const { post, audited } = server(access);
-    const more = { 'x-reveal-reason': header };
-    expect((await post('decode', 'payments', await sealedIn('payments'), more)).status).toBe(200);
-    expect(audited).toMatchObject([
-      { event: 'intent', reason },
-      { event: 'outcome', reason },
-    ]);
-  });
+  ])(
+    '%s is a justification, and is recorded in the audit as it was written',
+    async (header, justification) => {
+      const { post, audited } = server(access);
+      const more = { 'x-reveal-justification': header };
+      expect((await post('decode', 'payments', await sealedIn('payments'), more)).status).toBe(200);
+      expect(audited).toMatchObject([
+        { event: 'intent', justification },
+        { event: 'outcome', justification },
+      ]);
+    },
+  );
 
-  test('a reason of more than 500 characters is 400', async () => {
+  test('a justification of more than 500 characters is 400', async () => {
     const { post } = server(access);
-    const more = { 'x-reveal-reason': 'x'.repeat(501) };
+    const more = { 'x-reveal-justification': 'x'.repeat(501) };
     expect((await post('decode', 'payments', await sealedIn('payments'), more)).status).toBe(400);
   });
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { TlsFiles } from '../../src/listen/tls.ts';
+import type { TlsFiles } from '../../src/server/tls.ts';
 
 /** OpenSSL's name of an algorithm and an option of it. */
 export type CertificateKey = readonly [algorithm: string, option: string];

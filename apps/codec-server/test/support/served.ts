@@ -1,7 +1,7 @@
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { afterEach } from 'vitest';
 import type { AppDeps } from '../../src/app.ts';
-import { listen, type ListenOptions, type RunningServer } from '../../src/listen/listen.ts';
+import { listen, type ListenOptions, type RunningServer } from '../../src/server/listen.ts';
 import { type Kms, type Payload, serve } from './stack.ts';
 
 const running: RunningServer[] = [];

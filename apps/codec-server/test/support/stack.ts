@@ -10,8 +10,8 @@ import type { temporal } from '@temporalio/proto';
 import { type Logger, pino } from 'pino';
 import { type AppDeps, createApp } from '../../src/app.ts';
 import { type Access, openAccess } from '../../src/access/access.ts';
-import { listen, type RunningServer } from '../../src/listen/listen.ts';
-import { Refusal } from '../../src/refusal.ts';
+import { listen, type RunningServer } from '../../src/server/listen.ts';
+import { HttpError } from '../../src/errors.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { startTextThreads } from '../../src/history/text-threads.ts';
 import { type KeyUseWatch, watchKeyUse } from '../../src/keys/key-use.ts';
@@ -167,7 +167,7 @@ export const serve = (kms: Kms, deps: Partial<AppDeps>): Promise<RunningServer> 
 export const noAccess: Access = {
   ...openAccess,
   authenticate: () => {
-    throw new Refusal(401, 'unauthenticated', 'Sign in.');
+    throw new HttpError(401, 'unauthenticated', 'Sign in.');
   },
 };
 

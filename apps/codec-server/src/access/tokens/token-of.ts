@@ -7,7 +7,7 @@ const MAX_TOKEN = 16 * 1024;
 
 /**
  * The token of a request. Only the header `Authorization` counts: tokens in URLs end up in logs (RFC 6750 section 5.3).
- * @throws Refusal 401 without one, 400 when the header is malformed or stands twice
+ * @throws HttpError 401 without one, 400 when the header is malformed or stands twice
  */
 export function bearerToken(request: Credentials): string {
   const header = request.header('authorization');

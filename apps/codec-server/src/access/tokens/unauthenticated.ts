@@ -1,8 +1,8 @@
-import { Refusal } from '../../refusal.ts';
+import { HttpError } from '../../errors.ts';
 
 /** No token at all: RFC 6750 section 3 asks for a challenge without an error then. */
-export const noToken = (): Refusal =>
-  new Refusal(
+export const noToken = (): HttpError =>
+  new HttpError(
     401,
     'unauthenticated',
     "Sign in: send the header Authorization: Bearer, with a token of an issuer that this server's policy names. " +
@@ -11,16 +11,16 @@ export const noToken = (): Refusal =>
   );
 
 /** @param why goes on after "The token is refused: "; nothing of the token itself */
-export const invalidToken = (why: string, cause?: unknown): Refusal =>
-  new Refusal(401, 'unauthenticated', `The token is refused: ${why}.`, {
+export const invalidToken = (why: string, cause?: unknown): HttpError =>
+  new HttpError(401, 'unauthenticated', `The token is refused: ${why}.`, {
     challenge: `Bearer error="invalid_token", error_description="${why}"`,
     cause,
     loggable: true,
   });
 
 /** RFC 6750 section 3.1: the request itself is wrong, whatever the token. */
-export const malformedRequest = (): Refusal =>
-  new Refusal(
+export const malformedRequest = (): HttpError =>
+  new HttpError(
     400,
     'bad_request',
     'The header Authorization must stand once and be "Bearer", a space and one token.',
@@ -28,8 +28,8 @@ export const malformedRequest = (): Refusal =>
   );
 
 /** Not the token's fault, and nothing is known of it: no error in the challenge, so that nobody throws it away. */
-export const providerDown = (cause: unknown): Refusal =>
-  new Refusal(
+export const providerDown = (cause: unknown): HttpError =>
+  new HttpError(
     401,
     'unauthenticated',
     "The token can't be checked: its issuer's keys can't be had just now. Try again shortly.",

@@ -12,7 +12,7 @@ export interface Verified {
   readonly expiresAt: number;
 }
 
-/** @throws Refusal 401 */
+/** @throws HttpError 401 */
 export type Verify = (token: string) => Promise<Verified>;
 
 /** Checks an issuer's tokens: signature, algorithm, issuer, audience, times, and that they are of the kind that is taken. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { Refusal } from '../../../src/refusal.ts';
+import { HttpError } from '../../../src/errors.ts';
 import type { TemporalService } from '../../../src/temporal/service.ts';
 
 export interface Answer {
@@ -50,7 +50,7 @@ export const emptyTemporal: TemporalService = new Proxy<any>(
   {
     get: (_, call) => async () => {
       if (call === 'healthy') return true;
-      throw new Refusal(404, 'not_found', 'Temporal knows no such thing.');
+      throw new HttpError(404, 'not_found', 'Temporal knows no such thing.');
     },
   },
 );

@@ -1,6 +1,6 @@
 import { type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { codeOf } from '../error-text.ts';
+import { codeOf } from '../errors.ts';
 import { createResponseHeaders } from '../http/headers.ts';
 
 export interface BadRequestsOptions {

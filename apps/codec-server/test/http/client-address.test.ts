@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { expect, test } from 'vitest';
 import type { Env } from '../../src/http/context.ts';
-import { peerOf } from '../../src/http/peer.ts';
+import { clientAddress } from '../../src/http/client-address.ts';
 import { served } from '../support/served.ts';
 
 const own = '127.0.0.1';
@@ -17,7 +17,7 @@ test.each([
 ])('%s', async (_, proxies, forwarded, expected) => {
   const app = new Hono<Env>().get('/', (c) => {
     if (proxies !== undefined) c.set('proxies', proxies);
-    return c.text(peerOf(c) ?? '');
+    return c.text(clientAddress(c) ?? '');
   });
   const { url } = await served(() => app);
   const headers: Record<string, string> = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };

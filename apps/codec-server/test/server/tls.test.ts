@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Env } from '../../src/http/context.ts';
-import { listen } from '../../src/listen/listen.ts';
-import { readTlsPair, type TlsFiles, watchTlsPair } from '../../src/listen/tls.ts';
+import { listen } from '../../src/server/listen.ts';
+import { readTlsPair, type TlsFiles, watchTlsPair } from '../../src/server/tls.ts';
 import { makeCertificate } from '../support/certificates.ts';
 
 let directory: string;

@@ -5,7 +5,7 @@ import { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Env } from '../../src/http/context.ts';
 import { ndjson } from '../../src/http/ndjson.ts';
-import { listen } from '../../src/listen/listen.ts';
+import { listen } from '../../src/server/listen.ts';
 import { appWith, type Kms, startKms } from '../support/stack.ts';
 
 let kms: Kms;

@@ -1,5 +1,5 @@
 import type { CallOptions, PlaintextBudget } from '@temporal-kms/kms-codec';
-import { GoneError } from '../refusal.ts';
+import { ClientDisconnected } from '../errors.ts';
 import type { Env } from './context.ts';
 
 /** What the codec asks and reports while it decrypts for a request. */
@@ -7,13 +7,13 @@ type Access = Required<Pick<CallOptions, 'authorizeNamespace' | 'onInnerLayer' |
 type Asked = { readonly env?: Env['Bindings'] };
 
 /** Whether nobody waits for the answer any more: the client went away, or was told that it took too long. */
-export function isOver({ env }: Asked): boolean {
+export function isResponseClosed({ env }: Asked): boolean {
   const outgoing = env?.outgoing;
   return outgoing !== undefined && (outgoing.destroyed || outgoing.writableEnded);
 }
 
 /** Who asked, for work that may have to wait. Its signal costs more than a small request's check, and is made when it does. */
-export class Asker implements CallOptions {
+export class RequestSignal implements CallOptions {
   readonly authorizeNamespace?: NonNullable<Access['authorizeNamespace']>;
   readonly onInnerLayer?: Access['onInnerLayer'];
   readonly innerKmsCalls?: Access['innerKmsCalls'];
@@ -31,7 +31,7 @@ export class Asker implements CallOptions {
     this.innerKmsCalls = access.innerKmsCalls;
   }
 
-  /** Aborted with a GoneError once it is over. */
+  /** Aborted with a ClientDisconnected once it is over. */
   get signal(): AbortSignal {
     return (this.#signal ??= goneSignal(this.#asked));
   }
@@ -39,7 +39,7 @@ export class Asker implements CallOptions {
 
 function goneSignal(asked: Asked): AbortSignal {
   const gone = new AbortController();
-  if (isOver(asked)) gone.abort(new GoneError());
-  else asked.env?.outgoing?.once('close', () => gone.abort(new GoneError()));
+  if (isResponseClosed(asked)) gone.abort(new ClientDisconnected());
+  else asked.env?.outgoing?.once('close', () => gone.abort(new ClientDisconnected()));
   return gone.signal;
 }

@@ -13,7 +13,7 @@ import { answerBadRequests } from './bad-requests.ts';
 import { trackConnections } from './connections.ts';
 import type { TlsPair } from './tls.ts';
 import { serverTls } from './tls-rules.ts';
-import { together } from './together.ts';
+import { batchPerTick } from './batch-per-tick.ts';
 
 export interface RunningServer {
   readonly port: number;
@@ -116,7 +116,7 @@ function listenerOf(
   app: ReturnType<ListenOptions['app']>,
   resetter: NonNullable<Env['Bindings']['resetter']>,
 ): RequestListener {
-  const turn = together();
+  const turn = batchPerTick();
   const listener = getRequestListener(async (request, { incoming, outgoing }) => {
     // HTTP/2's are of other classes, and aren't served here.
     const http1 = incoming instanceof IncomingMessage && outgoing instanceof ServerResponse;

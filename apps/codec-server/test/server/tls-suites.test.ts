@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { type ConnectionOptions, connect, getCiphers, type TLSSocket } from 'node:tls';
 import { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listen, type RunningServer } from '../../src/listen/listen.ts';
-import { readTlsPair } from '../../src/listen/tls.ts';
+import { listen, type RunningServer } from '../../src/server/listen.ts';
+import { readTlsPair } from '../../src/server/tls.ts';
 import { type CertificateKey, makeCertificate } from '../support/certificates.ts';
 
 const HOST = '127.0.0.1';

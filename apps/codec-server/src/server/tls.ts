@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import { messageOf } from '../error-text.ts';
+import { messageOf } from '../errors.ts';
 
 export interface TlsFiles {
   readonly certFile: string;

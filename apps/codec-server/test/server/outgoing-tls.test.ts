@@ -8,10 +8,10 @@ import { createServer, type Server, type TlsOptions } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { TlsFiles } from '../../src/listen/tls.ts';
+import type { TlsFiles } from '../../src/server/tls.ts';
 import { makeCertificate } from '../support/certificates.ts';
 
-const rules = fileURLToPath(new URL('../../src/listen/tls-rules.ts', import.meta.url));
+const rules = fileURLToPath(new URL('../../src/server/tls-rules.ts', import.meta.url));
 const weakest = ['--tls-min-v1.0', '--tls-cipher-list=ALL:COMPLEMENTOFALL:@SECLEVEL=0'];
 const run = promisify(execFile);
 let directory: string;

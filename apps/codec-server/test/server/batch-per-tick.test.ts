@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { together } from '../../src/listen/together.ts';
+import { batchPerTick } from '../../src/server/batch-per-tick.ts';
 
 test('those who come in one turn of the event loop go on in step, in their order', async () => {
-  const turn = together();
+  const turn = batchPerTick();
   const steps: string[] = [];
   const work = async (name: string): Promise<void> => {
     await turn();
@@ -16,14 +16,14 @@ test('those who come in one turn of the event loop go on in step, in their order
 });
 
 test('who comes later waits for a turn of their own', async () => {
-  const turn = together();
+  const turn = batchPerTick();
   const first = turn();
   await nextTurn();
   expect(turn()).not.toBe(first);
 });
 
 test('no more go in step than 32; the others follow in a turn of their own', async () => {
-  const turn = together();
+  const turn = batchPerTick();
   const turns = Array.from({ length: 65 }, () => turn());
   expect(new Set(turns).size).toBe(3);
   expect(turns.map((one) => turns.indexOf(one))).toEqual(

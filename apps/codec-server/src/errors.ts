@@ -1,7 +1,7 @@
 import type { ApiErrorCode } from '@temporal-kms/codec-api';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
-interface RefusalOptions {
+interface HttpErrorOptions {
   /** Seconds; sent as `Retry-After`. */
   readonly retryAfter?: number;
   /** How to sign in; sent as `WWW-Authenticate`. */
@@ -15,7 +15,7 @@ interface RefusalOptions {
  * Why a request is not served. `message` goes to the caller: it says what is wrong and what to do, and holds no
  * payload, token or internal address.
  */
-export class Refusal extends Error {
+export class HttpError extends Error {
   readonly status: ContentfulStatusCode;
   readonly code: ApiErrorCode;
   readonly retryAfter: number | undefined;
@@ -26,7 +26,7 @@ export class Refusal extends Error {
     status: ContentfulStatusCode,
     code: ApiErrorCode,
     message: string,
-    options: RefusalOptions = {},
+    options: HttpErrorOptions = {},
   ) {
     super(message, { cause: options.cause });
     this.status = status;
@@ -37,12 +37,27 @@ export class Refusal extends Error {
   }
 }
 
-export const badRequest = (message: string, cause?: unknown): Refusal =>
-  new Refusal(400, 'bad_request', message, { cause });
+export const badRequest = (message: string, cause?: unknown): HttpError =>
+  new HttpError(400, 'bad_request', message, { cause });
 
 /** Nobody waits for the answer any more. */
-export class GoneError extends Refusal {
+export class ClientDisconnected extends HttpError {
   constructor() {
     super(504, 'timeout', 'Whoever asked is no longer there.', { loggable: true });
   }
 }
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** With what lies behind it: `fetch` says of every failure that it failed. */
+export function withCause(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause === undefined ? messageOf(error) : `${messageOf(error)}: ${codeOf(cause) ?? messageOf(cause)}`;
+}
+
+/** For faults that nobody foresaw: their messages may quote what was being read. */
+export const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);
+
+/** Node's own code, such as `EACCES`. */
+export const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

@@ -9,7 +9,7 @@ const MOST = 32;
  * came together are then worked on in step, without a system call from one to the next: under load 1.4 times as many a
  * second (docs/performance.md). A request that came alone waits for nobody.
  */
-export function together(): () => Promise<void> {
+export function batchPerTick(): () => Promise<void> {
   let turn: Promise<void> | undefined;
   let room = 0;
   return () => {

@@ -7,7 +7,7 @@ import type { Env } from './context.ts';
  * says that its own other end was. A caller can write anything into `X-Forwarded-For`, but only to the left of that.
  * @returns absent where the app is driven without a port
  */
-export function peerOf(c: Context<Env>): string | undefined {
+export function clientAddress(c: Context<Env>): string | undefined {
   const peer = c.env?.incoming?.socket.remoteAddress;
   const proxies = c.get('proxies');
   if (proxies === undefined) return peer;
