@@ -5,7 +5,7 @@ import type { Access } from './access/access.ts';
 import type { Audit } from './audit/audit.ts';
 import type { ChainHead } from './audit/chain.ts';
 import type { Digests } from './audit/digests.ts';
-import type { Inspect } from './history/stub.ts';
+import type { Inspect } from './history/payload-stub.ts';
 import { HistoryReader } from './history/reader.ts';
 import type { TextThreads } from './history/text-threads.ts';
 import type { Env } from './http/context.ts';

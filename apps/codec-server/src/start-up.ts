@@ -8,7 +8,7 @@ import { codeOf, messageOf } from './errors.ts';
 import { startTextThreads, type TextThreads } from './history/text-threads.ts';
 import type { RunningServer } from './server/listen.ts';
 import { readTlsPair, type TlsFiles, type TlsPair, type TlsWatch, watchTlsPair } from './server/tls.ts';
-import { connectTemporal } from './temporal/connect.ts';
+import { connectTemporal } from './temporal/service.ts';
 
 /** `EX_CONFIG` of sysexits.h, as for a wrong variable. */
 const EXIT_CONFIG = 78;

@@ -5,7 +5,7 @@ import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/tempor
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { fetchJson } from '../src/access/tokens/fetch-json.ts';
-import { interceptors } from '../src/temporal/connect.ts';
+import { interceptors } from '../src/temporal/service.ts';
 import { createTemporalService } from '../src/temporal/service.ts';
 import { keptLog } from './support/stack.ts';
 

@@ -2,25 +2,37 @@ import { createHash } from 'node:crypto';
 import {
   type PayloadStub,
   type WorkflowDescription,
+  type WorkflowRelations,
   type WorkflowStatus,
   type WorkflowSummary,
   workflowStatus,
 } from '@temporal-kms/codec-api';
 import proto, { type temporal } from '@temporalio/proto';
-import { type SealedIn, workflowContext } from './context.ts';
-import { enumName } from './enum-name.ts';
-import { type Found, findPayloads, searchAttributeValues, timestamp, writeMessage } from './message.ts';
-import { workflowRelations } from './relations.ts';
-import { type Inspect, placeholder, stubOf } from './stub.ts';
+import {
+  enumName,
+  findPayloads,
+  type PayloadLocation,
+  searchAttributeValues,
+  timestamp,
+  writeMessage,
+} from './message.ts';
+import {
+  type Inspect,
+  type PayloadContext,
+  payloadStub,
+  placeholder,
+  workflowContext,
+} from './payload-stub.ts';
 
 type Info = temporal.api.workflow.v1.IWorkflowExecutionInfo;
 type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
+type Execution = temporal.api.common.v1.IWorkflowExecution;
 
 const TYPE = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
 
-/** A list's row, and the head of a description. */
+/** Returns what a list shows of a workflow run. A description starts with the same summary. */
 export function workflowSummary(info: Info, namespace: string, inspect: Inspect): WorkflowSummary {
-  const refs = contentRefs();
+  const refOf = contentRefs();
   const context = contextOf(info, namespace);
   const memo = findPayloads('temporal.api.common.v1.Memo', info.memo ?? {});
   return {
@@ -39,65 +51,108 @@ export function workflowSummary(info: Info, namespace: string, inspect: Inspect)
         }
       : {}),
     searchAttributes: searchAttributeValues(info.searchAttributes),
-    memo: memo.map((found) =>
-      stubOf(refs(found), { ...found, path: `memo.${found.path}` }, context, inspect),
+    memo: memo.map((location) =>
+      payloadStub(refOf(location), { ...location, path: `memo.${location.path}` }, context, inspect),
     ),
   };
 }
 
+/** Returns a run's description, with stubs in place of its payloads. */
 export function workflowDescription(
   description: Description,
   namespace: string,
   inspect: Inspect,
 ): WorkflowDescription {
-  const refs = contentRefs();
+  const refOf = contentRefs();
   const info = description.workflowExecutionInfo ?? {};
   const context = contextOf(info, namespace);
   const payloads: PayloadStub[] = [];
-  const details = writeMessage(TYPE, description, (found) => {
-    const ref = refs(found);
-    payloads.push(stubOf(ref, found, context, inspect));
+  const details = writeMessage(TYPE, description, (location) => {
+    const ref = refOf(location);
+    payloads.push(payloadStub(ref, location, context, inspect));
     return placeholder(ref);
   });
   const workflow = workflowSummary(info, namespace, inspect);
   return { workflow, relations: workflowRelations(description), details, payloads };
 }
 
-const contextOf = (info: Info, namespace: string): SealedIn =>
+const contextOf = (info: Info, namespace: string): PayloadContext =>
   workflowContext({ namespace, workflowId: info.execution?.workflowId ?? '' });
 
-/** The payloads of a description by ref. */
-export function describedPayloads(description: Description): Map<string, Found> {
-  const refs = contentRefs();
-  return new Map(findPayloads(TYPE, description).map((found) => [refs(found), found]));
+/** Returns the payloads of a description by ref. */
+export function describedPayloads(description: Description): Map<string, PayloadLocation> {
+  const refOf = contentRefs();
+  return new Map(findPayloads(TYPE, description).map((location) => [refOf(location), location]));
 }
 
-/** What a ref of a description is below; a few above it where equal payloads stand beside each other. */
+/**
+ * The upper limit, exclusive, for the number in a description's ref `0:<number>`: 48 bits of a hash, plus room to count
+ * equal payloads.
+ */
 export const DESCRIBED_REFS = 2 ** 48 + 2 ** 16;
 
 /**
- * Names a description's payloads by their stored bytes: what stands first now may stand third in a second, when a
- * pending activity has closed, and a ref must never come to mean another payload. Two equal payloads get two refs.
+ * Returns a function that names a description's payloads by a hash of their stored bytes. Their order is not stable: when
+ * a pending activity closes, later payloads move up, and a ref must never name another payload. Equal payloads get
+ * different refs.
  */
-function contentRefs(): (found: Found) => string {
-  // The number after the last one that was given for a hash: a memo may hold thousands of equal payloads.
-  const nextOf = new Map<number, number>();
-  const given = new Set<number>();
+function contentRefs(): (location: PayloadLocation) => string {
+  // The next number to try for each hash: a memo may contain thousands of equal payloads.
+  const nextByHash = new Map<number, number>();
+  const used = new Set<number>();
   return ({ payload }) => {
     const hash = createHash('sha256')
       .update(payload.metadata?.['encoding'] ?? '')
       .update('\0')
       .update(payload.data ?? '');
     const first = hash.digest().readUIntBE(0, 6);
-    let n = nextOf.get(first) ?? first;
-    while (given.has(n)) n += 1;
-    given.add(n);
-    nextOf.set(first, n + 1);
+    let n = nextByHash.get(first) ?? first;
+    while (used.has(n)) n += 1;
+    used.add(n);
+    nextByHash.set(first, n + 1);
     return `0:${n}`;
   };
 }
 
-/** `WORKFLOW_EXECUTION_STATUS_TIMED_OUT` is `TimedOut`, as Temporal's queries have it. */
+/** Returns the runs that a run is related to: parent, root, children, reset points, first run, and run after a reset. */
+export function workflowRelations(description: Description): WorkflowRelations {
+  const info = description.workflowExecutionInfo ?? {};
+  const { parentExecution: parent, rootExecution: root, firstRunId, parentNamespaceId } = info;
+  const resetRunId = description.workflowExtendedInfo?.resetRunId;
+  return {
+    ...(parent?.workflowId
+      ? { parent: { ...ids(parent), ...(parentNamespaceId ? { namespaceId: parentNamespaceId } : {}) } }
+      : {}),
+    // Temporal names a run without a parent as its own root.
+    ...(root?.workflowId && root.runId !== info.execution?.runId ? { root: ids(root) } : {}),
+    ...(firstRunId ? { firstRunId } : {}),
+    ...(resetRunId ? { resetRunId } : {}),
+    children: (description.pendingChildren ?? []).map((child) => ({
+      ...ids(child),
+      type: child.workflowTypeName ?? '',
+      ...(child.initiatedId ? { initiatedId: String(child.initiatedId) } : {}),
+    })),
+    resetPoints: (info.autoResetPoints?.points ?? []).map(resetPoint),
+  };
+}
+
+const ids = ({ workflowId, runId }: Execution): { workflowId: string; runId: string } => ({
+  workflowId: workflowId ?? '',
+  runId: runId ?? '',
+});
+
+const resetPoint = (
+  point: temporal.api.workflow.v1.IResetPointInfo,
+): WorkflowRelations['resetPoints'][number] => ({
+  buildId: point.buildId ?? '',
+  runId: point.runId ?? '',
+  eventId: String(point.firstWorkflowTaskCompletedId ?? 0),
+  ...(point.createTime ? { created: timestamp(point.createTime) } : {}),
+  ...(point.expireTime ? { expires: timestamp(point.expireTime) } : {}),
+  resettable: point.resettable ?? false,
+});
+
+/** Returns the status as Temporal's visibility queries spell it: `TimedOut`. */
 function statusOf(status: temporal.api.enums.v1.WorkflowExecutionStatus | null | undefined): WorkflowStatus {
   const name: string | undefined = proto.temporal.api.enums.v1.WorkflowExecutionStatus[status ?? 0];
   const parsed = workflowStatus.safeParse(enumName(name ?? '', 'WORKFLOW_EXECUTION_STATUS_'));

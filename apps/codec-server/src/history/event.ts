@@ -1,25 +1,35 @@
 import type { Attributes, HistoryEvent, PayloadStub } from '@temporal-kms/codec-api';
 import proto, { type temporal } from '@temporalio/proto';
-import { enumName } from './enum-name.ts';
 import { payloadToJson } from '../json/payload-json.ts';
-import { type Found, findPayloads, timestamp, type Visit, writeMessage } from './message.ts';
-import { type SealedIn, sealedIn } from './context.ts';
-import { type Inspect, placeholder, stubOf } from './stub.ts';
+import {
+  enumName,
+  findPayloads,
+  type PayloadLocation,
+  timestamp,
+  type VisitPayload,
+  writeMessage,
+} from './message.ts';
+import { type Inspect, type PayloadContext, payloadStub, placeholder } from './payload-stub.ts';
 
 export type ProtoEvent = temporal.api.history.v1.IHistoryEvent;
+
+/** A payload of a history, and the context that it was encrypted in. */
+export interface StoredPayload extends PayloadLocation {
+  readonly context: PayloadContext;
+}
 
 const TYPE = 'temporal.api.history.v1.HistoryEvent';
 
 export const eventIdOf = (event: ProtoEvent): number => Number(event.eventId ?? 0);
 
-/** The event without its payloads' bytes: what of it may be read without a key. */
-export function eventRow(event: ProtoEvent, own: SealedIn, inspect: Inspect): HistoryEvent {
+/** Returns the event as the history API sends it: everything but the payloads' bytes, which stubs replace. */
+export function historyEvent(event: ProtoEvent, home: PayloadContext, inspect: Inspect): HistoryEvent {
   const eventId = eventIdOf(event);
   const payloads: PayloadStub[] = [];
-  const written = writeMessage(TYPE, event, (found) => {
+  const json = writeMessage(TYPE, event, (location) => {
     const ref = `${eventId}:${payloads.length}`;
-    const placed = inAttributes(found, event);
-    payloads.push(stubOf(ref, placed, sealedIn(event, placed.path, own), inspect));
+    const stored = storedPayload(location, event, home);
+    payloads.push(payloadStub(ref, stored, stored.context, inspect));
     return placeholder(ref);
   });
   const eventType = event.eventType ?? 0;
@@ -28,50 +38,86 @@ export function eventRow(event: ProtoEvent, own: SealedIn, inspect: Inspect): Hi
     eventTime: timestamp(event.eventTime ?? {}),
     eventType,
     eventName: eventName(eventType),
-    attributes: attributesOf(written),
-    ...(isMessage(written['userMetadata']) ? { userMetadata: written['userMetadata'] } : {}),
-    ...listed('links', written),
-    ...listed('eventGroupMarkers', written),
-    ...(isMessage(written['principal']) ? { principal: written['principal'] } : {}),
+    attributes: attributesOf(json),
+    ...(isMessage(json['userMetadata']) ? { userMetadata: json['userMetadata'] } : {}),
+    ...messageList('links', json),
+    ...messageList('eventGroupMarkers', json),
+    ...(isMessage(json['principal']) ? { principal: json['principal'] } : {}),
     payloads,
     durable: isDurable(event),
   };
 }
 
-/** The event as Temporal's own tools write it, search attributes as payloads; `visit` sees payloads by their refs' order. */
-export function storedEvent(event: ProtoEvent, visit: Visit): Record<string, unknown> {
+/**
+ * Returns the event as the proto3 JSON that Temporal's own tools write; search attributes keep the form of payloads.
+ * `visit` gets the payloads in the order of their refs and returns what replaces each.
+ */
+export function eventJson(event: ProtoEvent, visit: VisitPayload): Record<string, unknown> {
   return writeMessage(TYPE, event, visit, payloadToJson);
 }
 
-/** The event's payloads; the n-th is the one that `<eventId>:<n>` names. */
-export function eventPayloads(event: ProtoEvent): Found[] {
-  return findPayloads(TYPE, event).map((found) => inAttributes(found, event));
+/**
+ * Returns the event's payloads. The ref `<eventId>:<n>` names the n-th, counted from 0.
+ * @param home the context of the history's own workflow
+ */
+export function eventPayloads(event: ProtoEvent, home: PayloadContext): StoredPayload[] {
+  return findPayloads(TYPE, event).map((location) => storedPayload(location, event, home));
 }
 
 /**
- * `taskId` is given when an event is written to the store. The server appends events of a workflow task under way
- * (transient after a failed task, speculative for an update) without one; others may come to stand under their ids.
+ * Whether the event is stored. The server sets `taskId` when it stores an event. It appends the events of a workflow task
+ * in progress without one (transient events after a failed task, speculative events for an update), and may later store
+ * other events under the same ids.
  */
 export const isDurable = (event: ProtoEvent): boolean => Number(event.taskId ?? 0) !== 0;
 
 const ATTRIBUTES = /EventAttributes$/;
 
-const attributesOf = (written: Attributes): Attributes => {
-  const name = Object.keys(written).find((key) => ATTRIBUTES.test(key));
-  const attributes = name === undefined ? undefined : written[name];
+const attributesOf = (json: Attributes): Attributes => {
+  const name = Object.keys(json).find((key) => ATTRIBUTES.test(key));
+  const attributes = name === undefined ? undefined : json[name];
   return isMessage(attributes) ? attributes : {};
 };
 
-/** Paths start inside the attributes; a payload beside them (`userMetadata.summary`) keeps its own. */
-function inAttributes(found: Found, event: ProtoEvent): Found {
-  const dot = found.path.indexOf('.');
-  if (!ATTRIBUTES.test(found.path.slice(0, dot))) return found;
-  const path = found.path.slice(dot + 1);
-  const isPlain = isCoreField(path, event) || isSystemEnvelope(found);
-  return { ...found, path, sealable: found.sealable && !isPlain };
+/** Makes paths relative to the attributes. A path outside of them (`userMetadata.summary`) stays as it is. */
+function storedPayload(location: PayloadLocation, event: ProtoEvent, home: PayloadContext): StoredPayload {
+  const dot = location.path.indexOf('.');
+  if (!ATTRIBUTES.test(location.path.slice(0, dot)))
+    return { ...location, context: contextOf(event, location.path, home) };
+  const path = location.path.slice(dot + 1);
+  const isPlain = isCoreField(path, event) || isSystemEnvelope(location);
+  const encryptable = location.encryptable && !isPlain;
+  return { payload: location.payload, path, encryptable, context: contextOf(event, path, home) };
 }
 
-/** Fields that Temporal's Core writes into a marker after the codec has run: plain by design. */
+/**
+ * Returns the context of the workflow that a payload was encrypted for. A child's input, result and failure, and a signal
+ * to another workflow, are encrypted for that workflow, also where the parent's history holds them (SDK 1.24,
+ * WorkflowCodecRunner).
+ *
+ * The namespace is always that of the request. Whether messages of other namespaces may be decrypted is decided by that
+ * namespace's `accepts` rule, not by what the history contains.
+ */
+function contextOf(event: ProtoEvent, path: string, home: PayloadContext): PayloadContext {
+  const target = targetWorkflow(event, path);
+  return target ? { ...home, workflowId: target } : home;
+}
+
+function targetWorkflow(event: ProtoEvent, path: string): string | null | undefined {
+  const signal = event.signalExternalWorkflowExecutionInitiatedEventAttributes;
+  if (signal) return path.startsWith('userMetadata') ? undefined : signal.workflowExecution?.workflowId;
+  const child =
+    event.childWorkflowExecutionCompletedEventAttributes ??
+    event.childWorkflowExecutionFailedEventAttributes ??
+    event.childWorkflowExecutionCanceledEventAttributes ??
+    event.childWorkflowExecutionTimedOutEventAttributes ??
+    event.childWorkflowExecutionTerminatedEventAttributes ??
+    event.childWorkflowExecutionStartedEventAttributes;
+  if (child) return child.workflowExecution?.workflowId;
+  return event.startChildWorkflowExecutionInitiatedEventAttributes?.workflowId;
+}
+
+/** Whether Temporal's Core writes the field of a marker after the codec has run. Such fields are plaintext by design. */
 function isCoreField(path: string, { markerRecordedEventAttributes: marker }: ProtoEvent): boolean {
   switch (marker?.markerName) {
     case 'core_patch':
@@ -84,10 +130,10 @@ function isCoreField(path: string, { markerRecordedEventAttributes: marker }: Pr
 }
 
 /**
- * What Temporal's own Nexus endpoint (`__temporal_system`) is given is an envelope that its server reads: a codec sees
- * only the payloads inside, which aren't looked for here (temporalio/api-go#297).
+ * Whether the payload is an envelope for Temporal's own Nexus endpoint (`__temporal_system`). The server reads the
+ * envelope, so codecs see only the payloads inside it. This walk does not look inside (temporalio/api-go#297).
  */
-const isSystemEnvelope = ({ path, payload: { metadata } }: Found): boolean =>
+const isSystemEnvelope = ({ path, payload: { metadata } }: PayloadLocation): boolean =>
   path.startsWith('nexusOperation') &&
   Buffer.from(metadata?.['__temporal_system_payload'] ?? '').equals(TRUE);
 const TRUE = Buffer.from('true');
@@ -98,11 +144,11 @@ function eventName(type: number): string {
   return enumName(name, 'EVENT_TYPE_');
 }
 
-const listed = (
+const messageList = (
   name: 'links' | 'eventGroupMarkers',
-  written: Attributes,
+  json: Attributes,
 ): Partial<Record<typeof name, Attributes[]>> => {
-  const list = written[name];
+  const list = json[name];
   return Array.isArray(list) ? { [name]: list.filter(isMessage) } : {};
 };
 

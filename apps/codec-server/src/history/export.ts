@@ -1,131 +1,139 @@
 import { randomUUID } from 'node:crypto';
 import {
-  escapeInvisible,
   type EndReason,
+  escapeInvisible,
   type ExportForm,
   type ExportSummary,
+  type PayloadRef,
   type ReasonCounts,
   UNREADABLE_ENCODING,
 } from '@temporal-kms/codec-api';
 import { type PayloadJson, payloadToJson } from '../json/payload-json.ts';
 import { hasTooManyEntries } from '../json/payload-limits.ts';
 import { count } from '../reason-counts.ts';
-import { endOf } from './ending.ts';
-import { eventIdOf, type ProtoEvent, storedEvent } from './event.ts';
-import { type OpenedEvent, type OpenedPayload, openEvents, type OpenEventsOptions } from './opened-events.ts';
+import type { DecryptResult } from './decrypt-payload.ts';
+import {
+  type DecryptedEvent,
+  type DecryptedPayload,
+  decryptEvents,
+  type DecryptEventsOptions,
+} from './decrypted-events.ts';
+import { eventIdOf, eventJson, type ProtoEvent } from './event.ts';
 import { readableBytes } from './readable.ts';
-import type { HistoryReader } from './reader.ts';
-import { oneAhead, upward } from './run-events.ts';
+import { ascending, type HistoryReader, prefetch } from './reader.ts';
+import { streamEnd } from './stream-limits.ts';
 import { bodyOf, type TextThreads } from './text-threads.ts';
 
-export interface ExportOptions extends Omit<OpenEventsOptions, 'budget'> {
+export interface ExportOptions extends Omit<DecryptEventsOptions, 'budget'> {
   readonly reader: Pick<HistoryReader, 'read'>;
   readonly threads: Pick<TextThreads, 'readable'>;
   readonly form: ExportForm;
-  /** Events that the history had when it was asked for; later ones are left out. */
+  /** Number of events that the history had at the time of the request. The export omits later events. */
   readonly length: number;
 }
 
-export interface ExportPiece {
+export interface ExportChunk {
   readonly text: string;
-  /** On the last piece. */
+  /** Set on the last chunk. */
   readonly end?: EndReason;
 }
 
-/** Characters that are put together before they are sent. */
-const PIECE = 64 * 1024;
+/** Characters that are collected before they are sent. */
+const CHUNK_LENGTH = 64 * 1024;
 
 /**
- * A run's history as one JSON document, an event a line. It is complete if it parses: what is cut off stays unclosed,
- * and where the reader can still be told, its last line is `{"$truncated": {"reason", "after"}}`.
+ * Yields a run's history as the text of one JSON document, with one event per line. The document parses only if it is
+ * complete: an interrupted export stays unclosed, and its last line, if the client is still connected, is
+ * `{"$truncated": {"reason", "after"}}`.
  */
-export async function* exportPieces(options: ExportOptions): AsyncGenerator<ExportPiece, void> {
+export async function* exportChunks(options: ExportOptions): AsyncGenerator<ExportChunk, void> {
   const { form, lifetime, log } = options;
   const summary = new Summary();
-  let text = head(options);
+  let text = documentStart(options);
   let after = 0;
   let sent = { text, after };
   try {
-    for await (const { eventId, json } of eventsAs(form, options, summary)) {
-      await lifetime.step();
+    for await (const { eventId, json } of exportedEvents(form, options, summary)) {
+      await lifetime.checkpoint();
       text += after === 0 ? `\n${json}` : `,\n${json}`;
       after = eventId;
-      if (text.length < PIECE) continue;
+      if (text.length < CHUNK_LENGTH) continue;
       yield { text };
       text = '';
       sent = { text, after };
     }
-    const tail = form === 'readable' ? `\n],"summary":${JSON.stringify(summary.value())}}\n` : '\n]}\n';
-    yield { text: text + tail, end: 'complete' };
+    const end = form === 'readable' ? `\n],"summary":${JSON.stringify(summary.value())}}\n` : '\n]}\n';
+    yield { text: text + end, end: 'complete' };
   } catch (error) {
-    const end = endOf(error, lifetime, log, 'export');
+    const end = streamEnd(error, lifetime, log, 'export');
     if (end === undefined) return;
-    // What waits to be sent was opened for somebody who was signed in.
+    // Text that waits to be sent was decrypted for a caller whose token has since expired.
     const rest = end.reason === 'signed_out' ? sent : { text, after };
-    const last = JSON.stringify({ $truncated: { ...end, after: rest.after } });
-    yield { text: `${rest.text}\n${last}\n`, end: end.reason };
+    const lastLine = JSON.stringify({ $truncated: { ...end, after: rest.after } });
+    yield { text: `${rest.text}\n${lastLine}\n`, end: end.reason };
   }
 }
 
-function head({ form, run }: ExportOptions): string {
+function documentStart({ form, run }: ExportOptions): string {
   if (form !== 'readable') return '{"events":[';
   const { namespace, workflowId, runId } = run;
   return `${escapeInvisible(JSON.stringify({ namespace, workflowId, runId })).slice(0, -1)},"events":[`;
 }
 
-interface Written {
+interface ExportedEvent {
   readonly eventId: number;
   readonly json: string;
 }
 
-async function* eventsAs(
+async function* exportedEvents(
   form: ExportForm,
   options: ExportOptions,
   summary: Summary,
-): AsyncGenerator<Written, void> {
+): AsyncGenerator<ExportedEvent, void> {
   const { reader, run, length, lifetime } = options;
-  const pages = upward(reader, run, 1, length, lifetime.signal);
+  const pages = ascending(reader, run, 1, length, lifetime.signal);
   if (form === 'encoded') {
-    for await (const page of oneAhead(pages))
-      for (const event of page) yield { eventId: eventIdOf(event), json: encoded(event) };
+    for await (const page of prefetch(pages))
+      for (const event of page) yield { eventId: eventIdOf(event), json: encodedJson(event) };
     return;
   }
-  const write = form === 'decoded' ? decoded : readable(randomUUID(), options);
-  for await (const opened of openEvents(options, pages)) {
-    summary.add(opened);
-    yield { eventId: opened.eventId, json: await write(opened) };
+  const write = form === 'decoded' ? decodedJson : readableWriter(randomUUID(), options);
+  for await (const event of decryptEvents(options, pages)) {
+    summary.add(event);
+    yield { eventId: event.eventId, json: await write(event) };
   }
 }
 
-/** A payload that was cut when it was read is not passed off as what is stored. */
-function encoded(event: ProtoEvent): string {
+/** Marks payloads that were truncated while they were read, instead of exporting them as if they were stored like that. */
+function encodedJson(event: ProtoEvent): string {
   let n = 0;
   return JSON.stringify(
-    storedEvent(event, ({ payload }) => {
+    eventJson(event, ({ payload }) => {
       const ref = `${eventIdOf(event)}:${n++}`;
       return hasTooManyEntries(payload) ? sentinel(ref, { reason: 'too_large' }) : payloadToJson(payload);
     }),
   );
 }
 
-function decoded({ event, payloads }: OpenedEvent): string {
-  const waiting = payloads.values();
-  return JSON.stringify(storedEvent(event, () => decodedPayload(waiting.next().value)));
+function decodedJson({ event, payloads }: DecryptedEvent): string {
+  const remaining = payloads.values();
+  return JSON.stringify(eventJson(event, () => decodedPayload(remaining.next().value)));
 }
 
-function decodedPayload(one: OpenedPayload | undefined): PayloadJson {
-  if (one === undefined) throw new RangeError('an event has more payloads than were opened');
-  return one.opened.ok ? payloadToJson(one.opened.payload) : sentinel(one.ref, one.opened);
+function decodedPayload(payload: DecryptedPayload | undefined): PayloadJson {
+  if (payload === undefined) throw missingPayload();
+  return payload.result.ok ? payloadToJson(payload.result.payload) : sentinel(payload.ref, payload.result);
 }
 
-/** A payload that no converter takes: a replay over it fails there instead of going on with wrong data. */
+const missingPayload = (): RangeError => new RangeError('An event has more payloads than were decrypted.');
+
+/**
+ * Returns the payload that an export contains in place of one that cannot be read. No payload converter accepts its
+ * encoding, so a replay fails there instead of continuing with wrong data.
+ */
 function sentinel(
-  ref: string,
-  {
-    reason,
-    key,
-    namespace,
-  }: Pick<Extract<OpenedPayload['opened'], { ok: false }>, 'reason' | 'key' | 'namespace'>,
+  ref: PayloadRef,
+  { reason, key, namespace }: Pick<Extract<DecryptResult, { ok: false }>, 'reason' | 'key' | 'namespace'>,
 ): PayloadJson {
   const metadata = Object.entries({
     encoding: UNREADABLE_ENCODING,
@@ -142,37 +150,37 @@ function sentinel(
   };
 }
 
-/** @param mark a text that nobody can foresee; stands where a payload's own JSON text is put in */
-function readable(
-  mark: string,
+/** @param marker unpredictable text; it marks where the JSON of a payload is inserted */
+function readableWriter(
+  marker: string,
   { threads, lifetime }: Pick<ExportOptions, 'threads' | 'lifetime'>,
-): (opened: OpenedEvent) => Promise<string> {
-  const marked = new RegExp(`"${mark}:(\\d+)"`, 'g');
+): (event: DecryptedEvent) => Promise<string> {
+  const markers = new RegExp(`"${marker}:(\\d+)"`, 'g');
   return async ({ event, payloads }) => {
     const texts: string[] = [];
     for (const payload of payloads) {
-      await lifetime.step();
+      await lifetime.checkpoint();
       texts.push(await readablePayload(payload, threads, lifetime.signal));
     }
     let n = 0;
-    // Names are escaped where they can't be seen; what was decrypted stands as it was written.
-    const json = escapeInvisible(JSON.stringify(storedEvent(event, () => `${mark}:${n++}`)));
-    return json.replace(marked, (_, index: string) => {
+    // Invisible characters are escaped in names. Decrypted JSON is inserted as it was written.
+    const json = escapeInvisible(JSON.stringify(eventJson(event, () => `${marker}:${n++}`)));
+    return json.replace(markers, (_, index: string) => {
       const text = texts[Number(index)];
-      if (text === undefined) throw new RangeError('an event has more payloads than were opened');
+      if (text === undefined) throw missingPayload();
       return text;
     });
   };
 }
 
 async function readablePayload(
-  { ref, opened }: OpenedPayload,
+  { ref, result }: DecryptedPayload,
   threads: ExportOptions['threads'],
   signal: AbortSignal,
 ): Promise<string> {
-  if (opened.ok)
-    return (await threads.readable(opened.payload, signal)) ?? readableBytes(bodyOf(opened.payload));
-  const { reason, key, namespace } = opened;
+  if (result.ok)
+    return (await threads.readable(result.payload, signal)) ?? readableBytes(bodyOf(result.payload));
+  const { reason, key, namespace } = result;
   return JSON.stringify({ $unreadable: { reason, ref, key, namespace } });
 }
 
@@ -181,11 +189,11 @@ class Summary {
   #payloads = 0;
   readonly #unreadable: ReasonCounts = {};
 
-  add({ payloads }: OpenedEvent): void {
+  add({ payloads }: DecryptedEvent): void {
     this.#events += 1;
-    for (const { opened } of payloads) {
+    for (const { result } of payloads) {
       this.#payloads += 1;
-      if (!opened.ok) count(this.#unreadable, opened.reason);
+      if (!result.ok) count(this.#unreadable, result.reason);
     }
   }
 

@@ -2,44 +2,44 @@ import type { MaskedLength, SearchHit } from '@temporal-kms/codec-api';
 import { JsonScanner, unescaped } from '../json/json-scanner.ts';
 import { utf8Text } from '../utf8.ts';
 
-/** Where in a decoded payload the text stands. */
+/** Where a decoded payload contains the text. */
 export type TextMatch = Pick<SearchHit, 'pointer' | 'in' | 'matches' | 'snippet' | 'more'>;
 
-/** What a search looks for: literal text; without `caseSensitive` letters are compared by Unicode's simple case folding. */
+/** Literal text to search for. Unless `caseSensitive`, letters are compared by Unicode's simple case folding. */
 export interface TextQuery {
   readonly text: string;
   readonly caseSensitive: boolean;
 }
 
-/** A decoded payload's bytes, and its `encoding`. */
-export interface Body {
+/** A decoded payload's bytes and its `encoding`. */
+export interface PayloadBody {
   readonly data: Uint8Array;
   readonly encoding: string;
 }
 
-/** Of one payload; a list of a thousand equal words must not fill the answer. */
+/** Matches per payload: a list of a thousand equal words must not fill the response. */
 const MAX_MATCHES = 100;
 
-/** Levels of JSON. A body that nests deeper is searched as text: a pointer to it would be of no use. */
+/** Nesting depth of JSON. A deeper body is searched as text, since a pointer into it would be of no use. */
 const MAX_DEPTH = 1_000;
 
-/** Characters of a JSON Pointer; the keys of a payload may be as long as the payload. */
+/** Characters of a JSON Pointer. A key may be as long as its payload. */
 const MAX_POINTER = 4_096;
 
-/** Characters that mean something in a pattern, ECMA-262's SyntaxCharacter and the slash: literal with a `\` before. */
+/** Characters that have to be escaped in a pattern: ECMA-262's SyntaxCharacter, and the slash. */
 const SYNTAX = /[\^$\\.*+?()[\]{}|/]/g;
 
 /**
- * Returns a function that finds the text in decoded payloads: keys, strings, numbers and words of JSON, each by itself;
- * the whole body where it is other UTF-8 text.
+ * Returns a function that finds the text in decoded payloads. In JSON it searches each key, string, number and literal
+ * separately, in other UTF-8 text the whole body.
  */
-export function textFinder({ text, caseSensitive }: TextQuery): (body: Body) => TextMatch[] {
+export function textFinder({ text, caseSensitive }: TextQuery): (body: PayloadBody) => TextMatch[] {
   const pattern = new RegExp(text.replaceAll(SYNTAX, '\\$&'), caseSensitive ? 'gu' : 'giu');
   return ({ data, encoding }) => {
     const body = utf8Text(data);
     if (body === undefined || body === '') return [];
     const first = indexIn(pattern, body, 0);
-    // A body without escapes holds each of its strings as it stands: what isn't in it isn't in one of them.
+    // Without escapes the body contains each of its strings literally, so no string contains what the body does not.
     if (first === Number.POSITIVE_INFINITY && !body.includes('\\')) return [];
     const inJson = encoding.startsWith('json/') ? findInJson(pattern, body) : undefined;
     if (inJson !== undefined) return inJson;
@@ -48,12 +48,12 @@ export function textFinder({ text, caseSensitive }: TextQuery): (body: Body) => 
   };
 }
 
-/** @returns undefined where the body isn't JSON, or nests too deep */
+/** Returns undefined if the body is not JSON or is nested too deeply. */
 function findInJson(pattern: RegExp, body: string): TextMatch[] | undefined {
   const scanner = new JsonScanner(body, MAX_DEPTH);
   const found: TextMatch[] = [];
   let more = 0;
-  /** Where the text stands next in the body as it is written; only tokens that reach so far can hold it. */
+  /** The next match in the body as it is written. Only tokens that extend beyond it can contain the text. */
   let next = -1;
   const isJson = scanner.scan((place, start, end, escaped) => {
     if (!escaped) {
@@ -71,13 +71,13 @@ function findInJson(pattern: RegExp, body: string): TextMatch[] | undefined {
   return more === 0 || last === undefined ? found : [...found.slice(0, -1), { ...last, more }];
 }
 
-/** @returns where the pattern matches first from `start` on, or infinity */
+/** Returns the index of the first match from `start` on, or infinity. */
 function indexIn(pattern: RegExp, text: string, start: number): number {
   pattern.lastIndex = start;
   return pattern.exec(text)?.index ?? Number.POSITIVE_INFINITY;
 }
 
-/** The first match, and how often the token holds the text; undefined where it doesn't. */
+/** Returns the first match and the number of matches in the token; undefined if there is none. */
 function matchIn(pattern: RegExp, token: string): Pick<TextMatch, 'matches' | 'snippet'> | undefined {
   pattern.lastIndex = 0;
   const first = pattern.exec(token);
@@ -85,12 +85,12 @@ function matchIn(pattern: RegExp, token: string): Pick<TextMatch, 'matches' | 's
   const [match] = first;
   let matches = 1;
   while (pattern.exec(token) !== null) matches += 1;
-  const before = masked(first.index);
-  const after = masked(token.length - first.index - match.length);
+  const before = maskedLength(first.index);
+  const after = maskedLength(token.length - first.index - match.length);
   return { matches, snippet: { before, match, after } };
 }
 
-function masked(length: number): MaskedLength {
+function maskedLength(length: number): MaskedLength {
   if (length === 0) return '0';
   if (length <= 4) return '1-4';
   if (length <= 16) return '5-16';

@@ -3,94 +3,102 @@ import type { Enum, Field, MapField, Root, Type } from 'protobufjs';
 import type { Payload } from '../payload.ts';
 import { payloadToJson } from '../json/payload-json.ts';
 
-/** A payload and where it stands in its message. */
-export interface Found {
+/** A payload and its place in a message. */
+export interface PayloadLocation {
   readonly payload: Payload;
-  /** From the message walked, in the protos' camelCase: `input.payloads[0]`, `memo.fields.customer`, `fields["a.b"]`. */
+  /** Path within the message, in the protos' camelCase: `input.payloads[0]`, `memo.fields.customer`, `fields["a.b"]`. */
   readonly path: string;
-  /** False in headers: the TypeScript SDK never gives them to a codec. */
-  readonly sealable: boolean;
+  /** Whether SDKs pass the payload to a codec. False in headers: the TypeScript SDK never does. */
+  readonly encryptable: boolean;
 }
 
-/** Called for every payload, in order; what it returns stands in the payload's place. */
-export type Visit = (found: Found) => unknown;
+/** Called for every payload, in order. What it returns replaces the payload. */
+export type VisitPayload = (location: PayloadLocation) => unknown;
 
-interface Step {
+interface FieldWriter {
   readonly name: string;
   readonly repeated: boolean;
   readonly map: boolean;
-  readonly write: Write;
+  readonly write: WriteValue;
 }
-type Write = (value: unknown, path: string, sealable: boolean, out: Out) => unknown;
+type WriteValue = (value: unknown, path: string, encryptable: boolean, writers: PayloadWriters) => unknown;
 
-/** What is written for payloads, and for those of search attributes. */
-interface Out {
-  readonly visit: Visit;
-  readonly attribute: (payload: Payload) => unknown;
+interface PayloadWriters {
+  readonly visit: VisitPayload;
+  readonly searchAttribute: (payload: Payload) => unknown;
 }
 
 /**
- * Writes a proto message as proto3 JSON, its payloads replaced by what `visit` returns. Fields come in the order of
- * their numbers and map keys sorted: servers written in Go give a map's entries in another order on every read, and a
- * payload's number must mean the same payload each time, on every replica.
+ * Returns a proto message as proto3 JSON, with each payload replaced by what `visit` returns. Fields are written by
+ * ascending field number and maps by ascending key: servers written in Go return a map's entries in a different order at
+ * every read, but a ref must name the same payload each time and on every replica.
  *
- * Reflection rather than a list of places: a message that a newer server sends is walked as far as its protos go.
+ * Walks messages by reflection. A list of places would miss the fields that a newer version of the protos adds.
  *
- * @param attribute writes a search attribute, which is plain by design; its JSON value unless told otherwise
+ * @param searchAttribute writes a search attribute's payload, which is plaintext by design; default: its JSON value
  */
 export function writeMessage(
   typeName: string,
   message: object,
-  visit: Visit,
-  attribute: (payload: Payload) => unknown = plainValue,
+  visit: VisitPayload,
+  searchAttribute: (payload: Payload) => unknown = plainValue,
 ): Record<string, unknown> {
-  return writeFields(stepsOf(lookup(typeName)), message, '', true, { visit, attribute });
+  return writeFields(fieldWriters(lookup(typeName)), message, '', true, { visit, searchAttribute });
 }
 
-/** The message's payloads in `writeMessage`'s order. */
-export function findPayloads(typeName: string, message: object): Found[] {
-  const found: Found[] = [];
-  writeMessage(typeName, message, (one) => {
-    found.push(one);
+/** Returns the message's payloads in the order in which `writeMessage` visits them. */
+export function findPayloads(typeName: string, message: object): PayloadLocation[] {
+  const locations: PayloadLocation[] = [];
+  writeMessage(typeName, message, (location) => {
+    locations.push(location);
     return undefined;
   });
-  return found;
+  return locations;
 }
+
+/** Returns an enum value's name as Temporal's tools write it: `EVENT_TYPE_TIMER_FIRED` is `TimerFired`. */
+export const enumName = (name: string, prefix: string): string =>
+  name
+    .replace(prefix, '')
+    .toLowerCase()
+    .split('_')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('');
 
 const types = new Map<string, Type>();
 function lookup(typeName: string): Type {
   const known = types.get(typeName);
   if (known !== undefined) return known;
   const root: unknown = proto;
-  if (!isRoot(root)) throw new TypeError('@temporalio/proto is no protobufjs Root');
+  if (!isRoot(root)) throw new TypeError('@temporalio/proto does not export a protobufjs Root');
   const type = root.lookupType(typeName);
   types.set(typeName, type);
   return type;
 }
 
-/** `@temporalio/proto` is one, though its types describe plain namespaces. */
+/** `@temporalio/proto` exports a protobufjs Root, although its types describe plain namespaces. */
 const isRoot = (value: unknown): value is Pick<Root, 'lookupType'> =>
   isObject(value) && 'lookupType' in value && typeof value.lookupType === 'function';
 
-const steps = new Map<Type, readonly Step[]>();
-function stepsOf(type: Type): readonly Step[] {
-  const known = steps.get(type);
+const writersByType = new Map<Type, readonly FieldWriter[]>();
+function fieldWriters(type: Type): readonly FieldWriter[] {
+  const known = writersByType.get(type);
   if (known !== undefined) return known;
-  const made: Step[] = [];
-  // Set before the fields are looked at: Failure holds a Failure.
-  steps.set(type, made);
+  const writers: FieldWriter[] = [];
+  // Set before the fields are resolved: types are recursive (a Failure contains a Failure).
+  writersByType.set(type, writers);
   for (const field of type.fieldsArray.toSorted((a, b) => a.id - b.id)) {
-    made.push({ name: field.name, repeated: field.repeated, map: field.map, write: writerOf(field) });
+    writers.push({ name: field.name, repeated: field.repeated, map: field.map, write: valueWriter(field) });
   }
-  return made;
+  return writers;
 }
 
 function writeFields(
-  fields: readonly Step[],
+  fields: readonly FieldWriter[],
   message: object,
   path: string,
-  sealable: boolean,
-  out: Out,
+  encryptable: boolean,
+  writers: PayloadWriters,
 ): Record<string, unknown> {
   const json: Record<string, unknown> = {};
   for (const { name, repeated, map, write } of fields) {
@@ -99,15 +107,15 @@ function writeFields(
     const at = path === '' ? name : `${path}.${name}`;
     if (repeated) {
       if (!Array.isArray(value) || value.length === 0) continue;
-      json[name] = value.map((item, index) => write(item, `${at}[${index}]`, sealable, out));
+      json[name] = value.map((item, index) => write(item, `${at}[${index}]`, encryptable, writers));
     } else if (map) {
       const keys = Object.keys(value).toSorted();
       if (keys.length === 0) continue;
       json[name] = Object.fromEntries(
-        keys.map((key) => [key, write(Reflect.get(value, key), at + mapKey(key), sealable, out)]),
+        keys.map((key) => [key, write(Reflect.get(value, key), at + mapKey(key), encryptable, writers)]),
       );
     } else {
-      json[name] = write(value, at, sealable, out);
+      json[name] = write(value, at, encryptable, writers);
     }
   }
   return json;
@@ -115,51 +123,51 @@ function writeFields(
 
 const mapKey = (key: string): string => (/^[A-Za-z_]\w*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`);
 
-function writerOf(field: Field | MapField): Write {
+function valueWriter(field: Field | MapField): WriteValue {
   field.resolve();
   const resolved = field.resolvedType;
   if (resolved === null) return scalars.get(field.type) ?? asIs;
   if (isEnum(resolved)) return (value) => resolved.valuesById[Number(value)] ?? value;
   const special = messages.get(resolved.fullName);
   if (special !== undefined) return special;
-  const fields = stepsOf(resolved);
+  const fields = fieldWriters(resolved);
   const header = resolved.fullName === '.temporal.api.common.v1.Header';
-  return (value, path, sealable, out) =>
-    isObject(value) ? writeFields(fields, value, path, sealable && !header, out) : null;
+  return (value, path, encryptable, writers) =>
+    isObject(value) ? writeFields(fields, value, path, encryptable && !header, writers) : null;
 }
 
 const isEnum = (resolved: Type | Enum): resolved is Enum => 'valuesById' in resolved;
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
-const asIs: Write = (value) => value;
-const asString: Write = (value) => String(value);
-const scalars = new Map<string, Write>([
+const asIs: WriteValue = (value) => value;
+const asString: WriteValue = (value) => String(value);
+const scalars = new Map<string, WriteValue>([
   ...['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'].map((name) => [name, asString] as const),
   ['bytes', (value) => (value instanceof Uint8Array ? Buffer.from(value).toString('base64') : '')],
-  // JSON has no such numbers; proto3 JSON writes them as strings.
+  // JSON has no NaN and no infinity; proto3 JSON writes them as strings.
   ...['float', 'double'].map(
     (name) => [name, (value: unknown) => (Number.isFinite(value) ? value : String(value))] as const,
   ),
 ]);
 
-const messages = new Map<string, Write>([
+const messages = new Map<string, WriteValue>([
   [
     '.temporal.api.common.v1.Payload',
-    (value, path, sealable, { visit }) =>
-      isObject(value) ? visit({ payload: value, path, sealable }) : null,
+    (value, path, encryptable, { visit }) =>
+      isObject(value) ? visit({ payload: value, path, encryptable }) : null,
   ],
   [
     '.temporal.api.common.v1.SearchAttributes',
-    (value, _path, _sealable, { attribute }) =>
-      isObject(value) ? { indexedFields: attributeValues(value, attribute) } : null,
+    (value, _path, _encryptable, { searchAttribute }) =>
+      isObject(value) ? { indexedFields: attributeValues(value, searchAttribute) } : null,
   ],
   ['.google.protobuf.Timestamp', (value) => (isObject(value) ? timestamp(value) : null)],
   ['.google.protobuf.Duration', (value) => (isObject(value) ? duration(value) : null)],
 ]);
 
 /**
- * Search attributes are plain JSON by design, since Temporal indexes them; they are written as their values. One that
- * isn't JSON keeps its payload's form.
+ * Returns search attributes by name as their JSON values. They are plaintext by design, since Temporal indexes them. An
+ * attribute that is not JSON is returned as a payload.
  */
 export function searchAttributeValues(
   message: temporal.api.common.v1.ISearchAttributes | null | undefined,
@@ -169,10 +177,10 @@ export function searchAttributeValues(
 
 function attributeValues(
   message: temporal.api.common.v1.ISearchAttributes,
-  attribute: Out['attribute'],
+  write: PayloadWriters['searchAttribute'],
 ): Record<string, unknown> {
   const fields = Object.entries(message.indexedFields ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(fields.map(([name, payload]) => [name, attribute(payload)]));
+  return Object.fromEntries(fields.map(([name, payload]) => [name, write(payload)]));
 }
 
 function plainValue(payload: Payload): unknown {
@@ -183,14 +191,14 @@ function plainValue(payload: Payload): unknown {
   }
 }
 
-/** RFC 3339 in UTC with 0, 3, 6 or 9 decimals, as proto3 JSON has it. */
+/** Returns RFC 3339 text in UTC with 0, 3, 6 or 9 decimals, as proto3 JSON requires; empty text outside its range. */
 export function timestamp(value: google.protobuf.ITimestamp): string {
   const whole = new Date(Number(value.seconds ?? 0) * 1000);
   if (Number.isNaN(whole.getTime())) return '';
   return `${whole.toISOString().slice(0, 19)}${decimals(value.nanos ?? 0)}Z`;
 }
 
-/** Seconds with an `s` behind, as proto3 JSON has it: `1.500s`. */
+/** Returns seconds followed by `s`, as proto3 JSON requires: `1.500s`. */
 function duration(value: google.protobuf.IDuration): string {
   const seconds = String(value.seconds ?? 0);
   const nanos = value.nanos ?? 0;

@@ -2,17 +2,17 @@ import { exportMarks } from '@temporal-kms/codec-api';
 import { encodeBase64 } from '../json/base64.ts';
 import { JsonScanner, unescaped } from '../json/json-scanner.ts';
 import { utf8Text } from '../utf8.ts';
-import type { Body } from './find-text.ts';
+import type { PayloadBody } from './find-text.ts';
 
 const marks: ReadonlySet<string> = new Set(exportMarks);
 
 /**
- * A decoded payload as JSON text for people. JSON bodies stand as they were written, character by character, so that
- * numbers beyond doubles survive; other text is `{"$text", "encoding"}`, other bytes, and text that is mostly control characters, `{"$bytes", "encoding"}` in
- * base64.
- * An object whose keys would pass for such a mark is `{"$value": …}`.
+ * Returns a decoded payload as JSON text for people. A JSON body is returned as it was written, so that numbers beyond the
+ * precision of a double survive. Other text becomes `{"$text", "encoding"}`. Other bytes, and text that consists mostly of
+ * control characters, become `{"$bytes", "encoding"}` in base64. An object with one of these marks as a key becomes
+ * `{"$value": …}`.
  */
-export function readableText({ data, encoding }: Body): string {
+export function readableText({ data, encoding }: PayloadBody): string {
   if (encoding === 'binary/null') return 'null';
   const body = utf8Text(data);
   if (body === undefined || encoding === 'binary/protobuf') return readableBytes({ data, encoding });
@@ -23,19 +23,19 @@ export function readableText({ data, encoding }: Body): string {
   return growsInJson(body) ? readableBytes({ data, encoding }) : JSON.stringify({ $text: body, encoding });
 }
 
-/** Whether text would be more than twice as long in JSON, where most control characters take six. */
+/** Whether the text more than doubles in length as JSON, which writes most control characters as six characters. */
 function growsInJson(text: string): boolean {
   let more = 0;
   for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) < 0x20) more += 5;
   return more > text.length;
 }
 
-/** Bytes that aren't text, or are too much of it to look at. */
-export function readableBytes({ data, encoding }: Body): string {
+/** Returns the JSON for bytes that are not text, or are too large to check. */
+export function readableBytes({ data, encoding }: PayloadBody): string {
   return JSON.stringify({ $bytes: encodeBase64(data), encoding });
 }
 
-/** `marked`: JSON with a key that is one of ours. */
+/** `marked` is JSON with a key that equals one of the marks. */
 function kindOf(body: string): 'json' | 'marked' | 'text' {
   const scanner = new JsonScanner(body);
   let isMarked = false;

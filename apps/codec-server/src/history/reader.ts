@@ -2,9 +2,9 @@ import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
 import { HttpError } from '../errors.ts';
 import type { TemporalService } from '../temporal/service.ts';
-import { SharedCalls } from '../temporal/shared-calls.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { eventIdOf, isDurable, type ProtoEvent } from './event.ts';
-import { type Page, RunPages } from './run-pages.ts';
+import { MAX_RUNS, type Page, PageCache } from './page-cache.ts';
 
 export interface Run {
   readonly namespace: string;
@@ -12,195 +12,159 @@ export interface Run {
   readonly runId: string;
 }
 
-/** A stretch of a history. */
-export interface Stretch {
-  /** Durable events, gapless from the one asked for; empty where the history has none yet. */
+/** Consecutive events of a history. */
+export interface EventRange {
+  /** Durable events without gaps, from the requested event on. Empty where the history has none yet. */
   readonly events: readonly ProtoEvent[];
-  /** Events of a workflow task under way, behind the last durable one. */
+  /** Events of a workflow task in progress, after the last durable event. They may still be replaced. */
   readonly transient: readonly ProtoEvent[];
-  /** The run is closed, and nothing follows `events`. */
+  /** Whether the run is closed and `events` reaches its end. */
   readonly complete: boolean;
 }
 
-interface Fetched {
+interface FetchedPage {
   readonly page: Page | undefined;
   readonly events: readonly ProtoEvent[];
   readonly transient: readonly ProtoEvent[];
   readonly next: Uint8Array | undefined;
 }
 
+type HistoryResponse = temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse;
+
 export interface HistoryReaderOptions {
-  /** Bytes of raw, still encrypted pages that are kept. */
+  /** Upper limit for the bytes of cached pages. The pages are cached as Temporal stores them, still encrypted. */
   readonly maxBytes: number;
 }
 
-/** Temporal's own limit for a page, in batches of events; a power of four. */
+/** Temporal's own limit for a page, in batches of events. A power of four. */
 const MAX_BATCHES = 256;
 
-/** Each run's page tokens are some 100 KiB at most. */
-const MAX_RUNS = 500;
-
 /**
- * Reads histories by event id. Temporal can only be asked page after page, so pages that were read are kept, encrypted
- * as they came, and an event on an unknown page is walked to from the nearest one known: any process can answer any
- * request, some of them faster.
+ * Reads histories by event id. Temporal only reads page by page, so the reader caches pages and reaches an event on an
+ * unknown page from the nearest known one. Any replica can therefore answer any request; a warm cache only makes it
+ * faster.
  */
 export class HistoryReader {
   readonly #service: TemporalService;
-  readonly #calls = new SharedCalls<Fetched>();
-  readonly #bytes: LRUCache<Page, Uint8Array>;
-  readonly #runs: LRUCache<string, RunPages>;
-  /** Batches a page, for runs whose batches are heavy. */
-  readonly #sizes = new LRUCache<string, number>({ max: MAX_RUNS });
+  readonly #pages: PageCache;
+  readonly #fetches = new SingleFlight<FetchedPage>();
+  /** Batches per page, for runs whose pages exceed Temporal's limit on messages. */
+  readonly #batches = new LRUCache<string, number>({ max: MAX_RUNS });
 
   constructor(service: TemporalService, { maxBytes }: HistoryReaderOptions) {
     this.#service = service;
-    this.#bytes = new LRUCache<Page, Uint8Array>({
-      maxSize: maxBytes,
-      sizeCalculation: (bytes) => bytes.length + 1,
-    });
-    this.#runs = new LRUCache<string, RunPages>({
-      max: MAX_RUNS,
-      dispose: (pages) => {
-        for (const page of pages.all) this.#bytes.delete(page);
-      },
-    });
+    this.#pages = new PageCache(maxBytes);
   }
 
   /**
-   * Events from `from` on, a page at most. Where a running history ends before `from`, waits for about 20 s.
-   * @throws HttpError `not_found` when the run is gone, `temporal_unavailable`
+   * Returns the events from `from` on, at most one page. If a running history ends before `from`, waits up to about 20 s
+   * for a new event.
+   * @throws HttpError `not_found` if the run no longer exists, `temporal_unavailable`
    */
-  async read(run: Run, from: number, signal: AbortSignal): Promise<Stretch> {
+  async read(run: Run, from: number, signal: AbortSignal): Promise<EventRange> {
     const key = `${run.namespace}\n${run.workflowId}\n${run.runId}`;
     try {
       return await this.#walk(run, key, from, signal);
     } catch (error) {
-      if (!(error instanceof HttpError) || !this.#runs.has(key)) throw error;
-      if (error.code === 'not_found') this.#runs.delete(key);
+      if (!(error instanceof HttpError) || !this.#pages.has(key)) throw error;
+      if (error.code === 'not_found') this.#pages.delete(key);
       if (error.code !== 'bad_request') throw error;
-      // Temporal no longer takes a token that it gave (a reset branch, an upgrade): begin again without any.
-      this.#runs.delete(key);
+      // Temporal rejects a token that it issued itself after a reset or an upgrade. Start over without tokens.
+      this.#pages.delete(key);
       return await this.#walk(run, key, from, signal);
     }
   }
 
-  async #walk(run: Run, key: string, from: number, signal: AbortSignal): Promise<Stretch> {
+  async #walk(run: Run, key: string, from: number, signal: AbortSignal): Promise<EventRange> {
     for (;;) {
-      const page = this.#runs.get(key)?.nearest(from);
-      const inside = page !== undefined && from <= page.last;
-      const bytes = inside ? this.#bytes.get(page) : undefined;
+      const page = this.#pages.nearest(key, from);
+      const contains = page !== undefined && from <= page.last;
+      const bytes = contains ? this.#pages.bytesOf(page) : undefined;
       if (page !== undefined && bytes !== undefined) {
         const { events } = proto.temporal.api.history.v1.History.decode(bytes);
-        return { events: starting(events, from), transient: [], complete: page.next === undefined };
+        return { events: eventsFrom(events, from), transient: [], complete: page.next === undefined };
       }
-      if (page !== undefined && !inside && page.next === undefined) {
+      if (page !== undefined && !contains && page.next === undefined) {
         return { events: [], transient: [], complete: true };
       }
-      const token = inside ? page.token : page?.next;
-      const first = inside ? page.first : (page?.last ?? 0) + 1;
-      const fetched = await this.#calls.join(`${key}\n${first}`, signal, (shared) =>
+      const token = contains ? page.token : page?.next;
+      const first = contains ? page.first : (page?.last ?? 0) + 1;
+      const fetched = await this.#fetches.run(`${key}\n${first}`, signal, (shared) =>
         this.#fetch(run, key, page, token, shared),
       );
       const last = fetched.page?.last ?? 0;
       if (fetched.page === undefined || (fetched.page.first <= from && from <= last)) {
         const complete = fetched.next === undefined;
-        return { events: starting(fetched.events, from), transient: fetched.transient, complete };
+        return { events: eventsFrom(fetched.events, from), transient: fetched.transient, complete };
       }
     }
   }
 
+  /** @param after the last known page, whose token is renewed if no event follows it yet */
   async #fetch(
     run: Run,
     key: string,
     after: Page | undefined,
     token: Uint8Array | undefined,
     signal: AbortSignal,
-  ): Promise<Fetched> {
-    const response = await this.#ask(run, key, token, signal);
+  ): Promise<FetchedPage> {
+    const response = await this.#request(run, key, token, signal);
     const all = eventsOf(response);
     const events = all.filter(isDurable);
     const transient = all.filter((event) => !isDurable(event));
-    // A copy: what gRPC gives is a view of the whole response, which would be kept as long as its token.
+    // A copy: gRPC returns a view of the whole response, which the token would keep in memory.
     const next = response.nextPageToken?.length ? new Uint8Array(response.nextPageToken) : undefined;
-    const page = this.#remember(key, events, token, next, after);
+    const [head] = events;
+    const tail = events.at(-1);
+    if (head === undefined || tail === undefined) {
+      if (after !== undefined) this.#pages.renew(key, after, next);
+      return { page: undefined, events, transient, next };
+    }
+    const bytes = proto.temporal.api.history.v1.History.encode({ events }).finish();
+    const page = { first: eventIdOf(head), last: eventIdOf(tail), size: bytes.length, token, next };
+    this.#pages.insert(key, page, bytes);
     return { page, events, transient, next };
   }
 
   /**
-   * Temporal counts a page in batches, 256 at most, whatever they weigh, and then can't send one that exceeds its own
-   * limit on messages (temporalio/features#487). Such a run is read in smaller pages from then on.
+   * Temporal limits a page to 256 batches of events, whatever their size, and then fails to send a page that exceeds its
+   * own limit on messages (temporalio/features#487). Such a run is read in smaller pages from then on.
    */
-  async #ask(
+  async #request(
     run: Run,
     key: string,
     token: Uint8Array | undefined,
     signal: AbortSignal,
-  ): Promise<temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse> {
+  ): Promise<HistoryResponse> {
     const { namespace, workflowId, runId } = run;
-    let size = this.#sizes.get(key) ?? MAX_BATCHES;
+    let batches = this.#batches.get(key) ?? MAX_BATCHES;
     for (;;) {
       try {
         return await this.#service.history(
           {
             namespace,
             execution: { workflowId, runId },
-            maximumPageSize: size,
-            // Waits only at a running history's end, and only then gives a token to go on from there.
+            maximumPageSize: batches,
+            // Waits only at the end of a running history, and is the only way to get a token there.
             waitNewEvent: true,
             ...(token === undefined ? {} : { nextPageToken: token }),
           },
           signal,
         );
       } catch (error) {
-        if (!(error instanceof HttpError) || error.code !== 'too_large' || size === 1) throw error;
-        size /= 4;
-        this.#sizes.set(key, size);
+        if (!(error instanceof HttpError) || error.code !== 'too_large' || batches === 1) throw error;
+        batches /= 4;
+        this.#batches.set(key, batches);
       }
     }
   }
-
-  #remember(
-    key: string,
-    events: readonly ProtoEvent[],
-    token: Uint8Array | undefined,
-    next: Uint8Array | undefined,
-    after: Page | undefined,
-  ): Page | undefined {
-    const pages = this.#runs.get(key) ?? new RunPages();
-    this.#runs.set(key, pages);
-    const [head] = events;
-    const tail = events.at(-1);
-    if (head === undefined || tail === undefined) {
-      if (after !== undefined) this.#move(after, pages.renew(after, next));
-      return undefined;
-    }
-    const bytes = proto.temporal.api.history.v1.History.encode({ events: [...events] }).finish();
-    const page = { first: eventIdOf(head), last: eventIdOf(tail), size: bytes.length, token, next };
-    const { page: stands, joined, replaced } = pages.insert(page);
-    for (const one of replaced) this.#bytes.delete(one);
-    const before = joined === undefined ? undefined : this.#bytes.get(joined);
-    if (joined !== undefined) this.#bytes.delete(joined);
-    // Serialized messages with one repeated field, put one behind the other, are the message with both lists.
-    if (joined === undefined) this.#bytes.set(stands, bytes);
-    else if (before !== undefined) this.#bytes.set(stands, Buffer.concat([before, bytes]));
-    return page;
-  }
-
-  #move(from: Page, to: Page): void {
-    const bytes = this.#bytes.get(from);
-    this.#bytes.delete(from);
-    if (bytes !== undefined) this.#bytes.set(to, bytes);
-  }
 }
 
-const starting = (events: readonly ProtoEvent[], from: number): readonly ProtoEvent[] =>
+const eventsFrom = (events: readonly ProtoEvent[], from: number): readonly ProtoEvent[] =>
   events.filter((event) => eventIdOf(event) >= from);
 
-/** A server with `frontend.sendRawWorkflowHistory` sends the events as the blobs that its store keeps. */
-function eventsOf(
-  response: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse,
-): ProtoEvent[] {
+/** A server with `frontend.sendRawWorkflowHistory` sends events as the encoded blobs that it stores. */
+function eventsOf(response: HistoryResponse): ProtoEvent[] {
   const { History } = proto.temporal.api.history.v1;
   const { ENCODING_TYPE_PROTO3 } = proto.temporal.api.enums.v1.EncodingType;
   const raw = (response.rawHistory ?? []).flatMap((blob): ProtoEvent[] => {
@@ -208,10 +172,113 @@ function eventsOf(
       throw new HttpError(
         500,
         'internal',
-        'Temporal sends this history in a form that this server does not read.',
+        'Temporal sent this history in an encoding other than proto3, which this server cannot read.',
       );
     }
     return History.decode(blob.data ?? new Uint8Array()).events;
   });
   return [...(response.history?.events ?? []), ...raw];
+}
+
+interface Flight<T> {
+  readonly promise: Promise<T>;
+  readonly controller: AbortController;
+  callers: number;
+}
+
+/**
+ * Lets concurrent callers with the same key share one call. A caller that aborts leaves the call running for the others;
+ * when the last caller has aborted, the call is aborted too. Own code, since each caller needs a cancellation of its own.
+ */
+export class SingleFlight<T> {
+  readonly #flights = new Map<string, Flight<T>>();
+
+  async run(key: string, signal: AbortSignal, start: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    const flight = this.#flights.get(key) ?? this.#start(key, start);
+    flight.callers += 1;
+    try {
+      return await unlessAborted(flight.promise, signal);
+    } finally {
+      flight.callers -= 1;
+      if (flight.callers === 0 && this.#flights.get(key) === flight) {
+        this.#flights.delete(key);
+        flight.controller.abort();
+      }
+    }
+  }
+
+  #start(key: string, start: (signal: AbortSignal) => Promise<T>): Flight<T> {
+    const controller = new AbortController();
+    const flight: Flight<T> = { promise: start(controller.signal), controller, callers: 0 };
+    const forget = (): void => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    flight.promise.then(forget, forget);
+    this.#flights.set(key, flight);
+    return flight;
+  }
+}
+
+type Reader = Pick<HistoryReader, 'read'>;
+
+/** Lists of up to some hundred durable events from a limited part of a run's history. */
+export type EventPages = AsyncGenerator<readonly ProtoEvent[], void>;
+
+/**
+ * Yields the events `first` to `last`, page by page.
+ * @throws HttpError `temporal_unavailable` if the history lacks an event: a gap is never reported as the end
+ */
+export async function* ascending(
+  reader: Reader,
+  run: Run,
+  first: number,
+  last: number,
+  signal: AbortSignal,
+): EventPages {
+  let next = first;
+  while (next <= last) {
+    const { events } = await reader.read(run, next, signal);
+    const page = events.filter((event) => eventIdOf(event) <= last);
+    if (page.length === 0)
+      throw new HttpError(
+        503,
+        'temporal_unavailable',
+        `Temporal returned no event ${next}, although the run has ${last} events; try again.`,
+      );
+    yield page;
+    next = eventIdOf(page.at(-1) ?? {}) + 1;
+  }
+}
+
+const DESCENDING_STEP = 256;
+
+/**
+ * Yields the events from `first` down to 1. A reader without cached pages walks to the end once and caches the pages;
+ * after that, each step back reads the page it needs.
+ */
+export async function* descending(reader: Reader, run: Run, first: number, signal: AbortSignal): EventPages {
+  for (let high = first; high >= 1; high -= DESCENDING_STEP) {
+    const events: ProtoEvent[] = [];
+    for await (const page of ascending(reader, run, Math.max(1, high - DESCENDING_STEP + 1), high, signal))
+      events.push(...page);
+    yield events.toReversed();
+  }
+}
+
+/** Yields the same pages, but requests each while the consumer works on the one before it. */
+export async function* prefetch(pages: EventPages): EventPages {
+  let next = pages.next();
+  try {
+    for (;;) {
+      const { done, value } = await next;
+      if (done) return;
+      next = pages.next();
+      // Handles a rejection before the `await` above, or instead of it where the consumer stops here.
+      next.catch(() => undefined);
+      yield value;
+    }
+  } finally {
+    void pages.return();
+  }
 }

@@ -1,118 +1,112 @@
 import { MAX_HITS, type ReasonCounts, type SearchFrame, type SearchRequest } from '@temporal-kms/codec-api';
 import { count } from '../reason-counts.ts';
-import { endOf } from './ending.ts';
+import { decryptEvents, type DecryptedPayload, type DecryptEventsOptions } from './decrypted-events.ts';
 import type { TextMatch } from './find-text.ts';
-import { KeyBudget } from './key-budget.ts';
-import { openEvents, type OpenedPayload, type OpenEventsOptions } from './opened-events.ts';
-import type { HistoryReader } from './reader.ts';
-import { downward, upward } from './run-events.ts';
+import { ascending, descending, type HistoryReader } from './reader.ts';
+import { KmsCallBudget, streamEnd } from './stream-limits.ts';
 import type { TextThreads } from './text-threads.ts';
 
-export interface SearchOptions extends Omit<OpenEventsOptions, 'budget'> {
+export interface SearchOptions extends Omit<DecryptEventsOptions, 'budget'> {
   readonly reader: Pick<HistoryReader, 'read'>;
   readonly threads: Pick<TextThreads, 'find'>;
   readonly request: SearchRequest;
-  /** Events that the history had when it was asked for. */
+  /** Number of events that the history had at the time of the request. */
   readonly length: number;
 }
 
 const PROGRESS_MS = 250;
 
 /**
- * Looks for text in a run's decrypted payloads, event by event. Ends after an event, so that a search that goes on
- * from there tells no hit twice.
+ * Searches a run's decrypted payloads event by event, and yields hits, progress, and an `end` frame with the last event
+ * searched. Always ends between two events, so a search that continues after that event repeats no hit.
  */
 export async function* searchFrames(options: SearchOptions): AsyncGenerator<SearchFrame, void> {
   const { reader, threads, codec, run, request, length, lifetime, log } = options;
-  const newest = request.order === 'newest_first';
-  const searched = new Searched();
-  const budget = new KeyBudget(codec);
-  let after = request.after ?? (newest ? length + 1 : 0);
+  const newestFirst = request.order === 'newest_first';
+  const counts = new SearchCounts();
+  const budget = new KmsCallBudget(codec);
+  let after = request.after ?? (newestFirst ? length + 1 : 0);
   let hits = 0;
-  let told = Date.now();
+  let lastProgress = Date.now();
 
-  const pages = newest
-    ? downward(reader, run, Math.min(after - 1, length), lifetime.signal)
-    : upward(reader, run, after + 1, length, lifetime.signal);
+  const pages = newestFirst
+    ? descending(reader, run, Math.min(after - 1, length), lifetime.signal)
+    : ascending(reader, run, after + 1, length, lifetime.signal);
   try {
-    for await (const event of openEvents({ ...options, budget }, pages)) {
-      searched.event();
+    for await (const event of decryptEvents({ ...options, budget }, pages)) {
+      counts.addEvent();
       for (const payload of event.payloads) {
-        await lifetime.step();
+        await lifetime.checkpoint();
         const matches = await matchesIn(threads, request, payload, lifetime.signal);
-        searched.payload(payload, matches);
+        counts.addPayload(payload, matches);
         for (const match of matches ?? []) {
           hits += 1;
-          yield hitOf(event.eventId, payload, match);
+          yield hitFrame(event.eventId, payload, match);
         }
       }
-      await lifetime.step();
+      await lifetime.checkpoint();
       after = event.eventId;
       if (hits >= MAX_HITS) {
-        yield { type: 'end', reason: 'limit', after, hits, ...searched.counts() };
+        yield { type: 'end', reason: 'limit', after, hits, ...counts.value() };
         return;
       }
-      if (Date.now() - told >= PROGRESS_MS) {
-        told = Date.now();
-        yield { type: 'progress', after, of: length, ...searched.counts() };
+      if (Date.now() - lastProgress >= PROGRESS_MS) {
+        lastProgress = Date.now();
+        yield { type: 'progress', after, of: length, ...counts.value() };
       }
     }
-    yield { type: 'end', reason: budget.isSpent ? 'limit' : 'complete', after, hits, ...searched.counts() };
+    const reason = budget.isExhausted ? 'limit' : 'complete';
+    yield { type: 'end', reason, after, hits, ...counts.value() };
   } catch (error) {
-    const end = endOf(error, lifetime, log, 'search');
-    if (end !== undefined) yield { type: 'end', ...end, after, hits, ...searched.counts() };
+    const end = streamEnd(error, lifetime, log, 'search');
+    if (end !== undefined) yield { type: 'end', ...end, after, hits, ...counts.value() };
   }
 }
 
-/** Undefined where the payload is unreadable, or takes too much to be searched. */
+/** Returns undefined if the payload could not be decrypted, or exceeds the limits of a search. */
 function matchesIn(
   threads: SearchOptions['threads'],
   request: SearchRequest,
-  { found, opened }: OpenedPayload,
+  { stored, result }: DecryptedPayload,
   signal: AbortSignal,
 ): ReturnType<TextThreads['find']> | undefined {
-  if (!opened.ok) return undefined;
-  // What was not encrypted is a view of its page of the history.
-  const isOwn = opened.payload.data?.buffer !== found.payload.data?.buffer;
-  return threads.find(request, opened.payload, isOwn, signal);
+  if (!result.ok) return undefined;
+  // A payload that was not encrypted is a view of its history page, which must not be transferred.
+  const canTransfer = result.payload.data?.buffer !== stored.payload.data?.buffer;
+  return threads.find(request, result.payload, canTransfer, signal);
 }
 
-function hitOf(
+function hitFrame(
   eventId: number,
-  { ref, found, opened }: OpenedPayload,
+  { ref, stored, result }: DecryptedPayload,
   match: TextMatch,
 ): Extract<SearchFrame, { type: 'hit' }> {
-  const key = opened.key === undefined ? {} : { key: opened.key };
-  return { type: 'hit', ref, eventId, path: found.path, ...match, ...key };
+  const key = result.key === undefined ? {} : { key: result.key };
+  return { type: 'hit', ref, eventId, path: stored.path, ...match, ...key };
 }
 
-/** What a search has looked at. */
-class Searched {
+/** What the search has covered so far. */
+class SearchCounts {
   #events = 0;
   #payloads = 0;
   #bytes = 0;
   readonly #unreadable: ReasonCounts = {};
 
-  event(): void {
+  addEvent(): void {
     this.#events += 1;
   }
 
-  /** @param matches undefined where it couldn't be searched */
-  payload({ found, opened }: OpenedPayload, matches: readonly TextMatch[] | undefined): void {
-    if (opened.ok && matches !== undefined) {
+  /** @param matches undefined if the payload could not be searched */
+  addPayload({ stored, result }: DecryptedPayload, matches: readonly TextMatch[] | undefined): void {
+    if (result.ok && matches !== undefined) {
       this.#payloads += 1;
-      this.#bytes += found.payload.data?.length ?? 0;
+      this.#bytes += stored.payload.data?.length ?? 0;
     } else {
-      count(this.#unreadable, opened.ok ? 'too_large' : opened.reason);
+      count(this.#unreadable, result.ok ? 'too_large' : result.reason);
     }
   }
 
-  counts(): {
-    events: number;
-    payloads: number;
-    bytes: number;
-    unreadable: ReasonCounts;
-  } {
+  value(): { events: number; payloads: number; bytes: number; unreadable: ReasonCounts } {
     return {
       events: this.#events,
       payloads: this.#payloads,

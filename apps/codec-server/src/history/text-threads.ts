@@ -5,57 +5,57 @@ import { getHeapStatistics } from 'node:v8';
 import { WaitTimer } from '@temporal-kms/kms-codec';
 import workerpool from 'workerpool';
 import type { Payload } from '../payload.ts';
-import { type Body, textFinder, type TextMatch, type TextQuery } from './find-text.ts';
+import { type PayloadBody, textFinder, type TextMatch, type TextQuery } from './find-text.ts';
 import { readableText } from './readable.ts';
 
-/** Bytes up to which a payload is worked on in the main thread: at most a millisecond, less than handing it over. */
+/** Payloads of up to this many bytes are processed in the main thread: at most a millisecond, less than a transfer. */
 const SMALL_BYTES = 16 * 1024;
 
-/** A payload of 2 MB takes some 50 ms; a crafted one must not keep a thread. */
+/** A payload of 2 MB takes about 50 ms. A crafted payload must not occupy a thread. */
 const LIMIT_MS = 2_000;
 
-/** How long a thread whose task was cancelled may take to end by itself. */
+/** How long a thread may take to stop by itself after its task was cancelled. */
 const TERMINATE_MS = 20;
 
 const MiB = 1024 * 1024;
 
-/** MiB. The text of a payload takes twice its bytes at most, and a list of matches is bounded. */
+/** In MiB. The text of a payload takes at most twice its bytes, and the number of matches is bounded. */
 const HEAP_MIB = Math.min(128, getHeapStatistics().heap_size_limit / MiB / 2);
 
 /**
- * Works on the text of decrypted payloads: large ones in threads, so that no payload keeps the event loop from others.
- * Each method returns undefined where a payload took more time or memory than a thread may spend on it.
+ * Processes the text of decrypted payloads. Large payloads are processed in worker threads, so that no payload blocks the
+ * event loop. Each method returns undefined if a payload exceeds a thread's time or memory limit.
  */
 export interface TextThreads {
   /**
    * Finds text in a decrypted payload.
-   * @param isOwn nothing else uses the payload's bytes: they are handed over to the thread, and gone afterwards
-   * @throws the signal's reason once it is aborted; the work on it ends
+   * @param canTransfer whether nothing else uses the payload's bytes: a transfer to a thread detaches them
+   * @throws the signal's reason once it is aborted, which also cancels the search
    */
   find(
     query: TextQuery,
     payload: Payload,
-    isOwn: boolean,
+    canTransfer: boolean,
     signal: AbortSignal,
   ): Promise<readonly TextMatch[] | undefined> | readonly TextMatch[];
-  /** Returns a decrypted payload as JSON text for people. @throws as `find` does */
+  /** Returns a decrypted payload as JSON text for people. @throws like `find` */
   readable(payload: Payload, signal: AbortSignal): Promise<string | undefined> | string;
-  /** Ends the threads. */
+  /** Terminates the threads. */
   close(): Promise<void>;
 }
 
 export interface TextThreadsOptions {
-  /** Default: one less than there are processors, at least one and at most four. */
+  /** Default: the number of processors minus one, at least one and at most four. */
   readonly threads?: number;
-  /** Milliseconds that a thread may work on one payload. Default 2,000. */
+  /** Time limit for one payload in milliseconds. Default: 2,000. */
   readonly limitMs?: number;
-  /** Memory of a thread's heap in MiB. Default 128, or half of this process's own limit where that is less. */
+  /** Heap limit of a thread in MiB. Default: 128, or half of the process's own limit if that is less. */
   readonly heapMiB?: number;
 }
 
 /**
- * Starts no thread before the first large payload.
- * @throws Node's error when the file of the threads is missing
+ * Returns a pool of worker threads. It starts a thread only when there is a large payload.
+ * @throws Node's error if the file of the worker threads is missing
  */
 export function startTextThreads({
   threads,
@@ -71,11 +71,11 @@ export function startTextThreads({
     workerThreadOpts: { env: {}, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: heapMiB } },
   });
 
-  /** Streams have one payload here at a time, so the queue is as long as there are streams. */
+  /** Each stream submits one payload at a time, which bounds the queue by the number of streams. */
   const run = async <T>(
     method: 'find' | 'readable',
     given: readonly unknown[],
-    body: Body,
+    body: PayloadBody,
     signal: AbortSignal,
   ): Promise<T | undefined> => {
     signal.throwIfAborted();
@@ -85,14 +85,14 @@ export function startTextThreads({
     };
     const task = pool.exec(method, [...given, body], {
       transfer: [body.data.buffer],
-      // The thread has begun.
+      // The thread has started to work on the payload.
       on: () => (timer = new WaitTimer(limitMs, cancel)),
     });
     signal.addEventListener('abort', cancel, { once: true });
     try {
       return await task;
     } catch {
-      // Its error may quote the payload: what is said of it is that it can't be worked on.
+      // Drops the error, since its message may contain payload data.
       signal.throwIfAborted();
       return undefined;
     } finally {
@@ -101,21 +101,21 @@ export function startTextThreads({
     }
   };
 
-  let last: { readonly query: TextQuery; readonly find: (body: Body) => TextMatch[] } | undefined;
-  const findHere = (query: TextQuery, body: Body): TextMatch[] => {
+  let last: { readonly query: TextQuery; readonly find: (body: PayloadBody) => TextMatch[] } | undefined;
+  const findHere = (query: TextQuery, body: PayloadBody): TextMatch[] => {
     if (last?.query !== query) last = { query, find: textFinder(query) };
     return last.find(body);
   };
 
   return {
-    find: (query, payload, isOwn, signal) => {
+    find: (query, payload, canTransfer, signal) => {
       const body = bodyOf(payload);
       if (body.data.length <= SMALL_BYTES) return findHere(query, body);
-      return run('find', [query], isOwn && isAlone(body.data) ? body : copyOf(body), signal);
+      return run('find', [query], canTransfer && hasOwnBuffer(body.data) ? body : copyOf(body), signal);
     },
     readable: (payload, signal) => {
       const body = bodyOf(payload);
-      // A copy, since its bytes are written as they are where the thread can't read them.
+      // A copy, since the export contains the bytes themselves if the thread fails.
       return body.data.length <= SMALL_BYTES ? readableText(body) : run('readable', [], copyOf(body), signal);
     },
     close: async () => {
@@ -124,18 +124,18 @@ export function startTextThreads({
   };
 }
 
-/** In the folder of this file, or of the bundle. */
+/** The file is in the folder of this module, or next to the bundle. */
 const workerFile = (): string =>
   fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? 'text-worker.ts' : 'text-worker.mjs', import.meta.url),
   );
 
-export function bodyOf({ data, metadata }: Payload): Body {
+export function bodyOf({ data, metadata }: Payload): PayloadBody {
   return { data: data ?? new Uint8Array(), encoding: Buffer.from(metadata?.['encoding'] ?? []).toString() };
 }
 
-const copyOf = ({ data, encoding }: Body): Body => ({ data: Uint8Array.from(data), encoding });
+const copyOf = ({ data, encoding }: PayloadBody): PayloadBody => ({ data: Uint8Array.from(data), encoding });
 
-/** Whether the memory behind the bytes holds hardly anything else: Node's pool and a history's page do. */
-const isAlone = ({ buffer, length }: Uint8Array): boolean =>
+/** Whether the bytes have a buffer of their own, unlike views of Node's pool or of a history page. */
+const hasOwnBuffer = ({ buffer, length }: Uint8Array): boolean =>
   buffer instanceof ArrayBuffer && buffer.byteLength - length < SMALL_BYTES;

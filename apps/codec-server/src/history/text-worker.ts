@@ -1,20 +1,20 @@
 import workerpool from 'workerpool';
-import { type Body, textFinder, type TextMatch, type TextQuery } from './find-text.ts';
+import { type PayloadBody, textFinder, type TextMatch, type TextQuery } from './find-text.ts';
 import { readableText } from './readable.ts';
 
 /*
- * The main module of the threads that work on the text of large payloads (text-threads.ts). They get plaintext, and
- * nothing else: no key, no token, no connection.
+ * The main module of the worker threads that process the text of large payloads (text-threads.ts). The threads receive
+ * plaintext and nothing else: no key, no token, no connection.
  */
 
 workerpool.worker({
-  find: (query: TextQuery, body: Body): TextMatch[] => working(body, textFinder(query)),
-  readable: (body: Body): string => working(body, readableText),
+  find: (query: TextQuery, body: PayloadBody): TextMatch[] => process(body, textFinder(query)),
+  readable: (body: PayloadBody): string => process(body, readableText),
 });
 
-/** The bytes are this thread's own: they are wiped as soon as they have been read. */
-function working<T>(body: Body, act: (body: Body) => T): T {
-  // The time limit begins now: this thread may have had to start first.
+/** Overwrites the bytes, which were transferred or copied to this thread, as soon as they have been processed. */
+function process<T>(body: PayloadBody, act: (body: PayloadBody) => T): T {
+  // Starts the time limit, which must not include the start of this thread.
   workerpool.workerEmit('started');
   try {
     return act(body);

@@ -2,7 +2,7 @@ import { exportRequest } from '@temporal-kms/codec-api';
 import { requireJustification } from '../http/justification.ts';
 import type { Outcome } from '../audit/audit.ts';
 import { auditedStream } from '../audit/stream.ts';
-import { exportPieces, type ExportPiece } from '../history/export.ts';
+import { exportChunks, type ExportChunk } from '../history/export.ts';
 import type { Run } from '../history/reader.ts';
 import { validate, jsonBody } from '../http/input.ts';
 import { textStream } from '../http/ndjson.ts';
@@ -33,16 +33,16 @@ export function exportRoutes(routes: Routes, options: RunRoutesOptions): void {
     };
     return textStream(c, headers, (gone) => {
       const lifetime = lifetimeOf(c, options, gone, EXPORT_MS);
-      const pieces = exportPieces({ reader, threads, codec, log, run, record, form, length, lifetime });
-      return texts(auditedStream(record, pieces, tell, interruption(gone, lifetime)));
+      const chunks = exportChunks({ reader, threads, codec, log, run, record, form, length, lifetime });
+      return texts(auditedStream(record, chunks, tell, interruption(gone, lifetime)));
     });
   });
 }
 
-const tell = (_: unknown, { end }: ExportPiece): Outcome | undefined => end && outcomeOf(end);
+const tell = (_: unknown, { end }: ExportChunk): Outcome | undefined => end && outcomeOf(end);
 
-async function* texts(pieces: AsyncIterable<ExportPiece>): AsyncGenerator<string, void> {
-  for await (const { text } of pieces) yield text;
+async function* texts(chunks: AsyncIterable<ExportChunk>): AsyncGenerator<string, void> {
+  for await (const { text } of chunks) yield text;
 }
 
 /** Nothing of an id gets into the header or onto a disk but letters, digits and `._-`. */

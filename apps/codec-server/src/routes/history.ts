@@ -1,9 +1,9 @@
 import { type DecodeFrame, decodeRequest, historyQuery } from '@temporal-kms/codec-api';
 import type { Outcome } from '../audit/audit.ts';
 import { auditedStream } from '../audit/stream.ts';
-import { decodeFrames } from '../history/decode-frames.ts';
-import { historyFrames } from '../history/frames.ts';
-import { findWanted } from '../history/wanted.ts';
+import { decodeFrames } from '../history/decode-stream.ts';
+import { historyFrames } from '../history/history-stream.ts';
+import { locatePayloads } from '../history/locate-payloads.ts';
 import { validate, jsonBody } from '../http/input.ts';
 import { ndjson } from '../http/ndjson.ts';
 import type { NamespaceAccess } from '../http/namespace-access.ts';
@@ -49,11 +49,11 @@ export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
     const { refs, justification: given } = validate(decodeRequest, await jsonBody(c));
     // Before Temporal is asked: who may not see a payload needn't learn which there are.
     const justification = await requireJustification(c, authority, { operation: 'decode', ...run }, given);
-    const wanted = await findWanted({ temporal, reader }, run, refs, c.req.raw.signal);
+    const requests = await locatePayloads({ temporal, reader }, run, refs, c.req.raw.signal);
     const record = await begin(c, authority, { operation: 'decode', run, refs, justification });
     return ndjson(c, (gone) => {
       const lifetime = lifetimeOf(c, options, gone, DECODE_MS);
-      const frames = decodeFrames(codec, log, wanted, lifetime, record);
+      const frames = decodeFrames(codec, log, requests, lifetime, record);
       return auditedStream(record, frames, tell, interruption(gone, lifetime));
     });
   });

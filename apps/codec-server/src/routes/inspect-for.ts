@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { Access } from '../access/access.ts';
-import type { Inspect } from '../history/stub.ts';
+import type { Inspect } from '../history/payload-stub.ts';
 import type { Env } from '../http/context.ts';
 
 /**

@@ -3,10 +3,10 @@ import type { EndReason, PayloadRef, Permission } from '@temporal-kms/codec-api'
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import type { Outcome } from '../audit/audit.ts';
-import { lifetime, type Lifetime } from '../history/lifetime.ts';
-import { chargedOpener, type Opener } from '../history/open-one.ts';
+import { type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
+import { chargedCodec, type HistoryCodec } from '../history/decrypt-payload.ts';
 import type { HistoryReader, Run } from '../history/reader.ts';
-import type { Inspect } from '../history/stub.ts';
+import type { Inspect } from '../history/payload-stub.ts';
 import type { TextThreads } from '../history/text-threads.ts';
 import type { Authority } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
@@ -21,7 +21,7 @@ export interface RunRoutesOptions {
   readonly temporal: TemporalService;
   readonly reader: HistoryReader;
   readonly threads: TextThreads;
-  readonly codec: Opener;
+  readonly codec: HistoryCodec;
   readonly inspect: Inspect;
   readonly authority: Authority;
   readonly log: Logger;
@@ -66,11 +66,11 @@ export async function begin(
 export function openerFor(
   c: Context<Env>,
   { codec, authority: { rates } }: Pick<RunRoutesOptions, 'codec' | 'authority'>,
-): Opener {
+): HistoryCodec {
   const allowance = rates.kms(c.get('caller'));
   const wait = allowance?.waitMs() ?? 0;
   if (wait > 0) throw rates.kmsExhausted(wait);
-  return chargedOpener(codec, allowance);
+  return chargedCodec(codec, allowance);
 }
 
 /** For a stream that is over to say why, and for its reader to take it. */
@@ -86,9 +86,9 @@ export function lifetimeOf(
   { stopping }: Pick<RunRoutesOptions, 'stopping'>,
   gone: AbortSignal,
   maxMs: number,
-): Lifetime {
-  const own = lifetime({
-    gone,
+): StreamLifetime {
+  const own = streamLifetime({
+    disconnected: gone,
     stopping,
     expiresAt: c.get('caller').expiresAt,
     maxMs,
@@ -99,8 +99,8 @@ export function lifetimeOf(
   const isTheirs = c.get('proxies') === undefined;
   const reset = resetter?.(incoming.socket, outgoing);
   const cutLater = (): void => {
-    const why = own.over();
-    if (why === 'gone') return;
+    const why = own.interruption();
+    if (why === 'disconnected') return;
     setTimeout(() => {
       if ((why === 'signed_out' && isTheirs) || !outgoing.writableFinished) reset?.();
     }, LAST_WORD_MS).unref();
@@ -116,9 +116,8 @@ export const outcomeOf = (reason: EndReason): Outcome => (reason === 'error' ? '
 
 /** The same where its reader has gone, or was cut. */
 export const interruption =
-  (gone: AbortSignal, { over }: Pick<Lifetime, 'over'>) =>
-  (): Outcome | undefined => {
+  (gone: AbortSignal, lifetime: Pick<StreamLifetime, 'interruption'>) => (): Outcome | undefined => {
     if (!gone.aborted) return undefined;
-    const why = over();
-    return why === undefined || why === 'gone' ? 'cut_off' : why;
+    const why = lifetime.interruption();
+    return why === undefined || why === 'disconnected' ? 'cut_off' : why;
   };

@@ -9,13 +9,13 @@ import {
 import type { temporal as api } from '@temporalio/proto';
 import { workflowDescription, workflowSummary } from '../history/description.ts';
 import type { Access } from '../access/access.ts';
-import type { Inspect } from '../history/stub.ts';
+import type { Inspect } from '../history/payload-stub.ts';
 import { replyJson } from '../http/reply.ts';
 import { validate } from '../http/input.ts';
 import { badRequest, HttpError } from '../errors.ts';
 import type { Routes } from '../http/routes.ts';
 import { inspectFor } from './inspect-for.ts';
-import { isUnexplained, type TemporalService } from '../temporal/service.ts';
+import { hasUnknownStatus, type TemporalService } from '../temporal/service.ts';
 
 export interface WorkflowsOptions {
   readonly access: Pick<Access, 'allows'>;
@@ -40,7 +40,7 @@ export function workflowRoutes(routes: Routes, { access, temporal, inspect }: Wo
         c.req.raw.signal,
       ),
     ).catch((error: unknown) => {
-      if (nextPageToken === undefined || !isUnexplained(error)) throw error;
+      if (nextPageToken === undefined || !hasUnknownStatus(error)) throw error;
       throw badRequest('pageToken is not one that this server gave.', error);
     });
     const inspectHere = inspectFor(c, access, inspect);

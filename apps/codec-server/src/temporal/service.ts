@@ -1,14 +1,24 @@
+import { accessSync, constants } from 'node:fs';
 import { WaitTimer } from '@temporal-kms/kms-codec';
-import { type Connection, isGrpcServiceError } from '@temporalio/client';
+import {
+  Connection,
+  type ConnectionOptions,
+  defaultGrpcRetryOptions,
+  isGrpcServiceError,
+  makeGrpcRetryInterceptor,
+} from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
 import { HttpError } from '../errors.ts';
 import { Standing } from '../standing.ts';
-import { boundAnswers } from './bounded-answers.ts';
+import { boundResponses } from './bounded-responses.ts';
 
 /**
- * The few calls that this server makes, raw: the SDK's own `list()` throws on one memo that it can't decode, and
- * `fetchHistory()` holds a whole history. They throw Refusals, and the signal's reason once it is aborted.
+ * The gRPC calls that this server makes. It does not use the SDK's client, whose `list()` throws if it cannot decode a
+ * memo, and whose `fetchHistory()` holds a whole history in memory.
+ *
+ * Each call throws a HttpError, or the signal's reason once it is aborted.
  */
 export interface TemporalService {
   list(
@@ -23,43 +33,74 @@ export interface TemporalService {
     request: temporal.api.workflowservice.v1.IDescribeWorkflowExecutionRequest,
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse>;
-  /** Waits up to about 20 s for a new event where the request says so. */
+  /** Waits up to about 20 s for a new event if `waitNewEvent` is set. */
   history(
     request: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryRequest,
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.GetWorkflowExecutionHistoryResponse>;
+  /** Returns the names of all namespaces, up to 1,000. */
   namespaces(signal: AbortSignal): Promise<string[]>;
-  /** Whether Temporal answers now. */
+  /** Returns whether Temporal answers now. */
   healthy(signal: AbortSignal): Promise<boolean>;
 }
 
 const CALL_MS = 10_000;
-/** Longer than the server holds a long poll (20 s, `history.longPollExpirationInterval`). */
+/** Longer than the server keeps a long poll open (20 s, `history.longPollExpirationInterval`). */
 const POLL_MS = 40_000;
 const HEALTH_MS = 2_000;
-/** How often a call is repeated because this process stood still, before its failure is reported after all. */
+/** How often a call is repeated because the event loop was blocked, before its failure is reported. */
 const MAX_REPEATS = 3;
 
-/** @param log told when Temporal stops answering, and when it answers again */
+const retries = defaultGrpcRetryOptions({ maxAttempts: 3 });
+
+/**
+ * Retries failed calls up to twice: the SDK's default of ten attempts would make callers wait for the deadline instead of
+ * seeing the error. A response that is too large is not requested again.
+ */
+export const interceptors: NonNullable<ConnectionOptions['interceptors']> = [
+  makeGrpcRetryInterceptor({
+    ...retries,
+    retryableDecider: (attempt, error) => !isTooLarge(error) && retries.retryableDecider(attempt, error),
+  }),
+];
+
+/**
+ * Returns a connection from Temporal's environment variables and profile file. It connects when it is first used, so that
+ * the server starts without Temporal.
+ * @throws Error if the profile file cannot be read or parsed
+ */
+export function connectTemporal(): { connection: Connection; namespace: string; address: string } {
+  const file = process.env['TEMPORAL_CONFIG_FILE'];
+  // The SDK ignores a file that it cannot read, and would connect to the default address.
+  if (file) accessSync(file, constants.R_OK);
+  const { connectionOptions, namespace } = loadClientConnectConfig();
+  return {
+    connection: Connection.lazy({ ...connectionOptions, interceptors }),
+    namespace: namespace ?? 'default',
+    address: connectionOptions.address ?? 'localhost:7233',
+  };
+}
+
+/** @param log gets a message when Temporal becomes unavailable, and when it is available again */
 export function createTemporalService(connection: Connection, log?: Logger): TemporalService {
-  boundAnswers();
+  boundResponses();
   const { workflowService } = connection;
   const standing =
     log && new Standing(log, { fails: 'Temporal does not answer', works: 'Temporal answers again' });
   const call = async <T>(signal: AbortSignal, make: () => Promise<T>, timeout = CALL_MS): Promise<T> => {
     try {
-      const answer = await cancellable(connection, signal, timeout, make);
+      const response = await cancellable(connection, signal, timeout, make);
       standing?.works();
-      return answer;
+      return response;
     } catch (error) {
-      if (error instanceof HttpError && error.code === 'temporal_unavailable' && !isUnexplained(error))
-        standing?.fails(reasonOf(error));
+      if (error instanceof HttpError && error.code === 'temporal_unavailable' && !hasUnknownStatus(error))
+        standing?.fails(outageReason(error));
       throw error;
     }
   };
   return {
     list: (request, signal) =>
-      listed(request, (smaller) => call(signal, () => workflowService.listWorkflowExecutions(smaller))),
+      listPage(request, (smaller) => call(signal, () => workflowService.listWorkflowExecutions(smaller))),
     count: (request, signal) => call(signal, () => workflowService.countWorkflowExecutions(request)),
     describe: (request, signal) => call(signal, () => workflowService.describeWorkflowExecution(request)),
     history: (request, signal) =>
@@ -70,7 +111,7 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
         () => workflowService.listNamespaces({ pageSize: 1_000 }),
         HEALTH_MS,
       );
-      return namespaces.map((one) => one.namespaceInfo?.name ?? '').filter((name) => name !== '');
+      return namespaces.map(({ namespaceInfo }) => namespaceInfo?.name ?? '').filter((name) => name !== '');
     },
     healthy: async (signal) => {
       try {
@@ -85,8 +126,8 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
 
 type ListRequest = temporal.api.workflowservice.v1.IListWorkflowExecutionsRequest;
 
-/** A page, or a smaller one where that is larger than an answer may be: memos are of any size. */
-async function listed<T>(request: ListRequest, ask: (request: ListRequest) => Promise<T>): Promise<T> {
+/** Asks for a smaller page if the response exceeds the limit on messages: memos may have any size. */
+async function listPage<T>(request: ListRequest, ask: (request: ListRequest) => Promise<T>): Promise<T> {
   for (let pageSize = request.pageSize ?? 0; ; pageSize = Math.ceil(pageSize / 4)) {
     try {
       return await ask({ ...request, pageSize });
@@ -103,22 +144,22 @@ async function cancellable<T>(
   make: () => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  // The SDK adds a listener to the signal at every call and takes none away: a stream's signal would collect them.
-  const mine = new AbortController();
-  const abort = (): void => mine.abort();
+  // The SDK adds a listener to the signal at every call and never removes it. A stream's signal would collect them.
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
   signal.addEventListener('abort', abort, { once: true });
   try {
     for (let repeats = 0; ; repeats += 1) {
       const timer = new WaitTimer();
       try {
         return await connection.withDeadline(Date.now() + timeout, () =>
-          connection.withAbortSignal(mine.signal, make),
+          connection.withAbortSignal(controller.signal, make),
         );
       } catch (error) {
         signal.throwIfAborted();
-        // All calls only read. A deadline that passed while this process stood still says nothing about Temporal.
+        // All calls only read. A deadline that passed while the event loop was blocked is no sign of an outage.
         const wasStalled = timer.stalledMs > timer.waitedMs;
-        if (!(isOutage(error) && wasStalled && repeats < MAX_REPEATS)) throw refusalOf(error);
+        if (!(isOutage(error) && wasStalled && repeats < MAX_REPEATS)) throw httpErrorOf(error);
       } finally {
         timer.stop();
       }
@@ -146,55 +187,63 @@ function isOutage(error: unknown): boolean {
   return code === status.deadlineExceeded || code === status.unavailable;
 }
 
-/** grpc-go's words where an answer exceeds a limit on messages, 4 MiB between Temporal's own services. */
-export const isTooLarge = (error: { readonly code: number; readonly details: string }): boolean =>
+/** Recognizes grpc-go's message for a response above the limit, which is 4 MiB between Temporal's own services. */
+const isTooLarge = (error: { readonly code: number; readonly details: string }): boolean =>
   error.code === status.resourceExhausted && /message larger than max/.test(error.details);
 
-/** Whether Temporal failed at the request without saying why, as it does at a page token that isn't its own. */
-export function isUnexplained(error: unknown): boolean {
+/** Whether Temporal failed with gRPC status UNKNOWN, as it does for a page token that it did not issue. */
+export function hasUnknownStatus(error: unknown): boolean {
   if (!(error instanceof HttpError) || !isGrpcServiceError(error.cause)) return false;
   const { code }: { readonly code: number } = error.cause;
   return code === status.unknown;
 }
 
-/** What the connection itself says; Temporal's own words may quote the request. */
-function reasonOf({ cause, message }: HttpError): { readonly reason: string; readonly grpcCode?: number } {
+/** Returns gRPC's own description of a connection error. Temporal's messages are left out: they may quote the request. */
+function outageReason({ cause, message }: HttpError): {
+  readonly reason: string;
+  readonly grpcCode?: number;
+} {
   if (!isGrpcServiceError(cause)) return { reason: message };
   const grpcCode: number = cause.code;
   return { reason: grpcCode === status.unavailable ? cause.details : message, grpcCode };
 }
 
-function refusalOf(error: unknown): HttpError {
+function httpErrorOf(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   if (!isGrpcServiceError(error)) {
-    return new HttpError(500, 'internal', "Temporal's answer could not be read.", { cause: error });
+    return new HttpError(500, 'internal', "Temporal's response could not be decoded.", { cause: error });
   }
   if (isTooLarge(error)) {
-    return new HttpError(500, 'too_large', "Temporal's answer is larger than its own limit on messages.", {
+    return new HttpError(500, 'too_large', "Temporal's response exceeds Temporal's own limit on messages.", {
       cause: error,
     });
   }
   const code: number = error.code;
   switch (code) {
     case status.invalidArgument:
-      return new HttpError(400, 'bad_request', `Temporal refused the request: ${error.details}`, {
+      return new HttpError(400, 'bad_request', `Temporal rejected the request: ${error.details}`, {
         cause: error,
       });
     case status.notFound:
       return new HttpError(
         404,
         'not_found',
-        `Temporal has no such thing (or its retention has passed): ${error.details}`,
+        `Temporal does not have it, or its retention has passed: ${error.details}`,
         {
           cause: error,
         },
       );
     case status.permissionDenied:
     case status.unauthenticated:
-      return new HttpError(503, 'temporal_unavailable', "Temporal refuses this server's own credentials.", {
-        cause: error,
-        loggable: true,
-      });
+      return new HttpError(
+        503,
+        'temporal_unavailable',
+        "Temporal rejected this server's credentials; check the server's configuration.",
+        {
+          cause: error,
+          loggable: true,
+        },
+      );
     default:
       return new HttpError(503, 'temporal_unavailable', 'Temporal does not answer; try again.', {
         retryAfter: 5,

@@ -2,7 +2,7 @@ import proto, { type temporal } from '@temporalio/proto';
 import visitor, { type WalkEnv } from '@temporalio/proto/lib/payload-visitor.generated.js';
 import type { Field, MapField, Type } from 'protobufjs';
 import { describe, expect, test } from 'vitest';
-import { eventPayloads, eventRow, type ProtoEvent } from '../../src/history/event.ts';
+import { eventPayloads, historyEvent, type ProtoEvent } from '../../src/history/event.ts';
 import { findPayloads, writeMessage } from '../../src/history/message.ts';
 
 // The generated types hide that the module is a protobufjs Root.
@@ -112,7 +112,7 @@ describe.each(eventTypes)('%s', (name, type) => {
   const event = fullEvent(name, type);
 
   test('has the payloads that the generated visitor finds, and no others', async () => {
-    const found = eventPayloads(event);
+    const found = eventPayloads(event, own);
     const expected = await visited(visitor.walkGetWorkflowExecutionHistoryResponse<Place>, {
       history: { events: [event] },
     });
@@ -125,14 +125,14 @@ describe.each(eventTypes)('%s', (name, type) => {
     const expected = await visited(visitor.walkGetWorkflowExecutionHistoryResponse<Place>, {
       history: { events: [event] },
     });
-    for (const { payload, sealable, path } of eventPayloads(event)) {
-      expect(sealable, path).toBe(expected.get(payload) === 'elsewhere');
+    for (const { payload, encryptable, path } of eventPayloads(event, own)) {
+      expect(encryptable, path).toBe(expected.get(payload) === 'elsewhere');
     }
   });
 
   test('numbers stubs, placeholders and payloads alike, and keeps no byte of a payload', () => {
-    const row = eventRow(event, own, plain);
-    const found = eventPayloads(event);
+    const row = historyEvent(event, own, plain);
+    const found = eventPayloads(event, own);
     expect(row.payloads.map(({ ref }) => ref)).toEqual(found.map((_, n) => `9:${n}`));
     expect(row.payloads.map(({ path }) => path)).toEqual(found.map(({ path }) => path));
     const text = JSON.stringify(row);
@@ -144,8 +144,8 @@ describe.each(eventTypes)('%s', (name, type) => {
 
   test('gives the same order however the map entries came', () => {
     const other = reverseMaps(event);
-    expect(eventPayloads(other).map(({ path }) => path)).toEqual(
-      eventPayloads(event).map(({ path }) => path),
+    expect(eventPayloads(other, own).map(({ path }) => path)).toEqual(
+      eventPayloads(event, own).map(({ path }) => path),
     );
   });
 });
@@ -208,7 +208,7 @@ describe('proto3 JSON', () => {
   test('writes an enum value that is newer than its protos as a number', () => {
     expect(write({ eventType: 61 })['eventType']).toBe(61);
     const newer: any = HistoryEvent.fromObject({ eventId: 1, eventType: 61 });
-    expect(eventRow(newer, own, plain).eventName).toBe('Unknown(61)');
+    expect(historyEvent(newer, own, plain).eventName).toBe('Unknown(61)');
   });
 
   test('writes search attributes as their values, and one that is no JSON as its payload', () => {
@@ -257,11 +257,11 @@ describe("Core's own marker fields", () => {
     ['core_local_activity', 'data', false],
     ['core_local_activity', 'result', true],
     ['SideEffect', 'data', true],
-  ])('in %s, %s is sealable: %s', (name, key, sealable) => {
-    const [found] = eventPayloads(marker(name, key));
-    expect(found?.sealable).toBe(sealable);
-    expect(eventRow(marker(name, key), own, plain).payloads[0]?.reason).toBe(
-      sealable ? 'not_encrypted' : undefined,
+  ])('in %s, %s is encryptable: %s', (name, key, encryptable) => {
+    const [found] = eventPayloads(marker(name, key), own);
+    expect(found?.encryptable).toBe(encryptable);
+    expect(historyEvent(marker(name, key), own, plain).payloads[0]?.reason).toBe(
+      encryptable ? 'not_encrypted' : undefined,
     );
   });
 });
@@ -281,6 +281,6 @@ describe("an envelope of Temporal's own Nexus endpoint", () => {
     ],
   ])('%s', (_, attributes, reason) => {
     const event: any = HistoryEvent.fromObject({ eventId: 5, eventType: 53, ...attributes });
-    expect(eventRow(event, own, plain).payloads.map((stub) => stub.reason)).toEqual([reason]);
+    expect(historyEvent(event, own, plain).payloads.map((stub) => stub.reason)).toEqual([reason]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { HistoryReader, type Run } from '../../src/history/reader.ts';
+import { HistoryReader, type Run, SingleFlight } from '../../src/history/reader.ts';
 import { HttpError } from '../../src/errors.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
 import { noTemporal } from '../support/stack.ts';
@@ -130,4 +130,61 @@ test('pages that Temporal cannot send are asked for smaller, and so from then on
   expect(await ids(1, one)).toEqual([1, 2, 3, 4]);
   expect((await ids(9, one))[0]).toBe(9);
   expect(sizes).toEqual([256, 64, 16, 4, 4, 4]);
+});
+
+function call() {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const started: AbortSignal[] = [];
+  const start = (signal: AbortSignal): Promise<string> => {
+    started.push(signal);
+    return promise;
+  };
+  return { start, started, resolve, reject };
+}
+
+test('callers of one key share one call, and the next caller after it makes another', async () => {
+  const calls = new SingleFlight<string>();
+  const { start, started, resolve } = call();
+  const both = [calls.run('a', never, start), calls.run('a', never, start)];
+  resolve('page');
+  expect(await Promise.all(both)).toEqual(['page', 'page']);
+  await calls.run('a', never, start);
+  expect(started).toHaveLength(2);
+});
+
+test('one that goes away leaves the call to the others', async () => {
+  const calls = new SingleFlight<string>();
+  const { start, started, resolve } = call();
+  const leaver = new AbortController();
+  const left = calls.run('a', leaver.signal, start);
+  const stays = calls.run('a', never, start);
+  leaver.abort(new Error('gone'));
+  await expect(left).rejects.toThrow('gone');
+  expect(started[0]!.aborted).toBe(false);
+  resolve('page');
+  expect(await stays).toBe('page');
+});
+
+test('when the last goes away the call is aborted, and a new caller starts another', async () => {
+  const calls = new SingleFlight<string>();
+  const first = call();
+  const leaver = new AbortController();
+  const left = calls.run('a', leaver.signal, first.start);
+  leaver.abort(new Error('gone'));
+  await expect(left).rejects.toThrow('gone');
+  expect(first.started[0]!.aborted).toBe(true);
+  const second = call();
+  second.resolve('page');
+  expect(await calls.run('a', never, second.start)).toBe('page');
+});
+
+test('a failure reaches everyone, and is not kept', async () => {
+  const calls = new SingleFlight<string>();
+  const { start, reject } = call();
+  const both = Promise.allSettled([calls.run('a', never, start), calls.run('a', never, start)]);
+  reject(new Error('down'));
+  expect((await both).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  const again = call();
+  again.resolve('page');
+  expect(await calls.run('a', never, again.start)).toBe('page');
 });

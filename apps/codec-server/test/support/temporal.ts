@@ -12,7 +12,7 @@ import {
 import { ApplicationFailure, Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, Runtime, DefaultLogger, Worker } from '@temporalio/worker';
 import type { AppDeps, createApp } from '../../src/app.ts';
-import { interceptors } from '../../src/temporal/connect.ts';
+import { interceptors } from '../../src/temporal/service.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
 import { appWith, HOST, type Kms, startKms } from './stack.ts';
 

@@ -3,10 +3,10 @@ import type { KmsCodec } from '@temporal-kms/kms-codec';
 import proto from '@temporalio/proto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeFrames } from '../../src/history/decode-frames.ts';
-import { lifetime } from '../../src/history/lifetime.ts';
-import { openEvents } from '../../src/history/opened-events.ts';
-import type { Wanted } from '../../src/history/wanted.ts';
+import { decodeFrames } from '../../src/history/decode-stream.ts';
+import { streamLifetime } from '../../src/history/stream-limits.ts';
+import { decryptEvents } from '../../src/history/decrypted-events.ts';
+import type { PayloadRequest } from '../../src/history/locate-payloads.ts';
 import { MemoryBudget } from '../../src/memory/budget.ts';
 import { compressingCodec, zeros } from '../support/bombs.ts';
 import { anyNamespace } from '../support/callers.ts';
@@ -37,17 +37,17 @@ afterAll(async () => {
   await kms.close();
 });
 
-const wantedOf = (payloads: readonly Payload[]): Wanted[] =>
+const requestsFor = (payloads: readonly Payload[]): PayloadRequest[] =>
   payloads.map((payload, n) => {
-    const held = { payload, sealable: true, context };
+    const held = { payload, path: 'input.payloads[0]', encryptable: true, context };
     return { ref: `1:${n}`, bytes: payload.data?.length ?? 0, held, load: async () => held };
   });
 const streamOf = (memory: MemoryBudget, payloads: readonly Payload[], gone: AbortSignal = never) =>
   decodeFrames(
     codec,
     log,
-    wantedOf(payloads),
-    lifetime({ gone, stopping: never, maxMs: 20_000, memory }),
+    requestsFor(payloads),
+    streamLifetime({ disconnected: gone, stopping: never, maxMs: 20_000, memory }),
     anyNamespace,
   );
 const times = (count: number, one: Payload): Payload[] => Array.from({ length: count }, () => one);
@@ -114,19 +114,19 @@ test('events in their order never wait for each other without end', async () => 
     async function* pages() {
       yield events;
     }
-    const opened: number[] = [];
+    const eventIds: number[] = [];
     const options = {
       codec,
       log,
       run,
       record,
-      lifetime: lifetime({ gone: never, stopping: never, maxMs: 20_000, memory }),
+      lifetime: streamLifetime({ disconnected: never, stopping: never, maxMs: 20_000, memory }),
     };
-    for await (const { eventId, payloads } of openEvents(options, pages())) {
-      expect(payloads.every(({ opened: one }) => one.ok)).toBe(true);
-      opened.push(eventId);
+    for await (const { eventId, payloads } of decryptEvents(options, pages())) {
+      expect(payloads.every(({ result }) => result.ok)).toBe(true);
+      eventIds.push(eventId);
     }
-    return opened;
+    return eventIds;
   };
   const inOrder = Array.from({ length: 20 }, (_, n) => n + 1);
   expect(await Promise.all(Array.from({ length: 8 }, exported))).toEqual(times(8, {}).map(() => inOrder));

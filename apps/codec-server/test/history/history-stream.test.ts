@@ -1,7 +1,7 @@
 import type { HistoryFrame } from '@temporal-kms/codec-api';
 import { expect, test } from 'vitest';
-import { historyFrames } from '../../src/history/frames.ts';
-import type { Stretch } from '../../src/history/reader.ts';
+import { historyFrames } from '../../src/history/history-stream.ts';
+import type { EventRange } from '../../src/history/reader.ts';
 import { HttpError } from '../../src/errors.ts';
 import { collect } from '../support/lines.ts';
 import { keptLog } from '../support/stack.ts';
@@ -9,10 +9,10 @@ import { memory } from '../support/memory.ts';
 
 const never = new AbortController().signal;
 const event = (eventId: number): any => ({ eventId, eventType: 26, taskId: 1 });
-const stretch = (events: any[], complete: boolean): Stretch => ({ events, transient: [], complete });
+const range = (events: any[], complete: boolean): EventRange => ({ events, transient: [], complete });
 
 /** Frames of a history whose reads give one answer after another. */
-function follow(reads: (() => Promise<Stretch>)[], more: { live?: boolean; length?: number } = {}) {
+function follow(reads: (() => Promise<EventRange>)[], more: { live?: boolean; length?: number } = {}) {
   const { log, lines } = keptLog();
   const asked: number[] = [];
   const frames = historyFrames({
@@ -28,16 +28,16 @@ function follow(reads: (() => Promise<Stretch>)[], more: { live?: boolean; lengt
     after: 0,
     length: more.length ?? 2,
     live: more.live ?? true,
-    lifetime: { signal: never, over: () => undefined, step: async () => undefined, memory },
+    lifetime: { signal: never, interruption: () => undefined, checkpoint: async () => undefined, memory },
     heartbeatMs: 20,
   });
   return { frames, asked, lines };
 }
 
 test('says that it lives while nothing comes, and goes on from the last durable event', async () => {
-  const late = Promise.withResolvers<Stretch>();
-  setTimeout(() => late.resolve(stretch([event(3)], true)), 110);
-  const { frames, asked } = follow([async () => stretch([event(1), event(2)], false), () => late.promise]);
+  const late = Promise.withResolvers<EventRange>();
+  setTimeout(() => late.resolve(range([event(3)], true)), 110);
+  const { frames, asked } = follow([async () => range([event(1), event(2)], false), () => late.promise]);
   const types = (await collect(frames)).map(({ type }: HistoryFrame) => type);
   expect([types[0], ...types.slice(-2)]).toEqual(['events', 'events', 'end']);
   expect(types.slice(1, -2).length).toBeGreaterThan(1);
@@ -47,23 +47,23 @@ test('says that it lives while nothing comes, and goes on from the last durable 
 
 test('asks again where a wait has brought nothing', async () => {
   const { frames, asked } = follow([
-    async () => stretch([event(1)], false),
-    async () => stretch([], false),
-    async () => stretch([event(2)], true),
+    async () => range([event(1)], false),
+    async () => range([], false),
+    async () => range([event(2)], true),
   ]);
   expect((await collect(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
   expect(asked).toEqual([1, 2, 2]);
 });
 
 test('does not wait when it does not follow', async () => {
-  const { frames, asked } = follow([async () => stretch([event(1), event(2)], false)], { live: false });
+  const { frames, asked } = follow([async () => range([event(1), event(2)], false)], { live: false });
   expect((await collect(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
   expect(asked).toEqual([1]);
 });
 
 test('ends with the reason, and where to go on, when Temporal fails in between', async () => {
   const { frames } = follow([
-    async () => stretch([event(1)], false),
+    async () => range([event(1)], false),
     async () => {
       throw new HttpError(503, 'temporal_unavailable', 'Temporal does not answer; try again.');
     },
@@ -94,7 +94,7 @@ const task = (eventId: number, durable: boolean): any => ({ eventId, eventType: 
 test('events of a workflow task under way are told as not durable, and asked for again', async () => {
   const { frames, asked } = follow([
     async () => ({ events: [event(1)], transient: [task(2, false), task(3, false)], complete: false }),
-    async () => stretch([task(2, true), event(3)], true),
+    async () => range([task(2, true), event(3)], true),
   ]);
   const all = await collect(frames);
   const rows = all.flatMap((frame) => (frame.type === 'events' ? frame.events : []));
@@ -118,7 +118,7 @@ test('an end never counts events that may still be replaced', async () => {
 });
 
 test('times come as they are, though an event may have happened before the one in front of it', async () => {
-  const { frames } = follow([async () => stretch([at(1, 300), at(2, 200), at(3, 400)], true)]);
+  const { frames } = follow([async () => range([at(1, 300), at(2, 200), at(3, 400)], true)]);
   const rows = (await collect(frames)).flatMap((frame) => (frame.type === 'events' ? frame.events : []));
   expect(rows.map(({ eventId, eventTime }) => [eventId, eventTime])).toEqual([
     [1, '1970-01-01T00:05:00Z'],

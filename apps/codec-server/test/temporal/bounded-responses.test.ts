@@ -1,13 +1,13 @@
 import proto, { type temporal } from '@temporalio/proto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { hasTooManyEntries } from '../../src/json/payload-limits.ts';
-import { boundAnswers } from '../../src/temporal/bounded-answers.ts';
+import { boundResponses } from '../../src/temporal/bounded-responses.ts';
 
 const { GetWorkflowExecutionHistoryResponse: History, DescribeWorkflowExecutionResponse: Description } =
   proto.temporal.api.workflowservice.v1;
 type Payload = temporal.api.common.v1.IPayload;
 
-beforeAll(boundAnswers);
+beforeAll(boundResponses);
 
 const payload = (entries: number): Payload => ({
   metadata: Object.fromEntries(Array.from({ length: entries }, (_, n) => [`k${n}`, Buffer.from([n % 256])])),

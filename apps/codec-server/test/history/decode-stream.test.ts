@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { decodeFrames } from '../../src/history/decode-frames.ts';
-import { lifetime } from '../../src/history/lifetime.ts';
-import type { Wanted } from '../../src/history/wanted.ts';
+import { decodeFrames, inCompletionOrder } from '../../src/history/decode-stream.ts';
+import { streamLifetime } from '../../src/history/stream-limits.ts';
+import type { PayloadRequest } from '../../src/history/locate-payloads.ts';
 import { anyNamespace } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';
 import { type Kms, type Payload, plain, sealedApart, startKms } from '../support/stack.ts';
@@ -12,15 +12,15 @@ const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as 
 const never = new AbortController().signal;
 const unending = {
   signal: never,
-  over: () => undefined,
-  step: async () => undefined,
+  interruption: () => undefined,
+  checkpoint: async () => undefined,
   memory,
 };
 const log = pino({ level: 'silent' });
 
-const wantedOf = (payloads: readonly Payload[]): Wanted[] =>
+const requestsFor = (payloads: readonly Payload[]): PayloadRequest[] =>
   payloads.map((payload, n) => {
-    const held = { payload, sealable: true, context };
+    const held = { payload, path: 'input.payloads[0]', encryptable: true, context };
     return { ref: `1:${n}`, bytes: payload.data?.length ?? 0, held, load: async () => held };
   });
 
@@ -35,11 +35,11 @@ afterAll(() => kms.close());
 test('a request waits for 64 data keys at most; asked again for the rest, it opens it', async () => {
   await using other = kms.another();
   const before = kms.emulator.calls.rows().length;
-  const first = await collect(decodeFrames(other.codec, log, wantedOf(many), unending, anyNamespace));
+  const first = await collect(decodeFrames(other.codec, log, requestsFor(many), unending, anyNamespace));
   expect(first.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(64);
   expect(first.at(-1)).toEqual({ type: 'end', reason: 'limit' });
   expect(kms.emulator.calls.rows().length - before).toBeLessThanOrEqual(64);
-  const second = await collect(decodeFrames(other.codec, log, wantedOf(many), unending, anyNamespace));
+  const second = await collect(decodeFrames(other.codec, log, requestsFor(many), unending, anyNamespace));
   expect(second.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(100);
   expect(second.at(-1)).toEqual({ type: 'end', reason: 'complete' });
 });
@@ -48,11 +48,11 @@ test('data keys of inner layers count for the same limit; asked again, it opens 
   const layered = await kms.codec.encode(many, context);
   await using other = kms.another();
   const before = kms.emulator.calls.count('Decrypt');
-  const first = await collect(decodeFrames(other.codec, log, wantedOf(layered), unending, anyNamespace));
+  const first = await collect(decodeFrames(other.codec, log, requestsFor(layered), unending, anyNamespace));
   expect(first.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(63);
   expect(first.at(-1)).toEqual({ type: 'end', reason: 'limit' });
   expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
-  const second = await collect(decodeFrames(other.codec, log, wantedOf(layered), unending, anyNamespace));
+  const second = await collect(decodeFrames(other.codec, log, requestsFor(layered), unending, anyNamespace));
   expect(second.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(100);
   expect(second.at(-1)).toEqual({ type: 'end', reason: 'complete' });
 });
@@ -63,7 +63,7 @@ test('200 payloads under one data key are no more than one', async () => {
     Array.from({ length: 200 }, (_, n) => plain(n)),
     context,
   );
-  const all = await collect(decodeFrames(other.codec, log, wantedOf(same), unending, anyNamespace));
+  const all = await collect(decodeFrames(other.codec, log, requestsFor(same), unending, anyNamespace));
   expect(all).toHaveLength(201);
   expect(all.at(-1)).toEqual({ type: 'end', reason: 'complete' });
 });
@@ -71,7 +71,7 @@ test('200 payloads under one data key are no more than one', async () => {
 test('payloads that the request does not hold may each be under any data key', async () => {
   await using other = kms.another();
   const before = kms.emulator.calls.count('Decrypt');
-  const unheld = wantedOf(many).map((one): Wanted => ({
+  const unheld = requestsFor(many).map((one): PayloadRequest => ({
     ref: one.ref,
     bytes: one.bytes,
     load: (signal) => one.load(signal),
@@ -92,8 +92,14 @@ test('nothing is given after the sign-in where no timer could fire', async () =>
       return { payload, info: {} };
     },
   };
-  const ended = lifetime({ gone: never, stopping: never, maxMs: 60_000, memory, expiresAt: Date.now() + 50 });
-  const frames = await collect(decodeFrames(busy, log, wantedOf(many), ended, anyNamespace));
+  const ended = streamLifetime({
+    disconnected: never,
+    stopping: never,
+    maxMs: 60_000,
+    memory,
+    expiresAt: Date.now() + 50,
+  });
+  const frames = await collect(decodeFrames(busy, log, requestsFor(many), ended, anyNamespace));
   expect(frames.at(-1)).toEqual({ type: 'end', reason: 'signed_out' });
   expect(frames.length).toBeLessThan(40);
 });
@@ -104,17 +110,19 @@ test('a payload that needs more than the limit by itself is opened all the same'
     unopened: () => 65,
     open: async (payload: Payload) => ({ payload, info: {} }),
   };
-  const frames = await collect(decodeFrames(costly, log, wantedOf(many.slice(0, 1)), unending, anyNamespace));
+  const frames = await collect(
+    decodeFrames(costly, log, requestsFor(many.slice(0, 1)), unending, anyNamespace),
+  );
   expect(frames).toMatchObject([{ ok: true }, { type: 'end', reason: 'complete' }]);
 });
 
 test('payloads of several workflows count each in its own', async () => {
   const bound = await Promise.all(
-    Array.from({ length: 80 }, async (_, n): Promise<Wanted> => {
+    Array.from({ length: 80 }, async (_, n): Promise<PayloadRequest> => {
       await using writer = kms.another();
       const own = { ...context, workflowId: `child-${n}` };
       const [payload] = await writer.codec.encode([plain(n)], own);
-      const held = { payload: payload!, sealable: true, context: own };
+      const held = { payload: payload!, path: 'input.payloads[0]', encryptable: true, context: own };
       return { ref: `1:${n}`, bytes: 1, held, load: async () => held };
     }),
   );
@@ -123,4 +131,46 @@ test('payloads of several workflows count each in its own', async () => {
   const frames = await collect(decodeFrames(other.codec, log, bound, unending, anyNamespace));
   expect(frames.at(-1)).toEqual({ type: 'end', reason: 'limit' });
   expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
+});
+
+test('gives each result once, those that are ready first', async () => {
+  const gates = new Map([0, 1, 2].map((n) => [n, Promise.withResolvers<number>()] as const));
+  const results = inCompletionOrder([0, 1, 2], {
+    start: (n) => gates.get(n)!.promise,
+    weigh: () => 1,
+    limit: 10,
+  });
+  gates.get(2)!.resolve(2);
+  expect((await results.next()).value).toBe(2);
+  gates.get(0)!.resolve(0);
+  expect((await results.next()).value).toBe(0);
+  gates.get(1)!.resolve(1);
+  expect(await collect(results)).toEqual([1]);
+});
+
+test('starts no more than the limit holds, counting what has not been taken', async () => {
+  let started = 0;
+  const start = async (n: number): Promise<number> => {
+    started += 1;
+    return n;
+  };
+  const results = inCompletionOrder(
+    Array.from({ length: 10 }, (_, n) => n),
+    { start, weigh: () => 4, limit: 8 },
+  );
+  await results.next();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(started).toBe(2);
+  expect(await collect(results)).toHaveLength(9);
+});
+
+test('starts one that alone is heavier than the limit', async () => {
+  const results = inCompletionOrder([1, 2], { start: async (n) => n, weigh: () => 100, limit: 8 });
+  expect(await collect(results)).toEqual([1, 2]);
+});
+
+test('ends at once when there is nothing to do', async () => {
+  expect(await collect(inCompletionOrder([], { start: async () => 1, weigh: () => 1, limit: 1 }))).toEqual(
+    [],
+  );
 });

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { exportPieces } from '../../src/history/export.ts';
-import { lifetime } from '../../src/history/lifetime.ts';
+import { exportChunks } from '../../src/history/export.ts';
+import { streamLifetime } from '../../src/history/stream-limits.ts';
 import { searchFrames } from '../../src/history/search.ts';
 import { anyNamespace } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';
@@ -52,7 +52,7 @@ test('a search tells how far it is', async () => {
       record,
       request: { text: 'nowhere', caseSensitive: false, order: 'oldest_first' },
       length: 60,
-      lifetime: lifetime({ gone: never, stopping: never, maxMs: 60_000, memory }),
+      lifetime: streamLifetime({ disconnected: never, stopping: never, maxMs: 60_000, memory }),
     }),
   );
   expect(frames[0]).toMatchObject({ type: 'progress', of: 60 });
@@ -72,7 +72,7 @@ test('a search asks for 64 data keys at most, and says where to go on', async ()
         record,
         request: { text: '"', caseSensitive: false, order: 'oldest_first', after },
         length: many.length,
-        lifetime: lifetime({ gone: never, stopping: never, maxMs: 60_000, memory }),
+        lifetime: streamLifetime({ disconnected: never, stopping: never, maxMs: 60_000, memory }),
       }),
     );
   const before = kms.emulator.calls.count('Decrypt');
@@ -99,8 +99,8 @@ test.each(['search', 'export'] as const)(
       run,
       record,
       length: many.length,
-      lifetime: lifetime({
-        gone: never,
+      lifetime: streamLifetime({
+        disconnected: never,
         stopping: never,
         maxMs: 60_000,
         memory,
@@ -114,7 +114,7 @@ test.each(['search', 'export'] as const)(
         reason: 'signed_out',
       });
     } else {
-      expect((await collect(exportPieces({ ...options, form: 'decoded' }))).at(-1)).toMatchObject({
+      expect((await collect(exportChunks({ ...options, form: 'decoded' }))).at(-1)).toMatchObject({
         end: 'signed_out',
         text: expect.stringContaining('$truncated'),
       });
@@ -140,7 +140,7 @@ test('an export sends nothing that waited to be sent when the sign-in ended', as
     },
   };
   const pieces = await collect(
-    exportPieces({
+    exportChunks({
       reader: single,
       threads,
       codec: hangs,
@@ -149,8 +149,8 @@ test('an export sends nothing that waited to be sent when the sign-in ended', as
       record,
       form: 'readable',
       length: many.length,
-      lifetime: lifetime({
-        gone: never,
+      lifetime: streamLifetime({
+        disconnected: never,
         stopping: never,
         maxMs: 60_000,
         memory,
@@ -167,7 +167,7 @@ test('an export sends nothing that waited to be sent when the sign-in ended', as
 test('an export whose history lacks events is no complete one', async () => {
   const empty = { read: async () => ({ events: [], transient: [], complete: true }) };
   const pieces = await collect(
-    exportPieces({
+    exportChunks({
       reader: empty,
       threads,
       codec: kms.codec,
@@ -176,7 +176,7 @@ test('an export whose history lacks events is no complete one', async () => {
       record,
       form: 'encoded',
       length: 3,
-      lifetime: lifetime({ gone: never, stopping: never, maxMs: 60_000, memory }),
+      lifetime: streamLifetime({ disconnected: never, stopping: never, maxMs: 60_000, memory }),
     }),
   );
   expect(pieces.at(-1)).toMatchObject({ end: 'error', text: expect.stringContaining('$truncated') });

@@ -1,31 +1,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { lifetime } from '../../src/history/lifetime.ts';
+import { streamLifetime } from '../../src/history/stream-limits.ts';
 import { memory } from '../support/memory.ts';
 
 const never = new AbortController().signal;
-const of = (more: Partial<Parameters<typeof lifetime>[0]>) =>
-  lifetime({ gone: never, stopping: never, maxMs: 60_000, memory, ...more });
+const of = (more: Partial<Parameters<typeof streamLifetime>[0]>) =>
+  streamLifetime({ disconnected: never, stopping: never, maxMs: 60_000, memory, ...more });
 const once = (signal: AbortSignal): Promise<unknown> =>
   signal.aborted ? Promise.resolve() : new Promise((resolve) => signal.addEventListener('abort', resolve));
 
 test('ends with the sign-in, and says so, however long it might go on', async () => {
-  const { signal, over } = of({ expiresAt: Date.now() + 30 });
-  expect(over()).toBeUndefined();
+  const { signal, interruption } = of({ expiresAt: Date.now() + 30 });
+  expect(interruption()).toBeUndefined();
   await once(signal);
-  expect(over()).toBe('signed_out');
+  expect(interruption()).toBe('signed_out');
 });
 
 test('ends at once for a sign-in that is over', async () => {
-  const { signal, over } = of({ expiresAt: Date.now() - 1 });
+  const { signal, interruption } = of({ expiresAt: Date.now() - 1 });
   await once(signal);
-  expect(over()).toBe('signed_out');
+  expect(interruption()).toBe('signed_out');
 });
 
 test('ends at its own limit where the sign-in lasts longer', async () => {
-  const { signal, over } = of({ expiresAt: Date.now() + 60_000, maxMs: 30 });
+  const { signal, interruption } = of({ expiresAt: Date.now() + 60_000, maxMs: 30 });
   await once(signal);
-  expect(over()).toBe('limit');
+  expect(interruption()).toBe('limit');
 });
 
 test('a sign-in of a hundred years ends nothing today', async () => {
@@ -35,22 +35,24 @@ test('a sign-in of a hundred years ends nothing today', async () => {
 });
 
 test('tells the process’s end from a reader that has gone', () => {
-  expect(of({ stopping: AbortSignal.abort() }).over()).toBe('shutdown');
-  expect(of({ gone: AbortSignal.abort(), stopping: AbortSignal.abort() }).over()).toBe('gone');
+  expect(of({ stopping: AbortSignal.abort() }).interruption()).toBe('shutdown');
+  expect(of({ disconnected: AbortSignal.abort(), stopping: AbortSignal.abort() }).interruption()).toBe(
+    'disconnected',
+  );
 });
 
 test('takes a sign-in that ends within a millisecond, as fractions of a second in exp make it', async () => {
-  const { signal, over } = of({ expiresAt: Date.now() + 30.25 });
+  const { signal, interruption } = of({ expiresAt: Date.now() + 30.25 });
   await once(signal);
-  expect(over()).toBe('signed_out');
+  expect(interruption()).toBe('signed_out');
 });
 
 test('a step lets timers have their turn, however much there is to do without one', async () => {
-  const { step } = of({});
+  const { checkpoint } = of({});
   const fired = new AbortController();
   setTimeout(() => fired.abort(), 10);
   const until = performance.now() + 200;
-  while (!fired.signal.aborted && performance.now() < until) await step();
+  while (!fired.signal.aborted && performance.now() < until) await checkpoint();
   expect(fired.signal.aborted).toBe(true);
 });
 
@@ -58,9 +60,11 @@ test.each([
   ['signed_out', { expiresAt: Date.now() + 60_000 }],
   ['limit', { maxMs: 20 }],
 ])('is over in time where no timer could fire: %s', async (reason, more) => {
-  const { step, over, signal } = of('expiresAt' in more ? { expiresAt: Date.now() + 20 } : more);
+  const { checkpoint, interruption, signal } = of(
+    'expiresAt' in more ? { expiresAt: Date.now() + 20 } : more,
+  );
   const until = performance.now() + 30;
   while (performance.now() < until);
-  expect([signal.aborted, over()]).toEqual([false, reason]);
-  await expect(step()).rejects.toThrow();
+  expect([signal.aborted, interruption()]).toEqual([false, reason]);
+  await expect(checkpoint()).rejects.toThrow();
 });

@@ -1,0 +1,172 @@
+import type { DecodeFrame, DecodeResult } from '@temporal-kms/codec-api';
+import type { Logger } from 'pino';
+import { nameOf } from '../errors.ts';
+import { LARGE_DATA, withDeferredData } from '../json/deferred-data.ts';
+import { payloadToJson } from '../json/payload-json.ts';
+import type { MemoryLease } from '../memory/budget.ts';
+import type { Payload } from '../payload.ts';
+import { unlessAborted } from '../unless-aborted.ts';
+import {
+  decryptPayload,
+  type DecryptOptions,
+  type DecryptResult,
+  type HistoryCodec,
+} from './decrypt-payload.ts';
+import type { PayloadRequest } from './locate-payloads.ts';
+import {
+  IN_FLIGHT_OVERHEAD_BYTES,
+  KmsCallBudget,
+  KmsCallBudgetExhausted,
+  LeasedPlaintext,
+  MAX_IN_FLIGHT_BYTES,
+  type StreamLifetime,
+} from './stream-limits.ts';
+
+/**
+ * Yields the results of the requested payloads, in the order in which they are ready. The last frame says whether all
+ * results were sent; if not, the caller requests the missing refs again.
+ */
+export async function* decodeFrames(
+  codec: HistoryCodec,
+  log: Logger,
+  requests: readonly PayloadRequest[],
+  lifetime: StreamLifetime,
+  { authorizeNamespace, onInnerLayer }: Pick<DecryptOptions, 'authorizeNamespace' | 'onInnerLayer'>,
+): AsyncGenerator<DecodeFrame, void> {
+  const budget = new KmsCallBudget(codec);
+  const accepted = requests.slice(0, budget.take(requests.map(({ held }) => [held])));
+  const { innerKmsCalls } = budget;
+  let sent = 0;
+  for await (const result of decodeResults(codec, log, accepted, lifetime, {
+    authorizeNamespace,
+    onInnerLayer,
+    innerKmsCalls,
+  })) {
+    sent += 1;
+    yield result;
+  }
+  if (sent === requests.length) {
+    yield { type: 'end', reason: 'complete' };
+    return;
+  }
+  const reason = lifetime.interruption() ?? (sent + budget.skipped === accepted.length ? 'limit' : 'error');
+  if (reason === 'disconnected') return;
+  const message =
+    reason === 'error'
+      ? { message: 'A page of the history could not be read again; repeat the request.' }
+      : {};
+  yield { type: 'end', reason, ...message };
+}
+
+interface ReadyResult {
+  readonly result: DecodeResult;
+  readonly lease: MemoryLease;
+}
+
+/**
+ * Skips payloads whose inner layers exceed the Cloud KMS budget. Ends early when the lifetime ends or a payload cannot be
+ * read again.
+ */
+async function* decodeResults(
+  codec: HistoryCodec,
+  log: Logger,
+  requests: readonly PayloadRequest[],
+  { signal, interruption, checkpoint, memory }: StreamLifetime,
+  access: Omit<DecryptOptions, 'signal' | 'budget'>,
+): AsyncGenerator<DecodeResult, void> {
+  const leases = new Set<MemoryLease>();
+  const results = inCompletionOrder(requests, {
+    start: async ({ ref, load }): Promise<ReadyResult | 'skipped' | undefined> => {
+      // Decrypts nothing for a caller who has disconnected or whose token has expired.
+      if (interruption() !== undefined) return undefined;
+      const lease = memory.lease();
+      leases.add(lease);
+      try {
+        const stored = await load(signal);
+        const options = { ...access, signal, budget: new LeasedPlaintext(lease, signal) };
+        const decrypted = await unlessAborted(decryptPayload(codec, log, stored, options), signal);
+        if (interruption() !== undefined) return undefined;
+        const result = decrypted.ok ? decodeResult(ref, decrypted) : { ref, ...decrypted };
+        return { result, lease };
+      } catch (error) {
+        lease.end();
+        if (error instanceof KmsCallBudgetExhausted) return 'skipped';
+        if (!signal.aborted)
+          log.warn({ error: nameOf(error) }, 'decode stream ended early: a page could not be read again');
+        return undefined;
+      }
+    },
+    weigh: ({ bytes }) => IN_FLIGHT_OVERHEAD_BYTES + bytes,
+    limit: MAX_IN_FLIGHT_BYTES,
+  });
+  try {
+    for await (const ready of results) {
+      if (ready === undefined) return;
+      if (ready === 'skipped') continue;
+      try {
+        await checkpoint();
+      } catch {
+        return;
+      }
+      yield ready.result;
+      // The consumer asks for the next result once it has written this one.
+      ready.lease.end();
+      leases.delete(ready.lease);
+    }
+  } finally {
+    for (const lease of leases) lease.end();
+  }
+}
+
+function decodeResult(ref: string, decrypted: Extract<DecryptResult, { ok: true }>): DecodeResult {
+  const { payload } = decrypted;
+  const { metadata = {}, data = '' } = payloadToJson(isLarge(payload) ? { ...payload, data: null } : payload);
+  const result = { ref, ...decrypted, payload: { metadata, data } };
+  return isLarge(payload) ? withDeferredData(result, payload.data) : result;
+}
+
+const isLarge = (payload: Payload): payload is Payload & { data: Uint8Array } =>
+  (payload.data?.length ?? 0) >= LARGE_DATA;
+
+interface CompletionOrderOptions<Item, Result> {
+  /** Must not reject. */
+  readonly start: (item: Item) => Promise<Result>;
+  readonly weigh: (item: Item) => number;
+  /** Starts another item while the items in flight, and the results not yet consumed, weigh less than this in total. */
+  readonly limit: number;
+}
+
+/** Yields the results in the order in which they are ready. */
+export async function* inCompletionOrder<Item, Result>(
+  items: readonly Item[],
+  { start, weigh, limit }: CompletionOrderOptions<Item, Result>,
+): AsyncGenerator<Result, void> {
+  const waiting = items.values();
+  const ready: { result: Result; weight: number }[] = [];
+  let wake = Promise.withResolvers<void>();
+  let totalWeight = 0;
+  let left = items.length;
+
+  const begin = async (item: Item): Promise<void> => {
+    const weight = weigh(item);
+    totalWeight += weight;
+    ready.push({ result: await start(item), weight });
+    wake.resolve();
+  };
+
+  while (left > 0) {
+    for (;;) {
+      if (totalWeight >= limit) break;
+      const next = waiting.next();
+      if (next.done) break;
+      void begin(next.value);
+    }
+    await wake.promise;
+    wake = Promise.withResolvers<void>();
+    for (let done = ready.shift(); done !== undefined; done = ready.shift()) {
+      left -= 1;
+      yield done.result;
+      totalWeight -= done.weight;
+    }
+  }
+}

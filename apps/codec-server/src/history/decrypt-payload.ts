@@ -1,0 +1,109 @@
+import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
+import {
+  type CallOptions,
+  type KmsCodec,
+  KmsCodecError,
+  type PlaintextBudget,
+} from '@temporal-kms/kms-codec';
+import type { Logger } from 'pino';
+import { ClientDisconnected, nameOf } from '../errors.ts';
+import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload-limits.ts';
+import { chargedTo, type KmsAllowance } from '../kms-allowance.ts';
+import { keyOf, otherNamespace, type Payload } from '../payload.ts';
+import type { StoredPayload } from './event.ts';
+import { KmsCallBudgetExhausted } from './stream-limits.ts';
+
+/** The part of `KmsCodec` that histories need. */
+export interface HistoryCodec extends Pick<KmsCodec, 'open' | 'inspect' | 'unopened'> {
+  /** The Cloud KMS calls that the caller may still cause. Unlimited if absent. */
+  readonly allowance?: KmsAllowance;
+}
+
+/** Returns a codec for one request, which charges the Cloud KMS calls that it causes to the caller. */
+export function chargedCodec(codec: HistoryCodec, allowance: KmsAllowance | undefined): HistoryCodec {
+  if (allowance === undefined) return codec;
+  return {
+    allowance,
+    open: (...args) => chargedTo(allowance, () => codec.open(...args)),
+    inspect: (...args) => codec.inspect(...args),
+    unopened: (...args) => codec.unopened(...args),
+  };
+}
+
+interface MessageOrigin {
+  readonly key?: KeyUse;
+  /** The namespace that the message names, if it is not the history's. */
+  readonly namespace?: string;
+}
+
+export type DecryptResult =
+  | (MessageOrigin & { readonly ok: true; readonly payload: Payload; readonly warning?: ReasonCode })
+  | (MessageOrigin & { readonly ok: false; readonly reason: ReasonCode; readonly message: string });
+
+/** What a decryption needs: permission for messages of other namespaces, memory for its plaintext, and a signal. */
+export interface DecryptOptions extends CallOptions {
+  readonly budget: PlaintextBudget;
+  readonly signal: AbortSignal;
+  readonly authorizeNamespace: (namespace: string) => void | Promise<void>;
+}
+
+/**
+ * Decrypts one payload. Returns a reason code if that fails, so that one payload never hides the others. Ignore the result
+ * once the signal is aborted.
+ * @param stored undefined if the history no longer has the payload
+ * @throws KmsCallBudgetExhausted, and nothing else
+ */
+export async function decryptPayload(
+  codec: HistoryCodec,
+  log: Logger,
+  stored: StoredPayload | undefined,
+  options: DecryptOptions,
+): Promise<DecryptResult> {
+  if (stored === undefined) {
+    const message = 'The payload no longer exists: its retention has passed, or the run has changed it.';
+    return { ok: false, reason: 'event_not_found', message };
+  }
+  const { payload, encryptable, context } = stored;
+  if (hasTooManyEntries(payload)) {
+    const message = `The payload has more than ${MAX_ENTRIES} metadata entries and was not decrypted.`;
+    return { ok: false, reason: 'too_large', message };
+  }
+  try {
+    if (!encryptable && isPlain(codec.inspect(payload, context))) {
+      await options.budget.reserve(payload.data?.length ?? 0);
+      return { ok: true, payload };
+    }
+    const opened = await codec.open(payload, context, options);
+    // The codec reserves memory for plaintext that it decrypts, but not for a payload that it returns as it is.
+    if (opened.payload === payload) await options.budget.reserve(payload.data?.length ?? 0);
+    const { reason } = opened.info;
+    return {
+      ok: true,
+      payload: opened.payload,
+      ...keyOf(opened.info),
+      ...otherNamespace(opened.info, context),
+      ...(reason === undefined ? {} : { warning: reason }),
+    };
+  } catch (error) {
+    if (error instanceof KmsCallBudgetExhausted) throw error;
+    if (error instanceof KmsCodecError) {
+      const other = otherNamespace(codec.inspect(payload, context), context);
+      return { ok: false, reason: error.code, ...keyOf(error), ...other, message: error.message };
+    }
+    // Once the stream has ended, errors are expected.
+    const isAbandoned = options.signal.aborted || error instanceof ClientDisconnected;
+    if (!isAbandoned) log.error({ error: nameOf(error) }, 'decrypting a payload failed unexpectedly');
+    return {
+      ok: false,
+      reason: 'malformed',
+      message: 'The server could not decrypt the payload because of an unexpected error; its log names it.',
+    };
+  }
+}
+
+/**
+ * SDKs never encrypt headers, so plaintext in a header is neither an error nor a warning. A payload that temporal-proxy
+ * compressed still has to be decompressed.
+ */
+const isPlain = ({ format, compressed }: ReturnType<HistoryCodec['inspect']>): boolean =>
+  format === 'plain' && compressed === undefined;

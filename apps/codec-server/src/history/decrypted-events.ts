@@ -1,0 +1,198 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
+import type { Logger } from 'pino';
+import type { MemoryLease } from '../memory/budget.ts';
+import { unlessAborted } from '../unless-aborted.ts';
+import {
+  decryptPayload,
+  type DecryptOptions,
+  type DecryptResult,
+  type HistoryCodec,
+} from './decrypt-payload.ts';
+import { eventIdOf, eventPayloads, type ProtoEvent, type StoredPayload } from './event.ts';
+import { workflowContext } from './payload-stub.ts';
+import { type EventPages, prefetch, type Run } from './reader.ts';
+import {
+  IN_FLIGHT_OVERHEAD_BYTES,
+  type KmsCallBudget,
+  KmsCallBudgetExhausted,
+  LeasedPlaintext,
+  MAX_IN_FLIGHT_BYTES,
+  type StreamLifetime,
+} from './stream-limits.ts';
+
+export interface DecryptedPayload {
+  readonly ref: PayloadRef;
+  /** The payload before decryption. */
+  readonly stored: StoredPayload;
+  readonly result: DecryptResult;
+}
+
+/** An event and the results for all its payloads, in the order of their refs. */
+export interface DecryptedEvent {
+  readonly eventId: number;
+  readonly event: ProtoEvent;
+  readonly payloads: readonly DecryptedPayload[];
+}
+
+export interface DecryptEventsOptions {
+  readonly codec: HistoryCodec;
+  readonly log: Logger;
+  readonly run: Run;
+  readonly record: RevealRecord;
+  readonly lifetime: StreamLifetime;
+  /** Absent: no limit on the number of data keys, but on the rate at which the caller's allowance grows. */
+  readonly budget?: KmsCallBudget;
+}
+
+/** Authorizes messages of other namespaces, and counts every payload for the audit log. */
+interface RevealRecord extends Pick<DecryptOptions, 'authorizeNamespace' | 'onInnerLayer'> {
+  done(key: KeyUse | undefined, payloads?: number, namespace?: string): void;
+  refused(
+    code: ReasonCode,
+    of: { readonly ref?: PayloadRef; readonly key?: KeyUse },
+    namespace?: string,
+  ): void;
+}
+
+/**
+ * Yields events in their order, and decrypts many payloads ahead. Ends early when the budget of Cloud KMS calls ends.
+ * @throws the lifetime's reason as soon as it ends, even while Cloud KMS has not answered
+ */
+export async function* decryptEvents(
+  { codec, log, run, record, lifetime, budget }: DecryptEventsOptions,
+  pages: EventPages,
+): AsyncGenerator<DecryptedEvent, void> {
+  const home = workflowContext(run);
+  const { signal, memory } = lifetime;
+  const { authorizeNamespace, onInnerLayer } = record;
+  const shared = { signal, authorizeNamespace, onInnerLayer, innerKmsCalls: budget?.innerKmsCalls };
+  const queue = new EventQueue(record, signal);
+  try {
+    for await (const page of prefetch(pages)) {
+      if (budget === undefined) await untilAllowed(codec, signal);
+      const located = page.map((event) => ({ event, payloads: eventPayloads(event, home) }));
+      const count = budget?.take(located.map(({ payloads }) => payloads)) ?? located.length;
+      for (const { event, payloads } of located.slice(0, count)) {
+        await lifetime.checkpoint();
+        // Only the first event may borrow memory: the consumer gets it next, so it must not wait for later events.
+        const lease = memory.lease(queue.isEmpty());
+        const options = { ...shared, budget: new LeasedPlaintext(lease, signal) };
+        queue.add(decryptEvent({ codec, log, options, lifetime }, event, payloads), sizeOf(payloads), lease);
+        while (queue.isFull()) if (!(yield* queue.take())) return;
+      }
+      while (!queue.isEmpty()) if (!(yield* queue.take())) return;
+      if (count < located.length) return;
+    }
+  } finally {
+    queue.end();
+  }
+}
+
+/** Waits while the caller has used up its allowance of Cloud KMS calls. */
+async function untilAllowed({ allowance }: HistoryCodec, signal: AbortSignal): Promise<void> {
+  for (let wait = allowance?.waitMs() ?? 0; wait > 0; wait = allowance?.waitMs() ?? 0) {
+    await delay(wait, undefined, { signal });
+  }
+}
+
+const sizeOf = (payloads: readonly StoredPayload[]): number =>
+  payloads.reduce((sum, { payload }) => sum + (payload.data?.length ?? 0), IN_FLIGHT_OVERHEAD_BYTES);
+
+/** Returns undefined if an inner layer of a payload exceeds the budget of Cloud KMS calls. */
+async function decryptEvent(
+  {
+    codec,
+    log,
+    options,
+    lifetime,
+  }: Pick<DecryptEventsOptions, 'codec' | 'log' | 'lifetime'> & { readonly options: DecryptOptions },
+  event: ProtoEvent,
+  payloads: readonly StoredPayload[],
+): Promise<DecryptedEvent | undefined> {
+  const eventId = eventIdOf(event);
+  const pending: Promise<DecryptedPayload>[] = [];
+  for (const [n, stored] of payloads.entries()) {
+    // Decryption is synchronous if the data key is cached.
+    if (n > 0) await lifetime.checkpoint();
+    const decrypted = decryptPayload(codec, log, stored, options).then((result) => ({
+      ref: `${eventId}:${n}`,
+      stored,
+      result,
+    }));
+    // `Promise.all` below handles the rejection, but only after all payloads have been started.
+    decrypted.catch(() => undefined);
+    pending.push(decrypted);
+  }
+  try {
+    return { eventId, event, payloads: await Promise.all(pending) };
+  } catch (error) {
+    if (error instanceof KmsCallBudgetExhausted) return undefined;
+    throw error;
+  }
+}
+
+/** The events that are being decrypted, in their order. */
+class EventQueue {
+  readonly #record: RevealRecord;
+  readonly #signal: AbortSignal;
+  readonly #queue: {
+    readonly decrypted: Promise<DecryptedEvent | undefined>;
+    readonly bytes: number;
+    readonly lease: MemoryLease;
+  }[] = [];
+  #bytes = 0;
+
+  constructor(record: RevealRecord, signal: AbortSignal) {
+    this.#record = record;
+    this.#signal = signal;
+  }
+
+  add(decrypted: Promise<DecryptedEvent | undefined>, bytes: number, lease: MemoryLease): void {
+    // `take` handles the rejection, unless the stream ends before.
+    decrypted.catch(() => undefined);
+    this.#queue.push({ decrypted, bytes, lease });
+    this.#bytes += bytes;
+  }
+
+  isFull(): boolean {
+    return this.#bytes >= MAX_IN_FLIGHT_BYTES;
+  }
+
+  isEmpty(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  /** Ends the leases, which stops the decryptions still in progress. */
+  end(): void {
+    for (const { lease } of this.#queue.splice(0)) lease.end();
+  }
+
+  /**
+   * Yields the first event, and holds its memory until the consumer asks for the next.
+   * @returns false if the budget of Cloud KMS calls does not cover the event
+   */
+  async *take(): AsyncGenerator<DecryptedEvent, boolean> {
+    const [first] = this.#queue;
+    if (first === undefined) throw new RangeError('No event is being decrypted.');
+    const event = await unlessAborted(first.decrypted, this.#signal);
+    this.#queue.shift();
+    this.#bytes -= first.bytes;
+    if (event === undefined) {
+      first.lease.end();
+      return false;
+    }
+    this.#queue[0]?.lease.goFirst();
+    for (const { ref, result } of event.payloads) {
+      const { key, namespace } = result;
+      if (result.ok) this.#record.done(key, 1, namespace);
+      else this.#record.refused(result.reason, { ref, ...(key && { key }) }, namespace);
+    }
+    try {
+      yield event;
+      return true;
+    } finally {
+      first.lease.end();
+    }
+  }
+}

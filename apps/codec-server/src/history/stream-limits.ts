@@ -1,0 +1,249 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { EndReason } from '@temporal-kms/codec-api';
+import {
+  type InnerKmsCalls,
+  type KmsCodec,
+  KmsCodecError,
+  type PlaintextBudget,
+} from '@temporal-kms/kms-codec';
+import type { Logger } from 'pino';
+import { HttpError, nameOf } from '../errors.ts';
+import { MAX_UNOPENED } from '../keys/kms-limits.ts';
+import type { KmsAllowance } from '../kms-allowance.ts';
+import type { MemoryBudget, MemoryLease } from '../memory/budget.ts';
+import type { StoredPayload } from './event.ts';
+
+/* What limits one stream: time, memory, and the calls of Cloud KMS that it may cause. */
+
+/** Bytes of stored payloads that one request decrypts at a time, plus those not yet sent. A single payload may exceed it. */
+export const MAX_IN_FLIGHT_BYTES = 8 * 1024 * 1024;
+
+/** Bytes that a payload or an event in flight takes in addition to its stored payloads. */
+export const IN_FLIGHT_OVERHEAD_BYTES = 1_024;
+
+export interface StreamLifetimeOptions {
+  /** Aborted when the client disconnects. */
+  readonly disconnected: AbortSignal;
+  /** Aborted when the process shuts down. */
+  readonly stopping: AbortSignal;
+  /** When the caller's token expires, in milliseconds since 1970. */
+  readonly expiresAt?: number | undefined;
+  /** Milliseconds from now. */
+  readonly maxMs: number;
+  /** The memory that all requests in flight share. */
+  readonly memory: MemoryBudget;
+}
+
+/** Why a stream ended early. Clients see all reasons but `disconnected`. */
+type StreamInterruption = Extract<EndReason, 'signed_out' | 'limit' | 'shutdown'> | 'disconnected';
+
+/** How long a stream may continue. */
+export interface StreamLifetime {
+  /** Aborted when the stream has to end. */
+  readonly signal: AbortSignal;
+  /** Returns why the stream has to end, or undefined while it may continue. The first reason seen stays. */
+  readonly interruption: () => StreamInterruption | undefined;
+  /** The memory that this stream shares with all other requests in flight. */
+  readonly memory: MemoryBudget;
+  /**
+   * Call between two units of work. Yields to the event loop every few milliseconds, since work on cached pages and keys
+   * never waits by itself.
+   * @throws once the stream has to end
+   */
+  readonly checkpoint: () => Promise<void>;
+}
+
+/** How long a stream may work before it yields to the event loop. */
+const TURN_MS = 5;
+
+/** Node fires timers with a longer delay at once (TIMEOUT_MAX). */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Returns a lifetime that ends with the connection, the process, the caller's token, or after `maxMs`. */
+export function streamLifetime({
+  disconnected,
+  stopping,
+  expiresAt,
+  maxMs,
+  memory,
+}: StreamLifetimeOptions): StreamLifetime {
+  const signedInMs = expiresAt === undefined ? Number.POSITIVE_INFINITY : Math.max(0, expiresAt - Date.now());
+  const ms = Math.floor(Math.min(signedInMs, maxMs, MAX_TIMER_MS));
+  const begun = performance.now();
+  const timeout = AbortSignal.timeout(ms);
+  const signal = AbortSignal.any([disconnected, stopping, timeout]);
+  // Timers fire late on a busy event loop, but a token must not be used after it has expired.
+  const hasExpired = (): boolean => timeout.aborted || performance.now() - begun >= ms;
+  const current = (): StreamInterruption | undefined => {
+    if (disconnected.aborted) return 'disconnected';
+    if (hasExpired()) return signedInMs <= maxMs ? 'signed_out' : 'limit';
+    return stopping.aborted ? 'shutdown' : undefined;
+  };
+  let lastTurn = begun;
+  let first: StreamInterruption | undefined;
+  return {
+    signal,
+    memory,
+    interruption: () => (first ??= current()),
+    checkpoint: async () => {
+      if (performance.now() - lastTurn >= TURN_MS) {
+        await nextTurn();
+        lastTurn = performance.now();
+      }
+      signal.throwIfAborted();
+      if (hasExpired()) throw new Error('The time limit of the stream has passed.');
+    },
+  };
+}
+
+/**
+ * Returns what the last line of a failed stream contains; undefined if the client has disconnected. Logs unexpected errors
+ * by name only, because their messages may contain payload data.
+ */
+export function streamEnd(
+  error: unknown,
+  { interruption }: Pick<StreamLifetime, 'interruption'>,
+  log: Logger,
+  stream: string,
+): { reason: Exclude<EndReason, 'complete'>; message?: string } | undefined {
+  const reason = interruption();
+  if (reason === 'disconnected') return undefined;
+  if (reason !== undefined) return { reason };
+  if (error instanceof HttpError) return { reason: 'error', message: error.message };
+  log.error({ error: nameOf(error) }, `${stream} stream failed unexpectedly`);
+  return { reason: 'error', message: 'An unexpected error ended the stream; the server log names it.' };
+}
+
+/**
+ * Bytes of memory per byte of plaintext in a stream: the byte itself, its base64, the JSON of that, what is being sent, as
+ * much again that V8 has not collected yet, and fragmentation.
+ */
+const PLAINTEXT_COST = 8;
+
+/**
+ * Charges the plaintext of a payload or an event to a lease. Waits while other requests hold the memory. A payload that
+ * would exceed the lease's share fails with `too_large`, and the others are decrypted.
+ */
+export class LeasedPlaintext implements PlaintextBudget {
+  readonly #lease: MemoryLease;
+  readonly #signal: AbortSignal;
+
+  /** @param signal ends the wait for memory */
+  constructor(lease: MemoryLease, signal: AbortSignal) {
+    this.#lease = lease;
+    this.#signal = signal;
+  }
+
+  reserve(bytes: number): void | Promise<void> {
+    const cost = bytes * PLAINTEXT_COST;
+    if (this.#lease.fits(cost)) return this.#lease.wait(cost, this.#signal);
+    const limit = Math.floor(this.#lease.share / PLAINTEXT_COST);
+    throw new KmsCodecError(
+      'too_large',
+      `The plaintext of the payload, with the other payloads of its event, exceeds ${limit} bytes, the limit for one response`,
+    );
+  }
+}
+
+/** Thrown when a payload's inner layers need more Cloud KMS calls than the request has left. Repeating it continues. */
+export class KmsCallBudgetExhausted extends Error {}
+
+/**
+ * Limits the Cloud KMS calls that one request may cause: one call for each data key that is not cached. The caller repeats
+ * the request for what was left out, and the data keys are cached by then.
+ */
+export class KmsCallBudget {
+  readonly #codec: KmsCallCounter;
+  #left = MAX_UNOPENED;
+  #isExhausted = false;
+  #skipped = 0;
+  readonly #innerKeys = new Set<string>();
+
+  constructor(codec: KmsCallCounter) {
+    this.#codec = codec;
+  }
+
+  /** Whether anything was left out. */
+  get isExhausted(): boolean {
+    return this.#isExhausted;
+  }
+
+  /** Number of payloads that `take` accepted and `innerKmsCalls` then rejected. */
+  get skipped(): number {
+    return this.#skipped;
+  }
+
+  /** For layers inside payloads, which only decryption reveals. @throws KmsCallBudgetExhausted */
+  readonly innerKmsCalls: InnerKmsCalls = {
+    reserve: (ids) => {
+      const added = ids.filter((id) => !this.#innerKeys.has(id));
+      // A payload that needs more than the whole budget gets it if it is the first, as in `take`.
+      if (added.length > this.#left && this.#left < MAX_UNOPENED) {
+        this.#isExhausted = true;
+        this.#skipped += 1;
+        throw new KmsCallBudgetExhausted();
+      }
+      for (const id of added) this.#innerKeys.add(id);
+      this.#left = Math.max(0, this.#left - added.length);
+    },
+  };
+
+  /**
+   * Takes the calls for as many of the items as the budget allows. The first item of a request is always accepted:
+   * otherwise repeating the request would not help.
+   * @param items the payloads of each item; undefined for a payload that has not been read yet
+   * @returns how many of the items may be decrypted, counted from the first
+   */
+  take(items: readonly Item[]): number {
+    const { allowance } = this.#codec;
+    const left = Math.min(this.#left, allowance?.available() ?? this.#left);
+    const { count, calls } = affordable(this.#codec, items, left);
+    const isForced = count === 0 && items.length > 0 && this.#left === MAX_UNOPENED;
+    const accepted = isForced ? 1 : count;
+    this.#left = isForced ? 0 : this.#left - calls;
+    allowance?.take(calls);
+    this.#isExhausted ||= accepted < items.length;
+    return accepted;
+  }
+}
+
+/** Counts the Cloud KMS calls for payloads, and knows what the caller may still cause. */
+type KmsCallCounter = Pick<KmsCodec, 'unopened'> & { readonly allowance?: KmsAllowance };
+
+type Item = readonly (StoredPayload | undefined)[];
+
+/** Returns how many of the items, counted from the first, need at most `budget` calls, and how many calls they need. */
+function affordable(
+  codec: KmsCallCounter,
+  items: readonly Item[],
+  budget: number,
+): { readonly count: number; readonly calls: number } {
+  const callsForFirst = (count: number): number => kmsCalls(codec, items.slice(0, count).flat());
+  const all = callsForFirst(items.length);
+  if (all <= budget) return { count: items.length, calls: all };
+  let [enough, calls, tooMany] = [0, 0, items.length];
+  while (tooMany - enough > 1) {
+    const middle = Math.floor((enough + tooMany) / 2);
+    const needed = callsForFirst(middle);
+    if (needed <= budget) [enough, calls] = [middle, needed];
+    else tooMany = middle;
+  }
+  return { count: enough, calls };
+}
+
+/**
+ * Counts payloads in their own contexts: in another workflow's context a bound message is rejected without a call. A
+ * payload that has not been read yet counts as one call.
+ */
+function kmsCalls(codec: KmsCallCounter, payloads: Item): number {
+  const known = payloads.filter((payload) => payload !== undefined);
+  const byWorkflow = Map.groupBy(known, ({ context }) => context.workflowId);
+  let calls = payloads.length - known.length;
+  for (const group of byWorkflow.values()) {
+    calls += codec.unopened(
+      group.map(({ payload }) => payload),
+      group[0]?.context,
+    );
+  }
+  return calls;
+}
