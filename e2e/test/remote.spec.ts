@@ -4,20 +4,20 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@playwright/test';
 import { ownPorts, spawnDev, startDev } from '@temporal-kms/scripts/dev';
-import { startCanary, type Canary } from './canaries.ts';
+import { startNetworkCanary, type NetworkCanary } from '@temporal-kms/testing/canaries';
 
 let folder: string;
-let canaries: Record<'exported' | 'profile' | 'ownProfile' | 'kms', Canary>;
+let canaries: Record<'exported' | 'profile' | 'ownProfile' | 'kms', NetworkCanary>;
 let environment: Record<string, string>;
 
 /** A machine on which everything points at somebody's real Temporal and Google project. */
 test.beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'remote-test-'));
   canaries = {
-    exported: await startCanary(),
-    profile: await startCanary(),
-    ownProfile: await startCanary(),
-    kms: await startCanary(),
+    exported: await startNetworkCanary(),
+    profile: await startNetworkCanary(),
+    ownProfile: await startNetworkCanary(),
+    kms: await startNetworkCanary(),
   };
   await writeFile(join(folder, 'temporal.toml'), profile(canaries.profile));
   const own = join(folder, '.config', 'temporalio');
@@ -43,12 +43,12 @@ test.afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-function profile(canary: Canary): string {
+function profile(canary: NetworkCanary): string {
   return `[profile.default]\naddress = "${canary.address}"\nnamespace = "elsewhere-namespace"\n`;
 }
 
 const heard = () =>
-  Object.fromEntries(Object.entries(canaries).map(([name, canary]) => [name, canary.heard()]));
+  Object.fromEntries(Object.entries(canaries).map(([name, canary]) => [name, canary.connections()]));
 
 test('dev sends nothing to the Temporal, the profile or the Google project that the machine points at', async () => {
   test.setTimeout(180_000);
@@ -71,7 +71,7 @@ test('the control: asked for by name, the same machine is reached', async () => 
     const workflows = `http://127.0.0.1:${environment['DEV_CODEC_PORT']}/api/namespaces/default/workflows`;
     const ask = async () => {
       await fetch(workflows).catch(() => undefined);
-      return canaries.exported.heard() > 0 && canaries.kms.heard() > 0;
+      return canaries.exported.connections() > 0 && canaries.kms.connections() > 0;
     };
     await expect.poll(ask, { timeout: 30_000 }).toBe(true);
   } finally {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -7,7 +7,7 @@ import { startEmulator } from '@temporal-kms/kms-emulator';
 import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
 import { median, range } from '@temporal-kms/scripts/figures';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { startIssuer } from './support/issuer.ts';
+import { startIssuer } from '@temporal-kms/testing/issuer';
 import { type Measured, pinToLoadCore } from './support/measured.ts';
 import { buildRival } from './support/rival.ts';
 import { load, requireWrk } from './support/wrk.ts';
@@ -60,7 +60,24 @@ pinToLoadCore();
 const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
 const emulator = await startEmulator({ keys: [KEY] });
 const policyFile = join(directory, 'policy.yaml');
-const issuer = await startIssuer(policyFile, NAMESPACE);
+const audience = 'https://codec.example.com';
+const issuer = await startIssuer(audience);
+const token = await issuer.token({ sub: 'bench', groups: ['bench'], email: 'bench@example.com' });
+// JSON is YAML except for the last line.
+await writeFile(
+  policyFile,
+  `${JSON.stringify({
+    issuers: { bench: { type: 'oidc', issuer: issuer.issuer, audience, tokens: 'access' } },
+    rules: [
+      {
+        issuer: 'bench',
+        match: { groups: ['bench'] },
+        namespaces: [NAMESPACE],
+        permissions: ['metadata', 'decode', 'encode', 'export'],
+      },
+    ],
+  })}\n...\n`,
+);
 const rival = await buildRival(directory);
 const contenders: Contender[] = [];
 try {
@@ -87,7 +104,7 @@ try {
       },
       { piped: sink['AUDIT_FILE'] === undefined },
     );
-  const headers = { ...namespace, Authorization: `Bearer ${issuer.token}` };
+  const headers = { ...namespace, Authorization: `Bearer ${token}` };
   const bundle = await buildBundle(directory);
   contenders.push(
     {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { median } from '@temporal-kms/scripts/figures';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { buildPayloads } from '../src/json/payload-json.ts';
-import { Random } from './fuzz/random.ts';
+import { Random } from '@temporal-kms/testing/random';
 import { type JsonPayload, makeRequest } from './fuzz/requests.ts';
 import { send } from './fuzz/wire.ts';
 import { keepForSearch, keepPieces } from './support/leak-search.ts';

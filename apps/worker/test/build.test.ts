@@ -3,22 +3,18 @@ import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { startEmulator, type Emulator } from '@temporal-kms/kms-emulator';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { rawText } from '@temporal-kms/testing/history';
 import { WorkflowFailedError } from '@temporalio/client';
-import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { catalogue } from '../src/starter/catalogue.ts';
 import { createSampleClients, type SampleClients } from '../src/starter/clients.ts';
 import { startApp, type App } from './support/app.ts';
-import { readEverything, rawText } from './support/history.ts';
-import { key, kmsSettings, kmsVariables, namespace, taskQueue } from './support/stack.ts';
+import { readEverything } from './support/history.ts';
+import { kmsSettings, kmsVariables, namespace, startTemporalAndKms, taskQueue } from './support/stack.ts';
 
 const root = join(import.meta.dirname, '..');
 let dir: string;
-let emulator: Emulator;
-let server: TemporalServer;
-let connection: Connection;
+let services: Awaited<ReturnType<typeof startTemporalAndKms>>;
 let clients: SampleClients;
 let app: App;
 
@@ -28,19 +24,18 @@ beforeAll(async () => {
   await promisify(execFile)(process.execPath, [tsdown(), '--out-dir', built], { cwd: root });
   await mkdir(join(dir, 'node_modules'));
   await symlink(join(root, 'node_modules', '@temporalio'), join(dir, 'node_modules', '@temporalio'));
-  emulator = await startEmulator({ keys: [key] });
-  server = await startTemporal();
-  connection = await Connection.connect({ address: server.address });
+  services = await startTemporalAndKms();
+  const { address, connection, emulator } = services;
   clients = createSampleClients({ connection, namespace, kms: kmsSettings(emulator.address) });
-  const env = { TEMPORAL_ADDRESS: server.address, TEMPORAL_TASK_QUEUE: taskQueue };
+  const env = { TEMPORAL_ADDRESS: address, TEMPORAL_TASK_QUEUE: taskQueue };
   app = startApp({ ...kmsVariables(emulator.address), ...env }, join(built, 'main.mjs'));
   await app.untilReady();
 });
 afterAll(async () => {
   await app?.kill();
   await clients?.close();
-  await connection?.close();
-  await Promise.all([server?.close(), emulator?.close(), rm(dir, { recursive: true, force: true })]);
+  await services?.close();
+  await rm(dir, { recursive: true, force: true });
 });
 
 /** tsdown's own executable, without its shell wrapper. */
@@ -63,7 +58,9 @@ it('prebuilds the workflow bundle, with the converter that encrypts failures', a
     input: { customer: 'Prebuilt Customer' },
   });
   await expect(checkout.result()).rejects.toThrow(WorkflowFailedError);
-  const failures = (await readEverything(connection)).filter(({ where }) => where.endsWith('_FAILED'));
+  const failures = (await readEverything(services.connection)).filter(({ where }) =>
+    where.endsWith('_FAILED'),
+  );
   expect(failures).not.toHaveLength(0);
   for (const { value } of failures) {
     expect(rawText(value)).toContain('Encoded failure');

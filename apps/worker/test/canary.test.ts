@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto';
+import { newCanary } from '@temporal-kms/testing/canaries';
+import { payloadsIn, rawText, textOf } from '@temporal-kms/testing/history';
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createLog, installRuntime } from '../src/log.ts';
@@ -6,7 +7,7 @@ import { catalogue, type SampleName } from '../src/starter/catalogue.ts';
 import { remind } from '../src/workflows/approval.ts';
 import { addNote, changeAddress, progress, redeemVoucher } from '../src/workflows/order.ts';
 import { databaseCells, databaseFiles } from './support/database.ts';
-import { payloadsIn, rawText, readEverything, textOf, type Kept } from './support/history.ts';
+import { readEverything, type Stored } from './support/history.ts';
 import { passing, places } from './support/places.ts';
 import { namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
 
@@ -49,71 +50,72 @@ async function runSamples({ clients }: Stack, name: string): Promise<void> {
   await Promise.all(settled);
 }
 
-/** Letters alone: an address with a digit is a valid one, and JSON leaves letters as they are. */
-const canary = `canary-${randomBytes(12)
-  .toString('hex')
-  .replace(/\d/g, (digit) => 'ghijklmnop'.charAt(Number(digit)))}`;
+/** Without digits: the sample accepts an address with a digit. */
+const canary = newCanary();
 
 /** What was kept, its payloads opened: `{ where, text }`. */
 async function decodeAll(
-  kept: readonly Kept[],
+  stored: readonly Stored[],
   { codec }: Stack,
 ): Promise<{ where: string; text: string }[]> {
   return Promise.all(
-    kept.map(async ({ where, value }) => {
+    stored.map(async ({ where, value }) => {
       const payloads = payloadsIn(value);
-      const opened = codec ? await codec.decode(payloads, { namespace }) : payloads;
-      return { where, text: opened.map(textOf).join('\n') };
+      const decoded = codec ? await codec.decode(payloads, { namespace }) : payloads;
+      return { where, text: decoded.map(textOf).join('\n') };
     }),
   );
 }
 
 describe('a canary in every payload of the samples', () => {
-  let sealed: Stack;
+  let encrypted: Stack;
   let control: Stack;
-  let keptSealed: Kept[];
-  let keptInClear: Kept[];
+  let encryptedData: Stored[];
+  let plainData: Stored[];
   const logged: string[] = [];
   let decoded: { where: string; text: string }[];
 
   beforeAll(async () => {
     installRuntime(createLog('trace', { write: (line) => void logged.push(line) }));
-    [sealed, control] = await Promise.all([startStack({ sealed: true }), startStack({ sealed: false })]);
-    await Promise.all([runSamples(sealed, canary), runSamples(control, canary)]);
-    keptSealed = await readEverything(sealed.connection);
-    keptInClear = await readEverything(control.connection);
-    decoded = await decodeAll(keptSealed, sealed);
+    [encrypted, control] = await Promise.all([
+      startStack({ encrypted: true }),
+      startStack({ encrypted: false }),
+    ]);
+    await Promise.all([runSamples(encrypted, canary), runSamples(control, canary)]);
+    encryptedData = await readEverything(encrypted.connection);
+    plainData = await readEverything(control.connection);
+    decoded = await decodeAll(encryptedData, encrypted);
   });
-  afterAll(() => Promise.all([sealed?.close(), control?.close()]));
+  afterAll(() => Promise.all([encrypted?.close(), control?.close()]));
 
   it.each(places)('is read back from the $place ($where) once decoded', ({ where, text }) => {
-    const found = decoded.filter((kept) => kept.where === where && kept.text.includes(text(canary)));
+    const found = decoded.filter((stored) => stored.where === where && stored.text.includes(text(canary)));
     expect(found).not.toHaveLength(0);
   });
 
   it.each(places)('is found in the $place when the codec is off', ({ where, text }) => {
-    const found = keptInClear.filter(
-      (kept) => kept.where === where && rawText(kept.value).includes(text(canary)),
+    const found = plainData.filter(
+      (stored) => stored.where === where && rawText(stored.value).includes(text(canary)),
     );
     expect(found).not.toHaveLength(0);
     expect(databaseCells(control.dbFile).includes(text(canary))).toBe(true);
   });
 
   it('is found nowhere in raw history', () => {
-    expect(keptSealed.length).toBeGreaterThan(100);
-    expect(keptSealed.filter(({ value }) => rawText(value).includes(canary))).toEqual([]);
+    expect(encryptedData.length).toBeGreaterThan(100);
+    expect(encryptedData.filter(({ value }) => rawText(value).includes(canary))).toEqual([]);
   });
 
   it("leaves a patch's id readable: Core writes it, after the codec", () => {
-    const markers = keptSealed.filter(({ where }) => where === 'MARKER_RECORDED');
+    const markers = encryptedData.filter(({ where }) => where === 'MARKER_RECORDED');
     expect(markers.map(({ value }) => rawText(value)).join('\n')).toContain('loyalty-points');
   });
 
   it("is found nowhere in Temporal's database, its write-ahead log included", async () => {
-    const files = await databaseFiles(sealed.dbFile);
+    const files = await databaseFiles(encrypted.dbFile);
     expect(files.get('temporal.db-wal')?.length).toBeGreaterThan(0);
     expect([...files].filter(([, bytes]) => bytes.includes(canary))).toEqual([]);
-    expect(databaseCells(sealed.dbFile).includes(canary)).toBe(false);
+    expect(databaseCells(encrypted.dbFile).includes(canary)).toBe(false);
     const inClear = await databaseFiles(control.dbFile);
     expect([...inClear].filter(([, bytes]) => bytes.includes(canary))).not.toEqual([]);
   });

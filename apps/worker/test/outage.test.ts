@@ -3,15 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startEmulator, type Emulator } from '@temporal-kms/kms-emulator';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
-import { Connection, type WorkflowHandle } from '@temporalio/client';
+import type { Connection, WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { catalogue, type SampleName } from '../src/starter/catalogue.ts';
 import { createSampleClients, type SampleClients } from '../src/starter/clients.ts';
 import { order } from '../src/workflows/order.ts';
 import { startApp, type App } from './support/app.ts';
 import { readEverything } from './support/history.ts';
-import { key, kmsSettings, kmsVariables, namespace, taskQueue } from './support/stack.ts';
+import { kmsSettings, kmsVariables, namespace, startTemporalAndKms, taskQueue } from './support/stack.ts';
 
 const OUTAGE_MS = 30_000;
 const eventCount = async (handle: WorkflowHandle) => (await handle.describe()).historyLength;
@@ -19,7 +18,7 @@ const eventCount = async (handle: WorkflowHandle) => (await handle.describe()).h
 describe('while Cloud KMS is cut off for 30 s', () => {
   let dir: string;
   let emulator: Emulator;
-  let server: TemporalServer;
+  let services: Awaited<ReturnType<typeof startTemporalAndKms>>;
   let connection: Connection;
   let clients: SampleClients;
   let stranger: SampleClients;
@@ -39,15 +38,14 @@ describe('while Cloud KMS is cut off for 30 s', () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'worker-outage-'));
     const dataFile = join(dir, 'keys.json');
-    emulator = await startEmulator({ keys: [key], dataFile });
-    server = await startTemporal();
-    connection = await Connection.connect({ address: server.address });
+    services = await startTemporalAndKms(dataFile);
+    ({ connection, emulator } = services);
     const kms = kmsSettings(emulator.address);
     clients = createSampleClients({ connection, namespace, kms });
     stranger = createSampleClients({ connection, namespace, kms });
     app = startApp({
       ...kmsVariables(emulator.address),
-      TEMPORAL_ADDRESS: server.address,
+      TEMPORAL_ADDRESS: services.address,
       TEMPORAL_TASK_QUEUE: taskQueue,
     });
     await app.untilReady();
@@ -82,8 +80,9 @@ describe('while Cloud KMS is cut off for 30 s', () => {
   });
   afterAll(async () => {
     await app?.kill();
-    await Promise.all([clients?.close(), stranger?.close(), connection?.close()]);
-    await Promise.all([server?.close(), emulator?.close(), rm(dir, { recursive: true, force: true })]);
+    await Promise.all([clients?.close(), stranger?.close()]);
+    await Promise.all([emulator?.close(), services?.close()]);
+    await rm(dir, { recursive: true, force: true });
   });
 
   it('no workflow fails or times out', async () => {
@@ -100,7 +99,7 @@ describe('while Cloud KMS is cut off for 30 s', () => {
   });
 
   it('the worker keeps its process and is never started again', async () => {
-    expect(app.running).toBe(true);
+    expect(app.isRunning()).toBe(true);
     expect(await app.readyz()).toMatchObject({ http: 200, worker: { phase: 'polling', restarts: 0 } });
     expect(() => process.kill(app.pid, 0)).not.toThrow();
   });

@@ -2,11 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmulator, type Emulator } from '@temporal-kms/kms-emulator';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
-import { Connection } from '@temporalio/client';
+import type { Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { startApp, runStarter, runToItsEnd, type App } from './support/app.ts';
-import { key, kmsVariables } from './support/stack.ts';
+import { startApp, runStarter, runWorker, type App } from './support/app.ts';
+import { kmsVariables, startTemporalAndKms } from './support/stack.ts';
 
 const expectGracefulEnd = async (app: App, signal: NodeJS.Signals) => {
   const asked = performance.now();
@@ -21,7 +20,7 @@ const expectGracefulEnd = async (app: App, signal: NodeJS.Signals) => {
 describe('the worker as a process', () => {
   let dir: string;
   let emulator: Emulator;
-  let server: TemporalServer;
+  let services: Awaited<ReturnType<typeof startTemporalAndKms>>;
   let connection: Connection;
   let env: Record<string, string>;
   const apps: App[] = [];
@@ -33,20 +32,19 @@ describe('the worker as a process', () => {
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'worker-process-'));
-    emulator = await startEmulator({ keys: [key], dataFile: join(dir, 'keys.json') });
-    server = await startTemporal();
-    connection = await Connection.connect({ address: server.address });
+    services = await startTemporalAndKms(join(dir, 'keys.json'));
+    ({ connection, emulator } = services);
     env = {
       ...kmsVariables(emulator.address),
-      TEMPORAL_ADDRESS: server.address,
+      TEMPORAL_ADDRESS: services.address,
     };
   });
   afterEach(async () => {
     await Promise.all(apps.splice(0).map((app) => app.kill()));
   });
   afterAll(async () => {
-    await connection?.close();
-    await Promise.all([server?.close(), emulator?.close(), rm(dir, { recursive: true, force: true })]);
+    await Promise.all([emulator?.close(), services?.close()]);
+    await rm(dir, { recursive: true, force: true });
   });
 
   /** A sample whose activity only a cancellation ends. */
@@ -113,7 +111,7 @@ describe('the worker as a process', () => {
         worker: { phase: 'waiting_for_kms', trouble: 'kms_unavailable' },
       });
     expect(app.messages().join('\n')).toContain('Cloud KMS gives no data key; waiting for it');
-    expect(app.running).toBe(true);
+    expect(app.isRunning()).toBe(true);
     emulator = await startEmulator({ port: emulator.port, dataFile: join(dir, 'keys.json') });
     expect(await app.untilReady()).toMatchObject({ worker: { restarts: 0 } });
     await startWaiting('waiting-for-SIGINT', queue);
@@ -139,12 +137,12 @@ describe('the worker as a process', () => {
   });
 
   it('explains its variables, and ends with 64 on what it does not know', async () => {
-    const { code, stdout } = await runToItsEnd('src/main.ts', ['--help']);
+    const { code, stdout } = await runWorker(['--help']);
     expect(code).toBe(0);
     for (const name of ['WORKER_HEALTH_PORT', 'TEMPORAL_ADDRESS', 'KMS_KEYS_FILE']) {
       expect(stdout).toContain(name);
     }
-    expect(await runToItsEnd('src/main.ts', ['start'])).toMatchObject({
+    expect(await runWorker(['start'])).toMatchObject({
       code: 64,
       stderr: expect.stringContaining('Usage: main [--help]'),
     });

@@ -1,8 +1,8 @@
+import { encodingOf, textOf } from '@temporal-kms/testing/history';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createLog, installRuntime } from '../src/log.ts';
 import { sampleData } from '../src/starter/sample-data.ts';
 import { seed, type Seeded } from '../src/starter/seed.ts';
-import { textOf } from './support/history.ts';
 import { namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
 
 /** Where each run of the sample data comes to rest: its status, and events at least. */
@@ -32,7 +32,7 @@ describe('the sample data', () => {
 
   beforeAll(async () => {
     installRuntime(createLog('silent'));
-    stack = await startStack({ sealed: true });
+    stack = await startStack({ encrypted: true });
     first = await seedAll();
   });
   afterAll(() => stack?.close());
@@ -74,7 +74,7 @@ describe('the sample data', () => {
     const handle = stack.clients.get('envelope-v2').workflow.getHandle(workflowId);
     const { events } = await handle.fetchHistory();
     const input = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
-    expect(Buffer.from(input?.metadata?.['encoding'] ?? []).toString()).toBe(encoding);
+    expect(encodingOf(input ?? {})).toBe(encoding);
   });
 
   it('holds a signal that was sent in plaintext', async () => {

@@ -1,35 +1,28 @@
-import { startEmulator, type Emulator } from '@temporal-kms/kms-emulator';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
-import { Connection } from '@temporalio/client';
+import { encodingOf, readHistory } from '@temporal-kms/testing/history';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { messageOf } from '../src/errors.ts';
 import { catalogue } from '../src/starter/catalogue.ts';
 import { createStarterProgram } from '../src/starter/program.ts';
 import { startApp, runStarter, type App } from './support/app.ts';
-import { key, kmsVariables, namespace, taskQueue } from './support/stack.ts';
+import { kmsVariables, namespace, startTemporalAndKms, taskQueue } from './support/stack.ts';
 
 describe("the starter's command line", () => {
-  let emulator: Emulator;
-  let server: TemporalServer;
-  let connection: Connection;
+  let services: Awaited<ReturnType<typeof startTemporalAndKms>>;
   let app: App;
   let env: Record<string, string>;
 
   beforeAll(async () => {
-    emulator = await startEmulator({ keys: [key] });
-    server = await startTemporal();
-    connection = await Connection.connect({ address: server.address });
+    services = await startTemporalAndKms();
     env = {
-      ...kmsVariables(emulator.address),
-      TEMPORAL_ADDRESS: server.address,
+      ...kmsVariables(services.emulator.address),
+      TEMPORAL_ADDRESS: services.address,
       TEMPORAL_TASK_QUEUE: taskQueue,
     };
     app = startApp(env);
   });
   afterAll(async () => {
     await app?.kill();
-    await connection?.close();
-    await Promise.all([server?.close(), emulator?.close()]);
+    await services?.close();
   });
 
   /** The command line without the cost of a process. */
@@ -88,14 +81,9 @@ describe("the starter's command line", () => {
       failure: undefined,
       said: [`${workflowId}: started`, `${workflowId}: "Joanna Kowalska is home after 1 stops"`],
     });
-    const { history } = await connection.workflowService.getWorkflowExecutionHistory({
-      namespace,
-      execution: { workflowId },
-    });
-    const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
-    expect(Buffer.from(started?.input?.payloads?.[0]?.metadata?.['encoding'] ?? []).toString()).toBe(
-      encoding,
-    );
+    const [started] = await readHistory(services.connection, namespace, { workflowId });
+    const stored = started?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+    expect(encodingOf(stored ?? {})).toBe(encoding);
   });
 
   it.each([

@@ -12,7 +12,7 @@ import type { RunningServer } from '../../src/server/listen.ts';
 import { routes } from '../support/routes.ts';
 import { keys, type Kms, plain, startKms, serve } from '../support/stack.ts';
 import { type Changes, type Issuers, issuersOf } from './support/issuers.ts';
-import { examplePolicy, tableOf } from './support/markdown.ts';
+import { accessTable, examplePolicy } from './support/markdown.ts';
 import { type Answer, ask, emptyTemporal } from './support/server.ts';
 
 const policy = parsePolicy(examplePolicy());
@@ -106,7 +106,7 @@ function claimsOf(text: string): JWTPayload {
   return JSON.parse(text);
 }
 
-const people: Person[] = tableOf('who', 'issuer', 'claims').map((row) => {
+const people: Person[] = accessTable('who', 'issuer', 'claims').map((row) => {
   const of = row['issuer']!;
   const issuer = policy.issuers[of]!;
   const claims = claimsOf(row['claims']!);
@@ -157,7 +157,7 @@ function send(route: Route, namespace: string, { headers, query = '' }: Credenti
 }
 
 const permissions = ['metadata', 'decode', 'encode', 'search', 'export', 'audit'] as const;
-const rows = tableOf('who', 'namespace', 'metadata');
+const rows = accessTable('who', 'namespace', 'metadata');
 
 test('each of them stands in the table with each namespace', () => {
   const pairs = people.flatMap(({ who }) => namespaces.map((namespace) => `${who} in ${namespace}`));
@@ -348,7 +348,7 @@ const ofSome: Record<string, { of: (issuer: Issuer) => boolean; since: string }>
   },
 };
 
-const bad = tableOf('what is wrong', 'status', 'code');
+const bad = accessTable('what is wrong', 'status', 'code');
 const rowOf = (what: string) => bad.find((row) => row['what is wrong'] === what)!;
 const holdersOf = (what: string) => people.filter(({ issuer }) => ofSome[what]?.of(issuer) ?? true);
 

@@ -1,3 +1,4 @@
+import { Random } from '@temporal-kms/testing/random';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TemporalService } from '../../src/temporal/service.ts';
 import { appWith, HOST, type Kms, noTemporal, startKms } from '../support/stack.ts';
@@ -40,21 +41,10 @@ const codeOf = async (response: Response): Promise<unknown> => {
   return [response.status, error.code];
 };
 
-/** The same bytes on every run (mulberry32). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 test('2,000 refs of random bytes are 400, and Temporal hears of none', async () => {
-  const next = random(7);
+  const random = new Random(7);
   for (let n = 0; n < 2_000; n++) {
-    const bytes = Buffer.from(Array.from({ length: 1 + next() * 24 }, () => next() * 256));
+    const bytes = Buffer.from(Array.from({ length: 1 + random.next() * 24 }, () => random.next() * 256));
     const ref = [bytes.toString('latin1'), bytes.toString('base64'), `${bytes.toString('hex')}x:0`][n % 3]!;
     const response = await send(`${RUN}/payloads:decode`, { refs: ['1:0', ref] });
     expect(await codeOf(response), JSON.stringify(ref)).toEqual([400, 'bad_request']);

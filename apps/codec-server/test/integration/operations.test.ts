@@ -7,7 +7,7 @@ import { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { parseLogLine } from '../../src/audit/log-line.ts';
-import { makeCertificate } from '../support/certificates.ts';
+import { makeCertificate } from '@temporal-kms/testing/certificates';
 import { type ServerProcess, spawnServer, startServer } from '../support/process.ts';
 import { type Kms, sealedApart, startKms } from '../support/stack.ts';
 

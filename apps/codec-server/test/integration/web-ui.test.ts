@@ -11,7 +11,7 @@ import { createAudit } from '../../src/audit/audit.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { readTlsPair } from '../../src/server/tls.ts';
 import { AUDIENCE, startProvider, type TestProvider } from '../access/support/provider.ts';
-import { makeCertificate } from '../support/certificates.ts';
+import { makeCertificate } from '@temporal-kms/testing/certificates';
 import { findGo } from '../support/go.ts';
 import { keptLog } from '../support/stack.ts';
 import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';

@@ -7,7 +7,7 @@ import { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { readTlsPair } from '../../src/server/tls.ts';
-import { type CertificateKey, makeCertificate } from '../support/certificates.ts';
+import { type CertificateKey, makeCertificate } from '@temporal-kms/testing/certificates';
 
 const HOST = '127.0.0.1';
 let directory: string;

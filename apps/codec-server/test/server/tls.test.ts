@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Env } from '../../src/http/context.ts';
 import { listen } from '../../src/server/listen.ts';
 import { readTlsPair, type TlsFiles, watchTlsPair } from '../../src/server/tls.ts';
-import { makeCertificate } from '../support/certificates.ts';
+import { makeCertificate } from '@temporal-kms/testing/certificates';
 
 let directory: string;
 let first: TlsFiles;

@@ -1,11 +1,9 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CANARY_PREFIX, formsOf } from '@temporal-kms/testing/canaries';
 
 /** Where a test run keeps what its servers said, and the secrets that must not be in it; set by `whole-run.ts`. */
 export const RUN_FOLDER = 'TEST_RUN_FOLDER';
-
-/** Every secret text of these tests begins like this. */
-const CANARY = 'canary-';
 
 /** How signed tokens begin: with their header, whose first member is `alg`, `typ` or `kid`. */
 const TOKENS = ['alg', 'typ', 'kid'].map((name) =>
@@ -14,41 +12,6 @@ const TOKENS = ['alg', 'typ', 'kid'].map((name) =>
 
 /** A signed token, whoever made it. */
 const token = /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/;
-
-/**
- * A secret as it may be written: as it is, in hex, in base64 of either alphabet at each of three offsets, and as Node
- * and JSON write bytes.
- */
-function formsOf(secret: string | Uint8Array): string[] {
-  const bytes = Buffer.from(secret);
-  const shifted = [0, 1, 2].flatMap((shift) => {
-    const whole = Buffer.concat([Buffer.alloc(shift), bytes]);
-    // Characters that bits of neighbours are mixed into say nothing.
-    const first = Math.ceil((shift * 8) / 6);
-    const count = Math.floor((whole.length * 8) / 6) - first;
-    return (['base64', 'base64url'] as const).map((alphabet) =>
-      whole.toString(alphabet).slice(first, first + count),
-    );
-  });
-  const hex = bytes.toString('hex');
-  const inWords = typeof secret === 'string' ? [secret, JSON.stringify(secret).slice(1, -1)] : [];
-  return [
-    ...new Set([
-      bytes.toString('latin1'),
-      ...inWords,
-      hex,
-      hex.toUpperCase(),
-      hex.replaceAll(/..(?=.)/g, '$& '),
-      bytes.join(','),
-      JSON.stringify(new Uint8Array(bytes)).slice(1, -1),
-      ...shifted,
-    ]),
-  ];
-}
-
-/** The forms that are found. */
-export const leaksIn = (text: string, secrets: readonly (string | Uint8Array)[]): string[] =>
-  secrets.flatMap(formsOf).filter((form) => text.includes(form));
 
 /** Characters of the longest form of a data key, and some. */
 export const OVERLAP = 300;
@@ -84,7 +47,7 @@ export type Kept = 'sealed' | 'opened';
 export function searchForSecrets(keys: readonly Uint8Array[]): (text: string, kept: Kept) => string[] {
   const keysIn = searchForKeys(keys);
   const never = TOKENS.flatMap(formsOf);
-  const forms = { opened: never, sealed: [...never, ...formsOf(CANARY)] };
+  const forms = { opened: never, sealed: [...never, ...formsOf(CANARY_PREFIX)] };
   return (text, kept) => [
     ...new Set([
       ...forms[kept].filter((form) => text.includes(form)),

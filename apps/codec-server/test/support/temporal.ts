@@ -4,13 +4,10 @@ import { fileURLToPath } from 'node:url';
 import type { DecodeResult, HistoryEvent, HistoryFrame } from '@temporal-kms/codec-api';
 import { decodeFrame, historyFrame } from '@temporal-kms/codec-api';
 import { KmsCodecPlugin, type NamespaceRule } from '@temporal-kms/kms-codec';
-import {
-  startTemporal,
-  type StartTemporalOptions,
-  type TemporalServer,
-} from '@temporal-kms/scripts/temporal';
-import { ApplicationFailure, Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { NativeConnection, Runtime, DefaultLogger, Worker } from '@temporalio/worker';
+import type { StartTemporalOptions, TemporalServer } from '@temporal-kms/scripts/temporal';
+import { startTemporalStack } from '@temporal-kms/testing/stack';
+import { ApplicationFailure, Client, type Connection, type WorkflowHandle } from '@temporalio/client';
+import { Runtime, DefaultLogger, Worker } from '@temporalio/worker';
 import type { AppDeps, createApp } from '../../src/app.ts';
 import { interceptors } from '../../src/temporal/service.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
@@ -52,13 +49,12 @@ interface StackOptions extends StartTemporalOptions {
 export async function startStack({ rules, ...options }: StackOptions = {}): Promise<Stack> {
   quiet();
   const kms = await startKms(rules);
-  const server = await startTemporal({ namespaces: [NAMESPACE, 'orders'], ...options });
-  const connection = await Connection.connect({ address: server.address, interceptors });
+  const stack = await startTemporalStack({ namespaces: [NAMESPACE, 'orders'], ...options }, { interceptors });
+  const { server, connection } = stack;
   const plugins = [new KmsCodecPlugin(kms.codec)];
   const client = new Client({ connection, namespace: NAMESPACE, plugins });
-  const native = await NativeConnection.connect({ address: server.address });
   const worker = await Worker.create({
-    connection: native,
+    connection: await stack.native(),
     namespace: NAMESPACE,
     taskQueue: TASK_QUEUE,
     workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
@@ -85,9 +81,7 @@ export async function startStack({ rules, ...options }: StackOptions = {}): Prom
     close: async () => {
       worker.shutdown();
       await running;
-      await native.close();
-      await connection.close();
-      await server.close();
+      await stack.close();
       await kms.close();
     },
   };

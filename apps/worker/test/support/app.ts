@@ -1,25 +1,17 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
+import { type NodeProcess, runNode, startNode } from '@temporal-kms/testing/process';
 import { vi } from 'vitest';
 import { z } from 'zod';
 
 const root = join(import.meta.dirname, '..', '..');
 
-export interface App {
-  readonly pid: number;
-  /** Standard output and standard error so far. */
-  output(): string;
-  /** The log's messages so far. */
+export interface App extends NodeProcess {
+  /** The messages of the log so far. */
   messages(): string[];
-  /** What `/readyz` answers, `undefined` while nobody does. */
+  /** Returns what `/readyz` answers, `undefined` while nothing listens. */
   readyz(): Promise<Readiness | undefined>;
   untilReady(timeoutMs?: number): Promise<Readiness>;
   signal(name: NodeJS.Signals): void;
-  /** The exit code, or the signal that ended it. */
-  readonly ended: Promise<number | NodeJS.Signals | null>;
-  readonly running: boolean;
-  kill(): Promise<void>;
 }
 
 const readiness = z.object({
@@ -31,33 +23,18 @@ const logLine = z.object({ msg: z.string(), port: z.number().optional() });
 
 type Readiness = z.infer<typeof readiness> & { readonly http: number };
 
-/** A clean environment: nothing that this machine's own TEMPORAL_* or GCP_* say reaches the child. */
-const baseEnvironment = {
-  PATH: process.env['PATH'],
-  HOME: '/nonexistent',
-  TEMPORAL_CONFIG_FILE: '/nonexistent/temporal.toml',
-};
+const optionsWith = (env: Record<string, string>) => ({
+  cwd: root,
+  // No profile file of this machine's user.
+  env: { HOME: '/nonexistent', TEMPORAL_CONFIG_FILE: '/nonexistent/temporal.toml', ...env },
+});
 
-function start(file: string, args: readonly string[], env: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, [file, ...args], {
-    cwd: root,
-    env: { ...baseEnvironment, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-}
-
-/** The worker as it is deployed: a process of its own, configured by its environment. */
+/** Starts the worker as a process that its environment configures. */
 export function startApp(env: Record<string, string>, file = 'src/main.ts'): App {
-  const child = start(file, [], { WORKER_HEALTH_PORT: '0', ...env });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
-  }
-  const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
-    child.once('exit', (code, signal) => resolve(code ?? signal));
-  });
+  const running = startNode(file, optionsWith({ WORKER_HEALTH_PORT: '0', ...env }));
   const entries = () =>
-    output
+    running
+      .output()
       .split('\n')
       .filter((line) => line.startsWith('{') && line.endsWith('}'))
       .map((line) => logLine.parse(JSON.parse(line)));
@@ -68,50 +45,28 @@ export function startApp(env: Record<string, string>, file = 'src/main.ts'): App
     return response && { http: response.status, ...readiness.parse(await response.json()) };
   };
   return {
-    pid: child.pid ?? 0,
-    output: () => output,
+    ...running,
     messages: () => entries().map(({ msg }) => msg),
     readyz,
     untilReady: (timeout = 60_000) =>
       vi.waitFor(
         async () => {
           const answer = await readyz();
-          if (answer?.http !== 200) throw new Error(`Not ready: ${JSON.stringify(answer)}\n${output}`);
+          if (answer?.http !== 200) {
+            throw new Error(`The worker is not ready: ${JSON.stringify(answer)}\n${running.output()}`);
+          }
           return answer;
         },
         { timeout, interval: 100 },
       ),
-    signal: (name) => void child.kill(name),
-    ended,
-    get running() {
-      return child.exitCode === null && child.signalCode === null;
-    },
-    async kill() {
-      child.kill('SIGKILL');
-      await ended;
-    },
+    signal: (name) => void running.child.kill(name),
   };
 }
 
-/** One call of the starter's command line. */
-export const runStarter = (args: readonly string[], env: Record<string, string> = {}): Promise<Ended> =>
-  runToItsEnd('src/start.ts', args, env);
+/** Runs the worker's command line to its end. */
+export const runWorker = (args: readonly string[], env: Record<string, string> = {}) =>
+  runNode('src/main.ts', { ...optionsWith(env), args });
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-export async function runToItsEnd(
-  file: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<Ended> {
-  const child = start(file, args, env);
-  const texts = { stdout: '', stderr: '' };
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => (texts.stdout += text));
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => (texts.stderr += text));
-  const [code] = await once(child, 'close');
-  return { code: Number(code), ...texts };
-}
+/** Runs the starter's command line to its end. */
+export const runStarter = (args: readonly string[], env: Record<string, string> = {}) =>
+  runNode('src/start.ts', { ...optionsWith(env), args });

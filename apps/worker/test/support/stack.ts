@@ -8,9 +8,9 @@ import {
   type KmsCodec,
   type KmsSettings,
 } from '@temporal-kms/kms-codec';
-import { startEmulator } from '@temporal-kms/kms-emulator';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
-import { Client, Connection } from '@temporalio/client';
+import { startStack as startServices } from '@temporal-kms/testing/stack';
+import { Client, type Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { createLog } from '../../src/log.ts';
 import { createSampleClients, type SampleClients } from '../../src/starter/clients.ts';
@@ -27,37 +27,40 @@ const keyVariables = {
   GCP_KMS_KEY: 'workflows',
   KMS_UNSAFE: 'direct-with-envelope',
 };
-export const key = 'projects/test/locations/global/keyRings/ring/cryptoKeys/workflows';
+const key = 'projects/test/locations/global/keyRings/ring/cryptoKeys/workflows';
 
-/** What a child process needs to use the emulator's key. */
+/** The variables with which a process uses the emulator's key. */
 export const kmsVariables = (emulatorHost: string) => ({ ...keyVariables, KMS_EMULATOR_HOST: emulatorHost });
 
 export const kmsSettings = (emulatorHost: string): KmsSettings =>
   kmsEnvironment.parse(kmsVariables(emulatorHost));
+
+/** Starts a Temporal server, a client connected to it, and an emulator with the samples' key. */
+export const startTemporalAndKms = (dataFile?: string) =>
+  startServices({ emulator: { keys: [key], ...(dataFile !== undefined && { dataFile }) } });
 
 export interface Stack {
   readonly address: string;
   readonly dbFile: string;
   readonly connection: Connection;
   readonly clients: SampleClients;
-  /** Absent where the stack runs without encryption. */
+  /** Absent without encryption. */
   readonly codec?: KmsCodec;
   close(): Promise<void>;
 }
 
-/** A Temporal server, a worker that runs in this process, and clients; `sealed: false` leaves the codec out. */
-export async function startStack({ sealed }: { sealed: boolean }): Promise<Stack> {
-  const closers: (() => Promise<unknown>)[] = [];
+/** Starts a Temporal server with a database file, clients, and a worker in this process. */
+export async function startStack({ encrypted }: { encrypted: boolean }): Promise<Stack> {
   const dir = await mkdtemp(join(tmpdir(), 'worker-test-'));
-  closers.push(() => rm(dir, { recursive: true, force: true }));
   const dbFile = join(dir, 'temporal.db');
   await (await startTemporal({ dbFile })).close();
   useWriteAheadLog(dbFile);
-  const server = await startTemporal({ dbFile });
-  closers.push(() => server.close());
-  const { address } = server;
-  const connection = await Connection.connect({ address });
-  closers.push(() => connection.close());
+  const services = await startServices({ temporal: { dbFile }, emulator: { keys: [key] } });
+  const { address, connection, closers, emulator } = services;
+  const close = async () => {
+    await services.close();
+    await rm(dir, { recursive: true, force: true });
+  };
 
   const stopping = new AbortController();
   const run = (plugins: KmsCodecPlugin[]) => {
@@ -69,32 +72,25 @@ export async function startStack({ sealed }: { sealed: boolean }): Promise<Stack
       status: initialStatus(),
       log: createLog('silent'),
     });
-    closers.push(async () => {
+    closers.defer(async () => {
       stopping.abort();
       await running;
     });
   };
-  const close = async () => {
-    for (const closer of closers.toReversed()) await closer();
-  };
-  if (!sealed) {
+  if (!encrypted) {
     run([]);
     return { address, dbFile, connection, clients: plainClients(connection), close };
   }
 
-  const emulator = await startEmulator({ keys: [key] });
-  closers.push(() => emulator.close());
   const kms = kmsSettings(emulator.address);
-  const codec = createKmsCodec(kms, { namespace });
-  closers.push(() => codec.close());
-  const clients = createSampleClients({ connection, namespace, kms });
-  closers.push(() => clients.close());
+  const codec = closers.use(createKmsCodec(kms, { namespace }));
+  const clients = closers.use(createSampleClients({ connection, namespace, kms }));
   await codec.warm(namespace);
   run([new KmsCodecPlugin(codec)]);
   return { address, dbFile, connection, clients, codec, close };
 }
 
-/** Whatever format is asked for: nothing is sealed. */
+/** Clients without a codec, whatever format a sample asks for. */
 const plainClients = (connection: Connection): SampleClients => ({
   get: (_format, interceptor) =>
     new Client({ connection, namespace, ...(interceptor && { interceptors: { workflow: [interceptor] } }) }),

@@ -1,6 +1,6 @@
 import type { Payload } from '../../src/wire/inner-payload.ts';
 import { attackerKey } from './corpus.ts';
-import type { Random } from './random.ts';
+import type { Random } from '@temporal-kms/testing/random';
 
 type Metadata = Record<string, Uint8Array>;
 type Change = (data: Buffer, other: Buffer, random: Random) => Buffer;

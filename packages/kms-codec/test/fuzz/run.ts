@@ -16,7 +16,7 @@ import {
   WORKFLOW,
 } from './corpus.ts';
 import { mutate, mutateBytes } from './mutate.ts';
-import { Random } from './random.ts';
+import { Random } from '@temporal-kms/testing/random';
 
 export interface FuzzReport {
   readonly seed: number;

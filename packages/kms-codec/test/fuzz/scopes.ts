@@ -1,7 +1,7 @@
 import type { Vector, VectorRule } from '../vectors/make/vector.ts';
 import { key } from '../vectors/make/message.ts';
 import { attackerKey, READER, rules, WORKFLOW } from './corpus.ts';
-import type { Random } from './random.ts';
+import type { Random } from '@temporal-kms/testing/random';
 
 type Scope = Pick<Vector, 'keys' | 'codec' | 'context'>;
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildCorpus } from '../fuzz/corpus.ts';
-import { Random } from '../fuzz/random.ts';
+import { Random } from '@temporal-kms/testing/random';
 import { nextMessage } from '../fuzz/run.ts';
 import { anyScope, changedText } from '../fuzz/scopes.ts';
 import { described, keysFileVectors, readKeysFileText } from '../support/keys-file.ts';

@@ -3,7 +3,8 @@ import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { KmsCodecPlugin } from '../../src/index.ts';
-import { bytesOf, payloadsOf } from '../temporal/support/history.ts';
+import { historyBytes } from '@temporal-kms/testing/history';
+import { encryptedPayloadsIn } from '../temporal/support/history.ts';
 import { type Lines, startModule } from './support/python.ts';
 import { type Setting, startSetting } from './support/setting.ts';
 
@@ -51,8 +52,8 @@ it('input, signal, query and result cross the languages, and Temporal keeps ciph
   expect(await handle.result()).toEqual(['charged card 4111', 'charged card 4222']);
 
   const history = await handle.fetchHistory();
-  expect(bytesOf(history).includes('card 4')).toBe(false);
-  expect(payloadsOf(history).length).toBeGreaterThanOrEqual(7);
+  expect(historyBytes(history).includes('card 4')).toBe(false);
+  expect(encryptedPayloadsIn(history).length).toBeGreaterThanOrEqual(7);
 });
 
 it('a Python failure’s message and details are read, and Temporal keeps neither', async () => {
@@ -65,5 +66,5 @@ it('a Python failure’s message and details are read, and Temporal keeps neithe
       cause: { message: 'refused card refused', type: 'Refused', details: ['details of card refused'] },
     },
   });
-  expect(bytesOf(await handle.fetchHistory()).includes('card refused')).toBe(false);
+  expect(historyBytes(await handle.fetchHistory()).includes('card refused')).toBe(false);
 });

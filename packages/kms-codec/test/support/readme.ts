@@ -1,31 +1,15 @@
 import { readFileSync } from 'node:fs';
+import { codeBlocks, tableRows } from '@temporal-kms/testing/markdown';
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 
-/** The README's files: every fenced block that has a title, by it. */
+/** The README's files by their names: every code block that has a title. */
 export const readmeFiles: ReadonlyMap<string, string> = new Map(
-  [...readme.matchAll(/^```\w+ title="([^"]+)"\n(.*?)^```$/gms)].map(([, title = '', text = '']) => [
-    title,
-    text,
-  ]),
+  codeBlocks(readme).flatMap(({ info, code }) => {
+    const title = /title="([^"]+)"/.exec(info)?.[1];
+    return title === undefined ? [] : [[title, code] as const];
+  }),
 );
 
-/** The cells of each row of the table whose header begins with these cells. */
-export function readmeTable(...header: readonly string[]): string[][] {
-  const rows = readme.split('\n').map((line) => cells(line));
-  const start = rows.findIndex((row) => header.every((cell, index) => row[index] === cell));
-  if (start < 0) throw new Error(`The README has no table with the header ${header.join(', ')}`);
-  const body = rows.slice(start + 2);
-  return body.slice(
-    0,
-    body.findIndex((row) => row.length === 0),
-  );
-}
-
-const cells = (line: string): string[] =>
-  line.startsWith('|')
-    ? line
-        .split('|')
-        .slice(1, -1)
-        .map((cell) => cell.trim())
-    : [];
+/** Returns the rows of the README's table whose header begins with these cells. */
+export const readmeTable = (...header: readonly string[]): string[][] => tableRows(readme, ...header);

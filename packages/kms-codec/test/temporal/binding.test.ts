@@ -8,8 +8,8 @@ import {
   CARD,
   failedTaskTypes,
   failureOf,
-  payloadsOf,
-  sealedHistory,
+  encryptedPayloadsIn,
+  encryptedHistory,
   textsByNamespace,
 } from './support/history.ts';
 import { shipping } from './support/service.ts';
@@ -63,7 +63,7 @@ describe.each([
   afterAll(() => Promise.all(workers.map((worker) => worker.stop())));
 
   const client = () => stack.client(payments, starter);
-  const sealed = (workflowId: string) => sealedHistory(client(), workflowId);
+  const sealed = (workflowId: string) => encryptedHistory(client(), workflowId);
 
   const runOrder = (workflowId: string) =>
     client().workflow.execute(workflows.order, {
@@ -212,7 +212,7 @@ describe.each([
     for (const workflowId of [id('read'), id('read-refused')]) {
       const history = await sealed(workflowId);
       const texts = await textsByNamespace(stack.codec(), history, payments);
-      expect(texts).toHaveLength(payloadsOf(history).length);
+      expect(texts).toHaveLength(encryptedPayloadsIn(history).length);
       expect(texts.join('\n')).toContain(CARD);
     }
   });

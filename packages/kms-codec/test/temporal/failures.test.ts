@@ -7,7 +7,7 @@ import { KeyRules, type KmsCodec, type KmsCodecOptions, type ReasonCode } from '
 import type { Payload } from '../../src/wire/inner-payload.ts';
 import { cryptoKey, inNamespace, json } from '../support/codec.ts';
 import { createActivities } from './support/activities.ts';
-import { CARD, failedTaskTypes, failureOf, sealedHistory } from './support/history.ts';
+import { CARD, failedTaskTypes, failureOf, encryptedHistory } from './support/history.ts';
 import {
   activityIdentity,
   payments,
@@ -196,7 +196,7 @@ describe('an outage of Cloud KMS', () => {
     expect(decryptsOf(activityIdentity)).toBeGreaterThan(3);
     stack.kms.clearFaults();
     expect(await handle.result()).toBe(`charged ${CARD}`);
-    const { events } = await sealedHistory(client(), workflowId);
+    const { events } = await encryptedHistory(client(), workflowId);
     const attempts = events!.flatMap(
       ({ activityTaskStartedEventAttributes: started }) => started?.attempt ?? [],
     );
@@ -217,7 +217,7 @@ describe('an outage of Cloud KMS', () => {
       args: [CARD],
     });
     expect((await failureOf(refused)).cause?.cause).toMatchObject({ message: `refused ${CARD}` });
-    await sealedHistory(client(), 'refused-meanwhile');
+    await encryptedHistory(client(), 'refused-meanwhile');
   });
 });
 
@@ -232,7 +232,7 @@ it('a workflow whose key is disabled stays open, and goes on when the key is ena
     workflowTaskTimeout: '1 second',
   });
   await expect
-    .poll(async () => failedTaskTypes(await sealedHistory(client(), 'locked')), { timeout: 10_000 })
+    .poll(async () => failedTaskTypes(await encryptedHistory(client(), 'locked')), { timeout: 10_000 })
     .toContain('KmsCodecError:key_disabled');
   await stack.kms.setVersionState(version(payments), 'ENABLED');
   expect(await handle.result()).toBe(`charged ${CARD}, no risk with ${CARD}`);

@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KmsCodec, KmsCodecError, KmsCodecPlugin } from '../../src/index.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from '../support/codec.ts';
 import { createActivities } from './support/activities.ts';
-import { CARD, failureOf, payloadsOf, sealedHistory } from './support/history.ts';
+import { CARD, failureOf, encryptedPayloadsIn, encryptedHistory } from './support/history.ts';
 import { payments, type Stack, startStack } from './support/stack.ts';
 import * as workflows from './support/workflows.ts';
 
@@ -137,11 +137,11 @@ describe('one line', () => {
         expect((await failureOf(refused)).cause?.cause).toMatchObject({ message: `refused ${CARD}` });
       });
       const reader = stack.codec();
-      for (const payload of payloadsOf(await sealedHistory(client, 'order'))) {
+      for (const payload of encryptedPayloadsIn(await encryptedHistory(client, 'order'))) {
         const { payload: opened } = await reader.open(payload, { namespace: payments });
         expect(String(opened.metadata?.['encoding'])).toBe('json/plain');
       }
-      expect(JSON.stringify(await sealedHistory(client, 'refused'))).toContain('Encoded failure');
+      expect(JSON.stringify(await encryptedHistory(client, 'refused'))).toContain('Encoded failure');
     } finally {
       await connection.close();
       await native.close();

@@ -1,23 +1,19 @@
-import { randomBytes } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
-import { Client, Connection } from '@temporalio/client';
+import { newCanary } from '@temporal-kms/testing/canaries';
+import { startStack } from '@temporal-kms/testing/stack';
+import { Client } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type KmsCodec, KmsCodecPlugin, loadKmsCodec } from '../../src/index.ts';
 import { endpointOf, failEverywhere, type LoggedWorker, startWorker } from './support/process.ts';
 import * as workflows from './support/workflows.ts';
 
-/** Letters alone, so that every form of it can be searched for. */
-const canary = `canary${randomBytes(12)
-  .toString('hex')
-  .replace(/\d/g, (digit) => 'ghijklmnop'.charAt(Number(digit)))}`;
+const canary = newCanary();
 /** With what escaping changes: quotes, line ends, a direction mark. */
 const secret = `${canary}"\n\u202e ü`;
 
@@ -69,9 +65,7 @@ it.each([
 
 describe('a worker that is made of the plugin and a logger', () => {
   let folder: string;
-  let kms: Emulator;
-  let temporal: TemporalServer;
-  let connection: Connection;
+  let stack: Awaited<ReturnType<typeof startStack>>;
   let codec: KmsCodec;
   const workers = new Map<(typeof loggers)[number], LoggedWorker>();
   const outputOf = (logger: (typeof loggers)[number]): string => workers.get(logger)?.output() ?? '';
@@ -85,18 +79,17 @@ describe('a worker that is made of the plugin and a logger', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'worker-logging-'));
     const bundle = join(folder, 'workflows.js');
-    [kms, temporal] = await Promise.all([
-      startEmulator({ keys: [key] }),
-      startTemporal(),
+    [stack] = await Promise.all([
+      startStack({ emulator: { keys: [key] } }),
       bundleWorkflows().then(({ code }) => writeFile(bundle, code)),
     ]);
-    connection = await Connection.connect({ address: temporal.address });
+    const { connection } = stack;
     const env = {
       GCP_PROJECT: 'p',
       GCP_KMS_KEY_RING: 'r',
       GCP_KMS_KEY: 'k',
-      KMS_EMULATOR_HOST: kms.address,
-      TEMPORAL_ADDRESS: temporal.address,
+      KMS_EMULATOR_HOST: stack.emulator.address,
+      TEMPORAL_ADDRESS: stack.address,
       WORKFLOW_BUNDLE: bundle,
     };
     codec = loadKmsCodec({ env });
@@ -119,8 +112,8 @@ describe('a worker that is made of the plugin and a logger', () => {
   afterAll(async () => {
     await Promise.all([...workers.values()].map((worker) => worker.kill()));
     await codec?.close();
-    await connection?.close();
-    await Promise.all([temporal?.close(), kms?.close(), rm(folder, { recursive: true, force: true })]);
+    await stack?.close();
+    await rm(folder, { recursive: true, force: true });
   });
 
   it("shows plaintext in many places with the SDK's default logger", () => {

@@ -1,35 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { codeBlocks, tableRecords } from '@temporal-kms/testing/markdown';
 
 const content = readFileSync(
   fileURLToPath(new URL('../../../../../docs/access.md', import.meta.url)),
   'utf8',
 );
 
-/** The example of docs/access.md. */
+/** Returns the example policy of docs/access.md. */
 export function examplePolicy(): string {
-  const example = /```yaml\n([^]*?)```/.exec(content)?.[1];
-  if (example === undefined) throw new Error('docs/access.md has no example');
-  return example;
+  const example = codeBlocks(content).find(({ info }) => info === 'yaml');
+  if (example === undefined) throw new Error('docs/access.md has no YAML example.');
+  return example.code;
 }
 
-/** Rows of the table whose first column is headed so, each by its columns' heads. */
-export function tableOf(...heads: string[]): Record<string, string>[] {
-  const lines = content.split('\n');
-  const start = lines.findIndex((line) => heads.every((head, index) => cells(line)[index] === head));
-  if (start < 0) throw new Error(`docs/access.md has no table with ${heads.join(', ')}`);
-  const names = cells(lines[start]!);
-  const rows: Record<string, string>[] = [];
-  for (const line of lines.slice(start + 2)) {
-    if (!line.startsWith('|')) break;
-    const values = cells(line);
-    rows.push(Object.fromEntries(names.map((name, index) => [name, values[index] ?? ''])));
-  }
-  return rows;
-}
-
-const cells = (line: string): string[] =>
-  line
-    .split('|')
-    .slice(1, -1)
-    .map((cell) => cell.trim().replace(/^`(.*)`$/, '$1'));
+/** Returns the rows of the table of docs/access.md whose header begins with these cells. */
+export const accessTable = (...header: string[]): Record<string, string>[] =>
+  tableRecords(content, ...header);

@@ -1,12 +1,11 @@
 import { fileURLToPath } from 'node:url';
-import { Client, Connection } from '@temporalio/client';
-import { startEmulator, type Emulator } from '@temporal-kms/kms-emulator';
-import { startTemporal } from '@temporal-kms/scripts/temporal';
+import { Client, type Connection } from '@temporalio/client';
+import type { Emulator } from '@temporal-kms/kms-emulator';
+import { startStack as startServices } from '@temporal-kms/testing/stack';
 import {
   bundleWorkflowCode,
   DefaultLogger,
   makeTelemetryFilterString,
-  NativeConnection,
   Runtime,
   Worker,
   type LogEntry,
@@ -23,11 +22,11 @@ import {
 } from '../../../src/index.ts';
 import { cryptoKey } from '../../support/codec.ts';
 
-/** The namespaces of these tests; each has a key of its own, of the same name. */
+/** The namespaces of these tests. Each has its own key, which has the same name. */
 export const payments = 'payments';
 export const shippingNamespace = 'shipping';
 
-/** Keys of `payments` that seal no longer. */
+/** Keys of `payments` that only decrypt. */
 export const formerKeys = ['payments-2023', 'payments-2024', 'payments-2025'] as const;
 
 export const rules: Readonly<Record<string, NamespaceRule>> = {
@@ -39,13 +38,13 @@ export const rules: Readonly<Record<string, NamespaceRule>> = {
   [shippingNamespace]: { encrypt: cryptoKey(shippingNamespace), accepts: [payments] },
 };
 
-/** A service account for activity workers, so that faults and policies may meet it alone. */
+/** A service account for activity workers, so that a test can apply faults and policies to it alone. */
 export const activityIdentity = 'serviceAccount:activities@p.iam.gserviceaccount.com';
 
 type CodecOptions = Partial<KmsCodecOptions> & { readonly emulatorHost?: string };
 
 export interface RunningWorker {
-  /** Shuts it down if it still runs. @throws what it died of */
+  /** Shuts the worker down if it still runs. @throws the error that ended the worker */
   stop(): Promise<void>;
 }
 
@@ -54,26 +53,18 @@ export interface Stack {
   readonly address: string;
   readonly connection: Connection;
   readonly bundle: WorkflowBundle;
-  /** What the workers have logged, warnings and errors, Core's errors included. */
+  /** Warnings and errors that the workers and Core have logged. */
   readonly logs: readonly LogEntry[];
-  /** A codec with keys and caches of its own, as each process has them. */
+  /** Creates a codec with empty caches, as each process does. */
   codec(options?: CodecOptions): KmsCodec;
   client(namespace: string, codec: KmsCodec): Client;
-  /** Runs a worker in `payments` until it is stopped or the stack closes. */
+  /** Runs a worker in `payments` until the test stops it or the stack closes. */
   work(options: Partial<WorkerOptions> & { readonly codec: KmsCodec }): Promise<RunningWorker>;
   close(): Promise<void>;
 }
 
-/** A real Temporal server with both namespaces, the emulator with both keys, and the workflows bundled once. */
+/** Starts a Temporal server with both namespaces and an emulator with their keys, and bundles the workflows. */
 export async function startStack(): Promise<Stack> {
-  const closers: (() => Promise<unknown>)[] = [];
-  const close = async () => {
-    for (const closer of closers.splice(0).toReversed()) await closer();
-  };
-  const opened = <T extends { close(): Promise<unknown> }>(one: T): T => {
-    closers.push(() => one.close());
-    return one;
-  };
   const logs: LogEntry[] = [];
   Runtime.install({
     logger: new DefaultLogger('WARN', (entry) => void logs.push(entry)),
@@ -81,26 +72,23 @@ export async function startStack(): Promise<Stack> {
       logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }), forward: {} },
     },
   });
+  const services = await startServices({
+    temporal: { namespaces: [payments, shippingNamespace] },
+    emulator: {
+      keys: [payments, ...formerKeys, shippingNamespace].map((key) => cryptoKey(key)),
+      identities: { [activityIdentity]: 0 },
+    },
+  });
+  const { address, connection, closers, emulator: kms, close } = services;
   try {
-    const [temporal, kms, bundle] = await Promise.all([
-      startTemporal({ namespaces: [payments, shippingNamespace] }).then(opened),
-      startEmulator({
-        keys: [payments, ...formerKeys, shippingNamespace].map((key) => cryptoKey(key)),
-        identities: { [activityIdentity]: 0 },
-      }).then(opened),
-      bundleWorkflows(),
-    ]);
-    const { address } = temporal;
-    const connection = opened(await Connection.connect({ address }));
-    const native = opened(await NativeConnection.connect({ address }));
     return {
       kms,
       address,
       connection,
-      bundle,
+      bundle: await bundleWorkflows(),
       logs,
       codec: ({ emulatorHost = kms.address, ...options } = {}) =>
-        opened(
+        closers.use(
           new KmsCodec({
             rules: new KeyRules(rules),
             keyService: new CloudKms({ emulatorHost }),
@@ -111,20 +99,20 @@ export async function startStack(): Promise<Stack> {
         new Client({ connection, namespace, plugins: [new KmsCodecPlugin(codec)] }),
       work: async ({ codec, ...options }) => {
         const worker = await Worker.create({
-          connection: native,
+          connection: await services.native(),
           namespace: payments,
           taskQueue: 'orders',
           plugins: [new KmsCodecPlugin(codec)],
           ...options,
         });
         const ended = worker.run();
-        // Heard in stop(); until then a failure isn't an unhandled one.
+        // stop() reports the failure. Until then Node must not take it for an unhandled rejection.
         ended.catch(() => undefined);
         const stop = async () => {
           if (worker.getState() === 'RUNNING') worker.shutdown();
           await ended;
         };
-        closers.push(stop);
+        closers.defer(stop);
         return { stop };
       },
       close,

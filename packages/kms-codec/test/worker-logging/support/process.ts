@@ -1,39 +1,20 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import type { Client } from '@temporalio/client';
 import * as workflows from './workflows.ts';
 
-export interface LoggedWorker {
+export interface LoggedWorker extends NodeProcess {
   readonly taskQueue: string;
-  /** All of standard output and standard error so far. */
-  output(): string;
-  readonly ended: Promise<number | null>;
-  kill(): Promise<void>;
 }
 
-/** The worker of `worker.ts` as a process. */
+/** Starts `worker.ts` as a process that logs with the safe logger or with the SDK's default one. */
 export function startWorker(logger: 'safe' | 'default', env: Record<string, string>): LoggedWorker {
   const taskQueue = `logged-by-${logger}`;
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'worker.ts')], {
-    env: { PATH: process.env['PATH'], LOGGER: logger, TASK_QUEUE: taskQueue, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const running = startNode(join(import.meta.dirname, 'worker.ts'), {
+    env: { LOGGER: logger, TASK_QUEUE: taskQueue, ...env },
   });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-  }
-  const ended = once(child, 'close').then(([code]: (number | null)[]) => code ?? null);
-  return {
-    taskQueue,
-    output: () => output,
-    ended,
-    kill: async () => {
-      child.kill('SIGKILL');
-      await ended;
-    },
-  };
+  return { ...running, taskQueue };
 }
 
 /** Lets everything fail that a worker reports, each time with `secret` in what it fails with. */

@@ -1,16 +1,20 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { TlsFiles } from '../../src/server/tls.ts';
 
-/** OpenSSL's name of an algorithm and an option of it. */
+/** OpenSSL's name of a key algorithm and its option. */
 export type CertificateKey = readonly [algorithm: string, option: string];
 
-/** A certificate for 127.0.0.1 that signs itself, made anew by OpenSSL; for two days; its files lie in `directory`. */
+export interface CertificateFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** Writes a self-signed certificate for 127.0.0.1, valid for two days, and its private key into `directory`. */
 export function makeCertificate(
   directory: string,
   name: string,
   [algorithm, option]: CertificateKey = ['ec', 'ec_paramgen_curve:prime256v1'],
-): TlsFiles {
+): CertificateFiles {
   const certFile = join(directory, `${name}.crt`);
   const keyFile = join(directory, `${name}.key`);
   const key = ['-newkey', algorithm, '-pkeyopt', option, '-nodes', '-keyout', keyFile];

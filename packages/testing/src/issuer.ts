@@ -1,0 +1,41 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+
+/** An OpenID Connect issuer on loopback that serves its discovery document and its keys. */
+export interface TestIssuer {
+  /** The issuer's URL, which is the `iss` claim. */
+  readonly issuer: string;
+  /** Signs an access token (RFC 9068) for one hour. `claims` replace the default ones. */
+  token(claims?: JWTPayload): Promise<string>;
+  close(): void;
+}
+
+const KEY_ID = 'test-issuer';
+
+/** Starts an issuer whose tokens have this audience. */
+export async function startIssuer(audience: string): Promise<TestIssuer> {
+  const { publicKey, privateKey } = await generateKeyPair('RS256');
+  const jwk = { ...(await exportJWK(publicKey)), kid: KEY_ID, alg: 'RS256', use: 'sig' };
+  const server = createServer((request, response) => {
+    const document = request.url === '/keys' ? { keys: [jwk] } : { issuer, jwks_uri: `${issuer}/keys` };
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify(document));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const bound = server.address();
+  if (!bound || typeof bound === 'string') throw new Error('The issuer has no port.');
+  const issuer = `http://127.0.0.1:${bound.port}`;
+  return {
+    issuer,
+    token: (claims) =>
+      new SignJWT({ sub: 'subject-1', ...claims })
+        .setProtectedHeader({ alg: 'RS256', kid: KEY_ID, typ: 'at+jwt' })
+        .setIssuer(issuer)
+        .setAudience(audience)
+        .setIssuedAt()
+        .setExpirationTime('1h')
+        .sign(privateKey),
+    close: () => void server.close(),
+  };
+}

@@ -1,0 +1,79 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+
+/** A Node process whose output is collected. */
+export interface NodeProcess {
+  readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly pid: number;
+  /** Standard output and standard error so far, as they arrived. */
+  output(): string;
+  stdout(): string;
+  stderr(): string;
+  /** Resolves with the exit status, or with the signal that ended the process, once its output is complete. */
+  readonly ended: Promise<number | NodeJS.Signals | null>;
+  isRunning(): boolean;
+  /** Sends SIGKILL and waits for the end. */
+  kill(): Promise<void>;
+}
+
+export interface NodeProcessOptions {
+  readonly args?: readonly string[];
+  /** Options of Node itself. */
+  readonly nodeOptions?: readonly string[];
+  readonly cwd?: string;
+  /** The environment in addition to `PATH`. The process inherits no other variable of the test. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Starts a file with this process's Node. The caller ends the process. */
+export function startNode(file: string, options: NodeProcessOptions = {}): NodeProcess {
+  const { args = [], nodeOptions = [], cwd, env } = options;
+  const child = spawn(process.execPath, [...nodeOptions, file, ...args], {
+    ...(cwd !== undefined && { cwd }),
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const texts = { all: '', stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      texts[name] += text;
+      texts.all += text;
+    });
+  }
+  const ended = once(child, 'close').then(
+    ([code, signal]: (number | NodeJS.Signals | null)[]) => code ?? signal ?? null,
+  );
+  return {
+    child,
+    pid: child.pid ?? 0,
+    output: () => texts.all,
+    stdout: () => texts.stdout,
+    stderr: () => texts.stderr,
+    ended,
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    kill: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+/** Starts a file as `startNode` does and waits for its end. */
+export async function runNode(
+  file: string,
+  options: NodeProcessOptions = {},
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  const running = startNode(file, options);
+  const code = await running.ended;
+  return { code: Number(code), stdout: running.stdout(), stderr: running.stderr() };
+}
+
+/** Returns whether a process with this id exists. */
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,85 @@
+import { type Emulator, type EmulatorOptions, startEmulator } from '@temporal-kms/kms-emulator';
+import {
+  startTemporal,
+  type StartTemporalOptions,
+  type TemporalServer,
+} from '@temporal-kms/scripts/temporal';
+import { Connection, type ConnectionOptions } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+
+/** Parts that a test starts one after another and closes in the reverse order. */
+export class Closers {
+  readonly #closers: (() => Promise<unknown>)[] = [];
+
+  /** Runs `close` when the parts close. */
+  defer(close: () => Promise<unknown>): void {
+    this.#closers.push(close);
+  }
+
+  /** Closes `part` with the others, and returns it. */
+  use<T extends { close(): Promise<unknown> }>(part: T): T {
+    this.defer(() => part.close());
+    return part;
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0).toReversed()) await close();
+  }
+}
+
+export interface TemporalStack {
+  readonly server: TemporalServer;
+  /** `127.0.0.1:PORT` */
+  readonly address: string;
+  readonly connection: Connection;
+  /** A connection for workers. The first call opens it, after the test has installed its `Runtime`. */
+  native(): Promise<NativeConnection>;
+  /** Closes further parts before the connections and the server. */
+  readonly closers: Closers;
+  readonly close: () => Promise<void>;
+}
+
+/** Starts a Temporal development server and connects a client to it. */
+export async function startTemporalStack(
+  options: StartTemporalOptions = {},
+  connectionOptions: Omit<ConnectionOptions, 'address'> = {},
+): Promise<TemporalStack> {
+  const closers = new Closers();
+  try {
+    const server = closers.use(await startTemporal(options));
+    const { address } = server;
+    const connection = closers.use(await Connection.connect({ ...connectionOptions, address }));
+    let native: Promise<NativeConnection> | undefined;
+    closers.defer(async () => (await native)?.close());
+    return {
+      server,
+      address,
+      connection,
+      native: () => (native ??= NativeConnection.connect({ address })),
+      closers,
+      close: () => closers.close(),
+    };
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+/** Starts a Temporal development server, a client connected to it, and a KMS emulator. */
+export async function startStack({
+  temporal,
+  emulator: emulatorOptions,
+}: {
+  readonly temporal?: StartTemporalOptions;
+  readonly emulator: EmulatorOptions;
+}): Promise<TemporalStack & { readonly emulator: Emulator }> {
+  const emulator = await startEmulator(emulatorOptions);
+  try {
+    const stack = await startTemporalStack(temporal);
+    stack.closers.use(emulator);
+    return { ...stack, emulator };
+  } catch (error) {
+    await emulator.close();
+    throw error;
+  }
+}

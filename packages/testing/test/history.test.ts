@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+import { encodingOf, payloadsIn, rawText, textOf } from '../src/history.ts';
+
+const payload = (text: string) => ({
+  metadata: { encoding: Buffer.from('json/plain') },
+  data: Buffer.from(text),
+});
+const event = {
+  eventId: 1,
+  attributes: {
+    input: { payloads: [payload('first'), payload('second')] },
+    header: { fields: { trace: payload('third') } },
+    identity: 'a worker',
+    nothing: null,
+  },
+};
+
+it('finds payloads at any depth, in order', () => {
+  const found = payloadsIn(event);
+  expect(found.map(textOf)).toEqual(['first', 'second', 'third']);
+  expect(new Set(found.map(encodingOf))).toEqual(new Set(['json/plain']));
+});
+
+it('returns strings and bytes of a message as text', () => {
+  for (const part of ['first', 'third', 'json/plain', 'a worker']) expect(rawText(event)).toContain(part);
+});

@@ -1,0 +1,31 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it, vi } from 'vitest';
+import { temporaryFolder } from '../src/folder.ts';
+import { isAlive, runNode, startNode } from '../src/process.ts';
+
+async function script(code: string): Promise<string> {
+  const file = join(await temporaryFolder(), 'script.mjs');
+  await writeFile(file, code);
+  return file;
+}
+
+it('returns the status and both outputs of a process', async () => {
+  const file = await script('console.log(process.argv[2]); console.error("wrong"); process.exitCode = 3;');
+  expect(await runNode(file, { args: ['right'] })).toEqual({ code: 3, stdout: 'right\n', stderr: 'wrong\n' });
+});
+
+it("hides the test's environment from the process", async () => {
+  vi.stubEnv('TEMPORAL_ADDRESS', 'production.example.com:7233');
+  const file = await script('console.log(JSON.stringify(process.env));');
+  const { stdout } = await runNode(file, { env: { GIVEN: 'yes' } });
+  expect(JSON.parse(stdout)).toEqual({ PATH: process.env['PATH'], GIVEN: 'yes' });
+  vi.unstubAllEnvs();
+});
+
+it('reports the signal that ended a process', async () => {
+  const running = startNode(await script('setInterval(() => {}, 1e6);'));
+  expect([running.isRunning(), isAlive(running.pid)]).toEqual([true, true]);
+  await running.kill();
+  expect([running.isRunning(), isAlive(running.pid), await running.ended]).toEqual([false, false, 'SIGKILL']);
+});
