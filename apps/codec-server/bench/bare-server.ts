@@ -13,13 +13,13 @@ import { listen } from '../src/server/listen.ts';
 import { createTemporalService } from '../src/temporal/service.ts';
 
 /*
- * The server as the rival is: without sign-in, audit, metrics and log. There is no such server to deploy, since the
- * audit can't be switched off.
+ * The server with the features of the rival: no authentication, audit log, metrics or log. Only the benchmark can start it
+ * like this, since the audit log cannot be switched off.
  */
-const nothing = Promise.resolve();
-const record: AuditRecord = { done: () => undefined, refused: () => undefined, end: () => nothing };
+const resolved = Promise.resolve();
+const record: AuditRecord = { done: () => undefined, refused: () => undefined, end: () => resolved };
 const begun = Promise.resolve(record);
-const audit: Audit = { begin: () => begun, denied: () => nothing, settled: () => nothing };
+const audit: Audit = { begin: () => begun, denied: () => resolved, settled: () => resolved };
 
 countBuffersAsHeap();
 const config = loadConfigOrExit(codecServerEnvironment);

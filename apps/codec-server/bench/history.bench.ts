@@ -27,8 +27,8 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(
     'node bench/history.bench.ts [--events 10000] [--rounds 3] [--no-browser] [--small]\n' +
-      "A long encrypted history, decoded and exported by our history API, by Temporal's CLI and by its Web UI.\n" +
-      '--small: our server with a heap for 256 MiB.',
+      "Measures how long a large encrypted history takes in the history API, in Temporal's CLI and in its Web UI.\n" +
+      '--small runs the codec server with the heap settings for a memory limit of 256 MiB.',
   );
   process.exit(0);
 }
@@ -57,21 +57,21 @@ const codec = createKmsCodec({
   compression: undefined,
   bindWorkflow: false,
 });
-// It asks for one payload after the other: what the CLI takes depends on who answers.
+// The CLI decodes one payload per request, so its time depends on the codec server that answers.
 const rivalStarted = buildRival(directory).then((built) => built?.start());
 try {
-  const made = performance.now();
+  const madeAt = performance.now();
   const events = Number(values.events);
   const run = await makeHistory(temporal.address, codec, `long-${events}`, events);
   const rival = await rivalStarted;
   const rivalRun =
     rival && (await makeHistory(temporal.address, remoteCodec(rival.url), `rival-${events}`, events));
   console.log(
-    `${events} events, ${run.payloads} encrypted payloads of 1 KiB, made in ${seconds(made).toFixed(1)} s\n`,
+    `${events} events, ${run.payloads} encrypted payloads of 1 KiB, created in ${seconds(madeAt).toFixed(1)} s\n`,
   );
-  const ways = {
-    'first skeleton rows': () => firstRows(run),
-    'all payloads decoded (skeleton and payloads:decode)': () => decodeAll(run),
+  const scenarios = {
+    'first history rows': () => firstRows(run),
+    'all payloads decoded (history and payloads:decode)': () => decodeAll(run),
     'exported, decoded': () => exportDecoded(run),
     "Temporal's CLI, workflow show decoded by this server": () => cliShow(run, codecEndpoint),
     ...(rival &&
@@ -80,23 +80,23 @@ try {
           cliShow(rivalRun, rival.url),
       }),
   };
-  const seen = new Map<string, number[]>(Object.keys(ways).map((name) => [name, []]));
+  const times = new Map<string, number[]>(Object.keys(scenarios).map((name) => [name, []]));
   for (let round = 0; round < Number(values.rounds); round += 1) {
-    for (const [name, way] of Object.entries(ways)) {
+    for (const [name, scenario] of Object.entries(scenarios)) {
       const start = performance.now();
-      await way();
-      seen.get(name)?.push(seconds(start));
+      await scenario();
+      times.get(name)?.push(seconds(start));
     }
   }
-  console.log('| what | seconds, min / median / max |\n|---|---|');
-  for (const [name, times] of seen) console.log(`| ${name} | ${range(times, 2)} |`);
+  console.log('| scenario | seconds, min / median / max |\n|---|---|');
+  for (const [name, measured] of times) console.log(`| ${name} | ${range(measured, 2)} |`);
   if (!values['no-browser'] && temporal.uiUrl !== undefined) {
     const download = await webUiDownload(temporal.uiUrl, run);
     console.log(`| Temporal's Web UI, download decoded | ${download.toFixed(2)} |`);
   }
   const { now, peak } = await server.memory();
   console.log(
-    `\nMemory of the server afterwards: ${now.toFixed(0)} MiB, at its highest ${peak.toFixed(0)} MiB`,
+    `\nResident memory of the server: ${now.toFixed(0)} MiB at the end, ${peak.toFixed(0)} MiB at most`,
   );
 } finally {
   await server.stop();
@@ -111,63 +111,65 @@ function seconds(since: number): number {
   return (performance.now() - since) / 1_000;
 }
 
-async function ask({ workflowId, runId }: LongHistory, path: string, body?: unknown): Promise<Response> {
+async function request({ workflowId, runId }: LongHistory, path: string, body?: unknown): Promise<Response> {
   const url = `${server.url}/api/namespaces/${NAMESPACE}/workflows/${workflowId}/runs/${runId}${path}`;
-  const answer = await fetch(
+  const response = await fetch(
     url,
     body === undefined
       ? {}
       : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
   );
-  if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  return answer;
+  if (response.status !== 200) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response;
 }
 
 async function firstRows(run: LongHistory): Promise<void> {
-  const answer = await ask(run, '/history');
-  const reader = answer.body?.getReader();
+  const response = await request(run, '/history');
+  const reader = response.body?.getReader();
   await reader?.read();
   await reader?.cancel();
 }
 
-/** As a dashboard would: refs by the 200 while the skeleton still comes, a few requests at a time. */
+/** Decodes like a dashboard: 200 refs per request, 4 requests at a time. */
 async function decodeAll(run: LongHistory): Promise<void> {
   const refs: string[] = [];
-  for (const line of (await (await ask(run, '/history')).text()).trimEnd().split('\n')) {
+  for (const line of (await (await request(run, '/history')).text()).trimEnd().split('\n')) {
     const frame = historyFrame.parse(JSON.parse(line));
     if (frame.type === 'events')
       refs.push(...frame.events.flatMap(({ payloads }) => payloads.map(({ ref }) => ref)));
   }
-  let opened = 0;
+  let decoded = 0;
   const workers = Array.from({ length: 4 }, async () => {
-    for (let some = refs.splice(0, 200); some.length > 0; some = refs.splice(0, 200)) {
-      const lines = (await (await ask(run, '/payloads:decode', { refs: some })).text()).trimEnd().split('\n');
-      opened += lines.filter((line) => decodeResult.safeParse(JSON.parse(line)).data?.ok).length;
+    for (let batch = refs.splice(0, 200); batch.length > 0; batch = refs.splice(0, 200)) {
+      const lines = (await (await request(run, '/payloads:decode', { refs: batch })).text())
+        .trimEnd()
+        .split('\n');
+      decoded += lines.filter((line) => decodeResult.safeParse(JSON.parse(line)).data?.ok).length;
     }
   });
   await Promise.all(workers);
-  if (opened !== run.payloads) throw new Error(`${opened} payloads of ${run.payloads} were opened.`);
+  if (decoded !== run.payloads) throw new Error(`Only ${decoded} of ${run.payloads} payloads were decoded.`);
 }
 
 async function exportDecoded(run: LongHistory): Promise<void> {
-  const text = await (await ask(run, '/history:export', { form: 'decoded' })).text();
+  const text = await (await request(run, '/history:export', { form: 'decoded' })).text();
   expectDecoded(text, run);
 }
 
 async function cliShow(run: LongHistory, endpoint: string): Promise<void> {
-  const what = ['--workflow-id', run.workflowId, '--run-id', run.runId, '--namespace', NAMESPACE];
-  const where = ['--address', temporal.address, '--codec-endpoint', endpoint];
-  const isolated = ['--disable-config-file', '--disable-config-env'];
+  const runFlags = ['--workflow-id', run.workflowId, '--run-id', run.runId, '--namespace', NAMESPACE];
+  const serverFlags = ['--address', temporal.address, '--codec-endpoint', endpoint];
+  const isolation = ['--disable-config-file', '--disable-config-env'];
   const { stdout } = await execa(
     temporal.cliPath,
-    ['workflow', 'show', '--output', 'json', ...what, ...where, ...isolated],
+    ['workflow', 'show', '--output', 'json', ...runFlags, ...serverFlags, ...isolation],
     { maxBuffer: 2 ** 30, env: { TEMPORAL_VERSION_CHECK_DISABLED: '1' } },
   );
   expectDecoded(stdout, run);
 }
 
-/** Whoever leaves payloads sealed is fast. */
+/** Fails unless every payload was decrypted: leaving payloads encrypted would be fast. */
 function expectDecoded(text: string, run: LongHistory): void {
   const plain = text.split(Buffer.from('json/plain').toString('base64')).length - 1;
-  if (plain !== run.payloads) throw new Error(`${plain} payloads of ${run.payloads} are plaintext.`);
+  if (plain !== run.payloads) throw new Error(`Only ${plain} of ${run.payloads} payloads were decrypted.`);
 }

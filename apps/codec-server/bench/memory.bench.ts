@@ -7,8 +7,8 @@ import { startEmulator } from '@temporal-kms/kms-emulator';
 import { buildBundle, KEY, NAMESPACE, SMALL_HEAP, startBundle } from './support/bundle.ts';
 
 /*
- * Whether the server serves within a memory limit: it is started with a heap that leaves room in it, and the highest
- * resident memory that the system has seen is held against it. Every answer must be right.
+ * Checks that the server stays within a memory limit: starts it with heap settings for that limit, and compares the highest
+ * resident memory that the kernel recorded. Also checks every response.
  */
 
 const { values } = parseArgs({
@@ -19,12 +19,15 @@ const { values } = parseArgs({
   },
 });
 if (values.help) {
-  console.log('node bench/memory.bench.ts [--payloads 100000] [--limit 256]\nThe limit is in MiB.');
+  console.log(
+    'node bench/memory.bench.ts [--payloads 100000] [--limit 256]\n' +
+      'Encodes and decodes payloads of 1 KiB, and fails if the server takes more memory than the limit, in MiB.',
+  );
   process.exit(0);
 }
 
-const AT_ONCE = 16;
-const A_REQUEST = 100;
+const CONCURRENCY = 16;
+const PAYLOADS_PER_REQUEST = 100;
 
 const limit = Number(values.limit);
 const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
@@ -41,25 +44,25 @@ const server = await startBundle(
 );
 try {
   const plain = JSON.stringify({
-    payloads: Array.from({ length: A_REQUEST }, () => ({
+    payloads: Array.from({ length: PAYLOADS_PER_REQUEST }, () => ({
       metadata: { encoding: Buffer.from('binary/plain').toString('base64') },
       data: randomBytes(1_024).toString('base64'),
     })),
   });
   let left = Number(values.payloads);
   await Promise.all(
-    Array.from({ length: AT_ONCE }, async () => {
+    Array.from({ length: CONCURRENCY }, async () => {
       while (left > 0) {
-        left -= A_REQUEST;
+        left -= PAYLOADS_PER_REQUEST;
         if ((await post('decode', await post('encode', plain))) !== plain)
-          throw new Error('Another payload came back.');
+          throw new Error('Decoding did not return the payloads that were encoded.');
       }
     }),
   );
   const { peak } = await server.memory();
   console.log(
-    `${values.payloads} payloads of 1 KiB encoded and decoded, ${AT_ONCE} requests of ${A_REQUEST} at once: ` +
-      `${peak.toFixed(0)} MiB at the highest, of ${limit}`,
+    `${values.payloads} payloads of 1 KiB encoded and decoded in ${CONCURRENCY} concurrent requests of ` +
+      `${PAYLOADS_PER_REQUEST}: at most ${peak.toFixed(0)} MiB resident memory, limit ${limit} MiB`,
   );
   process.exitCode = peak <= limit ? 0 : 1;
 } finally {
@@ -70,8 +73,8 @@ try {
 
 async function post(route: string, body: string): Promise<string> {
   const headers = { 'content-type': 'application/json', 'x-namespace': NAMESPACE };
-  const answer = await fetch(`${server.url}/${route}`, { method: 'POST', headers, body });
-  const text = await answer.text();
-  if (answer.status !== 200) throw new Error(`/${route}: ${answer.status} ${text}`);
+  const response = await fetch(`${server.url}/${route}`, { method: 'POST', headers, body });
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(`/${route}: ${response.status} ${text}`);
   return text;
 }

@@ -5,7 +5,7 @@ import { startEmulator } from '@temporal-kms/kms-emulator';
 import { buildBundle, KEY, startBundle } from './support/bundle.ts';
 import { range } from '@temporal-kms/scripts/figures';
 
-/* From the start of the process, with its own core, to the first answer of /readyz; and its memory then. */
+/* Measures the time from the start of the process to the first response of /readyz, and the memory at that point. */
 
 const ROUNDS = 5;
 
@@ -22,8 +22,8 @@ try {
     resident.push((await server.memory()).now);
     await server.stop();
   }
-  console.log(`Ready after ${range(ready, 2)} s (min / median / max of ${ROUNDS}; aim: about 1 s)`);
-  console.log(`Memory then ${range(resident)} MiB`);
+  console.log(`Ready after ${range(ready, 2)} s (min / median / max of ${ROUNDS} starts)`);
+  console.log(`Resident memory ${range(resident)} MiB`);
 } finally {
   await emulator.close();
   await rm(directory, { recursive: true });

@@ -11,8 +11,8 @@ import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
 import { type LargeRun, makeLargeRuns } from './support/large-history.ts';
 
 /*
- * Whether a server answers others while large histories are searched and exported: /healthz and small decodes are
- * sent at a fixed rate, whatever became of those before, so that a stall is measured by all that wait in it.
+ * Measures whether the server stays responsive while clients search and export large histories. It sends /healthz and small
+ * decodes at a fixed rate, without waiting for earlier requests, so that every request during a stall counts.
  */
 
 const { values } = parseArgs({
@@ -28,8 +28,8 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(
     'node bench/search.bench.ts [--seconds 20] [--searches 4] [--exports 1] [--payloads 24] [--bundle main.mjs]\n' +
-      'Latency of /healthz and of small decodes, alone and while clients search and export histories of 1.9 MB payloads.\n' +
-      '--bundle: a server that was built before, to compare two of them.',
+      'Measures the latency of /healthz and of small decodes, with and without clients that search and export histories\n' +
+      'of 1.9 MB payloads. --bundle measures a bundle that was built before, to compare two versions.',
   );
   process.exit(0);
 }
@@ -61,15 +61,15 @@ const codec = createKmsCodec({
 const headers = { 'content-type': 'application/json', 'x-namespace': NAMESPACE };
 try {
   const runs = await makeLargeRuns(temporal.address, codec, searches + exports, Number(values.payloads));
-  const [sealed] = await codec.encode([{ metadata: {}, data: Buffer.alloc(1_024, 'x') }], {
+  const [encrypted] = await codec.encode([{ metadata: {}, data: Buffer.alloc(1_024, 'x') }], {
     namespace: NAMESPACE,
   });
-  if (sealed === undefined) throw new Error('Nothing was encrypted.');
+  if (encrypted === undefined) throw new Error('The codec returned no payload.');
   const small = JSON.stringify({
     payloads: [
       {
-        metadata: { encoding: Buffer.from(sealed.metadata?.['encoding'] ?? []).toString('base64') },
-        data: Buffer.from(sealed.data ?? []).toString('base64'),
+        metadata: { encoding: Buffer.from(encrypted.metadata?.['encoding'] ?? []).toString('base64') },
+        data: Buffer.from(encrypted.data ?? []).toString('base64'),
       },
     ],
   });
@@ -78,10 +78,12 @@ try {
     '/decode, 1 × 1 KiB': () => fetch(`${server.url}/decode`, { method: 'POST', headers, body: small }),
   };
 
-  // The server learns how large the pages of each run may be.
+  // Warm-up: the server learns how large the pages of each run may be.
   for (const run of runs) await (await get(run)).body?.pipeTo(new WritableStream());
 
-  console.log('| load | request | answers | failed | ms p50 | p99 | max |\n|---|---|---|---|---|---|---|');
+  console.log(
+    '| load | request | responses | failed | p50 ms | p99 ms | max ms |\n|---|---|---|---|---|---|---|',
+  );
   await measure('none', probes, 5);
   const load = new AbortController();
   const done = { searches: 0, exports: 0, bytes: 0, payloads: 0, failed: 0 };
@@ -98,18 +100,19 @@ try {
   await Promise.all(clients);
   const { now, peak } = await server.memory();
   console.log(
-    `\nIn ${seconds} s: ${done.searches} searches ended, ${done.payloads} payloads of 1.9 MB searched, ` +
-      `${done.exports} exports ended, ${done.failed} of both failed, ${(done.bytes / 1e6).toFixed(0)} MB exported.\n` +
-      `Unreadable payloads, by reason: ${JSON.stringify(unreadable)}\n` +
+    `\nIn ${seconds} s: ${done.searches} searches completed, ${done.payloads} payloads of 1.9 MB searched, ` +
+      `${done.exports} exports completed, ${(done.bytes / 1e6).toFixed(0)} MB exported, ${done.failed} requests failed.\n` +
+      `Unreadable payloads by reason: ${JSON.stringify(unreadable)}\n` +
       `Warnings and errors in the server's log: ${await warnings()}\n` +
-      `Memory of the server: ${now.toFixed(0)} MiB, at its highest ${peak.toFixed(0)} MiB`,
+      `Resident memory of the server: ${now.toFixed(0)} MiB at the end, ${peak.toFixed(0)} MiB at most`,
   );
 
   async function search(run: LargeRun): Promise<void> {
-    const text = await stream(run, 'search', { text: 'no such text' });
+    const text = await postText(run, 'search', { text: 'no such text' });
     const last = text.trimEnd().split('\n').at(-1);
     const end = last === undefined ? undefined : searchFrame.safeParse(JSON.parse(last)).data;
-    if (end === undefined || end.type === 'hit') throw new Error(`A search ended with: ${last}`);
+    if (end === undefined || end.type === 'hit')
+      throw new Error(`A search did not finish; its last line is ${last}`);
     done.searches += 1;
     done.payloads += end.payloads;
     for (const [reason, count] of Object.entries(end.unreadable))
@@ -117,8 +120,8 @@ try {
   }
 
   async function exportRun(run: LargeRun): Promise<void> {
-    const answer = await post(run, 'export', { form: 'readable' });
-    for await (const chunk of answer.body ?? []) done.bytes += chunk.length;
+    const response = await post(run, 'export', { form: 'readable' });
+    for await (const chunk of response.body ?? []) done.bytes += chunk.length;
     done.exports += 1;
   }
 
@@ -126,12 +129,12 @@ try {
     return fetch(`${server.url}/api/namespaces/${NAMESPACE}/workflows/${workflowId}/runs/${runId}/history`);
   }
 
-  async function stream(run: LargeRun, what: string, body: object): Promise<string> {
-    return (await post(run, what, body)).text();
+  async function postText(run: LargeRun, operation: string, body: object): Promise<string> {
+    return (await post(run, operation, body)).text();
   }
 
-  function post({ workflowId, runId }: LargeRun, what: string, body: object): Promise<Response> {
-    const path = `/api/namespaces/${NAMESPACE}/workflows/${workflowId}/runs/${runId}/history:${what}`;
+  function post({ workflowId, runId }: LargeRun, operation: string, body: object): Promise<Response> {
+    const path = `/api/namespaces/${NAMESPACE}/workflows/${workflowId}/runs/${runId}/history:${operation}`;
     return fetch(`${server.url}${path}`, {
       method: 'POST',
       headers,
@@ -147,10 +150,10 @@ try {
   await rm(directory, { recursive: true });
 }
 
-async function repeat(signal: AbortSignal, act: () => Promise<void>, failed: () => void): Promise<void> {
+async function repeat(signal: AbortSignal, action: () => Promise<void>, failed: () => void): Promise<void> {
   while (!signal.aborted) {
     try {
-      await act();
+      await action();
     } catch {
       if (!signal.aborted) failed();
     }
@@ -167,9 +170,9 @@ async function measure(
   const end = performance.now() + forSeconds * 1_000;
   for (let next = performance.now(); next < end; next += EVERY_MS) {
     await sleep(Math.max(0, next - performance.now()));
-    for (const [name, ask] of Object.entries(probes)) {
-      const seen = sent.get(name);
-      if (seen !== undefined) waiting.push(probe(ask, seen));
+    for (const [name, send] of Object.entries(probes)) {
+      const results = sent.get(name);
+      if (results !== undefined) waiting.push(probe(send, results));
     }
   }
   await Promise.all(waiting);
@@ -182,18 +185,18 @@ async function measure(
 }
 
 async function probe(
-  ask: () => Promise<Response>,
-  seen: { readonly ms: number[]; failed: number },
+  send: () => Promise<Response>,
+  results: { readonly ms: number[]; failed: number },
 ): Promise<void> {
   const start = performance.now();
   try {
-    const answer = await ask();
-    await answer.arrayBuffer();
-    if (answer.status !== 200) seen.failed += 1;
+    const response = await send();
+    await response.arrayBuffer();
+    if (response.status !== 200) results.failed += 1;
   } catch {
-    seen.failed += 1;
+    results.failed += 1;
   }
-  seen.ms.push(performance.now() - start);
+  results.ms.push(performance.now() - start);
 }
 
 async function warnings(): Promise<string> {

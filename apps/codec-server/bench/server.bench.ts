@@ -23,7 +23,8 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(
     'node bench/server.bench.ts [--rounds 3] [--seconds 2] [--only "decode 1 × 1 KiB"]\n' +
-      "/decode and /encode of our bundle and of the Go SDK's own handler, each on one core, wrk on the other.",
+      "Measures /decode and /encode of the bundled codec server and of the Go SDK's codec server. Each server runs on one\n" +
+      'core, wrk on another. --only selects the rows whose name contains the text.',
   );
   process.exit(0);
 }
@@ -36,7 +37,7 @@ const shapes = [
   { name: '1 × 256 KiB', payloads: 1, bytes: 256 * 1024, floor: 0.75 },
 ];
 
-/** What sign-in, audit, metrics and log may leave of a floor. */
+/** The factor by which authentication, audit log, metrics and log may lower a floor. */
 const DEPLOYED = 0.75;
 
 const WARM_PAYLOADS = 15_000;
@@ -49,8 +50,8 @@ interface Contender {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** One contender's rounds: payloads a second, and CPU time in µs a payload. */
-interface Seen {
+/** The results of one contender, per round: payloads per second, and CPU time in µs per payload. */
+interface Results {
   readonly rates: number[];
   readonly cpu: number[];
 }
@@ -85,7 +86,7 @@ try {
   const kms = { KMS_EMULATOR_HOST: emulator.address };
   const namespace = { 'X-Namespace': NAMESPACE };
   contenders.push({
-    name: 'ours, bare',
+    name: 'codec-server, bare',
     server: await startBundle(await buildBundle(directory, 'bench/bare-server.ts'), directory, kms),
     headers: namespace,
   });
@@ -96,7 +97,7 @@ try {
       {
         ...kms,
         AUTH: 'policy',
-        // One caller asks for all: counted, but never refused.
+        // A single caller sends all requests. The limit is high enough to never reject them, but they are counted.
         CODEC_RATE_REQUESTS: '999999999999',
         POLICY_FILE: policyFile,
         CODEC_METRICS_PORT: String((await freePorts(1))[0]),
@@ -108,15 +109,15 @@ try {
   const bundle = await buildBundle(directory);
   contenders.push(
     {
-      name: 'ours, deployed, audit in a file',
+      name: 'codec-server, deployed, audit in a file',
       server: await deployed({ AUDIT_FILE: join(directory, 'audit.jsonl') }),
       headers,
     },
-    { name: 'ours, deployed, audit to a pipe', server: await deployed({}), headers },
+    { name: 'codec-server, deployed, audit to a pipe', server: await deployed({}), headers },
   );
 
   console.log(
-    `node ${process.version}; ${rounds} rounds of ${seconds} s, 64 connections; payloads/s min / median / max, CPU time a payload\n`,
+    `node ${process.version}; ${rounds} rounds of ${seconds} s, 64 connections; payloads/s (min / median / max), CPU time per payload\n`,
   );
   const own = rival ? contenders.slice(1) : [];
   const columns = [
@@ -130,22 +131,22 @@ try {
     const plain = JSON.stringify({
       payloads: Array.from({ length: shape.payloads }, () => payloadOf(shape.bytes)),
     });
-    const bodies = await Promise.all(contenders.map((one) => ask(one, 'encode', plain)));
+    const bodies = await Promise.all(contenders.map((contender) => post(contender, 'encode', plain)));
     for (const route of ['decode', 'encode'] as const) {
       if (!`${route} ${shape.name}`.includes(values.only)) continue;
       for (const [n, contender] of contenders.entries()) {
         await warmUp(contender, route, route === 'encode' ? plain : (bodies[n] ?? ''), shape.payloads);
       }
-      const seen = contenders.map((): Seen => ({ rates: [], cpu: [] }));
+      const results = contenders.map((): Results => ({ rates: [], cpu: [] }));
       for (let round = 0; round < rounds; round += 1) {
         for (const [n, contender] of contenders.entries()) {
           const body = route === 'encode' ? plain : (bodies[n] ?? '');
           const { requests, cpu } = await measure(contender, route, body);
-          seen[n]?.rates.push((requests * shape.payloads) / seconds);
-          seen[n]?.cpu.push((cpu * 1000) / (requests * shape.payloads));
+          results[n]?.rates.push((requests * shape.payloads) / seconds);
+          results[n]?.cpu.push((cpu * 1000) / (requests * shape.payloads));
         }
       }
-      console.log(row(route, shape, seen));
+      console.log(row(route, shape, results));
     }
   }
 } finally {
@@ -162,15 +163,15 @@ function payloadOf(bytes: number): unknown {
   };
 }
 
-async function ask({ server, headers }: Contender, route: string, body: string): Promise<string> {
+async function post({ server, headers }: Contender, route: string, body: string): Promise<string> {
   const init = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body };
-  const answer = await fetch(`${server.url}/${route}`, init);
-  const text = await answer.text();
-  if (answer.status !== 200) throw new Error(`/${route}: ${answer.status} ${text}`);
+  const response = await fetch(`${server.url}/${route}`, init);
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(`/${route}: ${response.status} ${text}`);
   return text;
 }
 
-/** A compiler that compiles what runs often needs some thousand requests, however long the machine takes for them. */
+/** V8 needs some thousand calls before it optimizes a function, however long they take on this machine. */
 async function warmUp(
   { server, headers }: Contender,
   route: string,
@@ -194,12 +195,12 @@ async function measure(
   return { requests, cpu: (await server.cpu()) - before };
 }
 
-function row(route: string, shape: (typeof shapes)[number], seen: readonly Seen[]): string {
-  const cells = seen.map(({ rates, cpu }) => `${range(rates)}, ${median(cpu).toFixed(1)} µs`);
-  const [go, ...own] = rival ? seen : [];
-  const ratios = own.map((one, n) => {
-    const byCpu = median(go?.cpu ?? []) / median(one.cpu);
-    const ratio = median(one.rates) / median(go?.rates ?? []);
+function row(route: string, shape: (typeof shapes)[number], results: readonly Results[]): string {
+  const cells = results.map(({ rates, cpu }) => `${range(rates)}, ${median(cpu).toFixed(1)} µs`);
+  const [go, ...own] = rival ? results : [];
+  const ratios = own.map((result, n) => {
+    const byCpu = median(go?.cpu ?? []) / median(result.cpu);
+    const ratio = median(result.rates) / median(go?.rates ?? []);
     const floor = n === 0 ? shape.floor : shape.floor * DEPLOYED;
     return `${ratio.toFixed(2)} (CPU ${byCpu.toFixed(2)})${ratio < floor ? `, below ${floor.toFixed(2)}` : ''}`;
   });

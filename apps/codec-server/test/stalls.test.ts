@@ -9,7 +9,7 @@ import { interceptors } from '../src/temporal/service.ts';
 import { createTemporalService } from '../src/temporal/service.ts';
 import { keptLog } from './support/stack.ts';
 
-/* A process whose event loop stands still receives nothing; that is no outage of what it waits for. */
+/* A process whose event loop is blocked receives nothing, which must not count as an outage of other services. */
 
 const never = new AbortController().signal;
 let temporal: TemporalServer;
@@ -24,16 +24,16 @@ function block(milliseconds: number): void {
   while (performance.now() < until);
 }
 
-/** Blocks the event loop in turn after turn while something is waited for. */
-async function blockWhile<T>(waited: Promise<T>, milliseconds: number): Promise<T> {
+/** Blocks the event loop again and again until the promise settles. */
+async function blockWhile<T>(pending: Promise<T>, milliseconds: number): Promise<T> {
   const settled = new AbortController();
   const settle = (): void => settled.abort();
-  waited.then(settle, settle);
+  pending.then(settle, settle);
   while (!settled.signal.aborted) {
     block(milliseconds);
     await sleep(1);
   }
-  return waited;
+  return pending;
 }
 
 function connect(address: string) {
@@ -43,14 +43,14 @@ function connect(address: string) {
   return { service: createTemporalService(connection, log), lines };
 }
 
-describe('an event loop that stands still', () => {
+describe('a blocked event loop', () => {
   it('is not reported as an outage of Temporal', async () => {
     const { service, lines } = connect(temporal.address);
     expect(await blockWhile(service.healthy(never), 700)).toBe(true);
     expect(lines).toEqual([]);
   });
 
-  it("does not lose an issuer's keys", async () => {
+  it("does not make the request for an issuer's keys fail", async () => {
     const thread = new Worker(new URL('./support/json-thread.ts', import.meta.url));
     onTestFinished(async () => void (await thread.terminate()));
     const [{ port }]: any = await once(thread, 'message');
@@ -58,7 +58,7 @@ describe('an event loop that stands still', () => {
   });
 });
 
-it('reports that Temporal is down', async () => {
+it('logs that Temporal does not answer', async () => {
   const { service, lines } = connect('127.0.0.1:1');
   expect(await service.healthy(never)).toBe(false);
   expect(lines.join('')).toContain('Temporal does not answer');

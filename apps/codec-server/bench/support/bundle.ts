@@ -8,16 +8,16 @@ export const NAMESPACE = 'bench';
 export const KEY = 'projects/bench/locations/global/keyRings/bench/cryptoKeys/bench';
 
 /**
- * For a server within 256 MiB (docs/operations.md). V8 sizes the young space by the machine's memory, and marks without
- * end while what is left of the old space is less than that.
+ * Heap settings for a server with a memory limit of 256 MiB (docs/operations.md). V8 derives the size of the young space
+ * from the machine's memory, and marks continuously while the free part of the old space is smaller than the young space.
  */
 export const SMALL_HEAP = ['--max-old-space-size=96', '--max-semi-space-size=8'] as const;
 
 const root = join(import.meta.dirname, '..', '..');
 
 /**
- * Files that run alone, as they are deployed.
- * @param entry another main module for the same configuration
+ * Builds the bundle as it is deployed, and returns the path of its main module.
+ * @param entry another main module to build with the same configuration
  */
 export async function buildBundle(directory: string, entry = 'src/main.ts'): Promise<string> {
   const [main, ...threads] = configs;
@@ -27,14 +27,14 @@ export async function buildBundle(directory: string, entry = 'src/main.ts'): Pro
 }
 
 export interface BundleOptions {
-  /** A free one unless told. */
+  /** Default: a free port. */
   readonly port?: number;
   readonly nodeOptions?: readonly string[];
   readonly piped?: boolean;
   readonly anyCore?: boolean;
 }
 
-/** Starts our server from its bundle, on its core. */
+/** Starts the codec server from its bundle, pinned to the core for servers. */
 export async function startBundle(
   bundle: string,
   directory: string,

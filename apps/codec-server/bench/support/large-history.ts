@@ -10,7 +10,7 @@ export interface LargeRun {
 /** Just below Temporal's limit for one payload, 2 MB encrypted. */
 const PAYLOAD_BYTES = 1_900_000;
 
-/** Each costs a reader of JSON something else: values, keys, escapes, numbers, nesting, ordinary records. */
+/** Values that stress different parts of a JSON scanner: many values, keys, escapes, one string, numbers, records. */
 const makers: readonly (() => unknown)[] = [
   () => fill((n) => n % 10),
   () => Object.fromEntries(fill((n) => [`key-${n}`, n] as const, 21)),
@@ -23,7 +23,7 @@ const makers: readonly (() => unknown)[] = [
 const fill = <T>(make: (n: number) => T, bytes = 2): T[] =>
   Array.from({ length: Math.floor(PAYLOAD_BYTES / bytes) }, (_, n) => make(n));
 
-/** Makes runs whose histories hold `payloads` encrypted payloads of 1.9 MB each; Temporal ends a run at 50 MB. */
+/** Starts runs whose histories contain `payloads` encrypted payloads of 1.9 MB each. Temporal terminates a run at 50 MB. */
 export async function makeLargeRuns(
   address: string,
   codec: PayloadCodec,
@@ -36,7 +36,7 @@ export async function makeLargeRuns(
   const runs: LargeRun[] = [];
   for (let run = 0; run < count; run += 1) {
     const workflowId = `large-${run}`;
-    const handle = await client.workflow.start('large', { taskQueue: 'nobody', workflowId });
+    const handle = await client.workflow.start('large', { taskQueue: 'no-worker', workflowId });
     for (let n = 0; n < payloads; n += 1) await handle.signal('more', makers[n % makers.length]?.());
     const { runId } = await handle.describe();
     runs.push({ workflowId, runId });

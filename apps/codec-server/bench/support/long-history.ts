@@ -9,12 +9,12 @@ export interface LongHistory {
   readonly payloads: number;
 }
 
-const SIGNALS_AT_ONCE = 64;
+const SIGNAL_CONCURRENCY = 64;
 const PAYLOAD_BYTES = 1_024;
 
 /**
- * Makes a run whose history has `events` events: its start, a workflow task that nobody takes, and signals, each event
- * but the task with a payload of 1 KiB that the codec has sealed.
+ * Starts a run whose history has `events` events: its start, a workflow task that no worker polls, and signals. Each event
+ * but the task has a payload of 1 KiB, encrypted by the codec.
  */
 export async function makeHistory(
   address: string,
@@ -26,7 +26,7 @@ export async function makeHistory(
   const dataConverter = { payloadCodecs: [codec] };
   const client = new Client({ connection, namespace: NAMESPACE, dataConverter });
   const handle = await client.workflow.start('long', {
-    taskQueue: 'nobody',
+    taskQueue: 'no-worker',
     workflowId,
     args: [value()],
   });
@@ -37,7 +37,7 @@ export async function makeHistory(
       await handle.signal('more', value());
     }
   };
-  await Promise.all(Array.from({ length: SIGNALS_AT_ONCE }, signal));
+  await Promise.all(Array.from({ length: SIGNAL_CONCURRENCY }, signal));
   const { runId, historyLength } = await handle.describe();
   if (historyLength !== events)
     throw new Error(`The history has ${historyLength} events instead of ${events}.`);
@@ -45,7 +45,7 @@ export async function makeHistory(
   return { workflowId: handle.workflowId, runId, payloads: events - 1 };
 }
 
-/** JSON's quotation marks make it 1 KiB. */
+/** With JSON's quotation marks, 1 KiB. */
 const value = (): string =>
   randomBytes(PAYLOAD_BYTES)
     .toString('base64')

@@ -5,59 +5,59 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A server under measurement, alone on its core. */
+/** A server under measurement. */
 export interface Measured {
   readonly url: string;
   readonly pid: number;
-  /** CPU time used so far by all its threads, in ms: far steadier than requests a second where others use the machine. */
+  /** Returns the CPU time that all its threads have used, in ms. It varies far less than throughput on a shared machine. */
   cpu(): Promise<number>;
-  /** The file with what it has printed. */
+  /** Path of the file with the server's output. */
   readonly output: string;
-  /** Resident memory in MiB, now and at its highest. */
+  /** Returns the resident memory in MiB, now and at its highest. */
   memory(): Promise<{ readonly now: number; readonly peak: number }>;
   stop(): Promise<void>;
 }
 
 export interface MeasuredOptions {
   readonly cwd: string;
-  /** The server's whole environment. */
+  /** The complete environment of the server. */
   readonly env: Readonly<Record<string, string>>;
-  /** It listens on this port of 127.0.0.1. */
+  /** The port on 127.0.0.1 on which the server listens. */
   readonly port: number;
-  /** File for what it prints: a pipe to us would have us read while we measure. */
+  /** Path of the file for the server's output. Reading a pipe would disturb the measurement. */
   readonly output: string;
-  /** Its standard output is a pipe, as in a container, and `cat` on the load's core reads it. */
+  /** Whether standard output is a pipe, as in a container. `cat` reads it on the core of the load. */
   readonly piped?: boolean;
-  /** It may use every core, as a server with threads does. */
+  /** Whether the server may use every core. Default: it is pinned to one. */
   readonly anyCore?: boolean;
 }
 
-/** The second core is the servers', the first one the load's. */
+/** Servers run on the second core, the load on the first. */
 const SERVER_CORE = '1';
 const LOAD_CORE = '0';
 
-/** Clock ticks a second in /proc, `getconf CLK_TCK`: 100 on every Linux that Node runs on. */
+/** Milliseconds per clock tick in /proc (`getconf CLK_TCK` is 100 on every Linux that Node supports). */
 const TICK_MS = 10;
 const START_MS = 10_000;
 
-/** @throws Error where there are no two cores to pin to */
+/** Pins this process to the core for the load. @throws Error unless the machine runs Linux and has two cores */
 export function pinToLoadCore(): void {
   if (process.platform !== 'linux' || availableParallelism() < 2) {
     throw new Error(
-      'Servers are pinned to one core and the load to another: this needs Linux and two cores.',
+      'The benchmark pins servers to one core and the load to another, which needs Linux and two cores.',
     );
   }
   spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', LOAD_CORE, String(process.pid)]);
 }
 
-/** Starts a server on its core and waits until it answers. It ends with this process. */
+/** Starts a server and waits until it answers. The server ends with this process. */
 export async function startMeasured(
   [file, ...args]: readonly [string, ...string[]],
   { cwd, env, port, output, piped = false, anyCore = false }: MeasuredOptions,
 ): Promise<Measured> {
   const out = openSync(output, 'w');
   const pipe = piped ? pipeTo(out, `${output}.pipe`) : out;
-  // taskset becomes what it starts: the process id is the server's own.
+  // taskset replaces itself with the server, so the process id is the server's.
   const cores = anyCore ? `0-${availableParallelism() - 1}` : SERVER_CORE;
   const child = spawn('taskset', ['--cpu-list', cores, file, ...args], {
     cwd,
@@ -71,13 +71,13 @@ export async function startMeasured(
   await once(child, 'spawn');
   const pid = child.pid ?? 0;
   const url = `http://127.0.0.1:${port}`;
-  await answering(child, url, output);
+  await waitUntilReady(child, url, output);
   return {
     url,
     pid,
     output,
     cpu: async () => {
-      // After the name in brackets, which may hold anything: user and system time are fields 14 and 15 of proc(5).
+      // User and system time are fields 14 and 15 of proc(5). The name in brackets before them may contain spaces.
       const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
       return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
     },
@@ -96,22 +96,22 @@ export async function startMeasured(
   };
 }
 
-/** @returns what writes into a new pipe; its reader ends with the last writer */
+/** Returns the writing end of a new pipe. Its reader ends with the last writer. */
 function pipeTo(out: number, path: string): number {
   spawnSync('mkfifo', [path]);
   spawn('cat', [path], { stdio: ['ignore', out, 'ignore'] });
   return openSync(path, 'w');
 }
 
-async function answering(child: ChildProcess, url: string, output: string): Promise<void> {
+async function waitUntilReady(child: ChildProcess, url: string, output: string): Promise<void> {
   const deadline = performance.now() + START_MS;
   while (child.exitCode === null && performance.now() < deadline) {
-    const answer = await fetch(`${url}/readyz`).catch(() => undefined);
-    if (answer !== undefined) {
-      await answer.body?.cancel();
+    const response = await fetch(`${url}/readyz`).catch(() => undefined);
+    if (response !== undefined) {
+      await response.body?.cancel();
       return;
     }
     await sleep(2);
   }
-  throw new Error(`A server is not ready: ${await readFile(output, 'utf8')}`);
+  throw new Error(`The server did not start; its output: ${await readFile(output, 'utf8')}`);
 }

@@ -6,11 +6,11 @@ import { type Measured, startMeasured } from './measured.ts';
 const source = join(import.meta.dirname, '..', 'rival-go');
 
 /**
- * Builds the codec server of Temporal's Go SDK.
- * @returns undefined, having said why, where there is no Go that can
+ * Builds a codec server with the handler of Temporal's Go SDK.
+ * @returns undefined, after printing why, if there is no suitable Go
  */
 export async function buildRival(directory: string): Promise<{ start(): Promise<Measured> } | undefined> {
-  const go = await findGo("the rival isn't measured, and there are no ratios");
+  const go = await findGo("the Go SDK's codec server is not measured, and there are no ratios");
   if (go === undefined) return undefined;
   const binary = join(directory, 'rival');
   await go.build(source, binary);

@@ -5,7 +5,7 @@ import type { LongHistory } from './long-history.ts';
 
 const DOWNLOAD_MS = 300_000;
 
-/** Seconds that Temporal's Web UI takes for its download "Decoded", from the click to the file. */
+/** Returns the seconds that the "Decoded" download of Temporal's Web UI takes, from the click to the file. */
 export async function webUiDownload(uiUrl: string, { workflowId, runId }: LongHistory): Promise<number> {
   const browser = await chromium.launch({
     executablePath: await findChromium(),

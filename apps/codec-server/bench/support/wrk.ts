@@ -11,17 +11,16 @@ export interface Load {
 
 const CONNECTIONS = 64;
 
-/** @throws Error that says how to get wrk */
+/** @throws Error with installation instructions unless wrk is installed */
 export async function requireWrk(): Promise<void> {
   const { failed, exitCode } = await execa('wrk', ['-v'], { reject: false });
   if (failed && exitCode === undefined)
-    throw new Error('wrk makes the load: install it (Debian: apt-get install wrk).');
+    throw new Error('The benchmark needs wrk; install it (Debian: apt-get install wrk).');
 }
 
 /**
- * Posts the body over and over again and counts the answers.
- * @returns answers with status 200 that came
- * @throws Error on any other answer: a server that refuses is fast
+ * Posts the body repeatedly over 64 connections, and returns the number of responses.
+ * @throws Error if a response has a status other than 200: rejecting requests is fast
  */
 export async function load(directory: string, { url, body, headers, seconds }: Load): Promise<number> {
   const bodyFile = join(directory, 'body.json');
@@ -47,7 +46,6 @@ export async function load(directory: string, { url, body, headers, seconds }: L
     url,
   ]);
   const [, requests, errors] = /COUNTED (\d+) (\d+)/.exec(stdout) ?? [];
-  if (requests === undefined || Number(errors) > 0)
-    throw new Error(`The load did not go through:\n${stdout}`);
+  if (requests === undefined || Number(errors) > 0) throw new Error(`Some requests failed:\n${stdout}`);
   return Number(requests);
 }

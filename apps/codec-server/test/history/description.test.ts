@@ -1,6 +1,6 @@
 import { workflowRelations as contract } from '@temporal-kms/codec-api';
 import proto from '@temporalio/proto';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   describedPayloads,
   workflowDescription,
@@ -31,7 +31,7 @@ const refsByPath = (described: any): Record<string, string> =>
     workflowDescription(described, 'n', inspect).payloads.map(({ path, ref }) => [path, ref]),
   );
 
-test('a ref keeps its meaning when what stood before it has gone', () => {
+it('keeps the ref of a payload when an earlier payload disappears', () => {
   const before = description(activity('1', 'one'), activity('2', 'two'));
   const after = description(activity('2', 'two'));
   const ref = refsByPath(before)['pendingActivities[1].heartbeatDetails.payloads[0]']!;
@@ -41,12 +41,12 @@ test('a ref keeps its meaning when what stood before it has gone', () => {
   expect(describedPayloads(after).get(gone)).toBeUndefined();
 });
 
-test('equal payloads have refs of their own', () => {
+it('gives equal payloads different refs', () => {
   const refs = Object.values(refsByPath(description(activity('1', 'same', 'same'), activity('2', 'same'))));
   expect(new Set(refs).size).toBe(4);
 });
 
-test('thousands of equal payloads take no longer than different ones', () => {
+it('names thousands of equal payloads in linear time', () => {
   const described = description(activity('1', ...Array.from({ length: 24_000 }, () => 'same')));
   const begun = performance.now();
   const refs = Object.values(refsByPath(described));
@@ -54,7 +54,7 @@ test('thousands of equal payloads take no longer than different ones', () => {
   expect(new Set(refs).size).toBe(24_001);
 });
 
-test("a list's memo has the refs of the description", () => {
+it('gives the memo in a list the same refs as in the description', () => {
   const described = description(activity('1', 'one'));
   const { memo } = workflowSummary(described.workflowExecutionInfo, 'n', inspect);
   expect(memo).toEqual([
@@ -67,7 +67,7 @@ test("a list's memo has the refs of the description", () => {
 
 const withStatus = (status: number): any => ({ status });
 
-test('a status that is newer than the API is Unspecified', () => {
+it('reports a status that the API does not know as Unspecified', () => {
   expect(workflowSummary(withStatus(99), 'n', inspect).status).toBe('Unspecified');
   expect(workflowSummary(withStatus(7), 'n', inspect).status).toBe('TimedOut');
 });
@@ -75,7 +75,7 @@ test('a status that is newer than the API is Unspecified', () => {
 const described = (fields: object): any =>
   proto.temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse.fromObject(fields);
 
-test('a child names its parent, the root, its own children, the first run and the run after a reset', () => {
+it('lists the parent, the root, the children, the first run and the run after a reset', () => {
   const relations = workflowRelations(
     described({
       workflowExecutionInfo: {
@@ -112,12 +112,12 @@ test('a child names its parent, the root, its own children, the first run and th
   });
 });
 
-test('a run that stands alone has no relations', () => {
-  const alone = {
+it('lists no relations for a run without any', () => {
+  const unrelated = {
     execution: { workflowId: 'w', runId: 'r' },
     rootExecution: { workflowId: 'w', runId: 'r' },
   };
-  expect(workflowRelations(described({ workflowExecutionInfo: alone }))).toEqual({
+  expect(workflowRelations(described({ workflowExecutionInfo: unrelated }))).toEqual({
     children: [],
     resetPoints: [],
   });

@@ -5,15 +5,15 @@ import {
   historyFrame,
   searchFrame,
 } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventTypes, fullEvent, type Place, type ProtoEvent, VARIANTS } from '../support/full-event.ts';
 import { collect } from '../support/lines.ts';
 import { appWith, HOST, type Kms, noTemporal, plain, startKms } from '../support/stack.ts';
 import { lines } from '../support/temporal.ts';
 import { RUN } from '../support/routes.ts';
 
-// A history of events of each type and with each member of every oneof, a sealed payload in every place that Temporal's
-// protos have for one. The places are found by `support/full-event.ts`, from the protos alone.
+// A history with events of every type and every member of every oneof, and an encrypted payload in every place for one.
+// `support/full-event.ts` derives the places from Temporal's protos alone.
 const events: ProtoEvent[] = [];
 const places = new Map<string, Place>();
 let kms: Kms;
@@ -27,16 +27,18 @@ beforeAll(async () => {
   for (const [index, { type, variant }] of all.entries()) {
     const eventId = index + 1;
     const made = await fullEvent(type, eventId, variant, async (_, n) => {
-      const [sealed] = await kms.codec.encode([plain(`needle ${eventId}:${n}`)], { namespace: 'payments' });
-      return sealed!;
+      const [encrypted] = await kms.codec.encode([plain(`needle ${eventId}:${n}`)], {
+        namespace: 'payments',
+      });
+      return encrypted!;
     });
     events.push(made.event);
     for (const [n, place] of made.places.entries()) places.set(`${eventId}:${n}`, place);
   }
-  const answer: any = { history: { events }, rawHistory: [], nextPageToken: new Uint8Array() };
+  const response: any = { history: { events }, rawHistory: [], nextPageToken: new Uint8Array() };
   const described: any = { workflowExecutionInfo: { historyLength: events.length } };
   app = appWith(kms, {
-    temporal: { ...noTemporal, history: async () => answer, describe: async () => described },
+    temporal: { ...noTemporal, history: async () => response, describe: async () => described },
   });
 }, 60_000);
 afterAll(() => kms.close());
@@ -53,13 +55,13 @@ const post = async (path: string, body: object): Promise<Response> => {
 };
 const refs = () => [...places.keys()];
 
-test('there are 60 event types, and more than 2,000 places', () => {
+it('covers 60 event types and more than 2,000 places', () => {
   expect(eventTypes).toHaveLength(60);
   expect(new Set(events.map(({ eventType }) => eventType)).size).toBe(60);
   expect(places.size).toBeGreaterThan(2_000);
 });
 
-test('the history has a stub for each place, by its ref, and no other', async () => {
+it('streams a history with exactly one stub for each place', async () => {
   const response = await app.request(`${RUN}/history`, { headers });
   const rows: HistoryEvent[] = (await collect(lines(response, historyFrame))).flatMap((frame) =>
     frame.type === 'events' ? frame.events : [],
@@ -69,7 +71,7 @@ test('the history has a stub for each place, by its ref, and no other', async ()
   expect(JSON.stringify(rows)).toContain('indexed');
 });
 
-test('decode opens each of them', async () => {
+it('decodes the payload in each place', async () => {
   const results: DecodeResult[] = [];
   const all = refs();
   for (let start = 0; start < all.length; start += 200) {
@@ -84,7 +86,7 @@ test('decode opens each of them', async () => {
 });
 
 describe('search', () => {
-  test('finds each of them once, going on where its limit ended it', async () => {
+  it('finds the payload in each place once, continuing after each limit', async () => {
     const found: string[] = [];
     let after: number | undefined;
     let requests = 0;
@@ -101,7 +103,7 @@ describe('search', () => {
           found.push(frame.ref);
         }
       const end = frames.at(-1)!;
-      if (end.type !== 'end') throw new Error('no end');
+      if (end.type !== 'end') throw new Error('The search stream has no end frame.');
       if (end.reason === 'complete') break;
       expect(end.reason).toBe('limit');
       after = end.after;
@@ -119,7 +121,7 @@ describe('export', () => {
     return Object.values(value).flatMap(data);
   };
 
-  test('decoded has each of them', async () => {
+  it('contains the payload of each place in decoded form', async () => {
     const decoded: any = await (await post('history:export', { form: 'decoded' })).json();
     const needles = data(decoded).filter((text) => text.startsWith('"needle'));
     expect(needles.toSorted()).toEqual(
@@ -129,7 +131,7 @@ describe('export', () => {
     );
   });
 
-  test('readable has each of them in its own place', async () => {
+  it('contains the payload of each place at its own path in readable form', async () => {
     const readable: any = await (await post('history:export', { form: 'readable' })).json();
     expect(readable.summary).toMatchObject({ events: events.length, payloads: places.size, unreadable: {} });
     for (const [ref, { path }] of places) {
@@ -139,7 +141,7 @@ describe('export', () => {
     }
   });
 
-  test('encoded has each of them as it is stored', async () => {
+  it('contains the payload of each place as stored in encoded form', async () => {
     const encoded: any = await (await post('history:export', { form: 'encoded' })).json();
     const text = JSON.stringify(encoded);
     expect(text).not.toContain('needle');
@@ -148,7 +150,7 @@ describe('export', () => {
   });
 });
 
-/** What stands at a path as stubs have them. */
+/** Returns the value at a path in the notation of stubs. */
 function at(value: any, path: string): unknown {
   const steps = [...path.matchAll(/\["([^"]+)"\]|\[(\d+)\]|(\w+)/g)].map(
     ([, key, index, name]) => key ?? index ?? name!,

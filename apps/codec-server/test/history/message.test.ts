@@ -1,11 +1,11 @@
 import proto, { type temporal } from '@temporalio/proto';
 import visitor, { type WalkEnv } from '@temporalio/proto/lib/payload-visitor.generated.js';
 import type { Field, MapField, Type } from 'protobufjs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventPayloads, historyEvent, type ProtoEvent } from '../../src/history/event.ts';
 import { findPayloads, writeMessage } from '../../src/history/message.ts';
 
-// The generated types hide that the module is a protobufjs Root.
+// The module exports a protobufjs Root, although its generated types do not say so.
 const root: any = proto;
 const HistoryEvent: Type = root.lookupType('temporal.api.history.v1.HistoryEvent');
 const eventTypes = Object.entries<string | number>(proto.temporal.api.enums.v1.EventType).filter(
@@ -13,7 +13,7 @@ const eventTypes = Object.entries<string | number>(proto.temporal.api.enums.v1.E
 );
 
 let serial = 0;
-/** A message with every field set: two items in a list, two keys in a map, failures with one cause each. */
+/** Returns a message with every field set: two items in each list, two keys in each map, one cause in each failure. */
 function full(type: Type, depth: number): Record<string, unknown> {
   if (type.fullName === '.temporal.api.common.v1.Payload') {
     serial += 1;
@@ -52,7 +52,7 @@ const attributesField = (name: string): string => {
   return `${camel}EventAttributes`;
 };
 
-/** An event of one type with everything set, decoded from its bytes as the gRPC client would. */
+/** Returns an event of one type with every field set, decoded from bytes as in the gRPC client. */
 function fullEvent(name: string, type: number): ProtoEvent {
   const message = full(HistoryEvent, 8);
   const mine = attributesField(name);
@@ -70,7 +70,7 @@ type Payload = temporal.api.common.v1.IPayload;
 type Place = 'header' | 'elsewhere';
 type Walk<T> = (message: T, env: WalkEnv<Place>, context: Place) => Promise<unknown>[];
 
-/** What `@temporalio/proto`'s generated visitor, which knows nothing of reflection, finds in the same message. */
+/** Returns the payloads that `@temporalio/proto`'s generated visitor, which uses no reflection, finds in a message. */
 async function visited<T>(walk: Walk<T>, message: T): Promise<Map<Payload, Place>> {
   const seen = new Map<Payload, Place>();
   const pending = walk(
@@ -104,14 +104,14 @@ const plain = (payload: Payload) => ({
   reason: 'not_encrypted' as const,
 });
 
-test('knows the 60 event types of the protos', () => {
+it('covers the 60 event types of the protos', () => {
   expect(eventTypes).toHaveLength(60);
 });
 
 describe.each(eventTypes)('%s', (name, type) => {
   const event = fullEvent(name, type);
 
-  test('has the payloads that the generated visitor finds, and no others', async () => {
+  it('has exactly the payloads that the generated visitor finds', async () => {
     const found = eventPayloads(event, own);
     const expected = await visited(visitor.walkGetWorkflowExecutionHistoryResponse<Place>, {
       history: { events: [event] },
@@ -121,7 +121,7 @@ describe.each(eventTypes)('%s', (name, type) => {
     expect(new Set(found.map(({ path }) => path)).size).toBe(found.length);
   });
 
-  test('marks headers as never sealed, and nothing else', async () => {
+  it('marks only payloads in headers as not encryptable', async () => {
     const expected = await visited(visitor.walkGetWorkflowExecutionHistoryResponse<Place>, {
       history: { events: [event] },
     });
@@ -130,19 +130,19 @@ describe.each(eventTypes)('%s', (name, type) => {
     }
   });
 
-  test('numbers stubs, placeholders and payloads alike, and keeps no byte of a payload', () => {
-    const row = historyEvent(event, own, plain);
+  it('numbers stubs, placeholders and payloads alike, and contains no bytes of a payload', () => {
+    const written = historyEvent(event, own, plain);
     const found = eventPayloads(event, own);
-    expect(row.payloads.map(({ ref }) => ref)).toEqual(found.map((_, n) => `9:${n}`));
-    expect(row.payloads.map(({ path }) => path)).toEqual(found.map(({ path }) => path));
-    const text = JSON.stringify(row);
-    for (const { ref } of row.payloads) expect(text.split(`{"$payload":"${ref}"}`)).toHaveLength(2);
+    expect(written.payloads.map(({ ref }) => ref)).toEqual(found.map((_, n) => `9:${n}`));
+    expect(written.payloads.map(({ path }) => path)).toEqual(found.map(({ path }) => path));
+    const text = JSON.stringify(written);
+    for (const { ref } of written.payloads) expect(text.split(`{"$payload":"${ref}"}`)).toHaveLength(2);
     for (const { payload } of found) {
       expect(text).not.toContain(`"${Buffer.from(payload.data!).toString('base64')}"`);
     }
   });
 
-  test('gives the same order however the map entries came', () => {
+  it('lists payloads in the same order whatever the order of map entries', () => {
     const other = reverseMaps(event);
     expect(eventPayloads(other, own).map(({ path }) => path)).toEqual(
       eventPayloads(event, own).map(({ path }) => path),
@@ -150,20 +150,23 @@ describe.each(eventTypes)('%s', (name, type) => {
   });
 });
 
-describe('beside events', () => {
-  test.each([
+describe('findPayloads', () => {
+  it.each([
     ['DescribeWorkflowExecutionResponse', visitor.walkDescribeWorkflowExecutionResponse<Place>],
     ['ListWorkflowExecutionsResponse', visitor.walkListWorkflowExecutionsResponse<Place>],
-  ] as [string, Walk<any>][])('%s has the payloads that the generated visitor finds', async (name, walk) => {
-    const typeName = `temporal.api.workflowservice.v1.${name}`;
-    const type: Type = root.lookupType(typeName);
-    const message = type.decode(type.encode(type.fromObject(full(type, 9))).finish());
-    const found = findPayloads(typeName, message);
-    const expected = await visited(walk, message);
-    expect(found.length).toBeGreaterThan(1);
-    expect(found.filter(({ payload }) => !expected.has(payload))).toEqual([]);
-    expect(found).toHaveLength(expected.size);
-  });
+  ] as [string, Walk<any>][])(
+    'finds exactly the payloads of %s that the generated visitor finds',
+    async (name, walk) => {
+      const typeName = `temporal.api.workflowservice.v1.${name}`;
+      const type: Type = root.lookupType(typeName);
+      const message = type.decode(type.encode(type.fromObject(full(type, 9))).finish());
+      const found = findPayloads(typeName, message);
+      const expected = await visited(walk, message);
+      expect(found.length).toBeGreaterThan(1);
+      expect(found.filter(({ payload }) => !expected.has(payload))).toEqual([]);
+      expect(found).toHaveLength(expected.size);
+    },
+  );
 });
 
 function reverseMaps(value: any): any {
@@ -178,7 +181,7 @@ const write = (event: Record<string, unknown>) =>
   writeMessage('temporal.api.history.v1.HistoryEvent', HistoryEvent.fromObject(event), () => 'payload');
 
 describe('proto3 JSON', () => {
-  test('writes 64-bit integers as strings, enums by name, times and durations as text', () => {
+  it('writes 64-bit integers as strings, enums by name, and timestamps and durations as text', () => {
     const json = write({
       eventId: '9007199254740993',
       eventTime: { seconds: 1_763_990_531, nanos: 120_000_000 },
@@ -205,13 +208,13 @@ describe('proto3 JSON', () => {
     });
   });
 
-  test('writes an enum value that is newer than its protos as a number', () => {
+  it('writes an enum value that the protos do not know as a number', () => {
     expect(write({ eventType: 61 })['eventType']).toBe(61);
     const newer: any = HistoryEvent.fromObject({ eventId: 1, eventType: 61 });
     expect(historyEvent(newer, own, plain).eventName).toBe('Unknown(61)');
   });
 
-  test('writes search attributes as their values, and one that is no JSON as its payload', () => {
+  it('writes search attributes as their values, or as payloads if they are not JSON', () => {
     const json = write({
       upsertWorkflowSearchAttributesEventAttributes: {
         searchAttributes: {
@@ -227,7 +230,7 @@ describe('proto3 JSON', () => {
     });
   });
 
-  test('quotes a map key that is no identifier in the path', () => {
+  it('quotes a map key in the path unless it is an identifier', () => {
     const payload = { data: Buffer.from('1') };
     const event = HistoryEvent.fromObject({
       markerRecordedEventAttributes: {
@@ -252,12 +255,12 @@ const marker = (markerName: string, ...keys: string[]): any =>
   });
 
 describe("Core's own marker fields", () => {
-  test.each([
+  it.each([
     ['core_patch', 'patch-data', false],
     ['core_local_activity', 'data', false],
     ['core_local_activity', 'result', true],
     ['SideEffect', 'data', true],
-  ])('in %s, %s is encryptable: %s', (name, key, encryptable) => {
+  ])('reports for %s that %s is encryptable: %s', (name, key, encryptable) => {
     const [found] = eventPayloads(marker(name, key), own);
     expect(found?.encryptable).toBe(encryptable);
     expect(historyEvent(marker(name, key), own, plain).payloads[0]?.reason).toBe(
@@ -268,14 +271,14 @@ describe("Core's own marker fields", () => {
 
 describe("an envelope of Temporal's own Nexus endpoint", () => {
   const envelope = { metadata: { __temporal_system_payload: Buffer.from('true') }, data: Buffer.from('{}') };
-  test.each([
+  it.each([
     [
-      'is plain by design',
+      'is accepted as plaintext in a Nexus operation',
       { nexusOperationScheduledEventAttributes: { endpoint: '__temporal_system', input: envelope } },
       undefined,
     ],
     [
-      'is taken for plaintext elsewhere, whatever its metadata says',
+      'is reported as not encrypted anywhere else',
       { workflowExecutionSignaledEventAttributes: { input: { payloads: [envelope] } } },
       'not_encrypted',
     ],

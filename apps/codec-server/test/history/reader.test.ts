@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { HistoryReader, type Run, SingleFlight } from '../../src/history/reader.ts';
 import { HttpError } from '../../src/errors.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
@@ -7,15 +7,15 @@ import { noTemporal } from '../support/stack.ts';
 const run: Run = { namespace: 'n', workflowId: 'w', runId: 'r' };
 const never = new AbortController().signal;
 
-/** A history that grows, asked as Temporal is: tokens name the next event, pages hold a number of events. */
+/** A growing history that is read like Temporal's: a token names the next event, a page has `pageSize` events. */
 function growing(length: number, pageSize = 2, eventBytes = 0) {
-  const state = { length, closed: false, asked: [] as (string | undefined)[], epoch: 'a' };
+  const state = { length, closed: false, requestedTokens: [] as (string | undefined)[], epoch: 'a' };
   const history: TemporalService['history'] = async ({ nextPageToken, maximumPageSize }) => {
     const token =
       nextPageToken === undefined || nextPageToken === null
         ? undefined
         : Buffer.from(nextPageToken).toString();
-    state.asked.push(token);
+    state.requestedTokens.push(token);
     const [epoch, at] = token?.split(' ') ?? [state.epoch, '1'];
     if (epoch !== state.epoch) throw new HttpError(400, 'bad_request', 'Invalid NextPageToken.');
     const first = Number(at);
@@ -31,12 +31,12 @@ function growing(length: number, pageSize = 2, eventBytes = 0) {
       }),
     }));
     const more = last < state.length || !state.closed;
-    const answer: any = {
+    const response: any = {
       history: { events },
       rawHistory: [],
       nextPageToken: more ? Buffer.from(`${state.epoch} ${last + 1}`) : new Uint8Array(),
     };
-    return answer;
+    return response;
   };
   return { state, service: { ...noTemporal, history } };
 }
@@ -45,45 +45,45 @@ const reader = (service: TemporalService, maxBytes = 1_000_000) => new HistoryRe
 const ids = async (from: number, of: HistoryReader) =>
   (await of.read(run, from, never)).events.map(({ eventId }) => Number(eventId));
 
-describe('a growing history', () => {
-  test('is walked once, and then known', async () => {
+describe('HistoryReader', () => {
+  it('reads each page of a history from Temporal once', async () => {
     const { service, state } = growing(600, 256);
     const one = reader(service);
     expect((await ids(600, one)).at(-1)).toBe(600);
-    expect(state.asked).toEqual([undefined, 'a 257', 'a 513']);
+    expect(state.requestedTokens).toEqual([undefined, 'a 257', 'a 513']);
     expect((await ids(300, one))[0]).toBe(300);
     expect(await ids(1, one)).toHaveLength(256);
-    expect(state.asked).toHaveLength(3);
+    expect(state.requestedTokens).toHaveLength(3);
   });
 
-  test('goes on from its end, and puts small pages together', async () => {
+  it('continues at the end of a running history, and merges small pages', async () => {
     const { service, state } = growing(2);
     const one = reader(service);
     await ids(1, one);
     for (state.length = 3; state.length < 10; state.length += 1)
       expect(await ids(state.length, one)).toEqual([state.length]);
-    expect(state.asked.slice(1)).toEqual(['a 3', 'a 4', 'a 5', 'a 6', 'a 7', 'a 8', 'a 9']);
+    expect(state.requestedTokens.slice(1)).toEqual(['a 3', 'a 4', 'a 5', 'a 6', 'a 7', 'a 8', 'a 9']);
     expect(await ids(1, one)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    expect(state.asked).toHaveLength(8);
+    expect(state.requestedTokens).toHaveLength(8);
   });
 
-  test('keeps pages with large events apart, which each read decodes whole', async () => {
+  it('does not merge pages with large events', async () => {
     const { service } = growing(3, 1, 300_000);
     const one = reader(service, 10_000_000);
     for (const from of [1, 2, 3]) expect(await ids(from, one)).toEqual([from]);
     expect(await ids(1, one)).toEqual([1]);
   });
 
-  test('has nothing after its end once it is closed, and is not asked about it', async () => {
+  it('does not ask Temporal for events after the end of a closed run', async () => {
     const { service, state } = growing(2);
     state.closed = true;
     const one = reader(service);
     expect(await one.read(run, 1, never)).toMatchObject({ complete: true });
     expect(await one.read(run, 3, never)).toEqual({ events: [], transient: [], complete: true });
-    expect(state.asked).toHaveLength(1);
+    expect(state.requestedTokens).toHaveLength(1);
   });
 
-  test('gives nothing, and can be asked again, when a wait has brought nothing', async () => {
+  it('returns no events if none came during the wait, and reads on later', async () => {
     const { service, state } = growing(2);
     const one = reader(service);
     await ids(1, one);
@@ -92,33 +92,33 @@ describe('a growing history', () => {
     expect(await ids(3, one)).toEqual([3]);
   });
 
-  test('is read from its beginning again when Temporal no longer takes a token', async () => {
+  it('starts over when Temporal rejects a token', async () => {
     const { service, state } = growing(6);
     const one = reader(service, 1);
     await ids(5, one);
     state.epoch = 'b';
     expect(await ids(5, one)).toEqual([5, 6]);
-    expect(state.asked.slice(-3)).toEqual([undefined, 'b 3', 'b 5']);
+    expect(state.requestedTokens.slice(-3)).toEqual([undefined, 'b 3', 'b 5']);
   });
 
-  test('is asked for once by readers of the same page', async () => {
+  it('reads a page once for concurrent callers', async () => {
     const { service, state } = growing(2);
     const one = reader(service);
     await Promise.all([ids(1, one), ids(2, one), ids(1, one)]);
-    expect(state.asked).toEqual([undefined]);
+    expect(state.requestedTokens).toEqual([undefined]);
   });
 });
 
-test('a run is not found in the memory of another', async () => {
+it('never answers with the cached pages of another run', async () => {
   const { service, state } = growing(2);
   const one = reader(service);
   await ids(1, one);
   for (const other of [{ namespace: 'm' }, { workflowId: 'v' }, { runId: 's' }])
     await one.read({ ...run, ...other }, 1, never);
-  expect(state.asked).toEqual([undefined, undefined, undefined, undefined]);
+  expect(state.requestedTokens).toEqual([undefined, undefined, undefined, undefined]);
 });
 
-test('pages that Temporal cannot send are asked for smaller, and so from then on', async () => {
+it('reads a run in smaller pages once Temporal could not send a page', async () => {
   const { service } = growing(20, 256);
   const sizes: (number | null | undefined)[] = [];
   const heavy: TemporalService['history'] = async (request, signal) => {
@@ -142,49 +142,51 @@ function call() {
   return { start, started, resolve, reject };
 }
 
-test('callers of one key share one call, and the next caller after it makes another', async () => {
-  const calls = new SingleFlight<string>();
-  const { start, started, resolve } = call();
-  const both = [calls.run('a', never, start), calls.run('a', never, start)];
-  resolve('page');
-  expect(await Promise.all(both)).toEqual(['page', 'page']);
-  await calls.run('a', never, start);
-  expect(started).toHaveLength(2);
-});
+describe('SingleFlight', () => {
+  it('shares one call between concurrent callers with the same key', async () => {
+    const flights = new SingleFlight<string>();
+    const { start, started, resolve } = call();
+    const both = [flights.run('a', never, start), flights.run('a', never, start)];
+    resolve('page');
+    expect(await Promise.all(both)).toEqual(['page', 'page']);
+    await flights.run('a', never, start);
+    expect(started).toHaveLength(2);
+  });
 
-test('one that goes away leaves the call to the others', async () => {
-  const calls = new SingleFlight<string>();
-  const { start, started, resolve } = call();
-  const leaver = new AbortController();
-  const left = calls.run('a', leaver.signal, start);
-  const stays = calls.run('a', never, start);
-  leaver.abort(new Error('gone'));
-  await expect(left).rejects.toThrow('gone');
-  expect(started[0]!.aborted).toBe(false);
-  resolve('page');
-  expect(await stays).toBe('page');
-});
+  it('keeps the call running for the others when one caller aborts', async () => {
+    const flights = new SingleFlight<string>();
+    const { start, started, resolve } = call();
+    const leaving = new AbortController();
+    const left = flights.run('a', leaving.signal, start);
+    const staying = flights.run('a', never, start);
+    leaving.abort(new Error('gone'));
+    await expect(left).rejects.toThrow('gone');
+    expect(started[0]!.aborted).toBe(false);
+    resolve('page');
+    expect(await staying).toBe('page');
+  });
 
-test('when the last goes away the call is aborted, and a new caller starts another', async () => {
-  const calls = new SingleFlight<string>();
-  const first = call();
-  const leaver = new AbortController();
-  const left = calls.run('a', leaver.signal, first.start);
-  leaver.abort(new Error('gone'));
-  await expect(left).rejects.toThrow('gone');
-  expect(first.started[0]!.aborted).toBe(true);
-  const second = call();
-  second.resolve('page');
-  expect(await calls.run('a', never, second.start)).toBe('page');
-});
+  it('aborts the call when the last caller aborts, and starts a new one for the next caller', async () => {
+    const flights = new SingleFlight<string>();
+    const first = call();
+    const leaving = new AbortController();
+    const left = flights.run('a', leaving.signal, first.start);
+    leaving.abort(new Error('gone'));
+    await expect(left).rejects.toThrow('gone');
+    expect(first.started[0]!.aborted).toBe(true);
+    const second = call();
+    second.resolve('page');
+    expect(await flights.run('a', never, second.start)).toBe('page');
+  });
 
-test('a failure reaches everyone, and is not kept', async () => {
-  const calls = new SingleFlight<string>();
-  const { start, reject } = call();
-  const both = Promise.allSettled([calls.run('a', never, start), calls.run('a', never, start)]);
-  reject(new Error('down'));
-  expect((await both).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-  const again = call();
-  again.resolve('page');
-  expect(await calls.run('a', never, again.start)).toBe('page');
+  it('passes a failure to every caller and does not cache it', async () => {
+    const flights = new SingleFlight<string>();
+    const { start, reject } = call();
+    const both = Promise.allSettled([flights.run('a', never, start), flights.run('a', never, start)]);
+    reject(new Error('down'));
+    expect((await both).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    const again = call();
+    again.resolve('page');
+    expect(await flights.run('a', never, again.start)).toBe('page');
+  });
 });

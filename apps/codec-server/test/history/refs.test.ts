@@ -1,9 +1,9 @@
 import { Random } from '@temporal-kms/testing/random';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TemporalService } from '../../src/temporal/service.ts';
 import { appWith, HOST, type Kms, noTemporal, startKms } from '../support/stack.ts';
 
-// What a caller makes up must never reach Temporal: every call is kept, with all that it was given.
+// Refs that a caller invents must never reach Temporal, so the test records every call with its arguments.
 const RUN_ID = '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 const RUN = `/api/namespaces/payments/workflows/w/runs/${RUN_ID}`;
 const execution = { workflowId: 'w', runId: RUN_ID };
@@ -12,14 +12,14 @@ const spy: TemporalService = {
   ...noTemporal,
   describe: async (request) => {
     calls.push(['describe', request]);
-    const answer: any = { workflowExecutionInfo: { historyLength: 5 } };
-    return answer;
+    const response: any = { workflowExecutionInfo: { historyLength: 5 } };
+    return response;
   },
   history: async (request) => {
     calls.push(['history', request]);
     const events = [1, 2, 3, 4, 5].map((eventId) => ({ eventId, eventType: 17, taskId: 1 }));
-    const answer: any = { history: { events }, rawHistory: [], nextPageToken: new Uint8Array() };
-    return answer;
+    const response: any = { history: { events }, rawHistory: [], nextPageToken: new Uint8Array() };
+    return response;
   },
 };
 
@@ -41,7 +41,7 @@ const codeOf = async (response: Response): Promise<unknown> => {
   return [response.status, error.code];
 };
 
-test('2,000 refs of random bytes are 400, and Temporal hears of none', async () => {
+it('rejects 2,000 refs of random bytes without a call to Temporal', async () => {
   const random = new Random(7);
   for (let n = 0; n < 2_000; n++) {
     const bytes = Buffer.from(Array.from({ length: 1 + random.next() * 24 }, () => random.next() * 256));
@@ -52,7 +52,7 @@ test('2,000 refs of random bytes are 400, and Temporal hears of none', async () 
   expect(calls).toEqual([]);
 }, 30_000);
 
-test('200 refs of an event of 45,000 payloads look through it once', async () => {
+it('walks an event with 45,000 payloads once for 200 refs', async () => {
   const payloads = Array.from({ length: 45_000 }, () => ({ data: Buffer.from('a') }));
   const event = {
     eventId: 1,
@@ -60,8 +60,8 @@ test('200 refs of an event of 45,000 payloads look through it once', async () =>
     taskId: 1,
     workflowExecutionStartedEventAttributes: { input: { payloads } },
   };
-  const answer: any = { history: { events: [event] }, rawHistory: [], nextPageToken: new Uint8Array() };
-  const app = appWith(kms, { temporal: { ...spy, history: async () => answer } });
+  const page: any = { history: { events: [event] }, rawHistory: [], nextPageToken: new Uint8Array() };
+  const app = appWith(kms, { temporal: { ...spy, history: async () => page } });
   const refs = Array.from({ length: 200 }, (_, n) => `1:${n}`);
   const begun = performance.now();
   const response = await app.request(`${RUN}/payloads:decode`, {
@@ -74,9 +74,9 @@ test('200 refs of an event of 45,000 payloads look through it once', async () =>
 });
 
 describe.each([['6:0'], ['51200:0'], ['9007199254740993:0'], ['9223372036854775807:0']])(
-  'a ref %s of a longer run',
+  'the ref %s, which only a longer run could have,',
   (ref) => {
-    test('is 400, and Temporal is asked only how long this run is', async () => {
+    it('is rejected after Temporal was asked only for the length of the run', async () => {
       expect(await codeOf(await send(`${RUN}/payloads:decode`, { refs: [ref] }))).toEqual([
         400,
         'bad_request',
@@ -86,21 +86,21 @@ describe.each([['6:0'], ['51200:0'], ['9007199254740993:0'], ['92233720368547758
   },
 );
 
-test.each(['0:281474976776192', '0:9007199254740993', '0:9999999999999999'])(
-  'a ref %s that no description can have is 400',
+it.each(['0:281474976776192', '0:9007199254740993', '0:9999999999999999'])(
+  'rejects the ref %s, which no description can have',
   async (ref) => {
     expect(await codeOf(await send(`${RUN}/payloads:decode`, { refs: [ref] }))).toEqual([400, 'bad_request']);
     expect(calls.map(([call]) => call)).toEqual(['describe']);
   },
 );
 
-test('one that a description might have had is answered as gone', async () => {
+it('answers event_not_found for a ref that the description may have had', async () => {
   const response = await send(`${RUN}/payloads:decode`, { refs: ['0:281474976710655'] });
   const [first = ''] = (await response.text()).split('\n');
   expect(JSON.parse(first)).toMatchObject({ ref: '0:281474976710655', reason: 'event_not_found' });
 });
 
-test('a payload that the event does not have is 400, and nothing of the ref reaches Temporal', async () => {
+it('rejects a ref to a payload that the event does not have, and sends Temporal nothing of it', async () => {
   expect(await codeOf(await send(`${RUN}/payloads:decode`, { refs: ['3:123456'] }))).toEqual([
     400,
     'bad_request',
@@ -110,26 +110,29 @@ test('a payload that the event does not have is 400, and nothing of the ref reac
 });
 
 describe.each([
-  ['a run id that is no UUID', `/api/namespaces/payments/workflows/w/runs/latest`],
-  ['a run id with a path in it', `/api/namespaces/payments/workflows/w/runs/${encodeURIComponent('../x')}`],
+  ['a run id that is not a UUID', `/api/namespaces/payments/workflows/w/runs/latest`],
+  [
+    'a run id that contains a path',
+    `/api/namespaces/payments/workflows/w/runs/${encodeURIComponent('../x')}`,
+  ],
   [
     'a workflow id that is too long',
     `/api/namespaces/payments/workflows/${'w'.repeat(1_001)}/runs/${RUN_ID}`,
   ],
 ])('%s', (_, run) => {
-  test.each([
+  it.each([
     ['history', undefined],
     ['payloads:decode', { refs: ['1:0'] }],
     ['history:search', { text: 'x' }],
     ['history:export', { form: 'encoded' }],
-  ])('is 400 at %s, and Temporal hears nothing', async (what, body) => {
+  ])('is rejected by %s without a call to Temporal', async (what, body) => {
     expect(await codeOf(await send(`${run}/${what}`, body))).toEqual([400, 'bad_request']);
     expect(calls).toEqual([]);
   });
 });
 
-test.each(['-1', '1.5', '1e3', '0x1', '9'.repeat(16), 'a', '%00'])(
-  'after=%s is 400 unasked',
+it.each(['-1', '1.5', '1e3', '0x1', '9'.repeat(16), 'a', '%00'])(
+  'rejects after=%s without a call to Temporal',
   async (after) => {
     expect(await codeOf(await send(`${RUN}/history?after=${after}`))).toEqual([400, 'bad_request']);
     expect(calls).toEqual([]);

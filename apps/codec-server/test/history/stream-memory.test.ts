@@ -2,7 +2,7 @@ import type { DecodeFrame } from '@temporal-kms/codec-api';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import proto from '@temporalio/proto';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeFrames } from '../../src/history/decode-stream.ts';
 import { streamLifetime } from '../../src/history/stream-limits.ts';
 import { decryptEvents } from '../../src/history/decrypted-events.ts';
@@ -26,11 +26,11 @@ let fourMiB: Payload;
 beforeAll(async () => {
   kms = await startKms();
   codec = compressingCodec(kms);
-  const sealed = await codec.encode([zeros(MiB), zeros(4 * MiB)], {
+  const encrypted = await codec.encode([zeros(MiB), zeros(4 * MiB)], {
     type: 'activity',
     namespace: 'payments',
   });
-  [oneMiB, fourMiB] = [sealed[0]!, sealed[1]!];
+  [oneMiB, fourMiB] = [encrypted[0]!, encrypted[1]!];
 });
 afterAll(async () => {
   await codec.close();
@@ -50,13 +50,13 @@ const streamOf = (memory: MemoryBudget, payloads: readonly Payload[], gone: Abor
     streamLifetime({ disconnected: gone, stopping: never, maxMs: 20_000, memory }),
     anyNamespace,
   );
-const times = (count: number, one: Payload): Payload[] => Array.from({ length: count }, () => one);
+const times = (count: number, payload: Payload): Payload[] => Array.from({ length: count }, () => payload);
 const reasons = (frames: readonly DecodeFrame[]): string[] =>
   frames.flatMap((frame) => ('ok' in frame ? [frame.ok ? 'ok' : frame.reason] : [frame.reason]));
 
-describe('streams that decrypt', () => {
-  test('wait for memory, and all of them end complete', async () => {
-    // Room for one payload and some change: 64 streams take turns.
+describe('a stream that decrypts', () => {
+  it('waits for memory while others hold it, and completes', async () => {
+    // Memory for little more than one payload: 64 streams take turns.
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
     const streams = Array.from({ length: 64 }, () => collect(streamOf(memory, times(3, oneMiB))));
     for (const frames of await Promise.all(streams))
@@ -65,14 +65,14 @@ describe('streams that decrypt', () => {
     expect(memory.waits).toBeGreaterThan(0);
   });
 
-  test('say too_large for a payload that exceeds what one may hold, and hide no other', async () => {
+  it('reports too_large for a payload that exceeds the share of one payload, and decodes the others', async () => {
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
     const frames = await collect(streamOf(memory, [oneMiB, fourMiB, oneMiB]));
     expect(reasons(frames).toSorted()).toEqual(['complete', 'ok', 'ok', 'too_large']);
     expect(memory.held).toBe(0);
   });
 
-  test('hold what their reader has not taken, and nothing once that has gone', async () => {
+  it('holds the memory of results not yet read, and releases it when the client disconnects', async () => {
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
     const gone = new AbortController();
     const slow = streamOf(memory, times(4, oneMiB), gone.signal);
@@ -85,7 +85,7 @@ describe('streams that decrypt', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  test('end with their reader while they wait', async () => {
+  it('ends while it waits for memory when the client disconnects', async () => {
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
     const holder = memory.lease();
     holder.take(10 * MiB);
@@ -100,7 +100,7 @@ describe('streams that decrypt', () => {
   });
 });
 
-test('events in their order never wait for each other without end', async () => {
+it('never deadlocks when streams of ordered events wait for memory', async () => {
   const memory = new MemoryBudget(22 * MiB, 18 * MiB);
   const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
   const record = { ...anyNamespace, done: () => undefined, refused: () => undefined };

@@ -12,7 +12,7 @@ const body = (data: Uint8Array, encoding = 'json/plain'): Payload => ({
   metadata: { encoding: text(encoding) },
   data,
 });
-/** Costs a search for a one some 0.2 s a million. */
+/** A search for `1` takes about 0.2 s per million. */
 const ones = (millions: number, last = '1') => body(text(`[${'1,'.repeat(millions * MB)}${last}]`));
 const query = (term: string) => ({ text: term, caseSensitive: false });
 
@@ -22,7 +22,7 @@ function start(options?: TextThreadsOptions): TextThreads {
   return threads;
 }
 
-/** The longest time for which the event loop stood still while `work` went on. */
+/** Returns the longest time for which the event loop was blocked during `work`. */
 async function longestStall(work: Promise<unknown>): Promise<number> {
   let longest = 0;
   let last = performance.now();
@@ -38,7 +38,7 @@ async function longestStall(work: Promise<unknown>): Promise<number> {
   return Math.max(longest, performance.now() - last);
 }
 
-/** Bodies of 2 MB that cost a reader of JSON, of regular expressions or of UTF-8 the most. */
+/** Bodies of 2 MB that are the worst case for a JSON scanner, a regular expression or a UTF-8 decoder. */
 const pathological: readonly (readonly [string, string, () => Uint8Array])[] = [
   ['a million values', 'x', () => text(`[${'1,'.repeat(MB)}1]`)],
   ['a hit in each of a million values', '1', () => text(`[${'1,'.repeat(MB)}1]`)],
@@ -49,7 +49,11 @@ const pathological: readonly (readonly [string, string, () => Uint8Array])[] = [
   ['escapes', 'x', () => text(`"${'\\"'.repeat(MB)}"`)],
   ['a value of escapes after another', 'x', () => text(`[${String.raw`"\u0041",`.repeat(220_000)}1]`)],
   ['one string', 'ab', () => text(`"${'a'.repeat(2 * MB)}"`)],
-  ['a text that nearly matches everywhere', `b${'a'.repeat(199)}`, () => text(`"${'a'.repeat(2 * MB)}"`)],
+  [
+    'text that nearly matches at every position',
+    `b${'a'.repeat(199)}`,
+    () => text(`"${'a'.repeat(2 * MB)}"`),
+  ],
   ['the same with case folding', `ſ${'k'.repeat(199)}`, () => text(`"${'K'.repeat(2 * MB)}"`)],
   ['half matches', `${'ab'.repeat(99)}x`, () => text(`"${'ab'.repeat(MB)}"`)],
   ['one number', '9', () => text('1'.repeat(2 * MB))],
@@ -58,25 +62,24 @@ const pathological: readonly (readonly [string, string, () => Uint8Array])[] = [
     'y',
     () => text(`{"${'a'.repeat(MB)}":[${'"y",'.repeat(MB / 4)}1]}`),
   ],
-  ['no UTF-8 at its end', 'x', () => Buffer.concat([text('"'.padEnd(2 * MB)), Buffer.from([0xff])])],
+  ['invalid UTF-8 at the end', 'x', () => Buffer.concat([text('"'.padEnd(2 * MB)), Buffer.from([0xff])])],
   ['four-byte characters', 'x', () => text(`"${'😀'.repeat(MB / 2)}"`)],
 ];
 
-describe('large payloads', () => {
+describe('a large payload', () => {
   const threads = startTextThreads();
   afterAll(() => threads.close());
 
-  it.each(pathological)('are searched without keeping the event loop: %s', async (_, term, make) => {
+  it.each(pathological)('is searched without blocking the event loop: %s', async (_, term, make) => {
     const payload = body(make());
     let matches: Awaited<ReturnType<TextThreads['find']>>;
     const search = async () => (matches = await threads.find(query(term), payload, false, never));
-    // The JSON.parse of before: up to 1.2 s.
     expect(await longestStall(search())).toBeLessThan(2_000);
     expect(JSON.stringify(matches ?? []).length).toBeLessThan(MB);
     expect(payload.data?.length).toBeGreaterThan(MB);
   });
 
-  it('are found in as small ones are', async () => {
+  it('gives the same matches as a small payload', async () => {
     const value = { list: Array.from({ length: 20_000 }, (_, n) => `value ${n}`) };
     expect(await threads.find(query('value 19999'), plain(value), false, never)).toEqual([
       {
@@ -89,7 +92,7 @@ describe('large payloads', () => {
     expect(await threads.readable(plain(value), never)).toBe(JSON.stringify(value));
   });
 
-  it('are handed over without a copy if nothing else uses their bytes', async () => {
+  it('is transferred without a copy if nothing else uses its bytes', async () => {
     const own = new Uint8Array(MB).fill(0x61);
     await threads.find(query('b'), body(own), true, never);
     expect(own.length).toBe(0);
@@ -99,22 +102,22 @@ describe('large payloads', () => {
   });
 });
 
-describe('a payload that costs too much', () => {
-  it('is given up after the time limit, and the next one is searched', async () => {
+describe('a payload that exceeds a limit of the threads', () => {
+  it('is given up at the time limit, and the next payload is searched', async () => {
     const threads = start({ threads: 1, limitMs: 400 });
     expect(await threads.find(query('1'), ones(8), false, never)).toBeUndefined();
     expect(await threads.readable(ones(48), never)).toBeUndefined();
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
   });
 
-  it('is given up at the memory limit, and the next one is searched', async () => {
+  it('is given up at the memory limit, and the next payload is searched', async () => {
     const threads = start({ threads: 1, limitMs: 60_000, heapMiB: 16 });
     const huge = body(text(`"${'\\u0041'.repeat(8 * MB)}"`));
     expect(await threads.find(query('A'), huge, false, never)).toBeUndefined();
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
   });
 
-  it('does not count the time in which it waits for others', async () => {
+  it('is not charged for the time that it waits in the queue', async () => {
     const threads = start({ threads: 1, limitMs: 1_000 });
     const found = await Promise.all(
       Array.from({ length: 15 }, async () =>
@@ -126,16 +129,16 @@ describe('a payload that costs too much', () => {
 });
 
 describe('an aborted search', () => {
-  it('ends with the reason at once, in a thread or before one, and the next one is searched', async () => {
+  it("ends at once with the signal's reason, running or queued, and the next payload is searched", async () => {
     const threads = start({ threads: 1, limitMs: 60_000 });
-    const gone = new AbortController();
-    const running = threads.find(query('1'), ones(10), false, gone.signal);
-    const waiting = threads.find(query('1'), ones(10), false, gone.signal);
-    const reason = new Error('the reader has gone');
-    setTimeout(() => gone.abort(reason), 50);
+    const client = new AbortController();
+    const running = threads.find(query('1'), ones(10), false, client.signal);
+    const waiting = threads.find(query('1'), ones(10), false, client.signal);
+    const reason = new Error('The client disconnected.');
+    setTimeout(() => client.abort(reason), 50);
     await expect(running).rejects.toBe(reason);
     await expect(waiting).rejects.toBe(reason);
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
-    await expect(threads.find(query('1'), ones(10), false, gone.signal)).rejects.toBe(reason);
+    await expect(threads.find(query('1'), ones(10), false, client.signal)).rejects.toBe(reason);
   });
 });

@@ -1,12 +1,12 @@
 import { searchFrame } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collect } from '../support/lines.ts';
 import { appWith, HOST, type Kms, noTemporal, plain, startKms } from '../support/stack.ts';
 import { lines } from '../support/temporal.ts';
 import { RUN } from '../support/routes.ts';
 
-// A workflow task under way: the server appends its events to what it gives to the SDK's clients, and may later put
-// others under the same ids.
+// A workflow task in progress: the server appends its events when it answers clients, and may later store other events
+// under the same ids.
 const headers = { host: HOST, 'content-type': 'application/json' };
 const failure = { encodedAttributes: plain('needle') };
 
@@ -20,10 +20,10 @@ beforeAll(async () => {
     { eventId: 3, eventType: 5 },
     { eventId: 4, eventType: 9, workflowTaskFailedEventAttributes: { failure } },
   ];
-  const answer: any = { history: { events }, rawHistory: [], nextPageToken: Buffer.from('more') };
+  const response: any = { history: { events }, rawHistory: [], nextPageToken: Buffer.from('more') };
   const described: any = { workflowExecutionInfo: { historyLength: 2 } };
   app = appWith(kms, {
-    temporal: { ...noTemporal, history: async () => answer, describe: async () => described },
+    temporal: { ...noTemporal, history: async () => response, describe: async () => described },
   });
 });
 afterAll(() => kms.close());
@@ -31,19 +31,19 @@ afterAll(() => kms.close());
 const post = (path: string, body: object): Promise<Response> | Response =>
   app.request(`${RUN}/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
 
-describe('events that may still be replaced', () => {
-  test.each(['encoded', 'decoded', 'readable'])('are in no export (%s)', async (form) => {
+describe('an event that may still be replaced', () => {
+  it.each(['encoded', 'decoded', 'readable'])('is left out of the export (%s)', async (form) => {
     const { events }: any = await (await post('history:export', { form })).json();
     expect(events.map(({ eventId }: any) => eventId)).toEqual(['1', '2']);
   });
 
-  test.each(['newest_first', 'oldest_first'])('are not searched (%s)', async (order) => {
+  it.each(['newest_first', 'oldest_first'])('is not searched (%s)', async (order) => {
     const frames = await collect(lines(await post('history:search', { text: 'needle', order }), searchFrame));
     expect(frames.filter(({ type }) => type === 'hit')).toMatchObject([{ ref: '2:0', pointer: '' }]);
     expect(frames.at(-1)).toMatchObject({ reason: 'complete', events: 2 });
   });
 
-  test('have no refs: nobody decodes what may come to mean something else', async () => {
+  it('cannot be decoded, since its ref may later name another payload', async () => {
     expect((await post('payloads:decode', { refs: ['4:0'] })).status).toBe(400);
   });
 });

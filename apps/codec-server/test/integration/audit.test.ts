@@ -1,5 +1,5 @@
 import type { AuditEntry } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Access, openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { listen } from '../../src/server/listen.ts';
@@ -10,13 +10,13 @@ let stack: Stack;
 let run: { workflowId: string; runId: string };
 beforeAll(async () => {
   stack = await startStack();
-  run = await runOf(await stack.start('everywhere', ['value'], { taskQueue: 'nobody' }));
+  run = await runOf(await stack.start('everywhere', ['value'], { taskQueue: 'no-worker' }));
 });
 afterAll(() => stack.close());
 
 const HOST = '127.0.0.1';
 
-/** The server on a port, its caches empty, its audit kept. */
+/** Starts a server with empty caches that records its audit entries. */
 async function serve(access: Access = openAccess) {
   const entries: AuditEntry[] = [];
   const audit = createAudit({ write: async (entry) => void entries.push(entry) });
@@ -52,7 +52,7 @@ async function serve(access: Access = openAccess) {
 const outcomes = (entries: readonly AuditEntry[]) =>
   entries.map(({ event, outcome }) => outcome?.result ?? event);
 
-test('nothing is asked of Cloud KMS before the intent is written, and the outcome names its key', async () => {
+it('writes the intent before the call to Cloud KMS, and an outcome that names the key', async () => {
   const order: string[] = [];
   const entries: AuditEntry[] = [];
   const other = stack.kms.another();
@@ -74,7 +74,7 @@ test('nothing is asked of Cloud KMS before the intent is written, and the outcom
   const response = await app.request(`${runPath(run)}/payloads:decode`, {
     method: 'POST',
     headers: { host: '127.0.0.1:8088', 'content-type': 'application/json' },
-    body: JSON.stringify({ refs: ['1:0'], reason: 'ticket 4711' }),
+    body: JSON.stringify({ refs: ['1:0'], justification: 'ticket 4711' }),
   });
   await response.text();
   expect(order).toEqual(['intent', 'unwrap', 'outcome']);
@@ -82,23 +82,23 @@ test('nothing is asked of Cloud KMS before the intent is written, and the outcom
     ...run,
     namespace: NAMESPACE,
     refs: ['1:0'],
-    reason: 'ticket 4711',
+    justification: 'ticket 4711',
     outcome: { result: 'complete', payloads: 1, keys: [{ name: keys.payments, version: 1, payloads: 1 }] },
   });
   await other[Symbol.asyncDispose]();
 });
 
-test('a stream whose client goes away has its outcome', async () => {
+it('writes the outcome of a stream whose client disconnects', async () => {
   const { entries, decode, stop, close } = await serve();
   stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
-  const leave = new AbortController();
-  const response = decode(leave.signal).then(
+  const client = new AbortController();
+  const response = decode(client.signal).then(
     (answer) => answer.text(),
     () => undefined,
   );
   await expect.poll(() => outcomes(entries)).toEqual(['intent']);
   await new Promise((resolve) => setTimeout(resolve, 100));
-  leave.abort();
+  client.abort();
   await response.catch(() => undefined);
   await expect.poll(() => outcomes(entries), { timeout: 5_000 }).toEqual(['intent', 'cut_off']);
   stack.kms.emulator.clearFaults();
@@ -106,7 +106,7 @@ test('a stream whose client goes away has its outcome', async () => {
   await close();
 });
 
-test('a stream that the server ends has its outcome before the server is gone', async () => {
+it('writes the outcome of a stream that a shutdown ends, before the process exits', async () => {
   const { entries, decode, stop, close } = await serve();
   stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
   const answer = decode().then((response) => response.text());
@@ -119,7 +119,7 @@ test('a stream that the server ends has its outcome before the server is gone', 
   await close();
 });
 
-test('a stream that ends with its caller’s sign-in has its outcome', async () => {
+it('writes the outcome of a stream that the expiry of the token ends', async () => {
   const { entries, decode, stop, close } = await serve({
     ...openAccess,
     authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 400 }),

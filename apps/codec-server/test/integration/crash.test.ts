@@ -9,14 +9,14 @@ import { fileURLToPath } from 'node:url';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import type { temporal } from '@temporalio/proto';
 import { build } from 'tsdown';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { body, compressingCodec, jsonBombs, largest, MAX_ZEROS, zeros } from '../support/bombs.ts';
 import { keepForSearch } from '../support/leak-search.ts';
 import { limitMemory, type MemoryLimit, peakResident } from '../support/memory-limit.ts';
 import type { Payload } from '../support/stack.ts';
 import { eventually, NAMESPACE, runPath, type Stack, startStack } from '../support/temporal.ts';
 
-// The server as it is deployed, under the memory limits that docs/operations.md names.
+// The bundled server, under the memory limits of docs/operations.md.
 const MiB = 2 ** 20;
 
 let directory: string;
@@ -35,25 +35,25 @@ afterAll(async () => {
 });
 
 interface Bombs {
-  /** Bodies for `/decode` that are small and decompress to much. */
+  /** Small bodies for `/decode` that decompress to very large plaintext. */
   readonly compressed: Record<string, string>;
-  /** Runs that anybody who may start a workflow can plant. */
+  /** Runs that any client with permission to start a workflow can create. */
   readonly runs: Record<string, { workflowId: string; runId: string; refs: string[] }>;
 }
 
-const times = (count: number, one: Payload): Payload[] => Array.from({ length: count }, () => one);
+const times = (count: number, payload: Payload): Payload[] => Array.from({ length: count }, () => payload);
 
 async function makeBombs(): Promise<Bombs> {
   const codec = compressingCodec(stack.kms);
-  const sealed = async (bytes: number): Promise<Payload> => {
-    const [one] = await codec.encode([zeros(bytes)], { namespace: NAMESPACE });
-    if (one === undefined) throw new RangeError('nothing was sealed');
-    return one;
+  const encrypted = async (bytes: number): Promise<Payload> => {
+    const [payload] = await codec.encode([zeros(bytes)], { namespace: NAMESPACE });
+    if (payload === undefined) throw new RangeError('The codec returned no payload.');
+    return payload;
   };
-  const large = await sealed(MAX_ZEROS);
-  const allowed = await sealed(11 * MiB);
-  const middling = await sealed(1 * MiB);
-  const small = await sealed(64 * 1024);
+  const large = await encrypted(MAX_ZEROS);
+  const allowed = await encrypted(11 * MiB);
+  const middling = await encrypted(1 * MiB);
+  const small = await encrypted(64 * 1024);
   await codec.close();
   const manyKeys: Payload = {
     metadata: Object.fromEntries(
@@ -68,7 +68,7 @@ async function makeBombs(): Promise<Bombs> {
       workflowId,
       requestId: randomUUID(),
       workflowType: { name: 'none' },
-      taskQueue: { name: 'nobody' },
+      taskQueue: { name: 'no-worker' },
       input: { payloads: input },
       ...more,
     });
@@ -103,8 +103,8 @@ async function makeBombs(): Promise<Bombs> {
 }
 type Started = temporal.api.workflowservice.v1.IStartWorkflowExecutionRequest;
 
-const post = async (url: string, text: string): Promise<Answer> =>
-  answered(
+const post = async (url: string, text: string): Promise<Outcome> =>
+  outcomeOf(
     fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-namespace': NAMESPACE },
@@ -112,19 +112,19 @@ const post = async (url: string, text: string): Promise<Answer> =>
     }),
   );
 
-interface Answer {
-  /** 0 where the connection was cut. */
+interface Outcome {
+  /** 0 if the connection was closed. */
   readonly status: number;
   readonly text: string;
 }
 
-/** The last characters of the answer, which may be as long as it likes. */
-async function answered(asked: Promise<Response>): Promise<Answer> {
+/** Returns the status and the last characters of a response of any length. */
+async function outcomeOf(pending: Promise<Response>): Promise<Outcome> {
   try {
-    const response = await asked;
+    const response = await pending;
     let last = Buffer.alloc(0);
-    for await (const piece of response.body!)
-      last = Buffer.concat([last.subarray(-2_000), piece.subarray(-2_000)]);
+    for await (const chunk of response.body!)
+      last = Buffer.concat([last.subarray(-2_000), chunk.subarray(-2_000)]);
     const text = String(last);
     return { status: response.status, text };
   } catch {
@@ -132,10 +132,10 @@ async function answered(asked: Promise<Response>): Promise<Answer> {
   }
 }
 
-const inParallel = (count: number, ask: () => Promise<Answer>): Promise<Answer[]> =>
-  Promise.all(Array.from({ length: count }, ask));
+const inParallel = (count: number, send: () => Promise<Outcome>): Promise<Outcome[]> =>
+  Promise.all(Array.from({ length: count }, send));
 
-/** An answer of Temporal's with more than a server decodes is 500 `too_large`; that run, and no other, can't be shown. */
+/** The server answers 500 `too_large` for a run whose history exceeds what it decodes; other runs are not affected. */
 function expectSurvived(name: string, status: number, text: string): void {
   expect([200, 500, 503], `${name}: ${text}`).toContain(status);
   if (status === 500) expect(text, name).toContain('too_large');
@@ -188,42 +188,42 @@ async function startLimited(limit: MemoryLimit, env: Record<string, string>) {
 }
 type Limited = Awaited<ReturnType<typeof startLimited>>;
 
-/** Asks `/healthz` while something else goes on. @returns the longest that an answer took, in ms */
-async function whileAsking(server: Limited, work: () => Promise<void>): Promise<number> {
+/** Probes `/healthz` during `work`. @returns the longest response time in ms */
+async function whileProbing(server: Limited, work: () => Promise<void>): Promise<number> {
   const done = new AbortController();
   let slowest = 0;
-  const ask = async (): Promise<void> => {
+  const probe = async (): Promise<void> => {
     const begun = performance.now();
     const signal = AbortSignal.timeout(20_000);
     const { status } = await fetch(`${server.url}/healthz`, { signal }).catch((error: unknown) => {
-      throw new Error(`/healthz was not answered; ${server.why()}`, { cause: error });
+      throw new Error(`/healthz did not answer; the server: ${server.why()}`, { cause: error });
     });
     expect(status).toBe(200);
     slowest = Math.max(slowest, performance.now() - begun);
   };
-  const asking = (async () => {
+  const probing = (async () => {
     while (!done.signal.aborted) {
-      await ask();
+      await probe();
       await sleep(50);
     }
   })();
   try {
-    await Promise.race([work(), asking]);
+    await Promise.race([work(), probing]);
   } finally {
     done.abort();
   }
-  await asking;
+  await probing;
   return slowest;
 }
 
 describe.each([
-  ['512 MiB, as docs/operations.md recommends', 512, {}],
+  ['512 MiB, the recommended limit', 512, {}],
   [
-    '256 MiB, the least that docs/operations.md names',
+    '256 MiB, the smallest supported limit',
     256,
     { NODE_OPTIONS: '--max-old-space-size=96 --max-semi-space-size=8' },
   ],
-])('a server within %s', (_, mebibytes, env) => {
+])('a server with a memory limit of %s', (_, mebibytes, env) => {
   let limit: MemoryLimit;
   let server: Limited;
   let slowestProbe = 0;
@@ -241,7 +241,7 @@ describe.each([
   });
 
   const survives = async (work: () => Promise<void>): Promise<void> => {
-    const slowest = await whileAsking(server, work);
+    const slowest = await whileProbing(server, work);
     expect(server.isAlive(), server.why()).toBe(true);
     const plain = body([
       { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"canary-after"') },
@@ -254,18 +254,18 @@ describe.each([
     slowestProbe = Math.max(slowestProbe, slowest);
   };
 
-  test('survives JSON that is far more work than it looks like', { timeout: 240_000 }, async () => {
+  it('survives JSON that takes disproportionate work to parse', { timeout: 240_000 }, async () => {
     await survives(async () => {
       for (const [name, bomb] of Object.entries(jsonBombs())) {
         const routes = ['decode', 'encode', 'decode', 'encode'];
-        const asked = routes.map((route) => post(`${server.url}/${route}`, bomb));
-        for (const { status, text } of await Promise.all(asked))
+        const sent = routes.map((route) => post(`${server.url}/${route}`, bomb));
+        for (const { status, text } of await Promise.all(sent))
           expect([400, 413, 503], `${name}: ${text}`).toContain(status);
       }
     });
   });
 
-  test('survives compressed zeros in /decode', { timeout: 120_000 }, async () => {
+  it('survives compressed zeros in /decode', { timeout: 120_000 }, async () => {
     await survives(async () => {
       for (const bomb of Object.values(bombs.compressed)) {
         for (const { status, text } of await inParallel(4, () => post(`${server.url}/decode`, bomb)))
@@ -274,39 +274,35 @@ describe.each([
     });
   });
 
-  const streams: [what: string, ask: (url: string, refs: string[]) => Promise<Answer>][] = [
-    ['history', (url) => answered(fetch(`${url}/history`))],
+  const streams: [name: string, send: (url: string, refs: string[]) => Promise<Outcome>][] = [
+    ['history', (url) => outcomeOf(fetch(`${url}/history`))],
     ['payloads:decode', (url, refs) => post(`${url}/payloads:decode`, JSON.stringify({ refs }))],
     ['history:search', (url) => post(`${url}/history:search`, JSON.stringify({ text: 'zzz' }))],
-    ...['encoded', 'decoded', 'readable'].map((form): [string, (url: string) => Promise<Answer>] => [
+    ...['encoded', 'decoded', 'readable'].map((form): [string, (url: string) => Promise<Outcome>] => [
       `history:export, ${form}`,
       (url) => post(`${url}/history:export`, JSON.stringify({ form })),
     ]),
   ];
-  test.each(streams)(
-    'survives what was planted in workflows in %s',
-    { timeout: 240_000 },
-    async (_what, ask) => {
-      await survives(async () => {
-        for (const [name, { refs, ...run }] of Object.entries(bombs.runs)) {
-          for (const { status, text } of await inParallel(3, () => ask(server.url + runPath(run), refs)))
-            expectSurvived(name, status, text);
-        }
-      });
-    },
-  );
-  test('survives descriptions and lists of what was planted', { timeout: 120_000 }, async () => {
+  it.each(streams)('survives malicious workflows in %s', { timeout: 240_000 }, async (_name, send) => {
+    await survives(async () => {
+      for (const [name, { refs, ...run }] of Object.entries(bombs.runs)) {
+        for (const { status, text } of await inParallel(3, () => send(server.url + runPath(run), refs)))
+          expectSurvived(name, status, text);
+      }
+    });
+  });
+  it('survives descriptions and lists of malicious workflows', { timeout: 120_000 }, async () => {
     const api = `${server.url}/api/namespaces/${NAMESPACE}/workflows`;
     await survives(async () => {
       for (const { workflowId } of Object.values(bombs.runs)) {
-        for (const { status, text } of await inParallel(4, () => answered(fetch(`${api}/${workflowId}`))))
+        for (const { status, text } of await inParallel(4, () => outcomeOf(fetch(`${api}/${workflowId}`))))
           expectSurvived(workflowId, status, text);
       }
-      await inParallel(8, () => answered(fetch(api)));
+      await inParallel(8, () => outcomeOf(fetch(api)));
     });
   });
 
-  test('survives strangers who send heads and never end them', { timeout: 60_000 }, async () => {
+  it('survives clients that never finish sending their request heads', { timeout: 60_000 }, async () => {
     await survives(async () => {
       const { hostname, port } = new URL(server.url);
       const lines = Array.from({ length: 14 }, (__, n) => `x-${n}: ${'x'.repeat(4_300)}\r\n`);
@@ -318,13 +314,13 @@ describe.each([
         sockets.push(socket);
         if (n % 200 === 0) await sleep(20);
       }
-      // Whoever holds the connections keeps others out until their heads are late, and `survives` asks by its own.
+      // Wait until the server has closed late connections, since `survives` needs a connection.
       await sleep(3_000);
       for (const socket of sockets) socket.destroy();
     });
   });
 
-  test('takes the largest body that it promises to take', { timeout: 60_000 }, async () => {
+  it('accepts the largest documented body', { timeout: 60_000 }, async () => {
     const maxBody = mebibytes === 512 ? 16 * MiB : 4 * MiB;
     const encoded = await post(`${server.url}/encode`, largest(maxBody));
     expect(encoded.status).toBe(200);

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { readableExport, UNREADABLE_ENCODING } from '@temporal-kms/codec-api';
 import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
@@ -37,10 +37,10 @@ const SECRET = 'canary-41aa9e';
 type Run = { workflowId: string; runId: string };
 type Form = 'encoded' | 'decoded' | 'readable';
 
-const ask = (of: Run, form: Form, app = stack.app, more: object = {}): Promise<Response> =>
+const postExport = (of: Run, form: Form, app = stack.app, more: object = {}): Promise<Response> =>
   get(app, `${runPath(of)}/history:export`, { method: 'POST', body: JSON.stringify({ form, ...more }) });
 const exported = async (of: Run, form: Form, app = stack.app): Promise<any> =>
-  (await ask(of, form, app)).json();
+  (await postExport(of, form, app)).json();
 
 async function cliShow(of: Run): Promise<any> {
   const { stdout } = await promisify(execFile)(
@@ -56,43 +56,52 @@ async function cliShow(of: Run): Promise<any> {
 const workflowsPath = fileURLToPath(new URL('../support/workflows.ts', import.meta.url));
 const base64 = (value: string): string => Buffer.from(value).toString('base64');
 
-describe('encoded', () => {
-  test.each(['everywhere', 'fails'])("%s is what Temporal's own CLI writes", async (which) => {
-    const of = which === 'fails' ? failed : run;
-    expect(await exported(of, 'encoded')).toEqual(await cliShow(of));
-  });
+describe('an encoded export', () => {
+  it.each(['everywhere', 'fails'])(
+    "equals the output of Temporal's CLI for the workflow %s",
+    async (which) => {
+      const of = which === 'fails' ? failed : run;
+      expect(await exported(of, 'encoded')).toEqual(await cliShow(of));
+    },
+  );
 
-  test('holds no plaintext, opens no payload and needs no reason', async () => {
+  it('contains no plaintext, decrypts nothing and requires no justification', async () => {
     await using other = stack.kms.another();
     const before = stack.kms.emulator.calls.rows().length;
     const access = { ...openAccess, reveal: () => 'on-demand' as const };
-    const response = await ask(run, 'encoded', stack.replica({ codec: other.codec, access }));
+    const response = await postExport(run, 'encoded', stack.replica({ codec: other.codec, access }));
     const text = await response.text();
     expect(response.status).toBe(200);
     expect(text).not.toContain(base64(`"${SECRET}`).slice(0, 12));
     expect(stack.kms.emulator.calls.rows().length).toBe(before);
   });
 
-  test.each(['everywhere', 'fails'])('%s is replayed by a worker with the codec', async (which) => {
-    const of = which === 'fails' ? failed : run;
-    const plugins = [new KmsCodecPlugin(stack.kms.codec.forNamespace(NAMESPACE))];
-    await Worker.runReplayHistory({ workflowsPath, plugins }, await exported(of, 'encoded'), of.workflowId);
-  });
+  it.each(['everywhere', 'fails'])(
+    'is replayed by a worker with the codec for the workflow %s',
+    async (which) => {
+      const of = which === 'fails' ? failed : run;
+      const plugins = [new KmsCodecPlugin(stack.kms.codec.forNamespace(NAMESPACE))];
+      await Worker.runReplayHistory({ workflowsPath, plugins }, await exported(of, 'encoded'), of.workflowId);
+    },
+  );
 });
 
-describe('decoded', () => {
-  test.each(['everywhere', 'fails'])('%s is replayed by a worker without a codec', async (which) => {
-    const of = which === 'fails' ? failed : run;
-    await Worker.runReplayHistory({ workflowsPath }, await exported(of, 'decoded'), of.workflowId);
-  });
+describe('a decoded export', () => {
+  it.each(['everywhere', 'fails'])(
+    'is replayed by a worker without a codec for the workflow %s',
+    async (which) => {
+      const of = which === 'fails' ? failed : run;
+      await Worker.runReplayHistory({ workflowsPath }, await exported(of, 'decoded'), of.workflowId);
+    },
+  );
 
-  test('differs from the encoded one in sealed payloads alone', async () => {
+  it('differs from the encoded export only in the payloads', async () => {
     const [encoded, decoded] = await Promise.all([exported(run, 'encoded'), exported(run, 'decoded')]);
     expect(blank(decoded)).toEqual(blank(encoded));
     expect(JSON.stringify(decoded)).toContain(base64(`"${SECRET} result"`));
   });
 
-  test('has a payload that no converter takes where one can not be read', async () => {
+  it('contains a payload that no converter accepts in place of one that cannot be decrypted', async () => {
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const decoded = await exported(run, 'decoded', stack.replica({ codec: other.codec }));
@@ -114,8 +123,8 @@ describe('decoded', () => {
   });
 });
 
-describe('readable', () => {
-  test('has the JSON of each payload where the payload stood, and a summary', async () => {
+describe('a readable export', () => {
+  it('contains the JSON of each payload in its place, and a summary', async () => {
     const readable = readableExport.parse(await exported(run, 'readable'));
     const [started]: any[] = readable.events;
     expect(started.workflowExecutionStartedEventAttributes).toMatchObject({
@@ -127,19 +136,19 @@ describe('readable', () => {
     expect(readable).toMatchObject({ namespace: NAMESPACE, ...run });
   });
 
-  test('escapes invisible characters of names, and none of what was decrypted', async () => {
+  it('escapes invisible characters in names but not in decrypted values', async () => {
     const payload = 'as\u200bwritten';
     const handle = await stack.start('everywhere', [payload], {
       workflowId: 'order\u202e\u200b-1',
-      taskQueue: 'nobody',
+      taskQueue: 'no-worker',
     });
-    const text = await (await ask(await runOf(handle), 'readable')).text();
+    const text = await (await postExport(await runOf(handle), 'readable')).text();
     expect(text).toContain('"workflowId":"order\\u202e\\u200b-1"');
     expect(text).toContain(JSON.stringify(payload));
     expect(readableExport.parse(JSON.parse(text)).workflowId).toBe(handle.workflowId);
   });
 
-  test("shows a failure's message, stack and causes", async () => {
+  it("contains a failure's message, stack trace and causes", async () => {
     const { events } = await exported(failed, 'readable');
     const { failure } = events.at(-1).workflowExecutionFailedEventAttributes;
     expect(failure.encodedAttributes.message).toBe(`${SECRET} outer`);
@@ -147,7 +156,7 @@ describe('readable', () => {
     expect(failure.applicationFailureInfo.details.payloads).toEqual([`${SECRET} outer detail`]);
   });
 
-  test('says of what can not be read why, which and under which key, and counts it', async () => {
+  it('contains reason, ref and key of each payload that cannot be decrypted, and counts them', async () => {
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const readable = await exported(run, 'readable', stack.replica({ codec: other.codec }));
@@ -164,24 +173,24 @@ describe('readable', () => {
   });
 });
 
-describe('the download', () => {
-  test('has a name of its own that holds nothing but letters, digits and ._-', async () => {
-    const response = await ask(run, 'decoded');
+describe('an export', () => {
+  it('has a file name of letters, digits and ._- only', async () => {
+    const response = await postExport(run, 'decoded');
     expect(response.headers.get('content-disposition')).toBe(
       `attachment; filename="export_me_now_.${run.runId}.decoded.json"`,
     );
     await response.body?.cancel();
   });
 
-  test.each(['encoded', 'decoded', 'readable'] as const)(
-    'that the sign-in ends is no JSON, and its last line says why (%s)',
+  it.each(['encoded', 'decoded', 'readable'] as const)(
+    'is invalid JSON with a last line that says why if the token expires (%s)',
     async (form) => {
       const access = { ...openAccess, authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 150 }) };
       const temporal = createTemporalService(stack.connection);
       const entries: any[] = [];
       const audit = createAudit({ write: async (entry) => void entries.push(entry) });
       const app = stack.replica({ access, audit, temporal: { ...temporal, history: silent } });
-      const text = await (await ask(run, form, app)).text();
+      const text = await (await postExport(run, form, app)).text();
       expect(() => JSON.parse(text)).toThrow(SyntaxError);
       const last = text.trimEnd().split('\n').at(-1)!;
       expect(JSON.parse(last)).toEqual({ $truncated: { reason: 'signed_out', after: 0 } });
@@ -189,10 +198,12 @@ describe('the download', () => {
     },
   );
 
-  test('is audited with its counts and the reason given', async () => {
+  it('is audited with its counts and the justification', async () => {
     const entries: any[] = [];
     const audit = createAudit({ write: async (entry) => void entries.push(entry) });
-    await (await ask(run, 'decoded', stack.replica({ audit }), { justification: 'for the auditors' })).text();
+    await (
+      await postExport(run, 'decoded', stack.replica({ audit }), { justification: 'for the auditors' })
+    ).text();
     expect(entries).toMatchObject([
       { event: 'intent', operation: 'export', ...run, justification: 'for the auditors' },
       { event: 'outcome', outcome: { result: 'complete', refused: {} } },
@@ -200,11 +211,11 @@ describe('the download', () => {
     expect(entries[1].outcome.payloads).toBeGreaterThan(10);
   });
 
-  test('needs a justification where the namespace opens on demand', async () => {
+  it('requires a justification if the namespace decrypts on demand', async () => {
     const access = { ...openAccess, reveal: () => 'on-demand' as const };
     const entries: any[] = [];
     const audit = createAudit({ write: async (entry) => void entries.push(entry) });
-    const response = await ask(run, 'decoded', stack.replica({ access, audit }));
+    const response = await postExport(run, 'decoded', stack.replica({ access, audit }));
     expect([response.status, await response.json()]).toMatchObject([
       403,
       { error: { code: 'justification_required' } },
@@ -214,10 +225,10 @@ describe('the download', () => {
   });
 });
 
-/** The same without what payloads hold. */
+/** Returns the value with each payload replaced by a constant. */
 function blank(value: any): any {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(blank);
   if (value.metadata?.encoding !== undefined) return 'payload';
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, blank(one)]));
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, blank(field)]));
 }

@@ -2,13 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
 import { findGo, type Go } from '../support/go.ts';
 import { type Kms, plain, serve, startKms } from '../support/stack.ts';
 
-// The Go SDK's own `converter.NewRemotePayloadCodec` against this server; interop/go is the program.
+// The Go SDK's `converter.NewRemotePayloadCodec` against this server. The program is in interop/go.
 const BUILD_MS = 600_000;
 
 let kms: Kms;
@@ -19,7 +19,7 @@ beforeAll(async () => {
   kms = await startKms();
   server = await serve(kms, { pathPrefix: '/codec', namespacePaths: true });
   directory = await mkdtemp(join(tmpdir(), 'go-client-'));
-  go = await findGo("clients in Go aren't tried");
+  go = await findGo('the test with a Go client is skipped');
   await go?.build(join(import.meta.dirname, '../../../../interop/go'), join(directory, 'client'));
 }, BUILD_MS);
 afterAll(async () => {
@@ -36,11 +36,16 @@ const client = async (path: string, namespace: string, values: string[], given =
   });
 };
 
-test('encodes, decodes, and opens what TypeScript sealed', async ({ skip }) => {
-  if (go === undefined) return skip('no Go was found');
-  const sealed = await kms.codec.encode([plain('from TypeScript'), plain('ü')], { namespace: 'payments' });
+it('encodes and decodes for the Go SDK, and decodes payloads of the TypeScript codec', async ({ skip }) => {
+  if (go === undefined) return skip('Go was not found');
+  const encrypted = await kms.codec.encode([plain('from TypeScript'), plain('ü')], { namespace: 'payments' });
   for (const path of ['/codec', '/codec/payments']) {
-    const { stdout, stderr } = await client(path, 'payments', ['one', 'two'], String(buildPayloads(sealed)));
+    const { stdout, stderr } = await client(
+      path,
+      'payments',
+      ['one', 'two'],
+      String(buildPayloads(encrypted)),
+    );
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toEqual({
       opened: ['from TypeScript', 'ü'],
@@ -50,8 +55,8 @@ test('encodes, decodes, and opens what TypeScript sealed', async ({ skip }) => {
   }
 });
 
-test('is told why not', async ({ skip }) => {
-  if (go === undefined) return skip('no Go was found');
+it('returns an error that the Go SDK reports', async ({ skip }) => {
+  if (go === undefined) return skip('Go was not found');
   const { stderr, exitCode } = await client('/codec', 'elsewhere', ['one']);
   expect([exitCode, stderr]).toEqual([1, expect.stringContaining('no keys for the namespace')]);
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type HistoryEvent, workflowCount, workflowDescription, workflowList } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   decode,
   eventually,
@@ -23,7 +23,7 @@ afterAll(() => stack.close());
 
 const SECRET = 'canary-93b1c7';
 
-describe('a workflow that puts a secret everywhere', () => {
+describe('a workflow with a secret in every payload', () => {
   let run: { workflowId: string; runId: string };
   let events: HistoryEvent[];
   beforeAll(async () => {
@@ -41,7 +41,7 @@ describe('a workflow that puts a secret everywhere', () => {
     events = await history(stack.app, run);
   });
 
-  test('streams every event in order, without a byte of what was sealed', async () => {
+  it('is streamed event by event, in order and without any plaintext of payloads', async () => {
     expect(events.map(({ eventId }) => eventId)).toEqual(events.map((_, index) => index + 1));
     expect(events[0]).toMatchObject({ eventName: 'WorkflowExecutionStarted', durable: true });
     expect(events.at(-1)).toMatchObject({ eventName: 'WorkflowExecutionCompleted' });
@@ -49,7 +49,7 @@ describe('a workflow that puts a secret everywhere', () => {
     expect(JSON.stringify(events)).not.toContain(Buffer.from(SECRET).toString('base64').slice(0, 12));
   });
 
-  test('says of each payload how it is kept and under which key, with no call to Cloud KMS', async () => {
+  it('is streamed with the format and key of each payload, without a call to Cloud KMS', async () => {
     await using other = stack.kms.another();
     const app = stack.replica({ codec: other.codec });
     const before = stack.kms.emulator.calls.rows().length;
@@ -65,7 +65,7 @@ describe('a workflow that puts a secret everywhere', () => {
     expect(input?.reason).toBeUndefined();
   });
 
-  test('decodes each of them, each ref once', async () => {
+  it('is decoded completely, with one result per ref', async () => {
     const refs = events.flatMap(({ payloads }) => payloads.map(({ ref }) => ref));
     const results = await decode(stack.app, run, refs);
     expect(results.map(({ ref }) => ref).toSorted()).toEqual(refs.toSorted());
@@ -92,7 +92,7 @@ describe('a workflow that puts a secret everywhere', () => {
       'WorkflowExecutionUpdateCompleted outcome.success.payloads[0]',
       'WorkflowPropertiesModified upsertedMemo.fields.changed',
     ]);
-    // What holds no secret is Core's own, which no codec ever sees.
+    // The payloads without the secret are written by Core and never reach a codec.
     expect(
       byPath
         .filter(([, value]) => !value.includes(SECRET))
@@ -104,7 +104,7 @@ describe('a workflow that puts a secret everywhere', () => {
     ]);
   });
 
-  test("does not call Core's own plain fields not encrypted", async () => {
+  it('has no not_encrypted warning for fields that Core writes in plaintext', async () => {
     const stubs = events.flatMap(({ payloads }) => payloads);
     expect(stubs.filter(({ reason }) => reason !== undefined)).toEqual([]);
     const plain = stubs.filter(({ format }) => format === 'plain').map(({ ref }) => ref);
@@ -112,7 +112,7 @@ describe('a workflow that puts a secret everywhere', () => {
     for (const result of await decode(stack.app, run, plain)) expect(result).not.toHaveProperty('warning');
   });
 
-  test('is described with its memo and metadata as placeholders, and search attributes as values', async () => {
+  it('is described with placeholders for memo and metadata, and values for search attributes', async () => {
     const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows/${run.workflowId}`);
     const description = workflowDescription.parse(await response.json());
     expect(JSON.stringify(description)).not.toContain(SECRET);
@@ -142,7 +142,7 @@ describe('a workflow that puts a secret everywhere', () => {
     });
   });
 
-  test('is listed with memo refs that the description knows', async () => {
+  it('is listed with the same memo refs as in its description', async () => {
     const query = encodeURIComponent(`WorkflowId = "${run.workflowId}"`);
     const listed = await eventually(async () => {
       const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows?query=${query}`);
@@ -159,7 +159,7 @@ describe('a workflow that puts a secret everywhere', () => {
     expect(results.map(valueOf).toSorted()).toEqual([`"${SECRET} memo"`, `"${SECRET} upserted"`]);
   });
 
-  test('is opened by a process that has never seen it, from any event', async () => {
+  it('is decoded by a replica that has not read it before, from any event', async () => {
     await using other = stack.kms.another();
     const last = events.at(-1)!;
     const app = stack.replica({ codec: other.codec });
@@ -167,37 +167,37 @@ describe('a workflow that puts a secret everywhere', () => {
     expect(valueOf(result)).toBe(`"${SECRET} result"`);
   });
 
-  test('keeps its refs however often, and from wherever, it is read', async () => {
+  it('has the same refs in every reading and on every replica', async () => {
     const again = await Promise.all(
       [stack.replica(), stack.replica(), stack.app].map((app) => history(app, run)),
     );
     for (const other of again) expect(other).toEqual(events);
   });
 
-  test.each([
-    ['an event that it does not have', () => [`${events.length + 1}:0`]],
+  it.each([
+    ['an event that the run does not have', () => [`${events.length + 1}:0`]],
     ['a payload that the event does not have', () => ['1:99']],
     ['a payload of an event that has none', () => ['2:0']],
-    ['one good ref and one bad', () => ['1:0', '9999:0']],
-  ])('refuses refs of %s with 400, before the first line', async (_, refs) => {
+    ['a valid and an invalid event', () => ['1:0', '9999:0']],
+  ])('answers 400 before the first line for refs to %s', async (_, refs) => {
     const init = { method: 'POST', body: JSON.stringify({ refs: refs() }) };
     const response = await get(stack.app, `${runPath(run)}/payloads:decode`, init);
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ error: { code: 'bad_request' } });
   });
 
-  test('answers event_not_found for a described payload that is gone', async () => {
+  it('answers event_not_found for a described payload that no longer exists', async () => {
     const [result] = await decode(stack.app, run, ['0:12345']);
     expect(result).toMatchObject({ ref: '0:12345', ok: false, reason: 'event_not_found' });
   });
 
-  test('answers a ref that is asked for twice once', async () => {
+  it('sends one result for a ref that the request names twice', async () => {
     expect(await decode(stack.app, run, ['1:0', '1:0'])).toHaveLength(1);
   });
 
-  test("is not found under another workflow's id, another namespace or another run id", async () => {
+  it('is not found under another workflow id, namespace or run id', async () => {
     const paths = [
-      runPath({ ...run, workflowId: 'someone-else' }),
+      runPath({ ...run, workflowId: 'another-workflow' }),
       runPath({ ...run, runId: randomUUID() }),
       runPath(run).replace(NAMESPACE, 'orders'),
     ];
@@ -213,8 +213,8 @@ describe('a workflow that puts a secret everywhere', () => {
   });
 });
 
-describe('a workflow that waits', () => {
-  test('is described with its pending activity, the details of its failure, its child, and the child with its parent', async () => {
+describe('a waiting workflow', () => {
+  it('is described with its pending activity, the failure details and its child, and the child with its parent', async () => {
     const handle = await stack.start('pending', [SECRET]);
     const described = async (workflowId: string) =>
       workflowDescription.parse(
@@ -234,8 +234,8 @@ describe('a workflow that waits', () => {
     });
     const detail = description.payloads.find(({ path }) => path.includes('lastFailure'))!;
     const run = await runOf(handle);
-    const [opened] = await decode(stack.app, run, [detail.ref]);
-    expect(valueOf(opened)).toBe(`"${SECRET}"`);
+    const [decoded] = await decode(stack.app, run, [detail.ref]);
+    expect(valueOf(decoded)).toBe(`"${SECRET}"`);
 
     const [child] = description.relations.children;
     expect(child).toMatchObject({ type: 'waiting' });
@@ -245,8 +245,8 @@ describe('a workflow that waits', () => {
   });
 });
 
-describe('a workflow that failed', () => {
-  test('shows message, details and causes, decoded', async () => {
+describe('a failed workflow', () => {
+  it('is decoded with message, details and causes of its failure', async () => {
     const handle = await stack.start('fails', [SECRET]);
     await handle.result().catch(() => undefined);
     const run = await runOf(handle);
@@ -270,13 +270,13 @@ describe('a workflow that failed', () => {
   });
 });
 
-describe('lists and counts', () => {
+describe('lists and counts of workflows', () => {
   beforeAll(async () => {
     const handles = await Promise.all([1, 2, 3, 4].map((n) => stack.start('child', [String(n)])));
     await Promise.all(handles.map((handle) => handle.result()));
   });
 
-  test('page through a namespace with tokens', async () => {
+  it('lists a namespace page by page', async () => {
     const seen: string[] = [];
     let token: string | undefined;
     await eventually(async () => {
@@ -290,12 +290,12 @@ describe('lists and counts', () => {
         token = page.nextPageToken;
       } while (token !== undefined);
       expect(seen.length).toBeGreaterThan(5);
-      // A workflow that closes between two pages moves down the list: again, until nothing moves.
+      // A workflow that closes between two pages moves down the list. Repeat until nothing moves.
       expect(new Set(seen).size).toBe(seen.length);
     });
   });
 
-  test('count by status, for all and for a query', async () => {
+  it('counts by status, for all workflows and for a query', async () => {
     await eventually(async () => {
       const all = workflowCount.parse(
         await (await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows:count`)).json(),
@@ -308,8 +308,8 @@ describe('lists and counts', () => {
     });
   });
 
-  test.each(['workflows', 'workflows:count'])(
-    "%s passes on what Temporal says of a query that it can't read",
+  it.each(['workflows', 'workflows:count'])(
+    "answers %s with Temporal's message for an invalid query",
     async (what) => {
       const query = encodeURIComponent('NoSuchAttribute = 1');
       const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/${what}?query=${query}`);
@@ -321,9 +321,9 @@ describe('lists and counts', () => {
   );
 });
 
-describe('ids with odd characters', () => {
-  test.each(['a/b', '100%', 'ü ☃', 'with space', 'x:y', '50%25', 'q?a=b#c', 'a+b'])(
-    '%s is found',
+describe('a workflow id with special characters', () => {
+  it.each(['a/b', '100%', 'ü ☃', 'with space', 'x:y', '50%25', 'q?a=b#c', 'a+b'])(
+    'is accepted in paths: %s',
     async (workflowId) => {
       const handle = await stack.start('child', ['v'], { workflowId });
       await handle.result();

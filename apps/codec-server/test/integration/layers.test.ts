@@ -19,8 +19,8 @@ import { HOST, keys, type Payload, plain, sealedApart } from '../support/stack.t
 import { get, history, lines, NAMESPACE, runPath, type Stack, startStack } from '../support/temporal.ts';
 
 /*
- * Payloads inside encrypted payloads: a codec behind an encrypting proxy, what the proxy compressed, and the attack that
- * hides ciphertext copied from `orders` in a layer of `payments`.
+ * Payloads inside encrypted payloads: a codec behind an encrypting proxy, payloads that the proxy compressed, and the attack
+ * that hides ciphertext of `orders` in a layer of `payments`.
  */
 
 const OWN = 'canary-inside-two-layers';
@@ -106,7 +106,7 @@ function replica(access: Access) {
 
 const base64 = (value: string): string => Buffer.from(value).toString('base64');
 
-async function ask(access: Access, payloads: Payload[], codec = stack.kms.codec) {
+async function postDecode(access: Access, payloads: Payload[], codec = stack.kms.codec) {
   const audited: AuditEntry[] = [];
   const audit = createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) });
   const response = await stack.replica({ access, audit, codec }).request('/decode', {
@@ -122,19 +122,22 @@ const textOf = (result: DecodeResult | undefined): string =>
 
 describe('payloads:decode', () => {
   it.each(['twice', 'compressed', 'marked', 'header'])(
-    'opens a payload through all that is around it: %s',
+    'decodes a payload through all its layers: %s',
     async (name) => {
       const [result] = await replica(ana(own)).decode(name);
       expect(textOf(result)).toBe(JSON.stringify(OWN));
     },
   );
 
-  it.each(['foreign', 'brotli'])('says layer_unreadable of what it cannot read inside: %s', async (name) => {
-    const [result] = await replica(ana(own)).decode(name);
-    expect(result).toMatchObject({ ok: false, reason: 'layer_unreadable' });
-  });
+  it.each(['foreign', 'brotli'])(
+    'reports layer_unreadable for an inner layer that it cannot read: %s',
+    async (name) => {
+      const [result] = await replica(ana(own)).decode(name);
+      expect(result).toMatchObject({ ok: false, reason: 'layer_unreadable' });
+    },
+  );
 
-  it('gives a caller no plaintext of another namespace inside a layer of their own', async () => {
+  it('denies a caller the plaintext of another namespace inside a layer of their own', async () => {
     const { decode, audited } = replica(ana(own));
     await using other = stack.kms.another();
     const [result] = await decode('copied');
@@ -145,12 +148,12 @@ describe('payloads:decode', () => {
     const app = stack.replica({ access: ana(own), codec: other.codec });
     const body = JSON.stringify({ refs: [refs['copied']] });
     await (await get(app, `${runPath(run)}/payloads:decode`, { method: 'POST', body })).text();
-    const asked = stack.kms.emulator.calls.rows().slice(before);
-    expect(asked.length).toBe(1);
-    expect(JSON.stringify(asked)).not.toContain(keys.orders);
+    const kmsCalls = stack.kms.emulator.calls.rows().slice(before);
+    expect(kmsCalls.length).toBe(1);
+    expect(JSON.stringify(kmsCalls)).not.toContain(keys.orders);
   });
 
-  it('puts the inner layer on record in its own namespace, before and after', async () => {
+  it('writes intent and outcome of the inner layer to the audit log of its namespace', async () => {
     const { decode, audited } = replica(ana(everywhere));
     const [result] = await decode('copied');
     expect(textOf(result)).toBe(JSON.stringify(SECRET));
@@ -170,8 +173,8 @@ describe('payloads:decode', () => {
   });
 });
 
-describe('search', () => {
-  it('finds text inside layers and counts what it cannot read', async () => {
+describe('history:search', () => {
+  it('finds text in inner layers and counts payloads that it cannot read', async () => {
     const { post } = replica(ana(own));
     const found = await collect(lines(await post('history:search', { text: 'canary' }), searchFrame));
     expect(found.filter(({ type }) => type === 'hit')).toHaveLength(4);
@@ -183,12 +186,12 @@ describe('search', () => {
 });
 
 describe.each(['decoded', 'readable'])('a %s export', (form) => {
-  it('holds what is inside layers and names what it cannot read', async () => {
+  it('contains the innermost payloads and marks those that it cannot read', async () => {
     const { post } = replica(ana(own));
     const text = await (await post('history:export', { form })).text();
-    const holds = (value: string) => text.includes(value) || text.includes(base64(JSON.stringify(value)));
-    expect(holds(OWN)).toBe(true);
-    expect(holds(SECRET)).toBe(false);
+    const contains = (value: string) => text.includes(value) || text.includes(base64(JSON.stringify(value)));
+    expect(contains(OWN)).toBe(true);
+    expect(contains(SECRET)).toBe(false);
     for (const { data } of [planted.foreign, planted.brotli])
       expect(text).not.toContain(Buffer.from(data!).toString('base64'));
     expect(text).not.toContain(base64('not ours'));
@@ -202,8 +205,8 @@ describe.each(['decoded', 'readable'])('a %s export', (form) => {
 });
 
 describe('/decode', () => {
-  it('answers with what is inside all layers', async () => {
-    const { status, body } = await ask(ana(own), [planted.twice, planted.compressed, planted.marked]);
+  it('returns the innermost payloads', async () => {
+    const { status, body } = await postDecode(ana(own), [planted.twice, planted.compressed, planted.marked]);
     expect(status).toBe(200);
     const lease = new MemoryBudget(2 ** 24).lease();
     const answered = parsePayloads(Buffer.from(body), 10, lease);
@@ -212,18 +215,18 @@ describe('/decode', () => {
     );
   });
 
-  it.each(['foreign', 'brotli'] as const)('answers 400 instead of with ciphertext: %s', async (name) => {
-    const { status, body } = await ask(ana(own), [planted[name]]);
+  it.each(['foreign', 'brotli'] as const)('answers 400 instead of returning ciphertext: %s', async (name) => {
+    const { status, body } = await postDecode(ana(own), [planted[name]]);
     expect([status, body]).toEqual([400, expect.stringContaining('layer_unreadable')]);
   });
 
-  it('checks the rights in the namespace that an inner layer names', async () => {
-    const refused = await ask(ana(own), [planted.copied]);
+  it('authorizes the caller in the namespace that an inner layer names', async () => {
+    const refused = await postDecode(ana(own), [planted.copied]);
     expect([refused.status, refused.body]).toEqual([403, expect.stringContaining('orders')]);
     expect(refused.audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([
       { event: 'denied' },
     ]);
-    const allowed = await ask(ana(everywhere), [planted.copied]);
+    const allowed = await postDecode(ana(everywhere), [planted.copied]);
     expect(allowed.status).toBe(200);
     expect(allowed.audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([
       { event: 'intent' },
@@ -231,14 +234,14 @@ describe('/decode', () => {
     ]);
   });
 
-  it('counts the data keys of inner layers for its limit', async () => {
+  it('counts the data keys of inner layers towards its limit', async () => {
     const inner = await sealedApart(stack.kms, 66);
     const payloads = await stack.kms.codec.encode(inner, context(NAMESPACE));
     await using other = stack.kms.another();
     const before = stack.kms.emulator.calls.count('Decrypt');
-    const { status, body } = await ask(ana(own), payloads, other.codec);
+    const { status, body } = await postDecode(ana(own), payloads, other.codec);
     expect([status, body]).toEqual([413, expect.stringContaining('64 data keys')]);
     expect(stack.kms.emulator.calls.count('Decrypt') - before).toBeLessThanOrEqual(64);
-    expect((await ask(ana(own), payloads.slice(0, 60), other.codec)).status).toBe(200);
+    expect((await postDecode(ana(own), payloads.slice(0, 60), other.codec)).status).toBe(200);
   });
 });

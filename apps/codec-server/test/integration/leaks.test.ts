@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import { searchForSecrets } from '../support/leak-search.ts';
 import { type ServerProcess, startServer } from '../support/process.ts';
@@ -12,7 +12,7 @@ import { change, finish } from '../support/workflows.ts';
 
 const PLAINTEXT = 'canary-plaintext-2b7c';
 const TERM = 'canary-term-91e0';
-// These may be read again, by those who may read the audit, so they are searched for here alone.
+// The audit log contains these, so only the log and the metrics are searched for them.
 const JUSTIFICATION = 'justification-44a1';
 const PATH = 'path-07fd';
 const TOKEN = `eyJhbGciOiJSUzI1NiJ9.${Buffer.from('{"sub":"canary"}').toString('base64url')}.canary-signature`;
@@ -41,8 +41,8 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-interface Answer {
-  readonly what: string;
+interface Exchange {
+  readonly request: string;
   readonly status: number;
   readonly body: string;
 }
@@ -50,7 +50,7 @@ interface Answer {
 async function ask(
   path: string,
   init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> } = {},
-): Promise<Answer> {
+): Promise<Exchange> {
   const response = await fetch(`${server.url}${path}`, {
     ...init,
     headers: {
@@ -62,7 +62,7 @@ async function ask(
     },
   });
   return {
-    what: `${init.method ?? 'GET'} ${path.slice(0, 80)}`,
+    request: `${init.method ?? 'GET'} ${path.slice(0, 80)}`,
     status: response.status,
     body: await response.text(),
   };
@@ -73,7 +73,7 @@ const post = (path: string, body: unknown, headers: Record<string, string> = {})
 const base64 = (value: string) => Buffer.from(value).toString('base64');
 
 describe('plaintext, search terms, tokens and key bytes', () => {
-  const answers: Answer[] = [];
+  const exchanges: Exchange[] = [];
   let audit: string;
   let metrics: string;
 
@@ -89,23 +89,23 @@ describe('plaintext, search terms, tokens and key bytes', () => {
 
     const ns = `/api/namespaces/${NAMESPACE}`;
     const payload = { metadata: { encoding: base64('json/plain') }, data: base64(`"${PLAINTEXT}"`) };
-    const sealed = JSON.parse((await post('/encode', { payloads: [payload] })).body);
-    // The server's own data key, for this process to know its bytes.
+    const encrypted = JSON.parse((await post('/encode', { payloads: [payload] })).body);
+    // Unwraps the server's data key, so that this process knows its bytes.
     await stack.kms.codec.decode(
-      sealed.payloads.map((one: typeof payload) => ({
+      encrypted.payloads.map((message: typeof payload) => ({
         metadata: Object.fromEntries(
-          Object.entries(one.metadata).map(([key, value]) => [key, Buffer.from(value, 'base64')]),
+          Object.entries(message.metadata).map(([key, value]) => [key, Buffer.from(value, 'base64')]),
         ),
-        data: Buffer.from(one.data, 'base64'),
+        data: Buffer.from(message.data, 'base64'),
       })),
       { namespace: NAMESPACE },
     );
-    const damaged = { ...sealed.payloads[0], data: `${sealed.payloads[0].data.slice(0, -8)}AAAAAAA=` };
+    const damaged = { ...encrypted.payloads[0], data: `${encrypted.payloads[0].data.slice(0, -8)}AAAAAAA=` };
 
     for (const of of [run, failed]) {
       const history = await ask(`${runPath(of)}/history`);
       const refs = [...history.body.matchAll(/"ref":"(\d+:\d+)"/g)].map(([, ref]) => ref);
-      answers.push(
+      exchanges.push(
         history,
         await ask(`${ns}/workflows/${of.workflowId}?runId=${of.runId}`),
         await post(`${runPath(of)}/payloads:decode`, { refs, justification: JUSTIFICATION }),
@@ -123,7 +123,7 @@ describe('plaintext, search terms, tokens and key bytes', () => {
         )),
       );
     }
-    answers.push(
+    exchanges.push(
       await ask(`${ns}/workflows?query=${encodeURIComponent('WorkflowType="everywhere"')}`),
       await ask(`${ns}/workflows:count`),
       await ask('/api/namespaces'),
@@ -136,10 +136,10 @@ describe('plaintext, search terms, tokens and key bytes', () => {
       await ask(`/api/${PATH}`),
       await ask(`${ns}/workflows?query=${PATH}`),
       await ask(`${ns}/workflows?pageToken=${TOKEN}`),
-      await post('/decode', sealed, { 'x-reveal-justification': JUSTIFICATION }),
+      await post('/decode', encrypted, { 'x-reveal-justification': JUSTIFICATION }),
       await post('/decode', { payloads: [damaged] }),
-      await post('/decode', sealed, { 'x-namespace': 'orders' }),
-      await post('/decode', sealed, { 'x-namespace': '' }),
+      await post('/decode', encrypted, { 'x-namespace': 'orders' }),
+      await post('/decode', encrypted, { 'x-namespace': '' }),
       await post('/decode', `{"payloads":[{"data":"${PLAINTEXT}"}]}`),
       await post('/decode', `{"payloads": ${PLAINTEXT}`),
       await post('/encode', { payloads: PLAINTEXT }),
@@ -148,18 +148,18 @@ describe('plaintext, search terms, tokens and key bytes', () => {
       await post(`${runPath(run)}/payloads:decode`, PLAINTEXT),
     );
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
-    answers.push(
-      await post('/decode', { payloads: [{ ...damaged, metadata: sealed.payloads[0].metadata }] }),
+    exchanges.push(
+      await post('/decode', { payloads: [{ ...damaged, metadata: encrypted.payloads[0].metadata }] }),
     );
     stack.kms.emulator.clearFaults();
     audit = await readFile(join(directory, 'audit.jsonl'), 'utf8');
     metrics = await (await fetch(server.metricsUrl!)).text();
   });
 
-  test('reach those who may see them, so the search below could have found them', () => {
-    const opened = answers.filter(({ what, status }) => status === 200 && what.includes(':decode'));
-    for (const { body } of opened) expect(leaksIn(body, [PLAINTEXT])).not.toEqual([]);
-    expect(answers.filter(({ status }) => status >= 400).length).toBeGreaterThan(10);
+  it('appear in responses to permitted callers, so the searches below can find them', () => {
+    const decoded = exchanges.filter(({ request, status }) => status === 200 && request.includes(':decode'));
+    for (const { body } of decoded) expect(leaksIn(body, [PLAINTEXT])).not.toEqual([]);
+    expect(exchanges.filter(({ status }) => status >= 400).length).toBeGreaterThan(10);
     expect(stack.kms.dataKeys.length).toBeGreaterThanOrEqual(2);
     expect(
       leaksIn(
@@ -169,50 +169,51 @@ describe('plaintext, search terms, tokens and key bytes', () => {
     ).not.toEqual([]);
   });
 
-  test('are in no log line, and neither are reasons and paths', () => {
+  it('never appear in the log, nor do justifications and paths', () => {
     const { out, err } = server.output;
-    expect(out.split('\n').length).toBeGreaterThan(answers.length);
+    expect(out.split('\n').length).toBeGreaterThan(exchanges.length);
     expect(leaksIn(out + err, [...secrets, ...stack.kms.dataKeys, JUSTIFICATION, PATH])).toEqual([]);
   });
 
-  test('are in no audit line; reasons are, where they belong', () => {
+  it('never appear in the audit log, which contains justifications', () => {
     expect(leaksIn(audit, [...secrets, ...stack.kms.dataKeys])).toEqual([]);
     expect(audit).toContain(`"justification":"${JUSTIFICATION}"`);
   });
 
-  test('are in no metric', () => {
+  it('never appear in metrics', () => {
     expect(leaksIn(metrics, [...secrets, ...stack.kms.dataKeys, JUSTIFICATION, PATH])).toEqual([]);
   });
 
-  test('are in no error', () => {
-    for (const { what, status, body } of answers.filter((answer) => answer.status >= 400)) {
-      expect([what, status, leaksIn(body, [...secrets, ...stack.kms.dataKeys, JUSTIFICATION])]).toEqual([
-        what,
+  it('never appear in error responses', () => {
+    for (const { request, status, body } of exchanges.filter((exchange) => exchange.status >= 400)) {
+      expect([request, status, leaksIn(body, [...secrets, ...stack.kms.dataKeys, JUSTIFICATION])]).toEqual([
+        request,
         status,
         [],
       ]);
     }
   });
 
-  test('plaintext is in no answer that takes only the right to read workflows', () => {
-    const read = answers.filter(({ what }) => what.startsWith('GET '));
-    for (const { what, body } of read) expect([what, leaksIn(body, [PLAINTEXT])]).toEqual([what, []]);
+  it('never appear as plaintext in a response that needs only the metadata permission', () => {
+    const read = exchanges.filter(({ request }) => request.startsWith('GET '));
+    for (const { request, body } of read)
+      expect([request, leaksIn(body, [PLAINTEXT])]).toEqual([request, []]);
   });
 
-  test('key bytes and tokens are in no answer at all', () => {
-    for (const { what, body } of answers) {
-      expect([what, leaksIn(body, [TOKEN, ...stack.kms.dataKeys])]).toEqual([what, []]);
+  it('never appear as key bytes or tokens in any response', () => {
+    for (const { request, body } of exchanges) {
+      expect([request, leaksIn(body, [TOKEN, ...stack.kms.dataKeys])]).toEqual([request, []]);
     }
   });
 });
 
-describe('the search', () => {
-  test.each([
-    ['as it is', `x${PLAINTEXT}x`],
+describe('the search for secrets', () => {
+  it.each([
+    ['verbatim', `x${PLAINTEXT}x`],
     ['in hex', Buffer.from(`a${PLAINTEXT}`).toString('hex')],
     ['in base64', base64(`${PLAINTEXT}zz`)],
-    ['in base64 behind a byte', base64(`a${PLAINTEXT}zz`)],
-    ['in base64 behind two', base64(`aa${PLAINTEXT}zz`)],
+    ['in base64 after one byte', base64(`a${PLAINTEXT}zz`)],
+    ['in base64 after two bytes', base64(`aa${PLAINTEXT}zz`)],
     ['in base64url', Buffer.from(`a${PLAINTEXT}`).toString('base64url')],
   ])('finds a secret %s', (_, text) => {
     expect(leaksIn(text, [PLAINTEXT])).not.toEqual([]);
@@ -222,17 +223,17 @@ describe('the search', () => {
   const key = Buffer.from('00ff10ef20df30cf40bf50af609f708f8090a0b0c0d0e0f0011223344556677f', 'hex');
   const search = searchForSecrets([randomBytes(32), key, randomBytes(32)]);
 
-  test.each([
-    ['as they are', key.toString('latin1')],
+  it.each([
+    ['verbatim', key.toString('latin1')],
     ['in hex', key.toString('hex')],
-    ['in capital hex', key.toString('hex').toUpperCase()],
+    ['in uppercase hex', key.toString('hex').toUpperCase()],
     ['in base64', key.toString('base64')],
-    ['in base64 behind a byte', Buffer.concat([Buffer.alloc(1), key]).toString('base64')],
-    ['in base64url behind two', Buffer.concat([Buffer.alloc(2), key]).toString('base64url')],
-    ['as Node prints them', inspect(key)],
-    ['as JSON has a buffer', JSON.stringify(key)],
-    ['as JSON has other bytes', JSON.stringify(new Uint8Array(key))],
-  ])('finds key bytes %s, wherever they stand', (_, form) => {
+    ['in base64 after one byte', Buffer.concat([Buffer.alloc(1), key]).toString('base64')],
+    ['in base64url after two bytes', Buffer.concat([Buffer.alloc(2), key]).toString('base64url')],
+    ['as util.inspect prints them', inspect(key)],
+    ['as JSON of a Buffer', JSON.stringify(key)],
+    ['as JSON of a Uint8Array', JSON.stringify(new Uint8Array(key))],
+  ])('finds key bytes %s, at any position', (_, form) => {
     for (let before = 0; before < 60; before += 1) {
       for (const kept of ['sealed', 'opened'] as const) {
         expect(search(`${'.'.repeat(before)}${form}.`, kept)).not.toEqual([]);
@@ -240,17 +241,17 @@ describe('the search', () => {
     }
   });
 
-  test.each([
-    ['whole', `Bearer ${TOKEN}`],
-    ['cut', TOKEN.slice(0, 12)],
-    ['of another kind', `eyJ${TOKEN.replaceAll('eyJ', 'xyJ')}`],
+  it.each([
+    ['completely', `Bearer ${TOKEN}`],
+    ['truncated', TOKEN.slice(0, 12)],
+    ['with a different payload', `eyJ${TOKEN.replaceAll('eyJ', 'xyJ')}`],
     ['in base64', base64(`aa${TOKEN}`)],
     ['in hex', Buffer.from(TOKEN).toString('hex')],
-  ])('finds a token, %s', (_, text) => {
+  ])('finds a token %s', (_, text) => {
     expect(search(text, 'opened')).not.toEqual([]);
   });
 
-  test('leaves plaintext to those who may see it, and finds nothing where there is nothing', () => {
+  it('accepts plaintext in decrypted output, and finds nothing in output without secrets', () => {
     expect(search(PLAINTEXT, 'opened')).toEqual([]);
     expect(search('{"level":30,"route":"*/decode","status":200,"ms":1.2,"msg":"request"}', 'sealed')).toEqual(
       [],

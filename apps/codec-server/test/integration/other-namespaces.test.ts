@@ -24,8 +24,8 @@ import { keys, type Payload, plain } from '../support/stack.ts';
 import { get, history, lines, NAMESPACE, runPath, type Stack, startStack } from '../support/temporal.ts';
 
 /*
- * The attack: `payments` accepts messages of `orders`, so somebody who may only work in `payments` starts a workflow
- * there whose payloads are ciphertext that was copied from `orders`.
+ * The attack: `payments` accepts messages of `orders`, so a caller who only has permissions in `payments` starts a workflow
+ * there with ciphertext that was copied from `orders`.
  */
 const { CommandType } = proto.temporal.api.enums.v1;
 const HOUR = proto.google.protobuf.Duration.fromObject({ seconds: 3_600 });
@@ -54,14 +54,14 @@ beforeAll(async () => {
 });
 afterAll(() => stack.close());
 
-/** Bound to the workflow too: whoever starts a workflow chooses its id. */
+/** Binds the message to the workflow as well, since the attacker chooses the workflow id. */
 const encrypted = async (value: string, namespace: string): Promise<Payload> => {
   const context = { type: 'activity', namespace, workflowId: WORKFLOW } as const;
   const [payload] = await stack.kms.codec.encode([plain(value)], context);
   return payload!;
 };
 
-/** Starts the workflow as any client of `payments` can, and fills every place that a client or a worker can fill. */
+/** Starts the workflow like any client of `payments`, with the ciphertext in every place that a client or worker can fill. */
 async function plant(): Promise<{ workflowId: string; runId: string }> {
   const service = stack.connection.workflowService;
   const own = await encrypted(OWN, NAMESPACE);
@@ -121,7 +121,7 @@ const everywhere: [Permission, string][] = [
   ['export', 'orders'],
 ];
 
-/** A replica for these callers. Its codec is shared, so what others have opened is in its caches. */
+/** Returns a replica for these callers. It shares the codec, and so the cached data keys, with the others. */
 function replica(access: Access, isWritable: (entry: AuditEntry) => boolean = () => true) {
   const audited: AuditEntry[] = [];
   const audit = createAudit({
@@ -154,8 +154,8 @@ const isOwn = ({ path, ref }: { path?: string; ref: string }): boolean =>
 const secretIn = (text: string): boolean =>
   text.includes(SECRET) || text.includes(Buffer.from(JSON.stringify(SECRET)).toString('base64'));
 
-describe('a caller without rights in the namespace that copied messages name', () => {
-  it('gets no plaintext of them from payloads:decode, and every other payload', async () => {
+describe('a caller without permissions in the namespace of copied messages', () => {
+  it('gets all other payloads from payloads:decode, but no plaintext of these', async () => {
     const results = await replica(ana(own)).decode(refs());
     expect(results).toHaveLength(stubs.length);
     for (const result of results) {
@@ -166,7 +166,7 @@ describe('a caller without rights in the namespace that copied messages name', (
     expect(secretIn(JSON.stringify(results))).toBe(false);
   });
 
-  it('gets none from the refs of a description: memo, summary, heartbeat and header', async () => {
+  it('gets no plaintext for the refs of a description: memo, summary, heartbeat and header', async () => {
     const { app, decode } = replica(ana(own));
     const path = `/api/namespaces/payments/workflows/${WORKFLOW}`;
     const { payloads } = workflowDescription.parse(await (await get(app, path)).json());
@@ -180,7 +180,7 @@ describe('a caller without rights in the namespace that copied messages name', (
       expect(result).toMatchObject({ ok: false, reason: 'namespace_not_permitted' });
   });
 
-  it('finds nothing of them by search and learns only how many it could not read', async () => {
+  it('learns from a search only how many payloads could not be read', async () => {
     const found = await replica(ana(own)).search('canary-of');
     expect(found.filter(({ type }) => type === 'hit')).toMatchObject([{ path: 'input.payloads[1]' }]);
     expect(found.at(-1)).toMatchObject({
@@ -212,7 +212,7 @@ describe('a caller without rights in the namespace that copied messages name', (
     expect(readable).toContain('"reason":"namespace_not_permitted"');
   });
 
-  it('sees in the history which namespace a payload names and that it may not be read', async () => {
+  it('sees in the history the namespace of each payload and that it is not permitted', async () => {
     const { app } = replica(ana(own));
     const shown = (await history(app, run)).flatMap(({ payloads }) => payloads);
     for (const stub of shown) {
@@ -221,7 +221,7 @@ describe('a caller without rights in the namespace that copied messages name', (
     }
   });
 
-  it('leaves one denied entry a request in the audit of that namespace, and no intent', async () => {
+  it('causes one denied entry per request in the audit log of that namespace, and no intent', async () => {
     const { decode, audited } = replica(ana(own));
     await decode(refs());
     expect(audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([
@@ -234,7 +234,7 @@ describe('a caller without rights in the namespace that copied messages name', (
     });
   });
 
-  it('is refused messages that another caller has just opened with the same cached data key', async () => {
+  it('is denied messages that another caller has just decrypted with the same cached data key', async () => {
     const permitted = replica(ana(everywhere));
     const refused = replica(ana(own));
     for (let n = 0; n < 3; n += 1) {
@@ -247,14 +247,14 @@ describe('a caller without rights in the namespace that copied messages name', (
   });
 
   it.each(['metadata', 'encode', 'audit'] as const)(
-    'is refused them with %s alone there',
+    'is denied the messages with only the permission %s there',
     async (permission) => {
       const results = await replica(ana([...own, [permission, 'orders']])).decode(['1:0']);
       expect(results).toMatchObject([{ ok: false, reason: 'namespace_not_permitted' }]);
     },
   );
 
-  it('needs the permission of the route that it uses: decode gives neither search nor export there', async () => {
+  it('needs the permission of the route: decode permits neither search nor export', async () => {
     const decodes = replica(ana([...own, ['decode', 'orders']]));
     expect(await decodes.decode(['1:0'])).toMatchObject([{ ok: true }]);
     expect((await decodes.search(SECRET)).filter(({ type }) => type === 'hit')).toEqual([]);
@@ -265,8 +265,8 @@ describe('a caller without rights in the namespace that copied messages name', (
   });
 });
 
-describe('a caller who may read both namespaces', () => {
-  it('reads everything, on record in both, each payload and key counted where it belongs', async () => {
+describe('a caller with permissions in both namespaces', () => {
+  it('decodes everything, with each payload and key counted in the audit log of its namespace', async () => {
     const { decode, audited } = replica(ana(everywhere));
     const results = await decode(refs(), { justification: 'ticket 4711' });
     expect(results.every(({ ok }) => ok)).toBe(true);
@@ -295,7 +295,7 @@ describe('a caller who may read both namespaces', () => {
     expect(audited).toHaveLength(4);
   });
 
-  it('finds and exports everything, on record in both', async () => {
+  it('finds and exports everything, with entries in both audit logs', async () => {
     const { search, export: exported, audited } = replica(ana(everywhere));
     const found = await search('canary-of');
     expect(found.at(-1)).toMatchObject({ hits: stubs.length, unreadable: {} });
@@ -326,8 +326,8 @@ describe('a caller who may read both namespaces', () => {
   });
 });
 
-describe('a namespace that opens on demand', () => {
-  it('opens its messages elsewhere only for a justification', async () => {
+describe('a namespace that decrypts on demand', () => {
+  it('requires a justification for its messages in other namespaces', async () => {
     const { decode, search, audited } = replica(ana(everywhere, ['orders']));
     const [refused] = await decode(['1:0']);
     expect(refused).toMatchObject({ ok: false, reason: 'namespace_not_permitted', namespace: 'orders' });
@@ -340,13 +340,13 @@ describe('a namespace that opens on demand', () => {
     expect(await decode(['1:0'], { justification: 'ticket 4711' })).toMatchObject([{ ok: true }]);
   });
 
-  it('still needs the permission with a justification', async () => {
+  it('requires the permission in addition to a justification', async () => {
     const { decode } = replica(ana(own, ['orders']));
     expect(await decode(['1:0'], { justification: 'ticket 4711' })).toMatchObject([{ ok: false }]);
   });
 });
 
-it('decrypts nothing of a namespace whose audit can not be written, and everything else', async () => {
+it('decrypts everything except messages of a namespace whose audit log cannot be written', async () => {
   const { decode, audited } = replica(ana(everywhere), ({ namespace }) => namespace !== 'orders');
   const results = await decode(refs());
   expect(results.filter(({ ok }) => ok)).toHaveLength(1);
@@ -361,7 +361,7 @@ it('decrypts nothing of a namespace whose audit can not be written, and everythi
   ]);
 });
 
-it('decrypts for everybody without sign-in, on record in both namespaces', async () => {
+it('decrypts for every caller without authentication, with entries in both audit logs', async () => {
   const { decode, audited } = replica(openAccess);
   expect((await decode(refs())).every(({ ok }) => ok)).toBe(true);
   expect(audited.map(({ event, namespace }) => `${event} ${namespace}`)).toEqual([
@@ -372,7 +372,7 @@ it('decrypts for everybody without sign-in, on record in both namespaces', async
   ]);
 });
 
-it('shows in a list of workflows which namespace a memo names', async () => {
+it('shows the namespace of a memo in a list of workflows', async () => {
   const { app } = replica(ana(own));
   const listed = workflowList.parse(await (await get(app, '/api/namespaces/payments/workflows')).json());
   expect(listed.workflows[0]?.memo).toMatchObject([

@@ -1,5 +1,5 @@
 import { decodeFrame, type DecodeFrame, type HistoryEvent, type HistoryFrame } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HttpError } from '../../src/errors.ts';
 import { listen } from '../../src/server/listen.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
@@ -38,7 +38,7 @@ function countingReplica(counted: () => void, maxHistoryBytes?: number): Stack['
   });
 }
 
-/** Waits until `everywhere` has nothing left to do but to wait for its signal. */
+/** Waits until only the signal is missing for `everywhere` to complete. */
 const settled = (run: { workflowId: string; runId: string }): Promise<void> =>
   eventually(async () => {
     const events = await history(stack.app, run);
@@ -54,7 +54,7 @@ describe('a long history', () => {
     await handle.result();
   });
 
-  test('comes page by page, each page once, and the same from any event on', async () => {
+  it('is streamed page by page, and identically from any event on', async () => {
     const collected: HistoryFrame[] = [];
     for await (const frame of frames(await get(stack.replica(), `${runPath(run)}/history`)))
       collected.push(frame);
@@ -71,7 +71,7 @@ describe('a long history', () => {
     expect(beyond.status).toBe(400);
   });
 
-  test('is read from the nearest known page, not from its beginning', async () => {
+  it('is read from the nearest cached page instead of its beginning', async () => {
     let calls = 0;
     const app = countingReplica(() => (calls += 1));
     const events = await history(app, run);
@@ -82,7 +82,7 @@ describe('a long history', () => {
     expect([whole > 2, calls]).toEqual([true, 0]);
   });
 
-  test('is read again from Temporal, page by page, when memory does not hold it', async () => {
+  it('is read again from Temporal by a single page if the cache has evicted it', async () => {
     let calls = 0;
     const app = countingReplica(() => (calls += 1), 1);
     const events = await history(app, run);
@@ -94,22 +94,22 @@ describe('a long history', () => {
   });
 });
 
-describe('payloads that are more than one request holds', () => {
+describe('payloads that exceed what one request holds in memory', () => {
   const MiB = 1024 * 1024;
   let run: { workflowId: string; runId: string };
   let refs: string[];
   beforeAll(async () => {
-    const handle = await stack.start('everywhere', [SECRET], { taskQueue: 'nobody' });
+    const handle = await stack.start('everywhere', [SECRET], { taskQueue: 'no-worker' });
     run = await runOf(handle);
     for (let n = 0; n < 12; n++) await handle.signal(finish, String(n).repeat(MiB).slice(0, MiB));
     refs = (await history(stack.app, run)).flatMap((event) => event.payloads.map(({ ref }) => ref));
     expect(refs).toHaveLength(13);
   });
 
-  test.each([
-    ['are read twice', undefined],
-    ['are read twice from Temporal, where memory keeps no page', 1],
-  ])('%s, and all answered', async (_, maxHistoryBytes) => {
+  it.each([
+    ['are read twice and decoded completely', undefined],
+    ['are read twice from Temporal and decoded completely if no page is cached', 1],
+  ])('%s', async (_, maxHistoryBytes) => {
     const app = countingReplica(() => undefined, maxHistoryBytes);
     const results = await decode(app, run, refs);
     expect(results.map(({ ref }) => ref).toSorted()).toEqual(refs.toSorted());
@@ -118,7 +118,7 @@ describe('payloads that are more than one request holds', () => {
     ).toHaveLength(12);
   });
 
-  test('leave the rest unanswered, and the stream whole, when Temporal goes away in between', async () => {
+  it('are decoded in part, with an end frame that says so, if Temporal becomes unavailable', async () => {
     const temporal = createTemporalService(stack.connection);
     let down = false;
     const failing: typeof temporal.history = async (request, signal) => {
@@ -140,8 +140,8 @@ describe('payloads that are more than one request holds', () => {
   });
 });
 
-describe('a running workflow, followed', () => {
-  test('sends what there is, then each new event, then an end once the run is closed', async () => {
+describe('the live history of a running workflow', () => {
+  it('sends the existing events, each new event, and an end frame when the run closes', async () => {
     const handle = await stack.start('everywhere', [SECRET]);
     const run = await runOf(handle);
     await handle.executeUpdate(change, { args: ['x'] });
@@ -165,7 +165,7 @@ describe('a running workflow, followed', () => {
     expect(await history(stack.replica(), run)).toEqual(durable);
   });
 
-  test('goes on where another stream was cut off', async () => {
+  it('continues after the last event of an interrupted stream', async () => {
     const handle = await stack.start('everywhere', [SECRET]);
     const run = await runOf(handle);
     await settled(run);
@@ -180,7 +180,7 @@ describe('a running workflow, followed', () => {
     expect(events.at(-1)!.eventName).toBe('WorkflowExecutionCompleted');
   });
 
-  test('leaves no call to Temporal behind when its reader goes away', async () => {
+  it('cancels the call to Temporal when the client disconnects', async () => {
     const handle = await stack.start('everywhere', [SECRET]);
     const run = await runOf(handle);
     await settled(run);
@@ -207,7 +207,7 @@ describe('a running workflow, followed', () => {
     await handle.terminate();
   });
 
-  test('ends with a line that says so when the server stops', async () => {
+  it('ends with a shutdown frame when the server stops', async () => {
     const handle = await stack.start('everywhere', [SECRET]);
     const run = await runOf(handle);
     const stopping = new AbortController();
@@ -222,7 +222,7 @@ describe('a running workflow, followed', () => {
     await handle.terminate();
   });
 
-  test('marks events of a failing workflow task as not durable', async () => {
+  it('marks the events of a failing workflow task as not durable', async () => {
     const handle = await stack.start('stuck', []);
     const run = await runOf(handle);
     const events = await eventually(async () => {
@@ -237,7 +237,7 @@ describe('a running workflow, followed', () => {
   });
 });
 
-test('a page token of the list that Temporal did not give is 400', async () => {
+it('rejects a page token of a list that Temporal did not issue', async () => {
   for (const token of ['YWJj', 'W0ZpbHRlcmVkXQ', 'AAEC']) {
     const response = await get(stack.app, `/api/namespaces/payments/workflows?pageToken=${token}`);
     expect([token, response.status]).toEqual([token, 400]);

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { NAMESPACE, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
 
-// Temporal's Python SDK with a small HTTP codec, interop/python/src/temporal_kms_peers/remote.py, against this server.
+// Temporal's Python SDK with a small HTTP codec (interop/python/src/temporal_kms_peers/remote.py) against this server.
 const root = join(import.meta.dirname, '../../../..');
 const project = join(root, 'interop/python');
 const SECRET = 'canary-9e7701';
@@ -21,7 +21,9 @@ beforeAll(async () => {
     { reject: false },
   );
   if (failed) {
-    process.stdout.write(`No Python 3.10 or newer with PyPI was found: its client isn't tried. ${stderr}\n`);
+    process.stdout.write(
+      `The test with a Python client is skipped: it needs Python 3.10 or later and PyPI. ${stderr}\n`,
+    );
     return;
   }
   python = stdout.trim();
@@ -38,10 +40,10 @@ afterAll(async () => {
   await stack.close();
 });
 
-test('starts, queries, signals and reads an encrypted workflow without a key of its own', async ({
+it('serves a Python client that starts, queries, signals and reads an encrypted workflow without keys', async ({
   skip,
 }) => {
-  if (python === undefined) return skip('no Python with PyPI was found');
+  if (python === undefined) return skip('Python with PyPI was not found');
   const { stdout } = await execa(
     python,
     [
@@ -55,7 +57,7 @@ test('starts, queries, signals and reads an encrypted workflow without a key of 
   expect(JSON.stringify(query)).toContain(`${SECRET} asked`);
   expect(JSON.stringify(result)).toContain(`${SECRET} result`);
   const history = await stack.client.workflow.getHandle('from-python').fetchHistory();
-  // Its JSON has bytes in base64; a value's begin with its quote.
+  // The history's JSON contains bytes in base64. JSON values start with a quotation mark.
   const raw = JSON.stringify(history);
   expect(raw).toContain(base64('binary/envelope-kms-v2'));
   expect(raw).not.toContain(base64(`"${SECRET}`.slice(0, 12)));

@@ -1,5 +1,5 @@
 import { type SearchFrame, searchFrame, type SearchHit } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
@@ -18,15 +18,15 @@ afterAll(() => stack.close());
 const SECRET = 'canary-7e02d1';
 type Run = { workflowId: string; runId: string };
 
-const ask = (run: Run, body: object, app = stack.app): Promise<Response> =>
+const postSearch = (run: Run, body: object, app = stack.app): Promise<Response> =>
   get(app, `${runPath(run)}/history:search`, { method: 'POST', body: JSON.stringify(body) });
 const search = async (run: Run, body: object, app = stack.app): Promise<SearchFrame[]> =>
-  collect(lines(await ask(run, body, app), searchFrame));
+  collect(lines(await postSearch(run, body, app), searchFrame));
 const places = (frames: SearchFrame[]): string[] =>
   hitsOf(frames).map(({ ref, pointer }) => `${ref} ${pointer}`);
 const hitsOf = (frames: SearchFrame[]): SearchHit[] => frames.filter((frame) => frame.type === 'hit');
 
-describe('a workflow that puts a secret everywhere', () => {
+describe('a search of a workflow with a secret in every payload', () => {
   let run: Run;
   let length: number;
   beforeAll(async () => {
@@ -41,7 +41,7 @@ describe('a workflow that puts a secret everywhere', () => {
     length = (await history(stack.app, run)).length;
   });
 
-  test('is found in every place, newest first, each with its event, path and pointer', async () => {
+  it('finds the text in every place, newest first, with event, path and pointer', async () => {
     const frames = await search(run, { text: SECRET.toUpperCase() });
     const hits = hitsOf(frames);
     expect(hits.map(({ eventId }) => eventId)).toEqual(
@@ -72,7 +72,7 @@ describe('a workflow that puts a secret everywhere', () => {
     });
   });
 
-  test('is told with its match alone: what stands beside it is masked', async () => {
+  it('returns only the matching text and masks the text around it', async () => {
     const frames = await search(run, { text: 'canary' });
     expect(hitsOf(frames).length).toBeGreaterThan(10);
     for (const { snippet } of hitsOf(frames)) expect(snippet.match).toBe('canary');
@@ -80,27 +80,28 @@ describe('a workflow that puts a secret everywhere', () => {
     expect(values).not.toContain('7e02d1');
   });
 
-  test('is found in the same places oldest first', async () => {
+  it('finds the same places oldest first', async () => {
     const newest = places(await search(run, { text: SECRET }));
     const oldest = places(await search(run, { text: SECRET, order: 'oldest_first' }));
     expect(oldest.toSorted()).toEqual(newest.toSorted());
     expect(Number(oldest[0]!.split(':')[0])).toBe(1);
   });
 
-  test.each(['newest_first', 'oldest_first'] as const)('goes on %s behind the event told', async (order) => {
+  it.each(['newest_first', 'oldest_first'] as const)('continues %s after the given event', async (order) => {
     const all = hitsOf(await search(run, { text: SECRET, order }));
     const after = all[3]!.eventId;
     const rest = hitsOf(await search(run, { text: SECRET, order, after }));
-    const behind = ({ eventId }: SearchHit) => (order === 'newest_first' ? eventId < after : eventId > after);
-    expect(rest).toEqual(all.filter(behind));
+    const isAfter = ({ eventId }: SearchHit) =>
+      order === 'newest_first' ? eventId < after : eventId > after;
+    expect(rest).toEqual(all.filter(isAfter));
   });
 
-  test('is not found by what is not there, and with another case only where case does not count', async () => {
+  it('finds nothing for other text, or for another case if it is case-sensitive', async () => {
     expect(hitsOf(await search(run, { text: 'no such text' }))).toEqual([]);
     expect(hitsOf(await search(run, { text: SECRET.toUpperCase(), caseSensitive: true }))).toEqual([]);
   });
 
-  test('leaves the term in no audit line and no log line, and audits who searched what', async () => {
+  it('is audited with run and justification, and leaves the text out of the audit log and the log', async () => {
     const { log, lines: logged } = keptLog();
     const entries: any[] = [];
     const audit = createAudit({ write: async (entry) => void entries.push(entry) });
@@ -113,32 +114,35 @@ describe('a workflow that puts a secret everywhere', () => {
     expect(entries[1].outcome.payloads).toBeGreaterThan(10);
   });
 
-  test.each([
+  it.each([
     ['no text', {}],
     ['an empty text', { text: '' }],
     ['a text beyond 200 characters', { text: 'x'.repeat(201) }],
-    ['a field that there is not', { text: 'x', regex: true }],
-    ['an event that there is not', { text: 'x', after: 99_999 }],
-    ['a negative event', { text: 'x', after: -1 }],
-  ])('refuses %s with 400', async (_, body) => {
-    const response = await ask(run, body);
+    ['an unknown field', { text: 'x', regex: true }],
+    ['an event that the run does not have', { text: 'x', after: 99_999 }],
+    ['a negative event id', { text: 'x', after: -1 }],
+  ])('answers 400 for %s', async (_, body) => {
+    const response = await postSearch(run, body);
     expect([response.status, await response.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);
   });
 
-  test('needs a justification where the namespace opens on demand, before Temporal is asked', async () => {
+  it('requires a justification, before any call to Temporal, if the namespace decrypts on demand', async () => {
     const access = { ...openAccess, reveal: () => 'on-demand' as const };
-    const temporal: any = new Proxy({}, { get: (_, call) => expect.fail(`asked: ${String(call)}`) });
-    const response = await ask(run, { text: SECRET }, stack.replica({ access, temporal }));
+    const temporal: any = new Proxy(
+      {},
+      { get: (_, call) => expect.fail(`The server called Temporal: ${String(call)}`) },
+    );
+    const response = await postSearch(run, { text: SECRET }, stack.replica({ access, temporal }));
     expect([response.status, await response.json()]).toMatchObject([
       403,
       { error: { code: 'justification_required' } },
     ]);
-    expect((await ask(run, { text: SECRET, justification: 'x' }, stack.replica({ access }))).status).toBe(
-      200,
-    );
+    expect(
+      (await postSearch(run, { text: SECRET, justification: 'x' }, stack.replica({ access }))).status,
+    ).toBe(200);
   });
 
-  test('ends with the sign-in, and says so', async () => {
+  it('ends as signed_out when the token expires', async () => {
     const access = {
       ...openAccess,
       authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 150 }),
@@ -151,7 +155,7 @@ describe('a workflow that puts a secret everywhere', () => {
     expect(entries.at(-1)).toMatchObject({ event: 'outcome', outcome: { result: 'signed_out' } });
   });
 
-  test('counts what can not be read, and finds the rest', async () => {
+  it('counts payloads that cannot be decrypted', async () => {
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const frames = await search(run, { text: 'canary' }, stack.replica({ codec: other.codec }));
@@ -162,32 +166,32 @@ describe('a workflow that puts a secret everywhere', () => {
   });
 });
 
-test('stops the work when the reader goes away', async () => {
+it('stops decrypting when the client disconnects', async () => {
   const handle = await stack.start('ticks', [250]);
   const run = await runOf(handle);
   await handle.result();
-  let opened = 0;
+  let decrypted = 0;
   let ended: any;
   const codec = new Proxy(stack.kms.codec, {
     get: (target, name) => {
       const member: unknown = Reflect.get(target, name, target);
       if (typeof member !== 'function') return member;
       return (...given: unknown[]) => {
-        if (name === 'open') opened += 1;
+        if (name === 'open') decrypted += 1;
         return Reflect.apply(member, target, given);
       };
     },
   });
   const audit = createAudit({ write: async (entry) => void (ended = entry) });
   const app = stack.replica({ codec, audit });
-  const response = await ask(run, { text: 'tick', order: 'oldest_first' }, app);
+  const response = await postSearch(run, { text: 'tick', order: 'oldest_first' }, app);
   const reader = response.body!.getReader();
   await reader.read();
   await reader.cancel();
   await expect.poll(() => ended?.event).toBe('outcome');
   expect(ended.outcome.result).toBe('cut_off');
-  const soFar = opened;
+  const soFar = decrypted;
   await new Promise((resolve) => setTimeout(resolve, 200));
-  expect(opened).toBe(soFar);
-  expect(opened).toBeLessThan(500);
+  expect(decrypted).toBe(soFar);
+  expect(decrypted).toBeLessThan(500);
 });

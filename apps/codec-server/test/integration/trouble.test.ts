@@ -1,6 +1,6 @@
 import { cryptoHealth } from '@temporal-kms/codec-api';
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { interceptors } from '../../src/temporal/service.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
@@ -29,13 +29,13 @@ afterAll(() => stack.close());
 const VERSION_1 = `${keys.payments}/cryptoKeyVersions/1`;
 const health = async (app: Stack['app']) => cryptoHealth.parse(await (await get(app, '/api/health')).json());
 
-/** One history with an input and four signals: one sealed, one damaged, one plain, one under another namespace's key. */
+/** Starts a run whose payloads are encrypted, damaged, plaintext, of another namespace, and in external storage. */
 async function mixed(): Promise<{
   run: { workflowId: string; runId: string };
   refs: Record<string, string>;
 }> {
-  // On a task queue without a worker, which could do nothing but fail on them.
-  const handle = await stack.start('everywhere', ['input'], { taskQueue: 'nobody' });
+  // On a task queue without a worker, which would fail on these payloads.
+  const handle = await stack.start('everywhere', ['input'], { taskQueue: 'no-worker' });
   const run = await runOf(handle);
   const encoded = async (value: string, namespace: string) => {
     const payload = {
@@ -60,7 +60,7 @@ async function mixed(): Promise<{
       },
     });
   };
-  await signal('sealed', await encoded('sealed', NAMESPACE));
+  await signal('encrypted', await encoded('encrypted', NAMESPACE));
   await signal('damaged', { ...damaged, data: bytes });
   await signal('plain', { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"plain"') });
   await signal('foreign', await encoded('foreign', 'orders'));
@@ -82,17 +82,17 @@ async function mixed(): Promise<{
   return { run, refs };
 }
 
-describe('payloads of every kind side by side', () => {
-  test('each has its own answer, and none hides another', async () => {
+describe('a history with payloads of every kind', () => {
+  it('is decoded with a separate result for each payload', async () => {
     const { run, refs } = await mixed();
     const results = await decode(stack.app, run, Object.values(refs));
     const byRef = new Map(results.map((result) => [result.ref, result]));
     const of = (name: string) => byRef.get(refs[name]!);
     expect(results).toHaveLength(Object.keys(refs).length);
     expect(valueOf(of('input'))).toBe('"input"');
-    expect(valueOf(of('sealed'))).toBe('"sealed"');
-    expect(of('sealed')).toMatchObject({ ok: true, key: { name: keys.payments, version: 1 } });
-    expect(of('sealed')).not.toHaveProperty('warning');
+    expect(valueOf(of('encrypted'))).toBe('"encrypted"');
+    expect(of('encrypted')).toMatchObject({ ok: true, key: { name: keys.payments, version: 1 } });
+    expect(of('encrypted')).not.toHaveProperty('warning');
     expect(of('damaged')).toMatchObject({ ok: false, reason: 'integrity_failed' });
     expect(of('plain')).toMatchObject({ ok: true, warning: 'not_encrypted' });
     expect(of('foreign')).toMatchObject({ ok: false, reason: 'namespace_mismatch' });
@@ -108,13 +108,13 @@ describe('payloads of every kind side by side', () => {
       reason('plain header'),
       reason('foreign'),
       reason('reference'),
-      reason('sealed'),
+      reason('encrypted'),
     ]).toEqual(['not_encrypted', undefined, 'namespace_mismatch', 'external_reference', undefined]);
   });
 });
 
-describe('a key that may no longer be used', () => {
-  test('is named with its version and the reason, for its payloads alone', async () => {
+describe('a disabled key version', () => {
+  it('is reported with key, version and reason code for its own payloads only', async () => {
     const { run, refs } = await mixed();
     await using other = stack.kms.another();
     await stack.kms.emulator.setVersionState(VERSION_1, 'DISABLED');
@@ -133,8 +133,8 @@ describe('a key that may no longer be used', () => {
   });
 });
 
-describe('Cloud KMS out of reach', () => {
-  test('costs nothing but what has to be opened; says so, and gives the plaintext once it is back', async () => {
+describe('an outage of Cloud KMS', () => {
+  it('affects only payloads that need a call, is reported by /api/health, and ends by itself', async () => {
     const handle = await stack.start('everywhere', ['input']);
     const run = await runOf(handle);
     const other = stack.kms.another();
@@ -162,7 +162,7 @@ describe('Cloud KMS out of reach', () => {
     await handle.terminate();
   });
 
-  test('is 503 with Retry-After and its code for /decode, and nothing at all for what is already known', async () => {
+  it('makes /decode answer 503 with Retry-After, except for payloads under cached data keys', async () => {
     await using other = stack.kms.another();
     const app = stack.replica({ codec: other.codec });
     const post = (path: string, body: string) =>
@@ -186,7 +186,7 @@ describe('Cloud KMS out of reach', () => {
     expect((await post('/decode', unknown)).status).toBe(200);
   });
 
-  test('a slow answer holds up no other result', async () => {
+  it('delays no result that does not need Cloud KMS', async () => {
     const { run, refs } = await mixed();
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
@@ -208,8 +208,8 @@ describe('Cloud KMS out of reach', () => {
   });
 });
 
-describe('Temporal out of reach', () => {
-  test('is 503 with Retry-After for what needs it, and /decode still works', async () => {
+describe('an outage of Temporal', () => {
+  it('makes the history API answer 503 with Retry-After, while /decode still works', async () => {
     const connection = Connection.lazy({ address: '127.0.0.1:1', interceptors });
     const app = stack.replica({ temporal: createTemporalService(connection) });
     const response = await get(app, `/api/namespaces/${NAMESPACE}/workflows`);
@@ -223,13 +223,13 @@ describe('Temporal out of reach', () => {
   });
 });
 
-describe('a server that sends its history as stored blobs', () => {
-  test('is read all the same', async () => {
+describe('a Temporal server that sends raw history', () => {
+  it('is supported', async () => {
     const raw = await startStack({ dynamicConfig: { 'frontend.sendRawWorkflowHistory': true } });
     try {
       const handle = await raw.start('child', ['v']);
       const run = await runOf(handle);
-      // Its result can't be waited for: the SDK's client doesn't read such histories.
+      // The SDK's client cannot read raw history, so `result()` would fail.
       await eventually(async () => expect((await handle.describe()).status.name).toBe('COMPLETED'));
       const response = await raw.connection.workflowService.getWorkflowExecutionHistory({
         namespace: NAMESPACE,
@@ -254,12 +254,12 @@ async function rawInput(run: { workflowId: string; runId: string }) {
   return { data: Buffer.from(payload!.data!).toString('base64') };
 }
 
-describe('without a codec', () => {
-  test('a history is all there to read, so the test above that finds no secret could have found one', async () => {
+describe('a workflow started without a codec', () => {
+  it('has plaintext in its history, which shows that the searches for plaintext can find it', async () => {
     const bare = new Client({ connection: stack.connection, namespace: NAMESPACE });
     const handle = await bare.workflow.start('everywhere', {
       args: ['canary-77'],
-      taskQueue: 'nobody',
+      taskQueue: 'no-worker',
       workflowId: 'bare',
     });
     const run = { workflowId: 'bare', runId: handle.firstExecutionRunId };

@@ -5,7 +5,7 @@ import { type Browser, chromium, type Page } from '@playwright/test';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { accessLoader } from '../../src/access/load.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
@@ -18,8 +18,8 @@ import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts
 import { callbackUrl, startWebUi } from '../support/web-ui.ts';
 
 /*
- * Temporal's own Web UI, as it comes, in Chromium: it signs a person in at an OpenID provider and asks this server over
- * TLS with their access token.
+ * Temporal's unmodified Web UI in Chromium: it signs a person in at an OpenID provider, and calls this server over TLS with
+ * the person's access token.
  */
 const BUILD_MS = 900_000;
 const SECRET = 'canary-5eaf00d';
@@ -34,9 +34,9 @@ let browser: Browser;
 const audited: AuditEntry[] = [];
 
 beforeAll(async () => {
-  // The provider says at every start that it is made for a test.
+  // The provider warns at every start that it is configured for tests.
   for (const method of ['info', 'warn'] as const) vi.spyOn(console, method).mockReturnValue(undefined);
-  const go = await findGo("Temporal's Web UI isn't tried");
+  const go = await findGo("the test with Temporal's Web UI is skipped");
   if (go === undefined) return;
   directory = await mkdtemp(join(tmpdir(), 'web-ui-'));
   stack = await startStack();
@@ -96,7 +96,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** Through the Web UI's own page and the provider's. */
+/** Signs in on the pages of the Web UI and of the provider. */
 async function signIn(page: Page, url: string): Promise<void> {
   await page.goto(url);
   await page
@@ -110,20 +110,20 @@ async function signIn(page: Page, url: string): Promise<void> {
   await page.waitForURL((at) => at.href.startsWith(url) && !at.pathname.startsWith('/auth'));
 }
 
-test("Temporal's Web UI signs in, passes the access token over TLS, and shows plaintext", async ({
+it("shows plaintext in Temporal's Web UI, which signs in and passes the access token over TLS", async ({
   skip,
 }) => {
-  if (ui === undefined) return skip('no Go was found to build it with');
+  if (ui === undefined) return skip('the Web UI cannot be built without Go');
   const handle = await stack.start('everywhere', [SECRET]);
   await handle.signal('finish', `${SECRET} signal`);
   await handle.result();
   const run = await runOf(handle);
   await using context = await browser.newContext({ ignoreHTTPSErrors: true });
   const page = await context.newPage();
-  const asked: Record<string, string>[] = [];
+  const requests: Record<string, string>[] = [];
   page.on('request', (request) => {
     if (request.method() === 'POST' && request.url().includes('/decode')) {
-      void request.allHeaders().then((headers) => asked.push({ url: request.url(), ...headers }));
+      void request.allHeaders().then((headers) => requests.push({ url: request.url(), ...headers }));
     }
   });
   await signIn(page, ui.url);
@@ -133,8 +133,8 @@ test("Temporal's Web UI signs in, passes the access token over TLS, and shows pl
     .first()
     .waitFor({ timeout: 30_000 });
 
-  expect(asked.length).toBeGreaterThan(0);
-  for (const headers of asked) {
+  expect(requests.length).toBeGreaterThan(0);
+  for (const headers of requests) {
     expect(headers).toMatchObject({
       url: `https://127.0.0.1:${server.port}/decode?preserveStorageRefs=true`,
       authorization: expect.stringMatching(/^Bearer ey/),

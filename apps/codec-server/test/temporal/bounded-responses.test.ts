@@ -1,5 +1,5 @@
 import proto, { type temporal } from '@temporalio/proto';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { hasTooManyEntries } from '../../src/json/payload-limits.ts';
 import { boundResponses } from '../../src/temporal/bounded-responses.ts';
 
@@ -27,8 +27,8 @@ const history = (payloads: Payload[]): Uint8Array =>
 const inputOf = (bytes: Uint8Array): Payload[] =>
   History.decode(bytes).history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
 
-describe('an answer of Temporal', () => {
-  test('keeps one entry more of a payload than it may have, and all of the others', () => {
+describe('decoding a response of Temporal', () => {
+  it('keeps one surplus entry of a payload with too many, and all others unchanged', () => {
     const bytes = history([
       payload(2),
       payload(200_000),
@@ -49,7 +49,7 @@ describe('an answer of Temporal', () => {
     expect(History.decode(bytes).nextPageToken).toEqual(Buffer.from('next'));
   });
 
-  test('is bounded wherever a payload stands: in maps, failures and memos', () => {
+  it('limits payloads in maps, failures and memos', () => {
     const failure = { message: 'm', cause: { encodedAttributes: payload(1_000) } };
     const bytes = Description.encode({
       workflowExecutionInfo: { memo: { fields: { good: payload(1), bad: payload(1_000) } } },
@@ -63,7 +63,7 @@ describe('an answer of Temporal', () => {
     ).toHaveLength(65);
   });
 
-  test.each([
+  it.each([
     ['payloads', () => history(Array.from({ length: 60_000 }, () => ({})))],
     [
       'fields of a memo',
@@ -74,12 +74,12 @@ describe('an answer of Temporal', () => {
           },
         }).finish(),
     ],
-  ])('is too_large with more than 50,000 %s', (_, make) => {
+  ])('fails with too_large for more than 50,000 %s', (_, make) => {
     const bytes = make();
     expect(() => (bytes.length > 200_000 ? Description : History).decode(bytes)).toThrow('50000');
   });
 
-  test('that is no protobuf is left to the decoder', () => {
+  it('leaves invalid protobuf to the decoder', () => {
     expect(() => History.decode(Buffer.from([0x0a, 0xff]))).toThrow(RangeError);
   });
 });
