@@ -9,20 +9,21 @@ import {
 } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { createApp } from './app.ts';
-import { messageOf } from './errors.ts';
 import { commandList, exitAfterCommand } from './commands.ts';
-import { createLog } from './log.ts';
-import { MemoryBudget } from './memory/budget.ts';
-import { countBuffersAsHeap, inflightBytes } from './memory/heap.ts';
+import { messageOf } from './errors.ts';
 import { watchKeyUse } from './keys/key-use.ts';
 import { CALLS_IN_FLIGHT } from './keys/kms-limits.ts';
 import { watchKms } from './keys/kms-watch.ts';
 import { kmsCharges } from './kms-allowance.ts';
-import { observeAll } from './observers.ts';
-import { metricsApp } from './metrics-app.ts';
+import { createLog } from './log.ts';
+import { MemoryBudget } from './memory/budget.ts';
+import { countBuffersAsHeap, inflightBytes } from './memory/heap.ts';
 import { createMetrics } from './metrics/metrics.ts';
+import { observeAll } from './observers.ts';
+import { metricsApp } from './routes/metrics.ts';
 import { listen } from './server/listen.ts';
-import { requireModernTls } from './server/tls-rules.ts';
+import { standardOutput } from './server/standard-output.ts';
+import { requireModernTls } from './server/tls.ts';
 import {
   accessOrExit,
   auditOrExit,
@@ -32,9 +33,9 @@ import {
   textThreadsOrExit,
   tlsPairOrExit,
 } from './start-up.ts';
-import { standardOutput } from './standard-output.ts';
 import { createTemporalService } from './temporal/service.ts';
 
+/** Time for requests in flight, and then for the audit's last lines. */
 const SHUTDOWN_MS = 10_000;
 const SETTLE_MS = 2_000;
 
@@ -77,21 +78,21 @@ async function start(): Promise<void> {
   const stopping = new AbortController();
   const emulator = config.kms.emulatorHost !== undefined;
 
-  const { metrics: scraped } = config;
-  const measured =
-    scraped &&
+  const { metrics: metricsPort } = config;
+  const metricsServer =
+    metricsPort &&
     (await listen({
-      host: scraped.host,
-      port: scraped.port,
+      host: metricsPort.host,
+      port: metricsPort.port,
       app: (port) =>
         metricsApp(metrics, {
-          hosts: scraped.allowedHosts ?? loopbackHosts(scraped.host, port),
+          hosts: metricsPort.allowedHosts ?? loopbackHosts(metricsPort.host, port),
           kms,
           emulator,
           stopping: stopping.signal,
           log,
         }),
-    }).catch(exitListening(scraped, 'CODEC_METRICS_PORT')));
+    }).catch(exitListening(metricsPort, 'CODEC_METRICS_PORT')));
 
   const server = await listen({
     host: config.host,
@@ -129,25 +130,28 @@ async function start(): Promise<void> {
   log.info(printableConfig(codecServerEnvironment), 'configuration');
   const { keysFileDigest } = config.kms;
   if (keysFileDigest !== undefined) {
-    log.info({ file: process.env['KMS_KEYS_FILE'], sha256: keysFileDigest }, 'keys file in force');
+    log.info({ file: process.env['KMS_KEYS_FILE'], sha256: keysFileDigest }, 'keys file in use');
   }
   const unknown = unknownVariables(codecServerEnvironment, 'CODEC_');
-  if (unknown.length > 0) log.warn({ variables: unknown }, 'variables that this server does not know');
+  if (unknown.length > 0) {
+    log.warn({ variables: unknown }, 'unknown environment variables; check their names against --help');
+  }
   if (!isLoopback(config.host) && config.allowedHosts === undefined) {
-    log.warn('CODEC_ALLOWED_HOSTS is not set: only requests to a loopback name are answered');
+    log.warn('CODEC_ALLOWED_HOSTS is not set: only requests to a loopback name are accepted');
   }
   if (config.policyFile === undefined) {
     log.warn(
-      'AUTH=none: whoever can open a connection on this machine can read plaintext; listening on loopback only',
+      'AUTH=none: every process on this machine that can connect can read plaintext; listening on loopback only',
     );
   }
   if (emulator) {
-    log.warn('KMS_EMULATOR_HOST is set: keys come from an emulator, and nothing is protected by Google');
+    log.warn('KMS_EMULATOR_HOST is set: keys come from an emulator, and Google does not protect them');
   }
   log.info(
     {
       url: `${pair ? 'https' : 'http'}://${urlHost(config.host)}:${server.port}`,
-      ...(measured && scraped && { metrics: `http://${urlHost(scraped.host)}:${measured.port}/metrics` }),
+      ...(metricsServer &&
+        metricsPort && { metrics: `http://${urlHost(metricsPort.host)}:${metricsServer.port}/metrics` }),
       temporal: address,
       namespace,
     },
@@ -162,24 +166,24 @@ async function start(): Promise<void> {
   });
 
   const stop = async (signal: string): Promise<void> => {
-    // A terminal sends Ctrl-C to the whole group, and turbo passes it on: it may come twice.
+    // A terminal sends Ctrl-C to the whole process group, and turbo forwards it: the signal may arrive twice.
     if (stopping.signal.aborted) return;
     log.info({ signal }, 'stopping');
     stopping.abort();
     tls?.stop();
     await server.close(SHUTDOWN_MS);
-    // What was cut off has its outcome yet to be written.
+    // Requests that were cut off still write their audit outcome.
     await Promise.race([audit.audit.settled(), delay(SETTLE_MS, undefined, { ref: false })]);
-    const closed = await Promise.allSettled([
-      measured?.close(0),
+    const results = await Promise.allSettled([
+      metricsServer?.close(0),
       threads.close(),
       codec.close(),
       connection.close(),
       audit.close(),
     ]);
-    for (const one of closed) {
-      if (one.status === 'fulfilled') continue;
-      log.error({ reason: messageOf(one.reason) }, 'not closed in order');
+    for (const result of results) {
+      if (result.status === 'fulfilled') continue;
+      log.error({ reason: messageOf(result.reason) }, 'shutdown incomplete');
       process.exitCode = 1;
     }
   };

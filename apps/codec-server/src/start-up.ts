@@ -10,7 +10,7 @@ import type { RunningServer } from './server/listen.ts';
 import { readTlsPair, type TlsFiles, type TlsPair, type TlsWatch, watchTlsPair } from './server/tls.ts';
 import { connectTemporal } from './temporal/service.ts';
 
-/** `EX_CONFIG` of sysexits.h, as for a wrong variable. */
+/** `EX_CONFIG` of sysexits.h, as for an invalid environment variable. */
 const EXIT_CONFIG = 78;
 
 function exit(status: number, message: string): never {
@@ -18,7 +18,7 @@ function exit(status: number, message: string): never {
   return process.exit(status);
 }
 
-/** The policy's access. A mistake in it ends a start, and changes nothing later. */
+/** Loads the policy. A mistake in it exits the process at start-up; a later reload keeps the old policy. */
 export function accessOrExit(
   policyFile: string | undefined,
   options: PolicyFileOptions,
@@ -30,12 +30,9 @@ export function accessOrExit(
     const reload = (): void => {
       try {
         access.reload();
-        log.info('the policy was read again');
+        log.info('policy reloaded');
       } catch (error) {
-        log.error(
-          { reason: messageOf(error) },
-          'the policy was not read again; the one before stays in force',
-        );
+        log.error({ reason: messageOf(error) }, 'policy not reloaded; the previous policy stays in force');
       }
     };
     return { access, reload };
@@ -45,14 +42,14 @@ export function accessOrExit(
   }
 }
 
-/** Profiles and certificates are files, which the check of the environment doesn't read. */
+/** The check of the environment does not read the profile and certificates of Temporal's client. */
 export function connectOrExit(): ReturnType<typeof connectTemporal> {
   try {
     return connectTemporal();
   } catch (error) {
     return exit(
       EXIT_CONFIG,
-      `Temporal's configuration (TEMPORAL_*, profile file) is wrong: ${messageOf(error)}`,
+      `Temporal's configuration (TEMPORAL_*, profile file) is invalid: ${messageOf(error)}`,
     );
   }
 }
@@ -63,19 +60,19 @@ export async function auditOrExit(options: OpenAuditOptions): Promise<OpenAudit>
   } catch (error) {
     return exit(
       EXIT_CONFIG,
-      `The audit (AUDIT_FILE, AUDIT_DIGEST_KEY_FILE) can't be written: ${messageOf(error)}`,
+      `The audit (AUDIT_FILE, AUDIT_DIGEST_KEY_FILE) cannot be written: ${messageOf(error)}`,
     );
   }
 }
 
-/** The threads for large payloads, whose file is not part of the server's own. */
+/** Starts the worker threads for large payloads; their file is separate from the server's bundle. */
 export function textThreadsOrExit(): TextThreads {
   try {
     return startTextThreads();
   } catch (error) {
     return exit(
       EXIT_CONFIG,
-      `The worker threads for large payloads can't start: ${messageOf(error)}. Install text-worker.mjs next to main.mjs.`,
+      `The worker threads for large payloads cannot start: ${messageOf(error)}. Install text-worker.mjs next to main.mjs.`,
     );
   }
 }
@@ -98,19 +95,20 @@ export const followTlsFiles = (
     ...files,
     changed: (pair) => {
       server.useCertificate(pair);
-      log.info('the TLS certificate was read again');
+      log.info('TLS certificate reloaded');
     },
-    refused: ({ message }) => log.error({ reason: message }, 'the TLS certificate was not read again'),
+    failed: ({ message }) =>
+      log.error({ reason: message }, 'TLS certificate not reloaded; the previous one stays in use'),
   });
 
 export const exitListening =
   ({ host, port }: { readonly host: string; readonly port: number }, variable: string) =>
   (error: unknown): never =>
-    exit(1, `Can't listen on ${host}:${port}: ${portProblem(error, variable)}`);
+    exit(1, `Cannot listen on ${host}:${port}: ${portProblem(error, variable)}`);
 
 function portProblem(error: unknown, variable: string): string {
   const code = codeOf(error);
-  if (code === 'EADDRINUSE') return `the port is taken; ${variable} chooses another`;
-  if (code === 'EACCES') return `this port needs more rights; ${variable} chooses another`;
+  if (code === 'EADDRINUSE') return `the port is in use; choose another with ${variable}`;
+  if (code === 'EACCES') return `the process lacks the rights for this port; choose another with ${variable}`;
   return messageOf(error);
 }

@@ -5,8 +5,7 @@ import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/tempor
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { fetchJson } from '../src/access/tokens/fetch-json.ts';
-import { interceptors } from '../src/temporal/service.ts';
-import { createTemporalService } from '../src/temporal/service.ts';
+import { createTemporalService, interceptors } from '../src/temporal/service.ts';
 import { keptLog } from './support/stack.ts';
 
 /* A process whose event loop is blocked receives nothing, which must not count as an outage of other services. */

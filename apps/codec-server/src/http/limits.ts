@@ -1,20 +1,20 @@
 import type { Context } from 'hono';
-import type { Env } from './context.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
+import type { Env } from './context.ts';
 
-/** What one request, and all of them together, may take. An operator may set the first five. */
+/** Limits of one request and of all requests together. Operators configure the first five. */
 export interface Limits {
-  /** Bytes of one body. Default 16 MiB, four times what Temporal's gRPC takes in one message, base64 and all. */
+  /** Bytes of one body. Default 16 MiB: four times the largest gRPC message of Temporal, which base64 and JSON enlarge. */
   readonly maxBody: number;
   /** Payloads in one request of the codec protocol. Default 10,000. */
   readonly maxPayloads: number;
-  /** Requests under way, streams not counted. Default 256. */
+  /** Requests in flight, without streams. Default 256. */
   readonly maxRequests: number;
-  /** Streams of the history API that are open. Default 256. */
+  /** Open streams of the history API. Default 256. */
   readonly maxStreams: number;
-  /** Milliseconds for one request, streams not counted: what hasn't been answered by then is 504. Default 30,000. */
+  /** Milliseconds for one request, without streams; then it is answered 504. Default 30,000. */
   readonly requestMs: number;
-  /** Milliseconds that a reader may take nothing of what is waiting for it. Default 30,000. */
+  /** Milliseconds in which a client may read nothing of a response that waits for it. Default 30,000. */
   readonly stalledMs: number;
 }
 
@@ -30,55 +30,56 @@ export const defaultLimits: Limits = {
 const RETRY_SECONDS = 1;
 
 const busy = (what: string): HttpError =>
-  new HttpError(503, 'busy', `The server has ${what} under way, as many as it takes at once; try again.`, {
+  new HttpError(503, 'busy', `The server already has ${what} in flight, its limit; try again.`, {
     retryAfter: RETRY_SECONDS,
     loggable: true,
   });
 
 export const shuttingDown = (): HttpError =>
-  new HttpError(503, 'shutting_down', 'The server is ending; try again.', {
+  new HttpError(503, 'shutting_down', 'The server is shutting down; try again.', {
     retryAfter: RETRY_SECONDS,
     loggable: true,
   });
 
-/** What a request still gets when the server is to end, before its connection is cut. */
-const ENDING_MS = 8_000;
+/** Time for requests in flight after shutdown began; then they are answered 503. */
+const DRAIN_MS = 8_000;
 
-interface UnderWay {
+interface InFlight {
   /** On the clock of `performance.now()`. */
   readonly until: number;
-  readonly giveUp: (why: HttpError) => void;
+  readonly giveUp: (error: HttpError) => void;
 }
 
 /**
- * How many requests at once, and how long each. One timer looks after all: each has the same time, so the first to
- * begin is the first to be late.
- * @param stopping aborted when the server is to end: those that aren't answered in time then are told so
+ * Limits how many requests run at once and how long each may take. One timer serves all requests, since the first to
+ * start is the first to time out: a timer per request was measurable on small requests.
+ * @param stopping aborted when the server shuts down
+ * @returns runs a request; throws HttpError 503 `busy`, 504 `timeout`, 503 `shutting_down`
  */
 export function limitRequests(
   { maxRequests, requestMs }: Pick<Limits, 'maxRequests' | 'requestMs'>,
   stopping: AbortSignal,
 ): (work: () => Promise<void>) => Promise<void> {
-  const underWay = new Set<UnderWay>();
+  const inFlight = new Set<InFlight>();
   let timer: NodeJS.Timeout | undefined;
 
   const endAll = (): void => {
-    for (const { giveUp } of underWay) giveUp(shuttingDown());
-    underWay.clear();
+    for (const { giveUp } of inFlight) giveUp(shuttingDown());
+    inFlight.clear();
   };
-  stopping.addEventListener('abort', () => void setTimeout(endAll, ENDING_MS).unref(), { once: true });
+  stopping.addEventListener('abort', () => void setTimeout(endAll, DRAIN_MS).unref(), { once: true });
 
-  const look = (): void => {
+  const endLate = (): void => {
     timer = undefined;
     const now = performance.now();
-    for (const request of underWay) {
+    for (const request of inFlight) {
       if (request.until > now) {
-        timer = setTimeout(look, request.until - now).unref();
+        timer = setTimeout(endLate, request.until - now).unref();
         return;
       }
-      underWay.delete(request);
+      inFlight.delete(request);
       request.giveUp(
-        new HttpError(504, 'timeout', `This took longer than ${requestMs} ms; ask for less at once.`, {
+        new HttpError(504, 'timeout', `The request took longer than ${requestMs} ms; request less at once.`, {
           loggable: true,
         }),
       );
@@ -86,10 +87,10 @@ export function limitRequests(
   };
 
   return (work) => {
-    if (underWay.size >= maxRequests) throw busy(`${maxRequests} requests`);
+    if (inFlight.size >= maxRequests) throw busy(`${maxRequests} requests`);
     return new Promise<void>((resolve, reject) => {
       const request = { until: performance.now() + requestMs, giveUp: reject };
-      // What is still at work after its time finds its request answered, and ends: see isResponseClosed.
+      // Work that continues after the timeout finds its response closed, and stops: see isResponseClosed.
       const run = async (): Promise<void> => {
         try {
           await work();
@@ -97,24 +98,24 @@ export function limitRequests(
         } catch (error) {
           reject(error);
         } finally {
-          underWay.delete(request);
+          inFlight.delete(request);
         }
       };
-      underWay.add(request);
-      timer ??= setTimeout(look, requestMs).unref();
+      inFlight.add(request);
+      timer ??= setTimeout(endLate, requestMs).unref();
       void run();
     });
   };
 }
 
-/** Takes a request whose caller is known into what is counted, until its answer has left. */
-export type Admit = (c: Context<Env>) => void;
+/** Counts a stream until its response closes. @throws HttpError 503 `busy`, ClientDisconnected */
+export type AdmitStream = (c: Context<Env>) => void;
 
 /**
- * How many streams at once. A stream counts until its connection is done with it, not only until it has begun.
- * @returns to be called when somebody may have their stream, and before it begins; throws HttpError 503 `busy`
+ * Limits how many streams are open. A stream counts until its connection is done with the response.
+ * @returns call it once the caller is authorised, before the stream begins
  */
-export function limitStreams({ maxStreams }: Pick<Limits, 'maxStreams'>): Admit {
+export function limitStreams({ maxStreams }: Pick<Limits, 'maxStreams'>): AdmitStream {
   let open = 0;
   return (c) => {
     const outgoing = c.env?.outgoing;
@@ -123,5 +124,25 @@ export function limitStreams({ maxStreams }: Pick<Limits, 'maxStreams'>): Admit 
     if (open >= maxStreams) throw busy(`${maxStreams} streams`);
     open += 1;
     outgoing.once('close', () => (open -= 1));
+  };
+}
+
+/**
+ * Disconnects clients that stop reading: their unread response occupies memory, or keeps a stream open. Node's socket
+ * timeout fires after a time without progress in either direction; a stream without new data is not stalled.
+ *
+ * @param stalledMs milliseconds in which a client may read nothing
+ * @returns call it for each request before it is answered; it ignores requests without a port
+ */
+export function cutStalledReaders(stalledMs: number): (c: { readonly env?: Env['Bindings'] }) => void {
+  return ({ env }) => {
+    const { outgoing } = env ?? {};
+    if (outgoing === undefined || outgoing.destroyed || !('setTimeout' in outgoing)) return;
+    outgoing.setTimeout(stalledMs, () => {
+      const { socket } = outgoing;
+      if (!socket) return;
+      if (outgoing.writableLength + socket.writableLength > 0) socket.destroy();
+      else socket.setTimeout(stalledMs);
+    });
   };
 }

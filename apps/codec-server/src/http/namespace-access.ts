@@ -2,31 +2,29 @@ import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
 import { type InnerLayer, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { AuditRecord, Intent, Outcome } from '../audit/audit.ts';
-import { keyOf } from '../payload.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
-import { authorise, type Authority } from './authorise.ts';
-import type { Env } from './context.ts';
-import { clientAddress } from './client-address.ts';
-import { requireJustification } from './justification.ts';
+import { keyOf } from '../payload.ts';
+import { authorise, type Authority, requireJustification } from './authorise.ts';
+import { clientAddress, type Env } from './context.ts';
 
-/** One request may decrypt messages of so many namespaces besides its own: each costs two audit entries. */
+/** Most namespaces, in addition to its own, whose messages one request decrypts: each costs two audit entries. */
 const MAX_OTHER_NAMESPACES = 32;
 
-/** A request that decrypts. Its namespace's permission and justification have been checked already. */
+/** A request that decrypts. The permission and justification for its own namespace have been checked. */
 export interface Reveal extends Omit<Intent, 'caller' | 'peer' | 'requestNamespace' | 'digests'> {
   readonly namespace: string;
-  /** Digests of the ciphertexts of each namespace that they name. */
+  /** Digests of the ciphertexts, by the namespace that they name. */
   readonly digests?: ReadonlyMap<string, readonly string[]>;
 }
 
-/** What became of another namespace: being validate, refused, or on record. */
+/** The state of another namespace: being checked, denied, or recorded in its audit. */
 type Admission = Promise<void> | KmsCodecError | AuditRecord;
 
 /**
- * Decides for one request which namespaces' messages it may decrypt, and keeps the audit of each. The keys file's
- * `accepts` says what a namespace's workers read; a caller needs the request's own permission in every namespace that a
- * message names, a justification where that namespace asks for one, and an audit intent there before the first
- * decryption. Anything else would let a caller read a namespace by copying its ciphertext into another one.
+ * Decides for one request which namespaces' messages it may decrypt, and writes the audit of each. The keys file's
+ * `accepts` specifies what a namespace's workers read. A caller also needs the route's permission in every namespace
+ * that a message names, a justification where that namespace requires one, and an audit intent there before the first
+ * decryption. Otherwise a caller could read a namespace by copying its ciphertext into another one.
  */
 export class NamespaceAccess {
   readonly #c: Context<Env>;
@@ -44,11 +42,10 @@ export class NamespaceAccess {
   }
 
   /**
-   * Writes the audit intents of the request's namespace and of `others`. Call `end` on the result, whatever happens.
+   * Writes the audit intents of the request's namespace and of `others`. Call `end` on the result in every case.
    *
-   * @param others namespaces that the request can't be served without
-   * @throws HttpError 403 when the caller may not decrypt messages of one of the others, 413 when there are too many of
-   *   them, 503 `audit_unavailable`
+   * @param others namespaces that the request needs
+   * @throws HttpError 403 when the caller may not decrypt messages of one of the others, 413 when there are too many, 503 `audit_unavailable`
    */
   static async begin(
     c: Context<Env>,
@@ -82,20 +79,20 @@ export class NamespaceAccess {
   };
 
   /**
-   * The codec calls it after it decrypted a layer inside a payload. In another namespace's audit it counts as a payload;
-   * in the request's own, whose payload is counted as a whole, it adds its key.
+   * The codec calls it after it decrypted a layer inside a payload. The audit of another namespace counts the layer as a
+   * payload. The audit of the request's namespace counts the whole payload elsewhere, and adds the layer's key here.
    */
   readonly onInnerLayer = (layer: InnerLayer): void => {
     const record = this.#recordOf(layer.namespace);
     record.done(keyOf(layer).key, record === this.#home ? 0 : 1);
   };
 
-  /** Payloads were decrypted. @param namespace that they name; unknown or absent: the request's own */
+  /** Records decrypted payloads. @param namespace the one that they name; absent or unknown: the request's own */
   done(key: KeyUse | undefined, payloads = 1, namespace?: string): void {
     this.#recordOf(namespace).done(key, payloads);
   }
 
-  /** A payload was not decrypted. @param namespace as for `done` */
+  /** Records a payload that was not decrypted. @param namespace as for `done` */
   refused(
     code: ReasonCode,
     of: { readonly ref?: PayloadRef; readonly key?: KeyUse } = {},
@@ -106,14 +103,15 @@ export class NamespaceAccess {
 
   /**
    * Writes the outcome in every namespace, once; later calls change nothing.
-   * @throws HttpError `audit_unavailable`: give no plaintext out
+   * @throws HttpError `audit_unavailable`: return no plaintext then
    */
   async end(result: Outcome): Promise<void> {
     this.#result ??= result;
     await Promise.allSettled([...this.#others.values()].filter((admission) => admission instanceof Promise));
     const records = [this.#home, ...[...this.#others.values()].filter(isRecord)];
     const ended = await Promise.allSettled(records.map((record) => record.end(result)));
-    for (const one of ended) if (one.status === 'rejected') throw one.reason;
+    const failed = ended.find((written) => written.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   #recordOf(namespace: string | undefined): AuditRecord {
@@ -127,11 +125,11 @@ export class NamespaceAccess {
     const admission = this.#record(namespace).then(
       (record) => void this.#others.set(namespace, record),
       (error: unknown) => {
-        const refused = notPermitted(namespace, error);
-        // An audit that could not be written may be written for the next payload.
-        if (error instanceof HttpError && error.status === 403) this.#others.set(namespace, refused);
+        const denied = notPermitted(namespace, error);
+        // A denial is final. An audit that cannot be written now may be writable for the next payload.
+        if (error instanceof HttpError && error.status === 403) this.#others.set(namespace, denied);
         else this.#others.delete(namespace);
-        throw refused;
+        throw denied;
       },
     );
     this.#others.set(namespace, admission);
@@ -148,13 +146,13 @@ export class NamespaceAccess {
 }
 
 const TOO_MANY =
-  `One request decrypts messages of at most ${MAX_OTHER_NAMESPACES} namespaces besides its own. ` +
-  'Ask for fewer payloads at a time.';
+  `One request decrypts messages of at most ${MAX_OTHER_NAMESPACES} namespaces in addition to its own. ` +
+  'Request fewer payloads at a time.';
 
 const isRecord = (admission: Admission): admission is AuditRecord =>
   !(admission instanceof Promise || admission instanceof KmsCodecError);
 
-/** @throws HttpError 403 `forbidden` or `justification_required`; both leave a `denied` entry in the other namespace's audit */
+/** @throws HttpError 403 `forbidden` or `justification_required`; both are recorded as `denied` in the other namespace's audit */
 async function permit(
   c: Context<Env>,
   authority: Authority,
@@ -180,10 +178,13 @@ function intentOf(c: Context<Env>, { digests, ...reveal }: InOther): Intent {
 }
 
 function notPermitted(namespace: string, cause: unknown): KmsCodecError {
-  const why = cause instanceof HttpError ? cause.message : 'The server could not check it; its log says why.';
+  const why =
+    cause instanceof HttpError
+      ? cause.message
+      : 'The server could not check the permission; its log contains the cause.';
   return new KmsCodecError(
     'namespace_not_permitted',
-    `The payload holds a message of namespace "${namespace}". ${why}`,
+    `The payload contains a message of namespace "${namespace}". ${why}`,
     { cause },
   );
 }

@@ -4,36 +4,35 @@ import type { Context } from 'hono';
 import { TokenBucket } from 'limiter';
 import { LRUCache } from 'lru-cache';
 import type { Caller } from '../access/access.ts';
-import { KmsAllowance, type KmsBucket } from '../kms-allowance.ts';
 import { HttpError } from '../errors.ts';
-import type { Env } from './context.ts';
-import { clientAddress } from './client-address.ts';
+import { KmsAllowance, type KmsBucket } from '../kms-allowance.ts';
+import { clientAddress, type Env } from './context.ts';
 
-/** How much a minute; as much can be used at once by a caller who has used nothing before. Absent: no limit. */
+/** Limits per minute. A caller may use a whole minute's amount at once. Absent: no limit. */
 export interface Rates {
   /** Requests of one caller. */
   readonly requests?: number | undefined;
   /** Cloud KMS requests that one caller causes. */
   readonly kmsRequests?: number | undefined;
-  /** Refused requests of one address without a valid token. */
+  /** Rejected requests of one address without a valid token. */
   readonly unauthenticated?: number | undefined;
 }
 
-/** What a caller has used up, for the metrics. */
+/** The limit that a caller exceeded, for the metrics. */
 export type RateLimit = keyof Rates;
 
 export interface RateLimits {
-  /** Counts a request of a caller who is known. @throws HttpError 429 `rate_limited` */
+  /** Counts a request of an authenticated caller. @throws HttpError 429 `rate_limited` */
   request(caller: Caller): void;
-  /** Counts a refused request of a caller who is not. @returns HttpError 429 `rate_limited` to answer instead */
+  /** Counts a rejected request without a valid token. @returns HttpError 429 `rate_limited` to answer instead */
   unauthenticated(c: Context<Env>): HttpError | undefined;
-  /** The Cloud KMS requests that one request of the caller may cause. Absent: there is no limit. */
+  /** Returns the caller's allowance of Cloud KMS requests; undefined: no limit. */
   kms(caller: Caller): KmsAllowance | undefined;
-  /** The refusal where Cloud KMS requests cannot be had for `waitMs`. */
+  /** Returns the 429 for a caller whose allowance of Cloud KMS requests is used up for `waitMs`. */
   kmsExhausted(waitMs: number): HttpError;
 }
 
-/** @param limited called for each refusal */
+/** @param limited called for each 429 */
 export function createRateLimits(
   rates: Rates,
   limited: (limit: RateLimit) => void = () => undefined,
@@ -41,7 +40,7 @@ export function createRateLimits(
   const requests = bucketsOf(rates.requests);
   const kms = bucketsOf(rates.kmsRequests);
   const unauthenticated = bucketsOf(rates.unauthenticated);
-  const refusal = (limit: RateLimit, what: string, waitMs: number): HttpError => {
+  const tooMany = (limit: RateLimit, what: string, waitMs: number): HttpError => {
     limited(limit);
     const seconds = Math.max(1, Math.ceil(waitMs / 1_000));
     return new HttpError(429, 'rate_limited', `${what}; try again in ${seconds} s.`, {
@@ -52,26 +51,22 @@ export function createRateLimits(
   return {
     request: (caller) => {
       const wait = requests?.memo(identityOf(caller)).take(1) ?? 0;
-      if (wait > 0) throw refusal('requests', 'You have sent more requests than this server takes', wait);
+      if (wait > 0) throw tooMany('requests', "You exceeded this server's rate limit for requests", wait);
     },
     unauthenticated: (c) => {
       const wait = unauthenticated?.memo(networkOf(clientAddress(c))).take(1) ?? 0;
       if (wait === 0) return undefined;
-      return refusal('unauthenticated', 'Your address has sent too many requests that were refused', wait);
+      return tooMany('unauthenticated', 'Your address sent too many requests without a valid token', wait);
     },
     kms: (caller) => kms && new KmsAllowance(kms.memo(identityOf(caller))),
     kmsExhausted: (waitMs) =>
-      refusal(
-        'kmsRequests',
-        'You have caused more Cloud KMS requests than this server makes for you',
-        waitMs,
-      ),
+      tooMany('kmsRequests', "You exceeded this server's rate limit for Cloud KMS requests", waitMs),
   };
 }
 
 const MINUTE_MS = 60_000;
 
-/** Identities or addresses that are remembered; the least recently seen is evicted first. */
+/** Most callers or addresses that are tracked; the least recently used is evicted first. */
 const MAX_BUCKETS = 10_000;
 
 type Buckets = LRUCache<string, Bucket>;
@@ -81,7 +76,7 @@ function bucketsOf(perMinute: number | undefined): Buckets | undefined {
   return new LRUCache<string, Bucket>({ max: MAX_BUCKETS, memoMethod: () => new Bucket(perMinute) });
 }
 
-/** Full at first. Its clock is monotonic. */
+/** A token bucket that starts full, on a monotonic clock. */
 class Bucket implements KmsBucket {
   readonly #tokens: TokenBucket;
 
@@ -95,7 +90,7 @@ class Bucket implements KmsBucket {
   }
 
   take(count: number): number {
-    // A request that needs more than the bucket ever holds gets it when the bucket is full.
+    // A request that needs more tokens than the bucket holds is accepted when the bucket is full.
     const most = Math.min(count, this.#tokens.bucketSize);
     return this.#tokens.tryRemoveTokens(most) ? 0 : Math.max(1, this.#tokens.getWaitTime(most));
   }
@@ -116,13 +111,13 @@ class Bucket implements KmsBucket {
 
 const MAX_IDENTITY = 256;
 
-/** The same for every token of a subject. A long one is hashed: subjects come from tokens, and are kept. */
+/** Returns the same text for all tokens of a subject. A long subject is hashed, since it stays in memory. */
 function identityOf({ issuer = '', subject, name }: Caller): string {
   const identity = `${issuer} ${subject ?? name}`;
   return identity.length > MAX_IDENTITY ? hash('sha256', identity, 'base64') : identity;
 }
 
-/** An IPv4 address, or the /64 network of an IPv6 address: who has one has all of its addresses. */
+/** Returns an IPv4 address, or the /64 network of an IPv6 address: one client may use all addresses of its network. */
 function networkOf(address = ''): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;

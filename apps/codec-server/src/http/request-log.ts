@@ -3,45 +3,44 @@ import { routePath } from 'hono/route';
 import type { Level, Logger } from 'pino';
 import { MinuteCounts } from '../minute-counts.ts';
 import { HttpError } from '../errors.ts';
-import type { Env } from './context.ts';
-import type { HttpMeter } from './meter.ts';
+import type { Env, HttpMeter } from './context.ts';
 
-/** Lines that a minute may have for one method, route, status and code, and how many of these are distinguished. */
+/** Most lines per minute for one method, route, status and code; and how many of these combinations are distinguished. */
 const MAX_LINES = 10;
 const MAX_KINDS = 64;
 
 interface Answered {
   readonly method: string;
-  /** The route's pattern, never the path or the query: both may hold what isn't the log's business. */
+  /** The route's pattern, never the path or the query: both may contain data of the caller. */
   readonly route: string;
   readonly status: number;
-  /** Absent where the line counts many. */
+  /** Absent where the line counts several requests. */
   readonly ms?: number | undefined;
   readonly code?: string;
   readonly reason?: string;
-  /** How many more there were like it. */
+  /** How many further requests were like this one. */
   readonly count?: number;
 }
 
 /**
- * One line a request, and its measure. No client can fill the log: of refused requests of one kind the first of a
- * minute have a line each, and the others one with their number when the minute ends.
- * @param stopping aborted when the server is to end
+ * Logs and measures each request. No client can fill the log: within a minute, the first rejected requests of a kind
+ * have a line each, and the others share one line with their number when the minute ends.
+ * @param stopping aborted when the server shuts down
  */
 export function requestLog(log: Logger, stopping: AbortSignal, meter?: HttpMeter): MiddlewareHandler<Env> {
   const write = (answered: Answered): void => log[levelOf(answered.status)](answered, 'request');
-  const refused = new MinuteCounts<Answered>({
+  const rejected = new MinuteCounts<Answered>({
     kinds: MAX_KINDS,
     ended: (repeated) => {
       for (const { first, count } of repeated) write({ ...first, ms: undefined, count });
     },
   });
-  stopping.addEventListener('abort', () => refused.flush(), { once: true });
+  stopping.addEventListener('abort', () => rejected.flush(), { once: true });
   const passes = (answered: Answered): boolean => {
     const { method, route, status, code } = answered;
     const kind = `${method} ${route} ${status} ${code}`;
-    if (refused.has(kind) || refused.hasRoom) return refused.pass(kind, answered, MAX_LINES);
-    return refused.pass(`${status}`, { method: 'other', route: 'other', status }, 0);
+    if (rejected.has(kind) || rejected.hasRoom) return rejected.pass(kind, answered, MAX_LINES);
+    return rejected.pass(`${status}`, { method: 'other', route: 'other', status }, 0);
   };
   return async (c, next) => {
     const start = performance.now();
@@ -58,20 +57,20 @@ export function requestLog(log: Logger, stopping: AbortSignal, meter?: HttpMeter
     const level = levelOf(answered.status);
     if (!log.isLevelEnabled(level)) return;
     if (answered.status < 400) return write(answered);
-    const line = { ...answered, ...whyOf(c.error) };
+    const line = { ...answered, ...errorFields(c.error) };
     if (passes(line)) write(line);
   };
 }
 
-/** Clients hide it: the CLI prints `context deadline exceeded` alone. */
-function whyOf(error: Error | undefined): { code?: string; reason?: string } {
+/** For the operator, since clients hide it: the CLI prints only `context deadline exceeded`. */
+function errorFields(error: Error | undefined): { code?: string; reason?: string } {
   if (!(error instanceof HttpError)) return {};
   return { code: error.code, ...(error.loggable && { reason: error.message }) };
 }
 
 /**
- * What was served is counted by the metrics, and what was decrypted stands in the audit: a third line for each payload
- * that a page shows would hide those that somebody has to look at.
+ * Successful requests are debug lines: the metrics count them, and the audit records what was decrypted. As info lines
+ * they would hide the failures.
  */
 function levelOf(status: number): Level {
   if (status < 400) return 'debug';

@@ -1,7 +1,7 @@
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import type { Observer } from '@temporal-kms/kms-codec';
-import type { HttpMeter } from '../http/meter.ts';
+import type { HttpMeter } from '../http/context.ts';
 import type { RateLimit } from '../http/rate-limits.ts';
 import { codecMetrics } from './codec-metrics.ts';
 import { Counts } from './counts.ts';

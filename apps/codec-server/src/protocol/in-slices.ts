@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Payload } from '../payload.ts';
-import type { Env } from '../http/context.ts';
-import { isResponseClosed } from '../http/request-signal.ts';
+import { type Env, isResponseClosed } from '../http/context.ts';
 import { ClientDisconnected } from '../errors.ts';
 
 const SLICE_PAYLOADS = 500;

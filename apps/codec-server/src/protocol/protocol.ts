@@ -1,33 +1,27 @@
 import type { InnerKmsCalls, KmsCodec } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { Digests } from '../audit/digests.ts';
-import { authorise, type Authority, identify } from '../http/authorise.ts';
-import { bodyOf } from '../http/body.ts';
-import type { Env } from '../http/context.ts';
-import { RequestSignal } from '../http/request-signal.ts';
+import { type Authority, requireJustification } from '../http/authorise.ts';
+import { readBody } from '../http/bodies.ts';
+import { clientAddress, type Env, RequestSignal } from '../http/context.ts';
 import type { Limits } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
-import { clientAddress } from '../http/client-address.ts';
-import { requireJustification } from '../http/justification.ts';
-import { reply } from '../http/reply.ts';
+import { reply } from '../http/responses.ts';
 import { MAX_UNOPENED } from '../keys/kms-limits.ts';
 import { chargedTo } from '../kms-allowance.ts';
 import type { Payload } from '../payload.ts';
 import type { MemoryLease } from '../memory/budget.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
 import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
-import { type AddressOptions, codecAddress } from './address.ts';
 import { AnswerBudget } from './answer-budget.ts';
 import { headerText } from './header-text.ts';
 import { inSlices } from './in-slices.ts';
-import { namespaceOf } from './namespace.ts';
 import { recorded, type Sealed, tellDone } from './records.ts';
 
-export interface ProtocolOptions extends AddressOptions {
+export interface ProtocolOptions {
   readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'inspect' | 'unopened' | 'rules'>;
   readonly limits: Pick<Limits, 'maxPayloads'>;
   readonly authority: Authority;
-  readonly serves: (namespace: string) => boolean;
   /** Absent: the audit has no digests. */
   readonly digests?: Digests | undefined;
 }
@@ -37,12 +31,12 @@ export interface ProtocolOptions extends AddressOptions {
  * `?preserveStorageRefs=true` change nothing: references to external storage always come back as they are. Errors are
  * text, since the CLI prints the body as it comes.
  */
-export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Promise<Response> {
-  const { codec, authority, serves, pathPrefix, limits } = options;
+export function codecProtocol(options: ProtocolOptions): CodecProtocol {
+  const { codec, authority, limits } = options;
   const { audit, rates } = authority;
 
   const read = async (c: Context<Env>, lease: MemoryLease): Promise<Read> => {
-    const body = await bodyOf(c, lease);
+    const body = await readBody(c, lease);
     const payloads = parsePayloads(body, limits.maxPayloads, lease);
     lease.release(body.length);
     return { payloads, budget: new AnswerBudget(lease, payloads) };
@@ -114,20 +108,10 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
     return await recorded(c, record, [], () => inSlices(c, payloads, seal));
   };
 
-  return async (c) => {
-    const { operation, namespace: inPath } = codecAddress(c.req.path, options);
-    c.set('route', `${pathPrefix}/${inPath === undefined ? '' : ':namespace/'}${operation}`);
-    if (c.req.method !== 'POST') {
-      throw new HttpError(405, 'bad_request', `${operation} takes POST, with {"payloads": [...]} as JSON.`);
-    }
-    // Which namespaces there are is nothing for strangers.
-    const caller = await identify(c, authority);
-    const namespace = namespaceOf(c.req.header('x-namespace'), inPath, serves);
-    await authorise(c, authority, caller, operation, namespace);
-    c.set('namespace', namespace);
+  const answering = (work: typeof decode) => async (c: Context<Env>, namespace: string) => {
     const lease = leaseOf(c);
     try {
-      const answer = buildPayloads(await (operation === 'decode' ? decode : encode)(c, namespace, lease));
+      const answer = buildPayloads(await work(c, namespace, lease));
       if (c.env?.outgoing === undefined) lease.end();
       else lease.shrinkTo(answer.length);
       return reply(c, answer, 'application/json');
@@ -136,7 +120,13 @@ export function codecProtocol(options: ProtocolOptions): (c: Context<Env>) => Pr
       throw error;
     }
   };
+  return { encode: answering(encode), decode: answering(decode) };
 }
+
+/** Answers requests of authorised callers in a namespace. */
+export type CodecProtocol = Readonly<
+  Record<'encode' | 'decode', (c: Context<Env>, namespace: string) => Promise<Response>>
+>;
 
 /** Layers inside the payloads are met only when these are decrypted: their data keys count for the same limit. */
 function innerCalls(limit: number): InnerKmsCalls {

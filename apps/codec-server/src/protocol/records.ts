@@ -2,8 +2,7 @@ import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
 import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { AuditRecord } from '../audit/audit.ts';
-import type { Env } from '../http/context.ts';
-import { isResponseClosed } from '../http/request-signal.ts';
+import { type Env, isResponseClosed } from '../http/context.ts';
 import { keyOf, type Payload } from '../payload.ts';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 

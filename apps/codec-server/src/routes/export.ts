@@ -1,51 +1,73 @@
 import { exportRequest } from '@temporal-kms/codec-api';
-import { requireJustification } from '../http/justification.ts';
-import type { Outcome } from '../audit/audit.ts';
 import { auditedStream } from '../audit/stream.ts';
-import { exportChunks, type ExportChunk } from '../history/export.ts';
+import { type ExportChunk, exportChunks } from '../history/export.ts';
 import type { Run } from '../history/reader.ts';
-import { validate, jsonBody } from '../http/input.ts';
-import { textStream } from '../http/ndjson.ts';
-import type { Routes } from '../http/routes.ts';
-import { lengthOf, RUN, runOf } from './run.ts';
-import { begin, interruption, lifetimeOf, openerFor, outcomeOf, type RunRoutesOptions } from './stream.ts';
+import { requireJustification } from '../http/authorise.ts';
+import { defineRoute, type Route } from '../http/define-route.ts';
+import { textStream } from '../http/responses.ts';
+import { responses } from '../http/schemas.ts';
+import {
+  admitDecryption,
+  beginAudit,
+  codecOf,
+  historyLength,
+  interruption,
+  lifetimeOf,
+  outcomeOf,
+  RUN,
+  type RunRoutesOptions,
+} from './run-stream.ts';
 
 const EXPORT_MS = 30 * 60_000;
 
-export function exportRoutes(routes: Routes, options: RunRoutesOptions): void {
-  const { temporal, reader, threads, authority, log, admitStream } = options;
-
-  routes.post(`${RUN}/history:export`, 'export', async (c) => {
-    const codec = openerFor(c, options);
-    admitStream(c);
-    const run = runOf(c);
-    const { form, justification: given } = validate(exportRequest, await jsonBody(c));
-    // Encoded it stays sealed, so nobody has to say why.
-    const justification =
-      form === 'encoded'
-        ? given
-        : await requireJustification(c, authority, { operation: 'export', ...run }, given);
-    const length = await lengthOf(temporal, run, c.req.raw.signal);
-    const record = await begin(c, authority, { operation: 'export', run, justification });
-    const headers = {
-      'Content-Type': 'application/json',
-      'Content-Disposition': `attachment; filename="${fileName(run, form)}"`,
-    };
-    return textStream(c, headers, (gone) => {
-      const lifetime = lifetimeOf(c, options, gone, EXPORT_MS);
-      const chunks = exportChunks({ reader, threads, codec, log, run, record, form, length, lifetime });
-      return texts(auditedStream(record, chunks, tell, interruption(gone, lifetime)));
-    });
+export function exportRoute(options: RunRoutesOptions): Route {
+  const { temporal, reader, threads, authority, log } = options;
+  return defineRoute({
+    method: 'post',
+    path: `${RUN}/history:export`,
+    operationId: 'exportHistory',
+    summary: 'Exports a whole history as one JSON document',
+    description:
+      'Streams the document. It is complete if it parses as JSON: a document that was cut off stays unclosed, and its ' +
+      'last line is `{"$truncated": {"reason", "after"}}` where the client was still connected.',
+    requires: 'export',
+    body: exportRequest,
+    response: { description: 'The history', type: 'application/json', schema: responses.Export },
+    admit: admitDecryption(options),
+    handler: async (c, { parameters: run, body: { form, justification: given } }) => {
+      const codec = codecOf(c, options);
+      // An encoded export decrypts nothing, so it needs no justification.
+      const justification =
+        form === 'encoded'
+          ? given
+          : await requireJustification(c, authority, { operation: 'export', ...run }, given);
+      const length = await historyLength(temporal, run, c.req.raw.signal);
+      const record = await beginAudit(c, authority, { operation: 'export', run, justification });
+      const headers = {
+        'Content-Type': 'application/json',
+        'Content-Disposition': `attachment; filename="${fileName(run, form)}"`,
+      };
+      return textStream(c, headers, (disconnected) => {
+        const lifetime = lifetimeOf(c, options, disconnected, EXPORT_MS);
+        const chunks = exportChunks({ reader, threads, codec, log, run, record, form, length, lifetime });
+        return textsOf(
+          auditedStream(
+            record,
+            chunks,
+            (_, { end }) => end && outcomeOf(end),
+            interruption(disconnected, lifetime),
+          ),
+        );
+      });
+    },
   });
 }
 
-const tell = (_: unknown, { end }: ExportChunk): Outcome | undefined => end && outcomeOf(end);
-
-async function* texts(chunks: AsyncIterable<ExportChunk>): AsyncGenerator<string, void> {
+async function* textsOf(chunks: AsyncIterable<ExportChunk>): AsyncGenerator<string, void> {
   for await (const { text } of chunks) yield text;
 }
 
-/** Nothing of an id gets into the header or onto a disk but letters, digits and `._-`. */
+/** Only letters, digits and `._-` of an id reach the header and a disk. */
 function fileName({ workflowId, runId }: Run, form: string): string {
   const safe = workflowId
     .replaceAll(/[^\w.-]+/g, '_')

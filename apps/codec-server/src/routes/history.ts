@@ -1,65 +1,110 @@
-import { type DecodeFrame, decodeRequest, historyQuery } from '@temporal-kms/codec-api';
+import {
+  type DecodeFrame,
+  decodeFrame,
+  decodeRequest,
+  historyFrame,
+  historyQuery,
+} from '@temporal-kms/codec-api';
 import type { Outcome } from '../audit/audit.ts';
 import { auditedStream } from '../audit/stream.ts';
+import { badRequest } from '../errors.ts';
 import { decodeFrames } from '../history/decode-stream.ts';
 import { historyFrames } from '../history/history-stream.ts';
 import { locatePayloads } from '../history/locate-payloads.ts';
-import { validate, jsonBody } from '../http/input.ts';
-import { ndjson } from '../http/ndjson.ts';
+import { requireJustification } from '../http/authorise.ts';
+import { defineRoute, type Route } from '../http/define-route.ts';
 import type { NamespaceAccess } from '../http/namespace-access.ts';
-import { badRequest } from '../errors.ts';
-import type { Routes } from '../http/routes.ts';
-import { requireJustification } from '../http/justification.ts';
-import { inspectFor } from './inspect-for.ts';
-import { lengthOf, RUN, runOf } from './run.ts';
-import { begin, interruption, lifetimeOf, openerFor, outcomeOf, type RunRoutesOptions } from './stream.ts';
+import { ndjson } from '../http/responses.ts';
+import {
+  admitDecryption,
+  beginAudit,
+  codecOf,
+  historyLength,
+  interruption,
+  lifetimeOf,
+  outcomeOf,
+  RUN,
+  type RunRoutesOptions,
+} from './run-stream.ts';
+import { inspectFor } from './workflows.ts';
 
-/** A followed history; whoever follows goes on with `after`. */
+/** How long a history is followed; clients continue with `after`. */
 const HISTORY_MS = 60 * 60_000;
 const DECODE_MS = 2 * 60_000;
 
-export function historyRoutes(routes: Routes, options: RunRoutesOptions): void {
+/** A run's history, and its payloads by their refs. */
+export const historyRoutes = (options: RunRoutesOptions): readonly Route[] => [
+  streamHistory(options),
+  decodePayloads(options),
+];
+
+function streamHistory(options: RunRoutesOptions): Route {
   const { temporal, reader, inspect, authority, log, admitStream } = options;
-
-  routes.get(`${RUN}/history`, 'metadata', async (c) => {
-    admitStream(c);
-    const run = runOf(c);
-    const { after, live } = validate(historyQuery, c.req.query());
-    const length = await lengthOf(temporal, run, c.req.raw.signal);
-    if (after > length) throw badRequest(`The run has no event ${after}; its last is ${length}.`);
-    return ndjson(c, (gone) => {
-      const lifetime = lifetimeOf(c, options, gone, HISTORY_MS);
-      return historyFrames({
-        reader,
-        inspect: inspectFor(c, authority.access, inspect),
-        log,
-        run,
-        after,
-        length,
-        live,
-        lifetime,
-      });
-    });
-  });
-
-  routes.post(`${RUN}/payloads:decode`, 'decode', async (c) => {
-    const codec = openerFor(c, options);
-    admitStream(c);
-    const run = runOf(c);
-    const { refs, justification: given } = validate(decodeRequest, await jsonBody(c));
-    // Before Temporal is asked: who may not see a payload needn't learn which there are.
-    const justification = await requireJustification(c, authority, { operation: 'decode', ...run }, given);
-    const requests = await locatePayloads({ temporal, reader }, run, refs, c.req.raw.signal);
-    const record = await begin(c, authority, { operation: 'decode', run, refs, justification });
-    return ndjson(c, (gone) => {
-      const lifetime = lifetimeOf(c, options, gone, DECODE_MS);
-      const frames = decodeFrames(codec, log, requests, lifetime, record);
-      return auditedStream(record, frames, tell, interruption(gone, lifetime));
-    });
+  return defineRoute({
+    method: 'get',
+    path: `${RUN}/history`,
+    operationId: 'streamHistory',
+    summary: 'Streams the events of a run in order, payloads replaced by placeholders',
+    description:
+      'Streams pages as they are read and makes no Cloud KMS request. The last line contains the reason for the end and ' +
+      'the last event. A stream without such a line was cut off: request the rest with `after`.',
+    requires: 'metadata',
+    query: historyQuery,
+    response: { description: 'Frames', type: 'application/x-ndjson', schema: historyFrame },
+    admit: admitStream,
+    handler: async (c, { parameters: run, query: { after, live } }) => {
+      const length = await historyLength(temporal, run, c.req.raw.signal);
+      if (after > length) throw badRequest(`The run has no event ${after}; its last is ${length}.`);
+      return ndjson(c, (disconnected) =>
+        historyFrames({
+          reader,
+          inspect: inspectFor(c, authority.access, inspect),
+          log,
+          run,
+          after,
+          length,
+          live,
+          lifetime: lifetimeOf(c, options, disconnected, HISTORY_MS),
+        }),
+      );
+    },
   });
 }
 
-function tell(record: NamespaceAccess, frame: DecodeFrame): Outcome | void {
+function decodePayloads(options: RunRoutesOptions): Route {
+  const { temporal, reader, authority, log } = options;
+  return defineRoute({
+    method: 'post',
+    path: `${RUN}/payloads:decode`,
+    operationId: 'decodePayloads',
+    summary: 'Decrypts payloads of a run by their refs, each with its content or a reason code',
+    description:
+      'A message that names another namespace is `namespace_not_permitted` unless the caller has the permission `decode` ' +
+      'in that namespace too. The same holds for `search` and `export` in the other two operations that decrypt.',
+    requires: 'decode',
+    body: decodeRequest,
+    response: {
+      description: 'Results in the order in which they are ready, then an end',
+      type: 'application/x-ndjson',
+      schema: decodeFrame,
+    },
+    admit: admitDecryption(options),
+    handler: async (c, { parameters: run, body: { refs, justification: given } }) => {
+      const codec = codecOf(c, options);
+      // Before Temporal is called: a caller who may not see a payload must not learn which payloads exist.
+      const justification = await requireJustification(c, authority, { operation: 'decode', ...run }, given);
+      const requests = await locatePayloads({ temporal, reader }, run, refs, c.req.raw.signal);
+      const record = await beginAudit(c, authority, { operation: 'decode', run, refs, justification });
+      return ndjson(c, (disconnected) => {
+        const lifetime = lifetimeOf(c, options, disconnected, DECODE_MS);
+        const frames = decodeFrames(codec, log, requests, lifetime, record);
+        return auditedStream(record, frames, recordFrame, interruption(disconnected, lifetime));
+      });
+    },
+  });
+}
+
+function recordFrame(record: NamespaceAccess, frame: DecodeFrame): Outcome | void {
   if (!('ok' in frame)) return outcomeOf(frame.reason);
   const { ref, key, namespace } = frame;
   if (frame.ok) record.done(key, 1, namespace);

@@ -1,24 +1,113 @@
-import type { NamespaceList } from '@temporal-kms/codec-api';
+import {
+  type Me,
+  me,
+  type NamespaceList,
+  namespaceKeys as namespaceKeysSchema,
+  namespaceList,
+  permission,
+  type SignIn,
+  signIn,
+} from '@temporal-kms/codec-api';
+import type { KeyRules } from '@temporal-kms/kms-codec';
 import type { Access } from '../access/access.ts';
-import { replyJson } from '../http/reply.ts';
-import type { Routes } from '../http/routes.ts';
-import { servedNamespaces, type ServedNamespacesOptions } from './served-namespaces.ts';
+import { defineRoute, type Route } from '../http/define-route.ts';
+import { replyJson } from '../http/responses.ts';
+import { namespaceKeys, type NamespaceKeysOptions } from '../keys/namespace-keys.ts';
+import type { TemporalService } from '../temporal/service.ts';
 
-export interface NamespacesOptions extends ServedNamespacesOptions {
+export interface NamespaceRoutesOptions extends Omit<NamespaceKeysOptions, 'rules'> {
   readonly access: Access;
+  readonly rules: Pick<KeyRules, 'namespaces' | 'hasDefault' | 'resolve'>;
+  readonly defaultNamespace: string;
+  readonly temporal: TemporalService;
 }
 
-export function namespaceRoutes(routes: Routes, { access, ...options }: NamespacesOptions): void {
-  const served = servedNamespaces(options);
-  const { defaultNamespace } = options;
+/** Sign-in, the caller, and the namespaces with their keys. */
+export function namespaceRoutes(options: NamespaceRoutesOptions): readonly Route[] {
+  const { access, defaultNamespace } = options;
+  return [
+    defineRoute({
+      method: 'get',
+      path: '/api/sign-in',
+      operationId: 'getSignIn',
+      summary: 'Returns how a web page gets a token for this server',
+      requires: 'public',
+      response: { description: 'How to sign in', type: 'application/json', schema: signIn },
+      handler: (c) => {
+        const authorizationCode = access.signIn();
+        const body: SignIn = authorizationCode
+          ? { authorizationCode: { ...authorizationCode, scopes: [...authorizationCode.scopes] } }
+          : {};
+        return replyJson(c, body);
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/api/me',
+      operationId: 'getMe',
+      summary: 'Returns who the caller is, with their permissions in each namespace',
+      requires: 'known',
+      response: { description: 'The caller', type: 'application/json', schema: me },
+      handler: async (c) => {
+        const caller = c.get('caller');
+        const names = await servedNamespaces(options, c.req.raw.signal);
+        const body: Me = {
+          name: caller.name,
+          ...(caller.expiresAt !== undefined && { expiresAt: new Date(caller.expiresAt).toISOString() }),
+          namespaces: names
+            .map((name) => ({
+              name,
+              permissions: permission.options.filter((each) => access.allows(caller, each, name)),
+              reveal: access.reveal(name),
+            }))
+            .filter(({ permissions }) => permissions.length > 0),
+        };
+        return replyJson(c, body);
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/api/namespaces',
+      operationId: 'listNamespaces',
+      summary: 'Lists the namespaces that the caller may read',
+      requires: 'metadata',
+      response: { description: 'The namespaces', type: 'application/json', schema: namespaceList },
+      handler: async (c) => {
+        const names = await servedNamespaces(options, c.req.raw.signal);
+        const allowed = names.filter((name) => access.allows(c.get('caller'), 'metadata', name));
+        const body: NamespaceList = {
+          namespaces: allowed.map((name) => ({ name })),
+          default: allowed.includes(defaultNamespace) ? defaultNamespace : (allowed[0] ?? ''),
+        };
+        return replyJson(c, body);
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/api/namespaces/{namespace}/keys',
+      operationId: 'describeKeys',
+      summary: "Describes a namespace's keys, their versions and states, and their use in this process",
+      description:
+        'Looks each key up at most once in 30 seconds. An error of Cloud KMS is a reason code next to the key.',
+      requires: 'metadata',
+      response: { description: 'The keys', type: 'application/json', schema: namespaceKeysSchema },
+      handler: async (c) => replyJson(c, await namespaceKeys(options, c.get('namespace'))),
+    }),
+  ];
+}
 
-  routes.get('/namespaces', 'metadata', async (c) => {
-    const names = await served(c.req.raw.signal);
-    const allowed = names.filter((name) => access.allows(c.get('caller'), 'metadata', name));
-    const list: NamespaceList = {
-      namespaces: allowed.map((name) => ({ name })),
-      default: allowed.includes(defaultNamespace) ? defaultNamespace : (allowed[0] ?? ''),
-    };
-    return replyJson(c, list);
-  });
+/** Temporal's own namespace. It contains no workflows of users. */
+const SYSTEM_NAMESPACE = 'temporal-system';
+
+/** Returns the names of the namespaces that this server has keys for, sorted. */
+async function servedNamespaces(
+  { rules, defaultNamespace, temporal }: NamespaceRoutesOptions,
+  signal: AbortSignal,
+): Promise<string[]> {
+  // A default key serves namespaces that the keys file does not name: Temporal lists them, where it permits that.
+  const others = rules.hasDefault ? await temporal.namespaces(signal).catch(() => []) : [];
+  const own = rules.hasDefault ? [defaultNamespace] : [];
+  return [...new Set([...rules.namespaces, ...own, ...others])]
+    .filter((name) => name !== SYSTEM_NAMESPACE)
+    .toSorted();
 }

@@ -1,43 +1,62 @@
-import { type SearchFrame, searchRequest } from '@temporal-kms/codec-api';
+import { searchFrame, searchRequest } from '@temporal-kms/codec-api';
 import { auditedStream } from '../audit/stream.ts';
-import { requireJustification } from '../http/justification.ts';
-import { searchFrames } from '../history/search.ts';
-import { validate, jsonBody } from '../http/input.ts';
-import { ndjson } from '../http/ndjson.ts';
 import { badRequest } from '../errors.ts';
-import type { Routes } from '../http/routes.ts';
-import { lengthOf, RUN, runOf } from './run.ts';
-import { begin, interruption, lifetimeOf, openerFor, outcomeOf, type RunRoutesOptions } from './stream.ts';
+import { searchFrames } from '../history/search.ts';
+import { requireJustification } from '../http/authorise.ts';
+import { defineRoute, type Route } from '../http/define-route.ts';
+import { ndjson } from '../http/responses.ts';
+import {
+  admitDecryption,
+  beginAudit,
+  codecOf,
+  historyLength,
+  interruption,
+  lifetimeOf,
+  outcomeOf,
+  RUN,
+  type RunRoutesOptions,
+} from './run-stream.ts';
 
-/** Whoever searches longer goes on with `after`. */
+/** How long one request searches; clients continue with `after`. */
 const SEARCH_MS = 60_000;
 
-export function searchRoutes(routes: Routes, options: RunRoutesOptions): void {
-  const { temporal, reader, threads, authority, log, admitStream } = options;
-
-  routes.post(`${RUN}/history:search`, 'search', async (c) => {
-    const codec = openerFor(c, options);
-    admitStream(c);
-    const run = runOf(c);
-    const request = validate(searchRequest, await jsonBody(c));
-    const { after } = request;
-    const justification = await requireJustification(
-      c,
-      authority,
-      { operation: 'search', ...run },
-      request.justification,
-    );
-    const length = await lengthOf(temporal, run, c.req.raw.signal);
-    if (after !== undefined && after > length + 1)
-      throw badRequest(`The run has no event ${after}; its last is ${length}.`);
-    const record = await begin(c, authority, { operation: 'search', run, justification });
-    return ndjson(c, (gone) => {
-      const lifetime = lifetimeOf(c, options, gone, SEARCH_MS);
-      const frames = searchFrames({ reader, threads, codec, log, run, record, request, length, lifetime });
-      return auditedStream(record, frames, (_, frame) => end(frame), interruption(gone, lifetime));
-    });
+export function searchRoute(options: RunRoutesOptions): Route {
+  const { temporal, reader, threads, authority, log } = options;
+  return defineRoute({
+    method: 'post',
+    path: `${RUN}/history:search`,
+    operationId: 'searchHistory',
+    summary: 'Searches for text in the decrypted payloads of a run',
+    description:
+      'Streams hits as they are found, each with its place and the matched text; the surrounding text is masked. Then ' +
+      'follows an end. After an end of `limit`, continue with `after`.',
+    requires: 'search',
+    body: searchRequest,
+    response: { description: 'Frames', type: 'application/x-ndjson', schema: searchFrame },
+    admit: admitDecryption(options),
+    handler: async (c, { parameters: run, body: request }) => {
+      const codec = codecOf(c, options);
+      const { after } = request;
+      const justification = await requireJustification(
+        c,
+        authority,
+        { operation: 'search', ...run },
+        request.justification,
+      );
+      const length = await historyLength(temporal, run, c.req.raw.signal);
+      if (after !== undefined && after > length + 1)
+        throw badRequest(`The run has no event ${after}; its last is ${length}.`);
+      const record = await beginAudit(c, authority, { operation: 'search', run, justification });
+      return ndjson(c, (disconnected) => {
+        const lifetime = lifetimeOf(c, options, disconnected, SEARCH_MS);
+        const frames = searchFrames({ reader, threads, codec, log, run, record, request, length, lifetime });
+        return auditedStream(
+          record,
+          frames,
+          (_, frame) => (frame.type === 'end' ? outcomeOf(frame.reason) : undefined),
+          interruption(disconnected, lifetime),
+        );
+      });
+    },
   });
 }
-
-const end = (frame: SearchFrame): ReturnType<typeof outcomeOf> | undefined =>
-  frame.type === 'end' ? outcomeOf(frame.reason) : undefined;

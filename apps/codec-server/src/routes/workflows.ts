@@ -1,82 +1,124 @@
-import type { WorkflowCount, WorkflowList } from '@temporal-kms/codec-api';
 import {
+  type WorkflowCount,
+  workflowCount,
   workflowCountQuery,
+  workflowDescription,
   workflowDescriptionQuery,
-  workflowId,
+  type WorkflowList,
+  workflowList,
   workflowListQuery,
   workflowStatus,
 } from '@temporal-kms/codec-api';
 import type { temporal as api } from '@temporalio/proto';
-import { workflowDescription, workflowSummary } from '../history/description.ts';
+import type { Context } from 'hono';
 import type { Access } from '../access/access.ts';
-import type { Inspect } from '../history/payload-stub.ts';
-import { replyJson } from '../http/reply.ts';
-import { validate } from '../http/input.ts';
 import { badRequest, HttpError } from '../errors.ts';
-import type { Routes } from '../http/routes.ts';
-import { inspectFor } from './inspect-for.ts';
+import { workflowDescription as describe, workflowSummary } from '../history/description.ts';
+import type { Inspect } from '../history/payload-stub.ts';
+import type { Env } from '../http/context.ts';
+import { defineRoute, type Route } from '../http/define-route.ts';
+import { replyJson } from '../http/responses.ts';
 import { hasUnknownStatus, type TemporalService } from '../temporal/service.ts';
 
-export interface WorkflowsOptions {
+export interface WorkflowRoutesOptions {
   readonly access: Pick<Access, 'allows'>;
   readonly temporal: TemporalService;
   readonly inspect: Inspect;
 }
 
-export function workflowRoutes(routes: Routes, { access, temporal, inspect }: WorkflowsOptions): void {
-  routes.get('/namespaces/:namespace/workflows', 'metadata', async (c) => {
-    const namespace = c.get('namespace');
-    const asked = validate(workflowListQuery, c.req.query());
-    const nextPageToken =
-      asked.pageToken === undefined ? undefined : Buffer.from(asked.pageToken, 'base64url');
-    const page = await visible(() =>
-      temporal.list(
-        {
-          namespace,
-          query: asked.query,
-          pageSize: asked.pageSize,
-          ...(nextPageToken ? { nextPageToken } : {}),
-        },
-        c.req.raw.signal,
-      ),
-    ).catch((error: unknown) => {
-      if (nextPageToken === undefined || !hasUnknownStatus(error)) throw error;
-      throw badRequest('pageToken is not one that this server gave.', error);
-    });
-    const inspectHere = inspectFor(c, access, inspect);
-    const list: WorkflowList = {
-      workflows: page.executions.map((info) => workflowSummary(info, namespace, inspectHere)),
-      ...(page.nextPageToken.length > 0
-        ? { nextPageToken: Buffer.from(page.nextPageToken).toString('base64url') }
-        : {}),
-    };
-    return replyJson(c, list);
-  });
+const WORKFLOWS = '/api/namespaces/{namespace}/workflows';
 
-  routes.get('/namespaces/:namespace/workflows:count', 'metadata', async (c) => {
-    const asked = validate(workflowCountQuery, c.req.query());
-    const byStatusQuery = `${asked.query} GROUP BY ExecutionStatus`.trim();
-    const counted = await visible(() =>
-      temporal.count({ namespace: c.get('namespace'), query: byStatusQuery }, c.req.raw.signal),
-    );
-    return replyJson(c, workflowCount(counted));
-  });
-
-  routes.get('/namespaces/:namespace/workflows/:workflowId', 'metadata', async (c) => {
-    const namespace = c.get('namespace');
-    const execution = {
-      workflowId: validate(workflowId, c.req.param('workflowId')),
-      runId: validate(workflowDescriptionQuery, c.req.query()).runId ?? '',
-    };
-    const description = await temporal.describe({ namespace, execution }, c.req.raw.signal);
-    return replyJson(c, workflowDescription(description, namespace, inspectFor(c, access, inspect)));
-  });
+/** The list of workflows, their number, and the description of one. */
+export function workflowRoutes({ access, temporal, inspect }: WorkflowRoutesOptions): readonly Route[] {
+  return [
+    defineRoute({
+      method: 'get',
+      path: WORKFLOWS,
+      operationId: 'listWorkflows',
+      summary: 'Lists the runs that match a visibility query, the newest first, in pages',
+      requires: 'metadata',
+      query: workflowListQuery,
+      response: { description: 'A page', type: 'application/json', schema: workflowList },
+      handler: async (c, { query }) => {
+        const namespace = c.get('namespace');
+        const nextPageToken =
+          query.pageToken === undefined ? undefined : Buffer.from(query.pageToken, 'base64url');
+        const page = await withQueryErrors(() =>
+          temporal.list(
+            {
+              namespace,
+              query: query.query,
+              pageSize: query.pageSize,
+              ...(nextPageToken ? { nextPageToken } : {}),
+            },
+            c.req.raw.signal,
+          ),
+        ).catch((error: unknown) => {
+          if (nextPageToken === undefined || !hasUnknownStatus(error)) throw error;
+          throw badRequest('pageToken is invalid; send the nextPageToken of an earlier page.', error);
+        });
+        const inspectForCaller = inspectFor(c, access, inspect);
+        const body: WorkflowList = {
+          workflows: page.executions.map((info) => workflowSummary(info, namespace, inspectForCaller)),
+          ...(page.nextPageToken.length > 0
+            ? { nextPageToken: Buffer.from(page.nextPageToken).toString('base64url') }
+            : {}),
+        };
+        return replyJson(c, body);
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: `${WORKFLOWS}:count`,
+      operationId: 'countWorkflows',
+      summary: 'Counts the runs that match a visibility query, by status',
+      requires: 'metadata',
+      query: workflowCountQuery,
+      response: { description: 'The counts', type: 'application/json', schema: workflowCount },
+      handler: async (c, { query }) => {
+        const byStatusQuery = `${query.query} GROUP BY ExecutionStatus`.trim();
+        const counted = await withQueryErrors(() =>
+          temporal.count({ namespace: c.get('namespace'), query: byStatusQuery }, c.req.raw.signal),
+        );
+        return replyJson(c, countsOf(counted));
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: `${WORKFLOWS}/{workflowId}`,
+      operationId: 'describeWorkflow',
+      summary: 'Describes a run, its relations and pending work, payloads replaced by placeholders',
+      requires: 'metadata',
+      query: workflowDescriptionQuery,
+      response: { description: 'The description', type: 'application/json', schema: workflowDescription },
+      handler: async (c, { parameters: { workflowId }, query: { runId = '' } }) => {
+        const namespace = c.get('namespace');
+        const execution = { workflowId, runId };
+        const description = await temporal.describe({ namespace, execution }, c.req.raw.signal);
+        return replyJson(c, describe(description, namespace, inspectFor(c, access, inspect)));
+      },
+    }),
+  ];
 }
 
-/** What Temporal says of a query that it can't read is what its writer needs. */
-async function visible<T>(ask: () => Promise<T>): Promise<T> {
+/**
+ * Returns `inspect` for the caller of a request: a message of a namespace where the caller may not decode shows
+ * `namespace_not_permitted`, so that clients do not request it in vain.
+ */
+export function inspectFor(c: Context<Env>, access: Pick<Access, 'allows'>, inspect: Inspect): Inspect {
+  const caller = c.get('caller');
+  return (payload, context) => {
+    const info = inspect(payload, context);
+    const { namespace } = info;
+    if (namespace === undefined || namespace === context.namespace) return info;
+    return access.allows(caller, 'decode', namespace) ? info : { ...info, reason: 'namespace_not_permitted' };
+  };
+}
+
+/** Passes on Temporal's message for an invalid visibility query: the author of the query needs it. */
+async function withQueryErrors<T>(call: () => Promise<T>): Promise<T> {
   try {
-    return await ask();
+    return await call();
   } catch (error) {
     if (error instanceof HttpError && error.code === 'bad_request') {
       throw new HttpError(400, 'invalid_query', error.message, { cause: error.cause });
@@ -85,7 +127,7 @@ async function visible<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-function workflowCount(counted: api.api.workflowservice.v1.ICountWorkflowExecutionsResponse): WorkflowCount {
+function countsOf(counted: api.api.workflowservice.v1.ICountWorkflowExecutionsResponse): WorkflowCount {
   const byStatus: WorkflowCount['byStatus'] = {};
   for (const { groupValues, count } of counted.groups ?? []) {
     const name = workflowStatus.safeParse(JSON.parse(Buffer.from(groupValues?.[0]?.data ?? '""').toString()));

@@ -3,55 +3,53 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 export interface Connections {
-  /** Ends those that nothing is asked on, now, and each of the others once what was asked on it is answered. */
+  /** Closes idle connections now, and each of the others once its requests are answered. */
   endUnused(): void;
-  /** Whether an answer may be written: HTTP is spoken on it, and no answer is under way, nor to come before. */
+  /** Whether a response may be written: the connection carries HTTP, and no response is in progress or due before. */
   readonly mayAnswer: (http: Duplex) => boolean;
-  /** Breaks off whatever is left. */
-  cut(): void;
+  /** Closes all connections that are left. */
+  closeAll(): void;
   /**
-   * Asked for when an answer begins. What it returns breaks the connection off, and throws away what the operating system
-   * still has to send on it; not where anything else has been asked on it, and may be somebody else's.
+   * Call it when a response begins. It returns a function that resets the connection and discards the data that the
+   * operating system has not sent, unless another request has arrived on the connection: it may be another caller's.
    */
   readonly resetter: (http: Socket, response: ServerResponse) => () => void;
 }
 
 interface Connection {
   readonly tcp: Socket;
-  /** What carries HTTP: the socket itself, or the TLS in it; absent until its handshake is done. */
+  /** The socket that carries HTTP: the TCP socket, or the TLS socket on it; absent until the handshake is done. */
   http?: Socket;
   answering?: ServerResponse;
-  /** Requests whose answers haven't left yet. */
-  asked: number;
-  /** All requests until now. */
+  /** Requests whose responses have not left yet. */
+  unanswered: number;
+  /** All requests so far. */
   total: number;
 }
 
 /**
- * Requests that may be asked on one connection before the first is answered. No client of the codec protocol asks ahead
- * at all, and Node reads on and keeps each head: without a limit whoever takes no answer fills the memory.
+ * Most requests on one connection before the first is answered. No client of the codec protocol pipelines at all, and
+ * Node reads and keeps each head: without a limit, a client that reads no response fills the memory.
  */
-const MAX_AHEAD = 4;
+const MAX_PIPELINED = 4;
 
 /**
- * Connections and what is asked on them.
- *
- * `server.close()` leaves connections alone on which no request has ever begun (a browser opens some ahead), and waits
- * for them; and one whose answer's head was sent before would be kept alive.
+ * Tracks connections and their requests. Node does not suffice: `server.close()` waits for connections on which no
+ * request has begun (browsers open some ahead), and keeps a connection alive whose response head was sent before.
  */
 export function trackConnections(server: Server, secure: boolean): Connections {
   const connections = new Set<Connection>();
   const byHttp = new WeakMap<Socket, Connection>();
   const handshaking = new Map<string, Connection>();
-  let ending = false;
+  let closing = false;
 
   const carries = (connection: Connection, http: Socket): void => {
     connection.http = http;
     byHttp.set(http, connection);
   };
   server.on('connection', (socket: Socket) => {
-    const connection: Connection = { tcp: socket, asked: 0, total: 0 };
-    const name = nameOf(socket);
+    const connection: Connection = { tcp: socket, unanswered: 0, total: 0 };
+    const name = peerName(socket);
     connections.add(connection);
     if (secure) handshaking.set(name, connection);
     else carries(connection, socket);
@@ -59,54 +57,56 @@ export function trackConnections(server: Server, secure: boolean): Connections {
       connections.delete(connection);
       if (handshaking.get(name) === connection) handshaking.delete(name);
     });
-    if (ending) socket.destroy();
+    if (closing) socket.destroy();
   });
   server.on('secureConnection', (socket: Socket) => {
-    const name = nameOf(socket);
+    const name = peerName(socket);
     const connection = handshaking.get(name);
     handshaking.delete(name);
     if (connection !== undefined) carries(connection, socket);
   });
-  // Before the application's own listener, which may answer at once.
+  // Before the application's listener, which may respond at once.
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     const connection = byHttp.get(socket);
     if (connection !== undefined) {
       connection.answering = response;
-      connection.asked += 1;
+      connection.unanswered += 1;
       connection.total += 1;
       response.once('close', () => {
-        connection.asked -= 1;
+        connection.unanswered -= 1;
         if (connection.answering === response) delete connection.answering;
       });
-      if (connection.asked > MAX_AHEAD) socket.destroy();
+      if (connection.unanswered > MAX_PIPELINED) socket.destroy();
     }
-    if (ending) endAfter(response, socket);
+    if (closing) endAfter(response, socket);
   });
 
   return {
     endUnused: () => {
-      ending = true;
+      closing = true;
       for (const { tcp, http, answering } of connections) {
         if (http !== undefined && answering !== undefined) endAfter(answering, http);
-        // Half a request is waited for: its end is a moment away, or a timeout is.
+        // A request that has arrived in part gets its time: it ends soon, or a timeout ends it.
         else if (http === undefined || http.bytesRead === 0) tcp.destroy();
       }
     },
     mayAnswer: (http) => {
       const connection = http instanceof Socket ? byHttp.get(http) : undefined;
-      return connection !== undefined && connection.asked <= 1 && connection.answering?.headersSent !== true;
+      return (
+        connection !== undefined && connection.unanswered <= 1 && connection.answering?.headersSent !== true
+      );
     },
-    cut: () => {
+    closeAll: () => {
       for (const { tcp } of connections) tcp.destroy();
     },
     resetter: (http, response) => {
       const connection = byHttp.get(http);
-      const last = connection?.asked === 1 ? connection.total : undefined;
+      const last = connection?.unanswered === 1 ? connection.total : undefined;
       return () => {
-        // Answers are given their socket one after the other, and lose it when the operating system has all of them.
-        const isFirst = response.socket === http;
-        const wasLast = connection?.asked === 0 && connection.total === last;
-        if (isFirst || wasLast) connection?.tcp.resetAndDestroy();
+        // Node assigns the socket to one response after the other, until the operating system has all of its data.
+        const isCurrent = response.socket === http;
+        const wasLast = connection?.unanswered === 0 && connection.total === last;
+        if (isCurrent || wasLast) connection?.tcp.resetAndDestroy();
       };
     },
   };
@@ -117,5 +117,5 @@ function endAfter(response: ServerResponse, http: Socket): void {
   response.once('close', () => http.end());
 }
 
-/** A TCP connection and the TLS in it are two sockets of Node's; the other end's address and port are one. */
-const nameOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+/** Identifies a connection: Node has separate sockets for TCP and TLS, with the same remote address and port. */
+const peerName = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;

@@ -79,7 +79,7 @@ test('logs the digest of the policy in force, at the start and after each reload
 
   writeFileSync(file, second);
   child.kill('SIGHUP');
-  await expect.poll(() => output.out, { timeout: 10_000 }).toContain('the policy was read again');
+  await expect.poll(() => output.out, { timeout: 10_000 }).toContain('policy reloaded');
   expect(inForce(output)).toMatchObject([described(first), described(second)]);
 });
 
@@ -95,7 +95,7 @@ test('logs the digest of the keys file that the process has read', async () => {
     KMS_KEYS_FILE: keysFile,
     GCP_KMS_KEY: '',
   });
-  const line = server.output.out.split('\n').find((one) => one.includes('"keys file in force"'));
+  const line = server.output.out.split('\n').find((one) => one.includes('"keys file in use"'));
   expect(JSON.parse(line ?? '{}')).toMatchObject({
     file: keysFile,
     sha256: createHash('sha256').update(content).digest('hex'),
@@ -140,7 +140,7 @@ test('serves other machines with a policy, and reads it again on SIGHUP', async 
 
   writeFileSync(file, policy('[metadata]'));
   child.kill('SIGHUP');
-  await logged('the policy was read again');
+  await logged('policy reloaded');
   expect((await decode(port, token)).status).toBe(403);
 
   expect(output.out).not.toContain('AUTH=none');

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bodyOf as bodyOfRequest } from '../../src/http/body.ts';
+import { readBody as bodyOfRequest } from '../../src/http/bodies.ts';
 import { MemoryBudget } from '../../src/memory/budget.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { keptLog, type Kms, serve, startKms } from '../support/stack.ts';

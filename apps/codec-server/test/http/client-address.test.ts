@@ -1,7 +1,6 @@
 import { Hono } from 'hono';
 import { expect, test } from 'vitest';
-import type { Env } from '../../src/http/context.ts';
-import { clientAddress } from '../../src/http/client-address.ts';
+import { clientAddress, type Env } from '../../src/http/context.ts';
 import { served } from '../support/served.ts';
 
 const own = '127.0.0.1';

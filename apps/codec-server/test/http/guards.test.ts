@@ -145,7 +145,7 @@ describe('what leaves', () => {
     });
     expect(response.status).toBe(500);
     expect(await response.json()).toEqual({
-      error: { code: 'internal', message: 'The server failed; its log says where.' },
+      error: { code: 'internal', message: 'The server failed. The operator finds the cause in its log.' },
     });
     expect(lines.join('')).not.toContain('secret-term');
     expect(lines.join('')).not.toContain('Temporal was asked');

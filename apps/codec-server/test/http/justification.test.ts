@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Reveal } from '@temporal-kms/codec-api';
-import { justificationFor } from '../../src/http/justification.ts';
+import { justificationFor } from '../../src/http/authorise.ts';
 
 const opens = (reveal: Reveal) => ({ reveal: () => reveal });
 

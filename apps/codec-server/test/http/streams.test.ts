@@ -6,16 +6,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import type { Env } from '../../src/http/context.ts';
-import { defaultLimits, limitStreams } from '../../src/http/limits.ts';
-import { ndjson } from '../../src/http/ndjson.ts';
-import { reply } from '../../src/http/reply.ts';
-import { cutSlowReaders } from '../../src/http/slow-readers.ts';
+import { cutStalledReaders, defaultLimits, limitStreams } from '../../src/http/limits.ts';
+import { ndjson, reply } from '../../src/http/responses.ts';
 import { serveApp, served } from '../support/served.ts';
 import { type Kms, noAccess, noTemporal, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
 
 function watching(stalledMs: number): MiddlewareHandler<Env> {
-  const watch = cutSlowReaders(stalledMs);
+  const watch = cutStalledReaders(stalledMs);
   return (c, next) => {
     watch(c);
     return next();

@@ -170,7 +170,7 @@ test('names the variable when its port is taken', async () => {
   const { code, err } = await start({ ...keyVariables, CODEC_PORT: port }).exited;
   expect([code, err]).toEqual([
     1,
-    expect.stringContaining(`${port}: the port is taken; CODEC_PORT chooses another`),
+    expect.stringContaining(`${port}: the port is in use; choose another with CODEC_PORT`),
   ]);
 });
 

@@ -277,6 +277,6 @@ it('serves TLS with an HSTS header, and reloads a renewed certificate on SIGHUP'
   expect(first.hsts).toBe('max-age=31536000');
   makeCertificate(directory, 'served');
   child.kill('SIGHUP');
-  await expect.poll(() => output.out).toContain('the TLS certificate was read again');
+  await expect.poll(() => output.out).toContain('TLS certificate reloaded');
   expect((await probe()).serial).not.toBe(first.serial);
 });

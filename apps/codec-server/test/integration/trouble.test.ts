@@ -1,9 +1,8 @@
 import { cryptoHealth } from '@temporal-kms/codec-api';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { interceptors } from '../../src/temporal/service.ts';
+import { createTemporalService, interceptors } from '../../src/temporal/service.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
-import { createTemporalService } from '../../src/temporal/service.ts';
 import { keys } from '../support/stack.ts';
 import {
   decode,

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { metricsApp } from '../../src/metrics-app.ts';
+import { metricsApp } from '../../src/routes/metrics.ts';
 import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts';
 import { appWith, HOST, keptLog, type Kms, keys, startKms } from '../support/stack.ts';
 

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { batchPerTick } from '../../src/server/batch-per-tick.ts';
+import { batchPerTick } from '../../src/server/listen.ts';
 
 test('those who come in one turn of the event loop go on in step, in their order', async () => {
   const turn = batchPerTick();

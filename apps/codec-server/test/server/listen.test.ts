@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Env } from '../../src/http/context.ts';
-import { ndjson } from '../../src/http/ndjson.ts';
+import { ndjson } from '../../src/http/responses.ts';
 import { listen } from '../../src/server/listen.ts';
 import { appWith, type Kms, startKms } from '../support/stack.ts';
 
@@ -254,7 +254,7 @@ describe('what resets an answer’s connection later', () => {
 describe('what is no request that can be read', () => {
   test.each([
     ['a head that is too large', `GET /?${'x'.repeat(70_000)} HTTP/1.1\r\n\r\n`, 431, '65536 bytes'],
-    ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n', 400, 'no HTTP/1.1 request'],
+    ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n', 400, 'not an HTTP/1.1 request'],
   ])('is answered with a text and every secure header: %s', async (_, sent, status, text) => {
     const server = await start(new Hono());
     const socket = connect(server.port, HOST);

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TlsFiles } from '../../src/server/tls.ts';
 import { makeCertificate } from '@temporal-kms/testing/certificates';
 
-const rules = fileURLToPath(new URL('../../src/server/tls-rules.ts', import.meta.url));
+const rules = fileURLToPath(new URL('../../src/server/tls.ts', import.meta.url));
 const weakest = ['--tls-min-v1.0', '--tls-cipher-list=ALL:COMPLEMENTOFALL:@SECLEVEL=0'];
 const run = promisify(execFile);
 let directory: string;

@@ -109,7 +109,7 @@ test.each([
 describe('the files', () => {
   test('are refused with their names when one is missing, they do not belong together, or it has expired', async () => {
     await expect(readTlsPair({ ...first, keyFile: join(directory, 'none') })).rejects.toThrow(
-      /none can't be read/,
+      /none cannot be read/,
     );
     await expect(readTlsPair({ ...first, keyFile: second.keyFile })).rejects.toThrow(
       /first\.crt and .*second\.key/,
@@ -117,7 +117,7 @@ describe('the files', () => {
     await expect(readTlsPair(first, Date.now() + 3 * 86_400_000)).rejects.toThrow(/first\.crt expired on/);
     await writeFile(join(directory, 'text'), 'no certificate');
     await expect(readTlsPair({ ...first, certFile: join(directory, 'text') })).rejects.toThrow(
-      /no certificate/,
+      /not a certificate/,
     );
   });
 
@@ -130,7 +130,7 @@ describe('the files', () => {
     const watch = watchTlsPair(await readTlsPair(files), {
       ...files,
       changed: ({ cert }) => void changed.push(cert),
-      refused: ({ message }) => void refused.push(message),
+      failed: ({ message }) => void refused.push(message),
       everyMs: 60_000,
     });
     await watch.check();

@@ -1,4 +1,4 @@
-import type { Needs } from '../../src/http/routes.ts';
+import type { Requirement } from '../../src/http/define-route.ts';
 
 /** A run of a namespace that is served; what it holds is the test's. */
 export const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
@@ -7,7 +7,7 @@ export const routes: [
   method: 'GET' | 'POST',
   pattern: string,
   path: string,
-  Needs,
+  Requirement,
   namespace: string | undefined,
 ][] = [
   ['GET', '/api/namespaces', '/api/namespaces', 'metadata', undefined],

@@ -1,16 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { DecodeResult, HistoryEvent, HistoryFrame } from '@temporal-kms/codec-api';
-import { decodeFrame, historyFrame } from '@temporal-kms/codec-api';
+import {
+  decodeFrame,
+  type DecodeResult,
+  type HistoryEvent,
+  type HistoryFrame,
+  historyFrame,
+} from '@temporal-kms/codec-api';
 import { KmsCodecPlugin, type NamespaceRule } from '@temporal-kms/kms-codec';
 import type { StartTemporalOptions, TemporalServer } from '@temporal-kms/scripts/temporal';
 import { startTemporalStack } from '@temporal-kms/testing/stack';
 import { ApplicationFailure, Client, type Connection, type WorkflowHandle } from '@temporalio/client';
 import { Runtime, DefaultLogger, Worker } from '@temporalio/worker';
 import type { AppDeps, createApp } from '../../src/app.ts';
-import { interceptors } from '../../src/temporal/service.ts';
-import { createTemporalService } from '../../src/temporal/service.ts';
+import { createTemporalService, interceptors } from '../../src/temporal/service.ts';
 import { appWith, HOST, type Kms, startKms } from './stack.ts';
 
 export const NAMESPACE = 'payments';

@@ -1,33 +1,32 @@
 import type { Writable } from 'node:stream';
-import type { Append } from './audit/line-queue.ts';
 
 export interface StandardOutput {
-  /** For what has to be written: resolves when the system has taken it. */
-  readonly append: Append;
-  /** For the log, which may not hold up the server: while nobody reads, lines are counted instead of kept. */
+  /** For lines that must be written: resolves when the operating system has taken them. */
+  readonly append: (text: string) => Promise<void>;
+  /** For the log, which never blocks the server: while no reader takes the output, lines are counted and dropped. */
   readonly log: { write(line: string): void };
 }
 
-/** Bytes of log that wait for a reader. */
+/** Most bytes of log that wait for a reader. */
 const MAX_WAITING = 2 ** 20;
-/** Characters of log from which on they are written at once. */
-const PIECE = 16 * 1024;
+/** Log lines of this many characters are written at once. */
+const CHUNK = 16 * 1024;
 
 /**
- * One way to standard output for all that write there: a long line to a pipe goes in parts, and none may come between.
- * The log's lines of one turn of the event loop go in one write, since each write is a system call in itself.
+ * Returns the only way to standard output: a pipe takes a long line in parts, and no other line may come between them.
+ * Log lines of one turn of the event loop share one write, since each write is a system call.
  */
 export function standardOutput(stream: Writable = process.stdout): StandardOutput {
   let dropped = 0;
   let lines = '';
-  // A reader that has gone away is no reason to fall over; whoever has to know hears of it by the callback.
+  // A reader that disconnected must not end the process. `append` reports the error to its caller.
   stream.on('error', () => undefined);
 
   const flush = (): void => {
     if (lines !== '') stream.write(lines);
     lines = '';
   };
-  // Whatever ends the process, its last lines say why.
+  // The last lines contain the reason for the end.
   process.once('exit', flush);
 
   return {
@@ -49,7 +48,7 @@ export function standardOutput(stream: Writable = process.stdout): StandardOutpu
           dropped = 0;
         }
         lines += line;
-        if (lines.length >= PIECE) flush();
+        if (lines.length >= CHUNK) flush();
       },
     },
   };

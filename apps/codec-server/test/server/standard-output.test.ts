@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { standardOutput } from '../src/standard-output.ts';
+import { standardOutput } from '../../src/server/standard-output.ts';
 
 /** Standard output whose reader takes a line when it is told to. */
 function output() {
@@ -72,7 +72,7 @@ test("the log's lines of one turn go in one write, before what has to be written
 });
 
 test('the last lines of a process that ends at once are written', () => {
-  const source = pathToFileURL(join(import.meta.dirname, '..', 'src', 'standard-output.ts'));
+  const source = pathToFileURL(join(import.meta.dirname, '..', '..', 'src', 'server', 'standard-output.ts'));
   const program = `import { standardOutput } from '${source.href}'; standardOutput().log.write('last\\n'); process.exit(3);`;
   const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
     encoding: 'utf8',

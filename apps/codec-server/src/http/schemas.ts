@@ -3,10 +3,10 @@ import { z } from 'zod';
 
 const map = z.record(z.string(), z.string());
 
-/** proto3 JSON writes one as text, and reads both; null stands for a field that isn't there. */
+/** int64 in proto3 JSON: written as text, read as text or number. null means that the field is absent. */
 const int64 = z.union([z.string().regex(/^\d{1,19}$/), z.number().int().nonnegative()]);
 
-/** `temporal.api.common.v1.Payload` in proto3 JSON, as Temporal's codec protocol has it. */
+/** `temporal.api.common.v1.Payloads` in proto3 JSON, as Temporal's codec protocol sends it. */
 const protocolPayloads = z.object({
   payloads: z
     .array(
@@ -19,24 +19,24 @@ const protocolPayloads = z.object({
     .nullish(),
 });
 
-/** A history as Temporal's own tools write it, or as people read it. */
+/** A history in Temporal's JSON, or a readable export. */
 const exported = z.union([
   api.readableExport,
   z.object({ events: z.array(z.record(z.string(), z.unknown())) }),
 ]);
 
-/** What `/healthz` and `/readyz` say. */
+/** The body of `/healthz` and `/readyz`. */
 const probe = z.object({ status: z.string() }).loose();
 
-/** What callers send. */
+/** Bodies of requests. */
 const requests = {
   DecodeRequest: api.decodeRequest,
   SearchRequest: api.searchRequest,
   ExportRequest: api.exportRequest,
 } as const;
 
-/** What comes back, `Payloads` both ways. */
-export const answers = {
+/** Bodies of responses; `Payloads` is a request's body too. */
+export const responses = {
   ApiError: api.apiError,
   AuditEntry: api.auditEntry,
   AuditPage: api.auditPage,
@@ -78,21 +78,22 @@ const REF = '#/components/schemas/';
 
 type Schemas = Record<string, Record<string, unknown>>;
 
-/** Every schema by its name, as JSON Schema 2020-12, the dialect of OpenAPI 3.1. */
+/** Returns every schema by its name as JSON Schema 2020-12, the dialect of OpenAPI 3.1. */
 export function componentSchemas(): Schemas {
-  return { ...schemasOf(answers, 'output'), ...schemasOf(requests, 'input') };
+  return { ...schemasOf(responses, 'output'), ...schemasOf(requests, 'input') };
 }
 
+/** Returns a reference to a schema of this file. @throws TypeError for any other schema */
 export function refTo(schema: z.ZodType): { $ref: string } {
-  const known = Object.entries({ ...answers, ...requests }).find(([, one]) => one === schema);
-  if (known === undefined) throw new TypeError('a schema that is no component');
+  const known = Object.entries({ ...responses, ...requests }).find(([, component]) => component === schema);
+  if (known === undefined) throw new TypeError('the schema is not listed in http/schemas.ts');
   return { $ref: `${REF}${known[0]}` };
 }
 
 function schemasOf(named: Readonly<Record<string, z.ZodType>>, io: 'input' | 'output'): Schemas {
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
-  const { schemas } = z.toJSONSchema(registry, { uri: (id) => `${REF}${id}`, io, override: open });
+  const { schemas } = z.toJSONSchema(registry, { uri: (id) => `${REF}${id}`, io, override: allowNewFields });
   for (const schema of Object.values(schemas)) {
     delete schema.$id;
     delete schema.$schema;
@@ -100,8 +101,8 @@ function schemasOf(named: Readonly<Record<string, z.ZodType>>, io: 'input' | 'ou
   return schemas;
 }
 
-/** An answer may gain fields: only what is strict on purpose refuses those that it doesn't name. */
-function open({
+/** Responses may gain fields: only schemas that are strict on purpose reject unknown fields. */
+function allowNewFields({
   zodSchema,
   jsonSchema,
 }: {

@@ -1,0 +1,158 @@
+import type { IncomingMessage } from 'node:http';
+import type { Context } from 'hono';
+import type { ZodType } from 'zod';
+import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
+import { parseJson } from '../json/bounded.ts';
+import type { MemoryLease } from '../memory/budget.ts';
+import type { Env } from './context.ts';
+
+/** Time for a body: this many milliseconds, plus the time that its bytes take at the slowest accepted rate. */
+const BODY_MS = 5_000;
+const SLOWEST_BYTES_PER_MS = 64;
+
+type Lease = Pick<MemoryLease, 'take' | 'release'>;
+
+/**
+ * Reads the whole body, with or without a `Content-Length`. Takes its bytes from the lease as they arrive.
+ * @throws HttpError 413 for a body above the guard's limit for this path, or above what the lease may hold; 503 `busy`;
+ *   408 for a body that arrives too slowly; ClientDisconnected when the client disconnects before the end
+ */
+export function readBody(c: Context<Env>, lease: Lease): Buffer | Promise<Buffer> {
+  const incoming = c.env?.incoming;
+  if (incoming === undefined) return readStream(c.req.raw.body, new Chunks(lease, c.get('maxBody')));
+  // A small body has arrived already (see `batchPerTick`).
+  const length = incoming.headers['content-length'];
+  if (incoming.complete && incoming.readableLength === Number(length)) {
+    const whole: unknown = incoming.read();
+    if (whole instanceof Buffer) {
+      lease.take(whole.length);
+      return whole;
+    }
+  }
+  return readIncoming(incoming, new Chunks(lease, c.get('maxBody')));
+}
+
+export const bodyTooLarge = (maxBody: number): HttpError =>
+  new HttpError(413, 'too_large', `The body is larger than ${maxBody} bytes; send less per request.`);
+
+/** Memory of one chunk in addition to its bytes: a client may send each byte in a chunk. */
+const CHUNK_BYTES = 256;
+
+/** The part of a body that has arrived. */
+class Chunks {
+  readonly #lease: Lease;
+  readonly #max: number;
+  readonly #chunks: Buffer[] = [];
+  #length = 0;
+
+  constructor(lease: Lease, max: number) {
+    this.#lease = lease;
+    this.#max = max;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(chunk: Buffer): void {
+    if (this.#length + chunk.length > this.#max) throw bodyTooLarge(this.#max);
+    this.#lease.take(chunk.length + CHUNK_BYTES);
+    this.#length += chunk.length;
+    this.#chunks.push(chunk);
+  }
+
+  concat(): Buffer {
+    const [only] = this.#chunks;
+    if (this.#chunks.length === 1 && only !== undefined) return only;
+    this.#lease.take(this.#length);
+    const whole = Buffer.concat(this.#chunks);
+    this.#lease.release(this.#length + this.#chunks.length * CHUNK_BYTES);
+    this.#chunks.length = 0;
+    return whole;
+  }
+}
+
+/** For tests, which call the app without a port. */
+async function readStream(body: ReadableStream<Uint8Array> | null, chunks: Chunks): Promise<Buffer> {
+  for await (const chunk of body ?? []) chunks.add(Buffer.from(chunk));
+  return chunks.concat();
+}
+
+/** Reads Node's request directly: node-server's `Request` would copy the whole body once more. */
+function readIncoming(incoming: IncomingMessage, chunks: Chunks): Promise<Buffer> {
+  if (incoming.destroyed) return Promise.reject(new ClientDisconnected());
+  return new Promise((resolve, reject) => {
+    const started = performance.now();
+    const onData = (chunk: Buffer): void => {
+      try {
+        chunks.add(chunk);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const onEnd = (): void => {
+      stop();
+      try {
+        resolve(chunks.concat());
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const fail = (error: unknown): void => {
+      stop();
+      reject(error);
+    };
+    const onDisconnect = (): void => fail(new ClientDisconnected());
+    const timer = setInterval(() => {
+      if (performance.now() - started < BODY_MS + chunks.length / SLOWEST_BYTES_PER_MS) return;
+      fail(new HttpError(408, 'timeout', 'The body arrives too slowly; send it faster, or send less.'));
+    }, 1_000).unref();
+    // Node keeps the request while its connection is idle, and so everything that its listeners refer to.
+    const stop = (): void => {
+      clearInterval(timer);
+      incoming.off('data', onData).off('end', onEnd).off('error', onDisconnect).off('close', onDisconnect);
+    };
+    incoming.on('data', onData).on('end', onEnd).on('error', onDisconnect).on('close', onDisconnect);
+  });
+}
+
+/** Memory for parsing one byte of JSON: the text, and strings that are made of it. Values are counted separately. */
+const JSON_COST = 4;
+/** JSON values in a body below `/api`. The largest meaningful body names 200 refs. */
+const MAX_VALUES = 1_000;
+
+/**
+ * Reads and parses a JSON body of the history API.
+ * @throws HttpError 400, 408, 413, 503 `busy`
+ */
+export async function readJsonBody(c: Context<Env>): Promise<unknown> {
+  const lease = c.get('memory').lease();
+  try {
+    const body = await readBody(c, lease);
+    lease.take(body.length * JSON_COST);
+    return parseJson(body.toString(), { base: MAX_VALUES });
+  } finally {
+    lease.release();
+  }
+}
+
+/**
+ * Returns the value as the schema parses it.
+ * @throws HttpError 400 that names each invalid field and never its value
+ */
+export function validate<T>(schema: ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const mistakes = result.error.issues.map(({ path, message }) => {
+    const problem = path.length > 0 && valueAt(value, path) === undefined ? 'is missing' : message;
+    return `${path.join('.')} ${problem}`.trim();
+  });
+  throw badRequest(mistakes.join('; '));
+}
+
+/** Finds absent values: zod's message for them speaks of types. */
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let at = value;
+  for (const key of path) at = typeof at === 'object' && at !== null ? Reflect.get(at, key) : undefined;
+  return at;
+}

@@ -1,0 +1,157 @@
+import { escapeInText } from '@temporal-kms/codec-api';
+import type { Context } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Logger } from 'pino';
+import { HttpError } from '../errors.ts';
+import { jsonLine } from '../json/deferred-data.ts';
+import type { Env } from './context.ts';
+import type { Headers, ResponseHeaders } from './guards.ts';
+import type { RateLimits } from './rate-limits.ts';
+
+/** Bodies of at least this many bytes, or characters, are written in chunks of CHUNK. */
+const LARGE = 1024 * 1024;
+
+/**
+ * Bytes or characters per write. Node reports a write as done only when the socket has taken all of it: with one write
+ * of many MiB, `cutStalledReaders` could not tell a slow reader from a stalled one.
+ */
+const CHUNK = 256 * 1024;
+
+/**
+ * Responds with a plain object of headers, which node-server writes as it is: Hono's `c.body()` and `c.header()` would
+ * build a `Headers` object first.
+ */
+export function reply(
+  c: Context<Env>,
+  body: string | Uint8Array<ArrayBuffer>,
+  type: string,
+  status: ContentfulStatusCode = 200,
+  extra?: Headers,
+): Response {
+  const headers = { ...c.get('headers'), 'Content-Type': type, ...extra };
+  if (body.length < LARGE) return new Response(body, { status, headers });
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  return new Response(ReadableStream.from(chunksOf(bytes)), {
+    status,
+    headers: { ...headers, 'Content-Length': String(bytes.length) },
+  });
+}
+
+function* chunksOf(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>, void> {
+  for (let at = 0; at < bytes.length; at += CHUNK) yield bytes.subarray(at, at + CHUNK);
+}
+
+export const replyJson = (
+  c: Context<Env>,
+  body: unknown,
+  status?: ContentfulStatusCode,
+  extra?: Headers,
+): Response => reply(c, JSON.stringify(body), 'application/json', status, extra);
+
+const encoder = new TextEncoder();
+
+/**
+ * Streams text as it is produced, with backpressure: the next text is requested when the last has been taken, so that
+ * a slow reader holds one text in memory.
+ * @param texts returns non-empty texts; its signal is aborted when the client disconnects
+ */
+export function textStream(
+  c: Context<Env>,
+  headers: Headers,
+  texts: (disconnected: AbortSignal) => AsyncIterator<string>,
+): Response {
+  const init = { headers: { ...c.get('headers'), ...headers } };
+  // Hono runs the GET handler for HEAD and does not read the body.
+  if (c.req.method === 'HEAD') return new Response(null, init);
+  const cancelled = new AbortController();
+  const iterator = texts(AbortSignal.any([cancelled.signal, c.req.raw.signal]));
+  const ended = c.get('meter')?.streamOpened();
+  // Encoded chunk by chunk when the socket asks for it: one line may have many MiB.
+  let rest = '';
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        if (rest === '') rest = (await iterator.next()).value ?? '';
+        if (rest !== '') {
+          const end = chunkEnd(rest);
+          controller.enqueue(encoder.encode(rest.slice(0, end)));
+          rest = rest.slice(end);
+          return;
+        }
+      } catch (error) {
+        ended?.();
+        throw error;
+      }
+      ended?.();
+      controller.close();
+    },
+    cancel() {
+      ended?.();
+      cancelled.abort();
+      // Not awaited: the iterator ends when the calls that it waits for have been cancelled.
+      iterator.return?.()?.catch(() => undefined);
+    },
+  });
+  return new Response(body, init);
+}
+
+/** Keeps the two halves of a surrogate pair in one chunk. */
+function chunkEnd(text: string): number {
+  const code = text.charCodeAt(CHUNK - 1);
+  return code >= 0xd800 && code <= 0xdbff ? CHUNK - 1 : CHUNK;
+}
+
+/** Streams one JSON value per line. */
+export const ndjson = (
+  c: Context<Env>,
+  lines: (disconnected: AbortSignal) => AsyncIterable<unknown>,
+): Response =>
+  textStream(c, { 'Content-Type': 'application/x-ndjson' }, (disconnected) => written(lines(disconnected)));
+
+async function* written(lines: AsyncIterable<unknown>): AsyncGenerator<string, void> {
+  for await (const line of lines) yield* jsonLine(line);
+}
+
+export interface ErrorResponseOptions {
+  readonly headers: ResponseHeaders;
+  readonly log: Logger;
+  /** Whether a path belongs to the history API, whose errors are JSON. Other errors are text: the CLI prints the body. */
+  readonly isApi: (path: string) => boolean;
+  /** Absent: rejected requests without a valid token are not limited. */
+  readonly rates?: Pick<RateLimits, 'unauthenticated'>;
+}
+
+/** Returns Hono's error handler: a response with the error's status, code and message, and CORS headers. */
+export const errorResponse =
+  ({ headers, log, isApi, rates }: ErrorResponseOptions) =>
+  (error: Error, c: Context<Env>): Response => {
+    c.set('headers', headers.of(c.req.header('origin')));
+    const thrown = error instanceof HttpError ? error : unexpected(error, log);
+    const answered = isUnauthenticated(c, thrown) ? (rates?.unauthenticated(c) ?? thrown) : thrown;
+    c.error = answered;
+    const extra: Record<string, string> = {};
+    if (answered.retryAfter !== undefined) extra['Retry-After'] = String(answered.retryAfter);
+    if (answered.challenge !== undefined) extra['WWW-Authenticate'] = answered.challenge;
+    // Names in the message may come from callers, and a terminal may display it.
+    const message = escapeInText(answered.message);
+    if (isApi(c.req.path)) {
+      return replyJson(c, { error: { code: answered.code, message } }, answered.status, extra);
+    }
+    return reply(c, `${message}\n`, 'text/plain; charset=utf-8', answered.status, extra);
+  };
+
+/** Whether the request was rejected before its caller was known: it counts for its address. */
+const isUnauthenticated = (c: Context<Env>, { status }: HttpError): boolean =>
+  status < 500 && c.get('caller') === undefined;
+
+function unexpected(error: Error, log: Logger): HttpError {
+  // The stack names files and functions. The message is not logged: it may quote the data that was read.
+  log.error({ error: error.name, stack: stackOf(error) }, 'request failed unexpectedly');
+  return new HttpError(500, 'internal', 'The server failed. The operator finds the cause in its log.');
+}
+
+const stackOf = (error: Error): string =>
+  (error.stack ?? '')
+    .split('\n')
+    .filter((line) => line.startsWith('    at '))
+    .join('\n');

@@ -1,0 +1,146 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import type { EndReason, PayloadRef, Permission } from '@temporal-kms/codec-api';
+import type { Context } from 'hono';
+import type { Logger } from 'pino';
+import type { Outcome } from '../audit/audit.ts';
+import { ClientDisconnected } from '../errors.ts';
+import { chargedCodec, type HistoryCodec } from '../history/decrypt-payload.ts';
+import type { Inspect } from '../history/payload-stub.ts';
+import type { HistoryReader, Run } from '../history/reader.ts';
+import { type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
+import type { TextThreads } from '../history/text-threads.ts';
+import type { Authority } from '../http/authorise.ts';
+import { type Env, isResponseClosed } from '../http/context.ts';
+import type { AdmitStream } from '../http/limits.ts';
+import { NamespaceAccess } from '../http/namespace-access.ts';
+import type { TemporalService } from '../temporal/service.ts';
+
+/** The path of one run. */
+export const RUN = '/api/namespaces/{namespace}/workflows/{workflowId}/runs/{runId}';
+
+/** What the routes of one run share. */
+export interface RunRoutesOptions {
+  readonly temporal: TemporalService;
+  readonly reader: HistoryReader;
+  readonly threads: TextThreads;
+  readonly codec: HistoryCodec;
+  readonly inspect: Inspect;
+  readonly authority: Authority;
+  readonly log: Logger;
+  readonly admitStream: AdmitStream;
+  /** Aborted when the process shuts down. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * Returns how many durable events the run's history has now.
+ * @throws HttpError `not_found`, `temporal_unavailable`
+ */
+export async function historyLength(
+  temporal: Pick<TemporalService, 'describe'>,
+  { namespace, workflowId, runId }: Run,
+  signal: AbortSignal,
+): Promise<number> {
+  const execution = { workflowId, runId };
+  const { workflowExecutionInfo } = await temporal.describe({ namespace, execution }, signal);
+  return Number(workflowExecutionInfo?.historyLength ?? 0);
+}
+
+/**
+ * Returns the check of a route that decrypts: the caller may cause Cloud KMS requests, and there is room for a stream.
+ * @returns throws HttpError 429 `rate_limited`, 503 `busy`
+ */
+export const admitDecryption =
+  ({ authority: { rates }, admitStream }: Pick<RunRoutesOptions, 'authority' | 'admitStream'>) =>
+  (c: Context<Env>): void => {
+    const wait = rates.kms(c.get('caller'))?.waitMs() ?? 0;
+    if (wait > 0) throw rates.kmsExhausted(wait);
+    admitStream(c);
+  };
+
+/** Returns the codec for a request; the Cloud KMS requests that it makes count for the caller's rate limit. */
+export const codecOf = (
+  c: Context<Env>,
+  { codec, authority: { rates } }: Pick<RunRoutesOptions, 'codec' | 'authority'>,
+): HistoryCodec => chargedCodec(codec, rates.kms(c.get('caller')));
+
+interface Reveal {
+  readonly operation: Extract<Permission, 'decode' | 'search' | 'export'>;
+  readonly run: Run;
+  readonly refs?: readonly PayloadRef[];
+  /** As `requireJustification` returned it. */
+  readonly justification: string | undefined;
+}
+
+/**
+ * Writes the audit's `intent`. Call it last before the stream begins: each intent needs an outcome.
+ * @throws HttpError `audit_unavailable`; ClientDisconnected
+ */
+export async function beginAudit(
+  c: Context<Env>,
+  authority: Authority,
+  { operation, run, refs, justification }: Reveal,
+): Promise<NamespaceAccess> {
+  // A stream that no client reads would neither continue nor end.
+  if (isResponseClosed(c)) throw new ClientDisconnected();
+  const record = await NamespaceAccess.begin(c, authority, {
+    operation,
+    ...run,
+    ...(refs === undefined ? {} : { refs }),
+    ...(justification === undefined ? {} : { justification }),
+  });
+  if (!isResponseClosed(c)) return record;
+  await record.end('cut_off');
+  throw new ClientDisconnected();
+}
+
+/** Time for a stream that has ended to send its last line. */
+const LAST_LINE_MS = 2_000;
+
+/**
+ * Returns the lifetime of a stream: it ends with `maxMs`, the caller's token, the connection or the process. A client
+ * that does not read the last line in time is disconnected.
+ *
+ * A client whose token expired is disconnected in any case, unless a proxy shares the connection: the operating system
+ * may still hold some MiB of plaintext, and the server cannot see whether they were read.
+ */
+export function lifetimeOf(
+  c: Context<Env>,
+  { stopping }: Pick<RunRoutesOptions, 'stopping'>,
+  disconnected: AbortSignal,
+  maxMs: number,
+): StreamLifetime {
+  const lifetime = streamLifetime({
+    disconnected,
+    stopping,
+    expiresAt: c.get('caller').expiresAt,
+    maxMs,
+    memory: c.get('memory'),
+  });
+  const { incoming, outgoing, resetter } = c.env ?? {};
+  if (!(incoming instanceof IncomingMessage && outgoing instanceof ServerResponse)) return lifetime;
+  const ownsConnection = c.get('proxies') === undefined;
+  const reset = resetter?.(incoming.socket, outgoing);
+  const resetLater = (): void => {
+    const reason = lifetime.interruption();
+    if (reason === 'disconnected') return;
+    setTimeout(() => {
+      if ((reason === 'signed_out' && ownsConnection) || !outgoing.writableFinished) reset?.();
+    }, LAST_LINE_MS).unref();
+  };
+  lifetime.signal.addEventListener('abort', resetLater, { once: true });
+  // The signal may live for an hour. After an abort, this changes nothing.
+  outgoing.once('close', () => lifetime.signal.removeEventListener('abort', resetLater));
+  return lifetime;
+}
+
+/** Returns the audit's outcome for the end of a stream. */
+export const outcomeOf = (reason: EndReason): Outcome => (reason === 'error' ? 'failed' : reason);
+
+/** Returns a function with the audit's outcome for a client that disconnected or was disconnected. */
+export const interruption =
+  (disconnected: AbortSignal, lifetime: Pick<StreamLifetime, 'interruption'>) => (): Outcome | undefined => {
+    if (!disconnected.aborted) return undefined;
+    const reason = lifetime.interruption();
+    return reason === undefined || reason === 'disconnected' ? 'cut_off' : reason;
+  };

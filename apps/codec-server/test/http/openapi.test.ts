@@ -1,0 +1,106 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { routes } from '../support/routes.ts';
+import { appWith, HOST, type Kms, startKms } from '../support/stack.ts';
+
+interface Operation {
+  readonly path: string;
+  readonly method: string;
+  readonly operation: any;
+}
+
+let kms: Kms;
+let document: any;
+let operations: readonly Operation[];
+beforeAll(async () => {
+  kms = await startKms();
+  ({ body: document } = await documentOf(''));
+  operations = Object.entries<Record<string, any>>(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+  );
+});
+afterAll(() => kms.close());
+
+async function documentOf(pathPrefix: string): Promise<{ status: number; type: string | null; body: any }> {
+  const app = appWith(kms, { pathPrefix });
+  const response = await app.request(`${pathPrefix}/api/openapi.json`, { headers: { host: HOST } });
+  return { status: response.status, type: response.headers.get('content-type'), body: await response.json() };
+}
+
+/** A path as OpenAPI writes it, from one as Hono does. */
+const templated = (pattern: string): string =>
+  pattern.replace(/:(namespace|workflowId|runId)\b/g, '{$1}').replace('*', '');
+
+const W = '/api/namespaces/{namespace}/workflows';
+const RUN = `${W}/{workflowId}/runs/{runId}`;
+
+describe('the served OpenAPI document', () => {
+  it('is valid OpenAPI 3.1, as JSON', async () => {
+    expect(await documentOf('')).toMatchObject({ status: 200, type: 'application/json' });
+    expect(await new Validator().validate(structuredClone(document))).toEqual({ valid: true });
+    expect(document.openapi).toMatch(/^3\.1\./);
+  });
+
+  // Generated clients have these names in their code, and send requests to these paths.
+  it('contains the operations that clients rely on', () => {
+    const listed = operations.map(({ path, method, operation }) => {
+      const [type] = Object.keys(operation.responses['200'].content);
+      return [operation.operationId, method, path, operation['x-permission'] ?? 'public', type];
+    });
+    expect(listed.toSorted(([a], [b]) => (a < b ? -1 : 1))).toEqual([
+      ['countWorkflows', 'GET', `${W}:count`, 'metadata', 'application/json'],
+      ['decodePayloads', 'POST', `${RUN}/payloads:decode`, 'decode', 'application/x-ndjson'],
+      ['decodeProtocol', 'POST', '/decode', 'decode', 'application/json'],
+      ['describeKeys', 'GET', '/api/namespaces/{namespace}/keys', 'metadata', 'application/json'],
+      ['describeWorkflow', 'GET', `${W}/{workflowId}`, 'metadata', 'application/json'],
+      ['encodeProtocol', 'POST', '/encode', 'encode', 'application/json'],
+      ['exportHistory', 'POST', `${RUN}/history:export`, 'export', 'application/json'],
+      ['getHealth', 'GET', '/api/health', 'metadata', 'application/json'],
+      ['getMe', 'GET', '/api/me', 'known', 'application/json'],
+      ['getOpenApi', 'GET', '/api/openapi.json', 'metadata', 'application/json'],
+      ['getSignIn', 'GET', '/api/sign-in', 'public', 'application/json'],
+      ['healthz', 'GET', '/healthz', 'public', 'application/json'],
+      ['listNamespaces', 'GET', '/api/namespaces', 'metadata', 'application/json'],
+      ['listWorkflows', 'GET', W, 'metadata', 'application/json'],
+      ['readAudit', 'GET', '/api/namespaces/{namespace}/audit', 'audit', 'application/json'],
+      ['readyz', 'GET', '/readyz', 'public', 'application/json'],
+      ['searchHistory', 'POST', `${RUN}/history:search`, 'search', 'application/x-ndjson'],
+      ['streamHistory', 'GET', `${RUN}/history`, 'metadata', 'application/x-ndjson'],
+    ]);
+  });
+
+  test.each(routes)('names the permission of %s %s', (method, pattern, _, requires) => {
+    const { operation } = operations.find(
+      (each) => each.method === method && each.path === templated(pattern),
+    )!;
+    expect(operation['x-permission']).toBe(requires === 'public' ? undefined : requires);
+  });
+
+  it('gives each operation a unique id, describes every path parameter, and contains the target of every $ref', () => {
+    const ids = operations.map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { path, operation } of operations) {
+      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      const described = (operation.parameters ?? [])
+        .filter((parameter: any) => parameter.in === 'path')
+        .map((parameter: any) => parameter.name);
+      expect(described, path).toEqual(named);
+    }
+    for (const [, name] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g))
+      expect(document.components.schemas, name).toHaveProperty(name!);
+  });
+
+  it('contains only schemas that compile as JSON Schema 2020-12', () => {
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    ajv.addSchema(document, 'api');
+    for (const name of Object.keys(document.components.schemas))
+      expect(() => ajv.compile({ $ref: `api#/components/schemas/${name}` }), name).not.toThrow();
+  });
+
+  it('names the path prefix as its server, so that clients find the routes', async () => {
+    const { body } = await documentOf('/codec');
+    expect(body.servers).toEqual([{ url: '/codec' }]);
+    expect(body.paths).toEqual(document.paths);
+  });
+});
