@@ -39,10 +39,7 @@ import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
 
 export interface AppDeps {
-  readonly codec: Pick<
-    KmsCodec,
-    'encode' | 'decode' | 'open' | 'inspect' | 'unopened' | 'rules' | 'keyService'
-  >;
+  readonly codec: Pick<KmsCodec, 'encodeWithInfo' | 'plan' | 'open' | 'inspect' | 'rules' | 'keyService'>;
   readonly kms: Pick<KmsWatch, 'last'>;
   /** Counts the use of keys; its observer receives the codec's events. */
   readonly keyUse: KeyUseWatch;

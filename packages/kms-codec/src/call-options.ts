@@ -13,7 +13,7 @@ export interface PlaintextBudget {
   reserve(bytes: number): void | Promise<void>;
 }
 
-/** Bounds the Cloud KMS calls that `unopened` cannot foresee: those for layers inside encrypted or compressed payloads. */
+/** Bounds the Cloud KMS calls that a plan cannot count: those for layers inside encrypted or compressed payloads. */
 export interface InnerKmsCalls {
   /**
    * The codec calls this before it decrypts a layer that is inside another one, or a payload that was stored compressed.

@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { KeyRules, type NamespaceRule, sealedFormats } from './keys/key-rules.ts';
-import { findMixedFormats, unsafeSettings } from './keys/mixed-formats.ts';
+import { KeyRules, type NamespaceRule, encryptedFormats } from './keys/key-rules.ts';
+import { findUnsafeRules, unsafeSettings } from './keys/key-rules.ts';
 import { readStaticKey } from './static-key.ts';
 import { readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts';
 
@@ -28,7 +28,7 @@ const namespaceRule = z.strictObject({
   encrypt: cryptoKey.optional(),
   decrypt: z.array(cryptoKey).optional(),
   accepts: z.array(name).optional(),
-  reads: z.array(z.enum(sealedFormats)).min(1).optional(),
+  reads: z.array(z.enum(encryptedFormats)).min(1).optional(),
   plaintext: z.enum(['pass', 'report', 'refuse']).optional(),
   static: z.record(name, z.strictObject({ file: z.string().min(1) })).optional(),
   unsafe: z.array(z.enum(unsafeSettings)).optional(),
@@ -97,7 +97,7 @@ function toRules(
   });
   const named = namespaces.map(([one, rule]) => [one, toRule(rule, ['namespaces', one])] as const);
   const other = byDefault && toRule(byDefault, ['default']);
-  for (const { namespace, message } of findMixedFormats(named, other)) {
+  for (const { namespace, message } of findUnsafeRules(named, other)) {
     fail([...(namespace === undefined ? ['default'] : ['namespaces', namespace]), 'reads'], message);
   }
   return isWrong ? undefined : new KeyRules(Object.fromEntries(named), other);

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { KmsCodec, type KmsCodecOptions } from './codec.ts';
+import { KmsCodec } from './codec.ts';
+import type { KmsCodecOptions } from './codec-options.ts';
 import { exposingSettings } from './diagnostics.ts';
 import { CloudKms } from './keys/cloud-kms.ts';
 import { KeyRules, type NamespaceRule } from './keys/key-rules.ts';
-import { unsafeSettings } from './keys/mixed-formats.ts';
+import { unsafeSettings } from './keys/key-rules.ts';
 import { cryptoKey, readKeysFile } from './keys-file.ts';
 
 /** What `createKmsCodec` needs: the guide's variables, or a keys file, parsed and checked. */

@@ -1,6 +1,32 @@
-/** The hot paths are synchronous: a promise is made only where Cloud KMS, or a budget, has to be waited for. */
+/** A value, or a promise of it. The hot paths make a promise only where they wait for Cloud KMS or for a budget. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** Calls `use` with the value: at once when it is there, else when its promise resolves. */
+/** Calls `use` with the value: synchronously if the value is there, else when its promise resolves. */
 export const andThen = <T, R>(value: MaybePromise<T>, use: (value: T) => MaybePromise<R>): MaybePromise<R> =>
   value instanceof Promise ? value.then((settled) => use(settled)) : use(value);
+
+/**
+ * Maps items to results in their order. Synchronous results cost no promise. When one item fails, the rejections of the
+ * others are handled, too.
+ * @throws what `map` throws
+ */
+export function mapInOrder<T, R>(
+  items: readonly T[],
+  map: (item: T, index: number) => MaybePromise<R>,
+): MaybePromise<R[]> {
+  const results: MaybePromise<R>[] = [];
+  let isPending = false;
+  try {
+    for (let index = 0; index < items.length; index += 1) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The index is below the length.
+      const result = map(items[index] as T, index);
+      isPending ||= result instanceof Promise;
+      results.push(result);
+    }
+  } catch (error) {
+    for (const result of results) if (result instanceof Promise) result.catch(() => undefined);
+    throw error;
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- None of them is a promise.
+  return isPending ? Promise.all(results) : (results as R[]);
+}

@@ -159,22 +159,22 @@ describe('a wrapped data key that is longer than 1,024 bytes', () => {
       const reads = { pay: { encrypt: cryptoKey('pay'), reads: ['envelope', 'proxy'] } } as const;
       const { codec } = codecWith(reads, { keyService });
       const payload = { metadata, data: Buffer.alloc(64) };
-      expect(codec.unopened([payload], pay), format).toBe(0);
+      expect(codec.plan([payload], pay).kmsCalls, format).toBe(0);
       await expect(codec.decode([payload], pay)).rejects.toMatchObject({ code: 'malformed' });
       expect(keyService.unwraps).toBe(0);
     },
   );
 });
 
-describe('unopened', () => {
+describe('DecodePlan.kmsCalls', () => {
   it('counts the data keys that are not at hand, each once, and asks Cloud KMS for none', async () => {
     const keyService = new FakeKeyService();
     const sealed = await sealedApart(keyService, 4);
     const { codec } = codecWith(rule, { keyService });
-    expect(codec.unopened([...sealed, ...sealed, json('plain')], pay)).toBe(4);
+    expect(codec.plan([...sealed, ...sealed, json('plain')], pay).kmsCalls).toBe(4);
     expect(keyService.unwraps).toBe(0);
     await codec.decode(sealed.slice(0, 3), pay);
-    expect(codec.unopened(sealed, pay)).toBe(1);
+    expect(codec.plan(sealed, pay).kmsCalls).toBe(1);
   });
 
   it.each(['envelope', 'direct'] as const)('counts those of the format %s', async (format) => {
@@ -182,7 +182,7 @@ describe('unopened', () => {
     const { codec: writer } = codecWith(rule, { keyService, format });
     const sealed = await writer.encode([json(1), json(2)], pay);
     const { codec } = codecWith(rule, { keyService });
-    expect(codec.unopened(sealed, pay)).toBe(format === 'direct' ? 2 : 1);
+    expect(codec.plan(sealed, pay).kmsCalls).toBe(format === 'direct' ? 2 : 1);
   });
 
   it.each(['envelope', 'direct'] as const)(
@@ -194,7 +194,7 @@ describe('unopened', () => {
       const [sealed] = await codecWith(many, { keyService, format }).codec.encode([json(1)], pay);
       delete sealed!.metadata!['kms-key'];
       const { codec } = codecWith(many, { keyService });
-      expect(codec.unopened([sealed!], pay)).toBe(4);
+      expect(codec.plan([sealed!], pay).kmsCalls).toBe(4);
     },
   );
 
@@ -207,7 +207,7 @@ describe('unopened', () => {
     delete sealed!.metadata!['kms-key'];
     const { codec } = codecWith(many, { keyService });
     await codec.decode([sealed!], pay);
-    expect([codec.unopened([sealed!], pay), keyService.unwraps]).toEqual([0, 1]);
+    expect([codec.plan([sealed!], pay).kmsCalls, keyService.unwraps]).toEqual([0, 1]);
     const damaged = Uint8Array.from(sealed!.data!);
     damaged[damaged.length - 1]! ^= 1;
     await expect(codec.decode([{ ...sealed, data: damaged }], pay)).rejects.toMatchObject({
@@ -228,7 +228,7 @@ describe('unopened', () => {
         const { codec } = codecWith(rule, { keyService });
         const reserved: string[] = [];
         const innerKmsCalls = { reserve: (ids: readonly string[]) => void reserved.push(...ids) };
-        const counted = codec.unopened([message], pay);
+        const counted = codec.plan([message], pay).kmsCalls;
         const before = keyService.unwraps;
         await codec.decode([message], pay, { innerKmsCalls });
         expect(keyService.unwraps - before).toBe(1);
@@ -241,16 +241,16 @@ describe('unopened', () => {
     const keyService = new FakeKeyService();
     const sealed = await codecWith(rule, { keyService, format: 'direct' }).codec.encode([json(1)], pay);
     const strict = { pay: { encrypt: cryptoKey('pay') } };
-    expect(codecWith(strict, { keyService }).codec.unopened(sealed, pay)).toBe(0);
+    expect(codecWith(strict, { keyService }).codec.plan(sealed, pay).kmsCalls).toBe(0);
   });
 
   it('counts nothing that is refused without a call, or whose refusal is remembered', async () => {
     const keyService = new FakeKeyService();
     const [payload] = await sealedApart(keyService, 1);
     const { codec } = codecWith(rule, { keyService });
-    expect(codec.unopened([payload!], ship)).toBe(0);
+    expect(codec.plan([payload!], ship).kmsCalls).toBe(0);
     keyService.failing = 'key_disabled';
     await expect(codec.decode([payload!], pay)).rejects.toMatchObject({ code: 'key_disabled' });
-    expect(codec.unopened([payload!], pay)).toBe(0);
+    expect(codec.plan([payload!], pay).kmsCalls).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { NamespaceRule, PlaintextBudget } from '../src/index.ts';
-import type { Payload } from '../src/wire/inner-payload.ts';
+import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
 import { formats, inLayer, marked, readsAll } from './support/layers.ts';

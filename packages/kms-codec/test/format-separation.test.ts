@@ -2,7 +2,7 @@ import { createCipheriv, randomBytes } from 'node:crypto';
 import proto from '@temporalio/proto';
 import { describe, expect, it } from 'vitest';
 import { KeyRules, type NamespaceRule } from '../src/index.ts';
-import type { Payload } from '../src/wire/inner-payload.ts';
+import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
 
@@ -75,7 +75,7 @@ describe('a direct message', () => {
         await expect(codec.decode([message], context)).rejects.toMatchObject({ code: 'malformed' });
       }
       expect(keyService.unwraps - before).toBe(1);
-      expect(codec.unopened([message], context)).toBe(0);
+      expect(codec.plan([message], context).kmsCalls).toBe(0);
       // The message of the guide itself is still read.
       expect(valueOf((await codec.decode([direct], context))[0])).toBe('PAID');
     });

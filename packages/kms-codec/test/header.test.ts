@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { GCM_TAG_BYTES, NONCE_BYTES } from '../src/wire/aead-box.ts';
-import { buildHeader, type Header, parseHeader } from '../src/wire/header.ts';
-import { serialize } from '../src/wire/inner-payload.ts';
+import { GCM_TAG_BYTES, NONCE_BYTES } from '../src/crypto/aead.ts';
+import { buildHeader, type Header, parseHeader } from '../src/formats/envelope-v2-header.ts';
+import { serialize } from '../src/formats/payload.ts';
 
 const fill = (length: number, value: number) => new Uint8Array(length).fill(value);
 const header = (over: Partial<Header> = {}): Header => ({

@@ -61,7 +61,7 @@ describe('ill-typed input', () => {
     await expect(codec.decode([any(payload)])).rejects.toEqual(malformed);
     await expect(codec.open(any(payload))).rejects.toEqual(malformed);
     expect(codec.inspect(any(payload))).toMatchObject({ reason: 'malformed' });
-    expect(() => codec.unopened([any(payload)])).toThrow(KmsCodecError);
+    expect(() => codec.plan([any(payload)])).toThrow(KmsCodecError);
   });
 
   it.each(Object.entries(payloads))('is a KmsCodecError where the payloads are %s', async (_, value) => {

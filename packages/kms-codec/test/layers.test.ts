@@ -1,7 +1,7 @@
 import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { KmsCodecError, type NamespaceRule, type SealedFormat } from '../src/index.ts';
-import type { Payload } from '../src/wire/inner-payload.ts';
+import { KmsCodecError, type NamespaceRule, type EncryptedFormat } from '../src/index.ts';
+import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
 import { asProxy, asSample, formats, inLayer, marked, readsAll } from './support/layers.ts';
@@ -120,7 +120,7 @@ describe('a payload in two layers', () => {
   });
 });
 
-async function nested(count: number, keyService: FakeKeyService, format: SealedFormat): Promise<Payload> {
+async function nested(count: number, keyService: FakeKeyService, format: EncryptedFormat): Promise<Payload> {
   let payload = secret;
   for (let n = 0; n < count; n += 1) payload = await inLayer(format, keyService, payload);
   return payload;
@@ -184,7 +184,7 @@ describe("a budget for Cloud KMS's calls", () => {
     const inner = await inLayer('envelope-v2', keyService, secret);
     const messages = await Promise.all([1, 2, 3].map(() => asProxy(keyService, inner)));
     const codec = reader(keyService);
-    expect(codec.unopened(messages, orders)).toBe(3);
+    expect(codec.plan(messages, orders).kmsCalls).toBe(3);
     const seen = new Set<string>();
     const calls = { reserve: (ids: readonly string[]) => ids.forEach((id) => seen.add(id)) };
     await codec.decode(messages, orders, { innerKmsCalls: calls });

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'tsdown';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { randomDataKey } from '../src/keys/data-key.ts';
-import { nextNonce } from '../src/keys/random.ts';
+import { generateDataKey } from '../src/crypto/data-key.ts';
+import { nextNonce } from '../src/crypto/random.ts';
 
 const run = promisify(execFile);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
@@ -62,7 +62,7 @@ describe('nonces', () => {
 });
 
 it('draws data keys of 256 bits that do not repeat', () => {
-  const keys = Array.from({ length: 1_000 }, () => hex(randomDataKey()));
+  const keys = Array.from({ length: 1_000 }, () => hex(generateDataKey()));
   expect(new Set(keys).size).toBe(1_000);
   for (const key of keys) expect(key).toHaveLength(64);
 });
@@ -71,7 +71,7 @@ describe('two processes that resume the same memory', () => {
   it('draw different nonces, the unused ones in that memory included', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'nonces-'));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
-    const source = fileURLToPath(new URL('../src/keys/random.ts', import.meta.url));
+    const source = fileURLToPath(new URL('../src/crypto/random.ts', import.meta.url));
     const entry = join(folder, 'entry.ts');
     // A startup snapshot of Node: the heap, the unused nonces in it, is restored in each process that starts from it.
     await writeFile(

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { KmsCodecError } from '../src/errors.ts';
-import { importDataKey, open, seal } from '../src/keys/data-key.ts';
-import { parseBox } from '../src/wire/aead-box.ts';
+import { importDataKey } from '../src/crypto/data-key.ts';
+import { decrypt, encrypt, parseCiphertext } from '../src/crypto/aead.ts';
 
 const hex = z.string().transform((text) => Buffer.from(text, 'hex'));
 const file = z.object({
@@ -34,14 +34,14 @@ describe('AES-256-GCM with a nonce of 96 bits and a tag of 128, as every format 
   });
 
   it.each(inScope)('agrees with Wycheproof $tcId: $result', ({ key, iv, aad, msg, ct, tag, result }) => {
-    const box = parseBox(Buffer.concat([iv, ct, tag]));
+    const message = parseCiphertext(Buffer.concat([iv, ct, tag]));
     if (result === 'valid') {
-      expect(Buffer.from(open(createSecretKey(key), aad, box))).toEqual(msg);
-      const sealed = seal(createSecretKey(key), aad, [msg]);
-      const again = open(createSecretKey(key), aad, parseBox(sealed, aad.length));
+      expect(Buffer.from(decrypt(createSecretKey(key), aad, message))).toEqual(msg);
+      const encrypted = encrypt(createSecretKey(key), aad, [msg]);
+      const again = decrypt(createSecretKey(key), aad, parseCiphertext(encrypted, aad.length));
       expect(Buffer.from(again)).toEqual(msg);
     } else {
-      expect(() => open(createSecretKey(key), aad, box)).toThrow(
+      expect(() => decrypt(createSecretKey(key), aad, message)).toThrow(
         expect.objectContaining({ code: 'integrity_failed' }),
       );
     }
@@ -53,7 +53,7 @@ describe('what no format uses', () => {
     const others = ofOurKeys.filter(({ iv }) => iv.length !== 12);
     expect(others.length).toBeGreaterThan(30);
     for (const { key, iv, aad, ct, tag } of others) {
-      const read = () => open(createSecretKey(key), aad, parseBox(Buffer.concat([iv, ct, tag])));
+      const read = () => decrypt(createSecretKey(key), aad, parseCiphertext(Buffer.concat([iv, ct, tag])));
       expect(read).toThrow(KmsCodecError);
     }
   });

@@ -1,6 +1,7 @@
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
 import {
   type CallOptions,
+  type DecodePlan,
   type KmsCodec,
   KmsCodecError,
   type PlaintextBudget,
@@ -14,7 +15,8 @@ import type { StoredPayload } from './event.ts';
 import { KmsCallBudgetExhausted } from './stream-limits.ts';
 
 /** The part of `KmsCodec` that histories need. */
-export interface HistoryCodec extends Pick<KmsCodec, 'open' | 'inspect' | 'unopened'> {
+export interface HistoryCodec extends Pick<KmsCodec, 'open' | 'inspect'> {
+  plan(...args: Parameters<KmsCodec['plan']>): Pick<DecodePlan, 'kmsCalls'>;
   /** The Cloud KMS calls that the caller may still cause. Unlimited if absent. */
   readonly allowance?: KmsAllowance;
 }
@@ -26,7 +28,7 @@ export function chargedCodec(codec: HistoryCodec, allowance: KmsAllowance | unde
     allowance,
     open: (...args) => chargedTo(allowance, () => codec.open(...args)),
     inspect: (...args) => codec.inspect(...args),
-    unopened: (...args) => codec.unopened(...args),
+    plan: (...args) => codec.plan(...args),
   };
 }
 

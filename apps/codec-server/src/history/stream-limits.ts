@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EndReason } from '@temporal-kms/codec-api';
 import {
+  type DecodePlan,
   type InnerKmsCalls,
   type KmsCodec,
   KmsCodecError,
@@ -208,7 +209,10 @@ export class KmsCallBudget {
 }
 
 /** Counts the Cloud KMS calls for payloads, and knows what the caller may still cause. */
-type KmsCallCounter = Pick<KmsCodec, 'unopened'> & { readonly allowance?: KmsAllowance };
+interface KmsCallCounter {
+  plan(...args: Parameters<KmsCodec['plan']>): Pick<DecodePlan, 'kmsCalls'>;
+  readonly allowance?: KmsAllowance;
+}
 
 type Item = readonly (StoredPayload | undefined)[];
 
@@ -240,10 +244,8 @@ function kmsCalls(codec: KmsCallCounter, payloads: Item): number {
   const byWorkflow = Map.groupBy(known, ({ context }) => context.workflowId);
   let calls = payloads.length - known.length;
   for (const group of byWorkflow.values()) {
-    calls += codec.unopened(
-      group.map(({ payload }) => payload),
-      group[0]?.context,
-    );
+    const inWorkflow = group.map(({ payload }) => payload);
+    calls += codec.plan(inWorkflow, group[0]?.context).kmsCalls;
   }
   return calls;
 }

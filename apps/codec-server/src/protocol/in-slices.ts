@@ -7,46 +7,42 @@ const SLICE_PAYLOADS = 500;
 const SLICE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Works on payloads a slice at a time and looks up before each: other requests get their turn, and a client that went
- * away, or was told that it took too long, costs no more than the slice that it was in.
- *
- * @throws ClientDisconnected, and what `act` throws
+ * Processes payloads in slices. Between slices other requests get their turn, and a request whose client has disconnected
+ * or whose deadline has passed ends.
+ * @param process returns the results for the payloads from `start` to `end`, exclusive
+ * @throws ClientDisconnected, and what `process` throws
  */
-export function inSlices(c: Asked, payloads: Payload[], act: Act): Promise<Payload[]> {
-  // The usual request is one slice, and costs no copy.
+export function inSlices(c: Asked, payloads: readonly Payload[], process: Process): Promise<Payload[]> {
+  // Most requests are one slice, which costs no copy.
   return endOfSlice(payloads, 0) === payloads.length
-    ? actIfAsked(c, payloads, act)
-    : sliceAfterSlice(c, payloads, act);
+    ? processIfConnected(c, 0, payloads.length, process)
+    : sliceAfterSlice(c, payloads, process);
 }
 
 type Asked = { readonly env?: Env['Bindings'] };
-type Act = (slice: Payload[]) => Promise<Payload[]>;
+type Process = (start: number, end: number) => Promise<Payload[]>;
 
-function actIfAsked(c: Asked, slice: Payload[], act: Act): Promise<Payload[]> {
-  return isResponseClosed(c) ? Promise.reject(new ClientDisconnected()) : act(slice);
+function processIfConnected(c: Asked, start: number, end: number, process: Process): Promise<Payload[]> {
+  return isResponseClosed(c) ? Promise.reject(new ClientDisconnected()) : process(start, end);
 }
 
-async function sliceAfterSlice(c: Asked, payloads: Payload[], act: Act): Promise<Payload[]> {
+async function sliceAfterSlice(c: Asked, payloads: readonly Payload[], process: Process): Promise<Payload[]> {
   const results: Payload[] = [];
-  for (let from = 0; ;) {
-    const until = endOfSlice(payloads, from);
-    for (const result of await actIfAsked(c, payloads.slice(from, until), act)) results.push(result);
-    from = until;
-    if (from === payloads.length) return results;
+  for (let start = 0; ;) {
+    const end = endOfSlice(payloads, start);
+    for (const result of await processIfConnected(c, start, end, process)) results.push(result);
+    start = end;
+    if (start === payloads.length) return results;
     await nextTurn();
   }
 }
 
-function endOfSlice(payloads: readonly Payload[], from: number): number {
+function endOfSlice(payloads: readonly Payload[], start: number): number {
   let bytes = 0;
-  let until = from;
-  while (
-    until < payloads.length &&
-    until - from < SLICE_PAYLOADS &&
-    (until === from || bytes < SLICE_BYTES)
-  ) {
-    bytes += payloads[until]?.data?.length ?? 0;
-    until += 1;
+  let end = start;
+  while (end < payloads.length && end - start < SLICE_PAYLOADS && (end === start || bytes < SLICE_BYTES)) {
+    bytes += payloads[end]?.data?.length ?? 0;
+    end += 1;
   }
-  return until;
+  return end;
 }

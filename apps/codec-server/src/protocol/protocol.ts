@@ -1,4 +1,4 @@
-import type { InnerKmsCalls, KmsCodec } from '@temporal-kms/kms-codec';
+import type { InnerKmsCalls, KmsCodec, PayloadInfo } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { Digests } from '../audit/digests.ts';
 import { type Authority, requireJustification } from '../http/authorise.ts';
@@ -16,10 +16,10 @@ import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
 import { AnswerBudget } from './answer-budget.ts';
 import { headerText } from './header-text.ts';
 import { inSlices } from './in-slices.ts';
-import { recorded, type Sealed, tellDone } from './records.ts';
+import { recordDecoded, withAudit } from './records.ts';
 
 export interface ProtocolOptions {
-  readonly codec: Pick<KmsCodec, 'encode' | 'decode' | 'inspect' | 'unopened' | 'rules'>;
+  readonly codec: Pick<KmsCodec, 'encodeWithInfo' | 'plan' | 'rules'>;
   readonly limits: Pick<Limits, 'maxPayloads'>;
   readonly authority: Authority;
   /** Absent: the audit has no digests. */
@@ -46,35 +46,39 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     const given = headerText(c.req.header('x-reveal-justification'));
     const justification = await requireJustification(c, authority, { operation: 'decode', namespace }, given);
     const { payloads, budget } = await read(c, lease);
-    const sealed = payloads.map((payload) => codec.inspect(payload, { namespace }));
+    const plan = codec.plan(payloads, { namespace });
     const allowance = rates.kms(c.get('caller'));
     const isAllowed = allowance === undefined || allowance.available() > 0;
-    let needs = 0;
-    // The usual single payload under a data key that is at hand isn't counted before.
+    let calls = 0;
+    // Most requests are a single payload under a cached data key: it is not counted.
     if (payloads.length > 1 || !isAllowed) {
-      needs = codec.unopened(payloads, { namespace });
-      // A single one is opened whatever it needs: nobody could ask for less.
-      if (payloads.length > 1 && needs > MAX_UNOPENED) throw tooManyKeys();
-      const wait = allowance === undefined || needs === 0 ? 0 : allowance.take(needs);
+      calls = plan.kmsCalls;
+      // A single payload is decrypted whatever it needs, since no smaller request is possible.
+      if (payloads.length > 1 && calls > MAX_UNOPENED) throw tooManyKmsCalls();
+      const wait = allowance === undefined || calls === 0 ? 0 : allowance.take(calls);
       if (wait > 0) throw rates.kmsExhausted(wait);
     }
     const reveal = {
       operation: 'decode',
       namespace,
       ...(justification !== undefined && { justification }),
-      ...(options.digests && { digests: digestsOf(options.digests, payloads, sealed, namespace) }),
+      ...(options.digests && { digests: digestsOf(options.digests, payloads, plan.payloads, namespace) }),
     } as const;
-    const record = await NamespaceAccess.begin(c, authority, reveal, otherNamespaces(sealed, namespace));
-    const { authorizeNamespace, onInnerLayer } = record;
-    const innerKmsCalls = innerCalls(payloads.length > 1 ? MAX_UNOPENED - needs : Infinity);
-    const requestSignal = new RequestSignal(c, budget, { authorizeNamespace, onInnerLayer, innerKmsCalls });
-    let done = 0;
-    const open = async (slice: Payload[]): Promise<Payload[]> => {
-      const opened = await chargedTo(allowance, () => codec.decode(slice, { namespace }, requestSignal));
-      tellDone(record, sealed.slice(done, (done += slice.length)));
-      return opened;
+    const access = await NamespaceAccess.begin(
+      c,
+      authority,
+      reveal,
+      otherNamespaces(plan.payloads, namespace),
+    );
+    const { authorizeNamespace, onInnerLayer } = access;
+    const innerKmsCalls = limitInnerCalls(payloads.length > 1 ? MAX_UNOPENED - calls : Infinity);
+    const request = new RequestSignal(c, budget, { authorizeNamespace, onInnerLayer, innerKmsCalls });
+    const decrypt = async (start: number, end: number): Promise<Payload[]> => {
+      const decrypted = await chargedTo(allowance, () => plan.decrypt(request, start, end));
+      recordDecoded(access, plan.payloads, start, end);
+      return decrypted;
     };
-    return await recorded(c, record, sealed, () => inSlices(c, payloads, open));
+    return await withAudit(c, access, plan.payloads, () => inSlices(c, payloads, decrypt));
   };
 
   const encode = async (c: Context<Env>, namespace: string, lease: MemoryLease): Promise<Payload[]> => {
@@ -96,16 +100,14 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       peer: clientAddress(c),
       namespace,
     });
-    const requestSignal = new RequestSignal(c, budget);
-    const seal = async (slice: Payload[]): Promise<Payload[]> => {
-      const sealed = await chargedTo(allowance, () => codec.encode(slice, { namespace }, requestSignal));
-      tellDone(
-        record,
-        sealed.map((payload) => codec.inspect(payload, { namespace })),
-      );
-      return sealed;
+    const request = new RequestSignal(c, budget);
+    const encrypt = async (start: number, end: number): Promise<Payload[]> => {
+      const slice = payloads.length === end - start ? payloads : payloads.slice(start, end);
+      const encoded = await chargedTo(allowance, () => codec.encodeWithInfo(slice, { namespace }, request));
+      recordDecoded(record, encoded.infos);
+      return encoded.payloads;
     };
-    return await recorded(c, record, [], () => inSlices(c, payloads, seal));
+    return await withAudit(c, record, [], () => inSlices(c, payloads, encrypt));
   };
 
   const answering = (work: typeof decode) => async (c: Context<Env>, namespace: string) => {
@@ -128,23 +130,23 @@ export type CodecProtocol = Readonly<
   Record<'encode' | 'decode', (c: Context<Env>, namespace: string) => Promise<Response>>
 >;
 
-/** Layers inside the payloads are met only when these are decrypted: their data keys count for the same limit. */
-function innerCalls(limit: number): InnerKmsCalls {
-  const asked = new Set<string>();
+/** Limits the Cloud KMS calls for layers inside payloads, which the codec finds only when it decrypts. */
+function limitInnerCalls(limit: number): InnerKmsCalls {
+  const reserved = new Set<string>();
   return {
     reserve: (ids) => {
-      for (const id of ids) asked.add(id);
-      if (asked.size > limit) throw tooManyKeys();
+      for (const id of ids) reserved.add(id);
+      if (reserved.size > limit) throw tooManyKmsCalls();
     },
   };
 }
 
-const tooManyKeys = (): HttpError =>
+const tooManyKmsCalls = (): HttpError =>
   new HttpError(
     413,
     'too_large',
-    `The payloads are under more than ${MAX_UNOPENED} data keys that Cloud KMS would have to be asked for (one of ` +
-      'a message that names no key counts for each that it may be under); send fewer payloads a request.',
+    `The payloads are under more than ${MAX_UNOPENED} data keys that are not cached, and each takes a Cloud KMS call ` +
+      '(a message that names no key counts once for each key that it may be under); send fewer payloads per request.',
   );
 
 interface Read {
@@ -161,18 +163,18 @@ function leaseOf(c: Context<Env>): MemoryLease {
   return lease;
 }
 
-/** By the namespace that each ciphertext names, or else the one that was asked in. */
+/** Returns the digests of ciphertexts by the namespace that they name, or else the request's. */
 function digestsOf(
   digests: Digests,
   payloads: readonly Payload[],
-  sealed: readonly Sealed[],
+  infos: readonly PayloadInfo[],
   namespace: string,
 ): ReadonlyMap<string, readonly string[]> {
   const byNamespace = new Map<string, string[]>();
   for (const [n, { data }] of payloads.entries()) {
-    const one = sealed[n];
-    if (!data || one === undefined || one.format === 'plain') continue;
-    const named = one.namespace ?? namespace;
+    const info = infos[n];
+    if (!data || info === undefined || info.format === 'plain') continue;
+    const named = info.namespace ?? namespace;
     const known = byNamespace.get(named);
     if (known === undefined) byNamespace.set(named, [digests.of(data)]);
     else known.push(digests.of(data));
@@ -180,9 +182,8 @@ function digestsOf(
   return byNamespace;
 }
 
-function otherNamespaces(sealed: readonly Sealed[], namespace: string): ReadonlySet<string> {
+function otherNamespaces(infos: readonly PayloadInfo[], namespace: string): ReadonlySet<string> {
   const others = new Set<string>();
-  for (const { namespace: named } of sealed)
-    if (named !== undefined && named !== namespace) others.add(named);
+  for (const { namespace: named } of infos) if (named !== undefined && named !== namespace) others.add(named);
   return others;
 }

@@ -1,81 +1,83 @@
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
-import { type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
+import { KmsCodecError, type PayloadInfo } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { AuditRecord } from '../audit/audit.ts';
 import { type Env, isResponseClosed } from '../http/context.ts';
 import { keyOf, type Payload } from '../payload.ts';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 
-/** What the codec says of a payload from its metadata and header alone. */
-export type Sealed = ReturnType<KmsCodec['inspect']>;
-
 const RETRY_SECONDS = 5;
 
-/** One operation, on record in each namespace that its payloads name: `NamespaceAccess`, or the audit's own record. */
+/** The audit of one operation in each namespace that its payloads name: `NamespaceAccess`, or one audit record. */
 export interface Records extends Pick<AuditRecord, 'end'> {
-  /** @param namespace what the payloads name; absent: the one that was asked in */
+  /** @param namespace that the payloads name; absent: the request's */
   done(key: KeyUse | undefined, payloads: number, namespace?: string): void;
-  /** @param namespace as for `done`; unknown: the one that was asked in */
+  /** @param namespace that the payload names; absent or unknown: the request's */
   refused(code: ReasonCode, of: { readonly key?: KeyUse }, namespace?: string): void;
 }
 
 /**
- * Does the work between a record's `intent` and its `outcome`. It tells the record of each payload that is done.
- * @param sealed of the payloads that it may fail on
+ * Does the work between the `intent` and the `outcome` of an audit record. The work records each payload that is done.
+ * @param infos of the payloads that the work may fail on
  */
-export async function recorded(
+export async function withAudit(
   c: Context<Env>,
   record: Records,
-  sealed: readonly Sealed[],
+  infos: readonly PayloadInfo[],
   work: () => Promise<Payload[]>,
 ): Promise<Payload[]> {
-  let answer: Payload[];
+  let payloads: Payload[];
   try {
-    answer = await work();
+    payloads = await work();
   } catch (error) {
     if (error instanceof KmsCodecError) {
-      record.refused(error.code, keyOf(error), namespaceOfError(sealed, error));
+      record.refused(error.code, keyOf(error), namespaceOfError(infos, error));
     }
     await record.end(error instanceof ClientDisconnected ? 'cut_off' : 'failed');
-    throw error instanceof KmsCodecError ? refusalOf(error) : error;
+    throw error instanceof KmsCodecError ? httpErrorOf(error) : error;
   }
   await record.end(isResponseClosed(c) ? 'cut_off' : 'complete');
-  return answer;
+  return payloads;
 }
 
-/** An error names no payload: it belongs to a namespace where all that may be meant do, those under its key. */
-function namespaceOfError(sealed: readonly Sealed[], { key, keyVersion }: KmsCodecError): string | undefined {
-  const meant = sealed.filter(
-    (one) =>
-      key === undefined || (one.key === key && (keyVersion === undefined || one.keyVersion === keyVersion)),
+/** An error does not name its payload. Returns the namespace if all payloads under the error's key name the same. */
+function namespaceOfError(
+  infos: readonly PayloadInfo[],
+  { key, keyVersion }: KmsCodecError,
+): string | undefined {
+  const candidates = infos.filter(
+    (info) =>
+      key === undefined || (info.key === key && (keyVersion === undefined || info.keyVersion === keyVersion)),
   );
-  const namespaces = new Set(meant.map(({ namespace }) => namespace));
-  return namespaces.size === 1 ? meant[0]?.namespace : undefined;
+  const namespaces = new Set(candidates.map(({ namespace }) => namespace));
+  return namespaces.size === 1 ? candidates[0]?.namespace : undefined;
 }
 
-/** Tells of payloads that are done. Their sealed side names the keys. */
-export function tellDone(record: Records, sealed: readonly Sealed[]): void {
-  inRuns(sealed, (one, payloads) => record.done(keyOf(one).key, payloads, one.namespace));
-}
-
-/** Payloads in a row are mostly under one key: they are told of together. */
-function inRuns(sealed: readonly Sealed[], tell: (one: Sealed, payloads: number) => void): void {
-  let first = sealed[0];
+/** Records payloads that were encoded or decoded. Consecutive payloads under the same key are recorded together. */
+export function recordDecoded(
+  record: Records,
+  infos: readonly PayloadInfo[],
+  start: number = 0,
+  end: number = infos.length,
+): void {
+  let first = infos[start];
   let payloads = 0;
-  for (const one of sealed) {
-    if (first !== undefined && !isUnderSameKey(first, one)) {
-      tell(first, payloads);
-      [first, payloads] = [one, 0];
+  for (let n = start; n < end; n += 1) {
+    const info = infos[n];
+    if (first === undefined || info === undefined) return;
+    if (!isUnderSameKey(first, info)) {
+      record.done(keyOf(first).key, payloads, first.namespace);
+      [first, payloads] = [info, 0];
     }
     payloads += 1;
   }
-  if (first !== undefined) tell(first, payloads);
+  if (first !== undefined && payloads > 0) record.done(keyOf(first).key, payloads, first.namespace);
 }
 
-const isUnderSameKey = (one: Sealed, other: Sealed): boolean =>
+const isUnderSameKey = (one: PayloadInfo, other: PayloadInfo): boolean =>
   one.key === other.key && one.keyVersion === other.keyVersion && one.namespace === other.namespace;
 
-function refusalOf(error: KmsCodecError): HttpError {
+function httpErrorOf(error: KmsCodecError): HttpError {
   // A message inside another one names a namespace that the caller may not decode in.
   if (error.code === 'namespace_not_permitted') return notPermitted(error);
   const version = error.keyVersion === undefined ? '' : `, version ${error.keyVersion}`;

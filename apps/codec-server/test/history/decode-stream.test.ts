@@ -90,7 +90,7 @@ describe('decodeFrames', () => {
   it('sends no result after the token has expired, even if no timer could fire', async () => {
     const busy: any = {
       inspect: kms.codec.inspect.bind(kms.codec),
-      unopened: () => 1,
+      plan: () => ({ kmsCalls: 1 }),
       open: async (payload: Payload) => {
         const until = performance.now() + 5;
         while (performance.now() < until);
@@ -112,7 +112,7 @@ describe('decodeFrames', () => {
   it('decrypts a payload that needs more calls than the limit by itself', async () => {
     const expensive: any = {
       inspect: kms.codec.inspect.bind(kms.codec),
-      unopened: () => 65,
+      plan: () => ({ kmsCalls: 65 }),
       open: async (payload: Payload) => ({ payload, info: {} }),
     };
     const frames = await collect(

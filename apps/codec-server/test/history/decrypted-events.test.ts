@@ -88,7 +88,7 @@ it.each(['search', 'export'] as const)(
     await using other = kms.another();
     const hanging: any = {
       inspect: other.codec.inspect.bind(other.codec),
-      unopened: () => 1,
+      plan: () => ({ kmsCalls: 1 }),
       open: () => new Promise(() => undefined),
     };
     const options = {
@@ -127,7 +127,7 @@ it('drops the exported text that was not sent before the token expired', async (
   let decrypted = 0;
   const hanging: any = {
     inspect: kms.codec.inspect.bind(kms.codec),
-    unopened: () => 1,
+    plan: () => ({ kmsCalls: 1 }),
     open: async () => {
       decrypted += 1;
       return decrypted > 5 ? new Promise(() => undefined) : { payload: plain('secret'), info: {} };

@@ -1,25 +1,25 @@
+import { decompressLz4, measureLz4Frame } from '../compression/lz4.ts';
+import { declaredSnappySize, decompressSnappy } from '../compression/snappy.ts';
+import { decompressZstd } from '../compression/zstd.ts';
 import { KmsCodecError } from '../errors.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
-import type { Payload } from '../wire/inner-payload.ts';
-import { decompressLz4, measureLz4Frame } from '../wire/lz4-frame.ts';
-import { declaredSnappySize, decompressSnappy } from '../wire/snappy-block.ts';
-import { decompressZstd } from './compression.ts';
-import { metadataText } from './encoding.ts';
-import type { Scope } from './scope.ts';
+import { metadataText } from './format.ts';
+import type { Payload } from './payload.ts';
+import type { Call } from './scope.ts';
 
 /*
- * How temporalio/temporal-proxy compresses: a payload's data alone, before it encrypts; `encoding` stays, and this entry
- * of the metadata names the algorithm. The entry is from its rfc/compression.md (commit 2aae5b5), names and bytes from
- * its pkg/compress (commit 7b10d79, branch compression_algos); test/fixtures/proxy-compressed.json is what that made.
+ * temporalio/temporal-proxy compresses the data of a payload before it encrypts. `encoding` does not change; this metadata
+ * entry names the algorithm. Sources: its rfc/compression.md (commit 2aae5b5) for the entry, its pkg/compress (commit
+ * 7b10d79, branch compression_algos) for names and bytes. That code wrote test/fixtures/proxy-compressed.json.
  */
 const MARKER = 'compression/algorithm';
 
-type Decompress = (data: Uint8Array, scope: Scope) => MaybePromise<Uint8Array>;
+type Decompress = (data: Uint8Array, call: Call) => MaybePromise<Uint8Array>;
 
 const zstd: Decompress = (data, { maxDecompressedBytes, budget }) =>
   decompressZstd(data, maxDecompressedBytes, budget);
 
-/** One block, though the proxy's name for it is that of the framed format. */
+/** The proxy names the framed format, but writes one block. */
 const snappy: Decompress = (data, { maxDecompressedBytes, budget }) => {
   const size = declaredSnappySize(data, maxDecompressedBytes);
   return andThen(budget.reserve(size), () => decompressSnappy(data, size));
@@ -30,7 +30,7 @@ const lz4: Decompress = (data, { maxDecompressedBytes, budget }) => {
   return andThen(budget.reserve(size), () => decompressLz4(data, size));
 };
 
-/** The proxy's names, and those of its settings. */
+/** The names that the proxy writes, and those of its settings. */
 const algorithms: ReadonlyMap<string, Decompress> = new Map([
   ['application/zstd', zstd],
   ['application/x-snappy-framed', snappy],
@@ -40,22 +40,22 @@ const algorithms: ReadonlyMap<string, Decompress> = new Map([
   ['lz4', lz4],
 ]);
 
-/** Whether a payload is marked as compressed, in whatever way. */
+/** Whether a payload is marked as compressed, with any algorithm. */
 export const isCompressed = (payload: Payload): boolean => payload.metadata?.[MARKER] !== undefined;
 
-/** Whether this reader can decompress what the marker names. */
+/** Whether a payload is marked as compressed with an algorithm that this codec knows. */
 export const isDecompressible = (payload: Payload): boolean =>
   isCompressed(payload) && algorithms.has(metadataText(payload, MARKER));
 
 /**
- * Decompresses the data of a marked payload and takes its marker away, as the proxy does.
- * @throws `layer_unreadable` for an algorithm that is not known; `malformed`; `too_large`
+ * Returns a marked payload with decompressed data and without its marker, as the proxy does.
+ * @throws KmsCodecError `layer_unreadable` when the algorithm is unknown; `malformed`; `too_large`
  */
-export function decompressMarked(payload: Payload, scope: Scope): MaybePromise<Payload> {
+export function decompressMarked(payload: Payload, call: Call): MaybePromise<Payload> {
   const decompress = algorithms.get(metadataText(payload, MARKER));
   if (decompress === undefined) throw unknownCompression();
   const { [MARKER]: _, ...metadata } = payload.metadata ?? {};
-  return andThen(decompress(payload.data ?? new Uint8Array(), scope), (data) => ({
+  return andThen(decompress(payload.data ?? new Uint8Array(), call), (data) => ({
     ...payload,
     metadata,
     data,
@@ -65,5 +65,5 @@ export function decompressMarked(payload: Payload, scope: Scope): MaybePromise<P
 export const unknownCompression = (): KmsCodecError =>
   new KmsCodecError(
     'layer_unreadable',
-    'The payload is compressed with an algorithm that this reader does not know: it reads zstd, snappy and lz4',
+    'The payload is compressed with an algorithm that this codec does not know; it knows zstd, snappy and lz4',
   );

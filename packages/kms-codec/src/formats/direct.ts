@@ -1,38 +1,67 @@
+import { DATA_KEY_BYTES } from '../crypto/data-key.ts';
 import { KmsCodecError } from '../errors.ts';
-import { DATA_KEY_BYTES } from '../keys/data-key.ts';
-import { deserialize, notAPayload, type Payload, serialize } from '../wire/inner-payload.ts';
-import type { DataKeys } from './data-keys.ts';
-import { ENCODING } from './encoding.ts';
-import { candidatesV1, firstThatOpens } from './envelope.ts';
-import type { Scope } from './scope.ts';
+import { candidateKeys, firstThatDecrypts } from './envelope.ts';
+import { checkFormat, hasEncoding, type ParsedMessage, type WritableWireFormat } from './format.ts';
+import { deserialize, notAPayload, type Payload, serialize } from './payload.ts';
 
 /*
- * `binary/gcp-kms`: the guide's direct encryption, one Cloud KMS call a payload, nothing bound. Cloud KMS limits its
- * plaintext to 64 KiB, 8 KiB for HSM keys.
+ * `binary/gcp-kms`: the guide's direct encryption. One Cloud KMS call per payload, no additional authenticated data.
+ * Cloud KMS limits the plaintext to 64 KiB, and to 8 KiB for HSM keys.
  */
+
+const ENCODING = Buffer.from('binary/gcp-kms');
+
+interface DirectMessage extends ParsedMessage {
+  readonly candidates: readonly string[];
+  readonly ciphertext: Uint8Array;
+}
+
+export const direct: WritableWireFormat<DirectMessage> = {
+  name: 'direct',
+
+  claims: (payload) => hasEncoding(payload, ENCODING),
+
+  parse(payload, scope) {
+    checkFormat('direct', scope);
+    const ciphertext = payload.data;
+    if (!ciphertext?.length) throw new KmsCodecError('malformed', 'The message has no ciphertext');
+    const candidates = candidateKeys(payload, scope);
+    return {
+      key: candidates.length === 1 ? candidates[0] : undefined,
+      uncachedCalls: candidates.length,
+      candidates,
+      ciphertext,
+    };
+  },
+
+  async decrypt({ candidates, ciphertext }, _, call) {
+    const { namespace } = call.scope.rule;
+    await call.budget.reserve(ciphertext.length);
+    return await firstThatDecrypts(candidates, call, async (cryptoKey) =>
+      toPayload(await call.keys.direct.decrypt(namespace, cryptoKey, ciphertext, call.waitBudget)),
+    );
+  },
+
+  /** Cloud KMS checks the size of the plaintext: `too_large` before any call. */
+  async encrypt(payload, call, { cryptoKey }) {
+    const { namespace } = call.scope.rule;
+    const plaintext = withoutDataKeyLength(serialize(payload));
+    try {
+      const data = await call.keys.direct.encrypt(namespace, cryptoKey, plaintext, call.waitBudget);
+      const metadata = { encoding: ENCODING, 'kms-key': Buffer.from(cryptoKey) };
+      return { payload: { metadata, data }, message: { key: cryptoKey } };
+    } finally {
+      plaintext.fill(0);
+    }
+  },
+};
 
 /** Field 2, `data`, empty. */
 const EMPTY_DATA = Buffer.of(0x12, 0);
 
-/** @throws `too_large` before any call, in addition to Cloud KMS's own errors */
-export async function sealDirect(
-  keys: DataKeys,
-  payload: Payload,
-  cryptoKey: string,
-  scope: Scope,
-): Promise<Payload> {
-  const plaintext = withoutDataKeyLength(serialize(payload));
-  try {
-    const ciphertext = await keys.direct.wrap(scope.rule.namespace, cryptoKey, plaintext, scope.waitBudget);
-    return { metadata: { encoding: ENCODING.direct, 'kms-key': Buffer.from(cryptoKey) }, data: ciphertext };
-  } finally {
-    plaintext.fill(0);
-  }
-}
-
 /**
- * A plaintext of 32 bytes could be passed off as an envelope's wrapped data key. An empty `data` in front changes the
- * length and not the payload: in proto3 the last value of a field counts.
+ * Returns the plaintext in a length other than that of a data key, or its ciphertext could be passed off as a wrapped data
+ * key of the format `envelope`. An empty `data` in front does not change the payload: in proto3 the last value counts.
  */
 function withoutDataKeyLength(serialized: Uint8Array): Uint8Array {
   if (serialized.length !== DATA_KEY_BYTES) return serialized;
@@ -41,27 +70,17 @@ function withoutDataKeyLength(serialized: Uint8Array): Uint8Array {
   return longer;
 }
 
-export async function openDirect(keys: DataKeys, payload: Payload, scope: Scope): Promise<Payload> {
-  const ciphertext = payload.data;
-  if (!ciphertext?.length) throw new KmsCodecError('malformed', 'The message has no ciphertext');
-  const candidates = candidatesV1(payload, scope);
-  await scope.budget.reserve(ciphertext.length);
-  return await firstThatOpens(candidates, scope, async (cryptoKey) =>
-    innerOf(await keys.direct.unwrap(scope.rule.namespace, cryptoKey, ciphertext, scope.waitBudget)),
-  );
-}
-
-function innerOf(plaintext: Uint8Array): Payload {
-  const inner = deserialize(plaintext);
-  if (!looksLikeDataKey(inner, plaintext)) return inner;
+function toPayload(plaintext: Uint8Array): Payload {
+  const payload = deserialize(plaintext);
+  if (!looksLikeDataKey(payload, plaintext)) return payload;
   plaintext.fill(0);
   throw notAPayload();
 }
 
 /**
- * Nothing is bound, so an envelope's wrapped data key can be passed off as a direct message: a client that may only
- * decrypt would get the key. 32 random bytes can parse as a payload, but they never contain an encoding, which every
- * payload of Temporal's converters does.
+ * A wrapped data key of the format `envelope` can be passed off as a direct message, and a client that may only decrypt
+ * would get the key. 32 random bytes may parse as a payload, but without the encoding that every payload of Temporal's
+ * converters has.
  */
-const looksLikeDataKey = (inner: Payload, serialized: Uint8Array): boolean =>
-  serialized.length === DATA_KEY_BYTES && !inner.metadata?.['encoding'];
+const looksLikeDataKey = (payload: Payload, serialized: Uint8Array): boolean =>
+  serialized.length === DATA_KEY_BYTES && !payload.metadata?.['encoding'];

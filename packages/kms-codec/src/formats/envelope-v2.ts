@@ -1,141 +1,177 @@
+import { checkLength, encrypt, parseCiphertext } from '../crypto/aead.ts';
+import { dataKeyAad, keyId, namespaceTag, sameBytes, workflowTag } from '../crypto/tags.ts';
 import { KmsCodecError } from '../errors.ts';
-import { dataKeyAad, keyId, namespaceTag, sameBytes, workflowTag } from '../keys/binding.ts';
-import { seal } from '../keys/data-key.ts';
-import { wrappedKey, type WrappedKey } from '../keys/opened-keys.ts';
-import type { SealingKey, SealingPurpose } from '../keys/sealing-keys.ts';
-import { parseBox } from '../wire/aead-box.ts';
-import { buildHeader, type Header, parseHeader } from '../wire/header.ts';
+import { wrappedKey, type WrappedKey } from '../keys/decryption-keys.ts';
+import type { EncryptionKey } from '../keys/encryption-keys.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
-import type { Payload } from '../wire/inner-payload.ts';
-import type { DataKeys } from './data-keys.ts';
-import { decryptMessage } from './decrypt.ts';
-import { ENCODING } from './encoding.ts';
-import type { Scope } from './scope.ts';
+import { compress } from '../compression/zstd.ts';
+import { decryptWithDataKey, encryptWithDataKey } from './aead-message.ts';
+import { buildHeader, type Header, parseHeader } from './envelope-v2-header.ts';
+import {
+  checkFormat,
+  type Encrypted,
+  type EncryptOptions,
+  hasEncoding,
+  keyNotListed,
+  type ParsedMessage,
+  type WritableWireFormat,
+} from './format.ts';
+import type { Payload } from './payload.ts';
+import type { Call, Scope } from './scope.ts';
 
 /*
- * `binary/envelope-kms-v2`: AES-256-GCM under a data key that Cloud KMS wrapped for one namespace; the header is the
+ * `binary/envelope-kms-v2`: AES-256-GCM under a data key that Cloud KMS wrapped for one namespace. The header is the
  * additional authenticated data. docs/wire-formats.md is the specification.
  */
 
-export function purposeV2(namespace: string, cryptoKey: string): SealingPurpose {
-  return {
-    id: `v2/${namespace.length}/${namespace}${cryptoKey}`,
-    namespace,
-    cryptoKey,
-    aad: dataKeyAad(namespace),
-  };
-}
+const ENCODING = Buffer.from('binary/envelope-kms-v2');
 
-/** @param workflowId binds the message to it as well */
-export function sealV2(
-  key: SealingKey,
-  plaintext: readonly Uint8Array[],
-  compressed: boolean,
-  workflowId: string | undefined,
-): Payload {
-  return {
-    metadata: { encoding: ENCODING.envelopeV2 },
-    data: seal(key.key, headerFor(key, compressed, workflowId), plaintext),
-  };
-}
-
-const plainHeaders = new WeakMap<SealingKey, Uint8Array>();
-
-/** All messages under one data key start alike, but for compressed and workflow-bound ones. */
-function headerFor(key: SealingKey, compressed: boolean, workflowId: string | undefined): Uint8Array {
-  const plain = !compressed && workflowId === undefined;
-  const known = plain ? plainHeaders.get(key) : undefined;
-  if (known) return known;
-  const { namespace, cryptoKey } = key.purpose;
-  const header = buildHeader({
-    compressed,
-    keyId: keyId(cryptoKey),
-    keyVersion: key.keyVersion,
-    namespaceTag: namespaceTag(namespace),
-    workflowTag: workflowId === undefined ? undefined : workflowTag(namespace, workflowId),
-    wrappedKey: key.wrapped,
-  });
-  if (plain) plainHeaders.set(key, header);
-  return header;
-}
-
-/** A header that this scope accepts. */
-export interface AcceptedHeader {
-  /** As it stands: the message's additional authenticated data. */
-  readonly bytes: Uint8Array;
-  readonly compressed: boolean;
+interface EnvelopeV2Message extends ParsedMessage {
+  /** The header's bytes: the message's additional authenticated data. */
+  readonly header: Buffer;
+  readonly isCompressed: boolean;
   /** The namespace that the message names, one of those that the scope accepts. */
   readonly namespace: string;
   readonly dataKey: WrappedKey;
 }
 
-/** Messages in a row mostly share their header: the last one that had no workflow tag, beside what was found for it. */
-const recent = new WeakMap<Scope['accepted'], AcceptedHeader & { readonly bytes: Buffer }>();
+/** A message whose data is compressed: its header can be parsed only after decompression. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It is never decrypted; see `WireFormat.parse`.
+const unparsed = {} as EnvelopeV2Message;
 
-/**
- * Reads the header and holds it against what this scope accepts, in the order that docs/wire-formats.md gives. No
- * Cloud KMS call: the header's fields are claims until the message has opened.
- * @throws `malformed`, `unsupported_version`, `namespace_mismatch`, `workflow_mismatch`, `key_not_allowed`
- */
-export function acceptHeader(data: Uint8Array, scope: Scope): AcceptedHeader {
-  const last = recent.get(scope.accepted);
-  if (last && startsWith(data, last.bytes)) return last;
-  const { header, length } = parseHeader(data);
-  // A message that is cut off is told as such before anything that it claims: the whole length comes first.
-  parseBox(data, length);
-  const { namespace, cryptoKey } = checkClaims(header, scope);
-  const found = {
-    // Copies, this and `wrapped`: a view would keep the whole message in memory.
-    bytes: Buffer.from(data.subarray(0, length)),
-    compressed: header.compressed,
+export const envelopeV2: WritableWireFormat<EnvelopeV2Message> = {
+  name: 'envelope-v2',
+
+  claims: (payload) => hasEncoding(payload, ENCODING),
+
+  parse(payload, scope, isCompressed) {
+    checkFormat('envelope-v2', scope);
+    return isCompressed ? unparsed : parseMessage(payload.data ?? new Uint8Array(), scope);
+  },
+
+  decrypt(message, payload, call) {
+    const { options } = call;
+    if (options.authorizeNamespace === undefined || message.namespace === call.scope.rule.namespace) {
+      return decryptMessage(message, payload, call);
+    }
+    return andThen(options.authorizeNamespace(message.namespace), () =>
+      decryptMessage(message, payload, call),
+    );
+  },
+
+  dataKeyScope: (namespace, cryptoKey) => ({
+    id: `v2/${namespace.length}/${namespace}${cryptoKey}`,
     namespace,
-    dataKey: wrappedKey({
-      cryptoKey,
-      aad: dataKeyAad(namespace),
-      wrapped: Uint8Array.from(header.wrappedKey),
-      keyVersion: header.keyVersion,
-    }),
-  };
-  if (!header.workflowTag) recent.set(scope.accepted, found);
-  return found;
+    cryptoKey,
+    aad: dataKeyAad(namespace),
+  }),
+
+  encrypt: (payload, call, options) =>
+    encryptWithDataKey(payload, call, (key, pieces) => encryptMessage(key, pieces, call, options)),
+};
+
+function decryptMessage(message: EnvelopeV2Message, payload: Payload, call: Call): MaybePromise<Payload> {
+  const { header, isCompressed, dataKey } = message;
+  const parts = parseCiphertext(payload.data ?? new Uint8Array(), header.length);
+  return decryptWithDataKey(dataKey, { parts, aad: header, isCompressed }, call);
 }
 
-function checkClaims(
-  header: Header,
-  scope: Scope,
-): { readonly namespace: string; readonly cryptoKey: string } {
-  const accepted = scope.accepted.find(({ tag }) => sameBytes(tag, header.namespaceTag));
-  if (!accepted) {
-    throw new KmsCodecError(
-      'namespace_mismatch',
-      `The message was sealed for a namespace that ${scope.rule.namespace} doesn't accept`,
-    );
+/** Most consecutive messages have the same header. Holds, for each list of namespaces, the last one without workflow tag. */
+const lastMessages = new WeakMap<Scope['accepted'], EnvelopeV2Message>();
+
+/** Parses and checks a message in the order that docs/wire-formats.md gives. */
+function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
+  const last = lastMessages.get(scope.accepted);
+  if (last && startsWith(data, last.header)) {
+    checkLength(data, last.header.length);
+    return last;
   }
-  const { namespace } = accepted;
-  if (header.workflowTag && scope.workflowId !== undefined) {
-    if (!sameBytes(header.workflowTag, workflowTag(namespace, scope.workflowId))) {
-      throw new KmsCodecError('workflow_mismatch', 'The message was sealed for another workflow id');
-    }
-  }
-  const cryptoKey = accepted.keys.find((key) => sameBytes(keyId(key), header.keyId));
-  if (cryptoKey === undefined) {
-    throw new KmsCodecError(
-      'key_not_allowed',
-      `The message names a key that isn't listed for ${scope.rule.namespace}, so Cloud KMS wasn't asked`,
-      { keyVersion: header.keyVersion },
-    );
-  }
-  return { namespace, cryptoKey };
+  const { header, length } = parseHeader(data);
+  // A truncated message is `malformed`, whatever its header contains.
+  checkLength(data, length);
+  const { namespace, cryptoKey } = checkHeader(header, scope);
+  const { keyVersion } = header;
+  // `header` and `wrapped` are copies: a view would keep the whole message in memory.
+  const dataKey = wrappedKey({
+    cryptoKey,
+    aad: dataKeyAad(namespace),
+    wrapped: Uint8Array.from(header.wrappedKey),
+    keyVersion,
+  });
+  const message = {
+    key: cryptoKey,
+    keyVersion,
+    namespace,
+    dataKeys: [dataKey],
+    header: Buffer.from(data.subarray(0, length)),
+    isCompressed: header.compressed,
+    dataKey,
+  };
+  if (!header.workflowTag) lastMessages.set(scope.accepted, message);
+  return message;
 }
 
 const startsWith = (data: Uint8Array, start: Buffer) =>
   data.length >= start.length && start.compare(data, 0, start.length) === 0;
 
-export function openV2(keys: DataKeys, data: Uint8Array, scope: Scope): MaybePromise<Payload> {
-  const { bytes, compressed, namespace, dataKey } = acceptHeader(data, scope);
-  const message = { box: parseBox(data, bytes.length), aad: bytes, compressed };
-  const decrypt = () => keys.withOpened(scope, dataKey, (key) => decryptMessage(key, message, scope));
-  const { authorizeNamespace } = scope;
-  if (authorizeNamespace === undefined || namespace === scope.rule.namespace) return decrypt();
-  return andThen(authorizeNamespace(namespace), decrypt);
+/** Returns the namespace and the crypto key that a header names. */
+function checkHeader(
+  header: Header,
+  { accepted, rule, workflowId }: Scope,
+): { readonly namespace: string; readonly cryptoKey: string } {
+  const origin = accepted.find(({ tag }) => sameBytes(tag, header.namespaceTag));
+  if (!origin) {
+    throw new KmsCodecError(
+      'namespace_mismatch',
+      `The message was encrypted in a namespace that ${rule.namespace} does not accept`,
+    );
+  }
+  const { namespace, keys } = origin;
+  if (header.workflowTag && workflowId !== undefined) {
+    if (!sameBytes(header.workflowTag, workflowTag(namespace, workflowId))) {
+      throw new KmsCodecError('workflow_mismatch', 'The message was encrypted for another workflow id');
+    }
+  }
+  const cryptoKey = keys.find((key) => sameBytes(keyId(key), header.keyId));
+  if (cryptoKey === undefined) throw keyNotListed(rule.namespace, header.keyVersion);
+  return { namespace, cryptoKey };
+}
+
+function encryptMessage(
+  key: EncryptionKey,
+  pieces: readonly Uint8Array[],
+  call: Call,
+  { compression, workflowId }: EncryptOptions,
+): Encrypted {
+  const frame = compression === 'zstd' ? compress(pieces, call.maxDecompressedBytes) : undefined;
+  const { header, message } = prefixOf(key, frame !== undefined, workflowId);
+  const data = encrypt(key.key, header, frame ? [frame] : pieces);
+  return { payload: { metadata: { encoding: ENCODING }, data }, message };
+}
+
+/** What all messages have in common that are neither compressed nor bound to a workflow. */
+interface Prefix {
+  readonly header: Uint8Array;
+  readonly message: ParsedMessage;
+}
+
+const plainPrefixes = new WeakMap<EncryptionKey, Prefix>();
+
+function prefixOf(key: EncryptionKey, isCompressed: boolean, workflowId: string | undefined): Prefix {
+  const isPlain = !isCompressed && workflowId === undefined;
+  const known = isPlain ? plainPrefixes.get(key) : undefined;
+  if (known) return known;
+  const { namespace, cryptoKey } = key.scope;
+  const { keyVersion } = key;
+  const header = buildHeader({
+    compressed: isCompressed,
+    keyId: keyId(cryptoKey),
+    keyVersion,
+    namespaceTag: namespaceTag(namespace),
+    workflowTag: workflowId === undefined ? undefined : workflowTag(namespace, workflowId),
+    wrappedKey: key.wrapped,
+  });
+  const prefix = { header, message: { key: cryptoKey, keyVersion, namespace } };
+  if (isPlain) plainPrefixes.set(key, prefix);
+  return prefix;
 }

@@ -1,72 +1,100 @@
+import { checkLength, encrypt, parseCiphertext } from '../crypto/aead.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
-import { seal } from '../keys/data-key.ts';
-import { wrappedKey, type WrappedKey } from '../keys/opened-keys.ts';
-import type { SealingKey, SealingPurpose } from '../keys/sealing-keys.ts';
-import { parseBox } from '../wire/aead-box.ts';
-import { MAX_WRAPPED_KEY_BYTES } from '../wire/header.ts';
-import type { Payload } from '../wire/inner-payload.ts';
-import type { DataKeys } from './data-keys.ts';
-import { decryptMessage } from './decrypt.ts';
-import { ENCODING, metadataText } from './encoding.ts';
-import type { Scope } from './scope.ts';
+import { wrappedKey, type WrappedKey } from '../keys/decryption-keys.ts';
+import { decryptMessage, encryptWithDataKey } from './aead-message.ts';
+import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
+import {
+  checkFormat,
+  hasEncoding,
+  keyNotListed,
+  metadataText,
+  type ParsedMessage,
+  type WritableWireFormat,
+} from './format.ts';
+import type { Payload } from './payload.ts';
+import type { Call, Scope } from './scope.ts';
 
 /*
- * `binary/envelope-kms`: the guide's envelope. Nothing is bound: no additional authenticated data, neither in the
- * message nor in Cloud KMS. `kms-key` is our addition; the guide's readers ignore it.
+ * `binary/envelope-kms`: the guide's envelope encryption. It has no additional authenticated data, neither in the message
+ * nor in Cloud KMS. `kms-key` is this project's addition, which the guide's readers ignore.
  */
 
-const none = new Uint8Array();
+const ENCODING = Buffer.from('binary/envelope-kms');
+const noBytes = new Uint8Array();
 
-export function purposeV1(namespace: string, cryptoKey: string): SealingPurpose {
-  return { id: `v1/${namespace.length}/${namespace}${cryptoKey}`, namespace, cryptoKey, aad: none };
+interface EnvelopeMessage extends ParsedMessage {
+  readonly dataKeys: readonly WrappedKey[];
 }
 
-export function sealV1(key: SealingKey, plaintext: readonly Uint8Array[]): Payload {
-  const metadata = {
-    encoding: ENCODING.envelope,
-    'encrypted-dek': key.wrapped,
-    'kms-key': Buffer.from(key.purpose.cryptoKey),
-  };
-  return { metadata, data: seal(key.key, none, plaintext) };
-}
+export const envelope: WritableWireFormat<EnvelopeMessage> = {
+  name: 'envelope',
 
-/** The keys that may have wrapped the data key: the named one if it is listed, else all of the namespace's. */
-export function candidatesV1(payload: Payload, scope: Scope): readonly string[] {
-  const named = metadataText(payload, 'kms-key');
-  if (named === '') return scope.rule.keys;
-  if (scope.rule.keys.includes(named)) return [named];
-  const namespace = scope.rule.namespace;
-  throw new KmsCodecError(
-    'key_not_allowed',
-    `The message names a key that isn't listed for ${namespace}, so Cloud KMS wasn't asked`,
-  );
-}
+  claims: (payload) => hasEncoding(payload, ENCODING),
+
+  parse(payload, scope, isCompressed) {
+    checkFormat('envelope', scope);
+    const wrapped = wrappedIn(payload);
+    if (!isCompressed) checkLength(payload.data ?? noBytes);
+    const candidates = candidateKeys(payload, scope);
+    return {
+      key: candidates.length === 1 ? candidates[0] : undefined,
+      dataKeys: candidates.map((cryptoKey) => wrappedKey({ cryptoKey, aad: noBytes, wrapped })),
+    };
+  },
+
+  async decrypt({ dataKeys }, payload, call) {
+    const { namespace } = call.scope.rule;
+    const { decryption } = call.keys;
+    const key = await firstThatDecrypts(
+      dataKeys,
+      call,
+      async (dataKey) =>
+        decryption.cached(namespace, dataKey) ?? decryption.unwrap(namespace, dataKey, call.waitBudget),
+    );
+    // No other key is tried if this fails: only the right key unwraps the data key, so the message was modified.
+    return await decryptMessage(key, { parts: parseCiphertext(payload.data ?? noBytes) }, call);
+  },
+
+  dataKeyScope: (namespace, cryptoKey) => ({
+    id: `v1/${namespace.length}/${namespace}${cryptoKey}`,
+    namespace,
+    cryptoKey,
+    aad: noBytes,
+  }),
+
+  encrypt: (payload, call) =>
+    encryptWithDataKey(payload, call, ({ key, scope, wrapped }, pieces) => {
+      const { cryptoKey } = scope;
+      const metadata = { encoding: ENCODING, 'encrypted-dek': wrapped, 'kms-key': Buffer.from(cryptoKey) };
+      return {
+        payload: { metadata, data: encrypt(key, noBytes, pieces) },
+        message: { key: cryptoKey },
+      };
+    }),
+};
 
 function wrappedIn(payload: Payload): Uint8Array {
   const wrapped = payload.metadata?.['encrypted-dek'];
   if (!wrapped?.length) throw new KmsCodecError('malformed', 'The message has no encrypted-dek');
-  if (wrapped.length > MAX_WRAPPED_KEY_BYTES)
+  if (wrapped.length > MAX_WRAPPED_KEY_BYTES) {
     throw new KmsCodecError('malformed', `encrypted-dek is longer than ${MAX_WRAPPED_KEY_BYTES} bytes`);
+  }
   return wrapped;
 }
 
-/** @throws `malformed` when the message has no data key, or one that is too long */
-export const wrappedKeyV1 = (payload: Payload, cryptoKey: string): WrappedKey =>
-  wrappedKey({ cryptoKey, aad: none, wrapped: wrappedIn(payload) });
-
-/** A message without `kms-key` is tried under each key in order; the answer is remembered with the wrapped key. */
-export async function openV1(keys: DataKeys, payload: Payload, scope: Scope): Promise<Payload> {
-  const wrapped = wrappedIn(payload);
-  const box = parseBox(payload.data ?? none);
-  const dataKey = await firstThatOpens(candidatesV1(payload, scope), scope, async (cryptoKey) =>
-    keys.withOpened(scope, wrappedKey({ cryptoKey, aad: none, wrapped }), (key) => key),
-  );
-  // Only the right key unwraps the data key: a message that doesn't open under it is damaged.
-  return await decryptMessage(dataKey, { box }, scope);
+/**
+ * Returns the crypto keys under which a message without header is tried: the one that it names, or all of the namespace.
+ * @throws KmsCodecError `key_not_allowed` when the named key is not listed
+ */
+export function candidateKeys(payload: Payload, { rule }: Scope): readonly string[] {
+  const named = metadataText(payload, 'kms-key');
+  if (named === '') return rule.keys;
+  if (rule.keys.includes(named)) return [named];
+  throw keyNotListed(rule.namespace);
 }
 
-/** What Cloud KMS says of a key without having looked at the message: another one may still open it. */
-const saysNothing: ReadonlySet<ReasonCode> = new Set([
+/** Codes that say something about a crypto key and nothing about the message, which another key may decrypt. */
+const aboutTheKey: ReadonlySet<ReasonCode> = new Set([
   'permission_denied',
   'key_not_found',
   'key_disabled',
@@ -75,28 +103,28 @@ const saysNothing: ReadonlySet<ReasonCode> = new Set([
 ]);
 
 /**
- * Tries keys in order until one opens the message. When none does and one of them couldn't be used, that is what is
- * thrown, since it may be the right one. An outage ends it at once: it meets the other keys as well.
+ * Tries candidates in order until one of them decrypts. If none does, a crypto key that could not be used is reported
+ * first, since it may be the right one. An outage of Cloud KMS ends the attempts: it concerns all keys.
  */
-export async function firstThatOpens<T>(
-  candidates: readonly string[],
-  scope: Scope,
-  attempt: (cryptoKey: string) => Promise<T>,
+export async function firstThatDecrypts<Candidate, T>(
+  candidates: readonly Candidate[],
+  { scope }: Call,
+  attempt: (candidate: Candidate) => Promise<T>,
 ): Promise<T> {
   let unusable: KmsCodecError | undefined;
-  let refusal = new KmsCodecError(
+  let failure = new KmsCodecError(
     'key_not_allowed',
-    `No key that may decrypt is listed for ${scope.rule.namespace}`,
+    `The rule of the namespace ${scope.rule.namespace} lists no crypto key that decrypts`,
   );
-  for (const cryptoKey of candidates) {
+  for (const candidate of candidates) {
     try {
-      return await attempt(cryptoKey);
+      return await attempt(candidate);
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
-      if (saysNothing.has(error.code)) unusable ??= error;
-      else if (error.code === 'integrity_failed') refusal = error;
+      if (aboutTheKey.has(error.code)) unusable ??= error;
+      else if (error.code === 'integrity_failed') failure = error;
       else throw error;
     }
   }
-  throw unusable ?? refusal;
+  throw unusable ?? failure;
 }

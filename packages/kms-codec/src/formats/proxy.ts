@@ -1,52 +1,77 @@
+import { parseCiphertext } from '../crypto/aead.ts';
 import { KmsCodecError } from '../errors.ts';
-import { wrappedKey, type WrappedKey } from '../keys/opened-keys.ts';
-import { parseBox } from '../wire/aead-box.ts';
-import { MAX_WRAPPED_KEY_BYTES } from '../wire/header.ts';
-import type { MaybePromise } from '../maybe-promise.ts';
-import type { Payload } from '../wire/inner-payload.ts';
-import type { DataKeys } from './data-keys.ts';
-import { decryptMessage } from './decrypt.ts';
-import { metadataText } from './encoding.ts';
+import { wrappedKey, type WrappedKey } from '../keys/decryption-keys.ts';
+import { decryptWithDataKey } from './aead-message.ts';
+import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
+import {
+  checkFormat,
+  hasEncoding,
+  metadataText,
+  type ParsedMessage,
+  passThrough,
+  type WireFormat,
+} from './format.ts';
+import type { Payload } from './payload.ts';
 import type { Scope } from './scope.ts';
+import { ENCRYPTED_ENCODING } from './static.ts';
 
 /*
- * `binary/encrypted` with `encryption-dek`: what temporalio/temporal-proxy writes with Google keys. Read only. Its
- * data key is base64 in the metadata, its key a Go CDK address, and nothing is bound.
+ * `binary/encrypted` with `encryption-dek`: what temporalio/temporal-proxy writes with Google's keys. Read only. The data
+ * key is base64 in the metadata, the crypto key is named by its Go CDK URL, and there is no additional authenticated data.
  */
 
+interface ProxyMessage extends ParsedMessage {
+  /** Absent when the payload names a key that is not listed, or none of Google's: it passes. */
+  readonly dataKey?: WrappedKey;
+}
+
+const notListed: ProxyMessage = { reason: 'key_not_allowed', passes: true };
+const noBytes = new Uint8Array();
+
+export const proxy: WireFormat<ProxyMessage> = {
+  name: 'proxy',
+
+  claims: (payload) =>
+    hasEncoding(payload, ENCRYPTED_ENCODING) && payload.metadata?.['encryption-dek'] !== undefined,
+
+  parse(payload, scope) {
+    const cryptoKey = listedKey(payload, scope);
+    if (cryptoKey === undefined) return notListed;
+    checkFormat('proxy', scope);
+    const dataKey = wrappedKey({ cryptoKey, aad: noBytes, wrapped: wrappedIn(payload) });
+    return { key: cryptoKey, dataKeys: [dataKey], dataKey };
+  },
+
+  decrypt({ dataKey }, payload, call) {
+    if (dataKey === undefined) return passThrough(payload, call.scope);
+    return decryptWithDataKey(dataKey, { parts: parseCiphertext(payload.data ?? noBytes) }, call);
+  },
+};
+
 const SCHEME = 'gcpkms://';
-const none = new Uint8Array();
-/** RFC 4648, section 4, with its padding, as Go's standard encoding wants it; Node's own decoder forgives anything. */
+
+function listedKey(payload: Payload, { rule }: Scope): string | undefined {
+  const url = metadataText(payload, 'encryption-key-id');
+  const cryptoKey = url.startsWith(SCHEME) ? url.slice(SCHEME.length) : undefined;
+  return cryptoKey !== undefined && rule.keys.includes(cryptoKey) ? cryptoKey : undefined;
+}
+
+/**
+ * Base64 of RFC 4648, section 4, with padding, as Go's standard encoding requires it. Node's decoder ignores invalid
+ * characters.
+ */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+/** The limit comes before the regular expression, whose stack millions of characters would overflow. */
+const MAX_BASE64_LENGTH = Math.ceil(MAX_WRAPPED_KEY_BYTES / 3) * 4;
 
-/** The crypto key that it names; undefined where that isn't a listed Google key, so that the payload passes through. */
-export function proxyKey(payload: Payload, scope: Scope): string | undefined {
-  const address = metadataText(payload, 'encryption-key-id');
-  const cryptoKey = address.startsWith(SCHEME) ? address.slice(SCHEME.length) : undefined;
-  return cryptoKey !== undefined && scope.rule.keys.includes(cryptoKey) ? cryptoKey : undefined;
-}
-
-/** Characters; a regular expression over millions of them overflows its stack. */
-const MAX_DEK = Math.ceil(MAX_WRAPPED_KEY_BYTES / 3) * 4;
-
-/** @throws `malformed` when its data key isn't base64, or too long */
-export function wrappedProxyKey(payload: Payload, cryptoKey: string): WrappedKey {
-  const bytes = payload.metadata?.['encryption-dek']?.length ?? 0;
-  if (bytes > MAX_DEK)
-    throw new KmsCodecError('malformed', `encryption-dek is longer than ${MAX_DEK} characters`);
+function wrappedIn(payload: Payload): Uint8Array {
+  const length = payload.metadata?.['encryption-dek']?.length ?? 0;
+  if (length > MAX_BASE64_LENGTH) {
+    throw new KmsCodecError('malformed', `encryption-dek is longer than ${MAX_BASE64_LENGTH} characters`);
+  }
   const encoded = metadataText(payload, 'encryption-dek');
-  if (encoded === '' || !BASE64.test(encoded))
-    throw new KmsCodecError('malformed', "encryption-dek isn't base64");
-  return wrappedKey({ cryptoKey, aad: none, wrapped: Buffer.from(encoded, 'base64') });
-}
-
-export function openProxy(
-  keys: DataKeys,
-  payload: Payload,
-  cryptoKey: string,
-  scope: Scope,
-): MaybePromise<Payload> {
-  const dataKey = wrappedProxyKey(payload, cryptoKey);
-  const box = parseBox(payload.data ?? none);
-  return keys.withOpened(scope, dataKey, (key) => decryptMessage(key, { box }, scope));
+  if (encoded === '' || !BASE64.test(encoded)) {
+    throw new KmsCodecError('malformed', 'encryption-dek is not base64');
+  }
+  return Buffer.from(encoded, 'base64');
 }

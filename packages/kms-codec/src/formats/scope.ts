@@ -1,43 +1,46 @@
 import type { CallOptions, PlaintextBudget } from '../call-options.ts';
-import { namespaceTag } from '../keys/binding.ts';
+import { namespaceTag } from '../crypto/tags.ts';
+import type { DataKeys } from '../keys/data-keys.ts';
+import type { DataKeyScope } from '../keys/encryption-keys.ts';
 import type { KeyRules, ResolvedRule } from '../keys/key-rules.ts';
 import type { WaitBudget } from '../keys/wait-budget.ts';
-import type { SealingPurpose } from '../keys/sealing-keys.ts';
 
-/** What a namespace seals with and opens. */
-export interface NamespaceScope {
+/** The namespace and workflow of payloads, and what the keys file allows there. */
+export interface Scope {
   readonly rule: ResolvedRule;
   readonly accepted: readonly AcceptedNamespace[];
-  /** Whose data keys seal; absent where nothing is sealed, or not with a data key. */
-  readonly purpose: SealingPurpose | undefined;
-}
-
-/** Where one call's payloads are sealed or opened, and how long Cloud KMS is waited for. */
-export interface Scope extends NamespaceScope {
-  /** The context's workflow id, compared with a message's workflow tag where both are there. */
+  /** Absent where nothing is encrypted, or nothing with a data key. */
+  readonly dataKeyScope: DataKeyScope | undefined;
+  /** The context's workflow id, which must match a message's workflow tag when both are present. */
   readonly workflowId: string | undefined;
-  readonly waitBudget: WaitBudget;
-  /** Asked before plaintext is allocated. */
-  readonly budget: PlaintextBudget;
-  /** Most bytes that one compressed payload may hold. */
-  readonly maxDecompressedBytes: number;
-  readonly authorizeNamespace: CallOptions['authorizeNamespace'];
-  readonly innerKmsCalls: CallOptions['innerKmsCalls'];
-  readonly onInnerLayer: CallOptions['onInnerLayer'];
 }
 
-/** A namespace whose messages are read here, and the crypto keys that may have sealed them. */
+/** A namespace whose messages are read in a scope, and the crypto keys that may have encrypted them. */
 export interface AcceptedNamespace {
   readonly namespace: string;
   readonly tag: Uint8Array;
   readonly keys: readonly string[];
 }
 
+/** One call of `encode` or `decode`: its scope, its keys, its limits and its caller's callbacks. */
+export interface Call {
+  readonly scope: Scope;
+  readonly keys: DataKeys;
+  readonly waitBudget: WaitBudget;
+  /** Asked before plaintext is allocated. */
+  readonly budget: PlaintextBudget;
+  /** Limit on the content of one compressed payload, in bytes. */
+  readonly maxDecompressedBytes: number;
+  /** What happens to a decrypted payload whose content is encrypted or compressed in a way that is not read here. */
+  readonly onUnreadableLayer: 'refuse' | 'pass';
+  readonly options: CallOptions;
+}
+
 /**
- * A rule's own namespace and those in its `accepts`: a former name, a Nexus caller, a parent elsewhere. Their messages
- * may be under this namespace's keys or, where the file names that namespace as well, under its own.
+ * Returns a rule's namespace and those in its `accepts`, such as a former name, a Nexus caller or a parent's namespace.
+ * An accepted namespace's messages may be under this rule's keys or, if the keys file names that namespace, its own.
  */
-export function acceptedBy(rules: KeyRules, rule: ResolvedRule): readonly AcceptedNamespace[] {
+export function acceptedNamespaces(rules: KeyRules, rule: ResolvedRule): readonly AcceptedNamespace[] {
   const others = rule.accepts.map((namespace) => {
     const theirs = rules.isNamed(namespace) ? rules.resolve(namespace).keys : [];
     return { namespace, tag: namespaceTag(namespace), keys: [...new Set([...rule.keys, ...theirs])] };

@@ -1,19 +1,46 @@
 import type { KeyObject } from 'node:crypto';
-import { parseBox } from '../wire/aead-box.ts';
-import type { MaybePromise } from '../maybe-promise.ts';
-import type { Payload } from '../wire/inner-payload.ts';
-import { decryptMessage } from './decrypt.ts';
-import { metadataText } from './encoding.ts';
-import type { Scope } from './scope.ts';
+import { parseCiphertext } from '../crypto/aead.ts';
+import { decryptMessage } from './aead-message.ts';
+import {
+  checkFormat,
+  hasEncoding,
+  metadataText,
+  type ParsedMessage,
+  passThrough,
+  type WireFormat,
+} from './format.ts';
 
 /*
- * `binary/encrypted` with `encryption-key-id` alone: the encryption samples of Temporal's SDKs, under a key from the
- * keys file. Read only.
+ * `binary/encrypted` with `encryption-key-id` and without a data key: the encryption samples of Temporal's SDKs, under a
+ * key from the keys file. Read only.
  */
 
-/** The key that it names; undefined where that id isn't configured, so that the payload passes through. */
-export const staticKey = (payload: Payload, scope: Scope): KeyObject | undefined =>
-  scope.rule.static.get(metadataText(payload, 'encryption-key-id'));
+/** The proxy and the samples use the same encoding. Only the proxy writes a data key. */
+export const ENCRYPTED_ENCODING = Buffer.from('binary/encrypted');
 
-export const openStatic = (payload: Payload, key: KeyObject, scope: Scope): MaybePromise<Payload> =>
-  decryptMessage(key, { box: parseBox(payload.data ?? new Uint8Array()) }, scope);
+interface StaticMessage extends ParsedMessage {
+  /** Absent when the payload names a key id that is not configured: it passes. */
+  readonly staticKey?: KeyObject;
+}
+
+const notListed: StaticMessage = { reason: 'key_not_allowed', passes: true };
+
+/** `static` is a reserved word. */
+export const staticFormat: WireFormat<StaticMessage> = {
+  name: 'static',
+
+  claims: (payload) =>
+    hasEncoding(payload, ENCRYPTED_ENCODING) && payload.metadata?.['encryption-key-id'] !== undefined,
+
+  parse(payload, scope) {
+    const staticKey = scope.rule.static.get(metadataText(payload, 'encryption-key-id'));
+    if (!staticKey) return notListed;
+    checkFormat('static', scope);
+    return { staticKey };
+  },
+
+  decrypt({ staticKey }, payload, call) {
+    if (!staticKey) return passThrough(payload, call.scope);
+    return decryptMessage(staticKey, { parts: parseCiphertext(payload.data ?? new Uint8Array()) }, call);
+  },
+};

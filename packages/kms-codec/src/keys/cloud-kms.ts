@@ -12,7 +12,7 @@ import type {
   Wrapped,
   WrapRequest,
 } from './key-service.ts';
-import { isFailedPrecondition, isInvalidArgument, mapKmsError } from './kms-status.ts';
+import { isFailedPrecondition, isInvalidArgument, mapKmsError } from './kms-errors.ts';
 import { WaitTimer } from './wait-timer.ts';
 
 export interface CloudKmsOptions {

@@ -1,66 +1,72 @@
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { KmsCodecError } from '../errors.ts';
-import { findMixedFormats, type UnsafeSetting } from './mixed-formats.ts';
 
-/** The formats that seal; `reads` lists those that a namespace accepts. */
-export const sealedFormats = ['envelope-v2', 'envelope', 'direct', 'proxy', 'static'] as const;
-export type SealedFormat = (typeof sealedFormats)[number];
+/** The formats of encrypted payloads. */
+export const encryptedFormats = ['envelope-v2', 'envelope', 'direct', 'proxy', 'static'] as const;
+export type EncryptedFormat = (typeof encryptedFormats)[number];
 
-/** What happens to a payload that this codec didn't seal. */
+/** Risks that a rule accepts by name, in its field `unsafe`. */
+export const unsafeSettings = ['direct-with-envelope'] as const;
+type UnsafeSetting = (typeof unsafeSettings)[number];
+
+/** What happens to a payload that this codec did not encrypt. `report`: it passes, and the observer is notified. */
 export type PlaintextRule = 'pass' | 'report' | 'refuse';
 
-/** What one namespace may be sealed with and opened with. */
+/** The keys and formats of one namespace. */
 export interface NamespaceRule {
-  /** Crypto key resource name; absent where this process only decrypts. */
+  /** Resource name of the crypto key that encrypts. Absent: this process only decrypts. */
   readonly encrypt?: string | undefined;
-  /** Further crypto keys that may decrypt, in the order in which they are tried. */
+  /** Further crypto keys that decrypt, in the order in which they are tried. */
   readonly decrypt?: readonly string[] | undefined;
-  /** Other namespaces whose messages it may read. */
+  /** Other namespaces whose messages are read in this one. */
   readonly accepts?: readonly string[] | undefined;
-  /** Default `[envelope-v2]`. */
-  readonly reads?: readonly SealedFormat[] | undefined;
+  /** The formats that are read. Default `[envelope-v2]`. */
+  readonly reads?: readonly EncryptedFormat[] | undefined;
   /** Default `report`. */
   readonly plaintext?: PlaintextRule | undefined;
-  /** Keys of the samples' static format by key id. */
+  /** Keys of the format `static`, by key id. */
   readonly static?: ReadonlyMap<string, KeyObject> | undefined;
   /**
-   * Risks that are accepted by name. `direct-with-envelope`: reads `envelope` or `proxy` under a crypto key under which
-   * `direct` is read as well, so that messages can be forged (docs/security-model.md).
+   * Accepted risks. `direct-with-envelope`: reads `envelope` or `proxy` under a crypto key under which `direct` is also
+   * read, so that messages can be forged (docs/security-model.md).
    */
   readonly unsafe?: readonly UnsafeSetting[] | undefined;
 }
 
-/** A namespace's rule with its defaults filled in. */
+/** A namespace's rule with defaults. */
 export interface ResolvedRule {
   readonly namespace: string;
   readonly encrypt: string | undefined;
-  /** Every crypto key that may be sent to Cloud KMS for this namespace, the encrypting one first. */
+  /** All crypto keys that Cloud KMS may be called with for this namespace, the one that encrypts first. */
   readonly keys: readonly string[];
   readonly accepts: readonly string[];
-  readonly reads: ReadonlySet<SealedFormat>;
+  readonly reads: ReadonlySet<EncryptedFormat>;
   readonly plaintext: PlaintextRule;
   readonly static: ReadonlyMap<string, KeyObject>;
 }
 
-/** Which keys belong to which namespace: the allow-list. A key that isn't in it is never sent to Cloud KMS. */
+/** The crypto keys of each namespace: an allow-list. Cloud KMS is never called with a key that is not listed. */
 export class KeyRules {
   readonly #rules: ReadonlyMap<string, NamespaceRule>;
   readonly #default: NamespaceRule | undefined;
-  // Bounded, since names come from requests as well.
+  // Bounded, since namespaces also come from requests.
   readonly #resolved = new LRUCache<string, ResolvedRule>({ max: 1_024 });
 
-  /** @throws Error when a rule combines formats in an unsafe way and does not say so in `unsafe` */
+  /**
+   * @param defaultRule for all namespaces that are not named
+   * @throws Error when a rule combines formats in an unsafe way without accepting the risk in `unsafe`
+   */
   constructor(namespaces: Readonly<Record<string, NamespaceRule>>, defaultRule?: NamespaceRule) {
     this.#rules = new Map(Object.entries(namespaces));
     this.#default = defaultRule;
-    const mixed = findMixedFormats(this.#rules, defaultRule).map(
+    const unsafe = findUnsafeRules(this.#rules, defaultRule).map(
       ({ namespace, message }) => `  ${namespace ?? 'default'}: reads ${message}`,
     );
-    if (mixed.length > 0) throw new Error(`The key rules are unsafe:\n${mixed.join('\n')}`);
+    if (unsafe.length > 0) throw new Error(`The key rules are unsafe:\n${unsafe.join('\n')}`);
   }
 
-  /** The namespaces that are named; a default may cover others. */
+  /** The namespaces that have a rule other than the default. */
   get namespaces(): readonly string[] {
     return [...this.#rules.keys()];
   }
@@ -69,16 +75,17 @@ export class KeyRules {
     return this.#default !== undefined;
   }
 
+  /** Whether the namespace has a rule other than the default. */
   isNamed(namespace: string): boolean {
     return this.#rules.has(namespace);
   }
 
-  /** Whether there is a rule, its own or the default. */
+  /** Whether the namespace has a rule. */
   covers(namespace: string): boolean {
     return this.hasDefault || this.isNamed(namespace);
   }
 
-  /** Whether messages of it may be opened: it is covered, or another namespace accepts them. */
+  /** Whether messages of the namespace can be decrypted: it has a rule, or another namespace accepts its messages. */
   opens(namespace: string): boolean {
     return (
       this.covers(namespace) ||
@@ -86,7 +93,10 @@ export class KeyRules {
     );
   }
 
-  /** @throws `namespace_not_configured` */
+  /**
+   * Returns the rule of a namespace with defaults.
+   * @throws KmsCodecError `namespace_not_configured`
+   */
   resolve(namespace: string): ResolvedRule {
     const known = this.#resolved.get(namespace);
     if (known) return known;
@@ -94,7 +104,7 @@ export class KeyRules {
     if (!rule) {
       throw new KmsCodecError(
         'namespace_not_configured',
-        `No key is configured for the namespace ${namespace}`,
+        `No crypto key is configured for the namespace ${namespace}; add a rule for it to the keys file`,
       );
     }
     const keys = new Set([...(rule.encrypt ? [rule.encrypt] : []), ...(rule.decrypt ?? [])]);
@@ -111,3 +121,51 @@ export class KeyRules {
     return resolved;
   }
 }
+
+/** Formats whose data key Cloud KMS wraps without additional authenticated data, as it encrypts a direct message. */
+const withUnboundDataKey: readonly EncryptedFormat[] = ['envelope', 'proxy'];
+
+/** A rule with which messages can be forged by anyone who gets 32 known bytes encrypted as a direct message. */
+export interface UnsafeRule {
+  /** Absent: the default rule. */
+  readonly namespace: string | undefined;
+  readonly message: string;
+}
+
+/**
+ * Returns the rules that read `envelope` or `proxy` under a crypto key under which `direct` is also read, by the same rule
+ * or another one, unless the rule accepts the risk.
+ */
+export function findUnsafeRules(
+  namespaces: Iterable<readonly [string, NamespaceRule]>,
+  defaultRule: NamespaceRule | undefined,
+): readonly UnsafeRule[] {
+  const rules: readonly (readonly [string | undefined, NamespaceRule])[] = [
+    ...namespaces,
+    ...(defaultRule ? [[undefined, defaultRule] as const] : []),
+  ];
+  const readingDirect = new Map<string, string | undefined>();
+  for (const [namespace, rule] of rules) {
+    if (!rule.reads?.includes('direct')) continue;
+    for (const key of keysOf(rule)) readingDirect.set(key, namespace);
+  }
+  return rules.flatMap(([namespace, rule]) => {
+    const format = withUnboundDataKey.find((candidate) => rule.reads?.includes(candidate));
+    if (format === undefined || rule.unsafe?.includes('direct-with-envelope')) return [];
+    const key = keysOf(rule).find((candidate) => readingDirect.has(candidate));
+    if (key === undefined) return [];
+    const isSameRule = rule.reads?.includes('direct') && keysOf(rule).includes(key);
+    const other = isSameRule ? 'this rule' : nameOfRule(readingDirect.get(key));
+    const message =
+      `contains ${format}, but ${other} reads direct under the same key ${key}: a direct message of 32 bytes can be ` +
+      'passed off as a data key, and messages forged with it. Use another key, read only one of the two formats, or ' +
+      'accept the risk with unsafe: [direct-with-envelope]';
+    return [{ namespace, message }];
+  });
+}
+
+const nameOfRule = (namespace: string | undefined) =>
+  namespace === undefined ? 'the default rule' : `the namespace ${namespace}`;
+
+const keysOf = ({ encrypt, decrypt = [] }: NamespaceRule): readonly string[] =>
+  encrypt === undefined ? decrypt : [encrypt, ...decrypt];

@@ -1,7 +1,7 @@
 import { zstdCompressSync } from 'node:zlib';
 import { KmsCodecError } from '../../src/errors.ts';
 import type { KeyService, UnwrapRequest } from '../../src/keys/key-service.ts';
-import type { Payload } from '../../src/wire/inner-payload.ts';
+import type { Payload } from '../../src/formats/payload.ts';
 import { fixed, hex, json, payload, serialized } from '../vectors/make/bytes.ts';
 import {
   box,

@@ -1,4 +1,4 @@
-import type { Payload } from '../../src/wire/inner-payload.ts';
+import type { Payload } from '../../src/formats/payload.ts';
 import { attackerKey } from './corpus.ts';
 import type { Random } from '@temporal-kms/testing/random';
 

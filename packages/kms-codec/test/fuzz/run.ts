@@ -1,6 +1,6 @@
 import { zstdCompressSync } from 'node:zlib';
 import { type DataKeyLimits, KeyRules, KmsCodec, KmsCodecError, reasonCodes } from '../../src/index.ts';
-import type { Payload } from '../../src/wire/inner-payload.ts';
+import type { Payload } from '../../src/formats/payload.ts';
 import { fromPayload, toRule } from '../support/vectors.ts';
 import { serialized } from '../vectors/make/bytes.ts';
 import { frame, raw, zeros } from '../vectors/make/zstd.ts';

@@ -1,7 +1,7 @@
 import { webcrypto } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SampleCodec } from '../../bench/rivals.ts';
-import type { Payload } from '../../src/wire/inner-payload.ts';
+import type { Payload } from '../../src/formats/payload.ts';
 import { cryptoKey, inNamespace, json } from '../support/codec.ts';
 import { marked } from '../support/layers.ts';
 import { proxyCompressed } from '../support/proxy-compressed.ts';

@@ -1,5 +1,5 @@
 import { KmsCodec, type KmsCodecOptions, KeyRules, type NamespaceRule } from '../../src/index.ts';
-import type { Payload } from '../../src/wire/inner-payload.ts';
+import type { Payload } from '../../src/formats/payload.ts';
 import { FakeKeyService } from './fake-key-service.ts';
 
 export const cryptoKey = (name: string) => `projects/p/locations/global/keyRings/r/cryptoKeys/${name}`;

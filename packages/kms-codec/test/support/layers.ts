@@ -1,7 +1,7 @@
 import { createCipheriv, createSecretKey, randomBytes } from 'node:crypto';
 import proto from '@temporalio/proto';
-import type { NamespaceRule, SealedFormat } from '../../src/index.ts';
-import type { Payload } from '../../src/wire/inner-payload.ts';
+import type { NamespaceRule, EncryptedFormat } from '../../src/index.ts';
+import type { Payload } from '../../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace } from './codec.ts';
 import type { FakeKeyService } from './fake-key-service.ts';
 
@@ -51,7 +51,7 @@ export const asSample = (payload: Payload, id = STATIC_ID): Payload => ({
 
 /** A payload in one layer of a format. */
 export async function inLayer(
-  format: SealedFormat,
+  format: EncryptedFormat,
   keyService: FakeKeyService,
   payload: Payload,
   namespace = 'orders',

@@ -4,8 +4,8 @@ import proto from '@temporalio/proto';
 import { Status } from 'google-gax';
 import { KeyRules, KmsCodec, KmsCodecError, type KeyService, type NamespaceRule } from '../../src/index.ts';
 import type { UnwrapRequest } from '../../src/keys/key-service.ts';
-import { mapKmsError } from '../../src/keys/kms-status.ts';
-import type { Payload } from '../../src/wire/inner-payload.ts';
+import { mapKmsError } from '../../src/keys/kms-errors.ts';
+import type { Payload } from '../../src/formats/payload.ts';
 import {
   type Vector,
   type VectorFile,

@@ -4,7 +4,7 @@ import type { PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KeyRules, type KmsCodec, type KmsCodecOptions, type ReasonCode } from '../../src/index.ts';
-import type { Payload } from '../../src/wire/inner-payload.ts';
+import type { Payload } from '../../src/formats/payload.ts';
 import { cryptoKey, inNamespace, json } from '../support/codec.ts';
 import { createActivities } from './support/activities.ts';
 import { CARD, failedTaskTypes, failureOf, encryptedHistory } from './support/history.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CodecContext } from '../../../src/index.ts';
-import type { Payload } from '../../../src/wire/inner-payload.ts';
+import type { Payload } from '../../../src/formats/payload.ts';
 import { fromPayload, toPayload } from '../../support/vectors.ts';
 import { payload as payloadShape } from '../../vectors/make/vector.ts';
 import { startModule } from './python.ts';

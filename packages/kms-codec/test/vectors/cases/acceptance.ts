@@ -1,5 +1,5 @@
 import type { ReasonCode } from '../../../src/errors.ts';
-import type { Payload } from '../../../src/wire/inner-payload.ts';
+import type { Payload } from '../../../src/formats/payload.ts';
 import { asVector, json, payload } from '../make/bytes.ts';
 import { KEY, NAMESPACE } from '../make/v2.ts';
 import type { Vector, VectorFile, VectorRule } from '../make/vector.ts';

@@ -1,5 +1,5 @@
 import type { ReasonCode } from '../../../src/errors.ts';
-import type { Payload } from '../../../src/wire/inner-payload.ts';
+import type { Payload } from '../../../src/formats/payload.ts';
 import { json, serialized } from '../make/bytes.ts';
 import { caseV2 } from '../make/v2.ts';
 import type { VectorFile } from '../make/vector.ts';

@@ -1,6 +1,6 @@
-import { sealedFormats, type SealedFormat } from '../../../src/keys/key-rules.ts';
-import { unsafeSettings } from '../../../src/keys/mixed-formats.ts';
-import type { Payload } from '../../../src/wire/inner-payload.ts';
+import { encryptedFormats, type EncryptedFormat } from '../../../src/keys/key-rules.ts';
+import { unsafeSettings } from '../../../src/keys/key-rules.ts';
+import type { Payload } from '../../../src/formats/payload.ts';
 import type { ReasonCode } from '../../../src/errors.ts';
 import { asVector, changed, json, payload } from '../make/bytes.ts';
 import { inLayer, type Layered, marked } from '../make/layers.ts';
@@ -11,7 +11,7 @@ import type { Vector, VectorFile, VectorRule } from '../make/vector.ts';
 
 const rule: VectorRule = {
   encrypt: KEY,
-  reads: [...sealedFormats],
+  reads: [...encryptedFormats],
   unsafe: [...unsafeSettings],
   ...staticRule,
 };
@@ -48,14 +48,14 @@ function layered(given: Case): Vector {
 
 const plain = (inner: Payload): Layered => ({ payload: inner, kms: [] });
 
-function nested(count: number, format: SealedFormat): Layered {
+function nested(count: number, format: EncryptedFormat): Layered {
   let stored = plain(secret);
   for (let n = 0; n < count; n += 1) stored = inLayer(format, stored, `${format} ${n} of ${count}`);
   return stored;
 }
 
-const pairs = sealedFormats.flatMap((outer) =>
-  sealedFormats.map((inner) =>
+const pairs = encryptedFormats.flatMap((outer) =>
+  encryptedFormats.map((inner) =>
     layered({
       name: `opens ${inner} inside ${outer}`,
       why: 'A codec in the worker and an encrypting proxy, or two codecs, before and after a migration.',
@@ -66,9 +66,10 @@ const pairs = sealedFormats.flatMap((outer) =>
   ),
 );
 
-const outerOf = (inner: SealedFormat): SealedFormat => (inner === 'envelope-v2' ? 'proxy' : 'envelope-v2');
+const outerOf = (inner: EncryptedFormat): EncryptedFormat =>
+  inner === 'envelope-v2' ? 'proxy' : 'envelope-v2';
 
-const unread = sealedFormats.map((inner) =>
+const unread = encryptedFormats.map((inner) =>
   layered({
     name: `refuses ${inner} inside a layer where the namespace doesn’t read it`,
     why: 'Ciphertext must not pass for data, and no rule is wider inside a layer than outside.',
@@ -78,12 +79,12 @@ const unread = sealedFormats.map((inner) =>
       inLayer(inner, plain(secret), `unread ${inner}`),
       `outside unread ${inner}`,
     ),
-    rule: { reads: sealedFormats.filter((format) => format !== inner) },
+    rule: { reads: encryptedFormats.filter((format) => format !== inner) },
     expect: 'layer_unreadable',
   }),
 );
 
-const depths = sealedFormats.flatMap((format) => [
+const depths = encryptedFormats.flatMap((format) => [
   layered({
     name: `opens four layers of ${format}`,
     why: 'The most that a reader opens.',

@@ -1,7 +1,7 @@
-import { sealedFormats } from '../../../src/keys/key-rules.ts';
-import { unsafeSettings } from '../../../src/keys/mixed-formats.ts';
+import { encryptedFormats } from '../../../src/keys/key-rules.ts';
+import { unsafeSettings } from '../../../src/keys/key-rules.ts';
 import type { ReasonCode } from '../../../src/errors.ts';
-import type { Payload } from '../../../src/wire/inner-payload.ts';
+import type { Payload } from '../../../src/formats/payload.ts';
 import { compressedBy, proxyCompressed, proxyContents } from '../../support/proxy-compressed.ts';
 import { asVector, changed, payload, utf8 } from '../make/bytes.ts';
 import { inLayer, marked } from '../make/layers.ts';
@@ -35,7 +35,7 @@ const one = (given: Case): Vector => ({
     namespaces: {
       [NAMESPACE]: {
         encrypt: KEY,
-        reads: [...sealedFormats],
+        reads: [...encryptedFormats],
         unsafe: [...unsafeSettings],
         ...staticRule,
         ...given.rule,
@@ -79,7 +79,7 @@ const made = proxyCompressed.flatMap(({ name, algorithm, compressed: data, conte
 const snappyLiteral = (content: Uint8Array): Buffer =>
   Buffer.concat([Buffer.of(content.length, (content.length - 1) << 2), content]);
 
-const ciphertexts = sealedFormats.map((format) => {
+const ciphertexts = encryptedFormats.map((format) => {
   const message = inLayer(format, { payload: secret, kms: [] }, `compressed ${format}`);
   const data = message.payload.data ?? Buffer.alloc(0);
   return one({

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import proto from '@temporalio/proto';
-import type { Payload } from '../../../src/wire/inner-payload.ts';
+import type { Payload } from '../../../src/formats/payload.ts';
 import type { VectorPayload } from './vector.ts';
 
 /* Written from docs/wire-formats.md, without the library's own code, so that a mistake isn't made twice. */

@@ -1,5 +1,5 @@
-import type { SealedFormat } from '../../../src/keys/key-rules.ts';
-import type { Payload } from '../../../src/wire/inner-payload.ts';
+import type { EncryptedFormat } from '../../../src/keys/key-rules.ts';
+import type { Payload } from '../../../src/formats/payload.ts';
 import { fixed, payload, serialized } from './bytes.ts';
 import { box, dataKey, dekAad, headerV2, type HeaderV2, namespaceTag, storedV2, unwraps } from './message.ts';
 import { STATIC_ID, staticSecret } from './older.ts';
@@ -16,7 +16,7 @@ export interface Layered {
 
 /** @param label gives each layer data keys and nonces of its own */
 export function inLayer(
-  format: SealedFormat,
+  format: EncryptedFormat,
   inner: Layered,
   label: string,
   header: Partial<HeaderV2> = {},

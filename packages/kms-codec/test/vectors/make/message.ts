@@ -1,5 +1,5 @@
 import { createCipheriv } from 'node:crypto';
-import type { Payload } from '../../../src/wire/inner-payload.ts';
+import type { Payload } from '../../../src/formats/payload.ts';
 import { fixed, hex, payload, sha256, utf8 } from './bytes.ts';
 import type { VectorKmsAnswer } from './vector.ts';
 

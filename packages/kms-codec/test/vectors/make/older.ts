@@ -1,6 +1,6 @@
 import type { ReasonCode } from '../../../src/errors.ts';
-import type { Format } from '../../../src/formats/encoding.ts';
-import type { Payload } from '../../../src/wire/inner-payload.ts';
+import type { Format } from '../../../src/formats/format.ts';
+import type { Payload } from '../../../src/formats/payload.ts';
 import { asVector, payload, serialized } from './bytes.ts';
 import { box, dataKey, key, unwraps } from './message.ts';
 import { KEY, NAMESPACE, secret } from './v2.ts';

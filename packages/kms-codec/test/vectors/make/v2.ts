@@ -1,5 +1,5 @@
 import type { ReasonCode } from '../../../src/errors.ts';
-import type { Payload } from '../../../src/wire/inner-payload.ts';
+import type { Payload } from '../../../src/formats/payload.ts';
 import { asVector, json, serialized } from './bytes.ts';
 import {
   box,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { reasonCodes } from '../../../src/errors.ts';
-import { sealedFormats } from '../../../src/keys/key-rules.ts';
-import { unsafeSettings } from '../../../src/keys/mixed-formats.ts';
+import { encryptedFormats } from '../../../src/keys/key-rules.ts';
+import { unsafeSettings } from '../../../src/keys/key-rules.ts';
 
 /* The shape of test/vectors/*.json; README.md beside them says how to run one. */
 
@@ -18,7 +18,7 @@ const rule = z.strictObject({
   encrypt: z.string().optional(),
   decrypt: z.array(z.string()).optional(),
   accepts: z.array(z.string()).optional(),
-  reads: z.array(z.enum(sealedFormats)).optional(),
+  reads: z.array(z.enum(encryptedFormats)).optional(),
   plaintext: z.enum(['pass', 'report', 'refuse']).optional(),
   unsafe: z.array(z.enum(unsafeSettings)).optional(),
   static: z.record(z.string(), bytes).optional(),
@@ -39,7 +39,7 @@ const vector = z.strictObject({
   name: z.string().min(1),
   why: z.string().min(1),
   /** What the payload's metadata says it is, whether or not it opens. */
-  format: z.enum([...sealedFormats, 'external', 'plain']),
+  format: z.enum([...encryptedFormats, 'external', 'plain']),
   keys: z.strictObject({ namespaces: z.record(z.string(), rule).optional(), default: rule.optional() }),
   codec: z
     .strictObject({ namespace: z.string().optional(), maxDecompressedBytes: z.number().optional() })

@@ -1,5 +1,5 @@
 import { KmsCodecError } from '../errors.ts';
-import { copyLiterals, copyMatch } from './copy-match.ts';
+import { copyLiterals, copyMatch } from './lz77.ts';
 import { xxHash32 } from './xxhash32.ts';
 
 /*

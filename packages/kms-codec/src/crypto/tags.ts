@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { KEY_ID_BYTES, TAG_BYTES } from '../wire/header.ts';
+import { KEY_ID_BYTES, TAG_BYTES } from '../formats/envelope-v2-header.ts';
 
 /**
  * What binds a message to its key, namespace and workflow: truncated SHA-256 tags (docs/wire-formats.md). They are

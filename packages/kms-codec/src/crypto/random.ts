@@ -1,20 +1,19 @@
 import { randomFillSync } from 'node:crypto';
 import { openSync, readSync } from 'node:fs';
-import { NONCE_BYTES } from '../wire/aead-box.ts';
 
 /*
- * A snapshot of a machine or process that is resumed twice resumes two equal generators: OpenSSL keeps its generator's
- * state in the process, and takes no new seed from the kernel for up to an hour. Two equal nonces under one data key
- * break AES-GCM. So nonces and data keys also take bytes of the kernel's generator, which starts anew where the
- * hypervisor tells it of a clone (VM generation id, Linux 5.18).
+ * OpenSSL keeps the state of its generator in the process and reseeds it from the kernel at most once an hour. If a
+ * snapshot of a machine or process is resumed twice, both copies draw the same bytes, and two equal nonces under one data
+ * key break AES-GCM. Nonces and data keys therefore also use bytes of the kernel's generator, which is reseeded when the
+ * hypervisor announces a clone (VM generation id, Linux 5.18).
  */
-const KERNEL = '/dev/urandom';
+const KERNEL_DEVICE = '/dev/urandom';
 let kernel: number | undefined;
 
-/** Whether the bytes are the kernel's. They can't be had on Windows, for one. */
+/** Fills `bytes` from the kernel's generator. Returns false where there is none, as on Windows. */
 function readKernel(bytes: Uint8Array): boolean {
   try {
-    kernel ??= openSync(KERNEL, 'r');
+    kernel ??= openSync(KERNEL_DEVICE, 'r');
     return readSync(kernel, bytes, 0, bytes.length, null) === bytes.length;
   } catch {
     kernel = undefined;
@@ -22,20 +21,21 @@ function readKernel(bytes: Uint8Array): boolean {
   }
 }
 
-/** Nonces that are drawn together: a call to the kernel for each would cost a tenth of a message of 1 KiB. */
+export const NONCE_BYTES = 12;
+/** Nonces per call to the kernel. One call for each nonce would cost a tenth of the time to encrypt 1 KiB. */
 const BATCH = 64;
 const WORDS_PER_NONCE = NONCE_BYTES / Uint32Array.BYTES_PER_ELEMENT;
 const fromKernel = new Uint32Array(BATCH * WORDS_PER_NONCE);
 
 /**
- * Random bytes of OpenSSL's generator combined with the kernel's: as good as the better of the two. Where the kernel's
- * can't be read, they are OpenSSL's alone.
- * @param words at most as many as a batch of nonces has
+ * Fills `words` with random bytes of OpenSSL's generator XORed with the kernel's, which is at least as good as the better
+ * of the two. Uses OpenSSL's alone where the kernel's cannot be read.
+ * @param words at most as many words as a batch of nonces has
  */
 export function fillRandom(words: Uint32Array): void {
   randomFillSync(words);
   const bytes = new Uint8Array(fromKernel.buffer, 0, words.byteLength);
-  // What a second attempt finds closed, it opens again.
+  // The second attempt opens the device again if something closed it.
   if (!readKernel(bytes) && !readKernel(bytes)) return;
   for (let n = 0; n < words.length; n++) words[n] = (words[n] ?? 0) ^ (fromKernel[n] ?? 0);
   fromKernel.fill(0);
@@ -51,8 +51,8 @@ const now = new Float64Array(1);
 const nowWords = new Uint32Array(now.buffer);
 
 /**
- * The next random nonce: a view that is good until the next call. The clock's nanoseconds are mixed in: a clone that
- * holds the same unused nonces repeats one only where it uses it at the same nanosecond of its own clock.
+ * Returns a random nonce, as a view that is valid until the next call. The monotonic clock's nanoseconds are mixed in: a
+ * clone that has the same unused nonces in memory repeats one only if it uses it at the same nanosecond of its clock.
  */
 export function nextNonce(): Uint8Array {
   const nonce = unused.pop();

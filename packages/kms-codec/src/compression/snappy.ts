@@ -1,5 +1,5 @@
 import { KmsCodecError } from '../errors.ts';
-import { copyLiterals, copyMatch } from './copy-match.ts';
+import { copyLiterals, copyMatch } from './lz77.ts';
 
 /*
  * The block format of Snappy (format_description.txt of google/snappy), which golang/snappy's Encode writes. Written

@@ -1,0 +1,163 @@
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { PlaintextBudget } from '../call-options.ts';
+import { KmsCodecError } from '../errors.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
+
+/** Smaller payloads gain too little to justify what their compressed size reveals. */
+const MIN_BYTES = 1024;
+
+/**
+ * Compresses a plaintext into one zstd frame that declares its content size.
+ * @param pieces compressed as if they were concatenated
+ * @param limit bytes of plaintext that a reader accepts
+ * @returns undefined for a plaintext that is too small, too large, or does not become smaller
+ */
+export function compress(pieces: readonly Uint8Array[], limit: number): Uint8Array | undefined {
+  const plaintext = Buffer.concat(pieces);
+  try {
+    if (plaintext.length < MIN_BYTES || plaintext.length > limit) return undefined;
+    // Only the synchronous function writes the content size into the frame.
+    const frame = zstdCompressSync(plaintext);
+    return frame.length < plaintext.length ? frame : undefined;
+  } finally {
+    plaintext.fill(0);
+  }
+}
+
+/**
+ * Decompresses one zstd frame that declares its content size.
+ * @param limit on the content, in bytes
+ * @param budget asked for the declared size before anything is allocated
+ * @throws KmsCodecError `too_large` when the frame declares more than the limit or the budget allows; `malformed` when
+ *   the bytes are not one whole frame with exactly the declared content
+ */
+export function decompressSizedZstd(
+  bytes: Uint8Array,
+  limit: number,
+  budget: PlaintextBudget,
+): MaybePromise<Uint8Array> {
+  const frame = parseWholeFrame(bytes, limit);
+  if (frame.contentSize === undefined) {
+    throw new KmsCodecError('malformed', 'The zstd frame does not declare its content size');
+  }
+  return andThen(budget.reserve(frame.contentSize), () => inflate(bytes, frame, limit));
+}
+
+/**
+ * Decompresses one zstd frame of another writer, which may omit the content size. The frame's blocks then limit it.
+ * @throws KmsCodecError as {@link decompressSizedZstd}; also `too_large` when such a frame needs a window above the
+ *   limit, which a decompressor would allocate
+ */
+export function decompressZstd(
+  bytes: Uint8Array,
+  limit: number,
+  budget: PlaintextBudget,
+): MaybePromise<Uint8Array> {
+  // The proxy's library, klauspost/compress, writes nothing for an empty input.
+  if (bytes.length === 0) return bytes;
+  const frame = parseWholeFrame(bytes, limit);
+  if (frame.contentSize === undefined && frame.window > limit) throw tooLarge(limit);
+  return andThen(budget.reserve(maxContent(frame, limit)), () => inflate(bytes, frame, limit));
+}
+
+function parseWholeFrame(bytes: Uint8Array, limit: number): ZstdFrame {
+  const frame = parseZstdFrame(bytes, limit);
+  if (frame.length !== bytes.length) throw malformed('is followed by other bytes');
+  return frame;
+}
+
+const maxContent = ({ contentSize, inBlocks }: ZstdFrame, limit: number): number =>
+  contentSize ?? Math.min(inBlocks, limit);
+
+/** The size of the chunks in which Node decompresses, in bytes. */
+const NODE_CHUNK = 16 * 1024;
+
+function inflate(bytes: Uint8Array, frame: ZstdFrame, limit: number): Uint8Array {
+  const { contentSize, inBlocks } = frame;
+  try {
+    const content = zstdDecompressSync(bytes, {
+      maxOutputLength: Math.max(maxContent(frame, limit), 1),
+      // One chunk: otherwise Node concatenates chunks, which takes twice the memory and fragments it.
+      ...(contentSize !== undefined && contentSize > NODE_CHUNK && { chunkSize: contentSize + 1 }),
+    });
+    if (contentSize === undefined || content.length === contentSize) return content;
+  } catch (error) {
+    // All other errors of zlib mean that the frame is malformed.
+    const isFull = error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
+    if (isFull && contentSize === undefined && inBlocks > limit) throw tooLarge(limit);
+  }
+  throw malformed('does not have the content that it declares');
+}
+
+const tooLarge = (limit: number) =>
+  new KmsCodecError('too_large', `The payload has more than ${limit} bytes after decompression`);
+
+/** What a zstd frame declares (RFC 8878, section 3.1.1). */
+export interface ZstdFrame {
+  /** Bytes of the decompressed content, if the frame declares them. */
+  readonly contentSize: number | undefined;
+  /** Bytes of the window that a decompressor allocates. */
+  readonly window: number;
+  /** Upper bound of the content in the frame's blocks, in bytes. */
+  readonly inBlocks: number;
+  /** Bytes of the whole frame, from its magic number to its last block or checksum. */
+  readonly length: number;
+}
+
+/** Limit on the content of one block (section 3.1.1.2.4). */
+const MAX_BLOCK_BYTES = 128 * 1024;
+
+/**
+ * Measures the frame at the start of `bytes` without decompressing it.
+ * @param limit on the content, in bytes
+ * @throws KmsCodecError `too_large` when the frame declares more, whatever follows; `malformed` when the bytes do not
+ *   start with a whole frame without a dictionary
+ */
+export function parseZstdFrame(bytes: Uint8Array, limit: number): ZstdFrame {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 6 || view.getUint32(0) !== 0x28b52ffd) throw malformed('has no magic number');
+  const descriptor = view.getUint8(4);
+  const singleSegment = (descriptor & 0x20) !== 0;
+  const sizeFlag = descriptor >> 6;
+  if ((descriptor & 0x03) !== 0) throw malformed('needs a dictionary');
+  if ((descriptor & 0x08) !== 0) throw malformed('sets a reserved bit');
+  const sizeBytes = sizeFlag === 0 ? (singleSegment ? 1 : 0) : 1 << sizeFlag;
+  let at = 5 + (singleSegment ? 0 : 1);
+  if (bytes.length < at + sizeBytes) throw malformed('is truncated');
+  const contentSize = sizeBytes === 0 ? undefined : readContentSize(view, at, sizeBytes);
+  if (contentSize !== undefined && contentSize > limit) {
+    throw new KmsCodecError(
+      'too_large',
+      `The payload has ${contentSize} bytes after decompression; the limit is ${limit}`,
+    );
+  }
+  const window = singleSegment ? (contentSize ?? 0) : windowSize(view.getUint8(5));
+  at += sizeBytes;
+  let inBlocks = 0;
+  for (let last = false; !last;) {
+    if (bytes.length < at + 3) throw malformed('is truncated');
+    const block = view.getUint8(at) | (view.getUint8(at + 1) << 8) | (view.getUint8(at + 2) << 16);
+    last = (block & 1) !== 0;
+    const kind = (block >> 1) & 3;
+    at += 3 + (kind === 1 ? 1 : block >> 3);
+    inBlocks += kind < 2 ? block >> 3 : MAX_BLOCK_BYTES;
+  }
+  if (descriptor & 0x04) at += 4;
+  if (bytes.length < at) throw malformed('is truncated');
+  return { contentSize, window, inBlocks, length: at };
+}
+
+/** Section 3.1.1.1.2. */
+function windowSize(descriptor: number): number {
+  const base = 2 ** (10 + (descriptor >> 3));
+  return base + (base / 8) * (descriptor & 7);
+}
+
+function readContentSize(view: DataView, at: number, bytes: number): number {
+  if (bytes === 1) return view.getUint8(at);
+  if (bytes === 2) return view.getUint16(at, true) + 256;
+  if (bytes === 4) return view.getUint32(at, true);
+  return Number(view.getBigUint64(at, true));
+}
+
+const malformed = (what: string) => new KmsCodecError('malformed', `The zstd frame ${what}`);

@@ -1,0 +1,84 @@
+import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
+import { KmsCodecError } from '../errors.ts';
+import { NONCE_BYTES, nextNonce } from './random.ts';
+
+const CIPHER = 'aes-256-gcm';
+export { NONCE_BYTES };
+export const GCM_TAG_BYTES = 16;
+/** Bytes that encryption adds to a plaintext. */
+const OVERHEAD_BYTES = NONCE_BYTES + GCM_TAG_BYTES;
+const options = { authTagLength: GCM_TAG_BYTES };
+
+/** The parts of `nonce ‖ ciphertext ‖ tag`, as views. */
+export interface Ciphertext {
+  readonly nonce: Uint8Array;
+  readonly ciphertext: Uint8Array;
+  readonly tag: Uint8Array;
+}
+
+/**
+ * Splits a message into nonce, ciphertext and tag, as views into `data`.
+ * @param start index of the nonce's first byte
+ * @throws KmsCodecError `malformed` when the message is too short for a nonce and a tag
+ */
+export function parseCiphertext(data: Uint8Array, start = 0): Ciphertext {
+  checkLength(data, start);
+  const tagAt = data.length - GCM_TAG_BYTES;
+  return {
+    nonce: data.subarray(start, start + NONCE_BYTES),
+    ciphertext: data.subarray(start + NONCE_BYTES, tagAt),
+    tag: data.subarray(tagAt),
+  };
+}
+
+/** @throws KmsCodecError `malformed` when no nonce and tag fit between `start` and the end of the message */
+export function checkLength(data: Uint8Array, start = 0): void {
+  if (data.length >= start + OVERHEAD_BYTES) return;
+  throw new KmsCodecError('malformed', `The message is truncated: it ends at byte ${data.length}`);
+}
+
+/**
+ * Encrypts with AES-256-GCM and returns one new buffer: `prefix ‖ nonce ‖ ciphertext ‖ tag`.
+ * @param prefix additional authenticated data, copied to the front; may be empty
+ * @param plaintext pieces that are encrypted as if they were concatenated
+ */
+export function encrypt(key: KeyObject, prefix: Uint8Array, plaintext: readonly Uint8Array[]): Uint8Array {
+  let length = prefix.length + OVERHEAD_BYTES;
+  for (const piece of plaintext) length += piece.length;
+  const message = Buffer.allocUnsafe(length);
+  message.set(prefix);
+  const nonce = nextNonce();
+  message.set(nonce, prefix.length);
+  let at = prefix.length + NONCE_BYTES;
+  const cipher = createCipheriv(CIPHER, key, nonce, options);
+  if (prefix.length > 0) cipher.setAAD(prefix);
+  for (const piece of plaintext) {
+    message.set(cipher.update(piece), at);
+    at += piece.length;
+  }
+  cipher.final();
+  message.set(cipher.getAuthTag(), at);
+  return message;
+}
+
+/**
+ * Decrypts with AES-256-GCM and returns the plaintext.
+ * @param aad additional authenticated data, if the format has any
+ * @throws KmsCodecError `integrity_failed`, with the same message whether key, header, ciphertext or tag was wrong
+ */
+export function decrypt(key: KeyObject, aad: Uint8Array | undefined, message: Ciphertext): Uint8Array {
+  try {
+    const decipher = createDecipheriv(CIPHER, key, message.nonce, options);
+    if (aad) decipher.setAAD(aad);
+    decipher.setAuthTag(message.tag);
+    const plaintext = decipher.update(message.ciphertext);
+    decipher.final();
+    return plaintext;
+  } catch {
+    // A second message, such as OpenSSL's, would tell an attacker which of the causes it was.
+    throw new KmsCodecError(
+      'integrity_failed',
+      'Authentication failed: the message was modified or truncated, or the key is wrong',
+    );
+  }
+}

@@ -1,0 +1,40 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import { KmsCodecError } from '../errors.ts';
+import { fillRandom } from './random.ts';
+
+export const DATA_KEY_BYTES = 32;
+
+/** Returns a new random data key. The caller wipes the bytes once Cloud KMS has wrapped them. */
+export function generateDataKey(): Uint8Array {
+  const words = new Uint32Array(DATA_KEY_BYTES / Uint32Array.BYTES_PER_ELEMENT);
+  fillRandom(words);
+  return new Uint8Array(words.buffer);
+}
+
+/** Every payload of Temporal's converters contains this word; 32 random bytes do with a probability of 2^-59. */
+const ENCODING = Buffer.from('encoding');
+
+/**
+ * Returns an unwrapped data key as a KeyObject, whose bytes JavaScript cannot read, and wipes the buffer.
+ * @throws KmsCodecError `malformed` when the key does not have 32 bytes, or when it is the payload of a direct message:
+ *   Cloud KMS decrypts such a message under the same crypto key, and its author knows the bytes
+ */
+export function importDataKey(bytes: Uint8Array): KeyObject {
+  try {
+    if (bytes.length !== DATA_KEY_BYTES) {
+      throw new KmsCodecError(
+        'malformed',
+        `The data key has ${bytes.length} bytes instead of ${DATA_KEY_BYTES}`,
+      );
+    }
+    if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(ENCODING)) {
+      throw new KmsCodecError(
+        'malformed',
+        'The wrapped data key is the ciphertext of a direct message, which the codec does not accept as a data key',
+      );
+    }
+    return createSecretKey(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}

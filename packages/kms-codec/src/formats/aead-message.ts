@@ -1,0 +1,91 @@
+import type { KeyObject } from 'node:crypto';
+import { decompressSizedZstd } from '../compression/zstd.ts';
+import { type Ciphertext, decrypt } from '../crypto/aead.ts';
+import { KmsCodecError } from '../errors.ts';
+import type { WrappedKey } from '../keys/decryption-keys.ts';
+import type { EncryptionKey } from '../keys/encryption-keys.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
+import type { Encrypted } from './format.ts';
+import { countFields, deserialize, type Payload, withSerialized } from './payload.ts';
+import type { Call } from './scope.ts';
+
+/**
+ * Encrypts a payload under the scope's data key: at once when there is one, else after Cloud KMS has wrapped one.
+ * @param encryptPieces encrypts the serialized payload; must not keep the pieces
+ */
+export function encryptWithDataKey(
+  payload: Payload,
+  { scope, keys, waitBudget }: Call,
+  encryptPieces: (key: EncryptionKey, pieces: readonly Uint8Array[]) => Encrypted,
+): MaybePromise<Encrypted> {
+  const { dataKeyScope, rule } = scope;
+  if (dataKeyScope === undefined) throw noEncryptionKey(rule.namespace);
+  const bytes = payload.data?.length ?? 0;
+  const key = keys.encryption.take(dataKeyScope, bytes);
+  if (key) return withSerialized(payload, (pieces) => encryptPieces(key, pieces));
+  return keys.encryption
+    .takeOrWait(dataKeyScope, bytes, waitBudget)
+    .then((wrapped) => withSerialized(payload, (pieces) => encryptPieces(wrapped, pieces)));
+}
+
+/** Returns the error for a namespace whose rule only decrypts. */
+export const noEncryptionKey = (namespace: string): KmsCodecError =>
+  new KmsCodecError(
+    'key_not_allowed',
+    `The rule of the namespace ${namespace} has no crypto key that encrypts; add "encrypt" to it`,
+  );
+
+/** A message that is ready to be decrypted. */
+export interface EncryptedMessage {
+  readonly parts: Ciphertext;
+  /** Additional authenticated data, if the format has any. */
+  readonly aad?: Uint8Array;
+  readonly isCompressed?: boolean;
+}
+
+/**
+ * Decrypts a message with a data key: at once when the key is cached, else after Cloud KMS has unwrapped it. The rule
+ * must list the data key's crypto key.
+ */
+export function decryptWithDataKey(
+  dataKey: WrappedKey,
+  message: EncryptedMessage,
+  call: Call,
+): MaybePromise<Payload> {
+  const { namespace } = call.scope.rule;
+  const { decryption } = call.keys;
+  const key = decryption.cached(namespace, dataKey);
+  if (key) return decryptMessage(key, message, call);
+  return decryption
+    .unwrap(namespace, dataKey, call.waitBudget)
+    .then((unwrapped) => decryptMessage(unwrapped, message, call));
+}
+
+/**
+ * Decrypts a message and parses the payload in it. The call's budget is asked before anything is allocated.
+ * @throws KmsCodecError `too_large`, `integrity_failed`, `malformed`
+ */
+export function decryptMessage(key: KeyObject, message: EncryptedMessage, call: Call): MaybePromise<Payload> {
+  const reserved = call.budget.reserve(message.parts.ciphertext.length);
+  return reserved instanceof Promise
+    ? reserved.then(() => decryptReserved(key, message, call))
+    : decryptReserved(key, message, call);
+}
+
+function decryptReserved(key: KeyObject, message: EncryptedMessage, call: Call): MaybePromise<Payload> {
+  const plaintext = decrypt(key, message.aad, message.parts);
+  if (!message.isCompressed) return parsePlaintext(plaintext, call);
+  const decompressed = decompressSizedZstd(plaintext, call.maxDecompressedBytes, call.budget);
+  return andThen(decompressed, (bytes) => parsePlaintext(bytes, call));
+}
+
+/** A payload has about three fields; up to this number the budget is not asked. */
+const USUAL_FIELDS = 16;
+/** Bytes of memory for a metadata entry besides its content, which may be as little as two bytes in the message. */
+const ENTRY_BYTES = 256;
+
+function parsePlaintext(plaintext: Uint8Array, { budget }: Call): MaybePromise<Payload> {
+  const fields = countFields(plaintext);
+  if (fields <= USUAL_FIELDS) return deserialize(plaintext);
+  return andThen(budget.reserve(fields * ENTRY_BYTES), () => deserialize(plaintext));
+}

@@ -1,0 +1,109 @@
+import { KmsCodecError, type ReasonCode } from '../errors.ts';
+import type { WrappedKey } from '../keys/decryption-keys.ts';
+import type { DataKeyScope } from '../keys/encryption-keys.ts';
+import type { EncryptedFormat } from '../keys/key-rules.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
+import type { Payload } from './payload.ts';
+import type { Call, Scope } from './scope.ts';
+
+/** How a payload is stored: encrypted in one of the formats, as a reference to external storage, or in plaintext. */
+export type Format = EncryptedFormat | 'external' | 'plain';
+
+/**
+ * What a format knows about a payload before it is decrypted. Key, key version and namespace are claims of the payload
+ * until then.
+ */
+export interface ParsedMessage {
+  /** Resource name of the crypto key that the payload names, if the namespace's rule lists it. */
+  readonly key?: string | undefined;
+  readonly keyVersion?: number | undefined;
+  /** The namespace that the message names, if its format has one. */
+  readonly namespace?: string;
+  /** A warning about a payload that passes unchanged. */
+  readonly reason?: ReasonCode;
+  /** Decoding returns the payload unchanged, or refuses it if the rule refuses plaintext. */
+  readonly passes?: true;
+  /** The data key, once for each crypto key under which it is tried, in their order. */
+  readonly dataKeys?: readonly WrappedKey[];
+  /** Cloud KMS calls whose answers are never cached. */
+  readonly uncachedCalls?: number;
+}
+
+/** A wire format: everything that the codec knows about it. `formats.ts` lists all of them. */
+export interface WireFormat<Message extends ParsedMessage = ParsedMessage> {
+  readonly name: Format;
+  /** Whether a payload is in this format, from its metadata alone. */
+  claims(payload: Payload): boolean;
+  /**
+   * Parses a payload once and checks it against the scope, without a Cloud KMS call.
+   * @param isCompressed the data is compressed, so that only the metadata can be parsed
+   * @throws KmsCodecError why the payload cannot be decrypted, as far as that is known
+   */
+  parse(payload: Payload, scope: Scope, isCompressed: boolean): Message;
+  /** Returns the decrypted payload, or the same object when the payload passes unchanged. */
+  decrypt(message: Message, payload: Payload, call: Call): MaybePromise<Payload>;
+  /** Returns the scope of the data keys that encrypt in this format. Absent: it has no data keys, or is only read. */
+  dataKeyScope?(namespace: string, cryptoKey: string): DataKeyScope;
+  /** Absent: the codec only reads this format. */
+  encrypt?(payload: Payload, call: Call, options: EncryptOptions): MaybePromise<Encrypted>;
+}
+
+/** A wire format that the codec writes. */
+export type WritableWireFormat<Message extends ParsedMessage = ParsedMessage> = WireFormat<Message> &
+  Required<Pick<WireFormat, 'encrypt'>>;
+
+/** How a payload is encrypted. */
+export interface EncryptOptions {
+  readonly cryptoKey: string;
+  readonly compression: 'zstd' | undefined;
+  /** Binds the message to a workflow. */
+  readonly workflowId: string | undefined;
+}
+
+/** An encrypted payload, and what `parse` would return for it. */
+export interface Encrypted {
+  readonly payload: Payload;
+  readonly message: ParsedMessage;
+}
+
+/** Returns a metadata entry as text; empty when it is absent. protobuf's reader returns an empty array for no bytes. */
+export function metadataText(payload: Payload, key: string): string {
+  const value = payload.metadata?.[key];
+  return value?.length ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : '';
+}
+
+/** Whether a payload's `encoding` equals `encoding`. */
+export function hasEncoding(payload: Payload, encoding: Buffer): boolean {
+  const given = payload.metadata?.['encoding'];
+  return given?.length === encoding.length && encoding.equals(given);
+}
+
+/** @throws KmsCodecError `format_not_allowed` when the namespace's rule does not read the format */
+export function checkFormat(format: EncryptedFormat, { rule }: Scope): void {
+  if (rule.reads.has(format)) return;
+  throw new KmsCodecError(
+    'format_not_allowed',
+    `The payload is in the format ${format}, which the namespace ${rule.namespace} does not read; add the format to "reads" in its rule`,
+  );
+}
+
+/**
+ * Returns a payload that this codec did not encrypt, unchanged.
+ * @throws KmsCodecError `format_not_allowed` when the namespace's rule refuses such payloads
+ */
+export function passThrough(payload: Payload, { rule }: Scope): Payload {
+  if (rule.plaintext !== 'refuse') return payload;
+  throw new KmsCodecError(
+    'format_not_allowed',
+    `The payload is not encrypted by this codec, and the rule of the namespace ${rule.namespace} refuses plaintext`,
+  );
+}
+
+/** Returns the error for a message whose crypto key is not listed. */
+export function keyNotListed(namespace: string, keyVersion?: number): KmsCodecError {
+  return new KmsCodecError(
+    'key_not_allowed',
+    `The message names a crypto key that the rule of the namespace ${namespace} does not list; Cloud KMS was not called`,
+    { keyVersion },
+  );
+}

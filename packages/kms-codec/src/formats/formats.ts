@@ -1,0 +1,120 @@
+import { isCompressed, isDecompressible } from './compression-marker.ts';
+import { KmsCodecError, type ReasonCode } from '../errors.ts';
+import type { WritableFormat } from '../codec-options.ts';
+import type { DataKeys } from '../keys/data-keys.ts';
+import { direct } from './direct.ts';
+import { envelope } from './envelope.ts';
+import { envelopeV2 } from './envelope-v2.ts';
+import {
+  type Format,
+  metadataText,
+  type ParsedMessage,
+  type WireFormat,
+  type WritableWireFormat,
+} from './format.ts';
+import { external, plain } from './plain.ts';
+import type { Payload } from './payload.ts';
+import { proxy } from './proxy.ts';
+import type { Scope } from './scope.ts';
+import { staticFormat } from './static.ts';
+
+/** All wire formats, in the order in which they claim a payload. A new format is one file and one entry here. */
+const wireFormats: readonly WireFormat[] = [envelopeV2, envelope, direct, proxy, staticFormat, external];
+
+/** The formats that the codec writes. */
+export const writableFormats: Readonly<Record<WritableFormat, WritableWireFormat>> = {
+  'envelope-v2': envelopeV2,
+  envelope,
+  direct,
+};
+
+/** Returns the format of a payload, from its metadata alone. */
+function formatOf(payload: Payload): WireFormat {
+  for (const format of wireFormats) if (format.claims(payload)) return format;
+  return plain;
+}
+
+/** A payload, its format, and either what the format parsed or why it could not. */
+export interface ParsedPayload {
+  readonly payload: Payload;
+  readonly format: WireFormat;
+  readonly message: ParsedMessage;
+  readonly error: KmsCodecError | undefined;
+}
+
+const nothing: ParsedMessage = {};
+
+/** Parses a payload once, without a Cloud KMS call. A payload that cannot be decrypted is returned with its error. */
+export function parsePayload(payload: Payload, scope: Scope): ParsedPayload {
+  const format = formatOf(payload);
+  try {
+    const message = format.parse(payload, scope, isDecompressible(payload));
+    return { payload, format, message, error: undefined };
+  } catch (error) {
+    if (!(error instanceof KmsCodecError)) throw error;
+    return { payload, format, message: nothing, error };
+  }
+}
+
+/** Returns a payload that was not parsed, for example because its namespace is not configured. */
+export const unparsedPayload = (payload: Payload, error: KmsCodecError): ParsedPayload => ({
+  payload,
+  format: formatOf(payload),
+  message: nothing,
+  error,
+});
+
+/** What a payload says of itself. Key, key version and namespace are claims until the payload has been decrypted. */
+export interface PayloadInfo {
+  readonly format: Format;
+  /** `metadata.encoding`; empty when there is none. */
+  readonly encoding: string;
+  /** Bytes of data, without metadata. */
+  readonly bytes: number;
+  /** Compressed by temporal-proxy: the data is in the named format only after decompression. */
+  readonly compressed?: true;
+  /** Resource name of the crypto key that the payload names, if it is configured here. */
+  readonly key?: string;
+  readonly keyVersion?: number;
+  /** The namespace that the message names, if its format has one and it is accepted here. */
+  readonly namespace?: string;
+  /**
+   * Why the payload cannot be decrypted, as far as that is known without Cloud KMS. `not_encrypted` and
+   * `external_reference` are warnings about payloads that pass.
+   */
+  readonly reason?: ReasonCode;
+}
+
+/** Returns what a parsed payload says of itself. */
+export function infoOf({ payload, format, message, error }: Parsed): PayloadInfo {
+  const info: { -readonly [Field in keyof PayloadInfo]: PayloadInfo[Field] } = {
+    format: format.name,
+    encoding: metadataText(payload, 'encoding'),
+    bytes: payload.data?.length ?? 0,
+  };
+  const key = message.key ?? error?.key;
+  const keyVersion = message.keyVersion ?? error?.keyVersion;
+  const reason = message.reason ?? error?.code;
+  if (isCompressed(payload)) info.compressed = true;
+  if (key !== undefined) info.key = key;
+  if (keyVersion !== undefined) info.keyVersion = keyVersion;
+  if (message.namespace !== undefined) info.namespace = message.namespace;
+  if (reason !== undefined) info.reason = reason;
+  return info;
+}
+
+type Parsed = Pick<ParsedPayload, 'payload' | 'format' | 'message'> & Partial<Pick<ParsedPayload, 'error'>>;
+
+let uncachedCalls = 0;
+
+/**
+ * Adds an id for each Cloud KMS call that decoding a payload may need. Payloads under the same data key share its id;
+ * calls whose answers are not cached have ids of their own. A data key that is cached, or whose failure is, needs no call.
+ */
+export function addKmsCalls(ids: Set<string>, message: ParsedMessage, keys: DataKeys): void {
+  for (const dataKey of message.dataKeys ?? []) {
+    if (keys.decryption.has(dataKey)) break;
+    if (!keys.decryption.hasFailed(dataKey)) ids.add(dataKey.id);
+  }
+  for (let n = message.uncachedCalls ?? 0; n > 0; n -= 1) ids.add(`uncached/${(uncachedCalls += 1)}`);
+}

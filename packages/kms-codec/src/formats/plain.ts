@@ -1,0 +1,35 @@
+import { hasEncoding, metadataText, type ParsedMessage, passThrough, type WireFormat } from './format.ts';
+import { isEmpty } from './payload.ts';
+
+/* Payloads that are not encrypted by this codec. */
+
+const EXTERNAL_REFERENCE = Buffer.from('json/external-storage-reference');
+const PROTOBUF_JSON = Buffer.from('json/protobuf');
+const REFERENCE_TYPE = 'temporal.api.sdk.v1.ExternalStorageReference';
+
+const reference: ParsedMessage = { reason: 'external_reference', passes: true };
+
+/** A reference to external storage: it passes in both directions. The object that it names was encrypted before. */
+export const external: WireFormat = {
+  name: 'external',
+  claims: (payload) =>
+    hasEncoding(payload, EXTERNAL_REFERENCE) ||
+    (hasEncoding(payload, PROTOBUF_JSON) && metadataText(payload, 'messageType') === REFERENCE_TYPE),
+  parse: () => reference,
+  decrypt: (_, payload) => payload,
+};
+
+const expected: ParsedMessage = { passes: true };
+const notEncrypted: ParsedMessage = { reason: 'not_encrypted', passes: true };
+const refused: ParsedMessage = { reason: 'format_not_allowed', passes: true };
+
+/** Everything else. An empty payload hides nothing, so the codec neither reports nor refuses it. */
+export const plain: WireFormat = {
+  name: 'plain',
+  claims: () => true,
+  parse(payload, { rule }) {
+    if (rule.plaintext === 'pass' || isEmpty(payload)) return expected;
+    return rule.plaintext === 'refuse' ? refused : notEncrypted;
+  },
+  decrypt: (_, payload, { scope }) => (isEmpty(payload) ? payload : passThrough(payload, scope)),
+};

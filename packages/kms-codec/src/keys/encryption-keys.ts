@@ -1,0 +1,248 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { generateDataKey } from '../crypto/data-key.ts';
+import { KmsCodecError } from '../errors.ts';
+import type { Observer } from '../observer.ts';
+import { type DecryptionKeys, wrappedKey } from './decryption-keys.ts';
+import type { KeyService } from './key-service.ts';
+import type { KeyedSemaphore } from './keyed-semaphore.ts';
+import type { DataKeyLimits } from './limits.ts';
+import { SingleFlight } from './single-flight.ts';
+import { WaitBudget } from './wait-budget.ts';
+
+/** What a data key encrypts: the messages of one namespace in one format, under one crypto key. */
+export interface DataKeyScope {
+  /** Distinct for each scope. */
+  readonly id: string;
+  readonly namespace: string;
+  readonly cryptoKey: string;
+  /** Additional authenticated data under which Cloud KMS wraps the data key; empty in the format `envelope`. */
+  readonly aad: Uint8Array;
+}
+
+/** A data key that encrypts, and how much it has encrypted. */
+export interface EncryptionKey {
+  readonly scope: DataKeyScope;
+  readonly key: KeyObject;
+  readonly wrapped: Uint8Array;
+  readonly keyVersion: number;
+  /** When Cloud KMS wrapped it, in milliseconds. */
+  readonly created: number;
+  messages: number;
+  bytes: number;
+}
+
+interface Slot {
+  readonly scope: DataKeyScope;
+  current: EncryptionKey | undefined;
+  isRefreshing: boolean;
+  /** After a failed refresh: no further refresh before this time. */
+  nextRefresh: number;
+  /** When the current key expires because Cloud KMS rejected its refresh. An outage does not set it. */
+  retireAt: number;
+  /** The last error that is not retryable, cached for seconds. */
+  failure: { readonly error: KmsCodecError; readonly until: number } | undefined;
+}
+
+/** The share of a soft limit at which a refresh starts. */
+const REFRESH_AT = 0.75;
+const RETRY_REFRESH_MS = 10_000;
+const FAILURE_TTL_MS = 5_000;
+const GRACE_AFTER_REJECTION_MS = 300_000;
+/** How long a refresh in the background retries. No caller waits for it. */
+const REFRESH_BUDGET_MS = 60_000;
+
+/**
+ * The data keys that encrypt, one for each scope. After the first, encryption does not wait for Cloud KMS: a new key is
+ * wrapped in the background. During an outage the current key is used up to its hard limits; when Cloud KMS rejects the
+ * crypto key, the current key is retired.
+ */
+export class EncryptionKeys {
+  readonly #keyService: KeyService;
+  readonly #semaphore: KeyedSemaphore;
+  readonly #decryption: DecryptionKeys;
+  readonly #limits: DataKeyLimits;
+  readonly #observer: Observer;
+  readonly #now: () => number;
+  readonly #slots: LRUCache<string, Slot>;
+  readonly #flights: SingleFlight<EncryptionKey>;
+
+  constructor(
+    keyService: KeyService,
+    semaphore: KeyedSemaphore,
+    decryption: DecryptionKeys,
+    limits: DataKeyLimits,
+    observer: Observer,
+    now: () => number,
+  ) {
+    this.#keyService = keyService;
+    this.#semaphore = semaphore;
+    this.#decryption = decryption;
+    this.#limits = limits;
+    this.#observer = observer;
+    this.#now = now;
+    this.#slots = new LRUCache({ max: limits.sealingMax });
+    this.#flights = new SingleFlight(observer);
+  }
+
+  /**
+   * Returns the current data key and counts one message of `bytes` for it. Starts a refresh when one is due.
+   * @returns undefined when there is no data key, or when it is past a hard limit
+   */
+  take(scope: DataKeyScope, bytes: number): EncryptionKey | undefined {
+    const slot = this.#slot(scope);
+    const { current } = slot;
+    if (!current) return undefined;
+    if (this.#usedShare(current) >= REFRESH_AT) this.#refresh(slot);
+    if (this.#isPastLimit(slot, current, bytes)) return undefined;
+    current.messages += 1;
+    current.bytes += bytes;
+    return current;
+  }
+
+  /**
+   * Returns the current data key, or waits until Cloud KMS has wrapped a new one.
+   * @throws KmsCodecError why Cloud KMS wraps none; `data_key_exhausted` when an outage outlasts the hard limits
+   */
+  async takeOrWait(scope: DataKeyScope, bytes: number, waitBudget: WaitBudget): Promise<EncryptionKey> {
+    const slot = this.#slot(scope);
+    for (;;) {
+      const ready = this.take(scope, bytes);
+      if (ready) return ready;
+      const exhausted = slot.current;
+      if (slot.failure && this.#now() < slot.failure.until) throw slot.failure.error;
+      try {
+        await this.#wrap(slot, waitBudget);
+      } catch (cause) {
+        if (!(exhausted && cause instanceof KmsCodecError && cause.retryable)) throw cause;
+        const key = scope.cryptoKey;
+        throw new KmsCodecError(
+          'data_key_exhausted',
+          'The data key has reached a hard limit and Cloud KMS wraps no new one; encryption resumes when it does',
+          {
+            key,
+            cause,
+          },
+        );
+      }
+    }
+  }
+
+  /** Wraps the first data key, if there is none. @throws KmsCodecError why Cloud KMS wraps none */
+  async warm(scope: DataKeyScope, waitBudget: WaitBudget): Promise<void> {
+    const slot = this.#slot(scope);
+    if (!slot.current) await this.#wrap(slot, waitBudget);
+  }
+
+  /** Refreshes the data keys that are due. A timer calls it, so that idle processes notice a revoked key too. */
+  maintain(): void {
+    for (const slot of this.#slots.values()) {
+      if (slot.current && this.#usedShare(slot.current) >= REFRESH_AT) this.#refresh(slot);
+      if (slot.current && this.#isPastLimit(slot, slot.current, 0)) slot.current = undefined;
+    }
+  }
+
+  clear(): void {
+    this.#slots.clear();
+  }
+
+  #slot(scope: DataKeyScope): Slot {
+    let slot = this.#slots.get(scope.id);
+    if (!slot) {
+      const retireAt = Number.POSITIVE_INFINITY;
+      slot = { scope, current: undefined, isRefreshing: false, nextRefresh: 0, retireAt, failure: undefined };
+      this.#slots.set(scope.id, slot);
+    }
+    return slot;
+  }
+
+  /** Returns the used share of the soft limit that is closest; 1 means that it is reached. */
+  #usedShare(key: EncryptionKey): number {
+    return Math.max(
+      (this.#now() - key.created) / this.#limits.softAgeMs,
+      key.messages / this.#limits.softMessages,
+      key.bytes / this.#limits.softBytes,
+    );
+  }
+
+  #isPastLimit(slot: Slot, key: EncryptionKey, bytes: number): boolean {
+    const now = this.#now();
+    return (
+      now >= slot.retireAt ||
+      now - key.created >= this.#limits.hardAgeMs ||
+      key.messages >= this.#limits.hardMessages ||
+      key.bytes + bytes > this.#limits.hardBytes
+    );
+  }
+
+  #refresh(slot: Slot): void {
+    if (slot.isRefreshing || this.#now() < slot.nextRefresh) return;
+    slot.isRefreshing = true;
+    this.#wrap(slot, new WaitBudget(REFRESH_BUDGET_MS))
+      .catch((error: unknown) => {
+        slot.nextRefresh = this.#now() + RETRY_REFRESH_MS;
+        if (!(error instanceof KmsCodecError)) return;
+        const { namespace, cryptoKey } = slot.scope;
+        this.#observer.dataKeyRefreshFailed?.({ namespace, key: cryptoKey, code: error.code });
+        if (error.retryable || !slot.current || slot.retireAt !== Number.POSITIVE_INFINITY) return;
+        const softLimit = slot.current.created + this.#limits.softAgeMs;
+        slot.retireAt = Math.max(softLimit, this.#now() + GRACE_AFTER_REJECTION_MS);
+      })
+      .finally(() => {
+        slot.isRefreshing = false;
+      });
+  }
+
+  async #wrap(slot: Slot, waitBudget: WaitBudget): Promise<void> {
+    const { id, namespace, cryptoKey, aad } = slot.scope;
+    await this.#flights.join(id, cryptoKey, waitBudget, async (signal) => {
+      const plaintext = generateDataKey();
+      try {
+        const { ciphertext, keyVersion } = await this.#semaphore.run(namespace, signal, () =>
+          this.#keyService.wrap({ key: cryptoKey, plaintext, aad }),
+        );
+        const key = createSecretKey(plaintext);
+        const created = this.#now();
+        const next = {
+          scope: slot.scope,
+          key,
+          wrapped: ciphertext,
+          keyVersion,
+          created,
+          messages: 0,
+          bytes: 0,
+        };
+        this.#replace(slot, next);
+        return next;
+      } catch (error) {
+        if (error instanceof KmsCodecError && !error.retryable) {
+          slot.failure = { error, until: this.#now() + FAILURE_TTL_MS };
+        }
+        throw error;
+      } finally {
+        plaintext.fill(0);
+      }
+    });
+  }
+
+  #replace(slot: Slot, next: EncryptionKey): void {
+    const { namespace, cryptoKey, aad } = slot.scope;
+    const reason = slot.current ? this.#reasonToReplace(slot.current) : 'first';
+    slot.current = next;
+    slot.nextRefresh = 0;
+    slot.failure = undefined;
+    slot.retireAt = Number.POSITIVE_INFINITY;
+    this.#decryption.add(
+      wrappedKey({ cryptoKey, aad, wrapped: next.wrapped }),
+      next.key,
+      this.#limits.softAgeMs,
+    );
+    this.#observer.dataKeyRotated?.({ namespace, key: cryptoKey, keyVersion: next.keyVersion, reason });
+  }
+
+  #reasonToReplace(key: EncryptionKey): 'age' | 'messages' | 'bytes' {
+    const share = this.#usedShare(key);
+    if (key.messages / this.#limits.softMessages === share) return 'messages';
+    return key.bytes / this.#limits.softBytes === share ? 'bytes' : 'age';
+  }
+}

@@ -1,0 +1,58 @@
+interface Slots {
+  running: number;
+  /** Callers that wait for a slot, in their order. */
+  readonly waiting: Set<() => void>;
+}
+
+/** A semaphore per key: limits how many calls run at the same time for one key. The others wait in their order. */
+export class KeyedSemaphore {
+  readonly #limit: number;
+  readonly #slots = new Map<string, Slots>();
+
+  /** @param limit calls at the same time for each key */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /**
+   * Runs `call` as soon as one of the key's slots is free.
+   * @param signal aborts the waiting; the call is then not made
+   * @throws the signal's reason, and what `call` throws
+   */
+  async run<T>(key: string, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+    const slots = this.#slots.get(key) ?? { running: 0, waiting: new Set() };
+    this.#slots.set(key, slots);
+    if (slots.running < this.#limit) slots.running += 1;
+    else await waitForSlot(slots, signal);
+    try {
+      signal.throwIfAborted();
+      return await call();
+    } finally {
+      const [next] = slots.waiting;
+      if (next === undefined) slots.running -= 1;
+      else passSlot(slots, next);
+      if (slots.running === 0) this.#slots.delete(key);
+    }
+  }
+}
+
+function passSlot(slots: Slots, next: () => void): void {
+  slots.waiting.delete(next);
+  next();
+}
+
+async function waitForSlot({ waiting }: Slots, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const leave = (): void => {
+    if (waiting.delete(resolve)) reject(signal.reason);
+  };
+  waiting.add(resolve);
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    signal.throwIfAborted();
+    await promise;
+  } finally {
+    waiting.delete(resolve);
+    signal.removeEventListener('abort', leave);
+  }
+}

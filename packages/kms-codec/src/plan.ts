@@ -1,0 +1,60 @@
+import type { CallOptions } from './call-options.ts';
+import { isDecompressible } from './formats/compression-marker.ts';
+import { addKmsCalls, infoOf, type ParsedPayload, type PayloadInfo } from './formats/formats.ts';
+import type { Payload } from './formats/payload.ts';
+import type { DataKeys } from './keys/data-keys.ts';
+
+/** Decrypts parsed payloads in one call. */
+type Decrypt = (parsed: readonly ParsedPayload[], options: CallOptions) => Promise<Payload[]>;
+
+/**
+ * What decoding a list of payloads involves. `KmsCodec.plan` parses each payload once and makes no Cloud KMS call, so that
+ * a server can check permissions and limits before it decrypts.
+ */
+export class DecodePlan {
+  /** What `inspect` returns for each payload. */
+  readonly payloads: readonly PayloadInfo[];
+  readonly #parsed: readonly ParsedPayload[];
+  readonly #keys: DataKeys;
+  readonly #decrypt: Decrypt;
+
+  /** @internal */
+  constructor(parsed: readonly ParsedPayload[], keys: DataKeys, decrypt: Decrypt) {
+    this.payloads = parsed.map(infoOf);
+    this.#parsed = parsed;
+    this.#keys = keys;
+    this.#decrypt = decrypt;
+  }
+
+  /**
+   * How many Cloud KMS calls it takes at present to decrypt the payloads: one for each data key that is not cached and
+   * each crypto key under which it may be wrapped, and the same for each message of the format `direct`. Payloads that
+   * the codec refuses without a call do not count; neither do layers inside payloads, see `CallOptions.innerKmsCalls`.
+   */
+  get kmsCalls(): number {
+    const ids = new Set<string>();
+    let counted: ParsedPayload['message'] | undefined;
+    for (const { payload, message } of this.#parsed) {
+      // Consecutive payloads with the same header share their message. A compressed payload counts once it is decompressed.
+      if (message === counted || isDecompressible(payload)) continue;
+      addKmsCalls(ids, message, this.#keys);
+      counted = message;
+    }
+    return ids.size;
+  }
+
+  /**
+   * Decrypts the payloads as `KmsCodec.decode` does.
+   * @param start index of the first payload to decrypt; default 0
+   * @param end index after the last payload to decrypt; default the number of payloads
+   * @throws KmsCodecError for the first payload that cannot be decrypted
+   */
+  async decrypt(
+    options: CallOptions = {},
+    start: number = 0,
+    end: number = this.#parsed.length,
+  ): Promise<Payload[]> {
+    const isWhole = start === 0 && end >= this.#parsed.length;
+    return await this.#decrypt(isWhole ? this.#parsed : this.#parsed.slice(start, end), options);
+  }
+}
