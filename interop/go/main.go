@@ -1,7 +1,7 @@
-// Drives a codec server as a Go program does: through the Temporal SDK's own remote payload codec, unmodified.
+// Calls a codec server as a Go program does: through the remote payload codec of Temporal's Go SDK, unmodified.
 //
-// Reads {"payloads": [...]} (proto3 JSON) on standard input and decodes them; encodes and decodes its arguments; writes
-// one line of JSON: {"opened": [...], "encodings": [...], "returned": [...]}.
+// It decodes the payloads on standard input ({"payloads": [...]}, proto3 JSON), encodes and decodes its arguments, and
+// prints one line of JSON: {"decoded": [...], "encodings": [...], "returned": [...]}.
 package main
 
 import (
@@ -18,16 +18,16 @@ import (
 )
 
 type report struct {
-	Opened    []string `json:"opened"`
+	Decoded   []string `json:"decoded"`
 	Encodings []string `json:"encodings"`
 	Returned  []string `json:"returned"`
 }
 
 func main() {
 	log.SetFlags(0)
-	endpoint := flag.String("endpoint", "", "codec server, without /encode or /decode")
+	endpoint := flag.String("endpoint", "", "URL of the codec server, without /encode or /decode")
 	namespace := flag.String("namespace", "", "sent as X-Namespace")
-	authorization := flag.String("authorization", "", "sent as Authorization, where given")
+	authorization := flag.String("authorization", "", "sent as Authorization, if it is not empty")
 	flag.Parse()
 	result, err := run(*endpoint, *namespace, *authorization, flag.Args())
 	if err != nil {
@@ -65,18 +65,18 @@ func run(endpoint, namespace, authorization string, values []string) (*report, e
 		if err := data.FromPayload(payload, &value); err != nil {
 			return nil, err
 		}
-		result.Opened = append(result.Opened, value)
+		result.Decoded = append(result.Decoded, value)
 	}
 	for _, value := range values {
-		sealed, err := data.ToPayload(value)
+		encoded, err := data.ToPayload(value)
 		if err != nil {
 			return nil, err
 		}
 		var returned string
-		if err := data.FromPayload(sealed, &returned); err != nil {
+		if err := data.FromPayload(encoded, &returned); err != nil {
 			return nil, err
 		}
-		result.Encodings = append(result.Encodings, string(sealed.Metadata["encoding"]))
+		result.Encodings = append(result.Encodings, string(encoded.Metadata["encoding"]))
 		result.Returned = append(result.Returned, returned)
 	}
 	return result, nil

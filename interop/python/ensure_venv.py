@@ -1,7 +1,7 @@
-"""Makes a virtual environment with what requirements.txt pins, once: ``python3 ensure_venv.py FOLDER``.
+"""Creates a virtual environment with the packages of requirements.txt, once: ``python3 ensure_venv.py FOLDER``.
 
-Prints the environment's python. Runs that start together wait for each other; nothing is left behind by one that is
-ended, since the lock ends with its process and the stamp is written last.
+Prints the path of the environment's Python. Concurrent runs wait for each other. A run that is interrupted leaves no
+lock and no complete environment, because its lock ends with the process and it writes the stamp last.
 """
 
 import fcntl
@@ -15,8 +15,8 @@ REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
 def main(folder: Path) -> None:
-    if sys.version_info < (3, 10):  # noqa: UP036 -- it is run by whatever python3 is there
-        sys.exit(f"Python 3.10 or later is needed; this is {sys.version.split()[0]}")
+    if sys.version_info < (3, 10):  # noqa: UP036 -- any python3 on the PATH runs this file
+        sys.exit(f"This is Python {sys.version.split()[0]}; install Python 3.10 or later")
     folder.parent.mkdir(parents=True, exist_ok=True)
     python, stamp = folder / "bin" / "python", folder / "requirements.sha256"
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()

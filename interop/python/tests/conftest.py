@@ -1,4 +1,4 @@
-"""Files that tests write must not be writable by others, whatever the shell's umask is."""
+"""Sets the umask, because the readers refuse files that others can write."""
 
 import os
 

@@ -1,8 +1,8 @@
-"""Gives each line of a file to this implementation, and prints what differs from the line's expectation.
+"""Compares this implementation with the expectations in a file, and prints the differences.
 
-``python tests/differential.py FILE``. The first line is the answers of Cloud KMS, which all messages share; every
-further line is a vector without them, or ``{"keys_file": TEXT, "rules": RULES}``, where the rules of a file that is
-refused are null.
+``python tests/differential.py FILE``. The first line contains the answers of Cloud KMS, which all messages share. Each
+further line is a vector without answers, or ``{"keys_file": TEXT, "rules": RULES}``, in which the rules of a refused
+file are null.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from temporal_kms.json_lines import payload_from_json
 
 
 async def differs(vector: dict[str, Any]) -> str | None:
+    """Returns how the outcome differs from the vector's expectation, or nothing."""
     kms = VectorKms(vector["kms"])
     stored = payload_from_json(vector["stored"])
     expected = vector["expect"]
@@ -35,10 +36,11 @@ async def differs(vector: dict[str, Any]) -> str | None:
         decoded.DiscardUnknownFields()
         if "payload" not in expected or decoded != payload_from_json(expected["payload"]):
             return f"the payload is {decoded}"
-    return None if kms.asked == vector["asked"] else f"Cloud KMS was asked about {kms.asked}"
+    return None if kms.asked == vector["asked"] else f"Cloud KMS was called with the keys {kms.asked}"
 
 
 def keys_file_differs(folder: Path, line: dict[str, Any]) -> str | None:
+    """Returns how the rules of a keys file differ from the expectation, or nothing."""
     path = written(folder, line["keys_file"])
     try:
         rules: dict[str, Any] | None = described(read_keys_file(path))

@@ -1,4 +1,4 @@
-"""Cloud KMS in memory: honours key and additional authenticated data, counts its calls, fails as told."""
+"""Cloud KMS in memory: it respects the key and the additional authenticated data, counts calls, and fails on demand."""
 
 import asyncio
 import os
@@ -29,9 +29,9 @@ class FakeKms:
         try:
             return self._keys[key].decrypt(ciphertext[:12], ciphertext[12:], aad)
         except InvalidTag:
-            raise KmsCodecError("integrity_failed", "refused by the fake") from None
+            raise KmsCodecError("integrity_failed", "FakeKms cannot decrypt this ciphertext") from None
 
     async def _answer(self) -> None:
         await asyncio.sleep(0)
         if self.failing:
-            raise KmsCodecError(self.failing, "told to fail")
+            raise KmsCodecError(self.failing, "FakeKms fails because the test set failing")

@@ -1,3 +1,5 @@
+"""Encodes and decodes over an in-memory Cloud KMS, and loads the codec from an environment."""
+
 import asyncio
 import os
 from collections.abc import Coroutine
@@ -10,7 +12,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 
 from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, load_kms_codec, read_keys_file, zstd
-from temporal_kms.data_keys import HARD_AGE, OPENED_TTL, REFRESH_AT, SOFT_AGE
+from temporal_kms.data_keys import DECRYPTION_TTL, HARD_AGE, REFRESH_AT, SOFT_AGE
 from temporal_kms.header import Header, parse_message
 
 T = TypeVar("T")
@@ -45,14 +47,14 @@ async def fails(code: str, work: Coroutine[Any, Any, object]) -> None:
     assert raised.value.type == f"KmsCodecError:{code}"
 
 
-def test_opens_what_it_sealed() -> None:
+def test_decodes_what_it_encoded() -> None:
     kms, payloads = FakeKms(), [plain(size) for size in (0, 1, 1000, 100_000)]
-    sealed = run(codec_for(kms).encode(payloads))
-    assert run(codec_for(kms).decode(sealed)) == payloads
-    assert {payload.metadata["encoding"] for payload in sealed} == {b"binary/envelope-kms-v2"}
+    encrypted = run(codec_for(kms).encode(payloads))
+    assert run(codec_for(kms).decode(encrypted)) == payloads
+    assert {payload.metadata["encoding"] for payload in encrypted} == {b"binary/envelope-kms-v2"}
 
 
-def test_refuses_to_encrypt_what_would_be_too_large_to_be_decrypted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refuses_to_encode_what_decode_would_refuse_as_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("temporal_kms.codec.MAX_PAYLOAD", 1000)
     kms = FakeKms()
     run(fails("too_large", codec_for(kms).encode([plain(1000)])))
@@ -82,57 +84,57 @@ def test_works_as_the_codec_of_a_data_converter() -> None:
 
     async def _moved(converter: DataConverter) -> None:
         other = KmsCodec(RULES, FakeKms(), namespace="ship")
-        sealed = await converter.with_context(WorkflowSerializationContext("pay", "o")).encode([1])
-        await other.decode(sealed)
+        encrypted = await converter.with_context(WorkflowSerializationContext("pay", "o")).encode([1])
+        await other.decode(encrypted)
 
     run(work())
 
 
-def test_a_message_is_bound_to_its_namespace() -> None:
+def test_binds_a_message_to_its_namespace() -> None:
     kms = FakeKms()
-    sealed = run(codec_for(kms, "ship").encode([plain()]))
-    run(fails("namespace_mismatch", codec_for(kms, "pay").decode(sealed)))
+    encrypted = run(codec_for(kms, "ship").encode([plain()]))
+    run(fails("namespace_mismatch", codec_for(kms, "pay").decode(encrypted)))
 
 
-def test_a_message_is_bound_to_its_workflow_if_asked() -> None:
+def test_binds_a_message_to_its_workflow_on_request() -> None:
     kms = FakeKms()
-    sealed = run(codec_for(kms, workflow_id="nightly-2026-11-24T02:00:00Z", bind_workflow=True).encode([plain()]))
-    run(fails("workflow_mismatch", codec_for(kms, workflow_id="weekly").decode(sealed)))
-    assert run(codec_for(kms, workflow_id="nightly").decode(sealed))
-    assert run(codec_for(kms).decode(sealed))
+    encrypted = run(codec_for(kms, workflow_id="nightly-2026-11-24T02:00:00Z", bind_workflow=True).encode([plain()]))
+    run(fails("workflow_mismatch", codec_for(kms, workflow_id="weekly").decode(encrypted)))
+    assert run(codec_for(kms, workflow_id="nightly").decode(encrypted))
+    assert run(codec_for(kms).decode(encrypted))
 
 
-def test_compresses_where_it_saves_something() -> None:
+def test_compresses_if_the_result_is_smaller() -> None:
     kms, payload = FakeKms(), Payload(data=b"a" * 50_000)
-    (sealed,) = run(codec_for(kms, compression=True).encode([payload]))
-    assert len(sealed.data) < 1000
-    assert parse_message(sealed.data).header.compressed
-    assert run(codec_for(kms).decode([sealed])) == [payload]
+    (encrypted,) = run(codec_for(kms, compression=True).encode([payload]))
+    assert len(encrypted.data) < 1000
+    assert parse_message(encrypted.data).header.compressed
+    assert run(codec_for(kms).decode([encrypted])) == [payload]
 
 
-def test_a_namespace_that_is_not_configured_is_never_sealed_for_another() -> None:
+def test_does_not_encode_for_a_namespace_that_is_not_configured() -> None:
     run(fails("namespace_not_configured", codec_for(FakeKms(), "elsewhere", namespace="pay").encode([plain()])))
 
 
-def test_one_call_to_cloud_kms_however_many_wait() -> None:
+def test_shares_one_cloud_kms_call_between_concurrent_callers() -> None:
     async def work() -> None:
         kms, clock = FakeKms(), Clock()
         codec = codec_for(kms, clock=clock)
-        sealed = [one for (one,) in await asyncio.gather(*[codec.encode([plain()]) for _ in range(200)])]
+        encrypted = [message for (message,) in await asyncio.gather(*[codec.encode([plain()]) for _ in range(200)])]
         assert (kms.wraps, kms.unwraps) == (1, 0)
-        await codec.decode(sealed)
+        await codec.decode(encrypted)
         assert kms.unwraps == 0
         other = codec_for(kms, clock=clock)
-        await asyncio.gather(*[other.decode([one]) for one in sealed])
+        await asyncio.gather(*[other.decode([message]) for message in encrypted])
         assert kms.unwraps == 1
-        clock.now += OPENED_TTL
-        await other.decode(sealed[:1])
+        clock.now += DECRYPTION_TTL
+        await other.decode(encrypted[:1])
         assert kms.unwraps == 2
 
     run(work())
 
 
-def test_a_data_key_is_replaced_in_the_background_and_outlives_an_outage() -> None:
+def test_refreshes_a_data_key_in_the_background_and_uses_it_through_an_outage() -> None:
     async def work() -> None:
         kms, clock = FakeKms(), Clock()
         codec = codec_for(kms, clock=clock)
@@ -153,7 +155,7 @@ def test_a_data_key_is_replaced_in_the_background_and_outlives_an_outage() -> No
     run(work())
 
 
-def test_a_refused_refresh_retires_the_data_key() -> None:
+def test_retires_a_data_key_whose_refresh_was_refused() -> None:
     async def work() -> None:
         kms, clock = FakeKms(), Clock()
         codec = codec_for(kms, clock=clock)
@@ -169,7 +171,7 @@ def test_a_refused_refresh_retires_the_data_key() -> None:
     run(work())
 
 
-def test_waits_out_retryable_trouble() -> None:
+def test_repeats_retryable_failures_within_the_wait_budget() -> None:
     async def work() -> None:
         kms = FakeKms()
         kms.failing = "kms_quota"
@@ -182,11 +184,11 @@ def test_waits_out_retryable_trouble() -> None:
     run(work())
 
 
-def test_a_header_reads_back_as_it_was_built() -> None:
+def test_parses_the_header_that_it_wrote() -> None:
     for tag in (None, os.urandom(16)):
         header = Header(True, os.urandom(8), 7, os.urandom(16), tag, os.urandom(113))
         message = parse_message(bytes(header) + bytes(28))
-        assert (message.header, message.aad, message.box) == (header, bytes(header), bytes(28))
+        assert (message.header, message.aad, message.ciphertext) == (header, bytes(header), bytes(28))
 
 
 def test_reads_a_keys_file(tmp_path: Path) -> None:
@@ -207,7 +209,7 @@ def test_reads_a_keys_file(tmp_path: Path) -> None:
         ("keys: {}", "keys"),
     ],
 )
-def test_names_the_mistake_in_a_keys_file(tmp_path: Path, file: str, place: str) -> None:
+def test_names_the_place_of_a_mistake_in_a_keys_file(tmp_path: Path, file: str, place: str) -> None:
     (tmp_path / "keys.yaml").write_text(f"{file}\n...\n")
     with pytest.raises(ValueError, match=place):
         read_keys_file(tmp_path / "keys.yaml")
@@ -225,7 +227,7 @@ GUIDE = {"GCP_PROJECT": "p", "GCP_KMS_KEY_RING": "r", "GCP_KMS_KEY": "pay", "KMS
         ({"KMS_UNSAFE": "direct-with-envelope"}, {"envelope-v2", "envelope", "direct"}),
     ],
 )
-def test_takes_the_guides_variables_and_reads_the_guides_formats(change: dict[str, str], reads: set[str]) -> None:
+def test_reads_the_guides_formats_with_the_guides_variables(change: dict[str, str], reads: set[str]) -> None:
     async def work() -> None:
         codec = load_kms_codec({**GUIDE, **change})
         rule = codec._rules.resolve("any")
@@ -244,6 +246,6 @@ def test_takes_the_guides_variables_and_reads_the_guides_formats(change: dict[st
         ({"GCP_KMS_KEY": "a/b"}, "a/b"),
     ],
 )
-def test_refuses_an_environment_that_is_wrong(change: dict[str, str], message: str) -> None:
+def test_refuses_a_wrong_environment(change: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         load_kms_codec({**GUIDE, **change})

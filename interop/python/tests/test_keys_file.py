@@ -1,4 +1,4 @@
-"""Runs the vectors of the keys file."""
+"""Reads the keys files of the vectors."""
 
 import json
 from pathlib import Path
@@ -38,21 +38,24 @@ def _rule(rule: NamespaceRule) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "vector",
-    [pytest.param(one, id=one["name"]) for one in json.loads(VECTORS.read_text(encoding="utf8"))["vectors"]],
+    [pytest.param(entry, id=entry["name"]) for entry in json.loads(VECTORS.read_text(encoding="utf8"))["vectors"]],
 )
 def test_vector(vector: dict[str, Any], tmp_path: Path) -> None:
     path = written(tmp_path, vector["text"], vector.get("files"))
     if "refused" in vector:
-        with pytest.raises(ValueError) as raised:  # noqa: PT011 -- the vector says which
+        with pytest.raises(ValueError) as raised:
             read_keys_file(path)
         assert vector["refused"] in str(raised.value)
     else:
         assert described(read_keys_file(path)) == vector["rules"]
 
 
-def test_accepts_no_part_of_a_file_that_was_cut_off(tmp_path: Path) -> None:
-    whole = f"namespaces:\n  payments-test: {{ encrypt: {KEY}-test, accepts: [orders-old] }}\ndefault:\n  encrypt: {KEY}\n..."
+def test_refuses_every_truncated_file(tmp_path: Path) -> None:
+    whole = (
+        f"namespaces:\n  payments-test: {{ encrypt: {KEY}-test, accepts: [orders-old] }}\n"
+        f"default:\n  encrypt: {KEY}\n..."
+    )
     read_keys_file(written(tmp_path, whole))
     for length in range(len(whole)):
-        with pytest.raises(ValueError):  # noqa: PT011
+        with pytest.raises(ValueError):
             read_keys_file(written(tmp_path, whole[:length]))

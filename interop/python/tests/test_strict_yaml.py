@@ -1,4 +1,4 @@
-"""Runs the vectors of the strict YAML reader."""
+"""Reads the texts of the strict YAML vectors."""
 
 import json
 import os
@@ -14,7 +14,7 @@ VECTORS = Path(__file__).parents[3] / "packages/kms-codec/test/vectors/files/str
 
 @pytest.mark.parametrize(
     "vector",
-    [pytest.param(one, id=one["name"]) for one in json.loads(VECTORS.read_text(encoding="utf8"))["vectors"]],
+    [pytest.param(entry, id=entry["name"]) for entry in json.loads(VECTORS.read_text(encoding="utf8"))["vectors"]],
 )
 def test_vector(vector: dict[str, Any]) -> None:
     content = bytes.fromhex(vector["bytes"]) if "bytes" in vector else vector["text"].encode()
@@ -26,7 +26,7 @@ def test_vector(vector: dict[str, Any]) -> None:
         assert parse_strict_yaml(content) == vector["value"]
 
 
-def test_accepts_no_part_of_a_file_that_was_cut_off() -> None:
+def test_refuses_every_truncated_file() -> None:
     whole = b"a: { b: payments-test, c: [one, two] }\nd:\n  e: f\n..."
     assert parse_strict_yaml(whole) == {"a": {"b": "payments-test", "c": ["one", "two"]}, "d": {"e": "f"}}
     for length in range(len(whole)):
@@ -34,7 +34,7 @@ def test_accepts_no_part_of_a_file_that_was_cut_off() -> None:
             parse_strict_yaml(whole[:length])
 
 
-def test_reads_regular_files_only(tmp_path: Path) -> None:
+def test_refuses_files_that_are_not_regular_shared_or_too_large(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     for path in (fifo, tmp_path, Path("/dev/zero")):

@@ -1,4 +1,4 @@
-"""Runs the vectors of packages/kms-codec/test/vectors: each a test of its own."""
+"""Decodes the messages of packages/kms-codec/test/vectors, with a test for each vector."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ VECTORS = [
 
 
 class VectorKms:
-    """Answers as the vector says, and INVALID_ARGUMENT to everything else."""
+    """Gives the answers of the vector, and INVALID_ARGUMENT to every other request."""
 
     def __init__(self, answers: list[dict[str, str]]) -> None:
         self.answers = answers
@@ -40,7 +40,7 @@ class VectorKms:
         raise refusal("INVALID_ARGUMENT", key, unwrapping=True)
 
     async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped:
-        raise AssertionError("decoding never wraps")
+        raise AssertionError("Decoding must not wrap a data key")
 
 
 def rule(entry: dict[str, Any]) -> NamespaceRule:
@@ -80,11 +80,11 @@ def test_vector(vector: dict[str, Any]) -> None:
             asyncio.run(codec_for(vector, kms).decode([stored]))
         assert raised.value.code == expected["code"]
     else:
-        (opened,) = asyncio.run(codec_for(vector, kms).decode([stored]))
-        opened.DiscardUnknownFields()
-        assert opened == payload_from_json(expected["payload"])
+        (decoded,) = asyncio.run(codec_for(vector, kms).decode([stored]))
+        decoded.DiscardUnknownFields()
+        assert decoded == payload_from_json(expected["payload"])
     assert kms.asked == vector["asked"]
 
 
-def test_there_are_vectors() -> None:
+def test_finds_the_vectors() -> None:
     assert len(VECTORS) > 150

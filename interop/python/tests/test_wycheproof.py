@@ -1,4 +1,4 @@
-"""Runs the AES-GCM vectors of Project Wycheproof through the functions that every format uses."""
+"""Runs the AES-GCM vectors of Project Wycheproof with the functions that every format uses."""
 
 import json
 from pathlib import Path
@@ -6,39 +6,39 @@ from pathlib import Path
 import pytest
 
 from temporal_kms import KmsCodecError
-from temporal_kms.aead import data_key, open_box, seal
+from temporal_kms.aead import data_key, decrypt, encrypt
 
 PATH = Path(__file__).parents[3] / "packages/kms-codec/test/vectors/files/wycheproof-aes-gcm.json"
 FIELDS = ("key", "iv", "aad", "msg", "ct", "tag")
 VECTORS = [
-    (one["result"], {field: bytes.fromhex(one[field]) for field in FIELDS})
-    for one in json.loads(PATH.read_text(encoding="utf8"))["vectors"]
+    (entry["result"], {field: bytes.fromhex(entry[field]) for field in FIELDS})
+    for entry in json.loads(PATH.read_text(encoding="utf8"))["vectors"]
 ]
-OF_OUR_KEYS = [(result, one) for result, one in VECTORS if len(one["key"]) == 32]
+AES_256 = [(result, case) for result, case in VECTORS if len(case["key"]) == 32]
 
 
-@pytest.mark.parametrize(("result", "one"), [case for case in OF_OUR_KEYS if len(case[1]["iv"]) == 12])
-def test_agrees_with_wycheproof(result: str, one: dict[str, bytes]) -> None:
-    key, box = data_key(one["key"]), one["iv"] + one["ct"] + one["tag"]
+@pytest.mark.parametrize(("result", "case"), [entry for entry in AES_256 if len(entry[1]["iv"]) == 12])
+def test_agrees_with_wycheproof(result: str, case: dict[str, bytes]) -> None:
+    key, data = data_key(case["key"]), case["iv"] + case["ct"] + case["tag"]
     if result == "valid":
-        assert open_box(key, box, one["aad"]) == one["msg"]
-        assert open_box(key, seal(key, one["msg"], one["aad"]), one["aad"]) == one["msg"]
+        assert decrypt(key, data, case["aad"]) == case["msg"]
+        assert decrypt(key, encrypt(key, case["msg"], case["aad"]), case["aad"]) == case["msg"]
     else:
         with pytest.raises(KmsCodecError) as raised:
-            open_box(key, box, one["aad"])
+            decrypt(key, data, case["aad"])
         assert raised.value.code == "integrity_failed"
 
 
-def test_opens_under_no_nonce_of_another_size() -> None:
-    others = [one for _, one in OF_OUR_KEYS if len(one["iv"]) != 12]
+def test_refuses_nonces_of_another_size() -> None:
+    others = [case for _, case in AES_256 if len(case["iv"]) != 12]
     assert len(others) > 30
-    for one in others:
+    for case in others:
         with pytest.raises(KmsCodecError):
-            open_box(data_key(one["key"]), one["iv"] + one["ct"] + one["tag"], one["aad"])
+            decrypt(data_key(case["key"]), case["iv"] + case["ct"] + case["tag"], case["aad"])
 
 
-def test_imports_no_data_key_of_another_size() -> None:
-    others = [one["key"] for _, one in VECTORS if len(one["key"]) != 32]
+def test_refuses_data_keys_of_another_size() -> None:
+    others = [case["key"] for _, case in VECTORS if len(case["key"]) != 32]
     assert {len(key) for key in others} == {16, 24}
     for key in others:
         with pytest.raises(KmsCodecError) as raised:

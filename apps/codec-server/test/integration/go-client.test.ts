@@ -48,7 +48,7 @@ it('encodes and decodes for the Go SDK, and decodes payloads of the TypeScript c
     );
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toEqual({
-      opened: ['from TypeScript', 'ü'],
+      decoded: ['from TypeScript', 'ü'],
       encodings: ['binary/envelope-kms-v2', 'binary/envelope-kms-v2'],
       returned: ['one', 'two'],
     });

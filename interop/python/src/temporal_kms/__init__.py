@@ -1,4 +1,4 @@
-"""Temporal payloads under Google Cloud KMS keys, in Python: the formats of docs/wire-formats.md."""
+"""Encrypts Temporal payloads under Google Cloud KMS keys, in the formats of docs/wire-formats.md."""
 
 from .codec import KmsCodec, load_kms_codec
 from .errors import KmsCodecError

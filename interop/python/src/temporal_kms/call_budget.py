@@ -1,4 +1,4 @@
-"""Bounds the plaintext of one call, so that small messages cannot fill the memory of a worker."""
+"""Limits the plaintext of one call, so that small messages cannot fill the memory of a worker."""
 
 from .errors import KmsCodecError
 
@@ -6,17 +6,25 @@ DEFAULT_CALL_LIMIT = 128 * 2**20
 
 
 class CallBudget:
-    """:param limit: most bytes of plaintext, decrypted and decompressed, of all payloads of a call together"""
+    """Counts the decrypted and decompressed bytes of all payloads of one call.
+
+    :param limit: the maximum, in bytes
+    """
 
     def __init__(self, limit: int) -> None:
         self._left = limit
 
     def take(self, size: int) -> None:
-        """:raises KmsCodecError: ``too_large`` when that is more than is left"""
+        """Reserves ``size`` bytes.
+
+        :raises KmsCodecError: ``too_large`` if fewer bytes are left
+        """
         self._left -= size
         if self._left < 0:
-            raise KmsCodecError("too_large", "The payloads of this call hold too much plaintext: send fewer per call")
+            raise KmsCodecError(
+                "too_large", "The payloads of this call contain too much plaintext: send fewer payloads per call"
+            )
 
     def at_most(self, limit: int) -> int:
-        """Bytes that one payload may still hold, up to its own limit."""
+        """Returns how many bytes one payload may have: the rest of the budget, up to ``limit``."""
         return max(0, min(limit, self._left))

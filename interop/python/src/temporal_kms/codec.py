@@ -1,4 +1,4 @@
-"""Temporal's PayloadCodec over Cloud KMS: writes ``binary/envelope-kms-v2``, reads every format."""
+"""A Temporal ``PayloadCodec`` over Cloud KMS: writes ``binary/envelope-kms-v2`` and reads every format."""
 
 import asyncio
 import copy
@@ -17,29 +17,35 @@ from temporalio.converter import (
 )
 
 from . import zstd
-from .aead import seal
+from .aead import encrypt
 from .call_budget import DEFAULT_CALL_LIMIT, CallBudget
-from .data_keys import Clock, OpenedKeys, SealingKeys
+from .data_keys import Clock, DecryptionKeys, EncryptionKeys
+from .decryptor import PayloadDecryptor, Scope
 from .errors import KmsCodecError
 from .formats import ENVELOPE_V2, format_of
 from .header import Header, key_id, namespace_tag, workflow_tag
 from .keys_file import is_crypto_key, read_keys_file
 from .kms import CloudKms, KeyService
-from .layers import open_layers
-from .opener import Opener, Scope
+from .layers import decrypt_layers
 from .rules import DIRECT_WITH_ENVELOPE, KeyRules, NamespaceRule
 
 MAX_PAYLOAD = 64 * 2**20
 
 
 class KmsCodec(PayloadCodec, WithSerializationContext):
-    """Use one per process and event loop. Raises :class:`KmsCodecError` only.
+    """Encrypts and decrypts payloads under the keys of their namespace.
 
-    :param namespace: the namespace where a call has no context, whose messages are read in others' contexts as well
-    :param max_call: most bytes of plaintext in one call, all its payloads together
-    :param bind_workflow: bind messages to their workflow too; not where Nexus results are read
-    :param inner_codecs: other codecs decode after this one: ``decode`` gives them an inner payload that this codec does
-        not read, instead of refusing it with ``layer_unreadable``
+    Use one codec per process and event loop. It raises only :class:`KmsCodecError`.
+
+    :param namespace: the namespace of a call without a context; its messages are also read in other contexts
+    :param compression: compress with zstd from 1 KiB on, if the result is smaller
+    :param bind_workflow: bind messages to their workflow too; do not use it where Nexus results are read
+    :param inner_codecs: other codecs decode after this codec: ``decode`` passes an inner payload that this codec does
+        not read on to them, instead of refusing it with ``layer_unreadable``
+    :param max_decompressed: maximum size of one decompressed payload, in bytes
+    :param max_call: maximum plaintext of one call, of all its payloads together, in bytes
+    :param activity_budget: seconds that a call in an activity waits for Cloud KMS
+    :param other_budget: seconds that any other call waits for Cloud KMS
     """
 
     def __init__(
@@ -66,50 +72,61 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         self._max_decompressed = max_decompressed
         self._max_call = max_call
         self._budgets = (activity_budget, other_budget)
-        opened = OpenedKeys(service, clock)
-        self._opener = Opener(service, opened, max_decompressed)
-        self._sealing = SealingKeys(service, opened, clock)
+        decryption_keys = DecryptionKeys(service, clock)
+        self._decryptor = PayloadDecryptor(service, decryption_keys, max_decompressed)
+        self._encryption_keys = EncryptionKeys(service, decryption_keys, clock)
         self._context: SerializationContext | None = None
 
     def with_context(self, context: SerializationContext) -> "KmsCodec":
-        """The same codec, keys and caches, in a workflow's or activity's context."""
+        """Returns this codec, with the same keys and caches, in the context of a workflow or activity."""
         bound = copy.copy(self)
         bound._context = context
         return bound
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Returns the payloads encrypted. External-storage references pass through.
+
+        :raises KmsCodecError: no key is configured, Cloud KMS refuses, or a payload is too large
+        """
         if not payloads:
             return []
         scope = self._scope()
-        return [await self._seal(payload, scope) for payload in payloads]
+        return [await self._encrypt(payload, scope) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Returns the payloads decrypted, through all their layers. What the rule lets through stays unchanged.
+
+        :raises KmsCodecError: with the reason code of a payload that cannot be decrypted
+        """
         if not payloads:
             return []
         scope = self._scope()
-        return list(await asyncio.gather(*[self._open(payload, scope) for payload in payloads]))
+        return list(await asyncio.gather(*[self._decrypt(payload, scope) for payload in payloads]))
 
-    async def _open(self, payload: Payload, scope: Scope) -> Payload:
+    async def _decrypt(self, payload: Payload, scope: Scope) -> Payload:
         _check_size(payload)
-        return await open_layers(
-            self._opener,
+        return await decrypt_layers(
+            self._decryptor,
             payload,
             scope,
             max_decompressed=self._max_decompressed,
             inner_codecs=self._inner_codecs,
         )
 
-    async def _seal(self, payload: Payload, scope: Scope) -> Payload:
+    async def _encrypt(self, payload: Payload, scope: Scope) -> Payload:
         if format_of(payload) == "external":
             return payload
         crypto_key = scope.rule.encrypt
         if crypto_key is None:
-            raise KmsCodecError("key_not_allowed", f"No key that encrypts is configured for {scope.namespace}")
+            raise KmsCodecError(
+                "key_not_allowed",
+                f"The namespace {scope.namespace} has no key that encrypts: configure one under encrypt",
+            )
         _check_size(payload)
         scope.plaintext.take(len(payload.data))
         plaintext = payload.SerializeToString()
         frame = zstd.compress(plaintext) if self._compression else None
-        key = await self._sealing.take(crypto_key, scope.namespace, len(plaintext), scope.budget)
+        key = await self._encryption_keys.take(crypto_key, scope.namespace, len(plaintext), scope.budget)
         bound_to = scope.workflow_id if self._bind_workflow else None
         header = bytes(
             Header(
@@ -121,9 +138,9 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
                 wrapped_key=key.wrapped.ciphertext,
             )
         )
-        data = header + seal(key.cipher, plaintext if frame is None else frame, header)
+        data = header + encrypt(key.cipher, plaintext if frame is None else frame, header)
         message = Payload(metadata={"encoding": ENVELOPE_V2}, data=data)
-        # Metadata and the header count when it is decrypted: what could not be read may not be written.
+        # A reader counts metadata and header too: never write what could not be read.
         _check_size(message)
         return message
 
@@ -139,25 +156,28 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         return Scope(namespace, rule, accepted, workflow_id, budget, CallBudget(self._max_call))
 
     def _accepted(self, namespace: str, rule: NamespaceRule) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """An accepted namespace's messages may be under the reader's keys or, where it is named, under its own."""
+        """Returns each namespace whose messages are read here, with the keys that may have encrypted them.
+
+        Those are the reader's keys and, if the keys file names the accepted namespace, that namespace's keys.
+        """
         named = self._rules.namespaces
         others = [(other, rule.keys + (named[other].keys if other in named else ())) for other in rule.accepts]
         return ((namespace, rule.keys), *others)
 
 
 def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
-    """The codec that the environment describes: ``KMS_KEYS_FILE``, or the guide's ``GCP_*`` variables for one key.
+    """Returns the codec that the environment describes: ``KMS_KEYS_FILE``, or the ``GCP_*`` variables for one key.
 
-    Call it in the event loop that will use the codec: the connection to Cloud KMS belongs to it.
+    Call it in the event loop that will use the codec, because the connection to Cloud KMS belongs to that loop.
 
     :raises KeyError: a variable is missing
-    :raises ValueError: the keys file is wrong, or the emulator isn't on loopback
+    :raises ValueError: a variable or the keys file is wrong, or the emulator is not on loopback
     """
     emulator, namespace = env.get("KMS_EMULATOR_HOST"), env.get("TEMPORAL_NAMESPACE")
     if "KMS_KEYS_FILE" in env and "GCP_KMS_KEY" in env:
         raise ValueError("KMS_KEYS_FILE and GCP_KMS_KEY are both set; use one of them")
     if "KMS_KEYS_FILE" in env and "KMS_UNSAFE" in env:
-        raise ValueError("KMS_UNSAFE counts without KMS_KEYS_FILE only; write unsafe into the rules of the keys file")
+        raise ValueError("KMS_UNSAFE has no effect with KMS_KEYS_FILE; write unsafe into the rules of the keys file")
     if "KMS_KEYS_FILE" in env:
         rules = read_keys_file(Path(env["KMS_KEYS_FILE"]))
     else:
@@ -165,13 +185,13 @@ def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
             env["GCP_PROJECT"], env.get("GCP_KMS_LOCATION", "global"), env["GCP_KMS_KEY_RING"], env["GCP_KMS_KEY"]
         )
         if not is_crypto_key(path):
-            raise ValueError(f"GCP_KMS_KEY makes the name {path}, which is no crypto key's")
+            raise ValueError(f"The GCP_* variables make the name {path}, which is not the name of a crypto key")
         rules = KeyRules({}, _guide_rule(path, env))
     return KmsCodec(rules, CloudKms.connect(emulator), namespace=namespace)
 
 
 def _guide_rule(key: str, env: Mapping[str, str]) -> NamespaceRule:
-    """Reads the guide's own format, or its second one where that is written, or both where the risk is accepted."""
+    """Returns the rule for one key, which reads ``direct``, or ``envelope`` if it writes that, or both if unsafe."""
     written, unsafe = env.get("KMS_FORMAT", "envelope-v2"), env.get("KMS_UNSAFE")
     if written not in ("envelope-v2", "envelope", "direct"):
         raise ValueError(f"KMS_FORMAT is {written}; it must be envelope-v2, envelope or direct")
@@ -180,7 +200,9 @@ def _guide_rule(key: str, env: Mapping[str, str]) -> NamespaceRule:
     if unsafe is not None:
         reads = {"envelope-v2", "envelope", "direct"}
         return NamespaceRule(encrypt=key, reads=frozenset(reads), unsafe=frozenset({unsafe}))
-    return NamespaceRule(encrypt=key, reads=frozenset({"envelope-v2", "envelope" if written == "envelope" else "direct"}))
+    return NamespaceRule(
+        encrypt=key, reads=frozenset({"envelope-v2", "envelope" if written == "envelope" else "direct"})
+    )
 
 
 CRYPTO_KEY_PATH = "projects/{}/locations/{}/keyRings/{}/cryptoKeys/{}"
@@ -188,4 +210,4 @@ CRYPTO_KEY_PATH = "projects/{}/locations/{}/keyRings/{}/cryptoKeys/{}"
 
 def _check_size(payload: Payload) -> None:
     if len(payload.data) > MAX_PAYLOAD:
-        raise KmsCodecError("too_large", f"A payload of {len(payload.data)} bytes; the limit is {MAX_PAYLOAD}")
+        raise KmsCodecError("too_large", f"The payload has {len(payload.data)} bytes; the limit is {MAX_PAYLOAD}")

@@ -1,7 +1,7 @@
-"""How temporalio/temporal-proxy compresses: a payload's data alone, named in the metadata; ``encoding`` stays.
+"""Decompresses what temporalio/temporal-proxy compressed: only the data of a payload, marked in its metadata.
 
-The entry is from its rfc/compression.md (commit 2aae5b5), the names and bytes from its pkg/compress (commit 7b10d79,
-branch compression_algos).
+The metadata entry is from its rfc/compression.md (commit 2aae5b5), the names and bytes from its pkg/compress (commit
+7b10d79, branch compression_algos).
 """
 
 import cramjam
@@ -15,19 +15,19 @@ MARKER = "compression/algorithm"
 
 
 def is_compressed(payload: Payload) -> bool:
-    """Whether a payload is marked as compressed, in whatever way."""
+    """Returns whether a payload is marked as compressed, with any algorithm."""
     return MARKER in payload.metadata
 
 
 def is_decompressible(payload: Payload) -> bool:
-    """Whether this reader can decompress what the marker names."""
+    """Returns whether this reader knows the algorithm that the marker names."""
     return bytes(payload.metadata.get(MARKER, b"")) in _ALGORITHMS
 
 
 def decompress_marked(payload: Payload, limit: int) -> Payload:
-    """The payload as it was before the proxy compressed it, without the marker.
+    """Returns the payload as it was before the proxy compressed it, without the marker.
 
-    :raises KmsCodecError: ``layer_unreadable`` for an algorithm that is not known, ``too_large``, ``malformed``
+    :raises KmsCodecError: ``layer_unreadable`` for an unknown algorithm, ``too_large``, ``malformed``
     """
     decompress = _ALGORITHMS.get(payload.metadata[MARKER])
     if decompress is None:
@@ -47,19 +47,19 @@ def unknown_compression() -> KmsCodecError:
 
 
 def _snappy(block: bytes, limit: int) -> bytes:
-    """One block, though the proxy's name for it is that of the framed format."""
+    """Decompresses one block. The proxy writes blocks under the name of the framed format."""
     size, at = _preamble(block)
     if size > limit:
-        raise KmsCodecError("too_large", f"{size} bytes once decompressed; the limit is {limit}")
-    # A copy of three bytes stands for 64: no block expands more.
+        raise KmsCodecError("too_large", f"The payload has {size} bytes when decompressed; the limit is {limit}")
+    # A copy element of three bytes produces at most 64 bytes: no block expands more.
     if 3 * size > 64 * (len(block) - at):
-        raise _malformed("snappy block declares more than it can hold")
+        raise _malformed("snappy block declares more bytes than it can contain")
     try:
         content = bytes(cramjam.snappy.decompress_raw(block))
     except cramjam.DecompressionError:
         raise _malformed("snappy block is damaged") from None
     if len(content) != size:
-        raise _malformed("snappy block doesn't hold what it declares")
+        raise _malformed("snappy block does not contain the declared number of bytes")
     return content
 
 
@@ -78,19 +78,23 @@ def _lz4(frame: bytes, limit: int) -> bytes:
     if len(frame) < 7 or frame[:4] != b"\x04\x22\x4d\x18":
         raise _malformed("LZ4 frame has no magic number")
     if frame[4] & 0b01:
-        raise _malformed("LZ4 frame wants a dictionary")
+        raise _malformed("LZ4 frame needs a dictionary")
     decompressor = lz4.frame.LZ4FrameDecompressor()
     try:
-        # Checks the descriptor, too. A content size of 0 may be declared or not.
+        # This also checks the descriptor. A declared content size of 0 looks like a missing size.
         if lz4.frame.get_frame_info(frame)["content_size"] > limit:
-            raise KmsCodecError("too_large", f"It declares more than {limit} bytes")
+            raise KmsCodecError(
+                "too_large", f"The payload declares more than {limit} bytes when decompressed; the limit is {limit}"
+            )
         content: bytes = decompressor.decompress(frame, max_length=limit + 1)
     except RuntimeError:
         raise _malformed("LZ4 frame is damaged") from None
     if len(content) > limit:
-        raise KmsCodecError("too_large", f"More than {limit} bytes once decompressed")
+        raise KmsCodecError(
+            "too_large", f"The payload has more than {limit} bytes when decompressed; the limit is {limit}"
+        )
     if not decompressor.eof or decompressor.unused_data:
-        raise _malformed("LZ4 frame is cut off or followed by other bytes")
+        raise _malformed("LZ4 frame is truncated or followed by other bytes")
     return content
 
 
@@ -106,4 +110,4 @@ _ALGORITHMS = {
     b"snappy": _snappy,
     b"lz4": _lz4,
 }
-"""The proxy's names, and those of its settings."""
+"""The names that the proxy writes, and the names of its settings."""

@@ -1,4 +1,4 @@
-"""Data keys: those that seal, and those that were opened. Limits are those of docs/wire-formats.md."""
+"""The data keys that encrypt, and the cache of data keys that decrypt. docs/wire-formats.md states the limits."""
 
 import asyncio
 import os
@@ -19,17 +19,17 @@ SOFT_AGE, SOFT_MESSAGES, SOFT_BYTES = 3600.0, 2**20, 64 * 2**30
 HARD_AGE, HARD_MESSAGES, HARD_BYTES = 24 * 3600.0, 2**28, 4 * 2**40
 REFRESH_AT = 0.75
 GRACE_AFTER_REFUSAL = 300.0
-OPENED_TTL, OPENED_MAX = 300.0, 16_384
-SEALING_MAX = 1024
-REFUSED_TTL = 5.0
+DECRYPTION_TTL, DECRYPTION_MAX = 300.0, 16_384
+ENCRYPTION_MAX = 1024
+REFUSAL_TTL = 5.0
 RETRY_AFTER = 10.0
 
 T = TypeVar("T")
 Clock = Callable[[], float]
 
 
-async def within(budget: float, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Makes an attempt again, with growing pauses, while its error is retryable and ``budget`` seconds last."""
+async def retry_within(budget: float, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Repeats an attempt, with growing pauses, while its error is retryable and ``budget`` seconds have not passed."""
     end, pause = time.monotonic() + budget, 0.1
     while True:
         try:
@@ -42,7 +42,7 @@ async def within(budget: float, attempt: Callable[[], Awaitable[T]]) -> T:
 
 
 class SingleFlight(Generic[T]):
-    """One call shared by everyone who needs its answer; a waiter that is cancelled doesn't end it for the others."""
+    """Shares one call between all callers that need its result. A cancelled caller does not end it for the others."""
 
     def __init__(self) -> None:
         self._flights: dict[object, asyncio.Task[T]] = {}
@@ -58,7 +58,7 @@ class SingleFlight(Generic[T]):
     def _landed(self, key: object, flight: "asyncio.Task[T]") -> None:
         del self._flights[key]
         if not flight.cancelled():
-            flight.exception()  # or asyncio complains about one whose waiters all left
+            flight.exception()  # otherwise asyncio logs an error if all callers were cancelled
 
 
 async def _coroutine(call: Callable[[], Awaitable[T]]) -> T:
@@ -69,44 +69,53 @@ WrappedKey = tuple[str, bytes, bytes]
 """Crypto key, additional authenticated data, wrapped bytes."""
 
 
-class OpenedKeys:
-    """Least recently used ones go first, and each after its time however often it is used."""
+class DecryptionKeys:
+    """The cache of data keys that decrypt, and of refusals.
+
+    It evicts the least recently used entry first, and every entry after its TTL, however often it is used.
+    """
 
     def __init__(self, service: KeyService, clock: Clock) -> None:
         self._service = service
         self._clock = clock
-        self._opened: OrderedDict[WrappedKey, tuple[AESGCM | KmsCodecError, float]] = OrderedDict()
+        self._entries: OrderedDict[WrappedKey, tuple[AESGCM | KmsCodecError, float]] = OrderedDict()
         self._flights: SingleFlight[AESGCM] = SingleFlight()
 
     async def get(self, wanted: WrappedKey, budget: float, key_version: int | None = None) -> AESGCM:
-        known = self._opened.get(wanted)
+        """Returns the data key from the cache, or unwraps it with Cloud KMS.
+
+        :raises KmsCodecError: why Cloud KMS did not unwrap it
+        """
+        known = self._entries.get(wanted)
         if known and known[1] > self._clock():
-            self._opened.move_to_end(wanted)
+            self._entries.move_to_end(wanted)
             if isinstance(known[0], KmsCodecError):
                 raise KmsCodecError(known[0].code, known[0].message)
             return known[0]
         return await self._flights.join(wanted, lambda: self._unwrap(wanted, budget, key_version))
 
     def keep(self, wanted: WrappedKey, what: AESGCM | KmsCodecError, seconds: float) -> None:
-        self._opened[wanted] = (what, self._clock() + seconds)
-        self._opened.move_to_end(wanted)
-        while len(self._opened) > OPENED_MAX:
-            self._opened.popitem(last=False)
+        self._entries[wanted] = (what, self._clock() + seconds)
+        self._entries.move_to_end(wanted)
+        while len(self._entries) > DECRYPTION_MAX:
+            self._entries.popitem(last=False)
 
     async def _unwrap(self, wanted: WrappedKey, budget: float, key_version: int | None) -> AESGCM:
         crypto_key, aad, wrapped = wanted
         try:
-            key = data_key(await within(budget, lambda: self._service.unwrap(crypto_key, wrapped, aad, key_version)))
+            key = data_key(
+                await retry_within(budget, lambda: self._service.unwrap(crypto_key, wrapped, aad, key_version))
+            )
         except KmsCodecError as error:
             if not error.retryable:
-                self.keep(wanted, error, REFUSED_TTL)
+                self.keep(wanted, error, REFUSAL_TTL)
             raise
-        self.keep(wanted, key, OPENED_TTL)
+        self.keep(wanted, key, DECRYPTION_TTL)
         return key
 
 
 @dataclass
-class SealingKey:
+class EncryptionKey:
     cipher: AESGCM
     wrapped: Wrapped
     born: float
@@ -118,34 +127,37 @@ class SealingKey:
 class _Slot:
     crypto_key: str
     namespace: str
-    current: SealingKey | None = None
+    current: EncryptionKey | None = None
     next_try: float = 0.0
     retire_at: float = float("inf")
     refresh: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
 
-class SealingKeys:
-    """One data key a crypto key and namespace, replaced in the background.
+class EncryptionKeys:
+    """The data keys that encrypt: one for each crypto key and namespace, refreshed in the background.
 
-    An outage extends its use up to the hard limits; a refusal retires it.
+    An outage of Cloud KMS extends the use of a data key up to its hard limits; a refusal retires it.
     """
 
-    def __init__(self, service: KeyService, opened: OpenedKeys, clock: Clock) -> None:
+    def __init__(self, service: KeyService, decryption_keys: DecryptionKeys, clock: Clock) -> None:
         self._service = service
-        self._opened = opened
+        self._decryption_keys = decryption_keys
         self._clock = clock
         self._slots: OrderedDict[tuple[str, str], _Slot] = OrderedDict()
         self._flights: SingleFlight[None] = SingleFlight()
 
-    async def take(self, crypto_key: str, namespace: str, size: int, budget: float) -> SealingKey:
-        """A key for one more message of ``size`` bytes, which it counts."""
+    async def take(self, crypto_key: str, namespace: str, size: int, budget: float) -> EncryptionKey:
+        """Returns a data key for one more message of ``size`` bytes, and counts the message.
+
+        :raises KmsCodecError: Cloud KMS refuses, or ``data_key_exhausted``
+        """
         slot = self._slot(crypto_key, namespace)
         had_one = slot.current is not None
         while True:
             if slot.current is not None:
                 if self._share(slot.current) >= REFRESH_AT:
                     self._refresh(slot)
-                if not self._is_over(slot, slot.current, size):
+                if not self._is_exhausted(slot, slot.current, size):
                     slot.current.messages += 1
                     slot.current.bytes += size
                     return slot.current
@@ -153,21 +165,23 @@ class SealingKeys:
                 await self._flights.join((crypto_key, namespace), lambda: self._wrap(slot, budget))
             except KmsCodecError as error:
                 if had_one and error.retryable:
-                    raise KmsCodecError("data_key_exhausted", "The data key is past a hard limit") from error
+                    raise KmsCodecError(
+                        "data_key_exhausted", "The data key reached a hard limit, and Cloud KMS is unavailable"
+                    ) from error
                 raise
 
     def _slot(self, crypto_key: str, namespace: str) -> _Slot:
         slot = self._slots.setdefault((crypto_key, namespace), _Slot(crypto_key, namespace))
         self._slots.move_to_end((crypto_key, namespace))
-        if len(self._slots) > SEALING_MAX:
+        if len(self._slots) > ENCRYPTION_MAX:
             self._slots.popitem(last=False)
         return slot
 
-    def _share(self, key: SealingKey) -> float:
+    def _share(self, key: EncryptionKey) -> float:
         age = self._clock() - key.born
         return max(age / SOFT_AGE, key.messages / SOFT_MESSAGES, key.bytes / SOFT_BYTES)
 
-    def _is_over(self, slot: _Slot, key: SealingKey, size: int) -> bool:
+    def _is_exhausted(self, slot: _Slot, key: EncryptionKey, size: int) -> bool:
         now = self._clock()
         return (
             now >= slot.retire_at
@@ -193,8 +207,8 @@ class SealingKeys:
 
     async def _wrap(self, slot: _Slot, budget: float) -> None:
         plaintext, aad = os.urandom(32), data_key_aad(slot.namespace)
-        wrapped = await within(budget, lambda: self._service.wrap(slot.crypto_key, plaintext, aad))
+        wrapped = await retry_within(budget, lambda: self._service.wrap(slot.crypto_key, plaintext, aad))
         cipher = data_key(plaintext)
-        slot.current = SealingKey(cipher, wrapped, self._clock())
+        slot.current = EncryptionKey(cipher, wrapped, self._clock())
         slot.next_try, slot.retire_at = 0.0, float("inf")
-        self._opened.keep((slot.crypto_key, aad, wrapped.ciphertext), cipher, SOFT_AGE)
+        self._decryption_keys.keep((slot.crypto_key, aad, wrapped.ciphertext), cipher, SOFT_AGE)

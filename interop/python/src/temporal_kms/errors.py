@@ -1,9 +1,9 @@
-"""The one error of this package and the closed list of its reason codes (docs/wire-formats.md)."""
+"""The error of this package and the closed list of its reason codes (docs/wire-formats.md)."""
 
 from temporalio.exceptions import ApplicationError
 
 RETRYABLE = frozenset({"kms_quota", "kms_unavailable", "checksum_mismatch", "data_key_exhausted"})
-"""Pass by themselves."""
+"""The failure is temporary."""
 
 RESTORABLE = frozenset(
     {
@@ -18,7 +18,7 @@ RESTORABLE = frozenset(
         "layer_unreadable",
     }
 )
-"""An administrator can set them right; the payload is as good as ever."""
+"""An administrator can correct the cause; the payload is intact."""
 
 PERMANENT = frozenset(
     {
@@ -31,11 +31,14 @@ PERMANENT = frozenset(
         "too_large",
     }
 )
-"""Trying again gives the same answer."""
+"""A retry gives the same answer."""
 
 
 class KmsCodecError(ApplicationError):
-    """Why a payload can't be sealed or opened. Match on ``code``; messages may change and never hold plaintext."""
+    """The reason why a payload cannot be encrypted or decrypted.
+
+    Match on ``code``. Messages may change; they never contain plaintext.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         assert code in RETRYABLE | RESTORABLE | PERMANENT, code
@@ -44,4 +47,5 @@ class KmsCodecError(ApplicationError):
 
     @property
     def retryable(self) -> bool:
+        """Whether a later attempt can succeed without any change."""
         return self.code in RETRYABLE

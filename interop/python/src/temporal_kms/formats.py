@@ -1,4 +1,4 @@
-"""A payload's format, by its metadata alone."""
+"""Finds the format of a payload from its metadata."""
 
 from temporalio.api.common.v1 import Payload
 
@@ -7,7 +7,7 @@ _REFERENCE = b"temporal.api.sdk.v1.ExternalStorageReference"
 
 
 def format_of(payload: Payload) -> str:
-    """``envelope-v2``, ``envelope``, ``direct``, ``proxy``, ``static``, ``external`` or ``plain``."""
+    """Returns ``envelope-v2``, ``envelope``, ``direct``, ``proxy``, ``static``, ``external`` or ``plain``."""
     metadata = payload.metadata
     match metadata.get("encoding", b""):
         case b"binary/envelope-kms-v2":
@@ -29,10 +29,10 @@ def format_of(payload: Payload) -> str:
 
 
 def is_empty(payload: Payload) -> bool:
-    """Nothing is in it that could be protected or forged."""
+    """Returns whether the payload contains nothing that could be protected or forged."""
     return not payload.data and payload.metadata.get("encoding", b"") in (b"", b"binary/null")
 
 
 def text(payload: Payload, key: str) -> str:
-    """Metadata is bytes; what isn't UTF-8 matches no name."""
+    """Returns a metadata entry as text. Bytes that are not UTF-8 match no name."""
     return payload.metadata.get(key, b"").decode(errors="replace")

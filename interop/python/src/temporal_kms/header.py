@@ -17,25 +17,31 @@ _SCHEDULED_RUN = re.compile(r"-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9
 
 
 def key_id(crypto_key: str) -> bytes:
+    """Returns the 8 bytes that identify a crypto key in a header."""
     return hashlib.sha256(crypto_key.encode()).digest()[:8]
 
 
 def namespace_tag(namespace: str) -> bytes:
+    """Returns the 16 bytes that bind a message to its namespace."""
     return hashlib.sha256(b"temporal-kms/v2/namespace\0" + namespace.encode()).digest()[:16]
 
 
 def workflow_tag(namespace: str, workflow_id: str) -> bytes:
+    """Returns the 16 bytes that bind a message to its workflow."""
     bound = "\0".join(["temporal-kms/v2/workflow", namespace, canonical_workflow_id(workflow_id)])
     return hashlib.sha256(bound.encode()).digest()[:16]
 
 
 def canonical_workflow_id(workflow_id: str) -> str:
-    """Without the time that Temporal appends to a scheduled run's id: its input was sealed under the id without."""
+    """Returns the id without the time that Temporal appends for a scheduled run.
+
+    The input of a scheduled run was encrypted under the id without the time.
+    """
     return _SCHEDULED_RUN.sub("", workflow_id)
 
 
 def data_key_aad(namespace: str) -> bytes:
-    """What Cloud KMS authenticates beside a namespace's wrapped data keys."""
+    """Returns the additional authenticated data with which Cloud KMS wraps the data keys of a namespace."""
     return b"temporal-kms/v2/dek\0" + namespace_tag(namespace)
 
 
@@ -50,7 +56,10 @@ class Header:
 
     def __bytes__(self) -> bytes:
         if not 1 <= len(self.wrapped_key) <= MAX_WRAPPED_KEY:
-            raise KmsCodecError("too_large", f"A wrapped data key of {len(self.wrapped_key)} bytes doesn't fit")
+            raise KmsCodecError(
+                "too_large",
+                f"The wrapped data key has {len(self.wrapped_key)} bytes; the header takes at most {MAX_WRAPPED_KEY}",
+            )
         flags = (WORKFLOW_TAG if self.workflow_tag is not None else 0) | (COMPRESSED if self.compressed else 0)
         return b"".join(
             [
@@ -69,33 +78,41 @@ class Header:
 class Message:
     header: Header
     aad: bytes
-    """The header as it stands."""
-    box: bytes
+    """The bytes of the header."""
+    ciphertext: bytes
     """``nonce | ciphertext | tag``."""
 
 
 def parse_message(data: bytes) -> Message:
-    """:raises KmsCodecError: ``malformed`` or ``unsupported_version``"""
+    """Splits a message into its header and its ciphertext.
+
+    :raises KmsCodecError: ``malformed`` or ``unsupported_version``
+    """
     if len(data) < 2:
-        raise _cut_off(data)
+        raise _truncated(data)
     version, flags = data[0], data[1]
     if version != VERSION:
-        raise KmsCodecError("unsupported_version", f"Envelope version {version}; this reader knows {VERSION}")
+        raise KmsCodecError(
+            "unsupported_version", f"The message has the version {version}; this reader reads version {VERSION}"
+        )
     if flags & ~(WORKFLOW_TAG | COMPRESSED):
-        raise KmsCodecError("unsupported_version", f"Envelope flags {flags:#04x} hold an unknown bit")
+        raise KmsCodecError("unsupported_version", f"The flags {flags:#04x} of the message contain an unknown bit")
     reader = _Reader(data, at=2)
     key, number, namespace = reader.take(8), int.from_bytes(reader.take(4), "big"), reader.take(16)
     workflow = reader.take(16) if flags & WORKFLOW_TAG else None
     length = int.from_bytes(reader.take(2), "big")
     if not 1 <= length <= MAX_WRAPPED_KEY:
-        raise KmsCodecError("malformed", f"The header says that its wrapped data key has {length} bytes")
+        raise KmsCodecError(
+            "malformed",
+            f"The header declares a wrapped data key of {length} bytes; 1 to {MAX_WRAPPED_KEY} are possible",
+        )
     header = Header(bool(flags & COMPRESSED), key, number, namespace, workflow, reader.take(length))
     if number == 0:
-        raise KmsCodecError("malformed", "The header names key version 0; they count from 1")
-    box = data[reader.at :]
-    if len(box) < NONCE + TAG:
-        raise _cut_off(data)
-    return Message(header, data[: reader.at], box)
+        raise KmsCodecError("malformed", "The header contains the key version 0; versions start at 1")
+    ciphertext = data[reader.at :]
+    if len(ciphertext) < NONCE + TAG:
+        raise _truncated(data)
+    return Message(header, data[: reader.at], ciphertext)
 
 
 class _Reader:
@@ -106,10 +123,10 @@ class _Reader:
     def take(self, length: int) -> bytes:
         end = self.at + length
         if end > len(self.data):
-            raise _cut_off(self.data)
+            raise _truncated(self.data)
         taken, self.at = self.data[self.at : end], end
         return taken
 
 
-def _cut_off(data: bytes) -> KmsCodecError:
-    return KmsCodecError("malformed", f"The message ends early, at byte {len(data)}")
+def _truncated(data: bytes) -> KmsCodecError:
+    return KmsCodecError("malformed", f"The message is truncated at byte {len(data)}")

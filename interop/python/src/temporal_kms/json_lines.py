@@ -1,9 +1,9 @@
-"""Payload codecs for another process: one JSON request a line on stdin, one JSON answer a line on stdout.
+"""Offers payload codecs to another process: a JSON request per line on stdin, a JSON answer per line on stdout.
 
 Request: ``{"id": 1, "op": "encode" | "decode", "codec": NAME, "context": {"namespace": …, "workflowId": …},
 "payloads": [{"metadata": {KEY: HEX}, "data": HEX}]}``; the context may be missing.
-Answer: ``{"id": 1, "payloads": […]}``, or ``{"id": 1, "code": …, "message": …}`` for a KmsCodecError. Any other error
-ends the process with its traceback.
+Answer: ``{"id": 1, "payloads": […]}``, or ``{"id": 1, "code": …, "message": …}`` for a KmsCodecError. The process
+ends with a traceback on any other error.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from .errors import KmsCodecError
 
 
 def payload_from_json(value: dict[str, Any]) -> Payload:
+    """Returns the payload that a request or a vector describes."""
     metadata = {key: bytes.fromhex(text) for key, text in value["metadata"].items()}
     payload = Payload(metadata=metadata, data=bytes.fromhex(value["data"]))
     for external in value.get("externalPayloads", []):
@@ -27,28 +28,30 @@ def payload_from_json(value: dict[str, Any]) -> Payload:
 
 
 def payload_to_json(payload: Payload) -> dict[str, Any]:
+    """Returns the JSON form of a payload, with bytes as hexadecimal digits."""
     metadata = {key: value.hex() for key, value in payload.metadata.items()}
     base: dict[str, Any] = {"metadata": metadata, "data": payload.data.hex()}
     if payload.external_payloads:
-        base["externalPayloads"] = [{"sizeBytes": str(one.size_bytes)} for one in payload.external_payloads]
+        base["externalPayloads"] = [{"sizeBytes": str(external.size_bytes)} for external in payload.external_payloads]
     return base
 
 
 async def answer(request: dict[str, Any], codecs: Mapping[str, PayloadCodec]) -> dict[str, Any]:
+    """Returns the answer to one request."""
     codec, context = codecs[request["codec"]], request.get("context")
     if context is not None and isinstance(codec, WithSerializationContext):
-        # Without a workflow id it is a codec server's context, which the SDK has no class for.
+        # Without a workflow id it is the context of a codec server, for which the SDK has no class.
         bound = WorkflowSerializationContext(context["namespace"], context.get("workflowId"))
         codec = codec.with_context(bound)
-    payloads = [payload_from_json(one) for one in request["payloads"]]
+    payloads = [payload_from_json(payload) for payload in request["payloads"]]
     try:
         results = await (codec.encode(payloads) if request["op"] == "encode" else codec.decode(payloads))
     except KmsCodecError as error:
         return {"id": request["id"], "code": error.code, "message": error.message}
-    return {"id": request["id"], "payloads": [payload_to_json(one) for one in results]}
+    return {"id": request["id"], "payloads": [payload_to_json(payload) for payload in results]}
 
 
 async def serve(codecs: Mapping[str, PayloadCodec]) -> None:
-    """Answers in the order of the requests, until stdin ends."""
+    """Answers requests in their order until stdin ends."""
     while line := await asyncio.to_thread(sys.stdin.readline):
         print(json.dumps(await answer(json.loads(line), codecs)), flush=True)

@@ -1,4 +1,4 @@
-"""The keys file (``KMS_KEYS_FILE``): the strict YAML and the JSON Schema that packages/kms-codec uses too."""
+"""Reads the keys file (``KMS_KEYS_FILE``): strict YAML with the JSON Schema of packages/kms-codec."""
 
 import base64
 import json
@@ -18,14 +18,16 @@ MAX_STATIC_KEY_FILE = 1024
 
 
 def read_keys_file(path: Path) -> KeyRules:
-    """:raises ValueError: what is wrong in the file, and where"""
+    """Returns the rules that the file contains.
+
+    :raises ValueError: what is wrong in the file, and where
+    """
     try:
         file = parse_strict_yaml(read_regular_file(path, MAX_BYTES))
     except (StrictYamlError, OSError) as error:
         raise ValueError(f"{path}: {error}") from None
     mistakes = [
-        f"{'.'.join(map(str, error.absolute_path))}: {error.message}"
-        for error in _validator().iter_errors(file)
+        f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in _validator().iter_errors(file)
     ]
     if not mistakes and not file.get("namespaces") and "default" not in file:
         mistakes = ["names neither a namespace nor a default"]
@@ -39,7 +41,7 @@ def read_keys_file(path: Path) -> KeyRules:
 
 
 def is_crypto_key(name: str) -> bool:
-    """Whether a crypto key may have this resource name, without a version."""
+    """Returns whether this is the resource name of a crypto key, without a version."""
     rule = _validator().schema["properties"]["default"]["properties"]
     return Draft202012Validator(rule["encrypt"]).is_valid(name)
 
@@ -69,9 +71,11 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]{43}=")
 
 
 def read_static_key(path: Path, place: str) -> bytes:
-    """32 raw bytes, or 64 hexadecimal digits or 44 characters of padded base64 with at most one line end behind them.
+    """Returns the key in a file: 32 raw bytes, 64 hexadecimal digits, or 44 characters of padded base64.
 
-    :raises ValueError: it is anything else; 32 bytes that are text may be half of a hexadecimal key
+    One line end after the text is allowed. 32 bytes of text are refused, because they may be half of a hexadecimal key.
+
+    :raises ValueError: the file contains anything else
     """
     try:
         content = read_regular_file(path, MAX_STATIC_KEY_FILE)
@@ -80,7 +84,8 @@ def read_static_key(path: Path, place: str) -> bytes:
     key = _decoded(content)
     if key is None:
         raise ValueError(
-            f"{place}: {path} must hold a key of 32 bytes: raw, as 64 hexadecimal digits, or as 44 characters of base64"
+            f"{place}: {path} must contain a key of 32 bytes: raw, as 64 hexadecimal digits, "
+            "or as 44 characters of base64"
         )
     return key
 
@@ -94,5 +99,5 @@ def _decoded(content: bytes) -> bytes | None:
     if not _BASE64.fullmatch(text):
         return None
     key = base64.b64decode(text)
-    # The unused bits of the last character must be 0, or two texts would be one key.
+    # The unused bits of the last character must be 0. Otherwise two texts would encode the same key.
     return key if base64.b64encode(key) == text else None

@@ -1,4 +1,4 @@
-"""What this package needs of Cloud KMS, and Google's own client behind it."""
+"""The calls to Cloud KMS that this package makes, and their implementation with Google's client."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,7 +20,7 @@ class Wrapped:
 
 
 class KeyService(Protocol):
-    """Raises :class:`KmsCodecError` only."""
+    """Wraps and unwraps data keys. Its methods raise only :class:`KmsCodecError`."""
 
     async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped: ...
 
@@ -39,18 +39,24 @@ _STATES = {
 
 
 def refusal(status: str, key: str, *, unwrapping: bool, state: str | None = None) -> KmsCodecError:
-    """Maps a gRPC status by its name, never by its text. ``state`` is the key version's, where it is known."""
+    """Maps the name of a gRPC status to a reason code, never its text.
+
+    :param state: the state of the key version, if it is known
+    """
     match status:
         case "INVALID_ARGUMENT" | "OUT_OF_RANGE" if unwrapping:
-            return KmsCodecError("integrity_failed", f"Cloud KMS can't open this message with {key}")
+            return KmsCodecError("integrity_failed", f"Cloud KMS cannot decrypt this message with {key}")
         case "INVALID_ARGUMENT" | "OUT_OF_RANGE" | "NOT_FOUND":
-            return KmsCodecError("key_not_found", f"Cloud KMS knows no {key} that encrypts")
+            return KmsCodecError("key_not_found", f"Cloud KMS has no crypto key {key} that encrypts")
         case "PERMISSION_DENIED" | "UNAUTHENTICATED":
-            return KmsCodecError("permission_denied", f"This identity may not use {key}, or it doesn't exist")
+            return KmsCodecError("permission_denied", f"This identity may not use {key}, or the key does not exist")
         case "RESOURCE_EXHAUSTED":
-            return KmsCodecError("kms_quota", f"Cloud KMS refused the rate of calls for {key}")
+            return KmsCodecError("kms_quota", f"Cloud KMS quota exceeded for {key}")
         case "FAILED_PRECONDITION":
-            return KmsCodecError(_STATES.get(state or "", "key_disabled"), f"{key} isn't usable: {state or 'unknown'}")
+            return KmsCodecError(
+                _STATES.get(state or "", "key_disabled"),
+                f"Cloud KMS cannot use {key}: the state of its version is {state or 'unknown'}",
+            )
         case _:
             return KmsCodecError("kms_unavailable", f"Cloud KMS didn't answer for {key} ({status})")
 
@@ -64,11 +70,14 @@ class CloudKms:
 
     @classmethod
     def connect(cls, emulator: str | None = None) -> "CloudKms":
-        """``emulator`` is ``host:port`` on loopback; without it Google's own endpoint and default credentials."""
+        """Returns a service that uses Google's endpoint and default credentials, or an emulator.
+
+        :param emulator: ``host:port`` on loopback
+        """
         if emulator is None:
             return cls(kms_v1.KeyManagementServiceAsyncClient())
         if emulator.rsplit(":", 1)[0] not in ("localhost", "127.0.0.1", "[::1]"):
-            raise ValueError(f"{emulator}: an emulator must be on loopback, as in 127.0.0.1:9061")
+            raise ValueError(f"The KMS emulator {emulator} is not on loopback: use an address such as 127.0.0.1:9061")
         channel = grpc.aio.insecure_channel(emulator)
         transport = KeyManagementServiceGrpcAsyncIOTransport(channel=channel)
         return cls(kms_v1.KeyManagementServiceAsyncClient(transport=transport))
@@ -101,7 +110,7 @@ class CloudKms:
         except (GoogleAPICallError, grpc.RpcError) as error:
             if _status(error) != "INVALID_ARGUMENT":
                 raise await self._refusal(error, key, key_version, unwrapping=True) from None
-        # It also means that a checksum was damaged on the way: once more, with fresh ones, before it counts.
+        # This status also means that a checksum was damaged on the way: try once more, with new checksums.
         try:
             return await self._decrypt(key, ciphertext, aad)
         except (GoogleAPICallError, grpc.RpcError) as error:
@@ -122,7 +131,7 @@ class CloudKms:
         return refusal(status, key, unwrapping=unwrapping, state=state)
 
     async def _state(self, key: str, version: int | None) -> str | None:
-        """A refusal doesn't always say what became of the version; whoever may look at it gets the exact code."""
+        """Returns the state of the key version if the identity may read it; a refusal does not always contain it."""
         try:
             if version is None:
                 primary = (await self._client.get_crypto_key(name=key, retry=None, timeout=self._timeout)).primary
@@ -150,4 +159,6 @@ def _aad_fields(aad: bytes) -> dict[str, object]:
 
 
 def _damaged(key: str) -> KmsCodecError:
-    return KmsCodecError("checksum_mismatch", f"An answer of Cloud KMS for {key} was damaged on the way")
+    return KmsCodecError(
+        "checksum_mismatch", f"A response of Cloud KMS for {key} was damaged on the way: its checksum is wrong"
+    )

@@ -1,23 +1,23 @@
-"""Payloads that one codec encrypted and that hold what another one encrypted or compressed."""
+"""Decrypts payloads inside payloads: what another codec encrypted or compressed before this codec encrypted it."""
 
 from temporalio.api.common.v1 import Payload
 
 from .compression_marker import decompress_marked, is_compressed, is_decompressible, unknown_compression
+from .decryptor import PayloadDecryptor, Scope, pass_through, proxy_key, static_key
 from .errors import KmsCodecError
 from .formats import format_of
-from .opener import Opener, Scope, pass_through, proxy_key, static_key
 
 MAX_LAYERS = 4
-"""Most layers of encryption of one payload."""
+"""The maximum number of layers of encryption of one payload."""
 
 
-async def open_layers(
-    opener: Opener, stored: Payload, scope: Scope, *, max_decompressed: int, inner_codecs: bool
+async def decrypt_layers(
+    decryptor: PayloadDecryptor, stored: Payload, scope: Scope, *, max_decompressed: int, inner_codecs: bool
 ) -> Payload:
-    """Decrypts a stored payload and whatever its namespace's rule reads of what was in it.
+    """Decrypts a stored payload, and the layers inside it that the rule of its namespace reads.
 
-    :param inner_codecs: other codecs decode after this one, and get what it doesn't read of a payload that it decrypted
-    :raises KmsCodecError: ``layer_unreadable``, and what the formats' readers find
+    :param inner_codecs: other codecs decode after this codec and get a layer that this codec does not read
+    :raises KmsCodecError: ``layer_unreadable``, or the reason code of a layer
     """
     payload = stored
     if is_compressed(stored):
@@ -25,30 +25,30 @@ async def open_layers(
             pass_through(stored, scope)
         if is_decompressible(stored):
             payload = _decompressed(stored, scope, max_decompressed)
-    opened = await opener.open(payload, scope)
-    if opened is payload:
+    decrypted = await decryptor.decrypt(payload, scope)
+    if decrypted is payload:
         return payload
     layers = 1
     while True:
-        if is_compressed(opened):
-            if not is_decompressible(opened):
-                return _foreign(opened, inner_codecs, unknown_compression())
-            opened = _decompressed(opened, scope, max_decompressed)
+        if is_compressed(decrypted):
+            if not is_decompressible(decrypted):
+                return _foreign(decrypted, inner_codecs, unknown_compression())
+            decrypted = _decompressed(decrypted, scope, max_decompressed)
             continue
-        kind = format_of(opened)
-        if kind == "external" or (kind == "plain" and opened.metadata.get("encoding", b"") != b"binary/encrypted"):
-            return opened
-        if not _is_read_here(kind, opened, scope):
+        kind = format_of(decrypted)
+        if kind == "external" or (kind == "plain" and decrypted.metadata.get("encoding", b"") != b"binary/encrypted"):
+            return decrypted
+        if not _is_read_here(kind, decrypted, scope):
             what = "encrypted, and names no key" if kind == "plain" else f"in the format {kind}"
             error = KmsCodecError(
                 "layer_unreadable",
-                f"The payload was decrypted; what it holds is {what}, which {scope.namespace} does not read: "
-                'list the format under the rule\'s "reads", and its key',
+                f"The payload was decrypted; its content is {what}, which {scope.namespace} does not read: "
+                "list the format under reads, and its key",
             )
-            return _foreign(opened, inner_codecs, error)
+            return _foreign(decrypted, inner_codecs, error)
         if layers == MAX_LAYERS:
-            raise KmsCodecError("layer_unreadable", f"The payload is encrypted more than {MAX_LAYERS} times over")
-        opened = await opener.open(opened, scope)
+            raise KmsCodecError("layer_unreadable", f"The payload has more than {MAX_LAYERS} layers of encryption")
+        decrypted = await decryptor.decrypt(decrypted, scope)
         layers += 1
 
 

@@ -1,4 +1,4 @@
-"""Which keys belong to which namespace."""
+"""The rules of the namespaces: keys, formats and accepted namespaces."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from .errors import KmsCodecError
 
 DIRECT_WITH_ENVELOPE = "direct-with-envelope"
-"""A risk that a rule may accept by name: messages can be forged where direct and envelope share a key."""
+"""A risk that a rule can accept by name: messages can be forged if direct and envelope share a key."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,16 @@ class NamespaceRule:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Every crypto key that may be sent to Cloud KMS, the encrypting one first."""
+        """Every crypto key with which the codec may call Cloud KMS, the encrypting key first."""
         return tuple(dict.fromkeys([*([self.encrypt] if self.encrypt else []), *self.decrypt]))
 
 
 @dataclass(frozen=True)
 class KeyRules:
-    """:raises ValueError: a rule combines formats in an unsafe way and does not say so in ``unsafe``"""
+    """The rules of all namespaces.
+
+    :raises ValueError: a rule combines formats in an unsafe way without accepting it under ``unsafe``
+    """
 
     namespaces: Mapping[str, NamespaceRule] = field(default_factory=dict)
     default: NamespaceRule | None = None
@@ -42,13 +45,17 @@ class KeyRules:
             raise ValueError("\n".join(mistakes))
 
     def resolve(self, namespace: str) -> NamespaceRule:
+        """Returns the rule of a namespace.
+
+        :raises KmsCodecError: ``namespace_not_configured``
+        """
         rule = self.namespaces.get(namespace, self.default)
         if rule is None:
             raise KmsCodecError("namespace_not_configured", f"No key is configured for the namespace {namespace}")
         return rule
 
     def _mixed_formats(self) -> Iterator[str]:
-        """Rules that read ``envelope`` or ``proxy`` under a crypto key under which any rule reads ``direct``."""
+        """Describes each rule that reads ``envelope`` or ``proxy`` under a key of a rule that reads ``direct``."""
         rules = {f"namespaces.{name}": rule for name, rule in self.namespaces.items()}
         if self.default is not None:
             rules["default"] = self.default
@@ -58,7 +65,8 @@ class KeyRules:
                 continue
             if shared := [key for key in rule.keys if key in direct]:
                 yield (
-                    f"{place}.reads: envelope or proxy is read here, and direct under the same key {shared[0]}: a direct "
-                    "message of 32 bytes can be passed off as a data key, and messages forged with it. Use another key, "
-                    f"or read one of the two formats, or accept the risk with unsafe: [{DIRECT_WITH_ENVELOPE}]"
+                    f"{place}.reads: envelope or proxy is read here, and direct under the same key {shared[0]}: a "
+                    "direct message of 32 bytes can be passed off as a data key, and messages can be forged with it. "
+                    "Use another key, or read one of the two formats, or accept the risk with "
+                    f"unsafe: [{DIRECT_WITH_ENVELOPE}]"
                 )

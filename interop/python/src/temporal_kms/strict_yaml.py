@@ -1,7 +1,7 @@
-"""Reads the part of YAML that all YAML 1.1 and 1.2 parsers read in the same way, and nothing else.
+"""Reads the subset of YAML that all YAML 1.1 and 1.2 parsers read in the same way, and nothing else.
 
-The same reader as packages/kms-codec/src/strict-yaml.ts; packages/kms-codec/test/vectors/files/strict-yaml.json holds
-the rules for both, and docs/wire-formats.md describes them.
+The rules are those of the strict YAML reader of packages/kms-codec. docs/wire-formats.md describes them;
+packages/kms-codec/test/vectors/files/strict-yaml.json contains the vectors for both readers.
 """
 
 import os
@@ -31,14 +31,14 @@ _END = re.compile(r"(?:\A|\n)\.\.\.(?:\r?\n)*\Z")
 
 
 class StrictYamlError(ValueError):
-    """The file is refused; the message says why, and where."""
+    """The file is refused. The message contains the reason and the line."""
 
 
 def read_regular_file(path: Path, max_bytes: int) -> bytes:
-    """Reads a regular file, twice, since the clock of mtime is too coarse to notice every write.
+    """Reads a regular file, twice, because the clock of mtime is too coarse to detect every write.
 
-    :raises ValueError: it is not regular, writable by others, too large, or changed while it was read
-    :raises OSError: it cannot be read
+    :raises ValueError: the file is not regular, others can write it, it is too large, or it changed while it was read
+    :raises OSError: the file cannot be read
     """
     # With O_NONBLOCK, opening a FIFO does not wait for its writer.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -47,7 +47,7 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
         if not stat.S_ISREG(before.st_mode):
             raise ValueError(f"{path} is not a regular file")
         if before.st_mode & 0o022:
-            raise ValueError(f"{path} can be written by its group or by everybody: run chmod go-w")
+            raise ValueError(f"{path} can be written by its group or by others: run chmod go-w")
         if before.st_size > max_bytes:
             raise ValueError(f"{path} has more than {max_bytes} bytes")
         content, again = (os.pread(handle, before.st_size, 0) for _ in range(2))
@@ -105,7 +105,7 @@ def _check_text(text: str) -> None:
 
 
 def _check_comments(text: str) -> None:
-    """YAML 1.2 wants space between a token and the comment behind it."""
+    """Refuses a comment directly after a token: YAML 1.2 requires a space between them."""
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         end = token.end_mark.index
         if text[end : end + 1] == "#" and text[end - 1 : end] not in ("", " ", "\n"):
@@ -124,7 +124,10 @@ class _Reader:
         """Where the last collection ended."""
 
     def value(self, event: Any, place: Place, indent: int | None) -> Any:
-        """:param indent: the column of the block collection around it; absent inside a flow collection"""
+        """Returns the value that begins with this event.
+
+        :param indent: the column of the block collection around it; absent inside a flow collection
+        """
         if len(place) > MAX_DEPTH:
             raise _mistake(event, place, f"is nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent):
@@ -145,7 +148,7 @@ class _Reader:
         return found
 
     def _check_indentation(self, start: Any, place: Place, indent: int) -> None:
-        """YAML 1.2 wants the lines of a flow collection to be indented more than the block around it."""
+        """Refuses a flow collection that is not indented more than the block around it, as YAML 1.2 requires."""
         for number in range(start.start_mark.line + 1, self._last.line + 1):
             content = self._lines[number].lstrip(" ")
             if content == "" or content.startswith("#"):
@@ -185,7 +188,7 @@ class _Reader:
         return entries
 
     def _scalar(self, event: Any, place: Place) -> str | int | bool:
-        # In two escapes, a surrogate pair is one character in JavaScript.
+        # JavaScript reads a surrogate pair in two escapes as one character.
         text = str(event.value).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
         if event.style is None:
             if text == "":

@@ -1,4 +1,4 @@
-"""How others write payloads: written afresh from their behaviour, to test that their messages are read."""
+"""Codecs of other projects, written afresh from their behaviour, to test that their messages are readable."""
 
 from typing import Any, Protocol
 

@@ -1,4 +1,4 @@
-"""This package's codec and the peers' over a Cloud KMS emulator, for tests: see temporal_kms.json_lines."""
+"""Offers this package's codec and the peers' over a Cloud KMS emulator, for tests: see temporal_kms.json_lines."""
 
 import argparse
 import asyncio
@@ -18,10 +18,12 @@ from .guide import DirectCodec, EnvelopeCodec
 
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m temporal_kms_peers", description=__doc__)
-    parser.add_argument("--emulator", required=True, metavar="HOST:PORT", help="gRPC address, loopback only")
-    parser.add_argument("--keys-file", required=True, type=Path, help="keys per namespace, as for KMS_KEYS_FILE")
+    parser.add_argument(
+        "--emulator", required=True, metavar="HOST:PORT", help="gRPC address of the Cloud KMS emulator, on loopback"
+    )
+    parser.add_argument("--keys-file", required=True, type=Path, help="keys of each namespace, as for KMS_KEYS_FILE")
     parser.add_argument("--peer-key", required=True, help="crypto key under which the peers write")
-    parser.add_argument("--static-key", default="", metavar="ID=HEX", help="the samples' static key")
+    parser.add_argument("--static-key", default="", metavar="ID=HEX", help="static key of the samples")
     options = parser.parse_args()
 
     service = CloudKms.connect(options.emulator)

@@ -1,4 +1,4 @@
-"""``binary/encrypted``: what the SDKs' encryption samples and Temporal's own proxy write, as behaviour."""
+"""``binary/encrypted``: the behaviour of the SDKs' encryption samples and of Temporal's own proxy."""
 
 import base64
 import os
@@ -11,13 +11,13 @@ from temporalio.converter import PayloadCodec
 from . import Kms
 
 
-def _seal(secret: bytes, payload: Payload, metadata: dict[str, bytes]) -> Payload:
+def _encrypt(secret: bytes, payload: Payload, metadata: dict[str, bytes]) -> Payload:
     nonce = os.urandom(12)
     data = nonce + AESGCM(secret).encrypt(nonce, payload.SerializeToString(), None)
     return Payload(metadata={"encoding": b"binary/encrypted", **metadata}, data=data)
 
 
-def _open(secret: bytes, payload: Payload) -> Payload:
+def _decrypt(secret: bytes, payload: Payload) -> Payload:
     return Payload.FromString(AESGCM(secret).decrypt(payload.data[:12], payload.data[12:], None))
 
 
@@ -29,7 +29,7 @@ class SampleCodec(PayloadCodec):
         self._key = key
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return [_seal(self._key, payload, {"encryption-key-id": self._key_id.encode()}) for payload in payloads]
+        return [_encrypt(self._key, payload, {"encryption-key-id": self._key_id.encode()}) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         return [self._decrypt(payload) for payload in payloads]
@@ -38,12 +38,12 @@ class SampleCodec(PayloadCodec):
         if payload.metadata.get("encoding", b"") != b"binary/encrypted":
             return payload
         if payload.metadata.get("encryption-key-id", b"") != self._key_id.encode():
-            raise ValueError("a key id that isn't ours")
-        return _open(self._key, payload)
+            raise ValueError("The payload names another key id")
+        return _decrypt(self._key, payload)
 
 
 class ProxyCodec(PayloadCodec):
-    """The layout of https://github.com/temporalio/temporal-proxy: a Go CDK address, and the data key in base64."""
+    """The layout of https://github.com/temporalio/temporal-proxy: a Go CDK URL, and the wrapped data key in base64."""
 
     def __init__(self, client: Kms, key_name: str) -> None:
         self._client = client
@@ -56,7 +56,7 @@ class ProxyCodec(PayloadCodec):
             "encryption-key-id": f"gcpkms://{self._key_name}".encode(),
             "encryption-dek": base64.b64encode(wrapped),
         }
-        return [_seal(secret, payload, metadata) for payload in payloads]
+        return [_encrypt(secret, payload, metadata) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        raise NotImplementedError("nobody but the proxy writes this layout")
+        raise NotImplementedError("Only writing is needed: no test reads this layout with the peer")

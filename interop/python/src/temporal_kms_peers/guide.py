@@ -1,4 +1,4 @@
-"""The guide's two classes, as behaviour: what a team has in production that followed it."""
+"""The behaviour of the guide's two classes, which teams that followed the guide run in production."""
 
 import os
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from . import Kms
 
 
 class DirectCodec(PayloadCodec):
-    """``binary/gcp-kms``: one Cloud KMS call a payload."""
+    """``binary/gcp-kms``: one Cloud KMS call per payload."""
 
     def __init__(self, client: Kms, key_name: str) -> None:
         self._client = client
@@ -36,7 +36,7 @@ class DirectCodec(PayloadCodec):
 
 
 class EnvelopeCodec(PayloadCodec):
-    """``binary/envelope-kms``: one new data key a call of encode, no additional authenticated data, no key's name."""
+    """``binary/envelope-kms``: a new data key per call of encode, no additional authenticated data, no key name."""
 
     def __init__(self, client: Kms, key_name: str) -> None:
         self._client = client
@@ -45,17 +45,17 @@ class EnvelopeCodec(PayloadCodec):
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         secret = os.urandom(32)
         wrapped = self._client.encrypt(request={"name": self._key_name, "plaintext": secret}).ciphertext
-        return [self._seal(AESGCM(secret), wrapped, payload) for payload in payloads]
+        return [self._encrypt(AESGCM(secret), wrapped, payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return [self._open(payload) for payload in payloads]
+        return [self._decrypt(payload) for payload in payloads]
 
-    def _seal(self, cipher: AESGCM, wrapped: bytes, payload: Payload) -> Payload:
+    def _encrypt(self, cipher: AESGCM, wrapped: bytes, payload: Payload) -> Payload:
         nonce = os.urandom(12)
         data = nonce + cipher.encrypt(nonce, payload.SerializeToString(), None)
         return Payload(metadata={"encoding": b"binary/envelope-kms", "encrypted-dek": wrapped}, data=data)
 
-    def _open(self, payload: Payload) -> Payload:
+    def _decrypt(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding", b"") != b"binary/envelope-kms":
             return payload
         wrapped = payload.metadata["encrypted-dek"]

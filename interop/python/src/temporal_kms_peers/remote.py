@@ -1,7 +1,7 @@
-"""A Temporal client whose payloads go through a codec server, for tests: ``python -m temporal_kms_peers.remote``.
+"""A Temporal client that uses a codec server, for tests: ``python -m temporal_kms_peers.remote``.
 
-The codec is what an application writes that may not use the keys itself: Temporal's codec protocol over HTTP, and
-nothing else. Starts a workflow, queries, signals and reads it, and prints what it got as one line of JSON.
+The codec is what an application without access to the keys needs: Temporal's codec protocol over HTTP. The program
+starts, queries and signals a workflow, and prints the answers as one line of JSON.
 """
 
 import argparse
@@ -20,19 +20,19 @@ TIMEOUT_SECONDS = 10
 
 
 class RemoteCodec(PayloadCodec):
-    """``/encode`` and ``/decode`` below ``endpoint``."""
+    """Encodes and decodes with ``/encode`` and ``/decode`` below ``endpoint``."""
 
     def __init__(self, endpoint: str, namespace: str) -> None:
         self._endpoint = endpoint
         self._namespace = namespace
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return await asyncio.to_thread(self._ask, "encode", payloads)
+        return await asyncio.to_thread(self._request, "encode", payloads)
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return await asyncio.to_thread(self._ask, "decode", payloads)
+        return await asyncio.to_thread(self._request, "decode", payloads)
 
-    def _ask(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
+    def _request(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
         request = urllib.request.Request(
             f"{self._endpoint}/{operation}",
             data=json_format.MessageToJson(Payloads(payloads=payloads)).encode(),
@@ -48,9 +48,11 @@ async def main() -> None:
     parser.add_argument("--temporal", required=True, metavar="HOST:PORT", help="Temporal's frontend")
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--task-queue", required=True)
-    parser.add_argument("--workflow", required=True, help="type: one argument, query `look`, signal `finish`")
+    parser.add_argument(
+        "--workflow", required=True, help="workflow type with one argument, the query `look` and the signal `finish`"
+    )
     parser.add_argument("--workflow-id", required=True)
-    parser.add_argument("value", help="argument, and part of the query's and the signal's")
+    parser.add_argument("value", help="argument of the workflow, and part of the arguments of the query and the signal")
     options = parser.parse_args()
 
     codec = RemoteCodec(options.endpoint, options.namespace)

@@ -1,7 +1,7 @@
-"""Writes the reference vectors: messages that the peers made, with the keys that open them.
+"""Writes the reference vectors: messages of the peers, with the keys that decrypt them.
 
-``python -m temporal_kms_peers.vectors`` prints the file; nonces and data keys are new on each run, so it is run by hand
-when a peer changes, and what it printed is kept.
+``python -m temporal_kms_peers.vectors`` prints the file. Nonces and data keys are new on each run. Run it by hand when
+a peer changes, and commit what it prints.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ STATIC_ID, STATIC_KEY = "test-key-id", bytes(range(32))
 
 
 class RecordingKms:
-    """Stands for Cloud KMS: what it gives back is opaque to whoever calls it, and it remembers what it was given."""
+    """Replaces Cloud KMS: it returns opaque ciphertexts, and records the plaintext of each."""
 
     def __init__(self) -> None:
         self.answers: list[dict[str, str]] = []
@@ -37,7 +37,7 @@ class RecordingKms:
         return SimpleNamespace(ciphertext=ciphertext)
 
     def decrypt(self, request: dict[str, Any]) -> SimpleNamespace:
-        raise AssertionError("writing never decrypts")
+        raise AssertionError("The peers only write here, so they must not decrypt")
 
 
 async def vector(

@@ -1,4 +1,4 @@
-"""A Temporal worker with this package's codec, for tests: ``python -m temporal_kms_peers.worker``."""
+"""Runs a Temporal worker with this package's codec, for tests: ``python -m temporal_kms_peers.worker``."""
 
 import argparse
 import asyncio
@@ -37,8 +37,8 @@ class Order:
         retry = RetryPolicy(maximum_attempts=1)
         timeout = timedelta(seconds=20)
         return [
-            await workflow.execute_activity(charge, one, start_to_close_timeout=timeout, retry_policy=retry)
-            for one in self._cards
+            await workflow.execute_activity(charge, card, start_to_close_timeout=timeout, retry_policy=retry)
+            for card in self._cards
         ]
 
     @workflow.signal
@@ -52,8 +52,8 @@ class Order:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m temporal_kms_peers.worker", description=__doc__)
-    parser.add_argument("--emulator", required=True, metavar="HOST:PORT", help="Cloud KMS emulator, loopback only")
-    parser.add_argument("--keys-file", required=True, type=Path, help="keys per namespace, as for KMS_KEYS_FILE")
+    parser.add_argument("--emulator", required=True, metavar="HOST:PORT", help="Cloud KMS emulator, on loopback")
+    parser.add_argument("--keys-file", required=True, type=Path, help="keys of each namespace, as for KMS_KEYS_FILE")
     parser.add_argument("--temporal", required=True, metavar="HOST:PORT", help="Temporal's frontend")
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--task-queue", required=True)
@@ -69,12 +69,13 @@ async def main() -> None:
     client = await Client.connect(options.temporal, namespace=options.namespace, data_converter=converter)
     async with Worker(client, task_queue=options.task_queue, workflows=[Order], activities=[charge]):
         print("ready", flush=True)
-        # Whoever started this ends it by closing its stdin.
+        # The parent process ends this process by closing its stdin.
         await asyncio.to_thread(input_ends)
     await service.close()
 
 
 def input_ends() -> None:
+    """Returns when stdin ends."""
     while sys.stdin.readline():
         pass
 

@@ -1,4 +1,4 @@
-"""Opens a payload of any format, within what its namespace's rule accepts."""
+"""Decrypts a payload of any format, if the rule of its namespace reads that format."""
 
 import base64
 import logging
@@ -12,9 +12,9 @@ from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
 
 from . import zstd
-from .aead import DATA_KEY, check_length, open_box
+from .aead import DATA_KEY, check_length, decrypt
 from .call_budget import CallBudget
-from .data_keys import OpenedKeys, within
+from .data_keys import DecryptionKeys, retry_within
 from .errors import KmsCodecError
 from .formats import format_of, is_empty, text
 from .header import MAX_WRAPPED_KEY, NONCE, TAG, data_key_aad, key_id, namespace_tag, parse_message, workflow_tag
@@ -25,32 +25,36 @@ T = TypeVar("T")
 log = logging.getLogger("temporal_kms")
 
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
-_SAYS_NOTHING_OF_THE_MESSAGE = frozenset(
+_KEY_UNUSABLE = frozenset(
     {"permission_denied", "key_not_found", "key_disabled", "key_destroy_scheduled", "key_destroyed"}
 )
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Where a payload is opened."""
+    """The place in which a payload is decrypted, and the limits of the call."""
 
     namespace: str
     rule: NamespaceRule
     accepted: tuple[tuple[str, tuple[str, ...]], ...]
-    """Namespaces whose messages are read here, with the crypto keys that may have sealed them."""
+    """Namespaces whose messages are read here, with the crypto keys that may have encrypted them."""
     workflow_id: str | None
     budget: float
-    """Seconds that Cloud KMS is waited for."""
+    """Seconds to wait for Cloud KMS."""
     plaintext: CallBudget
 
 
-class Opener:
-    def __init__(self, service: KeyService, keys: OpenedKeys, max_decompressed: int) -> None:
+class PayloadDecryptor:
+    def __init__(self, service: KeyService, keys: DecryptionKeys, max_decompressed: int) -> None:
         self._service = service
         self._keys = keys
         self._max_decompressed = max_decompressed
 
-    async def open(self, payload: Payload, scope: Scope) -> Payload:
+    async def decrypt(self, payload: Payload, scope: Scope) -> Payload:
+        """Returns the content of one layer, or the payload itself if it passes through.
+
+        :raises KmsCodecError: with the reason code
+        """
         kind = format_of(payload)
         match kind:
             case "envelope-v2":
@@ -82,19 +86,22 @@ class Opener:
     async def _envelope_v2(self, data: bytes, scope: Scope) -> Payload:
         message = parse_message(data)
         header = message.header
-        found = next((one for one in scope.accepted if namespace_tag(one[0]) == header.namespace_tag), None)
+        found = next((entry for entry in scope.accepted if namespace_tag(entry[0]) == header.namespace_tag), None)
         if found is None:
-            raise KmsCodecError("namespace_mismatch", f"{scope.namespace} doesn't accept the namespace of this message")
+            raise KmsCodecError(
+                "namespace_mismatch",
+                f"The message was encrypted for a namespace that {scope.namespace} does not accept",
+            )
         namespace, listed = found
         known = None if scope.workflow_id is None else workflow_tag(namespace, scope.workflow_id)
         if None not in (known, header.workflow_tag) and known != header.workflow_tag:
-            raise KmsCodecError("workflow_mismatch", "It was sealed for another workflow id")
+            raise KmsCodecError("workflow_mismatch", "The message was encrypted for another workflow id")
         crypto_key = next((key for key in listed if key_id(key) == header.key_id), None)
         if crypto_key is None:
-            raise KmsCodecError("key_not_allowed", f"It names a key that isn't listed for {scope.namespace}")
+            raise _key_not_listed(scope)
         wanted = (crypto_key, data_key_aad(namespace), header.wrapped_key)
         key = await self._keys.get(wanted, scope.budget, header.key_version)
-        plaintext = _decrypt(key, message.box, scope, message.aad)
+        plaintext = _decrypt(key, message.ciphertext, scope, message.aad)
         if header.compressed:
             plaintext = zstd.decompress(plaintext, scope.plaintext.at_most(self._max_decompressed))
             scope.plaintext.take(len(plaintext))
@@ -111,8 +118,8 @@ class Opener:
         async def attempt(crypto_key: str) -> AESGCM:
             return await self._keys.get((crypto_key, b"", wrapped), scope.budget)
 
-        # Only the right key unwraps the data key: a message that does not open under it is damaged.
-        key: AESGCM = await _first_that_opens(_candidates(payload, scope), attempt, scope)
+        # Only the correct crypto key unwraps the data key. If the message does not decrypt under it, it is damaged.
+        key: AESGCM = await _first_success(_candidates(payload, scope), attempt, scope)
         return _inner(_decrypt(key, payload.data, scope))
 
     async def _direct(self, payload: Payload, scope: Scope) -> Payload:
@@ -121,20 +128,20 @@ class Opener:
         scope.plaintext.take(len(payload.data))
 
         async def attempt(crypto_key: str) -> Payload:
-            plaintext = await within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
+            plaintext = await retry_within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
             inner = _inner(plaintext)
-            # Nothing is bound: an envelope's wrapped data key can stand here, and who may only decrypt would get it.
+            # The format binds nothing: this may be the wrapped data key of an envelope, which a caller wants to read.
             if len(plaintext) == DATA_KEY and "encoding" not in inner.metadata:
                 raise _not_a_payload()
             return inner
 
-        return await _first_that_opens(_candidates(payload, scope), attempt, scope)
+        return await _first_success(_candidates(payload, scope), attempt, scope)
 
     async def _proxy(self, payload: Payload, crypto_key: str, scope: Scope) -> Payload:
         encoded = payload.metadata["encryption-dek"]
-        # Python's decoder forgives excess padding, even when it validates.
+        # Python's decoder accepts excess padding, even with validation.
         if not encoded or not _BASE64.fullmatch(encoded):
-            raise KmsCodecError("malformed", "encryption-dek isn't base64")
+            raise KmsCodecError("malformed", "encryption-dek is not base64")
         wrapped = base64.b64decode(encoded)
         if len(wrapped) > MAX_WRAPPED_KEY:
             raise KmsCodecError("malformed", f"encryption-dek is longer than {MAX_WRAPPED_KEY} bytes")
@@ -143,32 +150,34 @@ class Opener:
         return _inner(_decrypt(key, payload.data, scope))
 
 
-def _decrypt(key: AESGCM, box: bytes, scope: Scope, aad: bytes | None = None) -> bytes:
-    check_length(box)
-    scope.plaintext.take(len(box) - NONCE - TAG)
-    return open_box(key, box, aad)
+def _decrypt(key: AESGCM, data: bytes, scope: Scope, aad: bytes | None = None) -> bytes:
+    check_length(data)
+    scope.plaintext.take(len(data) - NONCE - TAG)
+    return decrypt(key, data, aad)
 
 
 def _candidates(payload: Payload, scope: Scope) -> tuple[str, ...]:
-    """The named key if it is listed, else all that are."""
+    """Returns the key that the payload names, if it is listed; all listed keys if the payload names none."""
     named = text(payload, "kms-key")
     if not named:
         return scope.rule.keys
     if named in scope.rule.keys:
         return (named,)
-    raise KmsCodecError("key_not_allowed", f"It names a key that isn't listed for {scope.namespace}")
+    raise _key_not_listed(scope)
 
 
-async def _first_that_opens(
-    keys: tuple[str, ...], attempt: Callable[[str], Awaitable[T]], scope: Scope
-) -> T:
+def _key_not_listed(scope: Scope) -> KmsCodecError:
+    return KmsCodecError("key_not_allowed", f"The message names a key that is not listed for {scope.namespace}")
+
+
+async def _first_success(keys: tuple[str, ...], attempt: Callable[[str], Awaitable[T]], scope: Scope) -> T:
     unusable: KmsCodecError | None = None
-    refusal = KmsCodecError("key_not_allowed", f"No key that may decrypt is listed for {scope.namespace}")
+    refusal = KmsCodecError("key_not_allowed", f"The namespace {scope.namespace} has no key that decrypts")
     for key in keys:
         try:
             return await attempt(key)
         except KmsCodecError as error:
-            if error.code in _SAYS_NOTHING_OF_THE_MESSAGE:
+            if error.code in _KEY_UNUSABLE:
                 unusable = unusable or error
             elif error.code == "integrity_failed":
                 refusal = error
@@ -179,27 +188,35 @@ async def _first_that_opens(
 
 def _check_reads(kind: str, scope: Scope) -> None:
     if kind not in scope.rule.reads:
-        raise KmsCodecError("format_not_allowed", f"The namespace {scope.namespace} doesn't read the format {kind}")
+        raise KmsCodecError(
+            "format_not_allowed",
+            f"The namespace {scope.namespace} does not read the format {kind}: list it under reads",
+        )
 
 
 def proxy_key(payload: Payload, scope: Scope) -> str | None:
-    """The crypto key that a payload of the proxy names, where it is a listed one of Google's."""
+    """Returns the crypto key that a payload of temporal-proxy names, if it is a listed key of Cloud KMS."""
     address = text(payload, "encryption-key-id")
     crypto_key = address.removeprefix("gcpkms://")
     return crypto_key if crypto_key != address and crypto_key in scope.rule.keys else None
 
 
 def static_key(payload: Payload, scope: Scope) -> bytes | None:
-    """The samples' key that a payload names, where it is configured."""
+    """Returns the static key that a payload of the samples names, if it is configured."""
     return scope.rule.static.get(text(payload, "encryption-key-id"))
 
 
 def pass_through(payload: Payload, scope: Scope) -> Payload:
-    """:raises KmsCodecError: ``format_not_allowed`` where the rule refuses what this codec did not encrypt"""
+    """Returns the payload unchanged.
+
+    :raises KmsCodecError: ``format_not_allowed`` if the rule refuses what this codec did not encrypt
+    """
     if scope.rule.plaintext == "refuse":
-        raise KmsCodecError("format_not_allowed", f"The namespace {scope.namespace} refuses what it didn't seal")
+        raise KmsCodecError(
+            "format_not_allowed", f"The namespace {scope.namespace} refuses payloads that this codec did not encrypt"
+        )
     if scope.rule.plaintext == "report" and format_of(payload) == "plain":
-        log.warning("A payload in clear was read in the namespace %s", scope.namespace)
+        log.warning("Read a plaintext payload in the namespace %s", scope.namespace)
     return payload
 
 
@@ -211,4 +228,4 @@ def _inner(plaintext: bytes) -> Payload:
 
 
 def _not_a_payload() -> KmsCodecError:
-    return KmsCodecError("malformed", "It opened, but it doesn't hold a Temporal payload")
+    return KmsCodecError("malformed", "The message decrypted, but it does not contain a Temporal payload")
