@@ -26,22 +26,26 @@ Examples:
       --grant serviceAccount:worker@demo.iam.gserviceaccount.com,roles/cloudkms.cryptoKeyEncrypter,projects/demo
 
 The caller on --port may do everything. Clients send no credentials over an insecure channel, so each
-further identity has a port of its own and may do only what policies grant it.
-The data file holds key material in clear. This is for development and tests; it protects nothing.`;
+further identity has a separate port and may do only what policies grant it.
+The data file contains key material in plaintext. The emulator is for development and tests; it protects nothing.`;
 
 const command = new Command('kms-emulator')
-  .description('Google Cloud KMS on a laptop: a gRPC KeyManagementService on loopback.')
+  .description('A local Google Cloud KMS for development and tests: a gRPC KeyManagementService on loopback.')
   .option('--host <address>', 'loopback address to listen on', '127.0.0.1')
   .option(
     '--port <number>',
-    'gRPC port of the owner, who may do everything; 0 takes a free one',
+    'gRPC port of the owner, who may do everything; 0 chooses a free port',
     parsePort,
     9061,
   )
-  .option('--control-port <number>', 'HTTP port of the control API; 0 takes a free one', parsePort, 9062)
+  .option('--control-port <number>', 'HTTP port of the control API; 0 chooses a free port', parsePort, 9062)
   .option('--data-file <path>', 'keep keys and policies in this file, mode 0600 (default: in memory only)')
   .option('--key <name>', 'crypto key to create if it is missing; may be repeated', collect)
-  .option('--identity <email=port>', 'further caller and its gRPC port; may be repeated', parseIdentityPort)
+  .option(
+    '--identity <email=port>',
+    'additional caller and its gRPC port; may be repeated',
+    parseIdentityPort,
+  )
   .option('--grant <member,role,resource>', 'add a binding to a policy; may be repeated', parseGrant)
   .addHelpText('after', help)
   .action(run);
@@ -51,7 +55,7 @@ await command.parseAsync();
 async function run({ key = [], identity = {}, grant = [], ...options }: CliOptions): Promise<void> {
   const emulator = await start({ ...options, keys: key, identities: identity }, grant);
   const stop = () => {
-    // Started twice by a runner that forwards signals: closing again does no harm.
+    // A runner that forwards signals can send it twice; closing again has no effect.
     void emulator.close();
   };
   process.on('SIGINT', stop);
@@ -69,7 +73,7 @@ async function start(options: Parameters<typeof startEmulator>[0], grants: reado
     const emulator = await startEmulator(options);
     for (const { resource, binding } of grants) {
       const { bindings } = emulator.policy(resource);
-      // oxlint-disable-next-line no-await-in-loop -- each adds to what the one before has left
+      // oxlint-disable-next-line no-await-in-loop -- each binding is added to the policy that the previous binding left
       await emulator.setPolicy(resource, [...bindings, binding]);
     }
     return emulator;

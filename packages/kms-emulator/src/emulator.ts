@@ -7,31 +7,31 @@ import { cannotListen, requireLoopback } from './host.ts';
 import { MovableClock, systemClock, type Clock } from './model/clock.ts';
 import { parseIdentity, type Caller } from './model/iam/callers.ts';
 import type { DispatchDeps } from './service/dispatch.ts';
-import { seedKeys } from './service/seed.ts';
+import { seedKeys } from './service/new-key.ts';
 import { memoryStore, openFileStore } from './store/store.ts';
 import { listen, type GrpcPort } from './transport/grpc-server.ts';
 import { loadProtos } from './transport/protos.ts';
 
 export interface EmulatorOptions {
-  /** A loopback address; any other is refused. Default `127.0.0.1`. */
+  /** A loopback address; the emulator refuses any other. Default `127.0.0.1`. */
   readonly host?: string;
-  /** The owner's gRPC port; 0 (default) takes a free one. */
+  /** The owner's gRPC port; 0 (default) chooses a free port. */
   readonly port?: number;
-  /** The control API's port; 0 (default) takes a free one. */
+  /** The port of the control API; 0 (default) chooses a free port. */
   readonly controlPort?: number;
-  /** Where keys and policies are kept, mode 0600. Absent: in memory only. */
+  /** File for keys and policies, mode 0600. Default: in memory only. */
   readonly dataFile?: string;
-  /** Crypto keys (resource names) to create where they are missing, with their rings and a first version. */
+  /** Resource names of crypto keys to create if they are missing, with their rings and a first version. */
   readonly keys?: readonly string[];
-  /** Further callers, each with a port of its own: `{ 'worker@p.iam.gserviceaccount.com': 0 }`. */
+  /** Additional callers with their ports: `{ 'worker@p.iam.gserviceaccount.com': 0 }`. */
   readonly identities?: Readonly<Record<string, number>>;
-  /** The clock under the movable one. Default: the system's. */
+  /** The base of the movable clock. Default: the clock of the system. */
   readonly clock?: Clock;
-  /** Gets the emulator's own errors, such as a data file that can't be written. Default: standard error. */
+  /** Receives the emulator's own errors, such as a failed write of the data file. Default: standard error. */
   readonly report?: (error: unknown) => void;
   /**
-   * Gets every plaintext that was encrypted or decrypted, whoever asked: for tests that look for data keys where none
-   * may be.
+   * Receives every plaintext that any caller encrypts or decrypts: for tests that search for data keys where none
+   * may appear.
    */
   readonly plaintext?: (bytes: Uint8Array) => void;
 }
@@ -42,17 +42,17 @@ export interface Emulator extends Controls {
   readonly address: string;
   readonly port: number;
   readonly controlUrl: string;
-  /** Host and port of each identity, by the name that it was given. */
+  /** Host and port of each identity, by the name in `identities` of the options. */
   readonly identities: Readonly<Record<string, string>>;
-  /** Ends all calls and frees the ports. May be called again. */
+  /** Ends all calls and releases the ports. Further calls have no effect. */
   close(): Promise<void>;
 }
 
 /**
  * Starts an emulator and resolves when it answers.
  *
- * @throws TypeError for an address beyond loopback, a malformed key or identity; Error for a port that is
- * taken or a data file that isn't one.
+ * @throws TypeError for an address that is not loopback, or a malformed key or identity; Error for a port in use or
+ * a file that is not a data file
  */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { host = '127.0.0.1', port = 0, controlPort = 0, dataFile, keys = [], identities = {} } = options;
@@ -83,14 +83,14 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     return bound;
   };
   const closeAll = async () => {
-    await Promise.all(open.splice(0).map((one) => one.close()));
+    await Promise.all(open.splice(0).map((closable) => closable.close()));
   };
   const url = (bound: number) => (host.includes(':') ? `[${host}]:${bound}` : `${host}:${bound}`);
   try {
     const owner = await listenFor('owner', port);
     const others: Record<string, string> = {};
     for (const [identity, caller, wanted] of callers) {
-      // One after the other, so that a port that is taken is named as that identity's.
+      // Sequentially, so that the error for a port in use names its identity.
       // oxlint-disable-next-line no-await-in-loop
       others[identity] = url((await listenFor(caller, wanted)).port);
     }

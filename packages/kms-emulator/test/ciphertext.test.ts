@@ -1,6 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { newLocator, newMaterial, open, parseCiphertext, seal } from '../src/crypto/ciphertext.ts';
+import {
+  decryptBytes,
+  encryptBytes,
+  newLocator,
+  newMaterial,
+  parseCiphertext,
+} from '../src/crypto/ciphertext.ts';
 import { crc32c } from '../src/crypto/crc32c.ts';
 
 const material = newMaterial();
@@ -8,80 +14,84 @@ const locator = newLocator(7);
 const runs = { numRuns: process.env['SLOW'] === '1' ? 10_000 : 500 };
 const data = (max: number) => fc.uint8Array({ maxLength: max });
 
-function opened(ciphertext: Uint8Array, aad: Uint8Array, key = material): Buffer | undefined {
+function decrypted(ciphertext: Uint8Array, aad: Uint8Array, key = material): Buffer | undefined {
   const parsed = parseCiphertext(ciphertext);
-  return parsed === undefined || !parsed.locator.equals(locator) ? undefined : open(key, parsed, aad);
+  return parsed === undefined || !parsed.locator.equals(locator) ? undefined : decryptBytes(key, parsed, aad);
 }
 
 describe('a ciphertext', () => {
-  it('opens to what was sealed, with the additional data that it was sealed with', () => {
+  it('decrypts to the plaintext with the same additional data', () => {
     fc.assert(
       fc.property(data(70_000), data(200), (plaintext, aad) => {
-        expect(opened(seal(material, locator, plaintext, aad), aad)).toEqual(Buffer.from(plaintext));
+        expect(decrypted(encryptBytes(material, locator, plaintext, aad), aad)).toEqual(
+          Buffer.from(plaintext),
+        );
       }),
       { numRuns: 100 },
     );
   });
 
-  it('is 113 bytes for 32, as Cloud KMS makes it, and 81 to 83 longer than any plaintext', () => {
+  it('has 113 bytes for 32 bytes of plaintext, as in Cloud KMS, and 81 to 83 bytes more than any plaintext', () => {
     const sizes = [0, 32, 86, 87, 1024, 16_342, 16_343, 65_536];
     const overhead = sizes.map(
-      (size) => seal(material, locator, new Uint8Array(size), new Uint8Array()).length - size,
+      (size) => encryptBytes(material, locator, new Uint8Array(size), new Uint8Array()).length - size,
     );
     expect(overhead).toEqual([81, 81, 81, 82, 82, 82, 83, 83]);
   });
 
-  it('names its version', () => {
+  it('contains the locator of its version', () => {
     const { locator: found } =
-      parseCiphertext(seal(material, locator, Buffer.from('x'), Buffer.alloc(0))) ?? {};
+      parseCiphertext(encryptBytes(material, locator, Buffer.from('x'), Buffer.alloc(0))) ?? {};
     expect(found).toEqual(locator);
     expect(found?.readUInt32BE(31)).toBe(7);
   });
 
-  it('opens to nothing once any bit of it is turned', () => {
+  it('does not decrypt if any bit is flipped', () => {
     fc.assert(
       fc.property(data(300), data(50), fc.nat(), fc.nat(7), (plaintext, aad, position, bit) => {
-        const ciphertext = seal(material, locator, plaintext, aad);
+        const ciphertext = encryptBytes(material, locator, plaintext, aad);
         const index = position % ciphertext.length;
         ciphertext[index] = (ciphertext[index] ?? 0) ^ (1 << bit);
-        expect(opened(ciphertext, aad)).toBeUndefined();
+        expect(decrypted(ciphertext, aad)).toBeUndefined();
       }),
       runs,
     );
   });
 
-  it('opens to nothing once it is cut, lengthened or made of anything else', () => {
+  it('does not decrypt if it is truncated, extended or arbitrary', () => {
     fc.assert(
       fc.property(data(300), fc.nat(), data(10), data(500), (plaintext, at, more, garbage) => {
         const aad = new Uint8Array();
-        const ciphertext = seal(material, locator, plaintext, aad);
-        expect(opened(ciphertext.subarray(0, at % ciphertext.length), aad)).toBeUndefined();
-        expect(opened(Buffer.concat([ciphertext, Buffer.of(0), more]), aad)).toBeUndefined();
-        expect(opened(garbage, aad)).toBeUndefined();
+        const ciphertext = encryptBytes(material, locator, plaintext, aad);
+        expect(decrypted(ciphertext.subarray(0, at % ciphertext.length), aad)).toBeUndefined();
+        expect(decrypted(Buffer.concat([ciphertext, Buffer.of(0), more]), aad)).toBeUndefined();
+        expect(decrypted(garbage, aad)).toBeUndefined();
       }),
       runs,
     );
   });
 
-  it('opens to nothing with another key or other additional data', () => {
+  it('does not decrypt with another key or other additional data', () => {
     fc.assert(
       fc.property(data(100), data(50), data(50), (plaintext, aad, other) => {
         fc.pre(!Buffer.from(aad).equals(other));
-        const ciphertext = seal(material, locator, plaintext, aad);
-        expect(opened(ciphertext, other)).toBeUndefined();
-        expect(opened(ciphertext, aad, newMaterial())).toBeUndefined();
+        const ciphertext = encryptBytes(material, locator, plaintext, aad);
+        expect(decrypted(ciphertext, other)).toBeUndefined();
+        expect(decrypted(ciphertext, aad, newMaterial())).toBeUndefined();
       }),
       runs,
     );
   });
 
-  it('is never the same twice', () => {
-    const all = Array.from({ length: 100 }, () => seal(material, locator, Buffer.from('x'), Buffer.alloc(0)));
+  it('differs for equal plaintexts', () => {
+    const all = Array.from({ length: 100 }, () =>
+      encryptBytes(material, locator, Buffer.from('x'), Buffer.alloc(0)),
+    );
     expect(new Set(all.map((one) => one.toString('hex'))).size).toBe(100);
   });
 
-  it('has one spelling: a length in more bytes than needed is refused', () => {
-    const ciphertext = seal(material, locator, Buffer.from('x'), Buffer.alloc(0));
+  it('has one encoding: a length in more bytes than needed is refused', () => {
+    const ciphertext = encryptBytes(material, locator, Buffer.from('x'), Buffer.alloc(0));
     const length = ciphertext[39] ?? 0;
     const longer = Buffer.concat([
       ciphertext.subarray(0, 39),

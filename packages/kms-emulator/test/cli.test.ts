@@ -17,7 +17,7 @@ async function launch(...args: string[]) {
 }
 
 describe('the command line', () => {
-  it('explains itself', async () => {
+  it('prints its options with --help', async () => {
     const { code: exit, stdout } = await run('--help');
     expect(exit).toBe(0);
     for (const option of [
@@ -33,7 +33,7 @@ describe('the command line', () => {
     }
   });
 
-  it('says in one line where it listens, and serves the identities and grants that it was given', async () => {
+  it('prints one line with its addresses and serves the configured identities and grants', async () => {
     const grant = `serviceAccount:${EMAIL},roles/cloudkms.cryptoKeyEncrypter,projects/p`;
     const { line } = await launch('--key', KEY, '--identity', `${EMAIL}=0`, '--grant', grant);
     expect(line).toMatch(
@@ -41,15 +41,15 @@ describe('the command line', () => {
     );
     const owner = /gRPC (\S+),/.exec(line)?.[1] ?? '';
     const worker = clientOf(/ on ([^,\s]+)/.exec(line)?.[1] ?? '');
-    const [sealed] = await worker.encrypt({ name: KEY, plaintext: Buffer.from('x') }, once);
-    const ciphertext = sealed.ciphertext ?? '';
+    const [encrypted] = await worker.encrypt({ name: KEY, plaintext: Buffer.from('x') }, once);
+    const ciphertext = encrypted.ciphertext ?? '';
     expect(await refusal(worker.decrypt({ name: KEY, ciphertext }, once))).toMatchObject({
       code: code.PERMISSION_DENIED,
     });
     await expect(clientOf(owner).decrypt({ name: KEY, ciphertext }, once)).resolves.toBeDefined();
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('ends on %s, also if it is sent twice', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('exits on %s, also if the signal is sent twice', async (signal) => {
     const { child } = await launch();
     child.kill(signal);
     child.kill(signal);
@@ -62,17 +62,17 @@ describe('the command line', () => {
     [['--key', 'workflow-encryption'], 'projects/*/locations/*/keyRings/*/cryptoKeys/*'],
     [['--port', '70000'], 'A port is a number from 0 to 65535.'],
     [['--identity', 'worker'], 'Write it as worker@demo.iam.gserviceaccount.com=9071.'],
-    [['--identity', 'nobody=0'], '"nobody" is no identity'],
+    [['--identity', 'nobody=0'], '"nobody" is not an identity'],
     [['--grant', 'a,b'], 'Write it as'],
     [['--grant', 'user:a@example.com,roles/nothing,projects/p'], 'Role roles/nothing is not supported'],
     [['--unknown'], "unknown option '--unknown'"],
-  ])('refuses %j and says what to write', async (args, message) => {
+  ])('refuses %j and explains what to write', async (args, message) => {
     const { code: exit, stderr, stdout } = await run(...freePorts, ...args);
     expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
     expect(stderr).toContain(message);
   });
 
-  it('names a port that is in use', async () => {
+  it('names a port in use', async () => {
     const { emulator } = await start();
     const { code: exit, stderr } = await run('--port', String(emulator.port), '--control-port', '0');
     expect(exit).toBe(1);

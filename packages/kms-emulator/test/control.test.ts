@@ -22,7 +22,7 @@ async function started() {
 }
 
 describe('the control API', () => {
-  it('says that it is up, and where callers find the emulator', async () => {
+  it('reports its status and the addresses of the emulator', async () => {
     const { emulator, send } = await started();
     expect(await send('GET', '/healthz')).toEqual({
       status: 200,
@@ -30,7 +30,7 @@ describe('the control API', () => {
     });
   });
 
-  it('moves the clock, and what is due happens', async () => {
+  it('moves the clock and performs what is due', async () => {
     const { client, send } = await started();
     await client.destroyCryptoKeyVersion({ name: VERSION }, once);
     const before = Date.parse((await send('GET', '/clock')).body.now);
@@ -57,7 +57,7 @@ describe('the control API', () => {
     await expect(client.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
   });
 
-  it('sets latency, propagation and quotas, and takes all of them back', async () => {
+  it('sets and resets latency, propagation and quotas', async () => {
     const { client, send } = await started();
     expect((await send('PUT', '/latency', { methods: { Encrypt: 5 } })).body).toEqual({
       all: 0,
@@ -78,7 +78,7 @@ describe('the control API', () => {
     await expect(client.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
   });
 
-  it('counts calls and forgets them', async () => {
+  it('counts calls and resets the counts', async () => {
     const { client, send } = await started();
     await client.encrypt({ name: KEY, plaintext }, once);
     await client.getCryptoKey({ name: KEY }, once);
@@ -92,7 +92,7 @@ describe('the control API', () => {
     expect((await send('GET', '/calls')).body.total).toBe(0);
   });
 
-  it('reads and replaces policies, of projects too', async () => {
+  it('reads and replaces policies, including those of projects', async () => {
     const { send } = await started();
     const bindings = [{ role: 'roles/cloudkms.viewer', members: ['user:a@example.com'] }];
     for (const resource of ['projects/p', KEY]) {
@@ -135,7 +135,7 @@ describe('the control API', () => {
     },
   );
 
-  it('says what is wrong with a body, and which paths there are not', async () => {
+  it('explains what is wrong with a body and which paths do not exist', async () => {
     const { send } = await started();
     const wrong: [string, string, unknown, string][] = [
       ['PUT', '/clock', {}, 'Invalid input'],
@@ -168,7 +168,7 @@ const raw = (url: string, method: string, headers: Record<string, string>, body 
   });
 
 describe('against web pages the control API', () => {
-  it('refuses a foreign Host, which a page reaches by its own name pointing to loopback', async () => {
+  it('refuses a foreign Host, with which a page reaches loopback through its own name', async () => {
     const { emulator } = await start();
     expect(await raw(`${emulator.controlUrl}/calls`, 'GET', { host: 'evil.example:80' })).toBe(403);
     expect(await raw(`${emulator.controlUrl}/calls`, 'GET', { host: '127.0.0.1.evil.example' })).toBe(403);

@@ -18,19 +18,19 @@ const grant = (role: string, members = [WORKER]) => [{ role, members }];
 describe('identities', () => {
   it('lets the owner do everything without any policy', async () => {
     const { owner } = await startWithWorker();
-    const [sealed] = await owner.encrypt({ name: KEY, plaintext }, once);
+    const [encrypted] = await owner.encrypt({ name: KEY, plaintext }, once);
     await expect(
-      owner.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once),
+      owner.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once),
     ).resolves.toBeDefined();
   });
 
-  it('denies an identity everything that no policy grants, in the words of Cloud KMS', async () => {
+  it('denies an identity everything that no policy grants, with the text of Cloud KMS', async () => {
     const { owner, worker } = await startWithWorker();
-    const [sealed] = await owner.encrypt({ name: KEY, plaintext }, once);
+    const [encrypted] = await owner.encrypt({ name: KEY, plaintext }, once);
     const cases: [() => Promise<unknown>, permission: string, resource: string][] = [
       [() => worker.encrypt({ name: KEY, plaintext }, once), 'cryptoKeyVersions.useToEncrypt', KEY],
       [
-        () => worker.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once),
+        () => worker.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once),
         'cryptoKeyVersions.useToDecrypt',
         KEY,
       ],
@@ -65,7 +65,7 @@ describe('identities', () => {
     }
   });
 
-  it('does not tell a stranger whether a key exists, and tells whoever may use it', async () => {
+  it('hides from callers without permission whether a key exists', async () => {
     const { emulator, worker } = await startWithWorker();
     const missing = `${RING}/cryptoKeys/none`;
     const denied = await refusal(worker.encrypt({ name: missing, plaintext }, once));
@@ -79,12 +79,12 @@ describe('identities', () => {
     });
   });
 
-  it('keeps encrypting and decrypting apart', async () => {
+  it('separates the permissions to encrypt and to decrypt', async () => {
     const { owner, worker } = await startWithWorker();
     const { setPolicy } = iam(owner);
     await setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoKeyEncrypter') });
-    const [sealed] = await worker.encrypt({ name: KEY, plaintext }, once);
-    const decrypt = () => worker.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once);
+    const [encrypted] = await worker.encrypt({ name: KEY, plaintext }, once);
+    const decrypt = () => worker.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
     expect(await refusal(decrypt())).toMatchObject({ code: code.PERMISSION_DENIED });
 
     await setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoKeyDecrypter') });
@@ -94,7 +94,7 @@ describe('identities', () => {
     });
   });
 
-  it('lets an administrator of keys change them but not use them', async () => {
+  it('lets an administrator change keys but not use them', async () => {
     const { owner, worker } = await startWithWorker();
     await iam(owner).setPolicy(KEY, { bindings: grant('roles/cloudkms.admin') });
     await expect(
@@ -150,7 +150,7 @@ describe('identities', () => {
     });
   });
 
-  it('tells each caller its own permissions', async () => {
+  it('returns the permissions of each caller', async () => {
     const { owner, worker } = await startWithWorker();
     await iam(owner).setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoKeyDecrypter') });
     const asked = ['cloudkms.cryptoKeyVersions.useToEncrypt', 'cloudkms.cryptoKeyVersions.useToDecrypt'];
@@ -163,7 +163,7 @@ describe('identities', () => {
     });
   });
 
-  it('reads back the policy that was set, one binding a role', async () => {
+  it('returns the policy that was set, with one binding per role', async () => {
     const { owner } = await startWithWorker();
     const { getPolicy, setPolicy } = iam(owner);
     const role = 'roles/cloudkms.cryptoKeyEncrypter';
@@ -177,7 +177,7 @@ describe('identities', () => {
     expect(after.etag).not.toEqual(policy.etag);
   });
 
-  it('applies a change of policy after the delay that was asked for', async () => {
+  it('applies a policy change after the configured delay', async () => {
     const { emulator, worker } = await startWithWorker();
     emulator.setPropagation({ iam: 7 });
     await emulator.setPolicy(KEY, grant('roles/cloudkms.cryptoKeyEncrypter'));
@@ -194,7 +194,7 @@ describe('identities', () => {
     });
   });
 
-  it('refuses identities that are no e-mail addresses', async () => {
-    await expect(start({ identities: { nobody: 0 } })).rejects.toThrow(/"nobody" is no identity/);
+  it('refuses identities that are not e-mail addresses', async () => {
+    await expect(start({ identities: { nobody: 0 } })).rejects.toThrow(/"nobody" is not an identity/);
   });
 });

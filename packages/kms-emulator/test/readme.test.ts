@@ -8,12 +8,12 @@ import { start } from './support/running.ts';
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
 const section = (from: string, to: string): string => readme.slice(readme.indexOf(from), readme.indexOf(to));
 
-/** All first groups of a pattern in a part of the README. */
+/** Returns the first groups of all matches in a part of the README. */
 const named = (from: string, to: string, pattern: RegExp): Set<string | undefined> =>
   new Set([...section(from, to).matchAll(pattern)].map(([, name]) => name));
 
 describe('the README', () => {
-  it('names every RPC that there is and no other', () => {
+  it('names every RPC and no other', () => {
     expect(named('## What it emulates', '- **States.**', /`([A-Z]\w+)`/g)).toEqual(
       new Set(Object.keys({ ...keyManagementMethods, ...iamMethods })),
     );

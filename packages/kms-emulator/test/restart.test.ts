@@ -23,11 +23,11 @@ async function dataFile(): Promise<string> {
 const modeOf = async (path: string): Promise<string> => ((await stat(path)).mode & 0o777).toString(8);
 
 describe('the data file', () => {
-  it('opens today what was sealed yesterday, and keeps versions, states and policies', async () => {
+  it('keeps keys, versions, states and policies over a restart', async () => {
     const path = await dataFile();
     const yesterday = await startEmulator({ dataFile: path, keys: [KEY] });
     const before = connect(yesterday.address);
-    const [sealed] = await before.encrypt({ name: KEY, plaintext }, once);
+    const [encrypted] = await before.encrypt({ name: KEY, plaintext }, once);
     await before.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
     await before.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' }, once);
     await iam(before).setPolicy(RING, {
@@ -39,13 +39,13 @@ describe('the data file', () => {
     await yesterday.close();
 
     const { client } = await start({ dataFile: path, keys: [KEY] });
-    const [opened] = await client.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once);
-    expect(asBuffer(opened.plaintext)).toEqual(plaintext);
+    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
     expect((await client.getCryptoKey({ name: KEY }, once))[0]).toEqual(keyBefore);
     expect((await iam(client).getPolicy(RING))[0]).toEqual(policyBefore);
   });
 
-  it('is readable by its owner only, even if it was readable by others before', async () => {
+  it('makes the file readable by its owner only, even if others could read it before', async () => {
     const path = await dataFile();
     const first = await startEmulator({ dataFile: path, keys: [KEY] });
     expect(await modeOf(path)).toBe('600');
@@ -56,7 +56,7 @@ describe('the data file', () => {
     expect(await modeOf(path)).toBe('600');
   });
 
-  it('has every answered change in it when the process is killed', async () => {
+  it('contains every answered change when the process is killed', async () => {
     const path = await dataFile();
     const child = spawn(process.execPath, [
       cli,
@@ -74,16 +74,16 @@ describe('the data file', () => {
     const address = /gRPC (\S+),/.exec(String(line))?.[1] ?? '';
     const client = clientOf(address);
     const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
-    const [sealed] = await client.encrypt({ name: version.name ?? '', plaintext }, once);
+    const [encrypted] = await client.encrypt({ name: version.name ?? '', plaintext }, once);
     child.kill('SIGKILL');
     await event(child, 'exit');
 
     const { client: later } = await start({ dataFile: path });
-    const [opened] = await later.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once);
-    expect(asBuffer(opened.plaintext)).toEqual(plaintext);
+    const [decrypted] = await later.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
   });
 
-  it('is refused and left alone if it is no data file', async () => {
+  it('refuses a file that is not a data file and leaves it unchanged', async () => {
     const path = join(await mkdtemp(join(tmpdir(), 'kms-emulator-')), 'notes.txt');
     afterwards(() => rm(join(path, '..'), { recursive: true }));
     for (const content of [
@@ -93,13 +93,13 @@ describe('the data file', () => {
     ]) {
       await writeFile(path, content);
       await expect(startEmulator({ dataFile: path, keys: [KEY] })).rejects.toThrow(
-        `${path} is no data file of the KMS emulator.`,
+        `${path} is not a data file of the KMS emulator.`,
       );
       expect(await readFile(path, 'utf8')).toBe(content);
     }
   });
 
-  it('is never overwritten when another emulator has written it', async () => {
+  it('never overwrites a file that another emulator has written', async () => {
     const path = await dataFile();
     const reported: unknown[] = [];
     const { client } = await start({ dataFile: path, keys: [KEY], report: (error) => reported.push(error) });
@@ -112,7 +112,7 @@ describe('the data file', () => {
     expect(await readFile(path, 'utf8')).toBe(content);
   });
 
-  it('must be written before anything is answered: nothing is sealed that could not be opened again', async () => {
+  it('answers only after the file is written, so that nothing is encrypted that could not be decrypted', async () => {
     const path = await dataFile();
     const { client } = await start({ dataFile: path, keys: [KEY], report: () => undefined });
     const folder = join(path, '..');
@@ -122,12 +122,12 @@ describe('the data file', () => {
     const second = `${KEY}/cryptoKeyVersions/2`;
     expect((await refusal(client.encrypt({ name: second, plaintext }, once))).code).toBe(INTERNAL);
     await rename(`${folder}-away`, folder);
-    const [sealed] = await client.encrypt({ name: second, plaintext }, once);
-    expect(sealed.name).toBe(second);
+    const [encrypted] = await client.encrypt({ name: second, plaintext }, once);
+    expect(encrypted.name).toBe(second);
     expect(JSON.parse(await readFile(path, 'utf8')).keys[0].versions).toHaveLength(2);
   });
 
-  it('gets the changes of many calls at once', async () => {
+  it('writes the changes of concurrent calls', async () => {
     const path = await dataFile();
     const { client } = await start({ dataFile: path, keys: [KEY] });
     await Promise.all(
@@ -138,15 +138,15 @@ describe('the data file', () => {
     expect(JSON.parse(await readFile(path, 'utf8')).keys[0].versions).toHaveLength(51);
   });
 
-  it('is not needed: without one the keys are gone with the process', async () => {
+  it('is optional: without a file the keys end with the process', async () => {
     const first = await startEmulator({ keys: [KEY] });
     const before = connect(first.address);
-    const [sealed] = await before.encrypt({ name: KEY, plaintext }, once);
+    const [encrypted] = await before.encrypt({ name: KEY, plaintext }, once);
     await before.close();
     await first.close();
     const { client } = await start({ keys: [KEY] });
     expect(
-      await refusal(client.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once)),
+      await refusal(client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once)),
     ).toMatchObject({
       code: code.INVALID_ARGUMENT,
     });

@@ -27,7 +27,7 @@ async function startWithSchedule(rotationPeriod?: number) {
 }
 
 describe('rotation on schedule', () => {
-  it('makes a new primary at the time and sets the next one by the period', async () => {
+  it('creates a new primary at the scheduled time and schedules the next rotation', async () => {
     const { emulator, client, name, next } = await startWithSchedule(90 * DAY);
     const [old] = await client.encrypt({ name, plaintext }, once);
     await emulator.advance(30 * DAY + 1);
@@ -35,20 +35,20 @@ describe('rotation on schedule', () => {
     expect(key.primary).toMatchObject({ name: `${name}/cryptoKeyVersions/2`, state: 'ENABLED' });
     expect(secondsOf(key.primary?.createTime)).toBe(next);
     expect(secondsOf(key.nextRotationTime)).toBe(next + 90 * DAY);
-    const [sealed] = await client.encrypt({ name, plaintext }, once);
-    expect(sealed.name).toBe(`${name}/cryptoKeyVersions/2`);
-    const [opened] = await client.decrypt({ name, ciphertext: old.ciphertext ?? '' }, once);
-    expect(asBuffer(opened.plaintext)).toEqual(plaintext);
+    const [encrypted] = await client.encrypt({ name, plaintext }, once);
+    expect(encrypted.name).toBe(`${name}/cryptoKeyVersions/2`);
+    const [decrypted] = await client.decrypt({ name, ciphertext: old.ciphertext ?? '' }, once);
+    expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
   });
 
-  it('rotates as often as the time that has passed asks for', async () => {
+  it('rotates once for each period that has passed', async () => {
     const { emulator, client, name } = await startWithSchedule(10 * DAY);
     await emulator.advance(55 * DAY);
     const [versions] = await client.listCryptoKeyVersions({ parent: name }, once);
     expect(versions.map((version) => version.name?.split('/').at(-1))).toEqual(['1', '2', '3', '4']);
   });
 
-  it('rotates once and no more without a period', async () => {
+  it('rotates only once without a period', async () => {
     const { emulator, client, name } = await startWithSchedule();
     await emulator.advance(400 * DAY);
     const [key] = await client.getCryptoKey({ name }, once);
@@ -56,7 +56,7 @@ describe('rotation on schedule', () => {
     expect(key.nextRotationTime).toBeNull();
   });
 
-  it('is not moved by a rotation by hand', async () => {
+  it('keeps its schedule after a manual rotation', async () => {
     const { client, name, next } = await startWithSchedule(90 * DAY);
     await client.createCryptoKeyVersion({ parent: name, cryptoKeyVersion: {} }, once);
     const [key] = await client.updateCryptoKeyPrimaryVersion({ name, cryptoKeyVersionId: '2' }, once);
@@ -79,12 +79,12 @@ describe('rotation on schedule', () => {
 });
 
 describe('destruction', () => {
-  it('happens at its time, takes the key material out of the data file, and is final', async () => {
+  it('happens at its time, removes the key material from the data file, and is final', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kms-emulator-'));
     afterwards(() => rm(folder, { recursive: true }));
     const dataFile = join(folder, 'keys.json');
     const { emulator, client } = await start({ keys: [KEY], dataFile });
-    const [sealed] = await client.encrypt({ name: KEY, plaintext }, once);
+    const [encrypted] = await client.encrypt({ name: KEY, plaintext }, once);
     const material = /"material": "([^"]+)"/.exec(await readFile(dataFile, 'utf8'))?.[1] ?? '';
     expect(material).not.toBe('');
     const [scheduled] = await client.destroyCryptoKeyVersion({ name: VERSION }, once);
@@ -103,7 +103,7 @@ describe('destruction', () => {
     });
     expect(await readFile(dataFile, 'utf8')).not.toContain(material);
     expect(
-      await refusal(client.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once)),
+      await refusal(client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once)),
     ).toMatchObject({
       code: code.FAILED_PRECONDITION,
       details: `${VERSION} is not enabled, current state is: DESTROYED.`,
@@ -114,9 +114,9 @@ describe('destruction', () => {
     });
   });
 
-  it('does not happen to what was restored in time', async () => {
+  it('does not destroy a version that was restored in time', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
-    const [sealed] = await client.encrypt({ name: KEY, plaintext }, once);
+    const [encrypted] = await client.encrypt({ name: KEY, plaintext }, once);
     await client.destroyCryptoKeyVersion({ name: VERSION }, once);
     await emulator.advance(29 * DAY);
     await client.restoreCryptoKeyVersion({ name: VERSION }, once);
@@ -125,8 +125,8 @@ describe('destruction', () => {
       once,
     );
     await emulator.advance(100 * DAY);
-    const [opened] = await client.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once);
-    expect(asBuffer(opened.plaintext)).toEqual(plaintext);
+    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
   });
 });
 
@@ -136,18 +136,18 @@ const to = (state: 'ENABLED' | 'DISABLED') => ({
 });
 
 describe('propagation', () => {
-  it('lets a disabled version go on until the change has arrived, though readers see it at once', async () => {
+  it('uses a disabled version until the change has propagated, although readers see the change at once', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     emulator.setPropagation({ disable: 60 });
     await client.updateCryptoKeyVersion(to('DISABLED'), once);
     const [seen] = await client.getCryptoKeyVersion({ name: VERSION }, once);
     expect(seen.state).toBe('DISABLED');
-    const [sealed] = await client.encrypt({ name: KEY, plaintext }, once);
-    await client.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once);
+    const [encrypted] = await client.encrypt({ name: KEY, plaintext }, once);
+    await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
     await emulator.advance(61);
     for (const call of [
       () => client.encrypt({ name: KEY, plaintext }, once),
-      () => client.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once),
+      () => client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once),
     ]) {
       expect(await refusal(call())).toMatchObject({ code: code.FAILED_PRECONDITION });
     }
@@ -162,7 +162,7 @@ describe('propagation', () => {
     await expect(client.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
   });
 
-  it('encrypts with the previous primary until the change has arrived', async () => {
+  it('encrypts with the previous primary until the change has propagated', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     emulator.setPropagation({ primary: 60 });
     await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
@@ -175,7 +175,7 @@ describe('propagation', () => {
     expect(after.name).toBe(`${KEY}/cryptoKeyVersions/2`);
   });
 
-  it('keeps a new version pending as long as its generation takes', async () => {
+  it('keeps a new version pending until its material is generated', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     emulator.setPropagation({ generation: 30 });
     const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
@@ -191,14 +191,14 @@ describe('propagation', () => {
 });
 
 describe('the clock', () => {
-  it('can be set, and goes back to the real time', async () => {
+  it('can be set, and reset to the real time', async () => {
     const { emulator } = await start();
     await emulator.setTime(new Date('2031-01-01T00:00:00Z'));
     expect(emulator.now().toISOString()).toMatch(/^2031-01-01T00:00:0/);
     expect(Math.abs(emulator.resetTime().getTime() - Date.now())).toBeLessThan(1000);
   });
 
-  it("can be a test's own", async () => {
+  it('can be the clock of a test', async () => {
     const { emulator, client } = await start({ keys: [KEY], clock: { now: () => 1_000_000 } });
     await emulator.advance(1);
     const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);

@@ -15,7 +15,7 @@ async function started() {
 }
 
 describe('faults', () => {
-  it('fail as many calls as asked for, then none', async () => {
+  it('fails as many calls as `times` specifies, then none', async () => {
     const { emulator, encrypt } = await started();
     emulator.injectFault({
       effect: { kind: 'error', status: 'UNAVAILABLE', message: 'gone fishing' },
@@ -28,7 +28,7 @@ describe('faults', () => {
     expect(emulator.faults()).toEqual([]);
   });
 
-  it('fail calls for as long as asked for', async () => {
+  it('fails calls for as long as `seconds` specifies', async () => {
     const { emulator, encrypt } = await started();
     emulator.injectFault({ effect: { kind: 'error', status: 'INTERNAL' }, seconds: 30 });
     expect(await refusal(encrypt())).toMatchObject({ code: 13 });
@@ -38,13 +38,13 @@ describe('faults', () => {
     await expect(encrypt()).resolves.toBeDefined();
   });
 
-  it('meet only the method, identity and resource that they are for', async () => {
+  it('affects only calls of its method, identity and resource', async () => {
     const { emulator, client, encrypt } = await started();
     const other = clientOf(emulator.identities['a@example.com'] ?? '');
     const effect = { kind: 'error', status: 'ABORTED' } as const;
     emulator.injectFault({ effect, method: 'Decrypt' });
-    const [sealed] = await encrypt();
-    const ciphertext = sealed.ciphertext ?? '';
+    const [encrypted] = await encrypt();
+    const ciphertext = encrypted.ciphertext ?? '';
     expect(await refusal(client.decrypt({ name: KEY, ciphertext }, once))).toMatchObject({
       code: code.ABORTED,
     });
@@ -64,7 +64,7 @@ describe('faults', () => {
     });
   });
 
-  it('are met in the order in which they were asked for', async () => {
+  it('applies faults in the order of their injection', async () => {
     const { emulator, encrypt } = await started();
     emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' }, times: 1 });
     emulator.injectFault({ effect: { kind: 'error', status: 'RESOURCE_EXHAUSTED' }, times: 1 });
@@ -72,7 +72,7 @@ describe('faults', () => {
     expect(await refusal(encrypt())).toMatchObject({ code: code.RESOURCE_EXHAUSTED });
   });
 
-  it('can leave a call without any answer until its deadline', async () => {
+  it('leaves a call without a response until its deadline', async () => {
     const { emulator, client, encrypt } = await started();
     await encrypt();
     emulator.calls.reset();
@@ -84,18 +84,18 @@ describe('faults', () => {
       .toMatchObject([{ status: 'CANCELLED', count: 1 }]);
   });
 
-  it('can spoil the answer, so that its checksum no longer fits', async () => {
+  it('corrupts a response so that its checksum does not match', async () => {
     const { emulator, client, encrypt } = await started();
     emulator.injectFault({ effect: { kind: 'corrupt_response' }, times: 1 });
     const [spoilt] = await encrypt();
     expect(crc32c(asBuffer(spoilt.ciphertext))).not.toBe(Number(spoilt.ciphertextCrc32c?.value));
-    const [sealed] = await encrypt();
+    const [encrypted] = await encrypt();
     emulator.injectFault({ effect: { kind: 'corrupt_response' }, times: 1 });
-    const [opened] = await client.decrypt({ name: KEY, ciphertext: sealed.ciphertext ?? '' }, once);
-    expect(crc32c(asBuffer(opened.plaintext))).not.toBe(Number(opened.plaintextCrc32c?.value));
+    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    expect(crc32c(asBuffer(decrypted.plaintext))).not.toBe(Number(decrypted.plaintextCrc32c?.value));
   });
 
-  it('can lose checksums on their way, so that nothing was verified', async () => {
+  it('drops the checksums of a request so that nothing is verified', async () => {
     const { emulator, client } = await started();
     const request = { name: KEY, plaintext, plaintextCrc32c: { value: crc32c(plaintext) } };
     emulator.injectFault({ effect: { kind: 'drop_checksums' }, times: 1 });
@@ -105,7 +105,7 @@ describe('faults', () => {
     expect(verified.verifiedPlaintextCrc32c).toBe(true);
   });
 
-  it('end all calls when the emulator is closed, those that hang too', async () => {
+  it('ends all calls when the emulator closes, including calls that hang', async () => {
     const { emulator, client } = await started();
     emulator.injectFault({ effect: { kind: 'hang' } });
     const call = refusal(client.encrypt({ name: KEY, plaintext }, { retry: null, timeout: 20_000 }));
@@ -124,7 +124,7 @@ async function timed(call: () => Promise<unknown>): Promise<number> {
 }
 
 describe('latency', () => {
-  it('delays every method, or one of them', async () => {
+  it('delays every method, or a single method', async () => {
     const { emulator, client, encrypt } = await started();
     await encrypt();
     emulator.setLatency({ methods: { Encrypt: 300 } });
@@ -140,7 +140,7 @@ describe('latency', () => {
 });
 
 describe('quotas', () => {
-  it('refuse calls beyond the limit until the next minute, by kind', async () => {
+  it('refuses calls beyond the limit of their kind until the next minute', async () => {
     const { emulator, client, encrypt } = await started();
     await emulator.setTime(new Date('2027-01-01T00:00:00Z'));
     emulator.setQuotas({ software: 2, read: 1 });
@@ -164,7 +164,7 @@ describe('quotas', () => {
 });
 
 describe('call counts', () => {
-  it('tell who called what on which resource, and how it ended', async () => {
+  it('counts calls by method, identity, resource and outcome', async () => {
     const { emulator, client, encrypt } = await started();
     await encrypt();
     await encrypt();

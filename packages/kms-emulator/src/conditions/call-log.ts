@@ -1,6 +1,6 @@
 import type { CallInfo } from './faults.ts';
 
-/** How often a method was called by whom on what, with which outcome (`OK` or a status). */
+/** How often a caller called a method on a resource with an outcome (`OK` or a status). */
 export interface CallCount extends CallInfo {
   readonly status: string;
   readonly count: number;
@@ -8,12 +8,12 @@ export interface CallCount extends CallInfo {
 
 const MAX_ROWS = 10_000;
 
-/** Counts calls; for tests that say how many calls something may cost. */
+/** Counts calls, for tests that limit how many calls an operation makes. */
 export class CallLog {
   readonly #rows = new Map<string, CallCount>();
   #inFlight = 0;
 
-  /** A call has come in; {@link end} says how it went. */
+  /** Counts a call that has arrived; {@link end} records its outcome. */
   begin(): void {
     this.#inFlight += 1;
   }
@@ -23,7 +23,7 @@ export class CallLog {
     this.#record(call, status);
   }
 
-  /** The number of calls that have come in and are not answered. */
+  /** Returns the number of calls in flight. */
   inFlight(): number {
     return this.#inFlight;
   }
@@ -39,12 +39,12 @@ export class CallLog {
     this.#rows.set(key, { method, identity, resource, status, count: (known?.count ?? 0) + 1 });
   }
 
-  /** All rows, or those of one method. */
+  /** Returns all rows, or those of one method. */
   rows(method?: string): CallCount[] {
     return [...this.#rows.values()].filter((row) => method === undefined || row.method === method);
   }
 
-  /** The number of calls, of all methods or of one. */
+  /** Returns the number of calls of all methods, or of one method. */
   count(method?: string): number {
     return this.rows(method).reduce((sum, { count }) => sum + count, 0);
   }

@@ -2,13 +2,13 @@ import { CallLog } from './call-log.ts';
 import { Faults } from './faults.ts';
 import { Quotas } from './quotas.ts';
 
-/** Milliseconds that calls take: every method, and single ones instead of that. */
+/** Milliseconds that calls take: of every method, and exceptions for single methods. */
 export interface Latency {
   readonly all: number;
   readonly methods: Readonly<Record<string, number>>;
 }
 
-/** Seconds until changes reach Encrypt and Decrypt, and a new version has its key material. */
+/** Seconds until changes reach Encrypt and Decrypt, and until a new version has its key material. */
 export interface Propagation {
   readonly disable: number;
   readonly primary: number;
@@ -16,7 +16,7 @@ export interface Propagation {
   readonly generation: number;
 }
 
-/** Everything about the emulator's world that a test may change while it runs. Not kept over a restart. */
+/** The conditions that a test can change while the emulator runs. A restart resets them. */
 export class Conditions {
   readonly faults = new Faults();
   readonly quotas = new Quotas();
@@ -28,7 +28,7 @@ export class Conditions {
     return this.latency.methods[method] ?? this.latency.all;
   }
 
-  /** Back to a world without trouble; counts included. */
+  /** Removes all faults, limits and delays, and resets the counts. */
   reset(): void {
     this.faults.clear();
     this.quotas.set({});

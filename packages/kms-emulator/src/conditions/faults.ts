@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { StatusName } from '../model/errors.ts';
 
 /**
- * What goes wrong: an error of the given status; no answer at all; a bit of the answer's data turned on
- * its way to the client; the request's checksums lost on their way to the server.
+ * The effect of a fault: an error with the given status; no response; a flipped bit in the data of the response;
+ * or a request that arrives without its checksums.
  */
 export type FaultEffect =
   | { readonly kind: 'error'; readonly status: StatusName; readonly message?: string }
@@ -11,7 +11,7 @@ export type FaultEffect =
   | { readonly kind: 'corrupt_response' }
   | { readonly kind: 'drop_checksums' };
 
-/** Which calls a fault meets, and how many or until when; everything absent means "any" or "no end". */
+/** The calls that a fault affects, and how many or for how long; an absent field means "any" or "no end". */
 export interface Fault {
   readonly effect: FaultEffect;
   readonly method?: string;
@@ -29,14 +29,14 @@ export interface FaultState extends Fault {
   readonly until?: number;
 }
 
-/** One call, as far as faults, counts and quotas care. */
+/** What faults, counts and quotas need to know of a call. */
 export interface CallInfo {
   readonly method: string;
   readonly identity: string;
   readonly resource: string;
 }
 
-/** Faults in the order in which they were asked for; a call meets the first that fits. */
+/** Faults in the order of their injection; the first matching fault affects a call. */
 export class Faults {
   #faults: FaultState[] = [];
 
@@ -62,7 +62,7 @@ export class Faults {
     this.#faults = [];
   }
 
-  /** The effect that this call meets, if any; counts it. */
+  /** Returns the effect on this call, if a fault matches, and counts it. */
   take(call: CallInfo, now: number): FaultEffect | undefined {
     const fault = this.list(now).find(
       ({ method, identity, resource }) =>

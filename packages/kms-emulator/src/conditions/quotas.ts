@@ -1,9 +1,9 @@
 import { KmsError } from '../model/errors.ts';
 
-/** The kinds of quota that Cloud KMS counts apart (cloud.google.com/kms/quotas). */
+/** The kinds of quota that Cloud KMS counts separately (cloud.google.com/kms/quotas). */
 export type QuotaKind = 'read' | 'write' | 'software' | 'hsm';
 
-/** Calls a minute and project; a kind that is absent has no limit. */
+/** Calls per minute and project; an absent kind has no limit. */
 export type QuotaLimits = { readonly [Kind in QuotaKind]?: number };
 
 const MINUTE = 60_000;
@@ -24,7 +24,7 @@ export class Quotas {
     this.#used.clear();
   }
 
-  /** @throws KmsError RESOURCE_EXHAUSTED when the project has had its calls of this minute. */
+  /** Counts a call. @throws KmsError RESOURCE_EXHAUSTED if the project has used up its calls of this minute */
   use(kind: QuotaKind, project: string, now: number): void {
     const limit = this.#limits[kind];
     if (limit === undefined) return;

@@ -4,13 +4,13 @@ import { KmsError } from '../model/errors.ts';
 import type { Controls } from './controls.ts';
 import * as schemas from './schemas.ts';
 
-/** Where an emulator listens: the owner's address and those of its identities. */
+/** The addresses on which an emulator listens: the owner's and those of its identities. */
 export interface Addresses {
   readonly address: string;
   readonly identities: Readonly<Record<string, string>>;
 }
 
-/** The control API. Any web page can send requests to loopback, so it answers no page: see {@link refusePages}. */
+/** Creates the control API. Any web page can send requests to loopback, so {@link refusePages} refuses them. */
 export function createControlApp(controls: Controls, addresses: Addresses): Hono {
   const app = new Hono();
   app.use(refusePages);
@@ -18,7 +18,7 @@ export function createControlApp(controls: Controls, addresses: Addresses): Hono
     if (error instanceof z.ZodError) return context.json({ error: z.prettifyError(error) }, 400);
     if (error instanceof KmsError) return context.json({ error: error.message, status: error.status }, 400);
     if (error instanceof SyntaxError)
-      return context.json({ error: `The body is no JSON: ${error.message}` }, 400);
+      return context.json({ error: `The body is not JSON: ${error.message}` }, 400);
     return context.json({ error: error.message }, 500);
   });
   app.notFound((context) =>
@@ -26,8 +26,8 @@ export function createControlApp(controls: Controls, addresses: Addresses): Hono
   );
 
   app.get('/healthz', (context) => context.json({ status: 'ok', ...addresses }));
-  clock(app, controls);
-  trouble(app, controls);
+  clockRoutes(app, controls);
+  conditionRoutes(app, controls);
 
   app.get('/calls', (context) => {
     const rows = controls.calls.rows(context.req.query('method'));
@@ -59,7 +59,7 @@ export function createControlApp(controls: Controls, addresses: Addresses): Hono
   return app;
 }
 
-function clock(app: Hono, controls: Controls): void {
+function clockRoutes(app: Hono, controls: Controls): void {
   app.get('/clock', (context) => context.json({ now: controls.now() }));
   app.put('/clock', async (context) => {
     const body = schemas.clockBody.parse(await context.req.json());
@@ -72,7 +72,7 @@ function clock(app: Hono, controls: Controls): void {
   app.delete('/clock', (context) => context.json({ now: controls.resetTime() }));
 }
 
-function trouble(app: Hono, controls: Controls): void {
+function conditionRoutes(app: Hono, controls: Controls): void {
   app.get('/faults', (context) => context.json(controls.faults()));
   app.post('/faults', async (context) =>
     context.json(controls.injectFault(schemas.faultBody.parse(await context.req.json())), 201),
@@ -98,8 +98,8 @@ function trouble(app: Hono, controls: Controls): void {
 const loopbackHost = /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d+)?$/;
 
 /**
- * Refuses what a web page could send: a name that was made to point at loopback (`Host`), a page of
- * another origin (`Origin`), and a body that needs no preflight (anything but JSON).
+ * Refuses requests that a web page could send: with a name that resolves to loopback (`Host`), from another origin
+ * (`Origin`), or with a body that needs no preflight (anything but JSON).
  */
 const refusePages: MiddlewareHandler = async (context: Context, next) => {
   const { req } = context;

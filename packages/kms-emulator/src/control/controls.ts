@@ -10,38 +10,38 @@ import { tryCryptoKey, tryKeyRing } from '../model/names.ts';
 import { delaysOf } from '../service/context.ts';
 import type { DispatchDeps } from '../service/dispatch.ts';
 
-/** What a test may do to a running emulator; the control API is the same over HTTP. */
+/** What a test can change in a running emulator. The control API offers the same over HTTP. */
 export interface Controls {
   readonly calls: Pick<CallLog, 'count' | 'rows' | 'inFlight' | 'reset'>;
   now(): Date;
-  /** Moves the clock and does at once what is then due: rotation, generation, destruction. */
+  /** Moves the clock, and performs what is due then: rotation, generation, destruction. */
   advance(seconds: number): Promise<Date>;
   setTime(time: Date): Promise<Date>;
-  /** Back to the real time. What has happened to keys stays. */
+  /** Returns to the real time. Changes of keys remain. */
   resetTime(): Date;
   injectFault(fault: Fault): FaultState;
   faults(): FaultState[];
   clearFaults(): void;
-  /** Milliseconds for every method, and for single ones. */
+  /** Sets the milliseconds that every method takes, and exceptions for single methods. */
   setLatency(latency: Partial<Latency>): Latency;
   latency(): Latency;
-  /** Seconds. */
+  /** Sets the delays of changes, in seconds. */
   setPropagation(propagation: Partial<Propagation>): Propagation;
   propagation(): Propagation;
-  /** Calls a minute; replaces all limits. */
+  /** Replaces all limits, in calls per minute. */
   setQuotas(limits: QuotaLimits): QuotaLimits;
   quotas(): QuotaLimits;
-  /** The policy of a project (`projects/p`), key ring or crypto key. */
+  /** Returns the policy of a project (`projects/p`), key ring or crypto key. */
   policy(resource: string): Policy;
-  /** Replaces a policy without asking anyone's permission. */
+  /** Replaces a policy, without a permission check. */
   setPolicy(resource: string, bindings: readonly Binding[]): Promise<Policy>;
-  /** Puts a version into any state, also those that no RPC of the emulator leads to. */
+  /** Puts a version into any state, including states that no RPC of the emulator leads to. */
   setVersionState(name: string, state: VersionState, reason?: string): Promise<void>;
-  /** No faults, latency, delays, quotas or counts any more. Keys, policies and clock stay. */
+  /** Removes all faults, latency, delays, quotas and counts. Keys, policies and the clock remain. */
   reset(): void;
 }
 
-/** Makes the controls of an emulator; `clock` must be the one in `deps`. */
+/** Creates the controls of an emulator; `clock` must be the clock in `deps`. */
 export function createControls(deps: DispatchDeps, clock: MovableClock): Controls {
   const { store, conditions, source } = deps;
   const settle = async () => {
@@ -73,7 +73,7 @@ export function createControls(deps: DispatchDeps, clock: MovableClock): Control
     },
     quotas: () => conditions.quotas.limits,
     reset: () => conditions.reset(),
-    ...worldControls(conditions),
+    ...delayControls(conditions),
     policy: (resource) => store.state.policies.get(checkPolicyResource(resource)),
     setPolicy: async (resource, bindings) => {
       const delay = conditions.propagation.iam * 1000;
@@ -95,7 +95,7 @@ export function createControls(deps: DispatchDeps, clock: MovableClock): Control
   };
 }
 
-function worldControls(conditions: Conditions) {
+function delayControls(conditions: Conditions) {
   return {
     latency: () => conditions.latency,
     setLatency: (latency: Partial<Latency>) => (conditions.latency = { ...conditions.latency, ...latency }),
@@ -108,5 +108,5 @@ function worldControls(conditions: Conditions) {
 function checkPolicyResource(resource: string): string {
   if (/^projects\/[^/]+$/.test(resource)) return resource;
   if (tryKeyRing(resource) !== undefined || tryCryptoKey(resource) !== undefined) return resource;
-  throw new KmsError('INVALID_ARGUMENT', `${resource} is no project, key ring or crypto key.`);
+  throw new KmsError('INVALID_ARGUMENT', `${resource} is not a project, key ring or crypto key.`);
 }

@@ -1,15 +1,15 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
 /**
- * The emulator's ciphertext. It has the outline of Cloud KMS's own, a protobuf message of two byte
- * fields, and like it should be taken for opaque:
+ * The emulator's ciphertext. It has the shape of Cloud KMS's ciphertext, a protobuf message of two byte
+ * fields. Clients must treat it as opaque:
  *
  *     0a 24 | 00 | locator (35: 31 random, then the version's number, big-endian)
  *     12 n  | 00 | salt (12) | nonce (12) | AES-256-GCM ciphertext | tag (16)
  *
  * so that 32 bytes of plaintext become 113. The message key is HKDF-SHA256(version's key, salt): with
- * 24 random bytes a message no count of messages under one version comes near a repeated nonce. The
- * locator and the caller's additional authenticated data are authenticated.
+ * 24 random bytes per message, no realistic number of messages repeats a nonce. The locator and the
+ * caller's additional authenticated data are authenticated.
  */
 const LOCATOR_BYTES = 35;
 const LOCATOR_FIELD = 0x0a;
@@ -22,17 +22,18 @@ const BODY_AT = 2 + 1 + LOCATOR_BYTES;
 const KEY_BYTES = 32;
 const INFO = 'kms-emulator/1';
 
-/** Fresh key material for a version. */
+/** Returns new key material for a version. */
 export const newMaterial = (): Buffer => randomBytes(KEY_BYTES);
 
-/** A fresh locator for a version: what its ciphertexts carry instead of a name. */
+/** Returns a new locator for a version: its ciphertexts contain the locator instead of a name. */
 export function newLocator(version: number): Buffer {
   const locator = randomBytes(LOCATOR_BYTES);
   locator.writeUInt32BE(version, LOCATOR_BYTES - 4);
   return locator;
 }
 
-export function seal(
+/** Returns the ciphertext of `plaintext`. */
+export function encryptBytes(
   material: Uint8Array,
   locator: Uint8Array,
   plaintext: Uint8Array,
@@ -42,19 +43,19 @@ export function seal(
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', messageKey(material, salt), nonce);
   cipher.setAAD(locator).setAAD(aad);
-  const sealed = Buffer.concat([cipher.update(plaintext), cipher.final()]);
+  const encrypted = Buffer.concat([cipher.update(plaintext), cipher.final()]);
   return Buffer.concat([
     Buffer.of(LOCATOR_FIELD, 1 + LOCATOR_BYTES, 0),
     locator,
     Buffer.of(BODY_FIELD, ...varint(BODY_OVERHEAD + plaintext.length), 0),
     salt,
     nonce,
-    sealed,
+    encrypted,
     cipher.getAuthTag(),
   ]);
 }
 
-/** The locator in a ciphertext and its body, or undefined if these bytes are no ciphertext at all. */
+/** Returns the locator and the body of a ciphertext, or undefined if these bytes are not a ciphertext. */
 export function parseCiphertext(bytes: Uint8Array): { locator: Buffer; body: Buffer } | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length < BODY_AT + 2 + BODY_OVERHEAD) return undefined;
@@ -67,19 +68,19 @@ export function parseCiphertext(bytes: Uint8Array): { locator: Buffer; body: Buf
   return { locator: buffer.subarray(3, BODY_AT), body };
 }
 
-/** The plaintext, or undefined if the ciphertext or its additional data aren't what was sealed. */
-export function open(
+/** Returns the plaintext, or undefined if the ciphertext or its additional data was modified. */
+export function decryptBytes(
   material: Uint8Array,
   { locator, body }: { locator: Uint8Array; body: Uint8Array },
   aad: Uint8Array,
 ): Buffer | undefined {
   const salt = body.subarray(1, 1 + SALT_BYTES);
   const nonce = body.subarray(1 + SALT_BYTES, 1 + SALT_BYTES + NONCE_BYTES);
-  const sealed = body.subarray(1 + SALT_BYTES + NONCE_BYTES, -TAG_BYTES);
+  const encrypted = body.subarray(1 + SALT_BYTES + NONCE_BYTES, -TAG_BYTES);
   const decipher = createDecipheriv('aes-256-gcm', messageKey(material, salt), nonce);
   decipher.setAAD(locator).setAAD(aad).setAuthTag(body.subarray(-TAG_BYTES));
   try {
-    return Buffer.concat([decipher.update(sealed), decipher.final()]);
+    return Buffer.concat([decipher.update(encrypted), decipher.final()]);
   } catch {
     return undefined;
   }
@@ -96,7 +97,7 @@ function varint(value: number): number[] {
   return bytes;
 }
 
-/** In its shortest spelling only, so that a ciphertext has one form. */
+/** Accepts the shortest encoding only, so that a ciphertext has one form. */
 function readVarint(bytes: Uint8Array, start: number): { value: number; end: number } | undefined {
   let value = 0;
   for (let index = 0; index < 4; index += 1) {

@@ -1,6 +1,6 @@
 import { invalidArgument, unimplemented } from './errors.ts';
 
-/** What a key is for, from `CryptoKey.CryptoKeyPurpose`. */
+/** The purpose of a key, from `CryptoKey.CryptoKeyPurpose`. */
 export type Purpose =
   | 'ENCRYPT_DECRYPT'
   | 'ASYMMETRIC_SIGN'
@@ -10,7 +10,7 @@ export type Purpose =
   | 'KEY_ENCAPSULATION'
   | 'AES_WRAPPING';
 
-/** Protection levels that the emulator has. The others need a machine outside of Cloud KMS. */
+/** The protection levels of the emulator. The others need a machine outside Cloud KMS. */
 export type ProtectionLevel = 'SOFTWARE' | 'HSM';
 
 /** Algorithms by purpose, as `CryptoKeyVersion.CryptoKeyVersionAlgorithm` names them. */
@@ -26,13 +26,13 @@ const algorithmsOf: Record<Purpose, RegExp> = {
 
 const isPurpose = (value: string): value is Purpose => Object.hasOwn(algorithmsOf, value);
 
-/** @throws KmsError INVALID_ARGUMENT if there is none or nobody knows it. */
+/** Returns the purpose. @throws KmsError INVALID_ARGUMENT if it is missing or unknown */
 export function requirePurpose(value: string): Purpose {
   if (!isPurpose(value)) throw invalidArgument('The field crypto_key.purpose is required.');
   return value;
 }
 
-/** The algorithm that new versions get. Only `ENCRYPT_DECRYPT` has a default (resources.proto). */
+/** Returns the algorithm of new versions. Only `ENCRYPT_DECRYPT` has a default (resources.proto). */
 export function requireAlgorithm(purpose: Purpose, value: string): string {
   const unset = value === '' || value === 'CRYPTO_KEY_VERSION_ALGORITHM_UNSPECIFIED';
   if (unset && purpose === 'ENCRYPT_DECRYPT') return 'GOOGLE_SYMMETRIC_ENCRYPTION';
@@ -49,5 +49,5 @@ export function requireProtectionLevel(value: string): ProtectionLevel {
   throw unimplemented(`The emulator has no keys of protection level ${value}.`);
 }
 
-/** Asymmetric key material takes its time; symmetric material is there at once. */
+/** Whether Cloud KMS generates the key material after its response, as it does for asymmetric keys. */
 export const isGeneratedLater = (purpose: Purpose): boolean => purpose.startsWith('ASYMMETRIC_');

@@ -1,11 +1,11 @@
-/** Where the emulator takes the time from: milliseconds since the epoch, as `Date.now()` gives them. */
+/** The source of the emulator's time: milliseconds since the epoch, as in `Date.now()`. */
 export interface Clock {
   now(): number;
 }
 
 export const systemClock: Clock = { now: () => Date.now() };
 
-/** A clock that runs on with the one under it and can be moved. Moves are not kept over a restart. */
+/** A clock that follows a base clock and can be moved. A restart forgets the moves. */
 export class MovableClock implements Clock {
   readonly #base: Clock;
   #offset = 0;

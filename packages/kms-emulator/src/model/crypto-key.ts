@@ -3,7 +3,7 @@ import { KmsError, notFound } from './errors.ts';
 import { advanceVersion, isUsable, notEnabled, type KeyVersion } from './key-version.ts';
 import { versionName } from './names.ts';
 
-/** A key and its versions, version n at index n - 1. Times and durations are milliseconds. */
+/** A crypto key and its versions, version n at index n - 1. Times and durations are in milliseconds. */
 export interface CryptoKey {
   readonly name: string;
   readonly purpose: Purpose;
@@ -18,27 +18,27 @@ export interface CryptoKey {
   primary?: Primary;
 }
 
-/** The primary version; until `until` encryption still takes `previous`: the propagation delay. */
+/** The primary version. Until `until`, Encrypt still uses `previous`: the propagation delay. */
 interface Primary {
   readonly number: number;
   readonly previous?: number;
   readonly until?: number;
 }
 
-/** Where key material comes from; base64 both. Random in the emulator, anything in a test. */
+/** The source of key material, both in base64: random in the emulator, anything in a test. */
 export interface MaterialSource {
   material(): string;
   locator(versionNumber: number): string;
 }
 
-/** How long what takes time takes; milliseconds. */
+/** The delays of changes, in milliseconds. */
 export interface Delays {
   readonly disable: number;
   readonly primary: number;
   readonly generation: number;
 }
 
-/** CreateCryptoKeyVersion: the next number, from the template; the primary stays as it is. */
+/** CreateCryptoKeyVersion: adds the next version from the template. The primary does not change. */
 export function createVersion(
   key: CryptoKey,
   now: number,
@@ -67,7 +67,7 @@ export function versionOf(key: CryptoKey, number: number): KeyVersion {
   return version;
 }
 
-/** UpdateCryptoKeyPrimaryVersion: strong for readers of the key, eventual for Encrypt. */
+/** UpdateCryptoKeyPrimaryVersion: strongly consistent for readers of the key, eventually for Encrypt. */
 export function setPrimary(key: CryptoKey, number: number, now: number, delay: number): void {
   requirePurpose(key, 'ENCRYPT_DECRYPT');
   const name = versionName(key.name, number);
@@ -76,7 +76,7 @@ export function setPrimary(key: CryptoKey, number: number, now: number, delay: n
   makePrimary(key, number, now, delay);
 }
 
-/** The version that Encrypt takes at this moment. */
+/** Returns the version that Encrypt uses at this moment. */
 export function effectivePrimary(key: CryptoKey, now: number): KeyVersion | undefined {
   const { primary } = key;
   if (primary === undefined) return undefined;
@@ -85,7 +85,7 @@ export function effectivePrimary(key: CryptoKey, now: number): KeyVersion | unde
   return key.versions[current - 1];
 }
 
-/** The version that Encrypt must use, whether the request named the key or one version of it. */
+/** Returns the version that Encrypt must use, whether the request names the key or one of its versions. */
 export function versionToEncrypt(key: CryptoKey, number: number | undefined, now: number): KeyVersion {
   requirePurpose(key, 'ENCRYPT_DECRYPT');
   const version = number === undefined ? effectivePrimary(key, now) : versionOf(key, number);
@@ -108,7 +108,7 @@ export function requirePurpose(key: CryptoKey, purpose: Purpose): void {
   );
 }
 
-/** Lets the time do its work on a key: rotation, generation, destruction. True if anything changed. */
+/** Performs what is due on a key: rotation, generation, destruction. Returns whether anything changed. */
 export function advanceKey(key: CryptoKey, now: number, source: MaterialSource, delays: Delays): boolean {
   let changed = false;
   while (key.nextRotationTime !== undefined && key.nextRotationTime <= now) {
@@ -123,7 +123,7 @@ export function advanceKey(key: CryptoKey, now: number, source: MaterialSource, 
   return changed;
 }
 
-/** The next moment at which {@link advanceKey} will change anything; infinity if never. */
+/** Returns the next time at which {@link advanceKey} changes anything; infinity if never. */
 export function nextEvent(key: CryptoKey): number {
   let next = key.nextRotationTime ?? Infinity;
   for (const { state, generateTime, destroyTime } of key.versions) {

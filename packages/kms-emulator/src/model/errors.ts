@@ -1,4 +1,4 @@
-/** The canonical gRPC status names that the emulator can answer with (google.rpc.Code). */
+/** The canonical gRPC status names of the emulator's responses (google.rpc.Code). */
 export type StatusName =
   | 'CANCELLED'
   | 'UNKNOWN'
@@ -30,13 +30,13 @@ interface ErrorInfo {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** What stands in `grpc-status-details-bin` beside code and text. */
+/** The typed details in `grpc-status-details-bin`, in addition to code and text. */
 export interface ErrorDetails {
   readonly violations?: readonly Violation[];
   readonly info?: ErrorInfo;
 }
 
-/** An answer other than success: a status, Cloud KMS's text for it, and its typed details. */
+/** A failed call: a status, Cloud KMS's text for it, and its typed details. */
 export class KmsError extends Error {
   override readonly name = 'KmsError';
   readonly status: StatusName;
@@ -53,7 +53,7 @@ export const invalidArgument = (message: string): KmsError => new KmsError('INVA
 
 export const unimplemented = (message: string): KmsError => new KmsError('UNIMPLEMENTED', message);
 
-/** The kinds of resource as Cloud KMS names them in its texts. */
+/** The kinds of resource, as in the texts of Cloud KMS. */
 export type ResourceKind = 'KeyRing' | 'CryptoKey' | 'CryptoKeyVersion';
 
 export const notFound = (kind: ResourceKind, name: string): KmsError =>

@@ -15,19 +15,19 @@ export interface KeyRing {
   readonly createTime: number;
 }
 
-/** All key rings and keys of one emulator. Knows no clock: whoever calls says what time it is. */
+/** All key rings and keys of one emulator. It has no clock: callers pass the time. */
 export class KeySpace {
   readonly #rings = new Map<string, KeyRing>();
   readonly #keys = new Map<string, CryptoKey>();
   readonly #changed: () => void;
   #due = -Infinity;
 
-  /** `changed` is called after every change, so that someone can save it. */
+  /** @param changed is called after every change, so that the caller can save it */
   constructor(changed: () => void = () => undefined) {
     this.#changed = changed;
   }
 
-  /** Says that a ring, a key or a version was changed in place. */
+  /** Reports that a ring, a key or a version was changed in place. */
   touch(): void {
     this.#due = -Infinity;
     this.#changed();
@@ -71,12 +71,12 @@ export class KeySpace {
     return this.#rings.has(name) || this.#keys.has(name);
   }
 
-  /** Rings of a location, sorted by name, as ListKeyRings gives them. */
+  /** Returns the rings of a location, sorted by name as in ListKeyRings. */
   keyRingsIn(location: string): KeyRing[] {
     return sorted(this.#rings.values(), `${location}/keyRings/`);
   }
 
-  /** Keys of a ring, sorted by name. */
+  /** Returns the keys of a ring, sorted by name. */
   cryptoKeysIn(ring: string): CryptoKey[] {
     return sorted(this.#keys.values(), `${ring}/cryptoKeys/`);
   }
@@ -85,7 +85,7 @@ export class KeySpace {
     return { rings: sorted(this.#rings.values(), ''), keys: sorted(this.#keys.values(), '') };
   }
 
-  /** Rotates, generates and destroys what is due. */
+  /** Performs what is due: rotation, generation and destruction. */
   advance(now: number, source: MaterialSource, delays: Delays): void {
     if (now < this.#due) return;
     let changed = false;

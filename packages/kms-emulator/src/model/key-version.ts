@@ -17,13 +17,13 @@ export const versionStates = [
 
 export type VersionState = (typeof versionStates)[number];
 
-/** One version of a key. Times are milliseconds since the epoch; `material` is base64. */
+/** A version of a key. Times are milliseconds since the epoch; `material` is base64. */
 export interface KeyVersion {
   readonly number: number;
   readonly algorithm: string;
   readonly protectionLevel: ProtectionLevel;
   readonly createTime: number;
-  /** The opaque id by which this version's ciphertexts name it, base64. It outlives the material. */
+  /** The opaque id of the version in its ciphertexts, in base64. It remains after the material is destroyed. */
   readonly locator: string;
   state: VersionState;
   material?: string;
@@ -31,11 +31,11 @@ export interface KeyVersion {
   destroyTime?: number;
   destroyEventTime?: number;
   failureReason?: string;
-  /** Until then encryption and decryption still see the version as enabled: the propagation delay. */
+  /** Until this time, Encrypt and Decrypt treat the version as enabled: the propagation delay. */
   usableUntil?: number;
 }
 
-/** States in which a version has no key material and never had or never again has any. */
+/** States in which a version has no key material, and will have none. */
 const withoutMaterial: ReadonlySet<VersionState> = new Set([
   'DESTROYED',
   'IMPORT_FAILED',
@@ -81,7 +81,7 @@ export function restore(version: KeyVersion, name: string): void {
   delete version.destroyTime;
 }
 
-/** Lets the time do what it does to a version. True if anything changed. */
+/** Performs what is due on a version. Returns whether anything changed. */
 export function advanceVersion(version: KeyVersion, now: number): boolean {
   if (
     version.state === 'PENDING_GENERATION' &&
@@ -107,8 +107,8 @@ export function advanceVersion(version: KeyVersion, now: number): boolean {
 }
 
 /**
- * Puts a version into any state, also into those that only imports and external key managers reach.
- * For tests: no RPC does this. A state without key material loses it for good; a pending one stays so.
+ * Puts a version into any state, including states that only imports and external key managers reach.
+ * For tests: no RPC does this. A state without key material deletes it; a pending state remains pending.
  *
  * @param duration how long DESTROY_SCHEDULED lasts, in milliseconds.
  */
@@ -138,13 +138,13 @@ export function forceState(
   if (reason !== undefined) version.failureReason = reason;
 }
 
-/** The state in which encryption and decryption see a version: behind the real one by the delay. */
+/** Whether Encrypt and Decrypt accept the version, which they see with the propagation delay. */
 export function isUsable(version: KeyVersion, now: number): boolean {
   if (version.material === undefined) return false;
   return version.state === 'ENABLED' || (version.usableUntil !== undefined && now < version.usableUntil);
 }
 
-/** Cloud KMS's refusal of a version that isn't enabled, with its `PreconditionFailure`. */
+/** Returns Cloud KMS's error for a version that is not enabled, with its `PreconditionFailure`. */
 export function notEnabled(version: KeyVersion, name: string): KmsError {
   return new KmsError('FAILED_PRECONDITION', `${name} is not enabled, current state is: ${version.state}.`, {
     violations: [{ type: `KEY_${version.state}`, subject: name }],

@@ -5,9 +5,9 @@ const keyPattern = /^[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}$/u;
 const valuePattern = /^[\p{Ll}\p{Lo}\p{N}_-]{0,63}$/u;
 
 /**
- * The rules of labels (cloud.google.com/kms/docs/labeling-keys).
+ * Returns the labels if they follow the rules of cloud.google.com/kms/docs/labeling-keys.
  *
- * @throws KmsError INVALID_ARGUMENT naming the label.
+ * @throws KmsError INVALID_ARGUMENT that names the label
  */
 export function checkLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
   const entries = Object.entries(labels);

@@ -13,7 +13,7 @@ const patterns = {
 
 const idPattern = new RegExp(`^${ID}$`);
 
-/** A parsed resource name. `parent` is the name one level up. */
+/** A parsed resource name. `parent` is the name of the enclosing resource. */
 export interface ResourceName {
   readonly name: string;
   readonly project: string;
@@ -34,7 +34,7 @@ function parse(pattern: RegExp, name: string): ResourceName | undefined {
   return { name, project, location, parent, id };
 }
 
-/** @throws KmsError INVALID_ARGUMENT, as for every malformed name. */
+/** Parses the name of a location. @throws KmsError INVALID_ARGUMENT, as for every malformed name */
 export function parseLocation(name: string): { name: string; project: string; location: string } {
   const match = patterns.location.exec(name);
   if (match === null) throw malformed(name, 'projects/*/locations/*');

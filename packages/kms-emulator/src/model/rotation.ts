@@ -5,16 +5,16 @@ const HOUR = 3600 * 1000;
 const MIN_PERIOD = 24 * HOUR;
 const MAX_PERIOD = 876_000 * HOUR;
 
-/** When a key rotates by itself; both in milliseconds. */
+/** The automatic rotation of a key; both in milliseconds. */
 export interface RotationSchedule {
   readonly period?: number;
   readonly next?: number;
 }
 
 /**
- * The rules of `CryptoKey.next_rotation_time` and `rotation_period` (resources.proto).
+ * Checks the rules of `CryptoKey.next_rotation_time` and `rotation_period` (resources.proto).
  *
- * @throws KmsError INVALID_ARGUMENT naming the field.
+ * @throws KmsError INVALID_ARGUMENT that names the field
  */
 export function checkSchedule(purpose: Purpose, { period, next }: RotationSchedule, now: number): void {
   if (period === undefined && next === undefined) return;

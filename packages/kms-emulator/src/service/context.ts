@@ -5,7 +5,7 @@ import type { Caller } from '../model/iam/callers.ts';
 import type { Permission } from '../model/iam/roles.ts';
 import type { State } from '../model/state.ts';
 
-/** What every RPC may use: the state, the time of this call, who calls, and the conditions set by a test. */
+/** What every RPC may use: the state, the time of this call, the caller, and the conditions that a test set. */
 export interface Context {
   readonly state: State;
   readonly conditions: Conditions;
@@ -15,12 +15,12 @@ export interface Context {
   readonly now: number;
 }
 
-/** An RPC: a request of Google's types in, an answer out, or a thrown {@link KmsError}. */
+/** An RPC: takes a request of Google's types, and returns a response or throws a {@link KmsError}. */
 export type Handler<Request, Response> = (request: Request, context: Context) => Response;
 
 /**
- * Refuses a caller who lacks a permission, in Cloud KMS's words. Comes before the look-up, so that a
- * stranger can't tell a resource that isn't there from one that is kept from him.
+ * Refuses a caller without the permission, with Cloud KMS's text. It runs before the lookup, so that such a
+ * caller cannot distinguish a missing resource from a resource without access.
  */
 export function requirePermission(context: Context, permission: Permission, resource: string): void {
   const { state, caller, now } = context;

@@ -1,6 +1,6 @@
 import type { protos } from '@google-cloud/kms';
 import { randomBytes } from 'node:crypto';
-import { open, parseCiphertext, seal } from '../crypto/ciphertext.ts';
+import { decryptBytes, encryptBytes, parseCiphertext } from '../crypto/ciphertext.ts';
 import { crc32c } from '../crypto/crc32c.ts';
 import type { ProtectionLevel } from '../model/algorithms.ts';
 import {
@@ -18,7 +18,7 @@ import { bytes, checksum, enumName, text } from './fields.ts';
 
 const MAX_BYTES = 64 * 1024;
 const MAX_HSM_BYTES = 8 * 1024;
-/** More than any ciphertext of 64 KiB takes. */
+/** More than the ciphertext of 64 KiB of plaintext. */
 const MAX_CIPHERTEXT_BYTES = MAX_BYTES + 1024;
 
 export const encrypt: Handler<
@@ -42,7 +42,12 @@ export const encrypt: Handler<
   const version = versionToEncrypt(key, number, context.now);
   useQuota(context, version.protectionLevel, keyName);
   checkHsmSize('plaintext', version.protectionLevel, plaintext, aad);
-  const ciphertext = seal(materialOf(version), Buffer.from(version.locator, 'base64'), plaintext, aad);
+  const ciphertext = encryptBytes(
+    materialOf(version),
+    Buffer.from(version.locator, 'base64'),
+    plaintext,
+    aad,
+  );
   return {
     name: versionName(keyName, version.number),
     ciphertext,
@@ -75,7 +80,7 @@ export const decrypt: Handler<
   const known = key.versions.find((version) => version.locator === locator);
   if (known === undefined) throw wrongKey();
   const version = requireUsable(key, versionOf(key, known.number), context.now);
-  const plaintext = open(materialOf(version), parsed, aad);
+  const plaintext = decryptBytes(materialOf(version), parsed, aad);
   if (plaintext === undefined) throw wrongKey();
   return {
     plaintext,
@@ -85,7 +90,7 @@ export const decrypt: Handler<
   };
 };
 
-/** Only HSMs give random bytes; between 8 and 1,024 of them (service.proto). */
+/** Returns random bytes of an HSM, between 8 and 1,024 (service.proto). */
 export const generateRandomBytes: Handler<
   protos.google.cloud.kms.v1.IGenerateRandomBytesRequest,
   protos.google.cloud.kms.v1.IGenerateRandomBytesResponse
@@ -103,7 +108,7 @@ export const generateRandomBytes: Handler<
   return { data, dataCrc32c: { value: crc32c(data) } };
 };
 
-/** One text whether key, ciphertext or additional data are wrong: the answer must not tell which. */
+/** Returns one error for a wrong key, ciphertext or additional data, so that the caller cannot distinguish them. */
 const wrongKey = () =>
   invalidArgument("Decryption failed: verify that 'name' refers to the correct CryptoKey.");
 
@@ -128,7 +133,7 @@ function checkHsmSize(field: string, level: ProtectionLevel, data: Uint8Array, a
   );
 }
 
-/** True if there was a checksum and it was right. @throws KmsError INVALID_ARGUMENT if it was wrong. */
+/** Returns whether the request had a checksum. @throws KmsError INVALID_ARGUMENT if the checksum is wrong */
 function verify(field: string, data: Uint8Array, expected: number | undefined): boolean {
   if (expected === undefined) return false;
   if (crc32c(data) === expected) return true;

@@ -7,11 +7,9 @@ import { internal, KmsError } from '../model/errors.ts';
 import type { Caller } from '../model/iam/callers.ts';
 import type { Store } from '../store/store.ts';
 import { delaysOf } from './context.ts';
-import { corruptResponse, dropChecksums } from './faults.ts';
 import type { Method } from './methods.ts';
-import { projectOf, resourceOf } from './resource.ts';
 
-/** What all calls share. `report` gets the errors that are the emulator's own. */
+/** What all calls share. `report` receives the emulator's own errors. */
 export interface DispatchDeps {
   readonly store: Store;
   readonly conditions: Conditions;
@@ -21,7 +19,7 @@ export interface DispatchDeps {
   readonly plaintext?: (bytes: Uint8Array) => void;
 }
 
-/** One incoming call. `signal` is aborted when the client gives up or the emulator stops. */
+/** An incoming call. `signal` is aborted when the client cancels the call or the emulator stops. */
 export interface IncomingCall {
   readonly name: string;
   readonly method: Method | undefined;
@@ -31,10 +29,10 @@ export interface IncomingCall {
 }
 
 /**
- * Answers a call: waits as long as it is told to, meets its fault, uses up quota, lets the time do its
- * work on the keys, runs the RPC, and answers only when what changed is on disk.
+ * Answers a call: waits for the configured latency, applies a fault, counts the quota, performs what is due on the
+ * keys, runs the RPC, and returns its response when all changes are saved.
  *
- * @throws KmsError whatever happens but success.
+ * @throws KmsError in every case but success
  */
 export async function dispatch(deps: DispatchDeps, call: IncomingCall): Promise<object> {
   const info = { method: call.name, identity: call.caller, resource: resourceOf(call.request) };
@@ -61,7 +59,7 @@ async function answer(deps: DispatchDeps, call: IncomingCall, info: CallInfo): P
   if (latency > 0) await waitFor(latency, call.signal);
 
   const effect = conditions.faults.take(info, clock.now());
-  const request = await meet(effect, call);
+  const request = await applyFault(effect, call);
 
   if (call.method === undefined) throw new KmsError('UNIMPLEMENTED', `The emulator has no ${call.name}.`);
   const { quota } = call.method;
@@ -80,8 +78,11 @@ async function answer(deps: DispatchDeps, call: IncomingCall, info: CallInfo): P
   return effect?.kind === 'corrupt_response' ? corruptResponse(response) : response;
 }
 
-/** The request as it arrives behind a fault. */
-async function meet(effect: FaultEffect | undefined, { request, signal }: IncomingCall): Promise<object> {
+/** Returns the request as it arrives after a fault. */
+async function applyFault(
+  effect: FaultEffect | undefined,
+  { request, signal }: IncomingCall,
+): Promise<object> {
   switch (effect?.kind) {
     case 'error':
       throw new KmsError(effect.status, effect.message ?? `Injected fault: ${effect.status}.`);
@@ -101,4 +102,47 @@ async function waitFor(milliseconds: number, signal: AbortSignal): Promise<void>
   } catch {
     throw new KmsError('CANCELLED', 'The call was cancelled.');
   }
+}
+
+/** The fields in which requests name their resource, outermost first. */
+const fields = ['name', 'parent', 'resource', 'location'] as const;
+
+/** Returns the resource name in a request; empty if there is none. */
+function resourceOf(request: object): string {
+  for (const field of fields) {
+    const value: unknown = Reflect.get(request, field);
+    if (typeof value === 'string') return value;
+  }
+  for (const field of ['cryptoKey', 'cryptoKeyVersion']) {
+    const value: unknown = Reflect.get(request, field);
+    if (typeof value === 'object' && value !== null) return resourceOf(value);
+  }
+  return '';
+}
+
+/** Returns the project in a resource name, or an empty text. */
+const projectOf = (resource: string): string => /^projects\/([^/]+)/.exec(resource)?.[1] ?? '';
+
+const dataFields = ['ciphertext', 'plaintext', 'data'];
+const checksumField = /Crc32c$/;
+
+/** Returns the request without its checksums, to which Cloud KMS responds with `verified_*` false. */
+const dropChecksums = (request: object): object =>
+  Object.fromEntries(Object.entries(request).filter(([field]) => !checksumField.test(field)));
+
+/** Returns the response with one flipped bit in its data, and the checksum of the correct data. */
+function corruptResponse(response: object): object {
+  return Object.fromEntries(
+    Object.entries(response).map(([field, value]: [string, unknown]) => [
+      field,
+      dataFields.includes(field) && value instanceof Uint8Array ? withFlippedBit(value) : value,
+    ]),
+  );
+}
+
+function withFlippedBit(bytes: Uint8Array): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  const last = copy.length - 1;
+  copy[last] = (copy[last] ?? 0) ^ 1;
+  return copy;
 }

@@ -6,13 +6,13 @@ type Timestamp = protos.google.protobuf.ITimestamp;
 
 type Nullable<T> = T | null | undefined;
 
-/** The number of an int64, which arrives as a decimal string. */
+/** Returns the number of an int64, which arrives as a decimal string. */
 const int64 = (value: Nullable<number | string | { toString(): string }>): number =>
   Number(value?.toString() ?? 0);
 
 export const text = (value: Nullable<string>): string => value ?? '';
 
-/** An enum's name; a number that no name belongs to stays a number, as text. */
+/** Returns the name of an enum value; a number without a name stays a number, as text. */
 export const enumName = (value: Nullable<string | number>): string =>
   value === 0 ? '' : String(value ?? '');
 
@@ -31,19 +31,19 @@ export const toDuration = (time: number): Duration => ({
   nanos: (time % 1000) * 1_000_000,
 });
 
-/** Milliseconds of a timestamp or a duration; what is finer is cut off. */
+/** Returns the milliseconds of a timestamp or a duration, rounded down. */
 export function milliseconds(value: Nullable<Timestamp | Duration>): number | undefined {
   if (value === null || value === undefined) return undefined;
   return int64(value.seconds) * 1000 + Math.floor((value.nanos ?? 0) / 1_000_000);
 }
 
-/** The paths of a field mask. @throws KmsError INVALID_ARGUMENT if there are none. */
+/** Returns the paths of a field mask. @throws KmsError INVALID_ARGUMENT if there are none */
 export function maskPaths(mask: Nullable<protos.google.protobuf.IFieldMask>): string[] {
   const paths = mask?.paths ?? [];
   if (paths.length === 0) throw invalidArgument('The field update_mask is required: no fields to update.');
   return [...paths];
 }
 
-/** A checksum as the client sent it, or undefined if it sent none. */
+/** Returns the checksum that the client sent, or undefined if it sent none. */
 export const checksum = (value: Nullable<protos.google.protobuf.IInt64Value>): number | undefined =>
   value === null || value === undefined ? undefined : int64(value.value);

@@ -5,7 +5,7 @@ import { tryCryptoKey, tryKeyRing } from '../model/names.ts';
 import { requirePermission, type Context, type Handler } from './context.ts';
 import { text } from './fields.ts';
 
-/** google.iam.v1.Policy, as far as the emulator has it. */
+/** The part of google.iam.v1.Policy that the emulator implements. */
 interface PolicyMessage {
   readonly version?: number;
   readonly bindings?: readonly (Partial<Binding> & { readonly condition?: object | null })[] | null;
@@ -44,7 +44,7 @@ export const setIamPolicy: Handler<
   );
 };
 
-/** What the caller may do of what it asks about; nothing at all on a resource that isn't there (iam_policy.proto). */
+/** Returns which of the permissions the caller has; none on a resource that does not exist (iam_policy.proto). */
 export const testIamPermissions: Handler<
   ResourceRequest & { readonly permissions?: readonly string[] | null },
   { permissions: string[] }
@@ -67,7 +67,7 @@ type ResourceKind = 'keyRings' | 'cryptoKeys';
 function parseResource(name: string): { readonly name: string; readonly kind: ResourceKind } {
   if (tryCryptoKey(name) !== undefined) return { name, kind: 'cryptoKeys' };
   if (tryKeyRing(name) !== undefined) return { name, kind: 'keyRings' };
-  throw invalidArgument(`Resource name '${name}' is neither a key ring's nor a crypto key's.`);
+  throw invalidArgument(`Resource name '${name}' names neither a key ring nor a crypto key.`);
 }
 
 function requireResource({ state }: Context, name: string, kind: ResourceKind): void {

@@ -7,7 +7,7 @@ import { versionName } from '../model/names.ts';
 import { toDuration, toTimestamp } from './fields.ts';
 
 export type KeyRingMessage = protos.google.cloud.kms.v1.IKeyRing;
-// Algorithms are kept as text: the emulator need not know those that a newer client asks for.
+// Algorithms are texts, so that the emulator accepts those of a newer client.
 export type VersionMessage = Omit<protos.google.cloud.kms.v1.ICryptoKeyVersion, 'algorithm'> & {
   algorithm?: string;
 };
@@ -21,7 +21,7 @@ export const keyRingMessage = ({ name, createTime }: KeyRing): KeyRingMessage =>
   createTime: toTimestamp(createTime),
 });
 
-/** The primary is the one that was last set, whatever Encrypt still uses: readers are strongly consistent. */
+/** Returns the message of a key. Its primary is the version that was set last, even if Encrypt still uses another version. */
 export function cryptoKeyMessage(key: CryptoKey): CryptoKeyMessage {
   const primary = key.primary === undefined ? undefined : key.versions[key.primary.number - 1];
   return {

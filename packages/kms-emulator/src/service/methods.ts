@@ -6,21 +6,21 @@ import * as cryptography from './cryptography.ts';
 import * as iam from './iam.ts';
 import * as rings from './key-rings.ts';
 
-/** An RPC that the emulator has, and the quota that each call of it uses up. */
+/** An RPC of the emulator, and the quota that each of its calls uses. */
 export interface Method {
-  /** Absent where the key's protection level decides: the handler counts then. */
+  /** Absent if the protection level of the key decides; the handler then counts the call. */
   readonly quota?: QuotaKind;
   run(request: object, context: Context): object;
 }
 
-// `run` takes any object and the handler its own request: the transport has decoded it by the proto from
-// which the handler's type is made.
+// `run` takes any object, and the handler its own request type: the transport decoded the object with the proto from
+// which that type is generated.
 const method = <Request extends object, Response extends object>(
   handler: Handler<Request, Response>,
   quota?: QuotaKind,
 ): Method => ({ run: handler, ...(quota === undefined ? {} : { quota }) });
 
-/** What is not in here is answered with UNIMPLEMENTED. */
+/** The emulator answers every other method with UNIMPLEMENTED. */
 export const keyManagementMethods: Readonly<Record<string, Method>> = {
   ListKeyRings: method(rings.listKeyRings, 'read'),
   GetKeyRing: method(rings.getKeyRing, 'read'),

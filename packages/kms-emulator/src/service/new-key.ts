@@ -1,16 +1,18 @@
 import type { protos } from '@google-cloud/kms';
 import { requireAlgorithm, requireProtectionLevel, requirePurpose } from '../model/algorithms.ts';
-import type { CryptoKey } from '../model/crypto-key.ts';
+import { createVersion, makePrimary, type CryptoKey, type MaterialSource } from '../model/crypto-key.ts';
 import { invalidArgument, unimplemented } from '../model/errors.ts';
 import { checkLabels } from '../model/labels.ts';
+import { parseCryptoKey } from '../model/names.ts';
 import { checkSchedule, type RotationSchedule } from '../model/rotation.ts';
+import type { State } from '../model/state.ts';
 import { enumName, milliseconds, text } from './fields.ts';
 
 const DAY = 24 * 3600 * 1000;
-/** resources.proto: 30 days if not specified. The bounds are those of cloud.google.com/kms/docs/destroy-restore. */
+/** resources.proto: 30 days by default. The bounds are from cloud.google.com/kms/docs/destroy-restore. */
 const DESTROY_DURATION = { standard: 30 * DAY, min: DAY, max: 120 * DAY };
 
-/** A key without versions from what a client asked for. @throws KmsError for what Cloud KMS refuses. */
+/** Returns a key without versions from a client's request. @throws KmsError for what Cloud KMS refuses */
 export function newKey(name: string, wanted: protos.google.cloud.kms.v1.ICryptoKey, now: number): CryptoKey {
   if (text(wanted.cryptoKeyBackend) !== '') throw unimplemented('The emulator has no crypto key backends.');
   const purpose = requirePurpose(enumName(wanted.purpose));
@@ -46,4 +48,15 @@ function destroyDuration(wanted: number | undefined): number {
     throw invalidArgument('The field destroy_scheduled_duration must be between 24 hours and 120 days.');
   }
   return wanted;
+}
+
+/** Creates the missing keys and their rings, as CreateCryptoKey does with its defaults. */
+export function seedKeys(state: State, names: readonly string[], now: number, source: MaterialSource): void {
+  for (const { name, parent } of names.map(parseCryptoKey)) {
+    if (!state.keys.has(parent)) state.keys.addKeyRing({ name: parent, createTime: now });
+    if (state.keys.has(name)) continue;
+    const key = newKey(name, { purpose: 'ENCRYPT_DECRYPT' }, now);
+    makePrimary(key, createVersion(key, now, source, 0).number, now, 0);
+    state.keys.addCryptoKey(key);
+  }
 }

@@ -15,16 +15,16 @@ interface Page<T> {
   readonly totalSize: number;
 }
 
-/** A list response: its items under the name that its proto gives them. */
+/** A list response, with its items under the field name of its proto. */
 export type ListPage<Field extends string, T> = Record<Field, T[]> & Omit<Page<T>, 'items'>;
 
 const DEFAULT_SIZE = 100;
 const MAX_SIZE = 1000;
 
 /**
- * One page of a list. The token holds the list's parent and the position, and is refused elsewhere.
+ * Returns a page of a list. The token contains the parent of the list and the position.
  *
- * @throws KmsError INVALID_ARGUMENT for a token that is no token of this list.
+ * @throws KmsError INVALID_ARGUMENT for a token that does not belong to this list
  */
 export function page<T>(all: readonly T[], parent: string, request: ListRequest): Page<T> {
   if (text(request.filter) !== '') throw unimplemented('The emulator does not filter lists.');

@@ -58,7 +58,7 @@ const snapshot = z.strictObject({
   ),
 });
 
-/** The text of the data file. */
+/** Returns the text of the data file. */
 export function write(state: State): string {
   const { rings, keys } = state.keys.all();
   const content: z.input<typeof snapshot> = {
@@ -77,7 +77,7 @@ export function write(state: State): string {
   return `${JSON.stringify(content, undefined, 2)}\n`;
 }
 
-/** @throws ZodError or SyntaxError if the text is no data file of this emulator. */
+/** Parses a data file. @throws ZodError or SyntaxError if the text is not a data file of this emulator */
 export function read(text: string): State {
   const { rings, keys, policies } = snapshot.parse(JSON.parse(text));
   const state = new State();

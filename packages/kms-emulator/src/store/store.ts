@@ -4,7 +4,7 @@ import writeFileAtomic from 'write-file-atomic';
 import { State } from '../model/state.ts';
 import { read, write } from './snapshot.ts';
 
-/** Keeps a state. `save` resolves when everything changed before the call is safe. */
+/** Stores a state. `save` resolves when every change before the call is saved. */
 export interface Store {
   readonly state: State;
   save(): Promise<void>;
@@ -13,9 +13,9 @@ export interface Store {
 export const memoryStore = (): Store => ({ state: new State(), save: () => Promise.resolve() });
 
 /**
- * A state in one JSON file. It holds key material in clear, so it is readable by its owner only.
+ * Opens a state in a JSON file. The file contains key material in plaintext, so only its owner can read it.
  *
- * @throws Error if the file is there and can't be read, or isn't a data file: it is never overwritten then.
+ * @throws Error if the file exists and cannot be read, or is not a data file; it is never overwritten then
  */
 export async function openFileStore(path: string): Promise<Store> {
   const text = await readExisting(path);
@@ -28,7 +28,7 @@ export async function openFileStore(path: string): Promise<Store> {
   const writeNow = async () => {
     if ((await stampOf(path)) !== stamp) {
       throw new Error(
-        `${path} was changed or removed by someone else: two emulators must not share a data file.`,
+        `${path} was changed or removed by another process: two emulators must not share a data file.`,
       );
     }
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -38,7 +38,7 @@ export async function openFileStore(path: string): Promise<Store> {
     saved = revision;
   };
 
-  // One write at a time; whoever comes during a write waits for the next, which has everyone's changes.
+  // One write at a time. A caller that arrives during a write waits for the next write, which contains all changes.
   const save = async (wanted = state.revision): Promise<void> => {
     if (saved >= wanted) return;
     writing ??= writeNow().finally(() => {
@@ -63,9 +63,12 @@ function parse(path: string, text: string): State {
   try {
     return read(text);
   } catch (error) {
-    throw new Error(`${path} is no data file of the KMS emulator. Name another one, or move this one away.`, {
-      cause: error,
-    });
+    throw new Error(
+      `${path} is not a data file of the KMS emulator. Use another path, or move this file away.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

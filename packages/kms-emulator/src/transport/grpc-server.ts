@@ -5,9 +5,8 @@ import { dispatch, type DispatchDeps } from '../service/dispatch.ts';
 import { iamMethods, keyManagementMethods, type Method } from '../service/methods.ts';
 import { cannotListen } from '../host.ts';
 import type { Protos } from './protos.ts';
-import { toGrpcStatus } from './status.ts';
 
-/** One gRPC port. All calls that arrive there are its caller's: insecure clients send no credentials. */
+/** A gRPC port. All its calls belong to one caller, because insecure clients send no credentials. */
 export interface GrpcPort {
   readonly port: number;
   close(): Promise<void>;
@@ -15,7 +14,7 @@ export interface GrpcPort {
 
 const CLOSE_AFTER = 500;
 
-/** @throws Error if the port is taken. */
+/** Listens on a gRPC port for one caller. @throws Error if the port is in use */
 export async function listen(
   deps: DispatchDeps,
   protos: Protos,
@@ -59,4 +58,29 @@ export async function listen(
     clearTimeout(forced);
   };
   return { port: bound, close };
+}
+
+/** Returns the gRPC status of an error, with its typed details in `grpc-status-details-bin` as Google's services send them. */
+function toGrpcStatus(error: KmsError, protos: Protos): grpc.StatusObject {
+  const code = grpc.status[error.status];
+  const metadata = new grpc.Metadata();
+  const details = packed(error, protos);
+  if (details.length > 0) {
+    metadata.set(
+      'grpc-status-details-bin',
+      protos.encodeRpc('Status', { code, message: error.message, details }),
+    );
+  }
+  return { code, details: error.message, metadata };
+}
+
+function packed({ details: { violations, info } }: KmsError, protos: Protos): object[] {
+  const any = (name: string, message: object) => ({
+    type_url: `type.googleapis.com/google.rpc.${name}`,
+    value: protos.encodeRpc(name, message),
+  });
+  return [
+    ...(violations === undefined ? [] : [any('PreconditionFailure', { violations })]),
+    ...(info === undefined ? [] : [any('ErrorInfo', info)]),
+  ];
 }

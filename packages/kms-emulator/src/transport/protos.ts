@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-// The protos that Google's own client ships: the client is `@google-cloud/kms`, and its IAM and status
-// messages come from the `google-gax` that it depends on, hence the second look-up from there.
+// The protos that Google's client `@google-cloud/kms` ships. Its IAM and status messages come from the version of
+// `google-gax` that it depends on, hence the second resolution from there.
 const require = createRequire(import.meta.url);
 const kmsEntry = require.resolve('@google-cloud/kms');
 const gaxProtos = join(dirname(createRequire(kmsEntry).resolve('google-gax')), '..', 'protos');
@@ -23,7 +23,7 @@ export interface Protos {
   encodeRpc(name: string, message: object): Buffer;
 }
 
-/** @throws Error if the installed client ships no such protos. */
+/** Loads the protos of the installed client. @throws Error if it ships no such protos */
 export function loadProtos(): Protos {
   const rpc = load(join(gaxProtos, 'status.json'));
   return {

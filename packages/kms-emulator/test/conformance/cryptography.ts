@@ -19,76 +19,79 @@ export function cryptographyTests(fixture: () => Fixture): void {
 }
 
 function roundTripTests(fixture: () => Fixture): void {
-  it('opens what it has sealed, and says with which version', async () => {
+  it('decrypts what it encrypted and names the version', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const plaintext = randomBytes(32);
-    const [sealed] = await client.encrypt({ name, plaintext }, once);
-    expect(sealed).toMatchObject({ name: `${name}/cryptoKeyVersions/1`, protectionLevel: 'SOFTWARE' });
-    const [opened] = await client.decrypt({ name, ciphertext: sealed.ciphertext ?? '' }, once);
-    expect(asBuffer(opened.plaintext)).toEqual(plaintext);
-    expect(opened).toMatchObject({ usedPrimary: true, protectionLevel: 'SOFTWARE' });
+    const [encrypted] = await client.encrypt({ name, plaintext }, once);
+    expect(encrypted).toMatchObject({ name: `${name}/cryptoKeyVersions/1`, protectionLevel: 'SOFTWARE' });
+    const [decrypted] = await client.decrypt({ name, ciphertext: encrypted.ciphertext ?? '' }, once);
+    expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
+    expect(decrypted).toMatchObject({ usedPrimary: true, protectionLevel: 'SOFTWARE' });
   });
 
-  it('takes an empty plaintext', async () => {
+  it('encrypts an empty plaintext', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
-    const [sealed] = await client.encrypt({ name, plaintext: Buffer.alloc(0) }, once);
-    const [opened] = await client.decrypt({ name, ciphertext: sealed.ciphertext ?? '' }, once);
-    expect(asBuffer(opened.plaintext)).toHaveLength(0);
+    const [encrypted] = await client.encrypt({ name, plaintext: Buffer.alloc(0) }, once);
+    const [decrypted] = await client.decrypt({ name, ciphertext: encrypted.ciphertext ?? '' }, once);
+    expect(asBuffer(decrypted.plaintext)).toHaveLength(0);
   });
 
-  it('takes empty additional data for none', async () => {
+  it('treats empty additional data as absent', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
-    const [sealed] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
     const request = {
       name,
-      ciphertext: sealed.ciphertext ?? '',
+      ciphertext: encrypted.ciphertext ?? '',
       additionalAuthenticatedData: Buffer.alloc(0),
     };
-    const [opened] = await client.decrypt(request, once);
-    expect(asBuffer(opened.plaintext)).toEqual(bytes('x'));
+    const [decrypted] = await client.decrypt(request, once);
+    expect(asBuffer(decrypted.plaintext)).toEqual(bytes('x'));
   });
 
-  it('encrypts with the version that is named, and opens it without its name', async () => {
+  it('encrypts with a named version and decrypts without the name', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     const second = await fixture().createVersion(key.name);
-    const [sealed] = await client.encrypt({ name: second.name, plaintext: bytes('x') }, once);
-    expect(sealed.name).toBe(second.name);
-    const [opened] = await client.decrypt({ name: key.name, ciphertext: sealed.ciphertext ?? '' }, once);
-    expect(opened.usedPrimary).toBe(false);
+    const [encrypted] = await client.encrypt({ name: second.name, plaintext: bytes('x') }, once);
+    expect(encrypted.name).toBe(second.name);
+    const [decrypted] = await client.decrypt(
+      { name: key.name, ciphertext: encrypted.ciphertext ?? '' },
+      once,
+    );
+    expect(decrypted.usedPrimary).toBe(false);
   });
 
-  it('encrypts with the new primary after a rotation and still opens the old', async () => {
+  it('encrypts with the new primary after a rotation and still decrypts older messages', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const [old] = await client.encrypt({ name, plaintext: bytes('old') }, once);
     await fixture().createVersion(name);
     await client.updateCryptoKeyPrimaryVersion({ name, cryptoKeyVersionId: '2' }, once);
-    const [sealed] = await fixture().eventually(
+    const [encrypted] = await fixture().eventually(
       () => client.encrypt({ name, plaintext: bytes('new') }, once),
       ([answer]) => answer.name === `${name}/cryptoKeyVersions/2`,
     );
-    expect(sealed.name).toBe(`${name}/cryptoKeyVersions/2`);
-    const [opened] = await client.decrypt({ name, ciphertext: old.ciphertext ?? '' }, once);
-    expect(asBuffer(opened.plaintext)).toEqual(bytes('old'));
-    expect(opened.usedPrimary).toBe(false);
+    expect(encrypted.name).toBe(`${name}/cryptoKeyVersions/2`);
+    const [decrypted] = await client.decrypt({ name, ciphertext: old.ciphertext ?? '' }, once);
+    expect(asBuffer(decrypted.plaintext)).toEqual(bytes('old'));
+    expect(decrypted.usedPrimary).toBe(false);
   });
 }
 
 function refusalTests(fixture: () => Fixture): void {
-  it('opens nothing with the wrong key, wrong additional data or altered bytes', async () => {
+  it('does not decrypt with the wrong key, wrong additional data or modified bytes', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const other = await fixture().createKey();
     const aad = bytes('context');
-    const [sealed] = await client.encrypt(
+    const [encrypted] = await client.encrypt(
       { name, plaintext: bytes('x'), additionalAuthenticatedData: aad },
       once,
     );
-    const ciphertext = asBuffer(sealed.ciphertext);
+    const ciphertext = asBuffer(encrypted.ciphertext);
     const altered = Buffer.from(ciphertext);
     altered.writeUInt8(altered.readUInt8(altered.length - 1) ^ 1, altered.length - 1);
     const decrypt = (changes: object) =>
@@ -106,17 +109,17 @@ function refusalTests(fixture: () => Fixture): void {
     for (const [what, call] of calls) {
       expect(await refusal(call()), what).toMatchObject({ code: code.INVALID_ARGUMENT });
     }
-    const [opened] = await decrypt({});
-    expect(asBuffer(opened.plaintext)).toEqual(bytes('x'));
+    const [decrypted] = await decrypt({});
+    expect(asBuffer(decrypted.plaintext)).toEqual(bytes('x'));
   });
 
-  it('names the key in the refusal of the wrong key, and the ciphertext in that of garbage', async () => {
+  it('names the key if it is wrong, and the ciphertext if it is garbage', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const other = await fixture().createKey();
-    const [sealed] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
     expect(
-      await refusal(client.decrypt({ name: other.name, ciphertext: sealed.ciphertext ?? '' }, once)),
+      await refusal(client.decrypt({ name: other.name, ciphertext: encrypted.ciphertext ?? '' }, once)),
     ).toMatchObject({
       details: "Decryption failed: verify that 'name' refers to the correct CryptoKey.",
     });
@@ -125,11 +128,11 @@ function refusalTests(fixture: () => Fixture): void {
     });
   });
 
-  it('refuses malformed names, a version to decrypt with, and tells keys that are not there', async () => {
+  it('refuses malformed names and a version for Decrypt, and reports missing keys', async () => {
     const { client, ring } = fixture();
     const { name } = await fixture().createKey();
-    const [sealed] = await client.encrypt({ name, plaintext: bytes('x') }, once);
-    const ciphertext = sealed.ciphertext ?? '';
+    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    const ciphertext = encrypted.ciphertext ?? '';
     const calls: [() => Promise<unknown>, number][] = [
       [() => client.encrypt({ name: 'malformed name', plaintext: bytes('x') }, once), code.INVALID_ARGUMENT],
       [() => client.decrypt({ name: 'malformed name', ciphertext }, once), code.INVALID_ARGUMENT],
@@ -152,12 +155,12 @@ function refusalTests(fixture: () => Fixture): void {
 }
 
 function checksumTests(fixture: () => Fixture): void {
-  it('verifies the checksums that it is sent and sends its own', async () => {
+  it('verifies the checksums of requests and sends checksums', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const plaintext = randomBytes(100);
     const aad = bytes('context');
-    const [sealed] = await client.encrypt(
+    const [encrypted] = await client.encrypt(
       {
         name,
         plaintext,
@@ -167,13 +170,13 @@ function checksumTests(fixture: () => Fixture): void {
       },
       once,
     );
-    const ciphertext = asBuffer(sealed.ciphertext);
-    expect(sealed).toMatchObject({
+    const ciphertext = asBuffer(encrypted.ciphertext);
+    expect(encrypted).toMatchObject({
       verifiedPlaintextCrc32c: true,
       verifiedAdditionalAuthenticatedDataCrc32c: true,
       ciphertextCrc32c: { value: String(crc32c(ciphertext)) },
     });
-    const [opened] = await client.decrypt(
+    const [decrypted] = await client.decrypt(
       {
         name,
         ciphertext,
@@ -183,14 +186,14 @@ function checksumTests(fixture: () => Fixture): void {
       },
       once,
     );
-    expect(opened.plaintextCrc32c).toEqual({ value: String(crc32c(plaintext)) });
+    expect(decrypted.plaintextCrc32c).toEqual({ value: String(crc32c(plaintext)) });
   });
 
-  it('says that it has verified nothing where it was sent no checksum', async () => {
+  it('reports that it verified nothing if the request has no checksum', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
-    const [sealed] = await client.encrypt({ name, plaintext: bytes('x') }, once);
-    expect(sealed).toMatchObject({
+    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    expect(encrypted).toMatchObject({
       verifiedPlaintextCrc32c: false,
       verifiedAdditionalAuthenticatedDataCrc32c: false,
     });
@@ -201,8 +204,8 @@ function checksumTests(fixture: () => Fixture): void {
     const { name } = await fixture().createKey();
     const wrong = { value: 1 };
     const data = bytes('x');
-    const [sealed] = await client.encrypt({ name, plaintext: data }, once);
-    const ciphertext = sealed.ciphertext ?? '';
+    const [encrypted] = await client.encrypt({ name, plaintext: data }, once);
+    const ciphertext = encrypted.ciphertext ?? '';
     const calls: [string, () => Promise<unknown>][] = [
       ['plaintext', () => client.encrypt({ name, plaintext: data, plaintextCrc32c: wrong }, once)],
       [
@@ -225,16 +228,19 @@ function checksumTests(fixture: () => Fixture): void {
 }
 
 function limitTests(fixture: () => Fixture): void {
-  it('takes 64 KiB of plaintext and of additional data, and not a byte more of either', async () => {
+  it('accepts 64 KiB of plaintext and of additional data, and not a byte more of either', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const full = randomBytes(64 * KIB);
-    const [sealed] = await client.encrypt({ name, plaintext: full, additionalAuthenticatedData: full }, once);
-    const [opened] = await client.decrypt(
-      { name, ciphertext: sealed.ciphertext ?? '', additionalAuthenticatedData: full },
+    const [encrypted] = await client.encrypt(
+      { name, plaintext: full, additionalAuthenticatedData: full },
       once,
     );
-    expect(asBuffer(opened.plaintext)).toEqual(full);
+    const [decrypted] = await client.decrypt(
+      { name, ciphertext: encrypted.ciphertext ?? '', additionalAuthenticatedData: full },
+      once,
+    );
+    expect(asBuffer(decrypted.plaintext)).toEqual(full);
     const over = randomBytes(64 * KIB + 1);
     for (const request of [{ plaintext: over }, { plaintext: full, additionalAuthenticatedData: over }]) {
       expect(await refusal(client.encrypt({ name, ...request }, once))).toMatchObject({
@@ -243,7 +249,7 @@ function limitTests(fixture: () => Fixture): void {
     }
   });
 
-  it('takes 8 KiB of plaintext and additional data together with an HSM key, and not a byte more', async () => {
+  it('accepts 8 KiB of plaintext and additional data together with an HSM key, and not a byte more', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey({
       versionTemplate: { protectionLevel: 'HSM', algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION' },
@@ -253,19 +259,19 @@ function limitTests(fixture: () => Fixture): void {
       plaintext: randomBytes(6 * KIB),
       additionalAuthenticatedData: randomBytes(2 * KIB),
     };
-    const [sealed] = await client.encrypt(request, once);
-    expect(sealed.protectionLevel).toBe('HSM');
+    const [encrypted] = await client.encrypt(request, once);
+    expect(encrypted.protectionLevel).toBe('HSM');
     const over = { ...request, plaintext: randomBytes(6 * KIB + 1) };
     expect(await refusal(client.encrypt(over, once))).toMatchObject({ code: code.INVALID_ARGUMENT });
   });
 }
 
 function stateTests(fixture: () => Fixture): void {
-  it('neither encrypts nor decrypts with a disabled version, and does again when it is enabled', async () => {
+  it('neither encrypts nor decrypts with a disabled version until it is enabled', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const version = `${name}/cryptoKeyVersions/1`;
-    const [sealed] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
     await fixture().setState(version, 'DISABLED');
     const expected = {
       code: code.FAILED_PRECONDITION,
@@ -273,38 +279,41 @@ function stateTests(fixture: () => Fixture): void {
       statusDetails: [{ violations: [{ type: 'KEY_DISABLED', subject: version }] }],
     };
     const encrypt = () => client.encrypt({ name, plaintext: bytes('x') }, once);
-    const decrypt = () => client.decrypt({ name, ciphertext: sealed.ciphertext ?? '' }, once);
+    const decrypt = () => client.decrypt({ name, ciphertext: encrypted.ciphertext ?? '' }, once);
     expect(await fixture().eventuallyRefused(encrypt)).toMatchObject(expected);
     expect(await fixture().eventuallyRefused(decrypt)).toMatchObject(expected);
     await fixture().setState(version, 'ENABLED');
-    const [opened] = await decrypt();
-    expect(asBuffer(opened.plaintext)).toEqual(bytes('x'));
+    const [decrypted] = await decrypt();
+    expect(asBuffer(decrypted.plaintext)).toEqual(bytes('x'));
   });
 
-  it('decrypts nothing with a version whose destruction is scheduled', async () => {
+  it('does not decrypt with a version that is scheduled for destruction', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const version = `${name}/cryptoKeyVersions/1`;
-    const [sealed] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
     await client.destroyCryptoKeyVersion({ name: version }, once);
-    const decrypt = () => client.decrypt({ name, ciphertext: sealed.ciphertext ?? '' }, once);
+    const decrypt = () => client.decrypt({ name, ciphertext: encrypted.ciphertext ?? '' }, once);
     expect(await fixture().eventuallyRefused(decrypt)).toMatchObject({
       code: code.FAILED_PRECONDITION,
       statusDetails: [{ violations: [{ type: 'KEY_DESTROY_SCHEDULED', subject: version }] }],
     });
   });
 
-  it('opens what older versions have sealed while the primary is disabled', async () => {
+  it('decrypts messages of older versions while the primary is disabled', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     const second = await fixture().createVersion(key.name);
-    const [sealed] = await client.encrypt({ name: second.name, plaintext: bytes('x') }, once);
+    const [encrypted] = await client.encrypt({ name: second.name, plaintext: bytes('x') }, once);
     await fixture().setState(`${key.name}/cryptoKeyVersions/1`, 'DISABLED');
-    const [opened] = await client.decrypt({ name: key.name, ciphertext: sealed.ciphertext ?? '' }, once);
-    expect(asBuffer(opened.plaintext)).toEqual(bytes('x'));
+    const [decrypted] = await client.decrypt(
+      { name: key.name, ciphertext: encrypted.ciphertext ?? '' },
+      once,
+    );
+    expect(asBuffer(decrypted.plaintext)).toEqual(bytes('x'));
   });
 
-  it('does not encrypt without a primary, nor with a key of another purpose', async () => {
+  it('does not encrypt without a primary or with a key of another purpose', async () => {
     const { client } = fixture();
     const empty = await fixture().createEmptyKey();
     const raw = await fixture().createKey({
@@ -320,7 +329,7 @@ function stateTests(fixture: () => Fixture): void {
 }
 
 function randomTests(fixture: () => Fixture): void {
-  it('gives random bytes of an HSM with their checksum', async () => {
+  it('returns random bytes of an HSM with their checksum', async () => {
     const { client, service } = fixture();
     const request = { location: service.location, lengthBytes: 32, protectionLevel: 'HSM' as const };
     const [random] = await client.generateRandomBytes(request, once);
@@ -330,7 +339,7 @@ function randomTests(fixture: () => Fixture): void {
     expect(random.dataCrc32c).toEqual({ value: String(crc32c(data)) });
   });
 
-  it('refuses random bytes of a malformed location, a wrong length and in software', async () => {
+  it('refuses random bytes for a malformed location, a wrong length and the software level', async () => {
     const { client, service } = fixture();
     const random = (changes: object) =>
       client.generateRandomBytes(

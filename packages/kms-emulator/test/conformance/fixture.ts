@@ -9,7 +9,7 @@ export type CryptoKey = protos.google.cloud.kms.v1.ICryptoKey;
 export type CryptoKeyVersion = protos.google.cloud.kms.v1.ICryptoKeyVersion;
 type CreateCryptoKey = protos.google.cloud.kms.v1.ICreateCryptoKeyRequest;
 
-/** gRPC codes, as the client's errors have them. */
+/** gRPC codes in the client's errors. */
 export const code = {
   INVALID_ARGUMENT: 3,
   NOT_FOUND: 5,
@@ -24,8 +24,8 @@ export const code = {
 const RING = 'kms-emulator-conformance';
 
 /**
- * A service with one key ring. Cloud KMS never deletes rings, so all runs share one; keys are new in each
- * test, and their versions are destroyed in the end.
+ * A service with one key ring. Cloud KMS never deletes rings, so all runs share a ring. Each test creates new
+ * keys, and the fixture schedules their versions for destruction at the end.
  */
 export class Fixture {
   readonly service: Service;
@@ -52,7 +52,7 @@ export class Fixture {
     return this.service.client;
   }
 
-  /** A fresh key; ENCRYPT_DECRYPT with a first version unless told otherwise. */
+  /** Creates a key, by default of purpose ENCRYPT_DECRYPT with a first version. */
   async createKey(key: CryptoKey = {}, options: CreateCryptoKey = {}): Promise<CryptoKey & { name: string }> {
     const [created] = await this.client.createCryptoKey(
       {
@@ -85,23 +85,23 @@ export class Fixture {
     return version;
   }
 
-  /** The refusal that a call comes to when a change has reached it. */
+  /** Repeats a call until a change has propagated, and returns its refusal. */
   async eventuallyRefused(call: () => Promise<unknown>) {
-    const until = Date.now() + this.service.patience;
+    const until = Date.now() + this.service.propagationMs;
     for (;;) {
       try {
         await call();
       } catch (error) {
         return refusal(Promise.reject(error));
       }
-      if (Date.now() >= until) throw new Error('The call is still answered.');
+      if (Date.now() >= until) throw new Error('The call still succeeds after the propagation time.');
       await sleep(5000);
     }
   }
 
-  /** The answer that a call comes to once `right` says yes. */
+  /** Repeats a call until `right` accepts its response, and returns the response. */
   async eventually<T>(call: () => Promise<T>, right: (answer: T) => boolean): Promise<T> {
-    const until = Date.now() + this.service.patience;
+    const until = Date.now() + this.service.propagationMs;
     for (;;) {
       const answer = await call();
       if (right(answer) || Date.now() >= until) return answer;
@@ -124,6 +124,6 @@ export class Fixture {
 
 export const randomId = (): string => `k-${randomUUID()}`;
 
-/** Seconds since the epoch of a timestamp that the client has decoded. */
+/** Returns the seconds since the epoch of a timestamp that the client decoded. */
 export const secondsOf = (time: protos.google.protobuf.ITimestamp | null | undefined): number =>
   Number(time?.seconds ?? Number.NaN);

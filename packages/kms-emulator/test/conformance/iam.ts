@@ -3,9 +3,9 @@ import { refusal } from '../support/client.ts';
 import { code, randomId, type Fixture } from './fixture.ts';
 import { iam } from '../support/iam.ts';
 
-/** IAM policies, as far as any caller who may run this suite can see them. */
+/** IAM policies, as visible to any caller who may run this suite. */
 export function iamTests(fixture: () => Fixture): void {
-  it('tells which of the asked permissions the caller has', async () => {
+  it('returns which of the permissions the caller has', async () => {
     const key = await fixture().createEmptyKey();
     const permissions = ['cloudkms.cryptoKeys.get', 'cloudkms.cryptoKeyVersions.useToEncrypt'];
     const [answer] = await iam(fixture().client).testPermissions(key.name, permissions);
@@ -13,13 +13,13 @@ export function iamTests(fixture: () => Fixture): void {
     expect(permissions).toEqual(expect.arrayContaining([...answer.permissions]));
   });
 
-  it('tells no permission on a resource that is not there', async () => {
+  it('returns no permission on a resource that does not exist', async () => {
     const missing = `${fixture().ring}/cryptoKeys/${randomId()}`;
     const [answer] = await iam(fixture().client).testPermissions(missing, ['cloudkms.cryptoKeys.get']);
     expect(answer.permissions ?? []).toEqual([]);
   });
 
-  it('has an empty policy on a new key, and replaces it only by its etag', async () => {
+  it('has an empty policy on a new key and replaces it only with its etag', async () => {
     const key = await fixture().createEmptyKey();
     const { getPolicy, setPolicy } = iam(fixture().client);
     const [policy] = await getPolicy(key.name);
@@ -30,7 +30,7 @@ export function iamTests(fixture: () => Fixture): void {
     expect(same.bindings).toEqual([]);
   });
 
-  it('refuses roles that nobody knows and members without a type', async () => {
+  it('refuses unknown roles and members without a type', async () => {
     const key = await fixture().createEmptyKey();
     const { setPolicy } = iam(fixture().client);
     const wrong = [

@@ -5,7 +5,7 @@ import { code, randomId, secondsOf, type Fixture } from './fixture.ts';
 const inOrder = (names: readonly (string | null | undefined)[]) =>
   [...names].toSorted((a, b) => ((a ?? '') < (b ?? '') ? -1 : 1));
 
-/** Key rings and keys: what Google's own contract tests of Cloud KMS assert, and rotation schedules. */
+/** Key rings and keys: the assertions of Google's own contract tests of Cloud KMS, and rotation schedules. */
 export function resourceTests(fixture: () => Fixture): void {
   keyRingTests(fixture);
   creationTests(fixture);
@@ -13,7 +13,7 @@ export function resourceTests(fixture: () => Fixture): void {
 }
 
 function keyRingTests(fixture: () => Fixture): void {
-  it('gives a key ring by its name', async () => {
+  it('returns a key ring by its name', async () => {
     const { client, ring } = fixture();
     const [found] = await client.getKeyRing({ name: ring }, once);
     expect(found.name).toBe(ring);
@@ -28,7 +28,7 @@ function keyRingTests(fixture: () => Fixture): void {
     expect(names).toEqual(inOrder(names));
   });
 
-  it('refuses a second key ring of the same name', async () => {
+  it('refuses a second key ring with the same name', async () => {
     const { client, service } = fixture();
     const id = fixture().ring.split('/').at(-1) ?? '';
     const refused = await refusal(
@@ -40,7 +40,7 @@ function keyRingTests(fixture: () => Fixture): void {
     });
   });
 
-  it('refuses malformed names and ids of key rings, and one that is not there', async () => {
+  it('refuses malformed names and ids of key rings, and a missing key ring', async () => {
     const { client, service } = fixture();
     const calls: [() => Promise<unknown>, number][] = [
       [
@@ -116,7 +116,7 @@ function creationTests(fixture: () => Fixture): void {
     expect(names).toEqual(inOrder(names));
   });
 
-  it('refuses keys that cannot be', async () => {
+  it('refuses invalid keys', async () => {
     const { client, ring } = fixture();
     const create = (cryptoKey: object, changes: object = {}) =>
       client.createCryptoKey(
@@ -141,7 +141,7 @@ function creationTests(fixture: () => Fixture): void {
     }
   });
 
-  it('refuses a second key of the same name, and tells one that is not there', async () => {
+  it('refuses a second key with the same name, and reports a missing key', async () => {
     const { client, ring } = fixture();
     const key = await fixture().createEmptyKey();
     const again = client.createCryptoKey(
@@ -167,7 +167,7 @@ function creationTests(fixture: () => Fixture): void {
     });
   });
 
-  it('refuses rotation schedules that cannot be kept', async () => {
+  it('refuses invalid rotation schedules', async () => {
     const { client, ring } = fixture();
     const now = Math.floor(Date.now() / 1000);
     const create = (cryptoKey: object) =>

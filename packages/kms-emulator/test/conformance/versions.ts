@@ -5,7 +5,7 @@ import { code, secondsOf, type Fixture } from './fixture.ts';
 
 const THIRTY_DAYS = 30 * 86_400;
 
-/** Versions: numbers, states and what leads from one to the other, primary. */
+/** Versions: their numbers, states, transitions and the primary. */
 export function versionTests(fixture: () => Fixture): void {
   creationTests(fixture);
   stateTests(fixture);
@@ -31,7 +31,7 @@ function creationTests(fixture: () => Fixture): void {
     expect(all.map(({ name }) => name)).toEqual([first.name, second.name]);
   });
 
-  it('generates asymmetric versions after the answer: pending, then enabled', async () => {
+  it('generates asymmetric versions after the response: pending, then enabled', async () => {
     const { client } = fixture();
     const key = await fixture().createEmptyKey({
       purpose: 'ASYMMETRIC_SIGN',
@@ -67,7 +67,7 @@ function creationTests(fixture: () => Fixture): void {
     expect(all).toHaveLength(3);
   });
 
-  it('refuses malformed parents, names and page tokens, and tells versions that are not there', async () => {
+  it('refuses malformed parents, names and page tokens, and reports missing versions', async () => {
     const { client, ring } = fixture();
     const { name } = await fixture().createEmptyKey();
     const calls: [() => Promise<unknown>, number][] = [
@@ -93,7 +93,7 @@ function creationTests(fixture: () => Fixture): void {
 }
 
 function stateTests(fixture: () => Fixture): void {
-  it('disables and enables, and shows it in the primary of the key', async () => {
+  it('disables and enables a version, visible in the primary of the key', async () => {
     const key = await fixture().createKey();
     const version = `${key.name}/cryptoKeyVersions/1`;
     expect(await fixture().setState(version, 'DISABLED')).toMatchObject({ state: 'DISABLED' });
@@ -138,7 +138,7 @@ function destructionTests(fixture: () => Fixture): void {
     },
   );
 
-  it('keeps a version as long as its key says', async () => {
+  it('keeps a version for the destroy duration of its key', async () => {
     const key = await fixture().createKey({ destroyScheduledDuration: { seconds: 2 * 86_400 } });
     const now = Date.now() / 1000;
     const [scheduled] = await fixture().client.destroyCryptoKeyVersion(
@@ -148,7 +148,7 @@ function destructionTests(fixture: () => Fixture): void {
     expect(Math.abs(secondsOf(scheduled.destroyTime) - now - 2 * 86_400)).toBeLessThan(60);
   });
 
-  it('refuses to destroy or change what is scheduled, naming the state', async () => {
+  it('refuses to destroy or change a version that is scheduled for destruction, and names the state', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     const name = `${key.name}/cryptoKeyVersions/1`;
@@ -159,7 +159,7 @@ function destructionTests(fixture: () => Fixture): void {
     expect(await refusal(fixture().setState(name, 'ENABLED'))).toMatchObject(refused);
   });
 
-  it('restores into the disabled state, and only what is scheduled', async () => {
+  it('restores only scheduled versions, into the disabled state', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     const name = `${key.name}/cryptoKeyVersions/1`;
@@ -173,7 +173,7 @@ function destructionTests(fixture: () => Fixture): void {
 }
 
 function primaryTests(fixture: () => Fixture): void {
-  it('leaves the primary alone when a version is created', async () => {
+  it('keeps the primary when a version is created', async () => {
     const key = await fixture().createKey();
     await fixture().createVersion(key.name);
     const [found] = await fixture().client.getCryptoKey({ name: key.name }, once);
@@ -193,7 +193,7 @@ function primaryTests(fixture: () => Fixture): void {
     expect(after.primary?.name).toBe(`${key.name}/cryptoKeyVersions/1`);
   });
 
-  it('refuses a primary that is not there, and one of a key that encrypts nothing', async () => {
+  it('refuses a missing version as primary, and a primary of a key that does not encrypt', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     expect(

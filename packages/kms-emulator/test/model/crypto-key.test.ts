@@ -29,7 +29,7 @@ const keyWith = (changes: Partial<CryptoKey> = {}): CryptoKey => ({
 });
 
 describe('rotation', () => {
-  it('is due at the time, once for each period that has passed', () => {
+  it('rotates at the scheduled time, once for each period that has passed', () => {
     const key = keyWith({ rotationPeriod: 10 * DAY, nextRotationTime: 10 * DAY });
     createVersion(key, 0, source, 0);
     expect(nextEvent(key)).toBe(10 * DAY);
@@ -40,7 +40,7 @@ describe('rotation', () => {
     expect(nextEvent(key)).toBe(40 * DAY);
   });
 
-  it('reaches Encrypt after the delay', () => {
+  it('changes the version of Encrypt after the delay', () => {
     const key = keyWith({ nextRotationTime: 10 * DAY });
     createVersion(key, 0, source, 0);
     setPrimary(key, 1, 0, 0);
@@ -66,7 +66,7 @@ describe('rotation', () => {
 });
 
 describe('the primary', () => {
-  it('changes back during the delay to what it was', () => {
+  it('can be set back to the previous version during the delay', () => {
     const key = keyWith();
     createVersion(key, 0, source, 0);
     createVersion(key, 0, source, 0);
@@ -76,7 +76,7 @@ describe('the primary', () => {
     expect([31, 61, 91].map((now) => effectivePrimary(key, now)?.number)).toEqual([1, 1, 1]);
   });
 
-  it('must be enabled', () => {
+  it('refuses a version that is not enabled', () => {
     const key = keyWith();
     createVersion(key, 0, source, 5);
     expect(() => setPrimary(key, 1, 0, 0)).toThrow(
@@ -89,7 +89,7 @@ describe('the primary', () => {
     );
   });
 
-  it('stays primary while its destruction is scheduled, so that Encrypt fails instead of choosing another', () => {
+  it('keeps a primary whose destruction is scheduled, so that Encrypt fails instead of using another version', () => {
     const key = keyWith();
     const version = createVersion(key, 0, source, 0);
     createVersion(key, 0, source, 0);

@@ -31,7 +31,7 @@ function versionIn(state: VersionState): KeyVersion {
   return version;
 }
 
-/** The state after a transition, or the status that it was refused with. */
+/** Returns the state after a transition, or the status of its refusal. */
 function after(state: VersionState, transition: (version: KeyVersion) => void): string {
   const version = versionIn(state);
   try {
@@ -73,15 +73,15 @@ describe('the states of a version', () => {
     expect(reached).toEqual(expected);
   });
 
-  it('are all in that table', () => {
+  it('covers every state in that table', () => {
     expect(versionStates).toHaveLength(10);
   });
 
-  it.each(versionStates)('make %s usable only if it is ENABLED', (state) => {
+  it.each(versionStates)('makes a version in the state %s usable only if it is ENABLED', (state) => {
     expect(isUsable(versionIn(state), NOW)).toBe(state === 'ENABLED');
   });
 
-  it('can be set by an update to ENABLED and DISABLED alone', () => {
+  it('lets an update set only ENABLED and DISABLED', () => {
     for (const state of versionStates.filter((one) => one !== 'ENABLED' && one !== 'DISABLED')) {
       expect(() => setState(versionIn('ENABLED'), NAME, state, NOW, 0)).toThrow(
         expect.objectContaining({ status: 'INVALID_ARGUMENT' }),
@@ -91,14 +91,14 @@ describe('the states of a version', () => {
 });
 
 describe('time', () => {
-  it('enables a version when its material has been generated, not before', () => {
+  it('enables a version when its material has been generated, and not before', () => {
     const version = { ...versionIn('PENDING_GENERATION'), generateTime: NOW + 10 };
     expect(advanceVersion(version, NOW + 9)).toBe(false);
     expect(advanceVersion(version, NOW + 10)).toBe(true);
     expect(version.state).toBe('ENABLED');
   });
 
-  it('destroys at the very moment, and takes the material', () => {
+  it('destroys a version at its destroy time and deletes the material', () => {
     const version = versionIn('ENABLED');
     scheduleDestruction(version, NAME, NOW, MONTH, 0);
     expect(advanceVersion(version, NOW + MONTH - 1)).toBe(false);
@@ -108,7 +108,7 @@ describe('time', () => {
     expect(version).not.toHaveProperty('destroyTime');
   });
 
-  it('ends the use of a disabled version after the delay, that of an enabled one never', () => {
+  it('ends the use of a disabled version after the delay, and of an enabled version never', () => {
     const version = versionIn('ENABLED');
     setState(version, NAME, 'DISABLED', NOW, 60);
     expect([isUsable(version, NOW + 59), isUsable(version, NOW + 60)]).toEqual([true, false]);
@@ -118,7 +118,7 @@ describe('time', () => {
     expect(isUsable(version, NOW + 10_000_000)).toBe(true);
   });
 
-  it('does not stretch a delay by destroying after disabling', () => {
+  it('does not extend the delay if a disabled version is destroyed', () => {
     const version = versionIn('ENABLED');
     setState(version, NAME, 'DISABLED', NOW, 60);
     scheduleDestruction(version, NAME, NOW + 30, MONTH, 60);

@@ -5,7 +5,7 @@ const RING = 'projects/p/locations/l/keyRings/r';
 const invalid = expect.objectContaining({ status: 'INVALID_ARGUMENT' });
 
 describe('resource names', () => {
-  it('are parsed into project, location, parent and id', () => {
+  it('parses names into project, location, parent and id', () => {
     expect(parseVersion(`${RING}/cryptoKeys/k/cryptoKeyVersions/12`)).toMatchObject({
       project: 'p',
       location: 'l',
@@ -37,11 +37,11 @@ describe('resource names', () => {
     expect(() => parse(name)).toThrow(invalid);
   });
 
-  it.each(['a', 'A_z-9', 'x'.repeat(63)])('have ids such as %s', (id) => {
+  it.each(['a', 'A_z-9', 'x'.repeat(63)])('accepts the id %s', (id) => {
     expect(() => checkId('key_ring_id', id)).not.toThrow();
   });
 
-  it.each(['', '&bar', 'a b', 'ä', 'x'.repeat(64)])('have no ids such as %j', (id) => {
+  it.each(['', '&bar', 'a b', 'ä', 'x'.repeat(64)])('refuses the id %j', (id) => {
     expect(() => checkId('key_ring_id', id)).toThrow(invalid);
   });
 });

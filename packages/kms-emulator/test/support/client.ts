@@ -1,7 +1,7 @@
 import { KeyManagementServiceClient } from '@google-cloud/kms';
 import { credentials } from '@grpc/grpc-js';
 
-/** Google's own client, as it is, talking to an emulator's address. */
+/** Connects Google's client, unmodified, to an emulator. */
 export function connect(address: string): KeyManagementServiceClient {
   const separator = address.lastIndexOf(':');
   return new KeyManagementServiceClient({
@@ -12,14 +12,14 @@ export function connect(address: string): KeyManagementServiceClient {
   });
 }
 
-/** What a refused call was refused with. */
+/** The error of a refused call. */
 export interface Refusal {
   readonly code: number;
   readonly details: string;
   readonly statusDetails?: readonly object[];
 }
 
-/** The refusal of a call that must not succeed. */
+/** Returns the error of a call that must fail. */
 export async function refusal(call: Promise<unknown>): Promise<Refusal> {
   try {
     await call;
@@ -27,16 +27,16 @@ export async function refusal(call: Promise<unknown>): Promise<Refusal> {
     if (isRefusal(error)) return error;
     throw error;
   }
-  throw new Error('The call was answered; a refusal was expected.');
+  throw new Error('The call succeeded, but the test expects a refusal.');
 }
 
-/** The bytes of a response's field; the client declares that it may be base64, and never is. */
+/** Returns the bytes of a response field. The client's type permits base64 texts, which it never returns. */
 export function asBuffer(data: Uint8Array | string | null | undefined): Buffer {
   if (data instanceof Uint8Array) return Buffer.from(data);
-  throw new TypeError('The answer has no bytes here.');
+  throw new TypeError('The response field contains no bytes.');
 }
 
-/** No retries: a test wants to see the first answer. */
+/** Call options without retries, because a test needs the first response. */
 export const once = { retry: null, timeout: 10_000 };
 
 const isRefusal = (error: unknown): error is Refusal & Error =>

@@ -6,7 +6,7 @@ interface PolicyLike {
   readonly etag?: unknown;
 }
 
-// The client's IAM methods are typed by message classes that ask for more than the client needs.
+// The types of the client's IAM methods are message classes that require more than the client needs.
 export function iam(client: KeyManagementServiceClient) {
   const call = (
     method: 'getIamPolicy' | 'setIamPolicy' | 'testIamPermissions',

@@ -9,19 +9,19 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-/** Does something after the test, in reverse order. */
+/** Registers a function that runs after the test, in reverse order. */
 export function afterwards(close: () => Promise<unknown>): void {
   closers.push(close);
 }
 
-/** Google's client for an address, closed after the test. */
+/** Returns Google's client for an address, and closes it after the test. */
 export function clientOf(address: string): KeyManagementServiceClient {
   const client = connect(address);
   closers.push(() => client.close());
   return client;
 }
 
-/** An emulator and its owner's client for one test. */
+/** Starts an emulator and its owner's client for one test. */
 export async function start(
   options: EmulatorOptions = {},
 ): Promise<{ emulator: Emulator; client: KeyManagementServiceClient }> {

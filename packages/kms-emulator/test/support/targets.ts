@@ -5,10 +5,10 @@ import { connect } from './client.ts';
 /** A Cloud KMS to run the conformance suite against. */
 export interface Service {
   readonly client: KeyManagementServiceClient;
-  /** `projects/p/locations/l`, where the suite's key ring is made. */
+  /** `projects/p/locations/l`, in which the suite creates its key ring. */
   readonly location: string;
-  /** How long changes may take to reach Encrypt and Decrypt, in milliseconds. */
-  readonly patience: number;
+  /** The maximum time for changes to reach Encrypt and Decrypt, in milliseconds. */
+  readonly propagationMs: number;
   close(): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ const emulator: Target = {
     return {
       client,
       location: 'projects/conformance/locations/us-east1',
-      patience: 0,
+      propagationMs: 0,
       close: async () => {
         await client.close();
         await running.close();
@@ -41,13 +41,13 @@ const cloud = (project: string, location: string): Target => ({
     return Promise.resolve({
       client,
       location: `projects/${project}/locations/${location}`,
-      patience: 5 * 60_000,
+      propagationMs: 5 * 60_000,
       close: () => client.close(),
     });
   },
 });
 
-/** The emulator, and the real service where a project of it is named. Says so where none is. */
+/** Returns the emulator, and the real service if a project is named. Prints a note if none is. */
 export function conformanceTargets(env: Readonly<Record<string, string | undefined>>): Target[] {
   const project = env['KMS_CONFORMANCE_PROJECT'];
   if (project === undefined || project === '') {

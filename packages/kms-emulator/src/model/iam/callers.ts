@@ -1,18 +1,18 @@
-/** Who calls: the all-powerful owner of the default port, or a principal such as `serviceAccount:a@b`. */
+/** A caller: the owner on the default port, who may do everything, or a principal such as `serviceAccount:a@b`. */
 export type Caller = 'owner' | `${'serviceAccount' | 'user'}:${string}`;
 
 const memberPattern = /^((user|serviceAccount|group|domain):[^\s]+|allUsers|allAuthenticatedUsers)$/;
 
-/** Whether a member of a binding is written as Cloud IAM wants it. */
+/** Whether a member of a binding has the syntax of Cloud IAM. */
 export const isMember = (member: string): boolean => memberPattern.test(member);
 
-/** The principal of an identity given with or without its type: `worker@p.iam.gserviceaccount.com`. */
+/** Returns the principal of an identity, with or without its type: `worker@p.iam.gserviceaccount.com`. */
 export function parseIdentity(identity: string): Exclude<Caller, 'owner'> {
   const typed = /^(serviceAccount|user):(\S+@\S+)$/.exec(identity);
   if (typed !== null) return `${typed[1] === 'user' ? 'user' : 'serviceAccount'}:${typed[2] ?? ''}`;
   if (!/^[^\s:@]+@[^\s:@]+$/.test(identity)) {
     throw new TypeError(
-      `"${identity}" is no identity: write an e-mail address, or serviceAccount:ADDRESS or user:ADDRESS.`,
+      `"${identity}" is not an identity: write an e-mail address, serviceAccount:ADDRESS or user:ADDRESS.`,
     );
   }
   return identity.endsWith('.gserviceaccount.com') ? `serviceAccount:${identity}` : `user:${identity}`;

@@ -9,7 +9,7 @@ export interface Binding {
   readonly members: readonly string[];
 }
 
-/** The policy of one resource; `version` and conditions are not modelled (README). */
+/** The policy of a resource, without `version` and conditions. */
 export interface Policy {
   readonly bindings: readonly Binding[];
 }
@@ -22,7 +22,7 @@ interface Entry {
 
 const EMPTY: Policy = { bindings: [] };
 
-/** IAM policies by resource: `projects/p`, key rings and crypto keys, each inheriting from the one above. */
+/** IAM policies of projects (`projects/p`), key rings and crypto keys; each inherits from its parent. */
 export class Policies {
   readonly #entries = new Map<string, Entry>();
   readonly #changed: () => void;
@@ -36,10 +36,10 @@ export class Policies {
   }
 
   /**
-   * Replaces a policy; it takes effect after `delay` milliseconds.
+   * Replaces a policy; the new policy takes effect after `delay` milliseconds.
    *
    * @throws KmsError INVALID_ARGUMENT for an unknown role or a member without a type, ABORTED if `etag`
-   * isn't that of the policy as it stands.
+   * does not match the current policy
    */
   set(resource: string, policy: Policy, now: number, delay = 0, etag?: Uint8Array): Policy {
     const current = this.get(resource);
@@ -60,7 +60,7 @@ export class Policies {
     return checked;
   }
 
-  /** Whether a caller has a permission on a resource, by its policies and those above it. */
+  /** Whether a caller has a permission on a resource, by its policy and those that it inherits. */
   allows(caller: Caller, permission: string, resource: string, now: number): boolean {
     if (caller === 'owner') return true;
     return lineage(resource).some((name) =>
@@ -83,13 +83,13 @@ export class Policies {
   }
 }
 
-/** Changes whenever the policy does. `ACAB` is what an empty policy has. */
+/** Returns the etag of a policy, which changes with the policy. An empty policy has `ACAB`. */
 export function etagOf({ bindings }: Policy): Buffer {
   if (bindings.length === 0) return Buffer.from('ACAB', 'base64');
   return createHash('sha256').update(JSON.stringify(bindings)).digest().subarray(0, 8);
 }
 
-/** A resource and everything that it inherits policies from. */
+/** Returns a resource and everything from which it inherits policies. */
 function lineage(resource: string): string[] {
   const names = [resource];
   const key = tryCryptoKey(resource);
@@ -99,7 +99,7 @@ function lineage(resource: string): string[] {
   return names;
 }
 
-/** One binding a role, as Cloud IAM stores them; a binding without members is none. */
+/** Merges bindings to one per role, as Cloud IAM stores them, and drops bindings without members. */
 function merged(bindings: readonly Binding[]): Binding[] {
   const members = new Map<string, Set<string>>();
   for (const binding of bindings) {

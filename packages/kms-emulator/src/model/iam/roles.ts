@@ -41,7 +41,7 @@ const policies: Permission[] = [
   'cloudkms.keyRings.getIamPolicy',
   'cloudkms.keyRings.setIamPolicy',
 ];
-// An administrator of keys can't use them: separation of duties (cloud.google.com/kms/docs/separation-of-duties).
+// An administrator of keys cannot use them: separation of duties (cloud.google.com/kms/docs/separation-of-duties).
 const administer: Permission[] = [
   'cloudkms.cryptoKeyVersions.create',
   'cloudkms.cryptoKeyVersions.destroy',
@@ -70,7 +70,7 @@ const roles = new Map<string, ReadonlySet<Permission>>([
 
 const known: ReadonlySet<string> = roles.get('roles/owner') ?? new Set();
 
-/** Whether the emulator knows a permission; an owner has all of them. */
+/** Whether the emulator knows a permission. The owner has all of them. */
 export const isPermission = (permission: string): boolean => known.has(permission);
 
 export const isRole = (role: string): boolean => roles.has(role);
