@@ -1,6 +1,7 @@
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, open } from 'node:fs/promises';
+import { constants, lstatSync, type Stats } from 'node:fs';
+import { type FileHandle, lstat, open, statfs } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { codeOf } from '../errors.ts';
 import { chain, type ChainHead, NOTHING } from './chain.ts';
@@ -45,6 +46,8 @@ interface Open {
   readonly handle: FileHandle;
   readonly unlock: Unlock;
   readonly info: Pick<Stats, 'dev' | 'ino'>;
+  /** Whether a synchronous `lstat` of its path never waits for a disk or a network. */
+  readonly isLocal: boolean;
   /** Bytes in it, as far as this process knows. */
   size: number;
   /** Its last line. */
@@ -125,15 +128,15 @@ class ChainedFile implements AuditFile {
     file.size += written;
     file.head = chained.head;
     this.#own = { head: chained.head, info: file.info, size: file.size };
+    // Lines of other requests arrive in this turn and share the next write. Without it there were so many more writes
+    // that the server took 7 % more CPU time.
+    if (file.isLocal) await nextTurn();
     return await this.#look(file);
   }
 
   /** @returns whether the path names the file, and no other process has written to it; if not, the file is closed */
   async #look(file: Open): Promise<boolean> {
-    const there = await lstat(this.#path).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
-      throw error;
-    });
+    const there = file.isLocal ? infoOf(this.#path) : await lstat(this.#path).catch(absent);
     this.#seen = this.#now();
     const isNamed =
       there !== undefined && there.ino === file.info.ino && there.dev === file.info.dev && there.nlink === 1;
@@ -167,6 +170,7 @@ class ChainedFile implements AuditFile {
       // What another process wrote until it gave the file free.
       const { size } = await handle.stat();
       const { head, torn, isOpen } = await resume(handle, size);
+      const isLocal = LOCAL_FILE_SYSTEMS.has((await statfs(this.#path)).type);
       if (fsync && size === 0) await syncFolder(dirname(this.#path));
       const own = this.#own;
       const isThere = own !== undefined && isSame(own.info, info) && size >= own.size;
@@ -185,6 +189,7 @@ class ChainedFile implements AuditFile {
         handle,
         unlock,
         info,
+        isLocal,
         size,
         head: head ?? own?.head ?? NOTHING,
         first: { line, lineFeed: isOpen },
@@ -198,6 +203,28 @@ class ChainedFile implements AuditFile {
 }
 
 const LINE_FEED = Buffer.of(0x0a);
+
+/**
+ * `f_type` of statfs(2) for ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs, F2FS and ZFS. The kernel answers `lstat` for a
+ * file that is open there from memory, in 2 to 3 µs; through libuv's threads the same call takes 35 µs of CPU time.
+ * Network file systems and FUSE may ask a server that does not answer, which must not stop the event loop.
+ */
+const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
+  0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0xf2f52010, 0x2fc12fc1,
+]);
+
+function infoOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    return absent(error);
+  }
+}
+
+/** @throws the error unless it says that there is no such file */
+function absent(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;
+}
 
 const isSame = (one: Open['info'], other: Open['info']): boolean =>
   one.ino === other.ino && one.dev === other.dev;
