@@ -7,8 +7,8 @@ import { createApp } from '../src/app.ts';
 import type { Audit, AuditRecord } from '../src/audit/audit.ts';
 import { startTextThreads } from '../src/history/text-threads.ts';
 import { countBuffersAsHeap } from '../src/memory/heap.ts';
-import { watchKeyUse } from '../src/keys/key-use.ts';
-import { watchKms } from '../src/keys/kms-watch.ts';
+import { createKeyUsage } from '../src/observability/key-usage.ts';
+import { watchKms } from '../src/observability/kms-health.ts';
 import { listen } from '../src/server/listen.ts';
 import { createTemporalService } from '../src/temporal/service.ts';
 
@@ -30,7 +30,7 @@ await listen({
     createApp({
       codec: createKmsCodec(config.kms),
       kms: watchKms(),
-      keyUse: watchKeyUse(),
+      keyUse: createKeyUsage(),
       emulator: true,
       temporal: createTemporalService(Connection.lazy()),
       threads: startTextThreads(),

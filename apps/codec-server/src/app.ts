@@ -2,9 +2,8 @@ import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import type { Access } from './access/access.ts';
-import type { Audit } from './audit/audit.ts';
-import type { ChainHead } from './audit/chain.ts';
-import type { Digests } from './audit/digests.ts';
+import { type Audit, withUsageCounting } from './audit/audit.ts';
+import type { ChainHead, Digests } from './audit/chain.ts';
 import type { Inspect } from './history/payload-stub.ts';
 import { HistoryReader } from './history/reader.ts';
 import type { TextThreads } from './history/text-threads.ts';
@@ -22,9 +21,9 @@ import {
 import { createRateLimits, type Rates } from './http/rate-limits.ts';
 import { requestLog } from './http/request-log.ts';
 import { errorResponse } from './http/responses.ts';
-import { describedKeys } from './keys/described-keys.ts';
-import type { KeyUseWatch } from './keys/key-use.ts';
-import type { KmsWatch } from './keys/kms-watch.ts';
+import { describedKeys } from './observability/namespace-keys.ts';
+import type { KeyUsage } from './observability/key-usage.ts';
+import type { KmsHealth } from './observability/kms-health.ts';
 import { MemoryBudget } from './memory/budget.ts';
 import { historyBytes, inflightBytes } from './memory/heap.ts';
 import { codecProtocol } from './protocol/protocol.ts';
@@ -40,9 +39,9 @@ import type { TemporalService } from './temporal/service.ts';
 
 export interface AppDeps {
   readonly codec: Pick<KmsCodec, 'encodeWithInfo' | 'plan' | 'open' | 'inspect' | 'rules' | 'keyService'>;
-  readonly kms: Pick<KmsWatch, 'last'>;
+  readonly kms: Pick<KmsHealth, 'last'>;
   /** Counts the use of keys; its observer receives the codec's events. */
-  readonly keyUse: KeyUseWatch;
+  readonly keyUse: KeyUsage;
   readonly emulator: boolean;
   readonly temporal: TemporalService;
   readonly threads: TextThreads;
@@ -99,7 +98,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const apiPath = `${pathPrefix}/api`;
   const isApi = (path: string): boolean => path === apiPath || path.startsWith(`${apiPath}/`);
   const rates = createRateLimits(deps.rates ?? {}, (limit) => deps.meter?.rateLimited(limit));
-  const authority = { access, audit: keyUse.watched(deps.audit), rates };
+  const authority = { access, audit: withUsageCounting(deps.audit, keyUse), rates };
   const run = authorisedRoutes(authority, serves);
 
   const runOptions = {

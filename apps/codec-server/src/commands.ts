@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type ChainHead, formatHead, parseHead } from './audit/chain.ts';
-import { readDigestKey } from './audit/digests.ts';
+import { type ChainHead, formatHead, parseHead, readDigestKey } from './audit/chain.ts';
 import { type Verified, verifyAudit } from './audit/verify.ts';
 import { messageOf } from './errors.ts';
 import { payloadDigests } from './payload-digests.ts';

@@ -1,4 +1,4 @@
-import type { Digests } from './audit/digests.ts';
+import type { Digests } from './audit/chain.ts';
 
 export interface PayloadDigest {
   /** JSON Pointer to the payload. */

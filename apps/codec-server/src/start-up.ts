@@ -1,9 +1,8 @@
 import { StrictYamlError } from '@temporal-kms/kms-codec/strict-yaml';
 import type { Logger } from 'pino';
-import { type Access, openAccess } from './access/access.ts';
-import { accessLoader, type PolicyFileOptions } from './access/load.ts';
-import { reloadableAccess } from './access/reloadable.ts';
-import { openAudit, type OpenAudit, type OpenAuditOptions } from './audit/open.ts';
+import { type Access, openAccess, reloadableAccess } from './access/access.ts';
+import { accessLoader, type PolicyFileOptions } from './access/policy-access.ts';
+import { openAudit, type OpenAudit, type OpenAuditOptions } from './audit/open-audit.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { startTextThreads, type TextThreads } from './history/text-threads.ts';
 import type { RunningServer } from './server/listen.ts';

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { fetchJson } from '../src/access/tokens/fetch-json.ts';
+import { fetchJson } from '../src/access/issuer-keys.ts';
 import { createTemporalService, interceptors } from '../src/temporal/service.ts';
 import { keptLog } from './support/stack.ts';
 
@@ -60,5 +60,5 @@ describe('a blocked event loop', () => {
 it('logs that Temporal does not answer', async () => {
   const { service, lines } = connect('127.0.0.1:1');
   expect(await service.healthy(never)).toBe(false);
-  expect(lines.join('')).toContain('Temporal does not answer');
+  expect(lines.join('')).toContain('Temporal unavailable');
 });

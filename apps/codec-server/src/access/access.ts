@@ -1,48 +1,80 @@
 import type { Permission, Reveal } from '@temporal-kms/codec-api';
 
-/** Who is asking. For the log and the audit lines; never a token. */
+/** An authenticated caller, as the log and the audit name them. It never holds a token. */
 export interface Caller {
-  /** What people know them by: an e-mail address, else the subject. */
+  /** For people: an e-mail address, else the subject. */
   readonly name: string;
   readonly issuer?: string;
   readonly subject?: string;
-  /** Milliseconds since 1970: what the caller may do ends here, streams too. Absent: it doesn't end. */
+  /** Milliseconds since 1970 at which the sign-in ends, and with it the caller's streams. Absent: it does not end. */
   readonly expiresAt?: number;
 }
 
-/** The part of a request that says who it comes from. */
+/** The part of a request that authenticates its caller. */
 export interface Credentials {
-  /** A header that stands twice comes as one, with a comma between. */
+  /** Returns a header's value; the values of a repeated header are joined by a comma. */
   header(name: string): string | undefined;
 }
 
-/** Where a page signs people in (OAuth 2.1 authorization code with PKCE). Public: it holds no secret. */
+/** How a page signs people in (OAuth 2.1 authorization code with PKCE). It is public and holds no secret. */
 export interface SignIn {
   readonly issuer: string;
   readonly clientId: string;
   readonly scopes: readonly string[];
-  /** RFC 8707: what the access token shall be made for. */
+  /** RFC 8707: the server that the access token is for. */
   readonly resource?: string;
 }
 
-/** Who may do what: the one place that decides, for every route. */
+/** Decides for every route who the caller is and what they may do. */
 export interface Access {
-  /** Throws a HttpError (401) when the request doesn't say who it comes from and must. */
+  /** Returns the caller. @throws HttpError 401 when the request has no valid token and needs one */
   authenticate(request: Credentials): Caller | Promise<Caller>;
   /**
-   * Without a namespace: whether the permission is given anywhere.
-   * @param caller one that this `authenticate` gave; any other may do nothing
+   * Returns whether the caller has a permission in a namespace, or without a namespace, in any namespace.
+   * @param caller as this object's `authenticate` returned it; any other caller has no permission
    */
   allows(caller: Caller, permission: Permission, namespace: string | undefined): boolean;
   reveal(namespace: string): Reveal;
-  /** Undefined: callers bring their own token, or need none. */
+  /** Undefined: callers bring a token or need none. */
   signIn(): SignIn | undefined;
 }
 
-/** `AUTH=none`: whoever reaches this server may do everything. Only for a server that listens on loopback. */
+/** Access with `AUTH=none`: every client may do everything. Only for a server that listens on loopback. */
 export const openAccess: Access = {
   authenticate: () => ({ name: 'anonymous' }),
   allows: () => true,
   reveal: () => 'automatic',
   signIn: () => undefined,
 };
+
+export interface ReloadableAccess extends Access {
+  /** Uses what `load` returns for new requests. @throws what `load` throws; then nothing changes */
+  reload(): void;
+}
+
+/**
+ * Returns an access that can be replaced while requests are in progress. A request keeps the permissions of the access
+ * that authenticated it.
+ */
+export function reloadableAccess(load: () => Access): ReloadableAccess {
+  let current = load();
+  const accessOf = new WeakMap<Caller, Access>();
+  const admit = (access: Access, caller: Caller): Caller => {
+    accessOf.set(caller, access);
+    return caller;
+  };
+  return {
+    authenticate: (request) => {
+      const access = current;
+      const caller = access.authenticate(request);
+      return caller instanceof Promise ? caller.then((known) => admit(access, known)) : admit(access, caller);
+    },
+    allows: (caller, permission, namespace) =>
+      accessOf.get(caller)?.allows(caller, permission, namespace) ?? false,
+    reveal: (namespace) => current.reveal(namespace),
+    signIn: () => current.signIn(),
+    reload: () => {
+      current = load();
+    },
+  };
+}

@@ -1,61 +1,61 @@
+import type { Logger } from 'pino';
+import { withCause } from '../errors.ts';
+import { outageLogs } from '../observability/log.ts';
 import type { Access, Caller, Credentials, SignIn } from './access.ts';
-import { claimTexts } from './policy/claim-texts.ts';
-import { type Grants, grantsOf } from './policy/grants.ts';
-import type { Issuer } from './policy/issuer.ts';
-import type { Policy } from './policy/policy.ts';
-import type { ProviderKeys } from './tokens/provider-keys.ts';
-import { Remembered } from './tokens/remembered.ts';
-import { bearerToken, claimedIssuer, iapAssertion } from './tokens/token-of.ts';
-import { invalidToken } from './tokens/unauthenticated.ts';
-import { type Verified, type Verify, verifier } from './tokens/verify.ts';
+import { claimTexts, type Grants, grantsOf } from './grants.ts';
+import { fetchJson, type IssuerKeys, issuerKeyring } from './issuer-keys.ts';
+import { type Issuer, namespacesIn, type Policy, readPolicy } from './policy.ts';
+import { bearerToken, claimedIssuer, iapAssertion, invalidToken, TokenCache } from './tokens.ts';
+import { type VerifiedToken, type VerifyToken, verifier } from './verify-token.ts';
 
 export interface PolicyAccessDeps {
+  /** Milliseconds since 1970. */
   readonly now: () => number;
-  readonly keysOf: (issuer: Issuer) => ProviderKeys;
+  readonly keysOf: (issuer: Issuer) => IssuerKeys;
 }
 
-interface Provider {
+interface TokenVerifier {
   readonly issuer: Issuer;
-  readonly verify: Verify;
+  readonly verify: VerifyToken;
 }
 
-/** Callers are who their tokens say, and may do what the policy gives them; everything else is refused. */
+/** Returns an access by tokens: callers are who their tokens name, and may do only what the policy grants. */
 export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps): Access {
-  const bearers = new Map<string, Provider>();
-  let iap: Provider | undefined;
+  const bearers = new Map<string, TokenVerifier>();
+  let iap: TokenVerifier | undefined;
   for (const issuer of Object.values(policy.issuers)) {
     const keys = keysOf(issuer);
     void keys.warm();
-    const provider = { issuer, verify: verifier(issuer, keys, now) };
-    if (issuer.tokens === 'assertion') iap = provider;
-    else bearers.set(issuer.issuer, provider);
+    const known = { issuer, verify: verifier(issuer, keys, now) };
+    if (issuer.tokens === 'assertion') iap = known;
+    else bearers.set(issuer.issuer, known);
   }
 
-  // A caller that wasn't made here has no grants, whatever it says.
+  // A caller that was not made here has no grants, whatever its fields are.
   const grants = new WeakMap<Caller, Grants>();
-  const callerOf = async ({ issuer, verify }: Provider, token: string): Promise<Caller> => {
+  const callerOf = async ({ issuer, verify }: TokenVerifier, token: string): Promise<Caller> => {
     const verified = await verify(token);
     const caller = toCaller(issuer, verified);
     grants.set(caller, grantsOf(policy, issuer, verified.claims));
     return caller;
   };
-  // Two memories, since the same token may count in one header and not in the other.
-  const asserted = new Remembered<Caller>(now);
-  const borne = new Remembered<Caller>(now);
+  // Two caches, because a token that is valid in one header may be invalid in the other.
+  const assertions = new TokenCache<Caller>(now);
+  const bearerTokens = new TokenCache<Caller>(now);
 
   const signIn = signInOf(policy);
   return {
     authenticate: (request: Credentials) => {
-      // Behind the proxy Authorization may hold what was meant for the proxy itself.
+      // Behind the proxy, Authorization may hold a token for the proxy itself.
       const assertion = iap && iapAssertion(request);
       if (iap && assertion !== undefined) {
         const proxy = iap;
-        return asserted.get(assertion, (token) => callerOf(proxy, token));
+        return assertions.get(assertion, (token) => callerOf(proxy, token));
       }
-      return borne.get(bearerToken(request), async (token) => {
-        const provider = bearers.get(claimedIssuer(token) ?? '');
-        if (!provider) throw invalidToken('its issuer is not one that this server takes');
-        return callerOf(provider, token);
+      return bearerTokens.get(bearerToken(request), async (token) => {
+        const known = bearers.get(claimedIssuer(token) ?? '');
+        if (!known) throw invalidToken('its issuer is not one that the policy names');
+        return callerOf(known, token);
       });
     },
     allows: (caller, permission, namespace) => grants.get(caller)?.has(permission, namespace) ?? false,
@@ -64,7 +64,7 @@ export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps):
   };
 }
 
-function toCaller(issuer: Issuer, { claims, expiresAt }: Verified): Caller {
+function toCaller(issuer: Issuer, { claims, expiresAt }: VerifiedToken): Caller {
   const [name] = claimTexts(claims)(issuer.name);
   return {
     name: name === undefined || name === '' ? claims.sub : name,
@@ -79,4 +79,40 @@ function signInOf({ dashboard, issuers }: Policy): SignIn | undefined {
   if (!dashboard || issuer === undefined) return undefined;
   const { clientId, scopes, resource } = dashboard;
   return { issuer, clientId, scopes, ...(resource !== undefined && { resource }) };
+}
+
+export interface PolicyFileOptions {
+  readonly log: Logger;
+  /** Whether this server can decrypt messages of a namespace. */
+  readonly opens: (namespace: string) => boolean;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+const UNKNOWN =
+  'the policy names namespaces that this server has no keys for; their rules have no effect here';
+
+const messages = { down: "issuer's keys unavailable", up: "issuer's keys available again" };
+
+/**
+ * Returns a function that reads the policy file and returns its access, logs the file's digest, and throws
+ * StrictYamlError. The issuers' keys are fetched in the background and kept from one reading to the next: an unreachable
+ * issuer does not block startup; only its callers are rejected.
+ */
+export function accessLoader(file: string, { log, opens, now = Date.now }: PolicyFileOptions): () => Access {
+  const outageOf = outageLogs(log, messages);
+  const keysOf = issuerKeyring({
+    fetchJson,
+    now,
+    failed: (issuer, error) => outageOf(issuer).down({ issuer, reason: withCause(error) }),
+    fetched: (issuer) => outageOf(issuer).up({ issuer }),
+  });
+  return () => {
+    const { policy, digest, size } = readPolicy(file);
+    const unknown = namespacesIn(policy).filter((name) => !opens(name));
+    if (unknown.length > 0) log.warn({ namespaces: unknown }, UNKNOWN);
+    const access = policyAccess(policy, { now, keysOf });
+    log.info({ file, sha256: digest, bytes: size }, 'policy in force');
+    return access;
+  };
 }

@@ -5,38 +5,36 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { codeOf } from '../errors.ts';
 import { chain, type ChainHead, NOTHING } from './chain.ts';
-import { lockFile, type Unlock } from './file-lock.ts';
-import { openedLine } from './file-marks.ts';
 import type { AppendLines } from './line-queue.ts';
-import { resume } from './resume.ts';
-import { openTrusted, othersMayWrite } from './trusted-path.ts';
+import { openedLine } from './lines.ts';
+import { lockFile, openTrusted, othersMayWrite, readEnd, type Unlock } from './trusted-file.ts';
 
-/** A file that nothing was written to for so long is looked for before the next write. */
+/** After so long without a write, the file is checked before the next write too. */
 const UNSEEN_MS = 1_000;
-/** How often the lines of one write are written, each time into another file. */
+/** How often the lines of one write are written again because the path names another file. */
 const MAX_FILES = 3;
 
 export interface AuditFileOptions {
-  /** Random, of this process. */
+  /** Random id of this process. */
   readonly instance: string;
   readonly log: Logger;
-  /** Lines count as written once they are on the disk. */
+  /** Whether lines count as written only when they are on the disk. */
   readonly fsync?: boolean;
-  /** For the line that begins a file: which key digests are made with. */
+  /** Id of the key for digests, for the first line of a file. */
   readonly digestKey?: string | undefined;
-  /** Milliseconds since any fixed time. */
+  /** Milliseconds of a monotonic clock. */
   readonly now?: () => number;
 }
 
 export interface AuditFile {
   /**
-   * Chains lines and appends them in one write. Resolves when they are in the file that the path names.
+   * Chains lines and appends them in one write. Resolves when the file that the path names has them.
    * @throws UntrustedPathError, or Node's error, with its `code`
    */
   readonly append: AppendLines;
-  /** The last line that was written. */
+  /** Returns the last line that was written. */
   head(): ChainHead;
-  /** The next write looks whether the path names another file. Noticed without this too, at the latest by a write. */
+  /** Checks the path before the next write. The file checks it after each write anyway. */
   reopen(): void;
   close(): Promise<void>;
 }
@@ -48,17 +46,17 @@ interface Open {
   readonly info: Pick<Stats, 'dev' | 'ino'>;
   /** Whether a synchronous `lstat` of its path never waits for a disk or a network. */
   readonly isLocal: boolean;
-  /** Bytes in it, as far as this process knows. */
+  /** Bytes that this process expects in the file. */
   size: number;
-  /** Its last line. */
+  /** The file's last line. */
   head: ChainHead;
-  /** What comes before the next line: the line that begins this process's, and what it needs before it. */
+  /** What to write before the next line: this process's first line, and a line feed if the file's last line lacks it. */
   first: { readonly line: string; readonly lineFeed: boolean } | undefined;
 }
 
 /**
- * Opens a file for appending, and begins this process's lines in it. Two processes can't write to one file.
- * @throws UntrustedPathError, Error when another process has it, or Node's error, with its `code`
+ * Opens a file for appending and writes this process's first line. Two processes cannot write to one file.
+ * @throws UntrustedPathError, Error when another process writes to it, or Node's error, with its `code`
  */
 export async function openAuditFile(path: string, options: AuditFileOptions): Promise<AuditFile> {
   const file = new ChainedFile(path, options);
@@ -71,9 +69,9 @@ class ChainedFile implements AuditFile {
   readonly #options: AuditFileOptions;
   readonly #now: () => number;
   #open: Open | undefined;
-  /** The last line that this process knows to be written, and where. */
+  /** The last line that this process wrote, and the file that has it. */
   #own: { readonly head: ChainHead; readonly info: Open['info']; readonly size: number } | undefined;
-  #seen = Number.NEGATIVE_INFINITY;
+  #checked = Number.NEGATIVE_INFINITY;
 
   constructor(path: string, options: AuditFileOptions) {
     this.#path = path;
@@ -86,11 +84,12 @@ class ChainedFile implements AuditFile {
   }
 
   reopen(): void {
-    this.#seen = Number.NEGATIVE_INFINITY;
+    this.#checked = Number.NEGATIVE_INFINITY;
   }
 
   readonly append: AppendLines = async (lines) => {
-    if (this.#open !== undefined && this.#now() - this.#seen >= UNSEEN_MS) await this.#look(this.#open);
+    if (this.#open !== undefined && this.#now() - this.#checked >= UNSEEN_MS)
+      await this.#isCurrent(this.#open);
     for (let tries = 1; ; tries += 1) {
       const file = (this.#open ??= await this.#begin());
       if (await this.#write(file, lines)) return;
@@ -99,13 +98,10 @@ class ChainedFile implements AuditFile {
   };
 
   async close(): Promise<void> {
-    await this.#leave();
+    await this.#close();
   }
 
-  /**
-   * Writes lines into a file that may no longer be the one that the path names.
-   * @returns whether it is, and the lines are in it
-   */
+  /** Writes lines to the open file. Returns whether the path still names that file, so that the lines are in it. */
   async #write(file: Open, lines: readonly string[]): Promise<boolean> {
     const { instance, fsync } = this.#options;
     const { first } = file;
@@ -116,12 +112,12 @@ class ChainedFile implements AuditFile {
       ({ bytesWritten: written } = await file.handle.write(bytes));
       if (fsync) await file.handle.datasync();
     } catch (error) {
-      await this.#leave();
+      await this.#close();
       throw error;
     }
     if (written < bytes.length) {
-      // The next write begins behind what this one left.
-      await this.#leave();
+      // The next write opens the file again and follows what this one left.
+      await this.#close();
       throw new Error(`only ${written} of ${bytes.length} bytes were written`);
     }
     file.first = undefined;
@@ -131,16 +127,16 @@ class ChainedFile implements AuditFile {
     // Lines of other requests arrive in this turn and share the next write. Without it there were so many more writes
     // that the server took 7 % more CPU time.
     if (file.isLocal) await nextTurn();
-    return await this.#look(file);
+    return await this.#isCurrent(file);
   }
 
-  /** @returns whether the path names the file, and no other process has written to it; if not, the file is closed */
-  async #look(file: Open): Promise<boolean> {
+  /** Returns whether the path names the file and no other process has written to it; otherwise closes the file. */
+  async #isCurrent(file: Open): Promise<boolean> {
     const there = file.isLocal ? infoOf(this.#path) : await lstat(this.#path).catch(absent);
-    this.#seen = this.#now();
+    this.#checked = this.#now();
     const isNamed =
       there !== undefined && there.ino === file.info.ino && there.dev === file.info.dev && there.nlink === 1;
-    // Opening it again says what is wrong with a file that others may write to by now.
+    // If others may write to the file by now, opening it again reports what is wrong.
     const isExposed = isNamed && othersMayWrite(there);
     if (isNamed && !isExposed && there.size === file.size) return true;
     if (isNamed && there.size !== file.size) {
@@ -149,11 +145,11 @@ class ChainedFile implements AuditFile {
         'another process writes to the audit file or truncates it; give each process a separate file',
       );
     }
-    await this.#leave();
+    await this.#close();
     return false;
   }
 
-  async #leave(): Promise<void> {
+  async #close(): Promise<void> {
     const file = this.#open;
     this.#open = undefined;
     if (file === undefined) return;
@@ -167,9 +163,9 @@ class ChainedFile implements AuditFile {
     let unlock: Unlock | undefined;
     try {
       unlock = await lockFile(this.#path, info);
-      // What another process wrote until it gave the file free.
+      // Another process may have written until it released the lock.
       const { size } = await handle.stat();
-      const { head, torn, isOpen } = await resume(handle, size);
+      const { head, torn, isOpen } = await readEnd(handle, size);
       const isLocal = LOCAL_FILE_SYSTEMS.has((await statfs(this.#path)).type);
       if (fsync && size === 0) await syncFolder(dirname(this.#path));
       const own = this.#own;
@@ -178,7 +174,7 @@ class ChainedFile implements AuditFile {
         file: basename(this.#path),
         at: isOpen ? size + 1 : size,
         torn,
-        // Of a file that has lines already, the first follows them, whatever this process wrote elsewhere.
+        // In a file that has lines, the first line follows them, whatever this process wrote elsewhere.
         lost:
           head !== undefined && own !== undefined && !isThere && own.head.hash !== head.hash
             ? own.head
@@ -226,10 +222,9 @@ function absent(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;
 }
 
-const isSame = (one: Open['info'], other: Open['info']): boolean =>
-  one.ino === other.ino && one.dev === other.dev;
+const isSame = (a: Open['info'], b: Open['info']): boolean => a.ino === b.ino && a.dev === b.dev;
 
-/** A new file's name is in its folder, which is written by itself. */
+/** The folder has the name of a new file and is a write of its own to the disk. */
 async function syncFolder(path: string): Promise<void> {
   await using handle = await open(path, constants.O_RDONLY);
   await handle.sync();

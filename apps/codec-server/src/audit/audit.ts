@@ -6,30 +6,29 @@ import {
   type PayloadRef,
   type Permission,
   type ReasonCode,
+  type ReasonCounts,
 } from '@temporal-kms/codec-api';
 import type { Caller } from '../access/access.ts';
-import type { AuditSink } from './sink.ts';
-import { Tally } from './tally.ts';
+import { countReason, type KeyUsage } from '../observability/key-usage.ts';
 
-/** What is about to be done, and for whom. No content, and no token. */
+/** An operation and its caller, as an entry records them. It holds no content and no token. */
 export interface Intent {
   readonly operation: Permission;
   readonly caller: Caller;
-  /** Address of the connection's other end. */
+  /** The client's address. */
   readonly peer: string | undefined;
   readonly namespace: string | undefined;
   /**
-   * The namespace of the request, where a message of another namespace is to be decrypted for it: run and refs are of
-   * that namespace.
+   * The namespace of the request, where the entry is about a message of another namespace that the request decrypts.
+   * The run and the refs are of that namespace.
    */
   readonly requestNamespace?: string;
   readonly workflowId?: string;
   readonly runId?: string;
-  /** Which payloads, where the caller named them. */
+  /** The payloads that the caller named. */
   readonly refs?: readonly string[];
-  /** Digests of the ciphertexts, where the caller sent them and there is a key. */
+  /** Keyed digests of the ciphertexts that the caller sent. */
   readonly digests?: readonly string[];
-  /** Why, in the caller's words, where the namespace asks for it. */
   readonly justification?: string;
 }
 
@@ -42,46 +41,56 @@ interface RepeatedDenial {
   readonly count: number;
 }
 
-/** One operation under way: told what became of each payload, and at the end how it ended. */
+/** One operation in progress. It counts what became of each payload until its outcome is written. */
 export interface AuditRecord {
-  /** Payloads were opened or sealed under one key, one unless told. */
+  /** Counts payloads that were encrypted or decrypted under one key; one payload by default. */
   done(key?: KeyUse, payloads?: number): void;
-  /** @param of which payload; the audit's line names its key */
+  /** Counts a payload that could not be encrypted or decrypted. */
   refused(code: ReasonCode, of?: { readonly ref?: PayloadRef; readonly key?: KeyUse }): void;
   /**
-   * Writes the `outcome` line, once; what comes after the first is ignored.
-   * @throws HttpError `audit_unavailable`: give no plaintext out
+   * Writes the `outcome` entry. Only the first call counts.
+   * @throws HttpError `audit_unavailable`: send no plaintext
    */
   end(result: Outcome): Promise<void>;
 }
 
 export interface Audit {
   /**
-   * Writes the `intent` line. Nothing may be decrypted before it has resolved.
+   * Writes the `intent` entry. Decrypt nothing before the promise has resolved.
    * @throws HttpError `audit_unavailable`
    */
   begin(intent: Intent): Promise<AuditRecord>;
   /**
-   * @param repeated absent: this refusal; else so many like it, of which none has a line of its own
+   * Writes a `denied` entry.
+   * @param repeated absent: the entry is about this denial; else about so many denials like it without an entry
    * @throws HttpError `audit_unavailable`
    */
   denied(intent: Intent, why: Denied, repeated?: RepeatedDenial): Promise<void>;
-  /** Resolves once every operation that has begun has its outcome line, or failed to get one. */
+  /** Resolves when every operation that has begun has written its outcome or failed to. */
   settled(): Promise<void>;
 }
 
-/** @param now milliseconds since 1970 */
-export function createAudit(sink: Pick<AuditSink, 'write'>, now: () => number = Date.now): Audit {
-  let underWay = 0;
+/** Where entries go. */
+export interface EntrySink {
+  /** @throws HttpError 503 `audit_unavailable` when the entry is not written within a second */
+  write(entry: AuditEntry): Promise<void>;
+}
+
+/**
+ * Returns an audit that writes its entries to a sink.
+ * @param now milliseconds since 1970
+ */
+export function createAudit(sink: EntrySink, now: () => number = Date.now): Audit {
+  let inProgress = 0;
   let settled: PromiseWithResolvers<void> | undefined;
   const time = timestamps(now);
 
-  const outcome = async (intent: Intent, id: string, result: Outcome, tally: Tally): Promise<void> => {
+  const writeOutcome = async (intent: Intent, id: string, result: Outcome, tally: Tally): Promise<void> => {
     try {
       await sink.write(entryOf(time(), id, 'outcome', intent, { outcome: { result, ...tally.summary() } }));
     } finally {
-      underWay -= 1;
-      if (underWay === 0) {
+      inProgress -= 1;
+      if (inProgress === 0) {
         settled?.resolve();
         settled = undefined;
       }
@@ -102,27 +111,27 @@ export function createAudit(sink: Pick<AuditSink, 'write'>, now: () => number = 
       const { digests = [] } = intent;
       const [first, ...more] = slicesOf(digests, MAX_DIGESTS);
       await sink.write(entryOf(time(), id, 'intent', intent, { digests: first }));
-      // A line at a time: what waits to be written is bounded for all callers together.
+      // One line at a time, because all callers share the queue's bound.
       for (const [n, slice] of more.entries())
         await sink.write(entryOf(time(), id, 'digests', intent, { digests: slice, part: n + 2 }));
-      underWay += 1;
+      inProgress += 1;
       const tally = new Tally();
       let ended: Promise<void> | undefined;
       return {
         done: (key, payloads = 1) => tally.done(key, payloads),
         refused: (code, of) => tally.refused(code, of?.key),
-        end: (result) => (ended ??= outcome(intent, id, result, tally)),
+        end: (result) => (ended ??= writeOutcome(intent, id, result, tally)),
       };
     },
     settled: async () => {
-      if (underWay === 0) return;
+      if (inProgress === 0) return;
       settled ??= Promise.withResolvers<void>();
       await settled.promise;
     },
   };
 }
 
-/** Made once a millisecond, in which there may be dozens of lines. */
+/** Returns the time as text, made once per millisecond: dozens of entries share it. */
 function timestamps(now: () => number): () => string {
   let made = Number.NaN;
   let text = '';
@@ -133,10 +142,53 @@ function timestamps(now: () => number): () => string {
   };
 }
 
-/** Characters of anything that comes from a token, a path or a body: nobody can make a line long. */
+/** Keys that one entry names; a search over a long history may meet more. */
+const MAX_KEYS = 32;
+
+/** Counts by key and by reason code, so an entry's length depends on the number of keys, not of payloads. */
+class Tally {
+  #payloads = 0;
+  readonly #keys: { readonly key: KeyUse; payloads: number }[] = [];
+  readonly #codes: ReasonCounts = {};
+
+  done(key: KeyUse | undefined, payloads: number): void {
+    this.#payloads += payloads;
+    if (key !== undefined) this.#used(key, payloads);
+  }
+
+  refused(code: ReasonCode, key: KeyUse | undefined): void {
+    countReason(this.#codes, code);
+    if (key !== undefined) this.#used(key, 0);
+  }
+
+  summary(): Omit<NonNullable<AuditEntry['outcome']>, 'result'> {
+    return {
+      payloads: this.#payloads,
+      keys: this.#keys.map(({ key, payloads }) => ({ name: key.name, version: key.version, payloads })),
+      refused: this.#codes,
+    };
+  }
+
+  #used(key: KeyUse, payloads: number): void {
+    const known = this.#keys.find(
+      (other) => other.key.name === key.name && other.key.version === key.version,
+    );
+    if (known !== undefined) known.payloads += payloads;
+    else if (this.#keys.length < MAX_KEYS) this.#keys.push({ key, payloads });
+    else if (payloads > 0) this.#replaceUnused({ key, payloads });
+  }
+
+  /** A forged message can name any key, so a key that decrypted something replaces one that decrypted nothing. */
+  #replaceUnused(used: { readonly key: KeyUse; payloads: number }): void {
+    const unused = this.#keys.findIndex(({ payloads }) => payloads === 0);
+    if (unused >= 0) this.#keys[unused] = used;
+  }
+}
+
+/** Characters of a text from a token, a path or a body, so that no caller can write long lines. */
 const MAX_TEXT = 1_000;
 
-/** What isn't known is left out of the line as `JSON.stringify` does it: entries of one shape are made sooner. */
+/** Fields that are undefined are left out by `JSON.stringify`; objects of one shape are faster to make and to write. */
 function entryOf(
   time: string,
   id: string,
@@ -166,7 +218,7 @@ function entryOf(
   };
 }
 
-/** Digests that one line holds; more have further lines. */
+/** Digests in one entry; further digests have entries of their own. */
 const MAX_DIGESTS = 200;
 
 function slicesOf<T>(all: readonly T[], size: number): T[][] {
@@ -175,7 +227,7 @@ function slicesOf<T>(all: readonly T[], size: number): T[][] {
   return slices;
 }
 
-/** The intent without what its line would leave out, for keeping it in memory. */
+/** Returns an intent as its `denied` entry has it, with texts cut, for keeping in memory. */
 export const shortened = ({
   operation,
   caller,
@@ -201,4 +253,65 @@ export const shortened = ({
 function cut<T extends string | undefined>(text: T): T;
 function cut(text: string | undefined): string | undefined {
   return text !== undefined && text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+}
+
+/** Returns the same audit, whose operations are also counted as use of keys. */
+export function withUsageCounting(audit: Audit, usage: KeyUsage): Audit {
+  return {
+    ...audit,
+    begin: (intent) => {
+      const { namespace } = intent;
+      const begun = audit.begin(intent);
+      if (namespace === undefined) return begun;
+      const counts = usage.of(namespace);
+      return begun.then((record) => ({
+        done: (key, payloads = 1) => {
+          record.done(key, payloads);
+          counts.done(key, payloads, usage.now());
+        },
+        refused: (code, of = {}) => {
+          record.refused(code, of);
+          counts.refused(code, { ...runOf(intent), ...of }, usage.now());
+        },
+        end: (result) => record.end(result),
+      }));
+    },
+  };
+}
+
+/** The run, if it is in the entry's namespace: readers of one namespace must not learn the ids of another. */
+function runOf({ requestNamespace, workflowId, runId }: Intent): { workflowId?: string; runId?: string } {
+  if (requestNamespace !== undefined) return {};
+  return {
+    ...(workflowId === undefined ? {} : { workflowId }),
+    ...(runId === undefined ? {} : { runId }),
+  };
+}
+
+/**
+ * Yields a stream's lines and writes the `outcome` entry when it ends: `complete` once the last line was taken,
+ * `cut_off` when the reader stops before that, `failed` when the stream throws.
+ * @param count called for each line; an outcome that it returns replaces `complete`
+ * @param interrupted returns why the reader is gone, if it is: lines that end early for that are not a complete answer
+ */
+export async function* auditedStream<T, Record extends Pick<AuditRecord, 'end'>>(
+  record: Record,
+  lines: AsyncIterable<T>,
+  count: (record: Record, line: T) => Outcome | void,
+  interrupted: () => Outcome | undefined = () => undefined,
+): AsyncGenerator<T, void> {
+  let result: Outcome | undefined;
+  try {
+    let end: Outcome = 'complete';
+    for await (const line of lines) {
+      end = count(record, line) ?? end;
+      yield line;
+    }
+    result = end;
+  } catch (error) {
+    result = 'failed';
+    throw error;
+  } finally {
+    await record.end(interrupted() ?? result ?? 'cut_off');
+  }
 }

@@ -1,4 +1,5 @@
-import { hash, randomBytes } from 'node:crypto';
+import { createHmac, hash, randomBytes } from 'node:crypto';
+import { readRegularFile } from '@temporal-kms/kms-codec/strict-yaml';
 
 /** The last line of a chain: its sequence number and the SHA-256 of its bytes, line feed included, in hexadecimal. */
 export interface ChainHead {
@@ -6,38 +7,39 @@ export interface ChainHead {
   readonly hash: string;
 }
 
-/** What a line says of its place in the chain. */
+/** A line's place in the chain. */
 export interface Link {
-  /** Random, of the process that wrote the line. */
+  /** Random id of the process that wrote the line. */
   readonly instance: string;
-  /** 1 for the first line of a chain, one more with each line. */
+  /** 1 for the first line of a chain, increased by 1 with each line. */
   readonly seq: number;
-  /** Hash of the line before; zeros for the first. */
+  /** Hash of the previous line; zeros for the first. */
   readonly prev: string;
 }
 
-/** What the first line of a chain follows. */
+/** The head that the first line of a chain follows. */
 export const NOTHING: ChainHead = { seq: 0, hash: '0'.repeat(64) };
 
 export const newInstance = (): string => randomBytes(8).toString('hex');
 
 export const hashOf = (line: string | Uint8Array): string => hash('sha256', line, 'hex');
 
-/** Room for a link in a line, whose sequence number has at most 16 digits. */
+/** Bytes that a link takes at most; its sequence number has up to 16 digits. */
 const LINK_BYTES = 160;
 
-/** Lines that follow one another in their bytes, and the last of them. */
+/** The bytes of consecutive lines, and the head after them. */
 export interface ChainedLines {
   readonly bytes: Buffer;
   readonly head: ChainHead;
 }
 
 /**
- * Adds to each line, an object of JSON and a line feed, its link as the last field.
- * @param after what the first of them follows
+ * Adds a link as the last field to each line.
+ * @param after the head that the first line follows
+ * @param lines each a JSON object and a line feed
  */
 export function chain(instance: string, after: ChainHead, lines: readonly string[]): ChainedLines {
-  // Three bytes for each UTF-16 unit at most.
+  // UTF-8 takes at most three bytes for each UTF-16 code unit.
   const most = lines.reduce((sum, line) => sum + line.length * 3 + LINK_BYTES, 0);
   const bytes = Buffer.allocUnsafe(most);
   let { seq, hash: prev } = after;
@@ -55,8 +57,8 @@ export function chain(instance: string, after: ChainHead, lines: readonly string
 const LINK = /,"chain":\{"instance":"([0-9a-f]{16})","seq":([1-9]\d{0,15}),"prev":"([0-9a-f]{64})"\}\}$/;
 
 /**
- * The link of a line without its line feed. No text of a caller can be taken for one: quotation marks in it are escaped.
- * @returns undefined for a line that is in no chain
+ * Returns the link of a line without its line feed, or undefined for a line that has none. A caller's text cannot pass
+ * for a link, because JSON escapes its quotation marks.
  */
 export function linkOf(line: Buffer): Link | undefined {
   if (line[0] !== 0x7b) return undefined;
@@ -66,10 +68,44 @@ export function linkOf(line: Buffer): Link | undefined {
   return { instance, seq: Number(seq), prev };
 }
 
-/** `SEQ:HASH`, as the log and the commands write a head. */
+/** Returns a head as `SEQ:HASH`, the form that the log and the commands use. */
 export const formatHead = ({ seq, hash: of }: ChainHead): string => `${seq}:${of}`;
 
+/** Returns the head that `formatHead` wrote, or undefined for any other text. */
 export function parseHead(text: string): ChainHead | undefined {
   const found = /^(0|[1-9]\d{0,15}):([0-9a-f]{64})$/.exec(text);
   return found?.[2] === undefined ? undefined : { seq: Number(found[1]), hash: found[2] };
+}
+
+/** Keyed digests of ciphertexts. Whoever has the key can find audited ciphertexts in histories and exports. */
+export interface Digests {
+  /** Identifies the key and reveals nothing about it. */
+  readonly keyId: string;
+  of(ciphertext: Uint8Array): string;
+}
+
+/** Bytes of the truncated HMAC-SHA-256 (RFC 2104 section 5): enough against collisions that are made on purpose. */
+const DIGEST_BYTES = 16;
+
+/** Returns digests that are the first 16 bytes of a payload's HMAC-SHA-256, in base64url without padding. */
+export function digestsWith(key: Uint8Array): Digests {
+  const of = (ciphertext: Uint8Array): string =>
+    createHmac('sha256', key).update(ciphertext).digest().subarray(0, DIGEST_BYTES).toString('base64url');
+  return { keyId: of(new Uint8Array()).slice(0, 11), of };
+}
+
+/** At least 32 bytes in hexadecimal. */
+const KEY = /^(?:[0-9a-f]{2}){32,}$/i;
+
+const MAX_FILE_BYTES = 4_096;
+
+/** Reads the key for digests. @throws Error when the file cannot be read, holds no key, or others can write it */
+export function readDigestKey(file: string): Digests {
+  const text = readRegularFile(file, MAX_FILE_BYTES).toString('utf8').trim();
+  if (!KEY.test(text)) {
+    throw new Error(
+      `${file} holds no key for digests: it must be 64 or more hexadecimal digits (openssl rand -hex 32).`,
+    );
+  }
+  return digestsWith(Buffer.from(text, 'hex'));
 }

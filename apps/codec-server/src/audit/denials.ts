@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
-import { MinuteCounts } from '../minute-counts.ts';
+import { MinuteAggregator } from '../observability/minute-aggregator.ts';
 import { type Audit, type Denied, type Intent, shortened } from './audit.ts';
 
-/** Kinds of refusals of one caller, and of all callers, that are distinguished in a minute. */
+/** Kinds of denials that are distinguished in a minute, for one caller and for all callers. */
 const MAX_OF_CALLER = 16;
 const MAX_KINDS = 1_024;
 
-/** Stands for the callers who come after the first of a minute. */
+/** The caller of an entry that counts the denials of all callers above the limit. */
 const OTHERS: Intent['caller'] = { name: 'others' };
 
 interface Denial {
@@ -14,10 +14,10 @@ interface Denial {
   readonly why: Denied;
 }
 
-/** A denial with the kind that it counts as, and how many of the kind have a line each in a minute. */
-interface Sorted extends Denial {
+/** A denial with the kind that it is counted as, and how many of that kind have an entry each in a minute. */
+interface ClassifiedDenial extends Denial {
   readonly kind: string;
-  readonly most: 0 | 1;
+  readonly limit: 0 | 1;
 }
 
 export interface CountedAudit extends Audit {
@@ -26,49 +26,45 @@ export interface CountedAudit extends Audit {
 }
 
 /**
- * An audit that a caller without rights cannot fill: it writes the first refusal of a caller, operation, namespace and
- * reason at once, counts those that follow within the minute, and writes their number when the minute ends. A caller
- * who names ever more namespaces, and callers beyond the bound, share a line for what exceeds it. What cannot be
- * written is counted again.
+ * Returns an audit that a caller without permissions cannot fill. It writes the first denial of a caller, operation,
+ * namespace and cause at once, counts further ones in the same minute, and writes their number when the minute ends. A
+ * caller who tries many namespaces, and callers above the limit, share one entry for the excess. Counts that could not
+ * be written are kept for the next minute.
  */
 export function countDenials(audit: Audit): CountedAudit {
   const kindsOf = new Map<string, number>();
   let writing = Promise.resolve();
-  const counts = new MinuteCounts<Denial>({
+  const counts = new MinuteAggregator<Denial>({
     kinds: MAX_KINDS,
-    ended: (repeated) => {
+    flushed: (suppressed) => {
       kindsOf.clear();
-      for (const { first, since, count } of repeated) {
-        // One after the other: the queue of lines is bounded.
+      for (const { first, since, count } of suppressed) {
+        // One after the other, because the queue of lines is bounded.
         writing = writing.then(() =>
           audit
             .denied(first.intent, first.why, { since, count })
-            .catch(() => counts.count(sorted(first).kind, first, count)),
+            .catch(() => counts.count(classify(first).kind, first, count)),
         );
       }
     },
   });
 
-  const sorted = ({ intent, why }: Denial): Sorted => {
+  const classify = ({ intent, why }: Denial): ClassifiedDenial => {
     const { caller, operation, namespace } = intent;
     const who = digest(caller.issuer, caller.subject, caller.name);
     const own = digest(who, operation, why, namespace);
-    if (counts.has(own)) return { intent, why, kind: own, most: 1 };
+    if (counts.has(own)) return { intent, why, kind: own, limit: 1 };
     if (!counts.hasRoom) {
-      const of = { operation, caller: OTHERS, peer: undefined, namespace: undefined };
-      return { intent: of, why, kind: `others ${operation} ${why}`, most: 0 };
+      const ofOthers = { operation, caller: OTHERS, peer: undefined, namespace: undefined };
+      return { intent: ofOthers, why, kind: `others ${operation} ${why}`, limit: 0 };
     }
     const kinds = kindsOf.get(who) ?? 0;
     if (kinds >= MAX_OF_CALLER) {
-      return {
-        intent: { ...intent, namespace: undefined },
-        why,
-        kind: `any ${who} ${operation} ${why}`,
-        most: 0,
-      };
+      const anywhere = { ...intent, namespace: undefined };
+      return { intent: anywhere, why, kind: `any ${who} ${operation} ${why}`, limit: 0 };
     }
     kindsOf.set(who, kinds + 1);
-    return { intent, why, kind: own, most: 1 };
+    return { intent, why, kind: own, limit: 1 };
   };
 
   return {
@@ -78,9 +74,9 @@ export function countDenials(audit: Audit): CountedAudit {
       return writing;
     },
     denied: async (intent, why) => {
-      const { kind, most, ...counted } = sorted({ intent, why });
+      const { kind, limit, ...counted } = classify({ intent, why });
       const denial = { why, intent: shortened(counted.intent) };
-      if (!counts.pass(kind, denial, most)) return;
+      if (!counts.pass(kind, denial, limit)) return;
       try {
         await audit.denied(intent, why);
       } catch (error) {

@@ -1,37 +1,44 @@
 import { WaitTimer } from '@temporal-kms/kms-codec';
+import type { Logger } from 'pino';
+import { codeOf, HttpError, messageOf } from '../errors.ts';
+import { OutageLog } from '../observability/log.ts';
+import type { EntrySink } from './audit.ts';
+import { entryLine } from './lines.ts';
 
-/** Writes text, whole lines of it, behind all that was written before; resolves when it has been taken. */
+/** Writes text of whole lines after everything that was written before. Resolves when the system has taken it. */
 export type Append = (text: string) => Promise<void>;
 
-/** The same for whole lines, each with its line feed. */
+/** The same for separate lines, each with its line feed. */
 export type AppendLines = (lines: readonly string[]) => Promise<void>;
 
 export interface LineQueueOptions {
-  /** How long a line may take to be written, behind others. A stall of this process does not count. */
+  /** Milliseconds in which a line must be written, including its wait. A stall of this process does not count. */
   readonly waitMs?: number;
-  /** Characters that may wait behind it. */
+  /** Characters that may wait to be written. */
   readonly maxWaiting?: number;
-  /** Told of each write that came back in full. */
+  /** Called after each write that succeeds. */
   readonly written?: () => void;
-  /** What is thrown for `lines` lines that aren't written, or aren't yet; default the reason itself. */
-  readonly refusal?: (reason: unknown, lines: number) => unknown;
+  /** Returns the error for `lines` lines that are not written in time. Default: the reason itself. */
+  readonly failed?: (reason: unknown, lines: number) => unknown;
 }
 
-/** Lines that go in one write; they are written, or refused, together. */
+/** Lines of one write; they succeed or fail together. */
 interface Batch {
   readonly lines: string[];
   characters: number;
-  /** How many were not refused yet. */
+  /** Lines whose result is not known yet. */
   waiting: number;
-  /** Runs since its first line came. */
+  /** Started with the first line. */
   readonly timer: WaitTimer;
   readonly settled: PromiseWithResolvers<void>;
 }
 
 /**
- * Lines one behind the other, those that come while a write is under way together in the next one. A line is written
- * or refused within the time limit: while a write hangs, or too much waits, the next is refused at once. What was
- * refused because a write hung is written all the same, should it go on.
+ * Writes lines in order; lines that arrive during a write share the next one. Each line is written or rejected within
+ * the time limit: while a write hangs, or when too much waits, further lines are rejected at once. A line that was
+ * rejected because a write hung may still be written later.
+ *
+ * A general task queue does not fit: each line has its own acknowledgement and deadline, but a write takes many lines.
  */
 export class LineQueue {
   readonly #append: AppendLines;
@@ -46,22 +53,22 @@ export class LineQueue {
       waitMs: 1_000,
       maxWaiting: 2 ** 20,
       written: () => undefined,
-      refusal: (reason) => reason,
+      failed: (reason) => reason,
       ...options,
     };
   }
 
-  /** @throws what `refusal` makes of why the line isn't written, or isn't yet */
+  /** Resolves when the line is written. @throws the error that `failed` returns */
   write(text: string): Promise<void> {
-    if (this.#hangs) return this.#refused('an earlier write has not come back');
+    if (this.#hangs) return this.#reject('an earlier write has not completed');
     if ((this.#next?.characters ?? 0) + text.length > this.#options.maxWaiting) {
-      return this.#refused('too much waits to be written');
+      return this.#reject('too many lines wait to be written');
     }
     const batch = (this.#next ??= {
       lines: [],
       characters: 0,
       waiting: 0,
-      timer: new WaitTimer(this.#options.waitMs, () => this.#hang()),
+      timer: new WaitTimer(this.#options.waitMs, () => this.#timeOut()),
       settled: Promise.withResolvers<void>(),
     });
     batch.lines.push(text);
@@ -81,7 +88,7 @@ export class LineQueue {
         this.#options.written();
         batch.settled.resolve();
       } catch (error) {
-        this.#refuse(batch, error);
+        this.#fail(batch, error);
       } finally {
         batch.timer.stop();
         this.#hangs = false;
@@ -90,20 +97,61 @@ export class LineQueue {
     this.#writing = undefined;
   }
 
-  /** The batch that is being written is the older one: where the next has waited too long, that has as well. */
-  #hang(): void {
+  /** The batch that is being written is older than the next one: if that has timed out, both have. */
+  #timeOut(): void {
     this.#hangs = true;
     const error = new Error(`a line was not written within ${this.#options.waitMs} ms`);
-    for (const batch of [this.#writing, this.#next]) if (batch !== undefined) this.#refuse(batch, error);
+    for (const batch of [this.#writing, this.#next]) if (batch !== undefined) this.#fail(batch, error);
   }
 
-  /** Once for each batch: one that hung may fail as well. */
-  #refuse(batch: Batch, reason: unknown): void {
-    if (batch.waiting > 0) batch.settled.reject(this.#options.refusal(reason, batch.waiting));
+  /** Acts once per batch: a write that has timed out may fail later. */
+  #fail(batch: Batch, reason: unknown): void {
+    if (batch.waiting > 0) batch.settled.reject(this.#options.failed(reason, batch.waiting));
     batch.waiting = 0;
   }
 
-  #refused(why: string): Promise<never> {
-    return Promise.reject(this.#options.refusal(new Error(why), 1));
+  #reject(why: string): Promise<never> {
+    return Promise.reject(this.#options.failed(new Error(why), 1));
   }
+}
+
+/** Where audit lines go. A line counts as written when its write has succeeded. */
+export interface AuditSink extends EntrySink {
+  /** Writes a line that is not an entry. @throws HttpError as `write` does */
+  writeLine(line: string): Promise<void>;
+}
+
+export interface AuditSinkOptions extends Pick<LineQueueOptions, 'waitMs' | 'maxWaiting'> {
+  readonly log: Logger;
+  /** Called for each line that was not written. */
+  readonly failed?: () => void;
+}
+
+const RETRY_SECONDS = 5;
+
+/** Returns a sink that queues lines, logs outages, and answers 503 for each line that is not written. */
+export function auditSink(append: AppendLines, { log, failed, ...limits }: AuditSinkOptions): AuditSink {
+  const outage = new OutageLog(log, {
+    down: 'audit cannot be written',
+    up: 'audit is written again',
+    level: 'error',
+  });
+  const lines = new LineQueue(append, {
+    ...limits,
+    written: () => outage.up(),
+    failed: (error, count) => {
+      for (let n = 0; n < count; n += 1) failed?.();
+      outage.down({ reason: codeOf(error) ?? messageOf(error) });
+      return new HttpError(
+        503,
+        'audit_unavailable',
+        'The audit cannot be written, so nothing is decrypted; try again.',
+        { retryAfter: RETRY_SECONDS, cause: error, loggable: true },
+      );
+    },
+  });
+  return {
+    write: (entry) => lines.write(entryLine(entry)),
+    writeLine: (line) => lines.write(line),
+  };
 }

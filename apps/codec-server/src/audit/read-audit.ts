@@ -2,44 +2,43 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { AuditEntry, AuditPage } from '@temporal-kms/codec-api';
 import { badRequest } from '../errors.ts';
-import { linesBackwards } from './lines-backwards.ts';
-import { parseLogLine, unforgeable } from './log-line.ts';
+import { parseEntryLine, visibleJson } from './lines.ts';
 
-export interface AuditQuestion {
+export interface AuditQuery {
   readonly namespace: string;
   readonly workflowId: string | undefined;
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   readonly after: string | undefined;
   readonly limit: number;
 }
 
-/** Bytes that one page looks through; where the namespace has little in them, the page is short, or empty. */
+/** Bytes that one page searches; if they hold few entries of the namespace, the page is short or empty. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
- * One page of a namespace's entries, the newest first.
- * @throws HttpError `bad_request` for a position that this file hasn't; Node's error when the file can't be read
+ * Resolves to one page of a namespace's entries, the newest first.
+ * @throws HttpError `bad_request` for a position that is not in this file; Node's error when the file cannot be read
  */
 export async function readAudit(
   path: string,
-  { namespace, workflowId, after, limit }: AuditQuestion,
+  { namespace, workflowId, after, limit }: AuditQuery,
   maxBytes = MAX_BYTES,
 ): Promise<AuditPage> {
   await using handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const { ino, size } = await handle.stat();
   const end = after === undefined ? size : await positionOf(handle, after, ino, size);
-  // Most lines are of others: looking for the words costs a fiftieth of parsing.
+  // Most lines belong to other namespaces, and searching them for the words costs a fiftieth of parsing them.
   const words = [namespace, ...(workflowId === undefined ? [] : [workflowId])].map((word) =>
-    unforgeable(word),
+    visibleJson(word),
   );
   const entries: AuditEntry[] = [];
-  // A line stands twice where its file was being replaced when it was written.
+  // A line is there twice if its file was being replaced when it was written.
   const seen = new Set<string>();
   let skipped = 0;
   for await (const { start, text } of linesBackwards(handle, end)) {
-    if (text === undefined || !looksOwn(text)) skipped += text === '' ? 0 : 1;
+    if (text === undefined || !looksLikeEntry(text)) skipped += text === '' ? 0 : 1;
     else if (words.every((word) => text.includes(word))) {
-      const entry = parseLogLine(text);
+      const entry = parseEntryLine(text);
       if (entry === undefined) skipped += 1;
       else if (entry.namespace === namespace && (workflowId ?? entry.workflowId) === entry.workflowId) {
         const id = `${entry.id} ${entry.event} ${entry.part}`;
@@ -54,23 +53,73 @@ export async function readAudit(
   return { entries, skipped };
 }
 
-const looksOwn = (text: string): boolean => text.startsWith('{"severity":"') && text.endsWith('}}');
+const looksLikeEntry = (text: string): boolean => text.startsWith('{"severity":"') && text.endsWith('}}');
 
 const cursor = (ino: number, position: number): string =>
   Buffer.from(`${ino}:${position}`).toString('base64url');
 
-/** A position is where a line begins, so no text of a line can be read as another line. */
+/** Returns the position of a cursor. It must be the start of a line, so that no part of a line is read as a line. */
 async function positionOf(handle: FileHandle, after: string, ino: number, size: number): Promise<number> {
   const found = /^(\d{1,20}):(\d{1,15})$/.exec(Buffer.from(after, 'base64url').toString('latin1'));
   const position = Number(found?.[2]);
-  if (found === null || position < 1 || position > size)
-    throw badRequest('after is not one that this server gave.');
+  if (found === null || position < 1 || position > size) throw badRequest(NOT_OURS);
   if (found[1] !== String(ino)) {
     throw badRequest(
-      'The audit file was rotated since, or another replica answers; begin again without after.',
+      'The audit file was rotated, or another replica answered; start again without the parameter after.',
     );
   }
   const { buffer } = await handle.read({ buffer: Buffer.alloc(1), position: position - 1 });
-  if (buffer[0] !== 0x0a) throw badRequest('after is not one that this server gave.');
+  if (buffer[0] !== LINE_FEED) throw badRequest(NOT_OURS);
   return position;
+}
+
+const NOT_OURS = 'The parameter after must be the value of next in a page that this server returned.';
+
+const CHUNK = 64 * 1024;
+/** A longer line is not an entry and is not kept in memory. */
+const MAX_LINE = 256 * 1024;
+
+const LINE_FEED = 0x0a;
+
+interface FileLine {
+  /** Byte at which the line begins. */
+  readonly start: number;
+  /** Without its line break; undefined for a line that is too long. */
+  readonly text: string | undefined;
+}
+
+/**
+ * Yields the complete lines of a file before byte `end`, the last one first, and reads the file in chunks as they are
+ * asked for. Bytes after the last line break are not a complete line.
+ * @param end the start of a line, or the end of the file
+ */
+async function* linesBackwards(handle: FileHandle, end: number): AsyncGenerator<FileLine, void> {
+  let position = end;
+  /** The end of a line whose start has not been read yet. */
+  let rest: Buffer = Buffer.alloc(0);
+  let isTooLong = false;
+  /** Whether `rest` ends with a line break. */
+  let isComplete = false;
+  while (position > 0) {
+    const length = Math.min(CHUNK, position);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, position - length);
+    if (bytesRead < length) throw new Error('the file became shorter');
+    let upTo = length;
+    for (
+      let at = buffer.lastIndexOf(LINE_FEED);
+      at >= 0;
+      at = at > 0 ? buffer.lastIndexOf(LINE_FEED, at - 1) : -1
+    ) {
+      const line = Buffer.concat([buffer.subarray(at + 1, upTo), rest]);
+      const start = position - length + at + 1;
+      if (isComplete) {
+        yield { start, text: isTooLong || line.length > MAX_LINE ? undefined : line.toString('utf8') };
+      }
+      [isComplete, isTooLong, rest, upTo] = [true, false, Buffer.alloc(0), at];
+    }
+    rest = Buffer.concat([buffer.subarray(0, upTo), rest]);
+    if (rest.length > MAX_LINE) [isTooLong, rest] = [true, Buffer.alloc(0)];
+    position -= length;
+  }
+  if (isComplete) yield { start: 0, text: isTooLong ? undefined : rest.toString('utf8') };
 }

@@ -1,13 +1,14 @@
-import { type ChainHead, formatHead, NOTHING } from './chain.ts';
-import { type VerifiedFile, verifyFile } from './verify-file.ts';
+import { createReadStream } from 'node:fs';
+import { type ChainHead, formatHead, hashOf, type Link, linkOf, NOTHING } from './chain.ts';
+import { type Mark, parseMark } from './lines.ts';
 
 export interface VerifyOptions {
   readonly files: readonly string[];
-  /** Lines without a link are skipped. */
+  /** Skips lines without a link: standard output as a collector stored it, with other lines between. */
   readonly mixed: boolean;
-  /** Lines that must be among those of the files. */
+  /** Lines that must be in the files. */
   readonly expected: readonly ChainHead[];
-  /** Last lines of files that are not given, verified before or removed on purpose. */
+  /** Last lines of files that are not given because they were verified before or removed on purpose. */
   readonly after: readonly ChainHead[];
   readonly progress?: (file: string, bytes: number) => void;
 }
@@ -15,15 +16,15 @@ export interface VerifyOptions {
 export interface Verified {
   readonly ok: boolean;
   readonly files: readonly VerifiedFile[];
-  /** What the files show together. */
+  /** Problems that the files show together. */
   readonly problems: readonly string[];
-  /** What may be correct, and cannot be decided from the files. */
+  /** What may be correct and cannot be decided from the files. */
   readonly notes: readonly string[];
 }
 
 /**
- * Verifies the lines of files one by one, and then how the files follow one another, in whichever order they are given.
- * @throws Node's error where a file can't be read
+ * Verifies each file, and then how the files follow one another. They can be given in any order.
+ * @throws Node's error when a file cannot be read
  */
 export async function verifyAudit({
   files,
@@ -34,15 +35,15 @@ export async function verifyAudit({
 }: VerifyOptions): Promise<Verified> {
   const verified: VerifiedFile[] = [];
   for (const file of files) {
-    const told = progress && ((bytes: number) => progress(file, bytes));
-    verified.push(await verifyFile(file, { mixed, expected, ...(told && { progress: told }) }));
+    const ofFile = progress && ((bytes: number) => progress(file, bytes));
+    verified.push(await verifyFile(file, { mixed, expected, ...(ofFile && { progress: ofFile }) }));
   }
   const problems = [...linked(verified, after), ...missing(verified, expected)];
   const ok = problems.length === 0 && verified.every(({ problemCount }) => problemCount === 0);
   return { ok, files: verified, problems, notes: openEnds(verified) };
 }
 
-/** Each file begins a chain, or follows one other file's last line, and no two follow the same. */
+/** Yields a problem for each file that neither begins a chain nor is the only file that follows another file's last line. */
 function* linked(files: readonly VerifiedFile[], after: readonly ChainHead[]): Generator<string> {
   const known = new Set(after.map(formatHead));
   for (const { head } of files) if (head !== undefined) known.add(formatHead(head));
@@ -50,25 +51,25 @@ function* linked(files: readonly VerifiedFile[], after: readonly ChainHead[]): G
   const firsts = new Map<string, string>();
   for (const { file, after: before, head, lost } of files) {
     if (before === undefined || head === undefined) {
-      yield `${file} holds no line of a chain`;
+      yield `${file} contains no line of a chain`;
       continue;
     }
     const link = formatHead(before);
     if (before.seq > 0 && !known.has(link)) {
       yield (
-        `${file} follows ${link}, which no given file ends with: lines or a file are missing. ` +
-        'Also give the file before it, or --after with that value if it was removed on purpose'
+        `${file} follows ${link}, but no given file ends with that line: lines or a file are missing. ` +
+        'Also name the previous file, or use --after with that value if it was removed on purpose'
       );
     }
     const other = before.seq > 0 ? followers.get(link) : undefined;
     if (other === undefined) followers.set(link, file);
-    else yield `${file} and ${other} both follow ${link}: one is a copy, or was put in`;
+    else yield `${file} and ${other} both follow ${link}: one of them is a copy or was inserted`;
     const same = firsts.get(formatHead(head));
     if (same === undefined) firsts.set(formatHead(head), file);
-    else if (other === undefined) yield `${file} and ${same} end with the same line: one is a copy`;
+    else if (other === undefined) yield `${file} and ${same} end with the same line: one of them is a copy`;
     for (const { line, head: own } of lost) {
       if (!known.has(formatHead(own)))
-        yield `${file}:${line} says that a process had written ${formatHead(own)} elsewhere, which is not there`;
+        yield `${file}:${line} records that the process had written ${formatHead(own)} elsewhere, but no file has that line`;
     }
   }
 }
@@ -78,7 +79,7 @@ function* missing(files: readonly VerifiedFile[], expected: readonly ChainHead[]
     if (head.seq === NOTHING.seq) continue;
     const text = formatHead(head);
     if (!files.some(({ found }) => found.has(text))) {
-      yield `the line ${text} that is expected is in no file: lines at an end are missing, or were changed`;
+      yield `the expected line ${text} is in no file: lines at the end of a file are missing or were changed`;
     }
   }
 }
@@ -89,7 +90,214 @@ function openEnds(files: readonly VerifiedFile[]): string[] {
     .filter(({ head, isClosed }) => head !== undefined && !isClosed && !continued.has(formatHead(head)))
     .map(
       ({ file }) =>
-        `${file} has no closing line: its process is running, was killed, or lines at its end are missing. ` +
-        'Only a head that was noted elsewhere (--expect-head) can tell',
+        `${file} has no closing line: its process is running or was killed, or lines at the end are missing. ` +
+        'Only a head that was stored elsewhere (--expect-head) can decide that',
     );
+}
+
+interface Problem {
+  readonly line: number;
+  readonly problem: string;
+}
+
+/** The result for one file. Its problems are those that the file alone shows. */
+export interface VerifiedFile {
+  readonly file: string;
+  readonly lines: number;
+  readonly bytes: number;
+  /** The head that its first line follows; absent if no line is in a chain. */
+  readonly after: ChainHead | undefined;
+  /** Its last line of the chain. */
+  readonly head: ChainHead | undefined;
+  /** Whether its last line is a closing line. */
+  readonly isClosed: boolean;
+  /** Last lines of processes that the file's lines do not follow. */
+  readonly lost: readonly { readonly line: number; readonly head: ChainHead }[];
+  /** The expected heads that are in the file. */
+  readonly found: ReadonlySet<string>;
+  readonly problems: readonly Problem[];
+  /** Number of all problems; only the first 100 are listed. */
+  readonly problemCount: number;
+}
+
+interface VerifyFileOptions {
+  /** Skips lines without a link. */
+  readonly mixed: boolean;
+  /** Heads to search for. */
+  readonly expected: readonly ChainHead[];
+  readonly progress?: (bytes: number) => void;
+}
+
+const MAX_PROBLEMS = 100;
+const LINE_FEED = 0x0a;
+/** The server writes no longer line. */
+const MAX_LINE = 1024 * 1024;
+
+/** Reads a file once, from its beginning, and keeps at most one line in memory. @throws Node's error */
+async function verifyFile(file: string, options: VerifyFileOptions): Promise<VerifiedFile> {
+  const check = new FileCheck(file, options);
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
+    const text: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let begin = 0;
+    for (let end = text.indexOf(LINE_FEED); end >= 0; end = text.indexOf(LINE_FEED, begin)) {
+      check.line(text.subarray(begin, end + 1));
+      begin = end + 1;
+    }
+    rest = text.subarray(begin);
+    if (rest.length > MAX_LINE) {
+      check.tooLong(rest);
+      rest = Buffer.alloc(0);
+    }
+    options.progress?.(check.bytes);
+  }
+  return check.finish(rest);
+}
+
+class FileCheck {
+  readonly #file: string;
+  readonly #options: VerifyFileOptions;
+  readonly #expected: ReadonlyMap<number, readonly string[]>;
+  bytes = 0;
+  #lines = 0;
+  #after: ChainHead | undefined;
+  #head: ChainHead | undefined;
+  #instance: string | undefined;
+  #isClosed = false;
+  /** Lines without a link after the last line of the chain. */
+  #torn: { readonly line: number; bytes: Buffer[]; size: number } | undefined;
+  readonly #lost: { line: number; head: ChainHead }[] = [];
+  readonly #found = new Set<string>();
+  readonly #problems: Problem[] = [];
+  #problemCount = 0;
+  /** Bytes between where lines are and where they were written, and the number of problems when that was computed. */
+  #shift = 0;
+  #problemsBefore = 0;
+
+  constructor(file: string, options: VerifyFileOptions) {
+    this.#file = file;
+    this.#options = options;
+    this.#expected = new Map(
+      [...Map.groupBy(options.expected, ({ seq }) => seq)].map(([seq, heads]) => [
+        seq,
+        heads.map(formatHead),
+      ]),
+    );
+  }
+
+  /** @param text the line with its line feed */
+  line(text: Buffer): void {
+    this.#lines += 1;
+    const link = linkOf(text.subarray(0, -1));
+    if (link === undefined) this.#unlinked(text);
+    else this.#linked(text, link);
+    this.bytes += text.length;
+  }
+
+  tooLong(text: Buffer): void {
+    this.#unlinked(text);
+    this.bytes += text.length;
+  }
+
+  finish(rest: Buffer): VerifiedFile {
+    if (rest.length > 0) {
+      this.#lines += 1;
+      if (!this.#options.mixed)
+        this.#problem('the file ends within a line: it was truncated, or a crash interrupted a write');
+      this.bytes += rest.length;
+    }
+    this.#noTorn();
+    return {
+      file: this.#file,
+      lines: this.#lines,
+      bytes: this.bytes,
+      after: this.#after,
+      head: this.#head,
+      isClosed: this.#isClosed,
+      lost: this.#lost,
+      found: this.#found,
+      problems: this.#problems,
+      problemCount: this.#problemCount,
+    };
+  }
+
+  #linked(text: Buffer, link: Link): void {
+    const mark = parseMark(text.subarray(0, -1));
+    this.#checkOpening(link, mark);
+    if (mark?.event === 'opened') this.#checkMark(mark);
+    else this.#noTorn();
+    this.#torn = undefined;
+    const head = { seq: link.seq, hash: hashOf(text) };
+    for (const expected of this.#expected.get(link.seq) ?? [])
+      if (expected === formatHead(head)) this.#found.add(expected);
+    this.#head = head;
+    this.#instance = link.instance;
+    this.#isClosed = mark?.event === 'closed';
+  }
+
+  /** Checks that the line follows the previous one, or begins a chain or the lines of a process. */
+  #checkOpening({ seq, prev, instance }: Link, mark: Mark | undefined): void {
+    const isOpening = mark?.event === 'opened';
+    const before = this.#head;
+    if (before === undefined) {
+      this.#after = { seq: seq - 1, hash: prev };
+      if (!isOpening) this.#problem('lines are missing before this line: no process begins with it');
+      if (isOpening && seq === 1 && prev !== NOTHING.hash)
+        this.#problem('the first line of the chain follows another line');
+      return;
+    }
+    // Standard output of several processes, one after the other.
+    if (this.#options.mixed && isOpening && seq === 1 && prev === NOTHING.hash) return;
+    if (seq > before.seq + 1) this.#problem(`lines are missing: ${before.seq + 1} to ${seq - 1}`);
+    else if (seq <= before.seq) {
+      this.#problem(`line ${seq} follows line ${before.seq}: lines were repeated, inserted or moved`);
+    } else if (prev !== before.hash) {
+      this.#problem(`does not follow the previous line (number ${before.seq}): one of the two was changed`);
+    }
+    if (instance !== this.#instance && !isOpening) {
+      this.#problem('another process continues the chain without an opening line');
+    }
+  }
+
+  #checkMark({ at, torn, lost }: Extract<Mark, { event: 'opened' }>): void {
+    if (lost !== undefined) this.#lost.push({ line: this.#lines, head: lost });
+    if (this.#options.mixed) return;
+    this.#checkPosition(at ?? this.bytes);
+    const left = this.#torn;
+    if (torn === undefined) this.#noTorn();
+    else if (left === undefined || hashOf(Buffer.concat(left.bytes)) !== torn.sha256) {
+      this.#problem('what a crash or a full disk left before this line was changed');
+    }
+  }
+
+  #checkPosition(at: number): void {
+    const shift = this.bytes - at;
+    // An earlier problem has moved everything after it.
+    if (shift !== this.#shift && this.#problemCount === this.#problemsBefore) {
+      this.#problem(`is at byte ${this.bytes}, and was written at byte ${at}: lines before it are missing`);
+    }
+    this.#shift = shift;
+    this.#problemsBefore = this.#problemCount;
+  }
+
+  #unlinked(text: Buffer): void {
+    if (this.#options.mixed) return;
+    this.#torn ??= { line: this.#lines, bytes: [], size: 0 };
+    this.#torn.size += text.length;
+    // No interrupted write leaves more, whatever the next line records.
+    if (this.#torn.size <= 2 * MAX_LINE) this.#torn.bytes.push(Buffer.from(text));
+  }
+
+  /** Reports lines without a link, which belong to the audit only if the next line records them. */
+  #noTorn(): void {
+    if (this.#torn === undefined) return;
+    const { line } = this.#torn;
+    this.#torn = undefined;
+    this.#problem('has no link: it was inserted, damaged, or written by a version without the chain', line);
+  }
+
+  #problem(problem: string, line = this.#lines): void {
+    this.#problemCount += 1;
+    if (this.#problems.length < MAX_PROBLEMS) this.#problems.push({ line, problem });
+  }
 }

@@ -9,7 +9,7 @@ import {
 import type { Logger } from 'pino';
 import { ClientDisconnected, nameOf } from '../errors.ts';
 import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload-limits.ts';
-import { chargedTo, type KmsAllowance } from '../kms-allowance.ts';
+import { chargedTo, type KmsAllowance } from '../observability/kms-allowance.ts';
 import { keyOf, otherNamespace, type Payload } from '../payload.ts';
 import type { StoredPayload } from './event.ts';
 import { KmsCallBudgetExhausted } from './stream-limits.ts';

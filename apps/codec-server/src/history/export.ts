@@ -10,7 +10,7 @@ import {
 } from '@temporal-kms/codec-api';
 import { type PayloadJson, payloadToJson } from '../json/payload-json.ts';
 import { hasTooManyEntries } from '../json/payload-limits.ts';
-import { count } from '../reason-counts.ts';
+import { countReason } from '../observability/key-usage.ts';
 import type { DecryptResult } from './decrypt-payload.ts';
 import {
   type DecryptedEvent,
@@ -193,7 +193,7 @@ class Summary {
     this.#events += 1;
     for (const { result } of payloads) {
       this.#payloads += 1;
-      if (!result.ok) count(this.#unreadable, result.reason);
+      if (!result.ok) countReason(this.#unreadable, result.reason);
     }
   }
 

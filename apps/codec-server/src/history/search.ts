@@ -1,5 +1,5 @@
 import { MAX_HITS, type ReasonCounts, type SearchFrame, type SearchRequest } from '@temporal-kms/codec-api';
-import { count } from '../reason-counts.ts';
+import { countReason } from '../observability/key-usage.ts';
 import { decryptEvents, type DecryptedPayload, type DecryptEventsOptions } from './decrypted-events.ts';
 import type { TextMatch } from './find-text.ts';
 import { ascending, descending, type HistoryReader } from './reader.ts';
@@ -102,7 +102,7 @@ class SearchCounts {
       this.#payloads += 1;
       this.#bytes += stored.payload.data?.length ?? 0;
     } else {
-      count(this.#unreadable, result.ok ? 'too_large' : result.reason);
+      countReason(this.#unreadable, result.ok ? 'too_large' : result.reason);
     }
   }
 

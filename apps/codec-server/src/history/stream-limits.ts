@@ -9,8 +9,7 @@ import {
 } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { HttpError, nameOf } from '../errors.ts';
-import { MAX_UNOPENED } from '../keys/kms-limits.ts';
-import type { KmsAllowance } from '../kms-allowance.ts';
+import { type KmsAllowance, MAX_UNOPENED } from '../observability/kms-allowance.ts';
 import type { MemoryBudget, MemoryLease } from '../memory/budget.ts';
 import type { StoredPayload } from './event.ts';
 

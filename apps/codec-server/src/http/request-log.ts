@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import type { Level, Logger } from 'pino';
-import { MinuteCounts } from '../minute-counts.ts';
+import { MinuteAggregator } from '../observability/minute-aggregator.ts';
 import { HttpError } from '../errors.ts';
 import type { Env, HttpMeter } from './context.ts';
 
@@ -29,10 +29,10 @@ interface Answered {
  */
 export function requestLog(log: Logger, stopping: AbortSignal, meter?: HttpMeter): MiddlewareHandler<Env> {
   const write = (answered: Answered): void => log[levelOf(answered.status)](answered, 'request');
-  const rejected = new MinuteCounts<Answered>({
+  const rejected = new MinuteAggregator<Answered>({
     kinds: MAX_KINDS,
-    ended: (repeated) => {
-      for (const { first, count } of repeated) write({ ...first, ms: undefined, count });
+    flushed: (suppressed) => {
+      for (const { first, count } of suppressed) write({ ...first, ms: undefined, count });
     },
   });
   stopping.addEventListener('abort', () => rejected.flush(), { once: true });

@@ -1,14 +1,13 @@
 import type { InnerKmsCalls, KmsCodec, PayloadInfo } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
-import type { Digests } from '../audit/digests.ts';
+import type { Digests } from '../audit/chain.ts';
 import { type Authority, requireJustification } from '../http/authorise.ts';
 import { readBody } from '../http/bodies.ts';
 import { clientAddress, type Env, RequestSignal } from '../http/context.ts';
 import type { Limits } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
 import { reply } from '../http/responses.ts';
-import { MAX_UNOPENED } from '../keys/kms-limits.ts';
-import { chargedTo } from '../kms-allowance.ts';
+import { chargedTo, MAX_UNOPENED } from '../observability/kms-allowance.ts';
 import type { Payload } from '../payload.ts';
 import type { MemoryLease } from '../memory/budget.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';

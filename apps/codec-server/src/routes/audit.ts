@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { auditPage, auditQuery } from '@temporal-kms/codec-api';
 import type { ChainHead } from '../audit/chain.ts';
-import { cloudLoggingQuery } from '../audit/log-line.ts';
+import { cloudLoggingQuery } from '../audit/lines.ts';
 import { readAudit } from '../audit/read-audit.ts';
 import { HttpError } from '../errors.ts';
 import type { Authority } from '../http/authorise.ts';

@@ -1,5 +1,5 @@
 import { exportRequest } from '@temporal-kms/codec-api';
-import { auditedStream } from '../audit/stream.ts';
+import { auditedStream } from '../audit/audit.ts';
 import { type ExportChunk, exportChunks } from '../history/export.ts';
 import type { Run } from '../history/reader.ts';
 import { requireJustification } from '../http/authorise.ts';

@@ -6,11 +6,11 @@ import type { ResponseHeaders } from '../http/guards.ts';
 import { openApiDocument } from '../http/openapi.ts';
 import { reply, replyJson } from '../http/responses.ts';
 import { responses } from '../http/schemas.ts';
-import type { KmsWatch } from '../keys/kms-watch.ts';
+import type { KmsHealth } from '../observability/kms-health.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
 export interface ProbeOptions {
-  readonly kms: Pick<KmsWatch, 'last'>;
+  readonly kms: Pick<KmsHealth, 'last'>;
   /** Keys come from an emulator (`KMS_EMULATOR_HOST`). */
   readonly emulator: boolean;
   readonly headers: ResponseHeaders;

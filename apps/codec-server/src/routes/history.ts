@@ -5,8 +5,7 @@ import {
   historyFrame,
   historyQuery,
 } from '@temporal-kms/codec-api';
-import type { Outcome } from '../audit/audit.ts';
-import { auditedStream } from '../audit/stream.ts';
+import { auditedStream, type Outcome } from '../audit/audit.ts';
 import { badRequest } from '../errors.ts';
 import { decodeFrames } from '../history/decode-stream.ts';
 import { historyFrames } from '../history/history-stream.ts';

@@ -12,7 +12,7 @@ import type { KeyRules } from '@temporal-kms/kms-codec';
 import type { Access } from '../access/access.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { replyJson } from '../http/responses.ts';
-import { namespaceKeys, type NamespaceKeysOptions } from '../keys/namespace-keys.ts';
+import { namespaceKeys, type NamespaceKeysOptions } from '../observability/namespace-keys.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
 export interface NamespaceRoutesOptions extends Omit<NamespaceKeysOptions, 'rules'> {

@@ -1,5 +1,5 @@
 import { searchFrame, searchRequest } from '@temporal-kms/codec-api';
-import { auditedStream } from '../audit/stream.ts';
+import { auditedStream } from '../audit/audit.ts';
 import { badRequest } from '../errors.ts';
 import { searchFrames } from '../history/search.ts';
 import { requireJustification } from '../http/authorise.ts';

@@ -11,7 +11,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
 import { HttpError } from '../errors.ts';
-import { Standing } from '../standing.ts';
+import { OutageLog } from '../observability/log.ts';
 import { boundResponses } from './bounded-responses.ts';
 
 /**
@@ -86,15 +86,15 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
   boundResponses();
   const { workflowService } = connection;
   const standing =
-    log && new Standing(log, { fails: 'Temporal does not answer', works: 'Temporal answers again' });
+    log && new OutageLog(log, { down: 'Temporal unavailable', up: 'Temporal available again' });
   const call = async <T>(signal: AbortSignal, make: () => Promise<T>, timeout = CALL_MS): Promise<T> => {
     try {
       const response = await cancellable(connection, signal, timeout, make);
-      standing?.works();
+      standing?.up();
       return response;
     } catch (error) {
       if (error instanceof HttpError && error.code === 'temporal_unavailable' && !hasUnknownStatus(error))
-        standing?.fails(outageReason(error));
+        standing?.down(outageReason(error));
       throw error;
     }
   };

@@ -2,10 +2,9 @@ import { generateKeyPairSync, type JsonWebKey, type KeyObject, sign } from 'node
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { issuer, type Issuer } from '../../src/access/policy/issuer.ts';
-import { fetchJson } from '../../src/access/tokens/fetch-json.ts';
-import { providerKeys } from '../../src/access/tokens/provider-keys.ts';
-import { verifier } from '../../src/access/tokens/verify.ts';
+import { issuer, type Issuer } from '../../src/access/policy.ts';
+import { fetchJson, issuerKeys } from '../../src/access/issuer-keys.ts';
+import { verifier } from '../../src/access/verify-token.ts';
 import { HttpError } from '../../src/errors.ts';
 
 type Page = (response: ServerResponse) => void;
@@ -71,7 +70,7 @@ function tokenOf({ header = {}, key = rsa.privateKey, signature }: Token = {}): 
 
 /** What the server says of a token: who it is of, or the sentence with which it is refused. */
 async function answerTo(token: string): Promise<string> {
-  const keys = providerKeys(company, { fetchJson, now: Date.now, failed: () => undefined });
+  const keys = issuerKeys(company, { fetchJson, now: Date.now, failed: () => undefined });
   try {
     return (await verifier(company, keys, Date.now)(token)).claims.sub;
   } catch (error) {
@@ -160,7 +159,7 @@ describe('a key set', () => {
     'that %s makes its callers wait and nobody else',
     async (_, page) => {
       pages.set(KEYS, page);
-      expect(await answerTo(tokenOf())).toMatch(/keys can't be had just now/);
+      expect(await answerTo(tokenOf())).toMatch(/keys are unavailable/);
     },
     10_000,
   );

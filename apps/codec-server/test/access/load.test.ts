@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeyRules, type NamespaceRule } from '@temporal-kms/kms-codec';
 import { expect, test } from 'vitest';
-import { accessLoader } from '../../src/access/load.ts';
+import { accessLoader } from '../../src/access/policy-access.ts';
 import { keptLog, keys } from '../support/stack.ts';
 
 const policy = (namespaces: string): string => `

@@ -4,8 +4,7 @@ import { parseStrictYaml, StrictYamlError } from '@temporal-kms/kms-codec/strict
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { policy } from '../../src/access/policy/policy.ts';
-import { parsePolicy } from '../../src/access/policy/read.ts';
+import { parsePolicy, policy } from '../../src/access/policy.ts';
 import { examplePolicy } from './support/markdown.ts';
 
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Grants, grantsOf } from '../../src/access/policy/grants.ts';
+import { Grants, grantsOf } from '../../src/access/grants.ts';
 import { StrictYamlError } from '@temporal-kms/kms-codec/strict-yaml';
-import { parsePolicy, readPolicy } from '../../src/access/policy/read.ts';
+import { parsePolicy, readPolicy } from '../../src/access/policy.ts';
 import { examplePolicy } from './support/markdown.ts';
 
 const issuer = `  company:
@@ -81,7 +81,7 @@ describe('every mistake is named with its line and place', () => {
     [
       'the same issuer twice',
       `issuers:\n${issuer}\n${issuer.replace('company', 'other').replace('tokens: access', 'tokens: id')}`,
-      /line 7: issuers.other is the same issuer as company: it must stand once/,
+      /line 7: issuers.other is the same issuer as company: it must appear once/,
     ],
     [
       'Temporal Cloud as any issuer',

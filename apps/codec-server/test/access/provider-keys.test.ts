@@ -1,10 +1,9 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { exportJWK, SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { parsePolicy } from '../../src/access/policy/read.ts';
-import { fetchJson, type FetchJson } from '../../src/access/tokens/fetch-json.ts';
-import { ProviderUnavailable, providerKeys } from '../../src/access/tokens/provider-keys.ts';
-import { verifier } from '../../src/access/tokens/verify.ts';
+import { parsePolicy } from '../../src/access/policy.ts';
+import { fetchJson, type FetchJson, issuerKeys, KeysUnavailable } from '../../src/access/issuer-keys.ts';
+import { verifier } from '../../src/access/verify-token.ts';
 import { rsa } from './support/issuers.ts';
 
 const pair = rsa();
@@ -57,14 +56,12 @@ const token = (
 /** Checks a token as the server would, from an empty memory; resolves to the reason why the keys can't be had. */
 async function failureOf(issuer: string, from: FetchJson = fetchJson): Promise<string> {
   const failures: unknown[] = [];
-  const keys = providerKeys(issuerAt(issuer), {
+  const keys = issuerKeys(issuerAt(issuer), {
     fetchJson: from,
     now: Date.now,
     failed: (_, error) => failures.push(error),
   });
-  await expect(keys.find({ alg: 'RS256' }, { payload: '', signature: '' })).rejects.toThrow(
-    ProviderUnavailable,
-  );
+  await expect(keys.find({ alg: 'RS256' }, { payload: '', signature: '' })).rejects.toThrow(KeysUnavailable);
   return String(failures[0]);
 }
 
@@ -119,7 +116,7 @@ const checked = async (keys: object[]): Promise<string> => {
   pages.set(DISCOVERY, json({ issuer: origin(), jwks_uri: `${origin()}/jwks` }));
   pages.set('/jwks', json({ keys }));
   const issuer = issuerAt(origin());
-  const found = providerKeys(issuer, { fetchJson, now: Date.now, failed: () => undefined });
+  const found = issuerKeys(issuer, { fetchJson, now: Date.now, failed: () => undefined });
   return verifier(
     issuer,
     found,
@@ -135,7 +132,7 @@ describe('a token without a key id', () => {
     const own = await exportJWK(pair.publicKey);
     expect(await checked([own])).toBe('ana');
     const several = await checked([own, { ...(await exportJWK(other.publicKey)), kid: 'other' }]);
-    expect(several).toContain('does not say which key');
+    expect(several).toContain('does not name the key');
   });
 
   test('is not checked with a key that is for encryption', async () => {

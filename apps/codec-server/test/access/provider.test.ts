@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { accessLoader } from '../../src/access/load.ts';
+import { accessLoader } from '../../src/access/policy-access.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
 import { keptLog, type Kms, startKms, serve } from '../support/stack.ts';
 import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
@@ -222,7 +222,7 @@ describe("the provider's keys", () => {
     const answer = await me(known);
     expect(answer).toMatchObject({ status: 401, code: 'unauthenticated', challenge: 'Bearer' });
     expect(answer.body).toContain("can't be checked");
-    expect(log.lines.join('')).toContain("an issuer's keys can't be had");
+    expect(log.lines.join('')).toContain("issuer's keys unavailable");
 
     await provider.up();
     late += 11_000;

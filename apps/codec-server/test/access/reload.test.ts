@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Access } from '../../src/access/access.ts';
-import { reloadableAccess } from '../../src/access/reloadable.ts';
+import { type Access, reloadableAccess } from '../../src/access/access.ts';
 
 const fixed = (allowed: boolean): Access => ({
   authenticate: () => ({ name: allowed ? 'first' : 'second' }),

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { LastGood } from '../../src/access/tokens/last-good.ts';
-import { Remembered } from '../../src/access/tokens/remembered.ts';
+import { RefreshedValue } from '../../src/access/issuer-keys.ts';
+import { TokenCache } from '../../src/access/tokens.ts';
 
 const SECOND = 1_000;
 
 function tokens(expiresAt: number | undefined, max?: number) {
   let now = 0;
   const checked: string[] = [];
-  const memory = new Remembered<{ expiresAt?: number }>(() => now, max);
+  const memory = new TokenCache<{ expiresAt?: number }>(() => now, max);
   return {
     checked,
     ask: (token: string, at: number) => {
@@ -60,7 +60,7 @@ test('a value that can not be renewed is used on for a bounded time, one attempt
   let now = 0;
   let loads = 0;
   let up = true;
-  const value = new LastGood(
+  const value = new RefreshedValue(
     async () => {
       loads += 1;
       if (!up) throw new Error('down');
@@ -91,14 +91,14 @@ test('a value that can not be renewed is used on for a bounded time, one attempt
 test('a value is renewed for whom it does not serve, at most every few seconds', async () => {
   let now = 0;
   let loads = 0;
-  const value = new LastGood(
+  const value = new RefreshedValue(
     async () => (loads += 1),
     lifetimes,
     () => now,
   );
   await value.get();
-  expect(await value.renewed()).toBeUndefined();
+  expect(await value.refresh()).toBeUndefined();
   now = 5 * SECOND;
-  expect(await Promise.all([value.renewed(), value.renewed()])).toEqual([2, 2]);
-  expect(await value.renewed()).toBeUndefined();
+  expect(await Promise.all([value.refresh(), value.refresh()])).toEqual([2, 2]);
+  expect(await value.refresh()).toBeUndefined();
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type AuditEntry, decodeFrame, historyFrame } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { accessLoader } from '../../src/access/load.ts';
+import { accessLoader } from '../../src/access/policy-access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { keptLog } from '../support/stack.ts';

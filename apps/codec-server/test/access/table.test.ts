@@ -3,9 +3,8 @@ import type { AuditEntry } from '@temporal-kms/codec-api';
 import { exportJWK, type JWTPayload } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { policyAccess } from '../../src/access/policy-access.ts';
-import type { Issuer } from '../../src/access/policy/issuer.ts';
-import { providerKeyring } from '../../src/access/tokens/provider-keys.ts';
-import { parsePolicy } from '../../src/access/policy/read.ts';
+import { type Issuer, parsePolicy } from '../../src/access/policy.ts';
+import { issuerKeyring } from '../../src/access/issuer-keys.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
@@ -54,7 +53,7 @@ beforeAll(async () => {
     sealed.set(namespace, buildPayloads(payloads).toString());
   }
   issuers = await issuersOf(policy, Date.now);
-  const keysOf = providerKeyring({
+  const keysOf = issuerKeyring({
     fetchJson: issuers.fetchJson,
     now: Date.now,
     failed: (issuer, error) => {

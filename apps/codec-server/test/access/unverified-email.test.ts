@@ -1,7 +1,7 @@
 import { beforeAll, afterAll, describe, expect, it } from 'vitest';
 import { policyAccess } from '../../src/access/policy-access.ts';
-import { parsePolicy } from '../../src/access/policy/read.ts';
-import { providerKeyring } from '../../src/access/tokens/provider-keys.ts';
+import { parsePolicy } from '../../src/access/policy.ts';
+import { issuerKeyring } from '../../src/access/issuer-keys.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
 import { routes } from '../support/routes.ts';
 import { type Kms, serve, startKms } from '../support/stack.ts';
@@ -49,7 +49,7 @@ let server: RunningServer;
 beforeAll(async () => {
   kms = await startKms();
   issuers = await issuersOf(policy, Date.now);
-  const keysOf = providerKeyring({
+  const keysOf = issuerKeyring({
     fetchJson: issuers.fetchJson,
     now: Date.now,
     failed: (issuer, error) => {

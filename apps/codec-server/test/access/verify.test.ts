@@ -1,7 +1,7 @@
 import { generateKeyPair, SignJWT } from 'jose';
 import { expect, test } from 'vitest';
-import { issuer } from '../../src/access/policy/issuer.ts';
-import { type Verified, verifier } from '../../src/access/tokens/verify.ts';
+import { issuer } from '../../src/access/policy.ts';
+import { type VerifiedToken, verifier } from '../../src/access/verify-token.ts';
 
 const NOW = 1_800_000_000;
 const company = issuer.parse({
@@ -32,7 +32,7 @@ const BACKEND = '/projects/1/global/backendServices/2';
 const proxy = issuer.parse({ type: 'iap', audience: BACKEND });
 
 /** Good but, perhaps, for what it is signed with. */
-async function verifiedAssertion(alg: string): Promise<Verified> {
+async function verifiedAssertion(alg: string): Promise<VerifiedToken> {
   const pair = await generateKeyPair(alg);
   const assertion = await new SignJWT({
     iss: proxy.issuer,

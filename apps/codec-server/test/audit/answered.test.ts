@@ -5,9 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAudit } from '../../src/audit/audit.ts';
-import { digestsWith } from '../../src/audit/digests.ts';
-import { parseLogLine } from '../../src/audit/log-line.ts';
-import { openAudit, type OpenAudit } from '../../src/audit/open.ts';
+import { digestsWith } from '../../src/audit/chain.ts';
+import { parseEntryLine } from '../../src/audit/lines.ts';
+import { openAudit, type OpenAudit } from '../../src/audit/open-audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { serveApp } from '../support/served.ts';
 import { appWith, HOST, keptLog, type Kms, type Payload, plain, startKms } from '../support/stack.ts';
@@ -39,7 +39,7 @@ async function intentsIn(folder: string): Promise<Set<string | undefined>> {
   const texts = await Promise.all(
     (await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')),
   );
-  const entries = texts.flatMap((text) => text.split('\n')).map((line) => parseLogLine(line));
+  const entries = texts.flatMap((text) => text.split('\n')).map((line) => parseEntryLine(line));
   return new Set(entries.filter((entry) => entry?.event === 'intent').map((entry) => entry?.justification));
 }
 

@@ -27,7 +27,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAudit } from '../../src/audit/audit.ts';
 import { formatHead } from '../../src/audit/chain.ts';
-import { auditSink } from '../../src/audit/sink.ts';
+import { auditSink } from '../../src/audit/line-queue.ts';
 import { verifyAudit } from '../../src/audit/verify.ts';
 import { standardOutput } from '../../src/server/standard-output.ts';
 import { auditFileAt } from '../support/audit-file.ts';
@@ -204,8 +204,8 @@ describe('what happens to a file between two writes', () => {
     await mkdir(directory, { mode: 0o700 });
     await audit.begin(intent);
     expect(lines.map((one) => JSON.parse(one).msg)).toEqual([
-      'the audit can not be written',
-      'the audit is written again',
+      'audit cannot be written',
+      'audit is written again',
     ]);
     await file.close();
   });
@@ -344,7 +344,7 @@ describe('a disk that is full', () => {
     await expect(audit.denied(intent, 'forbidden')).rejects.toMatchObject({ code: 'audit_unavailable' });
     expect(failures).toBe(4);
     expect(lines.map((one) => JSON.parse(one))).toEqual([
-      expect.objectContaining({ level: 50, reason: 'ENOSPC', msg: 'the audit can not be written' }),
+      expect.objectContaining({ level: 50, reason: 'ENOSPC', msg: 'audit cannot be written' }),
     ]);
   });
 });

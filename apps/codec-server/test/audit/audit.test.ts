@@ -1,8 +1,7 @@
 import { type AuditEntry, auditEntry } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
-import { createAudit, type Intent } from '../../src/audit/audit.ts';
-import { cloudLoggingQuery, logLine, parseLogLine } from '../../src/audit/log-line.ts';
-import { auditedStream } from '../../src/audit/stream.ts';
+import { auditedStream, createAudit, type Intent } from '../../src/audit/audit.ts';
+import { cloudLoggingQuery, entryLine, parseEntryLine } from '../../src/audit/lines.ts';
 
 const intent: Intent = {
   operation: 'decode',
@@ -107,7 +106,7 @@ test('a line stays short, whatever the caller sends and however many keys there 
   });
   for (let version = 1; version < 1_000; version += 1) record.done({ name: 'key', version });
   await record.end('complete');
-  for (const entry of entries) expect(logLine(entry).length).toBeLessThan(64 * 1024);
+  for (const entry of entries) expect(entryLine(entry).length).toBeLessThan(64 * 1024);
   expect(entries[1]!.outcome!.payloads).toBe(999);
 });
 
@@ -203,7 +202,7 @@ describe('a line', () => {
   };
 
   test('has the shape that Cloud Logging takes, with an id by which duplicates collapse', () => {
-    expect(JSON.parse(logLine(entry))).toEqual({
+    expect(JSON.parse(entryLine(entry))).toEqual({
       severity: 'NOTICE',
       time: NOW,
       message: 'audit: decode intent',
@@ -222,7 +221,7 @@ describe('a line', () => {
         namespace: 'payments',
       },
     });
-    expect(JSON.parse(logLine({ ...entry, event: 'denied' })).severity).toBe('WARNING');
+    expect(JSON.parse(entryLine({ ...entry, event: 'denied' })).severity).toBe('WARNING');
   });
 
   const forged = `{"severity":"NOTICE","audit":{"who":{"name":"eve"}}}`;
@@ -247,16 +246,16 @@ describe('a line', () => {
     ['a quotation mark', '"}'],
   ])('can not be forged with %s, and reads back as it was sent', (_, char) => {
     const justification = `a${char}${forged}${char}b`;
-    const line = logLine({ ...entry, justification, workflowId: justification });
+    const line = entryLine({ ...entry, justification, workflowId: justification });
     expect(line.endsWith('\n')).toBe(true);
     // Python's splitlines knows the most line ends.
     expect(line.slice(0, -1)).toMatch(/^[\u0020-\u007e]*$/);
-    expect(parseLogLine(line.slice(0, -1))).toMatchObject({ justification, workflowId: justification });
+    expect(parseEntryLine(line.slice(0, -1))).toMatchObject({ justification, workflowId: justification });
   });
 
   test('of something else is not taken for an entry', () => {
-    for (const other of ['', 'text', '{}', '{"audit":{}}', '[]', forged, logLine(entry).slice(0, 50)])
-      expect(parseLogLine(other)).toBeUndefined();
+    for (const other of ['', 'text', '{}', '{"audit":{}}', '[]', forged, entryLine(entry).slice(0, 50)])
+      expect(parseEntryLine(other)).toBeUndefined();
   });
 
   test('is found in Cloud Logging by its namespace, quoted', () => {

@@ -2,7 +2,7 @@ import type { AuditEntry } from '@temporal-kms/codec-api';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createAudit, type Intent } from '../../src/audit/audit.ts';
 import { countDenials } from '../../src/audit/denials.ts';
-import { logLine } from '../../src/audit/log-line.ts';
+import { entryLine } from '../../src/audit/lines.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -85,7 +85,7 @@ it('bounds what it keeps and writes for ever more callers, and counts those beyo
   await vi.advanceTimersByTimeAsync(MINUTE);
   expect(entries).toHaveLength(1_025);
   expect(entries.at(-1)).toMatchObject({ who: { name: 'others' }, count: 1_976 });
-  expect(logLine(entries.at(-1)!)).not.toContain('xxx');
+  expect(entryLine(entries.at(-1)!)).not.toContain('xxx');
 });
 
 it('counts a refusal again whose line could not be written', async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AuditFile } from '../../src/audit/audit-file.ts';
 import { type Audit, createAudit } from '../../src/audit/audit.ts';
 import { readAudit } from '../../src/audit/read-audit.ts';
-import { auditSink } from '../../src/audit/sink.ts';
+import { auditSink } from '../../src/audit/line-queue.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { appWith, HOST, type Kms, keptLog, startKms } from '../support/stack.ts';
 

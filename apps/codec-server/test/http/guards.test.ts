@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
-import { invalidToken } from '../../src/access/tokens/unauthenticated.ts';
+import { invalidToken } from '../../src/access/tokens.ts';
 import type { AppDeps } from '../../src/app.ts';
 import { appWith, HOST, type Kms, keptLog, PAGE, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';

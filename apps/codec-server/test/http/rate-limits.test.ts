@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { policyAccess } from '../../src/access/policy-access.ts';
-import { parsePolicy } from '../../src/access/policy/read.ts';
-import { providerKeyring } from '../../src/access/tokens/provider-keys.ts';
+import { parsePolicy } from '../../src/access/policy.ts';
+import { issuerKeyring } from '../../src/access/issuer-keys.ts';
 import type { AppDeps } from '../../src/app.ts';
 import { countDenials } from '../../src/audit/denials.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
-import { createMetrics } from '../../src/metrics/metrics.ts';
+import { createMetrics } from '../../src/observability/metrics.ts';
 import { type Issuers, issuersOf } from '../access/support/issuers.ts';
 import { ask, type Asked, emptyTemporal } from '../access/support/server.ts';
 import { serveApp } from '../support/served.ts';
@@ -47,7 +47,7 @@ const tokenOf = (subject: string, claims = {}): Promise<string> =>
   issuers.token('company', { sub: subject, ...claims });
 
 async function server(deps: Partial<AppDeps> = {}) {
-  const keysOf = providerKeyring({
+  const keysOf = issuerKeyring({
     fetchJson: issuers.fetchJson,
     now: Date.now,
     failed: (_, error) => {

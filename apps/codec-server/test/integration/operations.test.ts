@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildPayloads } from '../../src/json/payload-json.ts';
-import { parseLogLine } from '../../src/audit/log-line.ts';
+import { parseEntryLine } from '../../src/audit/lines.ts';
 import { makeCertificate } from '@temporal-kms/testing/certificates';
 import { type ServerProcess, spawnServer, startServer } from '../support/process.ts';
 import { type Kms, sealedApart, startKms } from '../support/stack.ts';
@@ -56,7 +56,7 @@ const entries = (text: string) =>
   text
     .split('\n')
     .filter((line) => line.includes('"audit":'))
-    .map((line) => parseLogLine(line));
+    .map((line) => parseEntryLine(line));
 
 describe('an audit log that cannot be written', () => {
   it('blocks plaintext, is counted, and does not affect routes without audit entries', async () => {

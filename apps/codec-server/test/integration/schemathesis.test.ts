@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import type { AuditFile } from '../../src/audit/audit-file.ts';
 import { createAudit } from '../../src/audit/audit.ts';
-import { auditSink } from '../../src/audit/sink.ts';
+import { auditSink } from '../../src/audit/line-queue.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { keptLog } from '../support/stack.ts';
 import { findSchemathesis } from '../support/schemathesis.ts';

@@ -6,7 +6,7 @@ import type { AuditEntry } from '@temporal-kms/codec-api';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { accessLoader } from '../../src/access/load.ts';
+import { accessLoader } from '../../src/access/policy-access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { readTlsPair } from '../../src/server/tls.ts';

@@ -14,9 +14,9 @@ import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { HttpError } from '../../src/errors.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { startTextThreads } from '../../src/history/text-threads.ts';
-import { type KeyUseWatch, watchKeyUse } from '../../src/keys/key-use.ts';
-import { type KmsWatch, watchKms } from '../../src/keys/kms-watch.ts';
-import { kmsCharges } from '../../src/kms-allowance.ts';
+import { type KeyUsage, createKeyUsage } from '../../src/observability/key-usage.ts';
+import { type KmsHealth, watchKms } from '../../src/observability/kms-health.ts';
+import { kmsCharges } from '../../src/observability/kms-allowance.ts';
 import { observeAll } from '../../src/observers.ts';
 import { keepSent, keptAnswer } from './answers.ts';
 import { keepForSearch, keepKey } from './leak-search.ts';
@@ -35,13 +35,13 @@ export interface Kms {
   readonly dataKeys: readonly Uint8Array[];
   readonly emulator: Emulator;
   readonly codec: KmsCodec;
-  readonly watch: KmsWatch;
-  readonly use: KeyUseWatch;
+  readonly watch: KmsHealth;
+  readonly use: KeyUsage;
   /** The codec of another process: the same Cloud KMS and rules, empty caches. */
   another(limits?: Partial<DataKeyLimits>): {
     readonly codec: KmsCodec;
-    readonly watch: KmsWatch;
-    readonly use: KeyUseWatch;
+    readonly watch: KmsHealth;
+    readonly use: KeyUsage;
     [Symbol.asyncDispose](): Promise<void>;
   };
   close(): Promise<void>;
@@ -66,7 +66,7 @@ export async function startKms(
   });
   const another: Kms['another'] = (limits) => {
     const watch = watchKms();
-    const use = watchKeyUse();
+    const use = createKeyUsage();
     const codec = createKmsCodec(
       {
         rules: new KeyRules(rules, byDefault),

@@ -1,8 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { CompactSign, exportJWK, type JWTPayload } from 'jose';
-import type { Issuer } from '../../../src/access/policy/issuer.ts';
-import type { Policy } from '../../../src/access/policy/policy.ts';
-import type { FetchJson } from '../../../src/access/tokens/fetch-json.ts';
+import type { Issuer, Policy } from '../../../src/access/policy.ts';
+import type { FetchJson } from '../../../src/access/issuer-keys.ts';
 
 /** The keys of the issuers of a policy, and the documents that they would publish. */
 export interface Issuers {

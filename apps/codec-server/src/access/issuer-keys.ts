@@ -1,0 +1,212 @@
+import { WaitTimer } from '@temporal-kms/kms-codec';
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import { z } from 'zod';
+import { isSafeUrl, type Issuer } from './policy.ts';
+
+const MINUTE = 60_000;
+
+/**
+ * How long keys are used. A key that its issuer has withdrawn counts for up to ten minutes, and for up to an hour while
+ * the issuer is unreachable. Tokens under unknown keys cause at most one request every ten seconds.
+ */
+const lifetimes = { freshMs: 10 * MINUTE, usableMs: 60 * MINUTE, retryMs: 10_000 };
+
+/** The issuer is unreachable and no cached keys are usable, so a token can be neither accepted nor rejected. */
+export class KeysUnavailable extends Error {
+  override readonly name = 'KeysUnavailable';
+}
+
+export interface IssuerKeysOptions {
+  readonly fetchJson: FetchJson;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Called when an issuer's keys could not be fetched. */
+  readonly failed: (issuer: string, error: unknown) => void;
+  /** Called when an issuer's keys were fetched. */
+  readonly fetched?: (issuer: string) => void;
+}
+
+export interface IssuerKeys {
+  /** Fetches the keys before the first token needs them. Never rejects. */
+  warm(): Promise<void>;
+  /** Resolves to the key of a token. @throws KeysUnavailable, or jose's error when the issuer has no such key */
+  readonly find: JWTVerifyGetKey;
+}
+
+/** Returns a function that gives each issuer its keys, and keeps them when the policy is read again. */
+export function issuerKeyring(options: IssuerKeysOptions): (issuer: Issuer) => IssuerKeys {
+  const known = new Map<string, IssuerKeys>();
+  return (issuer) => {
+    const id = JSON.stringify([issuer.issuer, issuer.keys]);
+    let keys = known.get(id);
+    if (keys === undefined) known.set(id, (keys = issuerKeys(issuer, options)));
+    return keys;
+  };
+}
+
+type KeySet = ReturnType<typeof createLocalJWKSet>;
+
+/**
+ * Returns an issuer's keys. They are found by discovery, refreshed, and used for a bounded time while the issuer is
+ * unreachable. jose's `createRemoteJWKSet` rejects every token once its cache is stale and the issuer is unreachable, and
+ * has no discovery.
+ */
+export function issuerKeys(
+  issuer: Issuer,
+  { fetchJson: fetchDocument, now, failed, fetched }: IssuerKeysOptions,
+): IssuerKeys {
+  const load = async (): Promise<KeySet> => {
+    try {
+      const url = 'jwks' in issuer.keys ? issuer.keys.jwks : await discover(issuer, issuer.keys.discovery);
+      const keys = createLocalJWKSet(keySet.parse(await fetchDocument(url)));
+      fetched?.(issuer.issuer);
+      return keys;
+    } catch (error) {
+      failed(issuer.issuer, error);
+      throw new KeysUnavailable(`no keys of ${issuer.issuer}`, { cause: error });
+    }
+  };
+  const discover = async ({ issuer: iss }: Issuer, url: string): Promise<string> => {
+    const document = discovery.parse(await fetchDocument(url));
+    // OpenID Connect Discovery 1.0, section 4.3: the issuer must match exactly.
+    if (document.issuer !== iss) throw new Error(`${url} is of another issuer: ${document.issuer}`);
+    if (
+      !isSafeUrl(document.jwks_uri) ||
+      (iss.startsWith('https:') && !document.jwks_uri.startsWith('https:'))
+    ) {
+      throw new Error(`${url} names a jwks_uri that is not https`);
+    }
+    return document.jwks_uri;
+  };
+  const keys = new RefreshedValue(load, lifetimes, now);
+
+  return {
+    warm: async () => void (await keys.get().catch(() => undefined)),
+    find: async (header, token) => {
+      const known = await keys.get();
+      try {
+        return await known(header, token);
+      } catch (error) {
+        if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+        const refreshed = await keys.refresh();
+        if (refreshed === undefined || refreshed === known) throw error;
+        return refreshed(header, token);
+      }
+    },
+  };
+}
+
+const discovery = z.object({ issuer: z.string(), jwks_uri: z.string() });
+const keySet: z.ZodType<JSONWebKeySet> = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
+
+export interface RefreshedValueOptions {
+  /** Milliseconds for which a value is used without a new attempt. */
+  readonly freshMs: number;
+  /** Milliseconds for which a value is used while attempts to load a newer one fail. */
+  readonly usableMs: number;
+  /** Milliseconds between two attempts. */
+  readonly retryMs: number;
+}
+
+/**
+ * A value that is loaded again when it is stale, and used for a bounded time while that fails (RFC 5861 calls it
+ * stale-if-error). At most one attempt is in flight, and at most one is made every `retryMs`, however many callers ask.
+ * lru-cache's `fetchMethod` with `allowStaleOnFetchRejection` limits neither the age of a stale value nor the attempts.
+ */
+export class RefreshedValue<T> {
+  readonly #load: () => Promise<T>;
+  readonly #options: RefreshedValueOptions;
+  readonly #now: () => number;
+  #value: { readonly value: T; readonly at: number } | undefined;
+  #attempt: { readonly at: number; readonly result: Promise<T> } | undefined;
+  #isPending = false;
+
+  constructor(load: () => Promise<T>, options: RefreshedValueOptions, now: () => number) {
+    this.#load = load;
+    this.#options = options;
+    this.#now = now;
+  }
+
+  /** Resolves to the value. @throws what the last attempt threw, when no value is usable */
+  async get(): Promise<T> {
+    const { freshMs, usableMs } = this.#options;
+    const last = this.#value;
+    if (last && this.#now() - last.at < freshMs) return last.value;
+    try {
+      return await this.#try();
+    } catch (error) {
+      if (last && this.#now() - last.at < usableMs) return last.value;
+      throw error;
+    }
+  }
+
+  /** Loads the value now; resolves to undefined if the last attempt was made just before. */
+  async refresh(): Promise<T | undefined> {
+    return this.#isResting() ? undefined : this.#try();
+  }
+
+  #isResting(): boolean {
+    return (
+      !this.#isPending &&
+      this.#attempt !== undefined &&
+      this.#now() - this.#attempt.at < this.#options.retryMs
+    );
+  }
+
+  /** Returns the attempt in flight, the last attempt if it was made just before, or a new attempt. */
+  #try(): Promise<T> {
+    if (this.#attempt && (this.#isPending || this.#isResting())) return this.#attempt.result;
+    this.#isPending = true;
+    const result = this.#load()
+      .then((value) => {
+        this.#value = { value, at: this.#now() };
+        return value;
+      })
+      .finally(() => {
+        this.#isPending = false;
+      });
+    this.#attempt = { at: this.#now(), result };
+    return result;
+  }
+}
+
+/** Fetches a JSON document of an issuer. @throws Error that names the cause */
+export type FetchJson = (url: string) => Promise<unknown>;
+
+/** While an issuer is unreachable, callers wait this long once every ten seconds. */
+const TIMEOUT_MS = 3_000;
+/** Far above the size of any key set, so that another server's answer cannot fill the memory. */
+const MAX_BYTES = 1024 * 1024;
+
+/** Does not follow redirects: only the server that the policy names can publish keys. */
+export const fetchJson: FetchJson = async (url) => {
+  const timeout = new AbortController();
+  const timer = new WaitTimer(TIMEOUT_MS, () =>
+    timeout.abort(new DOMException(`No answer within ${TIMEOUT_MS} ms`, 'TimeoutError')),
+  );
+  try {
+    return await fetchWithin(url, timeout.signal);
+  } finally {
+    timer.stop();
+  }
+};
+
+async function fetchWithin(url: string, signal: AbortSignal): Promise<unknown> {
+  const response = await fetch(url, {
+    headers: { accept: 'application/json' },
+    redirect: 'error',
+    signal,
+  });
+  if (!response.ok || response.body === null) {
+    await response.body?.cancel();
+    throw new Error(`${url} answered ${response.status}`);
+  }
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body) {
+    length += chunk.length;
+    if (length > MAX_BYTES) throw new Error(`${url} answered more than ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
+}

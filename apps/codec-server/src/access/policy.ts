@@ -1,0 +1,276 @@
+import { type Permission, permission, reveal } from '@temporal-kms/codec-api';
+import { isLoopback } from '@temporal-kms/config';
+import { parseStrictYaml, readStrictYaml } from '@temporal-kms/kms-codec/strict-yaml';
+import { z } from 'zod';
+
+const text = z
+  .string('must be text; put it into quotes')
+  .min(1, 'is empty')
+  .regex(/^(?!\s)(?!.*\s$)/, 'begins or ends with space, which no claim does');
+
+/** A name or value that is compared literally. */
+const literalText = (message: string) => text.regex(/^[^*]*$/, message);
+
+/** A text, or a list of texts. */
+const oneOrMany = <One extends z.ZodType<string>>(one: One) =>
+  z
+    .union([one, z.array(one).min(1, 'is empty')], { error: 'must be text, or a list of texts' })
+    .transform((value): readonly string[] => (typeof value === 'string' ? [value] : value));
+
+/** Returns whether keys can be fetched from a URL: https, or http from this machine only, since http proves no sender. */
+export function isSafeUrl(value: string): boolean {
+  const url = URL.parse(value);
+  if (url === null || url.username !== '' || url.password !== '' || url.hash !== '') return false;
+  if (url.protocol === 'https:') return true;
+  return url.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[(.*)\]$/, '$1'));
+}
+
+/** Asymmetric algorithms only: with a symmetric one, the issuer's public key could sign tokens. */
+const algorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+] as const;
+
+/** The kind of an issuer's tokens that the server accepts. */
+type TokenKind = 'access' | 'access-untyped' | 'id' | 'assertion';
+
+/** What Temporal's own `namespace:role` claims grant. */
+export interface TemporalPermissions {
+  readonly claim: string;
+  /** Whether a role of Temporal's system namespace counts in every namespace, as it does in Temporal itself. */
+  readonly system: 'every-namespace' | 'ignored';
+  /** Permissions by role: `read`, `write`, `worker`, `admin`. */
+  readonly roles: ReadonlyMap<string, readonly Permission[]>;
+}
+
+/** An issuer, and what its tokens must be. */
+export interface Issuer {
+  /** The exact value of `iss`. */
+  readonly issuer: string;
+  /** Values of `aud`; a token must have one of them. */
+  readonly audience: readonly string[];
+  readonly tokens: TokenKind;
+  readonly algorithms: readonly string[];
+  /** The URL of its JSON Web Key Set, or of the discovery document that names one. */
+  readonly keys: { readonly jwks: string } | { readonly discovery: string };
+  /** The claim with the caller's name; a token without it is named by `sub`. */
+  readonly name: string;
+  readonly clockSkewSeconds: number;
+  /** Seconds after `iat` at which a token is too old, whatever its `exp`. */
+  readonly maxAgeSeconds: number;
+  /** For tokens that are made for another server: rules must name people by this claim. */
+  readonly onlyByName?: string;
+  readonly temporal?: TemporalPermissions;
+}
+
+const url = text.refine(isSafeUrl, 'must be an https URL (http only on loopback)').meta({ format: 'uri' });
+const permissions = z.array(permission).default([]);
+
+const temporalPermissions = z
+  .strictObject({
+    claim: text.default('permissions'),
+    system: z.enum(['every-namespace', 'ignored']).default('ignored'),
+    read: permissions,
+    write: permissions,
+    worker: permissions,
+    admin: permissions,
+  })
+  .transform(({ claim, system, ...roles }): TemporalPermissions => ({
+    claim,
+    system,
+    roles: new Map(Object.entries(roles)),
+  }));
+
+const common = {
+  audience: oneOrMany(text),
+  clockSkewSeconds: z.number().int().min(0).max(300).default(30),
+  maxAgeHours: z
+    .number()
+    .int()
+    .min(1)
+    .max(24 * 31)
+    .default(24),
+};
+
+const oidc = z
+  .strictObject({
+    type: z.literal('oidc'),
+    issuer: url.refine(
+      (value) => !/(^|\.)tmprl\.cloud$/.test(URL.parse(value)?.hostname ?? ''),
+      'is Temporal Cloud, whose tokens other servers receive too: write type: temporal-cloud',
+    ),
+    ...common,
+    tokens: z.enum(['access', 'access-untyped', 'id']),
+    algorithms: z.array(z.enum(algorithms)).min(1).default(['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519']),
+    jwks: url.optional(),
+    name: text.default('email'),
+    temporalPermissions: temporalPermissions.optional(),
+  })
+  .transform((set): Issuer => ({
+    ...shared(set),
+    issuer: set.issuer,
+    tokens: set.tokens,
+    algorithms: set.algorithms,
+    // OpenID Connect Discovery 1.0, section 4: appended to the issuer, including its path.
+    keys: set.jwks
+      ? { jwks: set.jwks }
+      : { discovery: `${set.issuer.replace(/\/$/, '')}/.well-known/openid-configuration` },
+    name: set.name,
+    ...(set.temporalPermissions && { temporal: set.temporalPermissions }),
+  }));
+
+/** Google's Identity-Aware Proxy: https://docs.cloud.google.com/iap/docs/signed-headers-howto. */
+const iap = z.strictObject({ type: z.literal('iap'), ...common }).transform((set): Issuer => ({
+  ...shared(set),
+  issuer: 'https://cloud.google.com/iap',
+  tokens: 'assertion',
+  algorithms: ['ES256'],
+  keys: { jwks: 'https://www.gstatic.com/iap/verify/public_key-jwk' },
+  name: 'email',
+}));
+
+const CLOUD_EMAIL = 'https://saas-api.tmprl.cloud/user/email';
+
+/** The token that Temporal Cloud's Web UI passes: https://docs.temporal.io/production-deployment/data-encryption. */
+const temporalCloud = z
+  .strictObject({
+    type: z.literal('temporal-cloud'),
+    ...common,
+    audience: oneOrMany(text).default(['https://saas-api.tmprl.cloud']),
+  })
+  .transform((set): Issuer => ({
+    ...shared(set),
+    issuer: 'https://login.tmprl.cloud/',
+    tokens: 'access-untyped',
+    algorithms: ['RS256'],
+    keys: { jwks: 'https://login.tmprl.cloud/.well-known/jwks.json' },
+    name: CLOUD_EMAIL,
+    onlyByName: CLOUD_EMAIL,
+  }));
+
+const shared = (set: { audience: readonly string[]; clockSkewSeconds: number; maxAgeHours: number }) => ({
+  audience: set.audience,
+  clockSkewSeconds: set.clockSkewSeconds,
+  maxAgeSeconds: set.maxAgeHours * 3_600,
+});
+
+export const issuer = z.discriminatedUnion('type', [oidc, iap, temporalCloud]);
+
+const values = oneOrMany(literalText('is compared literally: there are no wildcards, so name each value'));
+const namespace = literalText('must be a name; for all, write namespaces: "*"');
+/** For the JSON Schema, which does not contain the refinements. */
+const atLeastOne = { minProperties: 1 };
+
+const rule = z.strictObject({
+  issuer: text,
+  match: z
+    .record(text, values)
+    .refine(
+      (claims) => Object.keys(claims).length > 0,
+      'names no claim: name at least one claim, so that the rule is not for every caller',
+    )
+    .meta(atLeastOne),
+  namespaces: z.union([z.literal('*'), z.array(namespace).min(1, 'is empty')], {
+    error: 'must be a list of namespaces, or "*" for all',
+  }),
+  permissions: z.array(permission).min(1, 'is empty'),
+});
+
+/**
+ * The policy file (`POLICY_FILE`), described in docs/access.md. Callers have only the permissions that it grants.
+ * `policy-file.schema.json` is this schema for editors and other programs, without the checks across fields.
+ */
+export const policy = z
+  .strictObject({
+    issuers: z
+      .record(text, issuer)
+      .refine(
+        (issuers) => Object.keys(issuers).length > 0,
+        'names none, so no caller could sign in: add an issuer',
+      )
+      .meta(atLeastOne),
+    rules: z.array(rule).default([]),
+    /** For namespaces that `namespaces` does not name. */
+    reveal: reveal.default('automatic'),
+    namespaces: z.record(namespace, z.strictObject({ reveal })).default({}),
+    dashboard: z
+      .strictObject({
+        issuer: text,
+        clientId: text,
+        scopes: z.array(text).min(1).default(['openid', 'email']),
+        resource: text.optional(),
+      })
+      .optional(),
+  })
+  .superRefine(({ issuers, rules, dashboard }, context) => {
+    // Fields that failed their own checks do not have the types that this check relies on.
+    if (context.issues.length > 0) return;
+    const named = new Map(Object.entries(issuers));
+    const wrong = (path: (string | number)[], message: string): void =>
+      context.addIssue({ path, message, code: 'custom' });
+
+    const names = new Map<string, string>();
+    for (const [name, { issuer: iss }] of named) {
+      const other = names.get(iss);
+      if (other !== undefined)
+        wrong(['issuers', name], `is the same issuer as ${other}: it must appear once`);
+      names.set(iss, name);
+    }
+    for (const [index, { issuer: name, match }] of rules.entries()) {
+      const from = named.get(name);
+      if (!from) wrong(['rules', index, 'issuer'], `must be one of issuers: ${[...named.keys()].join(', ')}`);
+      const claim = from?.onlyByName;
+      if (claim === undefined) continue;
+      const emails = match[claim];
+      if (!emails?.every((value) => /^[^\s@]+@[^\s@]+$/.test(value))) {
+        wrong(
+          ['rules', index, 'match'],
+          `must name people by their e-mail addresses, in the claim ${claim}: other servers receive this issuer's ` +
+            'tokens too and could send them here',
+        );
+      }
+    }
+    if (dashboard && !named.has(dashboard.issuer)) {
+      wrong(['dashboard', 'issuer'], `must be one of issuers: ${[...named.keys()].join(', ')}`);
+    }
+  })
+  .meta({ title: 'Policy file of the codec server', description: 'Described in docs/access.md.' });
+
+export type Policy = z.infer<typeof policy>;
+export type Rule = Policy['rules'][number];
+
+/** Returns each namespace that the policy names. */
+export function namespacesIn({ rules, namespaces }: Policy): readonly string[] {
+  const inRules = rules.flatMap((each) => (each.namespaces === '*' ? [] : each.namespaces));
+  return [...new Set([...inRules, ...Object.keys(namespaces)])];
+}
+
+/** The file's name in messages. */
+const NAME = 'POLICY_FILE';
+
+export interface PolicyFile {
+  readonly policy: Policy;
+  /** SHA-256 of the file's bytes, in hexadecimal. */
+  readonly digest: string;
+  /** Size in bytes. */
+  readonly size: number;
+}
+
+/** Reads the policy file. @throws StrictYamlError when the file cannot be read, may be incomplete, or has a mistake */
+export function readPolicy(file: string): PolicyFile {
+  const yaml = readStrictYaml(file, NAME);
+  return { policy: yaml.check(policy), digest: yaml.digest, size: yaml.size };
+}
+
+/** Returns the policy of a file's content. @throws StrictYamlError */
+export const parsePolicy = (content: string): Policy =>
+  parseStrictYaml(Buffer.from(content), NAME).check(policy);

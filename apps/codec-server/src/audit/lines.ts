@@ -1,0 +1,136 @@
+import { auditChain, type AuditEntry, auditEntry, escapeInvisible } from '@temporal-kms/codec-api';
+import { z } from 'zod';
+import packageJson from '../../package.json' with { type: 'json' };
+import { type ChainHead, formatHead, parseHead } from './chain.ts';
+
+/** The label by which Cloud Logging finds the audit. */
+const LABELS = { log: 'audit' } as const;
+const LABELS_TEXT = `"logging.googleapis.com/labels":${JSON.stringify(LABELS)}`;
+
+/**
+ * Returns an entry as a line of JSON in the form that Cloud Logging's agents read:
+ * https://docs.cloud.google.com/logging/docs/structured-logging. The lines of an operation share its id. Lines that are
+ * delivered twice have the same insertId, so Cloud Logging counts them once.
+ */
+export function entryLine(entry: AuditEntry): string {
+  const { time, ...audit } = entry;
+  const { id, event, operation, outcome, part } = audit;
+  // Only `audit` can hold a caller's text. The other values come from closed sets and need no JSON.stringify.
+  return (
+    `{"severity":"${event === 'denied' ? 'WARNING' : 'NOTICE'}","time":"${time}",` +
+    `"message":"audit: ${operation} ${outcome?.result ?? event}",` +
+    `"logging.googleapis.com/insertId":"${id}.${event}${part === undefined ? '' : `.${part}`}",${LABELS_TEXT},` +
+    `"logging.googleapis.com/operation":{"id":"${id}","producer":"temporal-kms/codec-server"` +
+    `${isFirst(event) ? ',"first":true' : ''}${isLast(event) ? ',"last":true' : ''}},` +
+    `"audit":${visibleJson(audit)}}\n`
+  );
+}
+
+const isFirst = (event: AuditEntry['event']): boolean => event === 'intent' || event === 'denied';
+const isLast = (event: AuditEntry['event']): boolean => event === 'outcome' || event === 'denied';
+
+const lineOfEntry = z.object({
+  time: z.string(),
+  audit: auditEntry.omit({ time: true, chain: true }),
+  chain: auditChain.optional(),
+});
+
+/** Returns the entry of a line without its line break, or undefined for any other text. */
+export function parseEntryLine(line: string): AuditEntry | undefined {
+  try {
+    const { time, audit, chain } = lineOfEntry.parse(JSON.parse(line));
+    return { time, ...audit, ...(chain && { chain }) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a crash or a full disk left between two lines of the chain. */
+export interface Torn {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** What the first line of a process in a file, or on standard output, records in addition to its link. */
+export interface Opened {
+  /** Name of the file without its folder; absent: standard output. */
+  readonly file?: string | undefined;
+  /** Bytes in the file before this line. */
+  readonly at?: number | undefined;
+  readonly torn?: Torn | undefined;
+  /** The last line that the process wrote before, if this line does not follow it: that line was lost. */
+  readonly lost?: ChainHead | undefined;
+  /** Id of the key for digests. */
+  readonly digestKey?: string | undefined;
+}
+
+const head = z.string().transform((text, context) => {
+  const parsed = parseHead(text);
+  if (parsed === undefined) context.addIssue('must be a number, a colon and a hash');
+  return parsed;
+});
+
+const lineOfMark = z.object({
+  auditFile: z.discriminatedUnion('event', [
+    z.object({
+      event: z.literal('opened'),
+      version: z.string(),
+      file: z.string().optional(),
+      at: z.number().int().nonnegative().optional(),
+      torn: z.object({ bytes: z.number().int().positive(), sha256: z.string() }).optional(),
+      lost: head.optional(),
+      digestKey: z.string().optional(),
+    }),
+    z.object({ event: z.literal('closed') }),
+  ]),
+});
+
+/** A line that begins or ends the lines of one process. */
+export type Mark = z.infer<typeof lineOfMark>['auditFile'];
+
+/** Returns the first line of a process in a file, or of a file that follows a rotated one. */
+export const openedLine = (instance: string, { lost, ...opened }: Opened): string =>
+  markLine(instance, {
+    event: 'opened',
+    version: packageJson.version,
+    ...opened,
+    ...(lost && { lost: formatHead(lost) }),
+  });
+
+/** Returns the last line of a process that shut down normally. */
+export const closedLine = (instance: string): string => markLine(instance, { event: 'closed' });
+
+function markLine(instance: string, mark: Readonly<Record<string, unknown>>): string {
+  const time = new Date().toISOString();
+  return (
+    `{"severity":"NOTICE","time":"${time}","message":"audit: ${String(mark['event'])}",` +
+    `"logging.googleapis.com/insertId":"${instance}.${String(mark['event'])}.${time}",${LABELS_TEXT},` +
+    `"auditFile":${visibleJson(mark)}}\n`
+  );
+}
+
+/** Returns what an `opened` or `closed` line contains, or undefined for any other line. */
+export function parseMark(line: Buffer): Mark | undefined {
+  if (!line.includes('"auditFile":{"event":"')) return undefined;
+  try {
+    return lineOfMark.parse(JSON.parse(line.toString('utf8'))).auditFile;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Returns a filter for a namespace's entries in Cloud Logging's query language:
+ * https://docs.cloud.google.com/logging/docs/view/logging-query-language
+ */
+export function cloudLoggingQuery(namespace: string, workflowId: string | undefined): string {
+  const parts = [
+    `labels.log=${visibleJson(LABELS.log)}`,
+    `jsonPayload.audit.namespace=${visibleJson(namespace)}`,
+  ];
+  if (workflowId !== undefined) parts.push(`jsonPayload.audit.workflowId=${visibleJson(workflowId)}`);
+  return parts.join(' AND ');
+}
+
+/** Returns JSON without invisible characters, so no caller's text can look like a separate line or like another text. */
+export const visibleJson = (value: unknown): string => escapeInvisible(JSON.stringify(value));

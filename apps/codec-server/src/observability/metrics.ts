@@ -1,0 +1,125 @@
+import type { Meter } from '@opentelemetry/api';
+import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import type { Observer } from '@temporal-kms/kms-codec';
+import type { MemoryBudget } from '../memory/budget.ts';
+import { codecMetrics, LabelledCounter } from './codec-metrics.ts';
+import { processMetrics } from './process-metrics.ts';
+
+/** A request that was answered; a stream's time ends with its response head. */
+interface AnsweredRequest {
+  readonly method: string;
+  /** The route's pattern, never a path. */
+  readonly route: string;
+  readonly status: number;
+  readonly ms: number;
+}
+
+/** By their names in `Rates`, the values of the label `limit`. */
+const limitLabels = {
+  requests: 'requests',
+  kmsRequests: 'kms_requests',
+  unauthenticated: 'unauthenticated',
+} as const;
+
+export interface Metrics {
+  request(answered: AnsweredRequest): void;
+  /** Returns a function to call when the stream has ended; further calls do nothing. */
+  streamOpened(): () => void;
+  /** A request was answered 429 because its caller or address exceeded a rate limit. */
+  rateLimited(limit: keyof typeof limitLabels): void;
+  readonly observer: Observer;
+  readonly auditFailed: () => void;
+  /** @param head returns the audit's last line */
+  followAudit(head: () => { readonly seq: number }): void;
+  /** Resolves to all metrics in Prometheus' text format, version 0.0.4. */
+  text(): Promise<string>;
+}
+
+/** Seconds. The default of `CODEC_REQUEST_SECONDS` is 30. */
+const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+const methods = new Set(['GET', 'POST', 'OPTIONS']);
+
+export type MemoryUse = Pick<MemoryBudget, 'bytes' | 'held' | 'waits' | 'refusals'>;
+
+/**
+ * Returns the server's metrics. Their names and labels are listed in docs/operations.md.
+ * @param isNamed whether a namespace can be a label value: the configured namespaces
+ * @param memory what requests in flight hold together; absent: no metrics of it
+ */
+export function createMetrics(isNamed: (namespace: string) => boolean, memory?: MemoryUse): Metrics {
+  // The exporter only collects: its own server has no check of Host and no probes.
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
+  const meter = new MeterProvider({ readers: [exporter] }).getMeter('codec-server');
+
+  const requests = meter.createHistogram('codec_http_request_duration_seconds', {
+    description: 'Time until the response head, by route pattern',
+    advice: { explicitBucketBoundaries: REQUEST_BUCKETS },
+  });
+  let open = 0;
+  meter
+    .createObservableGauge('codec_open_streams', { description: 'Streaming responses in progress' })
+    .addCallback((result) => result.observe(open));
+  let auditFailures = 0;
+  meter
+    .createObservableCounter('codec_audit_write_failures', {
+      description: 'Audit lines that could not be written',
+    })
+    .addCallback((result) => result.observe(auditFailures));
+  const rateLimited = new LabelledCounter(
+    meter,
+    'codec_rate_limited',
+    'Requests answered 429, by the rate limit that they exceeded',
+    ['limit'],
+  );
+  if (memory !== undefined) memoryMetrics(meter, memory);
+  processMetrics(meter);
+
+  return {
+    observer: codecMetrics(meter, isNamed),
+    request: ({ method, route, status, ms }) =>
+      requests.record(ms / 1_000, { method: methods.has(method) ? method : 'other', route, status }),
+    streamOpened: () => {
+      open += 1;
+      let isOpen = true;
+      return () => {
+        if (isOpen) open -= 1;
+        isOpen = false;
+      };
+    },
+    rateLimited: (limit) => rateLimited.add(limitLabels[limit]),
+    followAudit: (head) =>
+      meter
+        .createObservableGauge('codec_audit_sequence', {
+          description: "Sequence number of the audit's last line",
+        })
+        .addCallback((result) => result.observe(head().seq)),
+    auditFailed: () => void (auditFailures += 1),
+    text: async () => serializer.serialize((await exporter.collect()).resourceMetrics),
+  };
+}
+
+function memoryMetrics(meter: Meter, memory: MemoryUse): void {
+  meter
+    .createObservableGauge('codec_memory_budget_bytes', {
+      description: 'Memory that all requests in flight may hold together',
+    })
+    .addCallback((result) => result.observe(memory.bytes));
+  meter
+    .createObservableGauge('codec_memory_in_use_bytes', {
+      description: 'Estimated memory that requests in flight hold',
+    })
+    .addCallback((result) => result.observe(memory.held));
+  meter
+    .createObservableCounter('codec_memory_waits', { description: 'Streams that waited for memory' })
+    .addCallback((result) => result.observe(memory.waits));
+  meter
+    .createObservableCounter('codec_memory_refusals', {
+      description: 'Requests and payloads refused because of the memory that they would need',
+    })
+    .addCallback((result) => {
+      for (const [code, count] of Object.entries(memory.refusals)) result.observe(count, { code });
+    });
+}

@@ -1,0 +1,209 @@
+import { spawnSync } from 'node:child_process';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { metricsApp } from '../../src/routes/metrics.ts';
+import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
+import { appWith, HOST, keptLog, type Kms, keys, startKms } from '../support/stack.ts';
+
+const memory = { bytes: 64, held: 0, waits: 0, refusals: { busy: 0, too_large: 0 } };
+
+const SECRET = 'canary-3e77a0';
+let kms: Kms;
+beforeAll(async () => {
+  kms = await startKms();
+});
+afterAll(() => kms.close());
+
+interface Sample {
+  readonly name: string;
+  readonly labels: Record<string, string>;
+  readonly value: number;
+}
+
+const label = /(\w+)="((?:[^"\\]|\\.)*)"/g;
+
+/** Every sample of Prometheus' text format; a line that is none fails the test. */
+function parse(text: string): Sample[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const found = /^([a-z0-9_]+)(?:\{(.*)\})? (\S+)$/.exec(line);
+      expect(found, line).not.toBeNull();
+      const [, name, labels = '', value] = found!;
+      return {
+        name: name!,
+        labels: Object.fromEntries([...labels.matchAll(label)].map(([, key, text_]) => [key, text_])),
+        value: Number(value),
+      };
+    });
+}
+
+/** The server with a codec of its own, both measured. */
+function measured() {
+  const metrics: Metrics = createMetrics((name) => name === 'payments', memory);
+  const codec = createKmsCodec(
+    {
+      rules: new KeyRules({}, { encrypt: keys.payments }),
+      emulatorHost: kms.emulator.address,
+      format: undefined,
+      compression: undefined,
+      bindWorkflow: false,
+    },
+    { observer: metrics.observer, waitMs: { other: 500 } },
+  );
+  const app = appWith(kms, { codec, meter: metrics });
+  const post = (path: string, namespace: string, body: string) =>
+    app.request(path, {
+      method: 'POST',
+      headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': namespace },
+      body,
+    });
+  const samples = async (name: string): Promise<Record<string, string | number>[]> =>
+    parse(await metrics.text())
+      .filter((sample) => sample.name === name)
+      .map(({ labels, value }) => ({ ...labels, value }));
+  return { metrics, codec, app, post, samples };
+}
+
+const payloads = (count: number) =>
+  JSON.stringify({
+    payloads: Array.from({ length: count }, () => ({
+      metadata: { encoding: Buffer.from('json/plain').toString('base64') },
+      data: Buffer.from(`"${SECRET}"`).toString('base64'),
+    })),
+  });
+
+test('count requests by the pattern of their route and their status, never by a path', async () => {
+  const { app, samples, codec } = measured();
+  await app.request(`/api/namespaces/payments/workflows/${SECRET}?runId=x`, { headers: { host: HOST } });
+  await app.request(`/${SECRET}`, { headers: { host: HOST } });
+  await app.request('/api/sign-in', { headers: { host: HOST } });
+  await app.request('/api/namespaces', { method: 'PURGE', headers: { host: HOST } });
+  const counts = await samples('codec_http_request_duration_seconds_count');
+  expect(counts).toContainEqual({
+    method: 'GET',
+    route: '/api/namespaces/:namespace/workflows/:workflowId',
+    status: '400',
+    value: 1,
+  });
+  expect(counts).toContainEqual({ method: 'GET', route: '/api/sign-in', status: '200', value: 1 });
+  expect(counts.find(({ method }) => method === 'other')).toMatchObject({ status: '404' });
+  await codec.close();
+});
+
+test('count payloads by format and code, and Cloud KMS calls and look-ups of data keys by outcome', async () => {
+  const { post, samples, codec } = measured();
+  const sealed = await (await post('/encode', 'payments', payloads(3))).text();
+  await post('/decode', 'payments', sealed);
+  await post('/decode', 'orders', sealed);
+  expect(await samples('codec_payloads_sealed_total')).toEqual([
+    { namespace: 'payments', format: 'envelope-v2', value: 3 },
+  ]);
+  expect(await samples('codec_payloads_opened_total')).toEqual([
+    { namespace: 'payments', format: 'envelope-v2', value: 3 },
+  ]);
+  expect(await samples('codec_payloads_refused_total')).toEqual([
+    { namespace: 'other', code: 'namespace_mismatch', value: 1 },
+  ]);
+  expect(await samples('codec_kms_call_duration_seconds_count')).toEqual([
+    expect.objectContaining({ operation: 'wrap', code: 'ok', value: 1 }),
+  ]);
+  expect(await samples('codec_data_key_rotations_total')).toEqual([
+    { namespace: 'payments', reason: 'first', value: 1 },
+  ]);
+  const another = measured();
+  kms.emulator.injectFault({ effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
+  await another.post('/decode', 'payments', sealed);
+  kms.emulator.clearFaults();
+  expect(await another.samples('codec_kms_call_duration_seconds_count')).toEqual([
+    { operation: 'unwrap', code: 'permission_denied', value: 1 },
+  ]);
+  await codec.close();
+  await another.codec.close();
+});
+
+test('have no more series for a thousand namespaces that callers made up', async () => {
+  const { post, samples, codec } = measured();
+  for (let n = 0; n < 1_000; n += 1) await post('/decode', `${SECRET}-${n}`, payloads(1));
+  const all = await samples('codec_payloads_not_encrypted_total');
+  expect(all.map(({ namespace }) => namespace)).toEqual(['other']);
+  expect(all[0]!['value']).toBe(1_000);
+  await codec.close();
+});
+
+test('count streams while they are open, and audit lines that were not written', async () => {
+  const { metrics, samples, codec } = measured();
+  const ended = metrics.streamOpened();
+  metrics.streamOpened();
+  expect(await samples('codec_open_streams')).toEqual([{ value: 2 }]);
+  ended();
+  ended();
+  expect(await samples('codec_open_streams')).toEqual([{ value: 1 }]);
+  metrics.auditFailed();
+  expect(await samples('codec_audit_write_failures_total')).toEqual([{ value: 1 }]);
+  await codec.close();
+});
+
+describe('the port for metrics', () => {
+  const probes = { kms: { last: () => ({ status: 'ok' as const }) }, emulator: true };
+
+  test('serves them and the probes, and nothing else', async () => {
+    const { metrics, post, codec } = measured();
+    await post('/encode', 'payments', payloads(1));
+    const app = metricsApp(metrics, {
+      ...probes,
+      hosts: [HOST],
+      log: keptLog().log,
+      stopping: AbortSignal.abort(),
+    });
+    const response = await app.request('/metrics', { headers: { host: HOST } });
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    const text = await response.text();
+    for (const name of [
+      'process_cpu_seconds_total',
+      'process_resident_memory_bytes',
+      'nodejs_heap_used_bytes',
+    ]) {
+      expect(parse(text).find((sample) => sample.name === name)!.value).toBeGreaterThan(0);
+    }
+    expect(text).not.toContain(SECRET);
+    expect([(await app.request('/healthz')).status, (await app.request('/readyz')).status]).toEqual([
+      200, 503,
+    ]);
+    expect((await app.request('/api/namespaces')).status).toBe(404);
+    await codec.close();
+  });
+
+  test("counts V8's collections: many major ones are how a heap that is too small shows", async () => {
+    const metrics = createMetrics(() => true);
+    const runs = async (): Promise<number> =>
+      parse(await metrics.text()).find(
+        ({ name, labels }) => name === 'nodejs_gc_runs_total' && labels['kind'] === 'major',
+      )!.value;
+    const before = await runs();
+    setFlagsFromString('--expose-gc');
+    runInNewContext('gc')();
+    await expect.poll(runs).toBeGreaterThan(before);
+  });
+
+  test("is text that Prometheus' own tool has nothing to say against, where it is installed", async () => {
+    const { metrics, post, codec } = measured();
+    await post('/encode', 'payments', payloads(1));
+    const text = await metrics.text();
+    const names = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(
+      ([, name, type]) => [name!, type!] as const,
+    );
+    expect(new Set(names.map(([name]) => name)).size).toBe(names.length);
+    for (const [name, type] of names) {
+      expect(name.endsWith('_total'), name).toBe(type === 'counter');
+      expect(text).toMatch(new RegExp(`^# HELP ${name} (?!description missing)\\S`, 'm'));
+    }
+    const promtool = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+    if (promtool.error === undefined)
+      expect([promtool.stdout, promtool.stderr, promtool.status]).toEqual(['', '', 0]);
+    await codec.close();
+  });
+});
