@@ -1,4 +1,4 @@
-/** The root's `bench`: the packages' own benchmarks, or how long the two commands of every day take. */
+/** `pnpm bench`: runs the packages' benchmarks, or measures the duration of `pnpm dev` and `pnpm check`. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { median } from './figures.ts';
 import { devDir, projectRoot } from './project.ts';
 import { turbo } from './turbo.ts';
 
-/** Benchmarks that can be had alone, with options of their own (`--help`). */
+/** Benchmarks that run alone. Each has options (`--help`). */
 const single: Readonly<Record<string, string>> = {
   codec: 'packages/kms-codec/bench/codec.bench.ts',
   server: 'apps/codec-server/bench/server.bench.ts',
@@ -19,13 +19,13 @@ const single: Readonly<Record<string, string>> = {
 };
 
 const help = `Usage: pnpm bench            the benchmarks of every package, one after the other
-       pnpm bench codec      the codec in process, against the SDK sample's way and bare node:crypto
-       pnpm bench server     /decode and /encode on one core, against the Go SDK's own codec server
-       pnpm bench history    10,000 encrypted events, against Temporal's CLI and its Web UI
-       pnpm bench search     latency of others while four clients search 1.9 MB payloads and one exports them
+       pnpm bench codec      the codec in one process, compared with the SDK's sample and with node:crypto
+       pnpm bench server     /decode and /encode on one core, compared with the Go SDK's codec server
+       pnpm bench history    10,000 encrypted events, compared with Temporal's CLI and Web UI
+       pnpm bench search     latency of other requests while four clients search 1.9 MB payloads and one exports them
        pnpm bench memory     100,000 payloads through the codec server within 256 MiB
-       pnpm bench ready      the codec server's start, from its bundle
-       pnpm bench start      five warm starts of dev up to its ready line, five runs of check without cache; medians`;
+       pnpm bench ready      the start of the codec server from its bundle
+       pnpm bench start      five warm starts of pnpm dev, five runs of pnpm check without a cache; medians`;
 
 async function main([what, ...rest]: readonly string[]): Promise<number> {
   if (what === '--help') {
@@ -48,14 +48,14 @@ async function benchAlone(file: string, args: readonly string[]): Promise<number
   return exitCode ?? 1;
 }
 
-/** Two cores, everything installed: what a developer waits for. */
+/** Measures what a developer waits for, with everything installed. */
 async function benchStart(): Promise<number> {
   const dev: number[] = [];
   const settings = { DEV_DATA_DIR: join(devDir, 'bench') };
   try {
     for (let run = 0; run <= 5; run++) {
       const running = await startDev({ ...settings, ...(await ownPorts()) });
-      // The first one fills the database and the caches; its samples have to run to their ends.
+      // The first run fills the database and the caches. Its samples must complete.
       if (run === 0) await sleep(30_000);
       else dev.push(running.seconds);
       await running.stop();
@@ -73,7 +73,7 @@ async function benchStart(): Promise<number> {
 
 async function checkOnce(): Promise<number> {
   const pnpm = process.env['npm_execpath'];
-  if (!pnpm) throw new Error('Start it with pnpm: `pnpm bench start`.');
+  if (!pnpm) throw new Error('npm_execpath is not set. Start the benchmark with `pnpm bench start`.');
   const { durationMs } = await execa(pnpm, ['check'], { cwd: projectRoot, env: { TURBO_FORCE: 'true' } });
   return durationMs / 1_000;
 }

@@ -2,11 +2,11 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { chromium } from '@playwright/test';
 import { execa } from 'execa';
-import { findOnPath, isExecutable } from './executables.ts';
+import which from 'which';
 import { withLock } from './lock.ts';
 import { devDir } from './project.ts';
 
-/** What Chromium needs on a machine without a screen, and to leave the network alone. */
+/** Arguments for Chromium on a machine without a screen. They also switch off its own network requests. */
 export const chromiumArguments: readonly string[] = [
   '--no-sandbox',
   '--disable-gpu',
@@ -24,16 +24,16 @@ const macApps = [
 ];
 
 /**
- * A Chromium that starts: `CHROMIUM_PATH`, else an installed one, else Playwright's own download, else Debian's package
- * (as root only).
+ * Returns the path of a Chromium that starts. The first of these wins: `CHROMIUM_PATH`, an installed Chromium or Chrome,
+ * Playwright's download, Debian's package (which only root can install).
  *
- * @throws Error that names what to install.
+ * @throws Error that says what to install
  */
 export async function findChromium(onProgress?: (line: string) => void): Promise<string> {
   const named = process.env['CHROMIUM_PATH'];
   if (named) {
     if (await starts(named)) return named;
-    throw new Error(`CHROMIUM_PATH is ${named}, which is no Chromium that starts. Correct it or unset it.`);
+    throw new Error(`CHROMIUM_PATH is ${named}, which does not start as Chromium. Correct it or unset it.`);
   }
   const present = await findPresent();
   if (present) return present;
@@ -46,15 +46,15 @@ export async function findChromium(onProgress?: (line: string) => void): Promise
 }
 
 async function findPresent(): Promise<string | undefined> {
-  for (const path of [await findOnPath(...names), ...macApps, chromium.executablePath()]) {
+  for (const name of [...names, ...macApps, chromium.executablePath()]) {
+    const path = await which(name, { nothrow: true });
     if (path && (await starts(path))) return path;
   }
   return undefined;
 }
 
-/** A file alone proves nothing: a download may lack the system's libraries, and Ubuntu's package may lack its snap. */
+/** A file is no proof: a download may lack the system's libraries, and Ubuntu's package may lack its snap. */
 async function starts(path: string): Promise<boolean> {
-  if (!(await isExecutable(path))) return false;
   return (await execa(path, ['--version'], { reject: false, timeout: 20_000 })).exitCode === 0;
 }
 
@@ -71,7 +71,7 @@ async function download(onProgress?: (line: string) => void): Promise<string | u
 }
 
 async function installFromDebian(onProgress?: (line: string) => void): Promise<string | undefined> {
-  const apt = await findOnPath('apt-get');
+  const apt = await which('apt-get', { nothrow: true });
   if (!apt || process.getuid?.() !== 0) return undefined;
   onProgress?.("Installing Debian's chromium package…");
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
@@ -88,5 +88,5 @@ const noChromium = [
   'No Chromium was found that starts. Do one of these:',
   '  - install Chromium or Chrome (Debian: apt-get install chromium);',
   '  - set CHROMIUM_PATH to the executable;',
-  '  - run `npx playwright install --with-deps chromium`, where its download site can be reached.',
+  '  - run `npx playwright install --with-deps chromium` if its download site is reachable.',
 ].join('\n');

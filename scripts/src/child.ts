@@ -3,27 +3,33 @@ import { once } from 'node:events';
 
 export interface Child {
   readonly pid: number;
-  /** The last kilobytes of standard error and output, for messages. */
+  /** Returns the last kilobytes of standard output and standard error, for messages. */
   readonly tail: () => string;
   readonly hasEnded: () => boolean;
-  /** Resolves when the process has ended, with its status; 1 if a signal ended it. */
+  /** Resolves with the exit status when the process has ended; with 1 if a signal ended it. */
   readonly exited: Promise<number>;
   signal(signal: NodeJS.Signals): void;
-  /** Ends the process (SIGKILL after 15 s) and waits for it. Idempotent. */
+  /** Sends the signal, then SIGKILL after 15 s, and waits for the end. Idempotent. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Characters: a panic of Go's says why before a stack of 8 KiB. */
+/** Characters. A panic of Go prints its reason before a stack of 8 KiB. */
 const TAIL = 16 * 1024;
 
 /*
- * A killed Node process can't end its children, and Linux's parent-death signal is out of Node's reach. So a shell
- * watches a pipe whose other end only we hold: it closes however we die. `exec` keeps the child's own process id.
- * A line on the pipe means that the child ended first. It also turns off core dumps, which would hold keys and plaintext.
+ * A Node process that is killed cannot end its children, and Node does not offer Linux's parent-death signal. So a shell
+ * reads a pipe whose other end only this process holds. The pipe closes when this process ends for any reason, and the
+ * shell then signals the child. `exec` keeps the child's process id. A line on the pipe means that the child ended first.
+ * The shell also turns off core dumps, which would contain keys and plaintext.
  */
 const dieWithParent = 'ulimit -c 0; (read -r _ <&3 || kill -TERM $$) >/dev/null 2>&1 & exec "$@" 3<&-';
 
-/** Starts `file` so that it ends when this process does, SIGKILL included. `env` replaces the environment; `inherit` shows its output. */
+/**
+ * Starts `file` as a process that ends when this process ends, even by SIGKILL.
+ *
+ * @param env the whole environment of the process
+ * @param output `inherit` shows the output in the terminal; `tail` keeps the last kilobytes
+ */
 export async function startChild(
   file: string,
   args: readonly string[],
@@ -34,7 +40,7 @@ export async function startChild(
   const child: ChildProcess = spawn('/bin/sh', ['-c', dieWithParent, 'sh', file, ...args], {
     env,
     stdio: ['ignore', stream, stream, 'pipe'],
-    // In a process group of its own, so that Ctrl-C reaches it through us alone: once, and when we find it right.
+    // A separate process group, so that Ctrl-C does not reach the child directly: this process decides when to signal it.
     detached: true,
   });
   await once(child, 'spawn');

@@ -1,9 +1,9 @@
-/** The root's `dev`: everything on this machine, coordinated by Turborepo. */
+/** `pnpm dev`: starts everything on this machine. Turborepo coordinates it. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startChild } from './child.ts';
-import { dataDir, devEnvironment, isRemote } from './dev/environment.ts';
-import { devPorts, requireFreePorts } from './dev/ports.ts';
+import { dataDir, devEnvironment, devPorts, isRemote, requireFreePorts } from './dev/environment.ts';
+import { watchLaunchers } from './dev/launcher.ts';
 import { tryLock } from './lock.ts';
 import { projectRoot } from './project.ts';
 import { findTemporalCli } from './temporal-cli.ts';
@@ -11,26 +11,29 @@ import { findTemporalCli } from './temporal-cli.ts';
 const help = (): string => `Usage: pnpm dev
 
 Starts Temporal with its Web UI, a KMS emulator, the worker, the codec server, the dashboard and sample workflows.
-One line says when everything is ready, and where. Ctrl-C ends everything; the next start finds the data again.
+Prints the addresses and the settings for Temporal's CLI when everything is ready. Ctrl-C, SIGTERM or SIGHUP stops
+everything. The next start finds the data again.
 
 Variables:
 ${Object.values(devPorts({}))
   .map(({ variable, port, listener }) => `  ${variable.padEnd(22)} port of ${listener} (${port})`)
   .join('\n')}
   DEV_DATA_DIR           Temporal's database and the emulator's keys (.dev/data)
-  DEV_REMOTE=1           the exported Temporal and Google Cloud instead: no servers, no sample workflows
-  LOG_LEVEL              of the worker and the codec server (error, because the samples fail on purpose)
-  TEMPORAL_CLI_PATH      Temporal's CLI, where it isn't to be looked for`;
+  DEV_REMOTE=1           use the Temporal server and the Google project of your environment: starts neither Temporal,
+                         nor the emulator, nor sample workflows
+  LOG_LEVEL              log level of the worker and the codec server (error, because the samples fail on purpose)
+  TEMPORAL_CLI_PATH      path of Temporal's CLI (default: the one on the PATH, else an installed one)`;
 
 async function main(env: NodeJS.ProcessEnv): Promise<number> {
   const ports = devPorts(env);
   const remote = isRemote(env);
-  // With a remote Temporal and KMS only the apps listen here.
+  // With a remote Temporal and Cloud KMS, only the applications listen here.
   await requireFreePorts(remote ? [ports.codec, ports.worker, ports.ui] : Object.values(ports));
   const data = dataDir(env);
   await mkdir(data, { recursive: true, mode: 0o700 });
   const lock = await tryLock(join(data, 'dev.lock'));
-  if (!lock) throw new Error(`Another dev uses ${data}. Stop it, or set DEV_DATA_DIR to another folder.`);
+  if (!lock)
+    throw new Error(`Another \`pnpm dev\` uses ${data}. Stop it, or set DEV_DATA_DIR to another folder.`);
   try {
     if (!remote) await findTemporalCli({ onProgress: console.log });
     return await runTurbo(devEnvironment(env, ports), remote);
@@ -40,8 +43,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
 }
 
 /**
- * Turbo keeps the order: the apps wait for the probes `temporal:ready` and `kms:ready`. With a remote Temporal and KMS
- * (`--only`: without those) the apps alone: no server, no emulator, no sample data.
+ * Turbo starts the tasks in order: the applications wait for `temporal:ready` and `kms:ready`. With a remote Temporal
+ * and Cloud KMS, `--only` leaves out the tasks on which the applications depend.
  */
 async function runTurbo(env: NodeJS.ProcessEnv, remote: boolean): Promise<number> {
   const tasks = remote
@@ -50,16 +53,16 @@ async function runTurbo(env: NodeJS.ProcessEnv, remote: boolean): Promise<number
   const packages = ['--filter=./apps/*', '--filter=@temporal-kms/scripts'];
   const args = ['run', ...tasks, ...packages, '--ui=stream', `--cwd=${projectRoot}`];
   const turbo = await startChild(join(projectRoot, 'node_modules', '.bin', 'turbo'), args, env, 'inherit');
-  let asked = false;
-  // Turbo's launcher leaves SIGINT to the terminal; it passes SIGTERM on, and turbo gives its tasks ten seconds.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      asked = true;
-      turbo.signal('SIGTERM');
-    });
-  }
+  let stopping = false;
+  // Turbo's launcher passes SIGTERM on, but not SIGINT. Turbo then gives its tasks ten seconds.
+  const stop = () => {
+    stopping = true;
+    turbo.signal('SIGTERM');
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  await watchLaunchers(stop);
   const status = await turbo.exited;
-  return asked ? 0 : status;
+  return stopping ? 0 : status;
 }
 
 try {

@@ -3,10 +3,11 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Runs `work` while no other process that asks for the same `file` does.
+ * Runs `work` while this process holds the lock `file`. Waits for another process that holds the lock.
  *
- * The lock names its holder's process id; a holder that died is pushed aside. Two waiters may do that at once, so
- * `work` must also be safe to run twice (ours ends in an atomic rename): the lock saves the download, not the data.
+ * The lock file contains its holder's process id. A waiter removes the lock of a process that has ended. Two waiters
+ * may do that at the same time, so `work` must be safe to run twice (ours ends with an atomic rename): the lock saves
+ * a second download, it does not protect data.
  */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(file), { recursive: true });
@@ -23,7 +24,7 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/** Takes the lock, or nothing while another living process holds it. */
+/** Takes the lock. Returns undefined if another running process holds the lock. */
 export async function tryLock(file: string): Promise<Lock | undefined> {
   const holder = Number(await readFile(file, 'utf8').catch(() => ''));
   if (holder > 0 && !isAlive(holder)) await rm(file, { force: true });

@@ -1,13 +1,14 @@
 import { execa } from 'execa';
-import { findOnPath } from './executables.ts';
+import which from 'which';
 
 /**
- * Installs what a requirements file pins, hashes and all, into a folder of its own.
- * @throws Error what pip said, or that there is no Python; waits five minutes at most
+ * Installs the packages of a requirements file with pinned hashes into the folder `target`, within five minutes.
+ *
+ * @throws Error with pip's output, or if Python is missing
  */
 export async function pipInstall(requirements: string, target: string): Promise<void> {
-  const python = await findOnPath('python3', 'python');
-  if (!python) throw new Error('there is no python3 on the PATH');
+  const python = (await which('python3', { nothrow: true })) ?? (await which('python', { nothrow: true }));
+  if (!python) throw new Error('No python3 is on the PATH.');
   const flags = [
     '--quiet',
     '--no-deps',

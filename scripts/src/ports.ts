@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Below the ports that systems give to outgoing connections (Linux: from 32,768): one of those would be taken by any
- * client before its server comes. Above 10,080, which browsers refuse.
+ * The range is below the ports of outgoing connections (Linux: from 32,768), which a client could take before our server
+ * listens, and above the ports that browsers refuse (up to 10,080). Ports are random so that processes which choose at
+ * the same time rarely collide; get-port would give each of them the first free port.
  */
 const FIRST = 11_000;
 const LAST = 32_000;
 
-/** `count` different ports of 127.0.0.1 that nobody listens on at this moment. */
+/** Returns `count` different ports of 127.0.0.1 that are free now. */
 export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {
@@ -19,7 +20,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...ports];
 }
 
-/** Whether something listens on this port of 127.0.0.1. */
+/** Returns whether a process listens on this port of 127.0.0.1. */
 export async function isPortTaken(port: number): Promise<boolean> {
   try {
     await once((await listen(port)).close(), 'close');

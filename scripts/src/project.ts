@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
-/** The checkout's root. */
+/** The root folder of the checkout. */
 export const projectRoot = join(import.meta.dirname, '..', '..');
 
-/** Where development keeps what is not in git: the installed Temporal CLI, databases, key files. */
+/** The folder for files that git ignores: the installed Temporal CLI, databases, key files. */
 export const devDir = join(projectRoot, '.dev');

@@ -7,21 +7,21 @@ import { findTemporalCli } from './temporal-cli.ts';
 export { findTemporalCli } from './temporal-cli.ts';
 
 export interface StartTemporalOptions {
-  /** Created at start, beside `default`. */
+  /** Namespaces to create in addition to `default`. */
   readonly namespaces?: readonly string[];
-  /** SQLite file that survives a restart. Without it everything is kept in memory and lost at `close()`. */
+  /** SQLite file that keeps the data. Without it, the server keeps data in memory and loses it at `close()`. */
   readonly dbFile?: string;
-  /** gRPC port; a free one unless told. */
+  /** gRPC port. Default: a free port. */
   readonly port?: number;
-  /** Port of Temporal's Web UI; 0 takes a free one. Without it there is no Web UI. */
+  /** Port of Temporal's Web UI, 0 for a free port. Without it, the server has no Web UI. */
   readonly uiPort?: number;
-  /** The codec server that the Web UI asks. */
+  /** URL of the codec server for the Web UI. */
   readonly codecEndpoint?: string;
   /** Search attributes to register: name and type (Keyword, Text, Int, …). */
   readonly searchAttributes?: Readonly<Record<string, string>>;
-  /** Temporal's dynamic configuration; values are JSON. */
+  /** Temporal's dynamic configuration. Values become JSON. */
   readonly dynamicConfig?: Readonly<Record<string, unknown>>;
-  /** Told what is being downloaded, if anything is. */
+  /** Receives one line before a download starts. */
   readonly onProgress?: (line: string) => void;
 }
 
@@ -31,25 +31,25 @@ export interface TemporalServer {
   readonly uiUrl?: string;
   readonly cliPath: string;
   readonly pid: number;
-  /** Resolves when the server has ended, however it ended. */
+  /** Resolves with the exit status when the server has ended for any reason. */
   readonly exited: Promise<number>;
-  /** The server's last words. */
+  /** Returns the last kilobytes of the server's output. */
   readonly tail: () => string;
   close(): Promise<void>;
 }
 
-/** The CLI reads no profile file and no variable of the user's. */
+/** Keeps the CLI from reading the user's profile file and variables. */
 const isolated = ['--disable-config-file', '--disable-config-env'];
 
 /**
- * Starts a real Temporal development server on loopback and waits until it serves. It ends with this process.
+ * Starts Temporal's development server on loopback and waits until it is healthy. The server ends when this process ends.
  *
- * @throws Error with the server's own last words when it ends early or isn't ready within 30 s.
+ * @throws Error with the server's last output if it ends early or is not ready within 30 s
  */
 export async function startTemporal(options: StartTemporalOptions = {}): Promise<TemporalServer> {
   const cliPath = await findTemporalCli(options);
-  // A free port may be taken by somebody else between a look and the server's bind: ours, or one of those that it looks
-  // for itself, where it panics. Those given are not ours to change.
+  // Another process may take a free port before the server binds it: one of ours, or one that the server chooses itself
+  // (then it panics). So try again with other ports, unless the caller has chosen the port.
   for (let attempt = 1; ; attempt++) {
     const [freePort = 0, freeUiPort = 0] = await freePorts(2);
     const port = options.port ?? freePort;
@@ -64,7 +64,7 @@ export async function startTemporal(options: StartTemporalOptions = {}): Promise
         pid: server.pid,
         exited: server.exited,
         tail: server.tail,
-        // A graceful end takes 2.6 s, worth it only where there is something to keep.
+        // A graceful shutdown takes 2.6 s. Only a database file needs it.
         close: () => server.stop(options.dbFile ? 'SIGTERM' : 'SIGKILL'),
       };
     } catch (error) {
@@ -101,7 +101,7 @@ function serverArguments(options: StartTemporalOptions, port: number, uiPort: nu
   return args;
 }
 
-/** No TEMPORAL_* of the user's, and no question to the vendor whether there is a newer server. */
+/** Without the user's TEMPORAL_* variables, and without a check for a newer version. */
 function serverEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_'));
   return { ...Object.fromEntries(kept), TEMPORAL_VERSION_CHECK_DISABLED: '1' };
@@ -117,7 +117,7 @@ async function waitUntilServing(cliPath: string, address: string, server: Child)
       reject: false,
       timeout: 1_000,
     });
-    // A stranger on the port may answer too: ours must still be alive.
+    // Another process on the port may answer too, so the server must also be running.
     if (exitCode === 0 && !server.hasEnded()) return;
     await sleep(50);
   }

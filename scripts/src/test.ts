@@ -1,4 +1,4 @@
-/** The root's `test`: finds what the tests need, lets turbo run every suite, adds up their reports. */
+/** `pnpm test`: finds the tools that the tests need, lets turbo run every suite, and adds up the reports. */
 import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -11,10 +11,10 @@ import { packagesWith, turbo } from './turbo.ts';
 
 const help = `Usage: pnpm test [turbo's options]
 
-Runs every suite: unit, integration, browser. What did not change since it last passed is replayed from turbo's cache.
+Runs every suite: unit, integration, browser. Turbo's cache replays suites that passed and have not changed.
   --filter=@temporal-kms/kms-codec   one package
-  --force                            nothing from the cache
-Variables: SLOW=1 (more property runs), CI=1 (nothing may be left out), CHROMIUM_PATH, TEMPORAL_CLI_PATH.
+  --force                            without the cache
+Variables: SLOW=1 (more property runs), CI=1 (no test may be skipped), CHROMIUM_PATH, TEMPORAL_CLI_PATH.
 The last line is "N passed, N failed".`;
 
 async function main(args: readonly string[]): Promise<Outcome> {
@@ -24,9 +24,9 @@ async function main(args: readonly string[]): Promise<Outcome> {
   };
   const suites = await packagesWith('test', args);
   const folders = suites.map((suite) => join(projectRoot, suite.directory));
-  // What an earlier run left must not be taken for this one's; turbo puts back what it has in its cache.
+  // Remove the reports of earlier runs. Turbo restores those in its cache.
   for (const folder of folders) await rm(join(folder, resultsFolder), { recursive: true, force: true });
-  // Each vitest uses the cores too, and each Temporal server a good part of one.
+  // Each vitest uses several cores, and each Temporal server a large part of one.
   const concurrency = Math.max(2, Math.floor(availableParallelism() / 2));
   const logs = ['--output-logs=new-only', `--log-order=${process.stdout.isTTY ? 'stream' : 'grouped'}`];
   const options = ['--continue=always', ...logs, `--concurrency=${concurrency}`];
@@ -37,16 +37,16 @@ async function main(args: readonly string[]): Promise<Outcome> {
   for (const [index, suite] of suites.entries()) {
     const outcome = outcomes[index] ?? none;
     const ran = outcome.passed + outcome.failed > 0;
-    console.log(ran ? line(suite.package, outcome) : `${suite.package}: ran no test, counted as 1 failed`);
+    console.log(ran ? line(suite.package, outcome) : `${suite.package}: ran no test; counted as 1 failed`);
     total = add(total, ran ? outcome : lost);
   }
   const all = !args.some((arg) => arg.startsWith('--filter') || arg === '-F' || arg === '--affected');
   const directories = suites.map((suite) => suite.directory);
   const promises = await checkPromises(directories, { all, strict: Boolean(process.env['CI']) });
   for (const promise of promises.lines) console.log(promise);
-  // A promise whose test failed is counted by that test; one whose test is gone by nothing else.
+  // A failed test already counts for its promise. Only a promise whose test is missing counts here.
   if (promises.broken > 0 && total.failed === 0) total = add(total, { ...none, failed: promises.broken });
-  // A run that failed must say so in its last line, whatever the reports say.
+  // The last line must report a failed run, even if every report is good.
   return status !== 0 && total.failed === 0 ? add(total, lost) : total;
 }
 

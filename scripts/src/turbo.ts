@@ -5,7 +5,7 @@ import { projectRoot } from './project.ts';
 const executable = join(projectRoot, 'node_modules', '.bin', 'turbo');
 const quiet = { TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' };
 
-/** Runs turbo in the terminal and gives its exit status. */
+/** Runs turbo in the terminal and returns its exit status. */
 export async function turbo(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
   const options = { cwd: projectRoot, env: { ...quiet, ...env }, stdio: 'inherit', reject: false } as const;
   return (await execa(executable, args, options)).exitCode ?? 1;
@@ -13,11 +13,11 @@ export async function turbo(args: readonly string[], env: NodeJS.ProcessEnv = {}
 
 export interface PackageTask {
   readonly package: string;
-  /** Relative to the project's root. */
+  /** The package's folder, relative to the project's root. */
   readonly directory: string;
 }
 
-/** The packages in which `turbo run <args>` would run a command for `task`. */
+/** Returns the packages in which `turbo run <task> <args>` would run a command. */
 export async function packagesWith(task: string, args: readonly string[] = []): Promise<PackageTask[]> {
   const dryRun = ['run', task, ...args, '--dry-run=json'];
   const { stdout } = await execa(executable, dryRun, { cwd: projectRoot, env: quiet });

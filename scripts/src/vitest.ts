@@ -1,9 +1,9 @@
 import type { ViteUserConfig } from 'vitest/config';
 
-// Keys and policy files that their group can write are refused, and some systems create files so.
+// Our code rejects key and policy files that their group can write, and some systems create such files.
 process.umask(0o022);
 
-/** What every package's `vitest.config.ts` starts from: a JSON report that `scripts/src/test.ts` adds up. */
+/** The base of every package's `vitest.config.ts`. `scripts/src/test.ts` adds up the JSON reports. */
 export const shared: NonNullable<ViteUserConfig['test']> = {
   include: ['test/**/*.test.{ts,tsx}'],
   reporters: ['default', 'json'],

@@ -2,12 +2,12 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from '@playwright/test';
-import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { chromiumArguments, findChromium } from '../src/browser.ts';
 
 afterEach(() => void vi.unstubAllEnvs());
 
-test('finds a Chromium that Playwright can drive', async () => {
+it('finds a Chromium that Playwright can control', async () => {
   const browser = await chromium.launch({
     executablePath: await findChromium(),
     args: [...chromiumArguments],
@@ -18,7 +18,7 @@ test('finds a Chromium that Playwright can drive', async () => {
   expect(await page.textContent('h1')).toBe('readable');
 });
 
-test('refuses a CHROMIUM_PATH that does not start', async () => {
+it('rejects a CHROMIUM_PATH that does not start', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'browser-test-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const broken = join(folder, 'chromium');

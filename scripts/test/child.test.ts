@@ -10,10 +10,10 @@ it('starts children without core dumps', async () => {
   expect(child.tail()).toBe('0\n0');
 });
 
-/** Commands that hold no key of Cloud KMS and end by themselves. */
+/** Commands that read no key and end by themselves. */
 const endsAtOnce = /--help|main\.mjs (?:verify-audit|audit-digest)\b/;
 
-it('has no start of the worker, the codec server or the starter that lets SIGUSR1 open an inspector', () => {
+it('starts the worker, the codec server and the starter only with --disable-sigusr1, so that SIGUSR1 opens no inspector', () => {
   const files = globSync('{apps/worker,apps/codec-server,scripts}/{package.json,README.md}', {
     cwd: projectRoot,
   });
@@ -26,7 +26,7 @@ it('has no start of the worker, the codec server or the starter that lets SIGUSR
   expect(starts.filter((line) => !line.includes('--disable-sigusr1'))).toEqual([]);
 });
 
-it('has a unit for systemd that keeps memory out of files', () => {
+it('documents a systemd unit that keeps memory out of files', () => {
   const [unit = ''] =
     /```ini\n# \/etc\/systemd[^]*?```/.exec(readFileSync(join(projectRoot, 'docs/operations.md'), 'utf8')) ??
     [];

@@ -4,10 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { devEnvironment } from '../src/dev/environment.ts';
-import { devPorts } from '../src/dev/ports.ts';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { startChild, type Child } from '../src/child.ts';
+import { devEnvironment, devPorts } from '../src/dev/environment.ts';
 import { ownPorts } from '../src/dev/start.ts';
+import { isPortTaken } from '../src/ports.ts';
 
 const exported = {
   PATH: '/bin',
@@ -25,8 +26,8 @@ const exported = {
   GOOGLE_APPLICATION_CREDENTIALS: '/etc/credentials.json',
 };
 
-describe('the environment of dev', () => {
-  test('names its own Temporal and KMS, whatever is exported', () => {
+describe('devEnvironment', () => {
+  it('names its own Temporal and Cloud KMS and drops those that the user exported', () => {
     const env = devEnvironment(exported, devPorts({ DEV_TEMPORAL_PORT: '17233', DEV_KMS_PORT: '19061' }));
     const chosen = Object.entries(env).filter(([name]) => /^(TEMPORAL|GCP|KMS|GOOGLE)_/.test(name));
     expect(Object.fromEntries(chosen)).toEqual({
@@ -45,7 +46,7 @@ describe('the environment of dev', () => {
     expect(JSON.stringify(env)).not.toContain('canary');
   });
 
-  test('keeps what is exported with DEV_REMOTE=1, and nothing less than 1 does', () => {
+  it('keeps the exported variables with DEV_REMOTE=1 and with no other value', () => {
     const ports = devPorts({});
     expect(devEnvironment({ ...exported, DEV_REMOTE: '1' }, ports)).toMatchObject(exported);
     for (const value of ['', '0', 'true', 'no']) {
@@ -56,52 +57,110 @@ describe('the environment of dev', () => {
   });
 });
 
-describe('the ports of dev', () => {
-  test.each(['0', '65536', 'http', '80.5', '-1'])('refuses port %s by the name of its variable', (port) => {
+describe('devPorts', () => {
+  it.each(['0', '65536', 'http', '80.5', '-1'])('names the variable whose port is %s', (port) => {
     expect(() => devPorts({ DEV_CODEC_PORT: port })).toThrow('DEV_CODEC_PORT must be a port');
   });
 
-  test('refuses the same port twice', () => {
+  it('rejects the same port for two listeners', () => {
     expect(() => devPorts({ DEV_UI_PORT: '8088' })).toThrow('DEV_UI_PORT and DEV_CODEC_PORT are both 8088');
   });
 });
 
-describe('the command', () => {
-  test('names every port in use with its variable before anything starts', async () => {
+describe('pnpm dev', () => {
+  it('names every port in use and its variable before anything starts', async () => {
     const env = await setting();
     for (const port of [env['DEV_TEMPORAL_PORT'], env['DEV_CODEC_PORT']]) {
       const squatter = createServer().listen(Number(port), '127.0.0.1');
       await once(squatter, 'listening');
       onTestFinished(() => void squatter.close());
     }
-    const { exitCode, stdout, stderr } = await dev(env);
+    const { exitCode, stdout, stderr } = await runDev(env);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr.split('\n')).toEqual([
-      `Port ${env['DEV_TEMPORAL_PORT']} of the Temporal server is in use. Free it, or set DEV_TEMPORAL_PORT to another one.`,
-      `Port ${env['DEV_CODEC_PORT']} of the codec server is in use. Free it, or set DEV_CODEC_PORT to another one.`,
+      `Port ${env['DEV_TEMPORAL_PORT']} of the Temporal server is in use. Free it, or set DEV_TEMPORAL_PORT to another port.`,
+      `Port ${env['DEV_CODEC_PORT']} of the codec server is in use. Free it, or set DEV_CODEC_PORT to another port.`,
     ]);
   });
 
-  test('does not share its data with another one that runs', async () => {
+  it('does not start with the data of another one that runs', async () => {
     const env = await setting();
     await writeFile(join(env['DEV_DATA_DIR']!, 'dev.lock'), String(process.pid));
-    const { exitCode, stderr } = await dev(env);
+    const { exitCode, stderr } = await runDev(env);
     expect({ exitCode, stderr }).toEqual({
       exitCode: 1,
       stderr: expect.stringContaining('set DEV_DATA_DIR'),
     });
   });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'stops everything gracefully and exits with 0 after %s',
+    async (signal) => {
+      const env = await setting();
+      const dev = await startServing(env, process.execPath, [script]);
+      dev.signal(signal);
+      expect(await dev.exited).toBe(0);
+      await expectStopped(env);
+      expect(dev.tail()).toContain('"msg":"Worker stopped"');
+      expect(dev.tail()).not.toContain('ended unexpectedly');
+    },
+    180_000,
+  );
+
+  it('stops everything when its launcher ends without passing the signal on', async () => {
+    const env = await setting();
+    // As npx does: its name is "npm exec", it starts the command through a shell, and SIGTERM ends it alone.
+    const launcher = `process.title = 'npm exec pnpm dev';
+      require('node:child_process').spawn('/bin/sh', ['-c', '"$0" "$1"; true', ...process.argv.slice(1)], { stdio: 'inherit' });`;
+    const npx = await startServing(env, process.execPath, ['-e', launcher, process.execPath, script]);
+    npx.signal('SIGTERM');
+    await npx.exited;
+    await expectStopped(env);
+  }, 180_000);
 });
+
+const script = join(import.meta.dirname, '..', 'src', 'dev.ts');
 
 async function setting(): Promise<Record<string, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'dev-test-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  return { DEV_DATA_DIR: folder, ...(await ownPorts()) };
+  onTestFinished(() => rm(folder, { recursive: true, maxRetries: 10 }));
+  return { DEV_DATA_DIR: folder, LOG_LEVEL: 'info', ...(await ownPorts()) };
 }
 
-const dev = (env: Record<string, string>) =>
-  execa(process.execPath, [join(import.meta.dirname, '..', 'src', 'dev.ts')], {
-    env,
-    reject: false,
-    timeout: 20_000,
+const runDev = (env: Record<string, string>) =>
+  execa(process.execPath, [script], { env, reject: false, timeout: 20_000 });
+
+/** Starts a command and waits until the worker and the codec server of its stack are ready. */
+async function startServing(
+  env: Record<string, string>,
+  file: string,
+  args: readonly string[],
+): Promise<Child> {
+  const dev = await startChild(file, args, { ...process.env, ...env });
+  onTestFinished(() => dev.stop());
+  const ready = vi.waitFor(
+    async () => {
+      for (const port of ['DEV_CODEC_PORT', 'DEV_WORKER_PORT']) {
+        const response = await fetch(`http://127.0.0.1:${env[port]}/readyz`);
+        if (!response.ok) throw new Error(`${port} is not ready:\n${dev.tail()}`);
+      }
+    },
+    { timeout: 120_000, interval: 200 },
+  );
+  const early = dev.exited.then((status) => {
+    throw new Error(`pnpm dev ended early with status ${status}:\n${dev.tail()}`);
   });
+  early.catch(() => undefined);
+  await Promise.race([ready, early]);
+  return dev;
+}
+
+/** Waits until every port of a stack is free, which is true once every process has ended. */
+async function expectStopped(env: Record<string, string>): Promise<void> {
+  const ports = Object.entries(env).filter(([name]) => name.endsWith('_PORT'));
+  const open = async () => {
+    const taken = await Promise.all(ports.map(([, port]) => isPortTaken(Number(port))));
+    return ports.filter((_, index) => taken[index]).map(([name]) => name);
+  };
+  await expect.poll(open, { timeout: 20_000, interval: 200 }).toEqual([]);
+}

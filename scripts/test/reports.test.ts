@@ -1,12 +1,12 @@
 import { execa } from 'execa';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { readOutcome } from '../src/test/reports.ts';
 
 const project = join(import.meta.dirname, '..');
 
-/** A package beside this one's tests, so that it finds the same tools. */
+/** Creates a package inside this one, so that it finds the same tools. */
 async function emptyPackage(): Promise<string> {
   await mkdir(join(project, '.results'), { recursive: true });
   const folder = await mkdtemp(join(project, '.results', 'reports-test-'));
@@ -16,12 +16,12 @@ async function emptyPackage(): Promise<string> {
   return folder;
 }
 
-test('counts what vitest reports, a file that does not load as a failure', async () => {
+it('counts the tests in the report of vitest, and a file that does not load as a failure', async () => {
   const folder = await emptyPackage();
   await writeFile(
     join(folder, 'some.test.ts'),
     `import { test } from 'vitest';
-     test('passes', () => {}); test('passes too', () => {}); test('fails', () => { throw new Error('as told'); });
+     test('passes', () => {}); test('passes too', () => {}); test('fails', () => { throw new Error('on purpose'); });
      test.skip('skipped', () => {});`,
   );
   await writeFile(join(folder, 'broken.test.ts'), `throw new Error('does not load');`);
@@ -30,12 +30,12 @@ test('counts what vitest reports, a file that does not load as a failure', async
   expect(await readOutcome(folder)).toEqual({ passed: 2, failed: 2, skipped: 1 });
 });
 
-test('counts what Playwright reports, a file that does not load as a failure', async () => {
+it('counts the tests in the report of Playwright, and a file that does not load as a failure', async () => {
   const folder = await emptyPackage();
   await writeFile(
     join(folder, 'some.spec.ts'),
     `import { test } from '@playwright/test';
-     test('passes', () => {}); test('fails', () => { throw new Error('as told'); }); test.skip('skipped', () => {});`,
+     test('passes', () => {}); test('fails', () => { throw new Error('on purpose'); }); test.skip('skipped', () => {});`,
   );
   const run = () =>
     execa('playwright', ['test', '--reporter=json'], {
@@ -52,6 +52,6 @@ test('counts what Playwright reports, a file that does not load as a failure', a
   expect((await readOutcome(folder))?.failed).toBeGreaterThan(0);
 });
 
-test('finds nothing where no report was left', async () => {
+it('returns undefined without a report', async () => {
   expect(await readOutcome(await emptyPackage())).toBeUndefined();
 });

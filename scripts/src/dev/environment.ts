@@ -1,37 +1,94 @@
 import { join, resolve } from 'node:path';
+import { isPortTaken } from '../ports.ts';
 import { devDir, projectRoot } from '../project.ts';
-import type { DevPorts } from './ports.ts';
 
-/** Variables that choose a Temporal, a Google project or keys, or our apps' settings: none of the user's is passed on. */
-const choosing = /^(TEMPORAL_|GCP_|KMS_|GOOGLE_|GCLOUD_|CODEC_|WORKER_|AUTH)/;
-
-/** A tool's place, not a destination. */
-const harmless = new Set(['TEMPORAL_CLI_PATH']);
+export interface DevPort {
+  /** The environment variable that sets the port. */
+  readonly variable: string;
+  readonly port: number;
+  /** The part that listens on the port, for messages. */
+  readonly listener: string;
+}
 
 /**
- * The environment of everything that `dev` starts.
+ * Returns every port that `pnpm dev` listens on.
  *
- * Whatever the user exported or keeps in a profile file, sample data must never reach another Temporal or another KMS:
- * `dev` names its own, and only `DEV_REMOTE=1` lets the exported ones through.
+ * @throws Error with a line for each variable that is not a port or equals another one
+ */
+export function devPorts(env: NodeJS.ProcessEnv) {
+  const port = (variable: string, standard: number, listener: string): DevPort => {
+    const value = env[variable] || String(standard);
+    return { variable, port: /^\d{1,5}$/.test(value) ? Number(value) : 0, listener };
+  };
+  const ports = {
+    temporal: port('DEV_TEMPORAL_PORT', 7233, 'the Temporal server'),
+    temporalUi: port('DEV_TEMPORAL_UI_PORT', 8233, "Temporal's Web UI"),
+    kms: port('DEV_KMS_PORT', 9061, 'the KMS emulator'),
+    kmsControl: port('DEV_KMS_CONTROL_PORT', 9062, "the KMS emulator's control API"),
+    codec: port('DEV_CODEC_PORT', 8088, 'the codec server'),
+    worker: port('DEV_WORKER_PORT', 8089, "the worker's health endpoints"),
+    ui: port('DEV_UI_PORT', 5173, 'the dashboard'),
+  };
+  const mistakes = Object.values(ports).flatMap((wanted, index, all) => mistake(wanted, all.slice(0, index)));
+  if (mistakes.length > 0) throw new Error(mistakes.join('\n'));
+  return ports;
+}
+
+export type DevPorts = ReturnType<typeof devPorts>;
+
+function mistake({ variable, port, listener }: DevPort, before: readonly DevPort[]): string[] {
+  if (port < 1 || port > 65_535) return [`${variable} must be a port: a whole number from 1 to 65535.`];
+  const other = before.find((earlier) => earlier.port === port);
+  return other
+    ? [`${variable} and ${other.variable} are both ${port}. Set one of them to another port for ${listener}.`]
+    : [];
+}
+
+/** @throws Error with a line for each port in use, which names its listener and the variable that sets it */
+export async function requireFreePorts(ports: readonly DevPort[]): Promise<void> {
+  const checked = await Promise.all(
+    ports.map(async (wanted) => ({ ...wanted, taken: await isPortTaken(wanted.port) })),
+  );
+  const lines = checked
+    .filter(({ taken }) => taken)
+    .map(({ port, listener, variable }) => {
+      return `Port ${port} of ${listener} is in use. Free it, or set ${variable} to another port.`;
+    });
+  if (lines.length > 0) throw new Error(lines.join('\n'));
+}
+
+/** Variables that choose a Temporal server, a Google project, keys or settings of our applications. */
+const chosenByDev = /^(TEMPORAL_|GCP_|KMS_|GOOGLE_|GCLOUD_|CODEC_|WORKER_|AUTH)/;
+
+/** The path of a tool. It chooses no server. */
+const kept = new Set(['TEMPORAL_CLI_PATH']);
+
+/**
+ * Returns the environment of everything that `pnpm dev` starts.
+ *
+ * Sample data must never reach a Temporal server or a Cloud KMS that the user's environment or profile file names. So
+ * `pnpm dev` names its own, and only `DEV_REMOTE=1` passes the user's variables on.
  */
 export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessEnv {
   const remote = isRemote(env);
-  const kept = Object.entries(env).filter(([name]) => remote || harmless.has(name) || !choosing.test(name));
+  const passedOn = Object.entries(env).filter(
+    ([name]) => remote || kept.has(name) || !chosenByDev.test(name),
+  );
   return {
-    ...Object.fromEntries(kept),
-    ...(!remote && local(env, ports)),
+    ...Object.fromEntries(passedOn),
+    ...(!remote && localServices(env, ports)),
     ...Object.fromEntries(Object.values(ports).map(({ variable, port }) => [variable, String(port)])),
     DEV_DATA_DIR: dataDir(env),
     CODEC_HOST: '127.0.0.1',
     CODEC_PORT: String(ports.codec.port),
-    // The dashboard's own requests come through Vite, which keeps the browser's Origin and may keep its Host.
-    CODEC_CORS_ORIGINS: [...pages(ports.temporalUi.port), ...pages(ports.ui.port)].join(','),
+    // The dashboard's requests pass through Vite, which keeps the browser's Origin and may keep its Host.
+    CODEC_CORS_ORIGINS: [...origins(ports.temporalUi.port), ...origins(ports.ui.port)].join(','),
     CODEC_ALLOWED_HOSTS: [...hosts(ports.codec.port), ...hosts(ports.ui.port)].join(','),
     WORKER_HEALTH_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: String(ports.worker.port),
-    // One sample's activity waits for ever, and turbo kills what has not ended ten seconds after Ctrl-C.
+    // A sample's activity waits for ever, and turbo kills a task ten seconds after it has signalled it.
     WORKER_SHUTDOWN_GRACE_SECONDS: '1',
-    // Node keeps compiled (and type-stripped) modules: importing Google's and Temporal's clients is most of a start.
+    // Node caches compiled modules. Most of a start is the import of Google's and Temporal's clients.
     NODE_COMPILE_CACHE: join(devDir, 'compile-cache'),
     TURBO_TELEMETRY_DISABLED: '1',
     TURBO_NO_UPDATE_NOTIFIER: '1',
@@ -40,27 +97,41 @@ export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.
 
 export const isRemote = (env: NodeJS.ProcessEnv): boolean => env['DEV_REMOTE'] === '1';
 
-/** Where the Temporal database and the emulator's keys are kept between starts. */
+/** Returns the folder that keeps Temporal's database and the emulator's keys between starts. */
 export const dataDir = (env: NodeJS.ProcessEnv): string =>
   resolve(env['DEV_DATA_DIR'] || join(devDir, 'data'));
 
-function local(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessEnv {
+function localServices(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessEnv {
   return {
     TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal.port}`,
     TEMPORAL_NAMESPACE: 'default',
-    // Without it, @temporalio/envconfig reads the user's own profile file.
+    // Without this variable, @temporalio/envconfig reads the user's profile file.
     TEMPORAL_CONFIG_FILE: join(projectRoot, 'scripts', 'temporal.toml'),
     GCP_PROJECT: 'local-dev',
     GCP_KMS_LOCATION: 'global',
     GCP_KMS_KEY_RING: 'temporal-keys',
     GCP_KMS_KEY: 'workflow-encryption',
-    // The samples are in every format, under one key.
+    // The samples use every format under one key.
     KMS_UNSAFE: 'direct-with-envelope',
     KMS_EMULATOR_HOST: `127.0.0.1:${ports.kms.port}`,
-    // The samples fail on purpose, over and over: their warnings would push the ready line off the screen.
+    // The samples fail on purpose, again and again. Their warnings would hide the ready line.
     LOG_LEVEL: env['LOG_LEVEL'] || 'error',
   };
 }
 
 const hosts = (port: number): string[] => [`localhost:${port}`, `127.0.0.1:${port}`];
-const pages = (port: number): string[] => hosts(port).map((host) => `http://${host}`);
+const origins = (port: number): string[] => hosts(port).map((host) => `http://${host}`);
+
+/**
+ * Returns a variable that `pnpm dev` sets for its tasks.
+ *
+ * @throws Error if the task was started by other means
+ */
+export function required(variable: string): string {
+  const value = process.env[variable];
+  if (!value) throw new Error(`${variable} is not set. \`pnpm dev\` sets it and starts this task.`);
+  return value;
+}
+
+/** Returns a port from a variable that `pnpm dev` sets, as `required` does. */
+export const requiredPort = (variable: string): number => Number(required(variable));

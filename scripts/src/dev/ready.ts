@@ -1,18 +1,82 @@
-/** Task `dev:ready`: one line when everything answers and the sample workflows are started. */
-import { isRemote } from './environment.ts';
-import { waitUntilReady } from './probe.ts';
-import { requiredPort } from './required.ts';
+/**
+ * The tasks that wait. `ready.ts VARIABLE` ends when the port in VARIABLE accepts connections (`temporal:ready`,
+ * `kms:ready`). `ready.ts` ends when everything answers, and prints where (`dev:ready`).
+ */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findTemporalCli } from '../temporal-cli.ts';
+import { isRemote, requiredPort } from './environment.ts';
 import { readyWord } from './start.ts';
 
-const url = (variable: string) => `http://127.0.0.1:${requiredPort(variable)}`;
-const dashboard = url('DEV_UI_PORT');
-const codecServer = url('DEV_CODEC_PORT');
-const targets = [dashboard, `${codecServer}/readyz`, `${url('DEV_WORKER_PORT')}/readyz`];
-const addresses = [`Dashboard ${dashboard}`, `codec server ${codecServer}`];
-if (!isRemote(process.env)) {
-  const temporalUi = url('DEV_TEMPORAL_UI_PORT');
-  targets.push(temporalUi);
-  addresses.splice(1, 0, `Temporal Web UI ${temporalUi}`);
+/**
+ * Waits for `target`: until `http://…` answers with a 2xx status, or `host:port` accepts a connection.
+ *
+ * @throws Error after `seconds`, with the last fault
+ */
+export async function waitUntilReady(target: string, seconds = 60): Promise<void> {
+  const deadline = Date.now() + seconds * 1_000;
+  for (;;) {
+    const fault = await probe(target);
+    if (fault === undefined) return;
+    if (Date.now() > deadline) throw new Error(`${target} was not ready within ${seconds} s: ${fault}`);
+    await sleep(150);
+  }
 }
-await Promise.all(targets.map((target) => waitUntilReady(target)));
-console.log(`${readyWord} ${addresses.join(' · ')}`);
+
+async function probe(target: string): Promise<string | undefined> {
+  try {
+    if (target.startsWith('http')) {
+      const response = await fetch(target, { signal: AbortSignal.timeout(5_000) });
+      return response.ok ? undefined : `status ${response.status}, ${(await response.text()).slice(0, 200)}`;
+    }
+    const { hostname, port } = new URL(`tcp://${target}`);
+    const socket = connect({ host: hostname, port: Number(port), timeout: 5_000 });
+    await once(socket, 'connect');
+    socket.destroy();
+    return undefined;
+  } catch (error) {
+    // fetch reports the reason as the cause of its error.
+    const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    return reason instanceof Error ? reason.message : String(reason);
+  }
+}
+
+/** Returns the shell lines with which a user's own commands reach the Temporal server of `pnpm dev`. */
+export function shellLines(cliPath: string, temporalPort: number, codecPort: number): string[] {
+  return [
+    `export PATH="${dirname(cliPath)}:$PATH"`,
+    `export TEMPORAL_ADDRESS=127.0.0.1:${temporalPort}`,
+    `temporal workflow show --workflow-id order-1001 -o json --codec-endpoint http://127.0.0.1:${codecPort}`,
+  ];
+}
+
+const url = (variable: string) => `http://127.0.0.1:${requiredPort(variable)}`;
+
+async function printReady(): Promise<void> {
+  const dashboard = url('DEV_UI_PORT');
+  const codecServer = url('DEV_CODEC_PORT');
+  const targets = [dashboard, `${codecServer}/readyz`, `${url('DEV_WORKER_PORT')}/readyz`];
+  const addresses = [`Dashboard ${dashboard}`, `codec server ${codecServer}`];
+  const remote = isRemote(process.env);
+  if (!remote) {
+    const temporalUi = url('DEV_TEMPORAL_UI_PORT');
+    targets.push(temporalUi);
+    addresses.splice(1, 0, `Temporal Web UI ${temporalUi}`);
+  }
+  await Promise.all(targets.map((target) => waitUntilReady(target)));
+  if (!remote) {
+    console.log("To use Temporal's CLI, run in another terminal:");
+    const ports = [requiredPort('DEV_TEMPORAL_PORT'), requiredPort('DEV_CODEC_PORT')] as const;
+    for (const line of shellLines(await findTemporalCli(), ...ports)) console.log(`  ${line}`);
+  }
+  // The last line, because programs wait for it.
+  console.log(`${readyWord} ${addresses.join(' · ')}`);
+}
+
+if (import.meta.main) {
+  const variables = process.argv.slice(2);
+  for (const variable of variables) await waitUntilReady(`127.0.0.1:${requiredPort(variable)}`);
+  if (variables.length === 0) await printReady();
+}

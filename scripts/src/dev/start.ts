@@ -4,25 +4,24 @@ import { startChild, type Child } from '../child.ts';
 import { freePorts } from '../ports.ts';
 import { projectRoot } from '../project.ts';
 
-export { devEnvironment } from './environment.ts';
-export { devPorts } from './ports.ts';
+export { devEnvironment, devPorts } from './environment.ts';
 
 export interface RunningDev {
-  /** The line that says that everything is ready, with the addresses. */
+  /** The line with the addresses that the task `dev:ready` prints when everything is ready. */
   readonly readyLine: string;
-  /** From the start to that line. */
+  /** Seconds from the start to the ready line. */
   readonly seconds: number;
-  /** What Ctrl-C does; waits for the end. */
+  /** Sends SIGINT and waits for the end. */
   stop(): Promise<void>;
 }
 
-/** What the line of the task `dev:ready` begins with. */
+/** The beginning of the ready line. */
 export const readyWord = 'Everything is ready.';
 
 /**
- * Starts `dev`; it ends with this process.
+ * Starts `pnpm dev`'s process. It ends when this process ends.
  *
- * @param env what is exported to it beside this process's own environment: ports (`ownPorts()`), `DEV_DATA_DIR`
+ * @param env variables in addition to this process's environment: ports (`ownPorts()`), `DEV_DATA_DIR`
  */
 export function spawnDev(env: Readonly<Record<string, string>>): Promise<Child> {
   const script = join(projectRoot, 'scripts', 'src', 'dev.ts');
@@ -30,9 +29,9 @@ export function spawnDev(env: Readonly<Record<string, string>>): Promise<Child> 
 }
 
 /**
- * `spawnDev` that waits for the ready line.
+ * Starts `pnpm dev`'s process as `spawnDev` does and waits for the ready line.
  *
- * @throws Error with its last output when it ends, or isn't ready within two minutes.
+ * @throws Error with the last output if the process ends or is not ready within two minutes
  */
 export async function startDev(env: Readonly<Record<string, string>>): Promise<RunningDev> {
   const started = performance.now();
@@ -50,10 +49,10 @@ export async function startDev(env: Readonly<Record<string, string>>): Promise<R
   }
   const fault = dev.hasEnded() ? 'ended' : 'was not ready within two minutes';
   await dev.stop('SIGINT');
-  throw new Error(`dev ${fault}. Its last output:\n${dev.tail()}`);
+  throw new Error(`\`pnpm dev\` ${fault}. Its last output:\n${dev.tail()}`);
 }
 
-/** Free ports for everything in `dev`, by their variables. */
+/** Returns free ports for every part of `pnpm dev`, by their variables. */
 export async function ownPorts(): Promise<Record<string, string>> {
   const names = ['TEMPORAL', 'TEMPORAL_UI', 'KMS', 'KMS_CONTROL', 'CODEC', 'WORKER', 'UI'];
   const ports = await freePorts(names.length);

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { projectRoot } from '../project.ts';
 import { type FileOutcome, readFiles } from './reports.ts';
 
-/** A row of `docs/promises.md`: what is promised, and the test files that attack it, from the project's root. */
-export interface Promised {
+/** A row of `docs/promises.md`: a promise and its test files, relative to the project's root. */
+export interface DocumentedPromise {
   readonly point: string;
   readonly files: readonly string[];
 }
 
-/** Rows of three cells, the last of which names test files in backticks; other tables don't. */
-export function parsePromises(markdown: string): Promised[] {
+/** Returns the rows of three cells whose last cell names test files in backticks. */
+export function parsePromises(markdown: string): DocumentedPromise[] {
   return markdown.split('\n').flatMap((row) => {
     const [, number = '', point = '', tests = ''] = row.split('|').map((cell) => cell.trim());
     const files = [...tests.matchAll(/`([^`]+\.(?:test|spec)\.tsx?)`/g)].map(([, file]) => file ?? '');
@@ -19,9 +19,9 @@ export function parsePromises(markdown: string): Promised[] {
 }
 
 export interface JudgeOptions {
-  /** All suites ran: a file that isn't there is gone. */
+  /** Whether all suites ran. A file without an outcome then no longer exists. */
   readonly all: boolean;
-  /** A machine that has everything: what was left out is broken. */
+  /** Whether a skipped test breaks its promise. */
   readonly strict: boolean;
 }
 
@@ -29,11 +29,11 @@ type Verdict = 'kept' | 'untried' | 'broken';
 const signs: Readonly<Record<Verdict, string>> = { kept: '✓', untried: '–', broken: '✗' };
 
 /**
- * A line for each promise whose test files ran. A promise is broken by a file that has failed, that holds no test or
- * that isn't there, and untried where a file's tests were all left out because the machine lacks what they need.
+ * Returns a line for each promise whose test files ran. A file breaks its promise if it failed, contains no test or does
+ * not exist. A promise is untried if all tests of a file were skipped, because the machine lacks what they need.
  */
 export function judge(
-  promises: readonly Promised[],
+  promises: readonly DocumentedPromise[],
   outcomes: ReadonlyMap<string, FileOutcome>,
   { all, strict }: JudgeOptions,
 ): { readonly lines: readonly string[]; readonly broken: number } {
@@ -43,10 +43,10 @@ export function judge(
     const ran = files.map((file) => outcomes.get(file));
     if (!all && ran.some((outcome) => outcome === undefined)) continue;
     const verdicts = ran.map((outcome) => verdictOf(outcome, strict));
-    const verdict = (['broken', 'untried'] as const).find((one) => verdicts.includes(one)) ?? 'kept';
+    const verdict = (['broken', 'untried'] as const).find((worst) => verdicts.includes(worst)) ?? 'kept';
     if (verdict === 'broken') broken += 1;
-    const told = files.map((file, index) => `${file} (${toldOf(ran[index])})`);
-    lines.push(`${signs[verdict]} ${point}: ${told.join(', ')}`);
+    const results = files.map((file, index) => `${file} (${describe(ran[index])})`);
+    lines.push(`${signs[verdict]} ${point}: ${results.join(', ')}`);
   }
   return { lines, broken };
 }
@@ -57,14 +57,12 @@ function verdictOf(outcome: FileOutcome | undefined, strict: boolean): Verdict {
   return outcome.skipped > 0 && !strict ? 'untried' : 'broken';
 }
 
-function toldOf(outcome: FileOutcome | undefined): string {
+function describe(outcome: FileOutcome | undefined): string {
   if (outcome === undefined) return 'did not run';
-  return outcome.skipped > 0
-    ? `${outcome.passed}, ${outcome.skipped} not tried here`
-    : String(outcome.passed);
+  return outcome.skipped > 0 ? `${outcome.passed}, ${outcome.skipped} skipped` : String(outcome.passed);
 }
 
-/** Reads `docs/promises.md` and the reports of the suites in `directories`, which are relative to the root. */
+/** Judges `docs/promises.md` by the reports of the suites in `directories`, which are relative to the root. */
 export async function checkPromises(
   directories: readonly string[],
   options: JudgeOptions,

@@ -1,21 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What one package's tests came to. */
+/** The numbers of one package's tests. */
 export interface Outcome {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
 }
 
-/** Where every suite leaves its report, below its package; one of the two. */
+/** The folder of every suite's report, relative to its package. */
 export const resultsFolder = '.results';
 
-/**
- * Reads the JSON report that a package's vitest or Playwright left.
- *
- * @returns nothing when there is none that can be read.
- */
+/** Reads the JSON report of a package's vitest or Playwright. Returns undefined without a readable report. */
 export async function readOutcome(directory: string): Promise<Outcome | undefined> {
   const vitest = await readJson(join(directory, resultsFolder, 'vitest.json'));
   if (vitest) return vitestOutcome(vitest);
@@ -23,21 +19,21 @@ export async function readOutcome(directory: string): Promise<Outcome | undefine
   return playwright && playwrightOutcome(playwright);
 }
 
-/** What the tests of one file came to. */
+/** The numbers of one file's tests. */
 export interface FileOutcome {
   readonly passed: number;
   readonly failed: boolean;
-  /** Left out because the machine lacks what they need. */
+  /** Tests that were skipped because the machine lacks what they need. */
   readonly skipped: number;
 }
 
-/** The outcomes of a package's vitest files, by their paths from the root. */
+/** Reads the outcomes of a package's vitest files, by their paths relative to the root. */
 export async function readFiles(root: string, directory: string): Promise<[string, FileOutcome][]> {
   const report: VitestReport | undefined = await readJson(
     join(root, directory, resultsFolder, 'vitest.json'),
   );
   return (report?.testResults ?? []).map(({ name, status, assertionResults }) => {
-    // A report from turbo's cache has the paths of the checkout that it was made in.
+    // A report from turbo's cache contains the paths of another checkout.
     const at = name.lastIndexOf(`/${directory}/`);
     const count = (...of: string[]): number =>
       assertionResults.filter((test) => of.includes(test.status)).length;
@@ -62,7 +58,7 @@ interface VitestReport {
   }[];
 }
 
-/** A file that could not even be loaded holds no failed test; it counts as one. */
+/** A file that does not load has no failed test, so it counts as one. */
 function vitestOutcome(report: VitestReport): Outcome {
   const broken = report.testResults.filter(
     ({ status, assertionResults }) =>
@@ -82,7 +78,7 @@ interface PlaywrightReport {
     readonly flaky: number;
     readonly skipped: number;
   };
-  /** Faults outside any test. */
+  /** Errors outside any test. */
   readonly errors: readonly unknown[];
 }
 

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { expect, onTestFinished, test } from 'vitest';
-import { waitUntilReady } from '../src/dev/probe.ts';
+import { expect, it, onTestFinished } from 'vitest';
+import { shellLines, waitUntilReady } from '../src/dev/ready.ts';
 import { freePorts } from '../src/ports.ts';
 
-/** Answers 503 until the given number of questions was asked. */
+/** Starts a server that answers 503 to the first `refusals` requests. */
 async function startLate(refusals: number): Promise<string> {
   const server = createServer((_, response) => response.writeHead(refusals-- > 0 ? 503 : 200).end('not yet'));
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -13,15 +13,15 @@ async function startLate(refusals: number): Promise<string> {
   return `127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
 }
 
-test('waits until a page answers with success', async () => {
+it('waits until a page answers with success', async () => {
   await waitUntilReady(`http://${await startLate(3)}`, 10);
 });
 
-test('takes an open port for ready where there is no page', async () => {
+it('waits until a port accepts connections', async () => {
   await waitUntilReady(await startLate(1_000), 1);
 });
 
-test('gives up in time and says what it saw last', async () => {
+it('gives up after its time and reports the last fault', async () => {
   const unready = `http://${await startLate(1_000)}/readyz`;
   await expect(waitUntilReady(unready, 0.2)).rejects.toThrow(
     `${unready} was not ready within 0.2 s: status 503, not yet`,
@@ -29,4 +29,12 @@ test('gives up in time and says what it saw last', async () => {
   const [port] = await freePorts(1);
   await expect(waitUntilReady(`127.0.0.1:${port}`, 0.2)).rejects.toThrow('ECONNREFUSED');
   await expect(waitUntilReady(`http://127.0.0.1:${port}`, 0.2)).rejects.toThrow('ECONNREFUSED');
+});
+
+it("prints the lines that connect Temporal's CLI to the stack", () => {
+  expect(shellLines('/opt/temporal/bin/temporal', 17_233, 18_088)).toEqual([
+    'export PATH="/opt/temporal/bin:$PATH"',
+    'export TEMPORAL_ADDRESS=127.0.0.1:17233',
+    'temporal workflow show --workflow-id order-1001 -o json --codec-endpoint http://127.0.0.1:18088',
+  ]);
 });

@@ -1,0 +1,68 @@
+/**
+ * The tasks `temporal:dev` and `kms:dev`: `servers.ts temporal` runs a Temporal server whose Web UI uses our codec server,
+ * `servers.ts kms` runs the KMS emulator.
+ */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startChild } from '../child.ts';
+import { isPortTaken } from '../ports.ts';
+import { projectRoot } from '../project.ts';
+import { startTemporal } from '../temporal.ts';
+import { required, requiredPort } from './environment.ts';
+
+/** Turbo kills a task ten seconds after it has signalled it. */
+const WAIT_FOR_WORKER_MS = 5_000;
+
+interface Server {
+  readonly exited: Promise<number>;
+  tail(): string;
+  close(): Promise<void>;
+}
+
+async function startTemporalServer(): Promise<Server> {
+  const server = await startTemporal({
+    port: requiredPort('DEV_TEMPORAL_PORT'),
+    uiPort: requiredPort('DEV_TEMPORAL_UI_PORT'),
+    dbFile: join(required('DEV_DATA_DIR'), 'temporal.db'),
+    codecEndpoint: `http://127.0.0.1:${requiredPort('DEV_CODEC_PORT')}`,
+  });
+  console.log(`Temporal listens on ${server.address}, its Web UI on ${server.uiUrl}`);
+  return server;
+}
+
+async function startKmsEmulator(): Promise<Server> {
+  const cli = join(projectRoot, 'packages', 'kms-emulator', 'src', 'cli.ts');
+  const location = `projects/${required('GCP_PROJECT')}/locations/${required('GCP_KMS_LOCATION')}`;
+  const key = `${location}/keyRings/${required('GCP_KMS_KEY_RING')}/cryptoKeys/${required('GCP_KMS_KEY')}`;
+  const ports = ['--port', required('DEV_KMS_PORT'), '--control-port', required('DEV_KMS_CONTROL_PORT')];
+  const data = ['--data-file', join(required('DEV_DATA_DIR'), 'kms-emulator.json')];
+  const child = await startChild(
+    process.execPath,
+    [cli, ...ports, ...data, '--key', key],
+    process.env,
+    'inherit',
+  );
+  return { exited: child.exited, tail: () => '', close: () => child.stop() };
+}
+
+const [name] = process.argv.slice(2);
+const server = await (name === 'kms' ? startKmsEmulator() : startTemporalServer());
+
+let stopping = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop());
+
+/** Turbo signals all tasks at once, but a worker needs both servers for its graceful shutdown: wait for the worker. */
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  const worker = requiredPort('DEV_WORKER_PORT');
+  const deadline = Date.now() + WAIT_FOR_WORKER_MS;
+  while (Date.now() < deadline && (await isPortTaken(worker))) await sleep(100);
+  await server.close();
+}
+
+await server.exited;
+if (!stopping) {
+  console.error(`The ${name} server ended unexpectedly. ${server.tail()}`);
+  process.exitCode = 1;
+}
