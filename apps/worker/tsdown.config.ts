@@ -6,14 +6,14 @@ import { defineConfig } from 'tsdown';
 
 const failureConverterPath = fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter'));
 
-// One folder that runs with Temporal's packages alone beside it: those load a native library and each other by name.
-// Everything else is bundled, our own packages first of all, since they are TypeScript; `@temporalio/plugin` too, which
-// is a dependency of theirs.
+// Builds one folder that runs with only Temporal's packages next to it: they load a native library and each other by
+// name. The bundle contains everything else: our packages, because they are TypeScript, and `@temporalio/plugin`, on which
+// they depend.
 export default defineConfig({
   entry: {
     main: 'src/main.ts',
     start: 'src/start.ts',
-    // The plugin looks for it beside the file that it stands in itself.
+    // The plugin loads this file from its own folder.
     'failure-converter': failureConverterPath,
   },
   format: 'esm',

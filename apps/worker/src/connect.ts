@@ -3,8 +3,8 @@ import { KmsCodecError, type KmsCodec } from '@temporal-kms/kms-codec';
 import { errorFields } from '@temporal-kms/kms-codec/worker-logging';
 import { messageOf } from './errors.ts';
 import type { Log } from './log.ts';
-import { untilItWorks } from './retry.ts';
-import type { WorkerStatus } from './status.ts';
+import { retryForever } from './retry.ts';
+import type { WorkerStatus } from './health.ts';
 
 interface WaitDeps {
   readonly signal: AbortSignal;
@@ -13,12 +13,12 @@ interface WaitDeps {
 }
 
 /**
- * Gets the namespace's first data key before any work is taken, waiting as long as Cloud KMS can't give one: a worker
- * without a data key could encode nothing, and one that ended would have to be started by somebody.
+ * Gets the namespace's first data key before the worker polls for tasks, because a worker without a data key cannot
+ * encode. While Cloud KMS is unavailable it waits instead of ending the process, which nothing might start again.
  */
 export async function warmCodec(codec: KmsCodec, namespace: string, deps: WaitDeps): Promise<void> {
   const { signal, status, log } = deps;
-  await untilItWorks(() => codec.warm(namespace), {
+  await retryForever(() => codec.warm(namespace), {
     signal,
     onFailure: (error, retryInMs) => {
       status.phase = 'waiting_for_kms';
@@ -27,27 +27,27 @@ export async function warmCodec(codec: KmsCodec, namespace: string, deps: WaitDe
       log.warn(
         { ...errorFields(error), ...(known && { code: error.code, key: error.key }), retryInMs },
         known && !error.retryable
-          ? 'Cloud KMS refuses a data key; waiting until an administrator has set it right'
-          : 'Cloud KMS gives no data key; waiting for it',
+          ? 'Cloud KMS rejected the call for a data key; retrying until an administrator has corrected its settings'
+          : 'Cloud KMS unavailable; waiting for a data key',
       );
     },
   });
   delete status.trouble;
 }
 
-/** Connects to Temporal, waiting as long as it doesn't answer. */
+/** Connects to Temporal. Waits while Temporal does not answer. */
 export async function connectToTemporal(
   options: NativeConnectionOptions,
   { signal, status, log }: WaitDeps,
 ): Promise<NativeConnection> {
-  const connection = await untilItWorks(() => NativeConnection.connect(options), {
+  const connection = await retryForever(() => NativeConnection.connect(options), {
     signal,
     onFailure: (error, retryInMs) => {
       status.phase = 'waiting_for_temporal';
       status.trouble = errorFields(error).error;
       log.warn(
         { ...errorFields(error), reason: messageOf(error), address: options.address, retryInMs },
-        'Temporal does not answer; waiting for it',
+        'Temporal unavailable; waiting for it',
       );
     },
   });

@@ -1,3 +1,4 @@
+import type { Observer } from '@temporal-kms/kms-codec';
 import { createSafeLogger, safeRuntimeOptions } from '@temporal-kms/kms-codec/worker-logging';
 import { Runtime, type Logger } from '@temporalio/worker';
 import { pino, type DestinationStream, type Logger as Log } from 'pino';
@@ -10,8 +11,9 @@ export const createLog = (level: string, destination?: DestinationStream): Log =
 const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
 /**
- * Makes Temporal's SDK, Core included, log through `log` without payload content, and leaves the process's signals to
- * us. Returns the SDK's logger.
+ * Makes Temporal's SDK and Core log through `log` without payload content. The SDK does not handle the process's signals.
+ *
+ * @returns the SDK's logger
  */
 export function installRuntime(log: Log): Logger {
   const logger = createSafeLogger({
@@ -21,3 +23,12 @@ export function installRuntime(log: Log): Logger {
   Runtime.install({ ...safeRuntimeOptions({ logger }), shutdownSignals: [] });
   return logger;
 }
+
+/** Logs the codec's events that matter to an operator. No event contains plaintext or key bytes. */
+export const logObserver = (log: Log): Observer => ({
+  kmsRetry: (event) => log.warn(event, 'Cloud KMS call failed; retrying'),
+  refused: (event) => log.warn(event, 'Payload rejected'),
+  dataKeyRotated: (event) => log.info(event, 'New data key in use'),
+  dataKeyRefreshFailed: (event) =>
+    log.warn(event, 'Data key refresh failed; the current data key stays in use'),
+});

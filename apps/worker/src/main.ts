@@ -4,16 +4,14 @@ import { createKmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { catchFatalErrors } from '@temporal-kms/kms-codec/worker-logging';
 import { connectToTemporal, warmCodec } from './connect.ts';
 import { messageOf } from './errors.ts';
-import { createHealthApp } from './health.ts';
-import { createLog, installRuntime } from './log.ts';
-import { logObserver } from './observer.ts';
-import { initialStatus } from './status.ts';
+import { createHealthApp, initialStatus } from './health.ts';
+import { createLog, installRuntime, logObserver } from './log.ts';
 import { superviseWorker } from './supervisor.ts';
 import { loadTemporalConfig, type TemporalConfig } from './temporal-config.ts';
 import { createWorker } from './worker.ts';
 
 answerHelp(
-  'Temporal worker whose payloads are encrypted under Cloud KMS. start --help tells how to start its samples.',
+  'Temporal worker whose payloads are encrypted under Cloud KMS. `start --help` explains how to start its samples.',
   workerEnvironment,
 );
 const { taskQueue, health, logLevel, kms, shutdownGraceSeconds } = loadConfigOrExit(workerEnvironment);
@@ -25,22 +23,22 @@ if (kms.keysFileDigest !== undefined) {
 }
 const kmsEmulator = kms.emulatorHost !== undefined;
 if (kmsEmulator) {
-  // Said at every start, whatever LOG_LEVEL is.
+  // Logged at every start, even if LOG_LEVEL excludes warnings.
   log
     .child({}, { level: 'warn' })
     .warn(
       { emulator: kms.emulatorHost },
-      'KMS_EMULATOR_HOST is set: keys come from the emulator, Google protects nothing',
+      'KMS_EMULATOR_HOST is set: keys come from the emulator, which protects nothing',
     );
 }
 
 const status = initialStatus();
 const stopping = new AbortController();
 const { signal } = stopping;
-// Turborepo and `node --watch` deliver a signal twice; the second changes nothing.
+// Turborepo and `node --watch` deliver a signal twice. The second one has no effect.
 const stop = (name: NodeJS.Signals) => {
   if (signal.aborted) return;
-  log.info({ signal: name }, 'Worker stopping: running activities may still end');
+  log.info({ signal: name }, 'Worker stopping: running activities can still complete');
   status.phase = 'stopping';
   stopping.abort();
 };
@@ -51,8 +49,8 @@ const server = serve({ fetch: app.fetch, hostname: health.host, port: health.por
   log.info({ address, port }, 'Health endpoints listening'),
 );
 server.on('error', (error: NodeJS.ErrnoException) => {
-  const inUse = `Port ${health.port} is in use; set WORKER_HEALTH_PORT to another`;
-  log.fatal(error.code === 'EADDRINUSE' ? inUse : `Health endpoints can't be served: ${error.message}`);
+  const inUse = `Port ${health.port} is in use. Set WORKER_HEALTH_PORT to another port.`;
+  log.fatal(error.code === 'EADDRINUSE' ? inUse : `The health endpoints cannot listen: ${error.message}`);
   process.exit(1);
 });
 

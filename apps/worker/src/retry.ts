@@ -1,19 +1,19 @@
 import pRetry from 'p-retry';
 
 export interface RetryOptions {
-  /** Ends the waiting; the promise then rejects with the signal's reason. */
+  /** Ends the wait. The promise then rejects with the signal's reason. */
   readonly signal: AbortSignal;
   readonly onFailure: (error: unknown, retryInMs: number) => void;
   readonly firstDelayMs?: number;
 }
 
-/** Tries until it works: 1 s after the first failure, then twice as long each time, 30 s at most, with jitter. */
-export function untilItWorks<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
+/** Retries until `attempt` succeeds: after 1 s, then after twice the last delay, at most 30 s, with jitter. */
+export function retryForever<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
   const wrapped = async () => {
     try {
       return await attempt();
     } catch (error) {
-      // p-retry gives up at a TypeError and at what isn't an Error.
+      // p-retry does not retry a TypeError or a value that is not an Error.
       throw new Failed('The attempt failed', { cause: error });
     }
   };

@@ -3,7 +3,7 @@ import { messageOf } from './errors.ts';
 import { createStarterProgram } from './starter/program.ts';
 
 const program = createStarterProgram({
-  say: (line) => process.stdout.write(`${line}\n`),
+  print: (line) => process.stdout.write(`${line}\n`),
   env: process.env,
 });
 try {

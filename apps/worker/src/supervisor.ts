@@ -2,33 +2,33 @@ import { errorFields } from '@temporal-kms/kms-codec/worker-logging';
 import type { NativeConnection, Worker } from '@temporalio/worker';
 import { messageOf } from './errors.ts';
 import type { Log } from './log.ts';
-import { untilItWorks } from './retry.ts';
-import type { WorkerStatus } from './status.ts';
+import { retryForever } from './retry.ts';
+import type { WorkerStatus } from './health.ts';
 
-/** A worker that lived as long as this before it died is replaced at once, and the delays begin anew. */
+/** After a worker that ran for this time, the supervisor starts the next one at once and resets the delays. */
 const HEALTHY_MS = 60_000;
 
 export interface SupervisorDeps {
-  /** Each worker gets a connection of its own; see {@link superviseWorker}. */
+  /** Opens a connection for each worker; see {@link superviseWorker}. */
   readonly connect: () => Promise<NativeConnection>;
   readonly createWorker: (connection: NativeConnection) => Promise<Worker>;
-  /** Aborted: the worker is shut down gracefully. */
+  /** Starts the graceful shutdown when it is aborted. */
   readonly signal: AbortSignal;
   readonly status: WorkerStatus;
   readonly log: Log;
-  /** Before the first new attempt; later ones wait longer. 1 s unless told. */
+  /** The delay before the first retry; later delays are longer. Default: 1 s. */
   readonly firstDelayMs?: number;
 }
 
 /**
- * Runs a worker until `signal` is aborted, and another whenever one dies: a codec that throws while it encodes a
- * failure ends `Worker.run()`, and with it would end the process and the data keys that it holds.
+ * Runs a worker until `signal` is aborted, and replaces a worker that fails. For example, a codec that throws while it
+ * encodes a failure ends `Worker.run()`. Without a supervisor, the process would end and lose its cached data keys.
  *
- * A worker that died goes on polling inside Temporal's native Core: the SDK finalizes it without having shut it down,
- * so that it takes tasks which nobody works on, and keeps its task queue registered. Closing the process's last
- * connection ends Core's whole runtime and that worker with it. There must be no other connection in the process.
+ * A failed worker keeps polling inside Temporal's native Core, because the SDK finalizes it without a shutdown. It would
+ * take tasks that no code handles, and its task queue would stay registered. Closing the last connection of the process
+ * ends Core's runtime, and that worker too. So the process must have no other connection.
  *
- * @returns whether the shutdown was graceful: every running activity ended in time.
+ * @returns whether the shutdown was graceful: every running activity completed in time
  */
 export async function superviseWorker(deps: SupervisorDeps): Promise<boolean> {
   const { signal, status, log, firstDelayMs } = deps;
@@ -50,12 +50,12 @@ export async function superviseWorker(deps: SupervisorDeps): Promise<boolean> {
       status.phase = 'restarting';
       status.trouble = fields.errorType ?? fields.error;
       if (started === undefined) {
-        // Nothing has been worked on yet, so the message holds no payload.
+        // The worker has handled no task yet, so the message contains no payload.
         log.error({ ...fields, reason: messageOf(error) }, 'The worker could not start');
         throw error;
       }
       status.restarts += 1;
-      log.error(fields, 'The worker died');
+      log.error(fields, 'The worker failed');
       if (performance.now() - started < HEALTHY_MS) throw error;
     } finally {
       await connection.close();
@@ -63,13 +63,13 @@ export async function superviseWorker(deps: SupervisorDeps): Promise<boolean> {
   };
   while (!signal.aborted) {
     try {
-      await untilItWorks(run, {
+      await retryForever(run, {
         signal,
         ...(firstDelayMs !== undefined && { firstDelayMs }),
         onFailure: (_error, retryInMs) => log.info({ retryInMs }, 'Starting another worker'),
       });
     } catch (error) {
-      // Whatever is thrown after the signal says only that the waiting is over.
+      // After the signal, the error only reports the end of the wait.
       if (!signal.aborted) throw error;
     }
   }

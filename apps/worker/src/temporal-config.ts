@@ -8,9 +8,10 @@ export interface TemporalConfig {
 }
 
 /**
- * Where Temporal is, as all of its tools read it: TEMPORAL_* variables over a profile file.
+ * Returns Temporal's address and namespace as all of Temporal's tools read them: from TEMPORAL_* variables, then from a
+ * profile file.
  *
- * @throws Error that says what is wrong with them.
+ * @throws Error with the fault and the variables to check
  */
 export function loadTemporalConfig(env: Readonly<Record<string, string | undefined>>): TemporalConfig {
   const overrideEnvVars: Record<string, string> = {};
@@ -19,8 +20,8 @@ export function loadTemporalConfig(env: Readonly<Record<string, string | undefin
     const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({ overrideEnvVars });
     return { connectionOptions, namespace };
   } catch (error) {
-    const where = 'Look at TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE and the other TEMPORAL_ variables.';
-    throw new Error(`Temporal's configuration can't be read: ${messageOf(error)}. ${where}`, {
+    const where = 'Check TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE and the other TEMPORAL_ variables.';
+    throw new Error(`Cannot read Temporal's configuration: ${messageOf(error)}. ${where}`, {
       cause: error,
     });
   }

@@ -1,22 +1,22 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker, type NativeConnection, type WorkerOptions, type WorkerPlugin } from '@temporalio/worker';
-import { activities } from './activities/index.ts';
+import { activities } from './activities.ts';
 
-/** After the grace time activities are cancelled; one that doesn't end within this time is given up. */
+/** The worker cancels activities after the grace time. After this further time it abandons those that still run. */
 const FORCE_AFTER_GRACE_SECONDS = 10;
 
 export interface WorkerDeps {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly taskQueue: string;
-  /** The codec comes in by its plugin; without one, payloads are stored in clear. */
+  /** The codec's plugin. Without it, Temporal stores payloads in plaintext. */
   readonly plugins: WorkerPlugin[];
-  /** How long running activities may go on after a shutdown was asked for. */
+  /** Time for running activities to complete after the start of a shutdown. */
   readonly shutdownGraceSeconds: number;
 }
 
-/** A worker with every workflow and activity of this app. It doesn't poll yet: `run()` it. */
+/** Creates a worker with every workflow and activity of this application. Call `run()` to start polling. */
 export function createWorker(deps: WorkerDeps): Promise<Worker> {
   const { shutdownGraceSeconds, ...given } = deps;
   return Worker.create({
@@ -28,7 +28,7 @@ export function createWorker(deps: WorkerDeps): Promise<Worker> {
   });
 }
 
-/** `dist/` holds a prebuilt bundle, so that a deployed worker neither has nor needs the sources and the bundler. */
+/** `dist/` contains a prebuilt bundle, so that a deployed worker needs neither the sources nor the bundler. */
 function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
   const codePath = join(import.meta.dirname, 'workflow-bundle.js');
   return existsSync(codePath)

@@ -41,7 +41,7 @@ afterAll(async () => {
 /** tsdown's own executable, without its shell wrapper. */
 const tsdown = () => join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs');
 
-it("works from the built folder with Temporal's packages alone beside it", async () => {
+it("runs from the built folder with only Temporal's packages next to it", async () => {
   const order = await catalogue.courier.start(clients.get('envelope-v2'), {
     workflowId: 'courier',
     taskQueue,
@@ -50,7 +50,7 @@ it("works from the built folder with Temporal's packages alone beside it", async
   expect(await order.result()).toBe('Joanna Kowalska is home after 1 stops');
 });
 
-it('prebuilds the workflow bundle, with the converter that encrypts failures', async () => {
+it('uses the prebuilt workflow bundle, which encrypts failures', async () => {
   expect(app.messages()).not.toContain('Workflow bundle created');
   const checkout = await catalogue.checkout.start(clients.get('envelope-v2'), {
     workflowId: 'checkout',

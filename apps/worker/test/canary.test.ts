@@ -11,9 +11,10 @@ import { readEverything, type Stored } from './support/history.ts';
 import { passing, places } from './support/places.ts';
 import { namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
 
-const refused = (update: Promise<unknown>) => expect(update).rejects.toThrow(WorkflowUpdateFailedError);
+const expectRejected = (update: Promise<unknown>) =>
+  expect(update).rejects.toThrow(WorkflowUpdateFailedError);
 
-/** Runs the samples for a customer called `name`, so that the name comes to every place where Temporal keeps payloads. */
+/** Runs the samples for a customer `name`, so that every place where Temporal stores payloads contains the name. */
 async function runSamples({ clients }: Stack, name: string): Promise<void> {
   const start = (sample: SampleName, workflowId: string, input: Record<string, unknown>) =>
     catalogue[sample].start(clients.get('envelope-v2'), { workflowId, taskQueue, input });
@@ -34,8 +35,8 @@ async function runSamples({ clients }: Stack, name: string): Promise<void> {
   await withDetails.workflow.getHandle(terminated.workflowId).terminate('see the details');
 
   await order.executeUpdate(changeAddress, { args: [`Gate 7 of ${name}`] });
-  await refused(order.executeUpdate(changeAddress, { args: [passing.rejectedUpdate(name)] }));
-  await refused(order.executeUpdate(redeemVoucher, { args: [`V-${name}`] }));
+  await expectRejected(order.executeUpdate(changeAddress, { args: [passing.rejectedUpdate(name)] }));
+  await expectRejected(order.executeUpdate(redeemVoucher, { args: [`V-${name}`] }));
   expect(await order.query(progress, passing.query(name))).toContain(passing.queryResult(name));
   await order.signal(addNote, `Note from ${name}`);
   settled.push(order.result());
@@ -53,7 +54,7 @@ async function runSamples({ clients }: Stack, name: string): Promise<void> {
 /** Without digits: the sample accepts an address with a digit. */
 const canary = newCanary();
 
-/** What was kept, its payloads opened: `{ where, text }`. */
+/** Decodes the payloads of stored messages. Returns one text per message. */
 async function decodeAll(
   stored: readonly Stored[],
   { codec }: Stack,
@@ -88,12 +89,12 @@ describe('a canary in every payload of the samples', () => {
   });
   afterAll(() => Promise.all([encrypted?.close(), control?.close()]));
 
-  it.each(places)('is read back from the $place ($where) once decoded', ({ where, text }) => {
+  it.each(places)('can be decoded from the $place ($where)', ({ where, text }) => {
     const found = decoded.filter((stored) => stored.where === where && stored.text.includes(text(canary)));
     expect(found).not.toHaveLength(0);
   });
 
-  it.each(places)('is found in the $place when the codec is off', ({ where, text }) => {
+  it.each(places)('is readable in the $place without the codec', ({ where, text }) => {
     const found = plainData.filter(
       (stored) => stored.where === where && rawText(stored.value).includes(text(canary)),
     );
@@ -101,31 +102,31 @@ describe('a canary in every payload of the samples', () => {
     expect(databaseCells(control.dbFile).includes(text(canary))).toBe(true);
   });
 
-  it('is found nowhere in raw history', () => {
+  it('occurs nowhere in raw history', () => {
     expect(encryptedData.length).toBeGreaterThan(100);
     expect(encryptedData.filter(({ value }) => rawText(value).includes(canary))).toEqual([]);
   });
 
-  it("leaves a patch's id readable: Core writes it, after the codec", () => {
+  it("leaves a patch's id readable, because Core writes it after the codec", () => {
     const markers = encryptedData.filter(({ where }) => where === 'MARKER_RECORDED');
     expect(markers.map(({ value }) => rawText(value)).join('\n')).toContain('loyalty-points');
   });
 
-  it("is found nowhere in Temporal's database, its write-ahead log included", async () => {
+  it("occurs nowhere in Temporal's database or its write-ahead log", async () => {
     const files = await databaseFiles(encrypted.dbFile);
     expect(files.get('temporal.db-wal')?.length).toBeGreaterThan(0);
     expect([...files].filter(([, bytes]) => bytes.includes(canary))).toEqual([]);
     expect(databaseCells(encrypted.dbFile).includes(canary)).toBe(false);
-    const inClear = await databaseFiles(control.dbFile);
-    expect([...inClear].filter(([, bytes]) => bytes.includes(canary))).not.toEqual([]);
+    const unencrypted = await databaseFiles(control.dbFile);
+    expect([...unencrypted].filter(([, bytes]) => bytes.includes(canary))).not.toEqual([]);
   });
 
-  it("is found in no line of the worker's log, at any level", () => {
+  it("occurs in no line of the worker's log at any level", () => {
     expect(logged.filter((line) => line.includes('Activity failed'))).not.toHaveLength(0);
     expect(logged.filter((line) => line.includes(canary))).toEqual([]);
   });
 
-  it('passes through queries and rejected updates without being kept, codec or not', () => {
+  it('is not stored by queries and rejected updates, even without the codec', () => {
     for (const text of Object.values(passing)) {
       expect(databaseCells(control.dbFile).includes(text(canary))).toBe(false);
     }

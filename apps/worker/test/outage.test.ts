@@ -15,13 +15,13 @@ import { kmsSettings, kmsVariables, namespace, startTemporalAndKms, taskQueue } 
 const OUTAGE_MS = 30_000;
 const eventCount = async (handle: WorkflowHandle) => (await handle.describe()).historyLength;
 
-describe('while Cloud KMS is cut off for 30 s', () => {
+describe('an outage of Cloud KMS of 30 s', () => {
   let dir: string;
   let emulator: Emulator;
   let services: Awaited<ReturnType<typeof startTemporalAndKms>>;
   let connection: Connection;
   let clients: SampleClients;
-  let stranger: SampleClients;
+  let otherProcess: SampleClients;
   let app: App;
   const handles: WorkflowHandle[] = [];
 
@@ -42,7 +42,7 @@ describe('while Cloud KMS is cut off for 30 s', () => {
     ({ connection, emulator } = services);
     const kms = kmsSettings(emulator.address);
     clients = createSampleClients({ connection, namespace, kms });
-    stranger = createSampleClients({ connection, namespace, kms });
+    otherProcess = createSampleClients({ connection, namespace, kms });
     app = startApp({
       ...kmsVariables(emulator.address),
       TEMPORAL_ADDRESS: services.address,
@@ -55,8 +55,8 @@ describe('while Cloud KMS is cut off for 30 s', () => {
     await start('settlement', 'settlement', { bankOpensAtAttempt: 5 });
     await vi.waitFor(async () => expect(await eventCount(courier)).toBeGreaterThan(15), 60_000);
 
-    // Sealed under a data key that the worker has not opened when Cloud KMS goes away.
-    const foreign = stranger.get('envelope-v2').workflow;
+    // Encrypted under a data key that the worker has not cached when the outage begins.
+    const foreign = otherProcess.get('envelope-v2').workflow;
     handles.push(
       await foreign.start(order, {
         workflowId: 'order-under-another-data-key',
@@ -80,12 +80,12 @@ describe('while Cloud KMS is cut off for 30 s', () => {
   });
   afterAll(async () => {
     await app?.kill();
-    await Promise.all([clients?.close(), stranger?.close()]);
+    await Promise.all([clients?.close(), otherProcess?.close()]);
     await Promise.all([emulator?.close(), services?.close()]);
     await rm(dir, { recursive: true, force: true });
   });
 
-  it('no workflow fails or times out', async () => {
+  it('fails no workflow and times out none', async () => {
     const closed = await Promise.all(handles.map(async (handle) => (await handle.describe()).status.name));
     expect(closed).toEqual(handles.map(() => 'COMPLETED'));
     const events = (await readEverything(connection)).map(({ where }) => where);
@@ -94,11 +94,11 @@ describe('while Cloud KMS is cut off for 30 s', () => {
     );
   });
 
-  it('the worker was in need of a data key that it could not have', () => {
+  it('keeps a data key from the worker that it needs', () => {
     expect(app.output()).toContain('kms_unavailable');
   });
 
-  it('the worker keeps its process and is never started again', async () => {
+  it('neither ends nor restarts the worker', async () => {
     expect(app.isRunning()).toBe(true);
     expect(await app.readyz()).toMatchObject({ http: 200, worker: { phase: 'polling', restarts: 0 } });
     expect(() => process.kill(app.pid, 0)).not.toThrow();

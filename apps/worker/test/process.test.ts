@@ -8,11 +8,11 @@ import { startApp, runStarter, runWorker, type App } from './support/app.ts';
 import { kmsVariables, startTemporalAndKms } from './support/stack.ts';
 
 const expectGracefulEnd = async (app: App, signal: NodeJS.Signals) => {
-  const asked = performance.now();
+  const signalled = performance.now();
   app.signal(signal);
   app.signal(signal);
   expect(await app.ended).toBe(0);
-  expect(performance.now() - asked).toBeLessThan(2_000 + 8_000);
+  expect(performance.now() - signalled).toBeLessThan(2_000 + 8_000);
   expect(app.messages().filter((message) => message.startsWith('Worker stopping'))).toHaveLength(1);
   expect(app.messages().at(-1)).toBe('Worker stopped');
 };
@@ -47,7 +47,7 @@ describe('the worker as a process', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** A sample whose activity only a cancellation ends. */
+  /** Starts a sample whose activity ends only when it is cancelled. */
   const startWaiting = async (workflowId: string, queue: Record<string, string>) => {
     const started = await runStarter(['start', 'approval', '--id', workflowId], { ...env, ...queue });
     expect(started).toMatchObject({ code: 0 });
@@ -66,7 +66,7 @@ describe('the worker as a process', () => {
   };
   const graceOf2Seconds = { WORKER_SHUTDOWN_GRACE_SECONDS: '2' };
 
-  it('says that its keys come from the emulator; ends with code 0 after SIGTERM during an activity', async () => {
+  it('warns that keys come from the emulator and exits with 0 after SIGTERM during an activity', async () => {
     const app = start(graceOf2Seconds);
     const readiness = await app.untilReady();
     expect(readiness).toMatchObject({
@@ -79,7 +79,7 @@ describe('the worker as a process', () => {
     await expectGracefulEnd(app, 'SIGTERM');
   });
 
-  it('opens no inspector on SIGUSR1, and goes on', async () => {
+  it('opens no inspector on SIGUSR1 and keeps running', async () => {
     const app = start();
     await app.untilReady();
     app.signal('SIGUSR1');
@@ -92,15 +92,15 @@ describe('the worker as a process', () => {
   it.each([
     ['NODE_DEBUG', 'stream'],
     ['NODE_OPTIONS', '--heapsnapshot-signal=SIGUSR2'],
-  ])('exits with 78 where %s=%s would expose data keys', async (variable, value) => {
+  ])('exits with 78 if %s=%s would expose data keys', async (variable, value) => {
     const app = start({ [variable]: value });
     expect(await app.ended).toBe(78);
     expect(app.output()).toContain(`${variable} is "${value}": must not`);
   });
 
-  it('waits for Cloud KMS, says so, begins when it is there; ends with code 0 after SIGINT', async () => {
+  it('waits for Cloud KMS, starts once it is available, and exits with 0 after SIGINT', async () => {
     await emulator.close();
-    // A queue of its own: the test before has left an activity behind that would be tried again here.
+    // Another queue, because the worker of an earlier test left an activity that Temporal retries.
     const queue = { TEMPORAL_TASK_QUEUE: 'begun-without-kms' };
     const app = start({ ...queue, ...graceOf2Seconds });
     await expect
@@ -110,7 +110,7 @@ describe('the worker as a process', () => {
         status: 'not_ready',
         worker: { phase: 'waiting_for_kms', trouble: 'kms_unavailable' },
       });
-    expect(app.messages().join('\n')).toContain('Cloud KMS gives no data key; waiting for it');
+    expect(app.messages().join('\n')).toContain('Cloud KMS unavailable; waiting for a data key');
     expect(app.isRunning()).toBe(true);
     emulator = await startEmulator({ port: emulator.port, dataFile: join(dir, 'keys.json') });
     expect(await app.untilReady()).toMatchObject({ worker: { restarts: 0 } });
@@ -118,7 +118,7 @@ describe('the worker as a process', () => {
     await expectGracefulEnd(app, 'SIGINT');
   });
 
-  it('waits for Temporal at the start, and can be stopped while it does', async () => {
+  it('waits for Temporal at the start and stops on SIGTERM meanwhile', async () => {
     const app = start({ TEMPORAL_ADDRESS: '127.0.0.1:1' });
     await expect
       .poll(() => app.readyz(), { timeout: 60_000 })
@@ -136,7 +136,7 @@ describe('the worker as a process', () => {
     }
   });
 
-  it('explains its variables, and ends with 64 on what it does not know', async () => {
+  it('prints its variables for --help and exits with 64 for an unknown argument', async () => {
     const { code, stdout } = await runWorker(['--help']);
     expect(code).toBe(0);
     for (const name of ['WORKER_HEALTH_PORT', 'TEMPORAL_ADDRESS', 'KMS_KEYS_FILE']) {
@@ -148,22 +148,24 @@ describe('the worker as a process', () => {
     });
   });
 
-  it("says what is wrong with Temporal's profile file without quoting it, and exits with 78", async () => {
+  it("reports a fault of Temporal's profile file without quoting it and exits with 78", async () => {
     const app = start({ TEMPORAL_CONFIG_FILE: join(dir, 'keys.json'), LOG_LEVEL: 'fatal' });
     expect(await app.ended).toBe(78);
     expect(app.messages()).toEqual([expect.stringContaining('TEMPORAL_CONFIG_FILE')]);
-    // The file's own lines may hold an API key.
+    // The file may contain an API key.
     expect(app.output()).not.toContain('keyRings');
   });
 
-  it('says that its keys come from the emulator whatever LOG_LEVEL is', async () => {
+  it('warns that keys come from the emulator at every LOG_LEVEL', async () => {
     const app = start({ TEMPORAL_ADDRESS: '127.0.0.1:1', LOG_LEVEL: 'silent' });
     await expect.poll(() => app.output(), { timeout: 60_000 }).toContain('KMS_EMULATOR_HOST is set');
   });
 
-  it('names the variable to change when its health port is in use', async () => {
+  it('names the variable of a health port that is in use', async () => {
     const app = start({ WORKER_HEALTH_PORT: String(emulator.port) });
     expect(await app.ended).toBe(1);
-    expect(app.messages().at(-1)).toBe(`Port ${emulator.port} is in use; set WORKER_HEALTH_PORT to another`);
+    expect(app.messages().at(-1)).toBe(
+      `Port ${emulator.port} is in use. Set WORKER_HEALTH_PORT to another port.`,
+    );
   });
 });

@@ -5,7 +5,7 @@ import { sampleData } from '../src/starter/sample-data.ts';
 import { seed, type Seeded } from '../src/starter/seed.ts';
 import { namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
 
-/** Where each run of the sample data comes to rest: its status, and events at least. */
+/** The final status of each sample and its smallest number of events. */
 const expected: Record<string, readonly [status: string, events: number]> = {
   'order-1001': ['COMPLETED', 40],
   'order-1002': ['COMPLETED', 40],
@@ -28,7 +28,7 @@ describe('the sample data', () => {
   let first: Seeded;
   const lines: string[] = [];
   const seedAll = () =>
-    seed({ clients: stack.clients, taskQueue, runs: sampleData, say: (line) => void lines.push(line) });
+    seed({ clients: stack.clients, taskQueue, runs: sampleData, print: (line) => void lines.push(line) });
 
   beforeAll(async () => {
     installRuntime(createLog('silent'));
@@ -37,7 +37,7 @@ describe('the sample data', () => {
   });
   afterAll(() => stack?.close());
 
-  it('is all started, each with a line of progress', () => {
+  it('starts completely, with one line of progress per workflow', () => {
     expect(first).toEqual({ started: sampleData.length, kept: 0, failed: 0 });
     expect(lines).toHaveLength(sampleData.length);
     expect(Object.keys(expected).toSorted()).toEqual(
@@ -45,7 +45,7 @@ describe('the sample data', () => {
     );
   });
 
-  it.each(Object.entries(expected))('%s comes to rest as %s', async (workflowId, [status, events]) => {
+  it.each(Object.entries(expected))('%s reaches the status %s', async (workflowId, [status, events]) => {
     const handle = stack.clients.get('envelope-v2').workflow.getHandle(workflowId);
     await vi.waitFor(
       async () => {
@@ -57,7 +57,7 @@ describe('the sample data', () => {
     );
   });
 
-  it('holds a chain of runs that continued as new', async () => {
+  it('contains a chain of runs that continued as new', async () => {
     const { executions } = await stack.connection.workflowService.listWorkflowExecutions({
       namespace,
       query: "WorkflowId = 'subscription-7001' AND ExecutionStatus = 'ContinuedAsNew'",
@@ -77,7 +77,7 @@ describe('the sample data', () => {
     expect(encodingOf(input ?? {})).toBe(encoding);
   });
 
-  it('holds a signal that was sent in plaintext', async () => {
+  it('contains a signal in plaintext', async () => {
     const { events } = await stack.clients
       .get('plain')
       .workflow.getHandle('approval-6004-waiting')
@@ -88,7 +88,7 @@ describe('the sample data', () => {
     expect(signals?.map(textOf)).toEqual(['"sent without the codec"']);
   });
 
-  it('is left alone when it is started again', async () => {
+  it('stays as it is at a second start', async () => {
     const { executions: before } = await stack.connection.workflowService.listWorkflowExecutions({
       namespace,
     });

@@ -25,19 +25,19 @@ describe("the starter's command line", () => {
     await services?.close();
   });
 
-  /** The command line without the cost of a process. */
+  /** Runs the command line in this process. */
   const run = async (args: readonly string[], environment: Record<string, string> = env) => {
-    const said: string[] = [];
-    const refusals: string[] = [];
-    const program = createStarterProgram({ say: (line) => void said.push(line), env: environment });
+    const printed: string[] = [];
+    const errors: string[] = [];
+    const program = createStarterProgram({ print: (line) => void printed.push(line), env: environment });
     for (const command of [program, ...program.commands]) {
-      command.exitOverride().configureOutput({ writeErr: (text) => void refusals.push(text) });
+      command.exitOverride().configureOutput({ writeErr: (text) => void errors.push(text) });
     }
     const failure = await program.parseAsync(args, { from: 'user' }).then(() => undefined, messageOf);
-    return { said, failure, refusals: refusals.join('') };
+    return { printed, failure, errors: errors.join('') };
   };
 
-  it('explains its commands and its environment', async () => {
+  it('prints its commands and its variables for --help', async () => {
     const { code, stdout } = await runStarter(['--help']);
     expect(code).toBe(0);
     for (const word of [
@@ -53,14 +53,14 @@ describe("the starter's command line", () => {
   });
 
   it('lists every sample with its default input, without an environment', async () => {
-    const { said } = await run(['list'], {});
+    const { printed } = await run(['list'], {});
     for (const [name, { input }] of Object.entries(catalogue)) {
-      expect(said.join('\n')).toContain(`${name}\n`);
-      expect(said.join('\n')).toContain(JSON.stringify(input));
+      expect(printed.join('\n')).toContain(`${name}\n`);
+      expect(printed.join('\n')).toContain(JSON.stringify(input));
     }
   });
 
-  it('starts a sample with an id and with an input of its own, and prints the result', async () => {
+  it('starts a sample with a given id and input and prints the result', async () => {
     const args = ['start', 'stocktake', '--id', 'small-stocktake', '--input', '{"shelves":3}', '--wait'];
     const { code, stdout } = await runStarter(args, env);
     expect({ code, stdout }).toEqual({
@@ -73,13 +73,13 @@ describe("the starter's command line", () => {
     ['envelope', 'binary/envelope-kms'],
     ['direct', 'binary/gcp-kms'],
     ['plain', 'json/plain'],
-  ])('seals with --format %s as %s, which the worker reads', async (format, encoding) => {
+  ])('encrypts with --format %s as %s, which the worker decodes', async (format, encoding) => {
     const workflowId = `written-as-${format}`;
     const args = ['start', 'courier', '--id', workflowId, '--format', format];
     const input = ['--input', '{"lastStop":1,"intervalMs":1}', '--wait'];
     expect(await run([...args, ...input])).toMatchObject({
       failure: undefined,
-      said: [`${workflowId}: started`, `${workflowId}: "Joanna Kowalska is home after 1 stops"`],
+      printed: [`${workflowId}: started`, `${workflowId}: "Joanna Kowalska is home after 1 stops"`],
     });
     const [started] = await readHistory(services.connection, namespace, { workflowId });
     const stored = started?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
@@ -88,22 +88,22 @@ describe("the starter's command line", () => {
 
   it.each([
     ['an unknown sample', ['start', 'orders'], 'There is no sample orders'],
-    ['an input that is no object', ['start', 'order', '--input', '[1]'], 'must be a JSON object'],
+    ['an input that is not an object', ['start', 'order', '--input', '[1]'], 'must be a JSON object'],
     ['an unknown field', ['start', 'order', '--input', '{"client":"A"}'], 'has no field client'],
     ['a field of another type', ['start', 'order', '--input', '{"customer":7}'], 'must be of type string'],
     ['an unknown format', ['start', 'order', '--format', 'rot13'], 'Allowed choices are'],
     ['an id that exists', ['start', 'courier', '--id', 'written-as-plain'], 'already'],
-  ])('refuses %s and says why', async (_what, args, words) => {
-    const { failure, said } = await run(args);
+  ])('rejects %s with the reason', async (_what, args, words) => {
+    const { failure, printed } = await run(args);
     expect(failure).toContain(words);
-    expect(said).toEqual([]);
+    expect(printed).toEqual([]);
   });
 
-  it('tells a refusal in one line and exits with 1', async () => {
+  it('prints an error as one line and exits with 1', async () => {
     const { code, stderr } = await runStarter(['start', 'order', '--input', '{"client":"A"}'], env);
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: 'The input has no field client; it has customer, address, items\n',
+      stderr: 'The input has no field client. Its fields are customer, address, items.\n',
     });
   });
 });

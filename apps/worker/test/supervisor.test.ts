@@ -6,7 +6,7 @@ import { NativeConnection, type WorkerPlugin } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLog, installRuntime } from '../src/log.ts';
 import { catalogue } from '../src/starter/catalogue.ts';
-import { initialStatus } from '../src/status.ts';
+import { initialStatus } from '../src/health.ts';
 import { superviseWorker } from '../src/supervisor.ts';
 import { createWorker } from '../src/worker.ts';
 import { namespace, taskQueue } from './support/stack.ts';
@@ -43,7 +43,7 @@ describe('a codec that throws while it encodes a failure', () => {
     await server?.close();
   });
 
-  it('ends a worker that nobody supervises', async () => {
+  it('ends a worker without a supervisor', async () => {
     broken = true;
     const client = new Client({ connection, namespace });
     await catalogue.checkout.start(client, { workflowId: 'unsupervised', taskQueue });
@@ -52,7 +52,7 @@ describe('a codec that throws while it encodes a failure', () => {
     await own.close();
   });
 
-  it('makes the supervisor start another, which carries the work on once the codec is mended', async () => {
+  it('makes the supervisor start another worker, which continues once the codec is fixed', async () => {
     const stopping = new AbortController();
     const status = initialStatus();
     const log: string[] = [];
@@ -67,7 +67,7 @@ describe('a codec that throws while it encodes a failure', () => {
     const client = new Client({ connection, namespace });
     const handle = await catalogue.checkout.start(client, { workflowId: 'supervised', taskQueue });
     await expect.poll(() => status.restarts, { timeout: 20_000 }).toBeGreaterThan(0);
-    expect(log.join('')).toContain('The worker died');
+    expect(log.join('')).toContain('The worker failed');
     broken = false;
     await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
     expect(status.phase).toBe('polling');

@@ -1,3 +1,4 @@
+import type { Client, WorkflowHandle, WorkflowStartOptions } from '@temporalio/client';
 import { approval } from '../workflows/approval.ts';
 import { checkout } from '../workflows/checkout.ts';
 import { courier } from '../workflows/courier.ts';
@@ -6,14 +7,83 @@ import { order } from '../workflows/order.ts';
 import { settlement } from '../workflows/settlement.ts';
 import { stocktake } from '../workflows/stocktake.ts';
 import { subscription } from '../workflows/subscription.ts';
-import { defineSample, type Sample } from './sample.ts';
+
+/** What a sample sets in addition to its input. */
+type SampleOptions = Pick<
+  WorkflowStartOptions,
+  'memo' | 'staticSummary' | 'staticDetails' | 'priority' | 'workflowRunTimeout'
+>;
+
+interface SampleDefinition<Input extends object> {
+  readonly description: string;
+  readonly workflow: (input: Input) => Promise<unknown>;
+  readonly input: Input;
+  readonly options?: (input: Input) => SampleOptions;
+}
+
+export interface StartRequest {
+  readonly workflowId: string;
+  readonly taskQueue: string;
+  /** Fields that replace those of the sample's default input; see `withInput`. */
+  readonly input?: Readonly<Record<string, unknown>> | undefined;
+  readonly options?: SampleOptions | undefined;
+}
+
+export interface Sample {
+  readonly description: string;
+  /** The default input. */
+  readonly input: object;
+  /** @throws WorkflowExecutionAlreadyStartedError if Temporal still stores a workflow with the id */
+  start(client: Client, request: StartRequest): Promise<WorkflowHandle>;
+}
+
+function defineSample<Input extends object>(definition: SampleDefinition<Input>): Sample {
+  const { description, workflow, input: defaults, options } = definition;
+  return {
+    description,
+    input: defaults,
+    start: (client, { workflowId, taskQueue, input, options: more }) => {
+      const merged = withInput(defaults, input ?? {});
+      return client.workflow.start<(input: Input) => Promise<unknown>>(workflow, {
+        workflowId,
+        taskQueue,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        args: [merged],
+        ...options?.(merged),
+        ...more,
+      });
+    },
+  };
+}
+
+/**
+ * Returns the defaults with some fields replaced.
+ *
+ * @throws Error for a field that the sample does not have, or of another JSON type than the default
+ */
+function withInput<Input extends object>(defaults: Input, given: Readonly<Record<string, unknown>>): Input {
+  const known = new Map<string, unknown>(Object.entries(defaults));
+  for (const [name, value] of Object.entries(given)) {
+    const standard = known.get(name);
+    if (standard === undefined) {
+      throw new Error(`The input has no field ${name}. Its fields are ${[...known.keys()].join(', ')}.`);
+    }
+    if (standard !== null && jsonType(value) !== jsonType(standard)) {
+      throw new Error(`The input's field ${name} must be of type ${jsonType(standard)}.`);
+    }
+  }
+  return { ...defaults, ...given };
+}
+
+const jsonType = (value: unknown) =>
+  Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
 
 const items = [
   { sku: 'kettle', quantity: 1, cents: 4_900 },
   { sku: 'coffee-mill', quantity: 2, cents: 7_250 },
 ];
 
-/** Every sample that can be started by name. The people in it are invented. */
+/** Every sample that the starter knows by name. Its people are invented. */
 export const catalogue = {
   order: defineSample({
     description: 'completes in seconds: signal, query, updates, retries, timer, memo, child workflow',
@@ -32,19 +102,19 @@ export const catalogue = {
     options: ({ customer }) => ({ staticSummary: `Checkout of ${customer}` }),
   }),
   subscription: defineSample({
-    description: 'continues as new for each billing period, its memo saying how far it is',
+    description: 'continues as new for each billing period; its memo shows the progress',
     workflow: subscription,
     input: { customer: 'Aiko Tanaka', periods: 4 },
     options: ({ customer }) => ({ memo: { standing: `${customer} has paid nothing yet` } }),
   }),
   courier: defineSample({
-    description: 'runs on and on: a new event every few seconds',
+    description: 'runs without end: a new event every few seconds',
     workflow: courier,
     input: { courier: 'Joanna Kowalska', intervalMs: 5_000, lastStop: 0 },
     options: ({ courier: name }) => ({ staticSummary: `Tour of ${name}` }),
   }),
   settlement: defineSample({
-    description: 'stays open with a pending activity that fails, attempt after attempt',
+    description: 'stays open with a pending activity that fails at every attempt',
     workflow: settlement,
     input: { merchant: 'Okafor Books', bankOpensAtAttempt: 0 },
   }),

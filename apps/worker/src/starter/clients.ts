@@ -1,7 +1,7 @@
 import { Client, type Connection, type WorkflowClientInterceptor } from '@temporalio/client';
 import { KmsCodecPlugin, createKmsCodec, type KmsCodec, type KmsSettings } from '@temporal-kms/kms-codec';
 
-/** What seals the payloads that a client sends; `plain`: nothing does. */
+/** The format in which a client encrypts payloads; `plain` does not encrypt. */
 export const sampleFormats = ['envelope-v2', 'envelope', 'direct', 'plain'] as const;
 export type SampleFormat = (typeof sampleFormats)[number];
 
@@ -16,7 +16,7 @@ export interface SampleClientsDeps {
   readonly kms: KmsSettings;
 }
 
-/** Clients of one connection, each with the codec of its format; a codec is made when it is first needed. */
+/** Returns clients of a connection, each with the codec of its format. The first use of a format creates its codec. */
 export function createSampleClients({ connection, namespace, kms }: SampleClientsDeps): SampleClients {
   const codecs = new Map<SampleFormat, KmsCodec>();
   const codecOf = (format: Exclude<SampleFormat, 'plain'>) => {

@@ -8,8 +8,8 @@ import { sampleData } from './sample-data.ts';
 import { seed } from './seed.ts';
 
 export interface StarterDeps {
-  /** Takes what there is to tell, line by line. */
-  readonly say: (line: string) => unknown;
+  /** Prints a line. */
+  readonly print: (line: string) => unknown;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -20,9 +20,9 @@ interface StartOptions {
   readonly wait?: true;
 }
 
-/** The starter's command line. */
+/** Creates the starter's command line. */
 export function createStarterProgram(deps: StarterDeps): Command {
-  const { say } = deps;
+  const { print } = deps;
   const program = new Command('start')
     .description('Starts sample workflows whose payloads are encrypted under Cloud KMS')
     .addHelpText('after', `\nEnvironment:\n${describeEnvironment(workerEnvironment)}`);
@@ -32,9 +32,9 @@ export function createStarterProgram(deps: StarterDeps): Command {
     .description('start one sample')
     .argument('<sample>', `one of ${Object.keys(catalogue).join(', ')}`)
     .option('--id <workflow id>', 'default: the sample and the time')
-    .option('--input <JSON>', "fields that take the place of the default input's", jsonObject)
+    .option('--input <JSON>', 'fields that replace those of the default input', jsonObject)
     .addOption(
-      new Option('--format <format>', "seals the starter's payloads; plain doesn't")
+      new Option('--format <format>', "format of the starter's payloads; plain does not encrypt")
         .choices(sampleFormats)
         .default('envelope-v2'),
     )
@@ -45,38 +45,38 @@ export function createStarterProgram(deps: StarterDeps): Command {
     .description('list the samples and their default input')
     .action(() => {
       for (const [name, { description, input }] of Object.entries(catalogue)) {
-        say(`${name}\n    ${description}\n    ${JSON.stringify(input)}`);
+        print(`${name}\n    ${description}\n    ${JSON.stringify(input)}`);
       }
     });
   program
     .command('samples')
-    .description('start the whole set of sample data; ids that exist are left alone')
+    .description('start all sample data; workflows that exist stay as they are')
     .action(() => startAll(deps));
   return program;
 }
 
 async function startOne(name: string, options: StartOptions, deps: StarterDeps): Promise<void> {
   if (!isSampleName(name))
-    throw new InvalidArgumentError(`There is no sample ${name}; see the command list.`);
-  const { say } = deps;
+    throw new InvalidArgumentError(`There is no sample ${name}. Run \`list\` for all names.`);
+  const { print } = deps;
   await withClients(deps, async (clients, taskQueue) => {
     const workflowId = options.id ?? `${name}-${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}`;
     const { input, format } = options;
     await catalogue[name].start(clients.get(format), { workflowId, taskQueue, input });
-    say(`${workflowId}: started`);
+    print(`${workflowId}: started`);
     if (!options.wait) return;
-    // Whatever sealed the input, the worker sealed the result, and this client's codec opens it.
+    // The worker encrypts the result in its own format, whatever the format of the input.
     const result: unknown = await clients.get('envelope-v2').workflow.getHandle(workflowId).result();
-    say(`${workflowId}: ${JSON.stringify(result)}`);
+    print(`${workflowId}: ${JSON.stringify(result)}`);
   });
 }
 
 async function startAll(deps: StarterDeps): Promise<void> {
-  const { say } = deps;
+  const { print } = deps;
   await withClients(deps, async (clients, taskQueue) => {
-    say(`Starting ${sampleData.length} samples; a worker has to poll the task queue ${taskQueue}.`);
-    const { started, kept, failed } = await seed({ clients, taskQueue, runs: sampleData, say });
-    say(`${started} started, ${kept} there already, ${failed} failed`);
+    print(`Starting ${sampleData.length} samples. A worker must poll the task queue ${taskQueue}.`);
+    const { started, kept, failed } = await seed({ clients, taskQueue, runs: sampleData, print });
+    print(`${started} started, ${kept} exist already, ${failed} failed`);
     if (failed > 0) process.exitCode = 1;
   });
 }
@@ -102,7 +102,7 @@ function jsonObject(text: string): Record<string, unknown> {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
   } catch {
-    // Said below.
+    // Reported below.
   }
-  throw new InvalidArgumentError(`It must be a JSON object, as in '{"customer":"Ada Lovelace"}'.`);
+  throw new InvalidArgumentError(`It must be a JSON object, for example '{"customer":"Ada Lovelace"}'.`);
 }

@@ -3,24 +3,23 @@ import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/clie
 import { remind } from '../workflows/approval.ts';
 import { messageCourier } from '../workflows/courier.ts';
 import { addNote, changeAddress, progress, redeemVoucher } from '../workflows/order.ts';
-import type { SampleName } from './catalogue.ts';
+import type { SampleName, StartRequest } from './catalogue.ts';
 import type { SampleClients, SampleFormat } from './clients.ts';
-import type { StartRequest } from './sample.ts';
 
 export interface SampleRun {
   readonly workflowId: string;
   readonly sample: SampleName;
-  /** What seals the starter's own payloads; `plain` leaves them readable. The worker always writes its own format. */
+  /** The format of the starter's payloads. The worker always writes its own format. */
   readonly format?: SampleFormat;
   readonly input?: StartRequest['input'];
   readonly options?: StartRequest['options'];
-  /** `open`: it is meant to be found running. */
+  /** `open`: the workflow keeps running. */
   readonly ends: 'closed' | 'open';
-  /** What happens to it once it runs. Repeated for one that should be closed and isn't, so it must stand that. */
+  /** What happens to the running workflow. Runs again for a workflow that should be closed and is not. */
   readonly afterwards?: (handle: WorkflowHandle, clients: SampleClients) => Promise<void>;
 }
 
-/** What a newcomer finds in `pnpm dev`: every state worth seeing. The order is the order of starting. */
+/** The sample workflows of `pnpm dev`, in the order of their start: every state of a workflow. */
 export const sampleData: readonly SampleRun[] = [
   { workflowId: 'order-1001', sample: 'order', ends: 'closed', afterwards: changeMyMind },
   {
@@ -44,7 +43,7 @@ export const sampleData: readonly SampleRun[] = [
     sample: 'order',
     ends: 'closed',
     format: 'plain',
-    input: { customer: 'Nobody In Particular', address: 'Readable Road 1' },
+    input: { customer: 'Alex Example', address: 'Readable Road 1' },
     afterwards: thank,
   },
   { workflowId: 'checkout-2001', sample: 'checkout', ends: 'closed' },
@@ -81,16 +80,16 @@ export const sampleData: readonly SampleRun[] = [
   },
   { workflowId: 'subscription-7001', sample: 'subscription', ends: 'closed' },
   { workflowId: 'loyalty-report-8001', sample: 'loyalty-report', ends: 'open' },
-  // The last, and at low priority: nobody waits for it.
+  // Last and at low priority, because it takes long.
   { workflowId: 'stocktake-4001', sample: 'stocktake', ends: 'closed' },
 ];
 
-/** One update that completes, one that the validator rejects, one that fails, a query, and the note that ends it. */
+/** Sends an update that completes, one that the validator rejects, one that fails, a query, and the note that ends it. */
 async function changeMyMind(handle: WorkflowHandle): Promise<void> {
   const id = (step: string) => ({ updateId: `${handle.workflowId}-${step}` });
   await handle.executeUpdate(changeAddress, { args: ['Garden Street 12, Lund'], ...id('moved') });
-  await refused(handle.executeUpdate(changeAddress, { args: ['somewhere in Lund'], ...id('vague') }));
-  await refused(handle.executeUpdate(redeemVoucher, { args: ['SPRING-10'], ...id('voucher') }));
+  await expectRefusal(handle.executeUpdate(changeAddress, { args: ['somewhere in Lund'], ...id('vague') }));
+  await expectRefusal(handle.executeUpdate(redeemVoucher, { args: ['SPRING-10'], ...id('voucher') }));
   await handle.query(progress, 'the help desk');
   await thank(handle);
 }
@@ -99,7 +98,7 @@ async function thank(handle: WorkflowHandle): Promise<void> {
   await handle.signal(addNote, 'Please wrap it as a present');
 }
 
-/** Somebody's script without the codec: the dashboard has to say that this payload is readable for everyone. */
+/** Sends a payload without the codec, so that the dashboard can show its warning about plaintext. */
 async function remindInPlaintext(handle: WorkflowHandle, clients: SampleClients): Promise<void> {
   await clients.get('plain').workflow.getHandle(handle.workflowId).signal(remind, 'sent without the codec');
 }
@@ -109,7 +108,7 @@ async function cancelWaiting(handle: WorkflowHandle): Promise<void> {
   await handle.cancel();
 }
 
-/** `WorkflowHandle.terminate` takes a reason alone; the details, which are payloads, are added underneath. */
+/** `WorkflowHandle.terminate` takes only a reason. An interceptor adds the details, which are payloads. */
 async function terminateWithDetails(handle: WorkflowHandle, clients: SampleClients): Promise<void> {
   await activityStarted(handle);
   const details = [{ by: 'Accounts: the budget of Hanna Berg is closed' }];
@@ -117,18 +116,18 @@ async function terminateWithDetails(handle: WorkflowHandle, clients: SampleClien
   await client.workflow.getHandle(handle.workflowId).terminate('budget closed');
 }
 
-/** The refusal is what the sample shows; a success would be its failure. */
-async function refused(update: Promise<unknown>): Promise<void> {
+/** @throws Error if the workflow accepts the update */
+async function expectRefusal(update: Promise<unknown>): Promise<void> {
   try {
     await update;
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) return;
     throw error;
   }
-  throw new Error('An update that the workflow must refuse was accepted');
+  throw new Error('The workflow accepted an update that it must reject.');
 }
 
-/** Before that there is nothing to cancel but a workflow that has done nothing. */
+/** Waits until an activity runs, so that the cancellation or termination meets it. */
 async function activityStarted({ client, workflowId }: WorkflowHandle): Promise<void> {
   const deadline = Date.now() + 60_000;
   while (Date.now() < deadline) {
@@ -139,5 +138,5 @@ async function activityStarted({ client, workflowId }: WorkflowHandle): Promise<
     if (pendingActivities?.some(({ lastStartedTime }) => lastStartedTime)) return;
     await sleep(100);
   }
-  throw new Error(`${workflowId} has started no activity within 60 s. Is a worker running?`);
+  throw new Error(`No activity of ${workflowId} started within 60 s. Check that a worker is running.`);
 }

@@ -8,39 +8,41 @@ export interface SeedDeps {
   readonly clients: SampleClients;
   readonly taskQueue: string;
   readonly runs: readonly SampleRun[];
-  /** Takes one line a sample. */
-  readonly say: (line: string) => void;
+  /** Prints one line per sample. */
+  readonly print: (line: string) => void;
 }
 
 export interface Seeded {
   readonly started: number;
-  /** Were there before, as they should be. */
+  /** Samples that existed before. */
   readonly kept: number;
   readonly failed: number;
 }
 
 /**
- * Starts the sample data. An id that exists is left alone, unless it should have been closed and still runs: then an
- * earlier call was cut off, and what should happen to it happens now. One sample's trouble doesn't stop the others.
+ * Starts the sample data. A workflow that exists stays as it is, unless it should be closed and still runs: then an
+ * earlier call was interrupted, and this call completes it. A sample that fails does not stop the others.
  */
-export async function seed({ clients, taskQueue, runs, say }: SeedDeps): Promise<Seeded> {
+export async function seed({ clients, taskQueue, runs, print }: SeedDeps): Promise<Seeded> {
   const counts = { started: 0, kept: 0, failed: 0 };
-  const one = async (run: SampleRun) => {
+  const start = async (run: SampleRun) => {
     try {
       const { handle, isNew } = await startOrFind(run, clients, taskQueue);
       if (isNew || (run.ends === 'closed' && (await isRunning(handle))))
         await run.afterwards?.(handle, clients);
       counts[isNew ? 'started' : 'kept'] += 1;
-      say(`${run.workflowId}: ${isNew ? 'started' : 'there already'} (${catalogue[run.sample].description})`);
+      print(
+        `${run.workflowId}: ${isNew ? 'started' : 'exists already'} (${catalogue[run.sample].description})`,
+      );
     } catch (error) {
       counts.failed += 1;
-      say(`${run.workflowId}: could not be started. ${messageOf(error)}`);
+      print(`${run.workflowId}: could not be started. ${messageOf(error)}`);
     }
   };
-  // The ones with a low priority wait until the others are there.
+  // The sample with a low priority starts after the others.
   const urgent = runs.filter(({ sample }) => sample !== 'stocktake');
-  await Promise.all(urgent.map(one));
-  for (const run of runs) if (!urgent.includes(run)) await one(run);
+  await Promise.all(urgent.map(start));
+  for (const run of runs) if (!urgent.includes(run)) await start(run);
   return counts;
 }
 
@@ -60,7 +62,7 @@ async function startOrFind(
   }
 }
 
-/** Asked of the server directly: `handle.describe()` decodes the memo, which needs the key. */
+/** Uses the raw call, because `handle.describe()` decodes the memo, which needs the key. */
 async function isRunning({ client, workflowId }: WorkflowHandle): Promise<boolean> {
   const { workflowExecutionInfo } = await client.workflowService.describeWorkflowExecution({
     namespace: client.options.namespace,

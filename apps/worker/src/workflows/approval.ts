@@ -8,7 +8,7 @@ import {
   setHandler,
   upsertMemo,
 } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
+import type { Activities } from '../activities.ts';
 
 export interface ApprovalInput {
   readonly requester: string;
@@ -20,12 +20,12 @@ export const remind = defineSignal<[text: string]>('remind');
 const { waitForApprover } = proxyActivities<Activities>({
   startToCloseTimeout: '30 days',
   heartbeatTimeout: '5 seconds',
-  // Waits for the activity's own answer to the cancellation, whose details stand in ActivityTaskCanceled.
+  // Waits for the activity to confirm the cancellation. ActivityTaskCanceled contains the details.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 const { withdrawRequest } = proxyLocalActivities<Activities>({ startToCloseTimeout: '10 seconds' });
 
-/** Waits for an approver who never comes: to be cancelled, terminated, timed out, or found waiting. */
+/** Waits for an approver who never comes, until it is cancelled, terminated or timed out. */
 export async function approval({ requester, cents }: ApprovalInput): Promise<void> {
   setHandler(remind, (text) => upsertMemo({ reminder: text }));
   try {

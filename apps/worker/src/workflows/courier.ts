@@ -6,13 +6,13 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
+import type { Activities } from '../activities.ts';
 
 export interface CourierInput {
   readonly courier: string;
-  /** Between two stops. */
+  /** The time between two stops, in milliseconds. */
   readonly intervalMs: number;
-  /** 0: drives for ever. */
+  /** 0: drives without end. */
   readonly lastStop: number;
 }
 
@@ -20,7 +20,7 @@ export const messageCourier = defineSignal<[message: string]>('messageCourier');
 
 const { locateCourier } = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes' });
 
-/** Runs on and on: a history that grows while one looks at it, until it continues as new after `stopsBefore`. */
+/** Runs without end, so its history grows. Continues as new with the number of stops so far. */
 export async function courier(input: CourierInput, stopsBefore = 0): Promise<string> {
   const { courier: name, intervalMs, lastStop } = input;
   let message = 'nothing special';

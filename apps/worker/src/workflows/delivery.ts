@@ -1,5 +1,5 @@
 import { getExternalWorkflowHandle, proxyActivities, workflowInfo } from '@temporalio/workflow';
-import type { Activities, Handover } from '../activities/index.ts';
+import type { Activities, Handover } from '../activities.ts';
 
 export interface DeliveryInput {
   readonly customer: string;
@@ -8,7 +8,7 @@ export interface DeliveryInput {
 
 const { handOver } = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes' });
 
-/** Child of `order`: hands the parcel over and leaves a note with whoever started it. */
+/** Child of `order`: hands the parcel over and signals its parent. */
 export async function delivery({ customer, address }: DeliveryInput): Promise<Handover> {
   const proof = await handOver(customer, address);
   const { parent } = workflowInfo();

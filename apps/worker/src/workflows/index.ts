@@ -1,4 +1,4 @@
-// What the worker's workflow bundle exports: every workflow type that this worker runs.
+// The exports of the workflow bundle: every workflow type of this worker.
 export { approval } from './approval.ts';
 export { checkout } from './checkout.ts';
 export { courier } from './courier.ts';

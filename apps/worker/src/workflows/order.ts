@@ -14,7 +14,7 @@ import {
   upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities, OrderItem } from '../activities/index.ts';
+import type { Activities, OrderItem } from '../activities.ts';
 import { delivery } from './delivery.ts';
 
 export interface OrderInput {
@@ -45,7 +45,7 @@ const { packByRobot } = proxyActivities<Activities>({
   retry: { maximumAttempts: 1 },
 });
 
-/** The happy path of a shop: price, pay, reserve, pack and deliver, while the customer may still change things. */
+/** Prices, charges, reserves, packs and delivers an order. The customer can change it until it is packed. */
 export async function order({ customer, address, items }: OrderInput): Promise<OrderResult> {
   const notes: string[] = [];
   let stage = 'new';
@@ -85,7 +85,7 @@ export async function order({ customer, address, items }: OrderInput): Promise<O
   };
   const [receipt] = await Promise.all([
     pay(),
-    // The timer's summary is a payload too: Temporal's Web UI shows it in place of "Timer".
+    // The timer's summary is a payload too. Temporal's Web UI shows it instead of "Timer".
     condition(() => notes.length > 0, '8 seconds', { summary: `Wait for a note from ${customer}` }),
   ]);
 
@@ -101,7 +101,7 @@ export async function order({ customer, address, items }: OrderInput): Promise<O
   return { message: `Delivered to ${customer}, notes: ${notes.length}`, receipt, signature: proof.signature };
 }
 
-/** By robot; where that fails, by hand from the item on that its last heartbeat names. */
+/** Packs by robot. If the robot fails, packs the rest by hand, as its last heartbeat reports. */
 async function pack(customer: string, items: OrderInput['items']): Promise<void> {
   try {
     await packByRobot(customer, items);

@@ -1,9 +1,9 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
+import type { Activities } from '../activities.ts';
 
 export interface SettlementInput {
   readonly merchant: string;
-  /** The attempt that the bank answers; 0: none. */
+  /** The attempt that succeeds; 0: none. */
   readonly bankOpensAtAttempt: number;
 }
 
@@ -13,7 +13,7 @@ const { transferFunds } = proxyActivities<Activities>({
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 
-/** An activity that fails attempt after attempt: pending, with its last failure and heartbeat to be seen. */
+/** Has a pending activity that fails at every attempt, with a last failure and heartbeat details. */
 export async function settlement({ merchant, bankOpensAtAttempt }: SettlementInput): Promise<string> {
   return transferFunds(merchant, bankOpensAtAttempt);
 }

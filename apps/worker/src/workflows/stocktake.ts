@@ -1,17 +1,17 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
+import type { Activities } from '../activities.ts';
 
 export interface StocktakeInput {
   readonly warehouse: string;
-  /** Each is an activity, three events. */
+  /** Each shelf is an activity with three events. */
   readonly shelves: number;
-  /** Shelves counted at the same time. */
+  /** The number of shelves that are counted at the same time. */
   readonly counters: number;
 }
 
 const { countShelf } = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes' });
 
-/** A long history: thousands of events, each with a payload, to scroll and search in. */
+/** Produces a long history: thousands of events with payloads. */
 export async function stocktake({ warehouse, shelves, counters }: StocktakeInput): Promise<string> {
   let articles = 0;
   for (let first = 1; first <= shelves; first += counters) {

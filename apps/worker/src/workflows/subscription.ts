@@ -1,15 +1,19 @@
 import { makeContinueAsNewFunc, proxyActivities, sleep } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
+import type { Activities } from '../activities.ts';
 
 export interface SubscriptionInput {
   readonly customer: string;
-  /** Billing periods in all; each is a run of its own. */
+  /** The number of billing periods. Each period is a separate run. */
   readonly periods: number;
 }
 
 const { chargeCard } = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes' });
 
-/** A chain of runs: one for each billing period, the memo saying how far it is. `receipts` are the earlier runs'. */
+/**
+ * Runs once per billing period and continues as new. The memo shows the progress.
+ *
+ * @param receipts the receipts of the earlier runs
+ */
 export async function subscription(
   input: SubscriptionInput,
   receipts: readonly string[] = [],

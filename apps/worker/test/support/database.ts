@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-/** Temporal's database as it lies on the disk: the file and whatever SQLite keeps beside it, by name. */
+/** Reads the files of Temporal's database by name: the database and SQLite's files next to it. */
 export async function databaseFiles(dbFile: string): Promise<Map<string, Buffer>> {
   const dir = dirname(dbFile);
   const names = (await readdir(dir)).filter((name) => name.startsWith(basename(dbFile)));
@@ -12,8 +12,7 @@ export async function databaseFiles(dbFile: string): Promise<Map<string, Buffer>
 }
 
 /**
- * From the next start on the database has a write-ahead log, as Temporal's own servers have; the development server
- * keeps the mode that it finds. The server must not be running.
+ * Turns on the database's write-ahead log, which the development server does not change. The server must not be running.
  */
 export function useWriteAheadLog(dbFile: string): void {
   const database = new DatabaseSync(dbFile);
@@ -21,7 +20,7 @@ export function useWriteAheadLog(dbFile: string): void {
   database.close();
 }
 
-/** Every cell of every table. SQLite spreads long values over pages that needn't be neighbours; here they are whole. */
+/** Reads every cell of every table. In the file, SQLite splits long values over distant pages. */
 export function databaseCells(dbFile: string): Buffer {
   const database = new DatabaseSync(dbFile, { readOnly: true });
   try {

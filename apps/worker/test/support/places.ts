@@ -1,12 +1,12 @@
-/** Where Temporal keeps a payload, and the words that a sample puts there around its customer's name. */
+/** A place where Temporal stores a payload, and the words that a sample writes there around its customer's name. */
 export interface Place {
   readonly place: string;
-  /** See `Kept.where`. */
+  /** See `Stored.where`. */
   readonly where: string;
   readonly text: (name: string) => string;
 }
 
-/** Every place of a payload that the samples use. The name alone differs between a sealed run and its control. */
+/** Every place of a payload that the samples use. Only the name differs between the encrypted run and its control. */
 export const places: readonly Place[] = [
   { place: 'workflow input', where: 'WORKFLOW_EXECUTION_STARTED', text: (name) => `Door 1 of ${name}` },
   { place: 'workflow result', where: 'WORKFLOW_EXECUTION_COMPLETED', text: (name) => `Delivered to ${name}` },
@@ -165,7 +165,7 @@ export const places: readonly Place[] = [
   },
 ];
 
-/** Said to a workflow or by it, and kept nowhere. */
+/** Texts of queries and rejected updates, which Temporal does not store. */
 export const passing = {
   query: (name: string) => `aunt of ${name}`,
   queryResult: (name: string) => `the order of ${name} is`,

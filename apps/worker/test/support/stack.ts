@@ -14,7 +14,7 @@ import { Client, type Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { createLog } from '../../src/log.ts';
 import { createSampleClients, type SampleClients } from '../../src/starter/clients.ts';
-import { initialStatus } from '../../src/status.ts';
+import { initialStatus } from '../../src/health.ts';
 import { superviseWorker } from '../../src/supervisor.ts';
 import { createWorker } from '../../src/worker.ts';
 import { useWriteAheadLog } from './database.ts';
