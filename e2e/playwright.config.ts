@@ -6,8 +6,8 @@ import { ownPorts, readyWord } from '@temporal-kms/scripts/dev';
 
 const root = join(import.meta.dirname, '..');
 
-// Playwright reads this file again in its worker, which inherits what is chosen here: one stack, with ports and data of
-// its own, so that a `dev` that runs beside it is not disturbed. The data stays afterwards, for whoever looks for a fault.
+// The stack under test has its own ports and data, so that it does not disturb a running `pnpm dev`. Playwright reads this
+// file again in its worker process, which inherits the variables. The data stays after the run, to investigate a failure.
 if (!process.env['TEST_WORKER_INDEX']) {
   Object.assign(process.env, await ownPorts(), { DEV_DATA_DIR: join(root, '.dev', 'e2e') });
   rmSync(join(root, '.dev', 'e2e'), { recursive: true, force: true });
@@ -18,7 +18,7 @@ export default defineConfig({
   outputDir: '.results/traces',
   workers: 1,
   timeout: 120_000,
-  // Two cores carry the whole stack and a browser: what takes longer than this is broken, what takes less may be slow.
+  // Two cores run the whole stack and a browser, so a correct page may be slow.
   expect: { timeout: 20_000 },
   forbidOnly: true,
   reporter: [['list'], ['json', { outputFile: '.results/playwright.json' }]],

@@ -1,6 +1,6 @@
 import { expect, test } from '@playwright/test';
 
-test('one command brings the dashboard, the codec server and Temporal with its Web UI', async ({
+test('`pnpm dev` starts the dashboard, the codec server and Temporal with its Web UI', async ({
   page,
   request,
 }) => {
@@ -15,7 +15,7 @@ test('one command brings the dashboard, the codec server and Temporal with its W
   }
 });
 
-test("Temporal's Web UI asks our codec server", async ({ request }) => {
+test("Temporal's Web UI uses our codec server", async ({ request }) => {
   const settings = await request.get(
     `http://127.0.0.1:${process.env['DEV_TEMPORAL_UI_PORT']}/api/v1/settings`,
   );

@@ -3,7 +3,7 @@ import { expect, test } from '@playwright/test';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
-test('a newcomer opens a workflow from the list and reads its input, result and memo', async ({ page }) => {
+test('the list opens a workflow, which shows its input, result and memo', async ({ page }) => {
   await page.goto('/');
   await page.getByText('order-1001', { exact: true }).click();
   await page.keyboard.press('Enter');
@@ -17,7 +17,7 @@ test('a newcomer opens a workflow from the list and reads its input, result and 
   ).toBeVisible();
 });
 
-test('a failed workflow shows its message and the causes below it', async ({ page }) => {
+test('a failed workflow shows its message and its causes', async ({ page }) => {
   await page.goto('/');
   await page.getByText('checkout-2001', { exact: true }).click();
   await page.keyboard.press('Enter');
@@ -28,7 +28,7 @@ test('a failed workflow shows its message and the causes below it', async ({ pag
   await expect(inspector.getByText('Card of Tomás Ferreira was not authorized')).toBeVisible();
 });
 
-test('a running workflow shows new events as they come', async ({ page }) => {
+test('a running workflow shows new events as they arrive', async ({ page }) => {
   await page.goto('/');
   await page.getByText('courier-3001', { exact: true }).click();
   await page.keyboard.press('Enter');
@@ -39,12 +39,12 @@ test('a running workflow shows new events as they come', async ({ page }) => {
   await expect.poll(count, { timeout: 30_000 }).toBeGreaterThan(before);
 });
 
-test('no plaintext is in the address, the title or the browser’s storage', async ({ page }) => {
+test('the page puts no plaintext into the address, the title or the browser’s storage', async ({ page }) => {
   await page.goto('/');
   await page.getByText('order-1001', { exact: true }).click();
   await page.keyboard.press('Enter');
   await expect(page.getByText('Please wrap it as a present').first()).toBeVisible();
-  const kept = await page.evaluate(() =>
+  const stored = await page.evaluate(() =>
     JSON.stringify([
       document.title,
       location.href,
@@ -53,12 +53,14 @@ test('no plaintext is in the address, the title or the browser’s storage', asy
       document.cookie,
     ]),
   );
-  expect(kept).not.toContain('Mira');
+  expect(stored).not.toContain('Mira');
   expect(await page.evaluate(() => indexedDB.databases())).toEqual([]);
 });
 
 for (const colorScheme of ['dark', 'light'] as const) {
-  test(`list and workflow have no accessibility violation, ${colorScheme}`, async ({ page }) => {
+  test(`the list and a workflow have no accessibility violation in the ${colorScheme} theme`, async ({
+    page,
+  }) => {
     await page.emulateMedia({ colorScheme });
     await page.goto('/');
     await expect(page.getByText('order-1001', { exact: true })).toBeVisible();

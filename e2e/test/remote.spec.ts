@@ -10,7 +10,7 @@ let folder: string;
 let canaries: Record<'exported' | 'profile' | 'ownProfile' | 'kms', NetworkCanary>;
 let environment: Record<string, string>;
 
-/** A machine on which everything points at somebody's real Temporal and Google project. */
+/** Sets up a machine whose environment and profile files name another Temporal server and Google project. */
 test.beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'remote-test-'));
   canaries = {
@@ -47,16 +47,16 @@ function profile(canary: NetworkCanary): string {
   return `[profile.default]\naddress = "${canary.address}"\nnamespace = "elsewhere-namespace"\n`;
 }
 
-const heard = () =>
+const connections = () =>
   Object.fromEntries(Object.entries(canaries).map(([name, canary]) => [name, canary.connections()]));
 
-test('dev sends nothing to the Temporal, the profile or the Google project that the machine points at', async () => {
+test('`pnpm dev` does not connect to the Temporal server or the Google project that the machine names', async () => {
   test.setTimeout(180_000);
   const dev = await startDev(environment);
-  // The samples run on after the ready line.
+  // The samples keep running after the ready line.
   await sleep(5_000);
   await dev.stop();
-  expect(heard()).toEqual({ exported: 0, profile: 0, ownProfile: 0, kms: 0 });
+  expect(connections()).toEqual({ exported: 0, profile: 0, ownProfile: 0, kms: 0 });
   const files = await readdir(join(folder, 'data'));
   expect(files).toContain('temporal.db');
   for (const file of files) {
@@ -64,16 +64,16 @@ test('dev sends nothing to the Temporal, the profile or the Google project that 
   }
 });
 
-test('the control: asked for by name, the same machine is reached', async () => {
+test('`pnpm dev` connects to both with DEV_REMOTE=1', async () => {
   const dev = await spawnDev({ ...environment, DEV_REMOTE: '1' });
   try {
-    // The codec server asks Temporal when it is asked; both it and the worker ask KMS at once.
+    // The codec server calls Temporal for a request. The codec server and the worker call Cloud KMS at their start.
     const workflows = `http://127.0.0.1:${environment['DEV_CODEC_PORT']}/api/namespaces/default/workflows`;
-    const ask = async () => {
+    const connected = async () => {
       await fetch(workflows).catch(() => undefined);
       return canaries.exported.connections() > 0 && canaries.kms.connections() > 0;
     };
-    await expect.poll(ask, { timeout: 30_000 }).toBe(true);
+    await expect.poll(connected, { timeout: 30_000 }).toBe(true);
   } finally {
     await dev.stop('SIGINT');
   }

@@ -1,16 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { ownPorts, startDev } from '@temporal-kms/scripts/dev';
+import { isPortTaken } from '@temporal-kms/scripts/ports';
 
 let folder: string;
 
 test.beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'restart-test-'))));
 test.afterEach(() => rm(folder, { recursive: true }));
 
-test("Ctrl-C ends everything; a second start finds the first one's data and keys", async () => {
+test("Ctrl-C stops everything, and a second start finds the first one's data and keys", async () => {
   test.setTimeout(240_000);
   const ports = await ownPorts();
   const environment = { ...ports, DEV_DATA_DIR: folder };
@@ -20,7 +20,7 @@ test("Ctrl-C ends everything; a second start finds the first one's data and keys
   const before = await readSample(api);
   await first.stop();
   for (const [variable, port] of Object.entries(ports)) {
-    expect(await isListening(Number(port)), `something still listens on ${variable}`).toBe(false);
+    expect(await isPortTaken(Number(port)), `a process still listens on ${variable}`).toBe(false);
   }
 
   const second = await startDev(environment);
@@ -32,7 +32,7 @@ test("Ctrl-C ends everything; a second start finds the first one's data and keys
   }
 });
 
-/** A sample's run and its input, decrypted. */
+/** Returns a sample's run id and its decrypted input. */
 async function readSample(api: string): Promise<{ runId: string; input: string }> {
   const description = await fetch(`${api}/order-1001`);
   const { workflow }: { workflow: { runId: string } } = JSON.parse(await description.text());
@@ -45,12 +45,4 @@ async function readSample(api: string): Promise<{ runId: string; input: string }
   const result: { ok: boolean; payload: { data: string } } = JSON.parse(first);
   expect(result).toMatchObject({ ok: true });
   return { runId: workflow.runId, input: Buffer.from(result.payload.data, 'base64').toString() };
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
 }

@@ -6,12 +6,12 @@ import { devEnvironment, devPorts } from '@temporal-kms/scripts/dev';
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..');
 
-/** The address of a part of the stack that this run started. */
+/** Returns the address of a part of the stack under test. */
 export const local = (
   port: 'CODEC' | 'KMS' | 'KMS_CONTROL' | 'TEMPORAL' | 'TEMPORAL_UI' | 'UI' | 'WORKER',
 ): string => `127.0.0.1:${process.env[`DEV_${port}_PORT`]}`;
 
-/** Starts a sample workflow by the worker's own starter: a process with a data key of its own. */
+/** Starts a sample workflow with the worker's starter, a new process with a new data key. */
 export async function startSample(name: string, id: string, input: object): Promise<void> {
   const starter = join(root, 'apps', 'worker', 'src', 'start.ts');
   await run(process.execPath, [starter, 'start', name, '--id', id, '--input', JSON.stringify(input)], {
@@ -19,17 +19,17 @@ export async function startSample(name: string, id: string, input: object): Prom
   });
 }
 
-/** No call to Cloud KMS is answered for so many seconds, as when the network is cut. */
-export async function cutOffKms(seconds: number): Promise<void> {
+/** Makes the KMS emulator answer no call for so many seconds, as if the network were down. */
+export async function interruptKms(seconds: number): Promise<void> {
   const response = await fetch(`http://${local('KMS_CONTROL')}/faults`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ effect: { kind: 'hang' }, seconds }),
   });
-  if (!response.ok) throw new Error(`The emulator's control API answered ${response.status}`);
+  if (!response.ok) throw new Error(`The emulator's control API answered with status ${response.status}.`);
 }
 
-/** The latest run of a workflow. */
+/** Returns the latest run of a workflow. */
 export async function latestRun(workflowId: string): Promise<{ runId: string; status: string }> {
   const response = await fetch(`http://${local('CODEC')}/api/namespaces/default/workflows/${workflowId}`);
   const { workflow }: { workflow: { runId: string; status: string } } = JSON.parse(await response.text());

@@ -7,7 +7,7 @@ import { latestRun, local } from './stack.ts';
 const run = promisify(execFile);
 const codec = `http://${local('CODEC')}`;
 
-/** The history as the CLI prints it, with the bytes of every payload's data as text. */
+/** Returns a history as the CLI prints it, with the data of every payload decoded from base64. */
 async function show(...more: string[]): Promise<string> {
   const args = [
     'workflow',
