@@ -1,67 +1,23 @@
 import { ApplicationFailure } from '@temporalio/common';
+import { type ReasonClass, reasonClass, type ReasonCode } from './reason-codes.ts';
 
-/** Passes by itself: wait and try again. */
-const retryable = ['kms_quota', 'kms_unavailable', 'checksum_mismatch', 'data_key_exhausted'] as const;
-/** An administrator can set it right; the payload is as good as ever. */
-const restorable = [
-  'key_disabled',
-  'key_destroy_scheduled',
-  'key_not_found',
-  'key_not_allowed',
-  'permission_denied',
-  'namespace_not_configured',
-  'format_not_allowed',
-  'namespace_not_permitted',
-  'layer_unreadable',
-] as const;
-/** Trying again gives the same answer. */
-const permanent = [
-  'key_destroyed',
-  'namespace_mismatch',
-  'workflow_mismatch',
-  'integrity_failed',
-  'malformed',
-  'unsupported_version',
-  'too_large',
-  'external_reference',
-  'event_not_found',
-  'not_encrypted',
-] as const;
+export { reasonClass, reasonCodes } from './reason-codes.ts';
+export type { ReasonClass, ReasonCode } from './reason-codes.ts';
 
-/** Every {@link ReasonCode}, retryable ones first, permanent ones last. */
-export const reasonCodes = [...retryable, ...restorable, ...permanent] as const;
-
-/** Why a payload can't be sealed or opened: the closed list of `docs/wire-formats.md`. */
-export type ReasonCode = (typeof reasonCodes)[number];
-/** What may help: waiting, an administrator, or nothing. Only permanent failures are non-retryable in Temporal. */
-export type ReasonClass = 'retryable' | 'restorable' | 'permanent';
-
-const classOf = new Map<ReasonCode, ReasonClass>([
-  ...retryable.map((code) => [code, 'retryable'] as const),
-  ...restorable.map((code) => [code, 'restorable'] as const),
-  ...permanent.map((code) => [code, 'permanent'] as const),
-]);
-
-/** The class of a code; see the package's README for what each means and what to do. */
-export const reasonClass = (code: ReasonCode): ReasonClass => classOf.get(code) ?? 'permanent';
-
-/** Whether a text is one of the {@link reasonCodes}. */
-export const isReasonCode = (code: string): boolean => reasonCodes.some((known) => known === code);
-
-/** What an error knows beside its code. */
+/** What an error contains in addition to its code. */
 export interface KmsCodecErrorOptions {
   /** Crypto key resource name. */
   readonly key?: string | undefined;
   /** Cloud KMS key version, from 1. */
   readonly keyVersion?: number | undefined;
-  /** Kept for the process's own logs; Temporal stores its message too, so it never holds plaintext or addresses. */
+  /** For the process's log. Temporal stores its message too, so it never contains plaintext or addresses. */
   readonly cause?: unknown;
 }
 
 /**
- * The only error that this library throws. Match on `code`, never on the message: a message may change and names
- * at most a key. Temporal stores it with the failure: it is an ApplicationFailure whose `type` is
- * `KmsCodecError:<code>`, non-retryable for permanent codes only.
+ * The only error that this library throws. Match on `code`, not on the message, which may change. Temporal stores it as an
+ * ApplicationFailure with the type `KmsCodecError:<code>`, which is non-retryable if its code is permanent. The message
+ * contains no plaintext and at most the name of a crypto key.
  */
 export class KmsCodecError extends ApplicationFailure {
   readonly code: ReasonCode;
@@ -74,8 +30,8 @@ export class KmsCodecError extends ApplicationFailure {
     this.code = code;
     this.key = options.key;
     this.keyVersion = options.keyVersion;
-    // Temporal's worker overwrites it on whatever an activity's input fails with, and would try a permanent failure
-    // again for ever.
+    // When an activity's input cannot be decoded, Temporal's worker overwrites this property, and would then retry a
+    // permanent failure forever.
     const nonRetryable = this.nonRetryable;
     Object.defineProperty(this, 'nonRetryable', {
       enumerable: true,
@@ -84,18 +40,18 @@ export class KmsCodecError extends ApplicationFailure {
     });
   }
 
-  /** @internal An equal error: one that is remembered goes to many, and Temporal's worker writes into those that it gets. */
+  /** @internal Returns a copy. A cached error is thrown many times, and Temporal's worker modifies the errors that it gets. */
   clone(): KmsCodecError {
     const { code, message, key, keyVersion, cause } = this;
     return new KmsCodecError(code, message, { key, keyVersion, cause });
   }
 
-  /** What may help. */
+  /** What resolves the error. */
   get class(): ReasonClass {
     return reasonClass(this.code);
   }
 
-  /** Whether it passes by itself. Restorable failures are tried again by Temporal too, but need somebody's help. */
+  /** Whether the error is temporary. Temporal also retries restorable errors, but these need an administrator. */
   get retryable(): boolean {
     return this.class === 'retryable';
   }

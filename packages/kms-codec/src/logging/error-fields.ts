@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { ApplicationFailure } from '@temporalio/common';
-import { isReasonCode } from '../errors.ts';
+import { isReasonCode } from '../reason-codes.ts';
 
 /** What a log may show of an error: identifiers that stand in code, never text that is made while code runs. */
 export interface ErrorFields {
