@@ -120,7 +120,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         if crypto_key is None:
             raise KmsCodecError(
                 "key_not_allowed",
-                f"The namespace {scope.namespace} has no key that encrypts: configure one under encrypt",
+                f'The rule of the namespace {scope.namespace} has no crypto key that encrypts; add "encrypt" to it',
             )
         _check_size(payload)
         scope.plaintext.take(len(payload.data))

@@ -90,7 +90,7 @@ class PayloadDecryptor:
         if found is None:
             raise KmsCodecError(
                 "namespace_mismatch",
-                f"The message was encrypted for a namespace that {scope.namespace} does not accept",
+                f"The message was encrypted in a namespace that {scope.namespace} does not accept",
             )
         namespace, listed = found
         known = None if scope.workflow_id is None else workflow_tag(namespace, scope.workflow_id)
@@ -167,12 +167,18 @@ def _candidates(payload: Payload, scope: Scope) -> tuple[str, ...]:
 
 
 def _key_not_listed(scope: Scope) -> KmsCodecError:
-    return KmsCodecError("key_not_allowed", f"The message names a key that is not listed for {scope.namespace}")
+    return KmsCodecError(
+        "key_not_allowed",
+        f"The message names a crypto key that the rule of the namespace {scope.namespace} does not list; "
+        "Cloud KMS was not called",
+    )
 
 
 async def _first_success(keys: tuple[str, ...], attempt: Callable[[str], Awaitable[T]], scope: Scope) -> T:
     unusable: KmsCodecError | None = None
-    refusal = KmsCodecError("key_not_allowed", f"The namespace {scope.namespace} has no key that decrypts")
+    refusal = KmsCodecError(
+        "key_not_allowed", f"The rule of the namespace {scope.namespace} lists no crypto key that decrypts"
+    )
     for key in keys:
         try:
             return await attempt(key)
@@ -190,7 +196,8 @@ def _check_reads(kind: str, scope: Scope) -> None:
     if kind not in scope.rule.reads:
         raise KmsCodecError(
             "format_not_allowed",
-            f"The namespace {scope.namespace} does not read the format {kind}: list it under reads",
+            f"The payload is in the format {kind}, which the namespace {scope.namespace} does not read; "
+            'add the format to "reads" in its rule',
         )
 
 
@@ -213,7 +220,9 @@ def pass_through(payload: Payload, scope: Scope) -> Payload:
     """
     if scope.rule.plaintext == "refuse":
         raise KmsCodecError(
-            "format_not_allowed", f"The namespace {scope.namespace} refuses payloads that this codec did not encrypt"
+            "format_not_allowed",
+            "The payload is not encrypted by this codec, "
+            f"and the rule of the namespace {scope.namespace} refuses plaintext",
         )
     if scope.rule.plaintext == "report" and format_of(payload) == "plain":
         log.warning("Read a plaintext payload in the namespace %s", scope.namespace)
@@ -228,4 +237,4 @@ def _inner(plaintext: bytes) -> Payload:
 
 
 def _not_a_payload() -> KmsCodecError:
-    return KmsCodecError("malformed", "The message decrypted, but it does not contain a Temporal payload")
+    return KmsCodecError("malformed", "The message was decrypted, but its content is not a Temporal payload")

@@ -51,7 +51,10 @@ class KeyRules:
         """
         rule = self.namespaces.get(namespace, self.default)
         if rule is None:
-            raise KmsCodecError("namespace_not_configured", f"No key is configured for the namespace {namespace}")
+            raise KmsCodecError(
+                "namespace_not_configured",
+                f"No crypto key is configured for the namespace {namespace}; add a rule for it to the keys file",
+            )
         return rule
 
     def _mixed_formats(self) -> Iterator[str]:
