@@ -116,7 +116,7 @@ class ChainedFile implements AuditFile {
       throw error;
     }
     if (written < bytes.length) {
-      // The next write opens the file again and follows what this one left.
+      // The next write opens the file again and continues after what this write left.
       await this.#close();
       throw new Error(`only ${written} of ${bytes.length} bytes were written`);
     }
@@ -217,14 +217,14 @@ function infoOf(path: string): Stats | undefined {
   }
 }
 
-/** @throws the error unless it says that there is no such file */
+/** @throws the error, unless it means that the file does not exist */
 function absent(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;
 }
 
 const isSame = (a: Open['info'], b: Open['info']): boolean => a.ino === b.ino && a.dev === b.dev;
 
-/** The folder has the name of a new file and is a write of its own to the disk. */
+/** Writes the folder to the disk, which contains the name of a new file. */
 async function syncFolder(path: string): Promise<void> {
   await using handle = await open(path, constants.O_RDONLY);
   await handle.sync();

@@ -218,7 +218,7 @@ function entryOf(
   };
 }
 
-/** Digests in one entry; further digests have entries of their own. */
+/** Digests in one entry; further digests have further entries. */
 const MAX_DIGESTS = 200;
 
 function slicesOf<T>(all: readonly T[], size: number): T[][] {

@@ -77,7 +77,7 @@ export function parseHead(text: string): ChainHead | undefined {
   return found?.[2] === undefined ? undefined : { seq: Number(found[1]), hash: found[2] };
 }
 
-/** Keyed digests of ciphertexts. Whoever has the key can find audited ciphertexts in histories and exports. */
+/** Keyed digests of ciphertexts. With the key, an auditor can find audited ciphertexts in histories and exports. */
 export interface Digests {
   /** Identifies the key and reveals nothing about it. */
   readonly keyId: string;

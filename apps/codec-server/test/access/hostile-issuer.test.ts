@@ -68,7 +68,7 @@ function tokenOf({ header = {}, key = rsa.privateKey, signature }: Token = {}): 
   return `${input}.${(signature ?? own()).toString('base64url')}`;
 }
 
-/** What the server says of a token: who it is of, or the sentence with which it is refused. */
+/** The answer to a token: the caller's name, or the message of the refusal. */
 async function answerTo(token: string): Promise<string> {
   const keys = issuerKeys(company, { fetchJson, now: Date.now, failed: () => undefined });
   try {
@@ -100,7 +100,7 @@ describe('a key set', () => {
     ['two keys under one id', [published(rsa), published(ec), published(rsa)]],
     ['an id that is no text', [published(rsa, { kid: 1 })]],
     ['a critical extension', [published(rsa, { ext: 'no', key_ops: 7 })]],
-  ])('with %s verifies no token and is no error of the server', async (_, keys) => {
+  ])('with %s verifies no token and causes no server error', async (_, keys) => {
     pages.set(KEYS, json({ keys }));
     expect(await answerTo(tokenOf(keys[0] === weak ? { key: weak.privateKey } : {}))).not.toBe('ana');
     expect(await answerTo(tokenOf({ key: weak.privateKey }))).not.toBe('ana');
@@ -108,12 +108,12 @@ describe('a key set', () => {
     expect(await answerTo(tokenOf({ header: { alg: 'HS256' } }))).not.toBe('ana');
   });
 
-  it('with one bad key still verifies tokens under the others', async () => {
+  it('with one unusable key still verifies tokens under its other keys', async () => {
     pages.set(KEYS, json({ keys: [{ kty: 'RSA', kid: 'broken' }, published(rsa)] }));
     expect(await answerTo(tokenOf())).toBe('ana');
   });
 
-  it('of thousands of keys is used, and a token is still checked within a moment', async () => {
+  it('with thousands of keys is usable, and does not delay tokens noticeably', async () => {
     const many = Array.from({ length: 5_000 }, (_, n) => published(ec, { kid: `other-${n}` }));
     pages.set(KEYS, json({ keys: [...many, published(rsa)] }));
     expect(await answerTo(tokenOf())).toBe('ana');
@@ -156,7 +156,7 @@ describe('a key set', () => {
     ['is a list', json([])],
     ['is null', json(null)],
   ])(
-    'that %s makes its callers wait and nobody else',
+    'that %s delays its own callers only',
     async (_, page) => {
       pages.set(KEYS, page);
       expect(await answerTo(tokenOf())).toMatch(/keys are unavailable/);
@@ -261,7 +261,7 @@ describe('a token', () => {
     ['jwk', { jwk: published(ec) }],
     ['x5c', { x5c: ['AAAA'] }],
     ['x5t', { x5t: 'AAAA', 'x5t#S256': 'AAAA' }],
-  ])("is verified with its issuer's key alone, whatever its %s says", async (_, header) => {
+  ])("is verified with its issuer's key only, whatever its header %s contains", async (_, header) => {
     expect(await answerTo(tokenOf({ header }))).toBe('ana');
     expect(await answerTo(tokenOf({ header: { ...header, alg: 'ES256' }, key: ec.privateKey }))).not.toBe(
       'ana',

@@ -34,7 +34,7 @@ function refusal(text: string): StrictYamlError {
 }
 
 describe('a policy file', () => {
-  it('has the published JSON Schema', () => {
+  it('has the JSON Schema that is published', () => {
     expect(published).toEqual(z.toJSONSchema(policy, { io: 'input' }));
   });
 
@@ -50,7 +50,7 @@ describe('a policy file', () => {
     expect(isValid(JSON.parse(JSON.stringify(value)))).toBe(by !== 'schema');
   });
 
-  it('is refused when it was cut off at any byte', () => {
+  it('is refused when it is truncated at any byte', () => {
     const whole = Buffer.from(examplePolicy());
     const end = whole.lastIndexOf('...') + '...'.length;
     expect(() => parsePolicy(whole.subarray(0, end).toString())).not.toThrow();

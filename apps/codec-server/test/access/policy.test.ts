@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Grants, grantsOf } from '../../src/access/grants.ts';
 import { StrictYamlError } from '@temporal-kms/kms-codec/strict-yaml';
 import { parsePolicy, readPolicy } from '../../src/access/policy.ts';
@@ -29,12 +29,12 @@ rules:
     permissions: [decode]
 ${fields}`;
 
-test('the example of the documentation is right', () => {
+it('accepts the example of the documentation', () => {
   expect(Object.keys(parsePolicy(examplePolicy()).issuers)).toEqual(['company', 'partner', 'proxy', 'cloud']);
 });
 
-describe('every mistake is named with its line and place', () => {
-  test.each<[what: string, content: string, mistake: RegExp]>([
+describe('a policy with a mistake', () => {
+  it.each<[what: string, content: string, mistake: RegExp]>([
     ['no part of it', '{}', /issuers is missing/],
     ['no issuer', 'issuers: {}', /line 1: issuers names none, so no caller could sign in: add an issuer/],
     ['a field that does not exist', rule('groups: []'), /groups/],
@@ -141,19 +141,19 @@ describe('every mistake is named with its line and place', () => {
       rule('dashboard: { issuer: nobody, clientId: a }'),
       /dashboard.issuer must be one of issuers: company/,
     ],
-  ])('%s', (_, content, mistake) => {
+  ])('is refused with line and field: %s', (_, content, mistake) => {
     const found = mistakesIn(content);
     expect(found.join('\n')).toMatch(mistake);
   });
 
-  test('all at once', () => {
+  it('is refused with all its mistakes at once', () => {
     const found = mistakesIn(
       rule('  - { issuer: company, match: {}, namespaces: [], permissions: [root] }\nreveal: sometimes'),
     );
     expect(found).toHaveLength(4);
   });
 
-  test('a file that is not there', () => {
+  it('is refused with the cause if the file does not exist', () => {
     expect(() => readPolicy('/nowhere/policy.yaml')).toThrow(/in POLICY_FILE:\n\s+cannot be read: ENOENT/);
   });
 });
@@ -163,21 +163,21 @@ const cloud = (match: string): string => `issuers:
 rules:
   - { issuer: cloud, match: ${match}, namespaces: [orders], permissions: [decode] }`;
 
-describe("Temporal Cloud's tokens can be replayed by any other codec server, so a rule must name people", () => {
+describe("a rule for Temporal Cloud's tokens, which other codec servers receive too", () => {
   const claim = 'https://saas-api.tmprl.cloud/user/email';
 
-  test('takes e-mail addresses', () => {
+  it('accepts e-mail addresses', () => {
     expect(mistakesIn(cloud(`{ '${claim}': [eve@example.com, bo@example.com] }`))).toEqual([]);
     expect(mistakesIn(cloud(`{ '${claim}': eve@example.com, sub: auth0 }`))).toEqual([]);
   });
 
-  test.each([
+  it.each([
     ['another claim alone', '{ sub: auth0|1 }'],
     ['the audience, which everybody has', "{ aud: 'https://saas-api.tmprl.cloud' }"],
     ['a wildcard', `{ '${claim}': '*' }`],
     ['a pattern', `{ '${claim}': '*@example.com' }`],
     ['a domain', `{ '${claim}': '@example.com' }`],
-    ['a domain beside an address', `{ '${claim}': [eve@example.com, example.com] }`],
+    ['a domain next to an address', `{ '${claim}': [eve@example.com, example.com] }`],
     ['the usual claim for addresses', '{ email: eve@example.com }'],
   ])('refuses %s', (_, match) => {
     expect(mistakesIn(cloud(match))).toEqual([expect.stringMatching(/rules\[0\]\.match/)]);
@@ -191,8 +191,8 @@ const ruleCounts = (match: string, claims: Record<string, unknown>): boolean => 
   return grantsOf(policy, policy.issuers['company']!, claims).has('search', 'orders');
 };
 
-describe('a claim matches', () => {
-  test.each<[what: string, match: string, claims: Record<string, unknown>, expected: boolean]>([
+describe('a rule', () => {
+  it.each<[what: string, match: string, claims: Record<string, unknown>, expected: boolean]>([
     ['a text to the letter', '{ team: a }', { team: 'a' }, true],
     ['no other letter case', '{ team: a }', { team: 'A' }, false],
     ['no longer text', '{ team: a }', { team: 'ab' }, false],
@@ -209,7 +209,7 @@ describe('a claim matches', () => {
     ['no address that is not verified', '{ email: a@b.c }', { email: 'a@b.c', email_verified: false }, false],
     ['nor where that is text', '{ email: a@b.c }', { email: 'a@b.c', email_verified: 'false' }, false],
     ['an address that nothing is said of', '{ email: a@b.c }', { email: 'a@b.c' }, true],
-  ])('%s', (_, match, claims, expected) => {
+  ])('matches by claim: %s', (_, match, claims, expected) => {
     expect(ruleCounts(match, claims)).toBe(expected);
   });
 });
@@ -222,7 +222,7 @@ const temporalGrants = (permissions: unknown, more = ''): Grants => {
 };
 
 describe("Temporal's own claims", () => {
-  test('give in their namespace what the policy lists for their role, and no more', () => {
+  it('grant in their namespace what the policy lists for their role, and nothing else', () => {
     const given = temporalGrants([
       'payments:read',
       'orders:WRITE',
@@ -240,8 +240,8 @@ describe("Temporal's own claims", () => {
     for (const namespace of ['a', 'b', 'c', '']) expect(given.has('metadata', namespace)).toBe(false);
   });
 
-  test.each(['system', 'temporal-system'])(
-    'of %s count in every namespace only where the policy says so',
+  it.each(['system', 'temporal-system'])(
+    'of %s count in every namespace only if the policy sets every-namespace',
     (system) => {
       expect(temporalGrants([`${system}:admin`]).has('audit', undefined)).toBe(false);
       const everywhere = temporalGrants([`${system}:admin`], '\n      system: every-namespace');
@@ -250,11 +250,11 @@ describe("Temporal's own claims", () => {
     },
   );
 
-  test('are nothing where they are no list', () => {
+  it('grant nothing if they are not a list', () => {
     expect(temporalGrants('payments:read').has('metadata', 'payments')).toBe(false);
   });
 
-  test('are nothing where the policy does not take them', () => {
+  it('grant nothing if the policy does not use them', () => {
     const policy = parsePolicy(`issuers:\n${issuer}\n...`);
     const given = grantsOf(policy, policy.issuers['company']!, { permissions: ['payments:read'] });
     expect(given.has('metadata', undefined)).toBe(false);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, it } from 'vitest';
 import { type ServerProcess, spawnServer, startServer } from '../support/process.ts';
 import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
 import { type Answer, ask } from './support/server.ts';
@@ -46,7 +46,7 @@ const decode = (port: number, token?: string): Promise<Answer> =>
     body: '{"payloads":[]}',
   });
 
-test('a mistake in the policy ends the start with status 78 and says where it is', async () => {
+it('exits with 78 and names the line when the policy has a mistake', async () => {
   const { output, exited } = spawnServer(environment(policy('[decode, everything]')));
   expect(await exited).toBe(78);
   expect(output.err).toMatch(/A mistake in POLICY_FILE:\n {2}line 5: rules\[0\]\.permissions\[1\] /);
@@ -65,7 +65,7 @@ const described = (content: string) => ({
   bytes: content.length,
 });
 
-test('logs the digest of the policy in force, at the start and after each reload that succeeds', async () => {
+it('logs the digest of the policy in force, at the start and after each reload that succeeds', async () => {
   const first = policy('[decode]');
   const second = policy('[metadata]');
   const { child, output } = (server = await startServer(environment(first)));
@@ -83,7 +83,7 @@ test('logs the digest of the policy in force, at the start and after each reload
   expect(inForce(output)).toMatchObject([described(first), described(second)]);
 });
 
-test('logs the digest of the keys file that the process has read', async () => {
+it('logs the digest of the keys file that the process has read', async () => {
   const keysFile = join(dirname(file), 'keys.yaml');
   const content = `namespaces:
   payments: { encrypt: projects/test/locations/global/keyRings/temporal-keys/cryptoKeys/payments }
@@ -95,14 +95,14 @@ test('logs the digest of the keys file that the process has read', async () => {
     KMS_KEYS_FILE: keysFile,
     GCP_KMS_KEY: '',
   });
-  const line = server.output.out.split('\n').find((one) => one.includes('"keys file in use"'));
+  const line = server.output.out.split('\n').find((each) => each.includes('"keys file in use"'));
   expect(JSON.parse(line ?? '{}')).toMatchObject({
     file: keysFile,
     sha256: createHash('sha256').update(content).digest('hex'),
   });
 });
 
-test('keeps the policy while the file can be written by others, and does not start with such a file', async () => {
+it('keeps the policy while other users can write to the file, and does not start with such a file', async () => {
   const { child, output } = (server = await startServer(environment(policy('[decode]'))));
   chmodSync(file, 0o664);
   try {
@@ -117,14 +117,14 @@ test('keeps the policy while the file can be written by others, and does not sta
   }
 });
 
-test('never starts with a policy that was cut off', async () => {
+it('does not start with a truncated policy', async () => {
   const whole = policy('[decode]');
   const { output, exited } = spawnServer(environment(whole.slice(0, whole.lastIndexOf('...'))));
   expect(await exited).toBe(78);
   expect(output.err).toMatch(/POLICY_FILE:\n\s+does not end with a line that contains only \.\.\./);
 });
 
-test('serves other machines with a policy, and reads it again on SIGHUP', async () => {
+it('serves other machines with a policy, and reads the policy again on SIGHUP', async () => {
   const { child, output, url } = (server = await startServer(environment(policy('[decode]'))));
   const logged = (words: string) => expect.poll(() => output.out, { timeout: 10_000 }).toContain(words);
   const port = Number(new URL(url).port);

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeProtectedHeader } from 'jose';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { accessLoader } from '../../src/access/policy-access.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
 import { keptLog, type Kms, startKms, serve } from '../support/stack.ts';
@@ -52,7 +52,7 @@ async function serving(tokens = 'access', audience = AUDIENCE): Promise<RunningS
 }
 
 beforeAll(async () => {
-  // The provider says at every start that it is made for a test.
+  // The provider logs at every start that it is for tests.
   for (const method of ['info', 'warn'] as const) vi.spyOn(console, method).mockReturnValue(undefined);
   kms = await startKms();
 });
@@ -95,22 +95,22 @@ const clear = JSON.stringify({
 });
 
 describe('tokens of a real provider', () => {
-  test('a program seals and a person opens, each with their own token, and neither does more', async () => {
+  it('lets a program encode and a person decode, each with a token, and nothing else', async () => {
     const program = await provider.programToken();
     expect(decodeProtectedHeader(program).typ).toBe('at+jwt');
-    const sealed = await protocol(program, 'encode', clear);
-    expect(sealed).toMatchObject({ status: 200, body: expect.not.stringContaining('ImNhbmFyeS00MTIi') });
+    const encrypted = await protocol(program, 'encode', clear);
+    expect(encrypted).toMatchObject({ status: 200, body: expect.not.stringContaining('ImNhbmFyeS00MTIi') });
 
     const { accessToken } = await provider.personTokens('ana');
-    const opened = await protocol(accessToken, 'decode', sealed.body);
+    const opened = await protocol(accessToken, 'decode', encrypted.body);
     expect(opened.status).toBe(200);
     expect(JSON.parse(opened.body)).toEqual(JSON.parse(clear));
 
     expect((await protocol(accessToken, 'encode', clear)).status).toBe(403);
-    expect((await protocol(program, 'decode', sealed.body, 'orders')).status).toBe(403);
+    expect((await protocol(program, 'decode', encrypted.body, 'orders')).status).toBe(403);
   });
 
-  test('a person is known by their address, until their token ends', async () => {
+  it('identifies a person by their address until the token expires', async () => {
     const { accessToken } = await provider.personTokens('ana');
     const { body } = await me(accessToken);
     expect(JSON.parse(body)).toEqual({
@@ -123,7 +123,7 @@ describe('tokens of a real provider', () => {
     });
   });
 
-  test('the ID token of the same sign-in opens nothing', async () => {
+  it('refuses the ID token of the same sign-in', async () => {
     const { idToken } = await provider.personTokens('ana');
     expect(await me(idToken)).toMatchObject({
       status: 401,
@@ -131,7 +131,7 @@ describe('tokens of a real provider', () => {
     });
   });
 
-  test('where ID tokens are taken, the access token of the same sign-in opens nothing', async () => {
+  it('refuses the access token of the same sign-in if the policy accepts ID tokens', async () => {
     const other = await serving('id', 'dashboard');
     try {
       const { accessToken, idToken } = await provider.personTokens('ana');
@@ -142,7 +142,7 @@ describe('tokens of a real provider', () => {
     }
   });
 
-  test('a policy that is read again while the issuer is down keeps its users in', async () => {
+  it('keeps accepting tokens when the policy is read again while the issuer is unreachable', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
     writeFileSync(file, policyOf('access', AUDIENCE));
     const load = accessLoader(file, { log: log.log, opens: () => true });
@@ -156,7 +156,7 @@ describe('tokens of a real provider', () => {
     provider = await startProvider();
   });
 
-  test('no token stands in the log', async () => {
+  it('writes no token to the log', async () => {
     const { accessToken, idToken } = await provider.personTokens('ana');
     await me(accessToken);
     await me(idToken);
@@ -169,12 +169,12 @@ describe('tokens of a real provider', () => {
 });
 
 describe("the provider's keys", () => {
-  test('are asked for once, however many tokens there are', async () => {
+  it('are fetched once, however many tokens there are', async () => {
     await Promise.all(Array.from({ length: 20 }, async () => me(await provider.programToken())));
     expect(provider.keyRequests()).toBe(1);
   });
 
-  test('a new key counts as soon as a token under it comes', async () => {
+  it('include a new key as soon as a token under it arrives', async () => {
     const old = await provider.programToken();
     expect((await me(old)).status).toBe(200);
     await provider.rotate();
@@ -183,7 +183,7 @@ describe("the provider's keys", () => {
     expect((await me(renewed)).status).toBe(200);
   });
 
-  test('a withdrawn key counts no more once the keys are renewed', async () => {
+  it('exclude a withdrawn key once they are refreshed', async () => {
     const old = await provider.programToken();
     expect((await me(old)).status).toBe(200);
     await provider.rotate();
@@ -192,12 +192,12 @@ describe("the provider's keys", () => {
     expect((await me(old)).challenge).toContain('a key that its issuer does not have');
   });
 
-  test('tokens under unknown keys make for one request in ten seconds', async () => {
+  it('are fetched at most once in ten seconds for tokens under unknown keys', async () => {
     expect((await me(await provider.programToken())).status).toBe(200);
     await using stranger = await startProvider();
     const unknown = (await stranger.programToken()).split('.');
     const claims = JSON.parse(Buffer.from(unknown[1]!, 'base64url').toString());
-    const header = { alg: 'RS256', typ: 'at+jwt', kid: 'of nobody' };
+    const header = { alg: 'RS256', typ: 'at+jwt', kid: 'unknown' };
     const forged = [header, { ...claims, iss: provider.issuer }]
       .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
       .join('.');
@@ -210,7 +210,7 @@ describe("the provider's keys", () => {
     expect(provider.keyRequests() - before).toBe(3);
   });
 
-  test('the last ones count for an hour of outage, then it is 401 with the reason, and all is well when it is back', async () => {
+  it('are used for an hour of an outage, then tokens get 401 with the reason until the issuer is available again', async () => {
     const known = await provider.programToken();
     expect((await me(known)).status).toBe(200);
     await provider.down();
@@ -221,7 +221,7 @@ describe("the provider's keys", () => {
     late = 61 * MINUTE;
     const answer = await me(known);
     expect(answer).toMatchObject({ status: 401, code: 'unauthenticated', challenge: 'Bearer' });
-    expect(answer.body).toContain("can't be checked");
+    expect(answer.body).toContain('cannot be verified');
     expect(log.lines.join('')).toContain("issuer's keys unavailable");
 
     await provider.up();
@@ -229,7 +229,7 @@ describe("the provider's keys", () => {
     expect((await me(known)).status).toBe(200);
   });
 
-  test('a server starts while the provider is down, and lets people in once it is up', async () => {
+  it('do not block the start while the issuer is unreachable, and are fetched once it is available', async () => {
     const token = await provider.programToken();
     await provider.down();
     const other = await serving();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type AuditEntry, decodeFrame, historyFrame } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { accessLoader } from '../../src/access/policy-access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
@@ -25,7 +25,7 @@ let run: { workflowId: string; runId: string };
 const audited: AuditEntry[] = [];
 
 beforeAll(async () => {
-  // The provider says at every start that it is made for a test.
+  // The provider logs at every start that it is for tests.
   for (const method of ['info', 'warn'] as const) vi.spyOn(console, method).mockReturnValue(undefined);
   stack = await startStack();
   provider = await startProvider();
@@ -82,7 +82,7 @@ const auth = (value: string): string[] => ['--codec-auth', `Bearer ${value}`];
 const justification = ['--codec-header', 'X-Reveal-Justification=ticket 4711'];
 const inHistory = Buffer.from(JSON.stringify(SECRET)).toString('base64');
 
-test("Temporal's CLI reads a history with a token and a justification", async () => {
+it("lets Temporal's CLI read a history with a token and a justification", async () => {
   expect(await show(...auth(token), ...justification)).toContain(inHistory);
   expect(audited.at(0)).toMatchObject({
     event: 'intent',
@@ -94,14 +94,14 @@ test("Temporal's CLI reads a history with a token and a justification", async ()
   expect(JSON.stringify(audited)).not.toContain(token.split('.')[1]);
 });
 
-test.each<[what: string, args: () => Promise<string[]>]>([
+it.each<[what: string, args: () => Promise<string[]>]>([
   ['a token', async () => justification],
   ['a justification', async () => auth(token)],
   [
-    'a token of somebody whom a rule names',
+    'a token of a person whom a rule names',
     async () => [...auth((await provider.personTokens('bo')).accessToken), ...justification],
   ],
-])('it reads nothing without %s', async (_, args) => {
+])("lets Temporal's CLI read nothing without %s", async (_, args) => {
   await expect(args().then((more) => show(...more))).rejects.toThrow();
   expect(audited.filter(({ event }) => event !== 'denied')).toEqual([]);
 });
@@ -117,7 +117,7 @@ const api = async (path: string, body?: object) =>
     ...(body && { body: JSON.stringify(body) }),
   });
 
-test('the history API gives the skeleton to who may read it, and payloads for a justification', async () => {
+it('returns the history to a caller with metadata, and payloads for a justification', async () => {
   const history = await api('history');
   const [first] = history.body
     .split('\n')

@@ -1,41 +1,47 @@
 import { createHmac } from 'node:crypto';
 import type { AuditEntry } from '@temporal-kms/codec-api';
-import { exportJWK, type JWTPayload } from 'jose';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { policyAccess } from '../../src/access/policy-access.ts';
+import { exportJWK } from 'jose';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Issuer, parsePolicy } from '../../src/access/policy.ts';
-import { issuerKeyring } from '../../src/access/issuer-keys.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
 import { routes } from '../support/routes.ts';
-import { keys, type Kms, plain, startKms, serve } from '../support/stack.ts';
-import { type Changes, type Issuers, issuersOf } from './support/issuers.ts';
-import { accessTable, examplePolicy } from './support/markdown.ts';
+import { keys, type Kms, plain, startKms } from '../support/stack.ts';
+import type { Changes, Issuers } from './support/issuers.ts';
+import { servePolicy } from './support/policy-server.ts';
+import {
+  type ExampleCaller,
+  callers,
+  namespaces,
+  permissions,
+  tokenRefusals,
+  type TokenRefusal,
+} from './matrix.ts';
+import { examplePolicy } from './support/markdown.ts';
 import { type Answer, ask, emptyTemporal } from './support/server.ts';
 
 const policy = parsePolicy(examplePolicy());
-const namespaces = ['payments', 'cards', 'orders'] as const;
 const message = plain('canary-5d01c7');
 let kms: Kms;
 let issuers: Issuers;
 let server: RunningServer;
-/** A message of each namespace, as the body of `/decode`. */
-const sealed = new Map<string, string>();
+/** An encrypted message of each namespace, as the body of `/decode`. */
+const encrypted = new Map<string, string>();
 
 const audited: AuditEntry[] = [];
 const denied = (): AuditEntry[] => audited.filter(({ event }) => event === 'denied');
-/** What the codec and Temporal were asked for. */
-const asked: string[] = [];
+/** The methods of the codec and of Temporal that were called. */
+const called: string[] = [];
 
-/** The same, but that each call of it stands in `asked`. */
-function watched<T extends object>(whole: T): T {
+/** Returns an object with the same methods, whose calls are recorded in `called`. */
+function recordingCalls<T extends object>(whole: T): T {
   return new Proxy(whole, {
     get: (target, name) => {
       const value: any = Reflect.get(target, name);
       if (typeof value !== 'function') return value;
       return (...args: unknown[]) => {
-        asked.push(String(name));
+        called.push(String(name));
         return value.apply(target, args);
       };
     },
@@ -50,22 +56,13 @@ beforeAll(async () => {
   });
   for (const namespace of namespaces) {
     const payloads = await kms.codec.encode([message], { namespace });
-    sealed.set(namespace, buildPayloads(payloads).toString());
+    encrypted.set(namespace, buildPayloads(payloads).toString());
   }
-  issuers = await issuersOf(policy, Date.now);
-  const keysOf = issuerKeyring({
-    fetchJson: issuers.fetchJson,
-    now: Date.now,
-    failed: (issuer, error) => {
-      throw new Error(`${issuer}: ${String(error)}`);
-    },
-  });
-  server = await serve(kms, {
-    codec: watched(kms.codec),
-    temporal: watched(emptyTemporal),
-    access: policyAccess(policy, { now: Date.now, keysOf }),
+  ({ server, issuers } = await servePolicy(kms, policy, {
+    codec: recordingCalls(kms.codec),
+    temporal: recordingCalls(emptyTemporal),
     audit: createAudit({ write: async (entry) => void audited.push(entry) }),
-  });
+  }));
 });
 afterAll(async () => {
   await server.close(1_000);
@@ -74,12 +71,12 @@ afterAll(async () => {
 
 function forget(): void {
   audited.length = 0;
-  asked.length = 0;
+  called.length = 0;
 }
 beforeEach(forget);
 
 type Headers = [name: string, value: string][];
-/** The part of a request that says who sends it. */
+/** The part of a request that authenticates its caller. */
 interface Credentials {
   readonly headers: Headers;
   readonly query?: string;
@@ -89,44 +86,34 @@ const authorization = (value: string): Headers[number] => ['Authorization', valu
 const asserted = (token: string): Headers[number] => ['X-Goog-IAP-JWT-Assertion', token];
 const borne = (token: string): Headers[number] => authorization(`Bearer ${token}`);
 
-/** Somebody of the table of people. */
-interface Person {
-  readonly who: string;
-  readonly issuer: Issuer;
-  /** What the policy calls their issuer. */
-  readonly of: string;
-  /** A good one of theirs, or one that `changes` make bad. */
+/** A caller of the matrix who can make tokens. */
+interface Person extends ExampleCaller {
+  readonly settings: Issuer;
+  /** Resolves to a valid token, or to one that `changes` make invalid. */
   token(changes?: Changes): Promise<string>;
-  /** In the header that the tokens of their issuer come in. */
+  /** Puts a token into the header that the issuer's tokens come in. */
   sends(token: string): Credentials;
 }
 
-function claimsOf(text: string): JWTPayload {
-  return JSON.parse(text);
-}
-
-const people: Person[] = accessTable('who', 'issuer', 'claims').map((row) => {
-  const of = row['issuer']!;
-  const issuer = policy.issuers[of]!;
-  const claims = claimsOf(row['claims']!);
+const people: Person[] = callers.map((caller) => {
+  const settings = policy.issuers[caller.issuer]!;
   return {
-    who: row['who']!,
-    issuer,
-    of,
-    token: (changes) => issuers.token(of, claims, changes),
-    sends: (token) => headed(issuer.tokens === 'assertion' ? asserted(token) : borne(token)),
+    ...caller,
+    settings,
+    token: (changes) => issuers.token(caller.issuer, caller.claims, changes),
+    sends: (token) => headed(settings.tokens === 'assertion' ? asserted(token) : borne(token)),
   };
 });
 
 function person(who: string): Person {
   const found = people.find((each) => each.who === who);
-  if (!found) throw new Error(`the table of people has no "${who}"`);
+  if (!found) throw new Error(`The matrix has no caller "${who}".`);
   return found;
 }
 const lead = person('lead');
 const behindTheProxy = person('behind the proxy');
 
-const good = async (who: Person): Promise<Credentials> => who.sends(await who.token());
+const valid = async (who: Person): Promise<Credentials> => who.sends(await who.token());
 
 type Route = (typeof routes)[number];
 
@@ -136,10 +123,10 @@ const posts: Record<string, (namespace: string) => string> = {
   'history:search': () => JSON.stringify({ text: 'a', justification: JUSTIFICATION }),
   'history:export': () => JSON.stringify({ form: 'decoded', justification: JUSTIFICATION }),
   encode: () => buildPayloads([message]).toString(),
-  decode: (namespace) => sealed.get(namespace)!,
+  decode: (namespace) => encrypted.get(namespace)!,
 };
 
-/** Each route as a request in a namespace: right but for who sends it. */
+/** Sends a request to a route in a namespace. It is valid except perhaps for its credentials. */
 function send(route: Route, namespace: string, { headers, query = '' }: Credentials): Promise<Answer> {
   const [method, , path] = route;
   return ask(server.port, {
@@ -155,54 +142,54 @@ function send(route: Route, namespace: string, { headers, query = '' }: Credenti
   });
 }
 
-const permissions = ['metadata', 'decode', 'encode', 'search', 'export', 'audit'] as const;
-const rows = accessTable('who', 'namespace', 'metadata');
-
-test('each of them stands in the table with each namespace', () => {
-  const pairs = people.flatMap(({ who }) => namespaces.map((namespace) => `${who} in ${namespace}`));
-  expect(rows.map(({ who, namespace }) => `${who} in ${namespace}`).toSorted()).toEqual(pairs.toSorted());
+it('names each caller of the matrix once', () => {
+  expect(new Set(callers.map(({ who }) => who)).size).toBe(callers.length);
 });
 
-describe.each(rows)('$who in $namespace', (row) => {
-  test.each(permissions)('%s', async (permission) => {
-    expect(['yes', '403']).toContain(row[permission]);
-    const credentials = await good(person(row['who']!));
-    const ofPermission = routes.filter(([, , , needs]) => needs === permission);
-    expect(ofPermission).not.toEqual([]);
-    for (const route of ofPermission) {
-      // What isn't of one namespace is for whoever has the permission in any.
-      const cells = route[4] === undefined ? rows.filter(({ who }) => who === row['who']) : [row];
-      const given = cells.some((each) => each[permission] === 'yes');
-      forget();
-      const { status, code, body } = await send(route, row['namespace']!, credentials);
-      const where = `${route[0]} ${route[1]}: ${status} ${body}`;
-      if (given) {
-        expect([400, 401, 403, 500], where).not.toContain(status);
-        if (route[1].startsWith('*')) expect(status, where).toBe(200);
-        if (route[1] === '*/decode') expect(body).toBe(buildPayloads([message]).toString());
-        expect(denied(), where).toEqual([]);
-      } else {
-        expect(status, where).toBe(403);
-        if (route[1].startsWith('/api')) expect(code, where).toBe('forbidden');
-        expect(audited, where).toEqual([
-          expect.objectContaining({
-            event: 'denied',
-            operation: permission,
-            namespace: route[4] && row['namespace'],
-          }),
-        ]);
-        expect(asked, where).toEqual([]);
+const pairs = people.flatMap((who) => namespaces.map((namespace) => ({ who, namespace })));
+
+describe.each(pairs)('$who.who in $namespace', ({ who, namespace }) => {
+  it.each(permissions)(
+    'has the permission %s on every route that needs it, or gets 403',
+    async (permission) => {
+      const credentials = await valid(who);
+      const ofPermission = routes.filter(([, , , needs]) => needs === permission);
+      expect(ofPermission).not.toEqual([]);
+      for (const route of ofPermission) {
+        // A route without a namespace needs the permission in any namespace.
+        const considered = route[4] === undefined ? namespaces : [namespace];
+        const isGranted = considered.some((name) => who.granted[name].includes(permission));
+        forget();
+        const { status, code, body } = await send(route, namespace, credentials);
+        const where = `${route[0]} ${route[1]}: ${status} ${body}`;
+        if (isGranted) {
+          expect([400, 401, 403, 500], where).not.toContain(status);
+          if (route[1].startsWith('*')) expect(status, where).toBe(200);
+          if (route[1] === '*/decode') expect(body).toBe(buildPayloads([message]).toString());
+          expect(denied(), where).toEqual([]);
+        } else {
+          expect(status, where).toBe(403);
+          if (route[1].startsWith('/api')) expect(code, where).toBe('forbidden');
+          expect(audited, where).toEqual([
+            expect.objectContaining({
+              event: 'denied',
+              operation: permission,
+              namespace: route[4] && namespace,
+            }),
+          ]);
+          expect(called, where).toEqual([]);
+        }
       }
-    }
-  });
+    },
+  );
 });
 
 const now = () => Math.floor(Date.now() / 1_000);
 
-/** What a request has instead of its holder's good token. */
+/** Returns what a request has in place of its holder's valid token. */
 type Defect = (holder: Person) => Credentials | Promise<Credentials>;
 
-/** A token that would be good but for one thing. */
+/** A token that is valid except for one change. */
 const but =
   (changes: (holder: Person) => Changes | Promise<Changes>): Defect =>
   async (holder) =>
@@ -218,7 +205,7 @@ const forged =
     return holder.sends(change([read(header!), read(claims!), signature!], holder));
   };
 
-/** A good token where it doesn't belong. */
+/** A valid token in the wrong place. */
 const put =
   (where: (token: string) => Headers): Defect =>
   async (holder) =>
@@ -226,7 +213,7 @@ const put =
 
 const expiredToken = (holder: Person): Promise<string> => holder.token({ claims: { exp: now() - 31 } });
 
-/** The rows of "What a bad token gets". */
+/** Every defect of the matrix. */
 const defects: Record<string, Defect> = {
   'no token': () => headed(),
   'another scheme (Basic)': put((token) => [authorization(`Basic ${token}`)]),
@@ -243,27 +230,27 @@ const defects: Record<string, Defect> = {
   'algorithm none': forged(
     ([header, claims]) => `${encoded({ ...header, alg: 'none' })}.${encoded(claims)}.`,
   ),
-  'HS256 with the public key as its secret': forged(([header, claims], { of }) => {
+  'HS256 with the public key as its secret': forged(([header, claims], { issuer: of }) => {
     const input = `${encoded({ ...header, alg: 'HS256' })}.${encoded(claims)}`;
     const pem = issuers.publicKey(of).export({ type: 'spki', format: 'pem' });
     return `${input}.${createHmac('sha256', pem).update(input).digest('base64url')}`;
   }),
-  'an algorithm that is not in the list': but(({ of }) => issuers.unlisted(of)),
-  'a key that the issuer does not have': but(({ of }) => ({
+  'an algorithm that the policy does not list': but(({ issuer: of }) => issuers.unlisted(of)),
+  'a key that the issuer does not have': but(({ issuer: of }) => ({
     header: { kid: 'unknown' },
     key: issuers.strange(of).privateKey,
   })),
-  'a key that stands in the token itself': but(async ({ of }) => {
+  'a key in the token itself': but(async ({ issuer: of }) => {
     const { publicKey, privateKey } = issuers.strange(of);
     return { header: { jwk: await exportJWK(publicKey), kid: undefined }, key: privateKey };
   }),
-  'another key under a known key id': but(({ of }) => ({ key: issuers.strange(of).privateKey })),
+  'another key under a known key id': but(({ issuer: of }) => ({ key: issuers.strange(of).privateKey })),
   'claims changed after signing': forged(
     ([header, claims, signature]) => `${encoded(header)}.${encoded({ ...claims, sub: 'root' })}.${signature}`,
   ),
   'an unknown issuer': claim({ iss: 'https://elsewhere.example.com/' }),
-  'the issuer without its last slash': but(({ issuer }) => ({
-    claims: { iss: issuer.issuer.replace(/\/$/, '') },
+  'the issuer without its last slash': but(({ settings }) => ({
+    claims: { iss: settings.issuer.replace(/\/$/, '') },
   })),
   'no issuer': claim({ iss: undefined }),
   'another audience': claim({ aud: ['https://other.example.com'] }),
@@ -274,9 +261,9 @@ const defects: Record<string, Defect> = {
   'issued in the future (iat)': but(() => ({ claims: { iat: now() + 40 } })),
   'issued too long ago (iat)': but(() => ({ claims: { iat: now() - 25 * 3_600 } })),
   'no subject': claim({ sub: undefined }),
-  'an ID token where access tokens are taken': but(() => ({ header: { typ: 'JWT' } })),
-  'an access token where ID tokens are taken': but(() => ({ header: { typ: 'at+jwt' } })),
-  'an access token without its type where ID tokens are taken': claim({ scope: 'openid' }),
+  'an ID token where access tokens are accepted': but(() => ({ header: { typ: 'JWT' } })),
+  'an access token where ID tokens are accepted': but(() => ({ header: { typ: 'at+jwt' } })),
+  'an access token without its type where ID tokens are accepted': claim({ scope: 'openid' }),
   'an ID token of another client (azp)': claim({ azp: 'other-client' }),
   'a logout token': but(() => ({ header: { typ: 'logout+jwt' } })),
   'a logout token without its type (events)': claim({
@@ -292,8 +279,8 @@ const defects: Record<string, Defect> = {
   "a refresh token, by Keycloak's claim typ": claim({ typ: 'Refresh' }),
   "the proxy's assertion as a bearer token": put((token) => [borne(token)]),
   "a bearer token as the proxy's assertion": put((token) => [asserted(token)]),
-  'a bad assertion beside a good bearer token': async (holder) =>
-    holder.issuer.tokens === 'assertion'
+  'an invalid assertion next to a valid bearer token': async (holder) =>
+    holder.settings.tokens === 'assertion'
       ? headed(borne(await lead.token()), asserted(await expiredToken(holder)))
       : headed(borne(await holder.token()), asserted(await expiredToken(behindTheProxy))),
   "the proxy's assertion for another backend": claim({ aud: '/projects/123456789/global/backendServices/1' }),
@@ -303,61 +290,65 @@ const defects: Record<string, Defect> = {
   'an ID token of Temporal Cloud': claim({ nonce: 'n-1' }),
 };
 
-const taken =
+const accepting =
   (tokens: Issuer['tokens']) =>
   (issuer: Issuer): boolean =>
     issuer.tokens === tokens;
 
-/** The defects that only some issuers' tokens can have: whose, and why no others'. The rest is tried with everybody's. */
+/** Defects that only the tokens of some issuers can have, and why. All other defects are tested with every issuer. */
 const ofSome: Record<string, { of: (issuer: Issuer) => boolean; since: string }> = {
   'the issuer without its last slash': {
     of: ({ issuer }) => issuer.endsWith('/'),
-    since: 'the others have none',
+    since: 'the other issuers have none',
   },
-  'an ID token where access tokens are taken': {
-    of: taken('access'),
-    since: "the others' tokens are ID tokens, assertions, or Temporal Cloud's, which have a row of their own",
+  'an ID token where access tokens are accepted': {
+    of: accepting('access'),
+    since: "the other tokens are ID tokens, assertions, or Temporal Cloud's, which have a separate defect",
   },
-  'an access token where ID tokens are taken': { of: taken('id'), since: 'no others take ID tokens' },
-  'an access token without its type where ID tokens are taken': {
-    of: taken('id'),
-    since: 'no others take ID tokens',
+  'an access token where ID tokens are accepted': {
+    of: accepting('id'),
+    since: 'no other issuer has ID tokens',
   },
-  'an ID token of another client (azp)': { of: taken('id'), since: 'no others take ID tokens' },
+  'an access token without its type where ID tokens are accepted': {
+    of: accepting('id'),
+    since: 'no other issuer has ID tokens',
+  },
+  'an ID token of another client (azp)': { of: accepting('id'), since: 'no other issuer has ID tokens' },
   "a refresh token, by Keycloak's claim typ": {
-    of: (issuer) => !taken('assertion')(issuer),
+    of: (issuer) => !accepting('assertion')(issuer),
     since: "the proxy's tokens are Google's",
   },
-  "the proxy's assertion as a bearer token": { of: taken('assertion'), since: 'the others make none' },
+  "the proxy's assertion as a bearer token": {
+    of: accepting('assertion'),
+    since: 'no other issuer makes assertions',
+  },
   "a bearer token as the proxy's assertion": {
-    of: (issuer) => !taken('assertion')(issuer),
+    of: (issuer) => !accepting('assertion')(issuer),
     since: "the proxy's tokens are assertions",
   },
   "the proxy's assertion for another backend": {
-    of: taken('assertion'),
-    since: 'the others have "another audience"',
+    of: accepting('assertion'),
+    since: 'the others have the defect "another audience"',
   },
   'a token of Temporal Cloud for another audience': {
-    of: taken('access-untyped'),
-    since: 'the others have "another audience"',
+    of: accepting('access-untyped'),
+    since: 'the others have the defect "another audience"',
   },
   'an ID token of Temporal Cloud': {
-    of: taken('access-untyped'),
-    since: 'the others have rows of their own, or take no access tokens',
+    of: accepting('access-untyped'),
+    since: 'the others have separate defects or no access tokens',
   },
 };
 
-const bad = accessTable('what is wrong', 'status', 'code');
-const rowOf = (what: string) => bad.find((row) => row['what is wrong'] === what)!;
-const holdersOf = (what: string) => people.filter(({ issuer }) => ofSome[what]?.of(issuer) ?? true);
+const holdersOf = (what: string) => people.filter(({ settings }) => ofSome[what]?.of(settings) ?? true);
 
-test('each row of the table of bad tokens is tried, and nothing that is not in it', () => {
-  expect(bad.map((row) => row['what is wrong'] ?? '').toSorted()).toEqual(Object.keys(defects).toSorted());
+it('tests each defect of the matrix and no other', () => {
+  expect(Object.keys(defects).toSorted()).toEqual(Object.keys(tokenRefusals).toSorted());
 });
 
-const reasons = Object.entries(ofSome).map(([what, { since }]) => [what, since] as const);
+const ofSomeOnly = Object.entries(ofSome).map(([what, { since }]) => [what, since] as const);
 
-test.each(reasons)('"%s" is tried with some people\'s tokens only, since %s', (what) => {
+it.each(ofSomeOnly)('tests "%s" with the tokens of some callers only, because %s', (what) => {
   expect(Object.keys(defects)).toContain(what);
   const count = holdersOf(what).length;
   expect(count).toBeGreaterThan(0);
@@ -366,63 +357,62 @@ test.each(reasons)('"%s" is tried with some people\'s tokens only, since %s', (w
 
 const guarded = routes.filter(([, , , needs]) => needs !== 'public');
 
-/** On every route as the row has it, in one sentence that is the same everywhere and holds nothing of what was sent. */
+/** Expects the refusal on every route, with one message that is the same everywhere and contains nothing of the request. */
 async function expectRefusals(
-  row: Record<string, string>,
+  refusal: TokenRefusal,
   namespace: string,
   credentials: Credentials,
 ): Promise<void> {
   const answers = await Promise.all(guarded.map((route) => send(route, namespace, credentials)));
   const why = answers[0]!.message;
-  const wanted = row['WWW-Authenticate'];
   expect(
     answers.map(({ status, challenge, body }, at) => [...guarded[at]!.slice(0, 2), status, challenge, body]),
   ).toEqual(
     guarded.map(([method, pattern]) => [
       method,
       pattern,
-      Number(row['status']),
-      wanted === 'Bearer' ? wanted : expect.stringMatching(`^Bearer error="${wanted}"`),
+      refusal.status,
+      refusal.error === undefined ? 'Bearer' : expect.stringMatching(`^Bearer error="${refusal.error}"`),
       pattern.startsWith('/api')
-        ? JSON.stringify({ error: { code: row['code'], message: why } })
+        ? JSON.stringify({ error: { code: refusal.code, message: why } })
         : `${why}\n`,
     ]),
   );
-  const said = answers.map(({ challenge, body }) => `${challenge} ${body}`).join();
+  const responses = answers.map(({ challenge, body }) => `${challenge} ${body}`).join();
   const sent = [...credentials.headers.map(([, value]) => value), credentials.query ?? ''].join(' ');
-  for (const part of sent.match(/[\w-]{16,}/g) ?? []) expect(said).not.toContain(part);
-  expect(asked).toEqual([]);
+  for (const part of sent.match(/[\w-]{16,}/g) ?? []) expect(responses).not.toContain(part);
+  expect(called).toEqual([]);
   expect(audited).toEqual([]);
 }
 
-describe.each(Object.entries(defects))('%s', (what, defect) => {
+describe.each(Object.entries(defects))('a token with the defect "%s"', (what, defect) => {
   describe.each(holdersOf(what).map((holder) => [holder.who, holder] as const))('of %s', (_, holder) => {
     let credentials: Credentials;
     beforeAll(async () => {
       credentials = await defect(holder);
     });
 
-    test.each(namespaces)('is refused on every route, in %s', (namespace) =>
-      expectRefusals(rowOf(what), namespace, credentials),
+    it.each(namespaces)('is refused on every route in %s', (namespace) =>
+      expectRefusals(tokenRefusals[what]!, namespace, credentials),
     );
   });
 });
 
-/** What else the proxy's header may hold. */
+/** Other values of the proxy's header. */
 const malformed: Record<string, Defect> = {
   'no assertion': () => headed(asserted('')),
-  'no assertion, beside a good bearer token': async () => headed(borne(await lead.token()), asserted('')),
+  'no assertion next to a valid bearer token': async () => headed(borne(await lead.token()), asserted('')),
   'two assertions': put((token) => [asserted(token), asserted(token)]),
   'an assertion after the word Bearer': put((token) => [asserted(`Bearer ${token}`)]),
 };
 
 describe.each(Object.entries(malformed))("the proxy's header with %s", (_, defect) => {
-  test.each(namespaces)('is refused on every route as what is not a JWT, in %s', async (namespace) =>
-    expectRefusals(rowOf('not a JWT'), namespace, await defect(behindTheProxy)),
+  it.each(namespaces)('is refused on every route in %s like a token that is not a JWT', async (namespace) =>
+    expectRefusals(tokenRefusals['not a JWT']!, namespace, await defect(behindTheProxy)),
   );
 });
 
-test('a bad token keeps nobody out of what is public', async () => {
+it('serves public routes to a request with an invalid token', async () => {
   for (const path of ['/api/sign-in', '/healthz', '/readyz']) {
     const { status } = await ask(server.port, { path, headers: [borne('b3BhcXVl')] });
     expect([path, status]).toEqual([path, 200]);
@@ -433,12 +423,12 @@ const askAs = async (who: Person, path: string, changes?: Changes): Promise<Answ
   ask(server.port, { path, ...who.sends(await who.token(changes)) });
 const statusOfMe = async (changes: Changes) => (await askAs(lead, '/api/me', changes)).status;
 
-test('clocks may differ by 30 s in either direction', async () => {
+it('accepts clocks that differ by 30 s in either direction', async () => {
   expect(await statusOfMe({ claims: { iat: now() - 600, exp: now() - 20 } })).toBe(200);
   expect(await statusOfMe({ claims: { iat: now() + 20, nbf: now() + 20 } })).toBe(200);
 });
 
-test('an unknown issuer makes for no request, to nobody', async () => {
+it('sends no request because of a token of an unknown issuer', async () => {
   const before = issuers.asked.length;
   expect(await statusOfMe({ claims: { iss: 'https://169.254.169.254/' } })).toBe(401);
   expect(issuers.asked).toHaveLength(before);
@@ -465,7 +455,7 @@ const openCards = async (body: object): Promise<Answer> =>
     body: JSON.stringify(body),
   });
 
-test('on demand, what decrypts requires a justification, and opens with one; a missing one is recorded in the audit', async () => {
+it('requires a justification in a namespace with reveal on demand, and audits requests without it', async () => {
   expect(await decodeCards([])).toMatchObject({
     status: 403,
     body: expect.stringContaining('X-Reveal-Justification'),
@@ -481,7 +471,7 @@ test('on demand, what decrypts requires a justification, and opens with one; a m
   expect(denied()).toHaveLength(2);
 });
 
-test('the caller is told who they are, until when, and what they may do where', async () => {
+it('answers /api/me with the name, the end of the sign-in and the permissions of the caller', async () => {
   const { body } = await askAs(lead, '/api/me');
   const { expiresAt, ...me } = JSON.parse(body);
   expect(me).toEqual({
@@ -494,7 +484,7 @@ test('the caller is told who they are, until when, and what they may do where', 
   expect(Math.abs(Date.parse(expiresAt) - Date.now() - 600_000)).toBeLessThan(10_000);
 });
 
-test('a page is told how to sign in', async () => {
+it('answers /api/sign-in with the settings of the dashboard', async () => {
   const { body } = await ask(server.port, { path: '/api/sign-in' });
   expect(JSON.parse(body)).toEqual({
     authorizationCode: {
@@ -511,7 +501,7 @@ async function namespacesFor(who: string): Promise<unknown> {
   return JSON.parse(body);
 }
 
-test('only the namespaces that one may read are listed', async () => {
+it('lists only the namespaces in which the caller has the permission metadata', async () => {
   expect(await namespacesFor('lead')).toEqual({
     namespaces: [{ name: 'cards' }, { name: 'payments' }],
     default: 'payments',

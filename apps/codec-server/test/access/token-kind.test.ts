@@ -29,7 +29,7 @@ const nested = (text: string): string =>
 const asItIs = (text: string): string => text;
 const encoded = (text: string): string => Buffer.from(text).toString('base64url');
 
-/** Resolves when a token of that issuer is accepted that is good but for the changes. */
+/** Resolves when the server accepts a token of that issuer that is valid except for the changes. */
 async function check(
   name: string,
   { header = {}, claims = {}, headJson = asItIs, json = asItIs }: Changes = {},
@@ -43,7 +43,7 @@ async function check(
     ...header,
   });
   const input = [headJson(written), json(JSON.stringify(payload))].map(encoded).join('.');
-  // Not by a library for tokens: it writes none of those that are wrong.
+  // A token library would refuse to write invalid tokens.
   const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' });
   const token = `${input}.${signature.toString('base64url')}`;
   await verifier(from, { find: () => publicKey }, () => NOW * 1_000)(token);
@@ -134,7 +134,7 @@ describe.each(names)('a token of an issuer with tokens: %s', (name) => {
   });
 });
 
-describe('what a token is by its own claims', () => {
+describe('the kind that a token declares', () => {
   it.each([
     ['ID', 'access'],
     ['ID', 'access-untyped'],
@@ -145,7 +145,7 @@ describe('what a token is by its own claims', () => {
     ['Bearer', 'id'],
     ['Refresh', 'id'],
     ['Logout', 'id'],
-  ])('a Keycloak token of type %s is refused where the policy takes %s', async (typ, name) => {
+  ])('refuses a Keycloak token of type %s if the policy accepts %s', async (typ, name) => {
     await expect(check(name, { claims: { typ } })).rejects.toMatchObject(refused);
   });
 
@@ -155,7 +155,7 @@ describe('what a token is by its own claims', () => {
     ['access', 'id'],
     [['access'], 'access'],
     [null, 'id'],
-  ])('a Cognito token for %j is refused where the policy takes %s', async (use, name) => {
+  ])('refuses a Cognito token for %j if the policy accepts %s', async (use, name) => {
     await expect(check(name, { claims: { token_use: use } })).rejects.toMatchObject(refused);
   });
 
@@ -165,7 +165,7 @@ describe('what a token is by its own claims', () => {
     ['access-untyped', { token_use: 'access' }],
     ['id', { typ: 'ID' }],
     ['id', { token_use: 'id' }],
-  ])('a token is accepted where the policy takes %s and its claims are %j', async (name, claims) => {
+  ])('accepts a token if the policy accepts %s and its claims are %j', async (name, claims) => {
     await expect(check(name, { claims })).resolves.toBeUndefined();
   });
 
@@ -177,11 +177,11 @@ describe('what a token is by its own claims', () => {
     ['id', 'application/jwt'],
     ['id', undefined],
     ['assertion', 'jwt'],
-  ])('where the policy takes %s, a token of type %s is accepted', async (name, typ) => {
+  ])('accepts, if the policy accepts %s, a token of type %s', async (name, typ) => {
     await expect(check(name, { header: { typ } })).resolves.toBeUndefined();
   });
 
-  it('is unreadable where its claims nest deeper than the stack', async () => {
+  it('refuses claims that nest deeper than the stack', async () => {
     await expect(check('access', { json: nested })).rejects.toMatchObject(refused);
   });
 });

@@ -1,19 +1,18 @@
-import { beforeAll, afterAll, describe, expect, it } from 'vitest';
-import { policyAccess } from '../../src/access/policy-access.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parsePolicy } from '../../src/access/policy.ts';
-import { issuerKeyring } from '../../src/access/issuer-keys.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
 import { routes } from '../support/routes.ts';
-import { type Kms, serve, startKms } from '../support/stack.ts';
-import { type Issuers, issuersOf } from './support/issuers.ts';
-import { type Answer, ask, emptyTemporal } from './support/server.ts';
+import { type Kms, startKms } from '../support/stack.ts';
+import type { Issuers } from './support/issuers.ts';
+import { servePolicy } from './support/policy-server.ts';
+import { type Answer, ask } from './support/server.ts';
 
 const ADDRESS = 'ana@example.com';
 const CLOUD_EMAIL = 'https://saas-api.tmprl.cloud/user/email';
 const URL_EMAIL = 'https://example.com/email';
 const EXTERNAL = `securetoken.google.com/project/tenant:${ADDRESS}`;
 
-/** One issuer of each kind, and for each a rule that gives every permission to one e-mail address alone. */
+/** One issuer of each kind, each with a rule that grants every permission to one e-mail address. */
 const policy = parsePolicy(`
 issuers:
   access: { type: oidc, issuer: 'https://a.example.com/', audience: codec, tokens: access, name: '${URL_EMAIL}' }
@@ -48,18 +47,7 @@ let server: RunningServer;
 
 beforeAll(async () => {
   kms = await startKms();
-  issuers = await issuersOf(policy, Date.now);
-  const keysOf = issuerKeyring({
-    fetchJson: issuers.fetchJson,
-    now: Date.now,
-    failed: (issuer, error) => {
-      throw new Error(`${issuer}: ${String(error)}`);
-    },
-  });
-  server = await serve(kms, {
-    access: policyAccess(policy, { now: Date.now, keysOf }),
-    temporal: emptyTemporal,
-  });
+  ({ server, issuers } = await servePolicy(kms, policy));
 });
 afterAll(async () => {
   await server.close(1_000);
@@ -142,11 +130,11 @@ const places: readonly (readonly [issuer: string, claim: string, value: unknown]
   ['cloud', CLOUD_EMAIL, ADDRESS],
 ];
 
-/** One of each issuer. */
+/** One place for each issuer. */
 const samples = places.filter(([issuer], at) => places.findIndex(([other]) => other === issuer) === at);
 
 describe.each(samples)('an e-mail address of issuer %s in the claim %s, %j', (issuer, claim, value) => {
-  it.each(notTrue)('gives nothing on any route when email_verified is %s', async (_, verified) => {
+  it.each(notTrue)('grants nothing on any route when email_verified is %s', async (_, verified) => {
     expect(new Set(await statuses(issuer, { [claim]: value, email_verified: verified }))).toEqual(
       new Set([403]),
     );
@@ -155,10 +143,10 @@ describe.each(samples)('an e-mail address of issuer %s in the claim %s, %j', (is
 
 describe.each(places)('an e-mail address of issuer %s in the claim %s, %j', (issuer, claim, value) => {
   it.each([
-    ['nothing is said of it', {}],
+    ['no claim is about its verification', {}],
     ['email_verified is true', { email_verified: true }],
     ['its URL name is verified', { 'https://example.com/email_verified': true }],
-  ])('gives what the rule gives when %s', async (_, claims) => {
+  ])('grants what the rule lists when %s', async (_, claims) => {
     for (const status of await statuses(issuer, { [claim]: value, ...claims })) {
       expect([200, 400, 404, 501]).toContain(status);
     }
@@ -177,7 +165,7 @@ describe.each(places)('an e-mail address of issuer %s in the claim %s, %j', (iss
     'example.com/email_verified',
     `${CLOUD_EMAIL}_verified`,
     'xms_edov',
-  ])('gives nothing on any route when %s is not true', async (name) => {
+  ])('grants nothing on any route when %s is not true', async (name) => {
     expect(new Set(await statuses(issuer, { [claim]: value, [name]: 'False' }))).toEqual(new Set([403]));
   });
 
@@ -187,7 +175,7 @@ describe.each(places)('an e-mail address of issuer %s in the claim %s, %j', (iss
     ['a list of addresses', { addresses: [{ email: ADDRESS, email_verified: 0 }] }],
     ['one of two places', { email_verified: true, 'https://example.com/email_verified': false }],
     ['a deep place', { a: { b: [{ c: { email_verified: null } }] } }],
-  ])('gives nothing on any route when %s has it unverified', async (_, claims) => {
+  ])('grants nothing on any route when %s marks it as unverified', async (_, claims) => {
     expect(new Set(await statuses(issuer, { [claim]: value, ...claims }))).toEqual(new Set([403]));
   });
 });
@@ -207,7 +195,7 @@ it.each([
   'mailto:ana@example.com',
   { email: ADDRESS },
   [[ADDRESS]],
-])('compares an e-mail address as it is: %j is another one', async (address) => {
+])('compares e-mail addresses literally: %j is a different address', async (address) => {
   for (const [issuer, claim] of samples) {
     const given = await statuses(issuer, { [claim]: address, email_verified: true });
     expect(new Set(given)).toEqual(new Set([403]));
@@ -215,7 +203,7 @@ it.each([
 });
 
 it.each(samples)(
-  'shows callers of issuer %s by their subject while their address is unverified',
+  'names callers of issuer %s by their subject while their address is unverified',
   async (issuer, claim) => {
     expect(await nameOf(issuer, { [claim]: ADDRESS })).toBe(ADDRESS);
     for (const [, verified] of notTrue) {

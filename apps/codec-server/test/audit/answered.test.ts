@@ -14,12 +14,12 @@ import { appWith, HOST, keptLog, type Kms, type Payload, plain, startKms } from 
 
 let kms: Kms;
 let directory: string;
-let sealed: Payload[];
+let encrypted: Payload[];
 beforeAll(async () => {
   kms = await startKms();
   directory = await mkdtemp(join(tmpdir(), 'codec-answered-'));
   const context = { type: 'activity', namespace: 'payments' } as const;
-  sealed = await kms.codec.encode([plain('canary-61b0cd'), plain('canary-9e3f17')], context);
+  encrypted = await kms.codec.encode([plain('canary-61b0cd'), plain('canary-9e3f17')], context);
 });
 afterAll(async () => {
   await kms.close();
@@ -43,7 +43,7 @@ async function intentsIn(folder: string): Promise<Set<string | undefined>> {
   return new Set(entries.filter((entry) => entry?.event === 'intent').map((entry) => entry?.justification));
 }
 
-describe('an answered decryption', () => {
+describe('a decryption that was answered', () => {
   const acts: [what: string, act: (path: string, n: number) => Promise<unknown>, keeps: boolean][] = [
     ['renamed', (path, n) => rename(path, `${path}.${n}`), true],
     ['removed', (path) => unlink(path), false],
@@ -54,52 +54,49 @@ describe('an answered decryption', () => {
     ],
   ];
 
-  it.each(acts)(
-    'has its intent in a file that is there, however often the file is %s',
-    async (_, act, keeps) => {
-      const folder = await mkdtemp(join(directory, 'f'));
-      const path = join(folder, 'audit.jsonl');
-      const audit = await opened(path);
-      const { url } = await serveApp(kms, { audit: audit.audit });
-      const body = bodyOf(sealed);
-      const answered: number[] = [];
-      const over = new AbortController();
-      let next = 0;
-      let since = 0;
-      const client = async (): Promise<void> => {
-        while (!over.signal.aborted) {
-          const own = (next += 1);
-          const reason = `reason ${own}`;
-          const headers = {
-            'content-type': 'application/json',
-            'x-namespace': 'payments',
-            'x-reveal-justification': reason,
-          };
-          const response = await fetch(`${url}/decode`, { method: 'POST', headers, body });
-          await response.text();
-          if (response.status === 200) answered.push(own);
-        }
-      };
-      const clients = Array.from({ length: 6 }, client);
-      for (let n = 0; n < 25; n += 1) {
-        await delay(5 + (n % 7));
-        await act(path, n).catch(() => undefined);
-        // An intent that was written before went with the file.
-        if (!keeps) since = next;
+  it.each(acts)('has its intent in an existing file, however often the file is %s', async (_, act, keeps) => {
+    const folder = await mkdtemp(join(directory, 'f'));
+    const path = join(folder, 'audit.jsonl');
+    const audit = await opened(path);
+    const { url } = await serveApp(kms, { audit: audit.audit });
+    const body = bodyOf(encrypted);
+    const answered: number[] = [];
+    const over = new AbortController();
+    let next = 0;
+    let since = 0;
+    const client = async (): Promise<void> => {
+      while (!over.signal.aborted) {
+        const own = (next += 1);
+        const reason = `reason ${own}`;
+        const headers = {
+          'content-type': 'application/json',
+          'x-namespace': 'payments',
+          'x-reveal-justification': reason,
+        };
+        const response = await fetch(`${url}/decode`, { method: 'POST', headers, body });
+        await response.text();
+        if (response.status === 200) answered.push(own);
       }
-      await delay(200);
-      over.abort();
-      await Promise.all(clients);
-      await audit.close();
-      const there = await intentsIn(folder);
-      const later = answered.filter((own) => own > since);
-      expect(later.length).toBeGreaterThan(3);
-      expect(later.filter((own) => !there.has(`reason ${own}`))).toEqual([]);
-    },
-  );
+    };
+    const clients = Array.from({ length: 6 }, client);
+    for (let n = 0; n < 25; n += 1) {
+      await delay(5 + (n % 7));
+      await act(path, n).catch(() => undefined);
+      // An intent that was written before went with the file.
+      if (!keeps) since = next;
+    }
+    await delay(200);
+    over.abort();
+    await Promise.all(clients);
+    await audit.close();
+    const there = await intentsIn(folder);
+    const later = answered.filter((own) => own > since);
+    expect(later.length).toBeGreaterThan(3);
+    expect(later.filter((own) => !there.has(`reason ${own}`))).toEqual([]);
+  });
 });
 
-describe('digests of ciphertexts', () => {
+describe('digests of ciphertexts in the audit', () => {
   const digests = digestsWith(Buffer.alloc(32, 7));
   async function audited(payloads: Payload[], withDigests = true): Promise<AuditEntry[]> {
     const entries: AuditEntry[] = [];
@@ -111,18 +108,18 @@ describe('digests of ciphertexts', () => {
     return entries;
   }
 
-  it('stand in the intent of a /decode, one for each payload that is encrypted', async () => {
-    const entries = await audited([...sealed, plain('canary-2f6a90')]);
+  it('are recorded in the intent of /decode for each encrypted payload', async () => {
+    const entries = await audited([...encrypted, plain('canary-2f6a90')]);
     expect(entries[0]).toMatchObject({
       event: 'intent',
-      digests: sealed.map(({ data }) => digests.of(data!)),
+      digests: encrypted.map(({ data }) => digests.of(data!)),
     });
     expect(entries[0]!.digests![0]).toMatch(/^[\w-]{22}$/);
     expect(entries[1]).toMatchObject({ event: 'outcome', outcome: { result: 'complete' } });
   });
 
-  it('are all there where one line cannot hold them', async () => {
-    const many = Array.from({ length: 1_001 }, (_, n) => sealed[n % 2]!);
+  it('continue in further entries if one entry cannot hold them', async () => {
+    const many = Array.from({ length: 1_001 }, (_, n) => encrypted[n % 2]!);
     const entries = await audited(many);
     expect(entries.map(({ event, part }) => [event, part])).toEqual([
       ['intent', undefined],
@@ -135,13 +132,13 @@ describe('digests of ciphertexts', () => {
     );
   });
 
-  it('are in no line without a key', async () => {
-    for (const entry of await audited(sealed, false)) expect(entry.digests).toBeUndefined();
+  it('are absent without a key', async () => {
+    for (const entry of await audited(encrypted, false)) expect(entry.digests).toBeUndefined();
   });
 
-  it('tell nothing of a ciphertext without the key', () => {
+  it('cannot be computed from a ciphertext without the key', () => {
     const other = digestsWith(Buffer.alloc(32, 8));
-    expect(other.of(sealed[0]!.data!)).not.toBe(digests.of(sealed[0]!.data!));
+    expect(other.of(encrypted[0]!.data!)).not.toBe(digests.of(encrypted[0]!.data!));
     expect(other.keyId).not.toBe(digests.keyId);
   });
 });

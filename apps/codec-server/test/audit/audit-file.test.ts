@@ -49,7 +49,7 @@ afterAll(() => rm(root, { recursive: true }));
 
 const text = (file: string) => readFile(file, 'utf8');
 const line = (value: string): string => `${JSON.stringify({ value })}\n`;
-/** The values of the lines of a file, without those that processes begin and end with. */
+/** The values of a file's lines, without the opening and closing lines of processes. */
 const values = async (file: string): Promise<string[]> =>
   (await text(file))
     .split('\n')
@@ -69,7 +69,7 @@ const intent = {
 } as const;
 
 describe('an audit file', () => {
-  it('is made for its owner alone, and several processes one after the other make one chain', async () => {
+  it('has mode 0600, and consecutive processes continue one chain', async () => {
     for (const value of ['a', 'b']) {
       const file = await auditFileAt(path);
       await file.append([line(value)]);
@@ -85,7 +85,7 @@ describe('an audit file', () => {
     ['half a line', '{"torn":'],
     ['several lines that are none', 'x\n\ny\n{"half'],
     ['bytes that are no text', Buffer.from([0, 255, 10, 128])],
-  ])('goes on behind %s that a crash left, and names what it was', async (_, torn) => {
+  ])('continues after %s that a crash left, and records what that was', async (_, torn) => {
     const first = await auditFileAt(path);
     await first.append([line('whole')]);
     await first.close();
@@ -103,7 +103,7 @@ describe('an audit file', () => {
     expect(await problemsOf(path)).not.toEqual([]);
   });
 
-  it('takes a last line that lacks its line feed alone for whole', async () => {
+  it('treats a last line that lacks only its line feed as complete', async () => {
     const first = await auditFileAt(path);
     await first.append([line('whole')]);
     await first.close();
@@ -113,14 +113,14 @@ describe('an audit file', () => {
     expect(await problemsOf(path)).toEqual([]);
   });
 
-  it('is refused to a second process while the first one writes to it', async () => {
+  it('cannot be opened by a second process while the first process writes to it', async () => {
     const file = await auditFileAt(path);
     await expect(auditFileAt(path)).rejects.toThrow('Another process writes to');
     await file.close();
     await (await auditFileAt(path)).close();
   });
 
-  it('is left for a new one when it is rotated, whose first line continues the old one', async () => {
+  it('is followed by a new file after rotation, whose first line continues the chain', async () => {
     let now = 0;
     const file = await auditFileAt(path, { now: () => now });
     await file.append([line('old')]);
@@ -139,7 +139,7 @@ describe('an audit file', () => {
     expect((await verifyAudit({ files: [path], mixed: false, expected: [], after })).ok).toBe(true);
   });
 
-  it.each([true, false])('holds what was appended when it can be read back (fsync %s)', async (fsync) => {
+  it.each([true, false])('contains every appended line (fsync %s)', async (fsync) => {
     const file = await auditFileAt(path, { fsync });
     for (let n = 0; n < 20; n += 1) await file.append([line(`${n}`), line(`${n}b`)]);
     await file.close();
@@ -148,7 +148,7 @@ describe('an audit file', () => {
   });
 });
 
-describe('what happens to a file between two writes', () => {
+describe('an audit file that changes between two writes', () => {
   const cases: [what: string, act: () => Promise<unknown>, isWhole: boolean][] = [
     ['it is renamed', () => rename(path, `${path}.1`), true],
     ['it is removed', () => unlink(path), false],
@@ -180,21 +180,24 @@ describe('what happens to a file between two writes', () => {
     ],
   ];
 
-  it.each(cases)('loses no line where %s, and a verifier says what is missing', async (_, act, isWhole) => {
-    const file = await auditFileAt(path, { now: () => 0 });
-    await file.append([line('before')]);
-    await act();
-    await file.append([line('after')]);
-    expect(await values(path)).toContain('after');
-    await file.append([line('last')]);
-    await file.close();
-    const files = (await readdir(directory)).map((name) => join(directory, name));
-    const found = await problemsOf(...files);
-    if (isWhole) expect(found).toEqual([]);
-    else expect(found).not.toEqual([]);
-  });
+  it.each(cases)(
+    'loses no new line when %s, and the verifier reports what is missing',
+    async (_, act, isWhole) => {
+      const file = await auditFileAt(path, { now: () => 0 });
+      await file.append([line('before')]);
+      await act();
+      await file.append([line('after')]);
+      expect(await values(path)).toContain('after');
+      await file.append([line('last')]);
+      await file.close();
+      const files = (await readdir(directory)).map((name) => join(directory, name));
+      const found = await problemsOf(...files);
+      if (isWhole) expect(found).toEqual([]);
+      else expect(found).not.toEqual([]);
+    },
+  );
 
-  it('refuses the line while the folder is gone, and writes again once it is there', async () => {
+  it('rejects lines while the folder is missing, and continues when it exists again', async () => {
     const file = await auditFileAt(path, { now: () => 0 });
     const { log, lines } = keptLog();
     const audit = createAudit(auditSink(file.append, { log }));
@@ -220,7 +223,7 @@ describe('what happens to a file between two writes', () => {
         await chmod(path, 0o666);
       },
     ],
-  ])('refuses the line while %s is in its place', async (_, act) => {
+  ])('rejects lines while %s is in its place', async (_, act) => {
     const file = await auditFileAt(path, { now: () => 0 });
     await rename(path, `${path}.1`);
     await act();
@@ -231,7 +234,7 @@ describe('what happens to a file between two writes', () => {
     await file.close();
   });
 
-  it('refuses lines while others may write to the file that it has opened', async () => {
+  it('rejects lines while other users may write to the open file', async () => {
     let now = 0;
     const file = await auditFileAt(path, { now: () => now });
     await file.append([line('a')]);
@@ -248,8 +251,8 @@ describe('what happens to a file between two writes', () => {
 
 const refused = async (why: RegExp): Promise<void> => expect(auditFileAt(path)).rejects.toThrow(why);
 
-describe('a file is refused at start', () => {
-  it('that is a symbolic link, wherever it leads', async () => {
+describe('openAuditFile', () => {
+  it('rejects a symbolic link, wherever it leads', async () => {
     await writeFile(join(directory, 'real'), '', { mode: 0o600 });
     await symlink(join(directory, 'real'), path);
     await refused(/is a symbolic link/);
@@ -258,52 +261,55 @@ describe('a file is refused at start', () => {
     await refused(/is a symbolic link/);
   });
 
-  it.each([0o620, 0o602, 0o666, 0o664])('whose mode is %o', async (mode) => {
+  it.each([0o620, 0o602, 0o666, 0o664])('rejects a file with mode %o', async (mode) => {
     await writeFile(path, '');
     await chmod(path, mode);
     await refused(/can be written by its group or by others.*chmod go-w/);
   });
 
-  it('that has another name', async () => {
+  it('rejects a file with a second hard link', async () => {
     await writeFile(path, '', { mode: 0o600 });
     await link(path, `${path}.other`);
     await refused(/hard links/);
   });
 
-  it('that is a FIFO or a device, without waiting for its reader', async () => {
+  it('rejects a FIFO or a device without waiting for its reader', async () => {
     execFileSync('mkfifo', [path]);
     await refused(/is not a regular file/);
     path = '/dev/full';
     await refused(/is not a regular file/);
   });
 
-  it.each([0o770, 0o707, 0o777])('in a folder with mode %o', async (mode) => {
+  it.each([0o770, 0o707, 0o777])('rejects a file in a folder with mode %o', async (mode) => {
     await chmod(directory, mode);
     await refused(/can write in the folder/);
     await chmod(directory, mode | 0o1000);
     await (await auditFileAt(path)).close();
   });
 
-  it('below a folder that everybody can write in', async () => {
+  it('rejects a file below a folder that every user can write to', async () => {
     await chmod(directory, 0o777);
     path = join(directory, 'below', 'audit.jsonl');
     await mkdir(join(directory, 'below'), { mode: 0o700 });
     await refused(/Others can write in the folder/);
   });
 
-  it.runIf(process.geteuid?.() === 0)('that belongs to another user, or whose folder does', async () => {
-    await writeFile(path, '', { mode: 0o600 });
-    execFileSync('chown', ['12345', path]);
-    await refused(/belongs to the user 12345/);
-    await rm(path);
-    execFileSync('chown', ['12345', directory]);
-    await refused(/The folder .* belongs to the user 12345/);
-  });
+  it.runIf(process.geteuid?.() === 0)(
+    'rejects a file that belongs to another user, or whose folder does',
+    async () => {
+      await writeFile(path, '', { mode: 0o600 });
+      execFileSync('chown', ['12345', path]);
+      await refused(/belongs to the user 12345/);
+      await rm(path);
+      execFileSync('chown', ['12345', directory]);
+      await refused(/The folder .* belongs to the user 12345/);
+    },
+  );
 });
 
 const appender = fileURLToPath(new URL('../support/append-lines.ts', import.meta.url));
 
-/** Appends lines until told to stop; the system refuses bytes beyond the limit, as a full disk does. */
+/** Starts a process that appends lines; the system rejects bytes beyond a limit, as a full disk does. */
 const limited = (blocks: number) =>
   spawn(
     'sh',
@@ -313,8 +319,8 @@ const limited = (blocks: number) =>
     },
   );
 
-describe('a disk that is full', () => {
-  it('refuses lines, confirms none that is not whole, and the file goes on afterwards', async () => {
+describe('an audit file on a full disk', () => {
+  it('confirms complete lines only, rejects others, and continues when there is space', async () => {
     const child = limited(16);
     const confirmed = (await textOf(child.stdout)).trim().split('\n');
     expect(confirmed.at(-1)).toBe('refused');
@@ -329,7 +335,7 @@ describe('a disk that is full', () => {
     expect(await problemsOf(path)).toEqual([]);
   });
 
-  it('is logged once and counted each time, and each refusal is 503', async () => {
+  it('causes one log line, one count per lost line, and a 503 for each', async () => {
     const { log, lines } = keptLog();
     let failures = 0;
     const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
@@ -349,7 +355,7 @@ describe('a disk that is full', () => {
   });
 });
 
-it('is killed at any moment: what was confirmed is in the file, and the file goes on', async () => {
+it('contains every confirmed line after SIGKILL at any moment, and can be continued', async () => {
   const confirmed: string[] = [];
   for (let round = 0; round < 5; round += 1) {
     const child = spawn(process.execPath, [appender, path], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -368,7 +374,7 @@ it('is killed at any moment: what was confirmed is in the file, and the file goe
   expect(await problemsOf(path)).toEqual([]);
 });
 
-it('is renamed, removed and replaced under load: every confirmed line is in a file that was not removed', async () => {
+it('has every confirmed line in a file that was not removed, when files are renamed, removed and replaced under load', async () => {
   const file = await auditFileAt(path);
   const sink = auditSink(file.append, { log: keptLog().log });
   const confirmed: number[] = [];
@@ -411,8 +417,8 @@ it('is renamed, removed and replaced under load: every confirmed line is in a fi
   expect(later.filter((own) => !there.has(`${own}`))).toEqual([]);
 });
 
-it('is 503 on standard output that no program reads once it is full, and delays nothing else', async () => {
-  // A connection that nobody reads takes as much as the system's buffers hold.
+it('rejects lines with 503 when no program reads standard output and its buffer is full', async () => {
+  // A connection without a reader accepts as much as the system's buffers can hold.
   const sockets: Socket[] = [];
   const server = createServer((socket) => void sockets.push(socket.pause()));
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -435,7 +441,7 @@ it('is 503 on standard output that no program reads once it is full, and delays 
   server.close();
 });
 
-it('tells its last line', async () => {
+it('returns the head of its last line', async () => {
   const file = await auditFileAt(path);
   await file.append([line('a')]);
   const head = file.head();

@@ -1,5 +1,5 @@
 import { type AuditEntry, auditEntry } from '@temporal-kms/codec-api';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { auditedStream, createAudit, type Intent } from '../../src/audit/audit.ts';
 import { cloudLoggingQuery, entryLine, parseEntryLine } from '../../src/audit/lines.ts';
 
@@ -27,7 +27,7 @@ function kept() {
   return { audit, entries };
 }
 
-test('an operation has an intent and an outcome under one id: who, from where, what, why, under which keys', async () => {
+it('writes an intent and an outcome under one id, with caller, address, operation, justification and keys', async () => {
   const { audit, entries } = kept();
   const record = await audit.begin(intent);
   const { operation, workflowId, runId, refs, justification, namespace } = intent;
@@ -71,7 +71,7 @@ test('an operation has an intent and an outcome under one id: who, from where, w
   expect(entries[1]!.id).toBe(entries[0]!.id);
 });
 
-test('an intent of 10,000 digests has one line at a time waiting to be written', async () => {
+it('queues one line at a time for an intent with 10,000 digests', async () => {
   let waiting = 0;
   let most = 0;
   const audit = createAudit({
@@ -85,7 +85,7 @@ test('an intent of 10,000 digests has one line at a time waiting to be written',
   expect(most).toBe(1);
 });
 
-test('keys that opened something are named, however many others refused messages claim', async () => {
+it('names the keys that decrypted a payload, however many other keys refused messages name', async () => {
   const { audit, entries } = kept();
   const record = await audit.begin(intent);
   for (let version = 1; version <= 40; version += 1) record.refused('key_not_allowed', { key: { version } });
@@ -94,7 +94,7 @@ test('keys that opened something are named, however many others refused messages
   expect(entries[1]!.outcome!.keys).toContainEqual({ name: 'real', version: 3, payloads: 500 });
 });
 
-test('a line stays short, whatever the caller sends and however many keys there are', async () => {
+it('bounds the length of a line, whatever the caller sends and however many keys there are', async () => {
   const { audit, entries } = kept();
   const long = '\u0000'.repeat(100_000);
   const record = await audit.begin({
@@ -110,7 +110,7 @@ test('a line stays short, whatever the caller sends and however many keys there 
   expect(entries[1]!.outcome!.payloads).toBe(999);
 });
 
-test('settled waits for the outcome of what has begun, written or not', async () => {
+it('resolves settled() when every started operation has written its outcome or failed to', async () => {
   let outcome: PromiseWithResolvers<void> | undefined;
   const audit = createAudit({
     write: ({ event }) =>
@@ -144,15 +144,15 @@ const drain = async (stream: AsyncIterable<unknown>): Promise<void> => {
   for await (const _ of stream);
 };
 
-describe('a stream ends in the audit', () => {
-  test('complete, once its last line was taken', async () => {
+describe('auditedStream', () => {
+  it('records complete when the last line was taken', async () => {
     expect(await run((record) => drain(auditedStream(record, lines(3), () => undefined)))).toEqual([
       2,
       'complete',
     ]);
   });
 
-  test('cut off, when its reader goes away between two lines or while one is made', async () => {
+  it('records cut_off when the reader leaves between two lines or while a line is made', async () => {
     const between = await run(async (record) => {
       const stream = auditedStream(record, lines(3), () => undefined);
       await stream.next();
@@ -172,7 +172,7 @@ describe('a stream ends in the audit', () => {
     expect(during).toEqual([2, 'cut_off']);
   });
 
-  test('failed, when it throws', async () => {
+  it('records failed when the stream throws', async () => {
     const failing = await run((record) =>
       drain(
         auditedStream(record, lines(3), () => {
@@ -183,7 +183,7 @@ describe('a stream ends in the audit', () => {
     expect(failing).toEqual([2, 'failed']);
   });
 
-  test('as its last line says', async () => {
+  it('records the outcome that the last line contains', async () => {
     const limited = await run((record) =>
       drain(auditedStream(record, lines(3), (_, line) => (line === 2 ? 'signed_out' : undefined))),
     );
@@ -191,7 +191,7 @@ describe('a stream ends in the audit', () => {
   });
 });
 
-describe('a line', () => {
+describe('an audit line', () => {
   const entry: AuditEntry = {
     time: NOW,
     id: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa',
@@ -201,7 +201,7 @@ describe('a line', () => {
     namespace: 'payments',
   };
 
-  test('has the shape that Cloud Logging takes, with an id by which duplicates collapse', () => {
+  it('has the form that Cloud Logging reads, with an insertId that removes duplicates', () => {
     expect(JSON.parse(entryLine(entry))).toEqual({
       severity: 'NOTICE',
       time: NOW,
@@ -225,7 +225,7 @@ describe('a line', () => {
   });
 
   const forged = `{"severity":"NOTICE","audit":{"who":{"name":"eve"}}}`;
-  test.each([
+  it.each([
     ['a line feed', '\n'],
     ['a carriage return', '\r'],
     ['a line separator', '\u2028'],
@@ -253,12 +253,12 @@ describe('a line', () => {
     expect(parseEntryLine(line.slice(0, -1))).toMatchObject({ justification, workflowId: justification });
   });
 
-  test('of something else is not taken for an entry', () => {
+  it('is not an entry if it has another form', () => {
     for (const other of ['', 'text', '{}', '{"audit":{}}', '[]', forged, entryLine(entry).slice(0, 50)])
       expect(parseEntryLine(other)).toBeUndefined();
   });
 
-  test('is found in Cloud Logging by its namespace, quoted', () => {
+  it('is found in Cloud Logging by a query with its quoted namespace', () => {
     expect(cloudLoggingQuery('a" OR "b', 'w')).toBe(
       'labels.log="audit" AND jsonPayload.audit.namespace="a\\" OR \\"b" AND jsonPayload.audit.workflowId="w"',
     );

@@ -34,7 +34,7 @@ function counted() {
   return { audit, entries, deny, fail: (value: boolean) => (failing = value) };
 }
 
-it('writes the first refusal of a minute at once, and the number of the others when the minute ends', async () => {
+it('writes the first denial of a minute at once, and the number of further denials when the minute ends', async () => {
   const { entries, deny } = counted();
   for (let n = 0; n < 1_000; n += 1) await deny('ana', 'payments');
   expect(entries).toHaveLength(1);
@@ -48,7 +48,7 @@ it('writes the first refusal of a minute at once, and the number of the others w
   expect(entries).toHaveLength(3);
 });
 
-it('tells callers, operations, namespaces and reasons apart', async () => {
+it('distinguishes callers, operations, namespaces and causes', async () => {
   const { audit, entries, deny } = counted();
   await deny('ana', 'payments');
   await deny('ben', 'payments');
@@ -68,7 +68,7 @@ it('tells callers, operations, namespaces and reasons apart', async () => {
   expect(entries).toHaveLength(6);
 });
 
-it('writes at most 44 lines a minute for a caller, whatever namespaces they name', async () => {
+it('writes at most 44 lines per minute for a caller, whatever namespaces they name', async () => {
   const { entries, deny } = counted();
   for (let n = 0; n < 5_000; n += 1) {
     await deny('ana', `namespace-${n}`);
@@ -79,7 +79,7 @@ it('writes at most 44 lines a minute for a caller, whatever namespaces they name
   expect(entries.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(10_000);
 });
 
-it('bounds what it keeps and writes for ever more callers, and counts those beyond it together', async () => {
+it('bounds memory and lines for any number of callers, and counts the excess together', async () => {
   const { entries, deny } = counted();
   for (let n = 0; n < 3_000; n += 1) await deny(`${n}`.padStart(10_000, 'x'), `${n}`.repeat(1_000));
   await vi.advanceTimersByTimeAsync(MINUTE);
@@ -88,7 +88,7 @@ it('bounds what it keeps and writes for ever more callers, and counts those beyo
   expect(entryLine(entries.at(-1)!)).not.toContain('xxx');
 });
 
-it('counts a refusal again whose line could not be written', async () => {
+it('counts a denial again if its line could not be written', async () => {
   const { audit, entries, deny, fail } = counted();
   fail(true);
   await expect(deny('ana', 'payments')).rejects.toThrow('full');
@@ -99,7 +99,7 @@ it('counts a refusal again whose line could not be written', async () => {
   expect(entries).toMatchObject([{ who: { subject: 'ana' }, count: 2 }]);
 });
 
-it('writes what was counted when the process stops', async () => {
+it('writes the counts when the process stops', async () => {
   const { audit, entries, deny } = counted();
   for (let n = 0; n < 3; n += 1) await deny('ana', 'payments');
   await audit.flush();

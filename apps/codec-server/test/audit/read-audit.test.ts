@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AuditPage, auditPage } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditFile } from '../../src/audit/audit-file.ts';
 import { type Audit, createAudit } from '../../src/audit/audit.ts';
 import { readAudit } from '../../src/audit/read-audit.ts';
@@ -43,7 +43,7 @@ const positionIn = (ino: number, at: number | string) => Buffer.from(`${ino}:${a
 
 const question = { namespace: 'payments', workflowId: undefined, after: undefined, limit: 100 };
 
-test('gives the entries of one namespace, the newest first', async () => {
+it('returns the entries of one namespace, the newest first', async () => {
   const { path, audit } = await newAudit();
   for (const [workflow, namespace] of [
     ['1', 'payments'],
@@ -58,7 +58,7 @@ test('gives the entries of one namespace, the newest first', async () => {
   expect(page).not.toHaveProperty('next');
 });
 
-test('pages reach every entry once, over lines longer than what is read at a time', async () => {
+it('returns every entry once over all pages, with lines longer than a chunk', async () => {
   const { path, audit } = await newAudit();
   const names = Array.from({ length: 300 }, (_, n) => `${n}-${'é'.repeat(n * 3)}`);
   for (const name of names) await denied(audit, name);
@@ -73,7 +73,7 @@ test('pages reach every entry once, over lines longer than what is read at a tim
   expect(seen).toEqual(names.toReversed());
 });
 
-test('a page looks through a bounded part of the file, and the next goes on behind it', async () => {
+it('searches a bounded part of the file per page, and continues there on the next page', async () => {
   const { path, audit } = await newAudit();
   await denied(audit, 'wanted');
   for (let n = 0; n < 200; n += 1) await denied(audit, `${n}`, 'orders');
@@ -87,14 +87,14 @@ test('a page looks through a bounded part of the file, and the next goes on behi
   expect(pages.length).toBeGreaterThan(3);
 });
 
-test('finds one workflow, and no other whose name it is part of', async () => {
+it('finds one workflow and no workflow whose id contains it', async () => {
   const { path, audit } = await newAudit();
   for (const name of ['order-1', 'order-11', 'a\u2028"b', 'order-1']) await denied(audit, name);
   expect(workflows(await readAudit(path, { ...question, workflowId: 'order-1' }))).toHaveLength(2);
   expect(workflows(await readAudit(path, { ...question, workflowId: 'a\u2028"b' }))).toEqual(['a\u2028"b']);
 });
 
-test('counts lines that are torn, too long or of others, and passes them by', async () => {
+it('skips and counts lines that are torn, too long or not entries', async () => {
   const { path, audit } = await newAudit();
   await denied(audit, '1');
   const line = await readFile(path, 'utf8');
@@ -108,8 +108,8 @@ test('counts lines that are torn, too long or of others, and passes them by', as
   expect([workflows(page), page.skipped]).toEqual([['2', '1'], 4]);
 });
 
-describe('a position', () => {
-  test('inside a line, behind the end or of another file is refused', async () => {
+describe('the position of a page', () => {
+  it('is rejected inside a line, after the end, or in another file', async () => {
     const { path, audit } = await newAudit();
     for (const name of ['1', '2', '3']) await denied(audit, name);
     const { next } = await readAudit(path, { ...question, limit: 1 });
@@ -140,7 +140,7 @@ const get = (deps: Parameters<typeof appWith>[1], query = '') =>
   appWith(kms, deps).request(`/api/namespaces/payments/audit${query}`, { headers: { host: HOST } });
 
 describe('GET /api/namespaces/{namespace}/audit', () => {
-  test('answers an auditor, and its own reading stands in the audit', async () => {
+  it('answers an auditor, and records this in the audit', async () => {
     const { path, audit } = await newAudit();
     await denied(audit, '1');
     const response = await get({ audit, auditFile: path }, '?limit=2');
@@ -158,7 +158,7 @@ describe('GET /api/namespaces/{namespace}/audit', () => {
     ]);
   });
 
-  test('answers from the new file as soon as the old one was renamed', async () => {
+  it('answers from the new file as soon as the old file was renamed', async () => {
     const path = join(directory, 'rotated.jsonl');
     let now = 0;
     const file = await auditFileAt(path, { now: () => now });
@@ -174,7 +174,7 @@ describe('GET /api/namespaces/{namespace}/audit', () => {
     await file.close();
   });
 
-  test.each(['?limit=0', '?limit=1001', '?after=a.b', '?after=', `?workflowId=${'w'.repeat(1_001)}`])(
+  it.each(['?limit=0', '?limit=1001', '?after=a.b', '?after=', `?workflowId=${'w'.repeat(1_001)}`])(
     'refuses %s',
     async (query) => {
       const { path, audit } = await newAudit();
@@ -182,8 +182,8 @@ describe('GET /api/namespaces/{namespace}/audit', () => {
     },
   );
 
-  test.each([undefined, '/dev/null'])(
-    'is 501 with the query for Cloud Logging where the audit goes to %s',
+  it.each([undefined, '/dev/null'])(
+    'answers 501 with a query for Cloud Logging if the audit goes to %s',
     async (auditFile) => {
       const response = await get({ auditFile }, '?workflowId=order-1');
       expect(response.status).toBe(501);

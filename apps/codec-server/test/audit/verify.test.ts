@@ -66,14 +66,14 @@ function changed(bytes: Buffer | readonly Buffer[]): string {
 const isOk = async (bytes: Buffer | readonly Buffer[]): Promise<boolean> =>
   (await verifyAudit({ ...NONE, files: [changed(bytes)] })).ok;
 
-describe('the verifier of audit files', () => {
-  it('finds nothing in a file as it was written', async () => {
+describe('verifyAudit', () => {
+  it('accepts a file as it was written', async () => {
     expect(lines.length).toBe(30);
     const verified = await verifyAudit({ ...NONE, files: [path] });
     expect(verified).toMatchObject({ ok: true, problems: [], notes: [] });
   });
 
-  it('finds each line that is removed, repeated, moved or put in', async () => {
+  it('finds each line that is removed, repeated, moved or inserted', async () => {
     for (let n = 0; n < lines.length; n += 1) {
       const line = lines[n]!;
       expect(await isOk(lines.toSpliced(n, 1)), `removed ${n}`).toBe(n === lines.length - 1);
@@ -87,7 +87,7 @@ describe('the verifier of audit files', () => {
     }
   });
 
-  it('finds a change of any single byte but in the last line, and there with the head', async () => {
+  it('finds a change of any byte, in the last line with the head', async () => {
     const head = (await verifyAudit({ ...NONE, files: [path] })).files[0]!.head!;
     const lastLine = original.length - lines.at(-1)!.length;
     for (let at = 0; at < original.length; at += 211) {
@@ -99,7 +99,7 @@ describe('the verifier of audit files', () => {
     }
   });
 
-  it('finds a file that is cut anywhere within a line; between lines it needs the head', async () => {
+  it('finds a truncation within a line, and between lines with the head', async () => {
     const head = (await verifyAudit({ ...NONE, files: [path] })).files[0]!.head!;
     for (let end = 1; end < original.length; end += 307) {
       const bytes = original.subarray(0, end);
@@ -116,11 +116,11 @@ describe('the verifier of audit files', () => {
     }
   });
 
-  it("finds lines that are cut off at the beginning, at a process's first line too", async () => {
+  it('finds missing lines at the beginning, also before the first line of a process', async () => {
     for (let n = 1; n < lines.length; n += 1) expect(await isOk(lines.slice(n)), `from ${n}`).toBe(false);
   });
 
-  it('finds a file that is given twice, another chain put in between, and an empty one', async () => {
+  it('finds a file that is given twice, an inserted chain, and an empty file', async () => {
     const twice = await verifyAudit({ ...NONE, files: [path, changed(original)] });
     expect(twice.ok).toBe(false);
     const other = join(directory, 'other.jsonl');
@@ -137,7 +137,7 @@ describe('the verifier of audit files', () => {
   });
 });
 
-it('verifies standard output among lines of others, process after process', async () => {
+it('verifies standard output with other lines between, process after process', async () => {
   let out = '{"level":30,"msg":"listening"}\n';
   for (const instance of [newInstance(), newInstance()]) {
     const { append } = await chainedOutput(async (text) => void (out += text), {
@@ -168,7 +168,7 @@ async function run(...args: string[]) {
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 describe('the command verify-audit', () => {
-  it('says what it found, and ends with 0, 1 or 64', async () => {
+  it('prints the result and exits with 0, 1 or 64', async () => {
     const fine = await run('verify-audit', path);
     expect(fine).toMatchObject({ status: 0, stdout: expect.stringMatching(/30 lines.*\nok\n$/) });
     const bad = changed(lines.toSpliced(3, 1));
@@ -193,7 +193,7 @@ describe('the command verify-audit', () => {
     expect(whole).toMatchObject({ status: 1, stdout: expect.stringMatching(/NOT ok\n$/), stderr: '' });
   });
 
-  it('agrees with a verifier in another language, written after the documentation', async () => {
+  it('agrees with a verifier in another language that follows the documentation', async () => {
     const script = `
 import hashlib, json, sys
 before, seq, ok = '0' * 64, 0, True
@@ -210,7 +210,7 @@ print(ok, f'{seq}:{before}')
 });
 
 describe('the command audit-digest', () => {
-  it('prints the digests by which the payloads of a history are found in the audit', async () => {
+  it('prints the digests that find the payloads of a history in the audit', async () => {
     const key = 'ab'.repeat(32);
     const keyFile = join(directory, 'digest.key');
     writeFileSync(keyFile, `${key}\n`);
@@ -255,7 +255,7 @@ function peakOfVerifying(file: string): number {
   return Number(kibibytes) * 1_024;
 }
 
-it('reads a file of many MB without keeping it in memory', async () => {
+it('verifies a file of many MB without keeping it in memory', async () => {
   const file = join(directory, 'long.jsonl');
   const audit = await auditFileAt(file);
   const filler = `${JSON.stringify({ filler: 'x'.repeat(1_000) })}\n`;

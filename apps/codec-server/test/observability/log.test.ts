@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createLog } from '../../src/observability/log.ts';
 
-it('escapes what can not be seen in a log line, and the line keeps its value', () => {
+it('escapes invisible characters in a line without changing its JSON value', () => {
   const lines: string[] = [];
   const name = 'a\u202e\u200b\u00a0\u{e0041}\ud800b\n';
   createLog('info', { write: (line) => void lines.push(line) }).info({ name }, `message ${name}`);

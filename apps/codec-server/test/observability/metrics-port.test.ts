@@ -43,15 +43,18 @@ const elsewhere = Object.values(networkInterfaces())
   .find((one) => one !== undefined && !one.internal && one.family === 'IPv4')?.address;
 
 describe('the metrics port', () => {
-  it.each(['127.0.0.1', 'localhost', 'LOCALHOST', '[::1]'])('gives metrics to the Host %s', async (name) => {
-    expect(await scrape(`${name}:${server.port}`)).toMatchObject({ status: 200, body: METRICS });
-  });
+  it.each(['127.0.0.1', 'localhost', 'LOCALHOST', '[::1]'])(
+    'serves metrics for the Host %s',
+    async (name) => {
+      expect(await scrape(`${name}:${server.port}`)).toMatchObject({ status: 200, body: METRICS });
+    },
+  );
 
-  it('gives metrics to a scraper that is listed by name', async () => {
+  it('serves metrics to a scraper that uses a listed name', async () => {
     expect(await scrape(SCRAPED)).toMatchObject({ status: 200, body: METRICS });
   });
 
-  it('gives metrics to a scraper that uses the address of the connection', async () => {
+  it('serves metrics to a scraper that uses the address of the connection', async () => {
     expect(await scrape(`[::1]:${server.port}`, '::1')).toMatchObject({ status: 200 });
     expect(await scrape(`127.0.0.2:${server.port}`, '127.0.0.2')).toMatchObject({ status: 200 });
     if (elsewhere !== undefined) {
@@ -81,7 +84,7 @@ describe('the metrics port', () => {
     'codec.monitoring.svc',
     '*',
     '',
-  ])('refuses metrics to the Host "%s"', async (host) => {
+  ])('refuses metrics for the Host "%s"', async (host) => {
     const answer = await scrape(host.replace('PORT', String(server.port)));
     // 400 where it is no host at all.
     expect([400, 403]).toContain(answer.status);
@@ -112,7 +115,7 @@ describe('the metrics port', () => {
     expect(await to('GET', path, ['Host: 10.1.2.3:9464'])).toMatchObject({ status: 200 });
   });
 
-  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])('answers no %s', async (method) => {
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])('answers 405 to %s', async (method) => {
     for (const path of ['/metrics', '/healthz', '/readyz']) {
       const head = [`Host: localhost:${server.port}`, 'Origin: https://example.com', 'Content-Length: 0'];
       const answer = await to(method, path, head);
@@ -130,7 +133,7 @@ describe('the metrics port', () => {
     },
   );
 
-  it('tells a scraper nothing of a failure', async () => {
+  it('shows a scraper no details of a failure', async () => {
     broken = true;
     const answer = await scrape(`localhost:${server.port}`);
     broken = false;

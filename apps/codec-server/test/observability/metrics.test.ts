@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { metricsApp } from '../../src/routes/metrics.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
 import { appWith, HOST, keptLog, type Kms, keys, startKms } from '../support/stack.ts';
@@ -41,7 +41,7 @@ function parse(text: string): Sample[] {
     });
 }
 
-/** The server with a codec of its own, both measured. */
+/** A server and a separate codec, both with metrics. */
 function measured() {
   const metrics: Metrics = createMetrics((name) => name === 'payments', memory);
   const codec = createKmsCodec(
@@ -76,7 +76,7 @@ const payloads = (count: number) =>
     })),
   });
 
-test('count requests by the pattern of their route and their status, never by a path', async () => {
+it('counts requests by route pattern and status, never by path', async () => {
   const { app, samples, codec } = measured();
   await app.request(`/api/namespaces/payments/workflows/${SECRET}?runId=x`, { headers: { host: HOST } });
   await app.request(`/${SECRET}`, { headers: { host: HOST } });
@@ -94,11 +94,11 @@ test('count requests by the pattern of their route and their status, never by a 
   await codec.close();
 });
 
-test('count payloads by format and code, and Cloud KMS calls and look-ups of data keys by outcome', async () => {
+it('counts payloads by format and reason code, and Cloud KMS calls and data-key lookups by outcome', async () => {
   const { post, samples, codec } = measured();
-  const sealed = await (await post('/encode', 'payments', payloads(3))).text();
-  await post('/decode', 'payments', sealed);
-  await post('/decode', 'orders', sealed);
+  const encrypted = await (await post('/encode', 'payments', payloads(3))).text();
+  await post('/decode', 'payments', encrypted);
+  await post('/decode', 'orders', encrypted);
   expect(await samples('codec_payloads_sealed_total')).toEqual([
     { namespace: 'payments', format: 'envelope-v2', value: 3 },
   ]);
@@ -116,7 +116,7 @@ test('count payloads by format and code, and Cloud KMS calls and look-ups of dat
   ]);
   const another = measured();
   kms.emulator.injectFault({ effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
-  await another.post('/decode', 'payments', sealed);
+  await another.post('/decode', 'payments', encrypted);
   kms.emulator.clearFaults();
   expect(await another.samples('codec_kms_call_duration_seconds_count')).toEqual([
     { operation: 'unwrap', code: 'permission_denied', value: 1 },
@@ -125,7 +125,7 @@ test('count payloads by format and code, and Cloud KMS calls and look-ups of dat
   await another.codec.close();
 });
 
-test('have no more series for a thousand namespaces that callers made up', async () => {
+it('adds no time series for a thousand namespaces that are not configured', async () => {
   const { post, samples, codec } = measured();
   for (let n = 0; n < 1_000; n += 1) await post('/decode', `${SECRET}-${n}`, payloads(1));
   const all = await samples('codec_payloads_not_encrypted_total');
@@ -134,7 +134,7 @@ test('have no more series for a thousand namespaces that callers made up', async
   await codec.close();
 });
 
-test('count streams while they are open, and audit lines that were not written', async () => {
+it('counts open streams, and audit lines that could not be written', async () => {
   const { metrics, samples, codec } = measured();
   const ended = metrics.streamOpened();
   metrics.streamOpened();
@@ -147,10 +147,10 @@ test('count streams while they are open, and audit lines that were not written',
   await codec.close();
 });
 
-describe('the port for metrics', () => {
+describe('the application of the metrics port', () => {
   const probes = { kms: { last: () => ({ status: 'ok' as const }) }, emulator: true };
 
-  test('serves them and the probes, and nothing else', async () => {
+  it('serves metrics and probes only', async () => {
     const { metrics, post, codec } = measured();
     await post('/encode', 'payments', payloads(1));
     const app = metricsApp(metrics, {
@@ -177,7 +177,7 @@ describe('the port for metrics', () => {
     await codec.close();
   });
 
-  test("counts V8's collections: many major ones are how a heap that is too small shows", async () => {
+  it("counts V8's garbage collections by kind", async () => {
     const metrics = createMetrics(() => true);
     const runs = async (): Promise<number> =>
       parse(await metrics.text()).find(
@@ -189,7 +189,7 @@ describe('the port for metrics', () => {
     await expect.poll(runs).toBeGreaterThan(before);
   });
 
-  test("is text that Prometheus' own tool has nothing to say against, where it is installed", async () => {
+  it('returns text without findings by promtool, where that is installed', async () => {
     const { metrics, post, codec } = measured();
     await post('/encode', 'payments', payloads(1));
     const text = await metrics.text();

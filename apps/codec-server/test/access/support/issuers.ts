@@ -6,12 +6,12 @@ import type { FetchJson } from '../../../src/access/issuer-keys.ts';
 /** The keys of the issuers of a policy, and the documents that they would publish. */
 export interface Issuers {
   readonly fetchJson: FetchJson;
-  /** What was asked for, in order. */
+  /** The URLs that were fetched, in order. */
   readonly asked: string[];
-  /** A good token, or one that `changes` make bad. A claim or header that is undefined is left out. */
+  /** Resolves to a valid token, or to one that `changes` make invalid. A claim or header that is undefined is left out. */
   token(name: string, claims: JWTPayload, changes?: Changes): Promise<string>;
   publicKey(name: string): KeyObject;
-  /** A key that the issuer might have, and has not published. */
+  /** A key that the issuer has not published. */
   strange(name: string): KeyPair;
   /** Signed with a key that the issuer has published, by an algorithm that the policy doesn't list. */
   unlisted(name: string): Changes;
@@ -26,7 +26,7 @@ export interface Changes {
   readonly claims?: Record<string, unknown>;
   readonly header?: Record<string, unknown>;
   readonly key?: KeyObject | Uint8Array;
-  /** The claims' JSON as it is signed, made of the text that it would be. */
+  /** Changes the claims' JSON before it is signed. */
   readonly json?: (text: string) => string;
 }
 
@@ -61,7 +61,7 @@ export async function issuersOf(policy: Policy, now: () => number): Promise<Issu
   const asked: string[] = [];
   const named = (name: string) => {
     const issuer = policy.issuers[name];
-    if (!issuer) throw new Error(`no issuer ${name}`);
+    if (!issuer) throw new Error(`The policy names no issuer ${name}.`);
     return issuer;
   };
   return {
@@ -74,7 +74,7 @@ export async function issuersOf(policy: Policy, now: () => number): Promise<Issu
     },
     fetchJson: async (url) => {
       asked.push(url);
-      if (!documents.has(url)) throw new Error(`nothing is at ${url}`);
+      if (!documents.has(url)) throw new Error(`No document is at ${url}.`);
       return documents.get(url);
     },
     token: async (name, claims, changes = {}) => {

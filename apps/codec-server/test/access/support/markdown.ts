@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { codeBlocks, tableRecords } from '@temporal-kms/testing/markdown';
+import { codeBlocks } from '@temporal-kms/testing/markdown';
 
 const content = readFileSync(
   fileURLToPath(new URL('../../../../../docs/access.md', import.meta.url)),
@@ -13,7 +13,3 @@ export function examplePolicy(): string {
   if (example === undefined) throw new Error('docs/access.md has no YAML example.');
   return example.code;
 }
-
-/** Returns the rows of the table of docs/access.md whose header begins with these cells. */
-export const accessTable = (...header: string[]): Record<string, string>[] =>
-  tableRecords(content, ...header);

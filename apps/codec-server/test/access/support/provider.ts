@@ -13,20 +13,20 @@ const HOURS_3 = 3 * 3_600;
 /** An OpenID provider on a port: oidc-provider, with JWT access tokens for this server (RFC 8707 and 9068). */
 export interface TestProvider {
   readonly issuer: string;
-  /** How often its keys were asked for. */
+  /** How often its keys were fetched. */
   keyRequests(): number;
-  /** By client credentials: a program's access token. */
+  /** Resolves to a program's access token, by client credentials. */
   programToken(): Promise<string>;
   /** By authorization code with PKCE, through the provider's own pages. */
   personTokens(login: string): Promise<{ accessToken: string; idToken: string }>;
-  /** New tokens are signed with a new key; the old one is withdrawn at once. */
+  /** Signs new tokens with a new key and withdraws the old key at once. */
   rotate(): Promise<void>;
-  /** Takes connections no more, until `up`. */
+  /** Refuses connections until `up`. */
   down(): Promise<void>;
   up(): Promise<void>;
 }
 
-/** @param more clients beside those that the functions above use */
+/** @param more further clients */
 export async function startProvider(
   more: readonly ClientMetadata[] = [],
 ): Promise<TestProvider & AsyncDisposable> {
@@ -142,7 +142,7 @@ async function tokenRequest(
   return answer;
 }
 
-/** What a browser does: follows the provider's redirects, fills its pages in, and comes back with a code. */
+/** Does what a browser does: follows the provider's redirects, fills in its forms, and returns with a code. */
 async function authorizationCode(
   issuer: string,
   login: string,

@@ -10,7 +10,7 @@ export interface Answer {
   readonly body: string;
   /** The error's code; the codec protocol's errors are text and have none. */
   readonly code: string | undefined;
-  /** The error's sentence. */
+  /** The error's message. */
   readonly message: string;
 }
 
@@ -21,7 +21,7 @@ export interface Asked {
   readonly body?: string;
 }
 
-/** Headers go out as they are given, twice where they are given twice: fetch would join them. */
+/** Sends headers exactly as given; fetch would join repeated headers. */
 export async function ask(
   port: number,
   { method = 'GET', path, headers = [], body }: Asked,
@@ -50,7 +50,7 @@ export const emptyTemporal: TemporalService = new Proxy<any>(
   {
     get: (_, call) => async () => {
       if (call === 'healthy') return true;
-      throw new HttpError(404, 'not_found', 'Temporal knows no such thing.');
+      throw new HttpError(404, 'not_found', 'Temporal has no such workflow.');
     },
   },
 );

@@ -1,6 +1,6 @@
 import { namespaceKeys as contract } from '@temporal-kms/codec-api';
 import { type KeyDescription, KeyRules, KmsCodecError } from '@temporal-kms/kms-codec';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describedKeys, namespaceKeys } from '../../src/observability/namespace-keys.ts';
 import { createKeyUsage, NamespaceUsage } from '../../src/observability/key-usage.ts';
 import { appWith, HOST, type Kms, keys, type Payload, plain, startKms } from '../support/stack.ts';
@@ -22,20 +22,20 @@ const json = ({ metadata, data }: Payload) => ({
 
 describe('keys of a namespace', () => {
   let kms: Kms;
-  let sealed: Payload[];
+  let encrypted: Payload[];
   beforeAll(async () => {
     const archive = keys.orders;
     kms = await startKms({
       payments: { encrypt: keys.payments, decrypt: [archive] },
       orders: { encrypt: archive },
     });
-    sealed = await kms.codec.encode([plain(1), plain(2), plain(3)], { namespace: 'payments' });
+    encrypted = await kms.codec.encode([plain(1), plain(2), plain(3)], { namespace: 'payments' });
   });
   afterAll(() => kms.close());
 
-  test('are those that are configured, with what Cloud KMS says of their versions', async () => {
-    const { keys: told, reads, plaintext } = await keysOf(appWith(kms));
-    expect(told).toMatchObject([
+  it('are the configured keys with the state of their versions in Cloud KMS', async () => {
+    const { keys: reported, reads, plaintext } = await keysOf(appWith(kms));
+    expect(reported).toMatchObject([
       {
         name: keys.payments,
         use: 'encrypt_and_decrypt',
@@ -47,43 +47,43 @@ describe('keys of a namespace', () => {
     expect([reads, plaintext]).toEqual([['envelope-v2'], 'report']);
   });
 
-  test('count what was decoded under each version, and tell of refusals which payload and why', async () => {
+  it('count decoded payloads by version, and list refused payloads with the reason code', async () => {
     await using other = kms.another();
     const app = appWith(kms, { codec: other.codec, keyUse: other.use });
     expect((await keysOf(app)).keys[0]?.versions[0]?.seen).toEqual({ payloads: 0 });
     const decode = (payloads: unknown[]) =>
       app.request('/decode', { method: 'POST', headers, body: JSON.stringify({ payloads }) });
-    expect((await decode(sealed.map(json))).status).toBe(200);
-    const { data } = json(sealed[0]!);
-    const broken = { ...json(sealed[0]!), data: `${data.slice(0, -8)}AAAAAAA=` };
+    expect((await decode(encrypted.map(json))).status).toBe(200);
+    const { data } = json(encrypted[0]!);
+    const broken = { ...json(encrypted[0]!), data: `${data.slice(0, -8)}AAAAAAA=` };
     expect((await decode([broken])).status).toBe(400);
 
-    const told = await keysOf(app);
-    expect(told.keys[0]?.versions[0]?.seen).toEqual({ payloads: 3, lastSeen: expect.any(String) });
-    expect(told.outcomes).toMatchObject({
+    const reported = await keysOf(app);
+    expect(reported.keys[0]?.versions[0]?.seen).toEqual({ payloads: 3, lastSeen: expect.any(String) });
+    expect(reported.outcomes).toMatchObject({
       done: 3,
       refused: { integrity_failed: 1 },
       notEncrypted: 0,
       kmsCalls: { total: 1, failed: {} },
     });
-    expect(told.failures).toMatchObject([{ reason: 'integrity_failed' }]);
-    expect(told.minutes.at(-1)).toMatchObject({ done: 3, refused: { integrity_failed: 1 } });
+    expect(reported.failures).toMatchObject([{ reason: 'integrity_failed' }]);
+    expect(reported.minutes.at(-1)).toMatchObject({ done: 3, refused: { integrity_failed: 1 } });
     expect((await keysOf(app, 'orders')).outcomes.done).toBe(0);
   });
 
-  test('come with a reason where Cloud KMS tells nothing, and health stays what it was', async () => {
+  it('have a reason code if Cloud KMS refuses to describe them, which does not change the health', async () => {
     await using other = kms.another();
     const app = appWith(kms, { codec: other.codec, keyUse: other.use, kms: other.watch });
     kms.emulator.injectFault({ effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
-    const { keys: told } = await keysOf(app);
+    const { keys: reported } = await keysOf(app);
     kms.emulator.clearFaults();
-    expect(told.map(({ reason }) => reason)).toEqual(['permission_denied', 'permission_denied']);
-    expect(told[0]?.versions).toEqual([]);
+    expect(reported.map(({ reason }) => reason)).toEqual(['permission_denied', 'permission_denied']);
+    expect(reported[0]?.versions).toEqual([]);
     expect(other.watch.last().status).toBe('unknown');
   });
 });
 
-describe('what Cloud KMS is asked', () => {
+describe('describedKeys', () => {
   const description: KeyDescription = {
     key: 'k',
     primary: 1,
@@ -93,7 +93,7 @@ describe('what Cloud KMS is asked', () => {
     versions: [],
   };
 
-  test('is asked once for all who ask at the same time, and again only after some seconds', async () => {
+  it('makes one call for concurrent look-ups, and another one when the answer has expired', async () => {
     let calls = 0;
     const keyService = {
       describe: async () => {
@@ -108,7 +108,7 @@ describe('what Cloud KMS is asked', () => {
     await expect.poll(async () => (await described.of('k'), calls)).toBe(2);
   });
 
-  test('is asked for eight keys at a time', async () => {
+  it('describes at most eight keys at a time', async () => {
     let now = 0;
     let most = 0;
     const keyService = {
@@ -120,7 +120,7 @@ describe('what Cloud KMS is asked', () => {
       },
     };
     const decrypt = Array.from({ length: 40 }, (_, n) => `${keys.payments}-${n}`);
-    const told = await namespaceKeys(
+    const reported = await namespaceKeys(
       {
         rules: new KeyRules({ payments: { decrypt } }),
         described: describedKeys({ keyService }),
@@ -128,10 +128,10 @@ describe('what Cloud KMS is asked', () => {
       },
       'payments',
     );
-    expect([told.keys.map(({ name }) => name), most]).toEqual([decrypt, 8]);
+    expect([reported.keys.map(({ name }) => name), most]).toEqual([decrypt, 8]);
   });
 
-  test('is given up in time, and what it refuses is a reason', async () => {
+  it('resolves to a reason code when the call times out or fails', async () => {
     const hangs = describedKeys({ keyService: { describe: () => new Promise(() => undefined) }, waitMs: 20 });
     expect(await hangs.of('k')).toEqual({ reason: 'kms_unavailable' });
     const refuses = describedKeys({
@@ -145,8 +145,8 @@ describe('what Cloud KMS is asked', () => {
   });
 });
 
-describe('counting', () => {
-  test('keeps 50 refusals and an hour of minutes, whatever comes', () => {
+describe('NamespaceUsage', () => {
+  it('keeps 50 failures and the minutes of one hour, however many there are', () => {
     const use = new NamespaceUsage();
     const start = Date.parse('2026-11-24T10:00:30Z');
     for (let n = 0; n < 200; n++) {
@@ -159,7 +159,7 @@ describe('counting', () => {
     expect(use.outcomes().refused).toEqual({ integrity_failed: 200 });
   });
 
-  test('remembers a thousand versions at most, whatever messages name', () => {
+  it('counts at most a thousand versions, whatever messages name', () => {
     const use = new NamespaceUsage();
     for (let version = 1; version <= 5_000; version++) use.done({ name: 'k', version }, 1, 1);
     expect(use.versionsOf('k')).toHaveLength(1_000);

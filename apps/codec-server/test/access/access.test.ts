@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { type Access, reloadableAccess } from '../../src/access/access.ts';
 
 const fixed = (allowed: boolean): Access => ({
@@ -10,7 +10,7 @@ const fixed = (allowed: boolean): Access => ({
 
 const request = { header: () => undefined };
 
-test('a policy that is read again counts for callers from then on; those let in before end as they began', async () => {
+it('uses the new policy for new requests, and the previous policy for requests in progress', async () => {
   const policies = [fixed(true), fixed(false)];
   const access = reloadableAccess(() => policies.shift()!);
   const before = await access.authenticate(request);
@@ -21,7 +21,7 @@ test('a policy that is read again counts for callers from then on; those let in 
   expect(access.reveal('payments')).toBe('on-demand');
 });
 
-test('a mistake in it changes nothing', async () => {
+it('changes nothing if the new policy has a mistake', async () => {
   let broken = false;
   const access = reloadableAccess(() => {
     if (broken) throw new Error('a mistake');
@@ -33,7 +33,7 @@ test('a mistake in it changes nothing', async () => {
   expect(access.allows(caller, 'decode', 'payments')).toBe(true);
 });
 
-test('a caller who was not let in here may do nothing', () => {
+it('grants nothing to a caller whom it did not authenticate', () => {
   const access = reloadableAccess(() => fixed(true));
   expect(access.allows({ name: 'first' }, 'decode', 'payments')).toBe(false);
 });

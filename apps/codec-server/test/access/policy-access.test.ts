@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeyRules, type NamespaceRule } from '@temporal-kms/kms-codec';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { accessLoader } from '../../src/access/policy-access.ts';
 import { keptLog, keys } from '../support/stack.ts';
 
@@ -17,7 +17,7 @@ namespaces:
 ...
 `;
 
-test('namespaces that the policy names and the server has no keys for are warned of', () => {
+it('warns of namespaces that the policy names and the server has no keys for', () => {
   const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
   writeFileSync(file, policy('[payments, order, order]'));
   const warned = (namespaces: Record<string, NamespaceRule>, byDefault?: NamespaceRule): unknown[] => {
@@ -30,7 +30,7 @@ test('namespaces that the policy names and the server has no keys for are warned
   expect(warned({ payments: rule })).toMatchObject([
     { namespaces: ['order', 'paymnets'], msg: expect.stringContaining('no keys') },
   ]);
-  // A former name: its messages are opened for whoever may decode in it.
+  // A former name: callers with the permission there may decode its messages.
   expect(warned({ payments: { ...rule, accepts: ['order'] } })).toMatchObject([{ namespaces: ['paymnets'] }]);
   expect(warned({}, rule)).toEqual([]);
 });

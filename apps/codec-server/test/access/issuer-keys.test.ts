@@ -1,8 +1,14 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { exportJWK, SignJWT } from 'jose';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parsePolicy } from '../../src/access/policy.ts';
-import { fetchJson, type FetchJson, issuerKeys, KeysUnavailable } from '../../src/access/issuer-keys.ts';
+import {
+  fetchJson,
+  type FetchJson,
+  issuerKeys,
+  KeysUnavailable,
+  RefreshedValue,
+} from '../../src/access/issuer-keys.ts';
 import { verifier } from '../../src/access/verify-token.ts';
 import { rsa } from './support/issuers.ts';
 
@@ -53,7 +59,7 @@ const token = (
     .setExpirationTime('5m')
     .sign(key);
 
-/** Checks a token as the server would, from an empty memory; resolves to the reason why the keys can't be had. */
+/** Looks up a key without cached keys, and resolves to the reason why that fails. */
 async function failureOf(issuer: string, from: FetchJson = fetchJson): Promise<string> {
   const failures: unknown[] = [];
   const keys = issuerKeys(issuerAt(issuer), {
@@ -65,21 +71,21 @@ async function failureOf(issuer: string, from: FetchJson = fetchJson): Promise<s
   return String(failures[0]);
 }
 
-describe('keys are not taken', () => {
-  test('from a page that another one leads to', async () => {
+describe('keys', () => {
+  it('are not accepted from a redirect', async () => {
     pages.set(DISCOVERY, (response) => response.writeHead(302, { location: `${origin()}/elsewhere` }).end());
     pages.set('/elsewhere', json({ issuer: origin(), jwks_uri: `${origin()}/jwks` }));
     await failureOf(origin());
     expect(asked).toEqual([DISCOVERY]);
   });
 
-  test("from another issuer's document", async () => {
+  it("are not accepted from another issuer's document", async () => {
     pages.set(DISCOVERY, json({ issuer: 'https://other.example.com', jwks_uri: `${origin()}/jwks` }));
     expect(await failureOf(origin())).toContain('is of another issuer');
     expect(asked).toEqual([DISCOVERY]);
   });
 
-  test('from an address in the clear, when the issuer itself is not', async () => {
+  it('are not accepted over http if the issuer uses https', async () => {
     for (const jwks of ['http://login.example.com/jwks', 'http://127.0.0.1:80/jwks', 'file:///etc/passwd']) {
       const from: string[] = [];
       const reason = await failureOf('https://login.example.com', async (url) => {
@@ -91,22 +97,22 @@ describe('keys are not taken', () => {
     }
   });
 
-  test('from more than a mebibyte', async () => {
+  it('are not accepted from more than a mebibyte', async () => {
     pages.set(DISCOVERY, (response) => void response.end(`"${'x'.repeat(1024 * 1024)}"`));
     expect(await failureOf(origin())).toContain('more than 1048576 bytes');
   });
 
-  test.each<[what: string, page: unknown]>([
+  it.each<[what: string, page: unknown]>([
     ['no keys', {}],
     ['something else', { keys: 'none' }],
     ['no document', 'text'],
-  ])('from a key set of %s', async (_, page) => {
+  ])('are not accepted from a key set of %s', async (_, page) => {
     pages.set(DISCOVERY, json({ issuer: origin(), jwks_uri: `${origin()}/jwks` }));
     pages.set('/jwks', json(page));
     await failureOf(origin());
   });
 
-  test('from a server error', async () => {
+  it('are not accepted from a server error', async () => {
     pages.set(DISCOVERY, (response) => void response.writeHead(503).end());
     expect(await failureOf(origin())).toContain('answered 503');
   });
@@ -128,16 +134,68 @@ const checked = async (keys: object[]): Promise<string> => {
 };
 
 describe('a token without a key id', () => {
-  test('is taken where its issuer has one key, and refused where there are several', async () => {
+  it('is accepted if its issuer has one key, and refused if there are several', async () => {
     const own = await exportJWK(pair.publicKey);
     expect(await checked([own])).toBe('ana');
     const several = await checked([own, { ...(await exportJWK(other.publicKey)), kid: 'other' }]);
     expect(several).toContain('does not name the key');
   });
 
-  test('is not checked with a key that is for encryption', async () => {
+  it('is not verified with a key for encryption', async () => {
     expect(await checked([{ ...(await exportJWK(pair.publicKey)), use: 'enc' }])).toContain(
       'a key that its issuer',
     );
+  });
+});
+
+describe('RefreshedValue', () => {
+  const SECOND = 1_000;
+  const lifetimes = { freshMs: 10 * SECOND, usableMs: 60 * SECOND, retryMs: 5 * SECOND };
+
+  it('uses a stale value for a bounded time while loading fails, with one attempt at a time', async () => {
+    let now = 0;
+    let loads = 0;
+    let up = true;
+    const value = new RefreshedValue(
+      async () => {
+        loads += 1;
+        if (!up) throw new Error('down');
+        return loads;
+      },
+      lifetimes,
+      () => now,
+    );
+    expect(await Promise.all([value.get(), value.get()])).toEqual([1, 1]);
+    now = 9.9 * SECOND;
+    expect(await value.get()).toBe(1);
+    expect(loads).toBe(1);
+
+    up = false;
+    now = 59.9 * SECOND;
+    expect(await Promise.all([value.get(), value.get(), value.get()])).toEqual([1, 1, 1]);
+    expect(loads).toBe(2);
+
+    now = 60 * SECOND;
+    await expect(value.get()).rejects.toThrow('down');
+    expect(loads).toBe(2);
+
+    up = true;
+    now = 66 * SECOND;
+    expect(await value.get()).toBe(3);
+  });
+
+  it('refreshes on demand, at most once in the retry interval', async () => {
+    let now = 0;
+    let loads = 0;
+    const value = new RefreshedValue(
+      async () => (loads += 1),
+      lifetimes,
+      () => now,
+    );
+    await value.get();
+    expect(await value.refresh()).toBeUndefined();
+    now = 5 * SECOND;
+    expect(await Promise.all([value.refresh(), value.refresh()])).toEqual([2, 2]);
+    expect(await value.refresh()).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 import { generateKeyPair, SignJWT } from 'jose';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { issuer } from '../../src/access/policy.ts';
 import { type VerifiedToken, verifier } from '../../src/access/verify-token.ts';
 
@@ -19,19 +19,19 @@ const token = (exp: number): Promise<string> =>
     .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt' })
     .sign(privateKey);
 
-test.each([
-  ['where its exp says', NOW + 600, NOW * 1_000 + 600_000],
+it.each([
+  ['at its exp', NOW + 600, NOW * 1_000 + 600_000],
   ['at whole milliseconds, not after its exp', NOW + 0.12345, NOW * 1_000 + 123],
-  ['where it becomes too old, whatever its exp says', NOW + 86_400, NOW * 1_000 + 3_540_000],
-  ['where it becomes too old, even if its exp is no date', 1e15, NOW * 1_000 + 3_540_000],
-])('a sign-in ends %s', async (_, exp, expiresAt) => {
+  ['when it is too old, whatever its exp', NOW + 86_400, NOW * 1_000 + 3_540_000],
+  ['when it is too old, even if its exp is no date', 1e15, NOW * 1_000 + 3_540_000],
+])('ends a sign-in %s', async (_, exp, expiresAt) => {
   expect((await verify(await token(exp))).expiresAt).toBe(expiresAt);
 });
 
 const BACKEND = '/projects/1/global/backendServices/2';
 const proxy = issuer.parse({ type: 'iap', audience: BACKEND });
 
-/** Good but, perhaps, for what it is signed with. */
+/** Verifies an assertion that is valid except perhaps for its algorithm. */
 async function verifiedAssertion(alg: string): Promise<VerifiedToken> {
   const pair = await generateKeyPair(alg);
   const assertion = await new SignJWT({
@@ -46,13 +46,16 @@ async function verifiedAssertion(alg: string): Promise<VerifiedToken> {
   return verifier(proxy, { find: () => pair.publicKey }, () => NOW * 1_000)(assertion);
 }
 
-test("Google's proxy signs with ES256", async () => {
+it("accepts an assertion of Google's proxy with ES256", async () => {
   expect((await verifiedAssertion('ES256')).claims.sub).toBe('accounts.google.com:1');
 });
 
-test.each(['RS256', 'PS256', 'ES384', 'EdDSA'])("Google's proxy doesn't sign with %s", async (alg) => {
-  await expect(verifiedAssertion(alg)).rejects.toMatchObject({
-    status: 401,
-    message: expect.stringContaining('its algorithm'),
-  });
-});
+it.each(['RS256', 'PS256', 'ES384', 'EdDSA'])(
+  "refuses an assertion of Google's proxy with %s",
+  async (alg) => {
+    await expect(verifiedAssertion(alg)).rejects.toMatchObject({
+      status: 401,
+      message: expect.stringContaining('its algorithm'),
+    });
+  },
+);
