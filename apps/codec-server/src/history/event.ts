@@ -10,6 +10,7 @@ import {
   writeMessage,
 } from './message.ts';
 import { type Inspect, type PayloadContext, payloadStub, placeholder } from './payload-stub.ts';
+import type { StreamLifetime } from './stream-limits.ts';
 
 export type ProtoEvent = temporal.api.history.v1.IHistoryEvent;
 
@@ -22,16 +23,27 @@ const TYPE = 'temporal.api.history.v1.HistoryEvent';
 
 export const eventIdOf = (event: ProtoEvent): number => Number(event.eventId ?? 0);
 
-/** Returns the event as the history API sends it: everything but the payloads' bytes, which stubs replace. */
-export function historyEvent(event: ProtoEvent, home: PayloadContext, inspect: Inspect): HistoryEvent {
+/**
+ * Returns the event as the history API sends it: everything but the payloads' bytes, which stubs replace. An event may
+ * have tens of thousands of payloads, so there is a checkpoint between two of them.
+ */
+export async function historyEvent(
+  event: ProtoEvent,
+  home: PayloadContext,
+  inspect: Inspect,
+  { checkpoint }: Pick<StreamLifetime, 'checkpoint'>,
+): Promise<HistoryEvent> {
   const eventId = eventIdOf(event);
+  const locations: PayloadLocation[] = [];
+  const json = writeMessage(TYPE, event, (location) =>
+    placeholder(`${eventId}:${locations.push(location) - 1}`),
+  );
   const payloads: PayloadStub[] = [];
-  const json = writeMessage(TYPE, event, (location) => {
-    const ref = `${eventId}:${payloads.length}`;
+  for (const [n, location] of locations.entries()) {
+    if (n > 0) await checkpoint();
     const stored = storedPayload(location, event, home);
-    payloads.push(payloadStub(ref, stored, stored.context, inspect));
-    return placeholder(ref);
-  });
+    payloads.push(payloadStub(`${eventId}:${n}`, stored, stored.context, inspect));
+  }
   const eventType = event.eventType ?? 0;
   return {
     eventId,

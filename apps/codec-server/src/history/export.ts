@@ -11,6 +11,7 @@ import {
 import { type PayloadJson, payloadToJson } from '../json/payload-json.ts';
 import { hasTooManyEntries } from '../json/payload-limits.ts';
 import { countReason } from '../observability/key-usage.ts';
+import type { Payload } from '../payload.ts';
 import type { DecryptResult } from './decrypt-payload.ts';
 import {
   type DecryptedEvent,
@@ -21,7 +22,7 @@ import {
 import { eventIdOf, eventJson, type ProtoEvent } from './event.ts';
 import { readableBytes } from './readable.ts';
 import { ascending, type HistoryReader, prefetch } from './reader.ts';
-import { streamEnd } from './stream-limits.ts';
+import { streamEnd, type StreamLifetime } from './stream-limits.ts';
 import { bodyOf, type TextThreads } from './text-threads.ts';
 
 export interface ExportOptions extends Omit<DecryptEventsOptions, 'budget'> {
@@ -91,41 +92,72 @@ async function* exportedEvents(
   summary: Summary,
 ): AsyncGenerator<ExportedEvent, void> {
   const { reader, run, length, lifetime } = options;
-  const pages = ascending(reader, run, 1, length, lifetime.signal);
+  const pages = ascending(reader, run, 1, length, lifetime);
+  const write = eventWriter(form, lifetime);
   if (form === 'encoded') {
     for await (const page of prefetch(pages))
-      for (const event of page) yield { eventId: eventIdOf(event), json: encodedJson(event) };
+      for (const event of page) yield { eventId: eventIdOf(event), json: await write(event, encodedPayload) };
     return;
   }
-  const write = form === 'decoded' ? decodedJson : readableWriter(randomUUID(), options);
-  for await (const event of decryptEvents(options, pages)) {
-    summary.add(event);
-    yield { eventId: event.eventId, json: await write(event) };
+  const writePayload = form === 'decoded' ? decodedPayload : readablePayload(options);
+  for await (const decrypted of decryptEvents(options, pages)) {
+    summary.add(decrypted);
+    const { event, eventId, payloads } = decrypted;
+    yield { eventId, json: await write(event, (_, ref) => writePayload(payloadOf(payloads, ref))) };
   }
+}
+
+/** Returns the JSON text of the payload with the given ref. */
+type WritePayload = (payload: Payload, ref: PayloadRef) => string | Promise<string>;
+
+/**
+ * Returns a function that writes an event as JSON text. An event may have tens of thousands of payloads, so it writes each
+ * by itself, after a checkpoint, and inserts the texts at unpredictable markers.
+ */
+function eventWriter(
+  form: ExportForm,
+  { checkpoint }: Pick<StreamLifetime, 'checkpoint'>,
+): (event: ProtoEvent, writePayload: WritePayload) => Promise<string> {
+  const marker = randomUUID();
+  const markers = new RegExp(`"${marker}:(\\d+)"`, 'g');
+  return async (event, writePayload) => {
+    const found: Payload[] = [];
+    const json = JSON.stringify(eventJson(event, ({ payload }) => `${marker}:${found.push(payload) - 1}`));
+    const texts: string[] = [];
+    for (const [n, payload] of found.entries()) {
+      await checkpoint();
+      texts.push(await writePayload(payload, `${eventIdOf(event)}:${n}`));
+    }
+    // A readable export escapes invisible characters in names, but not in decrypted JSON, which keeps its exact form.
+    const template = form === 'readable' ? escapeInvisible(json) : json;
+    return template.replace(markers, (_, index: string) => texts[Number(index)] ?? '');
+  };
 }
 
 /** Marks payloads that were truncated while they were read, instead of exporting them as if they were stored like that. */
-function encodedJson(event: ProtoEvent): string {
-  let n = 0;
-  return JSON.stringify(
-    eventJson(event, ({ payload }) => {
-      const ref = `${eventIdOf(event)}:${n++}`;
-      return hasTooManyEntries(payload) ? sentinel(ref, { reason: 'too_large' }) : payloadToJson(payload);
-    }),
+const encodedPayload: WritePayload = (payload, ref) =>
+  JSON.stringify(
+    hasTooManyEntries(payload) ? sentinel(ref, { reason: 'too_large' }) : payloadToJson(payload),
   );
-}
 
-function decodedJson({ event, payloads }: DecryptedEvent): string {
-  const remaining = payloads.values();
-  return JSON.stringify(eventJson(event, () => decodedPayload(remaining.next().value)));
-}
+const decodedPayload = ({ ref, result }: DecryptedPayload): string =>
+  JSON.stringify(result.ok ? payloadToJson(result.payload) : sentinel(ref, result));
 
-function decodedPayload(payload: DecryptedPayload | undefined): PayloadJson {
-  if (payload === undefined) throw missingPayload();
-  return payload.result.ok ? payloadToJson(payload.result.payload) : sentinel(payload.ref, payload.result);
-}
+const readablePayload =
+  ({ threads, lifetime: { signal } }: Pick<ExportOptions, 'threads' | 'lifetime'>) =>
+  async ({ ref, result }: DecryptedPayload): Promise<string> => {
+    if (result.ok)
+      return (await threads.readable(result.payload, signal)) ?? readableBytes(bodyOf(result.payload));
+    const { reason, key, namespace } = result;
+    return JSON.stringify({ $unreadable: { reason, ref, key, namespace } });
+  };
 
-const missingPayload = (): RangeError => new RangeError('An event has more payloads than were decrypted.');
+function payloadOf(payloads: readonly DecryptedPayload[], ref: PayloadRef): DecryptedPayload {
+  const payload = payloads[Number(ref.split(':')[1])];
+  if (payload?.ref !== ref)
+    throw new RangeError(`The payload ${ref} of an exported event was not decrypted.`);
+  return payload;
+}
 
 /**
  * Returns the payload that an export contains in place of one that cannot be read. No payload converter accepts its
@@ -148,40 +180,6 @@ function sentinel(
       metadata.map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
     ),
   };
-}
-
-/** @param marker unpredictable text; it marks where the JSON of a payload is inserted */
-function readableWriter(
-  marker: string,
-  { threads, lifetime }: Pick<ExportOptions, 'threads' | 'lifetime'>,
-): (event: DecryptedEvent) => Promise<string> {
-  const markers = new RegExp(`"${marker}:(\\d+)"`, 'g');
-  return async ({ event, payloads }) => {
-    const texts: string[] = [];
-    for (const payload of payloads) {
-      await lifetime.checkpoint();
-      texts.push(await readablePayload(payload, threads, lifetime.signal));
-    }
-    let n = 0;
-    // Invisible characters are escaped in names. Decrypted JSON is inserted as it was written.
-    const json = escapeInvisible(JSON.stringify(eventJson(event, () => `${marker}:${n++}`)));
-    return json.replace(markers, (_, index: string) => {
-      const text = texts[Number(index)];
-      if (text === undefined) throw missingPayload();
-      return text;
-    });
-  };
-}
-
-async function readablePayload(
-  { ref, result }: DecryptedPayload,
-  threads: ExportOptions['threads'],
-  signal: AbortSignal,
-): Promise<string> {
-  if (result.ok)
-    return (await threads.readable(result.payload, signal)) ?? readableBytes(bodyOf(result.payload));
-  const { reason, key, namespace } = result;
-  return JSON.stringify({ $unreadable: { reason, ref, key, namespace } });
 }
 
 class Summary {

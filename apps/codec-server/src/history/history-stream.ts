@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { HistoryFrame } from '@temporal-kms/codec-api';
+import type { HistoryEvent, HistoryFrame } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
 import { eventIdOf, historyEvent } from './event.ts';
 import { type Inspect, workflowContext } from './payload-stub.ts';
-import type { HistoryReader, Run } from './reader.ts';
+import { type HistoryReader, readPage, type Run } from './reader.ts';
 import { streamEnd, type StreamLifetime } from './stream-limits.ts';
 
 /** Shorter than the idle timeouts of common proxies. */
@@ -28,22 +28,33 @@ export interface HistoryStreamOptions {
 /** Yields a history's events page by page, with stubs in place of payloads, and last an `end` frame that says why. */
 export async function* historyFrames(options: HistoryStreamOptions): AsyncGenerator<HistoryFrame, void> {
   const { reader, inspect, log, run, length, live, lifetime } = options;
-  const { signal } = lifetime;
   const home = workflowContext(run);
   let after = options.after;
   try {
     for (;;) {
       await lifetime.checkpoint();
       if (!live && after >= length) break;
-      const reading = reader.read(run, after + 1, signal);
-      for await (const _ of heartbeats(reading, options.heartbeatMs ?? HEARTBEAT_MS))
-        yield { type: 'heartbeat' };
-      const { events, transient, complete } = await reading;
-      const rows = [...events, ...transient].map((event) => historyEvent(event, home, inspect));
-      if (rows.length > 0) yield { type: 'events', events: rows };
-      const last = events.at(-1);
-      if (last !== undefined) after = eventIdOf(last);
-      if (complete || (last === undefined && !live)) break;
+      const reading = readPage(reader, run, after + 1, lifetime);
+      try {
+        for await (const _ of heartbeats(reading, options.heartbeatMs ?? HEARTBEAT_MS))
+          yield { type: 'heartbeat' };
+        const { events, transient, complete } = await reading;
+        const written: HistoryEvent[] = [];
+        for (const event of [...events, ...transient]) {
+          await lifetime.checkpoint();
+          written.push(await historyEvent(event, home, inspect, lifetime));
+        }
+        if (written.length > 0) yield { type: 'events', events: written };
+        const last = events.at(-1);
+        if (last !== undefined) after = eventIdOf(last);
+        if (complete || (last === undefined && !live)) break;
+      } finally {
+        // The consumer may also have stopped while the page was read.
+        reading.then(
+          ({ release }) => release(),
+          () => undefined,
+        );
+      }
     }
     yield { type: 'end', reason: 'complete', after };
   } catch (error) {

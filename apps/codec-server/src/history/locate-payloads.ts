@@ -1,11 +1,12 @@
 import type { DecodeRequest, PayloadRef } from '@temporal-kms/codec-api';
 import type { Payload } from '../payload.ts';
 import { badRequest, HttpError } from '../errors.ts';
+import type { MemoryBudget } from '../memory/budget.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { DESCRIBED_REFS, describedPayloads } from './description.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent, type StoredPayload } from './event.ts';
 import { workflowContext } from './payload-stub.ts';
-import type { HistoryReader, Run } from './reader.ts';
+import { type EventPage, type HistoryReader, readPage, type Run } from './reader.ts';
 
 /** A payload that a caller requests to decode. */
 export interface PayloadRequest {
@@ -19,8 +20,10 @@ export interface PayloadRequest {
 }
 
 export interface PayloadSource {
-  readonly temporal: TemporalService;
-  readonly reader: HistoryReader;
+  readonly temporal: Pick<TemporalService, 'describe'>;
+  readonly reader: Pick<HistoryReader, 'read'>;
+  /** The memory that all requests in flight share. */
+  readonly memory: MemoryBudget;
 }
 
 /** Bytes of stored payloads that one request holds until they are decrypted. It reads further payloads a second time. */
@@ -32,13 +35,13 @@ const MAX_HELD_BYTES = 8 * 1024 * 1024;
  * @throws HttpError `not_found` if the run does not exist, `bad_request` for a ref that the run does not have
  */
 export async function locatePayloads(
-  { temporal, reader }: PayloadSource,
+  source: PayloadSource,
   run: Run,
   refs: DecodeRequest['refs'],
   signal: AbortSignal,
 ): Promise<PayloadRequest[]> {
   const { namespace, workflowId, runId } = run;
-  const description = await temporal.describe({ namespace, execution: { workflowId, runId } }, signal);
+  const description = await source.temporal.describe({ namespace, execution: { workflowId, runId } }, signal);
   const byEvent = numbersByEvent(refs, Number(description.workflowExecutionInfo?.historyLength ?? 0));
   const home = workflowContext(run);
   const requests: PayloadRequest[] = [];
@@ -52,7 +55,7 @@ export async function locatePayloads(
   byEvent.delete(0);
 
   const ids = [...byEvent.keys()].toSorted((a, b) => a - b);
-  for await (const [eventId, event] of eventsById(reader, run, ids, signal)) {
+  for await (const [eventId, event] of eventsById(source, run, ids, signal)) {
     // Once per event: an event may have thousands of payloads.
     const payloads = event === undefined ? [] : eventPayloads(event, home);
     for (const n of byEvent.get(eventId) ?? []) {
@@ -61,7 +64,7 @@ export async function locatePayloads(
       const bytes = sizeOf(stored);
       heldBytes += bytes;
       if (event === undefined || heldBytes <= MAX_HELD_BYTES) requests.push(hold(ref, stored));
-      else requests.push({ ref, bytes, load: (later) => readAgain(reader, run, eventId, n, later) });
+      else requests.push({ ref, bytes, load: (later) => readAgain(source, run, eventId, n, later) });
     }
   }
   return requests;
@@ -104,15 +107,21 @@ function copyOf(payload: Payload): Payload {
 }
 
 async function readAgain(
-  reader: HistoryReader,
+  source: PayloadSource,
   run: Run,
   eventId: number,
   n: number,
   signal: AbortSignal,
 ): Promise<StoredPayload | undefined> {
-  const [event] = await readIfExists(reader, run, eventId, signal);
-  if (event === undefined || eventIdOf(event) !== eventId) return undefined;
-  return payloadAt(eventPayloads(event, workflowContext(run)), eventId, n);
+  const { events, release } = await readIfExists(source, run, eventId, signal);
+  try {
+    const [event] = events;
+    if (event === undefined || eventIdOf(event) !== eventId) return undefined;
+    const stored = payloadAt(eventPayloads(event, workflowContext(run)), eventId, n);
+    return { ...stored, payload: copyOf(stored.payload) };
+  } finally {
+    release();
+  }
 }
 
 /**
@@ -121,31 +130,38 @@ async function readAgain(
  * @param ids ascending
  */
 async function* eventsById(
-  reader: HistoryReader,
+  source: PayloadSource,
   run: Run,
   ids: readonly number[],
   signal: AbortSignal,
 ): AsyncGenerator<[number, ProtoEvent | undefined]> {
   let events = new Map<number, ProtoEvent>();
-  for (const id of ids) {
-    if (!events.has(id)) {
-      const page = await readIfExists(reader, run, id, signal);
-      events = new Map(page.map((event) => [eventIdOf(event), event]));
+  let page: EventPage | undefined;
+  try {
+    for (const id of ids) {
+      if (!events.has(id)) {
+        page?.release();
+        page = await readIfExists(source, run, id, signal);
+        events = new Map(page.events.map((event) => [eventIdOf(event), event]));
+      }
+      yield [id, events.get(id)];
     }
-    yield [id, events.get(id)];
+  } finally {
+    page?.release();
   }
 }
 
 async function readIfExists(
-  reader: HistoryReader,
+  { reader, memory }: PayloadSource,
   run: Run,
   from: number,
   signal: AbortSignal,
-): Promise<readonly ProtoEvent[]> {
+): Promise<EventPage> {
   try {
-    return (await reader.read(run, from, signal)).events;
+    return await readPage(reader, run, from, { signal, memory });
   } catch (error) {
-    if (error instanceof HttpError && error.code === 'not_found') return [];
+    if (error instanceof HttpError && error.code === 'not_found')
+      return { events: [], release: () => undefined };
     throw error;
   }
 }

@@ -1,7 +1,8 @@
-import proto, { type google, type temporal } from '@temporalio/proto';
-import type { Enum, Field, MapField, Root, Type } from 'protobufjs';
+import type { google, temporal } from '@temporalio/proto';
+import type { Enum, Field, MapField, Type } from 'protobufjs';
 import type { Payload } from '../payload.ts';
 import { payloadToJson } from '../json/payload-json.ts';
+import { lookupType } from '../temporal/bounded-responses.ts';
 
 /** A payload and its place in a message. */
 export interface PayloadLocation {
@@ -43,7 +44,7 @@ export function writeMessage(
   visit: VisitPayload,
   searchAttribute: (payload: Payload) => unknown = plainValue,
 ): Record<string, unknown> {
-  return writeFields(fieldWriters(lookup(typeName)), message, '', true, { visit, searchAttribute });
+  return writeFields(fieldWriters(typeOf(typeName)), message, '', true, { visit, searchAttribute });
 }
 
 /** Returns the message's payloads in the order in which `writeMessage` visits them. */
@@ -66,19 +67,13 @@ export const enumName = (name: string, prefix: string): string =>
     .join('');
 
 const types = new Map<string, Type>();
-function lookup(typeName: string): Type {
+function typeOf(typeName: string): Type {
   const known = types.get(typeName);
   if (known !== undefined) return known;
-  const root: unknown = proto;
-  if (!isRoot(root)) throw new TypeError('@temporalio/proto does not export a protobufjs Root');
-  const type = root.lookupType(typeName);
+  const type = lookupType(typeName);
   types.set(typeName, type);
   return type;
 }
-
-/** `@temporalio/proto` exports a protobufjs Root, although its types describe plain namespaces. */
-const isRoot = (value: unknown): value is Pick<Root, 'lookupType'> =>
-  isObject(value) && 'lookupType' in value && typeof value.lookupType === 'function';
 
 const writersByType = new Map<Type, readonly FieldWriter[]>();
 function fieldWriters(type: Type): readonly FieldWriter[] {

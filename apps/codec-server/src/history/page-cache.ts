@@ -9,6 +9,8 @@ export interface Page {
   readonly last: number;
   /** Bytes of the encoded events. */
   readonly size: number;
+  /** Estimated bytes of memory that the events take once they are decoded. */
+  readonly decodedBytes: number;
   /** Page token that reads this page. Undefined for the first page of a history. */
   readonly token: Uint8Array | undefined;
   /** Page token that reads the next page. Undefined at the end of a closed run. */
@@ -76,7 +78,13 @@ export class PageCache {
     const merged: Page =
       previous === undefined
         ? page
-        : { ...previous, last: page.last, next: page.next, size: previous.size + page.size };
+        : {
+            ...previous,
+            last: page.last,
+            next: page.next,
+            size: previous.size + page.size,
+            decodedBytes: previous.decodedBytes + page.decodedBytes,
+          };
     known.pages = [...kept.filter((other) => other !== previous), merged].toSorted(
       (a, b) => a.first - b.first,
     );

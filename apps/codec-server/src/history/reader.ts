@@ -1,10 +1,12 @@
 import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
 import { HttpError } from '../errors.ts';
+import { boundHistory, decodedHistoryBytes } from '../temporal/bounded-responses.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import { eventIdOf, isDurable, type ProtoEvent } from './event.ts';
 import { MAX_RUNS, type Page, PageCache } from './page-cache.ts';
+import type { StreamLifetime } from './stream-limits.ts';
 
 export interface Run {
   readonly namespace: string;
@@ -22,11 +24,18 @@ export interface EventRange {
   readonly complete: boolean;
 }
 
+/** What a page read from Temporal contains; `page` is undefined if no durable event came. */
 interface FetchedPage {
   readonly page: Page | undefined;
+  readonly bytes: Uint8Array;
   readonly events: readonly ProtoEvent[];
   readonly transient: readonly ProtoEvent[];
   readonly next: Uint8Array | undefined;
+}
+
+/** Memory for decoded pages. `reserve` returns a promise if the memory is not available at once. */
+export interface PageBudget {
+  readonly reserve: (bytes: number) => void | Promise<void>;
 }
 
 type HistoryResponse = temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse;
@@ -58,31 +67,37 @@ export class HistoryReader {
 
   /**
    * Returns the events from `from` on, at most one page. If a running history ends before `from`, waits up to about 20 s
-   * for a new event.
+   * for a new event. Reserves the memory of the page before it decodes the events, or keeps them decoded.
    * @throws HttpError `not_found` if the run no longer exists, `temporal_unavailable`
    */
-  async read(run: Run, from: number, signal: AbortSignal): Promise<EventRange> {
+  async read(run: Run, from: number, signal: AbortSignal, budget?: PageBudget): Promise<EventRange> {
     const key = `${run.namespace}\n${run.workflowId}\n${run.runId}`;
     try {
-      return await this.#walk(run, key, from, signal);
+      return await this.#walk(run, key, from, signal, budget);
     } catch (error) {
       if (!(error instanceof HttpError) || !this.#pages.has(key)) throw error;
       if (error.code === 'not_found') this.#pages.delete(key);
       if (error.code !== 'bad_request') throw error;
       // Temporal rejects a token that it issued itself after a reset or an upgrade. Start over without tokens.
       this.#pages.delete(key);
-      return await this.#walk(run, key, from, signal);
+      return await this.#walk(run, key, from, signal, budget);
     }
   }
 
-  async #walk(run: Run, key: string, from: number, signal: AbortSignal): Promise<EventRange> {
+  async #walk(
+    run: Run,
+    key: string,
+    from: number,
+    signal: AbortSignal,
+    budget: PageBudget | undefined,
+  ): Promise<EventRange> {
     for (;;) {
       const page = this.#pages.nearest(key, from);
       const contains = page !== undefined && from <= page.last;
       const bytes = contains ? this.#pages.bytesOf(page) : undefined;
       if (page !== undefined && bytes !== undefined) {
-        const { events } = proto.temporal.api.history.v1.History.decode(bytes);
-        return { events: eventsFrom(events, from), transient: [], complete: page.next === undefined };
+        await budget?.reserve(page.decodedBytes);
+        return { events: eventsFrom(decode(bytes), from), transient: [], complete: page.next === undefined };
       }
       if (page !== undefined && !contains && page.next === undefined) {
         return { events: [], transient: [], complete: true };
@@ -93,10 +108,9 @@ export class HistoryReader {
         this.#fetch(run, key, page, token, shared),
       );
       const last = fetched.page?.last ?? 0;
-      if (fetched.page === undefined || (fetched.page.first <= from && from <= last)) {
-        const complete = fetched.next === undefined;
-        return { events: eventsFrom(fetched.events, from), transient: fetched.transient, complete };
-      }
+      // No `await`: the frame of this function would keep the decoded events while they wait for memory.
+      if (fetched.page === undefined || (fetched.page.first <= from && from <= last))
+        return reservedRange(fetched, from, budget);
     }
   }
 
@@ -118,12 +132,19 @@ export class HistoryReader {
     const tail = events.at(-1);
     if (head === undefined || tail === undefined) {
       if (after !== undefined) this.#pages.renew(key, after, next);
-      return { page: undefined, events, transient, next };
+      return { page: undefined, bytes: new Uint8Array(), events, transient, next };
     }
     const bytes = proto.temporal.api.history.v1.History.encode({ events }).finish();
-    const page = { first: eventIdOf(head), last: eventIdOf(tail), size: bytes.length, token, next };
+    const page = {
+      first: eventIdOf(head),
+      last: eventIdOf(tail),
+      size: bytes.length,
+      decodedBytes: decodedHistoryBytes(bytes),
+      token,
+      next,
+    };
     this.#pages.insert(key, page, bytes);
-    return { page, events, transient, next };
+    return { page, bytes, events, transient, next };
   }
 
   /**
@@ -160,6 +181,21 @@ export class HistoryReader {
   }
 }
 
+const decode = (bytes: Uint8Array): readonly ProtoEvent[] =>
+  proto.temporal.api.history.v1.History.decode(bytes).events;
+
+/** Returns the events once their memory is reserved. While it waits, it holds only their encoded form. */
+function reservedRange(
+  { page, bytes, events, transient, next }: FetchedPage,
+  from: number,
+  budget: PageBudget | undefined,
+): EventRange | Promise<EventRange> {
+  const complete = next === undefined;
+  const wait = page && budget?.reserve(page.decodedBytes);
+  if (wait === undefined) return { events: eventsFrom(events, from), transient, complete };
+  return wait.then(() => ({ events: eventsFrom(decode(bytes), from), transient, complete }));
+}
+
 const eventsFrom = (events: readonly ProtoEvent[], from: number): readonly ProtoEvent[] =>
   events.filter((event) => eventIdOf(event) >= from);
 
@@ -175,7 +211,7 @@ function eventsOf(response: HistoryResponse): ProtoEvent[] {
         'Temporal sent this history in an encoding other than proto3, which this server cannot read.',
       );
     }
-    return History.decode(blob.data ?? new Uint8Array()).events;
+    return History.decode(boundHistory(blob.data ?? new Uint8Array())).events;
   });
   return [...(response.history?.events ?? []), ...raw];
 }
@@ -222,8 +258,33 @@ export class SingleFlight<T> {
 
 type Reader = Pick<HistoryReader, 'read'>;
 
-/** Lists of up to some hundred durable events from a limited part of a run's history. */
-export type EventPages = AsyncGenerator<readonly ProtoEvent[], void>;
+/** Up to some hundred durable events of a run, which hold memory until they are released. */
+export interface EventPage {
+  readonly events: readonly ProtoEvent[];
+  readonly release: () => void;
+}
+
+/** Pages of a limited part of a run's history. The consumer releases each page. */
+export type EventPages = AsyncGenerator<EventPage, void>;
+
+/** Reads at most one page. Its memory is reserved in `memory` until the page is released. */
+export async function readPage(
+  reader: Reader,
+  run: Run,
+  from: number,
+  { signal, memory }: Pick<StreamLifetime, 'signal' | 'memory'>,
+): Promise<EventRange & EventPage> {
+  const lease = memory.pageLease();
+  try {
+    const range = await reader.read(run, from, signal, {
+      reserve: (bytes) => lease.wait(Math.min(bytes, memory.pageShare), signal),
+    });
+    return { ...range, release: () => lease.end() };
+  } catch (error) {
+    lease.end();
+    throw error;
+  }
+}
 
 /**
  * Yields the events `first` to `last`, page by page.
@@ -234,51 +295,88 @@ export async function* ascending(
   run: Run,
   first: number,
   last: number,
-  signal: AbortSignal,
+  lifetime: Pick<StreamLifetime, 'signal' | 'memory'>,
 ): EventPages {
-  let next = first;
-  while (next <= last) {
-    const { events } = await reader.read(run, next, signal);
-    const page = events.filter((event) => eventIdOf(event) <= last);
-    if (page.length === 0)
-      throw new HttpError(
-        503,
-        'temporal_unavailable',
-        `Temporal returned no event ${next}, although the run has ${last} events; try again.`,
-      );
-    yield page;
-    next = eventIdOf(page.at(-1) ?? {}) + 1;
+  for (let next = first; next <= last;) {
+    const { events, release } = await readUpTo(reader, run, next, last, lifetime);
+    next = eventIdOf(events.at(-1) ?? {}) + 1;
+    yield { events, release };
   }
 }
 
-const DESCENDING_STEP = 256;
+async function readUpTo(
+  reader: Reader,
+  run: Run,
+  from: number,
+  last: number,
+  lifetime: Pick<StreamLifetime, 'signal' | 'memory'>,
+): Promise<EventPage> {
+  const { events, release } = await readPage(reader, run, from, lifetime);
+  const wanted = events.filter((event) => eventIdOf(event) <= last);
+  if (wanted.length > 0) return { events: wanted, release };
+  release();
+  throw new HttpError(
+    503,
+    'temporal_unavailable',
+    `Temporal returned no event ${from}, although the run has ${last} events; try again.`,
+  );
+}
+
+const MAX_STEP = 256;
 
 /**
- * Yields the events from `first` down to 1. A reader without cached pages walks to the end once and caches the pages;
- * after that, each step back reads the page it needs.
+ * Yields the events from `first` down to 1. A reader without cached pages walks to the end once and caches the pages.
+ *
+ * Only reading from its start finds out where a page ends, so each step goes back by as many events as the last page had
+ * and skips pages until it reaches the end of the step. It never holds more than one page: streams that hold a page while
+ * they wait for memory for the next would wait for each other.
  */
-export async function* descending(reader: Reader, run: Run, first: number, signal: AbortSignal): EventPages {
-  for (let high = first; high >= 1; high -= DESCENDING_STEP) {
-    const events: ProtoEvent[] = [];
-    for await (const page of ascending(reader, run, Math.max(1, high - DESCENDING_STEP + 1), high, signal))
-      events.push(...page);
-    yield events.toReversed();
+export async function* descending(
+  reader: Reader,
+  run: Run,
+  first: number,
+  lifetime: Pick<StreamLifetime, 'signal' | 'memory'>,
+): EventPages {
+  let step = MAX_STEP;
+  for (let high = first; high >= 1;) {
+    const low = Math.max(1, high - step + 1);
+    let from = low;
+    for (;;) {
+      const { events, release } = await readUpTo(reader, run, from, high, lifetime);
+      const last = eventIdOf(events.at(-1) ?? {});
+      if (last === high) {
+        step = from === low ? Math.min(MAX_STEP, step * 2) : events.length;
+        high = from - 1;
+        yield { events: events.toReversed(), release };
+        break;
+      }
+      release();
+      from = last + 1;
+    }
   }
 }
 
-/** Yields the same pages, but requests each while the consumer works on the one before it. */
-export async function* prefetch(pages: EventPages): EventPages {
+/** Yields the same pages, but reads each while the consumer works on the one before it, and releases them. */
+export async function* prefetch(pages: EventPages): AsyncGenerator<readonly ProtoEvent[], void> {
   let next = pages.next();
   try {
     for (;;) {
       const { done, value } = await next;
       if (done) return;
       next = pages.next();
-      // Handles a rejection before the `await` above, or instead of it where the consumer stops here.
+      // Handles a rejection before the `await` above, or instead of it if the consumer stops here.
       next.catch(() => undefined);
-      yield value;
+      try {
+        yield value.events;
+      } finally {
+        value.release();
+      }
     }
   } finally {
+    next.then(
+      ({ value }) => value?.release(),
+      () => undefined,
+    );
     void pages.return();
   }
 }

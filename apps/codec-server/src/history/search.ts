@@ -30,8 +30,8 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
   let lastProgress = Date.now();
 
   const pages = newestFirst
-    ? descending(reader, run, Math.min(after - 1, length), lifetime.signal)
-    : ascending(reader, run, after + 1, length, lifetime.signal);
+    ? descending(reader, run, Math.min(after - 1, length), lifetime)
+    : ascending(reader, run, after + 1, length, lifetime);
   try {
     for await (const event of decryptEvents({ ...options, budget }, pages)) {
       counts.addEvent();

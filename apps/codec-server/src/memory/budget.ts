@@ -21,6 +21,7 @@ export class MemoryBudget {
   readonly share: number;
   #held = 0;
   #lent = 0;
+  #pages = 0;
   #borrower: MemoryLease | undefined;
   #waits = 0;
   readonly #refusals = { busy: 0, too_large: 0 };
@@ -56,6 +57,19 @@ export class MemoryBudget {
     return new MemoryLease(this, mayBorrow);
   }
 
+  /**
+   * Returns a lease for a decoded page of a history. Such leases never borrow, and hold at most `pageShare` together:
+   * the requests that decrypt what the pages contain must always find memory.
+   */
+  pageLease(): MemoryLease {
+    return new MemoryLease(this, false, true);
+  }
+
+  /** The bytes that all page leases may hold together. */
+  get pageShare(): number {
+    return this.common / 2;
+  }
+
   /** @internal */
   refuse(why: 'busy' | 'too_large'): void {
     this.#refusals[why] += 1;
@@ -63,6 +77,7 @@ export class MemoryBudget {
 
   /** @internal @returns whether there was room */
   grant(lease: MemoryLease, bytes: number): boolean {
+    if (lease.isPage && this.#pages + bytes > this.pageShare) return false;
     if (this.#held - this.#lent + bytes > this.common) {
       if (!lease.mayBorrow || (this.#borrower ?? lease) !== lease) return false;
       this.#borrower = lease;
@@ -70,6 +85,7 @@ export class MemoryBudget {
       lease.borrowed += bytes;
     }
     this.#held += bytes;
+    if (lease.isPage) this.#pages += bytes;
     lease.held += bytes;
     return true;
   }
@@ -77,6 +93,7 @@ export class MemoryBudget {
   /** @internal */
   release(lease: MemoryLease, bytes: number): void {
     const borrowed = Math.min(bytes, lease.borrowed);
+    if (lease.isPage) this.#pages -= bytes;
     lease.held -= bytes;
     lease.borrowed -= borrowed;
     this.#held -= bytes;
@@ -139,6 +156,8 @@ export class MemoryLease {
   /** @internal */
   mayBorrow: boolean;
   /** @internal */
+  readonly isPage: boolean;
+  /** @internal */
   held = 0;
   /** @internal */
   borrowed = 0;
@@ -146,9 +165,10 @@ export class MemoryLease {
   awaited = 0;
   #ended = false;
 
-  constructor(budget: MemoryBudget, mayBorrow: boolean) {
+  constructor(budget: MemoryBudget, mayBorrow: boolean, isPage = false) {
     this.#budget = budget;
     this.mayBorrow = mayBorrow;
+    this.isPage = isPage;
   }
 
   /**

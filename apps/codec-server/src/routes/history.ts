@@ -92,7 +92,12 @@ function decodePayloads(options: RunRoutesOptions): Route {
       const codec = codecOf(c, options);
       // Before Temporal is called: a caller who may not see a payload must not learn which payloads exist.
       const justification = await requireJustification(c, authority, { operation: 'decode', ...run }, given);
-      const requests = await locatePayloads({ temporal, reader }, run, refs, c.req.raw.signal);
+      const requests = await locatePayloads(
+        { temporal, reader, memory: c.get('memory') },
+        run,
+        refs,
+        c.req.raw.signal,
+      );
       const record = await beginAudit(c, authority, { operation: 'decode', run, refs, justification });
       return ndjson(c, (disconnected) => {
         const lifetime = lifetimeOf(c, options, disconnected, DECODE_MS);

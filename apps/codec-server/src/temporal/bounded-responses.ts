@@ -36,10 +36,8 @@ let isInstalled = false;
 export function boundResponses(): void {
   if (isInstalled) return;
   isInstalled = true;
-  const root: unknown = proto;
-  if (!isRoot(root)) throw new TypeError('@temporalio/proto does not export a protobufjs Root');
   for (const name of RESPONSES) {
-    const type = root.lookupType(`temporal.api.workflowservice.v1.${name}`);
+    const type = lookupType(`temporal.api.workflowservice.v1.${name}`);
     const plan = planOf(type);
     const decode = type.setup().decode.bind(type);
     type.decode = (source, length) =>
@@ -47,6 +45,14 @@ export function boundResponses(): void {
   }
 }
 
+/** Returns a message type of Temporal's API by its full name. */
+export function lookupType(name: string): Type {
+  const root: unknown = proto;
+  if (!isRoot(root)) throw new TypeError('@temporalio/proto does not export a protobufjs Root');
+  return root.lookupType(name);
+}
+
+/** `@temporalio/proto` exports a protobufjs Root, although its types describe plain namespaces. */
 const isRoot = (value: unknown): value is Pick<Root, 'lookupType'> =>
   typeof value === 'object' && value !== null && 'lookupType' in value;
 
@@ -97,9 +103,32 @@ interface FieldPosition {
   end: number;
 }
 
+/**
+ * Limits an encoded `History` message like a response: returns it without the surplus entries of its payloads.
+ * @throws HttpError `too_large` if it contains more messages than a response may
+ */
+export const boundHistory = (encoded: Uint8Array): Uint8Array =>
+  bounded(encoded, planOf(lookupType(HISTORY)));
+const HISTORY = 'temporal.api.history.v1.History';
+
+/** Memory of a decoded message, and of a payload with the objects that a stream derives from it. */
+const MESSAGE_BYTES = 200;
+const PAYLOAD_BYTES = 1_024;
+
+/**
+ * Estimates the bytes of memory that an encoded `History` message takes once it is decoded.
+ * @throws HttpError `too_large` if it contains more messages than a response may
+ */
+export function decodedHistoryBytes(encoded: Uint8Array): number {
+  const scan = new Scan(encoded);
+  scan.count(planOf(lookupType(HISTORY)), 0, encoded.length);
+  return encoded.length + scan.messages * MESSAGE_BYTES + scan.payloads * PAYLOAD_BYTES;
+}
+
 class Scan {
   readonly #bytes: Uint8Array;
-  #messages = 0;
+  messages = 0;
+  payloads = 0;
   hasTooMany = false;
 
   constructor(bytes: Uint8Array) {
@@ -117,8 +146,9 @@ class Scan {
         this.hasTooMany = true;
         continue;
       }
-      this.#messages += 1;
-      if (this.#messages > MAX_MESSAGES) throw tooManyMessages();
+      this.messages += 1;
+      if (below.isPayload) this.payloads += 1;
+      if (this.messages > MAX_MESSAGES) throw tooManyMessages();
       if (below !== leaf) this.count(below, position.content, position.end);
     }
   }

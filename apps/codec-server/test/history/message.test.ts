@@ -95,6 +95,7 @@ async function visited<T>(walk: Walk<T>, message: T): Promise<Map<Payload, Place
   return seen;
 }
 
+const lifetime = { checkpoint: async () => undefined };
 const own = { type: 'workflow', namespace: 'default', workflowId: 'w' } as const;
 
 const plain = (payload: Payload) => ({
@@ -130,8 +131,8 @@ describe.each(eventTypes)('%s', (name, type) => {
     }
   });
 
-  it('numbers stubs, placeholders and payloads alike, and contains no bytes of a payload', () => {
-    const written = historyEvent(event, own, plain);
+  it('numbers stubs, placeholders and payloads alike, and contains no bytes of a payload', async () => {
+    const written = await historyEvent(event, own, plain, lifetime);
     const found = eventPayloads(event, own);
     expect(written.payloads.map(({ ref }) => ref)).toEqual(found.map((_, n) => `9:${n}`));
     expect(written.payloads.map(({ path }) => path)).toEqual(found.map(({ path }) => path));
@@ -208,10 +209,10 @@ describe('proto3 JSON', () => {
     });
   });
 
-  it('writes an enum value that the protos do not know as a number', () => {
+  it('writes an enum value that the protos do not know as a number', async () => {
     expect(write({ eventType: 61 })['eventType']).toBe(61);
     const newer: any = HistoryEvent.fromObject({ eventId: 1, eventType: 61 });
-    expect(historyEvent(newer, own, plain).eventName).toBe('Unknown(61)');
+    expect((await historyEvent(newer, own, plain, lifetime)).eventName).toBe('Unknown(61)');
   });
 
   it('writes search attributes as their values, or as payloads if they are not JSON', () => {
@@ -260,10 +261,10 @@ describe("Core's own marker fields", () => {
     ['core_local_activity', 'data', false],
     ['core_local_activity', 'result', true],
     ['SideEffect', 'data', true],
-  ])('reports for %s that %s is encryptable: %s', (name, key, encryptable) => {
+  ])('reports for %s that %s is encryptable: %s', async (name, key, encryptable) => {
     const [found] = eventPayloads(marker(name, key), own);
     expect(found?.encryptable).toBe(encryptable);
-    expect(historyEvent(marker(name, key), own, plain).payloads[0]?.reason).toBe(
+    expect((await historyEvent(marker(name, key), own, plain, lifetime)).payloads[0]?.reason).toBe(
       encryptable ? 'not_encrypted' : undefined,
     );
   });
@@ -282,8 +283,10 @@ describe("an envelope of Temporal's own Nexus endpoint", () => {
       { workflowExecutionSignaledEventAttributes: { input: { payloads: [envelope] } } },
       'not_encrypted',
     ],
-  ])('%s', (_, attributes, reason) => {
+  ])('%s', async (_, attributes, reason) => {
     const event: any = HistoryEvent.fromObject({ eventId: 5, eventType: 53, ...attributes });
-    expect(historyEvent(event, own, plain).payloads.map((stub) => stub.reason)).toEqual([reason]);
+    expect((await historyEvent(event, own, plain, lifetime)).payloads.map((stub) => stub.reason)).toEqual([
+      reason,
+    ]);
   });
 });

@@ -4,14 +4,19 @@ import proto from '@temporalio/proto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeFrames } from '../../src/history/decode-stream.ts';
-import { streamLifetime } from '../../src/history/stream-limits.ts';
+import { type StreamLifetime, streamLifetime } from '../../src/history/stream-limits.ts';
 import { decryptEvents } from '../../src/history/decrypted-events.ts';
-import type { PayloadRequest } from '../../src/history/locate-payloads.ts';
+import { locatePayloads, type PayloadRequest } from '../../src/history/locate-payloads.ts';
 import { MemoryBudget } from '../../src/memory/budget.ts';
+import { exportChunks } from '../../src/history/export.ts';
+import { historyFrames } from '../../src/history/history-stream.ts';
+import { HistoryReader } from '../../src/history/reader.ts';
+import { searchFrames } from '../../src/history/search.ts';
+import type { TemporalService } from '../../src/temporal/service.ts';
 import { compressingCodec, zeros } from '../support/bombs.ts';
 import { anyNamespace } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';
-import { type Kms, type Payload, startKms } from '../support/stack.ts';
+import { type Kms, noTemporal, type Payload, startKms, threads } from '../support/stack.ts';
 
 const { HistoryEvent } = proto.temporal.api.history.v1;
 const MiB = 2 ** 20;
@@ -112,7 +117,7 @@ it('never deadlocks when streams of ordered events wait for memory', async () =>
       }),
     );
     async function* pages() {
-      yield events;
+      yield { events, release: () => undefined };
     }
     const eventIds: number[] = [];
     const options = {
@@ -131,4 +136,125 @@ it('never deadlocks when streams of ordered events wait for memory', async () =>
   const inOrder = Array.from({ length: 20 }, (_, n) => n + 1);
   expect(await Promise.all(Array.from({ length: 8 }, exported))).toEqual(times(8, {}).map(() => inOrder));
   expect(memory.held).toBe(0);
+});
+
+describe('streams of pages that take much memory', () => {
+  const PAYLOADS = 15_000;
+  const LENGTH = 3;
+  const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
+  const record = { ...anyNamespace, done: () => undefined, refused: () => undefined };
+  /** A history with one event per page, each of which takes more memory than all pages together may hold. */
+  const service: TemporalService = {
+    ...noTemporal,
+    describe: async () => {
+      const description: any = { workflowExecutionInfo: { historyLength: LENGTH } };
+      return description;
+    },
+    history: async ({ nextPageToken }) => {
+      const eventId = nextPageToken?.length ? Number(Buffer.from(nextPageToken)) : 1;
+      const payloads = Array.from({ length: PAYLOADS }, () => ({ data: Buffer.from('a') }));
+      const attributes = { input: { payloads } };
+      const response: any = {
+        history: {
+          events: [{ eventId, eventType: 1, taskId: 1, workflowExecutionStartedEventAttributes: attributes }],
+        },
+        rawHistory: [],
+        nextPageToken: eventId < LENGTH ? Buffer.from(String(eventId + 1)) : new Uint8Array(),
+      };
+      return response;
+    },
+  };
+  const optionsOf = (memory: MemoryBudget, client: AbortSignal = never) => ({
+    reader: new HistoryReader(service, { maxBytes: 16 * MiB }),
+    threads,
+    codec: kms.codec,
+    inspect: kms.codec.inspect.bind(kms.codec),
+    log,
+    run,
+    record,
+    after: 0,
+    length: LENGTH,
+    live: false,
+    lifetime: streamLifetime({ disconnected: client, stopping: never, maxMs: 60_000, memory }),
+  });
+
+  it('wait while the pages of other streams hold the memory for pages, and complete', async () => {
+    const memory = new MemoryBudget(64 * MiB, 32 * MiB);
+    const streams = Array.from({ length: 8 }, () => historyFrames(optionsOf(memory)));
+    const sent: string[] = [];
+    const first = streams.map(async (stream) => {
+      const { value } = await stream.next();
+      if (value) sent.push(value.type);
+    });
+    await expect.poll(() => memory.waits).toBe(7);
+    await expect.poll(() => sent).toEqual(['events']);
+    expect(memory.held).toBe(memory.pageShare);
+    const rest = await Promise.all(
+      streams.map(async (stream, n) => {
+        await first[n];
+        return collect(stream);
+      }),
+    );
+    expect(sent).toHaveLength(8);
+    for (const frames of rest) expect(frames.map(({ type }) => type)).toEqual(['events', 'events', 'end']);
+    expect(memory.held).toBe(0);
+  });
+
+  it.each(['encoded', 'decoded', 'readable'] as const)('complete as %s exports', async (form) => {
+    const memory = new MemoryBudget(64 * MiB, 32 * MiB);
+    const exports = await Promise.all(
+      Array.from({ length: 4 }, () => collect(exportChunks({ ...optionsOf(memory), form }))),
+    );
+    for (const chunks of exports) expect(chunks.at(-1)?.end).toBe('complete');
+    expect(memory.waits).toBeGreaterThan(0);
+    expect(memory.held).toBe(0);
+  });
+
+  it.each(['newest_first', 'oldest_first'] as const)('complete as searches, %s', async (order) => {
+    const memory = new MemoryBudget(64 * MiB, 32 * MiB);
+    const request = { text: 'nothing', caseSensitive: false, order };
+    const searches = await Promise.all(
+      Array.from({ length: 4 }, () => collect(searchFrames({ ...optionsOf(memory), request }))),
+    );
+    for (const frames of searches)
+      expect(frames.at(-1)).toMatchObject({ reason: 'complete', payloads: LENGTH * PAYLOADS });
+    expect(memory.waits).toBeGreaterThan(0);
+    expect(memory.held).toBe(0);
+  });
+
+  it('release the page once the requested payloads are located', async () => {
+    const memory = new MemoryBudget(64 * MiB, 32 * MiB);
+    const { reader } = optionsOf(memory);
+    const requests = await locatePayloads({ temporal: service, reader, memory }, run, ['1:0', '3:0'], never);
+    expect(requests.map(({ ref }) => ref)).toEqual(['1:0', '3:0']);
+    expect(memory.held).toBe(0);
+  });
+
+  it('end while they wait for memory when the client disconnects', async () => {
+    const memory = new MemoryBudget(64 * MiB, 32 * MiB);
+    const holder = memory.pageLease();
+    void holder.wait(memory.pageShare, never);
+    const client = new AbortController();
+    const frames = collect(historyFrames(optionsOf(memory, client.signal)));
+    await expect.poll(() => memory.waits).toBe(1);
+    client.abort();
+    expect(await frames).toEqual([]);
+    expect(memory.held).toBe(memory.pageShare);
+  });
+
+  it('pass a checkpoint for each payload of an event', async () => {
+    const memory = new MemoryBudget(256 * MiB);
+    const options = optionsOf(memory);
+    for (const stream of [
+      (lifetime: StreamLifetime) => historyFrames({ ...options, lifetime }),
+      ...(['encoded', 'decoded', 'readable'] as const).map(
+        (form) => (lifetime: StreamLifetime) => exportChunks({ ...options, lifetime, form }),
+      ),
+    ]) {
+      let checkpoints = 0;
+      const checkpoint = async (): Promise<void> => void (checkpoints += 1);
+      await collect<unknown>(stream({ ...options.lifetime, checkpoint }));
+      expect(checkpoints).toBeGreaterThanOrEqual(PAYLOADS);
+    }
+  });
 });

@@ -27,6 +27,28 @@ describe('a budget', () => {
     expect([budget.held, budget.refusals]).toEqual([60, { busy: 1, too_large: 1 }]);
   });
 
+  test('limits what all page leases hold together to half of the memory that is not lent', async () => {
+    const budget = new MemoryBudget(100, 60);
+    const [page, other] = [budget.pageLease(), budget.pageLease()];
+    expect([budget.pageShare, page.wait(15, signal)]).toEqual([20, undefined]);
+    const waiting = other.wait(10, signal);
+    expect([waiting instanceof Promise, budget.held, budget.waits]).toEqual([true, 15, 1]);
+    page.end();
+    await waiting;
+    expect(budget.held).toBe(10);
+  });
+
+  test('never lends memory to a page lease', async () => {
+    const budget = new MemoryBudget(100, 60);
+    const lease = budget.lease();
+    lease.take(40);
+    const page = budget.pageLease();
+    const waiting = page.wait(1, signal);
+    expect(waiting).toBeInstanceOf(Promise);
+    lease.end();
+    await waiting;
+  });
+
   test('grants one lease its whole share whatever small ones hold', () => {
     const budget = new MemoryBudget(100, 60);
     for (let n = 0; n < 40; n += 1) budget.lease().take(1);

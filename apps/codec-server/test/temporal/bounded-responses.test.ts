@@ -1,7 +1,7 @@
 import proto, { type temporal } from '@temporalio/proto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hasTooManyEntries } from '../../src/json/payload-limits.ts';
-import { boundResponses } from '../../src/temporal/bounded-responses.ts';
+import { boundHistory, boundResponses, decodedHistoryBytes } from '../../src/temporal/bounded-responses.ts';
 
 const { GetWorkflowExecutionHistoryResponse: History, DescribeWorkflowExecutionResponse: Description } =
   proto.temporal.api.workflowservice.v1;
@@ -81,5 +81,26 @@ describe('decoding a response of Temporal', () => {
 
   it('leaves invalid protobuf to the decoder', () => {
     expect(() => History.decode(Buffer.from([0x0a, 0xff]))).toThrow(RangeError);
+  });
+});
+
+const encoded = (payloads: Payload[]): Uint8Array =>
+  proto.temporal.api.history.v1.History.encode({
+    events: [{ workflowExecutionStartedEventAttributes: { input: { payloads } } }],
+  }).finish();
+
+describe('a history outside of a response', () => {
+  it('is limited like a response', () => {
+    const { events } = proto.temporal.api.history.v1.History.decode(boundHistory(encoded([payload(1_000)])));
+    const [input] = events[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+    expect(Object.keys(input?.metadata ?? {})).toHaveLength(65);
+    expect(() => boundHistory(encoded(Array.from({ length: 60_000 }, () => ({}))))).toThrow('50000');
+  });
+
+  it('is estimated to take more memory for many small payloads than for a large one', () => {
+    const many = encoded(Array.from({ length: 10_000 }, () => ({})));
+    const large = encoded([{ data: Buffer.alloc(many.length) }]);
+    expect(decodedHistoryBytes(many)).toBeGreaterThan(10_000 * 1_024);
+    expect(decodedHistoryBytes(large)).toBeLessThan(2 * large.length);
   });
 });
