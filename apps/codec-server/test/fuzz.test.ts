@@ -7,7 +7,7 @@ import { buildPayloads } from '../src/json/payload-json.ts';
 import { Random } from '@temporal-kms/testing/random';
 import { type JsonPayload, makeRequest } from './fuzz/requests.ts';
 import { send } from './fuzz/wire.ts';
-import { keepForSearch, keepPieces } from './support/leak-search.ts';
+import { keepForSearch, keepChunks } from './support/leak-search.ts';
 import { keys, type Kms, plain, startKms, text } from './support/stack.ts';
 
 /* CI=1 sends 100,000 requests, SLOW=1 with a new seed; FUZZ_SEED repeats one. */
@@ -43,7 +43,7 @@ beforeAll(async () => {
       CODEC_METRICS_PORT: '0',
     },
   });
-  const [keepOut, keepErr] = [keepPieces(), keepPieces()];
+  const [keepOut, keepErr] = [keepChunks(), keepChunks()];
   server.stderr?.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
     keepErr(chunk);
@@ -116,7 +116,7 @@ async function attack(random: Random, corpus: readonly JsonPayload[], count: num
       left -= 1;
       const wire = makeRequest(random, corpus, host);
       const answer = await send(port, wire.bytes);
-      keepForSearch(answer.text, answer.statuses.includes(200) ? 'opened' : 'sealed');
+      keepForSearch(answer.text, answer.statuses.includes(200) ? 'withPlaintext' : 'withoutPlaintext');
       for (const status of answer.statuses.length > 0 ? answer.statuses : ['closed']) {
         statuses[status] = (statuses[status] ?? 0) + 1;
         if (status === 500 || status === 503 || status === 504) {

@@ -1,18 +1,18 @@
 import type { ServerResponse } from 'node:http';
-import { type Kept, keepPieces } from './leak-search.ts';
+import { type Kept, keepChunks } from './leak-search.ts';
 
-/** These show plaintext to those who may see it, where they succeed. */
+/** Routes whose successful responses contain plaintext. */
 const opening = /(?:\/decode|:decode|:search|:export)$/;
 const streaming = /(?:\/history|:decode|:search|:export)$/;
 
 const pathOf = (url: string): string => url.split('?', 1)[0]!;
 
 const kindOf = (method: string, url: string, status: number): Kept =>
-  method === 'POST' && status === 200 && opening.test(pathOf(url)) ? 'opened' : 'sealed';
+  method === 'POST' && status === 200 && opening.test(pathOf(url)) ? 'withPlaintext' : 'withoutPlaintext';
 
-/** Keeps what is written to a port, headers and body, when it is. */
+/** Records everything that a server writes to its connections, headers and bodies. */
 export function keepSent(response: ServerResponse): void {
-  const keep = keepPieces();
+  const keep = keepChunks();
   for (const name of ['writeHead', 'write', 'end'] as const) {
     const own: (...given: any[]) => unknown = response[name].bind(response);
     Object.assign(response, {
@@ -30,11 +30,11 @@ export function keepSent(response: ServerResponse): void {
 }
 
 /**
- * Keeps an answer without a port: at once, since many a test reads no more than its status, or where it is a stream,
- * as it is read, which is no sooner for that.
+ * Records a response without a connection: at once, since many tests only read the status, or, for a stream, while the test
+ * reads it, so that it is not read earlier.
  */
 export async function keptAnswer({ method, url }: Request, response: Response): Promise<Response> {
-  const keep = keepPieces();
+  const keep = keepChunks();
   const kept = kindOf(method, url, response.status);
   keep(JSON.stringify([...response.headers]), kept);
   if (response.body === null) return response;

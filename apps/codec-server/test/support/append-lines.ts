@@ -3,8 +3,8 @@ import { pino } from 'pino';
 import { openAuditFile } from '../../src/audit/audit-file.ts';
 import { newInstance } from '../../src/audit/chain.ts';
 
-// A process that appends lines to the file that its command line names, prints what it has confirmed, and ends when it
-// is refused.
+// A process that appends lines to the file named on its command line, prints the confirmed lines, and exits at the first
+// error.
 const [path = ''] = process.argv.slice(2);
 const file = await openAuditFile(path, { instance: newInstance(), log: pino({ level: 'silent' }) });
 for (let n = 0; ; n += 1) {

@@ -7,7 +7,7 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** Sends a request exactly as its lines are written, on a connection of its own, and resolves with the answer. */
+/** Sends the lines of a request unchanged over a new connection, and resolves with the response. */
 export async function ask(
   to: { readonly host: string; readonly port: number },
   requestLine: string,

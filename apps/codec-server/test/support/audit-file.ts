@@ -2,6 +2,6 @@ import { type AuditFile, type AuditFileOptions, openAuditFile } from '../../src/
 import { newInstance } from '../../src/audit/chain.ts';
 import { keptLog } from './stack.ts';
 
-/** An audit file as a process of its own would open it. */
+/** Opens an audit file like a separate process. */
 export const auditFileAt = (path: string, options: Partial<AuditFileOptions> = {}): Promise<AuditFile> =>
   openAuditFile(path, { instance: newInstance(), log: keptLog().log, ...options });

@@ -6,7 +6,7 @@ import { keys, type Kms, type Payload } from './stack.ts';
 const MiB = 2 ** 20;
 const encoding = Buffer.from('json/plain').toString('base64');
 
-/** JSON of `count` members, each with its own short key. */
+/** Returns the JSON of `count` members with different short keys. */
 const members = (count: number, value = '""'): string => {
   const parts: string[] = [];
   for (let n = 0; n < count; n += 1) parts.push(`"k${n.toString(36)}":${value}`);
@@ -15,7 +15,7 @@ const members = (count: number, value = '""'): string => {
 const repeated = (count: number, item: string): string => Array.from({ length: count }, () => item).join(',');
 const payload = (fields: string): string => `{"payloads":[{${fields}}]}`;
 
-/** A codec that compresses, for the same Cloud KMS as the server's. */
+/** Returns a codec that compresses payloads and uses the server's Cloud KMS. */
 export const compressingCodec = (kms: Kms): KmsCodec =>
   createKmsCodec({
     rules: new KeyRules({ payments: { encrypt: keys.payments } }),
@@ -25,16 +25,16 @@ export const compressingCodec = (kms: Kms): KmsCodec =>
     bindWorkflow: false,
   });
 
-/** A payload of so many zeros: some hundred bytes once it is compressed and encrypted. */
+/** Returns a payload of zeros, which takes a few hundred bytes once it is compressed and encrypted. */
 export const zeros = (bytes: number): Payload => ({
   metadata: { encoding: Buffer.from('binary/plain') },
   data: Buffer.alloc(bytes),
 });
 
-/** As large as one that is compressed may be. */
+/** The largest payload that may be compressed. */
 export const MAX_ZEROS = 16 * MiB - 64;
 
-/** Bodies of `/encode` and `/decode` that are far more work than they look like, by what they are made of. */
+/** Returns bodies for `/encode` and `/decode` that take disproportionate work to parse, by a description of their content. */
 export function jsonBombs(): Record<string, string> {
   return {
     '300,000 metadata keys': payload(`"metadata":{${members(300_000)}}`),
@@ -53,7 +53,7 @@ export function jsonBombs(): Record<string, string> {
   };
 }
 
-/** Legitimate bodies of the largest size, which no budget may refuse when they come alone. */
+/** Returns a valid body of the largest size, which the memory budget must accept if there is no other request. */
 export function largest(maxBody: number): string {
   const data = randomBytes(Math.floor(((maxBody - 200) * 3) / 4 / 3) * 3).toString('base64');
   return `{"payloads":[{"metadata":{"encoding":"${encoding}"},"data":"${data}"}]}`;

@@ -1,7 +1,7 @@
 import type { Permission } from '@temporal-kms/codec-api';
 import type { Access } from '../../src/access/access.ts';
 
-/** Every caller is ana, with these permissions alone. */
+/** Returns an access in which every caller is `ana` with exactly these permissions. */
 export const ana = (may: readonly [Permission, string][], onDemand: readonly string[] = []): Access => ({
   authenticate: () => ({ name: 'ana' }),
   allows: (_, permission, namespace) => may.some(([one, where]) => one === permission && where === namespace),
@@ -9,5 +9,5 @@ export const ana = (may: readonly [Permission, string][], onDemand: readonly str
   reveal: (namespace) => (onDemand.includes(namespace) ? 'on-demand' : 'automatic'),
 });
 
-/** What a caller gets who may read every namespace. */
+/** The options for a caller who may read every namespace. */
 export const anyNamespace = { authorizeNamespace: () => undefined };

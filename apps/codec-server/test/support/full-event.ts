@@ -1,7 +1,7 @@
 import proto, { type temporal } from '@temporalio/proto';
 import type { Field, MapField, Type } from 'protobufjs';
 
-// The generated types hide that the module is a protobufjs Root.
+// The module exports a protobufjs Root, although its generated types do not say so.
 const root: any = proto;
 const HistoryEvent: Type = root.lookupType('temporal.api.history.v1.HistoryEvent');
 type Payload = temporal.api.common.v1.IPayload;
@@ -11,7 +11,7 @@ export const eventTypes = Object.entries<string | number>(proto.temporal.api.enu
   (entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] > 0,
 );
 
-/** A place of a message that a payload was put into. */
+/** A place in a message that contains a payload. */
 export interface Place {
   readonly path: string;
   readonly inHeader: boolean;
@@ -22,16 +22,16 @@ interface Make {
   readonly variant: number;
 }
 
-/** Messages within messages beyond this are left out: a failure has a cause, and that one none. */
+/** Depth of nested messages, which limits recursive types: a failure has one cause, which has none. */
 const DEPTH = 8;
 
-/** As many as the widest oneof on the way to a payload has members, `Failure.failureInfo`. */
+/** The number of members of the widest oneof on a path to a payload, `Failure.failureInfo`. */
 export const VARIANTS = 10;
 
 /**
- * Fills every field of a message type, so that a payload stands in every place that the protos have: two items in a
- * list, two keys in a map, of a oneof the member that the variant names. Places come by field number, map keys sorted.
- * Written from the protos alone; it shares nothing with what it is to check.
+ * Fills every field of a message type, so that there is a payload in every place for one: two items in each list, two keys
+ * in each map, and the member of each oneof that the variant selects. Places are in the order of field numbers and map keys.
+ * Derived from the protos alone, it shares no code with the implementation under test.
  */
 function fill(type: Type, path: string, inHeader: boolean, depth: number, make: Make): object {
   const message: Record<string, unknown> = {};
@@ -73,14 +73,14 @@ const ownAttributes = (name: string): string =>
     .replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())}EventAttributes`;
 
 /**
- * An event of one type with every place of a variant filled, decoded from its bytes as the gRPC client would have it.
- * @param variant of `VARIANTS`: which member of each oneof stands
+ * Returns an event of one type with every place of a variant filled, decoded from bytes as in the gRPC client.
+ * @param variant selects the member of each oneof, below `VARIANTS`
  */
 export async function fullEvent(
   [name, eventType]: readonly [string, number],
   eventId: number,
   variant: number,
-  seal: (place: Place, n: number) => Promise<Payload>,
+  encrypt: (place: Place, n: number) => Promise<Payload>,
 ): Promise<{ readonly event: ProtoEvent; readonly places: readonly Place[] }> {
   const places: Place[] = [];
   const holes: Payload[] = [];
@@ -96,8 +96,8 @@ export async function fullEvent(
   };
   const filled = fill(HistoryEvent, '', false, DEPTH, { payload, variant });
   const kept = Object.entries(filled).filter(([key]) => !key.endsWith('EventAttributes') || key === own);
-  if (!kept.some(([key]) => key === own)) throw new Error(`${name} has no attributes ${own}`);
-  for (const [n, hole] of holes.entries()) Object.assign(hole, await seal(places[n]!, n));
+  if (!kept.some(([key]) => key === own)) throw new Error(`The event type ${name} has no field ${own}.`);
+  for (const [n, hole] of holes.entries()) Object.assign(hole, await encrypt(places[n]!, n));
   const message = { ...Object.fromEntries(kept), eventId, eventType, taskId: 1 };
   const bytes = HistoryEvent.encode(HistoryEvent.fromObject(message)).finish();
   return { event: proto.temporal.api.history.v1.HistoryEvent.decode(bytes), places };

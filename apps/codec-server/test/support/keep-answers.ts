@@ -1,4 +1,4 @@
-/* Loaded before a server of its own process (`node --import`): what it answers is kept for the search after the run. */
+/* Loaded before a server process (`node --import`): records its responses for the search for secrets after the run. */
 import { subscribe } from 'node:diagnostics_channel';
 import { ServerResponse } from 'node:http';
 import { keepSent } from './answers.ts';

@@ -8,24 +8,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** How the memory of a process is limited. */
 type LimitKind = 'memory cgroup' | 'heap limit';
 
-/** Starts processes that may not use more than so many bytes. */
+/** Starts processes with a memory limit. */
 export interface MemoryLimit {
   readonly kind: LimitKind;
   readonly mebibytes: number;
-  /** Spawns Node with these arguments. The kernel kills it when it exceeds a memory cgroup. */
+  /** Spawns Node with these arguments. The kernel kills it if it exceeds the limit of a memory cgroup. */
   spawnNode(args: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }): ChildProcess;
   remove(): Promise<void>;
 }
 
 /**
- * Limits memory as the machine allows: with a memory cgroup (version 1 or 2 as root, or a scope of the user's systemd),
- * else with a limit on V8's heap, where the caller checks the resident memory.
+ * Returns the strictest memory limit that the machine supports: a memory cgroup (version 1 or 2 as root, or a scope of the
+ * user's systemd), or else a limit on V8's heap, in which case the caller checks the resident memory.
  */
 export async function limitMemory(mebibytes: number): Promise<MemoryLimit> {
   return (await cgroupAsRoot(mebibytes)) ?? systemdScope(mebibytes) ?? heapLimit(mebibytes);
 }
 
-/** Where processes of this cgroup's children may be put, and the names of the files that set their limit. */
+/** Returns the folder for child cgroups, and the names of the files that set their limits. */
 function hierarchies(): { parent: string; files: readonly string[] }[] {
   const own = existsSync('/proc/self/cgroup') ? readFileSync('/proc/self/cgroup', 'utf8') : '';
   const v1 = /^\d+:(?:\w+,)*memory(?:,\w+)*:(.*)$/m.exec(own)?.[1];
@@ -33,7 +33,7 @@ function hierarchies(): { parent: string; files: readonly string[] }[] {
     ...(v1 === undefined
       ? []
       : [{ parent: join('/sys/fs/cgroup/memory', v1), files: ['memory.limit_in_bytes'] }]),
-    // Version 2 takes no children where processes are, except below its root.
+    // In version 2 a cgroup with processes cannot have children, except for the root.
     { parent: '/sys/fs/cgroup', files: ['memory.max'] },
   ];
 }
@@ -45,10 +45,10 @@ async function cgroupAsRoot(mebibytes: number): Promise<MemoryLimit | undefined>
       await mkdir(path);
       try {
         for (const file of files) {
-          // Only the kernel makes files here: without the controller there is none to open.
+          // Only the kernel creates these files: they are missing without the controller.
           await writeFile(join(path, file), String(mebibytes * 2 ** 20), { flag: 'r+' });
         }
-        // Without it the kernel would swap instead of killing. Absent where there is no swap accounting.
+        // Otherwise the kernel would swap. The file is missing without swap accounting.
         await writeFile(join(path, 'memory.swap.max'), '0', { flag: 'r+' }).catch(() => undefined);
       } catch (error) {
         await rmdir(path);
@@ -95,7 +95,7 @@ function systemdScope(mebibytes: number): MemoryLimit | undefined {
     '--',
   ];
   try {
-    // Where the user's systemd has no memory controller it starts the scope all the same.
+    // The user's systemd starts the scope even without a memory controller.
     const probe = 'cat "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/memory.max"';
     const max = execFileSync('systemd-run', [...scope, 'sh', '-c', probe], {
       encoding: 'utf8',
@@ -114,7 +114,7 @@ function systemdScope(mebibytes: number): MemoryLimit | undefined {
   };
 }
 
-/** What a process needs outside of V8's heap before it does anything. */
+/** The memory that a process needs in addition to V8's heap. */
 const OUTSIDE_HEAP = 0.5;
 
 function heapLimit(mebibytes: number): MemoryLimit {
@@ -127,7 +127,7 @@ function heapLimit(mebibytes: number): MemoryLimit {
   };
 }
 
-/** The highest resident memory of a process until now, in MiB. Linux only; NaN elsewhere. */
+/** Returns the highest resident memory of a process so far, in MiB. Linux only; NaN on other systems. */
 export async function peakResident(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;

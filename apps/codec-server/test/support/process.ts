@@ -2,20 +2,20 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { keepPieces, RUN_FOLDER } from './leak-search.ts';
+import { keepChunks, RUN_FOLDER } from './leak-search.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-/** For a server's command line: its answers are searched after the run. */
+/** Node arguments for a server whose responses are searched for secrets after the run. */
 export const keepAnswers = ['--import', fileURLToPath(new URL('keep-answers.ts', import.meta.url))] as const;
 
 export interface ServerProcess {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
-  /** What it has printed until now. */
+  /** The output so far. */
   readonly output: { out: string; err: string };
   readonly url: string;
-  /** Absent without CODEC_METRICS_PORT. */
+  /** Undefined without CODEC_METRICS_PORT. */
   readonly metricsUrl: string | undefined;
-  /** Sends SIGTERM. @returns its status */
+  /** Sends SIGTERM. @returns the exit code */
   readonly stop: () => Promise<number | null>;
   /** Sends SIGKILL. */
   readonly kill: () => Promise<unknown>;
@@ -24,8 +24,8 @@ export interface ServerProcess {
 const keyVariables = { GCP_PROJECT: 'test', GCP_KMS_KEY_RING: 'temporal-keys', GCP_KMS_KEY: 'payments' };
 
 /**
- * The server as a process of its own, from its source; what it prints and answers is searched after the run.
- * @param args for Node
+ * Starts the server from source in a separate process. Its output and responses are searched for secrets after the run.
+ * @param args arguments for Node
  */
 export function spawnServer(env: Record<string, string>, args: readonly string[] = keepAnswers) {
   const child = spawn(process.execPath, [...args, main], {
@@ -41,7 +41,7 @@ export function spawnServer(env: Record<string, string>, args: readonly string[]
   });
   const output = { out: '', err: '' };
   for (const [name, stream] of [['out', child.stdout] as const, ['err', child.stderr] as const]) {
-    const keep = keepPieces();
+    const keep = keepChunks();
     stream.setEncoding('utf8').on('data', (text: string) => {
       output[name] += text;
       keep(text);
@@ -51,7 +51,7 @@ export function spawnServer(env: Record<string, string>, args: readonly string[]
   return { child, output, exited };
 }
 
-/** Resolves once it serves. */
+/** Starts the server and resolves once it listens. */
 export async function startServer(
   env: Record<string, string>,
   args?: readonly string[],
@@ -61,15 +61,15 @@ export async function startServer(
   void exited.then((value) => (code = value));
   const listening = /^.*"msg":"listening".*$/m;
   while (!listening.test(output.out)) {
-    if (code !== undefined) throw new Error(`ended with ${code}: ${output.err}${output.out}`);
+    if (code !== undefined) throw new Error(`The server exited with ${code}: ${output.err}${output.out}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   const line = JSON.parse(listening.exec(output.out)![0]);
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
-    // Its metrics are searched as every answer is, once they have been asked for.
+    // Requests the metrics, since only responses are searched for secrets.
     if (line.metrics !== undefined && code === undefined) await (await fetch(line.metrics)).text();
     child.kill(signal);
-    // What nobody reads would never close.
+    // A stream that is not read never closes.
     child.stdout.resume();
     return exited;
   };

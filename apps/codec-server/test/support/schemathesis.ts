@@ -7,8 +7,8 @@ const home = join(import.meta.dirname, '../../../../.dev', `schemathesis-${VERSI
 const program = join(home, 'bin', 'st');
 
 /**
- * Schemathesis of the pinned version, in a virtual environment of the project's; made on the first run. Where Python
- * or PyPI is missing, a plain message and undefined.
+ * Returns the pinned version of Schemathesis, and installs it into a virtual environment on the first run. Prints a message
+ * and returns undefined if Python or PyPI is not available.
  */
 export async function findSchemathesis(): Promise<string | undefined> {
   if (await exists(program)) return program;

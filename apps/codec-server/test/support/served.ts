@@ -14,7 +14,7 @@ export interface Served {
   readonly url: string;
 }
 
-/** On a port of its own until the test ends. */
+/** Serves on a free port until the test ends. */
 export const served = (app: ListenOptions['app']): Promise<Served> =>
   untilTheEnd(listen({ host: '127.0.0.1', port: 0, app }));
 
@@ -26,7 +26,7 @@ async function untilTheEnd(starting: Promise<RunningServer>): Promise<Served> {
   return { port: server.port, url: `http://127.0.0.1:${server.port}` };
 }
 
-/** A POST to a codec endpoint over `fetch`, which sets Host itself. */
+/** Posts to a codec endpoint with `fetch`, which sets the Host header. */
 export const posted = (body: string, signal?: AbortSignal) => ({
   method: 'POST',
   headers: { 'content-type': 'application/json', 'x-namespace': 'payments' },
@@ -34,7 +34,7 @@ export const posted = (body: string, signal?: AbortSignal) => ({
   ...(signal && { signal }),
 });
 
-/** A codec whose decoding waits, and counts the payloads that it was given. */
+/** Returns a codec whose decoding waits, and which counts the payloads that it gets. */
 export function waitingCodec(kms: Kms): { codec: KmsCodec; given: () => number; go: () => void } {
   const gate = Promise.withResolvers<void>();
   let given = 0;

@@ -1,6 +1,6 @@
 import type { TemporalService } from '../../src/temporal/service.ts';
 
-/** Temporal where it never answers: the call ends only when whoever asked no longer wants to know. */
+/** A call of a Temporal server that never answers: it ends only when the caller aborts it. */
 export const silent: TemporalService['history'] = (_, signal) =>
   new Promise((__, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });

@@ -31,13 +31,13 @@ export const HOST = '127.0.0.1:8088';
 export const PAGE = 'https://temporal.example.com';
 
 export interface Kms {
-  /** All that Cloud KMS wrapped or unwrapped, for whichever process, in clear. */
+  /** The plaintext of everything that Cloud KMS wrapped or unwrapped, for all processes. */
   readonly dataKeys: readonly Uint8Array[];
   readonly emulator: Emulator;
   readonly codec: KmsCodec;
   readonly watch: KmsHealth;
   readonly use: KeyUsage;
-  /** The codec of another process: the same Cloud KMS and rules, empty caches. */
+  /** Returns the codec of another process, with the same Cloud KMS and rules but empty caches. */
   another(limits?: Partial<DataKeyLimits>): {
     readonly codec: KmsCodec;
     readonly watch: KmsHealth;
@@ -49,7 +49,7 @@ export interface Kms {
 
 const DATA_KEY_BYTES = 32;
 
-/** Cloud KMS and a codec that talks to it, for the namespaces `payments` and `orders` unless told otherwise. */
+/** Starts Cloud KMS and a codec that uses it, by default for the namespaces `payments` and `orders`. */
 export async function startKms(
   rules: Record<string, NamespaceRule> = both,
   byDefault?: NamespaceRule,
@@ -58,7 +58,7 @@ export async function startKms(
   const emulator = await startEmulator({
     keys: Object.values(keys),
     plaintext: (bytes) => {
-      // The direct format wraps payloads.
+      // The direct format also wraps payloads.
       if (bytes.length !== DATA_KEY_BYTES) return;
       dataKeys.push(bytes);
       keepKey(bytes);
@@ -75,7 +75,7 @@ export async function startKms(
         compression: undefined,
         bindWorkflow: true,
       },
-      // Shorter than the default five seconds for tests of an outage, and long enough for a busy machine.
+      // Shorter than the default of five seconds, for tests of outages, but long enough for a busy machine.
       {
         observer: observeAll(watch.observer, use.observer, kmsCharges),
         waitMs: { other: 2_000 },
@@ -94,20 +94,20 @@ export async function startKms(
 
 const both = { payments: { encrypt: keys.payments }, orders: { encrypt: keys.orders } };
 
-/** Temporal where it must not be asked: any call fails the test. */
+/** A Temporal service that must not be called: every call fails the test. */
 export const noTemporal: TemporalService = new Proxy<any>(
   {},
   {
     get: (_, call) => () => {
-      throw new Error(`Temporal was asked: ${String(call)}`);
+      throw new Error(`The server called Temporal: ${String(call)}`);
     },
   },
 );
 
-/** Everything, kept for the search that follows the run. */
+/** Records log lines for the search for secrets after the run. */
 const searchedLog = pino({ level: 'trace', base: null }, { write: keepForSearch });
 
-/** A log whose lines are kept. */
+/** Returns a log whose lines the test can read. */
 export function keptLog(): { log: Logger; lines: string[] } {
   const lines: string[] = [];
   return {
@@ -124,7 +124,7 @@ export function keptLog(): { log: Logger; lines: string[] } {
   };
 }
 
-/** For every application of a test's process. They end with it. */
+/** Worker threads for all applications in the test's process, which end with it. */
 export const threads = startTextThreads();
 
 export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeof createApp> {
@@ -155,7 +155,7 @@ export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeo
   return app;
 }
 
-/** The application on a port, as the process serves it. */
+/** Serves the application on a port, like the server process. */
 export const serve = (kms: Kms, deps: Partial<AppDeps>): Promise<RunningServer> =>
   listen({
     host: '127.0.0.1',
@@ -163,7 +163,7 @@ export const serve = (kms: Kms, deps: Partial<AppDeps>): Promise<RunningServer> 
     app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], ...deps }),
   });
 
-/** Lets nobody in. */
+/** An access that rejects every caller. */
 export const noAccess: Access = {
   ...openAccess,
   authenticate: () => {
@@ -173,21 +173,21 @@ export const noAccess: Access = {
 
 export const text = (value: string): Uint8Array => Buffer.from(value);
 
-/** With a canary, for the search after the run. */
+/** Returns a plaintext payload with a canary, for the search for secrets after the run. */
 export const plain = (value: unknown): Payload => ({
   metadata: { encoding: text('json/plain'), note: text('canary-plain') },
   data: text(JSON.stringify(value)),
 });
 
-/** Messages under a data key of their own each: what so many worker processes leave behind. */
+/** Returns messages that are each encrypted under a different data key, like those of as many workers. */
 export const sealedApart = (kms: Kms, count: number): Promise<Payload[]> =>
   Promise.all(
     Array.from({ length: count }, async (_, n) => {
       await using writer = kms.another();
-      // An activity waits for Cloud KMS longer, which so many new connections at once need.
+      // The context of an activity has the longer time limit, which many new connections at once need.
       const context = { type: 'activity', namespace: 'payments', workflowId: 'w' } as const;
       const [one] = await writer.codec.encode([plain(`message ${n}`)], context);
-      if (one === undefined) throw new RangeError('nothing was sealed');
+      if (one === undefined) throw new RangeError('The codec returned no payload.');
       return one;
     }),
   );

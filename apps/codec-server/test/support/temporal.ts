@@ -24,16 +24,16 @@ export interface Stack {
   readonly kms: Kms;
   readonly server: TemporalServer;
   readonly connection: Connection;
-  /** Encrypts and decrypts, as an application's own client. */
+  /** A client with the codec, like an application's. */
   readonly client: Client;
   readonly app: ReturnType<typeof createApp>;
-  /** An application over the same Temporal, its memory of pages empty: another replica. */
+  /** Returns another replica: an application with the same Temporal server and an empty page cache. */
   replica(deps?: Partial<AppDeps>): ReturnType<typeof createApp>;
   start(workflow: string, args: unknown[], options?: Record<string, unknown>): Promise<WorkflowHandle>;
   close(): Promise<void>;
 }
 
-/** Once a process: the worker's own log lines aren't what a test prints. */
+/** Installs the runtime once per process, with a logger that hides the worker's log lines. */
 const quiet = once(() => Runtime.install({ logger: new DefaultLogger('ERROR') }));
 
 function once(act: () => void): () => void {
@@ -45,11 +45,11 @@ function once(act: () => void): () => void {
 }
 
 interface StackOptions extends StartTemporalOptions {
-  /** Which keys each namespace has; as `startKms` has them unless given. */
+  /** The crypto keys of each namespace. Default: those of `startKms`. */
   readonly rules?: Record<string, NamespaceRule>;
 }
 
-/** A real Temporal server, a worker and a client with the codec, and the application. */
+/** Starts a Temporal server, a worker and a client with the codec, and the application. */
 export async function startStack({ rules, ...options }: StackOptions = {}): Promise<Stack> {
   quiet();
   const kms = await startKms(rules);
@@ -105,7 +105,7 @@ export const runOf = async (handle: WorkflowHandle): Promise<{ workflowId: strin
   runId: (await handle.describe()).runId,
 });
 
-/** The lines of an NDJSON answer as they come, each checked against the contract. */
+/** Yields the lines of an NDJSON response, each validated against the schema of the API. */
 export async function* lines<T>(response: Response, schema: { parse(value: unknown): T }): AsyncGenerator<T> {
   let rest = '';
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
@@ -113,7 +113,7 @@ export async function* lines<T>(response: Response, schema: { parse(value: unkno
     rest = parts.pop()!;
     for (const line of parts) yield schema.parse(JSON.parse(line));
   }
-  if (rest !== '') throw new Error('the stream ended inside a line');
+  if (rest !== '') throw new Error('The stream ended within a line.');
 }
 
 export const frames = (response: Response): AsyncGenerator<HistoryFrame> => lines(response, historyFrame);

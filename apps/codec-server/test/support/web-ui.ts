@@ -4,15 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { Go } from './go.ts';
 
-/** The newest whose modules are all to be had from Go's proxy as this is written; its Web UI is inside. */
+/** The latest version whose modules are all available from Go's module proxy. It contains the Web UI. */
 const UI_SERVER = 'github.com/temporalio/ui-server/v2/cmd/server@v2.55.0';
 
 export interface WebUiOptions {
   readonly go: Go;
-  /** For its configuration. */
+  /** The folder for its configuration. */
   readonly directory: string;
   readonly port: number;
-  /** gRPC of the Temporal server. */
+  /** The gRPC address of the Temporal server. */
   readonly temporal: string;
   readonly issuer: string;
   readonly client: { readonly id: string; readonly secret: string };
@@ -22,8 +22,8 @@ export interface WebUiOptions {
 export const callbackUrl = (port: number): string => `http://localhost:${port}/auth/sso/callback`;
 
 /**
- * Temporal's own Web UI server with sign-in, which passes the access token on to the codec server. The development
- * server's has no flag for either.
+ * Starts Temporal's Web UI server with sign-in, which passes the access token to the codec server. The Web UI of the
+ * development server supports neither.
  */
 export async function startWebUi(options: WebUiOptions): Promise<{ url: string } & AsyncDisposable> {
   const { go, directory, port, temporal, issuer, client, codecEndpoint } = options;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Kept, OVERLAP, RUN_FOLDER, searchForSecrets } from './leak-search.ts';
 
-/** Keeps what the servers of all tests log, measure and answer, and fails the run if a secret is in it. */
+/** Records the logs, metrics and responses of all servers in a run, and fails the run if they contain a secret. */
 export default async function keepRun(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'codec-run-'));
   process.env[RUN_FOLDER] = folder;
@@ -24,28 +24,31 @@ async function searched(folder: string): Promise<string> {
   const keys = [...new Set(lines.join('').split('\n'))].filter((hex) => hex !== '');
   const search = searchForSecrets(keys.map((hex) => Buffer.from(hex, 'hex')));
   const leaks = new Map<string, string>();
-  const bytes = { sealed: 0, opened: 0 };
-  for (const kind of ['sealed', 'opened'] as const) {
+  const bytes = { withoutPlaintext: 0, withPlaintext: 0 };
+  for (const kind of ['withoutPlaintext', 'withPlaintext'] as const) {
     for (const name of of(kind)) {
       let end = '';
-      for await (const piece of createReadStream(name, { encoding: 'latin1', highWaterMark: 2 ** 20 })) {
-        const text = end + piece;
+      for await (const chunk of createReadStream(name, { encoding: 'latin1', highWaterMark: 2 ** 20 })) {
+        const text = end + chunk;
         for (const leak of search(text, kind)) {
           const at = text.indexOf(leak);
           if (!leaks.has(leak)) leaks.set(leak, text.slice(Math.max(0, at - OVERLAP), at + leak.length));
         }
         end = text.slice(-OVERLAP);
-        bytes[kind] += piece.length;
+        bytes[kind] += chunk.length;
       }
     }
   }
   if (leaks.size > 0) {
-    throw new Error(`The servers of this run let secrets out:\n${[...leaks.values()].join('\n')}`);
+    throw new Error(`The output of the servers contains secrets:\n${[...leaks.values()].join('\n')}`);
   }
-  // Where nothing may be left out, nothing was kept would mean that nothing was looked at.
-  if (process.env['CI'] !== undefined && (keys.length === 0 || bytes.sealed === 0 || bytes.opened === 0)) {
-    throw new Error('The search for secrets had no data key, or nothing to look through.');
+  // In CI every test runs. A run that recorded nothing has searched nothing.
+  if (
+    process.env['CI'] !== undefined &&
+    (keys.length === 0 || bytes.withoutPlaintext === 0 || bytes.withPlaintext === 0)
+  ) {
+    throw new Error('The search for secrets had no data keys or no recorded output.');
   }
-  const sizes = `${bytes.sealed} bytes of the run's logs, metrics and answers, and no token or data key in ${bytes.opened} of answers with plaintext`;
-  return `No canary, token or data key (${keys.length}) in ${sizes}.\n`;
+  const sizes = `${bytes.withoutPlaintext} bytes of logs, metrics and responses, and no token or data key in ${bytes.withPlaintext} bytes of responses with plaintext`;
+  return `Search for secrets: no canary, token or data key (of ${keys.length}) in ${sizes}.\n`;
 }

@@ -28,7 +28,7 @@ export const finish = defineSignal<[string]>('finish');
 export const look = defineQuery<string, [string]>('look');
 export const change = defineUpdate<string, [string]>('change');
 
-/** Puts what it is given into every place of a history that it can, and waits for `finish`. */
+/** Puts its argument into every place of a history that a workflow can fill, and waits for `finish`. */
 export async function everywhere(secret: string): Promise<string> {
   let finished: string | undefined;
   setHandler(finish, (value) => {
@@ -50,7 +50,7 @@ export async function child(value: string): Promise<string> {
   return `${value} done`;
 }
 
-/** Waits for an activity that has failed and is tried again in an hour, and for a child that waits for `finish`. */
+/** Waits for an activity that failed and is retried in an hour, and for a child that waits for `finish`. */
 export async function pending(secret: string): Promise<void> {
   await Promise.all([failsOnce(secret), executeChild(waiting, { args: [secret] })]);
 }
@@ -63,7 +63,7 @@ export async function waiting(_secret: string): Promise<void> {
   await condition(() => finished);
 }
 
-/** Fails with two causes, each with details. */
+/** Fails with a failure and a cause, each with details. */
 export async function fails(secret: string): Promise<void> {
   const inner = ApplicationFailure.create({
     message: `${secret} inner`,
@@ -77,13 +77,13 @@ export async function fails(secret: string): Promise<void> {
   });
 }
 
-/** An activity after another: some six events each, written in three batches. */
+/** Runs activities one after another. Each takes about six events in three batches. */
 export async function ticks(count: number): Promise<void> {
   for (let n = 1; n <= count; n++) await echo(`tick ${n}`);
 }
 
-/** Fails its workflow task for ever, after a first one that succeeds. */
+/** Fails every workflow task after the first. */
 export async function stuck(): Promise<void> {
   await sleep(1);
-  throw new Error('a workflow task fails');
+  throw new Error('This workflow task fails by design.');
 }
