@@ -2,10 +2,10 @@ import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 
 const codecServer = `http://127.0.0.1:${process.env['DEV_CODEC_PORT'] ?? 8088}`;
-// The browser then sees one origin, so that no CORS rule is needed in development. The server allows loopback hosts.
+// With a proxy the browser sees one origin, so development needs no CORS rule. The server allows loopback hosts.
 const proxied = { target: codecServer, changeOrigin: true };
 
-/** In development Temporal's own Web UI runs beside, on a port that only the environment knows. */
+/** Serves `/config.json` in development. The port of Temporal's Web UI is known from the environment only. */
 function devConfig(): Plugin {
   const port = process.env['DEV_REMOTE'] === '1' ? undefined : process.env['DEV_TEMPORAL_UI_PORT'];
   const config = { apiUrl: '', ...(port ? { temporalUiUrl: `http://127.0.0.1:${port}` } : {}) };
@@ -29,6 +29,6 @@ export default defineConfig({
     strictPort: true,
     proxy: { '/api': proxied, '/encode': proxied, '/decode': proxied },
   },
-  // Nothing is put into style sheets as data: the policy's font-src is 'self'.
+  // No asset is inlined as a data URL, because the policy's font-src is 'self'.
   build: { target: 'es2024', manifest: true, sourcemap: true, assetsInlineLimit: 0 },
 });

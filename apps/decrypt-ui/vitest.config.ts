@@ -4,7 +4,7 @@ import react from '@vitejs/plugin-react';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 
-// A project's `include` is added to the root's, so the root has none.
+// Vitest adds a project's `include` to that of the root, so the root must not have one.
 const { include: _, ...common } = shared;
 const launchOptions = { executablePath: await findChromium(), args: [...chromiumArguments] };
 
@@ -14,7 +14,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'model', environment: 'node', include: ['test/model/**/*.test.ts'] },
+        test: { name: 'node', environment: 'node', include: ['test/**/*.test.ts'] },
       },
       {
         extends: true,
@@ -30,7 +30,7 @@ export default defineConfig({
             headless: true,
             screenshotFailures: false,
             viewport: { width: 1440, height: 900 },
-            // Motion would only take the time that the tests need.
+            // Animations would only slow the tests down.
             provider: playwright({ launchOptions, contextOptions: { reducedMotion: 'reduce' } }),
             instances: [{ browser: 'chromium' }],
           },

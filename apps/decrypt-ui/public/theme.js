@@ -1,10 +1,10 @@
-// Runs before the first paint, so that a light page doesn't flash dark. src/state/preferences.ts owns the value.
+// Sets the theme before the first paint, so that the page does not flash. src/state/preferences.ts writes the value.
 (() => {
   let theme = 'system';
   try {
     theme = JSON.parse(localStorage.getItem('decrypt-ui.preferences') ?? '{}').theme ?? theme;
   } catch {
-    // No storage, or another's value in it.
+    // The browser forbids storage, or the stored value is invalid.
   }
   const dark = theme === 'system' ? matchMedia('(prefers-color-scheme: dark)').matches : theme === 'dark';
   document.documentElement.dataset.theme = dark ? 'dark' : 'light';

@@ -7,10 +7,11 @@ import { type Services, ServicesProvider } from './state/services.tsx';
 
 interface AppProps {
   readonly services: Services;
-  /** Where addresses come from; the browser's own when absent. */
+  /** The history of addresses; the browser's by default. */
   readonly history?: RouterHistory;
 }
 
+/** The whole application. */
 export function App({ services, history }: AppProps) {
   const [router] = useState(() => createAppRouter(history));
   const [queries] = useState(createQueryClient);

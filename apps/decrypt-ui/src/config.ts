@@ -1,19 +1,27 @@
 import { z } from 'zod';
 
-/** `/config.json`: what differs between environments, read when the page starts. One build serves all of them. */
+/** The content of `/config.json`: what differs between environments. The page loads it when it starts. */
 const runtimeConfig = z.object({
-  /** Origin (and path prefix) of the codec server; empty when it answers on this page's own origin. */
+  /** The codec server's origin and path prefix; empty when it shares the page's origin. */
   apiUrl: z.union([z.literal(''), z.url({ protocol: /^https?$/ })]).default(''),
-  /** Temporal's own Web UI, for a link from each run. */
+  /** The address of Temporal's Web UI, for a link from each run. */
   temporalUiUrl: z.url({ protocol: /^https?$/ }).optional(),
 });
 export type RuntimeConfig = z.infer<typeof runtimeConfig>;
 
-/** @throws Error that says what is wrong with the file */
+/**
+ * Loads `/config.json`.
+ *
+ * @throws Error whose message explains the fault in the file
+ */
 export async function loadConfig(send: typeof fetch = fetch): Promise<RuntimeConfig> {
   const response = await send('/config.json', { cache: 'no-store' });
-  if (!response.ok) throw new Error(`/config.json answered with status ${response.status}.`);
+  if (!response.ok)
+    throw new Error(
+      `The request for /config.json failed with status ${response.status}. Deploy the file next to index.html.`,
+    );
   const parsed = runtimeConfig.safeParse(await response.json().catch(() => undefined));
-  if (!parsed.success) throw new Error(`/config.json is wrong: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success)
+    throw new Error(`/config.json is invalid. Correct it and reload. ${z.prettifyError(parsed.error)}`);
   return parsed.data;
 }

@@ -7,13 +7,13 @@ import { createRoot } from 'react-dom/client';
 import { createApiClient } from './api/client.ts';
 import { App } from './app.tsx';
 import { loadConfig } from './config.ts';
-import { StartFailure } from './features/shell/start-failure.tsx';
-import { createOpenedCache } from './payloads/opened-cache.ts';
+import { StartFailure } from './features/shell/fallback-pages.tsx';
+import { createPlaintextCache } from './payloads/plaintext-cache.ts';
 import { applyPreferences } from './state/preferences.ts';
 
 applyPreferences();
 const place = document.getElementById('root');
-if (!place) throw new Error('index.html has no element with the id "root".');
+if (!place) throw new Error('index.html must contain an element with the id "root".');
 const root = createRoot(place);
 
 try {
@@ -21,7 +21,7 @@ try {
   const api = createApiClient({ apiUrl: config.apiUrl });
   root.render(
     <StrictMode>
-      <App services={{ api, config, opened: createOpenedCache() }} />
+      <App services={{ api, config, plaintext: createPlaintextCache() }} />
     </StrictMode>,
   );
 } catch (error) {

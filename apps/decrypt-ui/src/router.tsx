@@ -5,13 +5,12 @@ import {
   lazyRouteComponent,
   type RouterHistory,
 } from '@tanstack/react-router';
+import { LatestRun } from './features/run/run-unavailable.tsx';
+import { DefaultNamespace, NotFound } from './features/shell/fallback-pages.tsx';
 import { Shell } from './features/shell/shell.tsx';
-import { DefaultNamespace } from './features/shell/default-namespace.tsx';
-import { NotFound } from './features/shell/not-found.tsx';
-import { LatestRun } from './features/workflow/latest-run.tsx';
-import { workflowSearch } from './features/workflow/search.ts';
-import { listSearch } from './features/workflows/search.ts';
-import { WorkflowsPage } from './features/workflows/workflows-page.tsx';
+import { listSearch } from './features/workflow-list/search.ts';
+import { WorkflowListPage } from './features/workflow-list/workflow-list-page.tsx';
+import { workflowSearch } from './run/search.ts';
 
 const root = createRootRouteWithContext()({ component: Shell, notFoundComponent: NotFound });
 
@@ -23,7 +22,7 @@ const workflowsRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/workflows',
   validateSearch: listSearch,
-  component: WorkflowsPage,
+  component: WorkflowListPage,
 });
 
 const latestRunRoute = createRoute({
@@ -37,8 +36,8 @@ const workflowRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/workflows/$workflowId/$runId',
   validateSearch: workflowSearch,
-  // The list doesn't wait for the inspector's code.
-  component: lazyRouteComponent(() => import('./features/workflow/workflow-page.tsx'), 'WorkflowPage'),
+  // Loaded when it is needed, so that the list starts without the code of the run's page.
+  component: lazyRouteComponent(() => import('./features/run/run-page.tsx'), 'RunPage'),
 });
 
 const routeTree = root.addChildren([

@@ -14,7 +14,6 @@ import {
 } from '@temporal-kms/codec-api';
 import type { z } from 'zod';
 import { ApiFailure, isAbort } from './failure.ts';
-import { ndjson } from './ndjson.ts';
 
 export interface RunAddress {
   readonly namespace: string;
@@ -23,14 +22,18 @@ export interface RunAddress {
 }
 
 export interface ApiClientOptions {
-  /** Where the codec server is; empty for the page's own origin. */
+  /** The codec server's origin and path prefix; empty when it shares the page's origin. */
   readonly apiUrl: string;
   readonly fetch?: typeof fetch;
 }
 
 export type ApiClient = ReturnType<typeof createApiClient>;
 
-/** The history API of the codec server. Everything that comes back is checked against the contract before it is used. */
+/**
+ * The client of the codec server's history API. It validates every answer against the contract.
+ *
+ * @throws ApiFailure from every method, with the server's code and message, or `unreachable` or `unexpected`
+ */
 export function createApiClient({ apiUrl, fetch: send = fetch }: ApiClientOptions) {
   const base = `${apiUrl.replace(/\/+$/, '')}/api`;
 
@@ -40,7 +43,11 @@ export function createApiClient({ apiUrl, fetch: send = fetch }: ApiClientOption
       response = await send(`${base}${path}`, { cache: 'no-store', ...init });
     } catch (error) {
       if (isAbort(error)) throw error;
-      throw new ApiFailure('unreachable', 'The codec server didn’t answer.', { cause: error });
+      throw new ApiFailure(
+        'unreachable',
+        'The codec server cannot be reached. Check that it runs and that it allows this page’s origin.',
+        { cause: error },
+      );
     }
     if (!response.ok) throw await failureOf(response);
     return response;
@@ -52,7 +59,7 @@ export function createApiClient({ apiUrl, fetch: send = fetch }: ApiClientOption
     signal?: AbortSignal,
   ): Promise<z.output<T>> {
     const response = await request(path, signal ? { signal } : {});
-    return checked(schema, await response.json().catch((error: unknown) => unexpected(error)));
+    return validate(schema, await response.json().catch((error: unknown) => unexpected(error)));
   }
 
   async function* stream<T extends z.ZodType>(
@@ -61,13 +68,13 @@ export function createApiClient({ apiUrl, fetch: send = fetch }: ApiClientOption
     init: RequestInit,
   ): AsyncGenerator<z.output<T>> {
     const { body } = await request(path, init);
-    if (!body) throw new ApiFailure('unexpected', 'The codec server answered without a body.');
+    if (!body) throw new ApiFailure('unexpected', 'The codec server sent an empty answer.');
     try {
-      for await (const line of ndjson(body)) yield checked(schema, line);
+      for await (const line of ndjson(body)) yield validate(schema, line);
     } catch (error) {
       if (isAbort(error) || error instanceof ApiFailure) throw error;
       if (error instanceof SyntaxError) unexpected(error);
-      throw new ApiFailure('unreachable', 'The connection to the codec server was cut.', { cause: error });
+      throw new ApiFailure('unreachable', 'The connection to the codec server broke.', { cause: error });
     }
   }
 
@@ -114,7 +121,7 @@ export function createApiClient({ apiUrl, fetch: send = fetch }: ApiClientOption
   };
 }
 
-/** What an end has left unanswered is asked for again, like what a cut stream has. */
+/** The results without the closing frame: the decoder requests again what has no result, whatever the reason. */
 async function* results(frames: AsyncIterable<DecodeFrame>): AsyncGenerator<DecodeResult> {
   for await (const frame of frames) if ('ok' in frame) yield frame;
 }
@@ -127,12 +134,12 @@ const runPath = ({ namespace, workflowId, runId }: RunAddress) =>
 async function failureOf(response: Response): Promise<ApiFailure> {
   const body = apiError.safeParse(await response.json().catch(() => undefined));
   if (body.success) return new ApiFailure(body.data.error.code, body.data.error.message);
-  // A proxy's own answer: nothing of its body is shown.
+  // A proxy may have sent this answer, so its body is not shown.
   const code = response.status >= 500 ? 'unreachable' : 'unexpected';
   return new ApiFailure(code, `The codec server answered with status ${response.status}.`);
 }
 
-function checked<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+function validate<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
   const result = schema.safeParse(value);
   return result.success ? result.data : unexpected(result.error);
 }
@@ -140,7 +147,31 @@ function checked<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
 function unexpected(cause: unknown): never {
   throw new ApiFailure(
     'unexpected',
-    'The codec server’s answer isn’t what this page understands. Are both of the same version?',
+    'The codec server’s answer does not match this page’s API. Deploy the same version of both.',
     { cause },
   );
+}
+
+/**
+ * Yields the lines of a streamed body, each parsed as JSON, as soon as a line is complete. Leaving the loop early cancels
+ * the body. A last line without a newline is incomplete, so it is dropped.
+ *
+ * @throws SyntaxError for a line that is not JSON
+ */
+async function* ndjson(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const lines = (rest + value).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        if (line.trim() !== '') yield JSON.parse(line) as unknown;
+      }
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
 }

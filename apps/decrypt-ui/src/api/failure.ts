@@ -1,9 +1,9 @@
 import type { ApiErrorCode } from '@temporal-kms/codec-api';
 
-/** `unreachable`: no answer; `unexpected`: an answer that isn't in the contract. */
+/** The server's codes, and `unreachable` (no answer) and `unexpected` (an answer that breaks the contract). */
 export type FailureCode = ApiErrorCode | 'unreachable' | 'unexpected';
 
-/** Why a request has no result. `message` is for people; `code` is for decisions. */
+/** A request without a result. `message` is for the reader; the code decides what the page does. */
 export class ApiFailure extends Error {
   override readonly name = 'ApiFailure';
   readonly code: FailureCode;
@@ -19,7 +19,7 @@ export const isAbort = (error: unknown) => error instanceof DOMException && erro
 export const failureCode = (error: unknown): FailureCode =>
   error instanceof ApiFailure ? error.code : 'unexpected';
 
-/** Another try can't help: the request itself, or what it asks for, is wrong. */
+/** Codes of requests that fail again however often they are repeated. */
 const final: ReadonlySet<FailureCode> = new Set([
   'bad_request',
   'invalid_query',
@@ -31,4 +31,5 @@ const final: ReadonlySet<FailureCode> = new Set([
   'unsupported_media_type',
 ]);
 
+/** True when repeating the request cannot help. */
 export const isFinal = (error: unknown) => error instanceof ApiFailure && final.has(error.code);

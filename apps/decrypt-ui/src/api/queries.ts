@@ -2,7 +2,7 @@ import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } fro
 import type { ApiClient } from './client.ts';
 import { isFinal } from './failure.ts';
 
-/** Metadata only: plaintext never enters the query cache, and the cache is never persisted. */
+/** The query cache. It contains metadata only, never plaintext, and it is not persisted. */
 export const createQueryClient = () =>
   new QueryClient({
     defaultOptions: {
@@ -10,7 +10,7 @@ export const createQueryClient = () =>
         retry: (failures, error) => !isFinal(error) && failures < 2,
         retryDelay: (failures) => Math.min(400 * 2 ** failures, 4000),
         staleTime: 5000,
-        // Reachability is the codec server's matter, which may be on this machine.
+        // The codec server may run on this machine, so being offline does not make it unreachable.
         networkMode: 'always',
       },
     },
@@ -40,13 +40,13 @@ export const workflowsQuery = (api: ApiClient, namespace: string, query: string)
       api.workflows(namespace, { query, pageSize: PAGE_SIZE, pageToken: pageParam }, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.nextPageToken,
-    // Rows that are read don't move by themselves: `newestQuery` looks ahead, and the reader asks for them.
+    // Rows must not move while they are read: `newestQuery` counts new runs, and the reader asks for them.
     staleTime: Infinity,
     gcTime: 60_000,
     refetchOnWindowFocus: false,
   });
 
-/** The first page again, to tell what has come and how the rows on the page have changed. */
+/** The first page again, to count new runs and to update the rows that the page shows. */
 export const newestQuery = (api: ApiClient, namespace: string, query: string) =>
   queryOptions({
     queryKey: ['newest', namespace, query],
@@ -75,7 +75,7 @@ export const descriptionQuery = (
     staleTime: 1000,
   });
 
-/** The runs of one workflow id, newest first as Temporal lists them. */
+/** The latest 50 runs of a workflow id, in Temporal's order. */
 export const runsQuery = (api: ApiClient, namespace: string, workflowId: string) =>
   queryOptions({
     queryKey: ['runs', namespace, workflowId],
@@ -84,5 +84,5 @@ export const runsQuery = (api: ApiClient, namespace: string, workflowId: string)
     staleTime: 10_000,
   });
 
-/** A string literal of a visibility query. */
+/** The text as a string literal of a visibility query. */
 export const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;

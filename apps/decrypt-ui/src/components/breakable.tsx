@@ -1,10 +1,12 @@
 import { Fragment } from 'react';
 
-/** A long name in one piece for copying, with places where a line may end: before a capital, after a dot or a slash. */
+/**
+ * A long name that may wrap before a capital letter and after a dot or a slash. Copying it copies the name unchanged.
+ */
 export function Breakable({ children }: { children: string }) {
   const parts = children.split(/(?<=[./])|(?=[A-Z][a-z])/);
   return parts.map((part, index) => (
-    // oxlint-disable-next-line react/no-array-index-key -- the parts of one text
+    // oxlint-disable-next-line react/no-array-index-key -- the parts of a text have no other key
     <Fragment key={index}>
       {index > 0 ? <wbr /> : null}
       {part}

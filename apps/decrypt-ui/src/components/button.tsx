@@ -1,22 +1,22 @@
+import { clsx } from 'clsx';
 import type { ComponentPropsWithRef } from 'react';
 import styles from './button.module.css';
 
 export interface ButtonLook {
-  /** `quiet` stands on its own, `ghost` in a bar, `primary` is the one thing to do. */
+  /** `quiet` is for a button on its own, `ghost` for one in a bar, `primary` for the main action of a page. */
   readonly look?: 'quiet' | 'ghost' | 'primary' | 'crypto';
   readonly size?: 'normal' | 'small';
-  /** Square, for a lone icon; give it an `aria-label`. */
+  /** A square button that shows an icon only. It needs an `aria-label`. */
   readonly icon?: boolean;
 }
 
+/** The classes of a button, for a link that looks like one. */
 export const buttonClass = ({ look = 'quiet', size = 'normal', icon = false }: ButtonLook = {}) =>
-  [styles['button'], styles[look], size === 'small' && styles['small'], icon && styles['icon']]
-    .filter(Boolean)
-    .join(' ');
+  clsx(styles['button'], styles[look], size === 'small' && styles['small'], icon && styles['icon']);
 
 type ButtonProps = ComponentPropsWithRef<'button'> & ButtonLook;
 
 export function Button({ look, size, icon, className, type = 'button', ...rest }: ButtonProps) {
   const own = buttonClass({ ...(look && { look }), ...(size && { size }), ...(icon && { icon }) });
-  return <button type={type} className={className ? `${own} ${className}` : own} {...rest} />;
+  return <button type={type} className={clsx(own, className)} {...rest} />;
 }

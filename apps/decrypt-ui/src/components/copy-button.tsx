@@ -4,16 +4,17 @@ import { Button, type ButtonLook } from './button.tsx';
 import { announce } from './live-region.tsx';
 
 interface CopyButtonProps extends ButtonLook {
-  /** What is copied, in words: `workflow id`. */
+  /** The name of what is copied: `workflow id`. */
   readonly what: string;
-  /** Read when the button is pressed. */
+  /** Returns the text to copy; called when the button is pressed. */
   readonly text: () => string;
-  /** Instead of the copy icon alone. */
+  /** The button's text; without it the button shows an icon only. */
   readonly children?: ReactNode;
   readonly glyph?: ReactNode;
-  readonly className?: string;
+  readonly className?: string | undefined;
 }
 
+/** Copies a text, and tells screen readers whether that succeeded. */
 export function CopyButton({
   what,
   text,
@@ -36,7 +37,7 @@ export function CopyButton({
       setCopied(true);
       announce(`Copied ${what}`);
     } catch {
-      announce('This browser does not let the page copy.');
+      announce('Copying failed: the browser blocked access to the clipboard.');
     }
   }
 
@@ -47,7 +48,7 @@ export function CopyButton({
       icon={children === undefined}
       aria-label={children === undefined ? `Copy ${what}` : undefined}
       title={`Copy ${what}`}
-      {...(className ? { className } : {})}
+      className={className}
       onClick={(event) => {
         event.stopPropagation();
         void copy();

@@ -11,6 +11,7 @@ interface DialogProps {
   readonly children: ReactNode;
 }
 
+/** A modal dialog with a title and a close button. */
 export function Dialog({ title, open, onOpenChange, children }: DialogProps) {
   return (
     <Base.Root open={open} onOpenChange={onOpenChange}>

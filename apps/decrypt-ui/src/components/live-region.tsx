@@ -1,30 +1,25 @@
-import { useSyncExternalStore } from 'react';
+import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
 
-const listeners = new Set<() => void>();
-let message = '';
+const store = createStore<{ readonly message: string }>()(() => ({ message: '' }));
 let clearing: ReturnType<typeof setTimeout> | undefined;
 
-/** Says something to people who don't see the page. Never plaintext: a screen reader may be overheard or logged. */
-export function announce(text: string): void {
-  message = text;
-  for (const listener of listeners) listener();
+/**
+ * Makes screen readers read out a message. Never announce plaintext: it may be overheard, and screen readers may log
+ * what they read.
+ */
+export function announce(message: string): void {
+  store.setState({ message });
   clearTimeout(clearing);
-  clearing = setTimeout(() => {
-    message = '';
-    for (const listener of listeners) listener();
-  }, 4000);
+  clearing = setTimeout(() => store.setState({ message: '' }), 4000);
 }
 
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
+/** The element whose changes screen readers read out. The page has one. */
 export function LiveRegion() {
-  const text = useSyncExternalStore(subscribe, () => message);
+  const message = useStore(store, (state) => state.message);
   return (
     <div className="sr-only" role="status" aria-live="polite">
-      {text}
+      {message}
     </div>
   );
 }

@@ -1,4 +1,5 @@
 import { Menu as Base } from '@base-ui/react/menu';
+import { clsx } from 'clsx';
 import { Check, ChevronDown } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { buttonClass } from './button.tsx';
@@ -9,7 +10,7 @@ interface MenuProps {
   readonly trigger: ReactNode;
   readonly icon?: boolean;
   readonly align?: 'start' | 'end';
-  readonly className?: string;
+  readonly className?: string | undefined;
   readonly children: ReactNode;
 }
 
@@ -17,7 +18,7 @@ export function Menu({ label, trigger, icon = false, align = 'start', className,
   return (
     <Base.Root modal={false}>
       <Base.Trigger
-        className={[buttonClass({ look: 'ghost', icon }), className].filter(Boolean).join(' ')}
+        className={clsx(buttonClass({ look: 'ghost', icon }), className)}
         {...(icon && { 'aria-label': label })}
         title={label}
       >
@@ -41,7 +42,7 @@ interface ChoiceProps<T extends string> {
   readonly onChange: (value: T) => void;
 }
 
-/** One of several, with a mark at the one. */
+/** A choice between several values. The chosen value has a check mark. */
 export function MenuChoice<T extends string>({ title, value, options, onChange }: ChoiceProps<T>) {
   return (
     <Base.RadioGroup
@@ -88,4 +89,5 @@ export function MenuToggle({ checked, onChange, children, note }: ToggleProps) {
   );
 }
 
+/** A line between two groups of a menu. */
 export const MenuLine = () => <Base.Separator className={styles['line'] ?? ''} />;

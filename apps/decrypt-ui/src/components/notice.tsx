@@ -1,19 +1,24 @@
 import type { ReactNode } from 'react';
-import type { Outcome } from '../model/outcome.ts';
 import styles from './notice.module.css';
 
+const outcomes = { error: 'failed', warning: 'timed-out' } as const;
+
 interface NoticeProps {
-  readonly outcome: Outcome;
+  readonly severity: keyof typeof outcomes;
   readonly icon: ReactNode;
   readonly title: ReactNode;
   readonly children?: ReactNode;
   readonly action?: ReactNode;
 }
 
-/** Says what is wrong, what still works, and offers one thing to do. */
-export function Notice({ outcome, icon, title, children, action }: NoticeProps) {
+/** A banner: what happened in the title, why and what still works in the text, and what to do in the action. */
+export function Notice({ severity, icon, title, children, action }: NoticeProps) {
   return (
-    <div className={styles['notice']} data-outcome={outcome} role={outcome === 'failed' ? 'alert' : 'status'}>
+    <div
+      className={styles['notice']}
+      data-outcome={outcomes[severity]}
+      role={severity === 'error' ? 'alert' : 'status'}
+    >
       <span className={styles['icon']}>{icon}</span>
       <div className="spacer">
         <p className="strong">{title}</p>
@@ -24,15 +29,15 @@ export function Notice({ outcome, icon, title, children, action }: NoticeProps) 
   );
 }
 
-interface EmptyProps {
+interface EmptyStateProps {
   readonly icon: ReactNode;
   readonly title: ReactNode;
   readonly children?: ReactNode;
   readonly action?: ReactNode;
 }
 
-/** An empty place says why it is empty. */
-export function Empty({ icon, title, children, action }: EmptyProps) {
+/** Fills an area without content: what is missing in the title, why in the text, and what to do in the action. */
+export function EmptyState({ icon, title, children, action }: EmptyStateProps) {
   return (
     <div className={styles['empty']}>
       <span className={styles['emptyIcon']}>{icon}</span>

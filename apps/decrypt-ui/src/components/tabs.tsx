@@ -6,7 +6,7 @@ interface TabItem<T extends string> {
   readonly value: T;
   readonly text: string;
   readonly count?: number | undefined;
-  /** A count of open work. */
+  /** Marks a count of pending work. */
   readonly pending?: boolean;
 }
 
@@ -15,16 +15,16 @@ interface TabsProps<T extends string> {
   readonly value: T;
   readonly items: readonly TabItem<T>[];
   readonly onChange: (value: T) => void;
-  /** Beside the tabs, in their bar. */
-  readonly beside?: ReactNode;
+  /** At the end of the bar of tabs. */
+  readonly tools?: ReactNode;
   readonly className?: string | undefined;
   readonly barClassName?: string | undefined;
   readonly children: ReactNode;
 }
 
-/** Tabs whose panels are the children: each a `TabPanel` with one of the values. */
+/** A bar of tabs. The children are their panels: a `TabPanel` for each value. */
 export function Tabs<T extends string>(props: TabsProps<T>) {
-  const { label, value, items, onChange, beside, className, barClassName, children } = props;
+  const { label, value, items, onChange, tools, className, barClassName, children } = props;
   return (
     <Base.Root
       value={value}
@@ -47,7 +47,7 @@ export function Tabs<T extends string>(props: TabsProps<T>) {
             </Base.Tab>
           ))}
         </Base.List>
-        {beside}
+        {tools}
       </div>
       {children}
     </Base.Root>

@@ -1,15 +1,16 @@
 import { escapeInvisible, payloadPlaceholder } from '@temporal-kms/codec-api';
-import { isRecord } from './values.ts';
+import { formatMomentExact, type Zone } from './format/time.ts';
+import { isRecord, millisOf } from './values.ts';
 
 /**
- * A message's fields as `path` and text, for reading. Left out: payloads (they are shown as such), failures, and what
- * proto3 counts as unset.
+ * The fields of a message as pairs of path and text, with invisible characters escaped. Leaves out payloads and failures,
+ * which have their own views, and fields that have their proto3 default.
  */
 export function attributeList(value: unknown, path = ''): [string, string][] {
   if (payloadPlaceholder.safeParse(value).success || isUnset(value)) return [];
   if (Array.isArray(value)) {
     const simple = value.every((item) => !isRecord(item) && !Array.isArray(item));
-    if (simple) return [listed(path, value.map(String).join(', '))];
+    if (simple) return [pair(path, value.map(String).join(', '))];
     return value.flatMap((item, index) => attributeList(item, `${path}[${index}]`));
   }
   if (isRecord(value)) {
@@ -17,10 +18,10 @@ export function attributeList(value: unknown, path = ''): [string, string][] {
       failures.has(name) ? [] : attributeList(member, path === '' ? name : `${path}.${name}`),
     );
   }
-  return [listed(path, String(value))];
+  return [pair(path, String(value))];
 }
 
-const listed = (path: string, value: string): [string, string] => [
+const pair = (path: string, value: string): [string, string] => [
   escapeInvisible(path),
   escapeInvisible(value),
 ];
@@ -32,4 +33,10 @@ function isUnset(value: unknown): boolean {
   if (value === 0 || value === '0' || value === '0s') return true;
   if (typeof value === 'string') return value.endsWith('_UNSPECIFIED') || value.startsWith('0001-01-01T');
   return Array.isArray(value) && value.length === 0;
+}
+
+/** The text of an attribute for reading: a timestamp becomes a moment in the given time zone. */
+export function formatAttribute(value: string, zone: Zone): string {
+  const millis = /^\d{4}-\d\d-\d\dT/.test(value) ? millisOf(value) : undefined;
+  return millis === undefined ? value : formatMomentExact(millis, zone);
 }

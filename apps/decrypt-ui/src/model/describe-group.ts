@@ -1,17 +1,16 @@
-import { escapeInvisible } from '@temporal-kms/codec-api';
-import type { PayloadRef } from '@temporal-kms/codec-api';
-import { type Category, eventKind, eventType } from './event-kinds.ts';
+import { escapeInvisible, type PayloadRef } from '@temporal-kms/codec-api';
+import { type Category, eventKind } from './event-kinds.ts';
 import { failureChain, type FailureLevel, headline } from './failure.ts';
 import { type Group, outcomeOfEvent, type RecordedEvent } from './history.ts';
 import type { Outcome } from './outcome.ts';
 import type { PendingWork } from './pending.ts';
 import { at, durationAt, isRecord, listAt, numberAt, refAt, refsIn, textAt } from './values.ts';
 
-/** A name that stands in clear, or in a payload (then `text` is what to say until it is open). */
+/** A name in plaintext, or one inside a payload; then `text` stands for it until the payload is decoded. */
 export interface Label {
   readonly text: string;
   readonly ref?: PayloadRef;
-  /** The member of the payload's JSON object that holds the label; the payload itself is it when absent. */
+  /** The member of the payload's JSON object that contains the name; without it the payload itself is the name. */
   readonly member?: string;
 }
 
@@ -30,10 +29,12 @@ export const categoryText: Readonly<Record<Category, string>> = {
   other: 'Other',
 };
 
+/** What happened, in a word or two: `Scheduled`, `Timed out`. */
 export function eventTitle(event: RecordedEvent): string {
-  return eventKind(event.eventType).title || event.eventName;
+  return eventKind(event).title || event.eventName;
 }
 
+/** The name of what a group is about: the activity's type, the signal's name. */
 export function groupName(group: Group): Label {
   const [head] = group.events;
   const { attributes } = head;
@@ -83,7 +84,7 @@ function updateName(group: Group): string {
 
 const detailRefs = (event: RecordedEvent, key: string) => refsIn(at(event.attributes, 'details', key));
 
-/** Core keeps the type in JSON under `data`, the Go SDK as a payload of its own under `type` or inside `data`. */
+/** The Core SDKs store the type in JSON under `data`; the Go SDK stores it as a payload under `type` or inside `data`. */
 function localActivityName(head: RecordedEvent): Label {
   const [type] = detailRefs(head, 'type');
   if (type) return labelled('Local activity', type);
@@ -101,7 +102,7 @@ function markerName(head: RecordedEvent): Label {
 
 const summaryRef = (event: RecordedEvent): PayloadRef | undefined => refAt(event.userMetadata, 'summary');
 
-/** What the summary column shows. */
+/** The content of the summary column. */
 export type Summary =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'payload'; readonly ref: PayloadRef; readonly lead?: string }
@@ -119,7 +120,10 @@ const text = (value: string | undefined): Summary =>
 const payload = (ref: PayloadRef | undefined): Summary | undefined =>
   ref ? { kind: 'payload', ref } : undefined;
 
-/** In order: the failure, what the author wrote (`summary`), the result, the input, the rest. */
+/**
+ * The most telling fact about a group, in this order: the failure, the author's summary, the result, the input, an
+ * attribute.
+ */
 export function groupSummary(group: Group, pending?: PendingWork): Summary {
   const [head] = group.events;
   const last = group.events.at(-1) ?? head;
@@ -139,11 +143,12 @@ export function groupSummary(group: Group, pending?: PendingWork): Summary {
   return payload(resultRef(last)) ?? payload(inputRef(head)) ?? text(eventNote(last));
 }
 
+/** The same for a single event. */
 export function eventSummary(event: RecordedEvent): Summary {
   const failed = failureOf(event);
   if (failed) return failed;
   if (!event.durable) return text('not yet durable');
-  if (event.eventType === eventType.timerStarted) return timerSummary(event, false);
+  if (event.eventName === 'TimerStarted') return timerSummary(event, false);
   return (
     payload(resultRef(event)) ??
     payload(inputRef(event)) ??
@@ -152,6 +157,7 @@ export function eventSummary(event: RecordedEvent): Summary {
   );
 }
 
+/** The failure in an event's attributes, in proto3 JSON. */
 export function failureAttributes(event: RecordedEvent): unknown {
   const { attributes } = event;
   return at(attributes, 'failure') ?? at(attributes, 'outcome', 'failure') ?? undefined;
@@ -167,9 +173,10 @@ function timerSummary(event: RecordedEvent, open: boolean): Summary {
   return open ? { kind: 'timer', duration, firesAt: event.at + duration } : { kind: 'timer', duration };
 }
 
+/** The first payload of what an event returned. */
 export function resultRef(event: RecordedEvent): PayloadRef | undefined {
   const { attributes } = event;
-  if (event.eventType === eventType.marker) {
+  if (event.eventName === 'MarkerRecorded') {
     return detailRefs(event, 'result')[0] ?? detailRefs(event, 'side-effect')[0];
   }
   return (
@@ -180,6 +187,7 @@ export function resultRef(event: RecordedEvent): PayloadRef | undefined {
   );
 }
 
+/** The first payload of what an event was given. */
 export function inputRef(event: RecordedEvent): PayloadRef | undefined {
   const { attributes } = event;
   return (
@@ -192,14 +200,14 @@ export function inputRef(event: RecordedEvent): PayloadRef | undefined {
   );
 }
 
-/** The attribute that says most in clear, for events without a payload. */
+/** The most telling plaintext attribute, for events without a payload. */
 function eventNote(event: RecordedEvent): string | undefined {
   const { attributes } = event;
   const indexed = at(attributes, 'searchAttributes', 'indexedFields') ?? at(attributes, 'searchAttributes');
-  if (event.eventType === eventType.marker) {
+  if (event.eventName === 'MarkerRecorded') {
     return textAt(attributes, 'markerName') === 'core_patch' ? 'patch' : undefined;
   }
-  if (eventKind(event.eventType).title === 'Search attributes set' && isRecord(indexed)) {
+  if (event.eventName === 'UpsertWorkflowSearchAttributes' && isRecord(indexed)) {
     return escapeInvisible(Object.keys(indexed).join(', '));
   }
   return (
@@ -211,14 +219,14 @@ function eventNote(event: RecordedEvent): string | undefined {
   );
 }
 
-/** The attempt that the history or the server reports; 1 when there was no retry. */
+/** The number of the latest attempt, from the server or from the history; 1 without a retry. */
 export function attemptOf(group: Group, pending?: PendingWork): number {
   if (pending) return pending.attempt;
-  const started = group.events.find((event) => event.eventType === eventType.activityStarted);
+  const started = group.events.find((event) => event.eventName === 'ActivityTaskStarted');
   return numberAt(started?.attributes, 'attempt') ?? 1;
 }
 
-/** Colour and glyph of a group: its end, else what is known of its open work. */
+/** The outcome of a group: of its last event, or of its pending work while it is open. */
 export function groupOutcome(group: Group, runOpen: boolean, pending?: PendingWork): Outcome | undefined {
   if (group.outcome) return group.outcome;
   if (!group.open || group.category === 'task') return undefined;
@@ -231,7 +239,7 @@ export function groupOutcome(group: Group, runOpen: boolean, pending?: PendingWo
   return group.events.length > 1 || group.category === 'update' ? 'running' : 'pending';
 }
 
-/** Joins the server's pending work to groups. */
+/** Finds the group of each item of pending work. Returns the items by group id. */
 export function pendingByGroup(
   groups: readonly Group[],
   work: readonly PendingWork[],
@@ -255,9 +263,13 @@ export function pendingByGroup(
 
 export const workerOf = (event: RecordedEvent) => textAt(event.attributes, 'identity');
 
+/** When the work that the head scheduled began to run, in milliseconds. */
 export const startedAt = (group: Group): number | undefined =>
-  group.events.find(({ eventType: type }) => isStart(type))?.at;
+  group.events.find(({ eventName }) => starts.has(eventName))?.at;
 
-/** Events that begin the execution of what the head asked for. */
-const isStart = (type: number) =>
-  type === 6 || type === eventType.activityStarted || type === 31 || type === 49;
+const starts: ReadonlySet<string> = new Set([
+  'WorkflowTaskStarted',
+  'ActivityTaskStarted',
+  'ChildWorkflowExecutionStarted',
+  'NexusOperationStarted',
+]);

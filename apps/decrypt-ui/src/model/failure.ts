@@ -1,20 +1,21 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
 import { at, enumAt, isRecord, linesAt, refAt, refsIn, textAt } from './values.ts';
 
+/** One failure of a chain of causes. */
 export interface FailureLevel {
-  /** `ApplicationFailure`, `TimeoutFailure`, … as the SDKs name it; `Failure` when the server doesn't say. */
+  /** The SDKs' name of the failure: `ApplicationFailure`, `TimeoutFailure`, …; `Failure` when it has none. */
   readonly kind: string;
-  /** What stands beside the kind: the application's own type, the timeout's type, the retry state. */
+  /** The application's type, the type of the timeout, the retry state. */
   readonly details: readonly string[];
-  /** The message in clear; replaced by `encoded`'s when that is present. */
+  /** The plaintext message. If `encoded` is present, the real message is in that payload. */
   readonly message: string;
   readonly stackTrace: string;
   readonly nonRetryable: boolean;
   /** The encrypted message and stack trace (`encodedAttributes`). */
   readonly encoded?: PayloadRef;
-  /** Application details, cancellation details or last heartbeat. */
+  /** Application details, cancellation details or the last heartbeat. */
   readonly payloads: readonly PayloadRef[];
-  /** True for a level that only says where the next one came from (an activity, a child, a Nexus operation). */
+  /** True for a level that only names the place of its cause: an activity, a child, a Nexus operation. */
   readonly wrapper: boolean;
 }
 
@@ -63,10 +64,10 @@ const infoKinds: readonly InfoKind[] = [
   { field: 'nexusHandlerFailureInfo', kind: 'NexusHandlerError', details: (info) => [textAt(info, 'type')] },
 ];
 
-/** A chain deeper than this is cut: Temporal itself cuts failures by size long before. */
+/** Limits the work for a malicious chain. Temporal's size limit truncates real chains long before. */
 const MAX_LEVELS = 64;
 
-/** From the outermost failure to its root cause. */
+/** The levels of a failure, from the outermost to the root cause. */
 export function failureChain(failure: unknown): FailureLevel[] {
   const levels: FailureLevel[] = [];
   for (
@@ -95,11 +96,11 @@ function levelOf(failure: Record<string, unknown>): FailureLevel {
   };
 }
 
-/** The level to show where there is room for one: the first that isn't a mere wrapper. */
+/** The level to show on one line: the first that is not a wrapper. */
 export const headline = (chain: readonly FailureLevel[]): FailureLevel | undefined =>
   chain.find((level) => !level.wrapper) ?? chain[0];
 
-/** What `encodedAttributes` holds once it is open (the failure converter of every SDK). */
+/** Message and stack trace from decrypted `encodedAttributes`, as the SDKs' failure converters write them. */
 export function decodedAttributes(value: unknown): { message: string; stackTrace: string } | undefined {
   if (!isRecord(value)) return undefined;
   const message = value['message'];
@@ -108,7 +109,7 @@ export function decodedAttributes(value: unknown): { message: string; stackTrace
   return { message: linesAt(value, 'message'), stackTrace: linesAt(value, 'stack_trace') };
 }
 
-/** Frames of a stack trace, for its count; any line counts when no SDK's pattern is found. */
+/** The number of frames in a stack trace. Counts all lines if none has the form of a frame of an SDK. */
 export function stackFrames(stackTrace: string): number {
   const lines = stackTrace.split('\n').filter((line) => line.trim() !== '');
   const frames = lines.filter((line) => /^\s*(at |File ")|^\S+\(.*\)$/.test(line));

@@ -4,8 +4,8 @@ import type { Row } from './rows.ts';
 import { textAt } from './values.ts';
 
 /**
- * Finds in what stands in clear: names, ids, types, workers. Plaintext isn't searched here, so nothing has to be
- * decrypted and the term says nothing about content.
+ * Returns a predicate that searches the unencrypted parts of a row: names, ids, types and workers. It never searches
+ * payloads, so nothing has to be decrypted. Undefined for an empty term.
  */
 export function matcher(term: string): ((row: Row) => boolean) | undefined {
   const words = term.toLowerCase().split(/\s+/).filter(Boolean);
@@ -18,7 +18,7 @@ export function matcher(term: string): ((row: Row) => boolean) | undefined {
 
 function rowText(row: Row): string {
   if (row.kind === 'event') {
-    // On its own a follower says what happened, not to what.
+    // The title of a later event does not name the activity or timer, so the group's name is added.
     const name = row.level === 1 ? groupName(row.group).text : '';
     return `${name}\n${eventText(row.event)}`.toLowerCase();
   }

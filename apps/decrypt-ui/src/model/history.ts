@@ -1,44 +1,48 @@
 import type { HistoryEvent } from '@temporal-kms/codec-api';
-import { type Category, eventKind, eventType } from './event-kinds.ts';
+import { type Category, eventKind } from './event-kinds.ts';
 import type { Outcome } from './outcome.ts';
 import { at, millisOf, numberAt, textAt } from './values.ts';
 
 export interface RecordedEvent extends HistoryEvent {
-  /** `eventTime` in milliseconds. Not monotonic in `eventId`: an activity's start is written when it closes. */
+  /**
+   * `eventTime` in milliseconds. It does not always grow with `eventId`: the server writes an activity's start when the
+   * activity closes.
+   */
   readonly at: number;
 }
 
+/** Events about the same thing: an activity, a timer, a child workflow. */
 export interface Group {
-  /** The head's event id. */
+  /** The event id of the head. */
   readonly id: number;
   readonly category: Category;
-  /** In the order of their ids; the first is the head. */
+  /** In the order of their ids. The first is the head. */
   readonly events: readonly [RecordedEvent, ...RecordedEvent[]];
-  /** Given by the last event that ends it, not by the head: absent while open, and for plain single events. */
+  /** The outcome of the last event that has one. Absent while the group is open, and for single events without one. */
   readonly outcome?: Outcome;
-  /** True while no event has ended what the head began. */
+  /** True until an event ends what the head began. */
   readonly open: boolean;
 }
 
 export interface History {
-  /** Gapless: `events[i].eventId === i + 1`. */
+  /** Without gaps: `events[i].eventId === i + 1`. */
   readonly events: readonly RecordedEvent[];
   readonly groups: readonly Group[];
-  /** Id of the last durable event; 0 before the first. */
+  /** The id of the last durable event; 0 before the first. */
   readonly lastDurable: number;
 }
 
 export const emptyHistory: History = { events: [], groups: [], lastDurable: 0 };
 
-/** A frame that doesn't follow what is there: the stream must be asked again with `after`. */
+/** A frame does not follow the last event. The caller must open the stream again after the last durable event. */
 class HistoryGap extends Error {
   override readonly name = 'HistoryGap';
 }
 
 /**
- * Grows a history frame by frame and keeps its groups. Events beyond the last durable one are provisional: the next
- * frame with events drops them and the last write under an id wins, because a transient or speculative workflow task
- * event may later be another event, or none.
+ * Builds a history frame by frame, with its groups. Events after the last durable one are provisional: a transient or
+ * speculative workflow task event may be replaced by another event, or by none. The next frame with events therefore drops
+ * them, and the last event under an id wins.
  */
 export function createHistoryBuilder() {
   const events: RecordedEvent[] = [];
@@ -72,7 +76,7 @@ export function createHistoryBuilder() {
     const joined = headId(recorded);
     const index = joined === undefined ? undefined : groupIndex.get(joined);
     const group = index === undefined ? undefined : groups[index];
-    if (event.eventType === eventType.updateAdmitted) remember(recorded);
+    if (event.eventName === 'WorkflowExecutionUpdateAdmitted') remember(recorded);
     if (index !== undefined && group) {
       groups[index] = makeGroup([...group.events, recorded]);
       groupIndex.set(event.eventId, index);
@@ -87,16 +91,16 @@ export function createHistoryBuilder() {
   }
 
   function headId(event: RecordedEvent): number | undefined {
-    if (event.eventType === eventType.updateAccepted || event.eventType === eventType.updateRejected) {
+    if (isUpdateDecision(event)) {
       const id = updateId(event);
       return id === undefined ? undefined : admissions.get(id);
     }
-    const { joins } = eventKind(event.eventType);
+    const { joins } = eventKind(event);
     return joins === undefined ? undefined : numberAt(event.attributes, joins);
   }
 
   return {
-    /** @throws HistoryGap when an event is missing before the frame's first new one */
+    /** @throws HistoryGap when an event before the frame's first new event is missing */
     append(frame: readonly HistoryEvent[]) {
       const fresh = frame.filter((event) => event.eventId > lastDurable);
       if (fresh.length === 0) return;
@@ -106,10 +110,13 @@ export function createHistoryBuilder() {
     get lastDurable() {
       return lastDurable;
     },
-    /** A copy that later frames don't change; groups that they don't touch stay the same objects. */
+    /** A copy that later frames do not change. Groups that they leave alone stay the same objects. */
     snapshot: (): History => ({ events: events.slice(), groups: groups.slice(), lastDurable }),
   };
 }
+
+const isUpdateDecision = ({ eventName }: HistoryEvent) =>
+  eventName === 'WorkflowExecutionUpdateAccepted' || eventName === 'WorkflowExecutionUpdateRejected';
 
 function updateId(event: RecordedEvent): string | undefined {
   const { attributes } = event;
@@ -123,28 +130,32 @@ function updateId(event: RecordedEvent): string | undefined {
 
 function makeGroup(events: readonly [RecordedEvent, ...RecordedEvent[]]): Group {
   const [first] = events;
-  const kind = eventKind(first.eventType);
+  const kind = eventKind(first);
   const category = categoryOf(first);
   const outcome = events.map(outcomeOfEvent).findLast((found) => found !== undefined);
   const group = { id: first.eventId, category, events, open: (kind.opens ?? false) && outcome === undefined };
   return outcome ? { ...group, outcome } : group;
 }
 
-/** A local activity is recorded as a marker: `core_local_activity` (TypeScript, Python, …) or `LocalActivity` (Go, Java). */
+/**
+ * A local activity is recorded as a marker: `core_local_activity` by the Core SDKs (TypeScript, Python), `LocalActivity` by
+ * the Go and Java SDKs.
+ */
 function categoryOf(head: RecordedEvent): Category {
-  const { category } = eventKind(head.eventType);
+  const { category } = eventKind(head);
   if (category !== 'marker') return category;
   const name = textAt(head.attributes, 'markerName');
   return name === 'core_local_activity' || name === 'LocalActivity' ? 'local' : category;
 }
 
+/** The outcome that an event records; undefined for events without one. */
 export function outcomeOfEvent(event: RecordedEvent): Outcome | undefined {
-  if (event.eventType === eventType.marker) {
+  if (event.eventName === 'MarkerRecorded') {
     if (categoryOf(event) !== 'local') return undefined;
     return at(event.attributes, 'failure') ? 'failed' : 'ok';
   }
-  if (event.eventType === eventType.updateCompleted && at(event.attributes, 'outcome', 'failure')) {
+  if (event.eventName === 'WorkflowExecutionUpdateCompleted' && at(event.attributes, 'outcome', 'failure')) {
     return 'failed';
   }
-  return eventKind(event.eventType).ends;
+  return eventKind(event).ends;
 }

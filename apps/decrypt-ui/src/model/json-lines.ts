@@ -14,19 +14,19 @@ const value = (text: string): Token => ({ kind: 'value', text });
 
 const length = (tokens: readonly Token[]) => tokens.reduce((sum, token) => sum + token.text.length, 0);
 
-/** Below this depth everything stands on one line: no one reads deeper, and the stack stays small. */
+/** Below this depth a value takes one line. This bounds the recursion. */
 const MAX_DEPTH = 60;
 
 /**
- * JSON as lines of tokens for reading: member names without quotes where JavaScript allows it, and objects and arrays
- * on one line where they fit into `width` characters. Numbers keep every digit that was sent; what can't be seen in
- * strings is escaped.
+ * Lays out JSON as lines of tokens for reading. Member names have no quotes where JavaScript allows that, and objects and
+ * arrays that fit into `width` characters take one line. Numbers keep every digit that was sent, and invisible characters
+ * in strings are escaped.
  */
 export function jsonLines(input: unknown, width = 46): Line[] {
   return block(input, 0, [], [], width);
 }
 
-/** The same on one line, cut at `limit` characters. */
+/** The same on one line, truncated to `limit` characters. */
 export function jsonInline(input: unknown, limit: number): Token[] {
   const tokens: Token[] = [];
   let used = 0;
@@ -47,7 +47,7 @@ function block(input: unknown, depth: number, lead: Line, tail: Line, width: num
   const members = membersOf(input);
   const room = width - 2 * depth - length(lead) - length(tail);
   const flat = depth >= MAX_DEPTH || !members ? [...inline(input, Infinity)] : fitting(input, room);
-  // The outermost object always opens: a payload reads as a form, one member a line.
+  // The outermost object always takes one line per member, so that a payload reads like a form.
   const keepFlat = flat && (!members || members.length === 0 || depth > 0);
   if (keepFlat || !members) return [[...open, ...(flat ?? []), ...tail]];
   const [opening, closing] = Array.isArray(input) ? ['[', ']'] : ['{', '}'];
@@ -60,7 +60,7 @@ function block(input: unknown, depth: number, lead: Line, tail: Line, width: num
   return [[...open, punctuation(opening)], ...inner, close];
 }
 
-/** The tokens on one line, or nothing when they need more than `room`. */
+/** The tokens on one line; undefined if they need more than `room` characters. */
 function fitting(input: unknown, room: number): Token[] | undefined {
   const tokens: Token[] = [];
   let used = 0;
@@ -110,7 +110,7 @@ const memberName = (name: string) =>
 
 function scalar(input: unknown, limit: number): string {
   if (isLosslessNumber(input)) return input.value;
-  // Only as much of a long string as can be shown is escaped.
+  // Escapes only the part of a long string that can be shown.
   if (typeof input === 'string')
     return escapeInText(JSON.stringify(limit < input.length ? input.slice(0, limit + 1) : input));
   return JSON.stringify(input) ?? 'null';

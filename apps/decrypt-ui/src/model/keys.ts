@@ -8,11 +8,12 @@ import {
 } from '@temporal-kms/codec-api';
 import { reasonTexts } from './reasons.ts';
 
-/** What opening (or failing to open) a payload told beyond its stub. */
+/** What decoding a payload has shown beyond its stub. */
 export interface Finding {
   readonly reason?: ReasonCode;
   readonly key?: KeyUse;
 }
+/** Findings by payload ref. */
 export type Findings = ReadonlyMap<string, Finding>;
 
 export type KeyTone = 'crypto' | 'bad' | 'dead' | 'retry' | 'none';
@@ -21,7 +22,7 @@ export interface KeyBadge {
   /** `v7`, `v6 v7`, `v3 disabled`, `plaintext`. */
   readonly label: string;
   readonly tone: KeyTone;
-  /** Resource names in full. */
+  /** The full resource names. */
   readonly title: string;
 }
 
@@ -32,26 +33,26 @@ const tones: Readonly<Record<string, KeyTone>> = {
   neutral: 'none',
 };
 
-/** True when the payload holds, or should hold, something sealed. */
-export const isSealed = (stub: PayloadStub) => stub.format !== 'plain' && stub.format !== 'external';
+/** True for a format that contains ciphertext. */
+export const isEncrypted = (stub: PayloadStub) => stub.format !== 'plain' && stub.format !== 'external';
 
 export const reasonOf = (stub: PayloadStub, findings: Findings): ReasonCode | undefined =>
   findings.get(stub.ref)?.reason ?? stub.reason;
 
-/** A reason because of which there is no plaintext; `not_encrypted` and references are readable as they are. */
+/** True for a reason that prevents decryption. `not_encrypted` and `external_reference` do not. */
 export function isUnreadable(reason: ReasonCode | undefined): reason is ReasonCode {
   return reason !== undefined && reasonClass(reason) !== 'information';
 }
 
 const keyOf = (stub: PayloadStub, findings: Findings) => findings.get(stub.ref)?.key ?? stub.key;
 
-/** `v?` where the format doesn't record the version; a static key has none. */
+/** `v7`; `v?` if the format does not record the key version; `static` for a static key, which has no version. */
 function shortKey(stub: PayloadStub, key: KeyUse | undefined): string {
   if (key?.version !== undefined) return `v${key.version}`;
   return stub.format === 'static' ? 'static' : 'v?';
 }
 
-/** One badge for what can be read, one for each way in which something can't; the worst last, as it is widest. */
+/** One badge for all readable payloads, then a badge for each reason code. */
 export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, words = false): KeyBadge[] {
   const good = new Map<string, string>();
   const troubles = new Map<string, KeyBadge>();
@@ -68,13 +69,13 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
         tone: tones[tone] ?? 'bad',
         title: escapeInvisible(`${key?.name ?? 'Unknown key'}: ${text}`),
       });
-    } else if (isSealed(stub)) {
+    } else if (isEncrypted(stub)) {
       good.set(short, key?.name ?? 'Unknown key');
     } else if (reason === 'not_encrypted') {
       plaintext = { label: words ? 'plaintext' : 'plain', tone: 'none', title: 'Not encrypted' };
     }
   }
-  // One version can be both, while Cloud KMS is out of reach: the worse is told.
+  // During an outage of Cloud KMS a key version can be both; the reason matters more.
   const labels = [...good.keys()].filter((label) => !troubles.has(label)).toSorted(byVersion);
   const readable: KeyBadge[] =
     labels.length > 0
@@ -91,7 +92,7 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
 
 const byVersion = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true });
 
-/** `key_disabled` → `disabled`: beside a key version the word `key` says nothing. */
+/** `key_disabled` → `disabled`: after a key version the word `key` is redundant. */
 const badgeWord = (reason: ReasonCode) => reasonTexts[reason].short.replace(/^Key /, '').toLowerCase();
 
 export interface KeyShare {
@@ -102,30 +103,30 @@ export interface KeyShare {
 
 export interface KeyUsage {
   readonly shares: readonly KeyShare[];
-  readonly sealed: number;
+  readonly encrypted: number;
   readonly unreadable: number;
 }
 
-/** How many payloads each key version protects, most first, and those that can't be read last. */
+/** Counts payloads by key version: the most used version first, unreadable payloads last. */
 export function keyUsage(stubs: readonly PayloadStub[], findings: Findings): KeyUsage {
   const good = new Map<string, number>();
   const bad = new Map<string, KeyShare>();
-  let sealed = 0;
+  let encrypted = 0;
   let unreadable = 0;
   for (const stub of stubs) {
     const reason = reasonOf(stub, findings);
     const short = shortKey(stub, keyOf(stub, findings));
-    if (isSealed(stub) || isUnreadable(reason)) sealed += 1;
+    if (isEncrypted(stub) || isUnreadable(reason)) encrypted += 1;
     if (isUnreadable(reason)) {
       unreadable += 1;
       const tone = tones[reasonTexts[reason].tone] ?? 'bad';
       bad.set(short, { label: short, tone, count: (bad.get(short)?.count ?? 0) + 1 });
-    } else if (isSealed(stub)) {
+    } else if (isEncrypted(stub)) {
       good.set(short, (good.get(short) ?? 0) + 1);
     }
   }
   const shares = [...good]
     .toSorted((a, b) => b[1] - a[1])
     .map(([label, count]): KeyShare => ({ label, count, tone: 'crypto' }));
-  return { shares: [...shares, ...bad.values()], sealed, unreadable };
+  return { shares: [...shares, ...bad.values()], encrypted, unreadable };
 }

@@ -1,6 +1,6 @@
 import type { WorkflowStatus } from '@temporal-kms/codec-api';
 
-/** What a colour means. There is no other use of colour but crypto's. */
+/** The outcome of a run, a group or an event. Colour means outcome, except for the hue of cryptography. */
 export type Outcome =
   | 'running'
   | 'ok'
@@ -40,7 +40,7 @@ const outcomes: Readonly<Record<WorkflowStatus, Outcome>> = {
 
 export const outcomeOf = (status: WorkflowStatus): Outcome => outcomes[status];
 
-/** A paused run is still open: it gets events, and its bars end at now. */
+/** True for a run that can still get events. A paused run can. */
 export const isOpen = (status: WorkflowStatus) => status === 'Running' || status === 'Paused';
 
 export const isFailure = (outcome: Outcome | undefined) =>

@@ -1,6 +1,7 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
+
 /**
- * What a payload is, from its path in the attributes: `input.payloads[0]` → `Input 0`, `details.data.payloads[0]` →
+ * Names a payload by its path in the attributes: `input.payloads[0]` → `Input 0`, `details.data.payloads[0]` →
  * `Details data`, `failure.cause.encodedAttributes` → `Failure, cause 1`.
  */
 export const payloadLabel = (path: string): string => escapeInvisible(labelOf(path));
@@ -22,7 +23,7 @@ function labelOf(path: string): string {
   return numbered ? `${label} ${index}` : label;
 }
 
-/** Steps that only say how the protos nest. */
+/** Steps that only reflect how the protos nest. */
 const silent = new Set([
   'payloads',
   'fields',

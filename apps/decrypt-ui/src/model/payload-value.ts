@@ -1,15 +1,14 @@
-import { escapeInvisible } from '@temporal-kms/codec-api';
-import type { JsonPayload } from '@temporal-kms/codec-api';
+import { escapeInvisible, type JsonPayload } from '@temporal-kms/codec-api';
 import { parse } from 'lossless-json';
 
-/** A decoded payload in the form in which its encoding wants to be read. */
+/** A decoded payload, interpreted by its encoding. */
 export type PayloadValue =
   | { readonly kind: 'json'; readonly value: unknown; readonly text: string; readonly messageType?: string }
   | { readonly kind: 'text'; readonly text: string; readonly note?: string }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer>; readonly messageType?: string }
   | { readonly kind: 'empty' };
 
-/** Above this JSON isn't parsed, only shown as text: the parsed tree takes some ten times the memory. */
+/** Larger JSON is shown as text, in bytes: the parsed value takes about ten times the memory. */
 const MAX_PARSED = 2_000_000;
 
 function metadataText(payload: JsonPayload, name: string): string {
@@ -19,7 +18,10 @@ function metadataText(payload: JsonPayload, name: string): string {
 
 export const encodingOf = (payload: JsonPayload) => metadataText(payload, 'encoding');
 
-/** By `metadata.encoding`: `json/*` lossless, `binary/null` empty, anything else as text if it is text, else bytes. */
+/**
+ * Interprets a payload by `metadata.encoding`. `json/*` is parsed without losing digits, `binary/null` is empty, and
+ * `binary/plain` is text if it is valid UTF-8 without control characters. Everything else is bytes.
+ */
 export function payloadValue(payload: JsonPayload): PayloadValue {
   const encoding = encodingOf(payload);
   const bytes = fromBase64(payload.data);
@@ -35,11 +37,11 @@ export function payloadValue(payload: JsonPayload): PayloadValue {
 function jsonValue(bytes: Uint8Array<ArrayBuffer>): PayloadValue {
   const text = utf8(bytes);
   if (text === undefined) return { kind: 'bytes', bytes };
-  if (bytes.length > MAX_PARSED) return { kind: 'text', text, note: 'too long to be laid out' };
+  if (bytes.length > MAX_PARSED) return { kind: 'text', text, note: 'the JSON is too long to be laid out' };
   try {
     return { kind: 'json', value: parse(text), text };
   } catch {
-    return { kind: 'text', text, note: 'says JSON and isn’t' };
+    return { kind: 'text', text, note: 'the encoding is JSON, but the content is not' };
   }
 }
 
@@ -61,11 +63,11 @@ function utf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** No control characters but white space. */
+/** True for text without control characters, except for white space. */
 // oxlint-disable-next-line no-control-regex
 const isReadable = (text: string) => !/[\u0000-\u0008\u000e-\u001f\u007f]/.test(text);
 
-/** What a copy button gives: the bytes that were sent where they are text, else their base64. */
+/** The text for the clipboard: the bytes that were sent if they are text, else their base64. */
 export function copyText(value: PayloadValue): string {
   switch (value.kind) {
     case 'json':
@@ -78,7 +80,7 @@ export function copyText(value: PayloadValue): string {
   }
 }
 
-/** `0000  50 4b 03 04 …  PK..`: sixteen bytes a line. */
+/** A line of a hex dump, with sixteen bytes: `0000  50 4b 03 04 …  PK··`. */
 export function hexLine(bytes: Uint8Array, line: number): { offset: string; hex: string; ascii: string } {
   const slice = [...bytes.subarray(line * 16, line * 16 + 16)];
   const hex = slice.map((byte) => byte.toString(16).padStart(2, '0'));

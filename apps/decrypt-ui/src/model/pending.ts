@@ -1,14 +1,14 @@
 import type { PayloadRef, WorkflowDescription } from '@temporal-kms/codec-api';
 import { at, enumAt, listAt, millisAt, numberAt, refsIn, textAt } from './values.ts';
 
-/** An activity, Nexus operation or child that the server still works on; history alone doesn't tell its attempt. */
+/** An activity, Nexus operation or child workflow in progress. Its attempt is in the run's description, not in its history. */
 export interface PendingWork {
   readonly kind: 'activity' | 'nexus' | 'child';
-  /** Joins the activity's `activityId`, or the head event's id for Nexus operations and children. */
+  /** The `activityId` of an activity; for Nexus operations and children the event id of their group's head. */
   readonly id: string;
   readonly name: string;
   readonly state: string;
-  /** 1 for the first; 0 when it doesn't apply. */
+  /** 1 for the first attempt; 0 for a child workflow, which has none. */
   readonly attempt: number;
   readonly maximumAttempts: number | undefined;
   readonly scheduledAt: number | undefined;
@@ -16,12 +16,13 @@ export interface PendingWork {
   readonly lastHeartbeatAt: number | undefined;
   readonly nextAttemptAt: number | undefined;
   readonly worker: string | undefined;
-  /** A failure in proto3 JSON with placeholders; undefined when none is known. */
+  /** The failure of the last attempt in proto3 JSON with placeholders; undefined without one. */
   readonly lastFailure: unknown;
   readonly heartbeat: readonly PayloadRef[];
   readonly paused: boolean;
 }
 
+/** The pending work in the description of a run. */
 export function pendingWork(description: WorkflowDescription | undefined): PendingWork[] {
   const details = description?.details;
   return [

@@ -1,15 +1,15 @@
-import { escapeInvisible } from '@temporal-kms/codec-api';
-import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
+import { escapeInvisible, type KeyUse, type ReasonCode } from '@temporal-kms/codec-api';
 
-/** Amber can be set right, orange passes by itself, red doesn't, grey informs. */
+/** Amber: someone can fix it. Orange: it passes without help. Red: it is permanent. Grey: it is information. */
 type ReasonTone = 'pending' | 'timed-out' | 'failed' | 'neutral';
 export type ReasonIcon = 'lock' | 'open' | 'clock' | 'shield' | 'file' | 'weight' | 'key' | 'elsewhere';
 
+/** How the page shows a reason code. */
 export interface ReasonText {
   readonly short: string;
   readonly tone: ReasonTone;
   readonly icon: ReasonIcon;
-  /** What can be done, in a word or two. */
+  /** Whether and how this can change, in a word or two. */
   readonly kind: string;
 }
 
@@ -27,16 +27,16 @@ export const reasonTexts: Readonly<Record<ReasonCode, ReasonText>> = {
   key_not_found: reason('Key not found', 'pending', 'lock', 'needs a setting'),
   key_not_allowed: reason('Key not allowed', 'pending', 'lock', 'needs a setting'),
   permission_denied: reason('No permission', 'pending', 'lock', 'needs a setting'),
-  kms_quota: reason('KMS quota', 'timed-out', 'clock', 'retries by itself'),
-  kms_unavailable: reason('KMS unreachable', 'timed-out', 'clock', 'retries by itself'),
-  checksum_mismatch: reason('Checksum differs', 'timed-out', 'clock', 'retries by itself'),
+  kms_quota: reason('KMS quota', 'timed-out', 'clock', 'retries automatically'),
+  kms_unavailable: reason('KMS unreachable', 'timed-out', 'clock', 'retries automatically'),
+  checksum_mismatch: reason('Checksum differs', 'timed-out', 'clock', 'retries automatically'),
   namespace_mismatch: reason('Other namespace', 'failed', 'shield', 'moved or misrouted'),
   workflow_mismatch: reason('Other workflow', 'failed', 'shield', 'moved or misrouted'),
   integrity_failed: reason('Integrity failed', 'failed', 'shield', 'permanent'),
   malformed: reason('Malformed', 'failed', 'file', 'permanent'),
   unsupported_version: reason('Newer format', 'pending', 'file', 'needs a newer server'),
   too_large: reason('Too large', 'pending', 'weight', 'needs a setting'),
-  data_key_exhausted: reason('Data key spent', 'pending', 'key', 'writer refused'),
+  data_key_exhausted: reason('Data key spent', 'pending', 'key', 'worker refused to encrypt'),
   external_reference: reason('Stored elsewhere', 'neutral', 'elsewhere', 'information'),
   format_not_allowed: reason('Format not allowed', 'pending', 'lock', 'needs a setting'),
   namespace_not_configured: reason('No key configured', 'pending', 'lock', 'needs a setting'),
@@ -51,18 +51,18 @@ export interface ReasonContext {
   readonly workflowId: string;
   readonly key?: KeyUse | undefined;
   readonly encoding?: string | undefined;
-  /** The namespace that the message names, where it is not the history's. */
+  /** The namespace in the message, if it is not the history's. */
   readonly otherNamespace?: string | undefined;
 }
 
-/** `payments v7`: the last part of the resource name and the version, as far as they are known. */
+/** `payments v7`: the last part of the key's resource name and the version, if they are known. */
 function keyTitle(key: KeyUse | undefined): string {
   const name = key?.name?.split('/').at(-1);
   const version = key?.version === undefined ? undefined : `v${key.version}`;
   return [name, version].filter((part) => part !== undefined).join(' ') || 'The key';
 }
 
-/** Names in it are escaped where they can't be seen. */
+/** Explains a reason code: what happened, why, and what to do. Invisible characters in names are escaped. */
 export const explain = (code: ReasonCode, context: ReasonContext): string =>
   escapeInvisible(explanation(code, context));
 
@@ -71,60 +71,60 @@ function explanation(code: ReasonCode, context: ReasonContext): string {
   const { namespace, workflowId } = context;
   switch (code) {
     case 'key_disabled':
-      return `${key} is disabled. Enable it in Cloud KMS and this can be read again.`;
+      return `${key} is disabled. Enable it in Cloud KMS to decrypt this payload.`;
     case 'key_destroy_scheduled':
-      return `${key} is scheduled for destruction. Restore it in Cloud KMS before it is gone.`;
+      return `${key} is scheduled for destruction. Restore it in Cloud KMS before it is destroyed.`;
     case 'key_destroyed':
-      return `${key} was destroyed. No one can read this payload again.`;
+      return `${key} was destroyed. This payload can never be decrypted again.`;
     case 'key_not_found':
-      return 'Cloud KMS knows no key by this name in this project and location.';
+      return 'Cloud KMS has no key with this name in this project and location. Check the key’s name.';
     case 'key_not_allowed':
-      return `The key isn’t listed for ${namespace}, so Cloud KMS wasn’t asked.`;
+      return `The server’s configuration does not allow this key for ${namespace}, so the server did not call Cloud KMS.`;
     case 'permission_denied':
-      return `The server’s account may not decrypt with ${key}.`;
+      return `The server’s service account has no permission to decrypt with ${key}. Grant it the role Decrypter.`;
     case 'kms_quota':
-      return 'Cloud KMS refused the rate. It is asked again in a moment.';
+      return 'The Cloud KMS quota is exceeded. The request is repeated automatically.';
     case 'kms_unavailable':
-      return 'Cloud KMS didn’t answer. It is asked again; data keys in the cache still open.';
+      return 'Cloud KMS does not answer. The request is repeated automatically; cached data keys keep working.';
     case 'checksum_mismatch':
-      return 'The answer of Cloud KMS was damaged on its way. It is asked again.';
+      return 'The answer of Cloud KMS was damaged in transit. The request is repeated automatically.';
     case 'namespace_mismatch':
-      return `Sealed for a namespace that ${namespace} doesn’t accept.`;
+      return `This was encrypted for a namespace that ${namespace} does not accept.`;
     case 'workflow_mismatch':
-      return `Sealed for another workflow id than ${workflowId}.`;
+      return `This was encrypted for another workflow id than ${workflowId}.`;
     case 'integrity_failed':
-      return 'The bytes aren’t what was sealed. Changed, cut or mixed up.';
+      return 'Authentication failed: the message was modified or truncated, or the key is wrong.';
     case 'malformed':
-      return `Says ${context.encoding || 'nothing about its encoding'}, and its bytes don’t fit that.`;
+      return `The content does not match its encoding: ${context.encoding || 'none'}.`;
     case 'unsupported_version':
-      return 'Sealed in a newer format than this server reads.';
+      return 'This was encrypted in a newer format than this server supports. Upgrade the server.';
     case 'too_large':
-      return 'Larger once opened than this server allows.';
+      return 'The plaintext is larger than this server’s limit.';
     case 'data_key_exhausted':
-      return 'The writer refused to seal: its data key is past a hard limit.';
+      return 'The worker did not encrypt this: its data key is past a hard limit.';
     case 'external_reference':
-      return 'Kept outside Temporal; what stands here is a reference to it.';
+      return 'The value is stored outside Temporal. This payload is a reference to it.';
     case 'format_not_allowed':
-      return `${namespace} doesn’t read this format. Its keys file says which it reads.`;
+      return `This format is not allowed for ${namespace}. The server’s keys file lists the allowed formats.`;
     case 'namespace_not_configured':
-      return `No key is configured for ${namespace}.`;
+      return `No key is configured for ${namespace}. Add one to the server’s keys file.`;
     case 'namespace_not_permitted':
       return (
-        `The message was encrypted in ${context.otherNamespace ?? 'another namespace'}, and you may not read it there: ` +
-        'that takes the same permission in that namespace, and a justification where it asks for one.'
+        `The message was encrypted in ${context.otherNamespace ?? 'another namespace'}, and you may not read it there. ` +
+        'You need the same permission in that namespace, and a justification if it requires one.'
       );
     case 'layer_unreadable':
-      return `It decrypted to another encrypted or compressed payload that ${namespace} doesn’t read.`;
+      return `The plaintext is another encrypted or compressed payload, and ${namespace} does not allow its format.`;
     case 'event_not_found':
-      return 'The event is no longer there: retention has passed, or the run was reset.';
+      return 'The event no longer exists: its retention period has passed, or the run was reset.';
     case 'not_encrypted':
-      return 'Ciphertext was expected here. Whoever reads Temporal reads this.';
+      return 'This payload is not encrypted. Everyone with access to Temporal can read it.';
   }
 }
 
 const resource = /^projects\/([^/]+)\/locations\/([^/]+)\/keyRings\/([^/]+)\/cryptoKeys\/([^/]+)$/;
 
-/** The `gcloud` line that sets a restorable reason right, where there is one. */
+/** The `gcloud` command that makes the payload readable again; undefined if there is none. */
 export function remedy(code: ReasonCode, key: KeyUse | undefined): string | undefined {
   const match = resource.exec(key?.name ?? '');
   if (!match) return undefined;
@@ -139,7 +139,7 @@ export function remedy(code: ReasonCode, key: KeyUse | undefined): string | unde
   if (key?.version === undefined) return undefined;
   if (code === 'key_disabled') return `gcloud kms keys versions enable ${key.version} --key=${name} ${where}`;
   if (code !== 'key_destroy_scheduled') return undefined;
-  // A restored version is disabled until it is enabled.
+  // Cloud KMS restores a version to the state disabled.
   return ['restore', 'enable']
     .map((verb) => `gcloud kms keys versions ${verb} ${key.version} --key=${name} ${where}`)
     .join(' && ');

@@ -1,9 +1,8 @@
 import { attemptOf } from './describe-group.ts';
-import { eventType } from './event-kinds.ts';
 import type { Group, RecordedEvent } from './history.ts';
 import { isFailure } from './outcome.ts';
 
-/** A line of the history grid. Pure data: positions follow from the index alone, as every row has one height. */
+/** A row of the history table, as data. Every row has the same height, so its position follows from its index. */
 export type Row =
   | {
       readonly kind: 'group';
@@ -26,7 +25,7 @@ export type Row =
       readonly key: string;
       readonly level: 2;
       readonly group: Group;
-      /** Attempts before this one left no event. */
+      /** The attempt that was recorded; Temporal records no event for the attempts before it. */
       readonly attempt: number;
       readonly from: number;
       readonly to: number;
@@ -35,16 +34,16 @@ export type Row =
 export interface RowOptions {
   readonly view: 'groups' | 'all';
   readonly expanded: ReadonlySet<number>;
-  /** Workflow tasks that ended well are machinery: left out of the groups unless asked for. */
+  /** Shows workflow tasks that completed. They say nothing about the workflow, so they are left out by default. */
   readonly tasks: boolean;
-  /** The group that is selected is shown in any case: a link may lead to a task. */
+  /** The selected group is always shown, because a link may lead to a workflow task. */
   readonly selected?: number | undefined;
 }
 
 export const groupKey = (id: number) => `g${id}`;
 export const eventKey = (id: number) => `e${id}`;
 
-/** Assumes groups in the order of their heads and events without gaps, as `createHistoryBuilder` makes them. */
+/** The rows of a history whose groups and events come from `createHistoryBuilder`. */
 export function rowsOf(
   groups: readonly Group[],
   events: readonly RecordedEvent[],
@@ -56,7 +55,7 @@ export function rowsOf(
     .flatMap((group) => groupRows(group, expanded.has(group.id)));
 }
 
-/** A task that failed, or that isn't durable yet: both explain what the run is doing. */
+/** True for a workflow task that failed or that is not durable yet: both explain what the run is doing. */
 const isWorthSeeing = (group: Group) =>
   isFailure(group.outcome) || group.events.some((event) => !event.durable);
 
@@ -94,7 +93,7 @@ function memberRows(group: Group): Row[] {
       event,
       last: index === group.events.length - 1,
     };
-    if (event.eventType !== eventType.activityStarted || attempt <= 1) return [row];
+    if (event.eventName !== 'ActivityTaskStarted' || attempt <= 1) return [row];
     const from = group.events[0].at;
     return [{ kind: 'attempts', key: `a${group.id}`, level: 2, group, attempt, from, to: event.at }, row];
   });

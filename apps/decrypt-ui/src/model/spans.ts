@@ -4,15 +4,15 @@ import type { Outcome } from './outcome.ts';
 import type { PendingWork } from './pending.ts';
 
 /**
- * A shape of the waterfall. `leg`: waiting; `bar`: known to have run; `open`: still running; `unrecorded`: earlier
- * attempts, of which Temporal keeps neither times nor failures; `timer`/`timer-open`: outlined; `point` and `hollow`
- * (not durable): a moment; `tick`: the start of an attempt that was seen while it was pending.
+ * A shape of the waterfall. `leg`: waiting. `bar`: ran. `open`: still running. `unrecorded`: earlier attempts, for which
+ * Temporal keeps neither times nor failures. `timer` and `timer-open`: an outline. `point`: a moment. `hollow`: the moment
+ * of an event that is not durable. `tick`: the start of an attempt.
  */
 type SpanKind = 'leg' | 'bar' | 'open' | 'unrecorded' | 'timer' | 'timer-open' | 'point' | 'hollow' | 'tick';
 
 export interface Span {
   readonly kind: SpanKind;
-  /** Milliseconds; equal for moments. */
+  /** Milliseconds; `to` equals `from` for a moment. */
   readonly from: number;
   readonly to: number;
   readonly outcome: Outcome;
@@ -22,10 +22,11 @@ export interface SpanContext {
   readonly now: number;
   readonly runOpen: boolean;
   readonly pending?: PendingWork | undefined;
-  /** Starts of this group's attempts that this page has seen. */
+  /** The starts of this group's attempts that the server has reported while the page was open. */
   readonly attemptsSeen?: readonly number[] | undefined;
 }
 
+/** The shapes of a group's row. */
 export function groupSpans(group: Group, context: SpanContext): Span[] {
   const [first] = group.events;
   const last = group.events.at(-1) ?? first;
@@ -75,16 +76,16 @@ function moment(event: RecordedEvent, outcome: Outcome): Span {
   return { kind: event.durable ? 'point' : 'hollow', from: event.at, to: event.at, outcome };
 }
 
-/** An event's own row: a moment; a start is drawn as a tick. */
+/** The shape of a single event's row: a tick for a start, a point for any other event. */
 export function eventSpan(event: RecordedEvent): Span {
   const outcome = outcomeOfEvent(event) ?? 'neutral';
-  if (event.eventType === 11 || event.eventType === 6) {
+  if (event.eventName === 'ActivityTaskStarted' || event.eventName === 'WorkflowTaskStarted') {
     return { kind: 'tick', from: event.at, to: event.at, outcome };
   }
   return moment(event, outcome);
 }
 
-/** First and last millisecond of a group's shapes. */
+/** The first and the last millisecond of some shapes. */
 export function extent(spans: readonly Span[]): { from: number; to: number } {
   return {
     from: Math.min(...spans.map((span) => span.from)),

@@ -1,8 +1,8 @@
-/** Idle time of at least this share of the whole is collapsed. */
+/** Idle time is collapsed if it takes at least this share of the whole… */
 const IDLE_SHARE = 0.1;
-/** Shorter waits are left as they are: a break would hide more than it saves, and a young run would flicker. */
-const IDLE_LEAST = 10_000;
-/** Width of a collapsed idle gap, in CSS pixels. */
+/** … and at least this many milliseconds: collapsing less would make the chart of a young run flicker. */
+const MIN_IDLE = 10_000;
+/** The width of a collapsed idle gap, in CSS pixels. */
 const GAP_WIDTH = 48;
 
 interface Gap {
@@ -25,9 +25,9 @@ export interface TimeScale {
   readonly to: number;
   readonly width: number;
   readonly gaps: readonly Gap[];
-  /** Parts between gaps, where time runs evenly. */
+  /** The parts between the gaps, in which the scale is linear. */
   readonly parts: readonly Segment[];
-  /** Pixels from the left edge, clamped to it and to the right edge. */
+  /** Pixels from the left edge, clamped to the width. */
   x(millis: number): number;
   /** The inverse of `x`. */
   time(x: number): number;
@@ -38,46 +38,51 @@ export interface Interval {
   readonly to: number;
 }
 
-/** What happened when: the moments of all events, ascending, and when activities were under way. */
-export interface Activity {
-  readonly times: readonly number[];
-  readonly busy: readonly Interval[];
+/** From when to when an activity was in progress; `to` is Infinity while it still is. */
+type BusyInterval = Interval;
+
+/** When things happened in a run. */
+export interface RunTimes {
+  /** The times of all events, ascending. */
+  readonly events: readonly number[];
+  readonly busy: readonly BusyInterval[];
 }
 
 /**
- * The idle intervals of [from, to]: no event in them, no activity under way, and at least a tenth of the whole and ten
- * seconds. Waiting for a timer, a signal or a child is idle.
+ * The idle intervals between `from` and `to`: those without an event and without an activity in progress that take at
+ * least a tenth of the whole and at least ten seconds. Waiting for a timer, a signal or a child is idle time.
  */
-export function idleGaps({ times, busy }: Activity, from: number, to: number): Interval[] {
-  const least = Math.max((to - from) * IDLE_SHARE, IDLE_LEAST);
-  const inside = times.filter((time) => time > from && time < to);
+export function idleGaps({ events, busy }: RunTimes, from: number, to: number): Interval[] {
+  const least = Math.max((to - from) * IDLE_SHARE, MIN_IDLE);
+  const inside = events.filter((time) => time > from && time < to);
   const points = [from, ...inside, to];
   const gaps: Interval[] = [];
   for (const [index, point] of points.entries()) {
     const next = points[index + 1];
     if (next !== undefined && next - point >= least) gaps.push({ from: point, to: next });
   }
-  // An activity's own ends are events, so it covers a gap as a whole or not at all.
+  // An activity begins and ends with an event, so it covers a gap completely or not at all.
   return gaps.filter((gap) => !busy.some((work) => work.from <= gap.from && work.to >= gap.to));
 }
 
 export interface ScaleInput {
   readonly from: number;
   readonly to: number;
-  readonly activity: Activity;
+  readonly times: RunTimes;
   /** CSS pixels. */
   readonly width: number;
   readonly collapse: boolean;
 }
 
 /**
- * A piecewise linear scale: idle gaps take 48 px each, the rest of the width is shared in proportion. Where gaps would
- * take more than half of the width only the longest are collapsed. A scale that is all gap is not collapsed.
+ * A piecewise linear scale: each idle gap takes 48 px, and the rest of the time shares the rest of the width in
+ * proportion. If the gaps would take more than half of the width, only the longest gaps are collapsed. A run that consists
+ * of gaps only is not collapsed.
  */
-export function createTimeScale({ from, to, activity, width, collapse }: ScaleInput): TimeScale {
+export function createTimeScale({ from, to, times, width, collapse }: ScaleInput): TimeScale {
   const end = Math.max(to, from + 1);
   const most = Math.floor(width / 2 / GAP_WIDTH);
-  const candidates = collapse ? idleGaps(activity, from, end) : [];
+  const candidates = collapse ? idleGaps(times, from, end) : [];
   const gaps = candidates
     .toSorted((a, b) => b.to - b.from - (a.to - a.from))
     .slice(0, most)
@@ -141,14 +146,14 @@ const niceSteps = [...steps, ...[...seconds, ...minutes, ...hours, ...days].map(
 export interface Tick {
   readonly at: number;
   readonly x: number;
-  /** What the label counts: from the start of the run, or from the end of the gap before it. */
+  /** The time of the label: from the start of the run, or from the end of the gap before the tick. */
   readonly offset: number;
   readonly afterGap: boolean;
 }
 
 /**
- * Round offsets at least `spacing` pixels from each other and from the edges of their part. They count as the Start
- * column does: `gaps` are those of the whole run.
+ * Ticks at round offsets, at least `spacing` pixels apart and half of that from the edges of their part. They count like
+ * the Start column: `gaps` are the gaps of the whole run.
  */
 export function ticks(scale: TimeScale, origin: number, gaps: readonly Interval[], spacing = 76): Tick[] {
   return scale.parts.flatMap((part) => {
@@ -170,8 +175,8 @@ export function ticks(scale: TimeScale, origin: number, gaps: readonly Interval[
 }
 
 /**
- * How a moment is told from the start: after a collapsed gap it counts from the gap's end, with `+`.
- * `gaps` are those of the whole run, so that a zoom doesn't rewrite the column.
+ * The time of a moment as the Start column shows it: from the start of the run, or, after a collapsed gap, from the end of
+ * the gap. `gaps` are the gaps of the whole run, so that zooming does not change the column.
  */
 export function offsetFrom(
   millis: number,

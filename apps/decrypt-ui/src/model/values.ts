@@ -1,29 +1,31 @@
 import { escapeInText, escapeInvisible, payloadPlaceholder, type PayloadRef } from '@temporal-kms/codec-api';
 
-/**
- * Reads proto3 JSON whose shape is only known by convention: every function answers `undefined` for what isn't there
- * or isn't of the wanted kind, so that an event of a newer server is shown in part and never breaks a page.
+/*
+ * These functions read proto3 JSON whose shape is known by convention only. They return `undefined` for a value that is
+ * missing or has another type, so that the page shows an event of a newer server in part and never breaks.
  */
+
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** The value at a path of member names. */
 export function at(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>((inner, key) => (isRecord(inner) ? inner[key] : undefined), value);
 }
 
-/** A name, an id or another text of one line, for reading: what can't be seen in it is escaped. */
+/** A name, an id or another single line of text, with invisible characters escaped. */
 export function textAt(value: unknown, ...path: readonly string[]): string | undefined {
   const found = at(value, ...path);
   return typeof found === 'string' && found !== '' ? escapeInvisible(found) : undefined;
 }
 
-/** The same for a text of several lines. */
+/** The same for text of several lines; empty when it is missing. */
 export function linesAt(value: unknown, ...path: readonly string[]): string {
   const found = at(value, ...path);
   return typeof found === 'string' ? escapeInText(found) : '';
 }
 
-/** Numbers, and the strings that proto3 JSON writes for 64-bit integers. */
+/** A number, also from the string that proto3 JSON writes for a 64-bit integer. */
 export function numberAt(value: unknown, ...path: readonly string[]): number | undefined {
   const found = at(value, ...path);
   if (typeof found === 'number') return found;
@@ -35,7 +37,7 @@ export function listAt(value: unknown, ...path: readonly string[]): readonly unk
   return Array.isArray(found) ? found : [];
 }
 
-/** Milliseconds since 1970 of an RFC 3339 timestamp; the protos' zero time (0001 or 1970) counts as absent. */
+/** Milliseconds since 1970 of an RFC 3339 timestamp. The zero times of the protos (0001, 1970) count as missing. */
 export function millisOf(timestamp: unknown): number | undefined {
   if (typeof timestamp !== 'string') return undefined;
   const millis = Date.parse(timestamp);
@@ -44,19 +46,20 @@ export function millisOf(timestamp: unknown): number | undefined {
 
 export const millisAt = (value: unknown, ...path: readonly string[]) => millisOf(at(value, ...path));
 
-/** Milliseconds of a proto3 JSON Duration (`"3.5s"`); zero counts as absent, as unset timeouts are sent as `"0s"`. */
+/** Milliseconds of a proto3 JSON Duration (`"3.5s"`). Zero counts as missing: servers send unset timeouts as `"0s"`. */
 export function durationAt(value: unknown, ...path: readonly string[]): number | undefined {
   const match = /^(\d+(?:\.\d+)?)s$/.exec(textAt(value, ...path) ?? '');
   const millis = match ? Number(match[1]) * 1000 : 0;
   return millis > 0 ? millis : undefined;
 }
 
+/** The payload ref of the placeholder at a path. */
 export function refAt(value: unknown, ...path: readonly string[]): PayloadRef | undefined {
   const found = payloadPlaceholder.safeParse(at(value, ...path));
   return found.success ? found.data.$payload : undefined;
 }
 
-/** Every placeholder below a value, in the order in which it is written. */
+/** The payload refs of all placeholders in a value, in document order. */
 export function refsIn(value: unknown): PayloadRef[] {
   if (Array.isArray(value)) return value.flatMap(refsIn);
   if (!isRecord(value)) return [];
@@ -64,7 +67,7 @@ export function refsIn(value: unknown): PayloadRef[] {
   return own.success ? [own.data.$payload] : Object.values(value).flatMap(refsIn);
 }
 
-/** `RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED` with the prefix `RETRY_STATE_` removed; undefined when unspecified. */
+/** The name of an enum value without its prefix (`RETRY_STATE_`); undefined if it is unspecified. */
 export function enumAt(prefix: string, value: unknown, ...path: readonly string[]): string | undefined {
   const found = textAt(value, ...path);
   if (found === undefined || found.endsWith('_UNSPECIFIED')) return undefined;

@@ -5,27 +5,34 @@ import {
   type PayloadStub,
   reasonClass,
 } from '@temporal-kms/codec-api';
+import { createStore } from 'zustand/vanilla';
 import { ApiFailure, isAbort, isFinal } from '../api/failure.ts';
 import type { Finding, Findings } from '../model/keys.ts';
-import type { OpenedCache } from './opened-cache.ts';
+import type { PlaintextCache } from './plaintext-cache.ts';
 
-/** What is known of a payload on the page. `waiting` includes asked for and not yet answered. */
+/** What the page knows about a payload. `waiting` covers payloads that are queued and payloads that are in flight. */
 export type PayloadState =
   | { readonly status: 'waiting' }
   | { readonly status: 'answered'; readonly result: DecodeResult }
-  /** The request failed as a whole: no reason of this payload's own is known. */
-  | { readonly status: 'unasked'; readonly message: string; readonly final: boolean };
+  /** The request failed as a whole, so the server gave no reason code for this payload. */
+  | { readonly status: 'failed'; readonly message: string; readonly final: boolean };
+
+export interface DecoderState {
+  /** The answered and failed payloads in view. */
+  readonly payloads: ReadonlyMap<PayloadRef, PayloadState>;
+  readonly findings: Findings;
+}
 
 export interface DecoderOptions {
   readonly decode: (refs: readonly PayloadRef[], signal: AbortSignal) => AsyncIterable<DecodeResult>;
-  readonly cache: OpenedCache;
-  /** Keeps the runs apart in the cache. */
+  readonly cache: PlaintextCache;
+  /** The prefix of the run's cache keys. */
   readonly scope: string;
-  /** What is known of a payload before it is opened: only what differs from it is a finding. */
+  /** The stub of a payload. A result that only repeats its stub is not a finding. */
   readonly stub?: (ref: PayloadRef) => PayloadStub | undefined;
-  /** Milliseconds of quiet before what came into view is asked for. */
+  /** Milliseconds without another payload coming into view before the request is sent. */
   readonly debounce?: number;
-  /** Milliseconds before a retryable refusal is asked again, while it is in view; doubles up to `retryMost`. */
+  /** Milliseconds until a payload with a retryable reason is requested again; doubles up to `retryMost`. */
   readonly retryFirst?: number;
   readonly retryMost?: number;
 }
@@ -34,7 +41,6 @@ export type Decoder = ReturnType<typeof createDecoder>;
 
 interface Entry {
   viewers: number;
-  state: PayloadState;
   attempts: number;
   retry?: ReturnType<typeof setTimeout>;
 }
@@ -44,13 +50,14 @@ interface Batch {
   readonly abort: AbortController;
 }
 
+/** Milliseconds in which the findings of several answers are collected. */
 const SETTLE = 40;
 const waiting: PayloadState = { status: 'waiting' };
 
 /**
- * Asks for the payloads that are in view, and for no others: those that came into view within the debounce go in one
- * request (at most 200), a request that nobody looks at any more is aborted, and a retryable refusal is asked again as
- * long as it is looked at. Plaintext is held by what is in view and by the bounded cache alone.
+ * Decodes the payloads in view and no others. Payloads that come into view within the debounce go into one request of at
+ * most 200 refs. The decoder aborts a request when none of its payloads is in view any more, and repeats requests for
+ * payloads with a retryable reason while they are in view. Only payloads in view and the bounded cache hold plaintext.
  */
 export function createDecoder({
   decode,
@@ -61,38 +68,37 @@ export function createDecoder({
   retryFirst = 4000,
   retryMost = 20_000,
 }: DecoderOptions) {
+  const store = createStore<DecoderState>()(() => ({ payloads: new Map(), findings: new Map() }));
   const entries = new Map<PayloadRef, Entry>();
   const batches = new Set<Batch>();
   const queue = new Set<PayloadRef>();
-  const listeners = new Map<PayloadRef, Set<() => void>>();
-  const findingListeners = new Set<() => void>();
-  let findings: Findings = new Map();
   const fresh = new Map<PayloadRef, Finding | undefined>();
   let settling: ReturnType<typeof setTimeout> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const cacheKey = (ref: PayloadRef) => `${scope} ${ref}`;
 
-  function publish(ref: PayloadRef, state: PayloadState) {
-    const entry = entries.get(ref);
-    if (entry) entry.state = state;
-    for (const listener of listeners.get(ref) ?? []) listener();
+  function publish(ref: PayloadRef, state: PayloadState | undefined) {
+    const payloads = new Map(store.getState().payloads);
+    if (state) payloads.set(ref, state);
+    else payloads.delete(ref);
+    store.setState({ payloads });
   }
 
-  /** Every row looks at the findings, so they change once for a batch and not with each answer. */
+  /** Every row depends on the findings, so they change once per batch and not with each answer. */
   function note(ref: PayloadRef, finding: Finding | undefined) {
-    if (same(fresh.has(ref) ? fresh.get(ref) : findings.get(ref), finding)) return;
+    const { findings } = store.getState();
+    if (isSame(fresh.has(ref) ? fresh.get(ref) : findings.get(ref), finding)) return;
     fresh.set(ref, finding);
     settling ??= setTimeout(() => {
       settling = undefined;
-      const next = new Map(findings);
+      const next = new Map(store.getState().findings);
       for (const [changed, found] of fresh) {
         if (found) next.set(changed, found);
         else next.delete(changed);
       }
-      findings = next;
       fresh.clear();
-      for (const listener of findingListeners) listener();
+      store.setState({ findings: next });
     }, SETTLE);
   }
 
@@ -103,14 +109,14 @@ export function createDecoder({
   }
 
   function flush() {
-    const refs = [...queue].filter((ref) => (entries.get(ref)?.viewers ?? 0) > 0);
+    const refs = [...queue].filter((ref) => entries.has(ref));
     queue.clear();
     for (let start = 0; start < refs.length; start += MAX_REFS) {
-      void ask(refs.slice(start, start + MAX_REFS));
+      void request(refs.slice(start, start + MAX_REFS));
     }
   }
 
-  async function ask(refs: readonly PayloadRef[]) {
+  async function request(refs: readonly PayloadRef[]) {
     const batch: Batch = { refs: new Set(refs), abort: new AbortController() };
     batches.add(batch);
     try {
@@ -127,43 +133,48 @@ export function createDecoder({
   }
 
   function answer(result: DecodeResult) {
+    const { ref } = result;
     const state: PayloadState = { status: 'answered', result };
-    const entry = entries.get(result.ref);
-    if (result.ok) cache.set(cacheKey(result.ref), result);
-    note(result.ref, findingOf(result, stub(result.ref)));
-    publish(result.ref, state);
-    if (isPassing(state)) retryLater(result.ref);
-    else if (entry) entry.attempts = 0;
+    const entry = entries.get(ref);
+    if (result.ok) cache.set(cacheKey(ref), result);
+    note(ref, findingOf(result, stub(ref)));
+    if (!entry) return;
+    publish(ref, state);
+    if (isRetryable(state)) retryLater(ref, entry);
+    else entry.attempts = 0;
   }
 
   function fail(ref: PayloadRef, error: unknown) {
-    const final = isFinal(error);
-    const message = error instanceof ApiFailure ? error.message : 'The codec server’s answer was cut off.';
-    publish(ref, { status: 'unasked', message, final });
-    if (!final) retryLater(ref);
-  }
-
-  function retryLater(ref: PayloadRef) {
     const entry = entries.get(ref);
     if (!entry) return;
+    const final = isFinal(error);
+    const message =
+      error instanceof ApiFailure
+        ? error.message
+        : 'The codec server’s answer ended early. It is requested again.';
+    publish(ref, { status: 'failed', message, final });
+    if (!final) retryLater(ref, entry);
+  }
+
+  function retryLater(ref: PayloadRef, entry: Entry) {
     clearTimeout(entry.retry);
     const delay = Math.min(retryFirst * 2 ** entry.attempts, retryMost);
     entry.attempts += 1;
-    entry.retry = setTimeout(() => {
-      if (entry.viewers > 0) enqueue(ref);
-    }, delay);
+    entry.retry = setTimeout(() => enqueue(ref), delay);
   }
 
-  function look(ref: PayloadRef) {
+  function enter(ref: PayloadRef) {
     const known = entries.get(ref);
     if (known) {
       known.viewers += 1;
       return;
     }
+    entries.set(ref, { viewers: 1, attempts: 0 });
     const cached = cache.get(cacheKey(ref));
-    entries.set(ref, { viewers: 1, state: cached ?? waiting, attempts: 0 });
-    const underWay = [...batches].some((batch) => batch.refs.has(ref) && !batch.abort.signal.aborted);
-    if (!cached && !underWay) enqueue(ref);
+    // The view holds the plaintext now, whatever the cache evicts.
+    if (cached) publish(ref, cached);
+    const inFlight = [...batches].some((batch) => batch.refs.has(ref) && !batch.abort.signal.aborted);
+    if (!cached && !inFlight) enqueue(ref);
   }
 
   function leave(ref: PayloadRef) {
@@ -172,10 +183,12 @@ export function createDecoder({
     entry.viewers -= 1;
     if (entry.viewers > 0) return;
     clearTimeout(entry.retry);
-    // What passes by itself may have passed by the time one looks again.
-    if (isPassing(entry.state)) note(ref, undefined);
+    const { payloads } = store.getState();
+    // A retryable reason may no longer hold when the payload comes into view again.
+    if (isRetryable(payloads.get(ref))) note(ref, undefined);
     entries.delete(ref);
     queue.delete(ref);
+    if (payloads.has(ref)) publish(ref, undefined);
     for (const batch of batches) {
       const unseen = [...batch.refs].every((other) => !entries.has(other));
       if (batch.refs.has(ref) && unseen) batch.abort.abort();
@@ -183,9 +196,11 @@ export function createDecoder({
   }
 
   return {
-    /** Puts a payload into view until the returned function is called. */
+    /** Changes whenever the state of a payload or the findings change. */
+    store,
+    /** Brings a payload into view until the returned function is called. */
     view: (ref: PayloadRef): (() => void) => {
-      look(ref);
+      enter(ref);
       let left = false;
       return () => {
         if (left) return;
@@ -193,43 +208,33 @@ export function createDecoder({
         leave(ref);
       };
     },
-    state: (ref: PayloadRef): PayloadState => entries.get(ref)?.state ?? cache.peek(cacheKey(ref)) ?? waiting,
-    subscribe: (ref: PayloadRef, listener: () => void): (() => void) => {
-      const group = listeners.get(ref) ?? new Set();
-      listeners.set(ref, group.add(listener));
-      return () => {
-        group.delete(listener);
-        if (group.size === 0 && listeners.get(ref) === group) listeners.delete(ref);
-      };
-    },
-    /** Asks again at once. */
+    state: (ref: PayloadRef): PayloadState =>
+      store.getState().payloads.get(ref) ?? cache.peek(cacheKey(ref)) ?? waiting,
+    /** Requests payloads in view again, without waiting for their next retry. */
     retry: (refs: readonly PayloadRef[]) => {
       for (const ref of refs) {
         if (entries.has(ref)) enqueue(ref);
       }
     },
-    findings: () => findings,
-    subscribeFindings: (listener: () => void): (() => void) => {
-      findingListeners.add(listener);
-      return () => findingListeners.delete(listener);
-    },
-    /** Ends what is under way. What is put into view afterwards is asked for as before. */
+    /** Aborts the requests in flight and forgets what is in view. The decoder can be used again afterwards. */
     stop: () => {
       clearTimeout(timer);
       for (const entry of entries.values()) clearTimeout(entry.retry);
       for (const batch of batches) batch.abort.abort();
       entries.clear();
       queue.clear();
+      store.setState({ payloads: new Map() });
     },
   };
 }
 
-const isPassing = (state: PayloadState) =>
-  state.status === 'answered' && !state.result.ok && reasonClass(state.result.reason) === 'retryable';
+const isRetryable = (state: PayloadState | undefined) =>
+  state?.status === 'answered' && !state.result.ok && reasonClass(state.result.reason) === 'retryable';
 
-const same = (a: Finding | undefined, b: Finding | undefined) =>
+const isSame = (a: Finding | undefined, b: Finding | undefined) =>
   a?.reason === b?.reason && a?.key?.name === b?.key?.name && a?.key?.version === b?.key?.version;
 
+/** The facts of a result that the stub does not contain. */
 function findingOf(result: DecodeResult, stub: PayloadStub | undefined): Finding | undefined {
   const reason = result.ok ? result.warning : result.reason;
   const found: Finding = { ...(reason ? { reason } : {}), ...(result.key ? { key: result.key } : {}) };
@@ -238,5 +243,5 @@ function findingOf(result: DecodeResult, stub: PayloadStub | undefined): Finding
     ...(stub.reason ? { reason: stub.reason } : {}),
     ...(stub.key ? { key: stub.key } : {}),
   };
-  return same(found, known) ? undefined : found;
+  return isSame(found, known) ? undefined : found;
 }

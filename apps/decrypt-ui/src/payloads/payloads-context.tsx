@@ -1,12 +1,6 @@
 import type { JsonPayload, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
-import {
-  createContext,
-  type ReactNode,
-  useCallback,
-  useContext,
-  useEffect,
-  useSyncExternalStore,
-} from 'react';
+import { createContext, type ReactNode, useContext, useEffect } from 'react';
+import { useStore } from 'zustand';
 import { type Findings, isUnreadable, reasonOf } from '../model/keys.ts';
 import { type PayloadValue, payloadValue } from '../model/payload-value.ts';
 import type { Decoder } from './decoder.ts';
@@ -19,29 +13,30 @@ export function PayloadsProvider({ decoder, children }: { decoder: Decoder; chil
 
 export function useDecoder(): Decoder {
   const decoder = useContext(Context);
-  if (!decoder) throw new Error('No PayloadsProvider around this component.');
+  if (!decoder) throw new Error('useDecoder() was called outside of <PayloadsProvider>.');
   return decoder;
 }
 
+/** What decoding has added to the payloads' stubs so far. */
 export function useFindings(): Findings {
-  const decoder = useDecoder();
-  return useSyncExternalStore(decoder.subscribeFindings, decoder.findings);
+  return useStore(useDecoder().store, ({ findings }) => findings);
 }
 
-/** What can be shown of a payload. */
+/** What a component can show of a payload. */
 export type PayloadView =
   | { readonly status: 'waiting' }
-  | { readonly status: 'open'; readonly value: PayloadValue; readonly payload: JsonPayload }
+  | { readonly status: 'readable'; readonly value: PayloadValue; readonly payload: JsonPayload }
   | { readonly status: 'unreadable'; readonly reason: ReasonCode; readonly message?: string }
-  | { readonly status: 'unasked'; readonly message: string };
+  /** The request failed as a whole. */
+  | { readonly status: 'failed'; readonly message: string };
 
 const waiting: PayloadView = { status: 'waiting' };
-/** Lives as long as the answer it was made from. */
-const values = new WeakMap<JsonPayload, PayloadView>();
+/** The views of decoded payloads; each lives as long as the answer that it was made from. */
+const views = new WeakMap<JsonPayload, PayloadView>();
 
 /**
- * A payload that is in view for as long as the component stands and `inView` is true. One whose header already says
- * that it can't be opened is asked for as well: what it says may have been set right since.
+ * Returns what can be shown of a payload, and keeps the payload in view while the component is mounted and `inView` is
+ * true. A payload whose stub already has a reason code is requested too, because the reason may no longer hold.
  */
 export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inView = true): PayloadView {
   const decoder = useDecoder();
@@ -49,38 +44,34 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
     if (ref === undefined || !inView) return undefined;
     return decoder.view(ref);
   }, [decoder, ref, inView]);
-  const subscribe = useCallback(
-    (listener: () => void) => (ref === undefined ? () => undefined : decoder.subscribe(ref, listener)),
-    [decoder, ref],
-  );
-  const state = useSyncExternalStore(subscribe, () => (ref === undefined ? undefined : decoder.state(ref)));
+  const state = useStore(decoder.store, () => (ref === undefined ? undefined : decoder.state(ref)));
   if (state === undefined) return waiting;
   switch (state.status) {
     case 'answered':
-      if (state.result.ok) return opened(state.result.payload);
+      if (state.result.ok) return readable(state.result.payload);
       return isOutOfDate(state.result)
         ? waiting
         : { status: 'unreadable', reason: state.result.reason, message: state.result.message };
-    case 'unasked':
-      return { status: 'unasked', message: state.message };
+    case 'failed':
+      return { status: 'failed', message: state.message };
     default: {
-      const known = stub && reasonOf(stub, decoder.findings());
+      const known = stub && reasonOf(stub, decoder.store.getState().findings);
       return isUnreadable(known) ? { status: 'unreadable', reason: known } : waiting;
     }
   }
 }
 
 /**
- * A payload of the run's description (an attempt's failure, a heartbeat) that has been replaced since it was described:
- * the next description brings its successor.
+ * True for a payload of the run's description (an attempt's failure, a heartbeat) that the server has replaced since it
+ * described the run. The next description contains the new payload.
  */
 const isOutOfDate = ({ ref, reason }: { ref: PayloadRef; reason: ReasonCode }) =>
   ref.startsWith('0:') && reason === 'event_not_found';
 
-function opened(payload: JsonPayload): PayloadView {
-  const known = values.get(payload);
+function readable(payload: JsonPayload): PayloadView {
+  const known = views.get(payload);
   if (known) return known;
-  const view: PayloadView = { status: 'open', value: payloadValue(payload), payload };
-  values.set(payload, view);
+  const view: PayloadView = { status: 'readable', value: payloadValue(payload), payload };
+  views.set(payload, view);
   return view;
 }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 
-/** The time, once a second while `running`; a hidden tab doesn't tick. */
+/** The current time in milliseconds. Updates once per second while `running` is true and the tab is visible. */
 export function useNow(running: boolean): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {

@@ -1,8 +1,8 @@
 import { useSyncExternalStore } from 'react';
 
-/** Below this the inspector is a sheet. */
+/** Below this width, in CSS pixels, the inspector is a sheet over the lower part of the page. */
 export const SHEET_BELOW = 1100;
-/** Below this rows have two lines. */
+/** Below this width, in CSS pixels, a grid row takes two lines of text. */
 export const PHONE_BELOW = 720;
 
 export function useNarrowerThan(pixels: number): boolean {

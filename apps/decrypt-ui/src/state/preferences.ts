@@ -1,5 +1,6 @@
-import { useSyncExternalStore } from 'react';
 import { z } from 'zod';
+import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
 
 const preferences = z.object({
   theme: z.enum(['system', 'dark', 'light']).catch('system'),
@@ -10,63 +11,65 @@ const preferences = z.object({
 });
 export type Preferences = z.infer<typeof preferences>;
 
-/** Also read by `public/theme.js` before the first paint. */
-const KEY = 'decrypt-ui.preferences';
-
-const listeners = new Set<() => void>();
-let current: Preferences | undefined;
-
-/** How the page looks; nothing of what it shows. Kept in this browser. */
-export function getPreferences(): Preferences {
-  current ??= preferences.parse(stored() ?? {});
-  return current;
+interface PreferencesState {
+  readonly chosen: Preferences;
+  /** The theme on the screen: the chosen one, or the system's. */
+  readonly shownTheme: 'dark' | 'light';
 }
 
-function stored(): unknown {
+/** The `localStorage` key. `public/theme.js` reads it too, before the first paint. */
+const KEY = 'decrypt-ui.preferences';
+
+const store = createStore<PreferencesState>()(() => ({
+  chosen: preferences.parse(stored()),
+  shownTheme: 'dark',
+}));
+
+function stored(): object {
   try {
     const found: unknown = JSON.parse(localStorage.getItem(KEY) ?? '{}');
-    return typeof found === 'object' ? found : {};
+    return typeof found === 'object' && found !== null ? found : {};
   } catch {
-    // Storage may be forbidden; then every visit starts with the defaults.
+    // The browser may forbid storage; every visit then starts with the defaults.
     return {};
   }
 }
 
+/** The reader's choices about how the page looks. This browser keeps them; they contain no workflow data. */
+export const getPreferences = (): Preferences => store.getState().chosen;
+
+/** Changes some preferences, for this visit and for later visits. */
 export function setPreferences(change: Partial<Preferences>): void {
-  current = { ...getPreferences(), ...change };
+  const chosen = { ...getPreferences(), ...change };
+  store.setState({ chosen });
   try {
-    localStorage.setItem(KEY, JSON.stringify(current));
+    localStorage.setItem(KEY, JSON.stringify(chosen));
   } catch {
-    // As above: the change lasts for this visit.
+    // Without storage the change lasts for this visit.
   }
   applyPreferences();
 }
 
-/** Puts theme and density on the root element, where the tokens read them. */
+/** Sets theme and density on the root element, where tokens.css reads them. */
 export function applyPreferences(): void {
   const { theme, density } = getPreferences();
   const dark = theme === 'system' ? systemDark().matches : theme === 'dark';
-  document.documentElement.dataset['theme'] = dark ? 'dark' : 'light';
+  const shownTheme = dark ? 'dark' : 'light';
+  document.documentElement.dataset['theme'] = shownTheme;
   document.documentElement.dataset['density'] = density;
-  for (const listener of listeners) listener();
+  store.setState({ shownTheme });
 }
 
 const systemDark = () => matchMedia('(prefers-color-scheme: dark)');
 
-/** Follows the system's theme until the returned function is called. */
+/** Follows changes of the system's theme until the returned function is called. */
 export function watchSystemTheme(): () => void {
   const media = systemDark();
   media.addEventListener('change', applyPreferences);
   return () => media.removeEventListener('change', applyPreferences);
 }
 
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
-export const usePreferences = () => useSyncExternalStore(subscribe, getPreferences);
-/** The theme that is in force, for what is drawn rather than styled. */
-export const useTheme = () =>
-  useSyncExternalStore(subscribe, () => document.documentElement.dataset['theme'] ?? 'dark');
+export const usePreferences = () => useStore(store, ({ chosen }) => chosen);
+/** The theme on the screen, for what is drawn on a canvas and not styled. */
+export const useTheme = () => useStore(store, ({ shownTheme }) => shownTheme);
 export const useZone = () => usePreferences().zone;

@@ -1,12 +1,13 @@
 import { createContext, type ReactNode, useContext } from 'react';
 import type { ApiClient } from '../api/client.ts';
 import type { RuntimeConfig } from '../config.ts';
-import type { OpenedCache } from '../payloads/opened-cache.ts';
+import type { PlaintextCache } from '../payloads/plaintext-cache.ts';
 
+/** What the application creates once, when it starts. */
 export interface Services {
   readonly api: ApiClient;
   readonly config: RuntimeConfig;
-  readonly opened: OpenedCache;
+  readonly plaintext: PlaintextCache;
 }
 
 const Context = createContext<Services | undefined>(undefined);
@@ -17,6 +18,6 @@ export function ServicesProvider({ services, children }: { services: Services; c
 
 export function useServices(): Services {
   const services = useContext(Context);
-  if (!services) throw new Error('No services around this component.');
+  if (!services) throw new Error('useServices() was called outside of <ServicesProvider>.');
   return services;
 }

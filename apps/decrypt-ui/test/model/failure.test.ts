@@ -21,7 +21,7 @@ const wrapped = {
 };
 
 describe('a chain of failures', () => {
-  test('runs from the outside to the root, each with its kind and its own words', () => {
+  test('lists the outermost failure first, each with its kind and message', () => {
     expect(failureChain(wrapped).map(({ kind, details, message }) => [kind, details, message])).toEqual([
       ['ActivityFailure', ['charge', 'TIMEOUT'], 'Activity task failed'],
       ['TimeoutFailure', ['HEARTBEAT'], 'Encoded failure'],
@@ -29,7 +29,7 @@ describe('a chain of failures', () => {
     ]);
   });
 
-  test('keeps the references of encrypted messages and of details', () => {
+  test('keeps the refs of encrypted messages and of details', () => {
     const [, timeout, last] = failureChain(wrapped);
     expect(timeout!.encoded).toBe('9:0');
     expect(timeout!.payloads).toEqual(['9:1']);
@@ -37,27 +37,27 @@ describe('a chain of failures', () => {
     expect(last!.nonRetryable).toBe(true);
   });
 
-  test('is headed by the first level that says more than where it came from', () => {
+  test('has the first level that is not a wrapper as its headline', () => {
     expect(headline(failureChain(wrapped))!.kind).toBe('TimeoutFailure');
     expect(headline(failureChain({ message: 'x', activityFailureInfo: {} }))!.message).toBe('x');
     expect(headline(failureChain(undefined))).toBeUndefined();
   });
 
-  test('is cut where it doesn’t end', () => {
+  test('is truncated if it does not end', () => {
     const endless: Record<string, unknown> = { message: 'again' };
     endless['cause'] = endless;
     expect(failureChain(endless)).toHaveLength(64);
   });
 });
 
-test('reads what the SDKs put into encodedAttributes, and nothing else', () => {
+test('reads encodedAttributes in the form of the SDKs, and no other form', () => {
   expect(decodedAttributes({ message: 'm', stack_trace: 's' })).toEqual({ message: 'm', stackTrace: 's' });
   expect(decodedAttributes({ message: 'm' })).toEqual({ message: 'm', stackTrace: '' });
   expect(decodedAttributes({ other: 1 })).toBeUndefined();
   expect(decodedAttributes('text')).toBeUndefined();
 });
 
-test('counts the frames of a stack trace, not the message above them', () => {
+test('counts the frames of a stack trace without the message above them', () => {
   expect(stackFrames('Error: x\n    at a (b:1)\n    at c (d:2)\n')).toBe(2);
   expect(stackFrames('  File "a.py", line 1, in f\n    x()\n')).toBe(1);
 });

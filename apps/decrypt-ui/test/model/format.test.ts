@@ -12,7 +12,7 @@ import { formatClock, formatDay, formatMomentExact } from '../../src/model/forma
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-test('durations have three digits or the two largest units', () => {
+test('formats a duration with three digits or with the two largest units', () => {
   const cases: [number, string][] = [
     [0, '0 ms'],
     [84, '84 ms'],
@@ -30,7 +30,7 @@ test('durations have three digits or the two largest units', () => {
   for (const [millis, text] of cases) expect(formatDuration(millis)).toBe(text);
 });
 
-test('a list rounds further, and what still runs counts whole seconds', () => {
+test('rounds further in lists, and to whole seconds for a duration that still grows', () => {
   expect([2110, 38_200, 169_000].map(formatDurationShort)).toEqual(['2.1 s', '38 s', '2 m 49 s']);
   expect([900, 41_900, 79_999, 3 * DAY + 4 * HOUR].map(formatTicking)).toEqual([
     '0 s',
@@ -40,12 +40,12 @@ test('a list rounds further, and what still runs counts whole seconds', () => {
   ]);
 });
 
-test('offsets start at 0, and after a gap with a plus', () => {
+test('formats offsets from 0, and after a gap with a plus', () => {
   expect([0, 40, 910, 2480, 46_200].map(formatOffset)).toEqual(['0', '40 ms', '0.91 s', '2.48 s', '46.2 s']);
   expect([12, 4100, 97_000].map(formatOffsetAfterGap)).toEqual(['+12 ms', '+4.1 s', '+1 m 37 s']);
 });
 
-test('sizes are decimal, with one digit below ten', () => {
+test('formats sizes in decimal units, with one decimal below ten', () => {
   expect([0, 212, 999, 1000, 1100, 9949, 9960, 94_000, 999_600, 3_100_000].map(formatBytes)).toEqual([
     '0 B',
     '212 B',
@@ -61,7 +61,7 @@ test('sizes are decimal, with one digit below ten', () => {
   expect(formatCount(12_481)).toBe('12,481');
 });
 
-test('moments are told in the zone that was chosen, with the year where it isn’t this one', () => {
+test('formats a moment in the chosen time zone, with the year if it is not the current one', () => {
   const millis = Date.parse('2026-11-24T13:04:58.204Z');
   const now = Date.parse('2026-12-01T00:00:00Z');
   expect(formatMomentExact(millis, 'utc', now)).toBe('24 Nov 13:04:58.204');

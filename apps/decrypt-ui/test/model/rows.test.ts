@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createHistoryBuilder } from '../../src/model/history.ts';
 import { matcher } from '../../src/model/find.ts';
+import { createHistoryBuilder } from '../../src/model/history.ts';
 import { rowsOf } from '../../src/model/rows.ts';
 import { FixtureRun } from '../fixtures/run.ts';
 import { orderRun } from '../fixtures/runs.ts';
@@ -14,7 +14,7 @@ function order() {
 const options = { view: 'groups', expanded: new Set<number>(), tasks: false } as const;
 
 describe('rows', () => {
-  test('one a group; expanded, one more an event and one for the attempts that were not recorded', () => {
+  test('has one row per group, and in an expanded group one per event and one for unrecorded attempts', () => {
     const { groups, events } = order();
     const closed = rowsOf(groups, events, options);
     const capture = closed.find((row) => row.group.id === 39)!;
@@ -32,20 +32,20 @@ describe('rows', () => {
     expect(open[at + 4]).toMatchObject({ kind: 'event', last: true });
   });
 
-  test('every event once, in order, when all are asked for', () => {
+  test('has one row per event, in order, in the view of all events', () => {
     const { groups, events } = order();
     const all = rowsOf(groups, events, { ...options, view: 'all' });
     expect(all.map((row) => row.key)).toEqual(events.map((event) => `e${event.eventId}`));
     expect(all.every((row) => row.level === 1)).toBe(true);
   });
 
-  test('workflow tasks only where they failed, are not durable, are selected or asked for', () => {
+  test('has workflow tasks only if they failed, are not durable, are selected or are requested', () => {
     const run = new FixtureRun({ workflowId: 'w' });
-    const good = run.add(5, 0);
-    run.add(7, 1, { scheduledEventId: String(good) });
-    const bad = run.add(5, 2);
-    run.add(9, 3, { scheduledEventId: String(bad) });
-    run.add(5, 4, {}, { durable: false });
+    const good = run.add('WorkflowTaskScheduled', 0);
+    run.add('WorkflowTaskCompleted', 1, { scheduledEventId: String(good) });
+    const bad = run.add('WorkflowTaskScheduled', 2);
+    run.add('WorkflowTaskFailed', 3, { scheduledEventId: String(bad) });
+    run.add('WorkflowTaskScheduled', 4, {}, { durable: false });
     const builder = createHistoryBuilder();
     builder.append(run.events);
     const { groups, events } = builder.snapshot();
@@ -64,7 +64,7 @@ describe('find', () => {
       .filter(matcher(term) ?? (() => true))
       .map((row) => row.key);
 
-  test('finds names, activity ids, event numbers and workers, all words of a term together', () => {
+  test('finds rows that contain all words of the term in names, ids, event numbers and workers', () => {
     expect(hits('capture')).toEqual(['g39', 'g53']);
     expect(hits('#44')).toEqual(['g39']);
     expect(hits('activity adyen')).toEqual(['g53']);
@@ -72,16 +72,16 @@ describe('find', () => {
     expect(hits('order-88213-fraud')).toEqual(['g21']);
   });
 
-  test('finds an event by what its group is about', () => {
+  test('finds an event by the name of its group', () => {
     expect(hits('capturepayment', 'all')).toEqual(['e39', 'e43', 'e44']);
   });
 
-  test('never looks into payloads', () => {
+  test('never searches payloads', () => {
     expect(hits('maren')).toEqual([]);
     expect(hits('do_not_honor')).toEqual([]);
   });
 
-  test('an empty term is no search', () => {
+  test('does not search for an empty term', () => {
     expect(matcher('  ')).toBeUndefined();
   });
 });

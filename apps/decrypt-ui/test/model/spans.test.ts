@@ -17,11 +17,11 @@ const closed = { now: 1_100_000, runOpen: false };
 const open = { now: 1_100_000, runOpen: true };
 
 describe('the waterfall', () => {
-  test('an activity that ran once: waiting, then running', () => {
+  test('shows an activity without retries as waiting and then running', () => {
     const { group } = groupOf((run) => {
-      run.add(10, 0, { activityId: 'a' });
-      run.add(11, 300, { scheduledEventId: '1', attempt: 1 });
-      run.add(12, 1000, { scheduledEventId: '1' });
+      run.add('ActivityTaskScheduled', 0, { activityId: 'a' });
+      run.add('ActivityTaskStarted', 300, { scheduledEventId: '1', attempt: 1 });
+      run.add('ActivityTaskCompleted', 1000, { scheduledEventId: '1' });
     });
     expect(shapes(groupSpans(group, closed))).toEqual([
       ['leg', 0, 300, 'ok'],
@@ -29,11 +29,11 @@ describe('the waterfall', () => {
     ]);
   });
 
-  test('one that was retried: what came before the last start is unrecorded, never waiting', () => {
+  test('shows the time before the last attempt of a retried activity as unrecorded, not as waiting', () => {
     const { group } = groupOf((run) => {
-      run.add(10, 0, { activityId: 'a' });
-      run.add(11, 40_000, { scheduledEventId: '1', attempt: 5 });
-      run.add(13, 48_000, { scheduledEventId: '1' });
+      run.add('ActivityTaskScheduled', 0, { activityId: 'a' });
+      run.add('ActivityTaskStarted', 40_000, { scheduledEventId: '1', attempt: 5 });
+      run.add('ActivityTaskFailed', 48_000, { scheduledEventId: '1' });
     });
     expect(shapes(groupSpans(group, closed))).toEqual([
       ['unrecorded', 0, 40_000, 'failed'],
@@ -41,8 +41,8 @@ describe('the waterfall', () => {
     ]);
   });
 
-  test('one that retries now: stripes to now, and a tick for each attempt that was seen', () => {
-    const { group, run } = groupOf((made) => made.add(10, 0, { activityId: 'a' }));
+  test('shows a retrying activity as running until now, with a tick for each observed attempt', () => {
+    const { group, run } = groupOf((made) => made.add('ActivityTaskScheduled', 0, { activityId: 'a' }));
     run.details = {
       pendingActivities: [
         {
@@ -62,22 +62,22 @@ describe('the waterfall', () => {
     ]);
   });
 
-  test('an event order that the clock contradicts makes no negative bar', () => {
+  test('never draws a negative bar, even if the timestamps contradict the order of the events', () => {
     const { group } = groupOf((run) => {
-      run.add(10, 500, { activityId: 'a' });
-      run.add(11, 100, { scheduledEventId: '1', attempt: 1 });
-      run.add(12, 900, { scheduledEventId: '1' });
+      run.add('ActivityTaskScheduled', 500, { activityId: 'a' });
+      run.add('ActivityTaskStarted', 100, { scheduledEventId: '1', attempt: 1 });
+      run.add('ActivityTaskCompleted', 900, { scheduledEventId: '1' });
     });
     for (const { from, to } of groupSpans(group, closed)) expect(to).toBeGreaterThanOrEqual(from);
   });
 
-  test('timers are outlined, open ones to now; signals are moments; what is not durable is hollow', () => {
-    const timer = groupOf((run) => run.add(17, 0, { startToFireTimeout: '600s' })).group;
+  test('shows timers as outlines, signals as points, and events that are not durable as hollow points', () => {
+    const timer = groupOf((run) => run.add('TimerStarted', 0, { startToFireTimeout: '600s' })).group;
     expect(shapes(groupSpans(timer, open))).toEqual([['timer-open', 0, 100_000, 'pending']]);
     expect(shapes(groupSpans(timer, closed))).toEqual([['point', 0, 0, 'neutral']]);
-    const signal = groupOf((run) => run.add(26, 7, {})).group;
+    const signal = groupOf((run) => run.add('WorkflowExecutionSignaled', 7, {})).group;
     expect(shapes(groupSpans(signal, open))).toEqual([['point', 7, 7, 'neutral']]);
-    const task = groupOf((run) => run.add(5, 9, {}, { durable: false })).group;
+    const task = groupOf((run) => run.add('WorkflowTaskScheduled', 9, {}, { durable: false })).group;
     expect(shapes(groupSpans(task, open))).toEqual([['hollow', 9, 9, 'neutral']]);
   });
 });

@@ -1,37 +1,37 @@
 import { describe, expect, test } from 'vitest';
 import { createTimeScale, idleGaps, offsetFrom, ticks } from '../../src/model/time-scale.ts';
 
-const activity = (...times: number[]) => ({ times, busy: [] });
+const timesOf = (...events: number[]) => ({ events, busy: [] });
 const scaleOf = (times: number[], width = 1000, collapse = true) =>
-  createTimeScale({ from: times[0]!, to: times.at(-1)!, activity: activity(...times), width, collapse });
+  createTimeScale({ from: times[0]!, to: times.at(-1)!, times: timesOf(...times), width, collapse });
 
 describe('idle time', () => {
-  test('is an interval without events that is at least a tenth of the whole', () => {
-    expect(idleGaps(activity(0, 10_000, 20_000, 900_000, 1_000_000), 0, 1_000_000)).toEqual([
+  test('is an interval without events of at least a tenth of the whole', () => {
+    expect(idleGaps(timesOf(0, 10_000, 20_000, 900_000, 1_000_000), 0, 1_000_000)).toEqual([
       { from: 20_000, to: 900_000 },
       { from: 900_000, to: 1_000_000 },
     ]);
-    expect(idleGaps(activity(0, 99_000, 198_000, 297_000), 0, 1_000_000)).toEqual([
+    expect(idleGaps(timesOf(0, 99_000, 198_000, 297_000), 0, 1_000_000)).toEqual([
       { from: 297_000, to: 1_000_000 },
     ]);
   });
 
-  test('is at least ten seconds, however short the run', () => {
-    expect(idleGaps(activity(0, 10, 9000), 0, 9500)).toEqual([]);
-    expect(idleGaps(activity(0, 10, 10_010), 0, 10_500)).toEqual([{ from: 10, to: 10_010 }]);
+  test('is at least ten seconds long, even in a short run', () => {
+    expect(idleGaps(timesOf(0, 10, 9000), 0, 9500)).toEqual([]);
+    expect(idleGaps(timesOf(0, 10, 10_010), 0, 10_500)).toEqual([{ from: 10, to: 10_010 }]);
   });
 
-  test('is no idle time while an activity is under way', () => {
-    const times = [0, 10_000, 900_000, 1_000_000];
-    expect(idleGaps({ times, busy: [{ from: 10_000, to: 900_000 }] }, 0, 1_000_000)).toEqual([
+  test('does not include an activity in progress', () => {
+    const events = [0, 10_000, 900_000, 1_000_000];
+    expect(idleGaps({ events, busy: [{ from: 10_000, to: 900_000 }] }, 0, 1_000_000)).toEqual([
       { from: 900_000, to: 1_000_000 },
     ]);
-    expect(idleGaps({ times: [0, 10], busy: [{ from: 10, to: Infinity }] }, 0, 1_000_000)).toEqual([]);
+    expect(idleGaps({ events: [0, 10], busy: [{ from: 10, to: Infinity }] }, 0, 1_000_000)).toEqual([]);
   });
 });
 
 describe('the scale', () => {
-  test('gives a gap 48 px and shares the rest in proportion', () => {
+  test('gives a gap 48 px and shares the rest of the width in proportion', () => {
     const scale = scaleOf([0, 50, 100, 10_100, 10_150, 10_200]);
     expect(scale.gaps).toHaveLength(1);
     expect(scale.gaps[0]).toMatchObject({ from: 100, to: 10_100, width: 48 });
@@ -41,13 +41,13 @@ describe('the scale', () => {
     expect(scale.x(50)).toBeCloseTo(238);
   });
 
-  test('goes back from pixels to time', () => {
+  test('converts pixels back to time', () => {
     const scale = scaleOf([0, 50, 100, 10_100, 10_150, 10_200]);
     for (const time of [0, 30, 100, 5000, 10_100, 10_180, 10_200])
       expect(scale.time(scale.x(time))).toBeCloseTo(time);
   });
 
-  test('never runs backwards and stays within its width', () => {
+  test('never decreases and stays within its width', () => {
     const scale = scaleOf([0, 5, 80, 4000, 4100, 90_000, 90_020], 292);
     let before = -1;
     for (let time = -500; time <= 91_000; time += 37) {
@@ -58,7 +58,7 @@ describe('the scale', () => {
     }
   });
 
-  test('collapses only the longest gaps where they would take more than half of the width', () => {
+  test('collapses only the longest gaps if all gaps would take more than half of the width', () => {
     const scale = scaleOf(
       [0, 1, 200, 201, 500, 501, 700, 701, 1000].map((time) => time * 100),
       200,
@@ -67,18 +67,18 @@ describe('the scale', () => {
     expect(scale.gaps.map(({ from }) => from)).toEqual([20_100, 70_100]);
   });
 
-  test('does not collapse a run that is nothing but gaps', () => {
+  test('does not collapse a run that consists of gaps only', () => {
     expect(scaleOf([0, 20_000, 40_000]).gaps).toEqual([]);
     expect(scaleOf([0, 20_000, 40_000]).x(20_000)).toBeCloseTo(500);
   });
 
-  test('draws time at full length on request, and a run of one moment at its left edge', () => {
+  test('draws idle time at full length on request, and a run of one moment at the left edge', () => {
     expect(scaleOf([0, 1, 100_000], 1000, false).gaps).toEqual([]);
     expect(scaleOf([5], 100).x(5)).toBe(0);
   });
 });
 
-test('ticks stand on round offsets, apart from each other, after a gap counted from its end', () => {
+test('puts ticks at round offsets with space between them, counted from the end of the last gap', () => {
   const scale = scaleOf([0, 2000, 4000, 4_000_000, 4_020_000, 4_060_000], 800);
   const found = ticks(scale, 0, scale.gaps);
   expect(found.length).toBeGreaterThan(2);
@@ -91,7 +91,7 @@ test('ticks stand on round offsets, apart from each other, after a gap counted f
   }
 });
 
-test('a start after a gap counts from the gap’s end; one at its end tells the whole way', () => {
+test('counts an offset from the end of the gap before it, but an event at its end from the start of the run', () => {
   const gaps = [{ from: 100, to: 5000 }];
   expect(offsetFrom(80, 0, gaps)).toEqual({ offset: 80, afterGap: false });
   expect(offsetFrom(5000, 0, gaps)).toEqual({ offset: 5000, afterGap: false });

@@ -1,11 +1,11 @@
-import { decodeRequest } from '@temporal-kms/codec-api';
 import { createMemoryHistory } from '@tanstack/react-router';
+import { decodeRequest } from '@temporal-kms/codec-api';
 import { StrictMode } from 'react';
 import { inject } from 'vitest';
 import { render } from 'vitest-browser-react';
 import { createApiClient } from '../../src/api/client.ts';
 import { App } from '../../src/app.tsx';
-import { createOpenedCache } from '../../src/payloads/opened-cache.ts';
+import { createPlaintextCache } from '../../src/payloads/plaintext-cache.ts';
 import { applyPreferences, setPreferences } from '../../src/state/preferences.ts';
 
 export const RUN = '01997c2e-0000-7000-8000-000000000001';
@@ -18,7 +18,7 @@ interface Steering {
   readonly delay?: number;
 }
 
-/** The whole application at an address, over the fixture server, in a namespace that no other test uses. */
+/** Renders the application at an address, with the fixture server and a namespace that no other test uses. */
 export async function renderApp(path: string, options: { namespace?: string } = {}) {
   namespaces += 1;
   const namespace = options.namespace ?? `test-${namespaces}-${Date.now()}`;
@@ -34,11 +34,11 @@ export async function renderApp(path: string, options: { namespace?: string } = 
     return fetch(input, init);
   };
   const history = createMemoryHistory({ initialEntries: [path.replace('NS', namespace)] });
-  const opened = createOpenedCache();
+  const plaintext = createPlaintextCache();
   const api = createApiClient({ apiUrl: url, fetch: spy });
   setPreferences({ theme: 'dark', zone: 'utc', density: 'default', inspector: 408 });
   applyPreferences();
-  const services = { api, opened, config: { apiUrl: url, temporalUiUrl: 'https://temporal.example' } };
+  const services = { api, plaintext, config: { apiUrl: url, temporalUiUrl: 'https://temporal.example' } };
   const screen = await render(
     <StrictMode>
       <App services={services} history={history} />
@@ -47,28 +47,30 @@ export async function renderApp(path: string, options: { namespace?: string } = 
   return {
     screen,
     history,
-    opened,
+    plaintext,
     namespace,
     asked,
-    /** Refs that the page has asked to decode, in order. */
+    /** The refs that the page has requested, in order. */
     refs: () =>
       asked
-        .filter((one) => one.url.endsWith('payloads:decode'))
-        .flatMap((one) => decodeRequest.parse(JSON.parse(one.body)).refs),
-    /** Changes what the server has or does. */
+        .filter((request) => request.url.endsWith('payloads:decode'))
+        .flatMap(({ body }) => decodeRequest.parse(JSON.parse(body)).refs),
+    /** Changes what the fixture server contains or how it answers. */
     steer: async (action: string, body: Steering = {}) => {
       const response = await fetch(`${url}/test/${namespace}/${action}`, {
         method: 'POST',
         body: JSON.stringify(body),
       });
-      if (!response.ok) throw new Error(`${action} was refused with ${response.status}`);
+      if (!response.ok)
+        throw new Error(`The fixture server rejected ${action} with status ${response.status}.`);
     },
   };
 }
 
-/** The row of the history grid with this key: `g39` a group, `e44` an event. */
+/** The row of the history table with a key: `g39` for a group, `e44` for an event. */
 export const row = (key: string) => document.querySelector<HTMLElement>(`[data-key="${key}"]`);
 
+/** Waits until `find` returns something, and throws if it does not within the timeout. */
 export async function until<T>(
   find: () => T | null | undefined | false,
   what: string,
@@ -78,11 +80,12 @@ export async function until<T>(
   for (;;) {
     const found = find();
     if (found) return found;
-    if (Date.now() > end) throw new Error(`Waited ${timeout} ms for ${what}.`);
+    if (Date.now() > end) throw new Error(`Not found within ${timeout} ms: ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
 
+/** Dispatches a `keydown` event. */
 export const press = (
   key: string,
   target: Element = document.activeElement ?? document.body,

@@ -7,7 +7,7 @@ declare module 'vitest' {
   }
 }
 
-/** One server of fixtures for all tests of the page; each test takes a namespace of its own. */
+/** Starts the fixture server that all page tests share. Each test uses another namespace. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await startFixtureServer();
   project.provide('fixtures', server.url);

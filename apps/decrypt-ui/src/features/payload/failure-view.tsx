@@ -2,26 +2,27 @@ import type { PayloadStub } from '@temporal-kms/codec-api';
 import { ChevronRight } from 'lucide-react';
 import { useState } from 'react';
 import { CopyButton } from '../../components/copy-button.tsx';
-import { KeyBadges } from '../../components/key-badges.tsx';
 import { decodedAttributes, failureChain, type FailureLevel, stackFrames } from '../../model/failure.ts';
+import { plural } from '../../model/format/number.ts';
 import { keyBadges } from '../../model/keys.ts';
 import { type PayloadView, useFindings, usePayload } from '../../payloads/payloads-context.tsx';
+import { CodeView } from './code-view.tsx';
 import styles from './failure-view.module.css';
-import { LinesView } from './lines-view.tsx';
+import { KeyBadges } from './key-badges.tsx';
 import { PayloadBlock } from './payload-block.tsx';
 import { PayloadLine } from './payload-cell.tsx';
 import { ReasonNote } from './reason-note.tsx';
 
 interface FailureViewProps {
-  /** In proto3 JSON, payloads as placeholders. */
+  /** Proto3 JSON in which placeholders stand for the payloads. */
   readonly failure: unknown;
   readonly stubs: readonly PayloadStub[];
   readonly title?: string;
-  /** `after 5 attempts` */
+  /** Text after the title: `after 5 attempts`. */
   readonly note?: string | undefined;
 }
 
-/** A failure from the outside in: each cause with its type, its message, its stack trace and its details. */
+/** A failure from the outermost level to its root cause: message, type, stack trace and details of each level. */
 export function FailureView({ failure, stubs, title = 'Failure', note }: FailureViewProps) {
   const chain = failureChain(failure);
   const findings = useFindings();
@@ -39,7 +40,7 @@ export function FailureView({ failure, stubs, title = 'Failure', note }: Failure
         <ol className={styles['chain']}>
           {chain.map((level, index) => (
             <Level
-              // oxlint-disable-next-line react/no-array-index-key -- a chain is its order
+              // oxlint-disable-next-line react/no-array-index-key -- a level is identified by its position
               key={index}
               level={level}
               stub={level.encoded ? find(level.encoded) : undefined}
@@ -64,10 +65,10 @@ interface LevelProps {
 function Level({ level, stub, root }: LevelProps) {
   const view = usePayload(level.encoded, stub);
   const { message, stackTrace } = levelText(level, view);
-  const unread = level.encoded !== undefined && view.status !== 'open';
+  const masked = level.encoded !== undefined && view.status !== 'readable';
   return (
     <li data-root={root ? '' : undefined}>
-      {unread ? (
+      {masked ? (
         <p className={styles['message']}>
           <PayloadLine view={view} stub={stub} />
         </p>
@@ -80,19 +81,20 @@ function Level({ level, stub, root }: LevelProps) {
       {view.status === 'unreadable' && stub ? (
         <ReasonNote reason={view.reason} stub={stub} detail={view.message} />
       ) : null}
-      {stackTrace ? <StackTrace text={stackTrace} sealed={level.encoded !== undefined} /> : null}
+      {stackTrace ? <StackTrace text={stackTrace} decrypted={level.encoded !== undefined} /> : null}
     </li>
   );
 }
 
+/** Message and stack trace of a level, decrypted if the level has encrypted attributes. */
 export function levelText(level: FailureLevel, view: PayloadView): { message: string; stackTrace: string } {
-  if (level.encoded !== undefined && view.status === 'open' && view.value.kind === 'json') {
+  if (level.encoded !== undefined && view.status === 'readable' && view.value.kind === 'json') {
     return decodedAttributes(view.value.value) ?? level;
   }
   return level;
 }
 
-function StackTrace({ text, sealed }: { text: string; sealed: boolean }) {
+function StackTrace({ text, decrypted }: { text: string; decrypted: boolean }) {
   const [open, setOpen] = useState(false);
   const lines = text.replace(/\n+$/, '').split('\n');
   const frames = stackFrames(text);
@@ -106,18 +108,15 @@ function StackTrace({ text, sealed }: { text: string; sealed: boolean }) {
           onClick={() => setOpen(!open)}
         >
           <ChevronRight size={12} aria-hidden="true" />
-          Stack trace{' '}
-          <span className="t3">
-            {frames} {frames === 1 ? 'frame' : 'frames'}
-          </span>
+          Stack trace <span className="t3">{plural(frames, 'frame')}</span>
         </button>
         {open ? <CopyButton what="stack trace" text={() => text} /> : null}
       </div>
       {open ? (
-        <LinesView
+        <CodeView
           count={lines.length}
           label="Stack trace"
-          revealed={sealed}
+          decrypted={decrypted}
           renderLine={(index) => lines[index]}
         />
       ) : null}

@@ -1,27 +1,27 @@
-import { escapeInText } from '@temporal-kms/codec-api';
-import type { PayloadRef, PayloadStub } from '@temporal-kms/codec-api';
-import { Mask } from '../../components/mask.tsx';
+import { escapeInText, type PayloadRef, type PayloadStub } from '@temporal-kms/codec-api';
+import { clsx } from 'clsx';
 import { formatBytes } from '../../model/format/number.ts';
 import { jsonInline } from '../../model/json-lines.ts';
 import { reasonOf } from '../../model/keys.ts';
 import type { PayloadValue } from '../../model/payload-value.ts';
 import { reasonTexts } from '../../model/reasons.ts';
 import { type PayloadView, useFindings, usePayload } from '../../payloads/payloads-context.tsx';
-import { JsonTokens } from './json-tokens.tsx';
+import { JsonLine } from './code-view.tsx';
+import { Mask } from './mask.tsx';
 import styles from './payload-cell.module.css';
-import { ReasonIcon } from './reason-icon.tsx';
+import { ReasonIcon } from './reason-note.tsx';
 
-/** More than this doesn't fit into any row. */
+/** The longest text that fits into a row, in characters. */
 const PREVIEW = 160;
 
 interface PayloadCellProps {
   readonly payload: PayloadRef;
   readonly stub: PayloadStub | undefined;
-  /** `words`: written by people for people, such as a summary. */
+  /** `words`: a text for people, such as a summary, is shown without quotes. */
   readonly as?: 'value' | 'words';
 }
 
-/** A payload in one line: dots until it is open, then its beginning, or why it can't be read. */
+/** A payload on one line: a mask until it is decoded, then its beginning, or why it cannot be decrypted. */
 export function PayloadCell({ payload, stub, as = 'value' }: PayloadCellProps) {
   const view = usePayload(payload, stub);
   return <PayloadLine view={view} stub={stub} as={as} />;
@@ -33,12 +33,13 @@ interface PayloadLineProps {
   readonly as?: 'value' | 'words';
 }
 
+/** The same for a payload whose state the caller already knows. */
 export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
   const findings = useFindings();
   switch (view.status) {
-    case 'open': {
+    case 'readable': {
       const remark = stub && reasonOf(stub, findings);
-      // What is open there is the reference, not what it refers to.
+      // The plaintext is a reference to the value, not the value.
       if (remark === 'external_reference') return <Unreadable reason={remark} bytes={stub?.bytes} />;
       if (remark !== 'not_encrypted') return <Preview value={view.value} as={as} />;
       return (
@@ -50,10 +51,10 @@ export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
     }
     case 'unreadable':
       return <Unreadable reason={view.reason} bytes={stub?.bytes} />;
-    case 'unasked':
+    case 'failed':
       return (
         <span className="t3 ellipsis" title={view.message}>
-          not read: {view.message}
+          Not decoded: {view.message}
         </span>
       );
     default:
@@ -77,22 +78,22 @@ function Unreadable({ reason, bytes }: { reason: keyof typeof reasonTexts; bytes
 function Preview({ value, as }: { value: PayloadValue; as: 'value' | 'words' }) {
   switch (value.kind) {
     case 'empty':
-      return <span className={`t3 ${styles['open']}`}>empty</span>;
+      return <span className={clsx('t3', styles['shown'])}>empty</span>;
     case 'bytes':
       return (
-        <span className={`t2 ellipsis ${styles['open']}`}>
+        <span className={clsx('t2 ellipsis', styles['shown'])}>
           {value.messageType ?? 'binary'}, {formatBytes(value.bytes.length)}
         </span>
       );
     case 'text':
-      return <span className={`mono ellipsis ${styles['open']}`}>{firstLine(value.text)}</span>;
+      return <span className={clsx('mono ellipsis', styles['shown'])}>{firstLine(value.text)}</span>;
     default:
       if (as === 'words' && typeof value.value === 'string') {
-        return <span className={`t2 ellipsis ${styles['open']}`}>{firstLine(value.value)}</span>;
+        return <span className={clsx('t2 ellipsis', styles['shown'])}>{firstLine(value.value)}</span>;
       }
       return (
-        <span className={`${styles['json']} ellipsis ${styles['open']}`}>
-          <JsonTokens tokens={jsonInline(value.value, PREVIEW)} />
+        <span className={clsx(styles['json'], 'ellipsis', styles['shown'])}>
+          <JsonLine tokens={jsonInline(value.value, PREVIEW)} />
         </span>
       );
   }

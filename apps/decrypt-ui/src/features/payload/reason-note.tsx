@@ -1,26 +1,35 @@
-import type { PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
-import { reasonClass } from '@temporal-kms/codec-api';
-import { RefreshCw, Terminal } from 'lucide-react';
+import { type PayloadStub, reasonClass, type ReasonCode } from '@temporal-kms/codec-api';
+import {
+  Clock,
+  ExternalLink,
+  FileWarning,
+  KeyRound,
+  Lock,
+  LockOpen,
+  RefreshCw,
+  ShieldAlert,
+  Terminal,
+  Weight,
+} from 'lucide-react';
 import { Button } from '../../components/button.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
-import { explain, reasonTexts, remedy } from '../../model/reasons.ts';
+import { explain, type ReasonIcon as IconName, reasonTexts, remedy } from '../../model/reasons.ts';
 import { useDecoder, useFindings } from '../../payloads/payloads-context.tsx';
-import { useRunAddress } from '../../state/run-address.ts';
-import { ReasonIcon } from './reason-icon.tsx';
+import { useRun } from '../../run/run-context.tsx';
 import styles from './reason-note.module.css';
 
 interface ReasonNoteProps {
   readonly reason: ReasonCode;
   readonly stub: PayloadStub;
-  /** The server's own words. */
+  /** The message of the server. */
   readonly detail?: string | undefined;
 }
 
-/** Why a payload can't be read, which key it is about, whether that can change, and the one thing to do. */
+/** Why a payload cannot be decrypted, with which key, whether that can change, and what to do. */
 export function ReasonNote({ reason, stub, detail }: ReasonNoteProps) {
   const decoder = useDecoder();
   const findings = useFindings();
-  const address = useRunAddress();
+  const { address } = useRun();
   const key = findings.get(stub.ref)?.key ?? stub.key;
   const { short, tone, icon, kind } = reasonTexts[reason];
   const command = remedy(reason, key);
@@ -60,4 +69,21 @@ export function ReasonNote({ reason, stub, detail }: ReasonNoteProps) {
       ) : null}
     </div>
   );
+}
+
+const icons: Readonly<Record<IconName, typeof Lock>> = {
+  lock: Lock,
+  open: LockOpen,
+  clock: Clock,
+  shield: ShieldAlert,
+  file: FileWarning,
+  weight: Weight,
+  key: KeyRound,
+  elsewhere: ExternalLink,
+};
+
+/** The icon of a reason code. */
+export function ReasonIcon({ name, size = 12 }: { name: IconName; size?: number }) {
+  const Icon = icons[name];
+  return <Icon size={size} aria-hidden="true" />;
 }

@@ -1,37 +1,38 @@
 import { Outlet, useParams } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { LiveRegion } from '../../components/live-region.tsx';
-import { useHotkeys } from '../../components/use-hotkeys.ts';
-import { namespaceScope } from '../../payloads/scope.ts';
+import { namespaceScope } from '../../payloads/plaintext-cache.ts';
+import { useShortcuts } from '../../shortcuts/use-shortcuts.ts';
 import { watchSystemTheme } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
-import { KeysDialog } from './keys-dialog.tsx';
 import styles from './shell.module.css';
+import { ShortcutsDialog } from './shortcuts-dialog.tsx';
 import { TopBar } from './top-bar.tsx';
 
+/** The frame of every page: the top bar, the shortcuts dialog and the live region. */
 export function Shell() {
-  const [keysOpen, setKeysOpen] = useState(false);
-  const { opened } = useServices();
+  const [helpOpen, setHelpOpen] = useState(false);
+  const { plaintext } = useServices();
   const { namespace } = useParams({ strict: false });
 
   useEffect(() => watchSystemTheme(), []);
-  // Plaintext of one namespace isn't kept while another is looked at.
+  // The plaintext of a namespace is dropped when the reader leaves it.
   useEffect(() => {
     if (namespace === undefined) return undefined;
-    return () => opened.forget(namespaceScope(namespace));
-  }, [namespace, opened]);
-  useHotkeys({ '?': () => setKeysOpen(true) });
+    return () => plaintext.forget(namespaceScope(namespace));
+  }, [namespace, plaintext]);
+  useShortcuts({ help: () => setHelpOpen(true) });
 
   return (
     <div className={styles['shell']}>
       <a className={styles['skip']} href="#main">
         Skip to content
       </a>
-      <TopBar onShowKeys={() => setKeysOpen(true)} />
+      <TopBar onHelp={() => setHelpOpen(true)} />
       <main id="main" className={styles['main']} tabIndex={-1}>
         <Outlet />
       </main>
-      <KeysDialog open={keysOpen} onOpenChange={setKeysOpen} />
+      <ShortcutsDialog open={helpOpen} onOpenChange={setHelpOpen} />
       <LiveRegion />
     </div>
   );

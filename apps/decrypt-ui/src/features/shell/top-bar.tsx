@@ -1,26 +1,28 @@
-import { escapeInvisible } from '@temporal-kms/codec-api';
-import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate, useParams } from '@tanstack/react-router';
+import { type CryptoHealth, escapeInvisible } from '@temporal-kms/codec-api';
 import { CircleHelp, Moon, Sun, SunMoon } from 'lucide-react';
-import { namespacesQuery } from '../../api/queries.ts';
+import { healthQuery, namespacesQuery } from '../../api/queries.ts';
 import { Button } from '../../components/button.tsx';
-import { Mark } from '../../components/glyphs.tsx';
 import { Menu, MenuChoice } from '../../components/menu.tsx';
 import { zoneLabel } from '../../model/format/time.ts';
+import type { Outcome } from '../../model/outcome.ts';
+import { reasonTexts } from '../../model/reasons.ts';
+import { tooltip } from '../../shortcuts/shortcuts.ts';
 import { setPreferences, usePreferences } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
-import { Health } from './health.tsx';
 import styles from './top-bar.module.css';
 
 const themeIcons = { system: SunMoon, dark: Moon, light: Sun } as const;
 
-export function TopBar({ onShowKeys }: { onShowKeys: () => void }) {
+/** The bar at the top of every page: namespace, health, time zone, theme and help. */
+export function TopBar({ onHelp }: { onHelp: () => void }) {
   const { theme, zone } = usePreferences();
   const { namespace } = useParams({ strict: false });
   const ThemeIcon = themeIcons[theme];
   return (
     <header className={styles['bar']}>
-      <Link to="/" className={styles['brand']} aria-label="decrypt-ui, start">
+      <Link to="/" className={styles['brand']} aria-label="decrypt-ui, home">
         <Mark />
         <span className={styles['name']}>decrypt-ui</span>
       </Link>
@@ -39,13 +41,13 @@ export function TopBar({ onShowKeys }: { onShowKeys: () => void }) {
       )}
       <span className="spacer" />
       <Health />
-      <Menu label="Time zone" trigger={zoneLabel(zone)} align="end" className={styles['wide'] ?? ''}>
+      <Menu label="Time zone" trigger={zoneLabel(zone)} align="end" className={styles['wide']}>
         <MenuChoice
           title="Time zone"
           value={zone}
           options={[
             { value: 'utc', text: 'UTC' },
-            { value: 'local', text: 'This browser’s', note: zoneLabel('local') },
+            { value: 'local', text: 'Local', note: zoneLabel('local') },
           ]}
           onChange={(next) => setPreferences({ zone: next })}
         />
@@ -55,7 +57,7 @@ export function TopBar({ onShowKeys }: { onShowKeys: () => void }) {
           title="Theme"
           value={theme}
           options={[
-            { value: 'system', text: 'As the system' },
+            { value: 'system', text: 'System' },
             { value: 'dark', text: 'Dark' },
             { value: 'light', text: 'Light' },
           ]}
@@ -65,9 +67,9 @@ export function TopBar({ onShowKeys }: { onShowKeys: () => void }) {
       <Button
         look="ghost"
         icon
-        aria-label="Keyboard"
-        title="Keyboard: ?"
-        onClick={onShowKeys}
+        aria-label="Keyboard shortcuts"
+        title={tooltip('help')}
+        onClick={onHelp}
         className={styles['wide']}
       >
         <CircleHelp size={14} />
@@ -86,7 +88,7 @@ function NamespaceMenu({ namespace }: { namespace: string }) {
     <Menu
       label="Namespace"
       trigger={<span className={styles['namespace']}>{escapeInvisible(namespace)}</span>}
-      className={styles['picker'] ?? ''}
+      className={styles['picker']}
     >
       <MenuChoice
         title="Namespace"
@@ -97,5 +99,71 @@ function NamespaceMenu({ namespace }: { namespace: string }) {
         }}
       />
     </Menu>
+  );
+}
+
+interface HealthState {
+  readonly outcome: Outcome;
+  readonly text: string;
+  readonly title: string;
+}
+
+function healthState(health: CryptoHealth | undefined, failed: boolean): HealthState {
+  if (failed) {
+    return { outcome: 'failed', text: 'Server unreachable', title: 'The codec server does not answer.' };
+  }
+  if (!health) return { outcome: 'neutral', text: 'Connecting', title: 'Connecting to the codec server.' };
+  const name = health.kms.emulator ? 'KMS emulator' : 'KMS';
+  const note = health.kms.emulator
+    ? ' The server uses an emulator of Cloud KMS: its keys are not protected by Google.'
+    : '';
+  if (health.temporal.status === 'unavailable') {
+    return {
+      outcome: 'failed',
+      text: 'Temporal unreachable',
+      title: 'The codec server cannot reach Temporal.',
+    };
+  }
+  switch (health.kms.status) {
+    case 'ok':
+      return {
+        outcome: 'ok',
+        text: `${name} healthy`,
+        title: `The last call to Cloud KMS succeeded.${note}`,
+      };
+    case 'failing': {
+      const reason = health.kms.reason ? reasonTexts[health.kms.reason].short : 'The last call failed';
+      return { outcome: 'timed-out', text: `${name} failing`, title: `${reason}.${note}` };
+    }
+    default:
+      return { outcome: 'neutral', text: name, title: `The server has not called Cloud KMS yet.${note}` };
+  }
+}
+
+/** Whether the server can decrypt right now, as far as it knows. */
+function Health() {
+  const { api } = useServices();
+  const { data, isError } = useQuery(healthQuery(api));
+  const { outcome, text, title } = healthState(data, isError);
+  return (
+    <span className={styles['health']} title={title}>
+      <span className={styles['dot']} data-outcome={outcome} />
+      <span>{text}</span>
+    </span>
+  );
+}
+
+/** The logo: a bar of plaintext, a bar of ciphertext, and the dots of a mask. */
+function Mark() {
+  return (
+    <svg width={20} height={20} viewBox="0 0 20 20" aria-hidden="true">
+      <rect x="1" y="2.5" width="9" height="4" rx="1.2" fill="var(--text-1)" />
+      <rect x="5" y="8" width="14" height="4" rx="1.2" fill="var(--crypto)" />
+      <g fill="var(--text-3)">
+        {[14.4, 16.9].flatMap((y) =>
+          [10.2, 13, 15.8].map((x) => <circle key={`${x} ${y}`} cx={x} cy={y} r=".9" />),
+        )}
+      </g>
+    </svg>
   );
 }

@@ -5,7 +5,7 @@ const DAY = 24 * HOUR;
 
 const pad = (value: number) => String(value).padStart(2, '0');
 
-/** Two largest units above a minute (`1 m 07 s`, `3 d 4 h`); a trailing zero unit is left out (`5 d`). */
+/** The two largest units of a time of a minute or more (`1 m 07 s`, `3 d 4 h`), without a zero (`5 d`). */
 function long(millis: number): string {
   const total = Math.round(millis / SECOND) * SECOND;
   if (total < HOUR)
@@ -23,7 +23,7 @@ function joined(large: number, largeUnit: string, small: number, smallUnit: stri
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${pad(small)} ${smallUnit}`;
 }
 
-/** Three digits or so: `84 ms`, `1.42 s`, `48.2 s`, `1 m 19 s`, `3 d 4 h`. */
+/** With about three digits: `84 ms`, `1.42 s`, `48.2 s`, `1 m 19 s`, `3 d 4 h`. */
 export function formatDuration(millis: number): string {
   const value = Math.max(millis, 0);
   if (value < 999.5) return `${Math.round(value)} ms`;
@@ -32,7 +32,7 @@ export function formatDuration(millis: number): string {
   return long(value);
 }
 
-/** Two digits, for a list: `2.1 s`, `38 s`, `2 m 49 s`. */
+/** With about two digits, for lists: `2.1 s`, `38 s`, `2 m 49 s`. */
 export function formatDurationShort(millis: number): string {
   const value = Math.max(millis, 0);
   if (value < 999.5) return `${Math.round(value)} ms`;
@@ -41,14 +41,14 @@ export function formatDurationShort(millis: number): string {
   return long(value);
 }
 
-/** While something still runs: whole seconds, so that only what changed moves. */
+/** In whole seconds, for a duration that still grows. */
 export function formatTicking(millis: number): string {
   return millis < MINUTE
     ? `${Math.max(Math.floor(millis / SECOND), 0)} s`
     : long(Math.floor(millis / SECOND) * SECOND);
 }
 
-/** From the start of the run: `0`, `40 ms`, `0.91 s`, `2.48 s`, `46.2 s`, `1 m 37 s`. */
+/** Time since the start of the run: `0`, `40 ms`, `0.91 s`, `2.48 s`, `46.2 s`, `1 m 37 s`. */
 export function formatOffset(millis: number): string {
   if (millis < 0.5) return '0';
   if (millis < 99.5) return `${Math.round(millis)} ms`;
@@ -56,13 +56,13 @@ export function formatOffset(millis: number): string {
   return formatDuration(millis);
 }
 
-/** After a collapsed gap the offset counts from the gap's end, and says so. */
+/** Time since the end of a collapsed gap: `+12 ms`, `+4.1 s`. */
 export function formatOffsetAfterGap(millis: number): string {
   if (millis < 99.5) return `+${Math.max(Math.round(millis), 0)} ms`;
   return millis < 59_950 ? `+${(millis / SECOND).toFixed(1)} s` : `+${formatDuration(millis)}`;
 }
 
-/** A round offset of the axis: `0.7 s`, `46 s`, `2 m`. */
+/** A round time on the axis: `0.7 s`, `46 s`, `2 m`. */
 export function formatTick(millis: number): string {
   if (millis < SECOND) return `${Number(millis.toFixed(0))} ms`;
   if (millis < MINUTE) return `${Number((millis / SECOND).toFixed(2))} s`;

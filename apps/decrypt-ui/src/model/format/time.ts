@@ -1,9 +1,9 @@
-/** `utc`, or the zone of this browser. */
+/** UTC, or the time zone of the browser. */
 export type Zone = 'utc' | 'local';
 
 const zoneName = (zone: Zone) => (zone === 'utc' ? 'UTC' : undefined);
 
-/** Formatters are costly to make: two each. */
+/** `Intl.DateTimeFormat` is expensive to create, so each formatter is created once. */
 const cache = new Map<string, Intl.DateTimeFormat>();
 
 function formatter(name: string, zone: Zone, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
@@ -15,7 +15,7 @@ function formatter(name: string, zone: Zone, options: Intl.DateTimeFormatOptions
 
 const clock = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const;
 
-/** `24 Nov`, and the year when it isn't this one. */
+/** `24 Nov`; with the year if it is not the current one. */
 export function formatDay(millis: number, zone: Zone, now = Date.now()): string {
   const year = formatter('year', zone, { year: 'numeric' });
   const sameYear = year.format(millis) === year.format(now);
@@ -39,7 +39,7 @@ export const formatMoment = (millis: number, zone: Zone, now = Date.now()) =>
 export const formatMomentExact = (millis: number, zone: Zone, now = Date.now()) =>
   `${formatMoment(millis, zone, now)}.${String(Math.floor(millis) % 1000).padStart(3, '0')}`;
 
-/** `UTC`, or this browser's zone as its offset: `UTC+1`. */
+/** `UTC`, or the offset of the browser's time zone: `UTC+1`. */
 export function zoneLabel(zone: Zone, now = Date.now()): string {
   if (zone === 'utc') return 'UTC';
   const parts = formatter('zone', zone, { timeZoneName: 'shortOffset' }).formatToParts(now);

@@ -1,0 +1,283 @@
+import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
+import { clsx } from 'clsx';
+import {
+  type MouseEvent,
+  type ReactNode,
+  type RefCallback,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
+import { useShortcuts } from '../shortcuts/use-shortcuts.ts';
+import { PHONE_BELOW, useNarrowerThan } from '../state/media.ts';
+import { usePreferences } from '../state/preferences.ts';
+import { rowHeights } from './density.tsx';
+import styles from './virtual-grid.module.css';
+
+/** Height of the column heads in CSS pixels; `--row-head` of tokens.css. */
+const HEAD_HEIGHT = 28;
+/** Height of a row on a phone, where its text takes two lines. */
+const PHONE_ROW_HEIGHT = 62;
+
+/** Asks the grid to bring a row into view. Each request is a new object, so that the same row can be asked for again. */
+interface ScrollTarget {
+  readonly key: string;
+  readonly focus: boolean;
+}
+
+type GridFocus = ReturnType<typeof useGridFocus>;
+
+/** The active row of a grid, by its key. Only the active row is in the tab order. `go` activates a row and scrolls to it. */
+export function useGridFocus() {
+  const [active, setActive] = useState<string>();
+  const [target, setTarget] = useState<ScrollTarget>();
+  const go = useCallback((key: string, focus = true) => {
+    setActive(key);
+    setTarget({ key, focus });
+  }, []);
+  return { active, setActive, target, go };
+}
+
+interface GridOptions<R> {
+  readonly rows: readonly R[];
+  readonly keyOf: (row: R) => string;
+  readonly focus: GridFocus;
+  /** A key moved to this row. */
+  readonly onMove: (row: R) => void;
+  readonly onOpen: (row: R) => void;
+  /** CSS pixels at the bottom that another element covers. */
+  readonly covered?: number;
+}
+
+export type Grid<R> = ReturnType<typeof useVirtualGrid<R>>;
+
+/** The virtualizer, the focus and the keys of a grid whose rows all have the same height. */
+export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered = 0 }: GridOptions<R>) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [viewport, setViewport] = useState(0);
+  const { density } = usePreferences();
+  const phone = useNarrowerThan(PHONE_BELOW);
+  const height = phone ? PHONE_ROW_HEIGHT : rowHeights[density];
+  const head = phone ? 0 : HEAD_HEIGHT;
+  const { active, target } = focus;
+  const activeIndex = useMemo(
+    () => (active === undefined ? -1 : rows.findIndex((row) => keyOf(row) === active)),
+    [rows, keyOf, active],
+  );
+
+  const virtual = useVirtualizer<HTMLDivElement, Element>({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => height,
+    overscan: 10,
+    scrollMargin: head,
+    scrollPaddingStart: head,
+    scrollPaddingEnd: covered,
+    paddingEnd: covered,
+    getItemKey: (index) => {
+      const row = rows[index];
+      return row === undefined ? index : keyOf(row);
+    },
+    // The active row has the focus, so it must stay in the document when it is scrolled out of view.
+    rangeExtractor: (range) =>
+      activeIndex < 0
+        ? defaultRangeExtractor(range)
+        : [...new Set([...defaultRangeExtractor(range), activeIndex])].toSorted((a, b) => a - b),
+    onChange: ({ scrollRect }) => setViewport(scrollRect?.height ?? 0),
+  });
+  useEffect(() => virtual.measure(), [virtual, height]);
+
+  const reached = useRef<ScrollTarget>(undefined);
+  useEffect(() => {
+    if (!target || reached.current === target) return;
+    const index = rows.findIndex((row) => keyOf(row) === target.key);
+    // The row may come with a later page.
+    if (index < 0) return;
+    reached.current = target;
+    virtual.scrollToIndex(index);
+    if (!target.focus) return;
+    requestAnimationFrame(() => {
+      const element = scroller.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(target.key)}"]`);
+      element?.focus({ preventScroll: true });
+    });
+  }, [target, rows, keyOf, virtual]);
+
+  function move(to: number) {
+    const row = rows[Math.min(Math.max(to, 0), rows.length - 1)];
+    if (row === undefined) return;
+    onMove(row);
+    focus.go(keyOf(row));
+  }
+  // One row of the page before stays in view.
+  const page = Math.max(Math.floor((viewport - head) / height) - 1, 1);
+  const activeRow = rows[activeIndex];
+
+  useShortcuts({
+    'row.next': () => move(activeIndex + 1),
+    'row.previous': () => move(activeIndex - 1),
+    'row.first': () => move(0),
+    'row.last': () => move(rows.length - 1),
+    'page.next': () => move(activeIndex + page),
+    'page.previous': () => move(activeIndex - page),
+    'row.open': () => activeRow !== undefined && onOpen(activeRow),
+  });
+
+  return {
+    rows,
+    keyOf,
+    scroller,
+    virtual,
+    height,
+    head,
+    phone,
+    viewport,
+    active,
+    activeRow,
+    activeIndex,
+    move,
+    setActive: focus.setActive,
+  };
+}
+
+export interface GridColumn {
+  /** Identifies the column among its siblings. */
+  readonly id: string;
+  readonly title: ReactNode;
+  readonly align?: 'right';
+  readonly className?: string | undefined;
+  readonly tooltip?: string;
+  /** Read out instead of the title. */
+  readonly label?: string;
+  readonly ref?: RefCallback<Element>;
+}
+
+/** How a row looks and what a click does; everything else of a row is the same in every grid. */
+export interface GridRow {
+  readonly className?: string | undefined;
+  readonly selected: boolean;
+  readonly level?: number;
+  /** Absent for a row that has nothing to expand. */
+  readonly expanded?: boolean | undefined;
+  readonly dimmed?: boolean;
+  readonly onClick: (event: MouseEvent) => void;
+  readonly onDoubleClick?: () => void;
+}
+
+interface VirtualGridProps<R> {
+  readonly grid: Grid<R>;
+  readonly role: 'grid' | 'treegrid';
+  readonly label: string;
+  /** How many rows there are, loaded or not. */
+  readonly total: number;
+  readonly busy: boolean;
+  readonly columns: readonly GridColumn[];
+  /** Which row is highlighted: the row with the focus, or the selected row. */
+  readonly highlight: 'focused' | 'selected';
+  readonly rowOf: (row: R) => GridRow;
+  readonly renderCells: (row: R) => ReactNode;
+  /** Drawn behind the rows in view, which take `height` CSS pixels. Not drawn on a phone. */
+  readonly renderBehind?: (height: number) => ReactNode;
+  readonly bodyRef?: RefCallback<Element>;
+  readonly className?: string | undefined;
+  /** Below the rows: a placeholder while they load, or why there are none. */
+  readonly children?: ReactNode;
+}
+
+/** A table that draws only the rows in view, with the ARIA pattern of a grid whose rows take the focus. */
+export function VirtualGrid<R>({
+  grid,
+  role,
+  label,
+  total,
+  busy,
+  columns,
+  highlight,
+  rowOf,
+  renderCells,
+  renderBehind,
+  bodyRef,
+  className,
+  children,
+}: VirtualGridProps<R>) {
+  const { virtual, scroller, rows, height, head, phone } = grid;
+  return (
+    <div
+      ref={scroller}
+      className={clsx(styles['grid'], className)}
+      data-highlight={highlight}
+      role={role}
+      tabIndex={-1}
+      aria-label={label}
+      aria-rowcount={total + 1}
+      aria-busy={busy}
+    >
+      <div className={styles['head']} role="row" aria-rowindex={1}>
+        {columns.map(({ id, title, align, className: headClass, tooltip, label: spoken, ref }) => (
+          <div
+            key={id}
+            ref={ref}
+            role="columnheader"
+            className={clsx(align === 'right' && styles['right'], headClass)}
+            title={tooltip}
+            aria-label={spoken}
+          >
+            {title}
+          </div>
+        ))}
+      </div>
+      {renderBehind && !phone ? (
+        <div className={styles['behind']} aria-hidden="true">
+          {renderBehind(Math.min(grid.viewport - head, rows.length * height))}
+        </div>
+      ) : null}
+      <div ref={bodyRef} className={styles['body']} style={{ height: virtual.getTotalSize() }}>
+        {virtual.getVirtualItems().map(({ index, start, key }) => {
+          const row = rows[index];
+          return row === undefined ? null : (
+            <Row key={key} grid={grid} index={index} top={start - head} {...rowOf(row)}>
+              {renderCells(row)}
+            </Row>
+          );
+        })}
+      </div>
+      {children}
+    </div>
+  );
+}
+
+interface RowProps<R> extends GridRow {
+  readonly grid: Grid<R>;
+  readonly index: number;
+  readonly top: number;
+  readonly children: ReactNode;
+}
+
+function Row<R>({ grid, index, top, children, ...look }: RowProps<R>) {
+  const row = grid.rows[index];
+  if (row === undefined) return null;
+  const key = grid.keyOf(row);
+  return (
+    <div
+      className={clsx(styles['row'], !grid.phone && styles['columns'], look.className)}
+      style={{ top, height: grid.height }}
+      role="row"
+      tabIndex={key === grid.active ? 0 : -1}
+      data-index={index}
+      data-key={key}
+      data-dimmed={look.dimmed ? '' : undefined}
+      aria-rowindex={index + 2}
+      aria-level={look.level}
+      aria-selected={look.selected}
+      aria-expanded={look.expanded}
+      onFocus={() => grid.setActive(key)}
+      onClick={look.onClick}
+      onDoubleClick={look.onDoubleClick}
+      // The keys of a row are page-wide shortcuts, but the linter expects a key handler with every click handler.
+      onKeyDown={() => undefined}
+    >
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+import { announce } from '../../components/live-region.tsx';
+import type { Grid } from '../../components/virtual-grid.tsx';
+import type { Row } from '../../model/rows.ts';
+import { type Pane, panes } from '../../run/search.ts';
+import { type Actions, useShortcuts } from '../../shortcuts/use-shortcuts.ts';
+import type { HistoryView } from './use-history-view.ts';
+
+interface HistoryShortcutsInput {
+  readonly view: HistoryView;
+  readonly grid: Grid<Row>;
+  readonly toggleFollowing: () => void;
+}
+
+/** The shortcuts of the history table and of its inspector, in addition to those of every grid. */
+export function useHistoryShortcuts({ view, grid, toggleFollowing }: HistoryShortcutsInput): void {
+  const { selectedKey, focus } = view;
+  const { activeRow: row, activeIndex, move } = grid;
+
+  function expand() {
+    if (row?.kind === 'group' && row.expandable && !row.expanded) view.toggle(row.group.id);
+    else if (row?.kind === 'group' && row.expanded) move(activeIndex + 1);
+    else if (selectedKey !== undefined) focusInspector();
+  }
+
+  function collapse() {
+    if (row?.kind === 'group' && row.expanded) view.toggle(row.group.id);
+    else if (row?.level === 2)
+      move(grid.rows.findIndex((other) => other.kind === 'group' && other.group === row.group));
+  }
+
+  function inspect() {
+    if (selectedKey !== undefined) focusInspector();
+    else if (row) view.selectRow(row);
+  }
+
+  function close() {
+    const hasFocus = inspector()?.contains(document.activeElement);
+    if (hasFocus && focus.active !== undefined) focus.go(focus.active);
+    else view.close();
+  }
+
+  const showPane = (pane: Pane) => () => view.change({ pane: pane === 'payloads' ? undefined : pane });
+
+  useShortcuts({
+    ...(Object.fromEntries(panes.map((pane) => [`inspector.${pane}`, showPane(pane)])) as Actions),
+    'group.expand': expand,
+    'group.collapse': collapse,
+    'inspector.open': () => row && view.selectRow(row),
+    'inspector.focus': inspect,
+    'inspector.close': close,
+    'view.follow': toggleFollowing,
+    'view.whole': () => view.change({ from: undefined, to: undefined }),
+    copy: () => {
+      void navigator.clipboard.writeText(location.href).then(() => announce('Copied link'));
+    },
+  });
+}
+
+const inspector = () => document.querySelector<HTMLElement>('[data-inspector]');
+
+const focusInspector = () => inspector()?.focus();

@@ -1,0 +1,137 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { reasonClass } from '@temporal-kms/codec-api';
+import { RefreshCw, Unplug } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { healthQuery } from '../../api/queries.ts';
+import { Button } from '../../components/button.tsx';
+import { Notice } from '../../components/notice.tsx';
+import { plural } from '../../model/format/number.ts';
+import { useDecoder, useFindings } from '../../payloads/payloads-context.tsx';
+import { useRun } from '../../run/run-context.tsx';
+import type { WorkflowSearch } from '../../run/search.ts';
+import { useNow } from '../../state/clock.ts';
+import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
+import { useServices } from '../../state/services.tsx';
+import { Overview } from '../timeline/overview.tsx';
+import { useWaterfall } from '../timeline/waterfall.tsx';
+import styles from './history-tab.module.css';
+import { HistoryTable } from './history-table.tsx';
+import type { HistoryView } from './use-history-view.ts';
+
+/**
+ * The current time, rounded up to the time that moves a bar by half a pixel. The bars of a run of three days then do not
+ * change every second.
+ */
+function byPixel(now: number, start: number, width: number): number {
+  const step = Math.max((now - start) / Math.max(width, 1) / 2, 1000);
+  return start + Math.ceil((now - start) / step) * step;
+}
+
+/** The History tab: the overview, the table, and banners about what is not loaded or not decrypted. */
+export function HistoryTab({ view, search }: { view: HistoryView; search: WorkflowSearch }) {
+  const { open, follow, description } = useRun();
+  const now = useNow(open);
+  const phone = useNarrowerThan(PHONE_BELOW);
+  const [width, setWidth] = useState(0);
+  const last = view.times.events.at(-1) ?? 0;
+  // The clocks of Temporal and of this browser differ. An event must not be drawn in the future.
+  const present = Math.max(now, last);
+  const waterfall = useWaterfall({
+    times: view.times,
+    now: open ? byPixel(present, view.times.events[0] ?? 0, width) : undefined,
+    width,
+    collapse: view.idle,
+    zoom: { from: search.from, to: search.to },
+  });
+  const expected = description.workflow.historyLength;
+  const loaded = follow.history.events.length;
+  const loading = follow.phase === 'loading' && loaded < expected;
+
+  return (
+    <>
+      {follow.failure ? (
+        <div className={styles['banner']}>
+          <Notice
+            severity={follow.phase === 'failed' ? 'error' : 'warning'}
+            icon={<Unplug size={14} />}
+            title={
+              follow.phase === 'failed'
+                ? 'The rest of the history could not be loaded'
+                : 'Reconnecting to the history'
+            }
+          >
+            {follow.failure.message}{' '}
+            {follow.phase === 'failed'
+              ? ''
+              : `Loading continues automatically after event ${follow.history.lastDurable}.`}
+          </Notice>
+        </div>
+      ) : null}
+      <KmsNotice />
+      {phone || loaded === 0 ? null : (
+        <Overview
+          times={view.times}
+          collapse={view.idle}
+          tasks={view.tasks}
+          pending={view.pending}
+          now={byPixel(present, view.times.events[0] ?? 0, 1500)}
+          zoom={{ from: search.from, to: search.to }}
+          onZoom={(zoom) => view.change(zoom)}
+        />
+      )}
+      <div className={styles['progress']} data-loading={loading ? '' : undefined}>
+        {loading ? (
+          <i
+            role="progressbar"
+            aria-label="Loading events"
+            aria-valuenow={loaded}
+            aria-valuemax={expected}
+            style={{ width: `${Math.max((100 * loaded) / expected, 2)}%` }}
+          />
+        ) : null}
+      </div>
+      <HistoryTable view={view} waterfall={waterfall} onWaterfallWidth={setWidth} now={present} />
+    </>
+  );
+}
+
+/** One banner for all payloads with a retryable reason. */
+function KmsNotice() {
+  const { api } = useServices();
+  const client = useQueryClient();
+  const decoder = useDecoder();
+  const findings = useFindings();
+  const waiting = [...findings].filter(
+    ([, { reason }]) => reason !== undefined && reasonClass(reason) === 'retryable',
+  );
+  const failing = waiting.length > 0;
+
+  // The top bar shows the new state of Cloud KMS without waiting for its next request.
+  useEffect(() => {
+    if (!failing) return undefined;
+    const refreshHealth = () => void client.invalidateQueries({ queryKey: healthQuery(api).queryKey });
+    refreshHealth();
+    return refreshHealth;
+  }, [failing, client, api]);
+
+  if (!failing) return null;
+  const quota = waiting.every(([, { reason }]) => reason === 'kms_quota');
+  return (
+    <div className={styles['banner']}>
+      <Notice
+        severity="warning"
+        icon={<Unplug size={14} />}
+        title={quota ? 'Cloud KMS quota exceeded' : 'Cloud KMS unavailable'}
+        action={
+          <Button size="small" onClick={() => decoder.retry(waiting.map(([ref]) => ref))}>
+            <RefreshCw size={12} />
+            Retry now
+          </Button>
+        }
+      >
+        {plural(waiting.length, 'payload')} could not be decrypted. The requests are repeated automatically.
+        History, sizes and key versions stay available.
+      </Notice>
+    </div>
+  );
+}

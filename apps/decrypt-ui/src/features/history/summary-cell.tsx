@@ -1,0 +1,89 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { clsx } from 'clsx';
+import type { Label, Summary } from '../../model/describe-group.ts';
+import type { FailureLevel } from '../../model/failure.ts';
+import { formatTick, formatTicking } from '../../model/format/duration.ts';
+import { formatDay, formatHour } from '../../model/format/time.ts';
+import type { Outcome } from '../../model/outcome.ts';
+import { isRecord } from '../../model/values.ts';
+import { usePayload } from '../../payloads/payloads-context.tsx';
+import { useRun } from '../../run/run-context.tsx';
+import { useZone } from '../../state/preferences.ts';
+import { levelText } from '../payload/failure-view.tsx';
+import { Mask } from '../payload/mask.tsx';
+import { PayloadCell, PayloadLine } from '../payload/payload-cell.tsx';
+import styles from './summary-cell.module.css';
+
+interface SummaryCellProps {
+  readonly summary: Summary;
+  readonly now?: number;
+}
+
+/** The most telling fact about a row. */
+export function SummaryCell({ summary, now = 0 }: SummaryCellProps) {
+  const { stub } = useRun();
+  const zone = useZone();
+  switch (summary.kind) {
+    case 'text':
+      return <span className="t3 ellipsis">{summary.text}</span>;
+    case 'payload':
+      return <PayloadCell payload={summary.ref} stub={stub(summary.ref)} as="words" />;
+    case 'failure':
+      return <FailureLine {...summary} now={now} />;
+    case 'timer': {
+      const { duration, firesAt } = summary;
+      const fires =
+        firesAt === undefined ? '' : `, fires ${formatDay(firesAt, zone)} ${formatHour(firesAt, zone)}`;
+      return <span className="t2 ellipsis">{`${formatTick(duration)}${fires}`}</span>;
+    }
+    default:
+      return null;
+  }
+}
+
+interface FailureLineProps {
+  readonly level: FailureLevel;
+  readonly outcome: Outcome;
+  readonly retryAt?: number;
+  readonly now: number;
+}
+
+function FailureLine({ level, outcome, retryAt, now }: FailureLineProps) {
+  const { stub } = useRun();
+  const own = level.encoded ? stub(level.encoded) : undefined;
+  const view = usePayload(level.encoded, own);
+  const wait = retryAt !== undefined && retryAt > now && `retries in ${formatTicking(retryAt - now + 999)}`;
+  if (level.encoded !== undefined && view.status !== 'readable') {
+    return (
+      <span className={styles['failure']}>
+        <PayloadLine view={view} stub={own} />
+        {wait ? <span className="t2">{wait}</span> : null}
+      </span>
+    );
+  }
+  const { message } = levelText(level, view);
+  const text = message || level.details[0] || level.kind;
+  return (
+    <span
+      className={clsx(styles['message'], 'ellipsis')}
+      data-outcome={outcome === 'pending' ? 'neutral' : outcome}
+    >
+      {text.split('\n', 1)[0]}
+      {wait ? `, ${wait}` : ''}
+    </span>
+  );
+}
+
+/** A name. One inside a payload is decoded; if that fails, the text that stands for it is shown. */
+export function LabelText({ label }: { label: Label }) {
+  const { stub } = useRun();
+  const own = label.ref ? stub(label.ref) : undefined;
+  const view = usePayload(label.ref, own);
+  if (label.ref === undefined || view.status === 'unreadable' || view.status === 'failed') return label.text;
+  if (view.status === 'waiting') return <Mask bytes={own?.bytes ?? 0} />;
+  if (view.value.kind === 'text') return escapeInvisible(view.value.text);
+  if (view.value.kind !== 'json') return label.text;
+  const { value } = view.value;
+  const found = label.member !== undefined && isRecord(value) ? value[label.member] : value;
+  return typeof found === 'string' ? escapeInvisible(found) : label.text;
+}

@@ -1,0 +1,101 @@
+import { escapeInvisible, type PayloadFormat, type PayloadStub } from '@temporal-kms/codec-api';
+import type { ReactNode } from 'react';
+import { Breakable } from '../../components/breakable.tsx';
+import { CopyButton } from '../../components/copy-button.tsx';
+import { formatBytes } from '../../model/format/number.ts';
+import type { RecordedEvent } from '../../model/history.ts';
+import { isEncrypted, keyBadges, reasonOf } from '../../model/keys.ts';
+import { payloadLabel } from '../../model/payload-label.ts';
+import { reasonTexts } from '../../model/reasons.ts';
+import { useFindings } from '../../payloads/payloads-context.tsx';
+import { KeyBadges } from '../payload/key-badges.tsx';
+import styles from './panes.module.css';
+
+const formats: Readonly<Record<PayloadFormat, { name: string; bound: string }>> = {
+  'envelope-v2': {
+    name: 'Envelope, version 2: AES-256-GCM under a data key that Cloud KMS wraps',
+    bound: 'to its namespace, and to its workflow if the worker is configured so',
+  },
+  envelope: {
+    name: 'Envelope, version 1: AES-256-GCM under a data key that Cloud KMS wraps',
+    bound: 'to its key only',
+  },
+  direct: { name: 'Encrypted by Cloud KMS itself', bound: 'to its key only' },
+  proxy: { name: 'Temporal proxy: AES-256-GCM under a wrapped data key', bound: 'to its key only' },
+  static: { name: 'SDK sample: AES-256-GCM under a static key', bound: 'to its key only' },
+  external: { name: 'Reference to external storage', bound: 'not encrypted by this codec' },
+  plain: { name: 'Not encrypted', bound: 'to nothing' },
+};
+
+/**
+ * What protects each payload. All of it is known before decryption, so the key in a header is a claim until the payload has
+ * been decrypted.
+ */
+export function CryptoPane({ events }: { events: readonly RecordedEvent[] }) {
+  const stubs = events.flatMap((event) => event.payloads);
+  if (stubs.length === 0) return <p className={styles['none']}>This event has no payloads.</p>;
+  return stubs.map((stub) => <Crypto key={stub.ref} stub={stub} />);
+}
+
+function Crypto({ stub }: { stub: PayloadStub }) {
+  const findings = useFindings();
+  const reason = reasonOf(stub, findings);
+  const key = findings.get(stub.ref)?.key ?? stub.key;
+  const format = formats[stub.format];
+  return (
+    <section className={styles['section']}>
+      <header className={styles['head']}>
+        <h3>{payloadLabel(stub.path)}</h3>
+        <KeyBadges badges={keyBadges([stub], findings)} />
+        <span className={styles['note']}>event {stub.ref.split(':')[0]}</span>
+      </header>
+      <dl className={styles['list']}>
+        <Item name="format">{format.name}</Item>
+        {stub.encoding ? (
+          <Item name="encoding">
+            <span className="mono">{escapeInvisible(stub.encoding)}</span>
+          </Item>
+        ) : null}
+        {isEncrypted(stub) ? <Item name="bound">{format.bound}</Item> : null}
+        {key?.name ? (
+          <Item name="key">
+            <span className="mono">
+              <Breakable>{escapeInvisible(key.name)}</Breakable>
+            </span>
+            <CopyButton what="key name" text={() => key.name ?? ''} />
+          </Item>
+        ) : null}
+        {key?.version === undefined ? null : <Item name="key version">{key.version}</Item>}
+        <Item name="size as stored">
+          {formatBytes(stub.bytes)}
+          {stub.bytes >= 1000 ? ` (${stub.bytes.toLocaleString('en-GB')} B)` : ''}
+        </Item>
+        <Item name="path">
+          <span className="mono">
+            <Breakable>{escapeInvisible(stub.path)}</Breakable>
+          </span>
+        </Item>
+        <Item name="reference">
+          <span className="mono">{stub.ref}</span>
+        </Item>
+        {reason ? (
+          <Item name="state">
+            <span className={styles['reason']} data-outcome={reasonTexts[reason].tone}>
+              {reasonTexts[reason].short}
+            </span>{' '}
+            <span className="mono">{reason}</span>
+          </Item>
+        ) : null}
+      </dl>
+    </section>
+  );
+}
+
+function Item({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

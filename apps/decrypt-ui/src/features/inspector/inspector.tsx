@@ -1,0 +1,212 @@
+import { Link, Maximize2, Minimize2, X } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
+import { Button } from '../../components/button.tsx';
+import { CopyButton } from '../../components/copy-button.tsx';
+import { OutcomeChip } from '../../components/outcome.tsx';
+import { TabPanel, Tabs } from '../../components/tabs.tsx';
+import {
+  attemptOf,
+  categoryText,
+  eventTitle,
+  failureAttributes,
+  groupName,
+  groupOutcome,
+} from '../../model/describe-group.ts';
+import { formatDuration, formatTicking } from '../../model/format/duration.ts';
+import { formatMomentExact } from '../../model/format/time.ts';
+import { type Group, outcomeOfEvent, type RecordedEvent } from '../../model/history.ts';
+import { outcomeText } from '../../model/outcome.ts';
+import { extent, groupSpans } from '../../model/spans.ts';
+import { numberAt, textAt } from '../../model/values.ts';
+import { useRun } from '../../run/run-context.tsx';
+import type { Pane } from '../../run/search.ts';
+import { tooltip } from '../../shortcuts/shortcuts.ts';
+import { useNow } from '../../state/clock.ts';
+import { SHEET_BELOW, useNarrowerThan } from '../../state/media.ts';
+import { useZone } from '../../state/preferences.ts';
+import { CategoryIcon } from '../history/category-icon.tsx';
+import { LabelText } from '../history/summary-cell.tsx';
+import type { HistoryView } from '../history/use-history-view.ts';
+import { CryptoPane } from './crypto-pane.tsx';
+import { AttributesPane, RawPane } from './event-panes.tsx';
+import styles from './inspector.module.css';
+import { FailurePane, PayloadsPane, shownPayloads } from './payloads-pane.tsx';
+
+interface InspectorProps {
+  readonly group: Group;
+  readonly view: HistoryView;
+  readonly pane: Pane;
+  readonly onPane: (pane: Pane) => void;
+}
+
+/** Shows the selected group, or one of its events, in full. */
+export function Inspector({ group, view, pane, onPane }: InspectorProps) {
+  const sheet = useNarrowerThan(SHEET_BELOW);
+  const [full, setFull] = useState(false);
+  const event = selectedEvent(group, view);
+  const events: readonly RecordedEvent[] = event ? [event] : group.events;
+  const pending = event ? undefined : view.pending.get(group.id);
+  const failed =
+    pending?.lastFailure !== undefined ||
+    events.some((candidate) => failureAttributes(candidate) !== undefined);
+  const count = shownPayloads(events).length + (failed ? 1 : 0);
+  // An event without a failure shows its payloads. The Failure tab stays chosen for the next event that has one.
+  const shown = pane === 'failure' && !failed ? 'payloads' : pane;
+
+  return (
+    <aside
+      className={styles['inspector']}
+      aria-label="Inspector"
+      data-inspector=""
+      data-full={full ? '' : undefined}
+      tabIndex={-1}
+    >
+      <div className={styles['head']}>
+        <div className={styles['title']}>
+          <span className="t3">
+            <CategoryIcon category={group.category} size={16} />
+          </span>
+          <h2 className={styles['name']}>
+            <Title group={group} />
+          </h2>
+          <State group={group} event={event} view={view} />
+          <span className="spacer" />
+          <CopyButton what="link" text={() => location.href} glyph={<Link size={14} />} />
+          {sheet ? (
+            <Button
+              look="ghost"
+              size="small"
+              icon
+              aria-label={full ? 'Reduce the inspector' : 'Enlarge the inspector'}
+              onClick={() => setFull(!full)}
+            >
+              {full ? <Minimize2 size={14} /> : <Maximize2 size={14} />}
+            </Button>
+          ) : null}
+          <Button
+            look="ghost"
+            size="small"
+            icon
+            aria-label="Close"
+            title={tooltip('inspector.close', 'Close')}
+            onClick={view.close}
+          >
+            <X size={14} />
+          </Button>
+        </div>
+        <Facts group={group} event={event} view={view} />
+      </div>
+      <Tabs<Pane>
+        label="Parts of this event"
+        value={shown}
+        className={styles['tabs']}
+        barClassName={styles['bar']}
+        items={[
+          { value: 'payloads', text: 'Payloads', count },
+          { value: 'attributes', text: 'Attributes' },
+          ...(failed ? [{ value: 'failure' as const, text: 'Failure' }] : []),
+          { value: 'raw', text: 'Raw' },
+          { value: 'crypto', text: 'Crypto' },
+        ]}
+        onChange={onPane}
+      >
+        <TabPanel value="payloads" className={styles['panel']}>
+          <PayloadsPane events={events} pending={pending} />
+        </TabPanel>
+        <TabPanel value="attributes" className={styles['panel']}>
+          <AttributesPane events={events} />
+        </TabPanel>
+        <TabPanel value="failure" className={styles['panel']}>
+          <FailurePane events={events} pending={pending} />
+        </TabPanel>
+        <TabPanel value="raw" className={styles['panel']}>
+          <RawPane events={events} />
+        </TabPanel>
+        <TabPanel value="crypto" className={styles['panel']}>
+          <CryptoPane events={events} />
+        </TabPanel>
+      </Tabs>
+    </aside>
+  );
+}
+
+/** The selected event; undefined if the whole group is selected. */
+function selectedEvent(group: Group, view: HistoryView): RecordedEvent | undefined {
+  const { ev, one } = view.selection;
+  if (view.view === 'groups' && ev === group.id && !one) return undefined;
+  return group.events.find((event) => event.eventId === ev);
+}
+
+/** The name of the group. Events of the workflow and of workflow tasks get a prefix: `Workflow failed`. */
+function Title({ group }: { group: Group }) {
+  const name = groupName(group);
+  if (group.category !== 'workflow' && group.category !== 'task') return <LabelText label={name} />;
+  return `${categoryText[group.category]} ${name.text.toLowerCase()}`;
+}
+
+/** The outcome of the group, or of the selected event. */
+function State({ group, event, view }: FactsProps) {
+  const { open } = useRun();
+  if (event && group.events.length > 1) {
+    const own = outcomeOfEvent(event);
+    return own ? (
+      <OutcomeChip outcome={own}>{eventTitle(event)}</OutcomeChip>
+    ) : (
+      <span className="t2">{eventTitle(event)}</span>
+    );
+  }
+  const outcome = groupOutcome(group, open, view.pending.get(group.id));
+  const isInTitle = groupName(group).text === (outcome && outcomeText[outcome]);
+  return outcome && !isInTitle ? <OutcomeChip outcome={outcome}>{outcomeText[outcome]}</OutcomeChip> : null;
+}
+
+interface FactsProps {
+  readonly group: Group;
+  readonly event: RecordedEvent | undefined;
+  readonly view: HistoryView;
+}
+
+function Facts({ group, event, view }: FactsProps) {
+  const { open } = useRun();
+  const zone = useZone();
+  const pending = view.pending.get(group.id);
+  const live = open && group.open;
+  const now = useNow(live);
+  const [head] = group.events;
+  const { from, to } = extent(groupSpans(group, { now, runOpen: open, pending }));
+  const last = group.events.at(-1) ?? head;
+  const attempt = attemptOf(group, pending);
+  const most = pending?.maximumAttempts ?? numberAt(head.attributes, 'retryPolicy', 'maximumAttempts');
+  const queue = textAt(head.attributes, 'taskQueue', 'name');
+  const single = event ?? (group.events.length === 1 ? head : undefined);
+  return (
+    <dl className={styles['facts']}>
+      {single ? (
+        <>
+          <Fact name="Event">{single.eventId}</Fact>
+          <Fact name="Recorded">{formatMomentExact(single.at, zone)}</Fact>
+        </>
+      ) : (
+        <>
+          <Fact name="Events">
+            {head.eventId}–{last.eventId}
+          </Fact>
+          {group.category === 'activity' ? (
+            <Fact name="Attempt">{most ? `${attempt} of ${most}` : attempt}</Fact>
+          ) : null}
+          <Fact name="Duration">{live ? formatTicking(to - from) : formatDuration(to - from)}</Fact>
+        </>
+      )}
+      {queue ? <Fact name="Queue">{queue}</Fact> : null}
+    </dl>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

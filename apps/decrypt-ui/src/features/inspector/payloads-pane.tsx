@@ -1,0 +1,108 @@
+import type { PayloadStub } from '@temporal-kms/codec-api';
+import { failureAttributes } from '../../model/describe-group.ts';
+import { failureChain } from '../../model/failure.ts';
+import { plural } from '../../model/format/number.ts';
+import type { RecordedEvent } from '../../model/history.ts';
+import { payloadLabel } from '../../model/payload-label.ts';
+import type { PendingWork } from '../../model/pending.ts';
+import { numberAt } from '../../model/values.ts';
+import { useRun } from '../../run/run-context.tsx';
+import { FailureView } from '../payload/failure-view.tsx';
+import { PayloadBlock } from '../payload/payload-block.tsx';
+import styles from './panes.module.css';
+
+interface PaneProps {
+  readonly events: readonly RecordedEvent[];
+  readonly pending?: PendingWork | undefined;
+}
+
+/** The payloads outside of failures; a failure shows its own payloads. */
+export function shownPayloads(events: readonly RecordedEvent[]): PayloadStub[] {
+  return events.flatMap((event) => {
+    const inFailure = new Set(
+      failuresOf(event).flatMap((failure) =>
+        failureChain(failure).flatMap((level) => [level.encoded, ...level.payloads]),
+      ),
+    );
+    return event.payloads.filter((stub) => !inFailure.has(stub.ref));
+  });
+}
+
+/** The failures in an event's attributes: the event's own, and those of earlier attempts or runs. */
+const failuresOf = (event: RecordedEvent): unknown[] =>
+  [failureAttributes(event), event.attributes['lastFailure'], event.attributes['continuedFailure']].filter(
+    (failure) => failure !== undefined && failure !== null,
+  );
+
+/** The payloads of the events in full, and the last failure. */
+export function PayloadsPane({ events, pending }: PaneProps) {
+  const payloads = shownPayloads(events);
+  const failed = events.findLast((event) => failuresOf(event).length > 0);
+  if (payloads.length === 0 && !failed && !pending?.lastFailure) {
+    return <p className={styles['none']}>This event has no payloads.</p>;
+  }
+  return (
+    <>
+      {payloads.map((stub) => (
+        <PayloadBlock key={stub.ref} stub={stub} title={titleOf(stub, payloads)} />
+      ))}
+      {failed ? (
+        <FailureView
+          failure={failuresOf(failed)[0]}
+          stubs={failed.payloads}
+          note={attemptsNote(events)}
+          title={failureAttributes(failed) === undefined ? 'Failure of the last attempt' : 'Failure'}
+        />
+      ) : null}
+      <PendingFailure pending={pending} />
+    </>
+  );
+}
+
+/** The title of a payload. The first of several inputs has a number; a single input does not. */
+function titleOf(stub: PayloadStub, all: readonly PayloadStub[]): string {
+  const label = payloadLabel(stub.path);
+  const single =
+    label.endsWith(' 0') && !all.some((other) => payloadLabel(other.path) === label.replace(/0$/, '1'));
+  return single ? label.slice(0, -2) : label;
+}
+
+function attemptsNote(events: readonly RecordedEvent[]): string | undefined {
+  const attempt = Math.max(...events.map((event) => numberAt(event.attributes, 'attempt') ?? 1));
+  return attempt > 1 ? `after ${plural(attempt, 'attempt')}` : undefined;
+}
+
+/** Every failure that Temporal keeps: the final one, and those of earlier attempts. */
+export function FailurePane({ events, pending }: PaneProps) {
+  return (
+    <>
+      {events.toReversed().flatMap((event) =>
+        failuresOf(event).map((failure, index) => (
+          <FailureView
+            // oxlint-disable-next-line react/no-array-index-key -- the failures of an event never move
+            key={`${event.eventId} ${index}`}
+            failure={failure}
+            stubs={event.payloads}
+            title={failure === failureAttributes(event) ? 'Failure' : 'Earlier failure'}
+            note={`event ${event.eventId}`}
+          />
+        )),
+      )}
+      <PendingFailure pending={pending} />
+    </>
+  );
+}
+
+/** The failure of the last attempt of pending work. */
+function PendingFailure({ pending }: { readonly pending: PendingWork | undefined }) {
+  const { description } = useRun();
+  if (pending?.lastFailure === undefined) return null;
+  return (
+    <FailureView
+      failure={pending.lastFailure}
+      stubs={description.payloads}
+      title="Failure of the last attempt"
+      note={`attempt ${Math.max(pending.attempt - 1, 1)}`}
+    />
+  );
+}

@@ -1,0 +1,25 @@
+import { formatBytes } from '../../model/format/number.ts';
+import styles from './mask.module.css';
+
+/**
+ * Width of a mask in CSS pixels, by the stored size of the payload. There are only four widths on purpose: the exact
+ * length of a value is information about the value.
+ */
+export function maskWidth(bytes: number): 16 | 32 | 56 | 88 {
+  if (bytes <= 16) return 16;
+  if (bytes <= 128) return 32;
+  return bytes <= 512 ? 56 : 88;
+}
+
+/** Stands for an encrypted value: dots, and the stored size in words. */
+export function Mask({ bytes }: { bytes: number }) {
+  return (
+    <span className={styles['masked']} data-masked="">
+      <span className={styles['dots']} style={{ width: maskWidth(bytes) }} aria-hidden="true" />
+      <span className={styles['size']}>
+        <span className="sr-only">Encrypted, </span>
+        {formatBytes(bytes)}
+      </span>
+    </span>
+  );
+}

@@ -1,0 +1,49 @@
+import { Footer } from '../../components/footer.tsx';
+import { formatCount } from '../../model/format/number.ts';
+import { formatClock, formatMoment } from '../../model/format/time.ts';
+import { useRun } from '../../run/run-context.tsx';
+import { useZone } from '../../state/preferences.ts';
+import styles from './run-footer.module.css';
+
+/** The footer of a run's page: whether it is live, what is loaded, how many payloads are readable. */
+export function RunFooter() {
+  const { follow, description, open, usage } = useRun();
+  const zone = useZone();
+  const { events } = follow.history;
+  const { encrypted, unreadable } = usage;
+  const last = events.at(-1);
+  const expected = description.workflow.historyLength;
+  const loading = follow.phase === 'loading' && events.length < expected;
+  return (
+    <Footer
+      hints={[
+        { commands: ['row.next', 'row.previous'], text: 'event' },
+        { commands: ['failed.next'], text: 'next failed' },
+        { commands: ['pending.next'], text: 'next pending' },
+        { commands: ['inspector.focus'], text: 'inspector' },
+        { commands: ['view.idle'], text: 'idle time' },
+        { commands: ['help'], text: 'all keys' },
+      ]}
+    >
+      {loading ? (
+        <span>
+          {formatCount(events.length)} of about {formatCount(expected)} events
+        </span>
+      ) : (
+        <span className={styles['state']}>
+          <i className={styles['dot']} data-outcome={open ? liveOutcome(follow.phase) : 'neutral'} />
+          {open ? liveText(follow.phase) : 'Closed'}
+          {last ? `, last event ${open ? formatClock(last.at, zone) : formatMoment(last.at, zone)}` : ''}
+        </span>
+      )}
+      {encrypted > 0 ? (
+        <span>
+          {formatCount(encrypted - unreadable)} of {formatCount(encrypted)} payloads readable
+        </span>
+      ) : null}
+    </Footer>
+  );
+}
+
+const liveOutcome = (phase: string) => (phase === 'retrying' || phase === 'failed' ? 'timed-out' : 'running');
+const liveText = (phase: string) => (phase === 'retrying' || phase === 'failed' ? 'Disconnected' : 'Live');

@@ -1,0 +1,140 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
+import { clsx } from 'clsx';
+import { ChevronLeft, ExternalLink } from 'lucide-react';
+import { runsQuery } from '../../api/queries.ts';
+import { buttonClass } from '../../components/button.tsx';
+import { CopyButton } from '../../components/copy-button.tsx';
+import { Menu, MenuChoice } from '../../components/menu.tsx';
+import { OutcomeChip, OutcomeGlyph } from '../../components/outcome.tsx';
+import { formatDurationShort, formatTicking } from '../../model/format/duration.ts';
+import { formatMoment } from '../../model/format/time.ts';
+import { outcomeOf, outcomeText } from '../../model/outcome.ts';
+import { millisOf } from '../../model/values.ts';
+import { useRun } from '../../run/run-context.tsx';
+import { useNow } from '../../state/clock.ts';
+import { useZone } from '../../state/preferences.ts';
+import { useServices } from '../../state/services.tsx';
+import styles from './run-header.module.css';
+
+/** The title of a run's page: workflow id, status, run, and a link to Temporal's Web UI. */
+export function RunHeader() {
+  const { config } = useServices();
+  const { address, description } = useRun();
+  const { namespace, workflowId, runId } = address;
+  return (
+    <div className={styles['header']}>
+      <Link
+        to="/ns/$namespace/workflows"
+        params={{ namespace }}
+        className={buttonClass({ look: 'ghost', icon: true })}
+        aria-label="All workflows"
+        title="All workflows"
+      >
+        <ChevronLeft size={16} />
+      </Link>
+      <h1 className={styles['id']} title={escapeInvisible(workflowId)}>
+        {escapeInvisible(workflowId)}
+      </h1>
+      <CopyButton what="workflow id" text={() => workflowId} className={styles['copy']} />
+      <StatusChip workflow={description.workflow} />
+      <RunMenu />
+      <CopyButton what="run id" text={() => runId} className={styles['copyRun']} />
+      <span className="spacer" />
+      {config.temporalUiUrl ? (
+        <a
+          className={clsx(buttonClass({ look: 'ghost' }), styles['temporalLink'])}
+          href={temporalUi(config.temporalUiUrl, namespace, workflowId, runId)}
+          target="_blank"
+          rel="noreferrer"
+        >
+          <ExternalLink size={14} />
+          Temporal
+        </a>
+      ) : null}
+    </div>
+  );
+}
+
+/** The address of a run in Temporal's Web UI. */
+const temporalUi = (base: string, namespace: string, workflowId: string, runId: string) => {
+  const path = ['namespaces', namespace, 'workflows', workflowId, runId, 'history'];
+  return `${base.replace(/\/+$/, '')}/${path.map(encodeURIComponent).join('/')}`;
+};
+
+function StatusChip({ workflow }: { workflow: WorkflowSummary }) {
+  const { open } = useRun();
+  const now = useNow(open);
+  const outcome = outcomeOf(workflow.status);
+  const started = millisOf(workflow.startTime);
+  const closed = millisOf(workflow.closeTime);
+  const took =
+    started === undefined
+      ? ''
+      : closed === undefined
+        ? formatTicking(now - started)
+        : formatDurationShort(closed - started);
+  return (
+    <OutcomeChip outcome={outcome}>
+      <span role="status" aria-label={outcomeText[outcome]}>
+        {outcomeText[outcome]} {outcome === 'running' || outcome === 'paused' ? took : ''}
+      </span>
+    </OutcomeChip>
+  );
+}
+
+function RunMenu() {
+  const { api } = useServices();
+  const zone = useZone();
+  const navigate = useNavigate();
+  const { address } = useRun();
+  const { namespace, workflowId, runId } = address;
+  const { data } = useQuery(runsQuery(api, namespace, workflowId));
+  const runs = (data?.workflows ?? []).toSorted(
+    (a, b) => (millisOf(b.startTime) ?? 0) - (millisOf(a.startTime) ?? 0),
+  );
+  const position = runs.findIndex((run) => run.runId === runId);
+  return (
+    <Menu
+      label="Run"
+      className={styles['runs']}
+      trigger={
+        <>
+          <span className={styles['run']}>{runId.slice(0, 8)}</span>
+          <span className={clsx('t3', styles['which'])}>{whichRun(position, runs.length)}</span>
+        </>
+      }
+    >
+      <MenuChoice
+        title={`Runs of ${escapeInvisible(workflowId)}`}
+        value={runId}
+        options={runs.map((run) => ({
+          value: run.runId,
+          text: <RunItem run={run} />,
+          note: run.startTime ? formatMoment(millisOf(run.startTime) ?? 0, zone) : undefined,
+        }))}
+        onChange={(next) => {
+          const params = { namespace, workflowId, runId: next };
+          void navigate({ to: '/ns/$namespace/workflows/$workflowId/$runId', params });
+        }}
+      />
+    </Menu>
+  );
+}
+
+function RunItem({ run }: { run: WorkflowSummary }) {
+  const outcome = outcomeOf(run.status);
+  return (
+    <span className={styles['item']}>
+      <OutcomeGlyph outcome={outcome} />
+      <span className="mono">{run.runId}</span>
+    </span>
+  );
+}
+
+function whichRun(position: number, count: number): string {
+  if (position < 0) return 'run';
+  if (count === 1) return 'only run';
+  return position === 0 ? `latest of ${count} runs` : `run ${count - position} of ${count}`;
+}

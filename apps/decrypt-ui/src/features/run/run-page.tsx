@@ -1,0 +1,117 @@
+import { getRouteApi } from '@tanstack/react-router';
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { useCallback, useEffect } from 'react';
+import { TabPanel, Tabs } from '../../components/tabs.tsx';
+import { pendingWork } from '../../model/pending.ts';
+import { RunProvider, useRun } from '../../run/run-context.tsx';
+import type { PageTab, WorkflowSearch } from '../../run/search.ts';
+import { HistoryTab } from '../history/history-tab.tsx';
+import { HistoryTools } from '../history/history-tools.tsx';
+import { useHistoryView } from '../history/use-history-view.ts';
+import { Inspector } from '../inspector/inspector.tsx';
+import { memoPayloads, MemoTab } from './memo-tab.tsx';
+import { MetadataTab } from './metadata-tab.tsx';
+import { PendingTab } from './pending-tab.tsx';
+import { RunFacts } from './run-facts.tsx';
+import { RunFooter } from './run-footer.tsx';
+import { RunHeader } from './run-header.tsx';
+import styles from './run-page.module.css';
+import { RunUnavailable } from './run-unavailable.tsx';
+import { SplitView } from './split-view.tsx';
+
+const route = getRouteApi('/ns/$namespace/workflows/$workflowId/$runId');
+
+/** The page of one run. */
+export function RunPage() {
+  const { namespace, workflowId, runId } = route.useParams();
+  const address = { namespace, workflowId, runId };
+
+  useEffect(() => {
+    document.title = escapeInvisible(`${workflowId} · ${namespace} · decrypt-ui`);
+  }, [workflowId, namespace]);
+
+  return (
+    <RunProvider
+      key={JSON.stringify(address)}
+      address={address}
+      loading={<div className={styles['loading']} aria-busy="true" />}
+      renderFailed={(error, retry) => <RunUnavailable error={error} {...address} onRetry={retry} />}
+    >
+      <Content />
+    </RunProvider>
+  );
+}
+
+function Content() {
+  const { follow, description } = useRun();
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const change = useCallback(
+    (part: Partial<WorkflowSearch>, replace = true) => {
+      void navigate({ search: (known) => ({ ...known, ...part }), replace });
+    },
+    [navigate],
+  );
+  const view = useHistoryView(search, change);
+  const tab = search.tab ?? 'history';
+  const pending = pendingWork(description).length;
+  const memo = memoPayloads(description).length;
+  const inspected = tab === 'history' ? view.selectedGroup : undefined;
+
+  return (
+    <>
+      <RunHeader />
+      <RunFacts
+        onSelect={(ev) => {
+          change({ tab: undefined });
+          const row = view.rows.find((candidate) => candidate.group.id === ev);
+          if (row) {
+            view.selectRow(row);
+            view.focus.go(row.key);
+          }
+        }}
+      />
+      <SplitView
+        side={
+          inspected && (
+            <Inspector
+              group={inspected}
+              view={view}
+              pane={search.pane ?? 'payloads'}
+              onPane={(pane) => change({ pane: pane === 'payloads' ? undefined : pane })}
+            />
+          )
+        }
+      >
+        <Tabs<PageTab>
+          label="Parts of this run"
+          value={tab}
+          className={styles['tabs']}
+          barClassName={styles['bar']}
+          items={[
+            { value: 'history', text: 'History', count: follow.history.events.length },
+            { value: 'pending', text: 'Pending', count: pending, pending: pending > 0 },
+            { value: 'memo', text: 'Memo', count: memo },
+            { value: 'metadata', text: 'Metadata' },
+          ]}
+          onChange={(next) => change({ tab: next === 'history' ? undefined : next }, false)}
+          tools={tab === 'history' ? <HistoryTools view={view} /> : null}
+        >
+          <TabPanel value="history" className={styles['panel']}>
+            <HistoryTab view={view} search={search} />
+          </TabPanel>
+          <TabPanel value="pending" className={styles['page']}>
+            <PendingTab />
+          </TabPanel>
+          <TabPanel value="memo" className={styles['page']}>
+            <MemoTab />
+          </TabPanel>
+          <TabPanel value="metadata" className={styles['page']}>
+            <MetadataTab />
+          </TabPanel>
+        </Tabs>
+      </SplitView>
+      <RunFooter />
+    </>
+  );
+}

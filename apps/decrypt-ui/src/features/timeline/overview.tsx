@@ -1,0 +1,160 @@
+import { type CSSProperties, useEffect, useMemo, useRef } from 'react';
+import { useSize } from '../../components/use-size.ts';
+import { groupOutcome } from '../../model/describe-group.ts';
+import { formatDuration } from '../../model/format/duration.ts';
+import { formatMoment } from '../../model/format/time.ts';
+import { isFailure } from '../../model/outcome.ts';
+import type { PendingWork } from '../../model/pending.ts';
+import { extent, groupSpans } from '../../model/spans.ts';
+import { createTimeScale, type RunTimes, type TimeScale } from '../../model/time-scale.ts';
+import { useRun } from '../../run/run-context.tsx';
+import { useTheme, useZone } from '../../state/preferences.ts';
+import { Brush, type Zoom } from './brush.tsx';
+import styles from './overview.module.css';
+import { pieces } from './waterfall.tsx';
+
+const HEIGHT = 50;
+const PAD = 14;
+const MAX_LINES = 3000;
+/** The width in CSS pixels that a part needs for its label, which takes about 90. */
+const LABEL_ROOM = 120;
+
+interface OverviewProps {
+  readonly times: RunTimes;
+  /** Whether idle time is collapsed. */
+  readonly collapse: boolean;
+  /** Whether workflow tasks are shown. */
+  readonly tasks: boolean;
+  readonly pending: ReadonlyMap<number, PendingWork>;
+  readonly now: number;
+  readonly zoom: Zoom;
+  readonly onZoom: (zoom: Zoom) => void;
+}
+
+/** The whole run in a strip: a line for each group, collapsed idle time, and the part that the waterfall shows. */
+export function Overview({ times, collapse, tasks, pending, now, zoom, onZoom }: OverviewProps) {
+  const { open } = useRun();
+  const [ref, { width }] = useSize();
+  const theme = useTheme();
+  const from = times.events[0] ?? 0;
+  const to = Math.max(times.events.at(-1) ?? 0, open ? now : 0, from + 1);
+  const scale = useMemo(
+    () =>
+      createTimeScale({
+        from,
+        to,
+        times,
+        width: Math.max(width - 2 * PAD, 1),
+        collapse,
+      }),
+    [from, to, times, width, collapse],
+  );
+  return (
+    <div ref={ref} className={styles['overview']} role="group" aria-label="Whole run">
+      <Lines key={theme} tasks={tasks} pending={pending} scale={scale} width={width} now={now} />
+      {scale.gaps.map((gap) => (
+        <span key={gap.from} className={styles['gap']} style={{ left: PAD + gap.left, width: gap.width }}>
+          {formatDuration(gap.to - gap.from)}
+        </span>
+      ))}
+      <Moments scale={scale} open={open} following={zoom.to === undefined} />
+      <Brush scale={scale} pad={PAD} zoom={zoom} onZoom={onZoom} />
+    </div>
+  );
+}
+
+interface LinesProps {
+  readonly tasks: boolean;
+  readonly pending: ReadonlyMap<number, PendingWork>;
+  readonly scale: TimeScale;
+  readonly width: number;
+  readonly now: number;
+}
+
+/**
+ * The lines of the groups, on a canvas because there may be ten thousand. The canvas reads the colours when it is drawn, so
+ * the caller must remount it when the theme changes.
+ */
+function Lines({ tasks, pending, scale, width, now }: LinesProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const { open, follow } = useRun();
+  const { groups } = follow.history;
+  const drawn = useMemo(() => {
+    const shown = groups.filter((group) => tasks || group.category !== 'task');
+    // More lines would overlap. Failed and open groups are never left out.
+    const every = Math.ceil(shown.length / MAX_LINES);
+    return shown
+      .map((group, index) => ({ group, place: index / Math.max(shown.length - 1, 1) }))
+      .filter(({ group }, index) => index % every === 0 || group.open || isFailure(group.outcome));
+  }, [groups, tasks]);
+
+  useEffect(() => {
+    const element = canvas.current;
+    const context = element?.getContext('2d');
+    if (!element || !context || width === 0) return;
+    const ratio = window.devicePixelRatio;
+    element.width = Math.round(width * ratio);
+    element.height = Math.round(HEIGHT * ratio);
+    context.scale(ratio, ratio);
+    const color = barColors(element);
+    // Lines are 2 px apart while there is space, and share the height otherwise.
+    const room = Math.min(HEIGHT - 20, 2 * Math.max(drawn.length - 1, 0));
+    const thick = Math.max(Math.min(2, room / Math.max(drawn.length, 1)), 1);
+    for (const { group, place } of drawn) {
+      const work = pending.get(group.id);
+      const spans = groupSpans(group, { now, runOpen: open, pending: work });
+      const y = 5 + place * room;
+      context.fillStyle = color(groupOutcome(group, open, work) ?? 'neutral');
+      for (const piece of pieces(extent(spans), scale)) {
+        context.globalAlpha = piece.idle ? 0.45 : 1;
+        context.fillRect(PAD + piece.left, y, Math.max(piece.width, 3), thick);
+      }
+    }
+  }, [drawn, scale, width, now, open, pending]);
+
+  return (
+    <canvas ref={canvas} className={styles['lines']} style={{ width, height: HEIGHT }} aria-hidden="true" />
+  );
+}
+
+function barColors(element: HTMLElement): (outcome: string) => string {
+  const style = getComputedStyle(element);
+  const names: Readonly<Record<string, string>> = {
+    terminated: '--bar-failed',
+    paused: '--bar-pending',
+    neutral: '--control',
+    continued: '--control',
+  };
+  return (outcome) => style.getPropertyValue(names[outcome] ?? `--bar-${outcome}`);
+}
+
+interface MomentsProps {
+  readonly scale: TimeScale;
+  readonly open: boolean;
+  readonly following: boolean;
+}
+
+/** The time at the start, after each gap and at the end, where there is space for it. */
+function Moments({ scale, open, following }: MomentsProps) {
+  const zone = useZone();
+  const parts = scale.parts.filter((part) => part.width > LABEL_ROOM);
+  const last = scale.parts.at(-1);
+  const reachesEnd = last !== undefined && last.left + last.width >= scale.width - 1;
+  const roomAtEnd = reachesEnd && (last.width > 2 * LABEL_ROOM || last.width <= LABEL_ROOM);
+  const end = open ? (following ? 'now, following' : 'now') : formatMoment(scale.to, zone);
+  const right: CSSProperties = { right: PAD + 8 };
+  return (
+    <>
+      {parts.map((part) => (
+        <span key={part.from} className={styles['moment']} style={{ left: PAD + part.left + 8 }}>
+          {formatMoment(part.from, zone)}
+        </span>
+      ))}
+      {roomAtEnd ? (
+        <span className={styles['moment']} style={right}>
+          {end}
+        </span>
+      ) : null}
+    </>
+  );
+}

@@ -1,0 +1,54 @@
+import type { DecodeResult } from '@temporal-kms/codec-api';
+import { LRUCache } from 'lru-cache';
+import type { RunAddress } from '../api/client.ts';
+
+type Decoded = Extract<DecodeResult, { ok: true }>;
+
+/** The state of a decoded payload; one object for as long as the cache keeps the entry. */
+interface DecodedState {
+  readonly status: 'answered';
+  readonly result: Decoded;
+}
+
+/** A JavaScript string takes two bytes per character; the rest is an estimate for objects and keys. */
+const OVERHEAD = 512;
+const sizeOf = ({ payload }: Decoded) =>
+  OVERHEAD + 2 * (payload.data.length + JSON.stringify(payload.metadata).length);
+
+export type PlaintextCache = ReturnType<typeof createPlaintextCache>;
+
+/**
+ * A bounded cache of decoded payloads, so that scrolling back does not decode them again. Plaintext lives in this page's
+ * memory only, and `forget` drops it when the reader leaves its namespace.
+ */
+export function createPlaintextCache(maxBytes = 32 * 1024 * 1024) {
+  const entries = new LRUCache<string, DecodedState>({
+    maxSize: maxBytes,
+    maxEntrySize: maxBytes / 4,
+    sizeCalculation: ({ result }) => sizeOf(result),
+  });
+  return {
+    get: (key: string) => entries.get(key),
+    /** Reads an entry without counting as a use of it. */
+    peek: (key: string) => entries.peek(key),
+    set: (key: string, result: Decoded) => {
+      entries.set(key, { status: 'answered', result });
+    },
+    /** Removes every entry whose key starts with the prefix. */
+    forget: (prefix: string) => {
+      for (const key of entries.keys()) {
+        if (key.startsWith(prefix)) entries.delete(key);
+      }
+    },
+    get bytes() {
+      return entries.calculatedSize;
+    },
+  };
+}
+
+/** The prefix of the cache keys of a run's payloads. */
+export const runScope = ({ namespace, workflowId, runId }: RunAddress) =>
+  JSON.stringify([namespace, workflowId, runId]);
+
+/** The prefix of the cache keys of all payloads of a namespace: the beginning of `runScope`. */
+export const namespaceScope = (namespace: string) => `${JSON.stringify([namespace]).slice(0, -1)},`;

@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import { createApiClient } from '../../src/api/client.ts';
+
+const answering = (body: BodyInit, init: ResponseInit = {}) => {
+  const asked: string[] = [];
+  const api = createApiClient({
+    apiUrl: 'https://codec.example/base/',
+    fetch: (input) => {
+      asked.push(input instanceof Request ? input.url : String(input));
+      return Promise.resolve(new Response(body, init));
+    },
+  });
+  return { api, asked };
+};
+const run = { namespace: 'n', workflowId: 'a/b c', runId: 'r' };
+
+test('encodes a workflow id with a slash as one path segment', async () => {
+  const { api, asked } = answering('{}');
+  await api.describe('n', 'a/b c', 'r').catch(() => undefined);
+  expect(asked).toEqual(['https://codec.example/base/api/namespaces/n/workflows/a%2Fb%20c?runId=r']);
+});
+
+test('rejects an answer that breaks the contract', async () => {
+  const { api } = answering('{"workflows":[{"workflowId":1}]}');
+  await expect(api.workflows('n', { query: '', pageSize: 1 })).rejects.toMatchObject({ code: 'unexpected' });
+});
+
+test('keeps the code and the message of an error from the server', async () => {
+  const { api } = answering('{"error":{"code":"invalid_query","message":"no such attribute"}}', {
+    status: 400,
+  });
+  await expect(api.count('n', 'x')).rejects.toMatchObject({
+    code: 'invalid_query',
+    message: 'no such attribute',
+  });
+});
+
+test('does not show the error page of a proxy', async () => {
+  const { api } = answering('<html>secret proxy</html>', { status: 502 });
+  await expect(api.health()).rejects.toMatchObject({
+    code: 'unreachable',
+    message: expect.not.stringContaining('secret'),
+  });
+});
+
+test('yields each line of a stream as soon as it is complete, wherever the chunks end', async () => {
+  const text = '{"type":"heartbeat"}\n{"type":"end","reason":"complete","after":3}\n';
+  const bytes = new TextEncoder().encode(text);
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (let at = 0; at < bytes.length; at += 7) controller.enqueue(bytes.slice(at, at + 7));
+      controller.close();
+    },
+  });
+  const { api } = answering(body);
+  const frames = [];
+  for await (const frame of api.history(run, { after: 0, live: true }, new AbortController().signal)) {
+    frames.push(frame.type);
+  }
+  expect(frames).toEqual(['heartbeat', 'end']);
+});
+
+test('drops an incomplete last line of a stream', async () => {
+  const { api } = answering('{"type":"heartbeat"}\n{"type":"end","rea');
+  const frames = [];
+  for await (const frame of api.history(run, { after: 0, live: true }, new AbortController().signal)) {
+    frames.push(frame.type);
+  }
+  expect(frames).toEqual(['heartbeat']);
+});

@@ -1,0 +1,211 @@
+import type { DecodeResult } from '@temporal-kms/codec-api';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ApiFailure } from '../../src/api/failure.ts';
+import { createDecoder } from '../../src/payloads/decoder.ts';
+import { createPlaintextCache } from '../../src/payloads/plaintext-cache.ts';
+import { encrypted } from '../fixtures/payloads.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function setUp(
+  answer: (ref: string) => DecodeResult | 'never' = (ref) => encrypted('text').answer(ref),
+  cache = createPlaintextCache(),
+) {
+  const requests: string[][] = [];
+  const aborted: string[][] = [];
+  async function* decode(refs: readonly string[], signal: AbortSignal) {
+    requests.push([...refs]);
+    signal.addEventListener('abort', () => aborted.push([...refs]));
+    for (const ref of refs) {
+      const result = answer(ref);
+      if (result === 'never') {
+        await new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(new DOMException('gone', 'AbortError')));
+        });
+      } else {
+        yield result;
+      }
+    }
+  }
+  const decoder = createDecoder({ decode, cache, scope: 'run', retryFirst: 1000, retryMost: 4000 });
+  return { decoder, cache, requests, aborted };
+}
+
+describe('payloads in view', () => {
+  test('are requested together when no more payloads have come into view for a moment', async () => {
+    const { decoder, requests } = setUp();
+    decoder.view('1:0');
+    await vi.advanceTimersByTimeAsync(60);
+    decoder.view('2:0');
+    expect(requests).toEqual([]);
+    await vi.advanceTimersByTimeAsync(80);
+    expect(requests).toEqual([['1:0', '2:0']]);
+    expect(decoder.state('1:0').status).toBe('answered');
+  });
+
+  test('are never requested if they leave the view before that', async () => {
+    const { decoder, requests } = setUp();
+    const leave = decoder.view('1:0');
+    decoder.view('2:0');
+    leave();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(requests).toEqual([['2:0']]);
+  });
+
+  test('are requested in batches of at most 200', async () => {
+    const { decoder, requests } = setUp();
+    for (let id = 1; id <= 450; id += 1) decoder.view(`${id}:0`);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(requests.map((refs) => refs.length)).toEqual([200, 200, 50]);
+  });
+
+  test('have their request aborted when the last of them leaves the view, and not before', async () => {
+    const { decoder, aborted } = setUp(() => 'never');
+    const first = decoder.view('1:0');
+    const second = decoder.view('2:0');
+    await vi.advanceTimersByTimeAsync(100);
+    first();
+    expect(aborted).toEqual([]);
+    second();
+    expect(aborted).toEqual([['1:0', '2:0']]);
+  });
+
+  test('are requested once if they are in two places', async () => {
+    const { decoder, requests } = setUp();
+    const leave = decoder.view('1:0');
+    decoder.view('1:0');
+    leave();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(requests).toEqual([['1:0']]);
+  });
+
+  test('come from the cache when they return into view', async () => {
+    const { decoder, requests } = setUp();
+    const leave = decoder.view('1:0');
+    await vi.advanceTimersByTimeAsync(100);
+    leave();
+    decoder.view('1:0');
+    expect(decoder.state('1:0').status).toBe('answered');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(requests).toHaveLength(1);
+  });
+
+  test('notify their own observers only', async () => {
+    const { decoder } = setUp();
+    const heard: string[] = [];
+    decoder.store.subscribe((now, before) => {
+      for (const ref of ['1:0', '2:0']) {
+        if (now.payloads.get(ref) !== before.payloads.get(ref)) heard.push(ref);
+      }
+    });
+    decoder.view('1:0');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(heard).toEqual(['1:0']);
+  });
+});
+
+describe('reason codes', () => {
+  test('lead to another request while they are retryable and in view, less and less often', async () => {
+    let down = true;
+    const { decoder, requests } = setUp((ref) =>
+      encrypted('text', down ? { reason: 'kms_unavailable' } : {}).answer(ref),
+    );
+    decoder.view('1:0');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(decoder.state('1:0')).toMatchObject({ result: { ok: false, reason: 'kms_unavailable' } });
+    await vi.advanceTimersByTimeAsync(1200);
+    await vi.advanceTimersByTimeAsync(2200);
+    expect(requests).toHaveLength(3);
+    down = false;
+    await vi.advanceTimersByTimeAsync(4200);
+    expect(decoder.state('1:0')).toMatchObject({ result: { ok: true } });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(requests).toHaveLength(4);
+  });
+
+  test('are forgotten when the payload leaves the view if they are retryable, and kept if they are permanent', async () => {
+    const { decoder } = setUp((ref) =>
+      encrypted('', { reason: ref === '1:0' ? 'kms_quota' : 'key_destroyed' }).answer(ref),
+    );
+    const leaves = [decoder.view('1:0'), decoder.view('2:0')];
+    await vi.advanceTimersByTimeAsync(200);
+    expect([...decoder.store.getState().findings.keys()]).toEqual(['1:0', '2:0']);
+    for (const leave of leaves) leave();
+    await vi.advanceTimersByTimeAsync(200);
+    expect([...decoder.store.getState().findings.keys()]).toEqual(['2:0']);
+  });
+
+  test('lead to no other request if they are permanent, unless the reader asks for one', async () => {
+    const { decoder, requests } = setUp((ref) => encrypted('', { reason: 'key_destroyed' }).answer(ref));
+    decoder.view('1:0');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(requests).toHaveLength(1);
+    decoder.retry(['1:0']);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(requests).toHaveLength(2);
+  });
+
+  test('of several payloads become known in one update, without another request', async () => {
+    const { decoder } = setUp((ref) =>
+      encrypted('', ref === '2:0' ? { reason: 'key_disabled', version: 3 } : {}).answer(ref),
+    );
+    let changes = 0;
+    decoder.store.subscribe((now, before) => {
+      if (now.findings !== before.findings) changes += 1;
+    });
+    for (const ref of ['1:0', '2:0', '3:0']) decoder.view(ref);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(decoder.store.getState().findings.get('2:0')).toMatchObject({
+      reason: 'key_disabled',
+      key: { version: 3 },
+    });
+    expect(changes).toBe(1);
+  });
+});
+
+describe('a request that fails as a whole', () => {
+  test('is reported for each of its payloads, and repeated unless it can never succeed', async () => {
+    let failure: ApiFailure = new ApiFailure('unreachable', 'The codec server didn’t answer.');
+    let requests = 0;
+    const decoder = createDecoder({
+      // oxlint-disable-next-line require-yield
+      decode: async function* decode() {
+        requests += 1;
+        throw failure;
+      },
+      cache: createPlaintextCache(),
+      scope: 'run',
+      retryFirst: 1000,
+    });
+    decoder.view('1:0');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(decoder.state('1:0')).toEqual({
+      status: 'failed',
+      message: 'The codec server didn’t answer.',
+      final: false,
+    });
+    failure = new ApiFailure('forbidden', 'You may not read payloads here.');
+    await vi.advanceTimersByTimeAsync(1200);
+    expect(decoder.state('1:0')).toMatchObject({ status: 'failed', final: true });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(requests).toBe(2);
+  });
+});
+
+describe('the cache', () => {
+  test('is bounded by bytes', async () => {
+    const cache = createPlaintextCache(40_000);
+    const { decoder } = setUp((ref) => encrypted('x'.repeat(2000)).answer(ref), cache);
+    for (let id = 1; id <= 50; id += 1) decoder.view(`${id}:0`);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(cache.bytes).toBeLessThanOrEqual(40_000);
+    expect(cache.bytes).toBeGreaterThan(0);
+    // The decoder keeps the payloads in view, whatever the cache evicts.
+    expect(decoder.state('1:0').status).toBe('answered');
+  });
+});

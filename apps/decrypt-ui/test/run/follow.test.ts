@@ -1,0 +1,138 @@
+import type { HistoryFrame } from '@temporal-kms/codec-api';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ApiFailure } from '../../src/api/failure.ts';
+import { followHistory } from '../../src/run/follow.ts';
+import { FixtureRun } from '../fixtures/run.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function events(count: number) {
+  const run = new FixtureRun({ workflowId: 'w' });
+  for (let index = 0; index < count; index += 1)
+    run.add('WorkflowExecutionSignaled', index, { signalName: `s${index}` });
+  return run.events;
+}
+
+/** A follower whose streams yield the given frames, one list per connection. An error in a list is thrown. */
+function setUp(...turns: (HistoryFrame | Error)[][]) {
+  const opened: number[] = [];
+  let ended = 0;
+  const follower = followHistory({
+    open: async function* open(after) {
+      opened.push(after);
+      for (const frame of turns[opened.length - 1] ?? []) {
+        if (frame instanceof Error) throw frame;
+        yield frame;
+      }
+      ended += 1;
+    },
+    throttle: 10,
+    retryFirst: 100,
+    retryMost: 400,
+  });
+  follower.start();
+  return { follower, opened, ended: () => ended };
+}
+
+test('reconnects after the last durable event when a stream ends without its last frame', async () => {
+  const all = events(5);
+  const { follower, opened } = setUp(
+    [{ type: 'events', events: all.slice(0, 3) }],
+    [
+      { type: 'events', events: all.slice(3) },
+      { type: 'end', reason: 'complete', after: 5 },
+    ],
+  );
+  await vi.advanceTimersByTimeAsync(500);
+  expect(opened).toEqual([0, 3]);
+  expect(follower.store.getState().history.events).toHaveLength(5);
+  expect(follower.store.getState().phase).toBe('complete');
+});
+
+test('does not continue after an event that is not durable', async () => {
+  const all = events(3);
+  const { opened } = setUp([{ type: 'events', events: [all[0]!, { ...all[1]!, durable: false }] }], []);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(opened.slice(0, 2)).toEqual([0, 1]);
+});
+
+test('reports a broken connection, waits longer and longer, and clears the failure when it is back', async () => {
+  const cut = new ApiFailure('unreachable', 'cut');
+  const { follower, opened } = setUp(
+    [cut],
+    [cut],
+    [{ type: 'events', events: events(1) }, { type: 'heartbeat' }],
+  );
+  await vi.advanceTimersByTimeAsync(50);
+  expect(follower.store.getState()).toMatchObject({ phase: 'retrying', failure: { code: 'unreachable' } });
+  await vi.advanceTimersByTimeAsync(60);
+  expect(opened).toHaveLength(2);
+  await vi.advanceTimersByTimeAsync(150);
+  expect(opened).toHaveLength(2);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(opened.length).toBeGreaterThanOrEqual(3);
+  expect(follower.store.getState().failure).toBeUndefined();
+});
+
+test('reads again from the last durable event when a stream has a gap', async () => {
+  const all = events(6);
+  const { follower, opened } = setUp(
+    [
+      { type: 'events', events: all.slice(0, 2) },
+      { type: 'events', events: all.slice(4) },
+    ],
+    [
+      { type: 'events', events: all.slice(2) },
+      { type: 'end', reason: 'complete', after: 6 },
+    ],
+  );
+  await vi.advanceTimersByTimeAsync(500);
+  expect(opened).toEqual([0, 2]);
+  expect(follower.store.getState().history.events.map((event) => event.eventId)).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+test('does not reconnect after a permanent error', async () => {
+  const { follower, opened } = setUp([new ApiFailure('not_found', 'No such run.')]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(opened).toEqual([0]);
+  expect(follower.store.getState()).toMatchObject({ phase: 'failed', failure: { code: 'not_found' } });
+});
+
+test('continues immediately, without a failure, when the server reaches a limit or shuts down', async () => {
+  const all = events(2);
+  const { follower, opened } = setUp(
+    [
+      { type: 'events', events: all.slice(0, 1) },
+      { type: 'end', reason: 'limit', after: 1 },
+    ],
+    [
+      { type: 'events', events: all.slice(1) },
+      { type: 'end', reason: 'complete', after: 2 },
+    ],
+  );
+  await vi.advanceTimersByTimeAsync(200);
+  expect(opened).toEqual([0, 1]);
+  expect(follower.store.getState()).toMatchObject({ phase: 'complete' });
+});
+
+test('continues where it was when it is stopped and started again', async () => {
+  const all = events(4);
+  const { follower, opened } = setUp(
+    [{ type: 'events', events: all.slice(0, 2) }, { type: 'heartbeat' }],
+    [
+      { type: 'events', events: all.slice(2) },
+      { type: 'end', reason: 'complete', after: 4 },
+    ],
+  );
+  await vi.advanceTimersByTimeAsync(20);
+  follower.stop();
+  follower.start();
+  await vi.advanceTimersByTimeAsync(200);
+  expect(opened).toEqual([0, 2]);
+  expect(follower.store.getState().history.events).toHaveLength(4);
+});
