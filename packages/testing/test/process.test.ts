@@ -1,11 +1,13 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, vi } from 'vitest';
-import { temporaryFolder } from '../src/folder.ts';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { isAlive, runNode, startNode } from '../src/process.ts';
 
 async function script(code: string): Promise<string> {
-  const file = join(await temporaryFolder(), 'script.mjs');
+  const folder = await mkdtemp(join(tmpdir(), 'process-test-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'script.mjs');
   await writeFile(file, code);
   return file;
 }
