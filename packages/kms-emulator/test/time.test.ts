@@ -195,7 +195,10 @@ describe('the clock', () => {
     const { emulator } = await start();
     await emulator.setTime(new Date('2031-01-01T00:00:00Z'));
     expect(emulator.now().toISOString()).toMatch(/^2031-01-01T00:00:0/);
-    expect(Math.abs(emulator.resetTime().getTime() - Date.now())).toBeLessThan(1000);
+    const before = Date.now();
+    const reset = emulator.resetTime().getTime();
+    expect(reset).toBeGreaterThanOrEqual(before);
+    expect(reset).toBeLessThanOrEqual(Date.now());
   });
 
   it('can be the clock of a test', async () => {
