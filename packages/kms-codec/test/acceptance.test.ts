@@ -4,12 +4,17 @@ import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
 
-/* What somebody who can write to Temporal's store may put where a message was, and what the reader says to it. */
+/* What an attacker with write access to Temporal's store can put in place of a message, and how the codec reacts. */
 
 const pay = { encrypt: cryptoKey('shared') };
 const rules = { pay, ship: { encrypt: cryptoKey('shared') }, own: { encrypt: cryptoKey('own') } };
 
-const sealedIn = async (namespace: string, keyService: FakeKeyService, options = {}, workflowId?: string) => {
+const encryptIn = async (
+  namespace: string,
+  keyService: FakeKeyService,
+  options = {},
+  workflowId?: string,
+) => {
   const [payload] = await codecWith(rules, { keyService, ...options }).codec.encode(
     [json('secret')],
     inNamespace(namespace, workflowId),
@@ -18,27 +23,27 @@ const sealedIn = async (namespace: string, keyService: FakeKeyService, options =
 };
 
 describe('a message moved to another namespace', () => {
-  it('is refused, even under the same crypto key', async () => {
+  it('is rejected even under the same crypto key', async () => {
     const keyService = new FakeKeyService();
-    const moved = await sealedIn('ship', keyService);
+    const moved = await encryptIn('ship', keyService);
     const { codec } = codecWith(rules, { keyService });
     await expect(codec.decode([moved], inNamespace('pay'))).rejects.toMatchObject({
       code: 'namespace_mismatch',
     });
   });
 
-  it('is refused without any Cloud KMS call', async () => {
+  it('is rejected without a call to Cloud KMS', async () => {
     const keyService = new FakeKeyService();
-    const moved = await sealedIn('ship', keyService);
+    const moved = await encryptIn('ship', keyService);
     const { codec } = codecWith(rules, { keyService });
     await codec.decode([moved], inNamespace('pay')).catch(() => undefined);
     expect(keyService.unwraps).toBe(0);
   });
 
-  it('with its namespace tag rewritten, is refused by Cloud KMS: the wrapped key is bound as well', async () => {
+  it('is rejected by Cloud KMS if its namespace tag is rewritten, because the wrapped data key is bound too', async () => {
     const keyService = new FakeKeyService();
-    const moved = await sealedIn('ship', keyService);
-    const local = await sealedIn('pay', keyService);
+    const moved = await encryptIn('ship', keyService);
+    const local = await encryptIn('pay', keyService);
     Buffer.from(moved.data!.buffer, moved.data!.byteOffset).set(local.data!.subarray(14, 30), 14);
     const { codec } = codecWith(rules, { keyService });
     await expect(codec.decode([moved], inNamespace('pay'))).rejects.toMatchObject({
@@ -46,9 +51,9 @@ describe('a message moved to another namespace', () => {
     });
   });
 
-  it('is read where the rule accepts it, under the keys of either', async () => {
+  it('is decrypted under the keys of either namespace if the rule accepts the other one', async () => {
     const keyService = new FakeKeyService();
-    const moved = await sealedIn('own', keyService);
+    const moved = await encryptIn('own', keyService);
     const { codec } = codecWith({ ...rules, pay: { ...pay, accepts: ['own'] } }, { keyService });
     expect(valueOf((await codec.decode([moved], inNamespace('pay')))[0])).toBe('secret');
     await expect(codec.decode([moved], inNamespace('ship'))).rejects.toMatchObject({
@@ -57,10 +62,10 @@ describe('a message moved to another namespace', () => {
   });
 
   it.each(['envelope', 'direct'] as const)(
-    'is refused in the format %s where only the accepted namespace lists its key: that format names no namespace',
+    'is rejected in the format %s if only the accepted namespace lists its key, because that format names no namespace',
     async (format) => {
       const keyService = new FakeKeyService();
-      const moved = await sealedIn('own', keyService, { format });
+      const moved = await encryptIn('own', keyService, { format });
       const reader = { ...pay, accepts: ['own'], reads: [format] };
       const { codec } = codecWith({ ...rules, pay: reader }, { keyService });
       await expect(codec.decode([moved], inNamespace('pay'))).rejects.toMatchObject({
@@ -72,9 +77,9 @@ describe('a message moved to another namespace', () => {
     },
   );
 
-  it("is read in another namespace's context by a worker of its own namespace", async () => {
+  it("is decrypted in another namespace's context by a worker of its own namespace", async () => {
     const keyService = new FakeKeyService();
-    const message = await sealedIn('pay', keyService);
+    const message = await encryptIn('pay', keyService);
     const { codec } = codecWith(rules, { keyService, namespace: 'pay' });
     expect(valueOf((await codec.decode([message], inNamespace('ship')))[0])).toBe('secret');
   });
@@ -83,9 +88,9 @@ describe('a message moved to another namespace', () => {
 describe('a message moved to another workflow', () => {
   const bound = { bindWorkflow: true };
 
-  it('is refused where it is bound to one', async () => {
+  it('is rejected if it is bound to a workflow', async () => {
     const keyService = new FakeKeyService();
-    const message = await sealedIn('pay', keyService, bound, 'order-1');
+    const message = await encryptIn('pay', keyService, bound, 'order-1');
     const { codec } = codecWith(rules, { keyService });
     await expect(codec.decode([message], inNamespace('pay', 'order-2'))).rejects.toMatchObject({
       code: 'workflow_mismatch',
@@ -93,25 +98,25 @@ describe('a message moved to another workflow', () => {
     expect(valueOf((await codec.decode([message], inNamespace('pay', 'order-1')))[0])).toBe('secret');
   });
 
-  it('opens where nobody knows the workflow: codec server, completion by token', async () => {
+  it('is decrypted if the context has no workflow, as in the codec server and at completion by token', async () => {
     const keyService = new FakeKeyService();
-    const message = await sealedIn('pay', keyService, bound, 'order-1');
+    const message = await encryptIn('pay', keyService, bound, 'order-1');
     expect(
       valueOf((await codecWith(rules, { keyService }).codec.decode([message], inNamespace('pay')))[0]),
     ).toBe('secret');
   });
 
-  it('opens in a scheduled run, whose id is the configured one and the time at which it was due', async () => {
+  it('is decrypted in a scheduled run, whose id is the configured id and the scheduled time', async () => {
     const keyService = new FakeKeyService();
-    const message = await sealedIn('pay', keyService, bound, 'nightly');
+    const message = await encryptIn('pay', keyService, bound, 'nightly');
     const { codec } = codecWith(rules, { keyService });
     const run = inNamespace('pay', 'nightly-2026-11-24T02:00:00Z');
     expect(valueOf((await codec.decode([message], run))[0])).toBe('secret');
   });
 
-  it('is not refused where it carries no tag', async () => {
+  it('is decrypted without a workflow tag', async () => {
     const keyService = new FakeKeyService();
-    const message = await sealedIn('pay', keyService, {}, 'order-1');
+    const message = await encryptIn('pay', keyService, {}, 'order-1');
     const { codec } = codecWith(rules, { keyService, bindWorkflow: true });
     expect(valueOf((await codec.decode([message], inNamespace('pay', 'order-2')))[0])).toBe('secret');
   });
@@ -119,7 +124,7 @@ describe('a message moved to another workflow', () => {
 
 describe('a message under a key that is not listed', () => {
   it.each(['envelope-v2', 'envelope', 'direct'] as const)(
-    '%s is refused and the key never reaches Cloud KMS',
+    '%s is rejected and Cloud KMS is never called for the key',
     async (format) => {
       const keyService = new FakeKeyService();
       const reads = ['envelope-v2', format] as const;
@@ -137,9 +142,9 @@ describe('a message under a key that is not listed', () => {
     },
   );
 
-  it('is read while the old key is listed for decryption, and written under the new one', async () => {
+  it('is decrypted while the old key is listed for decryption, and new messages use the new key', async () => {
     const keyService = new FakeKeyService();
-    const message = await sealedIn('pay', keyService);
+    const message = await encryptIn('pay', keyService);
     const { codec } = codecWith(
       { pay: { encrypt: cryptoKey('new'), decrypt: [cryptoKey('shared')] } },
       { keyService },
@@ -150,9 +155,9 @@ describe('a message under a key that is not listed', () => {
   });
 });
 
-describe('an older, unbound message in place of a bound one', () => {
+describe('an unbound message of an older format in place of a bound message', () => {
   it.each(['envelope', 'direct'] as const)(
-    '%s is refused unless the namespace reads that format',
+    '%s is rejected unless the namespace reads that format',
     async (format) => {
       const keyService = new FakeKeyService();
       const [message] = await codecWith({ pay }, { keyService, format }).codec.encode(
@@ -168,7 +173,7 @@ describe('an older, unbound message in place of a bound one', () => {
     },
   );
 
-  it('under a static key is refused unless the namespace reads that format', async () => {
+  it('is rejected under a static key unless the namespace reads that format', async () => {
     const key = createSecretKey(randomBytes(32));
     const message = {
       metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('k1') },
@@ -184,7 +189,7 @@ describe('an older, unbound message in place of a bound one', () => {
 describe('plaintext in place of a message', () => {
   const plain = json('forged');
 
-  it('is refused where the rule says so', async () => {
+  it('is rejected if the rule forbids plaintext', async () => {
     const { codec } = codecWith({ pay: { ...pay, plaintext: 'refuse' } });
     await expect(codec.decode([plain], inNamespace('pay'))).rejects.toMatchObject({
       code: 'format_not_allowed',
@@ -202,13 +207,13 @@ describe('plaintext in place of a message', () => {
     expect((await codec.open(plain, inNamespace('pay'))).info.reason).toBe('not_encrypted');
   });
 
-  it('passes in silence where the rule says so', async () => {
+  it('passes without a report if the rule allows plaintext', async () => {
     const { codec } = codecWith({ pay: { ...pay, plaintext: 'pass' } });
     expect((await codec.open(plain, inNamespace('pay'))).info.reason).toBeUndefined();
   });
 });
 
-describe('what always passes untouched', () => {
+describe('a payload that always passes unchanged', () => {
   const reference: Payload = {
     metadata: {
       encoding: Buffer.from('json/protobuf'),
@@ -219,25 +224,25 @@ describe('what always passes untouched', () => {
   };
   const strict = { pay: { ...pay, plaintext: 'refuse' as const } };
 
-  it('an external-storage reference, both ways', async () => {
+  it('is a reference to external storage, encoded and decoded', async () => {
     const { codec } = codecWith(strict);
     expect((await codec.encode([reference], inNamespace('pay')))[0]).toBe(reference);
     expect((await codec.decode([reference], inNamespace('pay')))[0]).toBe(reference);
   });
 
-  it('an empty payload, read', async () => {
+  it('is an empty payload, decoded', async () => {
     const { codec } = codecWith(strict);
     const empty = { metadata: { encoding: Buffer.from('binary/null') } };
     expect((await codec.decode([empty, {}], inNamespace('pay')))[0]).toBe(empty);
   });
 
-  it('an empty array', async () => {
+  it('returns an empty array for an empty array', async () => {
     const { codec } = codecWith({});
     expect(await codec.decode([], inNamespace('nowhere'))).toEqual([]);
     expect(await codec.encode([], inNamespace('nowhere'))).toEqual([]);
   });
 
-  it("other people's binary/encrypted, which open() names as a key that isn't allowed", async () => {
+  it('is binary/encrypted of another codec, which open() reports as key_not_allowed', async () => {
     const foreign = {
       metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('theirs') },
       data: randomBytes(60),
@@ -249,28 +254,28 @@ describe('what always passes untouched', () => {
 });
 
 describe('the namespace of a call', () => {
-  it('is its context’s, never another one silently', async () => {
+  it('is the namespace of its context, never silently another namespace', async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay' });
     await expect(codec.encode([json(1)], inNamespace('elsewhere'))).rejects.toMatchObject({
       code: 'namespace_not_configured',
     });
   });
 
-  it("is the codec's own without a context", async () => {
+  it("is the codec's namespace without a context", async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay' });
-    const [sealed] = await codec.encode([json(1)]);
-    expect(codec.inspect(sealed!, inNamespace('pay')).reason).toBeUndefined();
+    const [encrypted] = await codec.encode([json(1)]);
+    expect(codec.inspect(encrypted!, inNamespace('pay')).reason).toBeUndefined();
   });
 
-  it("is the codec's own whatever the context says, in a replay worker", async () => {
+  it("is the codec's namespace in a replay worker, whatever the context contains", async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay', ignoreContext: true, bindWorkflow: true });
-    const [sealed] = await codec.encode([json(1)], inNamespace('default', 'fake'));
-    expect(valueOf((await codec.decode([sealed!], inNamespace('other', 'x')))[0])).toBe(1);
+    const [encrypted] = await codec.encode([json(1)], inNamespace('default', 'fake'));
+    expect(valueOf((await codec.decode([encrypted!], inNamespace('other', 'x')))[0])).toBe(1);
   });
 
-  it('without a key that encrypts, is read only', async () => {
+  it('decodes only, if it has no key for encryption', async () => {
     const keyService = new FakeKeyService();
-    const message = await sealedIn('pay', keyService);
+    const message = await encryptIn('pay', keyService);
     const { codec } = codecWith({ pay: { decrypt: [cryptoKey('shared')] } }, { keyService });
     expect(valueOf((await codec.decode([message], inNamespace('pay')))[0])).toBe('secret');
     await expect(codec.encode([json(1)], inNamespace('pay'))).rejects.toMatchObject({
@@ -282,7 +287,7 @@ describe('the namespace of a call', () => {
 
 describe('sizes', () => {
   it.each(['envelope-v2', 'envelope', 'direct'] as const)(
-    'refuses to encrypt in the format %s what would be too large to be decrypted',
+    'rejects a payload in the format %s that would be too large to decrypt',
     async (format) => {
       const reads = {
         ...pay,
@@ -306,7 +311,7 @@ describe('sizes', () => {
     },
   );
 
-  it('above the limit are refused both ways', async () => {
+  it('rejects a payload above the limit when it encodes and when it decodes', async () => {
     const { codec } = codecWith({ pay }, { maxPayloadBytes: 1_000 });
     await expect(codec.encode([json('x'.repeat(1_000))], inNamespace('pay'))).rejects.toMatchObject({
       code: 'too_large',
@@ -316,7 +321,7 @@ describe('sizes', () => {
     });
   });
 
-  it('compression is used from 1 KiB on and only where it saves something', async () => {
+  it('compresses from 1 KiB on and only if the result is smaller', async () => {
     const { codec } = codecWith({ pay }, { compression: 'zstd' });
     const small = await codec.encode([json('x'.repeat(900))], inNamespace('pay'));
     const large = await codec.encode([json('x'.repeat(9_000))], inNamespace('pay'));

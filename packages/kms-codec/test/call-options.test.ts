@@ -16,7 +16,7 @@ const zeros = (bytes: number): Payload => ({
   data: Buffer.alloc(bytes),
 });
 
-/** A budget that records what was reserved. */
+/** Creates a budget that records reservations. */
 class Recorded implements PlaintextBudget {
   readonly reserved: number[] = [];
   readonly #reserve: (bytes: number) => void | Promise<void>;
@@ -32,7 +32,7 @@ class Recorded implements PlaintextBudget {
 }
 
 describe('the plaintext of one call', () => {
-  it('is limited in total, however small the ciphertext is', async () => {
+  it('is limited in total, even if the ciphertext is small', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd', maxCallBytes: 20 * MiB });
     const [bomb] = await codec.encode([zeros(8 * MiB)], orders);
     expect(bomb!.data!.length).toBeLessThan(2_000);
@@ -40,7 +40,7 @@ describe('the plaintext of one call', () => {
     await expect(codec.decode([bomb!, bomb!, bomb!], orders)).rejects.toMatchObject({ code: 'too_large' });
   });
 
-  it('is limited when it is encoded, so that nothing is written that one call cannot decode', async () => {
+  it('is limited by encode, so that one call can decode every result', async () => {
     const { codec } = codecWith(rules, { maxCallBytes: MiB });
     const half = zeros(MiB / 2 - 1_000);
     await expect(codec.encode([half, half], orders)).resolves.toHaveLength(2);
@@ -48,7 +48,7 @@ describe('the plaintext of one call', () => {
   });
 
   it.each([undefined, 'zstd'] as const)(
-    'is never written where decode finds it too large, with compression %s',
+    'is never encoded if decode would find it too large, with compression %s',
     async (compression) => {
       const { codec } = codecWith(rules, { maxCallBytes: 10_000, compression });
       let written = 0;
@@ -64,7 +64,7 @@ describe('the plaintext of one call', () => {
     },
   );
 
-  it('is not compressed where it is larger than a reader decompresses', async () => {
+  it('is not compressed if it is larger than the limit for decompression', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd', maxDecompressedBytes: MiB });
     const payload = zeros(2 * MiB);
     const [decoded] = await codec.decode(await codec.encode([payload], orders), orders);
@@ -73,7 +73,7 @@ describe('the plaintext of one call', () => {
 });
 
 describe("a caller's budget", () => {
-  it('is asked for the objects of a payload with many metadata entries before they are made', async () => {
+  it('reserves memory for many metadata entries before the codec creates them', async () => {
     const { codec } = codecWith(rules);
     const metadata = Object.fromEntries(
       Array.from({ length: 50_000 }, (_, n) => [`k${n.toString(36)}`, Buffer.alloc(0)]),
@@ -90,7 +90,7 @@ describe("a caller's budget", () => {
     expect(asked.reserved).toHaveLength(1);
   });
 
-  it('is asked for the ciphertext and for the declared size before anything is decompressed', async () => {
+  it('reserves the ciphertext and the declared size before the codec decompresses', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd' });
     const payload = zeros(4 * MiB);
     const [message] = await codec.encode([payload], orders);
@@ -105,16 +105,19 @@ describe("a caller's budget", () => {
     expect(more).toEqual([]);
   });
 
-  it.each(['envelope-v2', 'envelope', 'direct'] as const)('is asked in the format %s', async (format) => {
-    const { codec } = codecWith({ orders: { encrypt: cryptoKey('a'), reads: [format] } }, { format });
-    const [message] = await codec.encode([json('a value')], orders);
-    const budget = new Recorded();
-    await codec.decode([message!], orders, { budget });
-    expect(budget.reserved).toHaveLength(1);
-    expect(budget.reserved[0]).toBeGreaterThan(0);
-  });
+  it.each(['envelope-v2', 'envelope', 'direct'] as const)(
+    'reserves memory in the format %s',
+    async (format) => {
+      const { codec } = codecWith({ orders: { encrypt: cryptoKey('a'), reads: [format] } }, { format });
+      const [message] = await codec.encode([json('a value')], orders);
+      const budget = new Recorded();
+      await codec.decode([message!], orders, { budget });
+      expect(budget.reserved).toHaveLength(1);
+      expect(budget.reserved[0]).toBeGreaterThan(0);
+    },
+  );
 
-  it('lets a payload wait until there is room', async () => {
+  it('delays a payload until there is room', async () => {
     const { codec } = codecWith(rules);
     const messages = await codec.encode([json(1), json(2)], orders);
     const room = Promise.withResolvers<void>();
@@ -146,7 +149,7 @@ async function foreign(keyService: FakeKeyService) {
 }
 
 describe('authorizeNamespace', () => {
-  it('is called before a message of another namespace is decrypted, and for no other', async () => {
+  it('is called before the decryption of a message of another namespace, and for no other message', async () => {
     const keyService = new FakeKeyService();
     const { card, order } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService });
@@ -162,7 +165,7 @@ describe('authorizeNamespace', () => {
     expect(named).toEqual(['cards']);
   });
 
-  it('refuses a message although its data key is in the cache', async () => {
+  it('rejects a message even if its data key is cached', async () => {
     const keyService = new FakeKeyService();
     const { card } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService });
@@ -180,7 +183,7 @@ describe('authorizeNamespace', () => {
     });
   });
 
-  it('is called by a codec of the namespace that the message names, in the context of another', async () => {
+  it('is called by a codec of the namespace that the message names, in the context of another namespace', async () => {
     const keyService = new FakeKeyService();
     const { card } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService, namespace: 'cards' });
@@ -189,7 +192,7 @@ describe('authorizeNamespace', () => {
     expect(named).toEqual(['cards']);
   });
 
-  it('is called for each of many messages that start with the same header', async () => {
+  it('is called for each of many messages with the same header', async () => {
     const keyService = new FakeKeyService();
     const { card } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService });
@@ -200,7 +203,7 @@ describe('authorizeNamespace', () => {
     expect(named).toHaveLength(4);
   });
 
-  it('passes an error of the caller on as it is', async () => {
+  it('passes on an error of the caller unchanged', async () => {
     const keyService = new FakeKeyService();
     const { card } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService });
@@ -210,7 +213,7 @@ describe('authorizeNamespace', () => {
   });
 });
 
-it('refuses a frame whose declared size is larger than the limit before the budget is asked for it', async () => {
+it('rejects a frame whose declared size exceeds the limit before it reserves memory', async () => {
   const { codec, keyService } = codecWith(rules, { compression: 'zstd', maxDecompressedBytes: 16 * MiB });
   const { codec: strict } = codecWith(rules, { keyService, maxDecompressedBytes: MiB });
   const [message] = await codec.encode([zeros(2 * MiB)], orders);

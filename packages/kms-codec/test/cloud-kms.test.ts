@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { CloudKms, type KmsCall, type ReasonCode } from '../src/index.ts';
 import { cryptoKey } from './support/codec.ts';
 
-/* Google's unmodified client over gRPC, against the emulator. */
+/* Google's unmodified client over gRPC, with the emulator. */
 
 const key = cryptoKey('k');
 const aad = Buffer.from('bound');
@@ -45,7 +45,7 @@ afterAll(async () => {
 });
 
 describe('a round trip', () => {
-  it('gives the plaintext back and says which version encrypted', async () => {
+  it('returns the plaintext and the key version', async () => {
     const wrapped = await kms.wrap({ key, plaintext, aad });
     expect(wrapped).toMatchObject({ keyVersion: 1, protectionLevel: 'SOFTWARE' });
     expect(
@@ -57,7 +57,7 @@ describe('a round trip', () => {
     ]);
   });
 
-  it('of nothing at all is one too', async () => {
+  it('works for empty plaintext', async () => {
     const none = new Uint8Array();
     const { ciphertext } = await kms.wrap({ key, plaintext: none, aad: none });
     expect(await kms.unwrap({ key, ciphertext, aad: none })).toHaveLength(0);
@@ -66,7 +66,7 @@ describe('a round trip', () => {
   it.each([
     ['other additional authenticated data', { aad: Buffer.from('other') }],
     ['another key', { key: cryptoKey('other') }],
-  ])('with %s is integrity_failed, after one more try', async (_, over) => {
+  ])('fails with integrity_failed after one retry, with %s', async (_, over) => {
     const { ciphertext } = await kms.wrap({ key, plaintext, aad });
     emulator.calls.reset();
     await expect(kms.unwrap({ key, ciphertext, aad, ...over })).rejects.toMatchObject({
@@ -77,9 +77,9 @@ describe('a round trip', () => {
   });
 });
 
-describe('damage on the way', () => {
+describe('damage in transit', () => {
   it.each(['Encrypt', 'Decrypt'])(
-    'to an answer of %s is checksum_mismatch, which is retryable',
+    'of a response of %s is checksum_mismatch, which is retryable',
     async (method) => {
       const { ciphertext } = await kms.wrap({ key, plaintext, aad });
       emulator.injectFault({ effect: { kind: 'corrupt_response' }, method, times: 1 });
@@ -89,18 +89,18 @@ describe('damage on the way', () => {
     },
   );
 
-  it('to a request, whose checksums Cloud KMS then never saw, is checksum_mismatch', async () => {
+  it('of a request, whose checksums Cloud KMS did not receive, is checksum_mismatch', async () => {
     emulator.injectFault({ effect: { kind: 'drop_checksums' }, method: 'Encrypt', times: 1 });
     await expect(kms.wrap({ key, plaintext, aad })).rejects.toMatchObject({ code: 'checksum_mismatch' });
   });
 });
 
-describe('the state of the version that sealed', () => {
+describe('the state of the key version that encrypted', () => {
   it.each([
     ['DISABLED', 'key_disabled'],
     ['DESTROY_SCHEDULED', 'key_destroy_scheduled'],
     ['DESTROYED', 'key_destroyed'],
-  ] as const)('%s is %s, for whoever may ask', async (state, code) => {
+  ] as const)('%s is %s for a caller that may read the state', async (state, code) => {
     const name = cryptoKey(`state-${state.toLowerCase()}`);
     const own = await startEmulator({ keys: [name] });
     const client = connect(own.address);
@@ -113,7 +113,7 @@ describe('the state of the version that sealed', () => {
     await own.close();
   });
 
-  it('is key_disabled for whoever may not ask', async () => {
+  it('is key_disabled for a caller that may not read the state', async () => {
     const name = cryptoKey('blind');
     const own = await startEmulator({ keys: [name], identities: { [reader]: 0 } });
     await own.setPolicy(name, [
@@ -128,41 +128,41 @@ describe('the state of the version that sealed', () => {
   });
 });
 
-describe('who may not', () => {
-  it('encrypt or decrypt gets permission_denied', async () => {
+describe('a caller without permission', () => {
+  it('to encrypt or decrypt gets permission_denied', async () => {
     const { ciphertext } = await kms.wrap({ key, plaintext, aad });
-    const nobody = connect(emulator.identities[worker]!);
-    await expect(nobody.wrap({ key, plaintext, aad })).rejects.toMatchObject({
+    const denied = connect(emulator.identities[worker]!);
+    await expect(denied.wrap({ key, plaintext, aad })).rejects.toMatchObject({
       code: 'permission_denied',
       key,
     });
-    await expect(nobody.unwrap({ key, ciphertext, aad })).rejects.toMatchObject({
+    await expect(denied.unwrap({ key, ciphertext, aad })).rejects.toMatchObject({
       code: 'permission_denied',
     });
   });
 
-  it('use a key that does not exist, with all permissions, gets key_not_found', async () => {
+  it('gets key_not_found with all permissions, if the key does not exist', async () => {
     await expect(kms.wrap({ key: cryptoKey('absent'), plaintext, aad })).rejects.toMatchObject({
       code: 'key_not_found',
     });
   });
 });
 
-describe('a Cloud KMS that does not answer', () => {
+describe('an unavailable Cloud KMS', () => {
   it.each([
     ['UNAVAILABLE', 'kms_unavailable'],
     ['INTERNAL', 'kms_unavailable'],
     ['DEADLINE_EXCEEDED', 'kms_unavailable'],
     ['ABORTED', 'kms_unavailable'],
     ['RESOURCE_EXHAUSTED', 'kms_quota'],
-  ] as const)('with %s is %s, after one attempt', async (status, code: ReasonCode) => {
+  ] as const)('answers %s: the codec reports %s after one attempt', async (status, code: ReasonCode) => {
     emulator.injectFault({ effect: { kind: 'error', status }, method: 'Encrypt' });
     emulator.calls.reset();
     await expect(kms.wrap({ key, plaintext, aad })).rejects.toMatchObject({ code, retryable: true });
     expect(emulator.calls.count('Encrypt')).toBe(1);
   });
 
-  it('at all is kms_unavailable at the attempt’s deadline', async () => {
+  it('does not answer: the codec reports kms_unavailable at the deadline of the attempt', async () => {
     emulator.injectFault({ effect: { kind: 'hang' }, method: 'Encrypt' });
     const start = performance.now();
     await expect(connect(emulator.address, 300).wrap({ key, plaintext, aad })).rejects.toMatchObject({
@@ -171,7 +171,7 @@ describe('a Cloud KMS that does not answer', () => {
     expect(performance.now() - start).toBeLessThan(2_000);
   });
 
-  it('is named without its address: the error and its causes end up in Temporal', async () => {
+  it('is reported without its address, because Temporal stores the error and its causes', async () => {
     const gone = await startEmulator();
     const client = connect(gone.address);
     await gone.close();
@@ -209,7 +209,7 @@ describe('sizes', () => {
   });
 });
 
-it('describe tells versions, their states and the primary', async () => {
+it('describes the versions of a key, their states and the primary version', async () => {
   expect(await kms.describe(key)).toMatchObject({
     key,
     primary: 1,
@@ -218,7 +218,7 @@ it('describe tells versions, their states and the primary', async () => {
   });
 });
 
-describe("Google's credentials that can't be had", () => {
+describe("Google's credentials that cannot be read", () => {
   const refusal = {
     code: 'kms_unavailable',
     key,
@@ -237,19 +237,22 @@ describe("Google's credentials that can't be had", () => {
   });
 
   it.each([
-    ['are not there', undefined],
-    ['are no JSON', '{'],
-    ['hold no key', '{"type":"service_account"}'],
-  ])('are kms_unavailable, end no process and leave nothing to close when they %s', async (_, content) => {
-    if (content !== undefined) await writeFile(file, content);
-    const alone = new CloudKms({ attemptTimeoutMs: 50 });
-    const asked = alone.describe(key).catch((error: unknown) => error);
-    await expect(alone.close()).resolves.toBeUndefined();
-    expect(await asked).toMatchObject(refusal);
-    await expect(alone.close()).resolves.toBeUndefined();
-  });
+    ['do not exist', undefined],
+    ['are not JSON', '{'],
+    ['contain no key', '{"type":"service_account"}'],
+  ])(
+    'cause kms_unavailable, do not end the process and leave nothing to close if they %s',
+    async (_, content) => {
+      if (content !== undefined) await writeFile(file, content);
+      const alone = new CloudKms({ attemptTimeoutMs: 50 });
+      const asked = alone.describe(key).catch((error: unknown) => error);
+      await expect(alone.close()).resolves.toBeUndefined();
+      expect(await asked).toMatchObject(refusal);
+      await expect(alone.close()).resolves.toBeUndefined();
+    },
+  );
 
-  it('are read a second later at most once they are there, and not looked for by each call before', async () => {
+  it('are read within a second once they exist, and not searched for by every call before', async () => {
     const { privateKey } = generateKeyPairSync('rsa', {
       modulusLength: 2048,
       publicKeyEncoding: { type: 'spki', format: 'pem' },
@@ -271,7 +274,7 @@ describe("Google's credentials that can't be had", () => {
   });
 });
 
-it('does not start where Google’s client would print data keys', () => {
+it('throws if Google’s client would print data keys', () => {
   process.env['GOOGLE_SDK_NODE_LOGGING'] = 'all';
   try {
     expect(() => new CloudKms()).toThrow(/plaintext data keys/);

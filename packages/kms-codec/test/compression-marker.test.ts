@@ -36,15 +36,15 @@ describe('a payload that temporal-proxy compressed', () => {
     expect(Buffer.from(data ?? [])).toEqual(one.content);
   });
 
-  it.each(proxyCompressed)('is decompressed where the proxy does not encrypt: $name', async (one) => {
+  it.each(proxyCompressed)('is decompressed without a layer of the proxy: $name', async (one) => {
     const payload = plain(one.compressed, one.algorithm);
-    const { payload: opened, info } = await reader().open(payload, orders);
-    expect(Buffer.from(opened.data ?? [])).toEqual(one.content);
-    expect(Object.keys(opened.metadata ?? {})).toEqual(['encoding']);
+    const { payload: content, info } = await reader().open(payload, orders);
+    expect(Buffer.from(content.data ?? [])).toEqual(one.content);
+    expect(Object.keys(content.metadata ?? {})).toEqual(['encoding']);
     expect(info.reason).toBe('not_encrypted');
   });
 
-  it.each(formats)('is decrypted where the proxy compressed ciphertext in %s', async (format) => {
+  it.each(formats)('is decrypted if the proxy compressed ciphertext in %s', async (format) => {
     const keyService = new FakeKeyService();
     const message = await inLayer(format, keyService, json('a value'));
     const stored = marked(message, ZSTD, zstdCompressSync(message.data!));
@@ -59,12 +59,12 @@ describe('a payload that temporal-proxy compressed', () => {
     ['zstd', ZSTD],
     ['snappy', SNAPPY],
     ['lz4', LZ4],
-  ])('may also be marked with the name %s of its settings', async (name, algorithm) => {
+  ])('may also have the marker %s, a name from the proxy’s settings', async (name, algorithm) => {
     const content = await decoded(reader(), plain(compressedBy(algorithm), name));
     expect(Buffer.from(content.data!).toString()).toContain('back door');
   });
 
-  it('is refused like any plaintext where the rule refuses plaintext, before it is decompressed', async () => {
+  it('is rejected before decompression if the rule forbids plaintext', async () => {
     const budget = {
       reserve: () => {
         throw new Error('decompressed');
@@ -76,14 +76,14 @@ describe('a payload that temporal-proxy compressed', () => {
     });
   });
 
-  it('passes decode unchanged where its marker is not known, and is refused by open', async () => {
+  it('passes through decode unchanged if its marker is unknown, and is rejected by open', async () => {
     const payload = plain(Buffer.from('of another codec'), 'application/x-br');
     const codec = reader();
     expect(await decoded(codec, payload)).toBe(payload);
     await expect(codec.open(payload, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
   });
 
-  it('is layer_unreadable where its marker is not known and it was encrypted', async () => {
+  it('is layer_unreadable if its marker is unknown and it was encrypted', async () => {
     const keyService = new FakeKeyService();
     const inner = plain(Buffer.from('of another codec'), 'application/x-br');
     const stored = await inLayer('envelope-v2', keyService, inner);
@@ -94,38 +94,32 @@ describe('a payload that temporal-proxy compressed', () => {
 });
 
 describe('a compressed payload', () => {
-  /** 8 MiB of zeros: an LZ4 frame of 4 MiB blocks is beyond what a test can carry, so matches are repeated. */
+  /** 8 MiB of zeros. The test repeats matches, because an LZ4 frame of 4 MiB blocks is too large for a test. */
   const bombs: readonly [string, Buffer, number][] = [
     [ZSTD, zstdCompressSync(Buffer.alloc(8 * MiB)), 8 * MiB],
     [SNAPPY, snappyZeros(8 * MiB), 8 * MiB],
     [LZ4, lz4Zeros(3 * MiB), 3 * MiB],
   ];
 
-  it.each(bombs)(
-    'is too_large above the limit, before anything is allocated: %s',
-    async (algorithm, data) => {
-      const reserved: number[] = [];
-      const budget = { reserve: (bytes: number) => void reserved.push(bytes) };
-      const codec = reader(undefined, { maxDecompressedBytes: MiB });
-      await expect(decoded(codec, plain(data, algorithm), budget)).rejects.toMatchObject({
-        code: 'too_large',
-      });
-      expect(reserved).toEqual([]);
-    },
-  );
+  it.each(bombs)('is too_large above the limit before memory is allocated: %s', async (algorithm, data) => {
+    const reserved: number[] = [];
+    const budget = { reserve: (bytes: number) => void reserved.push(bytes) };
+    const codec = reader(undefined, { maxDecompressedBytes: MiB });
+    await expect(decoded(codec, plain(data, algorithm), budget)).rejects.toMatchObject({
+      code: 'too_large',
+    });
+    expect(reserved).toEqual([]);
+  });
 
-  it.each(bombs)(
-    'asks the budget for its size before anything is allocated: %s',
-    async (algorithm, data, size) => {
-      const reserved: number[] = [];
-      const budget = { reserve: (bytes: number) => void reserved.push(bytes) };
-      const content = await decoded(reader(), plain(data, algorithm), budget);
-      expect(Buffer.from(content.data!).equals(Buffer.alloc(size))).toBe(true);
-      expect(reserved).toEqual([size]);
-    },
-  );
+  it.each(bombs)('reserves its size before memory is allocated: %s', async (algorithm, data, size) => {
+    const reserved: number[] = [];
+    const budget = { reserve: (bytes: number) => void reserved.push(bytes) };
+    const content = await decoded(reader(), plain(data, algorithm), budget);
+    expect(Buffer.from(content.data!).equals(Buffer.alloc(size))).toBe(true);
+    expect(reserved).toEqual([size]);
+  });
 
-  it.each(bombs)('counts for the total of its call: %s', async (algorithm, data, size) => {
+  it.each(bombs)('counts towards the total of its call: %s', async (algorithm, data, size) => {
     const codec = reader(undefined, { maxCallBytes: 2.5 * size });
     const payload = plain(data, algorithm);
     await expect(codec.decode([payload, payload], orders)).resolves.toHaveLength(2);
@@ -134,8 +128,8 @@ describe('a compressed payload', () => {
     });
   });
 
-  it('may declare no size in zstd, and is bounded by its blocks then', async () => {
-    // klauspost/compress declares none below 256 bytes: one block, of at most 128 KiB.
+  it('may declare no size in zstd; then its blocks limit it', async () => {
+    // klauspost/compress declares no size below 256 bytes and writes one block of at most 128 KiB.
     const reserved: number[] = [];
     const budget = { reserve: (bytes: number) => void reserved.push(bytes) };
     const small = plain(compressedBy(ZSTD, 'short'), ZSTD);
@@ -147,14 +141,14 @@ describe('a compressed payload', () => {
   it.each([
     ['a window that is larger than the limit', Buffer.from('28b52ffd00a8010000', 'hex')],
     ['blocks of run lengths that are larger', frame({ declared: 'none', blocks: zeros(12 * MiB) })],
-  ])('that declares no size in zstd is too_large with %s', async (_, data) => {
+  ])('is too_large without a declared size in zstd, with %s', async (_, data) => {
     const codec = reader(undefined, { maxDecompressedBytes: 4 * MiB });
     await expect(decoded(codec, plain(data, ZSTD))).rejects.toMatchObject({ code: 'too_large' });
   });
 
   const algorithms = [ZSTD, SNAPPY, LZ4];
 
-  it.each(algorithms)('is malformed wherever it is cut off: %s', async (algorithm) => {
+  it.each(algorithms)('is malformed if it is cut at any byte: %s', async (algorithm) => {
     const whole = compressedBy(algorithm);
     const codec = reader();
     for (let length = algorithm === ZSTD ? 1 : 0; length < whole.length; length += 1) {
@@ -165,34 +159,37 @@ describe('a compressed payload', () => {
     }
   });
 
-  it.each(algorithms)('is malformed or too_large where a byte changes its content: %s', async (algorithm) => {
-    const whole = compressedBy(algorithm);
-    const content = Buffer.from((await decoded(reader(), plain(whole, algorithm))).data!);
-    const codec = reader(undefined, { maxDecompressedBytes: MiB });
-    for (let at = 0; at < whole.length; at += 1) {
-      for (const flip of [0x01, 0x80, 0xff]) {
-        const changed = Buffer.from(whole);
-        changed[at] = changed[at]! ^ flip;
-        const outcome = await decoded(codec, plain(changed, algorithm)).then(
-          ({ data }) => Buffer.from(data!),
-          (error: unknown) => error,
-        );
-        if (!Buffer.isBuffer(outcome)) {
-          expect(outcome).toMatchObject({ code: expect.stringMatching(/^(malformed|too_large)$/) });
-        } else if (algorithm !== SNAPPY) {
-          // Snappy has no checksum; behind the others' a change can only be one that changes no content.
-          expect(outcome.equals(content)).toBe(true);
+  it.each(algorithms)(
+    'is malformed or too_large if a changed byte changes its content: %s',
+    async (algorithm) => {
+      const whole = compressedBy(algorithm);
+      const content = Buffer.from((await decoded(reader(), plain(whole, algorithm))).data!);
+      const codec = reader(undefined, { maxDecompressedBytes: MiB });
+      for (let at = 0; at < whole.length; at += 1) {
+        for (const flip of [0x01, 0x80, 0xff]) {
+          const changed = Buffer.from(whole);
+          changed[at] = changed[at]! ^ flip;
+          const outcome = await decoded(codec, plain(changed, algorithm)).then(
+            ({ data }) => Buffer.from(data!),
+            (error: unknown) => error,
+          );
+          if (!Buffer.isBuffer(outcome)) {
+            expect(outcome).toMatchObject({ code: expect.stringMatching(/^(malformed|too_large)$/) });
+          } else if (algorithm !== SNAPPY) {
+            // Snappy has no checksum. With a checksum, an accepted change cannot change the content.
+            expect(outcome.equals(content)).toBe(true);
+          }
         }
       }
-    }
-  });
+    },
+  );
 
   it.each(algorithms)('is malformed with bytes behind it: %s', async (algorithm) => {
     const longer = Buffer.concat([compressedBy(algorithm), Buffer.of(0)]);
     await expect(decoded(reader(), plain(longer, algorithm))).rejects.toMatchObject({ code: 'malformed' });
   });
 
-  it.each(algorithms)('is malformed where it is nothing of the kind: %s', async (algorithm) => {
+  it.each(algorithms)('is malformed if it is not in the format: %s', async (algorithm) => {
     for (const text of ['{"not":"compressed"}', 'ÿ'.repeat(40)]) {
       await expect(decoded(reader(), plain(Buffer.from(text), algorithm))).rejects.toMatchObject({
         code: 'malformed',
@@ -200,8 +197,8 @@ describe('a compressed payload', () => {
     }
   });
 
-  it('takes an independent LZ4 block at its word', async () => {
-    // Two blocks; the second repeats the first.
+  it('decompresses dependent LZ4 blocks and rejects an independent block that refers to another one', async () => {
+    // Two blocks. The second one repeats the first one.
     const again = lz4Frame(0b0100_0000, [literals('0123456789abcdef'), matchOf(16, 16)]);
     const content = await decoded(reader(), plain(again, LZ4));
     expect(Buffer.from(content.data!).toString()).toBe('0123456789abcdef0123456789abcdefvwxyz');
@@ -209,7 +206,7 @@ describe('a compressed payload', () => {
     await expect(decoded(reader(), plain(independent, LZ4))).rejects.toMatchObject({ code: 'malformed' });
   });
 
-  it('is read in the worker as it is in the history', async () => {
+  it('is the same from decode and from open', async () => {
     const { codec, keyService } = codecWith({ orders: { ...readsAll, encrypt: cryptoKey('shared') } });
     const stored = await inLayer('envelope-v2', keyService, plain(compressedBy(LZ4), LZ4));
     const [one] = await codec.decode([stored], orders);
@@ -222,7 +219,7 @@ function snappyZeros(size: number): Buffer {
   let rest = size;
   for (; rest >= 0x80; rest >>>= 7) preamble.push((rest & 0x7f) | 0x80);
   preamble.push(rest);
-  // One literal, then copies of 64 bytes at the offset 1; the last is shorter.
+  // One literal, then copies of 64 bytes at the offset 1. The last copy is shorter.
   const copies = Math.floor((size - 1) / 64);
   const left = size - 1 - copies * 64;
   const copy = Buffer.from([((64 - 1) << 2) | 2, 1, 0]);
@@ -234,7 +231,7 @@ function snappyZeros(size: number): Buffer {
   ]);
 }
 
-/** A frame without checksums of its blocks or content. */
+/** Creates a frame without checksums. */
 function lz4Frame(flags: number, blocks: readonly Buffer[]): Buffer {
   const descriptor = Buffer.from([flags, 0x70]);
   const sized = blocks.flatMap((block) => {
@@ -260,14 +257,14 @@ const extra = (length: number): number[] =>
 const literals = (text: string): Buffer =>
   Buffer.concat([Buffer.of(Math.min(text.length, 15) << 4, ...extra(text.length)), Buffer.from(text)]);
 
-/** A match without literals before it, and five literals behind it. */
+/** Creates a match without literals before it and with five literals behind it. */
 const matchOf = (offset: number, length: number): Buffer =>
   Buffer.concat([
     Buffer.of(Math.min(length - 4, 15), offset & 0xff, offset >> 8, ...extra(length - 4)),
     literals('vwxyz'),
   ]);
 
-/** One literal and one match of zeros. */
+/** Creates one literal and one match of zeros. */
 function lz4Zeros(size: number): Buffer {
   const length = size - 6;
   const block = Buffer.concat([

@@ -28,18 +28,18 @@ describe('exposingSettings', () => {
     [{ NODE_OPTIONS: '"--heap\\snapshot-signal=SIGUSR2"' }, /have --heapsnapshot-signal: /],
     [{ NODE_OPTIONS: '--experimental-config-file=node.json' }, /have --experimental-config-file: /],
     [{ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, /^NODE_TLS_REJECT_UNAUTHORIZED must not be 0: /],
-  ])('refuses %j', (env, problem) => {
+  ])('rejects %j', (env, problem) => {
     expect(settings(env)).toEqual([expect.stringMatching(problem)]);
   });
 
-  it("refuses the same options on Node's command line", () => {
+  it("rejects the same options on Node's command line", () => {
     expect(settings({}, ['--disable-sigusr1', '--inspect=0', '--tls_keylog=/tmp/keys'])).toEqual([
       expect.stringMatching(/^Node's command line must not have --inspect: /),
       expect.stringMatching(/^Node's command line must not have --tls_keylog: /),
     ]);
   });
 
-  it("refuses V8's snapshots and a file of options on Node's command line", () => {
+  it("rejects V8's snapshots and a file of options on Node's command line", () => {
     const execArgv = [
       '--heap_snapshot-on-oom',
       '--heap-snapshot-on-gc=1',
@@ -51,14 +51,14 @@ describe('exposingSettings', () => {
     }
   });
 
-  it('takes settings that expose nothing', () => {
+  it('accepts settings that expose nothing', () => {
     const NODE_OPTIONS = '--max-old-space-size=96 --disable-sigusr1 --import=tracing --report-compact';
     expect(
       settings({ NODE_OPTIONS, NODE_DEBUG: '', NODE_TLS_REJECT_UNAUTHORIZED: '1' }, ['--conditions=inspect']),
     ).toEqual([]);
   });
 
-  it('takes all of them for debugging, where keys come from an emulator', () => {
+  it('accepts all of them for debugging if keys come from an emulator', () => {
     const env = { NODE_OPTIONS: '--inspect', KMS_ALLOW_DIAGNOSTICS: 'true' };
     expect(settings(env)).toHaveLength(1);
     expect(settings({ ...env, KMS_EMULATOR_HOST: '127.0.0.1:1' })).toEqual([]);
@@ -103,7 +103,7 @@ describe('a process that uses the library', () => {
     ['NODE_OPTIONS=--inspect=0', { NODE_OPTIONS: '--inspect=0' }, []],
     ['node --inspect=0', {}, ['--inspect=0']],
     ['node --report-on-signal', {}, ['--report-on-signal']],
-  ])('stops at its start with %s', async (_, env, execArgv) => {
+  ])('ends at its start with %s', async (_, env, execArgv) => {
     const { output, ended } = start(env, execArgv);
     expect(await ended).toBe(1);
     expect(output.out).toBe('');
@@ -111,7 +111,7 @@ describe('a process that uses the library', () => {
   });
 
   it.each([[[]], [['--disable-sigusr1']]])(
-    'opens no inspector on SIGUSR1, and goes on (%j)',
+    'opens no inspector on SIGUSR1 and continues (%j)',
     async (execArgv) => {
       const { child, output } = start({}, execArgv);
       const encoded = () => expect(output.out).toMatch(/^encoded \d+ bytes\n$/);

@@ -13,14 +13,14 @@ const context = inNamespace('pay');
 const serialized = (payload: Payload) => Buffer.from(PayloadType.encode(payload).finish());
 const none = new Uint8Array();
 
-/** Their serialization has 32 bytes, which an attacker knows. */
+/** Payloads whose serialization has 32 bytes, which an attacker knows. */
 const payloadsOf32: readonly (readonly [string, Payload])[] = [
   ['a JSON value', { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"PAID"') }],
   ['a payload without an encoding', { metadata: {}, data: Buffer.alloc(30, 7) }],
   ['a payload with other metadata', { metadata: { k: randomBytes(22) }, data: Buffer.alloc(1) }],
 ];
 
-/** What the guide's own Python writes: whatever the serialization's length is. */
+/** A message as the guide's Python writes it, for any length of the serialization. */
 async function guideDirect(keyService: FakeKeyService, payload: Payload): Promise<Payload> {
   const { ciphertext } = await keyService.wrap({ key, plaintext: serialized(payload), aad: none });
   return { metadata: { encoding: Buffer.from('binary/gcp-kms') }, data: ciphertext };
@@ -48,7 +48,7 @@ function forged(format: 'envelope' | 'proxy', wrapped: Uint8Array, dataKey: Uint
 }
 
 describe('a direct message', () => {
-  it.each(payloadsOf32)('is never written with a plaintext of 32 bytes: %s', async (_, payload) => {
+  it.each(payloadsOf32)('never has a plaintext of 32 bytes: %s', async (_, payload) => {
     expect(serialized(payload)).toHaveLength(32);
     const { codec, keyService } = codecWith(
       { pay: { encrypt: key, reads: ['direct'] } },
@@ -59,12 +59,12 @@ describe('a direct message', () => {
     expect(plaintext).not.toHaveLength(32);
     // Every protobuf parser reads the same payload, and so does this codec.
     expect(serialized(PayloadType.decode(plaintext))).toEqual(serialized(payload));
-    const [opened] = await codec.decode([stored!], context);
-    expect(serialized(opened!)).toEqual(serialized(payload));
+    const [decoded] = await codec.decode([stored!], context);
+    expect(serialized(decoded!)).toEqual(serialized(payload));
   });
 
-  describe.each(['envelope', 'proxy'] as const)('in the place of a data key of the format %s', (format) => {
-    it('is refused although the rule accepts the risk, and the refusal is remembered', async () => {
+  describe.each(['envelope', 'proxy'] as const)('in place of a data key in the format %s', (format) => {
+    it('is rejected even if the rule accepts the risk, and the rejection is cached', async () => {
       const rule: NamespaceRule = { encrypt: key, reads: ['direct', format], plaintext: 'refuse', unsafe };
       const { codec, keyService } = codecWith({ pay: rule });
       const [, payload] = payloadsOf32[0]!;
@@ -76,16 +76,16 @@ describe('a direct message', () => {
       }
       expect(keyService.unwraps - before).toBe(1);
       expect(codec.plan([message], context).kmsCalls).toBe(0);
-      // The message of the guide itself is still read.
+      // The codec still decrypts the guide's message.
       expect(valueOf((await codec.decode([direct], context))[0])).toBe('PAID');
     });
   });
 });
 
 describe('an envelope’s wrapped data key', () => {
-  it('never opens as a direct message', async () => {
+  it('never decrypts as a direct message', async () => {
     const keyService = new FakeKeyService();
-    // Random bytes rarely parse as a payload; the first ones do.
+    // Random bytes rarely parse as a payload. These do.
     const keys = [Buffer.concat([Buffer.of(0x12, 30), randomBytes(30)]), randomBytes(32)];
     const rule: NamespaceRule = { encrypt: key, reads: ['direct', 'envelope'], unsafe };
     const { codec } = codecWith({ pay: rule }, { keyService });
@@ -109,13 +109,13 @@ describe('rules that read direct together with envelope or proxy', () => {
     ['in two namespaces with a common key, as proxy', { a: proxy, b: direct }, undefined],
     ['in a namespace and the default rule', { a: envelope }, direct],
     ['in the default rule and a namespace', { a: direct }, proxy],
-    ['where the other rule accepts the risk', { a: { ...direct, unsafe }, b: envelope }, undefined],
+    ['if the other rule accepts the risk', { a: { ...direct, unsafe }, b: envelope }, undefined],
   ];
-  it.each(refused)('are refused %s', (_, namespaces, byDefault) => {
+  it.each(refused)('are rejected %s', (_, namespaces, byDefault) => {
     expect(() => new KeyRules(namespaces, byDefault)).toThrow(/forged/);
   });
 
-  it('are accepted where the formats have no key in common or the risk is accepted by name', () => {
+  it('are accepted if the formats share no key, or if the rules accept the risk by name', () => {
     const accepted: readonly (() => KeyRules)[] = [
       () => new KeyRules({ a: direct, b: { ...envelope, decrypt: [cryptoKey('other')] } }),
       () => new KeyRules({ a: direct, b: { ...envelope, unsafe }, c: { ...proxy, unsafe } }),
@@ -125,8 +125,8 @@ describe('rules that read direct together with envelope or proxy', () => {
     for (const make of accepted) expect(make).not.toThrow();
   });
 
-  // Only envelope-v2 messages are read through `accepts`: they name their namespace, and their data keys are bound.
-  it('do not meet through accepts', async () => {
+  // `accepts` applies only to envelope-v2 messages: they name their namespace, and their data keys are bound to it.
+  it('are independent of accepts', async () => {
     const keyService = new FakeKeyService();
     const mine = cryptoKey('mine');
     const { codec } = codecWith(

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { fuzz } from './fuzz/run.ts';
 
-/* SLOW=1 runs a million messages with a new seed; FUZZ_SEED repeats one. */
+/* SLOW=1 runs a million messages with a new seed. FUZZ_SEED repeats a seed. */
 
 const slow = process.env['SLOW'] !== undefined;
 const messages = slow ? 1_000_000 : 25_000;
@@ -25,11 +25,11 @@ const reached = [
 ];
 
 describe('mutated, truncated, spliced and cross-namespace messages', () => {
-  it('never give a foreign plaintext, an unlisted error or a call about an unlisted key', async () => {
+  it('never produce a foreign plaintext, an unlisted error or a call for an unlisted key', async () => {
     const report = await fuzz(seed, messages);
     process.stdout.write(`fuzz: ${JSON.stringify(report)}\n`);
     expect(Object.values(report.outcomes).reduce((sum, count) => sum + count, 0)).toBe(messages);
-    // Each of these is reached, or the fuzzer has become too tame.
+    // The fuzzer must reach each of these outcomes.
     expect(Object.keys(report.outcomes)).toEqual(expect.arrayContaining(reached));
   });
 });
@@ -44,16 +44,16 @@ describe('a compressed message that declares', () => {
     return report.parse(JSON.parse(stdout));
   };
 
-  it('1 GiB is refused before anything is allocated for it', async () => {
+  it('1 GiB is rejected before memory is allocated for it', async () => {
     const { outcomes, grownBytes } = await decode(1024 * MiB, 16 * MiB, 200);
     process.stdout.write(`1 GiB declared, 200 times: ${Math.round(grownBytes / MiB)} MiB more\n`);
     expect(outcomes).toEqual(['too_large']);
     expect(grownBytes).toBeLessThan(32 * MiB);
   });
 
-  it('64 MiB, and may, shows in the same measure', async () => {
+  it('64 MiB within the limit raises the same measurement', async () => {
     const { outcomes, grownBytes } = await decode(64 * MiB, 64 * MiB, 1);
-    // Zeros aren't a payload.
+    // Zeros are not a payload.
     expect(outcomes).toEqual(['malformed']);
     expect(grownBytes).toBeGreaterThan(60 * MiB);
   });

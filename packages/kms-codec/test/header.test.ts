@@ -15,7 +15,7 @@ const header = (over: Partial<Header> = {}): Header => ({
 });
 
 describe('the header of envelope-kms-v2', () => {
-  it('has its fields where the specification puts them', () => {
+  it('has its fields at the offsets of the specification', () => {
     const bytes = buildHeader(header({ compressed: true, workflowTag: fill(16, 4) }));
     expect(Buffer.from(bytes).toString('hex')).toBe(
       `0203${'01'.repeat(8)}00000007${'02'.repeat(16)}${'04'.repeat(16)}0071${'03'.repeat(113)}`,
@@ -27,7 +27,7 @@ describe('the header of envelope-kms-v2', () => {
     header({ compressed: true }),
     header({ workflowTag: fill(16, 4) }),
     header({ keyVersion: 2 ** 32 - 1 }),
-  ])('comes back as it was built, with what follows it left alone', (original) => {
+  ])('parses to what it was built from, without the bytes that follow', (original) => {
     const bytes = buildHeader(original);
     const parsed = parseHeader(Buffer.concat([bytes, fill(40, 9)]));
     expect(parsed.length).toBe(bytes.length);
@@ -38,7 +38,7 @@ describe('the header of envelope-kms-v2', () => {
     expect(buildHeader(parsed.header)).toEqual(bytes);
   });
 
-  it('is refused as malformed when it ends at any byte before its end', () => {
+  it('is malformed if it is cut at any byte', () => {
     const bytes = buildHeader(header({ workflowTag: fill(16, 4) }));
     for (let length = 0; length < bytes.length; length += 1) {
       expect(() => parseHeader(bytes.subarray(0, length))).toThrow(
@@ -47,19 +47,19 @@ describe('the header of envelope-kms-v2', () => {
     }
   });
 
-  it('is refused when its version is unknown, before its length is looked at', () => {
+  it('is rejected for an unknown version before its length is checked', () => {
     expect(() => parseHeader(Uint8Array.of(3, 0))).toThrow(
       expect.objectContaining({ code: 'unsupported_version' }),
     );
   });
 
-  it.each([2, 3, 4, 5, 6, 7])('is refused when unknown flag bit %i is set', (bit) => {
+  it.each([2, 3, 4, 5, 6, 7])('is rejected if the unknown flag bit %i is set', (bit) => {
     const bytes = buildHeader(header());
     bytes[1] = 1 << bit;
     expect(() => parseHeader(bytes)).toThrow(expect.objectContaining({ code: 'unsupported_version' }));
   });
 
-  it.each([0, 1025, 65_535])('is refused when it says that the wrapped data key has %i bytes', (n) => {
+  it.each([0, 1025, 65_535])('is rejected if it declares a wrapped data key of %i bytes', (n) => {
     const bytes = Buffer.from(buildHeader(header()));
     bytes.writeUInt16BE(n, 30);
     expect(() => parseHeader(Buffer.concat([bytes, Buffer.alloc(66_000)]))).toThrow(

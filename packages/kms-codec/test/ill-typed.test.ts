@@ -56,27 +56,30 @@ const { codec } = codecWith({}, { default: { ...rule, unsafe: ['direct-with-enve
 const malformed = expect.objectContaining({ type: 'KmsCodecError:malformed', code: 'malformed' });
 
 describe('ill-typed input', () => {
-  it.each(Object.entries(payloads))('is a KmsCodecError where a payload is or has %s', async (_, payload) => {
-    await expect(codec.encode([any(payload)])).rejects.toEqual(malformed);
-    await expect(codec.decode([any(payload)])).rejects.toEqual(malformed);
-    await expect(codec.open(any(payload))).rejects.toEqual(malformed);
-    expect(codec.inspect(any(payload))).toMatchObject({ reason: 'malformed' });
-    expect(() => codec.plan([any(payload)])).toThrow(KmsCodecError);
-  });
+  it.each(Object.entries(payloads))(
+    'throws a KmsCodecError if a payload is or has %s',
+    async (_, payload) => {
+      await expect(codec.encode([any(payload)])).rejects.toEqual(malformed);
+      await expect(codec.decode([any(payload)])).rejects.toEqual(malformed);
+      await expect(codec.open(any(payload))).rejects.toEqual(malformed);
+      expect(codec.inspect(any(payload))).toMatchObject({ reason: 'malformed' });
+      expect(() => codec.plan([any(payload)])).toThrow(KmsCodecError);
+    },
+  );
 
-  it.each(Object.entries(payloads))('is a KmsCodecError where the payloads are %s', async (_, value) => {
+  it.each(Object.entries(payloads))('throws a KmsCodecError if the payloads are %s', async (_, value) => {
     if (Array.isArray(value)) return expect(await codec.encode(any(value))).toEqual([]);
     await expect(codec.encode(any(value))).rejects.toEqual(malformed);
     await expect(codec.decode(any(value))).rejects.toEqual(malformed);
   });
 
-  it('is a KmsCodecError where a list of payloads has a hole', async () => {
+  it('throws a KmsCodecError if a list of payloads has a hole', async () => {
     // oxlint-disable-next-line no-sparse-arrays
     await expect(codec.encode(any([, json(1)]))).rejects.toEqual(malformed);
   });
 
   it.each(Object.entries(contexts))(
-    'is a KmsCodecError where the context is or has %s',
+    'throws a KmsCodecError if the context is or has %s',
     async (_, context) => {
       await expect(codec.encode([json(1)], any(context))).rejects.toEqual(malformed);
       await expect(codec.decode([json(1)], any(context))).rejects.toEqual(malformed);
@@ -85,7 +88,7 @@ describe('ill-typed input', () => {
     },
   );
 
-  it("does not include what protobuf's reader makes of bytes that are not there", async () => {
+  it('does not include the empty arrays that protobufjs reads for absent bytes', async () => {
     // A field and a map entry without a value: `key` alone.
     const marker = Buffer.from('compression/algorithm');
     const entry = Buffer.concat([Buffer.of(0x0a, marker.length + 2, 0x0a, marker.length), marker]);
@@ -98,10 +101,10 @@ describe('ill-typed input', () => {
       const [passed] = await codec.decode([payload]);
       expect(passed).toBe(payload);
       expect(codec.inspect(payload)).not.toHaveProperty('reason', 'malformed');
-      const [opened] = await codec.decode(await codec.encode([payload])).catch((error: unknown) => [error]);
+      const [decoded] = await codec.decode(await codec.encode([payload])).catch((error: unknown) => [error]);
       if (payload === absent[0])
-        expect(PayloadType.encode(any(opened)).finish()).toEqual(PayloadType.encode(payload).finish());
-      else expect(opened).toMatchObject({ code: 'layer_unreadable' });
+        expect(PayloadType.encode(any(decoded)).finish()).toEqual(PayloadType.encode(payload).finish());
+      else expect(decoded).toMatchObject({ code: 'layer_unreadable' });
     }
   });
 
@@ -109,18 +112,18 @@ describe('ill-typed input', () => {
     const { runInNewContext } = await import('node:vm');
     const data: unknown = runInNewContext('Uint8Array.of(34, 97, 34)');
     const [stored] = await codec.encode([{ metadata: { encoding: text }, data: any(data) }]);
-    const [opened] = await codec.decode([stored!]);
-    expect(Buffer.from(opened!.data!).toString()).toBe('"a"');
+    const [decoded] = await codec.decode([stored!]);
+    expect(Buffer.from(decoded!.data!).toString()).toBe('"a"');
   });
 
-  it('is described by its kind, not by a name that it gives itself', async () => {
+  it('is described by its kind, not by its toStringTag', async () => {
     const named = { [Symbol.toStringTag]: 'canary', canary: 1 };
     await expect(codec.encode([{ data: any(named) }])).rejects.toThrow(/and it is object$/);
     await expect(codec.encode([any(new ArrayBuffer(1))])).rejects.toThrow(/and it is ArrayBuffer$/);
   });
 });
 
-/** Field 1, a map entry with a key alone: protobufjs reads its value, and the data that is not there, as empty arrays. */
+/** Field 1 is a map entry with only a key. protobufjs reads its value and the absent data as empty arrays. */
 const withEmpty = (key: string) =>
   PayloadType.decode(Uint8Array.from([0x0a, key.length + 2, 0x0a, key.length, ...Buffer.from(key)]));
 
@@ -133,7 +136,7 @@ describe("protobuf's empty fields", () => {
     'encryption-key-id',
     'messageType',
     'other',
-  ])('are taken as no bytes: %s', async (key) => {
+  ])('are read as no bytes: %s', async (key) => {
     const { codec: reader } = codecWith({ default: { encrypt: cryptoKey('a') } });
     const payload = withEmpty(key);
     expect(reader.inspect(payload)).toMatchObject({ format: 'plain', bytes: 0 });
@@ -144,7 +147,7 @@ describe("protobuf's empty fields", () => {
   });
 
   it.each(['binary/envelope-kms-v2', 'binary/envelope-kms', 'binary/gcp-kms', 'binary/encrypted'])(
-    'are no message of %s',
+    'are not a message of %s',
     async (encoding) => {
       const { codec: reader } = codecWith({
         default: {
@@ -187,11 +190,11 @@ describe('the size of an external payload', () => {
     for (const format of ['envelope-v2', 'envelope', 'direct'] as const) {
       const one = codecWith({}, { default: { ...rule, unsafe: ['direct-with-envelope'] }, format }).codec;
       const [stored] = await one.encode([payload]);
-      const [opened] = await one.decode([stored!]);
-      expect(BigInt(String(opened!.externalPayloads![0]!.sizeBytes ?? 0))).toBe(expected);
-      // What was decoded is encoded again.
-      const [again] = await one.decode(await one.encode([opened!]));
-      expect(PayloadType.encode(again!).finish()).toEqual(PayloadType.encode(opened!).finish());
+      const [decoded] = await one.decode([stored!]);
+      expect(BigInt(String(decoded!.externalPayloads![0]!.sizeBytes ?? 0))).toBe(expected);
+      // A decoded payload can be encoded again.
+      const [again] = await one.decode(await one.encode([decoded!]));
+      expect(PayloadType.encode(again!).finish()).toEqual(PayloadType.encode(decoded!).finish());
     }
   });
 
@@ -210,13 +213,13 @@ describe('the size of an external payload', () => {
     {},
     { low: 1.5, high: 0 },
     { low: 1, high: -1, unsigned: true },
-  ])('is refused as %s', async (sizeBytes) => {
+  ])('is rejected as %s', async (sizeBytes) => {
     const payload = { data: bytes, externalPayloads: [{ sizeBytes: any(sizeBytes) }] };
     await expect(codec.encode([payload])).rejects.toEqual(malformed);
   });
 
   it.each([[{}], ['x'], [[null]], [[7]], [[[]]]])(
-    'is refused where the list is %s',
+    'is rejected if the list is %s',
     async (externalPayloads) => {
       await expect(codec.encode([{ data: bytes, externalPayloads: any(externalPayloads) }])).rejects.toEqual(
         malformed,

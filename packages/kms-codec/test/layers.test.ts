@@ -15,23 +15,23 @@ const reader = (keyService: FakeKeyService, rule: Partial<NamespaceRule> = {}) =
 
 const refusal = (code: string) => expect.objectContaining({ name: expect.any(String), code });
 
-/** Both ways of reading give the same. */
+/** Decodes with `decode` and with `open`. Returns both outcomes. */
 async function outcomes(codec: ReturnType<typeof reader>, payload: Payload): Promise<unknown[]> {
   const decoded = codec.decode([payload], orders).then(([one]) => one);
-  const opened = codec.open(payload, orders).then((one) => one.payload);
-  return Promise.all([decoded, opened].map((one) => one.then(valueOf, (error: unknown) => error)));
+  const opened = codec.open(payload, orders).then((result) => result.payload);
+  return Promise.all([decoded, opened].map((outcome) => outcome.then(valueOf, (error: unknown) => error)));
 }
 
 describe('a payload in two layers', () => {
   const pairs = formats.flatMap((outer) => formats.map((inner) => [outer, inner] as const));
 
-  it.each(pairs)('is decrypted through both where %s holds %s', async (outer, inner) => {
+  it.each(pairs)('is decrypted through both layers if %s contains %s', async (outer, inner) => {
     const keyService = new FakeKeyService();
     const message = await inLayer(outer, keyService, await inLayer(inner, keyService, secret));
     expect(await outcomes(reader(keyService), message)).toEqual([valueOf(secret), valueOf(secret)]);
   });
 
-  it.each(formats)('is layer_unreadable where the rule does not read the inner format %s', async (inner) => {
+  it.each(formats)('is layer_unreadable if the rule does not read the inner format %s', async (inner) => {
     const keyService = new FakeKeyService();
     const outer = inner === 'proxy' ? 'envelope-v2' : 'proxy';
     const message = await inLayer(outer, keyService, await inLayer(inner, keyService, secret));
@@ -52,7 +52,7 @@ describe('a payload in two layers', () => {
         data: Buffer.from('ciphertext'),
       }),
     ],
-  ])('is layer_unreadable where the inner one is binary/encrypted under %s', async (_, make) => {
+  ])('is layer_unreadable if the inner layer is binary/encrypted under %s', async (_, make) => {
     const keyService = new FakeKeyService();
     const message = await inLayer('envelope-v2', keyService, await make(keyService));
     expect(await outcomes(reader(keyService), message)).toEqual([
@@ -69,7 +69,7 @@ describe('a payload in two layers', () => {
     await expect(reader(keyService).open(message, orders)).rejects.toMatchObject({ key: cryptoKey('other') });
   });
 
-  it('never puts decrypted metadata that is no crypto key into an error', async () => {
+  it('never puts decrypted metadata into an error unless it is a crypto key', async () => {
     const keyService = new FakeKeyService();
     for (const inner of [
       asSample(secret, 'canary in a key id'),
@@ -111,7 +111,7 @@ describe('a payload in two layers', () => {
     });
   });
 
-  it('reports plaintext only where it was stored as plaintext', async () => {
+  it('reports plaintext only if it was stored as plaintext', async () => {
     const keyService = new FakeKeyService();
     const codec = reader(keyService, { plaintext: 'refuse' });
     const message = await inLayer('envelope-v2', keyService, await inLayer('proxy', keyService, secret));
@@ -127,7 +127,7 @@ async function nested(count: number, keyService: FakeKeyService, format: Encrypt
 }
 
 describe('the number of layers', () => {
-  it.each(formats)('is at most four, in %s too', async (format) => {
+  it.each(formats)('is at most four, also in %s', async (format) => {
     const keyService = new FakeKeyService();
     const codec = reader(keyService);
     expect(await outcomes(codec, await nested(4, keyService, format))).toEqual([
@@ -143,7 +143,7 @@ describe('authorizeNamespace', () => {
   const rules = { orders: { ...readsAll, accepts: ['cards'] }, cards: { encrypt: cryptoKey('shared') } };
 
   it.each(formats)(
-    'is asked before an inner layer of another namespace in %s is decrypted',
+    'is called before the decryption of an inner layer of another namespace in %s',
     async (outer) => {
       const keyService = new FakeKeyService();
       const card = await inLayer('envelope-v2', keyService, secret, 'cards');
@@ -165,7 +165,7 @@ describe('authorizeNamespace', () => {
     },
   );
 
-  it('is asked for a stored message that is compressed, whose namespace inspect cannot see', async () => {
+  it('is called for a compressed stored message, whose namespace inspect cannot read', async () => {
     const keyService = new FakeKeyService();
     const card = await inLayer('envelope-v2', keyService, secret, 'cards');
     const message = marked(card, ZSTD, zstdCompressSync(card.data!));
@@ -178,8 +178,8 @@ describe('authorizeNamespace', () => {
   });
 });
 
-describe("a budget for Cloud KMS's calls", () => {
-  it('is asked for each data key of an inner layer, once however many payloads share it', async () => {
+describe('a budget for calls to Cloud KMS', () => {
+  it('counts each data key of an inner layer once for all payloads that share it', async () => {
     const keyService = new FakeKeyService();
     const inner = await inLayer('envelope-v2', keyService, secret);
     const messages = await Promise.all([1, 2, 3].map(() => asProxy(keyService, inner)));
@@ -192,7 +192,7 @@ describe("a budget for Cloud KMS's calls", () => {
     expect(keyService.unwraps).toBe(4);
   });
 
-  it('ends a chain of layers before Cloud KMS is asked', async () => {
+  it('ends a chain of layers before a call to Cloud KMS', async () => {
     const keyService = new FakeKeyService();
     const message = await inLayer('proxy', keyService, await inLayer('direct', keyService, secret));
     const spent = new Error('spent');
@@ -213,7 +213,7 @@ describe('another codec that decodes after this one', () => {
     ['a compression that is not known', async () => marked(secret, 'application/x-br', Buffer.from('x'))],
   ];
 
-  it.each(inners)('is given an inner payload with %s', async (_, make) => {
+  it.each(inners)('receives an inner payload with %s', async (_, make) => {
     const keyService = new FakeKeyService();
     const inner = await make(keyService);
     const message = await inLayer('envelope-v2', keyService, inner);

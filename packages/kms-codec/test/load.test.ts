@@ -31,20 +31,20 @@ const file = (text: string, name = 'keys.yaml') => {
 };
 
 describe("the guide's variables", () => {
-  it('name one key for every namespace, in location global by default', () => {
+  it('name one key for every namespace, by default in the location global', () => {
     const { rules } = kmsEnvironment.parse(guide);
     expect(rules.resolve('anything').encrypt).toBe(
       'projects/acme/locations/global/keyRings/temporal-keys/cryptoKeys/workflow-encryption',
     );
   });
 
-  it("also read the guide's own format, or its envelope where that is written", () => {
+  it("also read the guide's direct format, or its envelope if that is the format of new messages", () => {
     expect(readsOf(guide)).toEqual(['envelope-v2', 'direct']);
     expect(readsOf({ ...guide, KMS_FORMAT: 'direct' })).toEqual(['envelope-v2', 'direct']);
     expect(readsOf({ ...guide, KMS_FORMAT: 'envelope' })).toEqual(['envelope-v2', 'envelope']);
   });
 
-  it('read both of its formats where KMS_UNSAFE accepts the risk by name', () => {
+  it('read both of its formats if KMS_UNSAFE accepts the risk by name', () => {
     const KMS_UNSAFE = 'direct-with-envelope';
     expect(readsOf({ ...guide, KMS_UNSAFE })).toEqual(['envelope-v2', 'envelope', 'direct']);
     expect(mistakes({ ...guide, KMS_UNSAFE: 'true' })).toEqual([expect.stringMatching(/^KMS_UNSAFE: /)]);
@@ -53,7 +53,7 @@ describe("the guide's variables", () => {
     ]);
   });
 
-  it('are read from process.env as it stands', () => {
+  it('are read from process.env without an argument', () => {
     expect(kmsEnvironment.safeParse(process.env).error?.issues.map(({ path }) => path.join('.'))).toEqual([
       'GCP_PROJECT',
       'GCP_KMS_KEY_RING',
@@ -61,7 +61,7 @@ describe("the guide's variables", () => {
     ]);
   });
 
-  it('are all named when they are missing', () => {
+  it('are all named if they are missing', () => {
     expect(mistakes({})).toEqual([
       'GCP_PROJECT: is missing',
       'GCP_KMS_KEY_RING: is missing',
@@ -75,14 +75,14 @@ describe("the guide's variables", () => {
     ]);
   });
 
-  it('refuse an environment in which the client prints data keys', () => {
+  it('are rejected in an environment in which the client prints data keys', () => {
     expect(mistakes({ ...guide, GOOGLE_SDK_NODE_LOGGING: 'all' })).toEqual([
       expect.stringMatching(/^GOOGLE_SDK_NODE_LOGGING: .*plaintext data keys/),
     ]);
   });
 
   it.each(['kms.example.com:443', '10.0.0.1:9061', '127.0.0.1', 'localhost.example.com:1'])(
-    'refuse %s as an emulator: loopback only',
+    'reject %s as an emulator, which must be on loopback',
     (KMS_EMULATOR_HOST) => {
       expect(mistakes({ ...guide, KMS_EMULATOR_HOST })).toEqual([
         expect.stringMatching(/^KMS_EMULATOR_HOST: .*loopback/),
@@ -91,7 +91,7 @@ describe("the guide's variables", () => {
   );
 
   it.each(['GCP_KMS_KEY_RING', 'GCP_KMS_KEY', 'KMS_FORMAT'])(
-    'are all named at once by loadKmsCodec, %s among them: a wrong value hides no missing one',
+    'are all named at once by loadKmsCodec, including %s: a wrong value hides no missing variable',
     (variable) => {
       expect(() => loadKmsCodec({ env: { KMS_FORMAT: 'rot13', GCP_PROJECT: 'acme' } })).toThrow(variable);
     },
@@ -117,12 +117,12 @@ namespaces:
     );
   });
 
-  it('reads envelope-v2 alone unless it says more', () => {
+  it('reads only envelope-v2 by default', () => {
     const { rules } = kmsEnvironment.parse({ KMS_KEYS_FILE: file(`default: { encrypt: ${key} }`) });
     expect([...rules.resolve('x').reads]).toEqual(['envelope-v2']);
   });
 
-  it('names every mistake with its place', () => {
+  it('names every mistake with its path', () => {
     const path = file(`
 namespaces:
   a: { encrypt: not-a-key, reads: [rot13] }
@@ -138,24 +138,24 @@ namespaces:
   it.each([
     ['that is missing', '/nowhere/keys.yaml', /no such file/],
     ['that is not YAML', file('a: [x'), /not valid YAML/],
-    ['that names nothing', file('{}'), /neither a namespace nor a default/],
+    ['that is empty', file('{}'), /neither a namespace nor a default/],
   ])('%s is an error', (_, path, text) => {
     expect(mistakes({ KMS_KEYS_FILE: path })[0]).toMatch(text);
   });
 
-  it('together with GCP_KMS_KEY is an error', () => {
+  it('excludes GCP_KMS_KEY', () => {
     const path = file(`default: { encrypt: ${key} }`);
     expect(mistakes({ KMS_KEYS_FILE: path, GCP_KMS_KEY: 'k' })).toEqual([expect.stringMatching(/both set/)]);
   });
 
-  it('is known by the digest of its bytes', () => {
+  it('has a digest of its bytes', () => {
     const path = file(`default: { encrypt: ${key} }`);
     const digest = createHash('sha256').update(readFileSync(path)).digest('hex');
     expect(kmsEnvironment.parse({ KMS_KEYS_FILE: path }).keysFileDigest).toBe(digest);
     expect(kmsEnvironment.parse(guide).keysFileDigest).toBeUndefined();
   });
 
-  it.each(['hex', 'base64', 'latin1'] as const)('takes a static key of 32 bytes in %s', (encoding) => {
+  it.each(['hex', 'base64', 'latin1'] as const)('accepts a static key of 32 bytes in %s', (encoding) => {
     const bytes = randomBytes(32);
     const path = file(`default: { decrypt: [${key}], reads: [static], static: { k1: { file: key.txt } } }`);
     writeFileSync(join(path, '../key.txt'), encoding === 'latin1' ? bytes : `${bytes.toString(encoding)}\n`);
@@ -163,7 +163,7 @@ namespaces:
     expect(loaded?.export().equals(bytes)).toBe(true);
   });
 
-  it('refuses a static key of another size', () => {
+  it('rejects a static key of another size', () => {
     const path = file(`default: { decrypt: [${key}], static: { k1: { file: key.txt } } }`);
     writeFileSync(join(path, '../key.txt'), 'short');
     expect(mistakes({ KMS_KEYS_FILE: path })).toEqual([

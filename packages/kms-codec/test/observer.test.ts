@@ -5,7 +5,7 @@ import { FakeKeyService } from './support/fake-key-service.ts';
 const rule = { pay: { encrypt: cryptoKey('pay') } };
 const context = inNamespace('pay');
 
-function told() {
+function recordEvents() {
   const events: string[] = [];
   const observer = {
     sealed: () => void events.push('sealed'),
@@ -15,10 +15,10 @@ function told() {
   return { events, observer };
 }
 
-it('tells of a payload that was sealed or opened once that is done', async () => {
-  const { events, observer } = told();
+it('reports a payload after it was encrypted or decrypted', async () => {
+  const { events, observer } = recordEvents();
   const { codec } = codecWith(rule, { observer });
-  // The first waits for its data key, the second doesn't.
+  // The first encode waits for its data key, the second does not.
   const waited = codec.encode([json(1)], context);
   expect(events).toEqual([]);
   await codec.decode(await waited, context);
@@ -26,13 +26,13 @@ it('tells of a payload that was sealed or opened once that is done', async () =>
   expect(events).toEqual(['sealed', 'opened', 'sealed']);
 });
 
-it('counts a failure as a refusal and not as sealed or opened', async () => {
+it('reports a failure only as refused', async () => {
   const keyService = new FakeKeyService();
-  const sealed = await codecWith(rule, { keyService }).codec.encode([json(1)], context);
-  const { events, observer } = told();
+  const encrypted = await codecWith(rule, { keyService }).codec.encode([json(1)], context);
+  const { events, observer } = recordEvents();
   const { codec } = codecWith(rule, { keyService, observer, waitMs: { other: 20 } });
   keyService.latencyMs = 60_000;
-  await expect(codec.decode(sealed, context)).rejects.toMatchObject({ code: 'kms_unavailable' });
+  await expect(codec.decode(encrypted, context)).rejects.toMatchObject({ code: 'kms_unavailable' });
   await expect(codec.encode([json(1)], context)).rejects.toMatchObject({ code: 'kms_unavailable' });
   expect(events).toEqual(['refused', 'refused']);
 });

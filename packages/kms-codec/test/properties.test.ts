@@ -13,13 +13,13 @@ import { codecWith, cryptoKey, inNamespace } from './support/codec.ts';
 import { fromPayload } from './support/vectors.ts';
 import { withExternal } from './vectors/make/bytes.ts';
 
-/* What holds for any input. SLOW=1 tries more of them. */
+/* Properties that hold for every input. SLOW=1 tries more inputs. */
 
 const slow = process.env['SLOW'] !== undefined;
 const numRuns = slow ? 5_000 : 300;
 vi.setConfig({ testTimeout: slow ? 300_000 : 30_000 });
 
-/** Decompresses with a budget that never makes it wait. */
+/** Decompresses with a budget that never waits. */
 function decompressed(frame: Uint8Array, limit: number): Uint8Array {
   const content = decompressSizedZstd(frame, limit, new CallBudget(limit));
   if (content instanceof Promise) throw new TypeError('a call budget does not wait');
@@ -35,7 +35,7 @@ const payload: fc.Arbitrary<Payload> = fc
     }),
     data: fc.oneof(
       fc.uint8Array({ maxLength: 2_000 }),
-      // Repetition, so that compression is worth it.
+      // Repetition, so that compression saves space.
       fc
         .tuple(fc.uint8Array({ minLength: 1, maxLength: 8 }), fc.nat(400))
         .map(([unit, times]) => new Uint8Array(Buffer.concat(Array(times).fill(unit)))),
@@ -60,7 +60,7 @@ interface Written {
   readonly bindWorkflow?: boolean;
 }
 
-describe('decode(encode(x)) is x', () => {
+describe('decode(encode(x)) returns x', () => {
   const options: Written[] = [
     { title: 'envelope-v2' },
     { title: 'envelope-v2, compressed', compression: 'zstd' },
@@ -79,9 +79,9 @@ describe('decode(encode(x)) is x', () => {
     const context = inNamespace('pay', 'order-1');
     await fc.assert(
       fc.asyncProperty(fc.array(payload, { maxLength: 3 }), async (payloads) => {
-        const sealed = await codec.encode(payloads, context);
-        const opened = await codec.decode(sealed, context);
-        expect(opened.map(fromPayload)).toEqual(payloads.map(fromPayload));
+        const encrypted = await codec.encode(payloads, context);
+        const decoded = await codec.decode(encrypted, context);
+        expect(decoded.map(fromPayload)).toEqual(payloads.map(fromPayload));
       }),
       { numRuns },
     );
@@ -89,7 +89,7 @@ describe('decode(encode(x)) is x', () => {
 });
 
 describe('parse and build are each other’s inverse', () => {
-  it('for a header, whatever follows it', () => {
+  it('for a header with any bytes behind it', () => {
     fc.assert(
       fc.property(header, fc.uint8Array({ maxLength: 40 }), (wanted, rest) => {
         const built = buildHeader(wanted);
@@ -111,7 +111,7 @@ describe('parse and build are each other’s inverse', () => {
       });
     fc.assert(
       fc.property(fc.oneof(nearly, fc.uint8Array({ maxLength: 200 })), (given) => {
-        const parsed = unlessRefused(() => parseHeader(given), ['malformed', 'unsupported_version']);
+        const parsed = unlessRejected(() => parseHeader(given), ['malformed', 'unsupported_version']);
         if (parsed) expect([...buildHeader(parsed.header)]).toEqual([...given.subarray(0, parsed.length)]);
       }),
       { numRuns },
@@ -135,7 +135,7 @@ describe('a zstd frame', () => {
   );
   const settings = fc.record({ level: fc.integer({ min: -5, max: 12 }), checksum: fc.boolean() });
 
-  it('is measured as zstd made it, whatever follows it', () => {
+  it('has the size that zstd wrote, with any bytes behind it', () => {
     fc.assert(
       fc.property(content, settings, fc.uint8Array({ maxLength: 8 }), (given, { level, checksum }, rest) => {
         const params = {
@@ -152,7 +152,7 @@ describe('a zstd frame', () => {
     );
   });
 
-  it('gives exactly the bytes that it declares or is refused, however it was changed', () => {
+  it('decompresses to its declared size or is rejected, however it was changed', () => {
     const changes = fc.array(fc.tuple(fc.nat(5_000), fc.integer({ min: 1, max: 255 })), {
       minLength: 1,
       maxLength: 4,
@@ -163,8 +163,8 @@ describe('a zstd frame', () => {
         if (!frame) return;
         for (const [at, flip] of flips) frame[at % frame.length]! ^= flip;
         const limit = 400_000;
-        const opened = unlessRefused(() => decompressed(frame, limit), ['malformed', 'too_large']);
-        if (opened) expect(opened.length).toBe(parseZstdFrame(frame, limit).contentSize);
+        const decoded = unlessRejected(() => decompressed(frame, limit), ['malformed', 'too_large']);
+        if (decoded) expect(decoded.length).toBe(parseZstdFrame(frame, limit).contentSize);
       }),
       { numRuns },
     );
@@ -198,7 +198,7 @@ describe('a workflow tag', () => {
   });
 });
 
-it('two wrapped data keys never share a place in the cache', () => {
+it('never gives two wrapped data keys the same cache key', () => {
   const part = fc.uint8Array({ maxLength: 4 });
   const wrapped = fc.record({ cryptoKey: fc.string({ maxLength: 3 }), aad: part, wrapped: part });
   fc.assert(
@@ -215,7 +215,7 @@ const plain = (fields: object) =>
     Object.entries(fields).map(([name, value]) => [name, value instanceof Uint8Array ? [...value] : value]),
   );
 
-function unlessRefused<T>(act: () => T, codes: readonly string[]): T | undefined {
+function unlessRejected<T>(act: () => T, codes: readonly string[]): T | undefined {
   try {
     return act();
   } catch (error) {

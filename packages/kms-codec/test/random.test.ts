@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const draw = (count: number) => new Set(Array.from({ length: count }, () => hex(nextNonce())));
 
-/** File descriptors of this process that read the kernel's generator. */
+/** Returns the file descriptors of this process that read the kernel's generator. */
 const kernelDescriptors = () =>
   readdirSync('/proc/self/fd').filter((fd) => {
     try {
@@ -30,7 +30,7 @@ describe('nonces', () => {
     expect(draw(200_000).size).toBe(200_000);
   });
 
-  it('have no bit that is more often set than not', () => {
+  it('have no biased bit', () => {
     const counts = Array.from({ length: 96 }, () => 0);
     const total = 20_000;
     for (let n = 0; n < total; n++) {
@@ -41,7 +41,7 @@ describe('nonces', () => {
     for (const count of counts) expect(Math.abs(count - total / 2)).toBeLessThan(6 * Math.sqrt(total / 4));
   });
 
-  it("take bytes of the kernel's generator, again after its file was closed", () => {
+  it("use bytes of the kernel's generator, also after its file was closed", () => {
     draw(100);
     const [descriptor] = kernelDescriptors();
     expect(descriptor).toBeDefined();
@@ -50,7 +50,7 @@ describe('nonces', () => {
     expect(kernelDescriptors()).toHaveLength(1);
   });
 
-  it("do not depend on the kernel's generator alone", () => {
+  it("do not depend only on the kernel's generator", () => {
     draw(100);
     const [descriptor] = kernelDescriptors();
     closeSync(Number(descriptor));
@@ -61,19 +61,19 @@ describe('nonces', () => {
   });
 });
 
-it('draws data keys of 256 bits that do not repeat', () => {
+it('generates data keys of 256 bits that do not repeat', () => {
   const keys = Array.from({ length: 1_000 }, () => hex(generateDataKey()));
   expect(new Set(keys).size).toBe(1_000);
   for (const key of keys) expect(key).toHaveLength(64);
 });
 
 describe('two processes that resume the same memory', () => {
-  it('draw different nonces, the unused ones in that memory included', async () => {
+  it('generate different nonces, even from unused nonces in that memory', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'nonces-'));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const source = fileURLToPath(new URL('../src/crypto/random.ts', import.meta.url));
     const entry = join(folder, 'entry.ts');
-    // A startup snapshot of Node: the heap, the unused nonces in it, is restored in each process that starts from it.
+    // Each process that starts from a startup snapshot of Node restores its heap, including the unused nonces.
     await writeFile(
       entry,
       `import { nextNonce } from ${JSON.stringify(source)};

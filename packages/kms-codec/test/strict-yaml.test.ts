@@ -49,7 +49,7 @@ describe('the strict YAML reader', () => {
     expect(Object.getPrototypeOf(parse('a: b\n...\n').value)).toBe(null);
   });
 
-  it('accepts no part of a file that was cut off', () => {
+  it('rejects a file that is cut at any byte', () => {
     const whole = 'a: { b: payments-test, c: [one, two] }\nd:\n  e: f\n...';
     expect(parse(whole).value).toEqual({ a: { b: 'payments-test', c: ['one', 'two'] }, d: { e: 'f' } });
     for (let length = 0; length < whole.length; length += 1) refusal(() => parse(whole.slice(0, length)));
@@ -78,7 +78,7 @@ describe('the strict YAML reader', () => {
     expect(parse('a: 1\n...\n').check(z.strictObject({ a: z.number() }))).toEqual({ a: 1 });
   });
 
-  it('ends on hostile input in linear time and without another error', () => {
+  it('parses hostile input in linear time and throws no other error', () => {
     for (const text of [
       '['.repeat(1e4),
       'a: '.repeat(1e4),
@@ -103,7 +103,7 @@ describe('a file', () => {
     expect(digest).toBe(createHash('sha256').update('a: b\n...\n').digest('hex'));
   });
 
-  it('is refused by its name when it does not exist or is not a regular file', () => {
+  it('is rejected by its name if it does not exist or is not a regular file', () => {
     const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', [fifo]);
     for (const file of [join(folder, 'missing'), folder, fifo, '/dev/zero']) {
@@ -136,13 +136,13 @@ describe('a file', () => {
     },
   );
 
-  it('is refused when it is too large', () => {
+  it('is rejected if it is too large', () => {
     const file = join(folder, 'large.yaml');
     writeFileSync(file, `# ${'x'.repeat(2 ** 20)}\na: b\n...\n`);
     expect(refusal(() => readStrictYaml(file)).message).toContain('more than');
   });
 
-  it('is refused when it changes while it is read', async () => {
+  it('is rejected if it changes during the read', async () => {
     const file = join(folder, 'changing.yaml');
     writeFileSync(file, large('p'));
     const write = 'fs.writeSync(handle, contents[n % 2], 0)';
@@ -155,7 +155,7 @@ describe('a file', () => {
     });
   });
 
-  it('is never read as a part while another process writes it from its beginning', async () => {
+  it('is never read in part while another process writes it from its beginning', async () => {
     const file = join(folder, 'written.yaml');
     writeFileSync(file, large('p'));
     const write =
@@ -170,7 +170,7 @@ const both = (letter: string) => ({ a: letter, b: letter });
 const whole = (value: unknown) => expect([both('p'), both('q')]).toContainEqual(value);
 const large = (letter: string) => `a: ${letter}\n#${'x'.repeat(2 ** 19)}\nb: ${letter}\n...\n`;
 
-/** Why a file is refused; nothing when it is accepted. */
+/** Returns why a file is rejected; nothing if it is accepted. */
 function mistakesIn(file: string, accepted: (value: unknown) => void = () => {}): readonly string[] {
   try {
     accepted(readStrictYaml(file).value);
@@ -181,7 +181,7 @@ function mistakesIn(file: string, accepted: (value: unknown) => void = () => {})
   }
 }
 
-/** Runs `act` while another thread writes a file again and again. @param write JavaScript that writes `contents[n % 2]` */
+/** Runs `act` while another thread writes a file repeatedly. @param write JavaScript that writes `contents[n % 2]` */
 async function withWriter(file: string, write: string, contents: readonly string[], act: () => void) {
   const code = `
     const { parentPort, workerData: [file, ...contents] } = require('node:worker_threads');

@@ -11,31 +11,31 @@ describe.each(vectorFiles)('$file', ({ vectors }) => {
 });
 
 describe('the vectors', () => {
-  it.each(Object.entries(generated))('%s is what generate.ts writes', (name, file) => {
+  it.each(Object.entries(generated))('%s equals the output of generate.ts', (name, file) => {
     const { file: _, ...stored } = vectorFiles.find((one) => one.file === name)!;
     expect(stored).toEqual(JSON.parse(JSON.stringify(file)));
   });
 
   const all = vectorFiles.flatMap(({ vectors }) => vectors);
 
-  it('cover every format, opened and refused', () => {
+  it('cover every format, decrypted and rejected', () => {
     const seen = new Set(
-      all.map((vector) => `${vector.format} ${'code' in vector.expect ? 'refused' : 'opened'}`),
+      all.map((vector) => `${vector.format} ${'code' in vector.expect ? 'rejected' : 'decrypted'}`),
     );
     const formats = ['envelope-v2', 'envelope', 'direct', 'proxy', 'static'];
     expect([...seen]).toEqual(
-      expect.arrayContaining(formats.flatMap((format) => [`${format} opened`, `${format} refused`])),
+      expect.arrayContaining(formats.flatMap((format) => [`${format} decrypted`, `${format} rejected`])),
     );
   });
 
-  it('have names of their own in each file, and a reason', () => {
+  it('have a unique name in each file and a reason', () => {
     for (const { vectors } of vectorFiles) {
       expect(new Set(vectors.map(({ name }) => name)).size).toBe(vectors.length);
       expect(vectors.every(({ why }) => why.length > 0)).toBe(true);
     }
   });
 
-  it('never ask about a key that isn’t listed', () => {
+  it('never use a key that is not listed', () => {
     expect(all.filter(({ asked }) => asked.includes(key('attacker')))).toEqual([]);
   });
 });

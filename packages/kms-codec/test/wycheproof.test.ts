@@ -28,7 +28,7 @@ const ofOurKeys = vectors.filter(({ key }) => key.length === 32);
 describe('AES-256-GCM with a nonce of 96 bits and a tag of 128, as every format uses it', () => {
   const inScope = ofOurKeys.filter(({ iv }) => iv.length === 12);
 
-  it('has vectors of both kinds', () => {
+  it('has valid and invalid vectors', () => {
     expect(inScope.filter(({ result }) => result === 'valid').length).toBeGreaterThan(30);
     expect(inScope.filter(({ result }) => result === 'invalid').length).toBeGreaterThan(20);
   });
@@ -48,8 +48,8 @@ describe('AES-256-GCM with a nonce of 96 bits and a tag of 128, as every format 
   });
 });
 
-describe('what no format uses', () => {
-  it('opens under no nonce of another size: it has no place in a message', () => {
+describe('a parameter that no format uses', () => {
+  it('is a nonce of another size, which a message cannot contain', () => {
     const others = ofOurKeys.filter(({ iv }) => iv.length !== 12);
     expect(others.length).toBeGreaterThan(30);
     for (const { key, iv, aad, ct, tag } of others) {
@@ -58,7 +58,7 @@ describe('what no format uses', () => {
     }
   });
 
-  it('imports no data key of 128 or 192 bits', () => {
+  it('is a data key of 128 or 192 bits, which cannot be imported', () => {
     const others = vectors.filter(({ key }) => key.length !== 32);
     expect(new Set(others.map(({ key }) => key.length))).toEqual(new Set([16, 24]));
     for (const { key } of others) {

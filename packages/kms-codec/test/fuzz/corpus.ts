@@ -17,8 +17,8 @@ import {
 import type { VectorKmsAnswer, VectorRule } from '../vectors/make/vector.ts';
 
 /*
- * Two namespaces whose v2 messages are under one shared key: only the binding keeps them apart. Their older messages,
- * which nothing binds, are under keys of their own. `payments` is the reader; `shipping` is the attacker's source.
+ * The v2 messages of two namespaces use one shared key: only the binding separates them. Their older messages are not
+ * bound and use separate keys. `payments` is the reader; `shipping` is the attacker's source.
  */
 
 export const READER = 'payments';
@@ -38,7 +38,7 @@ const lenient: VectorRule = {
   unsafe: ['direct-with-envelope'],
   static: { [STATIC_ID[READER]]: hex(fixed(`static ${READER}`, 32)) },
 };
-/** The same keys; only the rule keeps older messages and plaintext out. */
+/** The same keys, with a rule that rejects older messages and plaintext. */
 const strict: VectorRule = { ...lenient, reads: ['envelope-v2'], plaintext: 'refuse' };
 export const rules = { strict, lenient } as const;
 export type Strictness = keyof typeof rules;
@@ -46,13 +46,13 @@ export const listedKeys: ReadonlySet<string> = new Set([SHARED, key('payments-20
 
 export interface Message {
   readonly stored: Payload;
-  /** What it holds. */
+  /** The plaintext. */
   readonly inner: Payload;
-  /** The readers that are entitled to it. */
+  /** The readers that may decrypt it. */
   readonly entitled: readonly Strictness[];
 }
 
-/** Answers exactly for what was wrapped; anything else is a ciphertext that Cloud KMS never made. */
+/** Unwraps only what it has wrapped; Cloud KMS has not created any other ciphertext. */
 export class TableKms implements KeyService {
   readonly asked = new Set<string>();
   readonly #table: ReadonlyMap<string, Uint8Array>;
@@ -90,10 +90,10 @@ const none = new Uint8Array();
 
 export interface Corpus {
   readonly messages: readonly Message[];
-  /** What Cloud KMS unwraps. */
+  /** The ciphertexts that Cloud KMS unwraps. */
   readonly kms: readonly VectorKmsAnswer[];
-  /** Any plaintext as the reader's own v2 message: what somebody who holds a data key can write. */
-  seal(plaintext: Uint8Array, compressed: boolean, label: string): Payload;
+  /** Encrypts any plaintext as a v2 message of the reader, as the holder of a data key can. */
+  encrypt(plaintext: Uint8Array, compressed: boolean, label: string): Payload;
 }
 
 export function buildCorpus(): Corpus {
@@ -171,6 +171,6 @@ export function buildCorpus(): Corpus {
   return {
     messages,
     kms: [...kms.values()],
-    seal: (plaintext, compressed, label) => v2(READER, plaintext, label, { compressed }, 'first'),
+    encrypt: (plaintext, compressed, label) => v2(READER, plaintext, label, { compressed }, 'first'),
   };
 }

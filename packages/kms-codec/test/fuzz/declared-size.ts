@@ -1,7 +1,7 @@
 /**
- * A process of its own, so that nobody else's memory is measured: decodes a message whose zstd frame declares
- * `declared` bytes and holds them, as often as asked, and prints the codes and by how much its peak resident set has
- * grown. `node test/fuzz/declared-size.ts DECLARED LIMIT TIMES`
+ * Decodes a message whose zstd frame declares and contains DECLARED bytes, TIMES times, and prints the reason codes and the
+ * growth of the peak resident set. A separate process, so that it measures only its own memory.
+ * `node test/fuzz/declared-size.ts DECLARED LIMIT TIMES`
  */
 import { KeyRules, KmsCodec, KmsCodecError } from '../../src/index.ts';
 import { toRule } from '../support/vectors.ts';
@@ -17,8 +17,8 @@ const codec = new KmsCodec({
   maxDecompressedBytes: limit,
 });
 const context = { namespace: READER };
-await codec.decode([corpus.seal(serialized({}), false, 'warm up')], context);
-const bomb = corpus.seal(frame({ declared, blocks: zeros(declared) }), true, 'bomb');
+await codec.decode([corpus.encrypt(serialized({}), false, 'warm up')], context);
+const bomb = corpus.encrypt(frame({ declared, blocks: zeros(declared) }), true, 'bomb');
 
 const before = process.memoryUsage.rss();
 const outcomes = new Set<string>();
@@ -31,6 +31,6 @@ for (let time = 0; time < times; time += 1) {
     outcomes.add(error.code);
   }
 }
-// maxRSS is in KiB and includes what was there before: the growth is never understated.
+// maxRSS is in KiB and includes earlier peaks, so the growth is never too small.
 const grownBytes = process.resourceUsage().maxRSS * 1024 - before;
 process.stdout.write(JSON.stringify({ outcomes: [...outcomes], grownBytes }));

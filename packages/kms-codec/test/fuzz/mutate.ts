@@ -5,11 +5,11 @@ import type { Random } from '@temporal-kms/testing/random';
 type Metadata = Record<string, Uint8Array>;
 type Change = (data: Buffer, other: Buffer, random: Random) => Buffer;
 
-/** Bytes from `at` on, at most `length` of them, replaced. */
+/** Replaces at most `length` bytes from `at` on. */
 const replaced = (data: Buffer, at: number, length: number, by: Uint8Array) =>
   Buffer.concat([data.subarray(0, at), by, data.subarray(at + length)]);
 
-/** Where a v2 header has its fields: version, flags, key id, key version, namespace tag, workflow tag or n, and on. */
+/** The offsets of the fields of a v2 header: version, flags, key id, key version, namespace tag, workflow tag or n. */
 const boundaries = [0, 1, 2, 10, 14, 30, 32, 46, 48, 145, 157, 161, 173];
 
 const changes: readonly Change[] = [
@@ -110,7 +110,7 @@ function changeMetadata(own: Metadata, other: Metadata, random: Random): Metadat
       return copy;
     default: {
       const name = random.pick(Object.keys(own).concat(names));
-      // `__proto__` is a name like any other.
+      // `__proto__` is an ordinary name here.
       const known = Object.hasOwn(copy, name) ? copy[name] : undefined;
       const value = Buffer.from(known ?? random.pick(Object.values(other)));
       const at = random.below(value.length + 1);
@@ -122,13 +122,13 @@ function changeMetadata(own: Metadata, other: Metadata, random: Random): Metadat
   }
 }
 
-/** A wrapped data key where a direct message's ciphertext stands. */
+/** Puts a wrapped data key in place of a direct message's ciphertext. */
 function disguiseDataKey({ metadata, data }: Payload): Payload {
   const named = metadata?.['encrypted-dek'] ?? data?.subarray(32, 145) ?? Buffer.alloc(0);
   return { metadata: { ...metadata, encoding: Buffer.from('binary/gcp-kms') }, data: named };
 }
 
-/** A message changed once to three times, at times with parts of another; the originals stay as they are. */
+/** Changes a copy of a message one to three times, sometimes with parts of another message. */
 export function mutate(own: Payload, other: Payload, random: Random): Payload {
   if (random.oneIn(50)) return disguiseDataKey(own);
   let metadata: Metadata = own.metadata ?? {};
@@ -141,6 +141,6 @@ export function mutate(own: Payload, other: Payload, random: Random): Payload {
   return { metadata, data };
 }
 
-/** Plaintext or a compressed frame, changed before it is sealed. */
+/** Changes a plaintext or a compressed frame before it is encrypted. */
 export const mutateBytes = (bytes: Uint8Array, random: Random): Buffer =>
   random.pick(changes)(Buffer.from(bytes), random.bytes(20), random);

@@ -22,13 +22,13 @@ export interface FuzzReport {
   readonly seed: number;
   readonly messages: number;
   readonly milliseconds: number;
-  /** How often each outcome came: a reason code, `opened` (an original, whole) or `passed` (as it was stored). */
+  /** The number of each outcome: a reason code, `opened` (an original) or `passed` (unchanged). */
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
-/** A codec keeps its caches this long, so that both hits and misses of them are met. */
+/** The number of messages per codec, so that its caches have hits and misses. */
 const MESSAGES_PER_CODEC = 1_000;
-/** One message of so many is also given to a codec without a memory, which must say the same. */
+/** One in so many messages also goes to a codec with empty caches, which must give the same outcome. */
 const FRESH_ONE_IN = 20;
 const context = { type: 'workflow', namespace: READER, workflowId: WORKFLOW } as const;
 const same = (payload: Payload): string => JSON.stringify(fromPayload(payload));
@@ -66,9 +66,9 @@ export async function fuzz(seed: number, messages: number): Promise<FuzzReport> 
 
 export interface Given {
   readonly stored: Payload;
-  /** The message that it is, where nothing was changed. */
+  /** The original message, if it was not changed. */
   readonly original: Message | undefined;
-  /** Who holds a data key may seal anything: only the error is judged then. */
+  /** Whether an insider encrypted it. The holder of a data key can encrypt anything, so only the error is checked. */
   readonly byInsider: boolean;
 }
 
@@ -78,13 +78,13 @@ const frames = [
   frame({ declared: 2 ** 30, blocks: zeros(2 ** 20) }),
 ];
 
-/** The next message that somebody with access to Temporal's store could put there, or an insider. */
+/** Returns the next message that an attacker with access to Temporal's store, or an insider, could write. */
 export function nextMessage(corpus: Corpus, random: Random, number: number): Given {
   const original = random.pick(corpus.messages);
   if (random.oneIn(12)) {
     const compressed = random.oneIn(2);
     const plaintext = compressed ? random.pick(frames) : serialized(original.inner);
-    const stored = corpus.seal(mutateBytes(plaintext, random), compressed, `insider ${number}`);
+    const stored = corpus.encrypt(mutateBytes(plaintext, random), compressed, `insider ${number}`);
     return { stored, original: undefined, byInsider: true };
   }
   if (random.oneIn(25)) return { stored: original.stored, original, byInsider: false };
@@ -96,7 +96,7 @@ interface Reader {
   readonly strictness: Strictness;
   readonly codec: KmsCodec;
   readonly kms: TableKms;
-  /** Every payload that it may be given. */
+  /** Every payload that is a correct result. */
   readonly originals: ReadonlySet<string>;
 }
 
@@ -112,8 +112,9 @@ function newReader(corpus: Corpus, strictness: Strictness, limits?: Partial<Data
 }
 
 /**
- * The rules: a message gives an original that this reader may see, itself where that may pass, or a listed code;
- * unchanged, it opens where the reader may see it; Cloud KMS is never asked about an unlisted key.
+ * Checks the rules. A message gives an original that this reader may decrypt, itself if plaintext may pass, or a listed code.
+ * An unchanged message that the reader may decrypt decrypts. Cloud KMS is never called for an unlisted key.
+ *
  * @returns a reason code, `opened` or `passed`
  */
 async function check({ codec, kms, originals, strictness }: Reader, given: Given): Promise<string> {
@@ -152,7 +153,7 @@ async function checkFresh(
 
 const describe = (result: Payload | string) => (typeof result === 'string' ? result : same(result));
 
-/** @returns the payload, or the code of a listed refusal */
+/** @returns the payload, or a listed reason code */
 async function decodeOne(codec: KmsCodec, stored: Payload): Promise<Payload | string> {
   try {
     const [opened] = await codec.decode([stored], context);

@@ -23,7 +23,7 @@ function anyRule(random: Random): VectorRule {
   };
 }
 
-/** What a keys file may contain, and where a message is read: the fuzzer's own two rules, or any others. */
+/** A keys file and the context of a decode: the fuzzer's two rules, or random rules. */
 export function anyScope(random: Random): Scope {
   if (random.oneIn(3)) {
     const strictness = random.oneIn(2) ? 'strict' : 'lenient';
@@ -107,7 +107,7 @@ const more = [
 ];
 const inserted = [...pieces, ...odd, ...more];
 
-/** A keys file's text, changed once or four times. */
+/** Changes the text of a keys file one to four times. */
 export function changedText(text: string, random: Random): string {
   let changed = text;
   for (let times = random.oneIn(3) ? 4 : 1; times > 0; times -= 1) {

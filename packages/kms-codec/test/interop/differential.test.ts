@@ -13,7 +13,7 @@ import { fromPayload, outcomeOf } from '../support/vectors.ts';
 import type { Vector } from '../vectors/make/vector.ts';
 import { findPython, runScript } from './support/python.ts';
 
-/* What the vectors do not think of: thousands of inputs, to which both languages must give one answer. */
+/* Thousands of generated inputs, to which both languages must give the same answer. */
 
 const slow = process.env['SLOW'] !== undefined;
 const seed = Number(process.env['FUZZ_SEED'] ?? (slow ? Date.now() % 2 ** 32 : 20_261_125));
@@ -27,7 +27,7 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => rm(folder, { recursive: true }));
 
-/** Writes what TypeScript made of `count` inputs, and returns what Python says to it: its differences first. */
+/** Writes the results of TypeScript for `count` inputs and returns Python's report: the differences first. */
 async function differences(count: number, first: object, next: (n: number) => object | Promise<object>) {
   const reports: string[] = [];
   for (let done = 0; done < count; done += BATCH) {
@@ -52,13 +52,13 @@ async function line(file: WriteStream, value: object): Promise<void> {
 
 describe(`with the seed ${seed}, Python`, () => {
   it(
-    'gives every mutated message the answer that TypeScript gives, whatever the keys file says',
+    'gives the same result as TypeScript for every mutated message and every keys file',
     async () => {
       const random = new Random(seed);
       const corpus = buildCorpus();
       const found = await differences(slow ? 1_000_000 : 4_000, corpus.kms, async (n) => {
         let given = nextMessage(corpus, random, n);
-        // What an insider encrypts may be anything: protobuf's libraries differ in how lenient they are with it.
+        // An insider can encrypt any bytes, and protobuf libraries accept different ones.
         while (given.byInsider) given = nextMessage(corpus, random, n);
         const vector: Vector = {
           name: String(n),
@@ -79,7 +79,7 @@ describe(`with the seed ${seed}, Python`, () => {
   );
 
   it(
-    'reads every changed keys file as TypeScript does, or refuses it as TypeScript does',
+    'accepts or rejects every changed keys file as TypeScript does',
     async () => {
       const random = new Random(seed);
       const texts = keysFileVectors.filter(({ files }) => files === undefined);

@@ -9,7 +9,7 @@ import { fromPayload } from '../support/vectors.ts';
 import { type PeerCodec, type Peers, startPeers } from './support/peers.ts';
 import { paymentsKey, rotate, type Setting, spares, startSetting, STATIC_ID } from './support/setting.ts';
 
-/* TypeScript and Python share one emulator and one keys file, each through Google's own client. */
+/* TypeScript and Python share one emulator and one keys file, each with Google's client. */
 
 let setting: Setting;
 let peers: Peers;
@@ -26,14 +26,14 @@ beforeAll(async () => {
   });
 }, 600_000);
 afterAll(async () => {
-  // Neither is there when Python is missing; that failure is told once.
+  // Both are absent without Python. beforeAll reports that failure.
   await peers?.close();
   await setting?.close();
 });
 
 const payments = inNamespace('payments', 'order-1');
 const known = (payloads: readonly Payload[]) => payloads.map(fromPayload);
-/** Every kind of payload that a converter makes, and one that compresses well. */
+/** Every kind of payload that a converter creates, and a payload that compresses well. */
 const originals: Payload[] = [
   json({ card: '4242', note: 'für Zoë 🧾' }),
   { metadata: { encoding: Buffer.from('binary/plain') }, data: Buffer.from([0, 1, 254, 255]) },
@@ -47,47 +47,47 @@ interface Way {
   readonly peer: PeerCodec;
 }
 
-describe('what TypeScript writes, Python reads', () => {
+describe('Python decrypts what TypeScript encrypted:', () => {
   const ways: Way[] = [
     { title: 'envelope-v2', peer: 'envelope-v2' },
     { title: 'envelope-v2, compressed', env: { KMS_COMPRESSION: 'zstd' }, peer: 'envelope-v2' },
     { title: 'envelope-v2, bound to its workflow', env: { KMS_BIND_WORKFLOW: 'true' }, peer: 'envelope-v2' },
     { title: 'envelope', env: { KMS_FORMAT: 'envelope' }, peer: 'envelope-v2' },
-    { title: 'envelope, by the guide’s class', env: { KMS_FORMAT: 'envelope' }, peer: 'guide-envelope' },
+    { title: 'envelope, with the guide’s class', env: { KMS_FORMAT: 'envelope' }, peer: 'guide-envelope' },
     { title: 'direct', env: { KMS_FORMAT: 'direct' }, peer: 'envelope-v2' },
-    { title: 'direct, by the guide’s class', env: { KMS_FORMAT: 'direct' }, peer: 'guide-direct' },
+    { title: 'direct, with the guide’s class', env: { KMS_FORMAT: 'direct' }, peer: 'guide-direct' },
   ];
 
   it.each(ways)('$title', async ({ env, peer }) => {
-    const sealed = await setting.codec(env).encode(originals, payments);
-    expect(known(sealed)).not.toEqual(known(originals));
-    expect(known(await peers.decode(peer, sealed, payments))).toEqual(known(originals));
+    const encrypted = await setting.codec(env).encode(originals, payments);
+    expect(known(encrypted)).not.toEqual(known(originals));
+    expect(known(await peers.decode(peer, encrypted, payments))).toEqual(known(originals));
   });
 
   it.each(['envelope-v2', 'sample'] as const)(
-    'the TypeScript SDK’s sample, by the %s codec',
+    'the TypeScript SDK’s sample, with the %s codec',
     async (peer) => {
       const { subtle } = webcrypto;
       const key = await subtle.importKey('raw', setting.staticKey, 'AES-GCM', false, ['encrypt', 'decrypt']);
-      const sealed = await new SampleCodec(key).encode(originals);
-      expect(known(await peers.decode(peer, sealed, payments))).toEqual(known(originals));
+      const encrypted = await new SampleCodec(key).encode(originals);
+      expect(known(await peers.decode(peer, encrypted, payments))).toEqual(known(originals));
     },
   );
 
   it('an accepted namespace’s message', async () => {
-    const sealed = await setting.codec().encode(originals, inNamespace('shipping'));
-    expect(known(await peers.decode('envelope-v2', sealed, payments))).toEqual(known(originals));
+    const encrypted = await setting.codec().encode(originals, inNamespace('shipping'));
+    expect(known(await peers.decode('envelope-v2', encrypted, payments))).toEqual(known(originals));
   });
 
   it('a scheduled run’s message', async () => {
     const run = inNamespace('payments', 'nightly-2026-11-24T02:00:00Z');
-    const sealed = await setting.codec({ KMS_BIND_WORKFLOW: 'true' }).encode(originals, run);
+    const encrypted = await setting.codec({ KMS_BIND_WORKFLOW: 'true' }).encode(originals, run);
     const configured = inNamespace('payments', 'nightly');
-    expect(known(await peers.decode('envelope-v2', sealed, configured))).toEqual(known(originals));
+    expect(known(await peers.decode('envelope-v2', encrypted, configured))).toEqual(known(originals));
   });
 });
 
-describe('what Python writes, TypeScript reads', () => {
+describe('TypeScript decrypts what Python encrypted:', () => {
   it.each([
     'envelope-v2',
     'envelope-v2-zstd',
@@ -97,26 +97,26 @@ describe('what Python writes, TypeScript reads', () => {
     'proxy',
     'sample',
   ] as const)('%s', async (peer) => {
-    const sealed = await peers.encode(peer, originals, payments);
-    expect(known(sealed)).not.toEqual(known(originals));
-    expect(known(await setting.codec().decode(sealed, payments))).toEqual(known(originals));
+    const encrypted = await peers.encode(peer, originals, payments);
+    expect(known(encrypted)).not.toEqual(known(originals));
+    expect(known(await setting.codec().decode(encrypted, payments))).toEqual(known(originals));
   });
 
-  it('compressed, in fewer bytes', async () => {
-    const [sealed] = await peers.encode('envelope-v2-zstd', [json('a'.repeat(20_000))], payments);
-    expect(sealed!.data!.length).toBeLessThan(1_000);
+  it('a compressed message, which is smaller', async () => {
+    const [encrypted] = await peers.encode('envelope-v2-zstd', [json('a'.repeat(20_000))], payments);
+    expect(encrypted!.data!.length).toBeLessThan(1_000);
   });
 
-  it('in a scheduled run', async () => {
+  it('a message of a scheduled run', async () => {
     const run = inNamespace('payments', 'nightly-2026-11-24T02:00:00Z');
-    const sealed = await peers.encode('envelope-v2-workflow', originals, run);
+    const encrypted = await peers.encode('envelope-v2-workflow', originals, run);
     const configured = inNamespace('payments', 'nightly');
-    expect(known(await setting.codec().decode(sealed, configured))).toEqual(known(originals));
+    expect(known(await setting.codec().decode(encrypted, configured))).toEqual(known(originals));
   });
 
-  it('and names its key and version', async () => {
-    const [sealed] = await peers.encode('envelope-v2', [json(1)], payments);
-    expect(setting.codec().inspect(sealed!, payments)).toMatchObject({ key: paymentsKey, keyVersion: 1 });
+  it('a message with its key and key version', async () => {
+    const [encrypted] = await peers.encode('envelope-v2', [json(1)], payments);
+    expect(setting.codec().inspect(encrypted!, payments)).toMatchObject({ key: paymentsKey, keyVersion: 1 });
   });
 });
 
@@ -138,14 +138,14 @@ describe('one codec behind another', () => {
       env: { KMS_FORMAT: 'direct' },
       outer: 'guide-envelope',
     },
-  ] as const)('is read through both layers in both languages: $title', async ({ env, outer }) => {
+  ] as const)('is decrypted through both layers in both languages: $title', async ({ env, outer }) => {
     const inner = await setting.codec(env).encode(originals, payments);
     const stored = await peers.encode(outer, inner, payments);
     expect(known(await setting.codec().decode(stored, payments))).toEqual(known(originals));
     expect(known(await peers.decode('envelope-v2', stored, payments))).toEqual(known(originals));
   });
 
-  it('is read after the proxy compressed and encrypted, in both languages', async () => {
+  it('is decrypted in both languages after the proxy compressed and encrypted', async () => {
     const compressed = proxyCompressed.map(({ algorithm, compressed: data }) =>
       marked({ metadata: { encoding: Buffer.from('binary/plain') } }, algorithm, data),
     );
@@ -160,7 +160,7 @@ describe('one codec behind another', () => {
     expect(known(await peers.decode('envelope-v2', stored, payments))).toEqual(contents);
   });
 
-  it('is layer_unreadable in both languages where the inner key is not configured', async () => {
+  it('is layer_unreadable in both languages if the inner key is not configured', async () => {
     const inner = {
       metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('unknown') },
       data: Buffer.from('ciphertext'),
@@ -170,7 +170,7 @@ describe('one codec behind another', () => {
   });
 });
 
-it('a rotated key: either reads the other’s messages from before and after', async () => {
+it('decrypts messages of the other language from before and after a rotation', async () => {
   const [namespace, key] = [spares[3], cryptoKey(spares[3])];
   const context = inNamespace(namespace);
   const before = await setting.codec().encode(originals, context);
@@ -188,7 +188,7 @@ const bothRefuse = async (payload: Payload, context: ReturnType<typeof inNamespa
   await expect(peers.decode('envelope-v2', [payload], context)).rejects.toMatchObject({ code });
 };
 
-describe('both refuse, with the same code,', () => {
+describe('both languages reject, with the same code,', () => {
   it('a message of another namespace', async () => {
     const [message] = await setting.codec().encode([json(1)], payments);
     await bothRefuse(message!, inNamespace('shipping'), 'namespace_mismatch');
@@ -199,13 +199,13 @@ describe('both refuse, with the same code,', () => {
     await bothRefuse(message!, inNamespace('payments', 'order-2'), 'workflow_mismatch');
   });
 
-  it('a changed message', async () => {
+  it('a modified message', async () => {
     const [message] = await peers.encode('envelope-v2', [json(1)], payments);
     message!.data![message!.data!.length - 1]! ^= 1;
     await bothRefuse(message!, payments, 'integrity_failed');
   });
 
-  it('a message that Cloud KMS doesn’t unwrap: its data key was changed', async () => {
+  it('a message with a modified wrapped data key, which Cloud KMS does not unwrap', async () => {
     const [message] = await setting.codec().encode([json(1)], payments);
     message!.data![100]! ^= 1;
     await bothRefuse(message!, payments, 'integrity_failed');

@@ -8,7 +8,7 @@ beforeAll(async () => {
   python = await findPython();
 }, 600_000);
 
-it('the Python implementation’s own tests pass, every vector among them', async () => {
+it('passes the tests of the Python implementation, including every vector', async () => {
   const report = await runModule(python, ['pytest', '-q', '-p', 'no:cacheprovider', '--color=no']);
   const passed = Number(/(\d+) passed/.exec(report)?.[1]);
   expect(passed).toBeGreaterThan(vectorFiles.flatMap(({ vectors }) => vectors).length);

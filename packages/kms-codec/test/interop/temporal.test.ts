@@ -8,7 +8,7 @@ import { encryptedPayloadsIn } from '../temporal/support/history.ts';
 import { type Lines, startModule } from './support/python.ts';
 import { type Setting, startSetting } from './support/setting.ts';
 
-/* A workflow and its activities in Python, started, asked and read from TypeScript, on a real Temporal server. */
+/* A workflow and its activities in Python, started, queried and read from TypeScript, on a real Temporal server. */
 
 const namespace = 'payments';
 const taskQueue = 'python-orders';
@@ -45,7 +45,7 @@ async function startWorker(): Promise<Lines> {
 const start = (card: string) =>
   client.workflow.start('order', { taskQueue, workflowId: randomUUID(), args: [card] });
 
-it('input, signal, query and result cross the languages, and Temporal keeps ciphertext only', async () => {
+it('exchanges input, signal, query and result between the languages, and Temporal stores only ciphertext', async () => {
   const handle = await start('card 4111');
   await expect.poll(() => handle.query('cards'), { timeout: 20_000 }).toEqual(['card 4111']);
   await handle.signal('add', 'card 4222');
@@ -56,7 +56,7 @@ it('input, signal, query and result cross the languages, and Temporal keeps ciph
   expect(encryptedPayloadsIn(history).length).toBeGreaterThanOrEqual(7);
 });
 
-it('a Python failure’s message and details are read, and Temporal keeps neither', async () => {
+it('decodes the message and details of a Python failure, and Temporal stores neither in plaintext', async () => {
   const handle = await start('card refused');
   await handle.signal('add', 'card 4222');
   const failure = await handle.result().catch((error: unknown) => error);

@@ -4,7 +4,7 @@ import { FakeKeyService } from './fake-key-service.ts';
 
 export const cryptoKey = (name: string) => `projects/p/locations/global/keyRings/r/cryptoKeys/${name}`;
 
-/** A codec over the fake key service whose clock the test moves. */
+/** Creates a codec with the fake key service and a clock that the test sets. */
 export function codecWith(
   namespaces: Record<string, NamespaceRule>,
   options: Partial<KmsCodecOptions> & { keyService?: FakeKeyService; default?: NamespaceRule } = {},

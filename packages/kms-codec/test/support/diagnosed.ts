@@ -1,9 +1,9 @@
-/** Encodes under a data key that it has wrapped and unwrapped, and waits. */
+/** Encodes with a data key that it has wrapped and unwrapped, and waits. */
 import { loadKmsCodec } from '../../src/index.ts';
 import { json } from './codec.ts';
 
 const codec = loadKmsCodec();
 await codec.warm('default');
-const [sealed] = await codec.encode([json('secret')], { namespace: 'default' });
-process.stdout.write(`encoded ${sealed?.data?.length} bytes\n`);
+const [encrypted] = await codec.encode([json('secret')], { namespace: 'default' });
+process.stdout.write(`encoded ${encrypted?.data?.length} bytes\n`);
 process.stdin.resume();

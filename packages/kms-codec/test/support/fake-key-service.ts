@@ -9,17 +9,18 @@ import type {
 } from '../../src/keys/key-service.ts';
 
 /**
- * Cloud KMS in memory for tests of time and concurrency, which real calls would make slow; it honours key and
- * additional authenticated data, counts its calls and fails as told. What Google's client does is tested against the
- * emulator instead.
+ * Cloud KMS in memory, for fast tests of time and concurrency. It checks key and additional authenticated data, counts its
+ * calls and fails on demand. The tests of Google's client use the emulator instead.
  */
 export class FakeKeyService implements KeyService {
   readonly #keys = new Map<string, Buffer>();
   wraps = 0;
   unwraps = 0;
-  /** Every crypto key name that was asked for. */
+  /** The calls of both kinds that have been answered. */
+  answered = 0;
+  /** The name of every crypto key of a call. */
   readonly asked = new Set<string>();
-  /** Thrown by every call while it is set. */
+  /** Every call fails with this code while it is set. */
   failing: ReasonCode | undefined;
   latencyMs = 0;
   version = 1;
@@ -42,12 +43,12 @@ export class FakeKeyService implements KeyService {
     try {
       return Buffer.concat([decipher.update(ciphertext.subarray(12, -16)), decipher.final()]);
     } catch {
-      throw new KmsCodecError('integrity_failed', 'refused by the fake', { key });
+      throw new KmsCodecError('integrity_failed', 'rejected by the fake key service', { key });
     }
   }
 
   describe(key: string): Promise<KeyDescription> {
-    throw new Error(`not asked for in these tests: ${key}`);
+    throw new Error(`These tests do not describe keys: ${key}`);
   }
 
   close(): Promise<void> {
@@ -63,6 +64,7 @@ export class FakeKeyService implements KeyService {
   async #answer(key: string): Promise<void> {
     this.asked.add(key);
     if (this.latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, this.latencyMs));
-    if (this.failing) throw new KmsCodecError(this.failing, 'told to fail', { key });
+    this.answered += 1;
+    if (this.failing) throw new KmsCodecError(this.failing, 'failed on demand', { key });
   }
 }

@@ -28,7 +28,7 @@ export const json = (path: string): unknown =>
   JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
 export const { vectors: keysFileVectors } = vectorFile.parse(json('../vectors/files/keys-file.json'));
 
-/** The rules of a keys file, or its mistakes as text. */
+/** Returns the rules of a keys file, or its mistakes as text. */
 export function readKeysFileText(
   folder: string,
   text: string,

@@ -18,14 +18,14 @@ export const readsAll = {
   static: new Map([[STATIC_ID, staticKey]]),
 } satisfies NamespaceRule;
 
-function sealedUnder(key: Uint8Array | typeof staticKey, payload: Payload): Buffer {
+function encryptUnder(key: Uint8Array | typeof staticKey, payload: Payload): Buffer {
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   const plaintext = PayloadType.encode(payload).finish();
   return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
 }
 
-/** What temporal-proxy makes of a payload. */
+/** Encrypts a payload as temporal-proxy does. */
 export async function asProxy(
   keyService: FakeKeyService,
   payload: Payload,
@@ -39,17 +39,17 @@ export async function asProxy(
       'encryption-key-id': Buffer.from(`gcpkms://${key}`),
       'encryption-dek': Buffer.from(Buffer.from(ciphertext).toString('base64')),
     },
-    data: sealedUnder(dataKey, payload),
+    data: encryptUnder(dataKey, payload),
   };
 }
 
-/** What the samples' codec makes of a payload. */
+/** Encrypts a payload as the samples' codec does. */
 export const asSample = (payload: Payload, id = STATIC_ID): Payload => ({
   metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from(id) },
-  data: sealedUnder(staticKey, payload),
+  data: encryptUnder(staticKey, payload),
 });
 
-/** A payload in one layer of a format. */
+/** Encrypts a payload in one layer of a format. */
 export async function inLayer(
   format: EncryptedFormat,
   keyService: FakeKeyService,
@@ -64,7 +64,7 @@ export async function inLayer(
   return message!;
 }
 
-/** A payload as the proxy compresses it: the encoding stays, and a marker is added. */
+/** Compresses a payload as the proxy does: keeps its encoding and adds a marker. */
 export const marked = (payload: Payload, algorithm: string, compressed: Uint8Array): Payload => ({
   metadata: { ...payload.metadata, 'compression/algorithm': Buffer.from(algorithm) },
   data: compressed,

@@ -13,7 +13,7 @@ const file = z.strictObject({
   ),
 });
 
-/** 3,000 bytes that do not compress: SHA-256 over and over. */
+/** 3,000 bytes that do not compress: a chain of SHA-256 digests. */
 function noise(): Buffer {
   const blocks: Buffer[] = [];
   for (let block: Buffer = sha256(Buffer.from('noise')); blocks.length < 94; block = sha256(block))
@@ -23,7 +23,7 @@ function noise(): Buffer {
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 
-/** What was compressed. */
+/** The content before compression. */
 export const proxyContents = {
   empty: Buffer.alloc(0),
   short: Buffer.from('{"order":7,"order2":7,"order3":7}'),
@@ -40,7 +40,7 @@ export interface ProxyCompressed {
   readonly content: Buffer;
 }
 
-/** Bytes that temporal-proxy's own Go code compressed, with what it compressed. */
+/** Bytes that temporal-proxy's Go code compressed, with the content. */
 export const proxyCompressed: readonly ProxyCompressed[] = file
   .parse(JSON.parse(readFileSync(new URL('../fixtures/proxy-compressed.json', import.meta.url), 'utf8')))
   .made.map(({ content, algorithm, compressed }) => ({
@@ -50,7 +50,7 @@ export const proxyCompressed: readonly ProxyCompressed[] = file
     content: proxyContents[content],
   }));
 
-/** The bytes of one content in one algorithm. */
+/** Returns the bytes of a content in an algorithm. */
 export function compressedBy(algorithm: string, content: keyof typeof proxyContents = 'text'): Buffer {
   const found = proxyCompressed.find(({ name }) => name === `${content} in ${algorithm}`);
   if (found === undefined) throw new RangeError(`no fixture of ${content} in ${algorithm}`);

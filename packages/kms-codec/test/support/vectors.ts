@@ -31,7 +31,7 @@ export function toPayload({ metadata, data, externalPayloads }: VectorPayload): 
   return externalPayloads ? PayloadType.fromObject({ ...payload, externalPayloads }) : payload;
 }
 
-/** Known fields alone, with the default of proto3 where one is missing: two equal ones mean the same payload. */
+/** Returns the known fields with proto3's defaults for missing fields, so that equal results mean equal payloads. */
 export function fromPayload({ metadata, data, externalPayloads }: Payload): VectorPayload {
   const entries = Object.entries(metadata ?? {}).map(([key, value]) => [key, hex(value)] as const);
   const base = { metadata: Object.fromEntries(entries), data: hex(data) };
@@ -47,7 +47,7 @@ export const toRule = ({ static: keys = {}, ...rule }: VectorRule): NamespaceRul
   static: new Map(Object.entries(keys).map(([id, key]) => [id, createSecretKey(Buffer.from(key, 'hex'))])),
 });
 
-/** What the codec makes of a vector's stored payload. @throws any error that isn't its own */
+/** Decodes a vector's stored payload. @throws any error that is not a KmsCodecError */
 export async function outcomeOf(vector: Vector): Promise<Pick<Vector, 'format' | 'expect' | 'asked'>> {
   const { codec, keyService } = codecFor(vector);
   const stored = toPayload(vector.stored);
@@ -74,7 +74,7 @@ function codecFor(vector: Vector): { readonly codec: KmsCodec; readonly keyServi
   return { codec: new KmsCodec({ rules, keyService, waitMs, ...vector.codec }), keyService };
 }
 
-/** Answers as a vector's `kms` says, mapping gRPC statuses as the client of Cloud KMS does. */
+/** Answers as a vector's `kms` specifies, and maps gRPC statuses as the Cloud KMS client does. */
 class VectorKeyService implements KeyService {
   readonly asked = new Set<string>();
   readonly #answers: readonly VectorKmsAnswer[];

@@ -43,7 +43,7 @@ describe.each([
 ])('with $binding binding', ({ binding, bindWorkflow }) => {
   const id = (name: string) => `${binding}-${name}`;
   let workers: RunningWorker[];
-  /** Another process than the workers: nothing that they have sealed is in its caches. */
+  /** A process other than the workers. Its caches contain none of their data keys. */
   let starter: KmsCodec;
 
   beforeAll(async () => {
@@ -63,7 +63,7 @@ describe.each([
   afterAll(() => Promise.all(workers.map((worker) => worker.stop())));
 
   const client = () => stack.client(payments, starter);
-  const sealed = (workflowId: string) => encryptedHistory(client(), workflowId);
+  const encrypted = (workflowId: string) => encryptedHistory(client(), workflowId);
 
   const runOrder = (workflowId: string) =>
     client().workflow.execute(workflows.order, {
@@ -78,15 +78,15 @@ describe.each([
   const runRefused = (workflowId: string) =>
     client().workflow.execute(workflows.refused, { taskQueue, workflowId, args: [CARD] });
 
-  it('activities, local activities, memos, summaries and heartbeats decode', async () => {
+  it('decodes activities, local activities, memos, summaries and heartbeats', async () => {
     expect(await runOrder(id('order'))).toBe(orderResult);
     const description = await client().workflow.getHandle(id('order')).describe();
     expect(description.memo).toEqual({ from: CARD, note: `a memo of ${CARD}` });
     expect(await description.staticSummary()).toBe(`a summary of ${CARD}`);
-    await sealed(id('order'));
+    await encrypted(id('order'));
   });
 
-  it('signals, queries and updates decode', async () => {
+  it('decodes signals, queries and updates', async () => {
     const handle = await client().workflow.signalWithStart(workflows.conversation, {
       taskQueue,
       workflowId: id('conversation'),
@@ -100,32 +100,32 @@ describe.each([
     await handle.signal(workflows.add, `a fourth ${CARD}`);
     await handle.signal(workflows.finish);
     expect(await handle.result()).toEqual([`a third ${CARD}`, `a fourth ${CARD}`]);
-    await sealed(id('conversation'));
+    await encrypted(id('conversation'));
   });
 
-  it('a run that was continued as new decodes', async () => {
+  it('decodes a run that continued as new', async () => {
     const result = await client().workflow.execute(workflows.countdown, {
       taskQueue,
       workflowId: id('countdown'),
       args: [2, CARD],
     });
     expect(result).toBe(`the last run had ${CARD}`);
-    await sealed(id('countdown'));
+    await encrypted(id('countdown'));
   });
 
-  it('a child in the same namespace decodes', async () => {
+  it('decodes a child in the same namespace', async () => {
     const result = await client().workflow.execute(workflows.parent, {
       taskQueue,
       workflowId: id('parent'),
       args: [CARD],
     });
     expect(result).toBe(orderResult);
-    await sealed(id('parent'));
+    await encrypted(id('parent'));
   });
 
-  // Temporal's TypeScript SDK fixes a child's namespace to its parent's ("Not configurable"). What a parent of another
-  // SDK sends is a start in this namespace whose input was sealed in its own.
-  it('a child of a parent in another namespace decodes (started raw: this SDK has no such children)', async () => {
+  // Temporal's TypeScript SDK fixes a child's namespace to its parent's ("Not configurable"). A parent of another SDK
+  // sends a start in this namespace whose input was encrypted in the parent's namespace.
+  it('decodes a child of a parent in another namespace (started with a raw call)', async () => {
     const [input] = await starter.encode(
       [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from(JSON.stringify(CARD)) }],
       { type: 'workflow', namespace: shippingNamespace, workflowId: id('child') },
@@ -139,10 +139,10 @@ describe.each([
       requestId: id('child'),
     });
     expect(await client().workflow.getHandle(id('child')).result()).toBe(orderResult);
-    await sealed(id('child'));
+    await encrypted(id('child'));
   });
 
-  it("a scheduled run decodes, though its id isn't the one that its input was sealed for", async () => {
+  it('decodes a scheduled run, whose id differs from the id for which its input was encrypted', async () => {
     const schedule = await client().schedule.create({
       scheduleId: id('nightly'),
       spec: {},
@@ -163,10 +163,10 @@ describe.each([
     const { action, memo } = await schedule.describe();
     expect(action.args).toEqual([CARD]);
     expect(memo).toEqual({ note: `a schedule's memo of ${CARD}` });
-    await sealed(run);
+    await encrypted(run);
   });
 
-  it('an activity that somebody else completes by its token decodes', async () => {
+  it('decodes an activity that another process completes by its token', async () => {
     const { promise, resolve } = Promise.withResolvers<Uint8Array>();
     onHandOver = resolve;
     const handle = await client().workflow.start(workflows.handedOver, {
@@ -176,10 +176,10 @@ describe.each([
     });
     await client().activity.complete(await promise, `completed ${CARD}`);
     expect(await handle.result()).toBe(`completed ${CARD}`);
-    await sealed(id('handed-over'));
+    await encrypted(id('handed-over'));
   });
 
-  it('failure messages, details and stack traces are sealed, and decode', async () => {
+  it('encrypts and decodes failure messages, details and stack traces', async () => {
     const { cause } = await failureOf(runRefused(id('refused')));
     const failure = cause?.cause;
     expect(failure).toMatchObject({
@@ -189,14 +189,14 @@ describe.each([
       cause: { message: `the issuer of ${CARD} said no` },
     });
     expect(failure).toHaveProperty('stack', expect.stringContaining('activities.ts'));
-    const kept = JSON.stringify(await sealed(id('refused')));
-    expect(kept).not.toContain('activities.ts');
-    expect(kept).toContain('Encoded failure');
+    const stored = JSON.stringify(await encrypted(id('refused')));
+    expect(stored).not.toContain('activities.ts');
+    expect(stored).toContain('Encoded failure');
   });
 
-  it('a replay worker decodes, though its contexts name neither namespace nor workflow', async () => {
+  it('decodes in a replay worker, whose contexts name neither namespace nor workflow', async () => {
     await runOrder(id('replayed'));
-    const history = await sealed(id('replayed'));
+    const history = await encrypted(id('replayed'));
     const codec = stack.codec({ bindWorkflow, namespace: payments });
     const options = () => ({ workflowBundle: stack.bundle, plugins: [new KmsCodecPlugin(codec)] });
     await Worker.runReplayHistory(options(), history);
@@ -206,11 +206,11 @@ describe.each([
     await Worker.runReplayHistory({ workflowBundle: stack.bundle, dataConverter }, history);
   });
 
-  it("the codec server's way decodes: by the namespace alone", async () => {
+  it('decodes as the codec server does, with only the namespace', async () => {
     await runOrder(id('read'));
     await runRefused(id('read-refused')).catch(() => undefined);
     for (const workflowId of [id('read'), id('read-refused')]) {
-      const history = await sealed(workflowId);
+      const history = await encrypted(workflowId);
       const texts = await textsByNamespace(stack.codec(), history, payments);
       expect(texts).toHaveLength(encryptedPayloadsIn(history).length);
       expect(texts.join('\n')).toContain(CARD);
@@ -224,25 +224,25 @@ describe.each([
       args: [endpoint, operation, CARD],
     });
 
-  it('a Nexus operation that answers at once decodes on both sides', async () => {
+  it('decodes a synchronous Nexus operation on both sides', async () => {
     const handle = await callNexus('quote');
     expect(await handle.result()).toBe(`quoted ${CARD}`);
-    await sealed(id('quote'));
+    await encrypted(id('quote'));
   });
 
   if (bindWorkflow) {
-    it('the result of a Nexus operation that ran a workflow is refused by its caller: the documented limit', async () => {
+    it('rejects the result of a Nexus operation that ran a workflow, which is a documented limit', async () => {
       const handle = await callNexus('ship');
       await expect
-        .poll(async () => failedTaskTypes(await sealed(id('ship'))), { timeout: 10_000 })
+        .poll(async () => failedTaskTypes(await encrypted(id('ship'))), { timeout: 10_000 })
         .toContain('KmsCodecError:workflow_mismatch');
       await handle.terminate();
     });
   } else {
-    it('the result of a Nexus operation that ran a workflow decodes', async () => {
+    it('decodes the result of a Nexus operation that ran a workflow', async () => {
       const handle = await callNexus('ship');
       expect(await handle.result()).toBe(`the last run had ${CARD}`);
-      await sealed(id('ship'));
+      await encrypted(id('ship'));
     });
   }
 });

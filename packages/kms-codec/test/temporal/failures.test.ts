@@ -26,7 +26,7 @@ const untouched = (payload: Payload) => payload;
 
 let stack: Stack;
 let starter: KmsCodec;
-/** What somebody with write access to Temporal's store does to the activities' inputs. */
+/** How an attacker with write access to Temporal's store changes the inputs of activities. */
 let tamper: (payload: Payload) => Payload = untouched;
 
 beforeAll(async () => {
@@ -37,7 +37,7 @@ beforeAll(async () => {
       Promise.resolve(context?.type === 'activity' ? payloads.map((payload) => tamper(payload)) : payloads),
     decode: (payloads) => Promise.resolve(payloads),
   };
-  // The plugin finds a codec there already, and keeps the order.
+  // The plugin adds its codec after the existing codec.
   const dataConverter = { payloadCodecs: [stack.codec(), storage] };
   await stack.work({
     codec: starter,
@@ -47,7 +47,7 @@ beforeAll(async () => {
     activities: createActivities(),
   });
   await restore();
-  // From now on client and worker have each other's data keys.
+  // From now on client and worker have cached each other's data keys.
   await client().workflow.execute(workflows.order, { taskQueue, workflowId: 'first', args: [CARD] });
 });
 afterEach(restore);
@@ -80,9 +80,9 @@ const flip = (at: number) =>
   });
 
 /**
- * Starts a workflow whose activity runs on a worker of its own: one that has a data key, as `warm` gives it, and has
- * opened nothing yet.
- * @param before is done when the worker polls, before the workflow starts
+ * Starts a workflow whose activity runs on another worker, which has a data key from `warm` and has decrypted nothing.
+ *
+ * @param before runs while the worker polls, before the workflow starts
  */
 async function startElsewhere(before?: () => unknown, options: Partial<KmsCodecOptions> = {}) {
   const codec = stack.codec({ emulatorHost: stack.kms.identities[activityIdentity]!, ...options });
@@ -120,15 +120,15 @@ const decryptFails = (status: 'UNAVAILABLE' | 'RESOURCE_EXHAUSTED') =>
     identity: activityIdentity,
   });
 
-/** The activity gets a message under a key whose version was fine then. */
-async function sealUnder(key: (typeof formerKeys)[number], stateNow: 'DISABLED' | 'DESTROYED') {
+/** Gives the activity a message under a key version that was enabled at the time of encryption. */
+async function encryptUnder(key: (typeof formerKeys)[number], stateNow: 'DISABLED' | 'DESTROYED') {
   const codec = stack.codec(onlyRule({ encrypt: cryptoKey(key) }));
-  const [sealed] = await codec.encode([json(CARD)], inNamespace(payments));
-  tamper = () => sealed!;
+  const [encrypted] = await codec.encode([json(CARD)], inNamespace(payments));
+  tamper = () => encrypted!;
   await stack.kms.setVersionState(version(key), stateNow);
 }
 
-describe('an activity whose input cannot be opened', () => {
+describe('an activity whose input cannot be decrypted', () => {
   const permanent: Case[] = [
     { code: 'integrity_failed', because: 'it was changed', before: () => (tamper = flip(-1)) },
     {
@@ -141,7 +141,7 @@ describe('an activity whose input cannot be opened', () => {
     {
       code: 'key_destroyed',
       because: 'its key version is destroyed',
-      before: () => sealUnder('payments-2024', 'DESTROYED'),
+      before: () => encryptUnder('payments-2024', 'DESTROYED'),
     },
   ];
   it.each(permanent)('fails at once with $code: $because', async ({ code, before, options }) => {
@@ -155,7 +155,7 @@ describe('an activity whose input cannot be opened', () => {
     {
       code: 'key_disabled',
       because: 'its key version is disabled',
-      before: () => sealUnder('payments-2025', 'DISABLED'),
+      before: () => encryptUnder('payments-2025', 'DISABLED'),
     },
     {
       code: 'permission_denied',
@@ -175,7 +175,7 @@ describe('an activity whose input cannot be opened', () => {
     { code: 'kms_unavailable', because: 'Cloud KMS is away', before: () => decryptFails('UNAVAILABLE') },
     { code: 'kms_quota', because: 'the quota is used up', before: () => decryptFails('RESOURCE_EXHAUSTED') },
   ];
-  it.each(passing)('is tried again with $code: $because', async ({ code, before, options }) => {
+  it.each(passing)('is retried with $code: $because', async ({ code, before, options }) => {
     const { handle } = await startElsewhere(before, { waitMs: { activity: 200 }, ...options });
     expect(await failureOf(handle.result())).toMatchObject({
       cause: { retryState: 'MAXIMUM_ATTEMPTS_REACHED', cause: { type: `KmsCodecError:${code}` } },
@@ -190,7 +190,7 @@ const decryptsOf = (identity: string) =>
     .reduce((sum, { count }) => sum + count, 0);
 
 describe('an outage of Cloud KMS', () => {
-  it("is waited out by an activity's decode, without burning an attempt", async () => {
+  it('delays the decode of an activity without using up an attempt', async () => {
     const { handle, workflowId } = await startElsewhere(() => decryptFails('UNAVAILABLE'));
     await sleep(2_500);
     expect(decryptsOf(activityIdentity)).toBeGreaterThan(3);
@@ -203,7 +203,7 @@ describe('an outage of Cloud KMS', () => {
     expect(attempts).toEqual([1]);
   });
 
-  it('is not noticed by a worker that has its keys: results and failures are sealed meanwhile', async () => {
+  it('does not stop a worker with cached data keys, which still encrypts results and failures', async () => {
     stack.kms.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const order = client().workflow.execute(workflows.order, {
       taskQueue,
@@ -221,7 +221,7 @@ describe('an outage of Cloud KMS', () => {
   });
 });
 
-it('a workflow whose key is disabled stays open, and goes on when the key is enabled again', async () => {
+it('keeps a workflow open while its key is disabled, and continues it once the key is enabled', async () => {
   const stranger = stack.codec();
   await stranger.warm(payments);
   await stack.kms.setVersionState(version(payments), 'DISABLED');
@@ -238,7 +238,7 @@ it('a workflow whose key is disabled stays open, and goes on when the key is ena
   expect(await handle.result()).toBe(`charged ${CARD}, no risk with ${CARD}`);
 });
 
-it("above Temporal's limit the codec seals, and Temporal's own error names the encoded size", async () => {
+it("encrypts above Temporal's limit, and Temporal's error names the encoded size", async () => {
   const length = 2_500_000;
   const run = client().workflow.execute(workflows.large, { taskQueue, workflowId: 'large', args: [length] });
   expect((await failureOf(run)).cause?.cause).toMatchObject({

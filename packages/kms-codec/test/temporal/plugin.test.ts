@@ -25,27 +25,27 @@ const other: PayloadCodec = {
 const converterFor = (plugin: KmsCodecPlugin, options: Partial<WorkerOptions>): DataConverter =>
   plugin.configureWorker(options).dataConverter ?? {};
 
-describe('the plugin', () => {
+describe('KmsCodecPlugin', () => {
   const { codec } = codecWith({ [payments]: { encrypt: cryptoKey(payments) } });
   const plugin = new KmsCodecPlugin(codec);
 
-  it("is Temporal's client, worker and bundler plugin by its shape", () => {
+  it('has the shape of a client, worker and bundler plugin', () => {
     const byShape: ClientPlugin & WorkerPlugin & BundlerPlugin = plugin;
     expect(byShape.name).toBe('temporal-kms.KmsCodecPlugin');
   });
 
-  it('encrypts after the codecs that are there already', () => {
+  it('encrypts after the existing codecs', () => {
     const { payloadCodecs } = converterFor(plugin, { dataConverter: { payloadCodecs: [other] } });
     expect(payloadCodecs).toEqual([other, expect.any(KmsCodec)]);
   });
 
-  it('adds its codec once, however often it is asked', () => {
+  it('adds its codec once for any number of calls', () => {
     const once: Partial<WorkerOptions> = plugin.configureWorker({ namespace: payments });
     expect(converterFor(plugin, once).payloadCodecs).toHaveLength(1);
   });
 
   it.each([
-    ['refuses an inner payload that it does not read where no codec decodes after its own', [], 'refused'],
+    ['rejects an inner payload that it does not read if no codec decodes after it', [], 'refused'],
     [
       'passes an inner payload that it does not read on to the codecs that are there already',
       [other],
@@ -78,33 +78,37 @@ describe('the plugin', () => {
   });
 
   it.each([
-    { from: "a client's or worker's namespace", namespace: payments, sealedFor: payments },
-    { from: "Temporal's default where none is named", namespace: undefined, sealedFor: 'default' },
-  ])('seals for $from when a call has no context', async ({ namespace, sealedFor }) => {
+    { from: "the client's or worker's namespace", namespace: payments, encryptedFor: payments },
+    {
+      from: "Temporal's default namespace without a namespace",
+      namespace: undefined,
+      encryptedFor: 'default',
+    },
+  ])('encrypts for $from if a call has no context', async ({ namespace, encryptedFor }) => {
     const rule = { encrypt: cryptoKey(payments) };
     const all = codecWith({ [payments]: rule, default: rule, elsewhere: rule }, { namespace: 'elsewhere' });
     const options = { ...(namespace !== undefined && { namespace }) };
     const [ours] = converterFor(new KmsCodecPlugin(all.codec), options).payloadCodecs!;
-    const sealed = await ours!.encode([json('here')]);
+    const encrypted = await ours!.encode([json('here')]);
     const reader = codecWith({ [payments]: rule, default: rule }, { keyService: all.keyService });
-    expect(valueOf((await reader.codec.decode(sealed, inNamespace(sealedFor)))[0])).toBe('here');
+    expect(valueOf((await reader.codec.decode(encrypted, inNamespace(encryptedFor)))[0])).toBe('here');
   });
 
-  it('gives bundles the failure converter, unless they have one of their own', () => {
+  it('adds the failure converter to bundles that have none', () => {
     const options: BundleOptions = { workflowsPath: 'any' };
     expect(plugin.configureBundler(options).failureConverterPath).toMatch(/\/failure-converter\.ts$/);
     expect(plugin.configureBundler({ failureConverterPath: '/mine' }).failureConverterPath).toBe('/mine');
   });
 });
 
-describe('one line', () => {
+describe('the plugin on the connections', () => {
   let stack: Stack;
   beforeAll(async () => {
     stack = await startStack();
   });
   afterAll(() => stack.close());
 
-  it('on the connections sets up client and worker, workflow bundle included', async () => {
+  it('configures client, worker and workflow bundle', async () => {
     const { address } = stack;
     const connection = await Connection.connect({ address, plugins: [new KmsCodecPlugin(stack.codec())] });
     const native = await NativeConnection.connect({ address, plugins: [new KmsCodecPlugin(stack.codec())] });
@@ -116,7 +120,7 @@ describe('one line', () => {
         workflowsPath: fileURLToPath(new URL('./support/workflows.ts', import.meta.url)),
         activities: createActivities(),
       });
-      // The plugin once more: nothing may be sealed twice.
+      // The plugin a second time: it must not encrypt twice.
       const client = new Client({
         connection,
         namespace: payments,
@@ -138,8 +142,8 @@ describe('one line', () => {
       });
       const reader = stack.codec();
       for (const payload of encryptedPayloadsIn(await encryptedHistory(client, 'order'))) {
-        const { payload: opened } = await reader.open(payload, { namespace: payments });
-        expect(String(opened.metadata?.['encoding'])).toBe('json/plain');
+        const { payload: decoded } = await reader.open(payload, { namespace: payments });
+        expect(String(decoded.metadata?.['encoding'])).toBe('json/plain');
       }
       expect(JSON.stringify(await encryptedHistory(client, 'refused'))).toContain('Encoded failure');
     } finally {

@@ -1,4 +1,7 @@
-/** Writes the vector files beside it, and the JSON Schema of the keys file: `node test/vectors/generate.ts`. Every byte is fixed, so a second run changes nothing. */
+/**
+ * Writes the vector files of this folder and the JSON Schema of the keys file: `node test/vectors/generate.ts`. Every byte is
+ * fixed, so a second run changes nothing.
+ */
 import { writeFileSync } from 'node:fs';
 import { keysFileJsonSchema } from '../../src/keys-file.ts';
 import { generated } from './cases/index.ts';

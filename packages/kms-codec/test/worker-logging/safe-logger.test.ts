@@ -8,7 +8,7 @@ import {
   type SafeLoggerOptions,
 } from '../../src/worker-logging.ts';
 
-/** What a logger writes of one entry. */
+/** Returns what a logger writes for one entry. */
 function written(options: SafeLoggerOptions, log: (logger: Logger) => void): SafeLogEntry[] {
   const entries: SafeLogEntry[] = [];
   log(createSafeLogger({ write: (entry) => void entries.push(entry), ...options }));
@@ -30,8 +30,8 @@ const fullDisk = () => {
   throw new Error('disk full');
 };
 
-describe('the safe logger', () => {
-  it('drops entries below its level, which is INFO unless it is set', () => {
+describe('createSafeLogger', () => {
+  it('drops entries below its level, by default INFO', () => {
     const levels = written({}, (logger) => {
       for (const level of ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'] as const)
         logger.log(level, 'x', ofWorker);
@@ -46,7 +46,7 @@ describe('the safe logger', () => {
     ['Workflow Worker Thread failed: Error: canary', 'Workflow Worker Thread failed'],
     ['report\ncanary', 'report'],
     ['Worker state changed', 'Worker state changed'],
-  ])('cuts the SDK message %j before what was interpolated', (message, expected) => {
+  ])('cuts the SDK message %j before the interpolated part', (message, expected) => {
     expect(written({}, (logger) => logger.error(message, ofWorker))).toMatchObject([{ message: expected }]);
   });
 
@@ -74,14 +74,14 @@ describe('the safe logger', () => {
     },
   );
 
-  it("keeps the code of Temporal's rules where the SDK warns in a workflow's name", () => {
+  it("keeps the code of Temporal's rules in a warning of the SDK about a workflow", () => {
     const [entry] = written({}, (logger) =>
       logger.warn('[TMPRL1102] Workflow finished canary', { sdkComponent: 'workflow' }),
     );
     expect(entry?.message).toMatch(/^\[TMPRL1102\] Message withheld/);
   });
 
-  it('keeps known attributes of their own type only, and those that were asked for', () => {
+  it('keeps known attributes of the right type, and requested attributes', () => {
     const meta = {
       ...ofWorker,
       workflowId: { canary: 1 },
@@ -99,7 +99,7 @@ describe('the safe logger', () => {
     expect(entry?.fields).toEqual({ sdkComponent: 'worker', orderId: 'o-1', total: '5' });
   });
 
-  it("drops attributes of the SDK's own entries where code of an application logs", () => {
+  it("drops attributes of the SDK's entries from entries of application code", () => {
     const meta = {
       workflowId: 'order-1',
       attempt: 2,
@@ -120,7 +120,7 @@ describe('the safe logger', () => {
     expect(own?.fields).toMatchObject({ state: 'RUNNING', durationMs: 4111 });
   });
 
-  it('bounds texts and shows invisible characters', () => {
+  it('limits the length of texts and escapes invisible characters', () => {
     const [entry] = written({ applicationMessages: true }, (logger) =>
       logger.info(`a\u202eb\n\u{e0041}${'x'.repeat(1_000)}`, {
         workflowId: '\u200b\u2028' + 'y'.repeat(1_000),
@@ -170,7 +170,7 @@ describe('the fields of an error', () => {
     },
   );
 
-  it('leave out what a record says of itself that was thrown, or the type of an error that Temporal does not keep', () => {
+  it('omit what a thrown record states about itself, and error types that Temporal does not define', () => {
     const record = { name: 'canary', type: 'canary', code: 'ECANARY' };
     expect(errorFields({ ...record, cause: record })).toEqual({ error: 'object' });
     expect(errorFields(new Error('x', { cause: record }))).toEqual({ error: 'Error', causes: ['object'] });
@@ -192,11 +192,11 @@ describe('the fields of an error', () => {
     });
   });
 
-  it.each(['V-4711', 'secret', 4111, -1, {}])('leave out %j, which is no known code', (code) => {
+  it.each(['V-4711', 'secret', 4111, -1, {}])('omit %j, which is not a known code', (code) => {
     expect(errorFields(Object.assign(new Error('canary'), { code }))).toEqual({ error: 'Error' });
   });
 
-  it('name causes and aggregated errors at any depth, and end with loops', () => {
+  it('name causes and aggregated errors at any depth, and stop at loops', () => {
     const looped: Error = new TypeError('canary');
     const failure = ApplicationFailure.create({ message: 'canary', type: 'Inner', details: ['canary'] });
     looped.cause = new AggregateError(
@@ -209,7 +209,7 @@ describe('the fields of an error', () => {
     });
   });
 
-  it('name eight causes at most', () => {
+  it('name at most eight causes', () => {
     let error = new Error('canary');
     for (let depth = 0; depth < 10_000; depth++) error = new Error('canary', { cause: error });
     expect(errorFields(error).causes).toHaveLength(8);
@@ -222,7 +222,7 @@ describe('the fields of an error', () => {
     [4111, 'number'],
     [null, 'object'],
     [undefined, 'undefined'],
-  ])('are the type of %j, which is no object', (thrown, error) => {
+  ])('are the type of %j, which is not an object', (thrown, error) => {
     expect(errorFields(thrown)).toEqual({ error });
   });
 });

@@ -14,14 +14,14 @@ import { endpointOf, failEverywhere, type LoggedWorker, startWorker } from './su
 import * as workflows from './support/workflows.ts';
 
 const canary = newCanary();
-/** With what escaping changes: quotes, line ends, a direction mark. */
+/** With characters that escaping changes: quotes, line ends, a direction mark. */
 const secret = `${canary}"\n\u202e ü`;
 
-/** The forms in which a log may hold the canary. */
+/** The forms in which a log may contain the canary. Unlike `formsOf`, they also match a truncated Buffer. */
 const forms: Readonly<Record<string, RegExp>> = {
   plain: new RegExp(canary, 'i'),
   base64: new RegExp(
-    // Inside other text it begins at any of three places of a group; its ends depend on what stands around it.
+    // In other text it begins at one of three offsets of a group. Its ends depend on the text around it.
     [0, 1, 2]
       .map((shift) =>
         Buffer.from('x'.repeat(shift) + canary)
@@ -30,7 +30,7 @@ const forms: Readonly<Record<string, RegExp>> = {
       )
       .join('|'),
   ),
-  // With the spaces of a printed Buffer, which shows no more than its first bytes.
+  // With the spaces of a printed Buffer, which shows only its first bytes.
   hex: new RegExp(
     [...Buffer.from(canary.slice(0, 12))].map((byte) => byte.toString(16)).join(String.raw`\s*`),
     'i',
@@ -59,11 +59,11 @@ it.each([
   ['hex', inspect({ data: Buffer.from(secret) })],
   ['decimal bytes', JSON.stringify({ data: Buffer.from(secret) })],
   ['decimal bytes', inspect(new Uint8Array(Buffer.from(secret)))],
-])('finds the canary in its form %s', (form, text) => {
+])('finds the canary as %s', (form, text) => {
   expect(formsIn(text)).toEqual([form]);
 });
 
-describe('a worker that is made of the plugin and a logger', () => {
+describe('a worker with the plugin and a logger', () => {
   let folder: string;
   let stack: Awaited<ReturnType<typeof startStack>>;
   let codec: KmsCodec;
@@ -126,7 +126,7 @@ describe('a worker that is made of the plugin and a logger', () => {
     expect(formsIn(outputOf('safe'))).toEqual([]);
   });
 
-  it('logs which activity failed, of which workflow, and with which types', () => {
+  it('logs which activity failed, its workflow and the error types', () => {
     expect(entriesOf('Activity failed')).toContainEqual(
       expect.objectContaining({
         level: 'WARN',
@@ -169,7 +169,7 @@ describe('a worker that is made of the plugin and a logger', () => {
     expect(entriesOf(message)).toContainEqual(expect.objectContaining(fields));
   });
 
-  it('withholds the messages of workflow and activity code, and logs where they come from', () => {
+  it('withholds the messages of workflow and activity code, and logs their origin', () => {
     const withheld = entriesOf('Message withheld: it may hold plaintext');
     expect(withheld).toContainEqual(
       expect.objectContaining({
@@ -184,13 +184,13 @@ describe('a worker that is made of the plugin and a logger', () => {
     );
   });
 
-  it("warns at its start of the SDK's default logger alone", () => {
+  it("warns at its start only about the SDK's default logger", () => {
     expect(outputOf('default')).toMatch(/\[TEMPORAL_KMS_UNSAFE_LOGGER\] SecurityWarning: .*createSafeLogger/);
     expect(outputOf('safe')).not.toContain('SecurityWarning');
   });
 });
 
-it("has the SDK's own messages end before what they interpolate", () => {
+it("cuts the SDK's messages before their interpolated parts", () => {
   const folder = dirname(fileURLToPath(import.meta.resolve('@temporalio/worker')));
   const interpolated = globSync(join(folder, '**/*.js')).flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/logger\.(?:trace|debug|info|warn|error)\(`([^`]*)`/g)].map(
@@ -199,6 +199,6 @@ it("has the SDK's own messages end before what they interpolate", () => {
   );
   expect(interpolated.length).toBeGreaterThan(5);
   const early = interpolated.filter((message) => message.split(/:\s/, 1)[0]?.includes('${'));
-  // Numbers alone.
+  // Only numbers.
   expect(early).toEqual(['Workflow Worker Thread exited with code ${exitCode}']);
 });

@@ -5,7 +5,7 @@ import { fromPayload, toPayload } from '../../support/vectors.ts';
 import { payload as payloadShape } from '../../vectors/make/vector.ts';
 import { startModule } from './python.ts';
 
-/** The codecs of interop/python: its own in three settings, and the peers'. */
+/** The codecs of interop/python: its codec in three settings, and codecs of other projects. */
 export type PeerCodec =
   | 'envelope-v2'
   | 'envelope-v2-zstd'
@@ -22,7 +22,7 @@ export interface Peers {
   close(): Promise<void>;
 }
 
-/** Why the Python codec refused. */
+/** A rejection by the Python codec, with its reason code. */
 class PeerRefusal extends Error {
   readonly code: string;
 
@@ -41,7 +41,7 @@ export interface PeersOptions {
   readonly python: string;
   readonly emulator: string;
   readonly keysFile: string;
-  /** Crypto key under which the peers write. */
+  /** The crypto key with which the peers encrypt. */
   readonly peerKey: string;
   readonly staticKey: { readonly id: string; readonly hex: string };
 }

@@ -8,7 +8,9 @@ const root = join(import.meta.dirname, '../../../../..');
 const pythonProject = join(root, 'interop/python');
 
 /**
- * The python of a virtual environment in `.dev/` with the packages that interop/python pins; made on the first run.
+ * Returns the path of Python in a virtual environment in `.dev/` with the pinned packages of interop/python. The first run
+ * creates the environment.
+ *
  * @throws Error that says what to install
  */
 export async function findPython(): Promise<string> {
@@ -41,11 +43,11 @@ function collect(stream: NodeJS.ReadableStream, copy?: NodeJS.WritableStream): {
 
 const environment = { ...process.env, PYTHONPATH: join(pythonProject, 'src') };
 
-/** Runs a Python module to its end. @throws with its output when it fails */
+/** Runs a Python module and returns its output. @throws Error with the output if it fails */
 export const runModule = (python: string, args: readonly string[]): Promise<string> =>
   runScript(python, ['-m', ...args]);
 
-/** Runs a Python script to its end. @throws with its output when it fails */
+/** Runs a Python script and returns its output. @throws Error with the output if it fails */
 export async function runScript(python: string, args: readonly string[]): Promise<string> {
   const options = { cwd: pythonProject, env: environment, maxBuffer: 2 ** 28 };
   try {
@@ -57,9 +59,9 @@ export async function runScript(python: string, args: readonly string[]): Promis
   }
 }
 
-/** A Python process that answers each line on its stdin with one on its stdout, and ends when stdin does. */
+/** A Python process that answers each line on its stdin with a line on its stdout, and ends with its stdin. */
 export interface Lines {
-  /** The next line. @throws with what the process last said when it has ended */
+  /** Returns the next line. @throws Error with the process's output if it has ended */
   read(): Promise<string>;
   write(line: string): void;
   close(): Promise<void>;
@@ -70,7 +72,7 @@ export function startModule(python: string, args: readonly string[]): Lines {
   const stderr = collect(child.stderr);
   const closed = once(child, 'close');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  // A process that ended is told by read(), with its traceback.
+  // read() reports the end of the process with its traceback.
   child.stdin.on('error', () => undefined);
   return {
     read: async () => {

@@ -12,16 +12,16 @@ import { findPython } from './python.ts';
 export const STATIC_ID = 'test-key-id';
 export const paymentsKey = cryptoKey('payments');
 
-/** Namespaces with a key of their own, of the same name, for tests that leave it changed. */
+/** Namespaces whose keys (of the same names) tests may change. */
 export const spares = ['spare-1', 'spare-2', 'spare-3', 'spare-4'] as const;
 
-/** One emulator and one keys file, which both languages read. */
+/** One emulator and one keys file for both languages. */
 export interface Setting {
   readonly python: string;
   readonly emulator: Emulator;
   readonly keysFile: string;
   readonly staticKey: Buffer;
-  /** A TypeScript codec with caches of its own, made of the environment as in an application. */
+  /** Creates a TypeScript codec with empty caches from environment variables, as an application does. */
   codec(env?: Record<string, string>): KmsCodec;
   close(): Promise<void>;
 }
@@ -73,7 +73,7 @@ ${spares.map((name) => `  ${name}: { encrypt: ${cryptoKey(name)} }`).join('\n')}
 ...
 `;
 
-/** A new version of a crypto key, which becomes its primary one. */
+/** Creates a new key version and makes it the primary version. */
 export async function rotate(emulator: Emulator, key: string): Promise<void> {
   const client = new KeyManagementServiceClient({
     apiEndpoint: '127.0.0.1',

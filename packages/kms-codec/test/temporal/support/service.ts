@@ -1,9 +1,9 @@
 import * as nexus from 'nexus-rpc';
 
-/** A Nexus service whose handler stands in another namespace than its callers. */
+/** A Nexus service whose handler runs in another namespace than its callers. */
 export const shipping = nexus.service('shipping', {
-  /** Answers at once. */
+  /** A synchronous operation. */
   quote: nexus.operation<string, string>(),
-  /** Runs a workflow there. */
+  /** Runs a workflow in the handler's namespace. */
   ship: nexus.operation<string, string>(),
 });

@@ -68,7 +68,7 @@ export async function caller(endpoint: string, operation: 'quote' | 'ship', card
   return await client.executeOperation(operation, card, { scheduleToCloseTimeout: '20 seconds' });
 }
 
-/** One activity on a worker of its own. */
+/** Runs one activity on another worker. */
 export async function elsewhere(queue: string, card: string): Promise<string> {
   const remote = proxyActivities<Activities>({
     taskQueue: queue,

@@ -5,7 +5,7 @@ import { caseV2 } from '../make/v2.ts';
 import type { VectorFile } from '../make/vector.ts';
 import { type Frame, frame, raw, zeros } from '../make/zstd.ts';
 
-/* Bit 1 of the flags: the plaintext is one zstd frame. Who holds a data key may seal any of these. */
+/* Bit 1 of the flags: the plaintext is one zstd frame. The holder of a data key can encrypt any of these. */
 
 const GiB = 2 ** 30;
 const inner = json({ note: 'a'.repeat(200) });
@@ -22,7 +22,7 @@ const compressed = (
 const whole = (change: Partial<Frame> = {}) =>
   frame({ declared: content.length, blocks: raw(content), ...change });
 
-/** The plaintext `content`, as the command line tool of zstd 1.5.4 made it: `zstd -19 --content-size --check`. */
+/** The plaintext `content`, as the command line tool of zstd 1.5.4 compressed it: `zstd -19 --content-size --check`. */
 const fromZstd = Buffer.from(
   '28b52ffd24ee7d010074020a160a08656e636f64696e67120a6a736f6e2f706c61696e12d3017b226e6f7465223a2261227d01002552e00999608850',
   'hex',

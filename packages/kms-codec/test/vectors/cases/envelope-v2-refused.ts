@@ -3,12 +3,12 @@ import { box, dataKey, dekAad, headerV2, key, namespaceTag, unwraps } from '../m
 import { caseV2, KEY, NAMESPACE, secret } from '../make/v2.ts';
 import type { VectorFile } from '../make/vector.ts';
 
-/* The reader's list of docs/wire-formats.md, in its order, and which of two mistakes is told first. */
+/* The reader's checks of docs/wire-formats.md, in their order, and which of two mistakes is reported first. */
 
 const OTHER = 'shipping';
 const inWorkflow = (workflowId: string) => ({ namespace: NAMESPACE, workflowId });
 const cut = (bytes: number) => (data: Buffer) => data.subarray(0, bytes);
-/** Where a header without workflow tag has its fields. */
+/** The offsets of the fields in a header without a workflow tag. */
 const at = { flags: 1, keyId: 2, keyVersion: 10, namespaceTag: 14, n: 30, wrapped: 32 } as const;
 
 const length = [

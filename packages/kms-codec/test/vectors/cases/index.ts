@@ -10,7 +10,7 @@ import { kmsAnswers } from './kms-answers.ts';
 import { layers } from './layers.ts';
 import { marker } from './marker.ts';
 
-/** The vector files that generate.ts writes, by name. */
+/** The vector files of generate.ts, by name. */
 export const generated: Readonly<Record<string, VectorFile>> = {
   'envelope-v2.json': envelopeV2,
   'envelope-v2-refused.json': envelopeV2Refused,

@@ -75,7 +75,7 @@ const made = proxyCompressed.flatMap(({ name, algorithm, compressed: data, conte
   ];
 });
 
-/** A snappy block of one literal, at most 60 bytes. */
+/** Creates a snappy block with one literal of at most 60 bytes. */
 const snappyLiteral = (content: Uint8Array): Buffer =>
   Buffer.concat([Buffer.of(content.length, (content.length - 1) << 2), content]);
 
@@ -104,7 +104,7 @@ const refused = (name: string, algorithm: string, data: Uint8Array, why: string,
 
 const [zstd, snappy, lz4] = [compressedBy(ZSTD), compressedBy(SNAPPY), compressedBy(LZ4)];
 const undeclared = compressedBy(ZSTD, 'short');
-/** What the fixtures above hold. */
+/** The contents of the fixtures above. */
 const text = proxyContents.text;
 const small = utf8('a few bytes');
 

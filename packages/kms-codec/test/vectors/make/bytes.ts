@@ -3,13 +3,13 @@ import proto from '@temporalio/proto';
 import type { Payload } from '../../../src/formats/payload.ts';
 import type { VectorPayload } from './vector.ts';
 
-/* Written from docs/wire-formats.md, without the library's own code, so that a mistake isn't made twice. */
+/* Written from docs/wire-formats.md without the library's code, so that the vectors do not repeat its mistakes. */
 
 export const utf8 = (text: string): Buffer => Buffer.from(text, 'utf8');
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 export const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 
-/** Fixed bytes that look random: a label's SHA-256 with a counter. */
+/** Returns fixed bytes that look random: SHA-256 of a label and a counter. */
 export function fixed(label: string, length: number): Buffer {
   const blocks = Array.from({ length: Math.ceil(length / 32) }, (_, index) =>
     sha256(utf8(`${label}/${index}`)),

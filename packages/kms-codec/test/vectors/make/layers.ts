@@ -8,13 +8,13 @@ import type { VectorKmsAnswer } from './vector.ts';
 
 const none = Buffer.alloc(0);
 
-/** A payload and what Cloud KMS has to answer before it can be read. */
+/** A payload and the answers of Cloud KMS that its decryption needs. */
 export interface Layered {
   readonly payload: Payload;
   readonly kms: readonly VectorKmsAnswer[];
 }
 
-/** @param label gives each layer data keys and nonces of its own */
+/** @param label separates the data keys and nonces of the layers */
 export function inLayer(
   format: EncryptedFormat,
   inner: Layered,
@@ -23,17 +23,17 @@ export function inLayer(
 ): Layered {
   const plaintext = serialized(inner.payload);
   const dek = dataKey(`layer ${label}`);
-  const sealed = (aad: Uint8Array) => box(dek.plaintext, aad, plaintext, label);
+  const encrypted = (aad: Uint8Array) => box(dek.plaintext, aad, plaintext, label);
   switch (format) {
     case 'envelope-v2': {
       const { namespace = NAMESPACE, cryptoKey = KEY } = header;
       const head = headerV2({ ...header, cryptoKey, namespace, wrapped: dek.wrapped });
       const answer = unwraps(cryptoKey, dekAad(namespaceTag(namespace)), dek);
-      return { payload: storedV2(Buffer.concat([head, sealed(head)])), kms: [...inner.kms, answer] };
+      return { payload: storedV2(Buffer.concat([head, encrypted(head)])), kms: [...inner.kms, answer] };
     }
     case 'envelope': {
       const metadata = { encoding: 'binary/envelope-kms', 'encrypted-dek': dek.wrapped, 'kms-key': KEY };
-      return { payload: payload(metadata, sealed(none)), kms: [...inner.kms, unwraps(KEY, none, dek)] };
+      return { payload: payload(metadata, encrypted(none)), kms: [...inner.kms, unwraps(KEY, none, dek)] };
     }
     case 'direct': {
       const wrapped = fixed(`direct layer ${label}`, 180);
@@ -49,7 +49,7 @@ export function inLayer(
         'encryption-key-id': `gcpkms://${KEY}`,
         'encryption-dek': dek.wrapped.toString('base64'),
       };
-      return { payload: payload(metadata, sealed(none)), kms: [...inner.kms, unwraps(KEY, none, dek)] };
+      return { payload: payload(metadata, encrypted(none)), kms: [...inner.kms, unwraps(KEY, none, dek)] };
     }
     case 'static': {
       const metadata = { encoding: 'binary/encrypted', 'encryption-key-id': STATIC_ID };
@@ -58,7 +58,7 @@ export function inLayer(
   }
 }
 
-/** Marked as temporal-proxy marks what it compressed. */
+/** Adds the marker that temporal-proxy adds to a compressed payload. */
 export const marked = (inner: Payload, algorithm: string, compressed: Uint8Array): Payload => ({
   metadata: { ...inner.metadata, 'compression/algorithm': Buffer.from(algorithm) },
   data: compressed,

@@ -17,7 +17,7 @@ const keyId = (cryptoKey: string): Buffer => sha256(utf8(cryptoKey)).subarray(0,
 
 export const dekAad = (tag: Uint8Array): Buffer => Buffer.concat([utf8('temporal-kms/v2/dek\0'), tag]);
 
-/** A data key, and the bytes that stand for Cloud KMS's ciphertext of it. */
+/** A data key, and bytes that represent Cloud KMS's ciphertext of it. */
 export interface TestDataKey {
   readonly plaintext: Buffer;
   readonly wrapped: Buffer;
@@ -39,7 +39,7 @@ export const unwraps = (
   plaintext: hex(plaintext),
 });
 
-/** `nonce ‖ ciphertext ‖ tag` with a fixed nonce: fit for tests alone, where each key seals known messages. */
+/** Returns `nonce ‖ ciphertext ‖ tag` with a fixed nonce. Only for tests, in which each key encrypts known messages. */
 export function box(secret: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, nonceLabel: string): Buffer {
   const nonce = fixed(`nonce ${nonceLabel}`, 12);
   const cipher = createCipheriv('aes-256-gcm', secret, nonce, { authTagLength: 16 }).setAAD(aad);
@@ -48,13 +48,13 @@ export function box(secret: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, 
 
 export interface HeaderV2 {
   readonly version?: number;
-  /** Default: bit 0 as the workflow tag says, bit 1 as `compressed` says. */
+  /** Default: bit 0 by the workflow tag, bit 1 by `compressed`. */
   readonly flags?: number;
   readonly compressed?: boolean;
   readonly cryptoKey: string;
   readonly keyVersion?: number;
   readonly namespace: string;
-  /** In its canonical form. */
+  /** The canonical workflow id. */
   readonly workflowId?: string;
   readonly wrapped: Uint8Array;
   /** Default: the length of `wrapped`. */

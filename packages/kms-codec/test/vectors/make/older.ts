@@ -11,26 +11,26 @@ const none = Buffer.alloc(0);
 interface CaseOlder extends Partial<Pick<Vector, 'kms' | 'asked'>> {
   readonly name: string;
   readonly why: string;
-  /** Beside `encrypt`, and `reads` with the case's own format. */
+  /** Rules in addition to `encrypt` and to `reads` with the format of the case. */
   readonly rule?: VectorRule;
   readonly stored?: (message: Payload) => Payload;
   readonly plaintext?: Uint8Array;
-  /** What comes out, where it isn't the usual payload. */
+  /** The result, if it is not the usual payload. */
   readonly inner?: Payload;
-  /** `unchanged`: it comes back as it was stored. */
+  /** `unchanged`: the stored payload is the result. */
   readonly expect?: ReasonCode | 'unchanged';
 }
 
-/** How a message of the case's format stands in the store before the case changes it. */
-type Seal = (plaintext: Uint8Array, name: string) => Payload;
+/** Encrypts a message in the format of the case, before the case changes it. */
+type Encrypt = (plaintext: Uint8Array, name: string) => Payload;
 
 function build(
   format: Exclude<Format, 'external' | 'plain' | 'envelope-v2'>,
-  seal: Seal,
+  encrypt: Encrypt,
   kms: Vector['kms'],
 ) {
   return (given: CaseOlder): Vector => {
-    const message = seal(given.plaintext ?? serialized(secret), given.name);
+    const message = encrypt(given.plaintext ?? serialized(secret), given.name);
     const stored = given.stored?.(message) ?? message;
     const { expect } = given;
     const opens = expect === undefined;
@@ -53,18 +53,18 @@ function build(
 }
 
 const dek = dataKey('older');
-const sealed: (plaintext: Uint8Array, name: string) => Buffer = (plaintext, name) =>
+const encrypted: (plaintext: Uint8Array, name: string) => Buffer = (plaintext, name) =>
   box(dek.plaintext, none, plaintext, name);
 
 /** `binary/envelope-kms` as the guide writes it: without `kms-key`. */
 export const caseEnvelope = build(
   'envelope',
   (plaintext, name) =>
-    payload({ encoding: 'binary/envelope-kms', 'encrypted-dek': dek.wrapped }, sealed(plaintext, name)),
+    payload({ encoding: 'binary/envelope-kms', 'encrypted-dek': dek.wrapped }, encrypted(plaintext, name)),
   [unwraps(KEY, none, dek)],
 );
 
-/** `binary/gcp-kms`: Cloud KMS's ciphertext of the payload itself. */
+/** `binary/gcp-kms`: Cloud KMS's ciphertext of the payload. */
 const directCiphertext = dataKey('direct', 180).wrapped;
 export const directAnswer = (cryptoKey = KEY, plaintext: Uint8Array = serialized(secret)) =>
   unwraps(cryptoKey, none, { wrapped: directCiphertext, plaintext: Buffer.from(plaintext) });
@@ -83,15 +83,15 @@ export const caseProxy = build(
         'encryption-key-id': `gcpkms://${KEY}`,
         'encryption-dek': dek.wrapped.toString('base64'),
       },
-      sealed(plaintext, name),
+      encrypted(plaintext, name),
     ),
   [unwraps(KEY, none, dek)],
 );
 
-/** Serialized it has 32 bytes: as a direct message, its ciphertext could be an envelope's wrapped data key. */
+/** Its serialization has 32 bytes, so its ciphertext as a direct message could be an envelope's wrapped data key. */
 export const payloadOf32 = payload({ encoding: 'json/plain' }, '"PAID"');
 
-/** A direct message's ciphertext, whose plaintext an attacker knows, in the place of a data key. */
+/** A direct message's ciphertext, whose plaintext an attacker knows, in place of a data key. */
 export const directAsKey = (known: Uint8Array = serialized(payloadOf32)) => ({
   kms: [unwraps(KEY, none, { wrapped: dek.wrapped, plaintext: Buffer.from(known) })],
   stored: (message: Payload): Payload => ({
@@ -101,13 +101,13 @@ export const directAsKey = (known: Uint8Array = serialized(payloadOf32)) => ({
 });
 
 export const STATIC_ID = 'test-key-id';
-/** The samples' key. */
+/** The static key of the samples. */
 export const staticSecret = dek.plaintext;
 export const staticRule: VectorRule = { static: { [STATIC_ID]: staticSecret.toString('hex') } };
 export const caseStatic = build(
   'static',
   (plaintext, name) =>
-    payload({ encoding: 'binary/encrypted', 'encryption-key-id': STATIC_ID }, sealed(plaintext, name)),
+    payload({ encoding: 'binary/encrypted', 'encryption-key-id': STATIC_ID }, encrypted(plaintext, name)),
   [],
 );
 
@@ -118,7 +118,7 @@ export function refusesUnder(name: string) {
   return { ...answer, status: 'PERMISSION_DENIED' };
 }
 
-/** The message with other metadata; an undefined value takes an entry away. */
+/** Returns the message with other metadata. An undefined value removes an entry. */
 export const withMetadata =
   (change: Record<string, string | Uint8Array | undefined>) =>
   (message: Payload): Payload => {

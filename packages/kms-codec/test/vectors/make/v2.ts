@@ -15,7 +15,7 @@ import {
 } from './message.ts';
 import type { Vector } from './vector.ts';
 
-/** The setting of most vectors: one namespace, one key, one payload. */
+/** The configuration of most vectors: one namespace, one key, one payload. */
 export const NAMESPACE = 'payments';
 export const KEY = key('payments');
 const keys = { namespaces: { [NAMESPACE]: { encrypt: KEY } } } as const;
@@ -24,29 +24,29 @@ export const secret: Payload = json({ card: '4242', cents: 1999 });
 export interface CaseV2 extends Partial<Pick<Vector, 'keys' | 'codec' | 'kms' | 'asked'>> {
   readonly name: string;
   readonly why: string;
-  /** Default: the namespace alone. */
+  /** Default: only the namespace. */
   readonly context?: Vector['context'] | 'none';
   readonly header?: Partial<HeaderV2>;
-  /** Beside `encoding`, on the outside. */
+  /** Outer metadata in addition to `encoding`. */
   readonly metadata?: Record<string, string>;
   readonly dataKey?: TestDataKey;
   readonly inner?: Payload;
-  /** Instead of `inner`, serialized. */
+  /** The plaintext, instead of the serialization of `inner`. */
   readonly plaintext?: Uint8Array;
-  /** What becomes of the sealed bytes before they are stored. */
+  /** Changes the encrypted bytes before they are stored. */
   readonly tamper?: (data: Buffer, headerLength: number) => Uint8Array;
   readonly code?: ReasonCode;
 }
 
-/** A `binary/envelope-kms-v2` message for payments under payments' key, but for what the case says. */
+/** Creates a `binary/envelope-kms-v2` message for payments under payments' key, with the changes of the case. */
 export function caseV2(given: CaseV2): Vector {
   const dek = given.dataKey ?? dataKey(NAMESPACE, given.header?.wrapped?.length);
   const inner = given.inner ?? secret;
   const namespace = given.header?.namespace ?? NAMESPACE;
   const cryptoKey = given.header?.cryptoKey ?? KEY;
   const header = headerV2({ cryptoKey, namespace, wrapped: dek.wrapped, ...given.header });
-  const sealed = box(dek.plaintext, header, given.plaintext ?? serialized(inner), given.name);
-  const whole = Buffer.concat([header, sealed]);
+  const encrypted = box(dek.plaintext, header, given.plaintext ?? serialized(inner), given.name);
+  const whole = Buffer.concat([header, encrypted]);
   const stored = storedV2(given.tamper?.(whole, header.length) ?? whole, given.metadata);
   const context = given.context ?? { namespace: NAMESPACE };
   const withoutKms = new Set<ReasonCode | undefined>([

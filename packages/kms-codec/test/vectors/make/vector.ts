@@ -3,7 +3,7 @@ import { reasonCodes } from '../../../src/errors.ts';
 import { encryptedFormats } from '../../../src/keys/key-rules.ts';
 import { unsafeSettings } from '../../../src/keys/key-rules.ts';
 
-/* The shape of test/vectors/*.json; README.md beside them says how to run one. */
+/* The shape of test/vectors/*.json. Their README.md explains how to run a vector. */
 
 const bytes = z.string().regex(/^([0-9a-f]{2})*$/, 'must be bytes in hex');
 
@@ -13,7 +13,7 @@ export const payload = z.strictObject({
   externalPayloads: z.array(z.strictObject({ sizeBytes: z.string().regex(/^\d+$/) })).optional(),
 });
 
-/** An entry of the keys file, with static keys in hex where the file names a file. */
+/** An entry of the keys file, with static keys in hex instead of file names. */
 const rule = z.strictObject({
   encrypt: z.string().optional(),
   decrypt: z.array(z.string()).optional(),
@@ -24,13 +24,13 @@ const rule = z.strictObject({
   static: z.record(z.string(), bytes).optional(),
 });
 
-/** What Cloud KMS answers to one Decrypt; to any other it answers INVALID_ARGUMENT. */
+/** The answer of Cloud KMS to one Decrypt. It answers INVALID_ARGUMENT to any other. */
 const kmsAnswer = z.strictObject({
   key: z.string(),
   aad: bytes,
   ciphertext: bytes,
   plaintext: bytes.optional(),
-  /** A gRPC status instead of plaintext, and the version's state where the caller may ask for it. */
+  /** A gRPC status instead of plaintext, and the version's state if the caller may read it. */
   status: z.string().optional(),
   state: z.string().optional(),
 });
@@ -38,7 +38,7 @@ const kmsAnswer = z.strictObject({
 const vector = z.strictObject({
   name: z.string().min(1),
   why: z.string().min(1),
-  /** What the payload's metadata says it is, whether or not it opens. */
+  /** The format by the payload's metadata, whether or not it decrypts. */
   format: z.enum([...encryptedFormats, 'external', 'plain']),
   keys: z.strictObject({ namespaces: z.record(z.string(), rule).optional(), default: rule.optional() }),
   codec: z
@@ -48,7 +48,7 @@ const vector = z.strictObject({
   kms: z.array(kmsAnswer),
   stored: payload,
   expect: z.union([z.strictObject({ payload }), z.strictObject({ code: z.enum(reasonCodes) })]),
-  /** Every crypto key that Cloud KMS is asked about, and no other, in the order of the first call. */
+  /** Exactly the crypto keys of the calls to Cloud KMS, in the order of the first call. */
   asked: z.array(z.string()),
 });
 

@@ -17,7 +17,7 @@ export function startWorker(logger: 'safe' | 'default', env: Record<string, stri
   return { ...running, taskQueue };
 }
 
-/** Lets everything fail that a worker reports, each time with `secret` in what it fails with. */
+/** Makes everything fail that a worker reports, each time with `secret` in the error. */
 export async function failEverywhere(client: Client, worker: LoggedWorker, secret: string): Promise<void> {
   const { taskQueue } = worker;
   const id = (name: string) => `${taskQueue}-${name}`;

@@ -1,4 +1,4 @@
-/** A worker that is made of the plugin and a logger alone: the SDK's own one unless `LOGGER=safe`. */
+/** A worker with only the plugin and a logger: the SDK's logger unless `LOGGER=safe`. */
 import { NativeConnection, Runtime, Worker, type InjectedSinks } from '@temporalio/worker';
 import type { PayloadCodec } from '@temporalio/common';
 import { OperationError, serviceHandler } from 'nexus-rpc';
@@ -23,7 +23,7 @@ const sinks: InjectedSinks<Ledger> = {
     },
   },
 };
-/** What the activity `garble` gets is no JSON, so that converting it fails with a message that quotes it. */
+/** Makes the input of the activity `garble` invalid JSON, so that its conversion fails with a message that quotes it. */
 const garbling: PayloadCodec = {
   encode: (payloads) => Promise.resolve(payloads),
   decode: (payloads, context) =>

@@ -34,7 +34,7 @@ export const change = defineUpdate<string, [string]>('change');
 export const poke = defineSignal<[string]>('poke');
 export const finish = defineSignal('finish');
 
-/** Fails with what its activity failed with. */
+/** Fails with the error of its activity. */
 export async function failingActivity(secret: string): Promise<string> {
   return await charge(secret);
 }
@@ -55,7 +55,7 @@ export async function failingChild(secret: string): Promise<string> {
   return await executeChild(failingActivity, { args: [secret] });
 }
 
-/** Fails by itself, with a nested cause and details. */
+/** Fails with a nested cause and details. */
 export async function failing(secret: string): Promise<void> {
   const cause = new AggregateError([new TypeError(`first ${secret}`), new Error(`second ${secret}`)], secret);
   throw ApplicationFailure.create({
@@ -66,7 +66,7 @@ export async function failing(secret: string): Promise<void> {
   });
 }
 
-/** A bug in workflow code: the workflow task fails. */
+/** Has a bug in workflow code, so its workflow task fails. */
 export async function failingTask(secret: string): Promise<void> {
   await sleep(1);
   throw new RangeError(`a bug with ${secret}`);
@@ -117,7 +117,7 @@ export async function conversation(secret: string): Promise<string> {
   return secret;
 }
 
-/** Ends the process, unless something catches the rejection that nobody waits for. */
+/** Ends the process, unless a handler catches the unhandled rejection. */
 export async function crashing(secret: string): Promise<void> {
   await crash(secret);
 }
