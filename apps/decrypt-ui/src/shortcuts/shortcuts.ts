@@ -116,7 +116,7 @@ export function helpLines(): Map<Section, HelpLine[]> {
 }
 
 /** The commands of a key event, most specific first: with Shift held, `Shift+n` comes before `n`. */
-export function commandsFor(event: KeyboardEvent): ShortcutId[] {
+export function commandsFor(event: Pick<KeyboardEvent, 'key' | 'shiftKey'>): ShortcutId[] {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   return (event.shiftKey ? [`Shift+${key}`, key] : [key]).flatMap((name) => byKey.get(name) ?? []);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { commandsFor, firstKey, helpLines, tooltip } from '../../src/shortcuts/shortcuts.ts';
 
-const event = (key: string, shiftKey = false) => ({ key, shiftKey }) as KeyboardEvent;
+const event = (key: string, shiftKey = false) => ({ key, shiftKey });
 
 describe('the table of shortcuts', () => {
   test('finds a command by its key, in upper and in lower case', () => {
