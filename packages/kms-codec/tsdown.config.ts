@@ -1,6 +1,41 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { defineConfig } from 'tsdown';
 
+const entry = ['index', 'failure-converter', 'strict-yaml', 'testing', 'worker-logging'];
+
+/** ES modules without a CommonJS build, which Jest and Node before 20.19 cannot `require`: they go into the files. */
+const bundled = ['p-retry', 'is-network-error'];
+
+// The code exists once, as CommonJS, because Temporal loads the failure converter with `require`. The ES modules
+// re-export it: an application that uses both module systems gets one copy of each class and each cache.
 export default defineConfig({
-  entry: ['src/index.ts', 'src/failure-converter.ts', 'src/strict-yaml.ts', 'src/worker-logging.ts'],
+  entry: entry.map((name) => `src/${name}.ts`),
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20.3',
   dts: true,
+  deps: { alwaysBundle: bundled, onlyBundle: false },
+  hooks: {
+    'build:done': async ({ options: { outDir } }) => {
+      for (const name of entry) {
+        await writeFile(join(outDir, `${name}.mjs`), `export * from './${name}.cjs';\n`);
+        await writeFile(join(outDir, `${name}.d.mts`), `export * from './${name}.cjs';\n`);
+      }
+      await writeFile(join(outDir, 'THIRD-PARTY-LICENSES.txt'), (await licenses()).join('\n\n'));
+    },
+  },
 });
+
+/** The license of each bundled package, whose terms require that copies include it. */
+async function licenses(): Promise<string[]> {
+  let from = import.meta.filename;
+  const texts: string[] = [];
+  for (const name of bundled) {
+    // The first package depends on the second: pnpm installs that one next to it, not here.
+    from = createRequire(from).resolve(name);
+    texts.push(`${name}\n\n${await readFile(join(dirname(from), 'license'), 'utf8')}`);
+  }
+  return texts;
+}

@@ -2,6 +2,7 @@ import type { PayloadCodec } from '@temporalio/common';
 import { LRUCache } from 'lru-cache';
 import { CallBudget, type CallOptions } from './call-options.ts';
 import type { CodecContext, KmsCodecOptions } from './codec-options.ts';
+import { requireZstd } from './compression/zstd.ts';
 import { KmsCodecError } from './errors.ts';
 import { noEncryptionKey } from './formats/aead-message.ts';
 import { checkContext, checkPayload, checkPayloads, withExactSizes } from './formats/check-payload.ts';
@@ -68,6 +69,7 @@ export class KmsCodec implements PayloadCodec {
   /** @internal @param shared the data keys of another codec, see {@link forNamespace} */
   constructor(options: KmsCodecOptions, shared: DataKeys);
   constructor(options: KmsCodecOptions, shared?: DataKeys) {
+    if (options.compression === 'zstd') requireZstd('unsupported_version');
     this.#options = options;
     this.#observer = options.observer ?? {};
     this.keyService = options.keyService;

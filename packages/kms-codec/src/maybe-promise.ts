@@ -30,3 +30,11 @@ export function mapInOrder<T, R>(
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- None of them is a promise.
   return isPending ? Promise.all(results) : (results as R[]);
 }
+
+/** `Promise.withResolvers`, which Node 20 lacks. */
+export function withResolvers<T>(): PromiseWithResolvers<T> {
+  let resolve!: PromiseWithResolvers<T>['resolve'];
+  let reject!: PromiseWithResolvers<T>['reject'];
+  const promise = new Promise<T>((...settle) => ([resolve, reject] = settle));
+  return { promise, resolve, reject };
+}

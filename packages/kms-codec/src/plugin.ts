@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
 import { KmsCodec } from './codec.ts';
@@ -30,11 +31,11 @@ export interface ConvertingOptions {
 export class KmsCodecPlugin {
   readonly name = 'temporal-kms.KmsCodecPlugin';
   readonly #codec: KmsCodec;
-  readonly #failureConverterPath: string;
+  readonly #failureConverterPath: string | undefined;
 
   constructor(codec: KmsCodec, options: KmsCodecPluginOptions = {}) {
     this.#codec = codec;
-    this.#failureConverterPath = options.failureConverterPath ?? defaultFailureConverterPath();
+    this.#failureConverterPath = options.failureConverterPath;
   }
 
   configureClient<T extends ConvertingOptions>(options: T): T {
@@ -51,13 +52,18 @@ export class KmsCodecPlugin {
   }
 
   configureBundler<T extends { readonly failureConverterPath?: string | undefined }>(options: T): T {
-    return { ...options, failureConverterPath: options.failureConverterPath ?? this.#failureConverterPath };
+    return { ...options, failureConverterPath: options.failureConverterPath ?? this.#converterPath() };
   }
 
   /** Warns, once in a process, where the worker's log may show plaintext: see {@link warnOfUnsafeLogger}. */
   async runWorker<W extends object>(worker: W, next: (worker: W) => Promise<void>): Promise<void> {
     warnOfUnsafeLogger(worker);
     await next(worker);
+  }
+
+  /** Looked up when it is needed, so that an application in one file can construct the plugin and name a path later. */
+  #converterPath(): string {
+    return this.#failureConverterPath ?? defaultFailureConverterPath();
   }
 
   #extend<T extends ConvertingOptions>(options: T, adapt: (codec: KmsCodec) => KmsCodec): T {
@@ -71,7 +77,7 @@ export class KmsCodecPlugin {
     const dataConverter = {
       ...existing,
       payloadCodecs: codecs.map((one, index) => (one instanceof KmsCodec ? adapted(one, index) : one)),
-      failureConverterPath: failureConverterPath ?? this.#failureConverterPath,
+      failureConverterPath: failureConverterPath ?? this.#converterPath(),
     };
     return { ...options, dataConverter };
   }
@@ -82,8 +88,21 @@ const inNamespaceOf = ({ namespace }: ConvertingOptions) => {
   return (codec: KmsCodec) => codec.forNamespace(namespace ?? 'default');
 };
 
-/** In the repository the module is TypeScript, in the published package JavaScript: its neighbour has our own ending. */
+/**
+ * In the repository this module is TypeScript, in the published package JavaScript: the failure converter next to it
+ * has the same extension.
+ * @throws Error where no such file exists, because a bundler moved this module into another file
+ */
 function defaultFailureConverterPath(): string {
-  const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-  return fileURLToPath(new URL(`./failure-converter${ending}`, import.meta.url));
+  // esbuild leaves no `url` in a CommonJS file that it makes of ES modules.
+  const url: string | undefined = import.meta.url;
+  if (url !== undefined) {
+    const path = fileURLToPath(new URL(`./failure-converter${url.slice(url.lastIndexOf('.'))}`, url));
+    if (existsSync(path)) return path;
+  }
+  throw new Error(
+    'KmsCodecPlugin cannot find its failure converter, because the application is bundled into one file. Copy ' +
+      "require.resolve('@temporal-kms/kms-codec/failure-converter') to a file next to the bundle, and pass its " +
+      'absolute path: new KmsCodecPlugin(codec, { failureConverterPath })',
+  );
 }

@@ -1,10 +1,22 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import type { PlaintextBudget } from '../call-options.ts';
-import { KmsCodecError } from '../errors.ts';
+import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 
 /** Smaller payloads gain too little to justify what their compressed size reveals. */
 const MIN_BYTES = 1024;
+
+/**
+ * Checks that this version of Node has zstd.
+ * @throws KmsCodecError with `code` before Node 22.15, and in 23.0 to 23.7
+ */
+export function requireZstd(code: ReasonCode): void {
+  if (typeof zlib.zstdDecompressSync === 'function') return;
+  throw new KmsCodecError(
+    code,
+    `zstd compression is not available in Node ${process.versions.node}: run Node 22.15 or later`,
+  );
+}
 
 /**
  * Compresses a plaintext into one zstd frame that declares its content size.
@@ -17,7 +29,7 @@ export function compress(pieces: readonly Uint8Array[], limit: number): Uint8Arr
   try {
     if (plaintext.length < MIN_BYTES || plaintext.length > limit) return undefined;
     // Only the synchronous function writes the content size into the frame.
-    const frame = zstdCompressSync(plaintext);
+    const frame = zlib.zstdCompressSync(plaintext);
     return frame.length < plaintext.length ? frame : undefined;
   } finally {
     plaintext.fill(0);
@@ -73,9 +85,10 @@ const maxContent = ({ contentSize, inBlocks }: ZstdFrame, limit: number): number
 const NODE_CHUNK = 16 * 1024;
 
 function inflate(bytes: Uint8Array, frame: ZstdFrame, limit: number): Uint8Array {
+  requireZstd('layer_unreadable');
   const { contentSize, inBlocks } = frame;
   try {
-    const content = zstdDecompressSync(bytes, {
+    const content = zlib.zstdDecompressSync(bytes, {
       maxOutputLength: Math.max(maxContent(frame, limit), 1),
       // One chunk: otherwise Node concatenates chunks, which takes twice the memory and fragments it.
       ...(contentSize !== undefined && contentSize > NODE_CHUNK && { chunkSize: contentSize + 1 }),

@@ -1,3 +1,5 @@
+import { withResolvers } from '../maybe-promise.ts';
+
 interface Slots {
   running: number;
   /** Callers that wait for a slot, in their order. */
@@ -42,7 +44,7 @@ function passSlot(slots: Slots, next: () => void): void {
 }
 
 async function waitForSlot({ waiting }: Slots, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { promise, resolve, reject } = withResolvers<void>();
   const leave = (): void => {
     if (waiting.delete(resolve)) reject(signal.reason);
   };

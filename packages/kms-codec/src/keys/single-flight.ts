@@ -1,5 +1,6 @@
 import pRetry from 'p-retry';
 import { KmsCodecError } from '../errors.ts';
+import { withResolvers } from '../maybe-promise.ts';
 import type { Observer } from '../observer.ts';
 import type { WaitBudget } from './wait-budget.ts';
 
@@ -42,7 +43,7 @@ export class SingleFlight<T> {
       throw new KmsCodecError('kms_unavailable', 'Nobody waits for the answer any more', { key });
     const flight = this.#flights.get(id) ?? this.#start(id, key, attempt);
     flight.waiting += 1;
-    const { promise: gaveUp, reject } = Promise.withResolvers<never>();
+    const { promise: gaveUp, reject } = withResolvers<never>();
     const giveUp = (): void =>
       reject(
         flight.lastError ??

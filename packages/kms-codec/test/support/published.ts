@@ -1,3 +1,4 @@
+/** The package as an application gets it: packed, then installed by a package manager into a folder of its own. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -6,14 +7,21 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const packageFolder = join(import.meta.dirname, '../..');
-const run = promisify(execFile);
+const execFileAsync = promisify(execFile);
 
-/** The packages that an application with workers and clients installs beside the codec. */
-const beside = ['client', 'worker', 'common', 'activity', 'workflow'].map(
-  (name) => `@temporalio/${name}@~1.24.0`,
-);
+type Manager = 'npm' | 'pnpm' | 'yarn';
+const YARN = '@yarnpkg/cli-dist@4.18.1';
 
-/** What a workspace's script is told, and what tells Temporal, Google and the codec what to use. */
+/** The packages of Temporal's SDK that an application with workers and clients installs. */
+export const temporalPackages = (version: string): Record<string, string> =>
+  Object.fromEntries(
+    ['activity', 'client', 'common', 'proto', 'worker', 'workflow'].map((name) => [
+      `@temporalio/${name}`,
+      version,
+    ]),
+  );
+
+/** Variables that a workspace's script or a developer's shell may have set: an application would not have them. */
 const ours = /^(npm_(?!config)|pnpm_|VITEST|NODE_(ENV|OPTIONS|PATH)$|TEMPORAL_|GCP_|KMS_|GOOGLE_)/i;
 
 /** This Node first, the machine's settings (registry, certificates), and nothing of the workspace's. */
@@ -23,10 +31,44 @@ const environment = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => (
   ...extra,
 });
 
+/** The characters of a command's output that an error shows: its end, where tools say what went wrong. */
+const SHOWN = 4_000;
+
+/**
+ * Runs a command and returns its standard output.
+ * @throws Error with the command and the end of what it printed, when its status is not 0
+ */
+export async function run(
+  cwd: string,
+  file: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  timeout = 180_000,
+): Promise<string> {
+  const options = { cwd, env: environment(env), timeout, maxBuffer: 2 ** 26 };
+  const { error, stdout, stderr } = await new Promise<{
+    error: Error | null;
+    stdout: string;
+    stderr: string;
+  }>((resolve) =>
+    execFile(file, args, options, (...[e, out, err]) => resolve({ error: e, stdout: out, stderr: err })),
+  );
+  if (error === null) return stdout;
+  const printed = `${stdout}\n${stderr}`.trim().slice(-SHOWN);
+  throw new Error(`This command failed in ${cwd}:\n  ${file} ${args.join(' ')}\n${printed}`);
+}
+
+/** Runs the Node that runs the tests, and returns what the program printed. */
+export const node = (
+  folder: string,
+  args: readonly string[],
+  env?: Record<string, string>,
+): Promise<string> => run(folder, process.execPath, args, env, 60_000);
+
 async function pnpm(cwd: string, ...args: string[]): Promise<void> {
   const root = await readFile(join(packageFolder, '../../package.json'), 'utf8');
   const [, version] = /"packageManager": "(pnpm@[\d.]+)"/.exec(root) ?? [];
-  await run('npx', ['-y', version ?? 'pnpm', ...args], { cwd, env: environment() });
+  await run(cwd, 'npx', ['-y', version ?? 'pnpm', ...args]);
 }
 
 /** Builds and packs as `pnpm publish` does. @returns the tarball's path */
@@ -37,29 +79,59 @@ export async function pack(into: string): Promise<string> {
   return join(into, tarball);
 }
 
-/** An empty project with the tarball installed from the machine's registry. */
-export async function install(folder: string, manager: 'npm' | 'pnpm', tarball: string): Promise<void> {
-  await mkdir(folder);
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
-  if (manager === 'npm') {
-    const flags = ['--no-audit', '--no-fund', '--prefer-offline'];
-    await run('npm', ['install', ...flags, tarball, ...beside], { cwd: folder, env: environment() });
-  } else {
-    const builds = "allowBuilds: { '@swc/core': false, protobufjs: false }\n";
-    await writeFile(join(folder, 'pnpm-workspace.yaml'), builds);
-    await pnpm(folder, 'add', '--prefer-offline', tarball, ...beside);
-  }
+export interface Project {
+  readonly manager: Manager;
+  readonly type?: 'module' | 'commonjs';
+  /** Names and versions. */
+  readonly dependencies: Record<string, string>;
+  /** Versions that the whole tree gets, for the lowest ones that the package declares. */
+  readonly overrides?: Record<string, string>;
 }
 
-/** Runs node in a folder and gives what it printed. @throws what it printed to standard error when it fails */
-export async function node(
+/** Creates the folder as a project and installs its dependencies from the machine's registry, or its cache. */
+export async function install(
   folder: string,
-  args: readonly string[],
-  env?: Record<string, string>,
-): Promise<string> {
-  const options = { cwd: folder, env: environment(env), timeout: 60_000 };
-  const { stdout } = await run(process.execPath, args, options);
-  return stdout;
+  { manager, type = 'module', dependencies, overrides = {} }: Project,
+): Promise<void> {
+  await mkdir(folder);
+  const manifest = {
+    name: 'application',
+    private: true,
+    type,
+    dependencies,
+    overrides,
+    resolutions: overrides,
+  };
+  await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));
+  switch (manager) {
+    case 'npm':
+      await run(folder, 'npm', ['install', '--no-audit', '--no-fund', '--prefer-offline']);
+      break;
+    case 'pnpm': {
+      // The two that the README says to deny; other packages' build scripts are skipped without an error.
+      const settings = {
+        allowBuilds: { '@swc/core': false, protobufjs: false },
+        strictDepBuilds: false,
+        overrides,
+      };
+      await writeFile(join(folder, 'pnpm-workspace.yaml'), JSON.stringify(settings));
+      await pnpm(folder, 'install', '--prefer-offline');
+      break;
+    }
+    case 'yarn': {
+      const registry = (await run(folder, 'npm', ['config', 'get', 'registry'])).trim();
+      const settings = {
+        nodeLinker: 'node-modules',
+        npmRegistryServer: registry,
+        enableScripts: false,
+        enableTelemetry: false,
+        enableImmutableInstalls: false,
+      };
+      await writeFile(join(folder, '.yarnrc.yml'), JSON.stringify(settings));
+      await writeFile(join(folder, 'yarn.lock'), '');
+      await run(folder, 'npx', ['-y', YARN, 'install']);
+    }
+  }
 }
 
 /** What TypeScript finds in a folder's files and in the types that they use, Temporal's own apart. */
@@ -76,7 +148,7 @@ export async function typeErrors(folder: string): Promise<string[]> {
   const tsc = fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json')));
   const options = { cwd: folder, env: environment(), timeout: 60_000 };
   try {
-    await run(process.execPath, [tsc, '-p', '.'], options);
+    await execFileAsync(process.execPath, [tsc, '-p', '.'], options);
     return [];
   } catch (error) {
     if (!(error instanceof Error) || !('stdout' in error)) throw error;

@@ -1,0 +1,109 @@
+/**
+ * A codec for the tests of an application. Never for production: its keys exist in this process's memory only.
+ * @module
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { KmsCodec } from './codec.ts';
+import type { KmsCodecOptions } from './codec-options.ts';
+import { KmsCodecError } from './errors.ts';
+import { KeyRules } from './keys/key-rules.ts';
+import type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from './keys/key-service.ts';
+
+/** Options of {@link createTestCodec}: those of `KmsCodec` that change what it writes or reports. */
+export type TestCodecOptions = Pick<
+  KmsCodecOptions,
+  'namespace' | 'format' | 'compression' | 'bindWorkflow' | 'observer'
+>;
+
+/** Tells everyone who sees it in a payload or in the Web UI that a test wrote the payload. */
+const TEST_KEY = 'projects/tests-only/locations/global/keyRings/in-memory/cryptoKeys/not-for-production';
+
+/** One for the whole process, so that all of its test codecs decrypt each other's payloads. */
+const wrappingKey = randomBytes(32);
+let isWarned = false;
+
+/**
+ * Returns a codec that encrypts and decrypts every namespace's payloads under a key in this process's memory. It opens
+ * no port, calls no Google API and reads no environment variable except `NODE_ENV`. All test codecs of a process share
+ * the key, so that a client and a worker in one test understand each other; the key is lost when the process ends.
+ *
+ * It is for tests only: it emits the process warning `TEMPORAL_KMS_TEST_CODEC`, names its key `not-for-production`, and
+ * refuses to run where `NODE_ENV` is `production`.
+ * @param options the same as for `KmsCodec`; by default the codec writes `envelope-v2` without compression
+ * @throws Error where `NODE_ENV` is `production`
+ * @example
+ * ```ts
+ * import { createTestCodec } from '@temporal-kms/kms-codec/testing';
+ * import { defaultPayloadConverter } from '@temporalio/common';
+ *
+ * const codec = createTestCodec();
+ * const [encrypted] = await codec.encode([defaultPayloadConverter.toPayload('card 4111')]);
+ * const [decrypted] = await codec.decode([encrypted]);
+ * console.log(defaultPayloadConverter.fromPayload(decrypted)); // card 4111
+ * await codec.close();
+ * ```
+ */
+export function createTestCodec(options: TestCodecOptions = {}): KmsCodec {
+  if (process.env['NODE_ENV'] === 'production') {
+    throw new Error(
+      'createTestCodec is for tests only, and NODE_ENV is production: its key is lost when this process ends, and ' +
+        'with it every payload. Use loadKmsCodec() instead.',
+    );
+  }
+  warnOfTestCodec();
+  return new KmsCodec({
+    ...options,
+    rules: new KeyRules({}, { encrypt: TEST_KEY, reads: ['envelope-v2', options.format ?? 'envelope'] }),
+    keyService: new InMemoryKeyService(),
+  });
+}
+
+function warnOfTestCodec(): void {
+  if (isWarned) return;
+  isWarned = true;
+  process.emitWarning(
+    'createTestCodec encrypts under a key that is lost when this process ends. Use it in tests only.',
+    { type: 'SecurityWarning', code: 'TEMPORAL_KMS_TEST_CODEC' },
+  );
+}
+
+/** Wraps and unwraps as Cloud KMS does: AES-256-GCM, bound to the crypto key and the additional authenticated data. */
+class InMemoryKeyService implements KeyService {
+  async wrap({ key, plaintext, aad }: WrapRequest): Promise<Wrapped> {
+    const nonce = randomBytes(12);
+    const cipher = createCipheriv('aes-256-gcm', wrappingKey, nonce).setAAD(boundTo(key, aad));
+    const ciphertext = Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+    return { ciphertext, keyVersion: 1, protectionLevel: 'SOFTWARE' };
+  }
+
+  async unwrap({ key, ciphertext, aad }: UnwrapRequest): Promise<Uint8Array> {
+    try {
+      const decipher = createDecipheriv('aes-256-gcm', wrappingKey, ciphertext.subarray(0, 12));
+      decipher.setAAD(boundTo(key, aad)).setAuthTag(ciphertext.subarray(-16));
+      return Buffer.concat([decipher.update(ciphertext.subarray(12, -16)), decipher.final()]);
+    } catch (cause) {
+      throw new KmsCodecError(
+        'integrity_failed',
+        'The test codec could not unwrap the data key: another process wrapped it, or the message was modified',
+        { key, cause },
+      );
+    }
+  }
+
+  async describe(key: string): Promise<KeyDescription> {
+    return {
+      key,
+      primary: 1,
+      protectionLevel: 'SOFTWARE',
+      rotationPeriodSeconds: undefined,
+      nextRotation: undefined,
+      versions: [{ version: 1, state: 'ENABLED', created: undefined, destroyTime: undefined }],
+    };
+  }
+
+  async close(): Promise<void> {
+    // Nothing to release: the key belongs to the process.
+  }
+}
+
+const boundTo = (key: string, aad: Uint8Array): Buffer => Buffer.concat([Buffer.from(`${key}\0`), aad]);

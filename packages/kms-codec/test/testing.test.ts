@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { WritableFormat } from '../src/codec-options.ts';
+import { createTestCodec } from '../src/testing.ts';
+import { json, valueOf } from './support/codec.ts';
+
+const context = { namespace: 'default' };
+
+describe('createTestCodec', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    vi.restoreAllMocks();
+  });
+
+  it.for<WritableFormat>(['envelope-v2', 'envelope', 'direct'])(
+    'encrypts and decrypts payloads in the format %s',
+    async (format) => {
+      const codec = createTestCodec({ format });
+      const encrypted = await codec.encode([json('card 4111')], context);
+      expect(Buffer.from(encrypted[0]!.data ?? []).includes('4111')).toBe(false);
+      expect(valueOf((await codec.decode(encrypted, context))[0])).toBe('card 4111');
+      await codec.close();
+    },
+  );
+
+  it('returns codecs that decrypt the payloads of each other', async () => {
+    const [client, worker] = [createTestCodec(), createTestCodec()];
+    const encrypted = await client.encode([json('card 4111')], context);
+    expect(valueOf((await worker.decode(encrypted, context))[0])).toBe('card 4111');
+    await Promise.all([client.close(), worker.close()]);
+  });
+
+  it('binds payloads to their namespace, as the real codec does', async () => {
+    const codec = createTestCodec();
+    const encrypted = await codec.encode([json('card 4111')], context);
+    await expect(codec.decode(encrypted, { namespace: 'other' })).rejects.toMatchObject({
+      code: 'namespace_mismatch',
+    });
+    await codec.close();
+  });
+
+  it('names a key that says that it is not for production', async () => {
+    const codec = createTestCodec();
+    const [encrypted] = await codec.encode([json('card 4111')], context);
+    expect(codec.inspect(encrypted!, context).key).toMatch(/tests-only.*not-for-production$/);
+    await codec.close();
+  });
+
+  it('emits one process warning, however many codecs it makes', async () => {
+    vi.resetModules();
+    const emitWarning = vi.spyOn(process, 'emitWarning').mockReturnValue();
+    const fresh = await import('../src/testing.ts');
+    await Promise.all([fresh.createTestCodec().close(), fresh.createTestCodec().close()]);
+    expect(emitWarning).toHaveBeenCalledTimes(1);
+    expect(emitWarning.mock.lastCall?.[1]).toMatchObject({ code: 'TEMPORAL_KMS_TEST_CODEC' });
+  });
+
+  it('throws where NODE_ENV is production', () => {
+    vi.stubEnv('NODE_ENV', 'production');
+    expect(() => createTestCodec()).toThrow('for tests only');
+  });
+
+  it('is documented by an example that prints the decrypted value', async () => {
+    const source = await readFile(new URL('../src/testing.ts', import.meta.url), 'utf8');
+    const [, example = ''] = /@example\n \* ```ts\n(.*?) \* ```/s.exec(source) ?? [];
+    const code = example.replaceAll(/^ \* ?/gm, '').replaceAll(/^import .*\n/gm, '');
+    const { defaultPayloadConverter } = await import('@temporalio/common');
+    const log = vi.fn();
+    // oxlint-disable-next-line typescript/no-implied-eval -- the example of our own docstring
+    const run = new Function(
+      'createTestCodec',
+      'defaultPayloadConverter',
+      'console',
+      `return (async () => {${code}})()`,
+    );
+    await run(createTestCodec, defaultPayloadConverter, { log });
+    expect(log.mock.calls).toEqual([['card 4111']]);
+  });
+});
