@@ -55,7 +55,7 @@ export class KmsCodecPlugin {
     return { ...options, failureConverterPath: options.failureConverterPath ?? this.#converterPath() };
   }
 
-  /** Warns, once in a process, where the worker's log may show plaintext: see {@link warnOfUnsafeLogger}. */
+  /** Emits a process warning, once per process, where the worker's logger may write plaintext. */
   async runWorker<W extends object>(worker: W, next: (worker: W) => Promise<void>): Promise<void> {
     warnOfUnsafeLogger(worker);
     await next(worker);
