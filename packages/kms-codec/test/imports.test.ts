@@ -9,7 +9,7 @@ const files = globSync(
   { cwd: repository, exclude: (path) => /(^|\/)(node_modules|dist|\.\w+)$/.test(path) },
 );
 
-/** The repository's files that import this package, in any of the ways there are. */
+/** Returns the repository's files that import this package, with `import`, `require` or `resolve`. */
 function importersOf(name: string): string[] {
   const specifier = new RegExp(`(from|import|require|resolve)\\s*\\(?\\s*['"]${name}(/[^'"]*)?['"]`);
   return files.filter((file) => specifier.test(readFileSync(join(repository, file), 'utf8')));

@@ -56,7 +56,7 @@ const environment = (extra: Record<string, string> = {}) => ({
 });
 
 describe('the tarball', () => {
-  it('is clean to publint and to are-the-types-wrong', async () => {
+  it('has no finding of publint and are-the-types-wrong', async () => {
     const bytes = new Uint8Array(await readFile(tarball));
     const { messages } = await publint({ pack: { tarball: bytes.buffer }, strict: true });
     expect(messages).toEqual([]);
@@ -65,13 +65,13 @@ describe('the tarball', () => {
     expect('problems' in analysis ? analysis.problems : []).toEqual([]);
   });
 
-  it('is required by CommonJS', async () => {
+  it('can be required from CommonJS', async () => {
     const script = "console.log(require('@temporal-kms/kms-codec').reasonCodes.length)";
     const printed = await node(project(), ['--input-type=commonjs', '-e', script]);
     expect(printed).toBe(`${reasonCodes.length}\n`);
   });
 
-  it('depends on what it imports, with Temporal as a peer, and on nothing else', async () => {
+  it('declares exactly the packages that it imports, with the Temporal packages as peers', async () => {
     const {
       dependencies,
       peerDependencies,
@@ -92,24 +92,24 @@ describe('the tarball', () => {
     expect([...packages].toSorted()).toEqual(declared.toSorted());
   });
 
-  it('has the docstrings in its types, and none of its insides', async () => {
+  it('has the docstrings in its types, and no internal types', async () => {
     const dist = join(project(), 'node_modules/@temporal-kms/kms-codec/dist');
     const files = globSync('*.d.cts', { cwd: dist });
     const types = (await Promise.all(files.map((file) => installed(`dist/${file}`)))).join('\n');
-    expect(types).toContain("Temporal's PayloadCodec over Cloud KMS.");
+    expect(types).toContain("Temporal's PayloadCodec with keys in Google Cloud KMS.");
     expect(types).toContain('@throws');
-    expect(types).not.toMatch(/DataKeys|SealingKey|@temporalio\/(?!common)/);
+    expect(types).not.toMatch(/DataKeys|EncryptionKeys|DecryptionKeys|@temporalio\/(?!common)/);
   });
 });
 
 describe('installed by npm next to Temporal', () => {
-  it('seals, opens, and tells why not', async () => {
+  it('encrypts, decrypts, and reports why a payload cannot be decrypted', async () => {
     expect(await node(project(), ['by-hand.ts'], environment())).toBe(
       'envelope-v2\ncard 4111 1\nnamespace_mismatch permanent\n',
     );
   });
 
-  it('has a failure converter that workflows bundle without Node or Cloud KMS', async () => {
+  it('has a failure converter that a workflow bundle contains without Node or Cloud KMS', async () => {
     await node(project(), ['bundle.ts']);
     const bundle = await readFile(join(project(), 'workflows.bundle.js'), 'utf8');
     expect(bundle).toContain('encodeCommonAttributes: true');
@@ -118,11 +118,11 @@ describe('installed by npm next to Temporal', () => {
 });
 
 describe('the README', () => {
-  it('has programs that type-check, the published types included', async () => {
+  it('has programs that type-check against the published types', async () => {
     expect(await typeErrors(project())).toEqual([]);
   }, 60_000);
 
-  it('has a worker, a client and a replay that run as they stand, and leave no plaintext in Temporal', async () => {
+  it('has a worker, a client and a replay that run unchanged and leave no plaintext in Temporal', async () => {
     const temporal = await startTemporal();
     const env = environment({ TEMPORAL_ADDRESS: temporal.address });
     const worker = startNode(project(), ['worker.ts'], env);
@@ -140,8 +140,8 @@ describe('the README', () => {
     }
   }, 60_000);
 
-  it('has a codec beside another, and an observer, that run as they stand', async () => {
-    expect(await node(project(), ['beside-another.ts'], environment())).toBe('an old message\n');
+  it('has a codec next to another codec, and an observer, that run unchanged', async () => {
+    expect(await node(project(), ['with-another.ts'], environment())).toBe('an old message\n');
     expect(await node(project(), ['observed.ts'], environment())).toMatch(
       /^wrap ok [\d.]+\nnew data key for default 1 first\n$/,
     );
@@ -151,18 +151,18 @@ describe('the README', () => {
     expect(await node(project(), ['--test', '--test-reporter=tap', 'order.test.ts'])).toContain('# pass 1\n');
   });
 
-  it('has a log of its own without payload content', async () => {
+  it('has a custom log without payload content', async () => {
     expect(await node(project(), ['own-log.ts'])).toBe('INFO Order shipped {"warehouse":"north"}\n');
   });
 
-  it('has a keys file that works for every namespace in it', async () => {
+  it('has a keys file with which every namespace encrypts and decrypts', async () => {
     const path = join(folder, 'keys.yaml');
     await writeFile(path, readmeFiles.get('keys.yaml')!);
     await writeFile(join(folder, 'samples-key.bin'), randomBytes(32));
     const codec = loadKmsCodec({ env: { KMS_KEYS_FILE: path, KMS_EMULATOR_HOST: kms.address } });
     for (const namespace of [...codec.rules.namespaces, 'unnamed']) {
-      const sealed = await codec.encode([json(namespace)], { namespace });
-      expect(valueOf((await codec.decode(sealed, { namespace }))[0])).toBe(namespace);
+      const encrypted = await codec.encode([json(namespace)], { namespace });
+      expect(valueOf((await codec.decode(encrypted, { namespace }))[0])).toBe(namespace);
     }
     await codec.close();
   });
@@ -173,9 +173,9 @@ describe('the README', () => {
     expect(listed.toSorted()).toEqual(known.toSorted());
   });
 
-  it("has no program that isn't run here", () => {
+  it('has only programs that these tests run', () => {
     const run = [
-      'beside-another',
+      'with-another',
       'bundle',
       'by-hand',
       'client',
