@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Access } from '../src/access/access.ts';
 import { HttpError } from '../src/errors.ts';
 import { routes } from './support/routes.ts';
@@ -15,17 +15,17 @@ const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace':
 const send = (access: Access, method: string, path: string) =>
   appWith(kms, { access }).request(path, { method, headers, ...(method === 'POST' ? { body: '{}' } : {}) });
 
-const asked: unknown[] = [];
+const checked: unknown[] = [];
 const refusing: Access = {
   authenticate: () => ({ name: 'ana' }),
   allows: (caller, ...what) => {
-    asked.push([caller.name, ...what]);
+    checked.push([caller.name, ...what]);
     return false;
   },
   reveal: () => 'automatic',
   signIn: () => undefined,
 };
-const asking: Access = {
+const requiringSignIn: Access = {
   authenticate: () => {
     throw new HttpError(401, 'unauthenticated', 'Sign in.');
   },
@@ -35,25 +35,25 @@ const asking: Access = {
 };
 
 describe.each(routes.filter(([, , , needs]) => needs !== 'known' && needs !== 'public'))(
-  '%s %s',
+  'the route %s %s',
   (method, _, path, permission, namespace) => {
-    test('asks for its permission in its namespace before it does anything, and is 403 without', async () => {
-      asked.length = 0;
+    it('checks its permission in its namespace first, and answers 403 without it', async () => {
+      checked.length = 0;
       const response = await send(refusing, method, path);
       expect(response.status).toBe(403);
-      expect(asked).toEqual([['ana', permission, namespace]]);
+      expect(checked).toEqual([['ana', permission, namespace]]);
     });
 
-    test('does nothing for a caller who does not say who they are', async () => {
-      expect((await send(asking, method, path)).status).toBe(401);
+    it('answers 401 to a request without credentials', async () => {
+      expect((await send(requiringSignIn, method, path)).status).toBe(401);
     });
   },
 );
 
-test('who one is takes a token and no permission; how to sign in takes neither', async () => {
-  expect((await send(asking, 'GET', '/api/me')).status).toBe(401);
+it('requires a token and no permission for /api/me, and neither for /api/sign-in', async () => {
+  expect((await send(requiringSignIn, 'GET', '/api/me')).status).toBe(401);
   expect(await (await send(refusing, 'GET', '/api/me')).json()).toEqual({ name: 'ana', namespaces: [] });
-  expect(await (await send(asking, 'GET', '/api/sign-in')).json()).toEqual({});
+  expect(await (await send(requiringSignIn, 'GET', '/api/sign-in')).json()).toEqual({});
   const open = routes.filter(([, , , needs]) => needs === 'known' || needs === 'public');
   expect(open.map(([, pattern, , needs]) => [pattern, needs])).toEqual([
     ['/api/me', 'known'],
@@ -61,13 +61,13 @@ test('who one is takes a token and no permission; how to sign in takes neither',
   ]);
 });
 
-test('which namespaces there are is told to nobody who is not known', async () => {
-  expect((await send(asking, 'GET', '/api/namespaces/elsewhere/workflows')).status).toBe(401);
+it('answers 401 before it shows whether a namespace exists', async () => {
+  expect((await send(requiringSignIn, 'GET', '/api/namespaces/elsewhere/workflows')).status).toBe(401);
   const elsewhere = { method: 'POST', headers: { ...headers, 'x-namespace': 'elsewhere' }, body: '{}' };
-  expect((await appWith(kms, { access: asking }).request('/decode', elsewhere)).status).toBe(401);
+  expect((await appWith(kms, { access: requiringSignIn }).request('/decode', elsewhere)).status).toBe(401);
 });
 
-test('lists the namespaces that the caller may read', async () => {
+it('lists the namespaces in which the caller has the permission metadata', async () => {
   const access: Access = {
     authenticate: () => ({ name: 'ana' }),
     allows: (_, __, namespace) => namespace !== 'payments',
@@ -78,7 +78,7 @@ test('lists the namespaces that the caller may read', async () => {
   expect(await response.json()).toEqual({ namespaces: [{ name: 'orders' }], default: 'orders' });
 });
 
-test('serves no namespace that is not configured, whoever asks', async () => {
+it('answers 404 for a namespace that is not configured, whatever the permissions', async () => {
   const access: Access = {
     authenticate: () => ({ name: 'ana' }),
     allows: () => true,
@@ -93,8 +93,7 @@ test('serves no namespace that is not configured, whoever asks', async () => {
   }
 });
 
-// The router and the document are made of the same list.
-test('these are all the routes of the API', async () => {
+it('lists in these tests every route of the OpenAPI document', async () => {
   const response = await appWith(kms).request('/api/openapi.json', { headers: { host: HOST } });
   const { paths }: any = await response.json();
   const served = Object.entries<object>(paths)

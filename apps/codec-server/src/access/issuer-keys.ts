@@ -102,7 +102,7 @@ const keySet: z.ZodType<JSONWebKeySet> = z.object({ keys: z.array(z.looseObject(
 export interface RefreshedValueOptions {
   /** Milliseconds for which a value is used without a new attempt. */
   readonly freshMs: number;
-  /** Milliseconds for which a value is used while attempts to load a newer one fail. */
+  /** Milliseconds for which a value is used while attempts to load a newer value fail. */
   readonly usableMs: number;
   /** Milliseconds between two attempts. */
   readonly retryMs: number;

@@ -142,7 +142,7 @@ function timestamps(now: () => number): () => string {
   };
 }
 
-/** Keys that one entry names; a search over a long history may meet more. */
+/** Keys that an entry names; a search over a long history may meet more. */
 const MAX_KEYS = 32;
 
 /** Counts by key and by reason code, so an entry's length depends on the number of keys, not of payloads. */

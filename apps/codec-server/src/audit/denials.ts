@@ -27,7 +27,7 @@ export interface CountedAudit extends Audit {
 
 /**
  * Returns an audit that a caller without permissions cannot fill. It writes the first denial of a caller, operation,
- * namespace and cause at once, counts further ones in the same minute, and writes their number when the minute ends. A
+ * namespace and cause at once, counts further denials in the same minute, and writes their number when the minute ends. A
  * caller who tries many namespaces, and callers above the limit, share one entry for the excess. Counts that could not
  * be written are kept for the next minute.
  */

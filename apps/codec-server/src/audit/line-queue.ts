@@ -34,7 +34,7 @@ interface Batch {
 }
 
 /**
- * Writes lines in order; lines that arrive during a write share the next one. Each line is written or rejected within
+ * Writes lines in order; lines that arrive during a write share the next write. Each line is written or rejected within
  * the time limit: while a write hangs, or when too much waits, further lines are rejected at once. A line that was
  * rejected because a write hung may still be written later.
  *
@@ -97,7 +97,7 @@ export class LineQueue {
     this.#writing = undefined;
   }
 
-  /** The batch that is being written is older than the next one: if that has timed out, both have. */
+  /** The batch that is being written is older than the next batch: if that has timed out, both have. */
   #timeOut(): void {
     this.#hangs = true;
     const error = new Error(`a line was not written within ${this.#options.waitMs} ms`);

@@ -40,7 +40,7 @@ export interface OpenAuditOptions {
   readonly failed: () => void;
 }
 
-/** How often the log names the last line while new ones are written. */
+/** How often the log names the last line while new lines are written. */
 const LOG_HEAD_MS = 10 * 60_000;
 
 /**

@@ -9,7 +9,7 @@ import {
 } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { HttpError, nameOf } from '../errors.ts';
-import { type KmsAllowance, MAX_UNOPENED } from '../observability/kms-allowance.ts';
+import { type KmsAllowance, MAX_KMS_CALLS } from '../observability/kms-allowance.ts';
 import type { MemoryBudget, MemoryLease } from '../memory/budget.ts';
 import type { StoredPayload } from './event.ts';
 
@@ -154,7 +154,7 @@ export class KmsCallBudgetExhausted extends Error {}
  */
 export class KmsCallBudget {
   readonly #codec: KmsCallCounter;
-  #left = MAX_UNOPENED;
+  #left = MAX_KMS_CALLS;
   #isExhausted = false;
   #skipped = 0;
   readonly #innerKeys = new Set<string>();
@@ -178,7 +178,7 @@ export class KmsCallBudget {
     reserve: (ids) => {
       const added = ids.filter((id) => !this.#innerKeys.has(id));
       // A payload that needs more than the whole budget gets it if it is the first, as in `take`.
-      if (added.length > this.#left && this.#left < MAX_UNOPENED) {
+      if (added.length > this.#left && this.#left < MAX_KMS_CALLS) {
         this.#isExhausted = true;
         this.#skipped += 1;
         throw new KmsCallBudgetExhausted();
@@ -198,7 +198,7 @@ export class KmsCallBudget {
     const { allowance } = this.#codec;
     const left = Math.min(this.#left, allowance?.available() ?? this.#left);
     const { count, calls } = affordable(this.#codec, items, left);
-    const isForced = count === 0 && items.length > 0 && this.#left === MAX_UNOPENED;
+    const isForced = count === 0 && items.length > 0 && this.#left === MAX_KMS_CALLS;
     const accepted = isForced ? 1 : count;
     this.#left = isForced ? 0 : this.#left - calls;
     allowance?.take(calls);

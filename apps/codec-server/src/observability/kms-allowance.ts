@@ -4,10 +4,10 @@ import type { Observer } from '@temporal-kms/kms-codec';
 /** Cloud KMS calls in flight for one namespace: one caller's request must not use up its quota. */
 export const CALLS_IN_FLIGHT = 16;
 
-/** Data keys that one request may make the server unwrap with Cloud KMS. */
-export const MAX_UNOPENED = 64;
+/** Cloud KMS calls that a request with several payloads may cause, one for each data key that is not cached. */
+export const MAX_KMS_CALLS = 64;
 
-/** The Cloud KMS requests that one caller may still cause. */
+/** The Cloud KMS requests that a caller may still cause. */
 export interface KmsBucket {
   /** Takes `requests`. Returns 0 if they were taken, else the milliseconds until they can be. */
   take(requests: number): number;

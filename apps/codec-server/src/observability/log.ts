@@ -48,7 +48,7 @@ export class OutageLog {
   }
 
   /**
-   * Reports a failure. It is logged unless an outage is in progress or the last one began less than a minute ago.
+   * Reports a failure. It is logged unless an outage is in progress or the last outage began less than a minute ago.
    * @param fields fields of the log line; nothing that comes from a caller
    * @param now milliseconds of a monotonic clock
    */

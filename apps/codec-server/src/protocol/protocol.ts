@@ -7,7 +7,7 @@ import { clientAddress, type Env, RequestSignal } from '../http/context.ts';
 import type { Limits } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
 import { reply } from '../http/responses.ts';
-import { chargedTo, MAX_UNOPENED } from '../observability/kms-allowance.ts';
+import { chargedTo, MAX_KMS_CALLS } from '../observability/kms-allowance.ts';
 import type { Payload } from '../payload.ts';
 import type { MemoryLease } from '../memory/budget.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
@@ -53,7 +53,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     if (payloads.length > 1 || !isAllowed) {
       calls = plan.kmsCalls;
       // A single payload is decrypted whatever it needs, since no smaller request is possible.
-      if (payloads.length > 1 && calls > MAX_UNOPENED) throw tooManyKmsCalls();
+      if (payloads.length > 1 && calls > MAX_KMS_CALLS) throw tooManyKmsCalls();
       const wait = allowance === undefined || calls === 0 ? 0 : allowance.take(calls);
       if (wait > 0) throw rates.kmsExhausted(wait);
     }
@@ -70,7 +70,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       otherNamespaces(plan.payloads, namespace),
     );
     const { authorizeNamespace, onInnerLayer } = access;
-    const innerKmsCalls = limitInnerCalls(payloads.length > 1 ? MAX_UNOPENED - calls : Infinity);
+    const innerKmsCalls = limitInnerCalls(payloads.length > 1 ? MAX_KMS_CALLS - calls : Infinity);
     const request = new RequestSignal(c, budget, { authorizeNamespace, onInnerLayer, innerKmsCalls });
     const decrypt = async (start: number, end: number): Promise<Payload[]> => {
       const decrypted = await chargedTo(allowance, () => plan.decrypt(request, start, end));
@@ -144,7 +144,7 @@ const tooManyKmsCalls = (): HttpError =>
   new HttpError(
     413,
     'too_large',
-    `The payloads are under more than ${MAX_UNOPENED} data keys that are not cached, and each takes a Cloud KMS call ` +
+    `The payloads are under more than ${MAX_KMS_CALLS} data keys that are not cached, and each takes a Cloud KMS call ` +
       '(a message that names no key counts once for each key that it may be under); send fewer payloads per request.',
   );
 

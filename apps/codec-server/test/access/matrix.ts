@@ -108,7 +108,7 @@ export const callers: readonly ExampleCaller[] = [
     granted: { payments: [], cards: [], orders: [] },
   },
   {
-    who: 'somebody else of Temporal Cloud',
+    who: 'another user of Temporal Cloud',
     issuer: 'cloud',
     claims: { 'https://saas-api.tmprl.cloud/user/email': 'mallory@example.com' },
     granted: { payments: [], cards: [], orders: [] },

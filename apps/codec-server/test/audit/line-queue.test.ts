@@ -74,8 +74,8 @@ it('does not treat a blocked event loop as a write that hangs', async () => {
 });
 
 it('gives a line that waits for a slow write no more time than the first line', async () => {
-  const pending = Promise.withResolvers<void>();
-  const writes = [() => delay(1_500), () => pending.promise, async () => undefined];
+  const blocked = Promise.withResolvers<void>();
+  const writes = [() => delay(1_500), () => blocked.promise, async () => undefined];
   const queue = new LineQueue(() => writes.shift()!(), { waitMs: 2_000 });
   const first = queue.write('a\n');
   const waiting = queue.write('b\n');
@@ -84,7 +84,7 @@ it('gives a line that waits for a slow write no more time than the first line', 
   await expect(waiting).rejects.toThrow('not written within 2000 ms');
   // 500 ms of its 2,000 are left when its write begins.
   expect(performance.now() - begun).toBeLessThan(2_000);
-  pending.resolve();
+  blocked.resolve();
   await new Promise(setImmediate);
   await queue.write('c\n');
 });

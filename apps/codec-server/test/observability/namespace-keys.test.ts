@@ -93,7 +93,7 @@ describe('describedKeys', () => {
     versions: [],
   };
 
-  it('makes one call for concurrent look-ups, and another one when the answer has expired', async () => {
+  it('makes one call for concurrent look-ups, and another call when the answer has expired', async () => {
     let calls = 0;
     const keyService = {
       describe: async () => {
