@@ -23,7 +23,7 @@ import {
 } from './stream-limits.ts';
 
 /**
- * Yields the results of the requested payloads, in the order in which they are ready. The last frame says whether all
+ * Yields the results of the requested payloads, in the order in which they are ready. The last frame shows whether all
  * results were sent; if not, the caller requests the missing refs again.
  */
 export async function* decodeFrames(
@@ -109,7 +109,7 @@ async function* decodeResults(
         return;
       }
       yield ready.result;
-      // The consumer asks for the next result once it has written this one.
+      // The consumer asks for the next result after it has written this result.
       ready.lease.end();
       leases.delete(ready.lease);
     }

@@ -50,7 +50,7 @@ export interface DecryptOptions extends CallOptions {
 }
 
 /**
- * Decrypts one payload. Returns a reason code if that fails, so that one payload never hides the others. Ignore the result
+ * Decrypts one payload. Returns a reason code if that fails, so that a failure never hides other payloads. Ignore the result
  * once the signal is aborted.
  * @param stored undefined if the history no longer has the payload
  * @throws KmsCallBudgetExhausted, and nothing else

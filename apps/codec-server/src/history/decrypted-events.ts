@@ -11,7 +11,8 @@ import {
 } from './decrypt-payload.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent, type StoredPayload } from './event.ts';
 import { workflowContext } from './payload-stub.ts';
-import { type EventPages, prefetch, type Run } from './reader.ts';
+import { type EventPages, prefetch } from './event-pages.ts';
+import type { Run } from './reader.ts';
 import {
   IN_FLIGHT_OVERHEAD_BYTES,
   type KmsCallBudget,

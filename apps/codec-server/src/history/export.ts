@@ -21,7 +21,8 @@ import {
 } from './decrypted-events.ts';
 import { eventIdOf, eventJson, type ProtoEvent } from './event.ts';
 import { readableBytes } from './readable.ts';
-import { ascending, type HistoryReader, prefetch } from './reader.ts';
+import { ascending, prefetch } from './event-pages.ts';
+import type { HistoryReader } from './reader.ts';
 import { streamEnd, type StreamLifetime } from './stream-limits.ts';
 import { bodyOf, type TextThreads } from './text-threads.ts';
 

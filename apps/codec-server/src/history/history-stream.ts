@@ -3,7 +3,8 @@ import type { HistoryEvent, HistoryFrame } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
 import { eventIdOf, historyEvent } from './event.ts';
 import { type Inspect, workflowContext } from './payload-stub.ts';
-import { type HistoryReader, readPage, type Run } from './reader.ts';
+import { readPage } from './event-pages.ts';
+import type { HistoryReader, Run } from './reader.ts';
 import { streamEnd, type StreamLifetime } from './stream-limits.ts';
 
 /** Shorter than the idle timeouts of common proxies. */
@@ -25,7 +26,7 @@ export interface HistoryStreamOptions {
   readonly heartbeatMs?: number;
 }
 
-/** Yields a history's events page by page, with stubs in place of payloads, and last an `end` frame that says why. */
+/** Yields a history's events page by page, with stubs in place of payloads, and last an `end` frame with the reason. */
 export async function* historyFrames(options: HistoryStreamOptions): AsyncGenerator<HistoryFrame, void> {
   const { reader, inspect, log, run, length, live, lifetime } = options;
   const home = workflowContext(run);

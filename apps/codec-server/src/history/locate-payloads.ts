@@ -6,7 +6,8 @@ import type { TemporalService } from '../temporal/service.ts';
 import { DESCRIBED_REFS, describedPayloads } from './description.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent, type StoredPayload } from './event.ts';
 import { workflowContext } from './payload-stub.ts';
-import { type EventPage, type HistoryReader, readPage, type Run } from './reader.ts';
+import { type EventPage, readPage } from './event-pages.ts';
+import type { HistoryReader, Run } from './reader.ts';
 
 /** A payload that a caller requests to decode. */
 export interface PayloadRequest {

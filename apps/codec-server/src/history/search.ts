@@ -2,7 +2,8 @@ import { MAX_HITS, type ReasonCounts, type SearchFrame, type SearchRequest } fro
 import { countReason } from '../observability/key-usage.ts';
 import { decryptEvents, type DecryptedPayload, type DecryptEventsOptions } from './decrypted-events.ts';
 import type { TextMatch } from './find-text.ts';
-import { ascending, descending, type HistoryReader } from './reader.ts';
+import { ascending, descending } from './event-pages.ts';
+import type { HistoryReader } from './reader.ts';
 import { KmsCallBudget, streamEnd } from './stream-limits.ts';
 import type { TextThreads } from './text-threads.ts';
 

@@ -136,6 +136,6 @@ export function bodyOf({ data, metadata }: Payload): PayloadBody {
 
 const copyOf = ({ data, encoding }: PayloadBody): PayloadBody => ({ data: Uint8Array.from(data), encoding });
 
-/** Whether the bytes have a buffer of their own, unlike views of Node's pool or of a history page. */
+/** Whether the bytes have a separate buffer, unlike views of Node's pool or of a history page. */
 const hasOwnBuffer = ({ buffer, length }: Uint8Array): boolean =>
   buffer instanceof ArrayBuffer && buffer.byteLength - length < SMALL_BYTES;

@@ -69,7 +69,7 @@ describe('textFinder in JSON', () => {
     expect(find('mid', 'abcdmid!')[0]?.snippet).toEqual({ before: '1-4', match: 'mid', after: '1-4' });
   });
 
-  it('returns at most a hundred matches of a payload, and the number of further ones', () => {
+  it('returns at most a hundred matches of a payload, and the number of further matches', () => {
     const hits = find(
       'x',
       Array.from({ length: 250 }, () => 'x'),

@@ -166,7 +166,7 @@ describe('SingleFlight', () => {
     expect(await staying).toBe('page');
   });
 
-  it('aborts the call when the last caller aborts, and starts a new one for the next caller', async () => {
+  it('aborts the call when the last caller aborts, and starts another call for the next caller', async () => {
     const flights = new SingleFlight<string>();
     const first = call();
     const leaving = new AbortController();

@@ -13,7 +13,7 @@ const body = (data: Uint8Array, encoding = 'json/plain'): Payload => ({
   data,
 });
 /** A search for `1` takes about 0.2 s per million. */
-const ones = (millions: number, last = '1') => body(text(`[${'1,'.repeat(millions * MB)}${last}]`));
+const manyOnes = (millions: number, last = '1') => body(text(`[${'1,'.repeat(millions * MB)}${last}]`));
 const query = (term: string) => ({ text: term, caseSensitive: false });
 
 function start(options?: TextThreadsOptions): TextThreads {
@@ -105,8 +105,8 @@ describe('a large payload', () => {
 describe('a payload that exceeds a limit of the threads', () => {
   it('is given up at the time limit, and the next payload is searched', async () => {
     const threads = start({ threads: 1, limitMs: 400 });
-    expect(await threads.find(query('1'), ones(8), false, never)).toBeUndefined();
-    expect(await threads.readable(ones(48), never)).toBeUndefined();
+    expect(await threads.find(query('1'), manyOnes(8), false, never)).toBeUndefined();
+    expect(await threads.readable(manyOnes(48), never)).toBeUndefined();
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
   });
 
@@ -121,7 +121,7 @@ describe('a payload that exceeds a limit of the threads', () => {
     const threads = start({ threads: 1, limitMs: 1_000 });
     const found = await Promise.all(
       Array.from({ length: 15 }, async () =>
-        threads.find(query('needle'), ones(1, '"needle"'), false, never),
+        threads.find(query('needle'), manyOnes(1, '"needle"'), false, never),
       ),
     );
     expect(found.map((matches) => matches?.length)).toEqual(Array(15).fill(1));
@@ -132,13 +132,13 @@ describe('an aborted search', () => {
   it("ends at once with the signal's reason, running or queued, and the next payload is searched", async () => {
     const threads = start({ threads: 1, limitMs: 60_000 });
     const client = new AbortController();
-    const running = threads.find(query('1'), ones(10), false, client.signal);
-    const waiting = threads.find(query('1'), ones(10), false, client.signal);
+    const running = threads.find(query('1'), manyOnes(10), false, client.signal);
+    const waiting = threads.find(query('1'), manyOnes(10), false, client.signal);
     const reason = new Error('The client disconnected.');
     setTimeout(() => client.abort(reason), 50);
     await expect(running).rejects.toBe(reason);
     await expect(waiting).rejects.toBe(reason);
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
-    await expect(threads.find(query('1'), ones(10), false, client.signal)).rejects.toBe(reason);
+    await expect(threads.find(query('1'), manyOnes(10), false, client.signal)).rejects.toBe(reason);
   });
 });

@@ -183,7 +183,7 @@ describe('an export', () => {
   });
 
   it.each(['encoded', 'decoded', 'readable'] as const)(
-    'is invalid JSON with a last line that says why if the token expires (%s)',
+    'is invalid JSON with the reason in its last line if the token expires (%s)',
     async (form) => {
       const access = { ...openAccess, authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 150 }) };
       const temporal = createTemporalService(stack.connection);

@@ -137,7 +137,7 @@ describe('payloads:decode', () => {
     },
   );
 
-  it('denies a caller the plaintext of another namespace inside a layer of their own', async () => {
+  it("denies a caller the plaintext of another namespace inside a layer of the caller's namespace", async () => {
     const { decode, audited } = replica(ana(own));
     await using other = stack.kms.another();
     const [result] = await decode('copied');

@@ -54,7 +54,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.close());
 
-/** Binds the message to the workflow as well, since the attacker chooses the workflow id. */
+/** Binds the message to the workflow too, since the attacker chooses the workflow id. */
 const encrypted = async (value: string, namespace: string): Promise<Payload> => {
   const context = { type: 'activity', namespace, workflowId: WORKFLOW } as const;
   const [payload] = await stack.kms.codec.encode([plain(value)], context);

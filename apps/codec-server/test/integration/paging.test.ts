@@ -118,7 +118,7 @@ describe('payloads that exceed what one request holds in memory', () => {
     ).toHaveLength(12);
   });
 
-  it('are decoded in part, with an end frame that says so, if Temporal becomes unavailable', async () => {
+  it('are decoded in part, followed by an end frame with an error, if Temporal becomes unavailable', async () => {
     const temporal = createTemporalService(stack.connection);
     let down = false;
     const failing: typeof temporal.history = async (request, signal) => {

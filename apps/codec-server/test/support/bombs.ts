@@ -44,7 +44,7 @@ export function jsonBombs(): Record<string, string> {
     '300,000 metadata keys beyond Latin-1': payload(`"metadata":{"\u4e00":"",${members(300_000)}}`),
     '500,000 external payloads': payload(`"externalPayloads":[${repeated(500_000, '{}')}]`),
     '500,000 unknown fields': payload(members(500_000, '0')),
-    '500,000 unknown fields beside payloads': `{${members(500_000, '0')},"payloads":[]}`,
+    '500,000 unknown fields next to payloads': `{${members(500_000, '0')},"payloads":[]}`,
     '10,000 payloads of 60 metadata keys': `{"payloads":[${repeated(10_000, `{"metadata":{${members(60)}}}`)}]}`,
     '3,000,000 empty payloads': `{"payloads":[${repeated(3_000_000, '{}')}]}`,
     'a metadata key of 15 MiB': payload(`"metadata":{"${'k'.repeat(15 * MiB)}":""}`),

@@ -1,0 +1,129 @@
+import { HttpError } from '../errors.ts';
+import { eventIdOf, type ProtoEvent } from './event.ts';
+import type { EventRange, HistoryReader, Run } from './reader.ts';
+import type { StreamLifetime } from './stream-limits.ts';
+
+type Reader = Pick<HistoryReader, 'read'>;
+
+/** Up to some hundred durable events of a run, which hold memory until they are released. */
+export interface EventPage {
+  readonly events: readonly ProtoEvent[];
+  readonly release: () => void;
+}
+
+/** Pages of a limited part of a run's history. The consumer releases each page. */
+export type EventPages = AsyncGenerator<EventPage, void>;
+
+/** Reads at most one page. Its memory is reserved in `memory` until the page is released. */
+export async function readPage(
+  reader: Reader,
+  run: Run,
+  from: number,
+  { signal, memory }: Pick<StreamLifetime, 'signal' | 'memory'>,
+): Promise<EventRange & EventPage> {
+  const lease = memory.pageLease();
+  try {
+    const range = await reader.read(run, from, signal, {
+      reserve: (bytes) => lease.wait(Math.min(bytes, memory.pageShare), signal),
+    });
+    return { ...range, release: () => lease.end() };
+  } catch (error) {
+    lease.end();
+    throw error;
+  }
+}
+
+/**
+ * Yields the events `first` to `last`, page by page.
+ * @throws HttpError `temporal_unavailable` if the history lacks an event: a gap is never reported as the end
+ */
+export async function* ascending(
+  reader: Reader,
+  run: Run,
+  first: number,
+  last: number,
+  lifetime: Pick<StreamLifetime, 'signal' | 'memory'>,
+): EventPages {
+  for (let next = first; next <= last;) {
+    const { events, release } = await readUpTo(reader, run, next, last, lifetime);
+    next = eventIdOf(events.at(-1) ?? {}) + 1;
+    yield { events, release };
+  }
+}
+
+async function readUpTo(
+  reader: Reader,
+  run: Run,
+  from: number,
+  last: number,
+  lifetime: Pick<StreamLifetime, 'signal' | 'memory'>,
+): Promise<EventPage> {
+  const { events, release } = await readPage(reader, run, from, lifetime);
+  const wanted = events.filter((event) => eventIdOf(event) <= last);
+  if (wanted.length > 0) return { events: wanted, release };
+  release();
+  throw new HttpError(
+    503,
+    'temporal_unavailable',
+    `Temporal returned no event ${from}, although the run has ${last} events; try again.`,
+  );
+}
+
+const MAX_STEP = 256;
+
+/**
+ * Yields the events from `first` down to 1. A reader without cached pages walks to the end once and caches the pages.
+ *
+ * Only reading from its start finds out where a page ends, so each step goes back by as many events as the last page had
+ * and skips pages until it reaches the end of the step. It never holds more than one page: streams that hold a page while
+ * they wait for memory for the next would wait for each other.
+ */
+export async function* descending(
+  reader: Reader,
+  run: Run,
+  first: number,
+  lifetime: Pick<StreamLifetime, 'signal' | 'memory'>,
+): EventPages {
+  let step = MAX_STEP;
+  for (let high = first; high >= 1;) {
+    const low = Math.max(1, high - step + 1);
+    let from = low;
+    for (;;) {
+      const { events, release } = await readUpTo(reader, run, from, high, lifetime);
+      const last = eventIdOf(events.at(-1) ?? {});
+      if (last === high) {
+        step = from === low ? Math.min(MAX_STEP, step * 2) : events.length;
+        high = from - 1;
+        yield { events: events.toReversed(), release };
+        break;
+      }
+      release();
+      from = last + 1;
+    }
+  }
+}
+
+/** Yields the same pages, but reads each while the consumer works on the previous page, and releases them. */
+export async function* prefetch(pages: EventPages): AsyncGenerator<readonly ProtoEvent[], void> {
+  let next = pages.next();
+  try {
+    for (;;) {
+      const { done, value } = await next;
+      if (done) return;
+      next = pages.next();
+      // Handles a rejection before the `await` above, or instead of it if the consumer stops here.
+      next.catch(() => undefined);
+      try {
+        yield value.events;
+      } finally {
+        value.release();
+      }
+    }
+  } finally {
+    next.then(
+      ({ value }) => value?.release(),
+      () => undefined,
+    );
+    void pages.return();
+  }
+}
