@@ -27,7 +27,7 @@ const macApps = [
  * Returns the path of a Chromium that starts. The first of these wins: `CHROMIUM_PATH`, an installed Chromium or Chrome,
  * Playwright's download, Debian's package (which only root can install).
  *
- * @throws Error that says what to install
+ * @throws Error that names what to install
  */
 export async function findChromium(onProgress?: (line: string) => void): Promise<string> {
   const named = process.env['CHROMIUM_PATH'];

@@ -22,7 +22,7 @@ ${Object.values(devPorts({}))
   DEV_REMOTE=1           use the Temporal server and the Google project of your environment: starts neither Temporal,
                          nor the emulator, nor sample workflows
   LOG_LEVEL              log level of the worker and the codec server (error, because the samples fail on purpose)
-  TEMPORAL_CLI_PATH      path of Temporal's CLI (default: the one on the PATH, else an installed one)`;
+  TEMPORAL_CLI_PATH      path of Temporal's CLI (default: found on the PATH, else installed)`;
 
 async function main(env: NodeJS.ProcessEnv): Promise<number> {
   const ports = devPorts(env);

@@ -83,7 +83,7 @@ describe('pnpm dev', () => {
     ]);
   });
 
-  it('does not start with the data of another one that runs', async () => {
+  it('does not start while another `pnpm dev` uses the same data', async () => {
     const env = await setting();
     await writeFile(join(env['DEV_DATA_DIR']!, 'dev.lock'), String(process.pid));
     const { exitCode, stderr } = await runDev(env);

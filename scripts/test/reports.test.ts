@@ -6,7 +6,7 @@ import { readOutcome } from '../src/test/reports.ts';
 
 const project = join(import.meta.dirname, '..');
 
-/** Creates a package inside this one, so that it finds the same tools. */
+/** Creates a package inside this package, so that it finds the same tools. */
 async function emptyPackage(): Promise<string> {
   await mkdir(join(project, '.results'), { recursive: true });
   const folder = await mkdtemp(join(project, '.results', 'reports-test-'));

@@ -51,7 +51,7 @@ describe('a message moved to another namespace', () => {
     });
   });
 
-  it('is decrypted under the keys of either namespace if the rule accepts the other one', async () => {
+  it('is decrypted under the keys of either namespace if the rule accepts the other namespace', async () => {
     const keyService = new FakeKeyService();
     const moved = await encryptIn('own', keyService);
     const { codec } = codecWith({ ...rules, pay: { ...pay, accepts: ['own'] } }, { keyService });

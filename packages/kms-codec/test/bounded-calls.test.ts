@@ -85,7 +85,7 @@ describe('a call that waits for a slot', () => {
     await codec.decode(encrypted.slice(0, 1), { ...pay, type: 'activity' });
     // Behind 39 calls, two at a time, it would have taken 5.8 s.
     expect(performance.now() - begun).toBeLessThan(2_000);
-    // The calls that were in flight before and after the failure, and the last one.
+    // The calls that were in flight before and after the failure, and the last call.
     expect(keyService.unwraps).toBeLessThan(6);
   });
 });

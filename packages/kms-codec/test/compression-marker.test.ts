@@ -197,8 +197,8 @@ describe('a compressed payload', () => {
     }
   });
 
-  it('decompresses dependent LZ4 blocks and rejects an independent block that refers to another one', async () => {
-    // Two blocks. The second one repeats the first one.
+  it('decompresses dependent LZ4 blocks and rejects an independent block that refers to another block', async () => {
+    // Two blocks. The second repeats the first.
     const again = lz4Frame(0b0100_0000, [literals('0123456789abcdef'), matchOf(16, 16)]);
     const content = await decoded(reader(), plain(again, LZ4));
     expect(Buffer.from(content.data!).toString()).toBe('0123456789abcdef0123456789abcdefvwxyz');

@@ -206,7 +206,7 @@ describe('a budget for calls to Cloud KMS', () => {
   });
 });
 
-describe('another codec that decodes after this one', () => {
+describe('another codec that decodes after this codec', () => {
   const inners: readonly [string, (keys: FakeKeyService) => Promise<Payload>][] = [
     ['a static key that is not configured', async () => asSample(secret, 'another-key')],
     ['a format that the rule does not read', (keys) => inLayer('envelope', keys, secret)],

@@ -6,7 +6,7 @@ import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 export interface TestIssuer {
   /** The issuer's URL, which is the `iss` claim. */
   readonly issuer: string;
-  /** Signs an access token (RFC 9068) for one hour. `claims` replace the default ones. */
+  /** Signs an access token (RFC 9068) for one hour. `claims` replace the defaults. */
   token(claims?: JWTPayload): Promise<string>;
   close(): void;
 }

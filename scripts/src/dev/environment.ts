@@ -13,7 +13,7 @@ export interface DevPort {
 /**
  * Returns every port that `pnpm dev` listens on.
  *
- * @throws Error with a line for each variable that is not a port or equals another one
+ * @throws Error with a line for each variable that is not a port or equals another variable
  */
 export function devPorts(env: NodeJS.ProcessEnv) {
   const port = (variable: string, standard: number, listener: string): DevPort => {

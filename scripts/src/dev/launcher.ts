@@ -19,7 +19,7 @@ export async function watchLaunchers(onEnd: () => void): Promise<void> {
   timer.unref();
 }
 
-/** Returns the process ids from this process's parent up to its outermost launcher. A user's own shell is not included. */
+/** Returns the process ids from this process's parent up to its outermost launcher. The user's shell is not included. */
 async function findLaunchers(): Promise<number[]> {
   const { stdout } = await execa('ps', ['-A', '-o', 'pid=,ppid=,comm='], { reject: false });
   const processes = new Map<number, { readonly parent: number; readonly name: string }>();

@@ -58,7 +58,7 @@ describe(`with the seed ${seed}, Python`, () => {
       const corpus = buildCorpus();
       const found = await differences(slow ? 1_000_000 : 4_000, corpus.kms, async (n) => {
         let given = nextMessage(corpus, random, n);
-        // An insider can encrypt any bytes, and protobuf libraries accept different ones.
+        // An insider can encrypt any bytes, and protobuf libraries accept different bytes.
         while (given.byInsider) given = nextMessage(corpus, random, n);
         const vector: Vector = {
           name: String(n),

@@ -11,7 +11,7 @@ const pythonProject = join(root, 'interop/python');
  * Returns the path of Python in a virtual environment in `.dev/` with the pinned packages of interop/python. The first run
  * creates the environment.
  *
- * @throws Error that says what to install
+ * @throws Error that names what to install
  */
 export async function findPython(): Promise<string> {
   const script = join(pythonProject, 'ensure_venv.py');

@@ -32,7 +32,7 @@ export const activities = {
     return Promise.resolve('said');
   },
   crash: async (secret: string): Promise<void> => {
-    void Promise.reject(new Error(`nobody waits for ${secret}`, { cause: secret }));
+    void Promise.reject(new Error(`rejected for ${secret}`, { cause: secret }));
     await new Promise((resolve) => setTimeout(resolve, 5_000));
   },
 };

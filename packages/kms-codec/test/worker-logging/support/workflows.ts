@@ -73,7 +73,7 @@ export async function failingTask(secret: string): Promise<void> {
 }
 
 export async function rejectedPromise(secret: string): Promise<void> {
-  void Promise.reject(new Error(`nobody waits for ${secret}`));
+  void Promise.reject(new Error(`rejected for ${secret}`));
   await sleep(10_000);
 }
 
