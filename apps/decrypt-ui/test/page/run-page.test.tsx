@@ -1,4 +1,4 @@
-import { reasonCode } from '@temporal-kms/codec-api';
+import { type ReasonCode, reasonCode } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { press, renderApp, row, RUN, until } from './render-app.tsx';
@@ -93,29 +93,39 @@ describe('the history table', () => {
   });
 });
 
+const everyReason = '/ns/NS/workflows/every-reason/01997c2e-0000-7000-8000-0000000000ea';
+/** The event with a reason code: the run has one event per code, after its first event. */
+const eventWith = (code: ReasonCode) => reasonCode.options.indexOf(code) + 2;
+const rowWith = (code: ReasonCode) => `g${eventWith(code)}`;
+
 describe('unreadable payloads', () => {
   test('show a text for every reason code, and the key version', async () => {
-    await renderApp('/ns/NS/workflows/every-reason/01997c2e-0000-7000-8000-0000000000ea');
-    await until(() => text('g12').includes('Integrity failed'), 'a reason');
-    expect(text('g2')).toContain('Key disabled');
-    expect(text('g2')).toContain('v3');
-    expect(row('g4')!.querySelector('[data-reason="key_destroyed"]')!.getAttribute('data-outcome')).toBe(
-      'failed',
-    );
-    expect(row('g9')!.querySelector('[data-reason="kms_unavailable"]')!.getAttribute('data-outcome')).toBe(
-      'timed-out',
-    );
-    expect(row('g7')!.querySelector('[data-reason="permission_denied"]')!.getAttribute('data-outcome')).toBe(
-      'pending',
-    );
-    // The run has one event per code, after its first event.
-    const plaintext = `g${reasonCode.options.indexOf('not_encrypted') + 2}`;
+    await renderApp(everyReason);
+    await until(() => text(rowWith('integrity_failed')).includes('Integrity failed'), 'a reason');
+    expect(text(rowWith('key_disabled'))).toContain('Key disabled');
+    expect(text(rowWith('key_disabled'))).toContain('v3');
+    expect(
+      row(rowWith('key_destroyed'))!
+        .querySelector('[data-reason="key_destroyed"]')!
+        .getAttribute('data-outcome'),
+    ).toBe('failed');
+    expect(
+      row(rowWith('kms_unavailable'))!
+        .querySelector('[data-reason="kms_unavailable"]')!
+        .getAttribute('data-outcome'),
+    ).toBe('timed-out');
+    expect(
+      row(rowWith('permission_denied'))!
+        .querySelector('[data-reason="permission_denied"]')!
+        .getAttribute('data-outcome'),
+    ).toBe('pending');
+    const plaintext = rowWith('not_encrypted');
     expect(text(plaintext)).toContain('seen by everyone');
     expect(row(plaintext)!.querySelector('[data-reason="not_encrypted"]')).not.toBeNull();
   });
 
   test('are explained in the inspector, with the reason code and the command that restores the key', async () => {
-    await renderApp('/ns/NS/workflows/every-reason/01997c2e-0000-7000-8000-0000000000ea?ev=2');
+    await renderApp(`${everyReason}?ev=${eventWith('key_disabled')}`);
     const note = await until(
       () => document.querySelector('[data-inspector] [data-reason="key_disabled"]'),
       'the note',
