@@ -39,7 +39,7 @@ describe('createTestCodec', () => {
     await codec.close();
   });
 
-  it('names a key that says that it is not for production', async () => {
+  it('uses a key whose name contains not-for-production', async () => {
     const codec = createTestCodec();
     const [encrypted] = await codec.encode([json('card 4111')], context);
     expect(codec.inspect(encrypted!, context).key).toMatch(/tests-only.*not-for-production$/);
@@ -66,7 +66,7 @@ describe('createTestCodec', () => {
     const code = example.replaceAll(/^ \* ?/gm, '').replaceAll(/^import .*\n/gm, '');
     const { defaultPayloadConverter } = await import('@temporalio/common');
     const log = vi.fn();
-    // oxlint-disable-next-line typescript/no-implied-eval -- the example of our own docstring
+    // oxlint-disable-next-line typescript/no-implied-eval -- The code is the example of this repository's docstring.
     const run = new Function(
       'createTestCodec',
       'defaultPayloadConverter',

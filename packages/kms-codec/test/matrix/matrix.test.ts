@@ -169,13 +169,17 @@ describe('TypeScript', () => {
 
 describe('ts-node', () => {
   it.for(slow ? nodeMajors : [22 as const])('on Node %i runs the application', async (major) => {
-    const options = {
+    const compilerOptions = {
+      target: 'es2022',
       module: 'commonjs',
       moduleResolution: 'node10',
-      target: 'es2022',
+      strict: true,
       esModuleInterop: true,
+      skipLibCheck: true,
+      types: ['node'],
     };
-    const args = ['--skipProject', '--compilerOptions', JSON.stringify(options), 'app.ts'];
+    await writeFile(join(at('pnpm'), 'tsconfig.ts-node.json'), JSON.stringify({ compilerOptions }));
+    const args = ['--project', 'tsconfig.ts-node.json', 'app.ts'];
     expect(await program('pnpm', major, [bin('ts-node', 'dist/bin.js'), ...args])).toBe(expected);
   });
 });

@@ -1,4 +1,4 @@
-/** The package as an application gets it: packed, then installed by a package manager into a folder of its own. */
+/** The package as an application gets it: packed, then installed by a package manager into a separate folder. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -84,7 +84,7 @@ export interface Project {
   readonly type?: 'module' | 'commonjs';
   /** Names and versions. */
   readonly dependencies: Record<string, string>;
-  /** Versions that the whole tree gets, for the lowest ones that the package declares. */
+  /** Versions for the whole dependency tree, to test the lowest versions that the package declares. */
   readonly overrides?: Record<string, string>;
 }
 
@@ -108,7 +108,7 @@ export async function install(
       await run(folder, 'npm', ['install', '--no-audit', '--no-fund', '--prefer-offline']);
       break;
     case 'pnpm': {
-      // The two that the README says to deny; other packages' build scripts are skipped without an error.
+      // The README denies these two build scripts. pnpm skips those of the tools without an error.
       const settings = {
         allowBuilds: { '@swc/core': false, protobufjs: false },
         strictDepBuilds: false,
@@ -134,7 +134,7 @@ export async function install(
   }
 }
 
-/** What TypeScript finds in a folder's files and in the types that they use, Temporal's own apart. */
+/** Returns the errors that TypeScript finds in a folder and in the types that it uses, except in Temporal's types. */
 export async function typeErrors(folder: string): Promise<string[]> {
   const compilerOptions = {
     target: 'es2024',
