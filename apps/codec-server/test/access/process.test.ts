@@ -73,7 +73,7 @@ it('logs the digest of the policy in force, at the start and after each reload t
 
   writeFileSync(file, second.slice(0, second.lastIndexOf('permissions')));
   child.kill('SIGHUP');
-  await expect.poll(() => output.out, { timeout: 10_000 }).toContain('the one before stays in force');
+  await expect.poll(() => output.out, { timeout: 10_000 }).toContain('the previous policy stays in force');
   expect(output.out).toMatch(/does not end with a line that contains only \.\.\./);
   expect(inForce(output)).toHaveLength(1);
 
@@ -107,7 +107,7 @@ it('keeps the policy while other users can write to the file, and does not start
   chmodSync(file, 0o664);
   try {
     child.kill('SIGHUP');
-    await expect.poll(() => output.out, { timeout: 10_000 }).toContain('the one before stays in force');
+    await expect.poll(() => output.out, { timeout: 10_000 }).toContain('the previous policy stays in force');
     expect(output.out).toContain('chmod go-w');
     const second = spawnServer(environment(policy('[decode]')));
     expect(await second.exited).toBe(78);
@@ -135,7 +135,7 @@ it('serves other machines with a policy, and reads the policy again on SIGHUP', 
 
   writeFileSync(file, policy('[everything]'));
   child.kill('SIGHUP');
-  await logged('the one before stays in force');
+  await logged('the previous policy stays in force');
   expect((await decode(port, token)).status).toBe(200);
 
   writeFileSync(file, policy('[metadata]'));
