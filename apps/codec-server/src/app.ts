@@ -26,7 +26,7 @@ import type { KeyUsage } from './observability/key-usage.ts';
 import type { KmsHealth } from './observability/kms-health.ts';
 import { MemoryBudget } from './memory/budget.ts';
 import { historyBytes, inflightBytes } from './memory/heap.ts';
-import { codecProtocol } from './protocol/protocol.ts';
+import { codecProtocol } from './protocol/codec-protocol.ts';
 import { auditRoute } from './routes/audit.ts';
 import { protocolRoutes, serveProtocol } from './routes/codec-protocol.ts';
 import { exportRoute } from './routes/export.ts';

@@ -6,7 +6,7 @@ export interface PayloadDigest {
   readonly digest: string;
 }
 
-/** Digests of all payloads, objects with `metadata` and `data`, in a value of JSON. */
+/** Yields the digests of all payloads (objects with `metadata` and `data`) in a JSON value. */
 export function* payloadDigests(digests: Digests, value: unknown, pointer = ''): Generator<PayloadDigest> {
   if (typeof value !== 'object' || value === null) return;
   if ('metadata' in value && 'data' in value && typeof value.data === 'string') {

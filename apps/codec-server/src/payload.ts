@@ -3,7 +3,7 @@ import type { temporal } from '@temporalio/proto';
 
 export type Payload = temporal.api.common.v1.IPayload;
 
-/** The namespace that a message names, where it is another one than that of its context. */
+/** Returns the namespace that a message names, if it differs from that of its context. */
 export const otherNamespace = (
   named: { readonly namespace?: string | undefined },
   context: { readonly namespace: string },
@@ -12,7 +12,7 @@ export const otherNamespace = (
     ? {}
     : { namespace: named.namespace };
 
-/** The key that a payload or an error names, as the API writes it. */
+/** Returns the key that a payload or an error names, in the form of the API. */
 export function keyOf(named: {
   readonly key?: string | undefined;
   readonly keyVersion?: number | undefined;

@@ -35,7 +35,7 @@ export interface KmsCodecOptions {
   /** For replay workers, whose contexts do not name the real namespace and workflow: only `namespace` counts. */
   readonly ignoreContext?: boolean | undefined;
   /**
-   * Set if other codecs decode after this one. `decode` then returns an inner payload that this codec does not read,
+   * Set if other codecs decode after this codec. `decode` then returns an inner payload that this codec does not read,
    * instead of refusing it with `layer_unreadable`. The plugin sets it where needed. Default false.
    */
   readonly innerCodecs?: boolean | undefined;

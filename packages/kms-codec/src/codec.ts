@@ -47,7 +47,7 @@ const noOptions: CallOptions = {};
 /**
  * Temporal's PayloadCodec with keys in Google Cloud KMS. `encode` encrypts every payload except references to external
  * storage. `decode` decrypts what the namespace's rule allows; it returns other payloads unchanged, or refuses them if the
- * rule says so. Both throw only {@link KmsCodecError}, or the reason of the caller's abort signal.
+ * rule says so. Both throw only {@link KmsCodecError}, or the reason of the caller's `AbortSignal`.
  */
 export class KmsCodec implements PayloadCodec {
   readonly keyService: KeyService;
@@ -142,7 +142,7 @@ export class KmsCodec implements PayloadCodec {
   /**
    * Decrypts payloads, in their order and with all their layers. Returns payloads that the codec did not encrypt
    * unchanged, unless the namespace's rule refuses them. Refuses a payload whose decrypted content is still encrypted or
-   * compressed, unless other codecs decode after this one (`innerCodecs`).
+   * compressed, unless other codecs decode after this codec (`innerCodecs`).
    * @throws KmsCodecError for the first payload that cannot be decrypted
    */
   async decode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
@@ -154,7 +154,7 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Parses payloads, without a Cloud KMS call. The plan tells what each payload says of itself and how many Cloud KMS
+   * Parses payloads, without a Cloud KMS call. The plan contains what `inspect` returns for each payload and how many Cloud KMS
    * calls it takes to decrypt them, and decrypts them without parsing them again.
    * @throws KmsCodecError `malformed` when the input is not a list of payloads. The plan contains all other errors
    */
@@ -194,7 +194,7 @@ export class KmsCodec implements PayloadCodec {
     return { payload: decrypted, info };
   }
 
-  /** Returns what a payload says of itself and why it cannot be decrypted, without a Cloud KMS call. */
+  /** Describes a payload and why it cannot be decrypted, if that is known, without a Cloud KMS call. */
   inspect(payload: Payload, context?: CodecContext): PayloadInfo {
     let isPayload = false;
     try {
@@ -218,7 +218,7 @@ export class KmsCodec implements PayloadCodec {
     await this.#keys.encryption.warm(scope.dataKeyScope, this.#call(scope, context).waitBudget);
   }
 
-  /** Refreshes the data keys that are due and removes expired ones. A timer calls it every 15 s. */
+  /** Refreshes the data keys that are due and evicts expired data keys. A timer calls it every 15 s. */
   maintain(): void {
     this.#keys.maintain();
   }
@@ -284,7 +284,7 @@ export class KmsCodec implements PayloadCodec {
   #failed(error: unknown, { scope, waitBudget }: Call): unknown {
     waitBudget.fail();
     if (!(error instanceof KmsCodecError)) return error;
-    if (waitBudget.hasLeft) return waitBudget.reason;
+    if (waitBudget.isAborted) return waitBudget.reason;
     this.#observer.refused?.({ namespace: scope.rule.namespace, code: error.code, key: error.key });
     return error.clone();
   }

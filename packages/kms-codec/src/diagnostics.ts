@@ -1,35 +1,35 @@
 import { url as inspectorUrl } from 'node:inspector';
 import { isMainThread } from 'node:worker_threads';
 
-/** A setting of the process with which Node or Google's client prints or exports data keys, tokens or plaintext. */
+/** A setting of the process that makes Node or Google's client print or export data keys, tokens or plaintext. */
 export interface ExposingSetting {
-  /** Where it is set: a variable's name, or the command line. */
+  /** The name of a variable, or the command line. */
   readonly setting: string;
-  /** Why it is refused, and what to do. */
+  /** Why the setting is refused, and what to do. */
   readonly problem: string;
 }
 
 export interface DiagnosticsOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** The options of Node itself, as in `process.execArgv`. */
+  /** The options of Node, as in `process.execArgv`. */
   readonly execArgv?: readonly string[];
-  /** Set where keys come from an emulator: `KMS_ALLOW_DIAGNOSTICS=true` counts only then. */
+  /** Address of an emulator. `KMS_ALLOW_DIAGNOSTICS=true` has an effect only with an emulator. */
   readonly emulatorHost?: string | undefined;
 }
 
-/** Variables that may not be set, each with what it does. */
+/** Variables that must not be set, and their effects. */
 const variables = {
   GOOGLE_SDK_NODE_LOGGING: 'it makes @google-cloud/kms print plaintext data keys',
   NODE_DEBUG: 'it makes Node print plaintext data keys (stream) and tokens (net)',
 } as const;
 
-/** Options of Node that may not be used, each with what it does. The names stand for those that begin with them. */
+/** Prefixes of options of Node that must not be used, and their effects. */
 const nodeOptions = {
   '--inspect': 'it opens an inspector, which exports keys and plaintext',
   '--heapsnapshot': 'it writes plaintext to a file',
   '--heap-snapshot-on': 'it writes plaintext to a file',
-  '--experimental-config-file': 'it takes more options from a file, where they are not checked',
-  '--experimental-default-config-file': 'it takes more options from a file, where they are not checked',
+  '--experimental-config-file': 'it reads more options from a file, where they are not checked',
+  '--experimental-default-config-file': 'it reads more options from a file, where they are not checked',
   '--report-on': 'it writes the environment and error messages to a file',
   '--report-uncaught': 'it writes the environment and error messages to a file',
   '--tls-keylog': 'it writes the keys of TLS connections to a file',
@@ -41,7 +41,7 @@ const NODE_OPTIONS = 'NODE_OPTIONS';
 const TLS_CHECK = 'NODE_TLS_REJECT_UNAUTHORIZED';
 const COMMAND_LINE = "Node's command line";
 
-/** Every setting of the process that would expose data keys, tokens or plaintext; see docs/security-model.md. */
+/** Returns all settings of the process that would expose data keys, tokens or plaintext (docs/security-model.md). */
 export function exposingSettings(options: DiagnosticsOptions = {}): ExposingSetting[] {
   const { env = process.env, execArgv = process.execArgv } = options;
   const emulatorHost = options.emulatorHost ?? env['KMS_EMULATOR_HOST'];
@@ -57,7 +57,7 @@ export function exposingSettings(options: DiagnosticsOptions = {}): ExposingSett
   for (const [setting, effect] of Object.entries(variables)) {
     if (env[setting]) found.push({ setting, problem: `must not be set: ${effect}. Unset it.` });
   }
-  // None of these has a value that looks like another.
+  // None of these options has a value that looks like another option.
   const inVariable = splitOptions(env[NODE_OPTIONS] ?? '');
   for (const [setting, given] of [[NODE_OPTIONS, inVariable] as const, [COMMAND_LINE, execArgv] as const]) {
     for (const [option, effect] of Object.entries(nodeOptions)) {
@@ -74,7 +74,7 @@ export function exposingSettings(options: DiagnosticsOptions = {}): ExposingSett
   return found;
 }
 
-/** As Node splits NODE_OPTIONS: at spaces outside quotes. Quotes may begin anywhere, and a backslash counts inside them. */
+/** Splits NODE_OPTIONS as Node does: at spaces outside quotes, which may begin anywhere. A backslash escapes inside them. */
 function splitOptions(text: string): string[] {
   const options = [''];
   let isQuoted = false;
@@ -92,12 +92,12 @@ function splitOptions(text: string): string[] {
   return options;
 }
 
-/** Without the value, such as a file's name. */
+/** Returns an option without its value, such as a file name. */
 const nameOf = (option: string): string => option.split('=', 1)[0] ?? option;
 
 /**
- * Stops a process that would expose data keys, and keeps SIGUSR1 from opening the inspector later.
- * @throws Error that names every such setting, why it is refused and what to do
+ * Refuses to run in a process that would expose data keys, and prevents SIGUSR1 from opening the inspector later.
+ * @throws Error that lists every such setting, why it is refused and what to do
  */
 export function refuseDiagnostics(options: DiagnosticsOptions = {}): void {
   const found = exposingSettings(options);
@@ -110,7 +110,7 @@ export function refuseDiagnostics(options: DiagnosticsOptions = {}): void {
 
 let isGuarded = false;
 
-/** A listener takes the place of Node's own, which opens the inspector. Node starts with its own: hence the option. */
+/** A listener replaces Node's, which opens the inspector. Only `--disable-sigusr1` covers the time before this call. */
 function guardInspectorSignal(): void {
   if (isGuarded || !isMainThread || process.platform === 'win32') return;
   isGuarded = true;

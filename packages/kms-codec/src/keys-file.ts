@@ -7,11 +7,11 @@ import { readStaticKey } from './static-key.ts';
 import { readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts';
 
 /*
- * The keys file (`KMS_KEYS_FILE`): keys per namespace. `keys-file.schema.json` is this schema for other languages;
- * test/vectors/files/keys-file.json holds its rules for both implementations. docs/wire-formats.md describes them.
+ * The keys file (`KMS_KEYS_FILE`) lists the keys of each namespace. `keys-file.schema.json` is this schema for other
+ * languages; test/vectors/files/keys-file.json tests both implementations. docs/wire-formats.md describes the rules.
  */
 
-/** Crypto key resource name, without a version. Letters and digits are ASCII in every language's regular expressions. */
+/** A crypto key resource name without a version. The character classes mean the same in all languages. */
 export const cryptoKey = z
   .string()
   .regex(
@@ -19,7 +19,7 @@ export const cryptoKey = z
     'must be projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY',
   );
 
-/** Without a wildcard, which would match nothing, and without invisible space around it. */
+/** A name without wildcards, which would match nothing, and without space at its ends, which would be invisible. */
 const name = z
   .string()
   .regex(/^[^\s*]([^*]*[^\s*])?$/, 'must be a name without * and without space at its beginning or end');
@@ -39,13 +39,13 @@ const keysFile = z.strictObject({
   default: namespaceRule.omit({ accepts: true }).optional(),
 });
 
-/** `keys-file.schema.json`. */
+/** Returns the content of `keys-file.schema.json`. */
 export const keysFileJsonSchema = (): object =>
   z.toJSONSchema(keysFile.meta({ title: 'Keys file of temporal-kms (KMS_KEYS_FILE)' }), { io: 'input' });
 
 type FileRule = z.infer<typeof namespaceRule>;
 
-/** Reports a mistake with its place in the file. */
+/** Reports a mistake and its place in the file. */
 type Report = (place: YamlPath, message: string) => void;
 
 export interface KeysFile {
@@ -54,7 +54,7 @@ export interface KeysFile {
   readonly digest: string;
 }
 
-/** Reads a keys file and the static keys that it names. Reports all mistakes; there are no rules when there is one. */
+/** Reads a keys file and the static keys that it names. Reports all mistakes, and returns undefined if there is one. */
 export function readKeysFile(path: string, report: Report): KeysFile | undefined {
   try {
     const file = readStrictYaml(path);

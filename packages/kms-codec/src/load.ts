@@ -7,10 +7,10 @@ import { KeyRules, type NamespaceRule } from './keys/key-rules.ts';
 import { unsafeSettings } from './keys/key-rules.ts';
 import { cryptoKey, readKeysFile } from './keys-file.ts';
 
-/** What `createKmsCodec` needs: the guide's variables, or a keys file, parsed and checked. */
+/** The settings of a codec, parsed and checked, from the guide's variables or a keys file. */
 export interface KmsSettings {
   readonly rules: KeyRules;
-  /** SHA-256 of the keys file, in hex: which version of it is in force. */
+  /** SHA-256 of the keys file, in hex. It identifies the version of the file that is in use. */
   readonly keysFileDigest?: string | undefined;
   readonly emulatorHost: string | undefined;
   readonly format: KmsCodecOptions['format'];
@@ -40,12 +40,11 @@ const variables = z.looseObject({
 });
 
 /**
- * The environment variables that say which keys to use (the guide's, and a keys file instead of them) and how to write.
- * Each issue's path starts with its variable; those of a keys file go on with the place in the file. A wrong variable
- * doesn't hide another that is missing: all are told at once.
+ * A schema for the environment variables: the guide's variables or a keys file, and how payloads are written. The path of
+ * each issue starts with its variable; for a keys file, the place in the file follows. All issues are reported at once.
  */
 export const kmsEnvironment: z.ZodType<KmsSettings> = z
-  // Not a record: process.env isn't a plain object.
+  // Not a zod record, because process.env is not a plain object.
   .custom<Readonly<Record<string, string | undefined>>>((env) => typeof env === 'object' && env !== null)
   .transform((env, context): KmsSettings => {
     const fail: Fail = (path, message) => {
@@ -77,7 +76,7 @@ type Names = Readonly<Record<string, string | undefined>> & {
   readonly GCP_KMS_LOCATION: string;
 };
 
-/** One key for every namespace. */
+/** Returns rules with the same key for every namespace. */
 function guideRules(env: Names, fail: Fail): KeyRules {
   for (const name of needed) if (env[name] === undefined) fail([name], 'is missing');
   const key = `projects/${env.GCP_PROJECT}/locations/${env.GCP_KMS_LOCATION}/keyRings/${env.GCP_KMS_KEY_RING}/cryptoKeys/${env.GCP_KMS_KEY}`;
@@ -89,8 +88,8 @@ function guideRules(env: Names, fail: Fail): KeyRules {
 }
 
 /**
- * The guide's own format is read as well, for histories that its `load_kms_codec` wrote. Its second one takes the
- * place of the first where it is written, and both are read only where the risk is accepted by name.
+ * Returns the formats that are read: envelope-v2, and for histories of the guide's `load_kms_codec` also `direct`, or
+ * `envelope` if that is the format that is written. Both are read only if `KMS_UNSAFE` accepts the risk.
  */
 function guideFormats({ KMS_FORMAT, KMS_UNSAFE }: Names): Pick<NamespaceRule, 'reads' | 'unsafe'> {
   if (KMS_UNSAFE === 'direct-with-envelope') {
@@ -100,20 +99,21 @@ function guideFormats({ KMS_FORMAT, KMS_UNSAFE }: Names): Pick<NamespaceRule, 'r
 }
 
 function fileRules(path: string, env: Names, fail: Fail) {
-  if (env.GCP_KMS_KEY !== undefined) fail(['KMS_KEYS_FILE'], 'and GCP_KMS_KEY are both set; use one of them');
+  if (env.GCP_KMS_KEY !== undefined)
+    fail(['KMS_KEYS_FILE'], 'and GCP_KMS_KEY are both set; unset one of them');
   if (env.KMS_UNSAFE !== undefined) {
-    fail(['KMS_UNSAFE'], 'counts without KMS_KEYS_FILE only; write unsafe into the rules of the keys file');
+    fail(['KMS_UNSAFE'], 'has no effect with KMS_KEYS_FILE; write unsafe into the rules of the keys file');
   }
   return readKeysFile(path, (place, message) => fail(['KMS_KEYS_FILE', ...place], message));
 }
 
-/** What an application adds to its environment. */
+/** Options in addition to the environment. */
 export type KmsCodecExtras = Pick<
   KmsCodecOptions,
   'namespace' | 'observer' | 'limits' | 'ignoreContext' | 'innerCodecs' | 'waitMs'
 >;
 
-/** The codec that settings describe, over Google's client. Call `warm` before it takes traffic, `close` at the end. */
+/** Creates a codec with Google's client. Call `warm` before the application takes traffic, and `close` at its end. */
 export function createKmsCodec(settings: KmsSettings, extras: KmsCodecExtras = {}): KmsCodec {
   const { rules, emulatorHost, format, compression, bindWorkflow } = settings;
   const keyService = new CloudKms({ emulatorHost, ...(extras.observer && { observer: extras.observer }) });
@@ -121,8 +121,8 @@ export function createKmsCodec(settings: KmsSettings, extras: KmsCodecExtras = {
 }
 
 /**
- * The codec that the environment describes: the guide's `load_kms_codec`.
- * @throws Error that names every variable that is missing or wrong
+ * Creates the codec that the environment describes, as the guide's `load_kms_codec` does.
+ * @throws Error that lists every variable that is missing or wrong
  */
 export function loadKmsCodec(
   options: KmsCodecExtras & { readonly env?: Record<string, string | undefined> } = {},

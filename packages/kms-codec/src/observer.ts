@@ -1,44 +1,48 @@
 import type { ReasonCode } from './errors.ts';
 
-/** A Cloud KMS call as this library made it: one attempt of it, retries are calls of their own. */
+/** One attempt of a Cloud KMS call. A retry is another attempt. */
 export interface KmsCall {
   readonly operation: 'wrap' | 'unwrap' | 'describe';
   /** Crypto key resource name. */
   readonly key: string;
   readonly milliseconds: number;
-  /** Requests that it sent to Cloud KMS: a second one where the first answer may have been damaged on the way. */
+  /** Requests sent to Cloud KMS: more than one if the first response may have been damaged in transit. */
   readonly requests: number;
-  /** Both absent when it succeeded; the message is for people. */
+  /** Absent when the attempt succeeded. The message is for people. */
   readonly code?: ReasonCode;
   readonly message?: string;
 }
 
 /**
- * Where metrics and logs leave this library. Every method is optional, is called synchronously and must not throw;
- * what it is given never holds plaintext or key bytes.
+ * Receives what metrics and logs need. Every method is optional, is called synchronously and must not throw. Events never
+ * contain plaintext or key bytes.
  */
 export interface Observer {
   kmsCall?(call: KmsCall): void;
-  /** An attempt failed retryably and will be made again after `delayMs`. */
+  /** An attempt failed with a retryable error and will be repeated after `delayMs`. */
   kmsRetry?(event: { readonly key: string; readonly code: ReasonCode; readonly delayMs: number }): void;
+  /** A payload was encrypted. */
   sealed?(event: { readonly namespace: string; readonly format: string; readonly bytes: number }): void;
+  /** A payload was decrypted. */
   opened?(event: { readonly namespace: string; readonly format: string; readonly bytes: number }): void;
+  /** A call of `encode` or `decode` failed. */
   refused?(event: {
     readonly namespace: string;
     readonly code: ReasonCode;
     readonly key?: string | undefined;
   }): void;
-  /** Plaintext stood where this codec would have sealed, and the namespace's rule lets it pass with a report. */
+  /** A plaintext payload passed, and the namespace's rule reports that. */
   notEncrypted?(event: { readonly namespace: string }): void;
-  /** A look-up of an opened data key. `joined`: another call was already asking Cloud KMS. */
+  /** A lookup in the data-key cache. `joined`: another call was already unwrapping the same data key. */
   dataKeyLookup?(event: { readonly namespace: string; readonly outcome: 'hit' | 'miss' | 'joined' }): void;
-  /** A new data key took over, or could not be had. `reason` is why the old one was given up. */
+  /** A new data key encrypts from now on. `reason` is why it replaced the previous one. */
   dataKeyRotated?(event: {
     readonly namespace: string;
     readonly key: string;
     readonly keyVersion: number;
     readonly reason: 'first' | 'age' | 'messages' | 'bytes';
   }): void;
+  /** Cloud KMS wrapped no new data key; the current one stays in use. */
   dataKeyRefreshFailed?(event: {
     readonly namespace: string;
     readonly key: string;

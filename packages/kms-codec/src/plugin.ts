@@ -4,29 +4,29 @@ import type { DataConverter } from '@temporalio/common';
 import { KmsCodec } from './codec.ts';
 import { warnOfUnsafeLogger } from './logging/unsafe-logger.ts';
 
-/** What an application may have to say beside the codec. */
+/** Options of the plugin. */
 export interface KmsCodecPluginOptions {
   /**
-   * Where the failure converter stands, for applications that are bundled into one file. Default: this package's
+   * Path of the failure converter, for applications that are bundled into one file. Default: this package's
    * `failure-converter`.
    */
   readonly failureConverterPath?: string | undefined;
 }
 
-/** What the options of Temporal's clients, workers and replay workers have in common. */
+/** The options that Temporal's clients, workers and replay workers have in common. */
 export interface ConvertingOptions {
   readonly namespace?: string | undefined;
   readonly dataConverter?: DataConverter | undefined;
 }
 
 /**
- * Gives a client, a worker, a replay worker or a workflow bundle the codec and encrypted failure attributes in one
- * line: `plugins: [new KmsCodecPlugin(codec)]`, there or once on the connection. A payload codec or failure converter
- * that is already there stays: the codec is appended, so that it encrypts last and decrypts first. A failure converter
- * of your own has to encode the common attributes itself.
+ * Adds the codec and encrypted failure attributes to a client, a worker, a replay worker or a workflow bundle:
+ * `plugins: [new KmsCodecPlugin(codec)]`, in its options or once on the connection. Existing payload codecs stay: this codec
+ * is appended, so that it encrypts last and decrypts first. An existing failure converter also stays, and must encode the
+ * common attributes.
  *
- * It is Temporal's ClientPlugin, WorkerPlugin and BundlerPlugin by its shape, so that neither the client's package nor
- * the worker's has to be installed beside it.
+ * The class has the shape of Temporal's ClientPlugin, WorkerPlugin and BundlerPlugin, without a dependency on the packages
+ * that define these types.
  */
 export class KmsCodecPlugin {
   readonly name = 'temporal-kms.KmsCodecPlugin';
@@ -46,7 +46,7 @@ export class KmsCodecPlugin {
     return this.#extend(options, inNamespaceOf(options));
   }
 
-  /** A replay worker names no real namespace or workflow: the codec's own namespace counts, see `forReplay`. */
+  /** A replay worker does not name the real namespace and workflow, so the codec's namespace counts, see `forReplay`. */
   configureReplayWorker<T extends Omit<ConvertingOptions, 'namespace'>>(options: T): T {
     return this.#extend(options, (codec) => codec.forReplay());
   }
@@ -55,7 +55,7 @@ export class KmsCodecPlugin {
     return { ...options, failureConverterPath: options.failureConverterPath ?? this.#converterPath() };
   }
 
-  /** Emits a process warning, once per process, where the worker's logger may write plaintext. */
+  /** Warns once per process if the worker's log may contain plaintext, see {@link warnOfUnsafeLogger}. */
   async runWorker<W extends object>(worker: W, next: (worker: W) => Promise<void>): Promise<void> {
     warnOfUnsafeLogger(worker);
     await next(worker);
@@ -68,11 +68,11 @@ export class KmsCodecPlugin {
 
   #extend<T extends ConvertingOptions>(options: T, adapt: (codec: KmsCodec) => KmsCodec): T {
     const { payloadCodecs = [], failureConverterPath, ...existing } = options.dataConverter ?? {};
-    // A plugin both on the connection and on the client is asked twice, and so is one whose options object is used for
-    // a second worker, because the SDK writes the connection's plugins into it.
+    // The SDK calls a plugin twice that is on the connection and on the client. It also does so when an options object is
+    // used for a second worker, because it writes the connection's plugins into that object.
     const isThere = payloadCodecs.some((one) => one instanceof KmsCodec);
     const codecs = isThere ? payloadCodecs : [...payloadCodecs, this.#codec];
-    // The last codec decodes first: those before it may read what it leaves encrypted.
+    // The last codec decodes first. The codecs before it may decode what it leaves encrypted.
     const adapted = (one: KmsCodec, index: number) => (index > 0 ? adapt(one).beforeOthers() : adapt(one));
     const dataConverter = {
       ...existing,
@@ -83,7 +83,7 @@ export class KmsCodecPlugin {
   }
 }
 
-/** Temporal's own default where none is named: what its contexts say then. */
+/** Without a namespace Temporal uses `default`, also in its contexts. */
 const inNamespaceOf = ({ namespace }: ConvertingOptions) => {
   return (codec: KmsCodec) => codec.forNamespace(namespace ?? 'default');
 };

@@ -3,8 +3,8 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 const identity = ['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const;
 
 /**
- * Returns the content of a regular file. Reads it twice, since the clock of mtime is too coarse to notice every write.
- * @throws Error that says why the file cannot be used: not there, not regular, writable by others, too large, or changed while it was read
+ * Returns the content of a regular file. Reads it twice, because the resolution of mtime is too coarse for every write.
+ * @throws Error when the file does not exist, is not regular, is writable by others or too large, or changes meanwhile
  */
 export function readRegularFile(path: string, maxBytes: number): Buffer {
   // With O_NONBLOCK, opening a FIFO does not wait for its writer.
@@ -26,7 +26,7 @@ export function readRegularFile(path: string, maxBytes: number): Buffer {
   }
 }
 
-/** Who can write the file decides who may do what. Windows has no such bits. */
+/** Other users must not write a file that grants permissions. Windows has no such mode bits. */
 const isWritableByOthers = (mode: bigint): boolean => process.platform !== 'win32' && (mode & 0o022n) !== 0n;
 
 function readFrom(handle: number, size: number): Buffer {

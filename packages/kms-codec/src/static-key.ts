@@ -7,9 +7,9 @@ const HEX = /^[0-9A-Fa-f]{64}$/;
 const BASE64 = /^[A-Za-z0-9+/]{43}=$/;
 
 /**
- * Reads a static key's file: 32 raw bytes, or 64 hexadecimal digits or 44 characters of padded base64 with at most one
- * line end behind them. 32 bytes that are text are no key: they may be a hexadecimal key of half the length.
- * @throws Error that says what is wrong with the file, without its content
+ * Reads the file of a static key: 32 raw bytes, or 64 hexadecimal digits or 44 characters of padded base64, which one line
+ * end may follow. 32 bytes of text are rejected, because they may be a hexadecimal key of half the length.
+ * @throws Error that describes the mistake without the content of the file
  */
 export function readStaticKey(path: string): KeyObject {
   const bytes = readRegularFile(path, MAX_BYTES);
@@ -32,6 +32,6 @@ function decoded(bytes: Buffer): Buffer | undefined {
   if (HEX.test(text)) return Buffer.from(text, 'hex');
   if (!BASE64.test(text)) return undefined;
   const key = Buffer.from(text, 'base64');
-  // The unused bits of the last character must be 0, or two texts would be one key.
+  // The unused bits of the last character must be 0. Otherwise two texts would encode the same key.
   return key.toString('base64') === text ? key : undefined;
 }

@@ -4,14 +4,14 @@ import { readRegularFile } from './regular-file.ts';
 import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './yaml/parse.ts';
 
 /*
- * The one reader for keys files and policy files, internal to this repository's applications. interop/python has the
- * same reader, and test/vectors/files/strict-yaml.json holds its rules for both. docs/wire-formats.md describes them.
+ * Reads keys files and policy files; internal to this repository's applications. interop/python has the same reader, and
+ * test/vectors/files/strict-yaml.json tests both. docs/wire-formats.md describes the rules.
  */
 
 export { readRegularFile } from './regular-file.ts';
 export type { YamlMistake, YamlPath };
 
-/** The file is refused. `mistakes` lists everything that is wrong with it, and so does the message. */
+/** The file has mistakes. `mistakes` and the message list all of them. */
 export class StrictYamlError extends Error {
   override readonly name = 'StrictYamlError';
   readonly mistakes: readonly YamlMistake[];
@@ -32,7 +32,7 @@ export interface StrictYaml {
   /** Bytes of the file. */
   readonly size: number;
   /**
-   * Returns what a schema makes of the value.
+   * Parses the value with a schema and returns the result.
    * @throws StrictYamlError with the line and the place of every mistake
    */
   check<T>(schema: z.ZodType<T>): T;
@@ -41,8 +41,8 @@ export interface StrictYaml {
 const MAX_BYTES = 2 ** 20;
 
 /**
- * Reads a file whole; refuses one that changes while it is read, or that does not end with the line `...`.
- * @param name what messages call the file, for example the variable that contains its path
+ * Reads a whole file. Rejects a file that changes while it is read, or that does not end with the line `...`.
+ * @param name of the file in messages, for example the variable that contains its path
  * @throws StrictYamlError
  */
 export const readStrictYaml = (path: string, name: string = path): StrictYaml =>

@@ -5,7 +5,7 @@ import { safeLoggerMark } from './logging/unsafe-logger.ts';
 export { errorFields };
 export type { ErrorFields };
 
-/** One entry of a worker's log, without anything that may hold plaintext. */
+/** One entry of a worker's log, without anything that may contain plaintext. */
 export interface SafeLogEntry {
   readonly level: LogLevel;
   readonly message: string;
@@ -14,23 +14,23 @@ export interface SafeLogEntry {
 }
 
 export interface SafeLoggerOptions {
-  /** Entries below it are dropped. Default `INFO`. */
+  /** Entries below this level are dropped. Default `INFO`. */
   readonly level?: LogLevel;
-  /** Takes the entries, as in `({ level, message, fields }) => …`. Default: a line of JSON each, to standard error. */
+  /** Writes an entry, as in `({ level, message, fields }) => …`. Default: a line of JSON to standard error. */
   readonly write?: (entry: SafeLogEntry) => void;
   /**
-   * Whether messages that workflow, activity and Nexus code logs are written. Default: their level, ids and error
-   * types are, and the message is withheld, because code puts values into it. Set it where all of that code is known
-   * to log no payload content.
+   * Whether to write messages that workflow, activity and Nexus code logs. Default false: their level, ids and error types
+   * are written, and the message is withheld, because code puts values into it. Set it only if that code logs no payload
+   * content.
    */
   readonly applicationMessages?: boolean;
-  /** Further attributes whose numbers, booleans and strings are written, such as an order's id. Default: none. */
+  /** Further attributes to write if they are numbers, booleans or strings, such as an order's id. Default none. */
   readonly attributes?: readonly string[];
 }
 
 type Attributes = Readonly<Record<string, 'string' | 'number' | 'boolean'>>;
 
-/** Types are checked as well: a name alone tells nothing of a value that workflow code may have put there. */
+/** The types are checked, because workflow code may use the same names for other values. */
 const ids: Attributes = {
   sdkComponent: 'string',
   namespace: 'string',
@@ -50,7 +50,7 @@ const ids: Attributes = {
 
 const ofNexus: Attributes = { ...ids, service: 'string', operation: 'string' };
 
-/** Code of an application gives these names to content as well. */
+/** Written for entries of the SDK only, because applications use these names for payload content. */
 const ofSdk: Attributes = {
   ...ofNexus,
   method: 'string',
@@ -69,7 +69,7 @@ const WITHHELD = 'Message withheld: it may hold plaintext';
 /** Unprintable, unassigned and invisible characters, direction marks and line separators. */
 const invisible = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** A bounded text in which every character can be seen. */
+/** Returns a text of limited length in which all characters are visible. */
 const printable = (text: string): string =>
   (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text).replaceAll(
     invisible,
@@ -77,9 +77,9 @@ const printable = (text: string): string =>
   );
 
 /**
- * A logger for Temporal's `Runtime.install` that writes no payload content: of an entry it keeps the level, the SDK's
- * constant message, ids, types and error codes. Messages and stacks of errors, `details`, headers, memos and every
- * other attribute are dropped. It never throws.
+ * Returns a logger for Temporal's `Runtime.install` that writes no payload content: only the level, the SDK's constant
+ * message, ids, types and error codes. It drops messages and stacks of errors, `details`, headers, memos and all other
+ * attributes. It never throws.
  * @example
  * ```ts
  * Runtime.install(safeRuntimeOptions({ logger: createSafeLogger({ level: 'INFO' }) }));
@@ -98,7 +98,7 @@ export function createSafeLogger(options: SafeLoggerOptions = {}): Logger {
       const kept = isApplication ? (component === 'nexus' ? ofNexus : ids) : ofSdk;
       write({ level, message: printable(text), fields: fieldsOf(meta, kept, attributes) });
     } catch {
-      // A getter of an attribute, or the writer: a log entry is worth no failed task.
+      // A getter of an attribute or the writer threw. A log entry must not fail a task.
     }
   };
   return {
@@ -112,7 +112,7 @@ export function createSafeLogger(options: SafeLoggerOptions = {}): Logger {
   } as Logger;
 }
 
-/** The SDK warns of handlers that a workflow leaves unfinished in the workflow's own name; its rule's code may pass. */
+/** The SDK warns about unfinished handlers as if the workflow did. The code of its rule contains no payload content. */
 const sdkRule = /^\[TMPRL\d{1,6}\]/;
 
 const applicationMessage = (message: string, isKept: boolean): string => {
@@ -122,8 +122,8 @@ const applicationMessage = (message: string, isKept: boolean): string => {
 };
 
 /**
- * The SDK's messages are constants, Core's too; what the SDK adds to one follows a colon, or begins a new line. Core
- * passes on what other crates log, which may be anything.
+ * The messages of the SDK and Core are constants; added values follow a colon or start a new line. Core also forwards
+ * messages of other crates, which may contain anything.
  */
 const sdkMessage = (message: string, { sdkComponent, target }: LogMetadata): string => {
   if (sdkComponent === 'core' && !String(target).startsWith('temporalio_')) return WITHHELD;
@@ -168,7 +168,7 @@ export interface SafeRuntimeOptions {
 }
 
 /**
- * Options for `Runtime.install` with which Temporal's Core, too, logs through the logger, and not by itself.
+ * Returns options for `Runtime.install` with which Temporal's Core also logs through the logger.
  * @param options.coreLevel of Core's entries. Default `WARN`.
  */
 export function safeRuntimeOptions(
@@ -182,8 +182,8 @@ export function safeRuntimeOptions(
 }
 
 /**
- * Logs errors that nothing catches, rejections among them, by their type and ends the process with status 1. Node would
- * print their messages, causes and stacks.
+ * Logs the type of uncaught errors and unhandled rejections, and ends the process with status 1. Node would print their
+ * messages, causes and stacks.
  */
 export function catchFatalErrors(logger: Logger): void {
   const end = (error: unknown) => {

@@ -1,13 +1,13 @@
 /**
- * Characters that are converted at a time. Node goes from bytes to base64 and back through a string only; a short one
- * stays in the processor's cache and out of V8's space for large objects, which makes 256 KiB four times as fast.
+ * Characters that are converted at a time. Node converts between bytes and base64 through strings. Short strings stay in
+ * the processor's cache and out of V8's space for large objects, which makes 256 KiB four times as fast.
  */
 const PIECE = 32 * 1024;
 
 /**
- * Standard or URL-safe base64, with padding or without. Node skips what isn't base64 instead of refusing it; then fewer
- * bytes come out than the length promises, so that tells without a second look at every character.
- * @returns undefined where the bytes from `start` to `end` are anything else
+ * Decodes standard or URL-safe base64, with or without padding. Node skips invalid characters and then returns fewer bytes
+ * than the length implies, so comparing the lengths detects them.
+ * @returns undefined when the bytes from `start` to `end` are not base64
  */
 export function decodeBase64(text: Buffer, start = 0, end = text.length): Buffer | undefined {
   let last = end;
@@ -21,15 +21,15 @@ export function decodeBase64(text: Buffer, start = 0, end = text.length): Buffer
   return written === bytes.length ? bytes : undefined;
 }
 
-/** Characters that `writeBase64` writes. */
+/** Returns the number of characters that `writeBase64` writes. */
 export const base64Length = (bytes: Uint8Array): number => 4 * Math.ceil(bytes.length / 3);
 
-/** Standard base64 with padding, as proto3 JSON has it. */
+/** Encodes as standard base64 with padding, as in proto3 JSON. */
 export const encodeBase64 = (bytes: Uint8Array): string => view(bytes).toString('base64');
 
 /**
- * The same into a buffer that has room for it.
- * @returns the characters written
+ * Writes base64 into a buffer, which must have room for it.
+ * @returns the number of characters written
  */
 export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): number {
   const source = view(bytes);
@@ -39,7 +39,7 @@ export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): nu
   return base64Length(bytes);
 }
 
-/** protobufjs reads an empty field as an empty array, which has no buffer. */
+/** protobufjs returns an empty array for an empty field, which has no buffer. */
 const view = (bytes: Uint8Array): Buffer =>
   bytes.length === 0 ? nothing : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const nothing = Buffer.alloc(0);

@@ -1,21 +1,21 @@
 import { badRequest, HttpError } from '../errors.ts';
 
-/** How deep a body may nest. The codec protocol needs 4, the history API 3. */
+/** Limit on the nesting of a body. The codec protocol needs 4 levels, the history API 3. */
 const MAX_DEPTH = 32;
 
-/** How many values a body may hold. */
+/** Limits the values in a body. */
 export interface ValueLimit {
   readonly base: number;
-  /** So many more for each object on the third level, where the codec protocol has its payloads. */
+  /** Added for each object on the third level, where the codec protocol has its payloads. */
   readonly each?: number;
 }
 
 /**
- * `JSON.parse` for what comes from outside: a few bytes a level, or a value, cost it many times their size in memory
- * (16 MiB of `{},` take 1 GiB), so depth and values are counted first.
+ * Parses untrusted JSON. `JSON.parse` needs many times the size of small values in memory (1 GiB for 16 MiB of `{},`), so
+ * nesting and values are counted first.
  *
- * @param admit called with the number of values before they are made; may throw
- * @throws HttpError 400 for what isn't JSON or nests too deep; 413 for too many values
+ * @param admit called with the number of values before they are allocated; may throw
+ * @throws HttpError 400 for invalid JSON or too many levels; 413 for too many values
  */
 export function parseJson(text: string, limit: ValueLimit, admit?: (values: number) => void): unknown {
   const values = countValues(text, limit);
@@ -35,7 +35,7 @@ function countValues(text: string, { base, each = 0 }: ValueLimit): number {
     switch (text.charCodeAt(at)) {
       case 0x22: // "
         at = endOfString(text, at + 1);
-        // Without its end it isn't JSON, which the parser says better.
+        // The parser reports the unterminated string.
         if (at < 0) return values;
         break;
       case 0x2c: // ,
@@ -66,10 +66,10 @@ const tooMany = (maxValues: number): HttpError =>
   new HttpError(
     413,
     'too_large',
-    `The body holds more than ${maxValues} values of JSON; send less a request.`,
+    `The body contains more than ${maxValues} JSON values; send fewer per request.`,
   );
 
-/** Where the quote is that ends the string; most of a body is base64, which is jumped over. */
+/** Returns the index of the quote that ends a string. Searching for quotes skips base64, most of a body, quickly. */
 function endOfString(text: string, from: number): number {
   for (let quote = text.indexOf('"', from); quote >= 0; quote = text.indexOf('"', quote + 1)) {
     let escapes = 0;

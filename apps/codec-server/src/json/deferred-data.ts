@@ -3,7 +3,7 @@ const deferred = new WeakMap<object, Uint8Array>();
 /** A multiple of three, so that the base64 of pieces is the base64 of the whole. */
 const PIECE = 192 * 1024;
 
-/** Bytes of data from which on it is worth it. */
+/** The size of data, in bytes, from which deferring it saves memory. */
 export const LARGE_DATA = PIECE;
 
 interface Line {
@@ -11,15 +11,15 @@ interface Line {
 }
 
 /**
- * A line of a stream whose `payload.data` is empty until it is written. A string of many MiB, and its copies in a line
- * of JSON and in what is sent, would take several times the memory of the bytes.
+ * Returns a line of a stream whose `payload.data` stays empty until the line is written. A string of many MiB and its copies
+ * in JSON and in the socket would take several times the memory of the bytes.
  */
 export function withDeferredData<T extends Line>(line: T, data: Uint8Array): T {
   deferred.set(line, data);
   return line;
 }
 
-/** A value as a line of JSON, in pieces. */
+/** Yields a value as a line of JSON, in pieces. */
 export function* jsonLine(value: unknown): Generator<string, void> {
   const text = `${JSON.stringify(value)}\n`;
   const data = typeof value === 'object' && value !== null ? deferred.get(value) : undefined;
@@ -27,7 +27,7 @@ export function* jsonLine(value: unknown): Generator<string, void> {
     yield text;
     return;
   }
-  // Quotation marks in strings are escaped, and metadata comes before.
+  // Quotation marks inside strings are escaped, and metadata precedes data.
   const at = text.lastIndexOf(EMPTY) + EMPTY.length - 1;
   yield text.slice(0, at);
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);

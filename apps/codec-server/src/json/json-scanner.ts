@@ -1,12 +1,12 @@
 /**
  * Called for each key and each value that is a string, a number or a word, in the order of the document.
- * @param start where its text starts, for strings behind the quotation mark
- * @param end where its text ends, exclusive
- * @param escaped whether it holds escapes
+ * @param start index of the first character; for strings, after the quotation mark
+ * @param end index after the last character
+ * @param escaped whether it contains escapes
  */
 export type VisitToken = (place: 'key' | 'value', start: number, end: number, escaped: boolean) => void;
 
-/** A container that the scanner is in: an array's next index, or where an object's last key stands. */
+/** A container around the current token: the index in an array, or the position of the last key of an object. */
 interface Container {
   readonly isArray: boolean;
   index: number;
@@ -15,8 +15,8 @@ interface Container {
 }
 
 /**
- * Reads JSON text (RFC 8259) token by token without making values of it: a payload of 2 MB may hold a million values,
- * which cost `JSON.parse` many times their size in memory. Takes time linear in the text and no recursion.
+ * Reads JSON text (RFC 8259) token by token without allocating values: a payload of 2 MB may contain a million values, for
+ * which `JSON.parse` needs many times their size in memory. Takes linear time and does not recurse.
  */
 export class JsonScanner {
   readonly #text: string;
@@ -30,12 +30,12 @@ export class JsonScanner {
     this.#maxDepth = maxDepth;
   }
 
-  /** How many containers stand around the token that is visited. */
+  /** The number of containers around the visited token. */
   get depth(): number {
     return this.#containers.length;
   }
 
-  /** @returns false where the text isn't JSON, or nests deeper than `maxDepth`; tokens may have been visited before */
+  /** Returns false for invalid JSON and for text that nests deeper than `maxDepth`. Some tokens may have been visited. */
   scan(visit: VisitToken): boolean {
     let at = 0;
     for (;;) {
@@ -64,7 +64,7 @@ export class JsonScanner {
   }
 
   /**
-   * Where the visited token stands: a JSON Pointer (RFC 6901). One longer than `maxLength` characters ends at the
+   * Returns the JSON Pointer (RFC 6901) of the visited token. If it is longer than `maxLength` characters, it ends at the
    * last container whose pointer is not.
    */
   pointer(maxLength: number): string {
@@ -78,7 +78,7 @@ export class JsonScanner {
     return pointer;
   }
 
-  /** From behind a value to the start of the next one; `AT_END` behind the last, `INVALID` where no JSON goes on. */
+  /** Moves from the end of a value to the start of the next; returns `AT_END` after the last, `INVALID` for other text. */
   #toNextValue(from: number, visit: VisitToken): number {
     let at = from;
     for (;;) {
@@ -96,7 +96,7 @@ export class JsonScanner {
     }
   }
 
-  /** From a key's quotation mark to behind its colon. */
+  /** Moves from a key's quotation mark to the character after its colon. */
   #key(start: number, visit: VisitToken): number {
     const container = this.#containers.at(-1);
     if (container === undefined || this.#text.charCodeAt(start) !== QUOTE) return INVALID;
@@ -109,7 +109,7 @@ export class JsonScanner {
     return this.#text.charCodeAt(colon) === COLON ? colon + 1 : INVALID;
   }
 
-  /** From the first character of a string, number or word to behind it. */
+  /** Moves from the first character of a string, number or word to the character after it. */
   #scalar(start: number, code: number, visit: VisitToken): number {
     if (code === QUOTE) {
       const end = this.#stringEnd(start + 1);
@@ -155,7 +155,7 @@ export class JsonScanner {
     return at;
   }
 
-  /** Behind one digit or more. */
+  /** Returns the index after one or more digits. */
   #digitsEnd(start: number): number {
     let at = start;
     while (isDigit(this.#text.charCodeAt(at))) at += 1;
@@ -177,7 +177,7 @@ export class JsonScanner {
   }
 }
 
-/** The text of a JSON string between its quotation marks, its escapes resolved. */
+/** Returns the text of a JSON string without its quotation marks and with resolved escapes. */
 export function unescaped(text: string, start: number, end: number): string {
   const value: unknown = JSON.parse(text.slice(start - 1, end + 1));
   return String(value);
@@ -201,7 +201,7 @@ const DOT = 0x2e;
 const ZERO = 0x30;
 const LETTER_E = 0x65;
 const LETTER_U = 0x75;
-/** Makes a letter of ASCII lower case. */
+/** The bit that makes an ASCII letter lower case. */
 const LOWER_CASE = 0x20;
 const WORDS = ['true', 'false', 'null'];
 const ESCAPES: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'));

@@ -24,13 +24,13 @@ export interface PayloadJson {
 }
 
 /**
- * Reads the body of `/encode` and `/decode`. Accepts what Temporal's clients send: standard and URL-safe base64, with
- * padding or without, `externalPayloads` (the Web UI's proto3 JSON) and `external_payloads` (`encoding/json` of Go's
- * struct, with numbers), nulls, and fields that it doesn't know.
+ * Parses the body of `/encode` and `/decode`. Accepts what Temporal's clients send: standard and URL-safe base64, with or
+ * without padding, `externalPayloads` (the Web UI's proto3 JSON) and `external_payloads` (`encoding/json` of Go's struct, with
+ * numbers), nulls, and unknown fields.
  *
- * @param lease is asked for the memory of the payloads before they are made, and for what making them takes besides
- * @throws HttpError 400 that names the place of what isn't as the protocol has it; 413 for more payloads, or more entries
- * in one of them, than a request may hold; what the lease throws
+ * @param lease charged for the payloads, and for the memory to parse them, before either is allocated
+ * @throws HttpError 400 with the place of a mistake; 413 for too many payloads, or too many entries in a payload; what the
+ *   lease throws
  */
 export function parsePayloads(body: Buffer, maxPayloads: number, lease: Lease = unlimited): Payload[] {
   lease.take(Math.ceil(body.length * BYTES_COST));
@@ -46,16 +46,16 @@ export function parsePayloads(body: Buffer, maxPayloads: number, lease: Lease = 
 type Lease = Pick<MemoryLease, 'take' | 'release'>;
 const unlimited: Lease = { take: () => undefined, release: () => undefined };
 
-/** Bytes of payloads for each byte of a body: nearly all of it is base64. */
+/** Bytes of payloads for each byte of a body, which is mostly base64. */
 const BYTES_COST = 3 / 4;
-/** For each byte of a body that is read as text: the text, its strings, and a buffer of each. */
+/** Bytes of memory for each byte of a body that is parsed as text: the text, its strings, and a buffer of each. */
 const TEXT_COST = 4;
-/** Of JSON in a body, for each payload in it; clients write some ten. */
+/** JSON values in a body, for each payload in it. Clients write about ten. */
 const VALUES: ValueLimit = { base: 256, each: 4 * MAX_ENTRIES };
 
 const utf8 = new TextDecoder();
 
-/** The same by `JSON.parse`, which reads whatever the scanner leaves and says what is wrong. */
+/** Parses a body with `JSON.parse`, for bodies that the scanner does not read, and reports mistakes. */
 export function parseAnyPayloads(
   text: string,
   maxPayloads: number,
@@ -69,7 +69,7 @@ export function parseAnyPayloads(
   return payloads.map((payload, index) => payloadFromJson(payload, `payloads[${index}]`));
 }
 
-/** Writes the answer of `/encode` and `/decode`. No other field may be added: Go's clients refuse unknown ones. */
+/** Builds the response of `/encode` and `/decode`. It must not have other fields, which Go's clients reject. */
 export function buildPayloads(payloads: readonly Payload[]): Buffer<ArrayBuffer> {
   const body = new JsonBytes();
   body.text('{"payloads":[');
@@ -101,7 +101,7 @@ function payloadFromJson(json: unknown, at: string): Payload {
   return payload;
 }
 
-/** The same as `JSON.stringify(payloadToJson(payload))`, without a string of large data. */
+/** Writes what `JSON.stringify(payloadToJson(payload))` returns, without a string for large data. */
 function buildPayload(payload: Payload, body: JsonBytes): void {
   let comma = '';
   body.text('{');
@@ -131,10 +131,10 @@ function buildPayload(payload: Payload, body: JsonBytes): void {
 
 const nothing = new Uint8Array();
 
-/** Bytes whose base64 is added to the text around it: metadata, mostly. */
+/** Up to this size in bytes, base64 is appended to the text around it. Most metadata is that small. */
 const SHORT = 64;
 
-/** Text and base64, put into one buffer of their size at the end. */
+/** Collects text and base64, and writes them into a single buffer of their size. */
 class JsonBytes {
   readonly #parts: (string | Uint8Array)[] = [];
   #text = '';
@@ -192,10 +192,10 @@ function sizes(json: unknown, at: string): ExternalPayload[] {
   if (json.length > MAX_ENTRIES) throw tooManyEntries(`${at}.externalPayloads`);
   return json.map((one: unknown) => {
     const size = isRecord(one) ? (one['sizeBytes'] ?? one['size_bytes'] ?? 0) : undefined;
-    // A larger number has lost digits already.
+    // A larger number has already lost digits.
     const text = typeof size === 'number' && Number.isSafeInteger(size) ? String(size) : size;
     if (typeof text !== 'string' || !/^\d{1,19}$/.test(text) || BigInt(text) > MAX_INT64) {
-      throw notProtocol(`${at}.externalPayloads must name each one's sizeBytes`);
+      throw notProtocol(`${at}.externalPayloads must have sizeBytes in each entry`);
     }
     return proto.temporal.api.common.v1.Payload.ExternalPayloadDetails.fromObject({
       sizeBytes: text,

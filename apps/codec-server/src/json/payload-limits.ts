@@ -2,23 +2,23 @@ import type { Payload } from '../payload.ts';
 import { HttpError } from '../errors.ts';
 
 /**
- * What a payload may hold besides its data. The most metadata that a format or SDK writes is three entries (our
- * `envelope`: `encoding`, `encrypted-dek`, `kms-key`), or two and a marker of another layer; the longest key is
- * `__temporal_system_payload`. External storage writes one entry for each object, one as a rule.
+ * Limit on the metadata entries of a payload. Formats and SDKs write at most three (`envelope`: `encoding`, `encrypted-dek`,
+ * `kms-key`), or two and a marker of another layer; the longest key is `__temporal_system_payload`. External storage writes an
+ * entry for each object, usually a single entry.
  */
 export const MAX_ENTRIES = 64;
 /** Characters. */
 export const MAX_KEY = 1_024;
 
-/** Bytes of memory for a payload, and for each entry of it, beside the bytes of their content. */
+/** Bytes of memory for a payload and for each of its entries, in addition to their content. */
 export const PAYLOAD_COST = 512;
 export const ENTRY_COST = 320;
 
-/** Whether a payload of a history has more metadata entries, or external payloads, than one may have. */
+/** Whether a payload has more metadata entries or external payloads than the limit. */
 export const hasTooManyEntries = ({ metadata, externalPayloads }: Payload): boolean =>
   Object.keys(metadata ?? {}).length > MAX_ENTRIES || (externalPayloads?.length ?? 0) > MAX_ENTRIES;
 
-/** @param at where the payload stands in the body */
+/** @param at the place in the body */
 export function tooManyEntries(at: string): HttpError {
   return tooLarge(`${at} has more than ${MAX_ENTRIES} entries, the most that a payload may have`);
 }

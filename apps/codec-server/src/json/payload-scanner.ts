@@ -10,12 +10,11 @@ import {
 } from './payload-limits.ts';
 
 /**
- * Reads the body of `/encode` and `/decode` where it has the shape that Temporal's clients give it: payloads of nothing
- * but metadata and data, without escapes. `JSON.parse` would make a string of each data first, which at 256 KiB costs
- * more than opening it does.
- * @param take called with the bytes of memory that a payload or an entry takes before it is made; may throw
- * @returns undefined for any other body, right or wrong: for `parseJson` to judge
- * @throws HttpError 413 for more payloads, or more entries in one of them, than a request may hold
+ * Parses a body of `/encode` or `/decode` in the form that Temporal's clients send: payloads with only metadata and data,
+ * without escapes. `JSON.parse` would first create a string for each data, which at 256 KiB takes longer than decryption.
+ * @param take called with the bytes of memory for a payload or an entry before it is allocated; may throw
+ * @returns undefined for any other body, valid or invalid, which `parseJson` then parses
+ * @throws HttpError 413 for too many payloads, or too many entries in a payload
  */
 export function scanPayloads(
   body: Buffer,
@@ -75,7 +74,7 @@ function scanMetadata(
   return scanner.take('}') ? metadata : undefined;
 }
 
-/** No escapes, no digit in front (JavaScript would sort such a key), and not `__proto__`. */
+/** Keys without escapes, not `__proto__`, and not starting with a digit, which JavaScript would reorder. */
 const KEY = /^[A-Za-z][\w./-]*$/;
 
 class Scanner {
@@ -86,7 +85,7 @@ class Scanner {
     this.#body = body;
   }
 
-  /** Passes JSON's white space, and the token where it comes next. */
+  /** Skips white space, and the token if it is next. */
   take(token: string): boolean {
     this.#space();
     for (let n = 0; n < token.length; n += 1) {
@@ -102,10 +101,10 @@ class Scanner {
   }
 
   key(): string | undefined {
-    // Nearly always; no string is made for it.
+    // The most frequent key, without allocating a string.
     if (this.take('"encoding"')) return 'encoding';
     const start = this.#string();
-    // One that is too long is refused where it is read as text.
+    // `parseAnyPayloads` reports a key that is too long.
     const key =
       start === undefined || this.#at - start > MAX_KEY
         ? ''
@@ -119,9 +118,9 @@ class Scanner {
   }
 
   /**
-   * Passes a string up to the next quotation mark; an escaped one leaves a backslash inside, which neither a key nor
-   * base64 may hold.
-   * @returns where its content starts
+   * Skips a string up to the next quotation mark. If that is escaped, the content ends with a backslash, which neither keys
+   * nor base64 contain.
+   * @returns the index of its content
    */
   #string(): number | undefined {
     if (!this.take('"')) return undefined;

@@ -78,7 +78,7 @@ const isUnderSameKey = (one: PayloadInfo, other: PayloadInfo): boolean =>
   one.key === other.key && one.keyVersion === other.keyVersion && one.namespace === other.namespace;
 
 function httpErrorOf(error: KmsCodecError): HttpError {
-  // A message inside another one names a namespace that the caller may not decode in.
+  // An inner layer names a namespace in which the caller may not decode.
   if (error.code === 'namespace_not_permitted') return notPermitted(error);
   const version = error.keyVersion === undefined ? '' : `, version ${error.keyVersion}`;
   const key = error.key === undefined ? '' : `\nKey: ${error.key}${version}`;

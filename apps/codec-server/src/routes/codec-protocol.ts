@@ -3,9 +3,8 @@ import { HttpError } from '../errors.ts';
 import type { Env } from '../http/context.ts';
 import { type authorisedRoutes, defineRoute, type Route } from '../http/define-route.ts';
 import { responses } from '../http/schemas.ts';
-import { type AddressOptions, codecAddress } from '../protocol/address.ts';
-import { namespaceOf } from '../protocol/namespace.ts';
-import type { CodecProtocol } from '../protocol/protocol.ts';
+import { type AddressOptions, codecAddress, namespaceOf } from '../protocol/address.ts';
+import type { CodecProtocol } from '../protocol/codec-protocol.ts';
 
 export type ProtocolRoutes = Readonly<Record<keyof CodecProtocol, Route>>;
 

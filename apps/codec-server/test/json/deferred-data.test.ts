@@ -18,6 +18,6 @@ test.each([1, LARGE_DATA - 1, LARGE_DATA, LARGE_DATA + 1, 3 * LARGE_DATA + 2])(
   },
 );
 
-test('any other line is written at once', () => {
+test('writes any other line as a whole', () => {
   expect([...jsonLine(line('AA=='))]).toEqual([`${JSON.stringify(line('AA=='))}\n`]);
 });

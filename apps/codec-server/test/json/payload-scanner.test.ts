@@ -56,7 +56,7 @@ const damaged = fc
   );
 
 describe('the scanner of request bodies', () => {
-  test('never reads a body otherwise than JSON.parse does, and reads none that it refuses', () => {
+  test('returns the same payloads as JSON.parse, and rejects every body that JSON.parse rejects', () => {
     let scanned = 0;
     fc.assert(
       fc.property(fc.oneof(body, usual, damaged), (text) => {
@@ -72,7 +72,7 @@ describe('the scanner of request bodies', () => {
     expect(scanned).toBeGreaterThan(500);
   });
 
-  test('reads bytes that are no UTF-8 no otherwise than JSON.parse does', () => {
+  test('reads invalid UTF-8 as JSON.parse does', () => {
     fc.assert(
       fc.property(body, fc.nat(), fc.integer({ min: 0x80, max: 0xff }), (text, at, byte) => {
         const raw = Buffer.from(text);
@@ -86,7 +86,7 @@ describe('the scanner of request bodies', () => {
   test.each([
     ['the Go SDK and the Web UI', JSON.stringify],
     ['Python', (value: unknown) => JSON.stringify(value, null, 2)],
-  ])('reads what %s send, at any length', (_, stringify) => {
+  ])('reads what %s send, in any length', (_, stringify) => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 100_000 }), { minLength: 1, maxLength: 3 }), (lengths) => {
         const payloads = lengths.map((length) => ({
@@ -104,7 +104,7 @@ describe('the scanner of request bodies', () => {
   });
 });
 
-test('an answer is what JSON.stringify makes of the same payloads', () => {
+test('buildPayloads writes what JSON.stringify returns for the same payloads', () => {
   fc.assert(
     fc.property(
       fc.array(

@@ -9,7 +9,7 @@ import { appWith, HOST, type Kms, keys, noTemporal, plain, startKms } from '../s
 import { ana } from '../support/callers.ts';
 import { RUN } from '../support/routes.ts';
 
-// `payments` may read what was sealed in `orders`; `archive` only decrypts.
+// `payments` accepts messages of `orders`; `archive` only decrypts.
 let kms: Kms;
 beforeAll(async () => {
   kms = await startKms({
@@ -43,25 +43,28 @@ const ask = (app: ReturnType<typeof appWith>, operation: string, body: string) =
     body,
   });
 
-describe('the outcome', () => {
+describe('the audit outcome', () => {
   const all = ana([
     ['decode', 'payments'],
     ['encode', 'payments'],
   ]);
   const clear = buildPayloads([plain('secret')]).toString();
 
-  test.each(['decode', 'encode'])('of %s that can not be written lets nothing out', async (operation) => {
-    const audit = createAudit({
-      write: async ({ event }) => {
-        if (event === 'outcome') throw new HttpError(503, 'audit_unavailable', 'No audit.');
-      },
-    });
-    const body = operation === 'decode' ? await sealedIn('payments') : clear;
-    const response = await ask(appWith(kms, { access: all, audit }), operation, body);
-    expect([response.status, await response.text()]).toEqual([503, 'No audit.\n']);
-  });
+  test.each(['decode', 'encode'])(
+    'of %s must be written, or the response contains no payloads',
+    async (operation) => {
+      const audit = createAudit({
+        write: async ({ event }) => {
+          if (event === 'outcome') throw new HttpError(503, 'audit_unavailable', 'No audit.');
+        },
+      });
+      const body = operation === 'decode' ? await sealedIn('payments') : clear;
+      const response = await ask(appWith(kms, { access: all, audit }), operation, body);
+      expect([response.status, await response.text()]).toEqual([503, 'No audit.\n']);
+    },
+  );
 
-  test.each(['decode', 'encode'])('of %s is written before the answer', async (operation) => {
+  test.each(['decode', 'encode'])('of %s is written before the response', async (operation) => {
     const gate = Promise.withResolvers<void>();
     const audit = createAudit({
       write: async ({ event }) => {
@@ -82,7 +85,7 @@ describe('the outcome', () => {
     expect((await asked).status).toBe(200);
   });
 
-  test('of a decode that failed says what had been opened, and under which keys', async () => {
+  test('of a failed decode lists the payloads that were decrypted, and their keys', async () => {
     const { post, audited } = server(all);
     const payloads = await kms.codec.encode(
       Array.from({ length: 600 }, (_, n) => plain(n)),
@@ -100,7 +103,7 @@ describe('the outcome', () => {
     });
   });
 
-  test('of a decode that Cloud KMS refused names the key', async () => {
+  test('of a decode that Cloud KMS rejected names the key', async () => {
     await using other = kms.another();
     const access = all;
     const audited: AuditEntry[] = [];
@@ -119,7 +122,7 @@ describe('the outcome', () => {
   });
 });
 
-test('what a namespace accepts opens in a history for callers who may decode in both', async () => {
+test('a history decrypts accepted messages for callers who may decode in both namespaces', async () => {
   const [payload] = await kms.codec.encode([plain('secret')], { namespace: 'orders', workflowId: 'w' });
   const described: any = { workflowExecutionInfo: { historyLength: 1 } };
   const history = async (): Promise<any> => ({
@@ -156,21 +159,21 @@ describe('a message that names another namespace', () => {
     ['decode', 'orders'],
   ]);
 
-  test('does not open for whoever may not decode in that one, and the audit says so', async () => {
+  test('is not decrypted for a caller who may not decode there, and the audit records that', async () => {
     const { post, audited } = server(ana([['decode', 'payments']]));
     const response = await post('decode', 'payments', await sealedIn('orders'));
     expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('"orders"')]);
     expect(audited).toMatchObject([{ event: 'denied', operation: 'decode', namespace: 'orders' }]);
   });
 
-  test('hides beside others of the own namespace as little', async () => {
+  test('is not decrypted either if other payloads name the request’s namespace', async () => {
     const { post } = server(ana([['decode', 'payments']]));
     const payloads = await kms.codec.encode([plain(1)], { namespace: 'payments' });
     payloads.push(...(await kms.codec.encode([plain(2)], { namespace: 'orders' })));
     expect((await post('decode', 'payments', buildPayloads(payloads).toString())).status).toBe(403);
   });
 
-  test('opens for whoever may decode in both', async () => {
+  test('is decrypted for a caller who may decode in both namespaces', async () => {
     const { post } = server(both);
     const response = await post('decode', 'payments', await sealedIn('orders'));
     expect([response.status, await response.text()]).toEqual([
@@ -179,7 +182,7 @@ describe('a message that names another namespace', () => {
     ]);
   });
 
-  test('stands in the audit of both, and is counted where it belongs', async () => {
+  test('is audited in both namespaces, and counted in the namespace that it names', async () => {
     const { post, audited } = server(both);
     expect((await post('decode', 'payments', await sealedIn('orders'))).status).toBe(200);
     expect(audited).toMatchObject([
@@ -194,7 +197,7 @@ describe('a message that names another namespace', () => {
     ]);
   });
 
-  test('under a key that Cloud KMS refuses is refused in the audit of its own namespace', async () => {
+  test('under a key that Cloud KMS rejects is recorded in the audit of its namespace', async () => {
     await using other = kms.another();
     const { post, audited } = server(both, other.codec);
     const body = await sealedIn('orders');
@@ -211,12 +214,12 @@ describe('a message that names another namespace', () => {
     ]);
   });
 
-  test('that was damaged is refused in the audit of its own namespace', async () => {
+  test('that was modified is recorded in the audit of its namespace', async () => {
     const { post, audited } = server(both);
-    const [sealed] = await kms.codec.encode([plain('secret')], { namespace: 'orders' });
-    const data = Uint8Array.from(sealed!.data!);
+    const [encrypted] = await kms.codec.encode([plain('secret')], { namespace: 'orders' });
+    const data = Uint8Array.from(encrypted!.data!);
     data[data.length - 1]! ^= 1;
-    const body = buildPayloads([{ ...sealed, data }]).toString();
+    const body = buildPayloads([{ ...encrypted, data }]).toString();
     expect((await post('decode', 'payments', body)).status).toBe(400);
     expect(audited.slice(2)).toMatchObject([
       { namespace: 'payments', outcome: { result: 'failed', refused: {} } },
@@ -224,7 +227,7 @@ describe('a message that names another namespace', () => {
     ]);
   });
 
-  test('beside one of the own namespace under the same key: a refusal stands where it was asked', async () => {
+  test('is recorded in the request’s namespace if payloads of both namespaces have the failed key', async () => {
     const shared = await startKms({
       payments: { encrypt: keys.payments, accepts: ['orders'] },
       orders: { encrypt: keys.payments },
@@ -248,7 +251,7 @@ describe('a message that names another namespace', () => {
     await shared.close();
   });
 
-  test('is not opened where the audit of its own namespace can not be written, and what began has an end', async () => {
+  test('is not decrypted when the audit of its namespace cannot be written, and every intent gets an outcome', async () => {
     const audited: AuditEntry[] = [];
     const audit = createAudit({
       write: async (entry) => {
@@ -266,7 +269,7 @@ describe('a message that names another namespace', () => {
     expect(audited).toMatchObject([{ event: 'intent' }, { event: 'outcome', outcome: { result: 'failed' } }]);
   });
 
-  test('needs the justification that its own namespace asks for', async () => {
+  test('needs the justification that its namespace requires', async () => {
     const { post } = server(
       ana(
         [
@@ -284,7 +287,7 @@ describe('a message that names another namespace', () => {
   });
 });
 
-describe('where payloads open on demand', () => {
+describe('a namespace that reveals on demand', () => {
   const access = ana(
     [
       ['decode', 'payments'],
@@ -293,7 +296,7 @@ describe('where payloads open on demand', () => {
     ['payments'],
   );
 
-  test('decoding without a justification is 403 with a text that says how to give one', async () => {
+  test('answers 403 to a decode without justification, and explains how to send a justification', async () => {
     const { post, audited } = server(access);
     const response = await post('decode', 'payments', await sealedIn('payments'));
     expect([response.status, await response.text()]).toEqual([
@@ -321,13 +324,13 @@ describe('where payloads open on demand', () => {
     },
   );
 
-  test('a justification of more than 500 characters is 400', async () => {
+  test('answers 400 to a justification of more than 500 characters', async () => {
     const { post } = server(access);
     const more = { 'x-reveal-justification': 'x'.repeat(501) };
     expect((await post('decode', 'payments', await sealedIn('payments'), more)).status).toBe(400);
   });
 
-  test('encoding, which shows nothing, needs none', async () => {
+  test('needs no justification to encode, which reveals nothing', async () => {
     expect(
       (await server(access).post('encode', 'payments', buildPayloads([plain(1)]).toString())).status,
     ).toBe(200);
@@ -335,18 +338,18 @@ describe('where payloads open on demand', () => {
 });
 
 describe('encoding', () => {
-  test('needs a permission of its own', async () => {
+  test('needs the permission to encode', async () => {
     const { post } = server(ana([['decode', 'payments']]));
     expect((await post('encode', 'payments', buildPayloads([plain(1)]).toString())).status).toBe(403);
   });
 
-  test('in a namespace without a key that encrypts is 403 and says why, whoever asks', async () => {
+  test('answers every caller with 403 and the reason in a namespace without a key that encrypts', async () => {
     const { post } = server(ana([['encode', 'archive']]));
     const response = await post('encode', 'archive', buildPayloads([plain(1)]).toString());
     expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('only decodes')]);
   });
 
-  test('is never prepared for by a process that only decodes', async () => {
+  test('makes no data key in a process that only decodes', async () => {
     const payload = await sealedIn('payments');
     kms.emulator.calls.reset();
     await using other = kms.another();

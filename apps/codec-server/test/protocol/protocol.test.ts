@@ -25,7 +25,7 @@ const named = (path: string, namespace = 'payments', pathPrefix = '') =>
 const toJson: (payload: any) => unknown = JSONUtils.payloadToJSON;
 
 const b64 = (value: string): string => Buffer.from(value).toString('base64');
-const sealed = async (...values: unknown[]): Promise<Payload[]> =>
+const encrypted = async (...values: unknown[]): Promise<Payload[]> =>
   kms.codec.encode(values.map(plain), { namespace: 'payments' });
 /** As the Web UI sends them. */
 const body = (payloads: Payload[]): string =>
@@ -40,7 +40,7 @@ const values = async (response: Response): Promise<unknown[]> => {
 
 describe('paths', () => {
   test.each(['/decode', '//decode', '/decode?preserveStorageRefs=true'])('%s decodes', async (path) => {
-    expect(await values(await post(path, body(await sealed('a', 'b'))))).toEqual(['a', 'b']);
+    expect(await values(await post(path, body(await encrypted('a', 'b'))))).toEqual(['a', 'b']);
   });
 
   test.each(['/encode', '//encode'])('%s encodes', async (path) => {
@@ -71,7 +71,7 @@ describe('paths', () => {
     expect((await post(path, body([]))).status).toBe(status);
   });
 
-  test('a wrong path says where the endpoint is', async () => {
+  test('answers a wrong path with the path of the endpoint', async () => {
     const app = appWith(kms, { pathPrefix: '/codec' });
     for (const path of ['/decode', '/codec', '/codecs/decode', '/codec/payments/decode', '/x/codec/decode']) {
       const response = await app.request(path, { method: 'POST', headers, body: body([]) });
@@ -86,7 +86,7 @@ describe('paths', () => {
     }
   });
 
-  test('/download says that nothing is fetched from external storage', async () => {
+  test('answers /download with an error: the server does not read external storage', async () => {
     const response = await post('/download', body([]));
     expect([response.status, await response.text()]).toEqual([
       404,
@@ -94,7 +94,7 @@ describe('paths', () => {
     ]);
   });
 
-  describe('with a namespace, where they are switched on,', () => {
+  describe('with a namespace, if enabled,', () => {
     test.each(['/payments/encode', '//payments//encode', '/%70ayments/encode', '/encode'])(
       '%s serves it',
       async (path) => {
@@ -102,7 +102,7 @@ describe('paths', () => {
       },
     );
 
-    test('are served below the prefix', async () => {
+    test('are available after the prefix', async () => {
       expect((await named('/codec/payments/decode', 'payments', '/codec')).status).toBe(200);
       expect((await named('/payments/decode', 'payments', '/codec')).status).toBe(404);
       expect((await named('/payments/orders/decode')).status).toBe(404);
@@ -119,7 +119,7 @@ describe('paths', () => {
     });
   });
 
-  test('GET says what to send', async () => {
+  test('answers GET with what to send', async () => {
     const response = await appWith(kms).request('/decode', { headers });
     expect([response.status, await response.text()]).toEqual([405, expect.stringContaining('POST')]);
   });
@@ -144,21 +144,21 @@ describe('X-Namespace', () => {
     }
   });
 
-  test('decides which key seals', async () => {
+  test('selects the key that encrypts', async () => {
     const response = await post('/encode', body([plain(1)]), { 'x-namespace': 'orders' });
     const [payload] = parsePayloads(Buffer.from(await response.text()), 1);
     expect(kms.codec.inspect(payload!, { namespace: 'orders' }).key).toBe(keys.orders);
   });
 
-  test("does not open another namespace's message", async () => {
-    const response = await post('/decode', body(await sealed('a')), { 'x-namespace': 'orders' });
+  test("does not decrypt another namespace's message", async () => {
+    const response = await post('/decode', body(await encrypted('a')), { 'x-namespace': 'orders' });
     expect([response.status, await response.text()]).toEqual([
       400,
       expect.stringContaining('namespace_mismatch'),
     ]);
   });
 
-  test('may be any, where a default key serves namespaces that no rule names', async () => {
+  test('may be any namespace if there is a default rule', async () => {
     const open = await startKms({}, { encrypt: keys.payments });
     const response = await appWith(open).request('/encode', {
       method: 'POST',
@@ -182,7 +182,7 @@ describe('JSON', () => {
   test.each([
     ["the Web UI's", { ...reference, externalPayloads: [{ sizeBytes: '9007199254740993' }] }],
     ["Go's struct tags", { ...reference, external_payloads: [{ size_bytes: 9_007_199_254_740_991 }] }],
-  ])('%s spelling of external payloads comes back untouched in proto3 JSON', async (_, payload) => {
+  ])('returns the %s spelling of external payloads unchanged, as proto3 JSON', async (_, payload) => {
     for (const path of ['/encode', '/decode', '/decode?preserveStorageRefs=true']) {
       const response = await post(path, JSON.stringify({ payloads: [payload] }));
       const size = JSON.stringify(payload).match(/\d{16}/)![0];
@@ -192,7 +192,7 @@ describe('JSON', () => {
     }
   });
 
-  test('reads standard and URL-safe base64, with padding and without', () => {
+  test('reads standard and URL-safe base64, with and without padding', () => {
     const bytes = Buffer.from([0xfb, 0xff, 0xfe, 0x01]);
     for (const form of ['+//+AQ==', '+//+AQ', '-__-AQ==', '-__-AQ', '-__-AQ=']) {
       const [payload] = parsePayloads(
@@ -225,13 +225,13 @@ describe('JSON', () => {
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":{}}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":9007199254740993}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":"9223372036854775808"}]}]}', 'sizeBytes'],
-  ])('%s is 400 and says where', async (sent, where) => {
+  ])('answers %s with 400 and the place of the mistake', async (sent, where) => {
     const response = await post('/decode', sent);
     expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(where)]);
     expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
   });
 
-  test('takes nulls, absent fields and fields that it does not know', async () => {
+  test('accepts nulls, absent fields and unknown fields', async () => {
     const response = await post(
       '/decode',
       '{"payloads":[{"metadata":null,"data":null,"externalPayloads":null},{},{"new":1}],"other":true}',
@@ -240,7 +240,7 @@ describe('JSON', () => {
     expect(await (await post('/decode', '{}')).text()).toBe('{"payloads":[]}');
   });
 
-  test("answers with what Temporal's own JSON helper writes, byte for byte", async () => {
+  test("writes the same bytes as Temporal's JSON helper", async () => {
     const payloads: Payload[] = [
       plain({ a: 'ü"\\\n' }),
       {
@@ -258,15 +258,15 @@ describe('JSON', () => {
     expect(answered).toBe(buildPayloads(parsePayloads(Buffer.from(body(payloads)), 100)).toString());
   });
 
-  test('keeps count and order, sealed and unsealed mixed', async () => {
-    const [a, b] = await sealed('a', 'b');
+  test('keeps number and order of encrypted and plaintext payloads', async () => {
+    const [a, b] = await encrypted('a', 'b');
     expect(await values(await post('/decode', body([b!, plain('plain'), a!])))).toEqual(['b', 'plain', 'a']);
   });
 });
 
-describe('what cannot be opened', () => {
-  test('fails the request with a text that names the code and the key', async () => {
-    const [payload] = await sealed('a');
+describe('a payload that cannot be decrypted', () => {
+  test('fails the request with a text that contains the code and the key', async () => {
+    const [payload] = await encrypted('a');
     const data = Buffer.from(payload!.data!);
     data[data.length - 1]! ^= 1;
     const response = await post('/decode', body([payload!, { ...payload, data }]));
@@ -277,7 +277,7 @@ describe('what cannot be opened', () => {
   });
 
   test('under a disabled key names the key and its version', async () => {
-    const [payload] = await sealed('a');
+    const [payload] = await encrypted('a');
     await using other = kms.another();
     await kms.emulator.setVersionState(`${keys.payments}/cryptoKeyVersions/1`, 'DISABLED');
     const app = appWith({ ...kms, codec: other.codec });
@@ -293,7 +293,7 @@ describe('what cannot be opened', () => {
     ['UNAVAILABLE', 'kms_unavailable'],
     ['RESOURCE_EXHAUSTED', 'kms_quota'],
   ] as const)('while Cloud KMS answers %s is 503 with Retry-After', async (status, code) => {
-    const [payload] = await sealed('a');
+    const [payload] = await encrypted('a');
     await using other = kms.another();
     kms.emulator.injectFault({ effect: { kind: 'error', status } });
     const app = appWith({ ...kms, codec: other.codec });

@@ -3,26 +3,26 @@ import { copyLiterals, copyMatch } from './lz77.ts';
 import { xxHash32 } from './xxhash32.ts';
 
 /*
- * One LZ4 frame (doc/lz4_Frame_format.md and lz4_Block_format.md of lz4/lz4). Its writer need not declare the content
- * size, so a reader has to measure before it allocates; no kept JavaScript library does, or can be given a limit.
+ * Reads one LZ4 frame (doc/lz4_Frame_format.md and lz4_Block_format.md of lz4/lz4). A writer may omit the content size, so
+ * a reader must measure before it allocates. No maintained JavaScript library measures or accepts a limit.
  */
 
 const MAGIC = 0x184d2204;
 const STORED = 0x8000_0000;
 const MIN_MATCH = 4;
-/** A match needs its two bytes of offset and, behind it, a sequence of five literals, since a block ends with those. */
+/** A match has an offset of two bytes, and a sequence of five literals must follow it, since a block ends with those. */
 const AFTER_LITERALS = 2 + 1 + 5;
-/** A block that is as large as it may be ends with five literals, and starts no match in its last twelve bytes. */
+/** A block of the maximum size ends with five literals and starts no match in its last twelve bytes. */
 const LAST_LITERALS = 5;
 const LAST_MATCH = 12;
 
 interface Frame {
   readonly bytes: Uint8Array;
-  /** Of the bytes: one for each block would cost more than the block, where millions are empty. */
+  /** A view of all bytes: with millions of empty blocks, a view for each block would cost more than the block. */
   readonly view: DataView;
   readonly blocksAt: number;
   readonly maxBlockBytes: number;
-  /** Blocks refer to nothing before them. */
+  /** Matches do not refer to earlier blocks. */
   readonly independent: boolean;
   readonly blockChecksums: boolean;
   readonly contentChecksum: boolean;
@@ -31,13 +31,16 @@ interface Frame {
 
 /**
  * Returns the size of a frame's content without decompressing it.
- * @param limit most bytes of content
- * @throws `too_large` above the limit; `malformed` when this is not one whole frame without a dictionary
+ * @param limit on the content, in bytes
+ * @throws KmsCodecError `too_large` above the limit; `malformed` when this is not one whole frame without a dictionary
  */
 export function measureLz4Frame(bytes: Uint8Array, limit: number): number {
   const frame = parseDescriptor(bytes);
   const tooLarge = (size: number) =>
-    new KmsCodecError('too_large', `At least ${size} bytes once decompressed; the limit is ${limit}`);
+    new KmsCodecError(
+      'too_large',
+      `The payload has at least ${size} bytes after decompression; the limit is ${limit}`,
+    );
   if (frame.declaredSize !== undefined && frame.declaredSize > limit) throw tooLarge(frame.declaredSize);
   let size = 0;
   readBlocks(frame, (at, end, isStored) => {
@@ -45,14 +48,14 @@ export function measureLz4Frame(bytes: Uint8Array, limit: number): number {
     if (size > limit) throw tooLarge(size);
   });
   if (frame.declaredSize !== undefined && frame.declaredSize !== size)
-    throw malformed("doesn't hold what it declares");
+    throw malformed('does not have the content that it declares');
   return size;
 }
 
 /**
  * Decompresses a frame.
- * @param size what {@link measureLz4Frame} returned
- * @throws `malformed` when a checksum differs
+ * @param size the result of {@link measureLz4Frame}
+ * @throws KmsCodecError `malformed` when a checksum differs
  */
 export function decompressLz4(bytes: Uint8Array, size: number): Uint8Array {
   const frame = parseDescriptor(bytes);
@@ -83,10 +86,10 @@ function parseDescriptor(bytes: Uint8Array): Frame {
   const blockSize = block >> 4;
   if (flags >> 6 !== 1 || flags & 0b10 || block & 0b1000_1111 || blockSize < 4)
     throw malformed('has a descriptor that is not of version 1');
-  if (flags & 0b01) throw malformed('wants a dictionary');
+  if (flags & 0b01) throw malformed('needs a dictionary');
   const hasSize = (flags & 0b1000) !== 0;
   const checksumAt = hasSize ? 14 : 6;
-  if (bytes.length <= checksumAt) throw malformed('is cut off');
+  if (bytes.length <= checksumAt) throw malformed('is truncated');
   if (((xxHash32(bytes.subarray(4, checksumAt)) >>> 8) & 0xff) !== bytes[checksumAt])
     throw malformed('has a descriptor whose checksum differs');
   return {
@@ -101,7 +104,7 @@ function parseDescriptor(bytes: Uint8Array): Frame {
   };
 }
 
-/** @returns where the content's checksum is, or the end of the frame */
+/** Calls `use` for each block. Returns the index of the content's checksum, or the end of the frame. */
 function readBlocks(frame: Frame, use: (at: number, end: number, isStored: boolean) => void): number {
   const { bytes, view, blockChecksums, contentChecksum, maxBlockBytes } = frame;
   let at = frame.blocksAt;
@@ -112,12 +115,12 @@ function readBlocks(frame: Frame, use: (at: number, end: number, isStored: boole
     const isStored = header >= STORED;
     const end = at + (isStored ? header - STORED : header);
     if (end - at > maxBlockBytes) throw malformed('has a block that is larger than it declares');
-    if (end + (blockChecksums ? 4 : 0) > bytes.length) throw malformed('is cut off');
+    if (end + (blockChecksums ? 4 : 0) > bytes.length) throw malformed('is truncated');
     use(at, end, isStored);
     at = end + (blockChecksums ? 4 : 0);
   }
   const end = at + (contentChecksum ? 4 : 0);
-  if (end > bytes.length) throw malformed('is cut off');
+  if (end > bytes.length) throw malformed('is truncated');
   if (end < bytes.length) throw malformed('is followed by other bytes');
   return at;
 }
@@ -139,12 +142,12 @@ function readSequences(
   const most = start + maxBlockBytes;
   let at = from;
   let to = start;
-  /** Each byte of 255 says that another follows. */
+  /** Another byte follows each byte of 255. */
   const readLength = (nibble: number): number => {
     let length = nibble;
     if (nibble < 15) return length;
     for (let byte = 255; byte === 255; at += 1) {
-      if (at >= end) throw malformed('is cut off');
+      if (at >= end) throw malformed('is truncated');
       byte = bytes[at] ?? 0;
       length += byte;
     }
@@ -173,7 +176,7 @@ function readSequences(
 }
 
 function readUint32(view: DataView, at: number): number {
-  if (at + 4 > view.byteLength) throw malformed('is cut off');
+  if (at + 4 > view.byteLength) throw malformed('is truncated');
   return view.getUint32(at, true);
 }
 

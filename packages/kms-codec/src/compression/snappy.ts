@@ -2,32 +2,35 @@ import { KmsCodecError } from '../errors.ts';
 import { copyLiterals, copyMatch } from './lz77.ts';
 
 /*
- * The block format of Snappy (format_description.txt of google/snappy), which golang/snappy's Encode writes. Written
- * here, since the JavaScript libraries that are kept either accept blocks that do not fill what they declare, or keep
- * plaintext in a WebAssembly memory that never shrinks.
+ * Reads the block format of Snappy (format_description.txt of google/snappy), which golang/snappy's Encode writes. The
+ * maintained JavaScript libraries either accept blocks shorter than declared, or keep plaintext in a WebAssembly memory
+ * that never shrinks.
  */
 
-/** A copy of three bytes stands for 64: no block expands more. */
+/** The largest expansion: a copy of three bytes produces 64. */
 const MAX_EXPANSION = 64 / 3;
 
 /**
  * Returns the size that a block declares, without decompressing it.
- * @param limit most bytes of content
- * @throws `too_large` above the limit; `malformed` when the block cannot hold so much
+ * @param limit on the content, in bytes
+ * @throws KmsCodecError `too_large` above the limit; `malformed` when the block cannot contain so much
  */
 export function declaredSnappySize(block: Uint8Array, limit: number): number {
   const { size, length } = readPreamble(block);
   if (size > limit) {
-    throw new KmsCodecError('too_large', `${size} bytes once decompressed; the limit is ${limit}`);
+    throw new KmsCodecError(
+      'too_large',
+      `The payload has ${size} bytes after decompression; the limit is ${limit}`,
+    );
   }
-  if (size > (block.length - length) * MAX_EXPANSION) throw malformed('declares more than it can hold');
+  if (size > (block.length - length) * MAX_EXPANSION) throw malformed('declares more than it can contain');
   return size;
 }
 
 /**
  * Decompresses a block.
- * @param size what {@link declaredSnappySize} returned
- * @throws `malformed` when the block does not hold exactly that
+ * @param size the result of {@link declaredSnappySize}
+ * @throws KmsCodecError `malformed` when the block does not contain exactly that
  */
 export function decompressSnappy(block: Uint8Array, size: number): Uint8Array {
   const out = Buffer.allocUnsafe(size);
@@ -59,16 +62,16 @@ export function decompressSnappy(block: Uint8Array, size: number): Uint8Array {
       to += length;
     }
   }
-  if (to !== size) throw malformed("doesn't hold what it declares");
+  if (to !== size) throw malformed('does not have the content that it declares');
   return out;
 }
 
-/** A variable-length integer below 2^32, low groups of seven bits first. */
+/** Reads a variable-length integer below 2^32, with the low groups of seven bits first. */
 function readPreamble(block: Uint8Array): { readonly size: number; readonly length: number } {
   let size = 0;
   for (let n = 0; n < 5; n += 1) {
     const byte = block[n];
-    if (byte === undefined) throw malformed('is cut off');
+    if (byte === undefined) throw malformed('is truncated');
     size += (byte & 0x7f) * 2 ** (7 * n);
     if (byte < 0x80) {
       if (size >= 2 ** 32) break;
@@ -79,7 +82,7 @@ function readPreamble(block: Uint8Array): { readonly size: number; readonly leng
 }
 
 function readLittleEndian(block: Uint8Array, at: number, bytes: number): number {
-  if (at + bytes > block.length) throw malformed('is cut off');
+  if (at + bytes > block.length) throw malformed('is truncated');
   let value = 0;
   for (let n = bytes - 1; n >= 0; n -= 1) value = value * 256 + (block[at + n] ?? 0);
   return value;

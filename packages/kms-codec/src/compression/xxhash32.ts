@@ -10,7 +10,7 @@ const round = (lane: number, input: number) =>
 
 /**
  * Returns the 32-bit xxHash of bytes with the seed 0, which LZ4 frames use as their checksum
- * (doc/xxhash_spec.md of Cyan4973/xxHash). It detects damage; it authenticates nothing.
+ * (doc/xxhash_spec.md of Cyan4973/xxHash). It detects damage and authenticates nothing.
  */
 export function xxHash32(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

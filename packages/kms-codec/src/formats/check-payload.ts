@@ -2,14 +2,14 @@ import type { Payload } from '@temporalio/common';
 import { KmsCodecError } from '../errors.ts';
 
 /*
- * Types do not hold for JavaScript, and protobuf's writer takes what it is given: text as base64, an ArrayBuffer as no
- * bytes at all. These checks come before anything that could lose or misread data.
+ * JavaScript callers may pass values of any type, and protobuf's writer accepts them: it reads text as base64, and an
+ * ArrayBuffer as no bytes. These checks run before anything can lose or misread data.
  */
 
 /** @throws KmsCodecError `malformed` */
 export function checkPayloads(payloads: unknown): asserts payloads is readonly Payload[] {
   if (!Array.isArray(payloads)) throw illTyped('payloads must be an array', payloads);
-  // By index: a hole is no payload.
+  // By index, so that a hole in the array is found.
   for (let index = 0; index < payloads.length; index += 1) checkPayload(payloads[index]);
 }
 
@@ -29,16 +29,16 @@ export function checkPayload(payload: unknown): asserts payload is Payload {
 
 /**
  * Returns the payload with each size of `externalPayloads` as an int64 that protobuf's writer keeps.
- * @throws KmsCodecError `malformed` for anything that is not one
+ * @throws KmsCodecError `malformed` for anything that is not an int64
  */
 export function withExactSizes(payload: Payload): Payload {
   const external: unknown = payload.externalPayloads;
   if (isAbsent(external)) return payload;
   if (!Array.isArray(external)) throw illTyped('A payload’s externalPayloads must be an array', external);
   if (external.length === 0) return payload;
-  const exact = external.map((one: unknown) => {
-    if (!isRecord(one)) throw illTyped('An external payload must be an object', one);
-    const { sizeBytes } = one;
+  const exact = external.map((details: unknown) => {
+    if (!isRecord(details)) throw illTyped('An external payload must be an object', details);
+    const { sizeBytes } = details;
     return isAbsent(sizeBytes) ? {} : { sizeBytes: toInt64(sizeBytes) };
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- protobuf's writer needs no more of a Long.
@@ -74,7 +74,7 @@ function toInt64(value: unknown): Int64 {
   };
 }
 
-/** @throws KmsCodecError `malformed` when a context's fields are not text */
+/** @throws KmsCodecError `malformed` when a field of the context is not text */
 export function checkContext(context: unknown): void {
   if (isAbsent(context)) return;
   if (!isRecord(context)) throw illTyped('The context must be an object', context);
@@ -87,7 +87,7 @@ export function checkContext(context: unknown): void {
 
 const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined;
 
-/** An object with properties of its own kind: not an array, a Map, a Promise or an ArrayBuffer, which would be empty. */
+/** A plain object: not an array, a Map, a Promise or an ArrayBuffer, whose properties would seem to be empty. */
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && tagOf(value) === 'Object';
 
@@ -95,8 +95,8 @@ const isInt32 = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) === (Number(value) | 0);
 
 /**
- * Also of another realm, as in test runners and vm contexts; protobuf's reader gives an empty array where there are no
- * bytes. Memory that was transferred has no bytes any more.
+ * Accepts a Uint8Array of another realm, as in test runners and vm contexts, and an empty array, which protobuf's reader
+ * returns for no bytes. Rejects transferred memory, which has lost its bytes.
  */
 const isBytes = (value: unknown): value is Uint8Array =>
   (Array.isArray(value) && value.length === 0) || isUint8Array(value);
@@ -107,12 +107,12 @@ const isUint8Array = (value: unknown): value is Uint8Array =>
 
 const isTransferred = ({ buffer }: ArrayBufferView): boolean => 'detached' in buffer && buffer.detached;
 
-/** Names the kind of what was given, never the value. */
+/** Returns an error that names the kind of a value, never the value. */
 function illTyped(what: string, given: unknown): KmsCodecError {
-  return new KmsCodecError('malformed', `${what}, and it is ${kindOf(given)}`);
+  return new KmsCodecError('malformed', `${what}, but is ${kindOf(given)}`);
 }
 
-/** Kinds that are built in. An object may give itself any other tag, which is content. */
+/** Built-in kinds. An object can set any other tag, which may be payload content. */
 const builtIn: ReadonlySet<string> = new Set([
   'Array',
   'ArrayBuffer',

@@ -2,7 +2,7 @@ import { KmsCodecError } from '../errors.ts';
 
 /**
  * The header of `binary/envelope-kms-v2` (docs/wire-formats.md): everything before the nonce, authenticated as the
- * message's additional authenticated data. Parse and build stand side by side; both are bytes in, bytes out.
+ * message's additional authenticated data.
  *
  *   version 1 | flags 1 | key id 8 | key version 4 | namespace tag 16 | [workflow tag 16] | n 2 | wrapped data key n
  */
@@ -23,7 +23,7 @@ const COMPRESSED = 0b10;
 
 export const KEY_ID_BYTES = 8;
 export const TAG_BYTES = 16;
-/** Cloud KMS makes some 110 bytes of a data key. A remembered refusal keeps the wrapped key, so all formats have this limit. */
+/** Cloud KMS wraps a data key into about 110 bytes. Cached failures keep the wrapped key, so all formats have this limit. */
 export const MAX_WRAPPED_KEY_BYTES = 1024;
 const FIXED_BYTES = 1 + 1 + KEY_ID_BYTES + 4 + TAG_BYTES;
 
@@ -32,7 +32,7 @@ export function buildHeader(header: Header): Uint8Array {
   if (wrappedKey.length < 1 || wrappedKey.length > MAX_WRAPPED_KEY_BYTES) {
     throw new KmsCodecError(
       'too_large',
-      `A wrapped data key of ${wrappedKey.length} bytes doesn't fit the header`,
+      `Cloud KMS wrapped the data key into ${wrappedKey.length} bytes, which do not fit into the header`,
     );
   }
   const bytes = new Uint8Array(FIXED_BYTES + (workflowTag ? TAG_BYTES : 0) + 2 + wrappedKey.length);
@@ -53,41 +53,38 @@ export function buildHeader(header: Header): Uint8Array {
 }
 
 /**
- * @returns the header and its length. The fields are views into `data`.
- * @throws `malformed` (cut off, or a length out of range), `unsupported_version` (a version or flag that this reader
- * doesn't know).
+ * Parses the header at the start of a message. Its fields are views into `data`.
+ * @throws KmsCodecError `malformed` (truncated, or a length out of range), `unsupported_version` (an unknown version or
+ *   flag)
  */
 export function parseHeader(data: Uint8Array): { readonly header: Header; readonly length: number } {
-  if (data.length < 2) throw cutOff(data.length);
+  if (data.length < 2) throw truncated(data.length);
   const flags = data[1] ?? 0;
   if (data[0] !== VERSION) {
     throw new KmsCodecError(
       'unsupported_version',
-      `Envelope version ${data[0]}; this reader knows version ${VERSION}`,
+      `The message has the envelope version ${data[0]}; this codec knows version ${VERSION}`,
     );
   }
   if (flags & ~(WORKFLOW_TAG | COMPRESSED)) {
     throw new KmsCodecError(
       'unsupported_version',
-      `Envelope flags 0x${flags.toString(16)} hold an unknown bit`,
+      `The envelope flags 0x${flags.toString(16)} contain an unknown bit`,
     );
   }
   const tagged = (flags & WORKFLOW_TAG) !== 0;
   const lengthAt = FIXED_BYTES + (tagged ? TAG_BYTES : 0);
-  if (data.length < lengthAt + 2) throw cutOff(data.length);
+  if (data.length < lengthAt + 2) throw truncated(data.length);
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const wrappedLength = view.getUint16(lengthAt);
   if (wrappedLength < 1 || wrappedLength > MAX_WRAPPED_KEY_BYTES) {
-    throw new KmsCodecError(
-      'malformed',
-      `The header says that its wrapped data key has ${wrappedLength} bytes`,
-    );
+    throw new KmsCodecError('malformed', `The header declares a wrapped data key of ${wrappedLength} bytes`);
   }
   const length = lengthAt + 2 + wrappedLength;
-  if (data.length < length) throw cutOff(data.length);
+  if (data.length < length) throw truncated(data.length);
   const keyVersion = view.getUint32(2 + KEY_ID_BYTES);
   if (keyVersion === 0)
-    throw new KmsCodecError('malformed', 'The header names key version 0; they count from 1');
+    throw new KmsCodecError('malformed', 'The header names key version 0, but versions start with 1');
   const namespaceAt = 2 + KEY_ID_BYTES + 4;
   return {
     length,
@@ -102,4 +99,5 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
   };
 }
 
-const cutOff = (bytes: number) => new KmsCodecError('malformed', `The header ends early, at byte ${bytes}`);
+const truncated = (bytes: number) =>
+  new KmsCodecError('malformed', `The header is truncated: the message ends at byte ${bytes}`);

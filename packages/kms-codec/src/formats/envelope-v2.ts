@@ -76,7 +76,7 @@ function decryptMessage(message: EnvelopeV2Message, payload: Payload, call: Call
   return decryptWithDataKey(dataKey, { parts, aad: header, isCompressed }, call);
 }
 
-/** Most consecutive messages have the same header. Holds, for each list of namespaces, the last one without workflow tag. */
+/** The last message without a workflow tag of each scope: most consecutive messages have the same header. */
 const lastMessages = new WeakMap<Scope['accepted'], EnvelopeV2Message>();
 
 /** Parses and checks a message in the order that docs/wire-formats.md gives. */

@@ -83,7 +83,7 @@ function wrappedIn(payload: Payload): Uint8Array {
 }
 
 /**
- * Returns the crypto keys under which a message without header is tried: the one that it names, or all of the namespace.
+ * Returns the crypto keys under which a message without header is tried: the key that it names, or all keys of the namespace.
  * @throws KmsCodecError `key_not_allowed` when the named key is not listed
  */
 export function candidateKeys(payload: Payload, { rule }: Scope): readonly string[] {
@@ -104,7 +104,7 @@ const aboutTheKey: ReadonlySet<ReasonCode> = new Set([
 
 /**
  * Tries candidates in order until one of them decrypts. If none does, a crypto key that could not be used is reported
- * first, since it may be the right one. An outage of Cloud KMS ends the attempts: it concerns all keys.
+ * first, since it may be the right key. An outage of Cloud KMS ends the attempts: it concerns all keys.
  */
 export async function firstThatDecrypts<Candidate, T>(
   candidates: readonly Candidate[],

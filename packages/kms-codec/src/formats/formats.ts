@@ -64,7 +64,7 @@ export const unparsedPayload = (payload: Payload, error: KmsCodecError): ParsedP
   error,
 });
 
-/** What a payload says of itself. Key, key version and namespace are claims until the payload has been decrypted. */
+/** The description of a payload, without decryption. Key, key version and namespace are claims until the payload has been decrypted. */
 export interface PayloadInfo {
   readonly format: Format;
   /** `metadata.encoding`; empty when there is none. */
@@ -85,7 +85,7 @@ export interface PayloadInfo {
   readonly reason?: ReasonCode;
 }
 
-/** Returns what a parsed payload says of itself. */
+/** Describes a parsed payload. */
 export function infoOf({ payload, format, message, error }: Parsed): PayloadInfo {
   const info: { -readonly [Field in keyof PayloadInfo]: PayloadInfo[Field] } = {
     format: format.name,
@@ -109,7 +109,7 @@ let uncachedCalls = 0;
 
 /**
  * Adds an id for each Cloud KMS call that decoding a payload may need. Payloads under the same data key share its id;
- * calls whose answers are not cached have ids of their own. A data key that is cached, or whose failure is, needs no call.
+ * calls whose answers are not cached have separate ids. A data key that is cached, or whose failure is, needs no call.
  */
 export function addKmsCalls(ids: Set<string>, message: ParsedMessage, keys: DataKeys): void {
   for (const dataKey of message.dataKeys ?? []) {

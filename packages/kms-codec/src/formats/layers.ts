@@ -13,7 +13,7 @@ import type { Call } from './scope.ts';
 import { ENCRYPTED_ENCODING } from './static.ts';
 
 /*
- * One codec may encrypt what another one has encrypted or compressed, for example this library in a worker behind
+ * One codec may encrypt what another codec has encrypted or compressed, for example this library in a worker behind
  * temporal-proxy. docs/wire-formats.md, "Layers", specifies what a reader does with such payloads.
  */
 
@@ -78,7 +78,7 @@ function decryptContent(payload: Payload, layers: number, call: Call): MaybeProm
   });
 }
 
-/** Reserves Cloud KMS calls that no plan could count, because the message was compressed or inside another one. */
+/** Reserves Cloud KMS calls that no plan could count, because the message was compressed or an inner layer. */
 function reserveKmsCalls({ message }: ParsedPayload, { options, keys }: Call): void {
   if (options.innerKmsCalls === undefined) return;
   const ids = new Set<string>();

@@ -7,7 +7,7 @@ export type { Payload };
 
 /** A buffer that has grown above this size is not kept for the next payload. */
 const MAX_KEPT_BYTES = 256 * 1024;
-/** From this size on, data is not copied but given to the cipher as a piece of its own. Below, one piece is faster. */
+/** From this size on, data is not copied but given to the cipher as a separate piece. Below, one piece is faster. */
 const SEPARATE_DATA_BYTES = 32 * 1024;
 /** Field 2, length-delimited: `data`. */
 const DATA_TAG = 0x12;
@@ -67,7 +67,7 @@ export const notAPayload = (cause?: unknown): KmsCodecError =>
     cause,
   });
 
-/** Whether a payload has neither data nor an encoding other than the one for nothing. */
+/** Whether a payload has neither data nor an encoding other than `binary/null`. */
 export function isEmpty({ metadata, data }: Payload): boolean {
   if (data && data.length > 0) return false;
   const encoding = metadata?.['encoding'];

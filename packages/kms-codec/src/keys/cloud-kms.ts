@@ -16,14 +16,14 @@ import { isFailedPrecondition, isInvalidArgument, mapKmsError } from './kms-erro
 import { WaitTimer } from './wait-timer.ts';
 
 export interface CloudKmsOptions {
-  /** `host:port` of an emulator, loopback only; nothing is protected by Google then. */
+  /** `host:port` of an emulator, on loopback only. Google protects nothing then. */
   readonly emulatorHost?: string | undefined;
-  /** Deadline of one attempt; the client's own default is 60 s. Default 3,000. */
+  /** Deadline of one attempt, in ms. Default 3,000; the client's default is 60 s. */
   readonly attemptTimeoutMs?: number;
   readonly observer?: Observer;
 }
 
-/** Options of one request to Cloud KMS. Call it once for each request: it counts them. */
+/** Returns the options of one request to Cloud KMS, and counts the request. */
 type CallOptionsOf = () => { readonly timeout: number; readonly retry: null };
 
 type ClientOptions = NonNullable<ConstructorParameters<typeof KeyManagementServiceClient>[0]>;
@@ -33,27 +33,30 @@ const SOFTWARE_LIMIT = 64 * KIB;
 /** Plaintext and additional authenticated data together, for keys in an HSM. */
 const HSM_LIMIT = 8 * KIB;
 
-/** A client of Google's costs some 12 ms of CPU, and every call that is waited for tries again several times a second. */
+/**
+ * How long missing credentials are cached. Creating Google's client costs about 12 ms of CPU, and each waiting call retries
+ * several times per second.
+ */
 const MISSING_MS = 1_000;
 
-/** How often a call is repeated because this process stood still, before its failure is reported after all. */
+/** How often a call is repeated because this process was stalled, before its failure is reported. */
 const MAX_REPEATS = 3;
 
 /**
- * Cloud KMS through Google's client: the only file that imports it. Each method makes one attempt (a second one where
- * Google's data integrity guide asks for it, or where this process stood still during the first); waiting and trying again belong to who knows how long that may take.
+ * Cloud KMS through Google's client, which no other file imports. Each method makes one attempt, and a second one where
+ * Google's data integrity guide asks for it or where this process was stalled during the first. Callers retry.
  * @see https://cloud.google.com/kms/docs/data-integrity-guidelines
  */
 export class CloudKms implements KeyService {
   readonly #clientOptions: ClientOptions;
   #client: KeyManagementServiceClient | undefined;
-  /** On the clock of `performance.now()`: until then the credentials aren't looked for again. */
+  /** On the clock of `performance.now()`: credentials are not looked up again before this time. */
   #missingUntil = 0;
   readonly #timeout: number;
   readonly #observer: Observer;
   readonly #protectionLevels = new Map<string, string>();
 
-  /** @throws Error when the process is started so that Node or Google's client would expose data keys */
+  /** @throws Error when a setting of the process makes Node or Google's client expose data keys */
   constructor(options: CloudKmsOptions = {}) {
     refuseDiagnostics({ emulatorHost: options.emulatorHost });
     this.#timeout = options.attemptTimeoutMs ?? 3_000;
@@ -100,7 +103,7 @@ export class CloudKms implements KeyService {
       try {
         return await attempt(client, callOptions);
       } catch (error) {
-        // It also means that a checksum was damaged on the way: one more try with fresh ones before it counts.
+        // This may mean that a checksum was damaged in transit: retry once with new checksums.
         if (!isInvalidArgument(error)) throw error;
         return await attempt(client, callOptions);
       }
@@ -135,20 +138,20 @@ export class CloudKms implements KeyService {
     try {
       await client?.initialize();
     } catch {
-      // Without credentials it has opened nothing.
+      // Without credentials the client has opened no connection.
       return;
     }
     await client?.close();
   }
 
-  // gax's own retries are off: when they run out they report DEADLINE_EXCEEDED and hide the cause.
+  // gax must not retry: when its retries are exhausted it reports DEADLINE_EXCEEDED and hides the cause.
   #callOptions() {
     return { timeout: this.#timeout, retry: null };
   }
 
   /**
-   * Google's client, with its credentials. It is started here and not by its methods: those leave the failure unheard,
-   * which ends the process, and keep it for good, so that credentials that come later would never be read.
+   * Returns Google's client with its credentials. Its methods would also look up the credentials, but they do not handle a
+   * failure, which ends the process, and they cache it, so that later credentials would never be used.
    * @throws KmsCodecError `kms_unavailable` while there are no credentials
    */
   async #started(key: string): Promise<KeyManagementServiceClient> {
@@ -201,7 +204,7 @@ export class CloudKms implements KeyService {
           ? await this.#stateOf(key, keyVersion, callOptions)
           : undefined;
         const mapped = mapKmsError(error, operation, key, keyVersion, state);
-        // A deadline that passed while this process could not read the answer says nothing about Cloud KMS.
+        // Cloud KMS is not to blame for a deadline that passed while this process could not read the response.
         const wasStalled = timer.stalledMs > timer.waitedMs;
         if (mapped.code === 'kms_unavailable' && wasStalled && repeats < MAX_REPEATS) continue;
         report(mapped);
@@ -212,7 +215,7 @@ export class CloudKms implements KeyService {
     }
   }
 
-  /** A refusal doesn't always say what became of the version; whoever may look at it gets the exact code. */
+  /** Looks up the state of a key version, which an error does not always contain. Needs a permission that is optional. */
   async #stateOf(
     key: string,
     keyVersion: number | undefined,
@@ -239,7 +242,7 @@ export class CloudKms implements KeyService {
     if (bytes <= limit) return;
     throw new KmsCodecError(
       'too_large',
-      `${bytes} bytes are more than Cloud KMS encrypts in one call with ${key} (${limit / KIB} KiB): use an envelope format`,
+      `Cloud KMS encrypts at most ${limit / KIB} KiB per call with ${key}, and the payload has ${bytes} bytes: use an envelope format`,
       { key },
     );
   }
@@ -254,7 +257,7 @@ export class CloudKms implements KeyService {
       this.#protectionLevels.set(key, level);
       return level;
     } catch {
-      // Whoever may only encrypt learns the level from the first answer.
+      // An identity that may only encrypt gets the level from the first response.
       return 'PROTECTION_LEVEL_UNSPECIFIED';
     }
   }
@@ -266,7 +269,7 @@ function emulator(address: string) {
     apiEndpoint: url.hostname,
     port: Number(url.port),
     sslCreds: grpc.credentials.createInsecure(),
-    // Without it the client asks the metadata server of a machine in Google's cloud, even with an insecure channel.
+    // Without it the client calls the metadata server when it runs in Google Cloud, even with an insecure channel.
     clientOptions: { universeDomain: 'googleapis.com' },
   };
 }
@@ -277,7 +280,7 @@ const crc = (bytes: Uint8Array) => ({ value: checksum(bytes) });
 const aadFields = (aad: Uint8Array) =>
   aad.length === 0 ? {} : { additionalAuthenticatedData: aad, additionalAuthenticatedDataCrc32c: crc(aad) };
 
-/** Without what Google's client says: it may name files and addresses. */
+/** The message of Google's client is left out, because it may name files and addresses. */
 const credentialsMissing = (key: string) =>
   new KmsCodecError(
     'kms_unavailable',
@@ -287,9 +290,11 @@ const credentialsMissing = (key: string) =>
   );
 
 const checksumMismatch = (key: string) =>
-  new KmsCodecError('checksum_mismatch', `An answer of Cloud KMS for ${key} was damaged on the way`, { key });
+  new KmsCodecError('checksum_mismatch', `A response of Cloud KMS for ${key} was damaged in transit`, {
+    key,
+  });
 
-/** gax gives bytes as Buffers; its types allow base64 strings, which only REST would give. */
+/** gax returns bytes as Buffers. Its types also allow base64 strings, which only REST returns. */
 function bytesOf(value: string | Uint8Array | null | undefined): Uint8Array {
   return typeof value === 'string' ? Buffer.from(value, 'base64') : (value ?? new Uint8Array());
 }

@@ -101,7 +101,7 @@ export class EncryptionKeys {
   }
 
   /**
-   * Returns the current data key, or waits until Cloud KMS has wrapped a new one.
+   * Returns the current data key, or waits until Cloud KMS has wrapped the next.
    * @throws KmsCodecError why Cloud KMS wraps none; `data_key_exhausted` when an outage outlasts the hard limits
    */
   async takeOrWait(scope: DataKeyScope, bytes: number, waitBudget: WaitBudget): Promise<EncryptionKey> {
@@ -118,7 +118,7 @@ export class EncryptionKeys {
         const key = scope.cryptoKey;
         throw new KmsCodecError(
           'data_key_exhausted',
-          'The data key has reached a hard limit and Cloud KMS wraps no new one; encryption resumes when it does',
+          'The data key has reached a hard limit and Cloud KMS wraps no new data key; encryption resumes when it does',
           {
             key,
             cause,

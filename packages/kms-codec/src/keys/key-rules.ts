@@ -19,7 +19,7 @@ export interface NamespaceRule {
   readonly encrypt?: string | undefined;
   /** Further crypto keys that decrypt, in the order in which they are tried. */
   readonly decrypt?: readonly string[] | undefined;
-  /** Other namespaces whose messages are read in this one. */
+  /** Other namespaces whose messages are read in this namespace. */
   readonly accepts?: readonly string[] | undefined;
   /** The formats that are read. Default `[envelope-v2]`. */
   readonly reads?: readonly EncryptedFormat[] | undefined;
@@ -38,7 +38,7 @@ export interface NamespaceRule {
 export interface ResolvedRule {
   readonly namespace: string;
   readonly encrypt: string | undefined;
-  /** All crypto keys that Cloud KMS may be called with for this namespace, the one that encrypts first. */
+  /** All crypto keys that Cloud KMS may be called with for this namespace; the key that encrypts comes first. */
   readonly keys: readonly string[];
   readonly accepts: readonly string[];
   readonly reads: ReadonlySet<EncryptedFormat>;
@@ -133,8 +133,8 @@ export interface UnsafeRule {
 }
 
 /**
- * Returns the rules that read `envelope` or `proxy` under a crypto key under which `direct` is also read, by the same rule
- * or another one, unless the rule accepts the risk.
+ * Returns the rules that read `envelope` or `proxy` under a crypto key under which `direct` is also read, by any
+ * rule, unless the rule accepts the risk.
  */
 export function findUnsafeRules(
   namespaces: Iterable<readonly [string, NamespaceRule]>,

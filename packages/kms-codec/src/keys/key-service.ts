@@ -1,10 +1,10 @@
-/** What this library needs of Cloud KMS. Implementations throw `KmsCodecError` only. */
+/** The operations of Cloud KMS that this library needs. Implementations throw only `KmsCodecError`. */
 export interface KeyService {
-  /** Encrypt under the crypto key's primary version. At most 64 KiB of plaintext (8 KiB with the AAD for HSM keys). */
+  /** Encrypts under the crypto key's primary version. At most 64 KiB of plaintext (8 KiB with the AAD for HSM keys). */
   wrap(request: WrapRequest): Promise<Wrapped>;
-  /** Decrypt; Cloud KMS finds the version from the ciphertext. The caller wipes what it gets. */
+  /** Decrypts; Cloud KMS finds the version from the ciphertext. The caller wipes the result. */
   unwrap(request: UnwrapRequest): Promise<Uint8Array>;
-  /** The states of a crypto key's versions, for whoever may ask (`cloudkms.cryptoKeyVersions.list`). */
+  /** Returns the states of a crypto key's versions. Needs the permission `cloudkms.cryptoKeyVersions.list`. */
   describe(key: string): Promise<KeyDescription>;
   close(): Promise<void>;
 }
@@ -13,7 +13,7 @@ export interface WrapRequest {
   /** Crypto key resource name, without a version. */
   readonly key: string;
   readonly plaintext: Uint8Array;
-  /** Empty when the format binds nothing. */
+  /** Additional authenticated data; empty when the format has none. */
   readonly aad: Uint8Array;
 }
 
@@ -28,7 +28,7 @@ export interface UnwrapRequest {
   readonly key: string;
   readonly ciphertext: Uint8Array;
   readonly aad: Uint8Array;
-  /** The version that the message names, if it does: tells which one to ask about when Cloud KMS refuses. */
+  /** The version that the message names, if it does. Its state is looked up when Cloud KMS returns an error. */
   readonly keyVersion?: number | undefined;
 }
 

@@ -1,7 +1,7 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { KeyVersionState } from './key-service.ts';
 
-/** What gax rejects with: gRPC's status, and its details decoded. */
+/** The error that gax rejects with: gRPC's status and its decoded details. */
 interface ServiceError extends Error {
   readonly code: number;
   readonly statusDetails?: readonly unknown[];
@@ -19,12 +19,12 @@ const FAILED_PRECONDITION = 9;
 const OUT_OF_RANGE = 11;
 const UNAUTHENTICATED = 16;
 
-/** A gRPC status without its text, which may name addresses: a codec error's cause ends up in Temporal's history. */
+/** A gRPC status without its text, which may name addresses: Temporal's history stores the cause of a codec error. */
 class KmsStatus extends Error {
   readonly grpcCode: number;
 
   constructor(grpcCode: number) {
-    super(`Cloud KMS answered with gRPC status ${grpcCode}`);
+    super(`Cloud KMS returned the gRPC status ${grpcCode}`);
     this.name = 'KmsStatus';
     this.grpcCode = grpcCode;
   }
@@ -38,8 +38,8 @@ export const isFailedPrecondition = (error: unknown): boolean =>
 
 /**
  * Maps an error of the Cloud KMS client by its status code and details, never by its text, which Google may change.
- * @param operation an INVALID_ARGUMENT means changed bytes on unwrap, a wrong name or purpose on wrap
- * @param state of the key version, where somebody could ask; a FAILED_PRECONDITION doesn't always say it
+ * @param operation an INVALID_ARGUMENT means modified bytes for unwrap, and a wrong name or purpose for wrap
+ * @param state of the key version, if it could be looked up: a FAILED_PRECONDITION does not always contain it
  */
 export function mapKmsError(
   error: unknown,
@@ -59,26 +59,26 @@ export function mapKmsError(
       return operation === 'unwrap'
         ? fail(
             'integrity_failed',
-            `Cloud KMS can't open this message with ${key}: it was changed or made under another key`,
+            `Cloud KMS cannot decrypt this message with ${key}: it was modified, or encrypted under another key`,
           )
         : fail(
             'key_not_found',
-            `Cloud KMS refuses ${key}: check its name and that its purpose is ENCRYPT_DECRYPT`,
+            `Cloud KMS rejected ${key}: check its name, and that its purpose is ENCRYPT_DECRYPT`,
           );
     case NOT_FOUND:
-      return fail('key_not_found', `Cloud KMS knows no ${key}`);
+      return fail('key_not_found', `Cloud KMS has no key ${key}: check its name`);
     case PERMISSION_DENIED:
     case UNAUTHENTICATED:
       return fail(
         'permission_denied',
-        `This identity may not ${verb[operation]} ${key}, or the key doesn't exist`,
+        `This identity may not ${verb[operation]} ${key}, or the key does not exist: check its IAM roles and the name`,
       );
     case RESOURCE_EXHAUSTED:
-      return fail('kms_quota', `Cloud KMS refused the rate of calls for ${key}`);
+      return fail('kms_quota', `Cloud KMS quota exceeded for ${key}`);
     case FAILED_PRECONDITION:
       return fail(
         codeOfState[state ?? ''] ?? 'key_disabled',
-        `${version} can't be used: ${stateText(state)}`,
+        `${version} cannot be used: ${stateText(state)}`,
       );
     default:
       return fail('kms_unavailable', `Cloud KMS didn't answer for ${key} (gRPC status ${grpcCode})`);
@@ -98,4 +98,4 @@ const codeOfState: Readonly<Record<string, ReasonCode>> = {
 };
 
 const stateText = (state: KeyVersionState | undefined) =>
-  state ? `its state is ${state}` : 'it is not enabled (this identity may not ask for its state)';
+  state ? `its state is ${state}` : 'it is not enabled (this identity may not read its state)';

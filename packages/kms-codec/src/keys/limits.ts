@@ -2,24 +2,24 @@ const HOUR = 3_600_000;
 const GiB = 2 ** 30;
 
 /**
- * How long and how much one data key may seal, and how long an opened one is kept. The defaults are the stated numbers
- * of docs/wire-formats.md; each may be lowered, none raised.
+ * How long and how much one data key encrypts, and how long the cache for decryption keeps a data key. The defaults are
+ * those of docs/wire-formats.md. Each may be lowered, none raised.
  */
 export interface DataKeyLimits {
-  /** A new data key is wrapped in the background from 75 % of any of these and takes over when it is ready. */
+  /** At 75 % of any soft limit a new data key is wrapped in the background, which then replaces the current one. */
   readonly softAgeMs: number;
   readonly softMessages: number;
   readonly softBytes: number;
-  /** Past any of these encode fails with `data_key_exhausted`. 2^28 messages: chance of a nonce collision 2^-41. */
+  /** Above any hard limit `encode` fails with `data_key_exhausted`. With 2^28 messages a nonce collision has probability 2^-41. */
   readonly hardAgeMs: number;
   readonly hardMessages: number;
   readonly hardBytes: number;
-  /** Opened data keys are forgotten after this time, however often they are used. */
+  /** Data keys for decryption are evicted after this time, however often they are used. */
   readonly openedTtlMs: number;
   readonly openedMax: number;
-  /** Namespaces (and formats) with a sealing key at the same time. */
+  /** Limit on the data keys for encryption: one for each namespace and format. */
   readonly sealingMax: number;
-  /** Cloud KMS calls under way at the same time for one namespace; more wait. Default: no limit. */
+  /** Limit on the Cloud KMS calls in flight for one namespace; further calls wait. Default: none. */
   readonly callsInFlight: number;
 }
 
@@ -36,7 +36,7 @@ export const defaultLimits: DataKeyLimits = {
   callsInFlight: Number.POSITIVE_INFINITY,
 };
 
-/** @throws RangeError when a limit isn't a positive number or is above its default. */
+/** Returns limits with their defaults. @throws RangeError when a limit is not positive, or above its default */
 export function resolveLimits(wanted: Partial<DataKeyLimits> = {}): DataKeyLimits {
   const limits = { ...defaultLimits, ...wanted };
   const most = new Map(Object.entries(defaultLimits));
@@ -47,7 +47,7 @@ export function resolveLimits(wanted: Partial<DataKeyLimits> = {}): DataKeyLimit
       );
     }
   }
-  // Lowering a hard limit below its soft one would leave no time to replace a key.
+  // A hard limit below its soft limit would leave no time to replace a key.
   return {
     ...limits,
     softAgeMs: Math.min(limits.softAgeMs, limits.hardAgeMs),

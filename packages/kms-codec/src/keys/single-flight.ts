@@ -4,7 +4,7 @@ import { withResolvers } from '../maybe-promise.ts';
 import type { Observer } from '../observer.ts';
 import type { WaitBudget } from './wait-budget.ts';
 
-type Attempt<T> = (unwanted: AbortSignal) => Promise<T>;
+type Attempt<T> = (signal: AbortSignal) => Promise<T>;
 
 interface Flight<T> {
   readonly result: Promise<T>;
@@ -14,9 +14,11 @@ interface Flight<T> {
 }
 
 /**
- * One Cloud KMS call shared by everyone who needs its answer. A flight tries again, with backoff, as long as its
- * error is retryable and somebody still waits; each caller waits as long as its own budget lasts, and one that gives
- * up never ends it for the others. One that all have left is over: who asks next begins a new one.
+ * Shares one Cloud KMS call among all callers that need its result. A call is retried with backoff while its error is
+ * retryable and a caller waits. Each caller waits within its budget; giving up does not affect the others. When all have
+ * given up, the call is aborted, and the next caller starts a new call.
+ *
+ * Kept instead of a library: none shares retries among callers with different budgets.
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
@@ -31,23 +33,28 @@ export class SingleFlight<T> {
   }
 
   /**
-   * @param id what is asked for; the same id means the same answer
+   * Joins the call in flight for an id, or starts it.
+   * @param id identifies the result: callers with the same id share a call
    * @param key crypto key resource name, for errors and the observer
-   * @param attempt given a signal that is aborted once nobody waits any more
-   * @throws the last attempt's error; `kms_unavailable` when none has ended within the budget
+   * @param attempt gets a signal that is aborted when no caller waits
+   * @throws KmsCodecError the last attempt's error; `kms_unavailable` when no attempt ended within the budget
    */
   async join(id: string, key: string, waitBudget: WaitBudget, attempt: Attempt<T>): Promise<T> {
     const { budgetMs } = waitBudget;
-    // A payload may need one answer after the other.
-    if (waitBudget.isOver)
-      throw new KmsCodecError('kms_unavailable', 'Nobody waits for the answer any more', { key });
+    // A payload may need several calls, one after another.
+    if (waitBudget.isFinished)
+      throw new KmsCodecError(
+        'kms_unavailable',
+        'The call has already failed or was aborted; Cloud KMS was not called',
+        { key },
+      );
     const flight = this.#flights.get(id) ?? this.#start(id, key, attempt);
     flight.waiting += 1;
     const { promise: gaveUp, reject } = withResolvers<never>();
     const giveUp = (): void =>
       reject(
         flight.lastError ??
-          new KmsCodecError('kms_unavailable', `No answer from Cloud KMS within ${budgetMs / 1000} s`, {
+          new KmsCodecError('kms_unavailable', `Cloud KMS did not respond within ${budgetMs / 1000} s`, {
             key,
           }),
       );
@@ -81,7 +88,7 @@ export class SingleFlight<T> {
       },
     }).finally(() => this.#forget(id, flight));
     const flight: Flight<T> = { result, stop, waiting: 0, lastError: undefined };
-    // A flight whose waiters all left rejects with nobody to hear it.
+    // When all callers have given up, nothing else handles the rejection.
     result.catch(() => undefined);
     this.#flights.set(id, flight);
     return flight;

@@ -1,11 +1,11 @@
 import type { CallOptions } from '../call-options.ts';
 import { WaitTimer } from './wait-timer.ts';
 
-/** How long one call waits for each answer of Cloud KMS, and whether it still needs one. */
+/** How long one call waits for each response of Cloud KMS, and whether it still needs one. */
 export class WaitBudget {
   readonly budgetMs: number;
   readonly #caller: Pick<CallOptions, 'signal'>;
-  /** Made for the first that waits: most calls have their data key at hand. */
+  /** Created by the first wait: the data key of most calls is cached. */
   #waiting: Set<() => void> | undefined;
   #hasFailed = false;
 
@@ -15,24 +15,24 @@ export class WaitBudget {
     this.#caller = caller;
   }
 
-  /** What the call still waits for, nobody needs any more: it has failed, or its caller has left. */
-  get isOver(): boolean {
-    return this.#hasFailed || this.hasLeft;
+  /** Whether the call needs no further response: it has failed, or its caller has aborted it. */
+  get isFinished(): boolean {
+    return this.#hasFailed || this.isAborted;
   }
 
-  get hasLeft(): boolean {
+  get isAborted(): boolean {
     return this.#caller.signal?.aborted === true;
   }
 
-  /** Why the caller has left. */
+  /** The reason of the caller's abort signal. */
   get reason(): unknown {
     return this.#caller.signal?.reason;
   }
 
   /**
-   * Starts waiting for one answer.
-   * @param giveUp called when the budget is used up, the call has failed or its caller has left
-   * @returns ends the waiting
+   * Starts to wait for one response.
+   * @param giveUp called when the budget is exhausted, or the call has failed or was aborted
+   * @returns a function that ends the wait
    */
   wait(giveUp: () => void): () => void {
     const own = (this.#waiting ??= new Set());
@@ -48,7 +48,7 @@ export class WaitBudget {
     };
   }
 
-  /** The call has failed. */
+  /** Marks the call as failed and ends its waits. */
   fail(): void {
     this.#hasFailed = true;
     for (const giveUp of this.#waiting ?? []) giveUp();
@@ -64,8 +64,8 @@ function waitingFor(signal: AbortSignal): WaitingCalls {
 }
 
 /**
- * All that wait with one signal, behind one listener: a signal looks through those that it has for each new one, and a
- * history's 10,000 payloads may be as many calls.
+ * All waits with one signal, behind one listener. A signal compares each new listener with those that it has, and the
+ * 10,000 payloads of a history may be as many calls.
  */
 class WaitingCalls {
   readonly #signal: AbortSignal;

@@ -1,34 +1,34 @@
-/** How often waiting time is counted. */
+/** How often the waiting time is measured, in ms. */
 const TICK_MS = 20;
 
-/** What one tick counts at most: a later one means that the process stood still, and nothing could be received. */
+/** Limit on what one tick counts. A later tick means that the process was stalled and could receive nothing. */
 const MAX_TICK_MS = 100;
 
-/** Timers that run in this process, ticked by one interval. */
+/** The timers that run in this process, with one interval for all. */
 const running = new Set<WaitTimer>();
 let interval: NodeJS.Timeout | undefined;
 /** On the clock of `performance.now()`. */
 let lastTick = 0;
-/** Milliseconds that were counted until the last tick. */
+/** Milliseconds counted until the last tick. */
 let counted = 0;
 
-/** Milliseconds in which the event loop turned, since any fixed time. Advances only while a timer runs. */
-const turningTime = (): number => counted + Math.min(performance.now() - lastTick, MAX_TICK_MS);
+/** Milliseconds during which the event loop ran, since any fixed time. Advances only while a timer runs. */
+const runningTime = (): number => counted + Math.min(performance.now() - lastTick, MAX_TICK_MS);
 
 function tick(): void {
-  counted = turningTime();
+  counted = runningTime();
   lastTick = performance.now();
-  // Timers come first in a turn of the event loop: what has arrived while it stood still is read before anybody gives up.
+  // The event loop runs timers before it reads sockets. After a stall, responses that have arrived are read first.
   setImmediate(() => {
-    const now = turningTime();
+    const now = runningTime();
     for (const timer of running) timer.check(now);
   });
 }
 
 /**
- * A time limit for an answer from outside that counts waiting only. While a synchronous task holds the event loop, or
- * the machine gives this process no time, no answer can be received: such a stall is not the other side's fault, and
- * does not count. Accurate to about 20 ms. Call `stop` when the answer is there.
+ * A time limit for a response that counts only the time in which this process can receive it. Time in which a synchronous
+ * task blocks the event loop, or the machine suspends the process, does not count. Accurate to about 20 ms. Call `stop` when
+ * the response has arrived.
  *
  * @example
  * const timer = new WaitTimer(3_000, () => request.abort());
@@ -45,7 +45,7 @@ export class WaitTimer {
   readonly #realStart = performance.now();
 
   /**
-   * Starts at once.
+   * Starts the timer.
    * @param limitMs milliseconds of waiting; without it the timer only measures
    * @param expired called once when the limit is reached
    */
@@ -56,16 +56,16 @@ export class WaitTimer {
       lastTick = performance.now();
       interval = setInterval(tick, TICK_MS);
     }
-    this.#start = turningTime();
+    this.#start = runningTime();
     running.add(this);
   }
 
-  /** Milliseconds of waiting that count. */
+  /** Milliseconds that count. */
   get waitedMs(): number {
-    return turningTime() - this.#start;
+    return runningTime() - this.#start;
   }
 
-  /** Milliseconds in which the event loop stood still. */
+  /** Milliseconds in which the event loop was stalled. */
   get stalledMs(): number {
     return performance.now() - this.#realStart - this.waitedMs;
   }

@@ -2,25 +2,25 @@ import { types } from 'node:util';
 import { ApplicationFailure } from '@temporalio/common';
 import { isReasonCode } from '../reason-codes.ts';
 
-/** What a log may show of an error: identifiers that stand in code, never text that is made while code runs. */
+/** What a log may contain of an error: identifiers from source code, never text that is created at run time. */
 export interface ErrorFields {
-  /** The class, as in `ApplicationFailure`; the type of what is no error, as in `string`. */
+  /** The class of an error, such as `ApplicationFailure`, or the type of another value, such as `string`. */
   readonly error: string;
   /** The type of an `ApplicationFailure`, which Temporal stores in plaintext too. */
   readonly errorType?: string;
   /** A `KmsCodecError`'s reason code, a system error's or Node's code, or a gRPC status. */
   readonly errorCode?: string | number;
-  /** The same of what caused it, outermost first; the errors of an `AggregateError` follow it. */
+  /** The same fields of its causes, outermost first; the errors of an `AggregateError` follow. */
   readonly causes?: readonly string[];
 }
 
 const MAX_CAUSES = 8;
-/** No spaces and no quotes: a sentence in a name or type is content. */
+/** No spaces and no quotes: a sentence in a name or type may be payload content. */
 const identifier = /^[\w$.:@/-]{1,100}$/;
 const systemCode = /^E[A-Z][A-Z0-9_]{1,60}$/;
 const MAX_GRPC_STATUS = 16;
 
-/** Name, type, code and causes of anything that was thrown. Never throws. */
+/** Returns name, type, code and causes of anything that was thrown. Never throws. */
 export function errorFields(error: unknown): ErrorFields {
   if (!isError(error)) return { error: typeof error };
   const causes: string[] = [];
@@ -59,7 +59,7 @@ function identifierOf(error: object, name: string): string | undefined {
   return typeof value === 'string' && identifier.test(value) ? value : undefined;
 }
 
-/** As many as are shown at most, however many there are. */
+/** Returns the causes, at most as many as are logged. */
 function causesOf(error: object): unknown[] {
   const errors = read(error, 'errors');
   const listed = isObject(errors)
@@ -77,12 +77,12 @@ function read(object: object, name: string): unknown {
   }
 }
 
-/** Also of a workflow's realm. A record that was thrown is content: its name, too. */
+/** Accepts errors of a workflow's realm. Other objects that are thrown are payload content, including their names. */
 function isError(value: unknown): value is object {
   try {
     return types.isNativeError(value) || value instanceof Error;
   } catch {
-    // A proxy that was revoked.
+    // A revoked proxy throws.
     return false;
   }
 }

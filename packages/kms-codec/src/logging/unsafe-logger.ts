@@ -1,4 +1,4 @@
-/** What a logger of `createSafeLogger` has, whichever copy of this module made it. */
+/** Marks the loggers of `createSafeLogger`, also those of another copy of this module. */
 export const safeLoggerMark: unique symbol = Symbol.for('temporal-kms.safeLogger');
 
 const isSafeLogger = (logger: unknown): boolean =>
@@ -7,12 +7,12 @@ const isSafeLogger = (logger: unknown): boolean =>
 let isWarned = false;
 
 /**
- * Emits a process warning where the worker's runtime has another logger than one of `createSafeLogger`. The plugin can
- * do no more: the runtime, its logger included, exists before any plugin is asked.
+ * Emits a process warning if the logger of the worker's runtime is not from `createSafeLogger`. A plugin cannot replace it,
+ * because the runtime and its logger exist before any plugin is called.
  */
 export function warnOfUnsafeLogger(worker: object): void {
   if (isWarned) return;
-  // The options that the runtime was made with are in the SDK's types; that a worker has its runtime is not.
+  // The SDK's types contain the runtime's options, but not the worker's runtime.
   const defaultOptions = read(read(read(worker, 'runtime'), 'constructor'), 'defaultOptions');
   if (defaultOptions === undefined || isSafeLogger(read(defaultOptions, 'logger'))) return;
   isWarned = true;

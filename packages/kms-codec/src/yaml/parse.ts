@@ -29,7 +29,7 @@ export interface ParsedYaml {
   readonly lineOf: (path: YamlPath) => number | undefined;
 }
 
-/** Parses the part of YAML that all YAML 1.1 and 1.2 parsers read in the same way. Reports everything else. */
+/** Parses the subset of YAML that all YAML 1.1 and 1.2 parsers read in the same way. Reports everything else. */
 export function parseYaml(bytes: Uint8Array): ParsedYaml {
   let text: string;
   try {
@@ -61,10 +61,10 @@ const WHOLE_NUMBER = /^(0|-?[1-9][0-9]{0,14})$/;
  * parsers take any question mark inside brackets for the beginning of a key.
  */
 const AMBIGUOUS = /^[-+.0-9~=<:]|\?/;
-/** All but what both YAML versions print, and but tabs and what one version alone takes for the end of a line. */
+/** Characters that are not printable in both YAML versions, tabs, and line ends of a single version. */
 const FORBIDDEN =
   /[^\n\r\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]|\r(?!\n)/u;
-/** What escapes in double quotes can write, and no value needs. */
+/** Characters that escapes in double quotes can produce and no value needs. */
 const CONTROL = /[\p{Cc}\p{Cs}\u2028\u2029\ufeff]/u;
 
 class Parser {
@@ -85,7 +85,7 @@ class Parser {
     try {
       return this.#document();
     } catch (error) {
-      // The library recurses.
+      // The yaml library recurses and may overflow the stack.
       if (!(error instanceof RangeError)) throw error;
       return this.#report(TOO_DEEP);
     }
@@ -218,5 +218,5 @@ class Parser {
 
 const startOf = (node: unknown): number | undefined => (isNode(node) ? node.range?.[0] : undefined);
 
-/** As Python counts the characters of a text. */
+/** Returns the length in code points, as Python counts it. */
 const codePoints = (text: string): number => Array.from(text).length;

@@ -1,4 +1,4 @@
-import type { InnerKmsCalls, KmsCodec, PayloadInfo } from '@temporal-kms/kms-codec';
+import type { InnerKmsCalls, KmsCodec, PayloadInfo, PlaintextBudget } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { Digests } from '../audit/chain.ts';
 import { type Authority, requireJustification } from '../http/authorise.ts';
@@ -12,9 +12,8 @@ import type { Payload } from '../payload.ts';
 import type { MemoryLease } from '../memory/budget.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
 import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
-import { AnswerBudget } from './answer-budget.ts';
-import { headerText } from './header-text.ts';
-import { inSlices } from './in-slices.ts';
+import { utf8Text } from '../utf8.ts';
+import { inSlices } from './slices.ts';
 import { recordDecoded, withAudit } from './records.ts';
 
 export interface ProtocolOptions {
@@ -26,9 +25,9 @@ export interface ProtocolOptions {
 }
 
 /**
- * Temporal's codec protocol (codec-server/README.md in temporalio/samples-go). Queries such as
- * `?preserveStorageRefs=true` change nothing: references to external storage always come back as they are. Errors are
- * text, since the CLI prints the body as it comes.
+ * Implements Temporal's codec protocol (codec-server/README.md in temporalio/samples-go). Queries such as
+ * `?preserveStorageRefs=true` have no effect: references to external storage are always returned unchanged. Errors are
+ * text, because the CLI prints the body.
  */
 export function codecProtocol(options: ProtocolOptions): CodecProtocol {
   const { codec, authority, limits } = options;
@@ -153,7 +152,7 @@ interface Read {
   readonly budget: AnswerBudget;
 }
 
-/** Memory for one request, until its connection is done with the answer. */
+/** Returns a memory lease for one request, which ends when its response is closed. */
 function leaseOf(c: Context<Env>): MemoryLease {
   const outgoing = c.env?.outgoing;
   if (outgoing?.destroyed === true) throw new ClientDisconnected();
@@ -186,3 +185,41 @@ function otherNamespaces(infos: readonly PayloadInfo[], namespace: string): Read
   for (const { namespace: named } of infos) if (named !== undefined && named !== namespace) others.add(named);
   return others;
 }
+
+/** Bytes of memory for each byte that is decrypted or encrypted: the byte, and its base64 in the response. */
+const COST = 7 / 3;
+/** Bytes that encryption adds to a payload: header, wrapped data key, nonce and tag. */
+const ADDED = 512;
+
+/**
+ * Charges the plaintext of one request and its response to the memory budget. The sizes of the payloads are charged before
+ * any of them is decrypted; only bytes that decompression adds are charged later.
+ */
+class AnswerBudget implements PlaintextBudget {
+  readonly #lease: Pick<MemoryLease, 'take'>;
+  #prepaid: number;
+
+  /** @throws HttpError 413 or 503 when the memory budget has no room */
+  constructor(lease: Pick<MemoryLease, 'take'>, payloads: readonly Payload[]) {
+    this.#lease = lease;
+    this.#prepaid = payloads.reduce(
+      (sum, { data }) => sum + Math.ceil(((data?.length ?? 0) + ADDED) * COST),
+      0,
+    );
+    lease.take(this.#prepaid);
+  }
+
+  /** @throws HttpError 413, 503 */
+  reserve(bytes: number): void {
+    const cost = Math.ceil(bytes * COST);
+    const paid = Math.min(cost, this.#prepaid);
+    this.#prepaid -= paid;
+    if (cost > paid) this.#lease.take(cost - paid);
+  }
+}
+
+/**
+ * Returns the text of a header. Node provides a character per byte; the CLI sends UTF-8, and browsers only Latin-1.
+ */
+const headerText = (value: string | undefined): string | undefined =>
+  value === undefined ? undefined : (utf8Text(Buffer.from(value, 'latin1')) ?? value);
