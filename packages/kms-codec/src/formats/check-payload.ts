@@ -109,7 +109,7 @@ const isTransferred = ({ buffer }: ArrayBufferView): boolean => 'detached' in bu
 
 /** Returns an error that names the kind of a value, never the value. */
 function illTyped(what: string, given: unknown): KmsCodecError {
-  return new KmsCodecError('malformed', `${what}, but is ${kindOf(given)}`);
+  return new KmsCodecError('malformed', `${what}, and it is ${kindOf(given)}`);
 }
 
 /** Built-in kinds. An object can set any other tag, which may be payload content. */
