@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type ChainHead, formatHead, parseHead, readDigestKey } from './audit/chain.ts';
+import { type ChainHead, type Digests, formatHead, parseHead, readDigestKey } from './audit/chain.ts';
 import { type Verified, verifyAudit } from './audit/verify.ts';
 import { messageOf } from './errors.ts';
-import { payloadDigests } from './payload-digests.ts';
 
 /** `EX_USAGE` of sysexits.h. */
 const EXIT_USAGE = 64;
@@ -11,7 +10,7 @@ const EXIT_USAGE = 64;
 interface Command {
   readonly about: string;
   readonly usage: string;
-  /** @returns the status to end with */
+  /** @returns the exit status */
   readonly run: (args: string[], output: Output) => Promise<number>;
 }
 
@@ -21,46 +20,50 @@ class UsageError extends Error {
 
 const VERIFY_USAGE = `Usage: node main.mjs verify-audit [options] FILE...
 
-Verifies audit files: finds lines that were changed, removed, put in, repeated or moved. Give a file together with the
-files that it was rotated to, in any order.
+Verifies audit files: finds changed, removed, inserted, repeated and moved lines. Name a file together with the files
+that it was rotated to, in any order.
 
-  --expect-head SEQ:HASH  this line must be there (from the log, or "head" of GET .../audit); may be given several times
-  --after SEQ:HASH        the last line of a file that was removed on purpose; may be given several times
-  --mixed                 skip lines of others: standard output as it was collected
+  --expect-head SEQ:HASH  a line that must exist (from the log, or "head" of GET .../audit); repeatable
+  --after SEQ:HASH        the last line of a file that was removed on purpose; repeatable
+  --mixed                 skip lines of other programs, for collected standard output
   --json                  print the result as JSON
   --help                  print this
 
-Status: 0 nothing was found, 1 something was, or a file can't be read, 64 wrong usage.
+Exit status: 0 no problem found, 1 a problem found or a file not readable, 64 wrong usage.
 `;
 
 const DIGEST_USAGE = `Usage: node main.mjs audit-digest --key-file FILE EXPORT...
 
-Prints the digest of each payload in JSON files, with its place: in exports in the form "encoded", histories as the
-Temporal CLI prints them, and bodies of /decode. Look for the digests in the audit: grep -F.
+Prints the digest of each payload in JSON files, with its JSON Pointer. The files are exports in the form "encoded",
+histories as the Temporal CLI prints them, or bodies of /decode. Search for the digests in the audit with grep -F.
 
-  --key-file FILE  the key that the server has in AUDIT_DIGEST_KEY_FILE
+  --key-file FILE  the key file that the server has in AUDIT_DIGEST_KEY_FILE
   --help           print this
 
-Status: 0 digests were printed, 1 a file can't be read, 64 wrong usage.
+Exit status: 0 digests printed, 1 a file not readable, 64 wrong usage.
 `;
 
 const commands: Readonly<Record<string, Command>> = {
   'verify-audit': { about: 'verify audit files', usage: VERIFY_USAGE, run: runVerify },
-  'audit-digest': { about: 'find payloads of a history in the audit', usage: DIGEST_USAGE, run: runDigest },
+  'audit-digest': {
+    about: 'print digests of payloads, to find them in the audit',
+    usage: DIGEST_USAGE,
+    run: runDigest,
+  },
 };
 
 /** For `--help`. */
 export const commandList = Object.entries(commands)
-  .map(([name, { about }]) => `  ${name.padEnd(14)}${about}; ${name} --help says how`)
+  .map(([name, { about }]) => `  ${name.padEnd(14)}${about}; see ${name} --help`)
   .join('\n');
 
-/** Where a command prints to. */
+/** The output of a command. */
 export interface Output {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
 }
 
-/** @returns the status to end with; undefined where the command line names no command */
+/** Runs a command. @returns its exit status; undefined where the arguments name no command */
 export async function runCommand(args: readonly string[], output: Output): Promise<number | undefined> {
   const [name = '', ...rest] = args;
   const command = commands[name];
@@ -78,14 +81,14 @@ export async function runCommand(args: readonly string[], output: Output): Promi
   }
 }
 
-/** Runs the command that this process was started for, and ends the process; returns where there is none. */
+/** Runs the command of the process's arguments and exits; returns where they name no command. */
 export async function exitAfterCommand(): Promise<void> {
   const status = await runCommand(process.argv.slice(2), {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
   });
   if (status === undefined) return;
-  // What was written to a pipe must be there before the end.
+  // A pipe must have taken the output before the process exits.
   await new Promise((resolve) => process.stdout.write('', resolve));
   process.exit(status);
 }
@@ -101,7 +104,7 @@ async function runVerify(args: string[], { out, err }: Output): Promise<number> 
       json: { type: 'boolean', default: false },
     },
   });
-  if (positionals.length === 0) throw new UsageError('Name the files to verify.');
+  if (positionals.length === 0) throw new UsageError('No files given; name the files to verify.');
   const verified = await verifyAudit({
     files: positionals,
     mixed: values.mixed,
@@ -117,19 +120,19 @@ function headsOf(texts: readonly string[], option: string): ChainHead[] {
   return texts.map((text) => {
     const head = parseHead(text);
     if (head === undefined)
-      throw new UsageError(`${option} must be a number, a colon and 64 hexadecimal digits.`);
+      throw new UsageError(`${option} is invalid; give a number, a colon and 64 hexadecimal digits.`);
     return head;
   });
 }
 
 const PROGRESS_MS = 5_000;
 
-/** A long file isn't waited for in silence. */
+/** Reports progress on long files. */
 function progressOf(err: Output['err']): (file: string, bytes: number) => void {
-  let told = performance.now();
+  let reported = performance.now();
   return (file, bytes) => {
-    if (performance.now() - told < PROGRESS_MS) return;
-    told = performance.now();
+    if (performance.now() - reported < PROGRESS_MS) return;
+    reported = performance.now();
     err(`${file}: ${Math.round(bytes / 1e6)} MB\n`);
   };
 }
@@ -168,12 +171,31 @@ async function runDigest(args: string[], { out }: Output): Promise<number> {
     options: { 'key-file': { type: 'string' } },
   });
   const { 'key-file': keyFile } = values;
-  if (keyFile === undefined) throw new UsageError('Name the key with --key-file.');
-  if (positionals.length === 0) throw new UsageError('Name the files with payloads.');
+  if (keyFile === undefined) throw new UsageError('No key given; name its file with --key-file.');
+  if (positionals.length === 0) throw new UsageError('No files given; name the files with payloads.');
   const digests = readDigestKey(keyFile);
   for (const file of positionals) {
     const value: unknown = JSON.parse(await readFile(file, 'utf8'));
     for (const { pointer, digest } of payloadDigests(digests, value)) out(`${digest} ${file} ${pointer}\n`);
   }
   return 0;
+}
+
+interface PayloadDigest {
+  /** JSON Pointer (RFC 6901) of the payload. */
+  readonly pointer: string;
+  readonly digest: string;
+}
+
+/** Yields the digests of all payloads (objects with `metadata` and `data`) in a JSON value. */
+function* payloadDigests(digests: Digests, value: unknown, pointer = ''): Generator<PayloadDigest> {
+  if (typeof value !== 'object' || value === null) return;
+  if ('metadata' in value && 'data' in value && typeof value.data === 'string') {
+    yield { pointer, digest: digests.of(Buffer.from(value.data, 'base64')) };
+    return;
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    const step = key.replaceAll('~', '~0').replaceAll('/', '~1');
+    yield* payloadDigests(digests, inner, `${pointer}/${step}`);
+  }
 }

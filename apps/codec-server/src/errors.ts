@@ -4,16 +4,16 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 interface HttpErrorOptions {
   /** Seconds; sent as `Retry-After`. */
   readonly retryAfter?: number;
-  /** How to sign in; sent as `WWW-Authenticate`. */
+  /** Sent as `WWW-Authenticate`. */
   readonly challenge?: string;
   readonly cause?: unknown;
-  /** Nothing in the message comes from a caller, so the log may have it. */
+  /** The message contains nothing from the caller, so the log may contain it. */
   readonly loggable?: boolean;
 }
 
 /**
- * Why a request is not served. `message` goes to the caller: it says what is wrong and what to do, and holds no
- * payload, token or internal address.
+ * An error with its HTTP status and API error code. The caller receives `message`: what failed, why, and what to do. It
+ * contains no payload, token or internal address.
  */
 export class HttpError extends Error {
   readonly status: ContentfulStatusCode;
@@ -40,24 +40,25 @@ export class HttpError extends Error {
 export const badRequest = (message: string, cause?: unknown): HttpError =>
   new HttpError(400, 'bad_request', message, { cause });
 
-/** Nobody waits for the answer any more. */
+/** The client does not wait for the response any more: it disconnected, or its request timed out. */
 export class ClientDisconnected extends HttpError {
   constructor() {
-    super(504, 'timeout', 'Whoever asked is no longer there.', { loggable: true });
+    super(504, 'timeout', 'The client disconnected.', { loggable: true });
   }
 }
 
+/** Returns an error's message. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** With what lies behind it: `fetch` says of every failure that it failed. */
+/** Returns the message with that of the cause: the message of `fetch` is `fetch failed` for every error. */
 export function withCause(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause === undefined ? messageOf(error) : `${messageOf(error)}: ${codeOf(cause) ?? messageOf(cause)}`;
 }
 
-/** For faults that nobody foresaw: their messages may quote what was being read. */
+/** Returns the name, for unexpected errors: their messages may quote the data that was read. */
 export const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);
 
-/** Node's own code, such as `EACCES`. */
+/** Returns Node's error code, such as `EACCES`. */
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

@@ -1,6 +1,6 @@
 import type { Observer } from '@temporal-kms/kms-codec';
 
-/** Every event there is; one that kms-codec adds and nobody lists here is an error of types. */
+/** Every event of the observer: an event that kms-codec adds is a type error here. */
 const listed: Readonly<Record<keyof Observer, true>> = {
   kmsCall: true,
   kmsRetry: true,
@@ -14,18 +14,18 @@ const listed: Readonly<Record<keyof Observer, true>> = {
 };
 const events = Object.keys(listed).filter((name): name is keyof Observer => name in listed);
 
-/** One observer that tells several, in their order; it hears only what one of them listens to. */
+/** Returns one observer that calls several in their order; it observes only events that one of them handles. */
 export function observeAll(...observers: readonly Observer[]): Observer {
   return Object.fromEntries(
     events
-      .map((event) => [event, tellAll(observers.map((one) => one[event]?.bind(one)))] as const)
-      .filter(([, tell]) => tell !== undefined),
+      .map((event) => [event, callAll(observers.map((one) => one[event]?.bind(one)))] as const)
+      .filter(([, call]) => call !== undefined),
   );
 }
 
-type Tell = (event: never) => void;
+type Listener = (event: never) => void;
 
-function tellAll(listeners: readonly (Tell | undefined)[]): Tell | undefined {
+function callAll(listeners: readonly (Listener | undefined)[]): Listener | undefined {
   const [first, ...others] = listeners.filter((listener) => listener !== undefined);
   if (others.length === 0) return first;
   return (event) => {

@@ -1,6 +1,6 @@
 /**
- * What is waited for, or the signal's reason as soon as it is aborted, whatever becomes of the other then. One listener
- * for the wait alone: `Promise.race` with a promise that lasts would collect one for every wait.
+ * Resolves as `waited`, or rejects with the signal's reason once it is aborted. Adds one listener for this wait only:
+ * `Promise.race` with a long-lived promise would collect one per wait.
  */
 export async function unlessAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The body of every refusal of the history API. `message` is for people and holds no payload, token or address. */
+/** The body of every error of the history API. `message` is for people and contains no payload, token or address. */
 export const apiError = z.object({
   error: z.object({
     code: z.enum([
@@ -15,11 +15,11 @@ export const apiError = z.object({
       'too_large',
       'unsupported_media_type',
       'temporal_unavailable',
-      /** The audit can't be written, so nothing is decrypted. */
+      /** The audit cannot be written, so nothing is decrypted. */
       'audit_unavailable',
-      /** Too many requests or streams at once. */
+      /** Too many requests or streams in flight. */
       'busy',
-      /** The caller has asked too often: try again after the seconds of `Retry-After`. */
+      /** The caller exceeded a rate limit: try again after the seconds of `Retry-After`. */
       'rate_limited',
       'timeout',
       'not_implemented',
@@ -31,3 +31,20 @@ export const apiError = z.object({
 });
 export type ApiError = z.infer<typeof apiError>;
 export type ApiErrorCode = ApiError['error']['code'];
+
+/**
+ * Why a stream ends. `complete`: all was sent. `signed_out`: the caller's token expired; sign in and continue. `limit`:
+ * a limit on time, hits or bytes; continue. `shutdown`: the server shuts down; continue with another. `error`: it failed.
+ */
+export const endReason = z.enum(['complete', 'signed_out', 'limit', 'shutdown', 'error']);
+export type EndReason = z.infer<typeof endReason>;
+
+/** The last line of a stream of events. A stream without it was cut off. */
+export const streamEnd = z.object({
+  type: z.literal('end'),
+  reason: endReason,
+  /** The last durable event that was sent or searched; `after` of the next request. */
+  after: z.number().int().nonnegative(),
+  /** For people. */
+  message: z.string().optional(),
+});

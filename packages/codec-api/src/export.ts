@@ -3,9 +3,9 @@ import { keyUse, otherNamespace, payloadRef, justification } from './payload.ts'
 import { reasonCode, reasonCounts } from './reasons.ts';
 
 /**
- * `encoded`: as Temporal stores it, with nothing decrypted; `decoded`: the same with opened payloads; both are
- * `{"events": […]}` as Temporal's own tools write it and its SDKs replay it. `readable`: for people, each payload's
- * JSON where the payload stood.
+ * `encoded`: as Temporal stores it, with nothing decrypted. `decoded`: the same with decrypted payloads. Both are
+ * `{"events": […]}`, as Temporal's tools write it and its SDKs replay it; `encoded` replays only with the codec.
+ * `readable`: for people, with each payload's JSON in place of the payload.
  */
 const exportForm = z.enum(['encoded', 'decoded', 'readable']);
 export type ExportForm = z.infer<typeof exportForm>;
@@ -15,8 +15,8 @@ export const exportRequest = z.strictObject({ form: exportForm, justification: j
 export type ExportRequest = z.infer<typeof exportRequest>;
 
 /**
- * Stands in a readable export where a payload could not be opened. A payload whose own JSON is an object with a key
- * of `exportMarks` at its top is written as `{"$value": …}`, so this is never data.
+ * Replaces a payload that could not be decrypted in a readable export. It is never data: a payload whose JSON is an
+ * object with one of `exportMarks` as a top-level key is written as `{"$value": …}`.
  */
 export const unreadable = z.strictObject({
   $unreadable: z.object({
@@ -27,16 +27,17 @@ export const unreadable = z.strictObject({
   }),
 });
 
-/** Keys that mean something at the top of a payload in a readable export. */
+/** Top-level keys with a meaning in the payloads of a readable export. */
 export const exportMarks = ['$unreadable', '$value', '$text', '$bytes'] as const;
 
 /**
- * `metadata.encoding` of what stands in a decoded export where a payload could not be opened: no converter knows it,
- * so a replay stops there. Its other metadata: `reason`, `ref`, and `key`, `key-version` and `namespace` where they are known.
+ * `metadata.encoding` of the payload that replaces one that could not be decrypted in a decoded export. No converter
+ * knows it, so a replay stops there. Further metadata: `reason`, `ref`, and `key`, `key-version` and `namespace` where
+ * they are known.
  */
 export const UNREADABLE_ENCODING = 'binary/unreadable';
 
-/** Behind the events of a readable export. One that was cut off doesn't have it, and is no JSON. */
+/** Follows the events of a readable export. An export that was cut off lacks it, and does not parse as JSON. */
 const exportSummary = z.object({
   events: z.number().int().nonnegative(),
   payloads: z.number().int().nonnegative(),
@@ -44,7 +45,7 @@ const exportSummary = z.object({
 });
 export type ExportSummary = z.infer<typeof exportSummary>;
 
-/** The whole of a readable export. */
+/** A whole readable export. */
 export const readableExport = z.object({
   namespace: z.string(),
   workflowId: z.string(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { streamEnd } from './ends.ts';
+import { streamEnd } from './errors.ts';
 import { payloadStub } from './payload.ts';
 import { attributes, timestamp } from './workflow.ts';
 
@@ -8,11 +8,11 @@ export const historyEvent = z.object({
   eventId: z.number().int().positive(),
   /** Not monotonic in eventId: an ActivityTaskStarted is written when the activity closes. */
   eventTime: timestamp,
-  /** Numeric `EventType`; an unknown one is shown as it is, never an error. */
+  /** The number of Temporal's `EventType`. An unknown type is not an error. */
   eventType: z.number().int(),
-  /** `ActivityTaskScheduled` and so on; `Unknown(61)` for a type newer than this server. */
+  /** Such as `ActivityTaskScheduled`; `Unknown(61)` for a type that this server does not know. */
   eventName: z.string(),
-  /** The event's own attributes message, payloads replaced by placeholders. */
+  /** The event's attributes message, payloads replaced by placeholders. */
   attributes,
   /** `summary` and `details` of the event, as placeholders. */
   userMetadata: attributes.optional(),
@@ -22,20 +22,20 @@ export const historyEvent = z.object({
   /** Who caused the event, where the server records it. */
   principal: attributes.optional(),
   payloads: z.array(payloadStub),
-  /** False for a transient or speculative workflow task event: another may later stand under the same id. */
+  /** False for a transient or speculative workflow task event: a later event may have the same id. */
   durable: z.boolean(),
 });
 export type HistoryEvent = z.infer<typeof historyEvent>;
 
 /**
  * The lines of `GET …/runs/{runId}/history?after=<eventId>&live=true` (`application/x-ndjson`). Events come in order;
- * the last line is `end`. A stream without it was cut off: ask again with `after`.
+ * the last line is `end`. A stream without it was cut off: request the rest with `after`.
  */
 export const historyFrame = z.discriminatedUnion('type', [
   z.object({ type: z.literal('events'), events: z.array(historyEvent) }),
-  /** Live only: nothing new, the connection stands. */
+  /** With `live` only: no new event, and the connection is alive. */
   z.object({ type: z.literal('heartbeat') }),
-  /** `complete`: the run is closed and its last event was sent, or, without `live`, all that there is was sent. */
+  /** `complete`: the run is closed and its last event was sent; without `live`, all events so far were sent. */
   streamEnd,
 ]);
 export type HistoryFrame = z.infer<typeof historyFrame>;

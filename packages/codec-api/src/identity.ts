@@ -2,17 +2,17 @@ import { z } from 'zod';
 import { permission } from './audit.ts';
 import { timestamp } from './workflow.ts';
 
-/** Whether a namespace's payloads open to whoever may decode, or only to those who also say why. */
+/** Whether callers with the permission see a namespace's payloads `automatic`ally, or with a justification only. */
 export const reveal = z.enum(['automatic', 'on-demand']);
 export type Reveal = z.infer<typeof reveal>;
 
-/** `GET /api/me`: who the caller is to this server, and what they may do where. */
+/** `GET /api/me`: the caller, with their permissions in each namespace. */
 export const me = z.object({
-  /** What people know them by: an e-mail address, else the token's subject. */
+  /** For people: an e-mail address, else the token's subject. */
   name: z.string(),
-  /** When they must sign in again; absent: never. */
+  /** When the caller must sign in again; absent: never. */
   expiresAt: timestamp.optional(),
-  /** Those in which they may do anything. */
+  /** Namespaces in which the caller has a permission. */
   namespaces: z.array(
     z.object({
       name: z.string(),
@@ -24,16 +24,16 @@ export const me = z.object({
 });
 export type Me = z.infer<typeof me>;
 
-/** `GET /api/sign-in`: how a page gets a token for this server. Anybody may read it; it holds no secret. */
+/** `GET /api/sign-in`: how a web page gets a token for this server. It is public and contains no secret. */
 export const signIn = z.object({
-  /** OAuth 2.1 authorization code with PKCE; absent: nothing that a page could do. */
+  /** OAuth 2.1 authorization code with PKCE; absent: a page cannot sign in. */
   authorizationCode: z
     .object({
-      /** Whose discovery document names the endpoints. */
+      /** Its discovery document names the endpoints. */
       issuer: z.string(),
       clientId: z.string(),
       scopes: z.array(z.string()),
-      /** RFC 8707: what the access token is to be made for. */
+      /** RFC 8707: the resource of the access token. */
       resource: z.string().optional(),
     })
     .optional(),

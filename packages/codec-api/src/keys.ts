@@ -5,20 +5,20 @@ import { timestamp } from './workflow.ts';
 
 const count = z.number().int().nonnegative();
 
-/** What this process has seen since it started: no scan, and not what other replicas have seen. */
+/** Payloads that this process has seen since it started. It scans no history, and other replicas count separately. */
 const seen = z.object({ payloads: count, lastSeen: timestamp.optional() });
 
 export const keyVersion = z.object({
   version: z.number().int().positive(),
   /**
-   * Cloud KMS's CryptoKeyVersionState; one that is newer than this contract comes as it is. Absent where Cloud KMS
-   * doesn't tell, or doesn't know of it.
+   * Cloud KMS's CryptoKeyVersionState, states that are newer than this contract included. Absent where Cloud KMS does not
+   * know the version, or did not answer.
    */
   state: z.string().optional(),
   /** New data keys are wrapped under it. */
   primary: z.boolean(),
   created: timestamp.optional(),
-  /** When it was or will be destroyed; until then it can be restored. */
+  /** When the version was or will be destroyed; until then it can be restored. */
   destroyTime: timestamp.optional(),
   seen,
 });
@@ -31,9 +31,9 @@ export const configuredKey = z.object({
   protectionLevel: z.string().optional(),
   rotationPeriodSeconds: z.number().optional(),
   nextRotation: timestamp.optional(),
-  /** When Cloud KMS told what stands here. */
+  /** When Cloud KMS returned this description. */
   described: timestamp.optional(),
-  /** Why Cloud KMS told nothing; then only versions that were seen are listed. */
+  /** Why Cloud KMS returned no description; then only versions that were seen are listed. */
   reason: reasonCode.optional(),
   /** The newest first. */
   versions: z.array(keyVersion),
@@ -42,31 +42,31 @@ export const configuredKey = z.object({
 });
 export type ConfiguredKey = z.infer<typeof configuredKey>;
 
-/** `GET /api/namespaces/{namespace}/keys`: keys that the namespace is configured with, and their use seen here. */
+/** `GET /api/namespaces/{namespace}/keys`: the keys of the namespace's configuration, and their use in this process. */
 export const namespaceKeys = z.object({
   namespace: z.string(),
-  /** When this process began to count. */
+  /** When this process started to count. */
   since: timestamp,
-  /** Formats that are read, and what happens to payloads that aren't sealed. */
+  /** Formats that are decrypted, and what happens to payloads that are not encrypted. */
   reads: z.array(payloadFormat),
   plaintext: z.enum(['pass', 'report', 'refuse']),
   keys: z.array(configuredKey),
   /** Ids of static keys that may decrypt. */
   staticKeys: z.array(z.string()),
   outcomes: z.object({
-    /** Payloads opened or sealed for callers. */
+    /** Payloads decrypted or encrypted for callers. */
     done: count,
-    /** Payloads that weren't, by reason. */
+    /** Payloads that were not, by reason code. */
     refused: reasonCounts,
-    /** Plaintext where this codec would have sealed. */
+    /** Payloads in plaintext that this codec would have encrypted. */
     notEncrypted: count,
     dataKeys: z.object({ hit: count, miss: count, joined: count }),
-    /** Of all namespaces under these keys: what Cloud KMS was asked, and how often it refused. */
+    /** Requests to Cloud KMS for these keys, for all namespaces, and the failed ones by reason code. */
     kmsCalls: z.object({ total: count, failed: reasonCounts }),
   }),
-  /** The last hour, the oldest first; minutes in which nothing happened are left out. */
+  /** The last hour, the oldest first, without minutes in which nothing happened. */
   minutes: z.array(z.object({ time: timestamp, done: count, refused: reasonCounts })),
-  /** The latest refusals, the newest first, at most 50. */
+  /** The latest 50 failures, the newest first. */
   failures: z.array(
     z.object({
       time: timestamp,
@@ -79,3 +79,20 @@ export const namespaceKeys = z.object({
   ),
 });
 export type NamespaceKeys = z.infer<typeof namespaceKeys>;
+
+/**
+ * `GET /api/health`: whether payloads can be decrypted now. It reports what the server saw last; a request for it makes
+ * no Cloud KMS request.
+ */
+export const cryptoHealth = z.object({
+  kms: z.object({
+    status: z.enum(['ok', 'failing', 'unknown']),
+    /** The reason code of the last call, while calls fail. */
+    reason: reasonCode.optional(),
+    lastOk: timestamp.optional(),
+    /** Whether keys come from an emulator (`KMS_EMULATOR_HOST`), which Google does not protect. */
+    emulator: z.boolean(),
+  }),
+  temporal: z.object({ status: z.enum(['ok', 'unavailable']) }),
+});
+export type CryptoHealth = z.infer<typeof cryptoHealth>;

@@ -6,8 +6,8 @@ export const workflowId = z.string().min(1, 'is missing').max(1_000, 'is longer 
 export const runId = z.uuid('is not a run id (a UUID)');
 
 /**
- * A visibility query as Temporal takes it; empty for all. https://docs.temporal.io/list-filter
- * Its characters, percent-encoded, fit into the head of a request.
+ * A visibility query of Temporal; empty for all runs. https://docs.temporal.io/list-filter
+ * The limit keeps the percent-encoded query within the head of a request.
  */
 const visibilityQuery = z.string().max(5_000, 'is longer than 5,000 characters').default('');
 
@@ -17,37 +17,37 @@ const upTo1000 = z.coerce.number(WHOLE).int(WHOLE).min(1, WHOLE).max(1_000, WHOL
 export const workflowListQuery = z.object({
   query: visibilityQuery,
   pageSize: upTo1000.default(100),
-  /** `nextPageToken` of the page before. */
+  /** `nextPageToken` of the previous page. */
   pageToken: z
     .string()
     .max(8_192)
-    .regex(/^[A-Za-z0-9_-]+$/, 'is not one that this server gave')
+    .regex(/^[A-Za-z0-9_-]+$/, 'is not a value that this server returned')
     .optional(),
 });
 
 export const workflowCountQuery = z.object({ query: visibilityQuery });
 
-/** The latest run without `runId`. */
+/** Without `runId`: the latest run. */
 export const workflowDescriptionQuery = z.object({ runId: runId.optional() });
 
 export const auditQuery = z.object({
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   after: z
     .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not one that this server gave')
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not a value that this server returned')
     .optional(),
   limit: upTo1000.default(100),
   workflowId: workflowId.optional(),
 });
 
 export const historyQuery = z.object({
-  /** The last event that the caller has; the stream begins behind it. */
+  /** The last event that the client has; the stream begins after it. */
   after: z
     .string()
     .regex(/^\d{1,15}$/, 'must be an event id')
     .default('0')
     .transform(Number),
-  /** Go on with new events until the run is closed. */
+  /** Continue with new events until the run is closed. */
   live: z
     .enum(['true', 'false'], 'must be true or false')
     .default('false')

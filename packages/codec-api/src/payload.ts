@@ -1,28 +1,28 @@
 import { z } from 'zod';
-import { endReason } from './ends.ts';
+import { endReason } from './errors.ts';
 import { reasonCode } from './reasons.ts';
 import { hasVisibleText } from './visible-text.ts';
 
 /**
  * `<eventId>:<n>`: the n-th payload (from 0) of an event, in the order of the protos' fields with map keys sorted.
- * Event id 0 means the run's description (memo, pending activities), which changes while the run goes on: n is then
- * a number made of the payload's stored bytes, so a ref never comes to mean another payload; one that is gone by the
- * time it is asked for is answered with `event_not_found`.
+ * Event id 0 means the run's description (memo, pending activities), which changes while the run continues. Then n is
+ * derived from the payload's stored bytes, so a ref never comes to mean another payload; the result for a payload that
+ * no longer exists is `event_not_found`.
  */
 export const payloadRef = z
   .string()
-  .regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,15})$/, 'must be a ref, as 5:0 is');
+  .regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,15})$/, 'must be a ref such as 5:0');
 export type PayloadRef = z.infer<typeof payloadRef>;
 
-/** Where a payload stood is kept in the attributes by this object in its place. */
+/** Replaces a payload in attributes. */
 export const payloadPlaceholder = z.strictObject({ $payload: payloadRef });
 export type PayloadPlaceholder = z.infer<typeof payloadPlaceholder>;
 
-/** The key that a sealed payload names in its header: a claim until the payload has opened. */
+/** The key that an encrypted payload names in its header; authenticated only once the payload is decrypted. */
 export const keyUse = z.object({
-  /** Crypto key resource name, `projects/…/cryptoKeys/…`; absent when the key id is of no configured key. */
+  /** Crypto key resource name, `projects/…/cryptoKeys/…`; absent when no configured key has the key id. */
   name: z.string().optional(),
-  /** Cloud KMS key version, from 1; absent in formats that don't record it. */
+  /** Cloud KMS key version, from 1; absent in formats that do not record it. */
   version: z.number().int().positive().optional(),
 });
 export type KeyUse = z.infer<typeof keyUse>;
@@ -30,8 +30,8 @@ export type KeyUse = z.infer<typeof keyUse>;
 export const otherNamespace = z
   .string()
   .describe(
-    'The namespace that the message names, where it is not the namespace of the history. The message is decrypted only ' +
-      'for callers who have the permission of the operation there too, and who give a justification where it asks for one.',
+    'The namespace that the message names, where it differs from that of the history. The message is decrypted only for ' +
+      'callers who have the permission of the operation in it, and who give a justification where it requires one.',
   );
 
 export const payloadFormat = z.enum([
@@ -45,13 +45,13 @@ export const payloadFormat = z.enum([
 ]);
 export type PayloadFormat = z.infer<typeof payloadFormat>;
 
-/** What is known of a payload without opening it: no Cloud KMS call and no plaintext was needed for it. */
+/** What is known of a payload without decrypting it: from its metadata and header, without Cloud KMS. */
 export const payloadStub = z.object({
   ref: payloadRef,
   /**
-   * Path inside the attributes (beside them: `userMetadata.summary`; in a description: inside `details`), in the
-   * protos' camelCase: `failure.cause.encodedAttributes`, `input.payloads[0]`, `memo.fields.customer`,
-   * `details["patch-data"].payloads[0]` where a map's key is no identifier.
+   * Path inside the attributes, or next to them (`userMetadata.summary`); in a description: inside `details`. In the
+   * protos' camelCase: `failure.cause.encodedAttributes`, `input.payloads[0]`, `memo.fields.customer`, and
+   * `details["patch-data"].payloads[0]` where a map's key is not an identifier.
    */
   path: z.string(),
   /** Bytes as stored, metadata excluded. */
@@ -62,8 +62,8 @@ export const payloadStub = z.object({
   key: keyUse.optional(),
   namespace: otherNamespace.optional(),
   /**
-   * A reason already known from the header alone, before any attempt to open it; `namespace_not_permitted` where the
-   * caller may not decode in `namespace`.
+   * A reason code that the header alone determines, before decryption; `namespace_not_permitted` where the caller may
+   * not decode in `namespace`.
    */
   reason: reasonCode.optional(),
 });
@@ -76,7 +76,7 @@ export const jsonPayload = z.object({
 });
 export type JsonPayload = z.infer<typeof jsonPayload>;
 
-/** At most this many refs in one `payloads:decode`. */
+/** Most refs in one `payloads:decode`. */
 export const MAX_REFS = 200;
 
 /**
@@ -88,7 +88,7 @@ export const justification = z
   .trim()
   .min(1, 'is empty')
   .max(500, 'is longer than 500 characters')
-  .refine(hasVisibleText, 'has no visible character: say in words why you want to see it');
+  .refine(hasVisibleText, 'has no visible character: write why you need the plaintext');
 
 export const decodeRequest = z.strictObject({
   refs: z.array(payloadRef).min(1).max(MAX_REFS),
@@ -97,8 +97,8 @@ export const decodeRequest = z.strictObject({
 export type DecodeRequest = z.infer<typeof decodeRequest>;
 
 /**
- * One payload in the answer of `payloads:decode`. `warning` stands beside a payload that came through as it was stored: `not_encrypted`, or `external_reference`, whose content
- * lies elsewhere.
+ * One payload in the response of `payloads:decode`. `warning` marks a payload that is returned as it is stored:
+ * `not_encrypted`, or `external_reference`, whose content is in external storage.
  */
 export const decodeResult = z.discriminatedUnion('ok', [
   z.object({
@@ -121,9 +121,9 @@ export const decodeResult = z.discriminatedUnion('ok', [
 export type DecodeResult = z.infer<typeof decodeResult>;
 
 /**
- * The lines of the NDJSON answer of `payloads:decode`: results in the order in which they are ready, and last an end.
- * Each ref asked for is answered at most once, and exactly once where the end is `complete`: ask again for what
- * another end, or none, has left out.
+ * The lines of the NDJSON response of `payloads:decode`: results in the order in which they are ready, then an end.
+ * Each requested ref has at most one result, and exactly one where the end is `complete`. After another end, or none,
+ * request the missing refs again.
  */
 export const decodeFrame = z.union([
   decodeResult,

@@ -1,67 +1,70 @@
 import { z } from 'zod';
-import { streamEnd } from './ends.ts';
+import { streamEnd } from './errors.ts';
 import { keyUse, payloadRef, justification } from './payload.ts';
 import { reasonCounts } from './reasons.ts';
 
-/** At most this many values and keys that match are told in one search; it then ends with `limit`. */
+/** Most hits of one search; then it ends with `limit`. */
 export const MAX_HITS = 1_000;
 
-/** Characters. At each place of a crafted payload a crafted text may be compared nearly to its end. */
+/** Characters. The limit bounds the time of a search: a crafted payload may match nearly all of the text at each place. */
 const MAX_TEXT = 200;
 
-/** `POST …/runs/{runId}/history:search`: looks for text in the run's payloads, decrypted on the server. */
+/** `POST …/runs/{runId}/history:search`: searches for text in the run's payloads, which the server decrypts. */
 export const searchRequest = z.strictObject({
-  /** Literal, no pattern. */
+  /** Literal text, not a pattern. */
   text: z.string().min(1).max(MAX_TEXT),
   caseSensitive: z.boolean().default(false),
   order: z.enum(['newest_first', 'oldest_first']).default('newest_first'),
-  /** Where an earlier search of the same order ended: begins with the event behind it. */
+  /** The last event of an earlier search in the same order; the search continues after it. */
   after: z.number().int().nonnegative().optional(),
   justification: justification.optional(),
 });
 export type SearchRequest = z.infer<typeof searchRequest>;
 
-/** How many characters are masked, roughly: a count would tell more than a search needs to. */
+/** Roughly how many characters are masked: the exact number would reveal more than a search needs. */
 const maskedLength = z.enum(['0', '1-4', '5-16', '17-64', '65+']);
 export type MaskedLength = z.infer<typeof maskedLength>;
 
-/** A value or a key that holds the text, or a whole body where the payload is no JSON. */
+/** A value or a key that contains the text, or a whole body where the payload is not JSON. */
 export const searchHit = z.object({
   type: z.literal('hit'),
   ref: payloadRef,
   eventId: z.number().int().positive(),
-  /** Where the payload stands in its event, as in a stub. */
+  /** Path of the payload in its event, as in a stub. */
   path: z.string(),
-  /** Where in the decoded payload, a JSON Pointer (RFC 6901); empty for the whole of it. */
+  /** JSON Pointer (RFC 6901) in the decoded payload; empty for the whole payload. */
   pointer: z.string(),
   in: z.enum(['key', 'value']),
-  /** How often it holds the text. */
+  /** How often the value or key contains the text. */
   matches: z.number().int().positive(),
-  /** The first match as it is written there, and how much stands around it. Nothing else of the content. */
+  /** The first match as it is written in the payload, and how much text surrounds it. No other content. */
   snippet: z.object({ before: maskedLength, match: z.string(), after: maskedLength }),
   key: keyUse.optional(),
-  /** On the last hit of a payload that has more: so many keys and values that match are left out. */
+  /** On the last hit of a payload with further matches: how many keys and values were left out. */
   more: z.number().int().positive().optional(),
 });
 export type SearchHit = z.infer<typeof searchHit>;
 
 const searched = {
-  /** Events looked at. */
+  /** Events searched. */
   events: z.number().int().nonnegative(),
-  /** Payloads opened, and their bytes as stored. */
+  /** Payloads decrypted, and their bytes as stored. */
   payloads: z.number().int().nonnegative(),
   bytes: z.number().int().nonnegative(),
-  /** Payloads that could not be opened, or took too much to be searched (`too_large`), by reason: the text may stand in them. */
+  /**
+   * Payloads that were not searched, by reason code: they could not be decrypted, or their search took too much
+   * (`too_large`). They may contain the text.
+   */
   unreadable: reasonCounts,
 };
 
-/** The lines of the answer, in the order that was asked for; the last is `end`. */
+/** The lines of the response, in the requested order; the last is `end`. */
 export const searchFrame = z.discriminatedUnion('type', [
   searchHit,
   z.object({
     type: z.literal('progress'),
     after: z.number().int().nonnegative(),
-    /** Events that the run had when the search began. */
+    /** Number of the run's events when the search began. */
     of: z.number().int().nonnegative(),
     ...searched,
   }),

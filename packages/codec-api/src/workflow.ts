@@ -34,7 +34,7 @@ export const workflowSummary = execution.extend({
   parent: execution.optional(),
   /** Search attributes are never encrypted: Temporal indexes them. */
   searchAttributes: z.record(z.string(), z.unknown()),
-  /** The memo's payloads, for the keys that they name; their refs are the description's. */
+  /** The memo's payloads, which show their keys; the refs are those of the description. */
   memo: z.array(payloadStub),
 });
 export type WorkflowSummary = z.infer<typeof workflowSummary>;
@@ -42,12 +42,12 @@ export type WorkflowSummary = z.infer<typeof workflowSummary>;
 /** `GET /api/namespaces/{namespace}/workflows?query=&pageSize=&pageToken=` */
 export const workflowList = z.object({
   workflows: z.array(workflowSummary),
-  /** Absent on the last page. A position in this namespace's visibility store and nothing more. */
+  /** Absent on the last page. A position in the namespace's visibility store. */
   nextPageToken: z.string().optional(),
 });
 export type WorkflowList = z.infer<typeof workflowList>;
 
-/** `GET /api/namespaces/{namespace}/workflows:count?query=`: how many match, by status. */
+/** `GET /api/namespaces/{namespace}/workflows:count?query=`: the number of matching runs, by status. */
 export const workflowCount = z.object({
   total: z.number().int().nonnegative(),
   byStatus: z.partialRecord(workflowStatus, z.number().int().nonnegative()),
@@ -55,21 +55,21 @@ export const workflowCount = z.object({
 export type WorkflowCount = z.infer<typeof workflowCount>;
 
 /**
- * How a run belongs to others. Closed children, other runs of the same id and the run after this one are found with a
- * visibility query (`ParentRunId = "…"`, `WorkflowId = "…"`) and in the history's first and last event.
+ * Relations to other runs. Closed children, other runs of the same id and the next run are found with a visibility query
+ * (`ParentRunId = "…"`, `WorkflowId = "…"`) and in the history's first and last event.
  */
 export const workflowRelations = z.object({
-  /** `namespaceId` where the parent may live in another namespace. */
+  /** `namespaceId` where the parent may be in another namespace. */
   parent: execution.extend({ namespaceId: z.string().optional() }).optional(),
-  /** The top of the tree; absent when it is this run itself. */
+  /** The root of the tree of runs; absent when it is this run. */
   root: execution.optional(),
   /** The first run of the chain of continue-as-new, retries, cron and resets that this run belongs to. */
   firstRunId: z.string().optional(),
-  /** The run that took over when this one was reset. */
+  /** The run that replaced this one by a reset. */
   resetRunId: z.string().optional(),
-  /** Children that run now. */
+  /** Running children. */
   children: z.array(execution.extend({ type: z.string(), initiatedId: z.string().optional() })),
-  /** Where the run can be reset to by build id, as Temporal keeps them. */
+  /** Points to reset the run to, by build id. */
   resetPoints: z.array(
     z.object({
       buildId: z.string(),
@@ -86,7 +86,7 @@ export type WorkflowRelations = z.infer<typeof workflowRelations>;
 
 /**
  * `GET /api/namespaces/{namespace}/workflows/{workflowId}?runId=` (the latest run without `runId`).
- * `details` is Temporal's DescribeWorkflowExecutionResponse with placeholders; the fields above it are its digest.
+ * `details` is Temporal's DescribeWorkflowExecutionResponse with placeholders; the other fields summarize it.
  */
 export const workflowDescription = z.object({
   workflow: workflowSummary,
@@ -97,7 +97,7 @@ export const workflowDescription = z.object({
 });
 export type WorkflowDescription = z.infer<typeof workflowDescription>;
 
-/** `GET /api/namespaces`: those that the caller may read. */
+/** `GET /api/namespaces`: the namespaces that the caller may read. */
 export const namespaceList = z.object({
   namespaces: z.array(z.object({ name: z.string() })),
   default: z.string(),

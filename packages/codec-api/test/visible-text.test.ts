@@ -60,7 +60,7 @@ describe('a justification', () => {
   ])('is refused when it is %s alone', (_, text) => {
     const result = given(text);
     expect(result.error?.issues[0]?.message).toBe(
-      'has no visible character: say in words why you want to see it',
+      'has no visible character: write why you need the plaintext',
     );
   });
 

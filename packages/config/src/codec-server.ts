@@ -18,15 +18,15 @@ import { kmsVariables, logVariables, temporalVariables } from './shared-variable
 export interface CodecServerConfig {
   readonly host: string;
   readonly port: number;
-  /** Origins whose pages may call the server; empty: none but its own. */
+  /** Origins whose pages may call the server; empty: the server's own only. */
   readonly corsOrigins: readonly string[];
-  /** `Host` headers that are answered, lower case; absent: the loopback names with the port that is bound. */
+  /** Accepted `Host` headers in lower case; absent: the loopback names with the bound port. */
   readonly allowedHosts?: readonly string[];
-  /** Before every route but the probes: empty or `/…` without a slash at the end. */
+  /** Prefix of every route except the probes: empty, or `/…` without a slash at the end. */
   readonly pathPrefix: string;
-  /** Whether `/{namespace}/encode` and `/{namespace}/decode` are served as well. */
+  /** Whether `/{namespace}/encode` and `/{namespace}/decode` are served too. */
   readonly namespacePaths: boolean;
-  /** Where absent, the server's own defaults. */
+  /** Absent fields: the server's defaults. */
   readonly limits: {
     /** Bytes. */
     readonly maxBody?: number;
@@ -35,16 +35,16 @@ export interface CodecServerConfig {
     readonly maxStreams?: number;
     readonly requestMs?: number;
   };
-  /** A minute; undefined: no limit. */
+  /** Per minute; undefined: no limit. */
   readonly rates: {
     /** Requests of one caller. */
     readonly requests: number | undefined;
     /** Cloud KMS requests that one caller causes. */
     readonly kmsRequests: number | undefined;
-    /** Refused requests of one address without a valid token. */
+    /** Rejected requests of one address without a valid token. */
     readonly unauthenticated: number | undefined;
   };
-  /** Bytes of memory; absent: by the limits that are in force. */
+  /** Bytes of memory that requests in flight share; absent: derived from the memory limit. */
   readonly maxInflightBytes?: number;
   /** Absent: plain HTTP. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
@@ -52,18 +52,18 @@ export interface CodecServerConfig {
   readonly metrics?: {
     readonly host: string;
     readonly port: number;
-    /** `Host` headers that metrics are served for, lower case; absent: the loopback names with the port. */
+    /** Accepted `Host` headers of `/metrics` in lower case; absent: the loopback names with the port. */
     readonly allowedHosts?: readonly string[];
   };
-  /** Proxies in front whose `X-Forwarded-For` is believed; absent: none. */
+  /** Number of trusted proxies that append to `X-Forwarded-For`; absent: none. */
   readonly proxies?: number;
   /** Absent: the audit goes to standard output. */
   readonly auditFile?: string;
-  /** Whether a line counts as written only when it is on the disk. */
+  /** Whether an audit line counts as written only once it is on disk. */
   readonly auditFsync: boolean;
-  /** Absent: the audit has no digests of ciphertexts. */
+  /** Absent: the audit contains no digests of ciphertexts. */
   readonly auditDigestKeyFile?: string;
-  /** Who may do what (`AUTH=policy`); absent: everybody everything, on loopback only. */
+  /** The policy (`AUTH=policy`); absent: every caller may do everything, on loopback only. */
   readonly policyFile?: string;
   readonly logLevel: z.infer<typeof logLevel>;
   readonly kms: KmsSettings;
@@ -79,9 +79,9 @@ const settings = z
       .string()
       .regex(/^(\/[\w.~-]+)+$/, 'must begin with / and must not end with one')
       .optional(),
-    AUTH: z.enum(['none', 'policy'], 'must be policy, or on loopback none'),
+    AUTH: z.enum(['none', 'policy'], 'must be policy or, on loopback, none'),
     POLICY_FILE: z.string().optional(),
-    // `kmsEnvironment` refuses 0.
+    // `kmsEnvironment` rejects 0.
     NODE_TLS_REJECT_UNAUTHORIZED: z.string().optional(),
     CODEC_TLS_CERT_FILE: z.string().optional(),
     CODEC_TLS_KEY_FILE: z.string().optional(),
@@ -114,8 +114,8 @@ const settings = z
   })
   .refine((values) => values.AUTH !== 'none' || isLoopback(values.CODEC_HOST), {
     path: ['CODEC_HOST'],
-    error: 'must be a loopback address while AUTH is none: whoever reaches the server reads plaintext',
-    // Zod leaves refinements out when a field is wrong; this mistake shall be told together with the others.
+    error: 'must be a loopback address while AUTH is none: every client that can connect reads plaintext',
+    // Zod skips refinements when a field is invalid; `when` reports this mistake together with the others.
     when: ({ value }) => z.object({ CODEC_HOST: host }).safeParse(value).success,
   })
   .superRefine((values, context) => {
@@ -170,68 +170,74 @@ const settings = z
     logLevel: values.LOG_LEVEL,
   }));
 
-/** What the codec server reads. */
+/** The environment of the codec server. */
 export const codecServerEnvironment: Environment<CodecServerConfig> = {
   variables: {
     CODEC_HOST: { about: 'Address to listen on', example: '127.0.0.1', default: '127.0.0.1' },
     CODEC_PORT: { about: 'Port to listen on', example: '8088', default: '8088' },
     CODEC_CORS_ORIGINS: {
-      about: "Web pages that may ask for plaintext, between commas: Temporal's Web UI, a dashboard elsewhere",
+      about:
+        "Origins whose web pages may call the server, separated by commas: Temporal's Web UI, a dashboard elsewhere",
       example: 'https://temporal.example.com,https://decrypt.example.com',
     },
     CODEC_ALLOWED_HOSTS: {
       about:
-        'Host headers that are answered, between commas, with the port where it is not 443 or 80 (default the loopback names)',
+        'Accepted Host headers, separated by commas, with the port unless it is 443 or 80 (default the loopback names)',
       example: 'codec.example.com',
     },
-    CODEC_PATH_PREFIX: { about: 'Path before every route but the probes', example: '/codec' },
+    CODEC_PATH_PREFIX: { about: 'Path prefix of every route except the probes', example: '/codec' },
     CODEC_NAMESPACE_PATHS: {
-      about: 'Serve /{namespace}/encode and /{namespace}/decode as well; X-Namespace must say the same',
+      about:
+        'Serve /{namespace}/encode and /{namespace}/decode too; X-Namespace must name the same namespace',
       example: 'true',
       default: 'false',
     },
     CODEC_TRUSTED_PROXIES: {
       about:
-        "Addresses that proxies in front add to X-Forwarded-For, the caller's among them, for the audit; Google's load " +
-        'balancers add 2 (default none: the address of the connection)',
+        "Number of addresses that trusted proxies append to X-Forwarded-For, the client's included; Google's load " +
+        'balancers append 2 (default none: the address of the connection)',
       example: '2',
     },
     CODEC_MAX_BODY: {
-      about: 'Bytes of one request (default 16 MiB, less where CODEC_MAX_INFLIGHT_BYTES is below 128 MiB)',
+      about:
+        'Largest body of a request, in bytes (default 16 MiB; less where CODEC_MAX_INFLIGHT_BYTES is below 128 MiB)',
       example: '4194304',
     },
     CODEC_MAX_INFLIGHT_BYTES: {
       about:
-        'Bytes of memory that requests in flight may hold together (default half of what the memory limit leaves, 32 ' +
-        'to 512 MiB)',
+        'Bytes of memory that all requests in flight share (default half of the memory limit after 192 MiB for the ' +
+        'process, 32 to 512 MiB)',
       example: '268435456',
     },
-    CODEC_MAX_PAYLOADS: { about: 'Payloads of one /encode or /decode (default 10000)', example: '1000' },
-    CODEC_MAX_REQUESTS: { about: 'Requests at the same time (default 256)', example: '64' },
-    CODEC_MAX_STREAMS: { about: 'Open streams of the history API (default 256)', example: '64' },
-    CODEC_REQUEST_SECONDS: { about: 'Time for one request that is no stream (default 30)', example: '10' },
+    CODEC_MAX_PAYLOADS: { about: 'Most payloads in one /encode or /decode (default 10000)', example: '1000' },
+    CODEC_MAX_REQUESTS: { about: 'Most requests in flight (default 256)', example: '64' },
+    CODEC_MAX_STREAMS: { about: 'Most open streams of the history API (default 256)', example: '64' },
+    CODEC_REQUEST_SECONDS: { about: 'Seconds for one request, streams excluded (default 30)', example: '10' },
     CODEC_RATE_REQUESTS: {
-      about: 'Requests of one caller a minute; off: no limit',
+      about: 'Requests per minute of one caller; off: no limit',
       example: '60000',
       default: '12000',
     },
     CODEC_RATE_KMS_REQUESTS: {
-      about: 'Cloud KMS requests that one caller may cause a minute; off: no limit',
+      about: 'Cloud KMS requests per minute that one caller may cause; off: no limit',
       example: 'off',
       default: '6000',
     },
     CODEC_RATE_UNAUTHENTICATED: {
-      about: 'Refused requests a minute from one address, of callers who are not signed in; off: no limit',
+      about: 'Rejected requests per minute of one address without a valid token; off: no limit',
       example: '60',
       default: '600',
     },
     CODEC_TLS_CERT_FILE: {
-      about: 'Certificate with its chain (PEM), for TLS of its own; read again when it changes',
+      about: 'Certificate with its chain (PEM) for TLS; reloaded when it changes',
       example: '/etc/temporal-kms/tls.crt',
     },
-    CODEC_TLS_KEY_FILE: { about: "The certificate's key (PEM)", example: '/etc/temporal-kms/tls.key' },
+    CODEC_TLS_KEY_FILE: {
+      about: "The certificate's private key (PEM)",
+      example: '/etc/temporal-kms/tls.key',
+    },
     CODEC_METRICS_HOST: {
-      about: 'Address to serve metrics and probes on',
+      about: 'Address of the port for metrics and probes',
       example: '0.0.0.0',
       default: '127.0.0.1',
     },
@@ -241,32 +247,32 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_METRICS_ALLOWED_HOSTS: {
       about:
-        'Host headers that /metrics is served for, between commas, with the port where it is not 80 (default the ' +
-        'loopback names; the address that a connection came in on is always served)',
+        'Accepted Host headers of /metrics, separated by commas, with the port unless it is 80 (default the loopback ' +
+        'names; the address of the connection is always accepted)',
       example: 'codec-server.payments.svc:9464',
     },
     AUDIT_FILE: {
-      about: 'File that audit lines are appended to (default standard output)',
+      about: 'File to append audit lines to (default standard output)',
       example: '/var/log/temporal-kms/audit.jsonl',
     },
     AUDIT_FSYNC: {
-      about: 'Audit lines count as written only once they are on the disk; slower',
+      about: 'Whether audit lines count as written only once they are on disk; slower',
       example: 'true',
       default: 'false',
     },
     AUDIT_DIGEST_KEY_FILE: {
       about:
-        'Key for digests of the ciphertexts sent to /decode, in their audit lines: 64 hexadecimal digits ' +
+        'File with the key (64 hexadecimal digits) for digests of the ciphertexts of /decode in the audit ' +
         '(default no digests)',
       example: '/etc/temporal-kms/audit-digest.key',
     },
     AUTH: {
-      about: 'Who may call: whom POLICY_FILE names (policy), or anybody, on loopback only (none)',
+      about: 'Who may call: callers that POLICY_FILE allows (policy), or every caller on loopback (none)',
       example: 'policy',
       default: 'none',
     },
     POLICY_FILE: {
-      about: 'Issuers of tokens, and who may do what in which namespace (YAML); read with AUTH=policy',
+      about: 'Issuers of tokens, and the permissions of callers by namespace (YAML); requires AUTH=policy',
       example: '/etc/temporal-kms/policy.yaml',
     },
     NODE_TLS_REJECT_UNAUTHORIZED: {

@@ -1,27 +1,27 @@
 import type { z } from 'zod';
 
-/** What a person needs to know to set one variable. */
+/** One environment variable, described for its users. */
 export interface Variable {
   /** One line, without a full stop. */
   readonly about: string;
   readonly example: string;
   /** Used when the variable is unset or empty. */
   readonly default?: string;
-  /** Its value is never printed. */
+  /** The value is never printed. */
   readonly secret?: true;
 }
 
-/** Everything that one app reads from its environment. */
+/** All environment variables that one app reads. */
 export interface Environment<Config> {
-  /** In the order in which they are explained and printed. */
+  /** In the order in which they are described and printed. */
   readonly variables: Readonly<Record<string, Variable>>;
-  /** Takes the record of set variables, defaults filled in; an issue's `path[0]` is the variable's name. */
+  /** Parses the set variables with their defaults; the `path[0]` of an issue is the variable's name. */
   readonly schema: z.ZodType<Config>;
 }
 
 export type Values = Readonly<Record<string, string | undefined>>;
 
-/** The set variables with the defaults beneath. An empty value counts as unset, as compose files write it. */
+/** Returns the set variables and the defaults of the others. An empty value counts as unset: compose files write it so. */
 export function withDefaults(environment: Environment<unknown>, values: Values): Record<string, string> {
   const result: Record<string, string> = {};
   for (const [name, variable] of Object.entries(environment.variables)) {
@@ -29,4 +29,39 @@ export function withDefaults(environment: Environment<unknown>, values: Values):
   }
   for (const [name, value] of Object.entries(values)) if (value) result[name] = value;
   return result;
+}
+
+/** Returns the app's variables in force, for the log line at start-up; secrets are `[redacted]`. */
+export function printableConfig(environment: Environment<unknown>, values: Values = process.env) {
+  const set = withDefaults(environment, values);
+  const shown: Record<string, string> = {};
+  for (const [name, variable] of Object.entries(environment.variables)) {
+    const value = set[name];
+    if (value !== undefined) shown[name] = variable.secret ? '[redacted]' : value;
+  }
+  return shown;
+}
+
+/**
+ * Returns set variables with the app's prefix that the app does not have: probably misspelt.
+ * @param prefix of names that no other program sets
+ */
+export function unknownVariables(
+  environment: Environment<unknown>,
+  prefix: string,
+  values: Values = process.env,
+): string[] {
+  return Object.keys(values)
+    .filter((name) => name.startsWith(prefix) && values[name] && !(name in environment.variables))
+    .toSorted();
+}
+
+/** Returns the description of the app's variables for `--help`. */
+export function describeEnvironment(environment: Environment<unknown>): string {
+  return Object.entries(environment.variables)
+    .map(([name, { about, example, default: fallback }]) => {
+      const usual = fallback === undefined ? `for example ${example}` : `default ${fallback}`;
+      return `  ${name}\n      ${about}; ${usual}`;
+    })
+    .join('\n');
 }

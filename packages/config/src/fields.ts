@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const hostname = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
 
-/** 0 asks the system for a free port. */
+/** A port; 0 chooses a free one. */
 export const port = z
   .string()
   .regex(/^\d{1,5}$/, 'must be a port, a whole number from 0 to 65535')
@@ -37,7 +37,7 @@ export const host = z
     'must be an IP address or a host name, without a port',
   );
 
-/** Values between commas, trimmed; at least one. */
+/** At least one value; several are separated by commas and trimmed. */
 export function list<T>(item: z.ZodType<T, string>) {
   return z
     .string()
@@ -45,18 +45,18 @@ export function list<T>(item: z.ZodType<T, string>) {
     .pipe(z.array(item));
 }
 
-/** `scheme://host[:port]`, exactly as a browser's `Origin` header has it. */
+/** `scheme://host[:port]`, exactly as a browser sends it in `Origin`. */
 export const origin = z.string().superRefine((value, context) => {
   if (value === '*') {
     context.addIssue('must name each origin: with * every web page could read decrypted payloads');
   } else if (!/^https?:/i.test(value) || URL.parse(value)?.origin !== value) {
     context.addIssue(
-      'must be an origin: http or https, host in lower case, port unless it is the usual one, no path',
+      'must be an origin: http or https, host in lower case, port unless it is the default, no path',
     );
   }
 });
 
-/** `host[:port]`, as a `Host` header has it; lower case. */
+/** `host[:port]`, as in a `Host` header; in lower case. */
 export const hostHeader = z
   .string()
   .toLowerCase()
@@ -79,7 +79,7 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8);
 loopback.addAddress('::1', 'ipv6');
 
-/** Whether only this machine can reach what listens on `value`. */
+/** Whether only this machine can reach a server that listens on `value`. */
 export function isLoopback(value: string): boolean {
   if (isIPv4(value)) return loopback.check(value);
   if (isIPv6(value)) return loopback.check(value, 'ipv6');

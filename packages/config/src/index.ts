@@ -1,10 +1,9 @@
 export { codecServerEnvironment } from './codec-server.ts';
 export type { CodecServerConfig } from './codec-server.ts';
-export { answerHelp } from './command-line.ts';
+export { describeEnvironment, printableConfig, unknownVariables } from './environment.ts';
 export type { Environment, Values, Variable } from './environment.ts';
 export { isLoopback } from './fields.ts';
-export { ConfigError, loadConfigOrExit, parseConfig } from './load.ts';
-export type { Mistake } from './mistakes.ts';
-export { describeEnvironment, printableConfig, unknownVariables } from './print.ts';
+export { answerHelp, ConfigError, loadConfigOrExit, parseConfig } from './load.ts';
+export type { Mistake } from './load.ts';
 export { workerEnvironment } from './worker.ts';
 export type { WorkerConfig } from './worker.ts';

@@ -1,10 +1,12 @@
-import { withDefaults, type Environment, type Values } from './environment.ts';
-import { explain, type Mistake } from './mistakes.ts';
+import { parseArgs } from 'node:util';
+import type { z } from 'zod';
+import { describeEnvironment, type Environment, type Values, withDefaults } from './environment.ts';
 
-/** `EX_CONFIG` of sysexits.h: a supervisor can tell it from a crash. */
-const exitConfig = 78;
+/** Exit codes of sysexits.h, which a supervisor can tell from a crash. */
+const EX_USAGE = 64;
+const EX_CONFIG = 78;
 
-/** The environment holds at least one mistake; the message lists them all. */
+/** The environment contains mistakes; the message lists all of them. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly mistakes: readonly Mistake[];
@@ -15,10 +17,15 @@ export class ConfigError extends Error {
   }
 }
 
+export interface Mistake {
+  readonly variable: string;
+  readonly problem: string;
+  readonly example?: string;
+}
+
 /**
- * The typed, frozen configuration that `values` describe.
- *
- * @throws ConfigError that names every mistake.
+ * Returns the typed, frozen configuration that `values` describe.
+ * @throws ConfigError that names every mistake
  */
 export function parseConfig<Config>(environment: Environment<Config>, values: Values): Config {
   const set = withDefaults(environment, values);
@@ -28,7 +35,7 @@ export function parseConfig<Config>(environment: Environment<Config>, values: Va
   throw new ConfigError(mistakes, text);
 }
 
-/** `parseConfig` for a `main.ts`: prints the mistakes to standard error and ends the process with status 78. */
+/** `parseConfig` for a `main.ts`: prints the mistakes to standard error and exits with status 78. */
 export function loadConfigOrExit<Config>(
   environment: Environment<Config>,
   values: Values = process.env,
@@ -38,11 +45,71 @@ export function loadConfigOrExit<Config>(
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
-    return process.exit(exitConfig);
+    return process.exit(EX_CONFIG);
   }
 }
 
-/** Plain data only: what a class keeps inside is its own affair. */
+const USAGE = 'Usage: main [--help]';
+
+/**
+ * Answers `--help` and exits, at the start of a `main.ts`. Any other argument is a mistake and exits with status 64,
+ * since all settings are environment variables.
+ *
+ * @param commands lines that describe the program's commands; run those before
+ */
+export function answerHelp(about: string, environment: Environment<unknown>, commands?: string): void {
+  try {
+    const { values } = parseArgs({ options: { help: { type: 'boolean', default: false } } });
+    if (!values.help) return;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
+    process.exit(EX_USAGE);
+  }
+  const others = commands === undefined ? '' : `\n\nCommands:\n${commands}`;
+  process.stdout.write(
+    `${about}\n\n${USAGE}${others}\n\nEnvironment:\n${describeEnvironment(environment)}\n`,
+  );
+  process.exit(0);
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** Returns each issue in terms of its variable, and all of them as one text. */
+function explain(issues: readonly Issue[], environment: Environment<unknown>, set: Values) {
+  const mistakes = issues.map((issue) => toMistake(issue, environment, set));
+  const count = mistakes.length === 1 ? 'A mistake' : `${mistakes.length} mistakes`;
+  const lines = mistakes.map(({ variable, problem, example }) => {
+    return `  ${variable} ${problem}${example === undefined ? '' : `\n      for example ${variable}=${example}`}`;
+  });
+  return { mistakes, text: [`${count} in the environment:`, ...lines].join('\n') };
+}
+
+function toMistake(issue: Issue, environment: Environment<unknown>, set: Values): Mistake {
+  const [variable = 'The environment', ...inside] = issue.path.map(segment);
+  const known = environment.variables[variable];
+  const value = set[variable];
+  const where = inside.length > 0 ? `at ${inside.join('.')}: ` : '';
+  const problem =
+    value === undefined ? missing(issue) : `${shown(value, known?.secret)}: ${where}${issue.message}`;
+  return { variable, problem, ...(known && { example: known.example }) };
+}
+
+/** Numbers entries from one. */
+function segment(key: PropertyKey): string {
+  return typeof key === 'number' ? `entry ${key + 1}` : String(key);
+}
+
+/** Replaces zod's message for absent values, which names types. */
+function missing(issue: Issue): string {
+  return issue.code === 'custom' ? issue.message : 'is missing';
+}
+
+function shown(value: string, secret: true | undefined): string {
+  if (secret) return 'is set, but';
+  return `is ${JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)}`;
+}
+
+/** Freezes plain objects and arrays, and leaves instances of classes as they are. */
 function deepFreeze<T>(value: T): T {
   const plain =
     Array.isArray(value) || (isObject(value) && Object.getPrototypeOf(value) === Object.prototype);

@@ -1,6 +1,6 @@
 import type { Variable } from './environment.ts';
 
-/** Read by `@temporalio/envconfig`, as by every Temporal tool; named here to be explained and printed. */
+/** Read by `@temporalio/envconfig`; listed here so that they are described and printed. */
 export const temporalVariables = {
   TEMPORAL_ADDRESS: {
     about: 'Temporal server, host:port (default localhost:7233)',
@@ -10,44 +10,49 @@ export const temporalVariables = {
   TEMPORAL_API_KEY: { about: 'API key of Temporal Cloud', example: '<key>', secret: true },
   TEMPORAL_TLS: { about: 'Whether to use TLS', example: 'true' },
   TEMPORAL_TLS_SERVER_CA_CERT_PATH: {
-    about: 'Certificates of a private authority for it',
+    about: "Certificates (PEM) of a private authority for the server's certificate",
     example: '/etc/temporal/ca.pem',
   },
   TEMPORAL_TLS_CLIENT_CERT_PATH: {
-    about: 'Certificate of this client, where the server wants one',
+    about: 'Client certificate (PEM), where the server requires one',
     example: '/etc/temporal/client.pem',
   },
-  TEMPORAL_TLS_CLIENT_KEY_PATH: { about: 'Its key', example: '/etc/temporal/client.key' },
+  TEMPORAL_TLS_CLIENT_KEY_PATH: {
+    about: "The client certificate's private key (PEM)",
+    example: '/etc/temporal/client.key',
+  },
   TEMPORAL_CONFIG_FILE: { about: "Temporal's profile file", example: '/etc/temporal/temporal.toml' },
-  TEMPORAL_PROFILE: { about: 'Profile in that file', example: 'prod' },
+  TEMPORAL_PROFILE: { about: 'Profile in the profile file', example: 'prod' },
 } as const satisfies Record<string, Variable>;
 
 const keyPath = 'projects/acme-prod/locations/global/keyRings/temporal-keys/cryptoKeys/workflow-encryption';
 
-/** Checked by kms-codec's `kmsEnvironment`; named here to be explained and printed. */
+/** Validated by kms-codec's `kmsEnvironment`; listed here so that they are described and printed. */
 export const kmsVariables = {
-  GCP_PROJECT: { about: 'Google Cloud project that owns the key', example: 'acme-prod' },
+  GCP_PROJECT: { about: 'Google Cloud project of the key ring', example: 'acme-prod' },
   GCP_KMS_LOCATION: { about: 'Location of the key ring (default global)', example: 'us-east1' },
   GCP_KMS_KEY_RING: { about: 'Key ring', example: 'temporal-keys' },
-  GCP_KMS_KEY: { about: 'Key', example: 'workflow-encryption' },
+  GCP_KMS_KEY: { about: 'Crypto key', example: 'workflow-encryption' },
   KMS_KEYS_FILE: {
     about: `Keys of several namespaces (YAML), instead of GCP_KMS_KEY; a key is ${keyPath}`,
     example: '/etc/temporal-kms/keys.yaml',
   },
-  KMS_FORMAT: { about: 'Format that is written (default envelope-v2)', example: 'envelope-v2' },
+  KMS_FORMAT: { about: 'Format of new payloads (default envelope-v2)', example: 'envelope-v2' },
   KMS_UNSAFE: {
-    about:
-      'Risk that is accepted: reads the formats direct and envelope under one key (docs/security-model.md)',
+    about: 'Accepted risk: reads the formats direct and envelope under one key (docs/security-model.md)',
     example: 'direct-with-envelope',
   },
-  KMS_COMPRESSION: { about: 'Whether payloads are compressed before they are encrypted', example: 'zstd' },
-  KMS_BIND_WORKFLOW: { about: 'Whether ciphertext is bound to its workflow', example: 'true' },
+  KMS_COMPRESSION: { about: 'Compression of payloads before encryption', example: 'zstd' },
+  KMS_BIND_WORKFLOW: {
+    about: 'Whether new ciphertext can be decrypted in its workflow only',
+    example: 'true',
+  },
   KMS_EMULATOR_HOST: {
     about: 'KMS emulator on this machine, for development only',
     example: '127.0.0.1:9061',
   },
   GOOGLE_APPLICATION_CREDENTIALS: {
-    about: "Google's credentials file, where the machine has none of its own",
+    about: "Google's credentials file, where the machine has no default credentials",
     example: '/etc/google/credentials.json',
   },
   GOOGLE_SDK_NODE_LOGGING: {
@@ -56,15 +61,16 @@ export const kmsVariables = {
   },
   NODE_DEBUG: { about: 'Must not be set: it makes Node print data keys and tokens', example: '(unset)' },
   NODE_OPTIONS: {
-    about: 'Options of Node; none that opens an inspector or writes memory, reports or keys of TLS to a file',
+    about: 'Options of Node; none may open an inspector, or write memory, reports or TLS keys to a file',
     example: '--max-old-space-size=384',
   },
   KMS_ALLOW_DIAGNOSTICS: {
-    about: 'true: with KMS_EMULATOR_HOST only, allows what NODE_OPTIONS must not have, for debugging',
+    about:
+      'true: allows debugging with the options that NODE_OPTIONS must not contain; with KMS_EMULATOR_HOST only',
     example: 'true',
   },
 } as const satisfies Record<string, Variable>;
 
 export const logVariables = {
-  LOG_LEVEL: { about: 'Least level that is logged, or silent', example: 'debug', default: 'info' },
+  LOG_LEVEL: { about: 'Lowest level of log lines, or silent', example: 'debug', default: 'info' },
 } as const satisfies Record<string, Variable>;

@@ -6,9 +6,9 @@ import { kmsVariables, logVariables, temporalVariables } from './shared-variable
 
 export interface WorkerConfig {
   readonly taskQueue: string;
-  /** Where `/healthz` and `/readyz` are served. */
+  /** Address of `/healthz` and `/readyz`. */
   readonly health: { readonly host: string; readonly port: number };
-  /** How long running activities may go on after a shutdown was asked for, before they are cancelled. */
+  /** How long running activities may continue after a shutdown request, before they are cancelled. */
   readonly shutdownGraceSeconds: number;
   readonly logLevel: z.infer<typeof logLevel>;
   readonly kms: KmsSettings;
@@ -29,11 +29,11 @@ const settings = z
     logLevel: values.LOG_LEVEL,
   }));
 
-/** What the worker app reads. */
+/** The environment of the worker app. */
 export const workerEnvironment: Environment<WorkerConfig> = {
   variables: {
     ...temporalVariables,
-    TEMPORAL_TASK_QUEUE: { about: 'Task queue that is polled', example: 'payments', default: 'kms-sample' },
+    TEMPORAL_TASK_QUEUE: { about: 'Task queue to poll', example: 'payments', default: 'kms-sample' },
     WORKER_HEALTH_HOST: {
       about: 'Address of the health endpoints',
       example: '0.0.0.0',
@@ -41,7 +41,7 @@ export const workerEnvironment: Environment<WorkerConfig> = {
     },
     WORKER_HEALTH_PORT: { about: 'Port of the health endpoints', example: '8089', default: '8089' },
     WORKER_SHUTDOWN_GRACE_SECONDS: {
-      about: 'How long activities may go on after a stop was asked for, before they are cancelled',
+      about: 'Seconds that activities may continue after a shutdown request, before they are cancelled',
       example: '20',
       default: '10',
     },

@@ -10,11 +10,11 @@ interface Waiting {
 }
 
 /**
- * The memory that requests in flight may hold together, an estimate that is checked before the memory is allocated.
+ * The memory that requests in flight share: an estimate, checked before the memory is allocated.
  *
- * One lease may hold at most `share` bytes, and the last `share` bytes are lent to one lease at a time. A lease that
- * borrows them can therefore always take its whole share without waiting for another: whatever others hold while they
- * wait, one of them always finishes, and no two can wait for each other.
+ * One lease may hold at most `share` bytes, and the last `share` bytes are lent to one lease at a time. The borrower can
+ * always take its whole share without waiting for another lease, so one request always finishes and no two requests can
+ * wait for each other.
  */
 export class MemoryBudget {
   readonly bytes: number;
@@ -27,7 +27,7 @@ export class MemoryBudget {
   readonly #refusals = { busy: 0, too_large: 0 };
   readonly #waiting = new Set<Waiting>();
 
-  /** @param share at most `bytes`; default half of them, but 96 MiB where there are as many, as the largest body needs */
+  /** @param share at most `bytes`. Default half of `bytes`, or three quarters up to 96 MiB: the largest body needs 96 MiB */
   constructor(bytes: number, share = shareOf(bytes)) {
     this.bytes = bytes;
     this.share = share;
@@ -37,22 +37,22 @@ export class MemoryBudget {
     return this.#held;
   }
 
-  /** Leases that had to wait, since the start. */
+  /** Number of waits since the start. */
   get waits(): number {
     return this.#waits;
   }
 
-  /** Since the start: `busy` may be granted later, `too_large` never. */
+  /** Failed requests for memory since the start: `busy` may succeed later, `too_large` never. */
   get refusals(): Readonly<Record<'busy' | 'too_large', number>> {
     return this.#refusals;
   }
 
-  /** What is not kept for the one lease that borrows. */
+  /** Bytes that are not reserved for the borrower. */
   get common(): number {
     return this.bytes - this.share;
   }
 
-  /** @param mayBorrow false: takes what is common, until `goFirst` is called */
+  /** @param mayBorrow false: takes common bytes only, until `goFirst` is called */
   lease(mayBorrow = true): MemoryLease {
     return new MemoryLease(this, mayBorrow);
   }
@@ -102,7 +102,7 @@ export class MemoryBudget {
     this.wake();
   }
 
-  /** @internal @returns resolved once the bytes are granted; rejected with the signal's reason */
+  /** @internal Resolves once the bytes are granted; rejects with the signal's reason. */
   wait(lease: MemoryLease, bytes: number, signal: AbortSignal): Promise<void> {
     this.#waits += 1;
     lease.awaited += bytes;
@@ -140,7 +140,7 @@ export class MemoryBudget {
     }
   }
 
-  /** @internal Grants what fits now, those that have waited longest first. */
+  /** @internal Grants what fits now, to the longest waiting first. */
   wake(): void {
     for (const waiting of this.#waiting) {
       if (!this.grant(waiting.lease, waiting.bytes)) continue;
@@ -150,7 +150,7 @@ export class MemoryBudget {
   }
 }
 
-/** What one request, payload or event holds of a budget. */
+/** The part of a budget that one request, payload or event holds. */
 export class MemoryLease {
   readonly #budget: MemoryBudget;
   /** @internal */
@@ -183,8 +183,7 @@ export class MemoryLease {
       throw new HttpError(
         413,
         'too_large',
-        `Answering this would take more than ${share} bytes of memory, the most that one request may hold; send less ` +
-          'a request.',
+        `This request needs more than ${share} bytes of memory, the limit of one request; send less per request.`,
         { loggable: true },
       );
     }
@@ -193,16 +192,16 @@ export class MemoryLease {
       throw new HttpError(
         503,
         'busy',
-        `Requests in flight hold ${this.#budget.held} of the ${this.#budget.bytes} bytes of memory that they may hold ` +
-          'together (CODEC_MAX_INFLIGHT_BYTES); try again.',
+        `Requests in flight hold ${this.#budget.held} of the ${this.#budget.bytes} bytes of memory that they share ` +
+          '(CODEC_MAX_INFLIGHT_BYTES); try again.',
         { retryAfter: RETRY_SECONDS, loggable: true },
       );
     }
   }
 
   /**
-   * Takes bytes, waiting for others to release theirs.
-   * @returns nothing where there is room at once, or where the lease would exceed its share: ask `fits` first
+   * Takes bytes, and waits for other leases to release theirs. Call `fits` first.
+   * @returns undefined where the bytes are free at once
    */
   wait(bytes: number, signal: AbortSignal): void | Promise<void> {
     if (this.#ended) throw new ClientDisconnected();
@@ -215,33 +214,33 @@ export class MemoryLease {
     return this.#budget.share;
   }
 
-  /** Whether the lease may ever hold so many bytes more, what it waits for included. */
+  /** Whether the lease may ever hold this many more bytes, in addition to those that it waits for. */
   fits(bytes: number): boolean {
     if (this.held + this.awaited + bytes <= this.share) return true;
     this.#budget.refuse('too_large');
     return false;
   }
 
-  /** From now on the lease may borrow: nothing that it belongs to waits for it to wait for another. */
+  /** Lets the lease borrow: no lease that waits for this one holds what it needs. */
   goFirst(): void {
     if (this.mayBorrow) return;
     this.mayBorrow = true;
     this.#budget.wake();
   }
 
-  /** Gives bytes back; all of them unless told. Each may be given back once. */
+  /** Releases bytes, by default all of them. Release each byte once. */
   release(bytes = this.held): void {
     if (bytes > 0) this.#budget.release(this, Math.min(bytes, this.held));
   }
 
-  /** Gives back all, and takes no more: what is still at work for it finds nobody who waits. */
+  /** Releases everything, and takes no more: further calls throw ClientDisconnected. */
   end(): void {
     this.#ended = true;
     if (this.awaited > 0) this.#budget.forget(this);
     this.release();
   }
 
-  /** Gives back all but so many bytes. */
+  /** Releases all but this many bytes. */
   shrinkTo(bytes: number): void {
     this.release(this.held - bytes);
   }
