@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { median } from '@temporal-kms/scripts/figures';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { buildPayloads } from '../src/json/payload-json.ts';
 import { Random } from '@temporal-kms/testing/random';
 import { type JsonPayload, makeRequest } from './fuzz/requests.ts';
@@ -130,7 +130,7 @@ async function attack(random: Random, corpus: readonly JsonPayload[], count: num
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-test('malformed requests are refused, never with 500 or 503, and leave nothing in memory', async () => {
+it('rejects malformed requests, never with 500 or 503, and keeps nothing of them in memory', async () => {
   const random = new Random(seed);
   const corpus = await makeCorpus();
   const started = performance.now();
@@ -158,7 +158,7 @@ test('malformed requests are refused, never with 500 or 503, and leave nothing i
   expect(growth).toBeLessThanOrEqual(1.1);
 });
 
-test('503 comes with a fault of Cloud KMS, and goes with it', async () => {
+it('answers 503 while Cloud KMS fails, and recovers with it', async () => {
   const [sealed] = await kms.codec.encode([plain('x')], { namespace: 'payments' });
   // A data key that the server hasn't seen.
   await using other = kms.another();

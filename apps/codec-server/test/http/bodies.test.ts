@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import type { AppDeps } from '../../src/app.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
@@ -18,14 +18,14 @@ beforeAll(async () => {
 afterAll(() => kms.close());
 
 const json = (payloads: Payload[]): string => String(buildPayloads(payloads));
-describe('requests at the same time', () => {
+describe('bodies of concurrent requests', () => {
   const large = json([plain('x'.repeat(100_000))]);
   const limits = { maxBody: 1_000_000 };
   /** Room for the memory of two such requests: in one share each. */
   const roomForTwo = (): MemoryBudget => new MemoryBudget(6 * large.length, 3 * large.length);
   const roomForOne = (): MemoryBudget => new MemoryBudget(3.5 * large.length, 3 * large.length);
 
-  test('are refused with 503 and Retry-After beyond their memory, small ones not, and taken again after it', async () => {
+  it('reject large bodies with 503 and Retry-After while memory is used up, accept small ones, and recover', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForTwo();
     const { url } = await serveApp(kms, { codec, memory, limits });
@@ -49,7 +49,7 @@ describe('requests at the same time', () => {
     expect(memory.refusals).toEqual({ busy: 1, too_large: 0 });
   });
 
-  test('hold nothing once their client has gone, whatever is still at work for them', async () => {
+  it('release their memory when the client disconnects, even while work for them continues', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForOne();
     const { url } = await serveApp(kms, { codec, memory, limits });
@@ -65,7 +65,7 @@ describe('requests at the same time', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  test('of which one alone would take more than its share are 413', async () => {
+  it('are 413 when one alone exceeds its share of the memory', async () => {
     const memory = new MemoryBudget(4 * large.length, 2 * large.length);
     const { url } = await serveApp(kms, { memory, limits });
     const response = await fetch(`${url}/decode`, posted(large));
@@ -73,7 +73,7 @@ describe('requests at the same time', () => {
     expect(memory.refusals).toEqual({ busy: 0, too_large: 1 });
   });
 
-  test('of unknown length hold what has arrived of them', async () => {
+  it('hold memory for what has arrived of a body of unknown length', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForTwo();
     const { url, port } = await serveApp(kms, { codec, memory, limits });
@@ -91,7 +91,7 @@ describe('requests at the same time', () => {
     expect((await first).status).toBe(200);
   });
 
-  test('come in chunks of a byte, each of which counts', async () => {
+  it('count each chunk of a body that arrives in chunks of one byte', async () => {
     const memory = new MemoryBudget(400_000, 200_000);
     const { port } = await serveApp(kms, { memory, limits });
     const socket = connect(port, '127.0.0.1');
@@ -106,7 +106,7 @@ describe('requests at the same time', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  test('that arrive too slowly are 408 and hold nothing any more', { timeout: 20_000 }, async () => {
+  it('are 408 when they arrive too slowly, and release their memory', { timeout: 20_000 }, async () => {
     const memory = roomForOne();
     const { port } = await serveApp(kms, { memory, limits });
     const socket = connect(port, '127.0.0.1');
@@ -120,7 +120,7 @@ describe('requests at the same time', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  test('of unauthenticated clients hold nothing', async () => {
+  it('hold no memory for unauthenticated clients', async () => {
     const access: AppDeps['access'] = {
       ...openAccess,
       authenticate: async (request) => {
@@ -142,7 +142,7 @@ describe('requests at the same time', () => {
 });
 
 describe('a body of unknown length', () => {
-  test('of somebody who has not signed in is not waited for', async () => {
+  it('is not read before the caller is authenticated', async () => {
     const { port } = await serveApp(kms, { access: noAccess });
     const socket = connect(port, '127.0.0.1');
     socket.write(
@@ -154,7 +154,7 @@ describe('a body of unknown length', () => {
     socket.destroy();
   });
 
-  test.each(['/decode', `${RUN}/history:search`])('is 413 on %s once it is too large', async (path) => {
+  it.each(['/decode', `${RUN}/history:search`])('is 413 on %s once it is too large', async (path) => {
     const { url } = await serveApp(kms, { limits: { maxBody: 100 } });
     const body = new ReadableStream({
       pull: (controller) => controller.enqueue(Buffer.alloc(60, ' ')),

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readBody as bodyOfRequest } from '../../src/http/bodies.ts';
 import { MemoryBudget } from '../../src/memory/budget.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
@@ -37,7 +37,7 @@ const bodyOf = (bytes: number): string =>
   });
 
 // Bodies are read in another way from 64 KiB on, and where their length isn't told.
-test.each([0, 1, 10_000, 49_000, 50_000, 300_000, 1_000_000])(
+it.each([0, 1, 10_000, 49_000, 50_000, 300_000, 1_000_000])(
   'a payload of %d bytes comes back',
   async (bytes) => {
     const plain = bodyOf(bytes);
@@ -46,7 +46,7 @@ test.each([0, 1, 10_000, 49_000, 50_000, 300_000, 1_000_000])(
   },
 );
 
-test('a body whose length is not told comes back as well', async () => {
+it('reads a body without a Content-Length', async () => {
   const plain = bodyOf(300_000);
   const pieces = new ReadableStream<Uint8Array>({
     start: (controller) => {
@@ -58,7 +58,7 @@ test('a body whose length is not told comes back as well', async () => {
   expect(await post('decode', await post('encode', pieces))).toBe(plain);
 });
 
-test('a client that goes away in the middle of its body is no fault of the server in its log', async () => {
+it('does not log an error when a client disconnects in the middle of its body', async () => {
   const { log, lines } = keptLog();
   const own = await serve(kms, { log });
   const socket = connect(own.port, '127.0.0.1');
@@ -74,7 +74,7 @@ test('a client that goes away in the middle of its body is no fault of the serve
   await own.close(0);
 });
 
-test('nothing of a body hangs on its request once it was read: its connection may idle for long', async () => {
+it('keeps no reference to a body from its request, whose connection may stay idle', async () => {
   let read: Buffer | undefined;
   const requests: WeakRef<Buffer>[] = [];
   const listeners: number[] = [];

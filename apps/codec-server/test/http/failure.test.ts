@@ -20,7 +20,7 @@ it('escapes invisible characters of a name in an error of the history API', asyn
   ]);
 });
 
-it('escapes them in the text of a codec endpoint, which the CLI prints, and keeps its lines', async () => {
+it('escapes invisible characters in the text of a codec endpoint, which the CLI prints, and keeps line breaks', async () => {
   const response = await appWith(kms, { access: ana([]) }).request('/decode', {
     method: 'POST',
     headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': 'pay\u00admen\u009bts' },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import { invalidToken } from '../../src/access/tokens.ts';
 import type { AppDeps } from '../../src/app.ts';
@@ -31,7 +31,7 @@ const gets = [
   '/api/health',
 ];
 
-describe('another site cannot reach it', () => {
+describe('requests of other sites', () => {
   const attacks: [string, Record<string, string>, number][] = [
     ['a host name that was rebound to loopback', { host: 'evil.example:8088' }, 403],
     ['a port that is not ours', { host: '127.0.0.1:9999' }, 403],
@@ -46,25 +46,25 @@ describe('another site cannot reach it', () => {
   ];
 
   describe.each(posts)('POST %s', (path) => {
-    test.each(attacks)('refuses %s', async (_, headers, status) => {
+    it.each(attacks)('rejects %s', async (_, headers, status) => {
       const response = await request(path, { ...fine, ...headers });
       expect(response.status).toBe(status);
     });
   });
 
   describe.each(gets)('GET %s', (path) => {
-    test.each(attacks.filter(([, , status]) => status === 403))('refuses %s', async (_, headers, status) => {
+    it.each(attacks.filter(([, , status]) => status === 403))('rejects %s', async (_, headers, status) => {
       const response = await request(path, { ...fine, ...headers }, undefined, 'GET');
       expect(response.status).toBe(status);
     });
   });
 
-  test('gives no CORS header to an origin that is not in the list', async () => {
+  it('sends no CORS header to an origin that is not listed', async () => {
     const response = await request('/decode', { ...fine, origin: 'https://evil.example' });
     expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  test('lets probes in whatever their Host: they tell nothing', async () => {
+  it('answers probes with any Host', async () => {
     for (const path of ['/healthz', '/readyz']) {
       const response = await request(path, { host: '10.1.2.3:8088' }, undefined, 'GET');
       expect(response.status).toBe(200);
@@ -73,7 +73,7 @@ describe('another site cannot reach it', () => {
 });
 
 describe('an allowed page', () => {
-  test('gets a preflight answer for every header that the Web UI sends', async () => {
+  it('gets a preflight response for every header that the Web UI sends', async () => {
     const response = await request(
       '/decode?preserveStorageRefs=true',
       {
@@ -100,7 +100,7 @@ describe('an allowed page', () => {
     expect(response.headers.get('vary')).toBe('Origin');
   });
 
-  test('gets no preflight answer when it is not in the list', async () => {
+  it('gets no preflight response when it is not listed', async () => {
     const response = await request(
       '/decode',
       { host: HOST, origin: 'https://evil.example' },
@@ -110,7 +110,7 @@ describe('an allowed page', () => {
     expect(response.status).toBe(403);
   });
 
-  test.each([
+  it.each([
     ['success', {}, empty, 200],
     ['a body that is no JSON', {}, '{', 400],
     ['a missing namespace', { 'x-namespace': '' }, empty, 400],
@@ -125,8 +125,8 @@ describe('an allowed page', () => {
   });
 });
 
-describe('what leaves', () => {
-  test.each([...posts, ...gets, '/nowhere'])('%s is never cached, sniffed or framed', async (path) => {
+describe('responses', () => {
+  it.each([...posts, ...gets, '/nowhere'])('of %s are never cached, sniffed or framed', async (path) => {
     const response = await request(path, fine, empty, posts.includes(path) ? 'POST' : 'GET');
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
@@ -137,7 +137,7 @@ describe('what leaves', () => {
     expect(response.headers.get('referrer-policy')).toBe('no-referrer');
   });
 
-  test('an unexpected fault tells its caller and the log no detail', async () => {
+  it('reveal no detail of an unexpected error to the caller or the log', async () => {
     const { log, lines } = keptLog();
     const app = appWith(kms, { log });
     const response = await app.request('/api/namespaces/payments/workflows?query=secret-term', {
@@ -153,20 +153,20 @@ describe('what leaves', () => {
   });
 });
 
-describe('the body', () => {
-  test.each([
+describe('a body', () => {
+  it.each([
     ['says that it is too long', { 'content-length': String(17 * 1024 * 1024) }, empty],
     ['is too long and does not say so', {}, ' '.repeat(17 * 1024 * 1024)],
     ['has a length that is no number', { 'content-length': 'many' }, empty],
-  ])('is refused when it %s', async (_, headers, body) => {
+  ])('is rejected when it %s', async (_, headers, body) => {
     const response = await request('/decode', { ...fine, ...headers }, body);
     expect(response.status).toBe(413);
     expect(await response.text()).toContain('16777216 bytes');
   });
 });
 
-describe('the log', () => {
-  test('says what was refused and what failed; what was served only where debug is asked for', async () => {
+describe('the request log', () => {
+  it('contains rejected and failed requests, and successful requests at level debug only', async () => {
     const { log, lines } = keptLog();
     log.level = 'debug';
     const app = appWith(kms, { log });
@@ -181,7 +181,7 @@ describe('the log', () => {
     ]);
   });
 
-  test('says why a request was refused, in words that hold nothing of the caller, or else by its code', async () => {
+  it('contains the reason of a rejection if it contains nothing from the caller, and its code otherwise', async () => {
     const { log, lines } = keptLog();
     const access: AppDeps['access'] = {
       ...openAccess,
@@ -200,7 +200,7 @@ describe('the log', () => {
     ]);
   });
 
-  test('has one line a request: method, pattern, status and time, and nothing of what was in it', async () => {
+  it('has one line per request with method, pattern, status and time, and nothing of its content', async () => {
     const { log, lines } = keptLog();
     const app = appWith(kms, { log });
     const headers = { ...fine, authorization: 'Bearer token-7f3a' };
@@ -220,8 +220,8 @@ describe('the log', () => {
   });
 });
 
-describe('while the process ends', () => {
-  test('nothing new is begun, and the readiness probe says so', async () => {
+describe('shutdown', () => {
+  it('rejects new requests, and the readiness probe is 503', async () => {
     const app = appWith(kms, { stopping: AbortSignal.abort() });
     const decode = await app.request('/decode', { method: 'POST', headers: fine, body: empty });
     expect([decode.status, decode.headers.get('retry-after')]).toEqual([503, '1']);

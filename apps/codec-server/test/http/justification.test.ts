@@ -1,15 +1,15 @@
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Reveal } from '@temporal-kms/codec-api';
 import { justificationFor } from '../../src/http/authorise.ts';
 
 const opens = (reveal: Reveal) => ({ reveal: () => reveal });
 
-test('requires no justification where a namespace reveals automatically, and keeps a given one', () => {
+it('requires no justification where a namespace reveals automatically, and keeps a given one', () => {
   expect(justificationFor(opens('automatic'), 'payments', undefined)).toBeUndefined();
   expect(justificationFor(opens('automatic'), 'payments', 'ticket 4711')).toBe('ticket 4711');
 });
 
-test('rejects a missing justification where a namespace reveals on demand, and explains how to send one', () => {
+it('rejects a missing justification where a namespace reveals on demand, and explains how to send one', () => {
   expect(() => justificationFor(opens('on-demand'), 'payments', undefined)).toThrow(
     expect.objectContaining({
       status: 403,
@@ -20,7 +20,7 @@ test('rejects a missing justification where a namespace reveals on demand, and e
   expect(justificationFor(opens('on-demand'), 'payments', ' ticket 4711\n')).toBe('ticket 4711');
 });
 
-test.each([
+it.each([
   ['empty', ''],
   ['blank', ' \t '],
   ['invisible', '\u200b\u2060\u3164\u{e0041}'],
@@ -38,6 +38,6 @@ test.each([
   }
 });
 
-test('takes 500 characters', () => {
+it('accepts 500 characters', () => {
   expect(justificationFor(opens('on-demand'), 'payments', 'x'.repeat(500))).toHaveLength(500);
 });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEntry } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import type { AppDeps } from '../../src/app.ts';
@@ -37,11 +37,11 @@ afterAll(async () => {
   await kms.close();
 });
 
-test.each([
+it.each([
   ['history:search', { text: 'x' }],
   ['history:export', { form: 'decoded' }],
   ['history:export', { form: 'encoded' }],
-])('%s that was answered with 504 begins nothing afterwards', async (what, body) => {
+])('starts nothing for %s after it was answered 504', async (what, body) => {
   const before = answered;
   const response = await fetch(`http://127.0.0.1:${server.port}${RUN}/${what}`, {
     method: 'POST',
@@ -74,11 +74,11 @@ describe('while its intent is being written', () => {
   });
   afterAll(() => late.close(1_000));
 
-  test.each([
+  it.each([
     [`${RUN}/history:search`, () => JSON.stringify({ text: 'x' })],
     [`${RUN}/history:export`, () => JSON.stringify({ form: 'decoded' })],
     ['/decode', () => sealed],
-  ])('%s that was answered with 504 decrypts nothing, and its outcome says so', async (path, body) => {
+  ])('decrypts nothing for %s after it was answered 504, and records that outcome', async (path, body) => {
     slow.length = 0;
     kms.emulator.calls.reset();
     const response = await fetch(`http://127.0.0.1:${late.port}${path}`, {

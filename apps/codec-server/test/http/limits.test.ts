@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AppDeps } from '../../src/app.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { posted, serveApp, served, waitingCodec } from '../support/served.ts';
@@ -39,12 +39,12 @@ const nameless = (n: number): Payload => ({
 });
 
 describe('a request', () => {
-  test('with a body that is too large is 413', async () => {
+  it('is 413 with a body that is too large', async () => {
     const response = await post(json([plain('x'.repeat(200))]), { maxBody: 100 });
     expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
   });
 
-  test('of the history API has a smaller one', async () => {
+  it('has a smaller body limit in the history API', async () => {
     const body = JSON.stringify({ refs: ['1:0'], padding: 'x'.repeat(256 * 1024) });
     const response = await appWith(kms).request(`${RUN}/payloads:decode`, {
       method: 'POST',
@@ -57,13 +57,13 @@ describe('a request', () => {
     ]);
   });
 
-  test('with too many payloads is 413 and says how many it may hold', async () => {
+  it('is 413 with too many payloads, and the message contains the limit', async () => {
     expect((await post(json([{}, {}]), { maxPayloads: 2 })).status).toBe(200);
     const response = await post(json([{}, {}, {}]), { maxPayloads: 2 });
     expect([response.status, await response.text()]).toEqual([413, expect.stringMatching(/3 payloads.* 2;/)]);
   });
 
-  test.each([
+  it.each([
     ['payloads', `{"payloads":[${'{},'.repeat(500)}{}]}`, 'at least 3 payloads'],
     [
       'payloads as clients write them',
@@ -86,28 +86,28 @@ describe('a request', () => {
     ['fields that mean nothing', `{"payloads":[{${members(999)}}]}`, '512 values'],
     ['values that mean nothing', `{"x":[${'0,'.repeat(500)}0]}`, '256 values'],
     ['characters in a key', `{"payloads":[{"metadata":{"${'k'.repeat(1_025)}":""}}]}`, '1024 characters'],
-  ])('with far more %s than it may hold is 413 before they are made', async (_, body, why) => {
+  ])('is 413 with far more %s than allowed, before they are parsed', async (_, body, why) => {
     for (const route of ['/decode', '/encode']) {
       const response = await post(body, { maxPayloads: 2 }, {}, route);
       expect([response.status, await response.text()]).toEqual([413, expect.stringContaining(why)]);
     }
   });
 
-  test('with as many metadata entries as a payload may have is taken', async () => {
+  it('is accepted with the maximum of metadata entries per payload', async () => {
     const body = `{"payloads":[{"metadata":{${members(64)}},"data":"MQ=="}]}`;
     expect((await post(body)).status).toBe(200);
   });
 
-  test.each([
+  it.each([
     ['transfer-encoding', 'gzip, chunked', 501],
     ['transfer-encoding', 'chunked, chunked', 501],
     ['content-encoding', 'gzip', 415],
-  ])('with %s: %s is %d', async (name, value, status) => {
+  ])('with %s %s is %d', async (name, value, status) => {
     const init = { method: 'POST', headers: { ...headers, [name]: value }, body: '{}' };
     expect((await appWith(kms).request('/decode', init)).status).toBe(status);
   });
 
-  test.each(['[', '{"a":'])(
+  it.each(['[', '{"a":'])(
     'that nests 33 levels of %s is 400, on every route that takes a body',
     async (open) => {
       const body = open.repeat(33);
@@ -118,7 +118,7 @@ describe('a request', () => {
     },
   );
 
-  test('under more than 64 data keys that are not at hand is 413, and Cloud KMS is not asked', async () => {
+  it('is 413 with payloads under more than 64 data keys that are not cached, without a Cloud KMS request', async () => {
     const payloads: Payload[] = [];
     for (let n = 0; n < 65; n += 1) {
       await using writer = kms.another();
@@ -135,7 +135,7 @@ describe('a request', () => {
     expect((await post(json(payloads), {}, { codec })).status).toBe(200);
   });
 
-  test('counts a message that names no key for each that it would be tried under', async () => {
+  it('counts a message without a key id once for each key that it may be under', async () => {
     const both = { encrypt: keys.payments, decrypt: [keys.orders], reads: ['envelope'] as const };
     const tried = await startKms({ payments: both });
     const many = json(Array.from({ length: 33 }, (_, n) => nameless(n)));
@@ -145,7 +145,7 @@ describe('a request', () => {
     await tried.close();
   });
 
-  test('that takes too long is 504, and what is still at work for it ends', async () => {
+  it('is 504 when it takes too long, and its work stops', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const { url } = await serveApp(kms, { codec, limits: { requestMs: 100 } });
     const body = json(Array.from({ length: 2_000 }, () => plain(1)));
@@ -157,8 +157,8 @@ describe('a request', () => {
   });
 });
 
-describe('a client that goes away', () => {
-  test('costs no more than the slice of payloads that was under way', async () => {
+describe('a client that disconnects', () => {
+  it('causes no work beyond the slice of payloads in progress', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const gone = Promise.withResolvers<void>();
     const { url } = await served((port) => {
@@ -183,8 +183,8 @@ describe('a client that goes away', () => {
   });
 });
 
-describe('requests at the same time', () => {
-  test('are refused with 503 and Retry-After beyond their number, and taken again after it', async () => {
+describe('concurrent requests', () => {
+  it('are 503 with Retry-After above their limit, and accepted again later', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const app = appWith(kms, { codec, limits: { maxRequests: 2 } });
     const init = { method: 'POST', headers, body: json([plain(1)]) };
@@ -203,12 +203,12 @@ describe('requests at the same time', () => {
     expect((await app.request('/decode', init)).status).toBe(200);
   });
 
-  test('never keep the probes from an answer', async () => {
+  it('never block the probes', async () => {
     expect((await appWith(kms, { limits: { maxRequests: 0 } }).request('/healthz')).status).toBe(200);
   });
 });
 
-test('a request that is still waiting when the server is about to end is told so', async () => {
+it('answers a request that still waits at the end of the shutdown period with 503', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout'] });
   const stopping = new AbortController();
   const temporal = { ...noTemporal, describe: () => new Promise<never>(() => undefined) };

@@ -59,7 +59,7 @@ const failsFor =
 const noAudit = (): Promise<never> => Promise.reject(new HttpError(503, 'audit_unavailable', 'No audit.'));
 
 describe('the namespaces of one request', () => {
-  it('are each on record once, however many messages name them at the same time', async () => {
+  it('are each recorded once, however many messages name them at the same time', async () => {
     const { namespaces, audited } = await begun();
     await Promise.all(Array.from({ length: 50 }, (_, n) => authorize(namespaces, n % 2 ? 'a' : 'b')));
     // From then on no promise is made: decoding stays synchronous.
@@ -84,13 +84,13 @@ describe('the namespaces of one request', () => {
     expect(lines(audited)).toEqual(['intent home', 'denied a', 'outcome home']);
   });
 
-  it('never include the one that the request is made in', async () => {
+  it('never include the namespace of the request', async () => {
     const { namespaces, audited } = await begun({ access: ana([]) });
     expect(namespaces.authorizeNamespace('home')).toBeUndefined();
     expect(lines(audited)).toEqual(['intent home']);
   });
 
-  it('are at most 32 besides its own', async () => {
+  it('are at most 32 in addition to its own', async () => {
     const { namespaces, audited } = await begun();
     const asked = Array.from({ length: 40 }, (_, n) => authorize(namespaces, `other-${n}`));
     const refused = (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected');
@@ -107,7 +107,7 @@ describe('the namespaces of one request', () => {
     expect(audited).toHaveLength(33);
   });
 
-  it('are all there before anything begins where the request names them itself, or it is refused', async () => {
+  it('are all permitted before anything begins where the request names them, or the request is rejected', async () => {
     const others = ['a', 'b'];
     const { audited } = await begun({ others });
     expect(lines(audited)).toEqual(['intent home', 'intent a', 'intent b']);
@@ -121,8 +121,8 @@ describe('the namespaces of one request', () => {
   });
 });
 
-describe('a namespace whose audit can not be written', () => {
-  it('is refused, and permitted once the audit is written again', async () => {
+describe('a namespace whose audit cannot be written', () => {
+  it('is denied, and permitted once the audit is writable again', async () => {
     let isDown = true;
     const write = failsFor(({ namespace }) => isDown && namespace === 'a');
     const { namespaces, audited } = await begun({ write });
@@ -136,13 +136,13 @@ describe('a namespace whose audit can not be written', () => {
     expect(lines(audited)).toEqual(['intent home', 'intent a', 'outcome home', 'outcome a']);
   });
 
-  it('is refused where not even the denial can be written', async () => {
+  it('is denied when not even the denial can be written', async () => {
     const write = failsFor(({ event }) => event === 'denied');
     const { namespaces } = await begun({ access: ana([]), write });
     await expect(authorize(namespaces, 'a')).rejects.toMatchObject({ code: 'namespace_not_permitted' });
   });
 
-  it('does not end the others, and what began has an outcome', async () => {
+  it('does not stop the others, and each intent has an outcome', async () => {
     const write = failsFor(({ namespace }) => namespace === 'b');
     const { namespaces, audited } = await begun({ write });
     await Promise.allSettled([authorize(namespaces, 'a'), authorize(namespaces, 'b')]);
@@ -152,7 +152,7 @@ describe('a namespace whose audit can not be written', () => {
 });
 
 describe('a request that ends while a namespace is being checked', () => {
-  it('permits nothing any more, and leaves no intent without an outcome', async () => {
+  it('permits nothing further, and leaves no intent without an outcome', async () => {
     const gate = Promise.withResolvers<void>();
     const write = ({ event, namespace }: AuditEntry) =>
       event === 'intent' && namespace === 'a' ? gate.promise : Promise.resolve();
@@ -166,7 +166,7 @@ describe('a request that ends while a namespace is being checked', () => {
   });
 });
 
-it('counts payloads and keys where they belong, and refusals of what was not permitted at home', async () => {
+it("counts payloads and keys in their namespace, and denials in the request's namespace", async () => {
   const access = ana([
     ['decode', 'home'],
     ['decode', 'a'],

@@ -98,7 +98,7 @@ const guide = (): Payload => ({
 const bodyOf = (payloads: Payload[]): string => buildPayloads(payloads).toString();
 
 describe('a caller without rights', () => {
-  it('writes a bounded number of lines, which count everything that was refused', async () => {
+  it('writes a bounded number of lines, which count all denials', async () => {
     const { send, audit, audited, logged } = await server();
     const stranger = await tokenOf('nobody');
     expect(await statuses(300, () => send(stranger))).toEqual({ 403: 300 });
@@ -111,7 +111,7 @@ describe('a caller without rights', () => {
     ]);
   });
 
-  it('writes no more lines by a new token, another route or another header for each request', async () => {
+  it('writes no further lines for a new token, route or header per request', async () => {
     const { port, audited, audit } = await server();
     for (let n = 0; n < 30; n += 1) {
       const token = await tokenOf('nobody', { jti: `${n}` });
@@ -126,7 +126,7 @@ describe('a caller without rights', () => {
 });
 
 describe('a caller who sends more requests than their rate', () => {
-  it('is answered 429 with Retry-After before the body and the audit, and served again later', async () => {
+  it('gets 429 with Retry-After before body and audit, and is served again later', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send, audited, port } = await server({ rates: { requests: 20 } });
     const token = await tokenOf('reader');
@@ -145,14 +145,14 @@ describe('a caller who sends more requests than their rate', () => {
     expect((await send(token)).status).toBe(200);
   });
 
-  it('takes nothing from another caller', async () => {
+  it('does not affect another caller', async () => {
     const { send } = await server({ rates: { requests: 5 } });
     const [eager, other] = [await tokenOf('reader'), await tokenOf('nobody')];
     expect(await statuses(20, () => send(eager))).toEqual({ 200: 5, 429: 15 });
     expect((await send(other)).status).toBe(403);
   });
 
-  it('cannot get more by new tokens, the case of a header or X-Forwarded-For', async () => {
+  it('cannot raise the limit with new tokens, the case of a header or X-Forwarded-For', async () => {
     const { send, port } = await server({ rates: { requests: 5 } });
     const spent = await tokenOf('reader');
     await statuses(5, () => send(spent));
@@ -165,15 +165,15 @@ describe('a caller who sends more requests than their rate', () => {
     }
   });
 
-  it('is the same anonymous caller wherever there is no sign-in', async () => {
+  it('is one anonymous caller where there is no sign-in', async () => {
     const { port } = await serveApp(kms, { rates: { requests: 3 } });
     const answers = await Promise.all(Array.from({ length: 6 }, () => ask(port, { path: '/api/me' })));
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(3);
   });
 });
 
-describe('a caller who is not known', () => {
-  it('gets 429 once too many requests from their address were refused; good tokens still count', async () => {
+describe('a caller without a valid token', () => {
+  it('gets 429 after too many rejected requests of the address; valid tokens are still accepted', async () => {
     const { send, logged } = await server({ rates: { unauthenticated: 10 } });
     let n = 0;
     const forged = () =>
@@ -187,7 +187,7 @@ describe('a caller who is not known', () => {
     expect(logged.length).toBeLessThanOrEqual(40);
   });
 
-  it('is distinguished by address behind trusted proxies, an IPv6 network counting once', async () => {
+  it('is distinguished by address behind trusted proxies, and an IPv6 network counts once', async () => {
     const { send } = await server({ rates: { unauthenticated: 2 }, proxies: 1 });
     const from = (address: string) =>
       send(undefined, { headers: [['X-Forwarded-For', `1.1.1.1, ${address}`]] });
@@ -222,7 +222,7 @@ describe('a caller who is not known', () => {
 });
 
 describe('Cloud KMS requests', () => {
-  it('are charged as they are made: junk costs two each, and 429 comes before the next', async () => {
+  it('are charged as they are made: invalid payloads cost two each, and 429 comes before the next', async () => {
     const { send } = await server({ rates: { kmsRequests: 20 } });
     const token = await tokenOf('reader');
     kms.emulator.calls.reset();
@@ -234,7 +234,7 @@ describe('Cloud KMS requests', () => {
     expect((await send(token)).status).toBe(200);
   });
 
-  it('of one request are taken before it is worked on', async () => {
+  it('of one request are charged before its work starts', async () => {
     const { send } = await server({ rates: { kmsRequests: 20 } });
     const token = await tokenOf('reader');
     kms.emulator.calls.reset();
@@ -244,7 +244,7 @@ describe('Cloud KMS requests', () => {
     expect(kms.emulator.calls.count('Decrypt')).toBeLessThanOrEqual(30);
   });
 
-  it('of one caller leave those of another', async () => {
+  it('of one caller do not use up those of another', async () => {
     const { send } = await server({ rates: { kmsRequests: 4 } });
     const eager = await tokenOf('reader');
     await statuses(10, () => send(eager, { body: bodyOf([guide()]) }));
@@ -253,7 +253,7 @@ describe('Cloud KMS requests', () => {
   });
 });
 
-it('counts what was limited in the metrics, without a label of the caller', async () => {
+it('counts limited requests in the metrics, without a label of the caller', async () => {
   const meter = createMetrics(() => true);
   const { send } = await server({ rates: { requests: 1, unauthenticated: 1 }, meter });
   const token = await tokenOf('reader');

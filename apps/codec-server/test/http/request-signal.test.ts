@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditEntry } from '@temporal-kms/codec-api';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { posted, serveApp } from '../support/served.ts';
@@ -46,12 +46,12 @@ const temporal = {
   }),
 };
 
-test.each([
+it.each([
   ['/decode', () => String(buildPayloads(many))],
   [`${RUN}/payloads:decode`, () => JSON.stringify({ refs: many.map((_, n) => `${n + 1}:0`) })],
   [`${RUN}/history:search`, () => '{"text":"nowhere"}'],
   [`${RUN}/history:export`, () => '{"form":"decoded"}'],
-])('Cloud KMS is not asked any more for a client of %s that has gone away', async (path, body) => {
+])('stops Cloud KMS requests when a client of %s disconnects', async (path, body) => {
   const audited: AuditEntry[] = [];
   const audit = createAudit({ write: async (entry) => void audited.push(entry) });
   const { url } = await serveApp(kms, { codec: reader.codec, temporal, audit });
@@ -69,7 +69,7 @@ test.each([
   expect(decrypted()).toBeLessThanOrEqual(3 * AT_ONCE);
 });
 
-test('nor for a request that took too long', async () => {
+it('stops Cloud KMS requests when a request times out', async () => {
   const { url } = await serveApp(kms, { codec: reader.codec, limits: { requestMs: 150 } });
   const response = await fetch(`${url}/decode`, posted(String(buildPayloads(many))));
   expect(response.status).toBe(504);

@@ -1,5 +1,5 @@
 import { apiError, MAX_REFS } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { appWith, HOST, type Kms, startKms } from '../support/stack.ts';
 
 // Temporal's stand-in here fails the test when it is asked, so each of these is refused before anything reaches it.
@@ -20,7 +20,7 @@ async function refusal(response: Response, status: number, code: string): Promis
 }
 
 describe('a request that Temporal never sees', () => {
-  test.each([
+  it.each([
     [`${NS}/workflows?pageSize=0`],
     [`${NS}/workflows?pageSize=1001`],
     [`${NS}/workflows?pageSize=ten`],
@@ -36,12 +36,12 @@ describe('a request that Temporal never sees', () => {
     [`${RUN}/history?after=1e3`],
     [`${RUN}/history?after=CiQwYjZlMGEyYw==`],
     [`${RUN}/history?live=maybe`],
-  ])('GET %s is 400', async (path) => {
+  ])('is 400: GET %s', async (path) => {
     const message = await refusal(await appWith(kms).request(path, { headers }), 400, 'bad_request');
     expect(message).not.toContain('aaaa');
   });
 
-  test.each([
+  it.each([
     ['no JSON', 'refs'],
     ['no refs', {}],
     ['an empty list', { refs: [] }],
@@ -57,23 +57,23 @@ describe('a request that Temporal never sees', () => {
     ['random bytes', { refs: ['\u0000\u0001\ufffd'] }],
     ['a line break behind a ref', { refs: ['1:0\n'] }],
     ['an unknown field', { refs: ['1:0'], pageToken: 'x' }],
-  ])('payloads:decode of %s is 400', async (_, body) => {
+  ])('is 400: payloads:decode of %s', async (_, body) => {
     const init = { method: 'POST', headers, body: body === 'refs' ? 'refs' : JSON.stringify(body) };
     await refusal(await appWith(kms).request(`${RUN}/payloads:decode`, init), 400, 'bad_request');
   });
 
-  test.each([
+  it.each([
     ['GET', `${NS}/workflows?pageSize=0`, undefined, 'pageSize must be a whole number from 1 to 1,000'],
     ['GET', `${NS}/workflows?pageSize=ten`, undefined, 'pageSize must be a whole number from 1 to 1,000'],
     ['POST', `${RUN}/payloads:decode`, { refs: ['x'] }, 'refs.0 must be a ref, as 5:0 is'],
     ['POST', `${RUN}/payloads:decode`, {}, 'refs is missing'],
     ['POST', `${RUN}/history:search`, {}, 'text is missing'],
-  ])('%s %s is told what to send instead', async (method, path, body, message) => {
+  ])('gets a message that says what to send: %s %s', async (method, path, body, message) => {
     const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
     expect(await refusal(await appWith(kms).request(path, init), 400, 'bad_request')).toBe(message);
   });
 
-  test('an unknown route of the API is 404 as JSON', async () => {
+  it('answers an unknown route of the API with 404 as JSON', async () => {
     await refusal(await appWith(kms).request('/api/nothing', { headers }), 404, 'not_found');
     await refusal(
       await appWith(kms).request(`${NS}/workflows/w`, { method: 'DELETE', headers }),
@@ -82,7 +82,7 @@ describe('a request that Temporal never sees', () => {
     );
   });
 
-  test('below a configured prefix the same routes answer', async () => {
+  it('serves the same routes below a configured prefix', async () => {
     const app = appWith(kms, { pathPrefix: '/kms' });
     expect((await app.request('/kms/api/namespaces', { headers })).status).toBe(200);
     expect((await app.request('/api/namespaces', { headers })).status).toBe(404);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import type { Env } from '../../src/http/context.ts';
@@ -46,7 +46,7 @@ async function streaming(bytes: number, limits: { maxStreams?: number; stalledMs
 }
 
 describe('streams', () => {
-  test('count until their connection is done with them', async () => {
+  it('count until their connection is done with them', async () => {
     const { url } = await streaming(10, { maxStreams: 1 });
     const leave = new AbortController();
     const first = await fetch(url, { signal: leave.signal });
@@ -62,7 +62,7 @@ describe('streams', () => {
     await expect.poll(third, { timeout: 5_000 }).toBe(200);
   });
 
-  test('are not begun for HEAD, whose answer nobody would read', async () => {
+  it('are not started for HEAD', async () => {
     let opened = 0;
     let begun = 0;
     const app = new Hono<Env>();
@@ -89,10 +89,10 @@ describe('streams', () => {
     expect({ opened, begun }).toEqual({ opened: 0, begun: 1 });
   });
 
-  test.each([
+  it.each([
     ['asks once', 1],
     ['asks again before it is answered', 2],
-  ])('are cut when their reader takes nothing and %s, and what is made for them ends', async (_, times) => {
+  ])('are cut when their reader reads nothing and %s, and their work ends', async (_, times) => {
     const { port, ended } = await streaming(256 * 1024, { stalledMs: 300 });
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
@@ -105,7 +105,7 @@ describe('streams', () => {
     socket.destroy();
   });
 
-  test('go on while they are read, and while there is nothing to say', async () => {
+  it('continue while they are read, and while there is no new data', async () => {
     const { url, ended } = await streaming(10, { stalledMs: 100 });
     const response = await fetch(url);
     const reader = response.body!.getReader();
@@ -118,7 +118,7 @@ describe('streams', () => {
 
 const MiB = 2 ** 20;
 
-describe('one large answer', () => {
+describe('one large response', () => {
   const large: [string, (c: Context<Env>) => Response][] = [
     ['at once', (c) => reply(c, Buffer.alloc(24 * MiB, 'x'), 'text/plain')],
     [
@@ -130,7 +130,7 @@ describe('one large answer', () => {
     ],
   ];
 
-  test.each(large)('is not cut while its reader takes it slowly, %s', async (_, answer) => {
+  it.each(large)('is not cut while its reader reads slowly, %s', async (_, answer) => {
     const app = new Hono<Env>();
     app.use(watching(1_000));
     app.get('/', (c) => {
@@ -185,7 +185,7 @@ describe("the history API's streams", () => {
   });
   afterAll(() => kms.close());
 
-  test('are as many as the limit says', async () => {
+  it('are limited in number', async () => {
     const temporal = { ...noTemporal, describe: async () => described, history: waiting };
     const { url } = await serveApp(kms, { temporal, limits: { maxStreams: 1 } });
     const leave = new AbortController();
@@ -209,12 +209,12 @@ describe("the history API's streams", () => {
     leave.abort();
   });
 
-  test('are not used up by those who have not signed in', async () => {
+  it('are not used up by unauthenticated clients', async () => {
     const { url } = await serveApp(kms, { access: noAccess, limits: { maxStreams: 0 } });
     expect((await fetch(`${url}${RUN}/history`)).status).toBe(401);
   });
 
-  test('are cut when nobody reads them', async () => {
+  it('are cut when the client does not read them', async () => {
     const written: unknown[] = [];
     const audit = createAudit({ write: async (entry) => void written.push(entry) });
     const temporal = { ...noTemporal, describe: async () => described, history };
@@ -229,7 +229,7 @@ describe("the history API's streams", () => {
     socket.destroy();
   });
 
-  test('of a caller who is signed in no more are cut, whoever still has them to send', async () => {
+  it("are cut after the caller's token expired, wherever their data is", async () => {
     const written: unknown[] = [];
     const audit = createAudit({ write: async (entry) => void written.push(entry) });
     const temporal = { ...noTemporal, describe: async () => described, history };

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 const source = pathToFileURL(join(import.meta.dirname, '..', '..', 'src', 'memory', 'heap.ts')).href;
 
@@ -16,24 +16,24 @@ const work =
 const markings = (program: string, ...flags: string[]): number =>
   run(program, '--trace-gc', ...flags).split('Mark-Compact').length - 1;
 
-describe('buffers that die young', () => {
+describe('short-lived buffers', () => {
   // V8's flags come and go: an update of Node that drops this one shall be noticed here, not by the lost speed.
-  test('do not make V8 mark its whole heap', () => {
+  it('do not make V8 mark its whole heap', () => {
     expect(markings(work)).toBeGreaterThan(3);
     // V8 also marks when its scheduler finds time to: on a busy machine once or twice more in some runs.
     const runs = Array.from({ length: 3 }, () => markings(ours + work));
     expect(Math.min(...runs)).toBeLessThan(3);
   });
 
-  test('are counted as V8 does by itself where the heap is small', () => {
+  it("are counted by V8's default where the heap is small", () => {
     expect(markings(ours + work, '--max-old-space-size=96')).toBeGreaterThan(3);
   });
 });
 
-test.each([
+it.each([
   ['a small heap', '96', 20],
   ['a usual one', '2048', 64],
-])('%s keeps no more raw history than fits it well', (_, megabytes, most) => {
+])('limits the raw history of %s', (_, megabytes, most) => {
   const kept = run(
     `import { historyBytes } from '${source}'; console.log(historyBytes() / 2 ** 20)`,
     `--max-old-space-size=${megabytes}`,
@@ -42,10 +42,10 @@ test.each([
   expect(Number(kept)).toBeLessThanOrEqual(most);
 });
 
-test.each([
+it.each([
   ['a small heap', ['--max-old-space-size=96', '--max-semi-space-size=8'], 48, 96],
   ['a usual one', ['--max-old-space-size=2048'], 96, 512],
-])('%s has a budget for requests in flight that fits it', (_, flags, least, most) => {
+])('limits the requests in flight of %s', (_, flags, least, most) => {
   const budget = run(
     `import { inflightBytes } from '${source}'; console.log(inflightBytes() / 2 ** 20)`,
     ...flags,

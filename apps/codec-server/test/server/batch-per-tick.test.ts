@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { batchPerTick } from '../../src/server/listen.ts';
 
-test('those who come in one turn of the event loop go on in step, in their order', async () => {
+it('continues callers of one turn of the event loop together, in their order', async () => {
   const turn = batchPerTick();
   const steps: string[] = [];
   const work = async (name: string): Promise<void> => {
@@ -15,14 +15,14 @@ test('those who come in one turn of the event loop go on in step, in their order
   expect(steps).toEqual(['a1', 'b1', 'a2', 'b2']);
 });
 
-test('who comes later waits for a turn of their own', async () => {
+it('lets a later caller wait for the next turn', async () => {
   const turn = batchPerTick();
   const first = turn();
   await nextTurn();
   expect(turn()).not.toBe(first);
 });
 
-test('no more go in step than 32; the others follow in a turn of their own', async () => {
+it('continues at most 32 callers together; the others follow in the next turn', async () => {
   const turn = batchPerTick();
   const turns = Array.from({ length: 65 }, () => turn());
   expect(new Set(turns).size).toBe(3);

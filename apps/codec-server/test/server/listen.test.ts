@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Env } from '../../src/http/context.ts';
 import { ndjson } from '../../src/http/responses.ts';
 import { listen } from '../../src/server/listen.ts';
@@ -17,8 +17,8 @@ afterAll(() => kms.close());
 const HOST = '127.0.0.1';
 const start = (app: Hono<any>) => listen({ host: HOST, port: 0, app: () => app });
 
-describe('ending', () => {
-  test('waits for a request under way and tells its client to close', async () => {
+describe('graceful shutdown', () => {
+  it('waits for a request in flight and tells its client to close the connection', async () => {
     const gate = Promise.withResolvers<void>();
     const app = new Hono().get('/', async (c) => {
       await gate.promise;
@@ -35,7 +35,7 @@ describe('ending', () => {
     await expect(fetch(`http://${HOST}:${server.port}/`)).rejects.toThrow();
   });
 
-  test.each([
+  it.each([
     ['on which nothing was ever asked', ''],
     ['that is kept alive', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'],
   ])('closes a connection %s at once', async (_, request) => {
@@ -54,7 +54,7 @@ describe('ending', () => {
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 
-  test('lets a stream whose head was sent say its last line, and closes its connection then', async () => {
+  it('lets a stream whose head was sent write its last line, then closes its connection', async () => {
     const stopping = new AbortController();
     const app = new Hono<Env>().get('/', (c) =>
       ndjson(c, async function* lines() {
@@ -74,7 +74,7 @@ describe('ending', () => {
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 
-  test('cuts what does not end in time', async () => {
+  it('closes connections that do not end in time', async () => {
     const app = new Hono().get('/', () => new Promise<Response>(() => {}));
     const server = await start(app);
     const answer = fetch(`http://${HOST}:${server.port}/`).catch((error: unknown) => error);
@@ -84,7 +84,7 @@ describe('ending', () => {
   });
 });
 
-test('a client that goes away stops the work that its stream makes', async () => {
+it('stops the work of a stream when its client disconnects', async () => {
   const ended = Promise.withResolvers<boolean>();
   let made = 0;
   const app = new Hono<Env>().get('/', (c) =>
@@ -111,7 +111,7 @@ test('a client that goes away stops the work that its stream makes', async () =>
   await server.close(0);
 });
 
-test('says which port is taken', async () => {
+it('names a port that is in use', async () => {
   const server = await start(new Hono());
   await expect(listen({ host: HOST, port: server.port, app: () => new Hono() })).rejects.toMatchObject({
     code: 'EADDRINUSE',
@@ -119,7 +119,7 @@ test('says which port is taken', async () => {
   await server.close(0);
 });
 
-test('serves the loopback names with the port that was bound, and no other Host', async () => {
+it('accepts the loopback names with the bound port, and no other Host', async () => {
   const server = await listen({
     host: HOST,
     port: 0,
@@ -134,7 +134,7 @@ test('serves the loopback names with the port that was bound, and no other Host'
   await server.close(0);
 });
 
-describe('requests asked ahead on one connection', () => {
+describe('pipelined requests on one connection', () => {
   const ahead = async (count: number) => {
     let handled = 0;
     const app = new Hono().get('/', (c) => {
@@ -156,7 +156,7 @@ describe('requests asked ahead on one connection', () => {
   };
   const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
-  test('are answered in their order, four of them', async () => {
+  it('are answered in their order, up to four', async () => {
     const { ask, socket, server, handled } = await ahead(4);
     let text = '';
     socket.on('data', (piece: Buffer) => (text += piece.toString()));
@@ -166,7 +166,7 @@ describe('requests asked ahead on one connection', () => {
     await server.close(0);
   });
 
-  test('beyond that cut it, and are worked on no more', async () => {
+  it('above that close the connection, and are not handled', async () => {
     const { ask, server, handled, closed } = await ahead(5_000);
     ask();
     await expect.poll(closed, { timeout: 10_000 }).toBe(true);
@@ -175,7 +175,7 @@ describe('requests asked ahead on one connection', () => {
   });
 });
 
-test('a request with more than 100 headers is refused, whatever Node has left out', async () => {
+it('rejects a request with more than 100 headers, although Node drops some', async () => {
   const server = await listen({ host: HOST, port: 0, app: () => appWith(kms, { hosts: ['a'] }) });
   const statusOf = async (headers: number): Promise<string> => {
     const socket = connect(server.port, HOST);
@@ -191,7 +191,7 @@ test('a request with more than 100 headers is refused, whatever Node has left ou
   await server.close(0);
 });
 
-test('half a head is waited for some ten seconds, not Node’s thirty', async () => {
+it("waits about ten seconds for a half-sent head, not Node's thirty", async () => {
   const server = await start(new Hono());
   const socket = connect(server.port, HOST);
   socket.write('GET / HTTP/1.1\r\nHost');
@@ -227,8 +227,8 @@ const resetting = async () => {
   return { ask, reset: () => reset?.(), closed: () => closed, server };
 };
 
-describe('what resets an answer’s connection later', () => {
-  test('does so when nothing else was asked on it', async () => {
+describe('the function that resets the connection of a response', () => {
+  it('resets it when no other request arrived on it', async () => {
     const { ask, reset, closed, server } = await resetting();
     await ask('/second');
     await ask('/first');
@@ -237,11 +237,11 @@ describe('what resets an answer’s connection later', () => {
     await server.close(0);
   });
 
-  test.each([
+  it.each([
     ['since then', [['/first'], ['/second']]],
     ['behind it at once', [['/first', '/second']]],
     ['since then, and the same again', [['/first'], ['/second'], ['/second']]],
-  ])('leaves it alone when something was asked on it %s', async (_, asked) => {
+  ])('leaves it open when another request arrived on it %s', async (_, asked) => {
     const { ask, reset, closed, server } = await resetting();
     for (const paths of asked) await ask(...paths);
     reset();
@@ -251,11 +251,11 @@ describe('what resets an answer’s connection later', () => {
   });
 });
 
-describe('what is no request that can be read', () => {
-  test.each([
+describe('an unreadable request', () => {
+  it.each([
     ['a head that is too large', `GET /?${'x'.repeat(70_000)} HTTP/1.1\r\n\r\n`, 431, '65536 bytes'],
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n', 400, 'not an HTTP/1.1 request'],
-  ])('is answered with a text and every secure header: %s', async (_, sent, status, text) => {
+  ])('is answered with a text and all security headers: %s', async (_, sent, status, text) => {
     const server = await start(new Hono());
     const socket = connect(server.port, HOST);
     let answer = '';
@@ -270,7 +270,7 @@ describe('what is no request that can be read', () => {
     await server.close(0);
   });
 
-  test('breaks an answer that is under way off rather than write into it', async () => {
+  it('closes the connection rather than write into a response in progress', async () => {
     const app = new Hono<Env>().get('/', (c) =>
       ndjson(c, async function* lines(gone) {
         while (!gone.aborted) {
@@ -291,7 +291,7 @@ describe('what is no request that can be read', () => {
     await server.close(0);
   });
 
-  test('is 408 when its body does not arrive, though its handler waits for it', async () => {
+  it('is 408 when its body does not arrive while the handler waits for it', async () => {
     const app = new Hono().post('/', async (c) => c.text(await c.req.text().catch(() => '')));
     const server = await start(app);
     const socket = connect(server.port, HOST);

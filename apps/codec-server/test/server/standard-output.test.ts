@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { standardOutput } from '../../src/server/standard-output.ts';
 
 /** Standard output whose reader takes a line when it is told to. */
@@ -26,8 +26,8 @@ function output() {
   return { taken, drain, stream, output: standardOutput(stream) };
 }
 
-describe('while nobody reads', () => {
-  test('the log keeps a bounded part, and says afterwards how many lines it dropped', async () => {
+describe('while no reader takes the output', () => {
+  it('keeps a bounded part of the log, and reports afterwards how many lines it dropped', async () => {
     const { taken, drain, stream, output: to } = output();
     const line = `${'x'.repeat(1_023)}\n`;
     for (let n = 0; n < 5_000; n += 1) to.log.write(line);
@@ -51,7 +51,7 @@ describe('while nobody reads', () => {
     expect(JSON.parse(told)).toMatchObject({ dropped: 5_000 - kept, msg: 'log lines dropped' });
   });
 
-  test('what has to be written waits for its own callback', async () => {
+  it('resolves required writes with their callback', async () => {
     const { drain, output: to } = output();
     let written = false;
     const waiting = to.append('line\n').then(() => (written = true));
@@ -62,7 +62,7 @@ describe('while nobody reads', () => {
   });
 });
 
-test("the log's lines of one turn go in one write, before what has to be written after them", async () => {
+it('writes the log lines of one turn at once, before later required writes', async () => {
   const { taken, drain, output: to } = output();
   for (const line of ['a', 'b', 'c']) to.log.write(`${line}\n`);
   const written = to.append('audit\n');
@@ -71,7 +71,7 @@ test("the log's lines of one turn go in one write, before what has to be written
   await written;
 });
 
-test('the last lines of a process that ends at once are written', () => {
+it('writes the last lines of a process that exits at once', () => {
   const source = pathToFileURL(join(import.meta.dirname, '..', '..', 'src', 'server', 'standard-output.ts'));
   const program = `import { standardOutput } from '${source.href}'; standardOutput().log.write('last\\n'); process.exit(3);`;
   const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
@@ -80,7 +80,7 @@ test('the last lines of a process that ends at once are written', () => {
   expect({ stdout, status }).toEqual({ stdout: 'last\n', status: 3 });
 });
 
-test('a reader that has gone away ends no process, and refuses what has to be written', async () => {
+it('does not exit when the reader disconnects, and rejects required writes', async () => {
   const { stream, output: to } = output();
   stream.destroy(Object.assign(new Error('broken pipe'), { code: 'EPIPE' }));
   to.log.write('line\n');

@@ -60,7 +60,7 @@ const isTaken = (cipher: string): boolean =>
 const ciphers = getCiphers().filter((cipher) => !cipher.startsWith('tls_'));
 
 describe.each(certificates)('TLS with %s', (name) => {
-  it('uses TLS 1.3 with a client that knows it', async () => {
+  it('uses TLS 1.3 with a client that supports it', async () => {
     expect(await agreed(name, {})).toMatchObject({ protocol: 'TLSv1.3' });
   });
 
@@ -91,7 +91,7 @@ describe.each(certificates)('TLS with %s', (name) => {
     await expect(agreed(name, { ...everything, maxVersion: version })).rejects.toThrow();
   });
 
-  it('agrees on no other suite of TLS 1.2, whichever one a client insists on', async () => {
+  it('accepts no other suite of TLS 1.2, whichever a client requires', async () => {
     const refused = ciphers.filter((cipher) => !isTaken(cipher));
     expect(refused.length).toBeGreaterThan(20);
     const accepted = await Promise.all(
@@ -106,7 +106,7 @@ describe.each(certificates)('TLS with %s', (name) => {
     expect(accepted.filter((cipher) => cipher !== undefined)).toEqual([]);
   });
 
-  it('refuses a client that offers everything but ECDHE with an AEAD', async () => {
+  it('refuses a client that offers everything except ECDHE with an AEAD', async () => {
     const rest = 'ALL:COMPLEMENTOFALL:!kECDHE:@SECLEVEL=0';
     await expect(agreed(name, { ciphers: rest, maxVersion: 'TLSv1.2' })).rejects.toThrow();
     const cbc = 'ALL:COMPLEMENTOFALL:!AESGCM:!CHACHA20:@SECLEVEL=0';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Env } from '../../src/http/context.ts';
 import { listen } from '../../src/server/listen.ts';
 import { readTlsPair, type TlsFiles, watchTlsPair } from '../../src/server/tls.ts';
@@ -51,7 +51,7 @@ async function ask(socket: TLSSocket): Promise<string> {
   return String(answer);
 }
 
-test('serves TLS 1.2 and newer, nothing older and nothing in clear', async () => {
+it('serves TLS 1.2 and newer, nothing older and nothing in plaintext', async () => {
   const server = await serve();
   const socket = await connected(server.port);
   expect(await ask(socket)).toMatch(/^HTTP\/1.1 200 /);
@@ -64,7 +64,7 @@ test('serves TLS 1.2 and newer, nothing older and nothing in clear', async () =>
   await server.close(0);
 });
 
-test('takes a new certificate for new connections, and drops none that stands', async () => {
+it('uses a new certificate for new connections, and keeps open connections', async () => {
   const server = await serve();
   const old = await connected(server.port);
   server.useCertificate(await readTlsPair(second));
@@ -76,7 +76,7 @@ test('takes a new certificate for new connections, and drops none that stands', 
   await server.close(0);
 });
 
-test.each([
+it.each([
   ['on which nothing was ever asked', async (port: number) => connected(port)],
   [
     'that never shook hands',
@@ -106,8 +106,8 @@ test.each([
   socket.destroy();
 });
 
-describe('the files', () => {
-  test('are refused with their names when one is missing, they do not belong together, or it has expired', async () => {
+describe('certificate files', () => {
+  it('are rejected by name when one is missing, they do not match, or the certificate has expired', async () => {
     await expect(readTlsPair({ ...first, keyFile: join(directory, 'none') })).rejects.toThrow(
       /none cannot be read/,
     );
@@ -121,7 +121,7 @@ describe('the files', () => {
     );
   });
 
-  test('are read again when they change, once both are there, and a wrong pair changes nothing', async () => {
+  it('are reloaded once both have changed, and an invalid pair changes nothing', async () => {
     const files = { certFile: join(directory, 'live.crt'), keyFile: join(directory, 'live.key') };
     await copyFile(first.certFile, files.certFile);
     await copyFile(first.keyFile, files.keyFile);
@@ -146,7 +146,7 @@ describe('the files', () => {
   });
 });
 
-test('a connection that the application resets is broken off, whatever was still to be sent', async () => {
+it('resets the connection of a response and discards unsent data', async () => {
   const server = await listen({
     host: HOST,
     port: 0,
@@ -168,7 +168,7 @@ test('a connection that the application resets is broken off, whatever was still
   await server.close(0);
 });
 
-test.each([
+it.each([
   ['says nothing', ''],
   ['stops in the middle', '\x16\x03\x01\x00\xff'],
 ])(
