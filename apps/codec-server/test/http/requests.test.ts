@@ -65,7 +65,7 @@ describe('a request that Temporal never sees', () => {
   it.each([
     ['GET', `${NS}/workflows?pageSize=0`, undefined, 'pageSize must be a whole number from 1 to 1,000'],
     ['GET', `${NS}/workflows?pageSize=ten`, undefined, 'pageSize must be a whole number from 1 to 1,000'],
-    ['POST', `${RUN}/payloads:decode`, { refs: ['x'] }, 'refs.0 must be a ref, as 5:0 is'],
+    ['POST', `${RUN}/payloads:decode`, { refs: ['x'] }, 'refs.0 must be a ref such as 5:0'],
     ['POST', `${RUN}/payloads:decode`, {}, 'refs is missing'],
     ['POST', `${RUN}/history:search`, {}, 'text is missing'],
   ])('gets a message that says what to send: %s %s', async (method, path, body, message) => {

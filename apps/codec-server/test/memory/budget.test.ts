@@ -90,7 +90,7 @@ describe('a budget', () => {
     const lease = budget.lease();
     lease.take(10);
     lease.end();
-    expect(() => lease.take(1)).toThrow('no longer');
+    expect(() => lease.take(1)).toThrow('disconnected');
     expect(budget.held).toBe(0);
   });
 

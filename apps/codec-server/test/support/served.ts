@@ -40,11 +40,16 @@ export function waitingCodec(kms: Kms): { codec: KmsCodec; given: () => number; 
   let given = 0;
   const codec = new Proxy(kms.codec, {
     get: (target, name) => {
-      if (name === 'decode') {
-        return async (payloads: Payload[]) => {
-          given += payloads.length;
-          await gate.promise;
-          return payloads;
+      if (name === 'plan') {
+        return (payloads: Payload[], context: { namespace: string }) => {
+          const plan = target.plan(payloads, context);
+          const decrypt = async (_: unknown, start?: number, end?: number): Promise<Payload[]> => {
+            const some = payloads.slice(start, end);
+            given += some.length;
+            await gate.promise;
+            return some;
+          };
+          return { payloads: plan.payloads, kmsCalls: plan.kmsCalls, decrypt };
         };
       }
       const value: any = Reflect.get(target, name, target);
