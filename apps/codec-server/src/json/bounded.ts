@@ -66,7 +66,7 @@ const tooMany = (maxValues: number): HttpError =>
   new HttpError(
     413,
     'too_large',
-    `The body contains more than ${maxValues} JSON values; send fewer per request.`,
+    `The body contains more than ${maxValues} values of JSON; send fewer per request.`,
   );
 
 /** Returns the index of the quote that ends a string. Searching for quotes skips base64, most of a body, quickly. */
