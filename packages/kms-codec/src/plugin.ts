@@ -55,7 +55,7 @@ export class KmsCodecPlugin {
     return { ...options, failureConverterPath: options.failureConverterPath ?? this.#converterPath() };
   }
 
-  /** Warns once per process if the worker's log may contain plaintext, see {@link warnOfUnsafeLogger}. */
+  /** Warns once per process if the worker's log may contain plaintext. */
   async runWorker<W extends object>(worker: W, next: (worker: W) => Promise<void>): Promise<void> {
     warnOfUnsafeLogger(worker);
     await next(worker);
