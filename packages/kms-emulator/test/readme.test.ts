@@ -25,7 +25,7 @@ describe('the README', () => {
     const routes = app.routes
       .filter(({ method }) => method !== 'ALL')
       .map(({ method, path }) => `${method} ${path.replace(/:resource.*/, 'RESOURCE')}`);
-    expect(named('## Control API', 'A fault is met', /`((?:GET|PUT|POST|DELETE) \/[^`?]+)/g)).toEqual(
+    expect(named('## Control API', 'A fault affects', /`((?:GET|PUT|POST|DELETE) \/[^`?]+)/g)).toEqual(
       new Set(routes),
     );
   });
