@@ -18,7 +18,7 @@ import { createLog } from './observability/log.ts';
 import { MemoryBudget } from './memory/budget.ts';
 import { countBuffersAsHeap, inflightBytes } from './memory/heap.ts';
 import { createMetrics } from './observability/metrics.ts';
-import { observeAll } from './observers.ts';
+import { observeAll } from './observability/observe-all.ts';
 import { metricsApp } from './routes/metrics.ts';
 import { listen } from './server/listen.ts';
 import { standardOutput } from './server/standard-output.ts';

@@ -5,7 +5,7 @@ import { LARGE_DATA, withDeferredData } from '../json/deferred-data.ts';
 import { payloadToJson } from '../json/payload-json.ts';
 import type { MemoryLease } from '../memory/budget.ts';
 import type { Payload } from '../payload.ts';
-import { unlessAborted } from '../unless-aborted.ts';
+import { unlessAborted } from './reader.ts';
 import {
   decryptPayload,
   type DecryptOptions,

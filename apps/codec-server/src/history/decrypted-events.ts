@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
 import type { MemoryLease } from '../memory/budget.ts';
-import { unlessAborted } from '../unless-aborted.ts';
 import {
   decryptPayload,
   type DecryptOptions,
@@ -12,7 +11,7 @@ import {
 import { eventIdOf, eventPayloads, type ProtoEvent, type StoredPayload } from './event.ts';
 import { workflowContext } from './payload-stub.ts';
 import { type EventPages, prefetch } from './event-pages.ts';
-import type { Run } from './reader.ts';
+import { type Run, unlessAborted } from './reader.ts';
 import {
   IN_FLIGHT_OVERHEAD_BYTES,
   type KmsCallBudget,

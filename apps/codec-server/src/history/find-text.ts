@@ -1,6 +1,6 @@
 import type { MaskedLength, SearchHit } from '@temporal-kms/codec-api';
 import { JsonScanner, unescaped } from '../json/json-scanner.ts';
-import { utf8Text } from '../utf8.ts';
+import { utf8Text } from '../json/bytes.ts';
 
 /** Where a decoded payload contains the text. */
 export type TextMatch = Pick<SearchHit, 'pointer' | 'in' | 'matches' | 'snippet' | 'more'>;

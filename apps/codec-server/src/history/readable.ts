@@ -1,7 +1,6 @@
 import { exportMarks } from '@temporal-kms/codec-api';
-import { encodeBase64 } from '../json/base64.ts';
+import { encodeBase64, utf8Text } from '../json/bytes.ts';
 import { JsonScanner, unescaped } from '../json/json-scanner.ts';
-import { utf8Text } from '../utf8.ts';
 import type { PayloadBody } from './find-text.ts';
 
 const marks: ReadonlySet<string> = new Set(exportMarks);

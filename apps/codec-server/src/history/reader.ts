@@ -3,7 +3,6 @@ import { LRUCache } from 'lru-cache';
 import { HttpError } from '../errors.ts';
 import { boundHistory, decodedHistoryBytes } from '../temporal/bounded-responses.ts';
 import type { TemporalService } from '../temporal/service.ts';
-import { unlessAborted } from '../unless-aborted.ts';
 import { eventIdOf, isDurable, type ProtoEvent } from './event.ts';
 import { MAX_RUNS, type Page, PageCache } from './page-cache.ts';
 
@@ -252,5 +251,22 @@ export class SingleFlight<T> {
     flight.promise.then(forget, forget);
     this.#flights.set(key, flight);
     return flight;
+  }
+}
+
+/**
+ * Resolves as `waited`, or rejects with the signal's reason once it is aborted. Adds one listener for this wait only:
+ * `Promise.race` with a long-lived promise would collect one per wait.
+ */
+export async function unlessAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  waited.then(resolve, reject);
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }

@@ -1,5 +1,5 @@
 import proto, { type temporal } from '@temporalio/proto';
-import { base64Length, decodeBase64, encodeBase64, writeBase64 } from './base64.ts';
+import { base64Length, decodeBase64, encodeBase64, writeBase64 } from './bytes.ts';
 import type { MemoryLease } from '../memory/budget.ts';
 import { parseJson, type ValueLimit } from './bounded.ts';
 import {

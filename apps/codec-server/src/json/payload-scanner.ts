@@ -1,5 +1,5 @@
 import type { Payload } from '../payload.ts';
-import { decodeBase64 } from './base64.ts';
+import { decodeBase64 } from './bytes.ts';
 import {
   ENTRY_COST,
   MAX_ENTRIES,

@@ -12,7 +12,7 @@ import type { Payload } from '../payload.ts';
 import type { MemoryLease } from '../memory/budget.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
 import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
-import { utf8Text } from '../utf8.ts';
+import { utf8Text } from '../json/bytes.ts';
 import { inSlices } from './slices.ts';
 import { recordDecoded, withAudit } from './records.ts';
 

@@ -17,7 +17,7 @@ import { startTextThreads } from '../../src/history/text-threads.ts';
 import { type KeyUsage, createKeyUsage } from '../../src/observability/key-usage.ts';
 import { type KmsHealth, watchKms } from '../../src/observability/kms-health.ts';
 import { kmsCharges } from '../../src/observability/kms-allowance.ts';
-import { observeAll } from '../../src/observers.ts';
+import { observeAll } from '../../src/observability/observe-all.ts';
 import { keepSent, keptAnswer } from './answers.ts';
 import { keepForSearch, keepKey } from './leak-search.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';

@@ -43,3 +43,14 @@ export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): nu
 const view = (bytes: Uint8Array): Buffer =>
   bytes.length === 0 ? nothing : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const nothing = Buffer.alloc(0);
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Returns the text of UTF-8 bytes, or undefined if the bytes are not UTF-8. */
+export function utf8Text(bytes: Uint8Array): string | undefined {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
