@@ -119,10 +119,14 @@ export async function install(
       break;
     }
     case 'yarn': {
-      const registry = (await run(folder, 'npm', ['config', 'get', 'registry'])).trim();
+      // Yarn does not read npm's settings.
+      const setting = async (key: string): Promise<string> =>
+        (await run(folder, 'npm', ['config', 'get', key])).trim();
+      const certificates = await setting('cafile');
       const settings = {
         nodeLinker: 'node-modules',
-        npmRegistryServer: registry,
+        npmRegistryServer: await setting('registry'),
+        ...(certificates !== 'null' && { httpsCaFilePath: certificates }),
         enableScripts: false,
         enableTelemetry: false,
         enableImmutableInstalls: false,
