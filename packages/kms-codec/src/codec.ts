@@ -290,7 +290,10 @@ export class KmsCodec implements PayloadCodec {
   }
 
   #encrypt(payload: Payload, call: Call, workflowId: string | undefined): MaybePromise<Encrypted> {
-    if (external.claims(payload)) return { payload, message: external.parse(payload, call.scope, false) };
+    const encoding = payload.metadata?.['encoding'];
+    if (encoding?.length && external.claims(encoding, payload)) {
+      return { payload, message: external.parse(payload, call.scope, false) };
+    }
     const { namespace, encrypt: cryptoKey } = call.scope.rule;
     if (cryptoKey === undefined) throw noEncryptionKey(namespace);
     const bytes = payload.data?.length ?? 0;

@@ -89,7 +89,11 @@ const isAbsent = (value: unknown): value is null | undefined => value === null |
 
 /** A plain object: not an array, a Map, a Promise or an ArrayBuffer, whose properties would seem to be empty. */
 const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && tagOf(value) === 'Object';
+  typeof value === 'object' && value !== null && (isObjectLiteral(value) || tagOf(value) === 'Object');
+
+/** Whether an object was made by a literal: a cheap check that most payloads pass. */
+const isObjectLiteral = (value: object): boolean =>
+  Object.getPrototypeOf(value) === Object.prototype && !(Symbol.toStringTag in value);
 
 const isInt32 = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) === (Number(value) | 0);

@@ -1,7 +1,7 @@
 import { DATA_KEY_BYTES } from '../crypto/data-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import { candidateKeys, firstThatDecrypts } from './envelope.ts';
-import { checkFormat, hasEncoding, type ParsedMessage, type WritableWireFormat } from './format.ts';
+import { checkFormat, isEncoding, type ParsedMessage, type WritableWireFormat } from './format.ts';
 import { deserialize, notAPayload, type Payload, serialize } from './payload.ts';
 
 /*
@@ -19,7 +19,7 @@ interface DirectMessage extends ParsedMessage {
 export const direct: WritableWireFormat<DirectMessage> = {
   name: 'direct',
 
-  claims: (payload) => hasEncoding(payload, ENCODING),
+  claims: (encoding) => isEncoding(encoding, ENCODING),
 
   parse(payload, scope) {
     checkFormat('direct', scope);

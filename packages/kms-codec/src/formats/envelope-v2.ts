@@ -11,7 +11,7 @@ import {
   checkFormat,
   type Encrypted,
   type EncryptOptions,
-  hasEncoding,
+  isEncoding,
   keyNotListed,
   type ParsedMessage,
   type WritableWireFormat,
@@ -42,7 +42,7 @@ const unparsed = {} as EnvelopeV2Message;
 export const envelopeV2: WritableWireFormat<EnvelopeV2Message> = {
   name: 'envelope-v2',
 
-  claims: (payload) => hasEncoding(payload, ENCODING),
+  claims: (encoding) => isEncoding(encoding, ENCODING),
 
   parse(payload, scope, isCompressed) {
     checkFormat('envelope-v2', scope);

@@ -5,7 +5,7 @@ import { decryptMessage, encryptWithDataKey } from './aead-message.ts';
 import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
 import {
   checkFormat,
-  hasEncoding,
+  isEncoding,
   keyNotListed,
   metadataText,
   type ParsedMessage,
@@ -29,7 +29,7 @@ interface EnvelopeMessage extends ParsedMessage {
 export const envelope: WritableWireFormat<EnvelopeMessage> = {
   name: 'envelope',
 
-  claims: (payload) => hasEncoding(payload, ENCODING),
+  claims: (encoding) => isEncoding(encoding, ENCODING),
 
   parse(payload, scope, isCompressed) {
     checkFormat('envelope', scope);

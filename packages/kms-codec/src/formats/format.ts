@@ -32,8 +32,11 @@ export interface ParsedMessage {
 /** A wire format: everything that the codec knows about it. `formats.ts` lists all of them. */
 export interface WireFormat<Message extends ParsedMessage = ParsedMessage> {
   readonly name: Format;
-  /** Whether a payload is in this format, from its metadata alone. */
-  claims(payload: Payload): boolean;
+  /**
+   * Whether a payload is in this format, from its metadata alone.
+   * @param encoding the payload's `encoding`, not empty
+   */
+  claims(encoding: Uint8Array, payload: Payload): boolean;
   /**
    * Parses a payload once and checks it against the scope, without a Cloud KMS call.
    * @param isCompressed the data is compressed, so that only the metadata can be parsed
@@ -72,11 +75,9 @@ export function metadataText(payload: Payload, key: string): string {
   return value?.length ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : '';
 }
 
-/** Whether a payload's `encoding` equals `encoding`. */
-export function hasEncoding(payload: Payload, encoding: Buffer): boolean {
-  const given = payload.metadata?.['encoding'];
-  return given?.length === encoding.length && encoding.equals(given);
-}
+/** Whether two encodings are equal. */
+export const isEncoding = (encoding: Uint8Array, other: Buffer): boolean =>
+  encoding.length === other.length && other.equals(encoding);
 
 /** @throws KmsCodecError `format_not_allowed` when the namespace's rule does not read the format */
 export function checkFormat(format: EncryptedFormat, { rule }: Scope): void {

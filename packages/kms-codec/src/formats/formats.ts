@@ -29,8 +29,10 @@ export const writableFormats: Readonly<Record<WritableFormat, WritableWireFormat
 };
 
 /** Returns the format of a payload, from its metadata alone. */
-function formatOf(payload: Payload): WireFormat {
-  for (const format of wireFormats) if (format.claims(payload)) return format;
+export function formatOf(payload: Payload): WireFormat {
+  const encoding = payload.metadata?.['encoding'];
+  if (!encoding?.length) return plain;
+  for (const format of wireFormats) if (format.claims(encoding, payload)) return format;
   return plain;
 }
 
@@ -45,8 +47,11 @@ export interface ParsedPayload {
 const nothing: ParsedMessage = {};
 
 /** Parses a payload once, without a Cloud KMS call. A payload that cannot be decrypted is returned with its error. */
-export function parsePayload(payload: Payload, scope: Scope): ParsedPayload {
-  const format = formatOf(payload);
+export function parsePayload(
+  payload: Payload,
+  scope: Scope,
+  format: WireFormat = formatOf(payload),
+): ParsedPayload {
   try {
     const message = format.parse(payload, scope, isDecompressible(payload));
     return { payload, format, message, error: undefined };

@@ -6,8 +6,8 @@ import {
 } from './compression-marker.ts';
 import { KmsCodecError } from '../errors.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
-import { hasEncoding, passThrough } from './format.ts';
-import { addKmsCalls, infoOf, type ParsedPayload, parsePayload } from './formats.ts';
+import { isEncoding, passThrough } from './format.ts';
+import { addKmsCalls, formatOf, infoOf, type ParsedPayload, parsePayload } from './formats.ts';
 import type { Payload } from './payload.ts';
 import type { Call } from './scope.ts';
 import { ENCRYPTED_ENCODING } from './static.ts';
@@ -59,14 +59,15 @@ function decryptContent(payload: Payload, layers: number, call: Call): MaybeProm
     return andThen(decompressMarked(payload, call), (content) => decryptContent(content, layers, call));
   }
   if (startsOtherThanBinary(payload)) return payload;
-  const parsed = parsePayload(payload, call.scope);
-  const { name } = parsed.format;
+  const format = formatOf(payload);
+  const { name } = format;
   if (name === 'external') return payload;
   if (name === 'plain') {
-    return hasEncoding(payload, ENCRYPTED_ENCODING)
-      ? unreadable(payload, call, () => notReadHere(parsed, call))
+    return isEncrypted(payload)
+      ? unreadable(payload, call, () => notReadHere({ payload, format }, call))
       : payload;
   }
+  const parsed = parsePayload(payload, call.scope, format);
   if (!call.scope.rule.reads.has(name) || parsed.message.passes) {
     return unreadable(payload, call, () => notReadHere(parsed, call));
   }
@@ -93,7 +94,7 @@ function reserveKmsCalls({ message }: ParsedPayload, { options, keys }: Call): v
 export function checkReadable({ payload, format }: ParsedPayload): void {
   if (format.name !== 'plain') return;
   if (isCompressed(payload) && !isDecompressible(payload)) throw unknownCompression();
-  if (!hasEncoding(payload, ENCRYPTED_ENCODING)) return;
+  if (!isEncrypted(payload)) return;
   throw new KmsCodecError(
     'layer_unreadable',
     'The payload is encrypted, but it names no key; decode it with the codec that wrote it',
@@ -102,6 +103,11 @@ export function checkReadable({ payload, format }: ParsedPayload): void {
 
 /** Whether an encoding does not start with `b`, as all `binary/…` do: a cheap check that most payloads end with. */
 const startsOtherThanBinary = ({ metadata }: Payload): boolean => metadata?.['encoding']?.[0] !== 0x62;
+
+const isEncrypted = ({ metadata }: Payload): boolean => {
+  const encoding = metadata?.['encoding'];
+  return encoding !== undefined && isEncoding(encoding, ENCRYPTED_ENCODING);
+};
 
 function unreadable(payload: Payload, { onUnreadableLayer }: Call, error: () => KmsCodecError): Payload {
   if (onUnreadableLayer === 'pass') return payload;
@@ -113,7 +119,10 @@ const CRYPTO_KEY =
   /^(?:gcpkms:\/\/)?(projects\/[\w.:-]+\/locations\/[\w-]+\/keyRings\/[\w-]+\/cryptoKeys\/[\w-]+)$/;
 const MAX_NAME_LENGTH = 512;
 
-function notReadHere({ payload, format }: ParsedPayload, { scope }: Call): KmsCodecError {
+function notReadHere(
+  { payload, format }: Pick<ParsedPayload, 'payload' | 'format'>,
+  { scope }: Call,
+): KmsCodecError {
   const named = payload.metadata?.[format.name === 'proxy' ? 'encryption-key-id' : 'kms-key'];
   const key =
     named && named.length <= MAX_NAME_LENGTH

@@ -1,4 +1,4 @@
-import { hasEncoding, metadataText, type ParsedMessage, passThrough, type WireFormat } from './format.ts';
+import { isEncoding, metadataText, type ParsedMessage, passThrough, type WireFormat } from './format.ts';
 import { isEmpty } from './payload.ts';
 
 /* Payloads that are not encrypted by this codec. */
@@ -12,9 +12,9 @@ const reference: ParsedMessage = { reason: 'external_reference', passes: true };
 /** A reference to external storage: it passes in both directions. The object that it names was encrypted before. */
 export const external: WireFormat = {
   name: 'external',
-  claims: (payload) =>
-    hasEncoding(payload, EXTERNAL_REFERENCE) ||
-    (hasEncoding(payload, PROTOBUF_JSON) && metadataText(payload, 'messageType') === REFERENCE_TYPE),
+  claims: (encoding, payload) =>
+    isEncoding(encoding, EXTERNAL_REFERENCE) ||
+    (isEncoding(encoding, PROTOBUF_JSON) && metadataText(payload, 'messageType') === REFERENCE_TYPE),
   parse: () => reference,
   decrypt: (_, payload) => payload,
 };

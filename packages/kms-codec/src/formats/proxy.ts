@@ -5,7 +5,7 @@ import { decryptWithDataKey } from './aead-message.ts';
 import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
 import {
   checkFormat,
-  hasEncoding,
+  isEncoding,
   metadataText,
   type ParsedMessage,
   passThrough,
@@ -31,8 +31,8 @@ const noBytes = new Uint8Array();
 export const proxy: WireFormat<ProxyMessage> = {
   name: 'proxy',
 
-  claims: (payload) =>
-    hasEncoding(payload, ENCRYPTED_ENCODING) && payload.metadata?.['encryption-dek'] !== undefined,
+  claims: (encoding, payload) =>
+    isEncoding(encoding, ENCRYPTED_ENCODING) && payload.metadata?.['encryption-dek'] !== undefined,
 
   parse(payload, scope) {
     const cryptoKey = listedKey(payload, scope);

@@ -3,7 +3,7 @@ import { parseCiphertext } from '../crypto/aead.ts';
 import { decryptMessage } from './aead-message.ts';
 import {
   checkFormat,
-  hasEncoding,
+  isEncoding,
   metadataText,
   type ParsedMessage,
   passThrough,
@@ -29,8 +29,8 @@ const notListed: StaticMessage = { reason: 'key_not_allowed', passes: true };
 export const staticFormat: WireFormat<StaticMessage> = {
   name: 'static',
 
-  claims: (payload) =>
-    hasEncoding(payload, ENCRYPTED_ENCODING) && payload.metadata?.['encryption-key-id'] !== undefined,
+  claims: (encoding, payload) =>
+    isEncoding(encoding, ENCRYPTED_ENCODING) && payload.metadata?.['encryption-key-id'] !== undefined,
 
   parse(payload, scope) {
     const staticKey = scope.rule.static.get(metadataText(payload, 'encryption-key-id'));
