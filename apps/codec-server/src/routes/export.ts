@@ -1,5 +1,4 @@
 import { exportRequest } from '@temporal-kms/codec-api';
-import { auditedStream } from '../audit/audit.ts';
 import { type ExportChunk, exportChunks } from '../history/export.ts';
 import type { Run } from '../history/reader.ts';
 import { requireJustification } from '../http/authorise.ts';
@@ -8,11 +7,10 @@ import { textStream } from '../http/responses.ts';
 import { responses } from '../http/schemas.ts';
 import {
   admitDecryption,
+  auditedLines,
   beginAudit,
   codecOf,
   historyLength,
-  interruption,
-  lifetimeOf,
   outcomeOf,
   RUN,
   type RunRoutesOptions,
@@ -47,18 +45,14 @@ export function exportRoute(options: RunRoutesOptions): Route {
         'Content-Type': 'application/json',
         'Content-Disposition': `attachment; filename="${fileName(run, form)}"`,
       };
-      return textStream(c, headers, (disconnected) => {
-        const lifetime = lifetimeOf(c, options, disconnected, EXPORT_MS);
-        const chunks = exportChunks({ reader, threads, codec, log, run, record, form, length, lifetime });
-        return textsOf(
-          auditedStream(
-            record,
-            chunks,
-            (_, { end }) => end && outcomeOf(end),
-            interruption(disconnected, lifetime),
-          ),
-        );
+      const chunks = auditedLines(c, options, {
+        record,
+        maxMs: EXPORT_MS,
+        lines: (lifetime) =>
+          exportChunks({ reader, threads, codec, log, run, record, form, length, lifetime }),
+        count: (_, { end }) => end && outcomeOf(end),
       });
+      return textStream(c, headers, (disconnected) => textsOf(chunks(disconnected)));
     },
   });
 }

@@ -5,7 +5,7 @@ import {
   historyFrame,
   historyQuery,
 } from '@temporal-kms/codec-api';
-import { auditedStream, type Outcome } from '../audit/audit.ts';
+import type { Outcome } from '../audit/audit.ts';
 import { badRequest } from '../errors.ts';
 import { decodeFrames } from '../history/decode-stream.ts';
 import { historyFrames } from '../history/history-stream.ts';
@@ -16,10 +16,10 @@ import type { NamespaceAccess } from '../http/namespace-access.ts';
 import { ndjson } from '../http/responses.ts';
 import {
   admitDecryption,
+  auditedLines,
   beginAudit,
   codecOf,
   historyLength,
-  interruption,
   lifetimeOf,
   outcomeOf,
   RUN,
@@ -99,11 +99,13 @@ function decodePayloads(options: RunRoutesOptions): Route {
         c.req.raw.signal,
       );
       const record = await beginAudit(c, authority, { operation: 'decode', run, refs, justification });
-      return ndjson(c, (disconnected) => {
-        const lifetime = lifetimeOf(c, options, disconnected, DECODE_MS);
-        const frames = decodeFrames(codec, log, requests, lifetime, record);
-        return auditedStream(record, frames, recordFrame, interruption(disconnected, lifetime));
+      const frames = auditedLines(c, options, {
+        record,
+        maxMs: DECODE_MS,
+        lines: (lifetime) => decodeFrames(codec, log, requests, lifetime, record),
+        count: recordFrame,
       });
+      return ndjson(c, frames);
     },
   });
 }

@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import type { EndReason, PayloadRef, Permission } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
-import type { Outcome } from '../audit/audit.ts';
+import { auditedStream, type Outcome } from '../audit/audit.ts';
 import { ClientDisconnected } from '../errors.ts';
 import { chargedCodec, type HistoryCodec } from '../history/decrypt-payload.ts';
 import type { Inspect } from '../history/payload-stub.ts';
@@ -137,10 +137,33 @@ export function lifetimeOf(
 /** Returns the audit's outcome for the end of a stream. */
 export const outcomeOf = (reason: EndReason): Outcome => (reason === 'error' ? 'failed' : reason);
 
-/** Returns a function with the audit's outcome for a client that disconnected or was disconnected. */
-export const interruption =
-  (disconnected: AbortSignal, lifetime: Pick<StreamLifetime, 'interruption'>) => (): Outcome | undefined => {
-    if (!disconnected.aborted) return undefined;
-    const reason = lifetime.interruption();
-    return reason === undefined || reason === 'disconnected' ? 'cut_off' : reason;
+interface AuditedStream<T> {
+  /** As `beginAudit` returned it. */
+  readonly record: NamespaceAccess;
+  readonly maxMs: number;
+  readonly lines: (lifetime: StreamLifetime) => AsyncIterable<T>;
+  /** Called for each line; an outcome that it returns replaces `complete`. */
+  readonly count: (record: NamespaceAccess, line: T) => Outcome | void;
+}
+
+/** Returns a function that streams lines to a client within a lifetime and writes the audit's `outcome` at their end. */
+export const auditedLines =
+  <T>(
+    c: Context<Env>,
+    options: Pick<RunRoutesOptions, 'stopping'>,
+    { record, maxMs, lines, count }: AuditedStream<T>,
+  ) =>
+  (disconnected: AbortSignal): AsyncGenerator<T, void> => {
+    const lifetime = lifetimeOf(c, options, disconnected, maxMs);
+    return auditedStream(record, lines(lifetime), count, () => interruption(disconnected, lifetime));
   };
+
+/** Returns the audit's outcome for a client that disconnected or was disconnected. */
+function interruption(
+  disconnected: AbortSignal,
+  lifetime: Pick<StreamLifetime, 'interruption'>,
+): Outcome | undefined {
+  if (!disconnected.aborted) return undefined;
+  const reason = lifetime.interruption();
+  return reason === undefined || reason === 'disconnected' ? 'cut_off' : reason;
+}

@@ -1,5 +1,4 @@
 import { searchFrame, searchRequest } from '@temporal-kms/codec-api';
-import { auditedStream } from '../audit/audit.ts';
 import { badRequest } from '../errors.ts';
 import { searchFrames } from '../history/search.ts';
 import { requireJustification } from '../http/authorise.ts';
@@ -7,11 +6,10 @@ import { defineRoute, type Route } from '../http/define-route.ts';
 import { ndjson } from '../http/responses.ts';
 import {
   admitDecryption,
+  auditedLines,
   beginAudit,
   codecOf,
   historyLength,
-  interruption,
-  lifetimeOf,
   outcomeOf,
   RUN,
   type RunRoutesOptions,
@@ -47,16 +45,14 @@ export function searchRoute(options: RunRoutesOptions): Route {
       if (after !== undefined && after > length + 1)
         throw badRequest(`The run has no event ${after}; its last is ${length}.`);
       const record = await beginAudit(c, authority, { operation: 'search', run, justification });
-      return ndjson(c, (disconnected) => {
-        const lifetime = lifetimeOf(c, options, disconnected, SEARCH_MS);
-        const frames = searchFrames({ reader, threads, codec, log, run, record, request, length, lifetime });
-        return auditedStream(
-          record,
-          frames,
-          (_, frame) => (frame.type === 'end' ? outcomeOf(frame.reason) : undefined),
-          interruption(disconnected, lifetime),
-        );
+      const frames = auditedLines(c, options, {
+        record,
+        maxMs: SEARCH_MS,
+        lines: (lifetime) =>
+          searchFrames({ reader, threads, codec, log, run, record, request, length, lifetime }),
+        count: (_, frame) => (frame.type === 'end' ? outcomeOf(frame.reason) : undefined),
       });
+      return ndjson(c, frames);
     },
   });
 }
