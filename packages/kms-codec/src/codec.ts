@@ -110,14 +110,7 @@ export class KmsCodec implements PayloadCodec {
    *   `data_key_exhausted`, or why Cloud KMS wraps no data key
    */
   async encode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
-    checkPayloads(payloads);
-    if (payloads.length === 0) return payloads;
-    const call = this.#call(this.#scope(context), context, options);
-    const workflowId = this.#options.bindWorkflow ? context?.workflowId : undefined;
-    return await this.#each(payloads, call, (payload) => {
-      const encrypted = this.#encrypt(payload, call, workflowId);
-      return encrypted instanceof Promise ? encrypted.then((one) => one.payload) : encrypted.payload;
-    });
+    return await this.#encryptAll(payloads, context, options, ({ payload }) => payload);
   }
 
   /** Encodes like {@link encode}, and returns also what `inspect` would return for each result. */
@@ -126,17 +119,11 @@ export class KmsCodec implements PayloadCodec {
     context?: CodecContext,
     options?: CallOptions,
   ): Promise<EncodedWithInfo> {
-    checkPayloads(payloads);
-    if (payloads.length === 0) return { payloads, infos: [] };
-    const call = this.#call(this.#scope(context), context, options);
-    const workflowId = this.#options.bindWorkflow ? context?.workflowId : undefined;
-    const results = await this.#each(payloads, call, (payload) => this.#encrypt(payload, call, workflowId));
-    return {
-      payloads: results.map(({ payload }) => payload),
-      infos: results.map(({ payload, message }, n) =>
-        infoOf({ payload, message, format: payload === payloads[n] ? external : this.#format }),
-      ),
-    };
+    const results = await this.#encryptAll(payloads, context, options, ({ payload, message }, given) => ({
+      payload,
+      info: infoOf({ payload, message, format: payload === given ? external : this.#format }),
+    }));
+    return { payloads: results.map(({ payload }) => payload), infos: results.map(({ info }) => info) };
   }
 
   /**
@@ -287,6 +274,25 @@ export class KmsCodec implements PayloadCodec {
     if (waitBudget.isAborted) return waitBudget.reason;
     this.#observer.refused?.({ namespace: scope.rule.namespace, code: error.code, key: error.key });
     return error.clone();
+  }
+
+  /** Encrypts payloads in their order. Returns what `of` makes of each. */
+  #encryptAll<R>(
+    payloads: readonly Payload[],
+    context: CodecContext | undefined,
+    options: CallOptions | undefined,
+    of: (encrypted: Encrypted, payload: Payload) => R,
+  ): MaybePromise<R[]> {
+    checkPayloads(payloads);
+    if (payloads.length === 0) return [];
+    const call = this.#call(this.#scope(context), context, options);
+    const workflowId = this.#options.bindWorkflow ? context?.workflowId : undefined;
+    return this.#each(payloads, call, (payload) => {
+      const encrypted = this.#encrypt(payload, call, workflowId);
+      return encrypted instanceof Promise
+        ? encrypted.then((one) => of(one, payload))
+        : of(encrypted, payload);
+    });
   }
 
   #encrypt(payload: Payload, call: Call, workflowId: string | undefined): MaybePromise<Encrypted> {
