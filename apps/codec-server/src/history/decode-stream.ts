@@ -1,14 +1,14 @@
 import type { DecodeFrame, DecodeResult } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
 import { nameOf } from '../errors.ts';
-import { LARGE_DATA, withDeferredData } from '../json/deferred-data.ts';
+import { LARGE_DATA, withDeferredData } from '../json/bytes.ts';
 import { payloadToJson } from '../json/payload-json.ts';
-import type { MemoryLease } from '../memory/budget.ts';
-import type { Payload } from '../payload.ts';
+import type { MemoryLease } from '../memory.ts';
+import type { Payload } from '../json/payload.ts';
 import { unlessAborted } from './reader.ts';
 import {
-  decryptPayload,
   type DecryptOptions,
+  decryptPayload,
   type DecryptResult,
   type HistoryCodec,
 } from './decrypt-payload.ts';

@@ -8,9 +8,8 @@ import {
 } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { ClientDisconnected, nameOf } from '../errors.ts';
-import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload-limits.ts';
+import { hasTooManyEntries, keyOf, MAX_ENTRIES, otherNamespace, type Payload } from '../json/payload.ts';
 import { chargedTo, type KmsAllowance } from '../observability/kms-allowance.ts';
-import { keyOf, otherNamespace, type Payload } from '../payload.ts';
 import type { StoredPayload } from './event.ts';
 import { KmsCallBudgetExhausted } from './stream-limits.ts';
 

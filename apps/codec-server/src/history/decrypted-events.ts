@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
-import type { MemoryLease } from '../memory/budget.ts';
+import type { MemoryLease } from '../memory.ts';
 import {
-  decryptPayload,
   type DecryptOptions,
+  decryptPayload,
   type DecryptResult,
   type HistoryCodec,
 } from './decrypt-payload.ts';

@@ -9,9 +9,8 @@ import {
   UNREADABLE_ENCODING,
 } from '@temporal-kms/codec-api';
 import { type PayloadJson, payloadToJson } from '../json/payload-json.ts';
-import { hasTooManyEntries } from '../json/payload-limits.ts';
+import { hasTooManyEntries, type Payload } from '../json/payload.ts';
 import { countReason } from '../observability/key-usage.ts';
-import type { Payload } from '../payload.ts';
 import type { DecryptResult } from './decrypt-payload.ts';
 import {
   type DecryptedEvent,

@@ -1,7 +1,7 @@
 import type { DecodeRequest, PayloadRef } from '@temporal-kms/codec-api';
-import type { Payload } from '../payload.ts';
+import type { Payload } from '../json/payload.ts';
 import { badRequest, HttpError } from '../errors.ts';
-import type { MemoryBudget } from '../memory/budget.ts';
+import type { MemoryBudget } from '../memory.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { DESCRIBED_REFS, describedPayloads } from './description.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent, type StoredPayload } from './event.ts';

@@ -1,6 +1,6 @@
 import type { google, temporal } from '@temporalio/proto';
 import type { Enum, Field, MapField, Type } from 'protobufjs';
-import type { Payload } from '../payload.ts';
+import type { Payload } from '../json/payload.ts';
 import { payloadToJson } from '../json/payload-json.ts';
 import { lookupType } from '../temporal/bounded-responses.ts';
 

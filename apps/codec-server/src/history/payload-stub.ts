@@ -1,6 +1,5 @@
 import type { PayloadPlaceholder, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
-import { hasTooManyEntries } from '../json/payload-limits.ts';
-import { keyOf, otherNamespace, type Payload } from '../payload.ts';
+import { hasTooManyEntries, keyOf, otherNamespace, type Payload } from '../json/payload.ts';
 import type { PayloadLocation } from './message.ts';
 
 /** The workflow that a payload is encrypted for. The codec binds messages to it. */

@@ -10,7 +10,7 @@ import {
 import type { Logger } from 'pino';
 import { HttpError, nameOf } from '../errors.ts';
 import { type KmsAllowance, MAX_KMS_CALLS } from '../observability/kms-allowance.ts';
-import type { MemoryBudget, MemoryLease } from '../memory/budget.ts';
+import type { MemoryBudget, MemoryLease } from '../memory.ts';
 import type { StoredPayload } from './event.ts';
 
 /* What limits one stream: time, memory, and the calls of Cloud KMS that it may cause. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { WaitTimer } from '@temporal-kms/kms-codec';
 import workerpool from 'workerpool';
-import type { Payload } from '../payload.ts';
+import type { Payload } from '../json/payload.ts';
 import { type PayloadBody, textFinder, type TextMatch, type TextQuery } from './find-text.ts';
 import { readableText } from './readable.ts';
 

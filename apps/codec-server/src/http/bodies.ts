@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import type { ZodType } from 'zod';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 import { parseJson } from '../json/bounded.ts';
-import type { MemoryLease } from '../memory/budget.ts';
+import type { MemoryLease } from '../memory.ts';
 import type { Env } from './context.ts';
 
 /** Time for a body: this many milliseconds, plus the time that its bytes take at the slowest accepted rate. */

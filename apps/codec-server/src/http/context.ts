@@ -5,7 +5,7 @@ import type { CallOptions, PlaintextBudget } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { Caller } from '../access/access.ts';
 import { ClientDisconnected } from '../errors.ts';
-import type { MemoryBudget } from '../memory/budget.ts';
+import type { MemoryBudget } from '../memory.ts';
 import type { Headers } from './guards.ts';
 import type { RateLimit } from './rate-limits.ts';
 

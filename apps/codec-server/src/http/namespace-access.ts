@@ -3,7 +3,7 @@ import { type InnerLayer, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { AuditRecord, Intent, Outcome } from '../audit/audit.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
-import { keyOf } from '../payload.ts';
+import { keyOf } from '../json/payload.ts';
 import { authorise, type Authority, requireJustification } from './authorise.ts';
 import { clientAddress, type Env } from './context.ts';
 

@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
 import { HttpError } from '../errors.ts';
-import { jsonLine } from '../json/deferred-data.ts';
+import { jsonLine } from '../json/bytes.ts';
 import type { Env } from './context.ts';
 import type { Headers, ResponseHeaders } from './guards.ts';
 import type { RateLimits } from './rate-limits.ts';

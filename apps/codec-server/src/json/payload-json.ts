@@ -1,16 +1,16 @@
 import proto, { type temporal } from '@temporalio/proto';
 import { base64Length, decodeBase64, encodeBase64, writeBase64 } from './bytes.ts';
-import type { MemoryLease } from '../memory/budget.ts';
+import type { MemoryLease } from '../memory.ts';
 import { parseJson, type ValueLimit } from './bounded.ts';
 import {
   ENTRY_COST,
   keyTooLong,
   MAX_ENTRIES,
   MAX_KEY,
+  type Payload,
   tooManyEntries,
   tooManyPayloads,
-} from './payload-limits.ts';
-import type { Payload } from '../payload.ts';
+} from './payload.ts';
 import { badRequest, type HttpError } from '../errors.ts';
 import { scanPayloads } from './payload-scanner.ts';
 

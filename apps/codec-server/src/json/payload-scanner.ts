@@ -1,13 +1,13 @@
-import type { Payload } from '../payload.ts';
-import { decodeBase64 } from './bytes.ts';
 import {
   ENTRY_COST,
   MAX_ENTRIES,
   MAX_KEY,
+  type Payload,
   PAYLOAD_COST,
   tooManyEntries,
   tooManyPayloads,
-} from './payload-limits.ts';
+} from './payload.ts';
+import { decodeBase64 } from './bytes.ts';
 
 /**
  * Parses a body of `/encode` or `/decode` in the form that Temporal's clients send: payloads with only metadata and data,

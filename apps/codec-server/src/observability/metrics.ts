@@ -2,7 +2,7 @@ import type { Meter } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import type { Observer } from '@temporal-kms/kms-codec';
-import type { MemoryBudget } from '../memory/budget.ts';
+import type { MemoryBudget } from '../memory.ts';
 import { codecMetrics, LabelledCounter } from './codec-metrics.ts';
 import { processMetrics } from './process-metrics.ts';
 

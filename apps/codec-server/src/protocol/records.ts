@@ -3,7 +3,7 @@ import { KmsCodecError, type PayloadInfo } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { AuditRecord } from '../audit/audit.ts';
 import { type Env, isResponseClosed } from '../http/context.ts';
-import { keyOf, type Payload } from '../payload.ts';
+import { keyOf, type Payload } from '../json/payload.ts';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 
 const RETRY_SECONDS = 5;

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Payload } from '../payload.ts';
+import type { Payload } from '../json/payload.ts';
 import { type Env, isResponseClosed } from '../http/context.ts';
 import { ClientDisconnected } from '../errors.ts';
 

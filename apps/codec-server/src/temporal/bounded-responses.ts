@@ -1,6 +1,6 @@
 import proto from '@temporalio/proto';
 import type { Field, MapField, Root, Type } from 'protobufjs';
-import { MAX_ENTRIES } from '../json/payload-limits.ts';
+import { MAX_ENTRIES } from '../json/payload.ts';
 import { HttpError } from '../errors.ts';
 
 /**

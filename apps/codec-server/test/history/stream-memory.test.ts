@@ -7,7 +7,7 @@ import { decodeFrames } from '../../src/history/decode-stream.ts';
 import { type StreamLifetime, streamLifetime } from '../../src/history/stream-limits.ts';
 import { decryptEvents } from '../../src/history/decrypted-events.ts';
 import { locatePayloads, type PayloadRequest } from '../../src/history/locate-payloads.ts';
-import { MemoryBudget } from '../../src/memory/budget.ts';
+import { MemoryBudget } from '../../src/memory.ts';
 import { exportChunks } from '../../src/history/export.ts';
 import { historyFrames } from '../../src/history/history-stream.ts';
 import { HistoryReader } from '../../src/history/reader.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import type { AppDeps } from '../../src/app.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
-import { MemoryBudget } from '../../src/memory/budget.ts';
+import { MemoryBudget } from '../../src/memory.ts';
 import { HttpError } from '../../src/errors.ts';
 import { posted, serveApp, waitingCodec } from '../support/served.ts';
 import { type Kms, noAccess, type Payload, plain, startKms } from '../support/stack.ts';

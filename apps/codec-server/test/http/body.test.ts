@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readBody as bodyOfRequest } from '../../src/http/bodies.ts';
-import { MemoryBudget } from '../../src/memory/budget.ts';
+import { MemoryBudget } from '../../src/memory.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { keptLog, type Kms, serve, startKms } from '../support/stack.ts';
 

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import {
   type AuditEntry,
-  type DecodeResult,
   decodeFrame,
+  type DecodeResult,
   type Permission,
   readableExport,
   searchFrame,
@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Access } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads, parsePayloads } from '../../src/json/payload-json.ts';
-import { MemoryBudget } from '../../src/memory/budget.ts';
+import { MemoryBudget } from '../../src/memory.ts';
 import { ana } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';
 import { HOST, keys, type Payload, plain, sealedApart } from '../support/stack.ts';

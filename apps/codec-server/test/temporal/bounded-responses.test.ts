@@ -1,6 +1,6 @@
 import proto, { type temporal } from '@temporalio/proto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { hasTooManyEntries } from '../../src/json/payload-limits.ts';
+import { hasTooManyEntries } from '../../src/json/payload.ts';
 import { boundHistory, boundResponses, decodedHistoryBytes } from '../../src/temporal/bounded-responses.ts';
 
 const { GetWorkflowExecutionHistoryResponse: History, DescribeWorkflowExecutionResponse: Description } =

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { jsonLine, LARGE_DATA, withDeferredData } from '../../src/json/deferred-data.ts';
+import { jsonLine, LARGE_DATA, withDeferredData } from '../../src/json/bytes.ts';
 
 const line = (data: string) => ({
   ref: '1:0',
