@@ -28,11 +28,10 @@ import { historyBytes, inflightBytes, MemoryBudget } from './memory.ts';
 import { codecProtocol } from './protocol/codec-protocol.ts';
 import { auditRoute } from './routes/audit.ts';
 import { protocolRoutes, serveProtocol } from './routes/codec-protocol.ts';
-import { exportRoute } from './routes/export.ts';
-import { healthRoute, openApiRoute, probeRoutes, serveProbes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
+import { healthRoute, probeRoutes, serveProbes } from './routes/monitoring.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
-import { searchRoute } from './routes/search.ts';
+import { openApiRoute } from './routes/openapi.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
 
@@ -115,8 +114,6 @@ export function createApp(deps: AppDeps): Hono<Env> {
     ...namespaceRoutes({ ...deps, rules, described: describedKeys(codec), use: keyUse }),
     ...workflowRoutes({ access, temporal, inspect }),
     ...historyRoutes(runOptions),
-    searchRoute(runOptions),
-    exportRoute(runOptions),
     auditRoute({ authority, auditFile: deps.auditFile, head: deps.auditHead }),
     healthRoute({ temporal, kms, emulator }),
     openApiRoute(pathPrefix, () => [...api, ...Object.values(protocol), ...probes]),

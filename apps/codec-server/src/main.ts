@@ -18,7 +18,7 @@ import { createLog } from './observability/log.ts';
 import { countBuffersAsHeap, inflightBytes, MemoryBudget } from './memory.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { observeAll } from './observability/observe-all.ts';
-import { metricsApp } from './routes/metrics.ts';
+import { metricsApp } from './routes/monitoring.ts';
 import { listen } from './server/listen.ts';
 import { standardOutput } from './server/standard-output.ts';
 import { requireModernTls } from './server/tls.ts';

@@ -13,8 +13,7 @@ import type { MemoryLease } from '../memory.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
 import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
 import { utf8Text } from '../json/bytes.ts';
-import { inSlices } from './slices.ts';
-import { recordDecoded, withAudit } from './records.ts';
+import { recordDecoded, withAudit } from './audited-slices.ts';
 
 export interface ProtocolOptions {
   readonly codec: Pick<KmsCodec, 'encodeWithInfo' | 'plan' | 'rules'>;
@@ -76,7 +75,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       recordDecoded(access, plan.payloads, start, end);
       return decrypted;
     };
-    return await withAudit(c, access, plan.payloads, () => inSlices(c, payloads, decrypt));
+    return await withAudit(c, access, payloads, plan.payloads, decrypt);
   };
 
   const encode = async (c: Context<Env>, namespace: string, lease: MemoryLease): Promise<Payload[]> => {
@@ -105,7 +104,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       recordDecoded(record, encoded.infos);
       return encoded.payloads;
     };
-    return await withAudit(c, record, [], () => inSlices(c, payloads, encrypt));
+    return await withAudit(c, record, payloads, [], encrypt);
   };
 
   const answering = (work: typeof decode) => async (c: Context<Env>, namespace: string) => {

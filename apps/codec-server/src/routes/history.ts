@@ -2,18 +2,25 @@ import {
   type DecodeFrame,
   decodeFrame,
   decodeRequest,
+  exportRequest,
   historyFrame,
   historyQuery,
+  searchFrame,
+  searchRequest,
 } from '@temporal-kms/codec-api';
 import type { Outcome } from '../audit/audit.ts';
 import { badRequest } from '../errors.ts';
 import { decodeFrames } from '../history/decode-stream.ts';
+import { type ExportChunk, exportChunks } from '../history/export.ts';
 import { historyFrames } from '../history/history-stream.ts';
 import { locatePayloads } from '../history/locate-payloads.ts';
+import type { Run } from '../history/reader.ts';
+import { searchFrames } from '../history/search.ts';
 import { requireJustification } from '../http/authorise.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import type { NamespaceAccess } from '../http/namespace-access.ts';
-import { ndjson } from '../http/responses.ts';
+import { ndjson, textStream } from '../http/responses.ts';
+import { responses } from './openapi.ts';
 import {
   admitDecryption,
   auditedLines,
@@ -27,14 +34,18 @@ import {
 } from './run-stream.ts';
 import { inspectFor } from './workflows.ts';
 
-/** How long a history is followed; clients continue with `after`. */
+/** How long a history is followed, and how long one request searches; clients continue with `after`. */
 const HISTORY_MS = 60 * 60_000;
+const SEARCH_MS = 60_000;
 const DECODE_MS = 2 * 60_000;
+const EXPORT_MS = 30 * 60_000;
 
-/** A run's history, and its payloads by their refs. */
+/** A run's history and its payloads: streamed, decrypted by their refs, searched and exported. */
 export const historyRoutes = (options: RunRoutesOptions): readonly Route[] => [
   streamHistory(options),
   decodePayloads(options),
+  searchHistory(options),
+  exportHistory(options),
 ];
 
 function streamHistory(options: RunRoutesOptions): Route {
@@ -115,4 +126,95 @@ function recordFrame(record: NamespaceAccess, frame: DecodeFrame): Outcome | voi
   const { ref, key, namespace } = frame;
   if (frame.ok) record.done(key, 1, namespace);
   else record.refused(frame.reason, { ref, ...(key && { key }) }, namespace);
+}
+
+function searchHistory(options: RunRoutesOptions): Route {
+  const { temporal, reader, threads, authority, log } = options;
+  return defineRoute({
+    method: 'post',
+    path: `${RUN}/history:search`,
+    operationId: 'searchHistory',
+    summary: 'Searches for text in the decrypted payloads of a run',
+    description:
+      'Streams hits as they are found, each with its place and the matched text; the surrounding text is masked. Then ' +
+      'follows an end. After an end of `limit`, continue with `after`.',
+    requires: 'search',
+    body: searchRequest,
+    response: { description: 'Frames', type: 'application/x-ndjson', schema: searchFrame },
+    admit: admitDecryption(options),
+    handler: async (c, { parameters: run, body: request }) => {
+      const codec = codecOf(c, options);
+      const { after } = request;
+      const justification = await requireJustification(
+        c,
+        authority,
+        { operation: 'search', ...run },
+        request.justification,
+      );
+      const length = await historyLength(temporal, run, c.req.raw.signal);
+      if (after !== undefined && after > length + 1)
+        throw badRequest(`The run has no event ${after}; its last is ${length}.`);
+      const record = await beginAudit(c, authority, { operation: 'search', run, justification });
+      const frames = auditedLines(c, options, {
+        record,
+        maxMs: SEARCH_MS,
+        lines: (lifetime) =>
+          searchFrames({ reader, threads, codec, log, run, record, request, length, lifetime }),
+        count: (_, frame) => (frame.type === 'end' ? outcomeOf(frame.reason) : undefined),
+      });
+      return ndjson(c, frames);
+    },
+  });
+}
+
+function exportHistory(options: RunRoutesOptions): Route {
+  const { temporal, reader, threads, authority, log } = options;
+  return defineRoute({
+    method: 'post',
+    path: `${RUN}/history:export`,
+    operationId: 'exportHistory',
+    summary: 'Exports a whole history as one JSON document',
+    description:
+      'Streams the document. It is complete if it parses as JSON: a document that was cut off stays unclosed, and its ' +
+      'last line is `{"$truncated": {"reason", "after"}}` where the client was still connected.',
+    requires: 'export',
+    body: exportRequest,
+    response: { description: 'The history', type: 'application/json', schema: responses.Export },
+    admit: admitDecryption(options),
+    handler: async (c, { parameters: run, body: { form, justification: given } }) => {
+      const codec = codecOf(c, options);
+      // An encoded export decrypts nothing, so it needs no justification.
+      const justification =
+        form === 'encoded'
+          ? given
+          : await requireJustification(c, authority, { operation: 'export', ...run }, given);
+      const length = await historyLength(temporal, run, c.req.raw.signal);
+      const record = await beginAudit(c, authority, { operation: 'export', run, justification });
+      const headers = {
+        'Content-Type': 'application/json',
+        'Content-Disposition': `attachment; filename="${fileName(run, form)}"`,
+      };
+      const chunks = auditedLines(c, options, {
+        record,
+        maxMs: EXPORT_MS,
+        lines: (lifetime) =>
+          exportChunks({ reader, threads, codec, log, run, record, form, length, lifetime }),
+        count: (_, { end }) => end && outcomeOf(end),
+      });
+      return textStream(c, headers, (disconnected) => textsOf(chunks(disconnected)));
+    },
+  });
+}
+
+async function* textsOf(chunks: AsyncIterable<ExportChunk>): AsyncGenerator<string, void> {
+  for await (const { text } of chunks) yield text;
+}
+
+/** Only letters, digits and `._-` of an id reach the header and a disk. */
+function fileName({ workflowId, runId }: Run, form: string): string {
+  const safe = workflowId
+    .replaceAll(/[^\w.-]+/g, '_')
+    .replace(/^\.+/, '_')
+    .slice(0, 100);
+  return `${safe}.${runId}.${form}.json`;
 }

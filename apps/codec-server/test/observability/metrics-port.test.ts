@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
-import { metricsApp } from '../../src/routes/metrics.ts';
+import { metricsApp } from '../../src/routes/monitoring.ts';
 import { ask } from '../support/ask-raw.ts';
 import { keptLog } from '../support/stack.ts';
 

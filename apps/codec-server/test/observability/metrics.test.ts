@@ -3,9 +3,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { metricsApp } from '../../src/routes/metrics.ts';
+import { metricsApp } from '../../src/routes/monitoring.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
-import { appWith, HOST, keptLog, type Kms, keys, startKms } from '../support/stack.ts';
+import { appWith, HOST, keptLog, keys, type Kms, startKms } from '../support/stack.ts';
 
 const memory = { bytes: 64, held: 0, waits: 0, refusals: { busy: 0, too_large: 0 } };
 

@@ -1,15 +1,16 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
 import { KmsCodecError, type PayloadInfo } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { AuditRecord } from '../audit/audit.ts';
+import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 import { type Env, isResponseClosed } from '../http/context.ts';
 import { keyOf, type Payload } from '../json/payload.ts';
-import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 
 const RETRY_SECONDS = 5;
 
 /** The audit of one operation in each namespace that its payloads name: `NamespaceAccess`, or one audit record. */
-export interface Records extends Pick<AuditRecord, 'end'> {
+interface Records extends Pick<AuditRecord, 'end'> {
   /** @param namespace that the payloads name; absent: the request's */
   done(key: KeyUse | undefined, payloads: number, namespace?: string): void;
   /** @param namespace that the payload names; absent or unknown: the request's */
@@ -17,18 +18,20 @@ export interface Records extends Pick<AuditRecord, 'end'> {
 }
 
 /**
- * Does the work between the `intent` and the `outcome` of an audit record. The work records each payload that is done.
- * @param infos of the payloads that the work may fail on
+ * Processes payloads between the `intent` and the `outcome` of an audit record. `process` records each payload that is
+ * done.
+ * @param infos of the payloads that `process` may fail on
  */
 export async function withAudit(
   c: Context<Env>,
   record: Records,
+  payloads: readonly Payload[],
   infos: readonly PayloadInfo[],
-  work: () => Promise<Payload[]>,
+  process: Process,
 ): Promise<Payload[]> {
-  let payloads: Payload[];
+  let results: Payload[];
   try {
-    payloads = await work();
+    results = await inSlices(c, payloads, process);
   } catch (error) {
     if (error instanceof KmsCodecError) {
       record.refused(error.code, keyOf(error), namespaceOfError(infos, error));
@@ -37,7 +40,7 @@ export async function withAudit(
     throw error instanceof KmsCodecError ? httpErrorOf(error) : error;
   }
   await record.end(isResponseClosed(c) ? 'cut_off' : 'complete');
-  return payloads;
+  return results;
 }
 
 /** An error does not name its payload. Returns the namespace if all payloads under the error's key name the same. */
@@ -92,4 +95,48 @@ function notPermitted({ message, cause }: KmsCodecError): HttpError {
   const { status, code, retryAfter } =
     cause instanceof HttpError ? cause : new HttpError(403, 'forbidden', message);
   return new HttpError(status, code, message, { cause, ...(retryAfter !== undefined && { retryAfter }) });
+}
+
+const SLICE_PAYLOADS = 500;
+const SLICE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Processes payloads in slices. Between slices other requests get their turn, and a request whose client has disconnected
+ * or whose deadline has passed ends.
+ * @param process returns the results for the payloads from `start` to `end`, exclusive
+ * @throws ClientDisconnected, and what `process` throws
+ */
+function inSlices(c: Asked, payloads: readonly Payload[], process: Process): Promise<Payload[]> {
+  // Most requests are one slice, which costs no copy.
+  return endOfSlice(payloads, 0) === payloads.length
+    ? processIfConnected(c, 0, payloads.length, process)
+    : sliceAfterSlice(c, payloads, process);
+}
+
+type Asked = { readonly env?: Env['Bindings'] };
+type Process = (start: number, end: number) => Promise<Payload[]>;
+
+function processIfConnected(c: Asked, start: number, end: number, process: Process): Promise<Payload[]> {
+  return isResponseClosed(c) ? Promise.reject(new ClientDisconnected()) : process(start, end);
+}
+
+async function sliceAfterSlice(c: Asked, payloads: readonly Payload[], process: Process): Promise<Payload[]> {
+  const results: Payload[] = [];
+  for (let start = 0; ;) {
+    const end = endOfSlice(payloads, start);
+    for (const result of await processIfConnected(c, start, end, process)) results.push(result);
+    start = end;
+    if (start === payloads.length) return results;
+    await nextTurn();
+  }
+}
+
+function endOfSlice(payloads: readonly Payload[], start: number): number {
+  let bytes = 0;
+  let end = start;
+  while (end < payloads.length && end - start < SLICE_PAYLOADS && (end === start || bytes < SLICE_BYTES)) {
+    bytes += payloads[end]?.data?.length ?? 0;
+    end += 1;
+  }
+  return end;
 }
