@@ -2,12 +2,11 @@
  * A codec for the tests of an application. Never for production: its keys exist in this process's memory only.
  * @module
  */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { KmsCodec } from './codec.ts';
 import type { KmsCodecOptions } from './codec-options.ts';
-import { KmsCodecError } from './errors.ts';
+import { InMemoryKeyService } from './keys/in-memory-key-service.ts';
 import { KeyRules } from './keys/key-rules.ts';
-import type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from './keys/key-service.ts';
 
 /** Options of {@link createTestCodec}: those of `KmsCodec` that change what it writes or reports. */
 export type TestCodecOptions = Pick<
@@ -54,7 +53,7 @@ export function createTestCodec(options: TestCodecOptions = {}): KmsCodec {
   return new KmsCodec({
     ...options,
     rules: new KeyRules({}, { encrypt: TEST_KEY, reads: ['envelope-v2', options.format ?? 'envelope'] }),
-    keyService: new InMemoryKeyService(),
+    keyService: new InMemoryKeyService(wrappingKey),
   });
 }
 
@@ -66,44 +65,3 @@ function warnOfTestCodec(): void {
     { type: 'SecurityWarning', code: 'TEMPORAL_KMS_TEST_CODEC' },
   );
 }
-
-/** Wraps and unwraps as Cloud KMS does: AES-256-GCM, bound to the crypto key and the additional authenticated data. */
-class InMemoryKeyService implements KeyService {
-  async wrap({ key, plaintext, aad }: WrapRequest): Promise<Wrapped> {
-    const nonce = randomBytes(12);
-    const cipher = createCipheriv('aes-256-gcm', wrappingKey, nonce).setAAD(boundTo(key, aad));
-    const ciphertext = Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
-    return { ciphertext, keyVersion: 1, protectionLevel: 'SOFTWARE' };
-  }
-
-  async unwrap({ key, ciphertext, aad }: UnwrapRequest): Promise<Uint8Array> {
-    try {
-      const decipher = createDecipheriv('aes-256-gcm', wrappingKey, ciphertext.subarray(0, 12));
-      decipher.setAAD(boundTo(key, aad)).setAuthTag(ciphertext.subarray(-16));
-      return Buffer.concat([decipher.update(ciphertext.subarray(12, -16)), decipher.final()]);
-    } catch (cause) {
-      throw new KmsCodecError(
-        'integrity_failed',
-        'The test codec could not unwrap the data key: another process wrapped it, or the message was modified',
-        { key, cause },
-      );
-    }
-  }
-
-  async describe(key: string): Promise<KeyDescription> {
-    return {
-      key,
-      primary: 1,
-      protectionLevel: 'SOFTWARE',
-      rotationPeriodSeconds: undefined,
-      nextRotation: undefined,
-      versions: [{ version: 1, state: 'ENABLED', created: undefined, destroyTime: undefined }],
-    };
-  }
-
-  async close(): Promise<void> {
-    // Nothing to release: the key belongs to the process.
-  }
-}
-
-const boundTo = (key: string, aad: Uint8Array): Buffer => Buffer.concat([Buffer.from(`${key}\0`), aad]);

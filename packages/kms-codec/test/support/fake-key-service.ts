@@ -1,19 +1,12 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { KmsCodecError, type ReasonCode } from '../../src/errors.ts';
-import type {
-  KeyDescription,
-  KeyService,
-  UnwrapRequest,
-  Wrapped,
-  WrapRequest,
-} from '../../src/keys/key-service.ts';
+import { InMemoryKeyService } from '../../src/keys/in-memory-key-service.ts';
+import type { UnwrapRequest, Wrapped, WrapRequest } from '../../src/keys/key-service.ts';
 
 /**
- * Cloud KMS in memory, for fast tests of time and concurrency. It checks key and additional authenticated data, counts its
- * calls and fails on demand. The tests of Google's client use the emulator instead.
+ * Cloud KMS in memory, for fast tests of time and concurrency. It counts its calls, delays them and fails on demand. The
+ * tests of Google's client use the emulator instead.
  */
-export class FakeKeyService implements KeyService {
-  readonly #keys = new Map<string, Buffer>();
+export class FakeKeyService extends InMemoryKeyService {
   wraps = 0;
   unwraps = 0;
   /** The calls of both kinds that have been answered. */
@@ -25,40 +18,18 @@ export class FakeKeyService implements KeyService {
   latencyMs = 0;
   version = 1;
 
-  async wrap({ key, plaintext, aad }: WrapRequest): Promise<Wrapped> {
+  override async wrap(request: WrapRequest): Promise<Wrapped> {
     this.wraps += 1;
-    const copy = Buffer.from(plaintext);
-    await this.#answer(key);
-    const nonce = randomBytes(12);
-    const cipher = createCipheriv('aes-256-gcm', this.#key(key), nonce).setAAD(aad);
-    const ciphertext = Buffer.concat([nonce, cipher.update(copy), cipher.final(), cipher.getAuthTag()]);
-    return { ciphertext, keyVersion: this.version, protectionLevel: 'SOFTWARE' };
+    // The codec may overwrite the data key before the answer.
+    const plaintext = Buffer.from(request.plaintext);
+    await this.#answer(request.key);
+    return { ...(await super.wrap({ ...request, plaintext })), keyVersion: this.version };
   }
 
-  async unwrap({ key, ciphertext, aad }: UnwrapRequest): Promise<Uint8Array> {
+  override async unwrap(request: UnwrapRequest): Promise<Uint8Array> {
     this.unwraps += 1;
-    await this.#answer(key);
-    const decipher = createDecipheriv('aes-256-gcm', this.#key(key), ciphertext.subarray(0, 12)).setAAD(aad);
-    decipher.setAuthTag(ciphertext.subarray(-16));
-    try {
-      return Buffer.concat([decipher.update(ciphertext.subarray(12, -16)), decipher.final()]);
-    } catch {
-      throw new KmsCodecError('integrity_failed', 'rejected by the fake key service', { key });
-    }
-  }
-
-  describe(key: string): Promise<KeyDescription> {
-    throw new Error(`These tests do not describe keys: ${key}`);
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  #key(name: string): Buffer {
-    const key = this.#keys.get(name) ?? randomBytes(32);
-    this.#keys.set(name, key);
-    return key;
+    await this.#answer(request.key);
+    return await super.unwrap(request);
   }
 
   async #answer(key: string): Promise<void> {
