@@ -4,18 +4,10 @@ import { CallBudget, type CallOptions } from './call-options.ts';
 import type { CodecContext, KmsCodecOptions } from './codec-options.ts';
 import { requireZstd } from './compression/zstd.ts';
 import { KmsCodecError } from './errors.ts';
-import { noEncryptionKey } from './formats/aead-message.ts';
-import { checkContext, checkPayload, checkPayloads, withExactSizes } from './formats/check-payload.ts';
-import { type Encrypted, keyNotListed, type WritableWireFormat } from './formats/format.ts';
-import {
-  infoOf,
-  type ParsedPayload,
-  type PayloadInfo,
-  parsePayload,
-  unparsedPayload,
-  writableFormats,
-} from './formats/formats.ts';
-import { checkReadable, decryptStored } from './formats/layers.ts';
+import { checkContext, checkPayload, checkPayloads } from './formats/check-payload.ts';
+import { type Encrypted, keyNotListed } from './formats/format.ts';
+import { infoOf, type PayloadInfo, parsePayload, unparsedPayload } from './formats/formats.ts';
+import { checkReadable } from './formats/layers.ts';
 import type { Payload } from './formats/payload.ts';
 import { external } from './formats/plain.ts';
 import { acceptedNamespaces, type Call, type Scope } from './formats/scope.ts';
@@ -24,8 +16,9 @@ import type { KeyRules } from './keys/key-rules.ts';
 import type { KeyService } from './keys/key-service.ts';
 import { resolveLimits } from './keys/limits.ts';
 import { WaitBudget } from './keys/wait-budget.ts';
-import { andThen, mapInOrder, type MaybePromise } from './maybe-promise.ts';
+import { mapInOrder, type MaybePromise } from './maybe-promise.ts';
 import type { Observer } from './observer.ts';
+import { PayloadCipher } from './payload-cipher.ts';
 import { DecodePlan } from './plan.ts';
 
 /** A decrypted payload, and what was known about it before. */
@@ -54,8 +47,7 @@ export class KmsCodec implements PayloadCodec {
   readonly #options: KmsCodecOptions;
   readonly #observer: Observer;
   readonly #keys: DataKeys;
-  readonly #format: WritableWireFormat;
-  readonly #maxPayload: number;
+  readonly #cipher: PayloadCipher;
   readonly #maxDecompressed: number;
   readonly #maxCall: number;
   readonly #timer: NodeJS.Timeout | undefined;
@@ -73,8 +65,7 @@ export class KmsCodec implements PayloadCodec {
     this.#options = options;
     this.#observer = options.observer ?? {};
     this.keyService = options.keyService;
-    this.#format = writableFormats[options.format ?? 'envelope-v2'];
-    this.#maxPayload = options.maxPayloadBytes ?? 64 * MiB;
+    this.#cipher = new PayloadCipher(options);
     this.#maxDecompressed = options.maxDecompressedBytes ?? 16 * MiB;
     this.#maxCall = options.maxCallBytes ?? 128 * MiB;
     const keys =
@@ -121,7 +112,7 @@ export class KmsCodec implements PayloadCodec {
   ): Promise<EncodedWithInfo> {
     const results = await this.#encryptAll(payloads, context, options, ({ payload, message }, given) => ({
       payload,
-      info: infoOf({ payload, message, format: payload === given ? external : this.#format }),
+      info: infoOf({ payload, message, format: payload === given ? external : this.#cipher.format }),
     }));
     return { payloads: results.map(({ payload }) => payload), infos: results.map(({ info }) => info) };
   }
@@ -137,7 +128,9 @@ export class KmsCodec implements PayloadCodec {
     if (payloads.length === 0) return payloads;
     const scope = this.#scope(context);
     const call = this.#call(scope, context, options);
-    return await this.#each(payloads, call, (payload) => this.#decrypt(parsePayload(payload, scope), call));
+    return await this.#each(payloads, call, (payload) =>
+      this.#cipher.decrypt(parsePayload(payload, scope), call),
+    );
   }
 
   /**
@@ -158,7 +151,7 @@ export class KmsCodec implements PayloadCodec {
     const parsed = payloads.map((payload) => parsePayload(payload, scope));
     return new DecodePlan(parsed, this.#keys, async (some, options) => {
       const call = this.#call(scope, context, options);
-      return await this.#each(some, call, (one) => this.#decrypt(one, call));
+      return await this.#each(some, call, (one) => this.#cipher.decrypt(one, call));
     });
   }
 
@@ -177,7 +170,7 @@ export class KmsCodec implements PayloadCodec {
       throw keyNotListed(scope.rule.namespace);
     checkReadable(parsed);
     const call: Call = { ...this.#call(scope, context, options), onUnreadableLayer: 'refuse' };
-    const [decrypted = payload] = await this.#each([parsed], call, (one) => this.#decrypt(one, call));
+    const [decrypted = payload] = await this.#each([parsed], call, (one) => this.#cipher.decrypt(one, call));
     return { payload: decrypted, info };
   }
 
@@ -235,7 +228,8 @@ export class KmsCodec implements PayloadCodec {
       accepted.push(...acceptedNamespaces(rules, rules.resolve(own)));
     }
     const { encrypt } = rule;
-    const dataKeyScope = encrypt === undefined ? undefined : this.#format.dataKeyScope?.(namespace, encrypt);
+    const dataKeyScope =
+      encrypt === undefined ? undefined : this.#cipher.format.dataKeyScope?.(namespace, encrypt);
     return { rule, accepted, dataKeyScope };
   }
 
@@ -288,69 +282,10 @@ export class KmsCodec implements PayloadCodec {
     const call = this.#call(this.#scope(context), context, options);
     const workflowId = this.#options.bindWorkflow ? context?.workflowId : undefined;
     return this.#each(payloads, call, (payload) => {
-      const encrypted = this.#encrypt(payload, call, workflowId);
+      const encrypted = this.#cipher.encrypt(payload, call, workflowId);
       return encrypted instanceof Promise
         ? encrypted.then((one) => of(one, payload))
         : of(encrypted, payload);
     });
-  }
-
-  #encrypt(payload: Payload, call: Call, workflowId: string | undefined): MaybePromise<Encrypted> {
-    const encoding = payload.metadata?.['encoding'];
-    if (encoding?.length && external.claims(encoding, payload)) {
-      return { payload, message: external.parse(payload, call.scope, false) };
-    }
-    const { namespace, encrypt: cryptoKey } = call.scope.rule;
-    if (cryptoKey === undefined) throw noEncryptionKey(namespace);
-    const bytes = payload.data?.length ?? 0;
-    this.#checkSize(bytes);
-    const { compression } = this.#options;
-    const exact = withExactSizes(payload);
-    const options = { cryptoKey, compression, workflowId };
-    const format = this.#format;
-    const reserved = call.budget.reserve(bytes);
-    const encrypted =
-      reserved instanceof Promise
-        ? reserved.then(() => format.encrypt(exact, call, options))
-        : format.encrypt(exact, call, options);
-    if (!(encrypted instanceof Promise)) return this.#checkEncrypted(encrypted, bytes, call);
-    return encrypted.then((one) => this.#checkEncrypted(one, bytes, call));
-  }
-
-  /** Checks that `decode` would accept what was encrypted. It counts the whole message, and decompressed content again. */
-  #checkEncrypted(encrypted: Encrypted, bytes: number, { budget, scope }: Call): MaybePromise<Encrypted> {
-    const size = encrypted.payload.data?.length ?? 0;
-    this.#checkSize(size);
-    const added = this.#options.compression === undefined ? Math.max(size - bytes, 0) : size;
-    return andThen(budget.reserve(added), () => {
-      this.#observer.sealed?.({ namespace: scope.rule.namespace, format: this.#format.name, bytes });
-      return encrypted;
-    });
-  }
-
-  #decrypt(parsed: ParsedPayload, call: Call): MaybePromise<Payload> {
-    const bytes = parsed.payload.data?.length ?? 0;
-    this.#checkSize(bytes);
-    const decrypted = decryptStored(parsed, call);
-    if (decrypted instanceof Promise) {
-      decrypted.then(
-        () => this.#reportDecrypted(parsed, bytes, call),
-        () => undefined,
-      );
-    } else if (decrypted !== parsed.payload || parsed.format.name === 'plain') {
-      this.#reportDecrypted(parsed, bytes, call);
-    }
-    return decrypted;
-  }
-
-  #reportDecrypted({ format, message }: ParsedPayload, bytes: number, { scope }: Call): void {
-    const { namespace } = scope.rule;
-    if (format.name !== 'plain') this.#observer.opened?.({ namespace, format: format.name, bytes });
-    else if (message.reason === 'not_encrypted') this.#observer.notEncrypted?.({ namespace });
-  }
-
-  #checkSize(bytes: number): void {
-    if (bytes <= this.#maxPayload) return;
-    throw new KmsCodecError('too_large', `The payload has ${bytes} bytes; the limit is ${this.#maxPayload}`);
   }
 }

@@ -1,0 +1,93 @@
+import type { KmsCodecOptions } from './codec-options.ts';
+import { KmsCodecError } from './errors.ts';
+import { noEncryptionKey } from './formats/aead-message.ts';
+import { withExactSizes } from './formats/check-payload.ts';
+import type { Encrypted, WritableWireFormat } from './formats/format.ts';
+import { type ParsedPayload, writableFormats } from './formats/formats.ts';
+import { decryptStored } from './formats/layers.ts';
+import type { Payload } from './formats/payload.ts';
+import { external } from './formats/plain.ts';
+import type { Call } from './formats/scope.ts';
+import { andThen, type MaybePromise } from './maybe-promise.ts';
+import type { Observer } from './observer.ts';
+
+const MiB = 2 ** 20;
+
+/** Encrypts and decrypts one payload of a call: checks its size and the call's limits, and reports it to the observer. */
+export class PayloadCipher {
+  /** The format that `encrypt` writes. */
+  readonly format: WritableWireFormat;
+  readonly #observer: Observer;
+  readonly #compression: KmsCodecOptions['compression'];
+  readonly #maxPayload: number;
+
+  constructor(options: KmsCodecOptions) {
+    this.format = writableFormats[options.format ?? 'envelope-v2'];
+    this.#observer = options.observer ?? {};
+    this.#compression = options.compression;
+    this.#maxPayload = options.maxPayloadBytes ?? 64 * MiB;
+  }
+
+  /**
+   * Encrypts a payload. Returns a reference to external storage unchanged.
+   * @param workflowId to which the message is bound, if it is
+   */
+  encrypt(payload: Payload, call: Call, workflowId: string | undefined): MaybePromise<Encrypted> {
+    const encoding = payload.metadata?.['encoding'];
+    if (encoding?.length && external.claims(encoding, payload)) {
+      return { payload, message: external.parse(payload, call.scope, false) };
+    }
+    const { namespace, encrypt: cryptoKey } = call.scope.rule;
+    if (cryptoKey === undefined) throw noEncryptionKey(namespace);
+    const bytes = payload.data?.length ?? 0;
+    this.#checkSize(bytes);
+    const exact = withExactSizes(payload);
+    const options = { cryptoKey, compression: this.#compression, workflowId };
+    const { format } = this;
+    const reserved = call.budget.reserve(bytes);
+    const encrypted =
+      reserved instanceof Promise
+        ? reserved.then(() => format.encrypt(exact, call, options))
+        : format.encrypt(exact, call, options);
+    if (!(encrypted instanceof Promise)) return this.#checkEncrypted(encrypted, bytes, call);
+    return encrypted.then((one) => this.#checkEncrypted(one, bytes, call));
+  }
+
+  /** Decrypts a payload with all its layers. Returns the same object when the payload passes unchanged. */
+  decrypt(parsed: ParsedPayload, call: Call): MaybePromise<Payload> {
+    const bytes = parsed.payload.data?.length ?? 0;
+    this.#checkSize(bytes);
+    const decrypted = decryptStored(parsed, call);
+    if (decrypted instanceof Promise) {
+      decrypted.then(
+        () => this.#reportDecrypted(parsed, bytes, call),
+        () => undefined,
+      );
+    } else if (decrypted !== parsed.payload || parsed.format.name === 'plain') {
+      this.#reportDecrypted(parsed, bytes, call);
+    }
+    return decrypted;
+  }
+
+  /** Checks that `decode` would accept what was encrypted. It counts the whole message, and decompressed content again. */
+  #checkEncrypted(encrypted: Encrypted, bytes: number, { budget, scope }: Call): MaybePromise<Encrypted> {
+    const size = encrypted.payload.data?.length ?? 0;
+    this.#checkSize(size);
+    const added = this.#compression === undefined ? Math.max(size - bytes, 0) : size;
+    return andThen(budget.reserve(added), () => {
+      this.#observer.sealed?.({ namespace: scope.rule.namespace, format: this.format.name, bytes });
+      return encrypted;
+    });
+  }
+
+  #reportDecrypted({ format, message }: ParsedPayload, bytes: number, { scope }: Call): void {
+    const { namespace } = scope.rule;
+    if (format.name !== 'plain') this.#observer.opened?.({ namespace, format: format.name, bytes });
+    else if (message.reason === 'not_encrypted') this.#observer.notEncrypted?.({ namespace });
+  }
+
+  #checkSize(bytes: number): void {
+    if (bytes <= this.#maxPayload) return;
+    throw new KmsCodecError('too_large', `The payload has ${bytes} bytes; the limit is ${this.#maxPayload}`);
+  }
+}
