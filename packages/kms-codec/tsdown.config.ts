@@ -3,7 +3,13 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { defineConfig } from 'tsdown';
 
-const entry = ['index', 'failure-converter', 'strict-yaml', 'testing', 'worker-logging'];
+const entry = {
+  index: 'src/index.ts',
+  'failure-converter': 'src/failure-converter.ts',
+  'strict-yaml': 'src/config/strict-yaml.ts',
+  testing: 'src/testing.ts',
+  'worker-logging': 'src/worker-logging.ts',
+};
 
 /** ES modules without a CommonJS build, which Jest and Node before 20.19 cannot `require`: they go into the files. */
 const bundled = ['p-retry', 'is-network-error'];
@@ -11,7 +17,7 @@ const bundled = ['p-retry', 'is-network-error'];
 // The code exists once, as CommonJS, because Temporal loads the failure converter with `require`. The ES modules
 // re-export it: an application that uses both module systems gets one copy of each class and each cache.
 export default defineConfig({
-  entry: entry.map((name) => `src/${name}.ts`),
+  entry,
   format: 'cjs',
   platform: 'node',
   target: 'node20.3',
@@ -19,7 +25,7 @@ export default defineConfig({
   deps: { alwaysBundle: bundled, onlyBundle: false },
   hooks: {
     'build:done': async ({ options: { outDir } }) => {
-      for (const name of entry) {
+      for (const name of Object.keys(entry)) {
         await writeFile(join(outDir, `${name}.mjs`), `export * from './${name}.cjs';\n`);
         await writeFile(join(outDir, `${name}.d.mts`), `export * from './${name}.cjs';\n`);
       }

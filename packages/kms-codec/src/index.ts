@@ -14,8 +14,8 @@ export type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } 
 export { defaultLimits } from './keys/limits.ts';
 export type { DataKeyLimits } from './keys/limits.ts';
 export { WaitTimer } from './keys/wait-timer.ts';
-export { createKmsCodec, kmsEnvironment, loadKmsCodec } from './load.ts';
-export type { KmsCodecExtras, KmsSettings } from './load.ts';
+export { createKmsCodec, kmsEnvironment, loadKmsCodec } from './config/load.ts';
+export type { KmsCodecExtras, KmsSettings } from './config/load.ts';
 export type { KmsCall, Observer } from './observer.ts';
 export type { DecodePlan } from './plan.ts';
 export { KmsCodecPlugin } from './plugin.ts';

@@ -12,7 +12,7 @@ import { Client, Connection } from '@temporalio/client';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reasonClass, reasonCodes } from '../src/errors.ts';
-import { loadKmsCodec } from '../src/load.ts';
+import { loadKmsCodec } from '../src/config/load.ts';
 import { json, valueOf } from './support/codec.ts';
 import { install, node, pack, startNode, temporalPackages, typeErrors } from './support/published.ts';
 import { readmeFiles, readmeTable } from './support/readme.ts';

@@ -1,7 +1,7 @@
 import { KeyManagementServiceClient, type protos } from '@google-cloud/kms';
 import CRC32C from 'crc-32/crc32c.js';
 import { grpc } from 'google-gax';
-import { refuseDiagnostics } from '../diagnostics.ts';
+import { refuseDiagnostics } from '../config/diagnostics.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { KmsCall, Observer } from '../observer.ts';
 import type {

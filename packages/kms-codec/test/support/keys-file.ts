@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { KeyRules } from '../../src/index.ts';
-import { kmsEnvironment } from '../../src/load.ts';
+import { kmsEnvironment } from '../../src/config/load.ts';
 
 const rule = z.strictObject({
   encrypt: z.string().optional(),

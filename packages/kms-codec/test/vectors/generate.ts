@@ -3,7 +3,7 @@
  * fixed, so a second run changes nothing.
  */
 import { writeFileSync } from 'node:fs';
-import { keysFileJsonSchema } from '../../src/keys-file.ts';
+import { keysFileJsonSchema } from '../../src/config/keys-file.ts';
 import { generated } from './cases/index.ts';
 
 const files = { ...generated, '../../keys-file.schema.json': keysFileJsonSchema() };

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, afterAll } from 'vitest';
-import { kmsEnvironment, loadKmsCodec } from '../src/load.ts';
+import { kmsEnvironment, loadKmsCodec } from '../../src/config/load.ts';
 
 const guide = { GCP_PROJECT: 'acme', GCP_KMS_KEY_RING: 'temporal-keys', GCP_KMS_KEY: 'workflow-encryption' };
 const key = 'projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/payments';

@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { KmsCodec } from './codec.ts';
-import type { KmsCodecOptions } from './codec-options.ts';
+import { KmsCodec } from '../codec.ts';
+import type { KmsCodecOptions } from '../codec-options.ts';
 import { exposingSettings } from './diagnostics.ts';
-import { CloudKms } from './keys/cloud-kms.ts';
-import { KeyRules, type NamespaceRule } from './keys/key-rules.ts';
-import { unsafeSettings } from './keys/key-rules.ts';
+import { CloudKms } from '../keys/cloud-kms.ts';
+import { KeyRules, type NamespaceRule, unsafeSettings } from '../keys/key-rules.ts';
 import { cryptoKey, readKeysFile } from './keys-file.ts';
 
 /** The settings of a codec, parsed and checked, from the guide's variables or a keys file. */

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { keysFileJsonSchema } from '../src/keys-file.ts';
-import { described, json, keysFileVectors, readKeysFileText } from './support/keys-file.ts';
+import { keysFileJsonSchema } from '../../src/config/keys-file.ts';
+import { described, json, keysFileVectors, readKeysFileText } from '../support/keys-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'keys-file-'));
 afterAll(() => rmSync(folder, { recursive: true }));

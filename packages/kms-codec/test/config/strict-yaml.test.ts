@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { parseStrictYaml, readStrictYaml, StrictYamlError } from '../src/strict-yaml.ts';
+import { parseStrictYaml, readStrictYaml, StrictYamlError } from '../../src/config/strict-yaml.ts';
 
 const vectorFile = z.strictObject({
   about: z.string(),
@@ -20,7 +20,7 @@ const vectorFile = z.strictObject({
     }),
   ),
 });
-const path = new URL('vectors/files/strict-yaml.json', import.meta.url);
+const path = new URL('../vectors/files/strict-yaml.json', import.meta.url);
 const { vectors } = vectorFile.parse(JSON.parse(readFileSync(path, 'utf8')));
 
 function refusal(read: () => unknown): StrictYamlError {

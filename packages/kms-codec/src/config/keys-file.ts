@@ -1,10 +1,14 @@
-import type { KeyObject } from 'node:crypto';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { KeyRules, type NamespaceRule, encryptedFormats } from './keys/key-rules.ts';
-import { findUnsafeRules, unsafeSettings } from './keys/key-rules.ts';
-import { readStaticKey } from './static-key.ts';
-import { readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts';
+import {
+  encryptedFormats,
+  findUnsafeRules,
+  KeyRules,
+  type NamespaceRule,
+  unsafeSettings,
+} from '../keys/key-rules.ts';
+import { readRegularFile, readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts';
 
 /*
  * The keys file (`KMS_KEYS_FILE`) lists the keys of each namespace. `keys-file.schema.json` is this schema for other
@@ -101,4 +105,39 @@ function toRules(
     fail([...(namespace === undefined ? ['default'] : ['namespaces', namespace]), 'reads'], message);
   }
   return isWrong ? undefined : new KeyRules(Object.fromEntries(named), other);
+}
+
+const MAX_STATIC_KEY_BYTES = 1_024;
+const STATIC_KEY_BYTES = 32;
+const HEX = /^[0-9A-Fa-f]{64}$/;
+const BASE64 = /^[A-Za-z0-9+/]{43}=$/;
+
+/**
+ * Reads the file of a static key: 32 raw bytes, or 64 hexadecimal digits or 44 characters of padded base64, which one line
+ * end may follow. 32 bytes of text are rejected, because they may be a hexadecimal key of half the length.
+ * @throws Error that describes the mistake without the content of the file
+ */
+function readStaticKey(path: string): KeyObject {
+  const bytes = readRegularFile(path, MAX_STATIC_KEY_BYTES);
+  const key = decodeStaticKey(bytes);
+  try {
+    if (key) return createSecretKey(key);
+    throw new Error(
+      'must hold a key of 32 bytes: raw, as 64 hexadecimal digits, or as 44 characters of base64',
+    );
+  } finally {
+    key?.fill(0);
+    bytes.fill(0);
+  }
+}
+
+function decodeStaticKey(bytes: Buffer): Buffer | undefined {
+  const isText = bytes.every((byte) => (byte >= 0x20 && byte < 0x7f) || (byte >= 0x09 && byte <= 0x0d));
+  if (!isText) return bytes.length === STATIC_KEY_BYTES ? bytes : undefined;
+  const text = bytes.toString('latin1').replace(/\r?\n$/, '');
+  if (HEX.test(text)) return Buffer.from(text, 'hex');
+  if (!BASE64.test(text)) return undefined;
+  const key = Buffer.from(text, 'base64');
+  // The unused bits of the last character must be 0. Otherwise two texts would encode the same key.
+  return key.toString('base64') === text ? key : undefined;
 }
