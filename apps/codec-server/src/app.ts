@@ -23,7 +23,7 @@ import { requestLog } from './http/request-log.ts';
 import { errorResponse } from './http/responses.ts';
 import { describedKeys } from './observability/namespace-keys.ts';
 import type { KeyUsage } from './observability/key-usage.ts';
-import type { KmsHealth } from './observability/kms-health.ts';
+import type { KmsHealth } from './observability/kms-calls.ts';
 import { historyBytes, inflightBytes, MemoryBudget } from './memory.ts';
 import { codecProtocol } from './protocol/codec-protocol.ts';
 import { auditRoute } from './routes/audit.ts';

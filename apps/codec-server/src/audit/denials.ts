@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { MinuteAggregator } from '../observability/minute-aggregator.ts';
+import { MinuteAggregator } from '../observability/log.ts';
 import { type Audit, type Denied, type Intent, shortened } from './audit.ts';
 
 /** Kinds of denials that are distinguished in a minute, for one caller and for all callers. */

@@ -9,7 +9,7 @@ import {
 import type { Logger } from 'pino';
 import { ClientDisconnected, nameOf } from '../errors.ts';
 import { hasTooManyEntries, keyOf, MAX_ENTRIES, otherNamespace, type Payload } from '../json/payload.ts';
-import { chargedTo, type KmsAllowance } from '../observability/kms-allowance.ts';
+import { chargedTo, type KmsAllowance } from '../observability/kms-calls.ts';
 import type { StoredPayload } from './event.ts';
 import { KmsCallBudgetExhausted } from './stream-limits.ts';
 

@@ -9,7 +9,7 @@ import {
 } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { HttpError, nameOf } from '../errors.ts';
-import { type KmsAllowance, MAX_KMS_CALLS } from '../observability/kms-allowance.ts';
+import { type KmsAllowance, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
 import type { MemoryBudget, MemoryLease } from '../memory.ts';
 import type { StoredPayload } from './event.ts';
 

@@ -5,7 +5,7 @@ import { TokenBucket } from 'limiter';
 import { LRUCache } from 'lru-cache';
 import type { Caller } from '../access/access.ts';
 import { HttpError } from '../errors.ts';
-import { KmsAllowance, type KmsBucket } from '../observability/kms-allowance.ts';
+import { KmsAllowance, type KmsBucket } from '../observability/kms-calls.ts';
 import { clientAddress, type Env } from './context.ts';
 
 /** Limits per minute. A caller may use a whole minute's amount at once. Absent: no limit. */

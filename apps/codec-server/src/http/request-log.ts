@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import type { Level, Logger } from 'pino';
-import { MinuteAggregator } from '../observability/minute-aggregator.ts';
+import { MinuteAggregator } from '../observability/log.ts';
 import { HttpError } from '../errors.ts';
 import type { Env, HttpMeter } from './context.ts';
 

@@ -8,7 +8,7 @@ import {
 } from '@temporal-kms/kms-codec';
 import { LRUCache } from 'lru-cache';
 import type { KeyUsage, NamespaceUsage, VersionUsage } from './key-usage.ts';
-import { CALLS_IN_FLIGHT } from './kms-allowance.ts';
+import { CALLS_IN_FLIGHT } from './kms-calls.ts';
 
 /** What Cloud KMS knows about a key, or the reason why it did not answer. */
 type DescribedKey =

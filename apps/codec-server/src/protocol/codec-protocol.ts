@@ -7,7 +7,7 @@ import { clientAddress, type Env, RequestSignal } from '../http/context.ts';
 import type { Limits } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
 import { reply } from '../http/responses.ts';
-import { chargedTo, MAX_KMS_CALLS } from '../observability/kms-allowance.ts';
+import { chargedTo, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
 import type { Payload } from '../json/payload.ts';
 import type { MemoryLease } from '../memory.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';

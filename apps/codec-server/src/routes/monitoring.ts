@@ -7,7 +7,7 @@ import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { checkHost, createResponseHeaders, type ResponseHeaders } from '../http/guards.ts';
 import { errorResponse, reply, replyJson } from '../http/responses.ts';
-import type { KmsHealth } from '../observability/kms-health.ts';
+import type { KmsHealth } from '../observability/kms-calls.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { responses } from './openapi.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { watchKms } from '../../src/observability/kms-health.ts';
+import { watchKms } from '../../src/observability/kms-calls.ts';
 import { OutageLog } from '../../src/observability/log.ts';
 import { keptLog } from '../support/stack.ts';
 

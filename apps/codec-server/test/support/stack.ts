@@ -1,8 +1,8 @@
 import {
   createKmsCodec,
   type DataKeyLimits,
-  type KmsCodec,
   KeyRules,
+  type KmsCodec,
   type NamespaceRule,
 } from '@temporal-kms/kms-codec';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
@@ -14,10 +14,9 @@ import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { HttpError } from '../../src/errors.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { startTextThreads } from '../../src/history/text-threads.ts';
-import { type KeyUsage, createKeyUsage } from '../../src/observability/key-usage.ts';
-import { type KmsHealth, watchKms } from '../../src/observability/kms-health.ts';
-import { kmsCharges } from '../../src/observability/kms-allowance.ts';
-import { observeAll } from '../../src/observability/observe-all.ts';
+import { createKeyUsage, type KeyUsage } from '../../src/observability/key-usage.ts';
+import { kmsCharges, type KmsHealth, watchKms } from '../../src/observability/kms-calls.ts';
+import { observeAll } from '../../src/observability/codec-observer.ts';
 import { keepSent, keptAnswer } from './answers.ts';
 import { keepForSearch, keepKey } from './leak-search.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
