@@ -3,10 +3,18 @@ import { withCause } from '../errors.ts';
 import { outageLogs } from '../observability/log.ts';
 import type { Access, Caller, Credentials, SignIn } from './access.ts';
 import { claimTexts, type Grants, grantsOf } from './grants.ts';
-import { fetchJson, type IssuerKeys, issuerKeyring } from './issuer-keys.ts';
+import { fetchJson, issuerKeyring, type IssuerKeys } from './issuer-keys.ts';
 import { type Issuer, namespacesIn, type Policy, readPolicy } from './policy.ts';
-import { bearerToken, claimedIssuer, iapAssertion, invalidToken, TokenCache } from './tokens.ts';
-import { type VerifiedToken, type VerifyToken, verifier } from './verify-token.ts';
+import {
+  bearerToken,
+  claimedIssuer,
+  iapAssertion,
+  invalidToken,
+  TokenCache,
+  type VerifiedToken,
+  verifier,
+  type VerifyToken,
+} from './tokens.ts';
 
 export interface PolicyAccessDeps {
   /** Milliseconds since 1970. */

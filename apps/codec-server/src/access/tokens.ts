@@ -1,8 +1,11 @@
 import { hash } from 'node:crypto';
-import { decodeJwt } from 'jose';
+import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
+import { parse } from 'lossless-json';
 import { LRUCache } from 'lru-cache';
 import { HttpError } from '../errors.ts';
 import type { Credentials } from './access.ts';
+import { type IssuerKeys, KeysUnavailable } from './issuer-keys.ts';
+import type { Issuer } from './policy.ts';
 
 /** Bytes. A token with several hundred group ids is below 12 KiB. */
 const MAX_TOKEN = 16 * 1024;
@@ -39,7 +42,7 @@ export function claimedIssuer(token: string): string | undefined {
   }
 }
 
-export const UNREADABLE = 'it is not a readable signed JWT';
+const UNREADABLE = 'it is not a readable signed JWT';
 
 /** Without a token, RFC 6750 section 3 asks for a challenge without an error. */
 const noToken = (): HttpError =>
@@ -69,7 +72,7 @@ const malformedRequest = (): HttpError =>
   );
 
 /** The challenge has no error, so that clients keep a token that may be valid. */
-export const keysUnavailable = (cause: unknown): HttpError =>
+const keysUnavailable = (cause: unknown): HttpError =>
   new HttpError(
     401,
     'unauthenticated',
@@ -114,3 +117,154 @@ export class TokenCache<T extends Expires> {
     return value;
   }
 }
+
+/** A token that passed every check. */
+export interface VerifiedToken {
+  readonly claims: JWTPayload & { readonly sub: string };
+  /** Whole milliseconds since 1970: its `exp`, or the time at which it becomes too old, whichever is first. */
+  readonly expiresAt: number;
+}
+
+/** @throws HttpError 401 */
+export type VerifyToken = (token: string) => Promise<VerifiedToken>;
+
+/** Returns a function that verifies an issuer's tokens: signature, algorithm, issuer, audience, times and kind. */
+export function verifier(issuer: Issuer, keys: Pick<IssuerKeys, 'find'>, now: () => number): VerifyToken {
+  return async (token) => {
+    // jose ignores white space at the end of base64.
+    if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) throw invalidToken(UNREADABLE);
+    try {
+      const { payload, protectedHeader } = await jwtVerify(token, keys.find, {
+        issuer: issuer.issuer,
+        audience: [...issuer.audience],
+        algorithms: [...issuer.algorithms],
+        clockTolerance: issuer.clockSkewSeconds,
+        // Also rejects an `iat` in the future.
+        maxTokenAge: issuer.maxAgeSeconds,
+        requiredClaims: ['exp', 'iat', 'sub'],
+        currentDate: new Date(now()),
+      });
+      const { sub, exp, iat } = payload;
+      if (typeof sub !== 'string' || sub === '' || exp === undefined || iat === undefined)
+        throw invalidToken('it has no subject (sub)');
+      if (!isUnambiguous(token)) throw invalidToken('one of its claims has two values');
+      const wrong = wrongKind(issuer, protectedHeader, payload);
+      if (wrong !== undefined) throw invalidToken(wrong);
+      // RFC 7519 section 2: seconds may have fractions.
+      const expiresAt = Math.floor(Math.min(exp, iat + issuer.maxAgeSeconds) * 1_000);
+      return { claims: { ...payload, sub }, expiresAt };
+    } catch (error) {
+      if (error instanceof KeysUnavailable) throw keysUnavailable(error);
+      if (error instanceof errors.JOSEError) throw invalidToken(describe(error), error);
+      // What jose and Node throw for a published key that is too short or malformed.
+      if (error instanceof TypeError || error instanceof DOMException)
+        throw invalidToken(UNUSABLE_KEY, error);
+      throw error;
+    }
+  };
+}
+
+const UNUSABLE_KEY = 'the key that its issuer publishes for it is unusable';
+
+function describe(error: errors.JOSEError): string {
+  if (error instanceof errors.JWTExpired) {
+    return error.claim === 'iat' ? 'it is too old; sign in again' : 'it has expired; sign in again';
+  }
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    if (error.claim === 'aud') return 'it is for another server (aud)';
+    if (error.claim === 'nbf' || error.claim === 'iat') return 'it is not valid yet';
+    return `its claim ${error.claim} is missing or wrong`;
+  }
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'its algorithm is not accepted';
+  if (error instanceof errors.JWKSNoMatchingKey) return 'it names a key that its issuer does not have';
+  if (error instanceof errors.JWKSMultipleMatchingKeys) return 'it does not name the key that signed it';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'its signature is wrong';
+  return UNREADABLE;
+}
+
+/**
+ * Returns whether no name in the header or the claims has two values. Parsers disagree about which of two values counts,
+ * so the issuer and this server could read different claims (RFC 7519 section 4).
+ */
+function isUnambiguous(token: string): boolean {
+  try {
+    // `parse` throws for a name with two values.
+    for (const part of token.split('.', 2)) {
+      parse(Buffer.from(part, 'base64url').toString());
+    }
+    return true;
+  } catch {
+    // Also for JSON that nests so deep that the parser runs out of stack.
+    return false;
+  }
+}
+
+/**
+ * The types (`typ`) of an issuer's tokens, by the kind that the policy names. All other types are refused: logout
+ * tokens, DPoP proofs, security events, and what future specifications add.
+ */
+const types: Readonly<Record<Issuer['tokens'], readonly unknown[]>> = {
+  // RFC 9068 section 4: no ID token has this type.
+  access: ['at+jwt'],
+  'access-untyped': [undefined, 'jwt', 'at+jwt'],
+  id: [undefined, 'jwt'],
+  assertion: [undefined, 'jwt'],
+};
+
+/** Claims in which Keycloak (`typ`) and Cognito (`token_use`) name the kind of a token, and their values in lower case. */
+const kindClaims = ['typ', 'token_use'];
+const accessKinds: readonly unknown[] = ['bearer', 'access'];
+const idKinds: readonly unknown[] = ['id'];
+
+/** OpenID Connect Core 1.0, sections 2 and 3.3.2.11. */
+const idOnly = ['nonce', 'at_hash', 'c_hash'];
+/** RFC 9068 section 2.2.3, and Entra's name for it. */
+const accessOnly = ['scope', 'scp'];
+
+const IS_ID_TOKEN = 'it is an ID token, but this server accepts only access tokens of its issuer';
+const IS_ACCESS_TOKEN = 'it is an access token, but this server accepts only ID tokens of its issuer';
+
+/**
+ * Returns why a verified token is not of the kind that the policy names, or undefined. An ID token is issued to a client
+ * and an access token to a server, so neither is accepted in place of the other.
+ */
+function wrongKind(
+  { tokens, audience }: Issuer,
+  header: Readonly<Record<string, unknown>>,
+  claims: JWTPayload,
+): string | undefined {
+  const type = typeof header['typ'] === 'string' ? normalized(header['typ']) : header['typ'];
+  if (!types[tokens].includes(type)) {
+    if (tokens === 'access') return 'its type is not at+jwt (an access token)';
+    return type === 'at+jwt' ? IS_ACCESS_TOKEN : 'its type is not that of a token for signing in';
+  }
+  // RFC 7519 section 5.2.
+  if ('cty' in header) return 'it contains another token';
+  // RFC 8417 section 2.2, and OpenID Connect Back-Channel Logout 1.0: it reports an event and grants nothing.
+  if ('events' in claims) return 'it is a logout token or another security event';
+  // RFC 7800: without the holder's key, a stolen token must be worthless.
+  if ('cnf' in claims)
+    return "it is bound to its holder's key (DPoP or mutual TLS), which this server does not check";
+  const kinds = tokens === 'id' ? idKinds : accessKinds;
+  if (
+    tokens !== 'assertion' &&
+    kindClaims.some((claim) => claim in claims && !kinds.includes(lower(claims[claim])))
+  ) {
+    return tokens === 'id' ? IS_ACCESS_TOKEN : IS_ID_TOKEN;
+  }
+  if (tokens === 'access-untyped' && idOnly.some((claim) => claim in claims)) return IS_ID_TOKEN;
+  if (tokens !== 'id') return undefined;
+  if (accessOnly.some((claim) => claim in claims)) return IS_ACCESS_TOKEN;
+  // OpenID Connect Core 1.0, section 3.1.3.7, points 4 and 5.
+  const party = claims['azp'];
+  const hasSeveral = Array.isArray(claims.aud) && claims.aud.length > 1;
+  if (party === undefined ? hasSeveral : !audience.some((client) => client === party)) {
+    return 'it was issued to another client (azp)';
+  }
+  return undefined;
+}
+
+/** RFC 7515 section 4.1.9: `application/` is optional, and case does not matter. */
+const normalized = (type: string): string => type.toLowerCase().replace(/^application\//, '');
+
+const lower = (value: unknown): unknown => (typeof value === 'string' ? value.toLowerCase() : value);

@@ -2,9 +2,9 @@ import { generateKeyPairSync, type JsonWebKey, type KeyObject, sign } from 'node
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { issuer, type Issuer } from '../../src/access/policy.ts';
+import { type Issuer, issuer } from '../../src/access/policy.ts';
 import { fetchJson, issuerKeys } from '../../src/access/issuer-keys.ts';
-import { verifier } from '../../src/access/verify-token.ts';
+import { verifier } from '../../src/access/tokens.ts';
 import { HttpError } from '../../src/errors.ts';
 
 type Page = (response: ServerResponse) => void;

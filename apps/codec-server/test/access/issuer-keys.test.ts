@@ -3,13 +3,13 @@ import { exportJWK, SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parsePolicy } from '../../src/access/policy.ts';
 import {
-  fetchJson,
   type FetchJson,
+  fetchJson,
   issuerKeys,
   KeysUnavailable,
   RefreshedValue,
 } from '../../src/access/issuer-keys.ts';
-import { verifier } from '../../src/access/verify-token.ts';
+import { verifier } from '../../src/access/tokens.ts';
 import { rsa } from './support/issuers.ts';
 
 const pair = rsa();

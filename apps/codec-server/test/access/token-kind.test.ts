@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { issuer, type Issuer } from '../../src/access/policy.ts';
-import { verifier } from '../../src/access/verify-token.ts';
+import { type Issuer, issuer } from '../../src/access/policy.ts';
+import { verifier } from '../../src/access/tokens.ts';
 
 const NOW = 1_800_000_000;
 const of = (tokens: string): Issuer =>

@@ -1,5 +1,7 @@
+import { generateKeyPair, SignJWT } from 'jose';
 import { expect, it } from 'vitest';
-import { TokenCache } from '../../src/access/tokens.ts';
+import { issuer } from '../../src/access/policy.ts';
+import { TokenCache, type VerifiedToken, verifier } from '../../src/access/tokens.ts';
 
 const SECOND = 1_000;
 
@@ -52,3 +54,60 @@ it('evicts the least recently used token above its limit', async () => {
   for (const token of ['a', 'b', 'a', 'c', 'a', 'b']) await ask(token, 0);
   expect(checked).toEqual(['a', 'b', 'c', 'b']);
 });
+
+const NOW = 1_800_000_000;
+const company = issuer.parse({
+  type: 'oidc',
+  issuer: 'https://login.example.com',
+  audience: 'codec',
+  tokens: 'access',
+  maxAgeHours: 1,
+});
+const { publicKey, privateKey } = await generateKeyPair('RS256');
+const verify = verifier(company, { find: () => publicKey }, () => NOW * 1_000);
+
+const token = (exp: number): Promise<string> =>
+  new SignJWT({ iss: company.issuer, aud: 'codec', sub: 'ana', iat: NOW - 60, exp })
+    .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt' })
+    .sign(privateKey);
+
+it.each([
+  ['at its exp', NOW + 600, NOW * 1_000 + 600_000],
+  ['at whole milliseconds, not after its exp', NOW + 0.12345, NOW * 1_000 + 123],
+  ['when it is too old, whatever its exp', NOW + 86_400, NOW * 1_000 + 3_540_000],
+  ['when it is too old, even if its exp is no date', 1e15, NOW * 1_000 + 3_540_000],
+])('ends a sign-in %s', async (_, exp, expiresAt) => {
+  expect((await verify(await token(exp))).expiresAt).toBe(expiresAt);
+});
+
+const BACKEND = '/projects/1/global/backendServices/2';
+const proxy = issuer.parse({ type: 'iap', audience: BACKEND });
+
+/** Verifies an assertion that is valid except perhaps for its algorithm. */
+async function verifiedAssertion(alg: string): Promise<VerifiedToken> {
+  const pair = await generateKeyPair(alg);
+  const assertion = await new SignJWT({
+    iss: proxy.issuer,
+    aud: BACKEND,
+    sub: 'accounts.google.com:1',
+    iat: NOW - 60,
+    exp: NOW + 540,
+  })
+    .setProtectedHeader({ alg })
+    .sign(pair.privateKey);
+  return verifier(proxy, { find: () => pair.publicKey }, () => NOW * 1_000)(assertion);
+}
+
+it("accepts an assertion of Google's proxy with ES256", async () => {
+  expect((await verifiedAssertion('ES256')).claims.sub).toBe('accounts.google.com:1');
+});
+
+it.each(['RS256', 'PS256', 'ES384', 'EdDSA'])(
+  "refuses an assertion of Google's proxy with %s",
+  async (alg) => {
+    await expect(verifiedAssertion(alg)).rejects.toMatchObject({
+      status: 401,
+      message: expect.stringContaining('its algorithm'),
+    });
+  },
+);
