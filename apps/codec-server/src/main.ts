@@ -9,7 +9,7 @@ import {
 } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { createApp } from './app.ts';
-import { commandList, exitAfterCommand } from './commands.ts';
+import { commandList, exitAfterCommand } from './audit/commands.ts';
 import { messageOf } from './errors.ts';
 import { createKeyUsage } from './observability/key-usage.ts';
 import { CALLS_IN_FLIGHT, kmsCharges, watchKms } from './observability/kms-calls.ts';

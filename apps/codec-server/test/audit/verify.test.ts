@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, createHmac } from 'node:crypto';
 import {
-  chmodSync,
   appendFileSync,
+  chmodSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -18,7 +18,7 @@ import { chainedOutput } from '../../src/audit/open-audit.ts';
 import { formatHead, newInstance } from '../../src/audit/chain.ts';
 import { closedLine } from '../../src/audit/lines.ts';
 import { auditSink } from '../../src/audit/line-queue.ts';
-import { runCommand } from '../../src/commands.ts';
+import { runCommand } from '../../src/audit/commands.ts';
 import { verifyAudit } from '../../src/audit/verify.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { keptLog } from '../support/stack.ts';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type ChainHead, type Digests, formatHead, parseHead, readDigestKey } from './audit/chain.ts';
-import { type Verified, verifyAudit } from './audit/verify.ts';
-import { messageOf } from './errors.ts';
+import { type ChainHead, type Digests, formatHead, parseHead, readDigestKey } from './chain.ts';
+import { type Verified, verifyAudit } from './verify.ts';
+import { messageOf } from '../errors.ts';
 
 /** `EX_USAGE` of sysexits.h. */
 const EXIT_USAGE = 64;
