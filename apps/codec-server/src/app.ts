@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Access } from './access/access.ts';
 import { type Audit, withUsageCounting } from './audit/audit.ts';
 import type { ChainHead, Digests } from './audit/chain.ts';
-import type { Inspect } from './history/payload-stub.ts';
+import type { Inspect } from './history/message.ts';
 import { HistoryReader } from './history/reader.ts';
 import type { TextThreads } from './history/text-threads.ts';
 import { authorisedRoutes, type Route, routeTable } from './http/define-route.ts';

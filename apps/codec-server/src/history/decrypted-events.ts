@@ -9,7 +9,7 @@ import {
   type HistoryCodec,
 } from './decrypt-payload.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent, type StoredPayload } from './event.ts';
-import { workflowContext } from './payload-stub.ts';
+import { workflowContext } from './message.ts';
 import { type EventPages, prefetch } from './event-pages.ts';
 import { type Run, unlessAborted } from './reader.ts';
 import {

@@ -4,25 +4,23 @@ import {
   type WorkflowDescription,
   type WorkflowRelations,
   type WorkflowStatus,
-  type WorkflowSummary,
   workflowStatus,
+  type WorkflowSummary,
 } from '@temporal-kms/codec-api';
 import proto, { type temporal } from '@temporalio/proto';
 import {
   enumName,
   findPayloads,
-  type PayloadLocation,
-  searchAttributeValues,
-  timestamp,
-  writeMessage,
-} from './message.ts';
-import {
   type Inspect,
   type PayloadContext,
+  type PayloadLocation,
   payloadStub,
   placeholder,
+  searchAttributeValues,
+  timestamp,
   workflowContext,
-} from './payload-stub.ts';
+  writeMessage,
+} from './message.ts';
 
 type Info = temporal.api.workflow.v1.IWorkflowExecutionInfo;
 type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;

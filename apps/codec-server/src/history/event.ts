@@ -4,12 +4,15 @@ import { payloadToJson } from '../json/payload-json.ts';
 import {
   enumName,
   findPayloads,
+  type Inspect,
+  type PayloadContext,
   type PayloadLocation,
+  payloadStub,
+  placeholder,
   timestamp,
   type VisitPayload,
   writeMessage,
 } from './message.ts';
-import { type Inspect, type PayloadContext, payloadStub, placeholder } from './payload-stub.ts';
 import type { StreamLifetime } from './stream-limits.ts';
 
 export type ProtoEvent = temporal.api.history.v1.IHistoryEvent;

@@ -19,7 +19,7 @@ import {
   type DecryptEventsOptions,
 } from './decrypted-events.ts';
 import { eventIdOf, eventJson, type ProtoEvent } from './event.ts';
-import { readableBytes } from './readable.ts';
+import { readableBytes } from './payload-text.ts';
 import { ascending, prefetch } from './event-pages.ts';
 import type { HistoryReader } from './reader.ts';
 import { streamEnd, type StreamLifetime } from './stream-limits.ts';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { HistoryEvent, HistoryFrame } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
 import { eventIdOf, historyEvent } from './event.ts';
-import { type Inspect, workflowContext } from './payload-stub.ts';
+import { type Inspect, workflowContext } from './message.ts';
 import { readPage } from './event-pages.ts';
 import type { HistoryReader, Run } from './reader.ts';
 import { streamEnd, type StreamLifetime } from './stream-limits.ts';

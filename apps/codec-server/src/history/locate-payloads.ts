@@ -5,7 +5,7 @@ import type { MemoryBudget } from '../memory.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { DESCRIBED_REFS, describedPayloads } from './description.ts';
 import { eventIdOf, eventPayloads, type ProtoEvent, type StoredPayload } from './event.ts';
-import { workflowContext } from './payload-stub.ts';
+import { workflowContext } from './message.ts';
 import { type EventPage, readPage } from './event-pages.ts';
 import type { HistoryReader, Run } from './reader.ts';
 

@@ -1,7 +1,7 @@
 import { MAX_HITS, type ReasonCounts, type SearchFrame, type SearchRequest } from '@temporal-kms/codec-api';
 import { countReason } from '../observability/key-usage.ts';
-import { decryptEvents, type DecryptedPayload, type DecryptEventsOptions } from './decrypted-events.ts';
-import type { TextMatch } from './find-text.ts';
+import { type DecryptedPayload, decryptEvents, type DecryptEventsOptions } from './decrypted-events.ts';
+import type { TextMatch } from './payload-text.ts';
 import { ascending, descending } from './event-pages.ts';
 import type { HistoryReader } from './reader.ts';
 import { KmsCallBudget, streamEnd } from './stream-limits.ts';

@@ -5,8 +5,13 @@ import { getHeapStatistics } from 'node:v8';
 import { WaitTimer } from '@temporal-kms/kms-codec';
 import workerpool from 'workerpool';
 import type { Payload } from '../json/payload.ts';
-import { type PayloadBody, textFinder, type TextMatch, type TextQuery } from './find-text.ts';
-import { readableText } from './readable.ts';
+import {
+  type PayloadBody,
+  readableText,
+  textFinder,
+  type TextMatch,
+  type TextQuery,
+} from './payload-text.ts';
 
 /** Payloads of up to this many bytes are processed in the main thread: at most a millisecond, less than a transfer. */
 const SMALL_BYTES = 16 * 1024;

@@ -1,6 +1,11 @@
 import workerpool from 'workerpool';
-import { type PayloadBody, textFinder, type TextMatch, type TextQuery } from './find-text.ts';
-import { readableText } from './readable.ts';
+import {
+  type PayloadBody,
+  readableText,
+  textFinder,
+  type TextMatch,
+  type TextQuery,
+} from './payload-text.ts';
 
 /*
  * The main module of the worker threads that process the text of large payloads (text-threads.ts). The threads receive

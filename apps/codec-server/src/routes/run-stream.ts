@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { auditedStream, type Outcome } from '../audit/audit.ts';
 import { ClientDisconnected } from '../errors.ts';
 import { chargedCodec, type HistoryCodec } from '../history/decrypt-payload.ts';
-import type { Inspect } from '../history/payload-stub.ts';
+import type { Inspect } from '../history/message.ts';
 import type { HistoryReader, Run } from '../history/reader.ts';
 import { type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
 import type { TextThreads } from '../history/text-threads.ts';

@@ -1,7 +1,6 @@
 import proto from '@temporalio/proto';
 import { expect, it } from 'vitest';
-import { textFinder } from '../../src/history/find-text.ts';
-import { readableText } from '../../src/history/readable.ts';
+import { readableText, textFinder } from '../../src/history/payload-text.ts';
 import { bodyOf } from '../../src/history/text-threads.ts';
 import { buildPayloads, payloadToJson } from '../../src/json/payload-json.ts';
 
