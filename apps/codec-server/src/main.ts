@@ -13,13 +13,12 @@ import { commandList, exitAfterCommand } from './audit/commands.ts';
 import { messageOf } from './errors.ts';
 import { createKeyUsage } from './observability/key-usage.ts';
 import { CALLS_IN_FLIGHT, kmsCharges, watchKms } from './observability/kms-calls.ts';
-import { createLog } from './observability/log.ts';
+import { createLog, standardOutput } from './observability/log.ts';
 import { countBuffersAsHeap, inflightBytes, MemoryBudget } from './memory.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { observeAll } from './observability/codec-observer.ts';
 import { metricsApp } from './routes/monitoring.ts';
 import { listen } from './server/listen.ts';
-import { standardOutput } from './server/standard-output.ts';
 import { requireModernTls } from './server/tls.ts';
 import {
   accessOrExit,

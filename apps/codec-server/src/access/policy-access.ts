@@ -1,10 +1,18 @@
+import type { Permission } from '@temporal-kms/codec-api';
+import type { JWTPayload } from 'jose';
 import type { Logger } from 'pino';
 import { withCause } from '../errors.ts';
 import { outageLogs } from '../observability/log.ts';
 import type { Access, Caller, Credentials, SignIn } from './access.ts';
-import { claimTexts, type Grants, grantsOf } from './grants.ts';
 import { fetchJson, issuerKeyring, type IssuerKeys } from './issuer-keys.ts';
-import { type Issuer, namespacesIn, type Policy, readPolicy } from './policy.ts';
+import {
+  type Issuer,
+  namespacesIn,
+  type Policy,
+  readPolicy,
+  type Rule,
+  type TemporalPermissions,
+} from './policy.ts';
 import {
   bearerToken,
   claimedIssuer,
@@ -124,3 +132,127 @@ export function accessLoader(file: string, { log, opens, now = Date.now }: Polic
     return access;
   };
 }
+
+/** What one caller may do. */
+export class Grants {
+  readonly #everywhere = new Set<Permission>();
+  readonly #byNamespace = new Map<string, Set<Permission>>();
+
+  grant(namespaces: '*' | readonly string[], permissions: readonly Permission[]): void {
+    const sets = namespaces === '*' ? [this.#everywhere] : namespaces.map((name) => this.#of(name));
+    for (const set of sets) for (const permission of permissions) set.add(permission);
+  }
+
+  /** Returns whether a permission is granted in a namespace, or without a namespace, in any namespace. */
+  has(permission: Permission, namespace: string | undefined): boolean {
+    if (this.#everywhere.has(permission)) return true;
+    if (namespace !== undefined) return this.#byNamespace.get(namespace)?.has(permission) ?? false;
+    return [...this.#byNamespace.values()].some((set) => set.has(permission));
+  }
+
+  #of(namespace: string): Set<Permission> {
+    const known = this.#byNamespace.get(namespace) ?? new Set();
+    this.#byNamespace.set(namespace, known);
+    return known;
+  }
+}
+
+/** Returns what a verified token's claims grant: by the matching rules, and by Temporal's own claims if the policy uses them. */
+export function grantsOf(policy: Policy, issuer: Issuer, claims: JWTPayload): Grants {
+  const grants = new Grants();
+  const textsOf = claimTexts(claims);
+  for (const rule of policy.rules) {
+    if (policy.issuers[rule.issuer] === issuer && matches(rule, textsOf)) {
+      grants.grant(rule.namespaces, rule.permissions);
+    }
+  }
+  if (issuer.temporal) grantTemporal(grants, issuer.temporal, claims);
+  return grants;
+}
+
+const matches = (rule: Rule, textsOf: TextsOf): boolean =>
+  Object.entries(rule.match).every(([claim, accepted]) => {
+    const texts = textsOf(claim);
+    return accepted.some((value) => texts.includes(value));
+  });
+
+/**
+ * Grants what Temporal's claims name. They are read as Temporal's default claim mapper reads them
+ * (common/authorization/default_jwt_claim_mapper.go): `namespace:role`, the role in any case, the namespace up to the
+ * first colon. A role does not include other roles: the policy lists the permissions of each.
+ */
+function grantTemporal(
+  grants: Grants,
+  { claim, system, roles }: TemporalPermissions,
+  claims: JWTPayload,
+): void {
+  const items = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+  if (!Array.isArray(items)) return;
+  for (const item of items) {
+    const [, namespace, role] = typeof item === 'string' ? (/^([^:]+):(.+)$/.exec(item) ?? []) : [];
+    const permissions = roles.get(role?.toLowerCase() ?? '');
+    if (namespace === undefined || !permissions) continue;
+    if (!SYSTEM.has(namespace)) grants.grant([namespace], permissions);
+    else if (system === 'every-namespace') grants.grant('*', permissions);
+  }
+}
+
+/** The system namespace, as the server calls it and as Temporal's documentation does. */
+const SYSTEM: ReadonlySet<string> = new Set(['temporal-system', 'system']);
+
+/** Returns the texts that a rule can match in a claim: the claim itself, or the elements of its list. */
+type TextsOf = (claim: string) => readonly string[];
+
+/**
+ * Returns a reader of the texts in a verified token's claims. A claim that is neither text nor a list has no texts.
+ * E-mail addresses are skipped if any claim of the token marks them as unverified: many providers let people sign up
+ * with another person's address.
+ */
+function claimTexts(claims: JWTPayload): TextsOf {
+  const trustsEmail = !marksEmailUnverified(claims);
+  return (claim) => {
+    if (!Object.hasOwn(claims, claim)) return [];
+    const texts = valuesOf(claim, claims[claim]).filter((value) => typeof value === 'string');
+    return trustsEmail ? texts : texts.filter((text) => !isEmail(claim, text));
+  };
+}
+
+function valuesOf(claim: string, value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  // A space-separated list: RFC 8693 section 4.2, and `scp`, Entra's name for it.
+  if (typeof value === 'string' && (claim === 'scope' || claim === 'scp')) return value.split(' ');
+  return [value];
+}
+
+/** Any claim can hold an address: `upn`, `preferred_username`, `sub`, or a name that is a URL. */
+const isEmail = (claim: string, text: string): boolean =>
+  text.includes('@') || lettersOf(claim).includes('mail');
+
+/**
+ * Returns whether any claim, at any depth (the proxy's `gcip`, a profile under a URL name), is about the verification of
+ * an address and is not `true`. Only JSON's `true` counts (OpenID Connect Core 1.0, section 5.1), because providers that
+ * write text or numbers disagree about their meaning.
+ */
+function marksEmailUnverified(claims: JWTPayload): boolean {
+  const pending: object[] = [claims];
+  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
+    for (const [name, inner] of Object.entries(value)) {
+      if (inner !== true && isVerification(name)) return true;
+      if (typeof inner === 'object' && inner !== null) pending.push(inner);
+    }
+  }
+  return false;
+}
+
+/** Matches `email_verified` as providers spell it, also in a URL, and Entra's "e-mail domain owner verified". */
+function isVerification(name: string): boolean {
+  const letters = lettersOf(name);
+  return (letters.includes('mail') && letters.includes('verif')) || letters === 'xmsedov';
+}
+
+/** Returns the letters of a claim's name in lower case, without the host if the name is a URL. */
+const lettersOf = (name: string): string =>
+  name
+    .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')
+    .toLowerCase()
+    .replaceAll(/[^a-z]/g, '');

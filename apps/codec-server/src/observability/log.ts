@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { type DestinationStream, type Logger, pino } from 'pino';
 
@@ -155,4 +156,58 @@ export class MinuteAggregator<T> {
     }
     return known;
   }
+}
+
+export interface StandardOutput {
+  /** For lines that must be written: resolves when the operating system has taken them. */
+  readonly append: (text: string) => Promise<void>;
+  /** For the log, which never blocks the server: while no reader takes the output, lines are counted and dropped. */
+  readonly log: { write(line: string): void };
+}
+
+/** Most bytes of log that wait for a reader. */
+const MAX_WAITING = 2 ** 20;
+/** Log lines of this many characters are written at once. */
+const CHUNK = 16 * 1024;
+
+/**
+ * Returns the only way to standard output: a pipe takes a long line in parts, and no other line may come between them.
+ * Log lines of one turn of the event loop share one write, since each write is a system call.
+ */
+export function standardOutput(stream: Writable = process.stdout): StandardOutput {
+  let dropped = 0;
+  let lines = '';
+  // A reader that disconnected must not end the process. `append` reports the error to its caller.
+  stream.on('error', () => undefined);
+
+  const flush = (): void => {
+    if (lines !== '') stream.write(lines);
+    lines = '';
+  };
+  // The last lines contain the reason for the end.
+  process.once('exit', flush);
+
+  return {
+    append: (text) => {
+      flush();
+      return new Promise((resolve, reject) => {
+        stream.write(text, (error) => (error ? reject(error) : resolve()));
+      });
+    },
+    log: {
+      write: (line) => {
+        if (stream.writableLength > MAX_WAITING) {
+          dropped += 1;
+          return;
+        }
+        if (lines === '') setImmediate(flush);
+        if (dropped > 0) {
+          lines += `${JSON.stringify({ level: 40, time: Date.now(), dropped, msg: 'log lines dropped' })}\n`;
+          dropped = 0;
+        }
+        lines += line;
+        if (lines.length >= CHUNK) flush();
+      },
+    },
+  };
 }

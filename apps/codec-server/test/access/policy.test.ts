@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Grants, grantsOf } from '../../src/access/grants.ts';
+import { Grants, grantsOf } from '../../src/access/policy-access.ts';
 import { StrictYamlError } from '@temporal-kms/kms-codec/strict-yaml';
 import { parsePolicy, readPolicy } from '../../src/access/policy.ts';
 import { examplePolicy } from './support/markdown.ts';

@@ -29,7 +29,7 @@ import { createAudit } from '../../src/audit/audit.ts';
 import { formatHead } from '../../src/audit/chain.ts';
 import { auditSink } from '../../src/audit/line-queue.ts';
 import { verifyAudit } from '../../src/audit/verify.ts';
-import { standardOutput } from '../../src/server/standard-output.ts';
+import { standardOutput } from '../../src/observability/log.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { keptLog } from '../support/stack.ts';
 

@@ -1,7 +1,7 @@
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createAudit, type Intent } from '../../src/audit/audit.ts';
-import { countDenials } from '../../src/audit/denials.ts';
+import { countDenials } from '../../src/audit/open-audit.ts';
 import { entryLine } from '../../src/audit/lines.ts';
 
 beforeEach(() => void vi.useFakeTimers());

@@ -4,7 +4,7 @@ import { policyAccess } from '../../src/access/policy-access.ts';
 import { parsePolicy } from '../../src/access/policy.ts';
 import { issuerKeyring } from '../../src/access/issuer-keys.ts';
 import type { AppDeps } from '../../src/app.ts';
-import { countDenials } from '../../src/audit/denials.ts';
+import { countDenials } from '../../src/audit/open-audit.ts';
 import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { standardOutput } from '../../src/server/standard-output.ts';
+import { standardOutput } from '../../src/observability/log.ts';
 
 /** Standard output whose reader takes a line when it is told to. */
 function output() {
@@ -72,7 +72,7 @@ it('writes the log lines of one turn at once, before later required writes', asy
 });
 
 it('writes the last lines of a process that exits at once', () => {
-  const source = pathToFileURL(join(import.meta.dirname, '..', '..', 'src', 'server', 'standard-output.ts'));
+  const source = pathToFileURL(join(import.meta.dirname, '..', '..', 'src', 'observability', 'log.ts'));
   const program = `import { standardOutput } from '${source.href}'; standardOutput().log.write('last\\n'); process.exit(3);`;
   const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
     encoding: 'utf8',
