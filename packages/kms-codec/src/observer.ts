@@ -22,9 +22,9 @@ export interface Observer {
   /** An attempt failed with a retryable error and will be repeated after `delayMs`. */
   kmsRetry?(event: { readonly key: string; readonly code: ReasonCode; readonly delayMs: number }): void;
   /** A payload was encrypted. */
-  sealed?(event: { readonly namespace: string; readonly format: string; readonly bytes: number }): void;
+  encrypted?(event: { readonly namespace: string; readonly format: string; readonly bytes: number }): void;
   /** A payload was decrypted. */
-  opened?(event: { readonly namespace: string; readonly format: string; readonly bytes: number }): void;
+  decrypted?(event: { readonly namespace: string; readonly format: string; readonly bytes: number }): void;
   /** A call of `encode` or `decode` failed. */
   refused?(event: {
     readonly namespace: string;

@@ -75,14 +75,14 @@ export class PayloadCipher {
     this.#checkSize(size);
     const added = this.#compression === undefined ? Math.max(size - bytes, 0) : size;
     return andThen(budget.reserve(added), () => {
-      this.#observer.sealed?.({ namespace: scope.rule.namespace, format: this.format.name, bytes });
+      this.#observer.encrypted?.({ namespace: scope.rule.namespace, format: this.format.name, bytes });
       return encrypted;
     });
   }
 
   #reportDecrypted({ format, message }: ParsedPayload, bytes: number, { scope }: Call): void {
     const { namespace } = scope.rule;
-    if (format.name !== 'plain') this.#observer.opened?.({ namespace, format: format.name, bytes });
+    if (format.name !== 'plain') this.#observer.decrypted?.({ namespace, format: format.name, bytes });
     else if (message.reason === 'not_encrypted') this.#observer.notEncrypted?.({ namespace });
   }
 

@@ -8,8 +8,8 @@ const context = inNamespace('pay');
 function recordEvents() {
   const events: string[] = [];
   const observer = {
-    sealed: () => void events.push('sealed'),
-    opened: () => void events.push('opened'),
+    encrypted: () => void events.push('encrypted'),
+    decrypted: () => void events.push('decrypted'),
     refused: () => void events.push('refused'),
   };
   return { events, observer };
@@ -23,7 +23,7 @@ it('reports a payload after it was encrypted or decrypted', async () => {
   expect(events).toEqual([]);
   await codec.decode(await waited, context);
   await codec.encode([json(2)], context);
-  expect(events).toEqual(['sealed', 'opened', 'sealed']);
+  expect(events).toEqual(['encrypted', 'decrypted', 'encrypted']);
 });
 
 it('reports a failure only as refused', async () => {

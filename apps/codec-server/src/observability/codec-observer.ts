@@ -45,8 +45,8 @@ export function codecMetrics(meter: Meter, isNamed: (namespace: string) => boole
   const counter = (name: string, description: string, ...labels: [string, string?]): LabelledCounter =>
     new LabelledCounter(meter, name, description, labels);
 
-  const decrypted = counter('codec_payloads_opened', 'Payloads decrypted', 'namespace', 'format');
-  const encrypted = counter('codec_payloads_sealed', 'Payloads encrypted', 'namespace', 'format');
+  const decrypted = counter('codec_payloads_decrypted', 'Payloads decrypted', 'namespace', 'format');
+  const encrypted = counter('codec_payloads_encrypted', 'Payloads encrypted', 'namespace', 'format');
   const refused = counter(
     'codec_payloads_refused',
     'Payloads that could not be encrypted or decrypted, by reason code',
@@ -77,8 +77,8 @@ export function codecMetrics(meter: Meter, isNamed: (namespace: string) => boole
     advice: { explicitBucketBoundaries: KMS_BUCKETS },
   });
   return {
-    opened: ({ namespace, format }) => decrypted.add(label(namespace), format),
-    sealed: ({ namespace, format }) => encrypted.add(label(namespace), format),
+    decrypted: ({ namespace, format }) => decrypted.add(label(namespace), format),
+    encrypted: ({ namespace, format }) => encrypted.add(label(namespace), format),
     refused: ({ namespace, code }) => refused.add(label(namespace), code),
     notEncrypted: ({ namespace }) => plain.add(label(namespace)),
     dataKeyLookup: ({ namespace, outcome }) => lookups.add(label(namespace), outcome),
@@ -94,8 +94,8 @@ export function codecMetrics(meter: Meter, isNamed: (namespace: string) => boole
 const listed: Readonly<Record<keyof Observer, true>> = {
   kmsCall: true,
   kmsRetry: true,
-  sealed: true,
-  opened: true,
+  encrypted: true,
+  decrypted: true,
   refused: true,
   notEncrypted: true,
   dataKeyLookup: true,

@@ -99,10 +99,10 @@ it('counts payloads by format and reason code, and Cloud KMS calls and data-key 
   const encrypted = await (await post('/encode', 'payments', payloads(3))).text();
   await post('/decode', 'payments', encrypted);
   await post('/decode', 'orders', encrypted);
-  expect(await samples('codec_payloads_sealed_total')).toEqual([
+  expect(await samples('codec_payloads_encrypted_total')).toEqual([
     { namespace: 'payments', format: 'envelope-v2', value: 3 },
   ]);
-  expect(await samples('codec_payloads_opened_total')).toEqual([
+  expect(await samples('codec_payloads_decrypted_total')).toEqual([
     { namespace: 'payments', format: 'envelope-v2', value: 3 },
   ]);
   expect(await samples('codec_payloads_refused_total')).toEqual([
