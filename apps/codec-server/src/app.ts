@@ -36,7 +36,7 @@ import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
 
 export interface AppDeps {
-  readonly codec: Pick<KmsCodec, 'encodeWithInfo' | 'plan' | 'open' | 'inspect' | 'rules' | 'keyService'>;
+  readonly codec: Pick<KmsCodec, 'encodeWithInfo' | 'plan' | 'decrypt' | 'inspect' | 'rules' | 'keyService'>;
   readonly kms: Pick<KmsHealth, 'last'>;
   /** Counts the use of keys; its observer receives the codec's events. */
   readonly keyUse: KeyUsage;

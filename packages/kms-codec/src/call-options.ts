@@ -32,7 +32,7 @@ export interface InnerLayer {
   readonly namespace?: string | undefined;
 }
 
-/** Options of one call of `encode`, `decode` or `open`. */
+/** Options of one call of `encode`, `decode` or `decrypt`. */
 export interface CallOptions {
   /** Aborts the call while it waits for Cloud KMS. The codec reads it only then, so it may be a getter. */
   readonly signal?: AbortSignal | undefined;

@@ -22,7 +22,7 @@ import { PayloadCipher } from './payload-cipher.ts';
 import { DecodePlan } from './plan.ts';
 
 /** A decrypted payload, and what was known about it before. */
-export interface Opened {
+export interface DecryptedPayload {
   readonly payload: Payload;
   readonly info: PayloadInfo;
 }
@@ -161,7 +161,7 @@ export class KmsCodec implements PayloadCodec {
    * configured, else with `layer_unreadable`. A payload in plaintext where the rule reports that has `info.reason`
    * `not_encrypted`.
    */
-  async open(payload: Payload, context?: CodecContext, options?: CallOptions): Promise<Opened> {
+  async decrypt(payload: Payload, context?: CodecContext, options?: CallOptions): Promise<DecryptedPayload> {
     checkPayload(payload);
     const scope = this.#scope(context);
     const parsed = parsePayload(payload, scope);

@@ -204,12 +204,12 @@ describe('plaintext in place of a message', () => {
     );
     expect(await codec.decode([plain], inNamespace('pay'))).toEqual([plain]);
     expect(reports).toEqual(['pay']);
-    expect((await codec.open(plain, inNamespace('pay'))).info.reason).toBe('not_encrypted');
+    expect((await codec.decrypt(plain, inNamespace('pay'))).info.reason).toBe('not_encrypted');
   });
 
   it('passes without a report if the rule allows plaintext', async () => {
     const { codec } = codecWith({ pay: { ...pay, plaintext: 'pass' } });
-    expect((await codec.open(plain, inNamespace('pay'))).info.reason).toBeUndefined();
+    expect((await codec.decrypt(plain, inNamespace('pay'))).info.reason).toBeUndefined();
   });
 });
 
@@ -242,14 +242,16 @@ describe('a payload that always passes unchanged', () => {
     expect(await codec.encode([], inNamespace('nowhere'))).toEqual([]);
   });
 
-  it('is binary/encrypted of another codec, which open() reports as key_not_allowed', async () => {
+  it('is binary/encrypted of another codec, which decrypt() reports as key_not_allowed', async () => {
     const foreign = {
       metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('theirs') },
       data: randomBytes(60),
     };
     const { codec } = codecWith({ pay });
     expect((await codec.decode([foreign], inNamespace('pay')))[0]).toBe(foreign);
-    await expect(codec.open(foreign, inNamespace('pay'))).rejects.toMatchObject({ code: 'key_not_allowed' });
+    await expect(codec.decrypt(foreign, inNamespace('pay'))).rejects.toMatchObject({
+      code: 'key_not_allowed',
+    });
   });
 });
 

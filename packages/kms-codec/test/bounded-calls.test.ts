@@ -122,7 +122,7 @@ describe('a call whose caller has aborted', () => {
     const { signal } = new AbortController();
     const added = vi.spyOn(signal, 'addEventListener');
     const removed = vi.spyOn(signal, 'removeEventListener');
-    const all = Array.from({ length: 100 }, (_, n) => codec.open(encrypted[n % 2]!, pay, { signal }));
+    const all = Array.from({ length: 100 }, (_, n) => codec.decrypt(encrypted[n % 2]!, pay, { signal }));
     await Promise.all(all);
     expect([added.mock.calls.length, removed.mock.calls.length]).toEqual([1, 1]);
   });

@@ -160,8 +160,8 @@ describe('authorizeNamespace', () => {
         named.push(namespace);
       },
     };
-    expect(valueOf((await codec.open(card, orders, options)).payload)).toBe('4111');
-    expect(valueOf((await codec.open(order, orders, options)).payload)).toBe('an order');
+    expect(valueOf((await codec.decrypt(card, orders, options)).payload)).toBe('4111');
+    expect(valueOf((await codec.decrypt(order, orders, options)).payload)).toBe('an order');
     expect(named).toEqual(['cards']);
   });
 
@@ -169,13 +169,13 @@ describe('authorizeNamespace', () => {
     const keyService = new FakeKeyService();
     const { card } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService });
-    await codec.open(card, orders);
+    await codec.decrypt(card, orders);
     const options: CallOptions = {
       authorizeNamespace: async (namespace) => {
         throw new KmsCodecError('namespace_not_permitted', `no permission in ${namespace}`);
       },
     };
-    await expect(codec.open(card, orders, options)).rejects.toMatchObject({
+    await expect(codec.decrypt(card, orders, options)).rejects.toMatchObject({
       code: 'namespace_not_permitted',
     });
     await expect(codec.decode([card], orders, options)).rejects.toMatchObject({
@@ -188,7 +188,7 @@ describe('authorizeNamespace', () => {
     const { card } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService, namespace: 'cards' });
     const named: string[] = [];
-    await codec.open(card, orders, { authorizeNamespace: (namespace) => void named.push(namespace) });
+    await codec.decrypt(card, orders, { authorizeNamespace: (namespace) => void named.push(namespace) });
     expect(named).toEqual(['cards']);
   });
 
@@ -209,7 +209,7 @@ describe('authorizeNamespace', () => {
     const { codec } = codecWith(rules, { keyService });
     const error = new Error('the audit cannot be written');
     const options: CallOptions = { authorizeNamespace: () => Promise.reject(error) };
-    await expect(codec.open(card, orders, options)).rejects.toBe(error);
+    await expect(codec.decrypt(card, orders, options)).rejects.toBe(error);
   });
 });
 

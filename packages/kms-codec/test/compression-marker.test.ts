@@ -38,7 +38,7 @@ describe('a payload that temporal-proxy compressed', () => {
 
   it.each(proxyCompressed)('is decompressed without a layer of the proxy: $name', async (one) => {
     const payload = plain(one.compressed, one.algorithm);
-    const { payload: content, info } = await reader().open(payload, orders);
+    const { payload: content, info } = await reader().decrypt(payload, orders);
     expect(Buffer.from(content.data ?? [])).toEqual(one.content);
     expect(Object.keys(content.metadata ?? {})).toEqual(['encoding']);
     expect(info.reason).toBe('not_encrypted');
@@ -50,7 +50,7 @@ describe('a payload that temporal-proxy compressed', () => {
     const stored = marked(message, ZSTD, zstdCompressSync(message.data!));
     const codec = reader(keyService);
     expect(valueOf(await decoded(codec, stored))).toBe('a value');
-    expect(valueOf((await codec.open(stored, orders)).payload)).toBe('a value');
+    expect(valueOf((await codec.decrypt(stored, orders)).payload)).toBe('a value');
     const encrypted = await inLayer('proxy', keyService, stored);
     expect(valueOf(await decoded(codec, encrypted))).toBe('a value');
   });
@@ -76,11 +76,11 @@ describe('a payload that temporal-proxy compressed', () => {
     });
   });
 
-  it('passes through decode unchanged if its marker is unknown, and is rejected by open', async () => {
+  it('passes through decode unchanged if its marker is unknown, and is rejected by decrypt', async () => {
     const payload = plain(Buffer.from('of another codec'), 'application/x-br');
     const codec = reader();
     expect(await decoded(codec, payload)).toBe(payload);
-    await expect(codec.open(payload, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
+    await expect(codec.decrypt(payload, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
   });
 
   it('is layer_unreadable if its marker is unknown and it was encrypted', async () => {
@@ -89,7 +89,7 @@ describe('a payload that temporal-proxy compressed', () => {
     const stored = await inLayer('envelope-v2', keyService, inner);
     const codec = reader(keyService);
     await expect(decoded(codec, stored)).rejects.toMatchObject({ code: 'layer_unreadable' });
-    await expect(codec.open(stored, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
+    await expect(codec.decrypt(stored, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
   });
 });
 
@@ -206,11 +206,11 @@ describe('a compressed payload', () => {
     await expect(decoded(reader(), plain(independent, LZ4))).rejects.toMatchObject({ code: 'malformed' });
   });
 
-  it('is the same from decode and from open', async () => {
+  it('is the same from decode and from decrypt', async () => {
     const { codec, keyService } = codecWith({ orders: { ...readsAll, encrypt: cryptoKey('shared') } });
     const stored = await inLayer('envelope-v2', keyService, plain(compressedBy(LZ4), LZ4));
     const [one] = await codec.decode([stored], orders);
-    expect(one).toEqual((await codec.open(stored, orders)).payload);
+    expect(one).toEqual((await codec.decrypt(stored, orders)).payload);
   });
 });
 

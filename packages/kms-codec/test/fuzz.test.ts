@@ -12,7 +12,7 @@ const seed = Number(process.env['FUZZ_SEED'] ?? (slow ? Date.now() % 2 ** 32 : 2
 vi.setConfig({ testTimeout: slow ? 7_200_000 : 120_000 });
 
 const reached = [
-  'opened',
+  'decrypted',
   'passed',
   'malformed',
   'unsupported_version',

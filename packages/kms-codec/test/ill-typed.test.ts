@@ -61,7 +61,7 @@ describe('ill-typed input', () => {
     async (_, payload) => {
       await expect(codec.encode([any(payload)])).rejects.toEqual(malformed);
       await expect(codec.decode([any(payload)])).rejects.toEqual(malformed);
-      await expect(codec.open(any(payload))).rejects.toEqual(malformed);
+      await expect(codec.decrypt(any(payload))).rejects.toEqual(malformed);
       expect(codec.inspect(any(payload))).toMatchObject({ reason: 'malformed' });
       expect(() => codec.plan([any(payload)])).toThrow(KmsCodecError);
     },
@@ -83,7 +83,7 @@ describe('ill-typed input', () => {
     async (_, context) => {
       await expect(codec.encode([json(1)], any(context))).rejects.toEqual(malformed);
       await expect(codec.decode([json(1)], any(context))).rejects.toEqual(malformed);
-      await expect(codec.open(json(1), any(context))).rejects.toEqual(malformed);
+      await expect(codec.decrypt(json(1), any(context))).rejects.toEqual(malformed);
       expect(codec.inspect(json(1), any(context))).toMatchObject({ reason: 'malformed' });
     },
   );
@@ -161,7 +161,7 @@ describe("protobuf's empty fields", () => {
         const payload = withEmpty(key);
         payload.metadata['encoding'] = Buffer.from(encoding);
         expect(() => reader.inspect(payload)).not.toThrow();
-        await expect(reader.open(payload)).rejects.toBeInstanceOf(KmsCodecError);
+        await expect(reader.decrypt(payload)).rejects.toBeInstanceOf(KmsCodecError);
         await expect(reader.decode([payload])).rejects.toBeInstanceOf(KmsCodecError);
       }
     },

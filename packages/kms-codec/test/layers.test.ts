@@ -15,11 +15,11 @@ const reader = (keyService: FakeKeyService, rule: Partial<NamespaceRule> = {}) =
 
 const refusal = (code: string) => expect.objectContaining({ name: expect.any(String), code });
 
-/** Decodes with `decode` and with `open`. Returns both outcomes. */
+/** Decodes with `decode` and with `decrypt`. Returns both outcomes. */
 async function outcomes(codec: ReturnType<typeof reader>, payload: Payload): Promise<unknown[]> {
   const decoded = codec.decode([payload], orders).then(([one]) => one);
-  const opened = codec.open(payload, orders).then((result) => result.payload);
-  return Promise.all([decoded, opened].map((outcome) => outcome.then(valueOf, (error: unknown) => error)));
+  const decrypted = codec.decrypt(payload, orders).then((result) => result.payload);
+  return Promise.all([decoded, decrypted].map((outcome) => outcome.then(valueOf, (error: unknown) => error)));
 }
 
 describe('a payload in two layers', () => {
@@ -36,10 +36,10 @@ describe('a payload in two layers', () => {
     const outer = inner === 'proxy' ? 'envelope-v2' : 'proxy';
     const message = await inLayer(outer, keyService, await inLayer(inner, keyService, secret));
     const codec = reader(keyService, { reads: formats.filter((format) => format !== inner) });
-    const [decoded, opened] = await outcomes(codec, message);
+    const [decoded, decrypted] = await outcomes(codec, message);
     expect(decoded).toEqual(refusal('layer_unreadable'));
-    expect(opened).toEqual(refusal('layer_unreadable'));
-    expect(String(opened)).toContain(inner);
+    expect(decrypted).toEqual(refusal('layer_unreadable'));
+    expect(String(decrypted)).toContain(inner);
   });
 
   it.each([
@@ -66,7 +66,9 @@ describe('a payload in two layers', () => {
     const keyService = new FakeKeyService();
     const inner = await asProxy(keyService, secret, cryptoKey('other'));
     const message = await inLayer('envelope-v2', keyService, inner);
-    await expect(reader(keyService).open(message, orders)).rejects.toMatchObject({ key: cryptoKey('other') });
+    await expect(reader(keyService).decrypt(message, orders)).rejects.toMatchObject({
+      key: cryptoKey('other'),
+    });
   });
 
   it('never puts decrypted metadata into an error unless it is a crypto key', async () => {
@@ -78,7 +80,7 @@ describe('a payload in two layers', () => {
     ]) {
       const message = await inLayer('envelope-v2', keyService, inner);
       const codec = reader(keyService, { reads: ['envelope-v2', 'static'] });
-      const error = await codec.open(message, orders).then(
+      const error = await codec.decrypt(message, orders).then(
         () => undefined,
         (reason: unknown) => reason,
       );
@@ -157,11 +159,11 @@ describe('authorizeNamespace', () => {
       };
       const options = { authorizeNamespace };
       const refused = { code: 'namespace_not_permitted' };
-      await expect(codec.open(message, orders, options)).rejects.toMatchObject(refused);
+      await expect(codec.decrypt(message, orders, options)).rejects.toMatchObject(refused);
       await expect(codec.decode([message], orders, options)).rejects.toMatchObject(refused);
       expect(unwrapsBefore[0]).toBe(unwrapsOfOuter);
       expect(keyService.unwraps).toBe(outer === 'direct' ? 2 : unwrapsOfOuter);
-      expect(valueOf((await codec.open(message, orders)).payload)).toBe(valueOf(secret));
+      expect(valueOf((await codec.decrypt(message, orders)).payload)).toBe(valueOf(secret));
     },
   );
 
@@ -173,7 +175,7 @@ describe('authorizeNamespace', () => {
     const named: string[] = [];
     const options = { authorizeNamespace: (namespace: string) => void named.push(namespace) };
     expect(codec.inspect(message, orders)).toMatchObject({ format: 'envelope-v2' });
-    expect(valueOf((await codec.open(message, orders, options)).payload)).toBe(valueOf(secret));
+    expect(valueOf((await codec.decrypt(message, orders, options)).payload)).toBe(valueOf(secret));
     expect(named).toEqual(['cards']);
   });
 });
@@ -224,6 +226,6 @@ describe('another codec that decodes after this codec', () => {
     const { codec } = codecWith(rules, { keyService, innerCodecs: true });
     const [decoded] = await codec.decode([message], orders);
     expect(Buffer.from(decoded!.data!)).toEqual(Buffer.from(inner.data!));
-    await expect(codec.open(message, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
+    await expect(codec.decrypt(message, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
   });
 });

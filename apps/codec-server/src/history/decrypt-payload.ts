@@ -14,7 +14,7 @@ import type { StoredPayload } from './event.ts';
 import { KmsCallBudgetExhausted } from './stream-limits.ts';
 
 /** The part of `KmsCodec` that histories need. */
-export interface HistoryCodec extends Pick<KmsCodec, 'open' | 'inspect'> {
+export interface HistoryCodec extends Pick<KmsCodec, 'decrypt' | 'inspect'> {
   plan(...args: Parameters<KmsCodec['plan']>): Pick<DecodePlan, 'kmsCalls'>;
   /** The Cloud KMS calls that the caller may still cause. Unlimited if absent. */
   readonly allowance?: KmsAllowance;
@@ -25,7 +25,7 @@ export function chargedCodec(codec: HistoryCodec, allowance: KmsAllowance | unde
   if (allowance === undefined) return codec;
   return {
     allowance,
-    open: (...args) => chargedTo(allowance, () => codec.open(...args)),
+    decrypt: (...args) => chargedTo(allowance, () => codec.decrypt(...args)),
     inspect: (...args) => codec.inspect(...args),
     plan: (...args) => codec.plan(...args),
   };
@@ -74,15 +74,15 @@ export async function decryptPayload(
       await options.budget.reserve(payload.data?.length ?? 0);
       return { ok: true, payload };
     }
-    const opened = await codec.open(payload, context, options);
+    const decrypted = await codec.decrypt(payload, context, options);
     // The codec reserves memory for plaintext that it decrypts, but not for a payload that it returns as it is.
-    if (opened.payload === payload) await options.budget.reserve(payload.data?.length ?? 0);
-    const { reason } = opened.info;
+    if (decrypted.payload === payload) await options.budget.reserve(payload.data?.length ?? 0);
+    const { reason } = decrypted.info;
     return {
       ok: true,
-      payload: opened.payload,
-      ...keyOf(opened.info),
-      ...otherNamespace(opened.info, context),
+      payload: decrypted.payload,
+      ...keyOf(decrypted.info),
+      ...otherNamespace(decrypted.info, context),
       ...(reason === undefined ? {} : { warning: reason }),
     };
   } catch (error) {

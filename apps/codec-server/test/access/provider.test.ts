@@ -102,9 +102,9 @@ describe('tokens of a real provider', () => {
     expect(encrypted).toMatchObject({ status: 200, body: expect.not.stringContaining('ImNhbmFyeS00MTIi') });
 
     const { accessToken } = await provider.personTokens('ana');
-    const opened = await protocol(accessToken, 'decode', encrypted.body);
-    expect(opened.status).toBe(200);
-    expect(JSON.parse(opened.body)).toEqual(JSON.parse(clear));
+    const decrypted = await protocol(accessToken, 'decode', encrypted.body);
+    expect(decrypted.status).toBe(200);
+    expect(JSON.parse(decrypted.body)).toEqual(JSON.parse(clear));
 
     expect((await protocol(accessToken, 'encode', clear)).status).toBe(403);
     expect((await protocol(program, 'decode', encrypted.body, 'orders')).status).toBe(403);

@@ -132,8 +132,8 @@ it('returns the history to a caller with metadata, and payloads for a justificat
   });
   expect(audited.map(({ event }) => event)).toEqual(['denied']);
 
-  const opened = await api('payloads:decode', { refs: ['1:0'], justification: 'ticket 4712' });
-  const [payload] = opened.body
+  const decrypted = await api('payloads:decode', { refs: ['1:0'], justification: 'ticket 4712' });
+  const [payload] = decrypted.body
     .split('\n')
     .filter(Boolean)
     .map((line) => decodeFrame.parse(JSON.parse(line)));

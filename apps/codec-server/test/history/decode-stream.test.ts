@@ -91,7 +91,7 @@ describe('decodeFrames', () => {
     const busy: any = {
       inspect: kms.codec.inspect.bind(kms.codec),
       plan: () => ({ kmsCalls: 1 }),
-      open: async (payload: Payload) => {
+      decrypt: async (payload: Payload) => {
         const until = performance.now() + 5;
         while (performance.now() < until);
         return { payload, info: {} };
@@ -113,7 +113,7 @@ describe('decodeFrames', () => {
     const expensive: any = {
       inspect: kms.codec.inspect.bind(kms.codec),
       plan: () => ({ kmsCalls: 65 }),
-      open: async (payload: Payload) => ({ payload, info: {} }),
+      decrypt: async (payload: Payload) => ({ payload, info: {} }),
     };
     const frames = await collect(
       decodeFrames(expensive, log, requestsFor(many.slice(0, 1)), unlimited, anyNamespace),

@@ -89,7 +89,7 @@ it.each(['search', 'export'] as const)(
     const hanging: any = {
       inspect: other.codec.inspect.bind(other.codec),
       plan: () => ({ kmsCalls: 1 }),
-      open: () => new Promise(() => undefined),
+      decrypt: () => new Promise(() => undefined),
     };
     const options = {
       reader,
@@ -128,7 +128,7 @@ it('drops the exported text that was not sent before the token expired', async (
   const hanging: any = {
     inspect: kms.codec.inspect.bind(kms.codec),
     plan: () => ({ kmsCalls: 1 }),
-    open: async () => {
+    decrypt: async () => {
       decrypted += 1;
       return decrypted > 5 ? new Promise(() => undefined) : { payload: plain('secret'), info: {} };
     },

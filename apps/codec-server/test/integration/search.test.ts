@@ -177,7 +177,7 @@ it('stops decrypting when the client disconnects', async () => {
       const member: unknown = Reflect.get(target, name, target);
       if (typeof member !== 'function') return member;
       return (...given: unknown[]) => {
-        if (name === 'open') decrypted += 1;
+        if (name === 'decrypt') decrypted += 1;
         return Reflect.apply(member, target, given);
       };
     },

@@ -140,7 +140,7 @@ test('a history decrypts accepted messages for callers who may decode in both na
     nextPageToken: new Uint8Array(),
   });
   const temporal = { ...noTemporal, describe: async () => described, history };
-  const opened = async (...namespaces: string[]): Promise<unknown> => {
+  const decrypted = async (...namespaces: string[]): Promise<unknown> => {
     const access = ana(namespaces.map((namespace) => ['decode', namespace]));
     const response = await appWith(kms, { access, temporal }).request(`${RUN}/payloads:decode`, {
       method: 'POST',
@@ -149,8 +149,8 @@ test('a history decrypts accepted messages for callers who may decode in both na
     });
     return JSON.parse((await response.text()).split('\n')[0]!);
   };
-  expect(await opened('payments', 'orders')).toMatchObject({ ref: '1:0', ok: true });
-  expect(await opened('payments')).toMatchObject({ ok: false, reason: 'namespace_not_permitted' });
+  expect(await decrypted('payments', 'orders')).toMatchObject({ ref: '1:0', ok: true });
+  expect(await decrypted('payments')).toMatchObject({ ok: false, reason: 'namespace_not_permitted' });
 });
 
 describe('a message that names another namespace', () => {

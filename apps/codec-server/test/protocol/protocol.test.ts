@@ -49,13 +49,13 @@ describe('paths', () => {
     expect(payloads).toHaveLength(1);
     expect(payloads[0]!.metadata).toEqual({ encoding: b64('binary/envelope-kms-v2') });
     expect(Buffer.from(payloads[0]!.data, 'base64').toString('latin1')).not.toContain('secret');
-    const [opened] = await kms.codec.decode(
+    const [decrypted] = await kms.codec.decode(
       payloads.map((one: unknown) => parsePayloads(Buffer.from(JSON.stringify({ payloads: [one] })), 1)[0]!),
       {
         namespace: 'payments',
       },
     );
-    expect(Buffer.from(opened!.data!).toString()).toBe('"secret"');
+    expect(Buffer.from(decrypted!.data!).toString()).toBe('"secret"');
   });
 
   test.each([

@@ -25,7 +25,7 @@ const outcomes = new Set<string>();
 for (let time = 0; time < times; time += 1) {
   try {
     await codec.decode([bomb], context);
-    outcomes.add('opened');
+    outcomes.add('decrypted');
   } catch (error) {
     if (!(error instanceof KmsCodecError)) throw error;
     outcomes.add(error.code);

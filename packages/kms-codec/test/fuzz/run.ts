@@ -22,7 +22,7 @@ export interface FuzzReport {
   readonly seed: number;
   readonly messages: number;
   readonly milliseconds: number;
-  /** The number of each outcome: a reason code, `opened` (an original) or `passed` (unchanged). */
+  /** The number of each outcome: a reason code, `decrypted` (an original) or `passed` (unchanged). */
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
@@ -115,7 +115,7 @@ function newReader(corpus: Corpus, strictness: Strictness, limits?: Partial<Data
  * Checks the rules. A message gives an original that this reader may decrypt, itself if plaintext may pass, or a listed code.
  * An unchanged message that the reader may decrypt decrypts. Cloud KMS is never called for an unlisted key.
  *
- * @returns a reason code, `opened` or `passed`
+ * @returns a reason code, `decrypted` or `passed`
  */
 async function check({ codec, kms, originals, strictness }: Reader, given: Given): Promise<string> {
   const { stored, original, byInsider } = given;
@@ -127,7 +127,7 @@ async function check({ codec, kms, originals, strictness }: Reader, given: Given
     original?.entitled.includes(strictness) &&
     (typeof result === 'string' || same(result) !== same(original.inner))
   ) {
-    throw new Error(`didn't open a message that it may see: ${describe(result)}`);
+    throw new Error(`did not decrypt a message that it may see: ${describe(result)}`);
   }
   if (typeof result === 'string') return result;
   if (result === stored) {
@@ -135,7 +135,7 @@ async function check({ codec, kms, originals, strictness }: Reader, given: Given
       throw new Error('passed plaintext');
     return 'passed';
   }
-  if (byInsider || originals.has(same(result))) return 'opened';
+  if (byInsider || originals.has(same(result))) return 'decrypted';
   throw new Error(`gave a plaintext that isn't an original: ${describe(result)}`);
 }
 
@@ -156,8 +156,8 @@ const describe = (result: Payload | string) => (typeof result === 'string' ? res
 /** @returns the payload, or a listed reason code */
 async function decodeOne(codec: KmsCodec, stored: Payload): Promise<Payload | string> {
   try {
-    const [opened] = await codec.decode([stored], context);
-    if (opened) return opened;
+    const [decrypted] = await codec.decode([stored], context);
+    if (decrypted) return decrypted;
   } catch (error) {
     if (error instanceof KmsCodecError && codes.has(error.code)) return error.code;
     throw error;

@@ -142,7 +142,7 @@ describe('the plugin on the connections', () => {
       });
       const reader = stack.codec();
       for (const payload of encryptedPayloadsIn(await encryptedHistory(client, 'order'))) {
-        const { payload: decoded } = await reader.open(payload, { namespace: payments });
+        const { payload: decoded } = await reader.decrypt(payload, { namespace: payments });
         expect(String(decoded.metadata?.['encoding'])).toBe('json/plain');
       }
       expect(JSON.stringify(await encryptedHistory(client, 'refused'))).toContain('Encoded failure');
