@@ -1,16 +1,23 @@
 export { KmsCodec } from './codec.ts';
 export type { DecryptedPayload, EncodedWithInfo } from './codec.ts';
 export type { CodecContext, KmsCodecOptions, WritableFormat } from './codec-options.ts';
-export { KmsCodecError, reasonClass, reasonCodes } from './errors.ts';
+export { KmsCodecError, reasonClass, reasonClasses, reasonCodes } from './errors.ts';
 export type { KmsCodecErrorOptions, ReasonClass, ReasonCode } from './errors.ts';
 export type { Format } from './formats/format.ts';
 export type { PayloadInfo } from './formats/formats.ts';
 export { CloudKms } from './keys/cloud-kms.ts';
 export type { CloudKmsOptions } from './keys/cloud-kms.ts';
 export { KeyRules } from './keys/key-rules.ts';
-export type { NamespaceRule, PlaintextRule, EncryptedFormat } from './keys/key-rules.ts';
+export type { EncryptedFormat, NamespaceRule, PlaintextRule, ResolvedRule } from './keys/key-rules.ts';
 export type { CallOptions, InnerKmsCalls, InnerLayer, PlaintextBudget } from './call-options.ts';
-export type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from './keys/key-service.ts';
+export type {
+  KeyDescription,
+  KeyService,
+  KeyVersionState,
+  UnwrapRequest,
+  Wrapped,
+  WrapRequest,
+} from './keys/key-service.ts';
 export { defaultLimits } from './keys/limits.ts';
 export type { DataKeyLimits } from './keys/limits.ts';
 export { WaitTimer } from './keys/wait-timer.ts';
@@ -19,4 +26,4 @@ export type { KmsCodecExtras, KmsSettings } from './config/load.ts';
 export type { KmsCall, Observer } from './observer.ts';
 export type { DecodePlan } from './plan.ts';
 export { KmsCodecPlugin } from './plugin.ts';
-export type { KmsCodecPluginOptions } from './plugin.ts';
+export type { ConvertingOptions, KmsCodecPluginOptions } from './plugin.ts';

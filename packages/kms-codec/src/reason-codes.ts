@@ -3,7 +3,8 @@
  * imports, so that the dashboard can bundle it.
  */
 
-const classes = {
+/** The class of each reason code. */
+export const reasonClasses = {
   kms_quota: 'retryable',
   kms_unavailable: 'retryable',
   checksum_mismatch: 'retryable',
@@ -30,7 +31,7 @@ const classes = {
 } as const;
 
 /** Why a payload cannot be encrypted or decrypted, or why it was not: a closed list. */
-export type ReasonCode = keyof typeof classes;
+export type ReasonCode = keyof typeof reasonClasses;
 
 /**
  * What resolves a reason: `retryable` is temporary, `restorable` needs an administrator, `permanent` has no remedy, and
@@ -40,10 +41,10 @@ export type ReasonClass = 'retryable' | 'restorable' | 'permanent' | 'informatio
 
 /** Every {@link ReasonCode}, retryable codes first. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The object has no other keys.
-export const reasonCodes = Object.keys(classes) as readonly ReasonCode[];
+export const reasonCodes = Object.keys(reasonClasses) as readonly ReasonCode[];
 
 /** Returns the class of a reason code. */
-export const reasonClass = (code: ReasonCode): ReasonClass => classes[code];
+export const reasonClass = (code: ReasonCode): ReasonClass => reasonClasses[code];
 
 /** Whether a text is one of the {@link reasonCodes}. */
-export const isReasonCode = (code: string): boolean => Object.hasOwn(classes, code);
+export const isReasonCode = (code: string): boolean => Object.hasOwn(reasonClasses, code);

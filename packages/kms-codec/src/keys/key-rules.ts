@@ -3,8 +3,16 @@ import { LRUCache } from 'lru-cache';
 import { KmsCodecError } from '../errors.ts';
 
 /** The formats of encrypted payloads. */
-export const encryptedFormats = ['envelope-v2', 'envelope', 'direct', 'proxy', 'static'] as const;
-export type EncryptedFormat = (typeof encryptedFormats)[number];
+export type EncryptedFormat = 'envelope-v2' | 'envelope' | 'direct' | 'proxy' | 'static';
+
+/** Every {@link EncryptedFormat}. */
+export const encryptedFormats = [
+  'envelope-v2',
+  'envelope',
+  'direct',
+  'proxy',
+  'static',
+] as const satisfies readonly EncryptedFormat[];
 
 /** Risks that a rule accepts by name, in its field `unsafe`. */
 export const unsafeSettings = ['direct-with-envelope'] as const;
