@@ -8,7 +8,7 @@ const alone = (entry: string, clean: boolean) => ({
   target: 'node24',
   format: 'esm' as const,
   dts: false,
-  // Google's client looks for its JSON files beside `__dirname`, which a module has only with a shim.
+  // Google's client looks for its JSON files next to `__dirname`, which a module has only with a shim.
   shims: true,
   outputOptions: { codeSplitting: false },
   deps: { alwaysBundle: [/.*/], onlyBundle: false as const },

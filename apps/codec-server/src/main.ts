@@ -59,7 +59,10 @@ async function start(): Promise<void> {
     observer: observeAll(kms.observer, metrics.observer, keyUse.observer, kmsCharges),
     limits: { callsInFlight: CALLS_IN_FLIGHT },
   });
-  const { access, reload } = accessOrExit(config.policyFile, { log, opens: (name) => rules.opens(name) });
+  const { access, reload } = accessOrExit(config.policyFile, {
+    log,
+    canDecrypt: (name) => rules.canDecrypt(name),
+  });
   const audit = await auditOrExit({
     file: config.auditFile,
     output: output.append,

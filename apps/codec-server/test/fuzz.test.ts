@@ -52,7 +52,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve, reject) => {
     let out = '';
     server.once('exit', () => reject(new Error(`the server ended: ${stderr}`)));
-    // It goes on for as long as the server runs: a full pipe would stop it.
+    // This continues for as long as the server runs, because a full pipe would stop the server.
     server.stdout?.on('data', (chunk: Buffer) => {
       keepOut(chunk);
       if (line !== undefined) return;
@@ -82,7 +82,7 @@ const MiB = 2 ** 20;
 
 /** Every format that is read, and what passes. */
 async function makeCorpus(): Promise<JsonPayload[]> {
-  const sealed = await kms.codec.encode([plain('one'), plain({ two: 'x'.repeat(500) })], {
+  const encrypted = await kms.codec.encode([plain('one'), plain({ two: 'x'.repeat(500) })], {
     namespace: 'payments',
   });
   const reference = {
@@ -102,7 +102,7 @@ async function makeCorpus(): Promise<JsonPayload[]> {
     },
     data: Buffer.alloc(80, 9),
   }));
-  const payloads = [...sealed, ...sealed, plain('plain'), reference, ...old];
+  const payloads = [...encrypted, ...encrypted, plain('plain'), reference, ...old];
   return JSON.parse(buildPayloads(payloads).toString()).payloads;
 }
 
@@ -159,11 +159,11 @@ it('rejects malformed requests, never with 500 or 503, and keeps nothing of them
 });
 
 it('answers 503 while Cloud KMS fails, and recovers with it', async () => {
-  const [sealed] = await kms.codec.encode([plain('x')], { namespace: 'payments' });
+  const [encrypted] = await kms.codec.encode([plain('x')], { namespace: 'payments' });
   // A data key that the server hasn't seen.
   await using other = kms.another();
   const unseen = await other.codec.encode([plain('y')], { namespace: 'payments' });
-  const body = String(buildPayloads([sealed!, ...unseen]));
+  const body = String(buildPayloads([encrypted!, ...unseen]));
   const post = () =>
     fetch(`http://127.0.0.1:${port}/decode`, {
       method: 'POST',

@@ -121,7 +121,7 @@ describe('a budget', () => {
 
 const source = pathToFileURL(join(import.meta.dirname, '..', 'src', 'memory.ts')).href;
 
-/** What a program prints in a process with a heap of its own. */
+/** Returns what a program prints in a separate process, with its own heap. */
 const run = (program: string, ...flags: string[]): string =>
   execFileSync(process.execPath, [...flags, '--input-type=module', '--eval', program], { encoding: 'utf8' });
 

@@ -38,7 +38,7 @@ describe('a ref', () => {
 });
 
 describe('a placeholder', () => {
-  test('is told from data by having nothing but its ref', () => {
+  test('has no field other than its ref, which distinguishes it from data', () => {
     expect(payloadPlaceholder.safeParse({ $payload: '1:0' }).success).toBe(true);
     expect(payloadPlaceholder.safeParse({ $payload: '1:0', more: 1 }).success).toBe(false);
     expect(payloadPlaceholder.safeParse({ $payload: 'secret' }).success).toBe(false);

@@ -52,19 +52,19 @@ describe('without authentication', () => {
       expect(mistakes({ CODEC_HOST: host })).toEqual([['CODEC_HOST', expect.stringContaining('loopback')]]),
   );
 
-  test('says so beside the other mistakes', () => {
+  test('reports this together with the other mistakes', () => {
     const all = mistakes({ CODEC_HOST: '0.0.0.0', CODEC_PORT: '80a', AUTH: 'none', LOG_LEVEL: 'loud' });
     expect(all.map(([variable]) => variable).toSorted()).toEqual(['CODEC_HOST', 'CODEC_PORT', 'LOG_LEVEL']);
   });
 });
 
 describe('with a policy', () => {
-  test('listens wherever it is told to', () => {
+  test('listens on any address', () => {
     const { host, policyFile } = parse({ AUTH: 'policy', POLICY_FILE: 'policy.yaml', CODEC_HOST: '0.0.0.0' });
     expect([host, policyFile]).toEqual(['0.0.0.0', 'policy.yaml']);
   });
 
-  test('needs the file, and reads none without being told to use it', () => {
+  test('requires the policy file, and rejects a policy file without AUTH=policy', () => {
     const problem = expect.stringContaining('must be set with AUTH=policy, and only then');
     expect(mistakes({ AUTH: 'policy' })).toEqual([['POLICY_FILE', problem]]);
     expect(mistakes({ POLICY_FILE: 'policy.yaml' })).toEqual([['POLICY_FILE', problem]]);
@@ -132,7 +132,7 @@ test('does not start while Node trusts every certificate', () => {
   expect(() => parse({ NODE_TLS_REJECT_UNAUTHORIZED: '1' })).not.toThrow();
 });
 
-test('serves metrics only where a port is named, on loopback unless told otherwise', () => {
+test('serves metrics only where a port is named, by default on loopback', () => {
   expect(parse({})).not.toHaveProperty('metrics');
   expect(parse({ CODEC_METRICS_PORT: '9464' }).metrics).toEqual({ host: '127.0.0.1', port: 9464 });
   expect(

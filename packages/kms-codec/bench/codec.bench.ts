@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { startEmulator } from '@temporal-kms/kms-emulator';
 import { median } from '@temporal-kms/scripts/figures';
 import { CloudKms, KeyRules, KmsCodec } from '../src/index.ts';
-import { bareOpen, bareSeal, SampleCodec } from './rivals.ts';
+import { bareDecrypt, bareEncrypt, SampleCodec } from './rivals.ts';
 
 const { values } = parseArgs({
   options: {
@@ -14,7 +14,7 @@ const { values } = parseArgs({
 });
 if (values.help) {
   console.log(
-    'node bench/codec.bench.ts [--rounds 25] [--milliseconds 60]\nPayloads a second, ours and the rivals, interleaved; each ratio is the median of those of the rounds.',
+    'node bench/codec.bench.ts [--rounds 25] [--milliseconds 60]\nPayloads per second, ours and the rivals, interleaved. Each ratio is the median of the ratios of the rounds.',
   );
   process.exit(0);
 }
@@ -40,7 +40,7 @@ const sample = new SampleCodec(webKey);
 const bareKey = createSecretKey(raw);
 const aad = randomBytes(160);
 
-/** Runs for the given time and returns payloads a second. */
+/** Runs for the given time and returns payloads per second. */
 async function rate(payloadsPerCall: number, call: () => unknown): Promise<number> {
   const start = performance.now();
   let calls = 0;
@@ -58,27 +58,27 @@ console.log(
   `node ${process.version}, ${rounds} rounds of ${milliseconds} ms, one data key; payloads/s min / median / max\n`,
 );
 console.log(
-  '| size | way | ours | SDK sample (better of 1 and 100 a call) | bare node:crypto | ours : sample | ours : bare |',
+  '| size | way | ours | SDK sample (better of 1 and 100 per call) | bare node:crypto | ours : sample | ours : bare |',
 );
 console.log('|---|---|---|---|---|---|---|');
 for (const size of [256, 1024, 16 * 1024, 256 * 1024]) {
   const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: randomBytes(size) };
   const hundred = Array.from({ length: 100 }, () => payload);
   const many = size > 16 * 1024 ? hundred.slice(0, 20) : hundred;
-  const [sealedOurs, sealedSample] = [await codec.encode([payload]), await sample.encode(many)];
-  const sealedBare = bareSeal(bareKey, aad, payload.data);
+  const [encryptedOurs, encryptedSample] = [await codec.encode([payload]), await sample.encode(many)];
+  const encryptedBare = bareEncrypt(bareKey, aad, payload.data);
   const ways = {
     encode: {
       ours: () => codec.encode([payload]),
       one: () => sample.encode([payload]),
       many: () => sample.encode(many),
-      bare: () => bareSeal(bareKey, aad, payload.data),
+      bare: () => bareEncrypt(bareKey, aad, payload.data),
     },
     decode: {
-      ours: () => codec.decode(sealedOurs),
-      one: () => sample.decode(sealedSample.slice(0, 1)),
-      many: () => sample.decode(sealedSample),
-      bare: () => bareOpen(bareKey, aad, sealedBare),
+      ours: () => codec.decode(encryptedOurs),
+      one: () => sample.decode(encryptedSample.slice(0, 1)),
+      many: () => sample.decode(encryptedSample),
+      bare: () => bareDecrypt(bareKey, aad, encryptedBare),
     },
   };
   for (const [name, way] of Object.entries(ways)) {

@@ -23,14 +23,14 @@ export class SampleCodec implements PayloadCodec {
       payloads.map(async (payload) => {
         const iv = webcrypto.getRandomValues(new Uint8Array(12));
         const plaintext = PayloadType.encode(payload).finish();
-        const sealed = await webcrypto.subtle.encrypt(
+        const ciphertext = await webcrypto.subtle.encrypt(
           { name: 'AES-GCM', iv, tagLength: 128 },
           this.#key,
           plaintext,
         );
-        const data = new Uint8Array(iv.length + sealed.byteLength);
+        const data = new Uint8Array(iv.length + ciphertext.byteLength);
         data.set(iv);
-        data.set(new Uint8Array(sealed), iv.length);
+        data.set(new Uint8Array(ciphertext), iv.length);
         return { metadata: { encoding, 'encryption-key-id': keyIdName }, data };
       }),
     );
@@ -49,7 +49,7 @@ export class SampleCodec implements PayloadCodec {
 }
 
 /** What the cipher alone costs: `node:crypto`, a cached KeyObject, a nonce and AAD, one contiguous buffer, no protobuf. */
-export function bareSeal(key: KeyObject, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
+export function bareEncrypt(key: KeyObject, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
   const out = Buffer.allocUnsafeSlow(12 + plaintext.length + 16);
   const nonce = randomFillSync(out.subarray(0, 12));
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: 16 });
@@ -60,11 +60,11 @@ export function bareSeal(key: KeyObject, aad: Uint8Array, plaintext: Uint8Array)
   return out;
 }
 
-export function bareOpen(key: KeyObject, aad: Uint8Array, sealed: Uint8Array): Uint8Array {
-  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12), { authTagLength: 16 });
+export function bareDecrypt(key: KeyObject, aad: Uint8Array, encrypted: Uint8Array): Uint8Array {
+  const decipher = createDecipheriv('aes-256-gcm', key, encrypted.subarray(0, 12), { authTagLength: 16 });
   decipher.setAAD(aad);
-  decipher.setAuthTag(sealed.subarray(-16));
-  const plaintext = decipher.update(sealed.subarray(12, -16));
+  decipher.setAuthTag(encrypted.subarray(-16));
+  const plaintext = decipher.update(encrypted.subarray(12, -16));
   decipher.final();
   return plaintext;
 }

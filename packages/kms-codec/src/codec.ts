@@ -270,7 +270,7 @@ export class KmsCodec implements PayloadCodec {
     return error.clone();
   }
 
-  /** Encrypts payloads in their order. Returns what `of` makes of each. */
+  /** Encrypts payloads in their order. Returns the result of `of` for each. */
   #encryptAll<R>(
     payloads: readonly Payload[],
     context: CodecContext | undefined,

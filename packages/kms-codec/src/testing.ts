@@ -14,7 +14,7 @@ export type TestCodecOptions = Pick<
   'namespace' | 'format' | 'compression' | 'bindWorkflow' | 'observer'
 >;
 
-/** Tells everyone who sees it in a payload or in the Web UI that a test wrote the payload. */
+/** Its name shows in a payload and in the Web UI that a test wrote the payload. */
 const TEST_KEY = 'projects/tests-only/locations/global/keyRings/in-memory/cryptoKeys/not-for-production';
 
 /** One for the whole process, so that all of its test codecs decrypt each other's payloads. */

@@ -77,7 +77,7 @@ describe('a message moved to another namespace', () => {
     },
   );
 
-  it("is decrypted in another namespace's context by a worker of its own namespace", async () => {
+  it("is decrypted in another namespace's context by a worker of the message's namespace", async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService);
     const { codec } = codecWith(rules, { keyService, namespace: 'pay' });

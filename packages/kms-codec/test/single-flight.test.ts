@@ -12,9 +12,9 @@ it('makes no further call and keeps no waiter after a failed call', async () => 
       asked += 1;
       return await new Promise<string>(() => undefined);
     });
-  const underWay = ask('first');
+  const inFlight = ask('first');
   waitBudget.fail();
-  await expect(underWay).rejects.toMatchObject({ code: 'kms_unavailable' });
+  await expect(inFlight).rejects.toMatchObject({ code: 'kms_unavailable' });
   await expect(ask('second')).rejects.toMatchObject({ code: 'kms_unavailable' });
   expect(asked).toBe(1);
 });

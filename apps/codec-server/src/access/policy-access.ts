@@ -100,7 +100,7 @@ function signInOf({ dashboard, issuers }: Policy): SignIn | undefined {
 export interface PolicyFileOptions {
   readonly log: Logger;
   /** Whether this server can decrypt messages of a namespace. */
-  readonly opens: (namespace: string) => boolean;
+  readonly canDecrypt: (namespace: string) => boolean;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -115,7 +115,10 @@ const messages = { down: "issuer's keys unavailable", up: "issuer's keys availab
  * StrictYamlError. The issuers' keys are fetched in the background and kept from one reading to the next: an unreachable
  * issuer does not block startup; only its callers are rejected.
  */
-export function accessLoader(file: string, { log, opens, now = Date.now }: PolicyFileOptions): () => Access {
+export function accessLoader(
+  file: string,
+  { log, canDecrypt, now = Date.now }: PolicyFileOptions,
+): () => Access {
   const outageOf = outageLogs(log, messages);
   const keysOf = issuerKeyring({
     fetchJson,
@@ -125,7 +128,7 @@ export function accessLoader(file: string, { log, opens, now = Date.now }: Polic
   });
   return () => {
     const { policy, digest, size } = readPolicy(file);
-    const unknown = namespacesIn(policy).filter((name) => !opens(name));
+    const unknown = namespacesIn(policy).filter((name) => !canDecrypt(name));
     if (unknown.length > 0) log.warn({ namespaces: unknown }, UNKNOWN);
     const access = policyAccess(policy, { now, keysOf });
     log.info({ file, sha256: digest, bytes: size }, 'policy in force');

@@ -23,7 +23,7 @@ it('warns of namespaces that the policy names and the server has no keys for', (
   const warned = (namespaces: Record<string, NamespaceRule>, byDefault?: NamespaceRule): unknown[] => {
     const { log, lines } = keptLog();
     const rules = new KeyRules(namespaces, byDefault);
-    accessLoader(file, { log, opens: (name) => rules.opens(name) })();
+    accessLoader(file, { log, canDecrypt: (name) => rules.canDecrypt(name) })();
     return lines.map((line) => JSON.parse(line)).filter((line) => line.namespaces !== undefined);
   };
   const rule = { encrypt: keys.payments };

@@ -94,7 +94,7 @@ describe('a policy with a mistake', () => {
       /line 12: rules\[1\].issuer must be one of issuers: company/,
     ],
     [
-      'a rule for everybody',
+      'a rule for every caller',
       rule('  - { issuer: company, match: {}, namespaces: [a], permissions: [decode] }'),
       /rules\[1\].match names no claim/,
     ],
@@ -173,7 +173,7 @@ describe("a rule for Temporal Cloud's tokens, which other codec servers receive 
 
   it.each([
     ['another claim alone', '{ sub: auth0|1 }'],
-    ['the audience, which everybody has', "{ aud: 'https://saas-api.tmprl.cloud' }"],
+    ['the audience, which every token has', "{ aud: 'https://saas-api.tmprl.cloud' }"],
     ['a wildcard', `{ '${claim}': '*' }`],
     ['a pattern', `{ '${claim}': '*@example.com' }`],
     ['a domain', `{ '${claim}': '@example.com' }`],

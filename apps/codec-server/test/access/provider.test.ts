@@ -45,7 +45,7 @@ async function serving(tokens = 'access', audience = AUDIENCE): Promise<RunningS
   writeFileSync(file, policyOf(tokens, audience));
   const access = accessLoader(file, {
     log: log.log,
-    opens: () => true,
+    canDecrypt: () => true,
     now: () => Date.now() + late,
   })();
   return serve(kms, { access, temporal: emptyTemporal, log: log.log });
@@ -145,7 +145,7 @@ describe('tokens of a real provider', () => {
   it('keeps accepting tokens when the policy is read again while the issuer is unreachable', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
     writeFileSync(file, policyOf('access', AUDIENCE));
-    const load = accessLoader(file, { log: log.log, opens: () => true });
+    const load = accessLoader(file, { log: log.log, canDecrypt: () => true });
     const { accessToken } = await provider.personTokens('ana');
     const request = {
       header: (name: string) => (name === 'authorization' ? `Bearer ${accessToken}` : undefined),

@@ -50,7 +50,7 @@ namespaces:
     app: (port) =>
       stack.replica({
         hosts: [`127.0.0.1:${port}`],
-        access: accessLoader(file, { log: keptLog().log, opens: () => true })(),
+        access: accessLoader(file, { log: keptLog().log, canDecrypt: () => true })(),
         audit: createAudit({ write: async (entry) => void audited.push(entry) }),
       }),
   });

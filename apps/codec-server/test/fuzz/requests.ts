@@ -96,7 +96,7 @@ const raws: readonly string[] = [
   '\u0016\u0003\u0001\u0002\u0000\u0001\u0000',
 ];
 
-/** @param corpus payloads of every format, as JSON, that the server opens or passes */
+/** @param corpus payloads of every format, as JSON, that the server decrypts or passes */
 export function makeRequest(random: Random, corpus: readonly JsonPayload[], host: string): Wire {
   const choice = random.below(100);
   if (choice < 40) {

@@ -36,7 +36,7 @@ const bodyOf = (bytes: number): string =>
     ],
   });
 
-// Bodies are read in another way from 64 KiB on, and where their length isn't told.
+// The server reads bodies in another way from 64 KiB on, and if the request does not contain their length.
 it.each([0, 1, 10_000, 49_000, 50_000, 300_000, 1_000_000])(
   'a payload of %d bytes comes back',
   async (bytes) => {

@@ -12,7 +12,7 @@ const entries: unknown[] = [];
 let answered = 0;
 let kms: Kms;
 let server: RunningServer;
-let sealed: string;
+let encrypted: string;
 /** A server that answers 504 after 50 ms. */
 const impatient = (deps: Partial<AppDeps>): Promise<RunningServer> =>
   serve(kms, { limits: { requestMs: 50 }, ...deps });
@@ -20,7 +20,7 @@ const impatient = (deps: Partial<AppDeps>): Promise<RunningServer> =>
 beforeAll(async () => {
   kms = await startKms();
   await using writer = kms.another();
-  sealed = String(buildPayloads(await writer.codec.encode([plain('secret')], { namespace: 'payments' })));
+  encrypted = String(buildPayloads(await writer.codec.encode([plain('secret')], { namespace: 'payments' })));
   const described: any = { workflowExecutionInfo: { historyLength: 1 } };
   const describeLate = async () => {
     await delay(200);
@@ -77,7 +77,7 @@ describe('while its intent is being written', () => {
   it.each([
     [`${RUN}/history:search`, () => JSON.stringify({ text: 'x' })],
     [`${RUN}/history:export`, () => JSON.stringify({ form: 'decoded' })],
-    ['/decode', () => sealed],
+    ['/decode', () => encrypted],
   ])('decrypts nothing for %s after it was answered 504, and records that outcome', async (path, body) => {
     slow.length = 0;
     kms.emulator.calls.reset();

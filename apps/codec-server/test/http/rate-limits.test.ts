@@ -13,7 +13,7 @@ import { ask, type Asked, emptyTemporal } from '../access/support/server.ts';
 import { serveApp } from '../support/served.ts';
 import { keptLog, keys, type Kms, type Payload, plain, startKms, text } from '../support/stack.ts';
 
-// Attacks by whoever asks too often: in a loop of bounded count, over real connections, with real tokens.
+// Attacks by callers that send too many requests: in loops of bounded count, over real connections, with real tokens.
 const policy = parsePolicy(`
 issuers:
   company:

@@ -64,7 +64,7 @@ it.each([
   await expect
     .poll(() => audited.at(-1), { timeout: 5_000 })
     .toMatchObject({ event: 'outcome', outcome: { result: 'cut_off' } });
-  // Those that are under way, and more than the rest would take.
+  // Long enough for those in flight, and for all others if they ran.
   await sleep(500);
   expect(decrypted()).toBeLessThanOrEqual(3 * AT_ONCE);
 });

@@ -153,7 +153,7 @@ describe('one large response', () => {
 const waiting = (_: unknown, signal: AbortSignal): Promise<any> =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 
-/** Asks for an export, whose answer nobody reads yet. */
+/** Asks for an export, whose response no client reads yet. */
 function exporting(port: number, form: 'encoded' | 'readable'): Socket {
   const socket = connect(port, '127.0.0.1');
   const body = JSON.stringify({ form });
@@ -239,7 +239,7 @@ describe("the history API's streams", () => {
     const broken = once(socket, 'error');
     const reading = setInterval(() => socket.read(4 * 1024), 250);
     socket.on('readable', () => undefined);
-    // The sign-in, the time to be told, and some more: the operating system takes MiB, and its own time to send them.
+    // The lifetime of the sign-in, the time for the notice, and a margin: the operating system buffers MiB and takes time to send them.
     await sleep(4_000);
     clearInterval(reading);
     socket.removeAllListeners('readable').resume();

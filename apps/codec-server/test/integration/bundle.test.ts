@@ -99,7 +99,7 @@ test('encodes, decodes and lists by itself, and says on start and in /readyz tha
   expect(output.err).toBe('');
 });
 
-test('ends a stream with a line that says so, and itself with status 0, however often it is told', async () => {
+test('ends a stream with an end line, and exits with status 0, also after several signals', async () => {
   const { url, child, exited } = await startServing();
   const handle = await stack.start('everywhere', [SECRET]);
   const stream = lines(await fetch(`${url}${runPath(await runOf(handle))}/history?live=true`), historyFrame);
@@ -152,7 +152,7 @@ test.each([
   expect(err).toMatch(message);
 });
 
-test('opens no inspector on SIGUSR1, and goes on', async () => {
+test('opens no inspector on SIGUSR1, and continues', async () => {
   const { url, child, output } = await startServing();
   child.kill('SIGUSR1');
   await eventually(() => {

@@ -87,7 +87,7 @@ test(`Schemathesis ${claim}`, async ({ skip }) => {
   expect(exitCode, all).toBe(0);
 });
 
-test(`Schemathesis, told of a workflow that there is, ${claim}`, async ({ skip }) => {
+test(`Schemathesis, given an existing workflow, ${claim}`, async ({ skip }) => {
   if (schemathesis === undefined) return skip('it could not be installed');
   const handle = await stack.start('everywhere', ['canary-71ce0d']);
   await handle.signal('finish', 'signal');

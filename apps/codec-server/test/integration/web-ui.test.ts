@@ -71,7 +71,7 @@ rules:
       stack.replica({
         hosts: [`127.0.0.1:${bound}`],
         corsOrigins: [`http://localhost:${port}`],
-        access: accessLoader(policy, { log: keptLog().log, opens: () => true })(),
+        access: accessLoader(policy, { log: keptLog().log, canDecrypt: () => true })(),
         audit: createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) }),
       }),
   });

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { standardOutput } from '../../src/observability/log.ts';
 
-/** Standard output whose reader takes a line when it is told to. */
+/** Standard output whose reader takes a line only when the test lets it. */
 function output() {
   const taken: string[] = [];
   let go: (() => void) | undefined;
@@ -47,8 +47,8 @@ describe('while no reader takes the output', () => {
         return taken.at(-1);
       })
       .toMatch(/\n\{"msg":"next"\}\n$/);
-    const [told = ''] = taken.at(-1)!.split('\n');
-    expect(JSON.parse(told)).toMatchObject({ dropped: 5_000 - kept, msg: 'log lines dropped' });
+    const [report = ''] = taken.at(-1)!.split('\n');
+    expect(JSON.parse(report)).toMatchObject({ dropped: 5_000 - kept, msg: 'log lines dropped' });
   });
 
   it('resolves required writes with their callback', async () => {

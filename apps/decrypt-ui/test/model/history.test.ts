@@ -108,7 +108,7 @@ describe('grouping', () => {
     expect(groupName(groups[0]!)).toMatchObject({ ref: '1:0', member: 'activity_type' });
   });
 
-  test('shows an unknown event type as a group of its own, under the server’s name', () => {
+  test('shows an unknown event type as a separate group, under the server’s name', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     run.add('Unknown(61)', 0, { scheduledEventId: '1' });
     const [group] = historyOf(run.events).groups;

@@ -120,7 +120,7 @@ export function readRegularFile(path: string, maxBytes: number): Buffer {
     const before = fstatSync(handle, { bigint: true });
     if (!before.isFile()) throw new Error(`${path} is not a regular file`);
     if (isWritableByOthers(before.mode)) {
-      throw new Error(`${path} can be written by its group or by everybody: run chmod go-w`);
+      throw new Error(`${path} can be written by its group or by others: run chmod go-w`);
     }
     if (before.size > maxBytes) throw new Error(`${path} has more than ${maxBytes} bytes`);
     const bytes = readFrom(handle, Number(before.size));

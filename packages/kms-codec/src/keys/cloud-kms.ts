@@ -284,7 +284,7 @@ const aadFields = (aad: Uint8Array) =>
 const credentialsMissing = (key: string) =>
   new KmsCodecError(
     'kms_unavailable',
-    "Google's credentials can't be had: attach a service account, or let GOOGLE_APPLICATION_CREDENTIALS name a file " +
+    "Google's credentials are not available: attach a service account, or let GOOGLE_APPLICATION_CREDENTIALS name a file " +
       'that can be read',
     { key },
   );

@@ -94,7 +94,7 @@ export class KeyRules {
   }
 
   /** Whether messages of the namespace can be decrypted: it has a rule, or another namespace accepts its messages. */
-  opens(namespace: string): boolean {
+  canDecrypt(namespace: string): boolean {
     return (
       this.covers(namespace) ||
       [...this.#rules.values()].some(({ accepts }) => accepts?.includes(namespace) === true)
