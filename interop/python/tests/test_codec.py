@@ -12,7 +12,8 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 
 from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, load_kms_codec, read_keys_file, zstd
-from temporal_kms.data_keys import DECRYPTION_TTL, HARD_AGE, REFRESH_AT, SOFT_AGE
+from temporal_kms.data_keys import REFRESH_AT, SOFT_AGE
+from temporal_kms.decryption_keys import HARD_AGE, REVALIDATE
 from temporal_kms.header import Header, parse_message
 
 T = TypeVar("T")
@@ -127,7 +128,7 @@ def test_shares_one_cloud_kms_call_between_concurrent_callers() -> None:
         other = codec_for(kms, clock=clock)
         await asyncio.gather(*[other.decode([message]) for message in encrypted])
         assert kms.unwraps == 1
-        clock.now += DECRYPTION_TTL
+        clock.now += REVALIDATE
         await other.decode(encrypted[:1])
         assert kms.unwraps == 2
 

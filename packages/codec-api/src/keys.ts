@@ -60,7 +60,7 @@ export const namespaceKeys = z.object({
     refused: reasonCounts,
     /** Payloads in plaintext that this codec would have encrypted. */
     notEncrypted: count,
-    dataKeys: z.object({ hit: count, miss: count, joined: count }),
+    dataKeys: z.object({ hit: count, stale: count, miss: count, joined: count }),
     /** Requests to Cloud KMS for these keys, for all namespaces, and the failed ones by reason code. */
     kmsCalls: z.object({ total: count, failed: reasonCounts }),
   }),

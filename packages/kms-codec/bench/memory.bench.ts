@@ -35,7 +35,7 @@ const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: rando
 const messages: Payload[] = [];
 for (let n = 0; n < Number(values.keys); n += 1) {
   // A codec of its own makes a data key of its own.
-  const writer = new KmsCodec({ ...options, limits: { openedMax: 1, sealingMax: 1 } });
+  const writer = new KmsCodec({ ...options, limits: { maxDecryptionKeys: 1, maxEncryptionKeys: 1 } });
   messages.push(...(await writer.encode([payload])));
   await writer.close();
 }

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { CallBudget, type CallOptions } from './call-options.ts';
 import type { CodecContext, KmsCodecOptions } from './codec-options.ts';
 import { requireZstd } from './compression/zstd.ts';
-import { KmsCodecError } from './errors.ts';
+import { KmsCodecError, type ReasonCode } from './errors.ts';
 import { checkContext, checkPayload, checkPayloads } from './formats/check-payload.ts';
 import { type Encrypted, keyNotListed } from './formats/format.ts';
 import { infoOf, type PayloadInfo, parsePayload, unparsedPayload } from './formats/formats.ts';
@@ -31,6 +31,17 @@ export interface DecryptedPayload {
 export interface EncodedWithInfo {
   readonly payloads: Payload[];
   readonly infos: PayloadInfo[];
+}
+
+/** How long the keys in memory last without Cloud KMS. */
+export interface KeyState {
+  /**
+   * Seconds for which the process could still encrypt, and decrypt with the data keys that it used in the last hour. 0: it
+   * has no data key that encrypts. Infinity: the rule only decrypts, and no data key is in use.
+   */
+  readonly autonomySeconds: number;
+  /** Why the last attempt to replace or confirm a key failed; undefined while Cloud KMS answers. */
+  readonly failure: ReasonCode | undefined;
 }
 
 const MiB = 2 ** 20;
@@ -198,7 +209,28 @@ export class KmsCodec implements PayloadCodec {
     await this.#keys.encryption.warm(scope.dataKeyScope, this.#call(scope, context).waitBudget);
   }
 
-  /** Refreshes the data keys that are due and evicts expired data keys. A timer calls it every 15 s. */
+  /**
+   * Returns how long this process could go on in a namespace if Cloud KMS stopped answering now, and whether it answers.
+   * Makes no call.
+   *
+   * @example
+   * const { autonomySeconds, failure } = codec.keyState('payments');
+   * if (failure !== undefined) log.warn(`Cloud KMS: ${failure}; keys last for ${autonomySeconds} s`);
+   */
+  keyState(namespace?: string): KeyState {
+    const { dataKeyScope, rule } = this.#scope(namespace === undefined ? undefined : { namespace });
+    const { encryption, decryption } = this.#keys;
+    const writing = dataKeyScope && encryption.state(dataKeyScope);
+    const remainingMs = Math.min(
+      writing?.remainingMs ?? Number.POSITIVE_INFINITY,
+      decryption.autonomyMs(rule.namespace),
+    );
+    const failure =
+      writing?.failure ?? (decryption.isFailing(rule.namespace) ? ('kms_unavailable' as const) : undefined);
+    return { autonomySeconds: Math.floor(remainingMs / 1_000), failure };
+  }
+
+  /** Refreshes and revalidates the keys that are due. A timer calls it every 15 s. */
   maintain(): void {
     this.#keys.maintain();
   }

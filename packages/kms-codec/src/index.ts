@@ -1,5 +1,5 @@
 export { KmsCodec } from './codec.ts';
-export type { DecryptedPayload, EncodedWithInfo } from './codec.ts';
+export type { DecryptedPayload, EncodedWithInfo, KeyState } from './codec.ts';
 export type { CodecContext, KmsCodecOptions, WritableFormat } from './codec-options.ts';
 export { KmsCodecError, reasonClass, reasonClasses, reasonCodes } from './errors.ts';
 export type { KmsCodecErrorOptions, ReasonClass, ReasonCode } from './errors.ts';

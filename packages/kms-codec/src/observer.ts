@@ -33,8 +33,25 @@ export interface Observer {
   }): void;
   /** A plaintext payload passed, and the namespace's rule reports that. */
   notEncrypted?(event: { readonly namespace: string }): void;
-  /** A lookup in the data-key cache. `joined`: another call was already unwrapping the same data key. */
-  dataKeyLookup?(event: { readonly namespace: string; readonly outcome: 'hit' | 'miss' | 'joined' }): void;
+  /**
+   * A lookup in the data-key cache. `joined`: another call was already unwrapping the same data key. `stale`: Cloud KMS does
+   * not answer, so its last answer counts for longer.
+   */
+  dataKeyLookup?(event: {
+    readonly namespace: string;
+    readonly outcome: 'hit' | 'stale' | 'miss' | 'joined';
+  }): void;
+  /**
+   * The codec asked Cloud KMS again whether a key version in use still decrypts. `refused`: its data keys were removed.
+   * `unavailable`: they remain in use for now. `namespace` is the one of the data key that Cloud KMS was asked to unwrap.
+   */
+  keyRevalidated?(event: {
+    readonly namespace: string;
+    readonly key: string;
+    readonly keyVersion: number | undefined;
+    readonly outcome: 'confirmed' | 'refused' | 'unavailable';
+    readonly code?: ReasonCode | undefined;
+  }): void;
   /** A new data key encrypts from now on. `reason` is why it replaced the previous one. */
   dataKeyRotated?(event: {
     readonly namespace: string;

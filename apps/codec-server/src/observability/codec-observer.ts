@@ -59,6 +59,12 @@ export function codecMetrics(meter: Meter, isNamed: (namespace: string) => boole
     'namespace',
   );
   const lookups = counter('codec_data_key_lookups', 'Data-key cache lookups', 'namespace', 'outcome');
+  const revalidated = counter(
+    'codec_key_revalidations',
+    'Key versions that Cloud KMS was asked about again while their data keys were in use',
+    'namespace',
+    'outcome',
+  );
   const rotated = counter(
     'codec_data_key_rotations',
     'New data keys, by the reason why the previous one was replaced',
@@ -82,6 +88,7 @@ export function codecMetrics(meter: Meter, isNamed: (namespace: string) => boole
     refused: ({ namespace, code }) => refused.add(label(namespace), code),
     notEncrypted: ({ namespace }) => plain.add(label(namespace)),
     dataKeyLookup: ({ namespace, outcome }) => lookups.add(label(namespace), outcome),
+    keyRevalidated: ({ namespace, outcome }) => revalidated.add(label(namespace), outcome),
     dataKeyRotated: ({ namespace, reason }) => rotated.add(label(namespace), reason),
     dataKeyRefreshFailed: ({ namespace, code }) => stale.add(label(namespace), code),
     kmsRetry: ({ code }) => retries.add(code),
@@ -99,6 +106,7 @@ const listed: Readonly<Record<keyof Observer, true>> = {
   refused: true,
   notEncrypted: true,
   dataKeyLookup: true,
+  keyRevalidated: true,
   dataKeyRotated: true,
   dataKeyRefreshFailed: true,
 };

@@ -28,7 +28,7 @@ export class NamespaceUsage {
   #done = 0;
   #notEncrypted = 0;
   readonly #refused: ReasonCounts = {};
-  readonly #dataKeys = { hit: 0, miss: 0, joined: 0 };
+  readonly #dataKeys = { hit: 0, stale: 0, miss: 0, joined: 0 };
   /** By key, then by version; version 0 stands for payloads that name none. */
   readonly #versions = new Map<string, Map<number, VersionUsage>>();
   #versionCount = 0;

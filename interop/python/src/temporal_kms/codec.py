@@ -19,7 +19,8 @@ from temporalio.converter import (
 from . import zstd
 from .aead import encrypt
 from .call_budget import DEFAULT_CALL_LIMIT, CallBudget
-from .data_keys import Clock, DecryptionKeys, EncryptionKeys
+from .data_keys import EncryptionKeys
+from .decryption_keys import Clock, DecryptionKeys
 from .decryptor import PayloadDecryptor, Scope
 from .errors import KmsCodecError
 from .formats import ENVELOPE_V2, format_of

@@ -1,117 +1,24 @@
-"""The data keys that encrypt, and the cache of data keys that decrypt. docs/wire-formats.md states the limits."""
+"""The data keys that encrypt. docs/wire-formats.md states the limits."""
 
 import asyncio
 import os
-import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .aead import data_key
+from .decryption_keys import HARD_AGE, RETRY_AFTER, Clock, DecryptionKeys
 from .errors import KmsCodecError
 from .header import data_key_aad
 from .kms import KeyService, Wrapped
+from .single_flight import SingleFlight, retry_within
 
 SOFT_AGE, SOFT_MESSAGES, SOFT_BYTES = 3600.0, 2**20, 64 * 2**30
-HARD_AGE, HARD_MESSAGES, HARD_BYTES = 24 * 3600.0, 2**28, 4 * 2**40
+HARD_MESSAGES, HARD_BYTES = 2**28, 4 * 2**40
 REFRESH_AT = 0.75
 GRACE_AFTER_REFUSAL = 300.0
-DECRYPTION_TTL, DECRYPTION_MAX = 300.0, 16_384
 ENCRYPTION_MAX = 1024
-REFUSAL_TTL = 5.0
-RETRY_AFTER = 10.0
-
-T = TypeVar("T")
-Clock = Callable[[], float]
-
-
-async def retry_within(budget: float, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeats an attempt, with growing pauses, while its error is retryable and ``budget`` seconds have not passed."""
-    end, pause = time.monotonic() + budget, 0.1
-    while True:
-        try:
-            return await attempt()
-        except KmsCodecError as error:
-            if not error.retryable or time.monotonic() + pause > end:
-                raise
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, 2.0)
-
-
-class SingleFlight(Generic[T]):
-    """Shares one call between all callers that need its result. A cancelled caller does not end it for the others."""
-
-    def __init__(self) -> None:
-        self._flights: dict[object, asyncio.Task[T]] = {}
-
-    async def join(self, key: object, call: Callable[[], Awaitable[T]]) -> T:
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = asyncio.ensure_future(_coroutine(call))
-            self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._landed(key, done))
-        return await asyncio.shield(flight)
-
-    def _landed(self, key: object, flight: "asyncio.Task[T]") -> None:
-        del self._flights[key]
-        if not flight.cancelled():
-            flight.exception()  # otherwise asyncio logs an error if all callers were cancelled
-
-
-async def _coroutine(call: Callable[[], Awaitable[T]]) -> T:
-    return await call()
-
-
-WrappedKey = tuple[str, bytes, bytes]
-"""Crypto key, additional authenticated data, wrapped bytes."""
-
-
-class DecryptionKeys:
-    """The cache of data keys that decrypt, and of refusals.
-
-    It evicts the least recently used entry first, and every entry after its TTL, however often it is used.
-    """
-
-    def __init__(self, service: KeyService, clock: Clock) -> None:
-        self._service = service
-        self._clock = clock
-        self._entries: OrderedDict[WrappedKey, tuple[AESGCM | KmsCodecError, float]] = OrderedDict()
-        self._flights: SingleFlight[AESGCM] = SingleFlight()
-
-    async def get(self, wanted: WrappedKey, budget: float, key_version: int | None = None) -> AESGCM:
-        """Returns the data key from the cache, or unwraps it with Cloud KMS.
-
-        :raises KmsCodecError: why Cloud KMS did not unwrap it
-        """
-        known = self._entries.get(wanted)
-        if known and known[1] > self._clock():
-            self._entries.move_to_end(wanted)
-            if isinstance(known[0], KmsCodecError):
-                raise KmsCodecError(known[0].code, known[0].message)
-            return known[0]
-        return await self._flights.join(wanted, lambda: self._unwrap(wanted, budget, key_version))
-
-    def keep(self, wanted: WrappedKey, what: AESGCM | KmsCodecError, seconds: float) -> None:
-        self._entries[wanted] = (what, self._clock() + seconds)
-        self._entries.move_to_end(wanted)
-        while len(self._entries) > DECRYPTION_MAX:
-            self._entries.popitem(last=False)
-
-    async def _unwrap(self, wanted: WrappedKey, budget: float, key_version: int | None) -> AESGCM:
-        crypto_key, aad, wrapped = wanted
-        try:
-            key = data_key(
-                await retry_within(budget, lambda: self._service.unwrap(crypto_key, wrapped, aad, key_version))
-            )
-        except KmsCodecError as error:
-            if not error.retryable:
-                self.keep(wanted, error, REFUSAL_TTL)
-            raise
-        self.keep(wanted, key, DECRYPTION_TTL)
-        return key
 
 
 @dataclass
@@ -211,4 +118,4 @@ class EncryptionKeys:
         cipher = data_key(plaintext)
         slot.current = EncryptionKey(cipher, wrapped, self._clock())
         slot.next_try, slot.retire_at = 0.0, float("inf")
-        self._decryption_keys.keep((slot.crypto_key, aad, wrapped.ciphertext), cipher, SOFT_AGE)
+        self._decryption_keys.add((slot.crypto_key, aad, wrapped.ciphertext), cipher, wrapped.key_version)

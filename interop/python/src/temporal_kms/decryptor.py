@@ -14,12 +14,13 @@ from temporalio.api.common.v1 import Payload
 from . import zstd
 from .aead import DATA_KEY, check_length, decrypt
 from .call_budget import CallBudget
-from .data_keys import DecryptionKeys, retry_within
+from .decryption_keys import DecryptionKeys
 from .errors import KmsCodecError
 from .formats import format_of, is_empty, text
 from .header import MAX_WRAPPED_KEY, NONCE, TAG, data_key_aad, key_id, namespace_tag, parse_message, workflow_tag
 from .kms import KeyService
 from .rules import NamespaceRule
+from .single_flight import retry_within
 
 T = TypeVar("T")
 log = logging.getLogger("temporal_kms")

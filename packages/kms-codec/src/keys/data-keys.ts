@@ -20,9 +20,9 @@ export class DataKeys {
     this.encryption = new EncryptionKeys(keyService, semaphore, this.decryption, limits, observer, now);
   }
 
-  /** Refreshes the data keys that are due and evicts expired data keys. */
+  /** Refreshes and revalidates the data keys that are due, and removes those that are too old. */
   maintain(): void {
-    this.decryption.purge();
+    this.decryption.maintain();
     this.encryption.maintain();
   }
 

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { importDataKey } from '../crypto/data-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { Observer } from '../observer.ts';
+import { KeyVersionAccess } from './key-version-access.ts';
 import type { KeyService } from './key-service.ts';
 import type { KeyedSemaphore } from './keyed-semaphore.ts';
 import type { DataKeyLimits } from './limits.ts';
@@ -19,19 +20,41 @@ export interface WrappedKey {
   readonly keyVersion?: number | undefined;
 }
 
+/** A data key in the cache. */
+interface CachedKey {
+  readonly namespace: string;
+  readonly dataKey: WrappedKey;
+  readonly key: KeyObject;
+  readonly access: KeyVersionAccess;
+  /** Whether this process made it. */
+  readonly isOwn: boolean;
+  /** When Cloud KMS last unwrapped this very data key; for a data key of this process, when Cloud KMS wrapped it. */
+  confirmed: number;
+  used: number;
+}
+
 /** How long a failure that is not retryable is cached: a history under a disabled key must not cost a call per payload. */
 const FAILURE_TTL_MS = 5_000;
 const MAX_FAILURES = 4_096;
 
 /**
- * The cache of data keys that Cloud KMS has unwrapped, limited by number and age. Concurrent requests for the same data
- * key share one Cloud KMS call.
+ * The cache of data keys that Cloud KMS has unwrapped. Concurrent requests for the same data key share one Cloud KMS call.
+ *
+ * A data key is used only while Cloud KMS has confirmed within `revalidateMs` that this process may use its key version.
+ * While data keys are in use, the cache asks again in the background before that time is over. A refusal removes the data
+ * keys of the key version. While Cloud KMS does not answer, they remain usable up to `hardAgeMs` after its last answer
+ * (stale-if-error, RFC 5861).
  */
 export class DecryptionKeys {
   readonly #keyService: KeyService;
   readonly #semaphore: KeyedSemaphore;
   readonly #observer: Observer;
-  readonly #keys: LRUCache<string, KeyObject>;
+  readonly #limits: DataKeyLimits;
+  readonly #now: () => number;
+  readonly #keys: LRUCache<string, CachedKey>;
+  /** Data keys of this process. Reading other data keys, however many, must not evict them. */
+  readonly #own: LRUCache<string, CachedKey>;
+  readonly #accesses = new Map<string, KeyVersionAccess>();
   readonly #failures: LRUCache<string, KmsCodecError>;
   readonly #flights: SingleFlight<KeyObject>;
 
@@ -45,29 +68,40 @@ export class DecryptionKeys {
     this.#keyService = keyService;
     this.#semaphore = semaphore;
     this.#observer = observer;
+    this.#limits = limits;
+    this.#now = now;
     this.#flights = new SingleFlight(observer);
-    const perf = { now };
-    this.#keys = new LRUCache({ max: limits.openedMax, ttl: limits.openedTtlMs, perf, ttlResolution: 0 });
-    this.#failures = new LRUCache({ max: MAX_FAILURES, ttl: FAILURE_TTL_MS, perf, ttlResolution: 0 });
+    this.#keys = new LRUCache({ max: limits.maxDecryptionKeys });
+    this.#own = new LRUCache({ max: OWN_PER_SCOPE * limits.maxEncryptionKeys });
+    this.#failures = new LRUCache({
+      max: MAX_FAILURES,
+      ttl: FAILURE_TTL_MS,
+      perf: { now },
+      ttlResolution: 0,
+    });
   }
 
   /**
-   * Returns the data key if it is cached.
+   * Returns the data key if it is cached and can be used without a Cloud KMS call. Revalidates its key version in the
+   * background when that is due.
    * @throws KmsCodecError a cached failure
    */
   cached(namespace: string, { id }: WrappedKey): KeyObject | undefined {
-    const key = this.#keys.get(id);
-    if (key) {
-      this.#observer.dataKeyLookup?.({ namespace, outcome: 'hit' });
-      return key;
+    const cached = this.#find(id);
+    if (cached) {
+      const outcome = this.#use(cached);
+      if (outcome === undefined) return undefined;
+      this.#observer.dataKeyLookup?.({ namespace, outcome });
+      return cached.key;
     }
     const failure = this.#failures.get(id);
     if (failure) throw failure;
     return undefined;
   }
 
+  /** Whether the data key is in memory: it needs at most one call, which it shares with all others of its key version. */
   has({ id }: WrappedKey): boolean {
-    return this.#keys.has(id);
+    return this.#keys.has(id) || this.#own.has(id);
   }
 
   /** Whether a failure is cached, so that Cloud KMS is not called. */
@@ -75,18 +109,41 @@ export class DecryptionKeys {
     return this.#failures.has(id);
   }
 
-  /** Unwraps a data key with Cloud KMS and caches it. @throws KmsCodecError why Cloud KMS does not unwrap it */
+  /**
+   * Returns a data key that `cached` does not return: after Cloud KMS has confirmed that its key version may be used, or
+   * has unwrapped it.
+   * @throws KmsCodecError why Cloud KMS does not unwrap it
+   */
   async unwrap(namespace: string, dataKey: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
-    const { id } = dataKey;
+    const { id, cryptoKey, aad, wrapped, keyVersion } = dataKey;
+    const cached = this.#find(id);
+    if (cached) {
+      await cached.access.revalidated(waitBudget);
+      const outcome = waitBudget.isFinished ? undefined : this.#use(cached);
+      if (outcome !== undefined) {
+        this.#observer.dataKeyLookup?.({ namespace, outcome });
+        return cached.key;
+      }
+    }
     this.#observer.dataKeyLookup?.({ namespace, outcome: this.#flights.has(id) ? 'joined' : 'miss' });
-    return await this.#flights.join(id, dataKey.cryptoKey, waitBudget, async (signal) => {
+    return await this.#flights.join(id, cryptoKey, waitBudget, async (signal) => {
+      const started = this.#now();
       try {
-        const { cryptoKey, aad, wrapped, keyVersion } = dataKey;
         const bytes = await this.#semaphore.run(namespace, signal, () =>
           this.#keyService.unwrap({ key: cryptoKey, aad, ciphertext: wrapped, keyVersion }),
         );
         const key = importDataKey(bytes);
-        this.#keys.set(id, key);
+        const access = this.#accessOf(dataKey, started);
+        access.confirm(started);
+        this.#keys.set(id, {
+          namespace,
+          dataKey,
+          key,
+          access,
+          isOwn: false,
+          confirmed: started,
+          used: started,
+        });
         return key;
       } catch (error) {
         if (error instanceof KmsCodecError && !error.retryable) this.#failures.set(id, error);
@@ -96,21 +153,123 @@ export class DecryptionKeys {
   }
 
   /** Adds a data key of this process, so that it decrypts its own messages without a call to Cloud KMS. */
-  add(dataKey: WrappedKey, key: KeyObject, ttlMs: number): void {
-    this.#keys.set(dataKey.id, key, { ttl: ttlMs });
+  add(namespace: string, dataKey: WrappedKey, key: KeyObject): void {
+    const now = this.#now();
+    const access = this.#accessOf(dataKey, now);
+    this.#own.set(dataKey.id, { namespace, dataKey, key, access, isOwn: true, confirmed: now, used: now });
   }
 
-  /** Removes expired entries from memory. A lookup alone would only ignore them. */
-  purge(): void {
-    this.#keys.purgeStale();
+  /**
+   * Returns for how many milliseconds the data keys of a namespace that were used within the soft age remain usable if Cloud
+   * KMS stops answering now. Infinity: there are none.
+   */
+  autonomyMs(namespace: string): number {
+    const now = this.#now();
+    let least = Number.POSITIVE_INFINITY;
+    for (const cached of this.#all()) {
+      if (cached.namespace !== namespace || cached.used + this.#limits.softAgeMs <= now) continue;
+      least = Math.min(least, this.#usableUntil(cached) - now);
+    }
+    return Math.max(0, least);
+  }
+
+  /** Whether Cloud KMS does not answer for a data key of the namespace. */
+  isFailing(namespace: string): boolean {
+    return this.#all().some((cached) => cached.namespace === namespace && cached.access.isFailing);
+  }
+
+  /** Revalidates what is due and was used since the last answer; removes what is too old to be used. A timer calls it. */
+  maintain(): void {
+    const now = this.#now();
     this.#failures.purgeStale();
+    const accesses = new Set<KeyVersionAccess>();
+    for (const cached of this.#all()) {
+      if (now >= this.#usableUntil(cached)) this.#remove(cached);
+      else {
+        accesses.add(cached.access);
+        if (cached.used > cached.access.confirmed && this.#isDue(cached, now))
+          cached.access.revalidate(cached);
+      }
+    }
+    for (const [name, access] of this.#accesses) if (!accesses.has(access)) this.#accesses.delete(name);
   }
 
   clear(): void {
     this.#keys.clear();
+    this.#own.clear();
+    this.#accesses.clear();
     this.#failures.clear();
   }
+
+  #all(): CachedKey[] {
+    return [...this.#keys.values(), ...this.#own.values()];
+  }
+
+  #find(id: string): CachedKey | undefined {
+    return this.#keys.get(id) ?? this.#own.get(id);
+  }
+
+  #remove({ dataKey: { id } }: CachedKey): void {
+    this.#keys.delete(id);
+    this.#own.delete(id);
+  }
+
+  /** Returns undefined when the data key must not be used before Cloud KMS has answered. */
+  #use(cached: CachedKey): 'hit' | 'stale' | undefined {
+    const { access } = cached;
+    const now = this.#now();
+    cached.used = now;
+    if (!this.#isDue(cached, now)) return 'hit';
+    if (access.isRefused || now >= this.#usableUntil(cached)) {
+      this.#remove(cached);
+      return undefined;
+    }
+    access.revalidate(cached);
+    if (now < access.confirmed + this.#limits.revalidateMs) return 'hit';
+    return access.isFailing ? 'stale' : undefined;
+  }
+
+  /**
+   * Whether to ask Cloud KMS again. An answer for one data key counts for all of its key version. A message's author names
+   * the version, so each data key is also unwrapped again itself, at half of the hard age.
+   */
+  #isDue({ access, confirmed }: CachedKey, now: number): boolean {
+    return now >= access.revalidateAt || now >= confirmed + this.#limits.hardAgeMs / 2;
+  }
+
+  /** A data key of this process is readable for as long as it may encrypt, although only its wrap was confirmed. */
+  #usableUntil({ access, confirmed, isOwn }: CachedKey): number {
+    const last = isOwn ? Math.max(access.confirmed, confirmed) : Math.min(access.confirmed, confirmed);
+    return last + this.#limits.hardAgeMs;
+  }
+
+  /** A message that names no version shares no answer with others. */
+  #accessOf(dataKey: WrappedKey, confirmed: number): KeyVersionAccess {
+    const { cryptoKey, keyVersion, id } = dataKey;
+    const name = keyVersion === undefined ? id : `${cryptoKey}/${keyVersion}`;
+    let access = this.#accesses.get(name);
+    if (access === undefined) {
+      access = new KeyVersionAccess(
+        { cryptoKey, keyVersion, confirmed },
+        {
+          keyService: this.#keyService,
+          observer: this.#observer,
+          now: this.#now,
+          revalidateMs: this.#limits.revalidateMs,
+          refused: (refused) => {
+            this.#accesses.delete(name);
+            for (const cached of this.#all()) if (cached.access === refused) this.#remove(cached);
+          },
+        },
+      );
+      this.#accesses.set(name, access);
+    }
+    return access;
+  }
 }
+
+/** For each data key that encrypts, the one that it replaced stays in memory too. */
+const OWN_PER_SCOPE = 2;
 
 // Latin-1 has one character per byte. A hash would take ten times as long as the lookup.
 const latin1 = (bytes: Uint8Array) =>

@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { generateDataKey } from '../crypto/data-key.ts';
-import { KmsCodecError } from '../errors.ts';
+import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { Observer } from '../observer.ts';
 import { type DecryptionKeys, wrappedKey } from './decryption-keys.ts';
 import type { KeyService } from './key-service.ts';
@@ -38,6 +38,8 @@ interface Slot {
   isRefreshing: boolean;
   /** After a failed refresh: no further refresh before this time. */
   nextRefresh: number;
+  /** Why the last refresh failed. */
+  refreshFailure: ReasonCode | undefined;
   /** When the current key expires because Cloud KMS rejected its refresh. An outage does not set it. */
   retireAt: number;
   /** The last error that is not retryable, cached for seconds. */
@@ -81,7 +83,7 @@ export class EncryptionKeys {
     this.#limits = limits;
     this.#observer = observer;
     this.#now = now;
-    this.#slots = new LRUCache({ max: limits.sealingMax });
+    this.#slots = new LRUCache({ max: limits.maxEncryptionKeys });
     this.#flights = new SingleFlight(observer);
   }
 
@@ -128,6 +130,14 @@ export class EncryptionKeys {
     }
   }
 
+  /** Returns how long the current data key may encrypt, and why the last attempt to replace it failed. */
+  state(scope: DataKeyScope): { readonly remainingMs: number; readonly failure: ReasonCode | undefined } {
+    const slot = this.#slots.get(scope.id);
+    if (!slot?.current) return { remainingMs: 0, failure: slot?.failure?.error.code };
+    const until = Math.min(slot.retireAt, slot.current.created + this.#limits.hardAgeMs);
+    return { remainingMs: Math.max(0, until - this.#now()), failure: slot.refreshFailure };
+  }
+
   /** Wraps the first data key, if there is none. @throws KmsCodecError why Cloud KMS wraps none */
   async warm(scope: DataKeyScope, waitBudget: WaitBudget): Promise<void> {
     const slot = this.#slot(scope);
@@ -150,7 +160,15 @@ export class EncryptionKeys {
     let slot = this.#slots.get(scope.id);
     if (!slot) {
       const retireAt = Number.POSITIVE_INFINITY;
-      slot = { scope, current: undefined, isRefreshing: false, nextRefresh: 0, retireAt, failure: undefined };
+      slot = {
+        scope,
+        current: undefined,
+        isRefreshing: false,
+        nextRefresh: 0,
+        refreshFailure: undefined,
+        retireAt,
+        failure: undefined,
+      };
       this.#slots.set(scope.id, slot);
     }
     return slot;
@@ -182,6 +200,7 @@ export class EncryptionKeys {
       .catch((error: unknown) => {
         slot.nextRefresh = this.#now() + RETRY_REFRESH_MS;
         if (!(error instanceof KmsCodecError)) return;
+        slot.refreshFailure = error.code;
         const { namespace, cryptoKey } = slot.scope;
         this.#observer.dataKeyRefreshFailed?.({ namespace, key: cryptoKey, code: error.code });
         if (error.retryable || !slot.current || slot.retireAt !== Number.POSITIVE_INFINITY) return;
@@ -230,14 +249,12 @@ export class EncryptionKeys {
     const reason = slot.current ? this.#reasonToReplace(slot.current) : 'first';
     slot.current = next;
     slot.nextRefresh = 0;
+    slot.refreshFailure = undefined;
     slot.failure = undefined;
     slot.retireAt = Number.POSITIVE_INFINITY;
-    this.#decryption.add(
-      wrappedKey({ cryptoKey, aad, wrapped: next.wrapped }),
-      next.key,
-      this.#limits.softAgeMs,
-    );
-    this.#observer.dataKeyRotated?.({ namespace, key: cryptoKey, keyVersion: next.keyVersion, reason });
+    const { wrapped, keyVersion } = next;
+    this.#decryption.add(namespace, wrappedKey({ cryptoKey, aad, wrapped, keyVersion }), next.key);
+    this.#observer.dataKeyRotated?.({ namespace, key: cryptoKey, keyVersion, reason });
   }
 
   #reasonToReplace(key: EncryptionKey): 'age' | 'messages' | 'bytes' {

@@ -2,7 +2,7 @@ const HOUR = 3_600_000;
 const GiB = 2 ** 30;
 
 /**
- * How long and how much one data key encrypts, and how long the cache for decryption keeps a data key. The defaults are
+ * How long and how much one data key encrypts, and for how long an answer of Cloud KMS counts. The defaults are
  * those of docs/wire-formats.md. Each may be lowered, none raised.
  */
 export interface DataKeyLimits {
@@ -14,11 +14,12 @@ export interface DataKeyLimits {
   readonly hardAgeMs: number;
   readonly hardMessages: number;
   readonly hardBytes: number;
-  /** Data keys for decryption are evicted after this time, however often they are used. */
-  readonly openedTtlMs: number;
-  readonly openedMax: number;
+  /** Data keys decrypt only while Cloud KMS has confirmed within this time that their key version may be used. */
+  readonly revalidateMs: number;
+  /** Limit on the data keys for decryption in memory; the least recently used is evicted first. */
+  readonly maxDecryptionKeys: number;
   /** Limit on the data keys for encryption: one for each namespace and format. */
-  readonly sealingMax: number;
+  readonly maxEncryptionKeys: number;
   /** Limit on the Cloud KMS calls in flight for one namespace; further calls wait. Default: none. */
   readonly callsInFlight: number;
 }
@@ -30,9 +31,9 @@ export const defaultLimits: DataKeyLimits = {
   hardAgeMs: 24 * HOUR,
   hardMessages: 2 ** 28,
   hardBytes: 4096 * GiB,
-  openedTtlMs: 300_000,
-  openedMax: 16_384,
-  sealingMax: 1_024,
+  revalidateMs: 300_000,
+  maxDecryptionKeys: 16_384,
+  maxEncryptionKeys: 1_024,
   callsInFlight: Number.POSITIVE_INFINITY,
 };
 

@@ -145,7 +145,7 @@ async function checkFresh(
   corpus: Corpus,
   strictness: Strictness,
 ): Promise<void> {
-  const fresh = newReader(corpus, strictness, { openedMax: 8, sealingMax: 1 });
+  const fresh = newReader(corpus, strictness, { maxDecryptionKeys: 8, maxEncryptionKeys: 1 });
   const answer = await check(fresh, given);
   await fresh.codec.close();
   if (answer !== outcome) throw new Error(`${outcome}, and ${answer} by a codec that has no memory`);

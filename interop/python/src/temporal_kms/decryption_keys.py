@@ -1,0 +1,182 @@
+"""The cache of data keys that decrypt. docs/wire-formats.md states the limits."""
+
+import asyncio
+import random
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from .aead import data_key
+from .errors import KmsCodecError
+from .kms import KeyService
+from .single_flight import SingleFlight, retry_within
+
+REVALIDATE = 300.0
+"""Seconds for which an answer of Cloud KMS about a key version counts."""
+HARD_AGE = 24 * 3600.0
+DECRYPTION_MAX = 16_384
+OWN_MAX = 2 * 1024
+REFUSAL_TTL = 5.0
+RETRY_AFTER = 10.0
+SLOW = 1.0
+"""Seconds without an answer after which Cloud KMS counts as unavailable."""
+
+V = TypeVar("V")
+Clock = Callable[[], float]
+
+WrappedKey = tuple[str, bytes, bytes]
+"""Crypto key, additional authenticated data, wrapped bytes."""
+
+
+class _KeyVersionAccess:
+    """Whether Cloud KMS lets this process use a key version, as far as the process knows.
+
+    One answer counts for all data keys under the version.
+    """
+
+    def __init__(self, confirmed: float) -> None:
+        self.confirm(confirmed)
+        self.is_refused = False
+        self.attempt: "asyncio.Task[None] | None" = None
+
+    def confirm(self, started: float) -> None:
+        self.confirmed = started
+        self.revalidate_at = started + REVALIDATE * random.uniform(0.5, 0.8)
+        self.is_failing = False
+        self.next_try = 0.0
+
+
+@dataclass
+class _CachedKey:
+    cipher: AESGCM
+    access: _KeyVersionAccess
+    key_version: int | None
+    confirmed: float
+    is_own: bool = False
+
+
+class DecryptionKeys:
+    """The cache of data keys that decrypt, and of refusals. It evicts the least recently used entry first.
+
+    A data key is used while Cloud KMS has confirmed within ``REVALIDATE`` seconds that this process may use its key
+    version. The cache asks again in the background before that. A refusal removes the data keys of the version; while
+    Cloud KMS does not answer, they stay usable for ``HARD_AGE`` seconds after its last answer.
+    """
+
+    def __init__(self, service: KeyService, clock: Clock) -> None:
+        self._service = service
+        self._clock = clock
+        self._keys: OrderedDict[WrappedKey, _CachedKey] = OrderedDict()
+        self._own: OrderedDict[WrappedKey, _CachedKey] = OrderedDict()
+        self._accesses: dict[tuple[object, ...], _KeyVersionAccess] = {}
+        self._refusals: OrderedDict[WrappedKey, tuple[KmsCodecError, float]] = OrderedDict()
+        self._flights: SingleFlight[AESGCM] = SingleFlight()
+
+    async def get(self, wanted: WrappedKey, budget: float, key_version: int | None = None) -> AESGCM:
+        """Returns the data key from the cache, or unwraps it with Cloud KMS.
+
+        :raises KmsCodecError: why Cloud KMS did not unwrap it
+        """
+        cached = self._find(wanted)
+        if cached is not None:
+            if self._is_usable(wanted, cached):
+                return cached.cipher
+            if cached.access.attempt is not None:
+                await asyncio.wait({cached.access.attempt}, timeout=SLOW)
+                # Without an answer by now, Cloud KMS counts as unavailable. The answer counts whenever it arrives.
+                if cached.access.attempt is not None:
+                    cached.access.is_failing = True
+                if self._is_usable(wanted, cached):
+                    return cached.cipher
+        refusal = self._refusals.get(wanted)
+        if refusal and refusal[1] > self._clock():
+            raise KmsCodecError(refusal[0].code, refusal[0].message)
+        return await self._flights.join(wanted, lambda: self._unwrap(wanted, budget, key_version))
+
+    def add(self, wanted: WrappedKey, cipher: AESGCM, key_version: int) -> None:
+        """Adds a data key of this process, so that it reads its own messages without a call."""
+        now = self._clock()
+        access = self._access(wanted, key_version, now)
+        self._own[wanted] = _CachedKey(cipher, access, key_version, now, is_own=True)
+        _limit(self._own, OWN_MAX)
+
+    def _find(self, wanted: WrappedKey) -> _CachedKey | None:
+        cached = self._keys.get(wanted)
+        if cached is None:
+            return self._own.get(wanted)
+        self._keys.move_to_end(wanted)
+        return cached
+
+    def _is_usable(self, wanted: WrappedKey, cached: _CachedKey) -> bool:
+        """Whether the data key may be used now. Starts to ask Cloud KMS again when that is due."""
+        now, access = self._clock(), cached.access
+        if now < access.revalidate_at and now < cached.confirmed + HARD_AGE / 2:
+            return not access.is_refused
+        last = (max if cached.is_own else min)(access.confirmed, cached.confirmed)
+        if access.is_refused or now >= last + HARD_AGE:
+            self._keys.pop(wanted, None)
+            self._own.pop(wanted, None)
+            return False
+        if access.attempt is None and now >= access.next_try:
+            access.attempt = asyncio.ensure_future(self._revalidate(wanted, cached))
+        return now < access.confirmed + REVALIDATE or access.is_failing
+
+    async def _revalidate(self, wanted: WrappedKey, cached: _CachedKey) -> None:
+        crypto_key, aad, wrapped = wanted
+        access, started = cached.access, self._clock()
+        try:
+            await self._service.unwrap(crypto_key, wrapped, aad, cached.key_version)
+            cached.confirmed = started
+            access.confirm(started)
+        except KmsCodecError as error:
+            if error.retryable:
+                access.is_failing = True
+                access.next_try = self._clock() + 2 * RETRY_AFTER * random.random()
+            else:
+                self._refuse(access)
+        finally:
+            access.attempt = None
+
+    def _refuse(self, access: _KeyVersionAccess) -> None:
+        access.is_refused = True
+        for keys in (self._keys, self._own):
+            for wanted in [wanted for wanted, cached in keys.items() if cached.access is access]:
+                del keys[wanted]
+        self._accesses = {name: one for name, one in self._accesses.items() if one is not access}
+
+    def _access(self, wanted: WrappedKey, key_version: int | None, confirmed: float) -> _KeyVersionAccess:
+        name = wanted if key_version is None else (wanted[0], key_version)
+        access = self._accesses.get(name)
+        if access is None:
+            access = self._accesses[name] = _KeyVersionAccess(confirmed)
+        return access
+
+    async def _unwrap(self, wanted: WrappedKey, budget: float, key_version: int | None) -> AESGCM:
+        crypto_key, aad, wrapped = wanted
+        started = self._clock()
+        try:
+            cipher = data_key(
+                await retry_within(budget, lambda: self._service.unwrap(crypto_key, wrapped, aad, key_version))
+            )
+        except KmsCodecError as error:
+            if not error.retryable:
+                self._refusals[wanted] = (error, self._clock() + REFUSAL_TTL)
+                _limit(self._refusals, DECRYPTION_MAX)
+            raise
+        access = self._access(wanted, key_version, started)
+        access.confirm(max(started, access.confirmed))
+        self._keys[wanted] = _CachedKey(cipher, access, key_version, started)
+        self._keys.move_to_end(wanted)
+        _limit(self._keys, DECRYPTION_MAX)
+        if len(self._accesses) > DECRYPTION_MAX:
+            used = {id(cached.access) for keys in (self._keys, self._own) for cached in keys.values()}
+            self._accesses = {name: one for name, one in self._accesses.items() if id(one) in used}
+        return cipher
+
+
+def _limit(entries: "OrderedDict[WrappedKey, V]", size: int) -> None:
+    while len(entries) > size:
+        entries.popitem(last=False)

@@ -1,0 +1,46 @@
+"""Cloud KMS calls that are repeated within a budget, and shared between callers."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from .errors import KmsCodecError
+
+T = TypeVar("T")
+
+async def retry_within(budget: float, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Repeats an attempt, with growing pauses, while its error is retryable and ``budget`` seconds have not passed."""
+    end, pause = time.monotonic() + budget, 0.1
+    while True:
+        try:
+            return await attempt()
+        except KmsCodecError as error:
+            if not error.retryable or time.monotonic() + pause > end:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, 2.0)
+
+
+class SingleFlight(Generic[T]):
+    """Shares one call between all callers that need its result. A cancelled caller does not end it for the others."""
+
+    def __init__(self) -> None:
+        self._flights: dict[object, asyncio.Task[T]] = {}
+
+    async def join(self, key: object, call: Callable[[], Awaitable[T]]) -> T:
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.ensure_future(_coroutine(call))
+            self._flights[key] = flight
+            flight.add_done_callback(lambda done: self._landed(key, done))
+        return await asyncio.shield(flight)
+
+    def _landed(self, key: object, flight: "asyncio.Task[T]") -> None:
+        del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # otherwise asyncio logs an error if all callers were cancelled
+
+
+async def _coroutine(call: Callable[[], Awaitable[T]]) -> T:
+    return await call()

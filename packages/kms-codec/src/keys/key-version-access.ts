@@ -1,0 +1,142 @@
+import { KmsCodecError } from '../errors.ts';
+import { withResolvers } from '../maybe-promise.ts';
+import type { Observer } from '../observer.ts';
+import type { WrappedKey } from './decryption-keys.ts';
+import type { KeyService } from './key-service.ts';
+import type { WaitBudget } from './wait-budget.ts';
+import { WaitTimer } from './wait-timer.ts';
+
+/** A data key that Cloud KMS unwraps again, to find out whether it still does. */
+interface Probe {
+  readonly namespace: string;
+  readonly dataKey: WrappedKey;
+  confirmed: number;
+}
+
+interface KeyVersionAccessOptions {
+  readonly keyService: KeyService;
+  readonly observer: Observer;
+  readonly now: () => number;
+  /** Milliseconds for which an answer of Cloud KMS counts. */
+  readonly revalidateMs: number;
+  /** Called when Cloud KMS refuses the key version. */
+  readonly refused: (access: KeyVersionAccess) => void;
+}
+
+/** The part of `revalidateMs` after which a key version is revalidated: random, so that a fleet does not ask at once. */
+const EARLIEST = 0.5;
+const LATEST = 0.8;
+
+/** After so long without an answer, in ms, Cloud KMS counts as unavailable. The answer counts whenever it arrives. */
+const SLOW_MS = 1_000;
+
+/** Milliseconds from a failed attempt to the next: a random part of twice this. */
+const RETRY_MS = 10_000;
+
+/**
+ * Whether Cloud KMS lets this process use a version of a crypto key, as far as the process knows. One answer counts for all
+ * data keys under the version: Cloud KMS decides by the caller's permissions and by the state of the version.
+ */
+export class KeyVersionAccess {
+  readonly cryptoKey: string;
+  readonly keyVersion: number | undefined;
+  readonly #options: KeyVersionAccessOptions;
+  #confirmed = 0;
+  #revalidateAt = 0;
+  #isFailing = false;
+  #isRefused = false;
+  #nextAttempt = 0;
+  /** Resolves when Cloud KMS has answered, failed, or not answered in time. */
+  #attempt: Promise<void> | undefined;
+
+  constructor(
+    of: Pick<KeyVersionAccess, 'cryptoKey' | 'keyVersion' | 'confirmed'>,
+    options: KeyVersionAccessOptions,
+  ) {
+    this.cryptoKey = of.cryptoKey;
+    this.keyVersion = of.keyVersion;
+    this.#options = options;
+    this.confirm(of.confirmed);
+  }
+
+  /** When the last call began that Cloud KMS has answered. */
+  get confirmed(): number {
+    return this.#confirmed;
+  }
+
+  /** When to ask Cloud KMS again, if the key version is in use. */
+  get revalidateAt(): number {
+    return this.#revalidateAt;
+  }
+
+  /** Whether Cloud KMS does not answer. */
+  get isFailing(): boolean {
+    return this.#isFailing;
+  }
+
+  /** Whether Cloud KMS has refused the key version. Data keys need another call each from then on. */
+  get isRefused(): boolean {
+    return this.#isRefused;
+  }
+
+  /** Records that Cloud KMS has unwrapped a data key under this version, in a call that began at `started`. */
+  confirm(started: number): void {
+    if (started < this.#confirmed) return;
+    const { revalidateMs } = this.#options;
+    this.#confirmed = started;
+    this.#revalidateAt = started + revalidateMs * (EARLIEST + (LATEST - EARLIEST) * Math.random());
+    this.#isFailing = false;
+    this.#nextAttempt = 0;
+  }
+
+  /** Starts to ask Cloud KMS, unless a call is in flight or has just failed. The probe counts as confirmed if it answers. */
+  revalidate(probe: Probe): void {
+    if (this.#attempt !== undefined || this.#isRefused || this.#options.now() < this.#nextAttempt) return;
+    const { promise, resolve } = withResolvers<void>();
+    this.#attempt = promise;
+    const timer = new WaitTimer(SLOW_MS, () => {
+      this.#isFailing = true;
+      resolve();
+    });
+    void this.#unwrap(probe).finally(() => {
+      timer.stop();
+      this.#attempt = undefined;
+      resolve();
+    });
+  }
+
+  /** Waits for the attempt in flight, if there is one, for a second at most. */
+  async revalidated(waitBudget: WaitBudget): Promise<void> {
+    if (this.#attempt === undefined) return;
+    const { promise, resolve } = withResolvers<void>();
+    const leave = waitBudget.wait(resolve);
+    await Promise.race([this.#attempt, promise]);
+    leave();
+  }
+
+  async #unwrap(probe: Probe): Promise<void> {
+    const { keyService, observer, now, refused } = this.#options;
+    const { namespace, dataKey } = probe;
+    const { cryptoKey: key, aad, wrapped: ciphertext, keyVersion } = dataKey;
+    const started = now();
+    try {
+      // Not counted by the limit on calls in flight: waiting there would look like an outage.
+      const bytes = await keyService.unwrap({ key, aad, ciphertext, keyVersion });
+      bytes.fill(0);
+      probe.confirmed = started;
+      this.confirm(started);
+      observer.keyRevalidated?.({ namespace, key, keyVersion, outcome: 'confirmed' });
+    } catch (error) {
+      const code = error instanceof KmsCodecError ? error.code : undefined;
+      if (error instanceof KmsCodecError && !error.retryable) {
+        this.#isRefused = true;
+        refused(this);
+        observer.keyRevalidated?.({ namespace, key, keyVersion, outcome: 'refused', code });
+        return;
+      }
+      this.#isFailing = true;
+      this.#nextAttempt = now() + 2 * RETRY_MS * Math.random();
+      observer.keyRevalidated?.({ namespace, key, keyVersion, outcome: 'unavailable', code });
+    }
+  }
+}
