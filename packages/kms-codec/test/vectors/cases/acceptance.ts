@@ -33,85 +33,95 @@ const reference = payload(
 );
 
 export const acceptance: VectorFile = {
-  about: 'What no format of ours wrote: passed through, or refused where the namespace’s rule says so.',
+  about: 'Payloads in none of the formats: they pass unless the rule of the namespace refuses them.',
   vectors: [
-    passes('plaintext passes', 'The default rule reports it and passes it on.', json('in clear'), {
-      rule: { encrypt: KEY },
-    }),
-    passes('plaintext passes in silence', 'The rule says so.', json('in clear'), {
-      rule: { encrypt: KEY, plaintext: 'pass' },
-    }),
+    passes(
+      'passes plaintext by default',
+      'The default rule reports plaintext and lets it pass.',
+      json('in plaintext'),
+      {
+        rule: { encrypt: KEY },
+      },
+    ),
+    passes(
+      'passes plaintext if the rule lets it pass without a report',
+      'The rule has plaintext: pass.',
+      json('in plaintext'),
+      {
+        rule: { encrypt: KEY, plaintext: 'pass' },
+      },
+    ),
     passes(
       'refuses plaintext',
-      'Whoever writes to the store may replace a message by plaintext.',
+      'An attacker who can write to the store may replace a message with plaintext.',
       json('forged'),
       {
         code: 'format_not_allowed',
       },
     ),
     passes(
-      'refuses an encoding that it doesn’t know',
-      'A newer format of ours and somebody else’s codec look alike.',
+      'refuses an unknown encoding',
+      'A newer format of this library and a format of another codec are indistinguishable.',
       payload({ encoding: 'binary/envelope-kms-v3' }, 'x'),
       { code: 'format_not_allowed' },
     ),
     passes(
-      'an encoding that it doesn’t know passes',
-      'Another codec may come after.',
+      'passes an unknown encoding',
+      'Another codec may decode afterwards.',
       payload({ encoding: 'binary/snappy' }, 'x'),
       {
         rule: { encrypt: KEY },
       },
     ),
     passes(
-      'an encoding is compared byte by byte',
-      'Neither case nor blanks are forgiven: this is plaintext with an odd name.',
+      'compares encodings byte by byte',
+      'Case and spaces matter: this is plaintext with an unusual encoding.',
       payload({ encoding: 'Binary/Envelope-KMS-v2 ' }, 'x'),
       { rule: { encrypt: KEY } },
     ),
     passes(
-      'data without any metadata is plaintext',
-      'Without an encoding nothing says what it is.',
+      'refuses data without metadata as plaintext',
+      'Without an encoding the format is unknown.',
       payload({}, 'x'),
       {
         code: 'format_not_allowed',
       },
     ),
-    passes('an empty payload passes', 'There is nothing in it to protect or to forge.', payload({}, '')),
+    passes('passes an empty payload', 'It contains nothing to protect or to forge.', payload({}, '')),
     passes(
-      'binary/null passes',
-      'What Temporal writes for no value.',
+      'passes binary/null',
+      'Temporal writes it for a missing value.',
       payload({ encoding: 'binary/null' }, ''),
     ),
     passes(
       'refuses json/plain without data',
-      'An encoding that promises data is not the one for nothing.',
+      'Only binary/null is the encoding of a missing value.',
       payload({ encoding: 'json/plain' }, ''),
       {
         code: 'format_not_allowed',
       },
     ),
     passes(
-      'an external-storage reference passes',
-      'It is opened after its content was fetched, and names no secret.',
+      'passes a reference to external storage',
+      'The codec decrypts its content after the SDK has fetched it. The reference contains no secret.',
       reference,
       {
         format: 'external',
       },
     ),
     passes(
-      'an external-storage reference of the older spelling passes',
+      'passes a reference to external storage with the older encoding',
       'Go’s first releases wrote this encoding.',
       payload({ encoding: 'json/external-storage-reference' }, '{}'),
       { format: 'external' },
     ),
     passes(
-      'refuses another protobuf message where plaintext is refused',
-      'json/protobuf alone makes no reference.',
+      'refuses another protobuf message if plaintext is refused',
+      'json/protobuf alone does not make a reference.',
       payload({ encoding: 'json/protobuf', messageType: 'acme.Order' }, '{}'),
       { code: 'format_not_allowed' },
     ),
-    passes('refuses anything for a namespace that isn’t configured', 'Its rule can’t be known.', json('x'), {
+    passes('refuses every payload of a namespace that is not configured', 'Its rule is unknown.', json('x'), {
       context: { namespace: 'billing' },
       code: 'namespace_not_configured',
     }),
