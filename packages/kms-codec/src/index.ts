@@ -1,3 +1,5 @@
+export { BranchKeyStoreError } from './branch-keys/store.ts';
+export type { BranchKeyStore, BranchKeyStoreCode, StoredValue } from './branch-keys/store.ts';
 export { KmsCodec } from './codec.ts';
 export type { DecryptedPayload, EncodedWithInfo, KeyState } from './codec.ts';
 export type { CodecContext, KmsCodecOptions, WritableFormat } from './codec-options.ts';

@@ -1,3 +1,4 @@
+import type { BranchKeyStoreCode } from './branch-keys/store.ts';
 import type { ReasonCode } from './errors.ts';
 
 /** One attempt of a Cloud KMS call. A retry is another attempt. */
@@ -64,5 +65,23 @@ export interface Observer {
     readonly namespace: string;
     readonly key: string;
     readonly code: ReasonCode;
+  }): void;
+  /**
+   * The store of branch keys failed, or a key in it was refused (`adopt`). Called once until it works again; payloads are
+   * not affected. The message is for people.
+   */
+  branchKeyStoreFailed?(event: {
+    readonly operation: 'load' | 'replace' | 'adopt';
+    readonly code: BranchKeyStoreCode;
+    readonly message: string;
+    /** Only for `adopt`. */
+    readonly namespace?: string;
+    readonly key?: string;
+  }): void;
+  /** What `branchKeyStoreFailed` reported works again. */
+  branchKeyStoreRecovered?(event: {
+    readonly operation: 'load' | 'replace' | 'adopt';
+    readonly namespace?: string;
+    readonly key?: string;
   }): void;
 }

@@ -109,6 +109,8 @@ const listed: Readonly<Record<keyof Observer, true>> = {
   keyRevalidated: true,
   dataKeyRotated: true,
   dataKeyRefreshFailed: true,
+  branchKeyStoreFailed: true,
+  branchKeyStoreRecovered: true,
 };
 const events = Object.keys(listed).filter((name): name is keyof Observer => name in listed);
 

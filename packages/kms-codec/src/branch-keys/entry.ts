@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { BranchKeyStoreError, MAX_VALUE_BYTES } from './store.ts';
+import { MAX_WRAPPED_KEY_BYTES } from '../formats/envelope-v2-header.ts';
+
+/*
+ * The value that a store has for one crypto key and namespace, as JSON. It is parsed strictly, and nothing in it is
+ * believed before Cloud KMS has unwrapped its keys and their dates have been verified.
+ */
+
+/** A wrapped branch key in a store. */
+interface StoredBranchKey {
+  /** Ciphertext of the branch key, from Cloud KMS. */
+  readonly wrapped: Uint8Array;
+  readonly keyVersion: number;
+  /** When the branch key was created, in milliseconds since 1970. */
+  readonly created: number;
+  /** Authenticates the other fields, see `crypto/branch-key-date.ts`. */
+  readonly proof: Uint8Array;
+}
+
+export interface BranchKeyEntry {
+  readonly current: StoredBranchKey;
+  /** The branch key that encrypts some minutes later, so that all processes have unwrapped it by then. */
+  readonly next?: StoredBranchKey | undefined;
+}
+
+const VERSION = 1;
+const PROOF_BYTES = 32;
+/** The largest time that a JavaScript date has. */
+const MAX_TIME = 8_640_000_000_000_000;
+
+const base64 = (min: number, max: number) =>
+  z
+    .base64()
+    .max(Math.ceil(max / 3) * 4)
+    .transform((text) => new Uint8Array(Buffer.from(text, 'base64')))
+    .refine((bytes) => bytes.length >= min && bytes.length <= max);
+
+const storedKey = z.strictObject({
+  wrapped: base64(1, MAX_WRAPPED_KEY_BYTES),
+  keyVersion: z.int().min(1).max(0xffff_ffff),
+  created: z.int().min(0).max(MAX_TIME),
+  proof: base64(PROOF_BYTES, PROOF_BYTES),
+});
+
+const entrySchema = z.strictObject({
+  version: z.literal(VERSION),
+  current: storedKey,
+  next: storedKey.optional(),
+});
+
+const versioned = z.looseObject({ version: z.int() });
+
+/**
+ * Parses a stored value.
+ * @throws BranchKeyStoreError `unsupported_version`, `malformed`
+ */
+export function parseEntry(value: Uint8Array): BranchKeyEntry {
+  const json = parseJson(value);
+  const version = versioned.safeParse(json).data?.version;
+  if (version !== undefined && version !== VERSION) {
+    throw new BranchKeyStoreError(
+      'unsupported_version',
+      `The stored branch keys have the version ${version}; this library knows version ${VERSION}`,
+    );
+  }
+  const parsed = entrySchema.safeParse(json);
+  if (!parsed.success) {
+    const place = parsed.error.issues[0]?.path.join('.');
+    throw new BranchKeyStoreError(
+      'malformed',
+      `The stored branch keys are malformed${place ? ` at ${place}` : ''}`,
+    );
+  }
+  const { current, next } = parsed.data;
+  return { current, next };
+}
+
+function parseJson(value: Uint8Array): unknown {
+  if (value.length > MAX_VALUE_BYTES) {
+    throw new BranchKeyStoreError(
+      'malformed',
+      `The stored branch keys have more than ${MAX_VALUE_BYTES} bytes`,
+    );
+  }
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(value));
+  } catch {
+    throw new BranchKeyStoreError('malformed', 'The stored branch keys are no JSON');
+  }
+}
+
+/** Returns the value that `parseEntry` parses. */
+export function serializeEntry({ current, next }: BranchKeyEntry): Uint8Array {
+  const entry = { version: VERSION, current: toJson(current), next: next && toJson(next) };
+  return new Uint8Array(Buffer.from(JSON.stringify(entry)));
+}
+
+const toJson = ({ wrapped, keyVersion, created, proof }: StoredBranchKey) => ({
+  wrapped: Buffer.from(wrapped).toString('base64'),
+  keyVersion,
+  created,
+  proof: Buffer.from(proof).toString('base64'),
+});

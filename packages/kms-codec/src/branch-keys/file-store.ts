@@ -1,0 +1,198 @@
+import { randomBytes } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { link, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  ABSENT,
+  type BranchKeyStore,
+  type BranchKeyStoreCode,
+  BranchKeyStoreError,
+  MAX_VALUE_BYTES,
+  type StoredValue,
+} from './store.ts';
+
+/** With O_NONBLOCK, opening a FIFO does not wait for its writer. Windows lacks both flags; they count as 0 there. */
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const GROUP_OR_OTHERS_WRITE = 0o022;
+
+/** How many generations of a value stay, so that a process that was stopped meanwhile sees newer ones than its own. */
+const KEPT = 4;
+/** A process that ended while it wrote leaves its unfinished file, which is removed after this time. */
+const UNFINISHED_MS = 3_600_000;
+/** How often a value is read again because another process has removed the generation that was the newest. */
+const MAX_READS = 4;
+
+const ID = /^[0-9a-f-]+$/;
+const UNFINISHED = /^\.[0-9a-f-]+\.tmp$/;
+
+/**
+ * Stores values in a directory that several processes use, on one machine or on a shared volume with hard links (NFS).
+ *
+ * Each generation of a value is a separate file, `ID.GENERATION.json`, which is written under another name and then
+ * linked: link(2) fails if another process has created the generation. A rename would overwrite it. So there is no lock
+ * that a process could leave behind, and a file is complete from the moment when it has its name.
+ */
+export class FileBranchKeyStore implements BranchKeyStore {
+  readonly #directory: string;
+
+  /** @param directory absolute path. Created with mode 0700 if it does not exist; its parent must exist */
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async load(id: string): Promise<StoredValue | undefined> {
+    return await this.#run(async () => {
+      for (let reads = 1; ; reads += 1) {
+        const generation = (await this.#generations(id)).at(-1);
+        if (generation === undefined) return undefined;
+        try {
+          return { value: await readTrusted(this.#path(id, generation)), generation: String(generation) };
+        } catch (error) {
+          if (codeOf(error) !== 'ENOENT' || reads === MAX_READS) throw error;
+        }
+      }
+    });
+  }
+
+  async replace(id: string, value: Uint8Array, expected: string): Promise<boolean> {
+    return await this.#run(async () => {
+      const current = (await this.#generations(id)).at(-1);
+      if ((current === undefined ? ABSENT : String(current)) !== expected) return false;
+      const next = (current ?? 0) + 1;
+      const path = this.#path(id, next);
+      if (!(await this.#create(path, value))) return false;
+      const generations = await this.#generations(id);
+      if (generations.at(-1) !== next) {
+        // While this process was stopped, others have replaced the value and removed the generations in between.
+        await unlink(path).catch(ignoreAbsent);
+        return false;
+      }
+      await this.#clean(id, generations.slice(0, -KEPT));
+      return true;
+    });
+  }
+
+  async close(): Promise<void> {
+    // No file stays open.
+  }
+
+  #path(id: string, generation: number): string {
+    return join(this.#directory, `${id}.${generation}.json`);
+  }
+
+  /** Returns the generations of a value that exist, in their order. */
+  async #generations(id: string): Promise<number[]> {
+    if (!ID.test(id)) throw new BranchKeyStoreError('malformed', 'The id of a stored value is malformed');
+    const generations: number[] = [];
+    for (const name of await readdir(this.#directory)) {
+      if (!name.startsWith(`${id}.`)) continue;
+      const [, digits] = /^\.([1-9]\d{0,14})\.json$/.exec(name.slice(id.length)) ?? [];
+      if (digits !== undefined) generations.push(Number(digits));
+    }
+    return generations.toSorted((a, b) => a - b);
+  }
+
+  /** Creates a complete file. @returns false when it exists */
+  async #create(path: string, value: Uint8Array): Promise<boolean> {
+    const unfinished = join(this.#directory, `.${randomBytes(16).toString('hex')}.tmp`);
+    try {
+      const file = await open(unfinished, 'wx', 0o600);
+      try {
+        await file.writeFile(value);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await link(unfinished, path);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw error;
+    } finally {
+      await unlink(unfinished).catch(ignoreAbsent);
+    }
+  }
+
+  /** Removes old generations, and what ended processes have left. */
+  async #clean(id: string, generations: readonly number[]): Promise<void> {
+    const old = generations.map((generation) => this.#path(id, generation));
+    for (const name of await readdir(this.#directory)) {
+      if (!UNFINISHED.test(name)) continue;
+      const path = join(this.#directory, name);
+      const info = await lstat(path).catch(ignoreAbsent);
+      if (info && Date.now() - info.mtimeMs > UNFINISHED_MS) old.push(path);
+    }
+    for (const path of old) await unlink(path).catch(ignoreAbsent);
+  }
+
+  /** Runs an operation in the directory, after a check that other users cannot write there. */
+  async #run<T>(operation: () => Promise<T>): Promise<T> {
+    try {
+      await mkdir(this.#directory, { mode: 0o700 }).catch((error: unknown) => {
+        if (codeOf(error) !== 'EEXIST' && codeOf(error) !== 'EROFS') throw error;
+      });
+      const info = await lstat(this.#directory);
+      checkOwner(this.#directory, info);
+      if (!info.isDirectory()) throw untrusted(this.#directory, 'is not a directory, or is a symbolic link');
+      return await operation();
+    } catch (error) {
+      throw storeError(this.#directory, error);
+    }
+  }
+}
+
+/** Reads a file that only this user and root can write, up to one byte more than a value may have. */
+async function readTrusted(path: string): Promise<Uint8Array> {
+  const file = await open(path, READ);
+  try {
+    const info = await file.stat();
+    if (!info.isFile()) throw untrusted(path, 'is not a regular file');
+    checkOwner(path, info);
+    const bytes = new Uint8Array(MAX_VALUE_BYTES + 1);
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+function checkOwner(path: string, { mode, uid }: Stats): void {
+  const own = process.geteuid?.();
+  if (own === undefined) return;
+  if (uid !== own && uid !== 0) {
+    throw untrusted(path, `belongs to the user ${uid}, and this process runs as ${own}`);
+  }
+  if ((mode & GROUP_OR_OTHERS_WRITE) !== 0) {
+    throw untrusted(path, 'can be written by its group or by others: run chmod go-w');
+  }
+}
+
+const untrusted = (path: string, problem: string) =>
+  new BranchKeyStoreError('untrusted', `${path} ${problem}`);
+
+const codes: Readonly<Record<string, BranchKeyStoreCode>> = {
+  EACCES: 'not_permitted',
+  EPERM: 'not_permitted',
+  EROFS: 'not_permitted',
+  ELOOP: 'untrusted',
+};
+
+function storeError(directory: string, error: unknown): BranchKeyStoreError {
+  if (error instanceof BranchKeyStoreError) return error;
+  const code = codeOf(error) ?? 'unknown';
+  return new BranchKeyStoreError(
+    codes[code] ?? 'unavailable',
+    `The directory ${directory} cannot be used: ${code}`,
+    {
+      cause: error,
+    },
+  );
+}
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** @throws the error, unless it means that the file does not exist */
+function ignoreAbsent(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT') throw error;
+}

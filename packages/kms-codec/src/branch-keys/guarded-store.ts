@@ -1,0 +1,102 @@
+import type { Observer } from '../observer.ts';
+import { type BranchKeyStore, BranchKeyStoreError, type StoredValue } from './store.ts';
+
+type Operation = 'load' | 'replace';
+
+/** How long a call waits for a store, in ms. */
+const ANSWER_MS = 5_000;
+/** After a failure, the store is asked again after this time, in ms. */
+const RETRY_MS = 20_000;
+
+interface Outage {
+  /** No call before this time. */
+  retryAt: number;
+}
+
+export interface StoreCall {
+  /** A payload waits for the answer: the call fails at once during an outage. Background calls try the store again. */
+  readonly isUrgent?: boolean;
+  /** Limit on the wait, in ms. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Calls a store in a way that it can delay nothing: each call has a time limit, an outage makes further calls fail at once,
+ * and at most one call is made while an earlier call hangs. Reports an outage once, and its end.
+ */
+export class GuardedStore {
+  readonly #store: BranchKeyStore;
+  readonly #observer: Observer;
+  readonly #now: () => number;
+  /** Separate for each operation: a store may be readable and not writable. */
+  readonly #outages = new Map<Operation, Outage>();
+  /** Calls that have reached their time limit and not ended. */
+  #hanging = 0;
+
+  constructor(store: BranchKeyStore, observer: Observer, now: () => number) {
+    this.#store = store;
+    this.#observer = observer;
+    this.#now = now;
+  }
+
+  /** @throws BranchKeyStoreError */
+  load(id: string, call: StoreCall = {}): Promise<StoredValue | undefined> {
+    return this.#run('load', call, () => this.#store.load(id));
+  }
+
+  /** @throws BranchKeyStoreError */
+  replace(id: string, value: Uint8Array, expected: string, call: StoreCall = {}): Promise<boolean> {
+    return this.#run('replace', call, () => this.#store.replace(id, value, expected));
+  }
+
+  async close(): Promise<void> {
+    await this.#store.close();
+  }
+
+  async #run<T>(operation: Operation, call: StoreCall, run: () => Promise<T>): Promise<T> {
+    const outage = this.#outages.get(operation);
+    if (outage) {
+      if (call.isUrgent || this.#now() < outage.retryAt || this.#hanging > 0) throw inOutage();
+      outage.retryAt = this.#now() + RETRY_MS;
+    }
+    let answer: T;
+    try {
+      answer = await this.#limited(run(), call.timeoutMs ?? ANSWER_MS);
+    } catch (error) {
+      const failure = error instanceof BranchKeyStoreError ? error : unexpected(error);
+      this.#failed(operation, failure);
+      throw failure;
+    }
+    if (this.#outages.delete(operation)) this.#observer.branchKeyStoreRecovered?.({ operation });
+    return answer;
+  }
+
+  #failed(operation: Operation, { code, message }: BranchKeyStoreError): void {
+    const retryAt = this.#now() + RETRY_MS;
+    if (!this.#outages.has(operation)) this.#observer.branchKeyStoreFailed?.({ operation, code, message });
+    this.#outages.set(operation, { retryAt });
+  }
+
+  async #limited<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+    let isLate = false;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        isLate = true;
+        this.#hanging += 1;
+        reject(
+          new BranchKeyStoreError('unavailable', `The store did not answer within ${timeoutMs / 1000} s`),
+        );
+      }, timeoutMs);
+    });
+    const ended = answer.finally(() => {
+      clearTimeout(timer);
+      if (isLate) this.#hanging -= 1;
+    });
+    return await Promise.race([ended, late]);
+  }
+}
+
+const inOutage = () => new BranchKeyStoreError('unavailable', 'The store failed some seconds ago');
+
+const unexpected = (cause: unknown) => new BranchKeyStoreError('unavailable', 'The store failed', { cause });

@@ -1,0 +1,22 @@
+import { isAbsolute, resolve } from 'node:path';
+import { FileBranchKeyStore } from './file-store.ts';
+import { GcsBranchKeyStore } from './gcs-store.ts';
+import type { BranchKeyStore } from './store.ts';
+
+/** Names of buckets: https://cloud.google.com/storage/docs/buckets#naming */
+const GCS =
+  /^gs:\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:\/((?:[A-Za-z0-9_-][A-Za-z0-9._-]*\/)*[A-Za-z0-9_-][A-Za-z0-9._-]*))?\/?$/;
+
+/**
+ * Returns a function that opens the store that `KMS_BRANCH_KEYS` names, without any I/O; for `none` a function that returns
+ * undefined. Returns undefined if the text has none of the forms.
+ */
+export function parseBranchKeys(text: string): (() => BranchKeyStore | undefined) | undefined {
+  if (text === 'none') return () => undefined;
+  if (text.startsWith('file:')) {
+    const path = text.slice('file:'.length);
+    return isAbsolute(path) && !path.includes('\0') ? () => new FileBranchKeyStore(resolve(path)) : undefined;
+  }
+  const [, bucket, prefix = ''] = GCS.exec(text) ?? [];
+  return bucket === undefined ? undefined : () => new GcsBranchKeyStore({ bucket, prefix });
+}

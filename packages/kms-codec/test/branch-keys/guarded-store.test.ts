@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { GuardedStore } from '../../src/branch-keys/guarded-store.ts';
+import { ABSENT, type BranchKeyStore, BranchKeyStoreError } from '../../src/branch-keys/store.ts';
+import { withResolvers } from '../../src/maybe-promise.ts';
+
+const value = new Uint8Array([1]);
+
+/** A store in memory whose operations fail or hang on demand. */
+function guarded() {
+  const clock = { time: 0 };
+  const events: string[] = [];
+  const calls: string[] = [];
+  const state: { load?: unknown; replace?: unknown } = {};
+  const answer = async (operation: 'load' | 'replace') => {
+    calls.push(operation);
+    const failure = state[operation];
+    if (failure instanceof Promise) await failure;
+    else if (failure !== undefined) throw failure;
+  };
+  const store: BranchKeyStore = {
+    load: () => answer('load').then(() => ({ value, generation: '1' })),
+    replace: () => answer('replace').then(() => true),
+    close: async () => undefined,
+  };
+  const observer = {
+    branchKeyStoreFailed: ({ operation, code }: { operation: string; code: string }) =>
+      void events.push(`${operation} ${code}`),
+    branchKeyStoreRecovered: ({ operation }: { operation: string }) => void events.push(`${operation} works`),
+  };
+  return { guard: new GuardedStore(store, observer, () => clock.time), clock, events, calls, state };
+}
+
+const gone = new BranchKeyStoreError('unavailable', 'gone');
+
+describe('an outage of a store', () => {
+  it('is reported once, and its end too', async () => {
+    const { guard, clock, events, state } = guarded();
+    state.load = gone;
+    for (let n = 0; n < 10; n += 1) {
+      await expect(guard.load('id')).rejects.toMatchObject({ code: 'unavailable' });
+      clock.time += 60_000;
+    }
+    state.load = undefined;
+    expect(await guard.load('id')).toEqual({ value, generation: '1' });
+    await guard.load('id');
+    expect(events).toEqual(['load unavailable', 'load works']);
+  });
+
+  it('makes further calls fail at once for 20 s', async () => {
+    const { guard, clock, calls, state } = guarded();
+    state.load = gone;
+    for (let n = 0; n < 10; n += 1) await guard.load('id').catch(() => undefined);
+    expect(calls).toHaveLength(1);
+    clock.time += 20_000;
+    await Promise.allSettled([guard.load('id'), guard.load('id'), guard.load('id')]);
+    expect(calls).toHaveLength(2);
+  });
+
+  it('makes urgent calls fail at once for as long as it lasts', async () => {
+    const { guard, clock, calls, state } = guarded();
+    state.load = gone;
+    await guard.load('id', { isUrgent: true }).catch(() => undefined);
+    clock.time += 3_600_000;
+    await expect(guard.load('id', { isUrgent: true })).rejects.toMatchObject({ code: 'unavailable' });
+    expect(calls).toHaveLength(1);
+  });
+
+  it('of writing does not prevent reading, and a read does not end it', async () => {
+    const { guard, events, state } = guarded();
+    state.replace = new BranchKeyStoreError('not_permitted', 'read-only');
+    await expect(guard.replace('id', value, ABSENT)).rejects.toMatchObject({ code: 'not_permitted' });
+    expect(await guard.load('id')).toBeDefined();
+    await guard.replace('id', value, ABSENT).catch(() => undefined);
+    expect(events).toEqual(['replace not_permitted']);
+  });
+
+  it('begins when a store does not answer in time, and no call is made while that call hangs', async () => {
+    const { guard, clock, events, calls, state } = guarded();
+    const { promise, resolve } = withResolvers<void>();
+    state.load = promise;
+    await expect(guard.load('id', { timeoutMs: 10 })).rejects.toMatchObject({ code: 'unavailable' });
+    clock.time += 60_000;
+    await expect(guard.load('id')).rejects.toMatchObject({ code: 'unavailable' });
+    expect(calls).toHaveLength(1);
+    resolve();
+    await promise;
+    state.load = undefined;
+    await guard.load('id').catch(() => undefined);
+    clock.time += 60_000;
+    expect(await guard.load('id')).toBeDefined();
+    expect(events).toEqual(['load unavailable', 'load works']);
+  });
+
+  it('is also what an error of another type is', async () => {
+    const { guard, state } = guarded();
+    state.load = new TypeError('bug');
+    await expect(guard.load('id')).rejects.toMatchObject({ code: 'unavailable', cause: state.load });
+  });
+});

