@@ -1,4 +1,6 @@
 import { shared } from '@temporal-kms/scripts/vitest';
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({ test: { ...shared, globalSetup: 'test/support/whole-run.ts' } });
+export default defineConfig({
+  test: { ...shared, globalSetup: 'test/support/whole-run.ts', expect: { poll: { timeout: 10_000 } } },
+});

@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { LineQueue } from '../../src/audit/line-queue.ts';
 
 /** A writer whose writes the test completes. */
@@ -51,61 +50,87 @@ it('rejects the lines of a failed write and continues with the next write', asyn
   await second;
 });
 
-/** A write of several turns, in each of which the process stands still for a while. */
+/** A write of several turns, in each of which the event loop is blocked for a while. */
 async function stalled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) {
     await stat('.');
-    const until = performance.now() + 300;
+    const until = performance.now() + 600;
     while (performance.now() < until);
   }
 }
 
 it('does not count stalls of the process against a write that takes several turns', async () => {
-  await new LineQueue(stalled, { waitMs: 600 }).write('a\n');
+  await new LineQueue(stalled, { waitMs: 2_000 }).write('a\n');
 });
 
 it('does not treat a blocked event loop as a write that hangs', async () => {
   // The write completes in another thread, and its callback runs after the timer that is due by then.
-  const queue = new LineQueue(async () => void (await stat('.')), { waitMs: 500 });
+  const queue = new LineQueue(async () => void (await stat('.')), { waitMs: 2_000 });
   const line = queue.write('a\n');
-  const until = performance.now() + 1_000;
+  const until = performance.now() + 2_500;
   while (performance.now() < until);
   await line;
 });
 
+/** Replaces the clock of the time limits, which are accurate to 20 ms. Returns a function that lets time pass. */
+function stoppedClock(): (milliseconds: number) => Promise<void> {
+  vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval', 'setImmediate'] });
+  onTestFinished(() => void vi.useRealTimers());
+  return async (milliseconds) => void (await vi.advanceTimersByTimeAsync(milliseconds));
+}
+
+/** Whether each line is written, rejected or still waiting. */
+const states = (...lines: Promise<void>[]) => {
+  const current: string[] = lines.map(() => 'waiting');
+  for (const [n, line] of lines.entries())
+    line.then(
+      () => (current[n] = 'written'),
+      (error: Error) => (current[n] = error.message),
+    );
+  return current;
+};
+
 it('gives a line that waits for a slow write no more time than the first line', async () => {
-  const blocked = Promise.withResolvers<void>();
-  const writes = [() => delay(1_500), () => blocked.promise, async () => undefined];
-  const queue = new LineQueue(() => writes.shift()!(), { waitMs: 2_000 });
-  const first = queue.write('a\n');
-  const waiting = queue.write('b\n');
-  await first;
-  const begun = performance.now();
-  await expect(waiting).rejects.toThrow('not written within 2000 ms');
+  const pass = stoppedClock();
+  const { writes, append } = held();
+  const queue = new LineQueue(append, { waitMs: 2_000 });
+  const lines = states(queue.write('a\n'), queue.write('b\n'));
+  await pass(1_500);
+  writes[0]!.end.resolve();
+  await pass(0);
+  expect([lines, writes.length]).toEqual([['written', 'waiting'], 2]);
   // 500 ms of its 2,000 are left when its write begins.
-  expect(performance.now() - begun).toBeLessThan(2_000);
-  blocked.resolve();
-  await new Promise(setImmediate);
-  await queue.write('c\n');
+  await pass(460);
+  expect(lines[1]).toBe('waiting');
+  await pass(80);
+  expect(lines[1]).toContain('not written within 2000 ms');
+  writes[1]!.end.resolve();
+  await pass(0);
+  const after = queue.write('c\n');
+  writes[2]!.end.resolve();
+  await after;
 });
 
 describe('while a write hangs', () => {
   it('rejects its lines and the waiting lines in time, further lines at once, and continues when the write completes', async () => {
+    const pass = stoppedClock();
     const { writes, append } = held();
-    const queue = new LineQueue(append, { waitMs: 50 });
-    const before = performance.now();
-    expect(await outcomes(queue.write('a\n'), queue.write('b\n'))).toEqual(['rejected', 'rejected']);
-    expect(performance.now() - before).toBeLessThan(2_000);
+    const queue = new LineQueue(append, { waitMs: 2_000 });
+    const lines = states(queue.write('a\n'), queue.write('b\n'));
+    await pass(1_960);
+    expect(lines).toEqual(['waiting', 'waiting']);
+    await pass(80);
+    const late = expect.stringContaining('not written within 2000 ms');
+    expect(lines).toEqual([late, late]);
 
-    const late = performance.now();
+    // No time passes.
     for (let n = 0; n < 1_000; n += 1) await expect(queue.write('c\n')).rejects.toThrow('not completed');
-    expect(performance.now() - late).toBeLessThan(2_000);
 
     writes[0]!.end.resolve();
-    await new Promise(setImmediate);
+    await pass(0);
     expect(writes.map(({ text }) => text)).toEqual(['a\n', 'b\n']);
     writes[1]!.end.resolve();
-    await new Promise(setImmediate);
+    await pass(0);
     const after = queue.write('d\n');
     writes[2]!.end.resolve();
     await after;

@@ -154,7 +154,7 @@ it('drops the exported text that was not sent before the token expired', async (
         stopping: never,
         maxMs: 60_000,
         memory,
-        expiresAt: Date.now() + 100,
+        expiresAt: Date.now() + 2_000,
       }),
     }),
   );

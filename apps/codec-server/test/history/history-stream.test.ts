@@ -44,12 +44,15 @@ const task = (eventId: number, durable: boolean): any => ({
 describe('historyFrames', () => {
   it('sends heartbeats while no event comes, and continues after the last durable event', async () => {
     const late = Promise.withResolvers<EventRange>();
-    setTimeout(() => late.resolve(range([event(3)], true)), 110);
     const { frames, requested } = follow([
       async () => range([event(1), event(2)], false),
       () => late.promise,
     ]);
-    const types = (await collect(frames)).map(({ type }: HistoryFrame) => type);
+    const types: HistoryFrame['type'][] = [];
+    for await (const { type } of frames) {
+      types.push(type);
+      if (types.filter((each) => each === 'heartbeat').length === 2) late.resolve(range([event(3)], true));
+    }
     expect([types[0], ...types.slice(-2)]).toEqual(['events', 'events', 'end']);
     expect(types.slice(1, -2).length).toBeGreaterThan(1);
     expect(new Set(types.slice(1, -2))).toEqual(new Set(['heartbeat']));

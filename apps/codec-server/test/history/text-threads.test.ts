@@ -118,7 +118,7 @@ describe('a payload that exceeds a limit of the threads', () => {
   });
 
   it('is not charged for the time that it waits in the queue', async () => {
-    const threads = start({ threads: 1, limitMs: 1_000 });
+    const threads = start({ threads: 1, limitMs: 2_000 });
     const found = await Promise.all(
       Array.from({ length: 15 }, async () =>
         threads.find(query('needle'), manyOnes(1, '"needle"'), false, never),

@@ -100,7 +100,7 @@ describe('bodies of concurrent requests', () => {
         'X-Namespace: payments\r\nTransfer-Encoding: chunked\r\n\r\n',
     );
     socket.write('1\r\n \r\n'.repeat(10_000));
-    const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(5_000) });
+    const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(15_000) });
     expect(String(answer)).toMatch(/^HTTP\/1.1 413 /);
     socket.destroy();
     await expect.poll(() => memory.held).toBe(0);
@@ -149,7 +149,7 @@ describe('a body of unknown length', () => {
       `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
         'X-Namespace: payments\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n',
     );
-    const [head] = await once(socket, 'data', { signal: AbortSignal.timeout(2_000) });
+    const [head] = await once(socket, 'data', { signal: AbortSignal.timeout(15_000) });
     expect(String(head)).toMatch(/^HTTP\/1.1 401 /);
     socket.destroy();
   });

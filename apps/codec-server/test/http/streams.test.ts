@@ -59,7 +59,7 @@ describe('streams', () => {
       await response.body!.cancel();
       return response.status;
     };
-    await expect.poll(third, { timeout: 5_000 }).toBe(200);
+    await expect.poll(third, { timeout: 10_000 }).toBe(200);
   });
 
   it('are not started for HEAD', async () => {
@@ -106,11 +106,11 @@ describe('streams', () => {
   });
 
   it('continue while they are read, and while there is no new data', async () => {
-    const { url, ended } = await streaming(10, { stalledMs: 100 });
+    const { url, ended } = await streaming(10, { stalledMs: 2_000 });
     const response = await fetch(url);
     const reader = response.body!.getReader();
     const started = performance.now();
-    while (performance.now() - started < 500) expect((await reader.read()).done).toBe(false);
+    while (performance.now() - started < 4_000) expect((await reader.read()).done).toBe(false);
     expect(ended()).toBe(0);
     await reader.cancel();
   });
@@ -233,14 +233,14 @@ describe("the history API's streams", () => {
     const written: unknown[] = [];
     const audit = createAudit({ write: async (entry) => void written.push(entry) });
     const temporal = { ...noTemporal, describe: async () => described, history };
-    const access = { ...openAccess, authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 1_000 }) };
+    const access = { ...openAccess, authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 2_000 }) };
     const { port } = await serveApp(kms, { temporal, audit, access });
     const socket = exporting(port, 'readable');
     const broken = once(socket, 'error');
     const reading = setInterval(() => socket.read(4 * 1024), 250);
     socket.on('readable', () => undefined);
     // The lifetime of the sign-in, the time for the notice, and a margin: the operating system buffers MiB and takes time to send them.
-    await sleep(4_000);
+    await sleep(5_000);
     clearInterval(reading);
     socket.removeAllListeners('readable').resume();
     expect(await broken).toMatchObject([{ code: 'ECONNRESET' }]);

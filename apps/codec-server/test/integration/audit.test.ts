@@ -122,7 +122,7 @@ it('writes the outcome of a stream that a shutdown ends, before the process exit
 it('writes the outcome of a stream that the expiry of the token ends', async () => {
   const { entries, decode, stop, close } = await serve({
     ...openAccess,
-    authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 400 }),
+    authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 2_000 }),
   });
   stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
   const text = await (await decode()).text();

@@ -19,10 +19,10 @@ const signedInFor = (ms: number) => ({
 });
 
 test('a followed history ends with the sign-in, after the event that was sent last', async () => {
-  const app = stack.replica({ access: signedInFor(300) });
+  const app = stack.replica({ access: signedInFor(2_000) });
   const start = performance.now();
   const all = await collect(frames(await get(app, `${runPath(run)}/history?live=true`)));
-  expect(performance.now() - start).toBeLessThan(5_000);
+  expect(performance.now() - start).toBeLessThan(15_000);
   const sent = all.flatMap((frame) => (frame.type === 'events' ? frame.events : []));
   expect(sent.length).toBeGreaterThan(1);
   const durable = sent.filter((event) => event.durable);
@@ -30,18 +30,18 @@ test('a followed history ends with the sign-in, after the event that was sent la
 });
 
 test('payloads that are not open by then stay unanswered, and the audit says why', async () => {
-  await using other = stack.kms.another();
+  await using other = stack.kms.another(undefined, 60_000);
   const entries: any[] = [];
   const audit = createAudit({ write: async (entry) => void entries.push(entry) });
-  const app = stack.replica({ access: signedInFor(100), audit, codec: other.codec });
+  const app = stack.replica({ access: signedInFor(1_000), audit, codec: other.codec });
   stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
   const body = JSON.stringify({ refs: ['1:0'] });
   const response = await get(app, `${runPath(run)}/payloads:decode`, { method: 'POST', body });
   const start = performance.now();
   const all = await collect(lines(response, decodeFrame));
   stack.kms.emulator.clearFaults();
-  // Long before Cloud KMS is given up.
-  expect(performance.now() - start).toBeLessThan(400);
+  // Long before the codec stops waiting for Cloud KMS.
+  expect(performance.now() - start).toBeLessThan(20_000);
   expect(all).toEqual([{ type: 'end', reason: 'signed_out' }]);
   expect(entries.at(-1)).toMatchObject({ event: 'outcome', outcome: { result: 'signed_out', payloads: 0 } });
 });

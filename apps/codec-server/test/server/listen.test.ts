@@ -17,16 +17,23 @@ afterAll(() => kms.close());
 const HOST = '127.0.0.1';
 const start = (app: Hono<any>) => listen({ host: HOST, port: 0, app: () => app });
 
+/** The server may take this long to close, so a server that waits for its idle connections fails the test. */
+const HOUR = 3_600_000;
+/** Less than the ten seconds after which Node ends a connection without a request in any case. */
+const LIMIT = 9_000;
+
 describe('graceful shutdown', () => {
   it('waits for a request in flight and tells its client to close the connection', async () => {
+    const arrived = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
     const app = new Hono().get('/', async (c) => {
+      arrived.resolve();
       await gate.promise;
       return c.text('done');
     });
     const server = await start(app);
     const answer = fetch(`http://${HOST}:${server.port}/`);
-    await sleep(100);
+    await arrived.promise;
     const closed = server.close(10_000);
     setTimeout(() => gate.resolve(), 100);
     const response = await answer;
@@ -38,47 +45,54 @@ describe('graceful shutdown', () => {
   it.each([
     ['on which nothing was ever asked', ''],
     ['that is kept alive', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'],
-  ])('closes a connection %s at once', async (_, request) => {
-    const server = await start(new Hono().get('/', (c) => c.text('done')));
-    const idle = connect(server.port, HOST);
-    await once(idle, 'connect');
-    if (request !== '') {
-      idle.write(request);
-      await once(idle, 'data');
-    } else await sleep(50);
-    idle.resume();
-    const ended = once(idle, 'close');
-    const before = performance.now();
-    await server.close(10_000);
-    await ended;
-    expect(performance.now() - before).toBeLessThan(1_000);
-  });
+  ])(
+    'closes a connection %s at once',
+    async (_, request) => {
+      const server = await start(new Hono().get('/', (c) => c.text('done')));
+      const idle = connect(server.port, HOST);
+      await once(idle, 'connect');
+      if (request !== '') {
+        idle.write(request);
+        await once(idle, 'data');
+      } else await sleep(50);
+      idle.resume();
+      const ended = once(idle, 'close');
+      await server.close(HOUR);
+      await ended;
+    },
+    LIMIT,
+  );
 
   it('lets a stream whose head was sent write its last line, then closes its connection', async () => {
     const stopping = new AbortController();
+    const waiting = Promise.withResolvers<void>();
     const app = new Hono<Env>().get('/', (c) =>
       ndjson(c, async function* lines() {
         yield 'first';
-        await new Promise((resolve) => stopping.signal.addEventListener('abort', resolve));
+        const stopped = once(stopping.signal, 'abort');
+        waiting.resolve();
+        await stopped;
         yield 'last';
       }),
     );
     const server = await start(app);
     const response = await fetch(`http://${HOST}:${server.port}/`);
     const text = response.text();
-    await sleep(100);
-    const before = performance.now();
+    await waiting.promise;
     stopping.abort();
-    await server.close(10_000);
+    await server.close(HOUR);
     expect(await text).toBe('"first"\n"last"\n');
-    expect(performance.now() - before).toBeLessThan(1_000);
   });
 
   it('closes connections that do not end in time', async () => {
-    const app = new Hono().get('/', () => new Promise<Response>(() => {}));
+    const arrived = Promise.withResolvers<void>();
+    const app = new Hono().get('/', () => {
+      arrived.resolve();
+      return new Promise<Response>(() => {});
+    });
     const server = await start(app);
     const answer = fetch(`http://${HOST}:${server.port}/`).catch((error: unknown) => error);
-    await sleep(100);
+    await arrived.promise;
     await server.close(100);
     expect(await answer).toBeInstanceOf(Error);
   });

@@ -76,6 +76,11 @@ it('uses a new certificate for new connections, and keeps open connections', asy
   await server.close(0);
 });
 
+/** The server may take this long to close, so a server that waits for its idle connections fails the test. */
+const HOUR = 3_600_000;
+/** Less than the ten seconds after which the server ends an unfinished handshake in any case. */
+const LIMIT = 9_000;
+
 it.each([
   ['on which nothing was ever asked', async (port: number) => connected(port)],
   [
@@ -95,16 +100,18 @@ it.each([
       return socket;
     },
   ],
-])('ends without waiting for a connection %s', async (_, open) => {
-  const server = await serve();
-  const socket = await open(server.port);
-  socket.on('error', () => undefined).resume();
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  const before = performance.now();
-  await server.close(10_000);
-  expect(performance.now() - before).toBeLessThan(1_000);
-  socket.destroy();
-});
+])(
+  'ends without waiting for a connection %s',
+  async (_, open) => {
+    const server = await serve();
+    const socket = await open(server.port);
+    socket.on('error', () => undefined).resume();
+    await sleep(50);
+    await server.close(HOUR);
+    socket.destroy();
+  },
+  LIMIT,
+);
 
 describe('certificate files', () => {
   it('are rejected by name when one is missing, they do not match, or the certificate has expired', async () => {

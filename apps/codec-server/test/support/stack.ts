@@ -36,8 +36,14 @@ export interface Kms {
   readonly codec: KmsCodec;
   readonly watch: KmsHealth;
   readonly use: KeyUsage;
-  /** Returns the codec of another process, with the same Cloud KMS and rules but empty caches. */
-  another(limits?: Partial<DataKeyLimits>): {
+  /**
+   * Returns the codec of another process, with the same Cloud KMS and rules but empty caches.
+   * @param waitMs milliseconds for which an operation waits for Cloud KMS; default 2,000
+   */
+  another(
+    limits?: Partial<DataKeyLimits>,
+    waitMs?: number,
+  ): {
     readonly codec: KmsCodec;
     readonly watch: KmsHealth;
     readonly use: KeyUsage;
@@ -63,7 +69,7 @@ export async function startKms(
       keepKey(bytes);
     },
   });
-  const another: Kms['another'] = (limits) => {
+  const another: Kms['another'] = (limits, waitMs = 2_000) => {
     const watch = watchKms();
     const use = createKeyUsage();
     const codec = createKmsCodec(
@@ -77,7 +83,7 @@ export async function startKms(
       // Shorter than the default of five seconds, for tests of outages, but long enough for a busy machine.
       {
         observer: observeAll(watch.observer, use.observer, kmsCharges),
-        waitMs: { other: 2_000 },
+        waitMs: { other: waitMs },
         ...(limits && { limits }),
       },
     );
