@@ -1,0 +1,15 @@
+import type { DataKeyLimits } from '@temporal-kms/kms-codec';
+
+export const NAMESPACE = 'default';
+export const TASK_QUEUE = 'fleet';
+
+/** Milliseconds after which data keys are replaced and revalidated; production has an hour and 5 minutes. */
+const LIFETIME = 'FLEET_KEY_LIFETIME_MS';
+
+/** The environment variable of a worker with this lifetime of keys. */
+export const lifetimeVariable = (ms: number): Record<string, string> => ({ [LIFETIME]: String(ms) });
+
+export function keyLimits(env: Readonly<Record<string, string | undefined>>): Partial<DataKeyLimits> {
+  const ms = Number(env[LIFETIME]);
+  return { softAgeMs: ms, revalidateMs: ms };
+}
