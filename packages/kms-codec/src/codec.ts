@@ -1,16 +1,15 @@
 import type { PayloadCodec } from '@temporalio/common';
-import { LRUCache } from 'lru-cache';
 import { CallBudget, type CallOptions } from './call-options.ts';
 import type { CodecContext, KmsCodecOptions } from './codec-options.ts';
 import { requireZstd } from './compression/zstd.ts';
 import { KmsCodecError, type ReasonCode } from './errors.ts';
-import { checkContext, checkPayload, checkPayloads } from './formats/check-payload.ts';
+import { checkPayload, checkPayloads } from './formats/check-payload.ts';
 import { type Encrypted, keyNotListed } from './formats/format.ts';
 import { infoOf, type PayloadInfo, parsePayload, unparsedPayload } from './formats/formats.ts';
 import { checkReadable } from './formats/layers.ts';
 import type { Payload } from './formats/payload.ts';
 import { external } from './formats/plain.ts';
-import { acceptedNamespaces, type Call, type Scope } from './formats/scope.ts';
+import { type Call, type Scope, Scopes } from './formats/scope.ts';
 import { DataKeys } from './keys/data-keys.ts';
 import type { KeyRules } from './keys/key-rules.ts';
 import type { KeyService } from './keys/key-service.ts';
@@ -62,11 +61,7 @@ export class KmsCodec implements PayloadCodec {
   readonly #maxDecompressed: number;
   readonly #maxCall: number;
   readonly #timer: NodeJS.Timeout | undefined;
-  // Bounded, since a namespace may come from a request.
-  readonly #scopes = new LRUCache<string, Omit<Scope, 'workflowId'>>({
-    max: 1_024,
-    memoMethod: (namespace) => this.#scopeOfNamespace(namespace),
-  });
+  readonly #scopes: Scopes;
 
   constructor(options: KmsCodecOptions);
   /** @internal @param shared the data keys of another codec, see {@link forNamespace} */
@@ -77,6 +72,8 @@ export class KmsCodec implements PayloadCodec {
     this.#observer = options.observer ?? {};
     this.keyService = options.keyService;
     this.#cipher = new PayloadCipher(options);
+    const { format } = this.#cipher;
+    this.#scopes = new Scopes(options, (namespace, key) => format.dataKeyScope?.(namespace, key));
     this.#maxDecompressed = options.maxDecompressedBytes ?? 16 * MiB;
     this.#maxCall = options.maxCallBytes ?? 128 * MiB;
     const keys =
@@ -137,7 +134,7 @@ export class KmsCodec implements PayloadCodec {
   async decode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
     checkPayloads(payloads);
     if (payloads.length === 0) return payloads;
-    const scope = this.#scope(context);
+    const scope = this.#scopes.resolve(context);
     const call = this.#call(scope, context, options);
     return await this.#each(payloads, call, (payload) =>
       this.#cipher.decrypt(parsePayload(payload, scope), call),
@@ -153,7 +150,7 @@ export class KmsCodec implements PayloadCodec {
     checkPayloads(payloads);
     let scope: Scope;
     try {
-      scope = this.#scope(context);
+      scope = this.#scopes.resolve(context);
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
       const parsed = payloads.map((payload) => unparsedPayload(payload, error));
@@ -174,7 +171,7 @@ export class KmsCodec implements PayloadCodec {
    */
   async decrypt(payload: Payload, context?: CodecContext, options?: CallOptions): Promise<DecryptedPayload> {
     checkPayload(payload);
-    const scope = this.#scope(context);
+    const scope = this.#scopes.resolve(context);
     const parsed = parsePayload(payload, scope);
     const info = infoOf(parsed);
     if (info.format !== 'plain' && info.reason === 'key_not_allowed')
@@ -191,7 +188,7 @@ export class KmsCodec implements PayloadCodec {
     try {
       checkPayload(payload);
       isPayload = true;
-      return infoOf(parsePayload(payload, this.#scope(context)));
+      return infoOf(parsePayload(payload, this.#scopes.resolve(context)));
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
       return infoOf(unparsedPayload(isPayload ? payload : {}, error));
@@ -204,13 +201,13 @@ export class KmsCodec implements PayloadCodec {
    */
   async warm(namespace?: string): Promise<void> {
     const context = namespace === undefined ? undefined : { namespace };
-    const scope = this.#scope(context);
+    const scope = this.#scopes.resolve(context);
     if (!scope.dataKeyScope) return;
     await this.#keys.encryption.warm(scope.dataKeyScope, this.#call(scope, context).waitBudget);
   }
 
   /**
-   * Returns how long this process could go on in a namespace if Cloud KMS stopped answering now, and whether it answers.
+   * Returns how long this process could continue in a namespace if Cloud KMS stopped answering now, and whether it answers.
    * Makes no call.
    *
    * @example
@@ -218,7 +215,7 @@ export class KmsCodec implements PayloadCodec {
    * if (failure !== undefined) log.warn(`Cloud KMS: ${failure}; keys last for ${autonomySeconds} s`);
    */
   keyState(namespace?: string): KeyState {
-    const { dataKeyScope, rule } = this.#scope(namespace === undefined ? undefined : { namespace });
+    const { dataKeyScope, rule } = this.#scopes.resolve(namespace === undefined ? undefined : { namespace });
     const { encryption, decryption } = this.#keys;
     const writing = dataKeyScope && encryption.state(dataKeyScope);
     const remainingMs = Math.min(
@@ -240,29 +237,6 @@ export class KmsCodec implements PayloadCodec {
     clearInterval(this.#timer);
     this.#keys.clear();
     await this.keyService.close();
-  }
-
-  #scope(context: CodecContext | undefined): Scope {
-    checkContext(context);
-    const { ignoreContext, namespace: own } = this.#options;
-    const known = ignoreContext ? undefined : context;
-    return {
-      ...this.#scopes.memo(known?.namespace ?? own ?? 'default'),
-      workflowId: known?.workflowId,
-    };
-  }
-
-  #scopeOfNamespace(namespace: string): Omit<Scope, 'workflowId'> {
-    const { rules, namespace: own } = this.#options;
-    const rule = rules.resolve(namespace);
-    const accepted = [...acceptedNamespaces(rules, rule)];
-    if (own !== undefined && own !== namespace) {
-      accepted.push(...acceptedNamespaces(rules, rules.resolve(own)));
-    }
-    const { encrypt } = rule;
-    const dataKeyScope =
-      encrypt === undefined ? undefined : this.#cipher.format.dataKeyScope?.(namespace, encrypt);
-    return { rule, accepted, dataKeyScope };
   }
 
   #call(scope: Scope, context: CodecContext | undefined, options: CallOptions = noOptions): Call {
@@ -311,7 +285,7 @@ export class KmsCodec implements PayloadCodec {
   ): MaybePromise<R[]> {
     checkPayloads(payloads);
     if (payloads.length === 0) return [];
-    const call = this.#call(this.#scope(context), context, options);
+    const call = this.#call(this.#scopes.resolve(context), context, options);
     const workflowId = this.#options.bindWorkflow ? context?.workflowId : undefined;
     return this.#each(payloads, call, (payload) => {
       const encrypted = this.#cipher.encrypt(payload, call, workflowId);

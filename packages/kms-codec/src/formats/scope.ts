@@ -1,9 +1,12 @@
+import { LRUCache } from 'lru-cache';
 import type { CallOptions, PlaintextBudget } from '../call-options.ts';
+import type { CodecContext, KmsCodecOptions } from '../codec-options.ts';
 import { namespaceTag } from '../crypto/tags.ts';
 import type { DataKeys } from '../keys/data-keys.ts';
 import type { DataKeyScope } from '../keys/encryption-keys.ts';
 import type { KeyRules, ResolvedRule } from '../keys/key-rules.ts';
 import type { WaitBudget } from '../keys/wait-budget.ts';
+import { checkContext } from './check-payload.ts';
 
 /** The namespace and workflow of payloads, and what the keys file allows there. */
 export interface Scope {
@@ -16,7 +19,7 @@ export interface Scope {
 }
 
 /** A namespace whose messages are read in a scope, and the crypto keys that may have encrypted them. */
-export interface AcceptedNamespace {
+interface AcceptedNamespace {
   readonly namespace: string;
   readonly tag: Uint8Array;
   readonly keys: readonly string[];
@@ -36,11 +39,56 @@ export interface Call {
   readonly options: CallOptions;
 }
 
+type NamespaceScope = Omit<Scope, 'workflowId'>;
+
+/** Resolves the scopes of a codec's calls, and keeps those of its namespaces. */
+export class Scopes {
+  readonly #options: Pick<KmsCodecOptions, 'rules' | 'namespace' | 'ignoreContext'>;
+  readonly #dataKeyScope: (namespace: string, cryptoKey: string) => DataKeyScope | undefined;
+  // Bounded, since a namespace may come from a request.
+  readonly #namespaces = new LRUCache<string, NamespaceScope>({
+    max: 1_024,
+    memoMethod: (namespace) => this.#resolveNamespace(namespace),
+  });
+
+  /** @param dataKeyScope returns the scope of the data keys that encrypt under a crypto key, if the format has data keys */
+  constructor(
+    options: Pick<KmsCodecOptions, 'rules' | 'namespace' | 'ignoreContext'>,
+    dataKeyScope: (namespace: string, cryptoKey: string) => DataKeyScope | undefined,
+  ) {
+    this.#options = options;
+    this.#dataKeyScope = dataKeyScope;
+  }
+
+  /** @throws KmsCodecError `namespace_not_configured`, or `malformed` when the context is not a context */
+  resolve(context: CodecContext | undefined): Scope {
+    checkContext(context);
+    const { ignoreContext, namespace: own } = this.#options;
+    const known = ignoreContext ? undefined : context;
+    return {
+      ...this.#namespaces.memo(known?.namespace ?? own ?? 'default'),
+      workflowId: known?.workflowId,
+    };
+  }
+
+  #resolveNamespace(namespace: string): NamespaceScope {
+    const { rules, namespace: own } = this.#options;
+    const rule = rules.resolve(namespace);
+    const accepted = [...acceptedNamespaces(rules, rule)];
+    if (own !== undefined && own !== namespace) {
+      accepted.push(...acceptedNamespaces(rules, rules.resolve(own)));
+    }
+    const { encrypt } = rule;
+    const dataKeyScope = encrypt === undefined ? undefined : this.#dataKeyScope(namespace, encrypt);
+    return { rule, accepted, dataKeyScope };
+  }
+}
+
 /**
  * Returns a rule's namespace and those in its `accepts`, such as a former name, a Nexus caller or a parent's namespace.
  * An accepted namespace's messages may be under this rule's keys or, if the keys file names that namespace, its own.
  */
-export function acceptedNamespaces(rules: KeyRules, rule: ResolvedRule): readonly AcceptedNamespace[] {
+function acceptedNamespaces(rules: KeyRules, rule: ResolvedRule): readonly AcceptedNamespace[] {
   const others = rule.accepts.map((namespace) => {
     const theirs = rules.isNamed(namespace) ? rules.resolve(namespace).keys : [];
     return { namespace, tag: namespaceTag(namespace), keys: [...new Set([...rule.keys, ...theirs])] };
