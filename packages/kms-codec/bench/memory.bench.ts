@@ -34,7 +34,7 @@ const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: rando
 
 const messages: Payload[] = [];
 for (let n = 0; n < Number(values.keys); n += 1) {
-  // A codec of its own makes a data key of its own.
+  // Each codec makes a separate data key.
   const writer = new KmsCodec({ ...options, limits: { maxDecryptionKeys: 1, maxEncryptionKeys: 1 } });
   messages.push(...(await writer.encode([payload])));
   await writer.close();

@@ -44,7 +44,7 @@ describe('a data key in use', () => {
     expect(keyService.unwraps).toBeLessThanOrEqual(60 / 2.5);
   });
 
-  it('is confirmed by the timer too, although nobody reads at that time', async () => {
+  it('is also confirmed by the timer, without a read at that time', async () => {
     const { codec, clock, message, keyService } = await readerOf();
     clock.time += minute;
     await read(codec, message);
@@ -54,7 +54,7 @@ describe('a data key in use', () => {
     expect(keyService.unwraps).toBe(2);
   });
 
-  it('costs no call while nobody uses it', async () => {
+  it('costs no call while it is not in use', async () => {
     const { codec, clock, keyService } = await readerOf();
     for (let n = 0; n < 20; n += 1) {
       clock.time += minute;
@@ -180,7 +180,7 @@ describe('while Cloud KMS does not answer', () => {
     },
   );
 
-  it('a caller waits for a second at most, and only until the outage is known', async () => {
+  it('a caller waits for at most one second, and only until the outage is known', async () => {
     const { codec, clock, message, keyService } = await readerOf();
     keyService.latencyMs = 60_000;
     clock.time += hour;

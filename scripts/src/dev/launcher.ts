@@ -7,7 +7,7 @@ const CHECK_EVERY_MS = 500;
  * Calls `onEnd` once when a launcher of this process has ended: pnpm, npx or npm, or a shell between them.
  *
  * A signal to `npx pnpm dev` ends npx only. pnpm and this process keep running, without a parent that could stop them.
- * Node has no event for that, so this function checks twice a second.
+ * Node has no event for that, so this function checks twice per second.
  */
 export async function watchLaunchers(onEnd: () => void): Promise<void> {
   const launchers = await findLaunchers();

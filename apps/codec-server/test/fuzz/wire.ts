@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 const WAIT_MS = 10_000;
 
 /**
- * Sends bytes on a connection of their own, tells the server that no more will come, and reads what it answers.
+ * Sends bytes on a separate connection, ends its sending side, and reads the response.
  * @returns the status of each answer, in order; none where the connection was closed without one
  * @throws where neither comes in time
  */

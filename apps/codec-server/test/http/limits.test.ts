@@ -26,7 +26,7 @@ const post = (body: string, limits: AppDeps['limits'] = {}, more: Partial<AppDep
   appWith(kms, { limits, ...more }).request(route, { method: 'POST', headers, body });
 const json = (payloads: Payload[]): string => String(buildPayloads(payloads));
 
-/** JSON of members with a key of their own each. */
+/** JSON of members with different keys. */
 const members = (count: number): string => Array.from({ length: count }, (_, n) => `"k${n}":""`).join(',');
 
 /** As the guide's writers make them. */
