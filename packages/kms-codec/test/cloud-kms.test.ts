@@ -222,7 +222,7 @@ describe("Google's credentials that cannot be read", () => {
   const refusal = {
     code: 'kms_unavailable',
     key,
-    message: expect.stringMatching(/credentials can't be had/),
+    message: expect.stringMatching(/credentials are not available/),
   };
   let directory: string;
   let file: string;
