@@ -28,6 +28,7 @@ export function installRuntime(log: Log): Logger {
 export const logObserver = (log: Log): Observer => ({
   kmsRetry: (event) => log.warn(event, 'Cloud KMS call failed; retrying'),
   refused: (event) => log.warn(event, 'Payload rejected'),
+  failureReplaced: (event) => log.error(event, 'Failure stored without its message and details'),
   dataKeyRotated: (event) => log.info(event, 'New data key in use'),
   dataKeyRefreshFailed: (event) =>
     log.warn(event, 'Data key refresh failed; the current data key stays in use'),

@@ -113,6 +113,16 @@ def test_compresses_if_the_result_is_smaller() -> None:
     assert run(codec_for(kms).decode([encrypted])) == [payload]
 
 
+def test_reads_the_placeholder_of_a_failure_where_the_rule_refuses_plaintext() -> None:
+    rules = KeyRules({"pay": NamespaceRule(encrypt=KEY, plaintext="refuse")})
+    codec = KmsCodec(rules, FakeKms(), other_budget=0.0).with_context(WorkflowSerializationContext("pay", None))  # type: ignore[arg-type]
+    text = b'{"message":"The failure could not be encrypted, so its message and details were not stored.","stack_trace":""}'
+    placeholder = Payload(metadata={"encoding": b"json/plain"}, data=text)
+    assert run(codec.decode([placeholder])) == [placeholder]
+    changed = Payload(metadata={"encoding": b"json/plain", "more": b""}, data=text)
+    run(fails("format_not_allowed", codec.decode([changed])))
+
+
 def test_does_not_encode_for_a_namespace_that_is_not_configured() -> None:
     run(fails("namespace_not_configured", codec_for(FakeKms(), "elsewhere", namespace="pay").encode([plain()])))
 

@@ -6,6 +6,7 @@ import { KmsCodecError, type ReasonCode } from './errors.ts';
 import { checkPayload, checkPayloads } from './formats/check-payload.ts';
 import { type Encrypted, keyNotListed } from './formats/format.ts';
 import { infoOf, type PayloadInfo, parsePayload, unparsedPayload } from './formats/formats.ts';
+import { areOfFailure, failurePlaceholder, withoutMark } from './formats/failure-placeholder.ts';
 import { checkReadable } from './formats/layers.ts';
 import type { Payload } from './formats/payload.ts';
 import { external } from './formats/plain.ts';
@@ -105,11 +106,35 @@ export class KmsCodec implements PayloadCodec {
   /**
    * Encrypts payloads, in their order. References to external storage pass unchanged. Makes no Cloud KMS call while there
    * is a data key.
+   *
+   * The message and the details of a failure, as this package's failure converter marks them, never cause an error: Temporal's
+   * worker would end. If they cannot be encrypted, the result is a constant payload instead, and they are lost.
+   *
    * @throws KmsCodecError `namespace_not_configured`, `key_not_allowed` (the rule only decrypts), `too_large`,
    *   `data_key_exhausted`, or why Cloud KMS wraps no data key
    */
   async encode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
+    checkPayloads(payloads);
+    if (payloads.length === 0) return payloads;
+    if (areOfFailure(payloads)) return await this.#encodeFailure(payloads, context, options);
     return await this.#encryptAll(payloads, context, options, ({ payload }) => payload);
+  }
+
+  async #encodeFailure(
+    payloads: Payload[],
+    context: CodecContext | undefined,
+    options: CallOptions | undefined,
+  ): Promise<Payload[]> {
+    try {
+      return await this.#encryptAll(payloads.map(withoutMark), context, options, ({ payload }) => payload);
+    } catch (error) {
+      if (!(error instanceof KmsCodecError)) throw error;
+      this.#observer.failureReplaced?.({
+        namespace: context?.namespace ?? this.#options.namespace ?? 'default',
+        code: error.code,
+      });
+      return payloads.map(failurePlaceholder);
+    }
   }
 
   /** Encodes like {@link encode}, and returns also what `inspect` would return for each result. */

@@ -32,6 +32,8 @@ export interface Observer {
     readonly code: ReasonCode;
     readonly key?: string | undefined;
   }): void;
+  /** A failure's message or details could not be encrypted. A constant payload was stored instead; they are lost. */
+  failureReplaced?(event: { readonly namespace: string; readonly code: ReasonCode }): void;
   /** A plaintext payload passed, and the namespace's rule reports that. */
   notEncrypted?(event: { readonly namespace: string }): void;
   /**

@@ -104,6 +104,7 @@ const listed: Readonly<Record<keyof Observer, true>> = {
   encrypted: true,
   decrypted: true,
   refused: true,
+  failureReplaced: true,
   notEncrypted: true,
   dataKeyLookup: true,
   keyRevalidated: true,

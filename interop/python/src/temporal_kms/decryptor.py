@@ -16,7 +16,7 @@ from .aead import DATA_KEY, check_length, decrypt
 from .call_budget import CallBudget
 from .decryption_keys import DecryptionKeys
 from .errors import KmsCodecError
-from .formats import format_of, is_empty, text
+from .formats import format_of, is_empty, is_failure_placeholder, text
 from .header import MAX_WRAPPED_KEY, NONCE, TAG, data_key_aad, key_id, namespace_tag, parse_message, workflow_tag
 from .kms import KeyService
 from .rules import NamespaceRule
@@ -82,7 +82,8 @@ class PayloadDecryptor:
             case "external":
                 return payload
             case _:
-                return payload if is_empty(payload) else pass_through(payload, scope)
+                hides_nothing = is_empty(payload) or is_failure_placeholder(payload)
+                return payload if hides_nothing else pass_through(payload, scope)
 
     async def _envelope_v2(self, data: bytes, scope: Scope) -> Payload:
         message = parse_message(data)

@@ -33,6 +33,18 @@ def is_empty(payload: Payload) -> bool:
     return not payload.data and payload.metadata.get("encoding", b"") in (b"", b"binary/null")
 
 
+_FAILURE_PLACEHOLDER = Payload(
+    metadata={"encoding": b"json/plain"},
+    data=b'{"message":"The failure could not be encrypted, so its message and details were not stored.",'
+    b'"stack_trace":""}',
+)
+
+
+def is_failure_placeholder(payload: Payload) -> bool:
+    """Returns whether the payload is the constant that a worker stores for a failure that it cannot encrypt."""
+    return payload == _FAILURE_PLACEHOLDER
+
+
 def text(payload: Payload, key: str) -> str:
     """Returns a metadata entry as text. Bytes that are not UTF-8 match no name."""
     return payload.metadata.get(key, b"").decode(errors="replace")

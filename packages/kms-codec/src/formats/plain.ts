@@ -1,5 +1,6 @@
 import { isEncoding, metadataText, type ParsedMessage, passThrough, type WireFormat } from './format.ts';
-import { isEmpty } from './payload.ts';
+import { isFailurePlaceholder } from './failure-placeholder.ts';
+import { isEmpty, type Payload } from './payload.ts';
 
 /* Payloads that are not encrypted by this codec. */
 
@@ -23,13 +24,16 @@ const expected: ParsedMessage = { passes: true };
 const notEncrypted: ParsedMessage = { reason: 'not_encrypted', passes: true };
 const refused: ParsedMessage = { reason: 'format_not_allowed', passes: true };
 
-/** Everything else. An empty payload hides nothing, so the codec neither reports nor refuses it. */
+/** Payloads that hide nothing, which the codec neither reports nor refuses. */
+const hidesNothing = (payload: Payload): boolean => isEmpty(payload) || isFailurePlaceholder(payload);
+
+/** Everything else. */
 export const plain: WireFormat = {
   name: 'plain',
   claims: () => true,
   parse(payload, { rule }) {
-    if (rule.plaintext === 'pass' || isEmpty(payload)) return expected;
+    if (rule.plaintext === 'pass' || hidesNothing(payload)) return expected;
     return rule.plaintext === 'refuse' ? refused : notEncrypted;
   },
-  decrypt: (_, payload, { scope }) => (isEmpty(payload) ? payload : passThrough(payload, scope)),
+  decrypt: (_, payload, { scope }) => (hidesNothing(payload) ? payload : passThrough(payload, scope)),
 };

@@ -250,3 +250,27 @@ it("encrypts above Temporal's limit, and Temporal's error names the encoded size
   const logged = stack.logs.find(({ message }) => message.includes('TMPRL1103'));
   expect(logged?.meta).toMatchObject({ size: encodedSize, limit: 2 * 2 ** 20 });
 });
+
+describe('a worker that cannot encrypt the failure of an activity', () => {
+  it('survives it, and stores the failure without its message and details', async () => {
+    const queue = 'reads-only';
+    const codec = stack.codec({ rules: new KeyRules({ [payments]: { decrypt: [cryptoKey(payments)] } }) });
+    const worker = await stack.work({ codec, taskQueue: queue, activities: createActivities() });
+    for (const workflowId of ['unencrypted-failure-1', 'unencrypted-failure-2']) {
+      const handle = await client().workflow.start(workflows.refusedElsewhere, {
+        taskQueue,
+        workflowId,
+        args: [queue, CARD],
+      });
+      await expect(handle.result()).rejects.toMatchObject({
+        cause: {
+          name: 'ActivityFailure',
+          cause: { type: 'Refused', message: expect.stringContaining('could not be encrypted') },
+        },
+      });
+      await encryptedHistory(client(), workflowId);
+    }
+    // Rejects with the error that ended the worker, if one did.
+    await worker.stop();
+  });
+});

@@ -78,6 +78,12 @@ export async function elsewhere(queue: string, card: string): Promise<string> {
   return await remote.charge(card);
 }
 
+/** Fails as its only activity does, which runs on another worker. */
+export async function refusedElsewhere(queue: string, card: string): Promise<void> {
+  const remote = proxyActivities<Activities>({ taskQueue: queue, startToCloseTimeout: '1 minute' });
+  await remote.refuse(card);
+}
+
 export async function large(bytes: number): Promise<number> {
   return (await produce(bytes)).length;
 }
