@@ -267,7 +267,9 @@ describe(`Temporal's SDK ${lowest.temporal} with Google's client ${lowest.kms} o
   });
 
   it('are the lowest versions that the package declares', () => {
-    for (const range of Object.values(manifest.peerDependencies)) expect(range).toBe(`^${lowest.temporal}`);
+    const peers = Object.entries(manifest.peerDependencies);
+    const temporal = peers.filter(([name]) => name.startsWith('@temporalio/'));
+    expect(temporal.map(([, range]) => range)).toEqual([`^${lowest.temporal}`, `^${lowest.temporal}`]);
     const { catalogs } = parse(
       readFileSync(new URL('../../../../pnpm-workspace.yaml', import.meta.url), 'utf8'),
     );
