@@ -9,7 +9,7 @@ test('a payload that is not cached shows kms_unavailable during an outage of Clo
   test.setTimeout(180_000);
   const secret = 'Encrypted before the outage';
   await startSample('courier', 'e2e-outage', { courier: secret, intervalMs: 1_000, lastStop: 0 });
-  // The worker has cached the data key, so the workflow continues. The codec server has not.
+  // The worker has cached the branch key, so the workflow continues. The codec server has not.
   await expect.poll(async () => (await latestRun('e2e-outage')).status).toBe('Running');
   const { runId } = await latestRun('e2e-outage');
   const outage = Date.now();

@@ -11,7 +11,7 @@ export const local = (
   port: 'CODEC' | 'KMS' | 'KMS_CONTROL' | 'TEMPORAL' | 'TEMPORAL_UI' | 'UI' | 'WORKER',
 ): string => `127.0.0.1:${process.env[`DEV_${port}_PORT`]}`;
 
-/** Starts a sample workflow with the worker's starter, a new process with a new data key. */
+/** Starts a sample workflow with the worker's starter, a new process with a new branch key. */
 export async function startSample(name: string, id: string, input: object): Promise<void> {
   const starter = join(root, 'apps', 'worker', 'src', 'start.ts');
   await run(process.execPath, [starter, 'start', name, '--id', id, '--input', JSON.stringify(input)], {

@@ -1,12 +1,15 @@
 """Encodes and decodes over an in-memory Cloud KMS, and loads the codec from an environment."""
 
 import asyncio
+import hmac
 import os
+from collections import Counter
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fake_kms import FakeKms
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter, WorkflowSerializationContext
@@ -15,6 +18,7 @@ from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, load_
 from temporal_kms.data_keys import REFRESH_AT, SOFT_AGE
 from temporal_kms.decryption_keys import HARD_AGE, REVALIDATE
 from temporal_kms.header import Header, parse_message
+from temporal_kms.unwrapped_key import UnwrappedKey
 
 T = TypeVar("T")
 KEY = "projects/p/locations/global/keyRings/r/cryptoKeys/pay"
@@ -145,7 +149,7 @@ def test_shares_one_cloud_kms_call_between_concurrent_callers() -> None:
     run(work())
 
 
-def test_refreshes_a_data_key_in_the_background_and_uses_it_through_an_outage() -> None:
+def test_refreshes_a_branch_key_in_the_background_and_uses_it_through_an_outage() -> None:
     async def work() -> None:
         kms, clock = FakeKms(), Clock()
         codec = codec_for(kms, clock=clock)
@@ -166,7 +170,7 @@ def test_refreshes_a_data_key_in_the_background_and_uses_it_through_an_outage() 
     run(work())
 
 
-def test_retires_a_data_key_whose_refresh_was_refused() -> None:
+def test_retires_a_branch_key_whose_refresh_was_refused() -> None:
     async def work() -> None:
         kms, clock = FakeKms(), Clock()
         codec = codec_for(kms, clock=clock)
@@ -180,6 +184,61 @@ def test_retires_a_data_key_whose_refresh_was_refused() -> None:
         await fails("permission_denied", codec.encode([plain()]))
 
     run(work())
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_MESSAGES", 3), ("MAX_BYTES", 3 * 28)])
+def test_never_uses_a_salt_beyond_its_limits(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
+    monkeypatch.setattr(f"temporal_kms.data_keys.{limit}", value)
+
+    async def work() -> None:
+        kms, payload = FakeKms(), Payload(data=bytes(26))
+        assert payload.ByteSize() == 28
+        codec = codec_for(kms)
+        await codec.encode([payload])
+        kms.failing = "kms_unavailable"
+        encrypted = await codec.encode([payload] * 29)
+        headers = [parse_message(message.data).header for message in encrypted]
+        counts = Counter(header.salt for header in headers)
+        assert max(counts.values()) == 3
+        assert len({header.wrapped_key for header in headers}) == 1
+        kms.failing = None
+        other = codec_for(kms)
+        assert await other.decode(encrypted) == [payload] * 29
+        assert (kms.wraps, kms.unwraps) == (1, 1)
+
+    run(work())
+
+
+def test_draws_another_salt_for_each_process_and_branch_key() -> None:
+    async def work() -> None:
+        kms, salts = FakeKms(), set()
+        for _ in range(20):
+            clock = Clock()
+            codec = codec_for(kms, clock=clock)
+            for _ in range(2):
+                (encrypted,) = await codec.encode([plain()])
+                salts.add(parse_message(encrypted.data).header.salt)
+                clock.now += HARD_AGE
+        assert len(salts) == 40
+
+    run(work())
+
+
+def test_derives_a_data_key_with_hkdf() -> None:
+    secret, salt, info = bytes(range(32)), bytes(range(16)), b"info"
+    prk = hmac.digest(salt, secret, "sha256")
+    expected = AESGCM(hmac.digest(prk, info + b"\x01", "sha256"))
+    nonce = bytes(12)
+    derived = UnwrappedKey(secret).derive(salt, info)
+    assert derived.encrypt(nonce, b"x", None) == expected.encrypt(nonce, b"x", None)
+
+
+def test_keeps_a_limited_number_of_derived_data_keys() -> None:
+    key, salts = UnwrappedKey(bytes(32)), [bytes([n]) * 16 for n in range(65)]
+    derived = [key.derive(salt, b"") for salt in salts]
+    assert key.derive(salts[64], b"") is derived[64]
+    assert key.derive(salts[1], b"") is derived[1]
+    assert key.derive(salts[0], b"") is not derived[0]
 
 
 def test_repeats_retryable_failures_within_the_wait_budget() -> None:
@@ -197,7 +256,7 @@ def test_repeats_retryable_failures_within_the_wait_budget() -> None:
 
 def test_parses_the_header_that_it_wrote() -> None:
     for tag in (None, os.urandom(16)):
-        header = Header(True, os.urandom(8), 7, os.urandom(16), tag, os.urandom(113))
+        header = Header(True, os.urandom(8), 7, os.urandom(16), tag, os.urandom(16), os.urandom(113))
         message = parse_message(bytes(header) + bytes(28))
         assert (message.header, message.aad, message.ciphertext) == (header, bytes(header), bytes(28))
 

@@ -15,7 +15,7 @@ export const keyVersion = z.object({
    * know the version, or did not answer.
    */
   state: z.string().optional(),
-  /** New data keys are wrapped under it. */
+  /** New branch keys and data keys are wrapped under it. */
   primary: z.boolean(),
   created: timestamp.optional(),
   /** When the version was or will be destroyed; until then it can be restored. */

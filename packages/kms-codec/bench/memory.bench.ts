@@ -6,7 +6,7 @@ import { KeyRules, KmsCodec } from '../src/index.ts';
 import { FakeKeyService } from '../test/support/fake-key-service.ts';
 
 /*
- * Whether memory grows with the number of payloads: a million of them, encoded and decoded, under ten thousand data
+ * Whether memory grows with the number of payloads: a million of them, encoded and decoded, under ten thousand branch
  * keys. The heap is measured after a forced collection; the last quarter's median is held against the second's.
  */
 
@@ -34,7 +34,7 @@ const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: rando
 
 const messages: Payload[] = [];
 for (let n = 0; n < Number(values.keys); n += 1) {
-  // Each codec makes a separate data key.
+  // Each codec makes a separate branch key.
   const writer = new KmsCodec({ ...options, limits: { maxDecryptionKeys: 1, maxEncryptionKeys: 1 } });
   messages.push(...(await writer.encode([payload])));
   await writer.close();
@@ -55,7 +55,7 @@ for (let done = 0; done < payloads; done += 100) {
 
 const quarter = heaps.length / 4;
 const [second, last] = [median(heaps.slice(quarter, 2 * quarter)), median(heaps.slice(3 * quarter))];
-console.log(`${payloads} payloads of 1 KiB under ${values.keys} data keys, heap after a forced collection`);
+console.log(`${payloads} payloads of 1 KiB under ${values.keys} branch keys, heap after a forced collection`);
 console.log(
   `second quarter ${second.toFixed(1)} MiB, last quarter ${last.toFixed(1)} MiB, ratio ${(last / second).toFixed(3)}`,
 );

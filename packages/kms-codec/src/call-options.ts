@@ -16,7 +16,7 @@ export interface PlaintextBudget {
 export interface InnerKmsCalls {
   /**
    * The codec calls this before it decrypts an inner layer, or a payload that was stored compressed.
-   * @param ids an id for each Cloud KMS call that the layer may need; payloads under the same data key share its id
+   * @param ids an id for each Cloud KMS call that the layer may need; payloads with the same wrapped key share its id
    * @throws any error; it fails the call
    */
   reserve(ids: readonly string[]): void;

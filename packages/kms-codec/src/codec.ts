@@ -36,8 +36,8 @@ export interface EncodedWithInfo {
 /** How long the keys in memory last without Cloud KMS. */
 export interface KeyState {
   /**
-   * Seconds for which the process could still encrypt, and decrypt with the data keys that it used in the last hour. 0: it
-   * has no data key that encrypts. Infinity: the rule only decrypts, and no data key is in use.
+   * Seconds for which the process could still encrypt, and decrypt with the keys that it used in the last hour. 0: it has no
+   * key that encrypts. Infinity: the rule only decrypts, and no key is in use.
    */
   readonly autonomySeconds: number;
   /** Why the last attempt to replace or confirm a key failed; undefined while Cloud KMS answers. */
@@ -111,7 +111,7 @@ export class KmsCodec implements PayloadCodec {
    * worker would end. If they cannot be encrypted, the result is a constant payload instead, and they are lost.
    *
    * @throws KmsCodecError `namespace_not_configured`, `key_not_allowed` (the rule only decrypts), `too_large`,
-   *   `data_key_exhausted`, or why Cloud KMS wraps no data key
+   *   `data_key_exhausted`, or why Cloud KMS wraps no key
    */
   async encode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
     checkPayloads(payloads);
@@ -221,8 +221,8 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Wraps the first data key of a namespace, so that its first message does not wait for it. Does nothing when the rule
-   * only decrypts or the format has no data keys.
+   * Has Cloud KMS wrap the first branch key or data key of a namespace, so that its first message does not wait for it. Does
+   * nothing when the rule only decrypts or the format has neither.
    */
   async warm(namespace?: string): Promise<void> {
     const context = namespace === undefined ? undefined : { namespace };

@@ -37,16 +37,16 @@ export interface Observer {
   /** A plaintext payload passed, and the namespace's rule reports that. */
   notEncrypted?(event: { readonly namespace: string }): void;
   /**
-   * A lookup in the data-key cache. `joined`: another call was already unwrapping the same data key. `stale`: Cloud KMS does
-   * not answer, so its last answer counts for longer.
+   * A lookup of a branch key or data key in the data-key cache. `joined`: another call was already unwrapping the same key.
+   * `stale`: Cloud KMS does not answer, so its last answer counts for longer.
    */
   dataKeyLookup?(event: {
     readonly namespace: string;
     readonly outcome: 'hit' | 'stale' | 'miss' | 'joined';
   }): void;
   /**
-   * The codec asked Cloud KMS again whether a key version in use still decrypts. `refused`: its data keys were removed.
-   * `unavailable`: they remain in use for now. `namespace` is the one of the data key that Cloud KMS was asked to unwrap.
+   * The codec asked Cloud KMS again whether a key version in use still decrypts. `refused`: the keys under it were
+   * removed. `unavailable`: they remain in use for now. `namespace` is the one of the key that Cloud KMS was asked to unwrap.
    */
   keyRevalidated?(event: {
     readonly namespace: string;
@@ -55,14 +55,17 @@ export interface Observer {
     readonly outcome: 'confirmed' | 'refused' | 'unavailable';
     readonly code?: ReasonCode | undefined;
   }): void;
-  /** A new data key encrypts from now on. `reason` is why it replaced the previous one. */
+  /**
+   * A new key that Cloud KMS wrapped, a branch key or data key, encrypts from now on. `reason` is why it replaced the previous
+   * key: of a branch key always its age. Not called for a new salt.
+   */
   dataKeyRotated?(event: {
     readonly namespace: string;
     readonly key: string;
     readonly keyVersion: number;
     readonly reason: 'first' | 'age' | 'messages' | 'bytes';
   }): void;
-  /** Cloud KMS wrapped no new data key; the current one stays in use. */
+  /** Cloud KMS wrapped no new key; the current key stays in use. */
   dataKeyRefreshFailed?(event: {
     readonly namespace: string;
     readonly key: string;

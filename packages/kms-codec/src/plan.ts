@@ -27,7 +27,7 @@ export class DecodePlan {
   }
 
   /**
-   * How many Cloud KMS calls it takes at present to decrypt the payloads: one for each data key that is not cached and
+   * How many Cloud KMS calls it takes at present to decrypt the payloads: one for each wrapped key that is not cached and
    * each crypto key under which it may be wrapped, and the same for each message of the format `direct`. Payloads that
    * the codec refuses without a call do not count; neither do layers inside payloads, see `CallOptions.innerKmsCalls`.
    */

@@ -40,7 +40,7 @@ describe('a message moved to another namespace', () => {
     expect(keyService.unwraps).toBe(0);
   });
 
-  it('is rejected by Cloud KMS if its namespace tag is rewritten, because the wrapped data key is bound too', async () => {
+  it('is rejected by Cloud KMS if its namespace tag is rewritten, because the wrapped branch key is bound too', async () => {
     const keyService = new FakeKeyService();
     const moved = await encryptIn('ship', keyService);
     const local = await encryptIn('pay', keyService);

@@ -60,7 +60,7 @@ describe('single-flight', () => {
   });
 });
 
-describe('a data key for encryption', () => {
+describe('a key for encryption', () => {
   it('is refreshed in the background after 75 % of its age, without delaying an encode', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.encode([json(1)], context);
@@ -74,8 +74,8 @@ describe('a data key for encryption', () => {
   it.each([
     ['messages', { softMessages: 8 }],
     ['bytes', { softBytes: 8 * 5 }],
-  ])('is refreshed after its soft limit of %s', async (_, limits) => {
-    const { codec, keyService } = codecWith(rule, { limits });
+  ])('is refreshed after its soft limit of %s in the format envelope', async (_, limits) => {
+    const { codec, keyService } = codecWith(rule, { limits, format: 'envelope' });
     for (let i = 0; i < 20; i += 1) {
       await codec.encode([json('abc')], context);
       await settle();
@@ -106,13 +106,25 @@ describe('a data key for encryption', () => {
     await vi.waitFor(() => codec.encode([json('again')], context), { timeout: 10_000 });
   });
 
-  it('is never used for more messages than its hard limit', async () => {
-    const { codec, keyService } = codecWith(rule, { limits: { hardMessages: 4 } });
+  it.each([
+    ['messages', { hardMessages: 4 }],
+    ['bytes', { hardBytes: 4 }],
+  ])('is never used for more %s than its hard limit in the format envelope', async (_, limits) => {
+    const { codec, keyService } = codecWith(rule, { limits, format: 'envelope' });
     await codec.warm('pay');
     keyService.failing = 'kms_quota';
     await codec.encode([1, 2, 3, 4].map(json), context);
     await expect(codec.encode([json(5)], context)).rejects.toMatchObject({ code: 'data_key_exhausted' });
   });
+
+  it.each(['envelope', 'envelope-v2'] as const)(
+    'is used for one message that alone exceeds the limit of bytes in the format %s',
+    async (format) => {
+      const { codec, keyService } = codecWith(rule, { limits: { hardBytes: 2 }, format });
+      expect(await codec.encode([json('long'), json('longer')], context)).toHaveLength(2);
+      expect(keyService.wraps).toBe(format === 'envelope' ? 2 : 1);
+    },
+  );
 
   it.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
     'is retired at its soft age if its refresh fails with %s',

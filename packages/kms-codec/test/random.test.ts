@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'tsdown';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { generateDataKey } from '../src/crypto/data-key.ts';
+import { generateSalt } from '../src/crypto/branch-key.ts';
+import { generateKey } from '../src/crypto/data-key.ts';
 import { nextNonce } from '../src/crypto/random.ts';
 
 const run = promisify(execFile);
@@ -61,10 +62,13 @@ describe('nonces', () => {
   });
 });
 
-it('generates data keys of 256 bits that do not repeat', () => {
-  const keys = Array.from({ length: 1_000 }, () => hex(generateDataKey()));
+it('generates keys of 256 bits and salts of 128 bits that do not repeat', () => {
+  const keys = Array.from({ length: 1_000 }, () => hex(generateKey()));
   expect(new Set(keys).size).toBe(1_000);
   for (const key of keys) expect(key).toHaveLength(64);
+  const salts = Array.from({ length: 1_000 }, () => hex(generateSalt()));
+  expect(new Set(salts).size).toBe(1_000);
+  for (const salt of salts) expect(salt).toHaveLength(32);
 });
 
 describe('two processes that resume the same memory', () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { KmsCodecError } from '../src/errors.ts';
-import { importDataKey } from '../src/crypto/data-key.ts';
+import { importKey } from '../src/crypto/data-key.ts';
 import { decrypt, encrypt, parseCiphertext } from '../src/crypto/aead.ts';
 
 const hex = z.string().transform((text) => Buffer.from(text, 'hex'));
@@ -62,7 +62,7 @@ describe('a parameter that no format uses', () => {
     const others = vectors.filter(({ key }) => key.length !== 32);
     expect(new Set(others.map(({ key }) => key.length))).toEqual(new Set([16, 24]));
     for (const { key } of others) {
-      expect(() => importDataKey(key)).toThrow(expect.objectContaining({ code: 'malformed' }));
+      expect(() => importKey(key)).toThrow(expect.objectContaining({ code: 'malformed' }));
     }
   });
 });

@@ -30,7 +30,7 @@ export interface EmulatorOptions {
   /** Receives the emulator's own errors, such as a failed write of the data file. Default: standard error. */
   readonly report?: (error: unknown) => void;
   /**
-   * Receives every plaintext that any caller encrypts or decrypts: for tests that search for data keys where none
+   * Receives every plaintext that any caller encrypts or decrypts: for tests that search for keys where none
    * may appear.
    */
   readonly plaintext?: (bytes: Uint8Array) => void;

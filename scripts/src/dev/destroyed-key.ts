@@ -16,7 +16,7 @@ const kms = new KeyManagementServiceClient({
 });
 const key = kms.cryptoKeyPath(GCP_PROJECT, GCP_KMS_LOCATION, GCP_KMS_KEY_RING, GCP_KMS_KEY);
 
-/** The starter is a new process, so its data key is wrapped under the key version that is primary at that time. */
+/** The starter is a new process, so its branch key is wrapped under the key version that is primary at that time. */
 async function startAndWait(id: string): Promise<void> {
   const starter = join(projectRoot, 'apps', 'worker', 'src', 'start.ts');
   await promisify(execFile)(process.execPath, [starter, 'start', 'order', '--id', id, '--wait']);

@@ -41,7 +41,7 @@ export interface DecryptEventsOptions {
   readonly run: Run;
   readonly record: RevealRecord;
   readonly lifetime: StreamLifetime;
-  /** Absent: no limit on the number of data keys, but on the rate at which the caller's allowance grows. */
+  /** Absent: no limit on the number of wrapped keys, but on the rate at which the caller's allowance grows. */
   readonly budget?: KmsCallBudget;
 }
 

@@ -149,8 +149,8 @@ export class LeasedPlaintext implements PlaintextBudget {
 export class KmsCallBudgetExhausted extends Error {}
 
 /**
- * Limits the Cloud KMS calls that one request may cause: one call for each data key that is not cached. The caller repeats
- * the request for what was left out, and the data keys are cached by then.
+ * Limits the Cloud KMS calls that one request may cause: one call for each wrapped key that is not cached. The caller repeats
+ * the request for what was left out, and the keys are cached by then.
  */
 export class KmsCallBudget {
   readonly #codec: KmsCallCounter;

@@ -67,13 +67,13 @@ export function codecMetrics(meter: Meter, isNamed: (namespace: string) => boole
   );
   const rotated = counter(
     'codec_data_key_rotations',
-    'New data keys, by the reason why the previous one was replaced',
+    'New keys that Cloud KMS wrapped, by the reason why the previous key was replaced',
     'namespace',
     'reason',
   );
   const stale = counter(
     'codec_data_key_refresh_failures',
-    'Failed attempts to get a new data key',
+    'Failed attempts to have Cloud KMS wrap a new key',
     'namespace',
     'code',
   );

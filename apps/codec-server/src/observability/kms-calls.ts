@@ -7,7 +7,7 @@ import { outageLogs } from './log.ts';
 /** Cloud KMS calls in flight for one namespace: one caller's request must not use up its quota. */
 export const CALLS_IN_FLIGHT = 16;
 
-/** Cloud KMS calls that a request with several payloads may cause, one for each data key that is not cached. */
+/** Cloud KMS calls that a request with several payloads may cause, one for each wrapped key that is not cached. */
 export const MAX_KMS_CALLS = 64;
 
 /** The Cloud KMS requests that a caller may still cause. */

@@ -142,7 +142,7 @@ const tooManyKmsCalls = (): HttpError =>
   new HttpError(
     413,
     'too_large',
-    `The payloads are under more than ${MAX_KMS_CALLS} data keys that are not cached, and each takes a Cloud KMS call ` +
+    `The payloads have more than ${MAX_KMS_CALLS} wrapped keys that are not cached, and each takes a Cloud KMS call ` +
       '(a message that names no key counts once for each key that it may be under); send fewer payloads per request.',
   );
 
@@ -187,7 +187,7 @@ function otherNamespaces(infos: readonly PayloadInfo[], namespace: string): Read
 
 /** Bytes of memory for each byte that is decrypted or encrypted: the byte, and its base64 in the response. */
 const COST = 7 / 3;
-/** Bytes that encryption adds to a payload: header, wrapped data key, nonce and tag. */
+/** Bytes that encryption adds to a payload: header, wrapped key, nonce and tag. */
 const ADDED = 512;
 
 /**

@@ -45,7 +45,7 @@ describe('decodeFrames', () => {
     expect(second.at(-1)).toEqual({ type: 'end', reason: 'complete' });
   });
 
-  it('counts the data keys of inner layers towards the same limit', async () => {
+  it('counts the wrapped keys of inner layers towards the same limit', async () => {
     const layered = await kms.codec.encode(many, context);
     await using other = kms.another();
     const before = kms.emulator.calls.count('Decrypt');
@@ -62,15 +62,21 @@ describe('decodeFrames', () => {
     expect(second.at(-1)).toEqual({ type: 'end', reason: 'complete' });
   });
 
-  it('counts one call for 200 payloads under the same data key', async () => {
+  it.each([
+    ['one data key', {}],
+    ['as many data keys of one branch key', { softMessages: 1 }],
+  ])('counts one call for 200 payloads under %s', async (_, limits) => {
+    await using writer = kms.another(limits);
     await using other = kms.another();
-    const same = await kms.codec.encode(
-      Array.from({ length: 200 }, (_, n) => plain(n)),
+    const payloads = await writer.codec.encode(
+      Array.from({ length: 200 }, (__, n) => plain(n)),
       context,
     );
-    const all = await collect(decodeFrames(other.codec, log, requestsFor(same), unlimited, anyNamespace));
+    const before = kms.emulator.calls.count('Decrypt');
+    const all = await collect(decodeFrames(other.codec, log, requestsFor(payloads), unlimited, anyNamespace));
     expect(all).toHaveLength(201);
     expect(all.at(-1)).toEqual({ type: 'end', reason: 'complete' });
+    expect(kms.emulator.calls.count('Decrypt') - before).toBe(1);
   });
 
   it('counts one call for each payload that it has not read yet', async () => {

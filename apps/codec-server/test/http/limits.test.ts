@@ -118,7 +118,7 @@ describe('a request', () => {
     },
   );
 
-  it('is 413 with payloads under more than 64 data keys that are not cached, without a Cloud KMS request', async () => {
+  it('is 413 with payloads with more than 64 wrapped keys that are not cached, without a Cloud KMS request', async () => {
     const payloads: Payload[] = [];
     for (let n = 0; n < 65; n += 1) {
       await using writer = kms.another();
@@ -128,7 +128,10 @@ describe('a request', () => {
     const codec = reader.codec;
     kms.emulator.calls.reset();
     const response = await post(json(payloads), {}, { codec });
-    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('64 data keys')]);
+    expect([response.status, await response.text()]).toEqual([
+      413,
+      expect.stringContaining('64 wrapped keys'),
+    ]);
     expect(kms.emulator.calls.count('Decrypt')).toBe(0);
     expect((await post(json(payloads.slice(1)), {}, { codec })).status).toBe(200);
     // 64 of them are at hand now.
@@ -140,7 +143,10 @@ describe('a request', () => {
     const tried = await startKms({ payments: both });
     const many = json(Array.from({ length: 33 }, (_, n) => nameless(n)));
     const response = await appWith(tried).request('/decode', { method: 'POST', headers, body: many });
-    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('64 data keys')]);
+    expect([response.status, await response.text()]).toEqual([
+      413,
+      expect.stringContaining('64 wrapped keys'),
+    ]);
     expect(tried.emulator.calls.count('Decrypt')).toBe(0);
     await tried.close();
   });

@@ -234,13 +234,13 @@ describe('/decode', () => {
     ]);
   });
 
-  it('counts the data keys of inner layers towards its limit', async () => {
+  it('counts the wrapped keys of inner layers towards its limit', async () => {
     const inner = await sealedApart(stack.kms, 66);
     const payloads = await stack.kms.codec.encode(inner, context(NAMESPACE));
     await using other = stack.kms.another();
     const before = stack.kms.emulator.calls.count('Decrypt');
     const { status, body } = await postDecode(ana(own), payloads, other.codec);
-    expect([status, body]).toEqual([413, expect.stringContaining('64 data keys')]);
+    expect([status, body]).toEqual([413, expect.stringContaining('64 wrapped keys')]);
     expect(stack.kms.emulator.calls.count('Decrypt') - before).toBeLessThanOrEqual(64);
     expect((await postDecode(ana(own), payloads.slice(0, 60), other.codec)).status).toBe(200);
   });

@@ -30,8 +30,8 @@ export const HOST = '127.0.0.1:8088';
 export const PAGE = 'https://temporal.example.com';
 
 export interface Kms {
-  /** The plaintext of everything that Cloud KMS wrapped or unwrapped, for all processes. */
-  readonly dataKeys: readonly Uint8Array[];
+  /** All keys that Cloud KMS wrapped or unwrapped, for all processes: branch keys and data keys. */
+  readonly keyBytes: readonly Uint8Array[];
   readonly emulator: Emulator;
   readonly codec: KmsCodec;
   readonly watch: KmsHealth;
@@ -52,20 +52,20 @@ export interface Kms {
   close(): Promise<void>;
 }
 
-const DATA_KEY_BYTES = 32;
+const KEY_BYTES = 32;
 
 /** Starts Cloud KMS and a codec that uses it, by default for the namespaces `payments` and `orders`. */
 export async function startKms(
   rules: Record<string, NamespaceRule> = both,
   byDefault?: NamespaceRule,
 ): Promise<Kms> {
-  const dataKeys: Uint8Array[] = [];
+  const keyBytes: Uint8Array[] = [];
   const emulator = await startEmulator({
     keys: Object.values(keys),
     plaintext: (bytes) => {
       // The direct format also wraps payloads.
-      if (bytes.length !== DATA_KEY_BYTES) return;
-      dataKeys.push(bytes);
+      if (bytes.length !== KEY_BYTES) return;
+      keyBytes.push(bytes);
       keepKey(bytes);
     },
   });
@@ -94,7 +94,7 @@ export async function startKms(
     await own.codec.close();
     await emulator.close();
   };
-  return { emulator, dataKeys, codec: own.codec, watch: own.watch, use: own.use, another, close };
+  return { emulator, keyBytes, codec: own.codec, watch: own.watch, use: own.use, another, close };
 }
 
 const both = { payments: { encrypt: keys.payments }, orders: { encrypt: keys.orders } };
@@ -184,7 +184,7 @@ export const plain = (value: unknown): Payload => ({
   data: text(JSON.stringify(value)),
 });
 
-/** Returns messages that are each encrypted under a different data key, like those of as many workers. */
+/** Returns messages that are each encrypted under a different branch key, like those of as many workers. */
 export const sealedApart = (kms: Kms, count: number): Promise<Payload[]> =>
   Promise.all(
     Array.from({ length: count }, async (_, n) => {

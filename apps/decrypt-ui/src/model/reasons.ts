@@ -85,7 +85,7 @@ function explanation(code: ReasonCode, context: ReasonContext): string {
     case 'kms_quota':
       return 'The Cloud KMS quota is exceeded. The request is repeated automatically.';
     case 'kms_unavailable':
-      return 'Cloud KMS does not answer. The request is repeated automatically; cached data keys keep working.';
+      return 'Cloud KMS does not answer. The request is repeated automatically; cached keys keep working.';
     case 'checksum_mismatch':
       return 'The answer of Cloud KMS was damaged in transit. The request is repeated automatically.';
     case 'namespace_mismatch':
@@ -101,7 +101,7 @@ function explanation(code: ReasonCode, context: ReasonContext): string {
     case 'too_large':
       return 'The plaintext is larger than this server’s limit.';
     case 'data_key_exhausted':
-      return 'The worker did not encrypt this: its data key is past a hard limit.';
+      return 'The worker did not encrypt this: its key is past a hard limit.';
     case 'external_reference':
       return 'The value is stored outside Temporal. This payload is a reference to it.';
     case 'format_not_allowed':

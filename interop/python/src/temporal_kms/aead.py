@@ -8,25 +8,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from .errors import KmsCodecError
 from .header import NONCE, TAG
 
-DATA_KEY = 32
-"""Bytes of a data key."""
-
-
-def data_key(plaintext: bytes) -> AESGCM:
-    """Imports an unwrapped data key.
-
-    Refuses bytes that contain ``encoding``: Cloud KMS unwraps a direct message under the same crypto key, and the
-    author of that message knows the bytes. Every payload of Temporal's converters contains the word; 32 random bytes
-    contain it with a probability of 2^-59.
-
-    :raises KmsCodecError: ``malformed`` if these are not 32 bytes, or are the payload of a direct message
-    """
-    if len(plaintext) != DATA_KEY:
-        raise KmsCodecError("malformed", f"The data key has {len(plaintext)} bytes; it must have {DATA_KEY}")
-    if b"encoding" in plaintext:
-        raise KmsCodecError("malformed", "The data key is the payload of a direct message, so its author knows it")
-    return AESGCM(plaintext)
-
 
 def encrypt(key: AESGCM, plaintext: bytes, aad: bytes) -> bytes:
     """Returns a random nonce, the ciphertext and the tag."""

@@ -133,10 +133,11 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
             Header(
                 compressed=frame is not None,
                 key_id=key_id(crypto_key),
-                key_version=key.wrapped.key_version,
+                key_version=key.branch.wrapped.key_version,
                 namespace_tag=namespace_tag(scope.namespace),
                 workflow_tag=None if bound_to is None else workflow_tag(scope.namespace, bound_to),
-                wrapped_key=key.wrapped.ciphertext,
+                salt=key.salt,
+                wrapped_key=key.branch.wrapped.ciphertext,
             )
         )
         data = header + encrypt(key.cipher, plaintext if frame is None else frame, header)

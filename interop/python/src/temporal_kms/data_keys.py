@@ -1,4 +1,4 @@
-"""The data keys that encrypt. docs/wire-formats.md states the limits."""
+"""The branch keys and data keys that encrypt. docs/wire-formats.md states the limits."""
 
 import asyncio
 import os
@@ -7,27 +7,48 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .aead import data_key
 from .decryption_keys import HARD_AGE, RETRY_AFTER, Clock, DecryptionKeys
 from .errors import KmsCodecError
-from .header import data_key_aad
+from .header import SALT, branch_key_aad, data_key_info
 from .kms import KeyService, Wrapped
 from .single_flight import SingleFlight, retry_within
+from .unwrapped_key import KEY, UnwrappedKey
 
-SOFT_AGE, SOFT_MESSAGES, SOFT_BYTES = 3600.0, 2**20, 64 * 2**30
-HARD_MESSAGES, HARD_BYTES = 2**28, 4 * 2**40
+SOFT_AGE = 3600.0
+"""Age of a branch key at which it is replaced, in seconds."""
+MAX_MESSAGES, MAX_BYTES = 2**20, 64 * 2**30
+"""Limits of one data key."""
 REFRESH_AT = 0.75
 GRACE_AFTER_REFUSAL = 300.0
 ENCRYPTION_MAX = 1024
 
 
-@dataclass
-class EncryptionKey:
-    cipher: AESGCM
+@dataclass(frozen=True)
+class BranchKey:
+    secret: UnwrappedKey
     wrapped: Wrapped
     born: float
+
+
+@dataclass
+class EncryptionKey:
+    """A data key that encrypts, and how much it has encrypted."""
+
+    branch: BranchKey
+    salt: bytes
+    cipher: AESGCM
     messages: int = 0
     bytes: int = 0
+
+    @classmethod
+    def derive(cls, branch: BranchKey, namespace: str) -> "EncryptionKey":
+        """Returns a data key of the branch key under a new salt."""
+        salt = os.urandom(SALT)
+        return cls(branch, salt, branch.secret.derive(salt, data_key_info(namespace)))
+
+    def has_room(self, size: int) -> bool:
+        """Returns whether the data key may encrypt one more message. Its first message may be larger than the limit."""
+        return not self.messages or (self.messages < MAX_MESSAGES and self.bytes + size <= MAX_BYTES)
 
 
 @dataclass
@@ -41,9 +62,10 @@ class _Slot:
 
 
 class EncryptionKeys:
-    """The data keys that encrypt: one for each crypto key and namespace, refreshed in the background.
+    """The keys that encrypt: a branch key for each crypto key and namespace, refreshed in the background.
 
-    An outage of Cloud KMS extends the use of a data key up to its hard limits; a refusal retires it.
+    An outage of Cloud KMS extends the use of a branch key up to its hard age; a refusal retires it. The messages and
+    bytes of a data key are limited; the next data key of the same branch key takes only a new salt.
     """
 
     def __init__(self, service: KeyService, decryption_keys: DecryptionKeys, clock: Clock) -> None:
@@ -62,9 +84,12 @@ class EncryptionKeys:
         had_one = slot.current is not None
         while True:
             if slot.current is not None:
-                if self._share(slot.current) >= REFRESH_AT:
+                branch = slot.current.branch
+                if self._clock() - branch.born >= REFRESH_AT * SOFT_AGE:
                     self._refresh(slot)
-                if not self._is_exhausted(slot, slot.current, size):
+                if not self._is_expired(slot, branch):
+                    if not slot.current.has_room(size):
+                        slot.current = EncryptionKey.derive(branch, namespace)
                     slot.current.messages += 1
                     slot.current.bytes += size
                     return slot.current
@@ -73,7 +98,7 @@ class EncryptionKeys:
             except KmsCodecError as error:
                 if had_one and error.retryable:
                     raise KmsCodecError(
-                        "data_key_exhausted", "The data key reached a hard limit, and Cloud KMS is unavailable"
+                        "data_key_exhausted", "The branch key reached its hard age, and Cloud KMS is unavailable"
                     ) from error
                 raise
 
@@ -84,18 +109,9 @@ class EncryptionKeys:
             self._slots.popitem(last=False)
         return slot
 
-    def _share(self, key: EncryptionKey) -> float:
-        age = self._clock() - key.born
-        return max(age / SOFT_AGE, key.messages / SOFT_MESSAGES, key.bytes / SOFT_BYTES)
-
-    def _is_exhausted(self, slot: _Slot, key: EncryptionKey, size: int) -> bool:
+    def _is_expired(self, slot: _Slot, branch: BranchKey) -> bool:
         now = self._clock()
-        return (
-            now >= slot.retire_at
-            or now - key.born >= HARD_AGE
-            or key.messages >= HARD_MESSAGES
-            or key.bytes + size > HARD_BYTES
-        )
+        return now >= slot.retire_at or now - branch.born >= HARD_AGE
 
     def _refresh(self, slot: _Slot) -> None:
         if slot.refresh is None and self._clock() >= slot.next_try:
@@ -108,14 +124,14 @@ class EncryptionKeys:
             now = self._clock()
             slot.next_try = now + RETRY_AFTER
             if not error.retryable and slot.current is not None and slot.retire_at == float("inf"):
-                slot.retire_at = max(slot.current.born + SOFT_AGE, now + GRACE_AFTER_REFUSAL)
+                slot.retire_at = max(slot.current.branch.born + SOFT_AGE, now + GRACE_AFTER_REFUSAL)
         finally:
             slot.refresh = None
 
     async def _wrap(self, slot: _Slot, budget: float) -> None:
-        plaintext, aad = os.urandom(32), data_key_aad(slot.namespace)
+        plaintext, aad = os.urandom(KEY), branch_key_aad(slot.namespace)
         wrapped = await retry_within(budget, lambda: self._service.wrap(slot.crypto_key, plaintext, aad))
-        cipher = data_key(plaintext)
-        slot.current = EncryptionKey(cipher, wrapped, self._clock())
+        branch = BranchKey(UnwrappedKey(plaintext), wrapped, self._clock())
+        slot.current = EncryptionKey.derive(branch, slot.namespace)
         slot.next_try, slot.retire_at = 0.0, float("inf")
-        self._decryption_keys.add((slot.crypto_key, aad, wrapped.ciphertext), cipher, wrapped.key_version)
+        self._decryption_keys.add((slot.crypto_key, aad, wrapped.ciphertext), branch.secret, wrapped.key_version)

@@ -1,4 +1,4 @@
-"""The cache of data keys that decrypt. docs/wire-formats.md states the limits."""
+"""The cache of branch keys and data keys that decrypt. docs/wire-formats.md states the limits."""
 
 import asyncio
 import random
@@ -7,12 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from .aead import data_key
 from .errors import KmsCodecError
 from .kms import KeyService
 from .single_flight import SingleFlight, retry_within
+from .unwrapped_key import UnwrappedKey
 
 REVALIDATE = 300.0
 """Seconds for which an answer of Cloud KMS about a key version counts."""
@@ -34,7 +32,7 @@ WrappedKey = tuple[str, bytes, bytes]
 class _KeyVersionAccess:
     """Whether Cloud KMS lets this process use a key version, as far as the process knows.
 
-    One answer counts for all data keys under the version.
+    One answer counts for all keys under the version.
     """
 
     def __init__(self, confirmed: float) -> None:
@@ -51,7 +49,7 @@ class _KeyVersionAccess:
 
 @dataclass
 class _CachedKey:
-    cipher: AESGCM
+    key: UnwrappedKey
     access: _KeyVersionAccess
     key_version: int | None
     confirmed: float
@@ -59,10 +57,10 @@ class _CachedKey:
 
 
 class DecryptionKeys:
-    """The cache of data keys that decrypt, and of refusals. It evicts the least recently used entry first.
+    """The cache of unwrapped keys that decrypt, and of refusals. It evicts the least recently used entry first.
 
-    A data key is used while Cloud KMS has confirmed within ``REVALIDATE`` seconds that this process may use its key
-    version. The cache asks again in the background before that. A refusal removes the data keys of the version; while
+    A key is used while Cloud KMS has confirmed within ``REVALIDATE`` seconds that this process may use its key
+    version. The cache asks again in the background before that. A refusal removes the keys of the version; while
     Cloud KMS does not answer, they stay usable for ``HARD_AGE`` seconds after its last answer.
     """
 
@@ -73,34 +71,34 @@ class DecryptionKeys:
         self._own: OrderedDict[WrappedKey, _CachedKey] = OrderedDict()
         self._accesses: dict[tuple[object, ...], _KeyVersionAccess] = {}
         self._refusals: OrderedDict[WrappedKey, tuple[KmsCodecError, float]] = OrderedDict()
-        self._flights: SingleFlight[AESGCM] = SingleFlight()
+        self._flights: SingleFlight[UnwrappedKey] = SingleFlight()
 
-    async def get(self, wanted: WrappedKey, budget: float, key_version: int | None = None) -> AESGCM:
-        """Returns the data key from the cache, or unwraps it with Cloud KMS.
+    async def get(self, wanted: WrappedKey, budget: float, key_version: int | None = None) -> UnwrappedKey:
+        """Returns the key from the cache, or unwraps it with Cloud KMS.
 
         :raises KmsCodecError: why Cloud KMS did not unwrap it
         """
         cached = self._find(wanted)
         if cached is not None:
             if self._is_usable(wanted, cached):
-                return cached.cipher
+                return cached.key
             if cached.access.attempt is not None:
                 await asyncio.wait({cached.access.attempt}, timeout=SLOW)
                 # Without an answer by now, Cloud KMS counts as unavailable. The answer counts whenever it arrives.
                 if cached.access.attempt is not None:
                     cached.access.is_failing = True
                 if self._is_usable(wanted, cached):
-                    return cached.cipher
+                    return cached.key
         refusal = self._refusals.get(wanted)
         if refusal and refusal[1] > self._clock():
             raise KmsCodecError(refusal[0].code, refusal[0].message)
         return await self._flights.join(wanted, lambda: self._unwrap(wanted, budget, key_version))
 
-    def add(self, wanted: WrappedKey, cipher: AESGCM, key_version: int) -> None:
-        """Adds a data key of this process, so that it reads its own messages without a call."""
+    def add(self, wanted: WrappedKey, key: UnwrappedKey, key_version: int) -> None:
+        """Adds a key of this process, so that it reads its own messages without a call."""
         now = self._clock()
         access = self._access(wanted, key_version, now)
-        self._own[wanted] = _CachedKey(cipher, access, key_version, now, is_own=True)
+        self._own[wanted] = _CachedKey(key, access, key_version, now, is_own=True)
         _limit(self._own, OWN_MAX)
 
     def _find(self, wanted: WrappedKey) -> _CachedKey | None:
@@ -111,7 +109,7 @@ class DecryptionKeys:
         return cached
 
     def _is_usable(self, wanted: WrappedKey, cached: _CachedKey) -> bool:
-        """Whether the data key may be used now. Starts to ask Cloud KMS again when that is due."""
+        """Whether the key may be used now. Starts to ask Cloud KMS again when that is due."""
         now, access = self._clock(), cached.access
         if now < access.revalidate_at and now < cached.confirmed + HARD_AGE / 2:
             return not access.is_refused
@@ -154,11 +152,11 @@ class DecryptionKeys:
             access = self._accesses[name] = _KeyVersionAccess(confirmed)
         return access
 
-    async def _unwrap(self, wanted: WrappedKey, budget: float, key_version: int | None) -> AESGCM:
+    async def _unwrap(self, wanted: WrappedKey, budget: float, key_version: int | None) -> UnwrappedKey:
         crypto_key, aad, wrapped = wanted
         started = self._clock()
         try:
-            cipher = data_key(
+            key = UnwrappedKey(
                 await retry_within(budget, lambda: self._service.unwrap(crypto_key, wrapped, aad, key_version))
             )
         except KmsCodecError as error:
@@ -168,13 +166,13 @@ class DecryptionKeys:
             raise
         access = self._access(wanted, key_version, started)
         access.confirm(max(started, access.confirmed))
-        self._keys[wanted] = _CachedKey(cipher, access, key_version, started)
+        self._keys[wanted] = _CachedKey(key, access, key_version, started)
         self._keys.move_to_end(wanted)
         _limit(self._keys, DECRYPTION_MAX)
         if len(self._accesses) > DECRYPTION_MAX:
             used = {id(cached.access) for keys in (self._keys, self._own) for cached in keys.values()}
             self._accesses = {name: one for name, one in self._accesses.items() if id(one) in used}
-        return cipher
+        return key
 
 
 def _limit(entries: "OrderedDict[WrappedKey, V]", size: int) -> None:

@@ -12,15 +12,26 @@ from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
 
 from . import zstd
-from .aead import DATA_KEY, check_length, decrypt
+from .aead import check_length, decrypt
 from .call_budget import CallBudget
 from .decryption_keys import DecryptionKeys
 from .errors import KmsCodecError
 from .formats import format_of, is_empty, is_failure_placeholder, text
-from .header import MAX_WRAPPED_KEY, NONCE, TAG, data_key_aad, key_id, namespace_tag, parse_message, workflow_tag
+from .header import (
+    MAX_WRAPPED_KEY,
+    NONCE,
+    TAG,
+    branch_key_aad,
+    data_key_info,
+    key_id,
+    namespace_tag,
+    parse_message,
+    workflow_tag,
+)
 from .kms import KeyService
 from .rules import NamespaceRule
 from .single_flight import retry_within
+from .unwrapped_key import KEY
 
 T = TypeVar("T")
 log = logging.getLogger("temporal_kms")
@@ -101,9 +112,10 @@ class PayloadDecryptor:
         crypto_key = next((key for key in listed if key_id(key) == header.key_id), None)
         if crypto_key is None:
             raise _key_not_listed(scope)
-        wanted = (crypto_key, data_key_aad(namespace), header.wrapped_key)
-        key = await self._keys.get(wanted, scope.budget, header.key_version)
-        plaintext = _decrypt(key, message.ciphertext, scope, message.aad)
+        wanted = (crypto_key, branch_key_aad(namespace), header.wrapped_key)
+        branch = await self._keys.get(wanted, scope.budget, header.key_version)
+        data_key = branch.derive(header.salt, data_key_info(namespace))
+        plaintext = _decrypt(data_key, message.ciphertext, scope, message.aad)
         if header.compressed:
             plaintext = zstd.decompress(plaintext, scope.plaintext.at_most(self._max_decompressed))
             scope.plaintext.take(len(plaintext))
@@ -118,7 +130,7 @@ class PayloadDecryptor:
         check_length(payload.data)
 
         async def attempt(crypto_key: str) -> AESGCM:
-            return await self._keys.get((crypto_key, b"", wrapped), scope.budget)
+            return (await self._keys.get((crypto_key, b"", wrapped), scope.budget)).data_key
 
         # Only the correct crypto key unwraps the data key. If the message does not decrypt under it, it is damaged.
         key: AESGCM = await _first_success(_candidates(payload, scope), attempt, scope)
@@ -133,7 +145,7 @@ class PayloadDecryptor:
             plaintext = await retry_within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
             inner = _inner(plaintext)
             # The format binds nothing: this may be the wrapped data key of an envelope, which a caller wants to read.
-            if len(plaintext) == DATA_KEY and "encoding" not in inner.metadata:
+            if len(plaintext) == KEY and "encoding" not in inner.metadata:
                 raise _not_a_payload()
             return inner
 
@@ -148,8 +160,8 @@ class PayloadDecryptor:
         if len(wrapped) > MAX_WRAPPED_KEY:
             raise KmsCodecError("malformed", f"encryption-dek is longer than {MAX_WRAPPED_KEY} bytes")
         check_length(payload.data)
-        key: AESGCM = await self._keys.get((crypto_key, b"", wrapped), scope.budget)
-        return _inner(_decrypt(key, payload.data, scope))
+        key = await self._keys.get((crypto_key, b"", wrapped), scope.budget)
+        return _inner(_decrypt(key.data_key, payload.data, scope))
 
 
 def _decrypt(key: AESGCM, data: bytes, scope: Scope, aad: bytes | None = None) -> bytes:

@@ -10,6 +10,7 @@ VERSION = 0x02
 WORKFLOW_TAG = 0b01
 COMPRESSED = 0b10
 MAX_WRAPPED_KEY = 1024
+SALT = 16
 NONCE = 12
 TAG = 16
 
@@ -40,9 +41,14 @@ def canonical_workflow_id(workflow_id: str) -> str:
     return _SCHEDULED_RUN.sub("", workflow_id)
 
 
-def data_key_aad(namespace: str) -> bytes:
-    """Returns the additional authenticated data with which Cloud KMS wraps the data keys of a namespace."""
-    return b"temporal-kms/v2/dek\0" + namespace_tag(namespace)
+def branch_key_aad(namespace: str) -> bytes:
+    """Returns the additional authenticated data with which Cloud KMS wraps the branch keys of a namespace."""
+    return b"temporal-kms/v2/branch-key\0" + namespace_tag(namespace)
+
+
+def data_key_info(namespace: str) -> bytes:
+    """Returns the info with which the data keys of a namespace are derived from its branch keys."""
+    return b"temporal-kms/v2/data-key\0" + namespace_tag(namespace)
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,14 @@ class Header:
     key_version: int
     namespace_tag: bytes
     workflow_tag: bytes | None
+    salt: bytes
     wrapped_key: bytes
 
     def __bytes__(self) -> bytes:
         if not 1 <= len(self.wrapped_key) <= MAX_WRAPPED_KEY:
             raise KmsCodecError(
                 "too_large",
-                f"The wrapped data key has {len(self.wrapped_key)} bytes; the header takes at most {MAX_WRAPPED_KEY}",
+                f"The wrapped branch key has {len(self.wrapped_key)} bytes; the header takes at most {MAX_WRAPPED_KEY}",
             )
         flags = (WORKFLOW_TAG if self.workflow_tag is not None else 0) | (COMPRESSED if self.compressed else 0)
         return b"".join(
@@ -68,6 +75,7 @@ class Header:
                 self.key_version.to_bytes(4, "big"),
                 self.namespace_tag,
                 self.workflow_tag or b"",
+                self.salt,
                 len(self.wrapped_key).to_bytes(2, "big"),
                 self.wrapped_key,
             ]
@@ -100,13 +108,14 @@ def parse_message(data: bytes) -> Message:
     reader = _Reader(data, at=2)
     key, number, namespace = reader.take(8), int.from_bytes(reader.take(4), "big"), reader.take(16)
     workflow = reader.take(16) if flags & WORKFLOW_TAG else None
+    salt = reader.take(SALT)
     length = int.from_bytes(reader.take(2), "big")
     if not 1 <= length <= MAX_WRAPPED_KEY:
         raise KmsCodecError(
             "malformed",
-            f"The header declares a wrapped data key of {length} bytes; 1 to {MAX_WRAPPED_KEY} are possible",
+            f"The header declares a wrapped branch key of {length} bytes; 1 to {MAX_WRAPPED_KEY} are possible",
         )
-    header = Header(bool(flags & COMPRESSED), key, number, namespace, workflow, reader.take(length))
+    header = Header(bool(flags & COMPRESSED), key, number, namespace, workflow, salt, reader.take(length))
     if number == 0:
         raise KmsCodecError("malformed", "The header contains the key version 0; versions start at 1")
     ciphertext = data[reader.at :]

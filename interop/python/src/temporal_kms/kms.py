@@ -20,7 +20,7 @@ class Wrapped:
 
 
 class KeyService(Protocol):
-    """Wraps and unwraps data keys. Its methods raise only :class:`KmsCodecError`."""
+    """Wraps and unwraps branch keys and data keys. Its methods raise only :class:`KmsCodecError`."""
 
     async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped: ...
 

@@ -4,8 +4,8 @@ import { fillRandom } from './random.ts';
 
 export const DATA_KEY_BYTES = 32;
 
-/** Returns a new random data key. The caller wipes the bytes once Cloud KMS has wrapped them. */
-export function generateDataKey(): Uint8Array {
+/** Returns the bytes of a new branch key or data key. The caller wipes the bytes once Cloud KMS has wrapped them. */
+export function generateKey(): Uint8Array {
   const words = new Uint32Array(DATA_KEY_BYTES / Uint32Array.BYTES_PER_ELEMENT);
   fillRandom(words);
   return new Uint8Array(words.buffer);
@@ -15,22 +15,22 @@ export function generateDataKey(): Uint8Array {
 const ENCODING = Buffer.from('encoding');
 
 /**
- * Returns an unwrapped data key as a KeyObject, whose bytes JavaScript cannot read, and wipes the buffer.
+ * Returns an unwrapped branch key or data key as a KeyObject, whose bytes JavaScript cannot read, and wipes the buffer.
  * @throws KmsCodecError `malformed` when the key does not have 32 bytes, or when it is the payload of a direct message:
  *   Cloud KMS decrypts such a message under the same crypto key, and its author knows the bytes
  */
-export function importDataKey(bytes: Uint8Array): KeyObject {
+export function importKey(bytes: Uint8Array): KeyObject {
   try {
     if (bytes.length !== DATA_KEY_BYTES) {
       throw new KmsCodecError(
         'malformed',
-        `The data key has ${bytes.length} bytes instead of ${DATA_KEY_BYTES}`,
+        `The unwrapped key has ${bytes.length} bytes instead of ${DATA_KEY_BYTES}`,
       );
     }
     if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(ENCODING)) {
       throw new KmsCodecError(
         'malformed',
-        'The wrapped data key is the ciphertext of a direct message, which the codec does not accept as a data key',
+        'The wrapped key is the ciphertext of a direct message, which the codec does not accept as a key',
       );
     }
     return createSecretKey(bytes);

@@ -34,11 +34,16 @@ export const workflowTag = (namespace: string, workflowId: string): Uint8Array =
 export const canonicalWorkflowId = (workflowId: string): string =>
   workflowId.replace(/-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, '');
 
-const dekPrefix = Buffer.from('temporal-kms/v2/dek\0');
+const labelled = (label: string) =>
+  remember(
+    (namespace: string) =>
+      new Uint8Array(Buffer.concat([Buffer.from(`${label}\0`), namespaceTag(namespace)])),
+  );
 
-/** Returns the additional authenticated data under which Cloud KMS wraps a namespace's data keys. */
-export const dataKeyAad = remember(
-  (namespace: string) => new Uint8Array(Buffer.concat([dekPrefix, namespaceTag(namespace)])),
-);
+/** Returns the additional authenticated data under which Cloud KMS wraps a namespace's branch keys. */
+export const branchKeyAad = labelled('temporal-kms/v2/branch-key');
+
+/** Returns the info with which a namespace's data keys are derived from its branch keys. */
+export const dataKeyInfo = labelled('temporal-kms/v2/data-key');
 
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { decompressSizedZstd } from '../compression/zstd.ts';
 import { type Ciphertext, decrypt } from '../crypto/aead.ts';
+import { cachedDataKey, type Derivation } from '../crypto/branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { WrappedKey } from '../keys/decryption-keys.ts';
 import type { EncryptionKey } from '../keys/encryption-keys.ts';
@@ -10,7 +11,7 @@ import { countFields, deserialize, type Payload, withSerialized } from './payloa
 import type { Call } from './scope.ts';
 
 /**
- * Encrypts a payload under the scope's data key: at once when there is one, else after Cloud KMS has wrapped one.
+ * Encrypts a payload under the scope's data key: at once when there is one, else after Cloud KMS has wrapped a key.
  * @param encryptPieces encrypts the serialized payload; must not keep the pieces
  */
 export function encryptWithDataKey(
@@ -41,25 +42,31 @@ export interface EncryptedMessage {
   /** Additional authenticated data, if the format has any. */
   readonly aad?: Uint8Array;
   readonly isCompressed?: boolean;
+  /** How the data key is derived from the wrapped key. Absent: the wrapped key is the data key. */
+  readonly derivation?: Derivation;
 }
 
 /**
- * Decrypts a message with a data key: at once when the key is cached, else after Cloud KMS has unwrapped it. The rule
- * must list the data key's crypto key.
+ * Decrypts a message with a wrapped key: at once when the key is cached, else after Cloud KMS has unwrapped it. The rule
+ * must list the wrapped key's crypto key.
  */
-export function decryptWithDataKey(
-  dataKey: WrappedKey,
+export function decryptWithWrappedKey(
+  wrappedKey: WrappedKey,
   message: EncryptedMessage,
   call: Call,
 ): MaybePromise<Payload> {
   const { namespace } = call.scope.rule;
   const { decryption } = call.keys;
-  const key = decryption.cached(namespace, dataKey);
-  if (key) return decryptMessage(key, message, call);
+  // Always before a derived key: with an evicted branch key, no message may be decrypted.
+  const key = decryption.cached(namespace, wrappedKey);
+  if (key) return decryptMessage(dataKeyOf(key, message), message, call);
   return decryption
-    .unwrap(namespace, dataKey, call.waitBudget)
-    .then((unwrapped) => decryptMessage(unwrapped, message, call));
+    .unwrap(namespace, wrappedKey, call.waitBudget)
+    .then((unwrapped) => decryptMessage(dataKeyOf(unwrapped, message), message, call));
 }
+
+const dataKeyOf = (unwrapped: KeyObject, { derivation }: EncryptedMessage): KeyObject =>
+  derivation ? cachedDataKey(unwrapped, derivation) : unwrapped;
 
 /**
  * Decrypts a message and parses the payload in it. The call's budget is asked before anything is allocated.

@@ -1,10 +1,12 @@
+import { SALT_BYTES } from '../crypto/branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 
 /**
  * The header of `binary/envelope-kms-v2` (docs/wire-formats.md): everything before the nonce, authenticated as the
  * message's additional authenticated data.
  *
- *   version 1 | flags 1 | key id 8 | key version 4 | namespace tag 16 | [workflow tag 16] | n 2 | wrapped data key n
+ *   version 1 | flags 1 | key id 8 | key version 4 | namespace tag 16 | [workflow tag 16] | salt 16 | n 2 |
+ *   wrapped branch key n
  */
 export interface Header {
   readonly compressed: boolean;
@@ -13,7 +15,9 @@ export interface Header {
   readonly keyVersion: number;
   readonly namespaceTag: Uint8Array;
   readonly workflowTag: Uint8Array | undefined;
-  /** Cloud KMS ciphertext of the 32-byte data key. */
+  /** Selects one of the data keys that are derived from the branch key. */
+  readonly salt: Uint8Array;
+  /** Cloud KMS ciphertext of the 32-byte branch key. */
   readonly wrappedKey: Uint8Array;
 }
 
@@ -23,30 +27,32 @@ const COMPRESSED = 0b10;
 
 export const KEY_ID_BYTES = 8;
 export const TAG_BYTES = 16;
-/** Cloud KMS wraps a data key into about 110 bytes. Cached failures keep the wrapped key, so all formats have this limit. */
+/** Cloud KMS wraps 32 bytes into about 113. Cached failures keep the wrapped key, so all formats have this limit. */
 export const MAX_WRAPPED_KEY_BYTES = 1024;
 const FIXED_BYTES = 1 + 1 + KEY_ID_BYTES + 4 + TAG_BYTES;
 
+/** Returns the index of the length of the wrapped key, after the workflow tag, if any, and the salt. */
+const lengthAt = (hasWorkflowTag: boolean): number =>
+  FIXED_BYTES + (hasWorkflowTag ? TAG_BYTES : 0) + SALT_BYTES;
+
 export function buildHeader(header: Header): Uint8Array {
-  const { keyId, keyVersion, namespaceTag, workflowTag, wrappedKey } = header;
+  const { keyId, keyVersion, namespaceTag, workflowTag, salt, wrappedKey } = header;
   if (wrappedKey.length < 1 || wrappedKey.length > MAX_WRAPPED_KEY_BYTES) {
     throw new KmsCodecError(
       'too_large',
-      `Cloud KMS wrapped the data key into ${wrappedKey.length} bytes, which do not fit into the header`,
+      `Cloud KMS wrapped the branch key into ${wrappedKey.length} bytes, which do not fit into the header`,
     );
   }
-  const bytes = new Uint8Array(FIXED_BYTES + (workflowTag ? TAG_BYTES : 0) + 2 + wrappedKey.length);
+  const bytes = new Uint8Array(lengthAt(workflowTag !== undefined) + 2 + wrappedKey.length);
   const view = new DataView(bytes.buffer);
   bytes[0] = VERSION;
   bytes[1] = (workflowTag ? WORKFLOW_TAG : 0) | (header.compressed ? COMPRESSED : 0);
   bytes.set(keyId, 2);
   view.setUint32(2 + KEY_ID_BYTES, keyVersion);
   bytes.set(namespaceTag, 2 + KEY_ID_BYTES + 4);
-  let at = FIXED_BYTES;
-  if (workflowTag) {
-    bytes.set(workflowTag, at);
-    at += TAG_BYTES;
-  }
+  if (workflowTag) bytes.set(workflowTag, FIXED_BYTES);
+  const at = lengthAt(workflowTag !== undefined);
+  bytes.set(salt, at - SALT_BYTES);
   view.setUint16(at, wrappedKey.length);
   bytes.set(wrappedKey, at + 2);
   return bytes;
@@ -73,14 +79,17 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
     );
   }
   const tagged = (flags & WORKFLOW_TAG) !== 0;
-  const lengthAt = FIXED_BYTES + (tagged ? TAG_BYTES : 0);
-  if (data.length < lengthAt + 2) throw truncated(data.length);
+  const at = lengthAt(tagged);
+  if (data.length < at + 2) throw truncated(data.length);
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const wrappedLength = view.getUint16(lengthAt);
+  const wrappedLength = view.getUint16(at);
   if (wrappedLength < 1 || wrappedLength > MAX_WRAPPED_KEY_BYTES) {
-    throw new KmsCodecError('malformed', `The header declares a wrapped data key of ${wrappedLength} bytes`);
+    throw new KmsCodecError(
+      'malformed',
+      `The header declares a wrapped branch key of ${wrappedLength} bytes`,
+    );
   }
-  const length = lengthAt + 2 + wrappedLength;
+  const length = at + 2 + wrappedLength;
   if (data.length < length) throw truncated(data.length);
   const keyVersion = view.getUint32(2 + KEY_ID_BYTES);
   if (keyVersion === 0)
@@ -94,7 +103,8 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
       keyVersion,
       namespaceTag: data.subarray(namespaceAt, namespaceAt + TAG_BYTES),
       workflowTag: tagged ? data.subarray(FIXED_BYTES, FIXED_BYTES + TAG_BYTES) : undefined,
-      wrappedKey: data.subarray(lengthAt + 2, length),
+      salt: data.subarray(at - SALT_BYTES, at),
+      wrappedKey: data.subarray(at + 2, length),
     },
   };
 }

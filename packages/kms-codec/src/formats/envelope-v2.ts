@@ -1,11 +1,12 @@
 import { checkLength, encrypt, parseCiphertext } from '../crypto/aead.ts';
-import { dataKeyAad, keyId, namespaceTag, sameBytes, workflowTag } from '../crypto/tags.ts';
+import { derivation, type Derivation } from '../crypto/branch-key.ts';
+import { branchKeyAad, dataKeyInfo, keyId, namespaceTag, sameBytes, workflowTag } from '../crypto/tags.ts';
 import { KmsCodecError } from '../errors.ts';
 import { wrappedKey, type WrappedKey } from '../keys/decryption-keys.ts';
 import type { EncryptionKey } from '../keys/encryption-keys.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import { compress } from '../compression/zstd.ts';
-import { decryptWithDataKey, encryptWithDataKey } from './aead-message.ts';
+import { decryptWithWrappedKey, encryptWithDataKey } from './aead-message.ts';
 import { buildHeader, type Header, parseHeader } from './envelope-v2-header.ts';
 import {
   checkFormat,
@@ -20,8 +21,8 @@ import type { Payload } from './payload.ts';
 import type { Call, Scope } from './scope.ts';
 
 /*
- * `binary/envelope-kms-v2`: AES-256-GCM under a data key that Cloud KMS wrapped for one namespace. The header is the
- * additional authenticated data. docs/wire-formats.md is the specification.
+ * `binary/envelope-kms-v2`: AES-256-GCM under a data key that is derived from a branch key, which Cloud KMS wrapped for one
+ * namespace. The header is the additional authenticated data. docs/wire-formats.md is the specification.
  */
 
 const ENCODING = Buffer.from('binary/envelope-kms-v2');
@@ -32,7 +33,8 @@ interface EnvelopeV2Message extends ParsedMessage {
   readonly isCompressed: boolean;
   /** The namespace that the message names, one of those that the scope accepts. */
   readonly namespace: string;
-  readonly dataKey: WrappedKey;
+  readonly branchKey: WrappedKey;
+  readonly derivation: Derivation;
 }
 
 /** A message whose data is compressed: its header can be parsed only after decompression. */
@@ -63,7 +65,8 @@ export const envelopeV2: WritableWireFormat<EnvelopeV2Message> = {
     id: `v2/${namespace.length}/${namespace}${cryptoKey}`,
     namespace,
     cryptoKey,
-    aad: dataKeyAad(namespace),
+    aad: branchKeyAad(namespace),
+    info: dataKeyInfo(namespace),
   }),
 
   encrypt: (payload, call, options) =>
@@ -71,9 +74,13 @@ export const envelopeV2: WritableWireFormat<EnvelopeV2Message> = {
 };
 
 function decryptMessage(message: EnvelopeV2Message, payload: Payload, call: Call): MaybePromise<Payload> {
-  const { header, isCompressed, dataKey } = message;
+  const { header, isCompressed, branchKey } = message;
   const parts = parseCiphertext(payload.data ?? new Uint8Array(), header.length);
-  return decryptWithDataKey(dataKey, { parts, aad: header, isCompressed }, call);
+  return decryptWithWrappedKey(
+    branchKey,
+    { parts, aad: header, isCompressed, derivation: message.derivation },
+    call,
+  );
 }
 
 /** The last message without a workflow tag of each scope: most consecutive messages have the same header. */
@@ -91,21 +98,22 @@ function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
   checkLength(data, length);
   const { namespace, cryptoKey } = checkHeader(header, scope);
   const { keyVersion } = header;
-  // `header` and `wrapped` are copies: a view would keep the whole message in memory.
-  const dataKey = wrappedKey({
+  // Copies: a view would keep the whole message in memory.
+  const branchKey = wrappedKey({
     cryptoKey,
-    aad: dataKeyAad(namespace),
-    wrapped: Uint8Array.from(header.wrappedKey),
+    aad: branchKeyAad(namespace),
+    wrapped: new Uint8Array(header.wrappedKey),
     keyVersion,
   });
   const message = {
     key: cryptoKey,
     keyVersion,
     namespace,
-    dataKeys: [dataKey],
+    wrappedKeys: [branchKey],
     header: Buffer.from(data.subarray(0, length)),
     isCompressed: header.compressed,
-    dataKey,
+    branchKey,
+    derivation: derivation(new Uint8Array(header.salt), dataKeyInfo(namespace)),
   };
   if (!header.workflowTag) lastMessages.set(scope.accepted, message);
   return message;
@@ -162,14 +170,15 @@ function prefixOf(key: EncryptionKey, isCompressed: boolean, workflowId: string 
   const known = isPlain ? plainPrefixes.get(key) : undefined;
   if (known) return known;
   const { namespace, cryptoKey } = key.scope;
-  const { keyVersion } = key;
+  const { keyVersion, wrapped } = key.source;
   const header = buildHeader({
     compressed: isCompressed,
     keyId: keyId(cryptoKey),
     keyVersion,
     namespaceTag: namespaceTag(namespace),
     workflowTag: workflowId === undefined ? undefined : workflowTag(namespace, workflowId),
-    wrappedKey: key.wrapped,
+    salt: key.salt,
+    wrappedKey: wrapped,
   });
   const prefix = { header, message: { key: cryptoKey, keyVersion, namespace } };
   if (isPlain) plainPrefixes.set(key, prefix);

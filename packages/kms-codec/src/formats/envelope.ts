@@ -23,7 +23,7 @@ const ENCODING = Buffer.from('binary/envelope-kms');
 const noBytes = new Uint8Array();
 
 interface EnvelopeMessage extends ParsedMessage {
-  readonly dataKeys: readonly WrappedKey[];
+  readonly wrappedKeys: readonly WrappedKey[];
 }
 
 export const envelope: WritableWireFormat<EnvelopeMessage> = {
@@ -38,18 +38,18 @@ export const envelope: WritableWireFormat<EnvelopeMessage> = {
     const candidates = candidateKeys(payload, scope);
     return {
       key: candidates.length === 1 ? candidates[0] : undefined,
-      dataKeys: candidates.map((cryptoKey) => wrappedKey({ cryptoKey, aad: noBytes, wrapped })),
+      wrappedKeys: candidates.map((cryptoKey) => wrappedKey({ cryptoKey, aad: noBytes, wrapped })),
     };
   },
 
-  async decrypt({ dataKeys }, payload, call) {
+  async decrypt({ wrappedKeys }, payload, call) {
     const { namespace } = call.scope.rule;
     const { decryption } = call.keys;
     const key = await firstThatDecrypts(
-      dataKeys,
+      wrappedKeys,
       call,
-      async (dataKey) =>
-        decryption.cached(namespace, dataKey) ?? decryption.unwrap(namespace, dataKey, call.waitBudget),
+      async (wrapped) =>
+        decryption.cached(namespace, wrapped) ?? decryption.unwrap(namespace, wrapped, call.waitBudget),
     );
     // No other key is tried if this fails: only the right key unwraps the data key, so the message was modified.
     return await decryptMessage(key, { parts: parseCiphertext(payload.data ?? noBytes) }, call);
@@ -60,12 +60,17 @@ export const envelope: WritableWireFormat<EnvelopeMessage> = {
     namespace,
     cryptoKey,
     aad: noBytes,
+    info: noBytes,
   }),
 
   encrypt: (payload, call) =>
-    encryptWithDataKey(payload, call, ({ key, scope, wrapped }, pieces) => {
+    encryptWithDataKey(payload, call, ({ key, scope, source }, pieces) => {
       const { cryptoKey } = scope;
-      const metadata = { encoding: ENCODING, 'encrypted-dek': wrapped, 'kms-key': Buffer.from(cryptoKey) };
+      const metadata = {
+        encoding: ENCODING,
+        'encrypted-dek': source.wrapped,
+        'kms-key': Buffer.from(cryptoKey),
+      };
       return {
         payload: { metadata, data: encrypt(key, noBytes, pieces) },
         message: { key: cryptoKey },

@@ -23,8 +23,8 @@ export interface ParsedMessage {
   readonly reason?: ReasonCode;
   /** Decoding returns the payload unchanged, or refuses it if the rule refuses plaintext. */
   readonly passes?: true;
-  /** The data key, once for each crypto key under which it is tried, in their order. */
-  readonly dataKeys?: readonly WrappedKey[];
+  /** The wrapped key, once for each crypto key under which it is tried, in their order. */
+  readonly wrappedKeys?: readonly WrappedKey[];
   /** Cloud KMS calls whose answers are never cached. */
   readonly uncachedCalls?: number;
 }
@@ -45,7 +45,7 @@ export interface WireFormat<Message extends ParsedMessage = ParsedMessage> {
   parse(payload: Payload, scope: Scope, isCompressed: boolean): Message;
   /** Returns the decrypted payload, or the same object when the payload passes unchanged. */
   decrypt(message: Message, payload: Payload, call: Call): MaybePromise<Payload>;
-  /** Returns the scope of the data keys that encrypt in this format. Absent: it has no data keys, or is only read. */
+  /** Returns the scope of the keys that encrypt in this format. Absent: it has no data keys, or is only read. */
   dataKeyScope?(namespace: string, cryptoKey: string): DataKeyScope;
   /** Absent: the codec only reads this format. */
   encrypt?(payload: Payload, call: Call, options: EncryptOptions): MaybePromise<Encrypted>;

@@ -113,13 +113,13 @@ type Parsed = Pick<ParsedPayload, 'payload' | 'format' | 'message'> & Partial<Pi
 let uncachedCalls = 0;
 
 /**
- * Adds an id for each Cloud KMS call that decoding a payload may need. Payloads under the same data key share its id;
- * calls whose answers are not cached have separate ids. A data key that is cached, or whose failure is, needs no call.
+ * Adds an id for each Cloud KMS call that decoding a payload may need. Payloads with the same wrapped key share its id;
+ * calls whose answers are not cached have separate ids. A key that is cached, or whose failure is, needs no call.
  */
 export function addKmsCalls(ids: Set<string>, message: ParsedMessage, keys: DataKeys): void {
-  for (const dataKey of message.dataKeys ?? []) {
-    if (keys.decryption.has(dataKey)) break;
-    if (!keys.decryption.hasFailed(dataKey)) ids.add(dataKey.id);
+  for (const wrapped of message.wrappedKeys ?? []) {
+    if (keys.decryption.has(wrapped)) break;
+    if (!keys.decryption.hasFailed(wrapped)) ids.add(wrapped.id);
   }
   for (let n = message.uncachedCalls ?? 0; n > 0; n -= 1) ids.add(`uncached/${(uncachedCalls += 1)}`);
 }

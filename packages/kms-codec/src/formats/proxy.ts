@@ -1,7 +1,7 @@
 import { parseCiphertext } from '../crypto/aead.ts';
 import { KmsCodecError } from '../errors.ts';
 import { wrappedKey, type WrappedKey } from '../keys/decryption-keys.ts';
-import { decryptWithDataKey } from './aead-message.ts';
+import { decryptWithWrappedKey } from './aead-message.ts';
 import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
 import {
   checkFormat,
@@ -39,12 +39,12 @@ export const proxy: WireFormat<ProxyMessage> = {
     if (cryptoKey === undefined) return notListed;
     checkFormat('proxy', scope);
     const dataKey = wrappedKey({ cryptoKey, aad: noBytes, wrapped: wrappedIn(payload) });
-    return { key: cryptoKey, dataKeys: [dataKey], dataKey };
+    return { key: cryptoKey, wrappedKeys: [dataKey], dataKey };
   },
 
   decrypt({ dataKey }, payload, call) {
     if (dataKey === undefined) return passThrough(payload, call.scope);
-    return decryptWithDataKey(dataKey, { parts: parseCiphertext(payload.data ?? noBytes) }, call);
+    return decryptWithWrappedKey(dataKey, { parts: parseCiphertext(payload.data ?? noBytes) }, call);
   },
 };
 

@@ -7,7 +7,7 @@ import type { DataKeyLimits } from './limits.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { WaitBudget } from './wait-budget.ts';
 
-/** The data keys of a process: those for encryption, the cache for decryption, and calls without a data key. */
+/** The keys of a process: those for encryption, the cache for decryption, and calls without a data key. */
 export class DataKeys {
   readonly encryption: EncryptionKeys;
   readonly decryption: DecryptionKeys;
@@ -20,7 +20,7 @@ export class DataKeys {
     this.encryption = new EncryptionKeys(keyService, semaphore, this.decryption, limits, observer, now);
   }
 
-  /** Refreshes and revalidates the data keys that are due, and removes those that are too old. */
+  /** Refreshes and revalidates the keys that are due, and removes those that are too old. */
   maintain(): void {
     this.decryption.maintain();
     this.encryption.maintain();

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { importDataKey } from '../crypto/data-key.ts';
+import { importKey } from '../crypto/data-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { Observer } from '../observer.ts';
 import { KeyVersionAccess } from './key-version-access.ts';
@@ -10,9 +10,9 @@ import type { DataKeyLimits } from './limits.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { WaitBudget } from './wait-budget.ts';
 
-/** A wrapped data key and what Cloud KMS needs to unwrap it. The namespace's rule lists its crypto key. */
+/** A wrapped branch key or data key and what Cloud KMS needs to unwrap it. The namespace's rule lists its crypto key. */
 export interface WrappedKey {
-  /** Identifies the wrapped data key in the caches. Distinct for each triple of crypto key, AAD and wrapped bytes. */
+  /** Identifies the wrapped key in the caches. Distinct for each triple of crypto key, AAD and wrapped bytes. */
   readonly id: string;
   readonly cryptoKey: string;
   readonly aad: Uint8Array;
@@ -20,15 +20,15 @@ export interface WrappedKey {
   readonly keyVersion?: number | undefined;
 }
 
-/** A data key in the cache. */
+/** An unwrapped key in the cache. */
 interface CachedKey {
   readonly namespace: string;
-  readonly dataKey: WrappedKey;
+  readonly wrappedKey: WrappedKey;
   readonly key: KeyObject;
   readonly access: KeyVersionAccess;
   /** Whether this process made it. */
   readonly isOwn: boolean;
-  /** When Cloud KMS last unwrapped this very data key; for a data key of this process, when Cloud KMS wrapped it. */
+  /** When Cloud KMS last unwrapped this very key; for a key of this process, when Cloud KMS wrapped it. */
   confirmed: number;
   used: number;
 }
@@ -38,10 +38,11 @@ const FAILURE_TTL_MS = 5_000;
 const MAX_FAILURES = 4_096;
 
 /**
- * The cache of data keys that Cloud KMS has unwrapped. Concurrent requests for the same data key share one Cloud KMS call.
+ * The cache of branch keys and data keys that Cloud KMS has unwrapped. Concurrent requests for the same key share one Cloud
+ * KMS call. A data key that is derived from a branch key is not in it: the branch key must be looked up first.
  *
- * A data key is used only while Cloud KMS has confirmed within `revalidateMs` that this process may use its key version.
- * While data keys are in use, the cache asks again in the background before that time is over. A refusal removes the data
+ * A key is used only while Cloud KMS has confirmed within `revalidateMs` that this process may use its key version.
+ * While keys are in use, the cache asks again in the background before that time is over. A refusal removes the
  * keys of the key version. While Cloud KMS does not answer, they remain usable up to `hardAgeMs` after its last answer
  * (stale-if-error, RFC 5861).
  */
@@ -52,7 +53,7 @@ export class DecryptionKeys {
   readonly #limits: DataKeyLimits;
   readonly #now: () => number;
   readonly #keys: LRUCache<string, CachedKey>;
-  /** Data keys of this process. Reading other data keys, however many, must not evict them. */
+  /** Keys of this process. Reading other keys, however many, must not evict them. */
   readonly #own: LRUCache<string, CachedKey>;
   readonly #accesses = new Map<string, KeyVersionAccess>();
   readonly #failures: LRUCache<string, KmsCodecError>;
@@ -82,7 +83,7 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns the data key if it is cached and can be used without a Cloud KMS call. Revalidates its key version in the
+   * Returns the key if it is cached and can be used without a Cloud KMS call. Revalidates its key version in the
    * background when that is due.
    * @throws KmsCodecError a cached failure
    */
@@ -99,7 +100,7 @@ export class DecryptionKeys {
     return undefined;
   }
 
-  /** Whether the data key is in memory: it needs at most one call, which it shares with all others of its key version. */
+  /** Whether the key is in memory: it needs at most one call, which it shares with all others of its key version. */
   has({ id }: WrappedKey): boolean {
     return this.#keys.has(id) || this.#own.has(id);
   }
@@ -110,12 +111,12 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns a data key that `cached` does not return: after Cloud KMS has confirmed that its key version may be used, or
+   * Returns a key that `cached` does not return: after Cloud KMS has confirmed that its key version may be used, or
    * has unwrapped it.
    * @throws KmsCodecError why Cloud KMS does not unwrap it
    */
-  async unwrap(namespace: string, dataKey: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
-    const { id, cryptoKey, aad, wrapped, keyVersion } = dataKey;
+  async unwrap(namespace: string, wanted: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
+    const { id, cryptoKey, aad, wrapped, keyVersion } = wanted;
     const cached = this.#find(id);
     if (cached) {
       await cached.access.revalidated(waitBudget);
@@ -132,12 +133,12 @@ export class DecryptionKeys {
         const bytes = await this.#semaphore.run(namespace, signal, () =>
           this.#keyService.unwrap({ key: cryptoKey, aad, ciphertext: wrapped, keyVersion }),
         );
-        const key = importDataKey(bytes);
-        const access = this.#accessOf(dataKey, started);
+        const key = importKey(bytes);
+        const access = this.#accessOf(wanted, started);
         access.confirm(started);
         this.#keys.set(id, {
           namespace,
-          dataKey,
+          wrappedKey: wanted,
           key,
           access,
           isOwn: false,
@@ -152,15 +153,16 @@ export class DecryptionKeys {
     });
   }
 
-  /** Adds a data key of this process, so that it decrypts its own messages without a call to Cloud KMS. */
-  add(namespace: string, dataKey: WrappedKey, key: KeyObject): void {
+  /** Adds a key of this process, so that it decrypts its own messages without a call to Cloud KMS. */
+  add(namespace: string, own: WrappedKey, key: KeyObject): void {
     const now = this.#now();
-    const access = this.#accessOf(dataKey, now);
-    this.#own.set(dataKey.id, { namespace, dataKey, key, access, isOwn: true, confirmed: now, used: now });
+    const access = this.#accessOf(own, now);
+    const cached = { namespace, wrappedKey: own, key, access, isOwn: true, confirmed: now, used: now };
+    this.#own.set(own.id, cached);
   }
 
   /**
-   * Returns for how many milliseconds the data keys of a namespace that were used within the soft age remain usable if Cloud
+   * Returns for how many milliseconds the keys of a namespace that were used within the soft age remain usable if Cloud
    * KMS stops answering now. Infinity: there are none.
    */
   autonomyMs(namespace: string): number {
@@ -173,7 +175,7 @@ export class DecryptionKeys {
     return Math.max(0, least);
   }
 
-  /** Whether Cloud KMS does not answer for a data key of the namespace. */
+  /** Whether Cloud KMS does not answer for a key of the namespace. */
   isFailing(namespace: string): boolean {
     return this.#all().some((cached) => cached.namespace === namespace && cached.access.isFailing);
   }
@@ -209,12 +211,12 @@ export class DecryptionKeys {
     return this.#keys.get(id) ?? this.#own.get(id);
   }
 
-  #remove({ dataKey: { id } }: CachedKey): void {
+  #remove({ wrappedKey: { id } }: CachedKey): void {
     this.#keys.delete(id);
     this.#own.delete(id);
   }
 
-  /** Returns undefined when the data key must not be used before Cloud KMS has answered. */
+  /** Returns undefined when the key must not be used before Cloud KMS has answered. */
   #use(cached: CachedKey): 'hit' | 'stale' | undefined {
     const { access } = cached;
     const now = this.#now();
@@ -230,22 +232,22 @@ export class DecryptionKeys {
   }
 
   /**
-   * Whether to ask Cloud KMS again. An answer for one data key counts for all of its key version. A message's author names
-   * the version, so each data key is also unwrapped again itself, at half of the hard age.
+   * Whether to ask Cloud KMS again. An answer for one key counts for all of its key version. A message's author names the
+   * version, so each key is also unwrapped again itself, at half of the hard age.
    */
   #isDue({ access, confirmed }: CachedKey, now: number): boolean {
     return now >= access.revalidateAt || now >= confirmed + this.#limits.hardAgeMs / 2;
   }
 
-  /** A data key of this process is readable for as long as it may encrypt, although only its wrap was confirmed. */
+  /** A key of this process is readable for as long as it may encrypt, although only its wrap was confirmed. */
   #usableUntil({ access, confirmed, isOwn }: CachedKey): number {
     const last = isOwn ? Math.max(access.confirmed, confirmed) : Math.min(access.confirmed, confirmed);
     return last + this.#limits.hardAgeMs;
   }
 
   /** A message that names no version shares no answer with others. */
-  #accessOf(dataKey: WrappedKey, confirmed: number): KeyVersionAccess {
-    const { cryptoKey, keyVersion, id } = dataKey;
+  #accessOf(wanted: WrappedKey, confirmed: number): KeyVersionAccess {
+    const { cryptoKey, keyVersion, id } = wanted;
     const name = keyVersion === undefined ? id : `${cryptoKey}/${keyVersion}`;
     let access = this.#accesses.get(name);
     if (access === undefined) {
@@ -268,14 +270,14 @@ export class DecryptionKeys {
   }
 }
 
-/** For each data key that encrypts, the one that it replaced stays in memory too. */
+/** For each key that encrypts, the one that it replaced stays in memory too. */
 const OWN_PER_SCOPE = 2;
 
 // Latin-1 has one character per byte. A hash would take ten times as long as the lookup.
 const latin1 = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 
-/** Returns a wrapped data key with its id. The id starts with the lengths of its parts, so no two triples share one. */
+/** Returns a wrapped key with its id. The id starts with the lengths of its parts, so no two triples share one. */
 export function wrappedKey(key: Omit<WrappedKey, 'id'>): WrappedKey {
   const { cryptoKey, aad, wrapped } = key;
   return { ...key, id: `${cryptoKey.length}.${aad.length}.${cryptoKey}${latin1(aad)}${latin1(wrapped)}` };

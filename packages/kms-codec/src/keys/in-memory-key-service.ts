@@ -9,7 +9,7 @@ import type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } 
 export class InMemoryKeyService implements KeyService {
   readonly #wrappingKey: Uint8Array;
 
-  /** @param wrappingKey 32 bytes; services with the same key unwrap each other's data keys */
+  /** @param wrappingKey 32 bytes; services with the same key unwrap each other's keys */
   constructor(wrappingKey: Uint8Array = randomBytes(32)) {
     this.#wrappingKey = wrappingKey;
   }
@@ -29,7 +29,7 @@ export class InMemoryKeyService implements KeyService {
     } catch (cause) {
       throw new KmsCodecError(
         'integrity_failed',
-        'The test codec could not unwrap the data key: another process wrapped it, or the message was modified',
+        'The test codec could not unwrap the key of the message: another process wrapped it, or the message was modified',
         { key, cause },
       );
     }

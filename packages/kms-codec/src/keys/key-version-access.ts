@@ -6,10 +6,10 @@ import type { KeyService } from './key-service.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import { WaitTimer } from './wait-timer.ts';
 
-/** A data key that Cloud KMS unwraps again, to find out whether it still does. */
+/** A wrapped key that Cloud KMS unwraps again, to find out whether it still does. */
 interface Probe {
   readonly namespace: string;
-  readonly dataKey: WrappedKey;
+  readonly wrappedKey: WrappedKey;
   confirmed: number;
 }
 
@@ -35,7 +35,7 @@ const RETRY_MS = 10_000;
 
 /**
  * Whether Cloud KMS lets this process use a version of a crypto key, as far as the process knows. One answer counts for all
- * data keys under the version: Cloud KMS decides by the caller's permissions and by the state of the version.
+ * wrapped keys under the version: Cloud KMS decides by the caller's permissions and by the state of the version.
  */
 export class KeyVersionAccess {
   readonly cryptoKey: string;
@@ -79,7 +79,7 @@ export class KeyVersionAccess {
     return this.#isRefused;
   }
 
-  /** Records that Cloud KMS has unwrapped a data key under this version, in a call that began at `started`. */
+  /** Records that Cloud KMS has unwrapped a key under this version, in a call that began at `started`. */
   confirm(started: number): void {
     if (started < this.#confirmed) return;
     const { revalidateMs } = this.#options;
@@ -116,8 +116,8 @@ export class KeyVersionAccess {
 
   async #unwrap(probe: Probe): Promise<void> {
     const { keyService, observer, now, refused } = this.#options;
-    const { namespace, dataKey } = probe;
-    const { cryptoKey: key, aad, wrapped: ciphertext, keyVersion } = dataKey;
+    const { namespace, wrappedKey } = probe;
+    const { cryptoKey: key, aad, wrapped: ciphertext, keyVersion } = wrappedKey;
     const started = now();
     try {
       // Not counted by the limit on calls in flight: waiting there would look like an outage.

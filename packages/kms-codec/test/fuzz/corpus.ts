@@ -5,8 +5,10 @@ import type { Payload } from '../../src/formats/payload.ts';
 import { fixed, hex, json, payload, serialized } from '../vectors/make/bytes.ts';
 import {
   box,
+  branchKey,
+  branchKeyAad,
   dataKey,
-  dekAad,
+  derived,
   headerV2,
   type HeaderV2,
   key,
@@ -99,21 +101,20 @@ export interface Corpus {
 export function buildCorpus(): Corpus {
   const kms = new Map<string, VectorKmsAnswer>();
   const messages: Message[] = [];
-  const wrap = (name: string, aad: Uint8Array, label: string) => {
-    const secret = dataKey(label);
-    kms.set(label, unwraps(name, aad, secret));
-    return secret;
-  };
   const v2 = (
     namespace: Namespace,
     plaintext: Uint8Array,
     label: string,
     more: Partial<HeaderV2>,
-    dek: string,
+    branch: string,
   ) => {
-    const secret = wrap(SHARED, dekAad(namespaceTag(namespace)), `v2 ${namespace} ${dek}`);
+    const name = `v2 ${namespace} ${branch}`;
+    const secret = branchKey(name);
+    const tag = namespaceTag(namespace);
+    kms.set(name, unwraps(SHARED, branchKeyAad(tag), secret));
     const header = headerV2({ cryptoKey: SHARED, namespace, wrapped: secret.wrapped, ...more });
-    return storedV2(Buffer.concat([header, box(secret.plaintext, header, plaintext, label)]));
+    const boxKey = derived(secret, tag, more.salt);
+    return storedV2(Buffer.concat([header, box(boxKey, header, plaintext, label)]));
   };
   const add = (entitled: readonly Strictness[], inner: Payload, stored: Payload) =>
     messages.push({ stored, inner, entitled });
@@ -121,24 +122,27 @@ export function buildCorpus(): Corpus {
   for (const namespace of [READER, OTHER] as const) {
     const mine = (entitled: readonly Strictness[]) => (namespace === READER ? entitled : []);
     const text = (what: string) => json({ secret: `${namespace}: ${what}` });
-    for (const dek of ['first', 'second']) {
+    for (const branch of ['first', 'second']) {
       const both = mine(['strict', 'lenient']);
-      const unbound = text(`unbound ${dek}`);
-      add(both, unbound, v2(namespace, serialized(unbound), `unbound ${dek}`, {}, dek));
+      const unbound = text(`unbound ${branch}`);
+      add(both, unbound, v2(namespace, serialized(unbound), `unbound ${branch}`, {}, branch));
       for (const workflowId of [WORKFLOW, 'order-2']) {
-        const bound = text(`${workflowId} ${dek}`);
-        const message = v2(namespace, serialized(bound), `${workflowId} ${dek}`, { workflowId }, dek);
+        const bound = text(`${workflowId} ${branch}`);
+        // Another salt, so that the corpus has messages under one branch key and different data keys.
+        const header = { workflowId, salt: fixed(`salt ${workflowId}`, 16) };
+        const message = v2(namespace, serialized(bound), `${workflowId} ${branch}`, header, branch);
         add(workflowId === WORKFLOW ? both : [], bound, message);
       }
-      const long = text(`long ${dek} ${'x'.repeat(600)}`);
+      const long = text(`long ${branch} ${'x'.repeat(600)}`);
       add(
         both,
         long,
-        v2(namespace, zstdCompressSync(serialized(long)), `long ${dek}`, { compressed: true }, dek),
+        v2(namespace, zstdCompressSync(serialized(long)), `long ${branch}`, { compressed: true }, branch),
       );
     }
     const cryptoKey = ownKey(namespace);
-    const secret = wrap(cryptoKey, none, `own ${namespace}`);
+    const secret = dataKey(`own ${namespace}`);
+    kms.set(`own ${namespace}`, unwraps(cryptoKey, none, secret));
     const boxed = (inner: Payload, label: string) => box(secret.plaintext, none, serialized(inner), label);
     const old = mine(['lenient']);
 

@@ -9,8 +9,11 @@ type Change = (data: Buffer, other: Buffer, random: Random) => Buffer;
 const replaced = (data: Buffer, at: number, length: number, by: Uint8Array) =>
   Buffer.concat([data.subarray(0, at), by, data.subarray(at + length)]);
 
-/** The offsets of the fields of a v2 header: version, flags, key id, key version, namespace tag, workflow tag or n. */
-const boundaries = [0, 1, 2, 10, 14, 30, 32, 46, 48, 145, 157, 161, 173];
+/**
+ * The offsets of the fields of a v2 header: version, flags, key id, key version, namespace tag, then workflow tag, salt, n and
+ * wrapped key, or the same without the workflow tag, and of the nonce and the ciphertext.
+ */
+const boundaries = [0, 1, 2, 10, 14, 30, 46, 48, 62, 64, 161, 173, 177, 189];
 
 const changes: readonly Change[] = [
   function flipBits(data, _, random) {
@@ -122,9 +125,9 @@ function changeMetadata(own: Metadata, other: Metadata, random: Random): Metadat
   }
 }
 
-/** Puts a wrapped data key in place of a direct message's ciphertext. */
+/** Puts a wrapped key in place of a direct message's ciphertext. */
 function disguiseDataKey({ metadata, data }: Payload): Payload {
-  const named = metadata?.['encrypted-dek'] ?? data?.subarray(32, 145) ?? Buffer.alloc(0);
+  const named = metadata?.['encrypted-dek'] ?? data?.subarray(48, 161) ?? Buffer.alloc(0);
   return { metadata: { ...metadata, encoding: Buffer.from('binary/gcp-kms') }, data: named };
 }
 

@@ -13,7 +13,7 @@ import styles from './panes.module.css';
 
 const formats: Readonly<Record<PayloadFormat, { name: string; bound: string }>> = {
   'envelope-v2': {
-    name: 'Envelope, version 2: AES-256-GCM under a data key that Cloud KMS wraps',
+    name: 'Envelope, version 2: AES-256-GCM under a data key from a branch key that Cloud KMS wraps',
     bound: 'to its namespace, and to its workflow if the worker is configured so',
   },
   envelope: {

@@ -1,5 +1,14 @@
-import { changed, fixed, json, serialized } from '../make/bytes.ts';
-import { box, dataKey, dekAad, headerV2, key, namespaceTag, unwraps } from '../make/message.ts';
+import { changed, fixed, json, serialized, utf8 } from '../make/bytes.ts';
+import {
+  box,
+  branchKey,
+  branchKeyAad,
+  derived,
+  headerV2,
+  key,
+  namespaceTag,
+  unwraps,
+} from '../make/message.ts';
 import { caseV2, KEY, NAMESPACE, secret } from '../make/v2.ts';
 import type { VectorFile } from '../make/vector.ts';
 
@@ -9,7 +18,7 @@ const OTHER = 'shipping';
 const inWorkflow = (workflowId: string) => ({ namespace: NAMESPACE, workflowId });
 const cut = (bytes: number) => (data: Buffer) => data.subarray(0, bytes);
 /** The offsets of the fields in a header without a workflow tag. */
-const at = { flags: 1, keyId: 2, keyVersion: 10, namespaceTag: 14, n: 30, wrapped: 32 } as const;
+const at = { flags: 1, keyId: 2, keyVersion: 10, namespaceTag: 14, salt: 30, n: 46, wrapped: 48 } as const;
 
 const length = [
   ...[
@@ -17,8 +26,9 @@ const length = [
     { bytes: 1, what: 'a version alone' },
     { bytes: 2, what: 'version and flags alone' },
     { bytes: at.namespaceTag + 8, what: 'half a namespace tag' },
+    { bytes: at.salt + 8, what: 'half a salt' },
     { bytes: at.n + 1, what: 'half of n' },
-    { bytes: at.wrapped + 112, what: 'a wrapped data key that lacks its last byte' },
+    { bytes: at.wrapped + 112, what: 'a wrapped branch key that lacks its last byte' },
     { bytes: at.wrapped + 113, what: 'a header and no box' },
     { bytes: at.wrapped + 113 + 27, what: 'a nonce and 15 bytes, one less than a tag' },
   ].map(({ bytes, what }) =>
@@ -34,21 +44,21 @@ const length = [
     name: 'refuses half a workflow tag',
     why: 'With bit 0 set the header is 16 bytes longer.',
     header: { workflowId: 'order-1' },
-    tamper: cut(at.n + 8),
+    tamper: cut(at.salt + 8),
     code: 'malformed',
     asked: [],
   }),
   caseV2({
-    name: 'refuses a wrapped data key of no bytes',
+    name: 'refuses a wrapped branch key of no bytes',
     why: 'n is 1 to 1,024.',
-    dataKey: dataKey('empty', 0),
+    branchKey: branchKey('empty', 0),
     code: 'malformed',
     asked: [],
   }),
   caseV2({
-    name: 'refuses a wrapped data key of 1,025 bytes',
+    name: 'refuses a wrapped branch key of 1,025 bytes',
     why: 'n is 1 to 1,024; a longer one is nothing that Cloud KMS made of 32 bytes.',
-    dataKey: dataKey('too long', 1025),
+    branchKey: branchKey('too long', 1025),
     code: 'malformed',
     asked: [],
   }),
@@ -193,30 +203,60 @@ const allowed = [
   }),
 ];
 
-const foreignHeader = headerV2({ cryptoKey: KEY, namespace: OTHER, wrapped: dataKey(OTHER).wrapped });
+const foreignHeader = headerV2({ cryptoKey: KEY, namespace: OTHER, wrapped: branchKey(OTHER).wrapped });
 const unwrapped = [
   caseV2({
-    name: 'a message moved here with its namespace tag rewritten: Cloud KMS doesn’t unwrap its data key',
-    why: 'The data key was wrapped with the other namespace’s tag as additional authenticated data.',
-    dataKey: dataKey(OTHER),
-    tamper: (data) => Buffer.concat([data.subarray(0, 14), namespaceTag(NAMESPACE), data.subarray(30)]),
+    name: 'a message moved here with its namespace tag rewritten: Cloud KMS doesn’t unwrap its branch key',
+    why: 'The branch key was wrapped with the other namespace’s tag as additional authenticated data.',
+    branchKey: branchKey(OTHER),
+    tamper: (data) =>
+      Buffer.concat([data.subarray(0, at.namespaceTag), namespaceTag(NAMESPACE), data.subarray(at.salt)]),
     header: { namespace: OTHER },
     code: 'integrity_failed',
     asked: [KEY],
   }),
   caseV2({
-    name: 'a changed wrapped data key isn’t unwrapped',
+    name: 'a changed wrapped branch key isn’t unwrapped',
     why: 'Cloud KMS answers INVALID_ARGUMENT.',
     tamper: (data) => changed(data, at.wrapped + 50),
     code: 'integrity_failed',
   }),
+  caseV2({
+    name: 'refuses a key that was wrapped with the additional authenticated data of earlier commits',
+    why: 'temporal-kms/v2/dek marks a data key that encrypts directly; it must not be used as a branch key.',
+    kms: [
+      unwraps(
+        KEY,
+        Buffer.concat([utf8('temporal-kms/v2/dek\0'), namespaceTag(NAMESPACE)]),
+        branchKey(NAMESPACE),
+      ),
+    ],
+    code: 'integrity_failed',
+  }),
+  caseV2({
+    name: 'refuses a key that was wrapped without additional authenticated data',
+    why: 'The data keys of binary/envelope-kms and of the proxy are wrapped so.',
+    kms: [unwraps(KEY, Buffer.alloc(0), branchKey(NAMESPACE))],
+    code: 'integrity_failed',
+  }),
+  caseV2({
+    name: 'refuses a branch key that contains the word encoding',
+    why: 'As for data keys: an author of a payload may know it.',
+    kms: [
+      unwraps(KEY, branchKeyAad(namespaceTag(NAMESPACE)), {
+        ...branchKey(NAMESPACE),
+        plaintext: Buffer.from(`1234567encoding${'x'.repeat(17)}`),
+      }),
+    ],
+    code: 'malformed',
+  }),
   ...[16, 31, 33].map((bytes) =>
     caseV2({
-      name: `refuses a data key of ${bytes} bytes`,
-      why: 'Cloud KMS unwraps whatever was wrapped; a data key is 32 bytes.',
+      name: `refuses a branch key of ${bytes} bytes`,
+      why: 'Cloud KMS unwraps whatever was wrapped; a branch key is 32 bytes.',
       kms: [
-        unwraps(KEY, dekAad(namespaceTag(NAMESPACE)), {
-          ...dataKey(NAMESPACE),
+        unwraps(KEY, branchKeyAad(namespaceTag(NAMESPACE)), {
+          ...branchKey(NAMESPACE),
           plaintext: fixed('odd', bytes),
         }),
       ],
@@ -225,10 +265,48 @@ const unwrapped = [
   ),
 ];
 
+const otherSalt = fixed('another salt', 16);
+const underived = [
+  caseV2({
+    name: 'refuses a message under the branch key itself',
+    why: 'A branch key encrypts nothing.',
+    dataKey: branchKey(NAMESPACE).plaintext,
+    code: 'integrity_failed',
+  }),
+  caseV2({
+    name: 'refuses a message under a data key that was derived for another namespace',
+    why: 'The namespace tag is part of the info of the derivation.',
+    dataKey: derived(branchKey(NAMESPACE), namespaceTag(OTHER)),
+    code: 'integrity_failed',
+  }),
+  caseV2({
+    name: 'refuses a message under the data key of another salt of the same branch key',
+    why: 'The salt in the header selects the data key.',
+    dataKey: derived(branchKey(NAMESPACE), namespaceTag(NAMESPACE), otherSalt),
+    code: 'integrity_failed',
+  }),
+  caseV2({
+    name: 'refuses a message whose salt was replaced by another salt of the same branch key',
+    why: 'Both salts are genuine, but the header is authenticated.',
+    tamper: (data) => Buffer.concat([data.subarray(0, at.salt), otherSalt, data.subarray(at.n)]),
+    code: 'integrity_failed',
+  }),
+  caseV2({
+    name: 'refuses a changed salt in a message bound to its workflow',
+    why: 'The salt follows the workflow tag.',
+    header: { workflowId: 'order-1' },
+    context: inWorkflow('order-1'),
+    tamper: (data) => changed(data, at.salt + 16),
+    code: 'integrity_failed',
+  }),
+];
+
 const opened = [
   ...[
     { what: 'a changed flag: bit 1 set on what isn’t compressed', byte: at.flags, flip: 0x02 },
     { what: 'a changed key version', byte: at.keyVersion + 3, flip: 0x02 },
+    { what: 'a changed salt', byte: at.salt },
+    { what: 'the last byte of the salt changed', byte: at.n - 1 },
     { what: 'a changed nonce', byte: at.wrapped + 113 },
     { what: 'a changed ciphertext', byte: at.wrapped + 113 + 12 },
   ].map(({ what, byte, flip }) =>
@@ -262,11 +340,11 @@ const opened = [
     why: 'A workflow-bound header in front of an unbound message’s box: the header is authenticated with its own box.',
     header: { workflowId: 'order-1' },
     tamper: (data, headerLength) => {
-      const { plaintext, wrapped } = dataKey(NAMESPACE);
-      const unbound = headerV2({ cryptoKey: KEY, namespace: NAMESPACE, wrapped });
+      const branch = branchKey(NAMESPACE);
+      const unbound = headerV2({ cryptoKey: KEY, namespace: NAMESPACE, wrapped: branch.wrapped });
       return Buffer.concat([
         data.subarray(0, headerLength),
-        box(plaintext, unbound, serialized(secret), 'spliced'),
+        box(derived(branch, namespaceTag(NAMESPACE)), unbound, serialized(secret), 'spliced'),
       ]);
     },
     code: 'integrity_failed',
@@ -275,7 +353,8 @@ const opened = [
     name: 'refuses the box of another namespace behind a header of this one',
     why: 'Another data key sealed it.',
     tamper: (data, headerLength) => {
-      const foreign = box(dataKey(OTHER).plaintext, foreignHeader, serialized(json('foreign')), 'foreign');
+      const secretKey = derived(branchKey(OTHER), namespaceTag(OTHER));
+      const foreign = box(secretKey, foreignHeader, serialized(json('foreign')), 'foreign');
       return Buffer.concat([data.subarray(0, headerLength), foreign]);
     },
     code: 'integrity_failed',
@@ -290,5 +369,5 @@ const opened = [
 
 export const envelopeV2Refused: VectorFile = {
   about: 'binary/envelope-kms-v2: what is refused, in the order of the reader’s list, each with its code.',
-  vectors: [...length, ...version, ...bound, ...allowed, ...unwrapped, ...opened],
+  vectors: [...length, ...version, ...bound, ...allowed, ...unwrapped, ...underived, ...opened],
 };

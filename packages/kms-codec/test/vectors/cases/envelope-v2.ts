@@ -1,7 +1,8 @@
 import { fixed, json, payload, serialized, withExternal } from '../make/bytes.ts';
-import { dataKey, key } from '../make/message.ts';
+import { branchKey, key } from '../make/message.ts';
 import { caseV2, KEY, NAMESPACE, secret } from '../make/v2.ts';
 import type { VectorFile } from '../make/vector.ts';
+import { frame, raw } from '../make/zstd.ts';
 
 const inWorkflow = (workflowId: string) => ({ namespace: NAMESPACE, workflowId });
 const due = 'nightly-2026-11-24T02:00:00Z';
@@ -60,14 +61,14 @@ const plain = [
     keys: { namespaces: { [NAMESPACE]: { decrypt: [KEY] } } },
   }),
   caseV2({
-    name: 'a wrapped data key of one byte, the shortest that the header takes',
+    name: 'a wrapped branch key of one byte, the shortest that the header takes',
     why: 'Cloud KMS’s ciphertext is opaque: its length says nothing, 1 to 1,024 bytes fit.',
-    dataKey: dataKey('short', 1),
+    branchKey: branchKey('short', 1),
   }),
   caseV2({
-    name: 'a wrapped data key of 1,024 bytes, the longest that the header takes',
+    name: 'a wrapped branch key of 1,024 bytes, the longest that the header takes',
     why: 'The other end of the range; n is two bytes, big-endian (0x0400).',
-    dataKey: dataKey('long', 1024),
+    branchKey: branchKey('long', 1024),
   }),
   caseV2({
     name: 'tags are hashed over UTF-8',
@@ -75,6 +76,45 @@ const plain = [
     header: { workflowId: 'Überweisung/№ 7 🧾' },
     context: inWorkflow('Überweisung/№ 7 🧾'),
   }),
+];
+
+const another = fixed('another salt', 16);
+const long = json({ note: 'a'.repeat(200) });
+const longContent = serialized(long);
+const salts = [
+  caseV2({
+    name: 'opens a message under another salt of the same branch key',
+    why: 'Each process, and each process again after a while, derives another data key from the same branch key.',
+    header: { salt: another },
+  }),
+  caseV2({
+    name: 'opens a message bound to its workflow under another salt of the same branch key',
+    why: 'The salt follows the workflow tag.',
+    header: { salt: another, workflowId: 'order-1' },
+    context: inWorkflow('order-1'),
+  }),
+  caseV2({
+    name: 'opens a compressed message under another salt of the same branch key',
+    why: 'Bit 1 of the flags changes the plaintext, not the header.',
+    header: { salt: another, compressed: true },
+    inner: long,
+    plaintext: frame({ declared: longContent.length, blocks: raw(longContent) }),
+  }),
+  caseV2({
+    name: 'opens a compressed message bound to its workflow under another salt of the same branch key',
+    why: 'Both bits of the flags.',
+    header: { salt: another, compressed: true, workflowId: 'order-1' },
+    context: inWorkflow('order-1'),
+    inner: long,
+    plaintext: frame({ declared: longContent.length, blocks: raw(longContent) }),
+  }),
+  ...[0x00, 0xff].map((byte) =>
+    caseV2({
+      name: `opens a message whose salt is 16 times ${byte}`,
+      why: 'A salt is any 16 bytes.',
+      header: { salt: Buffer.alloc(16, byte) },
+    }),
+  ),
 ];
 
 const workflow = [
@@ -185,5 +225,5 @@ const namespaces = [
 
 export const envelopeV2: VectorFile = {
   about: 'binary/envelope-kms-v2: what opens.',
-  vectors: [...plain, ...workflow, ...namespaces],
+  vectors: [...plain, ...salts, ...workflow, ...namespaces],
 };

@@ -1,6 +1,6 @@
 import type { ReasonCode } from '../../../src/errors.ts';
 import { hex } from '../make/bytes.ts';
-import { dataKey, dekAad, namespaceTag } from '../make/message.ts';
+import { branchKey, branchKeyAad, namespaceTag } from '../make/message.ts';
 import { caseV2, KEY, NAMESPACE } from '../make/v2.ts';
 import type { VectorFile } from '../make/vector.ts';
 
@@ -38,10 +38,11 @@ const answers: readonly { status: string; state?: string; code: ReasonCode; why:
 ];
 
 export const kmsAnswers: VectorFile = {
-  about: 'What becomes of Cloud KMS’s refusals to unwrap a data key; statuses are gRPC’s.',
+  about: 'What becomes of Cloud KMS’s refusals to unwrap a branch key; statuses are gRPC’s.',
   vectors: answers.map(({ status, state, code, why }) => {
-    const { wrapped } = dataKey(NAMESPACE);
-    const refusal = { key: KEY, aad: hex(dekAad(namespaceTag(NAMESPACE))), ciphertext: hex(wrapped), status };
+    const { wrapped } = branchKey(NAMESPACE);
+    const aad = hex(branchKeyAad(namespaceTag(NAMESPACE)));
+    const refusal = { key: KEY, aad, ciphertext: hex(wrapped), status };
     return caseV2({
       name: `${status}${state ? `, version ${state},` : ''} is ${code}`,
       why,

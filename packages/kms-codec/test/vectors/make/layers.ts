@@ -1,7 +1,18 @@
 import type { EncryptedFormat } from '../../../src/keys/key-rules.ts';
 import type { Payload } from '../../../src/formats/payload.ts';
 import { fixed, payload, serialized } from './bytes.ts';
-import { box, dataKey, dekAad, headerV2, type HeaderV2, namespaceTag, storedV2, unwraps } from './message.ts';
+import {
+  box,
+  branchKey,
+  branchKeyAad,
+  dataKey,
+  derived,
+  headerV2,
+  type HeaderV2,
+  namespaceTag,
+  storedV2,
+  unwraps,
+} from './message.ts';
 import { STATIC_ID, staticSecret } from './older.ts';
 import { KEY, NAMESPACE } from './v2.ts';
 import type { VectorKmsAnswer } from './vector.ts';
@@ -14,7 +25,7 @@ export interface Layered {
   readonly kms: readonly VectorKmsAnswer[];
 }
 
-/** @param label separates the data keys and nonces of the layers */
+/** @param label separates the keys and nonces of the layers */
 export function inLayer(
   format: EncryptedFormat,
   inner: Layered,
@@ -23,17 +34,20 @@ export function inLayer(
 ): Layered {
   const plaintext = serialized(inner.payload);
   const dek = dataKey(`layer ${label}`);
-  const encrypted = (aad: Uint8Array) => box(dek.plaintext, aad, plaintext, label);
+  const encrypted = () => box(dek.plaintext, none, plaintext, label);
   switch (format) {
     case 'envelope-v2': {
       const { namespace = NAMESPACE, cryptoKey = KEY } = header;
-      const head = headerV2({ ...header, cryptoKey, namespace, wrapped: dek.wrapped });
-      const answer = unwraps(cryptoKey, dekAad(namespaceTag(namespace)), dek);
-      return { payload: storedV2(Buffer.concat([head, encrypted(head)])), kms: [...inner.kms, answer] };
+      const branch = branchKey(`layer ${label}`);
+      const tag = namespaceTag(namespace);
+      const head = headerV2({ ...header, cryptoKey, namespace, wrapped: branch.wrapped });
+      const boxed = box(derived(branch, tag, header.salt), head, plaintext, label);
+      const answer = unwraps(cryptoKey, branchKeyAad(tag), branch);
+      return { payload: storedV2(Buffer.concat([head, boxed])), kms: [...inner.kms, answer] };
     }
     case 'envelope': {
       const metadata = { encoding: 'binary/envelope-kms', 'encrypted-dek': dek.wrapped, 'kms-key': KEY };
-      return { payload: payload(metadata, encrypted(none)), kms: [...inner.kms, unwraps(KEY, none, dek)] };
+      return { payload: payload(metadata, encrypted()), kms: [...inner.kms, unwraps(KEY, none, dek)] };
     }
     case 'direct': {
       const wrapped = fixed(`direct layer ${label}`, 180);
@@ -49,7 +63,7 @@ export function inLayer(
         'encryption-key-id': `gcpkms://${KEY}`,
         'encryption-dek': dek.wrapped.toString('base64'),
       };
-      return { payload: payload(metadata, encrypted(none)), kms: [...inner.kms, unwraps(KEY, none, dek)] };
+      return { payload: payload(metadata, encrypted()), kms: [...inner.kms, unwraps(KEY, none, dek)] };
     }
     case 'static': {
       const metadata = { encoding: 'binary/encrypted', 'encryption-key-id': STATIC_ID };

@@ -1,4 +1,4 @@
-import { createCipheriv } from 'node:crypto';
+import { createCipheriv, createHmac } from 'node:crypto';
 import type { Payload } from '../../../src/formats/payload.ts';
 import { fixed, hex, payload, sha256, utf8 } from './bytes.ts';
 import type { VectorKmsAnswer } from './vector.ts';
@@ -15,23 +15,41 @@ const workflowTag = (namespace: string, canonical: string): Buffer =>
 
 const keyId = (cryptoKey: string): Buffer => sha256(utf8(cryptoKey)).subarray(0, 8);
 
-export const dekAad = (tag: Uint8Array): Buffer => Buffer.concat([utf8('temporal-kms/v2/dek\0'), tag]);
+export const branchKeyAad = (tag: Uint8Array): Buffer =>
+  Buffer.concat([utf8('temporal-kms/v2/branch-key\0'), tag]);
 
-/** A data key, and bytes that represent Cloud KMS's ciphertext of it. */
-export interface TestDataKey {
+/** A branch key or data key, and bytes that represent Cloud KMS's ciphertext of it. */
+export interface TestKey {
   readonly plaintext: Buffer;
   readonly wrapped: Buffer;
 }
 
-export const dataKey = (label: string, wrappedBytes = 113): TestDataKey => ({
+export const dataKey = (label: string, wrappedBytes = 113): TestKey => ({
   plaintext: fixed(`data key ${label}`, 32),
   wrapped: fixed(`wrapped ${label}`, wrappedBytes),
 });
 
+export const branchKey = (label: string, wrappedBytes = 113): TestKey => ({
+  plaintext: fixed(`branch key ${label}`, 32),
+  wrapped: fixed(`wrapped branch key ${label}`, wrappedBytes),
+});
+
+/** The salt of a message that names no other. */
+const SALT = fixed('salt', 16);
+
+const hmac = (secret: Uint8Array, bytes: Uint8Array): Buffer =>
+  createHmac('sha256', secret).update(bytes).digest();
+
+/** Derives a data key: HKDF-SHA-256, whose output of 32 bytes is one block of the expansion. */
+export function derived(branch: TestKey, tag: Uint8Array, salt: Uint8Array = SALT): Buffer {
+  const info = Buffer.concat([utf8('temporal-kms/v2/data-key\0'), tag]);
+  return hmac(hmac(salt, branch.plaintext), Buffer.concat([info, Buffer.of(1)]));
+}
+
 export const unwraps = (
   cryptoKey: string,
   aad: Uint8Array,
-  { wrapped, plaintext }: TestDataKey,
+  { wrapped, plaintext }: TestKey,
 ): VectorKmsAnswer => ({
   key: cryptoKey,
   aad: hex(aad),
@@ -56,6 +74,8 @@ export interface HeaderV2 {
   readonly namespace: string;
   /** The canonical workflow id. */
   readonly workflowId?: string;
+  /** Default: {@link SALT}. */
+  readonly salt?: Uint8Array;
   readonly wrapped: Uint8Array;
   /** Default: the length of `wrapped`. */
   readonly n?: number;
@@ -74,6 +94,7 @@ export function headerV2(header: HeaderV2): Buffer {
     version,
     namespaceTag(header.namespace),
     bound ? workflowTag(header.namespace, header.workflowId ?? '') : Buffer.alloc(0),
+    header.salt ?? SALT,
     n,
     header.wrapped,
   ]);

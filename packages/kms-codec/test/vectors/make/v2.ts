@@ -3,14 +3,15 @@ import type { Payload } from '../../../src/formats/payload.ts';
 import { asVector, json, serialized } from './bytes.ts';
 import {
   box,
-  dataKey,
-  dekAad,
+  branchKey,
+  branchKeyAad,
+  derived,
   headerV2,
   type HeaderV2,
   key,
   namespaceTag,
   storedV2,
-  type TestDataKey,
+  type TestKey,
   unwraps,
 } from './message.ts';
 import type { Vector } from './vector.ts';
@@ -29,7 +30,9 @@ export interface CaseV2 extends Partial<Pick<Vector, 'keys' | 'codec' | 'kms' | 
   readonly header?: Partial<HeaderV2>;
   /** Outer metadata in addition to `encoding`. */
   readonly metadata?: Record<string, string>;
-  readonly dataKey?: TestDataKey;
+  readonly branchKey?: TestKey;
+  /** The data key, instead of that which is derived for the namespace and salt of the header. */
+  readonly dataKey?: Uint8Array;
   readonly inner?: Payload;
   /** The plaintext, instead of the serialization of `inner`. */
   readonly plaintext?: Uint8Array;
@@ -40,12 +43,14 @@ export interface CaseV2 extends Partial<Pick<Vector, 'keys' | 'codec' | 'kms' | 
 
 /** Creates a `binary/envelope-kms-v2` message for payments under payments' key, with the changes of the case. */
 export function caseV2(given: CaseV2): Vector {
-  const dek = given.dataKey ?? dataKey(NAMESPACE, given.header?.wrapped?.length);
+  const branch = given.branchKey ?? branchKey(NAMESPACE);
   const inner = given.inner ?? secret;
   const namespace = given.header?.namespace ?? NAMESPACE;
   const cryptoKey = given.header?.cryptoKey ?? KEY;
-  const header = headerV2({ cryptoKey, namespace, wrapped: dek.wrapped, ...given.header });
-  const encrypted = box(dek.plaintext, header, given.plaintext ?? serialized(inner), given.name);
+  const header = headerV2({ cryptoKey, namespace, wrapped: branch.wrapped, ...given.header });
+  const tag = namespaceTag(namespace);
+  const dataKey = given.dataKey ?? derived(branch, tag, given.header?.salt);
+  const encrypted = box(dataKey, header, given.plaintext ?? serialized(inner), given.name);
   const whole = Buffer.concat([header, encrypted]);
   const stored = storedV2(given.tamper?.(whole, header.length) ?? whole, given.metadata);
   const context = given.context ?? { namespace: NAMESPACE };
@@ -64,7 +69,7 @@ export function caseV2(given: CaseV2): Vector {
     keys: given.keys ?? keys,
     ...(given.codec && { codec: given.codec }),
     ...(context !== 'none' && { context }),
-    kms: given.kms ?? [unwraps(cryptoKey, dekAad(namespaceTag(namespace)), dek)],
+    kms: given.kms ?? [unwraps(cryptoKey, branchKeyAad(tag), branch)],
     stored: asVector(stored),
     expect: given.code ? { code: given.code } : { payload: asVector(inner) },
     asked: given.asked ?? (withoutKms.has(given.code) ? [] : [cryptoKey]),

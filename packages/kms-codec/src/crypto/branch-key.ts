@@ -1,0 +1,62 @@
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { DATA_KEY_BYTES } from './data-key.ts';
+import { fillRandom } from './random.ts';
+
+export const SALT_BYTES = 16;
+
+/** Returns a new random salt, which selects one of the data keys of a branch key. */
+export function generateSalt(): Uint8Array {
+  const words = new Uint32Array(SALT_BYTES / Uint32Array.BYTES_PER_ELEMENT);
+  fillRandom(words);
+  return new Uint8Array(words.buffer);
+}
+
+/** Returns the data key of a branch key that a salt selects: HKDF-SHA-256 (RFC 5869). */
+export function deriveDataKey(branchKey: KeyObject, salt: Uint8Array, info: Uint8Array): KeyObject {
+  const bytes = new Uint8Array(hkdfSync('sha256', branchKey, salt, info, DATA_KEY_BYTES));
+  try {
+    return createSecretKey(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+/** How the data key of a message is derived from its branch key. */
+export interface Derivation {
+  /** Identifies the data key among those of its branch key. Distinct for each pair of salt and info. */
+  readonly id: string;
+  readonly salt: Uint8Array;
+  readonly info: Uint8Array;
+}
+
+/** Returns a derivation with its id. All salts have the same length, so no two pairs share an id. */
+export function derivation(salt: Uint8Array, info: Uint8Array): Derivation {
+  return { id: Buffer.concat([salt, info]).toString('latin1'), salt, info };
+}
+
+/** Limit on the derived keys of one branch key in memory. To derive a key again costs about as much as to decrypt 1 KiB. */
+const MAX_DERIVED_KEYS = 64;
+
+/** Derived keys have no other owner than their branch key, so they leave memory when the branch key is evicted. */
+const derivedKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
+
+/** Returns a data key of a branch key, from memory if it was used recently. */
+export function cachedDataKey(branchKey: KeyObject, { id, salt, info }: Derivation): KeyObject {
+  let keys = derivedKeys.get(branchKey);
+  if (!keys) {
+    // A Map, because most branch keys have one salt, and an LRUCache allocates memory for its maximum.
+    keys = new Map();
+    derivedKeys.set(branchKey, keys);
+  }
+  const known = keys.get(id);
+  const key = known ?? deriveDataKey(branchKey, salt, info);
+  if (known && keys.size === 1) return known;
+  // A Map is in the order of insertion: the first key is the least recently used.
+  keys.delete(id);
+  keys.set(id, key);
+  for (const [oldest] of keys) {
+    if (keys.size <= MAX_DERIVED_KEYS) break;
+    keys.delete(oldest);
+  }
+  return key;
+}

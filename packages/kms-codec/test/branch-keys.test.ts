@@ -1,0 +1,179 @@
+import { createSecretKey } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { cachedDataKey, deriveDataKey, derivation, generateSalt } from '../src/crypto/branch-key.ts';
+import { parseHeader } from '../src/formats/envelope-v2-header.ts';
+import type { Payload } from '../src/formats/payload.ts';
+import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+
+/* The format envelope-v2 derives its data keys from a branch key, which Cloud KMS wraps, and a salt. */
+
+const hour = 3_600_000;
+const rule = { pay: { encrypt: cryptoKey('pay') } };
+const context = inNamespace('pay');
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+const headerOf = ({ data }: Payload) => parseHeader(data!).header;
+const saltOf = (message: Payload) => hex(headerOf(message).salt);
+const branchOf = (message: Payload) => hex(headerOf(message).wrappedKey);
+
+/** Returns the number of messages by data key. */
+function countByDataKey(messages: readonly Payload[]): number[] {
+  const counts = new Map<string, number>();
+  for (const message of messages) {
+    const id = saltOf(message) + branchOf(message);
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
+  return [...counts.values()];
+}
+
+/** Returns messages that each have another salt and the same branch key. */
+async function encryptApart(count: number, keyService: FakeKeyService): Promise<Payload[]> {
+  const { codec } = codecWith(rule, { keyService, limits: { softMessages: 1 } });
+  const messages = await codec.encode(
+    Array.from({ length: count }, (_, n) => json(n)),
+    context,
+  );
+  expect(new Set(messages.map(saltOf)).size).toBe(count);
+  expect(new Set(messages.map(branchOf)).size).toBe(1);
+  return messages;
+}
+
+describe('deriveDataKey', () => {
+  // https://www.rfc-editor.org/rfc/rfc5869#appendix-A, whose outputs are longer than a data key.
+  it.each([
+    {
+      key: '0b'.repeat(22),
+      salt: '000102030405060708090a0b0c',
+      info: 'f0f1f2f3f4f5f6f7f8f9',
+      derived: '3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf',
+    },
+    {
+      key: '0b'.repeat(22),
+      salt: '',
+      info: '',
+      derived: '8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d',
+    },
+  ])(
+    'returns the first 32 bytes of the vectors of RFC 5869 (salt "$salt")',
+    ({ key, salt, info, derived }) => {
+      const branchKey = createSecretKey(Buffer.from(key, 'hex'));
+      const dataKey = deriveDataKey(branchKey, Buffer.from(salt, 'hex'), Buffer.from(info, 'hex'));
+      expect(hex(dataKey.export())).toBe(derived);
+    },
+  );
+});
+
+describe('cachedDataKey', () => {
+  const branchKey = createSecretKey(Buffer.alloc(32, 1));
+  const info = Buffer.from('info');
+
+  it('returns the same key as deriveDataKey for each salt, info and branch key', () => {
+    const other = createSecretKey(Buffer.alloc(32, 2));
+    const salts = Array.from({ length: 200 }, generateSalt);
+    for (const salt of [...salts, ...salts]) {
+      for (const key of [branchKey, other]) {
+        for (const each of [info, Buffer.from('other')]) {
+          const derived = cachedDataKey(key, derivation(salt, each));
+          expect(derived.equals(deriveDataKey(key, salt, each))).toBe(true);
+        }
+      }
+    }
+  });
+
+  it('keeps the keys that were used last, and a limited number of them', () => {
+    const fresh = createSecretKey(Buffer.alloc(32, 3));
+    const derivations = Array.from({ length: 65 }, () => derivation(generateSalt(), info));
+    const keys = derivations.slice(0, 64).map((each) => cachedDataKey(fresh, each));
+    expect(cachedDataKey(fresh, derivations[0]!)).toBe(keys[0]);
+    // The 65th displaces the second, because the first was used again.
+    cachedDataKey(fresh, derivations[64]!);
+    expect(cachedDataKey(fresh, derivations[0]!)).toBe(keys[0]);
+    expect(cachedDataKey(fresh, derivations[1]!)).not.toBe(keys[1]);
+  });
+});
+
+describe('a salt', () => {
+  it('differs between processes and between branch keys', async () => {
+    const keyService = new FakeKeyService();
+    const messages: Payload[] = [];
+    for (let n = 0; n < 50; n += 1) {
+      const { codec, clock } = codecWith(rule, { keyService });
+      messages.push(...(await codec.encode([json(n)], context)));
+      clock.time += 25 * hour;
+      messages.push(...(await codec.encode([json(n)], context)));
+    }
+    expect(new Set(messages.map(saltOf)).size).toBe(100);
+    expect(new Set(messages.map(branchOf)).size).toBe(100);
+  });
+
+  it.each([
+    ['messages', { softMessages: 8 }, 8],
+    ['bytes', { softBytes: 8 * 5 }, 8],
+    ['messages, if only the hard limit was lowered,', { hardMessages: 3 }, 3],
+    ['bytes, if each message has more', { softBytes: 4 }, 1],
+  ])('is never used for more than its limit of %s, also without Cloud KMS', async (_, limits, most) => {
+    const { codec, keyService } = codecWith(rule, { limits });
+    await codec.warm('pay');
+    keyService.failing = 'kms_unavailable';
+    const messages: Payload[] = [];
+    for (let n = 0; n < 100; n += 1) messages.push(...(await codec.encode([json('abc')], context)));
+    messages.push(
+      ...(await codec.encode(
+        Array.from({ length: 100 }, () => json('abc')),
+        context,
+      )),
+    );
+    const counts = countByDataKey(messages);
+    expect(Math.max(...counts)).toBe(most);
+    expect(counts).toHaveLength(Math.ceil(200 / most));
+    expect([keyService.wraps, new Set(messages.map(branchOf)).size]).toEqual([1, 1]);
+    expect((await codec.decode(messages, context)).map(valueOf)).toEqual(messages.map(() => 'abc'));
+  });
+});
+
+describe('messages under many salts of one branch key', () => {
+  it('take one Cloud KMS call', async () => {
+    const keyService = new FakeKeyService();
+    const messages = await encryptApart(200, keyService);
+    const { codec } = codecWith(rule, { keyService });
+    expect(codec.plan(messages, context).kmsCalls).toBe(1);
+    for (let again = 0; again < 3; again += 1) {
+      const decoded = await codec.decode(messages, context);
+      expect(decoded.map(valueOf)).toEqual(messages.map((_, n) => n));
+    }
+    expect(keyService.unwraps).toBe(1);
+    expect(codec.plan(messages, context).kmsCalls).toBe(0);
+  });
+
+  it('take a call again as soon as the branch key has left the cache', async () => {
+    const keyService = new FakeKeyService();
+    const messages = await encryptApart(20, keyService);
+    const [other] = await encryptApart(1, keyService);
+    const { codec, clock } = codecWith(rule, { keyService, limits: { maxDecryptionKeys: 1 } });
+    await codec.decode(messages, context);
+    await codec.decode([other!], context);
+    await codec.decode(messages, context);
+    expect(keyService.unwraps).toBe(3);
+    clock.time += 6 * 60_000;
+    keyService.failing = 'permission_denied';
+    for (const message of messages) {
+      await expect(codec.decode([message], context)).rejects.toMatchObject({ code: 'permission_denied' });
+    }
+  });
+});
+
+it('wraps a branch key with AAD that names its purpose and the namespace', async () => {
+  const keyService = new FakeKeyService();
+  const { codec } = codecWith({ pay: rule.pay, ship: rule.pay }, { keyService });
+  const [message] = await codec.encode([json('x')], context);
+  const { wrappedKey: ciphertext, namespaceTag } = headerOf(message!);
+  const key = cryptoKey('pay');
+  const aad = (purpose: string) => Buffer.concat([Buffer.from(`temporal-kms/v2/${purpose}\0`), namespaceTag]);
+  expect(await keyService.unwrap({ key, ciphertext, aad: aad('branch-key') })).toHaveLength(32);
+  for (const purpose of ['dek', 'data-key', 'namespace']) {
+    await expect(keyService.unwrap({ key, ciphertext, aad: aad(purpose) })).rejects.toMatchObject({
+      code: 'integrity_failed',
+    });
+  }
+});
