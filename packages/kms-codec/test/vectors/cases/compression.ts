@@ -29,33 +29,29 @@ const fromZstd = Buffer.from(
 );
 
 const opens = [
+  compressed('decompresses a compressed message', 'A raw block needs no compressor.', whole()),
   compressed(
-    'opens a compressed message',
-    'A raw block: no compressor is needed to make or read it.',
-    whole(),
-  ),
-  compressed(
-    'opens what zstd itself compressed',
-    'With a checksum of the content behind its last block.',
+    'decompresses what the zstd tool compressed',
+    'A checksum of the content follows its last block.',
     fromZstd,
   ),
   compressed(
-    'opens a frame of several blocks',
-    'The last block alone has the last bit.',
+    'decompresses a frame of several blocks',
+    'Only the last block has the last bit.',
     whole({ blocks: Buffer.concat([raw(content.subarray(0, 100), false), raw(content.subarray(100))]) }),
   ),
   compressed(
-    'opens a frame that ends in an empty block',
-    'An empty last block is what a streaming compressor ends with.',
+    'decompresses a frame that ends with an empty block',
+    'A streaming compressor writes an empty last block.',
     whole({ blocks: Buffer.concat([raw(content, false), raw(Buffer.alloc(0))]) }),
   ),
   compressed(
-    'opens a frame that is a single segment with a one-byte size',
+    'decompresses a single-segment frame with a one-byte size',
     'Descriptor 0x20: no window, the content size in one byte.',
     Buffer.concat([Buffer.from('28b52ffd20', 'hex'), Buffer.of(content.length), raw(content)]),
   ),
   compressed(
-    'opens a frame with a two-byte size',
+    'decompresses a frame with a two-byte size',
     'Descriptor 0x60: two bytes, little-endian, 256 less than the size.',
     Buffer.concat([
       Buffer.from('28b52ffd60', 'hex'),
@@ -67,15 +63,15 @@ const opens = [
   ),
   {
     ...compressed(
-      'opens what has exactly the limit’s size',
+      'decompresses content of exactly the limit’s size',
       'The limit is the largest size that passes.',
       whole(),
     ),
     codec: { maxDecompressedBytes: content.length },
   },
   compressed(
-    'opens a compressed empty payload',
-    'Declared size 0.',
+    'decompresses an empty payload',
+    'The declared size is 0.',
     frame({ declared: 0, blocks: raw(Buffer.alloc(0)) }),
     undefined,
     {},
@@ -84,33 +80,33 @@ const opens = [
 
 const traps = [
   compressed(
-    'refuses a frame of 32 KiB that holds 1 GiB, by the size that it declares',
-    'Run-length blocks: four bytes stand for 128 KiB. Nothing may be allocated for it.',
+    'refuses a frame of 32 KiB that contains 1 GiB, by the size that it declares',
+    'In run-length blocks, four bytes represent 128 KiB. The reader must not allocate memory for them.',
     frame({ declared: GiB, blocks: zeros(GiB) }),
     'too_large',
   ),
   compressed(
-    'refuses a declared size of 1 GiB in front of a few bytes',
-    'The declared size alone decides, before blocks are looked at.',
+    'refuses a declared size of 1 GiB before a few bytes',
+    'The reader checks the declared size before it reads the blocks.',
     frame({ declared: GiB, blocks: raw(content) }),
     'too_large',
   ),
   compressed(
-    'a declared size of 1 GiB is told before a cut',
-    'The size stands in the frame’s header.',
+    'reports a declared size of 1 GiB rather than a truncated frame',
+    'The size is in the header of the frame.',
     frame({ declared: GiB, blocks: Buffer.alloc(0) }),
     'too_large',
   ),
   compressed(
     'refuses a declared size of 2^64 - 1',
-    'Eight bytes, unsigned; it must not wrap round or lose bits.',
+    'The size has eight bytes, unsigned; it must not overflow or lose bits.',
     Buffer.concat([Buffer.from('28b52ffdc038ffffffffffffffff', 'hex'), raw(content)]),
     'too_large',
   ),
   {
     ...compressed(
       'refuses one byte more than a configured limit',
-      'The limit may be lowered.',
+      'A lower limit is a setting of the codec.',
       whole(),
       'too_large',
     ),
@@ -123,87 +119,87 @@ const traps = [
     'too_large',
   ),
   compressed(
-    'refuses a frame that holds more than it declares',
-    'Declares 10 bytes and holds 1 MiB: the output may not grow beyond what was declared.',
+    'refuses a frame that contains more than it declares',
+    'It declares 10 bytes and contains 1 MiB. The output must not exceed the declared size.',
     frame({ declared: 10, blocks: zeros(2 ** 20) }),
     'malformed',
   ),
   compressed(
-    'refuses a frame that holds one byte more than it declares',
-    'Exactly the declared size.',
+    'refuses a frame that contains one byte more than it declares',
+    'The content must have exactly the declared size.',
     whole({ declared: content.length - 1 }),
     'malformed',
   ),
   compressed(
-    'refuses a frame that holds less than it declares',
-    'Exactly the declared size.',
+    'refuses a frame that contains less than it declares',
+    'The content must have exactly the declared size.',
     whole({ declared: content.length + 1 }),
     'malformed',
   ),
   compressed(
-    'refuses a frame that declares nothing and holds something',
-    'Some libraries take a declared size of 0 on trust.',
+    'refuses a frame that declares no bytes and contains some',
+    'Some libraries trust a declared size of 0.',
     frame({ declared: 0, blocks: raw(content) }),
     'malformed',
   ),
   compressed(
-    'refuses a byte behind a frame that declares nothing',
-    'The same libraries don’t look at what follows.',
+    'refuses a byte after a frame that declares no bytes',
+    'The same libraries ignore the bytes that follow.',
     Buffer.concat([frame({ declared: 0, blocks: raw(Buffer.alloc(0)) }), Buffer.of(0)]),
     'malformed',
   ),
   compressed(
-    'refuses a byte behind the frame',
-    'No byte after the frame.',
+    'refuses a byte after the frame',
+    'The frame must be the whole plaintext.',
     Buffer.concat([whole(), Buffer.of(0)]),
     'malformed',
   ),
-  compressed('refuses a second frame', 'One frame.', Buffer.concat([whole(), whole()]), 'malformed'),
   compressed(
-    'refuses a skippable frame in front',
-    'The magic number of a content frame is wanted, though zstd’s own tools skip others.',
+    'refuses a second frame',
+    'The plaintext must be one frame.',
+    Buffer.concat([whole(), whole()]),
+    'malformed',
+  ),
+  compressed(
+    'refuses a skippable frame before the frame',
+    'The plaintext must begin with the magic number of a content frame, although the zstd tool skips other frames.',
     Buffer.concat([Buffer.from('502a4d1804000000deadbeef', 'hex'), whole()]),
     'malformed',
   ),
-  compressed(
-    'refuses a frame that is cut off',
-    'Its last byte is missing.',
-    whole().subarray(0, -1),
-    'malformed',
-  ),
+  compressed('refuses a truncated frame', 'Its last byte is missing.', whole().subarray(0, -1), 'malformed'),
   compressed(
     'refuses a frame without blocks',
-    'A header alone.',
+    'It has only a header.',
     whole({ blocks: Buffer.alloc(0) }),
     'malformed',
   ),
   compressed(
     'refuses a frame without a declared size',
-    'What Node’s asynchronous call writes: its limit would be known only afterwards.',
+    'Node’s asynchronous call writes such frames. The size would be known only after decompression.',
     frame({ declared: 'none', blocks: raw(content) }),
     'malformed',
   ),
   compressed(
-    'refuses a frame that wants a dictionary',
-    'There is none to agree on.',
+    'refuses a frame that needs a dictionary',
+    'The format has no dictionary.',
     whole({ descriptor: 0x01, dictionaryId: Buffer.of(7) }),
     'malformed',
   ),
   compressed(
-    'refuses a dictionary id of 0 as well',
-    'The field is there, so a dictionary is meant.',
+    'refuses the dictionary id 0',
+    'A frame with this field needs a dictionary.',
     whole({ descriptor: 0x01, dictionaryId: Buffer.of(0) }),
     'malformed',
   ),
   compressed(
     'refuses the reserved bit of the descriptor',
-    'RFC 8878 says that a decoder must.',
+    'RFC 8878 requires this of a decoder.',
     whole({ descriptor: 0x08 }),
     'malformed',
   ),
   compressed(
     'refuses a reserved block type',
-    'Type 3 is corruption.',
+    'RFC 8878 defines type 3 as corrupt data.',
     whole({
       blocks: Buffer.concat([
         Buffer.of(((content.length << 3) & 0xff) | 0x07, content.length >> 5, 0),
@@ -214,33 +210,27 @@ const traps = [
   ),
   compressed(
     'refuses a wrong checksum of the content',
-    'The frame’s own checksum (descriptor bit 2) counts where it is there.',
+    'If the frame has a checksum (bit 2 of the descriptor), the reader checks it.',
     Buffer.concat([whole({ descriptor: 0x04 }), Buffer.from('00000000', 'hex')]),
     'malformed',
   ),
   compressed(
-    'refuses plaintext that isn’t compressed',
-    'The flag says so and the magic number isn’t there.',
+    'refuses plaintext that is not compressed',
+    'The flag is set, and the magic number is missing.',
     content,
     'malformed',
   ),
+  compressed('refuses a frame of no bytes', 'The magic number is missing.', Buffer.alloc(0), 'malformed'),
   compressed(
-    'refuses an empty frame of no bytes',
-    'Nothing has no magic number.',
-    Buffer.alloc(0),
-    'malformed',
-  ),
-  compressed(
-    'refuses what decompresses to something that isn’t a payload',
-    'After the frame the plaintext has to be one.',
+    'refuses content that is not a payload',
+    'The decompressed content must be a payload.',
     frame({ declared: 3, blocks: raw(Buffer.from('0aff01', 'hex')) }),
     'malformed',
   ),
 ];
 
 export const compression: VectorFile = {
-  about:
-    'binary/envelope-kms-v2 with bit 1 of the flags: zstd frames (RFC 8878) that open and traps that do not.',
+  about: 'binary/envelope-kms-v2 with bit 1 of the flags: zstd frames (RFC 8878), valid and hostile.',
   vectors: [...opens, ...traps],
 };
 

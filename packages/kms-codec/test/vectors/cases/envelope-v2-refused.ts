@@ -22,19 +22,19 @@ const at = { flags: 1, keyId: 2, keyVersion: 10, namespaceTag: 14, salt: 30, n: 
 
 const length = [
   ...[
-    { bytes: 0, what: 'nothing at all' },
-    { bytes: 1, what: 'a version alone' },
-    { bytes: 2, what: 'version and flags alone' },
+    { bytes: 0, what: 'no bytes' },
+    { bytes: 1, what: 'only a version' },
+    { bytes: 2, what: 'only version and flags' },
     { bytes: at.namespaceTag + 8, what: 'half a namespace tag' },
     { bytes: at.salt + 8, what: 'half a salt' },
     { bytes: at.n + 1, what: 'half of n' },
-    { bytes: at.wrapped + 112, what: 'a wrapped branch key that lacks its last byte' },
-    { bytes: at.wrapped + 113, what: 'a header and no box' },
-    { bytes: at.wrapped + 113 + 27, what: 'a nonce and 15 bytes, one less than a tag' },
+    { bytes: at.wrapped + 112, what: 'a wrapped branch key without its last byte' },
+    { bytes: at.wrapped + 113, what: 'only a header' },
+    { bytes: at.wrapped + 113 + 27, what: 'a nonce and 15 bytes, one byte less than a tag' },
   ].map(({ bytes, what }) =>
     caseV2({
       name: `refuses ${what} (${bytes} bytes)`,
-      why: 'A message that is cut off is malformed before anything in it is believed; Cloud KMS isn’t asked.',
+      why: 'A truncated message is malformed. The reader uses nothing in it and does not call Cloud KMS.',
       tamper: cut(bytes),
       code: 'malformed',
       asked: [],
@@ -42,7 +42,7 @@ const length = [
   ),
   caseV2({
     name: 'refuses half a workflow tag',
-    why: 'With bit 0 set the header is 16 bytes longer.',
+    why: 'If bit 0 is set, the header is 16 bytes longer.',
     header: { workflowId: 'order-1' },
     tamper: cut(at.salt + 8),
     code: 'malformed',
@@ -57,14 +57,14 @@ const length = [
   }),
   caseV2({
     name: 'refuses a wrapped branch key of 1,025 bytes',
-    why: 'n is 1 to 1,024; a longer one is nothing that Cloud KMS made of 32 bytes.',
+    why: 'n is 1 to 1,024. Cloud KMS never makes a longer ciphertext of 32 bytes.',
     branchKey: branchKey('too long', 1025),
     code: 'malformed',
     asked: [],
   }),
   caseV2({
-    name: 'refuses an n that reaches behind the end',
-    why: 'A length is believed only as far as there are bytes.',
+    name: 'refuses an n that exceeds the message',
+    why: 'The reader compares the length with the bytes that exist.',
     header: { n: 1000 },
     code: 'malformed',
     asked: [],
@@ -82,14 +82,14 @@ const version = [
   ...[0, 1, 3, 255].map((number) =>
     caseV2({
       name: `refuses version ${number}`,
-      why: 'What another version means is unknown to this reader.',
+      why: 'This reader does not know other versions.',
       header: { version: number },
       code: 'unsupported_version',
     }),
   ),
   caseV2({
-    name: 'another version is told before any cut: the length of its header is unknown',
-    why: 'Two bytes are enough to say that a newer reader is wanted.',
+    name: 'reports another version rather than a truncated message',
+    why: 'The length of its header is unknown. Two bytes suffice to know that the message needs a newer reader.',
     header: { version: 3 },
     tamper: cut(2),
     code: 'unsupported_version',
@@ -97,13 +97,13 @@ const version = [
   ...[2, 3, 4, 5, 6, 7].map((bit) =>
     caseV2({
       name: `refuses flag bit ${bit}`,
-      why: 'An unknown flag may change what follows or what the plaintext is.',
+      why: 'An unknown flag may change the header or the meaning of the plaintext.',
       header: { flags: 1 << bit },
       code: 'unsupported_version',
     }),
   ),
   caseV2({
-    name: 'an unknown flag is told before a foreign namespace',
+    name: 'reports an unknown flag rather than another namespace',
     why: 'Flags come before the namespace tag.',
     header: { flags: 0x80, namespace: OTHER },
     code: 'unsupported_version',
@@ -113,56 +113,56 @@ const version = [
 const bound = [
   caseV2({
     name: 'refuses a message of another namespace, even under the same crypto key',
-    why: 'Whoever can write to Temporal’s store can move a message; its namespace tag doesn’t fit.',
+    why: 'An attacker who can write to Temporal’s store can move a message, but its namespace tag differs.',
     header: { namespace: OTHER },
     code: 'namespace_mismatch',
   }),
   caseV2({
-    name: 'a cut is told before a foreign namespace',
-    why: 'Length comes first, the box’s as well.',
+    name: 'reports a truncated message rather than another namespace',
+    why: 'The reader checks the whole length first.',
     header: { namespace: OTHER },
     tamper: cut(at.wrapped + 113 + 20),
     code: 'malformed',
     asked: [],
   }),
   caseV2({
-    name: 'acceptance goes one way',
-    why: 'shipping accepts payments; payments doesn’t therefore accept shipping.',
+    name: 'does not accept a namespace because that namespace accepts this one',
+    why: 'shipping accepts payments, but payments does not accept shipping.',
     header: { namespace: OTHER },
     keys: { namespaces: { [NAMESPACE]: { encrypt: KEY }, [OTHER]: { encrypt: KEY, accepts: [NAMESPACE] } } },
     code: 'namespace_mismatch',
   }),
   caseV2({
-    name: 'a default rule makes no namespace acceptable but the one that reads',
-    why: 'The default gives keys, not trust.',
+    name: 'refuses a message of another namespace under the default rule',
+    why: 'The default rule provides keys, and accepts no other namespace.',
     header: { namespace: OTHER },
     keys: { default: { encrypt: KEY } },
     code: 'namespace_mismatch',
   }),
   caseV2({
     name: 'refuses a message of another workflow',
-    why: 'Bound to order-1, read in order-2.',
+    why: 'It is bound to order-1, and read in order-2.',
     header: { workflowId: 'order-1' },
     context: inWorkflow('order-2'),
     code: 'workflow_mismatch',
   }),
   caseV2({
-    name: 'refuses another schedule’s message in a scheduled run',
-    why: 'The suffix is dropped from the context’s id, not from the comparison.',
+    name: 'refuses the message of another schedule in a scheduled run',
+    why: 'The reader removes the suffix, and compares the rest of the id.',
     header: { workflowId: 'weekly' },
     context: inWorkflow('nightly-2026-11-24T02:00:00Z'),
     code: 'workflow_mismatch',
   }),
   caseV2({
-    name: 'a foreign namespace is told before a foreign workflow',
-    why: 'The namespace tag comes first.',
+    name: 'reports another namespace rather than another workflow',
+    why: 'The reader checks the namespace tag first.',
     header: { namespace: OTHER, workflowId: 'order-1' },
     context: inWorkflow('order-2'),
     code: 'namespace_mismatch',
   }),
   caseV2({
-    name: 'a foreign workflow is told before an unlisted key',
-    why: 'The workflow tag comes before the key id.',
+    name: 'reports another workflow rather than a key that is not listed',
+    why: 'The reader checks the workflow tag before the key id.',
     header: { workflowId: 'order-1', cryptoKey: key('attacker') },
     context: inWorkflow('order-2'),
     code: 'workflow_mismatch',
@@ -171,33 +171,33 @@ const bound = [
 
 const allowed = [
   caseV2({
-    name: 'refuses a key that isn’t listed, and doesn’t ask Cloud KMS',
-    why: 'Else whoever writes to the store chooses the key, and the caller’s identity is asked about it.',
+    name: 'refuses a key that is not listed, without a call to Cloud KMS',
+    why: 'Otherwise an attacker who can write to the store could choose the key of the calls to Cloud KMS.',
     header: { cryptoKey: key('attacker') },
     code: 'key_not_allowed',
   }),
   caseV2({
     name: 'refuses a key that is listed for another namespace only',
-    why: 'Keys are listed per namespace.',
+    why: 'Each namespace has its list of keys.',
     header: { cryptoKey: key('shipping') },
     keys: { namespaces: { [NAMESPACE]: { encrypt: KEY }, [OTHER]: { encrypt: key('shipping') } } },
     code: 'key_not_allowed',
   }),
   caseV2({
-    name: 'refuses the key’s name with a version behind it',
-    why: 'The key id is over the crypto key’s name, never over a version’s.',
+    name: 'refuses the name of a key version',
+    why: 'The key id is a hash of the name of the crypto key, never of a version.',
     header: { cryptoKey: `${KEY}/cryptoKeyVersions/1` },
     code: 'key_not_allowed',
   }),
   caseV2({
     name: 'refuses a namespace for which nothing is configured',
-    why: 'Without a default an unlisted namespace has no keys.',
+    why: 'Without a default rule, a namespace that is not named has no keys.',
     context: { namespace: 'billing' },
     code: 'namespace_not_configured',
   }),
   caseV2({
-    name: 'refuses the format where the namespace doesn’t read it',
-    why: '`reads` may leave v2 out, for a namespace that only an older codec wrote.',
+    name: 'refuses the format if the namespace does not read it',
+    why: '`reads` may omit v2, for a namespace with messages of an older codec only.',
     keys: { namespaces: { [NAMESPACE]: { encrypt: KEY, reads: ['envelope'] } } },
     code: 'format_not_allowed',
   }),
@@ -206,8 +206,8 @@ const allowed = [
 const foreignHeader = headerV2({ cryptoKey: KEY, namespace: OTHER, wrapped: branchKey(OTHER).wrapped });
 const unwrapped = [
   caseV2({
-    name: 'a message moved here with its namespace tag rewritten: Cloud KMS doesn’t unwrap its branch key',
-    why: 'The branch key was wrapped with the other namespace’s tag as additional authenticated data.',
+    name: 'refuses a message of another namespace whose namespace tag was replaced',
+    why: 'Cloud KMS does not unwrap its branch key: the tag of the other namespace is additional authenticated data.',
     branchKey: branchKey(OTHER),
     tamper: (data) =>
       Buffer.concat([data.subarray(0, at.namespaceTag), namespaceTag(NAMESPACE), data.subarray(at.salt)]),
@@ -216,7 +216,7 @@ const unwrapped = [
     asked: [KEY],
   }),
   caseV2({
-    name: 'a changed wrapped branch key isn’t unwrapped',
+    name: 'refuses a modified wrapped branch key',
     why: 'Cloud KMS answers INVALID_ARGUMENT.',
     tamper: (data) => changed(data, at.wrapped + 50),
     code: 'integrity_failed',
@@ -235,13 +235,13 @@ const unwrapped = [
   }),
   caseV2({
     name: 'refuses a key that was wrapped without additional authenticated data',
-    why: 'The data keys of binary/envelope-kms and of the proxy are wrapped so.',
+    why: 'The data keys of binary/envelope-kms and of the proxy are wrapped in this way.',
     kms: [unwraps(KEY, Buffer.alloc(0), branchKey(NAMESPACE))],
     code: 'integrity_failed',
   }),
   caseV2({
     name: 'refuses a branch key that contains the word encoding',
-    why: 'As for data keys: an author of a payload may know it.',
+    why: 'As with data keys, the author of a payload may know it.',
     kms: [
       unwraps(KEY, branchKeyAad(namespaceTag(NAMESPACE)), {
         ...branchKey(NAMESPACE),
@@ -253,7 +253,7 @@ const unwrapped = [
   ...[16, 31, 33].map((bytes) =>
     caseV2({
       name: `refuses a branch key of ${bytes} bytes`,
-      why: 'Cloud KMS unwraps whatever was wrapped; a branch key is 32 bytes.',
+      why: 'Cloud KMS unwraps any bytes that were wrapped. A branch key has 32 bytes.',
       kms: [
         unwraps(KEY, branchKeyAad(namespaceTag(NAMESPACE)), {
           ...branchKey(NAMESPACE),
@@ -292,7 +292,7 @@ const underived = [
     code: 'integrity_failed',
   }),
   caseV2({
-    name: 'refuses a changed salt in a message bound to its workflow',
+    name: 'refuses a modified salt in a message bound to its workflow',
     why: 'The salt follows the workflow tag.',
     header: { workflowId: 'order-1' },
     context: inWorkflow('order-1'),
@@ -301,43 +301,47 @@ const underived = [
   }),
 ];
 
-const opened = [
+const authenticated = [
   ...[
-    { what: 'a changed flag: bit 1 set on what isn’t compressed', byte: at.flags, flip: 0x02 },
-    { what: 'a changed key version', byte: at.keyVersion + 3, flip: 0x02 },
-    { what: 'a changed salt', byte: at.salt },
-    { what: 'the last byte of the salt changed', byte: at.n - 1 },
-    { what: 'a changed nonce', byte: at.wrapped + 113 },
-    { what: 'a changed ciphertext', byte: at.wrapped + 113 + 12 },
+    {
+      what: 'a modified flag: bit 1 set although the plaintext is not compressed',
+      byte: at.flags,
+      flip: 0x02,
+    },
+    { what: 'a modified key version', byte: at.keyVersion + 3, flip: 0x02 },
+    { what: 'a modified salt', byte: at.salt },
+    { what: 'a salt whose last byte was modified', byte: at.n - 1 },
+    { what: 'a modified nonce', byte: at.wrapped + 113 },
+    { what: 'a modified ciphertext', byte: at.wrapped + 113 + 12 },
   ].map(({ what, byte, flip }) =>
     caseV2({
       name: `refuses ${what}`,
-      why: 'Header, nonce, ciphertext and tag are authenticated: one code for all, so that nobody learns which.',
+      why: 'Header, nonce, ciphertext and tag are authenticated. One code for all does not show which differs.',
       tamper: (data) => changed(data, byte, flip),
       code: 'integrity_failed',
     }),
   ),
   caseV2({
-    name: 'refuses a changed tag',
-    why: 'The last byte of the message.',
+    name: 'refuses a modified tag',
+    why: 'The tag is at the end of the message.',
     tamper: (data) => changed(data, data.length - 1),
     code: 'integrity_failed',
   }),
   caseV2({
-    name: 'refuses a ciphertext cut by one byte',
-    why: 'What is taken for the tag isn’t one.',
+    name: 'refuses a message without its last byte',
+    why: 'The last 16 bytes are not the tag.',
     tamper: (data) => data.subarray(0, -1),
     code: 'integrity_failed',
   }),
   caseV2({
-    name: 'refuses a byte behind the tag',
-    why: 'The tag is the last 16 bytes, whatever they are.',
+    name: 'refuses a byte after the tag',
+    why: 'The reader takes the last 16 bytes as the tag.',
     tamper: (data) => Buffer.concat([data, Buffer.of(0)]),
     code: 'integrity_failed',
   }),
   caseV2({
-    name: 'refuses the box of another message under the same data key and another header',
-    why: 'A workflow-bound header in front of an unbound message’s box: the header is authenticated with its own box.',
+    name: 'refuses the ciphertext of another message under the same data key and another header',
+    why: 'The header is that of a message bound to a workflow, and the tag authenticates another header.',
     header: { workflowId: 'order-1' },
     tamper: (data, headerLength) => {
       const branch = branchKey(NAMESPACE);
@@ -350,8 +354,8 @@ const opened = [
     code: 'integrity_failed',
   }),
   caseV2({
-    name: 'refuses the box of another namespace behind a header of this one',
-    why: 'Another data key sealed it.',
+    name: 'refuses the ciphertext of another namespace after a header of this namespace',
+    why: 'It was encrypted under another data key.',
     tamper: (data, headerLength) => {
       const secretKey = derived(branchKey(OTHER), namespaceTag(OTHER));
       const foreign = box(secretKey, foreignHeader, serialized(json('foreign')), 'foreign');
@@ -360,14 +364,14 @@ const opened = [
     code: 'integrity_failed',
   }),
   caseV2({
-    name: 'refuses what opens and isn’t a payload',
-    why: 'Field 1 as a length-delimited value that is longer than the message.',
+    name: 'refuses a plaintext that is not a payload',
+    why: 'Field 1 is a length-delimited value that is longer than the message.',
     plaintext: Buffer.from('0aff01', 'hex'),
     code: 'malformed',
   }),
 ];
 
 export const envelopeV2Refused: VectorFile = {
-  about: 'binary/envelope-kms-v2: what is refused, in the order of the reader’s list, each with its code.',
-  vectors: [...length, ...version, ...bound, ...allowed, ...unwrapped, ...underived, ...opened],
+  about: 'binary/envelope-kms-v2: messages that the reader refuses, in the order of its checks.',
+  vectors: [...length, ...version, ...bound, ...allowed, ...unwrapped, ...underived, ...authenticated],
 };

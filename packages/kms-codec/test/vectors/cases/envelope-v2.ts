@@ -9,70 +9,70 @@ const due = 'nightly-2026-11-24T02:00:00Z';
 
 const plain = [
   caseV2({
-    name: 'opens a message bound to its namespace',
-    why: 'The common case: the context names the namespace for which the message was sealed.',
+    name: 'decrypts a message bound to its namespace',
+    why: 'The common case: the context names the namespace for which the message was encrypted.',
   }),
   caseV2({
-    name: 'a payload of several metadata entries comes back whole',
-    why: 'The whole inner payload is sealed, so its own metadata is inside.',
+    name: 'returns a payload with several metadata entries unchanged',
+    why: 'The message contains the whole inner payload, including its metadata.',
     inner: payload(
       { encoding: 'json/protobuf', messageType: 'acme.Order', trace: fixed('trace', 16) },
       '{"id":1}',
     ),
   }),
   caseV2({
-    name: 'opens a payload without data',
-    why: 'binary/null has no data; proto3 leaves the empty field away.',
+    name: 'decrypts a payload without data',
+    why: 'binary/null has no data, and proto3 omits the empty field.',
     inner: payload({ encoding: 'binary/null' }, ''),
   }),
   caseV2({
-    name: 'opens a message whose plaintext is empty',
-    why: 'An empty Payload serializes to no bytes: the box is a nonce and a tag.',
+    name: 'decrypts a message whose plaintext is empty',
+    why: 'An empty Payload serializes to no bytes: only a nonce and a tag follow the header.',
     inner: {},
   }),
   caseV2({
-    name: 'opens a payload that refers to externally stored payloads',
-    why: 'external_payloads is a field of Payload like the others.',
+    name: 'decrypts a payload that refers to externally stored payloads',
+    why: 'external_payloads is a field of Payload like any other.',
     inner: withExternal(json('big'), 70_000),
   }),
   caseV2({
-    name: 'further metadata on the outside is ignored',
-    why: 'encoding alone is read; whatever a tool adds beside it is neither trusted nor in the way.',
+    name: 'ignores further metadata of the stored payload',
+    why: 'The reader reads only encoding. It neither trusts nor rejects other entries, which a tool may add.',
     metadata: { 'kms-key': key('attacker') },
   }),
   caseV2({
-    name: 'a newer field inside does no harm',
-    why: 'Unknown fields of protobuf are skipped (field 15, varint 1, after the known ones).',
+    name: 'ignores a newer field of the inner payload',
+    why: 'Protobuf readers skip unknown fields (here field 15, varint 1, after the known fields).',
     plaintext: Buffer.concat([serialized(secret), Buffer.of(0x78, 0x01)]),
   }),
   caseV2({
-    name: 'the key version is a claim that nothing is looked up by',
-    why: 'Cloud KMS finds the version in its own ciphertext; the header’s is for people and inventories.',
+    name: 'does not use the key version to decrypt',
+    why: 'Cloud KMS finds the version in its ciphertext. The version in the header is for people and inventories.',
     header: { keyVersion: 4_294_967_295 },
   }),
   caseV2({
-    name: 'opens a message under a key that may only decrypt',
-    why: 'A namespace that moved to another key still lists the old one.',
+    name: 'decrypts a message under a key that only decrypts',
+    why: 'A namespace that moved to another key still lists the old key.',
     keys: { namespaces: { [NAMESPACE]: { encrypt: key('payments-2027'), decrypt: [KEY] } } },
   }),
   caseV2({
-    name: 'opens where no key may encrypt',
-    why: 'A codec server that only decrypts has no encrypting key.',
+    name: 'decrypts if no key encrypts',
+    why: 'A codec server that only decrypts has no key that encrypts.',
     keys: { namespaces: { [NAMESPACE]: { decrypt: [KEY] } } },
   }),
   caseV2({
-    name: 'a wrapped branch key of one byte, the shortest that the header takes',
-    why: 'Cloud KMS’s ciphertext is opaque: its length says nothing, 1 to 1,024 bytes fit.',
+    name: 'decrypts a message with a wrapped branch key of one byte, the minimum',
+    why: 'The ciphertext of Cloud KMS is opaque and may have 1 to 1,024 bytes.',
     branchKey: branchKey('short', 1),
   }),
   caseV2({
-    name: 'a wrapped branch key of 1,024 bytes, the longest that the header takes',
-    why: 'The other end of the range; n is two bytes, big-endian (0x0400).',
+    name: 'decrypts a message with a wrapped branch key of 1,024 bytes, the maximum',
+    why: 'n has two bytes, big-endian (0x0400).',
     branchKey: branchKey('long', 1024),
   }),
   caseV2({
-    name: 'tags are hashed over UTF-8',
-    why: 'Workflow ids may hold any character; a hash over UTF-16 or latin1 gives other tags.',
+    name: 'hashes the UTF-8 form of names for tags',
+    why: 'Workflow ids may contain any character. A hash of UTF-16 or latin1 would give other tags.',
     header: { workflowId: 'Überweisung/№ 7 🧾' },
     context: inWorkflow('Überweisung/№ 7 🧾'),
   }),
@@ -83,25 +83,25 @@ const long = json({ note: 'a'.repeat(200) });
 const longContent = serialized(long);
 const salts = [
   caseV2({
-    name: 'opens a message under another salt of the same branch key',
+    name: 'decrypts a message under another salt of the same branch key',
     why: 'Each process, and each process again after a while, derives another data key from the same branch key.',
     header: { salt: another },
   }),
   caseV2({
-    name: 'opens a message bound to its workflow under another salt of the same branch key',
+    name: 'decrypts a message bound to its workflow under another salt of the same branch key',
     why: 'The salt follows the workflow tag.',
     header: { salt: another, workflowId: 'order-1' },
     context: inWorkflow('order-1'),
   }),
   caseV2({
-    name: 'opens a compressed message under another salt of the same branch key',
+    name: 'decrypts a compressed message under another salt of the same branch key',
     why: 'Bit 1 of the flags changes the plaintext, not the header.',
     header: { salt: another, compressed: true },
     inner: long,
     plaintext: frame({ declared: longContent.length, blocks: raw(longContent) }),
   }),
   caseV2({
-    name: 'opens a compressed message bound to its workflow under another salt of the same branch key',
+    name: 'decrypts a compressed message bound to its workflow under another salt of the same branch key',
     why: 'Both bits of the flags.',
     header: { salt: another, compressed: true, workflowId: 'order-1' },
     context: inWorkflow('order-1'),
@@ -110,7 +110,7 @@ const salts = [
   }),
   ...[0x00, 0xff].map((byte) =>
     caseV2({
-      name: `opens a message whose salt is 16 times ${byte}`,
+      name: `decrypts a message whose salt is 16 times ${byte}`,
       why: 'A salt is any 16 bytes.',
       header: { salt: Buffer.alloc(16, byte) },
     }),
@@ -119,59 +119,59 @@ const salts = [
 
 const workflow = [
   caseV2({
-    name: 'opens a message bound to its workflow in that workflow',
-    why: 'The tag is compared with the context’s workflow id.',
+    name: 'decrypts a message bound to its workflow in that workflow',
+    why: 'The reader compares the tag with the workflow id of the context.',
     header: { workflowId: 'order-1' },
     context: inWorkflow('order-1'),
   }),
   caseV2({
-    name: 'opens a message bound to a workflow where no workflow is known',
-    why: 'A codec server, the CLI and completion by token have a namespace and no workflow id.',
+    name: 'decrypts a message bound to a workflow if no workflow is known',
+    why: 'A codec server, the CLI and completion by token know a namespace and no workflow id.',
     header: { workflowId: 'order-1' },
   }),
   caseV2({
-    name: 'opens a message without a workflow tag in any workflow',
-    why: 'Completion by token and Nexus handlers seal without a workflow id.',
+    name: 'decrypts a message without a workflow tag in any workflow',
+    why: 'Completion by token and Nexus handlers encrypt without a workflow id.',
     context: inWorkflow('order-1'),
   }),
   caseV2({
-    name: 'a scheduled run opens what was sealed under the id that the schedule names',
-    why: 'Temporal appends -YYYY-MM-DDTHH:MM:SSZ to a scheduled run’s id; the reader drops it before it hashes.',
+    name: 'decrypts in a scheduled run a message for the workflow id that the schedule names',
+    why: 'Temporal appends -YYYY-MM-DDTHH:MM:SSZ to the id of a scheduled run. The reader removes it before it hashes.',
     header: { workflowId: 'nightly' },
     context: inWorkflow(due),
   }),
   caseV2({
-    name: 'whoever reads a scheduled run by the id that the schedule names opens it',
-    why: 'The writer dropped the suffix as well, so both spellings give one tag.',
+    name: 'decrypts a message of a scheduled run for the workflow id that the schedule names',
+    why: 'The writer also removes the suffix, so both ids give the same tag.',
     header: { workflowId: 'nightly' },
     context: inWorkflow('nightly'),
   }),
   caseV2({
-    name: 'one suffix is dropped, not two',
-    why: 'A workflow started under a scheduled run’s id may get a second suffix; its canonical id keeps the first.',
+    name: 'removes one suffix, not two',
+    why: 'A workflow with the id of a scheduled run may get a second suffix. Its canonical id keeps the first.',
     header: { workflowId: due },
     context: inWorkflow(`${due}-2026-11-25T02:00:00Z`),
   }),
   caseV2({
-    name: 'a time that isn’t at the end stays',
-    why: 'Only a trailing suffix is a schedule’s.',
+    name: 'keeps a time that is not at the end',
+    why: 'Temporal appends the time of a schedule at the end.',
     header: { workflowId: `${due}-retry` },
     context: inWorkflow(`${due}-retry`),
   }),
   caseV2({
-    name: 'a time before a final line feed stays',
-    why: 'In some languages `$` matches before a trailing line feed; the end of the id is meant.',
+    name: 'keeps a time before a final line feed',
+    why: 'In some languages `$` also matches before a trailing line feed, which is not the end of the id.',
     header: { workflowId: `${due}\n` },
     context: inWorkflow(`${due}\n`),
   }),
   caseV2({
-    name: 'a time with fractions of a second stays',
+    name: 'keeps a time with fractions of a second',
     why: 'Temporal writes whole seconds.',
     header: { workflowId: 'nightly-2026-11-24T02:00:00.5Z' },
     context: inWorkflow('nightly-2026-11-24T02:00:00.5Z'),
   }),
   caseV2({
-    name: 'digits are ASCII digits',
+    name: 'accepts only ASCII digits in a time',
     why: 'In some languages `\\d` matches the digits of every script.',
     header: { workflowId: 'nightly-٢٠٢٦-11-24T02:00:00Z' },
     context: inWorkflow('nightly-٢٠٢٦-11-24T02:00:00Z'),
@@ -180,27 +180,27 @@ const workflow = [
 
 const namespaces = [
   caseV2({
-    name: 'without a context the codec’s own namespace counts',
-    why: 'Contexts are missing in many places; the codec is configured for one namespace.',
+    name: 'uses the namespace of the codec if there is no context',
+    why: 'Many calls have no context, and the codec is configured for one namespace.',
     codec: { namespace: NAMESPACE },
     context: 'none',
   }),
   caseV2({
-    name: 'a worker reads its own namespace’s message in another namespace’s context',
-    why: 'A child’s result in another namespace, or a signal to it, has the target’s context.',
+    name: 'decrypts a message of the codec’s namespace in the context of another namespace',
+    why: 'The result of a child workflow in another namespace, or a signal to it, has the context of the target.',
     keys: { namespaces: { [NAMESPACE]: { encrypt: KEY }, shipping: { encrypt: key('shipping') } } },
     codec: { namespace: NAMESPACE },
     context: { namespace: 'shipping' },
   }),
   caseV2({
-    name: 'an accepted namespace’s message opens under the reader’s own key',
+    name: 'decrypts a message of an accepted namespace under the reader’s key',
     why: '`accepts` names a former name of this namespace, whose messages are under the same key.',
     header: { namespace: 'payments-old' },
     keys: { namespaces: { [NAMESPACE]: { encrypt: KEY, accepts: ['payments-old'] } } },
   }),
   caseV2({
-    name: 'an accepted namespace’s message opens under that namespace’s key',
-    why: 'A Nexus handler reads its caller’s messages, which are under the caller’s key.',
+    name: 'decrypts a message of an accepted namespace under the key of that namespace',
+    why: 'A Nexus handler reads the messages of its caller, which are under the caller’s key.',
     header: { namespace: 'shipping', cryptoKey: key('shipping') },
     keys: {
       namespaces: {
@@ -210,20 +210,20 @@ const namespaces = [
     },
   }),
   caseV2({
-    name: 'an accepted namespace’s workflow tag is the one of that namespace',
-    why: 'The tag is hashed with the namespace for which the message was sealed, not the reader’s.',
+    name: 'hashes a workflow tag with the accepted namespace',
+    why: 'The tag contains the namespace for which the message was encrypted, not the reader’s.',
     header: { namespace: 'payments-old', workflowId: 'order-1' },
     keys: { namespaces: { [NAMESPACE]: { encrypt: KEY, accepts: ['payments-old'] } } },
     context: inWorkflow('order-1'),
   }),
   caseV2({
-    name: 'a default rule serves a namespace that isn’t named',
-    why: 'One key for everything is the simple case; the binding is still to the namespace’s own name.',
+    name: 'applies the default rule to a namespace that is not named',
+    why: 'One key for all namespaces is the simple case. Messages are still bound to their namespace.',
     keys: { default: { encrypt: KEY } },
   }),
 ];
 
 export const envelopeV2: VectorFile = {
-  about: 'binary/envelope-kms-v2: what opens.',
+  about: 'binary/envelope-kms-v2: messages that the reader decrypts.',
   vectors: [...plain, ...salts, ...workflow, ...namespaces],
 };

@@ -8,15 +8,19 @@ const answers: readonly { status: string; state?: string; code: ReasonCode; why:
   {
     status: 'INVALID_ARGUMENT',
     code: 'integrity_failed',
-    why: 'Wrong key, changed ciphertext or other AAD.',
+    why: 'The key is wrong, or the ciphertext or the AAD was modified.',
   },
-  { status: 'NOT_FOUND', code: 'key_not_found', why: 'The key ring or key doesn’t exist.' },
+  { status: 'NOT_FOUND', code: 'key_not_found', why: 'The key ring or the crypto key does not exist.' },
   { status: 'PERMISSION_DENIED', code: 'permission_denied', why: 'The identity may not decrypt.' },
-  { status: 'UNAUTHENTICATED', code: 'permission_denied', why: 'The identity’s credentials aren’t valid.' },
-  { status: 'RESOURCE_EXHAUSTED', code: 'kms_quota', why: 'The rate of calls.' },
-  { status: 'UNAVAILABLE', code: 'kms_unavailable', why: 'It passes by itself.' },
-  { status: 'DEADLINE_EXCEEDED', code: 'kms_unavailable', why: 'It passes by itself.' },
-  { status: 'INTERNAL', code: 'kms_unavailable', why: 'It passes by itself.' },
+  {
+    status: 'UNAUTHENTICATED',
+    code: 'permission_denied',
+    why: 'The credentials of the identity are not valid.',
+  },
+  { status: 'RESOURCE_EXHAUSTED', code: 'kms_quota', why: 'The rate of calls exceeds the quota.' },
+  { status: 'UNAVAILABLE', code: 'kms_unavailable', why: 'The outage is temporary.' },
+  { status: 'DEADLINE_EXCEEDED', code: 'kms_unavailable', why: 'The outage is temporary.' },
+  { status: 'INTERNAL', code: 'kms_unavailable', why: 'The outage is temporary.' },
   { status: 'FAILED_PRECONDITION', state: 'DISABLED', code: 'key_disabled', why: 'The version is disabled.' },
   {
     status: 'FAILED_PRECONDITION',
@@ -28,17 +32,18 @@ const answers: readonly { status: string; state?: string; code: ReasonCode; why:
     status: 'FAILED_PRECONDITION',
     state: 'DESTROYED',
     code: 'key_destroyed',
-    why: 'Nothing brings it back.',
+    why: 'The version cannot be restored.',
   },
   {
     status: 'FAILED_PRECONDITION',
     code: 'key_disabled',
-    why: 'The state can’t be asked for: the mildest one is named, which nobody gives a message up for.',
+    why: 'The state is unknown, so the code is that of the least severe state: the message may still be readable.',
   },
 ];
 
 export const kmsAnswers: VectorFile = {
-  about: 'What becomes of Cloud KMS’s refusals to unwrap a branch key; statuses are gRPC’s.',
+  about:
+    'Reason codes for the errors of Cloud KMS when it unwraps a branch key. The statuses are those of gRPC.',
   vectors: answers.map(({ status, state, code, why }) => {
     const { wrapped } = branchKey(NAMESPACE);
     const aad = hex(branchKeyAad(namespaceTag(NAMESPACE)));

@@ -57,8 +57,8 @@ function nested(count: number, format: EncryptedFormat): Layered {
 const pairs = encryptedFormats.flatMap((outer) =>
   encryptedFormats.map((inner) =>
     layered({
-      name: `opens ${inner} inside ${outer}`,
-      why: 'A codec in the worker and an encrypting proxy, or two codecs, before and after a migration.',
+      name: `decrypts ${inner} inside ${outer}`,
+      why: 'A codec in the worker and an encrypting proxy, or two codecs before and after a migration.',
       format: outer,
       stored: inLayer(outer, inLayer(inner, plain(secret), `${inner} in ${outer}`), `${outer} of ${inner}`),
       asked: outer === 'static' && inner === 'static' ? [] : [KEY],
@@ -71,8 +71,8 @@ const outerOf = (inner: EncryptedFormat): EncryptedFormat =>
 
 const unread = encryptedFormats.map((inner) =>
   layered({
-    name: `refuses ${inner} inside a layer where the namespace doesn’t read it`,
-    why: 'Ciphertext must not pass for data, and no rule is wider inside a layer than outside.',
+    name: `refuses ${inner} inside a layer if the namespace does not read it`,
+    why: 'A reader must not return ciphertext as data, and a rule permits no more inside a layer than outside.',
     format: outerOf(inner),
     stored: inLayer(
       outerOf(inner),
@@ -86,15 +86,15 @@ const unread = encryptedFormats.map((inner) =>
 
 const depths = encryptedFormats.flatMap((format) => [
   layered({
-    name: `opens four layers of ${format}`,
-    why: 'The most that a reader opens.',
+    name: `decrypts four layers of ${format}`,
+    why: 'A reader decrypts at most four layers.',
     format,
     stored: nested(4, format),
     asked: format === 'static' ? [] : [KEY],
   }),
   layered({
     name: `refuses five layers of ${format}`,
-    why: 'Each layer may cost a call to Cloud KMS; nobody needs so many.',
+    why: 'Each layer may cost a call to Cloud KMS, and no deployment needs so many.',
     format,
     stored: nested(5, format),
     expect: 'layer_unreadable',
@@ -107,18 +107,18 @@ const encrypted = (metadata: Record<string, string>): Payload =>
 
 const foreignKeys: readonly (readonly [string, Record<string, string>])[] = [
   [
-    'a Google key that isn’t listed',
+    'a Google key that is not listed',
     { 'encryption-key-id': `gcpkms://${key('attacker')}`, 'encryption-dek': 'AAAA' },
   ],
   ['another cloud’s key', { 'encryption-key-id': 'awskms:///alias/payments', 'encryption-dek': 'AAAA' }],
-  ['a static key that isn’t configured', { 'encryption-key-id': 'another-id' }],
+  ['a static key that is not configured', { 'encryption-key-id': 'another-id' }],
   ['no key', {}],
 ];
 
 const foreign = foreignKeys.map(([what, metadata]) =>
   layered({
     name: `refuses binary/encrypted under ${what} inside a layer`,
-    why: 'Stored as it is, it would pass; what was decrypted must not come out as ciphertext.',
+    why: 'A stored payload of this kind passes, but decrypted content must not be ciphertext.',
     format: 'envelope-v2',
     stored: inLayer('envelope-v2', plain(encrypted(metadata)), what),
     expect: 'layer_unreadable',
@@ -140,7 +140,7 @@ const ofAConverter = payload({ encoding: 'binary/of-a-converter' }, 'not for a c
 
 export const layers: VectorFile = {
   about:
-    'Payloads that hold another encrypted payload: each layer is read under the namespace’s own rule, up to four.',
+    'Payloads that contain another encrypted payload: the reader decrypts up to four layers, each under the rule of the namespace.',
   vectors: [
     ...pairs,
     ...unread,
@@ -148,14 +148,14 @@ export const layers: VectorFile = {
     ...foreign,
     layered({
       name: 'refuses an inner message of another namespace',
-      why: 'A layer around it must not launder it.',
+      why: 'A layer around it does not make it acceptable.',
       format: 'proxy',
       stored: inProxy(inLayer('envelope-v2', plain(secret), 'cards', { namespace: 'cards' }), 'around cards'),
       expect: 'namespace_mismatch',
     }),
     layered({
-      name: 'opens an inner message of a namespace that is accepted',
-      why: 'The rule’s accepts counts inside as it does outside.',
+      name: 'decrypts an inner message of an accepted namespace',
+      why: 'The field accepts of the rule applies inside as it does outside.',
       format: 'proxy',
       stored: inProxy(
         inLayer('envelope-v2', plain(secret), 'accepted', { namespace: 'cards' }),
@@ -165,7 +165,7 @@ export const layers: VectorFile = {
     }),
     layered({
       name: 'refuses an inner message of another workflow',
-      why: 'Binding holds inside.',
+      why: 'The binding applies inside.',
       format: 'proxy',
       stored: inProxy(
         inLayer('envelope-v2', plain(secret), 'bound', { workflowId: 'order-1' }),
@@ -175,8 +175,8 @@ export const layers: VectorFile = {
       expect: 'workflow_mismatch',
     }),
     layered({
-      name: 'refuses an inner message under a key that isn’t listed',
-      why: 'An unlisted key is never asked about, wherever it is named.',
+      name: 'refuses an inner message under a key that is not listed',
+      why: 'Cloud KMS is never called with a key that is not listed.',
       format: 'proxy',
       stored: inProxy(
         inLayer('envelope-v2', plain(secret), 'unlisted', { cryptoKey: key('attacker') }),
@@ -185,8 +185,8 @@ export const layers: VectorFile = {
       expect: 'key_not_allowed',
     }),
     layered({
-      name: 'refuses an inner message that was changed',
-      why: 'Whoever seals the outer layer can put anything into it.',
+      name: 'refuses a modified inner message',
+      why: 'The writer of the outer layer can put any bytes into it.',
       format: 'proxy',
       stored: inProxy(
         withData(inLayer('envelope-v2', plain(secret), 'changed'), (data) => changed(data, data.length - 1)),
@@ -195,8 +195,8 @@ export const layers: VectorFile = {
       expect: 'integrity_failed',
     }),
     layered({
-      name: 'refuses an inner message that is cut off',
-      why: 'Its own code, as outside.',
+      name: 'refuses a truncated inner message',
+      why: 'Its code is the same as outside.',
       format: 'envelope-v2',
       stored: inLayer(
         'envelope-v2',
@@ -206,29 +206,29 @@ export const layers: VectorFile = {
       expect: 'malformed',
     }),
     layered({
-      name: 'opens plaintext inside a layer where the namespace refuses plaintext',
-      why: 'What is stored counts, not what was in it.',
+      name: 'decrypts plaintext inside a layer if the namespace refuses plaintext',
+      why: 'The rule applies to the stored payload, not to its content.',
       format: 'envelope',
       stored: inLayer('envelope', inLayer('static', plain(secret), 'inside'), 'outside'),
       rule: { plaintext: 'refuse' },
     }),
     layered({
-      name: 'a reference to external storage inside a layer passes',
+      name: 'passes a reference to external storage inside a layer',
       why: 'The SDK resolves it after the codecs.',
       format: 'envelope-v2',
       stored: inLayer('envelope-v2', plain(reference), 'reference'),
       expect: reference,
     }),
     layered({
-      name: 'an encoding that is no codec’s passes',
-      why: 'Converters may have encodings of their own.',
+      name: 'passes an encoding that no codec writes',
+      why: 'Converters may have other encodings.',
       format: 'envelope-v2',
       stored: inLayer('envelope-v2', plain(ofAConverter), 'converter'),
       expect: ofAConverter,
     }),
     layered({
-      name: 'refuses what is compressed in a way that isn’t known, inside a layer',
-      why: 'Its encoding is still json/plain: a converter would take compressed bytes for data.',
+      name: 'refuses an unknown compression inside a layer',
+      why: 'Its encoding is still json/plain, so a converter would read compressed bytes as data.',
       format: 'envelope-v2',
       stored: inLayer(
         'envelope-v2',
@@ -238,8 +238,8 @@ export const layers: VectorFile = {
       expect: 'layer_unreadable',
     }),
     layered({
-      name: 'a static key’s id counts inside as it does outside',
-      why: 'The samples’ codec behind a proxy.',
+      name: 'applies the id of a static key inside as it does outside',
+      why: 'The codec of the samples behind a proxy.',
       format: 'proxy',
       stored: inProxy(inLayer('static', plain(secret), 'by id'), 'around by id'),
       rule: { static: { [STATIC_ID]: 'ab'.repeat(32) } },
