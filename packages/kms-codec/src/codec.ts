@@ -2,10 +2,17 @@ import type { PayloadCodec } from '@temporalio/common';
 import { CallBudget, type CallOptions } from './call-options.ts';
 import type { CodecContext, KmsCodecOptions } from './codec-options.ts';
 import { requireZstd } from './compression/zstd.ts';
-import { KmsCodecError, type ReasonCode } from './errors.ts';
+import { KmsCodecError } from './errors.ts';
 import { checkPayload, checkPayloads } from './formats/check-payload.ts';
 import { type Encrypted, keyNotListed } from './formats/format.ts';
-import { infoOf, type PayloadInfo, parsePayload, unparsedPayload } from './formats/formats.ts';
+import {
+  type DecryptedPayload,
+  type EncodedWithInfo,
+  infoOf,
+  type PayloadInfo,
+  parsePayload,
+  unparsedPayload,
+} from './formats/formats.ts';
 import { areOfFailure, failurePlaceholder, withoutMark } from './formats/failure-placeholder.ts';
 import { checkReadable } from './formats/layers.ts';
 import type { Payload } from './formats/payload.ts';
@@ -14,35 +21,13 @@ import { type Call, type Scope, Scopes } from './formats/scope.ts';
 import { DataKeys } from './keys/data-keys.ts';
 import type { KeyRules } from './keys/key-rules.ts';
 import type { KeyService } from './keys/key-service.ts';
+import { type KeyState, keyStateOf } from './keys/key-state.ts';
 import { resolveLimits } from './keys/limits.ts';
 import { WaitBudget } from './keys/wait-budget.ts';
 import { mapInOrder, type MaybePromise } from './maybe-promise.ts';
 import type { Observer } from './observer.ts';
 import { PayloadCipher } from './payload-cipher.ts';
 import { DecodePlan } from './plan.ts';
-
-/** A decrypted payload, and what was known about it before. */
-export interface DecryptedPayload {
-  readonly payload: Payload;
-  readonly info: PayloadInfo;
-}
-
-/** Encoded payloads, and what `inspect` returns for each of them. */
-export interface EncodedWithInfo {
-  readonly payloads: Payload[];
-  readonly infos: PayloadInfo[];
-}
-
-/** How long the keys in memory last without Cloud KMS. */
-export interface KeyState {
-  /**
-   * Seconds for which the process could still encrypt, and decrypt with the keys that it used in the last hour. 0: it has no
-   * key that encrypts. Infinity: the rule only decrypts, and no key is in use.
-   */
-  readonly autonomySeconds: number;
-  /** Why the last attempt to replace or confirm a key failed; undefined while Cloud KMS answers. */
-  readonly failure: ReasonCode | undefined;
-}
 
 const MiB = 2 ** 20;
 const MAINTAIN_EVERY_MS = 15_000;
@@ -241,15 +226,7 @@ export class KmsCodec implements PayloadCodec {
    */
   keyState(namespace?: string): KeyState {
     const { dataKeyScope, rule } = this.#scopes.resolve(namespace === undefined ? undefined : { namespace });
-    const { encryption, decryption } = this.#keys;
-    const writing = dataKeyScope && encryption.state(dataKeyScope);
-    const remainingMs = Math.min(
-      writing?.remainingMs ?? Number.POSITIVE_INFINITY,
-      decryption.autonomyMs(rule.namespace),
-    );
-    const failure =
-      writing?.failure ?? (decryption.isFailing(rule.namespace) ? ('kms_unavailable' as const) : undefined);
-    return { autonomySeconds: Math.floor(remainingMs / 1_000), failure };
+    return keyStateOf(this.#keys, rule.namespace, dataKeyScope);
   }
 
   /** Refreshes and revalidates the keys that are due. A timer calls it every 15 s. */

@@ -1,12 +1,12 @@
 export { BranchKeyStoreError } from './branch-keys/store.ts';
 export type { BranchKeyStore, BranchKeyStoreCode, StoredValue } from './branch-keys/store.ts';
 export { KmsCodec } from './codec.ts';
-export type { DecryptedPayload, EncodedWithInfo, KeyState } from './codec.ts';
+export type { KeyState } from './keys/key-state.ts';
 export type { CodecContext, KmsCodecOptions, WritableFormat } from './codec-options.ts';
 export { KmsCodecError, reasonClass, reasonClasses, reasonCodes } from './errors.ts';
 export type { KmsCodecErrorOptions, ReasonClass, ReasonCode } from './errors.ts';
 export type { Format } from './formats/format.ts';
-export type { PayloadInfo } from './formats/formats.ts';
+export type { DecryptedPayload, EncodedWithInfo, PayloadInfo } from './formats/formats.ts';
 export { CloudKms } from './keys/cloud-kms.ts';
 export type { CloudKmsOptions } from './keys/cloud-kms.ts';
 export { KeyRules } from './keys/key-rules.ts';

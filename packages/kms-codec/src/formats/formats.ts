@@ -90,6 +90,18 @@ export interface PayloadInfo {
   readonly reason?: ReasonCode;
 }
 
+/** A decrypted payload, and what was known about it before. */
+export interface DecryptedPayload {
+  readonly payload: Payload;
+  readonly info: PayloadInfo;
+}
+
+/** Encoded payloads, and what `inspect` returns for each of them. */
+export interface EncodedWithInfo {
+  readonly payloads: Payload[];
+  readonly infos: PayloadInfo[];
+}
+
 /** Describes a parsed payload. */
 export function infoOf({ payload, format, message, error }: Parsed): PayloadInfo {
   const info: { -readonly [Field in keyof PayloadInfo]: PayloadInfo[Field] } = {

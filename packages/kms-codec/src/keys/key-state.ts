@@ -1,0 +1,30 @@
+import type { ReasonCode } from '../errors.ts';
+import type { DataKeys } from './data-keys.ts';
+import type { DataKeyScope } from './encryption-keys.ts';
+
+/** How long the keys in memory last without Cloud KMS. */
+export interface KeyState {
+  /**
+   * Seconds for which the process could still encrypt, and decrypt with the keys that it used in the last hour. 0: it has no
+   * key that encrypts. Infinity: the rule only decrypts, and no key is in use.
+   */
+  readonly autonomySeconds: number;
+  /** Why the last attempt to replace or confirm a key failed; undefined while Cloud KMS answers. */
+  readonly failure: ReasonCode | undefined;
+}
+
+/**
+ * Returns the state of a namespace's keys, without a call to Cloud KMS.
+ * @param scope of the keys that encrypt; undefined if the rule only decrypts or the format has no such keys
+ */
+export function keyStateOf(keys: DataKeys, namespace: string, scope: DataKeyScope | undefined): KeyState {
+  const { encryption, decryption } = keys;
+  const writing = scope && encryption.state(scope);
+  const remainingMs = Math.min(
+    writing?.remainingMs ?? Number.POSITIVE_INFINITY,
+    decryption.autonomyMs(namespace),
+  );
+  const failure =
+    writing?.failure ?? (decryption.isFailing(namespace) ? ('kms_unavailable' as const) : undefined);
+  return { autonomySeconds: Math.floor(remainingMs / 1_000), failure };
+}
