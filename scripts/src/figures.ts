@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+
 /** Returns the median of an odd number of numbers. */
 export function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
@@ -8,4 +10,14 @@ export function range(numbers: readonly number[], digits = 0): string {
   return [Math.min(...numbers), median(numbers), Math.max(...numbers)]
     .map((number) => number.toFixed(digits))
     .join(' / ');
+}
+
+/** Milliseconds per clock tick in /proc (`getconf CLK_TCK` is 100 on every Linux that Node supports). */
+const TICK_MS = 10;
+
+/** Returns the CPU time that all threads of a process have used, in ms. Needs Linux. */
+export async function cpuTime(pid: number): Promise<number> {
+  // User and system time are fields 14 and 15 of proc(5). The name in brackets before them may contain spaces.
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }

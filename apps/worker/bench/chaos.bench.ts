@@ -22,14 +22,15 @@ if (values.help) {
 }
 const fleet = await startFleet({
   processes: Number(values.processes),
-  inFlight: Number(values['in-flight']),
   keyLifetimeMs: Number(values.lifetime) * 1_000,
 });
 try {
   // The first seconds start processes and fill caches.
-  await fleet.run(5_000);
-  const throughput = await outage(fleet, Number(values.seconds) * 1_000);
-  const report = await fleet.finish();
+  const load = fleet.load(Number(values['in-flight']));
+  await load.run(5_000);
+  const throughput = await outage(fleet, load, Number(values.seconds) * 1_000);
+  await load.stop();
+  const report = await fleet.report();
   console.log('| Cloud KMS | workflows per second | of before |\n|---|---|---|');
   for (const phase of ['before', ...troubles, 'after'] as const) {
     const rate = throughput[phase];

@@ -13,10 +13,12 @@ describe('an outage of Cloud KMS that is longer than the lifetime of all keys', 
   let report: FleetReport;
 
   beforeAll(async () => {
-    fleet = await startFleet({ processes: 2, keyLifetimeMs: 10_000, inFlight: 20 });
-    await fleet.run(3_000);
-    throughput = await outage(fleet, 12_000);
-    report = await fleet.finish();
+    fleet = await startFleet({ processes: 2, keyLifetimeMs: 10_000 });
+    const load = fleet.load(20);
+    await load.run(3_000);
+    throughput = await outage(fleet, load, 12_000);
+    await load.stop();
+    report = await fleet.report();
   }, 240_000);
   afterAll(async () => {
     await fleet?.close();

@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuTime } from '@temporal-kms/scripts/figures';
 
 /** A server under measurement. */
 export interface Measured {
@@ -36,8 +37,6 @@ export interface MeasuredOptions {
 const SERVER_CORE = '1';
 const LOAD_CORE = '0';
 
-/** Milliseconds per clock tick in /proc (`getconf CLK_TCK` is 100 on every Linux that Node supports). */
-const TICK_MS = 10;
 const START_MS = 10_000;
 
 /** Pins this process to the core for the load. @throws Error unless the machine runs Linux and has two cores */
@@ -76,11 +75,7 @@ export async function startMeasured(
     url,
     pid,
     output,
-    cpu: async () => {
-      // User and system time are fields 14 and 15 of proc(5). The name in brackets before them may contain spaces.
-      const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
-      return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-    },
+    cpu: () => cpuTime(pid),
     memory: async () => {
       const status = await readFile(`/proc/${pid}/status`, 'utf8');
       const mebibytes = (name: string): number =>

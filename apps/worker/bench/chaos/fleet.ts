@@ -6,7 +6,7 @@ import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { startStack } from '@temporal-kms/testing/stack';
 import { Client, WorkflowFailedError } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { keyLimits, lifetimeVariable, NAMESPACE, TASK_QUEUE } from './settings.ts';
+import { keyLimits, lifetimeVariable, NAMESPACE, plaintextVariable, TASK_QUEUE } from './settings.ts';
 import type { shipment } from './workflows.ts';
 
 const KEY = 'projects/fleet/locations/global/keyRings/fleet/cryptoKeys/fleet';
@@ -16,8 +16,8 @@ export interface FleetOptions {
   readonly processes?: number;
   /** Milliseconds after which data keys are replaced and revalidated. */
   readonly keyLifetimeMs: number;
-  /** Workflows in progress at any time. */
-  readonly inFlight: number;
+  /** Whether payloads are encrypted. Default true. */
+  readonly encrypted?: boolean;
   /** Further environment of the workers and the client. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -39,11 +39,18 @@ export interface FleetReport {
 export interface Fleet {
   readonly emulator: Emulator;
   readonly workers: readonly NodeProcess[];
-  /** Keeps the load up for `ms`, and returns the completions per second. */
-  run(ms: number): Promise<number>;
-  /** Lets the workflows in progress complete, and reports on all. Call it once. */
-  finish(): Promise<FleetReport>;
+  /** Keeps a number of workflows in progress. */
+  load(inFlight: number): Load;
+  /** Reports on all workflows. Stop the load before. */
+  report(): Promise<FleetReport>;
   close(): Promise<void>;
+}
+
+export interface Load {
+  /** Waits for `ms`, and returns how many workflows completed in that time. */
+  run(ms: number): Promise<number>;
+  /** Starts no further workflow, and waits for those in progress. */
+  stop(): Promise<void>;
 }
 
 /**
@@ -51,7 +58,7 @@ export interface Fleet {
  * tasks and activity tasks have separate processes, so each payload is read by another process than its writer's.
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
-  const { processes = 1, keyLifetimeMs, inFlight, env: more = {} } = options;
+  const { processes = 1, keyLifetimeMs, encrypted = true, env: more = {} } = options;
   const stack = await startStack({ emulator: { keys: [KEY] } });
   const { emulator, address, closers, connection } = stack;
   const env = {
@@ -61,6 +68,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     KMS_EMULATOR_HOST: emulator.address,
     TEMPORAL_ADDRESS: address,
     ...lifetimeVariable(keyLifetimeMs),
+    ...(encrypted ? {} : plaintextVariable),
     ...more,
   };
   const workers = ['workflows', 'activities'].flatMap((role) =>
@@ -72,44 +80,55 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const codec = closers.use(
     createKmsCodec(kmsEnvironment.parse(env), { namespace: NAMESPACE, limits: keyLimits(env) }),
   );
-  const client = new Client({ connection, namespace: NAMESPACE, plugins: [new KmsCodecPlugin(codec)] });
+  const client = new Client({
+    connection,
+    namespace: NAMESPACE,
+    plugins: encrypted ? [new KmsCodecPlugin(codec)] : [],
+  });
   await Promise.all(workers.map(untilReady));
 
   const ids: string[] = [];
   let completed = 0;
   let failed = 0;
   let clientErrors = 0;
-  const stopping = new AbortController();
-  const oneAfterAnother = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      const workflowId = randomUUID();
-      ids.push(workflowId);
-      try {
-        await client.workflow.execute<typeof shipment>('shipment', {
-          workflowId,
-          taskQueue: TASK_QUEUE,
-          args: [`customer of ${workflowId}`],
-        });
-        completed += 1;
-      } catch (error) {
-        if (error instanceof WorkflowFailedError) failed += 1;
-        else clientErrors += 1;
-      }
+  const executeOne = async (): Promise<void> => {
+    const workflowId = randomUUID();
+    ids.push(workflowId);
+    try {
+      await client.workflow.execute<typeof shipment>('shipment', {
+        workflowId,
+        taskQueue: TASK_QUEUE,
+        args: [`customer of ${workflowId}`],
+      });
+      completed += 1;
+    } catch (error) {
+      if (error instanceof WorkflowFailedError) failed += 1;
+      else clientErrors += 1;
     }
   };
-  const load = Promise.all(Array.from({ length: inFlight }, oneAfterAnother));
 
   return {
     emulator,
     workers,
-    run: async (ms) => {
-      const before = completed;
-      await sleep(ms);
-      return ((completed - before) * 1_000) / ms;
+    load: (inFlight) => {
+      const stopping = new AbortController();
+      const oneAfterAnother = async (): Promise<void> => {
+        while (!stopping.signal.aborted) await executeOne();
+      };
+      const loops = Promise.all(Array.from({ length: inFlight }, oneAfterAnother));
+      return {
+        run: async (ms) => {
+          const before = completed;
+          await sleep(ms);
+          return completed - before;
+        },
+        stop: async () => {
+          stopping.abort();
+          await loops;
+        },
+      };
     },
-    finish: async () => {
-      stopping.abort();
-      await load;
+    report: async () => {
       const deadWorkers = workers.filter((worker) => !worker.isRunning()).length;
       const taskFailures = await countTaskFailures(client, ids);
       return { completed, failed, clientErrors, rerun: countReruns(workers), taskFailures, deadWorkers };

@@ -1,4 +1,4 @@
-import type { Fleet } from './fleet.ts';
+import type { Fleet, Load } from './fleet.ts';
 
 /** The ways in which Cloud KMS is away: it does not answer, it answers UNAVAILABLE, or each call takes 2 s. */
 export const troubles = ['hang', 'error', 'slow'] as const;
@@ -10,17 +10,17 @@ const SLOW_MS = 2_000;
 export type Throughput = Readonly<Record<'before' | Trouble | 'after', number>>;
 
 /** @param ms of each trouble; the load runs for as long before and after */
-export async function outage(fleet: Fleet, ms: number): Promise<Throughput> {
-  const { emulator } = fleet;
-  const before = await fleet.run(ms);
+export async function outage({ emulator }: Fleet, load: Load, ms: number): Promise<Throughput> {
+  const rate = async (): Promise<number> => ((await load.run(ms)) * 1_000) / ms;
+  const before = await rate();
   emulator.injectFault({ effect: { kind: 'hang' } });
-  const hang = await fleet.run(ms);
+  const hang = await rate();
   emulator.clearFaults();
   emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
-  const error = await fleet.run(ms);
+  const error = await rate();
   emulator.setLatency({ all: SLOW_MS, methods: {} });
   emulator.clearFaults();
-  const slow = await fleet.run(ms);
+  const slow = await rate();
   emulator.setLatency({ all: 0, methods: {} });
-  return { before, hang, error, slow, after: await fleet.run(ms) };
+  return { before, hang, error, slow, after: await rate() };
 }

@@ -13,3 +13,11 @@ export function keyLimits(env: Readonly<Record<string, string | undefined>>): Pa
   const ms = Number(env[LIFETIME]);
   return { softAgeMs: ms, revalidateMs: ms };
 }
+
+const PLAINTEXT = 'FLEET_PLAINTEXT';
+
+/** The environment variable of a worker without a codec, for comparisons. */
+export const plaintextVariable: Readonly<Record<string, string>> = { [PLAINTEXT]: 'true' };
+
+export const isPlaintext = (env: Readonly<Record<string, string | undefined>>): boolean =>
+  env[PLAINTEXT] === 'true';

@@ -7,7 +7,7 @@ import { createKmsCodec, kmsEnvironment, KmsCodecPlugin } from '@temporal-kms/km
 import { safeRuntimeOptions } from '@temporal-kms/kms-codec/worker-logging';
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { keyLimits, NAMESPACE, TASK_QUEUE } from './settings.ts';
+import { isPlaintext, keyLimits, NAMESPACE, TASK_QUEUE } from './settings.ts';
 
 const ran = (): void => {
   const { workflowExecution, activityId, attempt } = activityInfo();
@@ -40,7 +40,7 @@ async function main(): Promise<void> {
     connection,
     namespace: NAMESPACE,
     taskQueue: TASK_QUEUE,
-    plugins: [new KmsCodecPlugin(codec)],
+    plugins: isPlaintext(process.env) ? [] : [new KmsCodecPlugin(codec)],
     shutdownGraceTime: '2 seconds',
     ...(process.argv[2] === 'activities'
       ? { activities }
