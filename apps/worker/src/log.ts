@@ -32,4 +32,7 @@ export const logObserver = (log: Log): Observer => ({
   dataKeyRotated: (event) => log.info(event, 'New data key in use'),
   dataKeyRefreshFailed: (event) =>
     log.warn(event, 'Data key refresh failed; the current data key stays in use'),
+  branchKeyStoreFailed: (event) =>
+    log.warn(event, 'Branch key store failed; this process continues with its own branch keys'),
+  branchKeyStoreRecovered: (event) => log.info(event, 'Branch key store works again'),
 });

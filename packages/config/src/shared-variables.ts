@@ -47,6 +47,10 @@ export const kmsVariables = {
     about: 'Whether new ciphertext can be decrypted in its workflow only',
     example: 'true',
   },
+  KMS_BRANCH_KEYS: {
+    about: 'Where processes share wrapped branch keys: none (default), file:/DIRECTORY or gs://BUCKET/PREFIX',
+    example: 'gs://acme-branch-keys/production',
+  },
   KMS_EMULATOR_HOST: {
     about: 'KMS emulator on this machine, for development only',
     example: '127.0.0.1:9061',

@@ -1,3 +1,4 @@
+import type { BranchKeyStore } from './branch-keys/store.ts';
 import type { KeyRules } from './keys/key-rules.ts';
 import type { KeyService } from './keys/key-service.ts';
 import type { DataKeyLimits } from './keys/limits.ts';
@@ -39,6 +40,11 @@ export interface KmsCodecOptions {
    * instead of refusing it with `layer_unreadable`. The plugin sets it where needed. Default false.
    */
   readonly innerCodecs?: boolean | undefined;
+  /**
+   * Where processes share their branch keys, in the format `envelope-v2`. The codec closes it. Give all processes that share
+   * a store the same `limits`. Default none: each process creates its own branch keys.
+   */
+  readonly branchKeyStore?: BranchKeyStore | undefined;
   readonly limits?: Partial<DataKeyLimits> | undefined;
   /** Limit on the data of one payload, in bytes, in both directions. Default 64 MiB. */
   readonly maxPayloadBytes?: number | undefined;
@@ -49,6 +55,6 @@ export interface KmsCodecOptions {
   /** How long a call waits for each answer of Cloud KMS, in ms. Default 60,000 in an activity's context, else 5,000. */
   readonly waitMs?: { readonly activity?: number; readonly other?: number } | undefined;
   readonly observer?: Observer | undefined;
-  /** Returns milliseconds since any fixed time. For tests. */
+  /** Returns milliseconds since any fixed time, which is 1970 with `branchKeyStore`. For tests. */
   readonly now?: (() => number) | undefined;
 }

@@ -64,7 +64,13 @@ export class KmsCodec implements PayloadCodec {
     this.#maxCall = options.maxCallBytes ?? 128 * MiB;
     const keys =
       shared ??
-      new DataKeys(this.keyService, resolveLimits(options.limits), this.#observer, options.now ?? Date.now);
+      new DataKeys(
+        this.keyService,
+        resolveLimits(options.limits),
+        this.#observer,
+        options.now ?? Date.now,
+        options.branchKeyStore,
+      );
     this.#keys = keys;
     if (!shared) this.#timer = setInterval(() => keys.maintain(), MAINTAIN_EVERY_MS).unref();
   }
@@ -237,7 +243,7 @@ export class KmsCodec implements PayloadCodec {
   /** Removes all keys from memory and closes the connection to Cloud KMS. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#keys.clear();
+    await this.#keys.close();
     await this.keyService.close();
   }
 

@@ -97,7 +97,7 @@ export interface KmsHealthOptions {
   readonly log?: Logger;
 }
 
-/** Returns an observer of the codec's Cloud KMS calls that keeps their last result and logs outages. */
+/** Returns an observer of the codec that keeps the last result of its Cloud KMS calls and logs outages. */
 export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {}): KmsHealth {
   // The codec calls Cloud KMS for configured keys only, so there are few.
   const outageOf = log && outageLogs(log, messages);
@@ -114,6 +114,12 @@ export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {})
         if (reason === undefined) outage?.up({ operation, key });
         else outage?.down({ operation, key, code, reason: message });
       },
+      branchKeyStoreFailed: ({ message, ...event }) =>
+        log?.warn(
+          { ...event, reason: message },
+          'branch key store failed; this process continues with its own branch keys',
+        ),
+      branchKeyStoreRecovered: (event) => log?.info(event, 'branch key store works again'),
     },
     last: () => ({
       ...statusOf(lastOk, reason),

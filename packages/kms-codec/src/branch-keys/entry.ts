@@ -8,7 +8,7 @@ import { MAX_WRAPPED_KEY_BYTES } from '../formats/envelope-v2-header.ts';
  */
 
 /** A wrapped branch key in a store. */
-interface StoredBranchKey {
+export interface StoredBranchKey {
   /** Ciphertext of the branch key, from Cloud KMS. */
   readonly wrapped: Uint8Array;
   readonly keyVersion: number;

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { parseBranchKeys } from '../branch-keys/setting.ts';
+import type { BranchKeyStore } from '../branch-keys/store.ts';
 import { KmsCodec } from '../codec.ts';
 import type { KmsCodecOptions } from '../codec-options.ts';
 import { exposingSettings } from './diagnostics.ts';
@@ -15,6 +17,8 @@ export interface KmsSettings {
   readonly format: KmsCodecOptions['format'];
   readonly compression: KmsCodecOptions['compression'];
   readonly bindWorkflow: boolean;
+  /** Opens the store in which processes share their branch keys, if there is one, without a request to it. */
+  readonly openBranchKeyStore?: () => BranchKeyStore | undefined;
 }
 
 const needed = ['GCP_PROJECT', 'GCP_KMS_KEY_RING', 'GCP_KMS_KEY'] as const;
@@ -36,6 +40,15 @@ const variables = z.looseObject({
   KMS_UNSAFE: z.enum(unsafeSettings).optional(),
   KMS_COMPRESSION: z.enum(['none', 'zstd']).optional(),
   KMS_BIND_WORKFLOW: z.enum(['true', 'false']).optional(),
+  KMS_BRANCH_KEYS: z
+    .string()
+    .transform((text, context) => {
+      const open = parseBranchKeys(text);
+      if (open) return open;
+      context.addIssue('must be none, file:/absolute/path or gs://BUCKET/PREFIX');
+      return z.NEVER;
+    })
+    .optional(),
 });
 
 /**
@@ -56,7 +69,8 @@ export const kmsEnvironment: z.ZodType<KmsSettings> = z
     const checked = variables.safeParse(env);
     for (const { path, message } of checked.error?.issues ?? []) fail(placeOf(path), message);
     for (const { setting, problem } of exposingSettings({ env })) fail([setting], problem);
-    const { KMS_EMULATOR_HOST, KMS_FORMAT, KMS_COMPRESSION, KMS_BIND_WORKFLOW } = checked.data ?? {};
+    const { KMS_EMULATOR_HOST, KMS_FORMAT, KMS_COMPRESSION, KMS_BIND_WORKFLOW, KMS_BRANCH_KEYS } =
+      checked.data ?? {};
     return {
       rules,
       keysFileDigest: file?.digest,
@@ -64,6 +78,7 @@ export const kmsEnvironment: z.ZodType<KmsSettings> = z
       format: KMS_FORMAT,
       compression: KMS_COMPRESSION === 'zstd' ? 'zstd' : undefined,
       bindWorkflow: KMS_BIND_WORKFLOW === 'true',
+      ...(KMS_BRANCH_KEYS && { openBranchKeyStore: KMS_BRANCH_KEYS }),
     };
   });
 
@@ -114,9 +129,10 @@ export type KmsCodecExtras = Pick<
 
 /** Creates a codec with Google's client. Call `warm` before the application takes traffic, and `close` at its end. */
 export function createKmsCodec(settings: KmsSettings, extras: KmsCodecExtras = {}): KmsCodec {
-  const { rules, emulatorHost, format, compression, bindWorkflow } = settings;
+  const { rules, emulatorHost, format, compression, bindWorkflow, openBranchKeyStore } = settings;
   const keyService = new CloudKms({ emulatorHost, ...(extras.observer && { observer: extras.observer }) });
-  return new KmsCodec({ rules, keyService, format, compression, bindWorkflow, ...extras });
+  const branchKeyStore = openBranchKeyStore?.();
+  return new KmsCodec({ rules, keyService, format, compression, bindWorkflow, branchKeyStore, ...extras });
 }
 
 /**

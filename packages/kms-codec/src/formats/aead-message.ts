@@ -4,7 +4,7 @@ import { type Ciphertext, decrypt } from '../crypto/aead.ts';
 import { cachedDataKey, type Derivation } from '../crypto/branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { WrappedKey } from '../keys/decryption-keys.ts';
-import type { EncryptionKey } from '../keys/encryption-keys.ts';
+import type { EncryptionKey } from '../keys/scope-key.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { Encrypted } from './format.ts';
 import { countFields, deserialize, type Payload, withSerialized } from './payload.ts';
@@ -60,6 +60,7 @@ export function decryptWithWrappedKey(
   // Always before a derived key: with an evicted branch key, no message may be decrypted.
   const key = decryption.cached(namespace, wrappedKey);
   if (key) return decryptMessage(dataKeyOf(key, message), message, call);
+  call.keys.willRead(call.scope.dataKeyScope);
   return decryption
     .unwrap(namespace, wrappedKey, call.waitBudget)
     .then((unwrapped) => decryptMessage(dataKeyOf(unwrapped, message), message, call));

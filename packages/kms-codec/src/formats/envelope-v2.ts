@@ -3,7 +3,7 @@ import { derivation, type Derivation } from '../crypto/branch-key.ts';
 import { branchKeyAad, dataKeyInfo, keyId, namespaceTag, sameBytes, workflowTag } from '../crypto/tags.ts';
 import { KmsCodecError } from '../errors.ts';
 import { wrappedKey, type WrappedKey } from '../keys/decryption-keys.ts';
-import type { EncryptionKey } from '../keys/encryption-keys.ts';
+import type { EncryptionKey } from '../keys/scope-key.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import { compress } from '../compression/zstd.ts';
 import { decryptWithWrappedKey, encryptWithDataKey } from './aead-message.ts';

@@ -1,6 +1,6 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { WrappedKey } from '../keys/decryption-keys.ts';
-import type { DataKeyScope } from '../keys/encryption-keys.ts';
+import type { DataKeyScope } from '../keys/scope-key.ts';
 import type { EncryptedFormat } from '../keys/key-rules.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { Payload } from './payload.ts';

@@ -3,7 +3,7 @@ import type { CallOptions, PlaintextBudget } from '../call-options.ts';
 import type { CodecContext, KmsCodecOptions } from '../codec-options.ts';
 import { namespaceTag } from '../crypto/tags.ts';
 import type { DataKeys } from '../keys/data-keys.ts';
-import type { DataKeyScope } from '../keys/encryption-keys.ts';
+import type { DataKeyScope } from '../keys/scope-key.ts';
 import type { KeyRules, ResolvedRule } from '../keys/key-rules.ts';
 import type { WaitBudget } from '../keys/wait-budget.ts';
 import { checkContext } from './check-payload.ts';

@@ -1,9 +1,14 @@
+import { GuardedStore } from '../branch-keys/guarded-store.ts';
+import type { BranchKeyStore } from '../branch-keys/store.ts';
 import type { Observer } from '../observer.ts';
+import { BranchKeyReader } from './branch-key-reader.ts';
 import { DecryptionKeys } from './decryption-keys.ts';
 import { EncryptionKeys } from './encryption-keys.ts';
 import type { KeyService } from './key-service.ts';
 import { KeyedSemaphore } from './keyed-semaphore.ts';
 import type { DataKeyLimits } from './limits.ts';
+import { type DataKeyScope, hasBranchKeys } from './scope-key.ts';
+import { SharedBranchKeys } from './shared-branch-keys.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { WaitBudget } from './wait-budget.ts';
 
@@ -12,23 +17,52 @@ export class DataKeys {
   readonly encryption: EncryptionKeys;
   readonly decryption: DecryptionKeys;
   readonly direct: DirectCalls;
+  readonly #shared: SharedBranchKeys | undefined;
+  readonly #reader: BranchKeyReader | undefined;
 
-  constructor(keyService: KeyService, limits: DataKeyLimits, observer: Observer, now: () => number) {
+  /** @param store absent: this process shares its branch keys with no other */
+  constructor(
+    keyService: KeyService,
+    limits: DataKeyLimits,
+    observer: Observer,
+    now: () => number,
+    store?: BranchKeyStore,
+  ) {
     const semaphore = new KeyedSemaphore(limits.callsInFlight);
     this.direct = new DirectCalls(keyService, semaphore, observer);
     this.decryption = new DecryptionKeys(keyService, semaphore, limits, observer, now);
-    this.encryption = new EncryptionKeys(keyService, semaphore, this.decryption, limits, observer, now);
+    const guarded = store && new GuardedStore(store, observer, now);
+    const shared = guarded && new SharedBranchKeys(guarded, this.decryption, limits, observer, now);
+    this.#shared = shared;
+    this.#reader = shared && new BranchKeyReader(shared, limits.maxEncryptionKeys, now);
+    this.encryption = new EncryptionKeys(
+      keyService,
+      semaphore,
+      this.decryption,
+      limits,
+      observer,
+      now,
+      shared,
+    );
   }
 
   /** Refreshes and revalidates the keys that are due, and removes those that are too old. */
   maintain(): void {
     this.decryption.maintain();
     this.encryption.maintain();
+    this.#reader?.maintain((scope) => this.encryption.has(scope));
   }
 
-  clear(): void {
+  /** Prepares to read the messages of a scope that the fleet will write. @param scope absent where nothing is encrypted */
+  willRead(scope: DataKeyScope | undefined): void {
+    if (scope && hasBranchKeys(scope)) this.#reader?.follow(scope);
+  }
+
+  /** Removes all keys from memory and closes the store. */
+  async close(): Promise<void> {
     this.decryption.clear();
     this.encryption.clear();
+    await this.#shared?.close();
   }
 }
 

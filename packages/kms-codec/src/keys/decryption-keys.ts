@@ -153,7 +153,7 @@ export class DecryptionKeys {
     });
   }
 
-  /** Adds a key of this process, so that it decrypts its own messages without a call to Cloud KMS. */
+  /** Adds a key with which this process encrypts, so that it decrypts its own messages without a call to Cloud KMS. */
   add(namespace: string, own: WrappedKey, key: KeyObject): void {
     const now = this.#now();
     const access = this.#accessOf(own, now);
@@ -270,8 +270,8 @@ export class DecryptionKeys {
   }
 }
 
-/** For each key that encrypts, the one that it replaced stays in memory too. */
-const OWN_PER_SCOPE = 2;
+/** For each key that encrypts, the one that it replaced and the one that replaces it stay in memory too. */
+const OWN_PER_SCOPE = 3;
 
 // Latin-1 has one character per byte. A hash would take ten times as long as the lookup.
 const latin1 = (bytes: Uint8Array) =>

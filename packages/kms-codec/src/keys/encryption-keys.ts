@@ -1,52 +1,35 @@
-import { createSecretKey, type KeyObject } from 'node:crypto';
+import { createSecretKey } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { deriveDataKey, generateSalt } from '../crypto/branch-key.ts';
+import { BranchKeyStoreError } from '../branch-keys/store.ts';
 import { generateKey } from '../crypto/data-key.ts';
+import { sameBytes } from '../crypto/tags.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { Observer } from '../observer.ts';
-import { type DecryptionKeys, wrappedKey } from './decryption-keys.ts';
+import type { DecryptionKeys } from './decryption-keys.ts';
 import type { KeyService } from './key-service.ts';
 import type { KeyedSemaphore } from './keyed-semaphore.ts';
 import type { DataKeyLimits } from './limits.ts';
+import {
+  asWrappedKey,
+  type DataKeyScope,
+  type EncryptionKey,
+  hasBranchKeys,
+  hasRoom,
+  newDataKey,
+  type ScopeKey,
+} from './scope-key.ts';
+import { isActive, REFRESH_AT, type SharedBranchKeys, type SharedKeys } from './shared-branch-keys.ts';
 import { SingleFlight } from './single-flight.ts';
 import { WaitBudget } from './wait-budget.ts';
-
-/** What a data key encrypts: the messages of one namespace in one format, under one crypto key. */
-export interface DataKeyScope {
-  /** Distinct for each scope. */
-  readonly id: string;
-  readonly namespace: string;
-  readonly cryptoKey: string;
-  /** Additional authenticated data under which Cloud KMS wraps a key of the scope; empty in the format `envelope`. */
-  readonly aad: Uint8Array;
-  /** Info with which data keys are derived from a branch key. Empty: the key that Cloud KMS wraps is the data key. */
-  readonly info: Uint8Array;
-}
-
-/** A key that Cloud KMS has wrapped for a scope: a branch key if its data keys are derived, else a data key. */
-interface ScopeKey {
-  readonly key: KeyObject;
-  readonly wrapped: Uint8Array;
-  readonly keyVersion: number;
-  /** When Cloud KMS wrapped it, in milliseconds. Its age counts from then on, in every process that uses it. */
-  readonly created: number;
-}
-
-/** A data key that encrypts, and how much it has encrypted. */
-export interface EncryptionKey {
-  readonly scope: DataKeyScope;
-  /** The key from which it is derived, or which it is. */
-  readonly source: ScopeKey;
-  /** Empty if the data key is not derived. */
-  readonly salt: Uint8Array;
-  readonly key: KeyObject;
-  messages: number;
-  bytes: number;
-}
 
 interface Slot {
   readonly scope: DataKeyScope;
   current: EncryptionKey | undefined;
+  /** A branch key of the store that replaces the current one later. Every process has unwrapped it by then. */
+  next: ScopeKey | undefined;
+  sharing: SharedKeys['sharing'];
+  /** The part of a soft limit at which a refresh starts: random, so that a fleet does not call Cloud KMS at once. */
+  readonly refreshShare: number;
   isRefreshing: boolean;
   /** After a failed refresh: no further refresh before this time. */
   nextRefresh: number;
@@ -58,9 +41,13 @@ interface Slot {
   failure: { readonly error: KmsCodecError; readonly until: number } | undefined;
 }
 
-/** The share of a soft limit at which a refresh starts. */
-const REFRESH_AT = 0.75;
+/** A refresh starts earlier than `REFRESH_AT` by a random part of this. */
+const REFRESH_SPREAD = 0.05;
+/** With a store: a minute of the default soft age, in which all processes unwrap the next key. */
+const SHARED_REFRESH_SPREAD = 1 / 60;
 const RETRY_REFRESH_MS = 10_000;
+/** How often a process whose store has failed tries to share again. */
+const SHARE_AGAIN_MS = 30_000;
 const FAILURE_TTL_MS = 5_000;
 const GRACE_AFTER_REJECTION_MS = 300_000;
 /** How long a refresh in the background retries. No caller waits for it. */
@@ -82,8 +69,10 @@ export class EncryptionKeys {
   readonly #observer: Observer;
   readonly #now: () => number;
   readonly #slots: LRUCache<string, Slot>;
-  readonly #flights: SingleFlight<ScopeKey>;
+  readonly #flights: SingleFlight<void>;
+  readonly #shared: SharedBranchKeys | undefined;
 
+  /** @param shared absent: this process shares its branch keys with no other */
   constructor(
     keyService: KeyService,
     semaphore: KeyedSemaphore,
@@ -91,6 +80,7 @@ export class EncryptionKeys {
     limits: DataKeyLimits,
     observer: Observer,
     now: () => number,
+    shared?: SharedBranchKeys,
   ) {
     this.#keyService = keyService;
     this.#semaphore = semaphore;
@@ -100,6 +90,7 @@ export class EncryptionKeys {
     this.#now = now;
     this.#slots = new LRUCache({ max: limits.maxEncryptionKeys });
     this.#flights = new SingleFlight(observer);
+    this.#shared = shared;
   }
 
   /**
@@ -110,7 +101,7 @@ export class EncryptionKeys {
     const slot = this.#slot(scope);
     const { current } = slot;
     if (!current) return undefined;
-    if (this.#usedShare(current) >= REFRESH_AT) this.#refresh(slot);
+    this.#advance(slot, current);
     if (this.#isPastAge(slot, current)) return undefined;
     const key = this.#withRoom(slot, current, bytes);
     if (!key) return undefined;
@@ -131,7 +122,7 @@ export class EncryptionKeys {
       const exhausted = slot.current;
       if (slot.failure && this.#now() < slot.failure.until) throw slot.failure.error;
       try {
-        await this.#wrap(slot, waitBudget);
+        await this.#obtain(slot, waitBudget, true);
       } catch (cause) {
         if (!(exhausted && cause instanceof KmsCodecError && cause.retryable)) throw cause;
         const key = scope.cryptoKey;
@@ -155,16 +146,21 @@ export class EncryptionKeys {
     return { remainingMs: Math.max(0, until - this.#now()), failure: slot.refreshFailure };
   }
 
+  /** Whether this process has a key that encrypts in the scope. */
+  has(scope: DataKeyScope): boolean {
+    return this.#slots.get(scope.id)?.current !== undefined;
+  }
+
   /** Wraps the first scope key, if there is none. @throws KmsCodecError why Cloud KMS wraps none */
   async warm(scope: DataKeyScope, waitBudget: WaitBudget): Promise<void> {
     const slot = this.#slot(scope);
-    if (!slot.current) await this.#wrap(slot, waitBudget);
+    if (!slot.current) await this.#obtain(slot, waitBudget, true);
   }
 
   /** Refreshes the scope keys that are due. A timer calls it, so that idle processes notice a revoked key too. */
   maintain(): void {
     for (const slot of this.#slots.values()) {
-      if (slot.current && this.#usedShare(slot.current) >= REFRESH_AT) this.#refresh(slot);
+      if (slot.current) this.#advance(slot, slot.current);
       if (slot.current && this.#isPastAge(slot, slot.current)) slot.current = undefined;
     }
   }
@@ -177,9 +173,13 @@ export class EncryptionKeys {
     let slot = this.#slots.get(scope.id);
     if (!slot) {
       const retireAt = Number.POSITIVE_INFINITY;
+      const spread = this.#sharing(scope) ? SHARED_REFRESH_SPREAD : REFRESH_SPREAD;
       slot = {
         scope,
         current: undefined,
+        next: undefined,
+        sharing: 'unshared',
+        refreshShare: REFRESH_AT - spread * Math.random(),
         isRefreshing: false,
         nextRefresh: 0,
         refreshFailure: undefined,
@@ -194,7 +194,7 @@ export class EncryptionKeys {
   /** Returns the used share of the soft limit that is closest; 1 means that it is reached. */
   #usedShare(key: EncryptionKey): number {
     const age = (this.#now() - key.source.created) / this.#limits.softAgeMs;
-    if (isDerived(key)) return age;
+    if (hasBranchKeys(key.scope)) return age;
     return Math.max(age, key.messages / this.#limits.softMessages, key.bytes / this.#limits.softBytes);
   }
 
@@ -206,16 +206,35 @@ export class EncryptionKeys {
   /** Returns a data key of the current scope key that may encrypt one more message, if there is one. */
   #withRoom(slot: Slot, key: EncryptionKey, bytes: number): EncryptionKey | undefined {
     const { softMessages, softBytes, hardMessages, hardBytes } = this.#limits;
-    if (!isDerived(key)) return hasRoom(key, bytes, hardMessages, hardBytes) ? key : undefined;
+    if (!hasBranchKeys(key.scope)) return hasRoom(key, bytes, hardMessages, hardBytes) ? key : undefined;
     if (hasRoom(key, bytes, softMessages, softBytes)) return key;
     slot.current = newDataKey(slot.scope, key.source);
     return slot.current;
   }
 
-  #refresh(slot: Slot): void {
-    if (slot.isRefreshing || this.#now() < slot.nextRefresh) return;
+  #sharing(scope: DataKeyScope): SharedBranchKeys | undefined {
+    return hasBranchKeys(scope) ? this.#shared : undefined;
+  }
+
+  /** Starts in the background what is due: the next key becomes current, or a next key is obtained. */
+  #advance(slot: Slot, current: EncryptionKey): void {
+    if (slot.isRefreshing) return;
+    const now = this.#now();
+    if (now < slot.nextRefresh) return;
+    const { next, scope } = slot;
+    const { softAgeMs } = this.#limits;
+    if (next && now < next.created + softAgeMs) {
+      if (isActive(next, softAgeMs, now)) this.#inBackground(slot, () => this.#activate(slot, next));
+      return;
+    }
+    const isDue = this.#usedShare(current) >= slot.refreshShare;
+    if (!isDue && !(slot.sharing === 'unshared' && this.#sharing(scope))) return;
+    this.#inBackground(slot, () => this.#obtain(slot, new WaitBudget(REFRESH_BUDGET_MS), false));
+  }
+
+  #inBackground(slot: Slot, refresh: () => Promise<void>): void {
     slot.isRefreshing = true;
-    this.#wrap(slot, new WaitBudget(REFRESH_BUDGET_MS))
+    refresh()
       .catch((error: unknown) => {
         slot.nextRefresh = this.#now() + RETRY_REFRESH_MS;
         if (!(error instanceof KmsCodecError)) return;
@@ -231,27 +250,92 @@ export class EncryptionKeys {
       });
   }
 
-  async #wrap(slot: Slot, waitBudget: WaitBudget): Promise<void> {
-    const { id, namespace, cryptoKey, aad } = slot.scope;
-    await this.#flights.join(id, cryptoKey, waitBudget, async (signal) => {
-      const plaintext = generateKey();
+  /**
+   * Encrypts with the next key from now on, if Cloud KMS answers. During an outage the current key stays, since another process
+   * may not have unwrapped the next key before the outage began.
+   */
+  async #activate(slot: Slot, next: ScopeKey): Promise<void> {
+    const { namespace, cryptoKey } = slot.scope;
+    const key = asWrappedKey(slot.scope, next);
+    try {
+      const isCached = this.#decryption.cached(namespace, key) !== undefined;
+      if (!isCached) await this.#decryption.unwrap(namespace, key, new WaitBudget(REFRESH_BUDGET_MS));
+    } catch (error) {
+      // The next refresh obtains another key.
+      if (error instanceof KmsCodecError && !error.retryable) slot.next = undefined;
+      throw error;
+    }
+    if (this.#decryption.isFailing(namespace)) {
+      throw new KmsCodecError('kms_unavailable', 'Cloud KMS does not answer; the current key stays in use', {
+        key: cryptoKey,
+      });
+    }
+    slot.next = undefined;
+    this.#adopt(slot, next);
+  }
+
+  /** Obtains a scope key: from the store if processes share them, else a new one. @param isUrgent a payload waits */
+  async #obtain(slot: Slot, waitBudget: WaitBudget, isUrgent: boolean): Promise<void> {
+    const { scope } = slot;
+    await this.#flights.join(scope.id, scope.cryptoKey, waitBudget, async (signal) => {
       try {
-        const { ciphertext, keyVersion } = await this.#semaphore.run(namespace, signal, () =>
-          this.#keyService.wrap({ key: cryptoKey, plaintext, aad }),
-        );
-        const key = createSecretKey(plaintext);
-        const next = { key, wrapped: ciphertext, keyVersion, created: this.#now() };
-        this.#adopt(slot, next);
-        return next;
+        const shared = this.#sharing(scope);
+        const create = () => this.#wrap(scope, signal);
+        if (shared) await this.#share(slot, shared, { create, waitBudget, isUrgent });
+        else this.#adopt(slot, await create());
       } catch (error) {
         if (error instanceof KmsCodecError && !error.retryable) {
           slot.failure = { error, until: this.#now() + FAILURE_TTL_MS };
         }
         throw error;
-      } finally {
-        plaintext.fill(0);
       }
     });
+  }
+
+  async #share(
+    slot: Slot,
+    shared: SharedBranchKeys,
+    options: Omit<Parameters<SharedBranchKeys['sync']>[2], 'refreshShare'>,
+  ): Promise<void> {
+    const { scope, current, sharing } = slot;
+    const own = current && !this.#isPastAge(slot, current) ? { current: current.source, sharing } : undefined;
+    // Without a current key, there is no time to wait for a next key.
+    const refreshShare = own ? slot.refreshShare : Number.POSITIVE_INFINITY;
+    let keys: SharedKeys;
+    try {
+      keys = await shared.sync(scope, own, { ...options, refreshShare });
+    } catch (error) {
+      if (!(error instanceof BranchKeyStoreError)) throw error;
+      // The current key stays in use, and the store has reported its outage.
+      slot.nextRefresh = this.#now() + RETRY_REFRESH_MS;
+      return;
+    }
+    slot.sharing = keys.sharing;
+    slot.next = keys.next;
+    if (keys.next) this.#decryption.add(scope.namespace, asWrappedKey(scope, keys.next), keys.next.key);
+    if (slot.current && sameBytes(slot.current.source.wrapped, keys.current.wrapped)) this.#refreshed(slot);
+    else this.#adopt(slot, keys.current);
+    if (keys.sharing === 'unshared') slot.nextRefresh = this.#now() + SHARE_AGAIN_MS;
+  }
+
+  async #wrap({ namespace, cryptoKey, aad }: DataKeyScope, signal: AbortSignal): Promise<ScopeKey> {
+    const plaintext = generateKey();
+    try {
+      const { ciphertext, keyVersion } = await this.#semaphore.run(namespace, signal, () =>
+        this.#keyService.wrap({ key: cryptoKey, plaintext, aad }),
+      );
+      return { key: createSecretKey(plaintext), wrapped: ciphertext, keyVersion, created: this.#now() };
+    } finally {
+      plaintext.fill(0);
+    }
+  }
+
+  /** Records that Cloud KMS has let this process use the crypto key. */
+  #refreshed(slot: Slot): void {
+    slot.nextRefresh = 0;
+    slot.refreshFailure = undefined;
+    slot.failure = undefined;
+    slot.retireAt = Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -259,38 +343,18 @@ export class EncryptionKeys {
    * data keys, but never a data key, whose messages each process counts alone.
    */
   #adopt(slot: Slot, next: ScopeKey): void {
-    const { namespace, cryptoKey, aad } = slot.scope;
+    const { namespace, cryptoKey } = slot.scope;
     const reason = slot.current ? this.#reasonToReplace(slot.current) : 'first';
     slot.current = newDataKey(slot.scope, next);
-    slot.nextRefresh = 0;
-    slot.refreshFailure = undefined;
-    slot.failure = undefined;
-    slot.retireAt = Number.POSITIVE_INFINITY;
-    const { wrapped, keyVersion } = next;
-    this.#decryption.add(namespace, wrappedKey({ cryptoKey, aad, wrapped, keyVersion }), next.key);
-    this.#observer.dataKeyRotated?.({ namespace, key: cryptoKey, keyVersion, reason });
+    this.#refreshed(slot);
+    this.#decryption.add(namespace, asWrappedKey(slot.scope, next), next.key);
+    this.#observer.dataKeyRotated?.({ namespace, key: cryptoKey, keyVersion: next.keyVersion, reason });
   }
 
   #reasonToReplace(key: EncryptionKey): 'age' | 'messages' | 'bytes' {
-    if (isDerived(key)) return 'age';
+    if (hasBranchKeys(key.scope)) return 'age';
     const share = this.#usedShare(key);
     if (key.messages / this.#limits.softMessages === share) return 'messages';
     return key.bytes / this.#limits.softBytes === share ? 'bytes' : 'age';
   }
-}
-
-const isDerived = ({ scope }: EncryptionKey): boolean => scope.info.length > 0;
-
-/** Whether a data key may encrypt one more message. Its first message may be larger than the limit. */
-const hasRoom = (key: EncryptionKey, bytes: number, maxMessages: number, maxBytes: number): boolean =>
-  key.messages === 0 || (key.messages < maxMessages && key.bytes + bytes <= maxBytes);
-
-const noSalt = new Uint8Array();
-
-/** Returns a data key that has encrypted nothing: of a branch key the one with a new salt, else the scope key itself. */
-function newDataKey(scope: DataKeyScope, source: ScopeKey): EncryptionKey {
-  const unused = { scope, source, messages: 0, bytes: 0 };
-  if (scope.info.length === 0) return { ...unused, salt: noSalt, key: source.key };
-  const salt = generateSalt();
-  return { ...unused, salt, key: deriveDataKey(source.key, salt, scope.info) };
 }

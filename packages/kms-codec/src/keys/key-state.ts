@@ -1,6 +1,6 @@
 import type { ReasonCode } from '../errors.ts';
 import type { DataKeys } from './data-keys.ts';
-import type { DataKeyScope } from './encryption-keys.ts';
+import type { DataKeyScope } from './scope-key.ts';
 
 /** How long the keys in memory last without Cloud KMS. */
 export interface KeyState {

@@ -98,6 +98,34 @@ describe("the guide's variables", () => {
   );
 });
 
+describe('KMS_BRANCH_KEYS', () => {
+  it('names no store by default', () => {
+    expect(kmsEnvironment.parse(guide).openBranchKeyStore?.()).toBeUndefined();
+    expect(
+      kmsEnvironment.parse({ ...guide, KMS_BRANCH_KEYS: 'none' }).openBranchKeyStore?.(),
+    ).toBeUndefined();
+  });
+
+  it('names the store of the codec, which closes it', async () => {
+    const KMS_BRANCH_KEYS = `file:${join(tmpdir(), 'missing/branch-keys')}`;
+    const codes: string[] = [];
+    const codec = loadKmsCodec({
+      env: { ...guide, KMS_BRANCH_KEYS, KMS_EMULATOR_HOST: '127.0.0.1:9' },
+      observer: { branchKeyStoreFailed: ({ code }) => void codes.push(code) },
+      waitMs: { other: 2_000 },
+    });
+    await expect(codec.warm('x')).rejects.toMatchObject({ code: 'kms_unavailable' });
+    expect(codes).toEqual(['unavailable']);
+    await codec.close();
+  });
+
+  it.each(['', 'true', 'file:relative', 'gs://', 's3://bucket'])('rejects %j', (KMS_BRANCH_KEYS) => {
+    expect(mistakes({ ...guide, KMS_BRANCH_KEYS })).toEqual([
+      expect.stringMatching(/^KMS_BRANCH_KEYS: must be none, file:/),
+    ]);
+  });
+});
+
 describe('the keys file', () => {
   it('gives each namespace its keys', () => {
     const path = file(`

@@ -1,0 +1,59 @@
+import type { KeyObject } from 'node:crypto';
+import { deriveDataKey, generateSalt } from '../crypto/branch-key.ts';
+import { wrappedKey, type WrappedKey } from './decryption-keys.ts';
+
+/** What a data key encrypts: the messages of one namespace in one format, under one crypto key. */
+export interface DataKeyScope {
+  /** Distinct for each scope. */
+  readonly id: string;
+  readonly namespace: string;
+  readonly cryptoKey: string;
+  /** Additional authenticated data under which Cloud KMS wraps a key of the scope; empty in the format `envelope`. */
+  readonly aad: Uint8Array;
+  /** Info with which data keys are derived from a branch key. Empty: the key that Cloud KMS wraps is the data key. */
+  readonly info: Uint8Array;
+}
+
+/** A key that Cloud KMS has wrapped for a scope: a branch key if its data keys are derived, else a data key. */
+export interface ScopeKey {
+  readonly key: KeyObject;
+  readonly wrapped: Uint8Array;
+  readonly keyVersion: number;
+  /** When Cloud KMS wrapped it, in milliseconds. Its age counts from then on, in every process that uses it. */
+  readonly created: number;
+}
+
+/** A data key that encrypts, and how much it has encrypted. */
+export interface EncryptionKey {
+  readonly scope: DataKeyScope;
+  /** The key from which it is derived, or which it is. */
+  readonly source: ScopeKey;
+  /** Empty if the data key is not derived. */
+  readonly salt: Uint8Array;
+  readonly key: KeyObject;
+  messages: number;
+  bytes: number;
+}
+
+/** Whether the keys of a scope are branch keys, from which data keys are derived. */
+export const hasBranchKeys = ({ info }: DataKeyScope): boolean => info.length > 0;
+
+/** Returns a key of a scope as the cache for decryption names it. */
+export const asWrappedKey = (
+  { cryptoKey, aad }: DataKeyScope,
+  { wrapped, keyVersion }: Pick<ScopeKey, 'wrapped' | 'keyVersion'>,
+): WrappedKey => wrappedKey({ cryptoKey, aad, wrapped, keyVersion });
+
+/** Whether a data key may encrypt one more message. Its first message may be larger than the limit. */
+export const hasRoom = (key: EncryptionKey, bytes: number, maxMessages: number, maxBytes: number): boolean =>
+  key.messages === 0 || (key.messages < maxMessages && key.bytes + bytes <= maxBytes);
+
+const noSalt = new Uint8Array();
+
+/** Returns a data key that has encrypted nothing: of a branch key the one with a new salt, else the scope key itself. */
+export function newDataKey(scope: DataKeyScope, source: ScopeKey): EncryptionKey {
+  const unused = { scope, source, messages: 0, bytes: 0 };
+  if (!hasBranchKeys(scope)) return { ...unused, salt: noSalt, key: source.key };
+  const salt = generateSalt();
+  return { ...unused, salt, key: deriveDataKey(source.key, salt, scope.info) };
+}

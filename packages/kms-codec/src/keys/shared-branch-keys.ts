@@ -1,0 +1,296 @@
+import { LRUCache } from 'lru-cache';
+import {
+  type BranchKeyEntry,
+  parseEntry,
+  serializeEntry,
+  type StoredBranchKey,
+} from '../branch-keys/entry.ts';
+import type { GuardedStore, StoreCall } from '../branch-keys/guarded-store.ts';
+import { ABSENT, branchKeyId, BranchKeyStoreError, type StoredValue } from '../branch-keys/store.ts';
+import { isBranchKeyDate, proveBranchKeyDate } from '../crypto/branch-key-date.ts';
+import { sameBytes } from '../crypto/tags.ts';
+import { KmsCodecError } from '../errors.ts';
+import type { Observer } from '../observer.ts';
+import type { DecryptionKeys } from './decryption-keys.ts';
+import type { DataKeyLimits } from './limits.ts';
+import { asWrappedKey, type DataKeyScope, type ScopeKey } from './scope-key.ts';
+import type { WaitBudget } from './wait-budget.ts';
+
+/**
+ * How branch keys are shared: `shared` means that the store has the current key; `unshared`, that the store failed; `refused`,
+ * that this process can neither use the stored key nor replace it.
+ */
+type Sharing = 'shared' | 'unshared' | 'refused';
+
+/** The branch keys with which a process encrypts. */
+export interface SharedKeys {
+  readonly current: ScopeKey;
+  /** Replaces the current key when it {@link isActive}. */
+  readonly next: ScopeKey | undefined;
+  readonly sharing: Sharing;
+}
+
+export interface SyncOptions {
+  /** Creates a branch key of this process. Called only when the store has none that can be used. */
+  readonly create: () => Promise<ScopeKey>;
+  readonly waitBudget: WaitBudget;
+  /** The part of the soft age after which a next key is created. */
+  readonly refreshShare: number;
+  /** A payload waits. */
+  readonly isUrgent: boolean;
+}
+
+/** The part of a soft limit after which a key is replaced at the latest. */
+export const REFRESH_AT = 0.75;
+/** The part of the soft age for which a next key waits, so that every process has unwrapped it before any encrypts with it. */
+const LEAD = 0.2;
+/** How far in the future a key's creation may be: the clocks of two machines differ. */
+const CLOCK_SKEW_MS = 300_000;
+/** Limit on all waits for the store, in ms, while a payload waits. */
+const URGENT_MS = 2_000;
+const MAX_TRIES = 4;
+
+/** Whether a next key replaces the current key. */
+export const isActive = ({ created }: ScopeKey, softAgeMs: number, now: number): boolean =>
+  now >= created + LEAD * softAgeMs;
+
+/** What a process finds in the store. */
+interface Found {
+  /** The key that encrypts now, if it can be used. */
+  readonly current?: ScopeKey | undefined;
+  readonly next?: ScopeKey | undefined;
+  /** This process can neither use the entry nor replace it. */
+  readonly isRefused?: boolean;
+}
+
+/**
+ * Branch keys that processes share through a store. A process uses a key from the store only after Cloud KMS has unwrapped it
+ * for this crypto key and namespace, the proof of its date has been verified, and its age is below the soft age.
+ *
+ * A process writes only what it has read since, so of several that write at once one wins, and the others use its key.
+ */
+export class SharedBranchKeys {
+  readonly #store: GuardedStore;
+  readonly #decryption: DecryptionKeys;
+  readonly #limits: DataKeyLimits;
+  readonly #observer: Observer;
+  readonly #now: () => number;
+  /** The scopes whose entries were reported as unusable. */
+  readonly #reported: LRUCache<string, true>;
+
+  constructor(
+    store: GuardedStore,
+    decryption: DecryptionKeys,
+    limits: DataKeyLimits,
+    observer: Observer,
+    now: () => number,
+  ) {
+    this.#store = store;
+    this.#decryption = decryption;
+    this.#limits = limits;
+    this.#observer = observer;
+    this.#now = now;
+    this.#reported = new LRUCache({ max: limits.maxEncryptionKeys });
+  }
+
+  /**
+   * Returns the keys of the fleet: those in the store, or else those that this process has written into it. Creates a next key
+   * when one is due.
+   * @param own the current key of this process, and whether the store had it
+   * @throws KmsCodecError why Cloud KMS neither unwraps nor wraps a key; BranchKeyStoreError why the store cannot be used, if
+   *   the current key of this process still can
+   */
+  async sync(
+    scope: DataKeyScope,
+    own: Pick<SharedKeys, 'current' | 'sharing'> | undefined,
+    options: SyncOptions,
+  ): Promise<SharedKeys> {
+    let created: ScopeKey | undefined;
+    const create = async () => (created ??= await options.create());
+    const usable = own && this.#isYoung(own.current) ? own : undefined;
+    try {
+      const synced = await this.#trySync(scope, usable, { ...options, create });
+      if (synced) return synced;
+    } catch (error) {
+      if (!(error instanceof BranchKeyStoreError) || usable) throw error;
+      return { current: await create(), next: undefined, sharing: 'unshared' };
+    }
+    const isDue = !usable || this.#age(usable.current) >= options.refreshShare;
+    return { current: isDue ? await create() : usable.current, next: undefined, sharing: 'refused' };
+  }
+
+  /**
+   * Unwraps the keys in the store, so that this process can read what the fleet writes.
+   * @returns when another key can be expected
+   * @throws KmsCodecError, BranchKeyStoreError
+   */
+  async unwrapStored(scope: DataKeyScope, waitBudget: WaitBudget): Promise<number> {
+    const stored = await this.#store.load(branchKeyId(scope.cryptoKey, scope.namespace));
+    const { current, next } = await this.#find(scope, stored, undefined, waitBudget);
+    const newest = next ?? current;
+    return newest === undefined ? 0 : newest.created + REFRESH_AT * this.#limits.softAgeMs;
+  }
+
+  /** Closes the store. */
+  async close(): Promise<void> {
+    await this.#store.close();
+  }
+
+  /** @returns undefined when this process can neither use nor replace what the store has */
+  async #trySync(
+    scope: DataKeyScope,
+    own: Pick<SharedKeys, 'current' | 'sharing'> | undefined,
+    { create, waitBudget, refreshShare, isUrgent }: SyncOptions,
+  ): Promise<SharedKeys | undefined> {
+    const id = branchKeyId(scope.cryptoKey, scope.namespace);
+    const call = isUrgent ? urgentCall() : () => ({});
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const stored = await this.#store.load(id, call());
+      const found = await this.#find(scope, stored, own?.current, waitBudget);
+      if (found.isRefused) return undefined;
+      const current = choose(own, found.current);
+      const isStored = current !== undefined && found.current !== undefined && isSame(current, found.current);
+      const next = isStored ? found.next : undefined;
+      const isDue = current !== undefined && this.#age(current) >= refreshShare;
+      if (isStored && (next || !isDue)) return { current, next, sharing: 'shared' };
+      const keys =
+        current === undefined
+          ? { current: await create(), next: undefined }
+          : { current, next: isDue ? await create() : undefined };
+      const value = serializeEntry(entryOf(scope, keys));
+      if (await this.#store.replace(id, value, stored?.generation ?? ABSENT, call())) {
+        this.#recovered(scope);
+        return { ...keys, sharing: 'shared' };
+      }
+    }
+    throw new BranchKeyStoreError(
+      'unavailable',
+      'The stored branch keys are replaced faster than they can be used',
+    );
+  }
+
+  /** @param own needs no call to Cloud KMS */
+  async #find(
+    scope: DataKeyScope,
+    stored: StoredValue | undefined,
+    own: ScopeKey | undefined,
+    waitBudget: WaitBudget,
+  ): Promise<Found> {
+    if (stored === undefined) return {};
+    let entry: BranchKeyEntry;
+    try {
+      entry = parseEntry(stored.value);
+    } catch (error) {
+      if (!(error instanceof BranchKeyStoreError)) throw error;
+      this.#report(scope, error);
+      return { isRefused: error.code === 'unsupported_version' };
+    }
+    const problems: BranchKeyStoreError[] = [];
+    const unwrap = async (one: StoredBranchKey) => {
+      if (own && isSame(own, one) && own.created === one.created) return own;
+      try {
+        return await this.#unwrap(scope, one, waitBudget);
+      } catch (error) {
+        if (!(error instanceof BranchKeyStoreError)) throw error;
+        problems.push(error);
+      }
+    };
+    const [current, next] = await Promise.all([unwrap(entry.current), entry.next && unwrap(entry.next)]);
+    const [problem] = problems;
+    if (problem) this.#report(scope, problem);
+    else if (current ?? next) this.#recovered(scope);
+    if (problems.some(({ code }) => code === 'not_permitted')) return { isRefused: true };
+    if (next && (!current || isActive(next, this.#limits.softAgeMs, this.#now()))) return { current: next };
+    return { current, next };
+  }
+
+  /**
+   * Returns a stored key, or undefined when it is too old.
+   * @throws BranchKeyStoreError `not_permitted`, `unverified`; KmsCodecError when Cloud KMS does not answer
+   */
+  async #unwrap(
+    scope: DataKeyScope,
+    { wrapped, keyVersion, created, proof }: StoredBranchKey,
+    waitBudget: WaitBudget,
+  ): Promise<ScopeKey | undefined> {
+    const { namespace } = scope;
+    if (created > this.#now() + CLOCK_SKEW_MS) {
+      throw new BranchKeyStoreError('unverified', 'The date of a stored branch key is in the future');
+    }
+    if (!this.#isYoung({ created })) return undefined;
+    const dataKey = asWrappedKey(scope, { wrapped, keyVersion });
+    let key;
+    try {
+      key =
+        this.#decryption.cached(namespace, dataKey) ??
+        (await this.#decryption.unwrap(namespace, dataKey, waitBudget));
+    } catch (cause) {
+      if (!(cause instanceof KmsCodecError) || cause.retryable) throw cause;
+      throw cause.code === 'permission_denied'
+        ? new BranchKeyStoreError('not_permitted', 'This identity may not unwrap the stored branch keys', {
+            cause,
+          })
+        : new BranchKeyStoreError('unverified', `A stored branch key cannot be unwrapped: ${cause.code}`, {
+            cause,
+          });
+    }
+    if (!isBranchKeyDate(key, { namespace, created, keyVersion }, proof)) {
+      throw new BranchKeyStoreError('unverified', 'The date of a stored branch key is not authentic');
+    }
+    return { key, wrapped, keyVersion, created };
+  }
+
+  #age({ created }: Pick<ScopeKey, 'created'>): number {
+    return (this.#now() - created) / this.#limits.softAgeMs;
+  }
+
+  #isYoung(key: Pick<ScopeKey, 'created'>): boolean {
+    return this.#age(key) < 1;
+  }
+
+  #report({ id, namespace, cryptoKey }: DataKeyScope, { code, message }: BranchKeyStoreError): void {
+    if (this.#reported.has(id)) return;
+    this.#reported.set(id, true);
+    this.#observer.branchKeyStoreFailed?.({ operation: 'adopt', code, message, namespace, key: cryptoKey });
+  }
+
+  #recovered({ id, namespace, cryptoKey }: DataKeyScope): void {
+    if (!this.#reported.delete(id)) return;
+    this.#observer.branchKeyStoreRecovered?.({ operation: 'adopt', namespace, key: cryptoKey });
+  }
+}
+
+/** Returns the options of store calls that share one time limit. */
+function urgentCall(): () => StoreCall {
+  const start = performance.now();
+  return () => ({ isUrgent: true, timeoutMs: Math.max(1, URGENT_MS - (performance.now() - start)) });
+}
+
+/**
+ * Returns the key with which to encrypt. A key that the store had before counts unless the stored key is newer: someone may
+ * have put back an older entry. A key that the store never had yields, so that a fleet which lost its store agrees again.
+ */
+function choose(
+  own: Pick<SharedKeys, 'current' | 'sharing'> | undefined,
+  found: ScopeKey | undefined,
+): ScopeKey | undefined {
+  if (!own || !found) return own?.current ?? found;
+  if (isSame(own.current, found)) return own.current;
+  return own.sharing === 'shared' && own.current.created > found.created ? own.current : found;
+}
+
+const isSame = (a: Pick<ScopeKey, 'wrapped'>, b: Pick<ScopeKey, 'wrapped'>) =>
+  sameBytes(a.wrapped, b.wrapped);
+
+function entryOf(
+  { namespace }: DataKeyScope,
+  { current, next }: Pick<SharedKeys, 'current' | 'next'>,
+): BranchKeyEntry {
+  const stored = ({ key, wrapped, keyVersion, created }: ScopeKey): StoredBranchKey => ({
+    wrapped,
+    keyVersion,
+    created,
+    proof: proveBranchKeyDate(key, { namespace, created, keyVersion }),
+  });
+  return { current: stored(current), next: next && stored(next) };
+}

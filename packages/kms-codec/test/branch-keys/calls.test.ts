@@ -1,0 +1,123 @@
+/* Cloud KMS calls and wrapped keys of a fleet, with and without a store, on a moved clock. */
+import { describe, expect, it } from 'vitest';
+import type { Payload } from '../../src/formats/payload.ts';
+import { KmsCodec, KeyRules } from '../../src/index.ts';
+import { cryptoKey, inNamespace, json } from '../support/codec.ts';
+import { FakeKeyService } from '../support/fake-key-service.ts';
+import { branchOf, hour, MemoryStore, minute, settle } from '../support/fleet.ts';
+
+/** The timer of a codec. Each process has another phase. */
+const TIMER_S = 15;
+/** How often a process encrypts in each namespace. */
+const WRITE_S = 300;
+/** How many messages of others it reads then: those of 48 other processes in an hour. */
+const READS = 4;
+
+interface Run {
+  readonly wraps: number;
+  readonly unwraps: number;
+  /** The number of different wrapped keys in all messages. */
+  readonly keys: number;
+  /** A message under each of these keys. */
+  readonly messages: readonly Payload[];
+  readonly keyService: FakeKeyService;
+  readonly rules: KeyRules;
+  readonly time: number;
+}
+
+interface Size {
+  readonly processes: number;
+  readonly namespaces: number;
+  readonly hours: number;
+  readonly isShared: boolean;
+  /** Seconds for which the clock moves at once. */
+  readonly stepS?: number;
+}
+
+/** Lets processes encrypt, and read each other's messages, and counts calls and wrapped keys. */
+async function run(size: Size): Promise<Run> {
+  const { processes, hours, isShared, stepS = 1 } = size;
+  const names = Array.from({ length: size.namespaces }, (_, n) => `namespace-${n}`);
+  const rules = new KeyRules(Object.fromEntries(names.map((name) => [name, { encrypt: cryptoKey(name) }])));
+  const keyService = new FakeKeyService();
+  const clock = { time: 1_790_000_000_000 };
+  const store = isShared ? new MemoryStore() : undefined;
+  const codecs = Array.from(
+    { length: processes },
+    () => new KmsCodec({ rules, keyService, now: () => clock.time, branchKeyStore: store }),
+  );
+  const messages = new Map<string, Payload>();
+  const phases = TIMER_S / stepS;
+  for (let second = 0; second < hours * 3_600; second += stepS) {
+    clock.time += stepS * 1_000;
+    for (let n = (second / stepS) % phases; n < processes; n += phases) codecs[n]!.maintain();
+    await settle(5);
+    if (second % WRITE_S > 0) continue;
+    for (const name of names) {
+      const context = inNamespace(name);
+      const written = await Promise.all(
+        codecs.map(async (codec) => (await codec.encode([json(second)], context))[0]!),
+      );
+      for (const message of written) messages.set(branchOf(message), message);
+      for (const [n, codec] of codecs.entries()) {
+        const first = n + 1 + (second / WRITE_S) * READS;
+        const others = Array.from({ length: READS }, (_, m) => written[(first + m) % processes]!);
+        await codec.decode(others, context);
+      }
+    }
+  }
+  await Promise.all(codecs.map((codec) => codec.close()));
+  const { wraps, unwraps } = keyService;
+  return {
+    wraps,
+    unwraps,
+    keys: messages.size,
+    messages: [...messages.values()],
+    keyService,
+    rules,
+    time: clock.time,
+  };
+}
+
+/** Returns how many calls a process makes that has just started and reads a message under each key. */
+async function callsOfReader({ messages, keyService, rules, time }: Run): Promise<number> {
+  const reader = new KmsCodec({ rules, keyService, now: () => time });
+  const before = keyService.unwraps;
+  for (const message of messages) await reader.decode([message], inNamespace('namespace-0'));
+  await reader.close();
+  return keyService.unwraps - before;
+}
+
+describe('a fleet with a store', () => {
+  it('has a branch key for each rotation, and a process makes one call for each, and to revalidate', async () => {
+    const [processes, namespaces, hours] = [50, 3, 6];
+    const shared = await run({ processes, namespaces, hours, isShared: true });
+    // A key encrypts for 43.8 to 45 min.
+    const rotations = Math.ceil((hours * hour) / (43 * minute));
+    expect(shared.keys).toBeLessThanOrEqual(namespaces * (rotations + 1));
+    // Processes that are due in the same second each create a key, of which one is used.
+    expect(shared.wraps).toBeLessThanOrEqual(namespaces * (processes + 5 * rotations));
+    // A key version in use is revalidated every 2.5 to 5 min.
+    const revalidations = (processes * namespaces * (hours * 60)) / 2.5;
+    expect(shared.unwraps).toBeLessThanOrEqual(processes * namespaces * (rotations + 1) + revalidations);
+  }, 120_000);
+
+  it('of any size leaves a history that a new reader reads with a call for each rotation', async () => {
+    const size = { namespaces: 1, hours: 24, isShared: true, stepS: 15 };
+    const small = await run({ ...size, processes: 2 });
+    const large = await run({ ...size, processes: 10 });
+    expect(large.keys).toBeLessThanOrEqual(small.keys + 3);
+    expect(await callsOfReader(large)).toBe(large.keys);
+    expect(large.keys).toBeLessThanOrEqual(35);
+  }, 120_000);
+});
+
+describe('a fleet without a store', () => {
+  it('has a branch key for each process and rotation, which each other process unwraps', async () => {
+    const [processes, hours] = [10, 6];
+    const apart = await run({ processes, namespaces: 1, hours, isShared: false });
+    expect(apart.keys).toBeGreaterThanOrEqual(processes * hours);
+    expect(apart.unwraps).toBeGreaterThanOrEqual(processes * (processes - 1) * hours);
+    expect(await callsOfReader(apart)).toBe(apart.keys);
+  }, 120_000);
+});

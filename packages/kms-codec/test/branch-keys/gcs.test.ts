@@ -1,0 +1,65 @@
+/* A fleet that shares branch keys in fake-gcs-server, which ends and returns without its objects. */
+import { type GcsServer, startGcs } from '@temporal-kms/scripts/gcs';
+import { afterAll, expect, it, vi } from 'vitest';
+import { GcsBranchKeyStore } from '../../src/branch-keys/gcs-store.ts';
+import { KmsCodec, KeyRules, type Observer } from '../../src/index.ts';
+import { json } from '../support/codec.ts';
+import { FakeKeyService } from '../support/fake-key-service.ts';
+import { branchOf, context, hour, minute, rules } from '../support/fleet.ts';
+
+let gcs: GcsServer | undefined;
+afterAll(async () => {
+  await gcs?.close();
+});
+
+it('a fleet shares its branch key in a bucket, continues without it, and shares again when it has returned', async () => {
+  gcs = await startGcs();
+  await gcs.createBucket('keys');
+  const clock = { time: 1_790_000_000_000 };
+  const keyService = new FakeKeyService();
+  const events: string[] = [];
+  const observer: Observer = {
+    branchKeyStoreFailed: ({ operation, code }) => void events.push(`${operation} ${code}`),
+    branchKeyStoreRecovered: ({ operation }) => void events.push(`${operation} works`),
+  };
+  const start = () =>
+    new KmsCodec({
+      rules: new KeyRules(rules),
+      keyService,
+      observer,
+      now: () => clock.time,
+      branchKeyStore: new GcsBranchKeyStore({ bucket: 'keys', prefix: 'fleet', apiEndpoint: gcs!.url }),
+    });
+  const codecs = [start(), start(), start(), start()];
+  const branches = async () =>
+    new Set(
+      await Promise.all(
+        codecs.map(async (codec) => branchOf((await codec.encode([json('x')], context))[0]!)),
+      ),
+    );
+  const [first] = await branches();
+  expect(await branches()).toEqual(new Set([first]));
+
+  const port = Number(new URL(gcs.url).port);
+  await gcs.close();
+  clock.time += 0.8 * hour;
+  expect(await branches()).toEqual(new Set([first]));
+  codecs.push(start());
+  await vi.waitFor(() => expect(events).toContain('load unavailable'), { timeout: 10_000 });
+  expect((await branches()).size).toBe(2);
+
+  gcs = await startGcs(port);
+  await gcs.createBucket('keys');
+  await vi.waitFor(
+    async () => {
+      clock.time += minute / 2;
+      for (const codec of codecs) codec.maintain();
+      expect((await branches()).size).toBe(1);
+    },
+    { timeout: 20_000, interval: 200 },
+  );
+  expect(events.filter((event) => event === 'load works')).toHaveLength(
+    events.filter((event) => event === 'load unavailable').length,
+  );
+  await Promise.all(codecs.map((codec) => codec.close()));
+}, 300_000);

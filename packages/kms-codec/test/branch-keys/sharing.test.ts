@@ -1,0 +1,263 @@
+import { describe, expect, it, vi } from 'vitest';
+import { parseEntry } from '../../src/branch-keys/entry.ts';
+import { BranchKeyStoreError } from '../../src/branch-keys/store.ts';
+import { KmsCodecError } from '../../src/errors.ts';
+import { codecWith, inNamespace, json, valueOf } from '../support/codec.ts';
+import { branchOf, context, fleetOf, hour, MemoryStore, minute, rules, settle } from '../support/fleet.ts';
+
+const distinct = (values: readonly unknown[]) => new Set(values).size;
+const entryIn = (store: MemoryStore) => parseEntry(store.values.get(store.ids[0]!)!.value);
+const gone = new BranchKeyStoreError('unavailable', 'gone');
+
+describe('a fleet that starts', () => {
+  it('encrypts with one branch key, which one process has created and the others have adopted', async () => {
+    const fleet = fleetOf(20);
+    const messages = await fleet.encrypt();
+    expect(distinct(messages.map(branchOf))).toBe(1);
+    expect([fleet.store.won, fleet.store.ids.length]).toEqual([1, 1]);
+    fleet.keyService.failing = 'kms_unavailable';
+    for (const codec of fleet.codecs) expect(await codec.decode([...messages], context)).toHaveLength(20);
+  });
+
+  it('makes one call for each process that starts later', async () => {
+    const fleet = fleetOf(1);
+    await fleet.encrypt();
+    for (let n = 0; n < 10; n += 1) fleet.start();
+    await fleet.encrypt();
+    expect([fleet.keyService.wraps, fleet.keyService.unwraps]).toEqual([1, 10]);
+  });
+
+  it('has a branch key for each namespace, even under one crypto key', async () => {
+    const fleet = fleetOf(2);
+    const [a] = await fleet.encrypt();
+    const [b] = await fleet.codecs[1]!.encode([json('x')], inNamespace('bill'));
+    expect(branchOf(a!)).not.toBe(branchOf(b!));
+    expect(fleet.store.ids).toHaveLength(2);
+  });
+
+  it('stores no branch key of the format envelope', async () => {
+    const store = new MemoryStore();
+    const { codec } = codecWith(rules, { branchKeyStore: store, format: 'envelope' });
+    await codec.encode([json('x')], context);
+    expect(store.loads).toBe(0);
+  });
+});
+
+describe('a rotation', () => {
+  it('of 20 processes at the same moment has one winner, whose key all others unwrap at once', async () => {
+    const fleet = fleetOf(20);
+    await fleet.encrypt();
+    const { won } = fleet.store;
+    fleet.clock.time += 0.75 * hour;
+    for (const codec of fleet.codecs) codec.maintain();
+    await settle();
+    expect(fleet.store.won - won).toBe(1);
+    expect(entryIn(fleet.store).next).toBeDefined();
+    await fleet.pass(0.25 * hour);
+    const messages = await fleet.encrypt();
+    expect(distinct(messages.map(branchOf))).toBe(1);
+    expect(branchOf(messages[0]!)).toBe(Buffer.from(entryIn(fleet.store).next!.wrapped).toString('hex'));
+  });
+
+  it('takes place in a minute, one call for each process and one for the new key', async () => {
+    const fleet = fleetOf(50);
+    await fleet.encrypt();
+    const { wraps, unwraps } = fleet.keyService;
+    await fleet.pass(0.75 * hour + minute);
+    expect(fleet.keyService.unwraps - unwraps).toBeLessThanOrEqual(50);
+    // Processes that are due within the same 15 s create a key at the same time.
+    expect(fleet.keyService.wraps - wraps).toBeLessThanOrEqual(25);
+    expect(fleet.store.won).toBe(2);
+  });
+
+  it('encrypts with the next key only after every process has unwrapped it', async () => {
+    const fleet = fleetOf(10);
+    const first = branchOf((await fleet.encrypt())[0]!);
+    const seen: string[] = [];
+    for (let m = 0; m < 75; m += 1) {
+      await fleet.pass(minute);
+      const messages = await fleet.encrypt();
+      const { unwraps } = fleet.keyService;
+      for (const codec of fleet.codecs) await codec.decode(messages, context);
+      expect(fleet.keyService.unwraps).toBe(unwraps);
+      for (const message of messages) seen.push(branchOf(message));
+    }
+    expect(seen[0]).toBe(first);
+    expect(distinct(seen)).toBe(2);
+  });
+
+  it('does not take place during an outage that begins when the next key has been stored', async () => {
+    const fleet = fleetOf(5, { limits: { revalidateMs: 5 * minute } });
+    await fleet.encrypt();
+    const late = fleet.codecs[4]!;
+    fleet.clock.time += 0.75 * hour;
+    for (const codec of fleet.codecs.slice(0, 4)) codec.maintain();
+    await settle();
+    expect(entryIn(fleet.store).next).toBeDefined();
+    fleet.keyService.failing = 'kms_unavailable';
+    for (let m = 0; m < 60; m += 1) {
+      await fleet.pass(minute);
+      const messages = await fleet.encrypt();
+      expect(await late.decode(messages, context)).toHaveLength(5);
+    }
+    fleet.keyService.failing = undefined;
+    const before = branchOf((await fleet.encrypt())[0]!);
+    // The attempts in flight try again after up to 2 s of real time.
+    await vi.waitFor(
+      async () => {
+        await fleet.pass(minute);
+        const messages = await fleet.encrypt();
+        expect(distinct(messages.map(branchOf))).toBe(1);
+        expect(branchOf(messages[0]!)).not.toBe(before);
+      },
+      { timeout: 20_000, interval: 200 },
+    );
+  });
+
+  it('leaves each process able to read all others for an hour of outage right after start', async () => {
+    const fleet = fleetOf(20);
+    await fleet.encrypt();
+    fleet.keyService.failing = 'kms_unavailable';
+    let failures = 0;
+    for (let m = 0; m < 60; m += 1) {
+      await fleet.pass(minute);
+      const messages = await fleet.encrypt();
+      for (const codec of fleet.codecs) await codec.decode(messages, context).catch(() => (failures += 1));
+    }
+    expect(failures).toBe(0);
+  });
+
+  it('starts with a new salt for each process, so that no two share a data key', async () => {
+    const fleet = fleetOf(20);
+    const messages = await fleet.encrypt();
+    const headers = messages.map(({ data }) => Buffer.from(data!.subarray(0, 60)).toString('hex'));
+    expect(distinct(headers)).toBe(20);
+  });
+});
+
+describe('a store that fails', () => {
+  it.each(['loading', 'replacing'] as const)(
+    'while %s fails no payload and is reported once',
+    async (operation) => {
+      const fleet = fleetOf(1);
+      fleet.store[operation] = gone;
+      for (let h = 0; h < 48; h += 1) {
+        const messages = await fleet.encrypt();
+        expect(valueOf((await fleet.codecs[0]!.decode(messages, context))[0])).toBe('x');
+        await fleet.pass(hour / 2);
+      }
+      const name = { loading: 'load', replacing: 'replace' }[operation];
+      expect(fleet.events).toEqual([`${name} unavailable`]);
+      fleet.store[operation] = undefined;
+      await fleet.pass(2 * hour);
+      expect(fleet.events).toEqual([`${name} unavailable`, `${name} works`]);
+    },
+  );
+
+  it('by not answering delays the first payload of a process by two seconds, and no other', async () => {
+    const fleet = fleetOf(1);
+    fleet.store.loading = new Promise<never>(() => undefined);
+    const start = performance.now();
+    // Waits of the codec count in ms of the event loop; the budget is that of an activity.
+    const { codec } = codecWith(rules, {
+      branchKeyStore: fleet.store,
+      now: () => fleet.clock.time,
+      waitMs: { activity: 10_000, other: 10_000 },
+    });
+    await codec.encode([json('x')], context);
+    expect(performance.now() - start).toBeLessThan(5_000);
+    const second = performance.now();
+    await codec.encode([json('x')], inNamespace('bill'));
+    expect(performance.now() - second).toBeLessThan(1_000);
+    expect(fleet.store.loads).toBe(1);
+  });
+
+  it('is used again when it works, and the fleet agrees on one key', async () => {
+    const fleet = fleetOf(20);
+    fleet.store.loading = gone;
+    expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(20);
+    fleet.store.loading = undefined;
+    await fleet.pass(2 * minute);
+    const messages = await fleet.encrypt();
+    expect(distinct(messages.map(branchOf))).toBe(1);
+    expect(fleet.store.won).toBe(1);
+    expect(fleet.keyService.wraps).toBe(20);
+  });
+
+  it('for minutes around a rotation only delays the rotation', async () => {
+    const fleet = fleetOf(5);
+    const [before] = await fleet.encrypt();
+    await fleet.pass(0.7 * hour);
+    fleet.store.loading = gone;
+    await fleet.pass(0.2 * hour);
+    expect((await fleet.encrypt()).map(branchOf)).toEqual(Array(5).fill(branchOf(before!)));
+    fleet.store.loading = undefined;
+    await fleet.pass(0.3 * hour);
+    const after = await fleet.encrypt();
+    expect(distinct(after.map(branchOf))).toBe(1);
+    expect(branchOf(after[0]!)).not.toBe(branchOf(before!));
+  });
+
+  it('beyond the soft age leaves each process with a key of its own', async () => {
+    const fleet = fleetOf(5);
+    const [before] = await fleet.encrypt();
+    fleet.store.loading = gone;
+    await fleet.pass(1.1 * hour);
+    const messages = await fleet.encrypt();
+    expect(distinct([...messages.map(branchOf), branchOf(before!)])).toBe(6);
+  });
+
+  it('by losing its values is filled again with the key in use', async () => {
+    const fleet = fleetOf(5);
+    const [before] = await fleet.encrypt();
+    fleet.store.values.clear();
+    await fleet.pass(0.75 * hour);
+    expect(Buffer.from(entryIn(fleet.store).current.wrapped).toString('hex')).toBe(branchOf(before!));
+    expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(1);
+    await fleet.pass(0.25 * hour);
+    expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(1);
+  });
+});
+
+describe('a process that only reads', () => {
+  it('unwraps each next key before any process encrypts with it, and reads through an outage', async () => {
+    const fleet = fleetOf(3);
+    const [message] = await fleet.encrypt();
+    const reader = fleetOf(1, { ...fleet, branchKeyStore: fleet.store });
+    await reader.codecs[0]!.decode([message!], context);
+    for (let m = 0; m < 4 * 60; m += 1) {
+      await fleet.pass(minute);
+      reader.codecs[0]!.maintain();
+      await settle();
+      const messages = await fleet.encrypt();
+      fleet.keyService.failing = 'kms_unavailable';
+      expect(await reader.codecs[0]!.decode(messages, context)).toHaveLength(3);
+      fleet.keyService.failing = undefined;
+    }
+    const { loads } = fleet.store;
+    fleet.keyService.failing = 'kms_unavailable';
+    await fleet.pass(hour);
+    expect(await reader.codecs[0]!.decode(await fleet.encrypt(), context)).toHaveLength(3);
+    expect(loads).toBeLessThan(100);
+  });
+
+  it('asks the store in namespaces only in which it has read', async () => {
+    const fleet = fleetOf(1);
+    await fleet.pass(hour);
+    expect(fleet.store.loads).toBe(0);
+  });
+});
+
+describe('an identity that may only encrypt', () => {
+  it('uses keys of its own and leaves the stored keys to the others', async () => {
+    const fleet = fleetOf(2);
+    await fleet.encrypt();
+    const before = entryIn(fleet.store);
+    fleet.keyService.unwrap = () => Promise.reject(new KmsCodecError('permission_denied', 'rejected'));
+    const client = fleet.start();
+    await expect(client.encode([json('x')], context)).resolves.toHaveLength(1);
+    await fleet.pass(minute);
+    expect(entryIn(fleet.store)).toEqual(before);
+    expect(fleet.events).toContain('adopt not_permitted');
+  });
+});

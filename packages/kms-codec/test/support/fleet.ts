@@ -1,0 +1,123 @@
+import { setImmediate } from 'node:timers/promises';
+import { ABSENT, type BranchKeyStore, type StoredValue } from '../../src/branch-keys/store.ts';
+import { parseHeader } from '../../src/formats/envelope-v2-header.ts';
+import type { Payload } from '../../src/formats/payload.ts';
+import type { KmsCodec, KmsCodecOptions, Observer } from '../../src/index.ts';
+import { codecWith, cryptoKey, inNamespace, json } from './codec.ts';
+import { FakeKeyService } from './fake-key-service.ts';
+
+export const minute = 60_000;
+export const hour = 60 * minute;
+export const rules = { pay: { encrypt: cryptoKey('pay') }, bill: { encrypt: cryptoKey('pay') } };
+export const context = inNamespace('pay');
+
+/** A store in memory. It counts its operations and fails on demand. */
+export class MemoryStore implements BranchKeyStore {
+  readonly values = new Map<string, StoredValue>();
+  loads = 0;
+  won = 0;
+  lost = 0;
+  /** Thrown by, or awaited in, each operation while it is set. */
+  loading: Error | Promise<never> | undefined;
+  replacing: Error | Promise<never> | undefined;
+  #generation = 0;
+
+  async load(id: string): Promise<StoredValue | undefined> {
+    this.loads += 1;
+    await fail(this.loading);
+    return this.values.get(id);
+  }
+
+  async replace(id: string, value: Uint8Array, expected: string): Promise<boolean> {
+    await fail(this.replacing);
+    if ((this.values.get(id)?.generation ?? ABSENT) !== expected) {
+      this.lost += 1;
+      return false;
+    }
+    this.won += 1;
+    this.put(id, value);
+    return true;
+  }
+
+  async close(): Promise<void> {
+    // The tests of a fleet close its codecs one after another.
+  }
+
+  put(id: string, value: Uint8Array): void {
+    this.#generation += 1;
+    this.values.set(id, { value, generation: String(this.#generation) });
+  }
+
+  /** The ids that have a value. */
+  get ids(): string[] {
+    return [...this.values.keys()];
+  }
+}
+
+async function fail(failure: Error | Promise<never> | undefined): Promise<void> {
+  if (failure instanceof Error) throw failure;
+  await failure;
+}
+
+/** Waits until background work has ended that needs no timer. */
+export async function settle(turns = 20): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await setImmediate();
+}
+
+/** Returns the wrapped branch key of a message. */
+export const branchOf = ({ data }: Payload): string =>
+  Buffer.from(parseHeader(data!).header.wrappedKey).toString('hex');
+
+export interface Fleet {
+  readonly codecs: readonly KmsCodec[];
+  readonly keyService: FakeKeyService;
+  readonly store: MemoryStore;
+  readonly clock: { time: number };
+  /** What the observers of the codecs were called with. */
+  readonly events: readonly string[];
+  /** Adds a codec, a process that has just started. */
+  start(options?: Partial<KmsCodecOptions>): KmsCodec;
+  /** Moves the clock in steps of 15 s, and calls the timer of each codec in each. */
+  pass(milliseconds: number): Promise<void>;
+  /** Encrypts a payload with each codec at the same time. */
+  encrypt(): Promise<Payload[]>;
+}
+
+/** Returns codecs that share a store, a clock and a key service, as the processes of a fleet. */
+export function fleetOf(
+  size: number,
+  options: Partial<KmsCodecOptions> & { keyService?: FakeKeyService; clock?: { time: number } } = {},
+): Fleet {
+  const { keyService = new FakeKeyService(), clock = { time: 1_790_000_000_000 }, ...rest } = options;
+  const store = new MemoryStore();
+  const events: string[] = [];
+  const observer: Observer = {
+    branchKeyStoreFailed: ({ operation, code }) => void events.push(`${operation} ${code}`),
+    branchKeyStoreRecovered: ({ operation }) => void events.push(`${operation} works`),
+  };
+  const codecs: KmsCodec[] = [];
+  const start: Fleet['start'] = (own = {}) => {
+    const shared = { keyService, now: () => clock.time, branchKeyStore: store, observer, ...rest };
+    const { codec } = codecWith(rules, { ...shared, ...own, keyService });
+    codecs.push(codec);
+    return codec;
+  };
+  for (let n = 0; n < size; n += 1) start();
+  return {
+    codecs,
+    keyService,
+    store,
+    clock,
+    events,
+    start,
+    pass: async (milliseconds) => {
+      for (const end = clock.time + milliseconds; clock.time < end;) {
+        clock.time += 15_000;
+        for (const codec of codecs) codec.maintain();
+        await settle();
+      }
+    },
+    encrypt: async () =>
+      await Promise.all(codecs.map(async (codec) => (await codec.encode([json('x')], context))[0]!)),
+  };
+}
