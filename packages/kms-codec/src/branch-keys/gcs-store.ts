@@ -137,5 +137,5 @@ function requestError(bucket: string, cause: unknown): BranchKeyStoreError {
     return fail('not_permitted', `status ${status}; this identity needs roles/storage.objectUser`);
   }
   if (status === NOT_FOUND) return fail('unavailable', 'it does not exist');
-  return fail('unavailable', status === undefined ? 'no answer' : `status ${status}`);
+  return fail('unavailable', status === undefined ? 'no answer, or no credentials' : `status ${status}`);
 }

@@ -14,7 +14,7 @@ import type { Observer } from '../observer.ts';
 import type { DecryptionKeys } from './decryption-keys.ts';
 import type { DataKeyLimits } from './limits.ts';
 import { asWrappedKey, type DataKeyScope, type ScopeKey } from './scope-key.ts';
-import type { WaitBudget } from './wait-budget.ts';
+import { WaitBudget } from './wait-budget.ts';
 
 /**
  * How branch keys are shared: `shared` means that the store has the current key; `unshared`, that the store failed; `refused`,
@@ -46,7 +46,7 @@ export const REFRESH_AT = 0.75;
 const LEAD = 0.2;
 /** How far in the future a key's creation may be: the clocks of two machines differ. */
 const CLOCK_SKEW_MS = 300_000;
-/** Limit on all waits for the store, in ms, while a payload waits. */
+/** Limit on all waits for the store, and for unwrapping its keys, in ms, while a payload waits. */
 const URGENT_MS = 2_000;
 const MAX_TRIES = 4;
 
@@ -146,7 +146,9 @@ export class SharedBranchKeys {
     const call = isUrgent ? urgentCall() : () => ({});
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const stored = await this.#store.load(id, call());
-      const found = await this.#find(scope, stored, own?.current, waitBudget);
+      const found = own
+        ? await this.#find(scope, stored, own.current, waitBudget)
+        : await this.#findSoon(scope, stored);
       if (found.isRefused) return undefined;
       const current = choose(own, found.current);
       const isStored = current !== undefined && found.current !== undefined && isSame(current, found.current);
@@ -167,6 +169,21 @@ export class SharedBranchKeys {
       'unavailable',
       'The stored branch keys are replaced faster than they can be used',
     );
+  }
+
+  /**
+   * Finds the keys within the time for which a payload waits for the store.
+   * @throws BranchKeyStoreError when Cloud KMS does not unwrap them by then: it may still wrap a key of this process
+   */
+  async #findSoon(scope: DataKeyScope, stored: StoredValue | undefined): Promise<Found> {
+    try {
+      return await this.#find(scope, stored, undefined, new WaitBudget(URGENT_MS));
+    } catch (cause) {
+      if (!(cause instanceof KmsCodecError)) throw cause;
+      throw new BranchKeyStoreError('unavailable', 'Cloud KMS does not unwrap the stored branch keys', {
+        cause,
+      });
+    }
   }
 
   /** @param own needs no call to Cloud KMS */

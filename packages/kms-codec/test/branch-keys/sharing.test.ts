@@ -219,6 +219,18 @@ describe('a store that fails', () => {
   });
 });
 
+it('a process that starts while Cloud KMS only wraps creates its own key, and shares again later', async () => {
+  const fleet = fleetOf(1);
+  await fleet.encrypt();
+  const unwrap = fleet.keyService.unwrap.bind(fleet.keyService);
+  fleet.keyService.unwrap = () => Promise.reject(new KmsCodecError('kms_quota', 'rejected'));
+  const started = fleet.start({ waitMs: { activity: 10_000, other: 10_000 } });
+  await expect(started.encode([json('x')], context)).resolves.toHaveLength(1);
+  fleet.keyService.unwrap = unwrap;
+  await fleet.pass(minute);
+  expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(1);
+});
+
 describe('a process that only reads', () => {
   it('unwraps each next key before any process encrypts with it, and reads through an outage', async () => {
     const fleet = fleetOf(3);

@@ -242,6 +242,21 @@ describe('yarn', () => {
     expect(await program('yarn', 24, ['app.cjs'])).toBe(expected);
     expect(await program('yarn', 24, ['bundle.cjs'])).toBe('true false');
   });
+
+  it('installs no Cloud Storage client, which the package reports when it needs it, and encrypts all the same', async () => {
+    const script = `
+      const { loadKmsCodec } = require('@temporal-kms/kms-codec');
+      const observer = { branchKeyStoreFailed: ({ code }) => console.log(code) };
+      const codec = loadKmsCodec({ observer });
+      const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('1') };
+      codec.encode([payload], { namespace: 'default' }).then(([{ metadata }]) => {
+        console.log(String(metadata.encoding));
+        return codec.close();
+      });`;
+    expect(await program('yarn', 24, ['-e', script], { KMS_BRANCH_KEYS: 'gs://bucket/prefix' })).toBe(
+      'not_installed\nbinary/envelope-kms-v2',
+    );
+  });
 });
 
 describe(`Temporal's SDK ${lowest.temporal} with Google's client ${lowest.kms} on Node 20`, () => {
