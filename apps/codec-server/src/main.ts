@@ -7,7 +7,7 @@ import {
   printableConfig,
   unknownVariables,
 } from '@temporal-kms/config';
-import { createKmsCodec } from '@temporal-kms/kms-codec';
+import { combineObservers, createKmsCodec } from '@temporal-kms/kms-codec';
 import { createApp } from './app.ts';
 import { commandList, exitAfterCommand } from './audit/commands.ts';
 import { messageOf } from './errors.ts';
@@ -16,7 +16,6 @@ import { CALLS_IN_FLIGHT, kmsCharges, watchKms } from './observability/kms-calls
 import { createLog, standardOutput } from './observability/log.ts';
 import { countBuffersAsHeap, inflightBytes, MemoryBudget } from './memory.ts';
 import { createMetrics } from './observability/metrics.ts';
-import { observeAll } from './observability/codec-observer.ts';
 import { metricsApp } from './routes/monitoring.ts';
 import { listen } from './server/listen.ts';
 import { requireModernTls } from './server/tls.ts';
@@ -56,7 +55,7 @@ async function start(): Promise<void> {
   const memory = new MemoryBudget(config.maxInflightBytes ?? inflightBytes());
   const metrics = createMetrics((name) => rules.isNamed(name) || name === namespace, memory);
   const codec = createKmsCodec(config.kms, {
-    observer: observeAll(kms.observer, metrics.observer, keyUse.observer, kmsCharges),
+    observer: combineObservers(kms.observer, metrics.observer, keyUse.observer, kmsCharges),
     limits: { callsInFlight: CALLS_IN_FLIGHT },
   });
   const { access, reload } = accessOrExit(config.policyFile, {

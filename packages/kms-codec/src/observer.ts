@@ -90,3 +90,46 @@ export interface Observer {
     readonly key?: string;
   }): void;
 }
+
+/** Every event of the observer: a new event is a type error until it is listed. */
+const listed: Readonly<Record<keyof Observer, true>> = {
+  kmsCall: true,
+  kmsRetry: true,
+  encrypted: true,
+  decrypted: true,
+  refused: true,
+  failureReplaced: true,
+  notEncrypted: true,
+  dataKeyLookup: true,
+  keyRevalidated: true,
+  dataKeyRotated: true,
+  dataKeyRefreshFailed: true,
+  branchKeyStoreFailed: true,
+  branchKeyStoreRecovered: true,
+};
+const events = Object.keys(listed).filter((name): name is keyof Observer => name in listed);
+
+/**
+ * Returns one observer that calls several in their order; it observes only events that one of them handles.
+ *
+ * @example
+ * const codec = loadKmsCodec({ observer: combineObservers(metrics.observer, { refused: (event) => log.warn(event) }) });
+ */
+export function combineObservers(...observers: readonly Observer[]): Observer {
+  return Object.fromEntries(
+    events
+      .map((event) => [event, callAll(observers.map((one) => one[event]?.bind(one)))] as const)
+      .filter(([, call]) => call !== undefined),
+  );
+}
+
+type Listener = (event: never) => void;
+
+function callAll(listeners: readonly (Listener | undefined)[]): Listener | undefined {
+  const [first, ...others] = listeners.filter((listener) => listener !== undefined);
+  if (others.length === 0) return first;
+  return (event) => {
+    first?.(event);
+    for (const other of others) other(event);
+  };
+}

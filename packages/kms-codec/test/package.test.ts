@@ -152,6 +152,12 @@ describe('the README', () => {
     );
   });
 
+  it('has metrics in the endpoint of Temporal’s Core', async () => {
+    expect(await node(project(), ['measured.ts'], environment())).toBe(
+      'codec_kms_failing{namespace="default"} 0\n',
+    );
+  });
+
   it('has a test with the test codec that passes', async () => {
     expect(await node(project(), ['--test', '--test-reporter=tap', 'order.test.ts'])).toContain('# pass 1\n');
   });
@@ -184,6 +190,7 @@ describe('the README', () => {
       'bundle',
       'by-hand',
       'client',
+      'measured',
       'observed',
       'order.test',
       'own-log',

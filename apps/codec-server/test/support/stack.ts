@@ -1,4 +1,5 @@
 import {
+  combineObservers,
   createKmsCodec,
   type DataKeyLimits,
   KeyRules,
@@ -16,7 +17,6 @@ import { createAudit } from '../../src/audit/audit.ts';
 import { startTextThreads } from '../../src/history/text-threads.ts';
 import { createKeyUsage, type KeyUsage } from '../../src/observability/key-usage.ts';
 import { kmsCharges, type KmsHealth, watchKms } from '../../src/observability/kms-calls.ts';
-import { observeAll } from '../../src/observability/codec-observer.ts';
 import { keepSent, keptAnswer } from './answers.ts';
 import { keepForSearch, keepKey } from './leak-search.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
@@ -82,7 +82,7 @@ export async function startKms(
       },
       // Shorter than the default of five seconds, for tests of outages, but long enough for a busy machine.
       {
-        observer: observeAll(watch.observer, use.observer, kmsCharges),
+        observer: combineObservers(watch.observer, use.observer, kmsCharges),
         waitMs: { other: waitMs },
         ...(limits && { limits }),
       },

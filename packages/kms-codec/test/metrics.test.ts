@@ -1,0 +1,90 @@
+import { freePorts } from '@temporal-kms/scripts/ports';
+import { Runtime } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type CodecMetrics, combineObservers, reportMetrics } from '../src/index.ts';
+import { codecWith, cryptoKey, inNamespace, json } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+
+const rules = { pay: { encrypt: cryptoKey('pay') }, hidden: { encrypt: cryptoKey('pay') } };
+const SECRET = 'card-4111';
+
+/* Metrics of a codec as Temporal's Core serves them to Prometheus. */
+
+let scrape: () => Promise<string>;
+let metrics: CodecMetrics;
+const keyService = new FakeKeyService();
+let codec: ReturnType<typeof codecWith>['codec'];
+
+beforeAll(async () => {
+  const [port] = await freePorts(1);
+  const bindAddress = `127.0.0.1:${port}`;
+  Runtime.install({
+    telemetryOptions: {
+      metrics: { prometheus: { bindAddress, countersTotalSuffix: true, unitSuffix: true } },
+    },
+  });
+  scrape = async () => (await fetch(`http://${bindAddress}/metrics`)).text();
+  metrics = reportMetrics(Runtime.instance().metricMeter);
+  ({ codec } = codecWith(rules, { keyService, observer: metrics.observer }));
+  metrics.follow(codec, ['pay']);
+});
+afterAll(async () => {
+  metrics.stop();
+  await codec.close();
+  await Runtime.instance().shutdown();
+});
+
+/** Returns the value of a time series, undefined if it does not exist. */
+async function valueOf(name: string, labels: Readonly<Record<string, string>>): Promise<number | undefined> {
+  for (const line of (await scrape()).split('\n')) {
+    const [, series, text = '', value] = /^(\w+)\{(.*)\} (\S+)$/.exec(line) ?? [];
+    const has = Object.entries(labels).every(([key, label]) => text.includes(`${key}="${label}"`));
+    if (series === name && has) return Number(value);
+  }
+  return undefined;
+}
+
+const eventually = (name: string, labels: Readonly<Record<string, string>>, value: number) =>
+  vi.waitFor(async () => expect(await valueOf(name, labels)).toBe(value), { timeout: 20_000, interval: 200 });
+
+describe('metrics of a codec', () => {
+  it('exist from the start with the value 0, also those of failures', async () => {
+    await eventually('codec_payloads_refused_total', { namespace: 'pay', code: 'key_disabled' }, 0);
+    await eventually('codec_payloads_decrypted_total', { namespace: 'pay' }, 0);
+    await eventually('codec_autonomy_seconds', { namespace: 'pay' }, 0);
+  });
+
+  it('count payloads, lookups and Cloud KMS calls', async () => {
+    const encrypted = await codec.encode([json(1), json(2)], inNamespace('pay'));
+    await codec.decode(encrypted, inNamespace('pay'));
+    await eventually('codec_payloads_encrypted_total', { namespace: 'pay', format: 'envelope-v2' }, 2);
+    await eventually('codec_payloads_decrypted_total', { namespace: 'pay', format: 'envelope-v2' }, 2);
+    await eventually('codec_data_key_lookups_total', { namespace: 'pay', outcome: 'hit' }, 2);
+    await eventually('codec_data_key_rotations_total', { namespace: 'pay', reason: 'first' }, 1);
+    await eventually('codec_autonomy_seconds', { namespace: 'pay' }, 24 * 3_600);
+    await eventually('codec_kms_failing', { namespace: 'pay' }, 0);
+  });
+
+  it('have no label with a namespace that is not followed, and nothing of a payload', async () => {
+    const encrypted = await codec.encode([json(SECRET)], inNamespace('hidden'));
+    await expect(codec.decode(encrypted, inNamespace('pay'))).rejects.toThrow();
+    await eventually('codec_payloads_encrypted_total', { namespace: 'other' }, 1);
+    await eventually('codec_payloads_refused_total', { namespace: 'pay', code: 'namespace_mismatch' }, 1);
+    const text = await scrape();
+    expect(text).not.toContain(SECRET);
+    expect(text).not.toContain('hidden');
+  });
+});
+
+describe('combineObservers', () => {
+  it('calls each observer in its order, and only for events that one of them handles', () => {
+    const called: string[] = [];
+    const both = combineObservers(
+      { notEncrypted: () => void called.push('first') },
+      { notEncrypted: () => void called.push('second'), kmsRetry: () => void called.push('retry') },
+    );
+    both.notEncrypted?.({ namespace: 'pay' });
+    expect(called).toEqual(['first', 'second']);
+    expect(Object.keys(both).toSorted()).toEqual(['kmsRetry', 'notEncrypted']);
+  });
+});
