@@ -77,7 +77,7 @@ export const activities = {
   /** Heartbeats once and then not again, until the heartbeat timeout. The failure in history has `lastHeartbeatDetails`. */
   async packByRobot(customer: string, items: readonly OrderItem[]): Promise<never> {
     heartbeat({ packed: 1, of: items.length, label: `Label printed for ${customer}` });
-    await sleep(2_000);
+    await sleep(4_000);
     throw ApplicationFailure.retryable('The robot fell silent', 'RobotSilent');
   },
 

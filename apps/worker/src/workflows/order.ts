@@ -41,7 +41,7 @@ const { reserveStock, awardPoints, packByHand } = proxyActivities<Activities>({
 });
 const { packByRobot } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
-  heartbeatTimeout: '1 second',
+  heartbeatTimeout: '2 seconds',
   retry: { maximumAttempts: 1 },
 });
 
