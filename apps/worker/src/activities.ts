@@ -5,6 +5,7 @@ import {
   ApplicationFailure,
   CancelledFailure,
   cancellationDetails,
+  CompleteAsyncError,
   Context,
   heartbeat,
 } from '@temporalio/activity';
@@ -134,6 +135,17 @@ export const activities = {
     } finally {
       clearInterval(beat);
     }
+  },
+
+  /** Gives its task token to its workflow and returns. The workshop, another process, completes it by the token. */
+  async sendToWorkshop(_customer: string, _article: string): Promise<string> {
+    const { taskToken, workflowExecution } = activityInfo();
+    const ticket = Buffer.from(taskToken).toString('base64');
+    const { workflowId, runId } = workflowExecution ?? { workflowId: '' };
+    await Context.current()
+      .client.workflow.getHandle(workflowId, runId)
+      .signal<[string]>('workshopTicket', ticket);
+    throw new CompleteAsyncError();
   },
 
   /** Runs as a local activity after the cancellation. */

@@ -9,6 +9,16 @@ import { addNote, changeAddress, progress, redeemVoucher } from '../src/workflow
 import { databaseCells, databaseFiles } from './support/database.ts';
 import { readEverything, type Stored } from './support/history.ts';
 import { passing, places } from './support/places.ts';
+import {
+  cancelRepair,
+  completeRepair,
+  failRepair,
+  resetToLastTask,
+  runSchedule,
+  signalWithStart,
+  startRepair,
+  updateWithStart,
+} from './support/scenarios.ts';
 import { namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
 
 const expectRejected = (update: Promise<unknown>) =>
@@ -51,6 +61,21 @@ async function runSamples({ clients }: Stack, name: string): Promise<void> {
   await Promise.all(settled);
 }
 
+/** Uses the features of Temporal that need more than a start of a sample. */
+async function runFeatures({ clients }: Stack, name: string): Promise<void> {
+  const client = clients.get('envelope-v2');
+  const pending = await startRepair(client, 'repair-pending', name);
+  await client.activity.heartbeat(pending.token, `Clock of ${name} lies open`);
+  await Promise.all([
+    runSchedule(client, name),
+    updateWithStart(client, name),
+    signalWithStart(client, name),
+    completeRepair(client, 'repair-completed', name).then(() => resetToLastTask(client, 'repair-completed')),
+    expect(failRepair(client, 'repair-failed', name)).rejects.toThrow(WorkflowFailedError),
+    cancelRepair(client, 'repair-cancelled', name),
+  ]);
+}
+
 /** Without digits: the sample accepts an address with a digit. */
 const canary = newCanary();
 
@@ -83,6 +108,7 @@ describe('a canary in every payload of the samples', () => {
       startStack({ encrypted: false }),
     ]);
     await Promise.all([runSamples(encrypted, canary), runSamples(control, canary)]);
+    await Promise.all([runFeatures(encrypted, canary), runFeatures(control, canary)]);
     encryptedData = await readEverything(encrypted.connection);
     plainData = await readEverything(control.connection);
     decoded = await decodeAll(encryptedData, encrypted);

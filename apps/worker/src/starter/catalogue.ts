@@ -1,9 +1,12 @@
 import type { Client, WorkflowHandle, WorkflowStartOptions } from '@temporalio/client';
 import { approval } from '../workflows/approval.ts';
+import { basket } from '../workflows/basket.ts';
 import { checkout } from '../workflows/checkout.ts';
 import { courier } from '../workflows/courier.ts';
+import { dailyReport } from '../workflows/daily-report.ts';
 import { loyaltyReport } from '../workflows/loyalty-report.ts';
 import { order } from '../workflows/order.ts';
+import { repair } from '../workflows/repair.ts';
 import { settlement } from '../workflows/settlement.ts';
 import { stocktake } from '../workflows/stocktake.ts';
 import { subscription } from '../workflows/subscription.ts';
@@ -134,6 +137,21 @@ export const catalogue = {
     workflow: stocktake,
     input: { warehouse: 'Northgate', shelves: 1_200, counters: 40 },
     options: () => ({ priority: { priorityKey: 5 } }),
+  }),
+  basket: defineSample({
+    description: 'can be started together with its first update or signal',
+    workflow: basket,
+    input: { customer: 'Ines Rocha' },
+  }),
+  repair: defineSample({
+    description: 'an activity that another process completes by its task token',
+    workflow: repair,
+    input: { customer: 'Goran Petrov', article: 'kettle' },
+  }),
+  'daily-report': defineSample({
+    description: 'made for a schedule: each run continues the result of the run before it',
+    workflow: dailyReport,
+    input: { shop: 'Northgate' },
   }),
 } satisfies Record<string, Sample>;
 

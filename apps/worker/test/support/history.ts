@@ -5,12 +5,12 @@ import { namespace } from './stack.ts';
 
 /** A message that Temporal stores: a history event, or a part of a workflow's description. */
 export interface Stored {
-  /** The event's type without its prefix (`ACTIVITY_TASK_STARTED`), or `memo`, or `pending activity`. */
+  /** The event's type without its prefix (`ACTIVITY_TASK_STARTED`), or `memo`, `pending activity` or `schedule`. */
   readonly where: string;
   readonly value: unknown;
 }
 
-/** Reads everything that Temporal returns about every workflow, with payloads as it stores them. */
+/** Reads everything that Temporal returns about every workflow and schedule, with payloads as it stores them. */
 export async function readEverything(connection: Connection): Promise<Stored[]> {
   const { workflowService } = connection;
   const { executions } = await workflowService.listWorkflowExecutions({ namespace, pageSize: 1_000 });
@@ -28,7 +28,14 @@ export async function readEverything(connection: Connection): Promise<Stored[]> 
       ];
     }),
   );
-  return stored.flat();
+  const { schedules } = await workflowService.listSchedules({ namespace });
+  const described = await Promise.all(
+    schedules.map(async ({ scheduleId, memo }) => {
+      const description = await workflowService.describeSchedule({ namespace, scheduleId: scheduleId ?? '' });
+      return { where: 'schedule', value: { memo, description } };
+    }),
+  );
+  return [...stored.flat(), ...described];
 }
 
 const eventName = (type: temporal.api.enums.v1.EventType | null | undefined) =>

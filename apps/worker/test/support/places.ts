@@ -163,6 +163,46 @@ export const places: readonly Place[] = [
     where: 'WORKFLOW_EXECUTION_TERMINATED',
     text: (name) => `Budget of ${name} is closed`,
   },
+  { place: "schedule's arguments", where: 'schedule', text: (name) => `Corner shop of ${name}` },
+  { place: "schedule's memo", where: 'schedule', text: (name) => `Schedule of ${name}` },
+  { place: "scheduled workflow's memo", where: 'schedule', text: (name) => `Report for ${name}` },
+  { place: "scheduled workflow's summary", where: 'schedule', text: (name) => `Daily report of ${name}` },
+  { place: "scheduled workflow's details", where: 'schedule', text: (name) => `Print it for ${name}` },
+  {
+    place: 'result of the last scheduled run',
+    where: 'WORKFLOW_EXECUTION_STARTED',
+    text: (name) => `First report of Corner shop of ${name}`,
+  },
+  {
+    place: 'update that starts a workflow',
+    where: 'WORKFLOW_EXECUTION_UPDATE_ACCEPTED',
+    text: (name) => `Kettle for ${name}`,
+  },
+  {
+    place: 'signal that starts a workflow',
+    where: 'WORKFLOW_EXECUTION_SIGNALED',
+    text: (name) => `Is it new, ${name}`,
+  },
+  {
+    place: 'completion by token',
+    where: 'ACTIVITY_TASK_COMPLETED',
+    text: (name) => `Repaired the clock of ${name}`,
+  },
+  {
+    place: 'heartbeat by token',
+    where: 'pending activity',
+    text: (name) => `Clock of ${name} lies open`,
+  },
+  {
+    place: 'failure by token',
+    where: 'ACTIVITY_TASK_FAILED',
+    text: (name) => `No spare parts for ${name}`,
+  },
+  {
+    place: 'cancellation by token',
+    where: 'ACTIVITY_TASK_CANCELED',
+    text: (name) => `Clock of ${name} goes back`,
+  },
 ];
 
 /** Texts of queries and rejected updates, which Temporal does not store. */

@@ -11,7 +11,7 @@ import {
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { startStack as startServices } from '@temporal-kms/testing/stack';
 import { Client, type Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
+import { NativeConnection, type WorkerPlugin } from '@temporalio/worker';
 import { createLog } from '../../src/log.ts';
 import { createSampleClients, type SampleClients } from '../../src/starter/clients.ts';
 import { initialStatus } from '../../src/health.ts';
@@ -41,6 +41,8 @@ export const startTemporalAndKms = (dataFile?: string) =>
 
 export interface Stack {
   readonly address: string;
+  /** The emulator. */
+  readonly kmsAddress: string;
   readonly dbFile: string;
   readonly connection: Connection;
   readonly clients: SampleClients;
@@ -49,25 +51,33 @@ export interface Stack {
   close(): Promise<void>;
 }
 
+export interface StackOptions {
+  readonly encrypted: boolean;
+  /** Plugins of the worker in addition to the codec's. */
+  readonly plugins?: readonly WorkerPlugin[];
+}
+
 /** Starts a Temporal server with a database file, clients, and a worker in this process. */
-export async function startStack({ encrypted }: { encrypted: boolean }): Promise<Stack> {
+export async function startStack({ encrypted, plugins: more = [] }: StackOptions): Promise<Stack> {
   const dir = await mkdtemp(join(tmpdir(), 'worker-test-'));
   const dbFile = join(dir, 'temporal.db');
   await (await startTemporal({ dbFile })).close();
   useWriteAheadLog(dbFile);
   const services = await startServices({ temporal: { dbFile }, emulator: { keys: [key] } });
   const { address, connection, closers, emulator } = services;
+  const kmsAddress = emulator.address;
   const close = async () => {
     await services.close();
     await rm(dir, { recursive: true, force: true });
   };
 
   const stopping = new AbortController();
-  const run = (plugins: KmsCodecPlugin[]) => {
+  const run = (own: KmsCodecPlugin[]) => {
+    const plugins = [...more, ...own];
     const running = superviseWorker({
       connect: () => NativeConnection.connect({ address }),
-      createWorker: (own) =>
-        createWorker({ connection: own, namespace, taskQueue, plugins, shutdownGraceSeconds: 1 }),
+      createWorker: (native) =>
+        createWorker({ connection: native, namespace, taskQueue, plugins, shutdownGraceSeconds: 1 }),
       signal: stopping.signal,
       status: initialStatus(),
       log: createLog('silent'),
@@ -79,15 +89,15 @@ export async function startStack({ encrypted }: { encrypted: boolean }): Promise
   };
   if (!encrypted) {
     run([]);
-    return { address, dbFile, connection, clients: plainClients(connection), close };
+    return { address, kmsAddress, dbFile, connection, clients: plainClients(connection), close };
   }
 
-  const kms = kmsSettings(emulator.address);
+  const kms = kmsSettings(kmsAddress);
   const codec = closers.use(createKmsCodec(kms, { namespace }));
   const clients = closers.use(createSampleClients({ connection, namespace, kms }));
   await codec.warm(namespace);
   run([new KmsCodecPlugin(codec)]);
-  return { address, dbFile, connection, clients, codec, close };
+  return { address, kmsAddress, dbFile, connection, clients, codec, close };
 }
 
 /** Clients without a codec, whatever format a sample asks for. */
