@@ -148,6 +148,16 @@ export const activities = {
     throw new CompleteAsyncError();
   },
 
+  /** Returns a text of about 40 bytes per article. */
+  async fetchPriceList(supplier: string, articles: number): Promise<string> {
+    const line = (index: number) => `${supplier} sells article ${index} for ${(index * 37) % 1_000}.90\n`;
+    return Array.from({ length: articles }, (_, index) => line(index)).join('');
+  },
+
+  async checkPriceList(supplier: string, list: string): Promise<string> {
+    return `${list.split('\n').length - 1} prices of ${supplier} are valid`;
+  },
+
   /** Runs as a local activity after the cancellation. */
   async withdrawRequest(requester: string): Promise<string> {
     return `Request of ${requester} is withdrawn`;

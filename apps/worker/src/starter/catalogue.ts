@@ -6,6 +6,7 @@ import { courier } from '../workflows/courier.ts';
 import { dailyReport } from '../workflows/daily-report.ts';
 import { loyaltyReport } from '../workflows/loyalty-report.ts';
 import { order } from '../workflows/order.ts';
+import { priceList } from '../workflows/price-list.ts';
 import { repair } from '../workflows/repair.ts';
 import { settlement } from '../workflows/settlement.ts';
 import { stocktake } from '../workflows/stocktake.ts';
@@ -152,6 +153,11 @@ export const catalogue = {
     description: 'made for a schedule: each run continues the result of the run before it',
     workflow: dailyReport,
     input: { shop: 'Northgate' },
+  }),
+  'price-list': defineSample({
+    description: 'payloads large enough for external storage',
+    workflow: priceList,
+    input: { supplier: 'Miller Tools', articles: 8_000 },
   }),
 } satisfies Record<string, Sample>;
 

@@ -8,6 +8,7 @@ export { delivery } from './delivery.ts';
 export { loyaltyReport } from './loyalty-report.ts';
 export { order } from './order.ts';
 export { payment } from './payment.ts';
+export { priceList } from './price-list.ts';
 export { repair } from './repair.ts';
 export { settlement } from './settlement.ts';
 export { stocktake } from './stocktake.ts';

@@ -1,0 +1,88 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createKmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { leaksIn, newCanary } from '@temporal-kms/testing/canaries';
+import { encodingOf, payloadsIn, rawText, textOf } from '@temporal-kms/testing/history';
+import { Client } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLog, installRuntime } from '../src/log.ts';
+import { catalogue } from '../src/starter/catalogue.ts';
+import { databaseCells } from './support/database.ts';
+import { FileStorage, storagePlugin } from './support/file-storage.ts';
+import { readEverything } from './support/history.ts';
+import { kmsSettings, namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
+
+/** A name of 600 KiB, so that the input, the activities' arguments and their results all exceed the threshold. */
+const name = newCanary();
+const supplier = `${name} `.repeat(20_000);
+
+describe('external storage with the codec', () => {
+  let stack: Stack;
+  let dir: string;
+  let storage: FileStorage;
+  let result: unknown;
+
+  beforeAll(async () => {
+    installRuntime(createLog('silent'));
+    dir = await mkdtemp(join(tmpdir(), 'external-storage-'));
+    storage = new FileStorage(dir);
+    const plugin = storagePlugin(storage);
+    stack = await startStack({ encrypted: true, plugins: [plugin] });
+    const codec = createKmsCodec(kmsSettings(stack.kmsAddress), { namespace });
+    const plugins = [plugin, new KmsCodecPlugin(codec)];
+    const client = new Client({ connection: stack.connection, namespace, plugins });
+    const input = { supplier, articles: 1 };
+    const handle = await catalogue['price-list'].start(client, { workflowId: 'prices', taskQueue, input });
+    result = await handle.result();
+    await codec.close();
+  });
+  afterAll(async () => {
+    await stack?.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it('gives the client and the worker the plaintext', () => {
+    expect(result).toBe(`1 prices of ${supplier} are valid`);
+  });
+
+  it('stores references in history, and ciphertext under the keys of the namespace in the store', async () => {
+    const { events } = await stack.clients.get('plain').workflow.getHandle('prices').fetchHistory();
+    const references = payloadsIn(events).filter(
+      (payload) => stack.codec?.inspect(payload, { namespace }).reason === 'external_reference',
+    );
+    const stored = await storage.payloads();
+    expect(references.length).toBeGreaterThanOrEqual(4);
+    expect(stored.length).toBeGreaterThanOrEqual(4);
+    expect(new Set(stored.map(encodingOf))).toEqual(new Set(['binary/envelope-kms-v2']));
+  });
+
+  it('leaves no plaintext in the store or in Temporal', async () => {
+    for (const bytes of await storage.files()) expect(leaksIn(bytes.toString('latin1'), [name])).toEqual([]);
+    const inTemporal = await readEverything(stack.connection);
+    expect(inTemporal.filter(({ value }) => rawText(value).includes(name))).toEqual([]);
+    expect(databaseCells(stack.dbFile).includes(name)).toBe(false);
+  });
+
+  it('lets another process decrypt an object that it has fetched itself', async () => {
+    const codec = createKmsCodec(kmsSettings(stack.kmsAddress), { namespace });
+    const texts = (await codec.decode(await storage.payloads(), { namespace })).map(textOf);
+    expect(texts).toContain(JSON.stringify({ supplier, articles: 1 }));
+    await codec.close();
+  });
+
+  it('lets a replay worker read the history with its objects', async () => {
+    const history = await stack.clients.get('plain').workflow.getHandle('prices').fetchHistory();
+    const codec = createKmsCodec(kmsSettings(stack.kmsAddress), { namespace });
+    await Worker.runReplayHistory(
+      {
+        workflowsPath: join(import.meta.dirname, '..', 'src', 'workflows', 'index.ts'),
+        plugins: [storagePlugin(storage), new KmsCodecPlugin(codec)],
+      },
+      history,
+      'prices',
+    );
+    await codec.close();
+  });
+});
