@@ -9,7 +9,7 @@ from fake_kms import FakeKms
 from temporalio.api.common.v1 import Payload
 from test_codec import Clock, codec_for, fails, plain
 
-from temporal_kms import KmsCodec
+from temporal_kms import KmsCodec, KmsCodecError, Wrapped
 from temporal_kms.decryption_keys import HARD_AGE, REVALIDATE
 
 HOUR = 3600.0
@@ -95,5 +95,49 @@ def test_while_cloud_kms_does_not_answer_a_data_key_decrypts_up_to_the_hard_age(
             assert await reader.decode(own)
         clock.now += HARD_AGE
         await fails(code, reader.decode(encrypted))
+
+    run(work())
+
+
+class VersionedKms(FakeKms):
+    """Wraps under the version that a test sets, and refuses to unwrap keys of disabled versions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.version = 1
+        self.disabled: set[int] = set()
+        self._versions: dict[bytes, int] = {}
+
+    async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped:
+        wrapped = await super().wrap(key, plaintext, aad)
+        self._versions[wrapped.ciphertext] = self.version
+        return Wrapped(wrapped.ciphertext, self.version)
+
+    async def unwrap(self, key: str, ciphertext: bytes, aad: bytes, key_version: int | None = None) -> bytes:
+        if self._versions[ciphertext] in self.disabled:
+            raise KmsCodecError("key_disabled", "VersionedKms has disabled this version")
+        return await super().unwrap(key, ciphertext, aad, key_version)
+
+
+@pytest.mark.parametrize("reads_first", [True, False])
+def test_a_header_that_was_changed_to_name_another_version_does_not_keep_a_disabled_version_readable(
+    reads_first: bool,
+) -> None:
+    async def work() -> None:
+        kms, clock = VersionedKms(), Clock()
+        (message,) = await codec_for(kms, clock=clock).encode([plain()])
+        kms.version = 2
+        other = await codec_for(kms, clock=clock).encode([plain()])
+        reader = codec_for(kms, clock=clock)
+        if reads_first:
+            await reader.decode([message])
+        forged = Payload(metadata=message.metadata, data=message.data[:10] + (2).to_bytes(4, "big") + message.data[14:])
+        await fails("integrity_failed", reader.decode([forged]))
+        kms.disabled.add(1)
+        for _ in range(6):
+            clock.now += 60
+            await reader.decode(other)
+            await asyncio.sleep(0.001)
+        await fails("key_disabled", reader.decode([message]))
 
     run(work())

@@ -78,7 +78,7 @@ class DecryptionKeys:
 
         :raises KmsCodecError: why Cloud KMS did not unwrap it
         """
-        cached = self._find(wanted)
+        cached = self._find(wanted, key_version)
         if cached is not None:
             if self._is_usable(wanted, cached):
                 return cached.key
@@ -101,11 +101,18 @@ class DecryptionKeys:
         self._own[wanted] = _CachedKey(key, access, key_version, now, is_own=True)
         _limit(self._own, OWN_MAX)
 
-    def _find(self, wanted: WrappedKey) -> _CachedKey | None:
+    def _find(self, wanted: WrappedKey, key_version: int | None) -> _CachedKey | None:
+        """Returns the key from the cache.
+
+        An attacker can change the key version in a header. If messages name two versions for the same key, answers for
+        either do not count for it. The version of a key of this process comes from Cloud KMS.
+        """
         cached = self._keys.get(wanted)
         if cached is None:
             return self._own.get(wanted)
         self._keys.move_to_end(wanted)
+        if cached.key_version != key_version:
+            cached.access = self._access(wanted, None, cached.confirmed)
         return cached
 
     def _is_usable(self, wanted: WrappedKey, cached: _CachedKey) -> bool:

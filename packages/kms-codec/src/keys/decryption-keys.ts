@@ -25,7 +25,7 @@ interface CachedKey {
   readonly namespace: string;
   readonly wrappedKey: WrappedKey;
   readonly key: KeyObject;
-  readonly access: KeyVersionAccess;
+  access: KeyVersionAccess;
   /** Whether this process made it. */
   readonly isOwn: boolean;
   /** When Cloud KMS last unwrapped this very key; for a key of this process, when Cloud KMS wrapped it. */
@@ -87,15 +87,15 @@ export class DecryptionKeys {
    * background when that is due.
    * @throws KmsCodecError a cached failure
    */
-  cached(namespace: string, { id }: WrappedKey): KeyObject | undefined {
-    const cached = this.#find(id);
+  cached(namespace: string, wanted: WrappedKey): KeyObject | undefined {
+    const cached = this.#find(wanted);
     if (cached) {
       const outcome = this.#use(cached);
       if (outcome === undefined) return undefined;
       this.#observer.dataKeyLookup?.({ namespace, outcome });
       return cached.key;
     }
-    const failure = this.#failures.get(id);
+    const failure = this.#failures.get(wanted.id);
     if (failure) throw failure;
     return undefined;
   }
@@ -117,7 +117,7 @@ export class DecryptionKeys {
    */
   async unwrap(namespace: string, wanted: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
     const { id, cryptoKey, aad, wrapped, keyVersion } = wanted;
-    const cached = this.#find(id);
+    const cached = this.#find(wanted);
     if (cached) {
       await cached.access.revalidated(waitBudget);
       const outcome = waitBudget.isFinished ? undefined : this.#use(cached);
@@ -207,8 +207,16 @@ export class DecryptionKeys {
     return [...this.#keys.values(), ...this.#own.values()];
   }
 
-  #find(id: string): CachedKey | undefined {
-    return this.#keys.get(id) ?? this.#own.get(id);
+  /**
+   * An attacker can change the key version in a header. If messages name two versions for the same key, answers for either
+   * do not count for it. The version of a key of this process comes from Cloud KMS.
+   */
+  #find(wanted: WrappedKey): CachedKey | undefined {
+    const cached = this.#keys.get(wanted.id) ?? this.#own.get(wanted.id);
+    if (cached && !cached.isOwn && cached.wrappedKey.keyVersion !== wanted.keyVersion) {
+      cached.access = this.#accessOf({ ...wanted, keyVersion: undefined }, cached.confirmed);
+    }
+    return cached;
   }
 
   #remove({ wrappedKey: { id } }: CachedKey): void {

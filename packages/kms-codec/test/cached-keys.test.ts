@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { KmsCodecError } from '../src/index.ts';
+import type { Payload } from '../src/formats/payload.ts';
+import type { UnwrapRequest } from '../src/keys/key-service.ts';
+import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+
+/* Attacks on the rule that a cached key decrypts only while Cloud KMS lets this process use its key version. */
+
+const rule = { pay: { encrypt: cryptoKey('pay') } };
+const context = inNamespace('pay');
+const minute = 60_000;
+/** Lets a call in the background end. */
+const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+/** Cloud KMS with several key versions, which can be disabled. */
+class VersionedKeyService extends FakeKeyService {
+  readonly disabled = new Set<number>();
+  readonly #versions = new Map<string, number>();
+
+  override async wrap(request: Parameters<FakeKeyService['wrap']>[0]) {
+    const wrapped = await super.wrap(request);
+    this.#versions.set(Buffer.from(wrapped.ciphertext).toString('hex'), wrapped.keyVersion);
+    return wrapped;
+  }
+
+  override async unwrap(request: UnwrapRequest): Promise<Uint8Array> {
+    const key = await super.unwrap(request);
+    const version = this.#versions.get(Buffer.from(request.ciphertext).toString('hex'));
+    if (version === undefined || !this.disabled.has(version)) return key;
+    throw new KmsCodecError('key_disabled', 'disabled', { key: request.key, keyVersion: version });
+  }
+}
+
+/** A message of a process whose branch key is wrapped under a key version. */
+async function messageUnder(keyService: FakeKeyService, version: number): Promise<Payload> {
+  keyService.version = version;
+  const [message = {}] = await codecWith(rule, { keyService }).codec.encode([json('secret')], context);
+  return message;
+}
+
+/** Returns a copy of a message whose header names another key version. Its authentication fails. */
+function naming({ metadata, data }: Payload, version: number): Payload {
+  const copy = Buffer.from(data ?? []);
+  copy.writeUInt32BE(version, 10);
+  return { metadata: metadata ?? null, data: copy };
+}
+
+/** A process that has read a message under version 2, and reads it every minute. */
+async function readerOfVersion2() {
+  const keyService = new VersionedKeyService();
+  const message = await messageUnder(keyService, 1);
+  const other = await messageUnder(keyService, 2);
+  const reader = codecWith(rule, { keyService });
+  const read = async (payload: Payload) => valueOf((await reader.codec.decode([payload], context))[0]);
+  const forge = () => expect(read(naming(message, 2))).rejects.toMatchObject({ code: 'integrity_failed' });
+  const pass = async (minutes: number) => {
+    for (let n = 0; n < minutes; n += 1) {
+      reader.clock.time += minute;
+      expect(await read(other)).toBe('secret');
+      await settle();
+    }
+  };
+  await read(other);
+  return { keyService, message, read, forge, pass };
+}
+
+describe('a message whose header was changed to name another key version', () => {
+  it('does not keep a disabled version readable when it arrives before the message', async () => {
+    const { keyService, message, read, forge, pass } = await readerOfVersion2();
+    await forge();
+    expect(await read(message)).toBe('secret');
+    keyService.disabled.add(1);
+    await pass(6);
+    await expect(read(message)).rejects.toMatchObject({ code: 'key_disabled' });
+  });
+
+  it('does not keep a disabled version readable when it arrives after the message', async () => {
+    const { keyService, message, read, forge, pass } = await readerOfVersion2();
+    expect(await read(message)).toBe('secret');
+    await forge();
+    keyService.disabled.add(1);
+    await pass(6);
+    await expect(read(message)).rejects.toMatchObject({ code: 'key_disabled' });
+  });
+
+  it('does not keep a disabled version readable when the message itself was never read', async () => {
+    const { keyService, message, read, forge, pass } = await readerOfVersion2();
+    await forge();
+    keyService.disabled.add(1);
+    await pass(6);
+    await expect(read(message)).rejects.toMatchObject({ code: 'key_disabled' });
+  });
+
+  it('costs the messages under that version no further calls', async () => {
+    const { keyService, message, read, forge } = await readerOfVersion2();
+    for (let n = 0; n < 20; n += 1) {
+      await forge();
+      expect(await read(message)).toBe('secret');
+    }
+    expect(keyService.unwraps).toBe(2);
+  });
+});
