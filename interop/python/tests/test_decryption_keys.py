@@ -141,3 +141,18 @@ def test_a_header_that_was_changed_to_name_another_version_does_not_keep_a_disab
         await fails("key_disabled", reader.decode([message]))
 
     run(work())
+
+
+def test_a_key_of_this_process_needs_a_call_a_day_after_it_was_wrapped() -> None:
+    async def work() -> None:
+        kms, clock = FakeKms(), Clock()
+        codec = codec_for(kms, clock=clock)
+        first = await codec.encode([plain()])
+        for _ in range(25 * 15):
+            clock.now += 240
+            await codec.decode(await codec.encode([plain()]))
+            await asyncio.sleep(0)
+        kms.failing = "kms_unavailable"
+        await fails("kms_unavailable", codec.decode(first))
+
+    run(work())

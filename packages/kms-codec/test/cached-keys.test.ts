@@ -101,3 +101,22 @@ describe('a message whose header was changed to name another key version', () =>
     expect(keyService.unwraps).toBe(2);
   });
 });
+
+describe('a key with which this process encrypted', () => {
+  it('leaves memory a day after Cloud KMS wrapped it, if it is not in use', async () => {
+    const keyService = new FakeKeyService();
+    const { codec, clock } = codecWith(rule, { keyService });
+    const [first = {}] = await codec.encode([json('first')], context);
+    // The key version stays in use: Cloud KMS confirms it every few minutes.
+    for (let n = 0; n < 26 * 15; n += 1) {
+      clock.time += 4 * minute;
+      const encoded = await codec.encode([json('later')], context);
+      await codec.decode(encoded, context);
+      codec.maintain();
+      await settle();
+    }
+    const before = keyService.unwraps;
+    await codec.decode([first], context);
+    expect(keyService.unwraps).toBe(before + 1);
+  });
+});

@@ -120,7 +120,7 @@ class DecryptionKeys:
         now, access = self._clock(), cached.access
         if now < access.revalidate_at and now < cached.confirmed + HARD_AGE / 2:
             return not access.is_refused
-        last = (max if cached.is_own else min)(access.confirmed, cached.confirmed)
+        last = cached.confirmed if cached.is_own else min(access.confirmed, cached.confirmed)
         if access.is_refused or now >= last + HARD_AGE:
             self._keys.pop(wanted, None)
             self._own.pop(wanted, None)

@@ -249,7 +249,7 @@ export class DecryptionKeys {
 
   /** A key of this process is readable for as long as it may encrypt, although only its wrap was confirmed. */
   #usableUntil({ access, confirmed, isOwn }: CachedKey): number {
-    const last = isOwn ? Math.max(access.confirmed, confirmed) : Math.min(access.confirmed, confirmed);
+    const last = isOwn ? confirmed : Math.min(access.confirmed, confirmed);
     return last + this.#limits.hardAgeMs;
   }
 
