@@ -27,9 +27,10 @@ export class DecodePlan {
   }
 
   /**
-   * How many Cloud KMS calls it takes at present to decrypt the payloads: one for each wrapped key that is not cached and
-   * each crypto key under which it may be wrapped, and the same for each message of the format `direct`. Payloads that
-   * the codec refuses without a call do not count; neither do layers inside payloads, see `CallOptions.innerKmsCalls`.
+   * How many Cloud KMS calls it takes at most to decrypt the payloads: one for each wrapped key that is not cached, or that
+   * Cloud KMS must confirm again, and each crypto key under which it may be wrapped, and the same for each message of the
+   * format `direct`. One answer usually confirms many keys, but if it is a refusal, each needs a call. Payloads that the codec
+   * refuses without a call do not count; neither do layers inside payloads, see `CallOptions.innerKmsCalls`.
    */
   get kmsCalls(): number {
     const ids = new Set<string>();

@@ -102,6 +102,53 @@ describe('a message whose header was changed to name another key version', () =>
   });
 });
 
+describe('the Cloud KMS calls of a plan', () => {
+  it('include the keys that Cloud KMS has to confirm, since it may refuse all of them', async () => {
+    const keyService = new FakeKeyService();
+    const messages = await Promise.all(Array.from({ length: 100 }, () => messageUnder(keyService, 1)));
+    const { codec, clock } = codecWith(rule, { keyService });
+    await codec.decode(messages, context);
+    expect(codec.plan(messages, context).kmsCalls).toBe(0);
+    clock.time += 6 * minute;
+    const { kmsCalls } = codec.plan(messages, context);
+    const before = keyService.unwraps;
+    keyService.failing = 'key_disabled';
+    const decoded = await Promise.allSettled(messages.map((message) => codec.decode([message], context)));
+    expect(decoded.every(({ status }) => status === 'rejected')).toBe(true);
+    expect(keyService.unwraps - before).toBeGreaterThan(1);
+    expect(keyService.unwraps - before).toBeLessThanOrEqual(kmsCalls + 1);
+  });
+
+  it('include each key that names no version, since each needs a separate answer', async () => {
+    const keyService = new FakeKeyService();
+    const envelope = { pay: { encrypt: cryptoKey('pay'), reads: ['envelope' as const] } };
+    const write = async () => {
+      const { codec } = codecWith(envelope, { keyService, format: 'envelope' });
+      return (await codec.encode([json('secret')], context))[0] ?? {};
+    };
+    const messages = await Promise.all(Array.from({ length: 100 }, write));
+    const { codec, clock } = codecWith(envelope, { keyService });
+    await codec.decode(messages, context);
+    clock.time += 6 * minute;
+    const { kmsCalls } = codec.plan(messages, context);
+    const before = keyService.unwraps;
+    await codec.decode(messages, context);
+    expect(keyService.unwraps - before).toBe(100);
+    expect(kmsCalls).toBe(100);
+  });
+
+  it('are none for the keys that are usable in an outage', async () => {
+    const keyService = new FakeKeyService();
+    const message = await messageUnder(keyService, 1);
+    const { codec, clock } = codecWith(rule, { keyService, waitMs: { activity: 5_000, other: 5_000 } });
+    await codec.decode([message], context);
+    clock.time += 6 * minute;
+    keyService.failing = 'kms_unavailable';
+    await codec.decode([message], context);
+    expect(codec.plan([message], context).kmsCalls).toBe(0);
+  });
+});
+
 describe('a key with which this process encrypted', () => {
   it('leaves memory a day after Cloud KMS wrapped it, if it is not in use', async () => {
     const keyService = new FakeKeyService();
@@ -116,6 +163,7 @@ describe('a key with which this process encrypted', () => {
       await settle();
     }
     const before = keyService.unwraps;
+    expect(codec.plan([first], context).kmsCalls).toBe(1);
     await codec.decode([first], context);
     expect(keyService.unwraps).toBe(before + 1);
   });

@@ -126,11 +126,11 @@ let uncachedCalls = 0;
 
 /**
  * Adds an id for each Cloud KMS call that decoding a payload may need. Payloads with the same wrapped key share its id;
- * calls whose answers are not cached have separate ids. A key that is cached, or whose failure is, needs no call.
+ * calls whose answers are not cached have separate ids. A key that can be used now, or whose failure is cached, needs no call.
  */
 export function addKmsCalls(ids: Set<string>, message: ParsedMessage, keys: DataKeys): void {
   for (const wrapped of message.wrappedKeys ?? []) {
-    if (keys.decryption.has(wrapped)) break;
+    if (keys.decryption.isReady(wrapped)) break;
     if (!keys.decryption.hasFailed(wrapped)) ids.add(wrapped.id);
   }
   for (let n = message.uncachedCalls ?? 0; n > 0; n -= 1) ids.add(`uncached/${(uncachedCalls += 1)}`);

@@ -100,9 +100,10 @@ export class DecryptionKeys {
     return undefined;
   }
 
-  /** Whether the key is in memory: it needs at most one call, which it shares with all others of its key version. */
-  has({ id }: WrappedKey): boolean {
-    return this.#keys.has(id) || this.#own.has(id);
+  /** Whether the key can be used now, without an answer of Cloud KMS. If it needs one, Cloud KMS may refuse. */
+  isReady({ id }: WrappedKey): boolean {
+    const cached = this.#keys.peek(id) ?? this.#own.peek(id);
+    return cached !== undefined && this.#isConfirmed(cached, this.#now());
   }
 
   /** Whether a failure is cached, so that Cloud KMS is not called. */
@@ -235,8 +236,15 @@ export class DecryptionKeys {
       return undefined;
     }
     access.revalidate(cached);
-    if (now < access.confirmed + this.#limits.revalidateMs) return 'hit';
-    return access.isFailing ? 'stale' : undefined;
+    if (!this.#isConfirmed(cached, now)) return undefined;
+    return now < access.confirmed + this.#limits.revalidateMs ? 'hit' : 'stale';
+  }
+
+  /** Whether the last answer of Cloud KMS counts, or it does not answer. */
+  #isConfirmed(cached: CachedKey, now: number): boolean {
+    const { access } = cached;
+    if (access.isRefused || now >= this.#usableUntil(cached)) return false;
+    return now < access.confirmed + this.#limits.revalidateMs || access.isFailing;
   }
 
   /**
