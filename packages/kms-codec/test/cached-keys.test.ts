@@ -10,6 +10,7 @@ import { FakeKeyService } from './support/fake-key-service.ts';
 const rule = { pay: { encrypt: cryptoKey('pay') } };
 const context = inNamespace('pay');
 const minute = 60_000;
+const hour = 60 * minute;
 /** Lets a call in the background end. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
 
@@ -166,5 +167,34 @@ describe('a key with which this process encrypted', () => {
     expect(codec.plan([first], context).kmsCalls).toBe(1);
     await codec.decode([first], context);
     expect(keyService.unwraps).toBe(before + 1);
+  });
+});
+
+describe('a clock that is set back', () => {
+  it('does not make a refused key readable for longer', async () => {
+    const keyService = new FakeKeyService();
+    const message = await messageUnder(keyService, 1);
+    const { codec, clock } = codecWith(rule, { keyService });
+    await codec.decode([message], context);
+    clock.time -= 10 * hour;
+    codec.maintain();
+    keyService.failing = 'key_disabled';
+    clock.time += 6 * minute;
+    await expect(codec.decode([message], context)).rejects.toMatchObject({ code: 'key_disabled' });
+  });
+
+  it('does not make a branch key encrypt for longer', async () => {
+    const keyService = new FakeKeyService();
+    const { codec, clock } = codecWith(rule, { keyService });
+    await codec.encode([json('first')], context);
+    clock.time -= 48 * hour;
+    codec.maintain();
+    keyService.failing = 'permission_denied';
+    for (let n = 0; n < 66; n += 1) {
+      clock.time += minute;
+      codec.maintain();
+      await settle();
+    }
+    await expect(codec.encode([json('later')], context)).rejects.toMatchObject({ code: 'permission_denied' });
   });
 });

@@ -29,8 +29,9 @@ export class DataKeys {
     store?: BranchKeyStore,
   ) {
     const semaphore = new KeyedSemaphore(limits.callsInFlight);
+    const elapsed = withoutStepsBack(now);
     this.direct = new DirectCalls(keyService, semaphore, observer);
-    this.decryption = new DecryptionKeys(keyService, semaphore, limits, observer, now);
+    this.decryption = new DecryptionKeys(keyService, semaphore, limits, observer, elapsed);
     const guarded = store && new GuardedStore(store, observer, now);
     const shared = guarded && new SharedBranchKeys(guarded, this.decryption, limits, observer, now);
     this.#shared = shared;
@@ -41,7 +42,8 @@ export class DataKeys {
       this.decryption,
       limits,
       observer,
-      now,
+      // Processes that share branch keys compare their dates, for which each needs the time of day.
+      shared ? now : elapsed,
       shared,
     );
   }
@@ -64,6 +66,22 @@ export class DataKeys {
     this.encryption.clear();
     await this.#shared?.close();
   }
+}
+
+/**
+ * Returns a clock that continues from its last reading when the given clock is set back: otherwise keys would be used for longer.
+ * The monotonic clock is no alternative, because it stops while the machine is suspended. `maintain` reads the clock every
+ * 15 s, so the result is slow by at most 15 s for each step back.
+ */
+function withoutStepsBack(now: () => number): () => number {
+  let last = now();
+  let lost = 0;
+  return () => {
+    const time = now();
+    lost += Math.max(0, last - time);
+    last = time;
+    return time + lost;
+  };
 }
 
 const noAad = new Uint8Array();
