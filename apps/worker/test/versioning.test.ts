@@ -1,0 +1,128 @@
+import { createKmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { newCanary } from '@temporal-kms/testing/canaries';
+import { rawText } from '@temporal-kms/testing/history';
+import { Client, WithStartWorkflowOperation } from '@temporalio/client';
+import type { VersioningBehavior } from '@temporalio/common';
+import { NativeConnection, type WorkerOptions, type WorkerPlugin } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createLog, installRuntime } from '../src/log.ts';
+import { basket, closeBasket, putIntoBasket } from '../src/workflows/basket.ts';
+import { createWorker } from '../src/worker.ts';
+import { databaseCells } from './support/database.ts';
+import { readEverything } from './support/history.ts';
+import { kmsSettings, namespace, startStack, type Stack } from './support/stack.ts';
+
+const name = newCanary();
+
+/** A plugin with the version of a worker deployment, as the worker of a release has it. */
+const deployment = (
+  deploymentName: string,
+  buildId: string,
+  defaultVersioningBehavior: VersioningBehavior,
+): WorkerPlugin => ({
+  name: 'worker deployment',
+  configureWorker: (options: WorkerOptions): WorkerOptions => ({
+    ...options,
+    workerDeploymentOptions: {
+      useWorkerVersioning: true,
+      version: { deploymentName, buildId },
+      defaultVersioningBehavior,
+    },
+  }),
+});
+
+/** Returns the build ids that completed the workflow tasks, each once. */
+async function buildIds(client: Client, workflowId: string): Promise<Set<string>> {
+  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
+  return new Set(
+    events?.flatMap(
+      ({ workflowTaskCompletedEventAttributes: task }) => task?.deploymentVersion?.buildId ?? [],
+    ),
+  );
+}
+
+describe('worker versioning', () => {
+  let stack: Stack;
+
+  beforeAll(async () => {
+    installRuntime(createLog('silent'));
+    stack = await startStack({ encrypted: true });
+  });
+  afterAll(() => stack?.close());
+
+  /** Runs a worker of a release, which shares only Cloud KMS with the workers of other releases. */
+  async function work(deploymentName: string, buildId: string, behavior: VersioningBehavior) {
+    const codec = createKmsCodec(kmsSettings(stack.kmsAddress), { namespace });
+    await codec.warm(namespace);
+    const connection = await NativeConnection.connect({ address: stack.address });
+    const worker = await createWorker({
+      connection,
+      namespace,
+      taskQueue: deploymentName,
+      plugins: [deployment(deploymentName, buildId, behavior), new KmsCodecPlugin(codec)],
+      shutdownGraceSeconds: 1,
+    });
+    const ended = worker.run();
+    return async () => {
+      worker.shutdown();
+      await ended;
+      await connection.close();
+      await codec.close();
+    };
+  }
+
+  /** Makes a version current, once its worker has registered it. */
+  const release = (deploymentName: string, buildId: string) =>
+    vi.waitFor(
+      () =>
+        stack.connection.workflowService.setWorkerDeploymentCurrentVersion({
+          namespace,
+          deploymentName,
+          buildId,
+          identity: 'release',
+        }),
+      { timeout: 30_000, interval: 200 },
+    );
+
+  it.each([
+    { behavior: 'AUTO_UPGRADE', ranOn: ['1.0', '2.0'] },
+    { behavior: 'PINNED', ranOn: ['1.0'] },
+  ] as const)(
+    'keeps the payloads of a workflow that is $behavior while a version is released',
+    async ({ behavior, ranOn }) => {
+      const taskQueue = `shop-${behavior}`;
+      const client = stack.clients.get('envelope-v2');
+      const workflowId = `basket-${behavior}`;
+      const put = (article: string) =>
+        client.workflow.executeUpdateWithStart(putIntoBasket, {
+          args: [`${article} for ${name}`],
+          startWorkflowOperation: new WithStartWorkflowOperation(basket, {
+            workflowId,
+            taskQueue,
+            args: [{ customer: name }],
+            workflowIdConflictPolicy: 'USE_EXISTING',
+          }),
+        });
+
+      const stopFirst = await work(taskQueue, '1.0', behavior);
+      await release(taskQueue, '1.0');
+      await put('Kettle');
+      const stopSecond = await work(taskQueue, '2.0', behavior);
+      await release(taskQueue, '2.0');
+      await put('Lamp');
+      const handle = client.workflow.getHandle<typeof basket>(workflowId);
+      await handle.signal(closeBasket, `Wrapped for ${name}`);
+      const articles = `Kettle for ${name}, Lamp for ${name}`;
+      expect(await handle.result()).toBe(`${name} takes ${articles} and asks : Wrapped for ${name}`);
+      expect(await buildIds(client, workflowId)).toEqual(new Set(ranOn));
+      await Promise.all([stopFirst(), stopSecond()]);
+    },
+  );
+
+  it("leaves no plaintext in Temporal's store", async () => {
+    const stored = await readEverything(stack.connection);
+    expect(stored.length).toBeGreaterThan(20);
+    expect(stored.filter(({ value }) => rawText(value).includes(name))).toEqual([]);
+    expect(databaseCells(stack.dbFile).includes(name)).toBe(false);
+  });
+});
