@@ -2,29 +2,36 @@
  * A codec for the tests of an application. Never for production: its keys exist in this process's memory only.
  * @module
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { KmsCodec } from './codec.ts';
 import type { KmsCodecOptions } from './codec-options.ts';
 import { InMemoryKeyService } from './keys/in-memory-key-service.ts';
 import { KeyRules } from './keys/key-rules.ts';
 
-/** Options of {@link createTestCodec}: those of `KmsCodec` that change what it writes or reports. */
-export type TestCodecOptions = Pick<
+/** Options of {@link createTestCodec}: those of `KmsCodec` that change what it writes or reports, and its key. */
+export interface TestCodecOptions extends Pick<
   KmsCodecOptions,
   'namespace' | 'format' | 'compression' | 'bindWorkflow' | 'observer'
->;
+> {
+  /**
+   * A text from which the key is derived, so that another process can decrypt the payloads: for histories that are kept
+   * with the tests and replayed. It protects nothing. Default: a random key for each process.
+   */
+  readonly keyText?: string | undefined;
+}
 
 /** Its name shows in a payload and in the Web UI that a test wrote the payload. */
 const TEST_KEY = 'projects/tests-only/locations/global/keyRings/in-memory/cryptoKeys/not-for-production';
 
 /** One for the whole process, so that all of its test codecs decrypt each other's payloads. */
-const wrappingKey = randomBytes(32);
+const processKey = randomBytes(32);
 let isWarned = false;
 
 /**
  * Returns a codec that encrypts and decrypts every namespace's payloads under a key in this process's memory. It opens
  * no port, calls no Google API and reads no environment variable except `NODE_ENV`. All test codecs of a process share
- * the key, so that a client and a worker in one test understand each other; the key is lost when the process ends.
+ * the key, so that a client and a worker in one test understand each other; the key is lost when the process ends, unless
+ * it is derived from `keyText`.
  *
  * It is for tests only: it emits the process warning `TEMPORAL_KMS_TEST_CODEC`, names its key `not-for-production`, and
  * refuses to run where `NODE_ENV` is `production`.
@@ -42,7 +49,7 @@ let isWarned = false;
  * await codec.close();
  * ```
  */
-export function createTestCodec(options: TestCodecOptions = {}): KmsCodec {
+export function createTestCodec({ keyText, ...options }: TestCodecOptions = {}): KmsCodec {
   if (process.env['NODE_ENV'] === 'production') {
     throw new Error(
       'createTestCodec is for tests only, and NODE_ENV is production: its key is lost when this process ends, and ' +
@@ -50,6 +57,8 @@ export function createTestCodec(options: TestCodecOptions = {}): KmsCodec {
     );
   }
   warnOfTestCodec();
+  const wrappingKey =
+    keyText === undefined ? processKey : createHash('sha256').update(`test codec\0${keyText}`).digest();
   return new KmsCodec({
     ...options,
     rules: new KeyRules({}, { encrypt: TEST_KEY, reads: ['envelope-v2', options.format ?? 'envelope'] }),

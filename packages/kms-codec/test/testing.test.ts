@@ -30,6 +30,20 @@ describe('createTestCodec', () => {
     await Promise.all([client.close(), worker.close()]);
   });
 
+  it('derives its key from a text, so that a later process decrypts recorded payloads', async () => {
+    const recorder = createTestCodec({ keyText: 'recorded histories' });
+    const encrypted = await recorder.encode([json('card 4111')], context);
+    vi.resetModules();
+    const later = await import('../src/testing.ts');
+    const reader = later.createTestCodec({ keyText: 'recorded histories' });
+    expect(valueOf((await reader.decode(encrypted, context))[0])).toBe('card 4111');
+    for (const other of [later.createTestCodec(), later.createTestCodec({ keyText: 'another text' })]) {
+      await expect(other.decode(encrypted, context)).rejects.toMatchObject({ code: 'integrity_failed' });
+      await other.close();
+    }
+    await Promise.all([recorder.close(), reader.close()]);
+  });
+
   it('binds payloads to their namespace, as the real codec does', async () => {
     const codec = createTestCodec();
     const encrypted = await codec.encode([json('card 4111')], context);
