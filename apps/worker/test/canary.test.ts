@@ -1,7 +1,7 @@
 import { newCanary } from '@temporal-kms/testing/canaries';
 import { payloadsIn, rawText, textOf } from '@temporal-kms/testing/history';
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLog, installRuntime } from '../src/log.ts';
 import { catalogue, type SampleName } from '../src/starter/catalogue.ts';
 import { remind } from '../src/workflows/approval.ts';
@@ -17,6 +17,7 @@ import {
   runSchedule,
   signalWithStart,
   startRepair,
+  untilActivityStarted,
   updateWithStart,
 } from './support/scenarios.ts';
 import { namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
@@ -52,10 +53,7 @@ async function runSamples({ clients }: Stack, name: string): Promise<void> {
   settled.push(order.result());
 
   await cancelled.signal(remind, `Reminder by ${name}`);
-  await vi.waitFor(async () => {
-    const { raw } = await cancelled.describe();
-    expect(raw.pendingActivities?.[0]?.lastStartedTime).toBeDefined();
-  }, 10_000);
+  await untilActivityStarted(cancelled);
   await cancelled.cancel();
   settled.push(expect(cancelled.result()).rejects.toThrow(WorkflowFailedError));
   await Promise.all(settled);

@@ -1,9 +1,9 @@
 import type { Connection } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
-import { temporal } from '@temporalio/proto';
+import proto, { type temporal } from '@temporalio/proto';
 
 type Event = temporal.api.history.v1.IHistoryEvent;
-const { History } = temporal.api.history.v1;
+const { History } = proto.temporal.api.history.v1;
 
 /** Reads all events of a workflow run, page by page, with payloads as Temporal stores them. */
 export async function readHistory(

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WithStartWorkflowOperation, type WorkflowHandle } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
-import { vi } from 'vitest';
+import proto from '@temporalio/proto';
+import pRetry from 'p-retry';
 import { catalogue } from '../../src/starter/catalogue.ts';
 import { askShop, basket, closeBasket, putIntoBasket } from '../../src/workflows/basket.ts';
 import { dailyReport } from '../../src/workflows/daily-report.ts';
 import { collect, type repair, ticket } from '../../src/workflows/repair.ts';
 import { namespace, taskQueue } from './stack.ts';
 
-const patience = { timeout: 30_000, interval: 100 };
+/** Tries again for 30 s. It also runs outside of Vitest, which `vi.waitFor` does not. */
+const until = <T>(attempt: () => Promise<T>): Promise<T> =>
+  pRetry(attempt, { retries: 300, factor: 1, minTimeout: 100 });
 
 /** Creates a schedule and triggers it twice, so that the second run receives the first run's result. */
 export async function runSchedule(client: Client, name: string) {
@@ -33,12 +35,12 @@ export async function runSchedule(client: Client, name: string) {
   // workflow ids of a schedule differ by the second.
   await sleep(1_100);
   await handle.trigger('BUFFER_ALL');
-  const { runs, description } = await vi.waitFor(async () => {
+  const { runs, description } = await until(async () => {
     const described = await handle.describe();
     const ids = described.info.recentActions.map(({ action }) => action.workflow.workflowId);
     if (ids.length < 2) throw new Error('The schedule has not started both workflows.');
     return { runs: ids, description: described };
-  }, patience);
+  });
   const results = await Promise.all(
     runs.map((workflowId) => client.workflow.getHandle<typeof dailyReport>(workflowId).result()),
   );
@@ -84,11 +86,11 @@ export async function startRepair(client: Client, workflowId: string, name: stri
   const input = { customer: name, article: `Clock of ${name}` };
   await catalogue.repair.start(client, { workflowId, taskQueue, input });
   const handle: WorkflowHandle<typeof repair> = client.workflow.getHandle(workflowId);
-  const token = await vi.waitFor(async () => {
+  const token = await until(async () => {
     const text = await handle.query(ticket);
     if (text === '') throw new Error('The activity has not given its task token.');
     return Buffer.from(text, 'base64');
-  }, patience);
+  });
   return { handle, token };
 }
 
@@ -101,6 +103,13 @@ export async function completeRepair(client: Client, workflowId: string, name: s
   return handle.result();
 }
 
+/** Waits until an activity of a workflow runs. */
+export const untilActivityStarted = (handle: WorkflowHandle) =>
+  until(async () => {
+    const { raw } = await handle.describe();
+    if (!raw.pendingActivities?.[0]?.lastStartedTime) throw new Error('No activity has started.');
+  });
+
 /** Fails a repair by its task token. */
 export async function failRepair(client: Client, workflowId: string, name: string) {
   const { handle, token } = await startRepair(client, workflowId, name);
@@ -112,17 +121,14 @@ export async function failRepair(client: Client, workflowId: string, name: strin
 export async function cancelRepair(client: Client, workflowId: string, name: string) {
   const { handle, token } = await startRepair(client, workflowId, name);
   await handle.cancel();
-  await vi.waitFor(
-    () => client.activity.reportCancellation(token, `Clock of ${name} goes back unrepaired`),
-    patience,
-  );
+  await until(() => client.activity.reportCancellation(token, `Clock of ${name} goes back unrepaired`));
   return handle.result();
 }
 
 /** Resets a completed workflow to its last workflow task, and returns the result of the new run. */
 export async function resetToLastTask(client: Client, workflowId: string) {
   const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
-  const { EVENT_TYPE_WORKFLOW_TASK_COMPLETED } = temporal.api.enums.v1.EventType;
+  const { EVENT_TYPE_WORKFLOW_TASK_COMPLETED } = proto.temporal.api.enums.v1.EventType;
   const lastTask = events?.findLast(({ eventType }) => eventType === EVENT_TYPE_WORKFLOW_TASK_COMPLETED);
   const { runId } = await client.workflowService.resetWorkflowExecution({
     namespace,

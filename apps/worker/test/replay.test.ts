@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { encodingOf, payloadsIn, textOf } from '@temporal-kms/testing/history';
+import type { Payload } from '@temporalio/common';
+import type { temporal } from '@temporalio/proto';
+import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLog, installRuntime } from '../src/log.ts';
+import * as workflows from '../src/workflows/index.ts';
+import { readRecorded, RECORDED_NAME, recordedCodec } from './support/recorded.ts';
+
+const recorded = await readRecorded();
+
+/** Core writes ids and times of local activities and patches into markers, after the codec. */
+function withoutCoreData(event: temporal.api.history.v1.IHistoryEvent) {
+  const {
+    data: _times,
+    'patch-data': _patch,
+    ...details
+  } = event.markerRecordedEventAttributes?.details ?? {};
+  return { ...event, markerRecordedEventAttributes: details };
+}
+
+/** Temporal gives every search attribute a type, in plaintext. */
+const isNoSearchAttribute = ({ metadata }: Payload) => metadata?.['type'] === undefined;
+
+describe('the recorded histories', () => {
+  const codec = recordedCodec();
+  let workflowBundle: WorkflowBundle;
+
+  beforeAll(async () => {
+    installRuntime(createLog('silent'));
+    workflowBundle = await bundleWorkflowCode({
+      workflowsPath: join(import.meta.dirname, '..', 'src', 'workflows', 'index.ts'),
+      logger: new DefaultLogger('ERROR'),
+      plugins: [new KmsCodecPlugin(codec)],
+    });
+  });
+  afterAll(() => codec.close());
+
+  it('cover every workflow that can complete', () => {
+    const types = new Set(recorded.map(({ workflowType }) => workflowType));
+    const functions = Object.entries(workflows).filter(([, value]) => typeof value === 'function');
+    expect([...types, 'loyaltyReport'].toSorted()).toEqual(functions.map(([name]) => name).toSorted());
+  });
+
+  it.each(recorded)('$file replays', async ({ history, workflowId }) => {
+    await Worker.runReplayHistory(
+      { workflowBundle, plugins: [new KmsCodecPlugin(codec)] },
+      history,
+      workflowId,
+    );
+  });
+
+  it.each(recorded)('$file contains only payloads that the codec decrypts', async ({ history, text }) => {
+    const payloads = payloadsIn(history.events?.map(withoutCoreData)).filter(isNoSearchAttribute);
+    expect(payloads.length).toBeGreaterThan(0);
+    expect(text).not.toContain(RECORDED_NAME);
+    expect(new Set(payloads.map(encodingOf))).toEqual(new Set(['binary/envelope-kms-v2']));
+    const decoded = await codec.decode(payloads, { namespace: 'default' });
+    expect(decoded.map(textOf).join('\n')).toContain(RECORDED_NAME);
+  });
+
+  it('do not replay with another key', async () => {
+    const other = recordedCodec('another text');
+    const [first] = recorded;
+    const replay = Worker.runReplayHistory(
+      { workflowBundle, plugins: [new KmsCodecPlugin(other)] },
+      first?.history,
+      first?.workflowId,
+    );
+    await expect(replay).rejects.toThrow();
+    await other.close();
+  });
+});
