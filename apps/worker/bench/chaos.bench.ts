@@ -8,21 +8,23 @@ const { values } = parseArgs({
     'in-flight': { type: 'string', default: '220' },
     seconds: { type: 'string', default: '60' },
     lifetime: { type: 'string', default: '30' },
+    store: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
   console.log(
-    'node bench/chaos.bench.ts [--processes 1] [--in-flight 220] [--seconds 60] [--lifetime 30]\n' +
+    'node bench/chaos.bench.ts [--processes 1] [--in-flight 220] [--seconds 60] [--lifetime 30] [--store file:DIRECTORY]\n' +
       'Runs worker processes, separate for workflow tasks and activity tasks, through an outage of Cloud KMS: no answer,\n' +
       'errors, and slow answers, for --seconds each. --processes is the number of each kind, --lifetime the seconds after\n' +
-      'which data keys are replaced and revalidated.',
+      'which the keys that encrypt are replaced, --store the value of KMS_BRANCH_KEYS.',
   );
   process.exit(0);
 }
 const fleet = await startFleet({
   processes: Number(values.processes),
   keyLifetimeMs: Number(values.lifetime) * 1_000,
+  ...(values.store !== undefined && { env: { KMS_BRANCH_KEYS: values.store } }),
 });
 try {
   // The first seconds start processes and fill caches.

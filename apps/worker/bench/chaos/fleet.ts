@@ -14,7 +14,7 @@ const KEY = 'projects/fleet/locations/global/keyRings/fleet/cryptoKeys/fleet';
 export interface FleetOptions {
   /** Processes of each role: one kind polls workflow tasks, the other activity tasks. Default 1. */
   readonly processes?: number;
-  /** Milliseconds after which data keys are replaced and revalidated. */
+  /** Milliseconds after which the keys that encrypt are replaced. */
   readonly keyLifetimeMs: number;
   /** Whether payloads are encrypted. Default true. */
   readonly encrypted?: boolean;

@@ -117,7 +117,7 @@ export class DecryptionKeys {
    * @throws KmsCodecError why Cloud KMS does not unwrap it
    */
   async unwrap(namespace: string, wanted: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
-    const { id, cryptoKey, aad, wrapped, keyVersion } = wanted;
+    const { id } = wanted;
     const cached = this.#find(wanted);
     if (cached) {
       await cached.access.revalidated(waitBudget);
@@ -128,6 +128,15 @@ export class DecryptionKeys {
       }
     }
     this.#observer.dataKeyLookup?.({ namespace, outcome: this.#flights.has(id) ? 'joined' : 'miss' });
+    return await this.confirm(namespace, wanted, waitBudget);
+  }
+
+  /**
+   * Unwraps a key with Cloud KMS, whether it is cached or not.
+   * @throws KmsCodecError why Cloud KMS does not unwrap it
+   */
+  async confirm(namespace: string, wanted: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
+    const { id, cryptoKey, aad, wrapped, keyVersion } = wanted;
     return await this.#flights.join(id, cryptoKey, waitBudget, async (signal) => {
       const started = this.#now();
       try {

@@ -251,24 +251,18 @@ export class EncryptionKeys {
   }
 
   /**
-   * Encrypts with the next key from now on, if Cloud KMS answers. During an outage the current key stays, since another process
-   * may not have unwrapped the next key before the outage began.
+   * Encrypts with the next key from now on, if Cloud KMS unwraps it now. During an outage the current key stays, since another
+   * process may not have unwrapped the next key before the outage began. What the cache knows about Cloud KMS may be older.
    */
   async #activate(slot: Slot, next: ScopeKey): Promise<void> {
-    const { namespace, cryptoKey } = slot.scope;
-    const key = asWrappedKey(slot.scope, next);
+    const { namespace } = slot.scope;
     try {
-      const isCached = this.#decryption.cached(namespace, key) !== undefined;
-      if (!isCached) await this.#decryption.unwrap(namespace, key, new WaitBudget(REFRESH_BUDGET_MS));
+      const key = asWrappedKey(slot.scope, next);
+      await this.#decryption.confirm(namespace, key, new WaitBudget(REFRESH_BUDGET_MS));
     } catch (error) {
       // The next refresh obtains another key.
       if (error instanceof KmsCodecError && !error.retryable) slot.next = undefined;
       throw error;
-    }
-    if (this.#decryption.isFailing(namespace)) {
-      throw new KmsCodecError('kms_unavailable', 'Cloud KMS does not answer; the current key stays in use', {
-        key: cryptoKey,
-      });
     }
     slot.next = undefined;
     this.#adopt(slot, next);

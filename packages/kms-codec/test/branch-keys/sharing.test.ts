@@ -114,6 +114,24 @@ describe('a rotation', () => {
     );
   });
 
+  it('does not take place during an outage that no process has noticed yet', async () => {
+    // Revalidation is not due before the next key would be used.
+    const fleet = fleetOf(3, { limits: { softAgeMs: minute, revalidateMs: 5 * minute } });
+    await fleet.encrypt();
+    const late = fleet.codecs[2]!;
+    fleet.clock.time += 0.75 * minute;
+    for (const codec of fleet.codecs.slice(0, 2)) codec.maintain();
+    await settle();
+    expect(entryIn(fleet.store).next).toBeDefined();
+    fleet.keyService.failing = 'kms_unavailable';
+    fleet.clock.time += 0.21 * minute;
+    for (let n = 0; n < 3; n += 1) {
+      const messages = await fleet.encrypt();
+      expect(await late.decode(messages, context)).toHaveLength(3);
+      await settle();
+    }
+  });
+
   it('leaves each process able to read all others for an hour of outage right after start', async () => {
     const fleet = fleetOf(20);
     await fleet.encrypt();
