@@ -1,6 +1,12 @@
-import { createSecretKey } from 'node:crypto';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { cachedDataKey, deriveDataKey, derivation, generateSalt } from '../src/crypto/branch-key.ts';
+import {
+  deriveDataKey,
+  type Derivation,
+  derivation,
+  generateSalt,
+  withDataKey,
+} from '../src/crypto/branch-key.ts';
 import { parseHeader } from '../src/formats/envelope-v2-header.ts';
 import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
@@ -64,17 +70,19 @@ describe('deriveDataKey', () => {
   );
 });
 
-describe('cachedDataKey', () => {
+const dataKeyOf = (key: KeyObject, of: Derivation) => withDataKey(key, of, (dataKey) => dataKey);
+
+describe('withDataKey', () => {
   const branchKey = createSecretKey(Buffer.alloc(32, 1));
   const info = Buffer.from('info');
 
-  it('returns the same key as deriveDataKey for each salt, info and branch key', () => {
+  it('uses the same key as deriveDataKey for each salt, info and branch key', () => {
     const other = createSecretKey(Buffer.alloc(32, 2));
     const salts = Array.from({ length: 200 }, generateSalt);
     for (const salt of [...salts, ...salts]) {
       for (const key of [branchKey, other]) {
         for (const each of [info, Buffer.from('other')]) {
-          const derived = cachedDataKey(key, derivation(salt, each));
+          const derived = dataKeyOf(key, derivation(salt, each));
           expect(derived.equals(deriveDataKey(key, salt, each))).toBe(true);
         }
       }
@@ -84,12 +92,27 @@ describe('cachedDataKey', () => {
   it('keeps the keys that were used last, and a limited number of them', () => {
     const fresh = createSecretKey(Buffer.alloc(32, 3));
     const derivations = Array.from({ length: 65 }, () => derivation(generateSalt(), info));
-    const keys = derivations.slice(0, 64).map((each) => cachedDataKey(fresh, each));
-    expect(cachedDataKey(fresh, derivations[0]!)).toBe(keys[0]);
+    const keys = derivations.slice(0, 64).map((each) => dataKeyOf(fresh, each));
+    expect(dataKeyOf(fresh, derivations[0]!)).toBe(keys[0]);
     // The 65th displaces the second, because the first was used again.
-    cachedDataKey(fresh, derivations[64]!);
-    expect(cachedDataKey(fresh, derivations[0]!)).toBe(keys[0]);
-    expect(cachedDataKey(fresh, derivations[1]!)).not.toBe(keys[1]);
+    dataKeyOf(fresh, derivations[64]!);
+    expect(dataKeyOf(fresh, derivations[0]!)).toBe(keys[0]);
+    expect(dataKeyOf(fresh, derivations[1]!)).not.toBe(keys[1]);
+  });
+
+  it('keeps no key that decrypts nothing, such as one for the salt of a forged message', () => {
+    const fresh = createSecretKey(Buffer.alloc(32, 4));
+    const genuine = derivation(generateSalt(), info);
+    const genuineKey = dataKeyOf(fresh, genuine);
+    const forged = Array.from({ length: 200 }, () => derivation(generateSalt(), info));
+    const forgedKeys: KeyObject[] = [];
+    const fail = (key: KeyObject) => {
+      forgedKeys.push(key);
+      throw new Error('Authentication failed');
+    };
+    for (const each of forged) expect(() => withDataKey(fresh, each, fail)).toThrow('Authentication failed');
+    expect(dataKeyOf(fresh, genuine)).toBe(genuineKey);
+    expect(dataKeyOf(fresh, forged.at(-1)!)).not.toBe(forgedKeys.at(-1));
   });
 });
 

@@ -40,17 +40,27 @@ const MAX_DERIVED_KEYS = 64;
 /** Derived keys have no other owner than their branch key, so they leave memory when the branch key is evicted. */
 const derivedKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
 
-/** Returns a data key of a branch key, from memory if it was used recently. */
-export function cachedDataKey(branchKey: KeyObject, { id, salt, info }: Derivation): KeyObject {
-  let keys = derivedKeys.get(branchKey);
-  if (!keys) {
-    // A Map, because most branch keys have one salt, and an LRUCache allocates memory for its maximum.
-    keys = new Map();
-    derivedKeys.set(branchKey, keys);
-  }
-  const known = keys.get(id);
+/**
+ * Calls `use` with a data key of a branch key, from memory if it was used recently. Keeps the data key unless `use` throws: an
+ * attacker can write any salt into a header, and the key that it selects decrypts nothing.
+ */
+export function withDataKey<T>(
+  branchKey: KeyObject,
+  { id, salt, info }: Derivation,
+  use: (key: KeyObject) => T,
+): T {
+  const keys = derivedKeys.get(branchKey);
+  const known = keys?.get(id);
+  if (known && keys?.size === 1) return use(known);
   const key = known ?? deriveDataKey(branchKey, salt, info);
-  if (known && keys.size === 1) return known;
+  const result = use(key);
+  if (keys) keepDataKey(keys, id, key);
+  // A Map, because most branch keys have one salt, and an LRUCache allocates memory for its maximum.
+  else derivedKeys.set(branchKey, new Map([[id, key]]));
+  return result;
+}
+
+function keepDataKey(keys: Map<string, KeyObject>, id: string, key: KeyObject): void {
   // A Map is in the order of insertion: the first key is the least recently used.
   keys.delete(id);
   keys.set(id, key);
@@ -58,5 +68,4 @@ export function cachedDataKey(branchKey: KeyObject, { id, salt, info }: Derivati
     if (keys.size <= MAX_DERIVED_KEYS) break;
     keys.delete(oldest);
   }
-  return key;
 }

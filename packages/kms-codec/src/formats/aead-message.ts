@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { decompressSizedZstd } from '../compression/zstd.ts';
 import { type Ciphertext, decrypt } from '../crypto/aead.ts';
-import { cachedDataKey, type Derivation } from '../crypto/branch-key.ts';
+import { type Derivation, withDataKey } from '../crypto/branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { WrappedKey } from '../keys/decryption-keys.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';
@@ -59,18 +59,16 @@ export function decryptWithWrappedKey(
   const { decryption } = call.keys;
   // Always before a derived key: with an evicted branch key, no message may be decrypted.
   const key = decryption.cached(namespace, wrappedKey);
-  if (key) return decryptMessage(dataKeyOf(key, message), message, call);
+  if (key) return decryptMessage(key, message, call);
   call.keys.willRead(call.scope.dataKeyScope);
   return decryption
     .unwrap(namespace, wrappedKey, call.waitBudget)
-    .then((unwrapped) => decryptMessage(dataKeyOf(unwrapped, message), message, call));
+    .then((unwrapped) => decryptMessage(unwrapped, message, call));
 }
-
-const dataKeyOf = (unwrapped: KeyObject, { derivation }: EncryptedMessage): KeyObject =>
-  derivation ? cachedDataKey(unwrapped, derivation) : unwrapped;
 
 /**
  * Decrypts a message and parses the payload in it. The call's budget is asked before anything is allocated.
+ * @param key the data key, or the branch key from which the message's `derivation` derives it
  * @throws KmsCodecError `too_large`, `integrity_failed`, `malformed`
  */
 export function decryptMessage(key: KeyObject, message: EncryptedMessage, call: Call): MaybePromise<Payload> {
@@ -81,7 +79,10 @@ export function decryptMessage(key: KeyObject, message: EncryptedMessage, call: 
 }
 
 function decryptReserved(key: KeyObject, message: EncryptedMessage, call: Call): MaybePromise<Payload> {
-  const plaintext = decrypt(key, message.aad, message.parts);
+  const { aad, parts, derivation } = message;
+  const plaintext = derivation
+    ? withDataKey(key, derivation, (dataKey) => decrypt(dataKey, aad, parts))
+    : decrypt(key, aad, parts);
   if (!message.isCompressed) return parsePlaintext(plaintext, call);
   const decompressed = decompressSizedZstd(plaintext, call.maxDecompressedBytes, call.budget);
   return andThen(decompressed, (bytes) => parsePlaintext(bytes, call));
