@@ -280,7 +280,8 @@ export class KmsCodec implements PayloadCodec {
     waitBudget.fail();
     if (!(error instanceof KmsCodecError)) return error;
     if (waitBudget.isAborted) return waitBudget.reason;
-    this.#observer.refused?.({ namespace: scope.rule.namespace, code: error.code, key: error.key });
+    const { code, key, message } = error;
+    this.#observer.refused?.({ namespace: scope.rule.namespace, code, key, message });
     return error.clone();
   }
 

@@ -17,7 +17,7 @@ export interface KmsCodecErrorOptions {
 /**
  * The only error that this library throws. Match on `code`, not on the message, which may change. Temporal stores it as an
  * ApplicationFailure with the type `KmsCodecError:<code>`, which is non-retryable if its code is permanent. The message
- * contains no plaintext and at most the name of a crypto key.
+ * contains no plaintext, and at most the names of crypto keys and namespaces.
  */
 export class KmsCodecError extends ApplicationFailure {
   readonly code: ReasonCode;

@@ -1,4 +1,5 @@
 import {
+  ApplicationFailure,
   DefaultFailureConverter,
   type Payload,
   type PayloadConverter,
@@ -19,9 +20,35 @@ class MarkingFailureConverter extends DefaultFailureConverter {
     payloadConverter: PayloadConverter,
     context?: Context,
   ): ProtoFailure {
+    if (isNexusCodecError(error)) {
+      return withoutStackTrace(plainConverter.errorToFailure(error, payloadConverter, context));
+    }
     return marked(super.errorToFailure(error, payloadConverter, context));
   }
 }
+
+const plainConverter = new DefaultFailureConverter();
+
+/**
+ * Whether a Nexus handler failed because the codec cannot read or write a payload. The caller, in another namespace, could not
+ * decrypt this failure for the same reason, and would never learn it. It contains no plaintext, so it stays readable.
+ */
+function isNexusCodecError(error: unknown): boolean {
+  if (!(error instanceof Error && error.name === 'HandlerError')) return false;
+  const { cause } = error;
+  if (!(cause instanceof ApplicationFailure) || cause.details?.length) return false;
+  return codecErrorType.test(cause.type ?? '');
+}
+
+/** The type of a `KmsCodecError`. This file imports none of ours, because bundled applications copy it. */
+const codecErrorType = /^KmsCodecError:[a-z_]+$/;
+
+/** The stack traces would show paths of the worker. */
+const withoutStackTrace = (failure: ProtoFailure): ProtoFailure => ({
+  ...failure,
+  stackTrace: '',
+  ...(failure.cause && { cause: withoutStackTrace(failure.cause) }),
+});
 
 /** Returns a copy whose payloads are marked. The failure itself may be kept by the error that it was made of. */
 function marked(failure: ProtoFailure): ProtoFailure {

@@ -26,11 +26,12 @@ export interface Observer {
   encrypted?(event: { readonly namespace: string; readonly format: string; readonly bytes: number }): void;
   /** A payload was decrypted. */
   decrypted?(event: { readonly namespace: string; readonly format: string; readonly bytes: number }): void;
-  /** A call of `encode` or `decode` failed. */
+  /** A call of `encode` or `decode` failed. The message is for people. */
   refused?(event: {
     readonly namespace: string;
     readonly code: ReasonCode;
     readonly key?: string | undefined;
+    readonly message?: string | undefined;
   }): void;
   /** A failure's message or details could not be encrypted. A constant payload was stored instead; they are lost. */
   failureReplaced?(event: { readonly namespace: string; readonly code: ReasonCode }): void;

@@ -125,14 +125,12 @@ const startsWith = (data: Uint8Array, start: Buffer) =>
 /** Returns the namespace and the crypto key that a header names. */
 function checkHeader(
   header: Header,
-  { accepted, rule, workflowId }: Scope,
+  { accepted, rule, otherNamespaces, workflowId }: Scope,
 ): { readonly namespace: string; readonly cryptoKey: string } {
   const origin = accepted.find(({ tag }) => sameBytes(tag, header.namespaceTag));
   if (!origin) {
-    throw new KmsCodecError(
-      'namespace_mismatch',
-      `The message was encrypted in a namespace that ${rule.namespace} does not accept`,
-    );
+    const other = otherNamespaces().find((name) => sameBytes(namespaceTag(name), header.namespaceTag));
+    throw new KmsCodecError('namespace_mismatch', notAccepted(rule.namespace, other));
   }
   const { namespace, keys } = origin;
   if (header.workflowTag && workflowId !== undefined) {
@@ -143,6 +141,13 @@ function checkHeader(
   const cryptoKey = keys.find((key) => sameBytes(keyId(key), header.keyId));
   if (cryptoKey === undefined) throw keyNotListed(rule.namespace, header.keyVersion);
   return { namespace, cryptoKey };
+}
+
+/** @param other the namespace of the message, if the rules name it: the message contains only a hash */
+function notAccepted(namespace: string, other: string | undefined): string {
+  const from = other === undefined ? 'a namespace that has no rule,' : `the namespace ${other},`;
+  const remedy = `If ${namespace} may read it, add ${other ?? 'that namespace'} to accepts in the rule of ${namespace}`;
+  return `The message was encrypted in ${from} which ${namespace} does not accept. ${remedy}`;
 }
 
 function encryptMessage(

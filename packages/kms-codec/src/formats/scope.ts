@@ -12,6 +12,8 @@ import { checkContext } from './check-payload.ts';
 export interface Scope {
   readonly rule: ResolvedRule;
   readonly accepted: readonly AcceptedNamespace[];
+  /** Returns the namespaces that have a rule, to name the namespace of a message that is not accepted. */
+  readonly otherNamespaces: () => readonly string[];
   /** Absent where nothing is encrypted, or nothing with a data key. */
   readonly dataKeyScope: DataKeyScope | undefined;
   /** The context's workflow id, which must match a message's workflow tag when both are present. */
@@ -80,7 +82,7 @@ export class Scopes {
     }
     const { encrypt } = rule;
     const dataKeyScope = encrypt === undefined ? undefined : this.#dataKeyScope(namespace, encrypt);
-    return { rule, accepted, dataKeyScope };
+    return { rule, accepted, otherNamespaces: () => rules.namespaces, dataKeyScope };
   }
 }
 

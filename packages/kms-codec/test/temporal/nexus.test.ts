@@ -1,0 +1,123 @@
+import { startWorkflow, WorkflowRunOperationHandler } from '@temporalio/nexus';
+import { ApplicationFailure, NexusOperationFailure } from '@temporalio/common';
+import { HandlerError, serviceHandler } from 'nexus-rpc';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KeyRules, type KmsCodecOptions, type Observer } from '../../src/index.ts';
+import { CARD, encryptedHistory, failedTaskTypes, failureOf } from './support/history.ts';
+import { shipping } from './support/service.ts';
+import { payments, rules, shippingNamespace, type Stack, startStack } from './support/stack.ts';
+import * as workflows from './support/workflows.ts';
+
+const handler = serviceHandler(shipping, {
+  quote: (_context, card) => Promise.resolve(`quoted ${card}`),
+  ship: new WorkflowRunOperationHandler<string, string>((context, card) =>
+    startWorkflow(context, workflows.countdown, { args: [1, card], workflowId: `ship-${context.requestId}` }),
+  ),
+});
+
+type Refused = Parameters<NonNullable<Observer['refused']>>[0];
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterAll(() => stack.close());
+
+/** Rules in which neither namespace accepts the other, except as given. */
+const accepting = (accepts: Partial<Record<string, readonly string[]>>): KeyRules =>
+  new KeyRules(
+    Object.fromEntries(
+      Object.entries(rules).map(([name, rule]) => [name, { ...rule, accepts: accepts[name] ?? [] }]),
+    ),
+  );
+
+/** Starts an endpoint with its handler in a namespace, and a caller in `payments`. Each side has a separate log. */
+async function connect(queue: string, handlerNamespace: string, keyRules: KeyRules) {
+  await stack.connection.operatorService.createNexusEndpoint({
+    spec: { name: queue, target: { worker: { namespace: handlerNamespace, taskQueue: `${queue}-handler` } } },
+  });
+  const logs: Record<'caller' | 'handler', Refused[]> = { caller: [], handler: [] };
+  const codec = (side: 'caller' | 'handler') => {
+    const options: Partial<KmsCodecOptions> = {
+      rules: keyRules,
+      observer: { refused: (event) => void logs[side].push(event) },
+    };
+    return stack.codec(options);
+  };
+  const common = { workflowBundle: stack.bundle };
+  const workers = await Promise.all([
+    stack.work({ ...common, codec: codec('caller'), taskQueue: queue }),
+    stack.work({
+      ...common,
+      codec: codec('handler'),
+      namespace: handlerNamespace,
+      taskQueue: `${queue}-handler`,
+      nexusServices: [handler],
+    }),
+  ]);
+  const client = stack.client(payments, codec('caller'));
+  const call = (operation: 'quote' | 'ship') =>
+    client.workflow.start(workflows.caller, {
+      taskQueue: queue,
+      workflowId: `${queue}-${operation}`,
+      args: [queue, operation, CARD],
+    });
+  return { client, call, logs, stop: () => Promise.all(workers.map((worker) => worker.stop())) };
+}
+
+describe('Nexus within a namespace', () => {
+  it('needs no accepts, for a synchronous operation and for one that runs a workflow', async () => {
+    const { client, call, logs, stop } = await connect('within', payments, accepting({}));
+    expect(await (await call('quote')).result()).toBe(`quoted ${CARD}`);
+    expect(await (await call('ship')).result()).toBe(`the last run had ${CARD}`);
+    await encryptedHistory(client, 'within-quote');
+    await encryptedHistory(client, 'within-ship');
+    expect(logs).toEqual({ caller: [], handler: [] });
+    await stop();
+  });
+});
+
+describe('Nexus to a namespace that does not accept the caller', () => {
+  it("fails with a message that the caller can read, and that names the caller's namespace and accepts", async () => {
+    const { client, call, logs, stop } = await connect('unaccepted', shippingNamespace, accepting({}));
+    const handle = await call('quote');
+    const { cause } = await failureOf(handle.result());
+    expect(cause).toBeInstanceOf(NexusOperationFailure);
+    const refusal = cause?.cause;
+    expect(refusal).toBeInstanceOf(HandlerError);
+    expect(refusal).toHaveProperty('cause', expect.any(ApplicationFailure));
+    const expected = {
+      type: 'KmsCodecError:namespace_mismatch',
+      message: expect.stringMatching(/namespace payments,.* add payments to accepts in the rule of shipping/),
+    };
+    expect(refusal).toMatchObject({ cause: expected });
+    const { message } = expected;
+    expect(logs.handler).toEqual([
+      expect.objectContaining({ namespace: shippingNamespace, code: 'namespace_mismatch', message }),
+    ]);
+    const history = JSON.stringify(await encryptedHistory(client, handle.workflowId));
+    expect(history).not.toMatch(/\.[jt]s:\d+/);
+    await stop();
+  });
+});
+
+describe('a Nexus caller that does not accept the handler', () => {
+  it("logs the handler's namespace and accepts, and reads the result once its rule accepts it", async () => {
+    const oneWay = accepting({ [shippingNamespace]: [payments] });
+    const { client, call, logs, stop } = await connect('oneway', shippingNamespace, oneWay);
+    const handle = await call('quote');
+    await expect
+      .poll(async () => failedTaskTypes(await encryptedHistory(client, handle.workflowId)), {
+        timeout: 20_000,
+      })
+      .toContain('KmsCodecError:namespace_mismatch');
+    expect(logs.handler).toEqual([]);
+    const message = expect.stringMatching(
+      /namespace shipping,.* add shipping to accepts in the rule of payments/,
+    );
+    expect(logs.caller[0]).toMatchObject({ namespace: payments, message });
+    await stop();
+    await stack.work({ codec: stack.codec(), taskQueue: 'oneway', workflowBundle: stack.bundle });
+    expect(await handle.result()).toBe(`quoted ${CARD}`);
+  });
+});
