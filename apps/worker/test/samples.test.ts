@@ -20,6 +20,8 @@ const expected: Record<string, readonly [status: string, events: number]> = {
   'approval-6004-waiting': ['RUNNING', 5],
   'subscription-7001': ['COMPLETED', 10],
   'loyalty-report-8001': ['RUNNING', 4],
+  'basket-9001': ['COMPLETED', 8],
+  'repair-9101': ['COMPLETED', 10],
   'stocktake-4001': ['COMPLETED', 3_000],
 };
 
