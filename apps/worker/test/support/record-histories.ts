@@ -10,6 +10,8 @@ import type { temporal } from '@temporalio/proto';
 import type { WorkerOptions } from '@temporalio/worker';
 import { createLog, installRuntime } from '../../src/log.ts';
 import { catalogue, type SampleName } from '../../src/starter/catalogue.ts';
+import { insurer } from '../../src/nexus/insurer.ts';
+import { insuredParcel } from '../../src/workflows/insured-parcel.ts';
 import { addNote, changeAddress } from '../../src/workflows/order.ts';
 import { createWorker } from '../../src/worker.ts';
 import { RECORDED_NAME, recordedCodec, recordedDir } from './recorded.ts';
@@ -36,7 +38,10 @@ const worker = await createWorker({
   taskQueue,
   plugins: [
     new KmsCodecPlugin(codec),
-    { name: 'identity', configureWorker: (options: WorkerOptions) => ({ ...options, identity }) },
+    {
+      name: 'recorder',
+      configureWorker: (options: WorkerOptions) => ({ ...options, identity, nexusServices: [insurer] }),
+    },
   ],
   shutdownGraceSeconds: 1,
 });
@@ -79,6 +84,15 @@ async function record(): Promise<void> {
     start('price-list', { supplier: name, articles: 3 }),
   ]);
   await Promise.allSettled([order, approval, ...started].map((handle) => handle.result()));
+  const endpoint = 'insurance';
+  await stack.connection.operatorService.createNexusEndpoint({
+    spec: { name: endpoint, target: { worker: { namespace, taskQueue } } },
+  });
+  await client.workflow.execute(insuredParcel, {
+    workflowId: 'insured-parcel',
+    taskQueue,
+    args: [{ endpoint, customer: name, cents: 12_000 }],
+  });
   await Promise.all([
     runSchedule(client, name),
     updateWithStart(client, name),
@@ -94,7 +108,7 @@ async function closedHistories(): Promise<Map<string, temporal.api.history.v1.IH
   const histories = new Map<string, temporal.api.history.v1.IHistory>();
   for (const { execution, closeTime } of executions.toReversed()) {
     if (!execution || !closeTime) continue;
-    const base = (execution.workflowId ?? '').replace(/-\d{4}-.*/, '');
+    const base = (execution.workflowId ?? '').replace(/-(\d{4}-|[\da-f]{8}-).*/, '');
     let name = base;
     for (let run = 2; histories.has(name); run += 1) name = `${base}-${run}`;
     histories.set(name, { events: await readHistory(stack.connection, namespace, execution) });

@@ -1,0 +1,19 @@
+import { createNexusServiceClient } from '@temporalio/workflow';
+import { insurance, type Parcel } from '../nexus/insurance.ts';
+
+export interface InsuredParcelInput extends Parcel {
+  /** The name of a Nexus endpoint, whose worker handles `insurance`. */
+  readonly endpoint: string;
+}
+
+/** Calls two Nexus operations: one that answers at once, and one that runs a workflow, here or in another namespace. */
+export async function insuredParcel({ endpoint, customer, cents }: InsuredParcelInput): Promise<string> {
+  const insurer = createNexusServiceClient({ service: insurance, endpoint });
+  const options = (text: string) => ({
+    scheduleToCloseTimeout: '30 seconds' as const,
+    summary: `${text} for ${customer}`,
+  });
+  const quote = await insurer.executeOperation('quote', { customer, cents }, options('Quote'));
+  const document = await insurer.executeOperation('insure', { customer, cents }, options('Insurance'));
+  return `${quote}: ${document}`;
+}
