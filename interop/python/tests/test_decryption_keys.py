@@ -99,6 +99,20 @@ def test_while_cloud_kms_does_not_answer_a_data_key_decrypts_up_to_the_hard_age(
     run(work())
 
 
+def test_an_outage_that_is_over_does_not_keep_a_refused_key_readable() -> None:
+    async def work() -> None:
+        kms, clock = FakeKms(), Clock()
+        reader, encrypted = await reader_of(kms, clock)
+        kms.failing = "kms_unavailable"
+        clock.now += HOUR
+        assert await reader.decode(encrypted)
+        kms.failing = "key_disabled"
+        clock.now += HOUR
+        await fails("key_disabled", reader.decode(encrypted))
+
+    run(work())
+
+
 class VersionedKms(FakeKms):
     """Wraps under the version that a test sets, and refuses to unwrap keys of disabled versions."""
 

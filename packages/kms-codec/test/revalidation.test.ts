@@ -290,3 +290,57 @@ describe('keyState', () => {
     expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(22 * 3_600);
   });
 });
+
+/** Cloud KMS that holds back chosen answers. */
+class HeldKeyService extends FakeKeyService {
+  readonly #held = new Set<number>();
+  #release: (() => void) | undefined;
+
+  /** Holds back the answer to the next unwrap. @returns a function that lets it end */
+  holdNext(): () => void {
+    this.#held.add(this.unwraps + 1);
+    return () => this.#release?.();
+  }
+
+  override async unwrap(request: Parameters<FakeKeyService['unwrap']>[0]): Promise<Uint8Array> {
+    const isHeld = this.#held.has(this.unwraps + 1);
+    const answer = super.unwrap(request);
+    if (isHeld) await new Promise<void>((resolve) => (this.#release = resolve));
+    return await answer;
+  }
+}
+
+describe('an answer that takes longer than a second', () => {
+  it('is no outage if Cloud KMS has answered a later call under the key version', async () => {
+    const keyService = new HeldKeyService();
+    const { codec, clock, message } = await readerOf(keyService);
+    const other = await codecWith(rule, { keyService }).codec.encode([json('other')], context);
+    clock.time += 6 * minute;
+    const release = keyService.holdNext();
+    const slow = codec.decode(message, context);
+    await settle();
+    clock.time += 100;
+    await codec.decode(other, context);
+    await slow;
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    release();
+    await settle();
+    expect(codec.keyState('pay').failure).toBeUndefined();
+    keyService.failing = 'key_disabled';
+    clock.time += hour;
+    await expect(codec.decode(message, context)).rejects.toMatchObject({ code: 'key_disabled' });
+  });
+
+  it('does not keep the codec from asking again, even if it never arrives', async () => {
+    const keyService = new HeldKeyService();
+    const { codec, clock, message } = await readerOf(keyService);
+    clock.time += 6 * minute;
+    keyService.holdNext();
+    expect(await read(codec, message)).toBe('secret');
+    keyService.failing = 'key_disabled';
+    clock.time += minute;
+    codec.maintain();
+    await settle();
+    await expect(codec.decode(message, context)).rejects.toMatchObject({ code: 'key_disabled' });
+  });
+});

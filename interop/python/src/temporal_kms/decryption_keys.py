@@ -19,6 +19,8 @@ DECRYPTION_MAX = 16_384
 OWN_MAX = 2 * 1024
 REFUSAL_TTL = 5.0
 RETRY_AFTER = 10.0
+FAILURE_COUNTS = 60.0
+"""Seconds for which Cloud KMS counts as unavailable after a failed attempt."""
 SLOW = 1.0
 """Seconds without an answer after which Cloud KMS counts as unavailable."""
 
@@ -43,7 +45,7 @@ class _KeyVersionAccess:
     def confirm(self, started: float) -> None:
         self.confirmed = started
         self.revalidate_at = started + REVALIDATE * random.uniform(0.5, 0.8)
-        self.is_failing = False
+        self.failing_until = 0.0
         self.next_try = 0.0
 
 
@@ -86,7 +88,7 @@ class DecryptionKeys:
                 await asyncio.wait({cached.access.attempt}, timeout=SLOW)
                 # Without an answer by now, Cloud KMS counts as unavailable. The answer counts whenever it arrives.
                 if cached.access.attempt is not None:
-                    cached.access.is_failing = True
+                    cached.access.failing_until = self._clock() + FAILURE_COUNTS
                 if self._is_usable(wanted, cached):
                     return cached.key
         refusal = self._refusals.get(wanted)
@@ -127,7 +129,7 @@ class DecryptionKeys:
             return False
         if access.attempt is None and now >= access.next_try:
             access.attempt = asyncio.ensure_future(self._revalidate(wanted, cached))
-        return now < access.confirmed + REVALIDATE or access.is_failing
+        return now < access.confirmed + REVALIDATE or now < access.failing_until
 
     async def _revalidate(self, wanted: WrappedKey, cached: _CachedKey) -> None:
         crypto_key, aad, wrapped = wanted
@@ -138,8 +140,9 @@ class DecryptionKeys:
             access.confirm(started)
         except KmsCodecError as error:
             if error.retryable:
-                access.is_failing = True
-                access.next_try = self._clock() + 2 * RETRY_AFTER * random.random()
+                failed = self._clock()
+                access.failing_until = failed + FAILURE_COUNTS
+                access.next_try = failed + 2 * RETRY_AFTER * random.random()
             else:
                 self._refuse(access)
         finally:

@@ -33,6 +33,9 @@ const SLOW_MS = 1_000;
 /** Milliseconds from a failed attempt to the next: a random part of twice this. */
 const RETRY_MS = 10_000;
 
+/** For so long, in ms, Cloud KMS counts as unavailable after a failed attempt. While a key is in use, attempts follow sooner. */
+const FAILURE_COUNTS_MS = 60_000;
+
 /**
  * Whether Cloud KMS lets this process use a version of a crypto key, as far as the process knows. One answer counts for all
  * wrapped keys under the version: Cloud KMS decides by the caller's permissions and by the state of the version.
@@ -43,7 +46,7 @@ export class KeyVersionAccess {
   readonly #options: KeyVersionAccessOptions;
   #confirmed = 0;
   #revalidateAt = 0;
-  #isFailing = false;
+  #failingUntil = 0;
   #isRefused = false;
   #nextAttempt = 0;
   /** Resolves when Cloud KMS has answered, failed, or not answered in time. */
@@ -69,9 +72,9 @@ export class KeyVersionAccess {
     return this.#revalidateAt;
   }
 
-  /** Whether Cloud KMS does not answer. */
+  /** Whether Cloud KMS did not answer the last attempt. Unknown again a minute later, if the key version was not in use. */
   get isFailing(): boolean {
-    return this.#isFailing;
+    return this.#options.now() < this.#failingUntil;
   }
 
   /** Whether Cloud KMS has refused the key version. Data keys need another call each from then on. */
@@ -85,24 +88,26 @@ export class KeyVersionAccess {
     const { revalidateMs } = this.#options;
     this.#confirmed = started;
     this.#revalidateAt = started + revalidateMs * (EARLIEST + (LATEST - EARLIEST) * Math.random());
-    this.#isFailing = false;
+    this.#failingUntil = 0;
     this.#nextAttempt = 0;
   }
 
   /** Starts to ask Cloud KMS, unless a call is in flight or has just failed. The probe counts as confirmed if it answers. */
   revalidate(probe: Probe): void {
     if (this.#attempt !== undefined || this.#isRefused || this.#options.now() < this.#nextAttempt) return;
+    const started = this.#options.now();
     const { promise, resolve } = withResolvers<void>();
-    this.#attempt = promise;
-    const timer = new WaitTimer(SLOW_MS, () => {
-      this.#isFailing = true;
-      resolve();
-    });
-    void this.#unwrap(probe).finally(() => {
+    const end = (): void => {
       timer.stop();
-      this.#attempt = undefined;
+      if (this.#attempt === promise) this.#attempt = undefined;
       resolve();
+    };
+    const timer = new WaitTimer(SLOW_MS, () => {
+      this.#failed(started);
+      end();
     });
+    this.#attempt = promise;
+    void this.#unwrap(probe, started).finally(end);
   }
 
   /** Waits for the attempt in flight, if there is one, for a second at most. */
@@ -114,11 +119,18 @@ export class KeyVersionAccess {
     leave();
   }
 
-  async #unwrap(probe: Probe): Promise<void> {
-    const { keyService, observer, now, refused } = this.#options;
+  /** Records that a call that began at `started` has failed or takes long, unless Cloud KMS has answered a later call. */
+  #failed(started: number): void {
+    if (started <= this.#confirmed) return;
+    const now = this.#options.now();
+    this.#failingUntil = now + FAILURE_COUNTS_MS;
+    this.#nextAttempt = now + 2 * RETRY_MS * Math.random();
+  }
+
+  async #unwrap(probe: Probe, started: number): Promise<void> {
+    const { keyService, observer, refused } = this.#options;
     const { namespace, wrappedKey } = probe;
     const { cryptoKey: key, aad, wrapped: ciphertext, keyVersion } = wrappedKey;
-    const started = now();
     try {
       // Not counted by the limit on calls in flight: waiting there would look like an outage.
       const bytes = await keyService.unwrap({ key, aad, ciphertext, keyVersion });
@@ -134,8 +146,7 @@ export class KeyVersionAccess {
         observer.keyRevalidated?.({ namespace, key, keyVersion, outcome: 'refused', code });
         return;
       }
-      this.#isFailing = true;
-      this.#nextAttempt = now() + 2 * RETRY_MS * Math.random();
+      this.#failed(started);
       observer.keyRevalidated?.({ namespace, key, keyVersion, outcome: 'unavailable', code });
     }
   }
