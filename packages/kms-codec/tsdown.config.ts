@@ -6,6 +6,7 @@ import { defineConfig } from 'tsdown';
 const entry = {
   index: 'src/index.ts',
   'failure-converter': 'src/failure-converter.ts',
+  'run-worker': 'src/run-worker.ts',
   'strict-yaml': 'src/config/strict-yaml.ts',
   testing: 'src/testing.ts',
   'worker-logging': 'src/worker-logging.ts',

@@ -152,7 +152,8 @@ function fieldsOf(
 const shown = (value: unknown): unknown =>
   typeof value === 'string' ? printable(value) : typeof value === 'bigint' ? String(value) : value;
 
-function writeLine({ level, message, fields }: SafeLogEntry): void {
+/** @internal Writes an entry to standard error, as a line of JSON. */
+export function writeLine({ level, message, fields }: SafeLogEntry): void {
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
 }
 

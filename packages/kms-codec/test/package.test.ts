@@ -127,23 +127,27 @@ describe('the README', () => {
     expect(await typeErrors(project())).toEqual([]);
   }, 60_000);
 
-  it('has a worker, a client and a replay that run unchanged and leave no plaintext in Temporal', async () => {
-    const temporal = await startTemporal();
-    const env = environment({ TEMPORAL_ADDRESS: temporal.address });
-    const worker = startNode(project(), ['worker.ts'], env);
-    try {
-      expect(await node(project(), ['client.ts'], env)).toBe('charged card 4111\n');
-      expect(await node(project(), ['replay.ts'], env)).toBe('replayed\n');
-      const connection = await Connection.connect({ address: temporal.address });
-      const history = await new Client({ connection }).workflow.getHandle('order-1').fetchHistory();
-      await connection.close();
-      expect(historyBytes(history).includes('card 4111')).toBe(false);
-      expect(await worker.stop()).toBe(0);
-    } finally {
-      await worker.stop();
-      await temporal.close();
-    }
-  }, 60_000);
+  it.each(['worker.ts', 'supervised-worker.ts'])(
+    'has %s, a client and a replay that run unchanged and leave no plaintext in Temporal',
+    async (file) => {
+      const temporal = await startTemporal();
+      const env = environment({ TEMPORAL_ADDRESS: temporal.address, HEALTH_PORT: '0' });
+      const worker = startNode(project(), [file], env);
+      try {
+        expect(await node(project(), ['client.ts'], env)).toBe('charged card 4111\n');
+        expect(await node(project(), ['replay.ts'], env)).toBe('replayed\n');
+        const connection = await Connection.connect({ address: temporal.address });
+        const history = await new Client({ connection }).workflow.getHandle('order-1').fetchHistory();
+        await connection.close();
+        expect(historyBytes(history).includes('card 4111')).toBe(false);
+        expect(await worker.stop()).toBe(0);
+      } finally {
+        await worker.stop();
+        await temporal.close();
+      }
+    },
+    60_000,
+  );
 
   it('has a codec next to another codec, and an observer, that run unchanged', async () => {
     expect(await node(project(), ['with-another.ts'], environment())).toBe('an old message\n');
@@ -195,6 +199,7 @@ describe('the README', () => {
       'order.test',
       'own-log',
       'replay',
+      'supervised-worker',
       'worker',
     ];
     const used = ['activities.ts', 'esbuild-banner.mjs', 'keys.yaml', 'workflows.ts'];

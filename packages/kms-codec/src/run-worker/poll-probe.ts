@@ -1,0 +1,198 @@
+import { errorFields } from '../logging/error-fields.ts';
+import type {
+  DescribeTaskQueueRequest,
+  DescribeTaskQueueResponse,
+  Poller,
+  SupervisedWorker,
+  WorkerConnection,
+} from './temporal-types.ts';
+import type { OutageLog } from './outage-log.ts';
+import { pause, settlesWithin } from './waits.ts';
+
+/** Task queues of workflows and activities: the values of Temporal's `TaskQueueType`. */
+const kinds = { workflow: 1, activity: 2 } as const;
+type Kind = keyof typeof kinds;
+
+export interface ProbeTimes {
+  /** Between two measurements, with 20 % jitter. */
+  readonly intervalMs: number;
+  /** Between two measurements after a failure, or until the server has seen the first polls. */
+  readonly soonMs: number;
+  /** Time limit of one call. */
+  readonly callMs: number;
+  /** A poller that the server has not seen for this time does not poll. Servers hold a poll for up to 60 s. */
+  readonly staleMs: number;
+}
+
+export const probeTimes: ProbeTimes = { intervalMs: 15_000, soonMs: 1_000, callMs: 5_000, staleMs: 100_000 };
+
+/** `DescribeTaskQueueMode` that includes all partitions of a task queue. */
+const ALL_PARTITIONS = 1;
+/** Activities that a worker runs at the same time, by default. */
+const DEFAULT_ACTIVITY_SLOTS = 100;
+/** The share of the time limit after which all partitions are asked. */
+const SOON_STALE = 0.8;
+/** gRPC statuses with which a server answers that it will not tell: it is reachable, and polls are not measured. */
+const unsupported: ReadonlySet<unknown> = new Set([5, 7, 12]);
+/** The first failure may be a lost packet. */
+const FAILURES_UNTIL_UNREACHABLE = 2;
+
+/**
+ * Measures whether Temporal answers, and whether it has received polls of a worker recently, over the worker's own
+ * connection: it asks the server when it last saw the worker's identity in the task queue. See ADR 15 for the alternatives.
+ */
+export class PollProbe {
+  readonly #connection: WorkerConnection;
+  readonly #worker: SupervisedWorker;
+  readonly #outage: OutageLog;
+  readonly #times: ProbeTimes;
+  /** When a change of the server's time stamp was last noticed. Its clock is not compared with this machine's. */
+  readonly #seen = new Map<Kind, { readonly stamp: string; readonly at: number }>();
+  #failures = 0;
+  #hasAnswered = false;
+  #isMeasured = true;
+
+  constructor(connection: WorkerConnection, worker: SupervisedWorker, outage: OutageLog, times = probeTimes) {
+    this.#connection = connection;
+    this.#worker = worker;
+    this.#outage = outage;
+    this.#times = times;
+  }
+
+  /** Whether Temporal answers; undefined before the first answer. */
+  get isReachable(): boolean | undefined {
+    if (this.#failures >= FAILURES_UNTIL_UNREACHABLE) return false;
+    return this.#hasAnswered ? true : undefined;
+  }
+
+  /** Whether every poller of the worker has polled recently; undefined when the server does not report it. */
+  get isPolling(): boolean | undefined {
+    const kindsInUse = this.#kinds();
+    if (!this.#isWorkerRunning() || kindsInUse.length === 0) return false;
+    if (!this.#isMeasured) return undefined;
+    return kindsInUse.every((kind) => this.#isFresh(kind, this.#times.staleMs) || this.#isBusy(kind));
+  }
+
+  /** Seconds since the server last saw a poll, of the poller for which that is longest ago. */
+  get secondsSincePoll(): number | undefined {
+    const ages = this.#kinds().map((kind) => performance.now() - (this.#seen.get(kind)?.at ?? Number.NaN));
+    const longest = Math.max(...ages);
+    return Number.isFinite(longest) ? Math.round(longest / 1_000) : undefined;
+  }
+
+  /**
+   * Notes what the server has seen of the identity before the worker starts: an earlier worker of this process has the same.
+   * A failure is no fault, because `run` measures again.
+   */
+  async prepare(): Promise<void> {
+    for (const kind of ['workflow', 'activity'] as const) {
+      const { pollers } = await this.#describe(kind).catch((): DescribeTaskQueueResponse => ({}));
+      this.#note(kind, pollers, Number.NEGATIVE_INFINITY);
+    }
+  }
+
+  /** Measures until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#measure(signal);
+      const { soonMs, intervalMs } = this.#times;
+      const isSettled = this.#failures === 0 && this.isPolling !== false;
+      await pause((isSettled ? intervalMs : soonMs) * (0.8 + 0.4 * Math.random()), signal);
+    }
+  }
+
+  async #measure(signal: AbortSignal): Promise<void> {
+    try {
+      for (const kind of this.#kinds()) await this.#measureKind(kind);
+      this.#answered();
+    } catch (error) {
+      // The connection closes when the worker has ended.
+      if (signal.aborted) return;
+      if (unsupported.has(codeOf(error))) {
+        this.#isMeasured = false;
+        this.#answered();
+        return;
+      }
+      this.#failures += 1;
+      if (this.#failures >= FAILURES_UNTIL_UNREACHABLE) this.#outage.down({ ...errorFields(error) });
+    }
+  }
+
+  #answered(): void {
+    this.#failures = 0;
+    this.#hasAnswered = true;
+    this.#outage.up();
+  }
+
+  async #measureKind(kind: Kind): Promise<void> {
+    const { pollers } = await this.#describe(kind);
+    this.#note(kind, pollers);
+    // The simple form asks one partition of the queue only. A worker with few pollers may poll another.
+    if (this.#isFresh(kind, SOON_STALE * this.#times.staleMs)) return;
+    const all = await this.#describe(kind, {
+      apiMode: ALL_PARTITIONS,
+      reportPollers: true,
+      taskQueueTypes: [kinds[kind]],
+    });
+    for (const version of Object.values(all.versionsInfo ?? {})) {
+      this.#note(kind, version.typesInfo?.[String(kinds[kind])]?.pollers);
+    }
+  }
+
+  async #describe(
+    kind: Kind,
+    more: Partial<DescribeTaskQueueRequest> = {},
+  ): Promise<DescribeTaskQueueResponse> {
+    const { namespace, taskQueue } = this.#worker.options;
+    const { callMs } = this.#times;
+    const call = this.#connection.withDeadline(Date.now() + callMs, () =>
+      this.#connection.workflowService.describeTaskQueue({
+        namespace,
+        taskQueue: { name: taskQueue },
+        taskQueueType: kinds[kind],
+        ...more,
+      }),
+    );
+    // Core applies the deadline. If it does not, the measurement must not hang either.
+    if (!(await settlesWithin(call, 2 * callMs))) throw new Error('The call did not end at its deadline');
+    return await call;
+  }
+
+  #note(kind: Kind, pollers: readonly Poller[] | null | undefined, at = performance.now()): void {
+    const { identity } = this.#worker.options;
+    for (const poller of pollers ?? []) {
+      const { seconds, nanos } = poller.lastAccessTime ?? {};
+      const stamp = `${String(seconds).padStart(20, '0')}.${String(nanos ?? 0).padStart(9, '0')}`;
+      const known = this.#seen.get(kind);
+      if (poller.identity !== identity || (known && stamp <= known.stamp)) continue;
+      this.#seen.set(kind, { stamp, at });
+    }
+  }
+
+  #isFresh(kind: Kind, limitMs: number): boolean {
+    const seen = this.#seen.get(kind);
+    return seen !== undefined && performance.now() - seen.at < limitMs;
+  }
+
+  /** A worker that runs as many activities as it may does not poll for more. */
+  #isBusy(kind: Kind): boolean {
+    const slots = this.#worker.options.maxConcurrentActivityTaskExecutions ?? DEFAULT_ACTIVITY_SLOTS;
+    return kind === 'activity' && (this.#worker.getStatus().numInFlightNonLocalActivities ?? 0) >= slots;
+  }
+
+  /** The kinds of tasks for which the SDK polls Core. */
+  #kinds(): Kind[] {
+    const { workflowPollerState, activityPollerState } = this.#worker.getStatus();
+    const states = { workflow: workflowPollerState, activity: activityPollerState };
+    return (['workflow', 'activity'] as const).filter((kind) => states[kind] !== 'SHUTDOWN');
+  }
+
+  #isWorkerRunning(): boolean {
+    const { workflowPollerState, activityPollerState } = this.#worker.getStatus();
+    const hasFailed = workflowPollerState === 'FAILED' || activityPollerState === 'FAILED';
+    return this.#worker.getState() === 'RUNNING' && !hasFailed;
+  }
+}
+
+const codeOf = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;

@@ -1,0 +1,66 @@
+import { WaitTimer } from '../keys/wait-timer.ts';
+
+/** Delays between attempts: they double from the first to the limit. Half of each is random, so that a fleet spreads out. */
+export class Backoff {
+  readonly #firstMs: number;
+  #attempt = 0;
+
+  constructor(firstMs: number) {
+    this.#firstMs = firstMs;
+  }
+
+  /** Returns the next delay in milliseconds, at most `limitMs`. */
+  next(limitMs: number): number {
+    const full = Math.min(this.#firstMs * 2 ** this.#attempt, limitMs);
+    this.#attempt += 1;
+    return full / 2 + (full / 2) * Math.random();
+  }
+
+  reset(): void {
+    this.#attempt = 0;
+  }
+}
+
+/** Resolves after the delay, or at once when the signal is aborted. */
+export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener('abort', done);
+  });
+}
+
+/** Waits for a promise until the signal is aborted. @returns undefined when the signal came first */
+export function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+): Promise<{ readonly value: T } | undefined> {
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => resolve(undefined);
+    if (signal.aborted) aborted();
+    signal.addEventListener('abort', aborted);
+    promise
+      .then((value) => resolve({ value }), reject)
+      .finally(() => signal.removeEventListener('abort', aborted));
+  });
+}
+
+/**
+ * Waits for a promise for at most a time in which this process ran: a blocked event loop does not count.
+ * @returns whether the promise settled in time
+ */
+export function settlesWithin(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = new WaitTimer(limitMs, () => resolve(false));
+    const settled = (): void => {
+      timer.stop();
+      resolve(true);
+    };
+    promise.then(settled, settled);
+  });
+}

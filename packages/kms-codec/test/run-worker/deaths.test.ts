@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
+import { type TemporalStack, startTemporalStack } from '@temporal-kms/testing/stack';
+import { Client } from '@temporalio/client';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { z } from 'zod';
+import { taskQueue } from './support/worker.ts';
+
+/** How often the worker dies; DEATHS=200 for longer. */
+const deaths = Number(process.env['DEATHS'] ?? 12);
+/** A worker that is ready completes a workflow in this time. A task may go to the worker that died, and time out first. */
+const WORKS_MS = 30_000;
+/** Within this time after its death, the process must be ready again or have ended. */
+const DECIDES_MS = 30_000;
+
+let stack: TemporalStack;
+let client: Client;
+const processes: WorkerProcess[] = [];
+
+beforeAll(async () => {
+  stack = await startTemporalStack();
+  client = new Client({ connection: stack.connection });
+}, 60_000);
+afterEach(async () => {
+  await Promise.all(processes.splice(0).map((one) => one.kill()));
+});
+afterAll(() => stack?.close());
+
+const listening = z.object({ message: z.literal('Listening'), address: z.object({ port: z.number() }) });
+const readinessOf = z.object({ status: z.string(), restarts: z.number(), phase: z.string() });
+
+interface WorkerProcess extends NodeProcess {
+  /** What the process answers within a second; undefined while it does not. */
+  readiness(): Promise<z.infer<typeof readinessOf> | undefined>;
+}
+
+function startWorker(env: Record<string, string> = {}): WorkerProcess {
+  const file = new URL('support/process.ts', import.meta.url).pathname;
+  const running = startNode(file, { env: { TEMPORAL_ADDRESS: stack.address, ...env } });
+  const port = () =>
+    running
+      .stderr()
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+      .map((line) => listening.safeParse(JSON.parse(line)))
+      .find(({ success }) => success)?.data?.address.port;
+  const started = {
+    ...running,
+    readiness: async () => {
+      const url = `http://127.0.0.1:${port() ?? 1}/readyz`;
+      const response = await fetch(url, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
+      return response && readinessOf.parse(await response.json());
+    },
+  };
+  processes.push(started);
+  return started;
+}
+
+const untilReady = (worker: WorkerProcess) =>
+  expect.poll(() => worker.readiness(), { timeout: 60_000, interval: 50 }).toMatchObject({ status: 'ready' });
+
+/** Runs a workflow that needs the worker's workflow poller and its activity poller. */
+async function expectToWork(name: string): Promise<void> {
+  const handle = await client.workflow.start('echo', { taskQueue, workflowId: name, args: [name] });
+  const inTime = await Promise.race([handle.result(), sleep(WORKS_MS, 'not in time')]);
+  expect(inTime).toBe(name);
+}
+
+it(
+  'never hangs, and works whenever it is ready, after each death under a blocked event loop',
+  async () => {
+    let worker = startWorker({ BLOCK_MS: '150' });
+    await untilReady(worker);
+    const ends: unknown[] = [];
+    for (let death = 1; death <= deaths; death++) {
+      const before = (await worker.readiness())?.restarts ?? 0;
+      await client.workflow.start('kill', { taskQueue, workflowId: `kill-${death}` });
+      const decided = performance.now() + DECIDES_MS;
+      for (;;) {
+        const { isReady, restarts } = await worker
+          .readiness()
+          .then((known) => ({ isReady: known?.status === 'ready', restarts: known?.restarts ?? 0 }));
+        if (!worker.isRunning() || (isReady && restarts > before)) break;
+        if (performance.now() > decided) throw new Error(`Death ${death}: undecided\n${worker.output()}`);
+        await sleep(20);
+      }
+      if (!worker.isRunning()) {
+        ends.push(await worker.ended);
+        worker = startWorker({ BLOCK_MS: '150' });
+        await untilReady(worker);
+      }
+      await expectToWork(`after-death-${death}`);
+    }
+    expect(ends.filter((code) => code !== 70)).toEqual([]);
+
+    const signalled = performance.now();
+    worker.child.kill('SIGTERM');
+    expect([0, 1]).toContain(await worker.ended);
+    expect(performance.now() - signalled).toBeLessThan(1_000 + 2_000 + 3_000);
+  },
+  60_000 + deaths * 10_000,
+);
+
+it('ends in time after SIGTERM although an activity ignores its cancellation', async () => {
+  const worker = startWorker();
+  await untilReady(worker);
+  const handle = await client.workflow.start('wait', { taskQueue, workflowId: 'sticks' });
+  const pending = async () => (await handle.describe()).raw.pendingActivities?.[0]?.lastStartedTime;
+  await expect.poll(pending, { timeout: 20_000 }).toBeTruthy();
+  const signalled = performance.now();
+  worker.child.kill('SIGTERM');
+  expect(await worker.ended).toBe(1);
+  expect(performance.now() - signalled).toBeLessThan(1_000 + 2_000 + 3_000);
+  await handle.terminate();
+}, 60_000);

@@ -1,0 +1,41 @@
+import type { Payload } from '@temporalio/common';
+
+/** A codec that encrypts nothing, and fails for as long as it is broken. */
+export class BreakableCodec {
+  isBroken = false;
+  /** For how long each call blocks the event loop while the codec is broken, in milliseconds. */
+  blockMs = 0;
+
+  encode(payloads: Payload[]): Promise<Payload[]> {
+    if (!this.isBroken) return Promise.resolve(payloads);
+    block(this.blockMs);
+    return Promise.reject(new TypeError('The codec is broken'));
+  }
+
+  decode(payloads: Payload[]): Promise<Payload[]> {
+    if (this.isBroken) block(this.blockMs);
+    return Promise.resolve(payloads);
+  }
+}
+
+/** Blocks the event loop. */
+function block(milliseconds: number): void {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
+export const createActivities = (codec: BreakableCodec) => ({
+  ping: (text: string) => Promise.resolve(text),
+
+  /** Breaks the codec, so that the failure of this activity cannot be encoded. That ends the worker. */
+  die: (): Promise<never> => {
+    codec.isBroken = true;
+    block(codec.blockMs);
+    return Promise.reject(new Error('the end'));
+  },
+
+  /** Ignores its cancellation. */
+  stick: () => new Promise<void>(() => undefined),
+});
+
+export type Activities = ReturnType<typeof createActivities>;

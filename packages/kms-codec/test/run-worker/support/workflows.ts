@@ -1,0 +1,23 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { Activities } from './activities.ts';
+
+const { ping } = proxyActivities<Activities>({
+  startToCloseTimeout: '5 seconds',
+  retry: { initialInterval: '100 milliseconds', maximumInterval: '1 second' },
+});
+const { die } = proxyActivities<Activities>({
+  startToCloseTimeout: '2 seconds',
+  retry: { maximumAttempts: 1 },
+});
+const { stick } = proxyActivities<Activities>({ startToCloseTimeout: '1 hour' });
+
+/** Returns what an activity returns. */
+export const echo = (text: string): Promise<string> => ping(text);
+
+/** Ends the worker, see the activity `die`. */
+export async function kill(): Promise<void> {
+  await die().catch(() => undefined);
+}
+
+/** Waits for an activity that never ends. */
+export const wait = (): Promise<void> => stick();
