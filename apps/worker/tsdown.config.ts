@@ -7,8 +7,8 @@ import { defineConfig } from 'tsdown';
 const failureConverterPath = fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter'));
 
 // Builds one folder that runs with only Temporal's packages next to it: they load a native library and each other by
-// name. The bundle contains everything else: our packages, because they are TypeScript, and `@temporalio/plugin`, on which
-// they depend.
+// name. The bundle contains everything else: our packages, because they are TypeScript, and the packages on which they
+// depend.
 export default defineConfig({
   entry: {
     main: 'src/main.ts',
@@ -23,8 +23,8 @@ export default defineConfig({
   sourcemap: true,
   shims: true,
   deps: {
-    neverBundle: [/^@temporalio\/(?!plugin)/],
-    alwaysBundle: [/^(?!@temporalio\/(?!plugin))/],
+    neverBundle: [/^@temporalio\/(?!plugin|envconfig)/],
+    alwaysBundle: [/^(?!@temporalio\/(?!plugin|envconfig))/],
     onlyBundle: false,
   },
   hooks: {

@@ -46,10 +46,7 @@ export function connectOrExit(): ReturnType<typeof connectTemporal> {
   try {
     return connectTemporal();
   } catch (error) {
-    return exit(
-      EXIT_CONFIG,
-      `Temporal's configuration (TEMPORAL_*, profile file) is invalid: ${messageOf(error)}`,
-    );
+    return exit(EXIT_CONFIG, messageOf(error));
   }
 }
 

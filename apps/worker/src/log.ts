@@ -1,14 +1,18 @@
-import type { Observer } from '@temporal-kms/kms-codec';
+import type { WriteLog } from '@temporal-kms/kms-codec/run-worker';
 import { createSafeLogger, safeRuntimeOptions } from '@temporal-kms/kms-codec/worker-logging';
 import { Runtime, type Logger } from '@temporalio/worker';
 import { pino, type DestinationStream, type Logger as Log } from 'pino';
-
-export type { Log };
 
 export const createLog = (level: string, destination?: DestinationStream): Log =>
   pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination ?? pino.destination(1));
 
 const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+
+/** Returns a function that writes the entries of the library's logs through `log`. */
+export const writeTo =
+  (log: Log): WriteLog =>
+  ({ level, message, fields }) =>
+    log[levels[level]](fields, message);
 
 /**
  * Makes Temporal's SDK and Core log through `log` without payload content. The SDK does not handle the process's signals.
@@ -16,23 +20,7 @@ const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERR
  * @returns the SDK's logger
  */
 export function installRuntime(log: Log): Logger {
-  const logger = createSafeLogger({
-    level: 'TRACE',
-    write: ({ level, message, fields }) => log[levels[level]](fields, message),
-  });
+  const logger = createSafeLogger({ level: 'TRACE', write: writeTo(log) });
   Runtime.install({ ...safeRuntimeOptions({ logger }), shutdownSignals: [] });
   return logger;
 }
-
-/** Logs the codec's events that matter to an operator. No event contains plaintext or key bytes. */
-export const logObserver = (log: Log): Observer => ({
-  kmsRetry: (event) => log.warn(event, 'Cloud KMS call failed; retrying'),
-  refused: (event) => log.warn(event, 'Payload rejected'),
-  failureReplaced: (event) => log.error(event, 'Failure stored without its message and details'),
-  dataKeyRotated: (event) => log.info(event, 'New data key in use'),
-  dataKeyRefreshFailed: (event) =>
-    log.warn(event, 'Data key refresh failed; the current data key stays in use'),
-  branchKeyStoreFailed: (event) =>
-    log.warn(event, 'Branch key store failed; this process continues with its own branch keys'),
-  branchKeyStoreRecovered: (event) => log.info(event, 'Branch key store works again'),
-});

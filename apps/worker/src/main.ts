@@ -1,13 +1,19 @@
 import { serve } from '@hono/node-server';
-import { answerHelp, loadConfigOrExit, printableConfig, workerEnvironment } from '@temporal-kms/config';
+import {
+  answerHelp,
+  loadConfigOrExit,
+  loadTemporalConfig,
+  printableConfig,
+  type TemporalConfig,
+  workerEnvironment,
+} from '@temporal-kms/config';
 import { createKmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { outageObserver, runWorker } from '@temporal-kms/kms-codec/run-worker';
 import { catchFatalErrors } from '@temporal-kms/kms-codec/worker-logging';
-import { connectToTemporal, warmCodec } from './connect.ts';
+import { NativeConnection } from '@temporalio/worker';
 import { messageOf } from './errors.ts';
-import { createHealthApp, initialStatus } from './health.ts';
-import { createLog, installRuntime, logObserver } from './log.ts';
-import { superviseWorker } from './supervisor.ts';
-import { loadTemporalConfig, type TemporalConfig } from './temporal-config.ts';
+import { createHealthApp } from './health.ts';
+import { createLog, installRuntime, writeTo } from './log.ts';
 import { createWorker } from './worker.ts';
 
 answerHelp(
@@ -16,6 +22,7 @@ answerHelp(
 );
 const { taskQueue, health, logLevel, kms, shutdownGraceSeconds } = loadConfigOrExit(workerEnvironment);
 const log = createLog(logLevel);
+const write = writeTo(log);
 const { connectionOptions, namespace } = temporalConfigOrExit();
 log.info({ config: printableConfig(workerEnvironment) }, 'Worker starting');
 if (kms.keysFileDigest !== undefined) {
@@ -32,19 +39,19 @@ if (kmsEmulator) {
     );
 }
 
-const status = initialStatus();
-const stopping = new AbortController();
-const { signal } = stopping;
-// Turborepo and `node --watch` deliver a signal twice. The second one has no effect.
-const stop = (name: NodeJS.Signals) => {
-  if (signal.aborted) return;
-  log.info({ signal: name }, 'Worker stopping: running activities can still complete');
-  status.phase = 'stopping';
-  stopping.abort();
-};
-process.on('SIGINT', stop).on('SIGTERM', stop);
+catchFatalErrors(installRuntime(log));
+const codec = createKmsCodec(kms, { namespace, observer: outageObserver(write) });
+const plugins = [new KmsCodecPlugin(codec)];
+const worker = runWorker({
+  codec,
+  namespace,
+  write,
+  connect: () => NativeConnection.connect(connectionOptions),
+  createWorker: (connection) =>
+    createWorker({ connection, namespace, taskQueue, plugins, shutdownGraceSeconds }),
+});
 
-const app = createHealthApp({ status, taskQueue, namespace, kmsEmulator });
+const app = createHealthApp({ readiness: () => worker.readiness(), taskQueue, namespace, kmsEmulator });
 const server = serve({ fetch: app.fetch, hostname: health.host, port: health.port }, ({ address, port }) =>
   log.info({ address, port }, 'Health endpoints listening'),
 );
@@ -54,31 +61,9 @@ server.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(1);
 });
 
-catchFatalErrors(installRuntime(log));
-const codec = createKmsCodec(kms, { namespace, observer: logObserver(log) });
-let graceful = true;
-try {
-  await warmCodec(codec, namespace, { signal, status, log });
-  const plugins = [new KmsCodecPlugin(codec)];
-  graceful = await superviseWorker({
-    connect: () => connectToTemporal(connectionOptions, { signal, status, log }),
-    createWorker: (connection) =>
-      createWorker({ connection, namespace, taskQueue, plugins, shutdownGraceSeconds }),
-    signal,
-    status,
-    log,
-  });
-} catch (error) {
-  if (!signal.aborted) throw error;
-}
-await codec.close();
-server.close();
-log.info('Worker stopped');
-process.exitCode = graceful ? 0 : 1;
-
 function temporalConfigOrExit(): TemporalConfig {
   try {
-    return loadTemporalConfig(process.env);
+    return loadTemporalConfig();
   } catch (error) {
     log.fatal(messageOf(error));
     process.exit(78);

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startEmulator, type Emulator } from '@temporal-kms/kms-emulator';
 import type { Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -16,6 +17,17 @@ const expectGracefulEnd = async (app: App, signal: NodeJS.Signals) => {
   expect(app.messages().filter((message) => message.startsWith('Worker stopping'))).toHaveLength(1);
   expect(app.messages().at(-1)).toBe('Worker stopped');
 };
+
+/** Sends SIGTERM and expects the process to end in a time. 2 s are for a busy machine. */
+async function expectEndWithin(milliseconds: number, app: App, code?: number): Promise<unknown> {
+  const signalled = performance.now();
+  app.signal('SIGTERM');
+  const ended = await app.ended;
+  expect(performance.now() - signalled).toBeLessThan(milliseconds + 2_000);
+  if (code !== undefined) expect(ended).toBe(code);
+  expect(app.messages().at(-1)).toBe('Worker stopped');
+  return ended;
+}
 
 describe('the worker as a process', () => {
   let dir: string;
@@ -110,12 +122,45 @@ describe('the worker as a process', () => {
         status: 'not_ready',
         worker: { phase: 'waiting_for_kms', trouble: 'kms_unavailable' },
       });
-    expect(app.messages().join('\n')).toContain('Cloud KMS unavailable; waiting for a data key');
+    // The line and the answer arrive through different pipes.
+    await expect.poll(() => app.messages()).toContain('Cloud KMS unavailable; waiting for a key');
     expect(app.isRunning()).toBe(true);
     emulator = await startEmulator({ port: emulator.port, dataFile: join(dir, 'keys.json') });
     expect(await app.untilReady()).toMatchObject({ worker: { restarts: 0 } });
     await startWaiting('waiting-for-SIGINT', queue);
     await expectGracefulEnd(app, 'SIGINT');
+  });
+
+  it('ends at once after SIGTERM while it waits for Cloud KMS', async () => {
+    const app = start({ KMS_EMULATOR_HOST: '127.0.0.1:1' });
+    await expect
+      .poll(() => app.readyz(), { timeout: 60_000 })
+      .toMatchObject({ http: 503, worker: { phase: 'waiting_for_kms' } });
+    await expectEndWithin(5_000, app, 0);
+  });
+
+  it('ends in time after SIGTERM while Temporal is frozen', async () => {
+    const app = start({ TEMPORAL_TASK_QUEUE: 'frozen', ...graceOf2Seconds });
+    await app.untilReady();
+    process.kill(services.server.pid, 'SIGSTOP');
+    try {
+      const code = await expectEndWithin((2 + 10 + 5) * 1_000, app);
+      expect([0, 1]).toContain(code);
+    } finally {
+      process.kill(services.server.pid, 'SIGCONT');
+    }
+  });
+
+  it('ends at once after a second SIGTERM, with 1', async () => {
+    const queue = { TEMPORAL_TASK_QUEUE: 'second-signal' };
+    const app = start({ ...queue, WORKER_SHUTDOWN_GRACE_SECONDS: '3600' });
+    await app.untilReady();
+    await startWaiting('waiting-for-second-SIGTERM', queue);
+    app.signal('SIGTERM');
+    await expect.poll(() => app.readyz()).toMatchObject({ http: 503, worker: { phase: 'stopping' } });
+    await sleep(1_000);
+    expect(app.isRunning()).toBe(true);
+    await expectEndWithin(2_000, app, 1);
   });
 
   it('waits for Temporal at the start and stops on SIGTERM meanwhile', async () => {

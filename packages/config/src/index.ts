@@ -5,5 +5,7 @@ export type { Environment, Values, Variable } from './environment.ts';
 export { isLoopback } from './fields.ts';
 export { answerHelp, ConfigError, loadConfigOrExit, parseConfig } from './load.ts';
 export type { Mistake } from './load.ts';
+export { loadTemporalConfig } from './temporal.ts';
+export type { TemporalConfig } from './temporal.ts';
 export { workerEnvironment } from './worker.ts';
 export type { WorkerConfig } from './worker.ts';

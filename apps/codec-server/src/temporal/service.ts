@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { loadTemporalConfig } from '@temporal-kms/config';
 import { WaitTimer } from '@temporal-kms/kms-codec';
 import {
   Connection,
@@ -7,7 +7,6 @@ import {
   isGrpcServiceError,
   makeGrpcRetryInterceptor,
 } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
 import { HttpError } from '../errors.ts';
@@ -70,13 +69,10 @@ export const interceptors: NonNullable<ConnectionOptions['interceptors']> = [
  * @throws Error if the profile file cannot be read or parsed
  */
 export function connectTemporal(): { connection: Connection; namespace: string; address: string } {
-  const file = process.env['TEMPORAL_CONFIG_FILE'];
-  // The SDK ignores a file that it cannot read, and would connect to the default address.
-  if (file) accessSync(file, constants.R_OK);
-  const { connectionOptions, namespace } = loadClientConnectConfig();
+  const { connectionOptions, namespace } = loadTemporalConfig();
   return {
     connection: Connection.lazy({ ...connectionOptions, interceptors }),
-    namespace: namespace ?? 'default',
+    namespace,
     address: connectionOptions.address ?? 'localhost:7233',
   };
 }

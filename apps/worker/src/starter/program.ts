@@ -1,7 +1,11 @@
-import { describeEnvironment, loadConfigOrExit, workerEnvironment } from '@temporal-kms/config';
+import {
+  describeEnvironment,
+  loadConfigOrExit,
+  loadTemporalConfig,
+  workerEnvironment,
+} from '@temporal-kms/config';
 import { Connection } from '@temporalio/client';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { loadTemporalConfig } from '../temporal-config.ts';
 import { catalogue, isSampleName } from './catalogue.ts';
 import { createSampleClients, sampleFormats, type SampleClients, type SampleFormat } from './clients.ts';
 import { sampleData } from './sample-data.ts';

@@ -16,8 +16,18 @@ export interface App extends NodeProcess {
 
 const readiness = z.object({
   status: z.string(),
-  worker: z.object({ phase: z.string(), restarts: z.number(), trouble: z.string().optional() }),
-  kms: z.object({ emulator: z.boolean() }),
+  worker: z.object({
+    phase: z.string(),
+    restarts: z.number(),
+    trouble: z.string().optional(),
+    polling: z.boolean().optional(),
+  }),
+  temporal: z.object({ reachable: z.boolean().nullable() }),
+  kms: z.object({
+    emulator: z.boolean(),
+    autonomySeconds: z.number().nullable(),
+    failure: z.string().optional(),
+  }),
 });
 const logLine = z.object({ msg: z.string(), port: z.number().optional() });
 
@@ -26,7 +36,7 @@ type Readiness = z.infer<typeof readiness> & { readonly http: number };
 const optionsWith = (env: Record<string, string>) => ({
   cwd: root,
   // No profile file of this machine's user.
-  env: { HOME: '/nonexistent', TEMPORAL_CONFIG_FILE: '/nonexistent/temporal.toml', ...env },
+  env: { HOME: '/nonexistent', ...env },
 });
 
 /** Starts the worker as a process that its environment configures. */

@@ -8,14 +8,12 @@ import {
   type KmsCodec,
   type KmsSettings,
 } from '@temporal-kms/kms-codec';
+import { runWorker, type WorkerCodec } from '@temporal-kms/kms-codec/run-worker';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { startStack as startServices } from '@temporal-kms/testing/stack';
 import { Client, type Connection } from '@temporalio/client';
 import { NativeConnection, type WorkerPlugin } from '@temporalio/worker';
-import { createLog } from '../../src/log.ts';
 import { createSampleClients, type SampleClients } from '../../src/starter/clients.ts';
-import { initialStatus } from '../../src/health.ts';
-import { superviseWorker } from '../../src/supervisor.ts';
 import { createWorker } from '../../src/worker.ts';
 import { useWriteAheadLog } from './database.ts';
 
@@ -71,34 +69,42 @@ export async function startStack({ encrypted, plugins: more = [] }: StackOptions
     await rm(dir, { recursive: true, force: true });
   };
 
-  const stopping = new AbortController();
-  const run = (own: KmsCodecPlugin[]) => {
+  const run = (workerCodec: WorkerCodec, own: KmsCodecPlugin[]) => {
     const plugins = [...more, ...own];
-    const running = superviseWorker({
+    const worker = runWorker({
+      codec: workerCodec,
+      namespace,
       connect: () => NativeConnection.connect({ address }),
       createWorker: (native) =>
         createWorker({ connection: native, namespace, taskQueue, plugins, shutdownGraceSeconds: 1 }),
-      signal: stopping.signal,
-      status: initialStatus(),
-      log: createLog('silent'),
+      write: () => undefined,
+      signals: [],
+      exit: () => undefined,
     });
-    closers.defer(async () => {
-      stopping.abort();
-      await running;
+    closers.defer(() => {
+      worker.stop();
+      return worker.ended;
     });
   };
   if (!encrypted) {
-    run([]);
+    run(noCodec, []);
     return { address, kmsAddress, dbFile, connection, clients: plainClients(connection), close };
   }
 
   const kms = kmsSettings(kmsAddress);
-  const codec = closers.use(createKmsCodec(kms, { namespace }));
+  const codec = createKmsCodec(kms, { namespace });
   const clients = closers.use(createSampleClients({ connection, namespace, kms }));
-  await codec.warm(namespace);
-  run([new KmsCodecPlugin(codec)]);
+  run(codec, [new KmsCodecPlugin(codec)]);
   return { address, kmsAddress, dbFile, connection, clients, codec, close };
 }
+
+/** The keys of a worker that does not encrypt. */
+const noCodec: WorkerCodec = {
+  warm: () => Promise.resolve(),
+  maintain: () => undefined,
+  close: () => Promise.resolve(),
+  keyState: () => ({ autonomySeconds: Number.POSITIVE_INFINITY, failure: undefined }),
+};
 
 /** Clients without a codec, whatever format a sample asks for. */
 const plainClients = (connection: Connection): SampleClients => ({

@@ -1,0 +1,43 @@
+import { accessSync, constants } from 'node:fs';
+import { type ClientConnectConfig, loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
+import type { Values } from './environment.ts';
+import { isLoopback } from './fields.ts';
+
+export interface TemporalConfig {
+  /** Options of a connection of Temporal's client or worker. */
+  readonly connectionOptions: ClientConnectConfig['connectionOptions'];
+  readonly namespace: string;
+}
+
+/**
+ * Returns Temporal's address, credentials, TLS and namespace as all of Temporal's tools read them: from TEMPORAL_*
+ * variables, then from the profile file. A variable that is empty counts as unset.
+ * @throws Error with the fault and the variables to check. It quotes no file, because a profile may contain an API key
+ */
+export function loadTemporalConfig(values: Values = process.env): TemporalConfig {
+  try {
+    return load(values);
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    const where = 'TEMPORAL_* variables, profile file: TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE';
+    throw new Error(`Temporal's configuration (${where}) is invalid: ${what}`, { cause: error });
+  }
+}
+
+function load(values: Values): TemporalConfig {
+  const overrideEnvVars: Record<string, string> = {};
+  for (const [name, value] of Object.entries(values)) if (value) overrideEnvVars[name] = value;
+  const file = overrideEnvVars['TEMPORAL_CONFIG_FILE'];
+  // The SDK ignores a file that it cannot read, and would connect to the default address.
+  if (file !== undefined) accessSync(file, constants.R_OK);
+  const profile = loadClientConfigProfile({ overrideEnvVars });
+  const { tls, apiKey, address = 'localhost:7233' } = profile;
+  if ((tls?.clientCert === undefined) !== (tls?.clientKey === undefined)) {
+    throw new Error('A client certificate needs its private key, and a private key its certificate');
+  }
+  if (apiKey !== undefined && tls?.disabled === true && !isLoopback(address.replace(/:\d+$/, ''))) {
+    throw new Error('Without TLS, the API key would be sent in plaintext');
+  }
+  const { connectionOptions, namespace = 'default' } = toClientOptions(profile);
+  return { connectionOptions, namespace };
+}

@@ -1,0 +1,102 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadTemporalConfig } from '../src/index.ts';
+
+let dir: string;
+let file: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'temporal-config-'));
+  file = join(dir, 'temporal.toml');
+  await writeFile(join(dir, 'client.pem'), 'a certificate');
+  await writeFile(join(dir, 'client.key'), 'a key');
+  await writeFile(
+    file,
+    [
+      '[profile.default]',
+      'address = "localhost:7233"',
+      '[profile.self-hosted]',
+      'address = "temporal.example.com:7233"',
+      'namespace = "payments"',
+      '[profile.self-hosted.tls]',
+      `client_cert_path = "${join(dir, 'client.pem')}"`,
+      `client_key_path = "${join(dir, 'client.key')}"`,
+      '[profile.cloud]',
+      'address = "eu-west-1.aws.api.temporal.io:7233"',
+      'namespace = "payments.a1b2c"',
+      'api_key = "secret-key"',
+    ].join('\n'),
+  );
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const load = (values: Record<string, string>) => loadTemporalConfig({ HOME: dir, ...values });
+
+describe("Temporal's configuration", () => {
+  it('is the local server without variables', () => {
+    const { connectionOptions, namespace } = load({});
+    expect(namespace).toBe('default');
+    expect(connectionOptions.address ?? 'localhost:7233').toBe('localhost:7233');
+    expect(connectionOptions.tls).toBeUndefined();
+  });
+
+  it('comes from the profile that TEMPORAL_PROFILE names', () => {
+    const { connectionOptions, namespace } = load({
+      TEMPORAL_CONFIG_FILE: file,
+      TEMPORAL_PROFILE: 'self-hosted',
+    });
+    expect(namespace).toBe('payments');
+    expect(connectionOptions).toMatchObject({
+      address: 'temporal.example.com:7233',
+      tls: { clientCertPair: { crt: bytes('a certificate'), key: bytes('a key') } },
+    });
+  });
+
+  it('turns TLS on with an API key', () => {
+    const { connectionOptions, namespace } = load({
+      TEMPORAL_CONFIG_FILE: file,
+      TEMPORAL_PROFILE: 'cloud',
+    });
+    expect(namespace).toBe('payments.a1b2c');
+    expect(connectionOptions).toMatchObject({ apiKey: 'secret-key', tls: true });
+  });
+
+  it('takes a variable in place of the value of the profile, and ignores an empty variable', () => {
+    const { connectionOptions, namespace } = load({
+      TEMPORAL_CONFIG_FILE: file,
+      TEMPORAL_PROFILE: 'cloud',
+      TEMPORAL_ADDRESS: '',
+      TEMPORAL_NAMESPACE: 'other.a1b2c',
+    });
+    expect(namespace).toBe('other.a1b2c');
+    expect(connectionOptions.address).toBe('eu-west-1.aws.api.temporal.io:7233');
+  });
+
+  it.each([
+    ['a profile file that is missing', { TEMPORAL_CONFIG_FILE: '/nowhere/temporal.toml' }, 'nowhere'],
+    ['a profile that is missing', { TEMPORAL_PROFILE: 'staging' }, 'staging'],
+    ['a client certificate without a key', { TEMPORAL_TLS_CLIENT_CERT_PATH: '/a.pem' }, 'private key'],
+    [
+      'an API key without TLS',
+      { TEMPORAL_API_KEY: 'k', TEMPORAL_TLS: 'false', TEMPORAL_ADDRESS: 'temporal.example.com:7233' },
+      'plaintext',
+    ],
+    [
+      'a certificate file that is missing',
+      { TEMPORAL_TLS_SERVER_CA_CERT_PATH: '/nowhere/ca.pem' },
+      'nowhere',
+    ],
+  ])('rejects %s and names the variables to check', (_what, values, words) => {
+    expect(() => load({ TEMPORAL_CONFIG_FILE: file, ...values })).toThrow(
+      new RegExp(`TEMPORAL_\\* variables[^]*TEMPORAL_PROFILE[^]*${words}`),
+    );
+  });
+
+  it('accepts an API key without TLS on loopback, for tests', () => {
+    const values = { TEMPORAL_API_KEY: 'k', TEMPORAL_TLS: 'false', TEMPORAL_ADDRESS: '127.0.0.1:7233' };
+    expect(load(values).connectionOptions).toMatchObject({ apiKey: 'k', tls: false });
+  });
+});

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect } from 'node:net';
+import { createServer, type TLSSocket } from 'node:tls';
+import type { CertificateFiles } from './certificates.ts';
+
+export interface TlsProxy {
+  /** `127.0.0.1:PORT` */
+  readonly address: string;
+  /** Names of the client certificates with which connections were accepted, without repetitions. */
+  clients(): string[];
+  close(): Promise<void>;
+}
+
+export interface TlsProxyOptions {
+  /** The address behind the proxy, without TLS. */
+  readonly target: string;
+  readonly certificate: CertificateFiles;
+  /** The authority of the accepted clients (mutual TLS). Without it, the proxy requests no certificate. */
+  readonly clientAuthorityFile?: string;
+}
+
+/** Starts a TLS server on loopback that passes HTTP/2 connections to a server without TLS, as a load balancer does. */
+export async function startTlsProxy(options: TlsProxyOptions): Promise<TlsProxy> {
+  const { target, certificate, clientAuthorityFile } = options;
+  const [host = '', port] = target.split(':');
+  const names = new Set<string>();
+  const sockets = new Set<TLSSocket>();
+  const server = createServer({
+    cert: readFileSync(certificate.certFile),
+    key: readFileSync(certificate.keyFile),
+    ALPNProtocols: ['h2'],
+    ...(clientAuthorityFile !== undefined && {
+      ca: readFileSync(clientAuthorityFile),
+      requestCert: true,
+      rejectUnauthorized: true,
+    }),
+  });
+  server.on('secureConnection', (socket) => {
+    const { subject } = socket.getPeerCertificate();
+    if (subject !== undefined) names.add(String(subject.CN));
+    const behind = connect(Number(port), host);
+    sockets.add(socket);
+    socket.on('close', () => {
+      sockets.delete(socket);
+      behind.destroy();
+    });
+    behind.on('close', () => socket.destroy());
+    socket.on('error', () => behind.destroy());
+    behind.on('error', () => socket.destroy());
+    socket.pipe(behind).pipe(socket);
+  });
+  server.on('tlsClientError', () => undefined);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The server listens on a port.
+  const { port: own } = server.address() as AddressInfo;
+  return {
+    address: `127.0.0.1:${own}`,
+    clients: () => [...names],
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
