@@ -3,8 +3,11 @@ import { createSafeLogger, safeRuntimeOptions } from '@temporal-kms/kms-codec/wo
 import { Runtime, type Logger } from '@temporalio/worker';
 import { pino, type DestinationStream, type Logger as Log } from 'pino';
 
+/** Without `sync`, the last lines before `process.exit` may be written in another order. */
+const standardOutput = () => pino.destination({ dest: 1, sync: true });
+
 export const createLog = (level: string, destination?: DestinationStream): Log =>
-  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination ?? pino.destination(1));
+  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination ?? standardOutput());
 
 const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
