@@ -1,6 +1,8 @@
+import { isIPv6 } from 'node:net';
+import type { WorkerConfig } from '@temporal-kms/config';
 import type { WriteLog } from '@temporal-kms/kms-codec/run-worker';
 import { createSafeLogger, safeRuntimeOptions } from '@temporal-kms/kms-codec/worker-logging';
-import { Runtime, type Logger } from '@temporalio/worker';
+import { Runtime, type Logger, type MetricsExporterConfig } from '@temporalio/worker';
 import { pino, type DestinationStream, type Logger as Log } from 'pino';
 
 /** Without `sync`, the last lines before `process.exit` may be written in another order. */
@@ -18,12 +20,28 @@ export const writeTo =
     log[levels[level]](fields, message);
 
 /**
- * Makes Temporal's SDK and Core log through `log` without payload content. The SDK does not handle the process's signals.
+ * Makes Temporal's SDK and Core log through `log` without payload content, and export metrics. The SDK does not handle the
+ * process's signals.
  *
  * @returns the SDK's logger
  */
-export function installRuntime(log: Log): Logger {
+export function installRuntime(log: Log, metrics?: WorkerConfig['metrics']): Logger {
   const logger = createSafeLogger({ level: 'TRACE', write: writeTo(log) });
-  Runtime.install({ ...safeRuntimeOptions({ logger }), shutdownSignals: [] });
+  const options = safeRuntimeOptions({ logger });
+  const telemetryOptions = {
+    ...options.telemetryOptions,
+    ...(metrics !== undefined && { metrics: exporterOf(metrics) }),
+  };
+  Runtime.install({ ...options, telemetryOptions, shutdownSignals: [] });
   return logger;
+}
+
+function exporterOf(metrics: NonNullable<WorkerConfig['metrics']>): MetricsExporterConfig {
+  const useSecondsForDurations = true;
+  if ('otlp' in metrics) {
+    const { otlp: url } = metrics;
+    return { otel: { url, http: new URL(url).pathname === '/v1/metrics', useSecondsForDurations } };
+  }
+  const bindAddress = `${isIPv6(metrics.host) ? `[${metrics.host}]` : metrics.host}:${metrics.port}`;
+  return { prometheus: { bindAddress, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations } };
 }

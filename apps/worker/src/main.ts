@@ -7,10 +7,10 @@ import {
   type TemporalConfig,
   workerEnvironment,
 } from '@temporal-kms/config';
-import { createKmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { combineObservers, createKmsCodec, KmsCodecPlugin, reportMetrics } from '@temporal-kms/kms-codec';
 import { outageObserver, runWorker } from '@temporal-kms/kms-codec/run-worker';
 import { catchFatalErrors } from '@temporal-kms/kms-codec/worker-logging';
-import { NativeConnection } from '@temporalio/worker';
+import { NativeConnection, Runtime } from '@temporalio/worker';
 import { messageOf } from './errors.ts';
 import { createHealthApp } from './health.ts';
 import { createLog, installRuntime, writeTo } from './log.ts';
@@ -20,7 +20,8 @@ answerHelp(
   'Temporal worker whose payloads are encrypted under Cloud KMS. `start --help` explains how to start its samples.',
   workerEnvironment,
 );
-const { taskQueue, health, logLevel, kms, shutdownGraceSeconds } = loadConfigOrExit(workerEnvironment);
+const { taskQueue, health, metrics, logLevel, kms, shutdownGraceSeconds } =
+  loadConfigOrExit(workerEnvironment);
 const log = createLog(logLevel);
 const write = writeTo(log);
 const { connectionOptions, namespace } = temporalConfigOrExit();
@@ -39,8 +40,11 @@ if (kmsEmulator) {
     );
 }
 
-catchFatalErrors(installRuntime(log));
-const codec = createKmsCodec(kms, { namespace, observer: outageObserver(write) });
+catchFatalErrors(installRuntime(log, metrics));
+const reported = reportMetrics(Runtime.instance().metricMeter);
+const observer = combineObservers(outageObserver(write), reported.observer);
+const codec = createKmsCodec(kms, { namespace, observer });
+reported.follow(codec, [namespace]);
 const plugins = [new KmsCodecPlugin(codec)];
 const worker = runWorker({
   codec,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startEmulator, type Emulator } from '@temporal-kms/kms-emulator';
+import { freePorts } from '@temporal-kms/scripts/ports';
 import type { Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, runStarter, runWorker, type App } from './support/app.ts';
@@ -89,6 +90,19 @@ describe('the worker as a process', () => {
     expect(app.messages().join('\n')).toContain('KMS_EMULATOR_HOST is set');
     await startWaiting('waiting-for-SIGTERM', {});
     await expectGracefulEnd(app, 'SIGTERM');
+  });
+
+  it('serves the metrics of the codec and of Temporal’s Core to Prometheus', async () => {
+    const [port = 0] = await freePorts(1);
+    const app = start({ WORKER_METRICS_PORT: String(port) });
+    await app.untilReady();
+    const scrape = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    await expect
+      .poll(scrape, { timeout: 20_000 })
+      .toMatch(/^codec_autonomy_seconds\{namespace="default"\} [1-9]\d+$/m);
+    const text = await scrape();
+    expect(text).toMatch(/^codec_payloads_refused_total\{code="key_disabled",namespace="default"\} 0$/m);
+    expect(text).toMatch(/^temporal_worker_task_slots_available\{/m);
   });
 
   it('opens no inspector on SIGUSR1 and keeps running', async () => {

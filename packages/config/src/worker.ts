@@ -8,6 +8,8 @@ export interface WorkerConfig {
   readonly taskQueue: string;
   /** Address of `/healthz` and `/readyz`. */
   readonly health: { readonly host: string; readonly port: number };
+  /** Where metrics go: an endpoint that Prometheus scrapes, or an OpenTelemetry collector. Absent: nowhere. */
+  readonly metrics?: { readonly host: string; readonly port: number } | { readonly otlp: string };
   /** How long running activities may continue after a shutdown request, before they are cancelled. */
   readonly shutdownGraceSeconds: number;
   readonly logLevel: z.infer<typeof logLevel>;
@@ -19,12 +21,25 @@ const settings = z
     TEMPORAL_TASK_QUEUE: z.string(),
     WORKER_HEALTH_HOST: host,
     WORKER_HEALTH_PORT: port,
+    WORKER_METRICS_HOST: host,
+    WORKER_METRICS_PORT: port.optional(),
+    WORKER_OTLP_ENDPOINT: z
+      .url({ protocol: /^https?$/, error: 'must be a URL with http or https' })
+      .optional(),
     WORKER_SHUTDOWN_GRACE_SECONDS: seconds,
     LOG_LEVEL: logLevel,
+  })
+  .refine((values) => values.WORKER_METRICS_PORT === undefined || values.WORKER_OTLP_ENDPOINT === undefined, {
+    path: ['WORKER_OTLP_ENDPOINT'],
+    error: 'and WORKER_METRICS_PORT are both set; Temporal exports metrics to one of them only',
   })
   .transform((values) => ({
     taskQueue: values.TEMPORAL_TASK_QUEUE,
     health: { host: values.WORKER_HEALTH_HOST, port: values.WORKER_HEALTH_PORT },
+    ...(values.WORKER_METRICS_PORT !== undefined && {
+      metrics: { host: values.WORKER_METRICS_HOST, port: values.WORKER_METRICS_PORT },
+    }),
+    ...(values.WORKER_OTLP_ENDPOINT !== undefined && { metrics: { otlp: values.WORKER_OTLP_ENDPOINT } }),
     shutdownGraceSeconds: values.WORKER_SHUTDOWN_GRACE_SECONDS,
     logLevel: values.LOG_LEVEL,
   }));
@@ -40,6 +55,19 @@ export const workerEnvironment: Environment<WorkerConfig> = {
       default: '127.0.0.1',
     },
     WORKER_HEALTH_PORT: { about: 'Port of the health endpoints', example: '8089', default: '8089' },
+    WORKER_METRICS_HOST: {
+      about: 'Address of the metrics',
+      example: '0.0.0.0',
+      default: '127.0.0.1',
+    },
+    WORKER_METRICS_PORT: {
+      about: 'Port for metrics (Prometheus text), without sign-in; unset: no metrics',
+      example: '9465',
+    },
+    WORKER_OTLP_ENDPOINT: {
+      about: 'OpenTelemetry collector for metrics (OTLP over gRPC; over HTTP if the path is /v1/metrics)',
+      example: 'http://localhost:4317',
+    },
     WORKER_SHUTDOWN_GRACE_SECONDS: {
       about: 'Seconds that activities may continue after a shutdown request, before they are cancelled',
       example: '20',

@@ -25,6 +25,20 @@ test('takes what is set', () => {
   expect(parse(values)).toMatchObject({ taskQueue: 'payments', health: { host: '0.0.0.0', port: 9000 } });
 });
 
+test('exports metrics to Prometheus or to a collector, not to both', () => {
+  expect(parse({})).not.toHaveProperty('metrics');
+  const prometheus = { WORKER_METRICS_PORT: '9465' };
+  expect(parse(prometheus)).toMatchObject({ metrics: { host: '127.0.0.1', port: 9465 } });
+  const collector = { WORKER_OTLP_ENDPOINT: 'http://collector:4317' };
+  expect(parse(collector)).toMatchObject({ metrics: { otlp: 'http://collector:4317' } });
+  expect(mistakesOf(() => parse({ ...prometheus, ...collector }))).toEqual([
+    ['WORKER_OTLP_ENDPOINT', expect.stringContaining('both set')],
+  ]);
+  expect(mistakesOf(() => parse({ WORKER_OTLP_ENDPOINT: 'collector:4317' }))).toEqual([
+    ['WORKER_OTLP_ENDPOINT', expect.stringContaining('http')],
+  ]);
+});
+
 test('counts an empty value as unset, as compose files write it', () => {
   expect(parse({ TEMPORAL_TASK_QUEUE: '', LOG_LEVEL: '' })).toMatchObject({
     taskQueue: 'kms-sample',
