@@ -136,6 +136,7 @@ describe('the placeholder', () => {
       { ...payload, data: Buffer.concat([payload.data!, Buffer.from(' ')]) },
       { ...payload, metadata: { ...payload.metadata, more: Buffer.from(SECRET) } },
       { ...payload, metadata: { encoding: Buffer.from('json/plane') } },
+      { ...payload, externalPayloads: [{}] },
     ]) {
       await expect(codec.decode([other], context)).rejects.toMatchObject({ code: 'format_not_allowed' });
     }

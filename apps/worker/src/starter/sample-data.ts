@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ActivityNotFoundError, WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
 import { remind } from '../workflows/approval.ts';
+import { askShop, closeBasket, putIntoBasket } from '../workflows/basket.ts';
 import { messageCourier } from '../workflows/courier.ts';
 import { addNote, changeAddress, progress, redeemVoucher } from '../workflows/order.ts';
+import { collect, ticket } from '../workflows/repair.ts';
 import type { SampleName, StartRequest } from './catalogue.ts';
 import type { SampleClients, SampleFormat } from './clients.ts';
 
@@ -80,6 +82,8 @@ export const sampleData: readonly SampleRun[] = [
   },
   { workflowId: 'subscription-7001', sample: 'subscription', ends: 'closed' },
   { workflowId: 'loyalty-report-8001', sample: 'loyalty-report', ends: 'open' },
+  { workflowId: 'basket-9001', sample: 'basket', ends: 'closed', afterwards: shop },
+  { workflowId: 'repair-9101', sample: 'repair', ends: 'closed', afterwards: repairAndCollect },
   // Last and at low priority, because it takes long.
   { workflowId: 'stocktake-4001', sample: 'stocktake', ends: 'closed' },
 ];
@@ -96,6 +100,26 @@ async function changeMyMind(handle: WorkflowHandle): Promise<void> {
 
 async function thank(handle: WorkflowHandle): Promise<void> {
   await handle.signal(addNote, 'Please wrap it as a present');
+}
+
+async function shop(handle: WorkflowHandle): Promise<void> {
+  await handle.executeUpdate(putIntoBasket, { args: ['a desk lamp for Ines Rocha'] });
+  await handle.signal(askShop, 'whether the lamp is dimmable');
+  await handle.signal(closeBasket, 'please send it to my sister');
+}
+
+/** Completes the repair's activity by its task token, as a workshop in another process does. */
+async function repairAndCollect(handle: WorkflowHandle, clients: SampleClients): Promise<void> {
+  const taskToken = await until(`${handle.workflowId} has a ticket`, async () =>
+    Buffer.from(await handle.query(ticket), 'base64'),
+  );
+  try {
+    await clients.get('envelope-v2').activity.complete(taskToken, 'Repaired the kettle of Goran Petrov');
+  } catch (error) {
+    // An interrupted call has completed it.
+    if (!(error instanceof ActivityNotFoundError)) throw error;
+  }
+  await handle.signal(collect, 'The sister of Goran Petrov');
 }
 
 /** Sends a payload without the codec, so that the dashboard can show its warning about plaintext. */
@@ -129,14 +153,29 @@ async function expectRefusal(update: Promise<unknown>): Promise<void> {
 
 /** Waits until an activity runs, so that the cancellation or termination meets it. */
 async function activityStarted({ client, workflowId }: WorkflowHandle): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (Date.now() < deadline) {
+  await until(`an activity of ${workflowId} has started`, async () => {
     const { pendingActivities } = await client.workflowService.describeWorkflowExecution({
       namespace: client.options.namespace,
       execution: { workflowId },
     });
-    if (pendingActivities?.some(({ lastStartedTime }) => lastStartedTime)) return;
+    return pendingActivities?.filter(({ lastStartedTime }) => lastStartedTime) ?? [];
+  });
+}
+
+/**
+ * Waits until a list or bytes are not empty, and returns them.
+ *
+ * @throws Error after 60 s
+ */
+async function until<T extends { readonly length: number }>(
+  what: string,
+  read: () => Promise<T>,
+): Promise<T> {
+  const deadline = Date.now() + 60_000;
+  while (Date.now() < deadline) {
+    const found = await read();
+    if (found.length > 0) return found;
     await sleep(100);
   }
-  throw new Error(`No activity of ${workflowId} started within 60 s. Check that a worker is running.`);
+  throw new Error(`Waited 60 s until ${what}. Check that a worker is running.`);
 }

@@ -7,7 +7,7 @@ export interface DailyReportInput {
 /** Made for a schedule: each run also receives the result of the run before it. */
 export async function dailyReport({ shop }: DailyReportInput): Promise<string> {
   const { lastResult } = workflowInfo();
-  await sleep('2 seconds', { summary: `Wait until ${shop} has counted the money` });
+  await sleep('4 seconds', { summary: `Wait until ${shop} has counted the money` });
   return typeof lastResult === 'string'
     ? `Report of ${shop}, which continues "${lastResult.slice(0, 200)}"`
     : `First report of ${shop}`;

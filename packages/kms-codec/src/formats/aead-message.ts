@@ -60,10 +60,11 @@ export function decryptWithWrappedKey(
   // Always before a derived key: with an evicted branch key, no message may be decrypted.
   const key = decryption.cached(namespace, wrappedKey);
   if (key) return decryptMessage(key, message, call);
-  call.keys.willRead(call.scope.dataKeyScope);
-  return decryption
-    .unwrap(namespace, wrappedKey, call.waitBudget)
-    .then((unwrapped) => decryptMessage(unwrapped, message, call));
+  return decryption.unwrap(namespace, wrappedKey, call.waitBudget).then((unwrapped) => {
+    // Not before: anyone can write a message that names the namespace.
+    call.keys.willRead(call.scope.dataKeyScope);
+    return decryptMessage(unwrapped, message, call);
+  });
 }
 
 /**

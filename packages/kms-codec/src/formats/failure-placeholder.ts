@@ -19,8 +19,9 @@ export const failurePlaceholder = (): Payload => ({
   data: Uint8Array.from(DATA),
 });
 
-export function isFailurePlaceholder({ metadata, data }: Payload): boolean {
+export function isFailurePlaceholder({ metadata, data, externalPayloads }: Payload): boolean {
   if (data?.length !== DATA.length || metadata?.['encoding']?.length !== ENCODING.length) return false;
+  if (externalPayloads?.length) return false;
   return DATA.equals(data) && ENCODING.equals(metadata['encoding']) && Object.keys(metadata).length === 1;
 }
 

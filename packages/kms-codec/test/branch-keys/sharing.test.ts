@@ -276,6 +276,17 @@ describe('a process that only reads', () => {
     await fleet.pass(hour);
     expect(fleet.store.loads).toBe(0);
   });
+
+  it('does not ask the store in a namespace for whose messages Cloud KMS unwraps no key', async () => {
+    const fleet = fleetOf(1);
+    const [message] = await codecWith(rules).codec.encode(
+      [json('under the key of another project')],
+      context,
+    );
+    await expect(fleet.codecs[0]!.decode([message!], context)).rejects.toThrow(KmsCodecError);
+    await fleet.pass(hour);
+    expect(fleet.store.loads).toBe(0);
+  });
 });
 
 describe('an identity that may only encrypt', () => {
