@@ -79,7 +79,7 @@ const echo = async (workflowId: string) => {
   const client = new Client({ connection: stack.connection, namespace, plugins });
   return client.workflow.start('echo', { taskQueue, workflowId, args: [workflowId] });
 };
-/** Starts a workflow while Cloud KMS answers nobody: this client has a data key from before. */
+/** Starts a workflow while Cloud KMS does not answer: this client has a data key from before. */
 const clientWithOwnKeys = echo;
 
 /** Notes when Cloud KMS was called, for a time. */
