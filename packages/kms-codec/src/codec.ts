@@ -134,6 +134,7 @@ export class KmsCodec implements PayloadCodec {
     context?: CodecContext,
     options?: CallOptions,
   ): Promise<EncodedWithInfo> {
+    checkPayloads(payloads);
     const results = await this.#encryptAll(payloads, context, options, ({ payload, message }, given) => ({
       payload,
       info: infoOf({ payload, message, format: payload === given ? external : this.#cipher.format }),
@@ -285,14 +286,13 @@ export class KmsCodec implements PayloadCodec {
     return error.clone();
   }
 
-  /** Encrypts payloads in their order. Returns the result of `of` for each. */
+  /** Encrypts payloads, which were checked, in their order. Returns the result of `of` for each. */
   #encryptAll<R>(
     payloads: readonly Payload[],
     context: CodecContext | undefined,
     options: CallOptions | undefined,
     of: (encrypted: Encrypted, payload: Payload) => R,
   ): MaybePromise<R[]> {
-    checkPayloads(payloads);
     if (payloads.length === 0) return [];
     const call = this.#call(this.#scopes.resolve(context), context, options);
     const workflowId = this.#options.bindWorkflow ? context?.workflowId : undefined;
