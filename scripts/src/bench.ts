@@ -27,7 +27,7 @@ const help = `Usage: pnpm bench            the benchmarks of every package, one 
        pnpm bench search     latency of other requests while four clients search 1.9 MB payloads and one exports them
        pnpm bench memory     100,000 payloads through the codec server within 256 MiB
        pnpm bench ready      the start of the codec server from its bundle
-       pnpm bench workflows  workflows per second and CPU time per workflow, encrypted and in plaintext
+       pnpm bench workflows  workflows per second and CPU time per workflow, with and without the codec
        pnpm bench chaos      worker processes through an outage of Cloud KMS of three minutes
        pnpm bench start      five warm starts of pnpm dev, five runs of pnpm check without a cache; medians`;
 

@@ -6,7 +6,14 @@ import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { startStack } from '@temporal-kms/testing/stack';
 import { Client, WorkflowFailedError } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { keyLimits, lifetimeVariable, NAMESPACE, plaintextVariable, TASK_QUEUE } from './settings.ts';
+import {
+  keyLimits,
+  codecVariable,
+  type FleetCodec,
+  lifetimeVariable,
+  NAMESPACE,
+  TASK_QUEUE,
+} from './settings.ts';
 import type { shipment } from './workflows.ts';
 
 const KEY = 'projects/fleet/locations/global/keyRings/fleet/cryptoKeys/fleet';
@@ -16,8 +23,8 @@ export interface FleetOptions {
   readonly processes?: number;
   /** Milliseconds after which the keys that encrypt are replaced. */
   readonly keyLifetimeMs: number;
-  /** Whether payloads are encrypted. Default true. */
-  readonly encrypted?: boolean;
+  /** The codec of the workers and the client. Default `kms`. */
+  readonly codec?: FleetCodec;
   /** Further environment of the workers and the client. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -58,7 +65,7 @@ export interface Load {
  * tasks and activity tasks have separate processes, so each payload is read by another process than its writer's.
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
-  const { processes = 1, keyLifetimeMs, encrypted = true, env: more = {} } = options;
+  const { processes = 1, keyLifetimeMs, codec: kind = 'kms', env: more = {} } = options;
   const stack = await startStack({ emulator: { keys: [KEY] } });
   const { emulator, address, closers, connection } = stack;
   const env = {
@@ -68,7 +75,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     KMS_EMULATOR_HOST: emulator.address,
     TEMPORAL_ADDRESS: address,
     ...lifetimeVariable(keyLifetimeMs),
-    ...(encrypted ? {} : plaintextVariable),
+    ...codecVariable(kind),
     ...more,
   };
   const workers = ['workflows', 'activities'].flatMap((role) =>
@@ -83,7 +90,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const client = new Client({
     connection,
     namespace: NAMESPACE,
-    plugins: encrypted ? [new KmsCodecPlugin(codec)] : [],
+    plugins: kind === 'kms' ? [new KmsCodecPlugin(codec)] : [],
   });
   await Promise.all(workers.map(untilReady));
 

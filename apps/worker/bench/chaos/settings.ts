@@ -15,10 +15,16 @@ export function keyLimits(env: Readonly<Record<string, string | undefined>>): Pa
   return { softAgeMs: ms, revalidateMs: ms / 6 };
 }
 
-const PLAINTEXT = 'FLEET_PLAINTEXT';
+const CODEC = 'FLEET_CODEC';
 
-/** The environment variable of a worker without a codec, for comparisons. */
-export const plaintextVariable: Readonly<Record<string, string>> = { [PLAINTEXT]: 'true' };
+/** The codec of a worker: ours, one that returns every payload unchanged, or none. The last two are for comparisons. */
+export type FleetCodec = 'kms' | 'identity' | 'none';
 
-export const isPlaintext = (env: Readonly<Record<string, string | undefined>>): boolean =>
-  env[PLAINTEXT] === 'true';
+/** The environment variable of a worker with this codec. */
+export const codecVariable = (codec: FleetCodec): Record<string, string> => ({ [CODEC]: codec });
+
+export function codecOf(env: Readonly<Record<string, string | undefined>>): FleetCodec {
+  const codec = env[CODEC] ?? 'kms';
+  if (codec === 'kms' || codec === 'identity' || codec === 'none') return codec;
+  throw new Error(`${CODEC} must be kms, identity or none.`);
+}
