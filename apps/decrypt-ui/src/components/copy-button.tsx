@@ -47,7 +47,7 @@ export function CopyButton({
       size={size}
       icon={children === undefined}
       aria-label={children === undefined ? `Copy ${what}` : undefined}
-      title={`Copy ${what}`}
+      data-tip={`Copy ${what}`}
       className={className}
       onClick={(event) => {
         event.stopPropagation();

@@ -20,7 +20,7 @@ export function Menu({ label, trigger, icon = false, align = 'start', className,
       <Base.Trigger
         className={clsx(buttonClass({ look: 'ghost', icon }), className)}
         {...(icon && { 'aria-label': label })}
-        title={label}
+        data-tip={label}
       >
         {icon ? null : <span className="sr-only">{label}: </span>}
         {trigger}

@@ -10,7 +10,7 @@ import {
   useRef,
   useState,
 } from 'react';
-import { useShortcuts } from '../shortcuts/use-shortcuts.ts';
+import { useCommands } from '../commands/registry.ts';
 import { PHONE_BELOW, useNarrowerThan } from '../state/media.ts';
 import { usePreferences } from '../state/preferences.ts';
 import { rowHeights } from './density.tsx';
@@ -114,7 +114,7 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
   const page = Math.max(Math.floor((viewport - head) / height) - 1, 1);
   const activeRow = rows[activeIndex];
 
-  useShortcuts({
+  useCommands({
     'row.next': () => move(activeIndex + 1),
     'row.previous': () => move(activeIndex - 1),
     'row.first': () => move(0),

@@ -19,7 +19,7 @@ import { SHEET_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { AxisLabels, AxisLines, type Waterfall } from '../timeline/waterfall.tsx';
 import rowStyles from './history-row.module.css';
 import { HistoryCells } from './history-row.tsx';
-import { useHistoryShortcuts } from './history-shortcuts.ts';
+import { useHistoryCommands } from './history-commands.ts';
 import styles from './history-table.module.css';
 import type { HistoryView } from './use-history-view.ts';
 
@@ -54,7 +54,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
   });
   const { phone } = grid;
   const news = useNewEvents({ last: rows.length - 1, virtual: grid.virtual, scroller: grid.scroller });
-  useHistoryShortcuts({ view, grid, toggleFollowing: news.toggleFollowing });
+  useHistoryCommands({ view, grid, toggleFollowing: news.toggleFollowing });
 
   // On a phone the bar has the width of the row without the icon and the gutters.
   const width = phone ? body.width - 48 : axis.width;

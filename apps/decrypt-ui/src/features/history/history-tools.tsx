@@ -7,8 +7,8 @@ import { Menu, MenuLine, MenuToggle } from '../../components/menu.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
 import type { Row } from '../../model/rows.ts';
 import { useRun } from '../../run/run-context.tsx';
-import { firstKey, type ShortcutId, tooltip } from '../../shortcuts/shortcuts.ts';
-import { useShortcuts } from '../../shortcuts/use-shortcuts.ts';
+import { type CommandId, firstKey, tip } from '../../commands/commands.ts';
+import { useCommands } from '../../commands/registry.ts';
 import styles from './history-tools.module.css';
 import { type HistoryView, isFailedRow, isPendingRow } from './use-history-view.ts';
 
@@ -35,7 +35,7 @@ export function HistoryTools({ view }: { view: HistoryView }) {
   const toPending = (backwards: boolean) => jump((row) => isPendingRow(row, open, view.pending), backwards);
   const toMatch = (backwards: boolean) => jump((row) => view.matches?.has(row.key) ?? false, backwards);
 
-  useShortcuts({
+  useCommands({
     find: () => field.current?.focus(),
     'failed.next': () => toFailed(false),
     'failed.previous': () => toFailed(true),
@@ -84,7 +84,7 @@ function ViewSwitch({ view }: { view: HistoryView }) {
 }
 
 interface CounterProps {
-  readonly command: ShortcutId;
+  readonly command: CommandId;
   readonly outcome: 'failed' | 'pending';
   readonly count: number;
   readonly onJump: (backwards: boolean) => void;
@@ -97,7 +97,7 @@ function Counter({ command, outcome, count, onJump }: CounterProps) {
       look="ghost"
       className={styles['counter']}
       disabled={count === 0}
-      title={tooltip(command)}
+      {...tip(command)}
       aria-label={`${count} ${outcome}, go to the next`}
       onClick={(event) => onJump(event.shiftKey)}
     >

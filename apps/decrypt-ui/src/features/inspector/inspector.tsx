@@ -20,7 +20,7 @@ import { extent, groupSpans } from '../../model/spans.ts';
 import { numberAt, textAt } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
 import type { Pane } from '../../run/search.ts';
-import { tooltip } from '../../shortcuts/shortcuts.ts';
+import { tip } from '../../commands/commands.ts';
 import { useNow } from '../../state/clock.ts';
 import { SHEET_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { useZone } from '../../state/preferences.ts';
@@ -88,7 +88,7 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
             size="small"
             icon
             aria-label="Close"
-            title={tooltip('inspector.close', 'Close')}
+            {...tip('inspector.close', 'Close')}
             onClick={view.close}
           >
             <X size={14} />

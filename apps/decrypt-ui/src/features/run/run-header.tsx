@@ -30,7 +30,7 @@ export function RunHeader() {
         params={{ namespace }}
         className={buttonClass({ look: 'ghost', icon: true })}
         aria-label="All workflows"
-        title="All workflows"
+        data-tip="All workflows"
       >
         <ChevronLeft size={16} />
       </Link>

@@ -1,15 +1,16 @@
 import { Outlet, useParams } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { LiveRegion } from '../../components/live-region.tsx';
+import { TooltipLayer } from '../../components/tooltip.tsx';
 import { namespaceScope } from '../../payloads/plaintext-cache.ts';
-import { useShortcuts } from '../../shortcuts/use-shortcuts.ts';
+import { useCommands, useHotkeys } from '../../commands/registry.ts';
 import { watchSystemTheme } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
 import styles from './shell.module.css';
 import { ShortcutsDialog } from './shortcuts-dialog.tsx';
 import { TopBar } from './top-bar.tsx';
 
-/** The frame of every page: the top bar, the shortcuts dialog and the live region. */
+/** The frame of every page: the top bar, the hotkeys, the shortcuts dialog, tooltips and the live region. */
 export function Shell() {
   const [helpOpen, setHelpOpen] = useState(false);
   const { plaintext } = useServices();
@@ -21,7 +22,8 @@ export function Shell() {
     if (namespace === undefined) return undefined;
     return () => plaintext.forget(namespaceScope(namespace));
   }, [namespace, plaintext]);
-  useShortcuts({ help: () => setHelpOpen(true) });
+  useHotkeys();
+  useCommands({ help: () => setHelpOpen(true) });
 
   return (
     <div className={styles['shell']}>
@@ -34,6 +36,7 @@ export function Shell() {
       </main>
       <ShortcutsDialog open={helpOpen} onOpenChange={setHelpOpen} />
       <LiveRegion />
+      <TooltipLayer />
     </div>
   );
 }

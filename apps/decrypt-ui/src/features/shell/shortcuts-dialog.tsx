@@ -1,6 +1,6 @@
 import { Dialog } from '../../components/dialog.tsx';
 import { Kbd } from '../../components/kbd.tsx';
-import { type HelpLine, helpLines } from '../../shortcuts/shortcuts.ts';
+import { type HelpLine, helpLines } from '../../commands/commands.ts';
 import styles from './shortcuts-dialog.module.css';
 
 /** More keys than this are shown as the first and the last. */

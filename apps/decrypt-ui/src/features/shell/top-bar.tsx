@@ -8,7 +8,7 @@ import { Menu, MenuChoice } from '../../components/menu.tsx';
 import { zoneLabel } from '../../model/format/time.ts';
 import type { Outcome } from '../../model/outcome.ts';
 import { reasonTexts } from '../../model/reasons.ts';
-import { tooltip } from '../../shortcuts/shortcuts.ts';
+import { tip } from '../../commands/commands.ts';
 import { setPreferences, usePreferences } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
 import styles from './top-bar.module.css';
@@ -68,7 +68,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
         look="ghost"
         icon
         aria-label="Keyboard shortcuts"
-        title={tooltip('help')}
+        {...tip('help')}
         onClick={onHelp}
         className={styles['wide']}
       >

@@ -6,7 +6,7 @@ import { Kbd } from '../../components/kbd.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
 import { formatCount } from '../../model/format/number.ts';
 import { outcomeOf, outcomeText } from '../../model/outcome.ts';
-import { firstKey } from '../../shortcuts/shortcuts.ts';
+import { firstKey } from '../../commands/commands.ts';
 import styles from './filters.module.css';
 
 interface QueryFieldProps {

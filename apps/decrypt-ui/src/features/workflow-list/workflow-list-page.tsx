@@ -11,7 +11,7 @@ import { Footer } from '../../components/footer.tsx';
 import { Menu } from '../../components/menu.tsx';
 import { Notice } from '../../components/notice.tsx';
 import { formatCount } from '../../model/format/number.ts';
-import { useShortcuts } from '../../shortcuts/use-shortcuts.ts';
+import { useCommands } from '../../commands/registry.ts';
 import { useServices } from '../../state/services.tsx';
 import { QueryField, StatusCounts } from './filters.tsx';
 import { statusesOf, visibilityQuery, withStatuses } from './search.ts';
@@ -40,7 +40,7 @@ export function WorkflowListPage() {
   useEffect(() => {
     document.title = escapeInvisible(`Workflows · ${namespace} · decrypt-ui`);
   }, [namespace]);
-  useShortcuts({ find: () => field.current?.focus() });
+  useCommands({ find: () => field.current?.focus() });
 
   function toggle(status: WorkflowStatus) {
     const next = statuses.includes(status)
@@ -112,7 +112,7 @@ export function WorkflowListPage() {
           { commands: ['row.next', 'row.previous'], text: 'move' },
           { commands: ['row.open'], text: 'open' },
           { commands: ['find'], text: 'filter' },
-          { commands: ['copy'], text: 'copy id' },
+          { commands: ['copy.id'], text: 'copy id' },
           { commands: ['help'], text: 'all keys' },
         ]}
       >

@@ -13,7 +13,7 @@ import {
   VirtualGrid,
 } from '../../components/virtual-grid.tsx';
 import { isOpen } from '../../model/outcome.ts';
-import { useShortcuts } from '../../shortcuts/use-shortcuts.ts';
+import { useCommands } from '../../commands/registry.ts';
 import { useNow } from '../../state/clock.ts';
 import rowStyles from './workflow-row.module.css';
 import { WorkflowCells } from './workflow-row.tsx';
@@ -80,8 +80,8 @@ export function WorkflowTable(props: WorkflowTableProps) {
     if (more && lastIndex >= rows.length * 0.8 - 1) onNearEnd();
   });
 
-  useShortcuts({
-    copy: () => {
+  useCommands({
+    'copy.id': () => {
       const id = grid.activeRow?.workflowId;
       if (id === undefined) return;
       void navigator.clipboard.writeText(id).then(() => announce('Copied workflow id'));

@@ -2,17 +2,17 @@ import { announce } from '../../components/live-region.tsx';
 import type { Grid } from '../../components/virtual-grid.tsx';
 import type { Row } from '../../model/rows.ts';
 import { type Pane, panes } from '../../run/search.ts';
-import { type Actions, useShortcuts } from '../../shortcuts/use-shortcuts.ts';
+import { type Actions, useCommands } from '../../commands/registry.ts';
 import type { HistoryView } from './use-history-view.ts';
 
-interface HistoryShortcutsInput {
+interface HistoryCommandsInput {
   readonly view: HistoryView;
   readonly grid: Grid<Row>;
   readonly toggleFollowing: () => void;
 }
 
-/** The shortcuts of the history table and of its inspector, in addition to those of every grid. */
-export function useHistoryShortcuts({ view, grid, toggleFollowing }: HistoryShortcutsInput): void {
+/** The commands of the history table and of its inspector, in addition to those of every grid. */
+export function useHistoryCommands({ view, grid, toggleFollowing }: HistoryCommandsInput): void {
   const { selectedKey, focus } = view;
   const { activeRow: row, activeIndex, move } = grid;
 
@@ -41,7 +41,7 @@ export function useHistoryShortcuts({ view, grid, toggleFollowing }: HistoryShor
 
   const showPane = (pane: Pane) => () => view.change({ pane: pane === 'payloads' ? undefined : pane });
 
-  useShortcuts({
+  useCommands({
     ...(Object.fromEntries(panes.map((pane) => [`inspector.${pane}`, showPane(pane)])) as Actions),
     'group.expand': expand,
     'group.collapse': collapse,
@@ -50,7 +50,7 @@ export function useHistoryShortcuts({ view, grid, toggleFollowing }: HistoryShor
     'inspector.close': close,
     'view.follow': toggleFollowing,
     'view.whole': () => view.change({ from: undefined, to: undefined }),
-    copy: () => {
+    'copy.link': () => {
       void navigator.clipboard.writeText(location.href).then(() => announce('Copied link'));
     },
   });

@@ -1,9 +1,22 @@
 import { describe, expect, test } from 'vitest';
-import { commandsFor, firstKey, helpLines, tooltip } from '../../src/shortcuts/shortcuts.ts';
+import {
+  commandIds,
+  commandOf,
+  commandsFor,
+  firstKey,
+  helpLines,
+  keyLabel,
+  tip,
+} from '../../src/commands/commands.ts';
 
-const event = (key: string, shiftKey = false) => ({ key, shiftKey });
+const event = (key: string, shiftKey = false, ctrlKey = false) => ({
+  key,
+  shiftKey,
+  ctrlKey,
+  metaKey: false,
+});
 
-describe('the table of shortcuts', () => {
+describe('the table of commands', () => {
   test('finds a command by its key, in upper and in lower case', () => {
     expect(commandsFor(event('j'))).toEqual(['row.next']);
     expect(commandsFor(event('J'))).toEqual(['row.next']);
@@ -17,14 +30,25 @@ describe('the table of shortcuts', () => {
     expect(commandsFor(event('?', true))).toEqual(['help']);
   });
 
-  test('gives each key to one command', () => {
-    const keys = [...helpLines().values()].flatMap((lines) => lines.flatMap((line) => line.keys));
-    expect(new Set(keys).size).toBe(keys.length);
+  test('finds no command of a letter while Ctrl is held', () => {
+    expect(commandsFor(event('j', false, true))).toEqual([]);
+    expect(keyLabel('Mod+k')).toBe('Ctrl K');
+  });
+
+  test('gives each key to one command of a section', () => {
+    for (const [section, lines] of helpLines()) {
+      const keys = lines.flatMap((line) => line.keys);
+      expect(new Set(keys).size, section).toBe(keys.length);
+    }
+  });
+
+  test('gives every command a title', () => {
+    for (const id of commandIds) expect(commandOf(id).title, id).not.toBe('');
   });
 
   test('lists commands that belong together on one line of the dialog', () => {
     expect(helpLines().get('Lists')).toContainEqual({ text: 'Next row', keys: ['J', '↓'] });
-    expect(helpLines().get('History')).toContainEqual({
+    expect(helpLines().get('Find')).toContainEqual({
       text: 'Next, previous match',
       keys: ['N', 'Shift N'],
     });
@@ -35,8 +59,8 @@ describe('the table of shortcuts', () => {
   });
 
   test('names keys for tooltips and footers', () => {
-    expect(tooltip('failed.next')).toBe('Next failed: E');
-    expect(tooltip('inspector.close', 'Close')).toBe('Close: Esc');
+    expect(tip('failed.next')).toEqual({ 'data-tip': 'Next failed', 'data-tip-key': 'E' });
+    expect(tip('inspector.close', 'Close')).toEqual({ 'data-tip': 'Close', 'data-tip-key': 'Esc' });
     expect(firstKey('inspector.open')).toBe('Space');
   });
 });

@@ -1,0 +1,224 @@
+/** The part of the application in which a command works, as the shortcuts dialog groups them. */
+type Section = 'Everywhere' | 'Lists' | 'History' | 'Find';
+
+interface Command {
+  /** What the command does, for tooltips and the shortcuts dialog. */
+  readonly title: string;
+  /**
+   * Values of `KeyboardEvent.key`: letters in lower case. `Shift+` in front means that Shift must be held, `Mod+` that Ctrl
+   * or, on a Mac, ⌘ must be held.
+   */
+  readonly keys: readonly string[];
+  readonly section: Section;
+  /** The dialog's line for commands that are listed together; the title when absent. */
+  readonly help?: string;
+  /** Limits the keys of the command to some key events, for example to those of a focused row. */
+  readonly when?: (event: KeyboardEvent) => boolean;
+}
+
+const onRow = (event: KeyboardEvent) => event.target instanceof Element && event.target.role === 'row';
+
+/**
+ * Every command of the application, in the order of the shortcuts dialog. Key handlers, tooltips, footers and the
+ * dialog all read this table. Components give the commands their actions with `useCommands`; a command without an action is
+ * not available.
+ */
+const commands = {
+  help: { title: 'Keyboard shortcuts', keys: ['?'], section: 'Everywhere' },
+
+  'row.next': { title: 'Next row', keys: ['j', 'ArrowDown'], section: 'Lists' },
+  'row.previous': { title: 'Previous row', keys: ['k', 'ArrowUp'], section: 'Lists' },
+  'row.first': {
+    title: 'First row',
+    keys: ['Home'],
+    section: 'Lists',
+    help: 'First, last row',
+  },
+  'row.last': { title: 'Last row', keys: ['End'], section: 'Lists', help: 'First, last row' },
+  'page.previous': {
+    title: 'Previous page',
+    keys: ['PageUp'],
+    section: 'Lists',
+    help: 'Previous, next page',
+  },
+  'page.next': {
+    title: 'Next page',
+    keys: ['PageDown'],
+    section: 'Lists',
+    help: 'Previous, next page',
+  },
+  'row.open': { title: 'Open', keys: ['Enter'], section: 'Lists', when: onRow },
+  find: { title: 'Find or filter', keys: ['/'], section: 'Lists' },
+  'copy.id': { title: 'Copy id', keys: ['c'], section: 'Lists' },
+
+  'group.expand': {
+    title: 'Expand',
+    keys: ['ArrowRight'],
+    section: 'History',
+    help: 'Expand, collapse',
+  },
+  'group.collapse': {
+    title: 'Collapse',
+    keys: ['ArrowLeft'],
+    section: 'History',
+    help: 'Expand, collapse',
+  },
+  'groups.collapse': {
+    title: 'Collapse all groups',
+    keys: ['['],
+    section: 'History',
+    help: 'Collapse, expand all',
+  },
+  'groups.expand': {
+    title: 'Expand all groups',
+    keys: [']'],
+    section: 'History',
+    help: 'Collapse, expand all',
+  },
+  'failed.next': { title: 'Next failed', keys: ['e'], section: 'History', help: 'Next, previous failed' },
+  'failed.previous': {
+    title: 'Previous failed',
+    keys: ['Shift+e'],
+    section: 'History',
+    help: 'Next, previous failed',
+  },
+  'pending.next': { title: 'Next pending', keys: ['p'], section: 'History', help: 'Next, previous pending' },
+  'pending.previous': {
+    title: 'Previous pending',
+    keys: ['Shift+p'],
+    section: 'History',
+    help: 'Next, previous pending',
+  },
+  'inspector.open': {
+    title: 'Inspect the row',
+    keys: [' '],
+    section: 'History',
+    when: onRow,
+  },
+  'inspector.focus': { title: 'Go to the inspector', keys: ['i'], section: 'History' },
+  'inspector.payloads': {
+    title: 'Inspector: payloads',
+    keys: ['1'],
+    section: 'History',
+    help: 'Inspector tabs',
+  },
+  'inspector.attributes': {
+    title: 'Inspector: attributes',
+    keys: ['2'],
+    section: 'History',
+    help: 'Inspector tabs',
+  },
+  'inspector.failure': {
+    title: 'Inspector: failure',
+    keys: ['3'],
+    section: 'History',
+    help: 'Inspector tabs',
+  },
+  'inspector.raw': { title: 'Inspector: raw event', keys: ['4'], section: 'History', help: 'Inspector tabs' },
+  'inspector.crypto': {
+    title: 'Inspector: encryption',
+    keys: ['5'],
+    section: 'History',
+    help: 'Inspector tabs',
+  },
+  'inspector.close': {
+    title: 'Close the inspector',
+    keys: ['Escape'],
+    section: 'History',
+    help: 'Close, or return to the row',
+  },
+  'copy.link': {
+    title: 'Copy link to the event',
+    keys: ['c'],
+    section: 'History',
+  },
+  'view.groups': { title: 'Groups or all events', keys: ['g'], section: 'History' },
+  'view.idle': { title: 'Collapse idle time', keys: ['z'], section: 'History' },
+  'view.follow': { title: 'Follow new events', keys: ['f'], section: 'History' },
+  'view.whole': { title: 'Show the whole run', keys: ['0'], section: 'History' },
+
+  'match.next': { title: 'Next match', keys: ['n'], section: 'Find', help: 'Next, previous match' },
+  'match.previous': {
+    title: 'Previous match',
+    keys: ['Shift+n'],
+    section: 'Find',
+    help: 'Next, previous match',
+  },
+} as const satisfies Readonly<Record<string, Command>>;
+
+export type CommandId = keyof typeof commands;
+
+export const commandOf = (id: CommandId): Command => commands[id];
+
+/** All commands, in the order of the table. */
+export const commandIds: readonly CommandId[] = Object.keys(commands).filter(isCommandId);
+
+function isCommandId(id: string): id is CommandId {
+  return id in commands;
+}
+
+const isMac = () => /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? '');
+
+const keyNames: Readonly<Record<string, string>> = {
+  ArrowDown: '↓',
+  ArrowUp: '↑',
+  ArrowLeft: '←',
+  ArrowRight: '→',
+  Escape: 'Esc',
+  PageUp: 'PgUp',
+  PageDown: 'PgDn',
+  ' ': 'Space',
+};
+
+/** The text on the key: `J`, `↓`, `Shift N`, `Ctrl K`. */
+export function keyLabel(key: string): string {
+  if (key.startsWith('Mod+')) return `${isMac() ? '⌘' : 'Ctrl'} ${keyLabel(key.slice('Mod+'.length))}`;
+  if (key.startsWith('Shift+')) return `Shift ${keyLabel(key.slice('Shift+'.length))}`;
+  return keyNames[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+}
+
+/** The label of the first key of a command; empty for a command without a key. */
+export function firstKey(id: CommandId): string {
+  const [key] = commandOf(id).keys;
+  return key === undefined ? '' : keyLabel(key);
+}
+
+/** The attributes of an element whose tooltip names a command and its key. */
+export const tip = (id: CommandId, title: string = commandOf(id).title) => ({
+  'data-tip': title,
+  'data-tip-key': firstKey(id),
+});
+
+export interface HelpLine {
+  readonly text: string;
+  readonly keys: readonly string[];
+}
+
+/** The lines of the shortcuts dialog by section; commands with the same `help` share a line. */
+export function helpLines(): Map<Section, HelpLine[]> {
+  const sections = new Map<Section, HelpLine[]>();
+  for (const { title, keys, section, help = title } of commandIds.map(commandOf)) {
+    if (keys.length === 0) continue;
+    const lines = sections.get(section) ?? [];
+    sections.set(section, lines);
+    const labels = keys.map(keyLabel);
+    const last = lines.at(-1);
+    if (last?.text === help) lines[lines.length - 1] = { text: help, keys: [...last.keys, ...labels] };
+    else lines.push({ text: help, keys: labels });
+  }
+  return sections;
+}
+
+type KeyPress = Pick<KeyboardEvent, 'key' | 'shiftKey' | 'ctrlKey' | 'metaKey'>;
+
+/** The commands of a key event, most specific first: with Shift held, `Shift+n` comes before `n`. */
+export function commandsFor(event: KeyPress): CommandId[] {
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (event.ctrlKey || event.metaKey) return byKey.get(`Mod+${event.shiftKey ? 'Shift+' : ''}${key}`) ?? [];
+  return (event.shiftKey ? [`Shift+${key}`, key] : [key]).flatMap((name) => byKey.get(name) ?? []);
+}
+
+const byKey = new Map<string, CommandId[]>();
+for (const id of commandIds) {
+  for (const key of commandOf(id).keys) byKey.set(key, [...(byKey.get(key) ?? []), id]);
+}

@@ -1,0 +1,78 @@
+import { useEffect, useMemo, useRef } from 'react';
+import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
+import { type CommandId, commandIds, commandOf, commandsFor } from './commands.ts';
+
+/** What commands do. A command whose action is undefined is not available. */
+export type Actions = Readonly<Partial<Record<CommandId, (() => void) | undefined>>>;
+
+/** The actions of one component. */
+interface Layer {
+  readonly ids: ReadonlySet<CommandId>;
+  readonly run: (id: CommandId) => void;
+}
+
+const store = createStore<{ readonly layers: readonly Layer[] }>()(() => ({ layers: [] }));
+
+const layerOf = (id: CommandId) => store.getState().layers.findLast((layer) => layer.ids.has(id));
+
+/** Whether a component on the page has an action for the command. */
+const isAvailable = (id: CommandId): boolean => layerOf(id) !== undefined;
+
+/** Runs a command. If several components have an action for it, the component that was mounted last runs. */
+const runCommand = (id: CommandId): void => layerOf(id)?.run(id);
+
+/** The commands that can run now, in the order of the table. */
+export function useAvailableCommands(): readonly CommandId[] {
+  const layers = useStore(store, (state) => state.layers);
+  return useMemo(() => commandIds.filter((id) => layers.some((layer) => layer.ids.has(id))), [layers]);
+}
+
+/** Gives commands their actions while the component is mounted. */
+export function useCommands(actions: Actions): void {
+  const latest = useRef(actions);
+  useEffect(() => {
+    latest.current = actions;
+  });
+  const available = commandIds.filter((id) => actions[id] !== undefined).join(' ');
+  useEffect(() => {
+    const ids = new Set(commandIds.filter((id) => available.split(' ').includes(id)));
+    const layer: Layer = { ids, run: (id) => latest.current[id]?.() };
+    store.setState(({ layers }) => ({ layers: [...layers, layer] }));
+    return () => store.setState(({ layers }) => ({ layers: layers.filter((other) => other !== layer) }));
+  }, [available]);
+}
+
+/** Elements in which a letter is text. */
+const TEXT_FIELDS = 'input, textarea, select, [contenteditable="true"]';
+/** Elements that use the arrow, Home, End and Page keys themselves while they have the focus. */
+const WIDGETS = '[role="tablist"], [role="slider"], [role="separator"], [data-inspector]';
+
+const isNavigationKey = (key: string) => /^(Arrow|Page|Home$|End$)/.test(key);
+
+/** True for a key event that belongs to the browser, to a text field, to a widget, or to an open menu or dialog. */
+function isForeign(event: KeyboardEvent): boolean {
+  if (event.defaultPrevented || event.altKey) return true;
+  if (document.querySelector('[role="menu"], [role="dialog"]')) return true;
+  if (event.ctrlKey || event.metaKey) return false;
+  const target = event.target instanceof Element ? event.target : undefined;
+  if (target?.closest(TEXT_FIELDS)) return true;
+  return isNavigationKey(event.key) && Boolean(target?.closest(WIDGETS));
+}
+
+/** Runs commands for their keys, anywhere on the page. The shell calls this once. */
+export function useHotkeys(): void {
+  useEffect(() => {
+    function onKeyDown(event: KeyboardEvent) {
+      if (isForeign(event)) return;
+      const id = commandsFor(event).find(
+        (candidate) => isAvailable(candidate) && (commandOf(candidate).when?.(event) ?? true),
+      );
+      if (id === undefined) return;
+      event.preventDefault();
+      runCommand(id);
+    }
+    window.addEventListener('keydown', onKeyDown);
+    return () => window.removeEventListener('keydown', onKeyDown);
+  }, []);
+}
