@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Access } from '../src/access/access.ts';
+import { type Access, openAccess } from '../src/access/access.ts';
 import { HttpError } from '../src/errors.ts';
 import { routes } from './support/routes.ts';
 import { appWith, HOST, type Kms, startKms } from './support/stack.ts';
@@ -53,12 +53,16 @@ describe.each(routes.filter(([, , , needs]) => needs !== 'known' && needs !== 'p
 it('requires a token and no permission for /api/me, and neither for /api/sign-in', async () => {
   expect((await send(requiringSignIn, 'GET', '/api/me')).status).toBe(401);
   expect(await (await send(refusing, 'GET', '/api/me')).json()).toEqual({ name: 'ana', namespaces: [] });
-  expect(await (await send(requiringSignIn, 'GET', '/api/sign-in')).json()).toEqual({});
+  expect(await (await send(requiringSignIn, 'GET', '/api/sign-in')).json()).toEqual({ required: true });
   const open = routes.filter(([, , , needs]) => needs === 'known' || needs === 'public');
   expect(open.map(([, pattern, , needs]) => [pattern, needs])).toEqual([
     ['/api/me', 'known'],
     ['/api/sign-in', 'public'],
   ]);
+});
+
+it('states in /api/sign-in that every client may call a server with AUTH=none', async () => {
+  expect(await (await send(openAccess, 'GET', '/api/sign-in')).json()).toEqual({ required: false });
 });
 
 it('answers 401 before it shows whether a namespace exists', async () => {

@@ -26,6 +26,8 @@ export type Me = z.infer<typeof me>;
 
 /** `GET /api/sign-in`: how a web page gets a token for this server. It is public and contains no secret. */
 export const signIn = z.object({
+  /** Whether requests need a token: false with `AUTH=none`. */
+  required: z.boolean(),
   /** OAuth 2.1 authorization code with PKCE; absent: a page cannot sign in. */
   authorizationCode: z
     .object({
@@ -35,6 +37,10 @@ export const signIn = z.object({
       scopes: z.array(z.string()),
       /** RFC 8707: the resource of the access token. */
       resource: z.string().optional(),
+      /** Further parameters of the authorization request, which the issuer requires. */
+      parameters: z.record(z.string(), z.string()).optional(),
+      /** Which token of the issuer's response the server accepts: the access token or the ID token. */
+      token: z.enum(['access', 'id']),
     })
     .optional(),
 });

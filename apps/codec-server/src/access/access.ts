@@ -23,10 +23,16 @@ export interface SignIn {
   readonly scopes: readonly string[];
   /** RFC 8707: the server that the access token is for. */
   readonly resource?: string;
+  /** Further parameters of the authorization request. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  /** Which token of the issuer's response the policy accepts. */
+  readonly token: 'access' | 'id';
 }
 
 /** Decides for every route who the caller is and what they may do. */
 export interface Access {
+  /** True: requests need no token (`AUTH=none`). */
+  readonly open?: boolean;
   /** Returns the caller. @throws HttpError 401 when the request has no valid token and needs one */
   authenticate(request: Credentials): Caller | Promise<Caller>;
   /**
@@ -41,6 +47,7 @@ export interface Access {
 
 /** Access with `AUTH=none`: every client may do everything. Only for a server that listens on loopback. */
 export const openAccess: Access = {
+  open: true,
   authenticate: () => ({ name: 'anonymous' }),
   allows: () => true,
   reveal: () => 'automatic',

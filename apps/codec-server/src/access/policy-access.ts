@@ -91,10 +91,17 @@ function toCaller(issuer: Issuer, { claims, expiresAt }: VerifiedToken): Caller 
 }
 
 function signInOf({ dashboard, issuers }: Policy): SignIn | undefined {
-  const issuer = dashboard && issuers[dashboard.issuer]?.issuer;
-  if (!dashboard || issuer === undefined) return undefined;
-  const { clientId, scopes, resource } = dashboard;
-  return { issuer, clientId, scopes, ...(resource !== undefined && { resource }) };
+  const from = dashboard && issuers[dashboard.issuer];
+  if (!dashboard || !from) return undefined;
+  const { clientId, scopes, resource, parameters } = dashboard;
+  return {
+    issuer: from.issuer,
+    clientId,
+    scopes,
+    ...(resource !== undefined && { resource }),
+    ...(parameters !== undefined && { parameters }),
+    token: from.tokens === 'id' ? 'id' : 'access',
+  };
 }
 
 export interface PolicyFileOptions {

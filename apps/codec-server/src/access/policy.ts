@@ -170,6 +170,21 @@ const namespace = literalText('must be a name; for all, write namespaces: "*"');
 /** For the JSON Schema, which does not contain the refinements. */
 const atLeastOne = { minProperties: 1 };
 
+/** Parameters of the authorization request that the page chooses itself (RFC 6749, RFC 7636, RFC 8707, OpenID Connect). */
+const ownParameters: ReadonlySet<string> = new Set([
+  'client_id',
+  'code_challenge',
+  'code_challenge_method',
+  'nonce',
+  'prompt',
+  'redirect_uri',
+  'resource',
+  'response_mode',
+  'response_type',
+  'scope',
+  'state',
+]);
+
 const rule = z.strictObject({
   issuer: text,
   match: z
@@ -208,6 +223,13 @@ export const policy = z
         clientId: text,
         scopes: z.array(text).min(1).default(['openid', 'email']),
         resource: text.optional(),
+        parameters: z
+          .record(text, text)
+          .refine(
+            (parameters) => !Object.keys(parameters).some((name) => ownParameters.has(name)),
+            `names a parameter that the page sets itself: ${[...ownParameters].join(', ')}`,
+          )
+          .optional(),
       })
       .optional(),
   })
@@ -239,8 +261,12 @@ export const policy = z
         );
       }
     }
-    if (dashboard && !named.has(dashboard.issuer)) {
+    if (!dashboard) return;
+    const provider = named.get(dashboard.issuer);
+    if (!provider) {
       wrong(['dashboard', 'issuer'], `must be one of issuers: ${[...named.keys()].join(', ')}`);
+    } else if (provider.tokens === 'assertion' || provider.onlyByName !== undefined) {
+      wrong(['dashboard', 'issuer'], 'must be an issuer of type oidc: pages cannot sign in to the others');
     }
   })
   .meta({ title: 'Policy file of the codec server', description: 'Described in docs/access.md.' });

@@ -35,9 +35,12 @@ export function namespaceRoutes(options: NamespaceRoutesOptions): readonly Route
       response: { description: 'How to sign in', type: 'application/json', schema: signIn },
       handler: (c) => {
         const authorizationCode = access.signIn();
-        const body: SignIn = authorizationCode
-          ? { authorizationCode: { ...authorizationCode, scopes: [...authorizationCode.scopes] } }
-          : {};
+        const body: SignIn = {
+          required: access.open !== true,
+          ...(authorizationCode && {
+            authorizationCode: { ...authorizationCode, scopes: [...authorizationCode.scopes] },
+          }),
+        };
         return replyJson(c, body);
       },
     }),

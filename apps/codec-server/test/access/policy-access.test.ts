@@ -34,3 +34,27 @@ it('warns of namespaces that the policy names and the server has no keys for', (
   expect(warned({ payments: { ...rule, accepts: ['order'] } })).toMatchObject([{ namespaces: ['paymnets'] }]);
   expect(warned({}, rule)).toEqual([]);
 });
+
+const signInWith = (tokens: string, dashboard: string) => {
+  const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
+  const issuer = `company: { type: oidc, issuer: 'http://127.0.0.1:1', audience: codec, tokens: ${tokens} }`;
+  writeFileSync(file, `issuers:\n  ${issuer}\n  proxy: { type: iap, audience: a }\n${dashboard}\n...\n`);
+  return accessLoader(file, { log: keptLog().log, canDecrypt: () => true })().signIn();
+};
+
+it('names the token that a page must send: the ID token only where the policy accepts ID tokens', () => {
+  const dashboard = 'dashboard: { issuer: company, clientId: page }';
+  expect(signInWith('access', dashboard)?.token).toBe('access');
+  expect(signInWith('access-untyped', dashboard)?.token).toBe('access');
+  expect(signInWith('id', dashboard)?.token).toBe('id');
+  expect(signInWith('access', '')).toBeUndefined();
+});
+
+it('passes on the parameters that the issuer requires in an authorization request', () => {
+  const dashboard = 'dashboard: { issuer: company, clientId: page, parameters: { audience: codec } }';
+  expect(signInWith('access', dashboard)).toMatchObject({ parameters: { audience: 'codec' } });
+});
+
+it('refuses a dashboard whose issuer is a proxy', () => {
+  expect(() => signInWith('access', 'dashboard: { issuer: proxy, clientId: page }')).toThrow(/type oidc/);
+});

@@ -141,6 +141,13 @@ describe('a policy with a mistake', () => {
       rule('dashboard: { issuer: nobody, clientId: a }'),
       /dashboard.issuer must be one of issuers: company/,
     ],
+    [
+      'a dashboard parameter that the page sets itself',
+      rule(
+        'dashboard: { issuer: company, clientId: a, parameters: { redirect_uri: "https://evil.example" } }',
+      ),
+      /dashboard.parameters names a parameter that the page sets itself/,
+    ],
   ])('is refused with line and field: %s', (_, content, mistake) => {
     const found = mistakesIn(content);
     expect(found.join('\n')).toMatch(mistake);

@@ -487,11 +487,13 @@ it('answers /api/me with the name, the end of the sign-in and the permissions of
 it('answers /api/sign-in with the settings of the dashboard', async () => {
   const { body } = await ask(server.port, { path: '/api/sign-in' });
   expect(JSON.parse(body)).toEqual({
+    required: true,
     authorizationCode: {
       issuer: 'https://login.example.com/',
       clientId: 'codec-dashboard',
       scopes: ['openid', 'email'],
       resource: 'https://codec.example.com',
+      token: 'access',
     },
   });
 });
