@@ -3,6 +3,9 @@ import { RouterProvider, type RouterHistory } from '@tanstack/react-router';
 import { useState } from 'react';
 import { createQueryClient } from './api/queries.ts';
 import { createAppRouter } from './router.tsx';
+import { openHistoryPort } from './run/history-client.ts';
+import { RunSessionsProvider } from './run/run-context.tsx';
+import { createRunSessions } from './run/sessions.ts';
 import { type Services, ServicesProvider } from './state/services.tsx';
 
 interface AppProps {
@@ -15,10 +18,16 @@ interface AppProps {
 export function App({ services, history }: AppProps) {
   const [router] = useState(() => createAppRouter(history));
   const [queries] = useState(createQueryClient);
+  const { api, plaintext } = services;
+  const [sessions] = useState(() =>
+    createRunSessions({ api, plaintext, queries, openPort: openHistoryPort }),
+  );
   return (
     <ServicesProvider services={services}>
       <QueryClientProvider client={queries}>
-        <RouterProvider router={router} />
+        <RunSessionsProvider sessions={sessions}>
+          <RouterProvider router={router} />
+        </RunSessionsProvider>
       </QueryClientProvider>
     </ServicesProvider>
   );

@@ -4,16 +4,18 @@ import {
   type DecodeFrame,
   decodeFrame,
   type DecodeResult,
-  type HistoryFrame,
-  historyFrame,
   namespaceList,
   type PayloadRef,
+  type SearchFrame,
+  searchFrame,
+  type SearchRequest,
   workflowCount,
   workflowDescription,
   workflowList,
 } from '@temporal-kms/codec-api';
 import type { z } from 'zod';
 import { ApiFailure, isAbort } from './failure.ts';
+import { createLineParser } from './ndjson.ts';
 
 export interface RunAddress {
   readonly namespace: string;
@@ -97,14 +99,25 @@ export function createApiClient({ apiUrl, fetch: send = fetch }: ApiClientOption
       const path = `${workflowsPath(namespace)}/${encodeURIComponent(workflowId)}${search}`;
       return get(workflowDescription, path, signal);
     },
-    history: (
+    /** The frames of a history as lines of JSON, which the worker of the run parses and validates. */
+    history: async (
       run: RunAddress,
       options: { after: number; live: boolean },
       signal: AbortSignal,
-    ): AsyncGenerator<HistoryFrame> => {
+    ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> => {
       const search = new URLSearchParams({ after: String(options.after), live: String(options.live) });
-      return stream(historyFrame, `${runPath(run)}/history?${search}`, { signal });
+      const { body } = await request(`${runPath(run)}/history?${search}`, { signal });
+      if (!body) throw new ApiFailure('unexpected', 'The codec server sent an empty answer.');
+      return body;
     },
+    /** Searches in decrypted payloads. The text is in the body, so that no address and no log contains it. */
+    search: (run: RunAddress, body: SearchRequest, signal: AbortSignal): AsyncGenerator<SearchFrame> =>
+      stream(searchFrame, `${runPath(run)}/history:search`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        signal,
+      }),
     decode: (
       run: RunAddress,
       refs: readonly PayloadRef[],
@@ -153,23 +166,18 @@ function unexpected(cause: unknown): never {
 }
 
 /**
- * Yields the lines of a streamed body, each parsed as JSON, as soon as a line is complete. Leaving the loop early cancels
- * the body. A last line without a newline is incomplete, so it is dropped.
+ * Yields the lines of a streamed body. Leaving the loop early cancels the body.
  *
  * @throws SyntaxError for a line that is not JSON
  */
 async function* ndjson(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = '';
+  const reader = body.getReader();
+  const parser = createLineParser();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      const lines = (rest + value).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        if (line.trim() !== '') yield JSON.parse(line) as unknown;
-      }
+      yield* parser.push(value);
     }
   } finally {
     await reader.cancel().catch(() => undefined);

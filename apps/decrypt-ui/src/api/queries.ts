@@ -64,7 +64,7 @@ export const countQuery = (api: ApiClient, namespace: string, query: string) =>
   });
 
 export const descriptionQuery = (
-  api: ApiClient,
+  api: Pick<ApiClient, 'describe'>,
   namespace: string,
   workflowId: string,
   runId: string | undefined,

@@ -6,7 +6,6 @@ import {
   type RefCallback,
   useCallback,
   useEffect,
-  useMemo,
   useRef,
   useState,
 } from 'react';
@@ -29,7 +28,31 @@ interface ScrollTarget {
 
 type GridFocus = ReturnType<typeof useGridFocus>;
 
-/** The active row of a grid, by its key. Only the active row is in the tab order. `go` activates a row and scrolls to it. */
+/** Rows by position. */
+export interface RowSource<R> {
+  readonly length: number;
+  readonly at: (index: number) => R | undefined;
+  /** The position of the row with a key; -1 if no row has it. */
+  readonly indexOf: (key: string) => number;
+}
+
+/** The rows of a list. */
+export function rowSource<R>(rows: readonly R[], keyOf: (row: R) => string): RowSource<R> {
+  let places: Map<string, number> | undefined;
+  return {
+    length: rows.length,
+    at: (index) => rows[index],
+    indexOf(key) {
+      places ??= new Map(rows.map((row, index) => [keyOf(row), index]));
+      return places.get(key) ?? -1;
+    },
+  };
+}
+
+/**
+ * The active row of a grid, by its key; undefined until the reader has chosen a row. Only the active row is in the tab
+ * order; without one, the first row is. `go` activates a row and scrolls to it.
+ */
 export function useGridFocus() {
   const [active, setActive] = useState<string>();
   const [target, setTarget] = useState<ScrollTarget>();
@@ -41,7 +64,7 @@ export function useGridFocus() {
 }
 
 interface GridOptions<R> {
-  readonly rows: readonly R[];
+  readonly rows: RowSource<R>;
   readonly keyOf: (row: R) => string;
   readonly focus: GridFocus;
   /** A key moved to this row. */
@@ -62,10 +85,7 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
   const height = phone ? PHONE_ROW_HEIGHT : rowHeights[density];
   const head = phone ? 0 : HEAD_HEIGHT;
   const { active, target } = focus;
-  const activeIndex = useMemo(
-    () => (active === undefined ? -1 : rows.findIndex((row) => keyOf(row) === active)),
-    [rows, keyOf, active],
-  );
+  const activeIndex = active === undefined ? -1 : rows.indexOf(active);
 
   const virtual = useVirtualizer<HTMLDivElement, Element>({
     count: rows.length,
@@ -76,10 +96,6 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
     scrollPaddingStart: head,
     scrollPaddingEnd: covered,
     paddingEnd: covered,
-    getItemKey: (index) => {
-      const row = rows[index];
-      return row === undefined ? index : keyOf(row);
-    },
     // The active row has the focus, so it must stay in the document when it is scrolled out of view.
     rangeExtractor: (range) =>
       activeIndex < 0
@@ -92,7 +108,7 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
   const reached = useRef<ScrollTarget>(undefined);
   useEffect(() => {
     if (!target || reached.current === target) return;
-    const index = rows.findIndex((row) => keyOf(row) === target.key);
+    const index = rows.indexOf(target.key);
     // The row may come with a later page.
     if (index < 0) return;
     reached.current = target;
@@ -102,17 +118,17 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
       const element = scroller.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(target.key)}"]`);
       element?.focus({ preventScroll: true });
     });
-  }, [target, rows, keyOf, virtual]);
+  }, [target, rows, virtual]);
 
   function move(to: number) {
-    const row = rows[Math.min(Math.max(to, 0), rows.length - 1)];
+    const row = rows.at(Math.min(Math.max(to, 0), rows.length - 1));
     if (row === undefined) return;
     onMove(row);
     focus.go(keyOf(row));
   }
   // One row of the page before stays in view.
   const page = Math.max(Math.floor((viewport - head) / height) - 1, 1);
-  const activeRow = rows[activeIndex];
+  const activeRow = rows.at(Math.max(activeIndex, 0));
 
   useCommands({
     'row.next': () => move(activeIndex + 1),
@@ -133,7 +149,7 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
     head,
     phone,
     viewport,
-    active,
+    tabStop: activeIndex < 0 ? 0 : activeIndex,
     activeRow,
     activeIndex,
     move,
@@ -233,10 +249,17 @@ export function VirtualGrid<R>({
         </div>
       ) : null}
       <div ref={bodyRef} className={styles['body']} style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map(({ index, start, key }) => {
-          const row = rows[index];
+        {virtual.getVirtualItems().map(({ index, start }) => {
+          const row = rows.at(index);
           return row === undefined ? null : (
-            <Row key={key} grid={grid} index={index} top={start - head} {...rowOf(row)}>
+            <Row
+              key={grid.keyOf(row)}
+              grid={grid}
+              rowKey={grid.keyOf(row)}
+              index={index}
+              top={start - head}
+              {...rowOf(row)}
+            >
               {renderCells(row)}
             </Row>
           );
@@ -249,21 +272,19 @@ export function VirtualGrid<R>({
 
 interface RowProps<R> extends GridRow {
   readonly grid: Grid<R>;
+  readonly rowKey: string;
   readonly index: number;
   readonly top: number;
   readonly children: ReactNode;
 }
 
-function Row<R>({ grid, index, top, children, ...look }: RowProps<R>) {
-  const row = grid.rows[index];
-  if (row === undefined) return null;
-  const key = grid.keyOf(row);
+function Row<R>({ grid, rowKey: key, index, top, children, ...look }: RowProps<R>) {
   return (
     <div
       className={clsx(styles['row'], !grid.phone && styles['columns'], look.className)}
       style={{ top, height: grid.height }}
       role="row"
-      tabIndex={key === grid.active ? 0 : -1}
+      tabIndex={index === grid.tabStop ? 0 : -1}
       data-index={index}
       data-key={key}
       data-dimmed={look.dimmed ? '' : undefined}
@@ -274,7 +295,7 @@ function Row<R>({ grid, index, top, children, ...look }: RowProps<R>) {
       onFocus={() => grid.setActive(key)}
       onClick={look.onClick}
       onDoubleClick={look.onDoubleClick}
-      // The keys of a row are page-wide shortcuts, but the linter expects a key handler with every click handler.
+      // The keys of a row are page-wide commands, but the linter expects a key handler with every click handler.
       onKeyDown={() => undefined}
     >
       {children}

@@ -1,10 +1,11 @@
 import { escapeInvisible, type PayloadRef } from '@temporal-kms/codec-api';
 import { type Category, eventKind } from './event-kinds.ts';
 import { failureChain, type FailureLevel, headline } from './failure.ts';
-import { type Group, outcomeOfEvent, type RecordedEvent } from './history.ts';
+import { outcomeOfEvent } from './grouping.ts';
+import type { Group, RecordedEvent } from './history.ts';
 import type { Outcome } from './outcome.ts';
 import type { PendingWork } from './pending.ts';
-import { at, durationAt, isRecord, listAt, numberAt, refAt, refsIn, textAt } from './values.ts';
+import { at, durationAt, isRecord, listAt, refAt, refsIn, textAt } from './values.ts';
 
 /** A name in plaintext, or one inside a payload; then `text` stands for it until the payload is decoded. */
 export interface Label {
@@ -30,12 +31,20 @@ export const categoryText: Readonly<Record<Category, string>> = {
 };
 
 /** What happened, in a word or two: `Scheduled`, `Timed out`. */
-export function eventTitle(event: RecordedEvent): string {
+export function eventTitle(event: Pick<RecordedEvent, 'eventName'>): string {
   return eventKind(event).title || event.eventName;
 }
 
+/** The part of an event that names its group. */
+type NamingEvent = Pick<RecordedEvent, 'eventId' | 'eventName' | 'attributes' | 'userMetadata'>;
+
+interface NamedGroup {
+  readonly category: Category;
+  readonly events: readonly [NamingEvent, ...NamingEvent[]];
+}
+
 /** The name of what a group is about: the activity's type, the signal's name. */
-export function groupName(group: Group): Label {
+export function groupName(group: NamedGroup): Label {
   const [head] = group.events;
   const { attributes } = head;
   switch (group.category) {
@@ -71,7 +80,7 @@ export function groupName(group: Group): Label {
 const labelled = (text: string, ref: PayloadRef | undefined, member?: string): Label =>
   ref ? (member ? { text, ref, member } : { text, ref }) : { text };
 
-function updateName(group: Group): string {
+function updateName(group: NamedGroup): string {
   for (const { attributes } of group.events) {
     const found =
       textAt(attributes, 'acceptedRequest', 'input', 'name') ??
@@ -82,10 +91,11 @@ function updateName(group: Group): string {
   return 'Update';
 }
 
-const detailRefs = (event: RecordedEvent, key: string) => refsIn(at(event.attributes, 'details', key));
+const detailRefs = (event: Pick<RecordedEvent, 'attributes'>, key: string) =>
+  refsIn(at(event.attributes, 'details', key));
 
 /** The Core SDKs store the type in JSON under `data`; the Go SDK stores it as a payload under `type` or inside `data`. */
-function localActivityName(head: RecordedEvent): Label {
+function localActivityName(head: NamingEvent): Label {
   const [type] = detailRefs(head, 'type');
   if (type) return labelled('Local activity', type);
   const member =
@@ -93,14 +103,15 @@ function localActivityName(head: RecordedEvent): Label {
   return labelled('Local activity', detailRefs(head, 'data')[0], member);
 }
 
-function markerName(head: RecordedEvent): Label {
+function markerName(head: NamingEvent): Label {
   const name = textAt(head.attributes, 'markerName') ?? 'Marker';
   if (name === 'core_patch') return labelled('Patch', detailRefs(head, 'patch-data')[0], 'id');
   if (name === 'Version') return labelled('Version', detailRefs(head, 'change-id')[0]);
   return { text: name };
 }
 
-const summaryRef = (event: RecordedEvent): PayloadRef | undefined => refAt(event.userMetadata, 'summary');
+const summaryRef = (event: Pick<RecordedEvent, 'userMetadata'>): PayloadRef | undefined =>
+  refAt(event.userMetadata, 'summary');
 
 /** The content of the summary column. */
 export type Summary =
@@ -221,9 +232,7 @@ function eventNote(event: RecordedEvent): string | undefined {
 
 /** The number of the latest attempt, from the server or from the history; 1 without a retry. */
 export function attemptOf(group: Group, pending?: PendingWork): number {
-  if (pending) return pending.attempt;
-  const started = group.events.find((event) => event.eventName === 'ActivityTaskStarted');
-  return numberAt(started?.attributes, 'attempt') ?? 1;
+  return pending ? pending.attempt : group.attempt;
 }
 
 /** The outcome of a group: of its last event, or of its pending work while it is open. */
@@ -251,25 +260,10 @@ export function pendingByGroup(
   const joined = new Map<number, PendingWork>();
   for (const group of groups) {
     if (!group.open) continue;
-    const activityId = textAt(group.events[0].attributes, 'activityId');
-    const found =
-      group.category === 'activity' && activityId !== undefined
-        ? activities.get(activityId)
-        : byHead.get(group.id);
+    const found = group.activityId !== undefined ? activities.get(group.activityId) : byHead.get(group.id);
     if (found) joined.set(group.id, found);
   }
   return joined;
 }
 
 export const workerOf = (event: RecordedEvent) => textAt(event.attributes, 'identity');
-
-/** When the work that the head scheduled began to run, in milliseconds. */
-export const startedAt = (group: Group): number | undefined =>
-  group.events.find(({ eventName }) => starts.has(eventName))?.at;
-
-const starts: ReadonlySet<string> = new Set([
-  'WorkflowTaskStarted',
-  'ActivityTaskStarted',
-  'ChildWorkflowExecutionStarted',
-  'NexusOperationStarted',
-]);

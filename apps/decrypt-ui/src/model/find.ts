@@ -1,41 +1,34 @@
-import { categoryText, eventTitle, groupName } from './describe-group.ts';
-import type { Group, RecordedEvent } from './history.ts';
-import type { Row } from './rows.ts';
+import type { HistoryEvent, SearchHit } from '@temporal-kms/codec-api';
+import { eventTitle, groupName } from './describe-group.ts';
+import { categoryOf } from './grouping.ts';
+import type { History } from './history.ts';
 import { textAt } from './values.ts';
 
+/** A place that matches a search: the names of an event, or a place in one of its decrypted payloads. */
+export type Hit = { readonly in: 'names' } | { readonly in: 'payload'; readonly found: SearchHit };
+
+/** Hits by event id, whatever rows are on the screen. */
+export type Matches = ReadonlyMap<number, readonly Hit[]>;
+
+/** The words of a search in names: an event must contain all of them. Empty for a blank term. */
+export const searchWords = (term: string): string[] => term.toLowerCase().split(/\s+/).filter(Boolean);
+
+/** The text of a group in which names are searched, in addition to the text of each of its events. */
+export function groupWords(head: HistoryEvent, category: string): string {
+  const name = groupName({ category: categoryOf(head), events: [head] }).text;
+  return `${category}\n${name}`.toLowerCase();
+}
+
 /**
- * Returns a predicate that searches the unencrypted parts of a row: names, ids, types and workers. It never searches
- * payloads, so nothing has to be decrypted. Undefined for an empty term.
+ * The text of an event in which names are searched: names, ids, types and workers. It contains no payload, so nothing has
+ * to be decrypted.
  */
-export function matcher(term: string): ((row: Row) => boolean) | undefined {
-  const words = term.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0) return undefined;
-  return (row) => {
-    const text = rowText(row);
-    return words.every((word) => text.includes(word));
-  };
-}
-
-function rowText(row: Row): string {
-  if (row.kind === 'event') {
-    // The title of a later event does not name the activity or timer, so the group's name is added.
-    const name = row.level === 1 ? groupName(row.group).text : '';
-    return `${name}\n${eventText(row.event)}`.toLowerCase();
-  }
-  if (row.kind === 'attempts') return '';
-  return groupText(row.group).toLowerCase();
-}
-
-const groupText = (group: Group) =>
-  [categoryText[group.category], groupName(group).text, ...group.events.map(eventText)].join('\n');
-
-function eventText(event: RecordedEvent): string {
+export function eventWords(event: HistoryEvent): string {
   const { attributes } = event;
   return [
     `#${event.eventId}`,
     event.eventName,
     eventTitle(event),
-    textAt(attributes, 'activityType', 'name'),
     textAt(attributes, 'activityId'),
     textAt(attributes, 'timerId'),
     textAt(attributes, 'workflowType', 'name'),
@@ -45,9 +38,22 @@ function eventText(event: RecordedEvent): string {
     textAt(attributes, 'markerName'),
     textAt(attributes, 'service'),
     textAt(attributes, 'operation'),
+    textAt(attributes, 'acceptedRequest', 'input', 'name'),
+    textAt(attributes, 'rejectedRequest', 'input', 'name'),
     textAt(attributes, 'taskQueue', 'name'),
     textAt(attributes, 'identity'),
   ]
     .filter((part) => part !== undefined)
-    .join('\n');
+    .join('\n')
+    .toLowerCase();
+}
+
+/** The groups with a match. */
+export function matchedGroups(matches: Matches, { owners }: History): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (const eventId of matches.keys()) {
+    const owner = owners[eventId - 1];
+    if (owner !== undefined) found.add(owner);
+  }
+  return found;
 }

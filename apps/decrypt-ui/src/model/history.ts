@@ -1,14 +1,28 @@
-import type { HistoryEvent } from '@temporal-kms/codec-api';
-import { type Category, eventKind } from './event-kinds.ts';
+import type { Attributes, PayloadRef, PayloadStub } from '@temporal-kms/codec-api';
+import type { Category } from './event-kinds.ts';
+import type { GroupDelta, HistoryDelta } from './history-indexer.ts';
+import type { StubTally } from './keys.ts';
 import type { Outcome } from './outcome.ts';
-import { at, millisOf, numberAt, textAt } from './values.ts';
+import { noParsedEvents, StoredEvent } from './stored-event.ts';
 
-export interface RecordedEvent extends HistoryEvent {
+/** `HistoryEvent` of the API, with the time as a number. */
+export interface RecordedEvent {
+  readonly eventId: number;
+  readonly eventType: number;
+  readonly eventName: string;
   /**
    * `eventTime` in milliseconds. It does not always grow with `eventId`: the server writes an activity's start when the
    * activity closes.
    */
   readonly at: number;
+  readonly eventTime: string;
+  readonly durable: boolean;
+  readonly attributes: Attributes;
+  readonly payloads: readonly PayloadStub[];
+  readonly userMetadata?: Attributes | undefined;
+  readonly links?: readonly Attributes[] | undefined;
+  readonly eventGroupMarkers?: readonly Attributes[] | undefined;
+  readonly principal?: Attributes | undefined;
 }
 
 /** Events about the same thing: an activity, a timer, a child workflow. */
@@ -19,143 +33,141 @@ export interface Group {
   /** In the order of their ids. The first is the head. */
   readonly events: readonly [RecordedEvent, ...RecordedEvent[]];
   /** The outcome of the last event that has one. Absent while the group is open, and for single events without one. */
-  readonly outcome?: Outcome;
+  readonly outcome?: Outcome | undefined;
   /** True until an event ends what the head began. */
   readonly open: boolean;
+  /** The number of the latest attempt that an event records; 1 without a retry. */
+  readonly attempt: number;
+  /** When the work that the head scheduled began to run, in milliseconds. */
+  readonly startedAt?: number | undefined;
+  /** The time of the latest event, in milliseconds. */
+  readonly lastAt: number;
+  readonly activityId?: string | undefined;
 }
 
+/** What is known of a history so far. A later event makes another object. */
 export interface History {
   /** Without gaps: `events[i].eventId === i + 1`. */
   readonly events: readonly RecordedEvent[];
+  /** In the order of their heads. */
   readonly groups: readonly Group[];
   /** The id of the last durable event; 0 before the first. */
   readonly lastDurable: number;
+  /** The times of all events in milliseconds, ascending. */
+  readonly times: readonly number[];
+  /** The counts of all payloads. */
+  readonly tallies: readonly StubTally[];
+  /** The index in `groups` of each event's group, by `eventId - 1`. */
+  readonly owners: readonly number[];
 }
 
-export const emptyHistory: History = { events: [], groups: [], lastDurable: 0 };
+export const emptyHistory: History = {
+  events: [],
+  groups: [],
+  lastDurable: 0,
+  times: [],
+  tallies: [],
+  owners: [],
+};
 
-/** A frame does not follow the last event. The caller must open the stream again after the last durable event. */
-class HistoryGap extends Error {
-  override readonly name = 'HistoryGap';
-}
+/** The index in `groups` of an event's group; -1 if the history does not contain the event. */
+export const groupIndexOf = (history: History, eventId: number): number => history.owners[eventId - 1] ?? -1;
 
-/**
- * Builds a history frame by frame, with its groups. Events after the last durable one are provisional: a transient or
- * speculative workflow task event may be replaced by another event, or by none. The next frame with events therefore drops
- * them, and the last event under an id wins.
- */
-export function createHistoryBuilder() {
+/** The group of an event. */
+export const groupOfEvent = (history: History, eventId: number | undefined): Group | undefined =>
+  eventId === undefined ? undefined : history.groups[groupIndexOf(history, eventId)];
+
+/** The stub of an event's payload. */
+export const stubOf = (history: History, ref: PayloadRef): PayloadStub | undefined =>
+  history.events[Number(ref.split(':', 1)[0]) - 1]?.payloads.find((stub) => stub.ref === ref);
+
+/** An event as the server sent it. */
+export const rawEvent = (event: RecordedEvent) => ({
+  eventId: event.eventId,
+  eventTime: event.eventTime,
+  eventType: event.eventType,
+  eventName: event.eventName,
+  attributes: event.attributes,
+  userMetadata: event.userMetadata,
+  links: event.links,
+  eventGroupMarkers: event.eventGroupMarkers,
+  principal: event.principal,
+  payloads: event.payloads,
+  durable: event.durable,
+});
+
+/** Builds a history from the deltas of `createHistoryIndexer`. */
+export function createHistoryStore() {
   const events: RecordedEvent[] = [];
   const groups: Group[] = [];
-  /** Event id → index of its group. */
-  const groupIndex = new Map<number, number>();
-  /** Update id → event id of its admission. */
-  const admissions = new Map<string, number>();
+  const owners: number[] = [];
+  const times: number[] = [];
+  /** Equal names are the same string. */
+  const names = new Map<string, string>();
+  const parsed = noParsedEvents();
   let lastDurable = 0;
+  let tallies: readonly StubTally[] = [];
 
-  function truncate(afterId: number) {
-    for (let event = events.at(-1); event && event.eventId > afterId; event = events.at(-1)) {
-      events.pop();
-      const index = groupIndex.get(event.eventId);
-      groupIndex.delete(event.eventId);
-      const group = index === undefined ? undefined : groups[index];
-      if (index === undefined || !group) continue;
-      const [first, ...rest] = group.events.slice(0, -1);
-      if (first) groups[index] = makeGroup([first, ...rest]);
-      else groups.splice(index, 1);
+  function truncate(keep: number) {
+    while (events.length > keep) {
+      const event = events.pop();
+      owners.pop();
+      if (event) times.splice(placeOf(times, event.at) - 1, 1);
     }
+    for (let last = groups.at(-1); last && last.id > keep; last = groups.at(-1)) groups.pop();
   }
 
-  function add(event: HistoryEvent) {
-    if (event.eventId !== events.length + 1) {
-      throw new HistoryGap(`Event ${event.eventId} came after event ${events.length}.`);
-    }
-    const recorded: RecordedEvent = { ...event, at: millisOf(event.eventTime) ?? 0 };
-    events.push(recorded);
-    if (event.durable) lastDurable = event.eventId;
-    const joined = headId(recorded);
-    const index = joined === undefined ? undefined : groupIndex.get(joined);
-    const group = index === undefined ? undefined : groups[index];
-    if (event.eventName === 'WorkflowExecutionUpdateAdmitted') remember(recorded);
-    if (index !== undefined && group) {
-      groups[index] = makeGroup([...group.events, recorded]);
-      groupIndex.set(event.eventId, index);
-    } else {
-      groupIndex.set(event.eventId, groups.push(makeGroup([recorded])) - 1);
-    }
-  }
-
-  function remember(admission: RecordedEvent) {
-    const id = updateId(admission);
-    if (id !== undefined) admissions.set(id, admission.eventId);
-  }
-
-  function headId(event: RecordedEvent): number | undefined {
-    if (isUpdateDecision(event)) {
-      const id = updateId(event);
-      return id === undefined ? undefined : admissions.get(id);
-    }
-    const { joins } = eventKind(event);
-    return joins === undefined ? undefined : numberAt(event.attributes, joins);
+  function setGroup({ eventIds, ...delta }: GroupDelta) {
+    const [first, ...rest] = eventIds.flatMap((id) => events[id - 1] ?? []);
+    if (!first) return;
+    const known = owners[delta.id - 1] ?? -1;
+    const index = known < 0 ? groups.length : known;
+    const lastAt = rest.reduce((latest, { at }) => Math.max(latest, at), first.at);
+    groups[index] = { ...delta, events: [first, ...rest], lastAt };
+    for (const id of eventIds) owners[id - 1] = index;
   }
 
   return {
-    /** @throws HistoryGap when an event before the frame's first new event is missing */
-    append(frame: readonly HistoryEvent[]) {
-      const fresh = frame.filter((event) => event.eventId > lastDurable);
-      if (fresh.length === 0) return;
-      truncate(lastDurable);
-      for (const event of fresh) add(event);
+    apply(delta: HistoryDelta) {
+      truncate(delta.keep);
+      for (const event of delta.events) {
+        const name = names.get(event.eventName) ?? event.eventName;
+        names.set(name, name);
+        events.push(new StoredEvent(event, name, parsed));
+        owners.push(-1);
+        // Times are almost in order, so the place is almost always the end.
+        times.splice(placeOf(times, event.at), 0, event.at);
+      }
+      for (const group of delta.groups) setGroup(group);
+      ({ lastDurable, tallies } = delta);
     },
+    /** A copy that later deltas do not change. Groups that they leave alone stay the same objects. */
+    snapshot: (): History => ({
+      events: events.slice(),
+      groups: groups.slice(),
+      owners: owners.slice(),
+      times: times.slice(),
+      lastDurable,
+      tallies,
+    }),
     get lastDurable() {
       return lastDurable;
     },
-    /** A copy that later frames do not change. Groups that they leave alone stay the same objects. */
-    snapshot: (): History => ({ events: events.slice(), groups: groups.slice(), lastDurable }),
+    get length() {
+      return events.length;
+    },
   };
 }
 
-const isUpdateDecision = ({ eventName }: HistoryEvent) =>
-  eventName === 'WorkflowExecutionUpdateAccepted' || eventName === 'WorkflowExecutionUpdateRejected';
-
-function updateId(event: RecordedEvent): string | undefined {
-  const { attributes } = event;
-  return (
-    textAt(attributes, 'acceptedRequest', 'meta', 'updateId') ??
-    textAt(attributes, 'rejectedRequest', 'meta', 'updateId') ??
-    textAt(attributes, 'request', 'meta', 'updateId') ??
-    textAt(attributes, 'protocolInstanceId')
-  );
-}
-
-function makeGroup(events: readonly [RecordedEvent, ...RecordedEvent[]]): Group {
-  const [first] = events;
-  const kind = eventKind(first);
-  const category = categoryOf(first);
-  const outcome = events.map(outcomeOfEvent).findLast((found) => found !== undefined);
-  const group = { id: first.eventId, category, events, open: (kind.opens ?? false) && outcome === undefined };
-  return outcome ? { ...group, outcome } : group;
-}
-
-/**
- * A local activity is recorded as a marker: `core_local_activity` by the Core SDKs (TypeScript, Python), `LocalActivity` by
- * the Go and Java SDKs.
- */
-function categoryOf(head: RecordedEvent): Category {
-  const { category } = eventKind(head);
-  if (category !== 'marker') return category;
-  const name = textAt(head.attributes, 'markerName');
-  return name === 'core_local_activity' || name === 'LocalActivity' ? 'local' : category;
-}
-
-/** The outcome that an event records; undefined for events without one. */
-export function outcomeOfEvent(event: RecordedEvent): Outcome | undefined {
-  if (event.eventName === 'MarkerRecorded') {
-    if (categoryOf(event) !== 'local') return undefined;
-    return at(event.attributes, 'failure') ? 'failed' : 'ok';
+/** Where a time belongs in ascending times, after its equals. */
+function placeOf(times: readonly number[], at: number): number {
+  let low = 0;
+  let high = times.length;
+  if (high === 0 || at >= (times[high - 1] ?? 0)) return high;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] ?? 0) <= at) low = middle + 1;
+    else high = middle;
   }
-  if (event.eventName === 'WorkflowExecutionUpdateCompleted' && at(event.attributes, 'outcome', 'failure')) {
-    return 'failed';
-  }
-  return eventKind(event).ends;
+  return low;
 }

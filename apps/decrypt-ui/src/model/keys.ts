@@ -107,22 +107,73 @@ export interface KeyUsage {
   readonly unreadable: number;
 }
 
-/** Counts payloads by key version: the most used version first, unreadable payloads last. */
-export function keyUsage(stubs: readonly PayloadStub[], findings: Findings): KeyUsage {
+/** How many payloads of a run have the same key version and reason, and their bytes as stored. */
+export interface StubTally {
+  readonly label: string;
+  readonly encrypted: boolean;
+  readonly reason?: ReasonCode | undefined;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** Adds payloads like this one to the tallies, or with a negative number takes them away. */
+export function addStub(tallies: Map<string, StubTally>, stub: PayloadStub, count: number): void {
+  addPayload(tallies, stub, noFindings, count);
+}
+
+const noFindings: Findings = new Map();
+
+function addPayload(
+  tallies: Map<string, StubTally>,
+  stub: PayloadStub,
+  findings: Findings,
+  count: number,
+): void {
+  const label = shortKey(stub, keyOf(stub, findings));
+  const reason = reasonOf(stub, findings);
+  const encrypted = isEncrypted(stub);
+  const id = `${label} ${reason} ${encrypted}`;
+  const known = tallies.get(id);
+  tallies.set(id, {
+    label,
+    reason,
+    encrypted,
+    count: (known?.count ?? 0) + count,
+    bytes: (known?.bytes ?? 0) + count * stub.bytes,
+  });
+}
+
+/**
+ * Counts payloads by key version: the most used version first, unreadable payloads last. The tallies count the stubs; the
+ * findings, of which there are few, correct them.
+ */
+export function keyUsage(
+  tallies: readonly StubTally[],
+  findings: Findings,
+  stubOf: (ref: string) => PayloadStub | undefined,
+): KeyUsage {
+  const corrected = new Map(
+    tallies.map((tally) => [`${tally.label} ${tally.reason} ${tally.encrypted}`, tally]),
+  );
+  for (const ref of findings.keys()) {
+    const stub = stubOf(ref);
+    if (!stub) continue;
+    addPayload(corrected, stub, noFindings, -1);
+    addPayload(corrected, stub, findings, 1);
+  }
   const good = new Map<string, number>();
   const bad = new Map<string, KeyShare>();
   let encrypted = 0;
   let unreadable = 0;
-  for (const stub of stubs) {
-    const reason = reasonOf(stub, findings);
-    const short = shortKey(stub, keyOf(stub, findings));
-    if (isEncrypted(stub) || isUnreadable(reason)) encrypted += 1;
+  for (const { label, reason, count, encrypted: isCipher } of corrected.values()) {
+    if (count <= 0) continue;
+    if (isCipher || isUnreadable(reason)) encrypted += count;
     if (isUnreadable(reason)) {
-      unreadable += 1;
+      unreadable += count;
       const tone = tones[reasonTexts[reason].tone] ?? 'bad';
-      bad.set(short, { label: short, tone, count: (bad.get(short)?.count ?? 0) + 1 });
-    } else if (isEncrypted(stub)) {
-      good.set(short, (good.get(short) ?? 0) + 1);
+      bad.set(label, { label, tone, count: (bad.get(label)?.count ?? 0) + count });
+    } else if (isCipher) {
+      good.set(label, (good.get(label) ?? 0) + count);
     }
   }
   const shares = [...good]

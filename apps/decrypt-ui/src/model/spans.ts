@@ -1,5 +1,6 @@
-import { attemptOf, groupOutcome, startedAt } from './describe-group.ts';
-import { type Group, outcomeOfEvent, type RecordedEvent } from './history.ts';
+import { attemptOf, groupOutcome } from './describe-group.ts';
+import { outcomeOfEvent } from './grouping.ts';
+import type { Group, RecordedEvent } from './history.ts';
 import type { Outcome } from './outcome.ts';
 import type { PendingWork } from './pending.ts';
 
@@ -32,7 +33,7 @@ export function groupSpans(group: Group, context: SpanContext): Span[] {
   const last = group.events.at(-1) ?? first;
   const outcome = groupOutcome(group, context.runOpen, context.pending) ?? 'neutral';
   const open = group.open && context.runOpen;
-  const end = open ? context.now : Math.max(...group.events.map((event) => event.at));
+  const end = open ? context.now : group.lastAt;
   if (group.category === 'timer') {
     if (group.events.length === 1 && !open) return [moment(first, outcome)];
     return [{ kind: open ? 'timer-open' : 'timer', from: first.at, to: Math.max(end, first.at), outcome }];
@@ -41,7 +42,7 @@ export function groupSpans(group: Group, context: SpanContext): Span[] {
   if (group.category === 'task' && open && !last.durable) return [moment(last, 'neutral')];
 
   const attempt = attemptOf(group, context.pending);
-  const start = startedAt(group) ?? context.pending?.lastStartedAt;
+  const start = group.startedAt ?? context.pending?.lastStartedAt;
   if (open) return openSpans({ first: first.at, start, end, outcome, attempt }, context);
   if (start === undefined) return [{ kind: 'bar', from: first.at, to: end, outcome }];
   const run: Span = { kind: 'bar', from: start, to: Math.max(end, start), outcome };

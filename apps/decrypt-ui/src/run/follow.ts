@@ -1,7 +1,9 @@
-import type { HistoryEvent, HistoryFrame } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
 import { ApiFailure, isAbort, isFinal } from '../api/failure.ts';
-import { createHistoryBuilder, emptyHistory, type History } from '../model/history.ts';
+import { createHistoryStore, emptyHistory, type History } from '../model/history.ts';
+import { createHistoryClient, type HistoryClient } from './history-client.ts';
+import type { HistoryEnd, IndexPort, IndexReply } from './history-protocol.ts';
+import type { HistorySource } from './history-source.ts';
 
 export interface FollowState {
   readonly history: History;
@@ -15,8 +17,11 @@ export interface FollowState {
 }
 
 export interface FollowOptions {
-  /** Opens the stream of the events after the event with the id `after`. */
-  readonly open: (after: number, signal: AbortSignal) => AsyncIterable<HistoryFrame>;
+  readonly source: HistorySource;
+  /** Opens a channel to a worker that runs `serveHistory`. Called at the first start. */
+  readonly openPort: () => IndexPort<IndexReply>;
+  /** Events from `from` on whose names match the latest search. */
+  readonly onFound?: (eventIds: readonly number[], from: number) => void;
   /** Least milliseconds between two updates of the store while events arrive. */
   readonly throttle?: number;
   /** Milliseconds until the follower reconnects after a failure; doubles up to `retryMost`. */
@@ -24,15 +29,21 @@ export interface FollowOptions {
   readonly retryMost?: number;
 }
 
-export type HistoryFollower = ReturnType<typeof followHistory>;
-
 /**
  * Reads a history to its end and, while the run is open, as it grows. When the stream ends early, the follower reconnects
  * and continues after the last durable event.
  */
-export function followHistory({ open, throttle = 100, retryFirst = 500, retryMost = 15_000 }: FollowOptions) {
-  const builder = createHistoryBuilder();
+export function followHistory({
+  source,
+  openPort,
+  onFound = () => undefined,
+  throttle = 100,
+  retryFirst = 500,
+  retryMost = 15_000,
+}: FollowOptions) {
+  const collected = createHistoryStore();
   const store = createStore<FollowState>()(() => ({ history: emptyHistory, phase: 'loading' }));
+  let client: HistoryClient | undefined;
   let abort = new AbortController();
   let phase: FollowState['phase'] = 'loading';
   let failure: ApiFailure | undefined;
@@ -42,27 +53,26 @@ export function followHistory({ open, throttle = 100, retryFirst = 500, retryMos
   function publish() {
     clearTimeout(timer);
     timer = undefined;
-    const history = builder.snapshot();
+    const history = collected.snapshot();
     store.setState(failure ? { history, phase, failure } : { history, phase }, true);
   }
 
-  function add(events: readonly HistoryEvent[]) {
-    builder.append(events);
-    // Browsers pause requestAnimationFrame in a hidden tab, but not timers.
-    timer ??= setTimeout(publish, store.getState().history.events.length === 0 ? 0 : throttle);
-  }
-
-  /** Reads one stream; true when no more events will come. */
-  async function readOnce(signal: AbortSignal): Promise<boolean> {
-    for await (const frame of open(builder.lastDurable, signal)) {
-      // A stopped stream may still yield lines that it has received.
-      if (signal.aborted) return true;
-      if (frame.type !== 'end') received();
-      if (frame.type === 'events') add(frame.events);
-      else if (frame.type === 'heartbeat') settle('live');
-      else return ended(frame);
-    }
-    return false;
+  function connect(): HistoryClient {
+    client ??= createHistoryClient({
+      port: openPort(),
+      onDelta(delta) {
+        received();
+        collected.apply(delta);
+        // Browsers pause requestAnimationFrame in a hidden tab, but not timers.
+        timer ??= setTimeout(publish, store.getState().history.events.length === 0 ? 0 : throttle);
+      },
+      onHeartbeat() {
+        received();
+        settle('live');
+      },
+      onFound,
+    });
+    return client;
   }
 
   function received() {
@@ -77,18 +87,25 @@ export function followHistory({ open, throttle = 100, retryFirst = 500, retryMos
     publish();
   }
 
-  function ended(frame: Extract<HistoryFrame, { type: 'end' }>): boolean {
-    if (frame.reason === 'complete') {
+  /** Reads one stream; true when no more events will come. */
+  async function readOnce(signal: AbortSignal): Promise<boolean> {
+    const body = await source.open(collected.lastDurable, signal);
+    const end = await connect().read(body, signal);
+    return end !== undefined && ended(end);
+  }
+
+  function ended({ reason, message }: HistoryEnd): boolean {
+    if (reason === 'complete') {
       settle('complete');
       return true;
     }
-    if (frame.reason === 'error' || frame.reason === 'signed_out') {
+    if (reason === 'error' || reason === 'signed_out') {
       failures += 1;
       failure = new ApiFailure(
-        frame.reason === 'signed_out' ? 'unauthenticated' : 'internal',
-        frame.message ?? 'The codec server could not read more of the history.',
+        reason === 'signed_out' ? 'unauthenticated' : 'internal',
+        message ?? 'The codec server could not read more of the history.',
       );
-      if (frame.reason === 'signed_out') {
+      if (reason === 'signed_out') {
         settle('failed');
         return true;
       }
@@ -126,6 +143,10 @@ export function followHistory({ open, throttle = 100, retryFirst = 500, retryMos
       clearTimeout(timer);
       timer = undefined;
     },
+    /** Searches names in the events so far and in later events; no words end the search. */
+    find: (words: readonly string[]) => connect().find(words),
+    /** Frees the worker's memory. The follower cannot be used afterwards. */
+    close: () => client?.close(),
   };
 }
 

@@ -1,22 +1,22 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
 import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
+import { createContext, type ReactNode, useContext, useEffect, useMemo } from 'react';
 import { useStore } from 'zustand';
-import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { RunAddress } from '../api/client.ts';
-import { descriptionQuery } from '../api/queries.ts';
-import type { RecordedEvent } from '../model/history.ts';
+import { stubOf } from '../model/history.ts';
 import { type KeyUsage, keyUsage } from '../model/keys.ts';
 import { isOpen } from '../model/outcome.ts';
-import { type PendingWork, pendingWork } from '../model/pending.ts';
-import { createDecoder, type Decoder } from '../payloads/decoder.ts';
 import { PayloadsProvider, useFindings } from '../payloads/payloads-context.tsx';
-import { runScope } from '../payloads/plaintext-cache.ts';
-import { useServices } from '../state/services.tsx';
-import { type FollowState, followHistory, type HistoryFollower } from './follow.ts';
+import type { Find, FindState } from './find.ts';
+import type { FollowState } from './follow.ts';
+import type { AttemptsSeen, RunSession } from './session.ts';
+import type { RunSessions } from './sessions.ts';
 
-/** By activity id: when attempts started, in milliseconds, ascending. */
-type AttemptsSeen = ReadonlyMap<string, readonly number[]>;
+const Sessions = createContext<RunSessions | undefined>(undefined);
+
+/** Gives the pages the sessions of runs. */
+export function RunSessionsProvider({ sessions, children }: { sessions: RunSessions; children: ReactNode }) {
+  return <Sessions value={sessions}>{children}</Sessions>;
+}
 
 /** Everything that the page knows about one run. */
 export interface Run {
@@ -29,6 +29,7 @@ export interface Run {
   readonly usage: KeyUsage;
   /** Finds the stub of an event's payload, or of a payload of the description (`0:<n>`). */
   readonly stub: (ref: PayloadRef) => PayloadStub | undefined;
+  readonly find: Find;
 }
 
 const Context = createContext<Run | undefined>(undefined);
@@ -39,8 +40,10 @@ export function useRun(): Run {
   return run;
 }
 
-/** Milliseconds between two descriptions of an open run: its attempts and heartbeats change without an event. */
-const DESCRIBE_EVERY = 3000;
+/** The state of the search in the run on the screen. */
+export function useFind(): FindState {
+  return useStore(useRun().find.store);
+}
 
 interface RunProviderProps {
   readonly address: RunAddress;
@@ -50,136 +53,53 @@ interface RunProviderProps {
 }
 
 /**
- * Describes one run, follows its history and decodes its payloads. The caller must set the address as `key`, so that
- * another run gets another provider.
+ * Loads a run while the component is mounted. The caller must set the address as `key`, so that another run gets another
+ * provider.
  */
 export function RunProvider({ address, renderFailed, loading, children }: RunProviderProps) {
-  const { api } = useServices();
-  const { namespace, workflowId, runId } = address;
-  const described = useQuery({
-    ...descriptionQuery(api, namespace, workflowId, runId),
-    refetchInterval: ({ state }) =>
-      state.data && isOpen(state.data.workflow.status) ? DESCRIBE_EVERY : false,
-  });
-  const parts = useRunParts(address, described.data);
-  if (!described.data) {
-    return described.error ? renderFailed(described.error, () => void described.refetch()) : loading;
-  }
+  const sessions = useContext(Sessions);
+  if (!sessions) throw new Error('<RunProvider> was rendered outside of <RunSessionsProvider>.');
+  const session = sessions.get(address);
+  useEffect(() => sessions.use(session.address), [sessions, session]);
+  const description = useStore(session.store, (state) => state.description);
+  const failure = useStore(session.store, (state) => state.failure);
+  if (!description) return failure ? renderFailed(failure, session.refresh) : loading;
   return (
-    <PayloadsProvider decoder={parts.decoder}>
-      <Following {...parts} address={address} description={described.data}>
+    <PayloadsProvider decoder={session.decoder}>
+      <Loaded session={session} description={description}>
         {children}
-      </Following>
+      </Loaded>
     </PayloadsProvider>
   );
 }
 
-const stubOf = (events: readonly RecordedEvent[], ref: PayloadRef) =>
-  events[Number(ref.split(':', 1)[0]) - 1]?.payloads.find((stub) => stub.ref === ref);
-
-interface Parts {
-  readonly decoder: Decoder;
-  readonly follower: HistoryFollower;
-  readonly attempts: StoreApi<{ readonly seen: AttemptsSeen }>;
-}
-
-function useRunParts(address: RunAddress, description: WorkflowDescription | undefined): Parts {
-  const { api, plaintext } = useServices();
-  // The address is the component's key, so it never changes.
-  const [parts] = useState<Parts>(() => {
-    const follower = followHistory({
-      open: (after, signal) => api.history(address, { after, live: true }, signal),
-    });
-    const decoder = createDecoder({
-      decode: (refs, signal) => api.decode(address, refs, signal),
-      cache: plaintext,
-      scope: runScope(address),
-      stub: (ref) => stubOf(follower.store.getState().history.events, ref),
-    });
-    return { follower, decoder, attempts: createStore(() => ({ seen: new Map() })) };
-  });
-
-  useEffect(() => {
-    const { decoder, follower } = parts;
-    follower.start();
-    return () => {
-      follower.stop();
-      decoder.stop();
-    };
-  }, [parts]);
-
-  useEffect(() => {
-    if (!description) return;
-    parts.attempts.setState(({ seen }) => ({ seen: withAttempts(seen, pendingWork(description)) }));
-  }, [parts, description]);
-
-  return parts;
-}
-
-/**
- * Adds the attempts of pending activities. The server reports the last attempt only and history contains no attempt, so
- * a page that is open while an activity retries collects what neither of them keeps.
- */
-function withAttempts(seen: AttemptsSeen, work: readonly PendingWork[]): AttemptsSeen {
-  const next = new Map(seen);
-  for (const { kind, id, lastStartedAt } of work) {
-    const known = next.get(id) ?? [];
-    if (kind !== 'activity' || lastStartedAt === undefined || known.includes(lastStartedAt)) continue;
-    next.set(id, [...known, lastStartedAt]);
-  }
-  return [...next].every(([id, starts]) => seen.get(id) === starts) ? seen : next;
-}
-
-interface FollowingProps extends Parts {
-  readonly address: RunAddress;
+interface LoadedProps {
+  readonly session: RunSession;
   readonly description: WorkflowDescription;
   readonly children: ReactNode;
 }
 
-function Following({ follower, attempts, address, description, children }: FollowingProps) {
-  const client = useQueryClient();
-  const { api } = useServices();
-  const follow = useStore(follower.store);
-  const attemptsSeen = useStore(attempts, ({ seen }) => seen);
+function Loaded({ session, description, children }: LoadedProps) {
+  const follow = useStore(session.history);
+  const attemptsSeen = useStore(session.store, (state) => state.attemptsSeen);
   const findings = useFindings();
-  const { namespace, workflowId, runId } = address;
-  const { events } = follow.history;
+  const { history, phase } = follow;
   const usage = useMemo(
-    () =>
-      keyUsage(
-        events.flatMap((event) => event.payloads),
-        findings,
-      ),
-    [events, findings],
-  );
-  const { phase } = follow;
-
-  // When the stream has ended, or has more events than the description counts, the description is out of date.
-  const stale =
-    (phase === 'complete' && isOpen(description.workflow.status)) ||
-    events.length > description.workflow.historyLength;
-  useEffect(() => {
-    if (!stale) return undefined;
-    const { queryKey } = descriptionQuery(api, namespace, workflowId, runId);
-    const timer = setTimeout(() => void client.invalidateQueries({ queryKey }), 300);
-    return () => clearTimeout(timer);
-  }, [stale, client, api, namespace, workflowId, runId]);
-
-  const described = useMemo(
-    () => new Map(description.payloads.map((stub) => [stub.ref, stub])),
-    [description],
+    () => keyUsage(history.tallies, findings, (ref) => stubOf(history, ref)),
+    [history, findings],
   );
   const run = useMemo<Run>(
     () => ({
-      address,
+      address: session.address,
       description,
       open: isOpen(description.workflow.status) && phase !== 'complete',
       follow,
       attemptsSeen,
       usage,
-      stub: (ref) => described.get(ref) ?? stubOf(events, ref),
+      stub: session.stub,
+      find: session.find,
     }),
-    [address, description, phase, follow, attemptsSeen, usage, events, described],
+    [session, description, phase, follow, attemptsSeen, usage],
   );
   return <Context value={run}>{children}</Context>;
 }

@@ -3,14 +3,16 @@ import { createApiClient } from '../../src/api/client.ts';
 
 const answering = (body: BodyInit, init: ResponseInit = {}) => {
   const asked: string[] = [];
+  const bodies: unknown[] = [];
   const api = createApiClient({
     apiUrl: 'https://codec.example/base/',
-    fetch: (input) => {
+    fetch: (input, sent) => {
+      bodies.push(sent?.body);
       asked.push(input instanceof Request ? input.url : String(input));
       return Promise.resolve(new Response(body, init));
     },
   });
-  return { api, asked };
+  return { api, asked, bodies };
 };
 const run = { namespace: 'n', workflowId: 'a/b c', runId: 'r' };
 
@@ -43,8 +45,22 @@ test('does not show the error page of a proxy', async () => {
   });
 });
 
+const search = { text: 'maren', caseSensitive: false, order: 'newest_first' } as const;
+const progress = { type: 'progress', after: 3, of: 9, events: 6, payloads: 4, bytes: 80, unreadable: {} };
+
+test('sends the text of a search in the body, and not in the address', async () => {
+  const { api, asked, bodies } = answering(`${JSON.stringify(progress)}\n`);
+  for await (const frame of api.search(run, search, new AbortController().signal)) {
+    expect(frame.type).toBe('progress');
+  }
+  expect(asked).toEqual([
+    'https://codec.example/base/api/namespaces/n/workflows/a%2Fb%20c/runs/r/history:search',
+  ]);
+  expect(bodies).toEqual([JSON.stringify(search)]);
+});
+
 test('yields each line of a stream as soon as it is complete, wherever the chunks end', async () => {
-  const text = '{"type":"heartbeat"}\n{"type":"end","reason":"complete","after":3}\n';
+  const text = `${JSON.stringify(progress)}\n${JSON.stringify({ ...progress, type: 'end', reason: 'complete', hits: 0 })}\n`;
   const bytes = new TextEncoder().encode(text);
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -54,17 +70,17 @@ test('yields each line of a stream as soon as it is complete, wherever the chunk
   });
   const { api } = answering(body);
   const frames = [];
-  for await (const frame of api.history(run, { after: 0, live: true }, new AbortController().signal)) {
+  for await (const frame of api.search(run, search, new AbortController().signal)) {
     frames.push(frame.type);
   }
-  expect(frames).toEqual(['heartbeat', 'end']);
+  expect(frames).toEqual(['progress', 'end']);
 });
 
 test('drops an incomplete last line of a stream', async () => {
-  const { api } = answering('{"type":"heartbeat"}\n{"type":"end","rea');
+  const { api } = answering(`${JSON.stringify(progress)}\n{"type":"end","rea`);
   const frames = [];
-  for await (const frame of api.history(run, { after: 0, live: true }, new AbortController().signal)) {
+  for await (const frame of api.search(run, search, new AbortController().signal)) {
     frames.push(frame.type);
   }
-  expect(frames).toEqual(['heartbeat']);
+  expect(frames).toEqual(['progress']);
 });

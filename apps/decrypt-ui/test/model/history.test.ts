@@ -1,8 +1,9 @@
 import type { HistoryEvent } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { groupName, groupOutcome, pendingByGroup } from '../../src/model/describe-group.ts';
-import { createHistoryBuilder, type History } from '../../src/model/history.ts';
+import type { History } from '../../src/model/history.ts';
 import { pendingWork } from '../../src/model/pending.ts';
+import { createHistoryBuilder } from '../fixtures/history.ts';
 import { plain, encrypted } from '../fixtures/payloads.ts';
 import { FixtureRun } from '../fixtures/run.ts';
 

@@ -1,7 +1,7 @@
 import { reasonClass, reasonCode } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { jsonInline, jsonLines, type Line } from '../../src/model/json-lines.ts';
-import { keyBadges, keyUsage } from '../../src/model/keys.ts';
+import { addStub, keyBadges, keyUsage, type StubTally } from '../../src/model/keys.ts';
 import { maskWidth } from '../../src/features/payload/mask.tsx';
 import { payloadLabel } from '../../src/model/payload-label.ts';
 import { copyText, hexLine, payloadValue } from '../../src/model/payload-value.ts';
@@ -208,13 +208,18 @@ describe('key versions', () => {
   test('are counted for a run, most used first, with the number of unreadable payloads', () => {
     const stubs = [7, 7, 7, 6].map((version, n) => stub(encrypted(1, { version }), n));
     const bad = stub(encrypted(1, { version: 3, reason: 'key_disabled', early: true }), 9);
-    const usage = keyUsage([...stubs, bad], none);
+    const tallies = new Map<string, StubTally>();
+    for (const counted of [...stubs, bad]) addStub(tallies, counted, 1);
+    const byRef = (ref: string) => [...stubs, bad].find((counted) => counted.ref === ref);
+    const usage = keyUsage([...tallies.values()], none, byRef);
     expect(usage.shares.map(({ label, count }) => [label, count])).toEqual([
       ['v7', 3],
       ['v6', 1],
       ['v3', 1],
     ]);
     expect(usage).toMatchObject({ encrypted: 5, unreadable: 1 });
+    const lost = new Map([['1:0', { reason: 'key_destroyed' as const }]]);
+    expect(keyUsage([...tallies.values()], lost, byRef)).toMatchObject({ encrypted: 5, unreadable: 2 });
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { matcher } from '../../src/model/find.ts';
-import { createHistoryBuilder } from '../../src/model/history.ts';
+import { matchedGroups, searchWords } from '../../src/model/find.ts';
 import { rowsOf } from '../../src/model/rows.ts';
+import { createHistoryBuilder, listOf } from '../fixtures/history.ts';
 import { FixtureRun } from '../fixtures/run.ts';
 import { orderRun } from '../fixtures/runs.ts';
 
@@ -15,11 +15,11 @@ const options = { view: 'groups', expanded: new Set<number>(), tasks: false } as
 
 describe('rows', () => {
   test('has one row per group, and in an expanded group one per event and one for unrecorded attempts', () => {
-    const { groups, events } = order();
-    const closed = rowsOf(groups, events, options);
+    const history = order();
+    const closed = listOf(rowsOf(history, options));
     const capture = closed.find((row) => row.group.id === 39)!;
     expect(capture).toMatchObject({ kind: 'group', level: 1, expandable: true, expanded: false });
-    const open = rowsOf(groups, events, { ...options, expanded: new Set([39]) });
+    const open = listOf(rowsOf(history, { ...options, expanded: new Set([39]) }));
     const at = open.findIndex((row) => row.group.id === 39);
     expect(open.slice(at, at + 5).map((row) => [row.key, row.level])).toEqual([
       ['g39', 1],
@@ -33,9 +33,9 @@ describe('rows', () => {
   });
 
   test('has one row per event, in order, in the view of all events', () => {
-    const { groups, events } = order();
-    const all = rowsOf(groups, events, { ...options, view: 'all' });
-    expect(all.map((row) => row.key)).toEqual(events.map((event) => `e${event.eventId}`));
+    const history = order();
+    const all = listOf(rowsOf(history, { ...options, view: 'all' }));
+    expect(all.map((row) => row.key)).toEqual(history.events.map((event) => `e${event.eventId}`));
     expect(all.every((row) => row.level === 1)).toBe(true);
   });
 
@@ -48,40 +48,84 @@ describe('rows', () => {
     run.add('WorkflowTaskScheduled', 4, {}, { durable: false });
     const builder = createHistoryBuilder();
     builder.append(run.events);
-    const { groups, events } = builder.snapshot();
+    const history = builder.snapshot();
     const shown = (more: object) =>
-      rowsOf(groups, events, { ...options, ...more }).map((row) => row.group.id);
+      listOf(rowsOf(history, { ...options, ...more })).map((row) => row.group.id);
     expect(shown({})).toEqual([3, 5]);
     expect(shown({ selected: 1 })).toEqual([1, 3, 5]);
     expect(shown({ tasks: true })).toEqual([1, 3, 5]);
   });
 });
 
-describe('find', () => {
-  const { groups, events } = order();
-  const hits = (term: string, view: 'groups' | 'all' = 'groups') =>
-    rowsOf(groups, events, { ...options, view })
-      .filter(matcher(term) ?? (() => true))
-      .map((row) => row.key);
+describe('positions of rows', () => {
+  const history = order();
 
-  test('finds rows that contain all words of the term in names, ids, event numbers and workers', () => {
-    expect(hits('capture')).toEqual(['g39', 'g53']);
-    expect(hits('#44')).toEqual(['g39']);
-    expect(hits('activity adyen')).toEqual(['g53']);
-    expect(hits('payments-worker-7d9f4').length).toBeGreaterThan(2);
-    expect(hits('order-88213-fraud')).toEqual(['g21']);
+  test('lead to the row and back, with any groups expanded, in both views, and among matches only', () => {
+    const everyGroup = new Set(history.groups.map((group) => group.id));
+    const some = new Set([11, 39, 53]);
+    const events = new Set([11, 12, 40, 44]);
+    const only = { groups: new Set([4, 9]), events };
+    for (const view of ['groups', 'all'] as const) {
+      for (const expanded of [new Set<number>(), some, everyGroup]) {
+        for (const tasks of [false, true]) {
+          for (const filter of [undefined, only]) {
+            const rows = rowsOf(history, { view, expanded, tasks, only: filter });
+            const list = listOf(rows);
+            expect(list.every((row) => row !== undefined)).toBe(true);
+            expect(new Set(list.map((row) => row.key)).size).toBe(rows.length);
+            expect(list.map((row) => rows.indexOf(row.key))).toEqual(list.map((_, index) => index));
+          }
+        }
+      }
+    }
+  });
+
+  test('do not exist for rows that are not shown', () => {
+    const rows = rowsOf(history, options);
+    for (const key of ['e44', 'a39', 'g2', 'g9999', 'e0', '']) expect(rows.indexOf(key), key).toBe(-1);
+    expect(rows.at(-1)).toBeUndefined();
+    expect(rows.at(rows.length)).toBeUndefined();
+  });
+
+  test('give the same row object until its group changes', () => {
+    const rows = rowsOf(history, options);
+    expect(rowsOf(history, { ...options, expanded: new Set([39]) }).at(0)).toBe(rows.at(0));
+  });
+});
+
+describe('find', () => {
+  const builder = createHistoryBuilder();
+  builder.append(orderRun(Date.now()).events);
+  const history = builder.snapshot();
+  const events = (term: string) => builder.find(searchWords(term));
+  const groups = (term: string) => {
+    const matches = new Map(events(term).map((id) => [id, []]));
+    return [...matchedGroups(matches, history)].map((index) => history.groups[index]!.id);
+  };
+
+  test('finds groups that contain all words of the term in names, ids, event numbers and workers', () => {
+    expect(groups('capture')).toEqual([39, 53]);
+    expect(groups('#44')).toEqual([39]);
+    expect(groups('activity adyen')).toEqual([53]);
+    expect(groups('payments-worker-7d9f4').length).toBeGreaterThan(2);
+    expect(groups('order-88213-fraud')).toEqual([21]);
   });
 
   test('finds an event by the name of its group', () => {
-    expect(hits('capturepayment', 'all')).toEqual(['e39', 'e43', 'e44']);
+    expect(events('capturepayment')).toEqual([39, 43, 44]);
+    expect(events('capturepayment failed')).toEqual([44]);
+  });
+
+  test('finds later events without searching earlier events again', () => {
+    expect(builder.find(['capturepayment'], 43)).toEqual([43, 44]);
   });
 
   test('never searches payloads', () => {
-    expect(hits('maren')).toEqual([]);
-    expect(hits('do_not_honor')).toEqual([]);
+    expect(events('maren')).toEqual([]);
+    expect(events('do_not_honor')).toEqual([]);
   });
 
-  test('does not search for an empty term', () => {
-    expect(matcher('  ')).toBeUndefined();
+  test('has no words for a blank term', () => {
+    expect(searchWords('  ')).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { createHistoryBuilder } from '../../src/model/history.ts';
 import { pendingWork } from '../../src/model/pending.ts';
 import { groupSpans } from '../../src/model/spans.ts';
+import { createHistoryBuilder } from '../fixtures/history.ts';
 import { FixtureRun } from '../fixtures/run.ts';
 
 function groupOf(write: (run: FixtureRun) => void) {

@@ -83,6 +83,8 @@ describe('the workflow list', () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');
     press('j');
+    await until(() => document.activeElement === rows()[0], 'the focus on the first row');
+    press('j');
     await until(() => document.activeElement === rows()[1], 'the focus on the second row');
     press('j');
     await until(() => document.activeElement === rows()[2], 'the focus on the third row');

@@ -2,6 +2,7 @@ import type { HistoryFrame } from '@temporal-kms/codec-api';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ApiFailure } from '../../src/api/failure.ts';
 import { followHistory } from '../../src/run/follow.ts';
+import { openTestPort } from '../fixtures/history.ts';
 import { FixtureRun } from '../fixtures/run.ts';
 
 beforeEach(() => {
@@ -18,25 +19,42 @@ function events(count: number) {
   return run.events;
 }
 
+async function* lines(frames: readonly (HistoryFrame | Error)[]) {
+  for (const frame of frames) {
+    if (frame instanceof Error) throw frame;
+    yield new TextEncoder().encode(`${JSON.stringify(frame)}\n`);
+  }
+}
+
+const streamOf = (chunks: AsyncGenerator<Uint8Array<ArrayBuffer>>) =>
+  new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      const { done, value } = await chunks.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+  });
+
 /** A follower whose streams yield the given frames, one list per connection. An error in a list is thrown. */
 function setUp(...turns: (HistoryFrame | Error)[][]) {
   const opened: number[] = [];
-  let ended = 0;
   const follower = followHistory({
-    open: async function* open(after) {
-      opened.push(after);
-      for (const frame of turns[opened.length - 1] ?? []) {
-        if (frame instanceof Error) throw frame;
-        yield frame;
-      }
-      ended += 1;
+    source: {
+      open: async (after) => {
+        opened.push(after);
+        const frames = turns[opened.length - 1] ?? [];
+        const [first] = frames;
+        if (first instanceof Error) throw first;
+        return streamOf(lines(frames));
+      },
     },
+    openPort: openTestPort,
     throttle: 10,
     retryFirst: 100,
     retryMost: 400,
   });
   follower.start();
-  return { follower, opened, ended: () => ended };
+  return { follower, opened };
 }
 
 test('reconnects after the last durable event when a stream ends without its last frame', async () => {

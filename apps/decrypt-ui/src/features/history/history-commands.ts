@@ -1,6 +1,6 @@
 import { announce } from '../../components/live-region.tsx';
 import type { Grid } from '../../components/virtual-grid.tsx';
-import type { Row } from '../../model/rows.ts';
+import { groupKey, type Row } from '../../model/rows.ts';
 import { type Pane, panes } from '../../run/search.ts';
 import { type Actions, useCommands } from '../../commands/registry.ts';
 import type { HistoryView } from './use-history-view.ts';
@@ -24,8 +24,7 @@ export function useHistoryCommands({ view, grid, toggleFollowing }: HistoryComma
 
   function collapse() {
     if (row?.kind === 'group' && row.expanded) view.toggle(row.group.id);
-    else if (row?.level === 2)
-      move(grid.rows.findIndex((other) => other.kind === 'group' && other.group === row.group));
+    else if (row?.level === 2) move(grid.rows.indexOf(groupKey(row.group.id)));
   }
 
   function inspect() {

@@ -14,7 +14,8 @@ import {
 import type { Category } from '../../model/event-kinds.ts';
 import { formatDuration, formatTicking } from '../../model/format/duration.ts';
 import { formatMomentExact } from '../../model/format/time.ts';
-import { outcomeOfEvent, type RecordedEvent } from '../../model/history.ts';
+import { outcomeOfEvent } from '../../model/grouping.ts';
+import type { RecordedEvent } from '../../model/history.ts';
 import { keyBadges } from '../../model/keys.ts';
 import { type Outcome, outcomeText } from '../../model/outcome.ts';
 import type { PendingWork } from '../../model/pending.ts';

@@ -13,7 +13,6 @@ import {
 } from '../../components/virtual-grid.tsx';
 import { plural } from '../../model/format/number.ts';
 import type { Row } from '../../model/rows.ts';
-import { textAt } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { SHEET_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { AxisLabels, AxisLines, type Waterfall } from '../timeline/waterfall.tsx';
@@ -65,7 +64,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
   const { go } = focus;
   useEffect(() => {
     if (linked.current || selectedKey === undefined) return;
-    if (!rows.some((row) => row.key === selectedKey)) return;
+    if (rows.indexOf(selectedKey) < 0) return;
     linked.current = true;
     go(selectedKey, false);
   }, [selectedKey, rows, go]);
@@ -107,7 +106,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
             phone={phone}
             runOpen={open}
             pending={view.pending.get(row.group.id)}
-            attemptsSeen={attemptsSeen.get(textAt(row.group.events[0].attributes, 'activityId') ?? '')}
+            attemptsSeen={attemptsSeen.get(row.group.activityId ?? '')}
             waterfall={waterfall}
             // Rows of closed groups do not change with the time, so the clock must not render them again.
             now={row.group.open && open ? now : 0}
@@ -149,7 +148,7 @@ function lookOf(row: Row, view: HistoryView, phone: boolean): GridRow {
     selected: row.key === view.selectedKey,
     level: row.level,
     expanded: isExpandable ? row.expanded : undefined,
-    dimmed: view.matches !== undefined && !view.matches.has(row.key),
+    dimmed: !view.isMatch(row),
     onClick: () => view.selectRow(row),
     onDoubleClick: () => isExpandable && view.toggle(row.group.id),
   };
@@ -157,7 +156,7 @@ function lookOf(row: Row, view: HistoryView, phone: boolean): GridRow {
 
 /** True for a row with an event that is not durable. */
 function isProvisional(row: Row): boolean {
-  if (row.kind === 'group') return row.group.events.some((event) => !event.durable);
+  if (row.kind === 'group') return !row.group.events.at(-1)?.durable;
   return row.kind === 'event' && !row.event.durable;
 }
 

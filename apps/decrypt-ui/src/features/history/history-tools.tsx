@@ -6,11 +6,11 @@ import { Kbd } from '../../components/kbd.tsx';
 import { Menu, MenuLine, MenuToggle } from '../../components/menu.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
 import type { Row } from '../../model/rows.ts';
-import { useRun } from '../../run/run-context.tsx';
+import { useFind, useRun } from '../../run/run-context.tsx';
 import { type CommandId, firstKey, tip } from '../../commands/commands.ts';
 import { useCommands } from '../../commands/registry.ts';
 import styles from './history-tools.module.css';
-import { type HistoryView, isFailedRow, isPendingRow } from './use-history-view.ts';
+import { type HistoryView, isFailedRow, isPendingRow, nextRow } from './use-history-view.ts';
 
 /** The tools in the bar of the History tab: find, rows, counters and view options. */
 export function HistoryTools({ view }: { view: HistoryView }) {
@@ -18,22 +18,17 @@ export function HistoryTools({ view }: { view: HistoryView }) {
   const field = useRef<HTMLInputElement>(null);
   const { counts } = view;
 
-  /** Selects the next matching row after the active one. The search wraps around. */
-  function jump(matches: (row: Row) => boolean, backwards: boolean) {
-    const { rows } = view;
-    const start = rows.findIndex((row) => row.key === view.focus.active);
-    for (let step = 1; step <= rows.length; step += 1) {
-      const index = (start + (backwards ? -step : step) + 2 * rows.length) % rows.length;
-      const row = rows[index];
-      if (!row || !matches(row)) continue;
-      view.selectRow(row);
-      view.focus.go(row.key);
-      return;
-    }
+  /** Selects the next matching row after the active one. */
+  function jump(test: (row: Row) => boolean, backwards: boolean) {
+    const { rows, focus } = view;
+    const row = nextRow(rows, focus.active === undefined ? -1 : rows.indexOf(focus.active), backwards, test);
+    if (!row) return;
+    view.selectRow(row);
+    focus.go(row.key);
   }
   const toFailed = (backwards: boolean) => jump(isFailedRow, backwards);
   const toPending = (backwards: boolean) => jump((row) => isPendingRow(row, open, view.pending), backwards);
-  const toMatch = (backwards: boolean) => jump((row) => view.matches?.has(row.key) ?? false, backwards);
+  const toMatch = (backwards: boolean) => jump(view.isMatch, backwards);
 
   useCommands({
     find: () => field.current?.focus(),
@@ -114,7 +109,8 @@ interface FindProps {
 }
 
 function Find({ view, field, onJump }: FindProps) {
-  const { matches, term, setTerm } = view;
+  const { find } = useRun();
+  const { matches, term } = useFind();
   return (
     <div className={styles['find']} role="search" data-active={term ? '' : undefined}>
       <Search size={14} aria-hidden="true" />
@@ -126,18 +122,18 @@ function Find({ view, field, onJump }: FindProps) {
         spellCheck={false}
         autoComplete="off"
         value={term}
-        onChange={(event) => setTerm(event.target.value)}
+        onChange={(event) => find.setTerm(event.target.value)}
         onKeyDown={(event) => {
           if (event.key === 'Enter') onJump(event.shiftKey);
           if (event.key !== 'Escape') return;
-          setTerm('');
+          find.clear();
           event.currentTarget.blur();
         }}
       />
       {matches ? (
         <>
           <span className={styles['hits']} role="status">
-            {matches.size}
+            {view.view === 'all' ? matches.size : (view.matched?.size ?? 0)}
           </span>
           <button type="button" aria-label="Previous match" onClick={() => onJump(true)}>
             <ArrowUp size={12} />

@@ -1,32 +1,35 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import { useGridFocus } from '../../components/virtual-grid.tsx';
 import { groupOutcome, pendingByGroup } from '../../model/describe-group.ts';
-import { matcher } from '../../model/find.ts';
-import { type Group, outcomeOfEvent, type RecordedEvent } from '../../model/history.ts';
+import { matchedGroups } from '../../model/find.ts';
+import { outcomeOfEvent } from '../../model/grouping.ts';
+import { type Group, groupIndexOf, groupOfEvent, type History } from '../../model/history.ts';
 import { isFailure } from '../../model/outcome.ts';
 import { type PendingWork, pendingWork } from '../../model/pending.ts';
-import { eventKey, groupKey, type Row, rowsOf } from '../../model/rows.ts';
+import { eventKey, groupKey, type Row, type Rows, rowsOf } from '../../model/rows.ts';
 import type { RunTimes } from '../../model/time-scale.ts';
-import { useRun } from '../../run/run-context.tsx';
+import { useFind, useRun } from '../../run/run-context.tsx';
 import type { WorkflowSearch } from '../../run/search.ts';
+import { type Selection, useSelection } from './use-selection.ts';
 
 export type HistoryView = ReturnType<typeof useHistoryView>;
 
 /** What the history table shows, which row is active and what is selected. */
 export function useHistoryView(search: WorkflowSearch, change: (search: Partial<WorkflowSearch>) => void) {
   const { follow, description, open } = useRun();
-  const { events, groups } = follow.history;
+  const { history } = follow;
+  const { groups } = history;
   const view = search.view ?? 'groups';
   const tasks = search.tasks ?? false;
   const [expandedIds, setExpandedIds] = useState<ReadonlySet<number>>(new Set());
   const gridFocus = useGridFocus();
-  const [term, setTerm] = useState('');
+  const { matches, only } = useFind();
   const [selection, select] = useSelection({ ev: search.ev, one: search.one ?? false }, ({ ev, one }) =>
     change({ ev, one: one || undefined }),
   );
 
   const pending = useMemo(() => pendingByGroup(groups, pendingWork(description)), [groups, description]);
-  const selectedGroup = useMemo(() => groupOfEvent(groups, selection.ev), [groups, selection.ev]);
+  const selectedGroup = groupOfEvent(history, selection.ev);
   const selectedId = selectedGroup?.id;
   const selectedKey = keyOf(selection, selectedGroup, view);
   // A selected event inside a group expands the group.
@@ -35,15 +38,19 @@ export function useHistoryView(search: WorkflowSearch, change: (search: Partial<
     () => (inside === undefined ? expandedIds : new Set([...expandedIds, inside])),
     [expandedIds, inside],
   );
+  const matched = useMemo(() => matches && matchedGroups(matches, history), [matches, history]);
   const rows = useMemo(
-    () => rowsOf(groups, events, { view, expanded, tasks, selected: selectedId }),
-    [groups, events, view, expanded, tasks, selectedId],
+    () =>
+      rowsOf(history, {
+        view,
+        expanded,
+        tasks,
+        selected: selectedId,
+        only: only && matches && matched ? { groups: matched, events: matches } : undefined,
+      }),
+    [history, view, expanded, tasks, selectedId, only, matches, matched],
   );
-  const times = useMemo(() => timesOf(events, groups), [events, groups]);
-  const matches = useMemo(() => {
-    const match = matcher(term);
-    return match ? new Set(rows.filter(match).map((row) => row.key)) : undefined;
-  }, [rows, term]);
+  const times = useMemo(() => timesOf(history), [history]);
   const counts = useMemo(
     () => ({
       failed: groups.filter((group) => isFailure(group.outcome)).length,
@@ -72,6 +79,25 @@ export function useHistoryView(search: WorkflowSearch, change: (search: Partial<
     },
     [select, inside, setActive],
   );
+  const { go } = gridFocus;
+  /** Selects an event and scrolls to it. The head of a group with several events selects the group. */
+  const selectEvent = useCallback(
+    (ev: number, focus = true) => {
+      const group = groupOfEvent(history, ev);
+      const key = keyOf({ ev, one: false }, group, view);
+      if (inside !== undefined) setExpandedIds((known) => new Set([...known, inside]));
+      select(ev);
+      if (key !== undefined) go(key, focus);
+    },
+    [history, view, inside, select, go],
+  );
+
+  /** Whether a row matches the search; true without a search. */
+  const isMatch = (row: Row): boolean => {
+    if (!matches) return true;
+    if (row.kind === 'event') return matches.has(row.event.eventId);
+    return row.kind === 'group' && (matched?.has(groupIndexOf(history, row.group.id)) ?? false);
+  };
 
   return {
     rows,
@@ -85,15 +111,15 @@ export function useHistoryView(search: WorkflowSearch, change: (search: Partial<
       setExpandedIds(new Set());
       if (inside !== undefined) select(inside);
     },
-    focus: { ...gridFocus, active: gridFocus.active ?? selectedKey ?? rows[0]?.key },
+    focus: { ...gridFocus, active: gridFocus.active ?? selectedKey },
     selection,
     selectedKey,
     selectedGroup,
     selectRow,
+    selectEvent,
     close: () => select(undefined),
-    term,
-    setTerm,
-    matches,
+    isMatch,
+    matched,
     pending,
     counts,
     change,
@@ -102,25 +128,15 @@ export function useHistoryView(search: WorkflowSearch, change: (search: Partial<
 
 const without = (ids: ReadonlySet<number>, id: number) => new Set([...ids].filter((other) => other !== id));
 
-function timesOf(events: readonly RecordedEvent[], groups: readonly Group[]): RunTimes {
-  return {
-    events: events.map((event) => event.at).toSorted((a, b) => a - b),
-    busy: groups
-      .filter(({ category }) => category === 'activity')
-      .map((group) => ({
-        from: group.events[0].at,
-        to: group.open ? Infinity : Math.max(...group.events.map((event) => event.at)),
-      })),
-  };
-}
+const timesOf = ({ times, groups }: History): RunTimes => ({
+  events: times,
+  busy: groups
+    .filter(({ category }) => category === 'activity')
+    .map((group) => ({ from: group.events[0].at, to: group.open ? Infinity : group.lastAt })),
+});
 
 /** The event that a row selects. Attempts that were not recorded have no event, so they select their group. */
 const eventIdOf = (row: Row) => (row.kind === 'event' ? row.event.eventId : row.group.id);
-
-function groupOfEvent(groups: readonly Group[], ev: number | undefined): Group | undefined {
-  if (ev === undefined) return undefined;
-  return groups.find((group) => group.events.some((event) => event.eventId === ev));
-}
 
 function keyOf(selection: Selection, group: Group | undefined, view: 'groups' | 'all'): string | undefined {
   const { ev, one } = selection;
@@ -142,51 +158,16 @@ export function isPendingRow(row: Row, runOpen: boolean, pending: ReadonlyMap<nu
   return groupOutcome(row.group, runOpen, pending.get(row.group.id)) !== undefined;
 }
 
-interface Selection {
-  /** The id of the selected event. The id of a head selects its group, unless `one` is true. */
-  readonly ev: number | undefined;
-  /** Selects the head itself instead of its group. */
-  readonly one: boolean;
-}
-
-/**
- * Milliseconds until a new selection is written into the address. Browsers limit how often a page may change its address,
- * and a key that is held down changes the selection 30 times per second.
- */
-const COMMIT_AFTER = 150;
-
-/**
- * The selected event. A selection changes the page immediately and the address shortly after. When the address changes by
- * itself (the back button, a link), the selection follows it.
- */
-function useSelection(address: Selection, commit: (selection: Selection) => void) {
-  const [selection, setSelection] = useState(address);
-  const written = useRef(address);
-  const latest = useRef(commit);
-  useEffect(() => {
-    latest.current = commit;
-  });
-
-  useEffect(() => {
-    const { ev, one } = written.current;
-    if (ev === address.ev && one === address.one) return;
-    written.current = { ev: address.ev, one: address.one };
-    setSelection({ ev: address.ev, one: address.one });
-  }, [address.ev, address.one]);
-
-  useEffect(() => {
-    const { ev, one } = written.current;
-    if (ev === selection.ev && one === selection.one) return undefined;
-    const timer = setTimeout(() => {
-      written.current = selection;
-      latest.current(selection);
-    }, COMMIT_AFTER);
-    return () => clearTimeout(timer);
-  }, [selection]);
-
-  const select = useCallback(
-    (ev: number | undefined, one = false) => setSelection({ ev, one: ev === undefined ? false : one }),
-    [],
-  );
-  return [selection, select] as const;
+/** The next row after a position that passes a test; the search wraps around. */
+export function nextRow(
+  rows: Rows,
+  from: number,
+  backwards: boolean,
+  test: (row: Row) => boolean,
+): Row | undefined {
+  for (let step = 1; step <= rows.length; step += 1) {
+    const row = rows.at((from + (backwards ? -step : step) + 2 * rows.length) % rows.length);
+    if (row && test(row)) return row;
+  }
+  return undefined;
 }

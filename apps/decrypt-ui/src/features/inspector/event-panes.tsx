@@ -5,7 +5,7 @@ import { CopyButton } from '../../components/copy-button.tsx';
 import { attributeList, formatAttribute } from '../../model/attribute-list.ts';
 import { eventTitle } from '../../model/describe-group.ts';
 import { formatMomentExact } from '../../model/format/time.ts';
-import type { RecordedEvent } from '../../model/history.ts';
+import { rawEvent, type RecordedEvent } from '../../model/history.ts';
 import { useZone } from '../../state/preferences.ts';
 import { CodeView } from '../payload/code-view.tsx';
 import styles from './panes.module.css';
@@ -45,10 +45,7 @@ export function RawPane({ events }: { events: readonly RecordedEvent[] }) {
 }
 
 function RawEvent({ event }: { event: RecordedEvent }) {
-  const text = useMemo(() => {
-    const { at: _, ...raw } = event;
-    return escapeInText(JSON.stringify(raw, undefined, 2));
-  }, [event]);
+  const text = useMemo(() => escapeInText(JSON.stringify(rawEvent(event), undefined, 2)), [event]);
   const lines = useMemo(() => text.split('\n'), [text]);
   return (
     <section className={styles['section']}>

@@ -14,7 +14,8 @@ import {
 } from '../../model/describe-group.ts';
 import { formatDuration, formatTicking } from '../../model/format/duration.ts';
 import { formatMomentExact } from '../../model/format/time.ts';
-import { type Group, outcomeOfEvent, type RecordedEvent } from '../../model/history.ts';
+import { outcomeOfEvent } from '../../model/grouping.ts';
+import type { Group, RecordedEvent } from '../../model/history.ts';
 import { outcomeText } from '../../model/outcome.ts';
 import { extent, groupSpans } from '../../model/spans.ts';
 import { numberAt, textAt } from '../../model/values.ts';

@@ -64,11 +64,7 @@ function Content() {
       <RunFacts
         onSelect={(ev) => {
           change({ tab: undefined });
-          const row = view.rows.find((candidate) => candidate.group.id === ev);
-          if (row) {
-            view.selectRow(row);
-            view.focus.go(row.key);
-          }
+          view.selectEvent(ev);
         }}
       />
       <SplitView

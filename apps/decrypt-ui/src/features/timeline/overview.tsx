@@ -5,7 +5,6 @@ import { formatDuration } from '../../model/format/duration.ts';
 import { formatMoment } from '../../model/format/time.ts';
 import { isFailure } from '../../model/outcome.ts';
 import type { PendingWork } from '../../model/pending.ts';
-import { extent, groupSpans } from '../../model/spans.ts';
 import { createTimeScale, type RunTimes, type TimeScale } from '../../model/time-scale.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useTheme, useZone } from '../../state/preferences.ts';
@@ -102,10 +101,12 @@ function Lines({ tasks, pending, scale, width, now }: LinesProps) {
     const thick = Math.max(Math.min(2, room / Math.max(drawn.length, 1)), 1);
     for (const { group, place } of drawn) {
       const work = pending.get(group.id);
-      const spans = groupSpans(group, { now, runOpen: open, pending: work });
       const y = 5 + place * room;
       context.fillStyle = color(groupOutcome(group, open, work) ?? 'neutral');
-      for (const piece of pieces(extent(spans), scale)) {
+      for (const piece of pieces(
+        { from: group.events[0].at, to: group.open && open ? now : group.lastAt },
+        scale,
+      )) {
         context.globalAlpha = piece.idle ? 0.45 : 1;
         context.fillRect(PAD + piece.left, y, Math.max(piece.width, 3), thick);
       }

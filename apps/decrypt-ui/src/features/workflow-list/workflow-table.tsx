@@ -2,12 +2,13 @@ import { useNavigate } from '@tanstack/react-router';
 import type { WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { Filter, Workflow } from 'lucide-react';
-import { type MouseEvent, useEffect } from 'react';
+import { type MouseEvent, useEffect, useMemo } from 'react';
 import { Button } from '../../components/button.tsx';
 import { announce } from '../../components/live-region.tsx';
 import { EmptyState } from '../../components/notice.tsx';
 import {
   type GridColumn,
+  rowSource,
   useGridFocus,
   useVirtualGrid,
   VirtualGrid,
@@ -67,10 +68,11 @@ export function WorkflowTable(props: WorkflowTableProps) {
     void navigate({ to: '/ns/$namespace/workflows/$workflowId/$runId', params });
   }
 
+  const source = useMemo(() => rowSource(rows, keyOf), [rows]);
   const grid = useVirtualGrid({
-    rows,
+    rows: source,
     keyOf,
-    focus: { ...focus, active: focus.active ?? rows[0]?.runId },
+    focus,
     onMove: () => undefined,
     onOpen: open,
   });
@@ -100,7 +102,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
       className={styles['table']}
       rowOf={(row) => ({
         className: clsx(phone ? rowStyles['phone'] : rowStyles['row']),
-        selected: row.runId === grid.active,
+        selected: row.runId === focus.active,
         onClick: (event) => {
           if (isPlainClick(event)) open(row);
         },

@@ -1,0 +1,50 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+
+export interface Selection {
+  /** The id of the selected event. The id of a head selects its group, unless `one` is true. */
+  readonly ev: number | undefined;
+  /** Selects the head itself instead of its group. */
+  readonly one: boolean;
+}
+
+/**
+ * Milliseconds until a new selection is written into the address. Browsers limit how often a page may change its address,
+ * and a key that is held down changes the selection 30 times per second.
+ */
+const COMMIT_AFTER = 150;
+
+/**
+ * The selected event. A selection changes the page immediately and the address shortly after. When the address changes by
+ * itself (the back button, a link), the selection follows it.
+ */
+export function useSelection(address: Selection, commit: (selection: Selection) => void) {
+  const [selection, setSelection] = useState(address);
+  const written = useRef(address);
+  const latest = useRef(commit);
+  useEffect(() => {
+    latest.current = commit;
+  });
+
+  useEffect(() => {
+    const { ev, one } = written.current;
+    if (ev === address.ev && one === address.one) return;
+    written.current = { ev: address.ev, one: address.one };
+    setSelection({ ev: address.ev, one: address.one });
+  }, [address.ev, address.one]);
+
+  useEffect(() => {
+    const { ev, one } = written.current;
+    if (ev === selection.ev && one === selection.one) return undefined;
+    const timer = setTimeout(() => {
+      written.current = selection;
+      latest.current(selection);
+    }, COMMIT_AFTER);
+    return () => clearTimeout(timer);
+  }, [selection]);
+
+  const select = useCallback(
+    (ev: number | undefined, one = false) => setSelection({ ev, one: ev === undefined ? false : one }),
+    [],
+  );
+  return [selection, select] as const;
+}

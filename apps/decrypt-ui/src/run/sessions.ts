@@ -1,0 +1,65 @@
+import type { RunAddress } from '../api/client.ts';
+import { createRunSession, type RunSession, type RunSessionOptions } from './session.ts';
+
+/** Milliseconds for which a run that has left the screen is kept, so that going back shows it at once. */
+const KEEP = 10_000;
+
+interface Entry {
+  readonly session: RunSession;
+  users: number;
+  closing?: ReturnType<typeof setTimeout>;
+}
+
+export type RunSessions = ReturnType<typeof createRunSessions>;
+
+/** The sessions of the runs on the screen, by their addresses. */
+export function createRunSessions(options: RunSessionOptions) {
+  const entries = new Map<string, Entry>();
+  function entryOf(address: RunAddress): Entry {
+    const key = keyOf(address);
+    const known = entries.get(key);
+    if (known) return known;
+    const made: Entry = { session: createRunSession(address, options), users: 0 };
+    entries.set(key, made);
+    // A page may read a session and then not be shown.
+    made.closing = setTimeout(() => close(key), KEEP);
+    return made;
+  }
+
+  function close(key: string) {
+    const entry = entries.get(key);
+    if (!entry || entry.users > 0) return;
+    clearTimeout(entry.closing);
+    entries.delete(key);
+    entry.session.close();
+  }
+
+  return {
+    /** The session of a run. It loads the run while at least one user has started it. */
+    get: (address: RunAddress): RunSession => entryOf(address).session,
+    /** Starts the session of a run until the returned function is called. */
+    use(address: RunAddress): () => void {
+      const key = keyOf(address);
+      const entry = entryOf(address);
+      clearTimeout(entry.closing);
+      entry.users += 1;
+      entry.session.start();
+      let left = false;
+      return () => {
+        if (left) return;
+        left = true;
+        entry.users -= 1;
+        if (entry.users > 0) return;
+        entry.session.stop();
+        entry.closing = setTimeout(() => close(key), KEEP);
+      };
+    },
+    /** Closes the sessions that nothing uses. */
+    closeUnused() {
+      for (const key of entries.keys()) close(key);
+    },
+  };
+}
+
+const keyOf = ({ namespace, workflowId, runId }: RunAddress) =>
+  JSON.stringify([namespace, workflowId, runId]);
