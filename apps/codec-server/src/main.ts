@@ -53,11 +53,13 @@ async function start(): Promise<void> {
   const keyUse = createKeyUsage();
   const { rules } = config.kms;
   const memory = new MemoryBudget(config.maxInflightBytes ?? inflightBytes());
-  const metrics = createMetrics((name) => rules.isNamed(name) || name === namespace, memory);
+  const metrics = createMetrics(memory);
   const codec = createKmsCodec(config.kms, {
-    observer: combineObservers(kms.observer, metrics.observer, keyUse.observer, kmsCharges),
+    observer: combineObservers(kms.observer, metrics.codec.observer, keyUse.observer, kmsCharges),
     limits: { callsInFlight: CALLS_IN_FLIGHT },
   });
+  const named = new Set([...rules.namespaces, namespace].filter((name) => rules.covers(name)));
+  metrics.codec.follow(codec, [...named]);
   const { access, reload } = accessOrExit(config.policyFile, {
     log,
     canDecrypt: (name) => rules.canDecrypt(name),

@@ -54,6 +54,7 @@ const worker = runWorker({
   createWorker: (connection) =>
     createWorker({ connection, namespace, taskQueue, plugins, shutdownGraceSeconds }),
 });
+reported.followWorker(worker);
 
 const app = createHealthApp({ readiness: () => worker.readiness(), taskQueue, namespace, kmsEmulator });
 const server = serve({ fetch: app.fetch, hostname: health.host, port: health.port }, ({ address, port }) =>

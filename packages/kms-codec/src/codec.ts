@@ -236,6 +236,11 @@ export class KmsCodec implements PayloadCodec {
     return keyStateOf(this.#keys, rule.namespace, dataKeyScope);
   }
 
+  /** How many calls of this process wait for Cloud KMS now, in all namespaces. */
+  get callsWaiting(): number {
+    return this.#keys.calls.waiting;
+  }
+
   /** Refreshes and revalidates the keys that are due. A timer calls it every 15 s. */
   maintain(): void {
     this.#keys.maintain();
@@ -255,7 +260,7 @@ export class KmsCodec implements PayloadCodec {
     return {
       scope,
       keys: this.#keys,
-      waitBudget: new WaitBudget(budgetMs, options),
+      waitBudget: new WaitBudget(budgetMs, options, this.#keys.calls),
       budget: options.budget ?? new CallBudget(this.#maxCall),
       maxDecompressedBytes: this.#maxDecompressed,
       onUnreadableLayer: innerCodecs ? 'pass' : 'refuse',

@@ -65,6 +65,8 @@ export interface Observer {
     readonly key: string;
     readonly keyVersion: number;
     readonly reason: 'first' | 'age' | 'messages' | 'bytes';
+    /** Whether this process created the key, or adopted it from the store of branch keys. */
+    readonly origin: 'created' | 'store';
   }): void;
   /** Cloud KMS wrapped no new key; the current key stays in use. */
   dataKeyRefreshFailed?(event: {

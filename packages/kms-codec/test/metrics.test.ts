@@ -1,7 +1,19 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { freePorts } from '@temporal-kms/scripts/ports';
+import { tableRows } from '@temporal-kms/testing/markdown';
 import { Runtime } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type CodecMetrics, combineObservers, reportMetrics } from '../src/index.ts';
+import {
+  callsWaiting,
+  counters,
+  keyGauges,
+  kmsCallDuration,
+  storeFailing,
+  workerReady,
+  workerRestarts,
+} from '../src/metrics/definitions.ts';
 import { codecWith, cryptoKey, inNamespace, json } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
 
@@ -37,7 +49,7 @@ afterAll(async () => {
 /** Returns the value of a time series, undefined if it does not exist. */
 async function valueOf(name: string, labels: Readonly<Record<string, string>>): Promise<number | undefined> {
   for (const line of (await scrape()).split('\n')) {
-    const [, series, text = '', value] = /^(\w+)\{(.*)\} (\S+)$/.exec(line) ?? [];
+    const [, series, text = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
     const has = Object.entries(labels).every(([key, label]) => text.includes(`${key}="${label}"`));
     if (series === name && has) return Number(value);
   }
@@ -63,6 +75,39 @@ describe('metrics of a codec', () => {
     await eventually('codec_data_key_rotations_total', { namespace: 'pay', reason: 'first' }, 1);
     await eventually('codec_autonomy_seconds', { namespace: 'pay' }, 24 * 3_600);
     await eventually('codec_kms_failing', { namespace: 'pay' }, 0);
+    const call = { key: cryptoKey('pay'), milliseconds: 1, requests: 1 };
+    metrics.observer.kmsCall?.({ ...call, operation: 'wrap' });
+    await eventually('codec_kms_calls_total', { operation: 'wrap', code: 'ok' }, 1);
+    await eventually('codec_kms_calls_total', { operation: 'wrap', code: 'kms_quota' }, 0);
+    await eventually('codec_kms_call_duration_seconds_count', { operation: 'wrap', code: 'ok' }, 1);
+  });
+
+  it('count the calls that wait for Cloud KMS', async () => {
+    const waitMs = { other: 60_000 };
+    const reader = codecWith(rules, { keyService, observer: metrics.observer, waitMs });
+    metrics.follow(reader.codec, []);
+    const encrypted = await codec.encode([json(1)], inNamespace('pay'));
+    keyService.latencyMs = 60_000;
+    const stop = new AbortController();
+    const decoded = [1, 2, 3].map(() =>
+      reader.codec.decode(encrypted, inNamespace('pay'), { signal: stop.signal }),
+    );
+    await eventually('codec_calls_waiting', {}, 3);
+    stop.abort(new Error('enough'));
+    for (const one of decoded) await expect(one).rejects.toThrow('enough');
+    await eventually('codec_calls_waiting', {}, 0);
+    keyService.latencyMs = 0;
+    await reader.codec.close();
+  });
+
+  it('show what runWorker reports about its worker', async () => {
+    const readiness = { status: 'ready' as 'ready' | 'not_ready', restarts: 0 };
+    metrics.followWorker({ readiness: () => readiness });
+    await eventually('codec_worker_restarts_total', {}, 0);
+    await eventually('codec_worker_ready', {}, 1);
+    Object.assign(readiness, { status: 'not_ready', restarts: 2 });
+    await eventually('codec_worker_restarts_total', {}, 2);
+    await eventually('codec_worker_ready', {}, 0);
   });
 
   it('have no label with a namespace that is not followed, and nothing of a payload', async () => {
@@ -73,6 +118,28 @@ describe('metrics of a codec', () => {
     const text = await scrape();
     expect(text).not.toContain(SECRET);
     expect(text).not.toContain('hidden');
+  });
+});
+
+describe('docs/operations.md', () => {
+  it('lists each metric of the codec and of runWorker, with its labels', async () => {
+    const operations = join(import.meta.dirname, '../../../docs/operations.md');
+    const page = await readFile(operations, 'utf8');
+    const listed = (header: string) =>
+      tableRows(page, header, 'labels')
+        .map(([name, labels = '']) => `${name} ${labels.replaceAll('`', '')}`)
+        .toSorted();
+    const codecMetrics = [
+      ...counters.map(
+        ({ name, labels }) => `${name}_total ${labels.flatMap((one) => one?.name ?? []).join(', ')}`,
+      ),
+      ...keyGauges.map(({ name }) => `${name} namespace`),
+      `${kmsCallDuration.name} operation, code`,
+      `${callsWaiting.name} `,
+      `${storeFailing.name} operation`,
+    ];
+    expect(listed('codec metric')).toEqual(codecMetrics.toSorted());
+    expect(listed('worker metric')).toEqual([`${workerReady.name} `, `${workerRestarts.name}_total `]);
   });
 });
 

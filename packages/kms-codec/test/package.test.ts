@@ -152,7 +152,7 @@ describe('the README', () => {
   it('has a codec next to another codec, and an observer, that run unchanged', async () => {
     expect(await node(project(), ['with-another.ts'], environment())).toBe('an old message\n');
     expect(await node(project(), ['observed.ts'], environment())).toMatch(
-      /^wrap ok [\d.]+\nnew branch key for default 1 first\n$/,
+      /^wrap ok [\d.]+\nnew branch key for default 1 first created\n$/,
     );
   });
 

@@ -261,15 +261,30 @@ describe('while Cloud KMS does not answer', () => {
 describe('keyState', () => {
   it('counts down while Cloud KMS does not answer, and names the reason', async () => {
     const { codec, clock, keyService } = codecWith(rule);
-    expect(codec.keyState('pay')).toEqual({ autonomySeconds: 0, failure: undefined });
+    expect(codec.keyState('pay')).toEqual({
+      autonomySeconds: 0,
+      failure: undefined,
+      encryptionKeyAgeSeconds: undefined,
+      oldestKeyAgeSeconds: undefined,
+    });
     const own = await codec.encode([json('x')], context);
-    expect(codec.keyState('pay')).toEqual({ autonomySeconds: 24 * 3_600, failure: undefined });
+    expect(codec.keyState('pay')).toEqual({
+      autonomySeconds: 24 * 3_600,
+      failure: undefined,
+      encryptionKeyAgeSeconds: 0,
+      oldestKeyAgeSeconds: 0,
+    });
     keyService.failing = 'kms_unavailable';
     clock.time += hour;
     await codec.encode([json('y')], context);
     await read(codec, own);
     await settle();
-    expect(codec.keyState('pay')).toEqual({ autonomySeconds: 23 * 3_600, failure: 'kms_unavailable' });
+    expect(codec.keyState('pay')).toEqual({
+      autonomySeconds: 23 * 3_600,
+      failure: 'kms_unavailable',
+      encryptionKeyAgeSeconds: 3_600,
+      oldestKeyAgeSeconds: 3_600,
+    });
     keyService.failing = undefined;
     clock.time += minute;
     codec.maintain();
@@ -285,6 +300,10 @@ describe('keyState', () => {
     keyService.failing = undefined;
     await codec.encode([json('own')], context);
     expect(codec.keyState('pay').autonomySeconds).toBe(22 * 3_600);
+    expect(codec.keyState('pay')).toMatchObject({
+      encryptionKeyAgeSeconds: 0,
+      oldestKeyAgeSeconds: 2 * 3_600,
+    });
     // Unused for an hour: it does not count any more.
     clock.time += 1.1 * hour;
     expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(22 * 3_600);

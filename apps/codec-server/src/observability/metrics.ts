@@ -2,9 +2,8 @@ import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf
 import type { Meter } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import type { Observer } from '@temporal-kms/kms-codec';
+import { type CodecMeter, type CodecMetrics, reportMetrics } from '@temporal-kms/kms-codec';
 import type { MemoryBudget } from '../memory.ts';
-import { codecMetrics, LabelledCounter } from './codec-observer.ts';
 
 /** A request that was answered; a stream's time ends with its response head. */
 interface AnsweredRequest {
@@ -28,7 +27,7 @@ export interface Metrics {
   streamOpened(): () => void;
   /** A request was answered 429 because its caller or address exceeded a rate limit. */
   rateLimited(limit: keyof typeof limitLabels): void;
-  readonly observer: Observer;
+  readonly codec: Pick<CodecMetrics, 'observer' | 'follow'>;
   readonly auditFailed: () => void;
   /** @param head returns the audit's last line */
   followAudit(head: () => { readonly seq: number }): void;
@@ -39,20 +38,27 @@ export interface Metrics {
 /** Seconds. The default of `CODEC_REQUEST_SECONDS` is 30. */
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
+/** Seconds. Cloud KMS answers in tens of milliseconds, and the codec waits up to 5 s. */
+const KMS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** Time series of one metric. The SDK's limit is 2,000, and a metric has up to 21 for each namespace of the keys file. */
+const MAX_SERIES = 50_000;
+
 const methods = new Set(['GET', 'POST', 'OPTIONS']);
 
 export type MemoryUse = Pick<MemoryBudget, 'bytes' | 'held' | 'waits' | 'refusals'>;
 
 /**
  * Returns the server's metrics. Their names and labels are listed in docs/operations.md.
- * @param isNamed whether a namespace can be a label value: the configured namespaces
  * @param memory what requests in flight hold together; absent: no metrics of it
  */
-export function createMetrics(isNamed: (namespace: string) => boolean, memory?: MemoryUse): Metrics {
+export function createMetrics(memory?: MemoryUse): Metrics {
   // The exporter only collects: its own server has no check of Host and no probes.
   const exporter = new PrometheusExporter({ preventServerStart: true });
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
-  const meter = new MeterProvider({ readers: [exporter] }).getMeter('codec-server');
+  const views = [{ instrumentName: '*', aggregationCardinalityLimit: MAX_SERIES }];
+  const meter = new MeterProvider({ readers: [exporter], views }).getMeter('codec-server');
+  const codec = reportMetrics(codecMeter(meter));
 
   const requests = meter.createHistogram('codec_http_request_duration_seconds', {
     description: 'Time until the response head, by route pattern',
@@ -68,17 +74,15 @@ export function createMetrics(isNamed: (namespace: string) => boolean, memory?: 
       description: 'Audit lines that could not be written',
     })
     .addCallback((result) => result.observe(auditFailures));
-  const rateLimited = new LabelledCounter(
-    meter,
-    'codec_rate_limited',
-    'Requests answered 429, by the rate limit that they exceeded',
-    ['limit'],
-  );
+  const rateLimited = meter.createCounter('codec_rate_limited', {
+    description: 'Requests answered 429, by the rate limit that they exceeded',
+  });
+  for (const limit of Object.values(limitLabels)) rateLimited.add(0, { limit });
   if (memory !== undefined) memoryMetrics(meter, memory);
   processMetrics(meter);
 
   return {
-    observer: codecMetrics(meter, isNamed),
+    codec,
     request: ({ method, route, status, ms }) =>
       requests.record(ms / 1_000, { method: methods.has(method) ? method : 'other', route, status }),
     streamOpened: () => {
@@ -89,7 +93,7 @@ export function createMetrics(isNamed: (namespace: string) => boolean, memory?: 
         isOpen = false;
       };
     },
-    rateLimited: (limit) => rateLimited.add(limitLabels[limit]),
+    rateLimited: (limit) => rateLimited.add(1, { limit: limitLabels[limit] }),
     followAudit: (head) =>
       meter
         .createObservableGauge('codec_audit_sequence', {
@@ -97,9 +101,23 @@ export function createMetrics(isNamed: (namespace: string) => boolean, memory?: 
         })
         .addCallback((result) => result.observe(head().seq)),
     auditFailed: () => void (auditFailures += 1),
-    text: async () => serializer.serialize((await exporter.collect()).resourceMetrics),
+    text: async () => {
+      codec.report();
+      return serializer.serialize((await exporter.collect()).resourceMetrics);
+    },
   };
 }
+
+/** Returns a meter for `reportMetrics`. */
+const codecMeter = (meter: Meter): CodecMeter => ({
+  createCounter: (name, _unit, description) => meter.createCounter(name, { description }),
+  createHistogram: (name, _valueType, _unit, description) =>
+    meter.createHistogram(name, { description, advice: { explicitBucketBoundaries: KMS_BUCKETS } }),
+  createGauge: (name, _valueType, _unit, description) => {
+    const gauge = meter.createGauge(name, { description });
+    return { set: (value, labels) => gauge.record(value, labels) };
+  },
+});
 
 function memoryMetrics(meter: Meter, memory: MemoryUse): void {
   meter

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
@@ -43,7 +45,7 @@ function parse(text: string): Sample[] {
 
 /** A server and a separate codec, both with metrics. */
 function measured() {
-  const metrics: Metrics = createMetrics((name) => name === 'payments', memory);
+  const metrics: Metrics = createMetrics(memory);
   const codec = createKmsCodec(
     {
       rules: new KeyRules({}, { encrypt: keys.payments }),
@@ -52,8 +54,9 @@ function measured() {
       compression: undefined,
       bindWorkflow: false,
     },
-    { observer: metrics.observer, waitMs: { other: 500 } },
+    { observer: metrics.codec.observer, waitMs: { other: 500 } },
   );
+  metrics.codec.follow(codec, ['payments']);
   const app = appWith(kms, { codec, meter: metrics });
   const post = (path: string, namespace: string, body: string) =>
     app.request(path, {
@@ -65,7 +68,8 @@ function measured() {
     parse(await metrics.text())
       .filter((sample) => sample.name === name)
       .map(({ labels, value }) => ({ ...labels, value }));
-  return { metrics, codec, app, post, samples };
+  const counted = async (name: string) => (await samples(name)).filter(({ value }) => value !== 0);
+  return { metrics, codec, app, post, samples, counted };
 }
 
 const payloads = (count: number) =>
@@ -95,23 +99,23 @@ it('counts requests by route pattern and status, never by path', async () => {
 });
 
 it('counts payloads by format and reason code, and Cloud KMS calls and data-key lookups by outcome', async () => {
-  const { post, samples, codec } = measured();
+  const { post, samples, counted, codec } = measured();
   const encrypted = await (await post('/encode', 'payments', payloads(3))).text();
   await post('/decode', 'payments', encrypted);
   await post('/decode', 'orders', encrypted);
-  expect(await samples('codec_payloads_encrypted_total')).toEqual([
+  expect(await counted('codec_payloads_encrypted_total')).toEqual([
     { namespace: 'payments', format: 'envelope-v2', value: 3 },
   ]);
-  expect(await samples('codec_payloads_decrypted_total')).toEqual([
+  expect(await counted('codec_payloads_decrypted_total')).toEqual([
     { namespace: 'payments', format: 'envelope-v2', value: 3 },
   ]);
-  expect(await samples('codec_payloads_refused_total')).toEqual([
+  expect(await counted('codec_payloads_refused_total')).toEqual([
     { namespace: 'other', code: 'namespace_mismatch', value: 1 },
   ]);
   expect(await samples('codec_kms_call_duration_seconds_count')).toEqual([
     expect.objectContaining({ operation: 'wrap', code: 'ok', value: 1 }),
   ]);
-  expect(await samples('codec_data_key_rotations_total')).toEqual([
+  expect(await counted('codec_data_key_rotations_total')).toEqual([
     { namespace: 'payments', reason: 'first', value: 1 },
   ]);
   const another = measured();
@@ -125,12 +129,61 @@ it('counts payloads by format and reason code, and Cloud KMS calls and data-key 
   await another.codec.close();
 });
 
+it('has each counter of a configured namespace from the start, with the value 0', async () => {
+  const { samples, codec } = measured();
+  expect(await samples('codec_payloads_encrypted_total')).toEqual([
+    { namespace: 'payments', format: 'envelope-v2', value: 0 },
+  ]);
+  expect(await samples('codec_payloads_not_encrypted_total')).toEqual([{ namespace: 'payments', value: 0 }]);
+  for (const name of ['codec_payloads_refused_total', 'codec_failures_replaced_total']) {
+    const series = { namespace: 'payments', code: 'key_disabled', value: 0 };
+    expect(await samples(name)).toContainEqual(series);
+  }
+  const started = { operation: 'unwrap', code: 'permission_denied', value: 0 };
+  expect(await samples('codec_kms_calls_total')).toContainEqual(started);
+  const store = { operation: 'load', code: 'unavailable', value: 0 };
+  expect(await samples('codec_branch_key_store_failures_total')).toContainEqual(store);
+  expect(await samples('codec_rate_limited_total')).toContainEqual({ limit: 'requests', value: 0 });
+  await codec.close();
+});
+
+it('counts failures of the store of branch keys, and shows them until it works again', async () => {
+  const { metrics, samples, counted, codec } = measured();
+  const { observer } = metrics.codec;
+  const failure = { operation: 'load', code: 'unavailable', message: 'no answer' } as const;
+  observer.branchKeyStoreFailed?.(failure);
+  expect(await counted('codec_branch_key_store_failures_total')).toEqual([
+    { operation: 'load', code: 'unavailable', value: 1 },
+  ]);
+  const failing = async () => (await samples('codec_branch_key_store_failing')).map(({ value }) => value);
+  expect(await failing()).toEqual([1, 0, 0]);
+  observer.branchKeyStoreRecovered?.({ operation: 'load' });
+  expect(await failing()).toEqual([0, 0, 0]);
+  await codec.close();
+});
+
+it('has no metric that docs/operations.md does not list', async () => {
+  const { metrics, post, codec } = measured();
+  metrics.followAudit(() => ({ seq: 0 }));
+  await post('/encode', 'payments', payloads(1));
+  const page = await readFile(join(import.meta.dirname, '../../../../docs/operations.md'), 'utf8');
+  const listed = new Set(
+    [...page.matchAll(/^\| (`codec_.*?) \|/gm)].flatMap(([, names]) => names!.split(/, |`/).filter(Boolean)),
+  );
+  const names = [...(await metrics.text()).matchAll(/^# TYPE (codec_\S+)/gm)].map(([, name]) => name);
+  expect(names.filter((name) => !listed.has(name!))).toEqual([]);
+  expect(names).toContain('codec_http_request_duration_seconds');
+  await codec.close();
+});
+
 it('adds no time series for a thousand namespaces that are not configured', async () => {
   const { post, samples, codec } = measured();
   for (let n = 0; n < 1_000; n += 1) await post('/decode', `${SECRET}-${n}`, payloads(1));
   const all = await samples('codec_payloads_not_encrypted_total');
-  expect(all.map(({ namespace }) => namespace)).toEqual(['other']);
-  expect(all[0]!['value']).toBe(1_000);
+  expect(all).toEqual([
+    { namespace: 'payments', value: 0 },
+    { namespace: 'other', value: 1_000 },
+  ]);
   await codec.close();
 });
 
@@ -178,7 +231,7 @@ describe('the application of the metrics port', () => {
   });
 
   it("counts V8's garbage collections by kind", async () => {
-    const metrics = createMetrics(() => true);
+    const metrics = createMetrics();
     const runs = async (): Promise<number> =>
       parse(await metrics.text()).find(
         ({ name, labels }) => name === 'nodejs_gc_runs_total' && labels['kind'] === 'major',

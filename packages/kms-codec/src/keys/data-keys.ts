@@ -10,13 +10,15 @@ import type { DataKeyLimits } from './limits.ts';
 import { type DataKeyScope, hasBranchKeys } from './scope-key.ts';
 import { SharedBranchKeys } from './shared-branch-keys.ts';
 import { SingleFlight } from './single-flight.ts';
-import type { WaitBudget } from './wait-budget.ts';
+import type { CallCount, WaitBudget } from './wait-budget.ts';
 
 /** The keys of a process: those for encryption, the cache for decryption, and calls without a data key. */
 export class DataKeys {
   readonly encryption: EncryptionKeys;
   readonly decryption: DecryptionKeys;
   readonly direct: DirectCalls;
+  /** The calls of `encode` and `decode` that wait for Cloud KMS. */
+  readonly calls: CallCount = { waiting: 0 };
   readonly #shared: SharedBranchKeys | undefined;
   readonly #reader: BranchKeyReader | undefined;
 

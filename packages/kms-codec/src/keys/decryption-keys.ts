@@ -33,6 +33,18 @@ interface CachedKey {
   used: number;
 }
 
+interface CachedKeysState {
+  /**
+   * For how many milliseconds the keys that were used within the soft age remain usable if Cloud KMS stops answering now.
+   * Infinity: there are none.
+   */
+  readonly autonomyMs: number;
+  /** Whether Cloud KMS does not answer for a key. */
+  readonly isFailing: boolean;
+  /** Milliseconds since Cloud KMS last wrapped or unwrapped the oldest key; undefined without keys. */
+  readonly oldestMs: number | undefined;
+}
+
 /** How long a failure that is not retryable is cached: a history under a disabled key must not cost a call per payload. */
 const FAILURE_TTL_MS = 5_000;
 const MAX_FAILURES = 4_096;
@@ -171,23 +183,29 @@ export class DecryptionKeys {
     this.#own.set(own.id, cached);
   }
 
-  /**
-   * Returns for how many milliseconds the keys of a namespace that were used within the soft age remain usable if Cloud
-   * KMS stops answering now. Infinity: there are none.
-   */
-  autonomyMs(namespace: string): number {
+  /** Returns what is known about the keys of a namespace, without a call. */
+  state(namespace: string): CachedKeysState {
     const now = this.#now();
-    let least = Number.POSITIVE_INFINITY;
-    for (const cached of this.#all()) {
-      if (cached.namespace !== namespace || cached.used + this.#limits.softAgeMs <= now) continue;
-      least = Math.min(least, this.#usableUntil(cached) - now);
+    let autonomyMs = Number.POSITIVE_INFINITY;
+    let oldest = now;
+    let hasKeys = false;
+    let isFailing = false;
+    // Metrics ask every second, and there may be many keys.
+    for (const keys of [this.#keys, this.#own]) {
+      for (const cached of keys.values()) {
+        if (cached.namespace !== namespace) continue;
+        hasKeys = true;
+        oldest = Math.min(oldest, cached.confirmed);
+        isFailing ||= cached.access.isFailing;
+        if (cached.used + this.#limits.softAgeMs <= now) continue;
+        autonomyMs = Math.min(autonomyMs, this.#usableUntil(cached) - now);
+      }
     }
-    return Math.max(0, least);
-  }
-
-  /** Whether Cloud KMS does not answer for a key of the namespace. */
-  isFailing(namespace: string): boolean {
-    return this.#all().some((cached) => cached.namespace === namespace && cached.access.isFailing);
+    return {
+      autonomyMs: Math.max(0, autonomyMs),
+      isFailing,
+      oldestMs: hasKeys ? now - oldest : undefined,
+    };
   }
 
   /** Revalidates what is due and was used since the last answer; removes what is too old to be used. A timer calls it. */

@@ -1,4 +1,4 @@
-import { createSecretKey } from 'node:crypto';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { BranchKeyStoreError } from '../branch-keys/store.ts';
 import { generateKey } from '../crypto/data-key.ts';
@@ -71,6 +71,8 @@ export class EncryptionKeys {
   readonly #slots: LRUCache<string, Slot>;
   readonly #flights: SingleFlight<void>;
   readonly #shared: SharedBranchKeys | undefined;
+  /** The keys that this process created. Others come from the store. */
+  readonly #created = new WeakSet<KeyObject>();
 
   /** @param shared absent: this process shares its branch keys with no other */
   constructor(
@@ -138,12 +140,24 @@ export class EncryptionKeys {
     }
   }
 
-  /** Returns how long the current scope key may encrypt, and why the last attempt to replace it failed. */
-  state(scope: DataKeyScope): { readonly remainingMs: number; readonly failure: ReasonCode | undefined } {
+  /** Returns how long the current scope key may encrypt, its age, and why the last attempt to replace it failed. */
+  state(scope: DataKeyScope): {
+    readonly remainingMs: number;
+    /** Absent without a current scope key. */
+    readonly ageMs?: number;
+    readonly failure: ReasonCode | undefined;
+  } {
     const slot = this.#slots.get(scope.id);
     if (!slot?.current) return { remainingMs: 0, failure: slot?.failure?.error.code };
-    const until = Math.min(slot.retireAt, slot.current.source.created + this.#limits.hardAgeMs);
-    return { remainingMs: Math.max(0, until - this.#now()), failure: slot.refreshFailure };
+    const { created } = slot.current.source;
+    const now = this.#now();
+    const until = Math.min(slot.retireAt, created + this.#limits.hardAgeMs);
+    return {
+      remainingMs: Math.max(0, until - now),
+      // The clock of the process that created a shared branch key may be ahead.
+      ageMs: Math.max(0, now - created),
+      failure: slot.refreshFailure,
+    };
   }
 
   /** Whether this process has a key that encrypts in the scope. */
@@ -318,7 +332,9 @@ export class EncryptionKeys {
       const { ciphertext, keyVersion } = await this.#semaphore.run(namespace, signal, () =>
         this.#keyService.wrap({ key: cryptoKey, plaintext, aad }),
       );
-      return { key: createSecretKey(plaintext), wrapped: ciphertext, keyVersion, created: this.#now() };
+      const key = createSecretKey(plaintext);
+      this.#created.add(key);
+      return { key, wrapped: ciphertext, keyVersion, created: this.#now() };
     } finally {
       plaintext.fill(0);
     }
@@ -342,7 +358,14 @@ export class EncryptionKeys {
     slot.current = newDataKey(slot.scope, next);
     this.#refreshed(slot);
     this.#decryption.add(namespace, asWrappedKey(slot.scope, next), next.key);
-    this.#observer.dataKeyRotated?.({ namespace, key: cryptoKey, keyVersion: next.keyVersion, reason });
+    const origin = this.#created.has(next.key) ? 'created' : 'store';
+    this.#observer.dataKeyRotated?.({
+      namespace,
+      key: cryptoKey,
+      keyVersion: next.keyVersion,
+      reason,
+      origin,
+    });
   }
 
   #reasonToReplace(key: EncryptionKey): 'age' | 'messages' | 'bytes' {

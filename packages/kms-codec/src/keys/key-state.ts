@@ -11,6 +11,13 @@ export interface KeyState {
   readonly autonomySeconds: number;
   /** Why the last attempt to replace or confirm a key failed; undefined while Cloud KMS answers. */
   readonly failure: ReasonCode | undefined;
+  /** Age of the branch key or data key that encrypts, in seconds; undefined without such a key. */
+  readonly encryptionKeyAgeSeconds: number | undefined;
+  /**
+   * Seconds since Cloud KMS last unwrapped the oldest key in memory, or wrapped it if this process made it. A revoked key is
+   * removed from memory at the latest at the hard age. Undefined without keys.
+   */
+  readonly oldestKeyAgeSeconds: number | undefined;
 }
 
 /**
@@ -20,11 +27,14 @@ export interface KeyState {
 export function keyStateOf(keys: DataKeys, namespace: string, scope: DataKeyScope | undefined): KeyState {
   const { encryption, decryption } = keys;
   const writing = scope && encryption.state(scope);
-  const remainingMs = Math.min(
-    writing?.remainingMs ?? Number.POSITIVE_INFINITY,
-    decryption.autonomyMs(namespace),
-  );
-  const failure =
-    writing?.failure ?? (decryption.isFailing(namespace) ? ('kms_unavailable' as const) : undefined);
-  return { autonomySeconds: Math.floor(remainingMs / 1_000), failure };
+  const reading = decryption.state(namespace);
+  const remainingMs = Math.min(writing?.remainingMs ?? Number.POSITIVE_INFINITY, reading.autonomyMs);
+  return {
+    autonomySeconds: toSeconds(remainingMs),
+    failure: writing?.failure ?? (reading.isFailing ? 'kms_unavailable' : undefined),
+    encryptionKeyAgeSeconds: writing?.ageMs === undefined ? undefined : toSeconds(writing.ageMs),
+    oldestKeyAgeSeconds: reading.oldestMs === undefined ? undefined : toSeconds(reading.oldestMs),
+  };
 }
+
+const toSeconds = (milliseconds: number): number => Math.floor(milliseconds / 1_000);

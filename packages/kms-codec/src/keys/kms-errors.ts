@@ -1,6 +1,19 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { KeyVersionState } from './key-service.ts';
 
+/** The reason codes of calls to Cloud KMS that fail. */
+export const kmsCallCodes = [
+  'kms_quota',
+  'kms_unavailable',
+  'checksum_mismatch',
+  'key_disabled',
+  'key_destroy_scheduled',
+  'key_destroyed',
+  'key_not_found',
+  'permission_denied',
+  'integrity_failed',
+] as const satisfies readonly ReasonCode[];
+
 /** The error that gax rejects with: gRPC's status and its decoded details. */
 interface ServiceError extends Error {
   readonly code: number;

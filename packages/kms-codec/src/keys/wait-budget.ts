@@ -1,18 +1,28 @@
 import type { CallOptions } from '../call-options.ts';
 import { WaitTimer } from './wait-timer.ts';
 
+/** How many calls wait for Cloud KMS. */
+export interface CallCount {
+  waiting: number;
+}
+
 /** How long one call waits for each response of Cloud KMS, and whether it still needs one. */
 export class WaitBudget {
   readonly budgetMs: number;
   readonly #caller: Pick<CallOptions, 'signal'>;
+  readonly #calls: CallCount;
   /** Created by the first wait: the data key of most calls is cached. */
   #waiting: Set<() => void> | undefined;
   #hasFailed = false;
 
-  /** @param budgetMs milliseconds of waiting; stalls of this process do not count, see {@link WaitTimer} */
-  constructor(budgetMs: number, caller: Pick<CallOptions, 'signal'> = {}) {
+  /**
+   * @param budgetMs milliseconds of waiting; stalls of this process do not count, see {@link WaitTimer}
+   * @param calls counts the call while it waits; absent in the background, where no caller waits
+   */
+  constructor(budgetMs: number, caller: Pick<CallOptions, 'signal'> = {}, calls: CallCount = { waiting: 0 }) {
     this.budgetMs = budgetMs;
     this.#caller = caller;
+    this.#calls = calls;
   }
 
   /** Whether the call needs no further response: it has failed, or its caller has aborted it. */
@@ -38,12 +48,13 @@ export class WaitBudget {
     const own = (this.#waiting ??= new Set());
     const { signal } = this.#caller;
     const all = signal && waitingFor(signal);
+    if (own.size === 0) this.#calls.waiting += 1;
     own.add(giveUp);
     all?.add(giveUp);
     const timer = new WaitTimer(this.budgetMs, giveUp);
     return () => {
       timer.stop();
-      own.delete(giveUp);
+      if (own.delete(giveUp) && own.size === 0) this.#calls.waiting -= 1;
       all?.delete(giveUp);
     };
   }

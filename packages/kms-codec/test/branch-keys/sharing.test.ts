@@ -19,6 +19,16 @@ describe('a fleet that starts', () => {
     for (const codec of fleet.codecs) expect(await codec.decode([...messages], context)).toHaveLength(20);
   });
 
+  it('reports which processes created the branch key and which adopted it', async () => {
+    const origins: string[] = [];
+    const observer = { dataKeyRotated: ({ origin }: { origin: string }) => void origins.push(origin) };
+    const fleet = fleetOf(3, { observer });
+    await fleet.encrypt();
+    expect(origins.toSorted()).toEqual(['created', 'store', 'store']);
+    await fleet.pass(1.1 * hour);
+    expect(origins.slice(3).toSorted()).toEqual(['created', 'store', 'store']);
+  });
+
   it('makes one call for each process that starts later', async () => {
     const fleet = fleetOf(1);
     await fleet.encrypt();

@@ -1,0 +1,225 @@
+import type { BranchKeyStoreCode } from '../branch-keys/store.ts';
+import type { KeyState } from '../keys/key-state.ts';
+import { kmsCallCodes } from '../keys/kms-errors.ts';
+import type { Observer } from '../observer.ts';
+import { reasonClass, reasonCodes } from '../reason-codes.ts';
+
+/*
+ * Every metric of a codec and of `runWorker`: its name, what it measures, its labels, and the event of the observer from which
+ * it comes. docs/operations.md explains them to operators, and a test compares both.
+ */
+
+/** What an observer receives for an event. */
+export type EventOf<E extends keyof Observer> = Parameters<Required<Observer>[E]>[0];
+
+interface Metric {
+  /** Prometheus appends `_total` to the names of counters. */
+  readonly name: string;
+  readonly description: string;
+}
+
+/** A label of a metric that comes from an event. No label contains anything from a payload. */
+export interface Label<E extends keyof Observer> {
+  readonly name: string;
+  /** The values with which the series exist before the first event. Of `namespace`: the namespaces that are followed. */
+  readonly values?: readonly string[];
+  of(event: EventOf<E>): string;
+}
+
+/** A counter of events. */
+export interface CounterDefinition<E extends keyof Observer = keyof Observer> extends Metric {
+  readonly event: E;
+  readonly labels: readonly [Label<E>, Label<E>?];
+  /** Absent: every event counts. */
+  counts?(event: EventOf<E>): boolean;
+}
+
+const counter = <E extends keyof Observer>(definition: CounterDefinition<E>): CounterDefinition<E> =>
+  definition;
+
+interface OfNamespace {
+  readonly namespace: string;
+}
+const namespace = { name: 'namespace', of: (event: OfNamespace) => event.namespace };
+const format = {
+  name: 'format',
+  values: ['envelope-v2'],
+  of: (event: { readonly format: string }) => event.format,
+};
+const code = (values: readonly string[]) => ({
+  name: 'code',
+  values,
+  of: (event: { readonly code?: string }) => event.code ?? 'ok',
+});
+const outcome = (values: readonly string[]) => ({
+  name: 'outcome',
+  values,
+  of: (event: { readonly outcome: string }) => event.outcome,
+});
+const operation = (values: readonly string[]) => ({
+  name: 'operation',
+  values,
+  of: (event: { readonly operation: string }) => event.operation,
+});
+
+/** Without the codes that only the history API uses. */
+const refusals = reasonCodes.filter(
+  (one) =>
+    reasonClass(one) !== 'information' && one !== 'event_not_found' && one !== 'namespace_not_permitted',
+);
+const kmsOperations = ['wrap', 'unwrap', 'describe'];
+/** Every code: a new code is a type error until it is listed. */
+const storeCodes: Readonly<Record<BranchKeyStoreCode, true>> = {
+  unavailable: true,
+  not_permitted: true,
+  not_installed: true,
+  untrusted: true,
+  malformed: true,
+  unsupported_version: true,
+  unverified: true,
+};
+const storeOperations = ['load', 'replace', 'adopt'];
+
+export const counters: readonly CounterDefinition[] = [
+  counter({
+    event: 'encrypted',
+    name: 'codec_payloads_encrypted',
+    description: 'Payloads encrypted',
+    labels: [namespace, format],
+  }),
+  counter({
+    event: 'decrypted',
+    name: 'codec_payloads_decrypted',
+    description: 'Payloads decrypted',
+    labels: [namespace, format],
+  }),
+  counter({
+    event: 'refused',
+    name: 'codec_payloads_refused',
+    description: 'Payloads that could not be encrypted or decrypted, by reason code',
+    labels: [namespace, code(refusals)],
+  }),
+  counter({
+    event: 'failureReplaced',
+    name: 'codec_failures_replaced',
+    description: 'Failures stored without their message and details, by reason code',
+    labels: [namespace, code(refusals)],
+  }),
+  counter({
+    event: 'notEncrypted',
+    name: 'codec_payloads_not_encrypted',
+    description: 'Plaintext payloads in place of ciphertext',
+    labels: [namespace],
+  }),
+  counter({
+    event: 'dataKeyLookup',
+    name: 'codec_data_key_lookups',
+    description: 'Lookups in the cache of unwrapped keys',
+    labels: [namespace, outcome(['hit', 'stale', 'miss', 'joined'])],
+  }),
+  counter({
+    event: 'keyRevalidated',
+    name: 'codec_key_revalidations',
+    description: 'Key versions in use that Cloud KMS was asked about again',
+    labels: [namespace, outcome(['confirmed', 'refused', 'unavailable'])],
+  }),
+  counter({
+    event: 'dataKeyRotated',
+    name: 'codec_data_key_rotations',
+    description: 'New keys that encrypt, by the reason why the previous key was replaced',
+    labels: [
+      namespace,
+      { name: 'reason', values: ['first', 'age', 'messages', 'bytes'], of: ({ reason }) => reason },
+    ],
+  }),
+  counter({
+    event: 'dataKeyRotated',
+    name: 'codec_branch_keys_adopted',
+    description: 'New keys that encrypt and that another process created',
+    labels: [namespace],
+    counts: ({ origin }) => origin === 'store',
+  }),
+  counter({
+    event: 'dataKeyRefreshFailed',
+    name: 'codec_data_key_refresh_failures',
+    description: 'Failed attempts to get a new key that encrypts, by reason code',
+    labels: [namespace, code(kmsCallCodes)],
+  }),
+  counter({
+    event: 'branchKeyStoreFailed',
+    name: 'codec_branch_key_store_failures',
+    description: 'Outages of the store of branch keys, and stored keys that were refused',
+    labels: [operation(storeOperations), code(Object.keys(storeCodes))],
+  }),
+  counter({
+    event: 'kmsCall',
+    name: 'codec_kms_calls',
+    description: 'Attempts to call Cloud KMS; code is ok or the reason code of the failure',
+    labels: [operation(kmsOperations), code(['ok', ...kmsCallCodes])],
+  }),
+  counter({
+    event: 'kmsRetry',
+    name: 'codec_kms_retries',
+    description: 'Retries of Cloud KMS calls, by reason code',
+    labels: [code(kmsCallCodes.filter((one) => reasonClass(one) === 'retryable'))],
+  }),
+];
+
+/** The duration of attempts to call Cloud KMS. A histogram has no series before its first event. */
+export const kmsCallDuration = {
+  name: 'codec_kms_call_duration_seconds',
+  description: 'Duration of attempts to call Cloud KMS; code is ok or the reason code of the failure',
+  operation: operation([]),
+  code: code([]),
+  seconds: ({ milliseconds }: EventOf<'kmsCall'>): number => milliseconds / 1_000,
+};
+
+/** A gauge of the keys in a namespace. */
+interface KeyGauge extends Metric {
+  /** Undefined: it keeps its last value. */
+  of(state: KeyState): number | undefined;
+}
+
+export const keyGauges: readonly KeyGauge[] = [
+  {
+    name: 'codec_autonomy_seconds',
+    description: 'Seconds for which the keys in memory last without Cloud KMS',
+    of: ({ autonomySeconds }) => (Number.isFinite(autonomySeconds) ? autonomySeconds : undefined),
+  },
+  {
+    name: 'codec_encryption_key_age_seconds',
+    description: 'Age of the key that encrypts; 0 without such a key',
+    of: ({ encryptionKeyAgeSeconds }) => encryptionKeyAgeSeconds ?? 0,
+  },
+  {
+    name: 'codec_oldest_key_age_seconds',
+    description: 'Seconds since Cloud KMS last wrapped or unwrapped the oldest key in memory; 0 without keys',
+    of: ({ oldestKeyAgeSeconds }) => oldestKeyAgeSeconds ?? 0,
+  },
+  {
+    name: 'codec_kms_failing',
+    description: '1 while Cloud KMS fails, else 0',
+    of: ({ failure }) => (failure === undefined ? 0 : 1),
+  },
+];
+
+export const callsWaiting: Metric = {
+  name: 'codec_calls_waiting',
+  description: 'Calls of encode and decode that wait for Cloud KMS',
+};
+
+export const storeFailing = {
+  name: 'codec_branch_key_store_failing',
+  description: '1 while the store of branch keys fails or a stored key is refused, else 0',
+  operations: storeOperations,
+};
+
+export const workerRestarts: Metric = {
+  name: 'codec_worker_restarts',
+  description: 'Workers that failed and were replaced in this process',
+};
+
+export const workerReady: Metric = {
+  name: 'codec_worker_ready',
+  description: '1 while the worker polls, Temporal answers and keys suffice, else 0',
+};
