@@ -12,10 +12,15 @@ export const local = (
 ): string => `127.0.0.1:${process.env[`DEV_${port}_PORT`]}`;
 
 /** Starts a sample workflow with the worker's starter, a new process with a new branch key. */
-export async function startSample(name: string, id: string, input: object): Promise<void> {
+export async function startSample(
+  name: string,
+  id: string,
+  input: object,
+  env: NodeJS.ProcessEnv = {},
+): Promise<void> {
   const starter = join(root, 'apps', 'worker', 'src', 'start.ts');
   await run(process.execPath, [starter, 'start', name, '--id', id, '--input', JSON.stringify(input)], {
-    env: devEnvironment(process.env, devPorts(process.env)),
+    env: { ...devEnvironment(process.env, devPorts(process.env)), ...env },
   });
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { findGo } from '../../test/support/go.ts';
+import { findGo } from '@temporal-kms/scripts/go';
 import { type Measured, startMeasured } from './measured.ts';
 
 const source = join(import.meta.dirname, '..', 'rival-go');

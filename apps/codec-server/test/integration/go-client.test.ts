@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
-import { findGo, type Go } from '../support/go.ts';
+import { findGo, type Go } from '@temporal-kms/scripts/go';
 import { type Kms, plain, serve, startKms } from '../support/stack.ts';
 
 // The Go SDK's `converter.NewRemotePayloadCodec` against this server. The program is in interop/go.

@@ -12,7 +12,7 @@ import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { readTlsPair } from '../../src/server/tls.ts';
 import { AUDIENCE, startProvider, type TestProvider } from '../access/support/provider.ts';
 import { makeCertificate } from '@temporal-kms/testing/certificates';
-import { findGo } from '../support/go.ts';
+import { findGo } from '@temporal-kms/scripts/go';
 import { keptLog } from '../support/stack.ts';
 import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';
 import { callbackUrl, startWebUi } from '../support/web-ui.ts';

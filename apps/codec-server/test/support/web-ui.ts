@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import type { Go } from './go.ts';
+import type { Go } from '@temporal-kms/scripts/go';
 
 /** The latest version whose modules are all available from Go's module proxy. It contains the Web UI. */
 const UI_SERVER = 'github.com/temporalio/ui-server/v2/cmd/server@v2.55.0';

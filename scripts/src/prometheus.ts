@@ -1,0 +1,124 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import which from 'which';
+import { startChild } from './child.ts';
+import { findGo } from './go.ts';
+import { freePorts } from './ports.ts';
+
+/** Prometheus 3.16. No Python or npm package contains a binary. */
+const SOURCE = 'github.com/prometheus/prometheus/cmd/prometheus@v0.316.0';
+/** Leaves out the clients of cloud providers, which are most of the code. */
+const TAGS = ['remove_all_sd'];
+
+const SCRAPE_SECONDS = 2;
+
+/** A value of an instant query and its labels. */
+export interface Sample {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export interface Prometheus {
+  /** Returns the result of an instant query in PromQL. */
+  query(promql: string): Promise<Sample[]>;
+  /** Returns the health of each target, `up` or the error of its last scrape, by job. */
+  targets(): Promise<Record<string, string>>;
+  /** Ends the server and deletes its data. */
+  close(): Promise<void>;
+}
+
+/** https://prometheus.io/docs/prometheus/latest/querying/api/ */
+interface QueryResponse {
+  readonly data: {
+    readonly result: readonly { readonly metric: Sample['metric']; readonly value: [number, string] }[];
+  };
+}
+
+interface TargetsResponse {
+  readonly data: {
+    readonly activeTargets: readonly {
+      readonly labels: { readonly job: string };
+      readonly health: string;
+      readonly lastError: string;
+    }[];
+  };
+}
+
+/**
+ * Starts a Prometheus server that scrapes `/metrics` of each target every two seconds: `prometheus` on the PATH, or else
+ * built with Go at the first use, in some minutes.
+ *
+ * @param targets addresses by job
+ * @returns undefined, with a message, if neither is available
+ * @throws Error when it does not start
+ */
+export async function startPrometheus(
+  targets: Readonly<Record<string, string>>,
+): Promise<Prometheus | undefined> {
+  const file = await findPrometheus();
+  if (file === undefined) return undefined;
+  const directory = await mkdtemp(join(tmpdir(), 'prometheus-'));
+  const config = join(directory, 'prometheus.yml');
+  // Prometheus reads YAML, of which JSON is a part.
+  await writeFile(
+    config,
+    JSON.stringify({
+      global: { scrape_interval: `${SCRAPE_SECONDS}s`, scrape_timeout: `${SCRAPE_SECONDS}s` },
+      scrape_configs: Object.entries(targets).map(([job_name, address]) => ({
+        job_name,
+        static_configs: [{ targets: [address] }],
+      })),
+    }),
+  );
+  const [port] = await freePorts(1);
+  const address = `127.0.0.1:${port}`;
+  const storage = `--storage.tsdb.path=${join(directory, 'data')}`;
+  const args = [`--config.file=${config}`, storage, `--web.listen-address=${address}`, '--log.level=warn'];
+  const server = await startChild(file, args, {});
+  const close = async (): Promise<void> => {
+    await server.stop('SIGTERM');
+    await rm(directory, { recursive: true, force: true });
+  };
+  const deadline = Date.now() + 60_000;
+  while (!(await answers(`http://${address}/-/ready`))) {
+    if (server.hasEnded() || Date.now() > deadline) {
+      await close();
+      throw new Error(`Prometheus did not start. ${server.tail()}`);
+    }
+    await sleep(100);
+  }
+  const get = async (path: string): Promise<string> => {
+    const response = await fetch(`http://${address}/api/v1/${path}`);
+    const body = await response.text();
+    if (!response.ok) throw new Error(`Prometheus answered ${path} with ${response.status}: ${body}`);
+    return body;
+  };
+  return {
+    query: async (promql) => {
+      const { data }: QueryResponse = JSON.parse(await get(`query?query=${encodeURIComponent(promql)}`));
+      return data.result.map(({ metric, value: [, value] }) => ({ metric, value: Number(value) }));
+    },
+    targets: async () => {
+      const { data }: TargetsResponse = JSON.parse(await get('targets?state=active'));
+      return Object.fromEntries(
+        data.activeTargets.map(({ labels, health, lastError }) => [labels.job, lastError || health]),
+      );
+    },
+    close,
+  };
+}
+
+const answers = (url: string): Promise<boolean> =>
+  fetch(url).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+
+async function findPrometheus(): Promise<string | undefined> {
+  const installed = await which('prometheus', { nothrow: true });
+  if (installed) return installed;
+  const go = await findGo('the test with Prometheus is skipped');
+  return await go?.install(SOURCE, 'prometheus-3.16.0', TAGS);
+}
