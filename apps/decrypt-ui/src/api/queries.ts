@@ -1,4 +1,5 @@
 import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from '@tanstack/react-query';
+import { isOpen } from '../model/outcome.ts';
 import type { ApiClient } from './client.ts';
 import { isFinal } from './failure.ts';
 
@@ -82,6 +83,25 @@ export const runsQuery = (api: ApiClient, namespace: string, workflowId: string)
     queryFn: ({ signal }) =>
       api.workflows(namespace, { query: `WorkflowId = ${quoted(workflowId)}`, pageSize: 50 }, signal),
     staleTime: 10_000,
+  });
+
+/** The runs below a root run, and the root itself, in pages. They include runs that started under the root's children. */
+export const familyQuery = (api: ApiClient, namespace: string, rootRunId: string) =>
+  infiniteQueryOptions({
+    queryKey: ['family', namespace, rootRunId],
+    queryFn: ({ signal, pageParam }) =>
+      api.workflows(
+        namespace,
+        { query: `RootRunId = ${quoted(rootRunId)}`, pageSize: PAGE_SIZE, pageToken: pageParam },
+        signal,
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextPageToken,
+    refetchInterval: ({ state }) =>
+      state.data?.pages.some(({ workflows }) => workflows.some(({ status }) => isOpen(status)))
+        ? 5000
+        : false,
+    gcTime: 60_000,
   });
 
 /** The text as a string literal of a visibility query. */

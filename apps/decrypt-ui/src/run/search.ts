@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-const pageTabs = ['history', 'pending', 'memo', 'metadata'] as const;
+const pageTabs = ['history', 'pending', 'relations', 'memo', 'metadata'] as const;
 export type PageTab = (typeof pageTabs)[number];
 export const panes = ['payloads', 'attributes', 'failure', 'raw', 'crypto'] as const;
 export type Pane = (typeof panes)[number];

@@ -28,6 +28,7 @@ import { KeyBadges } from '../payload/key-badges.tsx';
 import { Bars, type Waterfall } from '../timeline/waterfall.tsx';
 import { CategoryIcon } from './category-icon.tsx';
 import styles from './history-row.module.css';
+import { RowLink } from './row-link.tsx';
 import { LabelText, SummaryCell } from './summary-cell.tsx';
 
 interface HistoryCellsProps {
@@ -108,6 +109,7 @@ function groupCells(
           <LabelText label={groupName(group)} />
         </span>
         {attempt > 1 ? <span className={styles['times']}>×{attempt}</span> : null}
+        <RowLink group={group} />
       </>
     ),
     outcome:

@@ -28,6 +28,7 @@ import { useZone } from '../../state/preferences.ts';
 import { CategoryIcon } from '../history/category-icon.tsx';
 import { LabelText } from '../history/summary-cell.tsx';
 import type { HistoryView } from '../history/use-history-view.ts';
+import { EventLinks } from './event-links.tsx';
 import { CryptoPane } from './crypto-pane.tsx';
 import { AttributesPane, RawPane } from './event-panes.tsx';
 import styles from './inspector.module.css';
@@ -96,6 +97,7 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
           </Button>
         </div>
         <Facts group={group} event={event} view={view} />
+        <EventLinks events={events} />
       </div>
       <Tabs<Pane>
         label="Parts of this event"

@@ -2,8 +2,10 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
-import { ChevronLeft, ExternalLink } from 'lucide-react';
+import { ChevronLeft, CornerLeftUp, ExternalLink, MoveLeft, MoveRight } from 'lucide-react';
 import { runsQuery } from '../../api/queries.ts';
+import { tip } from '../../commands/commands.ts';
+import { useCommands } from '../../commands/registry.ts';
 import { buttonClass } from '../../components/button.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { Menu, MenuChoice } from '../../components/menu.tsx';
@@ -11,12 +13,15 @@ import { OutcomeChip, OutcomeGlyph } from '../../components/outcome.tsx';
 import { formatDurationShort, formatTicking } from '../../model/format/duration.ts';
 import { formatMoment } from '../../model/format/time.ts';
 import { outcomeOf, outcomeText } from '../../model/outcome.ts';
+import { linkText, type RunLink, type RunRelation } from '../../model/run-links.ts';
 import { millisOf } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useNow } from '../../state/clock.ts';
 import { useZone } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
+import { openRun, RunAnchor } from '../links/run-link.tsx';
 import styles from './run-header.module.css';
+import { useLineage } from './use-relations.ts';
 
 /** The title of a run's page: workflow id, status, run, and a link to Temporal's Web UI. */
 export function RunHeader() {
@@ -41,6 +46,7 @@ export function RunHeader() {
       <StatusChip workflow={description.workflow} />
       <RunMenu />
       <CopyButton what="run id" text={() => runId} className={styles['copyRun']} />
+      <Lineage />
       <span className="spacer" />
       {config.temporalUiUrl ? (
         <a
@@ -84,6 +90,46 @@ function StatusChip({ workflow }: { workflow: WorkflowSummary }) {
   );
 }
 
+const earlier: ReadonlySet<RunRelation> = new Set([
+  'Continued from',
+  'Retry of',
+  'Cron run after',
+  'Reset of',
+]);
+
+/** Links to the parent and to the runs before and after this run. */
+function Lineage() {
+  const { address } = useRun();
+  const links = useLineage().filter(({ relation }) => relation !== 'Root' && relation !== 'First run');
+  const navigate = useNavigate();
+  const parent = links.find(({ relation }) => relation === 'Parent');
+  useCommands({ 'run.parent': parent && (() => openRun(navigate, parent)) });
+  return (
+    <nav className={styles['lineage']} aria-label="Related runs">
+      {links.map((link) => (
+        <RunAnchor
+          key={JSON.stringify(link)}
+          run={link}
+          label={`${link.relation} ${link.relation === 'Parent' ? linkText(link, address.namespace) : (link.runId ?? '')}`}
+          className={styles['relative']}
+          {...(link === parent ? tip('run.parent') : {})}
+        >
+          <RelationIcon link={link} />
+          <span className="t3">{link.relation}</span>
+          <span className={link.relation === 'Parent' ? 'ellipsis' : 'mono'}>
+            {link.relation === 'Parent' ? linkText(link, address.namespace) : link.runId?.slice(0, 8)}
+          </span>
+        </RunAnchor>
+      ))}
+    </nav>
+  );
+}
+
+function RelationIcon({ link: { relation } }: { link: RunLink }) {
+  const Icon = relation === 'Parent' ? CornerLeftUp : earlier.has(relation) ? MoveLeft : MoveRight;
+  return <Icon size={14} aria-hidden="true" />;
+}
+
 function RunMenu() {
   const { api } = useServices();
   const zone = useZone();
@@ -95,6 +141,8 @@ function RunMenu() {
     (a, b) => (millisOf(b.startTime) ?? 0) - (millisOf(a.startTime) ?? 0),
   );
   const position = runs.findIndex((run) => run.runId === runId);
+  const lineage = useLineage();
+  const relationOf = (run: WorkflowSummary) => lineage.find((link) => link.runId === run.runId)?.relation;
   return (
     <Menu
       label="Run"
@@ -111,7 +159,7 @@ function RunMenu() {
         value={runId}
         options={runs.map((run) => ({
           value: run.runId,
-          text: <RunItem run={run} />,
+          text: <RunItem run={run} relation={relationOf(run)} />,
           note: run.startTime ? formatMoment(millisOf(run.startTime) ?? 0, zone) : undefined,
         }))}
         onChange={(next) => {
@@ -123,12 +171,19 @@ function RunMenu() {
   );
 }
 
-function RunItem({ run }: { run: WorkflowSummary }) {
+interface RunItemProps {
+  readonly run: WorkflowSummary;
+  readonly relation: RunRelation | undefined;
+}
+
+function RunItem({ run, relation }: RunItemProps) {
   const outcome = outcomeOf(run.status);
   return (
     <span className={styles['item']}>
       <OutcomeGlyph outcome={outcome} />
+      <span className="sr-only">{outcomeText[outcome]}</span>
       <span className="mono">{run.runId}</span>
+      {relation ? <span className="t3">{relation}</span> : null}
     </span>
   );
 }

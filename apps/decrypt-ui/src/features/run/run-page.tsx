@@ -12,12 +12,14 @@ import { Inspector } from '../inspector/inspector.tsx';
 import { memoPayloads, MemoTab } from './memo-tab.tsx';
 import { MetadataTab } from './metadata-tab.tsx';
 import { PendingTab } from './pending-tab.tsx';
+import { RelationsTab } from './relations-tab.tsx';
 import { RunFacts } from './run-facts.tsx';
 import { RunFooter } from './run-footer.tsx';
 import { RunHeader } from './run-header.tsx';
 import styles from './run-page.module.css';
 import { RunUnavailable } from './run-unavailable.tsx';
 import { SplitView } from './split-view.tsx';
+import { useRelationCount } from './use-relations.ts';
 
 const route = getRouteApi('/ns/$namespace/workflows/$workflowId/$runId');
 
@@ -55,6 +57,7 @@ function Content() {
   const view = useHistoryView(search, change);
   const tab = search.tab ?? 'history';
   const pending = pendingWork(description).length;
+  const relations = useRelationCount();
   const memo = memoPayloads(description).length;
   const inspected = tab === 'history' ? view.selectedGroup : undefined;
 
@@ -87,6 +90,7 @@ function Content() {
           items={[
             { value: 'history', text: 'History', count: follow.history.events.length },
             { value: 'pending', text: 'Pending', count: pending, pending: pending > 0 },
+            { value: 'relations', text: 'Relations', count: relations },
             { value: 'memo', text: 'Memo', count: memo },
             { value: 'metadata', text: 'Metadata' },
           ]}
@@ -98,6 +102,9 @@ function Content() {
           </TabPanel>
           <TabPanel value="pending" className={styles['page']}>
             <PendingTab />
+          </TabPanel>
+          <TabPanel value="relations" className={styles['page']}>
+            <RelationsTab />
           </TabPanel>
           <TabPanel value="memo" className={styles['page']}>
             <MemoTab />
