@@ -9,6 +9,8 @@ export interface CodecContext {
   readonly type?: 'workflow' | 'activity';
   readonly namespace?: string | undefined;
   readonly workflowId?: string | undefined;
+  /** In activities. Identifies the activity task whose payloads are decoded; the messages do not depend on it. */
+  readonly activityId?: string | undefined;
 }
 
 /** The formats that the codec writes. */
@@ -52,7 +54,13 @@ export interface KmsCodecOptions {
   readonly maxDecompressedBytes?: number | undefined;
   /** Limit on the plaintext of all payloads of one call, in bytes, in both directions. Default 128 MiB. */
   readonly maxCallBytes?: number | undefined;
-  /** How long a call waits for each answer of Cloud KMS, in ms. Default 60,000 in an activity's context, else 5,000. */
+  /**
+   * How long a call waits for each answer of Cloud KMS, in ms. Default 60,000 in an activity's context, else 5,000.
+   *
+   * In a worker with the plugin, the input of an activity also waits no longer than its attempt allows: half of its time, so
+   * that the activity has the other half. The last attempt waits until shortly before its time limit, if `activity` is not set.
+   * An activity's result is decoded in a workflow task, for which `other` counts.
+   */
   readonly waitMs?: { readonly activity?: number; readonly other?: number } | undefined;
   readonly observer?: Observer | undefined;
   /** Returns milliseconds since any fixed time, which is 1970 with `branchKeyStore`. For tests. */

@@ -1,4 +1,6 @@
 import type { PayloadCodec } from '@temporalio/common';
+import type { ActivityAttempt } from './attempts/activity-attempt.ts';
+import type { ActivityAttempts } from './attempts/activity-attempts.ts';
 import { CallBudget, type CallOptions } from './call-options.ts';
 import type { CodecContext, KmsCodecOptions } from './codec-options.ts';
 import { requireZstd } from './compression/zstd.ts';
@@ -31,6 +33,9 @@ import { DecodePlan } from './plan.ts';
 
 const MiB = 2 ** 20;
 const MAINTAIN_EVERY_MS = 15_000;
+/** See {@link KmsCodecOptions.waitMs}. */
+const ACTIVITY_WAIT_MS = 60_000;
+const OTHER_WAIT_MS = 5_000;
 const noOptions: CallOptions = {};
 
 /**
@@ -48,11 +53,14 @@ export class KmsCodec implements PayloadCodec {
   readonly #maxCall: number;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #scopes: Scopes;
+  /** @internal The activities of the worker that uses this codec. */
+  readonly attempts: ActivityAttempts | undefined;
 
   constructor(options: KmsCodecOptions);
   /** @internal @param shared the data keys of another codec, see {@link forNamespace} */
-  constructor(options: KmsCodecOptions, shared: DataKeys);
-  constructor(options: KmsCodecOptions, shared?: DataKeys) {
+  constructor(options: KmsCodecOptions, shared: DataKeys, attempts?: ActivityAttempts);
+  constructor(options: KmsCodecOptions, shared?: DataKeys, attempts?: ActivityAttempts) {
+    this.attempts = attempts;
     if (options.compression === 'zstd') requireZstd('unsupported_version');
     this.#options = options;
     this.#observer = options.observer ?? {};
@@ -81,17 +89,22 @@ export class KmsCodec implements PayloadCodec {
 
   /** Returns this codec, with the same keys and caches, for calls without a context in another namespace. */
   forNamespace(namespace: string): KmsCodec {
-    return new KmsCodec({ ...this.#options, namespace }, this.#keys);
+    return new KmsCodec({ ...this.#options, namespace }, this.#keys, this.attempts);
+  }
+
+  /** @internal Returns this codec for a worker whose activity tasks `attempts` contains. */
+  forWorker(attempts: ActivityAttempts): KmsCodec {
+    return new KmsCodec(this.#options, this.#keys, attempts);
   }
 
   /** Returns this codec for use before other codecs, see {@link KmsCodecOptions.innerCodecs}. */
   beforeOthers(): KmsCodec {
-    return new KmsCodec({ ...this.#options, innerCodecs: true }, this.#keys);
+    return new KmsCodec({ ...this.#options, innerCodecs: true }, this.#keys, this.attempts);
   }
 
   /** Returns this codec for replay workers, see {@link KmsCodecOptions.ignoreContext}. */
   forReplay(): KmsCodec {
-    return new KmsCodec({ ...this.#options, ignoreContext: true }, this.#keys);
+    return new KmsCodec({ ...this.#options, ignoreContext: true }, this.#keys, this.attempts);
   }
 
   /**
@@ -150,9 +163,12 @@ export class KmsCodec implements PayloadCodec {
    */
   async decode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
     checkPayloads(payloads);
+    // Also for no payloads, so that the context is known when the same activity's next payloads are decoded.
+    const attempt = this.attempts?.of(context);
     if (payloads.length === 0) return payloads;
     const scope = this.#scopes.resolve(context);
-    const call = this.#call(scope, context, options);
+    const waitBudget = this.#decodeBudget(context, options, attempt);
+    const call = this.#call(scope, context, options, waitBudget);
     return await this.#each(payloads, call, (payload) =>
       this.#cipher.decrypt(parsePayload(payload, scope), call),
     );
@@ -253,14 +269,37 @@ export class KmsCodec implements PayloadCodec {
     await this.keyService.close();
   }
 
-  #call(scope: Scope, context: CodecContext | undefined, options: CallOptions = noOptions): Call {
-    const { ignoreContext, waitMs, innerCodecs } = this.#options;
-    const isActivity = !ignoreContext && context?.type === 'activity';
-    const budgetMs = isActivity ? (waitMs?.activity ?? 60_000) : (waitMs?.other ?? 5_000);
+  #waitMs(isActivity: boolean): number {
+    const { activity = ACTIVITY_WAIT_MS, other = OTHER_WAIT_MS } = this.#options.waitMs ?? {};
+    return isActivity && !this.#options.ignoreContext ? activity : other;
+  }
+
+  #decodeBudget(
+    context: CodecContext | undefined,
+    options: CallOptions | undefined,
+    attempt: ActivityAttempt | undefined,
+  ): WaitBudget {
+    if (attempt) {
+      const { isLast, remainingMs } = attempt;
+      const { activity = isLast ? remainingMs : ACTIVITY_WAIT_MS } = this.#options.waitMs ?? {};
+      return new WaitBudget(Math.min(activity, remainingMs), options, this.#keys.calls, attempt);
+    }
+    // A worker that reports its activity tasks decodes an activity's result here, in a workflow task.
+    const isActivity = context?.type === 'activity' && !this.attempts?.isComplete;
+    return new WaitBudget(this.#waitMs(isActivity), options, this.#keys.calls);
+  }
+
+  #call(
+    scope: Scope,
+    context: CodecContext | undefined,
+    options: CallOptions = noOptions,
+    waitBudget = new WaitBudget(this.#waitMs(context?.type === 'activity'), options, this.#keys.calls),
+  ): Call {
+    const { innerCodecs } = this.#options;
     return {
       scope,
       keys: this.#keys,
-      waitBudget: new WaitBudget(budgetMs, options, this.#keys.calls),
+      waitBudget,
       budget: options.budget ?? new CallBudget(this.#maxCall),
       maxDecompressedBytes: this.#maxDecompressed,
       onUnreadableLayer: innerCodecs ? 'pass' : 'refuse',

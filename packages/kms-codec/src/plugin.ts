@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
+import { ActivityAttempts } from './attempts/activity-attempts.ts';
 import { KmsCodec } from './codec.ts';
 import { warnOfUnsafeLogger } from './logging/unsafe-logger.ts';
+import { codecsOf, watchActivityTasks } from './sdk-internals.ts';
 
 /** Options of the plugin. */
 export interface KmsCodecPluginOptions {
@@ -43,7 +45,9 @@ export class KmsCodecPlugin {
   }
 
   configureWorker<T extends ConvertingOptions>(options: T): T {
-    return this.#extend(options, inNamespaceOf(options));
+    const inNamespace = inNamespaceOf(options);
+    const attempts = new ActivityAttempts();
+    return this.#extend(options, (codec) => inNamespace(codec).forWorker(attempts));
   }
 
   /** A replay worker does not name the real namespace and workflow, so the codec's namespace counts, see `forReplay`. */
@@ -55,9 +59,14 @@ export class KmsCodecPlugin {
     return { ...options, failureConverterPath: options.failureConverterPath ?? this.#converterPath() };
   }
 
-  /** Warns once per process if the worker's log may contain plaintext. */
+  /**
+   * Lets the worker's activities wait for Cloud KMS within the time limits of their attempts. Warns once per process if the
+   * worker's log may contain plaintext.
+   */
   async runWorker<W extends object>(worker: W, next: (worker: W) => Promise<void>): Promise<void> {
     warnOfUnsafeLogger(worker);
+    const codec = codecsOf(worker).find((one) => one instanceof KmsCodec);
+    if (codec?.attempts) watchActivityTasks(worker, codec.attempts);
     await next(worker);
   }
 

@@ -78,7 +78,7 @@ function toInt64(value: unknown): Int64 {
 export function checkContext(context: unknown): void {
   if (isAbsent(context)) return;
   if (!isRecord(context)) throw illTyped('The context must be an object', context);
-  for (const field of ['namespace', 'workflowId'] as const) {
+  for (const field of ['namespace', 'workflowId', 'activityId'] as const) {
     const value = context[field];
     if (value !== undefined && typeof value !== 'string')
       throw illTyped(`The context’s ${field} must be text`, value);

@@ -45,7 +45,7 @@ export class SingleFlight<T> {
     if (waitBudget.isFinished)
       throw new KmsCodecError(
         'kms_unavailable',
-        'The call has already failed or was aborted; Cloud KMS was not called',
+        'The call has already failed, was aborted or came too late; Cloud KMS was not called',
         { key },
       );
     const flight = this.#flights.get(id) ?? this.#start(id, key, attempt);
@@ -60,7 +60,13 @@ export class SingleFlight<T> {
       );
     const leave = waitBudget.wait(giveUp);
     try {
-      return await Promise.race([flight.result, gaveUp]);
+      const result = await Promise.race([flight.result, gaveUp]);
+      if (!waitBudget.hasAttemptEnded) return result;
+      throw new KmsCodecError(
+        'kms_unavailable',
+        "Cloud KMS responded after the activity's attempt had timed out; the activity does not run",
+        { key },
+      );
     } finally {
       leave();
       flight.waiting -= 1;

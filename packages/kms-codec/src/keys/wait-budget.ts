@@ -6,11 +6,24 @@ export interface CallCount {
   waiting: number;
 }
 
+/** An attempt of an activity whose payloads a call decodes. */
+export interface AttemptWaits {
+  /** Whether the attempt has ended on Temporal's side, so that the activity must not run any more. */
+  readonly hasEnded: boolean;
+  /**
+   * Starts to wait for one response.
+   * @param giveUp called when the attempt can wait no longer
+   * @returns a function that ends the wait
+   */
+  wait(giveUp: () => void): () => void;
+}
+
 /** How long one call waits for each response of Cloud KMS, and whether it still needs one. */
 export class WaitBudget {
   readonly budgetMs: number;
   readonly #caller: Pick<CallOptions, 'signal'>;
   readonly #calls: CallCount;
+  readonly #attempt: AttemptWaits | undefined;
   /** Created by the first wait: the data key of most calls is cached. */
   #waiting: Set<() => void> | undefined;
   #hasFailed = false;
@@ -18,16 +31,27 @@ export class WaitBudget {
   /**
    * @param budgetMs milliseconds of waiting; stalls of this process do not count, see {@link WaitTimer}
    * @param calls counts the call while it waits; absent in the background, where no caller waits
+   * @param attempt of the activity whose input the call decodes
    */
-  constructor(budgetMs: number, caller: Pick<CallOptions, 'signal'> = {}, calls: CallCount = { waiting: 0 }) {
+  constructor(
+    budgetMs: number,
+    caller: Pick<CallOptions, 'signal'> = {},
+    calls: CallCount = { waiting: 0 },
+    attempt?: AttemptWaits,
+  ) {
     this.budgetMs = budgetMs;
     this.#caller = caller;
     this.#calls = calls;
+    this.#attempt = attempt;
   }
 
-  /** Whether the call needs no further response: it has failed, or its caller has aborted it. */
+  /** Whether the call needs no further response: it has failed, its caller has aborted it, or the activity's attempt has ended. */
   get isFinished(): boolean {
-    return this.#hasFailed || this.isAborted;
+    return this.#hasFailed || this.isAborted || this.hasAttemptEnded;
+  }
+
+  get hasAttemptEnded(): boolean {
+    return this.#attempt?.hasEnded === true;
   }
 
   get isAborted(): boolean {
@@ -52,8 +76,10 @@ export class WaitBudget {
     own.add(giveUp);
     all?.add(giveUp);
     const timer = new WaitTimer(this.budgetMs, giveUp);
+    const leave = this.#attempt?.wait(giveUp);
     return () => {
       timer.stop();
+      leave?.();
       if (own.delete(giveUp) && own.size === 0) this.#calls.waiting -= 1;
       all?.delete(giveUp);
     };

@@ -1,7 +1,7 @@
 import { errorFields } from '../logging/error-fields.ts';
 import { OutageLog, type WriteLog } from './outage-log.ts';
 import { PollProbe, type ProbeTimes } from './poll-probe.ts';
-import { watchFailure } from './sdk-internals.ts';
+import { watchFailure } from '../sdk-internals.ts';
 import type { SupervisedWorker, WorkerConnection } from './temporal-types.ts';
 import { Backoff, pause, settlesWithin, unlessAborted } from './waits.ts';
 import type { WorkerKeys } from './worker-keys.ts';

@@ -1,0 +1,168 @@
+import proto from '@temporalio/proto';
+import type { ActivityAttempts, CancelReason } from './attempts/activity-attempts.ts';
+import type { SupervisedWorker } from './run-worker/temporal-types.ts';
+import { settlesWithin } from './run-worker/waits.ts';
+
+/*
+ * What this package reads and replaces of the inside of Temporal's SDK (`@temporalio/worker` 1.24, `Worker`), which has no
+ * public place for it. Where the internals differ, nothing is changed.
+ */
+
+/** What the SDK keeps to itself of a worker that fails. */
+export interface FailureDetails {
+  /** The error that ended the worker. */
+  readonly cause: unknown;
+  /** Whether the native part of the worker could not be finalized in time. */
+  readonly isStuck: boolean;
+  /** Ends the threads of workflow code. */
+  endThreads(): Promise<void>;
+}
+
+/**
+ * Works around three faults of a worker that fails (`Worker.runInternal`).
+ *
+ * - While polls are outstanding or workflows are cached, its clean-up throws an `IllegalStateError`, with which `run()`
+ *   rejects instead of the cause. The SDK logs the cause before that.
+ * - If no poll is outstanding but a task is, `finalizeShutdown` waits for ever. Here it waits until a time limit.
+ * - The threads that run workflow code stay if workflows are cached.
+ */
+export function watchFailure(worker: SupervisedWorker, limitMs: number): FailureDetails {
+  let cause: unknown;
+  let isStuck = false;
+  replaceMethod(Reflect.get(worker, 'logger'), 'error', (log) => (message: unknown, fields: unknown) => {
+    if (message === 'Worker failed') cause = read(fields, 'error');
+    return log(message, fields);
+  });
+  replaceMethod(Reflect.get(worker, 'nativeWorker'), 'finalizeShutdown', (finalize) => async () => {
+    const finalizing = Promise.resolve(finalize());
+    isStuck = !(await settlesWithin(finalizing, limitMs));
+    if (!isStuck) await finalizing;
+  });
+  return {
+    get cause() {
+      return cause;
+    },
+    get isStuck() {
+      return isStuck;
+    },
+    endThreads: async () => {
+      const clients = read(Reflect.get(worker, 'workflowCreator'), 'workerThreadClients');
+      const threads = Array.isArray(clients) ? clients.map((client) => read(client, 'workerThread')) : [];
+      await Promise.all(threads.map((thread) => callMethod(thread, 'terminate')));
+    },
+  };
+}
+
+/** Returns the payload codecs of a worker. */
+export function codecsOf(worker: object): readonly unknown[] {
+  const codecs = read(read(Reflect.get(worker, 'options'), 'loadedDataConverter'), 'payloadCodecs');
+  return Array.isArray(codecs) ? codecs : [];
+}
+
+type ActivityTask = proto.coresdk.activity_task.IActivityTask;
+const { ActivityHeartbeat, activity_task: tasks } = proto.coresdk;
+const { NOT_FOUND, TIMED_OUT, WORKER_SHUTDOWN } = tasks.ActivityCancelReason;
+
+/**
+ * Reports the activity tasks that a worker receives, before the SDK decodes their payloads (`Worker.pollLoop$`). The codec
+ * cannot learn the time limits of a task otherwise: the SDK passes only ids, and calls interceptors after it has decoded the
+ * input. It also has no way to send a heartbeat before that, except the one of Core (`NativeWorker`).
+ */
+export function watchActivityTasks(worker: object, attempts: ActivityAttempts): void {
+  const nativeWorker = read(worker, 'nativeWorker');
+  const record = read(nativeWorker, 'recordActivityHeartbeat');
+  if (typeof record !== 'function') return;
+  const heartbeat = (bytes: Buffer): void => {
+    try {
+      Reflect.apply(record, nativeWorker, [bytes]);
+    } catch {
+      // Core no longer knows the attempt, and reports that as a cancellation.
+    }
+  };
+  attempts.isComplete = replaceMethod(worker, 'pollLoop$', (pollLoop) => (poll: unknown) => {
+    if (typeof poll !== 'function') return pollLoop(poll);
+    return pollLoop(async () => {
+      const polled: unknown = await poll();
+      const [task, token] = [read(polled, 'task'), read(polled, 'base64TaskToken')];
+      if (typeof token === 'string' && isActivityTask(task)) report(task, token, attempts, heartbeat);
+      return polled;
+    });
+  });
+}
+
+/** Nexus tasks, which come from the same method, have other variants. */
+const isActivityTask = (task: unknown): task is ActivityTask =>
+  ['start', 'cancel'].includes(String(read(task, 'variant')));
+
+function report(
+  { start, cancel, taskToken }: ActivityTask,
+  token: string,
+  attempts: ActivityAttempts,
+  heartbeat: (bytes: Buffer) => void,
+): void {
+  if (cancel) attempts.cancel(token, cancelReasonOf(cancel.reason));
+  if (!start) return;
+  // The SDK replaces those in external storage. The heartbeat must not.
+  const details = [...(start.heartbeatDetails ?? [])];
+  const ids = { workflowId: start.workflowExecution?.workflowId ?? '', activityId: start.activityId ?? '' };
+  attempts.start(token, ids, {
+    limitMs: limitOf(start),
+    heartbeatTimeoutMs: milliseconds(start.heartbeatTimeout) || undefined,
+    isLast: isLastAttempt(start),
+    heartbeat: start.isLocal
+      ? undefined
+      : () =>
+          heartbeat(
+            Buffer.from(
+              ActivityHeartbeat.encodeDelimited({ taskToken: taskToken ?? null, details }).finish(),
+            ),
+          ),
+  });
+}
+
+type Start = NonNullable<ActivityTask['start']>;
+
+/** Without a retry policy, Temporal does not retry. */
+const isLastAttempt = ({ retryPolicy, attempt }: Start): boolean => {
+  const attempts = retryPolicy ? (retryPolicy.maximumAttempts ?? 0) : 1;
+  return attempts > 0 && (attempt ?? 1) >= attempts;
+};
+
+/** Both times of the limit from schedule to close are on the server's clock. */
+function limitOf(start: Start): number {
+  const { startToCloseTimeout, scheduleToCloseTimeout, scheduledTime, startedTime } = start;
+  const toClose = milliseconds(startToCloseTimeout) || Number.POSITIVE_INFINITY;
+  const scheduleToClose = milliseconds(scheduleToCloseTimeout) || Number.POSITIVE_INFINITY;
+  const spent = startedTime && scheduledTime ? milliseconds(startedTime) - milliseconds(scheduledTime) : 0;
+  return Math.max(0, Math.min(toClose, scheduleToClose - Math.max(0, spent)));
+}
+
+/** Returns the milliseconds of a protobuf Duration or Timestamp. */
+const milliseconds = (time: proto.google.protobuf.IDuration | null | undefined): number =>
+  time ? Number(String(time.seconds ?? 0)) * 1_000 + (time.nanos ?? 0) / 1e6 : 0;
+
+function cancelReasonOf(reason: number | null | undefined): CancelReason {
+  if (reason === NOT_FOUND || reason === TIMED_OUT) return 'gone';
+  return reason === WORKER_SHUTDOWN ? 'worker-shutdown' : 'other';
+}
+
+type Method = (...parameters: unknown[]) => unknown;
+
+/** @returns whether there is such a method */
+function replaceMethod(object: unknown, name: string, make: (original: Method) => Method): boolean {
+  const method = read(object, name);
+  if (typeof method !== 'function' || typeof object !== 'object' || object === null) return false;
+  return Reflect.set(
+    object,
+    name,
+    make((...parameters) => Reflect.apply(method, object, parameters)),
+  );
+}
+
+function callMethod(object: unknown, name: string): unknown {
+  const method = read(object, name);
+  return typeof method === 'function' ? Reflect.apply(method, object, []) : undefined;
+}
+
+const read = (object: unknown, name: string): unknown =>
+  typeof object === 'object' && object !== null ? Reflect.get(object, name) : undefined;
