@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Observer } from '../src/index.ts';
+import { KmsCodecError, type Observer } from '../src/index.ts';
 import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
@@ -308,7 +308,58 @@ describe('keyState', () => {
     clock.time += 1.1 * hour;
     expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(22 * 3_600);
   });
+
+  it('is 0 with the reason while Cloud KMS refuses the key that encrypts, until it accepts the key again', async () => {
+    const { codec, clock, keyService } = codecWith(rule);
+    const own = await codec.encode([json('x')], context);
+    keyService.failing = 'key_disabled';
+    clock.time += 4.1 * minute;
+    await read(codec, own);
+    await settle();
+    expect(codec.keyState('pay')).toMatchObject({ autonomySeconds: 0, failure: 'key_disabled' });
+    clock.time += minute / 2;
+    codec.maintain();
+    await settle();
+    expect(codec.keyState('pay')).toMatchObject({ autonomySeconds: 0, failure: 'key_disabled' });
+
+    // Nothing decodes meanwhile: a worker that cannot read has stopped to poll.
+    keyService.failing = undefined;
+    clock.time += minute / 2;
+    codec.maintain();
+    await vi.waitFor(() => expect(codec.keyState('pay').failure).toBeUndefined());
+    expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(23 * 3_600);
+    expect(await read(codec, own)).toBe('x');
+  });
+
+  it('recovers with a key under another version if the version in use stays disabled', async () => {
+    const keyService = new RotatedKeyService();
+    const { codec, clock } = codecWith(rule, { keyService });
+    const own = await codec.encode([json('x')], context);
+    keyService.disabled = 1;
+    keyService.version = 2;
+    clock.time += 4.1 * minute;
+    await read(codec, own);
+    await settle();
+    clock.time += minute / 2;
+    codec.maintain();
+    await vi.waitFor(() => expect(codec.keyState('pay').failure).toBeUndefined());
+    const [message] = await codec.encode([json('y')], context);
+    expect(codec.inspect(message!, context)).toMatchObject({ keyVersion: 2 });
+    await expect(codec.decode(own, context)).rejects.toMatchObject({ code: 'key_disabled' });
+  });
 });
+
+/** Cloud KMS that refuses one version of a key. */
+class RotatedKeyService extends FakeKeyService {
+  disabled = 0;
+
+  override async unwrap(request: Parameters<FakeKeyService['unwrap']>[0]): Promise<Uint8Array> {
+    if (request.keyVersion === this.disabled) {
+      throw new KmsCodecError('key_disabled', 'refused on demand', { key: request.key });
+    }
+    return await super.unwrap(request);
+  }
+}
 
 /** Cloud KMS that holds back chosen answers. */
 class HeldKeyService extends FakeKeyService {

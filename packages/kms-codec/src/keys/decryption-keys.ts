@@ -1,14 +1,14 @@
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { importKey } from '../crypto/data-key.ts';
-import { KmsCodecError } from '../errors.ts';
+import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { Observer } from '../observer.ts';
 import { KeyVersionAccess } from './key-version-access.ts';
 import type { KeyService } from './key-service.ts';
 import type { KeyedSemaphore } from './keyed-semaphore.ts';
 import type { DataKeyLimits } from './limits.ts';
 import { SingleFlight } from './single-flight.ts';
-import type { WaitBudget } from './wait-budget.ts';
+import { WaitBudget } from './wait-budget.ts';
 
 /** A wrapped branch key or data key and what Cloud KMS needs to unwrap it. The namespace's rule lists its crypto key. */
 export interface WrappedKey {
@@ -45,6 +45,21 @@ interface CachedKeysState {
   readonly oldestMs: number | undefined;
 }
 
+/** A key of this process that Cloud KMS has refused to unwrap. */
+interface RefusedKey {
+  readonly namespace: string;
+  readonly wrappedKey: WrappedKey;
+  code: ReasonCode;
+  /** Cloud KMS is not asked before this time. */
+  nextAttempt: number;
+  isAsking: boolean;
+}
+
+/** How often Cloud KMS is asked whether it unwraps a refused key of this process again. */
+const ASK_AGAIN_MS = 10_000;
+/** How long such an attempt retries. No caller waits for it. */
+const ASK_BUDGET_MS = 10_000;
+
 /** How long a failure that is not retryable is cached: a history under a disabled key must not cost a call per payload. */
 const FAILURE_TTL_MS = 5_000;
 const MAX_FAILURES = 4_096;
@@ -67,6 +82,8 @@ export class DecryptionKeys {
   readonly #keys: LRUCache<string, CachedKey>;
   /** Keys of this process. Reading other keys, however many, must not evict them. */
   readonly #own: LRUCache<string, CachedKey>;
+  /** Keys of this process that Cloud KMS has refused, until it unwraps a key of their version. */
+  readonly #refused: LRUCache<string, RefusedKey>;
   readonly #accesses = new Map<string, KeyVersionAccess>();
   readonly #failures: LRUCache<string, KmsCodecError>;
   readonly #flights: SingleFlight<KeyObject>;
@@ -86,6 +103,7 @@ export class DecryptionKeys {
     this.#flights = new SingleFlight(observer);
     this.#keys = new LRUCache({ max: limits.maxDecryptionKeys });
     this.#own = new LRUCache({ max: OWN_PER_SCOPE * limits.maxEncryptionKeys });
+    this.#refused = new LRUCache({ max: OWN_PER_SCOPE * limits.maxEncryptionKeys });
     this.#failures = new LRUCache({
       max: MAX_FAILURES,
       ttl: FAILURE_TTL_MS,
@@ -116,6 +134,14 @@ export class DecryptionKeys {
   isReady({ id }: WrappedKey): boolean {
     const cached = this.#keys.peek(id) ?? this.#own.peek(id);
     return cached !== undefined && this.#isConfirmed(cached, this.#now());
+  }
+
+  /**
+   * Why Cloud KMS has refused to unwrap a key with which this process encrypts: no process can read what it writes. Undefined
+   * if it has not, or unwraps the key again.
+   */
+  refusal({ id }: WrappedKey): ReasonCode | undefined {
+    return this.#refused.peek(id)?.code;
   }
 
   /** Whether a failure is cached, so that Cloud KMS is not called. */
@@ -158,6 +184,7 @@ export class DecryptionKeys {
         const key = importKey(bytes);
         const access = this.#accessOf(wanted, started);
         access.confirm(started);
+        this.#accept(wanted);
         this.#keys.set(id, {
           namespace,
           wrappedKey: wanted,
@@ -212,6 +239,7 @@ export class DecryptionKeys {
   maintain(): void {
     const now = this.#now();
     this.#failures.purgeStale();
+    for (const refused of this.#refused.values()) void this.#askAgain(refused, now);
     const accesses = new Set<KeyVersionAccess>();
     for (const cached of this.#all()) {
       if (now >= this.#usableUntil(cached)) this.#remove(cached);
@@ -227,8 +255,40 @@ export class DecryptionKeys {
   clear(): void {
     this.#keys.clear();
     this.#own.clear();
+    this.#refused.clear();
     this.#accesses.clear();
     this.#failures.clear();
+  }
+
+  /** Notes that Cloud KMS has refused the version of a key, and removes the key. */
+  #refuse({ namespace, wrappedKey: refused, isOwn }: CachedKey, code: ReasonCode): void {
+    this.#keys.delete(refused.id);
+    this.#own.delete(refused.id);
+    if (!isOwn) return;
+    const nextAttempt = this.#now() + ASK_AGAIN_MS;
+    this.#refused.set(refused.id, { namespace, wrappedKey: refused, code, nextAttempt, isAsking: false });
+  }
+
+  /** Notes that Cloud KMS has unwrapped a key: it does so for all keys of the same version. */
+  #accept({ cryptoKey, keyVersion }: WrappedKey): void {
+    for (const [id, { wrappedKey: refused }] of this.#refused.entries()) {
+      if (refused.cryptoKey === cryptoKey && refused.keyVersion === keyVersion) this.#refused.delete(id);
+    }
+  }
+
+  /** Asks whether Cloud KMS unwraps a refused key again. A process that has stopped to work needs no key otherwise. */
+  async #askAgain(refused: RefusedKey, now: number): Promise<void> {
+    if (refused.isAsking || now < refused.nextAttempt) return;
+    refused.isAsking = true;
+    try {
+      await this.confirm(refused.namespace, refused.wrappedKey, new WaitBudget(ASK_BUDGET_MS));
+    } catch (error) {
+      if (!(error instanceof KmsCodecError)) throw error;
+      refused.code = error.code;
+    } finally {
+      refused.isAsking = false;
+      refused.nextAttempt = this.#now() + ASK_AGAIN_MS;
+    }
   }
 
   #all(): CachedKey[] {
@@ -301,9 +361,9 @@ export class DecryptionKeys {
           observer: this.#observer,
           now: this.#now,
           revalidateMs: this.#limits.revalidateMs,
-          refused: (refused) => {
+          refused: (refused, code) => {
             this.#accesses.delete(name);
-            for (const cached of this.#all()) if (cached.access === refused) this.#remove(cached);
+            for (const cached of this.#all()) if (cached.access === refused) this.#refuse(cached, code);
           },
         },
       );

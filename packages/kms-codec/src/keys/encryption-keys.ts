@@ -140,7 +140,10 @@ export class EncryptionKeys {
     }
   }
 
-  /** Returns how long the current scope key may encrypt, its age, and why the last attempt to replace it failed. */
+  /**
+   * Returns how long the current scope key may encrypt, its age, and why the last attempt to replace it failed. The time is 0
+   * while Cloud KMS refuses to unwrap the key, because no process can read what it encrypts.
+   */
   state(scope: DataKeyScope): {
     readonly remainingMs: number;
     /** Absent without a current scope key. */
@@ -151,12 +154,13 @@ export class EncryptionKeys {
     if (!slot?.current) return { remainingMs: 0, failure: slot?.failure?.error.code };
     const { created } = slot.current.source;
     const now = this.#now();
+    const refusal = this.#refusal(slot);
     const until = Math.min(slot.retireAt, created + this.#limits.hardAgeMs);
     return {
-      remainingMs: Math.max(0, until - now),
+      remainingMs: refusal === undefined ? Math.max(0, until - now) : 0,
       // The clock of the process that created a shared branch key may be ahead.
       ageMs: Math.max(0, now - created),
-      failure: slot.refreshFailure,
+      failure: refusal ?? slot.refreshFailure,
     };
   }
 
@@ -217,6 +221,11 @@ export class EncryptionKeys {
     return now >= slot.retireAt || now - source.created >= this.#limits.hardAgeMs;
   }
 
+  /** Why Cloud KMS refuses to unwrap the current scope key, if it does. */
+  #refusal({ scope, current }: Slot): ReasonCode | undefined {
+    return current && this.#decryption.refusal(asWrappedKey(scope, current.source));
+  }
+
   /** Returns a data key of the current scope key that may encrypt one more message, if there is one. */
   #withRoom(slot: Slot, key: EncryptionKey, bytes: number): EncryptionKey | undefined {
     const { softMessages, softBytes, hardMessages, hardBytes } = this.#limits;
@@ -241,7 +250,7 @@ export class EncryptionKeys {
       if (isActive(next, softAgeMs, now)) this.#inBackground(slot, () => this.#activate(slot, next));
       return;
     }
-    const isDue = this.#usedShare(current) >= slot.refreshShare;
+    const isDue = this.#usedShare(current) >= slot.refreshShare || this.#refusal(slot) !== undefined;
     if (!isDue && !(slot.sharing === 'unshared' && this.#sharing(scope))) return;
     this.#inBackground(slot, () => this.#obtain(slot, new WaitBudget(REFRESH_BUDGET_MS), false));
   }
@@ -306,7 +315,8 @@ export class EncryptionKeys {
     options: Omit<Parameters<SharedBranchKeys['sync']>[2], 'refreshShare'>,
   ): Promise<void> {
     const { scope, current, sharing } = slot;
-    const own = current && !this.#isPastAge(slot, current) ? { current: current.source, sharing } : undefined;
+    const isUsable = current && !this.#isPastAge(slot, current) && this.#refusal(slot) === undefined;
+    const own = isUsable ? { current: current.source, sharing } : undefined;
     // Without a current key, there is no time to wait for a next key.
     const refreshShare = own ? slot.refreshShare : Number.POSITIVE_INFINITY;
     let keys: SharedKeys;

@@ -6,7 +6,7 @@ import type { DataKeyScope } from './scope-key.ts';
 export interface KeyState {
   /**
    * Seconds for which the process could still encrypt, and decrypt with the keys that it used in the last hour. 0: it has no
-   * key that encrypts. Infinity: the rule only decrypts, and no key is in use.
+   * key that encrypts, or Cloud KMS refuses to unwrap it. Infinity: the rule only decrypts, and no key is in use.
    */
   readonly autonomySeconds: number;
   /** Why the last attempt to replace or confirm a key failed; undefined while Cloud KMS answers. */

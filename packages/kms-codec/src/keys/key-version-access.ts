@@ -1,4 +1,4 @@
-import { KmsCodecError } from '../errors.ts';
+import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { withResolvers } from '../maybe-promise.ts';
 import type { Observer } from '../observer.ts';
 import type { WrappedKey } from './decryption-keys.ts';
@@ -20,7 +20,7 @@ interface KeyVersionAccessOptions {
   /** Milliseconds for which an answer of Cloud KMS counts. */
   readonly revalidateMs: number;
   /** Called when Cloud KMS refuses the key version. */
-  readonly refused: (access: KeyVersionAccess) => void;
+  readonly refused: (access: KeyVersionAccess, code: ReasonCode) => void;
 }
 
 /** The part of `revalidateMs` after which a key version is revalidated: random, so that a fleet does not ask at once. */
@@ -142,7 +142,7 @@ export class KeyVersionAccess {
       const code = error instanceof KmsCodecError ? error.code : undefined;
       if (error instanceof KmsCodecError && !error.retryable) {
         this.#isRefused = true;
-        refused(this);
+        refused(this, error.code);
         observer.keyRevalidated?.({ namespace, key, keyVersion, outcome: 'refused', code });
         return;
       }

@@ -188,9 +188,14 @@ export class Supervisor<C extends WorkerConnection> {
       }
       if (state === 'RUNNING' && signal.aborted) worker.shutdown();
       else if (state === 'RUNNING' && !keys.suffice) {
-        this.#trouble('draining', 'data_key_exhausted');
-        const fields = { autonomySeconds: Math.round(keys.autonomySeconds) };
-        write({ level: 'WARN', message: 'Keys expire soon; polling stops until there are new keys', fields });
+        const code = keys.refusal ?? 'data_key_exhausted';
+        this.#trouble('draining', code);
+        const message =
+          keys.refusal === undefined
+            ? 'Keys expire soon; polling stops until there are new keys'
+            : 'Cloud KMS rejects the key in use; polling stops until it accepts a key';
+        const fields = { code, autonomySeconds: Math.round(keys.autonomySeconds) };
+        write({ level: 'WARN', message, fields });
         worker.shutdown();
       }
       await pause(CHECK_MS, ended.signal);

@@ -1,4 +1,4 @@
-import { KmsCodecError, type ReasonCode } from '../errors.ts';
+import { KmsCodecError, reasonClass, type ReasonCode } from '../errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
 import type { WriteLog } from './outage-log.ts';
 import { Backoff, pause, unlessAborted } from './waits.ts';
@@ -58,6 +58,13 @@ export class WorkerKeys {
     return Math.min(Math.max(RESERVE_SECONDS, this.#drainSeconds), RESERVE_SHARE * this.#longest);
   }
 
+  /** Why Cloud KMS refuses the key in use; undefined if it does not. */
+  get refusal(): ReasonCode | undefined {
+    const { failure } = this;
+    const isRefused = failure !== undefined && reasonClass(failure) !== 'retryable';
+    return isRefused && this.autonomySeconds === 0 ? failure : undefined;
+  }
+
   /** Whether a worker that polls may continue. */
   get suffice(): boolean {
     return this.autonomySeconds > this.#reserve;
@@ -99,7 +106,10 @@ export class WorkerKeys {
     const reason = this.failure ?? 'data_key_exhausted';
     return {
       reason,
-      message: 'The key expires soon; waiting for a new key',
+      message:
+        this.refusal === undefined
+          ? 'The key expires soon; waiting for a new key'
+          : 'Cloud KMS rejects the key in use; waiting for a key',
       fields: { code: reason, autonomySeconds: Math.round(seconds) },
     };
   }

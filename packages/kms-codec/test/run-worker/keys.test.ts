@@ -11,7 +11,8 @@ import { cryptoKey } from '../support/codec.ts';
 import { BreakableCodec, createActivities } from './support/activities.ts';
 import { bundle, installRuntime, taskQueue } from './support/worker.ts';
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const key = cryptoKey('workflows');
 const version = `${key}/cryptoKeyVersions/1`;
 const rules = new KeyRules({}, { encrypt: key });
@@ -107,32 +108,53 @@ async function advance(milliseconds: number): Promise<void> {
 }
 
 describe('a worker and its keys in Cloud KMS', () => {
-  it('stops to poll before a key expires that was disabled, and polls again when it is enabled', async () => {
+  it('stops to poll when its key is disabled, before it fails a task, and polls again when it is enabled', async () => {
     await start();
     await untilReadiness({ status: 'ready', autonomySeconds: expect.toSatisfy((s: number) => s > 86_000) });
     expect(await (await echo('before')).result()).toBe('before');
 
     await emulator.setVersionState(version, 'DISABLED');
+    await advance(4.5 * MINUTE);
+    await untilReadiness({ status: 'not_ready', phase: 'waiting_for_kms', trouble: 'key_disabled' });
+    expect(worker.readiness()).toMatchObject({ autonomySeconds: 0, kmsFailure: 'key_disabled' });
+    const handle = await echo('meanwhile');
+
+    await emulator.setVersionState(version, 'ENABLED');
+    await advance(MINUTE);
+    await untilReadiness({ status: 'ready', restarts: 0 });
+    expect(await handle.result()).toBe('meanwhile');
+    const { events } = await handle.fetchHistory();
+    expect(events?.filter((event) => event.workflowTaskFailedEventAttributes)).toEqual([]);
+    expect(messages()).toContain('Cloud KMS rejects the key in use; polling stops until it accepts a key');
+    expect(messages()).toContain('Cloud KMS rejects the key in use; waiting for a key');
+    expect(messages().at(-1)).toBe('Keys ready; starting to poll');
+  }, 120_000);
+
+  it('stops to poll before its key expires if Cloud KMS wraps no other key, and polls again when it does', async () => {
+    await start();
+    await untilReadiness({ status: 'ready' });
+    expect(await (await echo('before-refusal')).result()).toBe('before-refusal');
+
+    const status = 'PERMISSION_DENIED';
+    emulator.injectFault({ method: 'Encrypt', effect: { kind: 'error', status } });
     await advance(0.76 * HOUR);
-    await untilReadiness({ kmsFailure: 'key_disabled' });
+    await untilReadiness({ kmsFailure: 'permission_denied' });
     await advance(0.24 * HOUR - 30_000);
     await untilReadiness({ status: 'not_ready', phase: 'waiting_for_kms' });
 
-    await emulator.setVersionState(version, 'ENABLED');
+    emulator.clearFaults();
     await advance(60_000);
     await untilReadiness({ status: 'ready', restarts: 0 });
-    expect(await (await echo('after')).result()).toBe('after');
+    expect(await (await echo('after-refusal')).result()).toBe('after-refusal');
     expect(messages()).toEqual([
       'New key in use',
-      'Cloud KMS rejects calls', // to wrap a data key
-      'Cloud KMS rejects calls', // to confirm that the data key may be unwrapped
+      'Cloud KMS rejects calls',
       'Key refresh failed; the current key stays in use',
       'Keys expire soon; polling stops until there are new keys',
       'The key expires soon; waiting for a new key',
       'Cloud KMS accepts calls again',
       'New key in use',
       'Keys ready; starting to poll',
-      'Cloud KMS accepts calls again',
     ]);
   }, 120_000);
 
