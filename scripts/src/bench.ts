@@ -28,7 +28,7 @@ const help = `Usage: pnpm bench            the benchmarks of every package, one 
        pnpm bench memory     100,000 payloads through the codec server within 256 MiB
        pnpm bench ready      the start of the codec server from its bundle
        pnpm bench workflows  workflows per second and CPU time per workflow, with and without the codec
-       pnpm bench chaos      worker processes through an outage of Cloud KMS of three minutes
+       pnpm bench chaos      worker processes through outages, kills, revocation and more: --help lists the scenarios
        pnpm bench start      five warm starts of pnpm dev, five runs of pnpm check without a cache; medians`;
 
 async function main([what, ...rest]: readonly string[]): Promise<number> {

@@ -1,47 +1,117 @@
 import { parseArgs } from 'node:util';
-import { startFleet } from './chaos/fleet.ts';
-import { outage, troubles } from './chaos/outage.ts';
+import { Checks } from './chaos/checks.ts';
+import type { Scenario, ScenarioOptions } from './chaos/scenario.ts';
+import { freeze } from './chaos/scenarios/freeze.ts';
+import { join } from './chaos/scenarios/join.ts';
+import { kill } from './chaos/scenarios/kill.ts';
+import { limit } from './chaos/scenarios/limit.ts';
+import { memory } from './chaos/scenarios/memory.ts';
+import { outage } from './chaos/scenarios/outage.ts';
+import { revoke } from './chaos/scenarios/revoke.ts';
+import { store } from './chaos/scenarios/store.ts';
+import { storeKinds } from './chaos/stores.ts';
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  outage,
+  join,
+  limit,
+  kill,
+  revoke,
+  store,
+  freeze,
+  memory,
+};
+
+const help = `node bench/chaos.bench.ts [--scenario ${Object.keys(scenarios).join('|')}] [options]
+
+Runs worker processes, separate for workflow tasks and activity tasks, through trouble, while a client keeps workflows in
+progress. Prints what was promised and what was seen. Exits with 1 if a promise was broken. All scenarios by default; with
+--scenario, which may be repeated, only these:
+
+  outage   Cloud KMS does not answer, then answers errors, then takes 2 s a call; a second fleet without an outage next to it
+  join     processes start while Cloud KMS answers errors; queries and updates
+  limit    25 h without Cloud KMS, on clocks that are moved
+  kill     kill -9 of a worker of each role, of Cloud KMS and of Temporal
+  revoke   rotation; the primary version disabled and enabled; the role removed and granted
+  store    the store of branch keys gone, read-only, slow, corrupted, rolled back
+  freeze   Temporal frozen (SIGSTOP)
+  memory   heap and RSS of the workers over many workflows
+
+  --processes 2      worker processes of each role
+  --in-flight 220    workflows in progress
+  --seconds 60       length of a phase
+  --lifetime 30      seconds after which the keys that encrypt are replaced; in production, an hour
+  --store file       how the processes share branch keys: ${storeKinds.join(', ')}. The scenario store has file and gs by default
+  --workflows 20000  workflows of the scenario memory`;
 
 const { values } = parseArgs({
   options: {
-    processes: { type: 'string', default: '1' },
+    scenario: { type: 'string', multiple: true, default: Object.keys(scenarios) },
+    processes: { type: 'string', default: '2' },
     'in-flight': { type: 'string', default: '220' },
     seconds: { type: 'string', default: '60' },
     lifetime: { type: 'string', default: '30' },
     store: { type: 'string' },
+    workflows: { type: 'string', default: '20000' },
     help: { type: 'boolean', default: false },
   },
 });
-if (values.help) {
-  console.log(
-    'node bench/chaos.bench.ts [--processes 1] [--in-flight 220] [--seconds 60] [--lifetime 30] [--store file:DIRECTORY]\n' +
-      'Runs worker processes, separate for workflow tasks and activity tasks, through an outage of Cloud KMS: no answer,\n' +
-      'errors, and slow answers, for --seconds each. --processes is the number of each kind, --lifetime the seconds after\n' +
-      'which the keys that encrypt are replaced, --store the value of KMS_BRANCH_KEYS.',
-  );
-  process.exit(0);
+
+function readOptions(): ScenarioOptions {
+  const number = (name: 'processes' | 'in-flight' | 'seconds' | 'lifetime' | 'workflows'): number => {
+    const value = Number(values[name]);
+    if (!(value > 0)) throw new RangeError(`--${name} is ${values[name]}; it must be a number above 0`);
+    return value;
+  };
+  const kind = storeKinds.find((name) => name === values.store);
+  if (kind === undefined && values.store !== undefined)
+    throw new RangeError(`--store is ${values.store}; it must be ${storeKinds.join(', ')}`);
+  return {
+    processes: number('processes'),
+    inFlight: number('in-flight'),
+    seconds: number('seconds'),
+    keyLifetimeMs: number('lifetime') * 1_000,
+    store: kind,
+    keptThroughput: 0.9,
+    workflows: number('workflows'),
+  };
 }
-const fleet = await startFleet({
-  processes: Number(values.processes),
-  keyLifetimeMs: Number(values.lifetime) * 1_000,
-  ...(values.store !== undefined && { env: { KMS_BRANCH_KEYS: values.store } }),
-});
-try {
-  // The first seconds start processes and fill caches.
-  const load = fleet.load(Number(values['in-flight']));
-  await load.run(5_000);
-  const throughput = await outage(fleet, load, Number(values.seconds) * 1_000);
-  await load.stop();
-  const report = await fleet.report();
-  console.log('| Cloud KMS | workflows per second | of before |\n|---|---|---|');
-  for (const phase of ['before', ...troubles, 'after'] as const) {
-    const rate = throughput[phase];
-    console.log(`| ${phase} | ${rate.toFixed(1)} | ${(rate / throughput.before).toFixed(2)} |`);
+
+async function main(): Promise<number> {
+  if (values.help) {
+    console.log(help);
+    return 0;
   }
-  console.log(
-    `\n${report.completed} workflows completed, ${report.failed} failed; ${report.clientErrors} client calls failed, ${report.rerun} activities ran again, ` +
-      `${report.taskFailures} workflow tasks failed or timed out, ${report.deadWorkers} workers ended.`,
-  );
-} finally {
-  await fleet.close();
+  const options = readOptions();
+  const finished: Checks[] = [];
+  for (const name of values.scenario) {
+    const run = scenarios[name];
+    if (!run) throw new RangeError(`There is no scenario ${name}. See --help.`);
+    const checks = new Checks(name, (line) => console.error(line));
+    try {
+      await run(checks, options);
+    } catch (error) {
+      checks.check(
+        'the scenario runs to its end',
+        false,
+        error instanceof Error ? error.message : String(error),
+      );
+    }
+    finished.push(checks);
+  }
+  for (const { figures } of finished) if (figures.length > 0) console.log(`\n${figures.join('\n')}`);
+  console.log('\n| scenario | promise | seen | |\n|---|---|---|---|');
+  const all = finished.flatMap((checks) => checks.all);
+  for (const { scenario, promise, seen, isKept } of all)
+    console.log(`| ${scenario} | ${promise} | ${seen.split('\n')[0]} | ${isKept ? 'kept' : 'BROKEN'} |`);
+  const broken = all.filter(({ isKept }) => !isKept).length;
+  console.log(`\n${all.length - broken} promises kept, ${broken} broken.`);
+  return broken === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof RangeError ? error.message : error);
+  process.exitCode = 2;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { cpuTime, median, range } from '@temporal-kms/scripts/figures';
-import { type Fleet, startFleet } from './chaos/fleet.ts';
+import { type Fleet, startFleet, startServices } from './chaos/fleet.ts';
 import type { FleetCodec } from './chaos/settings.ts';
 
 const { values } = parseArgs({
@@ -31,11 +31,15 @@ interface Results {
   readonly cpu: number[];
 }
 
+const stacks: { close(): Promise<void> }[] = [];
 const fleets: Results[] = [];
 const codecs: readonly FleetCodec[] = ['kms', 'identity', 'none'];
 try {
   for (const codec of codecs) {
-    fleets.push({ fleet: await startFleet({ codec, keyLifetimeMs: 300_000 }), rates: [], cpu: [] });
+    const services = await startServices();
+    stacks.push(services);
+    const fleet = services.closers.use(await startFleet(services, { codec, keyLifetimeMs: 300_000 }));
+    fleets.push({ fleet, rates: [], cpu: [] });
   }
   for (const { fleet } of fleets) await round(fleet);
   for (let n = 0; n < Number(values.rounds); n += 1) {
@@ -60,7 +64,7 @@ try {
       ),
   );
 } finally {
-  for (const { fleet } of fleets) await fleet.close();
+  for (const stack of stacks) await stack.close();
 }
 
 async function round(fleet: Fleet): Promise<{ rate: number; cpu: number }> {
@@ -68,13 +72,15 @@ async function round(fleet: Fleet): Promise<{ rate: number; cpu: number }> {
     const times = await Promise.all(fleet.workers.map(({ pid }) => cpuTime(pid)));
     return times.reduce((sum, time) => sum + time, 0);
   };
-  const load = fleet.load(Number(values['in-flight']));
+  const load = fleet.load().start(Number(values['in-flight']));
   await sleep(1_000);
   const before = await cpu();
-  const completed = await load.run(ms);
+  const completedBefore = load.completed;
+  const rate = await load.rate(ms);
+  const completed = load.completed - completedBefore;
   const used = (await cpu()) - before;
   await load.stop();
-  return { rate: (completed * 1_000) / ms, cpu: used / completed };
+  return { rate, cpu: used / completed };
 }
 
 /** @param figures of the encrypted fleet, of the one whose codec changes nothing, and of the one without a codec */

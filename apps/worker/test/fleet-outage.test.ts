@@ -1,50 +1,30 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Fleet, type FleetReport, startFleet } from '../bench/chaos/fleet.ts';
-import { outage, type Throughput, troubles } from '../bench/chaos/outage.ts';
+import { describe, it } from 'vitest';
+import { join } from '../bench/chaos/scenarios/join.ts';
+import { limit } from '../bench/chaos/scenarios/limit.ts';
+import { outage } from '../bench/chaos/scenarios/outage.ts';
+import { expectKept } from './support/chaos.ts';
 
 /*
- * Workflow tasks and activity tasks in separate processes, whose keys last for 20 s: every payload is read by another
- * process than its writer's, and every key is due for replacement and revalidation during the outage.
- * They share their branch keys: without a store, a process cannot read what another has written under a key that is younger
- * than a moment when the outage begins. `pnpm bench chaos` runs it for longer.
+ * Workflow tasks and activity tasks in separate processes: every payload is read by another process than its writer's.
+ * `pnpm bench chaos` runs these scenarios for longer.
  */
-describe('an outage of Cloud KMS that is longer than the lifetime of all keys', () => {
-  let store: string;
-  let fleet: Fleet;
-  let throughput: Throughput;
-  let report: FleetReport;
+describe('a fleet without Cloud KMS', () => {
+  // Every key is due for replacement and revalidation in the outage.
+  it(
+    'completes workflows and repeats nothing, although the outage is longer than the lifetime of all keys',
+    () => expectKept(outage, { processes: 2, seconds: 12 }),
+    300_000,
+  );
 
-  beforeAll(async () => {
-    store = await mkdtemp(join(tmpdir(), 'branch-keys-'));
-    const env = { KMS_BRANCH_KEYS: `file:${store}` };
-    fleet = await startFleet({ processes: 2, keyLifetimeMs: 20_000, env });
-    const load = fleet.load(20);
-    await load.run(3_000);
-    throughput = await outage(fleet, load, 12_000);
-    await load.stop();
-    report = await fleet.report();
-  }, 240_000);
-  afterAll(async () => {
-    await fleet?.close();
-    await rm(store, { recursive: true, force: true });
-  });
+  it(
+    'works while new processes wait for Cloud KMS, and answers queries and updates',
+    () => expectKept(join),
+    300_000,
+  );
 
-  it('fails no workflow and no workflow task, ends no worker, and repeats no activity', () => {
-    expect(report).toEqual({
-      completed: expect.any(Number),
-      failed: 0,
-      clientErrors: 0,
-      rerun: 0,
-      taskFailures: 0,
-      deadWorkers: 0,
-    });
-    expect(report.completed).toBeGreaterThan(100);
-  });
-
-  it.each(troubles)('lets workflows complete all the while (%s)', (trouble) => {
-    expect(throughput[trouble]).toBeGreaterThan(0);
-  });
+  it(
+    'stops to poll at the hard limit, fails nothing, and continues when Cloud KMS answers',
+    () => expectKept(limit),
+    300_000,
+  );
 });

@@ -1,189 +1,148 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { createKmsCodec, kmsEnvironment, KmsCodecPlugin } from '@temporal-kms/kms-codec';
-import type { Emulator } from '@temporal-kms/kms-emulator';
-import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
-import { startStack } from '@temporal-kms/testing/stack';
-import { Client, WorkflowFailedError } from '@temporalio/client';
-import proto from '@temporalio/proto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import type { EmulatorOptions } from '@temporal-kms/kms-emulator';
+import { Closers, startStack } from '@temporal-kms/testing/stack';
+import { Client, Connection } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { type FleetWorker, startFleetWorker } from './fleet-worker.ts';
+import { Load, type LoadedWorkflow } from './load.ts';
+import { type FleetReport, reportOn } from './report.ts';
 import {
-  keyLimits,
-  codecVariable,
+  createFleetCodec,
+  type Environment,
   type FleetCodec,
-  lifetimeVariable,
+  MovableClock,
   NAMESPACE,
-  TASK_QUEUE,
+  type Role,
+  roles,
+  type WorkerSettings,
 } from './settings.ts';
-import type { shipment } from './workflows.ts';
 
-const KEY = 'projects/fleet/locations/global/keyRings/fleet/cryptoKeys/fleet';
+export const KEY = 'projects/fleet/locations/global/keyRings/fleet/cryptoKeys/fleet';
+
+/** Where a fleet finds Temporal and Cloud KMS. */
+export interface Services {
+  /** Of Temporal. */
+  readonly address: string;
+  /** Of the KMS emulator. */
+  readonly kmsAddress: string;
+}
 
 export interface FleetOptions {
   /** Processes of each role: one kind polls workflow tasks, the other activity tasks. Default 1. */
   readonly processes?: number;
-  /** Milliseconds after which the keys that encrypt are replaced. */
-  readonly keyLifetimeMs: number;
+  /** Milliseconds after which the keys that encrypt are replaced. Default: as in production. */
+  readonly keyLifetimeMs?: number | undefined;
   /** The codec of the workers and the client. Default `kms`. */
   readonly codec?: FleetCodec;
+  /** Default `fleet`. */
+  readonly taskQueue?: string;
   /** Further environment of the workers and the client. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Environment;
 }
 
-/** What became of the workflows, the activities and the workers. */
-export interface FleetReport {
-  readonly completed: number;
-  readonly failed: number;
-  /** Calls of the client that failed although the workflow did not: it could not encode an input or decode a result. */
-  readonly clientErrors: number;
-  /** Executions of activities after their first one. */
-  readonly rerun: number;
-  /** Workflow tasks that failed or timed out. */
-  readonly taskFailures: number;
-  /** Workers whose process ended. */
-  readonly deadWorkers: number;
-}
-
+/** Worker processes, and a client that gives them work. */
 export interface Fleet {
-  readonly emulator: Emulator;
-  readonly workers: readonly NodeProcess[];
-  /** Keeps a number of workflows in progress. */
-  load(inFlight: number): Load;
-  /** Reports on all workflows. Stop the load before. */
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** All worker processes that were started, also those that have ended. */
+  readonly workers: readonly FleetWorker[];
+  /** Starts a further process, without waiting until it is ready. */
+  add(role: Role): FleetWorker;
+  /** Creates a load. Default workflow: `shipment`. */
+  load(workflow?: LoadedWorkflow): Load;
+  /** Moves the clocks of the workers and the client. */
+  advance(ms: number): Promise<void>;
+  /** Reports on all workflows of the loads. Stop them before. */
   report(): Promise<FleetReport>;
   close(): Promise<void>;
 }
 
-export interface Load {
-  /** Waits for `ms`, and returns how many workflows completed in that time. */
-  run(ms: number): Promise<number>;
-  /** Starts no further workflow, and waits for those in progress. */
-  stop(): Promise<void>;
+/** Starts Temporal and a KMS emulator in this process. */
+export async function startServices(emulator: EmulatorOptions = {}) {
+  const stack = await startStack({ emulator: { keys: [KEY], ...emulator } });
+  return { ...stack, kmsAddress: stack.emulator.address };
 }
 
 /**
- * Starts Temporal, the KMS emulator, worker processes and a client that keeps a number of workflows in progress. Workflow
- * tasks and activity tasks have separate processes, so each payload is read by another process than its writer's.
+ * Starts worker processes and a client. Workflow tasks and activity tasks have separate processes, so each payload is read by
+ * another process than its writer's.
  */
-export async function startFleet(options: FleetOptions): Promise<Fleet> {
-  const { processes = 1, keyLifetimeMs, codec: kind = 'kms', env: more = {} } = options;
-  const stack = await startStack({ emulator: { keys: [KEY] } });
-  const { emulator, address, closers, connection } = stack;
-  const env = {
-    GCP_PROJECT: 'fleet',
-    GCP_KMS_KEY_RING: 'fleet',
-    GCP_KMS_KEY: 'fleet',
-    KMS_EMULATOR_HOST: emulator.address,
-    TEMPORAL_ADDRESS: address,
-    ...lifetimeVariable(keyLifetimeMs),
-    ...codecVariable(kind),
-    ...more,
-  };
-  const workers = ['workflows', 'activities'].flatMap((role) =>
-    Array.from({ length: processes }, () =>
-      startNode(`${import.meta.dirname}/worker.ts`, { args: [role], env }),
-    ),
-  );
-  closers.defer(() => Promise.all(workers.map((worker) => worker.kill())));
-  const codec = closers.use(
-    createKmsCodec(kmsEnvironment.parse(env), { namespace: NAMESPACE, limits: keyLimits(env) }),
-  );
-  const client = new Client({
-    connection,
-    namespace: NAMESPACE,
-    plugins: kind === 'kms' ? [new KmsCodecPlugin(codec)] : [],
+export async function startFleet(services: Services, options: FleetOptions = {}): Promise<Fleet> {
+  const { processes = 1, keyLifetimeMs, codec: kind = 'kms', taskQueue = 'fleet', env: more } = options;
+  const closers = new Closers();
+  try {
+    const folder = await mkdtemp(join(tmpdir(), 'fleet-'));
+    closers.defer(() => rm(folder, { recursive: true, force: true }));
+    const bundle = join(folder, 'workflows.js');
+    await writeFile(bundle, await bundleCode(kind === 'kms'));
+    const settings: WorkerSettings = {
+      TEMPORAL_ADDRESS: services.address,
+      FLEET_TASK_QUEUE: taskQueue,
+      FLEET_BUNDLE: bundle,
+      FLEET_CODEC: kind,
+      ...(keyLifetimeMs !== undefined && { FLEET_KEY_LIFETIME_MS: String(keyLifetimeMs) }),
+    };
+    const env: Environment = {
+      GCP_PROJECT: 'fleet',
+      GCP_KMS_KEY_RING: 'fleet',
+      GCP_KMS_KEY: 'fleet',
+      KMS_EMULATOR_HOST: services.kmsAddress,
+      ...settings,
+      ...more,
+    };
+    const workers: FleetWorker[] = [];
+    const add = (role: Role): FleetWorker => {
+      const number = workers.filter((worker) => worker.role === role).length + 1;
+      const worker = startFleetWorker(role, `${role} ${number}`, env);
+      workers.push(worker);
+      return worker;
+    };
+    closers.defer(() => Promise.all(workers.map((worker) => worker.kill())));
+    const clock = new MovableClock();
+    const codec = closers.use(createFleetCodec(env, clock));
+    const connection = closers.use(await Connection.connect({ address: services.address }));
+    const plugins = kind === 'kms' ? [new KmsCodecPlugin(codec)] : [];
+    const client = new Client({ connection, namespace: NAMESPACE, plugins });
+    for (const role of roles) for (let number = 0; number < processes; number += 1) add(role);
+    await Promise.all(workers.map((worker) => worker.untilReady()));
+    const loads: Load[] = [];
+    closers.defer(() => Promise.all(loads.map((load) => load.abandon())));
+    return {
+      client,
+      taskQueue,
+      workers,
+      add,
+      load: (workflow = 'shipment') => {
+        const load = new Load({ client, taskQueue, workflow });
+        loads.push(load);
+        return load;
+      },
+      advance: async (ms) => {
+        clock.advance(ms);
+        codec.maintain();
+        await Promise.all(workers.filter((worker) => worker.isRunning()).map((worker) => worker.advance(ms)));
+      },
+      report: () => reportOn(client, workers, loads),
+      close: () => closers.close(),
+    };
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+/** Bundled once, so that a process starts soon. */
+async function bundleCode(isEncrypted: boolean): Promise<string> {
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),
+    logger: new DefaultLogger('ERROR'),
+    ...(isEncrypted && {
+      failureConverterPath: fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter')),
+    }),
   });
-  await Promise.all(workers.map(untilReady));
-
-  const ids: string[] = [];
-  let completed = 0;
-  let failed = 0;
-  let clientErrors = 0;
-  const executeOne = async (): Promise<void> => {
-    const workflowId = randomUUID();
-    ids.push(workflowId);
-    try {
-      await client.workflow.execute<typeof shipment>('shipment', {
-        workflowId,
-        taskQueue: TASK_QUEUE,
-        args: [`customer of ${workflowId}`],
-      });
-      completed += 1;
-    } catch (error) {
-      if (error instanceof WorkflowFailedError) failed += 1;
-      else clientErrors += 1;
-    }
-  };
-
-  return {
-    emulator,
-    workers,
-    load: (inFlight) => {
-      const stopping = new AbortController();
-      const oneAfterAnother = async (): Promise<void> => {
-        while (!stopping.signal.aborted) await executeOne();
-      };
-      const loops = Promise.all(Array.from({ length: inFlight }, oneAfterAnother));
-      return {
-        run: async (ms) => {
-          const before = completed;
-          await sleep(ms);
-          return completed - before;
-        },
-        stop: async () => {
-          stopping.abort();
-          await loops;
-        },
-      };
-    },
-    report: async () => {
-      const deadWorkers = workers.filter((worker) => !worker.isRunning()).length;
-      const taskFailures = await countTaskFailures(client, ids);
-      return { completed, failed, clientErrors, rerun: countReruns(workers), taskFailures, deadWorkers };
-    },
-    close: () => stack.close(),
-  };
-}
-
-async function untilReady(worker: NodeProcess): Promise<void> {
-  while (!worker.stdout().startsWith('ready')) {
-    if (!worker.isRunning()) throw new Error(`A worker did not start:\n${worker.output()}`);
-    await sleep(50);
-  }
-}
-
-/** Counts the lines about an activity that ran before. */
-function countReruns(workers: readonly NodeProcess[]): number {
-  const seen = new Set<string>();
-  let reruns = 0;
-  for (const line of workers.flatMap((worker) => worker.stdout().split('\n'))) {
-    const [word, workflowId, activityId] = line.split(' ');
-    if (word !== 'run') continue;
-    const activity = `${workflowId} ${activityId}`;
-    if (seen.has(activity)) reruns += 1;
-    seen.add(activity);
-  }
-  return reruns;
-}
-
-const {
-  EVENT_TYPE_WORKFLOW_TASK_FAILED: WORKFLOW_TASK_FAILED,
-  EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT: WORKFLOW_TASK_TIMED_OUT,
-} = proto.temporal.api.enums.v1.EventType;
-
-async function countTaskFailures(client: Client, ids: readonly string[]): Promise<number> {
-  let failures = 0;
-  const rest = ids.flatMap((id) => [id, `${id}-handover`]);
-  const reader = async (): Promise<void> => {
-    for (let id = rest.pop(); id !== undefined; id = rest.pop()) {
-      const { history } = await client.workflowService.getWorkflowExecutionHistory({
-        namespace: NAMESPACE,
-        execution: { workflowId: id },
-      });
-      for (const { eventType } of history?.events ?? []) {
-        if (eventType === WORKFLOW_TASK_FAILED || eventType === WORKFLOW_TASK_TIMED_OUT) failures += 1;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: 16 }, reader));
-  return failures;
+  return code;
 }

@@ -1,30 +1,80 @@
-import type { DataKeyLimits } from '@temporal-kms/kms-codec';
+import { z } from 'zod';
+import {
+  CloudKms,
+  type DataKeyLimits,
+  KmsCodec,
+  kmsEnvironment,
+  type Observer,
+} from '@temporal-kms/kms-codec';
 
 export const NAMESPACE = 'default';
-export const TASK_QUEUE = 'fleet';
 
-/** Milliseconds after which the keys that encrypt are replaced; production has an hour. */
-const LIFETIME = 'FLEET_KEY_LIFETIME_MS';
-
-/** The environment variable of a worker with this lifetime of keys. */
-export const lifetimeVariable = (ms: number): Record<string, string> => ({ [LIFETIME]: String(ms) });
-
-/** The time for which an answer of Cloud KMS counts must be longer than its slowest answer. */
-export function keyLimits(env: Readonly<Record<string, string | undefined>>): Partial<DataKeyLimits> {
-  const ms = Number(env[LIFETIME]);
-  return { softAgeMs: ms, revalidateMs: ms / 6 };
-}
-
-const CODEC = 'FLEET_CODEC';
+/** Identifies the processes of a role in the log of a scenario, too. */
+export const roles = ['workflows', 'activities'] as const;
+export type Role = (typeof roles)[number];
 
 /** The codec of a worker: ours, one that returns every payload unchanged, or none. The last two are for comparisons. */
 export type FleetCodec = 'kms' | 'identity' | 'none';
 
-/** The environment variable of a worker with this codec. */
-export const codecVariable = (codec: FleetCodec): Record<string, string> => ({ [CODEC]: codec });
+/** Environment variables of a worker process of the fleet, in addition to those of the codec. */
+export interface WorkerSettings {
+  readonly TEMPORAL_ADDRESS: string;
+  readonly FLEET_TASK_QUEUE: string;
+  /** Path of the bundle with the workflows. */
+  readonly FLEET_BUNDLE: string;
+  /** Milliseconds after which the keys that encrypt are replaced. Absent: the hour of production. */
+  readonly FLEET_KEY_LIFETIME_MS?: string | undefined;
+  readonly FLEET_CODEC: FleetCodec;
+}
 
-export function codecOf(env: Readonly<Record<string, string | undefined>>): FleetCodec {
-  const codec = env[CODEC] ?? 'kms';
-  if (codec === 'kms' || codec === 'identity' || codec === 'none') return codec;
-  throw new Error(`${CODEC} must be kms, identity or none.`);
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a worker process answers on its HTTP port. `/readyz` is as in production. */
+export const readiness = z.object({
+  status: z.enum(['ready', 'degraded', 'not_ready']),
+  phase: z.string(),
+  restarts: z.number(),
+  trouble: z.string().optional(),
+  polling: z.boolean().optional(),
+  secondsSincePoll: z.number().optional(),
+  autonomySeconds: z.number().nullable(),
+  kmsFailure: z.string().optional(),
+});
+export type Readiness = z.infer<typeof readiness> & { readonly http: number };
+
+/** `process.memoryUsage()` after a garbage collection. */
+export const memory = z.object({ rss: z.number(), heapUsed: z.number(), external: z.number() });
+export type Memory = z.infer<typeof memory>;
+
+/** A clock that a scenario moves, so that it need not wait for hours. */
+export class MovableClock {
+  #aheadMs = 0;
+
+  readonly now = (): number => Date.now() + this.#aheadMs;
+
+  advance(ms: number): void {
+    this.#aheadMs += ms;
+  }
+}
+
+/** Creates the codec of a worker process or of the client. */
+export function createFleetCodec(env: Environment, clock: MovableClock, observer?: Observer): KmsCodec {
+  const { rules, emulatorHost, openBranchKeyStore } = kmsEnvironment.parse(env);
+  const keyService = new CloudKms({ emulatorHost, ...(observer && { observer }) });
+  return new KmsCodec({
+    rules,
+    keyService,
+    branchKeyStore: openBranchKeyStore?.(),
+    namespace: NAMESPACE,
+    limits: keyLimits(env['FLEET_KEY_LIFETIME_MS']),
+    now: clock.now,
+    ...(observer && { observer }),
+  });
+}
+
+/** The time for which an answer of Cloud KMS counts must be longer than its slowest answer. */
+function keyLimits(lifetime: string | undefined): Partial<DataKeyLimits> {
+  if (lifetime === undefined) return {};
+  const ms = Number(lifetime);
+  return { softAgeMs: ms, revalidateMs: ms / 6 };
 }

@@ -1,14 +1,17 @@
 /*
- * One worker process of the fleet: `node worker.ts workflows|activities`. It is not supervised, so a worker that fails
- * ends its process. Its output has a line for each activity that runs: `run`, the workflow, the activity, the attempt.
+ * One worker process of the fleet: `node --expose-gc worker.ts workflows|activities`. Its standard output has a line for the
+ * port on which it answers, and one for each activity that runs: `run`, the workflow, the activity, the attempt. Standard
+ * error is its log.
  */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createKmsCodec, kmsEnvironment, KmsCodecPlugin } from '@temporal-kms/kms-codec';
-import { safeRuntimeOptions } from '@temporal-kms/kms-codec/worker-logging';
+import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { outageObserver, runWorker } from '@temporal-kms/kms-codec/run-worker';
+import { safeRuntimeOptions, writeLine } from '@temporal-kms/kms-codec/worker-logging';
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import type { Payload, PayloadCodec } from '@temporalio/common';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { codecOf, keyLimits, NAMESPACE, TASK_QUEUE } from './settings.ts';
+import { createFleetCodec, MovableClock, NAMESPACE } from './settings.ts';
 
 const ran = (): void => {
   const { workflowExecution, activityId, attempt } = activityInfo();
@@ -35,28 +38,54 @@ export type Activities = typeof activities;
 const unchanged = (payloads: Payload[]): Promise<Payload[]> => Promise.resolve(payloads);
 const identity: PayloadCodec = { encode: unchanged, decode: unchanged };
 
-async function main(): Promise<void> {
-  const kind = codecOf(process.env);
-  Runtime.install(safeRuntimeOptions());
-  const settings = kmsEnvironment.parse(process.env);
-  const codec = createKmsCodec(settings, { namespace: NAMESPACE, limits: keyLimits(process.env) });
-  await codec.warm(NAMESPACE);
-  const connection = await NativeConnection.connect({ address: process.env['TEMPORAL_ADDRESS'] ?? '' });
-  const worker = await Worker.create({
-    connection,
+function main(): void {
+  const { env } = process;
+  Runtime.install({ ...safeRuntimeOptions(), shutdownSignals: [] });
+  const clock = new MovableClock();
+  const kind = env['FLEET_CODEC'];
+  const codec = createFleetCodec(env, clock, outageObserver(writeLine));
+  const worker = runWorker({
+    codec,
     namespace: NAMESPACE,
-    taskQueue: TASK_QUEUE,
-    plugins: kind === 'kms' ? [new KmsCodecPlugin(codec)] : [],
-    ...(kind === 'identity' && { dataConverter: { payloadCodecs: [identity] } }),
-    shutdownGraceTime: '2 seconds',
-    ...(process.argv[2] === 'activities'
-      ? { activities }
-      : { workflowsPath: new URL('workflows.ts', import.meta.url).pathname }),
+    connect: () => NativeConnection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' }),
+    createWorker: (connection) =>
+      Worker.create({
+        connection,
+        namespace: NAMESPACE,
+        taskQueue: env['FLEET_TASK_QUEUE'] ?? '',
+        plugins: kind === 'kms' ? [new KmsCodecPlugin(codec)] : [],
+        ...(kind === 'identity' && { dataConverter: { payloadCodecs: [identity] } }),
+        shutdownGraceTime: '2 seconds',
+        ...(process.argv[2] === 'activities'
+          ? { activities }
+          : { workflowBundle: { codePath: env['FLEET_BUNDLE'] ?? '' } }),
+      }),
   });
-  process.stdout.write('ready\n');
-  await worker.run();
-  await connection.close();
-  await codec.close();
+
+  const routes: Readonly<Record<string, (query: URLSearchParams) => [status: number, body: object]>> = {
+    '/readyz': () => {
+      const readiness = worker.readiness();
+      return [readiness.status === 'not_ready' ? 503 : 200, readiness];
+    },
+    '/advance': (query) => {
+      clock.advance(Number(query.get('ms')));
+      codec.maintain();
+      return [200, {}];
+    },
+    '/memory': () => {
+      globalThis.gc?.();
+      return [200, process.memoryUsage()];
+    },
+  };
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://worker');
+    const [status, body] = routes[pathname]?.(searchParams) ?? [404, {}];
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  };
+  const server = createServer(answer).listen(0, '127.0.0.1', () => {
+    const address = server.address();
+    process.stdout.write(`listening ${typeof address === 'object' ? address?.port : ''}\n`);
+  });
 }
 
-await main();
+main();

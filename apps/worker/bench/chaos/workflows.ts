@@ -1,8 +1,18 @@
-import { executeChild, proxyActivities, sleep, workflowInfo } from '@temporalio/workflow';
+import {
+  condition,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  executeChild,
+  proxyActivities,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { Activities } from './worker.ts';
 
 /** Runs at most once: if its input cannot be decrypted at the first attempt, its workflow fails. */
-const { pay } = proxyActivities<Activities>({
+const once = proxyActivities<Activities>({
   startToCloseTimeout: '60 seconds',
   retry: { maximumAttempts: 1 },
 });
@@ -10,10 +20,16 @@ const { pack } = proxyActivities<Activities>({
   startToCloseTimeout: '60 seconds',
   heartbeatTimeout: '10 seconds',
 });
+/** For scenarios that kill processes: what a killed process was doing has to run again soon. */
+const repeatable = proxyActivities<Activities>({
+  startToCloseTimeout: '8 seconds',
+  heartbeatTimeout: '4 seconds',
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '1 second' },
+});
 
 /** A child, a payment that must not be repeated, a timer, and an activity that sends heartbeats. */
 export async function shipment(customer: string): Promise<string> {
-  const receipt = await pay(customer);
+  const receipt = await once.pay(customer);
   await sleep(300);
   const parcel = await pack(receipt);
   const { workflowId } = workflowInfo();
@@ -21,5 +37,34 @@ export async function shipment(customer: string): Promise<string> {
 }
 
 export async function handover(parcel: string): Promise<string> {
-  return pay(`handover of ${parcel}`);
+  return once.pay(`handover of ${parcel}`);
+}
+
+/** As `shipment`, with activities that may run again. */
+export async function delivery(customer: string): Promise<string> {
+  const receipt = await repeatable.pay(customer);
+  await sleep(300);
+  return repeatable.pack(receipt);
+}
+
+/** One activity. */
+export async function payment(customer: string): Promise<string> {
+  return once.pay(customer);
+}
+
+export const place = defineQuery<string>('place');
+export const move = defineUpdate<string, [string]>('move');
+export const arrive = defineSignal('arrive');
+
+/** Answers queries and updates until it arrives. */
+export async function journey(start: string): Promise<string> {
+  let at = start;
+  let hasArrived = false;
+  setHandler(place, () => at);
+  setHandler(move, (to) => (at = to));
+  setHandler(arrive, () => {
+    hasArrived = true;
+  });
+  await condition(() => hasArrived);
+  return at;
 }

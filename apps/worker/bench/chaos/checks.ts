@@ -1,0 +1,63 @@
+import type { FleetReport } from './report.ts';
+
+/** A promise of the project, and what a scenario has seen of it. */
+export interface Check {
+  readonly scenario: string;
+  readonly promise: string;
+  readonly seen: string;
+  readonly isKept: boolean;
+}
+
+/** Collects what a scenario sees, and reports its progress. */
+export class Checks {
+  readonly all: Check[] = [];
+  /** Lines of a scenario that are no promise: figures. */
+  readonly figures: string[] = [];
+  readonly #scenario: string;
+  readonly #print: (line: string) => void;
+  readonly #begin = performance.now();
+
+  constructor(scenario: string, print: (line: string) => void) {
+    this.#scenario = scenario;
+    this.#print = print;
+  }
+
+  /** Prints a line with the seconds since the beginning. */
+  progress(line: string): void {
+    const seconds = Math.round((performance.now() - this.#begin) / 1_000);
+    this.#print(`${this.#scenario} ${String(seconds).padStart(4)} s: ${line}`);
+  }
+
+  check(promise: string, isKept: boolean, seen: string): void {
+    this.all.push({ scenario: this.#scenario, promise, seen, isKept });
+    if (!isKept) this.progress(`BROKEN: ${promise}; seen: ${seen}`);
+  }
+
+  /** Checks that a number is 0. */
+  none(what: string, count: number): void {
+    this.check(`no ${what}`, count === 0, String(count));
+  }
+
+  atMost(what: string, limit: number, seen: number, unit: string, digits = 1): void {
+    this.check(`${what}: at most ${limit} ${unit}`, seen <= limit, `${seen.toFixed(digits)} ${unit}`);
+  }
+
+  figure(line: string): void {
+    this.figures.push(line);
+  }
+
+  /** Checks what is promised of every scenario: no workflow fails or is lost, and no worker ends. */
+  nothingFailed({ completed, failed, reasons, lost, deadWorkers }: FleetReport): void {
+    this.check('workflows complete', completed > 0, String(completed));
+    this.check('no workflow failed', failed === 0, [String(failed), ...reasons.slice(0, 5)].join('; '));
+    this.none('workflow was lost', lost);
+    this.none('worker ended or was replaced', deadWorkers);
+  }
+
+  /** Checks also that Temporal repeated nothing. */
+  nothingRepeated({ rerun, taskFailures, clientErrors }: FleetReport): void {
+    this.none('activity ran again', rerun);
+    this.none('workflow task failed or timed out', taskFailures);
+    this.none('call of the client failed', clientErrors);
+  }
+}

@@ -1,0 +1,113 @@
+import type { Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import type { FleetWorker } from './fleet-worker.ts';
+import type { Load } from './load.ts';
+import { NAMESPACE } from './settings.ts';
+
+/** What became of the workflows, the activities and the workers. */
+export interface FleetReport {
+  readonly completed: number;
+  readonly failed: number;
+  /** Why workflows failed, without repetitions. */
+  readonly reasons: readonly string[];
+  /** Workflows that Temporal has accepted and that have neither completed nor failed, or that it no longer knows. */
+  readonly lost: number;
+  /** Calls of the client that failed although the workflow did not: it could not encode an input or decode a result. */
+  readonly clientErrors: number;
+  /** Executions of activities after their first one. */
+  readonly rerun: number;
+  /** Of these, those whose earlier execution was in a process that was killed. */
+  readonly rerunAfterKill: number;
+  /** Workflow tasks that failed or timed out. */
+  readonly taskFailures: number;
+  /** Worker processes that ended and were neither killed nor stopped, and workers that were replaced inside their process. */
+  readonly deadWorkers: number;
+}
+
+export async function reportOn(
+  client: Client,
+  workers: readonly FleetWorker[],
+  loads: readonly Load[],
+): Promise<FleetReport> {
+  const ids = loads.flatMap((load) => load.ids);
+  const sum = (count: (load: Load) => number) => loads.reduce((total, load) => total + count(load), 0);
+  return {
+    completed: sum((load) => load.completed),
+    failed: sum((load) => load.failures.length),
+    reasons: [...new Set(loads.flatMap((load) => load.failures))],
+    clientErrors: sum((load) => load.clientErrors),
+    ...countReruns(workers),
+    ...(await readHistories(client, ids)),
+    deadWorkers: await countDead(workers),
+  };
+}
+
+async function countDead(workers: readonly FleetWorker[]): Promise<number> {
+  let dead = 0;
+  for (const worker of workers) {
+    if (worker.isRunning()) dead += (await worker.readyz())?.restarts ?? 1;
+    else if (!wasKilled(worker) && worker.child.exitCode !== 0) dead += 1;
+  }
+  return dead;
+}
+
+const wasKilled = (worker: FleetWorker): boolean => worker.child.signalCode === 'SIGKILL';
+
+/** Counts executions of an activity that had run before. */
+export function countReruns(workers: readonly FleetWorker[]): Pick<FleetReport, 'rerun' | 'rerunAfterKill'> {
+  const times = new Map<string, number>();
+  const ofKilled = new Map<string, number>();
+  for (const worker of workers) {
+    for (const activity of worker.runs()) {
+      times.set(activity, (times.get(activity) ?? 0) + 1);
+      if (wasKilled(worker)) ofKilled.set(activity, (ofKilled.get(activity) ?? 0) + 1);
+    }
+  }
+  let rerun = 0;
+  let rerunAfterKill = 0;
+  for (const [activity, count] of times) {
+    rerun += count - 1;
+    rerunAfterKill += Math.min(count - 1, ofKilled.get(activity) ?? 0);
+  }
+  return { rerun, rerunAfterKill };
+}
+
+const {
+  EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: COMPLETED,
+  EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: FAILED,
+  EVENT_TYPE_WORKFLOW_TASK_FAILED: TASK_FAILED,
+  EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT: TASK_TIMED_OUT,
+} = proto.temporal.api.enums.v1.EventType;
+
+/** Reads every history, of the workflows and of their children. */
+async function readHistories(
+  client: Client,
+  ids: readonly string[],
+): Promise<Pick<FleetReport, 'taskFailures' | 'lost'>> {
+  let taskFailures = 0;
+  let lost = 0;
+  const rest = ids.flatMap((id) => [
+    { id, isChild: false },
+    { id: `${id}-handover`, isChild: true },
+  ]);
+  const reader = async (): Promise<void> => {
+    for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+      const execution = { workflowId: next.id };
+      try {
+        const { history } = await client.workflowService.getWorkflowExecutionHistory({
+          namespace: NAMESPACE,
+          execution,
+        });
+        const types = (history?.events ?? []).map(({ eventType }) => eventType);
+        taskFailures += types.filter((type) => type === TASK_FAILED || type === TASK_TIMED_OUT).length;
+        const last = types.at(-1);
+        if (last !== COMPLETED && last !== FAILED) lost += 1;
+      } catch {
+        // Not every workflow has a child.
+        if (!next.isChild) lost += 1;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, reader));
+  return { taskFailures, lost };
+}

@@ -1,0 +1,23 @@
+import type { Checks } from './checks.ts';
+import type { StoreKind } from './stores.ts';
+
+/** The size of a scenario. */
+export interface ScenarioOptions {
+  /** Worker processes of each role. */
+  readonly processes: number;
+  /** Workflows in progress. */
+  readonly inFlight: number;
+  /** The length of each phase. */
+  readonly seconds: number;
+  /** Milliseconds after which the keys that encrypt are replaced. */
+  readonly keyLifetimeMs: number;
+  /** How the processes share their branch keys. Default: in a directory; the scenario `store` uses all kinds. */
+  readonly store?: StoreKind | undefined;
+  /** The share of its throughput that a fleet keeps in an outage of Cloud KMS. */
+  readonly keptThroughput: number;
+  /** Workflows of the scenario `memory`. */
+  readonly workflows: number;
+}
+
+/** Runs to its end, also when a promise is broken. @throws Error when it cannot continue */
+export type Scenario = (checks: Checks, options: ScenarioOptions) => Promise<void>;

@@ -1,0 +1,52 @@
+import type { Checks } from '../checks.ts';
+import { startFleet, startServices } from '../fleet.ts';
+import type { ScenarioOptions } from '../scenario.ts';
+import { openStore } from '../stores.ts';
+
+/** Within this time, `/readyz` reports that Temporal does not answer (docs/operations.md). */
+const NOTICED_SECONDS = 40;
+/** A measurement that failed is repeated about every second, and each call has a deadline of 5 s. */
+const READY_AGAIN_SECONDS = 20;
+
+/** Temporal is frozen (SIGSTOP), and continues (SIGCONT). */
+export async function freeze(checks: Checks, options: ScenarioOptions): Promise<void> {
+  const { processes, inFlight, seconds, keyLifetimeMs, store: kind } = options;
+  const services = await startServices();
+  const { closers, server } = services;
+  try {
+    const store = closers.use(await openStore(kind));
+    const fleet = closers.use(await startFleet(services, { processes, keyLifetimeMs, env: store.env }));
+    const load = fleet.load('delivery').start(inFlight);
+    await load.warm();
+    checks.progress('freezing Temporal');
+    process.kill(server.pid, 'SIGSTOP');
+    let noticed: number[];
+    try {
+      noticed = await Promise.all(
+        fleet.workers.map(
+          async (worker) => (await worker.untilNotReady(2 * NOTICED_SECONDS * 1_000)).seconds,
+        ),
+      );
+      checks.progress('every process has noticed');
+      await load.rate(seconds * 1_000);
+      const answers = await Promise.all(fleet.workers.map((worker) => worker.readyz()));
+      const ready = answers.filter((answer) => answer?.http !== 503).length;
+      checks.none('process reports ready while Temporal is frozen', ready);
+    } finally {
+      process.kill(server.pid, 'SIGCONT');
+    }
+    checks.progress('Temporal continues');
+    const settled = load.settled();
+    const again = await Promise.all(fleet.workers.map((worker) => worker.untilReady()));
+    checks.atMost('time until /readyz answers 503', NOTICED_SECONDS, Math.max(...noticed), 's');
+    checks.atMost('time until /readyz answers 200 again', READY_AGAIN_SECONDS, Math.max(...again), 's');
+    const recovery = await settled;
+    checks.figure(
+      `Temporal frozen: /readyz answered 503 after ${Math.min(...noticed).toFixed(1)} to ${Math.max(...noticed).toFixed(1)} s, and 200 at most ${Math.max(...again).toFixed(1)} s after Temporal continued. All workflows that were in progress had completed ${recovery.toFixed(1)} s after that.`,
+    );
+    await load.stop();
+    checks.nothingFailed(await fleet.report());
+  } finally {
+    await services.close();
+  }
+}

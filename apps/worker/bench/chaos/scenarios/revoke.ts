@@ -1,0 +1,173 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KeyManagementServiceClient } from '@google-cloud/kms';
+import { grpc } from 'google-gax';
+import proto from '@temporalio/proto';
+import type { Checks } from '../checks.ts';
+import { type Fleet, KEY, startFleet, startServices } from '../fleet.ts';
+import type { FleetWorker } from '../fleet-worker.ts';
+import type { Load } from '../load.ts';
+import type { ScenarioOptions } from '../scenario.ts';
+import { NAMESPACE, type Readiness } from '../settings.ts';
+import { openStore } from '../stores.ts';
+
+const IDENTITY = 'worker@fleet.iam.gserviceaccount.com';
+const ROLE = { role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter', members: [`serviceAccount:${IDENTITY}`] };
+/** For the measurement, and for a busy machine. */
+const SLACK_SECONDS = 10;
+/** A worker tries to replace a key that Cloud KMS rejects about every 10 s, and then connects and creates its worker. */
+const READY_SECONDS = 30;
+
+/** Rotation; the primary version is disabled and enabled; the role is removed and granted. All while workflows run. */
+export async function revoke(checks: Checks, options: ScenarioOptions): Promise<void> {
+  const { processes, inFlight, seconds, keyLifetimeMs, store: kind } = options;
+  const services = await startServices({ identities: { [IDENTITY]: 0 } });
+  const { closers, emulator } = services;
+  const administrator = connectTo(emulator.port);
+  closers.defer(() => administrator.close());
+  try {
+    await emulator.setPolicy(KEY, [ROLE]);
+    const store = closers.use(await openStore(kind));
+    const kmsAddress = emulator.identities[IDENTITY] ?? '';
+    const fleet = closers.use(
+      await startFleet({ ...services, kmsAddress }, { processes, keyLifetimeMs, env: store.env }),
+    );
+    // An activity of a single attempt that a worker takes at the moment of a refusal fails, and its workflow with it.
+    const load = fleet.load('delivery').start(inFlight);
+    await load.warm();
+    const lifetime = keyLifetimeMs / 1_000;
+    checks.figure(
+      '| event | all processes after | code | all ready again after | all workflows recovered after |\n|---|---|---|---|---|',
+    );
+
+    checks.progress('rotation');
+    await administrator.createCryptoKeyVersion({ parent: KEY });
+    await administrator.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
+    const adopted = await Promise.all(fleet.workers.map((worker) => untilVersion(worker, 2, 3 * lifetime)));
+    checks.atMost(
+      'rotation: time until every process encrypts under the new version',
+      lifetime + SLACK_SECONDS,
+      Math.max(...adopted),
+      's',
+    );
+    checks.figure(`| rotation | ${Math.max(...adopted).toFixed(1)} s | | | |`);
+    const afterRotation = await load.settled();
+    checks.check('rotation: workflows continue', load.failures.length === 0, `${afterRotation.toFixed(1)} s`);
+
+    const version = `${KEY}/cryptoKeyVersions/2`;
+    const cases = [
+      {
+        name: 'primary version disabled',
+        code: 'key_disabled',
+        begin: () => emulator.setVersionState(version, 'DISABLED'),
+        end: () => emulator.setVersionState(version, 'ENABLED'),
+      },
+      {
+        name: 'role removed',
+        code: 'permission_denied',
+        begin: () => emulator.setPolicy(KEY, []),
+        end: () => emulator.setPolicy(KEY, [ROLE]),
+      },
+    ];
+    for (const { name, code, begin, end } of cases) {
+      checks.progress(name);
+      await begin();
+      const stopped = await Promise.all(
+        fleet.workers.map((worker) => worker.untilNotReady(5 * lifetime * 1_000)),
+      );
+      const last = Math.max(...stopped.map((one) => one.seconds));
+      checks.atMost(
+        `${name}: time until every process stops polling`,
+        lifetime / 6 + SLACK_SECONDS,
+        last,
+        's',
+      );
+      checks.progress('no process polls');
+      await sleep(seconds * 1_000);
+      const codes = await Promise.all(fleet.workers.map(async (worker) => failureOf(await worker.readyz())));
+      checks.check(
+        `${name}: every /readyz contains the reason ${code}`,
+        codes.every((one) => one === code),
+        codes.join(', '),
+      );
+      const logged = fleet.workers.filter((worker) => worker.log().some((line) => line['code'] === code));
+      checks.check(
+        `${name}: every log contains the reason`,
+        logged.length === fleet.workers.length,
+        `${logged.length} of ${fleet.workers.length}`,
+      );
+      checks.progress(`end of: ${name}`);
+      await end();
+      const settled = load.settled();
+      const ready = Math.max(...(await Promise.all(fleet.workers.map((worker) => worker.untilReady()))));
+      checks.atMost(`${name}: time until every process is ready again`, READY_SECONDS, ready, 's');
+      const recovery = await settled;
+      checks.figure(
+        `| ${name} | ${last.toFixed(1)} s | ${code} | ${ready.toFixed(1)} s | ${recovery.toFixed(1)} s |`,
+      );
+      await expectPolls(checks, name, fleet, load);
+    }
+    await load.stop();
+    const report = await fleet.report();
+    checks.nothingFailed(report);
+    checks.none('activity ran again', report.rerun);
+    checks.figure(
+      `${report.completed} workflows completed; ${report.taskFailures} workflow tasks failed or timed out, ${report.clientErrors} calls of the client failed and were repeated.`,
+    );
+  } finally {
+    await services.close();
+  }
+}
+
+const connectTo = (port: number) =>
+  new KeyManagementServiceClient({
+    apiEndpoint: '127.0.0.1',
+    port,
+    sslCreds: grpc.credentials.createInsecure(),
+    clientOptions: { universeDomain: 'googleapis.com' },
+  });
+
+const failureOf = (answer: Readiness | undefined): string | undefined =>
+  answer?.kmsFailure ?? answer?.trouble;
+
+/** Waits until the process encrypts under a version. @returns the seconds that it took */
+async function untilVersion(worker: FleetWorker, keyVersion: number, limitSeconds: number): Promise<number> {
+  const begin = performance.now();
+  for (;;) {
+    const seconds = (performance.now() - begin) / 1_000;
+    const isUsed = worker
+      .log()
+      .some((line) => line.message === 'New key in use' && line['keyVersion'] === keyVersion);
+    if (isUsed || seconds > limitSeconds) return seconds;
+    await sleep(100);
+  }
+}
+
+const { TaskQueueType } = proto.temporal.api.enums.v1;
+const queueTypes = {
+  workflows: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+  activities: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+};
+/** Under load, a poll is answered much sooner. */
+const POLLED_MS = 15_000;
+
+/** Checks with Temporal's server that every process takes tasks, not only that its `/readyz` says so. */
+async function expectPolls(checks: Checks, after: string, fleet: Fleet, load: Load): Promise<void> {
+  const { client, taskQueue, workers } = fleet;
+  await load.rate(5_000);
+  const idle: string[] = [];
+  for (const { role, name, pid } of workers) {
+    const { pollers } = await client.workflowService.describeTaskQueue({
+      namespace: NAMESPACE,
+      taskQueue: { name: taskQueue },
+      taskQueueType: queueTypes[role],
+    });
+    const own = pollers.filter(({ identity }) => identity?.startsWith(`${pid}@`));
+    const ages = own.map(({ lastAccessTime }) => Date.now() - Number(lastAccessTime?.seconds) * 1_000);
+    if (!(Math.min(...ages) < POLLED_MS)) idle.push(name);
+  }
+  checks.check(
+    `no process is ready and takes no task (after: ${after})`,
+    idle.length === 0,
+    idle.join(', ') || '0',
+  );
+}

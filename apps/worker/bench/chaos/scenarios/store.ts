@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Checks } from '../checks.ts';
+import { startFleet, startServices } from '../fleet.ts';
+import type { FleetWorker } from '../fleet-worker.ts';
+import type { ScenarioOptions } from '../scenario.ts';
+import { type FaultyStore, openFaultyBucket, openFaultyDirectory } from '../store-faults.ts';
+
+/** A process that starts waits for a store for 2 s at most; the rest is its own start. */
+const START_SECONDS = 30;
+/** A store that failed is asked again after 20 to 30 s. */
+const WORKS_AGAIN_MS = 60_000;
+
+/** Troubles of the store of branch keys, in a directory and in a bucket; in each, a process starts. */
+export async function store(checks: Checks, options: ScenarioOptions): Promise<void> {
+  checks.figure('| store | trouble | logged | a new process was ready after |\n|---|---|---|---|');
+  const kinds = [
+    { name: 'file', open: openFaultyDirectory },
+    { name: 'gs', open: openFaultyBucket },
+  ].filter(({ name }) => options.store === undefined || options.store === name);
+  for (const { name, open } of kinds) await troubles(checks, options, name, open);
+}
+
+async function troubles(
+  checks: Checks,
+  { processes, inFlight, keyLifetimeMs }: ScenarioOptions,
+  kind: string,
+  open: () => Promise<FaultyStore>,
+): Promise<void> {
+  const services = await startServices();
+  const { closers } = services;
+  try {
+    const { faults, env } = closers.use(await open());
+    const fleet = closers.use(await startFleet(services, { processes, keyLifetimeMs, env }));
+    const load = fleet.load().start(inFlight);
+    await load.warm();
+    // A first key has been replaced, so that an older entry can be put back.
+    await load.rate(keyLifetimeMs);
+    for (const { name, code, begin, end } of faults) {
+      checks.progress(`${kind}: the store is ${name}`);
+      const known = fleet.workers.map((worker) => storeLines(worker).length);
+      await begin();
+      const added = fleet.add('activities');
+      const ready = await added.untilReady();
+      checks.atMost(`${kind}, ${name}: time until a new process is ready`, START_SECONDS, ready, 's');
+      // In this time, every process refreshes its key.
+      await load.rate(keyLifetimeMs);
+      const runs = added.runs().length;
+      checks.check(`${kind}, ${name}: the new process runs activities`, runs > 0, String(runs));
+      const codes = fleet.workers.flatMap((worker, index) =>
+        storeLines(worker)
+          .slice(known[index])
+          .flatMap((line) => line.code ?? []),
+      );
+      const seen = [...new Set(codes)].join(', ') || 'nothing';
+      checks.figure(`| ${kind} | ${name} | ${seen} | ${ready.toFixed(1)} s |`);
+      checks.check(
+        `${kind}, ${name}: the log contains ${code ?? 'no failure'}`,
+        code === undefined ? codes.length === 0 : codes.includes(code),
+        seen,
+      );
+      await end();
+      // Gracefully: an activity of a single attempt would fail its workflow.
+      added.child.kill('SIGTERM');
+      await added.ended;
+    }
+    const down = await untilNoneFails(fleet.workers);
+    checks.none(`process reports a failed store after it has returned (${kind})`, down);
+    await load.stop();
+    const report = await fleet.report();
+    checks.nothingFailed(report);
+    checks.none('call of the client failed', report.clientErrors);
+    checks.none('activity ran again', report.rerun);
+  } finally {
+    await services.close();
+  }
+}
+
+interface StoreLine {
+  readonly operation: string;
+  /** Absent: it works again. */
+  readonly code: string | undefined;
+}
+
+function storeLines(worker: FleetWorker): StoreLine[] {
+  return worker
+    .log()
+    .filter(({ message }) => message.startsWith('Branch key store'))
+    .map(({ operation, code }) => ({
+      operation: String(operation),
+      code: typeof code === 'string' ? code : undefined,
+    }));
+}
+
+async function untilNoneFails(workers: readonly FleetWorker[]): Promise<number> {
+  const end = performance.now() + WORKS_AGAIN_MS;
+  for (;;) {
+    const failing = workers.filter((worker) => {
+      const last = new Map(storeLines(worker).map(({ operation, code }) => [operation, code]));
+      return worker.isRunning() && [...last.values()].some((code) => code !== undefined);
+    });
+    if (failing.length === 0 || performance.now() > end) return failing.length;
+    await sleep(200);
+  }
+}

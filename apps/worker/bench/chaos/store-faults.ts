@@ -1,0 +1,175 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createServer, request as send } from 'node:http';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts } from '@temporal-kms/scripts/ports';
+import { startGcs } from '@temporal-kms/scripts/gcs';
+import { z } from 'zod';
+import { BUCKET, bucketEnvironment, type OpenStore } from './stores.ts';
+
+/** A trouble of a store of branch keys. */
+interface StoreFault {
+  readonly name: string;
+  /** What a process logs that uses the store meanwhile. Absent: nothing, because it need not notice. */
+  readonly code?: string;
+  readonly begin: () => Promise<void>;
+  readonly end: () => Promise<void>;
+}
+
+/** A store with the ways in which it can be away. */
+export interface FaultyStore extends OpenStore {
+  readonly faults: readonly StoreFault[];
+}
+
+const listing = z.object({ items: z.array(z.object({ name: z.string() })).optional() });
+const nothing = (): Promise<void> => Promise.resolve();
+const generation = (name: string): number => Number(name.split('.')[1]);
+const CORRUPTED = '{"version":1,"current":';
+
+/** A directory. As root, no directory is read-only, so that fault is missing then. */
+export async function openFaultyDirectory(): Promise<FaultyStore> {
+  const folder = await mkdtemp(join(tmpdir(), 'branch-keys-'));
+  const parent = join(folder, 'volume');
+  const directory = join(parent, 'keys');
+  await mkdir(directory, { mode: 0o700, recursive: true });
+  const newest = async (): Promise<string> => {
+    const names = (await readdir(directory)).filter((name) => name.endsWith('.json'));
+    return join(directory, names.toSorted((a, b) => generation(a) - generation(b)).at(-1) ?? '');
+  };
+  const permissions = (name: string, mode: number, code: string): StoreFault => ({
+    name,
+    code,
+    begin: () => chmod(directory, mode),
+    end: () => chmod(directory, 0o700),
+  });
+  let old: Buffer;
+  return {
+    env: { KMS_BRANCH_KEYS: `file:${directory}` },
+    close: () => rm(folder, { recursive: true, force: true }),
+    faults: [
+      {
+        name: 'gone',
+        code: 'unavailable',
+        begin: async () => {
+          old = await readFile(await newest());
+          await rename(parent, `${parent}-away`);
+        },
+        end: () => rename(`${parent}-away`, parent),
+      },
+      ...(process.geteuid?.() === 0 ? [] : [permissions('read-only', 0o500, 'not_permitted')]),
+      permissions('writable by others', 0o777, 'untrusted'),
+      {
+        name: 'corrupted',
+        code: 'malformed',
+        begin: async () => writeFile(await newest(), CORRUPTED),
+        end: nothing,
+      },
+      { name: 'rolled back', begin: async () => writeFile(await newest(), old), end: nothing },
+    ],
+  };
+}
+
+/** Longer than a process waits at its start, shorter than it waits later. */
+const SLOW_MS = 3_000;
+
+/** What the server between the processes and fake-gcs-server does with a request. */
+type ProxyMode = 'pass' | 'refuse writes' | 'slow' | 'hang';
+
+/** A bucket of fake-gcs-server, behind a server that delays and refuses requests. */
+export async function openFaultyBucket(): Promise<FaultyStore> {
+  const [port = 0] = await freePorts(1);
+  const open = async () => {
+    const server = await startGcs(port);
+    await server.createBucket(BUCKET);
+    return server;
+  };
+  let server = await open();
+  const proxy = await startProxy(port);
+  const objects = async (): Promise<string[]> => {
+    const response = await fetch(`${server.url}/storage/v1/b/${BUCKET}/o`);
+    const { items = [] } = listing.parse(await response.json());
+    return items.map(({ name }) => name);
+  };
+  const read = async (name: string) =>
+    (await fetch(`${server.url}/storage/v1/b/${BUCKET}/o/${encodeURIComponent(name)}?alt=media`)).text();
+  const write = async (name: string, body: string): Promise<void> => {
+    const url = `${server.url}/upload/storage/v1/b/${BUCKET}/o?uploadType=media&name=${encodeURIComponent(name)}`;
+    const { ok } = await fetch(url, { method: 'POST', body });
+    if (!ok) throw new Error(`The object ${name} could not be written`);
+  };
+  const writeAll = async (body: (name: string) => string) => {
+    for (const name of await objects()) await write(name, body(name));
+  };
+  const mode = (name: string, code: string, wanted: ProxyMode): StoreFault => ({
+    name,
+    code,
+    begin: () => proxy.set(wanted),
+    end: () => proxy.set('pass'),
+  });
+  const old = new Map<string, string>();
+  return {
+    env: bucketEnvironment(proxy.url),
+    close: async () => {
+      await proxy.close();
+      await server.close();
+    },
+    faults: [
+      {
+        name: 'gone',
+        code: 'unavailable',
+        begin: async () => {
+          for (const name of await objects()) old.set(name, await read(name));
+          await server.close();
+        },
+        end: async () => {
+          server = await open();
+        },
+      },
+      mode('read-only', 'not_permitted', 'refuse writes'),
+      mode('slow (3 s a request)', 'unavailable', 'slow'),
+      mode('without an answer', 'unavailable', 'hang'),
+      { name: 'corrupted', code: 'malformed', begin: () => writeAll(() => CORRUPTED), end: nothing },
+      { name: 'rolled back', begin: () => writeAll((name) => old.get(name) ?? ''), end: nothing },
+    ],
+  };
+}
+
+async function startProxy(target: number) {
+  let mode: ProxyMode = 'pass';
+  const server = createServer((incoming, outgoing) => {
+    void (async () => {
+      const { method, url, headers } = incoming;
+      if (mode === 'hang') return;
+      if (mode === 'refuse writes' && method !== 'GET') {
+        incoming.resume();
+        outgoing.writeHead(403).end();
+        return;
+      }
+      if (mode === 'slow') await sleep(SLOW_MS);
+      const forwarded = send({ host: '127.0.0.1', port: target, method, path: url, headers }, (response) => {
+        outgoing.writeHead(response.statusCode ?? 502, response.headers);
+        response.pipe(outgoing);
+      });
+      forwarded.on('error', () => outgoing.destroy());
+      incoming.pipe(forwarded);
+    })();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
+    set: (wanted: ProxyMode): Promise<void> => {
+      mode = wanted;
+      // Requests that hang end with their connections.
+      if (wanted === 'pass') server.closeAllConnections();
+      return Promise.resolve();
+    },
+    close: async (): Promise<void> => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startGcs } from '@temporal-kms/scripts/gcs';
+import type { Environment } from './settings.ts';
+
+/** How processes share branch keys: not, in a directory, or in a bucket of fake-gcs-server. */
+export const storeKinds = ['none', 'file', 'gs'] as const;
+export type StoreKind = (typeof storeKinds)[number];
+
+export interface OpenStore {
+  /** Environment of the processes that use it. */
+  readonly env: Environment;
+  close(): Promise<void>;
+}
+
+/** Creates a store for one scenario. */
+export async function openStore(kind: StoreKind = 'file'): Promise<OpenStore> {
+  if (kind === 'none') return { env: {}, close: () => Promise.resolve() };
+  if (kind === 'gs') {
+    const server = await startGcs();
+    await server.createBucket(BUCKET);
+    return { env: bucketEnvironment(server.url), close: () => server.close() };
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'branch-keys-'));
+  return {
+    env: { KMS_BRANCH_KEYS: `file:${directory}` },
+    close: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+export const BUCKET = 'fleet';
+
+/** Environment of processes that use the bucket of a server for tests. Google's client sends it no credentials. */
+export const bucketEnvironment = (url: string): Environment => ({
+  KMS_BRANCH_KEYS: `gs://${BUCKET}`,
+  STORAGE_EMULATOR_HOST: url,
+  METADATA_SERVER_DETECTION: 'none',
+});

@@ -1,0 +1,26 @@
+import { describe, it } from 'vitest';
+import { kill } from '../bench/chaos/scenarios/kill.ts';
+import { revoke } from '../bench/chaos/scenarios/revoke.ts';
+import { store } from '../bench/chaos/scenarios/store.ts';
+import { expectKept } from './support/chaos.ts';
+
+/* `pnpm bench chaos` runs these scenarios for longer. */
+describe('a fleet', () => {
+  it(
+    'loses nothing when workers, Cloud KMS and Temporal are killed in turn',
+    () => expectKept(kill, { processes: 2, seconds: 4 }),
+    400_000,
+  );
+
+  it(
+    'follows a rotation, and stops to poll while its key is disabled or its role is removed',
+    () => expectKept(revoke),
+    400_000,
+  );
+
+  it(
+    'fails nothing while its store of branch keys is gone, not permitted, corrupted or rolled back',
+    () => expectKept(store, { store: 'file', keyLifetimeMs: 12_000 }),
+    400_000,
+  );
+});

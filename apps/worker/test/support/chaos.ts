@@ -1,0 +1,28 @@
+import { expect } from 'vitest';
+import { Checks } from '../../bench/chaos/checks.ts';
+import type { Scenario, ScenarioOptions } from '../../bench/chaos/scenario.ts';
+
+/** A scenario of `pnpm bench chaos` in its short form. */
+const short: ScenarioOptions = {
+  processes: 1,
+  inFlight: 12,
+  seconds: 8,
+  keyLifetimeMs: 20_000,
+  workflows: 1_000,
+  // The machine is busy with other tests, and few workflows complete in a phase.
+  keptThroughput: 0.4,
+};
+
+/** Runs a scenario, and expects every promise to be kept. */
+export async function expectKept(scenario: Scenario, options: Partial<ScenarioOptions> = {}): Promise<void> {
+  const progress: string[] = [];
+  const checks = new Checks(scenario.name, (line) => progress.push(line));
+  try {
+    await scenario(checks, { ...short, ...options });
+  } catch (error) {
+    throw new Error(`The scenario did not run to its end:\n${progress.join('\n')}`, { cause: error });
+  }
+  const broken = checks.all.filter(({ isKept }) => !isKept);
+  expect(broken, checks.figures.join('\n')).toEqual([]);
+  expect(checks.all.length).toBeGreaterThan(0);
+}
