@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { DataConverter } from '@temporalio/common';
+import type { DataConverter, PayloadCodec } from '@temporalio/common';
 import { ActivityAttempts } from './attempts/activity-attempts.ts';
 import { KmsCodec } from './codec.ts';
+import { DecodeOnlyCodec } from './decode-only-codec.ts';
 import { warnOfUnsafeLogger } from './logging/unsafe-logger.ts';
 import { codecsOf, watchActivityTasks } from './sdk-internals.ts';
 
@@ -13,6 +14,17 @@ export interface KmsCodecPluginOptions {
    * `failure-converter`.
    */
   readonly failureConverterPath?: string | undefined;
+  /**
+   * Codecs whose payloads this library cannot decrypt, for example an application's earlier codec. They decode what this
+   * codec leaves unchanged, and never encode, even if the data converter contains them too. The namespace's rule must not
+   * refuse plaintext.
+   */
+  readonly readAlso?: readonly PayloadCodec[] | undefined;
+  /**
+   * For the first step of a move: this codec decrypts and does not encrypt. Payloads, and messages of failures, are stored as
+   * they were without the plugin: the existing payload codecs encode them, or they are in plaintext. Default false.
+   */
+  readonly decodeOnly?: boolean | undefined;
 }
 
 /** The options that Temporal's clients, workers and replay workers have in common. */
@@ -34,10 +46,14 @@ export class KmsCodecPlugin {
   readonly name = 'temporal-kms.KmsCodecPlugin';
   readonly #codec: KmsCodec;
   readonly #failureConverterPath: string | undefined;
+  readonly #readAlso: readonly PayloadCodec[];
+  readonly #decodeOnly: boolean;
 
   constructor(codec: KmsCodec, options: KmsCodecPluginOptions = {}) {
     this.#codec = codec;
     this.#failureConverterPath = options.failureConverterPath;
+    this.#readAlso = options.readAlso ?? [];
+    this.#decodeOnly = options.decodeOnly ?? false;
   }
 
   configureClient<T extends ConvertingOptions>(options: T): T {
@@ -56,7 +72,7 @@ export class KmsCodecPlugin {
   }
 
   configureBundler<T extends { readonly failureConverterPath?: string | undefined }>(options: T): T {
-    return { ...options, failureConverterPath: options.failureConverterPath ?? this.#converterPath() };
+    return this.#withFailureConverter(options);
   }
 
   /**
@@ -65,7 +81,9 @@ export class KmsCodecPlugin {
    */
   async runWorker<W extends object>(worker: W, next: (worker: W) => Promise<void>): Promise<void> {
     warnOfUnsafeLogger(worker);
-    const codec = codecsOf(worker).find((one) => one instanceof KmsCodec);
+    const codec = codecsOf(worker)
+      .map((one) => (one instanceof DecodeOnlyKmsCodec ? one.codec : one))
+      .find((one) => one instanceof KmsCodec);
     if (codec?.attempts) watchActivityTasks(worker, codec.attempts);
     await next(worker);
   }
@@ -75,22 +93,42 @@ export class KmsCodecPlugin {
     return this.#failureConverterPath ?? defaultFailureConverterPath();
   }
 
+  /** Without encryption, failures stay as they were: their messages would only become harder to read. */
+  #withFailureConverter<T extends { readonly failureConverterPath?: string | undefined }>(options: T): T {
+    if (this.#decodeOnly) return options;
+    return { ...options, failureConverterPath: options.failureConverterPath ?? this.#converterPath() };
+  }
+
   #extend<T extends ConvertingOptions>(options: T, adapt: (codec: KmsCodec) => KmsCodec): T {
-    const { payloadCodecs = [], failureConverterPath, ...existing } = options.dataConverter ?? {};
-    // The SDK calls a plugin twice that is on the connection and on the client. It also does so when an options object is
-    // used for a second worker, because it writes the connection's plugins into that object.
-    const isThere = payloadCodecs.some((one) => one instanceof KmsCodec);
-    const codecs = isThere ? payloadCodecs : [...payloadCodecs, this.#codec];
+    const { payloadCodecs = [], ...existing } = options.dataConverter ?? {};
     // The last codec decodes first. The codecs before it may decode what it leaves encrypted.
-    const adapted = (one: KmsCodec, index: number) => (index > 0 ? adapt(one).beforeOthers() : adapt(one));
-    const dataConverter = {
-      ...existing,
-      payloadCodecs: codecs.map((one, index) => (one instanceof KmsCodec ? adapted(one, index) : one)),
-      failureConverterPath: failureConverterPath ?? this.#converterPath(),
-    };
+    const adaptAt = (codec: KmsCodec, index: number) =>
+      index > 0 ? adapt(codec).beforeOthers() : adapt(codec);
+    const codecs = this.#withOwn(payloadCodecs).map((one, index) => {
+      if (one instanceof KmsCodec) return adaptAt(one, index);
+      return one instanceof DecodeOnlyKmsCodec ? new DecodeOnlyKmsCodec(adaptAt(one.codec, index)) : one;
+    });
+    const dataConverter = this.#withFailureConverter<DataConverter>({ ...existing, payloadCodecs: codecs });
     return { ...options, dataConverter };
   }
+
+  /**
+   * Returns the codecs of a data converter with this codec, and before it those of `readAlso`, which decode after it.
+   * The SDK calls a plugin twice that is on the connection and on the client. It also does so when an options object is used
+   * for a second worker, because it writes the connection's plugins into that object.
+   */
+  #withOwn(given: readonly PayloadCodec[]): PayloadCodec[] {
+    const read = new Set(given.flatMap((one) => (one instanceof DecodeOnlyCodec ? [one.codec] : [])));
+    const readAlso = this.#readAlso.filter((one) => !read.has(one)).map((one) => new DecodeOnlyCodec(one));
+    const codecs = given.filter((one) => !this.#readAlso.includes(one));
+    const index = codecs.findIndex((one) => one instanceof KmsCodec || one instanceof DecodeOnlyKmsCodec);
+    if (index >= 0) return [...codecs.slice(0, index), ...readAlso, ...codecs.slice(index)];
+    return [...codecs, ...readAlso, this.#decodeOnly ? new DecodeOnlyKmsCodec(this.#codec) : this.#codec];
+  }
 }
+
+/** The plugin's codec where it only decodes. `readAlso` may contain another KmsCodec. */
+class DecodeOnlyKmsCodec extends DecodeOnlyCodec<KmsCodec> {}
 
 /** Without a namespace Temporal uses `default`, also in its contexts. */
 const inNamespaceOf = ({ namespace }: ConvertingOptions) => {

@@ -4,6 +4,7 @@ from .codec import KmsCodec, load_kms_codec
 from .errors import KmsCodecError
 from .keys_file import read_keys_file
 from .kms import CloudKms, KeyService, Wrapped
+from .moving_codec import MovingCodec
 from .rules import KeyRules, NamespaceRule
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "KeyService",
     "KmsCodec",
     "KmsCodecError",
+    "MovingCodec",
     "NamespaceRule",
     "Wrapped",
     "load_kms_codec",

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Client, type ClientPlugin, Connection } from '@temporalio/client';
-import type { DataConverter, PayloadCodec } from '@temporalio/common';
+import type { DataConverter, Payload, PayloadCodec } from '@temporalio/common';
 import {
   type BundleOptions,
   type BundlerPlugin,
@@ -11,6 +11,7 @@ import {
 } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KmsCodec, KmsCodecError, KmsCodecPlugin } from '../../src/index.ts';
+import { encodingOf } from '@temporal-kms/testing/history';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from '../support/codec.ts';
 import { createActivities } from './support/activities.ts';
 import { CARD, failureOf, encryptedPayloadsIn, encryptedHistory } from './support/history.ts';
@@ -22,8 +23,34 @@ const other: PayloadCodec = {
   decode: (payloads) => Promise.resolve(payloads),
 };
 
+const marked = (one: Payload, encoding: string): Payload => ({
+  ...one,
+  metadata: { encoding: Buffer.from(encoding) },
+});
+
+/** A codec of an application, which this library does not know. */
+const old: PayloadCodec = {
+  encode: (payloads) => Promise.resolve(payloads.map((one) => marked(one, 'old'))),
+  decode: (payloads) =>
+    Promise.resolve(payloads.map((one) => (encodingOf(one) === 'old' ? marked(one, 'json/plain') : one))),
+};
+
 const converterFor = (plugin: KmsCodecPlugin, options: Partial<WorkerOptions>): DataConverter =>
   plugin.configureWorker(options).dataConverter ?? {};
+
+/** Encodes as Temporal's SDK does: the first codec encodes first. */
+async function encodeWith(codecs: readonly PayloadCodec[], payloads: Payload[]): Promise<Payload[]> {
+  let encoded = payloads;
+  for (const codec of codecs) encoded = await codec.encode(encoded);
+  return encoded;
+}
+
+/** Decodes as Temporal's SDK does: the last codec decodes first. */
+async function decodeWith(codecs: readonly PayloadCodec[], payloads: Payload[]): Promise<Payload[]> {
+  let decoded = payloads;
+  for (const codec of codecs.toReversed()) decoded = await codec.decode(decoded);
+  return decoded;
+}
 
 describe('KmsCodecPlugin', () => {
   const { codec } = codecWith({ [payments]: { encrypt: cryptoKey(payments) } });
@@ -92,6 +119,59 @@ describe('KmsCodecPlugin', () => {
     const encrypted = await ours!.encode([json('here')]);
     const reader = codecWith({ [payments]: rule, default: rule }, { keyService: all.keyService });
     expect(valueOf((await reader.codec.decode(encrypted, inNamespace(encryptedFor)))[0])).toBe('here');
+  });
+
+  describe('with readAlso', () => {
+    const reading = new KmsCodecPlugin(codec, { readAlso: [old] });
+    const codecsOf = (given: PayloadCodec[]) =>
+      converterFor(reading, { namespace: payments, dataConverter: { payloadCodecs: given } }).payloadCodecs!;
+
+    it.each([
+      ['is not in the data converter', []],
+      ['is in the data converter too', [old]],
+      ['is there with another codec', [other, old]],
+    ])('decodes with the old codec and never encodes with it if it %s', async (_, given) => {
+      const codecs = codecsOf(given);
+      const encoded = await encodeWith(codecs, [json('new')]);
+      expect(codec.inspect(encoded[0]!, inNamespace(payments)).format).toBe('envelope-v2');
+      expect(valueOf((await codec.decode(encoded, inNamespace(payments)))[0])).toBe('new');
+      const mixed = [...encoded, ...(await old.encode([json('old')])), json('plain')];
+      expect((await decodeWith(codecs, mixed)).map(valueOf)).toEqual(['new', 'old', 'plain']);
+    });
+
+    it('adds each codec once for any number of calls', () => {
+      const once = reading.configureWorker({ namespace: payments, dataConverter: { payloadCodecs: [old] } });
+      expect(converterFor(reading, once).payloadCodecs).toHaveLength(2);
+      expect(converterFor(plugin, once).payloadCodecs).toHaveLength(2);
+      expect(converterFor(reading, plugin.configureWorker({})).payloadCodecs).toHaveLength(2);
+    });
+  });
+
+  describe('with decodeOnly', () => {
+    const reader = new KmsCodecPlugin(codec, { decodeOnly: true });
+    const codecs = converterFor(reader, { namespace: payments }).payloadCodecs!;
+
+    it('decrypts and does not encrypt', async () => {
+      const written = [...(await codec.encode([json('new')], inNamespace(payments))), json('plain')];
+      expect((await decodeWith(codecs, written)).map(valueOf)).toEqual(['new', 'plain']);
+      expect(await encodeWith(codecs, [json('plain')])).toEqual([json('plain')]);
+    });
+
+    it('leaves the failure converter as it is', () => {
+      expect(converterFor(reader, {})).not.toHaveProperty('failureConverterPath');
+      const given = { failureConverterPath: '/mine' };
+      expect(converterFor(reader, { dataConverter: given })).toMatchObject(given);
+      const bundle: BundleOptions = { workflowsPath: 'any' };
+      expect(reader.configureBundler(bundle)).toEqual(bundle);
+    });
+
+    it('decodes in the namespace of the client or worker, also if it is added twice', async () => {
+      const once: Partial<WorkerOptions> = reader.configureWorker({ namespace: payments });
+      const twice = converterFor(reader, once).payloadCodecs!;
+      expect(twice).toHaveLength(1);
+      const written = await codec.encode([json('new')], inNamespace(payments));
+      expect((await decodeWith(twice, written)).map(valueOf)).toEqual(['new']);
+    });
   });
 
   it('adds the failure converter to bundles that have none', () => {
