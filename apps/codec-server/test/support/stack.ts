@@ -132,7 +132,10 @@ export function keptLog(): { log: Logger; lines: string[] } {
 /** Worker threads for all applications in the test's process, which end with it. */
 export const threads = startTextThreads();
 
-export function appWith(kms: Kms, deps: Partial<AppDeps> = {}): ReturnType<typeof createApp> {
+export function appWith(
+  kms: Pick<Kms, 'codec' | 'watch' | 'use'>,
+  deps: Partial<AppDeps> = {},
+): ReturnType<typeof createApp> {
   const app = createApp({
     codec: kms.codec,
     kms: kms.watch,

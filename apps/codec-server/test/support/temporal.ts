@@ -34,7 +34,7 @@ export interface Stack {
 }
 
 /** Installs the runtime once per process, with a logger that hides the worker's log lines. */
-const quiet = once(() => Runtime.install({ logger: new DefaultLogger('ERROR') }));
+export const quiet = once(() => Runtime.install({ logger: new DefaultLogger('ERROR') }));
 
 function once(act: () => void): () => void {
   let done = false;

@@ -1,0 +1,33 @@
+import { Context, heartbeat } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+
+/** The workers of a test before a move, or after it. */
+export type Generation = 'before' | 'after';
+
+/** The activities of the orders. Parcels are packed only after the move, from what a heartbeat before the move reported. */
+export const activitiesOf = (generation: Generation) => ({
+  pay: async (customer: string): Promise<string> => `${customer} paid`,
+  weigh: async (customer: string): Promise<string> => `weighed for ${customer}`,
+  pack: async (customer: string): Promise<string> => {
+    const { heartbeatDetails } = Context.current().info;
+    if (generation === 'after') return `packed for ${customer} in ${heartbeatDetails}`;
+    heartbeat(`the box of ${customer}`);
+    throw ApplicationFailure.retryable(`no tape for ${customer}`);
+  },
+  refund: async (customer: string): Promise<string> => {
+    throw ApplicationFailure.nonRetryable(`no refund for ${customer}`);
+  },
+});
+
+export type Activities = ReturnType<typeof activitiesOf>;
+
+/** What an order returns. */
+export const resultFor = (customer: string): string[] => [
+  `${customer} paid`,
+  `weighed for ${customer}`,
+  `packed for ${customer} in the box of ${customer}`,
+  `first note of ${customer}`,
+  `second note of ${customer}`,
+  `shipped to ${customer}`,
+  `no refund for ${customer}`,
+];

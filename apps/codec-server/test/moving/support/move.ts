@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { createKmsCodec, type KmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { readHistory } from '@temporal-kms/testing/history';
+import { startTemporalStack, type TemporalStack } from '@temporal-kms/testing/stack';
+import { Client, type ClientOptions, Connection, type WorkflowHandle } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
+import { createTemporalService, interceptors } from '../../../src/temporal/service.ts';
+import type { appWith } from '../../support/stack.ts';
+import { eventually, NAMESPACE, quiet } from '../../support/temporal.ts';
+import { activitiesOf, type Generation } from './activities.ts';
+import { createServer, type Keys, type KeysOptions, startKeys } from './keys.ts';
+import * as workflows from './workflows.ts';
+
+export const workflowsPath = fileURLToPath(new URL('./workflows.ts', import.meta.url));
+export const taskQueue = 'orders';
+
+type Event = temporal.api.history.v1.IHistoryEvent;
+interface WorkerSettings extends Partial<WorkerOptions> {
+  readonly generation: Generation;
+  /** Whether the plugin encrypts, so that the workflow code contains its failure converter. */
+  readonly encrypts: boolean;
+  /** Temporal, or a proxy in front of it. */
+  readonly address?: string;
+}
+
+/** A running worker. */
+export interface Running {
+  /** Drains the worker, as a deployment does. */
+  stop(): Promise<void>;
+}
+
+/** The parts of a move: Temporal, Cloud KMS with a keys file of docs/moving.md, and a codec server with the same keys file. */
+export interface Move extends Keys {
+  readonly address: string;
+  readonly stack: TemporalStack;
+  readonly app: ReturnType<typeof appWith>;
+  /** Returns the codec of another process, with empty caches. */
+  codec(): KmsCodec;
+  client(options?: Partial<ClientOptions>, address?: string): Promise<Client>;
+  worker(settings: WorkerSettings): Promise<Running>;
+  /** Reads a workflow's history as Temporal stores it. */
+  stored(workflowId: string): Promise<Event[]>;
+  close(): Promise<void>;
+}
+
+const bundle = (plugins: KmsCodecPlugin[]) =>
+  bundleWorkflowCode({ workflowsPath, plugins, logger: new DefaultLogger('ERROR') });
+
+/** Starts Temporal, the KMS emulator with the keys of a documented keys file, and a codec server. */
+export async function startMove(keysOptions: KeysOptions): Promise<Move> {
+  quiet();
+  const stack = await startTemporalStack({ namespaces: [NAMESPACE] }, { interceptors });
+  const { closers, connection, address } = stack;
+  const keys = await startKeys(closers, keysOptions);
+  const codec = () => closers.use(createKmsCodec(keys.settings, { namespace: NAMESPACE }));
+  // The plugin adds its failure converter to the workflow code.
+  const plainCode = await bundle([]);
+  const encryptingCode = await bundle([new KmsCodecPlugin(codec())]);
+
+  return {
+    address,
+    stack,
+    ...keys,
+    app: createServer(closers, keys, createTemporalService(connection)),
+    codec,
+    client: async (options = {}, to = address) => {
+      const own = closers.use(await Connection.connect({ address: to }));
+      return new Client({ ...options, connection: own, namespace: NAMESPACE });
+    },
+    worker: async ({ generation, encrypts, address: to = address, ...options }) => {
+      const native = await NativeConnection.connect({ address: to });
+      const worker = await Worker.create({
+        connection: native,
+        namespace: NAMESPACE,
+        taskQueue,
+        workflowBundle: encrypts ? encryptingCode : plainCode,
+        activities: activitiesOf(generation),
+        // Any worker may get the next task of a workflow, and then replays its history.
+        maxCachedWorkflows: 0,
+        shutdownGraceTime: '2s',
+        ...options,
+      });
+      const ended = worker.run();
+      const stop = async () => {
+        if (worker.getState() === 'RUNNING') worker.shutdown();
+        await ended;
+        await native.close();
+      };
+      let stopped: Promise<void> | undefined;
+      const running = { stop: () => (stopped ??= stop()) };
+      closers.defer(running.stop);
+      return running;
+    },
+    stored: (workflowId) => readHistory(connection, NAMESPACE, { workflowId }),
+    close: () => closers.close(),
+  };
+}
+
+/** Starts an order and waits until it waits for the move: paid, with its first note, and with a failed attempt to pack. */
+export async function startOrder(
+  client: Client,
+  customer: string,
+): Promise<WorkflowHandle<typeof workflows.order>> {
+  const handle = await client.workflow.start(workflows.order, {
+    taskQueue,
+    workflowId: `order-${randomUUID()}`,
+    args: [customer],
+    memo: { customer },
+  });
+  const request = { namespace: NAMESPACE, execution: { workflowId: handle.workflowId } };
+  await eventually(async () => {
+    const { pendingActivities } = await client.workflowService.describeWorkflowExecution(request);
+    const [pending] = pendingActivities;
+    if (!pending?.heartbeatDetails || (pending.attempt ?? 0) < 2) {
+      throw new Error('The order is not waiting yet.');
+    }
+  });
+  // Not before the local activity has ended: Core 1.24 stops without a cache if a query comes during a local activity.
+  await handle.signal(workflows.addNote, `first note of ${customer}`);
+  await eventually(async () => {
+    if ((await handle.query(workflows.notes)).length === 0) throw new Error('The note has not arrived yet.');
+  });
+  return handle;
+}
