@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KmsCodecPlugin, createKmsCodec } from '@temporal-kms/kms-codec';
+import { encodingOf, payloadsIn } from '@temporal-kms/testing/history';
+import { Closers } from '@temporal-kms/testing/stack';
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
+import type { temporal } from '@temporalio/proto';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RUN } from '../support/routes.ts';
+import { HOST, noTemporal } from '../support/stack.ts';
+import { NAMESPACE, quiet } from '../support/temporal.ts';
+import { createServer, type Keys, startKeys } from './support/keys.ts';
+import { workflowsPath } from './support/move.ts';
+
+/*
+ * `recorded/temporal-proxy.json` is a history that temporal-proxy 0.5.1 has encrypted, with a key of the KMS emulator: an order
+ * of `support/workflows.ts`. The emulator's data file with this key, which protects nothing else, is next to it.
+ */
+
+const recorded = join(import.meta.dirname, 'recorded');
+const closers = new Closers();
+let history: temporal.api.history.v1.IHistory;
+let keys: Keys;
+let app: ReturnType<typeof createServer>;
+
+beforeAll(async () => {
+  quiet();
+  history = historyFromJSON(JSON.parse(await readFile(join(recorded, 'temporal-proxy.json'), 'utf8')));
+  keys = await startKeys(closers, {
+    keysFile: 'from-proxy.yaml',
+    dataFile: join(recorded, 'temporal-proxy-kms.json'),
+  });
+  const response: any = { history, rawHistory: [], nextPageToken: new Uint8Array() };
+  const described: any = { workflowExecutionInfo: { historyLength: history.events?.length } };
+  app = createServer(closers, keys, {
+    ...noTemporal,
+    history: async () => response,
+    describe: async () => described,
+  });
+});
+afterAll(() => closers.close());
+
+const exported = async (form: string): Promise<any> => {
+  const headers = { host: HOST, 'content-type': 'application/json' };
+  const init = { method: 'POST', headers, body: JSON.stringify({ form }) };
+  return (await app.request(`${RUN}/history:export`, init)).json();
+};
+
+describe('a history that temporal-proxy has encrypted', () => {
+  it('contains encrypted markers of patches and of a local activity', () => {
+    const markers = (history.events ?? []).flatMap(({ markerRecordedEventAttributes: one }) => one ?? []);
+    expect(markers.map(({ markerName }) => markerName)).toEqual([
+      'core_patch',
+      'core_local_activity',
+      'core_patch',
+    ]);
+    const payloads = markers.flatMap(({ details }) => payloadsIn(details));
+    expect(new Set(payloads.map(encodingOf))).toEqual(new Set(['binary/encrypted']));
+    for (const { metadata } of payloads) {
+      expect(Object.keys(metadata ?? {}).toSorted()).toEqual([
+        'encoding',
+        'encryption-dek',
+        'encryption-key-id',
+      ]);
+    }
+  });
+
+  it('does not replay on a worker that connects directly, although its codec reads the payloads', async () => {
+    const codec = closers.use(createKmsCodec(keys.settings, { namespace: NAMESPACE }));
+    const replay = Worker.runReplayHistory(
+      { workflowsPath, plugins: [new KmsCodecPlugin(codec)] },
+      history,
+      'order',
+    );
+    await expect(replay).rejects.toThrow(/Local activity marker was unparsable/);
+  });
+
+  it('is readable in the codec server', async () => {
+    const { events, summary } = await exported('readable');
+    expect(summary).toMatchObject({ unreadable: {} });
+    const result = events.at(-1).workflowExecutionCompletedEventAttributes.result.payloads;
+    expect(result).toEqual([expect.arrayContaining(['Recorded Person paid', 'shipped to Recorded Person'])]);
+  });
+
+  it('replays from its decoded export', async () => {
+    await Worker.runReplayHistory({ workflowsPath }, await exported('decoded'), 'order');
+  });
+});
