@@ -7,6 +7,7 @@ import { jsonLine } from '../json/bytes.ts';
 import type { Env } from './context.ts';
 import type { Headers, ResponseHeaders } from './guards.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { acceptsGzip, gzipParts } from './stream-compression.ts';
 
 /** Bodies of at least this many bytes, or characters, are written in chunks of CHUNK. */
 const LARGE = 1024 * 1024;
@@ -54,18 +55,29 @@ const encoder = new TextEncoder();
  * Streams text as it is produced, with backpressure: the next text is requested when the last has been taken, so that
  * a slow reader holds one text in memory.
  * @param texts returns non-empty texts; its signal is aborted when the client disconnects
+ * @param compress compresses each text with gzip where the client accepts it. Never for plaintext: see `gzipParts`
  */
 export function textStream(
   c: Context<Env>,
   headers: Headers,
   texts: (disconnected: AbortSignal) => AsyncIterator<string>,
+  compress = false,
 ): Response {
-  const init = { headers: { ...c.get('headers'), ...headers } };
+  const gzip = compress && acceptsGzip(c);
+  const init = {
+    headers: {
+      ...c.get('headers'),
+      ...headers,
+      ...(compress && { Vary: 'Origin, Accept-Encoding' }),
+      ...(gzip && { 'Content-Encoding': 'gzip' }),
+    },
+  };
   // Hono runs the GET handler for HEAD and does not read the body.
   if (c.req.method === 'HEAD') return new Response(null, init);
   const cancelled = new AbortController();
   const iterator = texts(AbortSignal.any([cancelled.signal, c.req.raw.signal]));
   const ended = c.get('meter')?.streamOpened();
+  const compressor = gzip ? gzipParts() : undefined;
   // Encoded chunk by chunk when the socket asks for it: one line may have many MiB.
   let rest = '';
   const body = new ReadableStream<Uint8Array>({
@@ -74,11 +86,14 @@ export function textStream(
         if (rest === '') rest = (await iterator.next()).value ?? '';
         if (rest !== '') {
           const end = chunkEnd(rest);
-          controller.enqueue(encoder.encode(rest.slice(0, end)));
+          const part = encoder.encode(rest.slice(0, end));
           rest = rest.slice(end);
+          controller.enqueue(compressor === undefined ? part : await compressor.push(part));
           return;
         }
+        if (compressor !== undefined) controller.enqueue(await compressor.end());
       } catch (error) {
+        compressor?.close();
         ended?.();
         throw error;
       }
@@ -86,6 +101,7 @@ export function textStream(
       controller.close();
     },
     cancel() {
+      compressor?.close();
       ended?.();
       cancelled.abort();
       // Not awaited: the iterator ends when the calls that it waits for have been cancelled.
@@ -101,12 +117,18 @@ function chunkEnd(text: string): number {
   return code >= 0xd800 && code <= 0xdbff ? CHUNK - 1 : CHUNK;
 }
 
-/** Streams one JSON value per line. */
+/** Streams one JSON value per line. `compress`: as in `textStream`. */
 export const ndjson = (
   c: Context<Env>,
   lines: (disconnected: AbortSignal) => AsyncIterable<unknown>,
+  { compress = false }: { readonly compress?: boolean } = {},
 ): Response =>
-  textStream(c, { 'Content-Type': 'application/x-ndjson' }, (disconnected) => written(lines(disconnected)));
+  textStream(
+    c,
+    { 'Content-Type': 'application/x-ndjson' },
+    (disconnected) => written(lines(disconnected)),
+    compress,
+  );
 
 async function* written(lines: AsyncIterable<unknown>): AsyncGenerator<string, void> {
   for await (const line of lines) yield* jsonLine(line);

@@ -56,7 +56,8 @@ function streamHistory(options: RunRoutesOptions): Route {
     operationId: 'streamHistory',
     summary: 'Streams the events of a run in order, payloads replaced by placeholders',
     description:
-      'Streams pages as they are read and makes no Cloud KMS request. The last line contains the reason for the end and ' +
+      'Streams pages as they are read and makes no Cloud KMS request. With `Accept-Encoding: gzip` the stream is compressed, ' +
+      'line by line. The last line contains the reason for the end and ' +
       'the last event. A stream without such a line was cut off: request the rest with `after`.',
     requires: 'metadata',
     query: historyQuery,
@@ -65,17 +66,21 @@ function streamHistory(options: RunRoutesOptions): Route {
     handler: async (c, { parameters: run, query: { after, live } }) => {
       const length = await historyLength(temporal, run, c.req.raw.signal);
       if (after > length) throw badRequest(`The run has no event ${after}; its last is ${length}.`);
-      return ndjson(c, (disconnected) =>
-        historyFrames({
-          reader,
-          inspect: inspectFor(c, authority.access, inspect),
-          log,
-          run,
-          after,
-          length,
-          live,
-          lifetime: lifetimeOf(c, options, disconnected, HISTORY_MS),
-        }),
+      return ndjson(
+        c,
+        (disconnected) =>
+          historyFrames({
+            reader,
+            inspect: inspectFor(c, authority.access, inspect),
+            log,
+            run,
+            after,
+            length,
+            live,
+            lifetime: lifetimeOf(c, options, disconnected, HISTORY_MS),
+          }),
+        // It contains no plaintext of payloads.
+        { compress: true },
       );
     },
   });

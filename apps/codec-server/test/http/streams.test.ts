@@ -62,6 +62,52 @@ describe('streams', () => {
     await expect.poll(third, { timeout: 10_000 }).toBe(200);
   });
 
+  it('are compressed for clients that accept gzip, and each line arrives before the next exists', async () => {
+    const { promise: next, resolve: proceed } = Promise.withResolvers<void>();
+    const app = new Hono<Env>();
+    app.get('/', (c) => {
+      c.set('headers', { Vary: 'Origin' });
+      const lines = async function* lines() {
+        yield { line: 'first', text: 'x'.repeat(100_000) };
+        await next;
+        yield { line: 'second' };
+      };
+      return ndjson(c, lines, { compress: true });
+    });
+    const { url } = await served(() => app);
+    const response = await fetch(url, { headers: { 'accept-encoding': 'br;q=0.1, gzip' } });
+    expect(response.headers.get('content-encoding')).toBe('gzip');
+    expect(response.headers.get('vary')).toContain('Accept-Encoding');
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!text.endsWith('\n')) text += (await reader.read()).value ?? '';
+    expect(JSON.parse(text)).toMatchObject({ line: 'first' });
+    proceed();
+    expect((await reader.read()).value).toBe('{"line":"second"}\n');
+    expect(await reader.read()).toMatchObject({ done: true });
+  });
+
+  it('are not compressed for other clients, or where they may contain plaintext', async () => {
+    for (const [compress, accepted] of [
+      [true, 'identity'],
+      [true, 'gzip;q=0'],
+      [false, 'gzip'],
+    ] as const) {
+      const app = new Hono<Env>();
+      app.get('/', (c) => {
+        c.set('headers', {});
+        const lines = async function* lines() {
+          yield { line: 'first' };
+        };
+        return ndjson(c, lines, { compress });
+      });
+      const { url } = await served(() => app);
+      const response = await fetch(url, { headers: { 'accept-encoding': accepted } });
+      expect(response.headers.get('content-encoding'), accepted).toBeNull();
+      expect(await response.text()).toBe('{"line":"first"}\n');
+    }
+  });
+
   it('are not started for HEAD', async () => {
     let opened = 0;
     let begun = 0;
