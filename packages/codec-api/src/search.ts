@@ -51,6 +51,8 @@ const searched = {
   /** Payloads decrypted, and their bytes as stored. */
   payloads: z.number().int().nonnegative(),
   bytes: z.number().int().nonnegative(),
+  /** Cloud KMS calls that the search needed, for keys that the server had not cached. */
+  kmsCalls: z.number().int().nonnegative(),
   /**
    * Payloads that were not searched, by reason code: they could not be decrypted, or their search took too much
    * (`too_large`). They may contain the text.

@@ -48,19 +48,19 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
       await lifetime.checkpoint();
       after = event.eventId;
       if (hits >= MAX_HITS) {
-        yield { type: 'end', reason: 'limit', after, hits, ...counts.value() };
+        yield { type: 'end', reason: 'limit', after, hits, ...counts.value(), kmsCalls: budget.used };
         return;
       }
       if (Date.now() - lastProgress >= PROGRESS_MS) {
         lastProgress = Date.now();
-        yield { type: 'progress', after, of: length, ...counts.value() };
+        yield { type: 'progress', after, of: length, ...counts.value(), kmsCalls: budget.used };
       }
     }
     const reason = budget.isExhausted ? 'limit' : 'complete';
-    yield { type: 'end', reason, after, hits, ...counts.value() };
+    yield { type: 'end', reason, after, hits, ...counts.value(), kmsCalls: budget.used };
   } catch (error) {
     const end = streamEnd(error, lifetime, log, 'search');
-    if (end !== undefined) yield { type: 'end', ...end, after, hits, ...counts.value() };
+    if (end !== undefined) yield { type: 'end', ...end, after, hits, ...counts.value(), kmsCalls: budget.used };
   }
 }
 

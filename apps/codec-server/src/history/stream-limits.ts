@@ -157,6 +157,7 @@ export class KmsCallBudget {
   #left = MAX_KMS_CALLS;
   #isExhausted = false;
   #skipped = 0;
+  #used = 0;
   readonly #innerKeys = new Set<string>();
 
   constructor(codec: KmsCallCounter) {
@@ -166,6 +167,11 @@ export class KmsCallBudget {
   /** Whether anything was left out. */
   get isExhausted(): boolean {
     return this.#isExhausted;
+  }
+
+  /** Number of calls that the accepted items need. */
+  get used(): number {
+    return this.#used;
   }
 
   /** Number of payloads that `take` accepted and `innerKmsCalls` then rejected. */
@@ -184,6 +190,7 @@ export class KmsCallBudget {
         throw new KmsCallBudgetExhausted();
       }
       for (const id of added) this.#innerKeys.add(id);
+      this.#used += added.length;
       this.#left = Math.max(0, this.#left - added.length);
     },
   };
@@ -201,6 +208,7 @@ export class KmsCallBudget {
     const isForced = count === 0 && items.length > 0 && this.#left === MAX_KMS_CALLS;
     const accepted = isForced ? 1 : count;
     this.#left = isForced ? 0 : this.#left - calls;
+    this.#used += isForced ? kmsCalls(this.#codec, items[0] ?? []) : calls;
     allowance?.take(calls);
     this.#isExhausted ||= accepted < items.length;
     return accepted;

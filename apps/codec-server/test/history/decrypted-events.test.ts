@@ -77,7 +77,7 @@ it('ends a search after 64 Cloud KMS calls, with the event from which to continu
     );
   const before = kms.emulator.calls.count('Decrypt');
   const first = await search(0);
-  expect(first.at(-1)).toMatchObject({ type: 'end', reason: 'limit', after: 64, events: 64 });
+  expect(first.at(-1)).toMatchObject({ type: 'end', reason: 'limit', after: 64, events: 64, kmsCalls: 64 });
   expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
   expect((await search(64)).at(-1)).toMatchObject({ reason: 'complete', after: 100, events: 36 });
 });

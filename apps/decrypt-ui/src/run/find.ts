@@ -16,6 +16,7 @@ export interface PayloadSearch {
   readonly events: number;
   readonly payloads: number;
   readonly bytes: number;
+  readonly kmsCalls: number;
   /** Payloads that were not searched, by reason code. */
   readonly unreadable: ReasonCounts;
   readonly failure?: ApiFailure | undefined;
@@ -61,6 +62,7 @@ const nothingSearched = {
   events: 0,
   payloads: 0,
   bytes: 0,
+  kmsCalls: 0,
   unreadable: {},
 } as const;
 
@@ -191,7 +193,7 @@ export function createFind({ findNames, searchPayloads }: FindOptions) {
 const copy = (matches: Matches | undefined): [number, Hit[]][] =>
   [...(matches ?? [])].map(([eventId, hits]) => [eventId, [...hits]]);
 
-type Counts = Pick<PayloadSearch, 'events' | 'payloads' | 'bytes' | 'unreadable'>;
+type Counts = Pick<PayloadSearch, 'events' | 'payloads' | 'bytes' | 'kmsCalls' | 'unreadable'>;
 
 /** Adds what this request has searched to what earlier requests of the same search had. */
 function sum(base: Counts, frame: Counts & { readonly after: number }) {
@@ -206,6 +208,7 @@ function sum(base: Counts, frame: Counts & { readonly after: number }) {
     events: base.events + frame.events,
     payloads: base.payloads + frame.payloads,
     bytes: base.bytes + frame.bytes,
+    kmsCalls: base.kmsCalls + frame.kmsCalls,
     unreadable,
   };
 }
