@@ -60,7 +60,8 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
     yield { type: 'end', reason, after, hits, ...counts.value(), kmsCalls: budget.used };
   } catch (error) {
     const end = streamEnd(error, lifetime, log, 'search');
-    if (end !== undefined) yield { type: 'end', ...end, after, hits, ...counts.value(), kmsCalls: budget.used };
+    if (end !== undefined)
+      yield { type: 'end', ...end, after, hits, ...counts.value(), kmsCalls: budget.used };
   }
 }
 

@@ -45,6 +45,10 @@ async function streaming(bytes: number, limits: { maxStreams?: number; stalledMs
   return { ...(await served(() => app)), ended: () => ended };
 }
 
+async function* oneLine() {
+  yield { line: 'first' };
+}
+
 describe('streams', () => {
   it('count until their connection is done with them', async () => {
     const { url } = await streaming(10, { maxStreams: 1 });
@@ -64,14 +68,14 @@ describe('streams', () => {
 
   it('are compressed for clients that accept gzip, and each line arrives before the next exists', async () => {
     const { promise: next, resolve: proceed } = Promise.withResolvers<void>();
+    async function* lines() {
+      yield { line: 'first', text: 'x'.repeat(100_000) };
+      await next;
+      yield { line: 'second' };
+    }
     const app = new Hono<Env>();
     app.get('/', (c) => {
       c.set('headers', { Vary: 'Origin' });
-      const lines = async function* lines() {
-        yield { line: 'first', text: 'x'.repeat(100_000) };
-        await next;
-        yield { line: 'second' };
-      };
       return ndjson(c, lines, { compress: true });
     });
     const { url } = await served(() => app);
@@ -96,10 +100,7 @@ describe('streams', () => {
       const app = new Hono<Env>();
       app.get('/', (c) => {
         c.set('headers', {});
-        const lines = async function* lines() {
-          yield { line: 'first' };
-        };
-        return ndjson(c, lines, { compress });
+        return ndjson(c, oneLine, { compress });
       });
       const { url } = await served(() => app);
       const response = await fetch(url, { headers: { 'accept-encoding': accepted } });

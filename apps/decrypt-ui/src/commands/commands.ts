@@ -139,6 +139,7 @@ const commands = {
   'view.follow': { title: 'Follow new events', keys: ['f'], section: 'History' },
   'view.whole': { title: 'Show the whole run', keys: ['0'], section: 'History' },
 
+  'find.payloads': { title: 'Find in decrypted payloads', keys: ['Mod+Shift+f'], section: 'Find' },
   'match.next': { title: 'Next match', keys: ['n'], section: 'Find', help: 'Next, previous match' },
   'match.previous': {
     title: 'Previous match',
@@ -146,6 +147,7 @@ const commands = {
     section: 'Find',
     help: 'Next, previous match',
   },
+  'match.only': { title: 'Only matches', keys: ['m'], section: 'Find' },
 } as const satisfies Readonly<Record<string, Command>>;
 
 export type CommandId = keyof typeof commands;

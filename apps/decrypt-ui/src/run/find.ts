@@ -23,6 +23,8 @@ export interface PayloadSearch {
 }
 
 export interface FindState {
+  /** Whether the bar with the field is shown. */
+  readonly open: boolean;
   readonly term: string;
   /** Names are searched with each key. Payloads are searched on request, because the server decrypts and records it. */
   readonly scope: 'names' | 'payloads';
@@ -33,6 +35,8 @@ export interface FindState {
   readonly matches: Matches | undefined;
   /** The places in payloads in the order in which they were found: the newest event first. */
   readonly hits: readonly SearchHit[];
+  /** The place in `hits` to which the reader has jumped. */
+  readonly current: number | undefined;
   readonly search: PayloadSearch | undefined;
 }
 
@@ -47,14 +51,19 @@ export type Find = ReturnType<typeof createFind>;
 const inNames: readonly Hit[] = [{ in: 'names' }];
 
 const initial: FindState = {
+  open: false,
   term: '',
   scope: 'names',
   caseSensitive: false,
   only: false,
   matches: undefined,
   hits: [],
+  current: undefined,
   search: undefined,
 };
+
+/** Forgets the results of a search. */
+const noResults = { hits: [], current: undefined, search: undefined } as const;
 
 const nothingSearched = {
   after: undefined,
@@ -66,7 +75,7 @@ const nothingSearched = {
   unreadable: {},
 } as const;
 
-/** Milliseconds in which hits and progress are collected, so that a search with many hits does not block the page. */
+/** Least milliseconds between two updates, so that a search with many hits does not block the page. */
 const SETTLE = 100;
 
 /** The search in one run: its text, its progress and its hits. The text never leaves memory, except in a request's body. */
@@ -115,8 +124,9 @@ export function createFind({ findNames, searchPayloads }: FindOptions) {
         } else {
           search = { ...search, ...sum(base, frame), ...(frame.type === 'progress' && { of: frame.of }) };
           if (frame.type === 'end') search = { ...search, ...endOf(frame.reason, frame.message) };
+          // Hits are published with the progress that covers them, so that a search that continues repeats none.
+          if (frame.type === 'end' || performance.now() - published > SETTLE) publish();
         }
-        if (frame.type === 'end' || performance.now() - published > SETTLE) publish();
       }
       if (search.status === 'running') search = { ...search, ...endOf('error', undefined) };
     } catch (error) {
@@ -131,7 +141,7 @@ export function createFind({ findNames, searchPayloads }: FindOptions) {
   function start(after: number | undefined, justification: string | undefined) {
     const { term, caseSensitive } = store.getState();
     if (term.trim() === '') return;
-    store.setState({ scope: 'payloads' });
+    store.setState({ scope: 'payloads', open: true, ...(after === undefined && { current: undefined }) });
     findNames([]);
     void run({
       text: term,
@@ -142,27 +152,35 @@ export function createFind({ findNames, searchPayloads }: FindOptions) {
     });
   }
 
+  function setScope(scope: FindState['scope']) {
+    const { term, scope: known } = store.getState();
+    if (scope === known) return;
+    stop(undefined);
+    store.setState({ scope, ...noResults, matches: undefined });
+    if (scope === 'names') searchNames(term);
+    else findNames([]);
+  }
+
   return {
     store,
+    /** Shows the field. */
+    show(scope?: FindState['scope']) {
+      store.setState({ open: true });
+      if (scope) setScope(scope);
+    },
     /** Changes the text. Names are searched at once; a search in payloads ends, and starts again on request. */
     setTerm(term: string) {
       stop(undefined);
       const { scope } = store.getState();
-      store.setState({ term, hits: [], search: undefined });
+      store.setState({ term, ...noResults });
       if (scope === 'names') searchNames(term);
       else store.setState({ matches: undefined });
     },
-    setScope(scope: FindState['scope']) {
-      const { term, scope: known } = store.getState();
-      if (scope === known) return;
-      stop(undefined);
-      store.setState({ scope, hits: [], search: undefined, matches: undefined });
-      if (scope === 'names') searchNames(term);
-      else findNames([]);
-    },
+    setScope,
+    setCurrent: (current: number) => store.setState({ current }),
     setCaseSensitive(caseSensitive: boolean) {
       stop(undefined);
-      store.setState({ caseSensitive, hits: [], search: undefined, matches: undefined });
+      store.setState({ caseSensitive, ...noResults, matches: undefined });
     },
     setOnly: (only: boolean) => store.setState({ only }),
     /** Names that match, from the index; `from` is the first event that was searched. */
@@ -181,11 +199,11 @@ export function createFind({ findNames, searchPayloads }: FindOptions) {
     /** Continues a search that stopped or reached a limit, after the last event that was searched. */
     resume: (justification?: string) => start(store.getState().search?.after, justification),
     stop: () => stop('stopped'),
-    /** Ends the search and forgets its text. */
+    /** Hides the field, ends the search and forgets its text. */
     clear() {
       stop(undefined);
       findNames([]);
-      store.setState({ ...initial, only: false });
+      store.setState(initial);
     },
   };
 }

@@ -46,7 +46,16 @@ test('does not show the error page of a proxy', async () => {
 });
 
 const search = { text: 'maren', caseSensitive: false, order: 'newest_first' } as const;
-const progress = { type: 'progress', after: 3, of: 9, events: 6, payloads: 4, bytes: 80, kmsCalls: 1, unreadable: {} };
+const progress = {
+  type: 'progress',
+  after: 3,
+  of: 9,
+  events: 6,
+  payloads: 4,
+  bytes: 80,
+  kmsCalls: 1,
+  unreadable: {},
+};
 
 test('sends the text of a search in the body, and not in the address', async () => {
   const { api, asked, bodies } = answering(`${JSON.stringify(progress)}\n`);

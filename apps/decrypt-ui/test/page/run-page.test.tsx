@@ -269,20 +269,130 @@ describe('a running workflow', () => {
   });
 });
 
-describe('find and jump', () => {
+const status = () => document.querySelector('[role="search"]')?.textContent ?? '';
+const matchButtons = () => [...document.querySelectorAll('[aria-label="Matches"] button')];
+
+describe('find', () => {
   test('dims rows that do not match, and jumps between matches', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');
     const shown = rowsShown();
     press('/');
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
     await userEvent.keyboard('capture');
     await until(() => row('g5')?.hasAttribute('data-dimmed'), 'the dimming');
     expect(row('g39')!.hasAttribute('data-dimmed')).toBe(false);
     expect(rowsShown()).toBe(shown);
     await userEvent.keyboard('{Enter}');
     await until(() => row('g39')?.getAttribute('aria-selected') === 'true', 'the first match');
+    await until(() => status().includes('1 of 2'), 'its position');
+    await userEvent.keyboard('{Enter}');
+    await until(() => row('g53')?.getAttribute('aria-selected') === 'true', 'the second match');
+    await userEvent.keyboard('{Escape}');
+    await until(() => !document.querySelector('[role="search"]'), 'the end of the search');
+    expect(document.activeElement).toBe(row('g53'));
+    expect(row('g5')!.hasAttribute('data-dimmed')).toBe(false);
   });
 
+  test('finds in names of events that arrive later', async () => {
+    const app = await renderApp(order);
+    await until(() => row('g39'), 'the rows');
+    press('/');
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+    await userEvent.keyboard('late6');
+    await until(() => status().includes('0 found'), 'no match yet');
+    await app.steer('append', { workflowId: 'order-88213', count: 3 });
+    await until(() => status().includes('2 found'), 'the later events');
+  });
+
+  test('says that no name matches, and offers the search in payloads, whose hits it lists and marks', async () => {
+    const app = await renderApp(order);
+    await until(() => row('g39'), 'the rows');
+    press('/');
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+    await userEvent.keyboard('vogel');
+    await until(() => status().includes('No name, type, id or worker contains this text'), 'the answer');
+    expect(document.querySelector('[data-dimmed]')).toBeNull();
+    expect(app.asked.some(({ url }) => url.includes('search'))).toBe(false);
+    await page.getByRole('button', { name: 'Find in decrypted payloads' }).click();
+    const hits = await until(() => matchButtons().length > 0 && matchButtons(), 'the matches');
+    expect(hits[0]!.textContent).toContain('/customer/');
+    expect(hits[0]!.querySelector('mark')!.textContent).toMatch(/vogel/i);
+    expect(hits.map((hit) => hit.textContent).join()).not.toContain('mail.example');
+    await until(() => row('g5')?.hasAttribute('data-dimmed'), 'the dimming');
+    await until(() => /payloads searched/.test(status()), 'what was searched');
+    expect(status()).toContain('1 Cloud KMS call');
+    expect(document.querySelector('[aria-label="Whole run"] i[class*="match"]')).not.toBeNull();
+    await userEvent.click(hits[0]!);
+    await until(() => document.querySelector('[data-inspector]'), 'the event of the match');
+    expect(matchButtons()[0]!.getAttribute('aria-current')).toBe('true');
+  });
+
+  test('never puts the text of a search into an address, the title or the browser’s storage', async () => {
+    const app = await renderApp(order);
+    await until(() => row('g39'), 'the rows');
+    press('f', document.body, { ctrlKey: true, shiftKey: true });
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+    await userEvent.keyboard('maren{Enter}');
+    await until(() => matchButtons().length > 0, 'the matches');
+    const addresses = [...app.asked.map(({ url }) => url), app.history.location.href, location.href];
+    const kept = [document.title, Object.entries(localStorage), Object.entries(sessionStorage)];
+    expect(JSON.stringify([addresses, kept])).not.toMatch(/maren/i);
+    const request = app.asked.find(({ url }) => url.endsWith('history:search'));
+    expect(JSON.parse(request!.body)).toMatchObject({ text: 'maren', order: 'newest_first' });
+  });
+
+  test('stops a search in payloads with Escape, and continues after the last event', async () => {
+    const app = await renderApp('/ns/NS/workflows/payout-eu/01997c2e-0000-7000-8000-0000000000b1');
+    await until(() => document.querySelector('[role="treegrid"][aria-rowcount="401"]'), 'the rows');
+    await app.steer('delay', { delay: 200 });
+    press('f', document.body, { ctrlKey: true, shiftKey: true });
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+    await userEvent.keyboard('DE{Enter}');
+    await until(() => matchButtons().length > 1, 'the first matches');
+    expect(document.querySelector('[role="progressbar"][aria-label="Searching payloads"]')).not.toBeNull();
+    await userEvent.keyboard('{Escape}');
+    const asked = app.asked.find(({ url }) => url.endsWith('history:search'))!;
+    await until(() => asked.signal?.aborted, 'the end of the request');
+    await app.steer('delay', { delay: 0 });
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await until(() => status().includes('400 of 400 events'), 'the whole run');
+    const again = app.asked.filter(({ url }) => url.endsWith('history:search'));
+    expect(JSON.parse(again[1]!.body).after).toBeLessThanOrEqual(400);
+    // No match is missing or repeated.
+    expect(document.querySelector('[aria-label="Matches"] header')!.textContent).toMatch(
+      /(\d+) in \1 events/,
+    );
+  });
+
+  test('shows only the rows that match', async () => {
+    await renderApp(order);
+    await until(() => row('g39'), 'the rows');
+    press('/');
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+    await userEvent.keyboard('capture');
+    await page.getByRole('checkbox', { name: 'Only matches' }).click();
+    await until(() => rowsShown() === 2, 'the two rows');
+    expect(row('g39')).not.toBeNull();
+    expect(row('g53')).not.toBeNull();
+  });
+
+  test('asks for a justification where the namespace requires it', async () => {
+    const app = await renderApp(order);
+    await app.steer('justify', { on: true });
+    await until(() => row('g39'), 'the rows');
+    press('f', document.body, { ctrlKey: true, shiftKey: true });
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+    await userEvent.keyboard('vogel{Enter}');
+    await userEvent.fill(page.getByRole('textbox', { name: 'Why do you search?' }), 'PAY-4417');
+    await userEvent.keyboard('{Enter}');
+    await until(() => matchButtons().length > 0, 'the matches');
+    const last = app.asked.findLast(({ url }) => url.endsWith('history:search'));
+    expect(JSON.parse(last!.body).justification).toBe('PAY-4417');
+  });
+});
+
+describe('jumps', () => {
   test('jumps to failed and to pending rows', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');

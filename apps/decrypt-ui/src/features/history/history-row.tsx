@@ -39,6 +39,8 @@ interface HistoryCellsProps {
   readonly attemptsSeen: readonly number[] | undefined;
   readonly waterfall: Waterfall;
   readonly now: number;
+  /** Places in the row's payloads that match the search. */
+  readonly places: number;
   readonly onToggle: (id: number) => void;
 }
 
@@ -172,7 +174,7 @@ function eventCells(row: Extract<Row, { kind: 'event' }>, keys: ReactNode): Cell
 
 type PartProps = HistoryCellsProps & { readonly cells: Cells };
 
-function GridCells({ row, cells, waterfall, onToggle }: PartProps) {
+function GridCells({ row, cells, waterfall, places, onToggle }: PartProps) {
   const zone = useZone();
   const { start } = cells;
   return (
@@ -192,6 +194,7 @@ function GridCells({ row, cells, waterfall, onToggle }: PartProps) {
       </div>
       <div role="gridcell" className={styles['summary']}>
         {cells.summary}
+        <Places count={places} />
       </div>
       <div
         role="gridcell"
@@ -210,6 +213,15 @@ function GridCells({ row, cells, waterfall, onToggle }: PartProps) {
         {cells.keys}
       </div>
     </>
+  );
+}
+
+function Places({ count }: { count: number }) {
+  return count === 0 ? null : (
+    <span className={styles['places']}>
+      {count}
+      <span className="sr-only"> {count === 1 ? 'match' : 'matches'}</span>
+    </span>
   );
 }
 
@@ -244,7 +256,7 @@ function Lead({ row, onToggle }: Pick<PartProps, 'row' | 'onToggle'>) {
 }
 
 /** Two lines of text, with the bars below them. */
-function PhoneCells({ row, cells, waterfall }: PartProps) {
+function PhoneCells({ row, cells, waterfall, places }: PartProps) {
   return (
     <>
       <div role="gridcell" className={styles['lines']}>
@@ -269,6 +281,7 @@ function PhoneCells({ row, cells, waterfall }: PartProps) {
           </div>
           <div className={styles['line']}>
             {cells.summary}
+            <Places count={places} />
             <span className="spacer" />
             {cells.keys}
           </div>

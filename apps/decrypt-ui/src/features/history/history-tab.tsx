@@ -7,16 +7,18 @@ import { Button } from '../../components/button.tsx';
 import { Notice } from '../../components/notice.tsx';
 import { plural } from '../../model/format/number.ts';
 import { useDecoder, useFindings } from '../../payloads/payloads-context.tsx';
-import { useRun } from '../../run/run-context.tsx';
+import { useFind, useRun } from '../../run/run-context.tsx';
 import type { WorkflowSearch } from '../../run/search.ts';
 import { useNow } from '../../state/clock.ts';
 import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { useServices } from '../../state/services.tsx';
 import { Overview } from '../timeline/overview.tsx';
 import { useWaterfall } from '../timeline/waterfall.tsx';
+import { FindBar } from './find-bar.tsx';
 import styles from './history-tab.module.css';
 import { HistoryTable } from './history-table.tsx';
 import type { HistoryView } from './use-history-view.ts';
+import type { MatchJump } from './use-matches.ts';
 
 /**
  * The current time, rounded up to the time that moves a bar by half a pixel. The bars of a run of three days then do not
@@ -27,8 +29,15 @@ function byPixel(now: number, start: number, width: number): number {
   return start + Math.ceil((now - start) / step) * step;
 }
 
+interface HistoryTabProps {
+  readonly view: HistoryView;
+  readonly matches: MatchJump;
+  readonly search: WorkflowSearch;
+}
+
 /** The History tab: the overview, the table, and banners about what is not loaded or not decrypted. */
-export function HistoryTab({ view, search }: { view: HistoryView; search: WorkflowSearch }) {
+export function HistoryTab({ view, matches, search }: HistoryTabProps) {
+  const { open: finding } = useFind();
   const { open, follow, description } = useRun();
   const now = useNow(open);
   const phone = useNarrowerThan(PHONE_BELOW);
@@ -68,6 +77,7 @@ export function HistoryTab({ view, search }: { view: HistoryView; search: Workfl
         </div>
       ) : null}
       <KmsNotice />
+      {finding ? <FindBar matches={matches} onLeave={view.refocus} /> : null}
       {phone || loaded === 0 ? null : (
         <Overview
           times={view.times}

@@ -110,6 +110,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
             waterfall={waterfall}
             // Rows of closed groups do not change with the time, so the clock must not render them again.
             now={row.group.open && open ? now : 0}
+            places={view.placesIn(row)}
             onToggle={view.toggle}
           />
         )}

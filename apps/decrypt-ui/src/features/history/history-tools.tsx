@@ -1,5 +1,4 @@
-import { ArrowDown, ArrowUp, Search, Settings2 } from 'lucide-react';
-import { type RefObject, useRef } from 'react';
+import { Search, Settings2 } from 'lucide-react';
 import { Button } from '../../components/button.tsx';
 import { DensityChoice } from '../../components/density.tsx';
 import { Kbd } from '../../components/kbd.tsx';
@@ -9,13 +8,15 @@ import type { Row } from '../../model/rows.ts';
 import { useFind, useRun } from '../../run/run-context.tsx';
 import { type CommandId, firstKey, tip } from '../../commands/commands.ts';
 import { useCommands } from '../../commands/registry.ts';
+import { focusFind } from './find-bar.tsx';
 import styles from './history-tools.module.css';
 import { type HistoryView, isFailedRow, isPendingRow, nextRow } from './use-history-view.ts';
+import type { MatchJump } from './use-matches.ts';
 
 /** The tools in the bar of the History tab: find, rows, counters and view options. */
-export function HistoryTools({ view }: { view: HistoryView }) {
-  const { open } = useRun();
-  const field = useRef<HTMLInputElement>(null);
+export function HistoryTools({ view, matches }: { view: HistoryView; matches: MatchJump }) {
+  const { open, find } = useRun();
+  const { open: finding, only } = useFind();
   const { counts } = view;
 
   /** Selects the next matching row after the active one. */
@@ -28,16 +29,22 @@ export function HistoryTools({ view }: { view: HistoryView }) {
   }
   const toFailed = (backwards: boolean) => jump(isFailedRow, backwards);
   const toPending = (backwards: boolean) => jump((row) => isPendingRow(row, open, view.pending), backwards);
-  const toMatch = (backwards: boolean) => jump(view.isMatch, backwards);
+
+  function showFind(scope?: 'payloads') {
+    find.show(scope);
+    focusFind();
+  }
 
   useCommands({
-    find: () => field.current?.focus(),
+    find: () => showFind(),
+    'find.payloads': () => showFind('payloads'),
     'failed.next': () => toFailed(false),
     'failed.previous': () => toFailed(true),
     'pending.next': () => toPending(false),
     'pending.previous': () => toPending(true),
-    'match.next': () => toMatch(false),
-    'match.previous': () => toMatch(true),
+    'match.next': matches.count ? matches.next : undefined,
+    'match.previous': matches.count ? matches.previous : undefined,
+    'match.only': finding ? () => find.setOnly(!only) : undefined,
     'view.groups': () => view.change({ view: view.view === 'all' ? undefined : 'all' }),
     'view.idle': () => view.change({ idle: view.idle ? false : undefined }),
     'groups.collapse': view.collapseAll,
@@ -47,7 +54,19 @@ export function HistoryTools({ view }: { view: HistoryView }) {
   return (
     <>
       <span className="spacer" />
-      <Find view={view} field={field} onJump={toMatch} />
+      {finding ? null : (
+        <button
+          type="button"
+          className={styles['find']}
+          {...tip('find', 'Find in this run')}
+          onClick={() => showFind()}
+        >
+          <Search size={14} aria-hidden="true" />
+          Find
+          <span className="spacer" />
+          <Kbd>{firstKey('find')}</Kbd>
+        </button>
+      )}
       <ViewSwitch view={view} />
       <Counter command="failed.next" outcome="failed" count={counts.failed} onJump={toFailed} />
       <Counter command="pending.next" outcome="pending" count={counts.pending} onJump={toPending} />
@@ -99,53 +118,6 @@ function Counter({ command, outcome, count, onJump }: CounterProps) {
       <OutcomeGlyph outcome={count === 0 ? 'neutral' : outcome} />
       {count}
     </Button>
-  );
-}
-
-interface FindProps {
-  readonly view: HistoryView;
-  readonly field: RefObject<HTMLInputElement | null>;
-  readonly onJump: (backwards: boolean) => void;
-}
-
-function Find({ view, field, onJump }: FindProps) {
-  const { find } = useRun();
-  const { matches, term } = useFind();
-  return (
-    <div className={styles['find']} role="search" data-active={term ? '' : undefined}>
-      <Search size={14} aria-hidden="true" />
-      <input
-        ref={field}
-        aria-label="Find in names, types and ids"
-        title="Finds names, types, ids and workers. Does not search payloads."
-        placeholder="Find"
-        spellCheck={false}
-        autoComplete="off"
-        value={term}
-        onChange={(event) => find.setTerm(event.target.value)}
-        onKeyDown={(event) => {
-          if (event.key === 'Enter') onJump(event.shiftKey);
-          if (event.key !== 'Escape') return;
-          find.clear();
-          event.currentTarget.blur();
-        }}
-      />
-      {matches ? (
-        <>
-          <span className={styles['hits']} role="status">
-            {view.view === 'all' ? matches.size : (view.matched?.size ?? 0)}
-          </span>
-          <button type="button" aria-label="Previous match" onClick={() => onJump(true)}>
-            <ArrowUp size={12} />
-          </button>
-          <button type="button" aria-label="Next match" onClick={() => onJump(false)}>
-            <ArrowDown size={12} />
-          </button>
-        </>
-      ) : (
-        <Kbd>{firstKey('find')}</Kbd>
-      )}
-    </div>
   );
 }
 

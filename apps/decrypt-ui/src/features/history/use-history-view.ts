@@ -1,9 +1,15 @@
 import { useCallback, useMemo, useState } from 'react';
 import { useGridFocus } from '../../components/virtual-grid.tsx';
 import { groupOutcome, pendingByGroup } from '../../model/describe-group.ts';
-import { matchedGroups } from '../../model/find.ts';
+import { type Hit, matchedGroups } from '../../model/find.ts';
 import { outcomeOfEvent } from '../../model/grouping.ts';
-import { type Group, groupIndexOf, groupOfEvent, type History } from '../../model/history.ts';
+import {
+  type Group,
+  groupIndexOf,
+  groupOfEvent,
+  type History,
+  type RecordedEvent,
+} from '../../model/history.ts';
 import { isFailure } from '../../model/outcome.ts';
 import { type PendingWork, pendingWork } from '../../model/pending.ts';
 import { eventKey, groupKey, type Row, type Rows, rowsOf } from '../../model/rows.ts';
@@ -80,21 +86,31 @@ export function useHistoryView(search: WorkflowSearch, change: (search: Partial<
     [select, inside, setActive],
   );
   const { go } = gridFocus;
-  /** Selects an event and scrolls to it. The head of a group with several events selects the group. */
+  /**
+   * Selects an event and scrolls to it. The head of a group selects the group, unless `one` is true. `focus: false` leaves
+   * the focus where it is.
+   */
   const selectEvent = useCallback(
-    (ev: number, focus = true) => {
+    (ev: number, { focus = true, one = false }: { focus?: boolean; one?: boolean } = {}) => {
       const group = groupOfEvent(history, ev);
-      const key = keyOf({ ev, one: false }, group, view);
+      const key = keyOf({ ev, one }, group, view);
       if (inside !== undefined) setExpandedIds((known) => new Set([...known, inside]));
-      select(ev);
+      select(ev, one);
       if (key !== undefined) go(key, focus);
     },
     [history, view, inside, select, go],
   );
 
-  /** Whether a row matches the search; true without a search. */
+  /** How many places in the payloads of a row match the search. */
+  const placesIn = (row: Row): number => {
+    if (!matches || row.kind === 'attempts') return 0;
+    const events: readonly RecordedEvent[] = row.kind === 'group' ? row.group.events : [row.event];
+    return events.reduce((sum, { eventId }) => sum + countPlaces(matches.get(eventId)), 0);
+  };
+
+  /** Whether a row matches the search; true without a search, and while nothing matches. */
   const isMatch = (row: Row): boolean => {
-    if (!matches) return true;
+    if (!matches || matches.size === 0) return true;
     if (row.kind === 'event') return matches.has(row.event.eventId);
     return row.kind === 'group' && (matched?.has(groupIndexOf(history, row.group.id)) ?? false);
   };
@@ -118,13 +134,22 @@ export function useHistoryView(search: WorkflowSearch, change: (search: Partial<
     selectRow,
     selectEvent,
     close: () => select(undefined),
+    /** Moves the focus to the active row, or to the first row. */
+    refocus: () => {
+      const key = gridFocus.active ?? selectedKey ?? rows.at(0)?.key;
+      if (key !== undefined) go(key);
+    },
     isMatch,
+    placesIn,
     matched,
     pending,
     counts,
     change,
   };
 }
+
+const countPlaces = (hits: readonly Hit[] | undefined) =>
+  hits?.filter((hit) => hit.in === 'payload').length ?? 0;
 
 const without = (ids: ReadonlySet<number>, id: number) => new Set([...ids].filter((other) => other !== id));
 

@@ -18,6 +18,8 @@ export function RunFooter() {
     <Footer
       hints={[
         { commands: ['row.next', 'row.previous'], text: 'event' },
+        { commands: ['match.next'], text: 'next match' },
+        { commands: ['match.only'], text: 'only matches' },
         { commands: ['failed.next'], text: 'next failed' },
         { commands: ['pending.next'], text: 'next pending' },
         { commands: ['inspector.focus'], text: 'inspector' },

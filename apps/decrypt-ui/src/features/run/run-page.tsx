@@ -3,11 +3,13 @@ import { escapeInvisible } from '@temporal-kms/codec-api';
 import { useCallback, useEffect } from 'react';
 import { TabPanel, Tabs } from '../../components/tabs.tsx';
 import { pendingWork } from '../../model/pending.ts';
-import { RunProvider, useRun } from '../../run/run-context.tsx';
+import { RunProvider, useFind, useRun } from '../../run/run-context.tsx';
 import type { PageTab, WorkflowSearch } from '../../run/search.ts';
 import { HistoryTab } from '../history/history-tab.tsx';
 import { HistoryTools } from '../history/history-tools.tsx';
+import { MatchList } from '../history/match-list.tsx';
 import { useHistoryView } from '../history/use-history-view.ts';
+import { useMatches } from '../history/use-matches.ts';
 import { Inspector } from '../inspector/inspector.tsx';
 import { memoPayloads, MemoTab } from './memo-tab.tsx';
 import { MetadataTab } from './metadata-tab.tsx';
@@ -55,11 +57,14 @@ function Content() {
     [navigate],
   );
   const view = useHistoryView(search, change);
+  const matches = useMatches(view);
+  const { search: searched } = useFind();
   const tab = search.tab ?? 'history';
   const pending = pendingWork(description).length;
   const relations = useRelationCount();
   const memo = memoPayloads(description).length;
   const inspected = tab === 'history' ? view.selectedGroup : undefined;
+  const listed = tab === 'history' && searched !== undefined && (matches.count ?? 0) > 0;
 
   return (
     <>
@@ -72,14 +77,19 @@ function Content() {
       />
       <SplitView
         side={
-          inspected && (
-            <Inspector
-              group={inspected}
-              view={view}
-              pane={search.pane ?? 'payloads'}
-              onPane={(pane) => change({ pane: pane === 'payloads' ? undefined : pane })}
-            />
-          )
+          inspected || listed ? (
+            <div className={styles['side']}>
+              {listed ? <MatchList matches={matches} /> : null}
+              {inspected ? (
+                <Inspector
+                  group={inspected}
+                  view={view}
+                  pane={search.pane ?? 'payloads'}
+                  onPane={(pane) => change({ pane: pane === 'payloads' ? undefined : pane })}
+                />
+              ) : null}
+            </div>
+          ) : null
         }
       >
         <Tabs<PageTab>
@@ -95,10 +105,10 @@ function Content() {
             { value: 'metadata', text: 'Metadata' },
           ]}
           onChange={(next) => change({ tab: next === 'history' ? undefined : next }, false)}
-          tools={tab === 'history' ? <HistoryTools view={view} /> : null}
+          tools={tab === 'history' ? <HistoryTools view={view} matches={matches} /> : null}
         >
           <TabPanel value="history" className={styles['panel']}>
-            <HistoryTab view={view} search={search} />
+            <HistoryTab view={view} matches={matches} search={search} />
           </TabPanel>
           <TabPanel value="pending" className={styles['page']}>
             <PendingTab />

@@ -6,7 +6,7 @@ import { formatMoment } from '../../model/format/time.ts';
 import { isFailure } from '../../model/outcome.ts';
 import type { PendingWork } from '../../model/pending.ts';
 import { createTimeScale, type RunTimes, type TimeScale } from '../../model/time-scale.ts';
-import { useRun } from '../../run/run-context.tsx';
+import { useFind, useRun } from '../../run/run-context.tsx';
 import { useTheme, useZone } from '../../state/preferences.ts';
 import { Brush, type Zoom } from './brush.tsx';
 import styles from './overview.module.css';
@@ -56,6 +56,7 @@ export function Overview({ times, collapse, tasks, pending, now, zoom, onZoom }:
           {formatDuration(gap.to - gap.from)}
         </span>
       ))}
+      <Marks scale={scale} />
       <Moments scale={scale} open={open} following={zoom.to === undefined} />
       <Brush scale={scale} pad={PAD} zoom={zoom} onZoom={onZoom} />
     </div>
@@ -115,6 +116,39 @@ function Lines({ tasks, pending, scale, width, now }: LinesProps) {
 
   return (
     <canvas ref={canvas} className={styles['lines']} style={{ width, height: HEIGHT }} aria-hidden="true" />
+  );
+}
+
+/** Most marks: more would touch each other. */
+const MAX_MARKS = 300;
+
+/** Where the search has matched, and the part of the run that a search in payloads has not reached yet. */
+function Marks({ scale }: { scale: TimeScale }) {
+  const { history } = useRun().follow;
+  const { matches, scope, search } = useFind();
+  const places = useMemo(() => {
+    const found = new Set<number>();
+    for (const eventId of matches?.keys() ?? []) {
+      const event = history.events[eventId - 1];
+      if (event && event.at >= scale.from && event.at <= scale.to) found.add(Math.round(scale.x(event.at)));
+      if (found.size >= MAX_MARKS) break;
+    }
+    return [...found];
+  }, [matches, history, scale]);
+  // The search goes from the newest event to the oldest.
+  const reached =
+    scope === 'payloads' && search?.status !== 'complete'
+      ? history.events[(search?.after ?? 0) - 1]
+      : undefined;
+  return (
+    <>
+      {reached ? (
+        <i className={styles['unsearched']} style={{ left: PAD, width: Math.max(scale.x(reached.at), 0) }} />
+      ) : null}
+      {places.map((x) => (
+        <i key={x} className={styles['match']} style={{ left: PAD + x }} />
+      ))}
+    </>
   );
 }
 

@@ -1,0 +1,138 @@
+import { CaseSensitive, ArrowDown, ArrowUp, Search, X } from 'lucide-react';
+import { type KeyboardEvent, type RefObject, useEffect, useRef } from 'react';
+import { Button } from '../../components/button.tsx';
+import { tip } from '../../commands/commands.ts';
+import { useFind, useRun } from '../../run/run-context.tsx';
+import styles from './find-bar.module.css';
+import { FindStatus } from './find-status.tsx';
+import type { MatchJump } from './use-matches.ts';
+
+interface FindBarProps {
+  readonly matches: MatchJump;
+  /** Returns the focus to the rows. */
+  readonly onLeave: () => void;
+}
+
+/** The field of the search in a run: names with each key, decrypted payloads on request. */
+export function FindBar({ matches, onLeave }: FindBarProps) {
+  const { find } = useRun();
+  const { term, scope, caseSensitive, only, search } = useFind();
+  const field = useRef<HTMLInputElement>(null);
+  useFieldFocus(field);
+
+  function keyDown(event: KeyboardEvent) {
+    if (event.key === 'Enter') {
+      if (scope === 'payloads' && search === undefined) find.searchPayloads();
+      else if (event.shiftKey) matches.previous();
+      else matches.next();
+    } else if (event.key === 'Escape') {
+      event.preventDefault();
+      if (search?.status === 'running') find.stop();
+      else leave();
+    }
+  }
+
+  function leave() {
+    find.clear();
+    onLeave();
+  }
+
+  return (
+    <div role="search" aria-label="Find in this run" className={styles['find']}>
+      <div className={styles['bar']}>
+        <div className={styles['field']}>
+          <Search size={14} aria-hidden="true" />
+          <input
+            ref={field}
+            aria-label={scope === 'names' ? 'Find in names, types and ids' : 'Find in decrypted payloads'}
+            placeholder={scope === 'names' ? 'Names, types, ids and workers' : 'Text in decrypted payloads'}
+            spellCheck={false}
+            autoComplete="off"
+            maxLength={200}
+            value={term}
+            onChange={(event) => find.setTerm(event.target.value)}
+            onKeyDown={keyDown}
+          />
+          {scope === 'payloads' ? (
+            <button
+              type="button"
+              className={styles['case']}
+              aria-label="Match case"
+              data-tip="Match case"
+              aria-pressed={caseSensitive}
+              onClick={() => find.setCaseSensitive(!caseSensitive)}
+            >
+              <CaseSensitive size={16} />
+            </button>
+          ) : null}
+          <div className={styles['scope']} role="group" aria-label="Search in">
+            <button type="button" aria-pressed={scope === 'names'} onClick={() => find.setScope('names')}>
+              Names
+            </button>
+            <button
+              type="button"
+              aria-pressed={scope === 'payloads'}
+              {...tip('find.payloads')}
+              onClick={() => find.setScope('payloads')}
+            >
+              Payloads
+            </button>
+          </div>
+        </div>
+        <span className={styles['count']} role="status">
+          {matches.count === undefined
+            ? ''
+            : matches.position === undefined
+              ? `${matches.count} found`
+              : `${matches.position} of ${matches.count}`}
+        </span>
+        <Button
+          look="ghost"
+          icon
+          aria-label="Previous match"
+          {...tip('match.previous')}
+          disabled={!matches.count}
+          onClick={matches.previous}
+        >
+          <ArrowUp size={14} />
+        </Button>
+        <Button
+          look="ghost"
+          icon
+          aria-label="Next match"
+          {...tip('match.next')}
+          disabled={!matches.count}
+          onClick={matches.next}
+        >
+          <ArrowDown size={14} />
+        </Button>
+        <label className={styles['only']} {...tip('match.only')}>
+          <input type="checkbox" checked={only} onChange={(event) => find.setOnly(event.target.checked)} />
+          Only matches
+        </label>
+        <Button look="ghost" icon aria-label="Close find" data-tip="Close" data-tip-key="Esc" onClick={leave}>
+          <X size={14} />
+        </Button>
+      </div>
+      <FindStatus count={matches.count} />
+    </div>
+  );
+}
+
+/** The field gets the focus when the bar opens, and when the command is used again. */
+function useFieldFocus(field: RefObject<HTMLInputElement | null>) {
+  useEffect(() => {
+    const focus = () => {
+      field.current?.focus();
+      field.current?.select();
+    };
+    focus();
+    document.addEventListener(FOCUS_FIND, focus);
+    return () => document.removeEventListener(FOCUS_FIND, focus);
+  }, [field]);
+}
+
+/** The event that moves the focus into the field of an open bar. */
+const FOCUS_FIND = 'focus-find';
+
+export const focusFind = () => document.dispatchEvent(new Event(FOCUS_FIND));
