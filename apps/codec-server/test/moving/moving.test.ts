@@ -189,6 +189,31 @@ describe.each(origins)(
   },
 );
 
+describe('a program without the plugin', () => {
+  let move: Move;
+  beforeAll(async () => {
+    move = await startMove({ keysFile: 'from-no-codec.yaml' });
+  });
+  afterAll(() => move.close());
+
+  it('cannot continue a workflow with new payloads, and a program with the plugin then can', async () => {
+    const plugins = [new KmsCodecPlugin(move.codec())];
+    const old = await move.worker({ generation: 'before', encrypts: false });
+    const client = await move.client({ plugins });
+    const handle = await client.workflow.start(workflows.report, {
+      taskQueue,
+      workflowId: 'report',
+      args: ['the shop'],
+    });
+    await expect
+      .poll(async () => JSON.stringify(await move.stored('report')))
+      .toContain('Unknown encoding: binary/envelope-kms-v2');
+    await old.stop();
+    await move.worker({ generation: 'after', encrypts: true, plugins });
+    expect(await handle.result()).toBe('report of the shop');
+  });
+});
+
 /** Returns the encodings of the arguments that Temporal stores with a schedule. */
 async function inputOf({ workflowService }: Connection, scheduleId: string): Promise<string[]> {
   const { schedule } = await workflowService.describeSchedule({ namespace: NAMESPACE, scheduleId });

@@ -76,6 +76,16 @@ describe('a history that temporal-proxy has encrypted', () => {
     await expect(replay).rejects.toThrow(/Local activity marker was unparsable/);
   });
 
+  it('does not replay either if only the markers of patches are encrypted', async () => {
+    const [encoded, decoded] = await Promise.all([exported('encoded'), exported('decoded')]);
+    for (const [index, event] of decoded.events.entries()) {
+      if (event.markerRecordedEventAttributes?.markerName !== 'core_patch') continue;
+      event.markerRecordedEventAttributes = encoded.events[index].markerRecordedEventAttributes;
+    }
+    const replay = Worker.runReplayHistory({ workflowsPath }, decoded, 'order');
+    await expect(replay).rejects.toThrow(/TMPRL1100/);
+  });
+
   it('is readable in the codec server', async () => {
     const { events, summary } = await exported('readable');
     expect(summary).toMatchObject({ unreadable: {} });
