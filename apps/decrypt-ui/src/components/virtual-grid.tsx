@@ -23,7 +23,19 @@ const PHONE_ROW_HEIGHT = 62;
 /** Asks the grid to bring a row into view. Each request is a new object, so that the same row can be asked for again. */
 interface ScrollTarget {
   readonly key: string;
-  readonly focus: boolean;
+  /** `unless-elsewhere`: focuses the row if nothing else has the focus. */
+  readonly focus: boolean | 'unless-elsewhere';
+}
+
+/** By place: the row that was active when the reader left a grid. */
+const left = new Map<string, string>();
+const MAX_PLACES = 50;
+
+function remember(place: string, key: string) {
+  left.delete(place);
+  left.set(place, key);
+  const [oldest] = left.keys();
+  if (left.size > MAX_PLACES && oldest !== undefined) left.delete(oldest);
 }
 
 type GridFocus = ReturnType<typeof useGridFocus>;
@@ -51,11 +63,17 @@ export function rowSource<R>(rows: readonly R[], keyOf: (row: R) => string): Row
 
 /**
  * The active row of a grid, by its key; undefined until the reader has chosen a row. Only the active row is in the tab
- * order; without one, the first row is. `go` activates a row and scrolls to it.
+ * order; without one, the first row is. `go` activates a row and scrolls to it. With a `place`, a grid that the reader
+ * comes back to scrolls to the row that was active, and focuses it.
  */
-export function useGridFocus() {
-  const [active, setActive] = useState<string>();
-  const [target, setTarget] = useState<ScrollTarget>();
+export function useGridFocus(place?: string) {
+  const [active, setActive] = useState(() => (place === undefined ? undefined : left.get(place)));
+  const [target, setTarget] = useState<ScrollTarget | undefined>(() =>
+    active === undefined ? undefined : { key: active, focus: 'unless-elsewhere' },
+  );
+  useEffect(() => {
+    if (place !== undefined && active !== undefined) remember(place, active);
+  }, [place, active]);
   const go = useCallback((key: string, focus = true) => {
     setActive(key);
     setTarget({ key, focus });
@@ -115,6 +133,7 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
     virtual.scrollToIndex(index);
     if (!target.focus) return;
     requestAnimationFrame(() => {
+      if (target.focus === 'unless-elsewhere' && document.activeElement !== document.body) return;
       const element = scroller.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(target.key)}"]`);
       element?.focus({ preventScroll: true });
     });

@@ -215,6 +215,32 @@ describe('the inspector', () => {
   });
 });
 
+describe('links and loading', () => {
+  test('say that the run has no event with the id of the link', async () => {
+    await renderApp(`${order}?ev=999`);
+    await expect.element(page.getByText('This run has no event 999')).toBeVisible();
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    await expect.element(page.getByText('This run has no event 999')).not.toBeInTheDocument();
+  });
+
+  test('show the workflow id and placeholders in the columns of the table until the run is loaded', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => document.querySelector('[role="grid"] [data-key]'), 'the list');
+    app.history.push(order.replace('NS', app.namespace));
+    const waiting = await until(() => document.querySelector('[aria-busy="true"] h1'), 'the page');
+    expect(waiting.textContent).toBe('order-88213');
+    expect(document.querySelector('[data-skeleton]')).not.toBeNull();
+    await until(() => row('g39'), 'the rows');
+    expect(document.querySelector('[data-skeleton]')).toBeNull();
+  });
+
+  test('reserve the width of the largest event id before the events arrive', async () => {
+    await renderApp('/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1');
+    await until(() => row('g5'), 'the first rows');
+    expect(document.querySelector('[data-digits]')!.getAttribute('data-digits')).toBe('5');
+  });
+});
+
 describe('a running workflow', () => {
   test('adds new events at the end without moving the rows, and shows how many there are', async () => {
     const app = await renderApp('/ns/NS/workflows/payout-eu/01997c2e-0000-7000-8000-0000000000b1');

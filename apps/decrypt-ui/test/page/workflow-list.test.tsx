@@ -93,6 +93,10 @@ describe('the workflow list', () => {
     const id = document.activeElement!.querySelector('a')!.textContent;
     press('Enter');
     await until(() => app.history.location.pathname.includes(`/workflows/${id}/`), 'the run');
+    await until(() => document.activeElement?.tagName === 'H1', 'the focus on the heading of the run');
+    expect(document.activeElement!.textContent).toBe(id);
+    app.history.back();
+    await until(() => document.activeElement?.querySelector('a')?.textContent === id, 'the focus on its row');
   });
 
   test('says that a namespace has no workflows', async () => {

@@ -1,11 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { reasonClass } from '@temporal-kms/codec-api';
-import { RefreshCw, Unplug } from 'lucide-react';
+import { RefreshCw, SearchX, Unplug } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { healthQuery } from '../../api/queries.ts';
 import { Button } from '../../components/button.tsx';
 import { Notice } from '../../components/notice.tsx';
-import { plural } from '../../model/format/number.ts';
+import { formatCount, plural } from '../../model/format/number.ts';
 import { useDecoder, useFindings } from '../../payloads/payloads-context.tsx';
 import { useFind, useRun } from '../../run/run-context.tsx';
 import type { WorkflowSearch } from '../../run/search.ts';
@@ -55,6 +55,9 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   const expected = description.workflow.historyLength;
   const loaded = follow.history.events.length;
   const loading = follow.phase === 'loading' && loaded < expected;
+  const { ev } = view.selection;
+  const isLoaded = follow.phase === 'live' || follow.phase === 'complete';
+  const missing = ev !== undefined && isLoaded && ev > loaded ? ev : undefined;
 
   return (
     <>
@@ -77,6 +80,22 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
         </div>
       ) : null}
       <KmsNotice />
+      {missing === undefined ? null : (
+        <div className={styles['banner']}>
+          <Notice
+            severity="warning"
+            icon={<SearchX size={14} />}
+            title={`This run has no event ${formatCount(missing)}`}
+            action={
+              <Button size="small" onClick={view.close}>
+                Dismiss
+              </Button>
+            }
+          >
+            Its last event is {formatCount(loaded)}. The link may be to another run.
+          </Notice>
+        </div>
+      )}
       {finding ? <FindBar matches={matches} onLeave={view.refocus} /> : null}
       {phone || loaded === 0 ? null : (
         <Overview

@@ -1,6 +1,6 @@
 import type { Virtualizer } from '@tanstack/react-virtual';
 import { clsx } from 'clsx';
-import { ArrowDown, History } from 'lucide-react';
+import { ArrowDown, History as HistoryIcon } from 'lucide-react';
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react';
 import { announce } from '../../components/live-region.tsx';
 import { EmptyState } from '../../components/notice.tsx';
@@ -12,12 +12,14 @@ import {
   VirtualGrid,
 } from '../../components/virtual-grid.tsx';
 import { plural } from '../../model/format/number.ts';
+import type { History } from '../../model/history.ts';
 import type { Row } from '../../model/rows.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { SHEET_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { AxisLabels, AxisLines, type Waterfall } from '../timeline/waterfall.tsx';
 import rowStyles from './history-row.module.css';
 import { HistoryCells } from './history-row.tsx';
+import { HistoryRowsSkeleton } from './history-skeleton.tsx';
 import { useHistoryCommands } from './history-commands.ts';
 import styles from './history-table.module.css';
 import type { HistoryView } from './use-history-view.ts';
@@ -36,7 +38,7 @@ interface HistoryTableProps {
 
 /** The events of a run as a treegrid. The bars of the waterfall are cells, so rows and bars stay aligned. */
 export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: HistoryTableProps) {
-  const { open, follow, attemptsSeen } = useRun();
+  const { open, follow, attemptsSeen, description } = useRun();
   const { rows, focus, selectedKey } = view;
   const [axisRef, axis] = useSize();
   const [bodyRef, body] = useSize();
@@ -88,7 +90,10 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
   const isEmpty = rows.length === 0 && follow.phase !== 'loading' && follow.phase !== 'retrying';
 
   return (
-    <div className={styles['frame']} data-digits={Math.max(String(follow.history.events.length).length, 3)}>
+    <div
+      className={styles['frame']}
+      data-digits={digitsOf(description.workflow.historyLength, follow.history)}
+    >
       <VirtualGrid
         grid={grid}
         role="treegrid"
@@ -120,8 +125,9 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
           </div>
         )}
       >
+        {rows.length === 0 && follow.phase === 'loading' ? <HistoryRowsSkeleton /> : null}
         {isEmpty ? (
-          <EmptyState icon={<History size={16} />} title="No events yet">
+          <EmptyState icon={<HistoryIcon size={16} />} title="No events yet">
             The first event appears when the run starts.
           </EmptyState>
         ) : null}
@@ -136,6 +142,10 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
     </div>
   );
 }
+
+/** The digits of the largest event id that is expected, so that the column does not grow while the history loads. */
+const digitsOf = (expected: number, { events }: History) =>
+  Math.min(Math.max(String(Math.max(expected, events.length)).length, 3), 5);
 
 function lookOf(row: Row, view: HistoryView, phone: boolean): GridRow {
   const isExpandable = row.kind === 'group' && row.expandable;

@@ -21,12 +21,14 @@ import { useZone } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
 import { openRun, RunAnchor } from '../links/run-link.tsx';
 import styles from './run-header.module.css';
+import { useHeadingFocus } from './use-heading-focus.ts';
 import { useLineage } from './use-relations.ts';
 
 /** The title of a run's page: workflow id, status, run, and a link to Temporal's Web UI. */
 export function RunHeader() {
   const { config } = useServices();
   const { address, description } = useRun();
+  const heading = useHeadingFocus();
   const { namespace, workflowId, runId } = address;
   return (
     <div className={styles['header']}>
@@ -39,7 +41,7 @@ export function RunHeader() {
       >
         <ChevronLeft size={16} />
       </Link>
-      <h1 className={styles['id']} title={escapeInvisible(workflowId)}>
+      <h1 ref={heading} tabIndex={-1} className={styles['id']} title={escapeInvisible(workflowId)}>
         {escapeInvisible(workflowId)}
       </h1>
       <CopyButton what="workflow id" text={() => workflowId} className={styles['copy']} />

@@ -19,6 +19,7 @@ import { RunFacts } from './run-facts.tsx';
 import { RunFooter } from './run-footer.tsx';
 import { RunHeader } from './run-header.tsx';
 import styles from './run-page.module.css';
+import { RunSkeleton } from './run-skeleton.tsx';
 import { RunUnavailable } from './run-unavailable.tsx';
 import { SplitView } from './split-view.tsx';
 import { useRelationCount } from './use-relations.ts';
@@ -38,7 +39,7 @@ export function RunPage() {
     <RunProvider
       key={JSON.stringify(address)}
       address={address}
-      loading={<div className={styles['loading']} aria-busy="true" />}
+      loading={<RunSkeleton address={address} />}
       renderFailed={(error, retry) => <RunUnavailable error={error} {...address} onRetry={retry} />}
     >
       <Content />

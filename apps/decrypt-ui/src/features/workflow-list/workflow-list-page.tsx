@@ -93,6 +93,7 @@ export function WorkflowListPage() {
       ) : null}
       <WorkflowTable
         key={`${namespace} ${query}`}
+        place={`${namespace} ${query}`}
         namespace={namespace}
         rows={rows}
         total={total ?? rows.length}

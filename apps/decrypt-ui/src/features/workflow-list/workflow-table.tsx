@@ -4,6 +4,7 @@ import { clsx } from 'clsx';
 import { Filter, Workflow } from 'lucide-react';
 import { type MouseEvent, useEffect, useMemo } from 'react';
 import { Button } from '../../components/button.tsx';
+import { GridSkeleton } from '../../components/grid-skeleton.tsx';
 import { announce } from '../../components/live-region.tsx';
 import { EmptyState } from '../../components/notice.tsx';
 import {
@@ -29,6 +30,8 @@ interface EmptyReason {
 
 interface WorkflowTableProps {
   readonly namespace: string;
+  /** Identifies the list, whose active row is kept while the reader is on another page. */
+  readonly place: string;
   readonly rows: readonly WorkflowSummary[];
   readonly total: number;
   readonly loading: boolean;
@@ -58,9 +61,9 @@ const columns: readonly GridColumn[] = [
 
 /** The workflows of a namespace. More rows are loaded before the reader reaches the last row. */
 export function WorkflowTable(props: WorkflowTableProps) {
-  const { namespace, rows, total, loading, more, onNearEnd, empty } = props;
+  const { namespace, place, rows, total, loading, more, onNearEnd, empty } = props;
   const navigate = useNavigate();
-  const focus = useGridFocus();
+  const focus = useGridFocus(`workflows ${place}`);
   const now = useNow(rows.some((row) => isOpen(row.status)));
 
   function open(row: WorkflowSummary) {
@@ -111,7 +114,14 @@ export function WorkflowTable(props: WorkflowTableProps) {
         <WorkflowCells row={row} namespace={namespace} phone={phone} now={isOpen(row.status) ? now : 0} />
       )}
     >
-      {loading ? <Skeleton height={grid.height} /> : null}
+      {loading ? (
+        <GridSkeleton
+          widths={placeholders}
+          classes={columns.map((column) => column.className)}
+          height={grid.height}
+          phone={phone}
+        />
+      ) : null}
       {empty && rows.length === 0 ? <NoWorkflows {...empty} /> : null}
     </VirtualGrid>
   );
@@ -147,22 +157,5 @@ function NoWorkflows({ filtered, description, clear }: EmptyReason) {
   );
 }
 
-/** Widths of the placeholder's bars in CSS pixels. */
-const widths = [92, 130, 76, 112, 98];
-
-/** A placeholder for the rows while they load. */
-function Skeleton({ height }: { height: number }) {
-  return (
-    <div aria-hidden="true">
-      {Array.from({ length: 20 }, (_, index) => (
-        <div key={index} className={styles['skeleton']} style={{ height }}>
-          <i style={{ width: 72 }} />
-          <i style={{ width: (widths[index % widths.length] ?? 80) + 60 }} />
-          <i style={{ width: widths[(index + 2) % widths.length] }} />
-          <i style={{ width: 64 }} />
-          <i style={{ width: 104 }} />
-        </div>
-      ))}
-    </div>
-  );
-}
+/** How much of each column a placeholder fills, in percent. */
+const placeholders = [64, 60, 62, 58, 80, 50, 46, 60, 44] as const;

@@ -1,0 +1,33 @@
+import { clsx } from 'clsx';
+import styles from './virtual-grid.module.css';
+
+interface GridSkeletonProps {
+  /** For each column, in percent of its width, how much a placeholder fills; 0 leaves the cell empty. */
+  readonly widths: readonly number[];
+  /** The classes of the columns, for columns that narrow screens hide. */
+  readonly classes?: readonly (string | undefined)[];
+  /** The height of a row in CSS pixels. */
+  readonly height: number;
+  readonly phone: boolean;
+}
+
+const ROWS = 20;
+
+/** Placeholders for the rows of a grid while they load. They have the columns and the height of the rows. */
+export function GridSkeleton({ widths, classes = [], height, phone }: GridSkeletonProps) {
+  const cells = phone ? [70] : widths;
+  return (
+    <div aria-hidden="true" data-skeleton="">
+      {Array.from({ length: ROWS }, (_, row) => (
+        <div key={row} className={clsx(!phone && styles['columns'], styles['waiting'])} style={{ height }}>
+          {cells.map((width, column) => (
+            // oxlint-disable-next-line react/no-array-index-key -- columns never move
+            <span key={column} className={phone ? styles['line'] : classes[column]}>
+              {width === 0 ? null : <i style={{ width: `${width - ((row * 7 + column * 3) % 4) * 8}%` }} />}
+            </span>
+          ))}
+        </div>
+      ))}
+    </div>
+  );
+}

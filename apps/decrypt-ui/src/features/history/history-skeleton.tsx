@@ -1,0 +1,27 @@
+import { rowHeights } from '../../components/density.tsx';
+import { GridSkeleton } from '../../components/grid-skeleton.tsx';
+import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
+import { usePreferences } from '../../state/preferences.ts';
+import styles from './history-table.module.css';
+
+/** How much of each column of the history table a placeholder fills, in percent. */
+const widths = [90, 78, 62, 80, 80, 0, 60] as const;
+
+/** Placeholders for the rows of the history table. */
+export function HistoryRowsSkeleton() {
+  const { density } = usePreferences();
+  const phone = useNarrowerThan(PHONE_BELOW);
+  return <GridSkeleton widths={widths} height={phone ? 62 : rowHeights[density]} phone={phone} />;
+}
+
+/** The history table before anything about the run is known. */
+export function HistorySkeleton() {
+  return (
+    <div className={styles['frame']} data-digits="3">
+      <div className={styles['scroller']}>
+        <div className={styles['skeletonHead']} />
+        <HistoryRowsSkeleton />
+      </div>
+    </div>
+  );
+}
