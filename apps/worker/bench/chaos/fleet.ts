@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { type KmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import type { EmulatorOptions } from '@temporal-kms/kms-emulator';
 import { Closers, startStack } from '@temporal-kms/testing/stack';
 import { Client, Connection } from '@temporalio/client';
@@ -104,6 +104,7 @@ export async function startFleet(services: Services, options: FleetOptions = {})
     closers.defer(() => Promise.all(workers.map((worker) => worker.kill())));
     const clock = new MovableClock();
     const codec = closers.use(createFleetCodec(env, clock));
+    if (kind === 'kms') await warm(codec, env);
     const connection = closers.use(await Connection.connect({ address: services.address }));
     const plugins = kind === 'kms' ? [new KmsCodecPlugin(codec)] : [];
     const client = new Client({ connection, namespace: NAMESPACE, plugins });
@@ -132,6 +133,17 @@ export async function startFleet(services: Services, options: FleetOptions = {})
   } catch (error) {
     await closers.close();
     throw error;
+  }
+}
+
+/** Google's storage client reads the address of a server for tests from the environment of this process, at its first use. */
+async function warm(codec: KmsCodec, env: Environment): Promise<void> {
+  const host = env['STORAGE_EMULATOR_HOST'];
+  if (host !== undefined) process.env['STORAGE_EMULATOR_HOST'] = host;
+  try {
+    await codec.warm(NAMESPACE);
+  } finally {
+    delete process.env['STORAGE_EMULATOR_HOST'];
   }
 }
 

@@ -35,5 +35,4 @@ export const BUCKET = 'fleet';
 export const bucketEnvironment = (url: string): Environment => ({
   KMS_BRANCH_KEYS: `gs://${BUCKET}`,
   STORAGE_EMULATOR_HOST: url,
-  METADATA_SERVER_DETECTION: 'none',
 });

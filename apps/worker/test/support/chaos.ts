@@ -13,10 +13,13 @@ const short: ScenarioOptions = {
   keptThroughput: 0.4,
 };
 
+/** Other tests run at the same time. */
+const SLOWDOWN = 3;
+
 /** Runs a scenario, and expects every promise to be kept. */
 export async function expectKept(scenario: Scenario, options: Partial<ScenarioOptions> = {}): Promise<void> {
   const progress: string[] = [];
-  const checks = new Checks(scenario.name, (line) => progress.push(line));
+  const checks = new Checks(scenario.name, (line) => progress.push(line), SLOWDOWN);
   try {
     await scenario(checks, { ...short, ...options });
   } catch (error) {

@@ -38,8 +38,8 @@ export async function freeze(checks: Checks, options: ScenarioOptions): Promise<
     checks.progress('Temporal continues');
     const settled = load.settled();
     const again = await Promise.all(fleet.workers.map((worker) => worker.untilReady()));
-    checks.atMost('time until /readyz answers 503', NOTICED_SECONDS, Math.max(...noticed), 's');
-    checks.atMost('time until /readyz answers 200 again', READY_AGAIN_SECONDS, Math.max(...again), 's');
+    checks.inTime('time until /readyz answers 503', NOTICED_SECONDS, Math.max(...noticed));
+    checks.inTime('time until /readyz answers 200 again', READY_AGAIN_SECONDS, Math.max(...again));
     const recovery = await settled;
     checks.figure(
       `Temporal frozen: /readyz answered 503 after ${Math.min(...noticed).toFixed(1)} to ${Math.max(...noticed).toFixed(1)} s, and 200 at most ${Math.max(...again).toFixed(1)} s after Temporal continued. All workflows that were in progress had completed ${recovery.toFixed(1)} s after that.`,

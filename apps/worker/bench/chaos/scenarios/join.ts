@@ -62,7 +62,7 @@ export async function join(checks: Checks, options: ScenarioOptions): Promise<vo
     emulator.clearFaults();
     checks.progress('Cloud KMS answers again');
     const ready = await Promise.all(joining.map((worker) => worker.untilReady()));
-    checks.atMost('time until the new processes are ready', READY_SECONDS, Math.max(...ready), 's');
+    checks.inTime('time until the new processes are ready', READY_SECONDS, Math.max(...ready));
     await load.rate((seconds * 1_000) / 2);
     const runs = joining.find(({ role }) => role === 'activities')?.runs().length ?? 0;
     checks.check('the new process runs activities', runs > 0, String(runs));

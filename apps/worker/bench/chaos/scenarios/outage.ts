@@ -1,6 +1,7 @@
+import { cpuTime } from '@temporal-kms/scripts/figures';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import type { Checks } from '../checks.ts';
-import { KEY, startFleet, startServices } from '../fleet.ts';
+import { type Fleet, KEY, startFleet, startServices } from '../fleet.ts';
 import type { Load } from '../load.ts';
 import type { ScenarioOptions } from '../scenario.ts';
 import { openStore } from '../stores.ts';
@@ -48,30 +49,35 @@ export async function outage(checks: Checks, options: ScenarioOptions): Promise<
       ),
     );
     // Half of the load for each.
-    const loads = [first, second].map((fleet) => fleet.load().start(Math.ceil(inFlight / 2)));
-    await Promise.all(loads.map((load) => load.warm()));
+    const pairs = [first, second].map((fleet) => ({
+      fleet,
+      load: fleet.load().start(Math.ceil(inFlight / 2)),
+    }));
+    await Promise.all(pairs.map(({ load }) => load.warm()));
     checks.progress('before the outage');
-    const before = await rates(loads, seconds * 1_000);
+    const before = await measure(pairs, seconds * 1_000);
     checks.figure(
-      '| Cloud KMS | workflows per second | without outage | share, of before |\n|---|---|---|---|',
+      '| Cloud KMS | workflows per second | without outage | share, of before | CPU ms per workflow | without outage |\n|---|---|---|---|---|---|',
     );
-    const row = (name: string, [rate, other]: Rates) => {
-      const share = rate / other / (before[0] / before[1]);
-      checks.figure(`| ${name} | ${rate.toFixed(1)} | ${other.toFixed(1)} | ${share.toFixed(2)} |`);
+    const row = (name: string, [one, other]: Measured) => {
+      const share = one.rate / other.rate / (before[0].rate / before[1].rate);
+      const cells = [one.rate, other.rate].map((rate) => rate.toFixed(1));
+      const cpu = [one.cpuMs, other.cpuMs].map((ms) => ms.toFixed(1));
+      checks.figure(`| ${[name, ...cells, share.toFixed(2), ...cpu].join(' | ')} |`);
       return share;
     };
     row('before', before);
     for (const [name, begin] of troubles) {
       checks.progress(`Cloud KMS: ${name}`);
       begin(emulator);
-      const share = row(name, await rates(loads, seconds * 1_000));
+      const share = row(name, await measure(pairs, seconds * 1_000));
       checks.check(
         `throughput, ${name}: at least ${keptThroughput} of before`,
         share >= keptThroughput,
         share.toFixed(2),
       );
     }
-    await Promise.all(loads.map((load) => load.stop()));
+    await Promise.all(pairs.map(({ load }) => load.stop()));
     checks.progress('reading all histories');
     const report = await first.report();
     checks.nothingFailed(report);
@@ -81,9 +87,32 @@ export async function outage(checks: Checks, options: ScenarioOptions): Promise<
   }
 }
 
-type Rates = readonly [fleet: number, control: number];
+interface Phase {
+  /** Workflows per second. */
+  readonly rate: number;
+  /** CPU time of the fleet's workers, in ms per workflow. NaN except on Linux. */
+  readonly cpuMs: number;
+}
+type Measured = readonly [fleet: Phase, control: Phase];
 
-async function rates([first, second]: readonly Load[], ms: number): Promise<Rates> {
-  const [rate = 0, other = 0] = await Promise.all([first?.rate(ms), second?.rate(ms)]);
-  return [rate, other];
+interface Pair {
+  readonly fleet: Fleet;
+  readonly load: Load;
+}
+
+/** Measures both fleets in the same time. */
+async function measure([first, second]: readonly Pair[], ms: number): Promise<Measured> {
+  if (!first || !second) throw new RangeError('Two fleets are compared');
+  return await Promise.all([measureOne(first, ms), measureOne(second, ms)]);
+}
+
+async function measureOne({ fleet, load }: Pair, ms: number): Promise<Phase> {
+  const cpu = async (): Promise<number> => {
+    if (process.platform !== 'linux') return Number.NaN;
+    const times = await Promise.all(fleet.workers.map(({ pid }) => cpuTime(pid)));
+    return times.reduce((sum, time) => sum + time, 0);
+  };
+  const [cpuBefore, completedBefore] = [await cpu(), load.completed];
+  const rate = await load.rate(ms);
+  return { rate, cpuMs: ((await cpu()) - cpuBefore) / (load.completed - completedBefore) };
 }
