@@ -1,12 +1,12 @@
 import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider, type RouterHistory } from '@tanstack/react-router';
 import { useState } from 'react';
-import { createQueryClient } from './api/queries.ts';
+import { SessionGate } from './features/session/session-gate.tsx';
 import { createAppRouter } from './router.tsx';
 import { openHistoryPort } from './run/history-client.ts';
 import { RunSessionsProvider } from './run/run-context.tsx';
 import { createRunSessions } from './run/sessions.ts';
-import { type Services, ServicesProvider } from './state/services.tsx';
+import { type Services, ServicesProvider, useServices } from './state/services.tsx';
 
 interface AppProps {
   readonly services: Services;
@@ -16,19 +16,27 @@ interface AppProps {
 
 /** The whole application. */
 export function App({ services, history }: AppProps) {
+  return (
+    <ServicesProvider services={services}>
+      <QueryClientProvider client={services.queries}>
+        <SessionGate>
+          <Pages {...(history && { history })} />
+        </SessionGate>
+      </QueryClientProvider>
+    </ServicesProvider>
+  );
+}
+
+/** The pages of one person, with the runs that they have opened. */
+function Pages({ history }: Pick<AppProps, 'history'>) {
+  const { api, plaintext, queries } = useServices();
   const [router] = useState(() => createAppRouter(history));
-  const [queries] = useState(createQueryClient);
-  const { api, plaintext } = services;
   const [sessions] = useState(() =>
     createRunSessions({ api, plaintext, queries, openPort: openHistoryPort }),
   );
   return (
-    <ServicesProvider services={services}>
-      <QueryClientProvider client={queries}>
-        <RunSessionsProvider sessions={sessions}>
-          <RouterProvider router={router} />
-        </RunSessionsProvider>
-      </QueryClientProvider>
-    </ServicesProvider>
+    <RunSessionsProvider sessions={sessions}>
+      <RouterProvider router={router} />
+    </RunSessionsProvider>
   );
 }

@@ -5,25 +5,67 @@ import './styles/base.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createApiClient } from './api/client.ts';
+import { ApiFailure } from './api/failure.ts';
+import { createQueryClient } from './api/queries.ts';
 import { App } from './app.tsx';
-import { loadConfig } from './config.ts';
-import { StartFailure } from './features/shell/fallback-pages.tsx';
+import { loadConfig, type RuntimeConfig } from './config.ts';
+import { SignInWindow, StartFailure } from './features/session/start-pages.tsx';
 import { createPlaintextCache } from './payloads/plaintext-cache.ts';
+import { startSession } from './session/start.ts';
+import { relayReturn, type SignInReturn, takeReturn } from './session/windows.ts';
 import { applyPreferences } from './state/preferences.ts';
 
+// First of all, so that the address contains no code when anything else runs.
+const returned = takeReturn();
 applyPreferences();
 const place = document.getElementById('root');
 if (!place) throw new Error('index.html must contain an element with the id "root".');
 const root = createRoot(place);
 
-try {
-  const config = await loadConfig();
-  const api = createApiClient({ apiUrl: config.apiUrl });
-  root.render(
-    <StrictMode>
-      <App services={{ api, config, plaintext: createPlaintextCache() }} />
-    </StrictMode>,
-  );
-} catch (error) {
-  root.render(<StartFailure message={error instanceof Error ? error.message : String(error)} />);
+/** True also while the browser leaves the page for the identity provider. */
+let starting = false;
+
+async function start(answer?: SignInReturn): Promise<void> {
+  if (starting) return;
+  starting = true;
+  let config: RuntimeConfig | undefined;
+  try {
+    config = await loadConfig();
+    const { apiUrl } = config;
+    const plaintext = createPlaintextCache();
+    const queries = createQueryClient();
+    const session = await startSession({
+      signIn: await createApiClient({ apiUrl }).signIn(),
+      apiUrl,
+      returned: answer,
+      onLock: () => plaintext.clear(),
+      onForget: () => queries.clear(),
+    });
+    const { fetch, renewed } = session;
+    const api = createApiClient({ apiUrl, fetch, ...(renewed && { renewed }) });
+    root.render(
+      <StrictMode>
+        <App services={{ api, config, plaintext, queries, session }} />
+      </StrictMode>,
+    );
+  } catch (error) {
+    starting = false;
+    root.render(
+      <StartFailure
+        error={error instanceof Error ? error : new Error(String(error))}
+        {...(error instanceof ApiFailure && config && { apiUrl: config.apiUrl })}
+        onRetry={() => void start(answer)}
+      />,
+    );
+  }
+}
+
+if (returned?.kind === 'relay') {
+  // This window was opened for the sign-in of another page, which closes it or removes its frame.
+  const taken = await relayReturn(returned);
+  if (taken) window.close();
+  if (taken) root.render(<SignInWindow />);
+  else await start();
+} else {
+  await start(returned);
 }

@@ -1,14 +1,15 @@
 import {
   apiError,
   cryptoHealth,
-  type DecodeFrame,
   decodeFrame,
   type DecodeResult,
+  me,
   namespaceList,
   type PayloadRef,
   type SearchFrame,
   searchFrame,
   type SearchRequest,
+  signIn,
   workflowCount,
   workflowDescription,
   workflowList,
@@ -26,7 +27,15 @@ export interface RunAddress {
 export interface ApiClientOptions {
   /** The codec server's origin and path prefix; empty when it shares the page's origin. */
   readonly apiUrl: string;
+  /** Sends the requests; adds the token where the server needs one. */
   readonly fetch?: typeof fetch;
+  /**
+   * Resolves when there is a token that is newer than a stream, after the stream has ended because the token expired.
+   * The reader then opens another stream. Absent: there is no token to renew.
+   *
+   * @param opened when the stream was opened, in milliseconds of `performance.now()`
+   */
+  readonly renewed?: (opened: number, signal: AbortSignal) => Promise<void>;
 }
 
 export type ApiClient = ReturnType<typeof createApiClient>;
@@ -36,7 +45,7 @@ export type ApiClient = ReturnType<typeof createApiClient>;
  *
  * @throws ApiFailure from every method, with the server's code and message, or `unreachable` or `unexpected`
  */
-export function createApiClient({ apiUrl, fetch: send = fetch }: ApiClientOptions) {
+export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiClientOptions) {
   const base = `${apiUrl.replace(/\/+$/, '')}/api`;
 
   async function request(path: string, init: RequestInit): Promise<Response> {
@@ -44,7 +53,7 @@ export function createApiClient({ apiUrl, fetch: send = fetch }: ApiClientOption
     try {
       response = await send(`${base}${path}`, { cache: 'no-store', ...init });
     } catch (error) {
-      if (isAbort(error)) throw error;
+      if (isAbort(error) || error instanceof ApiFailure) throw error;
       throw new ApiFailure(
         'unreachable',
         'The codec server cannot be reached. Check that it runs and that it allows this page’s origin.',
@@ -80,7 +89,35 @@ export function createApiClient({ apiUrl, fetch: send = fetch }: ApiClientOption
     }
   }
 
+  /** The results without the closing frame: the decoder requests again what has no result, for every other reason. */
+  async function* decode(
+    run: RunAddress,
+    refs: readonly PayloadRef[],
+    signal: AbortSignal,
+  ): AsyncGenerator<DecodeResult> {
+    const left = new Set(refs);
+    const opened = performance.now();
+    const init = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ refs }),
+      signal,
+    };
+    for await (const frame of stream(decodeFrame, `${runPath(run)}/payloads:decode`, init)) {
+      if ('ok' in frame) {
+        left.delete(frame.ref);
+        yield frame;
+      } else if (frame.reason === 'signed_out' && renewed && left.size > 0) {
+        await renewed(opened, signal);
+        yield* decode(run, [...left], signal);
+        return;
+      }
+    }
+  }
+
   return {
+    signIn: (signal?: AbortSignal) => get(signIn, '/sign-in', signal),
+    me: (signal?: AbortSignal) => get(me, '/me', signal),
     health: (signal?: AbortSignal) => get(cryptoHealth, '/health', signal),
     namespaces: (signal?: AbortSignal) => get(namespaceList, '/namespaces', signal),
     workflows: (
@@ -118,25 +155,10 @@ export function createApiClient({ apiUrl, fetch: send = fetch }: ApiClientOption
         body: JSON.stringify(body),
         signal,
       }),
-    decode: (
-      run: RunAddress,
-      refs: readonly PayloadRef[],
-      signal: AbortSignal,
-    ): AsyncGenerator<DecodeResult> =>
-      results(
-        stream(decodeFrame, `${runPath(run)}/payloads:decode`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ refs }),
-          signal,
-        }),
-      ),
+    decode,
+    /** See `ApiClientOptions.renewed`. */
+    ...(renewed && { renewed }),
   };
-}
-
-/** The results without the closing frame: the decoder requests again what has no result, whatever the reason. */
-async function* results(frames: AsyncIterable<DecodeFrame>): AsyncGenerator<DecodeResult> {
-  for await (const frame of frames) if ('ok' in frame) yield frame;
 }
 
 const workflowsPath = (namespace: string) => `/namespaces/${encodeURIComponent(namespace)}/workflows`;

@@ -25,6 +25,7 @@ const final: ReadonlySet<FailureCode> = new Set([
   'invalid_query',
   'unauthenticated',
   'forbidden',
+  'justification_required',
   'not_found',
   'namespace_required',
   'too_large',

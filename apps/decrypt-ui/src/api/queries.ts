@@ -19,6 +19,15 @@ export const createQueryClient = () =>
 
 const PAGE_SIZE = 100;
 
+/** The person and their permissions. They change when the operator changes the policy. */
+export const meQuery = (api: ApiClient) =>
+  queryOptions({
+    queryKey: ['me'],
+    queryFn: ({ signal }) => api.me(signal),
+    staleTime: 60_000,
+    refetchInterval: 5 * 60_000,
+  });
+
 export const healthQuery = (api: ApiClient) =>
   queryOptions({
     queryKey: ['health'],

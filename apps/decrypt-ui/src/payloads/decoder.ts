@@ -75,6 +75,7 @@ export function createDecoder({
   const fresh = new Map<PayloadRef, Finding | undefined>();
   let settling: ReturnType<typeof setTimeout> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let unsubscribe: (() => void) | undefined;
 
   const cacheKey = (ref: PayloadRef) => `${scope} ${ref}`;
 
@@ -121,6 +122,8 @@ export function createDecoder({
     batches.add(batch);
     try {
       for await (const result of decode(refs, batch.abort.signal)) {
+        // A stopped stream may still yield lines that it has received.
+        if (batch.abort.signal.aborted) return;
         if (batch.refs.delete(result.ref)) answer(result);
       }
       for (const ref of batch.refs) fail(ref, undefined);
@@ -163,7 +166,19 @@ export function createDecoder({
     entry.retry = setTimeout(() => enqueue(ref), delay);
   }
 
+  /** Forgets what is in view, and requests it again: the session holds the requests back until the person may read it. */
+  function hide() {
+    for (const batch of batches) batch.abort.abort();
+    store.setState({ payloads: new Map() });
+    for (const [ref, entry] of entries) {
+      clearTimeout(entry.retry);
+      entry.attempts = 0;
+      enqueue(ref);
+    }
+  }
+
   function enter(ref: PayloadRef) {
+    unsubscribe ??= cache.onClear(hide);
     const known = entries.get(ref);
     if (known) {
       known.viewers += 1;
@@ -218,6 +233,8 @@ export function createDecoder({
     },
     /** Aborts the requests in flight and forgets what is in view. The decoder can be used again afterwards. */
     stop: () => {
+      unsubscribe?.();
+      unsubscribe = undefined;
       clearTimeout(timer);
       for (const entry of entries.values()) clearTimeout(entry.retry);
       for (const batch of batches) batch.abort.abort();

@@ -1,14 +1,36 @@
+import { useParams } from '@tanstack/react-router';
 import type { JsonPayload, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
 import { createContext, type ReactNode, useContext, useEffect } from 'react';
 import { useStore } from 'zustand';
 import { type Findings, isUnreadable, reasonOf } from '../model/keys.ts';
 import { type PayloadValue, payloadValue } from '../model/payload-value.ts';
+import { useMe } from '../session/me.tsx';
 import type { Decoder } from './decoder.ts';
 
 const Context = createContext<Decoder | undefined>(undefined);
 
 export function PayloadsProvider({ decoder, children }: { decoder: Decoder; children: ReactNode }) {
-  return <Context value={decoder}>{children}</Context>;
+  return (
+    <Context value={decoder}>
+      <LockContext value={usePayloadLock()}>{children}</LockContext>
+    </Context>
+  );
+}
+
+/**
+ * Why the page must not request payloads of the namespace in the address: the person lacks the permission `decode`, or the
+ * server decrypts them only with a justification. A request without either would be refused and audited, for each payload.
+ */
+export type PayloadLock = 'permission' | 'justification';
+
+const LockContext = createContext<PayloadLock | undefined>(undefined);
+
+/** Returns what locks the payloads of the namespace in the address, if anything does. */
+export function usePayloadLock(): PayloadLock | undefined {
+  const { namespace = '' } = useParams({ strict: false });
+  const { can, reveal } = useMe();
+  if (!can(namespace, 'decode')) return 'permission';
+  return reveal(namespace) === 'on-demand' ? 'justification' : undefined;
 }
 
 export function useDecoder(): Decoder {
@@ -25,12 +47,18 @@ export function useFindings(): Findings {
 /** What a component can show of a payload. */
 export type PayloadView =
   | { readonly status: 'waiting' }
+  /** It is not requested. */
+  | { readonly status: 'locked'; readonly lock: PayloadLock }
   | { readonly status: 'readable'; readonly value: PayloadValue; readonly payload: JsonPayload }
   | { readonly status: 'unreadable'; readonly reason: ReasonCode; readonly message?: string }
   /** The request failed as a whole. */
   | { readonly status: 'failed'; readonly message: string };
 
 const waiting: PayloadView = { status: 'waiting' };
+const locked: Readonly<Record<PayloadLock, PayloadView>> = {
+  permission: { status: 'locked', lock: 'permission' },
+  justification: { status: 'locked', lock: 'justification' },
+};
 /** The views of decoded payloads; each lives as long as the answer that it was made from. */
 const views = new WeakMap<JsonPayload, PayloadView>();
 
@@ -40,12 +68,18 @@ const views = new WeakMap<JsonPayload, PayloadView>();
  */
 export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inView = true): PayloadView {
   const decoder = useDecoder();
+  const lock = useContext(LockContext);
   useEffect(() => {
-    if (ref === undefined || !inView) return undefined;
+    if (ref === undefined || !inView || lock) return undefined;
     return decoder.view(ref);
-  }, [decoder, ref, inView]);
+  }, [decoder, ref, inView, lock]);
   const state = useStore(decoder.store, () => (ref === undefined ? undefined : decoder.state(ref)));
   if (state === undefined) return waiting;
+  if (lock) {
+    // The server knows without decrypting that some payloads are unreadable, whatever the person may do.
+    const known = stub && reasonOf(stub, decoder.store.getState().findings);
+    return isUnreadable(known) ? { status: 'unreadable', reason: known } : locked[lock];
+  }
   switch (state.status) {
     case 'answered':
       if (state.result.ok) return readable(state.result.payload);

@@ -27,6 +27,7 @@ export function createPlaintextCache(maxBytes = 32 * 1024 * 1024) {
     maxEntrySize: maxBytes / 4,
     sizeCalculation: ({ result }) => sizeOf(result),
   });
+  const listeners = new Set<() => void>();
   return {
     get: (key: string) => entries.get(key),
     /** Reads an entry without counting as a use of it. */
@@ -39,6 +40,16 @@ export function createPlaintextCache(maxBytes = 32 * 1024 * 1024) {
       for (const key of entries.keys()) {
         if (key.startsWith(prefix)) entries.delete(key);
       }
+    },
+    /** Removes all plaintext, here and from the pages that show it. */
+    clear: () => {
+      entries.clear();
+      for (const listener of listeners) listener();
+    },
+    /** Calls the listener when all plaintext must go, until the returned function is called. */
+    onClear: (listener: () => void): (() => void) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
     get bytes() {
       return entries.calculatedSize;

@@ -89,8 +89,13 @@ export function followHistory({
 
   /** Reads one stream; true when no more events will come. */
   async function readOnce(signal: AbortSignal): Promise<boolean> {
+    const opened = performance.now();
     const body = await source.open(collected.lastDurable, signal);
     const end = await connect().read(body, signal);
+    if (end?.reason === 'signed_out' && source.renewed) {
+      await source.renewed(opened, signal);
+      return false;
+    }
     return end !== undefined && ended(end);
   }
 

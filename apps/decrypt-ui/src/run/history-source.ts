@@ -7,9 +7,20 @@ export interface HistorySource {
    * @throws ApiFailure
    */
   readonly open: (after: number, signal: AbortSignal) => Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
+  /**
+   * Resolves when the stream can be opened again, after it has ended because a token expired; absent: it cannot.
+   *
+   * @param opened when the stream was opened, in milliseconds of `performance.now()`
+   * @throws ApiFailure
+   */
+  readonly renewed?: (opened: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** The history of a run on the server, followed while the run is open. */
-export const apiHistory = (api: Pick<ApiClient, 'history'>, address: RunAddress): HistorySource => ({
-  open: (after, signal) => api.history(address, { after, live: true }, signal),
+export const apiHistory = (
+  { history, renewed }: Pick<ApiClient, 'history' | 'renewed'>,
+  address: RunAddress,
+): HistorySource => ({
+  open: (after, signal) => history(address, { after, live: true }, signal),
+  ...(renewed && { renewed }),
 });

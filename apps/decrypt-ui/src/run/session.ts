@@ -24,7 +24,7 @@ export interface RunState {
 }
 
 export interface RunSessionOptions {
-  readonly api: Pick<ApiClient, 'describe' | 'history' | 'decode' | 'search'>;
+  readonly api: Pick<ApiClient, 'describe' | 'history' | 'decode' | 'search' | 'renewed'>;
   readonly queries: QueryClient;
   readonly plaintext: PlaintextCache;
   readonly openPort: FollowOptions['openPort'];

@@ -1,13 +1,19 @@
+import type { QueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext } from 'react';
+import { useStore } from 'zustand';
 import type { ApiClient } from '../api/client.ts';
 import type { RuntimeConfig } from '../config.ts';
 import type { PlaintextCache } from '../payloads/plaintext-cache.ts';
+import type { Session, SessionState } from '../session/session.ts';
 
 /** What the application creates once, when it starts. */
 export interface Services {
   readonly api: ApiClient;
   readonly config: RuntimeConfig;
   readonly plaintext: PlaintextCache;
+  /** Metadata from the server. It contains no plaintext and no token. */
+  readonly queries: QueryClient;
+  readonly session: Session;
 }
 
 const Context = createContext<Services | undefined>(undefined);
@@ -21,3 +27,5 @@ export function useServices(): Services {
   if (!services) throw new Error('useServices() was called outside of <ServicesProvider>.');
   return services;
 }
+
+export const useSessionState = (): SessionState => useStore(useServices().session.store);

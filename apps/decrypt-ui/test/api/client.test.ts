@@ -93,3 +93,26 @@ test('drops an incomplete last line of a stream', async () => {
   }
   expect(frames).toEqual(['progress']);
 });
+
+const refused = (ref: string) =>
+  JSON.stringify({ ref, ok: false, reason: 'key_disabled', message: 'disabled' });
+
+test('requests the payloads again that were left when the token expired, and no others', async () => {
+  const bodies = [
+    `${refused('1:0')}\n{"type":"end","reason":"signed_out"}\n`,
+    `${refused('2:0')}\n{"type":"end","reason":"complete"}\n`,
+  ];
+  const asked: unknown[] = [];
+  const api = createApiClient({
+    apiUrl: 'https://codec.example',
+    fetch: (_, init) => {
+      asked.push(JSON.parse(typeof init?.body === 'string' ? init.body : ''));
+      return Promise.resolve(new Response(bodies.shift()));
+    },
+    renewed: () => Promise.resolve(),
+  });
+  const refs: string[] = [];
+  for await (const { ref } of api.decode(run, ['1:0', '2:0'], new AbortController().signal)) refs.push(ref);
+  expect(refs).toEqual(['1:0', '2:0']);
+  expect(asked).toEqual([{ refs: ['1:0', '2:0'] }, { refs: ['2:0'] }]);
+});

@@ -5,7 +5,9 @@ import { inject } from 'vitest';
 import { render } from 'vitest-browser-react';
 import { createApiClient } from '../../src/api/client.ts';
 import { App } from '../../src/app.tsx';
+import { createQueryClient } from '../../src/api/queries.ts';
 import { createPlaintextCache } from '../../src/payloads/plaintext-cache.ts';
+import { type Session, withoutSignIn } from '../../src/session/session.ts';
 import { applyPreferences, setPreferences } from '../../src/state/preferences.ts';
 
 export const RUN = '01997c2e-0000-7000-8000-000000000001';
@@ -18,8 +20,23 @@ interface Steering {
   readonly delay?: number;
 }
 
+interface RenderOptions {
+  readonly namespace?: string;
+  /** Makes the session; by default that of a server that needs no token. */
+  readonly session?: (actions: SessionActions) => Session;
+  /** The codec server in the configuration; the fixture server by default. */
+  readonly apiUrl?: string;
+}
+
+/** What a session does with the application. */
+export interface SessionActions {
+  readonly fetch: typeof fetch;
+  readonly onLock: () => void;
+  readonly onForget: () => void;
+}
+
 /** Renders the application at an address, with the fixture server and a namespace that no other test uses. */
-export async function renderApp(path: string, options: { namespace?: string } = {}) {
+export async function renderApp(path: string, options: RenderOptions = {}) {
   namespaces += 1;
   const namespace = options.namespace ?? `test-${namespaces}-${Date.now()}`;
   const url = inject('fixtures');
@@ -35,10 +52,16 @@ export async function renderApp(path: string, options: { namespace?: string } = 
   };
   const history = createMemoryHistory({ initialEntries: [path.replace('NS', namespace)] });
   const plaintext = createPlaintextCache();
-  const api = createApiClient({ apiUrl: url, fetch: spy });
+  const queries = createQueryClient();
+  const session =
+    options.session?.({ fetch: spy, onLock: () => plaintext.clear(), onForget: () => queries.clear() }) ??
+    withoutSignIn('open', spy);
+  const { renewed } = session;
+  const api = createApiClient({ apiUrl: url, fetch: session.fetch, ...(renewed && { renewed }) });
   setPreferences({ theme: 'dark', zone: 'utc', density: 'default', inspector: 408 });
   applyPreferences();
-  const services = { api, plaintext, config: { apiUrl: url, temporalUiUrl: 'https://temporal.example' } };
+  const config = { apiUrl: options.apiUrl ?? url, temporalUiUrl: 'https://temporal.example' };
+  const services = { api, plaintext, queries, session, config };
   const screen = await render(
     <StrictMode>
       <App services={services} history={history} />
@@ -48,6 +71,8 @@ export async function renderApp(path: string, options: { namespace?: string } = 
     screen,
     history,
     plaintext,
+    queries,
+    session,
     namespace,
     asked,
     /** The refs that the page has requested, in order. */

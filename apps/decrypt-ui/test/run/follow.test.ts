@@ -35,6 +35,40 @@ const streamOf = (chunks: AsyncGenerator<Uint8Array<ArrayBuffer>>) =>
     },
   });
 
+test('opens another stream with a newer token when the token of the first stream has expired', async () => {
+  const all = events(2);
+  const streams: HistoryFrame[][] = [
+    [
+      { type: 'events', events: all.slice(0, 1) },
+      { type: 'end', reason: 'signed_out', after: 1 },
+    ],
+    [
+      { type: 'events', events: all.slice(1) },
+      { type: 'end', reason: 'complete', after: 2 },
+    ],
+  ];
+  const opened: number[] = [];
+  let renewals = 0;
+  const follower = followHistory({
+    source: {
+      open: async (after) => {
+        opened.push(after);
+        return streamOf(lines(streams[opened.length - 1] ?? []));
+      },
+      renewed: async () => {
+        renewals += 1;
+      },
+    },
+    openPort: openTestPort,
+  });
+  follower.start();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(opened).toEqual([0, 1]);
+  expect(renewals).toBe(1);
+  expect(follower.store.getState()).toMatchObject({ phase: 'complete' });
+  expect(follower.store.getState().history.events).toHaveLength(2);
+});
+
 /** A follower whose streams yield the given frames, one list per connection. An error in a list is thrown. */
 function setUp(...turns: (HistoryFrame | Error)[][]) {
   const opened: number[] = [];

@@ -1,13 +1,17 @@
 import { Footer } from '../../components/footer.tsx';
 import { formatCount } from '../../model/format/number.ts';
 import { formatClock, formatMoment } from '../../model/format/time.ts';
+import { usePayloadLock } from '../../payloads/payloads-context.tsx';
 import { useRun } from '../../run/run-context.tsx';
 import { useZone } from '../../state/preferences.ts';
+import { useSessionState } from '../../state/services.tsx';
 import styles from './run-footer.module.css';
 
 /** The footer of a run's page: whether it is live, what is loaded, how many payloads are readable. */
 export function RunFooter() {
   const { follow, description, open, usage } = useRun();
+  const locked = usePayloadLock() !== undefined;
+  const expired = useSessionState().status === 'expired';
   const zone = useZone();
   const { events } = follow.history;
   const { encrypted, unreadable } = usage;
@@ -40,7 +44,9 @@ export function RunFooter() {
       )}
       {encrypted > 0 ? (
         <span>
-          {formatCount(encrypted - unreadable)} of {formatCount(encrypted)} payloads readable
+          {locked || expired
+            ? `${formatCount(encrypted)} payloads not shown`
+            : `${formatCount(encrypted - unreadable)} of ${formatCount(encrypted)} payloads readable`}
         </span>
       ) : null}
     </Footer>

@@ -7,6 +7,7 @@ import { descriptionQuery } from '../../api/queries.ts';
 import { Button, buttonClass } from '../../components/button.tsx';
 import { EmptyState } from '../../components/notice.tsx';
 import { useServices } from '../../state/services.tsx';
+import { Forbidden } from '../session/forbidden.tsx';
 
 const route = getRouteApi('/ns/$namespace/workflows/$workflowId');
 
@@ -43,6 +44,9 @@ interface RunUnavailableProps {
 
 /** Explains why a run cannot be shown, and links to what can be shown instead. */
 export function RunUnavailable({ error, namespace, workflowId, runId, onRetry }: RunUnavailableProps) {
+  if (failureCode(error) === 'forbidden') {
+    return <Forbidden namespace={namespace} onRetry={onRetry} />;
+  }
   if (failureCode(error) !== 'not_found') {
     return (
       <EmptyState

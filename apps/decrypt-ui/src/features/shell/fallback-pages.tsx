@@ -1,22 +1,27 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, Navigate } from '@tanstack/react-router';
-import { SearchX, TriangleAlert, Unplug } from 'lucide-react';
+import { SearchX, Unplug } from 'lucide-react';
+import { useCallback } from 'react';
+import { failureCode } from '../../api/failure.ts';
 import { namespacesQuery } from '../../api/queries.ts';
 import { Button, buttonClass } from '../../components/button.tsx';
 import { EmptyState } from '../../components/notice.tsx';
 import { useServices } from '../../state/services.tsx';
+import { Unreachable } from '../session/failure-page.tsx';
 
 /** The start page: leads to the workflows of the server's default namespace. */
 export function DefaultNamespace() {
-  const { api } = useServices();
+  const { api, config } = useServices();
   const { data, error, refetch } = useQuery(namespacesQuery(api));
+  const retry = useCallback(() => void refetch(), [refetch]);
   if (data) return <Navigate to="/ns/$namespace/workflows" params={{ namespace: data.default }} replace />;
   if (!error) return null;
+  if (failureCode(error) === 'unreachable') return <Unreachable apiUrl={config.apiUrl} onRetry={retry} />;
   return (
     <EmptyState
       icon={<Unplug size={16} />}
       title="The list of namespaces could not be loaded"
-      action={<Button onClick={() => void refetch()}>Try again</Button>}
+      action={<Button onClick={retry}>Try again</Button>}
     >
       {error.message}
     </EmptyState>
@@ -36,19 +41,6 @@ export function NotFound() {
       }
     >
       The address of a run is /ns/NAMESPACE/workflows/WORKFLOW-ID/RUN-ID.
-    </EmptyState>
-  );
-}
-
-/** Shown instead of the application when its configuration is missing: without it, it would call the wrong server. */
-export function StartFailure({ message }: { message: string }) {
-  return (
-    <EmptyState
-      icon={<TriangleAlert size={16} />}
-      title="The dashboard could not start"
-      action={<Button onClick={() => location.reload()}>Reload</Button>}
-    >
-      {message}
     </EmptyState>
   );
 }

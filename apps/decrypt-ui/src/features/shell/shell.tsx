@@ -6,6 +6,7 @@ import { namespaceScope } from '../../payloads/plaintext-cache.ts';
 import { useCommands, useHotkeys } from '../../commands/registry.ts';
 import { watchSystemTheme } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
+import { PayloadNotice } from '../session/payload-notice.tsx';
 import styles from './shell.module.css';
 import { ShortcutsDialog } from './shortcuts-dialog.tsx';
 import { TopBar } from './top-bar.tsx';
@@ -31,6 +32,7 @@ export function Shell() {
         Skip to content
       </a>
       <TopBar onHelp={() => setHelpOpen(true)} />
+      <PayloadNotice />
       <main id="main" className={styles['main']} tabIndex={-1}>
         <Outlet />
       </main>

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { type CryptoHealth, escapeInvisible } from '@temporal-kms/codec-api';
-import { CircleHelp, Moon, Sun, SunMoon } from 'lucide-react';
+import { CircleHelp } from 'lucide-react';
 import { healthQuery, namespacesQuery } from '../../api/queries.ts';
 import { Button } from '../../components/button.tsx';
 import { Menu, MenuChoice } from '../../components/menu.tsx';
@@ -10,16 +10,16 @@ import type { Outcome } from '../../model/outcome.ts';
 import { reasonTexts } from '../../model/reasons.ts';
 import { tip } from '../../commands/commands.ts';
 import { setPreferences, usePreferences } from '../../state/preferences.ts';
+import { useMe } from '../../session/me.tsx';
 import { useServices } from '../../state/services.tsx';
+import { ProfileMenu } from '../session/profile-menu.tsx';
+import { Mark, ThemeMenu } from './brand.tsx';
 import styles from './top-bar.module.css';
 
-const themeIcons = { system: SunMoon, dark: Moon, light: Sun } as const;
-
-/** The bar at the top of every page: namespace, health, time zone, theme and help. */
+/** The bar at the top of every page: namespace, health, time zone, theme, help and account. */
 export function TopBar({ onHelp }: { onHelp: () => void }) {
-  const { theme, zone } = usePreferences();
+  const { zone } = usePreferences();
   const { namespace } = useParams({ strict: false });
-  const ThemeIcon = themeIcons[theme];
   return (
     <header className={styles['bar']}>
       <Link to="/" className={styles['brand']} aria-label="decrypt-ui, home">
@@ -52,18 +52,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
           onChange={(next) => setPreferences({ zone: next })}
         />
       </Menu>
-      <Menu label="Theme" trigger={<ThemeIcon size={14} />} icon align="end">
-        <MenuChoice
-          title="Theme"
-          value={theme}
-          options={[
-            { value: 'system', text: 'System' },
-            { value: 'dark', text: 'Dark' },
-            { value: 'light', text: 'Light' },
-          ]}
-          onChange={(next) => setPreferences({ theme: next })}
-        />
-      </Menu>
+      <ThemeMenu />
       <Button
         look="ghost"
         icon
@@ -74,6 +63,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
       >
         <CircleHelp size={14} />
       </Button>
+      <ProfileMenu />
     </header>
   );
 }
@@ -82,8 +72,10 @@ function NamespaceMenu({ namespace }: { namespace: string }) {
   const { api } = useServices();
   const navigate = useNavigate();
   const { data } = useQuery(namespacesQuery(api));
+  const { can } = useMe();
   const names = data?.namespaces.map(({ name }) => name) ?? [];
-  const all = names.includes(namespace) ? names : [namespace, ...names];
+  // The server may serve namespaces that it cannot list, but those that the person may not read are not offered.
+  const all = names.includes(namespace) || !can(namespace, 'metadata') ? names : [namespace, ...names];
   return (
     <Menu
       label="Namespace"
@@ -150,20 +142,5 @@ function Health() {
       <span className={styles['dot']} data-outcome={outcome} />
       <span>{text}</span>
     </span>
-  );
-}
-
-/** The logo: a bar of plaintext, a bar of ciphertext, and the dots of a mask. */
-function Mark() {
-  return (
-    <svg width={20} height={20} viewBox="0 0 20 20" aria-hidden="true">
-      <rect x="1" y="2.5" width="9" height="4" rx="1.2" fill="var(--text-1)" />
-      <rect x="5" y="8" width="14" height="4" rx="1.2" fill="var(--crypto)" />
-      <g fill="var(--text-3)">
-        {[14.4, 16.9].flatMap((y) =>
-          [10.2, 13, 15.8].map((x) => <circle key={`${x} ${y}`} cx={x} cy={y} r=".9" />),
-        )}
-      </g>
-    </svg>
   );
 }

@@ -3,7 +3,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowStatus } from '@temporal-kms/codec-api';
 import { RefreshCw, Rows3, Unplug } from 'lucide-react';
 import { useEffect, useRef } from 'react';
-import { ApiFailure } from '../../api/failure.ts';
+import { ApiFailure, failureCode } from '../../api/failure.ts';
 import { countQuery } from '../../api/queries.ts';
 import { Button } from '../../components/button.tsx';
 import { DensityChoice } from '../../components/density.tsx';
@@ -13,6 +13,7 @@ import { Notice } from '../../components/notice.tsx';
 import { formatCount } from '../../model/format/number.ts';
 import { useCommands } from '../../commands/registry.ts';
 import { useServices } from '../../state/services.tsx';
+import { Forbidden } from '../session/forbidden.tsx';
 import { QueryField, StatusCounts } from './filters.tsx';
 import { statusesOf, visibilityQuery, withStatuses } from './search.ts';
 import { useWorkflows } from './use-workflows.ts';
@@ -49,6 +50,9 @@ export function WorkflowListPage() {
     void navigate({ search: { ...search, status: next.length > 0 ? next.join(',') : undefined } });
   }
 
+  if (error && failureCode(error) === 'forbidden') {
+    return <Forbidden namespace={namespace} onRetry={() => void list.refetch()} />;
+  }
   return (
     <>
       <div className={styles['head']}>

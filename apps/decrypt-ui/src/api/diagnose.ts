@@ -1,0 +1,37 @@
+/** Why a request got no answer that the page may read. */
+export type Obstacle =
+  /** The browser has no network. */
+  | 'offline'
+  /** The server answers, but does not allow this page's origin to read the answer. */
+  | 'origin'
+  /** The content security policy of this page forbids the connection. */
+  | 'policy'
+  /** No server answers at the address. */
+  | 'outage';
+
+/**
+ * Finds out why the codec server cannot be reached. Browsers tell pages only that a request failed; without CORS the
+ * browser sends it and hides the answer, so success shows that a server answers.
+ *
+ * @param apiUrl as in `config.json`
+ */
+export async function findObstacle(apiUrl: string, signal?: AbortSignal): Promise<Obstacle> {
+  let forbidden = false;
+  const onViolation = ({ effectiveDirective }: SecurityPolicyViolationEvent) => {
+    forbidden ||= effectiveDirective === 'connect-src';
+  };
+  document.addEventListener('securitypolicyviolation', onViolation);
+  try {
+    const url = new URL('/healthz', new URL(apiUrl || '/', location.href));
+    await fetch(url, { mode: 'no-cors', cache: 'no-store', credentials: 'omit', ...(signal && { signal }) });
+    // The same origin needs no CORS: then a proxy in front of the server has answered.
+    return url.origin === location.origin ? 'outage' : 'origin';
+  } catch {
+    // The browser reports a violation in a task after the rejection.
+    await new Promise((resolve) => setTimeout(resolve));
+    if (forbidden) return 'policy';
+    return navigator.onLine ? 'outage' : 'offline';
+  } finally {
+    document.removeEventListener('securitypolicyviolation', onViolation);
+  }
+}

@@ -1,0 +1,66 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { Lock } from 'lucide-react';
+import { meQuery } from '../../api/queries.ts';
+import { Button, buttonClass } from '../../components/button.tsx';
+import { StatePage } from '../../components/state-page.tsx';
+import { useMe } from '../../session/me.tsx';
+import { useServices } from '../../state/services.tsx';
+
+interface ForbiddenProps {
+  readonly namespace: string;
+  readonly onRetry: () => void;
+}
+
+/** 403: the person may not read workflows of the namespace in the address. Offers the namespaces that they may read. */
+export function Forbidden({ namespace, onRetry }: ForbiddenProps) {
+  const { api, session } = useServices();
+  const me = useMe();
+  const { refetch } = useQuery({ ...meQuery(api), enabled: false });
+  const readable = me.namespaces.filter(({ permissions }) => permissions.includes('metadata'));
+  const name = escapeInvisible(namespace);
+  return (
+    <StatePage
+      icon={<Lock size={18} />}
+      title={`You may not read workflows in ${name}`}
+      facts={[
+        ...(me.name === undefined ? [] : [['Signed in as', escapeInvisible(me.name)] as const]),
+        ['Namespace', name],
+        ['Needed', <code key="needed">metadata</code>],
+      ]}
+      actions={
+        <>
+          {readable.slice(0, 3).map(({ name: other }, index) => (
+            <Link
+              key={other}
+              to="/ns/$namespace/workflows"
+              params={{ namespace: other }}
+              className={buttonClass({ look: index === 0 ? 'primary' : 'quiet' })}
+            >
+              Workflows of {escapeInvisible(other)}
+            </Link>
+          ))}
+          <Button
+            onClick={() => {
+              if (me.name !== undefined) void refetch();
+              onRetry();
+            }}
+          >
+            Try again
+          </Button>
+          {session.issuer === undefined ? null : (
+            <Button look="ghost" onClick={() => void session.signOut()}>
+              Sign out
+            </Button>
+          )}
+        </>
+      }
+    >
+      <p>
+        The policy of the codec server does not let you see this namespace. Ask the operator of the server for
+        the permission below.
+      </p>
+    </StatePage>
+  );
+}

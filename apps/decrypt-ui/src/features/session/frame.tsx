@@ -1,0 +1,23 @@
+import type { ReactNode } from 'react';
+import { LiveRegion } from '../../components/live-region.tsx';
+import { Mark, ThemeMenu } from '../shell/brand.tsx';
+import styles from './frame.module.css';
+
+/** The frame of a page without a namespace: the logo, the theme, and what the page adds on the right. */
+export function Frame({ end, children }: { end?: ReactNode; children: ReactNode }) {
+  return (
+    <div className={styles['frame']}>
+      <header className={styles['bar']}>
+        <span className={styles['brand']}>
+          <Mark />
+          decrypt-ui
+        </span>
+        <span className="spacer" />
+        <ThemeMenu />
+        {end}
+      </header>
+      <main className={styles['main']}>{children}</main>
+      <LiveRegion />
+    </div>
+  );
+}

@@ -1,0 +1,78 @@
+import { Menu as Base } from '@base-ui/react/menu';
+import { escapeInvisible, type Me } from '@temporal-kms/codec-api';
+import { LogOut } from 'lucide-react';
+import { Menu, MenuLine } from '../../components/menu.tsx';
+import { useMe } from '../../session/me.tsx';
+import { useServices } from '../../state/services.tsx';
+import styles from './profile-menu.module.css';
+import { hostOf } from './sign-in-page.tsx';
+
+/** Who is signed in, what they may do in each namespace, and the way out. Nothing where the server needs no sign-in. */
+export function ProfileMenu() {
+  const { name, namespaces } = useMe();
+  const { session } = useServices();
+  if (name === undefined) return null;
+  const initials = initialsOf(name);
+  return (
+    <Menu
+      // The name of a control contains its visible text (WCAG 2.5.3).
+      label={`Account ${initials}`}
+      icon
+      align="end"
+      trigger={
+        <span className={styles['avatar']} aria-hidden="true">
+          {initials}
+        </span>
+      }
+    >
+      <div className={styles['who']}>
+        <p className={styles['name']}>{escapeInvisible(name)}</p>
+        {session.issuer === undefined ? null : (
+          <p className={styles['issuer']}>signed in with {hostOf(session.issuer)}</p>
+        )}
+      </div>
+      <MenuLine />
+      {namespaces.length === 0 ? (
+        <p className={styles['none']}>No permission in any namespace</p>
+      ) : (
+        <dl className={styles['namespaces']} aria-label="Your permissions">
+          {namespaces.map((each) => (
+            <div key={each.name}>
+              <dt>{escapeInvisible(each.name)}</dt>
+              <dd>{permissionsOf(each)}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {session.issuer === undefined ? null : (
+        <>
+          <MenuLine />
+          <Base.Item className={styles['item'] ?? ''} onClick={() => void session.signOut()}>
+            <LogOut size={14} />
+            Sign out
+          </Base.Item>
+        </>
+      )}
+    </Menu>
+  );
+}
+
+type Granted = Me['namespaces'][number];
+
+/** `metadata, decode with justification, export`: with a justification where the namespace reveals on demand. */
+const permissionsOf = ({ permissions, reveal }: Granted) =>
+  permissions
+    .map((each) => (each === 'decode' && reveal === 'on-demand' ? 'decode with justification' : each))
+    .join(', ');
+
+/** Two letters for a name or an address: `ana.king@example.com` is AK. */
+function initialsOf(name: string): string {
+  const [local = ''] = name.split('@');
+  const parts = local.match(/[\p{L}\p{N}]+/gu) ?? ['?'];
+  const [first = '?', second] = parts;
+  const start =
+    second === undefined ? firstLetters(first, 2) : firstLetters(first, 1) + firstLetters(second, 1);
+  return start.toUpperCase();
+}
+
+const firstLetters = (text: string, count: number) => Array.from(text).slice(0, count).join('');

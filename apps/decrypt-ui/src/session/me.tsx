@@ -1,0 +1,36 @@
+import type { Me, Permission, Reveal } from '@temporal-kms/codec-api';
+import { createContext, type ReactNode, useContext, useMemo } from 'react';
+
+/** The person at this page, and what they may do. The server decides about each request; this decides what to offer. */
+export interface MyAccess {
+  /** An e-mail address or a subject; absent where the server needs no sign-in. */
+  readonly name?: string;
+  /** The namespaces in which the person has a permission. */
+  readonly namespaces: Me['namespaces'];
+  readonly can: (namespace: string, permission: Permission) => boolean;
+  /** Whether each request that decrypts payloads of the namespace needs a justification. */
+  readonly reveal: (namespace: string) => Reveal;
+}
+
+/** Access to a server that needs no sign-in. */
+const everything: MyAccess = { namespaces: [], can: () => true, reveal: () => 'automatic' };
+
+const Context = createContext<MyAccess>(everything);
+
+/** Provides `useMe`. Without `me`, the server needs no sign-in, and the person may do everything. */
+export function MeProvider({ me, children }: { me: Me | undefined; children: ReactNode }) {
+  const access = useMemo(() => (me ? accessOf(me) : everything), [me]);
+  return <Context value={access}>{children}</Context>;
+}
+
+function accessOf({ name, namespaces }: Me): MyAccess {
+  const known = new Map(namespaces.map((each) => [each.name, each]));
+  return {
+    name,
+    namespaces,
+    can: (namespace, permission) => known.get(namespace)?.permissions.includes(permission) ?? false,
+    reveal: (namespace) => known.get(namespace)?.reveal ?? 'automatic',
+  };
+}
+
+export const useMe = (): MyAccess => useContext(Context);

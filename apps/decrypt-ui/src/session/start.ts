@@ -1,0 +1,75 @@
+import type { SignIn } from '@temporal-kms/codec-api';
+import {
+  createSession,
+  type Session,
+  SignInFailure,
+  type SignInProvider,
+  type SessionOptions,
+  type SessionState,
+  withoutSignIn,
+} from './session.ts';
+import {
+  browserWindows,
+  RETURN_PATH,
+  SIGNED_OUT_PATH,
+  type SignInReturn,
+  type SignInWindows,
+} from './windows.ts';
+
+export interface StartOptions extends Pick<SessionOptions, 'onLock' | 'onForget'> {
+  readonly signIn: SignIn;
+  /** The codec server's address, to which the token is sent. */
+  readonly apiUrl: string;
+  /** What the identity provider answered to the attempt with which this tab left. */
+  readonly returned?: SignInReturn | undefined;
+  readonly windows?: SignInWindows;
+  readonly provider?: SignInProvider;
+}
+
+/**
+ * Resolves with the session of this page. A page that has just loaded has no token, so it asks the provider whether the
+ * person is signed in there. That leaves the page, which returns to the same address; the promise then stays pending.
+ */
+export async function startSession(options: StartOptions): Promise<Session> {
+  const { signIn, apiUrl, returned, windows = browserWindows() } = options;
+  if (!signIn.required) return withoutSignIn('open');
+  if (!signIn.authorizationCode) return withoutSignIn('external');
+  const provider = options.provider ?? (await loadProvider(signIn.authorizationCode));
+  const session = (initial: Parameters<typeof createSession>[1]) =>
+    createSession({ ...options, provider, windows }, initial);
+
+  if (!isProtected(new URL(apiUrl, location.href))) return session(signedOut('failed', UNPROTECTED));
+  try {
+    if (returned) return session(await provider.complete(returned.answer, returned.attempt));
+    if (location.pathname === SIGNED_OUT_PATH) return session(signedOut('chosen'));
+    const { attempt, url } = await provider.begin('none');
+    windows.leave(url, attempt, 'replace');
+    return await new Promise<never>(() => undefined);
+  } catch (error) {
+    if (!(error instanceof SignInFailure)) throw error;
+    const silent = error.kind === 'needs_person';
+    return session(silent ? signedOut('start') : signedOut('failed', error.message));
+  }
+}
+
+const signedOut = (because: 'start' | 'chosen' | 'failed', message?: string): SessionState => ({
+  status: 'signed_out',
+  because,
+  ...(message !== undefined && { message }),
+});
+
+/** Loaded when it is needed: a server with `AUTH=none` needs no sign-in. */
+async function loadProvider(settings: NonNullable<SignIn['authorizationCode']>): Promise<SignInProvider> {
+  const { createProvider } = await import('./provider.ts');
+  return createProvider(settings, `${location.origin}${RETURN_PATH}`);
+}
+
+const UNPROTECTED =
+  'This page would send your token to the codec server without encryption. Serve the codec server over https.';
+
+/** Whether others on the network cannot read what is sent to the URL. */
+const isProtected = ({ protocol, hostname }: URL) =>
+  protocol === 'https:' ||
+  hostname === 'localhost' ||
+  hostname === '[::1]' ||
+  /^127(\.\d+){3}$/.test(hostname);
