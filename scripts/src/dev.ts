@@ -2,8 +2,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startChild } from './child.ts';
-import { dataDir, devEnvironment, devPorts, isRemote, requireFreePorts } from './dev/environment.ts';
+import {
+  dataDir,
+  devEnvironment,
+  devPorts,
+  hasSignIn,
+  isRemote,
+  policyFile,
+  requireFreePorts,
+} from './dev/environment.ts';
 import { watchLaunchers } from './dev/launcher.ts';
+import { writeSamplePolicy } from './dev/sign-in.ts';
 import { tryLock } from './lock.ts';
 import { projectRoot } from './project.ts';
 import { findTemporalCli } from './temporal-cli.ts';
@@ -18,6 +27,9 @@ Variables:
 ${Object.values(devPorts({}))
   .map(({ variable, port, listener }) => `  ${variable.padEnd(22)} port of ${listener} (${port})`)
   .join('\n')}
+  DEV_AUTH=1             requires sign-in: also starts an identity provider with sample people of different rights
+  DEV_AUTH_TOKEN_SECONDS lifetime of its tokens (3600)
+  DEV_AUTH_REFRESH_TOKENS whether it issues refresh tokens (true)
   DEV_DATA_DIR           Temporal's database and the emulator's keys (.dev/data)
   DEV_REMOTE=1           use the Temporal server and the Google project of your environment: starts neither Temporal,
                          nor the emulator, nor sample workflows
@@ -27,8 +39,10 @@ ${Object.values(devPorts({}))
 async function main(env: NodeJS.ProcessEnv): Promise<number> {
   const ports = devPorts(env);
   const remote = isRemote(env);
+  const signIn = hasSignIn(env);
   // With a remote Temporal and Cloud KMS, only the applications listen here.
-  await requireFreePorts(remote ? [ports.codec, ports.worker, ports.ui] : Object.values(ports));
+  const wanted = remote ? [ports.codec, ports.worker, ports.ui] : Object.values(ports);
+  await requireFreePorts(wanted.filter((port) => signIn || port !== ports.signIn));
   const data = dataDir(env);
   await mkdir(data, { recursive: true, mode: 0o700 });
   const lock = await tryLock(join(data, 'dev.lock'));
@@ -36,7 +50,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
     throw new Error(`Another \`pnpm dev\` uses ${data}. Stop it, or set DEV_DATA_DIR to another folder.`);
   try {
     if (!remote) await findTemporalCli({ onProgress: console.log });
-    return await runTurbo(devEnvironment(env, ports), remote);
+    if (signIn) await writeSamplePolicy(policyFile(env), ports.signIn.port);
+    return await runTurbo(devEnvironment(env, ports), { remote, signIn });
   } finally {
     await lock.release();
   }
@@ -46,10 +61,14 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
  * Turbo starts the tasks in order: the applications wait for `temporal:ready` and `kms:ready`. With a remote Temporal
  * and Cloud KMS, `--only` leaves out the tasks on which the applications depend.
  */
-async function runTurbo(env: NodeJS.ProcessEnv, remote: boolean): Promise<number> {
+async function runTurbo(
+  env: NodeJS.ProcessEnv,
+  { remote, signIn }: { remote: boolean; signIn: boolean },
+): Promise<number> {
+  const local = ['temporal:dev', 'kms:dev', 'dev', 'dev:ready', 'dev:destroyed-key'];
   const tasks = remote
     ? ['dev', 'dev:ready', '--only']
-    : ['temporal:dev', 'kms:dev', 'dev', 'dev:ready', 'dev:destroyed-key'];
+    : [...local, ...(signIn ? ['sign-in:dev', 'dev:on-demand'] : [])];
   const packages = ['--filter=./apps/*', '--filter=@temporal-kms/scripts'];
   const args = ['run', ...tasks, ...packages, '--ui=stream', `--cwd=${projectRoot}`];
   const turbo = await startChild(join(projectRoot, 'node_modules', '.bin', 'turbo'), args, env, 'inherit');

@@ -28,6 +28,7 @@ export function devPorts(env: NodeJS.ProcessEnv) {
     codec: port('DEV_CODEC_PORT', 8088, 'the codec server'),
     worker: port('DEV_WORKER_PORT', 8089, "the worker's health endpoints"),
     ui: port('DEV_UI_PORT', 5173, 'the dashboard'),
+    signIn: port('DEV_SIGN_IN_PORT', 8090, 'the identity provider (with DEV_AUTH=1)'),
   };
   const mistakes = Object.values(ports).flatMap((wanted, index, all) => mistake(wanted, all.slice(0, index)));
   if (mistakes.length > 0) throw new Error(mistakes.join('\n'));
@@ -77,6 +78,7 @@ export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.
   return {
     ...Object.fromEntries(passedOn),
     ...(!remote && localServices(env, ports)),
+    ...(hasSignIn(env) && signIn(env)),
     ...Object.fromEntries(Object.values(ports).map(({ variable, port }) => [variable, String(port)])),
     DEV_DATA_DIR: dataDir(env),
     CODEC_HOST: '127.0.0.1',
@@ -96,6 +98,28 @@ export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.
 }
 
 export const isRemote = (env: NodeJS.ProcessEnv): boolean => env['DEV_REMOTE'] === '1';
+
+/** @throws Error with DEV_REMOTE=1, whose codec server has its own policy */
+export function hasSignIn(env: NodeJS.ProcessEnv): boolean {
+  if (env['DEV_AUTH'] !== '1') return false;
+  if (isRemote(env))
+    throw new Error(
+      'DEV_AUTH=1 is for local data. With DEV_REMOTE=1, set AUTH=policy and POLICY_FILE instead.',
+    );
+  return true;
+}
+
+/** The policy file that `pnpm dev` writes with DEV_AUTH=1. */
+export const policyFile = (env: NodeJS.ProcessEnv): string => join(dataDir(env), 'policy.yaml');
+
+function signIn(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return {
+    AUTH: 'policy',
+    POLICY_FILE: policyFile(env),
+    DEV_AUTH_TOKEN_SECONDS: env['DEV_AUTH_TOKEN_SECONDS'] || '3600',
+    DEV_AUTH_REFRESH_TOKENS: env['DEV_AUTH_REFRESH_TOKENS'] || 'true',
+  };
+}
 
 /** Returns the folder that keeps Temporal's database and the emulator's keys between starts. */
 export const dataDir = (env: NodeJS.ProcessEnv): string =>

@@ -7,7 +7,8 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findTemporalCli } from '../temporal-cli.ts';
-import { isRemote, requiredPort } from './environment.ts';
+import { hasSignIn, isRemote, requiredPort } from './environment.ts';
+import { peopleLines } from './sign-in.ts';
 import { readyWord } from './start.ts';
 
 /**
@@ -65,11 +66,19 @@ async function printReady(): Promise<void> {
     targets.push(temporalUi);
     addresses.splice(1, 0, `Temporal Web UI ${temporalUi}`);
   }
+  const signIn = hasSignIn(process.env);
+  if (signIn) targets.push(`${url('DEV_SIGN_IN_PORT')}/.well-known/openid-configuration`);
   await Promise.all(targets.map((target) => waitUntilReady(target)));
   if (!remote) {
     console.log("To use Temporal's CLI, run in another terminal:");
     const ports = [requiredPort('DEV_TEMPORAL_PORT'), requiredPort('DEV_CODEC_PORT')] as const;
-    for (const line of shellLines(await findTemporalCli(), ...ports)) console.log(`  ${line}`);
+    const lines = shellLines(await findTemporalCli(), ...ports);
+    // The codec endpoint needs a token, which the CLI cannot get.
+    for (const line of signIn ? lines.slice(0, -1) : lines) console.log(`  ${line}`);
+  }
+  if (signIn) {
+    console.log('To sign in to the dashboard, choose a person:');
+    for (const line of peopleLines()) console.log(line);
   }
   // The last line, because programs wait for it.
   console.log(`${readyWord} ${addresses.join(' · ')}`);

@@ -9,6 +9,7 @@ import { isPortTaken } from '../ports.ts';
 import { projectRoot } from '../project.ts';
 import { startTemporal } from '../temporal.ts';
 import { required, requiredPort } from './environment.ts';
+import { ON_DEMAND_NAMESPACE } from './sign-in.ts';
 
 /** Turbo kills a task ten seconds after it has signalled it. */
 const WAIT_FOR_WORKER_MS = 5_000;
@@ -24,6 +25,7 @@ async function startTemporalServer(): Promise<Server> {
     port: requiredPort('DEV_TEMPORAL_PORT'),
     uiPort: requiredPort('DEV_TEMPORAL_UI_PORT'),
     dbFile: join(required('DEV_DATA_DIR'), 'temporal.db'),
+    namespaces: process.env['DEV_AUTH'] === '1' ? [ON_DEMAND_NAMESPACE] : [],
     codecEndpoint: `http://127.0.0.1:${requiredPort('DEV_CODEC_PORT')}`,
   });
   console.log(`Temporal listens on ${server.address}, its Web UI on ${server.uiUrl}`);

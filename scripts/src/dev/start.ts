@@ -54,7 +54,7 @@ export async function startDev(env: Readonly<Record<string, string>>): Promise<R
 
 /** Returns free ports for every part of `pnpm dev`, by their variables. */
 export async function ownPorts(): Promise<Record<string, string>> {
-  const names = ['TEMPORAL', 'TEMPORAL_UI', 'KMS', 'KMS_CONTROL', 'CODEC', 'WORKER', 'UI'];
+  const names = ['TEMPORAL', 'TEMPORAL_UI', 'KMS', 'KMS_CONTROL', 'CODEC', 'WORKER', 'UI', 'SIGN_IN'];
   const ports = await freePorts(names.length);
   return Object.fromEntries(names.map((name, index) => [`DEV_${name}_PORT`, String(ports[index])]));
 }

@@ -1,0 +1,261 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AxeBuilder } from '@axe-core/playwright';
+import { type BrowserContext, expect, type Page, type Request, test } from '@playwright/test';
+import { ownPorts, type RunningDev, startDev } from '@temporal-kms/scripts/dev';
+
+/*
+ * The dashboard with sign-in, over a stack of its own: `DEV_AUTH=1 pnpm dev`, with a real OpenID provider. Its tokens live
+ * for a few seconds, so every test sees renewals.
+ */
+
+const TOKEN_SECONDS = 12;
+/** A name in the payloads of order-1001, and nowhere else. */
+const PLAINTEXT = 'Mira Lindqvist';
+
+let folder: string;
+let ports: Record<string, string>;
+let dev: RunningDev;
+let page: Page;
+let context: BrowserContext;
+let tokens: Set<string>;
+let requested: string[];
+
+const origin = () => `http://127.0.0.1:${ports['DEV_UI_PORT']}`;
+const issuer = () => `http://127.0.0.1:${ports['DEV_SIGN_IN_PORT']}`;
+const startWith = (env: Record<string, string>) =>
+  startDev({
+    ...ports,
+    DEV_AUTH: '1',
+    DEV_DATA_DIR: folder,
+    DEV_AUTH_TOKEN_SECONDS: String(TOKEN_SECONDS),
+    ...env,
+  });
+
+test.beforeAll(async () => {
+  test.setTimeout(180_000);
+  folder = await mkdtemp(join(tmpdir(), 'sign-in-test-'));
+  ports = await ownPorts();
+  dev = await startWith({});
+});
+test.afterAll(async () => {
+  await dev.stop();
+  await rm(folder, { recursive: true, maxRetries: 10 });
+});
+
+test.beforeEach(async ({ browser }) => {
+  context = await browser.newContext({ baseURL: origin() });
+  page = await context.newPage();
+  tokens = new Set();
+  requested = [];
+  context.on('request', (request) => requested.push(request.url()));
+  context.on('response', (response) => void keepTokens(response.request()));
+});
+test.afterEach(async () => {
+  await context.close();
+});
+
+/** Remembers every token, refresh token and verifier that passed, to search for them. */
+async function keepTokens(request: Request): Promise<void> {
+  if (!request.url().startsWith(`${issuer()}/token`) || request.method() !== 'POST') return;
+  const body: Record<string, unknown> = await (await request.response())?.json().catch(() => ({}));
+  for (const name of ['access_token', 'refresh_token', 'id_token']) {
+    if (typeof body[name] === 'string') tokens.add(body[name]);
+  }
+  const verifier = new URLSearchParams(request.postData() ?? '').get('code_verifier');
+  if (verifier) tokens.add(verifier);
+}
+
+const signInButton = () => page.getByRole('button', { name: /^Sign in with/ });
+
+async function signIn(name: string, path = '/', on = page): Promise<void> {
+  await on.goto(path);
+  await on.getByRole('button', { name: /^Sign in with/ }).click();
+  await on.getByRole('button', { name }).click();
+  await on.waitForURL((url) => url.origin === origin() && url.pathname !== '/sign-in');
+}
+
+const isRenewal = (url: URL) => url.href.startsWith(`${issuer()}/token`);
+const payloadRequests = (request: Request) => request.url().endsWith('payloads:decode');
+const shown = (text: string, on = page) => expect(on.getByText(text, { exact: true }).first()).toBeVisible();
+
+test('leads through the sign-in to the address that was opened', async () => {
+  const path = '/ns/default/workflows/order-1001?tab=memo';
+  await page.goto(path);
+  await expect(signInButton()).toBeVisible();
+  expect(new URL(page.url()).pathname + new URL(page.url()).search).toBe(path);
+  await signIn('Olivia Oncall', path);
+  await expect(page.getByRole('heading', { name: 'order-1001' })).toBeVisible();
+  await expect(page.getByRole('tab', { name: 'Memo' })).toHaveAttribute('aria-selected', 'true');
+  expect(new URL(page.url()).search).toContain('tab=memo');
+});
+
+test('recovers the sign-in after a reload, at the same address and without a click', async () => {
+  await signIn('Olivia Oncall', '/ns/default/workflows?q=order-1001');
+  await shown('order-1001');
+  await page.reload();
+  await shown('order-1001');
+  expect(page.url()).toBe(`${origin()}/ns/default/workflows?q=order-1001`);
+});
+
+test('decrypts for those who may, and renews the token without a trace while a history is followed', async () => {
+  await signIn('Adam Admin', '/ns/default/workflows/courier-3001');
+  await expect(page.locator('[data-key="g1"]')).toBeVisible();
+  await expect(page.getByText(/payloads readable/)).toBeVisible();
+  // Through several tokens, with a stream that the server ends each time.
+  const before = tokens.size;
+  await expect.poll(() => tokens.size, { timeout: 60_000 }).toBeGreaterThan(before + 4);
+  await expect(page.getByText('Your sign-in has expired.')).toBeHidden();
+  await expect(page.getByText(/^Live/)).toBeVisible();
+});
+
+test('repeats a request that the server refused, with a renewed token', async () => {
+  await signIn('Olivia Oncall');
+  await shown('order-1001');
+  let refusals = 0;
+  await page.route(
+    (url) => url.pathname.endsWith('/workflows/order-1002'),
+    async (route) => {
+      refusals += 1;
+      if (refusals > 1) return route.continue();
+      const error = { code: 'unauthenticated', message: 'The token is refused.' };
+      return route.fulfill({ status: 401, json: { error } });
+    },
+  );
+  await page.getByText('order-1002', { exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'order-1002' })).toBeVisible();
+  await expect(page.locator('[data-key="g1"]')).toBeVisible();
+  expect(refusals).toBeGreaterThan(1);
+});
+
+test('hides payloads when the sign-in expires, and continues in place after a sign-in in a window', async () => {
+  await signIn('Olivia Oncall', '/ns/default/workflows/order-1001');
+  const body = page.locator('body');
+  await expect(body).toContainText(PLAINTEXT);
+  await page.locator('[data-key="g43"]').click();
+  const address = page.url();
+  const mark = await page.evaluate(
+    () => (Object.assign(window, { mark: Math.random() }), Reflect.get(window, 'mark')),
+  );
+
+  const refuse = {
+    status: 400,
+    json: { error: 'invalid_grant' },
+    headers: { 'access-control-allow-origin': '*' },
+  };
+  await page.route(isRenewal, (route) => route.fulfill(refuse));
+  await expect(page.getByText('Your sign-in has expired.')).toBeVisible({ timeout: 40_000 });
+  await expect(body).not.toContainText(PLAINTEXT);
+  await expect(page.locator('[data-key="g43"]')).toHaveAttribute('aria-selected', 'true');
+
+  await page.unroute(isRenewal);
+  const opened = context.waitForEvent('page');
+  await page.getByRole('button', { name: 'Sign in again' }).click();
+  const popup = await opened;
+  // The person is still signed in with the provider, so the window closes by itself.
+  await popup.waitForEvent('close', { timeout: 20_000 }).catch(() => undefined);
+  await expect(body).toContainText(PLAINTEXT);
+  await expect(page.getByText('Your sign-in has expired.')).toBeHidden();
+  expect(page.url()).toBe(address);
+  // It is the same document: nothing was loaded again.
+  expect(await page.evaluate(() => Reflect.get(window, 'mark'))).toBe(mark);
+});
+
+test('shows metadata without payloads to those who may see no payloads, and requests none', async () => {
+  const decodes: string[] = [];
+  page.on('request', (request) => payloadRequests(request) && decodes.push(request.url()));
+  await signIn('Sam Support', '/ns/default/workflows/order-1001');
+  await expect(page.getByText('You can see metadata, not payloads.')).toBeVisible();
+  await expect(page.locator('[data-key="g1"] [data-masked]')).toBeVisible();
+  await expect(page.locator('body')).not.toContainText(PLAINTEXT);
+  expect(decodes).toEqual([]);
+  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+});
+
+test('says that payloads need a justification where the namespace reveals on demand', async () => {
+  await signIn('Olivia Oncall', '/ns/payments/workflows/payment-4711');
+  await expect(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+  await expect(page.locator('[data-key="g1"] [data-masked]')).toBeVisible();
+});
+
+test('offers only namespaces that the person may read, and explains the others', async () => {
+  await signIn('Sam Support', '/ns/payments/workflows');
+  await expect(page.getByRole('heading', { name: 'You may not read workflows in payments' })).toBeVisible();
+  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  await page.getByRole('link', { name: 'Workflows of default' }).click();
+  await shown('order-1001');
+  await page.getByRole('button', { name: /^Namespace:/ }).click();
+  await expect(page.getByRole('menuitemradio')).toHaveText(['default']);
+});
+
+test('tells a person without permissions whom to ask', async () => {
+  await signIn('Nora New');
+  await expect(
+    page.getByRole('heading', { name: 'You may not read workflows in any namespace' }),
+  ).toBeVisible();
+  await shown('nora.new@example.com');
+  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+});
+
+test('signs out here, at the provider and in other tabs', async () => {
+  await signIn('Olivia Oncall');
+  await shown('order-1001');
+  const other = await context.newPage();
+  await other.goto('/ns/default/workflows');
+  await shown('order-1001', other);
+
+  await page.getByRole('button', { name: 'Account' }).click();
+  await shown('olivia.oncall@example.com');
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await expect(other.getByRole('heading', { name: 'You are signed out' })).toBeVisible();
+  await expect(other.locator('body')).not.toContainText('order-1001');
+
+  await page.getByRole('button', { name: /Yes/ }).click();
+  await expect(page.getByRole('heading', { name: 'You are signed out' })).toBeVisible();
+  expect(page.url()).toBe(`${origin()}/signed-out`);
+  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  // The provider has forgotten the person too, so the page cannot sign in without them.
+  await page.goto('/ns/default/workflows');
+  await expect(signInButton()).toBeVisible();
+});
+
+test('keeps tokens and payloads out of the storage, the address, the history and the URLs of requests', async () => {
+  await signIn('Olivia Oncall', '/ns/default/workflows/order-1001');
+  await expect(page.locator('body')).toContainText(PLAINTEXT);
+  await expect.poll(() => tokens.size).toBeGreaterThan(2);
+  const kept = await page.evaluate(async () => {
+    const databases = await indexedDB.databases();
+    return JSON.stringify({
+      local: Object.entries(localStorage),
+      session: Object.entries(sessionStorage),
+      cookies: document.cookie,
+      databases,
+      caches: await caches.keys(),
+      address: location.href,
+      state: history.state as unknown,
+      name: window.name,
+    });
+  });
+  expect(JSON.parse(kept)).toMatchObject({ session: [], databases: [], caches: [], cookies: '' });
+  for (const secret of [...tokens, PLAINTEXT]) {
+    expect(kept).not.toContain(secret);
+    expect(requested.filter((url) => url.includes(secret))).toEqual([]);
+  }
+  expect(page.url()).not.toMatch(/[?&](code|state|iss)=/);
+  await page.goBack();
+  expect(page.url()).not.toMatch(/[?&]code=/);
+});
+
+test('works with a provider that issues no refresh tokens', async () => {
+  test.setTimeout(180_000);
+  await dev.stop();
+  dev = await startWith({ DEV_AUTH_REFRESH_TOKENS: 'false' });
+  await signIn('Olivia Oncall', '/ns/default/workflows/order-1001');
+  await expect(page.locator('body')).toContainText(PLAINTEXT);
+  const before = tokens.size;
+  // A hidden frame asks the provider, whose session cookie the browser sends there.
+  await expect.poll(() => tokens.size, { timeout: 40_000 }).toBeGreaterThan(before + 2);
+  await expect(page.getByText('Your sign-in has expired.')).toBeHidden();
+  await expect(page.locator('body')).toContainText(PLAINTEXT);
+});
