@@ -1,7 +1,12 @@
 import { isIPv6 } from 'node:net';
 import type { WorkerConfig } from '@temporal-kms/config';
-import type { WriteLog } from '@temporal-kms/kms-codec/run-worker';
-import { createSafeLogger, safeRuntimeOptions } from '@temporal-kms/kms-codec/worker-logging';
+import {
+  createSafeLogger,
+  safeRuntimeOptions,
+  withTraceContext,
+  type WriteLog,
+  writeToLog,
+} from '@temporal-kms/kms-codec/worker-logging';
 import { Runtime, type Logger, type MetricsExporterConfig } from '@temporalio/worker';
 import { pino, type DestinationStream, type Logger as Log } from 'pino';
 
@@ -11,13 +16,8 @@ const standardOutput = () => pino.destination({ dest: 1, sync: true });
 export const createLog = (level: string, destination?: DestinationStream): Log =>
   pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination ?? standardOutput());
 
-const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
-
 /** Returns a function that writes the entries of the library's logs through `log`. */
-export const writeTo =
-  (log: Log): WriteLog =>
-  ({ level, message, fields }) =>
-    log[levels[level]](fields, message);
+export const writeTo = (log: Log): WriteLog => withTraceContext(writeToLog(log));
 
 /**
  * Makes Temporal's SDK and Core log through `log` without payload content, and export metrics. The SDK does not handle the

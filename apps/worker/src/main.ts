@@ -8,8 +8,8 @@ import {
   workerEnvironment,
 } from '@temporal-kms/config';
 import { combineObservers, createKmsCodec, KmsCodecPlugin, reportMetrics } from '@temporal-kms/kms-codec';
-import { outageObserver, runWorker } from '@temporal-kms/kms-codec/run-worker';
-import { catchFatalErrors } from '@temporal-kms/kms-codec/worker-logging';
+import { runWorker } from '@temporal-kms/kms-codec/run-worker';
+import { catchFatalErrors, outageObserver } from '@temporal-kms/kms-codec/worker-logging';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { messageOf } from './errors.ts';
 import { createHealthApp } from './health.ts';

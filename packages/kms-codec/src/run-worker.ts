@@ -6,8 +6,6 @@ import {
 } from './run-worker/supervise-process.ts';
 import type { WorkerConnection } from './run-worker/temporal-types.ts';
 
-export { outageObserver } from './run-worker/outage-log.ts';
-export type { WriteLog } from './run-worker/outage-log.ts';
 export { workerExitCodes } from './run-worker/supervise-process.ts';
 export type { WorkerReadiness } from './run-worker/supervise-process.ts';
 export type { WorkerPhase } from './run-worker/supervisor.ts';

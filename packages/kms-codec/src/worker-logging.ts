@@ -1,17 +1,19 @@
 import type { Logger, LogLevel, LogMetadata } from '@temporalio/common';
+import type { SafeLogEntry } from './logging/entry.ts';
 import { type ErrorFields, errorFields } from './logging/error-fields.ts';
+import { traceFields } from './logging/trace-context.ts';
 import { safeLoggerMark } from './logging/unsafe-logger.ts';
 
+export { writeToLog } from './logging/entry.ts';
+export type { LogMethods, WriteLog } from './logging/entry.ts';
+export { MinuteAggregator } from './logging/minute-aggregator.ts';
+export type { MinuteAggregatorOptions, SuppressedEvents } from './logging/minute-aggregator.ts';
+export { OutageLog, outageLogs } from './logging/outage-log.ts';
+export type { OutageMessages } from './logging/outage-log.ts';
+export { outageObserver } from './logging/outage-observer.ts';
+export { withTraceContext } from './logging/trace-context.ts';
 export { errorFields };
-export type { ErrorFields };
-
-/** One entry of a worker's log, without anything that may contain plaintext. */
-export interface SafeLogEntry {
-  readonly level: LogLevel;
-  readonly message: string;
-  /** Ids, types, codes and numbers. */
-  readonly fields: Readonly<Record<string, unknown>>;
-}
+export type { ErrorFields, SafeLogEntry };
 
 export interface SafeLoggerOptions {
   /** Entries below this level are dropped. Default `INFO`. */
@@ -140,6 +142,10 @@ function fieldsOf(
   for (const [name, type] of Object.entries(kept)) {
     const value: unknown = meta[name];
     if (typeof value === type) fields[name] = shown(value);
+  }
+  for (const [name, form] of Object.entries(traceFields)) {
+    const value: unknown = meta[name];
+    if (typeof value === 'string' && form.test(value)) fields[name] = value;
   }
   for (const name of attributes) {
     const value: unknown = meta[name];

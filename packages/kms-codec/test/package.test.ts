@@ -79,7 +79,7 @@ describe('the tarball', () => {
     }: Record<string, Record<string, string>> = JSON.parse(await installed('package.json'));
     // Imported when a setting needs it, not when the library is loaded.
     const optional = Object.keys(peerDependenciesMeta!);
-    expect(optional).toEqual(['@google-cloud/storage']);
+    expect(optional).toEqual(['@google-cloud/storage', '@opentelemetry/api']);
     const peers = Object.keys(peerDependencies!).filter((name) => !optional.includes(name));
     expect(peers).toEqual(['@temporalio/common', '@temporalio/proto']);
     for (const range of Object.values(dependencies!)) expect(range).toMatch(/^\^\d/);
@@ -149,6 +149,21 @@ describe('the README', () => {
     60_000,
   );
 
+  it('has a log for traces that runs unchanged', async () => {
+    const key = 'projects/…';
+    expect(await node(project(), ['traced-log.ts'], environment())).toBe(
+      `${JSON.stringify({ level: 'info', message: 'Ready', sdkComponent: 'worker' })}\n${JSON.stringify({
+        level: 'info',
+        message: 'New key in use',
+        namespace: 'default',
+        key,
+        keyVersion: 1,
+        reason: 'first',
+        origin: 'created',
+      })}\n`,
+    );
+  });
+
   it('has a codec next to another codec, and an observer, that run unchanged', async () => {
     expect(await node(project(), ['with-another.ts'], environment())).toBe('an old message\n');
     expect(await node(project(), ['observed.ts'], environment())).toMatch(
@@ -196,6 +211,7 @@ describe('the README', () => {
       'client',
       'measured',
       'observed',
+      'traced-log',
       'order.test',
       'own-log',
       'replay',

@@ -2,7 +2,7 @@ import type { Permission } from '@temporal-kms/codec-api';
 import type { JWTPayload } from 'jose';
 import type { Logger } from 'pino';
 import { withCause } from '../errors.ts';
-import { outageLogs } from '../observability/log.ts';
+import { outageLogs, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
 import type { Access, Caller, Credentials, SignIn } from './access.ts';
 import { fetchJson, issuerKeyring, type IssuerKeys } from './issuer-keys.ts';
 import {
@@ -126,7 +126,7 @@ export function accessLoader(
   file: string,
   { log, canDecrypt, now = Date.now }: PolicyFileOptions,
 ): () => Access {
-  const outageOf = outageLogs(log, messages);
+  const outageOf = outageLogs(writeToLog(log), messages);
   const keysOf = issuerKeyring({
     fetchJson,
     now,

@@ -1,7 +1,7 @@
 import { WaitTimer } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { codeOf, HttpError, messageOf } from '../errors.ts';
-import { OutageLog } from '../observability/log.ts';
+import { OutageLog, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
 import type { EntrySink } from './audit.ts';
 import { entryLine } from './lines.ts';
 
@@ -131,10 +131,10 @@ const RETRY_SECONDS = 5;
 
 /** Returns a sink that queues lines, logs outages, and answers 503 for each line that is not written. */
 export function auditSink(append: AppendLines, { log, failed, ...limits }: AuditSinkOptions): AuditSink {
-  const outage = new OutageLog(log, {
+  const outage = new OutageLog(writeToLog(log), {
     down: 'audit cannot be written',
     up: 'audit is written again',
-    level: 'error',
+    level: 'ERROR',
   });
   const lines = new LineQueue(append, {
     ...limits,

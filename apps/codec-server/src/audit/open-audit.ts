@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.ts';
-import { MinuteAggregator } from '../observability/log.ts';
+import { MinuteAggregator } from '@temporal-kms/kms-codec/worker-logging';
 import { type AuditFile, type AuditFileOptions, openAuditFile } from './audit-file.ts';
 import { type Audit, createAudit, type Denied, type Intent, shortened } from './audit.ts';
 import {

@@ -141,9 +141,10 @@ export function createResponseHeaders(origins: readonly string[], tls = false): 
     preflight: (origin) => ({
       ...of(origin),
       'Access-Control-Allow-Methods': 'GET, POST, OPTIONS',
-      // The Web UI sends Authorization-Extras (the ID token) whenever it passes its access token.
+      // The Web UI sends Authorization-Extras (the ID token) whenever it passes its access token. Pages that are traced send
+      // Traceparent and Tracestate.
       'Access-Control-Allow-Headers':
-        'Content-Type, X-Namespace, X-Reveal-Justification, Authorization, Authorization-Extras',
+        'Content-Type, X-Namespace, X-Reveal-Justification, Authorization, Authorization-Extras, Traceparent, Tracestate',
       // Chromium's maximum.
       'Access-Control-Max-Age': '7200',
     }),

@@ -1,8 +1,9 @@
 import type { MiddlewareHandler } from 'hono';
+import { MinuteAggregator } from '@temporal-kms/kms-codec/worker-logging';
 import { routePath } from 'hono/route';
 import type { Level, Logger } from 'pino';
-import { MinuteAggregator } from '../observability/log.ts';
 import { HttpError } from '../errors.ts';
+import { inTraceOf } from '../observability/trace-context.ts';
 import type { Env, HttpMeter } from './context.ts';
 
 /** Most lines per minute for one method, route, status and code; and how many of these combinations are distinguished. */
@@ -42,7 +43,7 @@ export function requestLog(log: Logger, stopping: AbortSignal, meter?: HttpMeter
     if (rejected.has(kind) || rejected.hasRoom) return rejected.pass(kind, answered, MAX_LINES);
     return rejected.pass(`${status}`, { method: 'other', route: 'other', status }, 0);
   };
-  return async (c, next) => {
+  const handle: MiddlewareHandler<Env> = async (c, next) => {
     const start = performance.now();
     if (meter !== undefined) c.set('meter', meter);
     await next();
@@ -60,6 +61,7 @@ export function requestLog(log: Logger, stopping: AbortSignal, meter?: HttpMeter
     const line = { ...answered, ...errorFields(c.error) };
     if (passes(line)) write(line);
   };
+  return (c, next) => inTraceOf(c.req.header('traceparent'), () => handle(c, next));
 }
 
 /** For the operator, since clients hide it: the CLI prints only `context deadline exceeded`. */

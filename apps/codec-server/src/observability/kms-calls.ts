@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { CryptoHealth } from '@temporal-kms/codec-api';
-import type { Observer, ReasonCode } from '@temporal-kms/kms-codec';
+import { combineObservers, type Observer, type ReasonCode } from '@temporal-kms/kms-codec';
+import { outageObserver, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
 import type { Logger } from 'pino';
-import { outageLogs } from './log.ts';
 
 /** Cloud KMS calls in flight for one namespace: one caller's request must not use up its quota. */
 export const CALLS_IN_FLIGHT = 16;
@@ -89,8 +89,6 @@ const outages: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   'checksum_mismatch',
 ]);
 
-const messages = { down: 'Cloud KMS unavailable', up: 'Cloud KMS available again' };
-
 export interface KmsHealthOptions {
   readonly now?: () => Date;
   /** Absent: outages are not logged. */
@@ -99,32 +97,32 @@ export interface KmsHealthOptions {
 
 /** Returns an observer of the codec that keeps the last result of its Cloud KMS calls and logs outages. */
 export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {}): KmsHealth {
-  // The codec calls Cloud KMS for configured keys only, so there are few.
-  const outageOf = log && outageLogs(log, messages);
   let lastOk: Date | undefined;
   let reason: ReasonCode | undefined;
-  return {
-    observer: {
-      kmsCall: ({ operation, key, code, message }) => {
-        // A service account that may not describe keys may still decrypt with them.
-        if (operation === 'describe') return;
-        reason = code !== undefined && outages.has(code) ? code : undefined;
-        if (reason === undefined) lastOk = now();
-        const outage = outageOf?.(`${operation} ${key}`);
-        if (reason === undefined) outage?.up({ operation, key });
-        else outage?.down({ operation, key, code, reason: message });
-      },
-      branchKeyStoreFailed: ({ message, ...event }) =>
-        log?.warn(
-          { ...event, reason: message },
-          'branch key store failed; this process continues with its own branch keys',
-        ),
-      branchKeyStoreRecovered: (event) => log?.info(event, 'branch key store works again'),
+  const observer: Observer = {
+    kmsCall: ({ operation, code }) => {
+      // A service account that may not describe keys may still decrypt with them.
+      if (operation === 'describe') return;
+      reason = code !== undefined && outages.has(code) ? code : undefined;
+      if (reason === undefined) lastOk = now();
     },
+  };
+  return {
+    observer: log === undefined ? observer : combineObservers(observer, outagesOnly(log)),
     last: () => ({
       ...statusOf(lastOk, reason),
       ...(lastOk === undefined ? {} : { lastOk: lastOk.toISOString() }),
     }),
+  };
+}
+
+/** Logs outages of Cloud KMS and of the store. Callers could cause the other events, and have a line for each request. */
+function outagesOnly(log: Logger): Observer {
+  const all = outageObserver(writeToLog(log));
+  return {
+    kmsCall: (call) => all.kmsCall?.(call),
+    branchKeyStoreFailed: (event) => all.branchKeyStoreFailed?.(event),
+    branchKeyStoreRecovered: (event) => all.branchKeyStoreRecovered?.(event),
   };
 }
 

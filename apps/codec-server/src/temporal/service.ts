@@ -10,7 +10,7 @@ import {
 import type { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
 import { HttpError } from '../errors.ts';
-import { OutageLog } from '../observability/log.ts';
+import { OutageLog, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
 import { boundResponses } from './bounded-responses.ts';
 
 /**
@@ -82,7 +82,7 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
   boundResponses();
   const { workflowService } = connection;
   const standing =
-    log && new OutageLog(log, { down: 'Temporal unavailable', up: 'Temporal available again' });
+    log && new OutageLog(writeToLog(log), { down: 'Temporal unavailable', up: 'Temporal available again' });
   const call = async <T>(signal: AbortSignal, make: () => Promise<T>, timeout = CALL_MS): Promise<T> => {
     try {
       const response = await cancellable(connection, signal, timeout, make);

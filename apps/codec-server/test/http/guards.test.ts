@@ -94,6 +94,8 @@ describe('an allowed page', () => {
       'authorization',
       'authorization-extras',
       'content-type',
+      'traceparent',
+      'tracestate',
       'x-namespace',
       'x-reveal-justification',
     ]);

@@ -6,8 +6,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
-import { outageObserver, runWorker } from '@temporal-kms/kms-codec/run-worker';
-import { safeRuntimeOptions, writeLine } from '@temporal-kms/kms-codec/worker-logging';
+import { runWorker } from '@temporal-kms/kms-codec/run-worker';
+import { outageObserver, safeRuntimeOptions, writeLine } from '@temporal-kms/kms-codec/worker-logging';
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import type { Payload, PayloadCodec } from '@temporalio/common';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';

@@ -6,7 +6,7 @@ import type {
   SupervisedWorker,
   WorkerConnection,
 } from './temporal-types.ts';
-import type { OutageLog } from './outage-log.ts';
+import type { OutageLog } from '../logging/outage-log.ts';
 import { pause, settlesWithin } from './waits.ts';
 
 /** Task queues of workflows and activities: the values of Temporal's `TaskQueueType`. */

@@ -1,6 +1,6 @@
 import type { ReasonCode } from '../errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
-import type { WriteLog } from './outage-log.ts';
+import type { WriteLog } from '../logging/entry.ts';
 import { probeTimes } from './poll-probe.ts';
 import { Supervisor, type SupervisorTimes, type WorkerPhase, WorkerNotSettled } from './supervisor.ts';
 import type { SupervisedWorker, WorkerConnection } from './temporal-types.ts';

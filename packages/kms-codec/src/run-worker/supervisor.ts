@@ -1,5 +1,6 @@
 import { errorFields } from '../logging/error-fields.ts';
-import { OutageLog, type WriteLog } from './outage-log.ts';
+import type { WriteLog } from '../logging/entry.ts';
+import { OutageLog } from '../logging/outage-log.ts';
 import { PollProbe, type ProbeTimes } from './poll-probe.ts';
 import { watchFailure } from '../sdk-internals.ts';
 import type { SupervisedWorker, WorkerConnection } from './temporal-types.ts';
@@ -68,7 +69,7 @@ export class Supervisor<C extends WorkerConnection> {
     this.#options = options;
     this.#backoff = new Backoff(options.times.firstDelayMs);
     const messages = { down: 'Temporal unavailable', up: 'Temporal available again' };
-    this.#temporal = new OutageLog(options.write, messages, () => performance.now());
+    this.#temporal = new OutageLog(options.write, messages);
   }
 
   /**

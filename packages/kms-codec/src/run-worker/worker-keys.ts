@@ -1,6 +1,6 @@
 import { KmsCodecError, reasonClass, type ReasonCode } from '../errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
-import type { WriteLog } from './outage-log.ts';
+import type { WriteLog } from '../logging/entry.ts';
 import { Backoff, pause, unlessAborted } from './waits.ts';
 
 /** What `runWorker` uses of a `KmsCodec`. */

@@ -1,0 +1,34 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { isSpanContextValid, type SpanContext, trace } from '@opentelemetry/api';
+
+const current = new AsyncLocalStorage<SpanContext>();
+
+/** https://www.w3.org/TR/trace-context/#traceparent-header: later versions may append fields. */
+const traceparent = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
+/** Returns the caller's span that a `traceparent` header names, or undefined if the header is invalid. */
+function parseTraceparent(header: string): SpanContext | undefined {
+  const [, version, traceId = '', spanId = '', flags = '', more] = traceparent.exec(header) ?? [];
+  if (version === undefined || version === 'ff' || (version === '00' && more !== undefined)) return undefined;
+  const span = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
+  return isSpanContextValid(span) ? span : undefined;
+}
+
+/** Does the work of a request; its log lines have the caller's trace. @param header `traceparent`, if there is one */
+export function inTraceOf<T>(header: string | undefined, work: () => T): T {
+  const span = header === undefined ? undefined : parseTraceparent(header);
+  return span === undefined ? work() : current.run(span, work);
+}
+
+/**
+ * Returns the fields of a log line that name its trace: OpenTelemetry's active span if the process was started with its SDK,
+ * else the span that the caller's `traceparent` names.
+ * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
+ */
+export function traceFields(): Record<string, string> {
+  const active = trace.getActiveSpan()?.spanContext();
+  const span = active !== undefined && isSpanContextValid(active) ? active : current.getStore();
+  if (span === undefined) return {};
+  const { traceId, spanId, traceFlags } = span;
+  return { trace_id: traceId, span_id: spanId, trace_flags: traceFlags.toString(16).padStart(2, '0') };
+}

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StorageContextManager } from '@temporal-kms/testing/trace';
+import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createLog } from '../../src/observability/log.ts';
+import { inTraceOf } from '../../src/observability/trace-context.ts';
+import { appWith, HOST, type Kms, startKms } from '../support/stack.ts';
+
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+const spanId = '00f067aa0ba902b7';
+const traceparent = `00-${traceId}-${spanId}-01`;
+const ids = { trace_id: traceId, span_id: spanId, trace_flags: '01' };
+
+function linesOf() {
+  const lines: Record<string, unknown>[] = [];
+  return { lines, log: createLog('debug', { write: (line: string) => void lines.push(JSON.parse(line)) }) };
+}
+
+describe('the log of the codec server', () => {
+  let kms: Kms;
+  beforeAll(async () => {
+    kms = await startKms();
+  });
+  afterAll(() => kms.close());
+
+  it('has the trace of the caller in the lines of a request, and of no other request', async () => {
+    const { log, lines } = linesOf();
+    const app = appWith(kms, { log });
+    const ask = (headers: Record<string, string>) =>
+      app.request('/nowhere', { headers: { host: HOST, ...headers } });
+    await Promise.all([ask({ traceparent }), ask({})]);
+    expect(lines.filter(({ trace_id }) => trace_id !== undefined)).toMatchObject([
+      { msg: 'request', status: 404, ...ids },
+    ]);
+    expect(lines).toHaveLength(2);
+  });
+
+  it('has no trace in the line that counts requests of several callers', async () => {
+    const { log, lines } = linesOf();
+    const stopping = new AbortController();
+    const app = appWith(kms, { log, stopping: stopping.signal });
+    for (let n = 0; n < 12; n += 1) await app.request('/nowhere', { headers: { host: HOST, traceparent } });
+    stopping.abort();
+    expect(lines.at(-1)).toMatchObject({ count: 2 });
+    expect(lines.at(-1)).not.toHaveProperty('trace_id');
+  });
+
+  it.each([
+    ['an unknown form', 'trace me'],
+    ['a version that does not exist', `ff-${traceId}-${spanId}-01`],
+    ['a trace id of zeros', `00-${'0'.repeat(32)}-${spanId}-01`],
+    ['a span id of zeros', `00-${traceId}-${'0'.repeat(16)}-01`],
+    ['upper case', `00-${traceId.toUpperCase()}-${spanId}-01`],
+    ['more fields than its version has', `${traceparent}-00`],
+  ])('ignores a traceparent with %s', (_, header) => {
+    const { log, lines } = linesOf();
+    inTraceOf(header, () => log.info('a line'));
+    expect(lines[0]).not.toHaveProperty('trace_id');
+  });
+
+  it('reads the traceparent of a later version, which may have more fields', () => {
+    const { log, lines } = linesOf();
+    inTraceOf(`01-${traceId}-${spanId}-01-more`, () => log.info('a line'));
+    expect(lines[0]).toMatchObject(ids);
+  });
+});
+
+describe("with OpenTelemetry's SDK", () => {
+  afterEach(() => context.disable());
+
+  it('has the active span, in preference to the span of the caller', async () => {
+    context.setGlobalContextManager(new StorageContextManager());
+    const { log, lines } = linesOf();
+    const span = trace.wrapSpanContext({ traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: 0 });
+    await inTraceOf(traceparent, () =>
+      context.with(trace.setSpan(ROOT_CONTEXT, span), async () => {
+        await sleep(1);
+        log.info('a line');
+      }),
+    );
+    expect(lines[0]).toMatchObject({
+      trace_id: 'a'.repeat(32),
+      span_id: 'b'.repeat(16),
+      trace_flags: '00',
+    });
+  });
+});

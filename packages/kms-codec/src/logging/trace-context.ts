@@ -1,0 +1,38 @@
+import type { WriteLog } from './entry.ts';
+
+type Api = typeof import('@opentelemetry/api');
+
+/** The names and forms of OpenTelemetry's specification for logs, which Temporal's OpenTelemetry interceptors use too. */
+export const traceFields: Readonly<Record<string, RegExp>> = {
+  trace_id: /^[0-9a-f]{32}$/,
+  span_id: /^[0-9a-f]{16}$/,
+  trace_flags: /^[0-9a-f]{2}$/,
+};
+
+/**
+ * Returns a function that writes entries with `trace_id`, `span_id` and `trace_flags` of OpenTelemetry's active span. Without
+ * the package `@opentelemetry/api`, or without an active span, it writes entries unchanged.
+ * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
+ * @example
+ * ```ts
+ * const write = withTraceContext(writeToLog(pino()));
+ * ```
+ */
+export function withTraceContext(write: WriteLog): WriteLog {
+  let api: Api | undefined;
+  // Loaded once it is needed: the package is optional, and there is no span yet when a process starts.
+  void import('@opentelemetry/api').then(
+    (loaded) => (api = loaded),
+    () => undefined,
+  );
+  return (entry) => {
+    const span = api?.trace.getActiveSpan()?.spanContext();
+    if (span === undefined || api?.isSpanContextValid(span) !== true) return write(entry);
+    const trace = {
+      trace_id: span.traceId,
+      span_id: span.spanId,
+      trace_flags: span.traceFlags.toString(16).padStart(2, '0'),
+    };
+    write({ ...entry, fields: { ...trace, ...entry.fields } });
+  };
+}
