@@ -34,14 +34,16 @@ interface EmptyStateProps {
   readonly title: ReactNode;
   readonly children?: ReactNode;
   readonly action?: ReactNode;
+  /** The title is the heading of the page. */
+  readonly page?: boolean;
 }
 
 /** Fills an area without content: what is missing in the title, why in the text, and what to do in the action. */
-export function EmptyState({ icon, title, children, action }: EmptyStateProps) {
+export function EmptyState({ icon, title, children, action, page = false }: EmptyStateProps) {
   return (
     <div className={styles['empty']}>
       <span className={styles['emptyIcon']}>{icon}</span>
-      <p className="strong">{title}</p>
+      {page ? <h1 className={styles['heading']}>{title}</h1> : <p className="strong">{title}</p>}
       {children ? <p className="t2">{children}</p> : null}
       {action ? <div className={styles['action']}>{action}</div> : null}
     </div>

@@ -1,5 +1,6 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
 import { at, enumAt, isRecord, linesAt, refAt, refsIn, textAt } from './values.ts';
+import { sentence } from './words.ts';
 
 /** One failure of a chain of causes. */
 export interface FailureLevel {
@@ -26,7 +27,10 @@ interface InfoKind {
   readonly details?: (info: unknown) => readonly (string | undefined)[];
 }
 
-const retryState = (info: unknown) => enumAt('RETRY_STATE_', info, 'retryState');
+const words = (prefix: string, info: unknown, name: string) =>
+  sentence(enumAt(prefix, info, name))?.toLowerCase();
+
+const retryState = (info: unknown) => words('RETRY_STATE_', info, 'retryState');
 
 const infoKinds: readonly InfoKind[] = [
   {
@@ -37,7 +41,7 @@ const infoKinds: readonly InfoKind[] = [
   {
     field: 'timeoutFailureInfo',
     kind: 'TimeoutFailure',
-    details: (info) => [enumAt('TIMEOUT_TYPE_', info, 'timeoutType')],
+    details: (info) => [words('TIMEOUT_TYPE_', info, 'timeoutType')],
   },
   { field: 'canceledFailureInfo', kind: 'CancelledFailure' },
   { field: 'terminatedFailureInfo', kind: 'TerminatedFailure' },

@@ -81,6 +81,15 @@ export const groupOfEvent = (history: History, eventId: number | undefined): Gro
 export const stubOf = (history: History, ref: PayloadRef): PayloadStub | undefined =>
   history.events[Number(ref.split(':', 1)[0]) - 1]?.payloads.find((stub) => stub.ref === ref);
 
+const isPlaintext = ({ payloads }: RecordedEvent) =>
+  payloads.some(({ reason }) => reason === 'not_encrypted');
+
+/** The next event after the given one with a payload in plaintext where ciphertext belongs; the search wraps around. */
+export function nextPlaintext({ events }: History, after = 0): number | undefined {
+  const start = Math.min(after, events.length);
+  return [...events.slice(start), ...events.slice(0, start)].find(isPlaintext)?.eventId;
+}
+
 /** An event as the server sent it. */
 export const rawEvent = (event: RecordedEvent) => ({
   eventId: event.eventId,

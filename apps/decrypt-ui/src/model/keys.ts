@@ -46,11 +46,16 @@ export function isUnreadable(reason: ReasonCode | undefined): reason is ReasonCo
 
 const keyOf = (stub: PayloadStub, findings: Findings) => findings.get(stub.ref)?.key ?? stub.key;
 
+/** The label of a payload whose format does not record the key version. */
+export const UNRECORDED_VERSION = 'v?';
+
 /** `v7`; `v?` if the format does not record the key version; `static` for a static key, which has no version. */
 function shortKey(stub: PayloadStub, key: KeyUse | undefined): string {
   if (key?.version !== undefined) return `v${key.version}`;
-  return stub.format === 'static' ? 'static' : 'v?';
+  return stub.format === 'static' ? 'static' : UNRECORDED_VERSION;
 }
+
+const UNRECORDED = ' (this format does not record the key version)';
 
 /** One badge for all readable payloads, then a badge for each reason code. */
 export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, words = false): KeyBadge[] {
@@ -70,7 +75,7 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
         title: escapeInvisible(`${key?.name ?? 'Unknown key'}: ${text}`),
       });
     } else if (isEncrypted(stub)) {
-      good.set(short, key?.name ?? 'Unknown key');
+      good.set(short, `${key?.name ?? 'Unknown key'}${short === UNRECORDED_VERSION ? UNRECORDED : ''}`);
     } else if (reason === 'not_encrypted') {
       plaintext = { label: words ? 'plaintext' : 'plain', tone: 'none', title: 'Not encrypted' };
     }
@@ -105,6 +110,8 @@ export interface KeyUsage {
   readonly shares: readonly KeyShare[];
   readonly encrypted: number;
   readonly unreadable: number;
+  /** Payloads in plaintext where ciphertext belongs. */
+  readonly plaintext: number;
 }
 
 /** How many payloads of a run have the same key version and reason, and their bytes as stored. */
@@ -165,8 +172,10 @@ export function keyUsage(
   const bad = new Map<string, KeyShare>();
   let encrypted = 0;
   let unreadable = 0;
+  let plaintext = 0;
   for (const { label, reason, count, encrypted: isCipher } of corrected.values()) {
     if (count <= 0) continue;
+    if (reason === 'not_encrypted') plaintext += count;
     if (isCipher || isUnreadable(reason)) encrypted += count;
     if (isUnreadable(reason)) {
       unreadable += count;
@@ -179,5 +188,5 @@ export function keyUsage(
   const shares = [...good]
     .toSorted((a, b) => b[1] - a[1])
     .map(([label, count]): KeyShare => ({ label, count, tone: 'crypto' }));
-  return { shares: [...shares, ...bad.values()], encrypted, unreadable };
+  return { shares: [...shares, ...bad.values()], encrypted, unreadable, plaintext };
 }

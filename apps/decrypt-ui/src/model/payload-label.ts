@@ -1,4 +1,4 @@
-import { escapeInvisible } from '@temporal-kms/codec-api';
+import { escapeInvisible, type PayloadStub } from '@temporal-kms/codec-api';
 
 /**
  * Names a payload by its path in the attributes: `input.payloads[0]` → `Input 0`, `details.data.payloads[0]` →
@@ -64,4 +64,12 @@ function unquoted(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** The title of a payload. The first of several inputs has a number; a single input does not. */
+export function payloadTitle(stub: PayloadStub, all: readonly PayloadStub[]): string {
+  const label = payloadLabel(stub.path);
+  const single =
+    label.endsWith(' 0') && !all.some((other) => payloadLabel(other.path) === label.replace(/0$/, '1'));
+  return single ? label.slice(0, -2) : label;
 }

@@ -15,6 +15,8 @@ export const workflowSearch = z.object({
   ev: z.number().int().positive().optional().catch(undefined),
   /** Selects the first event of a group instead of the group. */
   one: z.boolean().optional().catch(undefined),
+  /** Shows the input and the result of the run in full. */
+  io: z.boolean().optional().catch(undefined),
   pane: z.enum(panes).optional().catch(undefined),
   view: z.enum(['groups', 'all']).optional().catch(undefined),
   /** Shows workflow tasks among the groups. */

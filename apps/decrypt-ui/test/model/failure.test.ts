@@ -23,8 +23,8 @@ const wrapped = {
 describe('a chain of failures', () => {
   test('lists the outermost failure first, each with its kind and message', () => {
     expect(failureChain(wrapped).map(({ kind, details, message }) => [kind, details, message])).toEqual([
-      ['ActivityFailure', ['charge', 'TIMEOUT'], 'Activity task failed'],
-      ['TimeoutFailure', ['HEARTBEAT'], 'Encoded failure'],
+      ['ActivityFailure', ['charge', 'timeout'], 'Activity task failed'],
+      ['TimeoutFailure', ['heartbeat'], 'Encoded failure'],
       ['ApplicationFailure', ['Boom'], 'boom'],
     ]);
   });

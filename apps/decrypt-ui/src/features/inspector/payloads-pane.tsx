@@ -3,7 +3,7 @@ import { failureAttributes } from '../../model/describe-group.ts';
 import { failureChain } from '../../model/failure.ts';
 import { plural } from '../../model/format/number.ts';
 import type { RecordedEvent } from '../../model/history.ts';
-import { payloadLabel } from '../../model/payload-label.ts';
+import { payloadTitle } from '../../model/payload-label.ts';
 import type { PendingWork } from '../../model/pending.ts';
 import { numberAt } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
@@ -44,7 +44,7 @@ export function PayloadsPane({ events, pending }: PaneProps) {
   return (
     <>
       {payloads.map((stub) => (
-        <PayloadBlock key={stub.ref} stub={stub} title={titleOf(stub, payloads)} />
+        <PayloadBlock key={stub.ref} stub={stub} title={payloadTitle(stub, payloads)} />
       ))}
       {failed ? (
         <FailureView
@@ -57,14 +57,6 @@ export function PayloadsPane({ events, pending }: PaneProps) {
       <PendingFailure pending={pending} />
     </>
   );
-}
-
-/** The title of a payload. The first of several inputs has a number; a single input does not. */
-function titleOf(stub: PayloadStub, all: readonly PayloadStub[]): string {
-  const label = payloadLabel(stub.path);
-  const single =
-    label.endsWith(' 0') && !all.some((other) => payloadLabel(other.path) === label.replace(/0$/, '1'));
-  return single ? label.slice(0, -2) : label;
 }
 
 function attemptsNote(events: readonly RecordedEvent[]): string | undefined {

@@ -1,26 +1,26 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { Clock, Lock } from 'lucide-react';
+import { Clock, Lock, LockOpen } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { groupSummary, inputRef, resultRef } from '../../model/describe-group.ts';
 import { formatBytes, formatCount, plural } from '../../model/format/number.ts';
-import { formatMoment, formatMomentExact } from '../../model/format/time.ts';
-import type { RecordedEvent } from '../../model/history.ts';
-import { keyBadges, type KeyShare, type KeyUsage } from '../../model/keys.ts';
+import { formatClock, formatDay, formatMoment, formatMomentExact } from '../../model/format/time.ts';
+import { type KeyShare, type KeyUsage, UNRECORDED_VERSION } from '../../model/keys.ts';
 import { millisOf } from '../../model/values.ts';
-import { useFindings } from '../../payloads/payloads-context.tsx';
 import { useRun } from '../../run/run-context.tsx';
 import { useZone } from '../../state/preferences.ts';
-import { SummaryCell } from '../history/summary-cell.tsx';
-import { KeyBadges } from '../payload/key-badges.tsx';
-import { PayloadCell } from '../payload/payload-cell.tsx';
 import styles from './run-facts.module.css';
+import { RunValues } from './run-values.tsx';
 
-/** The facts about a run on one line: type, times and sizes, input, result, and the keys that protect it. */
-export function RunFacts({ onSelect }: { onSelect: (eventId: number) => void }) {
+interface RunFactsProps {
+  readonly expanded: boolean;
+  readonly onToggle: () => void;
+  /** Selects the next payload that Temporal stores in plaintext. */
+  readonly onPlaintext: () => void;
+}
+
+/** The facts about a run: type, times and sizes, input, result, and the keys that protect it. */
+export function RunFacts({ expanded, onToggle, onPlaintext }: RunFactsProps) {
   const { description, follow, usage } = useRun();
-  const zone = useZone();
   const { workflow } = description;
-  const started = millisOf(workflow.startTime);
   const { events } = follow.history;
   return (
     <div className={styles['facts']}>
@@ -28,84 +28,64 @@ export function RunFacts({ onSelect }: { onSelect: (eventId: number) => void }) 
         {escapeInvisible(workflow.type)}
       </span>
       <Fact name="queue">{escapeInvisible(workflow.taskQueue)}</Fact>
-      {started === undefined ? null : (
-        <Fact name="started">
-          <span title={formatMomentExact(started, zone)}>{formatMoment(started, zone)}</span>
-        </Fact>
-      )}
+      <Times />
       <Fact name="events">{formatCount(Math.max(workflow.historyLength, events.length))}</Fact>
       <Fact name="size">{formatBytes(workflow.historySizeBytes)}</Fact>
       <span className={styles['line']} />
-      <Input onSelect={onSelect} />
-      <Result onSelect={onSelect} />
-      <span className="spacer" />
+      <RunValues expanded={expanded} onToggle={onToggle} />
+      <span className={styles['gap']} />
+      <Plaintext count={usage.plaintext} onNext={onPlaintext} />
       <KeyRibbon usage={usage} />
     </div>
   );
 }
 
-function Fact({ name, children }: { name: string; children: ReactNode }) {
+function Fact({ name, title, children }: { name: string; title?: string; children: ReactNode }) {
   return (
-    <span className={styles['fact']} data-fact={name}>
+    <span className={styles['fact']} data-fact={name} title={title}>
       <span className={styles['name']}>{name}</span>
       {children}
     </span>
   );
 }
 
-function Input({ onSelect }: { onSelect: (eventId: number) => void }) {
-  const { follow, stub } = useRun();
-  const findings = useFindings();
-  const [first] = follow.history.events;
-  if (first?.eventName !== 'WorkflowExecutionStarted') return null;
-  const ref = inputRef(first);
-  const own = ref ? stub(ref) : undefined;
-  return (
-    <button type="button" className={styles['value']} onClick={() => onSelect(first.eventId)}>
-      <span className={styles['name']}>input</span>
-      {ref ? <PayloadCell payload={ref} stub={own} /> : <span className="t3">empty</span>}
-      {own ? <KeyBadges badges={keyBadges([own], findings)} /> : null}
-    </button>
-  );
-}
-
-const closing: ReadonlySet<string> = new Set([
-  'WorkflowExecutionCompleted',
-  'WorkflowExecutionFailed',
-  'WorkflowExecutionTimedOut',
-  'WorkflowExecutionCanceled',
-  'WorkflowExecutionTerminated',
-  'WorkflowExecutionContinuedAsNew',
-]);
-
-function Result({ onSelect }: { onSelect: (eventId: number) => void }) {
-  const { follow, stub, open } = useRun();
-  const findings = useFindings();
-  const { groups } = follow.history;
-  const last = groups.findLast((group) => closing.has(group.events[0].eventName));
-  if (!last) {
+/** When the run started and, once it has, when it ended. */
+function Times() {
+  const { workflow } = useRun().description;
+  const zone = useZone();
+  const started = millisOf(workflow.startTime);
+  const closed = millisOf(workflow.closeTime);
+  if (started === undefined) return null;
+  if (closed === undefined) {
     return (
-      <span className={styles['fact']}>
-        <span className={styles['name']}>result</span>
-        {open ? 'still running' : '–'}
-      </span>
+      <Fact name="started" title={formatMomentExact(started, zone)}>
+        {formatMoment(started, zone)}
+      </Fact>
     );
   }
-  const [event] = last.events;
-  const ref = resultRef(event);
-  const own = ref ? stub(ref) : undefined;
+  const sameDay = formatDay(started, zone) === formatDay(closed, zone);
   return (
-    <button type="button" className={styles['value']} onClick={() => onSelect(event.eventId)}>
-      <span className={styles['name']}>{resultName(event)}</span>
-      {ref ? <PayloadCell payload={ref} stub={own} /> : <SummaryCell summary={groupSummary(last)} />}
-      {own ? <KeyBadges badges={keyBadges([own], findings)} /> : null}
-    </button>
+    <Fact name="ran" title={`${formatMomentExact(started, zone)}\n${formatMomentExact(closed, zone)}`}>
+      {formatMoment(started, zone)} – {sameDay ? formatClock(closed, zone) : formatMoment(closed, zone)}
+    </Fact>
   );
 }
 
-function resultName(event: RecordedEvent): string {
-  if (event.eventName === 'WorkflowExecutionFailed') return 'failure';
-  return event.eventName === 'WorkflowExecutionContinuedAsNew' ? 'next input' : 'result';
+/** How many payloads are stored in plaintext where ciphertext belongs. */
+function Plaintext({ count, onNext }: { count: number; onNext: () => void }) {
+  if (count === 0) return null;
+  return (
+    <button
+      type="button"
+      className={styles['plaintext']}
+      onClick={onNext}
+      data-tip="Go to the next payload that is not encrypted"
+      aria-label={`${plural(count, 'payload')} not encrypted, go to the next`}
+    >
+      <LockOpen size={12} aria-hidden="true" />
+      {formatCount(count)} plaintext
+    </button>
+  );
 }
 
 /** The width of the ribbon in CSS pixels. */
@@ -118,7 +98,7 @@ function KeyRibbon({ usage }: { usage: KeyUsage }) {
   const { shares, unreadable } = usage;
   const all = shares.reduce((sum, share) => sum + share.count, 0);
   if (all === 0) return null;
-  const title = shares.map(({ label, count }) => `${label}: ${plural(count, 'payload')}`).join('\n');
+  const title = shares.map(({ label, count }) => `${wordsOf(label)}: ${plural(count, 'payload')}`).join('\n');
   return (
     <span className={styles['use']} title={title}>
       <span className={styles['ribbon']} aria-hidden="true">
@@ -136,7 +116,7 @@ function KeyRibbon({ usage }: { usage: KeyUsage }) {
       {shares.map((share) => (
         <span key={`${share.label} ${share.tone}`} className={styles['share']} data-tone={share.tone}>
           {share.tone === 'crypto' ? null : <Trouble tone={share.tone} />}
-          {share.label}
+          {share.label === UNRECORDED_VERSION ? 'no version' : share.label}
           <b>{formatCount(share.count)}</b>
         </span>
       ))}
@@ -144,6 +124,9 @@ function KeyRibbon({ usage }: { usage: KeyUsage }) {
     </span>
   );
 }
+
+const wordsOf = (label: string) =>
+  label === UNRECORDED_VERSION ? 'The format does not record the key version' : label;
 
 function Trouble({ tone }: Pick<KeyShare, 'tone'>) {
   const Icon = tone === 'retry' ? Clock : Lock;

@@ -86,7 +86,7 @@ function StatusChip({ workflow }: { workflow: WorkflowSummary }) {
   return (
     <OutcomeChip outcome={outcome}>
       <span role="status" aria-label={outcomeText[outcome]}>
-        {outcomeText[outcome]} {outcome === 'running' || outcome === 'paused' ? took : ''}
+        {outcomeText[outcome]} {took}
       </span>
     </OutcomeChip>
   );

@@ -2,6 +2,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { useCallback, useEffect } from 'react';
 import { TabPanel, Tabs } from '../../components/tabs.tsx';
+import { nextPlaintext } from '../../model/history.ts';
 import { pendingWork } from '../../model/pending.ts';
 import { RunProvider, useFind, useRun } from '../../run/run-context.tsx';
 import type { PageTab, WorkflowSearch } from '../../run/search.ts';
@@ -15,12 +16,14 @@ import { memoPayloads, MemoTab } from './memo-tab.tsx';
 import { MetadataTab } from './metadata-tab.tsx';
 import { PendingTab } from './pending-tab.tsx';
 import { RelationsTab } from './relations-tab.tsx';
+import { RunAlerts } from './run-alerts.tsx';
 import { RunFacts } from './run-facts.tsx';
 import { RunFooter } from './run-footer.tsx';
 import { RunHeader } from './run-header.tsx';
 import styles from './run-page.module.css';
 import { RunSkeleton } from './run-skeleton.tsx';
 import { RunUnavailable } from './run-unavailable.tsx';
+import { RunValuesPanel } from './run-values.tsx';
 import { SplitView } from './split-view.tsx';
 import { useRelationCount } from './use-relations.ts';
 
@@ -67,15 +70,24 @@ function Content() {
   const inspected = tab === 'history' ? view.selectedGroup : undefined;
   const listed = tab === 'history' && searched !== undefined && (matches.count ?? 0) > 0;
 
+  const select = (eventId: number) => {
+    change({ tab: undefined });
+    view.selectEvent(eventId);
+  };
+
   return (
     <>
       <RunHeader />
       <RunFacts
-        onSelect={(ev) => {
-          change({ tab: undefined });
-          view.selectEvent(ev);
+        expanded={search.io ?? false}
+        onToggle={() => change({ io: search.io ? undefined : true })}
+        onPlaintext={() => {
+          const next = nextPlaintext(follow.history, view.selection.ev);
+          if (next !== undefined) select(next);
         }}
       />
+      {search.io ? <RunValuesPanel onSelect={select} /> : null}
+      <RunAlerts onSelect={select} />
       <SplitView
         side={
           inspected || listed ? (

@@ -50,6 +50,7 @@ export function RunUnavailable({ error, namespace, workflowId, runId, onRetry }:
   if (failureCode(error) !== 'not_found') {
     return (
       <EmptyState
+        page
         icon={<CircleAlert size={16} />}
         title="The run could not be loaded"
         action={<Button onClick={onRetry}>Try again</Button>}
@@ -60,6 +61,7 @@ export function RunUnavailable({ error, namespace, workflowId, runId, onRetry }:
   }
   return runId === undefined ? (
     <EmptyState
+      page
       icon={<CircleAlert size={16} />}
       title={
         <>
@@ -77,6 +79,7 @@ export function RunUnavailable({ error, namespace, workflowId, runId, onRetry }:
     </EmptyState>
   ) : (
     <EmptyState
+      page
       icon={<CircleAlert size={16} />}
       title="This run does not exist"
       action={
