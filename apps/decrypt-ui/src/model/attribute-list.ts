@@ -1,6 +1,8 @@
 import { escapeInvisible, payloadPlaceholder } from '@temporal-kms/codec-api';
+import { formatDuration } from './format/duration.ts';
 import { formatMomentExact, type Zone } from './format/time.ts';
-import { isRecord, millisOf } from './values.ts';
+import { durationAt, isRecord, millisOf } from './values.ts';
+import { enumWords } from './words.ts';
 
 /**
  * The fields of a message as pairs of path and text, with invisible characters escaped. Leaves out payloads and failures,
@@ -35,8 +37,19 @@ function isUnset(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** The text of an attribute for reading: a timestamp becomes a moment in the given time zone. */
-export function formatAttribute(value: string, zone: Zone): string {
+/**
+ * The text of an attribute for reading: a timestamp as a moment in the given time zone, a time limit with its unit, an enum
+ * value in words.
+ */
+export function formatAttribute(name: string, value: string, zone: Zone): string {
   const millis = /^\d{4}-\d\d-\d\dT/.test(value) ? millisOf(value) : undefined;
-  return millis === undefined ? value : formatMomentExact(millis, zone);
+  if (millis !== undefined) return formatMomentExact(millis, zone);
+  const duration = /(timeout|interval|backoff|ttl|delay)$/i.test(name)
+    ? durationAt({ value }, 'value')
+    : undefined;
+  if (duration !== undefined) return formatDuration(duration);
+  return value
+    .split(', ')
+    .map((part) => enumWords(part) ?? part)
+    .join(', ');
 }

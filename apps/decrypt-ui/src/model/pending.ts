@@ -1,5 +1,5 @@
 import type { PayloadRef, WorkflowDescription } from '@temporal-kms/codec-api';
-import { at, enumAt, listAt, millisAt, numberAt, refsIn, textAt } from './values.ts';
+import { at, durationAt, enumAt, isRecord, listAt, millisAt, numberAt, refsIn, textAt } from './values.ts';
 
 /** An activity, Nexus operation or child workflow in progress. Its attempt is in the run's description, not in its history. */
 export interface PendingWork {
@@ -20,6 +20,21 @@ export interface PendingWork {
   readonly lastFailure: unknown;
   readonly heartbeat: readonly PayloadRef[];
   readonly paused: boolean;
+  /** Who paused it, and why. */
+  readonly pausedBy?: string | undefined;
+  readonly pauseReason?: string | undefined;
+  readonly cancelRequested?: boolean;
+  /** When the last attempt ended, in milliseconds. */
+  readonly lastEndedAt?: number | undefined;
+  /** Milliseconds between the last attempt and the next. */
+  readonly retryInterval?: number | undefined;
+  /** When Temporal gives up, whatever the attempt, in milliseconds. */
+  readonly expiresAt?: number | undefined;
+  /** Why a Nexus operation is not attempted. */
+  readonly blocked?: string | undefined;
+  readonly endpoint?: string | undefined;
+  /** The run of a child. */
+  readonly child?: { readonly workflowId: string; readonly runId: string };
 }
 
 /** The pending work in the description of a run. */
@@ -33,6 +48,7 @@ export function pendingWork(description: WorkflowDescription | undefined): Pendi
 }
 
 function activity(value: unknown): PendingWork {
+  const pause = at(value, 'pauseInfo');
   return {
     kind: 'activity',
     id: textAt(value, 'activityId') ?? '',
@@ -48,6 +64,12 @@ function activity(value: unknown): PendingWork {
     nextAttemptAt: millisAt(value, 'nextAttemptScheduleTime'),
     worker: textAt(value, 'lastWorkerIdentity'),
     lastFailure: at(value, 'lastFailure') ?? undefined,
+    pausedBy: textAt(pause, 'manual', 'identity') ?? textAt(pause, 'rule', 'identity'),
+    pauseReason: textAt(pause, 'manual', 'reason') ?? textAt(pause, 'rule', 'reason'),
+    cancelRequested: enumAt('PENDING_ACTIVITY_STATE_', value, 'state') === 'CANCEL_REQUESTED',
+    lastEndedAt: millisAt(value, 'lastAttemptCompleteTime'),
+    retryInterval: durationAt(value, 'currentRetryInterval'),
+    expiresAt: millisAt(value, 'expirationTime'),
   };
 }
 
@@ -61,7 +83,11 @@ function nexus(value: unknown): PendingWork {
     heartbeat: [],
     paused: false,
     scheduledAt: millisAt(value, 'scheduledTime'),
-    lastStartedAt: millisAt(value, 'lastAttemptCompleteTime'),
+    lastStartedAt: undefined,
+    lastEndedAt: millisAt(value, 'lastAttemptCompleteTime'),
+    cancelRequested: isRecord(at(value, 'cancellationInfo')),
+    blocked: textAt(value, 'blockedReason'),
+    endpoint: textAt(value, 'endpoint'),
     nextAttemptAt: millisAt(value, 'nextAttemptScheduleTime'),
     lastFailure: at(value, 'lastAttemptFailure') ?? undefined,
     maximumAttempts: undefined,
@@ -86,5 +112,14 @@ function child(value: unknown): PendingWork {
     nextAttemptAt: undefined,
     worker: undefined,
     lastFailure: undefined,
+    ...childRun(value),
   };
+}
+
+function childRun(value: unknown): Pick<PendingWork, 'child'> {
+  const workflowId = at(value, 'workflowId');
+  const runId = at(value, 'runId');
+  return typeof workflowId === 'string' && typeof runId === 'string' && runId !== ''
+    ? { child: { workflowId, runId } }
+    : {};
 }

@@ -16,6 +16,7 @@ import type { History } from '../../model/history.ts';
 import type { Row } from '../../model/rows.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { SHEET_BELOW, useNarrowerThan } from '../../state/media.ts';
+import { useSheetShare } from '../../state/sheet.ts';
 import { AxisLabels, AxisLines, type Waterfall } from '../timeline/waterfall.tsx';
 import rowStyles from './history-row.module.css';
 import { HistoryCells } from './history-row.tsx';
@@ -23,9 +24,6 @@ import { HistoryRowsSkeleton } from './history-skeleton.tsx';
 import { useHistoryCommands } from './history-commands.ts';
 import styles from './history-table.module.css';
 import type { HistoryView } from './use-history-view.ts';
-
-/** The height of the sheet over the lower part of the page; `height` of split-view.module.css. */
-const sheetHeight = () => Math.min(0.46 * innerHeight, 520);
 
 const keyOf = (row: Row) => row.key;
 
@@ -42,6 +40,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
   const { rows, focus, selectedKey } = view;
   const [axisRef, axis] = useSize();
   const [bodyRef, body] = useSize();
+  const share = useSheetShare();
   const isSheet = useNarrowerThan(SHEET_BELOW) && selectedKey !== undefined;
 
   const grid = useVirtualGrid({
@@ -51,7 +50,8 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
     // An open inspector follows the active row.
     onMove: (row) => selectedKey !== undefined && view.selectRow(row),
     onOpen: view.selectRow,
-    covered: isSheet ? sheetHeight() : 0,
+    // The sheet is over the lower part of the page, which is a little lower than the window.
+    covered: isSheet && share < 1 ? share * innerHeight : 0,
   });
   const { phone } = grid;
   const news = useNewEvents({ last: rows.length - 1, virtual: grid.virtual, scroller: grid.scroller });

@@ -1,5 +1,5 @@
 import { Link, Maximize2, Minimize2, X } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
+import type { ReactNode } from 'react';
 import { Button } from '../../components/button.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { OutcomeChip } from '../../components/outcome.tsx';
@@ -18,21 +18,23 @@ import { outcomeOfEvent } from '../../model/grouping.ts';
 import type { Group, RecordedEvent } from '../../model/history.ts';
 import { outcomeText } from '../../model/outcome.ts';
 import { extent, groupSpans } from '../../model/spans.ts';
-import { numberAt, textAt } from '../../model/values.ts';
+import { enumAt, numberAt, textAt } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
 import type { Pane } from '../../run/search.ts';
 import { tip } from '../../commands/commands.ts';
 import { useNow } from '../../state/clock.ts';
 import { SHEET_BELOW, useNarrowerThan } from '../../state/media.ts';
+import { DEFAULT_SHEET, setSheetShare, useSheetShare } from '../../state/sheet.ts';
 import { useZone } from '../../state/preferences.ts';
 import { CategoryIcon } from '../history/category-icon.tsx';
 import { LabelText } from '../history/summary-cell.tsx';
 import type { HistoryView } from '../history/use-history-view.ts';
 import { EventLinks } from './event-links.tsx';
 import { CryptoPane } from './crypto-pane.tsx';
-import { AttributesPane, RawPane } from './event-panes.tsx';
+import { AttributesPane } from './event-panes.tsx';
 import styles from './inspector.module.css';
 import { FailurePane, PayloadsPane, shownPayloads } from './payloads-pane.tsx';
+import { RawPane } from './raw-pane.tsx';
 
 interface InspectorProps {
   readonly group: Group;
@@ -44,25 +46,19 @@ interface InspectorProps {
 /** Shows the selected group, or one of its events, in full. */
 export function Inspector({ group, view, pane, onPane }: InspectorProps) {
   const sheet = useNarrowerThan(SHEET_BELOW);
-  const [full, setFull] = useState(false);
+  const full = useSheetShare() === 1;
   const event = selectedEvent(group, view);
   const events: readonly RecordedEvent[] = event ? [event] : group.events;
   const pending = event ? undefined : view.pending.get(group.id);
   const failed =
     pending?.lastFailure !== undefined ||
     events.some((candidate) => failureAttributes(candidate) !== undefined);
-  const count = shownPayloads(events).length + (failed ? 1 : 0);
+  const count = shownPayloads(events).length;
   // An event without a failure shows its payloads. The Failure tab stays chosen for the next event that has one.
   const shown = pane === 'failure' && !failed ? 'payloads' : pane;
 
   return (
-    <aside
-      className={styles['inspector']}
-      aria-label="Inspector"
-      data-inspector=""
-      data-full={full ? '' : undefined}
-      tabIndex={-1}
-    >
+    <aside className={styles['inspector']} aria-label="Inspector" data-inspector="" tabIndex={-1}>
       <div className={styles['head']}>
         <div className={styles['title']}>
           <span className="t3">
@@ -80,7 +76,7 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
               size="small"
               icon
               aria-label={full ? 'Reduce the inspector' : 'Enlarge the inspector'}
-              onClick={() => setFull(!full)}
+              onClick={() => setSheetShare(full ? DEFAULT_SHEET : 1)}
             >
               {full ? <Minimize2 size={14} /> : <Maximize2 size={14} />}
             </Button>
@@ -114,7 +110,7 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
         onChange={onPane}
       >
         <TabPanel value="payloads" className={styles['panel']}>
-          <PayloadsPane events={events} pending={pending} />
+          <PayloadsPane events={events} pending={pending} onFailure={() => onPane('failure')} />
         </TabPanel>
         <TabPanel value="attributes" className={styles['panel']}>
           <AttributesPane events={events} />
@@ -180,7 +176,6 @@ function Facts({ group, event, view }: FactsProps) {
   const last = group.events.at(-1) ?? head;
   const attempt = attemptOf(group, pending);
   const most = pending?.maximumAttempts ?? numberAt(head.attributes, 'retryPolicy', 'maximumAttempts');
-  const queue = textAt(head.attributes, 'taskQueue', 'name');
   const single = event ?? (group.events.length === 1 ? head : undefined);
   return (
     <dl className={styles['facts']}>
@@ -200,8 +195,26 @@ function Facts({ group, event, view }: FactsProps) {
           <Fact name="Duration">{live ? formatTicking(to - from) : formatDuration(to - from)}</Fact>
         </>
       )}
-      {queue ? <Fact name="Queue">{queue}</Fact> : null}
+      <Queue attributes={head.attributes} />
     </dl>
+  );
+}
+
+/** The task queue. The name of a sticky queue is that of a worker; the workflow's own queue is its normal name. */
+function Queue({ attributes }: Pick<RecordedEvent, 'attributes'>) {
+  const name = textAt(attributes, 'taskQueue', 'name');
+  if (name === undefined) return null;
+  if (enumAt('TASK_QUEUE_KIND_', attributes, 'taskQueue', 'kind') !== 'STICKY') {
+    return <Fact name="Queue">{name}</Fact>;
+  }
+  const normal = textAt(attributes, 'taskQueue', 'normalName');
+  return (
+    <>
+      {normal ? <Fact name="Queue">{normal}</Fact> : null}
+      <Fact name="Sticky to worker">
+        <span title={name}>{name}</span>
+      </Fact>
+    </>
   );
 }
 

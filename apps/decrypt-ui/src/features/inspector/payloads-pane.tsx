@@ -1,12 +1,15 @@
 import type { PayloadStub } from '@temporal-kms/codec-api';
+import { ChevronRight } from 'lucide-react';
 import { failureAttributes } from '../../model/describe-group.ts';
-import { failureChain } from '../../model/failure.ts';
+import { failureChain, headline } from '../../model/failure.ts';
 import { plural } from '../../model/format/number.ts';
+import { outcomeOfEvent } from '../../model/grouping.ts';
 import type { RecordedEvent } from '../../model/history.ts';
 import { payloadTitle } from '../../model/payload-label.ts';
 import type { PendingWork } from '../../model/pending.ts';
 import { numberAt } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
+import { SummaryCell } from '../history/summary-cell.tsx';
 import { FailureView } from '../payload/failure-view.tsx';
 import { PayloadBlock } from '../payload/payload-block.tsx';
 import styles from './panes.module.css';
@@ -34,27 +37,38 @@ const failuresOf = (event: RecordedEvent): unknown[] =>
     (failure) => failure !== undefined && failure !== null,
   );
 
-/** The payloads of the events in full, and the last failure. */
-export function PayloadsPane({ events, pending }: PaneProps) {
+interface PayloadsPaneProps extends PaneProps {
+  readonly onFailure: () => void;
+}
+
+/** The payloads of the events in full, and the last failure on one line; another tab shows its chain. */
+export function PayloadsPane({ events, pending, onFailure }: PayloadsPaneProps) {
   const payloads = shownPayloads(events);
   const failed = events.findLast((event) => failuresOf(event).length > 0);
-  if (payloads.length === 0 && !failed && !pending?.lastFailure) {
-    return <p className={styles['none']}>This event has no payloads.</p>;
-  }
+  const failure = failed ? failuresOf(failed)[0] : pending?.lastFailure;
+  const level = headline(failureChain(failure));
+  if (payloads.length === 0 && !level) return <p className={styles['none']}>This event has no payloads.</p>;
+  const isFinal = failed !== undefined && failureAttributes(failed) !== undefined;
   return (
     <>
+      {level ? (
+        <button type="button" className={styles['failure']} onClick={onFailure}>
+          <span className={styles['summary']}>
+            <SummaryCell
+              summary={{
+                kind: 'failure',
+                level,
+                outcome: isFinal ? (outcomeOfEvent(failed) ?? 'failed') : 'pending',
+              }}
+            />
+          </span>
+          <span className={styles['note']}>{isFinal ? attemptsNote(events) : 'last attempt'}</span>
+          <ChevronRight size={14} aria-hidden="true" />
+        </button>
+      ) : null}
       {payloads.map((stub) => (
         <PayloadBlock key={stub.ref} stub={stub} title={payloadTitle(stub, payloads)} />
       ))}
-      {failed ? (
-        <FailureView
-          failure={failuresOf(failed)[0]}
-          stubs={failed.payloads}
-          note={attemptsNote(events)}
-          title={failureAttributes(failed) === undefined ? 'Failure of the last attempt' : 'Failure'}
-        />
-      ) : null}
-      <PendingFailure pending={pending} />
     </>
   );
 }

@@ -5,6 +5,7 @@ import { Breakable } from '../../components/breakable.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { attributeList, formatAttribute } from '../../model/attribute-list.ts';
 import { at } from '../../model/values.ts';
+import { attributeName } from '../../model/words.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useZone } from '../../state/preferences.ts';
 import { PayloadBlock } from '../payload/payload-block.tsx';
@@ -31,10 +32,10 @@ export function MetadataTab() {
         <PayloadBlock key={stub.ref} stub={stub} />
       ))}
       <List title="Run">
-        <Item name="workflow id" copy={address.workflowId} />
-        <Item name="run id" copy={address.runId} />
+        <Item name="Workflow id" copy={address.workflowId} />
+        <Item name="Run id" copy={address.runId} />
         {workflow.parent ? (
-          <Item name="parent">
+          <Item name="Parent">
             <Link
               className={styles['link']}
               to="/ns/$namespace/workflows/$workflowId/$runId"
@@ -45,8 +46,8 @@ export function MetadataTab() {
           </Item>
         ) : null}
         {[...info, ...config].map(([name, value]) => (
-          <Item key={name} name={name}>
-            {formatAttribute(value, zone)}
+          <Item key={name} name={attributeName(name)} path={name}>
+            {formatAttribute(name, value, zone)}
           </Item>
         ))}
       </List>
@@ -75,10 +76,18 @@ function List({ title, note, children }: { title: string; note?: string; childre
   );
 }
 
-function Item({ name, copy, children }: { name: string; copy?: string; children?: ReactNode }) {
+interface ItemProps {
+  readonly name: string;
+  /** The path of the attribute, as a tooltip. */
+  readonly path?: string;
+  readonly copy?: string;
+  readonly children?: ReactNode;
+}
+
+function Item({ name, path, copy, children }: ItemProps) {
   return (
     <div>
-      <dt>
+      <dt title={path}>
         <Breakable>{name}</Breakable>
       </dt>
       <dd>
@@ -87,7 +96,7 @@ function Item({ name, copy, children }: { name: string; copy?: string; children?
         ) : (
           <span className={styles['copied']}>
             <span className="mono">{escapeInvisible(copy)}</span>
-            <CopyButton what={name} text={() => copy} />
+            <CopyButton what={name.toLowerCase()} text={() => copy} />
           </span>
         )}
       </dd>

@@ -1,22 +1,32 @@
-import { CircleCheck } from 'lucide-react';
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { CircleCheck, CornerDownLeft } from 'lucide-react';
+import { Button } from '../../components/button.tsx';
 import { EmptyState } from '../../components/notice.tsx';
 import { OutcomeChip } from '../../components/outcome.tsx';
-import { formatTicking } from '../../model/format/duration.ts';
+import { pendingByGroup } from '../../model/describe-group.ts';
+import { formatDuration, formatTicking } from '../../model/format/duration.ts';
 import { formatMoment } from '../../model/format/time.ts';
 import type { Outcome } from '../../model/outcome.ts';
 import { type PendingWork, pendingWork } from '../../model/pending.ts';
+import { sentence } from '../../model/words.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useNow } from '../../state/clock.ts';
 import { useZone } from '../../state/preferences.ts';
+import { RunAnchor } from '../links/run-link.tsx';
 import { FailureView } from '../payload/failure-view.tsx';
 import { PayloadBlock } from '../payload/payload-block.tsx';
 import styles from './tabs.module.css';
 
 const kinds = { activity: 'Activity', nexus: 'Nexus operation', child: 'Child workflow' } as const;
 
+interface PendingTabProps {
+  readonly onSelect: (eventId: number) => void;
+}
+
 /** The Pending tab: the activities, Nexus operations and children in progress, with attempts, failures and heartbeats. */
-export function PendingTab() {
-  const { description, open } = useRun();
+export function PendingTab({ onSelect }: PendingTabProps) {
+  const { description, follow, open } = useRun();
+  const { groups } = follow.history;
   const now = useNow(open);
   const work = pendingWork(description);
   if (work.length === 0) {
@@ -28,11 +38,29 @@ export function PendingTab() {
       </EmptyState>
     );
   }
-  return work.map((item) => <Pending key={`${item.kind} ${item.id}`} work={item} now={now} />);
+  const eventIds = new Map(
+    [...pendingByGroup(groups, work)].map(([groupId, item]) => [item, groupId] as const),
+  );
+  return work.map((item) => (
+    <Pending
+      key={`${item.kind} ${item.id}`}
+      work={item}
+      now={now}
+      eventId={eventIds.get(item)}
+      onSelect={onSelect}
+    />
+  ));
 }
 
-function Pending({ work, now }: { work: PendingWork; now: number }) {
-  const { description } = useRun();
+interface PendingProps extends PendingTabProps {
+  readonly work: PendingWork;
+  readonly now: number;
+  /** The event in the history that began the work. */
+  readonly eventId: number | undefined;
+}
+
+function Pending({ work, now, eventId, onSelect }: PendingProps) {
+  const { address, description } = useRun();
   const zone = useZone();
   const { outcome, text } = stateOf(work);
   const stub = (ref: string) => description.payloads.find((candidate) => candidate.ref === ref);
@@ -40,8 +68,15 @@ function Pending({ work, now }: { work: PendingWork; now: number }) {
     ['Attempt', work.attempt > 0 ? attempts(work) : undefined],
     ['Scheduled', work.scheduledAt && formatMoment(work.scheduledAt, zone)],
     ['Last started', work.lastStartedAt && `${formatTicking(now - work.lastStartedAt)} ago`],
+    ['Last ended', work.lastEndedAt && `${formatTicking(now - work.lastEndedAt)} ago`],
     ['Last heartbeat', work.lastHeartbeatAt && `${formatTicking(now - work.lastHeartbeatAt)} ago`],
     ['Next attempt', work.nextAttemptAt && nextAttempt(work.nextAttemptAt - now)],
+    ['Waits between attempts', work.retryInterval && formatDuration(work.retryInterval)],
+    ['Gives up', work.expiresAt && formatMoment(work.expiresAt, zone)],
+    ['Paused by', work.pausedBy],
+    ['Reason', work.pauseReason],
+    ['Blocked', work.blocked],
+    ['Endpoint', work.endpoint],
     ['Worker', work.worker],
   ] as const;
   return (
@@ -52,6 +87,19 @@ function Pending({ work, now }: { work: PendingWork; now: number }) {
         <span className="t3">
           {kinds[work.kind]} {work.id}
         </span>
+        {work.cancelRequested ? <OutcomeChip outcome="canceled">Cancellation requested</OutcomeChip> : null}
+        {work.child ? (
+          <RunAnchor run={{ namespace: address.namespace, ...work.child }}>
+            {escapeInvisible(work.child.workflowId)}
+          </RunAnchor>
+        ) : null}
+        <span className="spacer" />
+        {eventId === undefined ? null : (
+          <Button look="ghost" size="small" onClick={() => onSelect(eventId)}>
+            <CornerDownLeft size={12} />
+            Event {eventId}
+          </Button>
+        )}
       </header>
       <dl className={styles['facts']}>
         {facts.map(([name, value]) =>
@@ -79,7 +127,7 @@ function Pending({ work, now }: { work: PendingWork; now: number }) {
 }
 
 const attempts = ({ attempt, maximumAttempts }: PendingWork) =>
-  maximumAttempts === undefined ? String(attempt) : `${attempt} of ${maximumAttempts}`;
+  maximumAttempts === undefined ? `${attempt}, no maximum` : `${attempt} of ${maximumAttempts}`;
 
 const nextAttempt = (millis: number) => (millis > 0 ? `in ${formatTicking(millis + 999)}` : 'now');
 
@@ -94,6 +142,6 @@ function stateOf(work: PendingWork): { outcome: Outcome; text: string } {
   if (work.lastFailure !== undefined) return { outcome: 'pending', text: 'Backing off' };
   return {
     outcome: 'pending',
-    text: work.state.charAt(0) + work.state.slice(1).toLowerCase().replaceAll('_', ' '),
+    text: sentence(work.state),
   };
 }

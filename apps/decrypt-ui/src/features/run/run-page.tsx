@@ -124,7 +124,7 @@ function Content() {
             <HistoryTab view={view} matches={matches} search={search} />
           </TabPanel>
           <TabPanel value="pending" className={styles['page']}>
-            <PendingTab />
+            <PendingTab onSelect={select} />
           </TabPanel>
           <TabPanel value="relations" className={styles['page']}>
             <RelationsTab />

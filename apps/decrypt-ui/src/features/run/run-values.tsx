@@ -11,6 +11,7 @@ import { useRun } from '../../run/run-context.tsx';
 import { SummaryCell } from '../history/summary-cell.tsx';
 import { FailureView } from '../payload/failure-view.tsx';
 import { KeyBadges } from '../payload/key-badges.tsx';
+import { Mask } from '../payload/mask.tsx';
 import { PayloadBlock } from '../payload/payload-block.tsx';
 import { PayloadCell } from '../payload/payload-cell.tsx';
 import styles from './run-values.module.css';
@@ -37,6 +38,9 @@ function resultName(event: RecordedEvent): string {
   return event.eventName === 'WorkflowExecutionContinuedAsNew' ? 'next input' : 'result';
 }
 
+/** A common size of an input. */
+const INPUT_BYTES = 400;
+
 interface RunValuesProps {
   readonly expanded: boolean;
   readonly onToggle: () => void;
@@ -62,7 +66,13 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
           {input ? <PayloadCell payload={input} stub={inputStub} /> : <span className="t3">empty</span>}
           {inputStub ? <KeyBadges badges={keyBadges([inputStub], findings)} /> : null}
         </button>
-      ) : null}
+      ) : (
+        // Takes the place of the input until the first event has been loaded.
+        <span className={styles['waiting']}>
+          <span className={styles['name']}>input</span>
+          <Mask bytes={INPUT_BYTES} />
+        </span>
+      )}
       {end && last ? (
         <button type="button" {...common}>
           <Twisty expanded={expanded} />
