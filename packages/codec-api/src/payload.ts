@@ -61,6 +61,8 @@ export const payloadStub = z.object({
   format: payloadFormat,
   key: keyUse.optional(),
   namespace: otherNamespace.optional(),
+  /** The payload is bound to one workflow id: in another workflow, decoding it fails with `workflow_mismatch`. */
+  boundToWorkflow: z.literal(true).optional(),
   /**
    * A reason code that the header alone determines, before decryption; `namespace_not_permitted` where the caller may
    * not decode in `namespace`.

@@ -98,6 +98,16 @@ describe('a message moved to another workflow', () => {
     expect(valueOf((await codec.decode([message], inNamespace('pay', 'order-1')))[0])).toBe('secret');
   });
 
+  it('is described as bound to its workflow, also without a workflow in the context', async () => {
+    const keyService = new FakeKeyService();
+    const message = await encryptIn('pay', keyService, bound, 'order-1');
+    const { codec } = codecWith(rules, { keyService });
+    expect(codec.inspect(message, inNamespace('pay', 'order-1')).boundToWorkflow).toBe(true);
+    expect(codec.inspect(message, inNamespace('pay')).boundToWorkflow).toBe(true);
+    const free = await encryptIn('pay', keyService, {}, 'order-1');
+    expect(codec.inspect(free, inNamespace('pay', 'order-1'))).not.toHaveProperty('boundToWorkflow');
+  });
+
   it('is decrypted if the context has no workflow, as in the codec server and at completion by token', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService, bound, 'order-1');

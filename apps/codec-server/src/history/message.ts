@@ -232,6 +232,7 @@ export type Inspect = (
   readonly key?: string | undefined;
   readonly keyVersion?: number | undefined;
   readonly namespace?: string | undefined;
+  readonly boundToWorkflow?: true | undefined;
   readonly reason?: ReasonCode | undefined;
 };
 
@@ -257,6 +258,7 @@ export function payloadStub(
     format: info.format,
     ...keyOf(info),
     ...otherNamespace(info, context),
+    ...(info.boundToWorkflow ? { boundToWorkflow: true } : {}),
     ...(reason === undefined ? {} : { reason }),
   };
 }

@@ -41,6 +41,16 @@ describe('the inspector', () => {
   });
 });
 
+test('names what a payload is bound to', async () => {
+  await renderApp(`${order}?ev=1&pane=crypto`);
+  await until(
+    () => inspector().includes('boundto its namespace and to this workflow id'),
+    'the input',
+    10_000,
+  );
+  expect(inspector()).toMatch(/boundto its namespace(?! and)/);
+});
+
 test('the sheet of a phone changes its height by keys and by a drag of its handle', async () => {
   await page.viewport(390, 844);
   try {

@@ -83,6 +83,8 @@ function decryptMessage(message: EnvelopeV2Message, payload: Payload, call: Call
   );
 }
 
+const boundToWorkflow = { boundToWorkflow: true } as const;
+
 /** The last message without a workflow tag of each scope: most consecutive messages have the same header. */
 const lastMessages = new WeakMap<Scope['accepted'], EnvelopeV2Message>();
 
@@ -109,6 +111,7 @@ function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
     key: cryptoKey,
     keyVersion,
     namespace,
+    ...(header.workflowTag ? boundToWorkflow : {}),
     wrappedKeys: [branchKey],
     header: Buffer.from(data.subarray(0, length)),
     isCompressed: header.compressed,
@@ -185,7 +188,8 @@ function prefixOf(key: EncryptionKey, isCompressed: boolean, workflowId: string 
     salt: key.salt,
     wrappedKey: wrapped,
   });
-  const prefix = { header, message: { key: cryptoKey, keyVersion, namespace } };
+  const bound = workflowId === undefined ? {} : boundToWorkflow;
+  const prefix = { header, message: { key: cryptoKey, keyVersion, namespace, ...bound } };
   if (isPlain) plainPrefixes.set(key, prefix);
   return prefix;
 }

@@ -19,6 +19,8 @@ export interface ParsedMessage {
   readonly keyVersion?: number | undefined;
   /** The namespace that the message names, if its format has one. */
   readonly namespace?: string;
+  /** The message names the workflow that it was encrypted for, and is refused in any other. */
+  readonly boundToWorkflow?: true;
   /** A warning about a payload that passes unchanged. */
   readonly reason?: ReasonCode;
   /** Decoding returns the payload unchanged, or refuses it if the rule refuses plaintext. */

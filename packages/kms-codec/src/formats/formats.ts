@@ -83,6 +83,8 @@ export interface PayloadInfo {
   readonly keyVersion?: number;
   /** The namespace that the message names, if its format has one and it is accepted here. */
   readonly namespace?: string;
+  /** The message is bound to one workflow id; absent: to its namespace at most. */
+  readonly boundToWorkflow?: true;
   /**
    * Why the payload cannot be decrypted, as far as that is known without Cloud KMS. `not_encrypted` and
    * `external_reference` are warnings about payloads that pass.
@@ -116,6 +118,7 @@ export function infoOf({ payload, format, message, error }: Parsed): PayloadInfo
   if (key !== undefined) info.key = key;
   if (keyVersion !== undefined) info.keyVersion = keyVersion;
   if (message.namespace !== undefined) info.namespace = message.namespace;
+  if (message.boundToWorkflow) info.boundToWorkflow = true;
   if (reason !== undefined) info.reason = reason;
   return info;
 }

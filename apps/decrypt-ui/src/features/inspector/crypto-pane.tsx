@@ -14,7 +14,7 @@ import styles from './panes.module.css';
 const formats: Readonly<Record<PayloadFormat, { name: string; bound: string }>> = {
   'envelope-v2': {
     name: 'Envelope, version 2: AES-256-GCM under a data key from a branch key that Cloud KMS wraps',
-    bound: 'to its namespace, and to its workflow if the worker is configured so',
+    bound: 'to its namespace',
   },
   envelope: {
     name: 'Envelope, version 1: AES-256-GCM under a data key that Cloud KMS wraps',
@@ -56,7 +56,11 @@ function Crypto({ stub }: { stub: PayloadStub }) {
             <span className="mono">{escapeInvisible(stub.encoding)}</span>
           </Item>
         ) : null}
-        {isEncrypted(stub) ? <Item name="bound">{format.bound}</Item> : null}
+        {isEncrypted(stub) ? (
+          <Item name="bound">
+            {stub.boundToWorkflow ? 'to its namespace and to this workflow id' : format.bound}
+          </Item>
+        ) : null}
         {key?.name ? (
           <Item name="key">
             <span className="mono">
@@ -65,7 +69,13 @@ function Crypto({ stub }: { stub: PayloadStub }) {
             <CopyButton what="key name" text={() => key.name ?? ''} />
           </Item>
         ) : null}
-        {key?.version === undefined ? null : <Item name="key version">{key.version}</Item>}
+        {key?.version === undefined ? (
+          isEncrypted(stub) && stub.format !== 'static' ? (
+            <Item name="key version">not recorded by this format</Item>
+          ) : null
+        ) : (
+          <Item name="key version">{key.version}</Item>
+        )}
         <Item name="size as stored">
           {formatBytes(stub.bytes)}
           {stub.bytes >= 1000 ? ` (${stub.bytes.toLocaleString('en-GB')} B)` : ''}
