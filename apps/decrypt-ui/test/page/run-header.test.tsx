@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
-import { renderApp, row, until } from './render-app.tsx';
+import { renderApp, row, RUN, until } from './render-app.tsx';
 
 const stuck = '/ns/NS/workflows/alerts-stuck/01997c2e-a000-7000-8000-000000000001';
 const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
@@ -81,4 +81,20 @@ test('a run that does not exist has a heading', async () => {
   await expect
     .element(page.getByRole('heading', { name: 'This run does not exist', level: 1 }))
     .toBeVisible();
+});
+
+test('a refused request is explained once, over the rows, and moves none of them', async () => {
+  const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}`);
+  await until(() => row('g11')?.textContent?.includes('HAM-2'), 'the plaintext');
+  const top = row('g1')!.getBoundingClientRect().top;
+  await app.steer('refuse');
+  const encodings = '01997c2e-0000-7000-8000-0000000000ec';
+  app.history.push(`/ns/${app.namespace}/workflows/every-encoding/${encodings}`);
+  await expect.element(page.getByRole('alert')).toBeVisible();
+  expect(document.body.textContent?.match(/You may not decode in this namespace/g)).toHaveLength(1);
+  expect(row('g1')!.getBoundingClientRect().top).toBe(top);
+  await app.steer('refuse', { on: false });
+  await userEvent.click(page.getByRole('button', { name: 'Retry now' }));
+  await until(() => row('g3')?.textContent?.includes('done'), 'the plaintext');
+  await expect.element(page.getByRole('alert')).not.toBeInTheDocument();
 });

@@ -1,7 +1,8 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { reasonClass } from '@temporal-kms/codec-api';
-import { RefreshCw, SearchX, Unplug } from 'lucide-react';
+import { Lock, RefreshCw, SearchX, Unplug } from 'lucide-react';
 import { useEffect, useState } from 'react';
+import { useStore } from 'zustand';
 import { healthQuery } from '../../api/queries.ts';
 import { Button } from '../../components/button.tsx';
 import { Notice } from '../../components/notice.tsx';
@@ -61,41 +62,6 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
 
   return (
     <>
-      {follow.failure ? (
-        <div className={styles['banner']}>
-          <Notice
-            severity={follow.phase === 'failed' ? 'error' : 'warning'}
-            icon={<Unplug size={14} />}
-            title={
-              follow.phase === 'failed'
-                ? 'The rest of the history could not be loaded'
-                : 'Reconnecting to the history'
-            }
-          >
-            {follow.failure.message}{' '}
-            {follow.phase === 'failed'
-              ? ''
-              : `Loading continues automatically after event ${follow.history.lastDurable}.`}
-          </Notice>
-        </div>
-      ) : null}
-      <KmsNotice />
-      {missing === undefined ? null : (
-        <div className={styles['banner']}>
-          <Notice
-            severity="warning"
-            icon={<SearchX size={14} />}
-            title={`This run has no event ${formatCount(missing)}`}
-            action={
-              <Button size="small" onClick={view.close}>
-                Dismiss
-              </Button>
-            }
-          >
-            Its last event is {formatCount(loaded)}. The link may be to another run.
-          </Notice>
-        </div>
-      )}
       {finding ? <FindBar matches={matches} onLeave={view.refocus} /> : null}
       {phone || loaded === 0 ? null : (
         <Overview
@@ -120,6 +86,40 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
         ) : null}
       </div>
       <HistoryTable view={view} waterfall={waterfall} onWaterfallWidth={setWidth} now={present} />
+      <div className={styles['banners']}>
+        {follow.failure ? (
+          <Notice
+            severity={follow.phase === 'failed' ? 'error' : 'warning'}
+            icon={<Unplug size={14} />}
+            title={
+              follow.phase === 'failed'
+                ? 'The rest of the history could not be loaded'
+                : 'Reconnecting to the history'
+            }
+          >
+            {follow.failure.message}{' '}
+            {follow.phase === 'failed'
+              ? ''
+              : `Loading continues automatically after event ${follow.history.lastDurable}.`}
+          </Notice>
+        ) : null}
+        <KmsNotice />
+        <RefusalNotice />
+        {missing === undefined ? null : (
+          <Notice
+            severity="warning"
+            icon={<SearchX size={14} />}
+            title={`This run has no event ${formatCount(missing)}`}
+            action={
+              <Button size="small" onClick={view.close}>
+                Dismiss
+              </Button>
+            }
+          >
+            Its last event is {formatCount(loaded)}. The link may be to another run.
+          </Notice>
+        )}
+      </div>
     </>
   );
 }
@@ -146,21 +146,45 @@ function KmsNotice() {
   if (!failing) return null;
   const quota = waiting.every(([, { reason }]) => reason === 'kms_quota');
   return (
-    <div className={styles['banner']}>
-      <Notice
-        severity="warning"
-        icon={<Unplug size={14} />}
-        title={quota ? 'Cloud KMS quota exceeded' : 'Cloud KMS unavailable'}
-        action={
-          <Button size="small" onClick={() => decoder.retry(waiting.map(([ref]) => ref))}>
-            <RefreshCw size={12} />
-            Retry now
-          </Button>
-        }
-      >
-        {plural(waiting.length, 'payload')} could not be decrypted. The requests are repeated automatically.
-        History, sizes and key versions stay available.
-      </Notice>
-    </div>
+    <Notice
+      severity="warning"
+      icon={<Unplug size={14} />}
+      title={quota ? 'Cloud KMS quota exceeded' : 'Cloud KMS unavailable'}
+      action={
+        <Button size="small" onClick={() => decoder.retry(waiting.map(([ref]) => ref))}>
+          <RefreshCw size={12} />
+          Retry now
+        </Button>
+      }
+    >
+      {plural(waiting.length, 'payload')} could not be decrypted. The requests are repeated automatically.
+      History, sizes and key versions stay available.
+    </Notice>
+  );
+}
+
+/** One banner for all payloads in view whose request failed as a whole: the caller may not decode, or there was no answer. */
+function RefusalNotice() {
+  const decoder = useDecoder();
+  const { payloads } = useStore(decoder.store);
+  const failed = [...payloads].flatMap(([ref, state]) =>
+    state.status === 'failed' ? [{ ref, ...state }] : [],
+  );
+  const [first] = failed;
+  if (!first) return null;
+  return (
+    <Notice
+      severity={first.final ? 'error' : 'warning'}
+      icon={<Lock size={14} />}
+      title={`${plural(failed.length, 'payload')} in view ${failed.length === 1 ? 'was' : 'were'} not decoded`}
+      action={
+        <Button size="small" onClick={() => decoder.retry(failed.map(({ ref }) => ref))}>
+          <RefreshCw size={12} />
+          Retry now
+        </Button>
+      }
+    >
+      {first.message} {first.final ? '' : 'The request is repeated automatically.'}
+    </Notice>
   );
 }

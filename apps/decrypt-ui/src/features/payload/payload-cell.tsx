@@ -51,12 +51,7 @@ export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
     }
     case 'unreadable':
       return <Unreadable reason={view.reason} bytes={stub?.bytes} />;
-    case 'failed':
-      return (
-        <span className="t3 ellipsis" title={view.message}>
-          Not decoded: {view.message}
-        </span>
-      );
+    // One banner explains a request that failed as a whole, so the rows do not repeat its message.
     default:
       return <Mask bytes={stub?.bytes ?? 0} />;
   }
