@@ -89,9 +89,7 @@ describe('links between runs', () => {
 
   test('lead to the earlier run of a chain, which links back', async () => {
     await renderApp(order);
-    await userEvent.click(page.getByRole('link', { name: `Continued from ${runId('0')}` }));
-    await expect
-      .element(page.getByRole('link', { name: `Continued as ${runId('1')}` }).first())
-      .toBeVisible();
+    await userEvent.click(page.getByRole('link', { name: /^Continued from/ }));
+    await expect.element(page.getByRole('link', { name: /^Continued as/ }).first()).toBeVisible();
   });
 });

@@ -45,7 +45,7 @@ describe('alerts', () => {
 describe('the header of a run', () => {
   test('counts payloads in plaintext, and leads from one to the next', async () => {
     await renderApp(stuck);
-    const button = page.getByRole('button', { name: '2 payloads not encrypted, go to the next' });
+    const button = page.getByRole('button', { name: '2 plaintext, go to the next' });
     await userEvent.click(button);
     await until(() => row('g1')?.getAttribute('aria-selected') === 'true', 'the first');
     await userEvent.click(button);

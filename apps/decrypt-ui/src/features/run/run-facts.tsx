@@ -80,7 +80,7 @@ function Plaintext({ count, onNext }: { count: number; onNext: () => void }) {
       className={styles['plaintext']}
       onClick={onNext}
       data-tip="Go to the next payload that is not encrypted"
-      aria-label={`${plural(count, 'payload')} not encrypted, go to the next`}
+      aria-label={`${formatCount(count)} plaintext, go to the next`}
     >
       <LockOpen size={12} aria-hidden="true" />
       {formatCount(count)} plaintext

@@ -112,12 +112,11 @@ function Lineage() {
         <RunAnchor
           key={JSON.stringify(link)}
           run={link}
-          label={`${link.relation} ${link.relation === 'Parent' ? linkText(link, address.namespace) : (link.runId ?? '')}`}
           className={styles['relative']}
           {...(link === parent ? tip('run.parent') : {})}
         >
           <RelationIcon link={link} />
-          <span className="t3">{link.relation}</span>
+          <span className="t3">{link.relation}</span>{' '}
           <span className={link.relation === 'Parent' ? 'ellipsis' : 'mono'}>
             {link.relation === 'Parent' ? linkText(link, address.namespace) : link.runId?.slice(0, 8)}
           </span>
