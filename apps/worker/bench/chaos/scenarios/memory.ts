@@ -51,7 +51,12 @@ export async function memory(
         );
       }
     }
-    checks.none('workflow failed', load.failures.length);
+    const reasons = new Set(load.failures);
+    checks.check(
+      'no workflow failed',
+      load.failures.length === 0,
+      [String(load.failures.length), ...reasons].join('; '),
+    );
     checks.check('workflows complete', load.completed === workflows, String(load.completed));
   } finally {
     await services.close();
