@@ -109,7 +109,9 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    overscan: 10,
+    overscan: 6,
+    // Rendering in the scroll event itself would make one long task of it and of the layout.
+    useFlushSync: false,
     scrollMargin: head,
     scrollPaddingStart: head,
     scrollPaddingEnd: covered,
