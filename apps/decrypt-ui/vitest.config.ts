@@ -19,6 +19,8 @@ export default defineConfig({
       {
         extends: true,
         plugins: [react()],
+        // The palette loads it on demand. Vite would reload the page if it found it while a test runs.
+        optimizeDeps: { include: ['@base-ui/react/autocomplete'] },
         test: {
           name: 'page',
           include: ['test/page/**/*.test.tsx'],

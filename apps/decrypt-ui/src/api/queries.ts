@@ -65,6 +65,23 @@ export const newestQuery = (api: ApiClient, namespace: string, query: string) =>
     gcTime: 0,
   });
 
+const RUN_ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+const MAX_JUMPS = 8;
+
+/** The runs whose id is the text, or whose workflow id or type begins with it. */
+export const jumpQuery = (api: ApiClient, namespace: string, text: string) =>
+  queryOptions({
+    queryKey: ['jump', namespace, text],
+    queryFn: ({ signal }) => {
+      const query = RUN_ID.test(text)
+        ? `RunId = ${quoted(text)}`
+        : `WorkflowId STARTS_WITH ${quoted(text)} OR WorkflowType STARTS_WITH ${quoted(text)}`;
+      return api.workflows(namespace, { query, pageSize: MAX_JUMPS }, signal);
+    },
+    retry: false,
+    gcTime: 30_000,
+  });
+
 export const countQuery = (api: ApiClient, namespace: string, query: string) =>
   queryOptions({
     queryKey: ['count', namespace, query],

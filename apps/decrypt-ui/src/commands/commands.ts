@@ -2,7 +2,7 @@
 type Section = 'Everywhere' | 'Lists' | 'History' | 'Find';
 
 interface Command {
-  /** What the command does, for tooltips and the shortcuts dialog. */
+  /** What the command does, for tooltips, the palette and the shortcuts dialog. */
   readonly title: string;
   /**
    * Values of `KeyboardEvent.key`: letters in lower case. `Shift+` in front means that Shift must be held, `Mod+` that Ctrl
@@ -14,40 +14,46 @@ interface Command {
   readonly help?: string;
   /** Limits the keys of the command to some key events, for example to those of a focused row. */
   readonly when?: (event: KeyboardEvent) => boolean;
+  /** Not in the palette, which has the focus itself: the command opens it, or moves the focus from row to row. */
+  readonly keysOnly?: boolean;
 }
 
 const onRow = (event: KeyboardEvent) => event.target instanceof Element && event.target.role === 'row';
 
 /**
- * Every command of the application, in the order of the shortcuts dialog. Key handlers, tooltips, footers and the
- * dialog all read this table. Components give the commands their actions with `useCommands`; a command without an action is
+ * Every command of the application, in the order of the shortcuts dialog. Key handlers, tooltips, footers, the
+ * palette and the dialog all read this table. Components give the commands their actions with `useCommands`; a command without an action is
  * not available.
  */
 const commands = {
+  palette: { title: 'Search or jump to…', keys: ['Mod+k'], section: 'Everywhere', keysOnly: true },
   help: { title: 'Keyboard shortcuts', keys: ['?'], section: 'Everywhere' },
 
-  'row.next': { title: 'Next row', keys: ['j', 'ArrowDown'], section: 'Lists' },
-  'row.previous': { title: 'Previous row', keys: ['k', 'ArrowUp'], section: 'Lists' },
+  'row.next': { title: 'Next row', keys: ['j', 'ArrowDown'], section: 'Lists', keysOnly: true },
+  'row.previous': { title: 'Previous row', keys: ['k', 'ArrowUp'], section: 'Lists', keysOnly: true },
   'row.first': {
     title: 'First row',
     keys: ['Home'],
     section: 'Lists',
     help: 'First, last row',
+    keysOnly: true,
   },
-  'row.last': { title: 'Last row', keys: ['End'], section: 'Lists', help: 'First, last row' },
+  'row.last': { title: 'Last row', keys: ['End'], section: 'Lists', help: 'First, last row', keysOnly: true },
   'page.previous': {
     title: 'Previous page',
     keys: ['PageUp'],
     section: 'Lists',
     help: 'Previous, next page',
+    keysOnly: true,
   },
   'page.next': {
     title: 'Next page',
     keys: ['PageDown'],
     section: 'Lists',
     help: 'Previous, next page',
+    keysOnly: true,
   },
-  'row.open': { title: 'Open', keys: ['Enter'], section: 'Lists', when: onRow },
+  'row.open': { title: 'Open', keys: ['Enter'], section: 'Lists', when: onRow, keysOnly: true },
   find: { title: 'Find or filter', keys: ['/'], section: 'Lists' },
   'copy.id': { title: 'Copy id', keys: ['c'], section: 'Lists' },
 
@@ -56,12 +62,14 @@ const commands = {
     keys: ['ArrowRight'],
     section: 'History',
     help: 'Expand, collapse',
+    keysOnly: true,
   },
   'group.collapse': {
     title: 'Collapse',
     keys: ['ArrowLeft'],
     section: 'History',
     help: 'Expand, collapse',
+    keysOnly: true,
   },
   'groups.collapse': {
     title: 'Collapse all groups',
@@ -94,6 +102,7 @@ const commands = {
     keys: [' '],
     section: 'History',
     when: onRow,
+    keysOnly: true,
   },
   'inspector.focus': { title: 'Go to the inspector', keys: ['i'], section: 'History' },
   'inspector.payloads': {
@@ -126,6 +135,7 @@ const commands = {
     keys: ['Escape'],
     section: 'History',
     help: 'Close, or return to the row',
+    keysOnly: true,
   },
   'copy.link': {
     title: 'Copy link to the event',

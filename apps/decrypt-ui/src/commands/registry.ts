@@ -20,7 +20,7 @@ const layerOf = (id: CommandId) => store.getState().layers.findLast((layer) => l
 const isAvailable = (id: CommandId): boolean => layerOf(id) !== undefined;
 
 /** Runs a command. If several components have an action for it, the component that was mounted last runs. */
-const runCommand = (id: CommandId): void => layerOf(id)?.run(id);
+export const runCommand = (id: CommandId): void => layerOf(id)?.run(id);
 
 /** The commands that can run now, in the order of the table. */
 export function useAvailableCommands(): readonly CommandId[] {

@@ -1,5 +1,5 @@
 import { Outlet, useParams } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { LiveRegion } from '../../components/live-region.tsx';
 import { TooltipLayer } from '../../components/tooltip.tsx';
 import { namespaceScope } from '../../payloads/plaintext-cache.ts';
@@ -11,9 +11,13 @@ import styles from './shell.module.css';
 import { ShortcutsDialog } from './shortcuts-dialog.tsx';
 import { TopBar } from './top-bar.tsx';
 
-/** The frame of every page: the top bar, the hotkeys, the shortcuts dialog, tooltips and the live region. */
+/** Loaded when it is opened for the first time. */
+const Palette = lazy(async () => ({ default: (await import('./palette.tsx')).Palette }));
+
+/** The frame of every page: the top bar, the hotkeys, the palette, the shortcuts dialog, tooltips and the live region. */
 export function Shell() {
   const [helpOpen, setHelpOpen] = useState(false);
+  const [paletteOpen, setPaletteOpen] = useState(false);
   const { plaintext } = useServices();
   const { namespace } = useParams({ strict: false });
 
@@ -24,7 +28,7 @@ export function Shell() {
     return () => plaintext.forget(namespaceScope(namespace));
   }, [namespace, plaintext]);
   useHotkeys();
-  useCommands({ help: () => setHelpOpen(true) });
+  useCommands({ help: () => setHelpOpen(true), palette: () => setPaletteOpen(true) });
 
   return (
     <div className={styles['shell']}>
@@ -37,6 +41,11 @@ export function Shell() {
         <Outlet />
       </main>
       <ShortcutsDialog open={helpOpen} onOpenChange={setHelpOpen} />
+      {paletteOpen ? (
+        <Suspense fallback={null}>
+          <Palette onClose={() => setPaletteOpen(false)} />
+        </Suspense>
+      ) : null}
       <LiveRegion />
       <TooltipLayer />
     </div>
