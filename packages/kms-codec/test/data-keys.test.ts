@@ -102,6 +102,11 @@ describe('a key for encryption', () => {
     }
     clock.time += hour;
     await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code: 'data_key_exhausted' });
+    // Removes the key from memory. The cause is the same.
+    codec.maintain();
+    await expect(codec.encode([json('later')], context)).rejects.toMatchObject({
+      code: 'data_key_exhausted',
+    });
     keyService.failing = undefined;
     await vi.waitFor(() => codec.encode([json('again')], context), { timeout: 10_000 });
   });

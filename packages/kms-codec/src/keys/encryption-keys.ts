@@ -25,6 +25,8 @@ import { WaitBudget } from './wait-budget.ts';
 interface Slot {
   readonly scope: DataKeyScope;
   current: EncryptionKey | undefined;
+  /** Whether the last key was removed because it is past a hard limit. */
+  isExhausted: boolean;
   /** A branch key of the store that replaces the current one later. Every process has unwrapped it by then. */
   next: ScopeKey | undefined;
   sharing: SharedKeys['sharing'];
@@ -121,12 +123,12 @@ export class EncryptionKeys {
     for (;;) {
       const ready = this.take(scope, bytes);
       if (ready) return ready;
-      const exhausted = slot.current;
+      const isExhausted = slot.current !== undefined || slot.isExhausted;
       if (slot.failure && this.#now() < slot.failure.until) throw slot.failure.error;
       try {
         await this.#obtain(slot, waitBudget, true);
       } catch (cause) {
-        if (!(exhausted && cause instanceof KmsCodecError && cause.retryable)) throw cause;
+        if (!(isExhausted && cause instanceof KmsCodecError && cause.retryable)) throw cause;
         const key = scope.cryptoKey;
         throw new KmsCodecError(
           'data_key_exhausted',
@@ -179,7 +181,9 @@ export class EncryptionKeys {
   maintain(): void {
     for (const slot of this.#slots.values()) {
       if (slot.current) this.#advance(slot, slot.current);
-      if (slot.current && this.#isPastAge(slot, slot.current)) slot.current = undefined;
+      if (!slot.current || !this.#isPastAge(slot, slot.current)) continue;
+      slot.current = undefined;
+      slot.isExhausted = true;
     }
   }
 
@@ -195,6 +199,7 @@ export class EncryptionKeys {
       slot = {
         scope,
         current: undefined,
+        isExhausted: false,
         next: undefined,
         sharing: 'unshared',
         refreshShare: REFRESH_AT - spread * Math.random(),
@@ -366,6 +371,7 @@ export class EncryptionKeys {
     const { namespace, cryptoKey } = slot.scope;
     const reason = slot.current ? this.#reasonToReplace(slot.current) : 'first';
     slot.current = newDataKey(slot.scope, next);
+    slot.isExhausted = false;
     this.#refreshed(slot);
     this.#decryption.add(namespace, asWrappedKey(slot.scope, next), next.key);
     const origin = this.#created.has(next.key) ? 'created' : 'store';
