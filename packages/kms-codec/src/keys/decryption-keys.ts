@@ -133,7 +133,7 @@ export class DecryptionKeys {
   /** Whether the key can be used now, without an answer of Cloud KMS. If it needs one, Cloud KMS may refuse. */
   isReady({ id }: WrappedKey): boolean {
     const cached = this.#keys.peek(id) ?? this.#own.peek(id);
-    return cached !== undefined && this.#isConfirmed(cached, this.#now());
+    return cached !== undefined && isUsable(this.#usability(cached, this.#now()));
   }
 
   /**
@@ -314,24 +314,20 @@ export class DecryptionKeys {
 
   /** Returns undefined when the key must not be used before Cloud KMS has answered. */
   #use(cached: CachedKey): 'hit' | 'stale' | undefined {
-    const { access } = cached;
     const now = this.#now();
     cached.used = now;
     if (!this.#isDue(cached, now)) return 'hit';
-    if (access.isRefused || now >= this.#usableUntil(cached)) {
-      this.#remove(cached);
-      return undefined;
-    }
-    access.revalidate(cached);
-    if (!this.#isConfirmed(cached, now)) return undefined;
-    return now < access.confirmed + this.#limits.revalidateMs ? 'hit' : 'stale';
+    const usability = this.#usability(cached, now);
+    if (usability === 'unusable') this.#remove(cached);
+    else cached.access.revalidate(cached);
+    return isUsable(usability) ? usability : undefined;
   }
 
-  /** Whether the last answer of Cloud KMS counts, or it does not answer. */
-  #isConfirmed(cached: CachedKey, now: number): boolean {
+  #usability(cached: CachedKey, now: number): Usability {
     const { access } = cached;
-    if (access.isRefused || now >= this.#usableUntil(cached)) return false;
-    return now < access.confirmed + this.#limits.revalidateMs || access.isFailing;
+    if (access.isRefused || now >= this.#usableUntil(cached)) return 'unusable';
+    if (now < access.confirmed + this.#limits.revalidateMs) return 'hit';
+    return access.isFailing ? 'stale' : 'unconfirmed';
   }
 
   /**
@@ -372,6 +368,15 @@ export class DecryptionKeys {
     return access;
   }
 }
+
+/**
+ * Whether a key may be used now: `hit`, because the last answer of Cloud KMS counts; `stale`, because Cloud KMS does not answer;
+ * `unconfirmed`, when Cloud KMS has answered; `unusable`, not any more.
+ */
+type Usability = 'hit' | 'stale' | 'unconfirmed' | 'unusable';
+
+const isUsable = (usability: Usability): usability is 'hit' | 'stale' =>
+  usability === 'hit' || usability === 'stale';
 
 /** For each key that encrypts, the one that it replaced and the one that replaces it stay in memory too. */
 const OWN_PER_SCOPE = 3;
