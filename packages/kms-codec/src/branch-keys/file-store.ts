@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { link, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf } from '../errors.ts';
 import {
   ABSENT,
   type BranchKeyStore,
@@ -188,9 +189,6 @@ function storeError(directory: string, error: unknown): BranchKeyStoreError {
     },
   );
 }
-
-const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 /** @throws the error, unless it means that the file does not exist */
 function ignoreAbsent(error: unknown): undefined {

@@ -44,11 +44,11 @@ export function errorFields(error: unknown): ErrorFields {
 function ownFields(error: object): ErrorFields {
   const name = identifierOf(error, 'name') ?? 'Error';
   const type = error instanceof ApplicationFailure ? identifierOf(error, 'type') : undefined;
-  const code = codeOf(read(error, 'code'));
+  const code = loggableCode(read(error, 'code'));
   return { error: name, ...(type && { errorType: type }), ...(code !== undefined && { errorCode: code }) };
 }
 
-function codeOf(code: unknown): string | number | undefined {
+function loggableCode(code: unknown): string | number | undefined {
   if (typeof code === 'number')
     return Number.isInteger(code) && code >= 0 && code <= MAX_GRPC_STATUS ? code : undefined;
   return typeof code === 'string' && (isReasonCode(code) || systemCode.test(code)) ? code : undefined;

@@ -1,3 +1,4 @@
+import { codeOf } from '../errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
 import type {
   DescribeTaskQueueRequest,
@@ -193,6 +194,3 @@ export class PollProbe {
     return this.#worker.getState() === 'RUNNING' && !hasFailed;
   }
 }
-
-const codeOf = (error: unknown): unknown =>
-  typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;

@@ -4,7 +4,7 @@ import { OutageLog } from '../logging/outage-log.ts';
 import { PollProbe, type ProbeTimes } from './poll-probe.ts';
 import { watchFailure } from '../sdk-internals.ts';
 import type { SupervisedWorker, WorkerConnection } from './temporal-types.ts';
-import { Backoff, pause, settlesWithin, unlessAborted } from './waits.ts';
+import { Backoff, pause, settlesWithin, untilAborted } from './waits.ts';
 import type { WorkerKeys } from './worker-keys.ts';
 
 /** What a supervised worker is doing. */
@@ -102,7 +102,7 @@ export class Supervisor<C extends WorkerConnection> {
     while (!signal.aborted) {
       const connecting = connect();
       try {
-        const connected = await unlessAborted(connecting, signal);
+        const connected = await untilAborted(connecting, signal);
         if (!connected) break;
         this.#temporal.up();
         return connected.value;
@@ -120,7 +120,7 @@ export class Supervisor<C extends WorkerConnection> {
     const { createWorker, signal, write, times, keys } = this.#options;
     let worker: SupervisedWorker;
     try {
-      const created = await unlessAborted(createWorker(connection), signal);
+      const created = await untilAborted(createWorker(connection), signal);
       if (!created) return 'drained';
       worker = created.value;
     } catch (error) {
@@ -133,7 +133,7 @@ export class Supervisor<C extends WorkerConnection> {
     const { shutdownForceTimeMs, shutdownGraceTimeMs } = worker.options;
     keys.drainSeconds = (shutdownForceTimeMs ?? shutdownGraceTimeMs) / 1_000;
     const probe = new PollProbe(connection, worker, this.#temporal, times.probe);
-    await unlessAborted(probe.prepare(), signal);
+    await untilAborted(probe.prepare(), signal);
     if (signal.aborted) return 'drained';
     const probing = new AbortController();
     this.worker = worker;

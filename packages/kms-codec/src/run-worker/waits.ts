@@ -36,7 +36,7 @@ export function pause(milliseconds: number, signal: AbortSignal): Promise<void> 
 }
 
 /** Waits for a promise until the signal is aborted. @returns undefined when the signal came first */
-export function unlessAborted<T>(
+export function untilAborted<T>(
   promise: Promise<T>,
   signal: AbortSignal,
 ): Promise<{ readonly value: T } | undefined> {

@@ -1,7 +1,7 @@
 import { KmsCodecError, reasonClass, type ReasonCode } from '../errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
 import type { WriteLog } from '../logging/entry.ts';
-import { Backoff, pause, unlessAborted } from './waits.ts';
+import { Backoff, pause, untilAborted } from './waits.ts';
 
 /** What `runWorker` uses of a `KmsCodec`. */
 export interface WorkerCodec {
@@ -95,7 +95,7 @@ export class WorkerKeys {
 
   async #attempt(signal: AbortSignal): Promise<Failure | undefined> {
     try {
-      await unlessAborted(this.#codec.warm(this.#namespace), signal);
+      await untilAborted(this.#codec.warm(this.#namespace), signal);
     } catch (error) {
       return failureOf(error);
     }
