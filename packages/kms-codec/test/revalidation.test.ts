@@ -331,6 +331,27 @@ describe('keyState', () => {
     expect(await read(codec, own)).toBe('x');
   });
 
+  it('has no reason any more if Cloud KMS accepts the key again before the failed refresh is repeated', async () => {
+    const { codec, clock, keyService } = codecWith(rule);
+    const own = await codec.encode([json('x')], context);
+    keyService.failing = 'key_disabled';
+    clock.time += 4.1 * minute;
+    await read(codec, own);
+    await settle();
+    clock.time += 5_000;
+    codec.maintain();
+    await settle();
+    expect(codec.keyState('pay').failure).toBe('key_disabled');
+    keyService.failing = undefined;
+    // Cloud KMS is asked every 10 s after its refusal, and for another key 10 s after that failed.
+    clock.time += 6_000;
+    codec.maintain();
+    await vi.waitFor(() => expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(0));
+    clock.time += 6_000;
+    codec.maintain();
+    await vi.waitFor(() => expect(codec.keyState('pay').failure).toBeUndefined());
+  });
+
   it('recovers with a key under another version if the version in use stays disabled', async () => {
     const keyService = new RotatedKeyService();
     const { codec, clock } = codecWith(rule, { keyService });

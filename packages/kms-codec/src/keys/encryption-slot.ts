@@ -110,7 +110,9 @@ export class EncryptionSlot {
     const { next } = this;
     if (next && now < next.created + softAgeMs)
       return isActive(next, softAgeMs, now) ? 'activate' : undefined;
-    const isDue = this.#usedShare(this.#current) >= this.refreshShare || this.#refusal !== undefined;
+    const isOld = this.#usedShare(this.#current) >= this.refreshShare;
+    // If Cloud KMS accepts a refused key again, the refresh that failed meanwhile is repeated, too.
+    const isDue = isOld || this.#refusal !== undefined || this.#refreshFailure !== undefined;
     return isDue || (this.#isShared && this.sharing === 'unshared') ? 'obtain' : undefined;
   }
 
