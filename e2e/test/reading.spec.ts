@@ -57,7 +57,44 @@ test('the page puts no plaintext into the address, the title or the browser’s 
   expect(await page.evaluate(() => indexedDB.databases())).toEqual([]);
 });
 
+test('the list filters by a condition, which its address and its query contain, and comes back to the same row', async ({
+  page,
+}) => {
+  await page.goto('/');
+  await expect(page.getByText('order-1001', { exact: true })).toBeVisible();
+  await page.keyboard.press('/');
+  await page.keyboard.type('checkout');
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('order-1001', { exact: true })).toBeHidden();
+  await expect(page.getByText('checkout-2001', { exact: true })).toBeVisible();
+  await expect(page).toHaveURL(/q=.*WorkflowId\+STARTS_WITH/);
+  await page.getByRole('button', { name: 'Query' }).click();
+  await expect(page.getByRole('textbox', { name: 'Visibility query' })).toHaveValue(
+    '(WorkflowId STARTS_WITH "checkout" OR WorkflowType STARTS_WITH "checkout")',
+  );
+  await page.getByRole('row', { name: 'Failed checkout-2001 checkout' }).focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('Checkout of Tomás Ferreira failed').first()).toBeVisible();
+  await page.goBack();
+  await expect(page.getByRole('row', { name: 'Failed checkout-2001 checkout' })).toBeFocused();
+});
+
 for (const colorScheme of ['dark', 'light'] as const) {
+  test(`the list is accessible while it is filtered and when it is empty, in the ${colorScheme} theme`, async ({
+    page,
+  }) => {
+    await page.emulateMedia({ colorScheme });
+    await page.goto('/');
+    await expect(page.getByText('order-1001', { exact: true })).toBeVisible();
+    await page.keyboard.press('/');
+    await expect(page.getByRole('option').first()).toBeVisible();
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    await page.keyboard.type('no-such-workflow');
+    await page.keyboard.press('Enter');
+    await expect(page.getByText(/No workflows match/)).toBeVisible();
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  });
+
   test(`the list and a workflow have no accessibility violation in the ${colorScheme} theme`, async ({
     page,
   }) => {

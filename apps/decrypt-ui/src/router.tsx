@@ -8,7 +8,7 @@ import {
 import { LatestRun } from './features/run/run-unavailable.tsx';
 import { DefaultNamespace, NotFound } from './features/shell/fallback-pages.tsx';
 import { Shell } from './features/shell/shell.tsx';
-import { listSearch } from './features/workflow-list/search.ts';
+import { listSearch } from './features/workflow-list/list-view.ts';
 import { WorkflowListPage } from './features/workflow-list/workflow-list-page.tsx';
 import { workflowSearch } from './run/search.ts';
 

@@ -204,6 +204,12 @@ function outageReason({ cause, message }: HttpError): {
   return { reason: grpcCode === status.unavailable ? cause.details : message, grpcCode };
 }
 
+/** Names the namespace or the run that is missing: Temporal answers both with the same status. */
+const notFoundMessage = (details: string): string =>
+  details.startsWith('Namespace ')
+    ? `Temporal has no such namespace: ${details}`
+    : `Temporal does not have it, or its retention has passed: ${details}`;
+
 function httpErrorOf(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   if (!isGrpcServiceError(error)) {
@@ -221,14 +227,7 @@ function httpErrorOf(error: unknown): HttpError {
         cause: error,
       });
     case status.notFound:
-      return new HttpError(
-        404,
-        'not_found',
-        `Temporal does not have it, or its retention has passed: ${error.details}`,
-        {
-          cause: error,
-        },
-      );
+      return new HttpError(404, 'not_found', notFoundMessage(error.details), { cause: error });
     case status.permissionDenied:
     case status.unauthenticated:
       return new HttpError(

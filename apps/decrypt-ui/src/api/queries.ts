@@ -52,7 +52,8 @@ export const workflowsQuery = (api: ApiClient, namespace: string, query: string)
     getNextPageParam: (page) => page.nextPageToken,
     // Rows must not move while they are read: `newestQuery` counts new runs, and the reader asks for them.
     staleTime: Infinity,
-    gcTime: 60_000,
+    // Back from a run finds the list as the reader left it.
+    gcTime: 30 * 60_000,
     refetchOnWindowFocus: false,
   });
 
@@ -128,6 +129,22 @@ export const familyQuery = (api: ApiClient, namespace: string, rootRunId: string
         ? 5000
         : false,
     gcTime: 60_000,
+  });
+
+/** The child workflows that a run has started, running or closed. */
+export const childrenQuery = (
+  api: ApiClient,
+  namespace: string,
+  { workflowId, runId }: { readonly workflowId: string; readonly runId: string },
+  most: number,
+) =>
+  queryOptions({
+    queryKey: ['children', namespace, runId],
+    queryFn: ({ signal }) => {
+      const query = `ParentWorkflowId = ${quoted(workflowId)} AND ParentRunId = ${quoted(runId)}`;
+      return api.workflows(namespace, { query, pageSize: most }, signal);
+    },
+    refetchInterval: 10_000,
   });
 
 /** The text as a string literal of a visibility query. */

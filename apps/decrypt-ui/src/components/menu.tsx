@@ -89,5 +89,22 @@ export function MenuToggle({ checked, onChange, children, note }: ToggleProps) {
   );
 }
 
+interface ActionProps {
+  readonly onClick: () => void;
+  readonly disabled?: boolean;
+  readonly children: ReactNode;
+  readonly note?: ReactNode;
+}
+
+/** An entry that does something when it is chosen. */
+export function MenuAction({ onClick, disabled = false, children, note }: ActionProps) {
+  return (
+    <Base.Item disabled={disabled} onClick={onClick} className={clsx(styles['item'], styles['action'])}>
+      <span className="ellipsis">{children}</span>
+      {note ? <span className={styles['note']}>{note}</span> : null}
+    </Base.Item>
+  );
+}
+
 /** A line between two groups of a menu. */
 export const MenuLine = () => <Base.Separator className={styles['line'] ?? ''} />;

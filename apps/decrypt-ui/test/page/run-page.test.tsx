@@ -225,7 +225,7 @@ describe('links and loading', () => {
 
   test('show the workflow id and placeholders in the columns of the table until the run is loaded', async () => {
     const app = await renderApp('/ns/NS/workflows');
-    await until(() => document.querySelector('[role="grid"] [data-key]'), 'the list');
+    await until(() => document.querySelector('[aria-label="Workflows"] [data-key]'), 'the list');
     app.history.push(order.replace('NS', app.namespace));
     const waiting = await until(() => document.querySelector('[aria-busy="true"] h1'), 'the page');
     expect(waiting.textContent).toBe('order-88213');

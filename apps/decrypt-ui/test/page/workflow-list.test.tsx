@@ -3,9 +3,16 @@ import { page, userEvent } from 'vitest/browser';
 import { setPreferences } from '../../src/state/preferences.ts';
 import { press, renderApp, until } from './render-app.tsx';
 
-const grid = () => document.querySelector('[role="grid"]')!;
-const rows = () => [...document.querySelectorAll<HTMLElement>('[role="grid"] [data-index]')];
+const grid = () => document.querySelector('[role="treegrid"]')!;
+const rows = () => [...document.querySelectorAll<HTMLElement>('[role="treegrid"] [data-index]')];
 const ids = () => rows().map((row) => row.querySelector('a')?.textContent);
+
+const queryOf = (app: { history: { location: { search: string } } }) =>
+  new URLSearchParams(app.history.location.search).get('q') ?? '';
+
+const heads = () => [...document.querySelectorAll('[role="columnheader"]')].map((head) => head.textContent);
+const rowOf = (id: string) => rows().find((row) => row.textContent?.includes(id))?.textContent;
+const activeIndex = () => Number(document.activeElement?.getAttribute('data-index') ?? 0);
 
 const height = () => rows()[0]!.getBoundingClientRect().height;
 
@@ -51,7 +58,7 @@ describe('the workflow list', () => {
       () => rows().length > 0 && rows().every((row) => row.textContent?.includes('Failed')),
       'failed runs alone',
     );
-    expect(app.history.location.search).toContain('status=Failed');
+    expect(decodeURIComponent(app.history.location.search)).toContain('q=ExecutionStatus+=+"Failed"');
   });
 
   test('finds runs by the beginning of a workflow id, and offers to clear a filter without matches', async () => {
@@ -64,7 +71,7 @@ describe('the workflow list', () => {
     press('/');
     await userEvent.keyboard('nothing-like-it{Enter}');
     await until(
-      () => document.body.textContent?.includes('No workflows match nothing-like-it'),
+      () => document.body.textContent?.includes('No workflows match ID or type begins with nothing-like-it'),
       'the reason',
     );
     await page.getByRole('button', { name: 'Clear filter' }).last().click();
@@ -97,6 +104,153 @@ describe('the workflow list', () => {
     expect(document.activeElement!.textContent).toBe(id);
     app.history.back();
     await until(() => document.activeElement?.querySelector('a')?.textContent === id, 'the focus on its row');
+  });
+
+  test('adds, edits and removes conditions, which the address contains as one query', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    press('/');
+    await userEvent.keyboard('stat');
+    await userEvent.click(page.getByRole('option', { name: /^Status/ }));
+    await userEvent.keyboard('fail{Enter}');
+    await until(() => queryOf(app) === 'ExecutionStatus = "Failed"', 'the query');
+    await userEvent.keyboard('TaskQueue != "a"{Enter}');
+    await until(() => queryOf(app) === 'ExecutionStatus = "Failed" AND TaskQueue != "a"', 'both conditions');
+    await page.getByRole('button', { name: 'Remove filter: Status is Failed' }).click();
+    await until(() => queryOf(app) === 'TaskQueue != "a"', 'the second condition');
+    await page.getByRole('button', { name: 'Edit filter: Task queue is not a' }).click();
+    await userEvent.keyboard('{Backspace}b"{Enter}');
+    await until(
+      () => queryOf(app) === 'TaskQueue != "ab"' || queryOf(app) === 'TaskQueue != "b"',
+      'the change',
+    );
+  });
+
+  test('shows the same query as text, and keeps a text that is no list of conditions', async () => {
+    const app = await renderApp('/ns/NS/workflows?q=ExecutionStatus%20%3D%20%22Failed%22');
+    await until(() => rows().length > 0, 'the rows');
+    await page.getByRole('button', { name: 'Query' }).click();
+    const text = page.getByRole('textbox', { name: 'Visibility query' });
+    await expect.element(text).toHaveValue('ExecutionStatus = "Failed"');
+    await text.fill('ExecutionStatus = "Failed" ORDER BY StartTime');
+    await userEvent.keyboard('{Enter}');
+    await until(() => queryOf(app).endsWith('ORDER BY StartTime'), 'the text in the address');
+    await expect.element(page.getByText('Shown as text, because it contains ORDER BY.')).toBeVisible();
+    await expect.element(page.getByRole('button', { name: 'Filters' })).toBeDisabled();
+    await expect
+      .element(page.getByRole('button', { name: /^Failed/ }))
+      .toHaveAttribute('aria-disabled', 'true');
+  });
+
+  test('sends a relative time as a time, and keeps it relative in the address', async () => {
+    const q = 'StartTime >= "-24h"';
+    const app = await renderApp(`/ns/NS/workflows?q=${encodeURIComponent(q)}`);
+    await until(() => rows().length > 0, 'the rows');
+    expect(queryOf(app)).toBe(q);
+    const sent = app.asked.map(({ url }) => new URL(url).searchParams.get('query') ?? '');
+    expect(sent.some((query) => /^StartTime >= "20\d\d-.*Z"$/.test(query))).toBe(true);
+    expect(sent.join()).not.toContain('-24h');
+  });
+
+  test('saves a view with a name, opens it, and deletes it', async () => {
+    const app = await renderApp('/ns/NS/workflows?q=refund');
+    await until(() => rows().length > 0, 'the rows');
+    await page.getByRole('button', { name: 'Save this view' }).click();
+    await page.getByLabelText('Name').fill('Refunds');
+    await page.getByRole('button', { name: 'Save view' }).click();
+    await page.getByRole('link', { name: 'All' }).click();
+    await until(() => queryOf(app) === '', 'all runs');
+    await page.getByRole('link', { name: 'Refunds' }).click();
+    await until(() => queryOf(app).includes('refund'), 'the saved view');
+    expect(localStorage.getItem('decrypt-ui.list')).toContain('Refunds');
+    document.querySelector<HTMLElement>('button[aria-label="Delete view Refunds"]')!.click();
+    await until(() => !document.body.textContent?.includes('Refunds'), 'no saved view');
+  });
+
+  test('shows the columns of the address, and changes them and their order', async () => {
+    const app = await renderApp('/ns/NS/workflows?cols=id,status,@TenantId');
+    await until(() => rows().length > 10, 'the rows');
+    expect(heads()).toEqual(['Workflow ID', 'Status', 'TenantId']);
+    expect(rows()[0]!.textContent).toContain('acme');
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByRole('button', { name: 'Move Status up' }).click();
+    await until(() => heads()[0] === 'Status', 'the new order');
+    await page.getByRole('checkbox', { name: 'Closed' }).click();
+    await until(() => heads().includes('Closed'), 'the new column');
+    expect(app.history.location.search).not.toContain('cols');
+    await page.getByRole('button', { name: 'Reset' }).click();
+    await until(() => heads().includes('Type') && !heads().includes('Closed'), 'the usual columns');
+  });
+
+  test('shows children below their parent, and says so where there are none', async () => {
+    await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    const parent = rows().findIndex(({ textContent }) => textContent?.includes('order-88213'));
+    const focusOn = (index: number) => {
+      rows()[index]!.focus();
+      return until(() => rows()[index]!.tabIndex === 0, 'the focus');
+    };
+    await focusOn(parent);
+    press('ArrowRight');
+    await until(() => rows()[parent + 1]?.textContent?.includes('notifycustomer-88213'), 'the first child');
+    expect(rows()[parent]!.getAttribute('aria-expanded')).toBe('true');
+    expect(rows()[parent + 1]!.getAttribute('aria-level')).toBe('2');
+    await focusOn(parent + 1);
+    press('ArrowRight');
+    await until(() => document.body.textContent?.includes('has started no child workflows'), 'the remark');
+    press('ArrowLeft');
+    await until(
+      () => !document.body.textContent?.includes('has started no child workflows'),
+      'the child alone',
+    );
+    press('ArrowLeft');
+    await until(() => document.activeElement === rows()[parent], 'the focus on the parent');
+    press('ArrowLeft');
+    await until(() => !ids().includes('notifycustomer-88213'), 'the parent alone');
+  });
+
+  test('shows why a running workflow makes no progress', async () => {
+    await renderApp('/ns/NS/workflows?q=stuck');
+    await until(() => rows().length === 3, 'the rows');
+    await until(() => rowOf('stuck-retries')?.includes('Retrying ×40'), 'the retries');
+    await until(() => rowOf('stuck-no-worker')?.includes('No worker 4 m'), 'the wait');
+    expect(rowOf('stuck-nondeterminism')).toContain('Task fails');
+    const mark = document.querySelector<HTMLElement>('[data-problem]')!;
+    expect(mark.dataset['tip']).toContain('NonDeterministicError');
+    await page.getByRole('link', { name: /^Task failures/ }).click();
+    await until(() => ids().join() === 'stuck-nondeterminism', 'the run that Temporal reports');
+  });
+
+  test('finds the row with the focus and the scroll position again on Back', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    press('End');
+    await until(() => activeIndex() > 50, 'a later row');
+    const id = document.activeElement!.querySelector('a')!.textContent;
+    const top = grid().scrollTop;
+    press('Enter');
+    await until(() => app.history.location.pathname.includes(id), 'the run');
+    app.history.back();
+    await until(
+      () => document.activeElement?.querySelector('a')?.textContent === id,
+      'the focus on the same row',
+    );
+    expect(Math.abs(grid().scrollTop - top)).toBeLessThan(30);
+  });
+
+  test('shows by how many the counts have changed', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => document.body.textContent?.includes('345'), 'the total');
+    await app.steer('start', { count: 2 });
+    await expect
+      .element(page.getByRole('button', { name: 'Running 4 +2' }), { timeout: 15_000 })
+      .toBeVisible();
+  });
+
+  test('names a namespace that does not exist', async () => {
+    await renderApp('/ns/unknown/workflows', { namespace: 'unknown' });
+    await expect.element(page.getByText('There is no namespace unknown')).toBeVisible();
+    expect(document.querySelector('[role="treegrid"]')).toBeNull();
   });
 
   test('says that a namespace has no workflows', async () => {

@@ -1,8 +1,11 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
-import type { WorkflowSummary } from '@temporal-kms/codec-api';
-import { useMemo } from 'react';
-import { newestQuery, workflowsQuery } from '../../api/queries.ts';
+import type { WorkflowCount, WorkflowSummary } from '@temporal-kms/codec-api';
+import { useMemo, useState } from 'react';
+import { countQuery, newestQuery, workflowsQuery } from '../../api/queries.ts';
 import { useServices } from '../../state/services.tsx';
+import { useZone } from '../../state/preferences.ts';
+import { withStatuses } from './list-view.ts';
+import { type ListQuery, printQuery, resolveTimes } from './visibility-query.ts';
 
 /**
  * The loaded rows in the order in which they were loaded. Rows on the page are updated in place (status, size). New runs are
@@ -48,4 +51,47 @@ export function useWorkflows(namespace: string, query: string) {
       if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage();
     },
   };
+}
+
+/** The numbers of runs by status for a query, whatever statuses it names, and those with which they are compared. */
+export function useCounts(namespace: string, query: ListQuery, resolve: (text: string) => string) {
+  const { api } = useServices();
+  const text = resolve(printQuery(withStatuses(query, [])));
+  const { data, isPlaceholderData } = useQuery(countQuery(api, namespace, text));
+  const key = `${namespace} ${text}`;
+  const [before, setBefore] = useState<{ key: string; count: WorkflowCount }>();
+  if (data && !isPlaceholderData && before?.key !== key) setBefore({ key, count: data });
+  return {
+    count: data,
+    before: before?.key === key ? before.count : undefined,
+    /** Compares with the present counts from now on. */
+    settle: () => data && setBefore({ key, count: data }),
+  };
+}
+
+/** Milliseconds. As long as a list stays in the cache, so that Back finds it again. */
+const SAME_LIST = 30 * 60_000;
+
+/** When the relative times of a query were last resolved, by namespace and query. */
+const resolvedAt = new Map<string, number>();
+
+/** The present; for a list that is in the cache, the time at which it was loaded. */
+function listTime(key: string): number {
+  const known = resolvedAt.get(key);
+  if (known !== undefined && Date.now() - known < SAME_LIST) return known;
+  const now = Date.now();
+  resolvedAt.set(key, now);
+  return now;
+}
+
+/** Returns a function that replaces the relative times of a query. */
+export function useResolvedTimes(namespace: string, query: string): (text: string) => string {
+  const zone = useZone();
+  const key = `${namespace} ${query}`;
+  return useMemo(() => {
+    const now = listTime(key);
+    const day = new Date(now);
+    const midnight = zone === 'utc' ? day.setUTCHours(0, 0, 0, 0) : day.setHours(0, 0, 0, 0);
+    return (text) => resolveTimes(text, now, midnight);
+  }, [key, zone]);
 }

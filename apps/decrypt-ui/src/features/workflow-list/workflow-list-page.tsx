@@ -1,22 +1,26 @@
-import { useQuery } from '@tanstack/react-query';
-import { getRouteApi } from '@tanstack/react-router';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowStatus } from '@temporal-kms/codec-api';
-import { RefreshCw, Rows3, Unplug } from 'lucide-react';
-import { useEffect, useRef } from 'react';
+import { RefreshCw, SearchX, Unplug } from 'lucide-react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { ApiFailure, failureCode } from '../../api/failure.ts';
-import { countQuery } from '../../api/queries.ts';
-import { Button } from '../../components/button.tsx';
-import { DensityChoice } from '../../components/density.tsx';
-import { Footer } from '../../components/footer.tsx';
-import { Menu } from '../../components/menu.tsx';
-import { Notice } from '../../components/notice.tsx';
-import { formatCount } from '../../model/format/number.ts';
 import { useCommands } from '../../commands/registry.ts';
-import { useServices } from '../../state/services.tsx';
+import { Button, buttonClass } from '../../components/button.tsx';
+import { Footer } from '../../components/footer.tsx';
+import { EmptyState, Notice } from '../../components/notice.tsx';
+import { formatCount } from '../../model/format/number.ts';
 import { Forbidden } from '../session/forbidden.tsx';
-import { QueryField, StatusCounts } from './filters.tsx';
-import { statusesOf, visibilityQuery, withStatuses } from './search.ts';
-import { useWorkflows } from './use-workflows.ts';
+import { sameColumns } from './columns.ts';
+import { ColumnsDialog } from './columns-dialog.tsx';
+import { conditionWords } from './condition-words.ts';
+import { Filter } from './filter-field.tsx';
+import { exportRows } from './list-export.ts';
+import { setUsualColumns, useUsualColumns } from './list-settings.ts';
+import { type ListView, searchOf, statusesOf, viewOf, withStatuses } from './list-view.ts';
+import { StatusCounts } from './status-counts.tsx';
+import type { KnownValues } from './suggestions.ts';
+import { useCounts, useResolvedTimes, useWorkflows } from './use-workflows.ts';
+import { ViewsBar } from './views-bar.tsx';
+import { type ListQuery, printQuery } from './visibility-query.ts';
 import styles from './workflow-list-page.module.css';
 import { WorkflowTable } from './workflow-table.tsx';
 
@@ -24,35 +28,44 @@ const route = getRouteApi('/ns/$namespace/workflows');
 
 /** The page with the workflows of a namespace. */
 export function WorkflowListPage() {
-  const { api } = useServices();
   const { namespace } = route.useParams();
   const search = route.useSearch();
   const navigate = route.useNavigate();
-  const statuses = statusesOf(search.status);
-  const base = visibilityQuery(search.q ?? '');
-  const query = withStatuses(base, statuses);
-  const workflows = useWorkflows(namespace, query);
-  const count = useQuery(countQuery(api, namespace, base));
+  const view = useMemo(() => viewOf(search), [search]);
+  const { query } = view;
+  const text = printQuery(query);
+  const resolve = useResolvedTimes(namespace, text);
+  const resolved = resolve(text);
+  const workflows = useWorkflows(namespace, resolved);
+  const counts = useCounts(namespace, query, resolve);
+  const usual = useUsualColumns();
+  const columns = view.columns ?? usual;
   const field = useRef<HTMLInputElement>(null);
+  const [choosing, setChoosing] = useState(false);
   const { list, rows, error } = workflows;
   const invalid = error instanceof ApiFailure && error.code === 'invalid_query' ? error.message : undefined;
-  const total = totalOf(count.data, statuses);
+  const chosen = statusesOf(query);
+  const total = totalOf(counts.count, chosen);
+  const known = useMemo(() => knownValues(rows), [rows]);
 
   useEffect(() => {
     document.title = escapeInvisible(`Workflows · ${namespace} · decrypt-ui`);
   }, [namespace]);
   useCommands({ find: () => field.current?.focus() });
 
+  const show = (next: ListView) => void navigate({ search: searchOf(next) });
+  const filter = (next: ListQuery) => show({ ...view, query: next });
+
   function toggle(status: WorkflowStatus) {
-    const next = statuses.includes(status)
-      ? statuses.filter((other) => other !== status)
-      : [...statuses, status];
-    void navigate({ search: { ...search, status: next.length > 0 ? next.join(',') : undefined } });
+    const next = chosen.includes(status) ? chosen.filter((other) => other !== status) : [...chosen, status];
+    filter(withStatuses(query, next));
   }
 
   if (error && failureCode(error) === 'forbidden') {
     return <Forbidden namespace={namespace} onRetry={() => void list.refetch()} />;
   }
+  if (error && failureCode(error) === 'not_found') return <NoNamespace namespace={namespace} error={error} />;
+
   return (
     <>
       <div className={styles['head']}>
@@ -61,24 +74,35 @@ export function WorkflowListPage() {
           <span className={styles['total']}>{formatCount(total)}</span>
         )}
         {workflows.fresh > 0 ? (
-          <Button size="small" className={styles['fresh']} onClick={workflows.showNew}>
+          <Button
+            size="small"
+            className={styles['fresh']}
+            onClick={() => {
+              workflows.showNew();
+              counts.settle();
+            }}
+          >
             <RefreshCw size={12} />
             {workflows.fresh}
             {workflows.freshAtLeast ? '+' : ''} new
           </Button>
         ) : null}
         <span className="spacer" />
-        <StatusCounts count={count.data} chosen={statuses} onToggle={toggle} />
-      </div>
-      <div className={styles['filter']}>
-        <QueryField
-          ref={field}
-          value={search.q ?? ''}
-          error={invalid}
-          onApply={(q) => void navigate({ search: { ...search, q: q || undefined } })}
+        <StatusCounts
+          count={counts.count}
+          before={counts.before}
+          chosen={chosen}
+          onToggle={query.kind === 'raw' ? undefined : toggle}
         />
-        <DensityMenu />
       </div>
+      <ViewsBar
+        namespace={namespace}
+        search={searchOf(view)}
+        loaded={rows.length}
+        onColumns={() => setChoosing(true)}
+        onExport={(form) => exportRows(namespace, resolved, rows, form)}
+      />
+      <Filter field={field} query={query} known={known} error={invalid} onApply={filter} />
       {error && !invalid ? (
         <div className={styles['banner']}>
           <Notice
@@ -96,26 +120,40 @@ export function WorkflowListPage() {
         </div>
       ) : null}
       <WorkflowTable
-        key={`${namespace} ${query}`}
-        place={`${namespace} ${query}`}
+        key={`${namespace} ${text}`}
+        list={`${namespace} ${text}`}
         namespace={namespace}
         rows={rows}
+        columns={columns}
         total={total ?? rows.length}
         loading={list.isPending && !error}
         more={list.hasNextPage}
         onNearEnd={workflows.loadMore}
         empty={
           list.isSuccess && {
-            filtered: query !== '',
-            description: describeFilter(search.q, statuses),
-            clear: () => void navigate({ search: {} }),
+            filtered: text !== '',
+            description: describeQuery(query),
+            clear: () => show({ ...view, query: { kind: 'conditions', conditions: [] } }),
           }
         }
+      />
+      <ColumnsDialog
+        open={choosing}
+        onOpenChange={setChoosing}
+        columns={columns}
+        attributes={known.attributes}
+        onChange={(next) => {
+          setUsualColumns(next);
+          // The address names the columns only where they are not the reader's own.
+          if (view.columns && !sameColumns(view.columns, next))
+            void navigate({ search: searchOf({ query }) });
+        }}
       />
       <Footer
         hints={[
           { commands: ['row.next', 'row.previous'], text: 'move' },
           { commands: ['row.open'], text: 'open' },
+          { commands: ['group.expand'], text: 'children' },
           { commands: ['find'], text: 'filter' },
           { commands: ['copy.id'], text: 'copy id' },
           { commands: ['help'], text: 'all keys' },
@@ -132,6 +170,28 @@ export function WorkflowListPage() {
   );
 }
 
+/** The page for a namespace that the server or Temporal does not have. */
+function NoNamespace({ namespace, error }: { namespace: string; error: Error }) {
+  return (
+    <EmptyState
+      page
+      icon={<SearchX size={16} />}
+      title={
+        <>
+          There is no namespace <span className="mono">{escapeInvisible(namespace)}</span>
+        </>
+      }
+      action={
+        <Link to="/" className={buttonClass()}>
+          Workflows of the default namespace
+        </Link>
+      }
+    >
+      {error.message} Check the name in the address, or choose another namespace above.
+    </EmptyState>
+  );
+}
+
 function totalOf(
   count: { total: number; byStatus: Partial<Record<WorkflowStatus, number>> } | undefined,
   statuses: readonly WorkflowStatus[],
@@ -140,23 +200,39 @@ function totalOf(
   return statuses.reduce((sum, status) => sum + (count.byStatus[status] ?? 0), 0);
 }
 
-const describeFilter = (q: string | undefined, statuses: readonly WorkflowStatus[]) =>
-  [q, statuses.join(' or ')].filter(Boolean).join(', ');
+function describeQuery(query: ListQuery): string {
+  if (query.kind === 'raw') return escapeInvisible(query.text);
+  return query.conditions
+    .map((condition) => {
+      const { name, operator, value } = conditionWords(condition);
+      return [name, operator, value].filter(Boolean).join(' ');
+    })
+    .join(', ');
+}
 
-function DensityMenu() {
-  return (
-    <Menu
-      label="Density"
-      align="end"
-      className={styles['density']}
-      trigger={
-        <>
-          <Rows3 size={14} />
-          Density
-        </>
-      }
-    >
-      <DensityChoice />
-    </Menu>
-  );
+/** Most values of an attribute that the filter offers. */
+const MOST_VALUES = 50;
+
+/** What the loaded rows contain, for the suggestions of the filter. */
+function knownValues(rows: Parameters<typeof exportRows>[2]): KnownValues {
+  const values = new Map<string, Set<string>>();
+  const add = (attribute: string, value: unknown) => {
+    if (typeof value !== 'string' || value === '') return;
+    const known = values.get(attribute) ?? new Set();
+    values.set(attribute, known);
+    if (known.size < MOST_VALUES) known.add(value);
+  };
+  const attributes = new Set<string>();
+  for (const row of rows) {
+    add('WorkflowType', row.type);
+    add('TaskQueue', row.taskQueue);
+    for (const [name, value] of Object.entries(row.searchAttributes)) {
+      attributes.add(name);
+      for (const one of Array.isArray(value) ? value : [value]) add(name, one);
+    }
+  }
+  return {
+    attributes: [...attributes].toSorted(),
+    values: new Map([...values].map(([name, found]) => [name, [...found].toSorted()])),
+  };
 }

@@ -1,7 +1,9 @@
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
-import { memo } from 'react';
+import { ChevronRight, TriangleAlert } from 'lucide-react';
+import { Fragment, memo, type ReactNode } from 'react';
+import { firstKey } from '../../commands/commands.ts';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
 import { formatDurationShort, formatTicking } from '../../model/format/duration.ts';
@@ -12,125 +14,237 @@ import { isOpen, outcomeOf, outcomeText } from '../../model/outcome.ts';
 import { millisOf } from '../../model/values.ts';
 import { useZone } from '../../state/preferences.ts';
 import { KeyBadges } from '../payload/key-badges.tsx';
+import { type ColumnId, columnLook, isKnown, type KnownColumn } from './columns.ts';
+import type { ListRow } from './list-rows.ts';
+import type { Problem } from './problems.ts';
 import styles from './workflow-row.module.css';
 
 interface WorkflowCellsProps {
-  readonly row: WorkflowSummary;
+  readonly row: ListRow;
+  readonly columns: readonly ColumnId[];
   readonly namespace: string;
   readonly phone: boolean;
   /** Zero for closed runs, so that the clock does not render them again. */
   readonly now: number;
+  /** Why the run makes no progress. */
+  readonly problem: Problem | undefined;
+  readonly onExpand: (row: ListRow) => void;
+}
+
+interface RunProps extends WorkflowCellsProps {
+  readonly run: WorkflowSummary;
 }
 
 const noFindings = new Map();
 
-/** The cells of a run in the list. */
-export const WorkflowCells = memo(function WorkflowCells(props: WorkflowCellsProps) {
-  return props.phone ? <PhoneCells {...props} /> : <GridCells {...props} />;
-});
+/** The cells of a row of the list. */
+export const WorkflowCells = memo(
+  function WorkflowCells(props: WorkflowCellsProps) {
+    const { run } = props.row;
+    if (!run) return <Note {...props} />;
+    return props.phone ? <PhoneCells {...props} run={run} /> : <GridCells {...props} run={run} />;
+  },
+  // A new row object with the same run, and a new function, change nothing on the screen.
+  (before, after) =>
+    before.row.run === after.row.run &&
+    before.row.key === after.row.key &&
+    before.row.expanded === after.row.expanded &&
+    before.row.note === after.row.note &&
+    before.columns.join() === after.columns.join() &&
+    before.namespace === after.namespace &&
+    before.phone === after.phone &&
+    before.now === after.now &&
+    before.problem?.detail === after.problem?.detail &&
+    before.onExpand === after.onExpand,
+);
 
-function GridCells({ row, namespace, now }: WorkflowCellsProps) {
-  const zone = useZone();
-  const outcome = outcomeOf(row.status);
-  const started = millisOf(row.startTime);
-  return (
-    <>
-      <div role="gridcell" className={styles['status']} data-outcome={outcome}>
-        <OutcomeGlyph outcome={outcome} />
-        <span>{outcomeText[outcome]}</span>
-      </div>
-      <div role="gridcell" className={styles['id']}>
-        <RunLink row={row} namespace={namespace} />
-        <CopyButton className={styles['copy']} what="workflow id" text={() => row.workflowId} />
-      </div>
-      <div role="gridcell" className="ellipsis">
-        {escapeInvisible(row.type)}
-      </div>
-      <div role="gridcell" className={clsx('ellipsis t2', styles['wide'])}>
-        {escapeInvisible(row.taskQueue)}
-      </div>
+/** What stands below a parent in place of a child. */
+const Note = ({ row: { note, level }, columns }: WorkflowCellsProps) => (
+  <div
+    role="gridcell"
+    className={styles['note']}
+    style={{ paddingLeft: indentOf(level) + 8, gridColumn: `${columns.indexOf('id') + 1} / -1` }}
+  >
+    {note}
+  </div>
+);
+
+const INDENT = 22;
+const indentOf = (level: number) => (level - 1) * INDENT;
+
+function GridCells(props: RunProps) {
+  return props.columns.map((id) => {
+    const { align } = columnLook(id);
+    return (
       <div
+        key={id}
         role="gridcell"
-        className="t2"
-        title={started === undefined ? undefined : formatMomentExact(started, zone)}
+        className={clsx(align === 'right' && styles['right'], styles[id.startsWith('@') ? 'attribute' : id])}
       >
-        {started === undefined ? null : (
-          <>
-            <span className="t3">{formatDay(started, zone)}</span> {formatClock(started, zone)}
-          </>
-        )}
+        {isKnown(id) ? cells[id](props) : <Attribute run={props.run} name={id.slice(1)} />}
       </div>
-      <div role="gridcell" className={styles['right']}>
-        <Duration row={row} now={now} />
-      </div>
-      <div role="gridcell" className={clsx(styles['right'], 't2')}>
-        {isCounted(row) ? formatCount(row.historyLength) : '–'}
-      </div>
-      <div role="gridcell" className={clsx(styles['right'], styles['wide'], 't2')}>
-        {isCounted(row) ? formatBytes(row.historySizeBytes) : '–'}
-      </div>
-      <div role="gridcell" className={styles['keys']}>
-        <Keys row={row} />
-      </div>
-    </>
+    );
+  });
+}
+
+const cells: Readonly<Record<KnownColumn, (props: RunProps) => ReactNode>> = {
+  status: ({ run, problem }) => <Status run={run} problem={problem} />,
+  id: (props) => <Id {...props} />,
+  type: ({ run }) => <span className="ellipsis">{escapeInvisible(run.type)}</span>,
+  queue: ({ run }) => <span className="ellipsis t2">{escapeInvisible(run.taskQueue)}</span>,
+  started: ({ run }) => <Moment time={run.startTime} />,
+  closed: ({ run }) => <Moment time={run.closeTime} />,
+  duration: ({ run, now }) => <Duration run={run} now={now} />,
+  events: ({ run }) => <span className="t2">{isCounted(run) ? formatCount(run.historyLength) : '–'}</span>,
+  size: ({ run }) => <span className="t2">{isCounted(run) ? formatBytes(run.historySizeBytes) : '–'}</span>,
+  keys: ({ run }) => <Keys run={run} />,
+  run: ({ run }) => <span className="ellipsis mono t2">{run.runId}</span>,
+  parent: ({ run }) => (
+    <span className="ellipsis mono t2">{escapeInvisible(run.parent?.workflowId ?? '–')}</span>
+  ),
+};
+
+function Status({ run, problem }: { run: WorkflowSummary; problem: Problem | undefined }) {
+  const outcome = outcomeOf(run.status);
+  if (problem) return <ProblemMark problem={problem} status={outcomeText[outcome]} />;
+  return (
+    <span className={styles['outcome']} data-outcome={outcome}>
+      <OutcomeGlyph outcome={outcome} />
+      <span>{outcomeText[outcome]}</span>
+    </span>
   );
 }
 
-function PhoneCells({ row, namespace, now }: WorkflowCellsProps) {
-  const zone = useZone();
-  const outcome = outcomeOf(row.status);
-  const started = millisOf(row.startTime);
+function Id({ run, row, namespace, onExpand }: RunProps) {
   return (
-    <div role="gridcell" className={styles['lines']}>
+    <div className={styles['ids']} style={{ paddingLeft: indentOf(row.level) }}>
+      <button
+        type="button"
+        className={styles['expand']}
+        style={{ left: indentOf(row.level) - 8 }}
+        tabIndex={-1}
+        aria-label={row.expanded ? 'Hide child workflows' : 'Show child workflows'}
+        data-tip={row.expanded ? 'Hide child workflows' : 'Show child workflows'}
+        data-tip-key={firstKey(row.expanded ? 'group.collapse' : 'group.expand')}
+        data-expanded={row.expanded ? '' : undefined}
+        onClick={(event) => {
+          event.stopPropagation();
+          onExpand(row);
+        }}
+      >
+        <ChevronRight size={14} />
+      </button>
+      <RunLink run={run} namespace={namespace} />
+      <CopyButton className={styles['copy']} what="workflow id" text={() => run.workflowId} />
+    </div>
+  );
+}
+
+/** In place of the status of a run that makes no progress. */
+const ProblemMark = ({ problem, status }: { problem: Problem; status: string }) => (
+  <span className={styles['outcome']} data-outcome="pending" data-problem="" data-tip={problem.detail}>
+    <TriangleAlert size={14} aria-hidden="true" />
+    <span className="sr-only">{status}: </span>
+    <span className="ellipsis">{problem.text}</span>
+  </span>
+);
+
+function Moment({ time }: { time: string | undefined }) {
+  const zone = useZone();
+  const millis = millisOf(time);
+  if (millis === undefined) return <span className="t3">–</span>;
+  return (
+    <span className="t2" data-tip={formatMomentExact(millis, zone)}>
+      <span className="t3">{formatDay(millis, zone)}</span> {formatClock(millis, zone)}
+    </span>
+  );
+}
+
+function Attribute({ run, name }: { run: WorkflowSummary; name: string }) {
+  const value = run.searchAttributes[name];
+  if (value === undefined || value === null) return <span className="t3">–</span>;
+  const parts = (Array.isArray(value) ? value : [value]).map((part: unknown) =>
+    typeof part === 'string' ? part : JSON.stringify(part),
+  );
+  return <span className="ellipsis t2">{escapeInvisible(parts.join(', '))}</span>;
+}
+
+function PhoneCells({ run, row, namespace, now, problem, onExpand }: RunProps) {
+  const zone = useZone();
+  const outcome = outcomeOf(run.status);
+  const started = millisOf(run.startTime);
+  return (
+    <div role="gridcell" className={styles['lines']} style={{ paddingLeft: indentOf(row.level) }}>
       <div className={styles['line']}>
-        <RunLink row={row} namespace={namespace} />
+        <RunLink run={run} namespace={namespace} />
         <span className="spacer" />
-        <Duration row={row} now={now} />
+        <Duration run={run} now={now} />
         <OutcomeGlyph outcome={outcome} />
         <span className="sr-only">{outcomeText[outcome]}</span>
       </div>
       <div className={styles['line']}>
-        <span className="ellipsis t2">{escapeInvisible(row.type)}</span>
-        <span className="t3">
-          {started === undefined ? null : `${formatDay(started, zone)} ${formatClock(started, zone)}`}
-        </span>
+        {problem ? (
+          <ProblemMark problem={problem} status={outcomeText[outcome]} />
+        ) : (
+          <Fragment>
+            <span className="ellipsis t2">{escapeInvisible(run.type)}</span>
+            <span className="t3">
+              {started === undefined ? null : `${formatDay(started, zone)} ${formatClock(started, zone)}`}
+            </span>
+          </Fragment>
+        )}
         <span className="spacer" />
-        <Keys row={row} />
+        <Keys run={run} />
+        {row.expanded ? (
+          <button
+            type="button"
+            className={styles['expand']}
+            data-expanded=""
+            tabIndex={-1}
+            aria-label="Hide child workflows"
+            onClick={(event) => {
+              event.stopPropagation();
+              onExpand(row);
+            }}
+          >
+            <ChevronRight size={14} />
+          </button>
+        ) : null}
       </div>
     </div>
   );
 }
 
 /** Temporal's visibility store knows the length and the size of a run only after the run has closed. */
-const isCounted = (row: WorkflowSummary) => row.historyLength > 0 || !isOpen(row.status);
+const isCounted = (run: WorkflowSummary) => run.historyLength > 0 || !isOpen(run.status);
 
-function RunLink({ row, namespace }: { row: WorkflowSummary; namespace: string }) {
+function RunLink({ run, namespace }: { run: WorkflowSummary; namespace: string }) {
   return (
     <Link
       to="/ns/$namespace/workflows/$workflowId/$runId"
-      params={{ namespace, workflowId: row.workflowId, runId: row.runId }}
+      params={{ namespace, workflowId: run.workflowId, runId: run.runId }}
       className={clsx(styles['link'], 'ellipsis')}
-      title={escapeInvisible(row.workflowId)}
+      data-tip={escapeInvisible(run.workflowId)}
       tabIndex={-1}
     >
-      {escapeInvisible(row.workflowId)}
+      {escapeInvisible(run.workflowId)}
     </Link>
   );
 }
 
-function Duration({ row, now }: { row: WorkflowSummary; now: number }) {
-  const started = millisOf(row.startTime);
-  const closed = millisOf(row.closeTime);
+function Duration({ run, now }: { run: WorkflowSummary; now: number }) {
+  const started = millisOf(run.startTime);
+  const closed = millisOf(run.closeTime);
   if (started === undefined) return null;
   if (closed !== undefined) return <span className="t2">{formatDurationShort(closed - started)}</span>;
-  return isOpen(row.status) && now > 0 ? (
-    <span className={styles['live']} data-outcome={outcomeOf(row.status)}>
+  return isOpen(run.status) && now > 0 ? (
+    <span className={styles['live']} data-outcome={outcomeOf(run.status)}>
       {formatTicking(now - started)}
     </span>
   ) : null;
 }
 
-function Keys({ row }: { row: WorkflowSummary }) {
-  const badges = keyBadges(row.memo, noFindings, true);
+function Keys({ run }: { run: WorkflowSummary }) {
+  const badges = keyBadges(run.memo, noFindings, true);
   return badges.length > 0 ? <KeyBadges badges={badges} /> : <span className="t3">–</span>;
 }

@@ -2,21 +2,19 @@ import { useNavigate } from '@tanstack/react-router';
 import type { WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { Filter, Workflow } from 'lucide-react';
-import { type MouseEvent, useEffect, useMemo } from 'react';
+import { type CSSProperties, type MouseEvent, useCallback, useEffect, useMemo, useState } from 'react';
+import { useCommands } from '../../commands/registry.ts';
 import { Button } from '../../components/button.tsx';
 import { GridSkeleton } from '../../components/grid-skeleton.tsx';
 import { announce } from '../../components/live-region.tsx';
 import { EmptyState } from '../../components/notice.tsx';
-import {
-  type GridColumn,
-  rowSource,
-  useGridFocus,
-  useVirtualGrid,
-  VirtualGrid,
-} from '../../components/virtual-grid.tsx';
+import { rowSource, useGridFocus, useVirtualGrid, VirtualGrid } from '../../components/virtual-grid.tsx';
 import { isOpen } from '../../model/outcome.ts';
-import { useCommands } from '../../commands/registry.ts';
 import { useNow } from '../../state/clock.ts';
+import { useNarrowerThan } from '../../state/media.ts';
+import { type ColumnId, columnLook, columnsFor, templateOf } from './columns.ts';
+import { expandedIn, keepExpanded, type ListRow, useListRows } from './list-rows.ts';
+import { useProblems } from './use-problems.ts';
 import rowStyles from './workflow-row.module.css';
 import { WorkflowCells } from './workflow-row.tsx';
 import styles from './workflow-table.module.css';
@@ -30,9 +28,10 @@ interface EmptyReason {
 
 interface WorkflowTableProps {
   readonly namespace: string;
-  /** Identifies the list, whose active row is kept while the reader is on another page. */
-  readonly place: string;
+  /** Identifies the list, whose active and expanded rows are kept while the reader is on another page. */
+  readonly list: string;
   readonly rows: readonly WorkflowSummary[];
+  readonly columns: readonly ColumnId[];
   readonly total: number;
   readonly loading: boolean;
   readonly more: boolean;
@@ -41,35 +40,37 @@ interface WorkflowTableProps {
   readonly empty: false | EmptyReason;
 }
 
-const keyOf = (row: WorkflowSummary) => row.runId;
+const keyOf = (row: ListRow) => row.key;
 
-const columns: readonly GridColumn[] = [
-  { id: 'status', title: 'Status' },
-  { id: 'id', title: 'Workflow ID' },
-  { id: 'type', title: 'Type' },
-  { id: 'queue', title: 'Task queue', className: styles['wide'] },
-  {
-    id: 'started',
-    title: 'Started',
-    tooltip: 'In Temporal’s order: running workflows first, then by close time',
-  },
-  { id: 'duration', title: 'Duration', align: 'right' },
-  { id: 'events', title: 'Events', align: 'right' },
-  { id: 'size', title: 'Size', align: 'right', className: styles['wide'] },
-  { id: 'keys', title: 'Keys', className: styles['keysHead'] },
-];
+/** Below this width, in CSS pixels, the list leaves out some columns. */
+const NARROW_BELOW = 1280;
 
 /** The workflows of a namespace. More rows are loaded before the reader reaches the last row. */
 export function WorkflowTable(props: WorkflowTableProps) {
-  const { namespace, place, rows, total, loading, more, onNearEnd, empty } = props;
+  const { namespace, list, rows: runs, total, loading, more, onNearEnd, empty } = props;
   const navigate = useNavigate();
-  const focus = useGridFocus(`workflows ${place}`);
-  const now = useNow(rows.some((row) => isOpen(row.status)));
+  const focus = useGridFocus(`workflows ${list}`);
+  const [expanded, setExpanded] = useState(() => expandedIn(list));
+  const rows = useListRows(namespace, runs, expanded);
+  const now = useNow(runs.some((row) => isOpen(row.status)));
+  const narrow = useNarrowerThan(NARROW_BELOW);
+  const columns = columnsFor(props.columns, narrow);
 
-  function open(row: WorkflowSummary) {
-    const params = { namespace, workflowId: row.workflowId, runId: row.runId };
+  function open({ run }: ListRow) {
+    if (!run) return;
+    const params = { namespace, workflowId: run.workflowId, runId: run.runId };
     void navigate({ to: '/ns/$namespace/workflows/$workflowId/$runId', params });
   }
+
+  const setOpen = useCallback(({ key, run }: ListRow, isExpanded: boolean) => {
+    setExpanded((known) => {
+      const next = new Map(known);
+      if (isExpanded && run) next.set(key, run);
+      else next.delete(key);
+      return next;
+    });
+  }, []);
+  const toggle = useCallback((row: ListRow) => setOpen(row, !row.expanded), [setOpen]);
 
   const source = useMemo(() => rowSource(rows, keyOf), [rows]);
   const grid = useVirtualGrid({
@@ -80,50 +81,81 @@ export function WorkflowTable(props: WorkflowTableProps) {
     onOpen: open,
   });
   const { phone } = grid;
-  const lastIndex = grid.virtual.range?.endIndex ?? 0;
+  const { startIndex = 0, endIndex = 0 } = grid.virtual.range ?? {};
+  const inView = useMemo(
+    () => rows.slice(startIndex, endIndex + 1).flatMap(({ run }) => run ?? []),
+    [rows, startIndex, endIndex],
+  );
+  const problems = useProblems(namespace, inView, now);
   useEffect(() => {
-    if (more && lastIndex >= rows.length * 0.8 - 1) onNearEnd();
+    if (more && endIndex >= rows.length * 0.8 - 1) onNearEnd();
   });
 
+  useEffect(() => keepExpanded(list, expanded), [list, expanded]);
+
+  const active = grid.activeRow;
   useCommands({
     'copy.id': () => {
-      const id = grid.activeRow?.workflowId;
+      const id = active?.run?.workflowId;
       if (id === undefined) return;
       void navigator.clipboard.writeText(id).then(() => announce('Copied workflow id'));
     },
+    'group.expand': () => active?.run && setOpen(active, true),
+    'group.collapse': () => {
+      if (active?.expanded) setOpen(active, false);
+      else if (active?.parentKey !== undefined) focus.go(active.parentKey);
+    },
   });
 
+  const layout: CSSProperties & Record<'--cols', string> = { '--cols': templateOf(columns, narrow) };
   return (
-    <VirtualGrid
-      grid={grid}
-      role="grid"
-      label="Workflows"
-      total={total}
-      busy={loading}
-      columns={columns}
-      highlight="focused"
-      className={styles['table']}
-      rowOf={(row) => ({
-        className: clsx(phone ? rowStyles['phone'] : rowStyles['row']),
-        selected: row.runId === focus.active,
-        onClick: (event) => {
-          if (isPlainClick(event)) open(row);
-        },
-      })}
-      renderCells={(row) => (
-        <WorkflowCells row={row} namespace={namespace} phone={phone} now={isOpen(row.status) ? now : 0} />
-      )}
-    >
-      {loading ? (
-        <GridSkeleton
-          widths={placeholders}
-          classes={columns.map((column) => column.className)}
-          height={grid.height}
-          phone={phone}
-        />
-      ) : null}
-      {empty && rows.length === 0 ? <NoWorkflows {...empty} /> : null}
-    </VirtualGrid>
+    <div className={styles['layout']} style={layout}>
+      <VirtualGrid
+        grid={grid}
+        role="treegrid"
+        label="Workflows"
+        total={total}
+        busy={loading}
+        columns={columns.map((id) => {
+          const { title, align } = columnLook(id);
+          return { id, title, ...(align && { align }), className: rowStyles[id] };
+        })}
+        highlight="focused"
+        className={styles['table']}
+        rowOf={(row) => ({
+          className: clsx(phone ? rowStyles['phone'] : rowStyles['row']),
+          selected: row.key === focus.active,
+          level: row.level,
+          expanded: row.run ? row.expanded : undefined,
+          onClick: (event) => {
+            if (isPlainClick(event)) open(row);
+          },
+        })}
+        renderCells={(row) => (
+          <WorkflowCells
+            row={row}
+            columns={columns}
+            namespace={namespace}
+            phone={phone}
+            now={row.run && isOpen(row.run.status) ? now : 0}
+            problem={row.run && problems.get(row.run.runId)}
+            onExpand={toggle}
+          />
+        )}
+      >
+        {loading ? (
+          <GridSkeleton widths={columns.map(placeholderOf)} height={grid.height} phone={phone} />
+        ) : null}
+        {empty && rows.length === 0 ? (
+          // A grid contains rows only.
+          <div role="row" aria-rowindex={2}>
+            <div role="gridcell" aria-colspan={columns.length}>
+              <NoWorkflows {...empty} />
+            </div>
+          </div>
+        ) : null}
+      </VirtualGrid>
+    </div>
   );
 }
 
@@ -157,5 +189,5 @@ function NoWorkflows({ filtered, description, clear }: EmptyReason) {
   );
 }
 
-/** How much of each column a placeholder fills, in percent. */
-const placeholders = [64, 60, 62, 58, 80, 50, 46, 60, 44] as const;
+/** How much of a column a placeholder fills, in percent. */
+const placeholderOf = (_: ColumnId, column: number) => [64, 60, 70, 58, 80][column % 5] ?? 60;

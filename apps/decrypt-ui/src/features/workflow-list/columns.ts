@@ -1,0 +1,117 @@
+/** Attributes of a run that the list can show, by the ids of their columns. */
+const known = {
+  status: { title: 'Status', width: 140 },
+  id: { title: 'Workflow ID', width: 0 },
+  type: { title: 'Type', width: 204 },
+  queue: { title: 'Task queue', width: 136 },
+  started: { title: 'Started', width: 164 },
+  closed: { title: 'Closed', width: 164 },
+  duration: { title: 'Duration', width: 92, align: 'right' },
+  events: { title: 'Events', width: 84, align: 'right' },
+  size: { title: 'Size', width: 84, align: 'right' },
+  keys: { title: 'Keys', width: 220 },
+  run: { title: 'Run ID', width: 300 },
+  parent: { title: 'Parent', width: 200 },
+} as const satisfies Readonly<
+  Record<string, { readonly title: string; readonly width: number; readonly align?: 'right' }>
+>;
+
+export type KnownColumn = keyof typeof known;
+/** A known column, or `@` and the name of a search attribute. */
+export type ColumnId = KnownColumn | `@${string}`;
+
+/** The columns of a reader who has chosen none. */
+export const usualColumns: readonly ColumnId[] = [
+  'status',
+  'id',
+  'type',
+  'queue',
+  'started',
+  'duration',
+  'events',
+  'size',
+  'keys',
+];
+
+export const isKnown = (id: string): id is KnownColumn => id in known;
+
+export const knownColumns: readonly KnownColumn[] = Object.keys(known).filter(isKnown);
+
+const isColumn = (id: string): id is ColumnId => isKnown(id) || /^@./u.test(id);
+
+/** Reads columns from the text that `printColumns` wrote; undefined if it names none. The workflow id is always a column. */
+export function columnsOf(text: string): readonly ColumnId[] | undefined {
+  const named = text
+    .split(',')
+    .map((part) => decoded(part))
+    .filter(isColumn);
+  const ids = [...new Set(named)];
+  if (ids.length === 0) return undefined;
+  return ids.includes('id') ? ids : ['id', ...ids];
+}
+
+export const printColumns = (columns: readonly ColumnId[]) =>
+  columns.map((id) => id.replaceAll('%', '%25').replaceAll(',', '%2C')).join(',');
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return '';
+  }
+}
+
+export const sameColumns = (left: readonly ColumnId[], right: readonly ColumnId[]) =>
+  printColumns(left) === printColumns(right);
+
+interface ColumnLook {
+  readonly title: string;
+  /** CSS pixels; zero for a column that takes the rest. */
+  readonly width: number;
+  readonly align?: 'right';
+}
+
+export const columnLook = (id: ColumnId): ColumnLook =>
+  isKnown(id) ? known[id] : { title: id.slice(1), width: 150 };
+
+/** Columns that a narrow window leaves out first, with the width of the window from which it shows them. */
+const roomy: Readonly<Partial<Record<ColumnId, number>>> = {
+  queue: 1280,
+  size: 1280,
+  run: 1280,
+  parent: 1280,
+};
+
+/** The columns for which the window has room. */
+export const columnsFor = (columns: readonly ColumnId[], narrow: boolean): readonly ColumnId[] =>
+  narrow ? columns.filter((id) => roomy[id] === undefined) : columns;
+
+/** The value of `grid-template-columns`. */
+export function templateOf(columns: readonly ColumnId[], narrow: boolean): string {
+  return columns
+    .map((id) => {
+      if (id === 'id') return narrow ? 'minmax(140px, 1.7fr)' : 'minmax(160px, 1fr)';
+      if (narrow && id === 'type') return 'minmax(0, 1fr)';
+      const { width } = columnLook(id);
+      return `${narrow && id === 'keys' ? 130 : width}px`;
+    })
+    .join(' ');
+}
+
+/** Moves a column to another place. */
+export function moved(columns: readonly ColumnId[], id: ColumnId, by: -1 | 1): readonly ColumnId[] {
+  const from = columns.indexOf(id);
+  const to = from + by;
+  if (from < 0 || to < 0 || to >= columns.length) return columns;
+  return columns.toSpliced(from, 1).toSpliced(to, 0, id);
+}
+
+/** Shows or hides a column. A column that is shown again gets its usual place, or the last. */
+export function toggled(columns: readonly ColumnId[], id: ColumnId): readonly ColumnId[] {
+  if (columns.includes(id)) return id === 'id' ? columns : columns.filter((other) => other !== id);
+  const order: readonly ColumnId[] = knownColumns;
+  const place = order.indexOf(id);
+  if (place < 0) return [...columns, id];
+  const next = columns.findIndex((other) => order.indexOf(other) > place);
+  return columns.toSpliced(next < 0 ? columns.length : next, 0, id);
+}

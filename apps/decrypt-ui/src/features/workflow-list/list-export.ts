@@ -1,0 +1,58 @@
+import type { WorkflowSummary } from '@temporal-kms/codec-api';
+
+/** A file for the loaded rows, as the browser saves it. It contains the list's metadata, no payloads. */
+export function exportRows(
+  namespace: string,
+  query: string,
+  rows: readonly WorkflowSummary[],
+  form: 'json' | 'csv',
+): void {
+  const text = form === 'json' ? jsonOf(namespace, query, rows) : csvOf(rows);
+  const type = form === 'json' ? 'application/json' : 'text/csv';
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = `workflows.${namespace.replaceAll(/[^\w.-]+/g, '_')}.${form}`;
+  link.click();
+  // The browser reads the file after the click.
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+const jsonOf = (namespace: string, query: string, workflows: readonly WorkflowSummary[]) =>
+  `${JSON.stringify({ namespace, query, workflows }, null, 2)}\n`;
+
+const fields = [
+  'workflowId',
+  'runId',
+  'type',
+  'status',
+  'taskQueue',
+  'startTime',
+  'closeTime',
+  'historyLength',
+  'historySizeBytes',
+] as const;
+
+/** The rows as CSV (RFC 4180), with a column for each search attribute. */
+export function csvOf(rows: readonly WorkflowSummary[]): string {
+  const attributes = [...new Set(rows.flatMap((row) => Object.keys(row.searchAttributes)))].toSorted();
+  const lines = rows.map((row) => [
+    ...fields.map((field) => row[field] ?? ''),
+    ...attributes.map((name) => textOf(row.searchAttributes[name])),
+  ]);
+  return [[...fields, ...attributes], ...lines].map((line) => `${line.map(cell).join(',')}\r\n`).join('');
+}
+
+const textOf = (value: unknown): string | number =>
+  value === undefined
+    ? ''
+    : typeof value === 'string' || typeof value === 'number'
+      ? value
+      : JSON.stringify(value);
+
+function cell(value: string | number): string {
+  if (typeof value === 'number') return String(value);
+  // A spreadsheet would run a text such as =HYPERLINK(…) as a formula.
+  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
+import { type ColumnId, columnsOf, printColumns, usualColumns } from './columns.ts';
+
+const savedView = z.object({
+  name: z.string().min(1).max(60),
+  q: z.string().max(5_000),
+  cols: z.string().max(1_000).optional(),
+});
+/** A view that the reader saved: search parameters of the list's address with a name. */
+export type SavedView = z.infer<typeof savedView>;
+
+const settings = z.object({
+  /** The reader's usual columns, as `printColumns` writes them. */
+  cols: z.string().max(1_000).optional().catch(undefined),
+  /** Saved views by namespace. */
+  views: z.record(z.string(), z.array(savedView)).catch({}),
+});
+type Settings = z.infer<typeof settings>;
+
+/** The `localStorage` key. Queries contain ids and search attributes, which Temporal stores in plaintext; no payloads. */
+const KEY = 'decrypt-ui.list';
+
+const MAX_VIEWS = 30;
+
+const store = createStore<Settings>()(() => settings.parse(stored()));
+
+function stored(): object {
+  try {
+    const found: unknown = JSON.parse(localStorage.getItem(KEY) ?? '{}');
+    return typeof found === 'object' && found !== null ? found : {};
+  } catch {
+    // The browser may forbid storage; every visit then starts with the defaults.
+    return {};
+  }
+}
+
+function change(next: Settings): void {
+  store.setState(next, true);
+  try {
+    localStorage.setItem(KEY, JSON.stringify(next));
+  } catch {
+    // Without storage the change lasts for this visit.
+  }
+}
+
+/** The reader's usual columns. */
+export function useUsualColumns(): readonly ColumnId[] {
+  const cols = useStore(store, (state) => state.cols);
+  return (cols === undefined ? undefined : columnsOf(cols)) ?? usualColumns;
+}
+
+export function setUsualColumns(columns: readonly ColumnId[]): void {
+  const { views } = store.getState();
+  const cols = printColumns(columns);
+  change(cols === printColumns(usualColumns) ? { views } : { views, cols });
+}
+
+const none: readonly SavedView[] = [];
+
+export const useSavedViews = (namespace: string): readonly SavedView[] =>
+  useStore(store, (state) => state.views[namespace] ?? none);
+
+/** Saves a view; it replaces a view of the same name. */
+export function saveView(namespace: string, view: SavedView): void {
+  const { views, ...rest } = store.getState();
+  const others = (views[namespace] ?? []).filter(({ name }) => name !== view.name);
+  change({ ...rest, views: { ...views, [namespace]: [...others, view].slice(-MAX_VIEWS) } });
+}
+
+export function deleteView(namespace: string, name: string): void {
+  const { views, ...rest } = store.getState();
+  const left = (views[namespace] ?? []).filter((view) => view.name !== name);
+  change({ ...rest, views: { ...views, [namespace]: left } });
+}

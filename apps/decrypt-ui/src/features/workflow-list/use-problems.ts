@@ -1,0 +1,56 @@
+import { useQueries } from '@tanstack/react-query';
+import type { WorkflowSummary } from '@temporal-kms/codec-api';
+import { descriptionQuery } from '../../api/queries.ts';
+import { isOpen } from '../../model/outcome.ts';
+import { useServices } from '../../state/services.tsx';
+import { describedProblem, type Problem, reportedProblem } from './problems.ts';
+
+/** Milliseconds between two descriptions of a run in view. */
+const REFRESH = 30_000;
+/** Most runs that are described at a time: the list must not delay what the reader opens. */
+const MOST_AT_ONCE = 4;
+
+/**
+ * Why the running workflows in view make no progress, by run id. The list contains what Temporal reports itself; attempts
+ * and waits are in the runs' descriptions, which this hook requests for the rows in view.
+ */
+export function useProblems(
+  namespace: string,
+  inView: readonly WorkflowSummary[],
+  now: number,
+): ReadonlyMap<string, Problem> {
+  const { api } = useServices();
+  const running = inView.filter(({ status }) => isOpen(status));
+  const described = useQueries({
+    queries: running.map(({ workflowId, runId }) => ({
+      ...descriptionQuery(api, namespace, workflowId, runId),
+      queryFn: ({ signal }: { signal: AbortSignal }) =>
+        limited(() => api.describe(namespace, workflowId, runId, signal), signal),
+      staleTime: REFRESH,
+      refetchInterval: REFRESH,
+      retry: false,
+    })),
+  });
+  const problems = new Map<string, Problem>();
+  for (const [index, row] of running.entries()) {
+    const problem = describedProblem(described[index]?.data, now) ?? reportedProblem(row);
+    if (problem) problems.set(row.runId, problem);
+  }
+  return problems;
+}
+
+let inFlight = 0;
+const waiting: (() => void)[] = [];
+
+async function limited<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  if (inFlight >= MOST_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+  else inFlight += 1;
+  try {
+    signal.throwIfAborted();
+    return await call();
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else inFlight -= 1;
+  }
+}

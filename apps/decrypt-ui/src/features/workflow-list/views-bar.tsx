@@ -1,0 +1,224 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { ArrowDown, Columns3, Download, Plus, Rows3, Star, X } from 'lucide-react';
+import { useState } from 'react';
+import { countQuery } from '../../api/queries.ts';
+import { Button } from '../../components/button.tsx';
+import { DensityChoice } from '../../components/density.tsx';
+import { Dialog } from '../../components/dialog.tsx';
+import { Menu, MenuAction } from '../../components/menu.tsx';
+import { formatCount } from '../../model/format/number.ts';
+import { useServices } from '../../state/services.tsx';
+import { deleteView, saveView, useSavedViews } from './list-settings.ts';
+import type { ListSearch } from './list-view.ts';
+import { useResolvedTimes } from './use-workflows.ts';
+import styles from './views-bar.module.css';
+
+interface SystemView {
+  readonly name: string;
+  readonly q: string;
+  /** Whether the tab shows how many runs the view has. */
+  readonly counted?: boolean;
+}
+
+const systemViews: readonly SystemView[] = [
+  { name: 'All', q: '' },
+  { name: 'Running', q: 'ExecutionStatus = "Running"' },
+  { name: 'Failed today', q: 'ExecutionStatus = "Failed" AND CloseTime >= "today"', counted: true },
+  { name: 'Task failures', q: 'TemporalReportedProblems IS NOT NULL', counted: true },
+];
+
+interface ViewsBarProps {
+  readonly namespace: string;
+  readonly search: ListSearch;
+  readonly loaded: number;
+  readonly onColumns: () => void;
+  readonly onExport: (form: 'json' | 'csv') => void;
+}
+
+/** The views of the list, and how it is shown. */
+export function ViewsBar({ namespace, search, loaded, onColumns, onExport }: ViewsBarProps) {
+  const saved = useSavedViews(namespace);
+  const [naming, setNaming] = useState(false);
+  const q = search.q ?? '';
+  const isKnown = [...systemViews, ...saved].some((view) => view.q === q);
+  return (
+    <div className={styles['bar']}>
+      <nav className={styles['views']} aria-label="Views">
+        {systemViews.map((view) => (
+          <ViewLink key={view.name} namespace={namespace} q={view.q} current={view.q === q}>
+            {view.name}
+            {view.counted ? <ViewCount namespace={namespace} q={view.q} /> : null}
+          </ViewLink>
+        ))}
+        {saved.map((view) => (
+          <span key={view.name} className={styles['saved']}>
+            <ViewLink namespace={namespace} q={view.q} cols={view.cols} current={view.q === q}>
+              <Star size={13} aria-hidden="true" />
+              {escapeInvisible(view.name)}
+            </ViewLink>
+            <button
+              type="button"
+              className={styles['delete']}
+              aria-label={`Delete view ${view.name}`}
+              data-tip="Delete view"
+              onClick={() => deleteView(namespace, view.name)}
+            >
+              <X size={12} />
+            </button>
+          </span>
+        ))}
+        <Button
+          look="ghost"
+          icon
+          aria-label="Save this view"
+          data-tip={isKnown ? 'This view is saved already' : 'Save this view'}
+          disabled={isKnown}
+          className={styles['add']}
+          onClick={() => setNaming(true)}
+        >
+          <Plus size={14} />
+        </Button>
+      </nav>
+      <span className="spacer" />
+      <span
+        className={styles['order']}
+        data-tip="Temporal lists running workflows first, then closed ones from the last that closed. It offers no other order."
+      >
+        <ArrowDown size={12} aria-hidden="true" />
+        Running, then last closed
+      </span>
+      <div className={styles['tools']}>
+        <Menu
+          label="Export"
+          align="end"
+          trigger={
+            <>
+              <Download size={14} />
+              Export
+            </>
+          }
+        >
+          <MenuAction
+            disabled={loaded === 0}
+            note={`${formatCount(loaded)} rows`}
+            onClick={() => onExport('json')}
+          >
+            Loaded rows as JSON
+          </MenuAction>
+          <MenuAction
+            disabled={loaded === 0}
+            note={`${formatCount(loaded)} rows`}
+            onClick={() => onExport('csv')}
+          >
+            Loaded rows as CSV
+          </MenuAction>
+        </Menu>
+        <Button look="ghost" onClick={onColumns}>
+          <Columns3 size={14} />
+          Columns
+        </Button>
+        <Menu
+          label="Density"
+          align="end"
+          trigger={
+            <>
+              <Rows3 size={14} />
+              Density
+            </>
+          }
+        >
+          <DensityChoice />
+        </Menu>
+      </div>
+      <NameDialog open={naming} onOpenChange={setNaming} namespace={namespace} search={search} />
+    </div>
+  );
+}
+
+interface ViewLinkProps {
+  readonly namespace: string;
+  readonly q: string;
+  readonly cols?: string | undefined;
+  readonly current: boolean;
+  readonly children: React.ReactNode;
+}
+
+function ViewLink({ namespace, q, cols, current, children }: ViewLinkProps) {
+  return (
+    <Link
+      to="/ns/$namespace/workflows"
+      params={{ namespace }}
+      search={{ ...(q && { q }), ...(cols !== undefined && { cols }) }}
+      className={styles['view']}
+      // The router would mark every view as current whose parameters are a part of the address.
+      activeProps={{}}
+      aria-current={current ? 'page' : undefined}
+      data-current={current ? '' : undefined}
+    >
+      {children}
+    </Link>
+  );
+}
+
+/** How many runs a view has; nothing while that is unknown. */
+function ViewCount({ namespace, q }: { namespace: string; q: string }) {
+  const { api } = useServices();
+  const resolve = useResolvedTimes(namespace, q);
+  const { data } = useQuery({
+    ...countQuery(api, namespace, resolve(q)),
+    refetchInterval: 60_000,
+    // An older server does not have the search attribute.
+    retry: false,
+  });
+  return data && data.total > 0 ? <span className={styles['count']}>{formatCount(data.total)}</span> : null;
+}
+
+interface NameDialogProps {
+  readonly namespace: string;
+  readonly search: ListSearch;
+  readonly open: boolean;
+  readonly onOpenChange: (open: boolean) => void;
+}
+
+function NameDialog({ namespace, search, open, onOpenChange }: NameDialogProps) {
+  const [name, setName] = useState('');
+  return (
+    <Dialog title="Save this view" open={open} onOpenChange={onOpenChange}>
+      <form
+        className={styles['naming']}
+        onSubmit={(event) => {
+          event.preventDefault();
+          const { q = '', cols } = search;
+          saveView(namespace, { name: name.trim(), q, ...(cols !== undefined && { cols }) });
+          setName('');
+          onOpenChange(false);
+        }}
+      >
+        <label className={styles['label']}>
+          Name
+          <input
+            className={styles['name']}
+            value={name}
+            maxLength={60}
+            autoComplete="off"
+            onChange={(event) => setName(event.target.value)}
+          />
+        </label>
+        <p className="t2 small">
+          This browser keeps the view, for namespace {escapeInvisible(namespace)}. To share it, copy the
+          address of the page.
+        </p>
+        <div className={styles['actions']}>
+          <Button look="ghost" onClick={() => onOpenChange(false)}>
+            Cancel
+          </Button>
+          <Button look="primary" type="submit" disabled={name.trim() === ''}>
+            Save view
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
