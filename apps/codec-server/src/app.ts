@@ -32,6 +32,7 @@ import { historyRoutes } from './routes/history.ts';
 import { healthRoute, probeRoutes, serveProbes } from './routes/monitoring.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
 import { openApiRoute } from './routes/openapi.ts';
+import { workflowSearchRoute } from './routes/workflow-search.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
 
@@ -114,6 +115,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
     ...namespaceRoutes({ ...deps, rules, described: describedKeys(codec), use: keyUse }),
     ...workflowRoutes({ access, temporal, inspect }),
     ...historyRoutes(runOptions),
+    workflowSearchRoute(runOptions),
     auditRoute({ authority, auditFile: deps.auditFile, head: deps.auditHead }),
     healthRoute({ temporal, kms, emulator }),
     openApiRoute(pathPrefix, () => [...api, ...Object.values(protocol), ...probes]),

@@ -9,7 +9,7 @@ export const runId = z.uuid('is not a run id (a UUID)');
  * A visibility query of Temporal; empty for all runs. https://docs.temporal.io/list-filter
  * The limit keeps the percent-encoded query within the head of a request.
  */
-const visibilityQuery = z.string().max(5_000, 'is longer than 5,000 characters').default('');
+export const visibilityQuery = z.string().max(5_000, 'is longer than 5,000 characters').default('');
 
 const WHOLE = 'must be a whole number from 1 to 1,000';
 const upTo1000 = z.coerce.number(WHOLE).int(WHOLE).min(1, WHOLE).max(1_000, WHOLE);

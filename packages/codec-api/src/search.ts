@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { streamEnd } from './errors.ts';
+import { endReason, streamEnd } from './errors.ts';
 import { keyUse, payloadRef, justification } from './payload.ts';
+import { visibilityQuery } from './parameters.ts';
 import { reasonCounts } from './reasons.ts';
+import { workflowSummary } from './workflow.ts';
 
 /** Most hits of one search; then it ends with `limit`. */
 export const MAX_HITS = 1_000;
@@ -9,11 +11,15 @@ export const MAX_HITS = 1_000;
 /** Characters. The limit bounds the time of a search: a crafted payload may match nearly all of the text at each place. */
 const MAX_TEXT = 200;
 
-/** `POST …/runs/{runId}/history:search`: searches for text in the run's payloads, which the server decrypts. */
-export const searchRequest = z.strictObject({
+const wanted = {
   /** Literal text, not a pattern. */
   text: z.string().min(1).max(MAX_TEXT),
   caseSensitive: z.boolean().default(false),
+};
+
+/** `POST …/runs/{runId}/history:search`: searches for text in the run's payloads, which the server decrypts. */
+export const searchRequest = z.strictObject({
+  ...wanted,
   order: z.enum(['newest_first', 'oldest_first']).default('newest_first'),
   /** The last event of an earlier search in the same order; the search continues after it. */
   after: z.number().int().nonnegative().optional(),
@@ -73,3 +79,56 @@ export const searchFrame = z.discriminatedUnion('type', [
   streamEnd.extend({ hits: z.number().int().nonnegative(), ...searched }),
 ]);
 export type SearchFrame = z.infer<typeof searchFrame>;
+
+/** Most runs of one search over several runs; then it ends with `limit`. */
+export const MAX_SEARCHED_RUNS = 1_000;
+
+/** `POST …/workflows:search`: searches for text in the payloads of all runs that match a visibility query. */
+export const workflowSearchRequest = z.strictObject({
+  ...wanted,
+  query: visibilityQuery,
+  /** `after` of an earlier search with the same query; the search continues after the runs that it has searched. */
+  after: z
+    .string()
+    .max(8_300)
+    .regex(/^[A-Za-z0-9_-]*\.[A-Za-z0-9-]*$/, 'is not a value that this server returned')
+    .optional(),
+  justification: justification.optional(),
+});
+export type WorkflowSearchRequest = z.infer<typeof workflowSearchRequest>;
+
+const searchedRuns = {
+  /** The position after the last run of which all was sent. */
+  after: z.string(),
+  /** Runs searched. */
+  runs: z.number().int().nonnegative(),
+  hits: z.number().int().nonnegative(),
+  ...searched,
+};
+
+/** The lines of the response, the newest run first; the last is `end`. */
+export const workflowSearchFrame = z.discriminatedUnion('type', [
+  /** A run with hits, before its hits. */
+  z.object({
+    type: z.literal('run'),
+    workflow: workflowSummary,
+    hits: z.number().int().positive(),
+    /** True if the run may have more hits: only its newest events were searched, or it has too many hits. */
+    partial: z.boolean(),
+  }),
+  /** A hit in the run of the last `run` line. */
+  searchHit,
+  z.object({ type: z.literal('progress'), ...searchedRuns }),
+  z.object({
+    type: z.literal('end'),
+    reason: endReason,
+    /** Runs of which only the newest events were searched. */
+    partial: z.number().int().nonnegative(),
+    /** Runs that could not be read, for example because their retention has passed. */
+    failed: z.number().int().nonnegative(),
+    ...searchedRuns,
+    /** For people. */
+    message: z.string().optional(),
+  }),
+]);
+export type WorkflowSearchFrame = z.infer<typeof workflowSearchFrame>;

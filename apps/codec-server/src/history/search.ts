@@ -7,12 +7,18 @@ import type { HistoryReader } from './reader.ts';
 import { KmsCallBudget, streamEnd } from './stream-limits.ts';
 import type { TextThreads } from './text-threads.ts';
 
-export interface SearchOptions extends Omit<DecryptEventsOptions, 'budget'> {
+export interface SearchOptions extends DecryptEventsOptions {
   readonly reader: Pick<HistoryReader, 'read'>;
   readonly threads: Pick<TextThreads, 'find'>;
   readonly request: SearchRequest;
   /** Number of events that the history had at the time of the request. */
   readonly length: number;
+  /** The first event to search; the search goes no further back. Default: 1. */
+  readonly oldest?: number;
+  /** Shared by the searches of one request. Default: a separate budget. */
+  readonly budget?: KmsCallBudget;
+  /** Most hits. */
+  readonly maxHits?: number;
 }
 
 const PROGRESS_MS = 250;
@@ -23,9 +29,9 @@ const PROGRESS_MS = 250;
  */
 export async function* searchFrames(options: SearchOptions): AsyncGenerator<SearchFrame, void> {
   const { reader, threads, codec, run, request, length, lifetime, log } = options;
+  const { oldest = 1, maxHits = MAX_HITS, budget = new KmsCallBudget(codec) } = options;
   const newestFirst = request.order === 'newest_first';
   const counts = new SearchCounts();
-  const budget = new KmsCallBudget(codec);
   let after = request.after ?? (newestFirst ? length + 1 : 0);
   let hits = 0;
   let lastProgress = Date.now();
@@ -35,6 +41,7 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
     : ascending(reader, run, after + 1, length, lifetime);
   try {
     for await (const event of decryptEvents({ ...options, budget }, pages)) {
+      if (event.eventId < oldest) break;
       counts.addEvent();
       for (const payload of event.payloads) {
         await lifetime.checkpoint();
@@ -47,7 +54,7 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
       }
       await lifetime.checkpoint();
       after = event.eventId;
-      if (hits >= MAX_HITS) {
+      if (hits >= maxHits) {
         yield { type: 'end', reason: 'limit', after, hits, ...counts.value(), kmsCalls: budget.used };
         return;
       }

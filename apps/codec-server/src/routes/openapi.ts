@@ -188,6 +188,7 @@ const probe = z.object({ status: z.string() }).loose();
 const requests = {
   DecodeRequest: api.decodeRequest,
   SearchRequest: api.searchRequest,
+  WorkflowSearchRequest: api.workflowSearchRequest,
   ExportRequest: api.exportRequest,
 } as const;
 
@@ -226,6 +227,7 @@ export const responses = {
   WorkflowDescription: api.workflowDescription,
   WorkflowList: api.workflowList,
   WorkflowRelations: api.workflowRelations,
+  WorkflowSearchFrame: api.workflowSearchFrame,
   WorkflowStatus: api.workflowStatus,
   WorkflowSummary: api.workflowSummary,
 } as const;

@@ -159,7 +159,7 @@ export const auditedLines =
   };
 
 /** Returns the audit's outcome for a client that disconnected or was disconnected. */
-function interruption(
+export function interruption(
   disconnected: AbortSignal,
   lifetime: Pick<StreamLifetime, 'interruption'>,
 ): Outcome | undefined {

@@ -116,7 +116,7 @@ export function inspectFor(c: Context<Env>, access: Pick<Access, 'allows'>, insp
 }
 
 /** Passes on Temporal's message for an invalid visibility query: the author of the query needs it. */
-async function withQueryErrors<T>(call: () => Promise<T>): Promise<T> {
+export async function withQueryErrors<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {

@@ -121,6 +121,7 @@ const JUSTIFICATION = 'ticket 4711';
 const posts: Record<string, (namespace: string) => string> = {
   'payloads:decode': () => JSON.stringify({ refs: ['1:0'], justification: JUSTIFICATION }),
   'history:search': () => JSON.stringify({ text: 'a', justification: JUSTIFICATION }),
+  'workflows:search': () => JSON.stringify({ text: 'a', justification: JUSTIFICATION }),
   'history:export': () => JSON.stringify({ form: 'decoded', justification: JUSTIFICATION }),
   encode: () => buildPayloads([message]).toString(),
   decode: (namespace) => encrypted.get(namespace)!,

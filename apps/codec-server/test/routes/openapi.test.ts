@@ -66,6 +66,7 @@ describe('the served OpenAPI document', () => {
       ['readAudit', 'GET', '/api/namespaces/{namespace}/audit', 'audit', 'application/json'],
       ['readyz', 'GET', '/readyz', 'public', 'application/json'],
       ['searchHistory', 'POST', `${RUN}/history:search`, 'search', 'application/x-ndjson'],
+      ['searchWorkflows', 'POST', `${W}:search`, 'search', 'application/x-ndjson'],
       ['streamHistory', 'GET', `${RUN}/history`, 'metadata', 'application/x-ndjson'],
     ]);
   });

@@ -26,6 +26,13 @@ export const routes: [
     'payments',
   ],
   [
+    'POST',
+    '/api/namespaces/:namespace/workflows:search',
+    '/api/namespaces/payments/workflows:search',
+    'search',
+    'payments',
+  ],
+  [
     'GET',
     '/api/namespaces/:namespace/workflows/:workflowId',
     '/api/namespaces/payments/workflows/w',

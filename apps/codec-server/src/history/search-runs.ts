@@ -1,0 +1,240 @@
+import {
+  MAX_HITS,
+  MAX_SEARCHED_RUNS,
+  reasonCode,
+  type ReasonCounts,
+  type SearchFrame,
+  type SearchHit,
+  type WorkflowSearchFrame,
+  type WorkflowSummary,
+} from '@temporal-kms/codec-api';
+import type { Logger } from 'pino';
+import { type StreamLifetime, streamEnd } from './stream-limits.ts';
+
+/** Runs that are searched at a time. Each holds at most a page of its history and the events in flight. */
+const CONCURRENT_RUNS = 8;
+
+/** Hits of one run; its own search finds the others. */
+export const MAX_RUN_HITS = 50;
+
+/** Events of one run, counted from the newest: at this length Temporal suggests that a workflow continues as new. */
+export const MAX_RUN_EVENTS = 4_096;
+
+/** Runs in sequence that could not be read, for example since their retention has passed. Then the search ends. */
+const MAX_FAILURES = 3;
+
+const PROGRESS_MS = 250;
+
+/** A page of runs that match the query, and the token with which it was read. */
+export interface RunPage {
+  readonly runs: readonly WorkflowSummary[];
+  readonly token: string;
+  readonly next: string | undefined;
+}
+
+export interface SearchRunsOptions {
+  readonly log: Logger;
+  readonly lifetime: StreamLifetime;
+  /** `after` of the request. */
+  readonly after: string | undefined;
+  /** Returns the page of runs with a token; empty for the first. */
+  readonly page: (token: string) => Promise<RunPage>;
+  /** Searches a run. Its frames are consumed at once. */
+  readonly search: (run: WorkflowSummary) => AsyncIterable<SearchFrame>;
+  /** Ends the searches in progress, when their results are no longer needed. */
+  readonly stop: () => void;
+}
+
+/** A run's hits, and what its search covered. */
+interface SearchedRun {
+  readonly run: WorkflowSummary;
+  readonly token: string;
+  readonly hits: readonly SearchHit[];
+  readonly end: Extract<SearchFrame, { type: 'end' }>;
+}
+
+/**
+ * Searches the runs of a list in its order, several at a time, and yields those with hits. The position that the frames
+ * contain is that after the last run of which all was yielded, so that a search that continues there misses no run. It
+ * repeats a run only if the list has changed so much that the last run is on another page.
+ */
+export async function* searchRunsFrames(
+  options: SearchRunsOptions,
+): AsyncGenerator<WorkflowSearchFrame, void> {
+  const { lifetime, log, page } = options;
+  const [token = '', lastRun = ''] = (options.after ?? '').split('.');
+  const covered = new Coverage(positionOf(token, lastRun));
+  let lastProgress = Date.now();
+  let failures = 0;
+  try {
+    for await (const searched of inOrder(runsAfter(page, token, lastRun), options)) {
+      await lifetime.checkpoint();
+      const { run, end, hits } = searched;
+      // Before the run's hits: a client must not see hits that a search that continues here repeats.
+      if (lifetime.interruption() !== undefined) throw new Error('The stream has to end.');
+      if (end.reason === 'error') {
+        failures += 1;
+        covered.addFailure(searched);
+        if (failures <= MAX_FAILURES) continue;
+        yield {
+          type: 'end',
+          reason: 'error',
+          ...covered.end(),
+          ...(end.message && { message: end.message }),
+        };
+        return;
+      }
+      failures = 0;
+      // The budget of Cloud KMS calls has ended. The keys are cached now, so that the next request goes further.
+      if (end.reason !== 'complete' && end.hits < MAX_RUN_HITS) {
+        yield { type: 'end', reason: 'limit', ...covered.end() };
+        return;
+      }
+      const partial = end.after > 1;
+      if (hits.length > 0) yield { type: 'run', workflow: run, hits: hits.length, partial };
+      yield* hits;
+      covered.add(searched, partial);
+      if (covered.isFull()) {
+        yield { type: 'end', reason: 'limit', ...covered.end() };
+        return;
+      }
+      if (Date.now() - lastProgress < PROGRESS_MS) continue;
+      lastProgress = Date.now();
+      yield { type: 'progress', ...covered.value() };
+    }
+    yield { type: 'end', reason: 'complete', ...covered.end() };
+  } catch (error) {
+    const end = streamEnd(error, lifetime, log, 'search');
+    if (end !== undefined) yield { type: 'end', ...end, ...covered.end() };
+  }
+}
+
+const positionOf = (token: string, runId: string): string => `${token}.${runId}`;
+
+interface ListedRun {
+  readonly run: WorkflowSummary;
+  readonly token: string;
+}
+
+/** Yields the runs after a position. */
+async function* runsAfter(
+  page: SearchRunsOptions['page'],
+  first: string,
+  lastRun: string,
+): AsyncGenerator<ListedRun, void> {
+  let token: string | undefined = first;
+  while (token !== undefined) {
+    const { runs, next }: RunPage = await page(token);
+    const last = token === first ? runs.findIndex(({ runId }) => runId === lastRun) : -1;
+    for (const run of runs.slice(last + 1)) yield { run, token };
+    token = next;
+  }
+}
+
+/** Searches the runs, several at a time, and yields the results in their order. */
+async function* inOrder(
+  runs: AsyncGenerator<ListedRun, void>,
+  { search, stop }: Pick<SearchRunsOptions, 'search' | 'stop'>,
+): AsyncGenerator<SearchedRun, void> {
+  const queue: Promise<SearchedRun>[] = [];
+  let listed = false;
+  try {
+    for (;;) {
+      while (!listed && queue.length < CONCURRENT_RUNS) {
+        const { done, value } = await runs.next();
+        if (done) listed = true;
+        else {
+          const searched = searchRun(value, search);
+          // Handled below, unless the stream ends before.
+          searched.catch(() => undefined);
+          queue.push(searched);
+        }
+      }
+      const [first] = queue;
+      if (first === undefined) return;
+      const searched = await first;
+      void queue.shift();
+      yield searched;
+    }
+  } finally {
+    stop();
+    await runs.return();
+    // Each search writes its outcome into the audit.
+    await Promise.allSettled(queue);
+  }
+}
+
+async function searchRun(
+  { run, token }: ListedRun,
+  search: SearchRunsOptions['search'],
+): Promise<SearchedRun> {
+  const hits: SearchHit[] = [];
+  let end: SearchedRun['end'] | undefined;
+  // To the end of the stream, although no line follows `end`: otherwise the audit would count it as cut off.
+  for await (const frame of search(run)) {
+    if (frame.type === 'hit') hits.push(frame);
+    else if (frame.type === 'end') end = frame;
+  }
+  if (end === undefined) throw new Error('The search of a run ended without a last frame.');
+  return { run, token, hits, end };
+}
+
+/** What the search has covered so far. */
+class Coverage {
+  #after: string;
+  #runs = 0;
+  #partial = 0;
+  #failed = 0;
+  #hits = 0;
+  #events = 0;
+  #payloads = 0;
+  #bytes = 0;
+  #kmsCalls = 0;
+  readonly #unreadable: ReasonCounts = {};
+
+  constructor(after: string) {
+    this.#after = after;
+  }
+
+  add({ run, token, hits, end }: SearchedRun, partial: boolean): void {
+    this.#after = positionOf(token, run.runId);
+    this.#runs += 1;
+    this.#partial += partial ? 1 : 0;
+    this.#hits += hits.length;
+    this.#events += end.events;
+    this.#payloads += end.payloads;
+    this.#bytes += end.bytes;
+    // The searches of one request share their budget of calls.
+    this.#kmsCalls = Math.max(this.#kmsCalls, end.kmsCalls);
+    for (const code of reasonCode.options) {
+      const count = end.unreadable[code] ?? 0;
+      if (count > 0) this.#unreadable[code] = (this.#unreadable[code] ?? 0) + count;
+    }
+  }
+
+  addFailure({ run, token }: SearchedRun): void {
+    this.#after = positionOf(token, run.runId);
+    this.#failed += 1;
+  }
+
+  isFull(): boolean {
+    return this.#hits >= MAX_HITS || this.#runs >= MAX_SEARCHED_RUNS;
+  }
+
+  value(): Omit<Extract<WorkflowSearchFrame, { type: 'progress' }>, 'type'> {
+    return {
+      after: this.#after,
+      runs: this.#runs,
+      hits: this.#hits,
+      events: this.#events,
+      payloads: this.#payloads,
+      bytes: this.#bytes,
+      kmsCalls: this.#kmsCalls,
+      unreadable: { ...this.#unreadable },
+    };
+  }
+
+  end(): Omit<Extract<WorkflowSearchFrame, { type: 'end' }>, 'type' | 'reason' | 'message'> {
+    return { ...this.value(), partial: this.#partial, failed: this.#failed };
+  }
+}

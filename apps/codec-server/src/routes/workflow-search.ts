@@ -1,0 +1,163 @@
+import {
+  type SearchFrame,
+  workflowSearchFrame,
+  type WorkflowSearchRequest,
+  workflowSearchRequest,
+  type WorkflowSummary,
+} from '@temporal-kms/codec-api';
+import type { Context } from 'hono';
+import { auditedStream } from '../audit/audit.ts';
+import { badRequest } from '../errors.ts';
+import { workflowSummary } from '../history/description.ts';
+import { searchFrames } from '../history/search.ts';
+import { MAX_RUN_EVENTS, MAX_RUN_HITS, type RunPage, searchRunsFrames } from '../history/search-runs.ts';
+import { KmsCallBudget, type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
+import { requireJustification } from '../http/authorise.ts';
+import type { Env } from '../http/context.ts';
+import { defineRoute, type Route } from '../http/define-route.ts';
+import { ndjson } from '../http/responses.ts';
+import { hasUnknownStatus } from '../temporal/service.ts';
+import {
+  admitDecryption,
+  beginAudit,
+  codecOf,
+  historyLength,
+  interruption,
+  lifetimeOf,
+  outcomeOf,
+  type RunRoutesOptions,
+} from './run-stream.ts';
+import { inspectFor, withQueryErrors } from './workflows.ts';
+
+const SEARCH_MS = 60_000;
+
+/** Runs in one page of the list. */
+const PAGE_SIZE = 100;
+
+/** The search for text in all runs that match a visibility query. */
+export function workflowSearchRoute(options: RunRoutesOptions): Route {
+  const { authority, log } = options;
+  return defineRoute({
+    method: 'post',
+    path: '/api/namespaces/{namespace}/workflows:search',
+    operationId: 'searchWorkflows',
+    summary: 'Searches for text in the decrypted payloads of all runs that match a visibility query',
+    description:
+      'Searches the runs in the order of the list, several at a time, and the newest 4,096 events of each. Streams each ' +
+      'run with hits, then its hits as `searchHistory` does, at most 50. After an end of `limit`, continue with `after`. ' +
+      'Each run that is searched has its own entries in the audit.',
+    requires: 'search',
+    body: workflowSearchRequest,
+    response: { description: 'Frames', type: 'application/x-ndjson', schema: workflowSearchFrame },
+    admit: admitDecryption(options),
+    handler: async (c, { body: request }) => {
+      const namespace = c.get('namespace');
+      const justification = await requireJustification(
+        c,
+        authority,
+        { operation: 'search', namespace },
+        request.justification,
+      );
+      const pages = pagesOf(c, options, request.query);
+      const first = await pages(request.after?.split('.')[0] ?? '', c.req.raw.signal);
+      return ndjson(c, (disconnected) => {
+        const stop = new AbortController();
+        const lifetime = lifetimeOf(c, options, disconnected, SEARCH_MS);
+        // The searches of the runs also end when the whole search has reached a limit.
+        const perRun = streamLifetime({
+          disconnected: AbortSignal.any([disconnected, stop.signal]),
+          stopping: options.stopping,
+          expiresAt: c.get('caller').expiresAt,
+          maxMs: SEARCH_MS,
+          memory: c.get('memory'),
+        });
+        const search = runSearch(c, options, { request, justification, lifetime: perRun });
+        return searchRunsFrames({
+          log,
+          lifetime,
+          after: request.after,
+          page: async (token) => (token === first.token ? first : pages(token, lifetime.signal)),
+          search,
+          stop: () => stop.abort(),
+        });
+      });
+    },
+  });
+}
+
+/** Returns a function that reads a page of the runs that match a query. */
+function pagesOf(
+  c: Context<Env>,
+  { temporal, inspect, authority }: RunRoutesOptions,
+  query: string,
+): (token: string, signal: AbortSignal) => Promise<RunPage> {
+  const namespace = c.get('namespace');
+  const inspectForCaller = inspectFor(c, authority.access, inspect);
+  return async (token, signal) => {
+    const nextPageToken = Buffer.from(token, 'base64url');
+    const page = await withQueryErrors(() =>
+      temporal.list(
+        { namespace, query, pageSize: PAGE_SIZE, ...(token === '' ? {} : { nextPageToken }) },
+        signal,
+      ),
+    ).catch((error: unknown) => {
+      if (token === '' || !hasUnknownStatus(error)) throw error;
+      throw badRequest('after is invalid; send the value of an earlier search.', error);
+    });
+    const next = Buffer.from(page.nextPageToken).toString('base64url');
+    return {
+      runs: page.executions.map((info) => workflowSummary(info, namespace, inspectForCaller)),
+      token,
+      next: next === '' ? undefined : next,
+    };
+  };
+}
+
+interface RunSearch {
+  readonly request: WorkflowSearchRequest;
+  readonly justification: string | undefined;
+  readonly lifetime: StreamLifetime;
+}
+
+/**
+ * Returns a function that searches a run. Its permission has been checked for the namespace; its audit is that of a search
+ * of one run, so that an auditor of a run finds every search of it.
+ */
+function runSearch(
+  c: Context<Env>,
+  options: RunRoutesOptions,
+  { request: { text, caseSensitive }, justification, lifetime }: RunSearch,
+): (run: WorkflowSummary) => AsyncGenerator<SearchFrame, void> {
+  const { temporal, reader, threads, authority, log } = options;
+  const namespace = c.get('namespace');
+  const codec = codecOf(c, options);
+  const budget = new KmsCallBudget(codec);
+  const request = { text, caseSensitive, order: 'newest_first' as const };
+  return async function* search({ workflowId, runId, historyLength: known, closeTime }) {
+    const run = { namespace, workflowId, runId };
+    // Temporal's visibility store knows the length of closed runs only.
+    const isKnown = known > 0 && closeTime !== undefined;
+    const length = isKnown ? known : await historyLength(temporal, run, lifetime.signal);
+    const record = await beginAudit(c, authority, { operation: 'search', run, justification });
+    const frames = searchFrames({
+      reader,
+      threads,
+      codec,
+      log,
+      run,
+      record,
+      request,
+      length,
+      lifetime,
+      budget,
+      oldest: Math.max(1, length - MAX_RUN_EVENTS + 1),
+      maxHits: MAX_RUN_HITS,
+    });
+    yield* auditedStream(
+      record,
+      frames,
+      (_, frame) => (frame.type === 'end' ? outcomeOf(frame.reason) : undefined),
+      () => interruption(lifetime.signal, lifetime),
+    );
+  };
+}

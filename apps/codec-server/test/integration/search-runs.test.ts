@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto';
+import { type WorkflowSearchFrame, workflowSearchFrame } from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openAccess } from '../../src/access/access.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { collect } from '../support/lines.ts';
+import { keptLog } from '../support/stack.ts';
+import { get, lines, NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';
+import { finish } from '../support/workflows.ts';
+
+let stack: Stack;
+const SECRET = 'canary-31f0aa';
+const prefix = `across-${randomUUID()}`;
+const RUNS = 20;
+const query = `WorkflowId STARTS_WITH "${prefix}"`;
+
+beforeAll(async () => {
+  stack = await startStack();
+  const started = Array.from({ length: RUNS }, (_, index) =>
+    stack.start('everywhere', [index % 4 === 0 ? `${SECRET} ${index}` : 'another text'], {
+      workflowId: `${prefix}-${index}`,
+    }),
+  );
+  for (const handle of await Promise.all(started)) {
+    await handle.signal(finish, 'bye');
+    await handle.result();
+  }
+  // Temporal's visibility store is updated after the workflow has completed.
+  await vi.waitFor(
+    async () => expect(ends(await search({ text: 'no such text', query }))).toMatchObject({ runs: RUNS }),
+    { timeout: 20_000, interval: 500 },
+  );
+});
+afterAll(() => stack.close());
+
+const post = (body: object, app = stack.app): Promise<Response> =>
+  get(app, `/api/namespaces/${NAMESPACE}/workflows:search`, { method: 'POST', body: JSON.stringify(body) });
+const search = async (body: object, app = stack.app): Promise<WorkflowSearchFrame[]> =>
+  collect(lines(await post(body, app), workflowSearchFrame));
+const ends = (frames: WorkflowSearchFrame[]) => frames.findLast((frame) => frame.type === 'end');
+const found = (frames: WorkflowSearchFrame[]): string[] =>
+  frames.flatMap((frame) => (frame.type === 'run' ? [frame.workflow.workflowId] : []));
+
+describe('a search over all runs that match a query', () => {
+  it('finds the runs with the text in the order of the list, each with its hits', async () => {
+    const frames = await search({ text: SECRET, query });
+    const response = await get(
+      stack.app,
+      `/api/namespaces/${NAMESPACE}/workflows?query=${encodeURIComponent(query)}`,
+    );
+    const { workflows }: { workflows: { workflowId: string }[] } = JSON.parse(await response.text());
+    const wanted = workflows.filter(({ workflowId }) => Number(workflowId.split('-').at(-1)) % 4 === 0);
+    expect(found(frames)).toEqual(wanted.map(({ workflowId }) => workflowId));
+    let left = 0;
+    for (const frame of frames) {
+      if (frame.type === 'run') {
+        expect(left).toBe(0);
+        left = frame.hits;
+        expect(frame.partial).toBe(false);
+      }
+      if (frame.type === 'hit') {
+        left -= 1;
+        expect(frame.snippet.match).toBe(SECRET);
+      }
+    }
+    expect(left).toBe(0);
+    expect(ends(frames)).toMatchObject({
+      reason: 'complete',
+      runs: RUNS,
+      partial: 0,
+      failed: 0,
+      unreadable: {},
+    });
+  });
+
+  it('continues after a position, and neither repeats nor misses a run', async () => {
+    const response = await get(
+      stack.app,
+      `/api/namespaces/${NAMESPACE}/workflows?query=${encodeURIComponent(query)}`,
+    );
+    const { workflows }: { workflows: { runId: string; workflowId: string }[] } = JSON.parse(
+      await response.text(),
+    );
+    const all = found(await search({ text: SECRET, query }));
+    const rest = await search({ text: SECRET, query, after: `.${workflows[9]!.runId}` });
+    const later = new Set(workflows.slice(10).map(({ workflowId }) => workflowId));
+    expect(found(rest)).toEqual(all.filter((id) => later.has(id)));
+    expect(ends(rest)).toMatchObject({ reason: 'complete', runs: RUNS - 10 });
+  });
+
+  it('writes an audit entry for each run, and the text into no audit entry and no log line', async () => {
+    const { log, lines: logged } = keptLog();
+    const entries: any[] = [];
+    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    await search({ text: SECRET, query, justification: 'ticket 17' }, stack.replica({ log, audit }));
+    const of = (event: string) => entries.filter((entry) => entry.event === event);
+    expect(of('intent')).toHaveLength(RUNS);
+    expect(of('outcome')).toHaveLength(RUNS);
+    expect(new Set(of('intent').map(({ runId }) => runId)).size).toBe(RUNS);
+    for (const entry of of('intent'))
+      expect(entry).toMatchObject({ operation: 'search', justification: 'ticket 17' });
+    for (const entry of of('outcome'))
+      expect(entry.outcome).toMatchObject({ result: 'complete', refused: {} });
+    expect(JSON.stringify([entries, logged])).not.toContain(SECRET);
+  });
+
+  it('decrypts nothing of a run whose intent cannot be written', async () => {
+    const audit = createAudit({
+      write: async () => {
+        throw new Error('the disk is full');
+      },
+    });
+    const frames = await search({ text: SECRET, query }, stack.replica({ audit }));
+    expect(found(frames)).toEqual([]);
+    expect(ends(frames)).toMatchObject({ reason: 'error', hits: 0, payloads: 0 });
+  });
+
+  it('requires a justification, before any call to Temporal, if the namespace decrypts on demand', async () => {
+    const access = { ...openAccess, reveal: () => 'on-demand' as const };
+    const temporal: any = new Proxy(
+      {},
+      { get: (_, call) => expect.fail(`The server called Temporal: ${String(call)}`) },
+    );
+    const response = await post({ text: SECRET, query }, stack.replica({ access, temporal }));
+    expect([response.status, await response.json()]).toMatchObject([
+      403,
+      { error: { code: 'justification_required' } },
+    ]);
+  });
+
+  it.each([
+    ['no text', {}, 'bad_request'],
+    ['an unknown field', { text: 'x', regex: true }, 'bad_request'],
+    ['an invalid query', { text: 'x', query: 'Nonsense = ' }, 'invalid_query'],
+    ['a position that the server did not return', { text: 'x', after: 'Zm9v.' }, 'bad_request'],
+  ])('answers 400 for %s', async (_, body, code) => {
+    const response = await post(body);
+    expect([response.status, await response.json()]).toMatchObject([400, { error: { code } }]);
+  });
+
+  it('searches running workflows too', async () => {
+    const handle = await stack.start('everywhere', [`${SECRET} running`]);
+    const { workflowId } = await runOf(handle);
+    await expect
+      .poll(
+        async () => found(await search({ text: `${SECRET} running`, query: `WorkflowId = "${workflowId}"` })),
+        {
+          timeout: 20_000,
+          interval: 500,
+        },
+      )
+      .toEqual([workflowId]);
+    await handle.signal(finish, 'bye');
+    await handle.result();
+  });
+
+  it('stops decrypting when the client disconnects, and records that', async () => {
+    const entries: any[] = [];
+    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    const response = await post({ text: SECRET, query }, stack.replica({ audit }));
+    const reader = response.body!.getReader();
+    await reader.read();
+    await reader.cancel();
+    const of = (event: string) => entries.filter((entry) => entry.event === event).length;
+    await expect.poll(() => of('intent') > 0 && of('outcome') === of('intent')).toBe(true);
+  });
+});
