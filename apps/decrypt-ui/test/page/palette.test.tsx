@@ -24,7 +24,7 @@ describe('the palette', () => {
 
   test('offers the commands that can run on the page and no others', async () => {
     await renderApp('/ns/NS/workflows');
-    await until(() => document.querySelector('[role="grid"] [data-key]'), 'the list');
+    await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');
     await open();
     await until(() => options().length > 0, 'the commands');
     expect(options().join()).toContain('Find or filter');
@@ -34,7 +34,7 @@ describe('the palette', () => {
 
   test('goes to a workflow by the beginning of its id, and to an event by its number', async () => {
     const app = await renderApp('/ns/NS/workflows');
-    await until(() => document.querySelector('[role="grid"] [data-key]'), 'the list');
+    await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');
     await open();
     await userEvent.keyboard('order-88');
     await until(() => options().some((text) => text.startsWith('order-88213')), 'the workflow');
