@@ -72,11 +72,13 @@ test('the list filters by a condition, which its address and its query contain, 
   await expect(page.getByRole('textbox', { name: 'Visibility query' })).toHaveValue(
     '(WorkflowId STARTS_WITH "checkout" OR WorkflowType STARTS_WITH "checkout")',
   );
-  await page.getByRole('row', { name: 'Failed checkout-2001 checkout' }).focus();
+  const link = page.getByRole('link', { name: 'checkout-2001', exact: true });
+  const row = page.getByRole('row').filter({ has: link });
+  await row.focus();
   await page.keyboard.press('Enter');
   await expect(page.getByText('Checkout of Tomás Ferreira failed').first()).toBeVisible();
   await page.goBack();
-  await expect(page.getByRole('row', { name: 'Failed checkout-2001 checkout' })).toBeFocused();
+  await expect(row).toBeFocused();
 });
 
 for (const colorScheme of ['dark', 'light'] as const) {

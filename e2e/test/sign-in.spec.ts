@@ -134,6 +134,7 @@ test('hides payloads when the sign-in expires, and continues in place after a si
   const body = page.locator('body');
   await expect(body).toContainText(PLAINTEXT);
   await page.locator('[data-key="g43"]').click();
+  await expect(page).toHaveURL(/ev=43/);
   const address = page.url();
   const mark = await page.evaluate(
     () => (Object.assign(window, { mark: Math.random() }), Reflect.get(window, 'mark')),
