@@ -123,7 +123,7 @@ interface SignInPopup {
   close(): void;
 }
 
-/** Milliseconds for a provider to answer in a hidden frame, where nobody can do anything. */
+/** Milliseconds for a provider to answer in a hidden frame, which shows no page and takes no input. */
 const FRAME = 8000;
 
 /** The real windows of the browser. Create them once per page. */

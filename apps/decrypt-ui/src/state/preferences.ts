@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
+import { readStored, writeStored } from './stored.ts';
 
 const preferences = z.object({
   theme: z.enum(['system', 'dark', 'light']).catch('system'),
@@ -21,19 +22,9 @@ interface PreferencesState {
 const KEY = 'decrypt-ui.preferences';
 
 const store = createStore<PreferencesState>()(() => ({
-  chosen: preferences.parse(stored()),
+  chosen: preferences.parse(readStored(KEY)),
   shownTheme: 'dark',
 }));
-
-function stored(): object {
-  try {
-    const found: unknown = JSON.parse(localStorage.getItem(KEY) ?? '{}');
-    return typeof found === 'object' && found !== null ? found : {};
-  } catch {
-    // The browser may forbid storage; every visit then starts with the defaults.
-    return {};
-  }
-}
 
 /** The reader's choices about how the page looks. This browser keeps them; they contain no workflow data. */
 export const getPreferences = (): Preferences => store.getState().chosen;
@@ -42,11 +33,7 @@ export const getPreferences = (): Preferences => store.getState().chosen;
 export function setPreferences(change: Partial<Preferences>): void {
   const chosen = { ...getPreferences(), ...change };
   store.setState({ chosen });
-  try {
-    localStorage.setItem(KEY, JSON.stringify(chosen));
-  } catch {
-    // Without storage the change lasts for this visit.
-  }
+  writeStored(KEY, chosen);
   applyPreferences();
 }
 

@@ -79,7 +79,7 @@ describe('the sign-in page', () => {
 });
 
 describe('a person', () => {
-  test('without any permission is told which one they need, and may check again', async () => {
+  test('without any permission sees which one they need, and may check again', async () => {
     const { make } = sessionOf(person([]));
     const app = await renderApp('/', { session: make });
     await expect.element(heading('You may not read workflows in any namespace')).toBeVisible();
@@ -223,7 +223,7 @@ describe('a server that cannot be reached', () => {
     await until(() => asked > before, 'another attempt');
   });
 
-  test('is told apart from a server that does not allow the origin of the page', async () => {
+  test('differs from the page about a server that does not allow the origin', async () => {
     const { make } = sessionOf(person([]));
     await renderApp('/ns/NS/workflows', { session: (actions) => make({ ...actions, fetch: failing }) });
     await expect.element(heading('The codec server does not allow this page')).toBeVisible();

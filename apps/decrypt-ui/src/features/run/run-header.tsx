@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
-import { ChevronLeft, CornerLeftUp, ExternalLink, MoveLeft, MoveRight } from 'lucide-react';
+import { CornerLeftUp, ExternalLink, MoveLeft, MoveRight } from 'lucide-react';
 import { runsQuery } from '../../api/queries.ts';
 import { tip } from '../../commands/commands.ts';
 import { useCommands } from '../../commands/registry.ts';
@@ -21,29 +21,17 @@ import { useZone } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
 import { openRun, RunAnchor } from '../links/run-link.tsx';
 import styles from './run-header.module.css';
-import { useHeadingFocus } from './use-heading-focus.ts';
+import { RunTitle } from './run-title.tsx';
 import { useLineage } from './use-relations.ts';
 
 /** The title of a run's page: workflow id, status, run, and a link to Temporal's Web UI. */
 export function RunHeader() {
   const { config } = useServices();
   const { address, description } = useRun();
-  const heading = useHeadingFocus();
   const { namespace, workflowId, runId } = address;
   return (
     <div className={styles['header']}>
-      <Link
-        to="/ns/$namespace/workflows"
-        params={{ namespace }}
-        className={buttonClass({ look: 'ghost', icon: true })}
-        aria-label="All workflows"
-        data-tip="All workflows"
-      >
-        <ChevronLeft size={16} />
-      </Link>
-      <h1 ref={heading} tabIndex={-1} className={styles['id']} title={escapeInvisible(workflowId)}>
-        {escapeInvisible(workflowId)}
-      </h1>
+      <RunTitle address={address} />
       <CopyButton what="workflow id" text={() => workflowId} className={styles['copy']} />
       <StatusChip workflow={description.workflow} />
       <RunMenu />

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import { type ColumnId, columnsOf, printColumns, usualColumns } from './columns.ts';
+import { readStored, writeStored } from '../../state/stored.ts';
 
 const savedView = z.object({
   name: z.string().min(1).max(60),
@@ -24,25 +25,11 @@ const KEY = 'decrypt-ui.list';
 
 const MAX_VIEWS = 30;
 
-const store = createStore<Settings>()(() => settings.parse(stored()));
-
-function stored(): object {
-  try {
-    const found: unknown = JSON.parse(localStorage.getItem(KEY) ?? '{}');
-    return typeof found === 'object' && found !== null ? found : {};
-  } catch {
-    // The browser may forbid storage; every visit then starts with the defaults.
-    return {};
-  }
-}
+const store = createStore<Settings>()(() => settings.parse(readStored(KEY)));
 
 function change(next: Settings): void {
   store.setState(next, true);
-  try {
-    localStorage.setItem(KEY, JSON.stringify(next));
-  } catch {
-    // Without storage the change lasts for this visit.
-  }
+  writeStored(KEY, next);
 }
 
 /** The reader's usual columns. */

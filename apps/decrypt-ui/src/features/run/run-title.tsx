@@ -1,0 +1,38 @@
+import { Link } from '@tanstack/react-router';
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { ChevronLeft } from 'lucide-react';
+import { type RefCallback, useCallback } from 'react';
+import type { RunAddress } from '../../api/client.ts';
+import { buttonClass } from '../../components/button.tsx';
+import styles from './run-header.module.css';
+
+/** The way back to the list, and the workflow id as the heading of a run's page. */
+export function RunTitle({ address: { namespace, workflowId } }: { address: RunAddress }) {
+  const heading = useHeadingFocus();
+  return (
+    <>
+      <Link
+        to="/ns/$namespace/workflows"
+        params={{ namespace }}
+        className={buttonClass({ look: 'ghost', icon: true })}
+        aria-label="All workflows"
+        data-tip="All workflows"
+      >
+        <ChevronLeft size={16} />
+      </Link>
+      <h1 ref={heading} tabIndex={-1} className={styles['id']} title={escapeInvisible(workflowId)}>
+        {escapeInvisible(workflowId)}
+      </h1>
+    </>
+  );
+}
+
+/**
+ * Moves the focus to the heading of a page that opens, so that screen readers read it and Tab continues from it. An element
+ * that has the focus already keeps it.
+ */
+function useHeadingFocus(): RefCallback<HTMLElement> {
+  return useCallback((heading: HTMLElement | null) => {
+    if (heading && document.activeElement === document.body) heading.focus({ preventScroll: true });
+  }, []);
+}
