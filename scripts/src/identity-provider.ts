@@ -105,7 +105,7 @@ function createProvider(issuer: string, options: IdentityProviderOptions): Provi
       return person && { email: person.email, email_verified: true, groups: [...person.groups] };
     },
     interactions: { url: (_, { uid }) => `/interaction/${uid}` },
-    // These clients are part of this project, so nobody is asked for consent.
+    // These clients are part of this project, so the provider does not ask for consent.
     loadExistingGrant: async ({ oidc }) => {
       const { session, client, provider } = oidc;
       if (!session?.accountId || !client) return undefined;
@@ -129,20 +129,23 @@ function createProvider(issuer: string, options: IdentityProviderOptions): Provi
     },
     features: {
       devInteractions: { enabled: false },
-      resourceIndicators: {
-        enabled: true,
-        defaultResource: () => audience,
-        useGrantedResource: () => true,
-        getResourceServerInfo: () => ({
-          scope: 'codec',
-          audience,
-          accessTokenFormat: 'jwt',
-          jwt: { sign: { alg: 'RS256' } },
-        }),
-      },
+      resourceIndicators: jwtAccessTokens(audience),
     },
   });
 }
+
+/** Returns the feature of oidc-provider by which access tokens are JWTs (RFC 9068) for an audience (RFC 8707). */
+export const jwtAccessTokens = (audience: string) => ({
+  enabled: true,
+  defaultResource: () => audience,
+  useGrantedResource: () => true,
+  getResourceServerInfo: () => ({
+    scope: 'codec',
+    audience,
+    accessTokenFormat: 'jwt' as const,
+    jwt: { sign: { alg: 'RS256' as const } },
+  }),
+});
 
 const DAY = 24 * 3_600;
 

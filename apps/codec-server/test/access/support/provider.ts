@@ -1,5 +1,6 @@
 import { randomBytes, createHash } from 'node:crypto';
 import { createServer } from 'node:http';
+import { jwtAccessTokens } from '@temporal-kms/scripts/identity-provider';
 import { exportJWK } from 'jose';
 import { type ClientMetadata, Provider } from 'oidc-provider';
 import { z } from 'zod';
@@ -111,17 +112,7 @@ function provider(issuer: string, jwks: { keys: object[] }, more: readonly Clien
     features: {
       devInteractions: { enabled: true },
       clientCredentials: { enabled: true },
-      resourceIndicators: {
-        enabled: true,
-        defaultResource: () => AUDIENCE,
-        useGrantedResource: () => true,
-        getResourceServerInfo: () => ({
-          scope: 'codec',
-          audience: AUDIENCE,
-          accessTokenFormat: 'jwt',
-          jwt: { sign: { alg: 'RS256' } },
-        }),
-      },
+      resourceIndicators: jwtAccessTokens(AUDIENCE),
     },
   });
   return oidc;
