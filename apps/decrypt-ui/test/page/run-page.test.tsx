@@ -410,7 +410,7 @@ describe('find', () => {
     press('f', document.body, { ctrlKey: true, shiftKey: true });
     await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
     await userEvent.keyboard('vogel{Enter}');
-    await userEvent.fill(page.getByRole('textbox', { name: 'Why do you search?' }), 'PAY-4417');
+    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
     await userEvent.keyboard('{Enter}');
     await until(() => matchButtons().length > 0, 'the matches');
     const last = app.asked.findLast(({ url }) => url.endsWith('history:search'));

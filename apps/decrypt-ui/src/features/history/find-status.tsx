@@ -6,6 +6,7 @@ import { Button } from '../../components/button.tsx';
 import { formatBytes, formatCount, plural } from '../../model/format/number.ts';
 import type { PayloadSearch } from '../../run/find.ts';
 import { useFind, useRun } from '../../run/run-context.tsx';
+import { JustificationDialog } from '../reveal/justification.tsx';
 import styles from './find-bar.module.css';
 
 /** What the search has covered and found, what it cost, and what the reader can do next. */
@@ -160,28 +161,27 @@ function Progress({ search, hits }: PayloadsStatusProps) {
   return parts;
 }
 
-/** Asks why the reader searches, where the namespace's policy requires it. The answer goes into the audit. */
+/** Asks for a justification, where the server refused a search without one. */
 function Justification() {
   const { find } = useRun();
-  const [text, setText] = useState('');
+  const [asking, setAsking] = useState(true);
   return (
-    <form
-      className={styles['justification']}
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (text.trim() !== '') find.searchPayloads(text.trim());
-      }}
-    >
-      <input
-        aria-label="Why do you search?"
-        placeholder="Why do you search? (ticket, reason)"
-        maxLength={500}
-        value={text}
-        onChange={(event) => setText(event.target.value)}
-      />
-      <Button look="crypto" size="small" type="submit" disabled={text.trim() === ''}>
-        Search
+    <>
+      <Button look="crypto" size="small" className={styles['action']} onClick={() => setAsking(true)}>
+        Give a justification
       </Button>
-    </form>
+      {asking ? (
+        <JustificationDialog
+          title="Search decrypted payloads"
+          description="The server decrypts and searches the payloads of this run. This namespace requires a justification."
+          action="Search"
+          onClose={() => setAsking(false)}
+          onSubmit={(justification) => {
+            setAsking(false);
+            find.searchPayloads(justification);
+          }}
+        />
+      ) : null}
+    </>
   );
 }
