@@ -39,6 +39,8 @@ export interface SearchRunsOptions {
   readonly after: string | undefined;
   /** Returns the page of runs with a token; empty for the first. */
   readonly page: (token: string) => Promise<RunPage>;
+  /** Called with the runs that are searched next, in their order. */
+  readonly prepare: (runs: readonly WorkflowSummary[]) => void;
   /** Searches a run. Its frames are consumed at once. */
   readonly search: (run: WorkflowSummary) => AsyncIterable<SearchFrame>;
   /** Ends the searches in progress, when their results are no longer needed. */
@@ -61,13 +63,13 @@ interface SearchedRun {
 export async function* searchRunsFrames(
   options: SearchRunsOptions,
 ): AsyncGenerator<WorkflowSearchFrame, void> {
-  const { lifetime, log, page } = options;
+  const { lifetime, log } = options;
   const [token = '', lastRun = ''] = (options.after ?? '').split('.');
   const covered = new Coverage(positionOf(token, lastRun));
   let lastProgress = Date.now();
   let failures = 0;
   try {
-    for await (const searched of inOrder(runsAfter(page, token, lastRun), options)) {
+    for await (const searched of inOrder(runsAfter(options, token, lastRun), options)) {
       await lifetime.checkpoint();
       const { run, end, hits } = searched;
       // Before the run's hits: a client must not see hits that a search that continues here repeats.
@@ -118,7 +120,7 @@ interface ListedRun {
 
 /** Yields the runs after a position. */
 async function* runsAfter(
-  page: SearchRunsOptions['page'],
+  { page, prepare }: Pick<SearchRunsOptions, 'page' | 'prepare'>,
   first: string,
   lastRun: string,
 ): AsyncGenerator<ListedRun, void> {
@@ -126,7 +128,9 @@ async function* runsAfter(
   while (token !== undefined) {
     const { runs, next }: RunPage = await page(token);
     const last = token === first ? runs.findIndex(({ runId }) => runId === lastRun) : -1;
-    for (const run of runs.slice(last + 1)) yield { run, token };
+    const rest = runs.slice(last + 1);
+    prepare(rest);
+    for (const run of rest) yield { run, token };
     token = next;
   }
 }

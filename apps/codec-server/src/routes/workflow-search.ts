@@ -11,7 +11,7 @@ import { badRequest } from '../errors.ts';
 import { workflowSummary } from '../history/description.ts';
 import { searchFrames } from '../history/search.ts';
 import { MAX_RUN_EVENTS, MAX_RUN_HITS, type RunPage, searchRunsFrames } from '../history/search-runs.ts';
-import { KmsCallBudget, type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
+import { KmsCallBudget, streamEnd, type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
 import { requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
@@ -71,12 +71,14 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
           maxMs: SEARCH_MS,
           memory: c.get('memory'),
         });
-        const search = runSearch(c, options, { request, justification, lifetime: perRun });
+        const lengths = new RunLengths(options.temporal, namespace, perRun.signal);
+        const search = runSearch(c, options, { request, justification, lengths, lifetime: perRun });
         return searchRunsFrames({
           log,
           lifetime,
           after: request.after,
           page: async (token) => (token === first.token ? first : pages(token, lifetime.signal)),
+          prepare: (runs) => lengths.prepare(runs),
           search,
           stop: () => stop.abort(),
         });
@@ -113,9 +115,60 @@ function pagesOf(
   };
 }
 
+/** Open runs whose lengths the server asks Temporal for at a time, ahead of their search. */
+const CONCURRENT_LENGTHS = 8;
+
+/** The number of events of runs. Temporal's visibility store knows it for closed runs only, so the server asks for the others. */
+class RunLengths {
+  readonly #temporal: RunRoutesOptions['temporal'];
+  readonly #namespace: string;
+  readonly #signal: AbortSignal;
+  readonly #asked = new Map<string, Promise<number>>();
+
+  constructor(temporal: RunRoutesOptions['temporal'], namespace: string, signal: AbortSignal) {
+    this.#temporal = temporal;
+    this.#namespace = namespace;
+    this.#signal = signal;
+  }
+
+  /** Asks for the lengths of open runs, several at a time, so that their searches need not wait. */
+  prepare(runs: readonly WorkflowSummary[]): void {
+    const open = runs.filter((run) => !isClosed(run)).values();
+    const ask = async (): Promise<void> => {
+      for (const run of open) {
+        if (this.#signal.aborted) return;
+        // Its search reports the failure.
+        await this.of(run).catch(() => undefined);
+      }
+    };
+    for (let n = 0; n < CONCURRENT_LENGTHS; n += 1) void ask();
+  }
+
+  /** @throws HttpError as `historyLength` */
+  of(run: WorkflowSummary): Promise<number> {
+    const { workflowId, runId } = run;
+    if (isClosed(run)) return Promise.resolve(run.historyLength);
+    const known = this.#asked.get(runId);
+    if (known !== undefined) return known;
+    const asked = historyLength(
+      this.#temporal,
+      { namespace: this.#namespace, workflowId, runId },
+      this.#signal,
+    );
+    this.#asked.set(runId, asked);
+    return asked;
+  }
+}
+
+const isClosed = ({ historyLength: known, closeTime }: WorkflowSummary): boolean =>
+  known > 0 && closeTime !== undefined;
+
+const nothingSearched = { after: 0, hits: 0, events: 0, payloads: 0, bytes: 0, unreadable: {} };
+
 interface RunSearch {
   readonly request: WorkflowSearchRequest;
   readonly justification: string | undefined;
+  readonly lengths: RunLengths;
   readonly lifetime: StreamLifetime;
 }
 
@@ -126,18 +179,26 @@ interface RunSearch {
 function runSearch(
   c: Context<Env>,
   options: RunRoutesOptions,
-  { request: { text, caseSensitive }, justification, lifetime }: RunSearch,
+  { request: { text, caseSensitive }, justification, lengths, lifetime }: RunSearch,
 ): (run: WorkflowSummary) => AsyncGenerator<SearchFrame, void> {
-  const { temporal, reader, threads, authority, log } = options;
+  const { reader, threads, authority, log } = options;
   const namespace = c.get('namespace');
   const codec = codecOf(c, options);
   const budget = new KmsCallBudget(codec);
   const request = { text, caseSensitive, order: 'newest_first' as const };
-  return async function* search({ workflowId, runId, historyLength: known, closeTime }) {
+  return async function* search(listed) {
+    const { workflowId, runId } = listed;
     const run = { namespace, workflowId, runId };
-    // Temporal's visibility store knows the length of closed runs only.
-    const isKnown = known > 0 && closeTime !== undefined;
-    const length = isKnown ? known : await historyLength(temporal, run, lifetime.signal);
+    let length: number;
+    try {
+      length = await lengths.of(listed);
+    } catch (error) {
+      // For example, its retention has passed since the list was read. The search continues with the other runs.
+      const end = streamEnd(error, lifetime, log, 'search');
+      if (end === undefined) throw error;
+      yield { type: 'end', ...end, ...nothingSearched, kmsCalls: budget.used };
+      return;
+    }
     const record = await beginAudit(c, authority, { operation: 'search', run, justification });
     const frames = searchFrames({
       reader,

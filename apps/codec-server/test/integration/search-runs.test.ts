@@ -3,6 +3,8 @@ import { type WorkflowSearchFrame, workflowSearchFrame } from '@temporal-kms/cod
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import { createAudit } from '../../src/audit/audit.ts';
+import { HttpError } from '../../src/errors.ts';
+import { createTemporalService, type TemporalService } from '../../src/temporal/service.ts';
 import { collect } from '../support/lines.ts';
 import { keptLog } from '../support/stack.ts';
 import { get, lines, NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';
@@ -40,6 +42,25 @@ const search = async (body: object, app = stack.app): Promise<WorkflowSearchFram
 const ends = (frames: WorkflowSearchFrame[]) => frames.findLast((frame) => frame.type === 'end');
 const found = (frames: WorkflowSearchFrame[]): string[] =>
   frames.flatMap((frame) => (frame.type === 'run' ? [frame.workflow.workflowId] : []));
+
+/** A service that counts the descriptions in flight, and refuses those of some workflows. */
+function watched(refuse: (workflowId: string) => boolean) {
+  const service = createTemporalService(stack.connection);
+  const seen = { most: 0, asked: 0, inFlight: 0 };
+  const describeRun: TemporalService['describe'] = async (request, signal) => {
+    seen.asked += 1;
+    seen.inFlight += 1;
+    seen.most = Math.max(seen.most, seen.inFlight);
+    try {
+      if (refuse(request.execution?.workflowId ?? ''))
+        throw new HttpError(404, 'not_found', 'Temporal does not have it.');
+      return await service.describe(request, signal);
+    } finally {
+      seen.inFlight -= 1;
+    }
+  };
+  return { seen, app: stack.replica({ temporal: { ...service, describe: describeRun } }) };
+}
 
 describe('a search over all runs that match a query', () => {
   it('finds the runs with the text in the order of the list, each with its hits', async () => {
@@ -152,6 +173,39 @@ describe('a search over all runs that match a query', () => {
       .toEqual([workflowId]);
     await handle.signal(finish, 'bye');
     await handle.result();
+  });
+
+  describe('over running workflows', () => {
+    const OPEN = 12;
+    const opened = `open-${randomUUID()}`;
+    const openQuery = `WorkflowId STARTS_WITH "${opened}"`;
+    beforeAll(async () => {
+      await Promise.all(
+        Array.from({ length: OPEN }, (_, n) =>
+          stack.start('waiting', [`${SECRET} open`], { workflowId: `${opened}-${n}` }),
+        ),
+      );
+      await vi.waitFor(
+        async () => expect(ends(await search({ text: 'x', query: openQuery }))).toMatchObject({ runs: OPEN }),
+        { timeout: 20_000, interval: 500 },
+      );
+    });
+
+    it('asks for the lengths of several runs at a time, of each once', async () => {
+      const { seen, app } = watched(() => false);
+      const frames = await search({ text: `${SECRET} open`, query: openQuery }, app);
+      expect(found(frames)).toHaveLength(OPEN);
+      expect(seen.asked).toBe(OPEN);
+      expect(seen.most).toBeGreaterThan(1);
+      expect(seen.most).toBeLessThanOrEqual(16);
+    });
+
+    it('continues with the others after a run that Temporal no longer has', async () => {
+      const { app } = watched((workflowId) => workflowId === `${opened}-3`);
+      const frames = await search({ text: `${SECRET} open`, query: openQuery }, app);
+      expect(found(frames)).toHaveLength(OPEN - 1);
+      expect(ends(frames)).toMatchObject({ reason: 'complete', runs: OPEN - 1, failed: 1 });
+    });
   });
 
   it('stops decrypting when the client disconnects, and records that', async () => {
