@@ -10,8 +10,15 @@ import { reasonCode, reasonCounts } from './reasons.ts';
 const exportForm = z.enum(['encoded', 'decoded', 'readable']);
 export type ExportForm = z.infer<typeof exportForm>;
 
+const eventId = z.number().int().positive();
+
 /** `POST …/runs/{runId}/history:export` */
-export const exportRequest = z.strictObject({ form: exportForm, justification: justification.optional() });
+export const exportRequest = z.strictObject({
+  form: exportForm,
+  /** Exports these events only, the last one included. Absent: the whole history. */
+  events: z.strictObject({ first: eventId, last: eventId }).optional(),
+  justification: justification.optional(),
+});
 export type ExportRequest = z.infer<typeof exportRequest>;
 
 /**

@@ -3,6 +3,7 @@ import {
   type EndReason,
   escapeInvisible,
   type ExportForm,
+  type ExportRequest,
   type ExportSummary,
   type PayloadRef,
   type ReasonCounts,
@@ -31,6 +32,8 @@ export interface ExportOptions extends Omit<DecryptEventsOptions, 'budget'> {
   readonly form: ExportForm;
   /** Number of events that the history had at the time of the request. The export omits later events. */
   readonly length: number;
+  /** The first and the last event. Default: the whole history. */
+  readonly events?: ExportRequest['events'];
 }
 
 export interface ExportChunk {
@@ -43,7 +46,7 @@ export interface ExportChunk {
 const CHUNK_LENGTH = 64 * 1024;
 
 /**
- * Yields a run's history as the text of one JSON document, with one event per line. The document parses only if it is
+ * Yields a run's history, or some of its events, as the text of one JSON document, with one event per line. The document parses only if it is
  * complete: an interrupted export stays unclosed, and its last line, if the client is still connected, is
  * `{"$truncated": {"reason", "after"}}`.
  */
@@ -92,7 +95,8 @@ async function* exportedEvents(
   summary: Summary,
 ): AsyncGenerator<ExportedEvent, void> {
   const { reader, run, length, lifetime } = options;
-  const pages = ascending(reader, run, 1, length, lifetime);
+  const { first, last } = options.events ?? { first: 1, last: length };
+  const pages = ascending(reader, run, first, last, lifetime);
   const write = eventWriter(form, lifetime);
   if (form === 'encoded') {
     for await (const page of prefetch(pages))

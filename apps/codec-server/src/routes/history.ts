@@ -178,7 +178,7 @@ function exportHistory(options: RunRoutesOptions): Route {
     method: 'post',
     path: `${RUN}/history:export`,
     operationId: 'exportHistory',
-    summary: 'Exports a whole history as one JSON document',
+    summary: 'Exports a whole history, or some of its events, as one JSON document',
     description:
       'Streams the document. It is complete if it parses as JSON: a document that was cut off stays unclosed, and its ' +
       'last line is `{"$truncated": {"reason", "after"}}` where the client was still connected.',
@@ -186,7 +186,7 @@ function exportHistory(options: RunRoutesOptions): Route {
     body: exportRequest,
     response: { description: 'The history', type: 'application/json', schema: responses.Export },
     admit: admitDecryption(options),
-    handler: async (c, { parameters: run, body: { form, justification: given } }) => {
+    handler: async (c, { parameters: run, body: { form, events, justification: given } }) => {
       const codec = codecOf(c, options);
       // An encoded export decrypts nothing, so it needs no justification.
       const justification =
@@ -194,6 +194,9 @@ function exportHistory(options: RunRoutesOptions): Route {
           ? given
           : await requireJustification(c, authority, { operation: 'export', ...run }, given);
       const length = await historyLength(temporal, run, c.req.raw.signal);
+      if (events !== undefined && (events.last < events.first || events.last > length)) {
+        throw badRequest(`The run has no events ${events.first} to ${events.last}; its last is ${length}.`);
+      }
       const record = await beginAudit(c, authority, { operation: 'export', run, justification });
       const headers = {
         'Content-Type': 'application/json',
@@ -203,7 +206,18 @@ function exportHistory(options: RunRoutesOptions): Route {
         record,
         maxMs: EXPORT_MS,
         lines: (lifetime) =>
-          exportChunks({ reader, threads, codec, log, run, record, form, length, lifetime }),
+          exportChunks({
+            reader,
+            threads,
+            codec,
+            log,
+            run,
+            record,
+            form,
+            length,
+            lifetime,
+            ...(events && { events }),
+          }),
         count: (_, { end }) => end && outcomeOf(end),
       });
       return textStream(c, headers, (disconnected) => textsOf(chunks(disconnected)));

@@ -76,6 +76,21 @@ describe('an encoded export', () => {
     expect(stack.kms.emulator.calls.rows().length).toBe(before);
   });
 
+  it('contains the requested events only, as Temporal stores them', async () => {
+    const { events } = await exported(run, 'encoded');
+    const response = await postExport(run, 'encoded', stack.app, { events: { first: 3, last: 5 } });
+    expect(await response.json()).toEqual({ events: events.slice(2, 5) });
+  });
+
+  it.each([
+    ['behind the end', { first: 1, last: 100_000 }],
+    ['in the wrong order', { first: 3, last: 2 }],
+    ['before the first', { first: 0, last: 2 }],
+  ])('is refused for events %s', async (_, events) => {
+    const response = await postExport(run, 'encoded', stack.app, { events });
+    expect([response.status, await response.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);
+  });
+
   it.each(['everywhere', 'fails'])(
     'is replayed by a worker with the codec for the workflow %s',
     async (which) => {
