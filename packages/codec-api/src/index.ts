@@ -8,5 +8,6 @@ export * from './parameters.ts';
 export * from './payload.ts';
 export * from './reasons.ts';
 export * from './search.ts';
+export * from './task-queues.ts';
 export * from './visible-text.ts';
 export * from './workflow.ts';

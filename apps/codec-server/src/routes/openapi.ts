@@ -218,6 +218,8 @@ export const responses = {
   Probe: probe,
   ReadableExport: api.readableExport,
   ReasonCode: api.reasonCode,
+  RunTaskQueue: api.runTaskQueue,
+  RunTaskQueues: api.runTaskQueues,
   SearchFrame: api.searchFrame,
   SearchHit: api.searchHit,
   SignIn: api.signIn,

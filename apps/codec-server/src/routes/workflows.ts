@@ -1,4 +1,6 @@
 import {
+  runTaskQueues,
+  type RunTaskQueues,
   type WorkflowCount,
   workflowCount,
   workflowCountQuery,
@@ -15,10 +17,12 @@ import type { Access } from '../access/access.ts';
 import { badRequest, HttpError } from '../errors.ts';
 import { workflowDescription as describe, workflowSummary } from '../history/description.ts';
 import type { Inspect } from '../history/message.ts';
+import { taskQueuePollers, taskQueuesOf } from '../history/task-queues.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { replyJson } from '../http/responses.ts';
 import { hasUnknownStatus, type TemporalService } from '../temporal/service.ts';
+import { RUN } from './run-stream.ts';
 
 export interface WorkflowRoutesOptions {
   readonly access: Pick<Access, 'allows'>;
@@ -28,8 +32,9 @@ export interface WorkflowRoutesOptions {
 
 const WORKFLOWS = '/api/namespaces/{namespace}/workflows';
 
-/** The list of workflows, their number, and the description of one. */
+/** The list of workflows, their number, the description of one, and the workers that poll its task queues. */
 export function workflowRoutes({ access, temporal, inspect }: WorkflowRoutesOptions): readonly Route[] {
+  const pollers = taskQueuePollers(temporal);
   return [
     defineRoute({
       method: 'get',
@@ -96,6 +101,28 @@ export function workflowRoutes({ access, temporal, inspect }: WorkflowRoutesOpti
         const execution = { workflowId, runId };
         const description = await temporal.describe({ namespace, execution }, c.req.raw.signal);
         return replyJson(c, describe(description, namespace, inspectFor(c, access, inspect)));
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: `${RUN}/task-queues`,
+      operationId: 'describeTaskQueues',
+      summary: 'Describes the workers that poll the task queues on which an open run depends',
+      description:
+        'The task queue of the run, and those of its pending activities that no worker has taken, at most 8. Temporal is ' +
+        'asked about a task queue at most once in 10 seconds. The caller cannot name other task queues: Temporal creates ' +
+        'a task queue when it is asked about it.',
+      requires: 'metadata',
+      response: { description: 'The task queues', type: 'application/json', schema: runTaskQueues },
+      handler: async (c, { parameters: { workflowId, runId } }) => {
+        const namespace = c.get('namespace');
+        const { signal } = c.req.raw;
+        const execution = { workflowId, runId };
+        const used = taskQueuesOf(await temporal.describe({ namespace, execution }, signal));
+        const body: RunTaskQueues = {
+          taskQueues: await Promise.all(used.map((queue) => pollers(namespace, queue, signal))),
+        };
+        return replyJson(c, body);
       },
     }),
   ];

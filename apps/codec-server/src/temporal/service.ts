@@ -37,6 +37,11 @@ export interface TemporalService {
     request: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryRequest,
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.GetWorkflowExecutionHistoryResponse>;
+  /** Describes a task queue with the workers that poll it. */
+  taskQueue(
+    request: temporal.api.workflowservice.v1.IDescribeTaskQueueRequest,
+    signal: AbortSignal,
+  ): Promise<temporal.api.workflowservice.v1.DescribeTaskQueueResponse>;
   /** Returns the names of all namespaces, up to 1,000. */
   namespaces(signal: AbortSignal): Promise<string[]>;
   /** Returns whether Temporal answers now. */
@@ -47,6 +52,7 @@ const CALL_MS = 10_000;
 /** Longer than the server keeps a long poll open (20 s, `history.longPollExpirationInterval`). */
 const POLL_MS = 40_000;
 const HEALTH_MS = 2_000;
+const TASK_QUEUE_MS = 5_000;
 /** How often a call is repeated because the event loop was blocked, before its failure is reported. */
 const MAX_REPEATS = 3;
 
@@ -101,6 +107,8 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
     describe: (request, signal) => call(signal, () => workflowService.describeWorkflowExecution(request)),
     history: (request, signal) =>
       call(signal, () => workflowService.getWorkflowExecutionHistory(request), POLL_MS),
+    taskQueue: (request, signal) =>
+      call(signal, () => workflowService.describeTaskQueue(request), TASK_QUEUE_MS),
     namespaces: async (signal) => {
       const { namespaces } = await call(
         signal,

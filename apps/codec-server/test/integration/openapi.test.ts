@@ -32,6 +32,7 @@ const cases: [name: string, operation: string, path: () => string, init?: () => 
   ['a list', 'listWorkflows', () => W],
   ['counts', 'countWorkflows', () => `${W}:count`],
   ['a description', 'describeWorkflow', () => `${W}/${run.workflowId}`],
+  ['task queues', 'describeTaskQueues', () => `${runPath(run)}/task-queues`],
   ['a history', 'streamHistory', () => `${runPath(run)}/history`],
   [
     'payloads',

@@ -53,6 +53,7 @@ describe('the served OpenAPI document', () => {
       ['decodePayloads', 'POST', `${RUN}/payloads:decode`, 'decode', 'application/x-ndjson'],
       ['decodeProtocol', 'POST', '/decode', 'decode', 'application/json'],
       ['describeKeys', 'GET', '/api/namespaces/{namespace}/keys', 'metadata', 'application/json'],
+      ['describeTaskQueues', 'GET', `${RUN}/task-queues`, 'metadata', 'application/json'],
       ['describeWorkflow', 'GET', `${W}/{workflowId}`, 'metadata', 'application/json'],
       ['encodeProtocol', 'POST', '/encode', 'encode', 'application/json'],
       ['exportHistory', 'POST', `${RUN}/history:export`, 'export', 'application/json'],

@@ -41,6 +41,13 @@ export const routes: [
   ],
   [
     'GET',
+    '/api/namespaces/:namespace/workflows/:workflowId/runs/:runId/task-queues',
+    `${RUN}/task-queues`,
+    'metadata',
+    'payments',
+  ],
+  [
+    'GET',
     '/api/namespaces/:namespace/workflows/:workflowId/runs/:runId/history',
     `${RUN}/history`,
     'metadata',

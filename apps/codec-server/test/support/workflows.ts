@@ -63,6 +63,11 @@ export async function waiting(_secret: string): Promise<void> {
   await condition(() => finished);
 }
 
+/** Waits for an activity in a task queue. */
+export async function elsewhere(taskQueue: string): Promise<void> {
+  await proxyActivities<Activities>({ taskQueue, startToCloseTimeout: '10s' }).echo('elsewhere');
+}
+
 /** Fails with a failure and a cause, each with details. */
 export async function fails(secret: string): Promise<void> {
   const inner = ApplicationFailure.create({

@@ -1,0 +1,122 @@
+import { MAX_TASK_QUEUES, type RunTaskQueue } from '@temporal-kms/codec-api';
+import proto, { type temporal } from '@temporalio/proto';
+import { LRUCache } from 'lru-cache';
+import type { TemporalService } from '../temporal/service.ts';
+import { timestamp } from './message.ts';
+
+type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
+type Poller = temporal.api.taskqueue.v1.IPollerInfo;
+type Kind = RunTaskQueue['kind'];
+type Pollers = Pick<RunTaskQueue, 'pollers' | 'lastPoll' | 'polling'>;
+
+/** A task queue, as a run uses it. */
+type UsedQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'waiting'>;
+
+/** Milliseconds. A poller that Temporal has not seen for this time does not poll: Temporal holds a poll for up to 60 s. */
+const STALE_MS = 100_000;
+/** Milliseconds for which an answer is cached: a page that many people watch causes few calls. */
+const KEEP_MS = 10_000;
+/** Task queues with a cached answer. */
+const MAX_KEPT = 1_024;
+/** Longer than the service's own time limit for the call. */
+const CALL_MS = 30_000;
+
+const { TaskQueueType, DescribeTaskQueueMode, PendingActivityState, PendingWorkflowTaskState } =
+  proto.temporal.api.enums.v1;
+const types: Readonly<Record<Kind, temporal.api.enums.v1.TaskQueueType>> = {
+  workflow: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+  activity: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+};
+
+/**
+ * Returns the task queues on which an open run depends: that of its workflow tasks, and those of its pending activities that
+ * no worker has taken. Those on which more tasks wait come first.
+ */
+export function taskQueuesOf(description: Description): UsedQueue[] {
+  const { workflowExecutionInfo: info, executionConfig: config, pendingWorkflowTask: task } = description;
+  if (info?.closeTime) return [];
+  const own = config?.taskQueue?.name ?? info?.taskQueue ?? '';
+  const isWaiting = task?.state === PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED;
+  const activities = new Map<string, number>();
+  for (const { state, paused, activityOptions } of description.pendingActivities ?? []) {
+    if (state !== PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED || paused) continue;
+    const name = activityOptions?.taskQueue?.name ?? own;
+    activities.set(name, (activities.get(name) ?? 0) + 1);
+  }
+  const queues: UsedQueue[] = [
+    { name: own, kind: 'workflow', waiting: isWaiting ? 1 : 0 },
+    ...[...activities].map(([name, waiting]) => ({ name, kind: 'activity' as const, waiting })),
+  ];
+  return queues
+    .filter(({ name }) => name !== '')
+    .toSorted((a, b) => b.waiting - a.waiting)
+    .slice(0, MAX_TASK_QUEUES);
+}
+
+/** Returns a function that reports the workers that poll a task queue. Concurrent and repeated questions share one call. */
+export function taskQueuePollers(
+  temporal: Pick<TemporalService, 'taskQueue'>,
+): (namespace: string, queue: UsedQueue, signal: AbortSignal) => Promise<RunTaskQueue> {
+  const cache = new LRUCache<string, Pollers, { namespace: string; queue: UsedQueue }>({
+    max: MAX_KEPT,
+    ttl: KEEP_MS,
+    // An entry that is evicted while its call is in flight still gets its answer.
+    ignoreFetchAbort: true,
+    fetchMethod: (_key, _stale, { context: { namespace, queue } }) =>
+      // Not the signal of a request: other requests wait for the same answer.
+      pollersOf(temporal, namespace, queue, AbortSignal.timeout(CALL_MS)),
+  });
+  return async (namespace, queue, signal) => {
+    const key = JSON.stringify([namespace, queue.kind, queue.name]);
+    const pollers = await cache.forceFetch(key, { context: { namespace, queue } });
+    signal.throwIfAborted();
+    return { ...queue, ...pollers };
+  };
+}
+
+async function pollersOf(
+  temporal: Pick<TemporalService, 'taskQueue'>,
+  namespace: string,
+  { name, kind }: UsedQueue,
+  signal: AbortSignal,
+): Promise<Pollers> {
+  const taskQueueType = types[kind];
+  const request = { namespace, taskQueue: { name }, taskQueueType };
+  const { pollers } = await temporal.taskQueue(request, signal);
+  const found = summaryOf(pollers);
+  if (found.polling) return found;
+  // The simple form asks one partition of the queue only. A worker with few pollers may poll another.
+  const { versionsInfo } = await temporal.taskQueue(
+    {
+      ...request,
+      apiMode: DescribeTaskQueueMode.DESCRIBE_TASK_QUEUE_MODE_ENHANCED,
+      taskQueueTypes: [taskQueueType],
+      reportPollers: true,
+      versions: { unversioned: true, allActive: true },
+    },
+    signal,
+  );
+  const others = Object.values(versionsInfo).flatMap(
+    ({ typesInfo }) => typesInfo?.[String(taskQueueType)]?.pollers ?? [],
+  );
+  return summaryOf([...pollers, ...others]);
+}
+
+function summaryOf(pollers: readonly Poller[]): Pollers {
+  // A worker polls several partitions.
+  const latest = new Map<string, Poller>();
+  for (const poller of pollers) {
+    const identity = poller.identity ?? '';
+    const known = latest.get(identity);
+    if (known === undefined || millisOf(known) < millisOf(poller)) latest.set(identity, poller);
+  }
+  const [last] = [...latest.values()].toSorted((a, b) => millisOf(b) - millisOf(a));
+  return {
+    pollers: latest.size,
+    ...(last?.lastAccessTime ? { lastPoll: timestamp(last.lastAccessTime) } : {}),
+    polling: last !== undefined && Date.now() - millisOf(last) < STALE_MS,
+  };
+}
+
+const millisOf = ({ lastAccessTime: time }: Poller): number =>
+  Number(time?.seconds ?? 0) * 1_000 + (time?.nanos ?? 0) / 1e6;

@@ -1,0 +1,118 @@
+import { MAX_TASK_QUEUES } from '@temporal-kms/codec-api';
+import proto from '@temporalio/proto';
+import { describe, expect, it } from 'vitest';
+import { taskQueuePollers, taskQueuesOf } from '../../src/history/task-queues.ts';
+import type { TemporalService } from '../../src/temporal/service.ts';
+
+const { PendingActivityState, PendingWorkflowTaskState } = proto.temporal.api.enums.v1;
+const SCHEDULED = PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED;
+const { DescribeTaskQueueResponse } = proto.temporal.api.workflowservice.v1;
+
+const activity = (queue: string, more: object = {}) => ({
+  state: SCHEDULED,
+  activityOptions: { taskQueue: { name: queue } },
+  ...more,
+});
+const description = (more: object) => ({ executionConfig: { taskQueue: { name: 'orders' } }, ...more });
+
+describe('taskQueuesOf', () => {
+  it('returns the task queue of the run, and those of activities that no worker has taken', () => {
+    const pendingActivities = [
+      activity('cards'),
+      activity('cards'),
+      activity('orders', { activityOptions: undefined }),
+      activity('mail', { state: PendingActivityState.PENDING_ACTIVITY_STATE_STARTED }),
+      activity('sms', { paused: true }),
+    ];
+    expect(taskQueuesOf(description({ pendingActivities }))).toEqual([
+      { name: 'cards', kind: 'activity', waiting: 2 },
+      { name: 'orders', kind: 'activity', waiting: 1 },
+      { name: 'orders', kind: 'workflow', waiting: 0 },
+    ]);
+  });
+
+  it('counts a workflow task that no worker has taken', () => {
+    const state = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED;
+    expect(taskQueuesOf(description({ pendingWorkflowTask: { state } }))).toEqual([
+      { name: 'orders', kind: 'workflow', waiting: 1 },
+    ]);
+  });
+
+  it('returns none for a closed run, and a limited number for a run with many', () => {
+    expect(taskQueuesOf(description({ workflowExecutionInfo: { closeTime: { seconds: 1 } } }))).toEqual([]);
+    const pendingActivities = Array.from({ length: 200 }, (_, n) => activity(`queue-${n}`));
+    expect(taskQueuesOf(description({ pendingActivities }))).toHaveLength(MAX_TASK_QUEUES);
+  });
+});
+
+const queue = { name: 'orders', kind: 'workflow', waiting: 1 } as const;
+const poller = (identity: string, secondsAgo: number) => ({
+  identity,
+  lastAccessTime: { seconds: Math.floor(Date.now() / 1_000) - secondsAgo },
+});
+const never = new AbortController().signal;
+
+/** A service whose first answer has the pollers of one partition, and whose second has those of all. */
+function service(
+  one: object[],
+  all: object[],
+): Pick<TemporalService, 'taskQueue'> & { readonly modes: number[] } {
+  const modes: number[] = [];
+  return {
+    modes,
+    taskQueue: async ({ apiMode = 0 }) => {
+      modes.push(apiMode ?? 0);
+      return DescribeTaskQueueResponse.fromObject(
+        apiMode ? { versionsInfo: { '': { typesInfo: { 1: { pollers: all } } } } } : { pollers: one },
+      );
+    },
+  };
+}
+
+describe('taskQueuePollers', () => {
+  it('counts each worker once, and finds the last poll', async () => {
+    const temporal = service([poller('a', 70), poller('b', 5)], []);
+    expect(await taskQueuePollers(temporal)('payments', queue, never)).toMatchObject({
+      ...queue,
+      pollers: 2,
+      polling: true,
+    });
+    expect(temporal.modes).toEqual([0]);
+  });
+
+  it('asks all partitions if no worker polls the first', async () => {
+    const temporal = service([poller('a', 200)], [poller('a', 20)]);
+    const found = await taskQueuePollers(temporal)('payments', queue, never);
+    expect(found).toMatchObject({ pollers: 1, polling: true });
+    expect(temporal.modes).toEqual([0, 1]);
+  });
+
+  it('reports a worker that polled minutes ago as one that polls no more', async () => {
+    const temporal = service([poller('a', 200)], [poller('a', 200)]);
+    const found = await taskQueuePollers(temporal)('payments', queue, never);
+    expect(found).toMatchObject({ pollers: 1, polling: false, lastPoll: expect.any(String) });
+  });
+
+  it('keeps the answers of namespaces and of kinds apart', async () => {
+    const temporal = service([poller('a', 5)], []);
+    const pollers = taskQueuePollers(temporal);
+    await pollers('payments', queue, never);
+    await pollers('orders', queue, never);
+    await pollers('orders', { ...queue, kind: 'activity' }, never);
+    await pollers('orders', queue, never);
+    expect(temporal.modes).toHaveLength(3);
+  });
+
+  it('asks again after a failure', async () => {
+    let calls = 0;
+    const pollers = taskQueuePollers({
+      taskQueue: async () => {
+        calls += 1;
+        if (calls === 1) throw new Error('unavailable');
+        return DescribeTaskQueueResponse.fromObject({ pollers: [poller('a', 5)] });
+      },
+    });
+    await expect(pollers('payments', queue, never)).rejects.toThrow('unavailable');
+    expect(await pollers('payments', queue, never)).toMatchObject({ polling: true });
+  });
+});

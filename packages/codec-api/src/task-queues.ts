@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { timestamp } from './workflow.ts';
+
+const count = z.number().int().nonnegative();
+
+/** A task queue on which a run depends, and the workers that poll it. */
+export const runTaskQueue = z.object({
+  name: z.string(),
+  /** Which tasks of the queue: those of workflows or of activities. */
+  kind: z.enum(['workflow', 'activity']),
+  /** How many tasks of the run wait in the queue. */
+  waiting: count,
+  /** Workers that have polled in the last five minutes, after which Temporal forgets them. */
+  pollers: count,
+  /** When a worker last polled. */
+  lastPoll: timestamp.optional(),
+  /** Whether a worker has polled so recently that it still polls. Workers that are busy do not poll. */
+  polling: z.boolean(),
+});
+export type RunTaskQueue = z.infer<typeof runTaskQueue>;
+
+/** Most task queues of one run that the server describes. */
+export const MAX_TASK_QUEUES = 8;
+
+/** `GET …/runs/{runId}/task-queues`: empty for a closed run. */
+export const runTaskQueues = z.object({ taskQueues: z.array(runTaskQueue) });
+export type RunTaskQueues = z.infer<typeof runTaskQueues>;
