@@ -14,6 +14,7 @@ const single: Readonly<Record<string, string>> = {
   server: 'apps/codec-server/bench/server.bench.ts',
   history: 'apps/codec-server/bench/history.bench.ts',
   search: 'apps/codec-server/bench/search.bench.ts',
+  'search-runs': 'apps/codec-server/bench/search-runs.bench.ts',
   memory: 'apps/codec-server/bench/memory.bench.ts',
   ready: 'apps/codec-server/bench/ready.bench.ts',
   workflows: 'apps/worker/bench/workflows.bench.ts',
@@ -25,6 +26,7 @@ const help = `Usage: pnpm bench            the benchmarks of every package, one 
        pnpm bench server     /decode and /encode on one core, compared with the Go SDK's codec server
        pnpm bench history    10,000 encrypted events, compared with Temporal's CLI and Web UI
        pnpm bench search     latency of other requests while four clients search 1.9 MB payloads and one exports them
+       pnpm bench search-runs  a search in the payloads of 200 small runs
        pnpm bench memory     100,000 payloads through the codec server within 256 MiB
        pnpm bench ready      the start of the codec server from its bundle
        pnpm bench workflows  workflows per second and CPU time per workflow, with and without the codec
