@@ -1,25 +1,42 @@
-import type { EndReason, ReasonCounts, SearchFrame, SearchHit, SearchRequest } from '@temporal-kms/codec-api';
+import type { SearchFrame, SearchHit, SearchRequest } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
-import { ApiFailure, isAbort } from '../api/failure.ts';
+import { type ApiFailure, isAbort } from '../api/failure.ts';
+import type { ApiClient } from '../api/client.ts';
 import { type Hit, type Matches, searchWords } from '../model/find.ts';
+import {
+  endOf,
+  failureOf,
+  nothingSearched,
+  type SearchCounts,
+  type SearchStatus,
+  sum,
+  whileSignedIn,
+} from './payload-search.ts';
 
 /** What a search in payloads has covered, and whether it continues. */
-export interface PayloadSearch {
-  /** `limit`: the server reached a limit on time, hits or cost; `resume` continues. */
-  readonly status: 'running' | 'complete' | 'limit' | 'stopped' | 'failed';
+export interface PayloadSearch extends SearchCounts {
+  readonly status: SearchStatus;
   /** The text that is searched. The field may contain another text already. */
   readonly text: string;
   /** The last event that was searched. */
   readonly after: number | undefined;
   /** How many events the run had when the search began; undefined until the server reports it. */
   readonly of: number | undefined;
-  readonly events: number;
-  readonly payloads: number;
-  readonly bytes: number;
-  readonly kmsCalls: number;
-  /** Payloads that were not searched, by reason code. */
-  readonly unreadable: ReasonCounts;
+  /** The search in several runs found the hits, so the counts are not those of this run. */
+  readonly inRuns?: true;
   readonly failure?: ApiFailure | undefined;
+}
+
+/** What a search in several runs has found in one of them. */
+export interface FoundInRun {
+  readonly text: string;
+  readonly caseSensitive: boolean;
+  /** The newest event first. */
+  readonly hits: readonly SearchHit[];
+  /** Whether the run may have more hits. */
+  readonly partial: boolean;
+  /** The place in `hits` that the reader has opened. */
+  readonly current: number;
 }
 
 export interface FindState {
@@ -44,6 +61,7 @@ export interface FindOptions {
   /** Searches names; the results arrive through `addNames`. */
   readonly findNames: (words: readonly string[]) => void;
   readonly searchPayloads: (request: SearchRequest, signal: AbortSignal) => AsyncIterable<SearchFrame>;
+  readonly renewed?: ApiClient['renewed'];
 }
 
 export type Find = ReturnType<typeof createFind>;
@@ -65,23 +83,17 @@ const initial: FindState = {
 /** Forgets the results of a search. */
 const noResults = { hits: [], current: undefined, search: undefined } as const;
 
-const nothingSearched = {
-  after: undefined,
-  of: undefined,
-  events: 0,
-  payloads: 0,
-  bytes: 0,
-  kmsCalls: 0,
-  unreadable: {},
-} as const;
+const nothingCovered = { ...nothingSearched, after: undefined, of: undefined } as const;
 
 /** Least milliseconds between two updates, so that a search with many hits does not block the page. */
 const SETTLE = 100;
 
 /** The search in one run: its text, its progress and its hits. The text never leaves memory, except in a request's body. */
-export function createFind({ findNames, searchPayloads }: FindOptions) {
+export function createFind({ findNames, searchPayloads, renewed }: FindOptions) {
   const store = createStore<FindState>()(() => initial);
   let abort: AbortController | undefined;
+  /** Why the reader searches for the present text. */
+  let justification: string | undefined;
 
   function stop(status: 'stopped' | undefined) {
     abort?.abort();
@@ -104,7 +116,9 @@ export function createFind({ findNames, searchPayloads }: FindOptions) {
     const before = store.getState();
     const hits = request.after === undefined ? [] : [...before.hits];
     const matches = new Map<number, Hit[]>(request.after === undefined ? [] : copy(before.matches));
-    const base = request.after === undefined ? nothingSearched : (before.search ?? nothingSearched);
+    const seen = new Set(hits.map(placeOf));
+    let base: PayloadSearch | typeof nothingCovered =
+      request.after === undefined ? nothingCovered : (before.search ?? nothingCovered);
     let search: PayloadSearch = { ...base, status: 'running', text: request.text, failure: undefined };
     let published = 0;
     const publish = () => {
@@ -113,34 +127,53 @@ export function createFind({ findNames, searchPayloads }: FindOptions) {
       store.setState({ search, hits: [...hits], matches: new Map(matches) });
     };
     publish();
+    const { signal } = own;
+    const frames = whileSignedIn({
+      after: request.after,
+      open: (after) => searchPayloads({ ...request, ...(after !== undefined && { after }) }, signal),
+      renewed,
+      signal,
+    });
     try {
-      for await (const frame of searchPayloads(request, own.signal)) {
+      for await (const frame of frames) {
         if (frame.type === 'hit') {
+          // The event in which a request ended is searched again.
+          if (seen.has(placeOf(frame))) continue;
+          seen.add(placeOf(frame));
           hits.push(frame);
           matches.set(frame.eventId, [
             ...(matches.get(frame.eventId) ?? []),
             { in: 'payload', found: frame },
           ]);
-        } else {
-          search = { ...search, ...sum(base, frame), ...(frame.type === 'progress' && { of: frame.of }) };
-          if (frame.type === 'end') search = { ...search, ...endOf(frame.reason, frame.message) };
-          // Hits are published with the progress that covers them, so that a search that continues repeats none.
-          if (frame.type === 'end' || performance.now() - published > SETTLE) publish();
+          continue;
         }
+        const { after } = frame;
+        search = {
+          ...search,
+          ...sum(base, frame),
+          after,
+          ...(frame.type === 'progress' && { of: frame.of }),
+        };
+        if (frame.type === 'end') {
+          if (frame.reason === 'signed_out' && renewed) base = search;
+          else search = { ...search, ...endOf(frame.reason, frame.message) };
+        }
+        // Hits are published with the progress that covers them, so that a search that continues repeats none.
+        if (frame.type === 'end' || performance.now() - published > SETTLE) publish();
       }
       if (search.status === 'running') search = { ...search, ...endOf('error', undefined) };
     } catch (error) {
       if (isAbort(error)) return;
-      const failure = error instanceof ApiFailure ? error : new ApiFailure('unexpected', String(error));
-      search = { ...search, status: 'failed', failure };
+      search = { ...search, status: 'failed', failure: failureOf(error) };
     }
     publish();
     if (abort === own) abort = undefined;
   }
 
-  function start(after: number | undefined, justification: string | undefined) {
+  function start(after: number | undefined, given: string | undefined) {
     const { term, caseSensitive } = store.getState();
     if (term.trim() === '') return;
+    justification = given ?? (after === undefined ? undefined : justification);
     store.setState({ scope: 'payloads', open: true, ...(after === undefined && { current: undefined }) });
     findNames([]);
     void run({
@@ -177,6 +210,29 @@ export function createFind({ findNames, searchPayloads }: FindOptions) {
       else store.setState({ matches: undefined });
     },
     setScope,
+    /** Shows what a search in several runs has found in this run. The text comes in memory only. */
+    adopt({ text, caseSensitive, hits, partial, current }: FoundInRun) {
+      stop(undefined);
+      findNames([]);
+      const matches = new Map<number, Hit[]>();
+      for (const found of hits) {
+        matches.set(found.eventId, [...(matches.get(found.eventId) ?? []), { in: 'payload', found }]);
+      }
+      const status = partial ? 'limit' : 'complete';
+      // No event between two hits contains the text, so the search may continue after the last hit.
+      const search = { ...nothingCovered, status, text, inRuns: true, after: hits.at(-1)?.eventId } as const;
+      store.setState({
+        ...initial,
+        open: true,
+        term: text,
+        scope: 'payloads',
+        caseSensitive,
+        matches,
+        hits,
+        current,
+        search,
+      });
+    },
     setCurrent: (current: number) => store.setState({ current }),
     setCaseSensitive(caseSensitive: boolean) {
       stop(undefined);
@@ -195,48 +251,21 @@ export function createFind({ findNames, searchPayloads }: FindOptions) {
       store.setState({ matches: next });
     },
     /** Searches the run's decrypted payloads for the text. */
-    searchPayloads: (justification?: string) => start(undefined, justification),
+    searchPayloads: (given?: string) => start(undefined, given),
     /** Continues a search that stopped or reached a limit, after the last event that was searched. */
-    resume: (justification?: string) => start(store.getState().search?.after, justification),
+    resume: (given?: string) => start(store.getState().search?.after, given),
     stop: () => stop('stopped'),
     /** Hides the field, ends the search and forgets its text. */
     clear() {
       stop(undefined);
+      justification = undefined;
       findNames([]);
       store.setState(initial);
     },
   };
 }
 
+const placeOf = ({ ref, pointer, in: part }: SearchHit) => `${ref} ${part} ${pointer}`;
+
 const copy = (matches: Matches | undefined): [number, Hit[]][] =>
   [...(matches ?? [])].map(([eventId, hits]) => [eventId, [...hits]]);
-
-type Counts = Pick<PayloadSearch, 'events' | 'payloads' | 'bytes' | 'kmsCalls' | 'unreadable'>;
-
-/** Adds what this request has searched to what earlier requests of the same search had. */
-function sum(base: Counts, frame: Counts & { readonly after: number }) {
-  const unreadable: ReasonCounts = { ...base.unreadable };
-  for (const [reason, count] of Object.entries(frame.unreadable)) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of ReasonCounts are reason codes
-    const key = reason as keyof ReasonCounts;
-    unreadable[key] = (unreadable[key] ?? 0) + count;
-  }
-  return {
-    after: frame.after,
-    events: base.events + frame.events,
-    payloads: base.payloads + frame.payloads,
-    bytes: base.bytes + frame.bytes,
-    kmsCalls: base.kmsCalls + frame.kmsCalls,
-    unreadable,
-  };
-}
-
-function endOf(reason: EndReason, message: string | undefined): Pick<PayloadSearch, 'status' | 'failure'> {
-  if (reason === 'complete') return { status: 'complete' };
-  if (reason === 'limit' || reason === 'shutdown') return { status: 'limit' };
-  const code = reason === 'signed_out' ? 'unauthenticated' : 'internal';
-  return {
-    status: 'failed',
-    failure: new ApiFailure(code, message ?? 'The codec server’s answer ended early.'),
-  };
-}

@@ -56,6 +56,7 @@ export function createRunSession(
   const find = createFind({
     findNames: (words) => follower.find(words),
     searchPayloads: (request, signal) => api.search(address, request, signal),
+    ...(api.renewed && { renewed: api.renewed }),
   });
   const decoder = createDecoder({
     decode: (refs, signal) => api.decode(address, refs, signal),

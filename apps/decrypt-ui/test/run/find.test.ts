@@ -21,7 +21,11 @@ const progress = (after: number, events: number): SearchFrame => ({
   events,
   ...counts,
 });
-const end = (after: number, reason: 'complete' | 'limit' | 'error', hits: number): SearchFrame => ({
+const end = (
+  after: number,
+  reason: 'complete' | 'limit' | 'error' | 'signed_out',
+  hits: number,
+): SearchFrame => ({
   type: 'end',
   reason,
   after,
@@ -34,7 +38,9 @@ const end = (after: number, reason: 'complete' | 'limit' | 'error', hits: number
 function setUp(...turns: (SearchFrame | ApiFailure)[][]) {
   const asked: SearchRequest[] = [];
   const words: (readonly string[])[] = [];
+  const renewed = vi.fn(() => Promise.resolve());
   const find = createFind({
+    renewed,
     findNames: (searched) => words.push(searched),
     searchPayloads: async function* searchPayloads(request) {
       asked.push(request);
@@ -44,7 +50,7 @@ function setUp(...turns: (SearchFrame | ApiFailure)[][]) {
       }
     },
   });
-  return { find, asked, words, state: () => find.store.getState() };
+  return { find, asked, words, renewed, state: () => find.store.getState() };
 }
 
 test('searches names with each key, and payloads only on request', async () => {
@@ -81,6 +87,44 @@ test('continues after a limit, and adds the counts and hits of both requests', a
   expect(asked[1]).toMatchObject({ after: 8 });
   expect(state().hits.map(({ eventId }) => eventId)).toEqual([9, 5]);
   expect(state().search).toMatchObject({ events: 2, payloads: 2, bytes: 200, kmsCalls: 2 });
+});
+
+test('continues with a new token after the token has expired, and repeats no hit of the event in between', async () => {
+  const { find, asked, renewed, state } = setUp(
+    [hit(9), progress(9, 1), hit(5), end(8, 'signed_out', 2)],
+    [hit(5), hit(3), end(1, 'complete', 2)],
+  );
+  find.setTerm('x');
+  find.searchPayloads('ticket 17');
+  await vi.waitFor(() => expect(state().search?.status).toBe('complete'));
+  expect(renewed).toHaveBeenCalledOnce();
+  expect(asked[1]).toMatchObject({ after: 8, justification: 'ticket 17' });
+  expect(state().hits.map(({ eventId }) => eventId)).toEqual([9, 5, 3]);
+  expect([...state().matches!.values()].map(({ length }) => length)).toEqual([1, 1, 1]);
+  expect(state().search).toMatchObject({ events: 2, payloads: 2 });
+});
+
+test('keeps the justification of a search that continues', async () => {
+  const { find, asked, state } = setUp([end(8, 'limit', 0)], [end(1, 'complete', 0)]);
+  find.setTerm('x');
+  find.searchPayloads('ticket 17');
+  await vi.waitFor(() => expect(state().search?.status).toBe('limit'));
+  find.resume();
+  await vi.waitFor(() => expect(state().search?.status).toBe('complete'));
+  expect(asked[1]).toMatchObject({ after: 8, justification: 'ticket 17' });
+});
+
+test('shows what a search in several runs has found, without a request, and continues after it', async () => {
+  const { find, asked, state } = setUp([hit(2), end(1, 'complete', 1)]);
+  const found = [hit(9), hit(4)].flatMap((frame) => (frame.type === 'hit' ? frame : []));
+  find.adopt({ text: 'x', caseSensitive: true, hits: found, partial: true, current: 1 });
+  expect(asked).toEqual([]);
+  expect(state()).toMatchObject({ open: true, term: 'x', scope: 'payloads', current: 1, hits: found });
+  expect([...state().matches!.keys()]).toEqual([9, 4]);
+  find.resume();
+  await vi.waitFor(() => expect(state().search?.status).toBe('complete'));
+  expect(asked[0]).toMatchObject({ text: 'x', caseSensitive: true, after: 4 });
+  expect(state().hits.map(({ eventId }) => eventId)).toEqual([9, 4, 2]);
 });
 
 test('reports why a search failed, and keeps its hits', async () => {

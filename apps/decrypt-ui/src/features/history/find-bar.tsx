@@ -1,6 +1,7 @@
-import { CaseSensitive, ArrowDown, ArrowUp, Search, X } from 'lucide-react';
+import { ArrowDown, ArrowUp, X } from 'lucide-react';
 import { type KeyboardEvent, type RefObject, useEffect, useRef } from 'react';
 import { Button } from '../../components/button.tsx';
+import { MatchCase, SearchField } from '../../components/search-field.tsx';
 import { tip } from '../../commands/commands.ts';
 import { useFind, useRun } from '../../run/run-context.tsx';
 import styles from './find-bar.module.css';
@@ -18,7 +19,8 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
   const { find } = useRun();
   const { term, scope, caseSensitive, only, search } = useFind();
   const field = useRef<HTMLInputElement>(null);
-  useFieldFocus(field);
+  // The reader who comes from a search in several runs is at a match, and reads on.
+  useFieldFocus(field, search?.inRuns !== true);
 
   function keyDown(event: KeyboardEvent) {
     if (event.key === 'Enter') {
@@ -40,30 +42,16 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
   return (
     <div role="search" aria-label="Find in this run" className={styles['find']}>
       <div className={styles['bar']}>
-        <div className={styles['field']}>
-          <Search size={14} aria-hidden="true" />
-          <input
-            ref={field}
-            aria-label={scope === 'names' ? 'Find in names, types and ids' : 'Find in decrypted payloads'}
-            placeholder={scope === 'names' ? 'Names, types, ids and workers' : 'Text in decrypted payloads'}
-            spellCheck={false}
-            autoComplete="off"
-            maxLength={200}
-            value={term}
-            onChange={(event) => find.setTerm(event.target.value)}
-            onKeyDown={keyDown}
-          />
+        <SearchField
+          ref={field}
+          label={scope === 'names' ? 'Find in names, types and ids' : 'Find in decrypted payloads'}
+          placeholder={scope === 'names' ? 'Names, types, ids and workers' : 'Text in decrypted payloads'}
+          value={term}
+          onChange={(text) => find.setTerm(text)}
+          onKeyDown={keyDown}
+        >
           {scope === 'payloads' ? (
-            <button
-              type="button"
-              className={styles['case']}
-              aria-label="Match case"
-              data-tip="Match case"
-              aria-pressed={caseSensitive}
-              onClick={() => find.setCaseSensitive(!caseSensitive)}
-            >
-              <CaseSensitive size={16} />
-            </button>
+            <MatchCase on={caseSensitive} onChange={(on) => find.setCaseSensitive(on)} />
           ) : null}
           <div className={styles['scope']} role="group" aria-label="Search in">
             <button type="button" aria-pressed={scope === 'names'} onClick={() => find.setScope('names')}>
@@ -78,7 +66,7 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
               Payloads
             </button>
           </div>
-        </div>
+        </SearchField>
         <span className={styles['count']} role="status">
           {matches.count === undefined
             ? ''
@@ -119,14 +107,15 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
   );
 }
 
-/** The field gets the focus when the bar opens, and when the command is used again. */
-function useFieldFocus(field: RefObject<HTMLInputElement | null>) {
+/** The field gets the focus when the bar opens, unless `atOnce` is false then, and when the command is used again. */
+function useFieldFocus(field: RefObject<HTMLInputElement | null>, atOnce: boolean) {
+  const first = useRef(atOnce);
   useEffect(() => {
     const focus = () => {
       field.current?.focus();
       field.current?.select();
     };
-    focus();
+    if (first.current) focus();
     document.addEventListener(FOCUS_FIND, focus);
     return () => document.removeEventListener(FOCUS_FIND, focus);
   }, [field]);

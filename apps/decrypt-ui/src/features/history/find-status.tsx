@@ -1,12 +1,11 @@
 import type { SearchHit } from '@temporal-kms/codec-api';
-import { LockOpen, Square } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
+import { LockOpen } from 'lucide-react';
 import { tip } from '../../commands/commands.ts';
 import { Button } from '../../components/button.tsx';
 import { formatBytes, formatCount, plural } from '../../model/format/number.ts';
 import type { PayloadSearch } from '../../run/find.ts';
 import { useFind, useRun } from '../../run/run-context.tsx';
-import { JustificationDialog } from '../reveal/justification.tsx';
+import { SearchProgress } from '../payload/search-progress.tsx';
 import styles from './find-bar.module.css';
 
 /** What the search has covered and found, what it cost, and what the reader can do next. */
@@ -82,106 +81,25 @@ interface PayloadsStatusProps {
 
 function PayloadsStatus({ search, hits }: PayloadsStatusProps) {
   const { find } = useRun();
-  const { status, of, events, failure } = search;
-  const share = of === undefined || of === 0 ? 0 : events / of;
+  const { of, events, after, inRuns } = search;
+  const covered = of === undefined ? undefined : `${formatCount(events)} of ${formatCount(of)} events`;
   return (
-    <div className={styles['status']} data-status={status}>
-      <Progress search={search} hits={hits} />
-      {status === 'running' ? (
-        <Button
-          size="small"
-          data-tip="Stop the search"
-          data-tip-key="Esc"
-          className={styles['action']}
-          onClick={() => find.stop()}
-        >
-          <Square size={10} />
-          Stop
-        </Button>
+    <SearchProgress
+      search={search}
+      what="the payloads of this run"
+      covered={covered}
+      share={of === undefined || of === 0 ? 0 : events / of}
+      canContinue={after !== undefined}
+      onStop={() => find.stop()}
+      onContinue={() => find.resume()}
+      onJustify={(justification) => find.resume(justification)}
+    >
+      {inRuns && search.payloads === 0 ? (
+        <span className="t2">Found by the search in the payloads of several runs.</span>
       ) : null}
-      {status === 'stopped' || status === 'limit' || (status === 'failed' && !isRefused(search)) ? (
-        <Button size="small" className={styles['action']} onClick={() => find.resume()}>
-          {events > 0 ? 'Continue' : 'Try again'}
-        </Button>
+      {search.status === 'complete' && hits.length === 0 ? (
+        <span>No decrypted payload contains this text.</span>
       ) : null}
-      {failure?.code === 'justification_required' ? <Justification /> : null}
-      {status === 'running' ? (
-        <i
-          role="progressbar"
-          aria-label="Searching payloads"
-          aria-valuenow={Math.round(share * 100)}
-          className={styles['progress']}
-          style={{ width: `${Math.max(share * 100, 2)}%` }}
-        />
-      ) : null}
-    </div>
-  );
-}
-
-const isRefused = ({ failure }: PayloadSearch) =>
-  failure?.code === 'forbidden' || failure?.code === 'justification_required';
-
-function Progress({ search, hits }: PayloadsStatusProps) {
-  const { status, payloads, bytes, kmsCalls, unreadable, failure, of, events } = search;
-  const skipped = Object.values(unreadable).reduce((sum, count) => sum + count, 0);
-  const cost = `${plural(kmsCalls, 'Cloud KMS call')}, ${formatBytes(bytes)}`;
-  const covered = of === undefined ? '' : ` ${formatCount(events)} of ${formatCount(of)} events,`;
-  const parts: ReactNode[] = [];
-  if (status === 'failed' && failure) {
-    parts.push(
-      <span key="failure" className={styles['failure']} role="alert">
-        {failure.code === 'forbidden'
-          ? 'You may see the metadata of this namespace, but not search its payloads.'
-          : failure.code === 'justification_required'
-            ? 'This namespace requires a justification.'
-            : failure.message}
-      </span>,
-    );
-  } else if (status === 'complete' && hits.length === 0) {
-    parts.push(<span key="none">No decrypted payload contains this text.</span>);
-  }
-  if (payloads > 0 || status === 'running') {
-    parts.push(
-      <span key="covered" className="t2">
-        {status === 'running' || status === 'complete' ? '' : 'Stopped after'}
-        {covered} {plural(payloads, 'payload')} searched
-      </span>,
-      <span key="cost" className="t3">
-        {cost}
-      </span>,
-    );
-  }
-  if (skipped > 0) {
-    parts.push(
-      <span key="skipped" className={styles['skipped']}>
-        {plural(skipped, 'payload')} could not be searched
-      </span>,
-    );
-  }
-  return parts;
-}
-
-/** Asks for a justification, where the server refused a search without one. */
-function Justification() {
-  const { find } = useRun();
-  const [asking, setAsking] = useState(true);
-  return (
-    <>
-      <Button look="crypto" size="small" className={styles['action']} onClick={() => setAsking(true)}>
-        Give a justification
-      </Button>
-      {asking ? (
-        <JustificationDialog
-          title="Search decrypted payloads"
-          description="The server decrypts and searches the payloads of this run. This namespace requires a justification."
-          action="Search"
-          onClose={() => setAsking(false)}
-          onSubmit={(justification) => {
-            setAsking(false);
-            find.searchPayloads(justification);
-          }}
-        />
-      ) : null}
-    </>
+    </SearchProgress>
   );
 }

@@ -11,11 +11,24 @@ export function maskWidth(bytes: number): 16 | 32 | 56 | 88 {
   return bytes <= 512 ? 56 : 88;
 }
 
+interface MaskedFieldProps {
+  /** In CSS pixels. */
+  readonly width: number;
+  /** What the field stands for; absent where the text next to it says so. */
+  readonly label?: string;
+}
+
+/** A field of dots in place of a text. */
+export function MaskedField({ width, label }: MaskedFieldProps) {
+  const meaning = label === undefined ? { 'aria-hidden': true } : { role: 'img', 'aria-label': label };
+  return <span className={styles['dots']} style={{ width }} {...meaning} />;
+}
+
 /** Stands for an encrypted value: dots, and the stored size in words. */
 export function Mask({ bytes }: { bytes: number }) {
   return (
     <span className={styles['masked']} data-masked="">
-      <span className={styles['dots']} style={{ width: maskWidth(bytes) }} aria-hidden="true" />
+      <MaskedField width={maskWidth(bytes)} />
       <span className={styles['size']}>
         <span className="sr-only">Encrypted, </span>
         {formatBytes(bytes)}

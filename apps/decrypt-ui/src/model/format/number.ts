@@ -16,6 +16,6 @@ export function formatBytes(bytes: number): string {
   return `${value < 9.95 ? value.toFixed(1) : grouped.format(Math.round(value))} ${unit}`;
 }
 
-/** `1 event`, `12 events`. */
-export const plural = (count: number, noun: string) =>
-  `${formatCount(count)} ${count === 1 ? noun : `${noun}s`}`;
+/** `1 event`, `12 events`; `many` for nouns with another plural. */
+export const plural = (count: number, noun: string, many = `${noun}s`) =>
+  `${formatCount(count)} ${count === 1 ? noun : many}`;
