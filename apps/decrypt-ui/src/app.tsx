@@ -5,6 +5,8 @@ import { SessionGate } from './features/session/session-gate.tsx';
 import { createAppRouter } from './router.tsx';
 import { openHistoryPort } from './run/history-client.ts';
 import { RunSessionsProvider } from './run/run-context.tsx';
+import { RunsSearchProvider } from './run/runs-search-context.tsx';
+import { createRunsSearch } from './run/runs-search.ts';
 import { createRunSessions } from './run/sessions.ts';
 import { type Services, ServicesProvider, useServices } from './state/services.tsx';
 
@@ -34,9 +36,12 @@ function Pages({ history }: Pick<AppProps, 'history'>) {
   const [sessions] = useState(() =>
     createRunSessions({ api, plaintext, queries, openPort: openHistoryPort }),
   );
+  const [runsSearch] = useState(() => createRunsSearch(api));
   return (
     <RunSessionsProvider sessions={sessions}>
-      <RouterProvider router={router} />
+      <RunsSearchProvider search={runsSearch}>
+        <RouterProvider router={router} />
+      </RunsSearchProvider>
     </RunSessionsProvider>
   );
 }

@@ -6,6 +6,7 @@ import {
   me,
   namespaceList,
   type PayloadRef,
+  runTaskQueues,
   type SearchFrame,
   searchFrame,
   type SearchRequest,
@@ -13,8 +14,11 @@ import {
   workflowCount,
   workflowDescription,
   workflowList,
+  type WorkflowSearchFrame,
+  workflowSearchFrame,
+  type WorkflowSearchRequest,
 } from '@temporal-kms/codec-api';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ApiFailure, isAbort } from './failure.ts';
 import { createLineParser } from './ndjson.ts';
 
@@ -97,12 +101,7 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiCli
   ): AsyncGenerator<DecodeResult> {
     const left = new Set(refs);
     const opened = performance.now();
-    const init = {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ refs }),
-      signal,
-    };
+    const init = posted({ refs }, signal);
     for await (const frame of stream(decodeFrame, `${runPath(run)}/payloads:decode`, init)) {
       if ('ok' in frame) {
         left.delete(frame.ref);
@@ -149,17 +148,43 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiCli
     },
     /** Searches in decrypted payloads. The text is in the body, so that no address and no log contains it. */
     search: (run: RunAddress, body: SearchRequest, signal: AbortSignal): AsyncGenerator<SearchFrame> =>
-      stream(searchFrame, `${runPath(run)}/history:search`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-        signal,
-      }),
+      stream(searchFrame, `${runPath(run)}/history:search`, posted(body, signal)),
+    /** The same in all runs that match a visibility query. */
+    searchWorkflows: (
+      namespace: string,
+      body: WorkflowSearchRequest,
+      signal: AbortSignal,
+    ): AsyncGenerator<WorkflowSearchFrame> =>
+      stream(workflowSearchFrame, `${workflowsPath(namespace)}:search`, posted(body, signal)),
+    /** The workers that poll the task queues on which an open run depends. */
+    taskQueues: (run: RunAddress, signal?: AbortSignal) =>
+      get(runTaskQueues, `${runPath(run)}/task-queues`, signal),
+    /** An event as Temporal stores it, its payloads in base64. It may contain plaintext, where Temporal does. */
+    storedEvent: async (run: RunAddress, eventId: number, signal: AbortSignal) => {
+      const body = { form: 'encoded', events: { first: eventId, last: eventId } };
+      const response = await request(`${runPath(run)}/history:export`, posted(body, signal));
+      const document: unknown = await response.json().catch((error: unknown) => {
+        if (isAbort(error)) throw error;
+        throw new ApiFailure('unreachable', 'The connection to the codec server broke.', { cause: error });
+      });
+      const { events } = validate(storedEvents, document);
+      return events[0] ?? unexpected(undefined);
+    },
     decode,
     /** See `ApiClientOptions.renewed`. */
     ...(renewed && { renewed }),
   };
 }
+
+/** A history in Temporal's JSON. */
+const storedEvents = z.object({ events: z.array(z.record(z.string(), z.unknown())) });
+
+const posted = (body: object, signal: AbortSignal): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+  signal,
+});
 
 const workflowsPath = (namespace: string) => `/namespaces/${encodeURIComponent(namespace)}/workflows`;
 

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from '@tanstack/react-query';
 import { isOpen } from '../model/outcome.ts';
-import type { ApiClient } from './client.ts';
+import type { ApiClient, RunAddress } from './client.ts';
 import { isFinal } from './failure.ts';
 
 /** The query cache. It contains metadata only, never plaintext, and it is not persisted. */
@@ -101,6 +101,17 @@ export const descriptionQuery = (
     queryKey: ['description', namespace, workflowId, runId ?? 'latest'],
     queryFn: ({ signal }) => api.describe(namespace, workflowId, runId, signal),
     staleTime: 1000,
+  });
+
+/** The workers that poll the task queues on which an open run depends. The server asks Temporal every 10 s at most. */
+export const taskQueuesQuery = (api: Pick<ApiClient, 'taskQueues'>, run: RunAddress) =>
+  queryOptions({
+    queryKey: ['task-queues', run.namespace, run.workflowId, run.runId],
+    queryFn: ({ signal }) => api.taskQueues(run, signal),
+    staleTime: 10_000,
+    refetchInterval: 15_000,
+    // An older server does not have the route, and the page works without it.
+    retry: false,
   });
 
 /** The latest 50 runs of a workflow id, in Temporal's order. */

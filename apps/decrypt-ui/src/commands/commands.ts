@@ -56,6 +56,11 @@ const commands = {
   'row.open': { title: 'Open', keys: ['Enter'], section: 'Lists', when: onRow, keysOnly: true },
   find: { title: 'Find or filter', keys: ['/'], section: 'Lists' },
   'copy.id': { title: 'Copy id', keys: ['c'], section: 'Lists' },
+  'search.runs': {
+    title: 'Search in the payloads of these runs',
+    keys: ['Mod+Shift+f'],
+    section: 'Lists',
+  },
 
   'group.expand': {
     title: 'Expand',

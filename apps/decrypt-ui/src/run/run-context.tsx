@@ -18,6 +18,12 @@ export function RunSessionsProvider({ sessions, children }: { sessions: RunSessi
   return <Sessions value={sessions}>{children}</Sessions>;
 }
 
+export function useRunSessions(): RunSessions {
+  const sessions = useContext(Sessions);
+  if (!sessions) throw new Error('useRunSessions() was called outside of <RunSessionsProvider>.');
+  return sessions;
+}
+
 /** Everything that the page knows about one run. */
 export interface Run {
   readonly address: RunAddress;
@@ -57,8 +63,7 @@ interface RunProviderProps {
  * provider.
  */
 export function RunProvider({ address, renderFailed, loading, children }: RunProviderProps) {
-  const sessions = useContext(Sessions);
-  if (!sessions) throw new Error('<RunProvider> was rendered outside of <RunSessionsProvider>.');
+  const sessions = useRunSessions();
   const session = sessions.get(address);
   useEffect(() => sessions.use(session.address), [sessions, session]);
   const description = useStore(session.store, (state) => state.description);

@@ -4,6 +4,7 @@ import { LiveRegion } from '../../components/live-region.tsx';
 import { TooltipLayer } from '../../components/tooltip.tsx';
 import { namespaceScope } from '../../payloads/plaintext-cache.ts';
 import { useCommands, useHotkeys } from '../../commands/registry.ts';
+import { useRunsSearch } from '../../run/runs-search-context.tsx';
 import { watchSystemTheme } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
 import { PayloadNotice } from '../session/payload-notice.tsx';
@@ -22,11 +23,15 @@ export function Shell() {
   const { namespace } = useParams({ strict: false });
 
   useEffect(() => watchSystemTheme(), []);
-  // The plaintext of a namespace is dropped when the reader leaves it.
+  const runsSearch = useRunsSearch();
+  // The plaintext of a namespace is dropped when the reader leaves it, and so is the text of a search.
   useEffect(() => {
     if (namespace === undefined) return undefined;
-    return () => plaintext.forget(namespaceScope(namespace));
-  }, [namespace, plaintext]);
+    return () => {
+      plaintext.forget(namespaceScope(namespace));
+      runsSearch.clear();
+    };
+  }, [namespace, plaintext, runsSearch]);
   useHotkeys();
   useCommands({ help: () => setHelpOpen(true), palette: () => setPaletteOpen(true) });
 

@@ -1,9 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { ArrowDown, Columns3, Download, Plus, Rows3, Star, X } from 'lucide-react';
-import { useState } from 'react';
+import { ArrowDown, Columns3, Download, Plus, Rows3, ScanSearch, Star, X } from 'lucide-react';
+import { type Ref, useState } from 'react';
 import { countQuery } from '../../api/queries.ts';
+import { tip } from '../../commands/commands.ts';
 import { Button } from '../../components/button.tsx';
 import { DensityChoice } from '../../components/density.tsx';
 import { Dialog } from '../../components/dialog.tsx';
@@ -33,12 +34,16 @@ interface ViewsBarProps {
   readonly namespace: string;
   readonly search: ListSearch;
   readonly loaded: number;
+  readonly searchButton: Ref<HTMLButtonElement>;
+  /** Shows the search in payloads; undefined while the list has no valid query. */
+  readonly onSearch: (() => void) | undefined;
   readonly onColumns: () => void;
   readonly onExport: (form: 'json' | 'csv') => void;
 }
 
 /** The views of the list, and how it is shown. */
-export function ViewsBar({ namespace, search, loaded, onColumns, onExport }: ViewsBarProps) {
+export function ViewsBar(props: ViewsBarProps) {
+  const { namespace, search, loaded, searchButton, onSearch, onColumns, onExport } = props;
   const saved = useSavedViews(namespace);
   const [naming, setNaming] = useState(false);
   const q = search.q ?? '';
@@ -89,6 +94,18 @@ export function ViewsBar({ namespace, search, loaded, onColumns, onExport }: Vie
         <ArrowDown size={12} aria-hidden="true" />
         Running, then last closed
       </span>
+      <Button
+        ref={searchButton}
+        look="ghost"
+        className={styles['search']}
+        aria-label="Search in payloads"
+        {...tip('search.runs')}
+        disabled={!onSearch}
+        onClick={onSearch}
+      >
+        <ScanSearch size={14} />
+        <span className={styles['searchText']}>Search payloads</span>
+      </Button>
       <div className={styles['tools']}>
         <Menu
           label="Export"

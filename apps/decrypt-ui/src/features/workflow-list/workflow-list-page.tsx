@@ -1,13 +1,14 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowStatus } from '@temporal-kms/codec-api';
 import { RefreshCw, SearchX, Unplug } from 'lucide-react';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { ApiFailure, failureCode } from '../../api/failure.ts';
 import { useCommands } from '../../commands/registry.ts';
 import { Button, buttonClass } from '../../components/button.tsx';
 import { Footer } from '../../components/footer.tsx';
 import { EmptyState, Notice } from '../../components/notice.tsx';
 import { formatCount } from '../../model/format/number.ts';
+import { useRunsSearch, useRunsSearchState } from '../../run/runs-search-context.tsx';
 import { Forbidden } from '../session/forbidden.tsx';
 import { sameColumns } from './columns.ts';
 import { ColumnsDialog } from './columns-dialog.tsx';
@@ -23,6 +24,11 @@ import { ViewsBar } from './views-bar.tsx';
 import { type ListQuery, printQuery } from './visibility-query.ts';
 import styles from './workflow-list-page.module.css';
 import { WorkflowTable } from './workflow-table.tsx';
+
+/** Loaded when it is opened for the first time. */
+const RunsSearchPanel = lazy(async () => ({
+  default: (await import('../search/runs-search-panel.tsx')).RunsSearchPanel,
+}));
 
 const route = getRouteApi('/ns/$namespace/workflows');
 
@@ -51,7 +57,13 @@ export function WorkflowListPage() {
   useEffect(() => {
     document.title = escapeInvisible(`Workflows · ${namespace} · decrypt-ui`);
   }, [namespace]);
-  useCommands({ find: () => field.current?.focus() });
+  const runsSearch = useRunsSearch();
+  const { open: searching } = useRunsSearchState();
+  const searchButton = useRef<HTMLButtonElement>(null);
+  useCommands({
+    find: () => field.current?.focus(),
+    'search.runs': invalid ? undefined : runsSearch.show,
+  });
 
   const show = (next: ListView) => void navigate({ search: searchOf(next) });
   const filter = (next: ListQuery) => show({ ...view, query: next });
@@ -99,6 +111,8 @@ export function WorkflowListPage() {
         namespace={namespace}
         search={searchOf(view)}
         loaded={rows.length}
+        searchButton={searchButton}
+        onSearch={invalid ? undefined : runsSearch.show}
         onColumns={() => setChoosing(true)}
         onExport={(form) => exportRows(namespace, resolved, rows, form)}
       />
@@ -119,24 +133,37 @@ export function WorkflowListPage() {
           </Notice>
         </div>
       ) : null}
-      <WorkflowTable
-        key={`${namespace} ${text}`}
-        list={`${namespace} ${text}`}
-        namespace={namespace}
-        rows={rows}
-        columns={columns}
-        total={total ?? rows.length}
-        loading={list.isPending && !error}
-        more={list.hasNextPage}
-        onNearEnd={workflows.loadMore}
-        empty={
-          list.isSuccess && {
-            filtered: text !== '',
-            description: describeQuery(query),
-            clear: () => show({ ...view, query: { kind: 'conditions', conditions: [] } }),
+      <div className={styles['body']}>
+        <WorkflowTable
+          key={`${namespace} ${text}`}
+          list={`${namespace} ${text}`}
+          namespace={namespace}
+          rows={rows}
+          columns={columns}
+          total={total ?? rows.length}
+          loading={list.isPending && !error}
+          more={list.hasNextPage}
+          onNearEnd={workflows.loadMore}
+          beside={searching}
+          empty={
+            list.isSuccess && {
+              filtered: text !== '',
+              description: describeQuery(query),
+              clear: () => show({ ...view, query: { kind: 'conditions', conditions: [] } }),
+            }
           }
-        }
-      />
+        />
+        {searching ? (
+          <Suspense fallback={null}>
+            <RunsSearchPanel
+              namespace={namespace}
+              query={resolved}
+              total={total}
+              onLeave={() => searchButton.current?.focus()}
+            />
+          </Suspense>
+        ) : null}
+      </div>
       <ColumnsDialog
         open={choosing}
         onOpenChange={setChoosing}
@@ -155,6 +182,7 @@ export function WorkflowListPage() {
           { commands: ['row.open'], text: 'open' },
           { commands: ['group.expand'], text: 'children' },
           { commands: ['find'], text: 'filter' },
+          { commands: ['search.runs'], text: 'search payloads' },
           { commands: ['copy.id'], text: 'copy id' },
           { commands: ['help'], text: 'all keys' },
         ]}

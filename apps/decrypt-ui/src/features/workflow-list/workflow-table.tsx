@@ -38,6 +38,8 @@ interface WorkflowTableProps {
   readonly onNearEnd: () => void;
   /** Why the list is empty, once it is known that it is. */
   readonly empty: false | EmptyReason;
+  /** A panel next to the table takes a part of the width, or covers the table in a narrow window. */
+  readonly beside: boolean;
 }
 
 const keyOf = (row: ListRow) => row.key;
@@ -47,13 +49,14 @@ const NARROW_BELOW = 1280;
 
 /** The workflows of a namespace. More rows are loaded before the reader reaches the last row. */
 export function WorkflowTable(props: WorkflowTableProps) {
-  const { namespace, list, rows: runs, total, loading, more, onNearEnd, empty } = props;
+  const { namespace, list, rows: runs, total, loading, more, onNearEnd, empty, beside } = props;
   const navigate = useNavigate();
   const focus = useGridFocus(`workflows ${list}`);
   const [expanded, setExpanded] = useState(() => expandedIn(list));
   const rows = useListRows(namespace, runs, expanded);
   const now = useNow(runs.some((row) => isOpen(row.status)));
-  const narrow = useNarrowerThan(NARROW_BELOW);
+  const narrowWindow = useNarrowerThan(NARROW_BELOW);
+  const narrow = narrowWindow || beside;
   const columns = columnsFor(props.columns, narrow);
 
   function open({ run }: ListRow) {
@@ -109,7 +112,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
 
   const layout: CSSProperties & Record<'--cols', string> = { '--cols': templateOf(columns, narrow) };
   return (
-    <div className={styles['layout']} style={layout}>
+    <div className={styles['layout']} style={layout} inert={beside && narrowWindow}>
       <VirtualGrid
         grid={grid}
         role="treegrid"
