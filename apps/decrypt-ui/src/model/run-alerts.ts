@@ -1,4 +1,4 @@
-import type { WorkflowDescription } from '@temporal-kms/codec-api';
+import type { RunTaskQueue, WorkflowDescription } from '@temporal-kms/codec-api';
 import { failureAttributes } from './describe-group.ts';
 import type { RecordedEvent } from './history.ts';
 import { at, enumAt, millisAt, millisOf, numberAt, textAt } from './values.ts';
@@ -20,6 +20,7 @@ export type RunAlert =
       readonly reason: string | undefined;
     }
   | { readonly kind: 'reset'; readonly runId: string }
+  | { readonly kind: 'noPollers'; readonly queue: RunTaskQueue; readonly lastPoll: number | undefined }
   | {
       readonly kind: 'taskFailure';
       /** The number of the attempt that Temporal makes next. */
@@ -35,14 +36,19 @@ interface AlertSources {
   readonly description: WorkflowDescription;
   readonly events: readonly RecordedEvent[];
   readonly open: boolean;
+  /** The task queues on which the run depends, as far as they are known. */
+  readonly taskQueues?: readonly RunTaskQueue[];
 }
 
 /** The alerts of a run, the most urgent first. */
-export function runAlerts({ description, events, open }: AlertSources): RunAlert[] {
+export function runAlerts({ description, events, open, taskQueues = [] }: AlertSources): RunAlert[] {
   const { details, relations, workflow } = description;
   const alerts: RunAlert[] = [];
   const task = open ? taskFailure(description, events) : undefined;
   if (task) alerts.push(task);
+  for (const queue of open ? taskQueues : []) {
+    if (!queue.polling) alerts.push({ kind: 'noPollers', queue, lastPoll: millisOf(queue.lastPoll) });
+  }
   const pause = at(details, 'workflowExtendedInfo', 'pauseInfo');
   if (workflow.status === 'Paused') {
     alerts.push({

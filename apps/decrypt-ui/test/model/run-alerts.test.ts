@@ -18,6 +18,28 @@ const alertsOf = (run: FixtureRun, open = true) =>
   runAlerts({ description: run.description, events: historyOf(run).events, open });
 
 describe('runAlerts', () => {
+  it('reports task queues of an open run that no worker polls', () => {
+    const polled = { name: 'orders', kind: 'workflow', waiting: 1, pollers: 2, polling: true } as const;
+    const queue = {
+      ...polled,
+      kind: 'activity',
+      pollers: 1,
+      polling: false,
+      lastPoll: '2026-11-24T12:00:00Z',
+    } as const;
+    const sources = {
+      description: paused!.description,
+      events: historyOf(paused!).events,
+      taskQueues: [polled, queue],
+    };
+    expect(runAlerts({ ...sources, open: true })[0]).toEqual({
+      kind: 'noPollers',
+      queue,
+      lastPoll: Date.parse('2026-11-24T12:00:00Z'),
+    });
+    expect(runAlerts({ ...sources, open: false }).map(({ kind }) => kind)).toEqual(['paused']);
+  });
+
   it('reports the failure of a workflow task with its attempt, its cause and its event', () => {
     expect(alertsOf(stuck!)[0]).toMatchObject({
       kind: 'taskFailure',

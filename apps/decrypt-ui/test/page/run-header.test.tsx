@@ -36,6 +36,15 @@ describe('alerts', () => {
     );
   });
 
+  test('show that no worker polls the task queue of the run', async () => {
+    await renderApp('/ns/NS/workflows/stuck-no-worker/01997c2e-dddd-7000-8000-000000000003');
+    await until(
+      () => /No worker polls the task queue settlement.*1 workflow task waits/.test(textOf('Alerts')),
+      'the alert',
+      10_000,
+    );
+  });
+
   test('link from a run that was reset to the run that continues it', async () => {
     await renderApp('/ns/NS/workflows/alerts-reset/01997c2e-a000-7000-8000-000000000003');
     await expect.element(alerts().getByRole('link', { name: /0004$/ })).toBeVisible();

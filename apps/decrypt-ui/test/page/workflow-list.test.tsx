@@ -213,7 +213,7 @@ describe('the workflow list', () => {
     await renderApp('/ns/NS/workflows?q=stuck');
     await until(() => rows().length === 3, 'the rows');
     await until(() => rowOf('stuck-retries')?.includes('Retrying ×40'), 'the retries');
-    await until(() => rowOf('stuck-no-worker')?.includes('No worker 4 m'), 'the wait');
+    await until(() => rowOf('stuck-no-worker')?.includes('No pollers 4 m'), 'the wait and its cause');
     expect(rowOf('stuck-nondeterminism')).toContain('Task fails');
     const mark = document.querySelector<HTMLElement>('[data-problem]')!;
     expect(mark.dataset['tip']).toContain('NonDeterministicError');

@@ -1,10 +1,15 @@
-import { Ban, ChevronRight, CirclePause, RotateCcw, TriangleAlert } from 'lucide-react';
+import { useQuery } from '@tanstack/react-query';
+import { escapeInvisible, type RunTaskQueue } from '@temporal-kms/codec-api';
+import { Ban, ChevronRight, CirclePause, RotateCcw, TriangleAlert, Unplug } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
+import { taskQueuesQuery } from '../../api/queries.ts';
 import { Button } from '../../components/button.tsx';
+import { plural } from '../../model/format/number.ts';
 import { formatMoment } from '../../model/format/time.ts';
 import { type RunAlert, runAlerts } from '../../model/run-alerts.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useZone } from '../../state/preferences.ts';
+import { useServices } from '../../state/services.tsx';
 import { RunAnchor } from '../links/run-link.tsx';
 import { FailureView } from '../payload/failure-view.tsx';
 import styles from './run-alerts.module.css';
@@ -17,12 +22,16 @@ interface RunAlertsProps {
 export function RunAlerts({ onSelect }: RunAlertsProps) {
   const { description, follow, open } = useRun();
   const { events } = follow.history;
-  const alerts = useMemo(() => runAlerts({ description, events, open }), [description, events, open]);
+  const taskQueues = useTaskQueues();
+  const alerts = useMemo(
+    () => runAlerts({ description, events, open, taskQueues }),
+    [description, events, open, taskQueues],
+  );
   if (alerts.length === 0) return null;
   return (
     <ul className={styles['alerts']} aria-label="Alerts">
       {alerts.map((alert) => (
-        <li key={alert.kind}>
+        <li key={alert.kind === 'noPollers' ? `${alert.queue.kind} ${alert.queue.name}` : alert.kind}>
           <Alert alert={alert} onSelect={onSelect} />
         </li>
       ))}
@@ -36,6 +45,8 @@ function Alert({ alert, onSelect }: RunAlertsProps & { alert: RunAlert }) {
   switch (alert.kind) {
     case 'taskFailure':
       return <TaskFailure alert={alert} onSelect={onSelect} />;
+    case 'noPollers':
+      return <NoPollers alert={alert} />;
     case 'paused':
       return (
         <Line outcome="paused" icon={<CirclePause size={14} />} title="Paused">
@@ -106,6 +117,36 @@ function TaskFailure({
         </div>
       ) : null}
     </>
+  );
+}
+
+const none: readonly RunTaskQueue[] = [];
+
+/** The task queues on which the run depends. A paused run needs no worker. */
+function useTaskQueues(): readonly RunTaskQueue[] {
+  const { api } = useServices();
+  const { address, description, open } = useRun();
+  const enabled = open && description.workflow.status === 'Running';
+  return useQuery({ ...taskQueuesQuery(api, address), enabled }).data?.taskQueues ?? none;
+}
+
+/** A task queue that no worker polls: its tasks wait until a worker starts. */
+function NoPollers({ alert: { queue, lastPoll } }: { alert: Extract<RunAlert, { kind: 'noPollers' }> }) {
+  const since = useMoment();
+  const { name, kind, waiting } = queue;
+  const tasks =
+    kind === 'workflow' ? plural(waiting, 'workflow task') : plural(waiting, 'activity', 'activities');
+  return (
+    <Line outcome="paused" icon={<Unplug size={14} />} title="No worker polls">
+      the task queue <span className="mono">{escapeInvisible(name)}</span>
+      {kind === 'activity' ? ' for activities' : ''}
+      {lastPoll === undefined
+        ? ', and none has in the last five minutes.'
+        : `; the last poll was at ${since(lastPoll)}.`}{' '}
+      {waiting === 0
+        ? 'Its next task will wait.'
+        : `${tasks} ${waiting === 1 ? 'waits' : 'wait'} for a worker.`}
+    </Line>
   );
 }
 

@@ -1,4 +1,9 @@
-import type { WorkflowDescription, WorkflowSummary } from '@temporal-kms/codec-api';
+import {
+  escapeInvisible,
+  type RunTaskQueue,
+  type WorkflowDescription,
+  type WorkflowSummary,
+} from '@temporal-kms/codec-api';
 import { pendingWork } from '../../model/pending.ts';
 import { at, enumAt, millisAt, numberAt } from '../../model/values.ts';
 
@@ -8,6 +13,8 @@ export interface Problem {
   readonly text: string;
   /** A sentence for the tooltip. */
   readonly detail: string;
+  /** What waits for a worker, and for how long: the pollers of its task queue show why. */
+  readonly waits?: { readonly what: string; readonly time: string };
 }
 
 /** An activity that fails this often does not recover by itself soon. */
@@ -79,8 +86,32 @@ function waiting(what: string, since: number | undefined, now: number): Problem 
   return {
     text: `No worker ${time}`,
     detail: `No worker has taken ${what} for ${time}. Check that a worker polls the task queue.`,
+    waits: { what, time },
   };
 }
+
+/** The same problem with its cause, which the pollers of the run's task queues show: no worker, or busy workers. */
+export function waitingProblem(problem: Problem, taskQueues: readonly RunTaskQueue[] | undefined): Problem {
+  const { waits } = problem;
+  const queues = taskQueues?.filter((queue) => queue.waiting > 0) ?? [];
+  const [first] = queues;
+  if (!waits || !first) return problem;
+  const { what, time } = waits;
+  const unpolled = queues.find(({ polling }) => !polling);
+  return unpolled
+    ? {
+        ...problem,
+        text: `No pollers ${time}`,
+        detail: `${capital(what)} has waited for ${time}, and no worker polls the task queue ${escapeInvisible(unpolled.name)}.`,
+      }
+    : {
+        ...problem,
+        text: `Not taken ${time}`,
+        detail: `Workers poll the task queue ${escapeInvisible(first.name)}, but none has taken ${what} for ${time}. They may be busy.`,
+      };
+}
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** In the largest unit, because the text is for a narrow column: `40 s`, `4 m`, `2 h`, `3 d`. */
 function roughly(millis: number): string {

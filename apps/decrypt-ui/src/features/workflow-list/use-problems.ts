@@ -1,9 +1,9 @@
 import { useQueries } from '@tanstack/react-query';
 import type { WorkflowSummary } from '@temporal-kms/codec-api';
-import { descriptionQuery } from '../../api/queries.ts';
+import { descriptionQuery, taskQueuesQuery } from '../../api/queries.ts';
 import { isOpen } from '../../model/outcome.ts';
 import { useServices } from '../../state/services.tsx';
-import { describedProblem, type Problem, reportedProblem } from './problems.ts';
+import { describedProblem, type Problem, reportedProblem, waitingProblem } from './problems.ts';
 
 /** Milliseconds between two descriptions of a run in view. */
 const REFRESH = 30_000;
@@ -12,7 +12,8 @@ const MOST_AT_ONCE = 4;
 
 /**
  * Why the running workflows in view make no progress, by run id. The list contains what Temporal reports itself; attempts
- * and waits are in the runs' descriptions, which this hook requests for the rows in view.
+ * and waits are in the runs' descriptions, which this hook requests for the rows in view. For the few that wait for a worker,
+ * it also requests who polls their task queues.
  */
 export function useProblems(
   namespace: string,
@@ -31,25 +32,41 @@ export function useProblems(
       retry: false,
     })),
   });
+  const found = running.map((row, index) => ({
+    row,
+    problem: describedProblem(described[index]?.data, now) ?? reportedProblem(row),
+  }));
+  const waiting = found.filter(({ problem }) => problem?.waits);
+  const taskQueues = useQueries({
+    queries: waiting.map(({ row: { workflowId, runId } }) => {
+      const run = { namespace, workflowId, runId };
+      return {
+        ...taskQueuesQuery(api, run),
+        queryFn: ({ signal }: { signal: AbortSignal }) => limited(() => api.taskQueues(run, signal), signal),
+        staleTime: REFRESH,
+        refetchInterval: REFRESH,
+      };
+    }),
+  });
   const problems = new Map<string, Problem>();
-  for (const [index, row] of running.entries()) {
-    const problem = describedProblem(described[index]?.data, now) ?? reportedProblem(row);
-    if (problem) problems.set(row.runId, problem);
+  for (const { row, problem } of found) if (problem) problems.set(row.runId, problem);
+  for (const [index, { row, problem }] of waiting.entries()) {
+    if (problem) problems.set(row.runId, waitingProblem(problem, taskQueues[index]?.data?.taskQueues));
   }
   return problems;
 }
 
 let inFlight = 0;
-const waiting: (() => void)[] = [];
+const queued: (() => void)[] = [];
 
 async function limited<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  if (inFlight >= MOST_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+  if (inFlight >= MOST_AT_ONCE) await new Promise<void>((resolve) => queued.push(resolve));
   else inFlight += 1;
   try {
     signal.throwIfAborted();
     return await call();
   } finally {
-    const next = waiting.shift();
+    const next = queued.shift();
     if (next) next();
     else inFlight -= 1;
   }

@@ -1,7 +1,11 @@
 import type { WorkflowDescription, WorkflowSummary } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
 import { csvOf } from '../../../src/features/workflow-list/list-export.ts';
-import { describedProblem, reportedProblem } from '../../../src/features/workflow-list/problems.ts';
+import {
+  describedProblem,
+  reportedProblem,
+  waitingProblem,
+} from '../../../src/features/workflow-list/problems.ts';
 import { suggestionsFor, valueSuggestions } from '../../../src/features/workflow-list/suggestions.ts';
 import { printQuery } from '../../../src/features/workflow-list/visibility-query.ts';
 
@@ -82,6 +86,41 @@ describe('a running workflow', () => {
     [{}, undefined],
   ])('with the description %j shows its problem', (details, expected) => {
     expect(describedProblem(description(details), now)?.text).toBe(expected);
+  });
+});
+
+const queue = (polling: boolean, waiting = 1) =>
+  ({ name: 'orders', kind: 'workflow', waiting, pollers: 0, polling }) as const;
+
+describe('a workflow that waits for a worker', () => {
+  const problem = describedProblem(
+    description({
+      pendingWorkflowTask: {
+        attempt: 1,
+        state: 'PENDING_WORKFLOW_TASK_STATE_SCHEDULED',
+        scheduledTime: '2026-11-24T12:56:00Z',
+      },
+    }),
+    now,
+  )!;
+
+  it('has no worker if none polls its task queue', () => {
+    expect(waitingProblem(problem, [queue(false)])).toMatchObject({
+      text: 'No pollers 4 m',
+      detail: 'The workflow task has waited for 4 m, and no worker polls the task queue orders.',
+    });
+  });
+
+  it('waits for busy workers if they poll its task queue', () => {
+    expect(waitingProblem(problem, [queue(true)])).toMatchObject({
+      text: 'Not taken 4 m',
+      detail:
+        'Workers poll the task queue orders, but none has taken the workflow task for 4 m. They may be busy.',
+    });
+  });
+
+  it.each([[undefined], [[]], [[queue(false, 0)]]])('keeps its problem with the task queues %j', (queues) => {
+    expect(waitingProblem(problem, queues)).toBe(problem);
   });
 });
 
