@@ -39,6 +39,26 @@ describe('the inspector', () => {
     await until(() => inspector().includes('maren.vogel@mail.example'), 'the decrypted value', 10_000);
     expect(inspector()).not.toContain('"$payload": "39:0"');
   });
+
+  test('shows the raw event as Temporal stores it, on request', async () => {
+    const app = await renderApp(`${order}?ev=39&one=true&pane=raw`);
+    await until(() => inspector().includes('"$payload": "39:0"'), 'the reference', 10_000);
+    await userEvent.click(page.getByRole('button', { name: 'As stored' }));
+    await until(() => inspector().includes(btoa('stored 39:0')), 'the stored bytes', 10_000);
+    expect(inspector()).toContain('as Temporal stores it');
+    const asked = app.asked.filter(({ url }) => url.endsWith('history:export'));
+    expect(asked.map(({ body }) => JSON.parse(body))).toContainEqual({
+      form: 'encoded',
+      events: { first: 39, last: 39 },
+    });
+    const cached = JSON.stringify(
+      app.queries
+        .getQueryCache()
+        .getAll()
+        .map(({ state }) => state.data),
+    );
+    expect(cached).not.toContain(btoa('stored 39:0'));
+  });
 });
 
 test('names what a payload is bound to', async () => {

@@ -1,58 +1,65 @@
-import { escapeInText, payloadPlaceholder, type PayloadRef } from '@temporal-kms/codec-api';
-import { useEffect, useMemo, useState } from 'react';
-import { stringify } from 'lossless-json';
+import { payloadPlaceholder, type PayloadRef } from '@temporal-kms/codec-api';
+import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '../../components/button.tsx';
-import { CopyButton } from '../../components/copy-button.tsx';
-import { eventTitle } from '../../model/describe-group.ts';
 import { rawEvent, type RecordedEvent } from '../../model/history.ts';
 import { payloadValue } from '../../model/payload-value.ts';
 import { isRecord } from '../../model/values.ts';
 import { useDecoder } from '../../payloads/payloads-context.tsx';
-import { CodeView } from '../payload/code-view.tsx';
+import { EventText } from './event-text.tsx';
+import { StoredEventText } from './stored-event.tsx';
 import styles from './panes.module.css';
 
-/** The events in proto3 JSON, with references or decrypted values in place of the payloads. */
+type Form = 'references' | 'decoded' | 'stored';
+
+const forms: readonly { readonly form: Form; readonly text: string; readonly tip: string }[] = [
+  { form: 'references', text: 'References', tip: 'References in place of the payloads' },
+  { form: 'decoded', text: 'Decoded', tip: 'Decrypted payloads' },
+  { form: 'stored', text: 'As stored', tip: 'The payloads as Temporal stores them' },
+];
+
+/** The events in proto3 JSON: references or decrypted values in place of the payloads, or the payloads as they are stored. */
 export function RawPane({ events }: { events: readonly RecordedEvent[] }) {
-  const [decoded, setDecoded] = useState(false);
+  const [form, setForm] = useState<Form>('references');
   const hasPayloads = events.some(({ payloads }) => payloads.length > 0);
+  const View = views[form];
   return (
     <>
       {hasPayloads ? (
         <div className={styles['choice']} role="group" aria-label="Payloads in the JSON">
-          <Button
-            look={decoded ? 'ghost' : 'quiet'}
-            size="small"
-            aria-pressed={!decoded}
-            onClick={() => setDecoded(false)}
-          >
-            References
-          </Button>
-          <Button
-            look={decoded ? 'quiet' : 'ghost'}
-            size="small"
-            aria-pressed={decoded}
-            onClick={() => setDecoded(true)}
-          >
-            Decoded
-          </Button>
+          {forms.map(({ form: own, text, tip }) => (
+            <Button
+              key={own}
+              look={form === own ? 'quiet' : 'ghost'}
+              size="small"
+              aria-pressed={form === own}
+              data-tip={tip}
+              onClick={() => setForm(own)}
+            >
+              {text}
+            </Button>
+          ))}
         </div>
       ) : null}
-      {events.map((event) =>
-        decoded ? (
-          <DecodedEvent key={event.eventId} event={event} />
-        ) : (
-          <EventText key={event.eventId} event={event} value={rawEvent(event)} />
-        ),
-      )}
+      {events.map((event) => (
+        <View key={event.eventId} event={event} />
+      ))}
     </>
   );
 }
 
+const views: Readonly<Record<Form, (props: { event: RecordedEvent }) => ReactNode>> = {
+  references: ({ event }) => (
+    <EventText event={event} value={rawEvent(event)} note="payloads as references" />
+  ),
+  decoded: DecodedEvent,
+  stored: StoredEventText,
+};
+
 function DecodedEvent({ event }: { event: RecordedEvent }) {
   const values = useValues(event.payloads.map(({ ref }) => ref));
   const value = useMemo(() => replaced(withoutStubs(event), values), [event, values]);
-  return <EventText event={event} value={value} decrypted />;
+  return <EventText event={event} value={value} note="payloads decoded" decrypted />;
 }
 
 function withoutStubs(event: RecordedEvent) {
@@ -109,35 +116,5 @@ function replaced(message: unknown, values: ReadonlyMap<PayloadRef, unknown>): u
   if (!isRecord(message)) return message;
   return Object.fromEntries(
     Object.entries(message).map(([name, member]) => [name, replaced(member, values)]),
-  );
-}
-
-interface EventTextProps {
-  readonly event: RecordedEvent;
-  readonly value: unknown;
-  readonly decrypted?: boolean;
-}
-
-function EventText({ event, value, decrypted = false }: EventTextProps) {
-  // Numbers of decrypted JSON keep their exact digits.
-  const text = useMemo(() => escapeInText(stringify(value, undefined, 2) ?? ''), [value]);
-  const lines = useMemo(() => text.split('\n'), [text]);
-  return (
-    <section className={styles['section']}>
-      <header className={styles['head']}>
-        <h3>{eventTitle(event)}</h3>
-        <span className={styles['note']}>
-          event {event.eventId}, {decrypted ? 'payloads decoded' : 'payloads as references'}
-        </span>
-        <span className="spacer" />
-        <CopyButton what="event as JSON" text={() => text} />
-      </header>
-      <CodeView
-        count={lines.length}
-        label={`Event ${event.eventId} as JSON`}
-        decrypted={decrypted}
-        renderLine={(index) => lines[index]}
-      />
-    </section>
   );
 }
