@@ -113,6 +113,22 @@ describe('the state of the key version that encrypted', () => {
     await own.close();
   });
 
+  it('is key_destroyed for a caller that may read the state by a grant on the key', async () => {
+    const name = cryptoKey('viewed');
+    const own = await startEmulator({ keys: [name], identities: { [reader]: 0 } });
+    const members = [`serviceAccount:${reader}`];
+    await own.setPolicy(name, [
+      { role: 'roles/cloudkms.cryptoKeyDecrypter', members },
+      { role: 'roles/cloudkms.viewer', members },
+    ]);
+    const { ciphertext } = await connect(own.address).wrap({ key: name, plaintext, aad });
+    await own.setVersionState(`${name}/cryptoKeyVersions/1`, 'DESTROYED');
+    await expect(
+      connect(own.identities[reader]!).unwrap({ key: name, ciphertext, aad, keyVersion: 1 }),
+    ).rejects.toMatchObject({ code: 'key_destroyed', class: 'permanent' });
+    await own.close();
+  });
+
   it('is key_disabled for a caller that may not read the state', async () => {
     const name = cryptoKey('blind');
     const own = await startEmulator({ keys: [name], identities: { [reader]: 0 } });

@@ -150,6 +150,45 @@ describe('identities', () => {
     });
   });
 
+  it.each([
+    ['the key', KEY],
+    ['the key ring', RING],
+    ['the project', 'projects/p'],
+  ])('grants on %s what its roles permit on key versions', async (_, resource) => {
+    const { emulator, worker } = await startWithWorker();
+    await emulator.setPolicy(resource, grant('roles/cloudkms.viewer'));
+    const [version] = await worker.getCryptoKeyVersion({ name: VERSION }, once);
+    expect(version).toMatchObject({ name: VERSION, state: 'ENABLED' });
+    expect(await refusal(worker.destroyCryptoKeyVersion({ name: VERSION }, once))).toMatchObject({
+      code: code.PERMISSION_DENIED,
+    });
+    await emulator.setPolicy(resource, grant('roles/cloudkms.admin'));
+    const [destroyed] = await worker.destroyCryptoKeyVersion({ name: VERSION }, once);
+    expect(destroyed).toMatchObject({ state: 'DESTROY_SCHEDULED' });
+  });
+
+  it('accepts the question for every permission of Cloud KMS', async () => {
+    const { owner, worker } = await startWithWorker();
+    await iam(owner).setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoOperator') });
+    // Those that HashiCorp's go-kms-wrapping and Terraform ask for, and one that has nothing to do with a key's use.
+    const asked = [
+      'cloudkms.cryptoKeyVersions.useToSign',
+      'cloudkms.cryptoKeyVersions.useToVerify',
+      'cloudkms.cryptoKeyVersions.viewPublicKey',
+      'cloudkms.ekmConnections.verifyConnectivity',
+      'cloudkms.importJobs.useToImport',
+    ];
+    const [mine] = await iam(worker).testPermissions(KEY, asked);
+    expect(mine.permissions).toEqual(asked.slice(0, 3));
+    const [all] = await iam(owner).testPermissions(KEY, asked);
+    expect(all.permissions).toEqual(asked);
+    for (const wrong of ['cloudkms.cryptoKeys.fly', 'storage.objects.get', 'resourcemanager.projects.get']) {
+      expect(await refusal(iam(worker).testPermissions(KEY, [wrong]))).toMatchObject({
+        code: code.INVALID_ARGUMENT,
+      });
+    }
+  });
+
   it('returns the permissions of each caller', async () => {
     const { owner, worker } = await startWithWorker();
     await iam(owner).setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoKeyDecrypter') });

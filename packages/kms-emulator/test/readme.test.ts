@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { createControlApp } from '../src/control/app.ts';
-import { iamMethods, keyManagementMethods } from '../src/service/methods.ts';
+import { iamMethods, keyManagementMethods, locationMethods, projectMethods } from '../src/service/methods.ts';
 import { run } from './support/cli.ts';
 import { start } from './support/running.ts';
 
@@ -15,7 +15,7 @@ const named = (from: string, to: string, pattern: RegExp): Set<string | undefine
 describe('the README', () => {
   it('names every RPC and no other', () => {
     expect(named('## What it emulates', '- **States.**', /`([A-Z]\w+)`/g)).toEqual(
-      new Set(Object.keys({ ...keyManagementMethods, ...iamMethods })),
+      new Set(Object.keys({ ...keyManagementMethods, ...iamMethods, ...locationMethods, ...projectMethods })),
     );
   });
 

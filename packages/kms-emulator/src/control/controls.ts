@@ -33,7 +33,7 @@ export interface Controls {
   quotas(): QuotaLimits;
   /** Returns the policy of a project (`projects/p`), key ring or crypto key. */
   policy(resource: string): Policy;
-  /** Replaces a policy, without a permission check. */
+  /** Replaces the bindings of a policy, without a permission check. */
   setPolicy(resource: string, bindings: readonly Binding[]): Promise<Policy>;
   /** Puts a version into any state, including states that no RPC of the emulator leads to. */
   setVersionState(name: string, state: VersionState, reason?: string): Promise<void>;
@@ -77,9 +77,10 @@ export function createControls(deps: DispatchDeps, clock: MovableClock): Control
     policy: (resource) => store.state.policies.get(checkPolicyResource(resource)),
     setPolicy: async (resource, bindings) => {
       const delay = conditions.propagation.iam * 1000;
+      const { auditConfigs } = store.state.policies.get(checkPolicyResource(resource));
       const policy = store.state.policies.set(
-        checkPolicyResource(resource),
-        { bindings },
+        resource,
+        { bindings, ...(auditConfigs && { auditConfigs }) },
         clock.now(),
         delay,
       );

@@ -2,7 +2,7 @@ import type { Conditions } from '../conditions/conditions.ts';
 import type { Delays, MaterialSource } from '../model/crypto-key.ts';
 import { KmsError } from '../model/errors.ts';
 import type { Caller } from '../model/iam/callers.ts';
-import type { Permission } from '../model/iam/roles.ts';
+import type { Permission } from '../model/iam/permissions.ts';
 import type { State } from '../model/state.ts';
 
 /** What every RPC may use: the state, the time of this call, the caller, and the conditions that a test set. */

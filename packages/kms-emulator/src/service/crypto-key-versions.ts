@@ -39,8 +39,9 @@ export const listCryptoKeyVersions: Handler<
   const { name } = parseCryptoKey(text(request.parent));
   requirePermission(context, 'cloudkms.cryptoKeyVersions.list', name);
   const key = context.state.keys.cryptoKey(name);
-  const { items, ...rest } = page(key.versions, name, request);
-  return { cryptoKeyVersions: items.map((version) => versionMessage(key, version)), ...rest };
+  const messages = key.versions.map((version) => versionMessage(key, version));
+  const { items, ...rest } = page(messages, name, request);
+  return { cryptoKeyVersions: items, ...rest };
 };
 
 export const updateCryptoKeyVersion: Handler<

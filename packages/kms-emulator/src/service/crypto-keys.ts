@@ -46,8 +46,8 @@ export const listCryptoKeys: Handler<
   const { name: ring } = parseKeyRing(text(request.parent));
   requirePermission(context, 'cloudkms.cryptoKeys.list', ring);
   context.state.keys.keyRing(ring);
-  const { items, ...rest } = page(context.state.keys.cryptoKeysIn(ring), ring, request);
-  return { cryptoKeys: items.map(cryptoKeyMessage), ...rest };
+  const { items, ...rest } = page(context.state.keys.cryptoKeysIn(ring).map(cryptoKeyMessage), ring, request);
+  return { cryptoKeys: items, ...rest };
 };
 
 export const updateCryptoKey: Handler<

@@ -33,6 +33,7 @@ export const listKeyRings: Handler<
 > = (request, context) => {
   const { name: location } = parseLocation(text(request.parent));
   requirePermission(context, 'cloudkms.keyRings.list', location);
-  const { items, ...rest } = page(context.state.keys.keyRingsIn(location), location, request);
-  return { keyRings: items.map(keyRingMessage), ...rest };
+  const messages = context.state.keys.keyRingsIn(location).map(keyRingMessage);
+  const { items, ...rest } = page(messages, location, request);
+  return { keyRings: items, ...rest };
 };

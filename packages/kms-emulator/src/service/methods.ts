@@ -5,6 +5,8 @@ import * as keys from './crypto-keys.ts';
 import * as cryptography from './cryptography.ts';
 import * as iam from './iam.ts';
 import * as rings from './key-rings.ts';
+import * as locations from './locations.ts';
+import * as projects from './project-policies.ts';
 
 /** An RPC of the emulator, and the quota that each of its calls uses. */
 export interface Method {
@@ -45,4 +47,16 @@ export const iamMethods: Readonly<Record<string, Method>> = {
   GetIamPolicy: method(iam.getIamPolicy, 'read'),
   SetIamPolicy: method(iam.setIamPolicy, 'write'),
   TestIamPermissions: method(iam.testIamPermissions, 'read'),
+};
+
+export const locationMethods: Readonly<Record<string, Method>> = {
+  GetLocation: method(locations.getLocation, 'read'),
+  ListLocations: method(locations.listLocations, 'read'),
+};
+
+/** The policies of projects belong to Resource Manager, so they use no quota of Cloud KMS. */
+export const projectMethods: Readonly<Record<string, Method>> = {
+  GetIamPolicy: method(projects.getIamPolicy),
+  SetIamPolicy: method(projects.setIamPolicy),
+  TestIamPermissions: method(projects.testIamPermissions),
 };

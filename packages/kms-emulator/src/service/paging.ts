@@ -1,5 +1,6 @@
-import { invalidArgument, unimplemented } from '../model/errors.ts';
+import { invalidArgument } from '../model/errors.ts';
 import { text } from './fields.ts';
+import { comparator, filterOf } from './list-query.ts';
 
 /** The fields that all list requests have. */
 export interface ListRequest {
@@ -22,31 +23,35 @@ const DEFAULT_SIZE = 100;
 const MAX_SIZE = 1000;
 
 /**
- * Returns a page of a list. The token contains the parent of the list and the position.
+ * Returns a page of a list, of the messages that its filter selects and in the order that it asks for. The token contains
+ * the list, its filter and order, and the position.
  *
- * @throws KmsError INVALID_ARGUMENT for a token that does not belong to this list
+ * @throws KmsError INVALID_ARGUMENT for a token that does not belong to this list, a malformed filter or order
  */
-export function page<T>(all: readonly T[], parent: string, request: ListRequest): Page<T> {
-  if (text(request.filter) !== '') throw unimplemented('The emulator does not filter lists.');
-  if (text(request.orderBy) !== '') throw unimplemented('The emulator does not sort lists.');
+export function page<T extends object>(all: readonly T[], parent: string, request: ListRequest): Page<T> {
+  const filter = text(request.filter);
+  const order = text(request.orderBy);
   const size = request.pageSize ?? 0;
   if (size < 0) throw invalidArgument('The field page_size must not be negative.');
-  const start = position(text(request.pageToken), parent);
+  const selected = all.filter(filterOf(filter));
+  const sorted = order === '' ? selected : selected.toSorted(comparator(order));
+  const list = JSON.stringify(filter + order === '' ? parent : [parent, filter, order]);
+  const start = position(text(request.pageToken), list);
   const end = start + Math.min(size === 0 ? DEFAULT_SIZE : size, MAX_SIZE);
   return {
-    items: all.slice(start, end),
-    nextPageToken: end < all.length ? tokenFor(parent, end) : '',
-    totalSize: all.length,
+    items: sorted.slice(start, end),
+    nextPageToken: end < sorted.length ? tokenFor(list, end) : '',
+    // resources.proto: the total of a list with a filter is not populated.
+    totalSize: filter === '' ? all.length : 0,
   };
 }
 
-const tokenFor = (parent: string, start: number): string =>
-  Buffer.from(JSON.stringify([parent, start])).toString('base64url');
+const tokenFor = (list: string, start: number): string =>
+  Buffer.from(`[${list},${start}]`).toString('base64url');
 
-function position(token: string, parent: string): number {
+function position(token: string, list: string): number {
   if (token === '') return 0;
-  const match = /^\[(".*"),([0-9]{1,9})\]$/.exec(Buffer.from(token, 'base64url').toString());
-  if (match === null || match[1] !== JSON.stringify(parent))
-    throw invalidArgument('The field page_token is invalid.');
+  const match = /^\[(.*),([0-9]{1,9})\]$/.exec(Buffer.from(token, 'base64url').toString());
+  if (match === null || match[1] !== list) throw invalidArgument('The field page_token is invalid.');
   return Number(match[2]);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { logTypes } from '../model/iam/policies.ts';
 import { versionStates } from '../model/key-version.ts';
 import { State } from '../model/state.ts';
 
@@ -48,31 +49,34 @@ const cryptoKey = z.strictObject({
     .exactOptional(),
 });
 
+const auditConfig = z.strictObject({
+  service: z.string(),
+  auditLogConfigs: z.array(
+    z.strictObject({ logType: z.enum(logTypes), exemptedMembers: z.array(z.string()) }),
+  ),
+});
+
 const snapshot = z.strictObject({
   format: z.literal('kms-emulator/1'),
   rings: z.array(z.strictObject({ name: z.string(), createTime: time })),
   keys: z.array(cryptoKey),
   policies: z.record(
     z.string(),
-    z.strictObject({ bindings: z.array(z.strictObject({ role: z.string(), members: z.array(z.string()) })) }),
+    z.strictObject({
+      bindings: z.array(z.strictObject({ role: z.string(), members: z.array(z.string()) })),
+      auditConfigs: z.array(auditConfig).exactOptional(),
+    }),
   ),
 });
 
 /** Returns the text of the data file. */
 export function write(state: State): string {
   const { rings, keys } = state.keys.all();
-  const content: z.input<typeof snapshot> = {
+  const content = {
     format: 'kms-emulator/1',
     rings,
     keys,
-    policies: Object.fromEntries(
-      state.policies
-        .all()
-        .map(([resource, { bindings }]) => [
-          resource,
-          { bindings: bindings.map(({ role, members }) => ({ role, members: [...members] })) },
-        ]),
-    ),
+    policies: Object.fromEntries(state.policies.all()),
   };
   return `${JSON.stringify(content, undefined, 2)}\n`;
 }

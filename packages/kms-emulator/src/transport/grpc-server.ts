@@ -2,7 +2,13 @@ import * as grpc from '@grpc/grpc-js';
 import { internal, KmsError } from '../model/errors.ts';
 import type { Caller } from '../model/iam/callers.ts';
 import { dispatch, type DispatchDeps } from '../service/dispatch.ts';
-import { iamMethods, keyManagementMethods, type Method } from '../service/methods.ts';
+import {
+  iamMethods,
+  keyManagementMethods,
+  locationMethods,
+  type Method,
+  projectMethods,
+} from '../service/methods.ts';
 import { cannotListen } from '../host.ts';
 import type { Protos } from './protos.ts';
 
@@ -40,6 +46,8 @@ export async function listen(
     };
   serve(protos.keyManagement, keyManagementMethods);
   serve(protos.iamPolicy, iamMethods);
+  serve(protos.locations, locationMethods);
+  serve(protos.projects, projectMethods);
 
   const bound = await new Promise<number>((resolve, reject) => {
     const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

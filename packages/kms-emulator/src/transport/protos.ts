@@ -9,16 +9,17 @@ const require = createRequire(import.meta.url);
 const kmsEntry = require.resolve('@google-cloud/kms');
 const gaxProtos = join(dirname(createRequire(kmsEntry).resolve('google-gax')), '..', 'protos');
 
+const options = { longs: String, enums: String, defaults: true };
+
 const load = (file: string): protoLoader.PackageDefinition =>
-  protoLoader.fromJSON(JSON.parse(readFileSync(file, 'utf8')), {
-    longs: String,
-    enums: String,
-    defaults: true,
-  });
+  protoLoader.fromJSON(JSON.parse(readFileSync(file, 'utf8')), options);
 
 export interface Protos {
   readonly keyManagement: protoLoader.ServiceDefinition;
   readonly iamPolicy: protoLoader.ServiceDefinition;
+  readonly locations: protoLoader.ServiceDefinition;
+  /** The part of Resource Manager's `Projects` that concerns policies, whose messages are those of `iamPolicy`. */
+  readonly projects: protoLoader.ServiceDefinition;
   /** Encodes a message of `google.rpc`, such as `Status` or `ErrorInfo`. */
   encodeRpc(name: string, message: object): Buffer;
 }
@@ -26,12 +27,20 @@ export interface Protos {
 /** Loads the protos of the installed client. @throws Error if it ships no such protos */
 export function loadProtos(): Protos {
   const rpc = load(join(gaxProtos, 'status.json'));
+  // The file iam_service.json next to it lacks audit configurations.
+  const iam = protoLoader.loadSync('google/iam/v1/iam_policy.proto', {
+    ...options,
+    includeDirs: [gaxProtos],
+  });
+  const iamPolicy = service(iam, 'google.iam.v1.IAMPolicy');
   return {
     keyManagement: service(
       load(join(dirname(kmsEntry), '..', 'protos', 'protos.json')),
       'google.cloud.kms.v1.KeyManagementService',
     ),
-    iamPolicy: service(load(join(gaxProtos, 'iam_service.json')), 'google.iam.v1.IAMPolicy'),
+    iamPolicy,
+    locations: service(load(join(gaxProtos, 'locations.json')), 'google.cloud.location.Locations'),
+    projects: renamed(iamPolicy, 'google.cloud.resourcemanager.v3.Projects'),
     encodeRpc: (name, message) => messageType(rpc, `google.rpc.${name}`).serialize(message),
   };
 }
@@ -42,6 +51,12 @@ function service(definitions: protoLoader.PackageDefinition, name: string): prot
     throw new Error(`The installed protos have no service ${name}.`);
   return found;
 }
+
+/** Returns the same methods under the name of another service. */
+const renamed = (definition: protoLoader.ServiceDefinition, name: string): protoLoader.ServiceDefinition =>
+  Object.fromEntries(
+    Object.entries(definition).map(([method, one]) => [method, { ...one, path: `/${name}/${method}` }]),
+  );
 
 function messageType(definitions: protoLoader.PackageDefinition, name: string) {
   const found = definitions[name];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { invalidArgument, KmsError } from '../errors.ts';
-import { tryCryptoKey, tryKeyRing } from '../names.ts';
+import { tryCryptoKey, tryKeyRing, tryVersion } from '../names.ts';
 import { matchesMember, isMember, type Caller } from './callers.ts';
 import { isRole, roleGrants } from './roles.ts';
 
@@ -9,9 +9,22 @@ export interface Binding {
   readonly members: readonly string[];
 }
 
+/** The kinds of `google.iam.v1.AuditLogConfig`. */
+export const logTypes = ['ADMIN_READ', 'DATA_WRITE', 'DATA_READ'] as const;
+
+/** Which Data Access audit logs of a service are on (`google.iam.v1.AuditConfig`). Only projects have them here. */
+export interface AuditConfig {
+  readonly service: string;
+  readonly auditLogConfigs: readonly {
+    readonly logType: (typeof logTypes)[number];
+    readonly exemptedMembers: readonly string[];
+  }[];
+}
+
 /** The policy of a resource, without `version` and conditions. */
 export interface Policy {
   readonly bindings: readonly Binding[];
+  readonly auditConfigs?: readonly AuditConfig[];
 }
 
 interface Entry {
@@ -49,7 +62,11 @@ export class Policies {
         'There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.',
       );
     }
-    const checked = { bindings: merged(policy.bindings) };
+    const { auditConfigs = [] } = policy;
+    const checked: Policy = {
+      bindings: merged(policy.bindings),
+      ...(auditConfigs.length > 0 && { auditConfigs }),
+    };
     this.#entries.set(
       resource,
       delay > 0
@@ -84,15 +101,19 @@ export class Policies {
 }
 
 /** Returns the etag of a policy, which changes with the policy. An empty policy has `ACAB`. */
-export function etagOf({ bindings }: Policy): Buffer {
-  if (bindings.length === 0) return Buffer.from('ACAB', 'base64');
-  return createHash('sha256').update(JSON.stringify(bindings)).digest().subarray(0, 8);
+export function etagOf({ bindings, auditConfigs }: Policy): Buffer {
+  if (bindings.length === 0 && auditConfigs === undefined) return Buffer.from('ACAB', 'base64');
+  const content = auditConfigs === undefined ? bindings : [bindings, auditConfigs];
+  return createHash('sha256').update(JSON.stringify(content)).digest().subarray(0, 8);
 }
 
 /** Returns a resource and everything from which it inherits policies. */
 function lineage(resource: string): string[] {
   const names = [resource];
-  const key = tryCryptoKey(resource);
+  // A key version has no policy and inherits from its key.
+  const version = tryVersion(resource);
+  if (version !== undefined) names.push(version.parent);
+  const key = tryCryptoKey(version?.parent ?? resource);
   if (key !== undefined) names.push(key.parent);
   const project = (key ?? tryKeyRing(resource))?.project ?? /^projects\/([^/]+)\//.exec(resource)?.[1];
   if (project !== undefined) names.push(`projects/${project}`);

@@ -1,31 +1,9 @@
-/** The permissions that the emulator checks, as Cloud IAM names them. */
-export type Permission =
-  | 'cloudkms.keyRings.create'
-  | 'cloudkms.keyRings.get'
-  | 'cloudkms.keyRings.getIamPolicy'
-  | 'cloudkms.keyRings.list'
-  | 'cloudkms.keyRings.setIamPolicy'
-  | 'cloudkms.cryptoKeys.create'
-  | 'cloudkms.cryptoKeys.get'
-  | 'cloudkms.cryptoKeys.getIamPolicy'
-  | 'cloudkms.cryptoKeys.list'
-  | 'cloudkms.cryptoKeys.setIamPolicy'
-  | 'cloudkms.cryptoKeys.update'
-  | 'cloudkms.cryptoKeyVersions.create'
-  | 'cloudkms.cryptoKeyVersions.destroy'
-  | 'cloudkms.cryptoKeyVersions.get'
-  | 'cloudkms.cryptoKeyVersions.list'
-  | 'cloudkms.cryptoKeyVersions.restore'
-  | 'cloudkms.cryptoKeyVersions.update'
-  | 'cloudkms.cryptoKeyVersions.useToDecrypt'
-  | 'cloudkms.cryptoKeyVersions.useToEncrypt'
-  | 'cloudkms.locations.generateRandomBytes'
-  | 'cloudkms.locations.get'
-  | 'cloudkms.locations.list';
+import { allPermissions, type Permission } from './permissions.ts';
 
 const locations: Permission[] = ['cloudkms.locations.get', 'cloudkms.locations.list'];
 const encrypt: Permission[] = ['cloudkms.cryptoKeyVersions.useToEncrypt', ...locations];
 const decrypt: Permission[] = ['cloudkms.cryptoKeyVersions.useToDecrypt', ...locations];
+const project: Permission = 'resourcemanager.projects.get';
 const view: Permission[] = [
   'cloudkms.cryptoKeyVersions.get',
   'cloudkms.cryptoKeyVersions.list',
@@ -33,6 +11,7 @@ const view: Permission[] = [
   'cloudkms.cryptoKeys.list',
   'cloudkms.keyRings.get',
   'cloudkms.keyRings.list',
+  project,
   ...locations,
 ];
 const policies: Permission[] = [
@@ -55,8 +34,16 @@ const administer: Permission[] = [
 ];
 
 const roles = new Map<string, ReadonlySet<Permission>>([
-  ['roles/owner', new Set([...administer, ...encrypt, ...decrypt, 'cloudkms.locations.generateRandomBytes'])],
+  ['roles/owner', new Set(allPermissions)],
   ['roles/viewer', new Set(view)],
+  [
+    'roles/resourcemanager.projectIamAdmin',
+    new Set<Permission>([
+      project,
+      'resourcemanager.projects.getIamPolicy',
+      'resourcemanager.projects.setIamPolicy',
+    ]),
+  ],
   ['roles/cloudkms.admin', new Set(administer)],
   ['roles/cloudkms.viewer', new Set(view)],
   ['roles/cloudkms.cryptoKeyEncrypter', new Set(encrypt)],
@@ -64,14 +51,17 @@ const roles = new Map<string, ReadonlySet<Permission>>([
   ['roles/cloudkms.cryptoKeyEncrypterDecrypter', new Set([...encrypt, ...decrypt])],
   [
     'roles/cloudkms.cryptoOperator',
-    new Set([...encrypt, ...decrypt, 'cloudkms.locations.generateRandomBytes']),
+    new Set<Permission>([
+      ...encrypt,
+      ...decrypt,
+      'cloudkms.cryptoKeyVersions.useToDecapsulate',
+      'cloudkms.cryptoKeyVersions.useToSign',
+      'cloudkms.cryptoKeyVersions.useToVerify',
+      'cloudkms.cryptoKeyVersions.viewPublicKey',
+      'cloudkms.locations.generateRandomBytes',
+    ]),
   ],
 ]);
-
-const known: ReadonlySet<string> = roles.get('roles/owner') ?? new Set();
-
-/** Whether the emulator knows a permission. The owner has all of them. */
-export const isPermission = (permission: string): boolean => known.has(permission);
 
 export const isRole = (role: string): boolean => roles.has(role);
 

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { code } from './conformance/fixture.ts';
+import { once, refusal } from './support/client.ts';
+import { DAY, KEY, RING, start } from './support/running.ts';
+
+async function threeVersions() {
+  const { emulator, client } = await start({ keys: [KEY, `${RING}/cryptoKeys/other`] });
+  await emulator.setTime(new Date('2030-01-01T00:00:00Z'));
+  await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
+  await emulator.advance(10 * DAY);
+  await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
+  await client.updateCryptoKeyVersion(
+    {
+      cryptoKeyVersion: { name: `${KEY}/cryptoKeyVersions/2`, state: 'DISABLED' },
+      updateMask: { paths: ['state'] },
+    },
+    once,
+  );
+  const versions = async (filter: string, orderBy = '') => {
+    const [found] = await client.listCryptoKeyVersions({ parent: KEY, filter, orderBy }, once);
+    return found.map(({ name }) => Number(name?.split('/').at(-1)));
+  };
+  return { emulator, client, versions };
+}
+
+describe('filters of lists', () => {
+  it.each([
+    ['', [1, 2, 3]],
+    ['state=ENABLED', [1, 3]],
+    ['state != ENABLED', [2]],
+    ['state=DISABLED OR state=DESTROYED', [2]],
+    ['NOT state=DISABLED', [1, 3]],
+    ['-state=DISABLED AND name:cryptoKeyVersions/3', [3]],
+    ['createTime>=2030-01-01T00:00:00Z', [2, 3]],
+    ['create_time > "2030-01-05T00:00:00Z"', [3]],
+    ['(state=ENABLED AND create_time > 2030-01-05T00:00:00Z) OR state=DISABLED', [2, 3]],
+    ['destroyTime:*', []],
+    ['nothing=1', []],
+  ])('selects versions by %s', async (filter, expected) => {
+    const { versions } = await threeVersions();
+    expect(await versions(filter)).toEqual(expected);
+  });
+
+  it('binds OR more closely than AND', async () => {
+    const { versions } = await threeVersions();
+    expect(await versions('state=DISABLED OR state=ENABLED AND name:Versions/1')).toEqual([1]);
+  });
+
+  it('selects keys by fields of their primary version, by periods and by labels', async () => {
+    const { client } = await threeVersions();
+    await client.updateCryptoKey(
+      {
+        cryptoKey: { name: KEY, labels: { team_a: 'payments' } },
+        updateMask: { paths: ['labels'] },
+      },
+      once,
+    );
+    const names = async (filter: string) => {
+      const [found] = await client.listCryptoKeys({ parent: RING, filter }, once);
+      return found.map(({ name }) => name);
+    };
+    expect(await names('primary.state=ENABLED')).toHaveLength(2);
+    expect(await names('labels.team_a=payments')).toEqual([KEY]);
+    expect(await names('destroyScheduledDuration>86400s')).toHaveLength(2);
+    expect(await names('versionTemplate.protectionLevel=HSM')).toEqual([]);
+  });
+
+  it('sorts by several fields', async () => {
+    const { versions } = await threeVersions();
+    expect(await versions('', 'name desc')).toEqual([3, 2, 1]);
+    expect(await versions('', 'state, createTime desc')).toEqual([2, 3, 1]);
+  });
+
+  it('pages through what a filter selects, and refuses a token of another filter', async () => {
+    const { client } = await threeVersions();
+    const request = { parent: KEY, filter: 'state=ENABLED', pageSize: 1 };
+    const page = { ...once, autoPaginate: false };
+    const [, , first] = await client.listCryptoKeyVersions(request, page);
+    expect(first).toMatchObject({ totalSize: 0 });
+    const pageToken = first?.nextPageToken ?? '';
+    const [second] = await client.listCryptoKeyVersions({ ...request, pageToken }, page);
+    expect(second.map(({ name }) => name)).toEqual([`${KEY}/cryptoKeyVersions/3`]);
+    const other = client.listCryptoKeyVersions({ parent: KEY, pageToken }, page);
+    expect(await refusal(other)).toMatchObject({ code: code.INVALID_ARGUMENT });
+  });
+
+  it.each(['state', 'state=', '(state=ENABLED', 'state=ENABLED state', 'createTime>yesterday', '=1', 'AND'])(
+    'refuses the filter %s',
+    async (filter) => {
+      const { client } = await threeVersions();
+      expect(await refusal(client.listCryptoKeyVersions({ parent: KEY, filter }, once))).toMatchObject({
+        code: code.INVALID_ARGUMENT,
+      });
+    },
+  );
+
+  it('refuses an order that names no field', async () => {
+    const { client } = await threeVersions();
+    const call = client.listCryptoKeyVersions({ parent: KEY, orderBy: 'name up' }, once);
+    expect(await refusal(call)).toMatchObject({ code: code.INVALID_ARGUMENT });
+  });
+});

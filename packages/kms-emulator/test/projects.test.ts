@@ -1,0 +1,130 @@
+import { ProjectsClient } from '@google-cloud/resource-manager';
+import { credentials } from '@grpc/grpc-js';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { startEmulator, type Emulator } from '../src/index.ts';
+import { code } from './conformance/fixture.ts';
+import { once, refusal } from './support/client.ts';
+import { afterwards, KEY, start } from './support/running.ts';
+
+const EMAIL = 'admin@p.iam.gserviceaccount.com';
+const resource = 'projects/p';
+const auditConfigs = [
+  {
+    service: 'cloudkms.googleapis.com',
+    auditLogConfigs: [{ logType: 'DATA_READ' as const, exemptedMembers: [] }],
+  },
+];
+const binding = { role: 'roles/resourcemanager.projectIamAdmin', members: [`serviceAccount:${EMAIL}`] };
+
+/** Connects Google's client for Resource Manager, unmodified, to an emulator. */
+function projectsOf(address: string): ProjectsClient {
+  const client = new ProjectsClient({
+    apiEndpoint: '127.0.0.1',
+    port: Number(address.split(':').at(-1)),
+    sslCreds: credentials.createInsecure(),
+    clientOptions: { universeDomain: 'googleapis.com' },
+  });
+  afterwards(() => client.close());
+  return client;
+}
+
+const startWithAdmin = async () => {
+  const { emulator } = await start({ keys: [KEY], identities: { [EMAIL]: 0 } });
+  return {
+    emulator,
+    owner: projectsOf(emulator.address),
+    admin: projectsOf(emulator.identities[EMAIL] ?? ''),
+  };
+};
+
+describe('the policies of projects', () => {
+  it('contain audit configurations, which change alone if the mask names them alone', async () => {
+    const { emulator, owner } = await startWithAdmin();
+    await emulator.setPolicy(resource, [binding]);
+    const [policy] = await owner.getIamPolicy({ resource }, once);
+    expect(policy).toMatchObject({ bindings: [binding], auditConfigs: [] });
+    const [changed] = await owner.setIamPolicy(
+      {
+        resource,
+        policy: { etag: policy.etag ?? '', auditConfigs },
+        updateMask: { paths: ['audit_configs', 'etag'] },
+      },
+      once,
+    );
+    expect(changed).toMatchObject({ bindings: [binding], auditConfigs });
+    expect(changed.etag).not.toEqual(policy.etag);
+    // Without a mask, the bindings change alone.
+    const [without] = await owner.setIamPolicy({ resource, policy: { bindings: [] } }, once);
+    expect(without).toMatchObject({ bindings: [], auditConfigs });
+  });
+
+  it('stay as they are if another caller changed them since they were read', async () => {
+    const { owner } = await startWithAdmin();
+    const [policy] = await owner.getIamPolicy({ resource }, once);
+    await owner.setIamPolicy({ resource, policy: { bindings: [binding] } }, once);
+    const stale = owner.setIamPolicy(
+      {
+        resource,
+        policy: { etag: policy.etag ?? '', auditConfigs },
+        updateMask: { paths: ['audit_configs', 'etag'] },
+      },
+      once,
+    );
+    expect(await refusal(stale)).toMatchObject({ code: code.ABORTED });
+  });
+
+  it('need a role on the project', async () => {
+    const { emulator, admin } = await startWithAdmin();
+    expect(await refusal(admin.getIamPolicy({ resource }, once))).toMatchObject({
+      code: code.PERMISSION_DENIED,
+      details: expect.stringContaining('resourcemanager.projects.getIamPolicy'),
+    });
+    await emulator.setPolicy(resource, [binding]);
+    await expect(admin.getIamPolicy({ resource }, once)).resolves.toBeDefined();
+    const asked = ['resourcemanager.projects.setIamPolicy', 'cloudkms.keyRings.create'];
+    const [mine] = await admin.testIamPermissions({ resource, permissions: asked }, once);
+    expect(mine.permissions).toEqual(asked.slice(0, 1));
+  });
+
+  it('are kept in the data file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'kms-emulator-'));
+    afterwards(() => rm(folder, { recursive: true, force: true }));
+    const dataFile = join(folder, 'keys.json');
+    const run = async (use: (emulator: Emulator, client: ProjectsClient) => Promise<void>) => {
+      const emulator = await startEmulator({ dataFile });
+      try {
+        await use(emulator, projectsOf(emulator.address));
+      } finally {
+        await emulator.close();
+      }
+    };
+    await run(async (_, client) => {
+      await client.setIamPolicy(
+        { resource, policy: { auditConfigs }, updateMask: { paths: ['audit_configs'] } },
+        once,
+      );
+    });
+    await run(async (emulator) => {
+      expect(emulator.policy(resource).auditConfigs).toEqual(auditConfigs);
+      // The control API changes bindings only.
+      await emulator.setPolicy(resource, [binding]);
+      expect(emulator.policy(resource)).toEqual({ bindings: [binding], auditConfigs });
+    });
+  });
+
+  it('refuse names that are not projects, and unknown parts of a policy', async () => {
+    const { owner } = await startWithAdmin();
+    const calls = [
+      owner.getIamPolicy({ resource: 'projects/p/locations/global' }, once),
+      owner.setIamPolicy({ resource, policy: {}, updateMask: { paths: ['version'] } }, once),
+      owner.setIamPolicy(
+        { resource, policy: { auditConfigs: [{ service: '' }] }, updateMask: { paths: ['audit_configs'] } },
+        once,
+      ),
+    ];
+    for (const call of calls) expect(await refusal(call)).toMatchObject({ code: code.INVALID_ARGUMENT });
+  });
+});
