@@ -10,6 +10,7 @@ import { projectRoot } from '../src/project.ts';
 const artefacts = [
   { app: 'codec-server', files: ['dist/main.mjs', 'dist/text-worker.mjs'] },
   { app: 'decrypt-ui', files: ['dist/index.html'] },
+  { app: 'key-admin', files: ['dist/main.mjs'] },
   { app: 'worker', files: ['dist/main.mjs', 'dist/failure-converter.mjs', 'dist/workflow-bundle.js'] },
 ];
 

@@ -3,6 +3,8 @@ export type { CodecServerConfig } from './codec-server.ts';
 export { describeEnvironment, printableConfig, unknownVariables } from './environment.ts';
 export type { Environment, Values, Variable } from './environment.ts';
 export { isLoopback } from './fields.ts';
+export { keyAdminEnvironment } from './key-admin.ts';
+export type { KeyAdminConfig } from './key-admin.ts';
 export { answerHelp, ConfigError, loadConfigOrExit, parseConfig } from './load.ts';
 export type { Mistake } from './load.ts';
 export { loadTemporalConfig } from './temporal.ts';

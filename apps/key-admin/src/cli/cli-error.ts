@@ -1,0 +1,32 @@
+/** The exit codes of the command, most of them from sysexits.h. docs/cli.md describes them. */
+export const exitCodes = {
+  ok: 0,
+  /** The command worked, and its answer is no: a check failed, or a key has a problem. */
+  no: 1,
+  usage: 64,
+  notFound: 66,
+  unavailable: 69,
+  internal: 70,
+  /** A change takes longer than the command waited. */
+  notYet: 75,
+  notPermitted: 77,
+  configuration: 78,
+} as const;
+
+export type ExitName = keyof typeof exitCodes;
+
+/**
+ * Why a command ended early, with what to type next. The message contains no plaintext, key bytes or tokens.
+ */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  readonly exit: Exclude<ExitName, 'ok'>;
+  /** Commands or settings that help, a line each. */
+  readonly fix: readonly string[];
+
+  constructor(exit: Exclude<ExitName, 'ok'>, message: string, fix: readonly string[] = [], cause?: unknown) {
+    super(message, { cause });
+    this.exit = exit;
+    this.fix = fix;
+  }
+}

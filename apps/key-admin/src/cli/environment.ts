@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import {
+  ConfigError,
+  type KeyAdminConfig,
+  keyAdminEnvironment,
+  parseConfig,
+  type Values,
+} from '@temporal-kms/config';
+import { CliError } from './cli-error.ts';
+
+export interface EnvironmentOptions {
+  readonly envFile?: string;
+  /** Resource name of a crypto key, in place of the environment's. */
+  readonly key?: string;
+}
+
+/**
+ * Returns the variables of a process together with those of a file, as `node --env-file` reads it: a variable of the process
+ * has precedence.
+ * @throws CliError
+ */
+export function withEnvFile(env: Values, file: string | undefined): Values {
+  if (file === undefined) return env;
+  try {
+    return { ...parseEnv(readFileSync(file, 'utf8')), ...withoutEmpty(env) };
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be read';
+    throw new CliError('configuration', `The file ${file} of --env-file cannot be used: ${reason}`);
+  }
+}
+
+const withoutEmpty = (env: Values): Values =>
+  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+
+/**
+ * Returns the configuration of Cloud KMS, as the applications read it.
+ * @throws CliError that lists every mistake
+ */
+export function loadKeyConfig(env: Values, { envFile, key }: EnvironmentOptions): KeyAdminConfig {
+  const values = withEnvFile(env, envFile);
+  try {
+    return parseConfig(keyAdminEnvironment, key === undefined ? values : { ...values, ...variablesOf(key) });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const names = ['GCP_KMS_KEY', 'KMS_KEYS_FILE'].some((name) => values[name]);
+    throw new CliError('configuration', error.message, [
+      ...(names || key !== undefined ? [] : [`--key ${EXAMPLE_KEY}`]),
+      ...error.mistakes.flatMap(({ variable, example }) =>
+        example === undefined || example.startsWith('(') ? [] : [`export ${variable}=${example}`],
+      ),
+    ]);
+  }
+}
+
+const EXAMPLE_KEY = 'projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY';
+
+/** The parts of a crypto key's resource name. */
+export interface KeyName {
+  readonly project: string;
+  readonly location: string;
+  readonly ring: string;
+  readonly id: string;
+}
+
+/** @throws CliError if the text is not the resource name of a crypto key */
+export function parseKeyName(key: string): KeyName {
+  const match = /^projects\/([^/]+)\/locations\/([^/]+)\/keyRings\/([^/]+)\/cryptoKeys\/([^/]+)$/.exec(key);
+  if (match === null) {
+    throw new CliError('usage', `${key} is not the resource name of a crypto key`, [`--key ${EXAMPLE_KEY}`]);
+  }
+  const [, project = '', location = '', ring = '', id = ''] = match;
+  return { project, location, ring, id };
+}
+
+/** Returns the variables that name the key, so that it is validated as an application's. */
+function variablesOf(key: string): Values {
+  const { project, location, ring, id } = parseKeyName(key);
+  return {
+    GCP_PROJECT: project,
+    GCP_KMS_LOCATION: location,
+    GCP_KMS_KEY_RING: ring,
+    GCP_KMS_KEY: id,
+    KMS_KEYS_FILE: undefined,
+  };
+}

@@ -1,0 +1,57 @@
+import type { CliDeps } from './deps.ts';
+
+/** What a command prints: its result on standard output, once, and its progress on standard error. */
+export interface Output {
+  /** Prints the result: `value` with `--json`, else the lines. */
+  readonly result: (value: object, lines: () => readonly string[]) => void;
+  /** Prints a line of a result that grows. With `--json` nothing: `result` prints it all. */
+  readonly line: (text: string) => void;
+  /** Says on standard error what the command does, so that standard output contains the result only. */
+  readonly progress: (text: string) => void;
+}
+
+export function createOutput({ stdout, stderr }: Pick<CliDeps, 'stdout' | 'stderr'>, json: boolean): Output {
+  return {
+    result: (value, lines) => {
+      const text = json ? JSON.stringify(value, undefined, 2) : lines().join('\n');
+      if (text !== '') stdout(`${text}\n`);
+    },
+    line: (text) => {
+      if (!json) stdout(`${text}\n`);
+    },
+    progress: (text) => stderr(`${text}\n`),
+  };
+}
+
+/** Returns rows as lines, each column as wide as its widest cell. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+const DAY = 86_400_000;
+
+const count = (value: number, unit: string): string => `${value} ${unit}${value === 1 ? '' : 's'}`;
+
+/** Returns a time rounded to days or, below two days, in hours or minutes. */
+export function duration(milliseconds: number): string {
+  if (milliseconds >= 2 * DAY) return count(Math.round(milliseconds / DAY), 'day');
+  if (milliseconds >= 7_200_000) return count(Math.round(milliseconds / 3_600_000), 'hour');
+  if (milliseconds >= 120_000) return count(Math.round(milliseconds / 60_000), 'minute');
+  return count(Math.max(0, Math.round(milliseconds / 1000)), 'second');
+}
+
+/** Returns a time to the second: `2030-01-31T12:00:00Z`. */
+export const timestamp = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** Returns the lines that state what to type. */
+export const typeLines = (fix: readonly string[], indent = '  '): string[] =>
+  fix.map((line, index) => `${indent}${index === 0 ? 'type: ' : '      '}${line}`);

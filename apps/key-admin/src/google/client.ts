@@ -1,0 +1,92 @@
+import { KeyManagementServiceClient } from '@google-cloud/kms';
+import { ProjectsClient } from '@google-cloud/resource-manager';
+import { grpc } from 'google-gax';
+import pRetry from 'p-retry';
+import type { Output } from '../cli/output.ts';
+import { CliError } from '../cli/cli-error.ts';
+import { type CallPurpose, googleError, grpcCode, signInLines } from './errors.ts';
+
+/** Google's clients for the administration of keys. */
+export interface GoogleClients {
+  readonly kms: KeyManagementServiceClient;
+  readonly projects: ProjectsClient;
+  /** Makes a call that may be repeated. @throws CliError that states what to type */
+  readonly read: Call;
+  /** Makes a call that changes something: once, because its outcome is unknown if the response is lost. @throws CliError */
+  readonly change: Call;
+  close(): Promise<void>;
+}
+
+/** The client must not retry: when its retries are exhausted it reports DEADLINE_EXCEEDED and hides the cause. */
+const callOptions = { timeout: 10_000, retry: null };
+type CallOptions = typeof callOptions;
+type Call = <T>(purpose: CallPurpose, call: (options: CallOptions) => Promise<T>) => Promise<T>;
+
+const DEADLINE_EXCEEDED = 4;
+const RESOURCE_EXHAUSTED = 8;
+const UNAVAILABLE = 14;
+const repeatable: ReadonlySet<number | undefined> = new Set([
+  DEADLINE_EXCEEDED,
+  RESOURCE_EXHAUSTED,
+  UNAVAILABLE,
+]);
+
+/** Options of `p-retry`: three more attempts, within about 4 s. */
+export const retries = { retries: 3, minTimeout: 500, factor: 2, randomize: true };
+
+/**
+ * Connects Google's clients. Both connect to the emulator where one is configured.
+ * @throws CliError without credentials
+ */
+export async function connectGoogle(
+  emulatorHost: string | undefined,
+  { progress }: Pick<Output, 'progress'>,
+): Promise<GoogleClients> {
+  const options = emulatorHost === undefined ? {} : emulatorOptions(emulatorHost);
+  const kms = new KeyManagementServiceClient(options);
+  const projects = new ProjectsClient(options);
+  try {
+    await Promise.all([kms.initialize(), projects.initialize()]);
+  } catch (cause) {
+    throw new CliError('notPermitted', "Google's credentials are not available", signInLines, cause);
+  }
+  return {
+    kms,
+    projects,
+    read: async (purpose, call) => {
+      try {
+        return await pRetry(() => call(callOptions), {
+          ...retries,
+          shouldRetry: ({ error }) => repeatable.has(grpcCode(error)),
+          onFailedAttempt: ({ error, retriesLeft }) => {
+            if (retriesLeft > 0 && repeatable.has(grpcCode(error)))
+              progress('Google did not answer; trying again');
+          },
+        });
+      } catch (error) {
+        throw googleError(error, purpose);
+      }
+    },
+    change: async (purpose, call) => {
+      try {
+        return await call(callOptions);
+      } catch (error) {
+        throw googleError(error, purpose);
+      }
+    },
+    close: async () => {
+      await Promise.all([kms.close(), projects.close()]);
+    },
+  };
+}
+
+function emulatorOptions(address: string) {
+  const url = new URL(`http://${address}`);
+  return {
+    apiEndpoint: url.hostname,
+    port: Number(url.port),
+    sslCreds: grpc.credentials.createInsecure(),
+    // Without it the client calls the metadata server when it runs in Google Cloud, even with an insecure channel.
+    clientOptions: { universeDomain: 'googleapis.com' },
+  };
+}

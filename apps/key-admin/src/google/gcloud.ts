@@ -1,0 +1,28 @@
+import { parseKeyName } from '../cli/environment.ts';
+
+/** Returns a word of a command line as a POSIX shell reads it. */
+export const quote = (word: string): string =>
+  /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+
+/** Returns a `gcloud` command line. @param command the words that need no quotes, as in `kms keys create` */
+export const gcloud = (command: string, ...words: readonly string[]): string =>
+  [`gcloud ${command}`, ...words.map(quote)].join(' ');
+
+/** Returns the options that name a crypto key's ring. */
+export function ringOptions(key: string): string[] {
+  const { project, location, ring } = parseKeyName(key);
+  return [`--keyring=${ring}`, `--location=${location}`, `--project=${project}`];
+}
+
+/** Returns the line that grants a role on a crypto key. */
+export const grantLine = (key: string, member: string, role: string): string =>
+  gcloud(
+    'kms keys add-iam-policy-binding',
+    parseKeyName(key).id,
+    ...ringOptions(key),
+    `--member=${member}`,
+    `--role=${role}`,
+  );
+
+/** The person or service account that runs the command, in lines that show what to type. */
+export const YOU = 'user:YOUR-ADDRESS';

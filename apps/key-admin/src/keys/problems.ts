@@ -1,0 +1,69 @@
+import type { KeyDescription } from '@temporal-kms/kms-codec';
+import { parseKeyName } from '../cli/environment.ts';
+import { timestamp } from '../cli/output.ts';
+import { gcloud, ringOptions } from '../google/gcloud.ts';
+
+/** What is wrong with a crypto key that encrypts. */
+export interface Problem {
+  readonly code: 'no_primary' | 'primary_not_enabled' | 'rotation_overdue';
+  readonly message: string;
+  /** What to type. */
+  readonly fix: readonly string[];
+}
+
+/** A rotation may be late by this time before it counts as overdue. */
+const LATE_MS = 24 * 3_600_000;
+
+/** Returns what prevents a crypto key from encrypting, or its rotation from taking place. */
+export function findProblems(description: KeyDescription, now: Date): Problem[] {
+  const { key, primary } = description;
+  const current = description.versions.find(({ version }) => version === primary);
+  if (primary === undefined || current === undefined) {
+    return [
+      {
+        code: 'no_primary',
+        message: 'the key has no primary version, so it encrypts nothing',
+        fix: [`temporal-kms rotate --key ${key}`],
+      },
+    ];
+  }
+  return [
+    ...(current.state === 'ENABLED'
+      ? []
+      : [
+          {
+            code: 'primary_not_enabled' as const,
+            message: `the primary version ${primary} is ${current.state}, so the key encrypts nothing`,
+            fix: fixOfState(key, primary, current.state),
+          },
+        ]),
+    ...overdue(description, current.created, now),
+  ];
+}
+
+function overdue(
+  { key, rotationPeriodSeconds, nextRotation }: KeyDescription,
+  created: Date | undefined,
+  now: Date,
+): Problem[] {
+  if (rotationPeriodSeconds === undefined || created === undefined) return [];
+  const due = created.getTime() + rotationPeriodSeconds * 1000;
+  // Another period may have been set, or a version may have been made primary by hand: then the schedule counts.
+  const isLate = now.getTime() > due + LATE_MS && (nextRotation === undefined || nextRotation < now);
+  if (!isLate) return [];
+  return [
+    {
+      code: 'rotation_overdue',
+      message: `the rotation of ${timestamp(nextRotation ?? new Date(due))} has not happened`,
+      fix: [`temporal-kms rotate --key ${key}`],
+    },
+  ];
+}
+
+function fixOfState(key: string, version: number, state: string): string[] {
+  const line = (verb: 'enable' | 'restore') =>
+    gcloud('kms keys versions', verb, String(version), `--key=${parseKeyName(key).id}`, ...ringOptions(key));
+  if (state === 'DISABLED') return [line('enable')];
+  if (state === 'DESTROY_SCHEDULED') return [line('restore'), line('enable')];
+  return [`temporal-kms rotate --key ${key}`];
+}

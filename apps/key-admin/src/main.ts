@@ -1,0 +1,19 @@
+#!/usr/bin/env -S node --disable-sigusr1
+import { createInterface } from 'node:readline/promises';
+import { runCli } from './run-cli.ts';
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  now: () => new Date(),
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+  isTerminal: process.stdin.isTTY && process.stderr.isTTY,
+  ask: async (question) => {
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      return await terminal.question(question);
+    } finally {
+      terminal.close();
+    }
+  },
+});

@@ -1,0 +1,27 @@
+import tab from '@bomb.sh/tab/commander';
+import { Command } from 'commander';
+import type { ExitName } from './cli/cli-error.ts';
+import type { AddCommand, CliDeps } from './cli/deps.ts';
+import { addKeysCommand } from './commands/keys.ts';
+import { addRotateCommand } from './commands/rotate.ts';
+
+const help = `
+Exit codes: 0 done, 1 a check failed or a key has a problem, 64 wrong usage, 66 not found, 69 unavailable, 75 not yet
+in effect, 77 not permitted, 78 wrong configuration. docs/cli.md explains them.`;
+
+const commands: readonly AddCommand[] = [addKeysCommand, addRotateCommand];
+
+/** Creates the command line. */
+export function createProgram(deps: CliDeps, exit: (name: ExitName) => void): Command {
+  const program = new Command('temporal-kms')
+    .description(
+      'For the people who own the keys of temporal-kms: set up, check and rotate crypto keys in Cloud KMS',
+    )
+    .exitOverride()
+    .configureOutput({ writeOut: deps.stdout, writeErr: deps.stderr })
+    .showHelpAfterError('(add --help for the options and examples)')
+    .addHelpText('after', help);
+  for (const add of commands) add(program, deps, exit);
+  tab(program);
+  return program;
+}

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import { ADMIN, KEY, RING, startCloud, temporalKms, temporaryFile, WORKER } from '../support/cli.ts';
+
+async function startRotatable() {
+  const cloud = await startCloud();
+  await cloud.grant(ADMIN, 'roles/cloudkms.admin');
+  await cloud.grant(ADMIN, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
+  const rotate = (args: string[] = [], env: Record<string, string> = {}) =>
+    temporalKms(['rotate', ...args], { env: { ...cloud.as(ADMIN), ...env } });
+  const primary = async () => {
+    const [key] = await cloud.owner.getCryptoKey({ name: KEY });
+    return key.primary?.name;
+  };
+  return { ...cloud, rotate, primary };
+}
+
+describe('temporal-kms rotate', () => {
+  it('creates a version, makes it primary, and verifies it by a round trip', async () => {
+    const { rotate, primary, emulator } = await startRotatable();
+    const { code, json } = await rotate(['--json']);
+    expect(code).toBe(0);
+    expect(json()).toMatchObject({
+      key: KEY,
+      previous: 1,
+      version: 2,
+      verified: 'yes',
+      processes: { newVersionWithinSeconds: 3600, oldVersionAtMostSeconds: 86_400 },
+    });
+    expect(await primary()).toBe(`${KEY}/cryptoKeyVersions/2`);
+    expect([emulator.calls.count('Encrypt'), emulator.calls.count('Decrypt')]).toEqual([1, 1]);
+  });
+
+  it('states what running processes do and when, by their configuration', async () => {
+    const { rotate } = await startRotatable();
+    const standard = await rotate();
+    expect(standard.out).toContain('Version 2 of');
+    expect(standard.out).toContain('Within 60 minutes each process replaces its branch key');
+    expect(standard.out).toContain('encrypted under version 1 stays readable');
+    const shared = await rotate([], { KMS_BRANCH_KEYS: 'file:/var/lib/branch-keys' });
+    expect(shared.out).toContain('Within 60 minutes the fleet replaces the branch key that it shares');
+    const direct = await rotate([], { KMS_FORMAT: 'direct' });
+    expect(direct.out).toContain('each payload is encrypted under version 4 from now on');
+  });
+
+  it('prints neither plaintext nor key bytes', async () => {
+    const { rotate, plaintexts } = await startRotatable();
+    const { out, err } = await rotate();
+    expect(plaintexts).toHaveLength(2);
+    for (const bytes of plaintexts) {
+      for (const encoding of ['hex', 'base64', 'base64url', 'latin1'] as const) {
+        expect(out + err).not.toContain(bytes.toString(encoding));
+      }
+    }
+  });
+
+  it('changes nothing without all permissions, and lets an administrator who may not encrypt skip the round trip', async () => {
+    const { as, grant, owner } = await startCloud();
+    await grant(ADMIN, 'roles/cloudkms.admin');
+    const refused = await temporalKms(['rotate'], { env: as(ADMIN) });
+    expect(refused.code).toBe(77);
+    expect(refused.err).toContain('useToEncrypt');
+    expect(refused.err).toContain(`type: temporal-kms rotate --key ${KEY} --no-verify`);
+    const [versions] = await owner.listCryptoKeyVersions({ parent: KEY });
+    expect(versions).toHaveLength(1);
+
+    const done = await temporalKms(['rotate', '--no-verify', '--json'], { env: as(ADMIN) });
+    expect([done.code, done.json().verified]).toEqual([0, 'skipped']);
+  });
+
+  it('changes nothing for a caller who may only use the key', async () => {
+    const { as, grant, emulator } = await startCloud();
+    await grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
+    const { code, err } = await temporalKms(['rotate'], { env: as(WORKER) });
+    expect(code).toBe(77);
+    expect(err).toContain('--role=roles/cloudkms.admin');
+    expect(emulator.calls.count('CreateCryptoKeyVersion')).toBe(0);
+  });
+
+  it('waits until Cloud KMS encrypts under the new version', async () => {
+    const { rotate, emulator } = await startRotatable();
+    emulator.setPropagation({ primary: 1 });
+    const { code, err, json } = await rotate(['--json']);
+    expect([code, json().verified]).toEqual([0, 'yes']);
+    expect(err).toContain('still encrypts under version 1');
+  });
+
+  it('exits with 75 if the new version does not take effect in time', async () => {
+    const { rotate, emulator, primary } = await startRotatable();
+    emulator.setPropagation({ primary: 3600 });
+    const { code, out } = await rotate(['--wait', '0']);
+    expect(code).toBe(75);
+    expect(out).toContain('do not rotate again');
+    expect(await primary()).toBe(`${KEY}/cryptoKeyVersions/2`);
+  });
+
+  it('waits for the key material of a version', async () => {
+    const { rotate, emulator } = await startRotatable();
+    emulator.setPropagation({ generation: 1 });
+    const { code, err } = await rotate();
+    expect(code).toBe(0);
+    expect(err).toContain('Waiting for its key material');
+  });
+
+  it('states how to finish if the version exists and cannot be made primary', async () => {
+    const { rotate, emulator } = await startRotatable();
+    emulator.injectFault({
+      effect: { kind: 'error', status: 'UNAVAILABLE' },
+      method: 'UpdateCryptoKeyPrimaryVersion',
+    });
+    const { code, err } = await rotate();
+    expect(code).toBe(69);
+    expect(err).toContain('Version 2 exists, but it is not primary');
+    expect(err).toContain('type: gcloud kms keys update workflow-encryption --primary-version=2');
+  });
+
+  it('asks which key to rotate if the configuration has several', async () => {
+    const other = `${RING}/cryptoKeys/other`;
+    const { as, grant } = await startCloud({ keys: [KEY, other] });
+    await grant(ADMIN, 'roles/cloudkms.admin', other);
+    const file = await temporaryFile(
+      'keys.yaml',
+      `namespaces:\n  a:\n    encrypt: ${KEY}\n  b:\n    encrypt: ${other}\n...\n`,
+    );
+    const asked = await temporalKms(['rotate'], { env: { KMS_KEYS_FILE: file } });
+    expect(asked.code).toBe(64);
+    expect(asked.err).toContain(`temporal-kms rotate --key ${other}`);
+
+    const { code, json } = await temporalKms(['rotate', '--key', other, '--no-verify', '--json'], {
+      env: as(ADMIN),
+    });
+    expect([code, json().key]).toEqual([0, other]);
+  });
+});

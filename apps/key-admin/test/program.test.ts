@@ -1,0 +1,102 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { runNode } from '@temporal-kms/testing/process';
+import { tableRows } from '@temporal-kms/testing/markdown';
+import { describe, expect, it } from 'vitest';
+import { exitCodes } from '../src/cli/cli-error.ts';
+import { createProgram } from '../src/program.ts';
+import { startCloud, temporalKms, VIEWER } from './support/cli.ts';
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const manual = await readFile(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
+
+const program = createProgram(
+  {
+    env: {},
+    now: () => new Date(),
+    stdout: () => undefined,
+    stderr: () => undefined,
+    isTerminal: false,
+    ask: () => Promise.resolve(''),
+  },
+  () => undefined,
+);
+const commands = program.commands.filter((command) => command.name() !== 'complete');
+
+const complete = async (...words: string[]): Promise<string> =>
+  (await runNode(main, { args: ['complete', '--', ...words] })).stdout;
+
+describe('temporal-kms', () => {
+  it.each(commands.map((command) => [command.name(), command] as const))(
+    'describes %s with examples, and has --json',
+    async (name, command) => {
+      const { code, out } = await temporalKms([name, '--help']);
+      expect(code).toBe(0);
+      expect(out).toContain(command.description().split(' ')[0]);
+      expect(out).toMatch(/Examples:\n {2}\$ temporal-kms /);
+      expect(out).toContain('--json');
+      expect(out).toMatch(/Needs roles|Exits with 1/);
+    },
+  );
+
+  it('documents every command and every exit code', () => {
+    const headings = [...manual.matchAll(/^## `([a-z-]+)`$/gm)].map(([, name]) => name);
+    expect(new Set(headings)).toEqual(new Set(commands.map((command) => command.name())));
+    const codes = tableRows(manual, 'exit code', 'meaning').map(([code]) => Number(code));
+    expect(codes).toEqual(Object.values(exitCodes));
+  });
+
+  it('exits with 64 and suggests a command or option for a wrong one', async () => {
+    const command = await temporalKms(['rotat']);
+    expect([command.code, command.err]).toEqual([64, expect.stringContaining('Did you mean rotate?')]);
+    const option = await temporalKms(['keys', '--jso']);
+    expect([option.code, option.err]).toEqual([64, expect.stringContaining('Did you mean --json?')]);
+    expect((await temporalKms([])).code).toBe(64);
+  });
+
+  it.each(['bash', 'zsh', 'fish', 'powershell'])(
+    'prints a script that completes commands in %s',
+    async (shell) => {
+      const { code, stdout } = await runNode(main, { args: ['complete', shell] });
+      expect(code).toBe(0);
+      expect(stdout).toContain('temporal-kms');
+    },
+  );
+
+  it('completes commands and options', async () => {
+    expect(await complete('')).toMatch(/^rotate\b/m);
+    expect(await complete('doc')).toMatch(/^doctor\b/m);
+    expect(await complete('rotate', '--')).toMatch(/^--no-verify\b/m);
+  });
+
+  it('has a completion script that bash can read', async () => {
+    const { stdout } = await runNode(main, { args: ['complete', 'bash'] });
+    const error = await new Promise((resolve) => {
+      const bash = execFile('bash', ['-n'], (failure, _, stderr) => resolve(failure === null ? '' : stderr));
+      bash.stdin?.end(stdout);
+    });
+    expect(error).toBe('');
+  });
+
+  it('runs as a process, with its exit code, the result on standard output and progress on standard error', async () => {
+    const { as, grant } = await startCloud();
+    await grant(VIEWER, 'roles/cloudkms.viewer');
+    const { code, stdout, stderr } = await runNode(main, { args: ['keys', '--json'], env: as(VIEWER) });
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).keys).toHaveLength(1);
+    expect(stderr).toMatch(/^Reading projects\//);
+    const mistaken = await runNode(main, { args: ['keys'] });
+    expect([mistaken.code, mistaken.stdout]).toEqual([78, '']);
+  });
+
+  it('refuses to run where Node would print keys', async () => {
+    const { as } = await startCloud();
+    const { code, stderr } = await runNode(main, {
+      args: ['keys'],
+      env: { ...as(VIEWER), GOOGLE_SDK_NODE_LOGGING: 'all' },
+    });
+    expect(code).toBe(78);
+    expect(stderr).toContain('GOOGLE_SDK_NODE_LOGGING');
+  });
+});

@@ -1,0 +1,121 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { KeyManagementServiceClient } from '@google-cloud/kms';
+import { type Emulator, type EmulatorOptions, startEmulator } from '@temporal-kms/kms-emulator';
+import { afterEach } from 'vitest';
+import { connectGoogle } from '../../src/google/client.ts';
+import { runCli } from '../../src/run-cli.ts';
+
+const closers: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+/** Registers a function that runs after the test, in reverse order. */
+export function afterwards(close: () => unknown): void {
+  closers.push(async () => close());
+}
+
+export const RING = 'projects/acme/locations/us-east1/keyRings/temporal-keys';
+export const KEY = `${RING}/cryptoKeys/workflow-encryption`;
+export const ADMIN = 'admin@acme.iam.gserviceaccount.com';
+export const VIEWER = 'viewer@acme.iam.gserviceaccount.com';
+export const WORKER = 'worker@acme.iam.gserviceaccount.com';
+
+export const member = (email: string): string => `serviceAccount:${email}`;
+
+/** The variables of an application that uses {@link KEY}. */
+export const variables = {
+  GCP_PROJECT: 'acme',
+  GCP_KMS_LOCATION: 'us-east1',
+  GCP_KMS_KEY_RING: 'temporal-keys',
+  GCP_KMS_KEY: 'workflow-encryption',
+};
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  /** What `--json` printed. */
+  readonly json: () => any;
+}
+
+export interface RunOptions {
+  readonly env?: Record<string, string | undefined>;
+  readonly now?: () => Date;
+  /** What the person at the terminal answers. Undefined: there is no terminal. */
+  readonly answer?: string;
+}
+
+/** Runs the command line in this process. */
+export async function temporalKms(
+  args: readonly string[],
+  { env = {}, now = () => new Date(), answer }: RunOptions = {},
+): Promise<Ran> {
+  let out = '';
+  let err = '';
+  const code = await runCli(args, {
+    env,
+    now,
+    stdout: (text) => (out += text),
+    stderr: (text) => (err += text),
+    isTerminal: answer !== undefined,
+    ask: (question) => {
+      err += question;
+      return Promise.resolve(answer ?? '');
+    },
+  });
+  return { code, out, err, json: () => JSON.parse(out) };
+}
+
+export interface Cloud {
+  readonly emulator: Emulator;
+  /** The emulator's owner, who may do everything. */
+  readonly owner: KeyManagementServiceClient;
+  /** Variables of an application, as this identity. */
+  readonly as: (email: string) => Record<string, string>;
+  /** Adds a binding to the policy of a resource. */
+  readonly grant: (email: string, role: string, resource?: string) => Promise<void>;
+  /** All plaintexts that were encrypted or decrypted. */
+  readonly plaintexts: readonly Buffer[];
+}
+
+/** Starts an emulator with IAM on: each identity may do what is granted to it. */
+export async function startCloud(options: EmulatorOptions = {}): Promise<Cloud> {
+  const plaintexts: Buffer[] = [];
+  const emulator = await startEmulator({
+    keys: [KEY],
+    identities: { [ADMIN]: 0, [VIEWER]: 0, [WORKER]: 0 },
+    plaintext: (bytes) => plaintexts.push(Buffer.from(bytes)),
+    ...options,
+  });
+  afterwards(() => emulator.close());
+  const google = await connectGoogle(emulator.address, { progress: () => undefined });
+  afterwards(() => google.close());
+  return {
+    emulator,
+    owner: google.kms,
+    plaintexts,
+    as: (email) => ({ ...variables, KMS_EMULATOR_HOST: emulator.identities[email] ?? '' }),
+    grant: async (email, role, resource = KEY) => {
+      const { bindings } = emulator.policy(resource);
+      await emulator.setPolicy(resource, [...bindings, { role, members: [member(email)] }]);
+    },
+  };
+}
+
+/** Returns a folder that exists until the test ends. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'temporal-kms-'));
+  afterwards(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Writes a file that exists until the test ends, and returns its path. */
+export async function temporaryFile(name: string, content: string): Promise<string> {
+  const path = join(await temporaryFolder(), name);
+  await writeFile(path, content);
+  return path;
+}
