@@ -1,0 +1,37 @@
+import { duration } from '../cli/output.ts';
+import { type Finding, findings, messageOf } from './finding.ts';
+
+const { ok, warning, failed, skipped } = findings('clock');
+
+/** Google answers without credentials, with its time in the header `Date`. */
+export const GOOGLE_TIME = 'https://cloudkms.googleapis.com/';
+
+/** Beyond it, tokens and certificates are refused, and processes ignore branch keys of the store that are from the future. */
+const MAX_SKEW_MS = 300_000;
+/** The header has a resolution of a second, and the answer takes a while. */
+const NOTICED_MS = 5_000;
+
+/**
+ * Compares this machine's clock with the `Date` of a server.
+ * @param url undefined: there is no server to compare with
+ */
+export async function checkClock(url: string | undefined, now: () => Date): Promise<Finding> {
+  if (url === undefined) return skipped('the emulator has no clock to compare with');
+  try {
+    const before = now().getTime();
+    const { headers } = await fetch(url, {
+      method: 'HEAD',
+      signal: AbortSignal.timeout(10_000),
+      redirect: 'manual',
+    });
+    const time = Date.parse(headers.get('date') ?? '');
+    if (Number.isNaN(time)) return warning(`${url} answered without its time`);
+    const skew = (before + now().getTime()) / 2 - (time + 500);
+    const text = `this clock is ${duration(Math.abs(skew))} ${skew > 0 ? 'ahead of' : 'behind'} ${new URL(url).host}`;
+    if (Math.abs(skew) > MAX_SKEW_MS) return failed(text, 'timedatectl set-ntp true');
+    if (Math.abs(skew) > NOTICED_MS) return warning(text, 'timedatectl set-ntp true');
+    return ok(`this clock agrees with ${new URL(url).host}`);
+  } catch (error) {
+    return warning(`the clock was not checked: ${url} cannot be reached (${messageOf(error)})`);
+  }
+}

@@ -1,0 +1,158 @@
+import { isLoopback } from '@temporal-kms/config';
+import type { Payload } from '@temporalio/common';
+import { checkAnswer } from './decode-answer.ts';
+import { type Finding, findings, messageOf } from './finding.ts';
+
+const { ok, warning, failed, skipped } = findings('codec server');
+
+export interface CodecServerTarget {
+  /** The codec endpoint, as the Web UI is configured. */
+  readonly url: string;
+  /** Whether someone named the URL; else it is where the server would listen. */
+  readonly isNamed: boolean;
+  /** Origins whose pages call the server. */
+  readonly origins: readonly string[];
+  readonly namespace: string;
+  /** An access token, as the Web UI passes it on. */
+  readonly token: string | undefined;
+  readonly justification: string | undefined;
+  /** A payload that the server can decrypt, and its plaintext; else a payload without encryption is sent. */
+  readonly sample: { readonly encrypted: Payload; readonly plaintext: string } | undefined;
+}
+
+const TIMEOUT_MS = 10_000;
+
+/** Calls the codec server as Temporal's Web UI does: a preflight and a `/decode` for each origin. */
+export async function checkCodecServer(target: CodecServerTarget): Promise<readonly Finding[]> {
+  const { url, isNamed, origins } = target;
+  const start = performance.now();
+  try {
+    await fetch(new URL('/healthz', url), { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch (error) {
+    const text = `nothing answers at ${url} (${reasonOf(error)})`;
+    const fix = 'temporal-kms doctor --app codec-server --codec-url https://codec.example.com';
+    return isNamed
+      ? [failed(text, 'node --disable-sigusr1 main.mjs')]
+      : [skipped(`${text}: start the codec server and repeat, or name its URL`, fix)];
+  }
+  const found: Finding[] = [ok(`a server answers at ${url}`, performance.now() - start)];
+  if (origins.length === 0) {
+    found.push(
+      warning(
+        'no web page may call the codec server, so Temporal’s Web UI shows ciphertext',
+        'export CODEC_CORS_ORIGINS=https://temporal.example.com',
+      ),
+    );
+  }
+  for (const origin of origins.length === 0 ? [undefined] : origins) {
+    // oxlint-disable-next-line no-await-in-loop -- a page sends its preflight first
+    found.push(...(await checkOrigin(target, origin)));
+  }
+  return found;
+}
+
+async function checkOrigin(
+  target: CodecServerTarget,
+  origin: string | undefined,
+): Promise<readonly Finding[]> {
+  const { url, token } = target;
+  const decode = new URL(`${url.replace(/\/+$/, '')}/decode`);
+  const found: Finding[] = [];
+  if (origin !== undefined) {
+    if (origin.startsWith('https:') && decode.protocol === 'http:' && !isLoopback(decode.hostname)) {
+      found.push(
+        failed(
+          `pages of ${origin} cannot call ${url}: browsers block requests from https to http`,
+          'export CODEC_TLS_CERT_FILE=… CODEC_TLS_KEY_FILE=…',
+        ),
+      );
+    }
+    try {
+      found.push(await checkPreflight(decode, origin, token !== undefined));
+    } catch (error) {
+      return [...found, failed(`${origin}: the preflight failed (${reasonOf(error)})`)];
+    }
+  }
+  try {
+    found.push(...(await checkDecode(target, decode, origin)));
+  } catch (error) {
+    found.push(failed(`POST ${decode.href} failed (${reasonOf(error)})`));
+  }
+  return found;
+}
+
+/** The request that a browser sends before a page's `/decode` (CORS, fetch.spec.whatwg.org). */
+async function checkPreflight(decode: URL, origin: string, withToken: boolean): Promise<Finding> {
+  const wanted = ['content-type', 'x-namespace', ...(withToken ? ['authorization'] : [])];
+  const response = await fetch(decode, {
+    method: 'OPTIONS',
+    headers: {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': wanted.join(','),
+    },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  if (response.headers.get('access-control-allow-origin') !== origin) {
+    return failed(
+      `pages of ${origin} may not call the codec server (status ${response.status})`,
+      `export CODEC_CORS_ORIGINS=${origin}`,
+    );
+  }
+  const allowed = (response.headers.get('access-control-allow-headers') ?? '').toLowerCase().split(/\s*,\s*/);
+  const missing = wanted.filter((header) => !allowed.includes(header));
+  if (missing.length > 0 || response.status >= 300) {
+    return failed(`the preflight from ${origin} does not permit ${missing.join(', ') || 'the request'}`);
+  }
+  return ok(`pages of ${origin} may call ${decode.href}`);
+}
+
+async function checkDecode(
+  { namespace, token, justification, sample }: CodecServerTarget,
+  decode: URL,
+  origin: string | undefined,
+): Promise<readonly Finding[]> {
+  const text = sample?.plaintext ?? 'temporal-kms doctor';
+  const start = performance.now();
+  const response = await fetch(decode, {
+    method: 'POST',
+    headers: {
+      ...(origin !== undefined && { origin }),
+      'content-type': 'application/json',
+      'x-namespace': namespace,
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(justification !== undefined && { 'x-reveal-justification': justification }),
+    },
+    body: JSON.stringify({ payloads: [toJson(sample?.encrypted ?? plainPayload(text))] }),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  return checkAnswer({
+    status: response.status,
+    body: await response.text(),
+    milliseconds: performance.now() - start,
+    expected: text,
+    isEncrypted: sample !== undefined,
+    namespace,
+    withToken: token !== undefined,
+  });
+}
+
+const plainPayload = (text: string): Payload => ({
+  metadata: { encoding: Buffer.from('json/plain') },
+  data: Buffer.from(JSON.stringify(text)),
+});
+
+/** Returns a payload in the JSON form of its proto, as the Web UI sends it. */
+const toJson = ({ metadata, data }: Payload) => ({
+  metadata: Object.fromEntries(
+    Object.entries(metadata ?? {}).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
+  ),
+  data: Buffer.from(data ?? []).toString('base64'),
+});
+
+/** `fetch` hides the reason in the cause. */
+function reasonOf(error: unknown): string {
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  if (cause instanceof Error && 'code' in cause) return String(cause.code);
+  return messageOf(cause ?? error);
+}

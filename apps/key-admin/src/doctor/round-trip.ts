@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { type CloudKms, createKmsCodec, KmsCodecError, type KmsSettings } from '@temporal-kms/kms-codec';
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import { googleError } from '../google/errors.ts';
+import { type Finding, findings, messageOf } from './finding.ts';
+import { memberOf } from './keys.ts';
+import type { AppName } from './variables.ts';
+
+const { ok, failed } = findings('round trip');
+
+export interface RoundTrip {
+  readonly found: readonly Finding[];
+  /** The encrypted payload and its plaintext, for the check of the codec server. */
+  readonly sample?: { readonly encrypted: Payload; readonly plaintext: string };
+}
+
+/** Encrypts and decrypts a payload in a namespace as the application does, with empty caches and without the store. */
+export async function checkRoundTrip(
+  app: AppName,
+  settings: KmsSettings,
+  namespace: string,
+): Promise<RoundTrip> {
+  const { openBranchKeyStore: _, ...withoutStore } = settings;
+  const calls: string[] = [];
+  const codec = createKmsCodec(withoutStore, {
+    namespace,
+    observer: {
+      kmsCall: ({ operation, milliseconds }) => calls.push(`${operation} ${Math.round(milliseconds)} ms`),
+    },
+  });
+  const plaintext = `temporal-kms doctor ${randomUUID()}`;
+  const start = performance.now();
+  try {
+    const [encrypted] = await codec.encode([defaultPayloadConverter.toPayload(plaintext)]);
+    // Another codec decrypts, because the first has the branch key in its memory.
+    const reader = createKmsCodec(withoutStore, {
+      namespace,
+      observer: {
+        kmsCall: ({ operation, milliseconds }) => calls.push(`${operation} ${Math.round(milliseconds)} ms`),
+      },
+    });
+    try {
+      const [decrypted] = await reader.decode(encrypted === undefined ? [] : [encrypted]);
+      const isSame =
+        decrypted !== undefined && defaultPayloadConverter.fromPayload<string>(decrypted) === plaintext;
+      if (!isSame || encrypted === undefined)
+        return { found: [failed(`${namespace}: the payload decrypted to another text`)] };
+      return {
+        found: [
+          ok(
+            `a payload of ${namespace} was encrypted and decrypted: ${calls.join(', ')}`,
+            performance.now() - start,
+          ),
+        ],
+        sample: { encrypted, plaintext },
+      };
+    } finally {
+      await reader.close();
+    }
+  } catch (error) {
+    return { found: [failure(app, error, namespace)] };
+  } finally {
+    await codec.close();
+  }
+}
+
+/** 32 bytes of plaintext have about this length as a ciphertext of Cloud KMS. */
+const CIPHERTEXT_BYTES = 113;
+
+/**
+ * Asks Cloud KMS to decrypt something that it has not encrypted, for an identity that may not encrypt. The answer that this
+ * is not a ciphertext comes only from a caller with the permission.
+ */
+export async function checkDecryption(
+  app: AppName,
+  service: CloudKms,
+  key: string,
+): Promise<readonly Finding[]> {
+  const start = performance.now();
+  try {
+    await service.unwrap({ key, ciphertext: new Uint8Array(CIPHERTEXT_BYTES), aad: new Uint8Array() });
+    return [failed(`${key} decrypted bytes that it has not encrypted`)];
+  } catch (error) {
+    if (error instanceof KmsCodecError && error.code === 'integrity_failed') {
+      return [ok(`${key} answers Decrypt`, performance.now() - start)];
+    }
+    return [failure(app, error, key)];
+  }
+}
+
+function failure(app: AppName, error: unknown, subject: string): Finding {
+  if (!(error instanceof KmsCodecError)) return failed(`${subject}: ${messageOf(error)}`);
+  const resource = error.key ?? subject;
+  const role = `roles/cloudkms.cryptoKey${app === 'worker' ? 'Encrypter' : ''}Decrypter`;
+  const { message, fix } = googleError(error, { resource, role, member: memberOf(app, resource) });
+  return failed(message, ...fix);
+}

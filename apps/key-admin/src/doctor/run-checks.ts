@@ -1,0 +1,146 @@
+import type { CodecServerConfig, Values } from '@temporal-kms/config';
+import { KmsCodecError } from '@temporal-kms/kms-codec';
+import { CliError } from '../cli/cli-error.ts';
+import { keyUses } from '../cli/key-uses.ts';
+import type { Output } from '../cli/output.ts';
+import { connectGoogle, type GoogleClients } from '../google/client.ts';
+import { describeKey, withKeyService } from '../google/describe.ts';
+import { checkBranchKeyStore } from './branch-key-store.ts';
+import { checkClock, GOOGLE_TIME } from './clock.ts';
+import { checkCodecServer, type CodecServerTarget } from './codec-server.ts';
+import { type Finding, findings } from './finding.ts';
+import { checkKeyState, checkPermissions, type KeyAccess } from './keys.ts';
+import { checkDecryption, checkRoundTrip, type RoundTrip } from './round-trip.ts';
+import { checkTemporal } from './temporal.ts';
+import { type AppConfig, type AppName, checkVariables } from './variables.ts';
+
+interface CheckOptions {
+  readonly app: AppName;
+  readonly namespace?: string;
+  readonly codecUrl?: string;
+  readonly origin?: readonly string[];
+  readonly justification?: string;
+}
+
+export interface Checks {
+  readonly options: CheckOptions;
+  readonly values: Values;
+  readonly token: string | undefined;
+  readonly now: () => Date;
+  readonly output: Pick<Output, 'progress'>;
+}
+
+const credentials = findings('credentials');
+
+/** Yields the finding of each check as it ends. */
+export async function* runChecks(checks: Checks): AsyncGenerator<Finding, void> {
+  const { options, values, now, output } = checks;
+  const { config, found } = checkVariables(options.app, values);
+  yield* found;
+  if (config === undefined) return;
+  const emulatorHost = config.kms.emulatorHost;
+  yield await checkClock(emulatorHost === undefined ? GOOGLE_TIME : undefined, now);
+
+  let google: GoogleClients | undefined;
+  try {
+    google = await connectGoogle(emulatorHost, output);
+    yield emulatorHost === undefined
+      ? credentials.ok("Google's credentials are available")
+      : credentials.skipped(`the KMS emulator at ${emulatorHost} needs none; it protects nothing`);
+    yield* checkKeys(checks, config, google);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    yield credentials.failed(error.message, ...error.fix);
+  } finally {
+    await google?.close();
+  }
+}
+
+async function* checkKeys(
+  checks: Checks,
+  config: AppConfig,
+  google: GoogleClients,
+): AsyncGenerator<Finding, void> {
+  const { options, now } = checks;
+  const { kms, app } = config;
+  const access = new Map<string, KeyAccess>();
+  const uses = keyUses(kms.rules);
+  const service = (key: string) => withKeyService(kms.emulatorHost, (one) => describeKey(one, key));
+  for (const use of uses) {
+    const checked = await checkPermissions(google, app, use);
+    access.set(use.key, checked.access);
+    yield* checked.found;
+    yield* await checkKeyState(service, use, checked.access, now());
+  }
+  const samples = new Map<string, RoundTrip['sample']>();
+  for (const namespace of namespacesOf(options, config)) {
+    const trip = await roundTrip(config, namespace, access);
+    samples.set(namespace, trip.sample);
+    yield* trip.found;
+  }
+  yield await checkBranchKeyStore(kms, {
+    name: checks.values['KMS_BRANCH_KEYS'] ?? 'none',
+    writes: [...access.values()].some(({ encrypts }) => encrypts),
+  });
+  yield* await checkTemporal(config.temporal);
+  yield* await checkServer(checks, config, samples);
+}
+
+/** The namespaces for which payloads are encrypted and decrypted. */
+function namespacesOf({ namespace }: CheckOptions, { kms, temporal }: AppConfig): readonly string[] {
+  if (namespace !== undefined) return [namespace];
+  return [...new Set([temporal.namespace, ...kms.rules.namespaces])];
+}
+
+async function roundTrip(
+  { app, kms }: AppConfig,
+  namespace: string,
+  access: ReadonlyMap<string, KeyAccess>,
+): Promise<RoundTrip> {
+  const { failed } = findings('round trip');
+  try {
+    const { encrypt, keys } = kms.rules.resolve(namespace);
+    if (encrypt !== undefined && access.get(encrypt)?.encrypts)
+      return await checkRoundTrip(app, kms, namespace);
+    const found = await withKeyService(kms.emulatorHost, async (service) => {
+      const all: Finding[] = [];
+      for (const key of keys) all.push(...(await checkDecryption(app, service, key)));
+      return all;
+    });
+    return { found };
+  } catch (error) {
+    if (!(error instanceof KmsCodecError)) throw error;
+    return { found: [failed(error.message, `export TEMPORAL_NAMESPACE=${kms.rules.namespaces[0] ?? '…'}`)] };
+  }
+}
+
+async function checkServer(
+  { options, token }: Checks,
+  { codecServer, temporal }: AppConfig,
+  samples: ReadonlyMap<string, RoundTrip['sample']>,
+): Promise<readonly Finding[]> {
+  const url = options.codecUrl ?? (codecServer && ownUrl(codecServer));
+  if (url === undefined) {
+    return [
+      findings('codec server').skipped('name its URL to check it', '--codec-url https://codec.example.com'),
+    ];
+  }
+  if (!URL.canParse(url)) throw new CliError('usage', `${url} of --codec-url is not a URL`);
+  const namespace = options.namespace ?? temporal.namespace;
+  const target: CodecServerTarget = {
+    url,
+    isNamed: options.codecUrl !== undefined,
+    origins: options.origin ?? codecServer?.corsOrigins ?? [],
+    namespace,
+    token,
+    justification: options.justification,
+    sample: samples.get(namespace),
+  };
+  return checkCodecServer(target);
+}
+
+/** Returns where the codec server with this configuration listens, as a client on this machine reaches it. */
+function ownUrl({ host, port, tls, pathPrefix }: CodecServerConfig): string {
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `${tls ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}${pathPrefix}`;
+}

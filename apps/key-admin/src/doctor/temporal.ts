@@ -1,0 +1,70 @@
+import type { TemporalConfig } from '@temporal-kms/config';
+import { Connection } from '@temporalio/client';
+import { duration } from '../cli/output.ts';
+import { quote } from '../google/gcloud.ts';
+import { grpcCode, NOT_FOUND, PERMISSION_DENIED } from '../google/errors.ts';
+import { type Finding, findings, messageOf } from './finding.ts';
+
+const { ok, failed } = findings('temporal');
+
+const UNAUTHENTICATED = 16;
+
+/** Connects to Temporal as the application does, and looks for the namespace. */
+export async function checkTemporal({
+  connectionOptions,
+  namespace,
+}: TemporalConfig): Promise<readonly Finding[]> {
+  const address = connectionOptions.address ?? 'localhost:7233';
+  const start = performance.now();
+  let connection: Connection;
+  try {
+    connection = await Connection.connect({ ...connectionOptions, connectTimeout: '10s' });
+  } catch (error) {
+    if (isRefusal(error)) return [refused(address, error)];
+    return [
+      failed(
+        `Temporal does not answer at ${address}: ${messageOf(error)}`,
+        'export TEMPORAL_ADDRESS=host:7233',
+        `temporal operator cluster health --address ${quote(address)}`,
+      ),
+    ];
+  }
+  try {
+    const connected = ok(`Temporal answers at ${address}`, performance.now() - start);
+    return [connected, await checkNamespace(connection, address, namespace)];
+  } finally {
+    await connection.close();
+  }
+}
+
+async function checkNamespace(connection: Connection, address: string, namespace: string): Promise<Finding> {
+  try {
+    const { config } = await connection.withDeadline(Date.now() + 10_000, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+    const retention = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0);
+    return ok(
+      `the namespace ${namespace} exists and keeps closed workflows for ${duration(retention * 1000)}`,
+    );
+  } catch (error) {
+    if (isRefusal(error)) return refused(address, error);
+    if (grpcCode(error) === NOT_FOUND) {
+      return failed(
+        `the namespace ${namespace} does not exist at ${address}`,
+        'export TEMPORAL_NAMESPACE=…',
+        `temporal operator namespace create --namespace ${quote(namespace)} --retention 72h --address ${quote(address)}`,
+      );
+    }
+    return failed(`the namespace ${namespace} cannot be described: ${messageOf(error)}`);
+  }
+}
+
+const isRefusal = (error: unknown): boolean =>
+  [PERMISSION_DENIED, UNAUTHENTICATED].includes(grpcCode(error) ?? -1);
+
+const refused = (address: string, error: unknown): Finding =>
+  failed(
+    `Temporal at ${address} refuses these credentials: ${messageOf(error)}`,
+    'export TEMPORAL_API_KEY=…',
+    'export TEMPORAL_TLS_CLIENT_CERT_PATH=… TEMPORAL_TLS_CLIENT_KEY_PATH=…',
+  );

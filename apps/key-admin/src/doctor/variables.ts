@@ -1,0 +1,71 @@
+import {
+  codecServerEnvironment,
+  type CodecServerConfig,
+  ConfigError,
+  loadTemporalConfig,
+  parseConfig,
+  type TemporalConfig,
+  unknownVariables,
+  type Values,
+  workerEnvironment,
+} from '@temporal-kms/config';
+import type { KmsSettings } from '@temporal-kms/kms-codec';
+import { type Finding, findings, messageOf } from './finding.ts';
+
+export const apps = ['worker', 'codec-server'] as const;
+export type AppName = (typeof apps)[number];
+
+/** An application's configuration, as far as the checks need it. */
+export interface AppConfig {
+  readonly app: AppName;
+  readonly kms: KmsSettings;
+  readonly temporal: TemporalConfig;
+  /** Absent for the worker. */
+  readonly codecServer?: CodecServerConfig;
+}
+
+const { ok, warning, failed } = findings('variables');
+
+/** Reads the configuration as the application does. Without a configuration, the findings contain every mistake. */
+export function checkVariables(
+  app: AppName,
+  values: Values,
+): { readonly config?: AppConfig; readonly found: readonly Finding[] } {
+  const mistakes: Finding[] = [];
+  const attempt = <T>(load: () => T): T | undefined => {
+    try {
+      return load();
+    } catch (error) {
+      if (error instanceof ConfigError) {
+        for (const { variable, problem, example } of error.mistakes) {
+          const fix =
+            example === undefined || example.startsWith('(')
+              ? `unset ${variable}`
+              : `export ${variable}=${example}`;
+          mistakes.push(failed(`${variable} ${problem}`, fix));
+        }
+      } else {
+        mistakes.push(failed(messageOf(error)));
+      }
+      return undefined;
+    }
+  };
+  const temporal = attempt(() => loadTemporalConfig(values));
+  const codecServer =
+    app === 'codec-server' ? attempt(() => parseConfig(codecServerEnvironment, values)) : undefined;
+  const kms =
+    app === 'worker' ? attempt(() => parseConfig(workerEnvironment, values))?.kms : codecServer?.kms;
+  if (temporal === undefined || kms === undefined) return { found: mistakes };
+  return {
+    config: { app, kms, temporal, ...(codecServer && { codecServer }) },
+    found: [ok(`the variables of ${app} are valid`), ...misspelt(app, values)],
+  };
+}
+
+function misspelt(app: AppName, values: Values): Finding[] {
+  const names =
+    app === 'worker'
+      ? unknownVariables(workerEnvironment, 'WORKER_', values)
+      : unknownVariables(codecServerEnvironment, 'CODEC_', values);
+  return names.map((name) => warning(`${name} is set, but ${app} has no such variable`, `unset ${name}`));
+}

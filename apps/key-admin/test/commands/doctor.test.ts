@@ -1,0 +1,261 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type Cloud,
+  KEY,
+  RING,
+  startCloud,
+  temporalKms,
+  temporaryFile,
+  temporaryFolder,
+  WORKER,
+} from '../support/cli.ts';
+
+let temporal: TemporalServer;
+beforeAll(async () => {
+  temporal = await startTemporal();
+});
+afterAll(() => temporal.close());
+
+/** A worker that works: its identity has the worker's role, and Temporal runs. */
+async function startWorkable(role: string | undefined = 'roles/cloudkms.cryptoKeyEncrypterDecrypter') {
+  const cloud = await startCloud();
+  if (role !== undefined) await cloud.grant(WORKER, role);
+  const doctor = (env: Record<string, string> = {}, args: readonly string[] = []) =>
+    temporalKms(['doctor', '--app', 'worker', '--json', ...args], {
+      env: { ...cloud.as(WORKER), TEMPORAL_ADDRESS: temporal.address, ...env },
+    });
+  return { ...cloud, doctor };
+}
+
+interface Check {
+  readonly check: string;
+  readonly status: string;
+  readonly text: string;
+  readonly fix: readonly string[];
+  readonly milliseconds?: number;
+}
+
+/** Returns the checks that failed, which each state what to type. */
+function failures({ code, json }: Awaited<ReturnType<typeof temporalKms>>): Check[] {
+  const failed: Check[] = json().checks.filter(({ status }: Check) => status === 'failed');
+  expect(code).toBe(failed.length === 0 ? 0 : 1);
+  expect(json().ok).toBe(failed.length === 0);
+  for (const { text, fix } of failed) expect(fix.length, text).toBeGreaterThan(0);
+  return failed;
+}
+
+describe('temporal-kms doctor --app worker', () => {
+  it('checks variables, permissions, a round trip with its duration, Temporal and the namespace', async () => {
+    const { doctor } = await startWorkable();
+    const ran = await doctor();
+    expect(failures(ran)).toEqual([]);
+    const checks: Check[] = ran.json().checks;
+    const texts = (name: string) => checks.filter(({ check }) => check === name).map(({ text }) => text);
+    expect(texts('variables')).toEqual(['the variables of worker are valid']);
+    expect(texts('permissions')).toEqual([`this identity may encrypt and decrypt with ${KEY}`]);
+    expect(texts('round trip')[0]).toMatch(
+      /^a payload of default was encrypted and decrypted: wrap \d+ ms, unwrap \d+ ms$/,
+    );
+    expect(checks.find(({ check }) => check === 'round trip')?.milliseconds).toBeGreaterThanOrEqual(0);
+    expect(texts('temporal')).toEqual([
+      `Temporal answers at ${temporal.address}`,
+      expect.stringMatching(/^the namespace default exists and keeps closed workflows for \d+ (hours|days)$/),
+    ]);
+  });
+
+  it('prints a line for each check, and the count', async () => {
+    const { as, grant } = await startCloud();
+    await grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypter');
+    const { code, out } = await temporalKms(['doctor', '--app', 'worker'], {
+      env: { ...as(WORKER), TEMPORAL_ADDRESS: temporal.address },
+    });
+    expect(code).toBe(1);
+    expect(out).toMatch(/^ok +variables +the variables of worker are valid$/m);
+    expect(out).toMatch(/^FAILED +permissions +this identity may not decrypt/m);
+    expect(out).toMatch(/^ +type: gcloud kms keys add-iam-policy-binding workflow-encryption /m);
+    expect(out).toMatch(/\d+ ok, 0 warnings, [12] failed, \d+ skipped\n$/);
+  });
+
+  it('reports every mistake in the variables', async () => {
+    const { code, json } = await temporalKms(['doctor', '--app', 'worker', '--json'], {
+      env: { WORKER_HEALTH_PORT: 'x', GCP_PROJECT: 'acme', KMS_FORMAT: 'rot13' },
+    });
+    expect(code).toBe(1);
+    const checks: Check[] = json().checks;
+    expect(new Set(checks.map(({ text }) => text.split(' ')[0]))).toEqual(
+      new Set(['GCP_KMS_KEY', 'GCP_KMS_KEY_RING', 'KMS_FORMAT', 'WORKER_HEALTH_PORT']),
+    );
+    expect(checks.find(({ text }) => text.startsWith('GCP_KMS_KEY_RING'))?.fix).toEqual([
+      'export GCP_KMS_KEY_RING=temporal-keys',
+    ]);
+  });
+
+  it('warns of a variable that is misspelt', async () => {
+    const { doctor } = await startWorkable();
+    const { json } = await doctor({ WORKER_HELTH_PORT: '8089' });
+    expect(json().checks).toContainEqual(
+      expect.objectContaining({ status: 'warning', text: expect.stringContaining('WORKER_HELTH_PORT') }),
+    );
+  });
+
+  it.each<[string, (cloud: Cloud) => Promise<unknown>, string, string]>([
+    [
+      'no role',
+      ({ emulator }) => emulator.setPolicy(KEY, []),
+      'may not encrypt',
+      'roles/cloudkms.cryptoKeyEncrypterDecrypter',
+    ],
+    [
+      'a disabled key version',
+      ({ emulator }) => emulator.setVersionState(`${KEY}/cryptoKeyVersions/1`, 'DISABLED'),
+      'key_disabled',
+      '',
+    ],
+    [
+      'a destroyed key version',
+      async ({ emulator, grant }) => {
+        await emulator.setVersionState(`${KEY}/cryptoKeyVersions/1`, 'DESTROYED');
+        await grant(WORKER, 'roles/cloudkms.viewer');
+      },
+      'is DESTROYED, so the key encrypts nothing',
+      `temporal-kms rotate --key ${KEY}`,
+    ],
+    [
+      'a key version scheduled for destruction',
+      async ({ emulator, grant }) => {
+        await emulator.setVersionState(`${KEY}/cryptoKeyVersions/1`, 'DESTROY_SCHEDULED');
+        await grant(WORKER, 'roles/cloudkms.viewer');
+      },
+      'is DESTROY_SCHEDULED',
+      'gcloud kms keys versions restore 1',
+    ],
+  ])('fails with %s, and states what to type', async (_, damage, text, fix) => {
+    const cloud = await startWorkable();
+    await damage(cloud);
+    const failed = failures(await cloud.doctor());
+    expect(failed.map((one) => one.text).join('\n')).toContain(text);
+    expect(failed.flatMap((one) => one.fix).join('\n')).toContain(fix);
+  });
+
+  it('fails while Cloud KMS does not answer', async () => {
+    const cloud = await startWorkable();
+    cloud.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+    const ran = await cloud.doctor();
+    expect(ran.code).toBe(1);
+    expect(ran.json().checks.at(-1)).toMatchObject({ status: 'failed' });
+  });
+
+  it('warns of an identity that administers its key', async () => {
+    const { doctor, grant } = await startWorkable();
+    await grant(WORKER, 'roles/cloudkms.admin');
+    const { json } = await doctor();
+    expect(json().checks).toContainEqual(
+      expect.objectContaining({
+        check: 'permissions',
+        status: 'warning',
+        text: expect.stringContaining('cloudkms.cryptoKeyVersions.destroy'),
+      }),
+    );
+  });
+
+  it('fails if Temporal does not answer, and if the namespace does not exist', async () => {
+    const { doctor } = await startWorkable();
+    const [away] = failures(await doctor({ TEMPORAL_ADDRESS: '127.0.0.1:1' }));
+    expect(away).toMatchObject({
+      check: 'temporal',
+      fix: expect.arrayContaining(['export TEMPORAL_ADDRESS=host:7233']),
+    });
+    const [missing] = failures(await doctor({ TEMPORAL_NAMESPACE: 'missing' }));
+    expect(missing?.text).toContain('the namespace missing does not exist');
+    expect(missing?.fix[1]).toContain('temporal operator namespace create --namespace missing');
+  });
+
+  it('fails if the keys file has no rule for the namespace', async () => {
+    const { as, grant } = await startCloud();
+    await grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
+    const { KMS_EMULATOR_HOST } = as(WORKER);
+    const file = await temporaryFile('keys.yaml', `namespaces:\n  payments:\n    encrypt: ${KEY}\n...\n`);
+    const failed = failures(
+      await temporalKms(['doctor', '--app', 'worker', '--json'], {
+        env: { KMS_EMULATOR_HOST, KMS_KEYS_FILE: file, TEMPORAL_ADDRESS: temporal.address },
+      }),
+    );
+    expect(failed).toMatchObject([
+      {
+        check: 'round trip',
+        text: expect.stringContaining('namespace default'),
+        fix: ['export TEMPORAL_NAMESPACE=payments'],
+      },
+    ]);
+  });
+
+  it('checks the keys of every namespace of a keys file', async () => {
+    const old = `${RING}/cryptoKeys/old`;
+    const { as, grant, emulator } = await startCloud({ keys: [KEY, old] });
+    await grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
+    const { KMS_EMULATOR_HOST } = as(WORKER);
+    const file = await temporaryFile(
+      'keys.yaml',
+      `namespaces:\n  payments:\n    encrypt: ${KEY}\n    decrypt: [${old}]\n...\n`,
+    );
+    const ran = await temporalKms(['doctor', '--app', 'worker', '--json'], {
+      env: {
+        KMS_EMULATOR_HOST,
+        KMS_KEYS_FILE: file,
+        TEMPORAL_ADDRESS: temporal.address,
+        TEMPORAL_NAMESPACE: 'payments',
+      },
+    });
+    expect(ran.json().checks).toContainEqual(
+      expect.objectContaining({
+        status: 'failed',
+        text: expect.stringContaining(`may not decrypt with ${old}`),
+      }),
+    );
+    expect(emulator.calls.count('Encrypt')).toBe(1);
+  });
+
+  it('reads and writes the store of branch keys, and states what to do if others can write it', async () => {
+    const { doctor } = await startWorkable();
+    const folder = join(await temporaryFolder(), 'branch-keys');
+    await mkdir(folder, { mode: 0o700 });
+    const env = { KMS_BRANCH_KEYS: `file:${folder}` };
+    for (const _ of [1, 2]) {
+      const works = await doctor(env);
+      expect(failures(works)).toEqual([]);
+      expect(works.json().checks).toContainEqual(
+        expect.objectContaining({
+          check: 'branch-key store',
+          text: `file:${folder} can be read and written`,
+        }),
+      );
+    }
+    await chmod(folder, 0o777);
+    expect(failures(await doctor(env))).toMatchObject([
+      {
+        check: 'branch-key store',
+        text: expect.stringContaining('untrusted'),
+        fix: expect.arrayContaining([`chmod -R go-w ${folder}`]),
+      },
+    ]);
+  });
+
+  it('prints neither plaintext nor key bytes', async () => {
+    const { doctor, plaintexts } = await startWorkable();
+    const { out, err } = await doctor();
+    expect(plaintexts.length).toBeGreaterThan(0);
+    for (const bytes of plaintexts) {
+      for (const encoding of ['hex', 'base64', 'base64url', 'latin1'] as const) {
+        expect(out + err).not.toContain(bytes.toString(encoding));
+      }
+    }
+  });
+
+  it('requires the name of an application', async () => {
+    expect((await temporalKms(['doctor'])).code).toBe(64);
+    expect((await temporalKms(['doctor', '--app', 'dashboard'])).code).toBe(64);
+  });
+});

@@ -1,0 +1,44 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { checkClock } from '../../src/doctor/clock.ts';
+import { afterwards } from '../support/cli.ts';
+
+/** Starts a server with this time in its `Date`. */
+async function serverAt(date: string | undefined): Promise<string> {
+  const server = createServer((_, response) => {
+    response.sendDate = false;
+    if (date !== undefined) response.setHeader('Date', date);
+    response.end();
+  }).listen(0, '127.0.0.1');
+  afterwards(() => server.close());
+  await once(server, 'listening');
+  const bound = server.address();
+  return `http://127.0.0.1:${typeof bound === 'object' ? bound?.port : 0}/`;
+}
+
+const now = new Date('2030-01-01T12:00:00Z');
+const at = (seconds: number) => new Date(now.getTime() + seconds * 1000).toUTCString();
+
+describe('the check of the clock', () => {
+  it.each([
+    [0, 'ok', 'agrees'],
+    [-4, 'ok', 'agrees'],
+    [60, 'warning', '61 seconds behind'],
+    [-3600, 'failed', '60 minutes ahead'],
+    [3600, 'failed', 'behind'],
+  ])('compares it with a server that is %i s ahead: %s', async (seconds, status, text) => {
+    const finding = await checkClock(await serverAt(at(seconds)), () => now);
+    expect(finding).toMatchObject({ status, text: expect.stringContaining(text) });
+    if (status === 'failed') expect(finding.fix).toEqual(['timedatectl set-ntp true']);
+  });
+
+  it('warns if the server does not answer, or has no time', async () => {
+    expect(await checkClock('http://127.0.0.1:1/', () => now)).toMatchObject({ status: 'warning' });
+    expect(await checkClock(await serverAt(undefined), () => now)).toMatchObject({ status: 'warning' });
+  });
+
+  it('has nothing to compare with if keys come from the emulator', async () => {
+    expect(await checkClock(undefined, () => now)).toMatchObject({ status: 'skipped' });
+  });
+});

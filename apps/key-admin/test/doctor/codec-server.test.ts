@@ -1,0 +1,183 @@
+import { fileURLToPath } from 'node:url';
+import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
+import { startIssuer } from '@temporal-kms/testing/issuer';
+import { freePorts } from '@temporal-kms/scripts/ports';
+import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterwards, type Cloud, startCloud, temporalKms, temporaryFile } from '../support/cli.ts';
+
+// The real server in its own process. No code of it is imported.
+const main = fileURLToPath(new URL('../../../codec-server/src/main.ts', import.meta.url));
+
+const CODEC = 'codec@acme.iam.gserviceaccount.com';
+const PAGE = 'https://temporal.example.com';
+
+let temporal: TemporalServer;
+beforeAll(async () => {
+  temporal = await startTemporal();
+});
+afterAll(() => temporal.close());
+
+async function startServer(env: Record<string, string>): Promise<string> {
+  const server: NodeProcess = startNode(main, { nodeOptions: ['--disable-sigusr1'], env });
+  afterwards(() => server.kill());
+  for (;;) {
+    const line = /^.*"msg":"listening".*$/m.exec(server.stdout())?.[0];
+    if (line !== undefined) return JSON.parse(line).url;
+    if (!server.isRunning()) throw new Error(`The server ended: ${server.output()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const environment = (cloud: Cloud): Record<string, string> => ({
+  ...cloud.as(CODEC),
+  TEMPORAL_ADDRESS: temporal.address,
+  CODEC_PORT: '0',
+  CODEC_CORS_ORIGINS: PAGE,
+});
+
+/** A codec server without sign-in whose identity has the roles of `setup`. */
+async function startServed(roles = ['roles/cloudkms.cryptoKeyDecrypter', 'roles/cloudkms.viewer']) {
+  const cloud = await startCloud({ identities: { [CODEC]: 0 } });
+  for (const role of roles) await cloud.grant(CODEC, role);
+  const env = environment(cloud);
+  const doctor = (args: readonly string[] = [], more: Record<string, string> = {}) =>
+    temporalKms(['doctor', '--app', 'codec-server', '--json', ...args], { env: { ...env, ...more } });
+  return { ...cloud, env, doctor };
+}
+
+/** A codec server that requires sign-in, and whose issuer signs tokens. */
+async function startWithPolicy(permissions: string) {
+  const served = await startServed();
+  const issuer = await startIssuer('codec');
+  afterwards(() => issuer.close());
+  const policy = await temporaryFile(
+    'policy.yaml',
+    `issuers:\n  company: { type: oidc, issuer: '${issuer.issuer}', audience: codec, tokens: access }\n` +
+      `rules:\n  - { issuer: company, match: { client_id: tools }, namespaces: [default], permissions: ${permissions} }\n...\n`,
+  );
+  const env = { AUTH: 'policy', POLICY_FILE: policy };
+  const url = await startServer({ ...served.env, ...env });
+  const doctor = async (token?: string) => {
+    const file = token === undefined ? [] : ['--token-file', await temporaryFile('token', `${token}\n`)];
+    return served.doctor(['--codec-url', url, ...file], env);
+  };
+  return { doctor, issuer };
+}
+
+const textsOf = (ran: Awaited<ReturnType<typeof temporalKms>>, status: string): string[] =>
+  ran
+    .json()
+    .checks.filter((one: any) => one.status === status)
+    .map(({ text }: any) => text);
+
+describe('temporal-kms doctor --app codec-server', () => {
+  it('calls the server as a page of the Web UI does: preflight, then /decode', async () => {
+    const { env, doctor } = await startServed();
+    const url = await startServer(env);
+    const ran = await doctor(['--codec-url', url]);
+    expect([ran.code, textsOf(ran, 'failed')]).toEqual([0, []]);
+    expect(textsOf(ran, 'ok')).toEqual(
+      expect.arrayContaining([
+        `a server answers at ${url}`,
+        `pages of ${PAGE} may call ${url}/decode`,
+        'it answers /decode in default with a payload that is not encrypted',
+        expect.stringMatching(/ answers Decrypt$/),
+        expect.stringContaining('/encode of the codec server is not possible'),
+      ]),
+    );
+  });
+
+  it('has the server decrypt a payload if its identity can encrypt one', async () => {
+    const { env, doctor } = await startServed([
+      'roles/cloudkms.cryptoKeyEncrypterDecrypter',
+      'roles/cloudkms.viewer',
+    ]);
+    const url = await startServer(env);
+    const ran = await doctor(['--codec-url', url]);
+    expect(textsOf(ran, 'ok')).toContain('it decrypts a payload of default');
+  });
+
+  it('fails for a page that the server does not list, and states the variable', async () => {
+    const { env, doctor } = await startServed();
+    const url = await startServer(env);
+    const ran = await doctor(['--codec-url', url, '--origin', 'https://other.example.com']);
+    expect(ran.code).toBe(1);
+    expect(ran.json().checks).toContainEqual(
+      expect.objectContaining({
+        status: 'failed',
+        text: expect.stringContaining('pages of https://other.example.com may not call the codec server'),
+        fix: ['export CODEC_CORS_ORIGINS=https://other.example.com'],
+      }),
+    );
+  });
+
+  it('warns if no page may call the server, and if the identity may not see key states', async () => {
+    const { env, doctor } = await startServed(['roles/cloudkms.cryptoKeyDecrypter']);
+    const url = await startServer(env);
+    const ran = await doctor(['--codec-url', url], { CODEC_CORS_ORIGINS: '' });
+    expect(ran.code).toBe(0);
+    expect(textsOf(ran, 'warning')).toEqual([
+      expect.stringContaining('may not see the states of versions'),
+      expect.stringContaining('no web page may call the codec server'),
+    ]);
+  });
+
+  it('fails if nothing answers at the URL, and skips the check where no URL was named', async () => {
+    const { doctor } = await startServed();
+    const [port = 0] = await freePorts(1);
+    const named = await doctor(['--codec-url', `http://127.0.0.1:${port}`]);
+    expect([named.code, textsOf(named, 'failed')]).toEqual([
+      1,
+      [`nothing answers at http://127.0.0.1:${port} (ECONNREFUSED)`],
+    ]);
+    const own = await doctor([], { CODEC_PORT: String(port) });
+    expect([own.code, textsOf(own, 'skipped').join()]).toEqual([
+      0,
+      expect.stringContaining(`nothing answers at http://127.0.0.1:${port}`),
+    ]);
+  });
+
+  it('fails for a path that is not the codec endpoint', async () => {
+    const { env, doctor } = await startServed();
+    const url = await startServer({ ...env, CODEC_PATH_PREFIX: '/codec' });
+    const wrong = await doctor(['--codec-url', url]);
+    expect(textsOf(wrong, 'failed')).toEqual([expect.stringContaining('this is not the codec endpoint')]);
+    const right = await doctor(['--codec-url', `${url}/codec/`]);
+    expect([right.code, textsOf(right, 'failed')]).toEqual([0, []]);
+  });
+
+  describe('with a policy', () => {
+    it('accepts the refusal of callers without a token, and warns that it checked no more', async () => {
+      const { doctor } = await startWithPolicy('[decode]');
+      const ran = await doctor();
+      expect([ran.code, textsOf(ran, 'failed')]).toEqual([0, []]);
+      expect(textsOf(ran, 'ok')).toContain('the codec server refuses callers without a token (401)');
+      expect(textsOf(ran, 'warning').join()).toContain('authentication was not checked further');
+    });
+
+    it('sends the token as a page does, and never prints it', async () => {
+      const { doctor, issuer } = await startWithPolicy('[decode]');
+      const token = await issuer.token({ client_id: 'tools' });
+      const ran = await doctor(token);
+      expect([ran.code, textsOf(ran, 'failed')]).toEqual([0, []]);
+      expect(textsOf(ran, 'ok').join()).toContain('for this token');
+      expect(ran.out + ran.err).not.toContain(token);
+      expect(ran.out + ran.err).not.toContain(token.split('.')[2]);
+    });
+
+    it('fails for a token that the server refuses, and for one without the permission', async () => {
+      const { doctor, issuer } = await startWithPolicy('[metadata]');
+      const forged = await doctor('not.a.token');
+      expect([forged.code, textsOf(forged, 'failed')]).toEqual([
+        1,
+        [expect.stringContaining('refuses the token')],
+      ]);
+      const weak = await doctor(await issuer.token({ client_id: 'tools' }));
+      expect([weak.code, textsOf(weak, 'failed')]).toEqual([
+        1,
+        [expect.stringContaining('refuses the request')],
+      ]);
+    });
+  });
+});
