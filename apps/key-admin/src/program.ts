@@ -5,12 +5,13 @@ import type { AddCommand, CliDeps } from './cli/deps.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addRotateCommand } from './commands/rotate.ts';
+import { addSetupCommand } from './commands/setup.ts';
 
 const help = `
 Exit codes: 0 done, 1 a check failed or a key has a problem, 64 wrong usage, 66 not found, 69 unavailable, 75 not yet
 in effect, 77 not permitted, 78 wrong configuration. docs/cli.md explains them.`;
 
-const commands: readonly AddCommand[] = [addDoctorCommand, addKeysCommand, addRotateCommand];
+const commands: readonly AddCommand[] = [addSetupCommand, addDoctorCommand, addKeysCommand, addRotateCommand];
 
 /** Creates the command line. */
 export function createProgram(deps: CliDeps, exit: (name: ExitName) => void): Command {

@@ -1,0 +1,39 @@
+import { protos } from '@google-cloud/kms';
+import { CliError } from '../cli/cli-error.ts';
+import type { GoogleClients } from './client.ts';
+import { gcloud } from './gcloud.ts';
+
+const { LocationMetadata } = protos.google.cloud.kms.v1;
+
+/** Requires that Cloud KMS has a location, with an HSM if one is needed. @throws CliError */
+export async function requireLocation(
+  { kms, read }: GoogleClients,
+  project: string,
+  location: string,
+  needsHsm: boolean,
+): Promise<void> {
+  const list = gcloud('kms locations list', `--project=${project}`);
+  const found = await optional(
+    read(
+      { resource: `projects/${project}`, role: 'roles/cloudkms.viewer' },
+      async (options): Promise<unknown> =>
+        kms.getLocation({ name: `projects/${project}/locations/${location}` }, options),
+    ),
+  );
+  if (found === undefined) throw new CliError('notFound', `Cloud KMS has no location ${location}`, [list]);
+  // The client's type omits that it resolves with an array, like its other methods.
+  const metadata: unknown = Reflect.get(Object(Array.isArray(found) ? found[0] : found), 'metadata');
+  const value: unknown = Reflect.get(Object(metadata), 'value');
+  const hasHsm = value instanceof Uint8Array && LocationMetadata.decode(value).hsmAvailable;
+  if (needsHsm && !hasHsm) throw new CliError('usage', `Cloud KMS has no HSM in ${location}`, [list]);
+}
+
+/** Returns what a call returns, or undefined if it does not exist. @throws every other CliError */
+export async function optional<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof CliError && error.exit === 'notFound') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,91 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  codecServerEnvironment,
+  type Environment,
+  type Values,
+  workerEnvironment,
+} from '@temporal-kms/config';
+import type { Wish } from './wish.ts';
+
+/** A configuration file of one of our applications. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly content: string;
+  /** `differs`: it exists with another content, which stays. */
+  readonly status: 'to do' | 'exists' | 'differs';
+}
+
+export interface FileWish {
+  readonly folder: string;
+  readonly namespace: string;
+  readonly temporalAddress: string;
+  /** Origins of Temporal's Web UI and dashboards. */
+  readonly origins: readonly string[];
+  readonly emulatorHost: string | undefined;
+}
+
+/** Variables that a configuration must not or should not set. */
+const left = (name: string, example: string): boolean =>
+  example === '(unset)' || ['KMS_ALLOW_DIAGNOSTICS', 'KMS_EMULATOR_HOST', 'NODE_OPTIONS'].includes(name);
+
+/** Returns the files, and what exists of them. Writes nothing. */
+export async function planFiles(wish: Wish, files: FileWish): Promise<ConfigFile[]> {
+  const { namespace, temporalAddress, origins, emulatorHost } = files;
+  const shared = {
+    GCP_PROJECT: wish.project,
+    GCP_KMS_LOCATION: wish.location,
+    GCP_KMS_KEY_RING: wish.ring,
+    GCP_KMS_KEY: wish.id,
+    TEMPORAL_ADDRESS: temporalAddress,
+    TEMPORAL_NAMESPACE: namespace,
+    KMS_EMULATOR_HOST: emulatorHost,
+  };
+  const codecServer = { ...shared, CODEC_CORS_ORIGINS: origins.length > 0 ? origins.join(',') : undefined };
+  return [
+    await planned(join(files.folder, 'worker.env'), contentOf('worker', workerEnvironment, shared)),
+    await planned(
+      join(files.folder, 'codec-server.env'),
+      contentOf('codec-server', codecServerEnvironment, codecServer),
+    ),
+  ];
+}
+
+async function planned(path: string, content: string): Promise<ConfigFile> {
+  try {
+    const existing = await readFile(path, 'utf8');
+    return { path, content, status: existing === content ? 'exists' : 'differs' };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      return { path, content, status: 'to do' };
+    throw error;
+  }
+}
+
+/** Returns a file for `node --env-file`, systemd and container engines: what is set, then all other variables as comments. */
+function contentOf(app: string, { variables }: Environment<unknown>, values: Values): string {
+  const entries = Object.entries(variables);
+  const set = entries.flatMap(([name, { about }]) =>
+    values[name] ? [`# ${about}`, `${name}=${values[name]}`] : [],
+  );
+  const others = entries.flatMap(([name, { about, example, default: standard }]) =>
+    values[name] || left(name, example)
+      ? []
+      : [`# ${about}${standard === undefined ? '' : ` (default ${standard})`}`, `#${name}=${example}`],
+  );
+  return [
+    `# The environment of ${app}, written by temporal-kms setup. Check it: temporal-kms doctor --app ${app} --env-file <this file>`,
+    '',
+    ...set,
+    '',
+    '# Further variables',
+    ...others,
+    '',
+  ].join('\n');
+}
+
+/** Writes a file that only its owner can read, since an API key may be added to it. */
+export async function writeConfigFile({ path, content }: ConfigFile, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(path, content, { mode: 0o600 });
+}

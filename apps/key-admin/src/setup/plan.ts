@@ -1,0 +1,91 @@
+import { CliError } from '../cli/cli-error.ts';
+import { auditLogLines, logTypes, missingAuditLogs, switchOnAuditLogs } from '../google/audit-logs.ts';
+import type { GoogleClients } from '../google/client.ts';
+import { ALREADY_EXISTS, grpcCode } from '../google/errors.ts';
+import { gcloud, grantLine } from '../google/gcloud.ts';
+import { optional, requireLocation } from '../google/locations.ts';
+import { addBinding, hasBinding, readPolicy, rolesOf } from '../google/policies.ts';
+import { keySteps } from './key-steps.ts';
+import type { Step } from './step.ts';
+import { keyName, ringName, type Wish } from './wish.ts';
+
+/** Returns what has to be done, from the state of the project. Changes nothing. @throws CliError */
+export async function plan(google: GoogleClients, wish: Wish, now: Date): Promise<readonly Step[]> {
+  await requireLocation(google, wish.project, wish.location, wish.protectionLevel === 'HSM');
+  const ring = await ringStep(google, wish);
+  const [key, ...changes] = await keySteps(google, wish, now, ring.status === 'exists');
+  return [
+    ring,
+    ...(key ? [key] : []),
+    ...changes,
+    ...(await grantSteps(google, wish, key?.status === 'exists')),
+    ...(wish.auditLogs ? [await auditStep(google, wish.project)] : []),
+  ];
+}
+
+async function ringStep({ kms, read, change }: GoogleClients, wish: Wish): Promise<Step> {
+  const { project, location, ring } = wish;
+  const purpose = { resource: `projects/${project}`, role: 'roles/cloudkms.admin' };
+  const found = await optional(read(purpose, (options) => kms.getKeyRing({ name: ringName(wish) }, options)));
+  return {
+    title: `key ring ${ring} in ${location}`,
+    status: found === undefined ? 'to do' : 'exists',
+    gcloud: [gcloud('kms keyrings create', ring, `--location=${location}`, `--project=${project}`)],
+    run: () =>
+      change(purpose, async (options) => {
+        await unlessExists(
+          kms.createKeyRing(
+            { parent: `projects/${project}/locations/${location}`, keyRingId: ring, keyRing: {} },
+            options,
+          ),
+        );
+      }),
+  };
+}
+
+/** Another administrator, or a call whose response was lost, may have created it meanwhile. */
+async function unlessExists(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (grpcCode(error) !== ALREADY_EXISTS) throw error;
+  }
+}
+
+async function grantSteps(google: GoogleClients, wish: Wish, exists: boolean): Promise<Step[]> {
+  const key = keyName(wish);
+  const policy = exists && wish.grants.length > 0 ? await readPolicy(google, key) : {};
+  return wish.grants.map(({ who, member, role }): Step => {
+    const wanted = wish.grants.filter((grant) => grant.member === member).map((grant) => grant.role);
+    const more = rolesOf(policy, member).filter((one) => !wanted.includes(one));
+    return {
+      title: `${role} on the key for ${who} ${member}`,
+      status: hasBinding(policy, member, role) ? 'exists' : 'to do',
+      gcloud: [grantLine(key, member, role)],
+      run: () => addBinding(google, key, member, role),
+      ...(more.length > 0 && { note: `it also has ${more.join(', ')}, which ${who} does not need` }),
+    };
+  });
+}
+
+async function auditStep(google: GoogleClients, project: string): Promise<Step> {
+  const title = `Data Access audit logs of Cloud KMS in the project ${project}`;
+  try {
+    const missing = await missingAuditLogs(google, project);
+    if (missing.length === 0) return { title, status: 'exists', gcloud: auditLogLines(project, logTypes) };
+    return {
+      title,
+      status: 'to do',
+      gcloud: auditLogLines(project, missing),
+      run: () => switchOnAuditLogs(google, project),
+    };
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    return {
+      title,
+      status: 'not possible',
+      gcloud: auditLogLines(project, logTypes),
+      note: `${error.message}. Ask an administrator of the project to type the lines`,
+    };
+  }
+}

@@ -1,0 +1,72 @@
+import { CliError } from '../cli/cli-error.ts';
+
+/** A role on the crypto key for a program. */
+export interface Grant {
+  readonly who: string;
+  readonly member: string;
+  readonly role: string;
+}
+
+/** What `setup` shall create. */
+export interface Wish {
+  readonly project: string;
+  readonly location: string;
+  readonly ring: string;
+  readonly id: string;
+  /** Undefined: SOFTWARE for a new key, and any for an existing key. */
+  readonly protectionLevel: 'SOFTWARE' | 'HSM' | undefined;
+  /** Days; undefined: 90 for a key without a rotation. */
+  readonly rotationDays: number | undefined;
+  readonly grants: readonly Grant[];
+  readonly auditLogs: boolean;
+}
+
+export const ringName = ({ project, location, ring }: Wish): string =>
+  `projects/${project}/locations/${location}/keyRings/${ring}`;
+
+export const keyName = (wish: Wish): string => `${ringName(wish)}/cryptoKeys/${wish.id}`;
+
+export interface Programs {
+  readonly worker?: readonly string[];
+  readonly starter?: readonly string[];
+  readonly codecServer?: readonly string[];
+  /** Whether the codec server shows the states of key versions. */
+  readonly keyStates: boolean;
+  /** Whether the codec server serves `/encode`. */
+  readonly encode: boolean;
+}
+
+/** Returns the least roles with which the programs work (docs/gcp-kms.md). */
+export function grantsFor({
+  worker = [],
+  starter = [],
+  codecServer = [],
+  keyStates,
+  encode,
+}: Programs): Grant[] {
+  const both = 'roles/cloudkms.cryptoKeyEncrypterDecrypter';
+  return [
+    ...grants('worker', worker, both),
+    ...grants('starter', starter, 'roles/cloudkms.cryptoKeyEncrypter'),
+    ...grants(
+      'codec server',
+      codecServer,
+      encode ? both : 'roles/cloudkms.cryptoKeyDecrypter',
+      ...(keyStates ? ['roles/cloudkms.viewer'] : []),
+    ),
+  ];
+}
+
+const grants = (who: string, members: readonly string[], ...roles: string[]): Grant[] =>
+  members.flatMap((member) => roles.map((role) => ({ who, member: toMember(member), role })));
+
+/** Returns a member of a policy; an address of a service account needs no prefix. @throws CliError */
+function toMember(text: string): string {
+  if (/^(user|group|serviceAccount|domain|principal|principalSet):\S+$/.test(text)) return text;
+  if (/^[^\s:@]+@[^\s:@]+\.gserviceaccount\.com$/.test(text)) return `serviceAccount:${text}`;
+  throw new CliError('usage', `${text} is not a member: say whether it is a service account, user or group`, [
+    `serviceAccount:${text}`,
+    `user:${text}`,
+    `group:${text}`,
+  ]);
+}

@@ -1,0 +1,291 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { codecServerEnvironment, parseConfig, workerEnvironment } from '@temporal-kms/config';
+import { describe, expect, it } from 'vitest';
+import {
+  ADMIN,
+  KEY,
+  member,
+  RING,
+  startCloud,
+  temporalKms,
+  temporaryFolder,
+  WORKER,
+  type RunOptions,
+} from '../support/cli.ts';
+
+const CODEC = 'codec@acme.iam.gserviceaccount.com';
+const STARTER = 'starter@acme.iam.gserviceaccount.com';
+const NOW = new Date('2030-01-01T00:00:00Z');
+
+/** An empty project, with an administrator of keys who may also change the project's audit configuration. */
+async function emptyProject(roles = ['roles/cloudkms.admin', 'roles/resourcemanager.projectIamAdmin']) {
+  const cloud = await startCloud({ keys: [] });
+  await cloud.emulator.setTime(NOW);
+  for (const role of roles) await cloud.grant(ADMIN, role, 'projects/acme');
+  const { KMS_EMULATOR_HOST = '' } = cloud.as(ADMIN);
+  const folder = await temporaryFolder();
+  const setup = (args: readonly string[], options: RunOptions = {}) =>
+    temporalKms(['setup', '--project', 'acme', '--location', 'us-east1', '--out', folder, ...args], {
+      now: () => NOW,
+      ...options,
+      env: { KMS_EMULATOR_HOST, ...options.env },
+    });
+  return { ...cloud, setup, folder };
+}
+
+const programs = ['--worker', WORKER, '--starter', STARTER, '--codec-server', CODEC];
+
+describe('temporal-kms setup', () => {
+  it('creates key ring, key with rotation, least-privilege bindings and audit logs in an empty project', async () => {
+    const { setup, owner, emulator } = await emptyProject();
+    const { code, json } = await setup([...programs, '--yes', '--json']);
+    expect(code).toBe(0);
+    expect(json().steps.map(({ status }: any) => status)).toEqual(Array(7).fill('done'));
+
+    const [key] = await owner.getCryptoKey({ name: KEY });
+    expect(key).toMatchObject({
+      purpose: 'ENCRYPT_DECRYPT',
+      rotationPeriod: { seconds: String(90 * 86_400) },
+      nextRotationTime: { seconds: String(Date.parse('2030-04-01T00:00:00Z') / 1000) },
+      versionTemplate: { protectionLevel: 'SOFTWARE' },
+      primary: { state: 'ENABLED' },
+    });
+    expect(emulator.policy(KEY).bindings).toEqual(
+      expect.arrayContaining([
+        { role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter', members: [member(WORKER)] },
+        { role: 'roles/cloudkms.cryptoKeyEncrypter', members: [member(STARTER)] },
+        { role: 'roles/cloudkms.cryptoKeyDecrypter', members: [member(CODEC)] },
+        { role: 'roles/cloudkms.viewer', members: [member(CODEC)] },
+      ]),
+    );
+    expect(emulator.policy(KEY).bindings).toHaveLength(4);
+    expect(emulator.policy(RING).bindings).toEqual([]);
+    expect(emulator.policy('projects/acme').auditConfigs).toMatchObject([
+      {
+        service: 'cloudkms.googleapis.com',
+        auditLogConfigs: [{ logType: 'ADMIN_READ' }, { logType: 'DATA_READ' }, { logType: 'DATA_WRITE' }],
+      },
+    ]);
+    // The project's bindings stay.
+    expect(emulator.policy('projects/acme').bindings).toHaveLength(2);
+  });
+
+  it('changes nothing when it is repeated', async () => {
+    const { setup, emulator } = await emptyProject();
+    await setup([...programs, '--yes']);
+    const policies = [emulator.policy(KEY), emulator.policy('projects/acme')];
+    emulator.calls.reset();
+    const { code, out, json } = await setup([...programs, '--json']);
+    expect([code, json().steps.every(({ status }: any) => status === 'exists')]).toEqual([0, true]);
+    expect(json().files.map(({ status }: any) => status)).toEqual(['exists', 'exists']);
+    expect(out).not.toContain('"done"');
+    for (const method of ['CreateKeyRing', 'CreateCryptoKey', 'UpdateCryptoKey', 'SetIamPolicy']) {
+      expect(emulator.calls.count(method), method).toBe(0);
+    }
+    expect([emulator.policy(KEY), emulator.policy('projects/acme')]).toEqual(policies);
+  });
+
+  it('completes what a run that was interrupted has left', async () => {
+    const { setup, emulator } = await emptyProject();
+    emulator.injectFault({
+      effect: { kind: 'error', status: 'UNAVAILABLE' },
+      method: 'SetIamPolicy',
+      times: 1,
+    });
+    const interrupted = await setup([...programs, '--yes']);
+    expect(interrupted.code).toBe(69);
+    const { code, json } = await setup([...programs, '--yes', '--json']);
+    expect(code).toBe(0);
+    expect(json().steps.map(({ status }: any) => status)).toEqual([
+      'exists',
+      'exists',
+      ...Array(5).fill('done'),
+    ]);
+  });
+
+  it('prints the equal gcloud lines in a dry run, and changes nothing', async () => {
+    const { setup, emulator, folder } = await emptyProject();
+    const { code, out } = await setup([...programs, '--dry-run']);
+    expect(code).toBe(0);
+    expect(out.split('\n').filter((line) => !line.startsWith('#') && line !== '')).toEqual([
+      'gcloud services enable cloudkms.googleapis.com --project=acme',
+      'gcloud kms keyrings create temporal-keys --location=us-east1 --project=acme',
+      'gcloud kms keys create workflow-encryption --keyring=temporal-keys --location=us-east1 --project=acme ' +
+        '--purpose=encryption --protection-level=software --rotation-period=90d --next-rotation-time=2030-04-01T00:00:00Z',
+      ...[
+        ['worker', 'cryptoKeyEncrypterDecrypter'],
+        ['starter', 'cryptoKeyEncrypter'],
+        ['codec', 'cryptoKeyDecrypter'],
+        ['codec', 'viewer'],
+      ].map(
+        ([who, role]) =>
+          'gcloud kms keys add-iam-policy-binding workflow-encryption --keyring=temporal-keys --location=us-east1 ' +
+          `--project=acme --member=serviceAccount:${who}@acme.iam.gserviceaccount.com --role=roles/cloudkms.${role}`,
+      ),
+      'gcloud projects get-iam-policy acme --format=json > policy.json',
+      expect.stringMatching(/^jq '\.auditConfigs \+= .*"DATA_READ"/),
+      'gcloud projects set-iam-policy acme new-policy.json',
+    ]);
+    expect(emulator.calls.count('CreateKeyRing')).toBe(0);
+    await expect(stat(join(folder, 'worker.env'))).rejects.toThrow('ENOENT');
+  });
+
+  it('shows each step before it asks, and changes nothing without a yes', async () => {
+    const { setup, emulator } = await emptyProject();
+    const { code, out, err } = await setup(programs, { answer: 'n' });
+    expect(code).toBe(64);
+    expect(out).toMatch(/^to do +key ring temporal-keys in us-east1$/m);
+    expect(out).toMatch(/^ +gcloud kms keyrings create/m);
+    expect(err).toContain('Carry out 9 steps? [y/N]');
+    expect(emulator.calls.count('CreateKeyRing')).toBe(0);
+    const confirmed = await setup(programs, { answer: 'y' });
+    expect([confirmed.code, emulator.calls.count('CreateKeyRing')]).toEqual([0, 1]);
+  });
+
+  it('needs --yes where nobody can answer', async () => {
+    const { setup, emulator } = await emptyProject();
+    const { code, err } = await setup(programs);
+    expect(code).toBe(64);
+    expect(err).toContain('type: temporal-kms setup … --yes');
+    expect(emulator.calls.count('CreateKeyRing')).toBe(0);
+  });
+
+  it('creates HSM keys, with another rotation, in any location', async () => {
+    const { setup, owner } = await emptyProject();
+    const args = ['--location', 'europe-west3', '--protection-level', 'hsm', '--rotation', '30', '--yes'];
+    expect((await setup(args)).code).toBe(0);
+    const [key] = await owner.getCryptoKey({ name: KEY.replace('us-east1', 'europe-west3') });
+    expect(key).toMatchObject({
+      versionTemplate: { protectionLevel: 'HSM' },
+      rotationPeriod: { seconds: String(30 * 86_400) },
+    });
+  });
+
+  it('lets the codec server encrypt only if it serves /encode, and see key states only if it shows them', async () => {
+    const { setup, emulator } = await emptyProject();
+    await setup(['--codec-server', CODEC, '--encode', '--no-key-states', '--no-audit-logs', '--yes']);
+    expect(emulator.policy(KEY).bindings).toEqual([
+      { role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter', members: [member(CODEC)] },
+    ]);
+    expect(emulator.policy('projects/acme').auditConfigs).toBeUndefined();
+  });
+
+  it('keeps bindings that exist, and points out roles that a program does not need', async () => {
+    const { setup, emulator, grant } = await emptyProject();
+    await setup(['--yes']);
+    await grant(WORKER, 'roles/cloudkms.admin');
+    await grant('other@acme.iam.gserviceaccount.com', 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
+    const { json } = await setup(['--worker', WORKER, '--yes', '--json']);
+    expect(json().steps[2]).toMatchObject({
+      status: 'done',
+      note: 'it also has roles/cloudkms.admin, which worker does not need',
+    });
+    expect(emulator.policy(KEY).bindings).toContainEqual({
+      role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter',
+      members: ['serviceAccount:other@acme.iam.gserviceaccount.com', member(WORKER)],
+    });
+  });
+
+  it('adds a rotation to a key without one, and keeps another rotation unless it is told', async () => {
+    const { setup, owner } = await emptyProject();
+    await owner.createKeyRing({
+      parent: 'projects/acme/locations/us-east1',
+      keyRingId: 'temporal-keys',
+      keyRing: {},
+    });
+    await owner.createCryptoKey({
+      parent: RING,
+      cryptoKeyId: 'workflow-encryption',
+      cryptoKey: { purpose: 'ENCRYPT_DECRYPT' },
+    });
+    const period = async () =>
+      Number((await owner.getCryptoKey({ name: KEY }))[0].rotationPeriod?.seconds ?? 0);
+    await setup(['--yes']);
+    expect(await period()).toBe(90 * 86_400);
+    await setup(['--rotation', '30', '--yes']);
+    await setup(['--yes']);
+    expect(await period()).toBe(30 * 86_400);
+  });
+
+  it('refuses a key whose purpose or protection level cannot be changed', async () => {
+    const { setup, owner } = await emptyProject();
+    await setup(['--yes']);
+    const hsm = await setup(['--protection-level', 'hsm', '--yes']);
+    expect([hsm.code, hsm.err]).toEqual([1, expect.stringContaining('protection level SOFTWARE')]);
+    await owner.createCryptoKey({
+      parent: RING,
+      cryptoKeyId: 'signing',
+      cryptoKey: { purpose: 'MAC', versionTemplate: { algorithm: 'HMAC_SHA256' } },
+    });
+    const mac = await setup(['--key', 'signing', '--yes']);
+    expect([mac.code, mac.err]).toEqual([1, expect.stringContaining('purpose MAC')]);
+  });
+
+  it('does the rest without rights for the audit logs, and prints the lines for an administrator', async () => {
+    const { setup, emulator } = await emptyProject(['roles/cloudkms.admin']);
+    const { code, json } = await setup(['--yes', '--json']);
+    expect(code).toBe(0);
+    expect(json().steps.at(-1)).toMatchObject({
+      status: 'not possible',
+      note: expect.stringContaining('resourcemanager.projects.getIamPolicy'),
+      gcloud: expect.arrayContaining(['gcloud projects set-iam-policy acme new-policy.json']),
+    });
+    expect(emulator.policy('projects/acme').auditConfigs).toBeUndefined();
+  });
+
+  it('names the role if the caller may not create keys', async () => {
+    const { setup } = await emptyProject([]);
+    const { code, err } = await setup(['--yes']);
+    expect(code).toBe(77);
+    expect(err).toContain(
+      'type: gcloud projects add-iam-policy-binding acme --member=user:YOUR-ADDRESS --role=roles/cloudkms.admin',
+    );
+  });
+
+  it('refuses a location that Cloud KMS does not have, and members without a type', async () => {
+    const { setup } = await emptyProject();
+    const place = await setup(['--location', 'moon-east1', '--yes']);
+    expect([place.code, place.err]).toEqual([66, expect.stringContaining('gcloud kms locations list')]);
+    const who = await setup(['--worker', 'ana@example.com', '--yes']);
+    expect([who.code, who.err]).toEqual([64, expect.stringContaining('user:ana@example.com')]);
+  });
+
+  it('writes configuration files that the applications accept, and keeps files that differ', async () => {
+    const { setup, folder } = await emptyProject();
+    const options = [
+      '--namespace',
+      'payments',
+      '--temporal-address',
+      'temporal:7233',
+      '--web-ui',
+      'https://ui.example.com',
+    ];
+    await setup([...options, '--yes']);
+    const read = async (name: string) => readFile(join(folder, name), 'utf8');
+    const worker = parseEnv(await read('worker.env'));
+    expect(worker).toMatchObject({
+      GCP_PROJECT: 'acme',
+      GCP_KMS_LOCATION: 'us-east1',
+      GCP_KMS_KEY_RING: 'temporal-keys',
+      GCP_KMS_KEY: 'workflow-encryption',
+      TEMPORAL_ADDRESS: 'temporal:7233',
+      TEMPORAL_NAMESPACE: 'payments',
+    });
+    expect(parseConfig(workerEnvironment, worker).kms.rules.resolve('payments').encrypt).toBe(KEY);
+    const codecServer = parseConfig(codecServerEnvironment, parseEnv(await read('codec-server.env')));
+    expect(codecServer.corsOrigins).toEqual(['https://ui.example.com']);
+    expect((await stat(join(folder, 'worker.env'))).mode & 0o777).toBe(0o600);
+    // All other variables are there as comments, which can be switched on.
+    const commented = (await read('worker.env')).replaceAll(/^#(?=[A-Z_]+=)/gm, '');
+    expect(parseEnv(commented)).toHaveProperty('WORKER_METRICS_PORT');
+
+    await writeFile(join(folder, 'worker.env'), 'GCP_PROJECT=mine\n');
+    const kept = await setup([...options, '--json']);
+    expect(kept.json().files.map(({ status }: any) => status)).toEqual(['differs', 'exists']);
+    expect(await read('worker.env')).toBe('GCP_PROJECT=mine\n');
+    await setup([...options, '--overwrite', '--yes']);
+    expect(await read('worker.env')).toContain('GCP_PROJECT=acme');
+  });
+});
