@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { endReason } from './errors.ts';
 import { keyUse, otherNamespace, payloadRef, justification } from './payload.ts';
 import { reasonCode, reasonCounts } from './reasons.ts';
 
@@ -45,7 +46,7 @@ export const exportMarks = ['$unreadable', '$value', '$text', '$bytes'] as const
 export const UNREADABLE_ENCODING = 'binary/unreadable';
 
 /** Follows the events of a readable export. An export that was cut off lacks it, and does not parse as JSON. */
-const exportSummary = z.object({
+export const exportSummary = z.object({
   events: z.number().int().nonnegative(),
   payloads: z.number().int().nonnegative(),
   unreadable: reasonCounts,
@@ -60,3 +61,25 @@ export const readableExport = z.object({
   events: z.array(z.record(z.string(), z.unknown())),
   summary: exportSummary,
 });
+
+/** The last line of an export that ended early, where the client was still connected. */
+export const exportTruncated = z.object({
+  $truncated: z.object({
+    reason: endReason,
+    /** The last event in the file. */
+    after: z.number().int().nonnegative(),
+    message: z.string().optional(),
+  }),
+});
+
+/** Returns the name of an export's file. Only letters, digits and `._-` of an id reach a header and a disk. */
+export function exportFileName(
+  { workflowId, runId }: { readonly workflowId: string; readonly runId: string },
+  form: ExportForm,
+): string {
+  const safe = workflowId
+    .replaceAll(/[^\w.-]+/g, '_')
+    .replace(/^\.+/, '_')
+    .slice(0, 100);
+  return `${safe}.${runId}.${form}.json`;
+}

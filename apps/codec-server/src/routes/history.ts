@@ -2,6 +2,7 @@ import {
   type DecodeFrame,
   decodeFrame,
   decodeRequest,
+  exportFileName,
   exportRequest,
   historyFrame,
   historyQuery,
@@ -14,7 +15,6 @@ import { decodeFrames } from '../history/decode-stream.ts';
 import { type ExportChunk, exportChunks } from '../history/export.ts';
 import { historyFrames } from '../history/history-stream.ts';
 import { locatePayloads } from '../history/locate-payloads.ts';
-import type { Run } from '../history/reader.ts';
 import { searchFrames } from '../history/search.ts';
 import { requireJustification } from '../http/authorise.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
@@ -200,7 +200,7 @@ function exportHistory(options: RunRoutesOptions): Route {
       const record = await beginAudit(c, authority, { operation: 'export', run, justification });
       const headers = {
         'Content-Type': 'application/json',
-        'Content-Disposition': `attachment; filename="${fileName(run, form)}"`,
+        'Content-Disposition': `attachment; filename="${exportFileName(run, form)}"`,
       };
       const chunks = auditedLines(c, options, {
         record,
@@ -227,13 +227,4 @@ function exportHistory(options: RunRoutesOptions): Route {
 
 async function* textsOf(chunks: AsyncIterable<ExportChunk>): AsyncGenerator<string, void> {
   for await (const { text } of chunks) yield text;
-}
-
-/** Only letters, digits and `._-` of an id reach the header and a disk. */
-function fileName({ workflowId, runId }: Run, form: string): string {
-  const safe = workflowId
-    .replaceAll(/[^\w.-]+/g, '_')
-    .replace(/^\.+/, '_')
-    .slice(0, 100);
-  return `${safe}.${runId}.${form}.json`;
 }

@@ -2,7 +2,9 @@ import {
   apiError,
   cryptoHealth,
   decodeFrame,
+  type DecodeRequest,
   type DecodeResult,
+  type ExportRequest,
   me,
   namespaceList,
   type PayloadRef,
@@ -94,21 +96,20 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiCli
   }
 
   /** The results without the closing frame: the decoder requests again what has no result, for every other reason. */
-  async function* decode(
-    run: RunAddress,
-    refs: readonly PayloadRef[],
+  async function* results(
+    path: string,
+    body: Pick<DecodeRequest, 'refs'>,
     signal: AbortSignal,
   ): AsyncGenerator<DecodeResult> {
-    const left = new Set(refs);
+    const left = new Set(body.refs);
     const opened = performance.now();
-    const init = posted({ refs }, signal);
-    for await (const frame of stream(decodeFrame, `${runPath(run)}/payloads:decode`, init)) {
+    for await (const frame of stream(decodeFrame, path, posted(body, signal))) {
       if ('ok' in frame) {
         left.delete(frame.ref);
         yield frame;
       } else if (frame.reason === 'signed_out' && renewed && left.size > 0) {
         await renewed(opened, signal);
-        yield* decode(run, [...left], signal);
+        yield* results(path, { ...body, refs: [...left] }, signal);
         return;
       }
     }
@@ -170,7 +171,18 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiCli
       const { events } = validate(storedEvents, document);
       return events[0] ?? unexpected(undefined);
     },
-    decode,
+    /** The file of an export, as it arrives. It may end early: see `createExport`. */
+    export: async (
+      run: RunAddress,
+      body: ExportRequest,
+      signal: AbortSignal,
+    ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> => {
+      const response = await request(`${runPath(run)}/history:export`, posted(body, signal));
+      if (!response.body) throw new ApiFailure('unexpected', 'The codec server sent an empty answer.');
+      return response.body;
+    },
+    decode: (run: RunAddress, refs: readonly PayloadRef[], signal: AbortSignal) =>
+      results(`${runPath(run)}/payloads:decode`, { refs: [...refs] }, signal),
     /** See `ApiClientOptions.renewed`. */
     ...(renewed && { renewed }),
   };

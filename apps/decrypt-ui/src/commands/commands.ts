@@ -149,6 +149,7 @@ const commands = {
   },
   'run.related': { title: 'Open the related run', keys: ['o'], section: 'History' },
   'run.parent': { title: 'Open the parent run', keys: ['u'], section: 'History' },
+  'run.export': { title: 'Export the history', keys: ['x'], section: 'History' },
   'view.groups': { title: 'Groups or all events', keys: ['g'], section: 'History' },
   'view.idle': { title: 'Collapse idle time', keys: ['z'], section: 'History' },
   'view.follow': { title: 'Follow new events', keys: ['f'], section: 'History' },

@@ -20,6 +20,7 @@ import { useNow } from '../../state/clock.ts';
 import { useZone } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
 import { openRun, RunAnchor } from '../links/run-link.tsx';
+import { ExportButton } from './export-button.tsx';
 import styles from './run-header.module.css';
 import { RunTitle } from './run-title.tsx';
 import { useLineage } from './use-relations.ts';
@@ -38,6 +39,7 @@ export function RunHeader() {
       <CopyButton what="run id" text={() => runId} className={styles['copyRun']} />
       <Lineage />
       <span className="spacer" />
+      <ExportButton />
       {config.temporalUiUrl ? (
         <a
           className={clsx(buttonClass({ look: 'ghost' }), styles['temporalLink'])}

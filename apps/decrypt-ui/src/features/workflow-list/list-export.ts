@@ -1,4 +1,5 @@
 import type { WorkflowSummary } from '@temporal-kms/codec-api';
+import { saveFile } from '../../components/save-file.ts';
 
 /** A file for the loaded rows, as the browser saves it. It contains the list's metadata, no payloads. */
 export function exportRows(
@@ -9,13 +10,7 @@ export function exportRows(
 ): void {
   const text = form === 'json' ? jsonOf(namespace, query, rows) : csvOf(rows);
   const type = form === 'json' ? 'application/json' : 'text/csv';
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = `workflows.${namespace.replaceAll(/[^\w.-]+/g, '_')}.${form}`;
-  link.click();
-  // The browser reads the file after the click.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  saveFile(['workflows', namespace, form], text, type);
 }
 
 const jsonOf = (namespace: string, query: string, workflows: readonly WorkflowSummary[]) =>

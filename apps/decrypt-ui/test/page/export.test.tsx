@@ -1,0 +1,181 @@
+import type { Me } from '@temporal-kms/codec-api';
+import { exportRequest, readableExport } from '@temporal-kms/codec-api';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { createSession } from '../../src/session/session.ts';
+import { fixtureToken } from '../fixtures/people.ts';
+import { fakeProvider, fakeWindows } from '../session/fakes.ts';
+import { press, renderApp, RUN, type SessionActions, until } from './render-app.tsx';
+
+const order = `/ns/NS/workflows/order-88213/${RUN}`;
+const dialog = () => page.getByRole('dialog', { name: 'Export history' });
+const button = (name: string | RegExp) => dialog().getByRole('button', { name });
+
+/** The files that the page has downloaded from memory. */
+let downloads: { name: string; content: Blob }[] = [];
+
+beforeEach(() => {
+  downloads = [];
+  const contents = new Map<string, Blob>();
+  const createUrl = URL.createObjectURL.bind(URL);
+  vi.spyOn(URL, 'createObjectURL').mockImplementation((content) => {
+    const url = createUrl(content);
+    if (content instanceof Blob) contents.set(url, content);
+    return url;
+  });
+  vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function click(this: HTMLAnchorElement) {
+    downloads.push({ name: this.download, content: contents.get(this.href) ?? new Blob() });
+  });
+  // Chromium's dialog is outside of the page.
+  vi.stubGlobal('showSaveFilePicker', undefined);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+async function openDialog(path = order, options: Parameters<typeof renderApp>[1] = {}) {
+  const app = await renderApp(path, options);
+  await userEvent.click(page.getByRole('button', { name: 'Export', exact: true }));
+  await expect.element(dialog()).toBeVisible();
+  return app;
+}
+
+const asked = (app: Awaited<ReturnType<typeof renderApp>>) =>
+  app.asked
+    .filter(({ url }) => url.endsWith('history:export'))
+    .map(({ body }) => exportRequest.parse(JSON.parse(body)));
+
+describe('the export of a run', () => {
+  test('downloads the decrypted history, and says how much it saved', async () => {
+    const app = await openDialog();
+    await userEvent.click(button('Export'));
+    await expect.element(dialog().getByText(/^Saved 5\d events, /)).toBeVisible();
+    expect(asked(app)).toEqual([{ form: 'readable' }]);
+    expect(downloads.map(({ name }) => name)).toEqual([`order-88213.${RUN}.readable.json`]);
+    const file = readableExport.parse(JSON.parse(await downloads[0]!.content.text()));
+    expect(file.events).toHaveLength(file.summary.events);
+    expect(JSON.stringify(file)).toContain('HAM-2');
+  });
+
+  test('writes to disk as the answer arrives, where the browser lets a page', async () => {
+    const folder = await navigator.storage.getDirectory();
+    const name = `export-${Date.now()}.json`;
+    vi.stubGlobal('showSaveFilePicker', () => folder.getFileHandle(name, { create: true }));
+    await openDialog();
+    await userEvent.click(dialog().getByText('Encoded', { exact: true }));
+    await userEvent.click(button('Export'));
+    await expect.element(dialog().getByText(/^Saved 5\d events, /)).toBeVisible();
+    const text = await (await (await folder.getFileHandle(name)).getFile()).text();
+    expect(JSON.parse(text).events.length).toBeGreaterThan(50);
+    expect(downloads).toEqual([]);
+    await folder.removeEntry(name);
+  });
+
+  test('starts nothing when the person closes the dialog of the browser', async () => {
+    vi.stubGlobal('showSaveFilePicker', () => Promise.reject(new DOMException('closed', 'AbortError')));
+    const app = await openDialog();
+    await userEvent.click(button('Export'));
+    await expect.element(button('Export')).toBeVisible();
+    expect(asked(app)).toEqual([]);
+  });
+
+  test('opens with its key, and closes without stopping an export', async () => {
+    const app = await renderApp(order);
+    await until(() => document.querySelector('[data-key="g1"]'), 'the rows');
+    await app.steer('delay', { delay: 20 });
+    press('x', document.body);
+    await userEvent.click(button('Export'));
+    await expect.element(dialog().getByRole('progressbar', { name: 'Exporting' })).toBeVisible();
+    await userEvent.keyboard('{Escape}');
+    await expect.element(dialog()).not.toBeInTheDocument();
+    await until(() => downloads.length > 0, 'the file');
+  });
+
+  test('shows its progress, stops on request and keeps no file', async () => {
+    const app = await openDialog();
+    await app.steer('delay', { delay: 60 });
+    await userEvent.click(button('Export'));
+    await expect.element(dialog().getByText(/^[1-9]\d* of 5\d events, /)).toBeVisible();
+    await userEvent.click(button('Stop'));
+    await expect
+      .element(dialog().getByText(/^Stopped after \d+ events?\. No file was saved\.$/))
+      .toBeVisible();
+    expect(downloads).toEqual([]);
+  });
+
+  test('keeps no file that is not complete, and says why it is not', async () => {
+    const app = await openDialog();
+    await app.steer('truncate', { count: 12 });
+    await userEvent.click(button('Export'));
+    await expect.element(dialog().getByText(/sign-in expired while the export/)).toBeVisible();
+    expect(downloads).toEqual([]);
+    await app.steer('truncate', { count: 100_000 });
+    await userEvent.click(button('Export again'));
+    await expect.element(dialog().getByText(/^Saved /)).toBeVisible();
+    expect(downloads).toHaveLength(1);
+  });
+
+  test('explains a broken connection and a refused request', async () => {
+    const app = await openDialog();
+    await app.steer('delay', { delay: 20 });
+    await userEvent.click(button('Export'));
+    await expect.element(dialog().getByRole('progressbar')).toBeVisible();
+    await app.steer('cut');
+    await expect.element(dialog().getByText(/connection to the codec server broke/)).toBeVisible();
+    await app.steer('refuse');
+    await userEvent.click(button('Export again'));
+    await expect.element(dialog().getByText(/refused the export/)).toBeVisible();
+    expect(downloads).toEqual([]);
+  });
+
+  test('asks for a justification where the server requires one, and sends it in the body', async () => {
+    const app = await openDialog();
+    await app.steer('justify');
+    await userEvent.click(button('Export'));
+    const field = dialog().getByRole('textbox', { name: 'Justification' });
+    await expect.element(field).toBeVisible();
+    await userEvent.click(button('Export again'));
+    await expect.element(dialog().getByText('Write why you need the plaintext.')).toBeVisible();
+    await userEvent.fill(field, 'ticket 4711');
+    await userEvent.click(button('Export again'));
+    await expect.element(dialog().getByText(/^Saved /)).toBeVisible();
+    expect(asked(app)).toEqual([{ form: 'readable' }, { form: 'readable', justification: 'ticket 4711' }]);
+    expect(app.asked.every(({ url }) => !url.includes('4711'))).toBe(true);
+  });
+
+  test('asks for it at once where the policy is known, but not for an encoded export', async () => {
+    const namespace = `on-demand-${Date.now()}`;
+    const me: Me = {
+      name: 'ana@example.com',
+      namespaces: [{ name: namespace, permissions: ['metadata', 'export'], reveal: 'on-demand' }],
+    };
+    await openDialog(order, { namespace, session: signedIn(me) });
+    await expect.element(dialog().getByRole('textbox', { name: 'Justification' })).toBeVisible();
+    await userEvent.click(dialog().getByText('Encoded', { exact: true }));
+    await expect.element(dialog().getByRole('textbox')).not.toBeInTheDocument();
+    await userEvent.click(button('Export'));
+    await expect.element(dialog().getByText(/^Saved /)).toBeVisible();
+  });
+
+  test('names the permission that the person lacks', async () => {
+    const namespace = `no-export-${Date.now()}`;
+    const me: Me = {
+      name: 'ana@example.com',
+      namespaces: [{ name: namespace, permissions: ['metadata', 'decode'], reveal: 'automatic' }],
+    };
+    const app = await openDialog(order, { namespace, session: signedIn(me) });
+    await expect.element(dialog().getByText(/Ask the operator of the codec server/)).toBeVisible();
+    expect(asked(app)).toEqual([]);
+  });
+});
+
+const signedIn = (me: Me) => (actions: SessionActions) => {
+  const bearer = fixtureToken(me);
+  const provider = fakeProvider();
+  provider.bearer = () => bearer;
+  return createSession(
+    { ...actions, provider, windows: fakeWindows() },
+    { bearer, refresh: 'refresh-0', subject: 'ana', expiresAt: Date.now() + 3_600_000 },
+  );
+};
