@@ -1,11 +1,13 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
+
+const url = z.url({ protocol: /^https?$/, error: 'must be an address with http or https' });
 
 /** The content of `/config.json`: what differs between environments. The page loads it when it starts. */
 const runtimeConfig = z.object({
   /** The codec server's origin and path prefix; empty when it shares the page's origin. */
-  apiUrl: z.union([z.literal(''), z.url({ protocol: /^https?$/ })]).default(''),
+  apiUrl: z._default(z.union([z.literal(''), url], 'must be empty, or an address with http or https'), ''),
   /** The address of Temporal's Web UI, for a link from each run. */
-  temporalUiUrl: z.url({ protocol: /^https?$/ }).optional(),
+  temporalUiUrl: z.optional(url),
 });
 export type RuntimeConfig = z.infer<typeof runtimeConfig>;
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { keyUse } from './payload.ts';
 import { reasonCounts } from './reasons.ts';
 import { timestamp } from './workflow.ts';
@@ -11,7 +11,7 @@ export type Permission = z.infer<typeof permission>;
 export const auditChain = z.object({
   /** A random id of the process that wrote the line. */
   instance: z.string(),
-  seq: z.number().int().positive(),
+  seq: z.int().check(z.positive()),
   /** SHA-256 of the previous line. */
   prev: z.string(),
 });
@@ -27,54 +27,55 @@ export const auditEntry = z.object({
   /** `digests`: further digests of an intent, which one line does not hold. */
   event: z.enum(['intent', 'digests', 'outcome', 'denied']),
   operation: permission,
-  who: z.object({ name: z.string(), issuer: z.string().optional(), subject: z.string().optional() }),
+  who: z.object({ name: z.string(), issuer: z.optional(z.string()), subject: z.optional(z.string()) }),
   /** The client's address. */
-  from: z.string().optional(),
-  namespace: z.string().optional(),
+  from: z.optional(z.string()),
+  namespace: z.optional(z.string()),
   requestNamespace: z
-    .string()
-    .optional()
-    .describe(
-      'The namespace of the request, where `namespace` is that of a message found in it. Then `workflowId`, `runId` and ' +
-        '`refs` belong to this namespace.',
+    .optional(z.string())
+    .check(
+      z.describe(
+        'The namespace of the request, where `namespace` is that of a message found in it. Then `workflowId`, `runId` ' +
+          'and `refs` belong to this namespace.',
+      ),
     ),
-  workflowId: z.string().optional(),
-  runId: z.string().optional(),
-  refs: z.array(z.string()).optional(),
+  workflowId: z.optional(z.string()),
+  runId: z.optional(z.string()),
+  refs: z.optional(z.array(z.string())),
   /**
    * A digest of each ciphertext that the caller sent, where the server has a digest key: the first 16 bytes of
    * HMAC-SHA-256 of the payload's `data`, in base64url.
    */
-  digests: z.array(z.string()).optional(),
+  digests: z.optional(z.array(z.string())),
   /** In `digests` entries: 2 for the first, which follows the intent. */
-  part: z.number().int().positive().optional(),
+  part: z.optional(z.int().check(z.positive())),
   /** Why the caller wanted the plaintext, in the caller's words. */
-  justification: z.string().optional(),
+  justification: z.optional(z.string()),
   /** Why it was denied: the policy forbids it, or the justification is missing. */
-  denied: z.enum(['forbidden', 'justification_required']).optional(),
+  denied: z.optional(z.enum(['forbidden', 'justification_required'])),
   /**
    * How many denials followed the first, which has a separate line: of the same caller, operation, namespace and cause,
    * since `since`. Without a namespace: in several. By `others` without an issuer: by callers too numerous to list.
    */
-  count: z.number().int().positive().optional(),
-  since: timestamp.optional(),
-  outcome: z
-    .object({
+  count: z.optional(z.int().check(z.positive())),
+  since: z.optional(timestamp),
+  outcome: z.optional(
+    z.object({
       /**
        * `cut_off`: the client disconnected, or the server shut down before it had all. `signed_out`, `limit` and
        * `shutdown`: the stream ended early for this reason.
        */
       result: z.enum(['complete', 'failed', 'cut_off', 'signed_out', 'limit', 'shutdown']),
       /** Payloads decrypted or encrypted. */
-      payloads: z.number().int().nonnegative(),
+      payloads: z.int().check(z.nonnegative()),
       /** Keys, each with its payloads that were decrypted or encrypted; 0 where all payloads that name the key failed. */
-      keys: z.array(keyUse.extend({ payloads: z.number().int().nonnegative() })),
+      keys: z.array(z.extend(keyUse, { payloads: z.int().check(z.nonnegative()) })),
       /** Payloads that failed, by reason code. */
       refused: reasonCounts,
-    })
-    .optional(),
+    }),
+  ),
   /** Absent in lines of versions without a chain. */
-  chain: auditChain.optional(),
+  chain: z.optional(auditChain),
 });
 export type AuditEntry = z.infer<typeof auditEntry>;
 
@@ -85,10 +86,10 @@ export type AuditEntry = z.infer<typeof auditEntry>;
 export const auditPage = z.object({
   entries: z.array(auditEntry),
   /** The last line of the process. Record it elsewhere: with it, a verifier detects that the end of the file is missing. */
-  head: z.object({ seq: z.number().int().nonnegative(), hash: z.string() }).optional(),
+  head: z.optional(z.object({ seq: z.int().check(z.nonnegative()), hash: z.string() })),
   /** `after` of the next page: a position in the file. Absent on the last page. */
-  next: z.string().optional(),
+  next: z.optional(z.string()),
   /** Lines that are not audit entries: torn by a crash, or written by other programs. */
-  skipped: z.number().int().nonnegative(),
+  skipped: z.int().check(z.nonnegative()),
 });
 export type AuditPage = z.infer<typeof auditPage>;

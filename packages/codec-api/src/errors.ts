@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 
 /** The body of every error of the history API. `message` is for people and contains no payload, token or address. */
 export const apiError = z.object({
@@ -44,7 +44,7 @@ export const streamEnd = z.object({
   type: z.literal('end'),
   reason: endReason,
   /** The last durable event that was sent or searched; `after` of the next request. */
-  after: z.number().int().nonnegative(),
+  after: z.int().check(z.nonnegative()),
   /** For people. */
-  message: z.string().optional(),
+  message: z.optional(z.string()),
 });

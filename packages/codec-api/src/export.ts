@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { endReason } from './errors.ts';
 import { keyUse, otherNamespace, payloadRef, justification } from './payload.ts';
 import { reasonCode, reasonCounts } from './reasons.ts';
@@ -11,14 +11,14 @@ import { reasonCode, reasonCounts } from './reasons.ts';
 const exportForm = z.enum(['encoded', 'decoded', 'readable']);
 export type ExportForm = z.infer<typeof exportForm>;
 
-const eventId = z.number().int().positive();
+const eventId = z.int().check(z.positive());
 
 /** `POST …/runs/{runId}/history:export` */
 export const exportRequest = z.strictObject({
   form: exportForm,
   /** Exports these events only, the last one included. Absent: the whole history. */
-  events: z.strictObject({ first: eventId, last: eventId }).optional(),
-  justification: justification.optional(),
+  events: z.optional(z.strictObject({ first: eventId, last: eventId })),
+  justification: z.optional(justification),
 });
 export type ExportRequest = z.infer<typeof exportRequest>;
 
@@ -30,8 +30,8 @@ export const unreadable = z.strictObject({
   $unreadable: z.object({
     reason: reasonCode,
     ref: payloadRef,
-    key: keyUse.optional(),
-    namespace: otherNamespace.optional(),
+    key: z.optional(keyUse),
+    namespace: z.optional(otherNamespace),
   }),
 });
 
@@ -47,8 +47,8 @@ export const UNREADABLE_ENCODING = 'binary/unreadable';
 
 /** Follows the events of a readable export. An export that was cut off lacks it, and does not parse as JSON. */
 export const exportSummary = z.object({
-  events: z.number().int().nonnegative(),
-  payloads: z.number().int().nonnegative(),
+  events: z.int().check(z.nonnegative()),
+  payloads: z.int().check(z.nonnegative()),
   unreadable: reasonCounts,
 });
 export type ExportSummary = z.infer<typeof exportSummary>;
@@ -67,8 +67,8 @@ export const exportTruncated = z.object({
   $truncated: z.object({
     reason: endReason,
     /** The last event in the file. */
-    after: z.number().int().nonnegative(),
-    message: z.string().optional(),
+    after: z.int().check(z.nonnegative()),
+    message: z.optional(z.string()),
   }),
 });
 

@@ -1,26 +1,26 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { streamEnd } from './errors.ts';
 import { payloadStub } from './payload.ts';
 import { attributes, timestamp } from './workflow.ts';
 
 export const historyEvent = z.object({
   /** Gapless from 1. Below 2^53 in any history that Temporal accepts (at most 51,200 events). */
-  eventId: z.number().int().positive(),
+  eventId: z.int().check(z.positive()),
   /** Not monotonic in eventId: an ActivityTaskStarted is written when the activity closes. */
   eventTime: timestamp,
   /** The number of Temporal's `EventType`. An unknown type is not an error. */
-  eventType: z.number().int(),
+  eventType: z.int(),
   /** Such as `ActivityTaskScheduled`; `Unknown(61)` for a type that this server does not know. */
   eventName: z.string(),
   /** The event's attributes message, payloads replaced by placeholders. */
   attributes,
   /** `summary` and `details` of the event, as placeholders. */
-  userMetadata: attributes.optional(),
-  links: z.array(attributes).optional(),
+  userMetadata: z.optional(attributes),
+  links: z.optional(z.array(attributes)),
   /** The event's group labels, as placeholders. */
-  eventGroupMarkers: z.array(attributes).optional(),
+  eventGroupMarkers: z.optional(z.array(attributes)),
   /** Who caused the event, where the server records it. */
-  principal: attributes.optional(),
+  principal: z.optional(attributes),
   payloads: z.array(payloadStub),
   /** False for a transient or speculative workflow task event: a later event may have the same id. */
   durable: z.boolean(),

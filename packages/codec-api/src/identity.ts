@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { permission } from './audit.ts';
 import { timestamp } from './workflow.ts';
 
@@ -11,7 +11,7 @@ export const me = z.object({
   /** For people: an e-mail address, else the token's subject. */
   name: z.string(),
   /** When the caller must sign in again; absent: never. */
-  expiresAt: timestamp.optional(),
+  expiresAt: z.optional(timestamp),
   /** Namespaces in which the caller has a permission. */
   namespaces: z.array(
     z.object({
@@ -29,19 +29,19 @@ export const signIn = z.object({
   /** Whether requests need a token: false with `AUTH=none`. */
   required: z.boolean(),
   /** OAuth 2.1 authorization code with PKCE; absent: a page cannot sign in. */
-  authorizationCode: z
-    .object({
+  authorizationCode: z.optional(
+    z.object({
       /** Its discovery document names the endpoints. */
       issuer: z.string(),
       clientId: z.string(),
       scopes: z.array(z.string()),
       /** RFC 8707: the resource of the access token. */
-      resource: z.string().optional(),
+      resource: z.optional(z.string()),
       /** Further parameters of the authorization request, which the issuer requires. */
-      parameters: z.record(z.string(), z.string()).optional(),
+      parameters: z.optional(z.record(z.string(), z.string())),
       /** Which token of the issuer's response the server accepts: the access token or the ID token. */
       token: z.enum(['access', 'id']),
-    })
-    .optional(),
+    }),
+  ),
 });
 export type SignIn = z.infer<typeof signIn>;

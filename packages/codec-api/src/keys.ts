@@ -1,25 +1,25 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { keyUse, payloadFormat, payloadRef } from './payload.ts';
 import { reasonCode, reasonCounts } from './reasons.ts';
 import { timestamp } from './workflow.ts';
 
-const count = z.number().int().nonnegative();
+const count = z.int().check(z.nonnegative());
 
 /** Payloads that this process has seen since it started. It scans no history, and other replicas count separately. */
-const seen = z.object({ payloads: count, lastSeen: timestamp.optional() });
+const seen = z.object({ payloads: count, lastSeen: z.optional(timestamp) });
 
 export const keyVersion = z.object({
-  version: z.number().int().positive(),
+  version: z.int().check(z.positive()),
   /**
    * Cloud KMS's CryptoKeyVersionState, states that are newer than this contract included. Absent where Cloud KMS does not
    * know the version, or did not answer.
    */
-  state: z.string().optional(),
+  state: z.optional(z.string()),
   /** New branch keys and data keys are wrapped under it. */
   primary: z.boolean(),
-  created: timestamp.optional(),
+  created: z.optional(timestamp),
   /** When the version was or will be destroyed; until then it can be restored. */
-  destroyTime: timestamp.optional(),
+  destroyTime: z.optional(timestamp),
   seen,
 });
 
@@ -28,13 +28,13 @@ export const configuredKey = z.object({
   name: z.string(),
   use: z.enum(['encrypt_and_decrypt', 'decrypt']),
   /** Cloud KMS's ProtectionLevel, as `SOFTWARE` or `HSM`. */
-  protectionLevel: z.string().optional(),
-  rotationPeriodSeconds: z.number().optional(),
-  nextRotation: timestamp.optional(),
+  protectionLevel: z.optional(z.string()),
+  rotationPeriodSeconds: z.optional(z.number()),
+  nextRotation: z.optional(timestamp),
   /** When Cloud KMS returned this description. */
-  described: timestamp.optional(),
+  described: z.optional(timestamp),
   /** Why Cloud KMS returned no description; then only versions that were seen are listed. */
-  reason: reasonCode.optional(),
+  reason: z.optional(reasonCode),
   /** The newest first. */
   versions: z.array(keyVersion),
   /** Payloads of formats that name no version. */
@@ -71,10 +71,10 @@ export const namespaceKeys = z.object({
     z.object({
       time: timestamp,
       reason: reasonCode,
-      key: keyUse.optional(),
-      workflowId: z.string().optional(),
-      runId: z.string().optional(),
-      ref: payloadRef.optional(),
+      key: z.optional(keyUse),
+      workflowId: z.optional(z.string()),
+      runId: z.optional(z.string()),
+      ref: z.optional(payloadRef),
     }),
   ),
 });
@@ -88,8 +88,8 @@ export const cryptoHealth = z.object({
   kms: z.object({
     status: z.enum(['ok', 'failing', 'unknown']),
     /** The reason code of the last call, while calls fail. */
-    reason: reasonCode.optional(),
-    lastOk: timestamp.optional(),
+    reason: z.optional(reasonCode),
+    lastOk: z.optional(timestamp),
     /** Whether keys come from an emulator (`KMS_EMULATOR_HOST`), which Google does not protect. */
     emulator: z.boolean(),
   }),

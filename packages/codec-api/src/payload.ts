@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { endReason } from './errors.ts';
 import { reasonCode } from './reasons.ts';
 import { hasVisibleText } from './visible-text.ts';
@@ -11,7 +11,7 @@ import { hasVisibleText } from './visible-text.ts';
  */
 export const payloadRef = z
   .string()
-  .regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,15})$/, 'must be a ref such as 5:0');
+  .check(z.regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,15})$/, 'must be a ref such as 5:0'));
 export type PayloadRef = z.infer<typeof payloadRef>;
 
 /** Replaces a payload in attributes. */
@@ -21,17 +21,19 @@ export type PayloadPlaceholder = z.infer<typeof payloadPlaceholder>;
 /** The key that an encrypted payload names in its header; authenticated only once the payload is decrypted. */
 export const keyUse = z.object({
   /** Crypto key resource name, `projects/…/cryptoKeys/…`; absent when no configured key has the key id. */
-  name: z.string().optional(),
+  name: z.optional(z.string()),
   /** Cloud KMS key version, from 1; absent in formats that do not record it. */
-  version: z.number().int().positive().optional(),
+  version: z.optional(z.int().check(z.positive())),
 });
 export type KeyUse = z.infer<typeof keyUse>;
 
 export const otherNamespace = z
   .string()
-  .describe(
-    'The namespace that the message names, where it differs from that of the history. The message is decrypted only for ' +
-      'callers who have the permission of the operation in it, and who give a justification where it requires one.',
+  .check(
+    z.describe(
+      'The namespace that the message names, where it differs from that of the history. The message is decrypted only ' +
+        'for callers who have the permission of the operation in it, and who give a justification where it requires one.',
+    ),
   );
 
 export const payloadFormat = z.enum([
@@ -55,26 +57,26 @@ export const payloadStub = z.object({
    */
   path: z.string(),
   /** Bytes as stored, metadata excluded. */
-  bytes: z.number().int().nonnegative(),
+  bytes: z.int().check(z.nonnegative()),
   /** `metadata.encoding` as stored; empty when there is none. */
   encoding: z.string(),
   format: payloadFormat,
-  key: keyUse.optional(),
-  namespace: otherNamespace.optional(),
+  key: z.optional(keyUse),
+  namespace: z.optional(otherNamespace),
   /** The payload is bound to one workflow id: in another workflow, decoding it fails with `workflow_mismatch`. */
-  boundToWorkflow: z.literal(true).optional(),
+  boundToWorkflow: z.optional(z.literal(true)),
   /**
    * A reason code that the header alone determines, before decryption; `namespace_not_permitted` where the caller may
    * not decode in `namespace`.
    */
-  reason: reasonCode.optional(),
+  reason: z.optional(reasonCode),
 });
 export type PayloadStub = z.infer<typeof payloadStub>;
 
 /** A payload in proto3 JSON: metadata values and data are base64 (RFC 4648, padded). */
 export const jsonPayload = z.object({
-  metadata: z.record(z.string(), z.string()).default({}),
-  data: z.string().default(''),
+  metadata: z._default(z.record(z.string(), z.string()), {}),
+  data: z._default(z.string(), ''),
 });
 export type JsonPayload = z.infer<typeof jsonPayload>;
 
@@ -87,14 +89,16 @@ export const MAX_REFS = 200;
  */
 export const justification = z
   .string()
-  .trim()
-  .min(1, 'is empty')
-  .max(500, 'is longer than 500 characters')
-  .refine(hasVisibleText, 'has no visible character: write why you need the plaintext');
+  .check(
+    z.trim(),
+    z.minLength(1, 'is empty'),
+    z.maxLength(500, 'is longer than 500 characters'),
+    z.refine(hasVisibleText, 'has no visible character: write why you need the plaintext'),
+  );
 
 export const decodeRequest = z.strictObject({
-  refs: z.array(payloadRef).min(1).max(MAX_REFS),
-  justification: justification.optional(),
+  refs: z.array(payloadRef).check(z.minLength(1), z.maxLength(MAX_REFS)),
+  justification: z.optional(justification),
 });
 export type DecodeRequest = z.infer<typeof decodeRequest>;
 
@@ -107,16 +111,16 @@ export const decodeResult = z.discriminatedUnion('ok', [
     ref: payloadRef,
     ok: z.literal(true),
     payload: jsonPayload,
-    key: keyUse.optional(),
-    namespace: otherNamespace.optional(),
-    warning: reasonCode.optional(),
+    key: z.optional(keyUse),
+    namespace: z.optional(otherNamespace),
+    warning: z.optional(reasonCode),
   }),
   z.object({
     ref: payloadRef,
     ok: z.literal(false),
     reason: reasonCode,
-    key: keyUse.optional(),
-    namespace: otherNamespace.optional(),
+    key: z.optional(keyUse),
+    namespace: z.optional(otherNamespace),
     message: z.string(),
   }),
 ]);
@@ -129,6 +133,6 @@ export type DecodeResult = z.infer<typeof decodeResult>;
  */
 export const decodeFrame = z.union([
   decodeResult,
-  z.object({ type: z.literal('end'), reason: endReason, message: z.string().optional() }),
+  z.object({ type: z.literal('end'), reason: endReason, message: z.optional(z.string()) }),
 ]);
 export type DecodeFrame = z.infer<typeof decodeFrame>;

@@ -1,5 +1,5 @@
 import { reasonCodes } from '@temporal-kms/kms-codec/reason-codes';
-import { z } from 'zod';
+import { z } from 'zod/mini';
 
 export { reasonClass } from '@temporal-kms/kms-codec/reason-codes';
 export type { ReasonClass, ReasonCode } from '@temporal-kms/kms-codec/reason-codes';
@@ -8,5 +8,5 @@ export type { ReasonClass, ReasonCode } from '@temporal-kms/kms-codec/reason-cod
 export const reasonCode = z.enum(reasonCodes);
 
 /** The number of payloads for each reason; reasons without payloads are absent. */
-export const reasonCounts = z.partialRecord(reasonCode, z.number().int().positive());
+export const reasonCounts = z.partialRecord(reasonCode, z.int().check(z.positive()));
 export type ReasonCounts = z.infer<typeof reasonCounts>;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { endReason, streamEnd } from './errors.ts';
 import { keyUse, payloadRef, justification } from './payload.ts';
 import { visibilityQuery } from './parameters.ts';
@@ -13,17 +13,17 @@ const MAX_TEXT = 200;
 
 const wanted = {
   /** Literal text, not a pattern. */
-  text: z.string().min(1).max(MAX_TEXT),
-  caseSensitive: z.boolean().default(false),
+  text: z.string().check(z.minLength(1), z.maxLength(MAX_TEXT)),
+  caseSensitive: z._default(z.boolean(), false),
 };
 
 /** `POST …/runs/{runId}/history:search`: searches for text in the run's payloads, which the server decrypts. */
 export const searchRequest = z.strictObject({
   ...wanted,
-  order: z.enum(['newest_first', 'oldest_first']).default('newest_first'),
+  order: z._default(z.enum(['newest_first', 'oldest_first']), 'newest_first'),
   /** The last event of an earlier search in the same order; the search continues after it. */
-  after: z.number().int().nonnegative().optional(),
-  justification: justification.optional(),
+  after: z.optional(z.int().check(z.nonnegative())),
+  justification: z.optional(justification),
 });
 export type SearchRequest = z.infer<typeof searchRequest>;
 
@@ -35,30 +35,30 @@ export type MaskedLength = z.infer<typeof maskedLength>;
 export const searchHit = z.object({
   type: z.literal('hit'),
   ref: payloadRef,
-  eventId: z.number().int().positive(),
+  eventId: z.int().check(z.positive()),
   /** Path of the payload in its event, as in a stub. */
   path: z.string(),
   /** JSON Pointer (RFC 6901) in the decoded payload; empty for the whole payload. */
   pointer: z.string(),
   in: z.enum(['key', 'value']),
   /** How often the value or key contains the text. */
-  matches: z.number().int().positive(),
+  matches: z.int().check(z.positive()),
   /** The first match as it is written in the payload, and how much text surrounds it. No other content. */
   snippet: z.object({ before: maskedLength, match: z.string(), after: maskedLength }),
-  key: keyUse.optional(),
+  key: z.optional(keyUse),
   /** On the last hit of a payload with further matches: how many keys and values were left out. */
-  more: z.number().int().positive().optional(),
+  more: z.optional(z.int().check(z.positive())),
 });
 export type SearchHit = z.infer<typeof searchHit>;
 
 const searched = {
   /** Events searched. */
-  events: z.number().int().nonnegative(),
+  events: z.int().check(z.nonnegative()),
   /** Payloads decrypted, and their bytes as stored. */
-  payloads: z.number().int().nonnegative(),
-  bytes: z.number().int().nonnegative(),
+  payloads: z.int().check(z.nonnegative()),
+  bytes: z.int().check(z.nonnegative()),
   /** Cloud KMS calls that the search needed, for keys that the server had not cached. */
-  kmsCalls: z.number().int().nonnegative(),
+  kmsCalls: z.int().check(z.nonnegative()),
   /**
    * Payloads that were not searched, by reason code: they could not be decrypted, or their search took too much
    * (`too_large`). They may contain the text.
@@ -71,12 +71,12 @@ export const searchFrame = z.discriminatedUnion('type', [
   searchHit,
   z.object({
     type: z.literal('progress'),
-    after: z.number().int().nonnegative(),
+    after: z.int().check(z.nonnegative()),
     /** Number of the run's events when the search began. */
-    of: z.number().int().nonnegative(),
+    of: z.int().check(z.nonnegative()),
     ...searched,
   }),
-  streamEnd.extend({ hits: z.number().int().nonnegative(), ...searched }),
+  z.extend(streamEnd, { hits: z.int().check(z.nonnegative()), ...searched }),
 ]);
 export type SearchFrame = z.infer<typeof searchFrame>;
 
@@ -88,12 +88,15 @@ export const workflowSearchRequest = z.strictObject({
   ...wanted,
   query: visibilityQuery,
   /** `after` of an earlier search with the same query; the search continues after the runs that it has searched. */
-  after: z
-    .string()
-    .max(8_300)
-    .regex(/^[A-Za-z0-9_-]*\.[A-Za-z0-9-]*$/, 'is not a value that this server returned')
-    .optional(),
-  justification: justification.optional(),
+  after: z.optional(
+    z
+      .string()
+      .check(
+        z.maxLength(8_300),
+        z.regex(/^[A-Za-z0-9_-]*\.[A-Za-z0-9-]*$/, 'is not a value that this server returned'),
+      ),
+  ),
+  justification: z.optional(justification),
 });
 export type WorkflowSearchRequest = z.infer<typeof workflowSearchRequest>;
 
@@ -101,8 +104,8 @@ const searchedRuns = {
   /** The position after the last run of which all was sent. */
   after: z.string(),
   /** Runs searched. */
-  runs: z.number().int().nonnegative(),
-  hits: z.number().int().nonnegative(),
+  runs: z.int().check(z.nonnegative()),
+  hits: z.int().check(z.nonnegative()),
   ...searched,
 };
 
@@ -112,7 +115,7 @@ export const workflowSearchFrame = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('run'),
     workflow: workflowSummary,
-    hits: z.number().int().positive(),
+    hits: z.int().check(z.positive()),
     /** True if the run may have more hits: only its newest events were searched, or it has too many hits. */
     partial: z.boolean(),
   }),
@@ -123,12 +126,12 @@ export const workflowSearchFrame = z.discriminatedUnion('type', [
     type: z.literal('end'),
     reason: endReason,
     /** Runs of which only the newest events were searched. */
-    partial: z.number().int().nonnegative(),
+    partial: z.int().check(z.nonnegative()),
     /** Runs that could not be read, for example because their retention has passed. */
-    failed: z.number().int().nonnegative(),
+    failed: z.int().check(z.nonnegative()),
     ...searchedRuns,
     /** For people. */
-    message: z.string().optional(),
+    message: z.optional(z.string()),
   }),
 ]);
 export type WorkflowSearchFrame = z.infer<typeof workflowSearchFrame>;

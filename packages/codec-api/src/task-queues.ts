@@ -1,7 +1,7 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { timestamp } from './workflow.ts';
 
-const count = z.number().int().nonnegative();
+const count = z.int().check(z.nonnegative());
 
 /** A task queue on which a run depends, and the workers that poll it. */
 export const runTaskQueue = z.object({
@@ -13,7 +13,7 @@ export const runTaskQueue = z.object({
   /** Workers that have polled in the last five minutes, after which Temporal forgets them. */
   pollers: count,
   /** When a worker last polled. */
-  lastPoll: timestamp.optional(),
+  lastPoll: z.optional(timestamp),
   /** Whether a worker has polled so recently that it still polls. Workers that are busy do not poll. */
   polling: z.boolean(),
 });

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { payloadStub } from './payload.ts';
 
 export const workflowStatus = z.enum([
@@ -23,15 +23,15 @@ export type Attributes = z.infer<typeof attributes>;
 
 export const execution = z.object({ workflowId: z.string(), runId: z.string() });
 
-export const workflowSummary = execution.extend({
+export const workflowSummary = z.extend(execution, {
   type: z.string(),
   taskQueue: z.string(),
   status: workflowStatus,
-  startTime: timestamp.optional(),
-  closeTime: timestamp.optional(),
-  historyLength: z.number().int().nonnegative(),
-  historySizeBytes: z.number().int().nonnegative(),
-  parent: execution.optional(),
+  startTime: z.optional(timestamp),
+  closeTime: z.optional(timestamp),
+  historyLength: z.int().check(z.nonnegative()),
+  historySizeBytes: z.int().check(z.nonnegative()),
+  parent: z.optional(execution),
   /** Search attributes are never encrypted: Temporal indexes them. */
   searchAttributes: z.record(z.string(), z.unknown()),
   /** The memo's payloads, which show their keys; the refs are those of the description. */
@@ -43,14 +43,14 @@ export type WorkflowSummary = z.infer<typeof workflowSummary>;
 export const workflowList = z.object({
   workflows: z.array(workflowSummary),
   /** Absent on the last page. A position in the namespace's visibility store. */
-  nextPageToken: z.string().optional(),
+  nextPageToken: z.optional(z.string()),
 });
 export type WorkflowList = z.infer<typeof workflowList>;
 
 /** `GET /api/namespaces/{namespace}/workflows:count?query=`: the number of matching runs, by status. */
 export const workflowCount = z.object({
-  total: z.number().int().nonnegative(),
-  byStatus: z.partialRecord(workflowStatus, z.number().int().nonnegative()),
+  total: z.int().check(z.nonnegative()),
+  byStatus: z.partialRecord(workflowStatus, z.int().check(z.nonnegative())),
 });
 export type WorkflowCount = z.infer<typeof workflowCount>;
 
@@ -60,15 +60,15 @@ export type WorkflowCount = z.infer<typeof workflowCount>;
  */
 export const workflowRelations = z.object({
   /** `namespaceId` where the parent may be in another namespace. */
-  parent: execution.extend({ namespaceId: z.string().optional() }).optional(),
+  parent: z.optional(z.extend(execution, { namespaceId: z.optional(z.string()) })),
   /** The root of the tree of runs; absent when it is this run. */
-  root: execution.optional(),
+  root: z.optional(execution),
   /** The first run of the chain of continue-as-new, retries, cron and resets that this run belongs to. */
-  firstRunId: z.string().optional(),
+  firstRunId: z.optional(z.string()),
   /** The run that replaced this one by a reset. */
-  resetRunId: z.string().optional(),
+  resetRunId: z.optional(z.string()),
   /** Running children. */
-  children: z.array(execution.extend({ type: z.string(), initiatedId: z.string().optional() })),
+  children: z.array(z.extend(execution, { type: z.string(), initiatedId: z.optional(z.string()) })),
   /** Points to reset the run to, by build id. */
   resetPoints: z.array(
     z.object({
@@ -76,8 +76,8 @@ export const workflowRelations = z.object({
       runId: z.string(),
       /** Event id of the first workflow task that the build completed. */
       eventId: z.string(),
-      created: timestamp.optional(),
-      expires: timestamp.optional(),
+      created: z.optional(timestamp),
+      expires: z.optional(timestamp),
       resettable: z.boolean(),
     }),
   ),

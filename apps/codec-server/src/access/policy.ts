@@ -215,7 +215,7 @@ export const policy = z
       .meta(atLeastOne),
     rules: z.array(rule).default([]),
     /** For namespaces that `namespaces` does not name. */
-    reveal: reveal.default('automatic'),
+    reveal: z._default(reveal, 'automatic'),
     namespaces: z.record(namespace, z.strictObject({ reveal })).default({}),
     dashboard: z
       .strictObject({

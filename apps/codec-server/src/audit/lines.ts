@@ -31,8 +31,8 @@ const isLast = (event: AuditEntry['event']): boolean => event === 'outcome' || e
 
 const lineOfEntry = z.object({
   time: z.string(),
-  audit: auditEntry.omit({ time: true, chain: true }),
-  chain: auditChain.optional(),
+  audit: z.object(auditEntry.shape).omit({ time: true, chain: true }),
+  chain: z.optional(auditChain),
 });
 
 /** Returns the entry of a line without its line break, or undefined for any other text. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'hono';
-import type { ZodType } from 'zod';
+import { z } from 'zod';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 import { parseJson } from '../json/bounded.ts';
 import type { MemoryLease } from '../memory.ts';
@@ -136,12 +136,15 @@ export async function readJsonBody(c: Context<Env>): Promise<unknown> {
   }
 }
 
+/** A schema of `zod`, or of `zod/mini`, in which the contract with the dashboard is written. */
+export type Schema<Output = unknown> = z.core.$ZodType<Output>;
+
 /**
  * Returns the value as the schema parses it.
  * @throws HttpError 400 that names each invalid field and never its value
  */
-export function validate<T>(schema: ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
+export function validate<T>(schema: Schema<T>, value: unknown): T {
+  const result = z.safeParse(schema, value);
   if (result.success) return result.data;
   const mistakes = result.error.issues.map(({ path, message }) => {
     const problem = path.length > 0 && valueAt(value, path) === undefined ? 'is missing' : message;

@@ -2,10 +2,10 @@ import { type Permission, runId, workflowId } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import { TrieRouter } from 'hono/router/trie-router';
 import { tryDecode } from 'hono/utils/url';
-import { z, type ZodObject, type ZodType } from 'zod';
+import { z } from 'zod';
 import { HttpError } from '../errors.ts';
 import { authorise, type Authority, identify } from './authorise.ts';
-import { readJsonBody, validate } from './bodies.ts';
+import { readJsonBody, type Schema, validate } from './bodies.ts';
 import type { Env } from './context.ts';
 
 /** What a caller needs for a route: a permission, `known`: a valid token, or `public`: nothing. */
@@ -20,10 +20,10 @@ export interface RouteDescription {
   readonly summary: string;
   readonly description?: string;
   readonly requires: Requirement;
-  readonly query?: ZodObject;
+  readonly query?: z.core.$ZodObject;
   readonly headers?: Readonly<Record<string, { readonly required: boolean; readonly description: string }>>;
   /** A schema of `schemas.ts`. */
-  readonly body?: ZodType;
+  readonly body?: Schema;
   readonly response: ResponseDescription;
   /** `text`: errors of the codec protocol, whose clients print them. Absent: JSON. */
   readonly errors?: 'text';
@@ -33,7 +33,7 @@ interface ResponseDescription {
   readonly description: string;
   readonly type: 'application/json' | 'application/x-ndjson';
   /** A schema of `schemas.ts`; of one line where the type is NDJSON. Absent: any JSON object. */
-  readonly schema?: ZodType;
+  readonly schema?: Schema;
 }
 
 type PathParameters = Readonly<Record<string, string>>;
@@ -49,11 +49,11 @@ type NamespaceOf = (c: Context<Env>, inPath: string | undefined) => string;
 
 interface RouteDefinition<Path extends string, Query, Body> extends Omit<RouteDescription, 'query' | 'body'> {
   readonly path: Path;
-  readonly query?: ZodObject & ZodType<Query>;
+  readonly query?: z.core.$ZodObject & Schema<Query>;
   /** Schema of a JSON body, which is read and parsed before the handler runs. */
-  readonly body?: ZodType<Body>;
+  readonly body?: Schema<Body>;
   /** Instead of `body`, for a route whose handler reads the body: describes it in the document. */
-  readonly describedBody?: ZodType;
+  readonly describedBody?: Schema;
   /**
    * Returns the request's namespace, where the path alone does not determine it; throws HttpError for a namespace that
    * is not served. Runs once the caller is known. Absent: the path's `{namespace}`.
@@ -75,7 +75,7 @@ type ParameterNames<Path extends string> = Path extends `${string}{${infer Name}
   : never;
 
 /** Schemas of path parameters, by name. */
-export const parameterSchemas: Readonly<Record<string, ZodType<string>>> = {
+export const parameterSchemas: Readonly<Record<string, Schema<string>>> = {
   namespace: z.string().min(1),
   workflowId,
   runId,

@@ -107,7 +107,7 @@ const pathParameters = (path: string): Json[] =>
   }));
 
 const queryParameters = ({ query }: RouteDescription): Json[] =>
-  Object.entries(query?.shape ?? {}).map(([name, schema]) => ({
+  Object.entries(query?._zod.def.shape ?? {}).map(([name, schema]) => ({
     name,
     in: 'query',
     schema: schemaOf(z.toJSONSchema(z.object({ [name]: schema }), { io: 'input' }).properties?.[name]),
@@ -123,7 +123,7 @@ const headers = ({ headers: named = {} }: RouteDescription): Json[] =>
   }));
 
 function schemaOf(schema: unknown): Json {
-  const json: unknown = schema instanceof z.ZodType ? z.toJSONSchema(schema, { io: 'input' }) : schema;
+  const json: unknown = schema instanceof z.core.$ZodType ? z.toJSONSchema(schema, { io: 'input' }) : schema;
   if (typeof json !== 'object' || json === null) return {};
   return Object.fromEntries(Object.entries(json).filter(([name]) => name !== '$schema'));
 }
@@ -244,13 +244,13 @@ function componentSchemas(): Schemas {
 }
 
 /** Returns a reference to a schema of this file. @throws TypeError for any other schema */
-function refTo(schema: z.ZodType): { $ref: string } {
+function refTo(schema: z.core.$ZodType): { $ref: string } {
   const known = Object.entries({ ...responses, ...requests }).find(([, component]) => component === schema);
   if (known === undefined) throw new TypeError('the schema is not listed in routes/openapi.ts');
   return { $ref: `${REF}${known[0]}` };
 }
 
-function schemasOf(named: Readonly<Record<string, z.ZodType>>, io: 'input' | 'output'): Schemas {
+function schemasOf(named: Readonly<Record<string, z.core.$ZodType>>, io: 'input' | 'output'): Schemas {
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
   const { schemas } = z.toJSONSchema(registry, { uri: (id) => `${REF}${id}`, io, override: allowNewFields });
@@ -269,7 +269,7 @@ function allowNewFields({
   zodSchema: unknown;
   jsonSchema: z.core.JSONSchema.BaseSchema;
 }): void {
-  if (zodSchema instanceof z.ZodObject && zodSchema.def.catchall === undefined) {
+  if (zodSchema instanceof z.core.$ZodObject && zodSchema._zod.def.catchall === undefined) {
     delete jsonSchema.additionalProperties;
   }
 }

@@ -20,7 +20,7 @@ import {
   workflowSearchFrame,
   type WorkflowSearchRequest,
 } from '@temporal-kms/codec-api';
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { ApiFailure, isAbort } from './failure.ts';
 import { createLineParser } from './ndjson.ts';
 
@@ -70,7 +70,7 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiCli
     return response;
   }
 
-  async function get<T extends z.ZodType>(
+  async function get<T extends z.core.$ZodType>(
     schema: T,
     path: string,
     signal?: AbortSignal,
@@ -79,7 +79,7 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiCli
     return validate(schema, await response.json().catch((error: unknown) => unexpected(error)));
   }
 
-  async function* stream<T extends z.ZodType>(
+  async function* stream<T extends z.core.$ZodType>(
     schema: T,
     path: string,
     init: RequestInit,
@@ -211,8 +211,8 @@ async function failureOf(response: Response): Promise<ApiFailure> {
   return new ApiFailure(code, `The codec server answered with status ${response.status}.`);
 }
 
-function validate<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  const result = schema.safeParse(value);
+function validate<T extends z.core.$ZodType>(schema: T, value: unknown): z.output<T> {
+  const result = z.safeParse(schema, value);
   return result.success ? result.data : unexpected(result.error);
 }
 

@@ -1,30 +1,33 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 
 const pageTabs = ['history', 'pending', 'relations', 'memo', 'metadata'] as const;
 export type PageTab = (typeof pageTabs)[number];
 export const panes = ['payloads', 'attributes', 'failure', 'raw', 'crypto'] as const;
 export type Pane = (typeof panes)[number];
 
+/** A parameter that may be absent; an invalid value counts as absent. */
+const maybe = <T extends z.core.$ZodType>(schema: T) => z.catch(z.optional(schema), undefined);
+
 /**
  * The search parameters of a run's address: which part of the run the reader looks at, and no workflow data. Unknown
  * parameters are dropped.
  */
 export const workflowSearch = z.object({
-  tab: z.enum(pageTabs).optional().catch(undefined),
+  tab: maybe(z.enum(pageTabs)),
   /** The id of the selected event. The history scrolls to it, and the inspector shows it. */
-  ev: z.number().int().positive().optional().catch(undefined),
+  ev: maybe(z.int().check(z.positive())),
   /** Selects the first event of a group instead of the group. */
-  one: z.boolean().optional().catch(undefined),
+  one: maybe(z.boolean()),
   /** Shows the input and the result of the run in full. */
-  io: z.boolean().optional().catch(undefined),
-  pane: z.enum(panes).optional().catch(undefined),
-  view: z.enum(['groups', 'all']).optional().catch(undefined),
+  io: maybe(z.boolean()),
+  pane: maybe(z.enum(panes)),
+  view: maybe(z.enum(['groups', 'all'])),
   /** Shows workflow tasks among the groups. */
-  tasks: z.boolean().optional().catch(undefined),
+  tasks: maybe(z.boolean()),
   /** False draws idle time at full length. */
-  idle: z.boolean().optional().catch(undefined),
+  idle: maybe(z.boolean()),
   /** The part of the run that the waterfall shows, in milliseconds from the start of the run. */
-  from: z.number().nonnegative().optional().catch(undefined),
-  to: z.number().nonnegative().optional().catch(undefined),
+  from: maybe(z.number().check(z.nonnegative())),
+  to: maybe(z.number().check(z.nonnegative())),
 });
 export type WorkflowSearch = z.infer<typeof workflowSearch>;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import type { Attempt } from './session.ts';
 
 /**
@@ -19,7 +19,7 @@ const storedAttempt = z.object({
   state: z.string(),
   nonce: z.string(),
   verifier: z.string(),
-  returnTo: z.string().regex(/^\/(?!\/)/),
+  returnTo: z.string().check(z.regex(/^\/(?!\/)/)),
 });
 
 /** The provider's answer to an attempt of this tab. */

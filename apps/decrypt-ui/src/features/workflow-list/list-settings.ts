@@ -1,22 +1,22 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import { type ColumnId, columnsOf, printColumns, usualColumns } from './columns.ts';
 import { readStored, writeStored } from '../../state/stored.ts';
 
 const savedView = z.object({
-  name: z.string().min(1).max(60),
-  q: z.string().max(5_000),
-  cols: z.string().max(1_000).optional(),
+  name: z.string().check(z.minLength(1), z.maxLength(60)),
+  q: z.string().check(z.maxLength(5_000)),
+  cols: z.optional(z.string().check(z.maxLength(1_000))),
 });
 /** A view that the reader saved: search parameters of the list's address with a name. */
 export type SavedView = z.infer<typeof savedView>;
 
 const settings = z.object({
   /** The reader's usual columns, as `printColumns` writes them. */
-  cols: z.string().max(1_000).optional().catch(undefined),
+  cols: z.catch(z.optional(z.string().check(z.maxLength(1_000))), undefined),
   /** Saved views by namespace. */
-  views: z.record(z.string(), z.array(savedView)).catch({}),
+  views: z.catch(z.record(z.string(), z.array(savedView)), {}),
 });
 type Settings = z.infer<typeof settings>;
 

@@ -1,14 +1,14 @@
 import { workflowStatus, type WorkflowStatus } from '@temporal-kms/codec-api';
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { comparison, type Condition, type ListQuery, parseQuery, printQuery } from './visibility-query.ts';
 import { type ColumnId, columnsOf, printColumns } from './columns.ts';
 
 /** The search parameters of the list's address. */
 export const listSearch = z.object({
   /** A visibility query, in which times may be relative, or the beginning of a workflow id or type. */
-  q: z.string().max(5_000).optional().catch(undefined),
+  q: z.catch(z.optional(z.string().check(z.maxLength(5_000))), undefined),
   /** The columns in their order, separated by commas. */
-  cols: z.string().max(1_000).optional().catch(undefined),
+  cols: z.catch(z.optional(z.string().check(z.maxLength(1_000))), undefined),
 });
 export type ListSearch = z.infer<typeof listSearch>;
 
