@@ -21,6 +21,36 @@ function devConfig(): Plugin {
   };
 }
 
+/** The part of the bundler's interface that `pageChunks` uses. */
+interface Modules {
+  getModuleInfo(id: string): { readonly importers: readonly string[] } | null;
+}
+
+/**
+ * A chunk for each page: the modules that its entry imports statically and that no earlier page imports. By default, the
+ * bundler makes a chunk for every set of lazy parts that share a module: dozens of small files, which compress less.
+ */
+const pageChunks = (entries: readonly string[]) =>
+  entries.map((entry, index) => {
+    const known = new Map<string, boolean>();
+    const belongs = (id: string, modules: Modules): boolean => {
+      const found = known.get(id);
+      if (found !== undefined) return found;
+      // Until it is known; modules may import each other in a circle.
+      known.set(id, false);
+      const importers = modules.getModuleInfo(id)?.importers ?? [];
+      const result =
+        id.endsWith(`/src/${entry}.tsx`) || importers.some((importer) => belongs(importer, modules));
+      known.set(id, result);
+      return result;
+    };
+    return {
+      name: (id: string, modules: Modules) =>
+        belongs(id, modules) ? (entry.split('/').at(-1) ?? entry) : null,
+      priority: entries.length - index,
+    };
+  });
+
 export default defineConfig({
   plugins: [react(), devConfig()],
   server: {
@@ -30,5 +60,13 @@ export default defineConfig({
     proxy: { '/api': proxied, '/encode': proxied, '/decode': proxied },
   },
   // No asset is inlined as a data URL, because the policy's font-src is 'self'.
-  build: { target: 'es2024', manifest: true, sourcemap: true, assetsInlineLimit: 0 },
+  build: {
+    target: 'es2024',
+    manifest: true,
+    sourcemap: true,
+    assetsInlineLimit: 0,
+    // test/build.test.ts limits the size of each page.
+    chunkSizeWarningLimit: 1000,
+    rolldownOptions: { output: { codeSplitting: { groups: pageChunks(['main', 'features/run/run-page']) } } },
+  },
 });

@@ -19,8 +19,10 @@ export default defineConfig({
       {
         extends: true,
         plugins: [react()],
-        // The palette loads it on demand. Vite would reload the page if it found it while a test runs.
-        optimizeDeps: { include: ['@base-ui/react/autocomplete'] },
+        // They are loaded on demand. Vite would reload the page if it found one of them while a test runs.
+        optimizeDeps: {
+          include: ['autocomplete', 'dialog', 'menu', 'tooltip'].map((part) => `@base-ui/react/${part}`),
+        },
         test: {
           name: 'page',
           include: ['test/page/**/*.test.tsx'],

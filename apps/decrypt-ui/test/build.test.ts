@@ -2,8 +2,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'vite';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { type Browser, chromium, type Page } from '@playwright/test';
+import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
+import { freePorts } from '@temporal-kms/scripts/ports';
+import { build, preview, type PreviewServer } from 'vite';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type FixtureServer, startFixtureServer } from './fixtures/server.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const outDir = mkdtempSync(join(tmpdir(), 'decrypt-ui-'));
@@ -11,16 +16,22 @@ const files = () => readdirSync(outDir, { recursive: true, encoding: 'utf8' });
 const scripts = () => files().filter((name) => name.endsWith('.js'));
 const read = (name: string) => readFileSync(join(outDir, name), 'utf8');
 
-describe('the built page', () => {
-  beforeAll(async () => {
-    await build({ root, logLevel: 'error', build: { outDir, emptyOutDir: true } });
-  });
-  afterAll(() => rmSync(outDir, { recursive: true, force: true }));
+beforeAll(async () => {
+  // Vitest sets it to `test`, with which the build would contain React's code for development.
+  vi.stubEnv('NODE_ENV', 'production');
+  await build({ root, logLevel: 'error', build: { outDir, emptyOutDir: true } });
+});
+afterAll(() => rmSync(outDir, { recursive: true, force: true }));
 
+describe('the built page', () => {
   test('contains no code of Node, of Google’s client or of Temporal’s SDK', () => {
     for (const name of scripts()) {
       expect(read(name), name).not.toMatch(/["'`]node:|@google-cloud\/|@temporalio\/|createDecipheriv/);
     }
+  });
+
+  test('contains the small variant of zod only', () => {
+    for (const name of scripts()) expect(read(name), name).not.toMatch(/["'`]ZodString["'`]/);
   });
 
   test('has no inline script or style, so that it runs under a strict content security policy', () => {
@@ -39,5 +50,60 @@ describe('the built page', () => {
 
   test('reads its configuration at run time', () => {
     expect(JSON.parse(read('config.json'))).toEqual({ apiUrl: '' });
+  });
+});
+
+describe('the JavaScript that Chromium loads', () => {
+  let fixtures: FixtureServer;
+  let server: PreviewServer;
+  let browser: Browser;
+  let url: string;
+
+  beforeAll(async () => {
+    fixtures = await startFixtureServer();
+    const [port = 0] = await freePorts(1);
+    server = await preview({
+      root,
+      logLevel: 'error',
+      build: { outDir },
+      preview: { host: '127.0.0.1', port, strictPort: true, proxy: { '/api': fixtures.url } },
+    });
+    url = `http://127.0.0.1:${port}`;
+    browser = await chromium.launch({ executablePath: await findChromium(), args: [...chromiumArguments] });
+  });
+  afterAll(async () => {
+    await browser.close();
+    await server.close();
+    await fixtures.close();
+  });
+
+  /** Opens a page with an empty cache. Returns the size of its scripts in KiB after gzip, those of its worker included. */
+  async function loaded(path: string, ready: (page: Page) => Promise<unknown>): Promise<number> {
+    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    const bodies: Promise<Buffer>[] = [];
+    page.on('response', (response) => {
+      if (new URL(response.url()).pathname.endsWith('.js')) bodies.push(response.body());
+    });
+    await page.goto(`${url}${path}`);
+    await ready(page);
+    // What the page loads after its first content counts, too.
+    await page.waitForTimeout(1000);
+    const sizes = (await Promise.all(bodies)).map((body) => gzipSync(body).length);
+    await page.close();
+    return sizes.reduce((sum, size) => sum + size, 0) / 1024;
+  }
+
+  test('is at most 190 KiB for the list, after gzip', async () => {
+    const size = await loaded('/ns/sizes/workflows', (page) => page.getByRole('row').nth(3).waitFor());
+    expect(size).toBeLessThanOrEqual(190);
+  });
+
+  test('is at most 240 KiB for a run, after gzip', async () => {
+    const path = '/ns/sizes/workflows/order-88213/01997c2e-0000-7000-8000-000000000001?ev=5';
+    const size = await loaded(path, async (page) => {
+      await page.getByText('3 items to DE, EUR 128.90').first().waitFor();
+      await page.getByRole('complementary').getByText('88213').first().waitFor();
+    });
+    expect(size).toBeLessThanOrEqual(240);
   });
 });

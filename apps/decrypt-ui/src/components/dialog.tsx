@@ -1,10 +1,9 @@
-import { Dialog as Base } from '@base-ui/react/dialog';
-import { X } from 'lucide-react';
 import type { ReactNode, RefObject } from 'react';
-import { buttonClass } from './button.tsx';
-import styles from './dialog.module.css';
+import { lazyModule, useModule } from './lazy-module.ts';
 
-interface DialogProps {
+const popup = lazyModule(() => import('./dialog-popup.tsx'));
+
+export interface DialogProps {
   readonly title: string;
   readonly open: boolean;
   readonly onOpenChange: (open: boolean) => void;
@@ -13,25 +12,8 @@ interface DialogProps {
   readonly children: ReactNode;
 }
 
-/** A modal dialog with a title and a close button. */
-export function Dialog({ title, open, onOpenChange, initialFocus, children }: DialogProps) {
-  return (
-    <Base.Root open={open} onOpenChange={onOpenChange}>
-      <Base.Portal>
-        <Base.Backdrop className={styles['scrim']} />
-        <Base.Popup className={styles['dialog']} {...(initialFocus && { initialFocus })}>
-          <div className={styles['head']}>
-            <Base.Title className={styles['title']}>{title}</Base.Title>
-            <Base.Close
-              className={buttonClass({ look: 'ghost', size: 'small', icon: true })}
-              aria-label="Close"
-            >
-              <X size={14} />
-            </Base.Close>
-          </div>
-          {children}
-        </Base.Popup>
-      </Base.Portal>
-    </Base.Root>
-  );
+/** A modal dialog with a title and a close button. Its code is loaded when the first dialog opens. */
+export function Dialog(props: DialogProps) {
+  const module = useModule(popup, props.open);
+  return module ? <module.DialogPopup {...props} /> : null;
 }

@@ -1,9 +1,18 @@
-import { Menu as Base } from '@base-ui/react/menu';
 import { clsx } from 'clsx';
-import { Check, ChevronDown } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { ChevronDown } from 'lucide-react';
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useId, useRef, useState } from 'react';
 import { buttonClass } from './button.tsx';
-import styles from './menu.module.css';
+import { lazyModule, useModule } from './lazy-module.ts';
+import {
+  type ActionProps,
+  type ChoiceProps,
+  PartsContext,
+  type ToggleProps,
+  useParts,
+} from './menu-parts.ts';
+
+/** Base UI's menu is a fifth of the page's code, and most visits open no menu. */
+const popup = lazyModule(() => import('./menu-popup.tsx'));
 
 interface MenuProps {
   readonly label: string;
@@ -14,97 +23,87 @@ interface MenuProps {
   readonly children: ReactNode;
 }
 
+/** How a menu was opened: keys move the focus to the first or the last item. */
+export type OpenedBy = 'pointer' | 'first' | 'last';
+
+/** A button that opens a menu. */
 export function Menu({ label, trigger, icon = false, align = 'start', className, children }: MenuProps) {
+  const [opened, setOpened] = useState<OpenedBy>();
+  const button = useRef<HTMLButtonElement>(null);
+  const id = useId();
+  const parts = useModule(popup, opened !== undefined);
+  const preload = () => void popup.load().catch(() => undefined);
+
+  function toggle(event: MouseEvent<HTMLButtonElement>) {
+    // Safari does not focus a button that is clicked, and closing the menu returns the focus.
+    event.currentTarget.focus();
+    setOpened(opened ? undefined : event.detail === 0 ? 'first' : 'pointer');
+  }
+
+  function openByKey(event: KeyboardEvent) {
+    const item = { ArrowDown: 'first', ArrowUp: 'last' }[event.key];
+    if (item !== 'first' && item !== 'last') return;
+    event.preventDefault();
+    setOpened(item);
+  }
+
   return (
-    <Base.Root modal={false}>
-      <Base.Trigger
+    <>
+      <button
+        ref={button}
+        id={id}
+        type="button"
         className={clsx(buttonClass({ look: 'ghost', icon }), className)}
         {...(icon && { 'aria-label': label })}
+        aria-haspopup="menu"
+        aria-expanded={opened !== undefined}
+        data-popup-open={opened && ''}
         data-tip={label}
+        onPointerEnter={preload}
+        onFocus={preload}
+        onClick={toggle}
+        onKeyDown={openByKey}
       >
         {icon ? null : <span className="sr-only">{label}: </span>}
         {trigger}
         {icon ? null : <ChevronDown size={12} aria-hidden="true" />}
-      </Base.Trigger>
-      <Base.Portal>
-        <Base.Positioner align={align} sideOffset={4} className={styles['positioner']}>
-          <Base.Popup className={styles['popup']}>{children}</Base.Popup>
-        </Base.Positioner>
-      </Base.Portal>
-    </Base.Root>
+      </button>
+      {parts ? (
+        <PartsContext value={parts}>
+          <parts.MenuPopup
+            opened={opened}
+            button={button}
+            labelledBy={id}
+            align={align}
+            onClose={() => setOpened(undefined)}
+          >
+            {children}
+          </parts.MenuPopup>
+        </PartsContext>
+      ) : null}
+    </>
   );
-}
-
-interface ChoiceProps<T extends string> {
-  readonly title?: string;
-  readonly value: T;
-  readonly options: readonly { readonly value: T; readonly text: ReactNode; readonly note?: ReactNode }[];
-  readonly onChange: (value: T) => void;
 }
 
 /** A choice between several values. The chosen value has a check mark. */
-export function MenuChoice<T extends string>({ title, value, options, onChange }: ChoiceProps<T>) {
-  return (
-    <Base.RadioGroup
-      value={value}
-      onValueChange={(next: unknown) => {
-        const option = options.find((candidate) => candidate.value === next);
-        if (option) onChange(option.value);
-      }}
-    >
-      {title ? <div className={styles['title']}>{title}</div> : null}
-      {options.map((option) => (
-        <Base.RadioItem key={option.value} value={option.value} closeOnClick className={styles['item'] ?? ''}>
-          <span className={styles['mark']}>
-            <Base.RadioItemIndicator>
-              <Check size={14} />
-            </Base.RadioItemIndicator>
-          </span>
-          <span className="ellipsis">{option.text}</span>
-          {option.note ? <span className={styles['note']}>{option.note}</span> : null}
-        </Base.RadioItem>
-      ))}
-    </Base.RadioGroup>
-  );
+export function MenuChoice<T extends string>(props: ChoiceProps<T>) {
+  const { Choice } = useParts();
+  return <Choice {...props} />;
 }
 
-interface ToggleProps {
-  readonly checked: boolean;
-  readonly onChange: (checked: boolean) => void;
-  readonly children: ReactNode;
-  readonly note?: ReactNode;
-}
-
-export function MenuToggle({ checked, onChange, children, note }: ToggleProps) {
-  return (
-    <Base.CheckboxItem checked={checked} onCheckedChange={onChange} className={styles['item'] ?? ''}>
-      <span className={styles['mark']}>
-        <Base.CheckboxItemIndicator>
-          <Check size={14} />
-        </Base.CheckboxItemIndicator>
-      </span>
-      <span className="ellipsis">{children}</span>
-      {note ? <span className={styles['note']}>{note}</span> : null}
-    </Base.CheckboxItem>
-  );
-}
-
-interface ActionProps {
-  readonly onClick: () => void;
-  readonly disabled?: boolean;
-  readonly children: ReactNode;
-  readonly note?: ReactNode;
+export function MenuToggle(props: ToggleProps) {
+  const { Toggle } = useParts();
+  return <Toggle {...props} />;
 }
 
 /** An entry that does something when it is chosen. */
-export function MenuAction({ onClick, disabled = false, children, note }: ActionProps) {
-  return (
-    <Base.Item disabled={disabled} onClick={onClick} className={clsx(styles['item'], styles['action'])}>
-      <span className="ellipsis">{children}</span>
-      {note ? <span className={styles['note']}>{note}</span> : null}
-    </Base.Item>
-  );
+export function MenuAction(props: ActionProps) {
+  const { Action } = useParts();
+  return <Action {...props} />;
 }
 
 /** A line between two groups of a menu. */
-export const MenuLine = () => <Base.Separator className={styles['line'] ?? ''} />;
+export function MenuLine() {
+  const { Line } = useParts();
+  return <Line />;
+}

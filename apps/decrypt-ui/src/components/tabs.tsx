@@ -1,5 +1,4 @@
-import { Tabs as Base } from '@base-ui/react/tabs';
-import type { ReactNode } from 'react';
+import { createContext, type KeyboardEvent, type ReactNode, useContext, useId, useRef } from 'react';
 import styles from './tabs.module.css';
 
 interface TabItem<T extends string> {
@@ -22,37 +21,71 @@ interface TabsProps<T extends string> {
   readonly children: ReactNode;
 }
 
-/** A bar of tabs. The children are their panels: a `TabPanel` for each value. */
+/** The chosen tab, and the beginning of the ids of its bar. */
+const Context = createContext<{ readonly value: string; readonly id: string } | undefined>(undefined);
+
+/**
+ * A bar of tabs. The children are their panels: a `TabPanel` for each value. The arrow keys, Home and End choose a tab, as in
+ * ARIA's pattern of tabs. Base UI's tabs do the same with 15 KiB of JavaScript more.
+ */
 export function Tabs<T extends string>(props: TabsProps<T>) {
   const { label, value, items, onChange, tools, className, barClassName, children } = props;
+  const id = useId();
+  const list = useRef<HTMLDivElement>(null);
+  const chosen = items.findIndex((item) => item.value === value);
+
+  function move(event: KeyboardEvent) {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const last = items.length - 1;
+    const to = {
+      ArrowRight: chosen === last ? 0 : chosen + 1,
+      ArrowLeft: chosen <= 0 ? last : chosen - 1,
+      Home: 0,
+      End: last,
+    }[event.key];
+    const item = items[to ?? -1];
+    if (to === undefined || !item) return;
+    event.preventDefault();
+    onChange(item.value);
+    list.current?.querySelectorAll<HTMLElement>('[role="tab"]')[to]?.focus();
+  }
+
   return (
-    <Base.Root
-      value={value}
-      onValueChange={(next) => {
-        const item = items.find((candidate) => candidate.value === next);
-        if (item) onChange(item.value);
-      }}
-      className={className}
-    >
+    <div className={className}>
       <div className={barClassName}>
-        <Base.List className={styles['tabs']} aria-label={label} activateOnFocus>
+        <div ref={list} role="tablist" aria-label={label} className={styles['tabs']}>
           {items.map((item) => (
-            <Base.Tab key={item.value} value={item.value} className={styles['tab'] ?? ''}>
+            <button
+              key={item.value}
+              type="button"
+              role="tab"
+              id={tabId(id, item.value)}
+              aria-selected={item.value === value}
+              aria-controls={item.value === value ? panelId(id, item.value) : undefined}
+              tabIndex={item.value === value ? 0 : -1}
+              data-active={item.value === value ? '' : undefined}
+              className={styles['tab']}
+              onClick={() => onChange(item.value)}
+              onKeyDown={move}
+            >
               {item.text}
               {item.count === undefined ? null : (
                 <span className={styles['count']} data-pending={item.pending ? '' : undefined}>
                   {item.count.toLocaleString('en-GB')}
                 </span>
               )}
-            </Base.Tab>
+            </button>
           ))}
-        </Base.List>
+        </div>
         {tools}
       </div>
-      {children}
-    </Base.Root>
+      <Context value={{ value, id }}>{children}</Context>
+    </div>
   );
 }
+
+const tabId = (id: string, value: string) => `${id}-tab-${value}`;
+const panelId = (id: string, value: string) => `${id}-panel-${value}`;
 
 interface TabPanelProps {
   readonly value: string;
@@ -60,10 +93,19 @@ interface TabPanelProps {
   readonly children: ReactNode;
 }
 
+/** The contents of a tab. They exist while the tab is chosen. */
 export function TabPanel({ value, className, children }: TabPanelProps) {
+  const bar = useContext(Context);
+  if (bar?.value !== value) return null;
   return (
-    <Base.Panel value={value} className={className} tabIndex={-1}>
+    <div
+      role="tabpanel"
+      id={panelId(bar.id, value)}
+      aria-labelledby={tabId(bar.id, value)}
+      tabIndex={-1}
+      className={className}
+    >
       {children}
-    </Base.Panel>
+    </div>
   );
 }

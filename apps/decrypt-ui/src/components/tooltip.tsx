@@ -1,7 +1,7 @@
-import { Tooltip as Base } from '@base-ui/react/tooltip';
 import { useEffect, useState } from 'react';
-import { Kbd } from './kbd.tsx';
-import styles from './tooltip.module.css';
+import { lazyModule, useModule } from './lazy-module.ts';
+
+const popup = lazyModule(() => import('./tooltip-popup.tsx'));
 
 /** Milliseconds for which the pointer rests on an element before its tooltip appears. */
 const DELAY = 400;
@@ -18,6 +18,7 @@ const tippedElement = (target: EventTarget | null) =>
  */
 export function TooltipLayer() {
   const [anchor, setAnchor] = useState<HTMLElement>();
+  const module = useModule(popup, anchor !== undefined);
 
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -60,18 +61,5 @@ export function TooltipLayer() {
     };
   }, []);
 
-  if (!anchor) return null;
-  const { tip = '', tipKey } = anchor.dataset;
-  return (
-    <Base.Root open>
-      <Base.Portal>
-        <Base.Positioner anchor={anchor} side="bottom" sideOffset={6} className={styles['positioner'] ?? ''}>
-          <Base.Popup className={styles['popup'] ?? ''} data-tooltip="">
-            {tip}
-            {tipKey ? <Kbd>{tipKey}</Kbd> : null}
-          </Base.Popup>
-        </Base.Positioner>
-      </Base.Portal>
-    </Base.Root>
-  );
+  return anchor && module ? <module.TooltipPopup anchor={anchor} /> : null;
 }

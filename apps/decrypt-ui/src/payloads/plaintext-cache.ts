@@ -1,6 +1,6 @@
 import type { DecodeResult } from '@temporal-kms/codec-api';
-import { LRUCache } from 'lru-cache';
 import type { RunAddress } from '../api/client.ts';
+import { createSizedLru } from './sized-lru.ts';
 
 type Decoded = Extract<DecodeResult, { ok: true }>;
 
@@ -22,11 +22,7 @@ export type PlaintextCache = ReturnType<typeof createPlaintextCache>;
  * memory only, and `forget` drops it when the reader leaves its namespace.
  */
 export function createPlaintextCache(maxBytes = 32 * 1024 * 1024) {
-  const entries = new LRUCache<string, DecodedState>({
-    maxSize: maxBytes,
-    maxEntrySize: maxBytes / 4,
-    sizeCalculation: ({ result }) => sizeOf(result),
-  });
+  const entries = createSizedLru<DecodedState>(maxBytes, ({ result }) => sizeOf(result));
   const listeners = new Set<() => void>();
   return {
     get: (key: string) => entries.get(key),
@@ -52,7 +48,7 @@ export function createPlaintextCache(maxBytes = 32 * 1024 * 1024) {
       return () => listeners.delete(listener);
     },
     get bytes() {
-      return entries.calculatedSize;
+      return entries.size;
     },
   };
 }

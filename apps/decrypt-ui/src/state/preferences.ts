@@ -1,14 +1,17 @@
-import { z } from 'zod';
+import { z } from 'zod/mini';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import { readStored, writeStored } from './stored.ts';
 
+/** The least width of the inspector in CSS pixels. */
+export const MIN_INSPECTOR = 320;
+
 const preferences = z.object({
-  theme: z.enum(['system', 'dark', 'light']).catch('system'),
-  zone: z.enum(['utc', 'local']).catch('utc'),
-  density: z.enum(['compact', 'default', 'comfortable']).catch('default'),
+  theme: z.catch(z.enum(['system', 'dark', 'light']), 'system'),
+  zone: z.catch(z.enum(['utc', 'local']), 'utc'),
+  density: z.catch(z.enum(['compact', 'default', 'comfortable']), 'default'),
   /** Width of the inspector in CSS pixels. */
-  inspector: z.number().min(320).max(2000).catch(408),
+  inspector: z.catch(z.number().check(z.minimum(MIN_INSPECTOR), z.maximum(2000)), 408),
 });
 export type Preferences = z.infer<typeof preferences>;
 
@@ -27,7 +30,7 @@ const store = createStore<PreferencesState>()(() => ({
 }));
 
 /** The reader's choices about how the page looks. This browser keeps them; they contain no workflow data. */
-export const getPreferences = (): Preferences => store.getState().chosen;
+const getPreferences = (): Preferences => store.getState().chosen;
 
 /** Changes some preferences, for this visit and for later visits. */
 export function setPreferences(change: Partial<Preferences>): void {

@@ -1,6 +1,6 @@
 import { getRouteApi } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { useCallback, useEffect } from 'react';
+import { lazy, Suspense, useCallback, useEffect } from 'react';
 import { TabPanel, Tabs } from '../../components/tabs.tsx';
 import { nextPlaintext } from '../../model/history.ts';
 import { pendingWork } from '../../model/pending.ts';
@@ -13,9 +13,6 @@ import { useHistoryView } from '../history/use-history-view.ts';
 import { useMatches } from '../history/use-matches.ts';
 import { Inspector } from '../inspector/inspector.tsx';
 import { memoPayloads, MemoTab } from './memo-tab.tsx';
-import { MetadataTab } from './metadata-tab.tsx';
-import { PendingTab } from './pending-tab.tsx';
-import { RelationsTab } from './relations-tab.tsx';
 import { RunAlerts } from './run-alerts.tsx';
 import { RunFacts } from './run-facts.tsx';
 import { RunFooter } from './run-footer.tsx';
@@ -26,6 +23,11 @@ import { RunUnavailable } from './run-unavailable.tsx';
 import { RunValuesPanel } from './run-values.tsx';
 import { SplitView } from './split-view.tsx';
 import { useRelationCount } from './use-relations.ts';
+
+// Most visits read the history only.
+const PendingTab = lazy(async () => ({ default: (await import('./pending-tab.tsx')).PendingTab }));
+const RelationsTab = lazy(async () => ({ default: (await import('./relations-tab.tsx')).RelationsTab }));
+const MetadataTab = lazy(async () => ({ default: (await import('./metadata-tab.tsx')).MetadataTab }));
 
 const route = getRouteApi('/ns/$namespace/workflows/$workflowId/$runId');
 
@@ -124,16 +126,22 @@ function Content() {
             <HistoryTab view={view} matches={matches} search={search} />
           </TabPanel>
           <TabPanel value="pending" className={styles['page']}>
-            <PendingTab onSelect={select} />
+            <Suspense>
+              <PendingTab onSelect={select} />
+            </Suspense>
           </TabPanel>
           <TabPanel value="relations" className={styles['page']}>
-            <RelationsTab />
+            <Suspense>
+              <RelationsTab />
+            </Suspense>
           </TabPanel>
           <TabPanel value="memo" className={styles['page']}>
             <MemoTab />
           </TabPanel>
           <TabPanel value="metadata" className={styles['page']}>
-            <MetadataTab />
+            <Suspense>
+              <MetadataTab />
+            </Suspense>
           </TabPanel>
         </Tabs>
       </SplitView>

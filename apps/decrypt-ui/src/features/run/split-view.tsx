@@ -1,45 +1,80 @@
-import { type KeyboardEvent, type PointerEvent, type ReactNode, useRef } from 'react';
-import { Group, Panel, Separator } from 'react-resizable-panels';
+import { type KeyboardEvent, type PointerEvent, type ReactNode, useRef, useState } from 'react';
+import { useSize } from '../../components/use-size.ts';
 import { SHEET_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { FULL_SHEET, MIN_SHEET, setSheetShare, useSheetShare } from '../../state/sheet.ts';
-import { getPreferences, setPreferences } from '../../state/preferences.ts';
+import { MIN_INSPECTOR, setPreferences, usePreferences } from '../../state/preferences.ts';
 import styles from './split-view.module.css';
 
 /** The page with the inspector next to it. On narrow screens the inspector is a sheet over the lower part of the page. */
 export function SplitView({ side, children }: { side: ReactNode; children: ReactNode }) {
   const sheet = useNarrowerThan(SHEET_BELOW);
+  const [ref, { width }] = useSize();
   return (
-    <div className={styles['split']}>
-      <Group orientation="horizontal" className={styles['group'] ?? ''}>
-        <Panel id="run" className={styles['panel'] ?? ''} minSize="40%">
-          {children}
-        </Panel>
-        {side && !sheet ? (
-          <>
-            <Separator className={styles['separator'] ?? ''} aria-label="Width of the inspector">
-              <i className={styles['grip']} />
-            </Separator>
-            <Panel
-              id="inspector"
-              className={styles['side'] ?? ''}
-              defaultSize={getPreferences().inspector}
-              minSize={320}
-              maxSize="50%"
-              groupResizeBehavior="preserve-pixel-size"
-              onResize={({ inPixels }) => {
-                // The first size is reported before the layout.
-                if (inPixels >= 320 && Math.abs(inPixels - getPreferences().inspector) > 1) {
-                  setPreferences({ inspector: Math.round(inPixels) });
-                }
-              }}
-            >
-              {side}
-            </Panel>
-          </>
-        ) : null}
-      </Group>
+    <div ref={ref} className={styles['split']}>
+      <div className={styles['page']}>{children}</div>
+      {side && !sheet ? <Side most={Math.max(Math.floor(width / 2), MIN_INSPECTOR)}>{side}</Side> : null}
       {side && sheet ? <Sheet>{side}</Sheet> : null}
     </div>
+  );
+}
+
+/** CSS pixels by which a key changes the width. */
+const KEY_STEP = 40;
+
+/** The inspector next to the page. Its edge changes the width by dragging, and by the arrow keys. */
+function Side({ most, children }: { most: number; children: ReactNode }) {
+  const { inspector } = usePreferences();
+  const [dragged, setDragged] = useState<number>();
+  const within = (width: number) => Math.round(Math.max(Math.min(width, most), MIN_INSPECTOR));
+  const width = within(dragged ?? inspector);
+
+  function drag({ currentTarget, pointerId, clientX }: PointerEvent) {
+    if (!currentTarget.hasPointerCapture(pointerId)) return;
+    const page = currentTarget.parentElement?.getBoundingClientRect();
+    if (page) setDragged(page.right - clientX);
+  }
+
+  /** The browser keeps the width at the end of a drag only, because it writes to the disk. */
+  function drop() {
+    if (dragged !== undefined) setPreferences({ inspector: width });
+    setDragged(undefined);
+  }
+
+  function step(event: KeyboardEvent) {
+    const next = {
+      ArrowLeft: width + KEY_STEP,
+      ArrowRight: width - KEY_STEP,
+      Home: MIN_INSPECTOR,
+      End: most,
+    }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    setPreferences({ inspector: within(next) });
+  }
+
+  return (
+    <>
+      <div
+        role="separator"
+        aria-orientation="vertical"
+        aria-label="Width of the inspector"
+        aria-valuenow={width}
+        aria-valuemin={MIN_INSPECTOR}
+        aria-valuemax={most}
+        tabIndex={0}
+        className={styles['separator']}
+        data-dragged={dragged === undefined ? undefined : ''}
+        onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+        onPointerMove={drag}
+        onLostPointerCapture={drop}
+        onKeyDown={step}
+      >
+        <i className={styles['grip']} />
+      </div>
+      <div className={styles['side']} style={{ width: dragged ?? inspector }}>
+        {children}
+      </div>
+    </>
   );
 }
 

@@ -1,7 +1,6 @@
-import { Menu as Base } from '@base-ui/react/menu';
 import { escapeInvisible, type Me } from '@temporal-kms/codec-api';
 import { LogOut } from 'lucide-react';
-import { Menu, MenuLine } from '../../components/menu.tsx';
+import { Menu, MenuAction, MenuLine } from '../../components/menu.tsx';
 import { useMe } from '../../session/me.tsx';
 import { useServices } from '../../state/services.tsx';
 import styles from './profile-menu.module.css';
@@ -47,10 +46,9 @@ export function ProfileMenu() {
       {session.issuer === undefined ? null : (
         <>
           <MenuLine />
-          <Base.Item className={styles['item'] ?? ''} onClick={() => void session.signOut()}>
-            <LogOut size={14} />
+          <MenuAction icon={<LogOut size={14} />} onClick={() => void session.signOut()}>
             Sign out
-          </Base.Item>
+          </MenuAction>
         </>
       )}
     </Menu>

@@ -1,0 +1,42 @@
+import { useEffect, useState } from 'react';
+import { announce } from './live-region.tsx';
+
+/** A part of the application that is loaded when it is first needed. */
+export interface LazyModule<T> {
+  /** Loads the module; after a failure, the next call tries again. */
+  readonly load: () => Promise<T>;
+  /** The module, once it has been loaded. */
+  readonly loaded: () => T | undefined;
+}
+
+export function lazyModule<T>(importModule: () => Promise<T>): LazyModule<T> {
+  let loading: Promise<T> | undefined;
+  let module: T | undefined;
+  return {
+    load: () =>
+      (loading ??= importModule().then(
+        (found) => (module = found),
+        (error: unknown) => {
+          loading = undefined;
+          throw error;
+        },
+      )),
+    loaded: () => module,
+  };
+}
+
+/** Returns the module once it has been loaded; it is loaded when `wanted` is true for the first time. */
+export function useModule<T>(lazy: LazyModule<T>, wanted: boolean): T | undefined {
+  const [, setLoaded] = useState(false);
+  const module = lazy.loaded();
+  const missing = wanted && module === undefined;
+  useEffect(() => {
+    if (!missing) return;
+    lazy.load().then(
+      () => setLoaded(true),
+      // The page works without this part.
+      () => announce('The page could not load this part. Try again.'),
+    );
+  }, [missing, lazy]);
+  return module;
+}

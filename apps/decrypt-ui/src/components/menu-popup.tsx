@@ -1,0 +1,107 @@
+import { Menu as Base } from '@base-ui/react/menu';
+import { clsx } from 'clsx';
+import { Check } from 'lucide-react';
+import { type ReactNode, type RefObject, useEffect, useRef } from 'react';
+import type { OpenedBy } from './menu.tsx';
+import type { ActionProps, ChoiceProps, ToggleProps } from './menu-parts.ts';
+import styles from './menu.module.css';
+
+interface MenuPopupProps {
+  /** Undefined while the menu is closed. */
+  readonly opened: OpenedBy | undefined;
+  readonly button: RefObject<HTMLButtonElement | null>;
+  /** The id of the button. */
+  readonly labelledBy: string;
+  readonly align: 'start' | 'end';
+  readonly onClose: () => void;
+  readonly children: ReactNode;
+}
+
+/** The contents of a menu, below its button. */
+export function MenuPopup({ opened, button, labelledBy, align, onClose, children }: MenuPopupProps) {
+  const popup = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (opened !== 'first' && opened !== 'last') return undefined;
+    // Base UI focuses the menu in this frame. It knows nothing of the button, so it does not choose an item.
+    const frame = requestAnimationFrame(() => {
+      const items = popup.current?.querySelectorAll<HTMLElement>(
+        '[role^="menuitem"]:not([aria-disabled="true"])',
+      );
+      Array.from(items ?? [])
+        .at(opened === 'first' ? 0 : -1)
+        ?.focus();
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [opened]);
+  return (
+    <Base.Root
+      modal={false}
+      open={opened !== undefined}
+      onOpenChange={(open, details) => {
+        const { target } = details.event;
+        // A press of the button is followed by its click, which closes the menu.
+        if (open || (target instanceof Node && button.current?.contains(target))) details.cancel();
+        else onClose();
+      }}
+    >
+      <Base.Portal>
+        <Base.Positioner anchor={button} align={align} sideOffset={4} className={styles['positioner']}>
+          <Base.Popup ref={popup} aria-labelledby={labelledBy} className={styles['popup']}>
+            {children}
+          </Base.Popup>
+        </Base.Positioner>
+      </Base.Portal>
+    </Base.Root>
+  );
+}
+
+export function Choice<T extends string>({ title, value, options, onChange }: ChoiceProps<T>) {
+  return (
+    <Base.RadioGroup
+      value={value}
+      onValueChange={(next: unknown) => {
+        const option = options.find((candidate) => candidate.value === next);
+        if (option) onChange(option.value);
+      }}
+    >
+      {title ? <div className={styles['title']}>{title}</div> : null}
+      {options.map((option) => (
+        <Base.RadioItem key={option.value} value={option.value} closeOnClick className={styles['item'] ?? ''}>
+          <span className={styles['mark']}>
+            <Base.RadioItemIndicator>
+              <Check size={14} />
+            </Base.RadioItemIndicator>
+          </span>
+          <span className="ellipsis">{option.text}</span>
+          {option.note ? <span className={styles['note']}>{option.note}</span> : null}
+        </Base.RadioItem>
+      ))}
+    </Base.RadioGroup>
+  );
+}
+
+export function Toggle({ checked, onChange, children, note }: ToggleProps) {
+  return (
+    <Base.CheckboxItem checked={checked} onCheckedChange={onChange} className={styles['item'] ?? ''}>
+      <span className={styles['mark']}>
+        <Base.CheckboxItemIndicator>
+          <Check size={14} />
+        </Base.CheckboxItemIndicator>
+      </span>
+      <span className="ellipsis">{children}</span>
+      {note ? <span className={styles['note']}>{note}</span> : null}
+    </Base.CheckboxItem>
+  );
+}
+
+export function Action({ onClick, disabled = false, icon, children, note }: ActionProps) {
+  return (
+    <Base.Item disabled={disabled} onClick={onClick} className={clsx(styles['item'], styles['action'])}>
+      {icon ? <span className={styles['icon']}>{icon}</span> : null}
+      <span className="ellipsis">{children}</span>
+      {note ? <span className={styles['note']}>{note}</span> : null}
+    </Base.Item>
+  );
+}
+
+export const Line = () => <Base.Separator className={styles['line'] ?? ''} />;
