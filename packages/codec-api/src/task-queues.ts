@@ -22,6 +22,6 @@ export type RunTaskQueue = z.infer<typeof runTaskQueue>;
 /** Most task queues of one run that the server describes. */
 export const MAX_TASK_QUEUES = 8;
 
-/** `GET …/runs/{runId}/task-queues`: empty for a closed run. */
+/** `GET …/runs/{runId}/task-queues`: empty for a closed run, and where Temporal does not permit the question. */
 export const runTaskQueues = z.object({ taskQueues: z.array(runTaskQueue) });
 export type RunTaskQueues = z.infer<typeof runTaskQueues>;

@@ -1,10 +1,11 @@
 import { MAX_TASK_QUEUES, type RunTaskQueue } from '@temporal-kms/codec-api';
 import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
-import type { TemporalService } from '../temporal/service.ts';
+import { isNotOffered, type TemporalService } from '../temporal/service.ts';
 import { timestamp } from './message.ts';
 
 type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
+type DescribeResponse = temporal.api.workflowservice.v1.DescribeTaskQueueResponse;
 type Poller = temporal.api.taskqueue.v1.IPollerInfo;
 type Kind = RunTaskQueue['kind'];
 type Pollers = Pick<RunTaskQueue, 'pollers' | 'lastPoll' | 'polling'>;
@@ -53,11 +54,14 @@ export function taskQueuesOf(description: Description): UsedQueue[] {
     .slice(0, MAX_TASK_QUEUES);
 }
 
-/** Returns a function that reports the workers that poll a task queue. Concurrent and repeated questions share one call. */
+/**
+ * Returns a function that reports the workers that poll a task queue; undefined where Temporal does not permit the question.
+ * Concurrent and repeated questions share one call.
+ */
 export function taskQueuePollers(
   temporal: Pick<TemporalService, 'taskQueue'>,
-): (namespace: string, queue: UsedQueue, signal: AbortSignal) => Promise<RunTaskQueue> {
-  const cache = new LRUCache<string, Pollers, { namespace: string; queue: UsedQueue }>({
+): (namespace: string, queue: UsedQueue, signal: AbortSignal) => Promise<RunTaskQueue | undefined> {
+  const cache = new LRUCache<string, Pollers | 'unknown', { namespace: string; queue: UsedQueue }>({
     max: MAX_KEPT,
     ttl: KEEP_MS,
     // An entry that is evicted while its call is in flight still gets its answer.
@@ -70,7 +74,7 @@ export function taskQueuePollers(
     const key = JSON.stringify([namespace, queue.kind, queue.name]);
     const pollers = await cache.forceFetch(key, { context: { namespace, queue } });
     signal.throwIfAborted();
-    return { ...queue, ...pollers };
+    return pollers === 'unknown' ? undefined : { ...queue, ...pollers };
   };
 }
 
@@ -79,27 +83,29 @@ async function pollersOf(
   namespace: string,
   { name, kind }: UsedQueue,
   signal: AbortSignal,
-): Promise<Pollers> {
+): Promise<Pollers | 'unknown'> {
   const taskQueueType = types[kind];
   const request = { namespace, taskQueue: { name }, taskQueueType };
-  const { pollers } = await temporal.taskQueue(request, signal);
-  const found = summaryOf(pollers);
+  const ask = (more: object = {}): Promise<DescribeResponse | undefined> =>
+    temporal.taskQueue({ ...request, ...more }, signal).catch((error: unknown) => {
+      if (isNotOffered(error)) return undefined;
+      throw error;
+    });
+  const one = await ask();
+  if (one === undefined) return 'unknown';
+  const found = summaryOf(one.pollers);
   if (found.polling) return found;
   // The simple form asks one partition of the queue only. A worker with few pollers may poll another.
-  const { versionsInfo } = await temporal.taskQueue(
-    {
-      ...request,
-      apiMode: DescribeTaskQueueMode.DESCRIBE_TASK_QUEUE_MODE_ENHANCED,
-      taskQueueTypes: [taskQueueType],
-      reportPollers: true,
-      versions: { unversioned: true, allActive: true },
-    },
-    signal,
-  );
-  const others = Object.values(versionsInfo).flatMap(
+  const all = await ask({
+    apiMode: DescribeTaskQueueMode.DESCRIBE_TASK_QUEUE_MODE_ENHANCED,
+    taskQueueTypes: [taskQueueType],
+    reportPollers: true,
+    versions: { unversioned: true, allActive: true },
+  });
+  const others = Object.values(all?.versionsInfo ?? {}).flatMap(
     ({ typesInfo }) => typesInfo?.[String(taskQueueType)]?.pollers ?? [],
   );
-  return summaryOf([...pollers, ...others]);
+  return summaryOf([...one.pollers, ...others]);
 }
 
 function summaryOf(pollers: readonly Poller[]): Pollers {

@@ -110,7 +110,7 @@ export function workflowRoutes({ access, temporal, inspect }: WorkflowRoutesOpti
       summary: 'Describes the workers that poll the task queues on which an open run depends',
       description:
         'The task queue of the run, and those of its pending activities that no worker has taken, at most 8. Temporal is ' +
-        'asked about a task queue at most once in 10 seconds. The caller cannot name other task queues: Temporal creates ' +
+        'asked about a task queue at most once in 10 seconds; those are left out about which it does not answer. The caller cannot name other task queues: Temporal creates ' +
         'a task queue when it is asked about it.',
       requires: 'metadata',
       response: { description: 'The task queues', type: 'application/json', schema: runTaskQueues },
@@ -119,9 +119,8 @@ export function workflowRoutes({ access, temporal, inspect }: WorkflowRoutesOpti
         const { signal } = c.req.raw;
         const execution = { workflowId, runId };
         const used = taskQueuesOf(await temporal.describe({ namespace, execution }, signal));
-        const body: RunTaskQueues = {
-          taskQueues: await Promise.all(used.map((queue) => pollers(namespace, queue, signal))),
-        };
+        const described = await Promise.all(used.map((queue) => pollers(namespace, queue, signal)));
+        const body: RunTaskQueues = { taskQueues: described.filter((queue) => queue !== undefined) };
         return replyJson(c, body);
       },
     }),

@@ -37,7 +37,10 @@ export interface TemporalService {
     request: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryRequest,
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.GetWorkflowExecutionHistoryResponse>;
-  /** Describes a task queue with the workers that poll it. */
+  /**
+   * Describes a task queue with the workers that poll it. Its failure is not logged as an outage of Temporal: an account
+   * that may read workflows may lack the permission for it.
+   */
   taskQueue(
     request: temporal.api.workflowservice.v1.IDescribeTaskQueueRequest,
     signal: AbortSignal,
@@ -108,7 +111,7 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
     history: (request, signal) =>
       call(signal, () => workflowService.getWorkflowExecutionHistory(request), POLL_MS),
     taskQueue: (request, signal) =>
-      call(signal, () => workflowService.describeTaskQueue(request), TASK_QUEUE_MS),
+      cancellable(connection, signal, TASK_QUEUE_MS, () => workflowService.describeTaskQueue(request)),
     namespaces: async (signal) => {
       const { namespaces } = await call(
         signal,
@@ -181,6 +184,7 @@ const status = {
   notFound: 5,
   permissionDenied: 7,
   resourceExhausted: 8,
+  unimplemented: 12,
   unavailable: 14,
   unauthenticated: 16,
 } as const;
@@ -196,10 +200,16 @@ const isTooLarge = (error: { readonly code: number; readonly details: string }):
   error.code === status.resourceExhausted && /message larger than max/.test(error.details);
 
 /** Whether Temporal failed with gRPC status UNKNOWN, as it does for a page token that it did not issue. */
-export function hasUnknownStatus(error: unknown): boolean {
-  if (!(error instanceof HttpError) || !isGrpcServiceError(error.cause)) return false;
-  const { code }: { readonly code: number } = error.cause;
-  return code === status.unknown;
+export const hasUnknownStatus = (error: unknown): boolean => statusOf(error) === status.unknown;
+
+/** Whether Temporal does not have the call, or not in this form, or does not permit it to this server. */
+export function isNotOffered(error: unknown): boolean {
+  const code = statusOf(error);
+  return code === status.unimplemented || code === status.permissionDenied || code === status.invalidArgument;
+}
+
+function statusOf(error: unknown): number | undefined {
+  return error instanceof HttpError && isGrpcServiceError(error.cause) ? error.cause.code : undefined;
 }
 
 /** Returns gRPC's own description of a connection error. Temporal's messages are left out: they may quote the request. */

@@ -1,6 +1,7 @@
 import { MAX_TASK_QUEUES } from '@temporal-kms/codec-api';
 import proto from '@temporalio/proto';
 import { describe, expect, it } from 'vitest';
+import { HttpError } from '../../src/errors.ts';
 import { taskQueuePollers, taskQueuesOf } from '../../src/history/task-queues.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
 
@@ -92,6 +93,22 @@ describe('taskQueuePollers', () => {
     const found = await taskQueuePollers(temporal)('payments', queue, never);
     expect(found).toMatchObject({ pollers: 1, polling: false, lastPoll: expect.any(String) });
   });
+
+  it.each([7, 12])(
+    'reports nothing if Temporal refuses the call with status %i, and asks once',
+    async (code) => {
+      let calls = 0;
+      const refused = async (): Promise<never> => {
+        calls += 1;
+        const cause = Object.assign(new Error('refused'), { code, details: 'refused', metadata: {} });
+        throw new HttpError(503, 'temporal_unavailable', 'refused', { cause });
+      };
+      const pollers = taskQueuePollers({ taskQueue: refused });
+      expect(await pollers('payments', queue, never)).toBeUndefined();
+      expect(await pollers('payments', queue, never)).toBeUndefined();
+      expect(calls).toBe(1);
+    },
+  );
 
   it('keeps the answers of namespaces and of kinds apart', async () => {
     const temporal = service([poller('a', 5)], []);
