@@ -6,7 +6,7 @@ import { fixtureToken } from '../fixtures/people.ts';
 import { fakeProvider, fakeWindows } from '../session/fakes.ts';
 import { press, renderApp, row, type SessionActions, until } from './render-app.tsx';
 
-const panel = () => document.querySelector('[aria-label="Search in payloads"]:not(button)');
+const panel = () => document.querySelector('[aria-label="Search in payloads"]');
 const text = () => panel()?.textContent ?? '';
 const found = () => [...document.querySelectorAll<HTMLAnchorElement>('[aria-label="Runs with matches"] a')];
 const hits = () => found().filter((link) => link.querySelector('mark'));
@@ -34,7 +34,7 @@ function personWith(permissions: Me['namespaces'][number]['permissions'], reveal
   const tokens = { bearer: fixtureToken(me), refresh: 'refresh-0', subject: 'ana' };
   const session = (actions: SessionActions) =>
     createSession({ ...actions, provider, windows }, { ...tokens, expiresAt: Date.now() + 3_600_000 });
-  return { namespace, session };
+  return { namespace, provider, windows, session };
 }
 
 describe('the search in the payloads of all runs of the list', () => {
@@ -44,7 +44,7 @@ describe('the search in the payloads of all runs of the list', () => {
     await userEvent.keyboard('vogel');
     expect(searches(app)).toEqual([]);
     await userEvent.keyboard('{Enter}');
-    await until(() => text().includes('345 of 345 runs'), 'the whole list');
+    await until(() => /345 runs, [\d,]+ payloads searched/.test(text()), 'the whole list');
     expect(text()).toMatch(/\d+ match(es)? in \d+ runs?/);
     expect(text()).toContain('1 Cloud KMS call');
     expect(text()).toMatch(/payloads could not be searched/);
@@ -64,7 +64,7 @@ describe('the search in the payloads of all runs of the list', () => {
     await userEvent.keyboard('acme{Enter}');
     await until(() => searches(app).length === 1, 'the request');
     expect(searches(app)[0]).toMatchObject({ query: 'ExecutionStatus = "Failed"' });
-    await until(() => /(\d+) of \1 runs/.test(text()), 'the end');
+    await until(() => /\d+ runs, \d+ payloads searched/.test(text()), 'the end');
     app.history.push(`/ns/${app.namespace}/workflows`);
     await until(() => text().includes('The filter has changed since this search'), 'the note');
     await userEvent.click(page.getByRole('button', { name: 'Search again' }));
@@ -121,16 +121,16 @@ describe('the search in the payloads of all runs of the list', () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 0, 'the rows');
     await app.steer('delay', { delay: 30 });
-    await userEvent.click(page.getByRole('button', { name: 'Search in payloads' }));
+    await userEvent.click(page.getByRole('button', { name: 'Search payloads' }));
     await until(() => document.activeElement?.closest('[aria-label="Search in payloads"]'), 'the field');
     await userEvent.keyboard('e{Enter}');
     await until(() => found().length > 2, 'the first runs');
     expect(page.getByRole('progressbar', { name: 'Searching payloads' }).query()).not.toBeNull();
     await userEvent.keyboard('{Escape}');
-    await until(() => text().includes('Stopped after'), 'the stop');
+    await until(() => /Stopped after [\d,]+ of 345 runs/.test(text()), 'the stop');
     await app.steer('delay', { delay: 0 });
     await userEvent.click(page.getByRole('button', { name: 'Continue' }));
-    await until(() => text().includes('345 of 345 runs'), 'the whole list');
+    await until(() => /345 runs, [\d,]+ payloads searched/.test(text()), 'the whole list');
     expect(searches(app)[1].after).toMatch(/^\./);
   });
 
@@ -178,9 +178,40 @@ describe('the search in the payloads of all runs of the list', () => {
     const { namespace, session } = personWith(['metadata'], 'automatic');
     const app = await renderApp('/ns/NS/workflows', { namespace, session });
     await until(() => rows().length > 0, 'the rows');
-    await userEvent.click(page.getByRole('button', { name: 'Search in payloads' }));
+    await userEvent.click(page.getByRole('button', { name: 'Search payloads' }));
     await until(() => text().includes(`You may not search in the payloads of ${namespace}`), 'the reason');
     expect(searches(app)).toEqual([]);
+  });
+
+  test('hides its results while the sign-in has expired, and shows them again after it', async () => {
+    const { namespace, provider, windows, session } = personWith(['metadata', 'search'], 'automatic');
+    let refuse = false;
+    const app = await open('/ns/NS/workflows', {
+      namespace,
+      session: (actions) =>
+        session({
+          ...actions,
+          fetch: (input, init) =>
+            refuse
+              ? Promise.resolve(
+                  Response.json({ error: { code: 'unauthenticated', message: 'expired' } }, { status: 401 }),
+                )
+              : actions.fetch(input, init),
+        }),
+    });
+    await userEvent.keyboard('vogel{Enter}');
+    await until(() => hits().length > 0, 'the matches');
+    provider.refuse = 'refused';
+    refuse = true;
+    void app.queries.refetchQueries({ queryKey: ['health'] });
+    await until(() => text().includes('The results are hidden until you sign in again'), 'the note');
+    expect(hits()).toEqual([]);
+    refuse = false;
+    provider.refuse = undefined;
+    windows.answer = 'code=1';
+    await userEvent.click(page.getByRole('button', { name: 'Sign in again' }));
+    await until(() => hits().length > 0, 'the matches again');
+    expect(searches(app)).toHaveLength(1);
   });
 
   test('explains an outage, and tries again', async () => {
@@ -198,7 +229,7 @@ describe('the search in the payloads of all runs of the list', () => {
     try {
       const app = await renderApp('/ns/NS/workflows');
       await until(() => rows().length > 0, 'the rows');
-      await userEvent.click(page.getByRole('button', { name: 'Search in payloads' }));
+      await userEvent.click(page.getByRole('button', { name: 'Search payloads' }));
       await until(() => document.activeElement?.closest('[aria-label="Search in payloads"]'), 'the field');
       await userEvent.keyboard('vogel{Enter}');
       await until(() => hits().length > 0, 'the matches');

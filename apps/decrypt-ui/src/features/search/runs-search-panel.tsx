@@ -69,7 +69,7 @@ export function RunsSearchPanel({ namespace, query, total, onLeave }: RunsSearch
   return (
     <aside className={styles['panel']} aria-label="Search in payloads">
       <div className={styles['head']}>
-        <div className={styles['bar']} role="search">
+        <div className={styles['bar']}>
           <SearchField
             ref={field}
             label="Text in the payloads of all runs"
@@ -179,14 +179,18 @@ interface StatusProps {
 
 function Status({ search, hits, found, total }: StatusProps) {
   const runsSearch = useRunsSearch();
-  const { runs, failed, partial, after } = search;
+  const { status, runs, failed, partial, after } = search;
   // More runs may have started since they were counted.
   const of = total === undefined ? undefined : Math.max(total, runs);
   return (
     <SearchProgress
       search={search}
       what={`the payloads of ${runsOf(total)}`}
-      covered={of === undefined ? plural(runs, 'run') : `${formatCount(runs)} of ${plural(of, 'run')}`}
+      covered={
+        of === undefined || status === 'complete'
+          ? plural(runs, 'run')
+          : `${formatCount(runs)} of ${plural(of, 'run')}`
+      }
       share={of === undefined || of === 0 ? 0 : runs / of}
       canContinue={after !== undefined}
       onStop={() => runsSearch.stop()}

@@ -98,7 +98,7 @@ export function ViewsBar(props: ViewsBarProps) {
         ref={searchButton}
         look="ghost"
         className={styles['search']}
-        aria-label="Search in payloads"
+        aria-label="Search payloads"
         {...tip('search.runs')}
         disabled={!onSearch}
         onClick={onSearch}
