@@ -1,16 +1,16 @@
 import type { ReactNode } from 'react';
 import { LiveRegion } from '../../components/live-region.tsx';
-import { Mark, ThemeMenu } from '../shell/brand.tsx';
+import brandStyles from '../shell/brand.module.css';
+import { Brand, ThemeMenu } from '../shell/brand.tsx';
 import styles from './frame.module.css';
 
 /** The frame of a page without a namespace: the logo, the theme, and what the page adds on the right. */
 export function Frame({ end, children }: { end?: ReactNode; children: ReactNode }) {
   return (
     <div className={styles['frame']}>
-      <header className={styles['bar']}>
-        <span className={styles['brand']}>
-          <Mark />
-          decrypt-ui
+      <header className={brandStyles['bar']}>
+        <span className={brandStyles['brand']}>
+          <Brand />
         </span>
         <span className="spacer" />
         <ThemeMenu />

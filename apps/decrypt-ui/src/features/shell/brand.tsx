@@ -1,6 +1,7 @@
 import { Moon, Sun, SunMoon } from 'lucide-react';
 import { Menu, MenuChoice } from '../../components/menu.tsx';
 import { setPreferences, usePreferences } from '../../state/preferences.ts';
+import styles from './brand.module.css';
 
 /** The logo: a bar of plaintext, a bar of ciphertext, and the dots of a mask. */
 export function Mark() {
@@ -16,6 +17,14 @@ export function Mark() {
     </svg>
   );
 }
+
+/** The logo and the name. */
+export const Brand = () => (
+  <>
+    <Mark />
+    <span className={styles['name']}>decrypt-ui</span>
+  </>
+);
 
 const icons = { system: SunMoon, dark: Moon, light: Sun } as const;
 

@@ -3,6 +3,7 @@ import { Dialog } from '@base-ui/react/dialog';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
+import { clsx } from 'clsx';
 import { Search } from 'lucide-react';
 import { type ReactNode, useEffect, useState } from 'react';
 import { jumpQuery } from '../../api/queries.ts';
@@ -12,6 +13,7 @@ import { Kbd } from '../../components/kbd.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
 import { outcomeOf, outcomeText } from '../../model/outcome.ts';
 import { useServices } from '../../state/services.tsx';
+import menu from '../../components/menu.module.css';
 import styles from './palette.module.css';
 
 interface Item {
@@ -63,7 +65,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
             <Autocomplete.List className={styles['list'] ?? ''}>
               {(group: Group) => (
                 <Autocomplete.Group key={group.value} items={group.items}>
-                  <Autocomplete.GroupLabel className={styles['title'] ?? ''}>
+                  <Autocomplete.GroupLabel className={menu['title'] ?? ''}>
                     {group.value}
                   </Autocomplete.GroupLabel>
                   <Autocomplete.Collection>
@@ -71,7 +73,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
                       <Autocomplete.Item
                         key={item.id}
                         value={item}
-                        className={styles['item'] ?? ''}
+                        className={clsx(menu['item'], menu['action'])}
                         onClick={() => {
                           onClose();
                           item.run();

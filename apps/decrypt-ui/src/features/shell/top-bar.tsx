@@ -13,7 +13,8 @@ import { setPreferences, usePreferences } from '../../state/preferences.ts';
 import { useMe } from '../../session/me.tsx';
 import { useServices } from '../../state/services.tsx';
 import { ProfileMenu } from '../session/profile-menu.tsx';
-import { Mark, ThemeMenu } from './brand.tsx';
+import brandStyles from './brand.module.css';
+import { Brand, ThemeMenu } from './brand.tsx';
 import styles from './top-bar.module.css';
 
 /** The bar at the top of every page: namespace, health, time zone, theme, help and account. */
@@ -21,10 +22,9 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
   const { zone } = usePreferences();
   const { namespace } = useParams({ strict: false });
   return (
-    <header className={styles['bar']}>
-      <Link to="/" className={styles['brand']} aria-label="decrypt-ui, home">
-        <Mark />
-        <span className={styles['name']}>decrypt-ui</span>
+    <header className={brandStyles['bar']}>
+      <Link to="/" className={brandStyles['brand']} aria-label="decrypt-ui, home">
+        <Brand />
       </Link>
       {namespace === undefined ? null : (
         <>
