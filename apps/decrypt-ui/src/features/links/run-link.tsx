@@ -43,10 +43,9 @@ export function openRun(navigate: UseNavigateResult<string>, link: RunTarget): v
 /** A link to a run, to one of its events, or to the latest run of a workflow id. */
 export function RunAnchor({ run, label, className, children, ...other }: RunAnchorProps) {
   const { namespace, workflowId, runId, eventId } = run;
-  const title = escapeInvisible([workflowId, runId].filter(Boolean).join('\n'));
   const rest = {
     className: clsx(styles['link'], className),
-    title,
+    'data-tip': escapeInvisible([workflowId, runId].filter(Boolean).join('\n')),
     'aria-label': label,
     onClick: keepRow,
     ...other,

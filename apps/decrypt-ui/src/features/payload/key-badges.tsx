@@ -15,7 +15,7 @@ export function KeyBadges({ badges }: { badges: readonly KeyBadge[] }) {
   return badges.map(({ label, tone, title }) => {
     const Icon = icons[tone];
     return (
-      <span key={label} className={styles['badge']} data-tone={tone} title={title}>
+      <span key={label} className={styles['badge']} data-tone={tone} data-tip={title}>
         <Icon size={12} aria-hidden="true" />
         <span className="sr-only">{tone === 'none' ? '' : 'Key '}</span>
         {label}

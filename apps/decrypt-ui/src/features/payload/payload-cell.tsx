@@ -43,7 +43,7 @@ export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
       if (remark === 'external_reference') return <Unreadable reason={remark} bytes={stub?.bytes} />;
       if (remark !== 'not_encrypted') return <Preview value={view.value} as={as} />;
       return (
-        <span className={styles['warned']} title={reasonTexts[remark].short} data-reason={remark}>
+        <span className={styles['warned']} data-tip={reasonTexts[remark].short} data-reason={remark}>
           <ReasonIcon name={reasonTexts[remark].icon} />
           <Preview value={view.value} as={as} />
         </span>

@@ -49,7 +49,7 @@ export function ReasonNote({ reason, stub, detail }: ReasonNoteProps) {
           <span className={styles['short']}>{short}</span> <span className={styles['kind']}>{kind}</span>
         </p>
         <p className="t2">{text}</p>
-        <p className={styles['code']} title={detail}>
+        <p className={styles['code']} data-tip={detail}>
           {reason}
         </p>
       </div>

@@ -20,8 +20,9 @@ export function RunTitle({ address: { namespace, workflowId } }: { address: RunA
       >
         <ChevronLeft size={16} />
       </Link>
-      <h1 ref={heading} tabIndex={-1} className={styles['id']} title={escapeInvisible(workflowId)}>
-        {escapeInvisible(workflowId)}
+      <h1 ref={heading} tabIndex={-1} className={styles['id']}>
+        {/* Not on the heading, whose tooltip would appear when it gets the focus. */}
+        <span data-tip={escapeInvisible(workflowId)}>{escapeInvisible(workflowId)}</span>
       </h1>
     </>
   );
