@@ -1,3 +1,5 @@
+import { getPreferences } from '../state/preferences.ts';
+
 /** The part of the application in which a command works, as the shortcuts dialog groups them. */
 type Section = 'Everywhere' | 'Lists' | 'History' | 'Find';
 
@@ -28,6 +30,7 @@ const onRow = (event: KeyboardEvent) => event.target instanceof Element && event
 const commands = {
   palette: { title: 'Search or jump to…', keys: ['Mod+k'], section: 'Everywhere', keysOnly: true },
   help: { title: 'Keyboard shortcuts', keys: ['?'], section: 'Everywhere' },
+  settings: { title: 'Settings', keys: [], section: 'Everywhere' },
 
   'row.next': { title: 'Next row', keys: ['j', 'ArrowDown'], section: 'Lists', keysOnly: true },
   'row.previous': { title: 'Previous row', keys: ['k', 'ArrowUp'], section: 'Lists', keysOnly: true },
@@ -153,6 +156,7 @@ const commands = {
   'view.groups': { title: 'Groups or all events', keys: ['g'], section: 'History' },
   'view.idle': { title: 'Collapse idle time', keys: ['z'], section: 'History' },
   'view.follow': { title: 'Follow new events', keys: ['f'], section: 'History' },
+  'view.range': { title: 'Choose the visible time', keys: [], section: 'History' },
   'view.whole': { title: 'Show the whole run', keys: ['0'], section: 'History' },
 
   'find.payloads': { title: 'Find in decrypted payloads', keys: ['Mod+Shift+f'], section: 'Find' },
@@ -197,9 +201,21 @@ export function keyLabel(key: string): string {
   return keyNames[key] ?? (key.length === 1 ? key.toUpperCase() : key);
 }
 
+/** True for a key that types a character: a letter, a digit or a sign, but not Space, which acts on the focused row only. */
+function isCharacterKey(key: string): boolean {
+  const typed = key.startsWith('Shift+') ? key.slice('Shift+'.length) : key;
+  return typed.length === 1 && typed !== ' ';
+}
+
+/** The keys of a command, without those that the reader has switched off. */
+const keysOf = (id: CommandId): readonly string[] =>
+  getPreferences().characterKeys
+    ? commandOf(id).keys
+    : commandOf(id).keys.filter((key) => !isCharacterKey(key));
+
 /** The label of the first key of a command; empty for a command without a key. */
 export function firstKey(id: CommandId): string {
-  const [key] = commandOf(id).keys;
+  const [key] = keysOf(id);
   return key === undefined ? '' : keyLabel(key);
 }
 
@@ -217,7 +233,9 @@ export interface HelpLine {
 /** The lines of the shortcuts dialog by section; commands with the same `help` share a line. */
 export function helpLines(): Map<Section, HelpLine[]> {
   const sections = new Map<Section, HelpLine[]>();
-  for (const { title, keys, section, help = title } of commandIds.map(commandOf)) {
+  for (const id of commandIds) {
+    const { title, section, help = title } = commandOf(id);
+    const keys = keysOf(id);
     if (keys.length === 0) continue;
     const lines = sections.get(section) ?? [];
     sections.set(section, lines);
@@ -235,6 +253,7 @@ type KeyPress = Pick<KeyboardEvent, 'key' | 'shiftKey' | 'ctrlKey' | 'metaKey'>;
 export function commandsFor(event: KeyPress): CommandId[] {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (event.ctrlKey || event.metaKey) return byKey.get(`Mod+${event.shiftKey ? 'Shift+' : ''}${key}`) ?? [];
+  if (isCharacterKey(key) && !getPreferences().characterKeys) return [];
   return (event.shiftKey ? [`Shift+${key}`, key] : [key]).flatMap((name) => byKey.get(name) ?? []);
 }
 

@@ -13,9 +13,11 @@ interface FooterProps {
 /** The bar at the bottom of a page: its state on the left, its most used keys on the right. */
 export function Footer({ children, hints }: FooterProps) {
   const available = useAvailableCommands();
-  const shown = hints.filter(({ commands }) => commands.every((id) => available.includes(id)));
+  const shown = hints.filter(({ commands }) =>
+    commands.every((id) => available.includes(id) && firstKey(id) !== ''),
+  );
   return (
-    <footer className={styles['footer']}>
+    <footer className={styles['footer']} data-unprinted="">
       {children}
       <span className={styles['keys']} aria-hidden="true">
         {shown.map(({ commands, text }) => (

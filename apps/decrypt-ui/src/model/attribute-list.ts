@@ -1,6 +1,6 @@
 import { escapeInvisible, payloadPlaceholder } from '@temporal-kms/codec-api';
 import { formatDuration } from './format/duration.ts';
-import { formatMomentExact, type Zone } from './format/time.ts';
+import { formatMomentExact, type TimeFormat } from './format/time.ts';
 import { durationAt, isRecord, millisOf } from './values.ts';
 import { enumWords } from './words.ts';
 
@@ -38,12 +38,12 @@ function isUnset(value: unknown): boolean {
 }
 
 /**
- * The text of an attribute for reading: a timestamp as a moment in the given time zone, a time limit with its unit, an enum
+ * The text of an attribute for reading: a timestamp as a moment, a time limit with its unit, an enum
  * value in words.
  */
-export function formatAttribute(name: string, value: string, zone: Zone): string {
+export function formatAttribute(name: string, value: string, format: TimeFormat): string {
   const millis = /^\d{4}-\d\d-\d\dT/.test(value) ? millisOf(value) : undefined;
-  if (millis !== undefined) return formatMomentExact(millis, zone);
+  if (millis !== undefined) return formatMomentExact(millis, format);
   const duration = /(timeout|interval|backoff|ttl|delay)$/i.test(name)
     ? durationAt({ value }, 'value')
     : undefined;

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 
-/** The current time in milliseconds. Updates once per second while `running` is true and the tab is visible. */
-export function useNow(running: boolean): number {
+/** The current time in milliseconds. Updates every `every` milliseconds while `running` is true and the tab is visible. */
+export function useNow(running: boolean, every = 1000): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
     if (!running) return undefined;
@@ -9,12 +9,12 @@ export function useNow(running: boolean): number {
       if (document.visibilityState === 'visible') setNow(Date.now());
     };
     tick();
-    const timer = setInterval(tick, 1000);
+    const timer = setInterval(tick, every);
     document.addEventListener('visibilitychange', tick);
     return () => {
       clearInterval(timer);
       document.removeEventListener('visibilitychange', tick);
     };
-  }, [running]);
+  }, [running, every]);
   return now;
 }

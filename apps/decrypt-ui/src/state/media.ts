@@ -5,8 +5,12 @@ export const SHEET_BELOW = 1100;
 /** Below this width, in CSS pixels, a grid row takes two lines of text. */
 export const PHONE_BELOW = 720;
 
-export function useNarrowerThan(pixels: number): boolean {
-  const query = `(max-width: ${pixels - 0.02}px)`;
+export const useNarrowerThan = (pixels: number): boolean => useMedia(`(max-width: ${pixels - 0.02}px)`);
+
+/** True while the browser makes a printed page. */
+export const usePrinting = (): boolean => useMedia('print');
+
+function useMedia(query: string): boolean {
   return useSyncExternalStore(
     (listener) => {
       const media = matchMedia(query);

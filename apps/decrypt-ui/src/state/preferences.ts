@@ -1,6 +1,8 @@
+import { useMemo } from 'react';
 import { z } from 'zod/mini';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
+import { isZone, type TimeFormat } from '../model/format/time.ts';
 import { readStored, writeStored } from './stored.ts';
 
 /** The least width of the inspector in CSS pixels. */
@@ -8,8 +10,16 @@ export const MIN_INSPECTOR = 320;
 
 const preferences = z.object({
   theme: z.catch(z.enum(['system', 'dark', 'light']), 'system'),
-  zone: z.catch(z.enum(['utc', 'local']), 'utc'),
+  /** `utc`, `local` for the browser's time zone, or the IANA name of a time zone. */
+  zone: z.catch(z.string().check(z.maxLength(100), z.refine(isZone)), 'utc'),
+  clock: z.catch(z.enum(['24', '12']), '24'),
+  /** Whether lists show when something happened, or how long ago that was. */
+  times: z.catch(z.enum(['absolute', 'relative']), 'absolute'),
+  /** Whether a key that types a character runs a command. A person who dictates needs these keys off (WCAG 2.1.4). */
+  characterKeys: z.catch(z.boolean(), true),
   density: z.catch(z.enum(['compact', 'default', 'comfortable']), 'default'),
+  /** Widths of columns in CSS pixels, by table and column. `useColumnWidths` reads and writes them. */
+  widths: z.catch(z.record(z.string(), z.number().check(z.minimum(20), z.maximum(4000))), {}),
   /** Width of the inspector in CSS pixels. */
   inspector: z.catch(z.number().check(z.minimum(MIN_INSPECTOR), z.maximum(2000)), 408),
 });
@@ -30,7 +40,7 @@ const store = createStore<PreferencesState>()(() => ({
 }));
 
 /** The reader's choices about how the page looks. This browser keeps them; they contain no workflow data. */
-const getPreferences = (): Preferences => store.getState().chosen;
+export const getPreferences = (): Preferences => store.getState().chosen;
 
 /** Changes some preferences, for this visit and for later visits. */
 export function setPreferences(change: Partial<Preferences>): void {
@@ -43,7 +53,8 @@ export function setPreferences(change: Partial<Preferences>): void {
 /** Sets theme and density on the root element, where tokens.css reads them. */
 export function applyPreferences(): void {
   const { theme, density } = getPreferences();
-  const dark = theme === 'system' ? systemDark().matches : theme === 'dark';
+  // Paper is white.
+  const dark = !printing().matches && (theme === 'system' ? systemDark().matches : theme === 'dark');
   const shownTheme = dark ? 'dark' : 'light';
   document.documentElement.dataset['theme'] = shownTheme;
   document.documentElement.dataset['density'] = density;
@@ -51,15 +62,24 @@ export function applyPreferences(): void {
 }
 
 const systemDark = () => matchMedia('(prefers-color-scheme: dark)');
+const printing = () => matchMedia('print');
 
-/** Follows changes of the system's theme until the returned function is called. */
+/** Follows changes of the system's theme, and prints in the light theme, until the returned function is called. */
 export function watchSystemTheme(): () => void {
-  const media = systemDark();
-  media.addEventListener('change', applyPreferences);
-  return () => media.removeEventListener('change', applyPreferences);
+  const media = [systemDark(), printing()];
+  for (const each of media) each.addEventListener('change', applyPreferences);
+  return () => {
+    for (const each of media) each.removeEventListener('change', applyPreferences);
+  };
 }
 
 export const usePreferences = () => useStore(store, ({ chosen }) => chosen);
 /** The theme on the screen, for what is drawn on a canvas and not styled. */
 export const useTheme = () => useStore(store, ({ shownTheme }) => shownTheme);
-export const useZone = () => usePreferences().zone;
+
+/** How moments are written. The object stays the same until the reader changes it. */
+export function useTimeFormat(): TimeFormat {
+  const zone = useStore(store, ({ chosen }) => chosen.zone);
+  const clock = useStore(store, ({ chosen }) => chosen.clock);
+  return useMemo(() => ({ zone, clock }), [zone, clock]);
+}

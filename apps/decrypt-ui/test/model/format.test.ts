@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  formatAgo,
   formatDuration,
   formatDurationShort,
   formatOffset,
@@ -7,7 +8,17 @@ import {
   formatTicking,
 } from '../../src/model/format/duration.ts';
 import { formatBytes, formatCount } from '../../src/model/format/number.ts';
-import { formatClock, formatDay, formatMomentExact } from '../../src/model/format/time.ts';
+import {
+  formatClock,
+  formatDay,
+  formatHour,
+  formatMomentExact,
+  fromWallTime,
+  isZone,
+  startOfDay,
+  toWallTime,
+  zoneLabel,
+} from '../../src/model/format/time.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -61,10 +72,62 @@ test('formats sizes in decimal units, with one decimal below ten', () => {
   expect(formatCount(12_481)).toBe('12,481');
 });
 
+const utc = { zone: 'utc', clock: '24' } as const;
+
 test('formats a moment in the chosen time zone, with the year if it is not the current one', () => {
   const millis = Date.parse('2026-11-24T13:04:58.204Z');
   const now = Date.parse('2026-12-01T00:00:00Z');
-  expect(formatMomentExact(millis, 'utc', now)).toBe('24 Nov 13:04:58.204');
-  expect(formatClock(millis, 'utc')).toBe('13:04:58');
-  expect(formatDay(millis, 'utc', Date.parse('2027-01-05T00:00:00Z'))).toBe('24 Nov 2026');
+  expect(formatMomentExact(millis, utc, now)).toBe('24 Nov 13:04:58.204');
+  expect(formatClock(millis, utc)).toBe('13:04:58');
+  expect(formatDay(millis, utc, Date.parse('2027-01-05T00:00:00Z'))).toBe('24 Nov 2026');
+  expect(formatMomentExact(millis, { ...utc, zone: 'Asia/Tokyo' }, now)).toBe('24 Nov 22:04:58.204');
+});
+
+test('formats a moment with a clock of 12 hours', () => {
+  const millis = Date.parse('2026-11-24T13:04:58.204Z');
+  const format = { zone: 'utc', clock: '12' } as const;
+  expect(formatClock(millis, format)).toBe('1:04:58 pm');
+  expect(formatHour(millis, format)).toBe('1:04 pm');
+  expect(formatMomentExact(millis, format, millis)).toBe('24 Nov 1:04:58.204 pm');
+});
+
+test('formats how long ago a moment was, in minutes or longer units', () => {
+  const now = 10 * DAY;
+  const cases: [number, string][] = [
+    [now - 59_000, 'under a minute ago'],
+    [now - 5 * 60_000, '5 m ago'],
+    [now - 2 * HOUR - 5 * 60_000, '2 h 05 m ago'],
+    [now - 3 * DAY - 4 * HOUR, '3 d 4 h ago'],
+    [now + 90_000, 'in 1 m'],
+  ];
+  for (const [millis, text] of cases) expect(formatAgo(millis, now)).toBe(text);
+});
+
+test('names the offset of a time zone', () => {
+  const winter = Date.parse('2026-01-15T12:00:00Z');
+  const summer = Date.parse('2026-07-15T12:00:00Z');
+  expect(zoneLabel('utc', winter)).toBe('UTC');
+  expect(zoneLabel('Europe/Berlin', winter)).toBe('UTC+1');
+  expect(zoneLabel('Europe/Berlin', summer)).toBe('UTC+2');
+  expect(zoneLabel('Asia/Kolkata', winter)).toBe('UTC+5:30');
+  expect(isZone('Europe/Berlin')).toBe(true);
+  expect(isZone('Mars/Olympus')).toBe(false);
+});
+
+test('converts between moments and what the clocks of a time zone show', () => {
+  const cases: [string, string, string][] = [
+    ['utc', '2026-11-24T13:04:58.204Z', '2026-11-24T13:04:58.204'],
+    ['America/New_York', '2026-07-01T03:30:00.000Z', '2026-06-30T23:30:00.000'],
+    // Five minutes before and after the clocks change.
+    ['Europe/Berlin', '2026-03-29T00:55:00.000Z', '2026-03-29T01:55:00.000'],
+    ['Europe/Berlin', '2026-03-29T01:05:00.000Z', '2026-03-29T03:05:00.000'],
+  ];
+  for (const [zone, moment, wall] of cases) {
+    expect(toWallTime(Date.parse(moment), zone)).toBe(wall);
+    expect(fromWallTime(wall, zone)).toBe(Date.parse(moment));
+  }
+  expect(fromWallTime('', 'utc')).toBeUndefined();
+  const evening = Date.parse('2026-06-30T23:30:00Z');
+  expect(startOfDay(evening, 'utc')).toBe(Date.parse('2026-06-30T00:00:00Z'));
+  expect(startOfDay(evening, 'Asia/Tokyo')).toBe(Date.parse('2026-06-30T15:00:00Z'));
 });

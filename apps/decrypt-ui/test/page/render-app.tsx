@@ -58,7 +58,16 @@ export async function renderApp(path: string, options: RenderOptions = {}) {
     withoutSignIn('open', spy);
   const { renewed } = session;
   const api = createApiClient({ apiUrl: url, fetch: session.fetch, ...(renewed && { renewed }) });
-  setPreferences({ theme: 'dark', zone: 'utc', density: 'default', inspector: 408 });
+  setPreferences({
+    theme: 'dark',
+    zone: 'utc',
+    clock: '24',
+    times: 'absolute',
+    characterKeys: true,
+    density: 'default',
+    widths: {},
+    inspector: 408,
+  });
   applyPreferences();
   const config = { apiUrl: options.apiUrl ?? url, temporalUiUrl: 'https://temporal.example' };
   const services = { api, plaintext, queries, session, config };

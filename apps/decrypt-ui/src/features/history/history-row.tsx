@@ -23,7 +23,7 @@ import type { Row } from '../../model/rows.ts';
 import { eventSpan, extent, groupSpans, type Span } from '../../model/spans.ts';
 import { numberAt } from '../../model/values.ts';
 import { useFindings } from '../../payloads/payloads-context.tsx';
-import { useZone } from '../../state/preferences.ts';
+import { useTimeFormat } from '../../state/preferences.ts';
 import { KeyBadges } from '../payload/key-badges.tsx';
 import { Bars, type Waterfall } from '../timeline/waterfall.tsx';
 import { CategoryIcon } from './category-icon.tsx';
@@ -175,7 +175,7 @@ function eventCells(row: Extract<Row, { kind: 'event' }>, keys: ReactNode): Cell
 type PartProps = HistoryCellsProps & { readonly cells: Cells };
 
 function GridCells({ row, cells, waterfall, places, onToggle }: PartProps) {
-  const zone = useZone();
+  const format = useTimeFormat();
   const { start } = cells;
   return (
     <>
@@ -199,7 +199,7 @@ function GridCells({ row, cells, waterfall, places, onToggle }: PartProps) {
       <div
         role="gridcell"
         className={styles['time']}
-        title={start === undefined ? undefined : formatMomentExact(start, zone)}
+        data-tip={start === undefined ? undefined : formatMomentExact(start, format)}
       >
         {start === undefined ? null : waterfall.offset(start)}
       </div>

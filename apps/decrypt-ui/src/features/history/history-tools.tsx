@@ -4,20 +4,32 @@ import { DensityChoice } from '../../components/density.tsx';
 import { Kbd } from '../../components/kbd.tsx';
 import { Menu, MenuLine, MenuToggle } from '../../components/menu.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
+import { Segmented } from '../../components/segmented.tsx';
 import type { Row } from '../../model/rows.ts';
 import { useFind, useRun } from '../../run/run-context.tsx';
 import { type CommandId, firstKey, tip } from '../../commands/commands.ts';
 import { useCommands } from '../../commands/registry.ts';
+import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
+import type { WorkflowSearch } from '../../run/search.ts';
+import { RangeTools } from '../timeline/range-tools.tsx';
 import { focusFind } from './find-bar.tsx';
 import styles from './history-tools.module.css';
 import { type HistoryView, isFailedRow, isPendingRow, nextRow } from './use-history-view.ts';
 import type { MatchJump } from './use-matches.ts';
 
+interface HistoryToolsProps {
+  readonly view: HistoryView;
+  readonly matches: MatchJump;
+  readonly search: WorkflowSearch;
+}
+
 /** The tools in the bar of the History tab: find, rows, counters and view options. */
-export function HistoryTools({ view, matches }: { view: HistoryView; matches: MatchJump }) {
+export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
   const { open, find } = useRun();
   const { open: finding, only } = useFind();
   const { counts } = view;
+  const phone = useNarrowerThan(PHONE_BELOW);
+  const first = view.times.events[0];
 
   /** Selects the next matching row after the active one. */
   function jump(test: (row: Row) => boolean, backwards: boolean) {
@@ -67,7 +79,21 @@ export function HistoryTools({ view, matches }: { view: HistoryView; matches: Ma
           <Kbd>{firstKey('find')}</Kbd>
         </button>
       )}
-      <ViewSwitch view={view} />
+      <Segmented
+        label="Rows"
+        className={styles['segmented']}
+        value={view.view}
+        options={rowOptions}
+        onChange={(value) => view.change({ view: value === 'all' ? 'all' : undefined })}
+      />
+      {phone || first === undefined ? null : (
+        <RangeTools
+          from={first}
+          to={open ? undefined : view.times.events.at(-1)}
+          zoom={{ from: search.from, to: search.to }}
+          onZoom={view.change}
+        />
+      )}
       <Counter command="failed.next" outcome="failed" count={counts.failed} onJump={toFailed} />
       <Counter command="pending.next" outcome="pending" count={counts.pending} onJump={toPending} />
       <ViewMenu view={view} />
@@ -75,27 +101,10 @@ export function HistoryTools({ view, matches }: { view: HistoryView; matches: Ma
   );
 }
 
-/** Chooses between rows for groups and rows for all events. */
-function ViewSwitch({ view }: { view: HistoryView }) {
-  const options = [
-    { value: 'groups', text: 'Groups' },
-    { value: 'all', text: 'All' },
-  ] as const;
-  return (
-    <div className={styles['segmented']} role="group" aria-label="Rows">
-      {options.map(({ value, text }) => (
-        <button
-          key={value}
-          type="button"
-          aria-pressed={value === view.view}
-          onClick={() => view.change({ view: value === 'all' ? 'all' : undefined })}
-        >
-          {text}
-        </button>
-      ))}
-    </div>
-  );
-}
+const rowOptions = [
+  { value: 'groups', text: 'Groups' },
+  { value: 'all', text: 'All' },
+] as const;
 
 interface CounterProps {
   readonly command: CommandId;

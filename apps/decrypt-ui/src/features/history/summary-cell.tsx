@@ -8,7 +8,7 @@ import type { Outcome } from '../../model/outcome.ts';
 import { isRecord } from '../../model/values.ts';
 import { usePayload } from '../../payloads/payloads-context.tsx';
 import { useRun } from '../../run/run-context.tsx';
-import { useZone } from '../../state/preferences.ts';
+import { useTimeFormat } from '../../state/preferences.ts';
 import { levelText } from '../payload/failure-view.tsx';
 import { Mask } from '../payload/mask.tsx';
 import { PayloadCell, PayloadLine } from '../payload/payload-cell.tsx';
@@ -22,7 +22,7 @@ interface SummaryCellProps {
 /** The most telling fact about a row. */
 export function SummaryCell({ summary, now = 0 }: SummaryCellProps) {
   const { stub } = useRun();
-  const zone = useZone();
+  const format = useTimeFormat();
   switch (summary.kind) {
     case 'text':
       return <span className="t3 ellipsis">{summary.text}</span>;
@@ -33,7 +33,7 @@ export function SummaryCell({ summary, now = 0 }: SummaryCellProps) {
     case 'timer': {
       const { duration, firesAt } = summary;
       const fires =
-        firesAt === undefined ? '' : `, fires ${formatDay(firesAt, zone)} ${formatHour(firesAt, zone)}`;
+        firesAt === undefined ? '' : `, fires ${formatDay(firesAt, format)} ${formatHour(firesAt, format)}`;
       return <span className="t2 ellipsis">{`${formatTick(duration)}${fires}`}</span>;
     }
     default:

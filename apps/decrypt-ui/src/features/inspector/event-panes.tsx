@@ -4,18 +4,18 @@ import { eventTitle } from '../../model/describe-group.ts';
 import { formatMomentExact } from '../../model/format/time.ts';
 import type { RecordedEvent } from '../../model/history.ts';
 import { attributeName } from '../../model/words.ts';
-import { useZone } from '../../state/preferences.ts';
+import { useTimeFormat } from '../../state/preferences.ts';
 import styles from './panes.module.css';
 
 /** The attributes of the events: everything except payloads and proto3 defaults. */
 export function AttributesPane({ events }: { events: readonly RecordedEvent[] }) {
-  const zone = useZone();
+  const format = useTimeFormat();
   return events.map((event) => (
     <section key={event.eventId} className={styles['section']}>
       <header className={styles['head']}>
         <h3>{eventTitle(event)}</h3>
         <span className={styles['note']}>
-          event {event.eventId}, {formatMomentExact(event.at, zone)}
+          event {event.eventId}, {formatMomentExact(event.at, format)}
         </span>
       </header>
       <dl className={styles['list']}>
@@ -25,10 +25,10 @@ export function AttributesPane({ events }: { events: readonly RecordedEvent[] })
         </div>
         {attributeList(event.attributes).map(([name, value]) => (
           <div key={name}>
-            <dt title={name}>
+            <dt data-tip={name}>
               <Breakable>{attributeName(name)}</Breakable>
             </dt>
-            <dd>{formatAttribute(name, value, zone)}</dd>
+            <dd>{formatAttribute(name, value, format)}</dd>
           </div>
         ))}
       </dl>

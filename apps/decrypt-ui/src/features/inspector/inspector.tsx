@@ -25,7 +25,7 @@ import { tip } from '../../commands/commands.ts';
 import { useNow } from '../../state/clock.ts';
 import { SHEET_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { DEFAULT_SHEET, setSheetShare, useSheetShare } from '../../state/sheet.ts';
-import { useZone } from '../../state/preferences.ts';
+import { useTimeFormat } from '../../state/preferences.ts';
 import { CategoryIcon } from '../history/category-icon.tsx';
 import { LabelText } from '../history/summary-cell.tsx';
 import type { HistoryView } from '../history/use-history-view.ts';
@@ -167,7 +167,7 @@ interface FactsProps {
 
 function Facts({ group, event, view }: FactsProps) {
   const { open } = useRun();
-  const zone = useZone();
+  const format = useTimeFormat();
   const pending = view.pending.get(group.id);
   const live = open && group.open;
   const now = useNow(live);
@@ -182,7 +182,7 @@ function Facts({ group, event, view }: FactsProps) {
       {single ? (
         <>
           <Fact name="Event">{single.eventId}</Fact>
-          <Fact name="Recorded">{formatMomentExact(single.at, zone)}</Fact>
+          <Fact name="Recorded">{formatMomentExact(single.at, format)}</Fact>
         </>
       ) : (
         <>
@@ -212,7 +212,7 @@ function Queue({ attributes }: Pick<RecordedEvent, 'attributes'>) {
     <>
       {normal ? <Fact name="Queue">{normal}</Fact> : null}
       <Fact name="Sticky to worker">
-        <span title={name}>{name}</span>
+        <span data-tip={name}>{name}</span>
       </Fact>
     </>
   );

@@ -7,7 +7,7 @@ import { attributeList, formatAttribute } from '../../model/attribute-list.ts';
 import { at } from '../../model/values.ts';
 import { attributeName } from '../../model/words.ts';
 import { useRun } from '../../run/run-context.tsx';
-import { useZone } from '../../state/preferences.ts';
+import { useTimeFormat } from '../../state/preferences.ts';
 import { PayloadBlock } from '../payload/payload-block.tsx';
 import styles from './tabs.module.css';
 
@@ -17,7 +17,7 @@ const shownElsewhere = /^(execution|memo|searchAttributes|autoResetPoints|type\.
 /** The Metadata tab: the unencrypted facts about a run, and the texts that its author wrote about it. */
 export function MetadataTab() {
   const { description, address } = useRun();
-  const zone = useZone();
+  const format = useTimeFormat();
   const { workflow, details, payloads } = description;
   const authored = payloads.filter(({ path }) => path.includes('userMetadata.'));
   const searchAttributes = Object.entries(workflow.searchAttributes);
@@ -47,7 +47,7 @@ export function MetadataTab() {
         ) : null}
         {[...info, ...config].map(([name, value]) => (
           <Item key={name} name={attributeName(name)} path={name}>
-            {formatAttribute(name, value, zone)}
+            {formatAttribute(name, value, format)}
           </Item>
         ))}
       </List>
@@ -87,7 +87,7 @@ interface ItemProps {
 function Item({ name, path, copy, children }: ItemProps) {
   return (
     <div>
-      <dt title={path}>
+      <dt data-tip={path}>
         <Breakable>{name}</Breakable>
       </dt>
       <dd>

@@ -11,7 +11,7 @@ import { type PendingWork, pendingWork } from '../../model/pending.ts';
 import { sentence } from '../../model/words.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useNow } from '../../state/clock.ts';
-import { useZone } from '../../state/preferences.ts';
+import { useTimeFormat } from '../../state/preferences.ts';
 import { RunAnchor } from '../links/run-link.tsx';
 import { FailureView } from '../payload/failure-view.tsx';
 import { PayloadBlock } from '../payload/payload-block.tsx';
@@ -61,18 +61,18 @@ interface PendingProps extends PendingTabProps {
 
 function Pending({ work, now, eventId, onSelect }: PendingProps) {
   const { address, description } = useRun();
-  const zone = useZone();
+  const format = useTimeFormat();
   const { outcome, text } = stateOf(work);
   const stub = (ref: string) => description.payloads.find((candidate) => candidate.ref === ref);
   const facts = [
     ['Attempt', work.attempt > 0 ? attempts(work) : undefined],
-    ['Scheduled', work.scheduledAt && formatMoment(work.scheduledAt, zone)],
+    ['Scheduled', work.scheduledAt && formatMoment(work.scheduledAt, format)],
     ['Last started', work.lastStartedAt && `${formatTicking(now - work.lastStartedAt)} ago`],
     ['Last ended', work.lastEndedAt && `${formatTicking(now - work.lastEndedAt)} ago`],
     ['Last heartbeat', work.lastHeartbeatAt && `${formatTicking(now - work.lastHeartbeatAt)} ago`],
     ['Next attempt', work.nextAttemptAt && nextAttempt(work.nextAttemptAt - now)],
     ['Waits between attempts', work.retryInterval && formatDuration(work.retryInterval)],
-    ['Gives up', work.expiresAt && formatMoment(work.expiresAt, zone)],
+    ['Gives up', work.expiresAt && formatMoment(work.expiresAt, format)],
     ['Paused by', work.pausedBy],
     ['Reason', work.pauseReason],
     ['Blocked', work.blocked],

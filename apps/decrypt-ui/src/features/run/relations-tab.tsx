@@ -7,17 +7,16 @@ import { OutcomeGlyph } from '../../components/outcome.tsx';
 import { familyRows, familyRuns } from '../../model/family.ts';
 import { formatDurationShort, formatTicking } from '../../model/format/duration.ts';
 import { plural } from '../../model/format/number.ts';
-import { formatMoment } from '../../model/format/time.ts';
 import { isOpen, outcomeOf, outcomeText } from '../../model/outcome.ts';
 import { linkText, type RunLink } from '../../model/run-links.ts';
 import { millisOf } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useNow } from '../../state/clock.ts';
-import { useZone } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
 import { FamilyTable } from './family-table.tsx';
 import styles from './relations-tab.module.css';
 import { RunAnchor } from '../links/run-link.tsx';
+import { Moment } from '../moment/moment.tsx';
 import { useLineage, useMessageLinks } from './use-relations.ts';
 
 /** The Relations tab: the family as a waterfall, the runs of the same workflow id, and the runs that exchange messages. */
@@ -158,7 +157,6 @@ interface ChainRowProps {
 }
 
 function ChainRow({ run, links, now }: ChainRowProps) {
-  const zone = useZone();
   const { address } = useRun();
   const outcome = outcomeOf(run.status);
   const started = millisOf(run.startTime);
@@ -183,7 +181,7 @@ function ChainRow({ run, links, now }: ChainRowProps) {
           {outcomeText[outcome]}
         </span>
       </td>
-      <td className={styles['right']}>{started === undefined ? '–' : formatMoment(started, zone)}</td>
+      <td className={styles['right']}>{started === undefined ? '–' : <Moment at={started} />}</td>
       <td className={styles['right']}>
         {started === undefined
           ? '–'

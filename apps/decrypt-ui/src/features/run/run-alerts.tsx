@@ -8,7 +8,7 @@ import { plural } from '../../model/format/number.ts';
 import { formatMoment } from '../../model/format/time.ts';
 import { type RunAlert, runAlerts } from '../../model/run-alerts.ts';
 import { useRun } from '../../run/run-context.tsx';
-import { useZone } from '../../state/preferences.ts';
+import { useTimeFormat } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
 import { RunAnchor } from '../links/run-link.tsx';
 import { FailureView } from '../payload/failure-view.tsx';
@@ -151,8 +151,8 @@ function NoPollers({ alert: { queue, lastPoll } }: { alert: Extract<RunAlert, { 
 }
 
 function useMoment(): (millis: number | undefined) => string | undefined {
-  const zone = useZone();
-  return (millis) => (millis === undefined ? undefined : formatMoment(millis, zone));
+  const format = useTimeFormat();
+  return (millis) => (millis === undefined ? undefined : formatMoment(millis, format));
 }
 
 const facts = (...parts: readonly (string | undefined)[]) => parts.filter(Boolean).join(', ');

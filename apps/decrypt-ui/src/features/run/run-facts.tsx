@@ -6,8 +6,9 @@ import { formatClock, formatDay, formatMoment, formatMomentExact } from '../../m
 import { type KeyShare, type KeyUsage, UNRECORDED_VERSION } from '../../model/keys.ts';
 import { millisOf } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
-import { useZone } from '../../state/preferences.ts';
+import { useTimeFormat } from '../../state/preferences.ts';
 import styles from './run-facts.module.css';
+import { Moment } from '../moment/moment.tsx';
 import { RunValues } from './run-values.tsx';
 
 interface RunFactsProps {
@@ -24,7 +25,7 @@ export function RunFacts({ expanded, onToggle, onPlaintext }: RunFactsProps) {
   const { events } = follow.history;
   return (
     <div className={styles['facts']}>
-      <span className={styles['type']} title={escapeInvisible(workflow.type)}>
+      <span className={styles['type']} data-tip={escapeInvisible(workflow.type)}>
         {escapeInvisible(workflow.type)}
       </span>
       <Fact name="queue">{escapeInvisible(workflow.taskQueue)}</Fact>
@@ -40,9 +41,9 @@ export function RunFacts({ expanded, onToggle, onPlaintext }: RunFactsProps) {
   );
 }
 
-function Fact({ name, title, children }: { name: string; title?: string; children: ReactNode }) {
+function Fact({ name, tip, children }: { name: string; tip?: string; children: ReactNode }) {
   return (
-    <span className={styles['fact']} data-fact={name} title={title}>
+    <span className={styles['fact']} data-fact={name} data-tip={tip}>
       <span className={styles['name']}>{name}</span>
       {children}
     </span>
@@ -52,21 +53,21 @@ function Fact({ name, title, children }: { name: string; title?: string; childre
 /** When the run started and, once it has, when it ended. */
 function Times() {
   const { workflow } = useRun().description;
-  const zone = useZone();
+  const format = useTimeFormat();
   const started = millisOf(workflow.startTime);
   const closed = millisOf(workflow.closeTime);
   if (started === undefined) return null;
   if (closed === undefined) {
     return (
-      <Fact name="started" title={formatMomentExact(started, zone)}>
-        {formatMoment(started, zone)}
+      <Fact name="started">
+        <Moment at={started} />
       </Fact>
     );
   }
-  const sameDay = formatDay(started, zone) === formatDay(closed, zone);
+  const sameDay = formatDay(started, format) === formatDay(closed, format);
   return (
-    <Fact name="ran" title={`${formatMomentExact(started, zone)}\n${formatMomentExact(closed, zone)}`}>
-      {formatMoment(started, zone)} – {sameDay ? formatClock(closed, zone) : formatMoment(closed, zone)}
+    <Fact name="ran" tip={`${formatMomentExact(started, format)} – ${formatMomentExact(closed, format)}`}>
+      {formatMoment(started, format)} – {sameDay ? formatClock(closed, format) : formatMoment(closed, format)}
     </Fact>
   );
 }
@@ -98,9 +99,9 @@ function KeyRibbon({ usage }: { usage: KeyUsage }) {
   const { shares, unreadable } = usage;
   const all = shares.reduce((sum, share) => sum + share.count, 0);
   if (all === 0) return null;
-  const title = shares.map(({ label, count }) => `${wordsOf(label)}: ${plural(count, 'payload')}`).join('\n');
+  const tip = shares.map(({ label, count }) => `${wordsOf(label)}: ${plural(count, 'payload')}`).join('\n');
   return (
-    <span className={styles['use']} title={title}>
+    <span className={styles['use']} data-tip={tip}>
       <span className={styles['ribbon']} aria-hidden="true">
         {shares.map((share, index) => (
           <i

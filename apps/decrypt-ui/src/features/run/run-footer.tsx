@@ -3,7 +3,7 @@ import { formatCount } from '../../model/format/number.ts';
 import { formatClock, formatMoment } from '../../model/format/time.ts';
 import { usePayloadLock } from '../../payloads/payloads-context.tsx';
 import { useRun } from '../../run/run-context.tsx';
-import { useZone } from '../../state/preferences.ts';
+import { useTimeFormat } from '../../state/preferences.ts';
 import { useSessionState } from '../../state/services.tsx';
 import styles from './run-footer.module.css';
 
@@ -12,7 +12,7 @@ export function RunFooter() {
   const { follow, description, open, usage } = useRun();
   const locked = usePayloadLock() !== undefined;
   const expired = useSessionState().status === 'expired';
-  const zone = useZone();
+  const format = useTimeFormat();
   const { events } = follow.history;
   const { encrypted, unreadable } = usage;
   const last = events.at(-1);
@@ -39,7 +39,7 @@ export function RunFooter() {
         <span className={styles['state']}>
           <i className={styles['dot']} data-outcome={open ? liveOutcome(follow.phase) : 'neutral'} />
           {open ? liveText(follow.phase) : 'Closed'}
-          {last ? `, last event ${open ? formatClock(last.at, zone) : formatMoment(last.at, zone)}` : ''}
+          {last ? `, last event ${open ? formatClock(last.at, format) : formatMoment(last.at, format)}` : ''}
         </span>
       )}
       {encrypted > 0 ? (

@@ -17,7 +17,7 @@ import { linkText, type RunLink, type RunRelation } from '../../model/run-links.
 import { millisOf } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useNow } from '../../state/clock.ts';
-import { useZone } from '../../state/preferences.ts';
+import { useTimeFormat } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
 import { openRun, RunAnchor } from '../links/run-link.tsx';
 import { ExportButton } from './export-button.tsx';
@@ -123,7 +123,7 @@ function RelationIcon({ link: { relation } }: { link: RunLink }) {
 
 function RunMenu() {
   const { api } = useServices();
-  const zone = useZone();
+  const format = useTimeFormat();
   const navigate = useNavigate();
   const { address } = useRun();
   const { namespace, workflowId, runId } = address;
@@ -151,7 +151,7 @@ function RunMenu() {
         options={runs.map((run) => ({
           value: run.runId,
           text: <RunItem run={run} relation={relationOf(run)} />,
-          note: run.startTime ? formatMoment(millisOf(run.startTime) ?? 0, zone) : undefined,
+          note: run.startTime ? formatMoment(millisOf(run.startTime) ?? 0, format) : undefined,
         }))}
         onChange={(next) => {
           const params = { namespace, workflowId, runId: next };

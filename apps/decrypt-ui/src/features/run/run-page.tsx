@@ -120,7 +120,7 @@ function Content() {
             { value: 'metadata', text: 'Metadata' },
           ]}
           onChange={(next) => change({ tab: next === 'history' ? undefined : next }, false)}
-          tools={tab === 'history' ? <HistoryTools view={view} matches={matches} /> : null}
+          tools={tab === 'history' ? <HistoryTools view={view} matches={matches} search={search} /> : null}
         >
           <TabPanel value="history" className={styles['panel']}>
             <HistoryTab view={view} matches={matches} search={search} />

@@ -5,20 +5,25 @@ import { TooltipLayer } from '../../components/tooltip.tsx';
 import { namespaceScope } from '../../payloads/plaintext-cache.ts';
 import { useCommands, useHotkeys } from '../../commands/registry.ts';
 import { useRunsSearch } from '../../run/runs-search-context.tsx';
-import { watchSystemTheme } from '../../state/preferences.ts';
+import { usePreferences, watchSystemTheme } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
 import { PayloadNotice } from '../session/payload-notice.tsx';
 import styles from './shell.module.css';
 import { ShortcutsDialog } from './shortcuts-dialog.tsx';
 import { TopBar } from './top-bar.tsx';
 
-/** Loaded when it is opened for the first time. */
+/** Loaded when they are opened for the first time. */
 const Palette = lazy(async () => ({ default: (await import('./palette.tsx')).Palette }));
+const SettingsDialog = lazy(async () => ({
+  default: (await import('./settings-dialog.tsx')).SettingsDialog,
+}));
 
-/** The frame of every page: the top bar, the hotkeys, the palette, the shortcuts dialog, tooltips and the live region. */
+/** The frame of every page: the top bar, the hotkeys, the palette, the dialogs of shortcuts and settings, tooltips and the live region. */
 export function Shell() {
   const [helpOpen, setHelpOpen] = useState(false);
   const [paletteOpen, setPaletteOpen] = useState(false);
+  const [settingsOpen, setSettingsOpen] = useState(false);
+  const { characterKeys } = usePreferences();
   const { plaintext } = useServices();
   const { namespace } = useParams({ strict: false });
 
@@ -33,22 +38,32 @@ export function Shell() {
     };
   }, [namespace, plaintext, runsSearch]);
   useHotkeys();
-  useCommands({ help: () => setHelpOpen(true), palette: () => setPaletteOpen(true) });
+  useCommands({
+    help: () => setHelpOpen(true),
+    palette: () => setPaletteOpen(true),
+    settings: () => setSettingsOpen(true),
+  });
 
   return (
     <div className={styles['shell']}>
-      <a className={styles['skip']} href="#main">
+      <a className={styles['skip']} href="#main" data-unprinted="">
         Skip to content
       </a>
-      <TopBar onHelp={() => setHelpOpen(true)} />
+      <TopBar onHelp={() => setHelpOpen(true)} onSettings={() => setSettingsOpen(true)} />
       <PayloadNotice />
       <main id="main" className={styles['main']} tabIndex={-1}>
-        <Outlet />
+        {/* The pages name the keys of commands in many places, so they are made anew when the keys change. */}
+        <Outlet key={String(characterKeys)} />
       </main>
       <ShortcutsDialog open={helpOpen} onOpenChange={setHelpOpen} />
       {paletteOpen ? (
         <Suspense fallback={null}>
           <Palette onClose={() => setPaletteOpen(false)} />
+        </Suspense>
+      ) : null}
+      {settingsOpen ? (
+        <Suspense fallback={null}>
+          <SettingsDialog onClose={() => setSettingsOpen(false)} />
         </Suspense>
       ) : null}
       <LiveRegion />

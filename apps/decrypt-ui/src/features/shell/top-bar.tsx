@@ -1,11 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { type CryptoHealth, escapeInvisible } from '@temporal-kms/codec-api';
-import { CircleHelp } from 'lucide-react';
+import { CircleHelp, Settings } from 'lucide-react';
 import { healthQuery, namespacesQuery } from '../../api/queries.ts';
 import { Button } from '../../components/button.tsx';
-import { Menu, MenuChoice } from '../../components/menu.tsx';
-import { zoneLabel } from '../../model/format/time.ts';
+import { Menu, MenuAction, MenuChoice, MenuLine } from '../../components/menu.tsx';
+import { zoneCity, zoneLabel } from '../../model/format/time.ts';
 import type { Outcome } from '../../model/outcome.ts';
 import { reasonTexts } from '../../model/reasons.ts';
 import { tip } from '../../commands/commands.ts';
@@ -17,12 +17,16 @@ import brandStyles from './brand.module.css';
 import { Brand, ThemeMenu } from './brand.tsx';
 import styles from './top-bar.module.css';
 
-/** The bar at the top of every page: namespace, health, time zone, theme, help and account. */
-export function TopBar({ onHelp }: { onHelp: () => void }) {
-  const { zone } = usePreferences();
+interface TopBarProps {
+  readonly onHelp: () => void;
+  readonly onSettings: () => void;
+}
+
+/** The bar at the top of every page: namespace, health, time zone, theme, help, settings and account. */
+export function TopBar({ onHelp, onSettings }: TopBarProps) {
   const { namespace } = useParams({ strict: false });
   return (
-    <header className={brandStyles['bar']}>
+    <header className={brandStyles['bar']} data-unprinted="">
       <Link to="/" className={brandStyles['brand']} aria-label="decrypt-ui, home">
         <Brand />
       </Link>
@@ -41,17 +45,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
       )}
       <span className="spacer" />
       <Health />
-      <Menu label="Time zone" trigger={zoneLabel(zone)} align="end" className={styles['wide']}>
-        <MenuChoice
-          title="Time zone"
-          value={zone}
-          options={[
-            { value: 'utc', text: 'UTC' },
-            { value: 'local', text: 'Local', note: zoneLabel('local') },
-          ]}
-          onChange={(next) => setPreferences({ zone: next })}
-        />
-      </Menu>
+      <ZoneMenu onSettings={onSettings} />
       <ThemeMenu />
       <Button
         look="ghost"
@@ -63,8 +57,35 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
       >
         <CircleHelp size={14} />
       </Button>
+      <Button look="ghost" icon aria-label="Settings" {...tip('settings')} onClick={onSettings}>
+        <Settings size={14} />
+      </Button>
       <ProfileMenu />
     </header>
+  );
+}
+
+/** The time zones that need no search: UTC, the browser's, and the one that was chosen in the settings. */
+function ZoneMenu({ onSettings }: Pick<TopBarProps, 'onSettings'>) {
+  const { zone } = usePreferences();
+  const offered = [
+    { value: 'utc', text: 'UTC' },
+    { value: 'local', text: 'Local', note: zoneLabel('local') },
+    ...(zone === 'utc' || zone === 'local'
+      ? []
+      : [{ value: zone, text: zoneCity(zone), note: zoneLabel(zone) }]),
+  ];
+  return (
+    <Menu label="Time zone" trigger={zoneLabel(zone)} align="end" className={styles['wide']}>
+      <MenuChoice
+        title="Time zone"
+        value={zone}
+        options={offered}
+        onChange={(next) => setPreferences({ zone: next })}
+      />
+      <MenuLine />
+      <MenuAction onClick={onSettings}>Other time zones…</MenuAction>
+    </Menu>
   );
 }
 
@@ -138,7 +159,7 @@ function Health() {
   const { data, isError } = useQuery(healthQuery(api));
   const { outcome, text, title } = healthState(data, isError);
   return (
-    <span className={styles['health']} title={title}>
+    <span className={styles['health']} data-tip={title}>
       <span className={styles['dot']} data-outcome={outcome} />
       <span>{text}</span>
     </span>

@@ -7,7 +7,7 @@ import { isFailure } from '../../model/outcome.ts';
 import type { PendingWork } from '../../model/pending.ts';
 import { createTimeScale, type RunTimes, type TimeScale } from '../../model/time-scale.ts';
 import { useFind, useRun } from '../../run/run-context.tsx';
-import { useTheme, useZone } from '../../state/preferences.ts';
+import { useTheme, useTimeFormat } from '../../state/preferences.ts';
 import { Brush, type Zoom } from './brush.tsx';
 import styles from './overview.module.css';
 import { pieces } from './waterfall.tsx';
@@ -171,18 +171,18 @@ interface MomentsProps {
 
 /** The time at the start, after each gap and at the end, where there is space for it. */
 function Moments({ scale, open, following }: MomentsProps) {
-  const zone = useZone();
+  const format = useTimeFormat();
   const parts = scale.parts.filter((part) => part.width > LABEL_ROOM);
   const last = scale.parts.at(-1);
   const reachesEnd = last !== undefined && last.left + last.width >= scale.width - 1;
   const roomAtEnd = reachesEnd && (last.width > 2 * LABEL_ROOM || last.width <= LABEL_ROOM);
-  const end = open ? (following ? 'now, following' : 'now') : formatMoment(scale.to, zone);
+  const end = open ? (following ? 'now, following' : 'now') : formatMoment(scale.to, format);
   const right: CSSProperties = { right: PAD + 8 };
   return (
     <>
       {parts.map((part) => (
         <span key={part.from} className={styles['moment']} style={{ left: PAD + part.left + 8 }}>
-          {formatMoment(part.from, zone)}
+          {formatMoment(part.from, format)}
         </span>
       ))}
       {roomAtEnd ? (

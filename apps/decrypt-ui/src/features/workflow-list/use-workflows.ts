@@ -3,7 +3,8 @@ import type { WorkflowCount, WorkflowSummary } from '@temporal-kms/codec-api';
 import { useMemo, useState } from 'react';
 import { countQuery, newestQuery, workflowsQuery } from '../../api/queries.ts';
 import { useServices } from '../../state/services.tsx';
-import { useZone } from '../../state/preferences.ts';
+import { startOfDay } from '../../model/format/time.ts';
+import { useTimeFormat } from '../../state/preferences.ts';
 import { withStatuses } from './list-view.ts';
 import { type ListQuery, printQuery, resolveTimes } from './visibility-query.ts';
 
@@ -86,12 +87,10 @@ function listTime(key: string): number {
 
 /** Returns a function that replaces the relative times of a query. */
 export function useResolvedTimes(namespace: string, query: string): (text: string) => string {
-  const zone = useZone();
+  const { zone } = useTimeFormat();
   const key = `${namespace} ${query}`;
   return useMemo(() => {
     const now = listTime(key);
-    const day = new Date(now);
-    const midnight = zone === 'utc' ? day.setUTCHours(0, 0, 0, 0) : day.setHours(0, 0, 0, 0);
-    return (text) => resolveTimes(text, now, midnight);
+    return (text) => resolveTimes(text, now, startOfDay(now, zone));
   }, [key, zone]);
 }

@@ -8,11 +8,10 @@ import { CopyButton } from '../../components/copy-button.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
 import { formatDurationShort, formatTicking } from '../../model/format/duration.ts';
 import { formatBytes, formatCount } from '../../model/format/number.ts';
-import { formatClock, formatDay, formatMomentExact } from '../../model/format/time.ts';
 import { keyBadges } from '../../model/keys.ts';
 import { isOpen, outcomeOf, outcomeText } from '../../model/outcome.ts';
 import { millisOf } from '../../model/values.ts';
-import { useZone } from '../../state/preferences.ts';
+import { Moment } from '../moment/moment.tsx';
 import { KeyBadges } from '../payload/key-badges.tsx';
 import { type ColumnId, columnLook, isKnown, type KnownColumn } from './columns.ts';
 import type { ListRow } from './list-rows.ts';
@@ -92,8 +91,8 @@ const cells: Readonly<Record<KnownColumn, (props: RunProps) => ReactNode>> = {
   id: (props) => <Id {...props} />,
   type: ({ run }) => <span className="ellipsis">{escapeInvisible(run.type)}</span>,
   queue: ({ run }) => <span className="ellipsis t2">{escapeInvisible(run.taskQueue)}</span>,
-  started: ({ run }) => <Moment time={run.startTime} />,
-  closed: ({ run }) => <Moment time={run.closeTime} />,
+  started: ({ run }) => <Time time={run.startTime} />,
+  closed: ({ run }) => <Time time={run.closeTime} />,
   duration: ({ run, now }) => <Duration run={run} now={now} />,
   events: ({ run }) => <span className="t2">{isCounted(run) ? formatCount(run.historyLength) : '–'}</span>,
   size: ({ run }) => <span className="t2">{isCounted(run) ? formatBytes(run.historySizeBytes) : '–'}</span>,
@@ -149,13 +148,12 @@ const ProblemMark = ({ problem, status }: { problem: Problem; status: string }) 
   </span>
 );
 
-function Moment({ time }: { time: string | undefined }) {
-  const zone = useZone();
+function Time({ time }: { time: string | undefined }) {
   const millis = millisOf(time);
   if (millis === undefined) return <span className="t3">–</span>;
   return (
-    <span className="t2" data-tip={formatMomentExact(millis, zone)}>
-      <span className="t3">{formatDay(millis, zone)}</span> {formatClock(millis, zone)}
+    <span className="t2">
+      <Moment at={millis} />
     </span>
   );
 }
@@ -170,7 +168,6 @@ function Attribute({ run, name }: { run: WorkflowSummary; name: string }) {
 }
 
 function PhoneCells({ run, row, namespace, now, problem, onExpand }: RunProps) {
-  const zone = useZone();
   const outcome = outcomeOf(run.status);
   const started = millisOf(run.startTime);
   return (
@@ -188,9 +185,7 @@ function PhoneCells({ run, row, namespace, now, problem, onExpand }: RunProps) {
         ) : (
           <Fragment>
             <span className="ellipsis t2">{escapeInvisible(run.type)}</span>
-            <span className="t3">
-              {started === undefined ? null : `${formatDay(started, zone)} ${formatClock(started, zone)}`}
-            </span>
+            <span className="t3">{started === undefined ? null : <Moment at={started} />}</span>
           </Fragment>
         )}
         <span className="spacer" />

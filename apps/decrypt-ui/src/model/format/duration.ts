@@ -68,3 +68,10 @@ export function formatTick(millis: number): string {
   if (millis < MINUTE) return `${Number((millis / SECOND).toFixed(2))} s`;
   return long(millis);
 }
+
+/** How long ago a moment was, in minutes or longer units: `under a minute ago`, `5 m ago`, `2 h 05 m ago`, `3 d 4 h ago`. */
+export function formatAgo(millis: number, now: number): string {
+  const passed = Math.floor(Math.abs(now - millis) / MINUTE) * MINUTE;
+  const text = passed === 0 ? 'under a minute' : long(passed);
+  return now < millis ? `in ${text}` : `${text} ago`;
+}

@@ -1,7 +1,22 @@
-/** UTC, or the time zone of the browser. */
-export type Zone = 'utc' | 'local';
+/** `utc`, `local` for the time zone of the browser, or the IANA name of a time zone. */
+export type Zone = string;
 
-const zoneName = (zone: Zone) => (zone === 'utc' ? 'UTC' : undefined);
+/** How the reader wants moments to be written. */
+export interface TimeFormat {
+  readonly zone: Zone;
+  readonly clock: '24' | '12';
+}
+
+const zoneName = (zone: Zone) => (zone === 'utc' ? 'UTC' : zone === 'local' ? undefined : zone);
+
+/** Whether the browser knows a time zone. */
+export function isZone(zone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en-GB', { timeZone: zoneName(zone) }) instanceof Intl.DateTimeFormat;
+  } catch {
+    return false;
+  }
+}
 
 /** `Intl.DateTimeFormat` is expensive to create, so each formatter is created once. */
 const cache = new Map<string, Intl.DateTimeFormat>();
@@ -13,10 +28,25 @@ function formatter(name: string, zone: Zone, options: Intl.DateTimeFormatOptions
   return found;
 }
 
-const clock = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const;
+const hours = {
+  '24': { hour: '2-digit', hourCycle: 'h23' },
+  '12': { hour: 'numeric', hourCycle: 'h12' },
+} as const;
+
+type Precision = 'minute' | 'second' | 'millisecond';
+
+/** The time of the day: `13:04:58`, or `1:04:58 pm`. */
+function timeOfDay(millis: number, { zone, clock }: TimeFormat, precision: Precision): string {
+  return formatter(`${clock} ${precision}`, zone, {
+    ...hours[clock],
+    minute: '2-digit',
+    ...(precision === 'minute' ? {} : { second: '2-digit' }),
+    ...(precision === 'millisecond' ? { fractionalSecondDigits: 3 } : {}),
+  }).format(millis);
+}
 
 /** `24 Nov`; with the year if it is not the current one. */
-export function formatDay(millis: number, zone: Zone, now = Date.now()): string {
+export function formatDay(millis: number, { zone }: Pick<TimeFormat, 'zone'>, now = Date.now()): string {
   const year = formatter('year', zone, { year: 'numeric' });
   const sameYear = year.format(millis) === year.format(now);
   return sameYear
@@ -25,24 +55,67 @@ export function formatDay(millis: number, zone: Zone, now = Date.now()): string 
 }
 
 /** `13:04:58` */
-export const formatClock = (millis: number, zone: Zone) => formatter('clock', zone, clock).format(millis);
+export const formatClock = (millis: number, format: TimeFormat) => timeOfDay(millis, format, 'second');
 
 /** `13:04` */
-export const formatHour = (millis: number, zone: Zone) =>
-  formatter('hour', zone, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(millis);
+export const formatHour = (millis: number, format: TimeFormat) => timeOfDay(millis, format, 'minute');
 
 /** `24 Nov 13:04:58` */
-export const formatMoment = (millis: number, zone: Zone, now = Date.now()) =>
-  `${formatDay(millis, zone, now)} ${formatClock(millis, zone)}`;
+export const formatMoment = (millis: number, format: TimeFormat, now = Date.now()) =>
+  `${formatDay(millis, format, now)} ${formatClock(millis, format)}`;
 
 /** `24 Nov 13:04:58.204` */
-export const formatMomentExact = (millis: number, zone: Zone, now = Date.now()) =>
-  `${formatMoment(millis, zone, now)}.${String(Math.floor(millis) % 1000).padStart(3, '0')}`;
+export const formatMomentExact = (millis: number, format: TimeFormat, now = Date.now()) =>
+  `${formatDay(millis, format, now)} ${timeOfDay(Math.floor(millis), format, 'millisecond')}`;
 
-/** `UTC`, or the offset of the browser's time zone: `UTC+1`. */
+/** The offset from UTC of a time zone: `UTC`, `UTC+1`, `UTC+5:30`. */
 export function zoneLabel(zone: Zone, now = Date.now()): string {
-  if (zone === 'utc') return 'UTC';
   const parts = formatter('zone', zone, { timeZoneName: 'shortOffset' }).formatToParts(now);
-  const offset = parts.find(({ type }) => type === 'timeZoneName')?.value ?? 'GMT';
-  return offset === 'GMT' ? 'Local' : offset.replace('GMT', 'UTC');
+  const offset = parts.find(({ type }) => type === 'timeZoneName')?.value ?? 'UTC';
+  // Without an offset, browsers write GMT, GMT+0 or UTC.
+  return offset.replace('GMT', 'UTC').replace(/\+0$/, '');
 }
+
+/** The name of a time zone in words: `Europe/Berlin` is `Berlin`. */
+export const zoneCity = (zone: Zone) => (zone.split('/').at(-1) ?? zone).replaceAll('_', ' ');
+
+/** Milliseconds by which the clocks of a time zone are ahead of UTC at a moment. */
+function offsetAt(millis: number, zone: Zone): number {
+  const whole = Math.floor(millis / 1000) * 1000;
+  const parts = formatter('parts', zone, {
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    ...hours['24'],
+    minute: '2-digit',
+    second: '2-digit',
+  }).formatToParts(whole);
+  const part = (type: Intl.DateTimeFormatPartTypes) =>
+    Number(parts.find((candidate) => candidate.type === type)?.value ?? 0);
+  const written = Date.UTC(
+    part('year'),
+    part('month') - 1,
+    part('day'),
+    part('hour'),
+    part('minute'),
+    part('second'),
+  );
+  return written - whole;
+}
+
+/** What the clocks of a time zone show, as an input of type `datetime-local` contains it: `2026-11-24T13:04:58.204`. */
+export const toWallTime = (millis: number, zone: Zone) =>
+  new Date(millis + offsetAt(millis, zone)).toISOString().slice(0, -1);
+
+/** The moment at which the clocks of a time zone show `text`; undefined if it is no date with a time. */
+export function fromWallTime(text: string, zone: Zone): number | undefined {
+  const written = Date.parse(`${text}Z`);
+  if (Number.isNaN(written)) return undefined;
+  // The offset at the moment itself, which a change of the clocks may separate from the first guess.
+  const guess = written - offsetAt(written, zone);
+  return written - offsetAt(guess, zone);
+}
+
+/** The moment at which the day of another moment begins in a time zone. */
+export const startOfDay = (millis: number, zone: Zone): number =>
+  fromWallTime(`${toWallTime(millis, zone).slice(0, 10)}T00:00:00`, zone) ?? millis;
