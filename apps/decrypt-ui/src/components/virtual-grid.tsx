@@ -10,15 +10,19 @@ import {
   useState,
 } from 'react';
 import { useCommands } from '../commands/registry.ts';
-import { PHONE_BELOW, useNarrowerThan } from '../state/media.ts';
+import { PHONE_BELOW, useNarrowerThan, usePrinting } from '../state/media.ts';
 import { usePreferences } from '../state/preferences.ts';
 import { rowHeights } from './density.tsx';
+import { type GridColumn, GridHead, type WidthChange } from './grid-head.tsx';
 import styles from './virtual-grid.module.css';
 
 /** Height of the column heads in CSS pixels; `--row-head` of tokens.css. */
 const HEAD_HEIGHT = 28;
 /** Height of a row on a phone, where its text takes two lines. */
 const PHONE_ROW_HEIGHT = 62;
+
+/** Most rows that are printed, about 40 pages. */
+const MAX_PRINTED = 2000;
 
 /** Asks the grid to bring a row into view. Each request is a new object, so that the same row can be asked for again. */
 interface ScrollTarget {
@@ -27,13 +31,19 @@ interface ScrollTarget {
   readonly focus: boolean | 'unless-elsewhere';
 }
 
-/** By place: the row that was active when the reader left a grid. */
-const left = new Map<string, string>();
+/** Where the reader was in a grid: the active row, and the scroll position in CSS pixels. */
+interface Place {
+  readonly active: string | undefined;
+  readonly top: number;
+}
+
+/** By the name of a grid: where the reader was when the grid left the screen. */
+const left = new Map<string, Place>();
 const MAX_PLACES = 50;
 
-function remember(place: string, key: string) {
-  left.delete(place);
-  left.set(place, key);
+function remember(name: string, place: Place) {
+  left.delete(name);
+  left.set(name, place);
   const [oldest] = left.keys();
   if (left.size > MAX_PLACES && oldest !== undefined) left.delete(oldest);
 }
@@ -61,24 +71,39 @@ export function rowSource<R>(rows: readonly R[], keyOf: (row: R) => string): Row
   };
 }
 
+interface GridFocusOptions {
+  /** Identifies the grid. A grid with a name comes back with the scroll position and the active row that it had. */
+  readonly name?: string;
+  /** Whether the active row of a grid that comes back also gets the focus, if nothing else has it. */
+  readonly refocus?: boolean;
+}
+
 /**
  * The active row of a grid, by its key; undefined until the reader has chosen a row. Only the active row is in the tab
- * order; without one, the first row is. `go` activates a row and scrolls to it. With a `place`, a grid that the reader
- * comes back to scrolls to the row that was active, and focuses it.
+ * order; without one, the first row is. `go` activates a row and scrolls to it.
  */
-export function useGridFocus(place?: string) {
-  const [active, setActive] = useState(() => (place === undefined ? undefined : left.get(place)));
+export function useGridFocus({ name, refocus = false }: GridFocusOptions = {}) {
+  const [before] = useState(() => (name === undefined ? undefined : left.get(name)));
+  const [active, setActive] = useState(before?.active);
   const [target, setTarget] = useState<ScrollTarget | undefined>(() =>
-    active === undefined ? undefined : { key: active, focus: 'unless-elsewhere' },
+    refocus && before?.active !== undefined ? { key: before.active, focus: 'unless-elsewhere' } : undefined,
   );
+  const place = useRef<Place>(before ?? { active: undefined, top: 0 });
   useEffect(() => {
-    if (place !== undefined && active !== undefined) remember(place, active);
-  }, [place, active]);
+    place.current = { ...place.current, active };
+  }, [active]);
+  useEffect(() => {
+    if (name === undefined) return undefined;
+    return () => remember(name, place.current);
+  }, [name]);
+  const onScroll = useCallback((top: number) => {
+    place.current = { ...place.current, top };
+  }, []);
   const go = useCallback((key: string, focus = true) => {
     setActive(key);
     setTarget({ key, focus });
   }, []);
-  return { active, setActive, target, go };
+  return { active, setActive, target, go, top: before?.top ?? 0, onScroll };
 }
 
 interface GridOptions<R> {
@@ -100,15 +125,18 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
   const [viewport, setViewport] = useState(0);
   const { density } = usePreferences();
   const phone = useNarrowerThan(PHONE_BELOW);
+  const printing = usePrinting();
   const height = phone ? PHONE_ROW_HEIGHT : rowHeights[density];
   const head = phone ? 0 : HEAD_HEIGHT;
-  const { active, target } = focus;
+  const { active, target, top } = focus;
+  const isRestored = useRef(top === 0);
   const activeIndex = active === undefined ? -1 : rows.indexOf(active);
 
   const virtual = useVirtualizer<HTMLDivElement, Element>({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
+    initialOffset: top,
     overscan: 6,
     // Rendering in the scroll event itself would make one long task of it and of the layout.
     useFlushSync: false,
@@ -116,14 +144,28 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
     scrollPaddingStart: head,
     scrollPaddingEnd: covered,
     paddingEnd: covered,
-    // The active row has the focus, so it must stay in the document when it is scrolled out of view.
-    rangeExtractor: (range) =>
-      activeIndex < 0
-        ? defaultRangeExtractor(range)
-        : [...new Set([...defaultRangeExtractor(range), activeIndex])].toSorted((a, b) => a - b),
-    onChange: ({ scrollRect }) => setViewport(scrollRect?.height ?? 0),
+    rangeExtractor: (range) => {
+      if (printing) return Array.from({ length: Math.min(rows.length, MAX_PRINTED) }, (_, index) => index);
+      const shown = defaultRangeExtractor(range);
+      // The active row has the focus, so it must stay in the document when it is scrolled out of view.
+      return activeIndex < 0 ? shown : [...new Set([...shown, activeIndex])].toSorted((a, b) => a - b);
+    },
+    onChange({ scrollRect, scrollOffset }) {
+      setViewport(scrollRect?.height ?? 0);
+      // The reader has scrolled before all rows were there.
+      if ((scrollOffset ?? 0) > 0) isRestored.current = true;
+      if (isRestored.current) focus.onScroll(scrollOffset ?? 0);
+    },
   });
   useEffect(() => virtual.measure(), [virtual, height]);
+
+  // The rows may come in several parts.
+  useEffect(() => {
+    if (isRestored.current || head + rows.length * height < top + (scroller.current?.clientHeight ?? 0))
+      return;
+    isRestored.current = true;
+    virtual.scrollToOffset(top);
+  }, [virtual, rows, head, height, top]);
 
   const reached = useRef<ScrollTarget>(undefined);
   useEffect(() => {
@@ -178,18 +220,6 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
   };
 }
 
-export interface GridColumn {
-  /** Identifies the column among its siblings. */
-  readonly id: string;
-  readonly title: ReactNode;
-  readonly align?: 'right';
-  readonly className?: string | undefined;
-  readonly tooltip?: string;
-  /** Read out instead of the title. */
-  readonly label?: string;
-  readonly ref?: RefCallback<Element>;
-}
-
 /** How a row looks and what a click does; everything else of a row is the same in every grid. */
 export interface GridRow {
   readonly className?: string | undefined;
@@ -210,6 +240,8 @@ interface VirtualGridProps<R> {
   readonly total: number;
   readonly busy: boolean;
   readonly columns: readonly GridColumn[];
+  /** Called with new widths of columns. Without it, the reader cannot resize columns. */
+  readonly onResize?: (change: WidthChange) => void;
   /** Which row is highlighted: the row with the focus, or the selected row. */
   readonly highlight: 'focused' | 'selected';
   readonly rowOf: (row: R) => GridRow;
@@ -230,6 +262,7 @@ export function VirtualGrid<R>({
   total,
   busy,
   columns,
+  onResize,
   highlight,
   rowOf,
   renderCells,
@@ -250,20 +283,7 @@ export function VirtualGrid<R>({
       aria-rowcount={total + 1}
       aria-busy={busy}
     >
-      <div className={styles['head']} role="row" aria-rowindex={1}>
-        {columns.map(({ id, title, align, className: headClass, tooltip, label: spoken, ref }) => (
-          <div
-            key={id}
-            ref={ref}
-            role="columnheader"
-            className={clsx(align === 'right' && styles['right'], headClass)}
-            title={tooltip}
-            aria-label={spoken}
-          >
-            {title}
-          </div>
-        ))}
-      </div>
+      <GridHead columns={columns} onResize={phone ? undefined : onResize} />
       {renderBehind && !phone ? (
         <div className={styles['behind']} aria-hidden="true">
           {renderBehind(Math.min(grid.viewport - head, rows.length * height))}

@@ -2,6 +2,7 @@ import { rowHeights } from '../../components/density.tsx';
 import { GridSkeleton } from '../../components/grid-skeleton.tsx';
 import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { usePreferences } from '../../state/preferences.ts';
+import { useHistoryColumns } from './history-columns.ts';
 import styles from './history-table.module.css';
 
 /** How much of each column of the history table a placeholder fills, in percent. */
@@ -16,8 +17,9 @@ export function HistoryRowsSkeleton() {
 
 /** The history table before anything about the run is known. */
 export function HistorySkeleton() {
+  const { variables } = useHistoryColumns();
   return (
-    <div className={styles['frame']} data-digits="3">
+    <div className={styles['frame']} style={variables} data-digits="3">
       <div className={styles['scroller']}>
         <div className={styles['skeletonHead']} />
         <HistoryRowsSkeleton />

@@ -5,12 +5,8 @@ import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
 import { announce } from '../../components/live-region.tsx';
 import { EmptyState } from '../../components/notice.tsx';
 import { useSize } from '../../components/use-size.ts';
-import {
-  type GridColumn,
-  type GridRow,
-  useVirtualGrid,
-  VirtualGrid,
-} from '../../components/virtual-grid.tsx';
+import type { GridColumn } from '../../components/grid-head.tsx';
+import { type GridRow, useVirtualGrid, VirtualGrid } from '../../components/virtual-grid.tsx';
 import { plural } from '../../model/format/number.ts';
 import type { History } from '../../model/history.ts';
 import type { Row } from '../../model/rows.ts';
@@ -21,6 +17,7 @@ import { AxisLabels, AxisLines, type Waterfall } from '../timeline/waterfall.tsx
 import rowStyles from './history-row.module.css';
 import { HistoryCells } from './history-row.tsx';
 import { HistoryRowsSkeleton } from './history-skeleton.tsx';
+import { useHistoryColumns } from './history-columns.ts';
 import { useHistoryCommands } from './history-commands.ts';
 import styles from './history-table.module.css';
 import type { HistoryView } from './use-history-view.ts';
@@ -72,26 +69,29 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
   }, [selectedKey, rows, go]);
 
   const runNow = open ? now : undefined;
+  const { sizeOf, variables, resize } = useHistoryColumns(axis.width);
   const columns: readonly GridColumn[] = [
     { id: 'number', title: '#', align: 'right', className: styles['number'] },
-    { id: 'event', title: 'Event', className: styles['event'] },
+    { id: 'event', title: 'Event', className: styles['event'], size: sizeOf('event') },
     { id: 'summary', title: 'Summary' },
-    { id: 'start', title: 'Start', align: 'right' },
-    { id: 'duration', title: 'Duration', align: 'right' },
+    { id: 'start', title: 'Start', align: 'right', size: sizeOf('start') },
+    { id: 'duration', title: 'Duration', align: 'right', size: sizeOf('duration') },
     {
       id: 'waterfall',
       title: <AxisLabels waterfall={waterfall} now={runNow} />,
       label: 'Waterfall',
       className: styles['axis'],
       ref: axisRef,
+      size: sizeOf('waterfall'),
     },
-    { id: 'key', title: 'Key', className: styles['keys'] },
+    { id: 'key', title: 'Key', className: styles['keys'], size: sizeOf('key') },
   ];
   const isEmpty = rows.length === 0 && follow.phase !== 'loading' && follow.phase !== 'retrying';
 
   return (
     <div
       className={styles['frame']}
+      style={variables}
       data-digits={digitsOf(description.workflow.historyLength, follow.history)}
     >
       <VirtualGrid
@@ -101,6 +101,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
         total={rows.length}
         busy={follow.phase === 'loading'}
         columns={columns}
+        onResize={resize}
         highlight="selected"
         className={styles['scroller']}
         bodyRef={bodyRef}

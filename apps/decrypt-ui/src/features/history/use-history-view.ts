@@ -22,13 +22,14 @@ export type HistoryView = ReturnType<typeof useHistoryView>;
 
 /** What the history table shows, which row is active and what is selected. */
 export function useHistoryView(search: WorkflowSearch, change: (search: Partial<WorkflowSearch>) => void) {
-  const { follow, description, open } = useRun();
+  const { address, follow, description, open } = useRun();
   const { history } = follow;
   const { groups } = history;
   const view = search.view ?? 'groups';
   const tasks = search.tasks ?? false;
   const [expandedIds, setExpandedIds] = useState<ReadonlySet<number>>(new Set());
-  const gridFocus = useGridFocus();
+  // The focus of a page that opens is on its heading.
+  const gridFocus = useGridFocus({ name: `run ${address.namespace} ${address.runId}` });
   const { matches, only } = useFind();
   const [selection, select] = useSelection({ ev: search.ev, one: search.one ?? false }, ({ ev, one }) =>
     change({ ev, one: one || undefined }),

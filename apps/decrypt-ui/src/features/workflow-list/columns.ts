@@ -86,16 +86,37 @@ const roomy: Readonly<Partial<Record<ColumnId, number>>> = {
 export const columnsFor = (columns: readonly ColumnId[], narrow: boolean): readonly ColumnId[] =>
   narrow ? columns.filter((id) => roomy[id] === undefined) : columns;
 
+/** Widths that the reader chose, in CSS pixels. */
+type WidthOf = (id: ColumnId) => number | undefined;
+
+/** The least width of a column, in CSS pixels. */
+const LEAST = 48;
+
 /** The value of `grid-template-columns`. */
-export function templateOf(columns: readonly ColumnId[], narrow: boolean): string {
+export function templateOf(columns: readonly ColumnId[], narrow: boolean, widthOf: WidthOf): string {
   return columns
     .map((id) => {
+      const chosen = widthOf(id);
+      // A column that the reader has resized shrinks before the workflow id becomes too short.
+      if (chosen !== undefined) return `minmax(${LEAST}px, ${chosen}px)`;
       if (id === 'id') return narrow ? 'minmax(140px, 1.7fr)' : 'minmax(160px, 1fr)';
       if (narrow && id === 'type') return 'minmax(0, 1fr)';
       const { width } = columnLook(id);
       return `${narrow && id === 'keys' ? 130 : width}px`;
     })
     .join(' ');
+}
+
+/** How wide a column is and may become; undefined for the workflow id, which takes the rest. */
+export function sizeOf(columns: readonly ColumnId[], id: ColumnId, narrow: boolean, widthOf: WidthOf) {
+  if (id === 'id') return undefined;
+  return {
+    width: widthOf(id) ?? columnLook(id).width,
+    min: LEAST,
+    max: 800,
+    side: columns.indexOf(id) < columns.indexOf('id') ? 'right' : 'left',
+    flexible: narrow && id === 'type',
+  } as const;
 }
 
 /** Moves a column to another place. */

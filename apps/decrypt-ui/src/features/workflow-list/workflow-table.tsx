@@ -11,8 +11,9 @@ import { EmptyState } from '../../components/notice.tsx';
 import { rowSource, useGridFocus, useVirtualGrid, VirtualGrid } from '../../components/virtual-grid.tsx';
 import { isOpen } from '../../model/outcome.ts';
 import { useNow } from '../../state/clock.ts';
+import { useColumnWidths } from '../../state/column-widths.ts';
 import { useNarrowerThan } from '../../state/media.ts';
-import { type ColumnId, columnLook, columnsFor, templateOf } from './columns.ts';
+import { type ColumnId, columnLook, columnsFor, sizeOf, templateOf } from './columns.ts';
 import { expandedIn, keepExpanded, type ListRow, useListRows } from './list-rows.ts';
 import { useProblems } from './use-problems.ts';
 import rowStyles from './workflow-row.module.css';
@@ -51,13 +52,14 @@ const NARROW_BELOW = 1280;
 export function WorkflowTable(props: WorkflowTableProps) {
   const { namespace, list, rows: runs, total, loading, more, onNearEnd, empty, beside } = props;
   const navigate = useNavigate();
-  const focus = useGridFocus(`workflows ${list}`);
+  const focus = useGridFocus({ name: `workflows ${list}`, refocus: true });
   const [expanded, setExpanded] = useState(() => expandedIn(list));
   const rows = useListRows(namespace, runs, expanded);
   const now = useNow(runs.some((row) => isOpen(row.status)));
   const narrowWindow = useNarrowerThan(NARROW_BELOW);
   const narrow = narrowWindow || beside;
   const columns = columnsFor(props.columns, narrow);
+  const { widthOf, resize } = useColumnWidths('list');
 
   function open({ run }: ListRow) {
     if (!run) return;
@@ -110,7 +112,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
     },
   });
 
-  const layout: CSSProperties & Record<'--cols', string> = { '--cols': templateOf(columns, narrow) };
+  const layout: CSSProperties & Record<'--cols', string> = { '--cols': templateOf(columns, narrow, widthOf) };
   return (
     <div className={styles['layout']} style={layout} inert={beside && narrowWindow}>
       <VirtualGrid
@@ -121,8 +123,10 @@ export function WorkflowTable(props: WorkflowTableProps) {
         busy={loading}
         columns={columns.map((id) => {
           const { title, align } = columnLook(id);
-          return { id, title, ...(align && { align }), className: rowStyles[id] };
+          const size = sizeOf(columns, id, narrow, widthOf);
+          return { id, title, ...(align && { align }), className: rowStyles[id], ...(size && { size }) };
         })}
+        onResize={resize}
         highlight="focused"
         className={styles['table']}
         rowOf={(row) => ({
