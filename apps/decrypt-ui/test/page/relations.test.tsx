@@ -36,6 +36,21 @@ describe('the relations of a run', () => {
     await until(() => rowsOf('family-title').length === 3, 'the branch without its child');
   });
 
+  test('show the events of another run below it, on the same time scale', async () => {
+    const app = await renderApp(`${fraud}?tab=relations`);
+    await until(() => rowsOf('family-title').length === 4, 'the family');
+    await userEvent.click(page.getByRole('button', { name: 'Events of family-payment' }));
+    await until(() => rowsOf('family-title').length > 6, 'its events');
+    const rows = rowsOf('family-title');
+    expect(rows[1]).toContain('family-payment');
+    expect(rows.slice(2, -2).join()).toContain('FraudReview');
+    expect(rows.at(-1)).toContain('family-shipment');
+    expect(app.history.location.pathname).toContain('family-fraud');
+    await until(() => rowsOf('family-title').join().includes('paid: true'), 'its decrypted result');
+    await userEvent.click(page.getByRole('button', { name: 'Events of family-payment' }));
+    await until(() => rowsOf('family-title').length === 4, 'the runs alone');
+  });
+
   test('lead from the family to another run', async () => {
     const app = await renderApp(`${order}?tab=relations`);
     await until(() => rowsOf('family-title').length === 4, 'the family');

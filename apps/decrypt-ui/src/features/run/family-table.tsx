@@ -1,18 +1,18 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { ChevronDown, ChevronRight } from 'lucide-react';
-import { type CSSProperties, useMemo, useState } from 'react';
+import { ChevronDown, ChevronRight, ListTree } from 'lucide-react';
+import { type CSSProperties, Fragment, useMemo, useState } from 'react';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
 import { useSize } from '../../components/use-size.ts';
 import type { FamilyRow, FamilyRun } from '../../model/family.ts';
 import { formatDurationShort, formatTicking } from '../../model/format/duration.ts';
 import { plural } from '../../model/format/number.ts';
-import { formatMoment, formatMomentExact } from '../../model/format/time.ts';
 import { outcomeText } from '../../model/outcome.ts';
 import type { Span } from '../../model/spans.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useNow } from '../../state/clock.ts';
-import { useZone } from '../../state/preferences.ts';
+import { Moment } from '../moment/moment.tsx';
 import { AxisLabels, AxisLines, Bars, useWaterfall, type Waterfall } from '../timeline/waterfall.tsx';
+import { FamilyEvents } from './family-events.tsx';
 import styles from './family-table.module.css';
 import { RunAnchor } from '../links/run-link.tsx';
 
@@ -28,6 +28,8 @@ const FIRST_ROWS = 200;
 export function FamilyTable({ rows, onToggle }: FamilyTableProps) {
   const [axisRef, axis] = useSize();
   const [shown, setShown] = useState(FIRST_ROWS);
+  /** The runs whose events are shown below them. */
+  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const isLive = rows.some(({ run }) => run.open);
   const now = useNow(isLive);
   const present = Math.max(now, ...rows.map(({ run }) => run.startedAt ?? 0));
@@ -79,7 +81,19 @@ export function FamilyTable({ rows, onToggle }: FamilyTableProps) {
         </thead>
         <tbody>
           {rows.slice(0, shown).map((row) => (
-            <Row key={row.run.runId} row={row} waterfall={waterfall} now={present} onToggle={onToggle} />
+            <Fragment key={row.run.runId}>
+              <Row
+                row={row}
+                waterfall={waterfall}
+                now={present}
+                opened={opened.has(row.run.runId)}
+                onToggle={onToggle}
+                onOpen={() => setOpened((known) => toggled(known, row.run.runId))}
+              />
+              {opened.has(row.run.runId) ? (
+                <FamilyEvents run={row.run} level={row.level} waterfall={waterfall} now={present} />
+              ) : null}
+            </Fragment>
           ))}
         </tbody>
       </table>
@@ -95,16 +109,21 @@ export function FamilyTable({ rows, onToggle }: FamilyTableProps) {
   );
 }
 
+const toggled = (ids: ReadonlySet<string>, id: string) =>
+  ids.has(id) ? new Set([...ids].filter((other) => other !== id)) : new Set([...ids, id]);
+
 interface RowProps {
   readonly row: FamilyRow;
   readonly waterfall: Waterfall;
   readonly now: number;
+  /** Whether the events of the run are shown. */
+  readonly opened: boolean;
+  readonly onOpen: () => void;
   readonly onToggle: (runId: string) => void;
 }
 
-function Row({ row, waterfall, now, onToggle }: RowProps) {
+function Row({ row, waterfall, now, opened, onToggle, onOpen }: RowProps) {
   const { address } = useRun();
-  const zone = useZone();
   const { run, level, children, expanded } = row;
   const here = run.runId === address.runId;
   const id = escapeInvisible(run.workflowId);
@@ -129,7 +148,7 @@ function Row({ row, waterfall, now, onToggle }: RowProps) {
           <OutcomeGlyph outcome={run.outcome} />
           <span className="sr-only">{outcomeText[run.outcome]}</span>
           {here ? (
-            <span className="ellipsis strong" title={id}>
+            <span className="ellipsis strong" data-tip={id}>
               {id}
             </span>
           ) : (
@@ -139,16 +158,24 @@ function Row({ row, waterfall, now, onToggle }: RowProps) {
           )}
           {here ? <span className={styles['here']}>this run</span> : null}
           {children > 0 && !expanded ? <span className="tag t3">{children}</span> : null}
+          <span className="spacer" />
+          <button
+            type="button"
+            className={styles['events']}
+            aria-expanded={opened}
+            aria-label={`Events of ${id}`}
+            data-tip={opened ? 'Hide the events of this run' : 'Show the events of this run here'}
+            onClick={onOpen}
+          >
+            <ListTree size={14} />
+          </button>
         </div>
       </th>
       <td className={styles['type']}>
         <div className="ellipsis t2">{escapeInvisible(run.type) || '–'}</div>
       </td>
-      <td
-        className={styles['started']}
-        title={run.startedAt === undefined ? undefined : formatMomentExact(run.startedAt, zone)}
-      >
-        {run.startedAt === undefined ? '–' : formatMoment(run.startedAt, zone)}
+      <td className={styles['started']}>
+        {run.startedAt === undefined ? '–' : <Moment at={run.startedAt} />}
       </td>
       <td className={styles['time']}>{durationOf(run, now)}</td>
       <td className={styles['axis']} aria-hidden="true">

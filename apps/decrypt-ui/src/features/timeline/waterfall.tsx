@@ -116,12 +116,7 @@ export function AxisLines({ waterfall, now }: { waterfall: Waterfall; now: numbe
         <i key={at} className={styles['axisTick']} style={{ left: PAD_LEFT + x }} />
       ))}
       {scale.gaps.map((gap) => (
-        <i
-          key={gap.from}
-          className={styles['gap']}
-          style={{ left: PAD_LEFT + gap.left, width: gap.width }}
-          title={`${formatDuration(gap.to - gap.from)} without an event`}
-        />
+        <i key={gap.from} className={styles['gap']} style={{ left: PAD_LEFT + gap.left, width: gap.width }} />
       ))}
       {now !== undefined && now >= scale.from && now <= scale.to ? (
         <i className={styles['now']} style={{ left: PAD_LEFT + scale.x(now) }} />
