@@ -49,7 +49,7 @@ export function ViewsBar(props: ViewsBarProps) {
   const q = search.q ?? '';
   const isKnown = [...systemViews, ...saved].some((view) => view.q === q);
   return (
-    <div className={styles['bar']}>
+    <div className={styles['bar']} data-unprinted="">
       <nav className={styles['views']} aria-label="Views">
         {systemViews.map((view) => (
           <ViewLink key={view.name} namespace={namespace} q={view.q} current={view.q === q}>
