@@ -1,0 +1,155 @@
+import { checkId, eventIn, type FileWorkflow } from './file-workflow.ts';
+import { HistoryFileError } from './problem.ts';
+
+/*
+ * Temporal Cloud's Workflow History Export writes `temporal.api.export.v1.WorkflowExecutions`:
+ *
+ *   message WorkflowExecutions { repeated WorkflowExecution items = 1; }
+ *   message WorkflowExecution { temporal.api.history.v1.History history = 1; }
+ *   message History { repeated HistoryEvent events = 1; }
+ *
+ * https://github.com/temporalio/api/blob/master/temporal/api/export/v1/message.proto
+ *
+ * This file splits it into events, and reads of the first event what the choice of a workflow shows. Nothing else of an
+ * event is read here, so that a page needs no schema of Temporal's messages, which have hundreds of KiB.
+ */
+
+const VARINT = 0;
+const FIXED64 = 1;
+const DELIMITED = 2;
+const FIXED32 = 5;
+
+/** Fields of the messages above, and of the messages in the first event. */
+const FIRST = 1;
+const EVENT = { eventId: 1, eventTime: 2, started: 6 } as const;
+const STARTED = { workflowType: 1, originalExecutionRunId: 14, workflowId: 28 } as const;
+
+/** A field of a message: a number, or the bytes of a string or message. */
+type Field = readonly [number: number, value: number | Uint8Array];
+
+class Malformed extends Error {}
+
+/** Whether the bytes are a `WorkflowExecutions` message, from the lengths of the messages around the first event. */
+export function isProtobuf(bytes: Uint8Array): boolean {
+  try {
+    const item = firstMessage(bytes);
+    const history = item && firstMessage(item);
+    const event = history && firstMessage(history);
+    return event !== undefined && numberOf(event, EVENT.eventId) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+const firstMessage = (bytes: Uint8Array): Uint8Array | undefined => {
+  for (const [number, value] of fields(bytes))
+    return number === FIRST && typeof value !== 'number' ? value : undefined;
+  return undefined;
+};
+
+/** @throws HistoryFileError */
+export function readProtobuf(bytes: Uint8Array): FileWorkflow[] {
+  try {
+    const histories = messages(bytes, FIRST).flatMap((item) => messages(item, FIRST));
+    return histories
+      .map((history) => messages(history, FIRST))
+      .filter((events) => events.length > 0)
+      .map(workflowOf);
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    throw new HistoryFileError('cut_off', 'The file is not complete: a message in it ends too early.', {
+      cause: error,
+    });
+  }
+}
+
+function workflowOf(events: readonly Uint8Array[]): FileWorkflow {
+  for (const [index, event] of events.entries()) checkId(numberOf(event, EVENT.eventId) ?? 0, index + 1);
+  const [first = new Uint8Array()] = events;
+  const started = messageOf(first, EVENT.started);
+  const time = messageOf(first, EVENT.eventTime);
+  const type = started && messageOf(started, STARTED.workflowType);
+  return {
+    encoding: 'protobuf',
+    workflowId: started && textOf(started, STARTED.workflowId),
+    runId: started && textOf(started, STARTED.originalExecutionRunId),
+    type: type && textOf(type, FIRST),
+    startedAt: time && (numberOf(time, 1) ?? 0) * 1_000 + Math.floor((numberOf(time, 2) ?? 0) / 1_000_000),
+    length: events.length,
+    event: (eventId) => toBase64(eventIn(events, eventId)),
+  };
+}
+
+function* fields(bytes: Uint8Array): Generator<Field, void> {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
+      const byte = bytes[at];
+      if (byte === undefined) throw new Malformed();
+      at += 1;
+      // Not a bitwise operation, which is limited to 32 bits. Ids and lengths are below 2^53.
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw new Malformed();
+  };
+  const skip = (length: number): Uint8Array => {
+    if (at + length > bytes.length) throw new Malformed();
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  while (at < bytes.length) {
+    const tag = varint();
+    const number = Math.floor(tag / 8);
+    switch (tag % 8) {
+      case VARINT:
+        yield [number, varint()];
+        break;
+      case DELIMITED:
+        yield [number, skip(varint())];
+        break;
+      case FIXED64:
+        yield [number, skip(8)];
+        break;
+      case FIXED32:
+        yield [number, skip(4)];
+        break;
+      default:
+        throw new Malformed();
+    }
+  }
+}
+
+function messages(bytes: Uint8Array, field: number): Uint8Array[] {
+  const found: Uint8Array[] = [];
+  for (const [number, value] of fields(bytes))
+    if (number === field && typeof value !== 'number') found.push(value);
+  return found;
+}
+
+const messageOf = (bytes: Uint8Array, field: number): Uint8Array | undefined => messages(bytes, field).at(-1);
+
+function numberOf(bytes: Uint8Array, field: number): number | undefined {
+  for (const [number, value] of fields(bytes))
+    if (number === field && typeof value === 'number') return value;
+  return undefined;
+}
+
+const utf8 = new TextDecoder();
+
+function textOf(bytes: Uint8Array, field: number): string | undefined {
+  const text = messageOf(bytes, field);
+  return text === undefined || text.length === 0 ? undefined : utf8.decode(text);
+}
+
+/** Bytes that are converted at a time: a call has a limited number of arguments. */
+const PIECE = 0x6000;
+
+function toBase64(bytes: Uint8Array): string {
+  let text = '';
+  // A multiple of three, so that the base64 of pieces is the base64 of the whole.
+  for (let at = 0; at < bytes.length; at += PIECE)
+    text += btoa(String.fromCharCode(...bytes.subarray(at, at + PIECE)));
+  return text;
+}

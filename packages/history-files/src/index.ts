@@ -1,0 +1,3 @@
+export type { EventEncoding, FileWorkflow } from './file-workflow.ts';
+export { type HistoryFile, MAX_FILE_BYTES, readHistoryFile, tooLarge } from './history-file.ts';
+export { HistoryFileError, type HistoryFileProblem } from './problem.ts';

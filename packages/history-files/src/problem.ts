@@ -1,0 +1,29 @@
+/**
+ * Why a file cannot be read.
+ * - `empty`: the file has no content.
+ * - `too_large`: the file is larger than `MAX_FILE_BYTES`.
+ * - `compressed`: the file is a gzip, zip or zstd archive.
+ * - `not_a_history`: the file is neither JSON nor protobuf with a history in it.
+ * - `cut_off`: the file ends before its content does.
+ * - `malformed`: an event is not what Temporal's format requires.
+ * - `gap`: events are missing, repeated or out of order.
+ */
+export type HistoryFileProblem =
+  | 'empty'
+  | 'too_large'
+  | 'compressed'
+  | 'not_a_history'
+  | 'cut_off'
+  | 'malformed'
+  | 'gap';
+
+/** A file that cannot be read. The message is for people, and contains no content of the file but event ids. */
+export class HistoryFileError extends Error {
+  override readonly name = 'HistoryFileError';
+  readonly code: HistoryFileProblem;
+
+  constructor(code: HistoryFileProblem, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
