@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startNode, runNode } from '@temporal-kms/testing/process';
+import { freePorts } from '@temporal-kms/scripts/ports';
+import { Connection } from '@temporalio/client';
 import { connectGoogle } from '../src/google/client.ts';
-import { afterwards, startCloud, temporalKms, temporaryFolder } from './support/cli.ts';
+import { ADMIN, afterwards, startCloud, temporalKms, temporaryFolder, WORKER } from './support/cli.ts';
 
 /** A project in which the whole walk takes place. */
 interface Project {
@@ -110,4 +114,112 @@ describe.each(projects(process.env))('in $name', ({ project, location, waitSecon
       },
     ]);
   });
+});
+
+const CODEC = 'codec@acme.iam.gserviceaccount.com';
+const sourceOf = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** Waits until a server answers with 200. */
+async function untilAnswers(url: string, server: ReturnType<typeof startNode>): Promise<void> {
+  for (;;) {
+    if (!server.isRunning()) throw new Error(`The process ended: ${server.output()}`);
+    const answer = await fetch(url).catch(() => undefined);
+    if (answer?.status === 200) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+describe('from an empty project', () => {
+  it(
+    'leads with setup and doctor alone to a payload that the codec server decrypts',
+    { timeout: 180_000 },
+    async () => {
+      const { as, grant } = await startCloud({
+        keys: [],
+        identities: { [ADMIN]: 0, [WORKER]: 0, [CODEC]: 0 },
+      });
+      await grant(ADMIN, 'roles/cloudkms.admin', 'projects/acme');
+      await grant(ADMIN, 'roles/resourcemanager.projectIamAdmin', 'projects/acme');
+      const hostOf = (email: string) => as(email)['KMS_EMULATOR_HOST'] ?? '';
+      const folder = await temporaryFolder();
+      const [healthPort = 0, codecPort = 0] = await freePorts(2);
+
+      const setup = await temporalKms(
+        `setup --project acme --location us-east1 --temporal-address ${temporal.address} --worker ${WORKER}
+        --codec-server ${CODEC} --web-ui https://temporal.example.com --out ${folder} --yes`.split(/\s+/),
+        { env: { KMS_EMULATOR_HOST: hostOf(ADMIN) } },
+      );
+      expect([setup.code, setup.out]).toEqual([0, expect.stringContaining('steps done')]);
+
+      // Each identity has a separate port of the emulator, which stands for its credentials.
+      const worker = { KMS_EMULATOR_HOST: hostOf(WORKER), WORKER_HEALTH_PORT: String(healthPort) };
+      const codec = { KMS_EMULATOR_HOST: hostOf(CODEC), CODEC_PORT: String(codecPort) };
+      const optionsOf = (file: string, env: Record<string, string>) => ({
+        nodeOptions: ['--disable-sigusr1', `--env-file=${join(folder, file)}`],
+        env,
+      });
+      const running = [
+        startNode(sourceOf('worker/src/main.ts'), optionsOf('worker.env', worker)),
+        startNode(sourceOf('codec-server/src/main.ts'), optionsOf('codec-server.env', codec)),
+      ] as const;
+      for (const process of running) afterwards(() => process.kill());
+      const url = `http://127.0.0.1:${codecPort}`;
+      await untilAnswers(`http://127.0.0.1:${healthPort}/readyz`, running[0]);
+      await untilAnswers(`${url}/readyz`, running[1]);
+
+      for (const [app, file, env] of [
+        ['worker', 'worker.env', worker],
+        ['codec-server', 'codec-server.env', codec],
+      ] as const) {
+        const doctor = await temporalKms(
+          ['doctor', '--app', app, '--env-file', join(folder, file), '--codec-url', url, '--json'],
+          { env },
+        );
+        const unwell = doctor
+          .json()
+          .checks.filter(({ status }: any) => status !== 'ok' && status !== 'skipped');
+        expect([doctor.code, unwell]).toEqual([0, []]);
+      }
+
+      const start = await runNode(sourceOf('worker/src/start.ts'), {
+        args: ['start', 'order', '--id', 'first', '--wait'],
+        ...optionsOf('worker.env', worker),
+      });
+      expect([start.code, start.stderr]).toEqual([0, '']);
+      const stored = await firstInput('first');
+      expect(Buffer.from(stored.metadata?.['encoding'] ?? []).toString()).toBe('binary/envelope-kms-v2');
+      const answer = await fetch(`${url}/decode`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-namespace': 'default' },
+        body: JSON.stringify({ payloads: [base64(stored)] }),
+      });
+      const { payloads }: any = await answer.json();
+      expect(JSON.parse(Buffer.from(payloads[0].data, 'base64').toString())).toBeTypeOf('object');
+    },
+  );
+});
+
+type Payload = NonNullable<Awaited<ReturnType<typeof firstInput>>>;
+
+/** Returns the first payload of a workflow's input, as Temporal stores it. */
+async function firstInput(workflowId: string) {
+  const connection = await Connection.connect({ address: temporal.address });
+  try {
+    const { history } = await connection.workflowService.getWorkflowExecutionHistory({
+      namespace: 'default',
+      execution: { workflowId },
+    });
+    const payload = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+    if (!payload) throw new Error('The workflow has no input.');
+    return payload;
+  } finally {
+    await connection.close();
+  }
+}
+
+const base64 = ({ metadata, data }: Payload) => ({
+  metadata: Object.fromEntries(
+    Object.entries(metadata ?? {}).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
+  ),
+  data: Buffer.from(data ?? []).toString('base64'),
 });

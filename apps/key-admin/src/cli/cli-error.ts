@@ -1,8 +1,8 @@
 /** The exit codes of the command, most of them from sysexits.h. docs/cli.md describes them. */
 export const exitCodes = {
   ok: 0,
-  /** The command worked, and its answer is no: a check failed, or a key has a problem. */
-  no: 1,
+  /** The command ran, and a check failed, a key has a problem, or a key cannot be changed as wanted. */
+  failed: 1,
   usage: 64,
   notFound: 66,
   unavailable: 69,

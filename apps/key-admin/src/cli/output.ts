@@ -6,7 +6,7 @@ export interface Output {
   readonly result: (value: object, lines: () => readonly string[]) => void;
   /** Prints a line of a result that grows. With `--json` nothing: `result` prints it all. */
   readonly line: (text: string) => void;
-  /** Says on standard error what the command does, so that standard output contains the result only. */
+  /** Prints on standard error what the command does, so that standard output contains the result only. */
   readonly progress: (text: string) => void;
 }
 

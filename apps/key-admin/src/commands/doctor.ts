@@ -27,7 +27,7 @@ interface DoctorOptions extends CommonOptions {
   readonly justification?: string;
 }
 
-/** `doctor`: reads the configuration as an application does, and checks each joint. */
+/** `doctor`: reads the configuration as an application does, and checks each part of the set-up. */
 export const addDoctorCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('doctor')
@@ -60,7 +60,7 @@ export const addDoctorCommand: AddCommand = (program, deps, exit) => {
     const checks = await doctor(options, deps, output);
     const failed = checks.filter(({ status }) => status === 'failed').length;
     output.result({ app: options.app, ok: failed === 0, checks }, () => [summary(checks)]);
-    if (failed > 0) exit('no');
+    if (failed > 0) exit('failed');
   });
 };
 

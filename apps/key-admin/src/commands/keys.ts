@@ -42,7 +42,7 @@ export const addKeysCommand: AddCommand = (program, deps, exit) => {
     output.result({ keys }, () =>
       keys.flatMap((key, index) => [...(index > 0 ? [''] : []), ...linesOf(key, now)]),
     );
-    if (keys.some(({ problems }) => problems.length > 0)) exit('no');
+    if (keys.some(({ problems }) => problems.length > 0)) exit('failed');
   });
 };
 

@@ -168,7 +168,7 @@ function shown(steps: readonly Step[], files: readonly ConfigFile[], { overwrite
   ];
 }
 
-/** @throws CliError if nobody confirms */
+/** @throws CliError without a confirmation */
 async function confirm(open: number, { yes, json }: SetupOptions, deps: CliDeps): Promise<void> {
   if (yes) return;
   const question = `Carry out ${open} step${open === 1 ? '' : 's'}? [y/N] `;

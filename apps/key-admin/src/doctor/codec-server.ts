@@ -8,10 +8,10 @@ const { ok, warning, failed, skipped } = findings('codec server');
 export interface CodecServerTarget {
   /** The codec endpoint, as the Web UI is configured. */
   readonly url: string;
-  /** Whether someone named the URL; else it is where the server would listen. */
+  /** Whether the caller named the URL. Otherwise it is where the server would listen. */
   readonly isNamed: boolean;
-  /** Origins whose pages call the server. */
-  readonly origins: readonly string[];
+  /** Origins whose pages call the server; undefined: the configuration does not contain them. */
+  readonly origins: readonly string[] | undefined;
   readonly namespace: string;
   /** An access token, as the Web UI passes it on. */
   readonly token: string | undefined;
@@ -24,7 +24,7 @@ const TIMEOUT_MS = 10_000;
 
 /** Calls the codec server as Temporal's Web UI does: a preflight and a `/decode` for each origin. */
 export async function checkCodecServer(target: CodecServerTarget): Promise<readonly Finding[]> {
-  const { url, isNamed, origins } = target;
+  const { url, isNamed } = target;
   const start = performance.now();
   try {
     await fetch(new URL('/healthz', url), { signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -36,10 +36,15 @@ export async function checkCodecServer(target: CodecServerTarget): Promise<reado
       : [skipped(`${text}: start the codec server and repeat, or name its URL`, fix)];
   }
   const found: Finding[] = [ok(`a server answers at ${url}`, performance.now() - start)];
-  if (origins.length === 0) {
+  const { origins = [] } = target;
+  if (target.origins === undefined) {
+    found.push(
+      skipped('name the origin of the Web UI to check CORS', '--origin https://temporal.example.com'),
+    );
+  } else if (origins.length === 0) {
     found.push(
       warning(
-        'no web page may call the codec server, so Temporal’s Web UI shows ciphertext',
+        "no web page may call the codec server, so Temporal's Web UI shows ciphertext",
         'export CODEC_CORS_ORIGINS=https://temporal.example.com',
       ),
     );

@@ -19,9 +19,16 @@ const administer = [
   'cloudkms.cryptoKeys.update',
 ];
 
-/** The application's identity in lines that show what to type. */
-export const memberOf = (app: AppName, key: string): string =>
-  `serviceAccount:${app}@${projectOf(key)}.iam.gserviceaccount.com`;
+/** The application whose identity makes the calls. */
+export interface Caller {
+  readonly app: AppName;
+  /** The address of its service account, where the credentials contain it. */
+  readonly email: string | undefined;
+}
+
+/** Returns the member to which a role is granted, in lines that show what to type. */
+export const memberOf = ({ app, email }: Caller, key: string): string =>
+  `serviceAccount:${email ?? `${app}@${projectOf(key)}.iam.gserviceaccount.com`}`;
 
 /** What the application's identity may do with a key. */
 export interface KeyAccess {
@@ -35,7 +42,7 @@ const permissions = findings('permissions');
 /** Checks each permission of the application on a key, also those that it should not have. */
 export async function checkPermissions(
   google: GoogleClients,
-  app: AppName,
+  caller: Caller,
   { key, encryptsFor }: KeyUse,
 ): Promise<{ readonly access: KeyAccess; readonly found: readonly Finding[] }> {
   const granted = await testPermissions(google, key, [ENCRYPT, DECRYPT, ...view, ...administer]);
@@ -44,7 +51,8 @@ export async function checkPermissions(
     decrypts: granted.has(DECRYPT),
     views: view.every((permission) => granted.has(permission)),
   };
-  const member = memberOf(app, key);
+  const { app } = caller;
+  const member = memberOf(caller, key);
   const mustEncrypt = app === 'worker' && encryptsFor.length > 0;
   const found: Finding[] = [];
   if (mustEncrypt && !access.encrypts) {

@@ -3,8 +3,7 @@ import { type CloudKms, createKmsCodec, KmsCodecError, type KmsSettings } from '
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { googleError } from '../google/errors.ts';
 import { type Finding, findings, messageOf } from './finding.ts';
-import { memberOf } from './keys.ts';
-import type { AppName } from './variables.ts';
+import { type Caller, memberOf } from './keys.ts';
 
 const { ok, failed } = findings('round trip');
 
@@ -16,7 +15,7 @@ export interface RoundTrip {
 
 /** Encrypts and decrypts a payload in a namespace as the application does, with empty caches and without the store. */
 export async function checkRoundTrip(
-  app: AppName,
+  caller: Caller,
   settings: KmsSettings,
   namespace: string,
 ): Promise<RoundTrip> {
@@ -58,7 +57,7 @@ export async function checkRoundTrip(
       await reader.close();
     }
   } catch (error) {
-    return { found: [failure(app, error, namespace)] };
+    return { found: [failure(caller, error, namespace)] };
   } finally {
     await codec.close();
   }
@@ -72,7 +71,7 @@ const CIPHERTEXT_BYTES = 113;
  * is not a ciphertext comes only from a caller with the permission.
  */
 export async function checkDecryption(
-  app: AppName,
+  caller: Caller,
   service: CloudKms,
   key: string,
 ): Promise<readonly Finding[]> {
@@ -84,14 +83,14 @@ export async function checkDecryption(
     if (error instanceof KmsCodecError && error.code === 'integrity_failed') {
       return [ok(`${key} answers Decrypt`, performance.now() - start)];
     }
-    return [failure(app, error, key)];
+    return [failure(caller, error, key)];
   }
 }
 
-function failure(app: AppName, error: unknown, subject: string): Finding {
+function failure(caller: Caller, error: unknown, subject: string): Finding {
   if (!(error instanceof KmsCodecError)) return failed(`${subject}: ${messageOf(error)}`);
   const resource = error.key ?? subject;
-  const role = `roles/cloudkms.cryptoKey${app === 'worker' ? 'Encrypter' : ''}Decrypter`;
-  const { message, fix } = googleError(error, { resource, role, member: memberOf(app, resource) });
+  const role = `roles/cloudkms.cryptoKey${caller.app === 'worker' ? 'Encrypter' : ''}Decrypter`;
+  const { message, fix } = googleError(error, { resource, role, member: memberOf(caller, resource) });
   return failed(message, ...fix);
 }

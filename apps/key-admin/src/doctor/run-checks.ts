@@ -9,7 +9,7 @@ import { checkBranchKeyStore } from './branch-key-store.ts';
 import { checkClock, GOOGLE_TIME } from './clock.ts';
 import { checkCodecServer, type CodecServerTarget } from './codec-server.ts';
 import { type Finding, findings } from './finding.ts';
-import { checkKeyState, checkPermissions, type KeyAccess } from './keys.ts';
+import { type Caller, checkKeyState, checkPermissions, type KeyAccess } from './keys.ts';
 import { checkDecryption, checkRoundTrip, type RoundTrip } from './round-trip.ts';
 import { checkTemporal } from './temporal.ts';
 import { type AppConfig, type AppName, checkVariables } from './variables.ts';
@@ -44,10 +44,11 @@ export async function* runChecks(checks: Checks): AsyncGenerator<Finding, void> 
   let google: GoogleClients | undefined;
   try {
     google = await connectGoogle(emulatorHost, output);
+    const email = await google.identity();
     yield emulatorHost === undefined
-      ? credentials.ok("Google's credentials are available")
+      ? credentials.ok(`Google's credentials are available${email === undefined ? '' : `: ${email}`}`)
       : credentials.skipped(`the KMS emulator at ${emulatorHost} needs none; it protects nothing`);
-    yield* checkKeys(checks, config, google);
+    yield* checkKeys(checks, config, google, { app: config.app, email });
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     yield credentials.failed(error.message, ...error.fix);
@@ -60,21 +61,22 @@ async function* checkKeys(
   checks: Checks,
   config: AppConfig,
   google: GoogleClients,
+  caller: Caller,
 ): AsyncGenerator<Finding, void> {
   const { options, now } = checks;
-  const { kms, app } = config;
+  const { kms } = config;
   const access = new Map<string, KeyAccess>();
   const uses = keyUses(kms.rules);
   const service = (key: string) => withKeyService(kms.emulatorHost, (one) => describeKey(one, key));
   for (const use of uses) {
-    const checked = await checkPermissions(google, app, use);
+    const checked = await checkPermissions(google, caller, use);
     access.set(use.key, checked.access);
     yield* checked.found;
     yield* await checkKeyState(service, use, checked.access, now());
   }
   const samples = new Map<string, RoundTrip['sample']>();
   for (const namespace of namespacesOf(options, config)) {
-    const trip = await roundTrip(config, namespace, access);
+    const trip = await roundTrip(config, caller, namespace, access);
     samples.set(namespace, trip.sample);
     yield* trip.found;
   }
@@ -93,7 +95,8 @@ function namespacesOf({ namespace }: CheckOptions, { kms, temporal }: AppConfig)
 }
 
 async function roundTrip(
-  { app, kms }: AppConfig,
+  { kms }: AppConfig,
+  caller: Caller,
   namespace: string,
   access: ReadonlyMap<string, KeyAccess>,
 ): Promise<RoundTrip> {
@@ -101,10 +104,10 @@ async function roundTrip(
   try {
     const { encrypt, keys } = kms.rules.resolve(namespace);
     if (encrypt !== undefined && access.get(encrypt)?.encrypts)
-      return await checkRoundTrip(app, kms, namespace);
+      return await checkRoundTrip(caller, kms, namespace);
     const found = await withKeyService(kms.emulatorHost, async (service) => {
       const all: Finding[] = [];
-      for (const key of keys) all.push(...(await checkDecryption(app, service, key)));
+      for (const key of keys) all.push(...(await checkDecryption(caller, service, key)));
       return all;
     });
     return { found };
@@ -130,7 +133,7 @@ async function checkServer(
   const target: CodecServerTarget = {
     url,
     isNamed: options.codecUrl !== undefined,
-    origins: options.origin ?? codecServer?.corsOrigins ?? [],
+    origins: options.origin ?? codecServer?.corsOrigins,
     namespace,
     token,
     justification: options.justification,

@@ -1,9 +1,10 @@
 import type { protos } from '@google-cloud/resource-manager';
 import type { GoogleClients } from './client.ts';
 import { ABORTED, googleError, grpcCode } from './errors.ts';
+import { quote } from './gcloud.ts';
 
 /** The kinds of Data Access audit logs. Encrypt and Decrypt are data access; Get and List are administrative reads. */
-export const logTypes = ['ADMIN_READ', 'DATA_READ', 'DATA_WRITE'] as const;
+const logTypes = ['ADMIN_READ', 'DATA_READ', 'DATA_WRITE'] as const;
 
 const SERVICE = 'cloudkms.googleapis.com';
 const ROLE = 'roles/resourcemanager.projectIamAdmin';
@@ -19,9 +20,20 @@ async function readPolicy({ projects, read }: GoogleClients, project: string): P
   return policy;
 }
 
-/** Returns which Data Access audit logs of Cloud KMS are off in a project. @throws CliError */
-export async function missingAuditLogs(google: GoogleClients, project: string): Promise<readonly string[]> {
-  return missingIn(await readPolicy(google, project));
+type AuditConfig = protos.google.iam.v1.IAuditConfig;
+
+/** What switches the Data Access audit logs of Cloud KMS on in a project. */
+export interface AuditChange {
+  /** Nothing has to be changed. */
+  readonly isDone: boolean;
+  /** The equal lines for `gcloud`. */
+  readonly lines: readonly string[];
+}
+
+/** Returns what has to be changed in a project. @throws CliError */
+export async function planAuditLogs(google: GoogleClients, project: string): Promise<AuditChange> {
+  const policy = await readPolicy(google, project);
+  return { isDone: missingIn(policy).length === 0, lines: auditLogLines(project, wantedConfig(policy)) };
 }
 
 const missingIn = ({ auditConfigs }: Policy): string[] => {
@@ -32,23 +44,27 @@ const missingIn = ({ auditConfigs }: Policy): string[] => {
   return logTypes.filter((logType) => !on.includes(logType));
 };
 
+/** Returns the configuration of Cloud KMS with all logs on. Exempted members stay exempted. */
+function wantedConfig(policy: Policy): AuditConfig {
+  const missing = missingIn(policy);
+  const own = policy.auditConfigs?.find(({ service }) => service === SERVICE);
+  return {
+    service: SERVICE,
+    auditLogConfigs: [
+      ...(own?.auditLogConfigs ?? []),
+      ...logTypes.filter((logType) => missing.includes(logType)).map((logType) => ({ logType })),
+    ],
+  };
+}
+
 /** Switches all Data Access audit logs of Cloud KMS on. Bindings and other services stay as they are. @throws CliError */
 export async function switchOnAuditLogs(google: GoogleClients, project: string): Promise<void> {
   const resource = `projects/${project}`;
   for (let tries = 1; ; tries += 1) {
     const policy = await readPolicy(google, project);
-    const missing = missingIn(policy);
-    if (missing.length === 0) return;
-    const configs = policy.auditConfigs ?? [];
-    const own = configs.find(({ service }) => service === SERVICE);
-    const auditLogConfigs = [
-      ...(own?.auditLogConfigs ?? []),
-      ...logTypes.filter((logType) => missing.includes(logType)).map((logType) => ({ logType })),
-    ];
-    const auditConfigs = [
-      ...configs.filter((config) => config !== own),
-      { service: SERVICE, auditLogConfigs },
-    ];
+    if (missingIn(policy).length === 0) return;
+    const others = (policy.auditConfigs ?? []).filter(({ service }) => service !== SERVICE);
+    const auditConfigs = [...others, wantedConfig(policy)];
     try {
       await google.projects.setIamPolicy(
         {
@@ -67,12 +83,15 @@ export async function switchOnAuditLogs(google: GoogleClients, project: string):
   }
 }
 
-/** Returns the lines that do the same with `gcloud`, which has no command for audit configurations alone. */
-export function auditLogLines(project: string, missing: readonly string[]): string[] {
-  const config = { service: SERVICE, auditLogConfigs: missing.map((logType) => ({ logType })) };
+/**
+ * Returns the lines that do the same with `gcloud`, which has no command for audit configurations alone.
+ * @param config default: all logs, without exempted members
+ */
+export function auditLogLines(project: string, config: AuditConfig = wantedConfig({})): string[] {
+  const filter = `.auditConfigs = [.auditConfigs[]? | select(.service != "${SERVICE}")] + [${JSON.stringify(config)}]`;
   return [
     `gcloud projects get-iam-policy ${project} --format=json > policy.json`,
-    `jq '.auditConfigs += [${JSON.stringify(config)}]' policy.json > new-policy.json`,
+    `jq ${quote(filter)} policy.json > new-policy.json`,
     `gcloud projects set-iam-policy ${project} new-policy.json`,
   ];
 }

@@ -14,6 +14,8 @@ export interface GoogleClients {
   readonly read: Call;
   /** Makes a call that changes something: once, because its outcome is unknown if the response is lost. @throws CliError */
   readonly change: Call;
+  /** Returns the e-mail address of the service account that calls, where the credentials contain it. */
+  readonly identity: () => Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -72,6 +74,15 @@ export async function connectGoogle(
         return await call(callOptions);
       } catch (error) {
         throw googleError(error, purpose);
+      }
+    },
+    identity: async () => {
+      if (emulatorHost !== undefined) return undefined;
+      try {
+        return (await kms.auth.getCredentials()).client_email;
+      } catch {
+        // A person's credentials contain no address.
+        return undefined;
       }
     },
     close: async () => {

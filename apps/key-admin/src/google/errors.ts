@@ -69,7 +69,7 @@ const exitOfReason: Readonly<Record<string, Exclude<ExitName, 'ok'>>> = {
 };
 
 function codecError(error: KmsCodecError, purpose: CallPurpose): CliError {
-  const exit = exitOfReason[error.code] ?? 'no';
+  const exit = exitOfReason[error.code] ?? 'failed';
   return new CliError(exit, `${error.message} (${error.code})`, fixOfReason(error, exit, purpose), error);
 }
 

@@ -49,7 +49,7 @@ function requireUsable({ purpose, versionTemplate }: CryptoKey, wish: Wish): voi
   const other = '--key OTHER-NAME';
   if (purpose !== 'ENCRYPT_DECRYPT') {
     throw new CliError(
-      'no',
+      'failed',
       `The key ${wish.id} exists with the purpose ${String(purpose)}, which cannot be changed`,
       [other],
     );
@@ -57,7 +57,7 @@ function requireUsable({ purpose, versionTemplate }: CryptoKey, wish: Wish): voi
   const level = versionTemplate?.protectionLevel;
   if (wish.protectionLevel !== undefined && level !== wish.protectionLevel) {
     throw new CliError(
-      'no',
+      'failed',
       `The key ${wish.id} exists with the protection level ${String(level)}, which cannot be changed`,
       [other],
     );

@@ -1,5 +1,5 @@
 import { CliError } from '../cli/cli-error.ts';
-import { auditLogLines, logTypes, missingAuditLogs, switchOnAuditLogs } from '../google/audit-logs.ts';
+import { auditLogLines, planAuditLogs, switchOnAuditLogs } from '../google/audit-logs.ts';
 import type { GoogleClients } from '../google/client.ts';
 import { ALREADY_EXISTS, grpcCode } from '../google/errors.ts';
 import { gcloud, grantLine } from '../google/gcloud.ts';
@@ -71,20 +71,15 @@ async function grantSteps(google: GoogleClients, wish: Wish, exists: boolean): P
 async function auditStep(google: GoogleClients, project: string): Promise<Step> {
   const title = `Data Access audit logs of Cloud KMS in the project ${project}`;
   try {
-    const missing = await missingAuditLogs(google, project);
-    if (missing.length === 0) return { title, status: 'exists', gcloud: auditLogLines(project, logTypes) };
-    return {
-      title,
-      status: 'to do',
-      gcloud: auditLogLines(project, missing),
-      run: () => switchOnAuditLogs(google, project),
-    };
+    const { isDone, lines } = await planAuditLogs(google, project);
+    const run = () => switchOnAuditLogs(google, project);
+    return { title, status: isDone ? 'exists' : 'to do', gcloud: lines, run };
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     return {
       title,
       status: 'not possible',
-      gcloud: auditLogLines(project, logTypes),
+      gcloud: auditLogLines(project),
       note: `${error.message}. Ask an administrator of the project to type the lines`,
     };
   }

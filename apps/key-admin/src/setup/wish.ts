@@ -64,9 +64,9 @@ const grants = (who: string, members: readonly string[], ...roles: string[]): Gr
 function toMember(text: string): string {
   if (/^(user|group|serviceAccount|domain|principal|principalSet):\S+$/.test(text)) return text;
   if (/^[^\s:@]+@[^\s:@]+\.gserviceaccount\.com$/.test(text)) return `serviceAccount:${text}`;
-  throw new CliError('usage', `${text} is not a member: say whether it is a service account, user or group`, [
-    `serviceAccount:${text}`,
-    `user:${text}`,
-    `group:${text}`,
-  ]);
+  throw new CliError(
+    'usage',
+    `${text} is not a member: write whether it is a service account, user or group`,
+    [`serviceAccount:${text}`, `user:${text}`, `group:${text}`],
+  );
 }

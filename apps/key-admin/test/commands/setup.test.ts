@@ -125,7 +125,7 @@ describe('temporal-kms setup', () => {
           `--project=acme --member=serviceAccount:${who}@acme.iam.gserviceaccount.com --role=roles/cloudkms.${role}`,
       ),
       'gcloud projects get-iam-policy acme --format=json > policy.json',
-      expect.stringMatching(/^jq '\.auditConfigs \+= .*"DATA_READ"/),
+      expect.stringMatching(/^jq '\.auditConfigs = \[\.auditConfigs\[\]\? .*"DATA_READ"/),
       'gcloud projects set-iam-policy acme new-policy.json',
     ]);
     expect(emulator.calls.count('CreateKeyRing')).toBe(0);
@@ -144,7 +144,7 @@ describe('temporal-kms setup', () => {
     expect([confirmed.code, emulator.calls.count('CreateKeyRing')]).toEqual([0, 1]);
   });
 
-  it('needs --yes where nobody can answer', async () => {
+  it('needs --yes without a terminal', async () => {
     const { setup, emulator } = await emptyProject();
     const { code, err } = await setup(programs);
     expect(code).toBe(64);
@@ -188,7 +188,7 @@ describe('temporal-kms setup', () => {
     });
   });
 
-  it('adds a rotation to a key without one, and keeps another rotation unless it is told', async () => {
+  it('adds a rotation to a key without one, and keeps another rotation unless --rotation names a period', async () => {
     const { setup, owner } = await emptyProject();
     await owner.createKeyRing({
       parent: 'projects/acme/locations/us-east1',
@@ -221,6 +221,37 @@ describe('temporal-kms setup', () => {
     });
     const mac = await setup(['--key', 'signing', '--yes']);
     expect([mac.code, mac.err]).toEqual([1, expect.stringContaining('purpose MAC')]);
+  });
+
+  it('keeps the audit configurations of other services, and exempted members', async () => {
+    const { setup, emulator, projects } = await emptyProject();
+    const storage = {
+      service: 'storage.googleapis.com',
+      auditLogConfigs: [{ logType: 'DATA_READ' as const, exemptedMembers: [] }],
+    };
+    const own = {
+      service: 'cloudkms.googleapis.com',
+      auditLogConfigs: [{ logType: 'DATA_READ' as const, exemptedMembers: ['user:ana@example.com'] }],
+    };
+    await projects.setIamPolicy({
+      resource: 'projects/acme',
+      policy: { auditConfigs: [own, storage] },
+      updateMask: { paths: ['audit_configs'] },
+    });
+    const dryRun = await setup(['--dry-run', '--json']);
+    expect(dryRun.json().steps.at(-1).gcloud[1]).toContain('"exemptedMembers":["user:ana@example.com"]');
+    expect((await setup(['--yes'])).code).toBe(0);
+    expect(emulator.policy('projects/acme').auditConfigs).toMatchObject([
+      storage,
+      {
+        service: 'cloudkms.googleapis.com',
+        auditLogConfigs: [
+          own.auditLogConfigs[0],
+          { logType: 'ADMIN_READ' },
+          { logType: 'DATA_WRITE', exemptedMembers: [] },
+        ],
+      },
+    ]);
   });
 
   it('does the rest without rights for the audit logs, and prints the lines for an administrator', async () => {

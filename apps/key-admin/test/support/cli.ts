@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyManagementServiceClient } from '@google-cloud/kms';
+import type { ProjectsClient } from '@google-cloud/resource-manager';
 import { type Emulator, type EmulatorOptions, startEmulator } from '@temporal-kms/kms-emulator';
 import { afterEach } from 'vitest';
 import { connectGoogle } from '../../src/google/client.ts';
@@ -74,6 +75,8 @@ export interface Cloud {
   readonly emulator: Emulator;
   /** The emulator's owner, who may do everything. */
   readonly owner: KeyManagementServiceClient;
+  /** Resource Manager, as the owner. */
+  readonly projects: ProjectsClient;
   /** Variables of an application, as this identity. */
   readonly as: (email: string) => Record<string, string>;
   /** Adds a binding to the policy of a resource. */
@@ -97,6 +100,7 @@ export async function startCloud(options: EmulatorOptions = {}): Promise<Cloud> 
   return {
     emulator,
     owner: google.kms,
+    projects: google.projects,
     plaintexts,
     as: (email) => ({ ...variables, KMS_EMULATOR_HOST: emulator.identities[email] ?? '' }),
     grant: async (email, role, resource = KEY) => {
