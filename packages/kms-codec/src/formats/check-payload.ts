@@ -89,7 +89,9 @@ const isAbsent = (value: unknown): value is null | undefined => value === null |
 
 /** A plain object: not an array, a Map, a Promise or an ArrayBuffer, whose properties would seem to be empty. */
 const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && (isObjectLiteral(value) || tagOf(value) === 'Object');
+  typeof value === 'object' &&
+  value !== null &&
+  (isObjectLiteral(value) || taggedName(value) === '[object Object]');
 
 /** Whether an object was made by a literal: a cheap check that most payloads pass. */
 const isObjectLiteral = (value: object): boolean =>
@@ -137,4 +139,6 @@ function kindOf(given: unknown): string {
   return builtIn.has(tag) ? tag : 'object';
 }
 
-const tagOf = (value: object) => Object.prototype.toString.call(value).slice('[object '.length, -1);
+const taggedName = (value: object): string => Object.prototype.toString.call(value);
+
+const tagOf = (value: object) => taggedName(value).slice('[object '.length, -1);

@@ -48,10 +48,7 @@ export class Scopes {
   readonly #options: Pick<KmsCodecOptions, 'rules' | 'namespace' | 'ignoreContext'>;
   readonly #dataKeyScope: (namespace: string, cryptoKey: string) => DataKeyScope | undefined;
   // Bounded, since a namespace may come from a request.
-  readonly #namespaces = new LRUCache<string, NamespaceScope>({
-    max: 1_024,
-    memoMethod: (namespace) => this.#resolveNamespace(namespace),
-  });
+  readonly #namespaces = new LRUCache<string, NamespaceScope>({ max: 1_024 });
 
   /** @param dataKeyScope returns the scope of the data keys that encrypt under a crypto key, if the format has data keys */
   constructor(
@@ -67,8 +64,9 @@ export class Scopes {
     checkContext(context);
     const { ignoreContext, namespace: own } = this.#options;
     const known = ignoreContext ? undefined : context;
+    const namespace = known?.namespace ?? own ?? 'default';
     return {
-      ...this.#namespaces.memo(known?.namespace ?? own ?? 'default'),
+      ...(this.#namespaces.get(namespace) ?? this.#resolveNamespace(namespace)),
       workflowId: known?.workflowId,
     };
   }
@@ -82,7 +80,9 @@ export class Scopes {
     }
     const { encrypt } = rule;
     const dataKeyScope = encrypt === undefined ? undefined : this.#dataKeyScope(namespace, encrypt);
-    return { rule, accepted, otherNamespaces: () => rules.namespaces, dataKeyScope };
+    const scope = { rule, accepted, otherNamespaces: () => rules.namespaces, dataKeyScope };
+    this.#namespaces.set(namespace, scope);
+    return scope;
   }
 }
 

@@ -82,6 +82,8 @@ export class DecryptionKeys {
   readonly #keys: LRUCache<string, CachedKey>;
   /** Keys of this process. Reading other keys, however many, must not evict them. */
   readonly #own: LRUCache<string, CachedKey>;
+  /** The key that was found last, as long as a cache holds it: most consecutive messages have the same wrapped key. */
+  #last: CachedKey | undefined;
   /** Keys of this process that Cloud KMS has refused, until it unwraps a key of their version. */
   readonly #refused: LRUCache<string, RefusedKey>;
   readonly #accesses = new Map<string, KeyVersionAccess>();
@@ -101,8 +103,11 @@ export class DecryptionKeys {
     this.#limits = limits;
     this.#now = now;
     this.#flights = new SingleFlight(observer);
-    this.#keys = new LRUCache({ max: limits.maxDecryptionKeys });
-    this.#own = new LRUCache({ max: OWN_PER_SCOPE * limits.maxEncryptionKeys });
+    const dispose = (removed: CachedKey) => {
+      if (this.#last === removed) this.#last = undefined;
+    };
+    this.#keys = new LRUCache({ max: limits.maxDecryptionKeys, dispose });
+    this.#own = new LRUCache({ max: OWN_PER_SCOPE * limits.maxEncryptionKeys, dispose });
     this.#refused = new LRUCache({ max: OWN_PER_SCOPE * limits.maxEncryptionKeys });
     this.#failures = new LRUCache({
       max: MAX_FAILURES,
@@ -300,7 +305,10 @@ export class DecryptionKeys {
    * do not count for it. The version of a key of this process comes from Cloud KMS.
    */
   #find(wanted: WrappedKey): CachedKey | undefined {
-    const cached = this.#keys.get(wanted.id) ?? this.#own.get(wanted.id);
+    const { id } = wanted;
+    const isLast = this.#last?.wrappedKey.id === id;
+    const cached = isLast ? this.#last : (this.#own.get(id) ?? this.#keys.get(id));
+    this.#last = cached;
     if (cached && !cached.isOwn && cached.wrappedKey.keyVersion !== wanted.keyVersion) {
       cached.access = this.#accessOf({ ...wanted, keyVersion: undefined }, cached.confirmed);
     }

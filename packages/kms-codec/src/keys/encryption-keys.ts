@@ -74,8 +74,9 @@ export class EncryptionKeys {
    */
   take(scope: DataKeyScope, bytes: number): EncryptionKey | undefined {
     const slot = this.#slot(scope);
-    this.#advance(slot);
-    return slot.take(bytes);
+    const now = this.#now();
+    this.#advance(slot, now);
+    return slot.take(bytes, now);
   }
 
   /**
@@ -128,7 +129,7 @@ export class EncryptionKeys {
   /** Refreshes the scope keys that are due. A timer calls it, so that idle processes notice a revoked key too. */
   maintain(): void {
     for (const slot of this.#slots.values()) {
-      this.#advance(slot);
+      this.#advance(slot, this.#now());
       slot.removeExpired();
     }
   }
@@ -156,8 +157,9 @@ export class EncryptionKeys {
   }
 
   /** Starts in the background what is due: the next key becomes current, or a next key is obtained. */
-  #advance(slot: EncryptionSlot): void {
-    const { due, next } = slot;
+  #advance(slot: EncryptionSlot, now: number): void {
+    const due = slot.due(now);
+    const { next } = slot;
     if (due === 'activate' && next) this.#inBackground(slot, () => this.#activate(slot, next));
     else if (due === 'obtain') {
       this.#inBackground(slot, () => this.#obtain(slot, new WaitBudget(REFRESH_BUDGET_MS), false));

@@ -83,7 +83,7 @@ export class EncryptionSlot {
 
   /** The scope key that encrypts, unless it is past its age or Cloud KMS refuses to unwrap it. */
   get usable(): ScopeKey | undefined {
-    return this.#isPastAge() || this.#refusal !== undefined ? undefined : this.current;
+    return this.#isPastAge(this.#now()) || this.#refusal !== undefined ? undefined : this.current;
   }
 
   /** Whether there was a scope key. Without a data key, it has then reached a hard limit. */
@@ -91,10 +91,14 @@ export class EncryptionSlot {
     return this.#current !== undefined || this.#isExhausted;
   }
 
-  /** Counts one message of `bytes` for the data key and returns it. @returns undefined past a hard limit */
-  take(bytes: number): EncryptionKey | undefined {
+  /**
+   * Counts one message of `bytes` for the data key and returns it.
+   * @param now the time, which the caller has read for the message
+   * @returns undefined past a hard limit
+   */
+  take(bytes: number, now: number): EncryptionKey | undefined {
     const current = this.#current;
-    if (!current || this.#isPastAge()) return undefined;
+    if (!current || this.#isPastAge(now)) return undefined;
     const key = this.#withRoom(current, bytes);
     if (!key) return undefined;
     key.messages += 1;
@@ -102,15 +106,14 @@ export class EncryptionSlot {
     return key;
   }
 
-  /** What to do in the background: let the next key encrypt, or obtain another. */
-  get due(): 'activate' | 'obtain' | undefined {
-    const now = this.#now();
+  /** Returns what to do in the background: let the next key encrypt, or obtain another. */
+  due(now: number): 'activate' | 'obtain' | undefined {
     if (!this.#current || this.isRefreshing || now < this.#nextRefresh) return undefined;
     const { softAgeMs } = this.#limits;
     const { next } = this;
     if (next && now < next.created + softAgeMs)
       return isActive(next, softAgeMs, now) ? 'activate' : undefined;
-    const isOld = this.#usedShare(this.#current) >= this.refreshShare;
+    const isOld = this.#usedShare(this.#current, now) >= this.refreshShare;
     // If Cloud KMS accepts a refused key again, the refresh that failed meanwhile is repeated, too.
     const isDue = isOld || this.#refusal !== undefined || this.#refreshFailure !== undefined;
     return isDue || (this.#isShared && this.sharing === 'unshared') ? 'obtain' : undefined;
@@ -137,7 +140,7 @@ export class EncryptionSlot {
 
   /** Removes the scope key from memory if it is past its age. */
   removeExpired(): void {
-    if (!this.#current || !this.#isPastAge()) return;
+    if (!this.#current || !this.#isPastAge(this.#now())) return;
     this.#current = undefined;
     this.#wrapped = undefined;
     this.#isExhausted = true;
@@ -184,15 +187,14 @@ export class EncryptionSlot {
   }
 
   /** Returns the used share of the soft limit that is closest; 1 means that it is reached. */
-  #usedShare(key: EncryptionKey): number {
-    const age = (this.#now() - key.source.created) / this.#limits.softAgeMs;
+  #usedShare(key: EncryptionKey, now: number): number {
+    const age = (now - key.source.created) / this.#limits.softAgeMs;
     if (hasBranchKeys(this.scope)) return age;
     return Math.max(age, key.messages / this.#limits.softMessages, key.bytes / this.#limits.softBytes);
   }
 
-  #isPastAge(): boolean {
+  #isPastAge(now: number): boolean {
     if (!this.#current) return false;
-    const now = this.#now();
     return now >= this.#retireAt || now - this.#current.source.created >= this.#limits.hardAgeMs;
   }
 
@@ -207,7 +209,7 @@ export class EncryptionSlot {
 
   #reasonToReplace(key: EncryptionKey): RotationReason {
     if (hasBranchKeys(this.scope)) return 'age';
-    const share = this.#usedShare(key);
+    const share = this.#usedShare(key, this.#now());
     if (key.messages / this.#limits.softMessages === share) return 'messages';
     return key.bytes / this.#limits.softBytes === share ? 'bytes' : 'age';
   }
