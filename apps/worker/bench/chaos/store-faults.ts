@@ -1,12 +1,10 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { createServer, request as send } from 'node:http';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { startGcs } from '@temporal-kms/scripts/gcs';
 import { z } from 'zod';
+import { type ProxyMode, startGcsProxy } from './gcs-proxy.ts';
 import { BUCKET, bucketEnvironment, type OpenStore } from './stores.ts';
 
 /** A trouble of a store of branch keys. */
@@ -71,12 +69,6 @@ export async function openFaultyDirectory(): Promise<FaultyStore> {
   };
 }
 
-/** Longer than a process waits at its start, shorter than it waits later. */
-const SLOW_MS = 3_000;
-
-/** What the server between the processes and fake-gcs-server does with a request. */
-type ProxyMode = 'pass' | 'refuse writes' | 'slow' | 'hang';
-
 /** A bucket of fake-gcs-server, behind a server that delays and refuses requests. */
 export async function openFaultyBucket(): Promise<FaultyStore> {
   const [port = 0] = await freePorts(1);
@@ -86,7 +78,7 @@ export async function openFaultyBucket(): Promise<FaultyStore> {
     return server;
   };
   let server = await open();
-  const proxy = await startProxy(port);
+  const proxy = await startGcsProxy(port);
   const objects = async (): Promise<string[]> => {
     const response = await fetch(`${server.url}/storage/v1/b/${BUCKET}/o`);
     const { items = [] } = listing.parse(await response.json());
@@ -133,43 +125,5 @@ export async function openFaultyBucket(): Promise<FaultyStore> {
       { name: 'corrupted', code: 'malformed', begin: () => writeAll(() => CORRUPTED), end: nothing },
       { name: 'rolled back', begin: () => writeAll((name) => old.get(name) ?? ''), end: nothing },
     ],
-  };
-}
-
-async function startProxy(target: number) {
-  let mode: ProxyMode = 'pass';
-  const server = createServer((incoming, outgoing) => {
-    void (async () => {
-      const { method, url, headers } = incoming;
-      if (mode === 'hang') return;
-      if (mode === 'refuse writes' && method !== 'GET') {
-        incoming.resume();
-        outgoing.writeHead(403).end();
-        return;
-      }
-      if (mode === 'slow') await sleep(SLOW_MS);
-      const forwarded = send({ host: '127.0.0.1', port: target, method, path: url, headers }, (response) => {
-        outgoing.writeHead(response.statusCode ?? 502, response.headers);
-        response.pipe(outgoing);
-      });
-      forwarded.on('error', () => outgoing.destroy());
-      incoming.pipe(forwarded);
-    })();
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  return {
-    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
-    set: (wanted: ProxyMode): Promise<void> => {
-      mode = wanted;
-      // Requests that hang end with their connections.
-      if (wanted === 'pass') server.closeAllConnections();
-      return Promise.resolve();
-    },
-    close: async (): Promise<void> => {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    },
   };
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startGcs } from '@temporal-kms/scripts/gcs';
+import { startGcsProxy } from './gcs-proxy.ts';
 import type { Environment } from './settings.ts';
 
 /** How processes share branch keys: not, in a directory, or in a bucket of fake-gcs-server. */
@@ -20,7 +21,14 @@ export async function openStore(kind: StoreKind = 'file'): Promise<OpenStore> {
   if (kind === 'gs') {
     const server = await startGcs();
     await server.createBucket(BUCKET);
-    return { env: bucketEnvironment(server.url), close: () => server.close() };
+    const proxy = await startGcsProxy(Number(new URL(server.url).port));
+    return {
+      env: bucketEnvironment(proxy.url),
+      close: async () => {
+        await proxy.close();
+        await server.close();
+      },
+    };
   }
   const directory = await mkdtemp(join(tmpdir(), 'branch-keys-'));
   return {
