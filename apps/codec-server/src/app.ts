@@ -21,6 +21,7 @@ import {
 import { createRateLimits, type Rates } from './http/rate-limits.ts';
 import { requestLog } from './http/request-log.ts';
 import { errorResponse } from './http/responses.ts';
+import type { BranchKeyStoreHealth } from './observability/branch-key-store.ts';
 import { describedKeys } from './observability/namespace-keys.ts';
 import type { KeyUsage } from './observability/key-usage.ts';
 import type { KmsHealth } from './observability/kms-calls.ts';
@@ -29,6 +30,7 @@ import { codecProtocol } from './protocol/codec-protocol.ts';
 import { auditRoute } from './routes/audit.ts';
 import { protocolRoutes, serveProtocol } from './routes/codec-protocol.ts';
 import { historyRoutes } from './routes/history.ts';
+import { keyRoutes } from './routes/keys.ts';
 import { healthRoute, probeRoutes, serveProbes } from './routes/monitoring.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
 import { openApiRoute } from './routes/openapi.ts';
@@ -37,8 +39,13 @@ import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
 
 export interface AppDeps {
-  readonly codec: Pick<KmsCodec, 'encodeWithInfo' | 'plan' | 'decrypt' | 'inspect' | 'rules' | 'keyService'>;
+  readonly codec: Pick<
+    KmsCodec,
+    'encodeWithInfo' | 'plan' | 'decrypt' | 'inspect' | 'rules' | 'keyService' | 'keyState'
+  >;
   readonly kms: Pick<KmsHealth, 'last'>;
+  /** Absent: this process shares no branch keys with others. */
+  readonly branchKeyStore?: Pick<BranchKeyStoreHealth, 'last'> | undefined;
   /** Counts the use of keys; its observer receives the codec's events. */
   readonly keyUse: KeyUsage;
   readonly emulator: boolean;
@@ -112,12 +119,21 @@ export function createApp(deps: AppDeps): Hono<Env> {
     admitStream: limitStreams(limits),
   };
   const api: readonly Route[] = [
-    ...namespaceRoutes({ ...deps, rules, described: describedKeys(codec), use: keyUse }),
+    ...namespaceRoutes({ ...deps, rules }),
+    ...keyRoutes({
+      rules,
+      described: describedKeys(codec),
+      use: keyUse,
+      keyState: (namespace) => codec.keyState(namespace),
+      keyService: codec.keyService,
+      audit: deps.audit,
+      rates,
+    }),
     ...workflowRoutes({ access, temporal, inspect }),
     ...historyRoutes(runOptions),
     workflowSearchRoute(runOptions),
     auditRoute({ authority, auditFile: deps.auditFile, head: deps.auditHead }),
-    healthRoute({ temporal, kms, emulator }),
+    healthRoute({ temporal, kms, emulator, branchKeyStore: deps.branchKeyStore }),
     openApiRoute(pathPrefix, () => [...api, ...Object.values(protocol), ...probes]),
   ];
   const protocol = protocolRoutes(codecProtocol({ codec, authority, digests: deps.digests, limits }), serves);

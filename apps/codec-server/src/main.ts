@@ -11,6 +11,7 @@ import { combineObservers, createKmsCodec } from '@temporal-kms/kms-codec';
 import { createApp } from './app.ts';
 import { commandList, exitAfterCommand } from './audit/commands.ts';
 import { messageOf } from './errors.ts';
+import { watchBranchKeyStore } from './observability/branch-key-store.ts';
 import { createKeyUsage } from './observability/key-usage.ts';
 import { CALLS_IN_FLIGHT, kmsCharges, watchKms } from './observability/kms-calls.ts';
 import { createLog, standardOutput } from './observability/log.ts';
@@ -54,10 +55,16 @@ async function start(): Promise<void> {
   const { rules } = config.kms;
   const memory = new MemoryBudget(config.maxInflightBytes ?? inflightBytes());
   const metrics = createMetrics(memory);
-  const codec = createKmsCodec(config.kms, {
-    observer: combineObservers(kms.observer, metrics.codec.observer, keyUse.observer, kmsCharges),
-    limits: { callsInFlight: CALLS_IN_FLIGHT },
-  });
+  const store = config.kms.openBranchKeyStore?.();
+  const branchKeyStore = store && watchBranchKeyStore();
+  const observers = [kms, metrics.codec, keyUse, ...(branchKeyStore ? [branchKeyStore] : [])];
+  const codec = createKmsCodec(
+    { ...config.kms, openBranchKeyStore: () => store },
+    {
+      observer: combineObservers(...observers.map(({ observer }) => observer), kmsCharges),
+      limits: { callsInFlight: CALLS_IN_FLIGHT },
+    },
+  );
   const named = new Set([...rules.namespaces, namespace].filter((name) => rules.covers(name)));
   metrics.codec.follow(codec, [...named]);
   const { access, reload } = accessOrExit(config.policyFile, {
@@ -102,6 +109,7 @@ async function start(): Promise<void> {
       createApp({
         codec,
         kms,
+        branchKeyStore,
         keyUse,
         emulator,
         temporal: createTemporalService(connection, log),

@@ -7,6 +7,10 @@ import { timestamp } from './workflow.ts';
 export const permission = z.enum(['metadata', 'decode', 'encode', 'search', 'export', 'audit']);
 export type Permission = z.infer<typeof permission>;
 
+/** What an audit entry records: the use of a permission, or `self_test`: the test of a namespace's keys. */
+export const auditOperation = z.enum([...permission.options, 'self_test']);
+export type AuditOperation = z.infer<typeof auditOperation>;
+
 /** The place of a line in its file's hash chain. docs/operations.md describes how to verify it. */
 export const auditChain = z.object({
   /** A random id of the process that wrote the line. */
@@ -26,7 +30,7 @@ export const auditEntry = z.object({
   id: z.uuid(),
   /** `digests`: further digests of an intent, which one line does not hold. */
   event: z.enum(['intent', 'digests', 'outcome', 'denied']),
-  operation: permission,
+  operation: auditOperation,
   who: z.object({ name: z.string(), issuer: z.optional(z.string()), subject: z.optional(z.string()) }),
   /** The client's address. */
   from: z.optional(z.string()),

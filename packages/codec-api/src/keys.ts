@@ -20,6 +20,10 @@ export const keyVersion = z.object({
   created: z.optional(timestamp),
   /** When the version was or will be destroyed; until then it can be restored. */
   destroyTime: z.optional(timestamp),
+  /** Cloud KMS's CryptoKeyVersionAlgorithm, as `GOOGLE_SYMMETRIC_ENCRYPTION`. */
+  algorithm: z.optional(z.string()),
+  /** Cloud KMS's ProtectionLevel of the version. That of the crypto key applies to new versions. */
+  protectionLevel: z.optional(z.string()),
   seen,
 });
 
@@ -53,6 +57,17 @@ export const namespaceKeys = z.object({
   keys: z.array(configuredKey),
   /** Ids of static keys that may decrypt. */
   staticKeys: z.array(z.string()),
+  /** How long this process could continue with the keys in its memory if Cloud KMS stopped answering now. */
+  inMemory: z.object({
+    /** Absent: without a limit, because the process only decrypts and has used no key in the last hour. */
+    autonomySeconds: z.optional(count),
+    /** Why the last attempt to replace or confirm a key failed; absent while Cloud KMS answers. */
+    failure: z.optional(reasonCode),
+    /** Age of the branch key or data key that encrypts; absent: there is none yet. */
+    encryptionKeyAgeSeconds: z.optional(count),
+    /** Time since Cloud KMS last confirmed the oldest key in memory; absent: there is none. */
+    oldestKeyAgeSeconds: z.optional(count),
+  }),
   outcomes: z.object({
     /** Payloads decrypted or encrypted for callers. */
     done: count,
@@ -80,6 +95,44 @@ export const namespaceKeys = z.object({
 });
 export type NamespaceKeys = z.infer<typeof namespaceKeys>;
 
+/** `POST /api/namespaces/{namespace}/keys:test`: an empty object. */
+export const keyTestRequest = z.strictObject({});
+
+/** A call to Cloud KMS: how long it took, and why it failed, if it did. */
+const keyTestStep = z.object({
+  milliseconds: z.number().check(z.nonnegative()),
+  reason: z.optional(reasonCode),
+});
+
+/**
+ * What `keys:test` found: a round trip with Cloud KMS for each key that encrypts, with random bytes, and for the others
+ * whether the server may decrypt with them. It uses no key in memory and no payload.
+ */
+export const keyTest = z.object({
+  namespace: z.string(),
+  time: timestamp,
+  keys: z.array(
+    z.object({
+      /** Crypto key resource name. */
+      name: z.string(),
+      use: z.enum(['encrypt_and_decrypt', 'decrypt']),
+      /**
+       * `round_trip`: Cloud KMS encrypted bytes and decrypted them. `decrypt_permission`, for a key that only decrypts, and
+       * for a server that may not encrypt: Cloud KMS was asked to decrypt bytes that are no ciphertext of the key. That it
+       * refuses the bytes, not the server, shows that the server may decrypt.
+       */
+      check: z.enum(['round_trip', 'decrypt_permission']),
+      /** The key version that encrypted. */
+      version: z.optional(z.int().check(z.positive())),
+      /** Absent for a key that only decrypts. */
+      encrypt: z.optional(keyTestStep),
+      /** Absent if there was nothing to decrypt, because encryption failed. */
+      decrypt: z.optional(keyTestStep),
+    }),
+  ),
+});
+export type KeyTest = z.infer<typeof keyTest>;
+
 /**
  * `GET /api/health`: whether payloads can be decrypted now. It reports what the server saw last; a request for it makes
  * no Cloud KMS request.
@@ -94,5 +147,21 @@ export const cryptoHealth = z.object({
     emulator: z.boolean(),
   }),
   temporal: z.object({ status: z.enum(['ok', 'unavailable']) }),
+  /** The store in which processes share branch keys (`KMS_BRANCH_KEYS`); absent: this process uses none. */
+  branchKeyStore: z.optional(
+    z.object({
+      /** `unknown`: the process has not used it yet. A failing store delays nothing: the process creates its own keys. */
+      status: z.enum(['ok', 'failing', 'unknown']),
+      /** What fails. */
+      failures: z.array(
+        z.object({
+          operation: z.enum(['load', 'replace', 'adopt']),
+          /** `unavailable`, `not_permitted`, `untrusted` and others: docs/operations.md. */
+          code: z.string(),
+          since: timestamp,
+        }),
+      ),
+    }),
+  ),
 });
 export type CryptoHealth = z.infer<typeof cryptoHealth>;

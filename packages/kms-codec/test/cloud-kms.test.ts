@@ -230,7 +230,15 @@ it('describes the versions of a key, their states and the primary version', asyn
     key,
     primary: 1,
     protectionLevel: 'SOFTWARE',
-    versions: [{ version: 1, state: 'ENABLED', created: expect.any(Date) }],
+    versions: [
+      {
+        version: 1,
+        state: 'ENABLED',
+        created: expect.any(Date),
+        algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION',
+        protectionLevel: 'SOFTWARE',
+      },
+    ],
   });
 });
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import {
   type AuditEntry,
+  type AuditOperation,
   type KeyUse,
   MAX_REFS,
   type PayloadRef,
-  type Permission,
   type ReasonCode,
   type ReasonCounts,
 } from '@temporal-kms/codec-api';
@@ -13,7 +13,7 @@ import { countReason, type KeyUsage } from '../observability/key-usage.ts';
 
 /** An operation and its caller, as an entry records them. It holds no content and no token. */
 export interface Intent {
-  readonly operation: Permission;
+  readonly operation: AuditOperation;
   readonly caller: Caller;
   /** The client's address. */
   readonly peer: string | undefined;

@@ -1,4 +1,4 @@
-import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
+import type { KeyUse, PayloadRef, Permission, ReasonCode } from '@temporal-kms/codec-api';
 import { type InnerLayer, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { AuditRecord, Intent, Outcome } from '../audit/audit.ts';
@@ -12,6 +12,7 @@ const MAX_OTHER_NAMESPACES = 32;
 
 /** A request that decrypts. The permission and justification for its own namespace have been checked. */
 export interface Reveal extends Omit<Intent, 'caller' | 'peer' | 'requestNamespace' | 'digests'> {
+  readonly operation: Permission;
   readonly namespace: string;
   /** Digests of the ciphertexts, by the namespace that they name. */
   readonly digests?: ReadonlyMap<string, readonly string[]>;

@@ -19,11 +19,16 @@ export interface Rates {
 }
 
 /** The limit that a caller exceeded, for the metrics. */
-export type RateLimit = keyof Rates;
+export type RateLimit = keyof Rates | 'keyTests';
+
+/** Tests of keys per minute and caller: each calls Cloud KMS twice for each key. */
+const KEY_TESTS = 6;
 
 export interface RateLimits {
   /** Counts a request of an authenticated caller. @throws HttpError 429 `rate_limited` */
   request(caller: Caller): void;
+  /** Counts a test of keys. @throws HttpError 429 `rate_limited` */
+  keyTest(caller: Caller): void;
   /** Counts a rejected request without a valid token. @returns HttpError 429 `rate_limited` to answer instead */
   unauthenticated(c: Context<Env>): HttpError | undefined;
   /** Returns the caller's allowance of Cloud KMS requests; undefined: no limit. */
@@ -40,6 +45,7 @@ export function createRateLimits(
   const requests = bucketsOf(rates.requests);
   const kms = bucketsOf(rates.kmsRequests);
   const unauthenticated = bucketsOf(rates.unauthenticated);
+  const keyTests = bucketsOf(KEY_TESTS);
   const tooMany = (limit: RateLimit, what: string, waitMs: number): HttpError => {
     limited(limit);
     const seconds = Math.max(1, Math.ceil(waitMs / 1_000));
@@ -52,6 +58,10 @@ export function createRateLimits(
     request: (caller) => {
       const wait = requests?.memo(identityOf(caller)).take(1) ?? 0;
       if (wait > 0) throw tooMany('requests', "You exceeded this server's rate limit for requests", wait);
+    },
+    keyTest: (caller) => {
+      const wait = keyTests.memo(identityOf(caller)).take(1);
+      if (wait > 0) throw tooMany('keyTests', `You may test keys ${KEY_TESTS} times per minute`, wait);
     },
     unauthenticated: (c) => {
       const wait = unauthenticated?.memo(networkOf(clientAddress(c))).take(1) ?? 0;
@@ -71,6 +81,8 @@ const MAX_BUCKETS = 10_000;
 
 type Buckets = LRUCache<string, Bucket>;
 
+function bucketsOf(perMinute: number): Buckets;
+function bucketsOf(perMinute: number | undefined): Buckets | undefined;
 function bucketsOf(perMinute: number | undefined): Buckets | undefined {
   if (perMinute === undefined) return undefined;
   return new LRUCache<string, Bucket>({ max: MAX_BUCKETS, memoMethod: () => new Bucket(perMinute) });

@@ -14,11 +14,12 @@ interface AnsweredRequest {
   readonly ms: number;
 }
 
-/** By their names in `Rates`, the values of the label `limit`. */
+/** By their names in `RateLimit`, the values of the label `limit`. */
 const limitLabels = {
   requests: 'requests',
   kmsRequests: 'kms_requests',
   unauthenticated: 'unauthenticated',
+  keyTests: 'key_tests',
 } as const;
 
 export interface Metrics {

@@ -3,6 +3,7 @@ import {
   type KeyDescription,
   type KeyRules,
   type KeyService,
+  type KeyState,
   KmsCodecError,
   WaitTimer,
 } from '@temporal-kms/kms-codec';
@@ -85,6 +86,8 @@ export interface NamespaceKeysOptions {
   readonly rules: Pick<KeyRules, 'resolve'>;
   readonly described: Pick<DescribedKeys, 'ofEach'>;
   readonly use: KeyUsage;
+  /** Returns the state of a namespace's keys in memory. */
+  readonly keyState: (namespace: string) => KeyState;
 }
 
 /**
@@ -92,7 +95,7 @@ export interface NamespaceKeysOptions {
  * @throws KmsCodecError `namespace_not_configured`
  */
 export async function namespaceKeys(
-  { rules, described, use }: NamespaceKeysOptions,
+  { rules, described, use, keyState }: NamespaceKeysOptions,
   namespace: string,
 ): Promise<NamespaceKeys> {
   const rule = rules.resolve(namespace);
@@ -107,11 +110,16 @@ export async function namespaceKeys(
     plaintext: rule.plaintext,
     keys,
     staticKeys: [...rule.static.keys()],
+    inMemory: inMemory(keyState(namespace)),
     outcomes: { ...usage.outcomes(), kmsCalls: use.calls(rule.keys) },
     minutes: usage.minutes(Date.now()),
     failures: usage.failures(),
   };
 }
+
+/** Without limits that JSON cannot contain: a process that only decrypts may have no key that expires. */
+const inMemory = ({ autonomySeconds, ...state }: KeyState): NamespaceKeys['inMemory'] =>
+  defined({ autonomySeconds: Number.isFinite(autonomySeconds) ? autonomySeconds : undefined, ...state });
 
 function configuredKey(
   name: string,
@@ -140,6 +148,8 @@ function configuredKey(
         state: states.get(version)?.state,
         created: states.get(version)?.created?.toISOString(),
         destroyTime: states.get(version)?.destroyTime?.toISOString(),
+        algorithm: states.get(version)?.algorithm,
+        protectionLevel: states.get(version)?.protectionLevel,
       }),
       seen: seen(usage.ofVersion(name, version)),
     })),

@@ -7,6 +7,7 @@ import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { checkHost, createResponseHeaders, type ResponseHeaders } from '../http/guards.ts';
 import { errorResponse, reply, replyJson } from '../http/responses.ts';
+import type { BranchKeyStoreHealth } from '../observability/branch-key-store.ts';
 import type { KmsHealth } from '../observability/kms-calls.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { responses } from './openapi.ts';
@@ -22,6 +23,8 @@ export interface ProbeOptions {
 
 export interface HealthRouteOptions extends Pick<ProbeOptions, 'kms' | 'emulator'> {
   readonly temporal: TemporalService;
+  /** Absent: the process has no store of branch keys. */
+  readonly branchKeyStore?: Pick<BranchKeyStoreHealth, 'last'> | undefined;
 }
 
 /** The probes. They contain nothing to protect. */
@@ -58,7 +61,7 @@ export function serveProbes(app: Hono<Env>, probes: readonly Route[]): void {
   for (const { path, handle } of probes) app.get(path, (c) => handle(c, {}));
 }
 
-export const healthRoute = ({ temporal, kms, emulator }: HealthRouteOptions): Route =>
+export const healthRoute = ({ temporal, kms, emulator, branchKeyStore }: HealthRouteOptions): Route =>
   defineRoute({
     method: 'get',
     path: '/api/health',
@@ -66,7 +69,8 @@ export const healthRoute = ({ temporal, kms, emulator }: HealthRouteOptions): Ro
     summary: 'Returns whether payloads can be decrypted now',
     requires: 'metadata',
     response: {
-      description: "Cloud KMS's last response, and whether Temporal responds",
+      description:
+        "Cloud KMS's last response, that of the store of branch keys, and whether Temporal responds",
       type: 'application/json',
       schema: cryptoHealth,
     },
@@ -75,6 +79,7 @@ export const healthRoute = ({ temporal, kms, emulator }: HealthRouteOptions): Ro
       const health: CryptoHealth = {
         kms: { ...kms.last(), emulator },
         temporal: { status: healthy ? 'ok' : 'unavailable' },
+        ...(branchKeyStore && { branchKeyStore: branchKeyStore.last() }),
       };
       return replyJson(c, health);
     },

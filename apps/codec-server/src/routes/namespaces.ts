@@ -2,7 +2,6 @@ import {
   type Me,
   me,
   type NamespaceList,
-  namespaceKeys as namespaceKeysSchema,
   namespaceList,
   permission,
   type SignIn,
@@ -12,17 +11,16 @@ import type { KeyRules } from '@temporal-kms/kms-codec';
 import type { Access } from '../access/access.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { replyJson } from '../http/responses.ts';
-import { namespaceKeys, type NamespaceKeysOptions } from '../observability/namespace-keys.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
-export interface NamespaceRoutesOptions extends Omit<NamespaceKeysOptions, 'rules'> {
+export interface NamespaceRoutesOptions {
   readonly access: Access;
-  readonly rules: Pick<KeyRules, 'namespaces' | 'hasDefault' | 'resolve'>;
+  readonly rules: Pick<KeyRules, 'namespaces' | 'hasDefault'>;
   readonly defaultNamespace: string;
   readonly temporal: TemporalService;
 }
 
-/** Sign-in, the caller, and the namespaces with their keys. */
+/** Sign-in, the caller, and the namespaces. */
 export function namespaceRoutes(options: NamespaceRoutesOptions): readonly Route[] {
   const { access, defaultNamespace } = options;
   return [
@@ -84,17 +82,6 @@ export function namespaceRoutes(options: NamespaceRoutesOptions): readonly Route
         };
         return replyJson(c, body);
       },
-    }),
-    defineRoute({
-      method: 'get',
-      path: '/api/namespaces/{namespace}/keys',
-      operationId: 'describeKeys',
-      summary: "Describes a namespace's keys, their versions and states, and their use in this process",
-      description:
-        'Looks each key up at most once in 30 seconds. An error of Cloud KMS is a reason code next to the key.',
-      requires: 'metadata',
-      response: { description: 'The keys', type: 'application/json', schema: namespaceKeysSchema },
-      handler: async (c) => replyJson(c, await namespaceKeys(options, c.get('namespace'))),
     }),
   ];
 }

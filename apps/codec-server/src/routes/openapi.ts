@@ -190,6 +190,7 @@ const requests = {
   SearchRequest: api.searchRequest,
   WorkflowSearchRequest: api.workflowSearchRequest,
   ExportRequest: api.exportRequest,
+  KeyTestRequest: api.keyTestRequest,
 } as const;
 
 /** Bodies of responses; `Payloads` is a request's body too. */
@@ -206,6 +207,7 @@ export const responses = {
   HistoryEvent: api.historyEvent,
   HistoryFrame: api.historyFrame,
   JsonPayload: api.jsonPayload,
+  KeyTest: api.keyTest,
   KeyUse: api.keyUse,
   Me: api.me,
   NamespaceKeys: api.namespaceKeys,

@@ -123,6 +123,7 @@ const posts: Record<string, (namespace: string) => string> = {
   'history:search': () => JSON.stringify({ text: 'a', justification: JUSTIFICATION }),
   'workflows:search': () => JSON.stringify({ text: 'a', justification: JUSTIFICATION }),
   'history:export': () => JSON.stringify({ form: 'decoded', justification: JUSTIFICATION }),
+  'keys:test': () => '{}',
   encode: () => buildPayloads([message]).toString(),
   decode: (namespace) => encrypted.get(namespace)!,
 };

@@ -40,11 +40,31 @@ describe('keys of a namespace', () => {
         name: keys.payments,
         use: 'encrypt_and_decrypt',
         described: expect.any(String),
-        versions: [{ version: 1, state: 'ENABLED', primary: true, created: expect.any(String) }],
+        protectionLevel: 'SOFTWARE',
+        versions: [
+          {
+            version: 1,
+            state: 'ENABLED',
+            primary: true,
+            created: expect.any(String),
+            algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION',
+            protectionLevel: 'SOFTWARE',
+          },
+        ],
       },
       { name: keys.orders, use: 'decrypt' },
     ]);
     expect([reads, plaintext]).toEqual([['envelope-v2'], 'report']);
+  });
+
+  it('are reported with how long the keys in memory last without Cloud KMS', async () => {
+    const { inMemory } = await keysOf(appWith(kms));
+    // The process has encrypted, so it has a branch key, which lasts a day.
+    expect(inMemory.failure).toBeUndefined();
+    expect(inMemory.autonomySeconds).toBeGreaterThan(23 * 3_600);
+    expect(inMemory.encryptionKeyAgeSeconds).toBeLessThan(3_600);
+    await using other = kms.another();
+    expect((await keysOf(appWith(kms, { codec: other.codec }))).inMemory).toEqual({ autonomySeconds: 0 });
   });
 
   it('count decoded payloads by version, and list refused payloads with the reason code', async () => {
@@ -125,9 +145,16 @@ describe('describedKeys', () => {
         rules: new KeyRules({ payments: { decrypt } }),
         described: describedKeys({ keyService }),
         use: createKeyUsage(),
+        keyState: () => ({
+          autonomySeconds: Number.POSITIVE_INFINITY,
+          failure: undefined,
+          encryptionKeyAgeSeconds: undefined,
+          oldestKeyAgeSeconds: undefined,
+        }),
       },
       'payments',
     );
+    expect(reported.inMemory).toEqual({});
     expect([reported.keys.map(({ name }) => name), most]).toEqual([decrypt, 8]);
   });
 

@@ -69,6 +69,7 @@ describe('the served OpenAPI document', () => {
       ['searchHistory', 'POST', `${RUN}/history:search`, 'search', 'application/x-ndjson'],
       ['searchWorkflows', 'POST', `${W}:search`, 'search', 'application/x-ndjson'],
       ['streamHistory', 'GET', `${RUN}/history`, 'metadata', 'application/x-ndjson'],
+      ['testKeys', 'POST', '/api/namespaces/{namespace}/keys:test', 'decode', 'application/json'],
     ]);
   });
 

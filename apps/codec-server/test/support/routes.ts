@@ -77,6 +77,13 @@ export const routes: [
   ['GET', '/api/me', '/api/me', 'known', undefined],
   ['GET', '/api/sign-in', '/api/sign-in', 'public', undefined],
   ['GET', '/api/namespaces/:namespace/keys', '/api/namespaces/payments/keys', 'metadata', 'payments'],
+  [
+    'POST',
+    '/api/namespaces/:namespace/keys:test',
+    '/api/namespaces/payments/keys:test',
+    'decode',
+    'payments',
+  ],
   ['GET', '/api/namespaces/:namespace/audit', '/api/namespaces/payments/audit', 'audit', 'payments'],
   ['GET', '/api/health', '/api/health', 'metadata', undefined],
   ['GET', '/api/openapi.json', '/api/openapi.json', 'metadata', undefined],

@@ -128,6 +128,8 @@ export class CloudKms implements KeyService {
           state: String(version.state),
           created: date(version.createTime),
           destroyTime: date(version.destroyTime),
+          algorithm: version.algorithm?.toString(),
+          protectionLevel: version.protectionLevel?.toString(),
         })),
       };
     });

@@ -46,5 +46,9 @@ export interface KeyDescription {
     readonly state: KeyVersionState;
     readonly created: Date | undefined;
     readonly destroyTime: Date | undefined;
+    /** Name of Cloud KMS's CryptoKeyVersionAlgorithm. */
+    readonly algorithm?: string | undefined;
+    /** Name of Cloud KMS's ProtectionLevel. */
+    readonly protectionLevel?: string | undefined;
   }[];
 }

@@ -1,0 +1,86 @@
+import {
+  keyTest,
+  type KeyTest,
+  keyTestRequest,
+  namespaceKeys as namespaceKeysSchema,
+} from '@temporal-kms/codec-api';
+import type { KeyService } from '@temporal-kms/kms-codec';
+import type { Audit } from '../audit/audit.ts';
+import { clientAddress } from '../http/context.ts';
+import { defineRoute, type Route } from '../http/define-route.ts';
+import type { RateLimits } from '../http/rate-limits.ts';
+import { replyJson } from '../http/responses.ts';
+import { testKeys } from '../observability/key-test.ts';
+import { chargedTo } from '../observability/kms-calls.ts';
+import { namespaceKeys, type NamespaceKeysOptions } from '../observability/namespace-keys.ts';
+
+export interface KeyRoutesOptions extends NamespaceKeysOptions {
+  readonly keyService: Pick<KeyService, 'wrap' | 'unwrap'>;
+  /** Without the counting of key usage: a test is no use of a key for a payload. */
+  readonly audit: Audit;
+  readonly rates: RateLimits;
+}
+
+/** The keys of a namespace, and their test. */
+export function keyRoutes(options: KeyRoutesOptions): readonly Route[] {
+  const { audit, rates, rules, keyService } = options;
+  return [
+    defineRoute({
+      method: 'get',
+      path: '/api/namespaces/{namespace}/keys',
+      operationId: 'describeKeys',
+      summary: "Describes a namespace's keys, their versions and states, and their use in this process",
+      description:
+        'Looks each key up at most once in 30 seconds. An error of Cloud KMS is a reason code next to the key.',
+      requires: 'metadata',
+      response: { description: 'The keys', type: 'application/json', schema: namespaceKeysSchema },
+      handler: async (c) => replyJson(c, await namespaceKeys(options, c.get('namespace'))),
+    }),
+    defineRoute({
+      method: 'post',
+      path: '/api/namespaces/{namespace}/keys:test',
+      operationId: 'testKeys',
+      summary:
+        'Encrypts and decrypts random bytes with the keys of a namespace, and returns how long that took',
+      description:
+        'Calls Cloud KMS for each key, without a cache. A key that only decrypts gets bytes that Cloud KMS refuses, which ' +
+        'shows whether the server may decrypt with it. A caller may test six times per minute, and the calls count ' +
+        "for the caller's limit of Cloud KMS requests.",
+      requires: 'decode',
+      body: keyTestRequest,
+      response: { description: 'The result for each key', type: 'application/json', schema: keyTest },
+      admit: (c) => {
+        const caller = c.get('caller');
+        rates.keyTest(caller);
+        const wait = rates.kms(caller)?.waitMs() ?? 0;
+        if (wait > 0) throw rates.kmsExhausted(wait);
+      },
+      handler: async (c) => {
+        const namespace = c.get('namespace');
+        const caller = c.get('caller');
+        const rule = rules.resolve(namespace);
+        const record = await audit.begin({
+          operation: 'self_test',
+          caller,
+          peer: clientAddress(c),
+          namespace,
+        });
+        try {
+          const keys = await chargedTo(rates.kms(caller), () => testKeys(keyService, rule));
+          for (const { name, version, encrypt, decrypt } of keys) {
+            const reason = encrypt?.reason ?? decrypt?.reason;
+            const key = { name, ...(version !== undefined && { version }) };
+            if (reason === undefined) record.done(key, 0);
+            else record.refused(reason, { key });
+          }
+          await record.end('complete');
+          const result: KeyTest = { namespace, time: new Date().toISOString(), keys };
+          return replyJson(c, result);
+        } catch (error) {
+          await record.end('failed');
+          throw error;
+        }
+      },
+    }),
+  ];
+}

@@ -1,0 +1,212 @@
+import { type AuditEntry, keyTest, namespaceKeys } from '@temporal-kms/codec-api';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openAccess } from '../../src/access/access.ts';
+import type { AppDeps } from '../../src/app.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { appWith, HOST, type Kms, keys, startKms } from '../support/stack.ts';
+
+let kms: Kms;
+beforeAll(async () => {
+  kms = await startKms({ payments: { encrypt: keys.payments, decrypt: [keys.orders] } });
+});
+afterAll(() => kms.close());
+afterEach(() => {
+  kms.emulator.clearFaults();
+});
+
+const fails = () => Promise.reject(new Error('the disk is full'));
+const answering: any = { healthy: async () => true };
+
+/** Starts an application with empty caches whose audit entries the test can read. */
+function start(deps: Partial<AppDeps> = {}) {
+  const other = kms.another();
+  const entries: AuditEntry[] = [];
+  const app = appWith(other, {
+    temporal: answering,
+    audit: createAudit({ write: async (entry) => void entries.push(entry) }),
+    ...deps,
+  });
+  const post = (body: unknown = {}, type = 'application/json') =>
+    app.request('/api/namespaces/payments/keys:test', {
+      method: 'POST',
+      headers: { host: HOST, 'content-type': type },
+      body: JSON.stringify(body),
+    });
+  const health = async () => {
+    const response = await app.request('/api/health', { headers: { host: HOST } });
+    return await response.json();
+  };
+  const usage = async () => {
+    const response = await app.request('/api/namespaces/payments/keys', { headers: { host: HOST } });
+    return namespaceKeys.parse(await response.json());
+  };
+  return { post, entries, health, usage, [Symbol.asyncDispose]: () => other[Symbol.asyncDispose]() };
+}
+
+async function resultOf(response: Response) {
+  expect(response.status).toBe(200);
+  return keyTest.parse(await response.json());
+}
+
+const step = { milliseconds: expect.any(Number) };
+
+describe('POST /api/namespaces/{namespace}/keys:test', () => {
+  it('makes a round trip with the key that encrypts, and returns how long each call took', async () => {
+    await using server = start();
+    kms.emulator.calls.reset();
+    const { keys: tested } = await resultOf(await server.post());
+    expect(tested).toEqual([
+      {
+        name: keys.payments,
+        use: 'encrypt_and_decrypt',
+        check: 'round_trip',
+        version: 1,
+        encrypt: step,
+        decrypt: step,
+      },
+      { name: keys.orders, use: 'decrypt', check: 'decrypt_permission', decrypt: step },
+    ]);
+    expect(kms.emulator.calls.count('Encrypt')).toBe(1);
+    // No cache is between: each test calls Cloud KMS.
+    await resultOf(await server.post());
+    expect(kms.emulator.calls.count('Encrypt')).toBe(2);
+  });
+
+  it('is in the audit, before it calls Cloud KMS', async () => {
+    await using server = start();
+    await resultOf(await server.post());
+    expect(server.entries).toMatchObject([
+      { event: 'intent', operation: 'self_test', namespace: 'payments', who: { name: 'anonymous' } },
+      {
+        event: 'outcome',
+        operation: 'self_test',
+        outcome: {
+          result: 'complete',
+          payloads: 0,
+          keys: [
+            { name: keys.payments, version: 1, payloads: 0 },
+            { name: keys.orders, payloads: 0 },
+          ],
+          refused: {},
+        },
+      },
+    ]);
+  });
+
+  it('calls no Cloud KMS if the audit cannot be written', async () => {
+    await using server = start({ audit: createAudit({ write: fails }) });
+    kms.emulator.calls.reset();
+    expect((await server.post()).status).toBe(500);
+    expect(kms.emulator.calls.count('Encrypt')).toBe(0);
+  });
+
+  it('is no use of a key for a payload', async () => {
+    await using server = start();
+    await resultOf(await server.post());
+    const { keys: reported, outcomes } = await server.usage();
+    expect(reported.map(({ versions }) => versions.map(({ seen }) => seen))).toEqual([
+      [{ payloads: 0 }],
+      [{ payloads: 0 }],
+    ]);
+    expect([outcomes.done, outcomes.refused]).toEqual([0, {}]);
+  });
+
+  it('returns a reason code for each call that fails, and the health follows', async () => {
+    await using server = start();
+    kms.emulator.injectFault({ method: 'Decrypt', effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
+    const { keys: tested } = await resultOf(await server.post());
+    expect(tested[0]).toEqual({
+      name: keys.payments,
+      use: 'encrypt_and_decrypt',
+      check: 'round_trip',
+      version: 1,
+      encrypt: step,
+      decrypt: { ...step, reason: 'permission_denied' },
+    });
+    expect(tested[1]?.decrypt).toEqual({ ...step, reason: 'permission_denied' });
+    expect(server.entries.at(-1)?.outcome?.refused).toEqual({ permission_denied: 2 });
+    expect(await server.health()).toMatchObject({ kms: { status: 'failing', reason: 'permission_denied' } });
+
+    kms.emulator.clearFaults();
+    await resultOf(await server.post());
+    expect(await server.health()).toMatchObject({ kms: { status: 'ok' } });
+  });
+
+  it('does not decrypt what could not be encrypted', async () => {
+    await using server = start();
+    kms.emulator.injectFault({ method: 'Encrypt', effect: { kind: 'error', status: 'UNAVAILABLE' } });
+    const { keys: tested } = await resultOf(await server.post());
+    expect(tested[0]).toEqual({
+      name: keys.payments,
+      use: 'encrypt_and_decrypt',
+      check: 'round_trip',
+      encrypt: { ...step, reason: 'kms_unavailable' },
+    });
+  });
+
+  it('checks the permission to decrypt for a server that may not encrypt, which stays healthy', async () => {
+    await using server = start();
+    kms.emulator.injectFault({ method: 'Encrypt', effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
+    const { keys: tested } = await resultOf(await server.post());
+    expect(tested[0]).toEqual({
+      name: keys.payments,
+      use: 'encrypt_and_decrypt',
+      check: 'decrypt_permission',
+      encrypt: { ...step, reason: 'permission_denied' },
+      decrypt: step,
+    });
+    expect(await server.health()).toMatchObject({ kms: { status: 'ok' } });
+  });
+});
+
+describe('an attacker with the permission decode', () => {
+  it('cannot choose the key, the namespace or the bytes of a test', async () => {
+    await using server = start();
+    kms.emulator.calls.reset();
+    const bodies = [{ key: `${keys.payments}2` }, { plaintext: 'AAAA' }, { aad: '' }, [], null, 'x'];
+    for (const body of bodies) expect((await server.post(body)).status).toBe(400);
+    expect(kms.emulator.calls.count('Encrypt')).toBe(0);
+  });
+
+  it('gets nothing of the bytes that Cloud KMS encrypted or returned', async () => {
+    await using server = start();
+    const before = kms.keyBytes.length;
+    const text = await (await server.post()).text();
+    const tested = kms.keyBytes.slice(before);
+    expect(tested.length).toBeGreaterThan(0);
+    for (const bytes of tested) {
+      for (const encoding of ['base64', 'base64url', 'hex'] as const)
+        expect(text).not.toContain(Buffer.from(bytes).toString(encoding));
+    }
+    // Neither is there a value in which ciphertext could be.
+    expect(text.replaceAll(/projects\/[^"]+/g, '')).not.toMatch(/[\w+/-]{40}/);
+  });
+
+  it('cannot cause more than six tests per minute, and the excess reaches neither Cloud KMS nor the audit', async () => {
+    let n = 0;
+    // A new token for each request, as the caller's subject stays the same.
+    const authenticate = () => ({ name: `${(n += 1)}@example.com`, issuer: 'i', subject: 'mallory' });
+    await using server = start({ access: { ...openAccess, authenticate } });
+    kms.emulator.calls.reset();
+    const statuses: number[] = [];
+    for (let request = 0; request < 9; request += 1) statuses.push((await server.post()).status);
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 200, 429, 429, 429]);
+    expect(kms.emulator.calls.count('Encrypt')).toBe(6);
+    expect(server.entries).toHaveLength(12);
+    expect((await server.post()).headers.get('retry-after')).toMatch(/^\d+$/);
+  });
+
+  it('uses up their own allowance of Cloud KMS requests', async () => {
+    await using server = start({ rates: { kmsRequests: 4 } });
+    const statuses = [];
+    for (let request = 0; request < 3; request += 1) statuses.push((await server.post()).status);
+    expect(statuses).toEqual([200, 429, 429]);
+  });
+
+  it('cannot make the browser of another person start a test from another site', async () => {
+    await using server = start();
+    kms.emulator.calls.reset();
+    expect((await server.post({}, 'text/plain')).status).toBe(415);
+    expect(kms.emulator.calls.count('Encrypt')).toBe(0);
+  });
+});
