@@ -27,7 +27,7 @@ import type { KeyUsage } from './observability/key-usage.ts';
 import type { KmsHealth } from './observability/kms-calls.ts';
 import { historyBytes, inflightBytes, MemoryBudget } from './memory.ts';
 import { codecProtocol } from './protocol/codec-protocol.ts';
-import { auditRoute } from './routes/audit.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { protocolRoutes, serveProtocol } from './routes/codec-protocol.ts';
 import { historyRoutes } from './routes/history.ts';
 import { keyRoutes } from './routes/keys.ts';
@@ -132,7 +132,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
     ...workflowRoutes({ access, temporal, inspect }),
     ...historyRoutes(runOptions),
     workflowSearchRoute(runOptions),
-    auditRoute({ authority, auditFile: deps.auditFile, head: deps.auditHead }),
+    ...auditRoutes({ authority, auditFile: deps.auditFile, head: deps.auditHead }),
     healthRoute({ temporal, kms, emulator, branchKeyStore: deps.branchKeyStore }),
     openApiRoute(pathPrefix, () => [...api, ...Object.values(protocol), ...probes]),
   ];

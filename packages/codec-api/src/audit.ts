@@ -1,4 +1,5 @@
 import { z } from 'zod/mini';
+import { workflowId } from './parameters.ts';
 import { keyUse } from './payload.ts';
 import { reasonCounts } from './reasons.ts';
 import { timestamp } from './workflow.ts';
@@ -97,3 +98,63 @@ export const auditPage = z.object({
   skipped: z.int().check(z.nonnegative()),
 });
 export type AuditPage = z.infer<typeof auditPage>;
+
+/** Part of a text, compared without regard to case. */
+const part = z
+  .string()
+  .check(z.trim(), z.minLength(1, 'is empty'), z.maxLength(500, 'is longer than 500 characters'));
+
+const WHOLE = 'must be a whole number from 1 to 1,000';
+
+const moment = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-11-24T13:00:00Z' });
+
+/**
+ * `POST /api/namespaces/{namespace}/audit:search`: which entries of the namespace to return. An entry must fulfil every
+ * condition. The conditions are in the body, so that no URL and no log contains them.
+ */
+export const auditSearchRequest = z.strictObject({
+  /** `next` of the previous page. */
+  after: z.optional(
+    z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not a value that this server returned')),
+  ),
+  limit: z._default(z.int(WHOLE).check(z.minimum(1, WHOLE), z.maximum(1_000, WHOLE)), 100),
+  /** The first moment. Lines of the file are in the order of their times, so the search ends there. */
+  from: z.optional(moment),
+  /** The moment after the last. */
+  to: z.optional(moment),
+  /** Part of the caller's name or subject. */
+  who: z.optional(part),
+  operations: z.optional(
+    z.array(auditOperation).check(z.minLength(1), z.maxLength(auditOperation.options.length)),
+  ),
+  workflowId: z.optional(workflowId),
+  /** Part of the justification. */
+  justification: z.optional(part),
+  /** Only entries of requests that were refused. */
+  denied: z.optional(z.literal(true)),
+});
+export type AuditSearchRequest = z.infer<typeof auditSearchRequest>;
+
+/**
+ * `GET /api/namespaces/{namespace}/audit:verify`: whether the lines of the audit file of the replica that answers form
+ * one hash chain. The file contains the entries of all namespaces.
+ */
+export const auditVerification = z.object({
+  /** When the check ended. */
+  time: timestamp,
+  /**
+   * `intact`: every line follows the one before it, and the last line that the process wrote is in the file. `broken`:
+   * `problems` lists why. `too_large`: the server does not check a file of this size; `verify-audit` does.
+   */
+  status: z.enum(['intact', 'broken', 'too_large']),
+  lines: z.int().check(z.nonnegative()),
+  bytes: z.int().check(z.nonnegative()),
+  /** The last line that the process had written when the check began. Record it elsewhere. */
+  head: z.optional(z.object({ seq: z.int().check(z.nonnegative()), hash: z.string() })),
+  /** The line, usually of a rotated file, that the first line of the file follows. The server does not read that file. */
+  follows: z.optional(z.object({ seq: z.int().check(z.positive()), hash: z.string() })),
+  /** The first problems; `line` is absent for a problem of the whole file. */
+  problems: z.array(z.object({ line: z.optional(z.int().check(z.positive())), problem: z.string() })),
+  problemCount: z.int().check(z.nonnegative()),
+});
+export type AuditVerification = z.infer<typeof auditVerification>;

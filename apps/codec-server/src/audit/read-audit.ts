@@ -2,45 +2,42 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { AuditEntry, AuditPage } from '@temporal-kms/codec-api';
 import { badRequest } from '../errors.ts';
-import { parseEntryLine, visibleJson } from './lines.ts';
+import { type AuditFilter, entryFilter } from './audit-filter.ts';
+import { parseEntryLine } from './lines.ts';
 
-export interface AuditQuery {
-  readonly namespace: string;
-  readonly workflowId: string | undefined;
+export interface AuditQuery extends AuditFilter {
   /** `next` of the previous page. */
   readonly after: string | undefined;
   readonly limit: number;
 }
 
-/** Bytes that one page searches; if they hold few entries of the namespace, the page is short or empty. */
+/** Bytes that one page searches; if they hold few entries that match, the page is short or empty. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
- * Resolves to one page of a namespace's entries, the newest first.
+ * Resolves to one page of the entries that match, the newest first.
  * @throws HttpError `bad_request` for a position that is not in this file; Node's error when the file cannot be read
  */
 export async function readAudit(
   path: string,
-  { namespace, workflowId, after, limit }: AuditQuery,
+  { after, limit, ...query }: AuditQuery,
   maxBytes = MAX_BYTES,
 ): Promise<AuditPage> {
   await using handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const { ino, size } = await handle.stat();
   const end = after === undefined ? size : await positionOf(handle, after, ino, size);
-  // Most lines belong to other namespaces, and searching them for the words costs a fiftieth of parsing them.
-  const words = [namespace, ...(workflowId === undefined ? [] : [workflowId])].map((word) =>
-    visibleJson(word),
-  );
+  const filter = entryFilter(query);
   const entries: AuditEntry[] = [];
   // A line is there twice if its file was being replaced when it was written.
   const seen = new Set<string>();
   let skipped = 0;
   for await (const { start, text } of linesBackwards(handle, end)) {
     if (text === undefined || !looksLikeEntry(text)) skipped += text === '' ? 0 : 1;
-    else if (words.every((word) => text.includes(word))) {
+    else if (filter.isBefore(text)) break;
+    else if (filter.mayMatch(text)) {
       const entry = parseEntryLine(text);
       if (entry === undefined) skipped += 1;
-      else if (entry.namespace === namespace && (workflowId ?? entry.workflowId) === entry.workflowId) {
+      else if (filter.matches(entry)) {
         const id = `${entry.id} ${entry.event} ${entry.part}`;
         if (!seen.has(id)) entries.push(entry);
         seen.add(id);

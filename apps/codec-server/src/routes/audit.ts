@@ -1,15 +1,18 @@
 import { stat } from 'node:fs/promises';
-import { auditPage, auditQuery } from '@temporal-kms/codec-api';
+import { auditPage, auditQuery, auditSearchRequest, auditVerification } from '@temporal-kms/codec-api';
+import type { Context } from 'hono';
+import type { AuditFilter } from '../audit/audit-filter.ts';
 import type { ChainHead } from '../audit/chain.ts';
+import { chainCheck } from '../audit/check-chain.ts';
 import { cloudLoggingQuery } from '../audit/lines.ts';
 import { readAudit } from '../audit/read-audit.ts';
 import { HttpError } from '../errors.ts';
 import type { Authority } from '../http/authorise.ts';
-import { clientAddress } from '../http/context.ts';
+import { clientAddress, type Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { replyJson } from '../http/responses.ts';
 
-export interface AuditRouteOptions {
+export interface AuditRoutesOptions {
   readonly authority: Pick<Authority, 'audit'>;
   /** Absent: the audit goes to standard output, and the log collector stores it. */
   readonly auditFile: string | undefined;
@@ -17,48 +20,104 @@ export interface AuditRouteOptions {
   readonly head: (() => ChainHead) | undefined;
 }
 
+const FILE =
+  'Reads the file of the replica that answers. Without a file the response is 501, and its message contains the query ' +
+  'for Cloud Logging.';
+
 /** Reading the audit is recorded in the audit. */
-export const auditRoute = ({ authority, auditFile, head }: AuditRouteOptions): Route =>
-  defineRoute({
-    method: 'get',
-    path: '/api/namespaces/{namespace}/audit',
-    operationId: 'readAudit',
-    summary: "Returns a page of a namespace's audit entries, the newest first",
-    description:
-      'Reads the file of the replica that answers. Without a file the response is 501, and its message contains the query ' +
-      'for Cloud Logging.',
-    requires: 'audit',
-    query: auditQuery,
-    response: { description: 'A page', type: 'application/json', schema: auditPage },
-    handler: async (c, { query: { after, limit, workflowId } }) => {
-      const namespace = c.get('namespace');
-      const notReadable = (): HttpError =>
-        new HttpError(
-          501,
-          'not_implemented',
-          'This server has no audit file that it can read (AUDIT_FILE). Query Cloud Logging instead: ' +
-            cloudLoggingQuery(namespace, workflowId),
-        );
-      if (auditFile === undefined) throw notReadable();
-      const record = await authority.audit.begin({
-        operation: 'audit',
-        caller: c.get('caller'),
-        peer: clientAddress(c),
-        namespace,
-        ...(workflowId === undefined ? {} : { workflowId }),
-      });
-      try {
-        // After the intent is written: that creates the file again where it was rotated away.
-        if (!(await isFile(auditFile))) throw notReadable();
-        const page = await readAudit(auditFile, { namespace, workflowId, after, limit });
-        await record.end('complete');
-        return replyJson(c, head === undefined ? page : { ...page, head: head() });
-      } catch (error) {
-        await record.end('failed');
-        throw error;
-      }
-    },
-  });
+export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions): readonly Route[] {
+  const verify =
+    auditFile === undefined || head === undefined ? undefined : chainCheck({ file: auditFile, head });
+
+  /** Calls `read` with the audit's file, between an intent and an outcome. @throws HttpError 501 without a file */
+  async function reading<T>(
+    c: Context<Env>,
+    workflowId: string | undefined,
+    read: (file: string) => Promise<T>,
+  ): Promise<T> {
+    const namespace = c.get('namespace');
+    const notReadable = (): HttpError =>
+      new HttpError(
+        501,
+        'not_implemented',
+        'This server has no audit file that it can read (AUDIT_FILE). Query Cloud Logging instead: ' +
+          cloudLoggingQuery(namespace, workflowId),
+      );
+    if (auditFile === undefined) throw notReadable();
+    const record = await authority.audit.begin({
+      operation: 'audit',
+      caller: c.get('caller'),
+      peer: clientAddress(c),
+      namespace,
+      ...(workflowId === undefined ? {} : { workflowId }),
+    });
+    try {
+      // After the intent is written: that creates the file again where it was rotated away.
+      if (!(await isFile(auditFile))) throw notReadable();
+      const result = await read(auditFile);
+      await record.end('complete');
+      return result;
+    } catch (error) {
+      await record.end('failed');
+      throw error;
+    }
+  }
+
+  async function page(
+    c: Context<Env>,
+    query: Omit<AuditFilter, 'namespace'> & { after?: string | undefined; limit: number },
+  ): Promise<Response> {
+    const { after, limit, ...filter } = query;
+    const found = await reading(c, filter.workflowId, (file) =>
+      readAudit(file, { ...filter, namespace: c.get('namespace'), after, limit }),
+    );
+    return replyJson(c, head === undefined ? found : { ...found, head: head() });
+  }
+
+  return [
+    defineRoute({
+      method: 'get',
+      path: '/api/namespaces/{namespace}/audit',
+      operationId: 'readAudit',
+      summary: "Returns a page of a namespace's audit entries, the newest first",
+      description: FILE,
+      requires: 'audit',
+      query: auditQuery,
+      response: { description: 'A page', type: 'application/json', schema: auditPage },
+      handler: (c, { query }) => page(c, query),
+    }),
+    defineRoute({
+      method: 'post',
+      path: '/api/namespaces/{namespace}/audit:search',
+      operationId: 'searchAudit',
+      summary: "Returns a page of a namespace's audit entries that fulfil conditions, the newest first",
+      description: `${FILE} A page searches at most 8 MiB of the file, so that it may be empty although others follow.`,
+      requires: 'audit',
+      body: auditSearchRequest,
+      response: { description: 'A page', type: 'application/json', schema: auditPage },
+      handler: (c, { body }) => page(c, body),
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/api/namespaces/{namespace}/audit:verify',
+      operationId: 'verifyAudit',
+      summary: 'Checks the hash chain of the audit file',
+      description: FILE,
+      requires: 'audit',
+      response: { description: 'The result', type: 'application/json', schema: auditVerification },
+      handler: async (c) =>
+        replyJson(
+          c,
+          await reading(c, undefined, () => {
+            if (verify === undefined) throw new HttpError(501, 'not_implemented', NO_CHAIN);
+            return verify();
+          }),
+        ),
+    }),
+  ];
+}
+
+const NO_CHAIN = 'This server does not know the last line of its audit, so it cannot verify the file.';
 
 /** False for a pipe or a device: they cannot be read back. */
 async function isFile(path: string): Promise<boolean> {

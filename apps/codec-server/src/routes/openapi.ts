@@ -186,6 +186,7 @@ const probe = z.object({ status: z.string() }).loose();
 
 /** Bodies of requests. */
 const requests = {
+  AuditSearchRequest: api.auditSearchRequest,
   DecodeRequest: api.decodeRequest,
   SearchRequest: api.searchRequest,
   WorkflowSearchRequest: api.workflowSearchRequest,
@@ -198,6 +199,7 @@ export const responses = {
   ApiError: api.apiError,
   AuditEntry: api.auditEntry,
   AuditPage: api.auditPage,
+  AuditVerification: api.auditVerification,
   ConfiguredKey: api.configuredKey,
   CryptoHealth: api.cryptoHealth,
   DecodeFrame: api.decodeFrame,

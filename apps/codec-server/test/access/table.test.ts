@@ -124,6 +124,7 @@ const posts: Record<string, (namespace: string) => string> = {
   'workflows:search': () => JSON.stringify({ text: 'a', justification: JUSTIFICATION }),
   'history:export': () => JSON.stringify({ form: 'decoded', justification: JUSTIFICATION }),
   'keys:test': () => '{}',
+  'audit:search': () => '{}',
   encode: () => buildPayloads([message]).toString(),
   decode: (namespace) => encrypted.get(namespace)!,
 };

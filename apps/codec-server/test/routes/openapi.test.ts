@@ -66,10 +66,12 @@ describe('the served OpenAPI document', () => {
       ['listWorkflows', 'GET', W, 'metadata', 'application/json'],
       ['readAudit', 'GET', '/api/namespaces/{namespace}/audit', 'audit', 'application/json'],
       ['readyz', 'GET', '/readyz', 'public', 'application/json'],
+      ['searchAudit', 'POST', '/api/namespaces/{namespace}/audit:search', 'audit', 'application/json'],
       ['searchHistory', 'POST', `${RUN}/history:search`, 'search', 'application/x-ndjson'],
       ['searchWorkflows', 'POST', `${W}:search`, 'search', 'application/x-ndjson'],
       ['streamHistory', 'GET', `${RUN}/history`, 'metadata', 'application/x-ndjson'],
       ['testKeys', 'POST', '/api/namespaces/{namespace}/keys:test', 'decode', 'application/json'],
+      ['verifyAudit', 'GET', '/api/namespaces/{namespace}/audit:verify', 'audit', 'application/json'],
     ]);
   });
 

@@ -1,0 +1,200 @@
+import { appendFile, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { auditPage, auditVerification } from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AuditFile } from '../../src/audit/audit-file.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { formatHead } from '../../src/audit/chain.ts';
+import { chainCheck } from '../../src/audit/check-chain.ts';
+import { auditSink } from '../../src/audit/line-queue.ts';
+import { auditFileAt } from '../support/audit-file.ts';
+import { appWith, HOST, type Kms, keptLog, startKms } from '../support/stack.ts';
+
+let kms: Kms;
+let directory: string;
+const opened: AuditFile[] = [];
+beforeAll(async () => {
+  kms = await startKms();
+  directory = await mkdtemp(join(tmpdir(), 'codec-audit-routes-'));
+});
+afterAll(async () => {
+  for (const file of opened) await file.close();
+  await kms.close();
+  await rm(directory, { recursive: true });
+});
+
+let count = 0;
+/** Starts a server with an audit file, in which `people` have revealed payloads, each with a justification. */
+async function start(...people: readonly (readonly [name: string, justification: string])[]) {
+  const path = join(directory, `${(count += 1)}.jsonl`);
+  const file = await auditFileAt(path);
+  opened.push(file);
+  const audit = createAudit(auditSink(file.append, { log: keptLog().log }));
+  const reveal = async (name: string, justification: string, namespace = 'payments') => {
+    const record = await audit.begin({
+      operation: 'decode',
+      caller: { name },
+      peer: undefined,
+      namespace,
+      workflowId: `order-${name}`,
+      justification,
+    });
+    await record.end('complete');
+  };
+  for (const [name, justification] of people) await reveal(name, justification);
+  const kept = keptLog();
+  const app = appWith(kms, { audit, auditFile: path, auditHead: () => file.head(), log: kept.log });
+  const search = (body: unknown) =>
+    app.request('/api/namespaces/payments/audit:search', {
+      method: 'POST',
+      headers: { host: HOST, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const found = async (body: object) => {
+    const response = await search(body);
+    expect(response.status).toBe(200);
+    const page = auditPage.parse(await response.json());
+    return { ...page, lines: page.entries.map(({ who, event }) => `${who.name} ${event}`) };
+  };
+  const verify = async () => {
+    const response = await app.request('/api/namespaces/payments/audit:verify', { headers: { host: HOST } });
+    expect(response.status).toBe(200);
+    return auditVerification.parse(await response.json());
+  };
+  return { path, file, reveal, search, found, verify, log: kept.lines };
+}
+
+describe('POST /api/namespaces/{namespace}/audit:search', () => {
+  it('returns the entries that fulfil all conditions, the newest first', async () => {
+    const { found } = await start(['ana', 'ticket 1'], ['bo', 'ticket 2'], ['ana', 'ticket 2']);
+    expect((await found({ who: 'ANA', justification: 'Ticket 2' })).lines).toEqual([
+      'ana outcome',
+      'ana intent',
+    ]);
+    expect((await found({ workflowId: 'order-bo', operations: ['decode'] })).lines).toEqual([
+      'bo outcome',
+      'bo intent',
+    ]);
+    expect((await found({ operations: ['export'] })).lines).toEqual([]);
+  });
+
+  it('continues after a page under the same conditions', async () => {
+    const { found } = await start(['ana', 'a'], ['bo', 'a'], ['cy', 'a']);
+    const first = await found({ justification: 'a', limit: 2 });
+    expect(first.lines).toEqual(['cy outcome', 'cy intent']);
+    const second = await found({ justification: 'a', limit: 100, after: first.next });
+    expect(second.lines).toEqual(['bo outcome', 'bo intent', 'ana outcome', 'ana intent']);
+    expect(second.next).toBeUndefined();
+  });
+
+  it('returns no entry of another namespace, whatever the conditions are', async () => {
+    const { reveal, found } = await start();
+    await reveal('ana', 'payments', 'orders');
+    for (const body of [{}, { who: 'ana' }, { justification: 'payments' }, { workflowId: 'order-ana' }]) {
+      const { entries } = await found(body);
+      expect(entries.filter(({ operation }) => operation !== 'audit')).toEqual([]);
+    }
+  });
+
+  it('keeps the conditions out of the log', async () => {
+    const { found, log } = await start(['ana', 'canary-justification']);
+    await found({ justification: 'canary-justification', who: 'canary-person' });
+    expect(log.join('\n')).not.toMatch(/canary/);
+  });
+
+  it.each([
+    { limit: 0 },
+    { limit: 1_001 },
+    { after: 'a.b' },
+    { from: 'yesterday' },
+    { who: ' ' },
+    { operations: [] },
+    { operations: ['reveal'] },
+    { denied: false },
+    { namespace: 'orders' },
+    { workflowId: '' },
+  ])('refuses %j', async (body) => {
+    const { search } = await start();
+    expect((await search(body)).status).toBe(400);
+  });
+});
+
+describe('GET /api/namespaces/{namespace}/audit:verify', () => {
+  it('reports an intact chain with the last line, and is in the audit itself', async () => {
+    const { file, verify, found } = await start(['ana', 'a']);
+    const result = await verify();
+    expect(result).toMatchObject({ status: 'intact', problems: [], problemCount: 0 });
+    // The first line of the file, the reveal, and the intent of this request.
+    expect([result.lines, result.head?.seq]).toEqual([4, 4]);
+    expect(file.head().seq).toBe(5);
+    expect((await found({ operations: ['audit'] })).lines).toEqual([
+      'anonymous intent',
+      'anonymous outcome',
+      'anonymous intent',
+    ]);
+  });
+
+  it('finds a line that was changed, removed or inserted', async () => {
+    const attacks: ((lines: string[]) => string[])[] = [
+      (lines) => lines.map((line) => line.replace('"name":"bo"', '"name":"an"')),
+      (lines) => lines.filter((line) => !line.includes('"name":"bo"')),
+      (lines) => lines.toSpliced(2, 0, lines[1] ?? ''),
+    ];
+    for (const attack of attacks) {
+      const { path, verify } = await start(['ana', 'a'], ['bo', 'b'], ['cy', 'c']);
+      const lines = (await readFile(path, 'utf8')).split(/(?<=\n)/);
+      // As an attacker does who keeps the file: the server appends to it afterwards.
+      await writeFile(path, attack(lines).join(''));
+      const result = await verify();
+      expect(result.status).toBe('broken');
+      expect(result.problems.length).toBeGreaterThan(0);
+    }
+  });
+
+  it('finds that the end of the file is missing, by the line that the process wrote last', async () => {
+    const { path, file } = await start(['ana', 'a'], ['bo', 'b']);
+    const check = chainCheck({ file: path, head: () => file.head() });
+    expect((await check()).status).toBe('intact');
+    const lines = (await readFile(path, 'utf8')).split(/(?<=\n)/);
+    await truncate(path, lines.slice(0, 3).join('').length);
+    expect(await check()).toMatchObject({
+      status: 'broken',
+      problems: [{ problem: expect.stringContaining(formatHead(file.head())) }],
+      problemCount: 1,
+    });
+  });
+
+  it('does not take a line that is being written for a fault', async () => {
+    const { path, file } = await start(['ana', 'a']);
+    await appendFile(path, '{"severity":"NOTICE"');
+    const check = chainCheck({ file: path, head: () => file.head() });
+    expect((await check()).status).toBe('intact');
+  });
+
+  it('names the line of the rotated file that the file follows', async () => {
+    const { path, file, verify, reveal } = await start(['ana', 'a']);
+    const before = file.head();
+    await rename(path, `${path}.1`);
+    file.reopen();
+    await reveal('bo', 'b');
+    expect(await verify()).toMatchObject({ status: 'intact', follows: before });
+  });
+
+  it('does not read a file that is too large, and shares one check between requests', async () => {
+    const { path, file } = await start(['ana', 'a']);
+    const tooLarge = chainCheck({ file: path, head: () => file.head(), maxBytes: 100 });
+    expect(await tooLarge()).toMatchObject({ status: 'too_large', lines: 0, head: file.head() });
+    const check = chainCheck({ file: path, head: () => file.head() });
+    const [one, two] = [check(), check()];
+    expect(one).toBe(two);
+    await one;
+    expect(check()).not.toBe(one);
+  });
+
+  it('answers 501 without a file', async () => {
+    const app = appWith(kms);
+    const response = await app.request('/api/namespaces/payments/audit:verify', { headers: { host: HOST } });
+    expect(response.status).toBe(501);
+  });
+});
