@@ -106,6 +106,7 @@ async function rotate(rotation: Rotation, { verify, wait }: RotateOptions): Prom
   await requirePermissions(google, key, verify);
   const { primary } = await describeKey(service, key);
   const purpose = { resource: key, role: 'roles/cloudkms.admin' };
+  await requireEncryptionKey(google, key);
 
   output.progress(`Creating a version of ${key}`);
   const [created] = await google.change(purpose, (options) =>
@@ -136,6 +137,16 @@ async function rotate(rotation: Rotation, { verify, wait }: RotateOptions): Prom
     verified: milliseconds === undefined ? 'not yet' : 'yes',
     milliseconds: milliseconds ?? null,
   };
+}
+
+/** Only keys that encrypt have a primary version. @throws CliError */
+async function requireEncryptionKey({ kms, read }: GoogleClients, key: string): Promise<void> {
+  const [{ purpose, importOnly }] = await read({ resource: key, role: 'roles/cloudkms.viewer' }, (options) =>
+    kms.getCryptoKey({ name: key }, options),
+  );
+  if (purpose === 'ENCRYPT_DECRYPT' && !importOnly) return;
+  const reason = importOnly ? 'its versions are imported' : `its purpose is ${String(purpose)}`;
+  throw new CliError('failed', `${key} cannot be rotated: ${reason}. Nothing was changed`);
 }
 
 /** Checks all permissions before anything changes. @throws CliError */

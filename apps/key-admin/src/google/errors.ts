@@ -17,8 +17,11 @@ const statuses: Readonly<Record<number, Exclude<ExitName, 'ok'>>> = {
   3: 'usage',
   4: 'unavailable',
   5: 'notFound',
+  6: 'failed',
   7: 'notPermitted',
   8: 'unavailable',
+  9: 'failed',
+  10: 'unavailable',
   14: 'unavailable',
   16: 'notPermitted',
 };

@@ -76,6 +76,27 @@ describe('temporal-kms rotate', () => {
     expect(emulator.calls.count('CreateCryptoKeyVersion')).toBe(0);
   });
 
+  it.each([
+    [
+      'of another purpose',
+      { purpose: 'MAC', versionTemplate: { algorithm: 'HMAC_SHA256' } },
+      'purpose is MAC',
+    ],
+    ['with imported versions', { purpose: 'ENCRYPT_DECRYPT', importOnly: true }, 'versions are imported'],
+  ] as const)('changes nothing for a key %s', async (_, cryptoKey, text) => {
+    const { owner, emulator } = await startCloud();
+    await owner.createCryptoKey({
+      parent: RING,
+      cryptoKeyId: 'other',
+      cryptoKey,
+      skipInitialVersionCreation: true,
+    });
+    const args = ['rotate', '--key', `${RING}/cryptoKeys/other`];
+    const { code, err } = await temporalKms(args, { env: { KMS_EMULATOR_HOST: emulator.address } });
+    expect([code, err]).toEqual([1, expect.stringContaining(text)]);
+    expect(emulator.calls.count('CreateCryptoKeyVersion')).toBe(0);
+  });
+
   it('waits until Cloud KMS encrypts under the new version', async () => {
     const { rotate, emulator } = await startRotatable();
     emulator.setPropagation({ primary: 1 });
