@@ -23,6 +23,7 @@ const refusing: Access = {
     return false;
   },
   reveal: () => 'automatic',
+  revealMinutes: () => 15,
   signIn: () => undefined,
 };
 const requiringSignIn: Access = {
@@ -31,6 +32,7 @@ const requiringSignIn: Access = {
   },
   allows: () => true,
   reveal: () => 'automatic',
+  revealMinutes: () => 15,
   signIn: () => undefined,
 };
 
@@ -76,6 +78,7 @@ it('lists the namespaces in which the caller has the permission metadata', async
     authenticate: () => ({ name: 'ana' }),
     allows: (_, __, namespace) => namespace !== 'payments',
     reveal: () => 'automatic',
+    revealMinutes: () => 15,
     signIn: () => undefined,
   };
   const response = await send(access, 'GET', '/api/namespaces');
@@ -87,6 +90,7 @@ it('answers 404 for a namespace that is not configured, whatever the permissions
     authenticate: () => ({ name: 'ana' }),
     allows: () => true,
     reveal: () => 'automatic',
+    revealMinutes: () => 15,
     signIn: () => undefined,
   };
   for (const [method, , path] of routes.filter(([, , , , namespace]) => namespace !== undefined)) {

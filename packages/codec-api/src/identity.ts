@@ -19,6 +19,11 @@ export const me = z.object({
       permissions: z.array(permission),
       /** `on-demand`: send a `justification` with each request that decrypts. */
       reveal,
+      /**
+       * With `on-demand`: for how long a web page may show payloads after one justification. The server cannot enforce
+       * what a page shows.
+       */
+      revealMinutes: z.optional(z.number().check(z.int(), z.positive())),
     }),
   ),
 });

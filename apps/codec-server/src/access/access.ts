@@ -41,6 +41,8 @@ export interface Access {
    */
   allows(caller: Caller, permission: Permission, namespace: string | undefined): boolean;
   reveal(namespace: string): Reveal;
+  /** For how long a web page may show payloads after one justification. */
+  revealMinutes(namespace: string): number;
   /** Undefined: callers bring a token or need none. */
   signIn(): SignIn | undefined;
 }
@@ -51,6 +53,7 @@ export const openAccess: Access = {
   authenticate: () => ({ name: 'anonymous' }),
   allows: () => true,
   reveal: () => 'automatic',
+  revealMinutes: () => 15,
   signIn: () => undefined,
 };
 
@@ -79,6 +82,7 @@ export function reloadableAccess(load: () => Access): ReloadableAccess {
     allows: (caller, permission, namespace) =>
       accessOf.get(caller)?.allows(caller, permission, namespace) ?? false,
     reveal: (namespace) => current.reveal(namespace),
+    revealMinutes: (namespace) => current.revealMinutes(namespace),
     signIn: () => current.signIn(),
     reload: () => {
       current = load();

@@ -76,6 +76,7 @@ export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps):
     },
     allows: (caller, permission, namespace) => grants.get(caller)?.has(permission, namespace) ?? false,
     reveal: (namespace) => policy.namespaces[namespace]?.reveal ?? policy.reveal,
+    revealMinutes: (namespace) => policy.namespaces[namespace]?.revealMinutes ?? policy.revealMinutes,
     signIn: () => signIn,
   };
 }

@@ -200,6 +200,13 @@ const rule = z.strictObject({
   permissions: z.array(permission).min(1, 'is empty'),
 });
 
+/** For how long a web page may show payloads after one justification, in minutes. */
+const revealMinutes = z
+  .number()
+  .int()
+  .min(1)
+  .max(12 * 60);
+
 /**
  * The policy file (`POLICY_FILE`), described in docs/access.md. Callers have only the permissions that it grants.
  * `policy-file.schema.json` is this schema for editors and other programs, without the checks across fields.
@@ -216,7 +223,10 @@ export const policy = z
     rules: z.array(rule).default([]),
     /** For namespaces that `namespaces` does not name. */
     reveal: z._default(reveal, 'automatic'),
-    namespaces: z.record(namespace, z.strictObject({ reveal })).default({}),
+    revealMinutes: revealMinutes.default(15),
+    namespaces: z
+      .record(namespace, z.strictObject({ reveal, revealMinutes: revealMinutes.optional() }))
+      .default({}),
     dashboard: z
       .strictObject({
         issuer: text,

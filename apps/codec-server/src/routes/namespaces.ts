@@ -60,6 +60,7 @@ export function namespaceRoutes(options: NamespaceRoutesOptions): readonly Route
               name,
               permissions: permission.options.filter((each) => access.allows(caller, each, name)),
               reveal: access.reveal(name),
+              ...(access.reveal(name) === 'on-demand' && { revealMinutes: access.revealMinutes(name) }),
             }))
             .filter(({ permissions }) => permissions.length > 0),
         };

@@ -5,6 +5,7 @@ const fixed = (allowed: boolean): Access => ({
   authenticate: () => ({ name: allowed ? 'first' : 'second' }),
   allows: () => allowed,
   reveal: () => (allowed ? 'automatic' : 'on-demand'),
+  revealMinutes: () => (allowed ? 15 : 30),
   signIn: () => undefined,
 });
 
@@ -19,6 +20,7 @@ it('uses the new policy for new requests, and the previous policy for requests i
   expect([before.name, access.allows(before, 'decode', 'payments')]).toEqual(['first', true]);
   expect([after.name, access.allows(after, 'decode', 'payments')]).toEqual(['second', false]);
   expect(access.reveal('payments')).toBe('on-demand');
+  expect(access.revealMinutes('payments')).toBe(30);
 });
 
 it('changes nothing if the new policy has a mistake', async () => {

@@ -58,3 +58,18 @@ it('passes on the parameters that the issuer requires in an authorization reques
 it('refuses a dashboard whose issuer is a proxy', () => {
   expect(() => signInWith('access', 'dashboard: { issuer: proxy, clientId: page }')).toThrow(/type oidc/);
 });
+
+const minutesWith = (more: string) => {
+  const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
+  const issuer = "company: { type: oidc, issuer: 'http://127.0.0.1:1', audience: codec, tokens: access }";
+  writeFileSync(file, `issuers:\n  ${issuer}\n${more}\n...\n`);
+  const access = accessLoader(file, { log: keptLog().log, canDecrypt: () => true })();
+  return ['cards', 'orders'].map((namespace) => access.revealMinutes(namespace));
+};
+
+it('limits the time of a reveal by the namespace, else by the policy, else to 15 minutes', () => {
+  const namespaces =
+    'namespaces: { cards: { reveal: on-demand, revealMinutes: 5 }, orders: { reveal: on-demand } }';
+  expect(minutesWith(namespaces)).toEqual([5, 15]);
+  expect(minutesWith(`revealMinutes: 60\n${namespaces}`)).toEqual([5, 60]);
+});

@@ -136,6 +136,7 @@ describe('a policy with a mistake', () => {
       /rules\[1\].match.admin must be text/,
     ],
     ['an unknown way to reveal', rule('reveal: sometimes'), /line 12: reveal/],
+    ['a reveal for more than 12 hours', rule('revealMinutes: 721'), /line 12: revealMinutes/],
     [
       'a dashboard of an unknown issuer',
       rule('dashboard: { issuer: nobody, clientId: a }'),

@@ -480,7 +480,12 @@ it('answers /api/me with the name, the end of the sign-in and the permissions of
   expect(me).toEqual({
     name: 'ana@example.com',
     namespaces: [
-      { name: 'cards', permissions: ['metadata', 'decode', 'search', 'export'], reveal: 'on-demand' },
+      {
+        name: 'cards',
+        permissions: ['metadata', 'decode', 'search', 'export'],
+        reveal: 'on-demand',
+        revealMinutes: 30,
+      },
       { name: 'payments', permissions: ['metadata', 'decode', 'search', 'export'], reveal: 'automatic' },
     ],
   });

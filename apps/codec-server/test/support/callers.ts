@@ -7,6 +7,7 @@ export const ana = (may: readonly [Permission, string][], onDemand: readonly str
   allows: (_, permission, namespace) => may.some(([one, where]) => one === permission && where === namespace),
   signIn: () => undefined,
   reveal: (namespace) => (onDemand.includes(namespace) ? 'on-demand' : 'automatic'),
+  revealMinutes: () => 15,
 });
 
 /** The options for a caller who may read every namespace. */
