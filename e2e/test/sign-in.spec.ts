@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
@@ -24,11 +24,13 @@ let requested: string[];
 
 const origin = () => `http://127.0.0.1:${ports['DEV_UI_PORT']}`;
 const issuer = () => `http://127.0.0.1:${ports['DEV_SIGN_IN_PORT']}`;
+const auditFile = () => join(folder, 'audit.jsonl');
 const startWith = (env: Record<string, string>) =>
   startDev({
     ...ports,
     DEV_AUTH: '1',
     DEV_DATA_DIR: folder,
+    AUDIT_FILE: auditFile(),
     DEV_AUTH_TOKEN_SECONDS: String(TOKEN_SECONDS),
     ...env,
   });
@@ -174,10 +176,59 @@ test('shows metadata without payloads to those who may see no payloads, and requ
   expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
 });
 
-test('says that payloads need a justification where the namespace reveals on demand', async () => {
+const JUSTIFICATION = 'PAY-4711: failed capture';
+const axe = async () => (await new AxeBuilder({ page }).analyze()).violations;
+
+test('reveals payloads on demand with a justification, which the audit records, until the person locks them', async () => {
+  const decodes: string[] = [];
+  page.on('request', (request) => payloadRequests(request) && decodes.push(request.postData() ?? ''));
   await signIn('Olivia Oncall', '/ns/payments/workflows/payment-4711');
   await expect(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
   await expect(page.locator('[data-key="g1"] [data-masked]')).toBeVisible();
+  expect(decodes).toEqual([]);
+  expect(await axe()).toEqual([]);
+
+  await page.keyboard.press('Shift+R');
+  const dialog = page.getByRole('dialog', { name: 'Reveal payloads' });
+  await expect(dialog.getByRole('textbox', { name: 'Justification' })).toBeFocused();
+  expect(await axe()).toEqual([]);
+  await page.keyboard.type(JUSTIFICATION);
+  await page.keyboard.press('Enter');
+  const body = page.locator('body');
+  await expect(body).toContainText(PLAINTEXT);
+  await expect(page.getByText('Revealed: this run')).toBeVisible();
+  await expect(page.getByRole('timer').first()).toHaveText(/^[45]:\d\d$/);
+  expect(await axe()).toEqual([]);
+  expect(decodes.every((sent) => sent.includes(JUSTIFICATION))).toBe(true);
+  expect(requested.filter((url) => url.includes('4711:') || url.includes('capture'))).toEqual([]);
+
+  await page.keyboard.press('l');
+  await expect(body).not.toContainText(PLAINTEXT);
+  expect(await page.content()).not.toContain(PLAINTEXT);
+  const kept = await page.evaluate(() =>
+    JSON.stringify([
+      Object.entries(localStorage),
+      Object.entries(sessionStorage),
+      history.state,
+      location.href,
+    ]),
+  );
+  for (const secret of [PLAINTEXT, JUSTIFICATION]) expect(kept).not.toContain(secret);
+
+  const audit = (await readFile(auditFile(), 'utf8'))
+    .split('\n')
+    .filter((line) => line.includes('"payments"'));
+  const intents = audit.filter((line) => line.includes('"intent"')).map((line): unknown => JSON.parse(line));
+  expect(intents.length).toBeGreaterThan(0);
+  for (const intent of intents) {
+    expect(intent).toMatchObject({
+      operation: 'decode',
+      workflowId: 'payment-4711',
+      who: { name: 'olivia.oncall@example.com' },
+      justification: JUSTIFICATION,
+    });
+  }
+  expect(audit.join('\n')).not.toContain(PLAINTEXT);
 });
 
 test('offers only namespaces that the person may read, and explains the others', async () => {

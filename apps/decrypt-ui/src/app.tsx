@@ -3,11 +3,14 @@ import { RouterProvider, type RouterHistory } from '@tanstack/react-router';
 import { useState } from 'react';
 import { SessionGate } from './features/session/session-gate.tsx';
 import { createAppRouter } from './router.tsx';
+import { createReveals } from './payloads/reveals.ts';
+import { RevealsProvider } from './payloads/reveals-context.tsx';
 import { openHistoryPort } from './run/history-client.ts';
 import { RunSessionsProvider } from './run/run-context.tsx';
 import { RunsSearchProvider } from './run/runs-search-context.tsx';
 import { createRunsSearch } from './run/runs-search.ts';
 import { createRunSessions } from './run/sessions.ts';
+import { useMe } from './session/me.tsx';
 import { type Services, ServicesProvider, useServices } from './state/services.tsx';
 
 interface AppProps {
@@ -32,16 +35,20 @@ export function App({ services, history }: AppProps) {
 /** The pages of one person, with the runs that they have opened. */
 function Pages({ history }: Pick<AppProps, 'history'>) {
   const { api, plaintext, queries } = useServices();
+  const access = useMe();
+  const [reveals] = useState(() => createReveals({ access, plaintext }));
   const [router] = useState(() => createAppRouter(history));
   const [sessions] = useState(() =>
-    createRunSessions({ api, plaintext, queries, openPort: openHistoryPort }),
+    createRunSessions({ api, plaintext, queries, reveals, openPort: openHistoryPort }),
   );
-  const [runsSearch] = useState(() => createRunsSearch(api));
+  const [runsSearch] = useState(() => createRunsSearch(api, reveals));
   return (
-    <RunSessionsProvider sessions={sessions}>
-      <RunsSearchProvider search={runsSearch}>
-        <RouterProvider router={router} />
-      </RunsSearchProvider>
-    </RunSessionsProvider>
+    <RevealsProvider reveals={reveals} plaintext={plaintext}>
+      <RunSessionsProvider sessions={sessions}>
+        <RunsSearchProvider search={runsSearch}>
+          <RouterProvider router={router} />
+        </RunsSearchProvider>
+      </RunSessionsProvider>
+    </RevealsProvider>
   );
 }

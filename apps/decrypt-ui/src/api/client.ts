@@ -98,7 +98,7 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiCli
   /** The results without the closing frame: the decoder requests again what has no result, for every other reason. */
   async function* results(
     path: string,
-    body: Pick<DecodeRequest, 'refs'>,
+    body: DecodeRequest,
     signal: AbortSignal,
   ): AsyncGenerator<DecodeResult> {
     const left = new Set(body.refs);
@@ -181,8 +181,16 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiCli
       if (!response.body) throw new ApiFailure('unexpected', 'The codec server sent an empty answer.');
       return response.body;
     },
-    decode: (run: RunAddress, refs: readonly PayloadRef[], signal: AbortSignal) =>
-      results(`${runPath(run)}/payloads:decode`, { refs: [...refs] }, signal),
+    /** @param justification for the audit; where the namespace reveals on demand, the server requires it */
+    decode: (
+      run: RunAddress,
+      refs: readonly PayloadRef[],
+      signal: AbortSignal,
+      justification?: string,
+    ): AsyncGenerator<DecodeResult> => {
+      const body = { refs: [...refs], ...(justification !== undefined && { justification }) };
+      return results(`${runPath(run)}/payloads:decode`, body, signal);
+    },
     /** See `ApiClientOptions.renewed`. */
     ...(renewed && { renewed }),
   };

@@ -7,12 +7,16 @@ import {
 } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
 import { ApiFailure, isAbort, isFinal } from '../api/failure.ts';
-import type { Finding, Findings } from '../model/keys.ts';
-import type { PlaintextCache } from './plaintext-cache.ts';
+import { type Finding, type Findings, isEncrypted } from '../model/keys.ts';
+import { payloadKey, type PlaintextCache } from './plaintext-cache.ts';
+import type { PayloadAccess } from './reveals.ts';
 
-/** What the page knows about a payload. `waiting` covers payloads that are queued and payloads that are in flight. */
+/**
+ * What the page knows about a payload. The page requests no payload that is `refused` or `locked`. `waiting` covers payloads
+ * that are queued and payloads that are in flight.
+ */
 export type PayloadState =
-  | { readonly status: 'waiting' }
+  | { readonly status: 'refused' | 'locked' | 'waiting' }
   | { readonly status: 'answered'; readonly result: DecodeResult }
   /** The request failed as a whole, so the server gave no reason code for this payload. */
   | { readonly status: 'failed'; readonly message: string; readonly final: boolean };
@@ -21,10 +25,25 @@ export interface DecoderState {
   /** The answered and failed payloads in view. */
   readonly payloads: ReadonlyMap<PayloadRef, PayloadState>;
   readonly findings: Findings;
+  /** How many encrypted payloads of the history the server has decrypted for this page. */
+  readonly decrypted: number;
+}
+
+/** Decides which payloads are open. */
+export interface DecoderAccess {
+  readonly of: (ref: PayloadRef) => PayloadAccess;
+  /** Calls the listener when payloads may have been opened or closed. */
+  readonly subscribe: (listener: () => void) => () => void;
 }
 
 export interface DecoderOptions {
-  readonly decode: (refs: readonly PayloadRef[], signal: AbortSignal) => AsyncIterable<DecodeResult>;
+  readonly decode: (
+    refs: readonly PayloadRef[],
+    signal: AbortSignal,
+    justification: string | undefined,
+  ) => AsyncIterable<DecodeResult>;
+  /** By default, every payload is open. */
+  readonly access?: DecoderAccess;
   readonly cache: PlaintextCache;
   /** The prefix of the run's cache keys. */
   readonly scope: string;
@@ -39,28 +58,42 @@ export interface DecoderOptions {
 
 export type Decoder = ReturnType<typeof createDecoder>;
 
+/** The reveal for which a payload is requested: `automatic`, or the id of a grant. Undefined: it is closed. */
+type Opening = string | undefined;
+
+const AUTOMATIC = 'automatic';
+
 interface Entry {
   viewers: number;
   attempts: number;
+  opening: Opening;
   retry?: ReturnType<typeof setTimeout>;
 }
 
 interface Batch {
   readonly refs: Set<PayloadRef>;
+  readonly opening: string;
   readonly abort: AbortController;
 }
 
 /** Milliseconds in which the findings of several answers are collected. */
 const SETTLE = 40;
 const waiting: PayloadState = { status: 'waiting' };
+const closed: Readonly<Record<'refused' | 'locked', PayloadState>> = {
+  refused: { status: 'refused' },
+  locked: { status: 'locked' },
+};
+const alwaysOpen: DecoderAccess = { of: () => ({ status: 'open' }), subscribe: () => () => undefined };
 
 /**
  * Decodes the payloads in view and no others. Payloads that come into view within the debounce go into one request of at
  * most 200 refs. The decoder aborts a request when none of its payloads is in view any more, and repeats requests for
  * payloads with a retryable reason while they are in view. Only payloads in view and the bounded cache hold plaintext.
+ * When a payload closes, the decoder drops its plaintext and every answer about it that is on its way.
  */
 export function createDecoder({
   decode,
+  access = alwaysOpen,
   cache,
   scope,
   stub = () => undefined,
@@ -68,7 +101,12 @@ export function createDecoder({
   retryFirst = 4000,
   retryMost = 20_000,
 }: DecoderOptions) {
-  const store = createStore<DecoderState>()(() => ({ payloads: new Map(), findings: new Map() }));
+  const store = createStore<DecoderState>()(() => ({
+    payloads: new Map(),
+    findings: new Map(),
+    decrypted: 0,
+  }));
+  const decrypted = new Set<PayloadRef>();
   const entries = new Map<PayloadRef, Entry>();
   const batches = new Set<Batch>();
   const queue = new Set<PayloadRef>();
@@ -77,7 +115,13 @@ export function createDecoder({
   let timer: ReturnType<typeof setTimeout> | undefined;
   let unsubscribe: (() => void) | undefined;
 
-  const cacheKey = (ref: PayloadRef) => `${scope} ${ref}`;
+  const cacheKey = (ref: PayloadRef, opening: string) =>
+    payloadKey(scope, ref, opening === AUTOMATIC ? undefined : opening);
+
+  function openingOf(ref: PayloadRef): Opening {
+    const state = access.of(ref);
+    return state.status === 'open' ? (state.grant?.id ?? AUTOMATIC) : undefined;
+  }
 
   function publish(ref: PayloadRef, state: PayloadState | undefined) {
     const payloads = new Map(store.getState().payloads);
@@ -91,15 +135,29 @@ export function createDecoder({
     const { findings } = store.getState();
     if (isSame(fresh.has(ref) ? fresh.get(ref) : findings.get(ref), finding)) return;
     fresh.set(ref, finding);
+    settle();
+  }
+
+  /** Counts an encrypted payload of the history as decrypted, or no longer. */
+  function count(ref: PayloadRef, ok: boolean) {
+    const own = stub(ref);
+    if (!own || !isEncrypted(own) || ref.startsWith('0:') || decrypted.has(ref) === ok) return;
+    if (ok) decrypted.add(ref);
+    else decrypted.delete(ref);
+    settle();
+  }
+
+  function settle() {
     settling ??= setTimeout(() => {
       settling = undefined;
+      if (fresh.size === 0) return store.setState({ decrypted: decrypted.size });
       const next = new Map(store.getState().findings);
       for (const [changed, found] of fresh) {
         if (found) next.set(changed, found);
         else next.delete(changed);
       }
       fresh.clear();
-      store.setState({ findings: next });
+      store.setState({ findings: next, decrypted: decrypted.size });
     }, SETTLE);
   }
 
@@ -110,21 +168,33 @@ export function createDecoder({
   }
 
   function flush() {
-    const refs = [...queue].filter((ref) => entries.has(ref));
+    // Each request has one justification.
+    const byOpening = new Map<string, PayloadRef[]>();
+    for (const ref of queue) {
+      const opening = entries.get(ref)?.opening;
+      if (opening !== undefined) byOpening.set(opening, [...(byOpening.get(opening) ?? []), ref]);
+    }
     queue.clear();
-    for (let start = 0; start < refs.length; start += MAX_REFS) {
-      void request(refs.slice(start, start + MAX_REFS));
+    for (const [opening, refs] of byOpening) {
+      for (let start = 0; start < refs.length; start += MAX_REFS) {
+        void request(refs.slice(start, start + MAX_REFS), opening);
+      }
     }
   }
 
-  async function request(refs: readonly PayloadRef[]) {
-    const batch: Batch = { refs: new Set(refs), abort: new AbortController() };
+  async function request(refs: readonly PayloadRef[], opening: string) {
+    const open = refs.filter((ref) => openingOf(ref) === opening);
+    const [first] = open;
+    if (first === undefined) return;
+    const state = access.of(first);
+    const justification = state.status === 'open' ? state.grant?.justification : undefined;
+    const batch: Batch = { refs: new Set(open), opening, abort: new AbortController() };
     batches.add(batch);
     try {
-      for await (const result of decode(refs, batch.abort.signal)) {
+      for await (const result of decode(open, batch.abort.signal, justification)) {
         // A stopped stream may still yield lines that it has received.
         if (batch.abort.signal.aborted) return;
-        if (batch.refs.delete(result.ref)) answer(result);
+        if (batch.refs.delete(result.ref)) answer(result, opening);
       }
       for (const ref of batch.refs) fail(ref, undefined);
     } catch (error) {
@@ -135,12 +205,15 @@ export function createDecoder({
     }
   }
 
-  function answer(result: DecodeResult) {
+  function answer(result: DecodeResult, opening: string) {
     const { ref } = result;
+    // It may have closed since it was requested.
+    if (openingOf(ref) !== opening) return;
     const state: PayloadState = { status: 'answered', result };
     const entry = entries.get(ref);
-    if (result.ok) cache.set(cacheKey(ref), result);
+    if (result.ok) cache.set(cacheKey(ref, opening), result);
     note(ref, findingOf(result, stub(ref)));
+    count(ref, result.ok);
     if (!entry) return;
     publish(ref, state);
     if (isRetryable(state)) retryLater(ref, entry);
@@ -177,19 +250,54 @@ export function createDecoder({
     }
   }
 
+  /** Drops what belongs to a reveal that has ended, and requests what another reveal has opened. */
+  function review() {
+    const changed = [...entries].filter(([ref, { opening }]) => openingOf(ref) !== opening);
+    if (changed.length > 0) {
+      const payloads = new Map(store.getState().payloads);
+      for (const [ref] of changed) payloads.delete(ref);
+      store.setState({ payloads });
+    }
+    for (const [ref, entry] of changed) {
+      entry.opening = openingOf(ref);
+      entry.attempts = 0;
+      clearTimeout(entry.retry);
+      load(ref, entry.opening);
+    }
+    for (const batch of batches) {
+      for (const ref of batch.refs) if (openingOf(ref) !== batch.opening) batch.refs.delete(ref);
+      if (batch.refs.size === 0) batch.abort.abort();
+    }
+  }
+
+  function load(ref: PayloadRef, opening: Opening) {
+    if (opening === undefined) return;
+    const cached = cache.get(cacheKey(ref, opening));
+    // The view holds the plaintext now, whatever the cache evicts.
+    if (cached) publish(ref, cached);
+    const inFlight = [...batches].some(
+      (batch) => batch.opening === opening && batch.refs.has(ref) && !batch.abort.signal.aborted,
+    );
+    if (!cached && !inFlight) enqueue(ref);
+  }
+
+  function subscribe() {
+    const stops = [cache.onClear(hide), access.subscribe(review)];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
   function enter(ref: PayloadRef) {
-    unsubscribe ??= cache.onClear(hide);
+    unsubscribe ??= subscribe();
     const known = entries.get(ref);
     if (known) {
       known.viewers += 1;
       return;
     }
-    entries.set(ref, { viewers: 1, attempts: 0 });
-    const cached = cache.get(cacheKey(ref));
-    // The view holds the plaintext now, whatever the cache evicts.
-    if (cached) publish(ref, cached);
-    const inFlight = [...batches].some((batch) => batch.refs.has(ref) && !batch.abort.signal.aborted);
-    if (!cached && !inFlight) enqueue(ref);
+    const opening = openingOf(ref);
+    entries.set(ref, { viewers: 1, attempts: 0, opening });
+    load(ref, opening);
   }
 
   function leave(ref: PayloadRef) {
@@ -223,8 +331,12 @@ export function createDecoder({
         leave(ref);
       };
     },
-    state: (ref: PayloadRef): PayloadState =>
-      store.getState().payloads.get(ref) ?? cache.peek(cacheKey(ref)) ?? waiting,
+    state: (ref: PayloadRef): PayloadState => {
+      const state = access.of(ref);
+      if (state.status !== 'open') return closed[state.status];
+      const known = store.getState().payloads.get(ref);
+      return known ?? cache.peek(cacheKey(ref, state.grant?.id ?? AUTOMATIC)) ?? waiting;
+    },
     /** Requests payloads in view again, without waiting for their next retry. */
     retry: (refs: readonly PayloadRef[]) => {
       for (const ref of refs) {

@@ -1,64 +1,71 @@
-import { useParams } from '@tanstack/react-router';
 import type { JsonPayload, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
-import { createContext, type ReactNode, useContext, useEffect } from 'react';
+import { createContext, type ReactNode, useContext, useEffect, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { type Findings, isUnreadable, reasonOf } from '../model/keys.ts';
 import { type PayloadValue, payloadValue } from '../model/payload-value.ts';
-import { useMe } from '../session/me.tsx';
 import type { Decoder } from './decoder.ts';
+import { accessTo, type PayloadPlace } from './reveals.ts';
+import { useRevealed } from './reveals-context.tsx';
 
-const Context = createContext<Decoder | undefined>(undefined);
-
-export function PayloadsProvider({ decoder, children }: { decoder: Decoder; children: ReactNode }) {
-  return (
-    <Context value={decoder}>
-      <LockContext value={usePayloadLock()}>{children}</LockContext>
-    </Context>
-  );
+interface Payloads {
+  readonly decoder: Decoder;
+  readonly place: (ref: PayloadRef) => PayloadPlace;
 }
 
-/**
- * Why the page must not request payloads of the namespace in the address: the person lacks the permission `decode`, or the
- * server decrypts them only with a justification. A request without either would be refused and audited, for each payload.
- */
-export type PayloadLock = 'permission' | 'justification';
+const Context = createContext<Payloads | undefined>(undefined);
 
-const LockContext = createContext<PayloadLock | undefined>(undefined);
-
-/** Returns what locks the payloads of the namespace in the address, if anything does. */
-export function usePayloadLock(): PayloadLock | undefined {
-  const { namespace = '' } = useParams({ strict: false });
-  const { can, reveal } = useMe();
-  if (!can(namespace, 'decode')) return 'permission';
-  return reveal(namespace) === 'on-demand' ? 'justification' : undefined;
+/** Provides the payloads of a run. */
+export function PayloadsProvider({ decoder, place, children }: Payloads & { children: ReactNode }) {
+  return <Context value={useMemo(() => ({ decoder, place }), [decoder, place])}>{children}</Context>;
 }
 
-export function useDecoder(): Decoder {
-  const decoder = useContext(Context);
-  if (!decoder) throw new Error('useDecoder() was called outside of <PayloadsProvider>.');
-  return decoder;
+function usePayloads(): Payloads {
+  const payloads = useContext(Context);
+  if (!payloads) throw new Error('A payload was rendered outside of <PayloadsProvider>.');
+  return payloads;
 }
+
+export const useDecoder = (): Decoder => usePayloads().decoder;
 
 /** What decoding has added to the payloads' stubs so far. */
 export function useFindings(): Findings {
   return useStore(useDecoder().store, ({ findings }) => findings);
 }
 
+/** How many encrypted payloads of the history the server has decrypted for this page. */
+export const useDecrypted = (): number => useStore(useDecoder().store, ({ decrypted }) => decrypted);
+
+/** Whether some of the payloads are locked, so that the person can reveal them. */
+export function useSomeLocked(refs: readonly PayloadRef[]): boolean {
+  const { place } = usePayloads();
+  return useRevealed((state) => refs.some((ref) => accessTo(state, place(ref)).status === 'locked'));
+}
+
+/** When the last of the payloads is hidden again, in milliseconds since 1970; undefined if none of them is open for a time. */
+export function useOpenUntil(refs: readonly PayloadRef[]): number | undefined {
+  const { place } = usePayloads();
+  return useRevealed((state) => {
+    const ends = refs.flatMap((ref) => {
+      const access = accessTo(state, place(ref));
+      return access.status === 'open' && access.grant ? access.grant.until : [];
+    });
+    const last = Math.max(...ends);
+    return Number.isFinite(last) ? last : undefined;
+  });
+}
+
 /** What a component can show of a payload. */
 export type PayloadView =
   | { readonly status: 'waiting' }
-  /** It is not requested. */
-  | { readonly status: 'locked'; readonly lock: PayloadLock }
+  /** It is not requested: the person lacks the permission, or has not revealed it. */
+  | { readonly status: 'refused' | 'locked' }
   | { readonly status: 'readable'; readonly value: PayloadValue; readonly payload: JsonPayload }
   | { readonly status: 'unreadable'; readonly reason: ReasonCode; readonly message?: string }
   /** The request failed as a whole. */
   | { readonly status: 'failed'; readonly message: string };
 
 const waiting: PayloadView = { status: 'waiting' };
-const locked: Readonly<Record<PayloadLock, PayloadView>> = {
-  permission: { status: 'locked', lock: 'permission' },
-  justification: { status: 'locked', lock: 'justification' },
-};
+const closed = { refused: { status: 'refused' }, locked: { status: 'locked' } } as const;
 /** The views of decoded payloads; each lives as long as the answer that it was made from. */
 const views = new WeakMap<JsonPayload, PayloadView>();
 
@@ -67,19 +74,12 @@ const views = new WeakMap<JsonPayload, PayloadView>();
  * true. A payload whose stub already has a reason code is requested too, because the reason may no longer hold.
  */
 export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inView = true): PayloadView {
-  const decoder = useDecoder();
-  const lock = useContext(LockContext);
-  useEffect(() => {
-    if (ref === undefined || !inView || lock) return undefined;
-    return decoder.view(ref);
-  }, [decoder, ref, inView, lock]);
+  const { decoder, place } = usePayloads();
+  useEffect(() => (ref === undefined || !inView ? undefined : decoder.view(ref)), [decoder, ref, inView]);
+  // A payload that is not in view must be hidden too.
+  useRevealed((reveals) => (ref === undefined ? undefined : accessTo(reveals, place(ref)).status));
   const state = useStore(decoder.store, () => (ref === undefined ? undefined : decoder.state(ref)));
   if (state === undefined) return waiting;
-  if (lock) {
-    // The server knows without decrypting that some payloads are unreadable, whatever the person may do.
-    const known = stub && reasonOf(stub, decoder.store.getState().findings);
-    return isUnreadable(known) ? { status: 'unreadable', reason: known } : locked[lock];
-  }
   switch (state.status) {
     case 'answered':
       if (state.result.ok) return readable(state.result.payload);
@@ -89,8 +89,10 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
     case 'failed':
       return { status: 'failed', message: state.message };
     default: {
+      // The server knows without decrypting that some payloads are unreadable, whatever the person may do.
       const known = stub && reasonOf(stub, decoder.store.getState().findings);
-      return isUnreadable(known) ? { status: 'unreadable', reason: known } : waiting;
+      if (isUnreadable(known)) return { status: 'unreadable', reason: known };
+      return state.status === 'waiting' ? waiting : closed[state.status];
     }
   }
 }

@@ -37,6 +37,13 @@ export function createPlaintextCache(maxBytes = 32 * 1024 * 1024) {
         if (key.startsWith(prefix)) entries.delete(key);
       }
     },
+    /** Removes every entry that was decrypted for a reveal. */
+    forgetGrant: (id: string) => {
+      const suffix = grantSuffix(id);
+      for (const key of entries.keys()) {
+        if (key.endsWith(suffix)) entries.delete(key);
+      }
+    },
     /** Removes all plaintext, here and from the pages that show it. */
     clear: () => {
       entries.clear();
@@ -52,6 +59,18 @@ export function createPlaintextCache(maxBytes = 32 * 1024 * 1024) {
     },
   };
 }
+
+/**
+ * The cache key of a payload. What was decrypted for one reveal is not shown for another: then the audit would not contain
+ * the justification of the other.
+ *
+ * @param scope as `runScope` returns it
+ * @param grant the id of the reveal; absent where the namespace reveals automatically
+ */
+export const payloadKey = (scope: string, ref: string, grant?: string) =>
+  `${scope} ${ref}${grant === undefined ? '' : grantSuffix(grant)}`;
+
+const grantSuffix = (id: string) => ` #${id}`;
 
 /** The prefix of the cache keys of a run's payloads. */
 export const runScope = ({ namespace, workflowId, runId }: RunAddress) =>

@@ -255,6 +255,14 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
     /** Continues a search that stopped or reached a limit, after the last event that was searched. */
     resume: (given?: string) => start(store.getState().search?.after, given),
     stop: () => stop('stopped'),
+    /** Drops the results of a search in payloads and its text, which may be in a payload. */
+    forgetPayloads() {
+      const { scope } = store.getState();
+      if (scope !== 'payloads') return;
+      stop(undefined);
+      justification = undefined;
+      store.setState({ ...noResults, matches: undefined, term: '' });
+    },
     /** Hides the field, ends the search and forgets its text. */
     clear() {
       stop(undefined);

@@ -70,7 +70,7 @@ export function RunProvider({ address, renderFailed, loading, children }: RunPro
   const failure = useStore(session.store, (state) => state.failure);
   if (!description) return failure ? renderFailed(failure, session.refresh) : loading;
   return (
-    <PayloadsProvider decoder={session.decoder}>
+    <PayloadsProvider decoder={session.decoder} place={session.place}>
       <Loaded session={session} description={description}>
         {children}
       </Loaded>

@@ -7,6 +7,7 @@ import type {
 import { createStore } from 'zustand/vanilla';
 import type { ApiClient } from '../api/client.ts';
 import { type ApiFailure, isAbort } from '../api/failure.ts';
+import { accessToSearch, type Reveals } from '../payloads/reveals.ts';
 import {
   endOf,
   failureOf,
@@ -76,10 +77,10 @@ const SETTLE = 100;
  * The search for text in the decrypted payloads of all runs of a list. Its text never leaves memory, except in a request's
  * body. It stays while the reader is on the page of a run, so that Back finds it again.
  */
-export function createRunsSearch({
-  searchWorkflows,
-  renewed,
-}: Pick<ApiClient, 'searchWorkflows' | 'renewed'>) {
+export function createRunsSearch(
+  { searchWorkflows, renewed }: Pick<ApiClient, 'searchWorkflows' | 'renewed'>,
+  reveals: Pick<Reveals, 'store' | 'onForget'>,
+) {
   const store = createStore<RunsSearchState>()(() => initial);
   let abort: AbortController | undefined;
   /** Why the reader searches for the present text. */
@@ -173,6 +174,23 @@ export function createRunsSearch({
     publish();
     if (abort === own) abort = undefined;
   }
+
+  /** Drops the results and the text, which may be in a payload. */
+  function forget() {
+    stop();
+    justification = undefined;
+    store.setState({ text: '', found: [], search: undefined });
+  }
+
+  // The matches leave the page with the plaintext, also while the list is not on the screen.
+  reveals.onForget((namespace) => {
+    const { search } = store.getState();
+    if (search && (namespace === undefined || namespace === search.namespace)) forget();
+  });
+  reveals.store.subscribe((state) => {
+    const { search } = store.getState();
+    if (search && accessToSearch(state, search).status !== 'open') forget();
+  });
 
   return {
     store,

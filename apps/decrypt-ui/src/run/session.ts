@@ -8,6 +8,7 @@ import { isOpen } from '../model/outcome.ts';
 import { type PendingWork, pendingWork } from '../model/pending.ts';
 import { createDecoder } from '../payloads/decoder.ts';
 import { type PlaintextCache, runScope } from '../payloads/plaintext-cache.ts';
+import { accessTo, accessToSearch, type Reveals } from '../payloads/reveals.ts';
 import { createFind } from './find.ts';
 import { followHistory, type FollowOptions } from './follow.ts';
 import { apiHistory, type HistorySource } from './history-source.ts';
@@ -27,6 +28,7 @@ export interface RunSessionOptions {
   readonly api: Pick<ApiClient, 'describe' | 'history' | 'decode' | 'search' | 'renewed'>;
   readonly queries: QueryClient;
   readonly plaintext: PlaintextCache;
+  readonly reveals: Reveals;
   readonly openPort: FollowOptions['openPort'];
   /** The run's history on the server by default. */
   readonly source?: HistorySource;
@@ -43,7 +45,7 @@ const DESCRIBE_EVERY = 3000;
 
 export function createRunSession(
   address: RunAddress,
-  { api, queries, plaintext, openPort, source = apiHistory(api, address) }: RunSessionOptions,
+  { api, queries, plaintext, reveals, openPort, source = apiHistory(api, address) }: RunSessionOptions,
 ) {
   const { namespace, workflowId, runId } = address;
   const options = descriptionQuery(api, namespace, workflowId, runId);
@@ -59,13 +61,33 @@ export function createRunSession(
     ...(api.renewed && { renewed: api.renewed }),
   });
   const decoder = createDecoder({
-    decode: (refs, signal) => api.decode(address, refs, signal),
+    decode: (refs, signal, justification) => api.decode(address, refs, signal, justification),
+    access: {
+      of: (ref) => accessTo(reveals.store.getState(), place(ref)),
+      subscribe: (listener) => reveals.store.subscribe(listener),
+    },
     cache: plaintext,
     scope: runScope(address),
     stub: (ref) => stubOf(follower.store.getState().history, ref),
   });
   let described = new Map<PayloadRef, PayloadStub>();
   let running: (() => void) | undefined;
+
+  const findStub = (ref: PayloadRef): PayloadStub | undefined =>
+    described.get(ref) ?? stubOf(follower.store.getState().history, ref);
+  const place = (ref: PayloadRef) => ({ run: address, ref, otherNamespace: findStub(ref)?.namespace });
+
+  // The results of a search in payloads leave the page with the plaintext, also while the run is not on the screen.
+  const stopForgetting = [
+    reveals.onForget((forgotten) => {
+      if (forgotten === undefined || forgotten === namespace) find.forgetPayloads();
+    }),
+    reveals.store.subscribe((state) => {
+      const { search } = find.store.getState();
+      if (search && accessToSearch(state, { namespace, run: address }).status !== 'open')
+        find.forgetPayloads();
+    }),
+  ];
 
   function setDescribed({ data, error }: Pick<QueryObserverResult<WorkflowDescription>, 'data' | 'error'>) {
     if (data) setDescription(data);
@@ -136,8 +158,9 @@ export function createRunSession(
     /** Requests the description again. */
     refresh,
     /** The stub of an event's payload, or of a payload of the description (`0:<n>`). */
-    stub: (ref: PayloadRef): PayloadStub | undefined =>
-      described.get(ref) ?? stubOf(follower.store.getState().history, ref),
+    stub: findStub,
+    /** Where a payload is, for `accessTo`. */
+    place,
     /** Loads the run until `stop` is called. Starting again continues where it was. */
     start() {
       running ??= start();
@@ -150,6 +173,7 @@ export function createRunSession(
     close() {
       running?.();
       running = undefined;
+      for (const stop of stopForgetting) stop();
       find.clear();
       follower.close();
     },

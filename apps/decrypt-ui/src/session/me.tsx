@@ -10,10 +10,20 @@ export interface MyAccess {
   readonly can: (namespace: string, permission: Permission) => boolean;
   /** Whether each request that decrypts payloads of the namespace needs a justification. */
   readonly reveal: (namespace: string) => Reveal;
+  /** The longest time for which a justification reveals payloads of the namespace, in minutes. */
+  readonly revealMinutes: (namespace: string) => number;
 }
 
+/** Where the server names no time. */
+const REVEAL_MINUTES = 15;
+
 /** Access to a server that needs no sign-in. */
-const everything: MyAccess = { namespaces: [], can: () => true, reveal: () => 'automatic' };
+const everything: MyAccess = {
+  namespaces: [],
+  can: () => true,
+  reveal: () => 'automatic',
+  revealMinutes: () => REVEAL_MINUTES,
+};
 
 const Context = createContext<MyAccess>(everything);
 
@@ -30,6 +40,7 @@ function accessOf({ name, namespaces }: Me): MyAccess {
     namespaces,
     can: (namespace, permission) => known.get(namespace)?.permissions.includes(permission) ?? false,
     reveal: (namespace) => known.get(namespace)?.reveal ?? 'automatic',
+    revealMinutes: (namespace) => known.get(namespace)?.revealMinutes ?? REVEAL_MINUTES,
   };
 }
 

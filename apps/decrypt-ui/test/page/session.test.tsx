@@ -1,31 +1,8 @@
-import type { Me } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
-import { createSession, type Session, type SessionState, withoutSignIn } from '../../src/session/session.ts';
-import { fixtureToken } from '../fixtures/people.ts';
-import { fakeProvider, fakeWindows } from '../session/fakes.ts';
-import { renderApp, row, RUN, type SessionActions, until } from './render-app.tsx';
-
-const person = (namespaces: Me['namespaces'], name = 'ana.king@example.com'): Me => ({ name, namespaces });
-const inNamespace = (name: string, permissions: Me['namespaces'][number]['permissions']) =>
-  ({ name, permissions, reveal: 'automatic' }) as const;
-
-let names = 0;
-const newNamespace = () => `signed-in-${(names += 1)}-${Date.now()}`;
-
-/** A session whose tokens the fixture server takes for `me`, or in a state without tokens. */
-function sessionOf(me: Me | undefined, state?: SessionState) {
-  const provider = fakeProvider();
-  const windows = fakeWindows();
-  provider.bearer = () => (me ? fixtureToken(me) : 'expired');
-  const bearer = me ? fixtureToken(me) : 'expired';
-  const make = (actions: SessionActions): Session =>
-    createSession(
-      { ...actions, provider, windows },
-      state ?? { bearer, refresh: 'refresh-0', subject: 'ana', expiresAt: Date.now() + 3_600_000 },
-    );
-  return { provider, windows, make };
-}
+import { withoutSignIn } from '../../src/session/session.ts';
+import { renderApp, row, RUN, until } from './render-app.tsx';
+import { inNamespace, newNamespace, person, sessionOf } from './people.ts';
 
 const text = (key: string) => row(key)?.textContent ?? '';
 const heading = (name: string | RegExp) => page.getByRole('heading', { level: 1, name });

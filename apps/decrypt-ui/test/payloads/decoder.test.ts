@@ -1,8 +1,9 @@
 import type { DecodeResult } from '@temporal-kms/codec-api';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiFailure } from '../../src/api/failure.ts';
-import { createDecoder } from '../../src/payloads/decoder.ts';
+import { createDecoder, type DecoderAccess } from '../../src/payloads/decoder.ts';
 import { createPlaintextCache } from '../../src/payloads/plaintext-cache.ts';
+import type { PayloadAccess } from '../../src/payloads/reveals.ts';
 import { encrypted } from '../fixtures/payloads.ts';
 
 beforeEach(() => {
@@ -208,4 +209,140 @@ describe('the cache', () => {
     // The decoder keeps the payloads in view, whatever the cache evicts.
     expect(decoder.state('1:0').status).toBe('answered');
   });
+});
+
+const locked: PayloadAccess = { status: 'locked' };
+const grant = (id: string): PayloadAccess => ({
+  status: 'open',
+  grant: {
+    id,
+    name: id,
+    until: Infinity,
+    justification: `because ${id}`,
+    target: { kind: 'namespace', namespace: 'n' },
+  },
+});
+
+/** Payloads are locked until `open` opens them. */
+function setUpLocked({ hold = false } = {}) {
+  const opened = new Map<string, PayloadAccess>();
+  const listeners = new Set<() => void>();
+  const access: DecoderAccess = {
+    of: (ref) => opened.get(ref) ?? locked,
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  const requests: [string[], string | undefined][] = [];
+  const cache = createPlaintextCache();
+  const held: (() => void)[] = [];
+  const decoder = createDecoder({
+    access,
+    cache,
+    scope: 'run',
+    decode: async function* decode(refs, _, justification) {
+      requests.push([[...refs], justification]);
+      if (hold) await new Promise<void>((resolve) => held.push(resolve));
+      for (const ref of refs) yield encrypted('secret').answer(ref);
+    },
+  });
+  const open = (accesses: Record<string, PayloadAccess>) => {
+    for (const [ref, given] of Object.entries(accesses)) opened.set(ref, given);
+    for (const listener of listeners) listener();
+  };
+  return { decoder, cache, requests, open, release: () => held.forEach((resolve) => resolve()) };
+}
+
+describe('a locked payload', () => {
+  test('is not requested until it is revealed, then with the justification of its reveal', async () => {
+    const { decoder, requests, open } = setUpLocked();
+    for (const ref of ['1:0', '2:0', '3:0', '4:0']) decoder.view(ref);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(requests).toEqual([]);
+    expect(decoder.state('1:0')).toEqual({ status: 'locked' });
+    open({ '1:0': grant('a'), '2:0': grant('b'), '3:0': grant('a') });
+    expect(decoder.state('1:0')).toEqual({ status: 'waiting' });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(requests).toEqual([
+      [['1:0', '3:0'], 'because a'],
+      [['2:0'], 'because b'],
+    ]);
+    expect(decoder.state('1:0').status).toBe('answered');
+    expect(decoder.state('4:0').status).toBe('locked');
+  });
+
+  test('leaves no plaintext behind when it is locked again', async () => {
+    const { decoder, cache, open } = setUpLocked();
+    decoder.view('1:0');
+    open({ '1:0': grant('a') });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(decoder.state('1:0').status).toBe('answered');
+    cache.forgetGrant('a');
+    open({ '1:0': locked });
+    expect(decoder.state('1:0')).toEqual({ status: 'locked' });
+    expect([...decoder.store.getState().payloads]).toEqual([]);
+    expect(cache.bytes).toBe(0);
+  });
+
+  test('drops the answer to a request that was sent before it was locked', async () => {
+    const { decoder, cache, open, release } = setUpLocked({ hold: true });
+    decoder.view('1:0');
+    decoder.view('2:0');
+    open({ '1:0': grant('a'), '2:0': grant('a') });
+    await vi.advanceTimersByTimeAsync(100);
+    open({ '1:0': locked });
+    release();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(decoder.state('1:0')).toEqual({ status: 'locked' });
+    expect([...decoder.store.getState().payloads.keys()]).toEqual(['2:0']);
+    const both = cache.bytes;
+    cache.forgetGrant('a');
+    expect(both).toBeGreaterThan(0);
+    expect(cache.bytes).toBe(0);
+  });
+
+  test('drops an answer that arrives for a payload out of view after it was locked', async () => {
+    const { decoder, cache, open, release } = setUpLocked({ hold: true });
+    const leave = decoder.view('1:0');
+    decoder.view('2:0');
+    open({ '1:0': grant('a'), '2:0': grant('a') });
+    await vi.advanceTimersByTimeAsync(100);
+    leave();
+    open({ '1:0': locked, '2:0': locked });
+    release();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(cache.bytes).toBe(0);
+  });
+
+  test('is requested again for another reveal, so that the audit contains its justification', async () => {
+    const { decoder, requests, open } = setUpLocked();
+    decoder.view('1:0');
+    open({ '1:0': grant('a') });
+    await vi.advanceTimersByTimeAsync(100);
+    open({ '1:0': grant('b') });
+    expect(decoder.state('1:0').status).toBe('waiting');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(requests.map(([, justification]) => justification)).toEqual(['because a', 'because b']);
+  });
+});
+
+async function* decodeAllButOne(refs: readonly string[]) {
+  for (const ref of refs) {
+    yield encrypted('x', ref === '2:0' ? { reason: 'key_disabled' } : {}).answer(ref);
+  }
+}
+
+test('counts the encrypted payloads of the history that the server has decrypted', async () => {
+  const decoder = createDecoder({
+    decode: decodeAllButOne,
+    cache: createPlaintextCache(),
+    scope: 'run',
+    stub: (ref) => encrypted('x').stub(ref, 'input'),
+  });
+  const leaves = ['1:0', '2:0', '3:0', '0:7'].map((ref) => decoder.view(ref));
+  await vi.advanceTimersByTimeAsync(200);
+  expect(decoder.store.getState().decrypted).toBe(2);
+  for (const leave of leaves) leave();
+  expect(decoder.store.getState().decrypted).toBe(2);
 });

@@ -155,3 +155,18 @@ test('forgets the text and the results when it is closed', async () => {
   find.clear();
   expect(state()).toMatchObject({ open: false, term: '', hits: [], matches: undefined, search: undefined });
 });
+
+test('forgets the text and the results of a search in payloads, and keeps a search in names', async () => {
+  const { find, state } = setUp([hit(3), end(1, 'complete', 1)]);
+  find.setTerm('Vogel');
+  find.searchPayloads();
+  await vi.waitFor(() => expect(state().search?.status).toBe('complete'));
+  find.forgetPayloads();
+  expect(state()).toMatchObject({ open: true, scope: 'payloads', term: '', hits: [] });
+  expect(state().search).toBeUndefined();
+  expect(state().matches).toBeUndefined();
+  find.setScope('names');
+  find.setTerm('capture');
+  find.forgetPayloads();
+  expect(state().term).toBe('capture');
+});

@@ -1,6 +1,8 @@
 import type { WorkflowSearchFrame, WorkflowSearchRequest, WorkflowSummary } from '@temporal-kms/codec-api';
 import { describe, expect, it, vi } from 'vitest';
 import { ApiFailure } from '../../src/api/failure.ts';
+import { createPlaintextCache } from '../../src/payloads/plaintext-cache.ts';
+import { createReveals } from '../../src/payloads/reveals.ts';
 import { createRunsSearch } from '../../src/run/runs-search.ts';
 
 const counts = { events: 3, payloads: 2, bytes: 100, kmsCalls: 1, unreadable: { key_disabled: 1 } } as const;
@@ -53,24 +55,31 @@ type Turn = (WorkflowSearchFrame | ApiFailure | 'wait')[];
 function setUp(...turns: Turn[]) {
   const asked: WorkflowSearchRequest[] = [];
   const renewed = vi.fn(() => Promise.resolve());
-  const search = createRunsSearch({
-    renewed,
-    searchWorkflows: async function* searchWorkflows(_, body, signal) {
-      asked.push(body);
-      for (const frame of turns[asked.length - 1] ?? []) {
-        if (frame instanceof ApiFailure) throw frame;
-        if (frame !== 'wait') yield frame;
-        else {
-          await new Promise((resolve) => signal.addEventListener('abort', resolve));
-          signal.throwIfAborted();
-        }
-      }
-    },
+  const reveals = createReveals({
+    plaintext: createPlaintextCache(),
+    access: { can: () => true, reveal: () => 'automatic' },
   });
+  const search = createRunsSearch(
+    {
+      renewed,
+      searchWorkflows: async function* searchWorkflows(_, body, signal) {
+        asked.push(body);
+        for (const frame of turns[asked.length - 1] ?? []) {
+          if (frame instanceof ApiFailure) throw frame;
+          if (frame !== 'wait') yield frame;
+          else {
+            await new Promise((resolve) => signal.addEventListener('abort', resolve));
+            signal.throwIfAborted();
+          }
+        }
+      },
+    },
+    reveals,
+  );
   const state = () => search.store.getState();
   const found = () => state().found.map(({ workflow: { runId }, hits }) => [runId, hits.length]);
   const becomes = (status: string) => vi.waitFor(() => expect(state().search?.status).toBe(status));
-  return { search, asked, renewed, state, found, becomes };
+  return { search, reveals, asked, renewed, state, found, becomes };
 }
 
 describe('a search in the payloads of several runs', () => {

@@ -2,6 +2,7 @@ import { QueryClient } from '@tanstack/react-query';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { RunAddress } from '../../src/api/client.ts';
 import { createPlaintextCache } from '../../src/payloads/plaintext-cache.ts';
+import { createReveals } from '../../src/payloads/reveals.ts';
 import { createRunSessions } from '../../src/run/sessions.ts';
 import { openTestPort } from '../fixtures/history.ts';
 import { FixtureRun } from '../fixtures/run.ts';
@@ -45,10 +46,12 @@ function setUp() {
       });
     },
   };
+  const plaintext = createPlaintextCache();
   const sessions = createRunSessions({
     api,
     queries: new QueryClient(),
-    plaintext: createPlaintextCache(),
+    plaintext,
+    reveals: createReveals({ plaintext, access: { can: () => true, reveal: () => 'automatic' } }),
     openPort: openTestPort,
   });
   return { sessions, opened };

@@ -7,6 +7,7 @@ import { useFind, useRun } from '../../run/run-context.tsx';
 import styles from './find-bar.module.css';
 import { FindStatus } from './find-status.tsx';
 import type { MatchJump } from './use-matches.ts';
+import { usePayloadSearch } from './use-payload-search.ts';
 
 interface FindBarProps {
   readonly matches: MatchJump;
@@ -17,6 +18,7 @@ interface FindBarProps {
 /** The field of the search in a run: names with each key, decrypted payloads on request. */
 export function FindBar({ matches, onLeave }: FindBarProps) {
   const { find } = useRun();
+  const payloadSearch = usePayloadSearch();
   const { term, scope, caseSensitive, only, search } = useFind();
   const field = useRef<HTMLInputElement>(null);
   // The reader who comes from a search in several runs is at a match, and reads on.
@@ -24,7 +26,7 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
 
   function keyDown(event: KeyboardEvent) {
     if (event.key === 'Enter') {
-      if (scope === 'payloads' && search === undefined) find.searchPayloads();
+      if (scope === 'payloads' && search === undefined) payloadSearch.start();
       else if (event.shiftKey) matches.previous();
       else matches.next();
     } else if (event.key === 'Escape') {

@@ -7,6 +7,7 @@ import type { PayloadSearch } from '../../run/find.ts';
 import { useFind, useRun } from '../../run/run-context.tsx';
 import { SearchProgress } from '../payload/search-progress.tsx';
 import styles from './find-bar.module.css';
+import { usePayloadSearch } from './use-payload-search.ts';
 
 /** What the search has covered and found, what it cost, and what the reader can do next. */
 export function FindStatus({ count }: { count: number | undefined }) {
@@ -26,7 +27,7 @@ function useCost(): string {
 }
 
 function NamesStatus({ count }: { count: number | undefined }) {
-  const { find } = useRun();
+  const { status, start } = usePayloadSearch();
   const cost = useCost();
   if (count === undefined) return null;
   return (
@@ -36,29 +37,44 @@ function NamesStatus({ count }: { count: number | undefined }) {
           ? 'No name, type, id or worker contains this text. Summaries and other encrypted names are payloads.'
           : 'Found in names, types, ids and workers.'}
       </span>
-      <Button
-        look={count === 0 ? 'crypto' : 'ghost'}
-        size="small"
-        {...tip('find.payloads')}
-        onClick={() => find.searchPayloads()}
-      >
-        <LockOpen size={12} />
-        Find in decrypted payloads
-      </Button>
-      <span className="t3">{cost}</span>
+      {status === 'refused' ? null : (
+        <>
+          <Button
+            look={count === 0 ? 'crypto' : 'ghost'}
+            size="small"
+            {...tip('find.payloads')}
+            onClick={start}
+          >
+            <LockOpen size={12} />
+            Find in decrypted payloads
+          </Button>
+          <span className="t3">{cost}</span>
+        </>
+      )}
     </div>
   );
 }
 
 /** Explains a search in payloads before it begins. */
 function Offer() {
-  const { find } = useRun();
+  const { status, start } = usePayloadSearch();
   const { term } = useFind();
   const cost = useCost();
+  if (status === 'refused') {
+    return (
+      <div className={styles['status']}>
+        <span className="t2">You may see the metadata of this namespace, but not search its payloads.</span>
+      </div>
+    );
+  }
   return (
     <div className={styles['status']}>
       <span className="t2">
-        The server decrypts and searches {cost}. The search is recorded in the audit.
+        {status === 'locked'
+          ? 'You have locked the payloads; a search shows where they contain the text. '
+          : ''}
+        The server decrypts and searches {cost}. The search is recorded in the audit
+        {status === 'justification' ? ', with the justification that the namespace requires' : ''}.
       </span>
       <Button
         look="crypto"
@@ -66,9 +82,9 @@ function Offer() {
         disabled={term.trim() === ''}
         data-tip="Search"
         data-tip-key="Enter"
-        onClick={() => find.searchPayloads()}
+        onClick={start}
       >
-        Search
+        {status === 'justification' ? 'Search…' : 'Search'}
       </Button>
     </div>
   );
@@ -81,6 +97,7 @@ interface PayloadsStatusProps {
 
 function PayloadsStatus({ search, hits }: PayloadsStatusProps) {
   const { find } = useRun();
+  const { resume } = usePayloadSearch();
   const { of, events, after, inRuns } = search;
   const covered = of === undefined ? undefined : `${formatCount(events)} of ${formatCount(of)} events`;
   return (
@@ -91,7 +108,7 @@ function PayloadsStatus({ search, hits }: PayloadsStatusProps) {
       share={of === undefined || of === 0 ? 0 : events / of}
       canContinue={after !== undefined}
       onStop={() => find.stop()}
-      onContinue={() => find.resume()}
+      onContinue={resume}
       onJustify={(justification) => find.resume(justification)}
     >
       {inRuns && search.payloads === 0 ? (

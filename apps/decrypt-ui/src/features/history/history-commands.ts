@@ -1,8 +1,10 @@
 import { announce } from '../../components/live-region.tsx';
 import type { Grid } from '../../components/virtual-grid.tsx';
 import { groupKey, type Row } from '../../model/rows.ts';
+import { useRun } from '../../run/run-context.tsx';
 import { type Pane, panes } from '../../run/search.ts';
 import { type Actions, useCommands } from '../../commands/registry.ts';
+import { useCanReveal, useRevealInRun } from '../reveal/choices.ts';
 import type { HistoryView } from './use-history-view.ts';
 
 interface HistoryCommandsInput {
@@ -15,6 +17,10 @@ interface HistoryCommandsInput {
 export function useHistoryCommands({ view, grid, toggleFollowing }: HistoryCommandsInput): void {
   const { selectedKey, focus } = view;
   const { activeRow: row, activeIndex, move } = grid;
+  const { address } = useRun();
+  const canReveal = useCanReveal(address);
+  const reveal = useRevealInRun();
+  const group = row?.group ?? view.selectedGroup;
 
   function expand() {
     if (row?.kind === 'group' && row.expandable && !row.expanded) view.toggle(row.group.id);
@@ -47,6 +53,13 @@ export function useHistoryCommands({ view, grid, toggleFollowing }: HistoryComma
     'inspector.open': () => row && view.selectRow(row),
     'inspector.focus': inspect,
     'inspector.close': close,
+    'reveal.event':
+      canReveal && group
+        ? () => {
+            if (row?.kind === 'event') reveal.events([row.event]);
+            else reveal.events(group.events, view.pending.get(group.id));
+          }
+        : undefined,
     'view.follow': toggleFollowing,
     'view.whole': () => view.change({ from: undefined, to: undefined }),
     'copy.link': () => {

@@ -80,7 +80,7 @@ export function LabelText({ label }: { label: Label }) {
   const own = label.ref ? stub(label.ref) : undefined;
   const view = usePayload(label.ref, own);
   if (label.ref === undefined || view.status === 'unreadable' || view.status === 'failed') return label.text;
-  if (view.status !== 'readable') return <Mask bytes={own?.bytes ?? 0} />;
+  if (view.status !== 'readable') return <Mask bytes={own?.bytes ?? 0} state={view.status} />;
   if (view.value.kind === 'text') return escapeInvisible(view.value.text);
   if (view.value.kind !== 'json') return label.text;
   const { value } = view.value;

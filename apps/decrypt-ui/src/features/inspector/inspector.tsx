@@ -29,6 +29,7 @@ import { useTimeFormat } from '../../state/preferences.ts';
 import { CategoryIcon } from '../history/category-icon.tsx';
 import { LabelText } from '../history/summary-cell.tsx';
 import type { HistoryView } from '../history/use-history-view.ts';
+import { RevealEvents } from '../reveal/reveal-control.tsx';
 import { EventLinks } from './event-links.tsx';
 import { CryptoPane } from './crypto-pane.tsx';
 import { AttributesPane } from './event-panes.tsx';
@@ -69,6 +70,7 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
           </h2>
           <State group={group} event={event} view={view} />
           <span className="spacer" />
+          <RevealEvents events={events} pending={pending} />
           <CopyButton what="link" text={() => location.href} glyph={<Link size={14} />} />
           {sheet ? (
             <Button

@@ -6,6 +6,7 @@ import { decodedAttributes, failureChain, type FailureLevel, stackFrames } from 
 import { plural } from '../../model/format/number.ts';
 import { keyBadges } from '../../model/keys.ts';
 import { type PayloadView, useFindings, usePayload } from '../../payloads/payloads-context.tsx';
+import { RevealControl } from '../reveal/reveal-control.tsx';
 import { CodeView } from './code-view.tsx';
 import styles from './failure-view.module.css';
 import { KeyBadges } from './key-badges.tsx';
@@ -36,6 +37,8 @@ export function FailureView({ failure, stubs, title = 'Failure', note }: Failure
           <h3>{title}</h3>
           <KeyBadges badges={keyBadges(encoded, findings)} />
           <span className={styles['note']}>{note}</span>
+          <span className="spacer" />
+          <RevealControl refs={encoded.map(({ ref }) => ref)} title={title} />
         </header>
         <ol className={styles['chain']}>
           {chain.map((level, index) => (

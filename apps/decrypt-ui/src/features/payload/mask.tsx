@@ -24,13 +24,21 @@ export function MaskedField({ width, label }: MaskedFieldProps) {
   return <span className={styles['dots']} style={{ width }} {...meaning} />;
 }
 
+interface MaskProps {
+  readonly bytes: number;
+  /** Why the value is not shown. */
+  readonly state?: 'waiting' | 'locked' | 'refused';
+}
+
+const words = { waiting: 'Being decrypted, ', locked: 'Locked, ', refused: 'Encrypted, ' } as const;
+
 /** Stands for an encrypted value: dots, and the stored size in words. */
-export function Mask({ bytes }: { bytes: number }) {
+export function Mask({ bytes, state = 'refused' }: MaskProps) {
   return (
-    <span className={styles['masked']} data-masked="">
+    <span className={styles['masked']} data-masked={state}>
       <MaskedField width={maskWidth(bytes)} />
       <span className={styles['size']}>
-        <span className="sr-only">Encrypted, </span>
+        <span className="sr-only">{words[state]}</span>
         {formatBytes(bytes)}
       </span>
     </span>

@@ -7,6 +7,7 @@ import { isEncrypted, keyBadges, reasonOf } from '../../model/keys.ts';
 import { payloadLabel } from '../../model/payload-label.ts';
 import { copyText, encodingOf, hexLine, type PayloadValue } from '../../model/payload-value.ts';
 import { type PayloadView, useFindings, usePayload } from '../../payloads/payloads-context.tsx';
+import { RevealControl } from '../reveal/reveal-control.tsx';
 import { CodeView, JsonLine } from './code-view.tsx';
 import { KeyBadges } from './key-badges.tsx';
 import { Mask } from './mask.tsx';
@@ -30,6 +31,7 @@ export function PayloadBlock({ stub, title = payloadLabel(stub.path) }: PayloadB
         <KeyBadges badges={keyBadges([stub], findings)} />
         <span className={styles['kind']}>{kindOf(view, stub)}</span>
         <span className="spacer" />
+        <RevealControl refs={[stub.ref]} title={title} />
         {view.status === 'readable' && view.value.kind !== 'empty' ? (
           <CopyButton what={title.toLowerCase()} text={() => copyText(view.value)} />
         ) : null}
@@ -58,7 +60,7 @@ function Content({ view, stub, title }: PayloadBlockProps & { view: PayloadView;
     default:
       return (
         <div className={styles['masked']}>
-          <Mask bytes={stub.bytes} />
+          <Mask bytes={stub.bytes} state={view.status} />
         </div>
       );
   }

@@ -52,8 +52,10 @@ export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
     case 'unreadable':
       return <Unreadable reason={view.reason} bytes={stub?.bytes} />;
     // One banner explains a request that failed as a whole, so the rows do not repeat its message.
-    default:
+    case 'failed':
       return <Mask bytes={stub?.bytes ?? 0} />;
+    default:
+      return <Mask bytes={stub?.bytes ?? 0} state={view.status} />;
   }
 }
 

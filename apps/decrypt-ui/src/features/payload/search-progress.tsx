@@ -84,31 +84,18 @@ function Justification({ what, onJustify }: Pick<SearchProgressProps, 'what' | '
         Give a justification
       </Button>
       {asking ? (
-        <SearchJustification what={what} onClose={() => setAsking(false)} onSubmit={onJustify} />
+        <JustificationDialog
+          title="Search decrypted payloads"
+          description={`The server decrypts and searches ${what}. This namespace requires a justification.`}
+          action="Search"
+          onClose={() => setAsking(false)}
+          onSubmit={(justification) => {
+            setAsking(false);
+            onJustify(justification);
+          }}
+        />
       ) : null}
     </>
-  );
-}
-
-interface SearchJustificationProps {
-  readonly what: string;
-  readonly onSubmit: (justification: string) => void;
-  readonly onClose: () => void;
-}
-
-/** The dialog before a search in a namespace that reveals on demand. */
-export function SearchJustification({ what, onSubmit, onClose }: SearchJustificationProps) {
-  return (
-    <JustificationDialog
-      title="Search decrypted payloads"
-      description={`The server decrypts and searches ${what}. This namespace requires a justification.`}
-      action="Search"
-      onClose={onClose}
-      onSubmit={(justification) => {
-        onClose();
-        onSubmit(justification);
-      }}
-    />
   );
 }
 

@@ -1,20 +1,24 @@
 import { Footer } from '../../components/footer.tsx';
 import { formatCount } from '../../model/format/number.ts';
 import { formatClock, formatMoment } from '../../model/format/time.ts';
-import { usePayloadLock } from '../../payloads/payloads-context.tsx';
+import { useDecrypted } from '../../payloads/payloads-context.tsx';
 import { useRun } from '../../run/run-context.tsx';
 import { useTimeFormat } from '../../state/preferences.ts';
 import { useSessionState } from '../../state/services.tsx';
+import { useRunAccess } from '../reveal/choices.ts';
 import styles from './run-footer.module.css';
 
 /** The footer of a run's page: whether it is live, what is loaded, how many payloads are readable. */
 export function RunFooter() {
-  const { follow, description, open, usage } = useRun();
-  const locked = usePayloadLock() !== undefined;
+  const { address, follow, description, open, usage } = useRun();
+  const decrypted = useDecrypted();
+  const refused = useRunAccess(address) === 'refused';
   const expired = useSessionState().status === 'expired';
   const format = useTimeFormat();
   const { events } = follow.history;
   const { encrypted, unreadable } = usage;
+  // Without a request, the page knows of an encrypted payload only that nothing prevents its decryption.
+  const notAsked = Math.max(encrypted - unreadable - decrypted, 0);
   const last = events.at(-1);
   const expected = description.workflow.historyLength;
   const loading = follow.phase === 'loading' && events.length < expected;
@@ -44,9 +48,10 @@ export function RunFooter() {
       )}
       {encrypted > 0 ? (
         <span>
-          {locked || expired
+          {refused || expired
             ? `${formatCount(encrypted)} payloads not shown`
-            : `${formatCount(encrypted - unreadable)} of ${formatCount(encrypted)} payloads readable`}
+            : `${formatCount(decrypted)} of ${formatCount(encrypted)} payloads readable`}
+          {refused || expired || notAsked === 0 ? '' : `, ${formatCount(notAsked)} not asked yet`}
         </span>
       ) : null}
     </Footer>

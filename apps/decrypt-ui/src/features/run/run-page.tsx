@@ -12,6 +12,7 @@ import { MatchList } from '../history/match-list.tsx';
 import { useHistoryView } from '../history/use-history-view.ts';
 import { useMatches } from '../history/use-matches.ts';
 import { Inspector } from '../inspector/inspector.tsx';
+import { RevealBar } from '../reveal/reveal-bar.tsx';
 import { memoPayloads, MemoTab } from './memo-tab.tsx';
 import { RunAlerts } from './run-alerts.tsx';
 import { RunFacts } from './run-facts.tsx';
@@ -41,14 +42,17 @@ export function RunPage() {
   }, [workflowId, namespace]);
 
   return (
-    <RunProvider
-      key={JSON.stringify(address)}
-      address={address}
-      loading={<RunSkeleton address={address} />}
-      renderFailed={(error, retry) => <RunUnavailable error={error} {...address} onRetry={retry} />}
-    >
-      <Content />
-    </RunProvider>
+    <>
+      <RevealBar run={address} />
+      <RunProvider
+        key={JSON.stringify(address)}
+        address={address}
+        loading={<RunSkeleton address={address} />}
+        renderFailed={(error, retry) => <RunUnavailable error={error} {...address} onRetry={retry} />}
+      >
+        <Content />
+      </RunProvider>
+    </>
   );
 }
 

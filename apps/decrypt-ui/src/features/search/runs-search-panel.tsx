@@ -1,6 +1,6 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { Lock, LogIn, ShieldCheck, X } from 'lucide-react';
-import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, useEffect, useRef } from 'react';
 import { tip } from '../../commands/commands.ts';
 import { useCommands } from '../../commands/registry.ts';
 import { Button } from '../../components/button.tsx';
@@ -8,10 +8,13 @@ import { EmptyState } from '../../components/notice.tsx';
 import { MatchCase, SearchField } from '../../components/search-field.tsx';
 import { formatCount, plural } from '../../model/format/number.ts';
 import type { RunsSearchProgress } from '../../run/runs-search.ts';
+import { useReveals } from '../../payloads/reveals-context.tsx';
 import { useRunsSearch, useRunsSearchState } from '../../run/runs-search-context.tsx';
-import { useMe } from '../../session/me.tsx';
 import { useSessionState } from '../../state/services.tsx';
-import { SearchJustification, SearchProgress } from '../payload/search-progress.tsx';
+import { SearchProgress } from '../payload/search-progress.tsx';
+import { keepFocus } from '../reveal/ask.ts';
+import { Countdown } from '../reveal/countdown.tsx';
+import { useSearchAccess } from '../reveal/search-access.ts';
 import { FoundRuns } from './found-runs.tsx';
 import styles from './runs-search-panel.module.css';
 
@@ -29,21 +32,27 @@ interface RunsSearchPanelProps {
 export function RunsSearchPanel({ namespace, query, total, onLeave }: RunsSearchPanelProps) {
   const runsSearch = useRunsSearch();
   const { text, caseSensitive, search, found } = useRunsSearchState();
-  const { can, reveal } = useMe();
   const field = useRef<HTMLInputElement>(null);
   const runs = { namespace, query };
-  const allowed = can(namespace, 'search');
-  const justified = reveal(namespace) === 'on-demand';
+  const reveals = useReveals();
+  const { status, until, permitted } = useSearchAccess({ namespace }, `the payloads of ${runsOf(total)}`);
+  const allowed = status !== 'refused';
   const isOfList = search === undefined || (search.namespace === namespace && search.query === query);
   const expired = useSessionState().status === 'expired';
-  const [asking, setAsking] = useState(false);
 
   useEffect(() => {
     // Back from a run finds the results, and the focus is the list's.
     if (runsSearch.store.getState().search === undefined) field.current?.focus();
   }, [runsSearch]);
 
-  useCommands({ 'search.runs': () => field.current?.select() });
+  const lock = () => {
+    keepFocus();
+    reveals.lock(namespace);
+  };
+  useCommands({
+    'search.runs': () => field.current?.select(),
+    'payloads.lock': search ? lock : undefined,
+  });
 
   function leave() {
     runsSearch.clear();
@@ -51,9 +60,7 @@ export function RunsSearchPanel({ namespace, query, total, onLeave }: RunsSearch
   }
 
   function start() {
-    if (text.trim() === '') return;
-    if (justified) setAsking(true);
-    else runsSearch.start(runs);
+    if (text.trim() !== '') permitted((justification) => runsSearch.start(runs, justification));
   }
 
   function keyDown(event: KeyboardEvent) {
@@ -96,6 +103,15 @@ export function RunsSearchPanel({ namespace, query, total, onLeave }: RunsSearch
         ) : (
           <Status search={search} hits={countHits(found)} found={found.length} total={total} />
         )}
+        {search && until !== undefined ? (
+          <p className={styles['hiding']}>
+            The matches are hidden in <Countdown until={until} />
+            <Button size="small" {...tip('payloads.lock')} onClick={lock}>
+              <Lock size={12} />
+              Lock
+            </Button>
+          </p>
+        ) : null}
       </div>
       {allowed ? null : (
         <EmptyState
@@ -113,13 +129,6 @@ export function RunsSearchPanel({ namespace, query, total, onLeave }: RunsSearch
         <FoundRuns found={found} search={search} />
       ) : null}
       {search?.status === 'complete' && found.length === 0 && isOfList ? <Nothing search={search} /> : null}
-      {asking ? (
-        <SearchJustification
-          what={`the payloads of ${runsOf(total)}`}
-          onClose={() => setAsking(false)}
-          onSubmit={(justification) => runsSearch.start(runs, justification)}
-        />
-      ) : null}
       {allowed ? (
         <p className={styles['note']}>
           <ShieldCheck size={14} aria-hidden="true" />

@@ -2,12 +2,11 @@ import { Outlet, useParams } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { LiveRegion } from '../../components/live-region.tsx';
 import { TooltipLayer } from '../../components/tooltip.tsx';
-import { namespaceScope } from '../../payloads/plaintext-cache.ts';
+import { useReveals } from '../../payloads/reveals-context.tsx';
 import { useCommands, useHotkeys } from '../../commands/registry.ts';
 import { useRunsSearch } from '../../run/runs-search-context.tsx';
 import { usePreferences, watchSystemTheme } from '../../state/preferences.ts';
-import { useServices } from '../../state/services.tsx';
-import { PayloadNotice } from '../session/payload-notice.tsx';
+import { useAsked } from '../reveal/ask.ts';
 import styles from './shell.module.css';
 import { ShortcutsDialog } from './shortcuts-dialog.tsx';
 import { TopBar } from './top-bar.tsx';
@@ -18,13 +17,18 @@ const SettingsDialog = lazy(async () => ({
   default: (await import('./settings-dialog.tsx')).SettingsDialog,
 }));
 
-/** The frame of every page: the top bar, the hotkeys, the palette, the dialogs of shortcuts and settings, tooltips and the live region. */
+const RevealDialog = lazy(async () => ({
+  default: (await import('../reveal/reveal-dialog.tsx')).RevealDialog,
+}));
+
+/** The frame of every page: the top bar, the hotkeys, the palette, dialogs, tooltips and the live region. */
 export function Shell() {
   const [helpOpen, setHelpOpen] = useState(false);
   const [paletteOpen, setPaletteOpen] = useState(false);
   const [settingsOpen, setSettingsOpen] = useState(false);
   const { characterKeys } = usePreferences();
-  const { plaintext } = useServices();
+  const reveals = useReveals();
+  const asked = useAsked();
   const { namespace } = useParams({ strict: false });
 
   useEffect(() => watchSystemTheme(), []);
@@ -33,10 +37,10 @@ export function Shell() {
   useEffect(() => {
     if (namespace === undefined) return undefined;
     return () => {
-      plaintext.forget(namespaceScope(namespace));
+      reveals.leave(namespace);
       runsSearch.clear();
     };
-  }, [namespace, plaintext, runsSearch]);
+  }, [namespace, reveals, runsSearch]);
   useHotkeys();
   useCommands({
     help: () => setHelpOpen(true),
@@ -50,7 +54,6 @@ export function Shell() {
         Skip to content
       </a>
       <TopBar onHelp={() => setHelpOpen(true)} onSettings={() => setSettingsOpen(true)} />
-      <PayloadNotice />
       <main id="main" className={styles['main']} tabIndex={-1}>
         {/* The pages name the keys of commands in many places, so they are made anew when the keys change. */}
         <Outlet key={String(characterKeys)} />
@@ -64,6 +67,11 @@ export function Shell() {
       {settingsOpen ? (
         <Suspense fallback={null}>
           <SettingsDialog onClose={() => setSettingsOpen(false)} />
+        </Suspense>
+      ) : null}
+      {asked ? (
+        <Suspense fallback={null}>
+          <RevealDialog asked={asked} />
         </Suspense>
       ) : null}
       <LiveRegion />
