@@ -1,3 +1,4 @@
+import { MAX_FILE_BODY } from '@temporal-kms/codec-api';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { Hono } from 'hono';
 import type { Logger } from 'pino';
@@ -29,6 +30,7 @@ import { historyBytes, inflightBytes, MemoryBudget } from './memory.ts';
 import { codecProtocol } from './protocol/codec-protocol.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { protocolRoutes, serveProtocol } from './routes/codec-protocol.ts';
+import { historyFileRoutes, takesFileEvents } from './routes/history-files.ts';
 import { historyRoutes } from './routes/history.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { healthRoute, probeRoutes, serveProbes } from './routes/monitoring.ts';
@@ -88,7 +90,7 @@ export interface AppDeps {
 /** Memory that one request of the codec protocol takes at most for each byte of its body, see `parsePayloads`. */
 const BODY_COST = 6;
 
-/** Largest body below `/api`, in bytes: the largest meaningful one names 200 refs. */
+/** Largest body below `/api`, in bytes: the largest meaningful one names 200 refs, except where the body is a file. */
 const API_BODY = 256 * 1024;
 
 /** Returns the whole HTTP application, without a port and without reading the environment. */
@@ -132,6 +134,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
     ...workflowRoutes({ access, temporal, inspect }),
     ...historyRoutes(runOptions),
     workflowSearchRoute(runOptions),
+    ...historyFileRoutes({ ...runOptions, digests: deps.digests }),
     ...auditRoutes({ authority, auditFile: deps.auditFile, head: deps.auditHead }),
     healthRoute({ temporal, kms, emulator, branchKeyStore: deps.branchKeyStore }),
     openApiRoute(pathPrefix, () => [...api, ...Object.values(protocol), ...probes]),
@@ -144,7 +147,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
   app.use(requestLog(log, stopping, deps.meter));
   serveProbes(app, probes);
   const maxBody = (path: string): number =>
-    isApi(path) ? Math.min(API_BODY, limits.maxBody) : limits.maxBody;
+    isApi(path) ? Math.min(takesFileEvents(path) ? MAX_FILE_BODY : API_BODY, limits.maxBody) : limits.maxBody;
   const guarded = guard({ hosts: new Set(deps.hosts), headers, maxBody });
   const inTime = limitRequests(limits, stopping);
   const cutIfStalled = cutStalledReaders(limits.stalledMs);

@@ -46,6 +46,8 @@ export const auditEntry = z.object({
     ),
   workflowId: z.optional(z.string()),
   runId: z.optional(z.string()),
+  /** `file`: the caller sent the payloads. The workflow is that of the caller's file, which the server cannot verify. */
+  source: z.optional(z.literal('file')),
   refs: z.optional(z.array(z.string())),
   /**
    * A digest of each ciphertext that the caller sent, where the server has a digest key: the first 16 bytes of

@@ -2,6 +2,7 @@ export * from './audit.ts';
 export * from './errors.ts';
 export * from './export.ts';
 export * from './history.ts';
+export * from './history-file.ts';
 export * from './identity.ts';
 export * from './keys.ts';
 export * from './parameters.ts';

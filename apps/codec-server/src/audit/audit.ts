@@ -25,6 +25,8 @@ export interface Intent {
   readonly requestNamespace?: string;
   readonly workflowId?: string;
   readonly runId?: string;
+  /** The caller sent the payloads in a history file, which also names the workflow. */
+  readonly source?: 'file';
   /** The payloads that the caller named. */
   readonly refs?: readonly string[];
   /** Keyed digests of the ciphertexts that the caller sent. */
@@ -193,9 +195,11 @@ function entryOf(
   time: string,
   id: string,
   event: AuditEntry['event'],
-  { operation, caller, peer, namespace, requestNamespace, workflowId, runId, justification, refs }: Intent,
+  intent: Intent,
   { outcome, denied, count, since, digests, part }: Partial<AuditEntry> = {},
 ): AuditEntry {
+  const { operation, caller, peer, namespace, requestNamespace, workflowId, runId } = intent;
+  const { source, justification, refs } = intent;
   return {
     time,
     id,
@@ -211,6 +215,7 @@ function entryOf(
     requestNamespace: cut(requestNamespace),
     workflowId: cut(workflowId),
     runId: cut(runId),
+    source,
     justification: cut(justification),
     refs: refs?.slice(0, MAX_REFS),
     digests,
@@ -236,6 +241,7 @@ export const shortened = ({
   requestNamespace,
   workflowId,
   runId,
+  source,
 }: Intent): Intent => ({
   operation,
   caller: {
@@ -248,6 +254,7 @@ export const shortened = ({
   ...(requestNamespace !== undefined && { requestNamespace: cut(requestNamespace) }),
   ...(workflowId !== undefined && { workflowId: cut(workflowId) }),
   ...(runId !== undefined && { runId: cut(runId) }),
+  ...(source !== undefined && { source }),
 });
 
 function cut<T extends string | undefined>(text: T): T;
@@ -279,9 +286,15 @@ export function withUsageCounting(audit: Audit, usage: KeyUsage): Audit {
   };
 }
 
-/** The run, if it is in the entry's namespace: readers of one namespace must not learn the ids of another. */
-function runOf({ requestNamespace, workflowId, runId }: Intent): { workflowId?: string; runId?: string } {
-  if (requestNamespace !== undefined) return {};
+/**
+ * The run, if it is in the entry's namespace: readers of one namespace must not learn the ids of another. The run of a
+ * file may not exist.
+ */
+function runOf({ requestNamespace, workflowId, runId, source }: Intent): {
+  workflowId?: string;
+  runId?: string;
+} {
+  if (requestNamespace !== undefined || source !== undefined) return {};
   return {
     ...(workflowId === undefined ? {} : { workflowId }),
     ...(runId === undefined ? {} : { runId }),

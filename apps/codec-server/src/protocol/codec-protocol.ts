@@ -152,7 +152,7 @@ interface Read {
 }
 
 /** Returns a memory lease for one request, which ends when its response is closed. */
-function leaseOf(c: Context<Env>): MemoryLease {
+export function leaseOf(c: Context<Env>): MemoryLease {
   const outgoing = c.env?.outgoing;
   if (outgoing?.destroyed === true) throw new ClientDisconnected();
   const lease = c.get('memory').lease();
@@ -161,10 +161,10 @@ function leaseOf(c: Context<Env>): MemoryLease {
 }
 
 /** Returns the digests of ciphertexts by the namespace that they name, or else the request's. */
-function digestsOf(
+export function digestsOf(
   digests: Digests,
   payloads: readonly Payload[],
-  infos: readonly PayloadInfo[],
+  infos: readonly { readonly format: PayloadInfo['format']; readonly namespace?: string | undefined }[],
   namespace: string,
 ): ReadonlyMap<string, readonly string[]> {
   const byNamespace = new Map<string, string[]>();

@@ -126,7 +126,8 @@ function decodePayloads(options: RunRoutesOptions): Route {
   });
 }
 
-function recordFrame(record: NamespaceAccess, frame: DecodeFrame): Outcome | void {
+/** Counts a result for the audit. */
+export function recordFrame(record: NamespaceAccess, frame: DecodeFrame): Outcome | void {
   if (!('ok' in frame)) return outcomeOf(frame.reason);
   const { ref, key, namespace } = frame;
   if (frame.ok) record.done(key, 1, namespace);

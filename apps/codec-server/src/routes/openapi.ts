@@ -191,6 +191,8 @@ const requests = {
   SearchRequest: api.searchRequest,
   WorkflowSearchRequest: api.workflowSearchRequest,
   ExportRequest: api.exportRequest,
+  FileDecodeRequest: api.fileDecodeRequest,
+  FileEventsRequest: api.fileEventsRequest,
   KeyTestRequest: api.keyTestRequest,
 } as const;
 
@@ -206,6 +208,7 @@ export const responses = {
   DecodeResult: api.decodeResult,
   Execution: api.execution,
   Export: exported,
+  FileEvents: api.fileEvents,
   HistoryEvent: api.historyEvent,
   HistoryFrame: api.historyFrame,
   JsonPayload: api.jsonPayload,

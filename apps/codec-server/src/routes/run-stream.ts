@@ -66,8 +66,12 @@ export const codecOf = (
 
 interface Reveal {
   readonly operation: Extract<Permission, 'decode' | 'search' | 'export'>;
-  readonly run: Run;
+  readonly run: Pick<Run, 'namespace'> & Partial<Run>;
   readonly refs?: readonly PayloadRef[];
+  /** The caller sent the payloads. */
+  readonly source?: 'file';
+  /** Digests of ciphertexts that the caller sent, by the namespace that they name. */
+  readonly digests?: ReadonlyMap<string, readonly string[]> | undefined;
   /** As `requireJustification` returned it. */
   readonly justification: string | undefined;
 }
@@ -79,7 +83,7 @@ interface Reveal {
 export async function beginAudit(
   c: Context<Env>,
   authority: Authority,
-  { operation, run, refs, justification }: Reveal,
+  { operation, run, refs, source, digests, justification }: Reveal,
 ): Promise<NamespaceAccess> {
   // A stream that no client reads would neither continue nor end.
   if (isResponseClosed(c)) throw new ClientDisconnected();
@@ -87,6 +91,8 @@ export async function beginAudit(
     operation,
     ...run,
     ...(refs === undefined ? {} : { refs }),
+    ...(source === undefined ? {} : { source }),
+    ...(digests === undefined ? {} : { digests }),
     ...(justification === undefined ? {} : { justification }),
   });
   if (!isResponseClosed(c)) return record;

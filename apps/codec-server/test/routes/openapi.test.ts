@@ -33,6 +33,7 @@ const templated = (pattern: string): string =>
   pattern.replace(/:(namespace|workflowId|runId)\b/g, '{$1}').replace('*', '');
 
 const W = '/api/namespaces/{namespace}/workflows';
+const FILES = '/api/namespaces/{namespace}/history-files';
 const RUN = `${W}/{workflowId}/runs/{runId}`;
 
 describe('the served OpenAPI document', () => {
@@ -50,6 +51,7 @@ describe('the served OpenAPI document', () => {
     });
     expect(listed.toSorted(([a], [b]) => (a < b ? -1 : 1))).toEqual([
       ['countWorkflows', 'GET', `${W}:count`, 'metadata', 'application/json'],
+      ['decodeHistoryFile', 'POST', `${FILES}:decode`, 'decode', 'application/x-ndjson'],
       ['decodePayloads', 'POST', `${RUN}/payloads:decode`, 'decode', 'application/x-ndjson'],
       ['decodeProtocol', 'POST', '/decode', 'decode', 'application/json'],
       ['describeKeys', 'GET', '/api/namespaces/{namespace}/keys', 'metadata', 'application/json'],
@@ -62,6 +64,7 @@ describe('the served OpenAPI document', () => {
       ['getOpenApi', 'GET', '/api/openapi.json', 'metadata', 'application/json'],
       ['getSignIn', 'GET', '/api/sign-in', 'public', 'application/json'],
       ['healthz', 'GET', '/healthz', 'public', 'application/json'],
+      ['inspectHistoryFile', 'POST', `${FILES}:inspect`, 'metadata', 'application/json'],
       ['listNamespaces', 'GET', '/api/namespaces', 'metadata', 'application/json'],
       ['listWorkflows', 'GET', W, 'metadata', 'application/json'],
       ['readAudit', 'GET', '/api/namespaces/{namespace}/audit', 'audit', 'application/json'],

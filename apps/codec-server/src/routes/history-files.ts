@@ -1,0 +1,138 @@
+import {
+  decodeFrame,
+  type FileEvents,
+  fileDecodeRequest,
+  fileEvents,
+  fileEventsRequest,
+  type FileEventsRequest,
+  type HistoryEvent,
+} from '@temporal-kms/codec-api';
+import type { Context } from 'hono';
+import type { Digests } from '../audit/chain.ts';
+import { decodeFrames } from '../history/decode-stream.ts';
+import { historyEvent } from '../history/event.ts';
+import { codecOfExports, filePayloads, inspectExported, parseFileEvents } from '../history/file-events.ts';
+import { type PayloadContext, workflowContext } from '../history/message.ts';
+import { requireJustification } from '../http/authorise.ts';
+import type { Env } from '../http/context.ts';
+import { defineRoute, type Route } from '../http/define-route.ts';
+import { ndjson, replyJson } from '../http/responses.ts';
+import { digestsOf, leaseOf } from '../protocol/codec-protocol.ts';
+import { recordFrame } from './history.ts';
+import {
+  admitDecryption,
+  auditedLines,
+  beginAudit,
+  codecOf,
+  lifetimeOf,
+  type RunRoutesOptions,
+} from './run-stream.ts';
+import { inspectFor } from './workflows.ts';
+
+const FILES = '/api/namespaces/{namespace}/history-files';
+const DECODE_MS = 2 * 60_000;
+const INSPECT_MS = 30_000;
+
+/** Whether the bodies of a path contain events of a history file. */
+export const takesFileEvents = (path: string): boolean => /\/history-files:\w+$/.test(path);
+
+interface HistoryFileOptions extends RunRoutesOptions {
+  /** Absent: the audit has no digests. */
+  readonly digests: Digests | undefined;
+}
+
+/** Events of a history file that the client has: described, and decrypted. The server keeps none of them. */
+export const historyFileRoutes = (options: HistoryFileOptions): readonly Route[] => [
+  inspectFile(options),
+  decodeFile(options),
+];
+
+function inspectFile(options: HistoryFileOptions): Route {
+  const { authority, inspect } = options;
+  return defineRoute({
+    method: 'post',
+    path: `${FILES}:inspect`,
+    operationId: 'inspectHistoryFile',
+    summary: 'Describes events of a history file, payloads replaced by placeholders',
+    description:
+      'Takes some of the events of a file, as JSON of Temporal’s tools or as protobuf, and returns them as `streamHistory` ' +
+      'does. Makes no Cloud KMS request.',
+    requires: 'metadata',
+    body: fileEventsRequest,
+    response: { description: 'The events', type: 'application/json', schema: fileEvents },
+    handler: async (c, { body }) => {
+      const lease = leaseOf(c);
+      try {
+        const lifetime = lifetimeOf(c, options, c.req.raw.signal, INSPECT_MS);
+        const inspectForCaller = inspectExported(inspectFor(c, authority.access, inspect));
+        const events: HistoryEvent[] = [];
+        for (const event of parseFileEvents(body, lease)) {
+          await lifetime.checkpoint();
+          const described = await historyEvent(event, homeOf(c, body), inspectForCaller, lifetime);
+          // A file contains no event that the server may still replace.
+          events.push({ ...described, durable: true });
+        }
+        return replyJson(c, { events } satisfies FileEvents);
+      } finally {
+        lease.end();
+      }
+    },
+  });
+}
+
+function decodeFile(options: HistoryFileOptions): Route {
+  const { authority, inspect, log, digests } = options;
+  return defineRoute({
+    method: 'post',
+    path: `${FILES}:decode`,
+    operationId: 'decodeHistoryFile',
+    summary: 'Decrypts payloads in events of a history file, each with its content or a reason code',
+    description:
+      'Decrypts as `/decode` does, in the namespace of the path, and answers as `decodePayloads` does. The audit records ' +
+      'the workflow of the file, which the server cannot verify, with `"source": "file"`.',
+    requires: 'decode',
+    body: fileDecodeRequest,
+    response: {
+      description: 'Results in the order in which they are ready, then an end',
+      type: 'application/x-ndjson',
+      schema: decodeFrame,
+    },
+    admit: admitDecryption(options),
+    handler: async (c, { body }) => {
+      const { refs, workflowId, justification: given } = body;
+      const codec = codecOfExports(codecOf(c, options));
+      const run = { namespace: c.get('namespace'), ...(workflowId === undefined ? {} : { workflowId }) };
+      const source = 'file';
+      const justification = await requireJustification(
+        c,
+        authority,
+        { operation: 'decode', ...run, source },
+        given,
+      );
+      const lease = leaseOf(c);
+      const home = homeOf(c, body);
+      const requests = filePayloads(parseFileEvents(body, lease), refs, home);
+      const payloads = requests.flatMap(({ held }) => held?.payload ?? []);
+      const infos = requests.flatMap(({ held }) => (held ? inspect(held.payload, held.context) : []));
+      const record = await beginAudit(c, authority, {
+        operation: 'decode',
+        run,
+        refs,
+        source,
+        digests: digests && digestsOf(digests, payloads, infos, run.namespace),
+        justification,
+      });
+      const frames = auditedLines(c, options, {
+        record,
+        maxMs: DECODE_MS,
+        lines: (lifetime) => decodeFrames(codec, log, requests, lifetime, record),
+        count: recordFrame,
+      });
+      return ndjson(c, frames);
+    },
+  });
+}
+
+/** A file without a workflow id is decrypted in no workflow: a payload that is bound to one is then unreadable. */
+const homeOf = (c: Context<Env>, { workflowId = '' }: FileEventsRequest): PayloadContext =>
+  workflowContext({ namespace: c.get('namespace'), workflowId });

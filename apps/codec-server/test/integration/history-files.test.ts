@@ -1,0 +1,290 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { decodeFrame, type DecodeResult, fileEvents, type HistoryEvent } from '@temporal-kms/codec-api';
+import { type FileWorkflow, readHistoryFile } from '@temporal-kms/history-files';
+import { readHistory } from '@temporal-kms/testing/history';
+import proto from '@temporalio/proto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openAccess } from '../../src/access/access.ts';
+import { createAudit } from '../../src/audit/audit.ts';
+import { listen, type RunningServer } from '../../src/server/listen.ts';
+import {
+  get,
+  history,
+  lines,
+  NAMESPACE,
+  runOf,
+  runPath,
+  type Stack,
+  startStack,
+  valueOf,
+} from '../support/temporal.ts';
+import { change, finish } from '../support/workflows.ts';
+
+const SECRET = 'canary-f11e';
+const FILES = `/api/namespaces/${NAMESPACE}/history-files`;
+type Run = { workflowId: string; runId: string };
+
+let stack: Stack;
+let server: RunningServer;
+let run: Run;
+let failed: Run;
+beforeAll(async () => {
+  stack = await startStack({ searchAttributes: { Customer: 'Keyword' } });
+  server = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`] }),
+  });
+  const handle = await stack.start('everywhere', [SECRET], {
+    memo: { customer: `${SECRET} memo` },
+    staticSummary: `${SECRET} summary`,
+    searchAttributes: { Customer: ['acme'] },
+  });
+  run = await runOf(handle);
+  await handle.executeUpdate(change, { args: [`${SECRET} update`] });
+  await handle.signal(finish, `${SECRET} signal`);
+  await handle.result();
+  const failing = await stack.start('fails', [SECRET]);
+  await failing.result().catch(() => undefined);
+  failed = await runOf(failing);
+});
+afterAll(async () => {
+  await server.close(1_000);
+  await stack.close();
+});
+
+async function cliShow(of: Run, output: 'json' | 'jsonl', codec = false): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    stack.server.cliPath,
+    ['workflow', 'show', '--output', output, '--workflow-id', of.workflowId, '--run-id', of.runId]
+      .concat(['--address', stack.server.address, '--namespace', NAMESPACE])
+      .concat(['--disable-config-file', '--disable-config-env'])
+      .concat(codec ? ['--codec-endpoint', `http://127.0.0.1:${server.port}`] : []),
+    { env: { PATH: process.env['PATH'], HOME: process.env['HOME'] }, maxBuffer: 64 * 1024 * 1024 },
+  );
+  return stdout;
+}
+
+const exported = async (of: Run, form: string, app = stack.app): Promise<string> =>
+  (
+    await get(app, `${runPath(of)}/history:export`, { method: 'POST', body: JSON.stringify({ form }) })
+  ).text();
+
+/** `temporal.api.export.v1.WorkflowExecutions` with the histories, as Temporal Cloud writes it. */
+async function cloudExport(runs: readonly Run[]): Promise<Uint8Array> {
+  const items = await Promise.all(
+    runs.map(async (of) => {
+      const events = await readHistory(stack.connection, NAMESPACE, of);
+      return field(field(proto.temporal.api.history.v1.History.encode({ events }).finish()));
+    }),
+  );
+  return Buffer.concat(items);
+}
+
+/** A message in field 1 of another. */
+function field(bytes: Uint8Array): Buffer {
+  const length: number[] = [];
+  let rest = bytes.length;
+  for (; rest > 0x7f; rest >>= 7) length.push((rest & 0x7f) | 0x80);
+  return Buffer.concat([Buffer.from([0x0a, ...length, rest]), bytes]);
+}
+
+const workflowOf = (content: string | Uint8Array, n = 0): FileWorkflow =>
+  readHistoryFile(typeof content === 'string' ? new TextEncoder().encode(content) : content).workflows[n]!;
+
+const post = (app: Stack['app'], path: string, body: unknown): Promise<Response> =>
+  get(app, path, { method: 'POST', body: JSON.stringify(body) });
+
+const bodyOf = ({ workflowId, encoding, length, event }: FileWorkflow) => ({
+  workflowId,
+  encoding,
+  events: Array.from({ length }, (_, index) => event(index + 1)),
+});
+
+async function inspected(file: FileWorkflow, app = stack.app): Promise<HistoryEvent[]> {
+  const response = await post(app, `${FILES}:inspect`, bodyOf(file));
+  expect(response.status).toBe(200);
+  return fileEvents.parse(await response.json()).events;
+}
+
+async function decoded(
+  file: FileWorkflow,
+  refs: string[],
+  app = stack.app,
+  more = {},
+): Promise<DecodeResult[]> {
+  const response = await post(app, `${FILES}:decode`, { ...bodyOf(file), refs, ...more });
+  expect(response.status).toBe(200);
+  const results: DecodeResult[] = [];
+  for await (const frame of lines(response, decodeFrame)) if ('ok' in frame) results.push(frame);
+  return results;
+}
+
+const refsOf = (events: readonly HistoryEvent[]): string[] =>
+  events.flatMap(({ payloads }) => payloads.map(({ ref }) => ref));
+
+/** The values of all payloads by ref, requested in batches. */
+async function valuesOf(
+  file: FileWorkflow,
+  events: readonly HistoryEvent[],
+): Promise<Record<string, string>> {
+  const values: Record<string, string> = {};
+  const refs = refsOf(events);
+  for (let from = 0; from < refs.length; from += 200)
+    for (const result of await decoded(file, refs.slice(from, from + 200)))
+      values[result.ref] = valueOf(result);
+  return values;
+}
+
+/** Without what decryption changes of a stub. */
+const withoutStubs = (events: readonly HistoryEvent[]) =>
+  events.map(({ payloads, ...event }) => ({
+    ...event,
+    payloads: payloads.map(({ ref, path }) => ({ ref, path })),
+  }));
+
+describe.each(['everywhere', 'fails'])('a file with the history of the workflow %s', (which) => {
+  const of = () => (which === 'fails' ? failed : run);
+  const stored: [string, () => Promise<string | Uint8Array>][] = [
+    ['temporal workflow show --output json', () => cliShow(of(), 'json')],
+    ['temporal workflow show --output jsonl', () => cliShow(of(), 'jsonl')],
+    ['our encoded export', () => exported(of(), 'encoded')],
+    ["Temporal Cloud's export", () => cloudExport([of()])],
+  ];
+  const decrypted: [string, () => Promise<string>][] = [
+    ['temporal workflow show with a codec endpoint', () => cliShow(of(), 'json', true)],
+    ['our decoded export', () => exported(of(), 'decoded')],
+    ['our readable export', () => exported(of(), 'readable')],
+  ];
+
+  it.each(stored)('is described exactly as the run itself: %s', async (_, write) => {
+    const file = workflowOf(await write());
+    expect(file).toMatchObject(of());
+    expect(await inspected(file)).toEqual(await history(stack.app, of()));
+  });
+
+  it.each(decrypted)('has the same events, with decrypted payloads: %s', async (_, write) => {
+    const file = workflowOf(await write());
+    const expected = await history(stack.app, of());
+    const events = await inspected(file);
+    expect(file).toMatchObject(of());
+    expect(withoutStubs(events)).toEqual(withoutStubs(expected));
+    expect(events.flatMap(({ payloads }) => payloads).every(({ format }) => format === 'plain')).toBe(true);
+  });
+
+  it('has the same plaintext in every form', async () => {
+    const [first, ...others] = await Promise.all(
+      [...stored, ...decrypted].map(async ([, write]) => {
+        const file = workflowOf(await write());
+        return valuesOf(file, await inspected(file));
+      }),
+    );
+    expect(Object.values(first!).filter((value) => value.includes(SECRET)).length).toBeGreaterThan(4);
+    for (const values of others) expect(values).toEqual(first);
+  });
+});
+
+describe('the payloads of a file', () => {
+  it('are those of the chosen workflow, if the file contains several', async () => {
+    const file = workflowOf(await cloudExport([run, failed]), 1);
+    expect(file).toMatchObject(failed);
+    expect(valueOf((await decoded(file, ['1:0']))[0])).toBe(JSON.stringify(SECRET));
+  });
+
+  it('have the reason code of an export that could not decrypt them', async () => {
+    await using other = stack.kms.another();
+    stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+    const app = stack.replica({ codec: other.codec });
+    const texts = [await exported(run, 'decoded', app), await exported(run, 'readable', app)];
+    stack.kms.emulator.clearFaults();
+    for (const text of texts) {
+      const file = workflowOf(text);
+      const [started] = await inspected(file);
+      const input = started!.payloads.find(({ path }) => path === 'input.payloads[0]')!;
+      expect(input).toMatchObject({ reason: 'kms_unavailable', key: { version: 1 } });
+      const [result] = await decoded(file, [input.ref]);
+      expect(result).toMatchObject({ ok: false, reason: 'kms_unavailable', key: { version: 1 } });
+    }
+  });
+
+  it('are decrypted with an audit entry that contains the source, the workflow and the justification', async () => {
+    const entries: any[] = [];
+    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    const file = workflowOf(await exported(run, 'encoded'));
+    await decoded(file, ['1:0'], stack.replica({ audit }), { justification: 'ticket 4711' });
+    expect(entries).toMatchObject([
+      {
+        event: 'intent',
+        operation: 'decode',
+        namespace: NAMESPACE,
+        workflowId: run.workflowId,
+        source: 'file',
+        refs: ['1:0'],
+        justification: 'ticket 4711',
+      },
+      { event: 'outcome', source: 'file', outcome: { result: 'complete', payloads: 1 } },
+    ]);
+  });
+
+  it('require a justification where the namespace reveals on demand', async () => {
+    const entries: any[] = [];
+    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    const access = { ...openAccess, reveal: () => 'on-demand' as const };
+    const body = { ...bodyOf(workflowOf(await exported(run, 'encoded'))), refs: ['1:0'] };
+    const response = await post(stack.replica({ access, audit }), `${FILES}:decode`, body);
+    expect([response.status, await response.json()]).toMatchObject([
+      403,
+      { error: { code: 'justification_required' } },
+    ]);
+    expect(entries).toMatchObject([{ event: 'denied', operation: 'decode', source: 'file' }]);
+  });
+
+  it('are not decrypted in another namespace, whose keys do not decrypt them', async () => {
+    const file = workflowOf(await exported(run, 'encoded'));
+    const path = '/api/namespaces/orders/history-files:decode';
+    const response = await post(stack.app, path, { ...bodyOf(file), refs: ['1:0'] });
+    const [frame] = (await response.text()).split('\n');
+    expect(JSON.parse(frame!)).toMatchObject({ ref: '1:0', ok: false });
+  });
+});
+
+/** A request with an event of a size. */
+const bodyOfSize = (bytes: number) => ({
+  encoding: 'json',
+  events: [`{"eventId":"1","identity":"${'x'.repeat(bytes)}"}`],
+});
+
+describe('a request with events of a file', () => {
+  const event = '{"eventId":"1","eventType":"EVENT_TYPE_TIMER_FIRED"}';
+  const cases: [string, number, object][] = [
+    ['no events', 400, { encoding: 'json', events: [] }],
+    ['too many events', 400, { encoding: 'json', events: Array(501).fill(event) }],
+    ['an event that is no JSON', 400, { encoding: 'json', events: ['{'] }],
+    ['an event of a wrong type', 400, { encoding: 'json', events: ['{"eventTime":5}'] }],
+    ['an event that nests deeply', 400, { encoding: 'json', events: ['['.repeat(5_000)] }],
+    ['an event of too many values', 413, { encoding: 'json', events: [`[${'1,'.repeat(600_000)}1]`] }],
+    ['bytes that are no event', 400, { encoding: 'protobuf', events: ['////'] }],
+    ['an unknown encoding', 400, { encoding: 'yaml', events: [event] }],
+    ['an unknown field', 400, { encoding: 'json', events: [event], url: 'https://example.com' }],
+  ];
+
+  it.each(cases)('is refused with %s', async (_, status, body) => {
+    expect((await post(stack.app, `${FILES}:inspect`, body)).status).toBe(status);
+    expect((await post(stack.app, `${FILES}:decode`, { ...body, refs: ['1:0'] })).status).toBe(status);
+  });
+
+  it('is refused for a payload that the events do not have', async () => {
+    const response = await post(stack.app, `${FILES}:decode`, {
+      encoding: 'json',
+      events: [event],
+      refs: ['1:0'],
+    });
+    expect([response.status, await response.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);
+  });
+
+  it('may have a body of 8 MiB, and no more', async () => {
+    expect((await post(stack.app, `${FILES}:inspect`, bodyOfSize(7 * 1024 * 1024))).status).toBe(200);
+    expect((await post(stack.app, `${FILES}:inspect`, bodyOfSize(8 * 1024 * 1024))).status).toBe(413);
+  });
+});
