@@ -222,10 +222,12 @@ test('reveals payloads on demand with a justification, which the audit records, 
   expect(intents.length).toBeGreaterThan(0);
   for (const intent of intents) {
     expect(intent).toMatchObject({
-      operation: 'decode',
-      workflowId: 'payment-4711',
-      who: { name: 'olivia.oncall@example.com' },
-      justification: JUSTIFICATION,
+      audit: {
+        operation: 'decode',
+        workflowId: 'payment-4711',
+        who: { name: 'olivia.oncall@example.com' },
+        justification: JUSTIFICATION,
+      },
     });
   }
   expect(audit.join('\n')).not.toContain(PLAINTEXT);
