@@ -220,7 +220,8 @@ describe('the search in the payloads of all runs of the list', () => {
     await userEvent.keyboard('vogel{Enter}');
     await until(() => text().includes('Temporal does not answer; try again.'), 'the reason');
     await app.steer('outage', { on: false });
-    await userEvent.click(page.getByRole('button', { name: 'Try again' }));
+    await expect.element(page.getByRole('button', { name: 'Try again' })).toBeVisible();
+    await userEvent.keyboard('{Enter}');
     await until(() => hits().length > 0, 'the matches');
   });
 

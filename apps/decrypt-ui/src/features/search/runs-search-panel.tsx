@@ -66,6 +66,7 @@ export function RunsSearchPanel({ namespace, query, total, onLeave }: RunsSearch
   function keyDown(event: KeyboardEvent) {
     if (event.key === 'Enter' && allowed) {
       if (search === undefined || !isOfList) start();
+      else if (search.status !== 'running' && search.status !== 'complete') runsSearch.resume();
     } else if (event.key === 'Escape') {
       event.preventDefault();
       if (search?.status === 'running') runsSearch.stop();
