@@ -48,7 +48,7 @@ describe('the search in the payloads of all runs of the list', () => {
     expect(text()).toMatch(/\d+ match(es)? in \d+ runs?/);
     expect(text()).toContain('1 Cloud KMS call');
     expect(text()).toMatch(/payloads could not be searched/);
-    expect(found()[0]!.textContent).toContain('order-88213');
+    expect(found()[0]!.textContent).toMatch(/order-88213OrderFulfilment, \d+ matches, started .*\d\d:\d\d/);
     expect(hits()[0]!.textContent).toContain('/customer/');
     expect(hits()[0]!.querySelector('mark')!.textContent).toMatch(/vogel/i);
     expect(

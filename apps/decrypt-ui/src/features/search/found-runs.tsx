@@ -6,8 +6,10 @@ import { OutcomeGlyph } from '../../components/outcome.tsx';
 import { VirtualList } from '../../components/virtual-list.tsx';
 import { formatCount, plural } from '../../model/format/number.ts';
 import { outcomeOf, outcomeText } from '../../model/outcome.ts';
+import { millisOf } from '../../model/values.ts';
 import { useRunSessions } from '../../run/run-context.tsx';
 import type { FoundRun, RunsSearchProgress } from '../../run/runs-search.ts';
+import { Moment } from '../moment/moment.tsx';
 import { HitPlace, HitSnippet } from '../payload/search-hit.tsx';
 import styles from './found-runs.module.css';
 
@@ -107,6 +109,7 @@ function EntryLink({ entry: { run, hit }, search, current }: EntryLinkProps) {
 
 function RunLines({ run: { workflow, hits, partial } }: { run: FoundRun }) {
   const outcome = outcomeOf(workflow.status);
+  const started = millisOf(workflow.startTime);
   return (
     <>
       <span className={styles['line']}>
@@ -117,6 +120,11 @@ function RunLines({ run: { workflow, hits, partial } }: { run: FoundRun }) {
       <span className={styles['facts']}>
         {escapeInvisible(workflow.type)}, {plural(hits.length, 'match', 'matches')}
         {partial ? ' so far' : ''}
+        {started === undefined ? null : (
+          <>
+            , started <Moment at={started} />
+          </>
+        )}
       </span>
     </>
   );
