@@ -54,13 +54,16 @@ export interface RunTimes {
  */
 export function idleGaps({ events, busy }: RunTimes, from: number, to: number): Interval[] {
   const least = Math.max((to - from) * IDLE_SHARE, MIN_IDLE);
-  const inside = events.filter((time) => time > from && time < to);
-  const points = [from, ...inside, to];
   const gaps: Interval[] = [];
-  for (const [index, point] of points.entries()) {
-    const next = points[index + 1];
-    if (next !== undefined && next - point >= least) gaps.push({ from: point, to: next });
+  let last = from;
+  // A run has up to 51,200 events, and this runs each time that some arrive: it makes no copy of their times.
+  for (const time of events) {
+    if (time <= from) continue;
+    if (time >= to) break;
+    if (time - last >= least) gaps.push({ from: last, to: time });
+    last = time;
   }
+  if (to - last >= least) gaps.push({ from: last, to });
   // An activity begins and ends with an event, so it covers a gap completely or not at all.
   return gaps.filter((gap) => !busy.some((work) => work.from <= gap.from && work.to >= gap.to));
 }

@@ -3,6 +3,7 @@ import { useSize } from '../../components/use-size.ts';
 import { groupOutcome } from '../../model/describe-group.ts';
 import { formatDuration } from '../../model/format/duration.ts';
 import { formatMoment } from '../../model/format/time.ts';
+import type { Group } from '../../model/history.ts';
 import { isFailure } from '../../model/outcome.ts';
 import type { PendingWork } from '../../model/pending.ts';
 import { createTimeScale, type RunTimes, type TimeScale } from '../../model/time-scale.ts';
@@ -80,12 +81,19 @@ function Lines({ tasks, pending, scale, width, now }: LinesProps) {
   const { open, follow } = useRun();
   const { groups } = follow.history;
   const drawn = useMemo(() => {
-    const shown = groups.filter((group) => tasks || group.category !== 'task');
+    const isShown = (group: Group) => tasks || group.category !== 'task';
+    const shown = groups.reduce((count, group) => (isShown(group) ? count + 1 : count), 0);
     // More lines would overlap. Failed and open groups are never left out.
-    const every = Math.ceil(shown.length / MAX_LINES);
-    return shown
-      .map((group, index) => ({ group, place: index / Math.max(shown.length - 1, 1) }))
-      .filter(({ group }, index) => index % every === 0 || group.open || isFailure(group.outcome));
+    const every = Math.ceil(shown / MAX_LINES);
+    const lines: { readonly group: Group; readonly place: number }[] = [];
+    let index = 0;
+    for (const group of groups) {
+      if (!isShown(group)) continue;
+      if (index % every === 0 || group.open || isFailure(group.outcome))
+        lines.push({ group, place: index / Math.max(shown - 1, 1) });
+      index += 1;
+    }
+    return lines;
   }, [groups, tasks]);
 
   useEffect(() => {
@@ -160,7 +168,13 @@ function barColors(element: HTMLElement): (outcome: string) => string {
     neutral: '--control',
     continued: '--control',
   };
-  return (outcome) => style.getPropertyValue(names[outcome] ?? `--bar-${outcome}`);
+  // Reading a computed style takes longer than drawing a line.
+  const known = new Map<string, string>();
+  return (outcome) => {
+    const color = known.get(outcome) ?? style.getPropertyValue(names[outcome] ?? `--bar-${outcome}`);
+    known.set(outcome, color);
+    return color;
+  };
 }
 
 interface MomentsProps {
