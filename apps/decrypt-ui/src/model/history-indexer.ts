@@ -1,7 +1,7 @@
 import type { HistoryEvent, PayloadStub } from '@temporal-kms/codec-api';
 import { type Category, eventKind } from './event-kinds.ts';
 import { categoryText } from './describe-group.ts';
-import { eventWords, groupWords } from './find.ts';
+import { eventWords, groupWords } from './event-words.ts';
 import { categoryOf, isStart, isUpdateDecision, outcomeOfEvent, updateId } from './grouping.ts';
 import { addStub, type StubTally } from './keys.ts';
 import type { Outcome } from './outcome.ts';
