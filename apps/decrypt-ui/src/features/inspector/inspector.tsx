@@ -1,5 +1,5 @@
 import { Link, Maximize2, Minimize2, X } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { lazy, type ReactNode, Suspense } from 'react';
 import { Button } from '../../components/button.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { OutcomeChip } from '../../components/outcome.tsx';
@@ -31,11 +31,13 @@ import { LabelText } from '../history/summary-cell.tsx';
 import type { HistoryView } from '../history/use-history-view.ts';
 import { RevealEvents } from '../reveal/reveal-control.tsx';
 import { EventLinks } from './event-links.tsx';
-import { CryptoPane } from './crypto-pane.tsx';
 import { AttributesPane } from './event-panes.tsx';
 import styles from './inspector.module.css';
 import { FailurePane, PayloadsPane, shownPayloads } from './payloads-pane.tsx';
-import { RawPane } from './raw-pane.tsx';
+
+// Few visits look at these.
+const RawPane = lazy(async () => ({ default: (await import('./raw-pane.tsx')).RawPane }));
+const CryptoPane = lazy(async () => ({ default: (await import('./crypto-pane.tsx')).CryptoPane }));
 
 interface InspectorProps {
   readonly group: Group;
@@ -121,10 +123,14 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
           <FailurePane events={events} pending={pending} />
         </TabPanel>
         <TabPanel value="raw" className={styles['panel']}>
-          <RawPane events={events} />
+          <Suspense>
+            <RawPane events={events} />
+          </Suspense>
         </TabPanel>
         <TabPanel value="crypto" className={styles['panel']}>
-          <CryptoPane events={events} />
+          <Suspense>
+            <CryptoPane events={events} />
+          </Suspense>
         </TabPanel>
       </Tabs>
     </aside>

@@ -8,7 +8,6 @@ import { RunProvider, useFind, useRun } from '../../run/run-context.tsx';
 import type { PageTab, WorkflowSearch } from '../../run/search.ts';
 import { HistoryTab } from '../history/history-tab.tsx';
 import { HistoryTools } from '../history/history-tools.tsx';
-import { MatchList } from '../history/match-list.tsx';
 import { useHistoryView } from '../history/use-history-view.ts';
 import { useMatches } from '../history/use-matches.ts';
 import { Inspector } from '../inspector/inspector.tsx';
@@ -26,6 +25,7 @@ import { SplitView } from './split-view.tsx';
 import { useRelationCount } from './use-relations.ts';
 
 // Most visits read the history only.
+const MatchList = lazy(async () => ({ default: (await import('../history/match-list.tsx')).MatchList }));
 const PendingTab = lazy(async () => ({ default: (await import('./pending-tab.tsx')).PendingTab }));
 const RelationsTab = lazy(async () => ({ default: (await import('./relations-tab.tsx')).RelationsTab }));
 const MetadataTab = lazy(async () => ({ default: (await import('./metadata-tab.tsx')).MetadataTab }));
@@ -98,7 +98,11 @@ function Content() {
         side={
           inspected || listed ? (
             <div className={styles['side']}>
-              {listed ? <MatchList matches={matches} /> : null}
+              {listed ? (
+                <Suspense>
+                  <MatchList matches={matches} />
+                </Suspense>
+              ) : null}
               {inspected ? (
                 <Inspector
                   group={inspected}
