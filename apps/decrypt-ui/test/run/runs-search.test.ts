@@ -182,4 +182,16 @@ describe('a search in the payloads of several runs', () => {
     search.clear();
     expect(state()).toMatchObject({ open: false, text: '', found: [] });
   });
+
+  it('forgets its text and its results when the person locks the payloads of the namespace', async () => {
+    const { search, reveals, state, becomes } = setUp([run('a'), hit(9), end('.a', 1, 'complete')]);
+    search.show();
+    search.setText('x');
+    search.start(list);
+    await becomes('complete');
+    reveals.lock('orders');
+    expect(state().found).toHaveLength(1);
+    reveals.lock('payments');
+    expect(state()).toMatchObject({ open: true, text: '', found: [], search: undefined });
+  });
 });
