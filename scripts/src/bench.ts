@@ -19,6 +19,7 @@ const single: Readonly<Record<string, string>> = {
   ready: 'apps/codec-server/bench/ready.bench.ts',
   workflows: 'apps/worker/bench/workflows.bench.ts',
   chaos: 'apps/worker/bench/chaos.bench.ts',
+  dashboard: 'e2e/bench/dashboard.bench.ts',
 };
 
 const help = `Usage: pnpm bench            the benchmarks of every package, one after the other
@@ -31,6 +32,7 @@ const help = `Usage: pnpm bench            the benchmarks of every package, one 
        pnpm bench ready      the start of the codec server from its bundle
        pnpm bench workflows  workflows per second and CPU time per workflow, with and without the codec
        pnpm bench chaos      worker processes through outages, kills, revocation and more: --help lists the scenarios
+       pnpm bench dashboard  long encrypted histories in the dashboard, compared with Temporal's Web UI in the same browser
        pnpm bench start      five warm starts of pnpm dev, five runs of pnpm check without a cache; medians`;
 
 async function main([what, ...rest]: readonly string[]): Promise<number> {

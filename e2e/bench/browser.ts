@@ -1,0 +1,164 @@
+import { gzipSync } from 'node:zlib';
+import { type Browser, type CDPSession, chromium, type Page } from '@playwright/test';
+import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
+
+export const launch = async (): Promise<Browser> =>
+  chromium.launch({ executablePath: await findChromium(), args: [...chromiumArguments] });
+
+/** What a page did in an interval, in milliseconds. */
+export interface Work {
+  /** Tasks of more than 50 ms on the main thread. */
+  readonly longTasks: readonly number[];
+  readonly layout: number;
+}
+
+/** A page with an empty cache, whose work is measured. */
+export interface Watched {
+  readonly page: Page;
+  /** Requests so far. */
+  readonly requests: () => number;
+  /** The scripts so far, those of workers included. */
+  readonly scripts: () => Promise<{ readonly files: number; readonly gzipKiB: number }>;
+  /** Returns what the page does while `run` runs. */
+  readonly during: (run: () => Promise<unknown>) => Promise<Work>;
+  /** Bytes of the heaps of the page and of its workers, after a garbage collection. */
+  readonly heap: () => Promise<number>;
+  readonly close: () => Promise<void>;
+}
+
+declare global {
+  // oxlint-disable-next-line no-var -- a global of the measured page
+  var longTaskTimes: number[];
+}
+
+export async function watchedPage(browser: Browser): Promise<Watched> {
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    acceptDownloads: true,
+  });
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    globalThis.longTaskTimes = [];
+    new PerformanceObserver((list) => {
+      globalThis.longTaskTimes.push(...list.getEntries().map(({ duration }) => duration));
+    }).observe({ type: 'longtask', buffered: true });
+  });
+  let requests = 0;
+  const scripts: Promise<number>[] = [];
+  page.on('request', () => {
+    requests += 1;
+  });
+  page.on('response', (response) => {
+    if (response.request().resourceType() !== 'script' && !new URL(response.url()).pathname.endsWith('.js'))
+      return;
+    scripts.push(
+      response.body().then(
+        (body) => gzipSync(body).length,
+        () => 0,
+      ),
+    );
+  });
+  const cdp = await context.newCDPSession(page);
+  await cdp.send('Performance.enable');
+  const workers = await attachToWorkers(cdp);
+  const layout = async (): Promise<number> => 1_000 * (await metric(cdp, 'LayoutDuration'));
+  return {
+    page,
+    requests: () => requests,
+    scripts: async () => {
+      const sizes = await Promise.all(scripts);
+      return { files: sizes.length, gzipKiB: sizes.reduce((sum, size) => sum + size, 0) / 1_024 };
+    },
+    during: async (run) => {
+      const before = await layout();
+      const known = await page.evaluate(() => globalThis.longTaskTimes?.length ?? 0);
+      await run();
+      // The browser reports a long task some time after its end.
+      await page.waitForTimeout(300);
+      const tasks = await page.evaluate(() => globalThis.longTaskTimes);
+      return { longTasks: tasks.slice(known), layout: (await layout()) - before };
+    },
+    heap: async () => {
+      await cdp.send('HeapProfiler.collectGarbage');
+      const { usedSize } = await cdp.send('Runtime.getHeapUsage');
+      return usedSize + (await workers());
+    },
+    close: () => context.close(),
+  };
+}
+
+async function metric(cdp: CDPSession, name: string): Promise<number> {
+  const { metrics } = await cdp.send('Performance.getMetrics');
+  return metrics.find((each) => each.name === name)?.value ?? Number.NaN;
+}
+
+/** Returns a function that returns the bytes of the heaps of the page's workers, after a garbage collection. */
+async function attachToWorkers(cdp: CDPSession): Promise<() => Promise<number>> {
+  const sessions = new Set<string>();
+  const answers = new Map<number, (usedSize: number) => void>();
+  let calls = 0;
+  cdp.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
+    if (targetInfo.type === 'worker') sessions.add(sessionId);
+  });
+  cdp.on('Target.receivedMessageFromTarget', ({ message }) => {
+    const { id, result }: { id?: number; result?: { usedSize?: number } } = JSON.parse(message);
+    if (id !== undefined) answers.get(id)?.(result?.usedSize ?? 0);
+  });
+  await cdp.send('Target.setAutoAttach', {
+    autoAttach: true,
+    waitForDebuggerOnStart: false,
+    flatten: false,
+  });
+  const ask = (sessionId: string, method: string): Promise<number> => {
+    calls += 1;
+    const id = calls;
+    const answer = new Promise<number>((resolve) => {
+      answers.set(id, resolve);
+    });
+    return cdp
+      .send('Target.sendMessageToTarget', { sessionId, message: JSON.stringify({ id, method }) })
+      .then(() => answer);
+  };
+  return async () => {
+    let sum = 0;
+    for (const session of sessions) {
+      await ask(session, 'HeapProfiler.collectGarbage');
+      sum += await ask(session, 'Runtime.getHeapUsage');
+    }
+    return sum;
+  };
+}
+
+/** Waits until the page contains a text; returns the milliseconds since `start` (of `performance.now()`). */
+export async function untilText(page: Page, text: string, start: number): Promise<number> {
+  await page.waitForFunction((wanted) => document.body?.textContent.includes(wanted), text, {
+    polling: 20,
+    timeout: 120_000,
+  });
+  return performance.now() - start;
+}
+
+/** Scrolls the longest element of the page from its start to its end in so many milliseconds. */
+export async function scrollToEnd(page: Page, millis: number): Promise<void> {
+  await page.evaluate(async (duration) => {
+    const longest = [...document.querySelectorAll('*')]
+      .filter((element) => {
+        const { overflowY } = getComputedStyle(element);
+        return overflowY === 'auto' || overflowY === 'scroll' || element === document.scrollingElement;
+      })
+      .toSorted((a, b) => b.scrollHeight - b.clientHeight - (a.scrollHeight - a.clientHeight))[0];
+    if (!longest || longest.scrollHeight - longest.clientHeight < 1_000)
+      throw new Error('The page has nothing to scroll.');
+    await new Promise<void>((done) => {
+      let start: number | undefined;
+      const frame = (now: number) => {
+        start ??= now;
+        const share = Math.min((now - start) / duration, 1);
+        longest.scrollTop = share * (longest.scrollHeight - longest.clientHeight);
+        if (share < 1) requestAnimationFrame(frame);
+        else done();
+      };
+      requestAnimationFrame(frame);
+    });
+  }, millis);
+}

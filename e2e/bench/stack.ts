@@ -1,0 +1,120 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { buildBundle, KEY, NAMESPACE, startBundle } from '@temporal-kms/codec-server/bench/bundle';
+import { createKmsCodec, type KmsCodec, KeyRules } from '@temporal-kms/kms-codec';
+import { startEmulator } from '@temporal-kms/kms-emulator';
+import { freePorts } from '@temporal-kms/scripts/ports';
+import { startTemporal } from '@temporal-kms/scripts/temporal';
+
+const dashboard = join(import.meta.dirname, '..', '..', 'apps', 'decrypt-ui');
+
+/** Both web pages over the same Temporal server, with the same codec server. */
+export interface Stack {
+  readonly temporalAddress: string;
+  readonly codec: KmsCodec;
+  readonly dashboardUrl: string;
+  readonly temporalUiUrl: string;
+  close(): Promise<void>;
+}
+
+/** Starts Temporal with its Web UI, the KMS emulator, and the codec server and the dashboard as they are deployed. */
+export async function startStack(): Promise<Stack> {
+  const directory = await mkdtemp(join(tmpdir(), 'dashboard-bench-'));
+  const [uiPort = 0, codecPort = 0, dashboardPort = 0] = await freePorts(3);
+  const codecUrl = `http://127.0.0.1:${codecPort}`;
+  const dashboardUrl = `http://127.0.0.1:${dashboardPort}`;
+  const emulator = await startEmulator({ keys: [KEY] });
+  const temporal = await startTemporal({
+    namespaces: [NAMESPACE],
+    uiPort,
+    codecEndpoint: codecUrl,
+    // By default, a run accepts 10,000 signals.
+    dynamicConfig: { 'history.maximumSignalsPerExecution': 100_000 },
+  });
+  const temporalUiUrl = temporal.uiUrl ?? '';
+  const server = await startBundle(
+    await buildBundle(join(directory, 'codec-server')),
+    directory,
+    {
+      KMS_EMULATOR_HOST: emulator.address,
+      TEMPORAL_ADDRESS: temporal.address,
+      AUDIT_FILE: join(directory, 'audit.jsonl'),
+      CODEC_CORS_ORIGINS: `${temporalUiUrl},${dashboardUrl}`,
+    },
+    { port: codecPort, anyCore: true },
+  );
+  const site = await serveSite(await buildDashboard(directory), dashboardPort, codecUrl);
+  const codec = createKmsCodec({
+    rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),
+    emulatorHost: emulator.address,
+    format: undefined,
+    compression: undefined,
+    bindWorkflow: false,
+  });
+  return {
+    temporalAddress: temporal.address,
+    codec,
+    dashboardUrl,
+    temporalUiUrl,
+    async close() {
+      site.close();
+      site.closeAllConnections();
+      await server.stop();
+      await codec.close();
+      await temporal.close();
+      await emulator.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** Builds the dashboard as `pnpm build` does, into another folder. Returns that folder. */
+async function buildDashboard(directory: string): Promise<string> {
+  const out = join(directory, 'dashboard');
+  const vite = createRequire(join(dashboard, 'package.json')).resolve('vite/package.json');
+  const cli = join(vite, '..', 'bin', 'vite.js');
+  await promisify(execFile)(process.execPath, [cli, 'build', '--outDir', out], { cwd: dashboard });
+  return out;
+}
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+};
+
+/** Serves the dashboard's files as its README asks for: compressed, and with a strict content security policy. */
+async function serveSite(root: string, port: number, apiUrl: string): Promise<Server> {
+  const policy =
+    `default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; ` +
+    `connect-src 'self' ${apiUrl}; base-uri 'none'; form-action 'none'; frame-ancestors 'self'`;
+  const names = (await readdir(root, { recursive: true })).filter((name) => extname(name) in types);
+  const files = new Map<string, Buffer>();
+  for (const name of names) {
+    const content = await readFile(join(root, name));
+    files.set(`/${name.replaceAll('\\', '/')}`, await promisify(gzip)(content));
+  }
+  const config = await promisify(gzip)(JSON.stringify({ apiUrl }));
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://site');
+    const known = files.has(pathname) ? pathname : '/index.html';
+    response.writeHead(200, {
+      'content-type': pathname === '/config.json' ? 'application/json' : types[extname(known)],
+      'content-encoding': 'gzip',
+      'content-security-policy': policy,
+    });
+    response.end(pathname === '/config.json' ? config : files.get(known));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return server;
+}
