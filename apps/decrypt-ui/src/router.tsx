@@ -40,9 +40,16 @@ const workflowRoute = createRoute({
   component: lazyRouteComponent(() => import('./features/run/run-page.tsx'), 'RunPage'),
 });
 
+const fileRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/file',
+  validateSearch: workflowSearch,
+  component: lazyRouteComponent(() => import('./features/file/file-page.tsx'), 'FilePage'),
+});
+
 const routeTree = root.addChildren([
   start,
-  namespace.addChildren([workflowsRoute, latestRunRoute, workflowRoute]),
+  namespace.addChildren([workflowsRoute, latestRunRoute, workflowRoute, fileRoute]),
 ]);
 
 export const createAppRouter = (history?: RouterHistory) =>

@@ -5,6 +5,8 @@ import {
   type DecodeRequest,
   type DecodeResult,
   type ExportRequest,
+  type FileDecodeRequest,
+  type FileEventsRequest,
   me,
   namespaceList,
   type PayloadRef,
@@ -28,6 +30,8 @@ export interface RunAddress {
   readonly namespace: string;
   readonly workflowId: string;
   readonly runId: string;
+  /** The run is that of a history file, and not of the server. Differs for each file that was opened. */
+  readonly file?: { readonly id: number; readonly name: string };
 }
 
 export interface ApiClientOptions {
@@ -191,6 +195,14 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiCli
       const body = { refs: [...refs], ...(justification !== undefined && { justification }) };
       return results(`${runPath(run)}/payloads:decode`, body, signal);
     },
+    /** Events of a history file as lines of JSON, which the worker of the run validates. */
+    inspectFile: async (namespace: string, body: FileEventsRequest, signal: AbortSignal): Promise<string> => {
+      const response = await request(`${filesPath(namespace)}:inspect`, posted(body, signal));
+      return await response.text();
+    },
+    /** Decrypts payloads of a history file. */
+    decodeFile: (namespace: string, body: FileDecodeRequest, signal: AbortSignal) =>
+      results(`${filesPath(namespace)}:decode`, body, signal),
     /** See `ApiClientOptions.renewed`. */
     ...(renewed && { renewed }),
   };
@@ -207,6 +219,8 @@ const posted = (body: object, signal: AbortSignal): RequestInit => ({
 });
 
 const workflowsPath = (namespace: string) => `/namespaces/${encodeURIComponent(namespace)}/workflows`;
+
+const filesPath = (namespace: string) => `/namespaces/${encodeURIComponent(namespace)}/history-files`;
 
 const runPath = ({ namespace, workflowId, runId }: RunAddress) =>
   `${workflowsPath(namespace)}/${encodeURIComponent(workflowId)}/runs/${encodeURIComponent(runId)}`;

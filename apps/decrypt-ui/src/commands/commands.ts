@@ -29,6 +29,7 @@ const onRow = (event: KeyboardEvent) => event.target instanceof Element && event
  */
 const commands = {
   palette: { title: 'Search or jump to…', keys: ['Mod+k'], section: 'Everywhere', keysOnly: true },
+  'file.open': { title: 'Open a history file', keys: ['Mod+o'], section: 'Everywhere' },
   help: { title: 'Keyboard shortcuts', keys: ['?'], section: 'Everywhere' },
   settings: { title: 'Settings', keys: [], section: 'Everywhere' },
 

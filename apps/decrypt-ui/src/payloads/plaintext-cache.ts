@@ -73,8 +73,8 @@ export const payloadKey = (scope: string, ref: string, grant?: string) =>
 const grantSuffix = (id: string) => ` #${id}`;
 
 /** The prefix of the cache keys of a run's payloads. */
-export const runScope = ({ namespace, workflowId, runId }: RunAddress) =>
-  JSON.stringify([namespace, workflowId, runId]);
+export const runScope = ({ namespace, workflowId, runId, file }: RunAddress) =>
+  JSON.stringify([namespace, workflowId, runId, ...(file ? [file.id] : [])]);
 
 /** The prefix of the cache keys of all payloads of a namespace: the beginning of `runScope`. */
 export const namespaceScope = (namespace: string) => `${JSON.stringify([namespace]).slice(0, -1)},`;

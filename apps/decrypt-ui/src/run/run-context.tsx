@@ -62,10 +62,27 @@ interface RunProviderProps {
  * Loads a run while the component is mounted. The caller must set the address as `key`, so that another run gets another
  * provider.
  */
-export function RunProvider({ address, renderFailed, loading, children }: RunProviderProps) {
+export function RunProvider({ address, ...rest }: RunProviderProps) {
   const sessions = useRunSessions();
   const session = sessions.get(address);
   useEffect(() => sessions.use(session.address), [sessions, session]);
+  return <SessionProvider session={session} {...rest} />;
+}
+
+interface FileRunProviderProps extends Omit<RunProviderProps, 'address'> {
+  readonly session: RunSession;
+}
+
+/** The same for a run in a history file. */
+export function FileRunProvider({ session, ...rest }: FileRunProviderProps) {
+  useEffect(() => {
+    session.start();
+    return () => session.stop();
+  }, [session]);
+  return <SessionProvider session={session} {...rest} />;
+}
+
+function SessionProvider({ session, renderFailed, loading, children }: FileRunProviderProps) {
   const description = useStore(session.store, (state) => state.description);
   const failure = useStore(session.store, (state) => state.failure);
   if (!description) return failure ? renderFailed(failure, session.refresh) : loading;

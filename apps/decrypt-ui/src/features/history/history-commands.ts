@@ -62,9 +62,12 @@ export function useHistoryCommands({ view, grid, toggleFollowing }: HistoryComma
         : undefined,
     'view.follow': toggleFollowing,
     'view.whole': () => view.change({ from: undefined, to: undefined }),
-    'copy.link': () => {
-      void navigator.clipboard.writeText(location.href).then(() => announce('Copied link'));
-    },
+    // A link cannot contain the file.
+    'copy.link': address.file
+      ? undefined
+      : () => {
+          void navigator.clipboard.writeText(location.href).then(() => announce('Copied link'));
+        },
   });
 }
 

@@ -48,6 +48,7 @@ interface InspectorProps {
 
 /** Shows the selected group, or one of its events, in full. */
 export function Inspector({ group, view, pane, onPane }: InspectorProps) {
+  const { address } = useRun();
   const sheet = useNarrowerThan(SHEET_BELOW);
   const full = useSheetShare() === 1;
   const event = selectedEvent(group, view);
@@ -73,7 +74,9 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
           <State group={group} event={event} view={view} />
           <span className="spacer" />
           <RevealEvents events={events} pending={pending} />
-          <CopyButton what="link" text={() => location.href} glyph={<Link size={14} />} />
+          {address.file ? null : (
+            <CopyButton what="link" text={() => location.href} glyph={<Link size={14} />} />
+          )}
           {sheet ? (
             <Button
               look="ghost"

@@ -5,6 +5,7 @@ import { Button } from '../../components/button.tsx';
 import { rawEvent, type RecordedEvent } from '../../model/history.ts';
 import { payloadValue } from '../../model/payload-value.ts';
 import { isRecord } from '../../model/values.ts';
+import { useRun } from '../../run/run-context.tsx';
 import { useDecoder } from '../../payloads/payloads-context.tsx';
 import { EventText } from './event-text.tsx';
 import { StoredEventText } from './stored-event.tsx';
@@ -20,14 +21,17 @@ const forms: readonly { readonly form: Form; readonly text: string; readonly tip
 
 /** The events in proto3 JSON: references or decrypted values in place of the payloads, or the payloads as they are stored. */
 export function RawPane({ events }: { events: readonly RecordedEvent[] }) {
+  const { address } = useRun();
   const [form, setForm] = useState<Form>('references');
+  // The reader has the stored payloads of a file.
+  const offered = address.file ? forms.filter((each) => each.form !== 'stored') : forms;
   const hasPayloads = events.some(({ payloads }) => payloads.length > 0);
   const View = views[form];
   return (
     <>
       {hasPayloads ? (
         <div className={styles['choice']} role="group" aria-label="Payloads in the JSON">
-          {forms.map(({ form: own, text, tip }) => (
+          {offered.map(({ form: own, text, tip }) => (
             <Button
               key={own}
               look={form === own ? 'quiet' : 'ghost'}

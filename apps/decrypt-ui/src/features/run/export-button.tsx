@@ -4,40 +4,40 @@ import { useStore } from 'zustand';
 import { tip } from '../../commands/commands.ts';
 import { useCommands } from '../../commands/registry.ts';
 import { Button } from '../../components/button.tsx';
-import { createExport } from '../../run/export.ts';
-import { useRun } from '../../run/run-context.tsx';
-import { useServices } from '../../state/services.tsx';
+import type { Export } from '../../run/export.ts';
 import styles from './run-header.module.css';
 
 const ExportDialog = lazy(() => import('./export-dialog.tsx'));
 
 /** Opens the export of the run, and shows the export that continues while the dialog is closed. */
 export function ExportButton() {
-  const { api } = useServices();
-  const { address } = useRun();
-  const [exporting] = useState(() => createExport(api, address));
+  const [exporting, setExporting] = useState<Export>();
   const [open, setOpen] = useState(false);
-  const running = useStore(exporting.store, ({ status }) => status === 'running');
   // Nothing shows the progress of a run that has left the screen.
-  useEffect(() => () => exporting.stop(), [exporting]);
+  useEffect(() => () => exporting?.stop(), [exporting]);
   useCommands({ 'run.export': () => setOpen(true) });
   return (
     <>
       <Button look="ghost" className={styles['export']} {...tip('run.export')} onClick={() => setOpen(true)}>
         <Download size={14} />
-        <span className={styles['exportText']}>{running ? 'Exporting…' : 'Export'}</span>
+        <span className={styles['exportText']}>{exporting ? <Label exporting={exporting} /> : 'Export'}</span>
       </Button>
       {open ? (
         <Suspense fallback={null}>
           <ExportDialog
             exporting={exporting}
+            onCreate={setExporting}
             onClose={() => {
               setOpen(false);
-              exporting.reset();
+              exporting?.reset();
             }}
           />
         </Suspense>
       ) : null}
     </>
   );
+}
+
+function Label({ exporting }: { exporting: Export }) {
+  return useStore(exporting.store, ({ status }) => (status === 'running' ? 'Exporting…' : 'Export'));
 }

@@ -1,21 +1,24 @@
 import { escapeInvisible, type ExportForm, exportFileName } from '@temporal-kms/codec-api';
 import { CircleAlert, CircleCheck, Download, Lock, Square } from 'lucide-react';
-import { type ReactNode, useId, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '../../components/button.tsx';
 import { Dialog } from '../../components/dialog.tsx';
 import { Notice } from '../../components/notice.tsx';
 import { formatBytes, formatCount, plural } from '../../model/format/number.ts';
-import type { Export, ExportState } from '../../run/export.ts';
+import { createExport, type Export, type ExportState } from '../../run/export.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useMe } from '../../session/me.tsx';
+import { useServices } from '../../state/services.tsx';
 import { announce } from '../../components/live-region.tsx';
 import { JustificationField, justificationOf } from '../reveal/justification.tsx';
 import styles from './export-dialog.module.css';
 import { chooseTarget } from './export-target.ts';
 
 interface ExportDialogProps {
-  readonly exporting: Export;
+  /** Absent until the dialog has created it. */
+  readonly exporting: Export | undefined;
+  readonly onCreate: (exporting: Export) => void;
   readonly onClose: () => void;
 }
 
@@ -38,7 +41,16 @@ const forms: readonly { readonly value: ExportForm; readonly title: string; read
 ];
 
 /** Exports the run in one of three forms. Closing the dialog does not stop an export. */
-export default function ExportDialog({ exporting, onClose }: ExportDialogProps) {
+export default function ExportDialog({ exporting, onCreate, onClose }: ExportDialogProps) {
+  const { api } = useServices();
+  const { address } = useRun();
+  useEffect(() => {
+    if (!exporting) onCreate(createExport(api, address));
+  }, [exporting, onCreate, api, address]);
+  return exporting ? <Opened exporting={exporting} onClose={onClose} /> : null;
+}
+
+function Opened({ exporting, onClose }: { exporting: Export; onClose: () => void }) {
   const { address } = useRun();
   const state = useStore(exporting.store);
   const { can } = useMe();

@@ -126,7 +126,7 @@ const none: readonly RunTaskQueue[] = [];
 function useTaskQueues(): readonly RunTaskQueue[] {
   const { api } = useServices();
   const { address, description, open } = useRun();
-  const enabled = open && description.workflow.status === 'Running';
+  const enabled = open && !address.file && description.workflow.status === 'Running';
   return useQuery({ ...taskQueuesQuery(api, address), enabled }).data?.taskQueues ?? none;
 }
 

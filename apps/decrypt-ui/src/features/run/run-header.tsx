@@ -61,9 +61,11 @@ const temporalUi = (base: string, namespace: string, workflowId: string, runId: 
   return `${base.replace(/\/+$/, '')}/${path.map(encodeURIComponent).join('/')}`;
 };
 
-function StatusChip({ workflow }: { workflow: WorkflowSummary }) {
-  const { open } = useRun();
-  const now = useNow(open);
+/** The status of a run and its duration; of an open run in a file, until its last event. */
+export function StatusChip({ workflow }: { workflow: WorkflowSummary }) {
+  const { address, follow, open } = useRun();
+  const current = useNow(open);
+  const now = (address.file && follow.history.events.at(-1)?.at) ?? current;
   const outcome = outcomeOf(workflow.status);
   const started = millisOf(workflow.startTime);
   const closed = millisOf(workflow.closeTime);

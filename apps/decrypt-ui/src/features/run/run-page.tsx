@@ -1,6 +1,6 @@
 import { getRouteApi } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { lazy, Suspense, useCallback, useEffect } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback, useEffect } from 'react';
 import { TabPanel, Tabs } from '../../components/tabs.tsx';
 import { nextPlaintext } from '../../model/history.ts';
 import { pendingWork } from '../../model/pending.ts';
@@ -57,7 +57,6 @@ export function RunPage() {
 }
 
 function Content() {
-  const { follow, description } = useRun();
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const change = useCallback(
@@ -66,6 +65,19 @@ function Content() {
     },
     [navigate],
   );
+  return <RunContent header={<RunHeader />} search={search} change={change} />;
+}
+
+interface RunContentProps {
+  readonly header: ReactNode;
+  readonly search: WorkflowSearch;
+  /** Changes the address. */
+  readonly change: (part: Partial<WorkflowSearch>, replace?: boolean) => void;
+}
+
+/** The page of a run of the server, or of a run in a history file, which has no tabs that only the server can fill. */
+export function RunContent({ header, search, change }: RunContentProps) {
+  const { address, follow, description } = useRun();
   const view = useHistoryView(search, change);
   const matches = useMatches(view);
   const { search: searched } = useFind();
@@ -83,7 +95,7 @@ function Content() {
 
   return (
     <>
-      <RunHeader />
+      {header}
       <RunFacts
         expanded={search.io ?? false}
         onToggle={() => change({ io: search.io ? undefined : true })}
@@ -122,8 +134,12 @@ function Content() {
           barClassName={styles['bar']}
           items={[
             { value: 'history', text: 'History', count: follow.history.events.length },
-            { value: 'pending', text: 'Pending', count: pending, pending: pending > 0 },
-            { value: 'relations', text: 'Relations', count: relations },
+            ...(address.file
+              ? []
+              : [
+                  { value: 'pending' as const, text: 'Pending', count: pending, pending: pending > 0 },
+                  { value: 'relations' as const, text: 'Relations', count: relations },
+                ]),
             { value: 'memo', text: 'Memo', count: memo },
             { value: 'metadata', text: 'Metadata' },
           ]}

@@ -6,6 +6,7 @@ import { useReveals } from '../../payloads/reveals-context.tsx';
 import { useCommands, useHotkeys } from '../../commands/registry.ts';
 import { useRunsSearch } from '../../run/runs-search-context.tsx';
 import { usePreferences, watchSystemTheme } from '../../state/preferences.ts';
+import { FileEntry } from '../file/file-entry.tsx';
 import { useAsked } from '../reveal/ask.ts';
 import styles from './shell.module.css';
 import { ShortcutsDialog } from './shortcuts-dialog.tsx';
@@ -74,6 +75,7 @@ export function Shell() {
           <RevealDialog asked={asked} />
         </Suspense>
       ) : null}
+      <FileEntry />
       <LiveRegion />
       <TooltipLayer />
     </div>

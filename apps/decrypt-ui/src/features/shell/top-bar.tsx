@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { type CryptoHealth, escapeInvisible } from '@temporal-kms/codec-api';
-import { CircleHelp, Settings } from 'lucide-react';
+import { CircleHelp, FileUp, Settings } from 'lucide-react';
 import { healthQuery, namespacesQuery } from '../../api/queries.ts';
 import { Button } from '../../components/button.tsx';
 import { Menu, MenuAction, MenuChoice, MenuLine } from '../../components/menu.tsx';
@@ -9,6 +9,7 @@ import { zoneCity, zoneLabel } from '../../model/format/time.ts';
 import type { Outcome } from '../../model/outcome.ts';
 import { reasonTexts } from '../../model/reasons.ts';
 import { tip } from '../../commands/commands.ts';
+import { runCommand } from '../../commands/registry.ts';
 import { setPreferences, usePreferences } from '../../state/preferences.ts';
 import { useMe } from '../../session/me.tsx';
 import { useServices } from '../../state/services.tsx';
@@ -47,6 +48,18 @@ export function TopBar({ onHelp, onSettings }: TopBarProps) {
       <Health />
       <ZoneMenu onSettings={onSettings} />
       <ThemeMenu />
+      {namespace === undefined ? null : (
+        <Button
+          look="ghost"
+          icon
+          aria-label="Open a history file"
+          {...tip('file.open')}
+          className={styles['wide']}
+          onClick={() => runCommand('file.open')}
+        >
+          <FileUp size={14} />
+        </Button>
+      )}
       <Button
         look="ghost"
         icon

@@ -1,10 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { ArrowDown, Columns3, Download, Plus, Rows3, ScanSearch, Star, X } from 'lucide-react';
+import { ArrowDown, Columns3, Download, FileUp, Plus, Rows3, ScanSearch, Star, X } from 'lucide-react';
 import { type Ref, useState } from 'react';
 import { countQuery } from '../../api/queries.ts';
 import { tip } from '../../commands/commands.ts';
+import { runCommand } from '../../commands/registry.ts';
 import { Button } from '../../components/button.tsx';
 import { DensityChoice } from '../../components/density.tsx';
 import { Dialog } from '../../components/dialog.tsx';
@@ -105,6 +106,17 @@ export function ViewsBar(props: ViewsBarProps) {
       >
         <ScanSearch size={14} />
         <span className={styles['searchText']}>Search payloads</span>
+      </Button>
+      {/* On a narrow screen: the top bar has no room for it. */}
+      <Button
+        look="ghost"
+        icon
+        className={styles['file']}
+        aria-label="Open a history file"
+        {...tip('file.open')}
+        onClick={() => runCommand('file.open')}
+      >
+        <FileUp size={14} />
       </Button>
       <div className={styles['tools']}>
         <Menu
