@@ -90,11 +90,13 @@ const panelId = (id: string, value: string) => `${id}-panel-${value}`;
 interface TabPanelProps {
   readonly value: string;
   readonly className?: string | undefined;
+  /** The panel scrolls and contains nothing that takes the focus, so it takes the focus itself. */
+  readonly textOnly?: boolean;
   readonly children: ReactNode;
 }
 
 /** The contents of a tab. They exist while the tab is chosen. */
-export function TabPanel({ value, className, children }: TabPanelProps) {
+export function TabPanel({ value, className, textOnly = false, children }: TabPanelProps) {
   const bar = useContext(Context);
   if (bar?.value !== value) return null;
   return (
@@ -102,7 +104,7 @@ export function TabPanel({ value, className, children }: TabPanelProps) {
       role="tabpanel"
       id={panelId(bar.id, value)}
       aria-labelledby={tabId(bar.id, value)}
-      tabIndex={-1}
+      tabIndex={textOnly ? 0 : -1}
       className={className}
     >
       {children}

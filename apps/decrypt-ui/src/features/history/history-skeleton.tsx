@@ -2,6 +2,7 @@ import { rowHeights } from '../../components/density.tsx';
 import { GridSkeleton } from '../../components/grid-skeleton.tsx';
 import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { usePreferences } from '../../state/preferences.ts';
+import { OverviewSpace } from '../timeline/overview.tsx';
 import { useHistoryColumns } from './history-columns.ts';
 import styles from './history-table.module.css';
 
@@ -18,12 +19,16 @@ export function HistoryRowsSkeleton() {
 /** The history table before anything about the run is known. */
 export function HistorySkeleton() {
   const { variables } = useHistoryColumns();
+  const phone = useNarrowerThan(PHONE_BELOW);
   return (
-    <div className={styles['frame']} style={variables} data-digits="3">
-      <div className={styles['scroller']}>
-        <div className={styles['skeletonHead']} />
-        <HistoryRowsSkeleton />
+    <>
+      {phone ? null : <OverviewSpace />}
+      <div className={styles['frame']} style={variables} data-digits="3">
+        <div className={styles['scroller']}>
+          <div className={styles['skeletonHead']} />
+          <HistoryRowsSkeleton />
+        </div>
       </div>
-    </div>
+    </>
   );
 }

@@ -13,7 +13,7 @@ import type { WorkflowSearch } from '../../run/search.ts';
 import { useNow } from '../../state/clock.ts';
 import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { useServices } from '../../state/services.tsx';
-import { Overview } from '../timeline/overview.tsx';
+import { Overview, OverviewSpace } from '../timeline/overview.tsx';
 import { useWaterfall } from '../timeline/waterfall.tsx';
 import { FindBar } from './find-bar.tsx';
 import styles from './history-tab.module.css';
@@ -63,7 +63,9 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   return (
     <>
       {finding ? <FindBar matches={matches} onLeave={view.refocus} /> : null}
-      {phone || loaded === 0 ? null : (
+      {phone ? null : loaded === 0 ? (
+        <OverviewSpace />
+      ) : (
         <Overview
           times={view.times}
           collapse={view.idle}

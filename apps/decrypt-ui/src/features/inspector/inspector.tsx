@@ -119,7 +119,7 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
         <TabPanel value="payloads" className={styles['panel']}>
           <PayloadsPane events={events} pending={pending} onFailure={() => onPane('failure')} />
         </TabPanel>
-        <TabPanel value="attributes" className={styles['panel']}>
+        <TabPanel value="attributes" className={styles['panel']} textOnly>
           <AttributesPane events={events} />
         </TabPanel>
         <TabPanel value="failure" className={styles['panel']}>

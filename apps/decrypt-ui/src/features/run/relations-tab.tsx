@@ -110,7 +110,7 @@ function Chain() {
           {data?.nextPageToken ? `the latest ${runs.length}` : plural(runs.length, 'run')}
         </span>
       </header>
-      <div className={styles['scroll']}>
+      <div className={styles['scroll']} role="group" aria-labelledby="chain-title" tabIndex={0}>
         <table className={styles['table']} aria-labelledby="chain-title">
           <thead>
             <tr>

@@ -19,6 +19,7 @@ export function DefaultNamespace() {
   if (failureCode(error) === 'unreachable') return <Unreachable apiUrl={config.apiUrl} onRetry={retry} />;
   return (
     <EmptyState
+      page
       icon={<Unplug size={16} />}
       title="The list of namespaces could not be loaded"
       action={<Button onClick={retry}>Try again</Button>}
@@ -32,6 +33,7 @@ export function DefaultNamespace() {
 export function NotFound() {
   return (
     <EmptyState
+      page
       icon={<SearchX size={16} />}
       title="There is no page at this address"
       action={

@@ -64,6 +64,9 @@ export function Overview({ times, collapse, tasks, pending, now, zoom, onZoom }:
   );
 }
 
+/** The space of the overview while no event is loaded, so that it moves no row when it appears. */
+export const OverviewSpace = () => <div className={styles['overview']} aria-hidden="true" />;
+
 interface LinesProps {
   readonly tasks: boolean;
   readonly pending: ReadonlyMap<number, PendingWork>;
