@@ -35,7 +35,16 @@ export function parseFileEvents(
   { encoding, events }: Pick<FileEventsRequest, 'encoding' | 'events'>,
   lease: Pick<MemoryLease, 'take'>,
 ): ProtoEvent[] {
-  if (encoding === 'protobuf') return parseProtobuf(events, lease);
+  const parsed = encoding === 'protobuf' ? parseProtobuf(events, lease) : parseJson(events, encoding, lease);
+  if (parsed.some((event) => eventIdOf(event) < 1)) throw badRequest('An event of the file has no id.');
+  return parsed;
+}
+
+function parseJson(
+  events: readonly string[],
+  encoding: Exclude<FileEventsRequest['encoding'], 'protobuf'>,
+  lease: Pick<MemoryLease, 'take'>,
+): ProtoEvent[] {
   return events.map((text) => {
     lease.take(text.length * TEXT_COST + countJsonValues(text, VALUES, MAX_DEPTH) * VALUE_COST);
     try {

@@ -118,6 +118,11 @@ const valid = async (who: Person): Promise<Credentials> => who.sends(await who.t
 type Route = (typeof routes)[number];
 
 const JUSTIFICATION = 'ticket 4711';
+const FILE_EVENT = JSON.stringify({
+  eventId: '1',
+  eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED',
+  workflowExecutionSignaledEventAttributes: { input: { payloads: [{ data: 'YQ==' }] } },
+});
 const posts: Record<string, (namespace: string) => string> = {
   'payloads:decode': () => JSON.stringify({ refs: ['1:0'], justification: JUSTIFICATION }),
   'history:search': () => JSON.stringify({ text: 'a', justification: JUSTIFICATION }),
@@ -125,6 +130,9 @@ const posts: Record<string, (namespace: string) => string> = {
   'history:export': () => JSON.stringify({ form: 'decoded', justification: JUSTIFICATION }),
   'keys:test': () => '{}',
   'audit:search': () => '{}',
+  'history-files:inspect': () => JSON.stringify({ encoding: 'json', events: [FILE_EVENT] }),
+  'history-files:decode': () =>
+    JSON.stringify({ encoding: 'json', events: [FILE_EVENT], refs: ['1:0'], justification: JUSTIFICATION }),
   encode: () => buildPayloads([message]).toString(),
   decode: (namespace) => encrypted.get(namespace)!,
 };

@@ -43,7 +43,8 @@ beforeAll(async () => {
   server = await listen({
     host: '127.0.0.1',
     port: 0,
-    app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`], audit, auditFile: path }),
+    app: (port) =>
+      stack.replica({ hosts: [`127.0.0.1:${port}`], audit, auditFile: path, auditHead: () => file.head() }),
   });
 }, 400_000);
 afterAll(async () => {
