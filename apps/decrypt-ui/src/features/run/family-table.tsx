@@ -72,7 +72,8 @@ export function FamilyTable({ rows, onToggle }: FamilyTableProps) {
             <th scope="col" className={styles['time']}>
               Duration
             </th>
-            <th scope="col" aria-label="Waterfall" className={styles['axis']}>
+            <th scope="col" className={styles['axis']}>
+              <span className="sr-only">Waterfall</span>
               <div ref={axisRef} className={styles['track']}>
                 <AxisLabels waterfall={waterfall} now={runNow} />
               </div>
