@@ -6,8 +6,14 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { buildBundle, KEY, NAMESPACE, startBundle } from '@temporal-kms/codec-server/bench/bundle';
-import { createKmsCodec, type KmsCodec, KeyRules } from '@temporal-kms/kms-codec';
+import {
+  benchCodec,
+  buildBundle,
+  KEY,
+  NAMESPACE,
+  startBundle,
+} from '@temporal-kms/codec-server/bench/bundle';
+import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { startEmulator } from '@temporal-kms/kms-emulator';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
@@ -50,13 +56,7 @@ export async function startStack(): Promise<Stack> {
     { port: codecPort, anyCore: true },
   );
   const site = await serveSite(await buildDashboard(directory), dashboardPort, codecUrl);
-  const codec = createKmsCodec({
-    rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),
-    emulatorHost: emulator.address,
-    format: undefined,
-    compression: undefined,
-    bindWorkflow: false,
-  });
+  const codec = benchCodec(emulator.address);
   return {
     temporalAddress: temporal.address,
     codec,

@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { decodeResult, historyFrame } from '@temporal-kms/codec-api';
-import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
 import { startEmulator } from '@temporal-kms/kms-emulator';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { execa } from 'execa';
-import { buildBundle, KEY, NAMESPACE, SMALL_HEAP, startBundle } from './support/bundle.ts';
+import { benchCodec, buildBundle, KEY, NAMESPACE, SMALL_HEAP, startBundle } from './support/bundle.ts';
 import { range } from '@temporal-kms/scripts/figures';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { type LongHistory, makeHistory } from './support/long-history.ts';
@@ -50,13 +49,7 @@ const server = await startBundle(
   },
   { port: codecPort, nodeOptions: values.small ? SMALL_HEAP : [] },
 );
-const codec = createKmsCodec({
-  rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),
-  emulatorHost: emulator.address,
-  format: undefined,
-  compression: undefined,
-  bindWorkflow: false,
-});
+const codec = benchCodec(emulator.address);
 // The CLI decodes one payload per request, so its time depends on the codec server that answers.
 const rivalStarted = buildRival(directory).then((built) => built?.start());
 try {

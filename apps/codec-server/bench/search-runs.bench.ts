@@ -1,14 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type WorkflowSearchFrame, workflowSearchFrame } from '@temporal-kms/codec-api';
-import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
-import { startEmulator } from '@temporal-kms/kms-emulator';
-import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { Client, Connection } from '@temporalio/client';
-import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
+import { NAMESPACE } from './support/bundle.ts';
+import { startStack } from './support/stack.ts';
 
 /* Measures one search for a text in the payloads of many small runs, half of them open. */
 
@@ -32,26 +27,8 @@ if (values.help) {
 const runs = Number(values.runs);
 const repeats = Number(values.repeats);
 const TEXT = 'Mira Lindqvist';
-const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
-const emulator = await startEmulator({ keys: [KEY] });
-const temporal = await startTemporal({ namespaces: [NAMESPACE] });
-const server = await startBundle(
-  values.bundle ?? (await buildBundle(directory)),
-  directory,
-  {
-    KMS_EMULATOR_HOST: emulator.address,
-    TEMPORAL_ADDRESS: temporal.address,
-    AUDIT_FILE: join(directory, 'audit.jsonl'),
-  },
-  { anyCore: true },
-);
-const codec = createKmsCodec({
-  rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),
-  emulatorHost: emulator.address,
-  format: undefined,
-  compression: undefined,
-  bindWorkflow: false,
-});
+const stack = await startStack(values.bundle);
+const { temporal, server, codec } = stack;
 try {
   await makeRuns();
   // Temporal's visibility store is updated after the runs have started and ended.
@@ -68,11 +45,7 @@ try {
   const middle = sorted[Math.floor(sorted.length / 2)];
   if (middle !== undefined) print(`repeated, median of ${rest.length}`, middle);
 } finally {
-  await server.stop();
-  await codec.close();
-  await temporal.close();
-  await emulator.close();
-  await rm(directory, { recursive: true });
+  await stack.close();
 }
 
 interface Searched {

@@ -1,14 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type ReasonCounts, searchFrame } from '@temporal-kms/codec-api';
-import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
-import { startEmulator } from '@temporal-kms/kms-emulator';
-import { startTemporal } from '@temporal-kms/scripts/temporal';
-import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
+import { NAMESPACE } from './support/bundle.ts';
 import { type LargeRun, makeLargeRuns } from './support/large-history.ts';
+import { startStack } from './support/stack.ts';
 
 /*
  * Measures whether the server stays responsive while clients search and export large histories. It sends /healthz and small
@@ -38,26 +34,8 @@ const EVERY_MS = 50;
 const seconds = Number(values.seconds);
 const searches = Number(values.searches);
 const exports = Number(values.exports);
-const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
-const emulator = await startEmulator({ keys: [KEY] });
-const temporal = await startTemporal({ namespaces: [NAMESPACE] });
-const server = await startBundle(
-  values.bundle ?? (await buildBundle(directory)),
-  directory,
-  {
-    KMS_EMULATOR_HOST: emulator.address,
-    TEMPORAL_ADDRESS: temporal.address,
-    AUDIT_FILE: join(directory, 'audit.jsonl'),
-  },
-  { anyCore: true },
-);
-const codec = createKmsCodec({
-  rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),
-  emulatorHost: emulator.address,
-  format: undefined,
-  compression: undefined,
-  bindWorkflow: false,
-});
+const stack = await startStack(values.bundle);
+const { temporal, server, codec } = stack;
 const headers = { 'content-type': 'application/json', 'x-namespace': NAMESPACE };
 try {
   const runs = await makeLargeRuns(temporal.address, codec, searches + exports, Number(values.payloads));
@@ -143,11 +121,7 @@ try {
     });
   }
 } finally {
-  await server.stop();
-  await codec.close();
-  await temporal.close();
-  await emulator.close();
-  await rm(directory, { recursive: true });
+  await stack.close();
 }
 
 async function repeat(signal: AbortSignal, action: () => Promise<void>, failed: () => void): Promise<void> {

@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path';
+import { createKmsCodec, KeyRules, type KmsCodec } from '@temporal-kms/kms-codec';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { build } from 'tsdown';
 import configs from '../../tsdown.config.ts';
@@ -6,6 +7,16 @@ import { type Measured, startMeasured } from './measured.ts';
 
 export const NAMESPACE = 'bench';
 export const KEY = 'projects/bench/locations/global/keyRings/bench/cryptoKeys/bench';
+
+/** Returns a codec that encrypts what a benchmark measures, as a worker of the namespace does. */
+export const benchCodec = (emulatorHost: string): KmsCodec =>
+  createKmsCodec({
+    rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),
+    emulatorHost,
+    format: undefined,
+    compression: undefined,
+    bindWorkflow: false,
+  });
 
 /**
  * Heap settings for a server with a memory limit of 256 MiB (docs/operations.md). V8 derives the size of the young space
