@@ -7,6 +7,7 @@ import {
   endOf,
   failureOf,
   nothingSearched,
+  PUBLISH_MS,
   type SearchCounts,
   type SearchStatus,
   sum,
@@ -85,9 +86,6 @@ const noResults = { hits: [], current: undefined, search: undefined } as const;
 
 const nothingCovered = { ...nothingSearched, after: undefined, of: undefined } as const;
 
-/** Least milliseconds between two updates, so that a search with many hits does not block the page. */
-const SETTLE = 100;
-
 /** The search in one run: its text, its progress and its hits. The text never leaves memory, except in a request's body. */
 export function createFind({ findNames, searchPayloads, renewed }: FindOptions) {
   const store = createStore<FindState>()(() => initial);
@@ -141,10 +139,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
           if (seen.has(placeOf(frame))) continue;
           seen.add(placeOf(frame));
           hits.push(frame);
-          matches.set(frame.eventId, [
-            ...(matches.get(frame.eventId) ?? []),
-            { in: 'payload', found: frame },
-          ]);
+          addFound(matches, frame);
           continue;
         }
         const { after } = frame;
@@ -159,7 +154,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
           else search = { ...search, ...endOf(frame.reason, frame.message) };
         }
         // Hits are published with the progress that covers them, so that a search that continues repeats none.
-        if (frame.type === 'end' || performance.now() - published > SETTLE) publish();
+        if (frame.type === 'end' || performance.now() - published > PUBLISH_MS) publish();
       }
       if (search.status === 'running') search = { ...search, ...endOf('error', undefined) };
     } catch (error) {
@@ -215,9 +210,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
       stop(undefined);
       findNames([]);
       const matches = new Map<number, Hit[]>();
-      for (const found of hits) {
-        matches.set(found.eventId, [...(matches.get(found.eventId) ?? []), { in: 'payload', found }]);
-      }
+      for (const found of hits) addFound(matches, found);
       const status = partial ? 'limit' : 'complete';
       // No event between two hits contains the text, so the search may continue after the last hit.
       const search = { ...nothingCovered, status, text, inRuns: true, after: hits.at(-1)?.eventId } as const;
@@ -274,6 +267,10 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
 }
 
 const placeOf = ({ ref, pointer, in: part }: SearchHit) => `${ref} ${part} ${pointer}`;
+
+function addFound(matches: Map<number, Hit[]>, found: SearchHit): void {
+  matches.set(found.eventId, [...(matches.get(found.eventId) ?? []), { in: 'payload', found }]);
+}
 
 const copy = (matches: Matches | undefined): [number, Hit[]][] =>
   [...(matches ?? [])].map(([eventId, hits]) => [eventId, [...hits]]);

@@ -4,6 +4,9 @@ import { ApiFailure } from '../api/failure.ts';
 /** `limit`: the server reached a limit on time, hits or cost; the search continues on request. */
 export type SearchStatus = 'running' | 'complete' | 'limit' | 'stopped' | 'failed';
 
+/** Milliseconds between two updates of the page, so that a search with many hits does not block it. */
+export const PUBLISH_MS = 100;
+
 /** What a search in payloads has covered, and what that cost. */
 export interface SearchCounts {
   readonly events: number;

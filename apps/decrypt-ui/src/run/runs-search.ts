@@ -12,6 +12,7 @@ import {
   endOf,
   failureOf,
   nothingSearched,
+  PUBLISH_MS,
   type SearchCounts,
   type SearchStatus,
   sum,
@@ -69,9 +70,6 @@ const initial: RunsSearchState = {
   found: [],
   search: undefined,
 };
-
-/** Milliseconds between two updates, so that a search with many hits does not block the page. */
-const SETTLE = 100;
 
 /**
  * The search for text in the decrypted payloads of all runs of a list. Its text never leaves memory, except in a request's
@@ -161,7 +159,7 @@ export function createRunsSearch(
     try {
       for await (const frame of frames) {
         add(frame);
-        publishing ??= setTimeout(publish, SETTLE);
+        publishing ??= setTimeout(publish, PUBLISH_MS);
       }
       if (search.status === 'running') search = { ...search, ...endOf('error', undefined) };
     } catch (error) {

@@ -2,18 +2,9 @@ import type { SearchFrame, SearchRequest } from '@temporal-kms/codec-api';
 import { expect, test, vi } from 'vitest';
 import { ApiFailure } from '../../src/api/failure.ts';
 import { createFind } from '../../src/run/find.ts';
+import { hit } from './hit.ts';
 
 const counts = { payloads: 1, bytes: 100, kmsCalls: 1, unreadable: {} };
-const hit = (eventId: number): SearchFrame => ({
-  type: 'hit',
-  ref: `${eventId}:0`,
-  eventId,
-  path: 'input.payloads[0]',
-  pointer: '/a',
-  in: 'value',
-  matches: 1,
-  snippet: { before: '0', match: 'x', after: '0' },
-});
 const progress = (after: number, events: number): SearchFrame => ({
   type: 'progress',
   after,

@@ -4,6 +4,7 @@ import { ApiFailure } from '../../src/api/failure.ts';
 import { createPlaintextCache } from '../../src/payloads/plaintext-cache.ts';
 import { createReveals } from '../../src/payloads/reveals.ts';
 import { createRunsSearch } from '../../src/run/runs-search.ts';
+import { hit } from './hit.ts';
 
 const counts = { events: 3, payloads: 2, bytes: 100, kmsCalls: 1, unreadable: { key_disabled: 1 } } as const;
 
@@ -23,16 +24,6 @@ const run = (runId: string, hits = 1): WorkflowSearchFrame => ({
   workflow: workflow(runId),
   hits,
   partial: false,
-});
-const hit = (eventId: number): WorkflowSearchFrame => ({
-  type: 'hit',
-  ref: `${eventId}:0`,
-  eventId,
-  path: 'input.payloads[0]',
-  pointer: '/a',
-  in: 'value',
-  matches: 1,
-  snippet: { before: '0', match: 'x', after: '0' },
 });
 const progress = (after: string, runs: number): WorkflowSearchFrame => ({
   type: 'progress',

@@ -5,8 +5,8 @@ import { Button } from '../../components/button.tsx';
 import { formatBytes, formatCount, plural } from '../../model/format/number.ts';
 import type { PayloadSearch } from '../../run/find.ts';
 import { useFind, useRun } from '../../run/run-context.tsx';
+import styles from '../payload/search-progress.module.css';
 import { SearchProgress } from '../payload/search-progress.tsx';
-import styles from './find-bar.module.css';
 import { usePayloadSearch } from './use-payload-search.ts';
 
 /** What the search has covered and found, what it cost, and what the reader can do next. */

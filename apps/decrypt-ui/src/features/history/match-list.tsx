@@ -1,5 +1,4 @@
 import type { SearchHit } from '@temporal-kms/codec-api';
-import { ShieldCheck } from 'lucide-react';
 import { VirtualList } from '../../components/virtual-list.tsx';
 import { eventTitle, groupName } from '../../model/describe-group.ts';
 import { formatCount, plural } from '../../model/format/number.ts';
@@ -9,6 +8,7 @@ import { useFindings } from '../../payloads/payloads-context.tsx';
 import { useFind, useRun } from '../../run/run-context.tsx';
 import { KeyBadges } from '../payload/key-badges.tsx';
 import { HitPlace, HitSnippet } from '../payload/search-hit.tsx';
+import { SearchNote } from '../payload/search-progress.tsx';
 import styles from './match-list.module.css';
 import { LabelText } from './summary-cell.tsx';
 import type { MatchJump } from './use-matches.ts';
@@ -38,11 +38,7 @@ export function MatchList({ matches }: { matches: MatchJump }) {
           ) : null;
         }}
       />
-      <p className={styles['note']}>
-        <ShieldCheck size={14} aria-hidden="true" />
-        Decrypted on the server, with an audit entry for this search. The text stays out of the address and
-        the log.
-      </p>
+      <SearchNote audited="this search" />
     </section>
   );
 }

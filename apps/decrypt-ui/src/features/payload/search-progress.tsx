@@ -1,4 +1,4 @@
-import { Square } from 'lucide-react';
+import { ShieldCheck, Square } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import type { ApiFailure } from '../../api/failure.ts';
 import { Button } from '../../components/button.tsx';
@@ -72,6 +72,17 @@ export function SearchProgress(props: SearchProgressProps) {
         />
       ) : null}
     </div>
+  );
+}
+
+/** States under the results that the server has decrypted payloads. @param audited what has an audit entry */
+export function SearchNote({ audited }: { audited: string }) {
+  return (
+    <p className={styles['note']}>
+      <ShieldCheck size={14} aria-hidden="true" />
+      Decrypted on the server, with an audit entry for {audited}. The text stays out of the address and the
+      log.
+    </p>
   );
 }
 

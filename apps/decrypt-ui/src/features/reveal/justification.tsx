@@ -55,6 +55,30 @@ export function JustificationField({ value, onChange, missing, field, optional }
   );
 }
 
+/** The text of a `JustificationField`, and whether the field states that the text is missing. */
+export function useJustification(initial = '') {
+  const field = useRef<HTMLInputElement>(null);
+  const [value, setValue] = useState(initial);
+  const [missing, setMissing] = useState(false);
+  const onChange = (text: string) => {
+    setValue(text);
+    setMissing(false);
+  };
+  return {
+    /** The properties of the field. */
+    props: { value, missing, field, onChange },
+    /** Returns the justification. Without one, the field states that and gets the focus. */
+    submit: (): string | undefined => {
+      const given = justificationOf(value);
+      if (given === undefined) {
+        setMissing(true);
+        field.current?.focus();
+      }
+      return given;
+    },
+  };
+}
+
 interface JustificationDialogProps {
   readonly title: string;
   /** What the server decrypts, and what the person sees then. */
@@ -82,11 +106,9 @@ export function JustificationDialog({
   onSubmit,
   onClose,
 }: JustificationDialogProps) {
-  const field = useRef<HTMLInputElement>(null);
-  const [text, setText] = useState(initial);
-  const [missing, setMissing] = useState(false);
+  const { props, submit } = useJustification(initial);
   return (
-    <Dialog title={title} open onOpenChange={(open) => !open && onClose()} initialFocus={field}>
+    <Dialog title={title} open onOpenChange={(open) => !open && onClose()} initialFocus={props.field}>
       <form
         className={styles['form']}
         // The browser must not keep what people write here.
@@ -94,25 +116,13 @@ export function JustificationDialog({
         noValidate
         onSubmit={(event) => {
           event.preventDefault();
-          const given = justificationOf(text);
+          const given = submit();
           if (given !== undefined) onSubmit(given);
-          else {
-            setMissing(true);
-            field.current?.focus();
-          }
         }}
       >
         <div className={styles['description']}>{description}</div>
         {children}
-        <JustificationField
-          value={text}
-          field={field}
-          missing={missing}
-          onChange={(value) => {
-            setText(value);
-            setMissing(false);
-          }}
-        />
+        <JustificationField {...props} />
         <div className={styles['actions']}>
           <Button look="ghost" onClick={onClose}>
             Cancel

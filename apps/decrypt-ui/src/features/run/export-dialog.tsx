@@ -1,6 +1,6 @@
 import { escapeInvisible, type ExportForm, exportFileName } from '@temporal-kms/codec-api';
 import { CircleAlert, CircleCheck, Download, Lock, Square } from 'lucide-react';
-import { type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useId, useState } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '../../components/button.tsx';
 import { Dialog } from '../../components/dialog.tsx';
@@ -11,7 +11,7 @@ import { useRun } from '../../run/run-context.tsx';
 import { useMe } from '../../session/me.tsx';
 import { useServices } from '../../state/services.tsx';
 import { announce } from '../../components/live-region.tsx';
-import { JustificationField, justificationOf } from '../reveal/justification.tsx';
+import { JustificationField, useJustification } from '../reveal/justification.tsx';
 import styles from './export-dialog.module.css';
 import { chooseTarget } from './export-target.ts';
 
@@ -83,21 +83,15 @@ function Form({ exporting, state }: { exporting: Export; state: ExportState }) {
   const { reveal } = useMe();
   const name = useId();
   const [form, setForm] = useState<ExportForm>(state.form);
-  const field = useRef<HTMLInputElement>(null);
-  const [why, setWhy] = useState('');
-  const [missing, setMissing] = useState(false);
+  const { props, submit } = useJustification();
   const { historyLength, historySizeBytes } = description.workflow;
   const asked =
     form !== 'encoded' &&
     (reveal(address.namespace) === 'on-demand' || state.failure?.code === 'justification_required');
 
   async function start() {
-    const justification = asked ? justificationOf(why) : undefined;
-    if (asked && justification === undefined) {
-      setMissing(true);
-      field.current?.focus();
-      return;
-    }
+    const justification = asked ? submit() : undefined;
+    if (asked && justification === undefined) return;
     const target = await chooseTarget(exportFileName(address, form));
     if (target === undefined) return;
     await exporting.start({ form, justification }, target);
@@ -132,17 +126,7 @@ function Form({ exporting, state }: { exporting: Export; state: ExportState }) {
           </label>
         ))}
       </fieldset>
-      {asked ? (
-        <JustificationField
-          value={why}
-          field={field}
-          missing={missing}
-          onChange={(value) => {
-            setWhy(value);
-            setMissing(false);
-          }}
-        />
-      ) : null}
+      {asked ? <JustificationField {...props} /> : null}
       <div className={styles['actions']}>
         <span className={styles['size']}>
           {plural(Math.max(historyLength, follow.history.events.length), 'event')},{' '}

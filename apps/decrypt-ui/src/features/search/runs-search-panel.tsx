@@ -11,7 +11,7 @@ import type { RunsSearchProgress } from '../../run/runs-search.ts';
 import { useReveals } from '../../payloads/reveals-context.tsx';
 import { useRunsSearch, useRunsSearchState } from '../../run/runs-search-context.tsx';
 import { useSessionState } from '../../state/services.tsx';
-import { SearchProgress } from '../payload/search-progress.tsx';
+import { SearchNote, SearchProgress } from '../payload/search-progress.tsx';
 import { keepFocus } from '../reveal/ask.ts';
 import { Countdown } from '../reveal/countdown.tsx';
 import { useSearchAccess } from '../reveal/search-access.ts';
@@ -130,13 +130,7 @@ export function RunsSearchPanel({ namespace, query, total, onLeave }: RunsSearch
         <FoundRuns found={found} search={search} />
       ) : null}
       {search?.status === 'complete' && found.length === 0 && isOfList ? <Nothing search={search} /> : null}
-      {allowed ? (
-        <p className={styles['note']}>
-          <ShieldCheck size={14} aria-hidden="true" />
-          Decrypted on the server, with an audit entry for each run. The text stays out of the address and the
-          log.
-        </p>
-      ) : null}
+      {allowed ? <SearchNote audited="each run" /> : null}
     </aside>
   );
 }
