@@ -8,6 +8,7 @@ export * from './keys.ts';
 export * from './parameters.ts';
 export * from './payload.ts';
 export * from './reasons.ts';
+export * from './scan-report.ts';
 export * from './search.ts';
 export * from './task-queues.ts';
 export * from './visible-text.ts';
