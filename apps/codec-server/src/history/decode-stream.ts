@@ -1,10 +1,9 @@
 import type { DecodeFrame, DecodeResult } from '@temporal-kms/codec-api';
+import { type Payload, payloadToJson } from '@temporal-kms/history-payloads';
 import type { Logger } from 'pino';
 import { nameOf } from '../errors.ts';
 import { LARGE_DATA, withDeferredData } from '../json/bytes.ts';
-import { payloadToJson } from '../json/payload-json.ts';
 import type { MemoryLease } from '../memory.ts';
-import type { Payload } from '../json/payload.ts';
 import { unlessAborted } from './reader.ts';
 import {
   type DecryptOptions,

@@ -1,4 +1,5 @@
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
+import { keyOf, otherNamespace, type Payload, type StoredPayload } from '@temporal-kms/history-payloads';
 import {
   type CallOptions,
   type DecodePlan,
@@ -8,9 +9,8 @@ import {
 } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { ClientDisconnected, nameOf } from '../errors.ts';
-import { hasTooManyEntries, keyOf, MAX_ENTRIES, otherNamespace, type Payload } from '../json/payload.ts';
+import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload.ts';
 import { chargedTo, type KmsAllowance } from '../observability/kms-calls.ts';
-import type { StoredPayload } from './event.ts';
 import { KmsCallBudgetExhausted } from './stream-limits.ts';
 
 /** The part of `KmsCodec` that histories need. */

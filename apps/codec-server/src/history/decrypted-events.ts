@@ -1,5 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
+import {
+  eventIdOf,
+  eventPayloads,
+  type ProtoEvent,
+  type StoredPayload,
+  workflowContext,
+} from '@temporal-kms/history-payloads';
 import type { Logger } from 'pino';
 import type { MemoryLease } from '../memory.ts';
 import {
@@ -8,8 +15,6 @@ import {
   type DecryptResult,
   type HistoryCodec,
 } from './decrypt-payload.ts';
-import { eventIdOf, eventPayloads, type ProtoEvent, type StoredPayload } from './event.ts';
-import { workflowContext } from './message.ts';
 import { type EventPages, prefetch } from './event-pages.ts';
 import { type Run, unlessAborted } from './reader.ts';
 import {

@@ -7,20 +7,18 @@ import {
   workflowStatus,
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
-import proto, { type temporal } from '@temporalio/proto';
 import {
   enumName,
   findPayloads,
-  type Inspect,
   type PayloadContext,
   type PayloadLocation,
-  payloadStub,
-  placeholder,
   searchAttributeValues,
   timestamp,
   workflowContext,
   writeMessage,
-} from './message.ts';
+} from '@temporal-kms/history-payloads';
+import proto, { type temporal } from '@temporalio/proto';
+import { type Inspect, payloadStub, placeholder } from './payload-stub.ts';
 
 type Info = temporal.api.workflow.v1.IWorkflowExecutionInfo;
 type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;

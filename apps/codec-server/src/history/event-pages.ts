@@ -1,5 +1,5 @@
+import { eventIdOf, type ProtoEvent } from '@temporal-kms/history-payloads';
 import { HttpError } from '../errors.ts';
-import { eventIdOf, type ProtoEvent } from './event.ts';
 import type { EventRange, HistoryReader, Run } from './reader.ts';
 import type { StreamLifetime } from './stream-limits.ts';
 

@@ -1,30 +1,20 @@
 import type { Attributes, HistoryEvent, PayloadStub } from '@temporal-kms/codec-api';
-import proto, { type temporal } from '@temporalio/proto';
-import { payloadToJson } from '../json/payload-json.ts';
 import {
-  enumName,
-  findPayloads,
-  type Inspect,
+  eventIdOf,
+  eventName,
+  isDurable,
   type PayloadContext,
   type PayloadLocation,
-  payloadStub,
-  placeholder,
+  type ProtoEvent,
+  storedPayload,
   timestamp,
-  type VisitPayload,
   writeMessage,
-} from './message.ts';
+} from '@temporal-kms/history-payloads';
+import { type Inspect, payloadStub, placeholder } from './payload-stub.ts';
 import type { StreamLifetime } from './stream-limits.ts';
 
-export type ProtoEvent = temporal.api.history.v1.IHistoryEvent;
-
-/** A payload of a history, and the context that it was encrypted in. */
-export interface StoredPayload extends PayloadLocation {
-  readonly context: PayloadContext;
-}
-
 const TYPE = 'temporal.api.history.v1.HistoryEvent';
-
-export const eventIdOf = (event: ProtoEvent): number => Number(event.eventId ?? 0);
+const ATTRIBUTES = /EventAttributes$/;
 
 /**
  * Returns the event as the history API sends it: everything but the payloads' bytes, which stubs replace. An event may
@@ -63,101 +53,11 @@ export async function historyEvent(
   };
 }
 
-/**
- * Returns the event as the proto3 JSON that Temporal's own tools write; search attributes keep the form of payloads.
- * `visit` gets the payloads in the order of their refs and returns what replaces each.
- */
-export function eventJson(event: ProtoEvent, visit: VisitPayload): Record<string, unknown> {
-  return writeMessage(TYPE, event, visit, payloadToJson);
-}
-
-/**
- * Returns the event's payloads. The ref `<eventId>:<n>` names the n-th, counted from 0.
- * @param home the context of the history's own workflow
- */
-export function eventPayloads(event: ProtoEvent, home: PayloadContext): StoredPayload[] {
-  return findPayloads(TYPE, event).map((location) => storedPayload(location, event, home));
-}
-
-/**
- * Whether the event is stored. The server sets `taskId` when it stores an event. It appends the events of a workflow task
- * in progress without one (transient events after a failed task, speculative events for an update), and may later store
- * other events under the same ids.
- */
-export const isDurable = (event: ProtoEvent): boolean => Number(event.taskId ?? 0) !== 0;
-
-const ATTRIBUTES = /EventAttributes$/;
-
 const attributesOf = (json: Attributes): Attributes => {
   const name = Object.keys(json).find((key) => ATTRIBUTES.test(key));
   const attributes = name === undefined ? undefined : json[name];
   return isMessage(attributes) ? attributes : {};
 };
-
-/** Makes paths relative to the attributes. A path outside of them (`userMetadata.summary`) stays as it is. */
-function storedPayload(location: PayloadLocation, event: ProtoEvent, home: PayloadContext): StoredPayload {
-  const dot = location.path.indexOf('.');
-  if (!ATTRIBUTES.test(location.path.slice(0, dot)))
-    return { ...location, context: contextOf(event, location.path, home) };
-  const path = location.path.slice(dot + 1);
-  const isPlain = isCoreField(path, event) || isSystemEnvelope(location);
-  const encryptable = location.encryptable && !isPlain;
-  return { payload: location.payload, path, encryptable, context: contextOf(event, path, home) };
-}
-
-/**
- * Returns the context of the workflow that a payload was encrypted for. A child's input, result and failure, and a signal
- * to another workflow, are encrypted for that workflow, also where the parent's history holds them (SDK 1.24,
- * WorkflowCodecRunner).
- *
- * The namespace is always that of the request. Whether messages of other namespaces may be decrypted is decided by that
- * namespace's `accepts` rule, not by what the history contains.
- */
-function contextOf(event: ProtoEvent, path: string, home: PayloadContext): PayloadContext {
-  const target = targetWorkflow(event, path);
-  return target ? { ...home, workflowId: target } : home;
-}
-
-function targetWorkflow(event: ProtoEvent, path: string): string | null | undefined {
-  const signal = event.signalExternalWorkflowExecutionInitiatedEventAttributes;
-  if (signal) return path.startsWith('userMetadata') ? undefined : signal.workflowExecution?.workflowId;
-  const child =
-    event.childWorkflowExecutionCompletedEventAttributes ??
-    event.childWorkflowExecutionFailedEventAttributes ??
-    event.childWorkflowExecutionCanceledEventAttributes ??
-    event.childWorkflowExecutionTimedOutEventAttributes ??
-    event.childWorkflowExecutionTerminatedEventAttributes ??
-    event.childWorkflowExecutionStartedEventAttributes;
-  if (child) return child.workflowExecution?.workflowId;
-  return event.startChildWorkflowExecutionInitiatedEventAttributes?.workflowId;
-}
-
-/** Whether Temporal's Core writes the field of a marker after the codec has run. Such fields are plaintext by design. */
-function isCoreField(path: string, { markerRecordedEventAttributes: marker }: ProtoEvent): boolean {
-  switch (marker?.markerName) {
-    case 'core_patch':
-      return path.startsWith('details');
-    case 'core_local_activity':
-      return path.startsWith('details.data.');
-    default:
-      return false;
-  }
-}
-
-/**
- * Whether the payload is an envelope for Temporal's own Nexus endpoint (`__temporal_system`). The server reads the
- * envelope, so codecs see only the payloads inside it. This walk does not look inside (temporalio/api-go#297).
- */
-const isSystemEnvelope = ({ path, payload: { metadata } }: PayloadLocation): boolean =>
-  path.startsWith('nexusOperation') &&
-  Buffer.from(metadata?.['__temporal_system_payload'] ?? '').equals(TRUE);
-const TRUE = Buffer.from('true');
-
-function eventName(type: number): string {
-  const name: string | undefined = proto.temporal.api.enums.v1.EventType[type];
-  if (name === undefined) return `Unknown(${type})`;
-  return enumName(name, 'EVENT_TYPE_');
-}
 
 const messageList = (
   name: 'links' | 'eventGroupMarkers',

@@ -7,24 +7,29 @@ import {
   type ExportSummary,
   type PayloadRef,
   type ReasonCounts,
-  UNREADABLE_ENCODING,
 } from '@temporal-kms/codec-api';
-import { type PayloadJson, payloadToJson } from '../json/payload-json.ts';
-import { hasTooManyEntries, type Payload } from '../json/payload.ts';
+import {
+  eventIdOf,
+  eventJson,
+  type Payload,
+  payloadToJson,
+  type ProtoEvent,
+  unreadablePayload,
+  unreadableValue,
+} from '@temporal-kms/history-payloads';
+import { bodyOf, readableBytes } from '@temporal-kms/history-payloads/readable';
+import { hasTooManyEntries } from '../json/payload.ts';
 import { countReason } from '../observability/key-usage.ts';
-import type { DecryptResult } from './decrypt-payload.ts';
 import {
   type DecryptedEvent,
   type DecryptedPayload,
   decryptEvents,
   type DecryptEventsOptions,
 } from './decrypted-events.ts';
-import { eventIdOf, eventJson, type ProtoEvent } from './event.ts';
-import { readableBytes } from './payload-text.ts';
 import { ascending, prefetch } from './event-pages.ts';
 import type { HistoryReader } from './reader.ts';
 import { streamEnd, type StreamLifetime } from './stream-limits.ts';
-import { bodyOf, type TextThreads } from './text-threads.ts';
+import type { TextThreads } from './text-threads.ts';
 
 export interface ExportOptions extends Omit<DecryptEventsOptions, 'budget'> {
   readonly reader: Pick<HistoryReader, 'read'>;
@@ -141,19 +146,18 @@ function eventWriter(
 /** Marks payloads that were truncated while they were read, instead of exporting them as if they were stored like that. */
 const encodedPayload: WritePayload = (payload, ref) =>
   JSON.stringify(
-    hasTooManyEntries(payload) ? sentinel(ref, { reason: 'too_large' }) : payloadToJson(payload),
+    hasTooManyEntries(payload) ? unreadablePayload(ref, { reason: 'too_large' }) : payloadToJson(payload),
   );
 
 const decodedPayload = ({ ref, result }: DecryptedPayload): string =>
-  JSON.stringify(result.ok ? payloadToJson(result.payload) : sentinel(ref, result));
+  JSON.stringify(result.ok ? payloadToJson(result.payload) : unreadablePayload(ref, result));
 
 const readablePayload =
   ({ threads, lifetime: { signal } }: Pick<ExportOptions, 'threads' | 'lifetime'>) =>
   async ({ ref, result }: DecryptedPayload): Promise<string> => {
     if (result.ok)
       return (await threads.readable(result.payload, signal)) ?? readableBytes(bodyOf(result.payload));
-    const { reason, key, namespace } = result;
-    return JSON.stringify({ $unreadable: { reason, ref, key, namespace } });
+    return JSON.stringify(unreadableValue(ref, result));
   };
 
 function payloadOf(payloads: readonly DecryptedPayload[], ref: PayloadRef): DecryptedPayload {
@@ -161,29 +165,6 @@ function payloadOf(payloads: readonly DecryptedPayload[], ref: PayloadRef): Decr
   if (payload?.ref !== ref)
     throw new RangeError(`The payload ${ref} of an exported event was not decrypted.`);
   return payload;
-}
-
-/**
- * Returns the payload that an export contains in place of one that cannot be read. No payload converter accepts its
- * encoding, so a replay fails there instead of continuing with wrong data.
- */
-function sentinel(
-  ref: PayloadRef,
-  { reason, key, namespace }: Pick<Extract<DecryptResult, { ok: false }>, 'reason' | 'key' | 'namespace'>,
-): PayloadJson {
-  const metadata = Object.entries({
-    encoding: UNREADABLE_ENCODING,
-    reason,
-    ref,
-    ...(key?.name === undefined ? {} : { key: key.name }),
-    ...(key?.version === undefined ? {} : { 'key-version': String(key.version) }),
-    ...(namespace === undefined ? {} : { namespace }),
-  });
-  return {
-    metadata: Object.fromEntries(
-      metadata.map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
-    ),
-  };
 }
 
 class Summary {

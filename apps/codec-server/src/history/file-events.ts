@@ -4,19 +4,24 @@ import {
   reasonCode,
   UNREADABLE_ENCODING,
 } from '@temporal-kms/codec-api';
+import {
+  eventIdOf,
+  eventPayloads,
+  type Payload,
+  type PayloadContext,
+  type ProtoEvent,
+} from '@temporal-kms/history-payloads';
 import { HistoryFileError } from '@temporal-kms/history-files';
 import { protoEvent } from '@temporal-kms/history-files/proto';
 import proto from '@temporalio/proto';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { badRequest } from '../errors.ts';
 import { countJsonValues, type ValueLimit } from '../json/bounded.ts';
-import type { Payload } from '../json/payload.ts';
 import type { MemoryLease } from '../memory.ts';
 import { boundHistory, decodedHistoryBytes } from '../temporal/bounded-responses.ts';
 import type { HistoryCodec } from './decrypt-payload.ts';
-import { eventIdOf, eventPayloads, type ProtoEvent } from './event.ts';
 import type { PayloadRequest } from './locate-payloads.ts';
-import type { Inspect, PayloadContext } from './message.ts';
+import type { Inspect } from './payload-stub.ts';
 
 /** JSON values in one event. The payloads of a readable form are values, too. */
 const VALUES: ValueLimit = { base: 500_000 };

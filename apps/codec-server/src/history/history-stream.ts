@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HistoryEvent, HistoryFrame } from '@temporal-kms/codec-api';
+import { eventIdOf, workflowContext } from '@temporal-kms/history-payloads';
 import type { Logger } from 'pino';
-import { eventIdOf, historyEvent } from './event.ts';
-import { type Inspect, workflowContext } from './message.ts';
+import { historyEvent } from './event.ts';
 import { readPage } from './event-pages.ts';
 import type { HistoryReader, Run } from './reader.ts';
 import { streamEnd, type StreamLifetime } from './stream-limits.ts';
+import type { Inspect } from './payload-stub.ts';
 
 /** Shorter than the idle timeouts of common proxies. */
 const HEARTBEAT_MS = 10_000;

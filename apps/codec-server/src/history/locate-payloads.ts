@@ -1,11 +1,16 @@
 import type { DecodeRequest, PayloadRef } from '@temporal-kms/codec-api';
-import type { Payload } from '../json/payload.ts';
+import {
+  eventIdOf,
+  eventPayloads,
+  type Payload,
+  type ProtoEvent,
+  type StoredPayload,
+  workflowContext,
+} from '@temporal-kms/history-payloads';
 import { badRequest, HttpError } from '../errors.ts';
 import type { MemoryBudget } from '../memory.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { DESCRIBED_REFS, describedPayloads } from './description.ts';
-import { eventIdOf, eventPayloads, type ProtoEvent, type StoredPayload } from './event.ts';
-import { workflowContext } from './message.ts';
 import { type EventPage, readPage } from './event-pages.ts';
 import type { HistoryReader, Run } from './reader.ts';
 

@@ -1,6 +1,7 @@
-import { exportMarks, type MaskedLength, type SearchHit } from '@temporal-kms/codec-api';
-import { encodeBase64, utf8Text } from '../json/bytes.ts';
-import { JsonScanner, unescaped } from '../json/json-scanner.ts';
+import type { MaskedLength, SearchHit } from '@temporal-kms/codec-api';
+import { utf8Text } from '@temporal-kms/history-payloads/bytes';
+import { JsonScanner, unescaped } from '@temporal-kms/history-payloads/json-scanner';
+import type { PayloadBody } from '@temporal-kms/history-payloads/readable';
 
 /** Where a decoded payload contains the text. */
 export type TextMatch = Pick<SearchHit, 'pointer' | 'in' | 'matches' | 'snippet' | 'more'>;
@@ -9,12 +10,6 @@ export type TextMatch = Pick<SearchHit, 'pointer' | 'in' | 'matches' | 'snippet'
 export interface TextQuery {
   readonly text: string;
   readonly caseSensitive: boolean;
-}
-
-/** A decoded payload's bytes and its `encoding`. */
-export interface PayloadBody {
-  readonly data: Uint8Array;
-  readonly encoding: string;
 }
 
 /** Matches per payload: a list of a thousand equal words must not fill the response. */
@@ -95,47 +90,4 @@ function maskedLength(length: number): MaskedLength {
   if (length <= 4) return '1-4';
   if (length <= 16) return '5-16';
   return length <= 64 ? '17-64' : '65+';
-}
-
-const marks: ReadonlySet<string> = new Set(exportMarks);
-
-/**
- * Returns a decoded payload as JSON text for people. A JSON body is returned as it was written, so that numbers beyond the
- * precision of a double survive. Other text becomes `{"$text", "encoding"}`. Other bytes, and text that consists mostly of
- * control characters, become `{"$bytes", "encoding"}` in base64. An object with one of these marks as a key becomes
- * `{"$value": …}`.
- */
-export function readableText({ data, encoding }: PayloadBody): string {
-  if (encoding === 'binary/null') return 'null';
-  const body = utf8Text(data);
-  if (body === undefined || encoding === 'binary/protobuf') return readableBytes({ data, encoding });
-  if (encoding.startsWith('json/')) {
-    const kind = kindOf(body);
-    if (kind !== 'text') return kind === 'marked' ? `{"$value":${body}}` : body;
-  }
-  return growsInJson(body) ? readableBytes({ data, encoding }) : JSON.stringify({ $text: body, encoding });
-}
-
-/** Whether the text more than doubles in length as JSON, which writes most control characters as six characters. */
-function growsInJson(text: string): boolean {
-  let more = 0;
-  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) < 0x20) more += 5;
-  return more > text.length;
-}
-
-/** Returns the JSON for bytes that are not text, or are too large to check. */
-export function readableBytes({ data, encoding }: PayloadBody): string {
-  return JSON.stringify({ $bytes: encodeBase64(data), encoding });
-}
-
-/** `marked` is JSON with a key that equals one of the marks. */
-function kindOf(body: string): 'json' | 'marked' | 'text' {
-  const scanner = new JsonScanner(body);
-  let isMarked = false;
-  const isJson = scanner.scan((place, start, end, escaped) => {
-    if (place !== 'key' || scanner.depth > 1) return;
-    isMarked ||= marks.has(escaped ? unescaped(body, start, end) : body.slice(start, end));
-  });
-  if (!isJson) return 'text';
-  return isMarked ? 'marked' : 'json';
 }

@@ -1,9 +1,9 @@
+import { eventIdOf, isDurable, type ProtoEvent } from '@temporal-kms/history-payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
 import { HttpError } from '../errors.ts';
 import { boundHistory, decodedHistoryBytes } from '../temporal/bounded-responses.ts';
 import type { TemporalService } from '../temporal/service.ts';
-import { eventIdOf, isDurable, type ProtoEvent } from './event.ts';
 import { MAX_RUNS, type Page, PageCache } from './page-cache.ts';
 
 export interface Run {

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EndReason } from '@temporal-kms/codec-api';
+import type { StoredPayload } from '@temporal-kms/history-payloads';
 import {
   type DecodePlan,
   type InnerKmsCalls,
@@ -11,7 +12,6 @@ import type { Logger } from 'pino';
 import { HttpError, nameOf } from '../errors.ts';
 import { type KmsAllowance, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
 import type { MemoryBudget, MemoryLease } from '../memory.ts';
-import type { StoredPayload } from './event.ts';
 
 /* What limits one stream: time, memory, and the calls of Cloud KMS that it may cause. */
 

@@ -1,8 +1,8 @@
 import { MAX_TASK_QUEUES, type RunTaskQueue } from '@temporal-kms/codec-api';
+import { timestamp } from '@temporal-kms/history-payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
 import { isNotOffered, type TemporalService } from '../temporal/service.ts';
-import { timestamp } from './message.ts';
 
 type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
 type DescribeResponse = temporal.api.workflowservice.v1.DescribeTaskQueueResponse;

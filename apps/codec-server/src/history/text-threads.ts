@@ -3,15 +3,10 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { WaitTimer } from '@temporal-kms/kms-codec';
+import type { Payload } from '@temporal-kms/history-payloads';
+import { bodyOf, type PayloadBody, readableText } from '@temporal-kms/history-payloads/readable';
 import workerpool from 'workerpool';
-import type { Payload } from '../json/payload.ts';
-import {
-  type PayloadBody,
-  readableText,
-  textFinder,
-  type TextMatch,
-  type TextQuery,
-} from './payload-text.ts';
+import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 
 /** Payloads of up to this many bytes are processed in the main thread: at most a millisecond, less than a transfer. */
 const SMALL_BYTES = 16 * 1024;
@@ -134,10 +129,6 @@ const workerFile = (): string =>
   fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? 'text-worker.ts' : 'text-worker.mjs', import.meta.url),
   );
-
-export function bodyOf({ data, metadata }: Payload): PayloadBody {
-  return { data: data ?? new Uint8Array(), encoding: Buffer.from(metadata?.['encoding'] ?? []).toString() };
-}
 
 const copyOf = ({ data, encoding }: PayloadBody): PayloadBody => ({ data: Uint8Array.from(data), encoding });
 

@@ -1,11 +1,6 @@
+import { type PayloadBody, readableText } from '@temporal-kms/history-payloads/readable';
 import workerpool from 'workerpool';
-import {
-  type PayloadBody,
-  readableText,
-  textFinder,
-  type TextMatch,
-  type TextQuery,
-} from './payload-text.ts';
+import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 
 /*
  * The main module of the worker threads that process the text of large payloads (text-threads.ts). The threads receive

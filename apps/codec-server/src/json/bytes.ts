@@ -1,3 +1,5 @@
+import { bufferOf } from '@temporal-kms/history-payloads/bytes';
+
 /**
  * Characters that are converted at a time. Node converts between bytes and base64 through strings. Short strings stay in
  * the processor's cache and out of V8's space for large objects, which makes 256 KiB four times as fast.
@@ -24,35 +26,16 @@ export function decodeBase64(text: Buffer, start = 0, end = text.length): Buffer
 /** Returns the number of characters that `writeBase64` writes. */
 export const base64Length = (bytes: Uint8Array): number => 4 * Math.ceil(bytes.length / 3);
 
-/** Encodes as standard base64 with padding, as in proto3 JSON. */
-export const encodeBase64 = (bytes: Uint8Array): string => view(bytes).toString('base64');
-
 /**
  * Writes base64 into a buffer, which must have room for it.
  * @returns the number of characters written
  */
 export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): number {
-  const source = view(bytes);
+  const source = bufferOf(bytes);
   for (let at = 0; at < source.length; at += (PIECE / 4) * 3) {
     into.write(source.toString('base64', at, at + (PIECE / 4) * 3), offset + (at / 3) * 4, 'latin1');
   }
   return base64Length(bytes);
-}
-
-/** protobufjs returns an empty array for an empty field, which has no buffer. */
-const view = (bytes: Uint8Array): Buffer =>
-  bytes.length === 0 ? nothing : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-const nothing = Buffer.alloc(0);
-
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
-
-/** Returns the text of UTF-8 bytes, or undefined if the bytes are not UTF-8. */
-export function utf8Text(bytes: Uint8Array): string | undefined {
-  try {
-    return strictUtf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 const deferred = new WeakMap<object, Uint8Array>();

@@ -1,27 +1,14 @@
+import { type Payload, payloadToJson } from '@temporal-kms/history-payloads';
+import { encodeBase64 } from '@temporal-kms/history-payloads/bytes';
 import proto, { type temporal } from '@temporalio/proto';
-import { base64Length, decodeBase64, encodeBase64, writeBase64 } from './bytes.ts';
+import { base64Length, decodeBase64, writeBase64 } from './bytes.ts';
 import type { MemoryLease } from '../memory.ts';
 import { parseJson, type ValueLimit } from './bounded.ts';
-import {
-  ENTRY_COST,
-  keyTooLong,
-  MAX_ENTRIES,
-  MAX_KEY,
-  type Payload,
-  tooManyEntries,
-  tooManyPayloads,
-} from './payload.ts';
+import { ENTRY_COST, keyTooLong, MAX_ENTRIES, MAX_KEY, tooManyEntries, tooManyPayloads } from './payload.ts';
 import { badRequest, type HttpError } from '../errors.ts';
 import { scanPayloads } from './payload-scanner.ts';
 
 type ExternalPayload = temporal.api.common.v1.Payload.IExternalPayloadDetails;
-
-/** `temporal.api.common.v1.Payload` in proto3 JSON: base64 with padding, empty fields left out. */
-export interface PayloadJson {
-  metadata?: Record<string, string>;
-  data?: string;
-  externalPayloads?: { sizeBytes: string }[];
-}
 
 /**
  * Parses the body of `/encode` and `/decode`. Accepts what Temporal's clients send: standard and URL-safe base64, with or
@@ -124,7 +111,9 @@ function buildPayload(payload: Payload, body: JsonBytes): void {
     comma = ',';
   }
   if (payload.externalPayloads && payload.externalPayloads.length > 0) {
-    body.text(`${comma}"externalPayloads":${JSON.stringify(sizesToJson(payload))}`);
+    body.text(
+      `${comma}"externalPayloads":${JSON.stringify(payloadToJson({ externalPayloads: payload.externalPayloads }).externalPayloads)}`,
+    );
   }
   body.text('}');
 }
@@ -170,20 +159,6 @@ class JsonBytes {
     this.#text = '';
   }
 }
-
-export function payloadToJson(payload: Payload): PayloadJson {
-  const json: PayloadJson = {};
-  const metadata = Object.entries(payload.metadata ?? {});
-  if (metadata.length > 0)
-    json.metadata = Object.fromEntries(metadata.map(([key, value]) => [key, encodeBase64(value)]));
-  if (payload.data && payload.data.length > 0) json.data = encodeBase64(payload.data);
-  if (payload.externalPayloads && payload.externalPayloads.length > 0)
-    json.externalPayloads = sizesToJson(payload);
-  return json;
-}
-
-const sizesToJson = (payload: Payload): { sizeBytes: string }[] =>
-  (payload.externalPayloads ?? []).map((one) => ({ sizeBytes: String(one.sizeBytes ?? 0) }));
 
 const MAX_INT64 = 2n ** 63n - 1n;
 

@@ -1,8 +1,8 @@
+import type { Payload } from '@temporal-kms/history-payloads';
 import {
   ENTRY_COST,
   MAX_ENTRIES,
   MAX_KEY,
-  type Payload,
   PAYLOAD_COST,
   tooManyEntries,
   tooManyPayloads,

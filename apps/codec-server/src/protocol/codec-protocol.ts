@@ -1,3 +1,5 @@
+import type { Payload } from '@temporal-kms/history-payloads';
+import { utf8Text } from '@temporal-kms/history-payloads/bytes';
 import type { InnerKmsCalls, KmsCodec, PayloadInfo, PlaintextBudget } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { Digests } from '../audit/chain.ts';
@@ -8,11 +10,9 @@ import type { Limits } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
 import { reply } from '../http/responses.ts';
 import { chargedTo, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
-import type { Payload } from '../json/payload.ts';
 import type { MemoryLease } from '../memory.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
 import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
-import { utf8Text } from '../json/bytes.ts';
 import { recordDecoded, withAudit } from './audited-slices.ts';
 
 export interface ProtocolOptions {

@@ -7,12 +7,12 @@ import {
   type FileEventsRequest,
   type HistoryEvent,
 } from '@temporal-kms/codec-api';
+import { type PayloadContext, workflowContext } from '@temporal-kms/history-payloads';
 import type { Context } from 'hono';
 import type { Digests } from '../audit/chain.ts';
 import { decodeFrames } from '../history/decode-stream.ts';
 import { historyEvent } from '../history/event.ts';
 import { codecOfExports, filePayloads, inspectExported, parseFileEvents } from '../history/file-events.ts';
-import { type PayloadContext, workflowContext } from '../history/message.ts';
 import { requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';

@@ -5,7 +5,6 @@ import type { Logger } from 'pino';
 import { auditedStream, type Outcome } from '../audit/audit.ts';
 import { ClientDisconnected } from '../errors.ts';
 import { chargedCodec, type HistoryCodec } from '../history/decrypt-payload.ts';
-import type { Inspect } from '../history/message.ts';
 import type { HistoryReader, Run } from '../history/reader.ts';
 import { type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
 import type { TextThreads } from '../history/text-threads.ts';
@@ -14,6 +13,7 @@ import { type Env, isResponseClosed } from '../http/context.ts';
 import type { AdmitStream } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
 import type { TemporalService } from '../temporal/service.ts';
+import type { Inspect } from '../history/payload-stub.ts';
 
 /** The path of one run. */
 export const RUN = '/api/namespaces/{namespace}/workflows/{workflowId}/runs/{runId}';

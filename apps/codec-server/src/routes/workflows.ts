@@ -16,13 +16,13 @@ import type { Context } from 'hono';
 import type { Access } from '../access/access.ts';
 import { badRequest, HttpError } from '../errors.ts';
 import { workflowDescription as describe, workflowSummary } from '../history/description.ts';
-import type { Inspect } from '../history/message.ts';
 import { taskQueuePollers, taskQueuesOf } from '../history/task-queues.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { replyJson } from '../http/responses.ts';
 import { hasUnknownStatus, type TemporalService } from '../temporal/service.ts';
 import { RUN } from './run-stream.ts';
+import type { Inspect } from '../history/payload-stub.ts';
 
 export interface WorkflowRoutesOptions {
   readonly access: Pick<Access, 'allows'>;

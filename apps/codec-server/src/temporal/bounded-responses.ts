@@ -1,5 +1,5 @@
-import proto from '@temporalio/proto';
-import type { Field, MapField, Root, Type } from 'protobufjs';
+import { lookupType } from '@temporal-kms/history-payloads';
+import type { Field, MapField, Type } from 'protobufjs';
 import { MAX_ENTRIES } from '../json/payload.ts';
 import { HttpError } from '../errors.ts';
 
@@ -44,17 +44,6 @@ export function boundResponses(): void {
       source instanceof Uint8Array ? decode(bounded(source, plan)) : decode(source, length);
   }
 }
-
-/** Returns a message type of Temporal's API by its full name. */
-export function lookupType(name: string): Type {
-  const root: unknown = proto;
-  if (!isRoot(root)) throw new TypeError('@temporalio/proto does not export a protobufjs Root');
-  return root.lookupType(name);
-}
-
-/** `@temporalio/proto` exports a protobufjs Root, although its types describe plain namespaces. */
-const isRoot = (value: unknown): value is Pick<Root, 'lookupType'> =>
-  typeof value === 'object' && value !== null && 'lookupType' in value;
 
 const plans = new Map<Type, ScanPlan>();
 

@@ -1,9 +1,9 @@
+import { eventPayloads, findPayloads, type ProtoEvent, writeMessage } from '@temporal-kms/history-payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import visitor, { type WalkEnv } from '@temporalio/proto/lib/payload-visitor.generated.js';
 import type { Field, MapField, Type } from 'protobufjs';
 import { describe, expect, it } from 'vitest';
-import { eventPayloads, historyEvent, type ProtoEvent } from '../../src/history/event.ts';
-import { findPayloads, writeMessage } from '../../src/history/message.ts';
+import { historyEvent } from '../../src/history/event.ts';
 
 // The module exports a protobufjs Root, although its generated types do not say so.
 const root: any = proto;

@@ -1,6 +1,6 @@
+import { bodyOf } from '@temporal-kms/history-payloads/readable';
 import { describe, expect, it } from 'vitest';
-import { readableText, textFinder } from '../../src/history/payload-text.ts';
-import { bodyOf } from '../../src/history/text-threads.ts';
+import { textFinder } from '../../src/history/payload-text.ts';
 import { type Payload, plain, text } from '../support/stack.ts';
 
 const findIn = (term: string, payload: Payload, caseSensitive = false) =>
@@ -100,55 +100,5 @@ describe('textFinder in other bodies', () => {
 
   it('searches invalid JSON as text', () => {
     expect(findIn('needle', body('{needle'))).toMatchObject([{ pointer: '' }]);
-  });
-});
-
-const readableJson = (payload: Payload): string => readableText(bodyOf(payload));
-
-describe('readableText', () => {
-  it('returns JSON as it was written, including numbers beyond the precision of a double', () => {
-    expect(readableJson(body('{"id": 9007199254740993, "a":1.0}'))).toBe('{"id": 9007199254740993, "a":1.0}');
-  });
-
-  it.each(['$unreadable', '$value', '$text', '$bytes'])('wraps an object whose own key is %s', (key) => {
-    const own = { [key]: { reason: 'key_destroyed' } };
-    expect(JSON.parse(readableJson(plain(own)))).toEqual({ $value: own });
-  });
-
-  it('distinguishes null, text and bytes', () => {
-    expect(readableJson({ metadata: { encoding: text('binary/null') } })).toBe('null');
-    expect(JSON.parse(readableJson(body('abc', 'binary/plain')))).toEqual({
-      $text: 'abc',
-      encoding: 'binary/plain',
-    });
-    expect(JSON.parse(readableJson(body(Buffer.from([0xff]), 'binary/plain')))).toEqual({
-      $bytes: '/w==',
-      encoding: 'binary/plain',
-    });
-    expect(JSON.parse(readableJson(body('ab', 'binary/protobuf')))).toEqual({
-      $bytes: 'YWI=',
-      encoding: 'binary/protobuf',
-    });
-  });
-
-  it('returns text of mostly control characters as bytes, since JSON would take six times as much', () => {
-    const controls = Buffer.alloc(100, 1);
-    expect(JSON.parse(readableJson(body(controls, 'binary/plain')))).toEqual({
-      $bytes: controls.toString('base64'),
-      encoding: 'binary/plain',
-    });
-    const coloured = '\u001b[31mred\u001b[0m and much else';
-    expect(JSON.parse(readableJson(body(coloured, 'binary/plain')))).toEqual({
-      $text: coloured,
-      encoding: 'binary/plain',
-    });
-  });
-
-  it('returns invalid JSON as text, so that the document stays valid', () => {
-    expect(JSON.parse(readableJson(body('{"open": ')))).toEqual({
-      $text: '{"open": ',
-      encoding: 'json/plain',
-    });
-    expect(JSON.parse(readableJson(body('1,2')))).toEqual({ $text: '1,2', encoding: 'json/plain' });
   });
 });

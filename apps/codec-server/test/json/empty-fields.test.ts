@@ -1,8 +1,9 @@
+import { payloadToJson } from '@temporal-kms/history-payloads';
+import { bodyOf, readableText } from '@temporal-kms/history-payloads/readable';
 import proto from '@temporalio/proto';
 import { expect, it } from 'vitest';
-import { readableText, textFinder } from '../../src/history/payload-text.ts';
-import { bodyOf } from '../../src/history/text-threads.ts';
-import { buildPayloads, payloadToJson } from '../../src/json/payload-json.ts';
+import { textFinder } from '../../src/history/payload-text.ts';
+import { buildPayloads } from '../../src/json/payload-json.ts';
 
 // A map entry with the key `encoding` alone. Anyone who may start a workflow can write it; protobufjs reads its value,
 // and the data that is not there, as empty arrays.

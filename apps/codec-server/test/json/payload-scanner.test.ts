@@ -1,6 +1,7 @@
+import { payloadToJson } from '@temporal-kms/history-payloads';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { buildPayloads, parseAnyPayloads, payloadToJson } from '../../src/json/payload-json.ts';
+import { buildPayloads, parseAnyPayloads } from '../../src/json/payload-json.ts';
 import { scanPayloads } from '../../src/json/payload-scanner.ts';
 
 /** What `JSON.parse` makes of a body; undefined where it is refused. */

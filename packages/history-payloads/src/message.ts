@@ -1,9 +1,6 @@
-import type { PayloadPlaceholder, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
-import type { google, temporal } from '@temporalio/proto';
-import type { Enum, Field, MapField, Type } from 'protobufjs';
-import { payloadToJson } from '../json/payload-json.ts';
-import { hasTooManyEntries, keyOf, otherNamespace, type Payload } from '../json/payload.ts';
-import { lookupType } from '../temporal/bounded-responses.ts';
+import proto, { type google, type temporal } from '@temporalio/proto';
+import type { Enum, Field, MapField, Root, Type } from 'protobufjs';
+import { type Payload, payloadToJson } from './payload.ts';
 
 /** A payload and its place in a message. */
 export interface PayloadLocation {
@@ -66,6 +63,17 @@ export const enumName = (name: string, prefix: string): string =>
     .split('_')
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('');
+
+/** Returns a message type of Temporal's API by its full name. */
+export function lookupType(name: string): Type {
+  const root: unknown = proto;
+  if (!isRoot(root)) throw new TypeError('@temporalio/proto does not export a protobufjs Root');
+  return root.lookupType(name);
+}
+
+/** `@temporalio/proto` exports a protobufjs Root, although its types describe plain namespaces. */
+const isRoot = (value: unknown): value is Pick<Root, 'lookupType'> =>
+  typeof value === 'object' && value !== null && 'lookupType' in value;
 
 const types = new Map<string, Type>();
 function typeOf(typeName: string): Type {
@@ -220,45 +228,3 @@ export const workflowContext = ({ namespace, workflowId }: Omit<PayloadContext, 
   namespace,
   workflowId,
 });
-
-/** Describes a payload from its metadata and header, without decrypting it. `KmsCodec.inspect` implements it. */
-export type Inspect = (
-  payload: Payload,
-  context: PayloadContext,
-) => {
-  readonly format: PayloadStub['format'];
-  readonly encoding: string;
-  readonly bytes: number;
-  readonly key?: string | undefined;
-  readonly keyVersion?: number | undefined;
-  readonly namespace?: string | undefined;
-  readonly boundToWorkflow?: true | undefined;
-  readonly reason?: ReasonCode | undefined;
-};
-
-/** Returns the object that replaces a payload in the JSON of an event or a description. */
-export const placeholder = (ref: PayloadRef): PayloadPlaceholder => ({ $payload: ref });
-
-/** Returns what the API tells about a payload without decrypting it: ref, path, size, format, key and key version. */
-export function payloadStub(
-  ref: PayloadRef,
-  { payload, path, encryptable }: PayloadLocation,
-  context: PayloadContext,
-  inspect: Inspect,
-): PayloadStub {
-  const info = inspect(payload, context);
-  const tooLarge = hasTooManyEntries(payload) ? 'too_large' : undefined;
-  // SDKs never encrypt these fields, so plaintext in them is not a problem to report.
-  const reason = tooLarge ?? (info.format === 'plain' && !encryptable ? undefined : info.reason);
-  return {
-    ref,
-    path,
-    bytes: info.bytes,
-    encoding: info.encoding,
-    format: info.format,
-    ...keyOf(info),
-    ...otherNamespace(info, context),
-    ...(info.boundToWorkflow ? { boundToWorkflow: true } : {}),
-    ...(reason === undefined ? {} : { reason }),
-  };
-}

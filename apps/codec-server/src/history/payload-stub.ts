@@ -1,0 +1,51 @@
+import type { PayloadPlaceholder, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
+import {
+  keyOf,
+  otherNamespace,
+  type Payload,
+  type PayloadContext,
+  type PayloadLocation,
+} from '@temporal-kms/history-payloads';
+import { hasTooManyEntries } from '../json/payload.ts';
+
+/** Describes a payload from its metadata and header, without decrypting it. `KmsCodec.inspect` implements it. */
+export type Inspect = (
+  payload: Payload,
+  context: PayloadContext,
+) => {
+  readonly format: PayloadStub['format'];
+  readonly encoding: string;
+  readonly bytes: number;
+  readonly key?: string | undefined;
+  readonly keyVersion?: number | undefined;
+  readonly namespace?: string | undefined;
+  readonly boundToWorkflow?: true | undefined;
+  readonly reason?: ReasonCode | undefined;
+};
+
+/** Returns the object that replaces a payload in the JSON of an event or a description. */
+export const placeholder = (ref: PayloadRef): PayloadPlaceholder => ({ $payload: ref });
+
+/** Returns what the API tells about a payload without decrypting it: ref, path, size, format, key and key version. */
+export function payloadStub(
+  ref: PayloadRef,
+  { payload, path, encryptable }: PayloadLocation,
+  context: PayloadContext,
+  inspect: Inspect,
+): PayloadStub {
+  const info = inspect(payload, context);
+  const tooLarge = hasTooManyEntries(payload) ? 'too_large' : undefined;
+  // SDKs never encrypt these fields, so plaintext in them is not a problem to report.
+  const reason = tooLarge ?? (info.format === 'plain' && !encryptable ? undefined : info.reason);
+  return {
+    ref,
+    path,
+    bytes: info.bytes,
+    encoding: info.encoding,
+    format: info.format,
+    ...keyOf(info),
+    ...otherNamespace(info, context),
+    ...(info.boundToWorkflow ? { boundToWorkflow: true } : {}),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}

@@ -1,0 +1,18 @@
+/** Returns the bytes as a Buffer over the same memory. protobufjs returns an empty array for an empty field. */
+export const bufferOf = (bytes: Uint8Array): Buffer =>
+  bytes.length === 0 ? nothing : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const nothing = Buffer.alloc(0);
+
+/** Encodes as standard base64 with padding, as in proto3 JSON. */
+export const encodeBase64 = (bytes: Uint8Array): string => bufferOf(bytes).toString('base64');
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Returns the text of UTF-8 bytes, or undefined if the bytes are not UTF-8. */
+export function utf8Text(bytes: Uint8Array): string | undefined {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

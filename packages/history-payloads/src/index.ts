@@ -1,0 +1,24 @@
+export {
+  eventIdOf,
+  eventJson,
+  eventName,
+  eventPayloads,
+  isDurable,
+  type ProtoEvent,
+  type StoredPayload,
+  storedPayload,
+} from './event.ts';
+export {
+  enumName,
+  findPayloads,
+  lookupType,
+  type PayloadContext,
+  type PayloadLocation,
+  searchAttributeValues,
+  timestamp,
+  type VisitPayload,
+  workflowContext,
+  writeMessage,
+} from './message.ts';
+export { keyOf, otherNamespace, type Payload, type PayloadJson, payloadToJson } from './payload.ts';
+export { unreadablePayload, unreadableValue } from './unreadable.ts';

@@ -1,0 +1,57 @@
+import { exportMarks } from '@temporal-kms/codec-api';
+import { encodeBase64, utf8Text } from './bytes.ts';
+import { JsonScanner, unescaped } from './json-scanner.ts';
+import type { Payload } from './payload.ts';
+
+/** A decoded payload's bytes and its `encoding`. */
+export interface PayloadBody {
+  readonly data: Uint8Array;
+  readonly encoding: string;
+}
+
+export function bodyOf({ data, metadata }: Payload): PayloadBody {
+  return { data: data ?? new Uint8Array(), encoding: Buffer.from(metadata?.['encoding'] ?? []).toString() };
+}
+
+const marks: ReadonlySet<string> = new Set(exportMarks);
+
+/**
+ * Returns a decoded payload as JSON text for people. A JSON body is returned as it was written, so that numbers beyond the
+ * precision of a double survive. Other text becomes `{"$text", "encoding"}`. Other bytes, and text that consists mostly of
+ * control characters, become `{"$bytes", "encoding"}` in base64. An object with one of these marks as a key becomes
+ * `{"$value": …}`.
+ */
+export function readableText({ data, encoding }: PayloadBody): string {
+  if (encoding === 'binary/null') return 'null';
+  const body = utf8Text(data);
+  if (body === undefined || encoding === 'binary/protobuf') return readableBytes({ data, encoding });
+  if (encoding.startsWith('json/')) {
+    const kind = kindOf(body);
+    if (kind !== 'text') return kind === 'marked' ? `{"$value":${body}}` : body;
+  }
+  return growsInJson(body) ? readableBytes({ data, encoding }) : JSON.stringify({ $text: body, encoding });
+}
+
+/** Whether the text more than doubles in length as JSON, which writes most control characters as six characters. */
+function growsInJson(text: string): boolean {
+  let more = 0;
+  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) < 0x20) more += 5;
+  return more > text.length;
+}
+
+/** Returns the JSON for bytes that are not text, or are too large to check. */
+export function readableBytes({ data, encoding }: PayloadBody): string {
+  return JSON.stringify({ $bytes: encodeBase64(data), encoding });
+}
+
+/** `marked` is JSON with a key that equals one of the marks. */
+function kindOf(body: string): 'json' | 'marked' | 'text' {
+  const scanner = new JsonScanner(body);
+  let isMarked = false;
+  const isJson = scanner.scan((place, start, end, escaped) => {
+    if (place !== 'key' || scanner.depth > 1) return;
+    isMarked ||= marks.has(escaped ? unescaped(body, start, end) : body.slice(start, end));
+  });
+  if (!isJson) return 'text';
+  return isMarked ? 'marked' : 'json';
+}

@@ -1,0 +1,35 @@
+import { type KeyUse, type PayloadRef, type ReasonCode, UNREADABLE_ENCODING } from '@temporal-kms/codec-api';
+import type { PayloadJson } from './payload.ts';
+
+/** Why a payload could not be decrypted. */
+interface Unreadable {
+  readonly reason: ReasonCode;
+  readonly key?: KeyUse | undefined;
+  /** The namespace that the message names, if it is not the history's. */
+  readonly namespace?: string | undefined;
+}
+
+/**
+ * Returns the payload that a decoded export contains in place of one that cannot be read. No payload converter accepts its
+ * encoding, so a replay fails there instead of continuing with wrong data.
+ */
+export function unreadablePayload(ref: PayloadRef, { reason, key, namespace }: Unreadable): PayloadJson {
+  const metadata = Object.entries({
+    encoding: UNREADABLE_ENCODING,
+    reason,
+    ref,
+    ...(key?.name === undefined ? {} : { key: key.name }),
+    ...(key?.version === undefined ? {} : { 'key-version': String(key.version) }),
+    ...(namespace === undefined ? {} : { namespace }),
+  });
+  return {
+    metadata: Object.fromEntries(
+      metadata.map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
+    ),
+  };
+}
+
+/** Returns what a readable export contains in place of a payload that cannot be read. */
+export const unreadableValue = (ref: PayloadRef, { reason, key, namespace }: Unreadable) => ({
+  $unreadable: { reason, ref, key, namespace },
+});
