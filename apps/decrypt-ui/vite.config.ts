@@ -26,30 +26,40 @@ interface Modules {
   getModuleInfo(id: string): { readonly importers: readonly string[] } | null;
 }
 
+/** The application, and the pages that it loads when they are needed. */
+const entries = ['main', 'features/workflow-list/workflow-list-page', 'features/run/run-page'];
+
 /**
- * A chunk for each page: the modules that its entry imports statically and that no earlier page imports. By default, the
- * bundler makes a chunk for every set of lazy parts that share a module: dozens of small files, which compress less.
+ * A chunk for each page, with the modules that only this page imports statically. What several pages import is in the
+ * application's chunk, which every page loads. By default, the bundler makes a chunk for every set of lazy parts that
+ * share a module: dozens of small files, which compress less.
  */
-const pageChunks = (entries: readonly string[]) =>
-  entries.map((entry, index) => {
-    const known = new Map<string, boolean>();
-    const belongs = (id: string, modules: Modules): boolean => {
-      const found = known.get(id);
-      if (found !== undefined) return found;
-      // Until it is known; modules may import each other in a circle.
-      known.set(id, false);
-      const importers = modules.getModuleInfo(id)?.importers ?? [];
-      const result =
-        id.endsWith(`/src/${entry}.tsx`) || importers.some((importer) => belongs(importer, modules));
-      known.set(id, result);
-      return result;
-    };
-    return {
-      name: (id: string, modules: Modules) =>
-        belongs(id, modules) ? (entry.split('/').at(-1) ?? entry) : null,
-      priority: entries.length - index,
-    };
-  });
+function pageChunks() {
+  const known = new Map<string, ReadonlySet<string>>();
+  /** The entries from which a module is reached. */
+  function reachedFrom(id: string, modules: Modules): ReadonlySet<string> {
+    const found = known.get(id);
+    if (found) return found;
+    const reached = new Set<string>();
+    // Modules import each other in circles, so the whole way up is walked from each module.
+    const seen = new Set([id]);
+    for (const module of seen) {
+      const entry = entries.find((each) => module.endsWith(`/src/${each}.tsx`));
+      if (entry) reached.add(entry);
+      for (const importer of modules.getModuleInfo(module)?.importers ?? []) seen.add(importer);
+    }
+    known.set(id, reached);
+    return reached;
+  }
+  return entries.map((entry) => ({
+    name(id: string, modules: Modules) {
+      const reached = reachedFrom(id, modules);
+      const isShared = reached.size > 1 || reached.has('main');
+      const belongs = entry === 'main' ? isShared : !isShared && reached.has(entry);
+      return belongs ? (entry.split('/').at(-1) ?? entry) : null;
+    },
+  }));
+}
 
 export default defineConfig({
   plugins: [react(), devConfig()],
@@ -67,6 +77,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // test/build.test.ts limits the size of each page.
     chunkSizeWarningLimit: 1000,
-    rolldownOptions: { output: { codeSplitting: { groups: pageChunks(['main', 'features/run/run-page']) } } },
+    rolldownOptions: { output: { codeSplitting: { groups: pageChunks() } } },
   },
 });

@@ -5,11 +5,9 @@ import { SessionGate } from './features/session/session-gate.tsx';
 import { createAppRouter } from './router.tsx';
 import { createReveals } from './payloads/reveals.ts';
 import { RevealsProvider } from './payloads/reveals-context.tsx';
-import { openHistoryPort } from './run/history-client.ts';
-import { RunSessionsProvider } from './run/run-context.tsx';
+import { RunSessionsProvider } from './run/run-sessions-context.tsx';
 import { RunsSearchProvider } from './run/runs-search-context.tsx';
 import { createRunsSearch } from './run/runs-search.ts';
-import { createRunSessions } from './run/sessions.ts';
 import { useMe } from './session/me.tsx';
 import { type Services, ServicesProvider, useServices } from './state/services.tsx';
 
@@ -38,13 +36,10 @@ function Pages({ history }: Pick<AppProps, 'history'>) {
   const access = useMe();
   const [reveals] = useState(() => createReveals({ access, plaintext }));
   const [router] = useState(() => createAppRouter(history));
-  const [sessions] = useState(() =>
-    createRunSessions({ api, plaintext, queries, reveals, openPort: openHistoryPort }),
-  );
   const [runsSearch] = useState(() => createRunsSearch(api, reveals));
   return (
     <RevealsProvider reveals={reveals} plaintext={plaintext}>
-      <RunSessionsProvider sessions={sessions}>
+      <RunSessionsProvider options={{ api, plaintext, queries, reveals }}>
         <RunsSearchProvider search={runsSearch}>
           <RouterProvider router={router} />
         </RunsSearchProvider>

@@ -11,6 +11,7 @@ import { App } from './app.tsx';
 import { loadConfig, type RuntimeConfig } from './config.ts';
 import { SignInWindow, StartFailure } from './features/session/start-pages.tsx';
 import { createPlaintextCache } from './payloads/plaintext-cache.ts';
+import { preloadPage } from './router.tsx';
 import { startSession } from './session/start.ts';
 import { relayReturn, type SignInReturn, takeReturn } from './session/windows.ts';
 import { applyPreferences } from './state/preferences.ts';
@@ -28,6 +29,7 @@ let starting = false;
 async function start(answer?: SignInReturn): Promise<void> {
   if (starting) return;
   starting = true;
+  preloadPage(location.pathname);
   let config: RuntimeConfig | undefined;
   try {
     config = await loadConfig();

@@ -5,12 +5,23 @@ import {
   lazyRouteComponent,
   type RouterHistory,
 } from '@tanstack/react-router';
-import { LatestRun } from './features/run/run-unavailable.tsx';
 import { DefaultNamespace, NotFound } from './features/shell/fallback-pages.tsx';
 import { Shell } from './features/shell/shell.tsx';
-import { listSearch } from './features/workflow-list/list-view.ts';
-import { WorkflowListPage } from './features/workflow-list/workflow-list-page.tsx';
+import { listSearch } from './features/workflow-list/list-search.ts';
 import { workflowSearch } from './run/search.ts';
+
+// Each page is loaded when it is needed, so that the list starts without the code of the run's page.
+const loadListPage = () => import('./features/workflow-list/workflow-list-page.tsx');
+const loadRunPage = () => import('./features/run/run-page.tsx');
+
+/** Starts to load the code of the list or of a run, as the path requires, while the application still starts. */
+export function preloadPage(path: string): void {
+  const isRun = /^\/ns\/[^/]+\/workflows\/./.test(path);
+  const isList = path === '/' || /^\/ns\/[^/]+\/workflows\/?$/.test(path);
+  // The router imports the page again, and reports why it cannot.
+  if (isRun) loadRunPage().catch(() => undefined);
+  else if (isList) loadListPage().catch(() => undefined);
+}
 
 const root = createRootRouteWithContext()({ component: Shell, notFoundComponent: NotFound });
 
@@ -22,22 +33,21 @@ const workflowsRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/workflows',
   validateSearch: listSearch,
-  component: WorkflowListPage,
+  component: lazyRouteComponent(loadListPage, 'WorkflowListPage'),
 });
 
 const latestRunRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/workflows/$workflowId',
   validateSearch: workflowSearch,
-  component: LatestRun,
+  component: lazyRouteComponent(() => import('./features/run/run-unavailable.tsx'), 'LatestRun'),
 });
 
 const workflowRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/workflows/$workflowId/$runId',
   validateSearch: workflowSearch,
-  // Loaded when it is needed, so that the list starts without the code of the run's page.
-  component: lazyRouteComponent(() => import('./features/run/run-page.tsx'), 'RunPage'),
+  component: lazyRouteComponent(loadRunPage, 'RunPage'),
 });
 
 const fileRoute = createRoute({

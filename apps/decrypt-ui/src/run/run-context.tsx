@@ -8,20 +8,14 @@ import { isOpen } from '../model/outcome.ts';
 import { PayloadsProvider, useFindings } from '../payloads/payloads-context.tsx';
 import type { Find, FindState } from './find.ts';
 import type { FollowState } from './follow.ts';
+import { openHistoryPort } from './history-client.ts';
+import { useRunSessionsPlace } from './run-sessions-context.tsx';
 import type { AttemptsSeen, RunSession } from './session.ts';
-import type { RunSessions } from './sessions.ts';
-
-const Sessions = createContext<RunSessions | undefined>(undefined);
-
-/** Gives the pages the sessions of runs. */
-export function RunSessionsProvider({ sessions, children }: { sessions: RunSessions; children: ReactNode }) {
-  return <Sessions value={sessions}>{children}</Sessions>;
-}
+import { createRunSessions, type RunSessions } from './sessions.ts';
 
 export function useRunSessions(): RunSessions {
-  const sessions = useContext(Sessions);
-  if (!sessions) throw new Error('useRunSessions() was called outside of <RunSessionsProvider>.');
-  return sessions;
+  const place = useRunSessionsPlace();
+  return place((options) => createRunSessions({ ...options, openPort: openHistoryPort }));
 }
 
 /** Everything that the page knows about one run. */

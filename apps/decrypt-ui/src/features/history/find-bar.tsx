@@ -1,13 +1,15 @@
 import { ArrowDown, ArrowUp, X } from 'lucide-react';
-import { type KeyboardEvent, type RefObject, useEffect, useRef } from 'react';
+import { type KeyboardEvent, lazy, type RefObject, Suspense, useEffect, useRef } from 'react';
 import { Button } from '../../components/button.tsx';
 import { MatchCase, SearchField } from '../../components/search-field.tsx';
 import { tip } from '../../commands/commands.ts';
 import { useFind, useRun } from '../../run/run-context.tsx';
 import styles from './find-bar.module.css';
-import { FindStatus } from './find-status.tsx';
 import type { MatchJump } from './use-matches.ts';
 import { usePayloadSearch } from './use-payload-search.ts';
+
+// Not needed until there is a text to find.
+const FindStatus = lazy(async () => ({ default: (await import('./find-status.tsx')).FindStatus }));
 
 interface FindBarProps {
   readonly matches: MatchJump;
@@ -106,7 +108,9 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
           <X size={14} />
         </Button>
       </div>
-      <FindStatus count={matches.count} />
+      <Suspense>
+        <FindStatus count={matches.count} />
+      </Suspense>
     </div>
   );
 }

@@ -1,16 +1,7 @@
 import { workflowStatus, type WorkflowStatus } from '@temporal-kms/codec-api';
-import { z } from 'zod/mini';
 import { comparison, type Condition, type ListQuery, parseQuery, printQuery } from './visibility-query.ts';
 import { type ColumnId, columnsOf, printColumns } from './columns.ts';
-
-/** The search parameters of the list's address. */
-export const listSearch = z.object({
-  /** A visibility query, in which times may be relative, or the beginning of a workflow id or type. */
-  q: z.catch(z.optional(z.string().check(z.maxLength(5_000))), undefined),
-  /** The columns in their order, separated by commas. */
-  cols: z.catch(z.optional(z.string().check(z.maxLength(1_000))), undefined),
-});
-export type ListSearch = z.infer<typeof listSearch>;
+import type { ListSearch } from './list-search.ts';
 
 /** What the list shows: which runs, and which columns. */
 export interface ListView {

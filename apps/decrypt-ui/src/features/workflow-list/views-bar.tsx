@@ -13,7 +13,7 @@ import { Menu, MenuAction } from '../../components/menu.tsx';
 import { formatCount } from '../../model/format/number.ts';
 import { useServices } from '../../state/services.tsx';
 import { deleteView, saveView, useSavedViews } from './list-settings.ts';
-import type { ListSearch } from './list-view.ts';
+import type { ListSearch } from './list-search.ts';
 import { useResolvedTimes } from './use-workflows.ts';
 import styles from './views-bar.module.css';
 

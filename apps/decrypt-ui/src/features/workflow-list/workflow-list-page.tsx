@@ -1,11 +1,12 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { escapeInvisible, type WorkflowStatus } from '@temporal-kms/codec-api';
+import { escapeInvisible, type WorkflowStatus, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { RefreshCw, SearchX, Unplug } from 'lucide-react';
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { ApiFailure, failureCode } from '../../api/failure.ts';
 import { useCommands } from '../../commands/registry.ts';
 import { Button, buttonClass } from '../../components/button.tsx';
 import { Footer } from '../../components/footer.tsx';
+import { announce } from '../../components/live-region.tsx';
 import { EmptyState, Notice } from '../../components/notice.tsx';
 import { formatCount } from '../../model/format/number.ts';
 import { useRunsSearch, useRunsSearchState } from '../../run/runs-search-context.tsx';
@@ -14,7 +15,6 @@ import { sameColumns } from './columns.ts';
 import { ColumnsDialog } from './columns-dialog.tsx';
 import { conditionWords } from './condition-words.ts';
 import { Filter } from './filter-field.tsx';
-import { exportRows } from './list-export.ts';
 import { setUsualColumns, useUsualColumns } from './list-settings.ts';
 import { type ListView, searchOf, statusesOf, viewOf, withStatuses } from './list-view.ts';
 import { StatusCounts } from './status-counts.tsx';
@@ -29,6 +29,9 @@ import { WorkflowTable } from './workflow-table.tsx';
 const RunsSearchPanel = lazy(async () => ({
   default: (await import('../search/runs-search-panel.tsx')).RunsSearchPanel,
 }));
+
+/** Loaded when it is first used. */
+const listExport = () => import('./list-export.ts');
 
 const route = getRouteApi('/ns/$namespace/workflows');
 
@@ -114,7 +117,12 @@ export function WorkflowListPage() {
         searchButton={searchButton}
         onSearch={invalid ? undefined : runsSearch.show}
         onColumns={() => setChoosing(true)}
-        onExport={(form) => exportRows(namespace, resolved, rows, form)}
+        onExport={(form) => {
+          listExport().then(
+            ({ exportRows }) => exportRows(namespace, resolved, rows, form),
+            () => announce('The page could not load the export. Try again.'),
+          );
+        }}
       />
       <Filter field={field} query={query} known={known} error={invalid} onApply={filter} />
       {error && !invalid ? (
@@ -242,7 +250,7 @@ function describeQuery(query: ListQuery): string {
 const MOST_VALUES = 50;
 
 /** What the loaded rows contain, for the suggestions of the filter. */
-function knownValues(rows: Parameters<typeof exportRows>[2]): KnownValues {
+function knownValues(rows: readonly WorkflowSummary[]): KnownValues {
   const values = new Map<string, Set<string>>();
   const add = (attribute: string, value: unknown) => {
     if (typeof value !== 'string' || value === '') return;

@@ -6,8 +6,8 @@ import {
   toggled,
   usualColumns,
 } from '../../../src/features/workflow-list/columns.ts';
+import { listSearch } from '../../../src/features/workflow-list/list-search.ts';
 import {
-  listSearch,
   searchOf,
   statusesOf,
   viewOf,
