@@ -3,6 +3,7 @@ import { Conditions } from './conditions/conditions.ts';
 import { createControlApp } from './control/app.ts';
 import { createControls, type Controls } from './control/controls.ts';
 import { newLocator, newMaterial } from './crypto/ciphertext.ts';
+import { newSigningKey } from './crypto/signatures.ts';
 import { cannotListen, requireLoopback } from './host.ts';
 import { MovableClock, systemClock, type Clock } from './model/clock.ts';
 import { parseIdentity, type Caller } from './model/iam/callers.ts';
@@ -66,7 +67,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     conditions: new Conditions(),
     clock,
     source: {
-      material: () => newMaterial().toString('base64'),
+      material: (algorithm) => (newSigningKey(algorithm) ?? newMaterial()).toString('base64'),
       locator: (version) => newLocator(version).toString('base64'),
     },
     ...(options.plaintext && { plaintext: options.plaintext }),

@@ -3,6 +3,7 @@ import { cryptographyTests } from './conformance/cryptography.ts';
 import { Fixture } from './conformance/fixture.ts';
 import { iamTests } from './conformance/iam.ts';
 import { resourceTests } from './conformance/resources.ts';
+import { signingTests } from './conformance/signing.ts';
 import { versionTests } from './conformance/versions.ts';
 import { conformanceTargets } from './support/targets.ts';
 
@@ -19,5 +20,6 @@ describe.each(conformanceTargets(process.env))('$name', (target) => {
   describe('key rings and keys', { timeout }, () => resourceTests(() => fixture));
   describe('key versions', { timeout }, () => versionTests(() => fixture));
   describe('cryptography', { timeout }, () => cryptographyTests(() => fixture));
+  describe('signing', { timeout }, () => signingTests(() => fixture));
   describe('IAM', { timeout }, () => iamTests(() => fixture));
 });

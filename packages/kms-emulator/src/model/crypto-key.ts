@@ -27,7 +27,7 @@ interface Primary {
 
 /** The source of key material, both in base64: random in the emulator, anything in a test. */
 export interface MaterialSource {
-  material(): string;
+  material(algorithm: string): string;
   locator(versionNumber: number): string;
 }
 
@@ -54,7 +54,7 @@ export function createVersion(
     createTime: now,
     locator: source.locator(number),
     state: later ? 'PENDING_GENERATION' : 'ENABLED',
-    material: source.material(),
+    material: source.material(key.template.algorithm),
     generateTime: now + generation,
   };
   key.versions.push(version);

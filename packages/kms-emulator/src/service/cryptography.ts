@@ -11,12 +11,11 @@ import {
   versionOf,
 } from '../model/crypto-key.ts';
 import { invalidArgument, unimplemented } from '../model/errors.ts';
-import { parseCryptoKey, parseLocation, tryCryptoKey, tryVersion, versionName } from '../model/names.ts';
-import type { KeyVersion } from '../model/key-version.ts';
-import { requirePermission, type Context, type Handler } from './context.ts';
+import { parseCryptoKey, parseLocation, tryVersion, versionName } from '../model/names.ts';
+import { requirePermission, type Handler } from './context.ts';
 import { bytes, checksum, enumName, text } from './fields.ts';
+import { checkSize, materialOf, MAX_BYTES, useQuota, verify } from './key-use.ts';
 
-const MAX_BYTES = 64 * 1024;
 const MAX_HSM_BYTES = 8 * 1024;
 /** More than the ciphertext of 64 KiB of plaintext. */
 const MAX_CIPHERTEXT_BYTES = MAX_BYTES + 1024;
@@ -112,32 +111,11 @@ export const generateRandomBytes: Handler<
 const wrongKey = () =>
   invalidArgument("Decryption failed: verify that 'name' refers to the correct CryptoKey.");
 
-function materialOf({ material = '' }: KeyVersion): Buffer {
-  return Buffer.from(material, 'base64');
-}
-
-function useQuota(context: Context, level: ProtectionLevel, keyName: string): void {
-  const project = tryCryptoKey(keyName)?.project ?? '';
-  context.conditions.quotas.use(level === 'HSM' ? 'hsm' : 'software', project, context.now);
-}
-
-function checkSize(field: string, data: Uint8Array, max: number): void {
-  if (data.length <= max) return;
-  throw invalidArgument(`The field ${field} must be no larger than ${max} bytes; it has ${data.length}.`);
-}
-
 function checkHsmSize(field: string, level: ProtectionLevel, data: Uint8Array, aad: Uint8Array): void {
   if (level !== 'HSM' || data.length + aad.length <= MAX_HSM_BYTES) return;
   throw invalidArgument(
     `With HSM keys the fields ${field} and additional_authenticated_data together must be no larger than ${MAX_HSM_BYTES} bytes.`,
   );
-}
-
-/** Returns whether the request had a checksum. @throws KmsError INVALID_ARGUMENT if the checksum is wrong */
-function verify(field: string, data: Uint8Array, expected: number | undefined): boolean {
-  if (expected === undefined) return false;
-  if (crc32c(data) === expected) return true;
-  throw invalidArgument(`The checksum in field ${field}_crc32c did not match the data in field ${field}.`);
 }
 
 const verifyAad = (

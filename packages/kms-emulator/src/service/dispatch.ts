@@ -123,7 +123,7 @@ function resourceOf(request: object): string {
 /** Returns the project in a resource name, or an empty text. */
 const projectOf = (resource: string): string => /^projects\/([^/]+)/.exec(resource)?.[1] ?? '';
 
-const dataFields = ['ciphertext', 'plaintext', 'data'];
+const dataFields = ['ciphertext', 'plaintext', 'data', 'signature'];
 const checksumField = /Crc32c$/;
 
 /** Returns the request without its checksums, to which Cloud KMS responds with `verified_*` false. */

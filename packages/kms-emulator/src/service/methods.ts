@@ -7,6 +7,7 @@ import * as iam from './iam.ts';
 import * as rings from './key-rings.ts';
 import * as locations from './locations.ts';
 import * as projects from './project-policies.ts';
+import * as signing from './signing.ts';
 
 /** An RPC of the emulator, and the quota that each of its calls uses. */
 export interface Method {
@@ -41,6 +42,8 @@ export const keyManagementMethods: Readonly<Record<string, Method>> = {
   Encrypt: method(cryptography.encrypt),
   Decrypt: method(cryptography.decrypt),
   GenerateRandomBytes: method(cryptography.generateRandomBytes),
+  GetPublicKey: method(signing.getPublicKey, 'read'),
+  AsymmetricSign: method(signing.asymmetricSign),
 };
 
 export const iamMethods: Readonly<Record<string, Method>> = {

@@ -3,6 +3,9 @@ import { allPermissions, type Permission } from './permissions.ts';
 const locations: Permission[] = ['cloudkms.locations.get', 'cloudkms.locations.list'];
 const encrypt: Permission[] = ['cloudkms.cryptoKeyVersions.useToEncrypt', ...locations];
 const decrypt: Permission[] = ['cloudkms.cryptoKeyVersions.useToDecrypt', ...locations];
+const sign: Permission[] = ['cloudkms.cryptoKeyVersions.useToSign', ...locations];
+const viewPublicKey: Permission[] = ['cloudkms.cryptoKeyVersions.viewPublicKey', ...locations];
+const verify: Permission[] = ['cloudkms.cryptoKeyVersions.useToVerify', ...viewPublicKey];
 const project: Permission = 'resourcemanager.projects.get';
 const view: Permission[] = [
   'cloudkms.cryptoKeyVersions.get',
@@ -49,15 +52,18 @@ const roles = new Map<string, ReadonlySet<Permission>>([
   ['roles/cloudkms.cryptoKeyEncrypter', new Set(encrypt)],
   ['roles/cloudkms.cryptoKeyDecrypter', new Set(decrypt)],
   ['roles/cloudkms.cryptoKeyEncrypterDecrypter', new Set([...encrypt, ...decrypt])],
+  ['roles/cloudkms.publicKeyViewer', new Set([...viewPublicKey, project])],
+  ['roles/cloudkms.signer', new Set([...sign, project])],
+  ['roles/cloudkms.verifier', new Set([...verify, project])],
+  ['roles/cloudkms.signerVerifier', new Set([...sign, ...verify, project])],
   [
     'roles/cloudkms.cryptoOperator',
     new Set<Permission>([
       ...encrypt,
       ...decrypt,
+      ...sign,
+      ...verify,
       'cloudkms.cryptoKeyVersions.useToDecapsulate',
-      'cloudkms.cryptoKeyVersions.useToSign',
-      'cloudkms.cryptoKeyVersions.useToVerify',
-      'cloudkms.cryptoKeyVersions.viewPublicKey',
       'cloudkms.locations.generateRandomBytes',
     ]),
   ],

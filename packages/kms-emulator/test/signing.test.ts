@@ -1,0 +1,107 @@
+import { createPublicKey, verify } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { startEmulator } from '../src/index.ts';
+import { code } from './conformance/fixture.ts';
+import { asBuffer, connect, once, refusal } from './support/client.ts';
+import { iam } from './support/iam.ts';
+import { afterwards, clientOf, RING, start, VERSION, KEY } from './support/running.ts';
+
+const data = Buffer.from('a report');
+const SIGNING_KEY = `${RING}/cryptoKeys/reports`;
+const SIGNING_VERSION = `${SIGNING_KEY}/cryptoKeyVersions/1`;
+
+type Client = ReturnType<typeof connect>;
+type Algorithm = 'EC_SIGN_P256_SHA256' | 'EC_SIGN_ED25519';
+
+const createSigningKey = (client: Client, algorithm: Algorithm = 'EC_SIGN_P256_SHA256') =>
+  client.createCryptoKey(
+    {
+      parent: RING,
+      cryptoKeyId: 'reports',
+      cryptoKey: { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm } },
+    },
+    once,
+  );
+
+describe('signing', () => {
+  it.each([
+    ['roles/cloudkms.signer', true, false],
+    ['roles/cloudkms.verifier', false, true],
+    ['roles/cloudkms.signerVerifier', true, true],
+    ['roles/cloudkms.publicKeyViewer', false, true],
+    ['roles/cloudkms.cryptoOperator', true, true],
+    ['roles/cloudkms.admin', false, false],
+    ['roles/cloudkms.cryptoKeyEncrypterDecrypter', false, false],
+  ])('grants with %s: sign %s, public key %s', async (role, signs, views) => {
+    const email = 'worker@p.iam.gserviceaccount.com';
+    const { emulator, client } = await start({ keys: [KEY], identities: { [email]: 0 } });
+    await createSigningKey(client);
+    await iam(client).setPolicy(SIGNING_KEY, { bindings: [{ role, members: [`serviceAccount:${email}`] }] });
+    const worker = clientOf(emulator.identities[email] ?? '');
+    const denied = (permission: string) => ({
+      code: code.PERMISSION_DENIED,
+      details: `Permission '${permission}' denied on resource '${SIGNING_VERSION}' (or it may not exist).`,
+    });
+    const sign = worker.asymmetricSign({ name: SIGNING_VERSION, data }, once);
+    if (signs) await expect(sign).resolves.toBeDefined();
+    else expect(await refusal(sign)).toMatchObject(denied('cloudkms.cryptoKeyVersions.useToSign'));
+    const view = worker.getPublicKey({ name: SIGNING_VERSION }, once);
+    if (views) await expect(view).resolves.toBeDefined();
+    else expect(await refusal(view)).toMatchObject(denied('cloudkms.cryptoKeyVersions.viewPublicKey'));
+  });
+
+  it('keeps signing keys over a restart', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'kms-emulator-'));
+    afterwards(() => rm(folder, { recursive: true }));
+    const dataFile = join(folder, 'keys.json');
+    const first = await startEmulator({ dataFile, keys: [KEY] });
+    const before = connect(first.address);
+    await createSigningKey(before);
+    const [{ pem }] = await before.getPublicKey({ name: SIGNING_VERSION }, once);
+    await before.close();
+    await first.close();
+    const { client } = await start({ dataFile });
+    const [{ signature }] = await client.asymmetricSign({ name: SIGNING_VERSION, data }, once);
+    expect(verify('sha256', data, createPublicKey(pem ?? ''), asBuffer(signature))).toBe(true);
+  });
+
+  it('reports an algorithm that it does not implement', async () => {
+    const { client } = await start({ keys: [KEY] });
+    await createSigningKey(client, 'EC_SIGN_ED25519');
+    for (const call of [
+      client.asymmetricSign({ name: SIGNING_VERSION, data }, once),
+      client.getPublicKey({ name: SIGNING_VERSION }, once),
+    ])
+      expect(await refusal(call)).toMatchObject({ code: code.UNIMPLEMENTED });
+  });
+
+  it('corrupts signatures and ignores checksums when a test asks for that', async () => {
+    const { emulator, client } = await start({ keys: [KEY] });
+    await createSigningKey(client);
+    const [{ pem }] = await client.getPublicKey({ name: SIGNING_VERSION }, once);
+    emulator.injectFault({ effect: { kind: 'corrupt_response' }, method: 'AsymmetricSign', times: 1 });
+    const [{ signature }] = await client.asymmetricSign({ name: SIGNING_VERSION, data }, once);
+    expect(verify('sha256', data, createPublicKey(pem ?? ''), asBuffer(signature))).toBe(false);
+    emulator.injectFault({ effect: { kind: 'drop_checksums' }, method: 'AsymmetricSign' });
+    const request = { name: SIGNING_VERSION, data, dataCrc32c: { value: 1 } };
+    const [unverified] = await client.asymmetricSign(request, once);
+    expect(unverified.verifiedDataCrc32c).toBe(false);
+  });
+
+  it('counts signatures against the quota of the protection level, and public keys against reads', async () => {
+    const { emulator, client } = await start({ keys: [KEY] });
+    await createSigningKey(client);
+    emulator.setQuotas({ software: 1, read: 1 });
+    await client.asymmetricSign({ name: SIGNING_VERSION, data }, once);
+    await client.getPublicKey({ name: SIGNING_VERSION }, once);
+    for (const call of [
+      client.asymmetricSign({ name: SIGNING_VERSION, data }, once),
+      client.getPublicKey({ name: SIGNING_VERSION }, once),
+      client.getCryptoKeyVersion({ name: VERSION }, once),
+    ])
+      expect(await refusal(call)).toMatchObject({ code: code.RESOURCE_EXHAUSTED });
+  });
+});
