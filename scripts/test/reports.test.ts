@@ -27,7 +27,11 @@ it('counts the tests in the report of vitest, and a file that does not load as a
   await writeFile(join(folder, 'broken.test.ts'), `throw new Error('does not load');`);
   const args = ['run', '--root', folder, '--reporter=json', '--outputFile=.results/vitest.json'];
   await execa('vitest', args, { preferLocal: true, localDir: project, cwd: folder, reject: false });
-  expect(await readOutcome(folder)).toEqual({ passed: 2, failed: 2, skipped: 1 });
+  expect(await readOutcome(folder)).toMatchObject({ passed: 2, failed: 2, skipped: 1 });
+  expect((await readOutcome(folder))?.failures.toSorted()).toEqual([
+    expect.stringMatching(/broken\.test\.ts: does not load$/),
+    expect.stringMatching(/some\.test\.ts: fails$/),
+  ]);
 });
 
 it('counts the tests in the report of Playwright, and a file that does not load as a failure', async () => {
@@ -46,7 +50,8 @@ it('counts the tests in the report of Playwright, and a file that does not load 
       env: { PLAYWRIGHT_JSON_OUTPUT_NAME: '.results/playwright.json' },
     });
   await run();
-  expect(await readOutcome(folder)).toEqual({ passed: 1, failed: 1, skipped: 1 });
+  const failures = ['some.spec.ts: fails'];
+  expect(await readOutcome(folder)).toEqual({ passed: 1, failed: 1, skipped: 1, failures });
   await writeFile(join(folder, 'broken.spec.ts'), `throw new Error('does not load');`);
   await run();
   expect((await readOutcome(folder))?.failed).toBeGreaterThan(0);

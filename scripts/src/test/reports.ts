@@ -6,6 +6,8 @@ export interface Outcome {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** A line for each failed test and each file that does not load: the file, and the names of the test. */
+  readonly failures: readonly string[];
 }
 
 /** The folder of every suite's report, relative to its package. */
@@ -48,26 +50,27 @@ export async function readFiles(root: string, directory: string): Promise<[strin
 
 interface VitestReport {
   readonly numPassedTests: number;
-  readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
-    readonly assertionResults: readonly { status: string }[];
+    readonly assertionResults: readonly { status: string; fullName: string }[];
   }[];
 }
 
 /** A file that does not load has no failed test, so it counts as one. */
 function vitestOutcome(report: VitestReport): Outcome {
-  const broken = report.testResults.filter(
-    ({ status, assertionResults }) =>
-      status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
-  );
+  const failures = report.testResults.flatMap(({ name, status, assertionResults }) => {
+    const failed = assertionResults.filter((test) => test.status === 'failed');
+    if (failed.length > 0) return failed.map(({ fullName }) => `${name}: ${fullName}`);
+    return status === 'failed' ? [`${name}: does not load`] : [];
+  });
   return {
     passed: report.numPassedTests,
-    failed: report.numFailedTests + broken.length,
+    failed: failures.length,
     skipped: report.numPendingTests + report.numTodoTests,
+    failures,
   };
 }
 
@@ -79,15 +82,27 @@ interface PlaywrightReport {
     readonly skipped: number;
   };
   /** Errors outside any test. */
-  readonly errors: readonly unknown[];
+  readonly errors: readonly { readonly message?: string }[];
+  readonly suites: readonly PlaywrightSuite[];
 }
 
-function playwrightOutcome({ stats, errors }: PlaywrightReport): Outcome {
+interface PlaywrightSuite {
+  readonly specs: readonly { readonly ok: boolean; readonly title: string; readonly file: string }[];
+  readonly suites?: readonly PlaywrightSuite[];
+}
+
+function playwrightOutcome({ stats, errors, suites }: PlaywrightReport): Outcome {
   return {
     passed: stats.expected + stats.flaky,
     failed: stats.unexpected + errors.length,
     skipped: stats.skipped,
+    failures: [...suites.flatMap(failedSpecs), ...errors.map(({ message = 'an error' }) => message)],
   };
+}
+
+function failedSpecs({ specs, suites = [] }: PlaywrightSuite): string[] {
+  const failed = specs.filter(({ ok }) => !ok).map(({ file, title }) => `${file}: ${title}`);
+  return [...failed, ...suites.flatMap(failedSpecs)];
 }
 
 async function readJson(path: string) {
