@@ -1,19 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { median } from '@temporal-kms/scripts/figures';
 import type { Checks } from '../checks.ts';
-import { startFleet, startServices } from '../fleet.ts';
+import { type Fleet, startFleet, startServices } from '../fleet.ts';
+import type { Load } from '../load.ts';
 import type { ScenarioOptions } from '../scenario.ts';
-import type { Memory } from '../settings.ts';
+import { type Memory, type Role, roles } from '../settings.ts';
 import { openStore } from '../stores.ts';
 
-/** The median of the last quarter of the run may be above that of the second by this factor. */
+/** The median of the last quarter may be above that of the second by this factor, or by this much more than in the other fleet. */
 const FLAT = 1.05;
 const IN_FLIGHT = 40;
 /** An odd number, see `median`. */
 const SAMPLES_PER_QUARTER = 5;
 const MiB = 2 ** 20;
 
-/** Memory of a worker of each role after a garbage collection, while workflows complete, and keys are replaced all the while. */
+/**
+ * Memory of a worker of each role after a garbage collection, while workflows complete, and keys are replaced all the while.
+ * A second fleet without a codec does the same at the same time. It shows what Temporal's SDK and the allocator add to the
+ * resident memory: the fleet with the codec may grow by no more than that.
+ */
 export async function memory(
   checks: Checks,
   { workflows, keyLifetimeMs, store: kind }: ScenarioOptions,
@@ -23,34 +28,31 @@ export async function memory(
   try {
     const store = closers.use(await openStore(kind));
     const fleet = closers.use(await startFleet(services, { processes: 1, keyLifetimeMs, env: store.env }));
-    const load = fleet.load('payment').start(Math.min(IN_FLIGHT, workflows), workflows);
-    const samples = fleet.workers.map((): Memory[] => []);
-    const total = 4 * SAMPLES_PER_QUARTER;
-    for (let number = 1; number <= total; number += 1) {
-      while (load.completed + load.failures.length < (number / total) * workflows) await sleep(20);
-      for (const [index, worker] of fleet.workers.entries()) samples[index]?.push(await worker.memory());
-      if (number % SAMPLES_PER_QUARTER === 0) checks.progress(`${load.completed} workflows`);
-    }
-    await load.finished();
+    const plain = closers.use(
+      await startFleet(services, { processes: 1, codec: 'none', taskQueue: 'plaintext' }),
+    );
+    const [encrypted, plaintext] = await Promise.all([
+      observe(fleet, workflows, (completed) => checks.progress(`${completed} workflows`)),
+      observe(plain, workflows),
+    ]);
     checks.figure(
       '| MiB after a garbage collection, median of a quarter | 1st | 2nd | 3rd | 4th | 4th : 2nd |\n|---|---|---|---|---|---|',
     );
-    for (const [index, worker] of fleet.workers.entries()) {
+    for (const role of roles) {
       for (const [name, of] of kinds) {
-        const values = (samples[index] ?? []).map(of);
-        const quarters = [0, 1, 2, 3].map((quarter) =>
-          median(values.slice(quarter * SAMPLES_PER_QUARTER, (quarter + 1) * SAMPLES_PER_QUARTER)),
-        );
-        const ratio = (quarters[3] ?? Number.NaN) / (quarters[1] ?? Number.NaN);
-        const cells = quarters.map((value) => (value / MiB).toFixed(1));
-        checks.figure(`| ${name}, ${worker.role} | ${cells.join(' | ')} | ${ratio.toFixed(3)} |`);
+        const [ours, others] = [encrypted, plaintext].map(({ samples }) => quarters(samples[role].map(of)));
+        if (!ours || !others) throw new RangeError('Two fleets are compared');
+        checks.figure(`| ${name}, ${role} | ${cells(ours)} |`);
+        checks.figure(`| ${name}, ${role}, without a codec | ${cells(others)} |`);
+        const allowed = FLAT * Math.max(1, growth(others));
         checks.check(
-          `memory is flat (${name} of ${worker.role}): last quarter at most ${FLAT} of the second`,
-          ratio <= FLAT,
-          ratio.toFixed(3),
+          `memory is flat (${name} of ${role}): last quarter at most ${allowed.toFixed(3)} of the second`,
+          growth(ours) <= allowed,
+          growth(ours).toFixed(3),
         );
       }
     }
+    const { load } = encrypted;
     const reasons = new Set(load.failures);
     checks.check(
       'no workflow failed',
@@ -62,6 +64,41 @@ export async function memory(
     await services.close();
   }
 }
+
+interface Observed {
+  readonly load: Load;
+  readonly samples: Readonly<Record<Role, readonly Memory[]>>;
+}
+
+/** Runs the workflows, and takes samples at equal steps. */
+async function observe(
+  fleet: Fleet,
+  workflows: number,
+  onQuarter?: (completed: number) => void,
+): Promise<Observed> {
+  const load = fleet.load('payment').start(Math.min(IN_FLIGHT, workflows), workflows);
+  const samples: Record<Role, Memory[]> = { workflows: [], activities: [] };
+  const total = 4 * SAMPLES_PER_QUARTER;
+  for (let number = 1; number <= total; number += 1) {
+    while (load.completed + load.failures.length < (number / total) * workflows) await sleep(20);
+    for (const worker of fleet.workers) samples[worker.role].push(await worker.memory());
+    if (number % SAMPLES_PER_QUARTER === 0) onQuarter?.(load.completed);
+  }
+  await load.finished();
+  return { load, samples };
+}
+
+/** The median of each quarter, in MiB. */
+const quarters = (values: readonly number[]): number[] =>
+  [0, 1, 2, 3].map(
+    (quarter) =>
+      median(values.slice(quarter * SAMPLES_PER_QUARTER, (quarter + 1) * SAMPLES_PER_QUARTER)) / MiB,
+  );
+
+const growth = ([, second = Number.NaN, , fourth = Number.NaN]: readonly number[]): number => fourth / second;
+
+const cells = (values: readonly number[]): string =>
+  [...values.map((value) => value.toFixed(1)), growth(values).toFixed(3)].join(' | ');
 
 const kinds: readonly (readonly [name: string, of: (memory: Memory) => number])[] = [
   ['heap', ({ heapUsed, external }) => heapUsed + external],
