@@ -1,10 +1,10 @@
+import type { Audit, AuditRecord } from '@temporal-kms/audit';
 import { codecServerEnvironment, loadConfigOrExit } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import { openAccess } from '../src/access/access.ts';
 import { createApp } from '../src/app.ts';
-import type { Audit, AuditRecord } from '../src/audit/audit.ts';
 import { startTextThreads } from '../src/history/text-threads.ts';
 import { countBuffersAsHeap } from '../src/memory.ts';
 import { createKeyUsage } from '../src/observability/key-usage.ts';

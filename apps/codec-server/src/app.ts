@@ -1,10 +1,9 @@
+import type { Audit, ChainHead, Digests } from '@temporal-kms/audit';
 import { MAX_FILE_BODY } from '@temporal-kms/codec-api';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import type { Access } from './access/access.ts';
-import { type Audit, withUsageCounting } from './audit/audit.ts';
-import type { ChainHead, Digests } from './audit/chain.ts';
 import { HistoryReader } from './history/reader.ts';
 import type { TextThreads } from './history/text-threads.ts';
 import { authorisedRoutes, type Route, routeTable } from './http/define-route.ts';
@@ -39,6 +38,7 @@ import { workflowSearchRoute } from './routes/workflow-search.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
 import type { Inspect } from './history/payload-stub.ts';
+import { withUsageCounting } from './audit/usage-counting.ts';
 
 export interface AppDeps {
   readonly codec: Pick<

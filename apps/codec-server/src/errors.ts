@@ -1,5 +1,8 @@
+import { codeOf, messageOf } from '@temporal-kms/audit/errors';
 import type { ApiErrorCode } from '@temporal-kms/codec-api';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+
+export { codeOf, messageOf };
 
 interface HttpErrorOptions {
   /** Seconds; sent as `Retry-After`. */
@@ -47,9 +50,6 @@ export class ClientDisconnected extends HttpError {
   }
 }
 
-/** Returns an error's message. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /** Returns the message with that of the cause: the message of `fetch` is `fetch failed` for every error. */
 export function withCause(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
@@ -58,7 +58,3 @@ export function withCause(error: unknown): string {
 
 /** Returns the name, for unexpected errors: their messages may quote the data that was read. */
 export const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);
-
-/** Returns Node's error code, such as `EACCES`. */
-export const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

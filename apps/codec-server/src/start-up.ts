@@ -1,13 +1,14 @@
+import type { OpenAudit } from '@temporal-kms/audit';
 import { StrictYamlError } from '@temporal-kms/kms-codec/strict-yaml';
 import type { Logger } from 'pino';
 import { type Access, openAccess, reloadableAccess } from './access/access.ts';
 import { accessLoader, type PolicyFileOptions } from './access/policy-access.ts';
-import { openAudit, type OpenAudit, type OpenAuditOptions } from './audit/open-audit.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { startTextThreads, type TextThreads } from './history/text-threads.ts';
 import type { RunningServer } from './server/listen.ts';
 import { readTlsPair, type TlsFiles, type TlsPair, type TlsWatch, watchTlsPair } from './server/tls.ts';
 import { connectTemporal } from './temporal/service.ts';
+import { openAudit, type OpenAuditOptions } from './audit/open-audit.ts';
 
 /** `EX_CONFIG` of sysexits.h, as for an invalid environment variable. */
 const EXIT_CONFIG = 78;

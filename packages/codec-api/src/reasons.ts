@@ -1,4 +1,4 @@
-import { reasonCodes } from '@temporal-kms/kms-codec/reason-codes';
+import { type ReasonCode, reasonCodes } from '@temporal-kms/kms-codec/reason-codes';
 import { z } from 'zod/mini';
 
 export { reasonClass } from '@temporal-kms/kms-codec/reason-codes';
@@ -10,3 +10,8 @@ export const reasonCode = z.enum(reasonCodes);
 /** The number of payloads for each reason; reasons without payloads are absent. */
 export const reasonCounts = z.partialRecord(reasonCode, z.int().check(z.positive()));
 export type ReasonCounts = z.infer<typeof reasonCounts>;
+
+/** Adds to the count of a reason code. */
+export function countReason(counts: ReasonCounts, reason: ReasonCode, by = 1): void {
+  counts[reason] = (counts[reason] ?? 0) + by;
+}

@@ -1,5 +1,5 @@
+import { visibleJson } from '@temporal-kms/audit';
 import type { AuditEntry, AuditOperation } from '@temporal-kms/codec-api';
-import { visibleJson } from './lines.ts';
 
 /** Which entries a reader of the audit wants. */
 export interface AuditFilter {

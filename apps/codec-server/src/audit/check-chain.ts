@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises';
+import { type ChainHead, formatHead, verifyFile } from '@temporal-kms/audit';
 import type { AuditVerification } from '@temporal-kms/codec-api';
-import { type ChainHead, formatHead } from './chain.ts';
-import { verifyFile } from './verify.ts';
 
 export interface ChainCheckOptions {
   readonly file: string;

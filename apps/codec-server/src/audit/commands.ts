@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type ChainHead, type Digests, formatHead, parseHead, readDigestKey } from './chain.ts';
-import { type Verified, verifyAudit } from './verify.ts';
+import {
+  type ChainHead,
+  type Digests,
+  formatHead,
+  parseHead,
+  readDigestKey,
+  type Verified,
+  verifyAudit,
+} from '@temporal-kms/audit';
 import { messageOf } from '../errors.ts';
 
 /** `EX_USAGE` of sysexits.h. */

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { parseEntryLine } from '@temporal-kms/audit';
 import type { AuditEntry, AuditPage } from '@temporal-kms/codec-api';
 import { badRequest } from '../errors.ts';
 import { type AuditFilter, entryFilter } from './audit-filter.ts';
-import { parseEntryLine } from './lines.ts';
 
 export interface AuditQuery extends AuditFilter {
   /** `next` of the previous page. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  countReason,
   type EndReason,
   escapeInvisible,
   type ExportForm,
@@ -19,7 +20,6 @@ import {
 } from '@temporal-kms/history-payloads';
 import { bodyOf, readableBytes } from '@temporal-kms/history-payloads/readable';
 import { hasTooManyEntries } from '../json/payload.ts';
-import { countReason } from '../observability/key-usage.ts';
 import {
   type DecryptedEvent,
   type DecryptedPayload,

@@ -1,5 +1,10 @@
-import { MAX_HITS, type ReasonCounts, type SearchFrame, type SearchRequest } from '@temporal-kms/codec-api';
-import { countReason } from '../observability/key-usage.ts';
+import {
+  countReason,
+  MAX_HITS,
+  type ReasonCounts,
+  type SearchFrame,
+  type SearchRequest,
+} from '@temporal-kms/codec-api';
 import { type DecryptedPayload, decryptEvents, type DecryptEventsOptions } from './decrypted-events.ts';
 import type { TextMatch } from './payload-text.ts';
 import { ascending, descending } from './event-pages.ts';

@@ -1,8 +1,8 @@
+import type { Audit, Intent } from '@temporal-kms/audit';
 import { justification, type Permission } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import { z } from 'zod';
 import type { Access, Caller } from '../access/access.ts';
-import type { Audit, Intent } from '../audit/audit.ts';
 import { HttpError } from '../errors.ts';
 import { validate } from './bodies.ts';
 import { clientAddress, type Env } from './context.ts';

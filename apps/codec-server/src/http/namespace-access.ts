@@ -1,8 +1,8 @@
+import type { AuditRecord, Intent, Outcome } from '@temporal-kms/audit';
 import type { KeyUse, PayloadRef, Permission, ReasonCode } from '@temporal-kms/codec-api';
 import { keyOf } from '@temporal-kms/history-payloads';
 import { type InnerLayer, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
-import type { AuditRecord, Intent, Outcome } from '../audit/audit.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
 import { authorise, type Authority, requireJustification } from './authorise.ts';
 import { clientAddress, type Env } from './context.ts';

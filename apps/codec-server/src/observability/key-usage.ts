@@ -1,4 +1,10 @@
-import type { KeyUse, NamespaceKeys, ReasonCode, ReasonCounts } from '@temporal-kms/codec-api';
+import {
+  countReason,
+  type KeyUse,
+  type NamespaceKeys,
+  type ReasonCode,
+  type ReasonCounts,
+} from '@temporal-kms/codec-api';
 import type { Observer } from '@temporal-kms/kms-codec';
 import { LRUCache } from 'lru-cache';
 
@@ -17,11 +23,6 @@ const MAX_VERSIONS = 1_000;
 const MAX_FAILURES = 50;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-
-/** Adds to the count of a reason code. */
-export function countReason(counts: ReasonCounts, reason: ReasonCode, by = 1): void {
-  counts[reason] = (counts[reason] ?? 0) + by;
-}
 
 /** Counts what was done in one namespace since the process started. */
 export class NamespaceUsage {

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { AuditRecord } from '@temporal-kms/audit';
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
 import { keyOf, type Payload } from '@temporal-kms/history-payloads';
 import { KmsCodecError, type PayloadInfo } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
-import type { AuditRecord } from '../audit/audit.ts';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 import { type Env, isResponseClosed } from '../http/context.ts';
 

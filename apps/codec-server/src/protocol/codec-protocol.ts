@@ -1,8 +1,8 @@
+import type { Digests } from '@temporal-kms/audit';
 import type { Payload } from '@temporal-kms/history-payloads';
 import { utf8Text } from '@temporal-kms/history-payloads/bytes';
 import type { InnerKmsCalls, KmsCodec, PayloadInfo, PlaintextBudget } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
-import type { Digests } from '../audit/chain.ts';
 import { type Authority, requireJustification } from '../http/authorise.ts';
 import { readBody } from '../http/bodies.ts';
 import { clientAddress, type Env, RequestSignal } from '../http/context.ts';

@@ -1,10 +1,9 @@
 import { stat } from 'node:fs/promises';
+import { type ChainHead, cloudLoggingQuery } from '@temporal-kms/audit';
 import { auditPage, auditQuery, auditSearchRequest, auditVerification } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { AuditFilter } from '../audit/audit-filter.ts';
-import type { ChainHead } from '../audit/chain.ts';
 import { chainCheck } from '../audit/check-chain.ts';
-import { cloudLoggingQuery } from '../audit/lines.ts';
 import { readAudit } from '../audit/read-audit.ts';
 import { HttpError } from '../errors.ts';
 import type { Authority } from '../http/authorise.ts';

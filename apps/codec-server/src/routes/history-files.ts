@@ -1,3 +1,4 @@
+import type { Digests } from '@temporal-kms/audit';
 import {
   decodeFrame,
   type FileEvents,
@@ -9,7 +10,6 @@ import {
 } from '@temporal-kms/codec-api';
 import { type PayloadContext, workflowContext } from '@temporal-kms/history-payloads';
 import type { Context } from 'hono';
-import type { Digests } from '../audit/chain.ts';
 import { decodeFrames } from '../history/decode-stream.ts';
 import { historyEvent } from '../history/event.ts';
 import { codecOfExports, filePayloads, inspectExported, parseFileEvents } from '../history/file-events.ts';

@@ -1,3 +1,4 @@
+import type { Outcome } from '@temporal-kms/audit';
 import {
   type DecodeFrame,
   decodeFrame,
@@ -9,7 +10,6 @@ import {
   searchFrame,
   searchRequest,
 } from '@temporal-kms/codec-api';
-import type { Outcome } from '../audit/audit.ts';
 import { badRequest } from '../errors.ts';
 import { decodeFrames } from '../history/decode-stream.ts';
 import { type ExportChunk, exportChunks } from '../history/export.ts';

@@ -1,3 +1,4 @@
+import type { Audit } from '@temporal-kms/audit';
 import {
   keyTest,
   type KeyTest,
@@ -5,7 +6,6 @@ import {
   namespaceKeys as namespaceKeysSchema,
 } from '@temporal-kms/codec-api';
 import type { KeyService } from '@temporal-kms/kms-codec';
-import type { Audit } from '../audit/audit.ts';
 import { clientAddress } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import type { RateLimits } from '../http/rate-limits.ts';

@@ -1,8 +1,8 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
+import type { Outcome } from '@temporal-kms/audit';
 import type { EndReason, PayloadRef, Permission } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
-import { auditedStream, type Outcome } from '../audit/audit.ts';
 import { ClientDisconnected } from '../errors.ts';
 import { chargedCodec, type HistoryCodec } from '../history/decrypt-payload.ts';
 import type { HistoryReader, Run } from '../history/reader.ts';
@@ -14,6 +14,7 @@ import type { AdmitStream } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import type { Inspect } from '../history/payload-stub.ts';
+import { auditedStream } from '../audit/audited-stream.ts';
 
 /** The path of one run. */
 export const RUN = '/api/namespaces/{namespace}/workflows/{workflowId}/runs/{runId}';

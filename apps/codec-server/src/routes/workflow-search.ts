@@ -6,7 +6,6 @@ import {
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
-import { auditedStream } from '../audit/audit.ts';
 import { badRequest } from '../errors.ts';
 import { workflowSummary } from '../history/description.ts';
 import { searchFrames } from '../history/search.ts';
@@ -28,6 +27,7 @@ import {
   type RunRoutesOptions,
 } from './run-stream.ts';
 import { inspectFor, withQueryErrors } from './workflows.ts';
+import { auditedStream } from '../audit/audited-stream.ts';
 
 const SEARCH_MS = 60_000;
 

@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
+import { createAudit } from '@temporal-kms/audit';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { exportJWK } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Issuer, parsePolicy } from '../../src/access/policy.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
 import { routes } from '../support/routes.ts';

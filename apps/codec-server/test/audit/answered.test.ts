@@ -2,15 +2,13 @@ import { mkdtemp, readdir, readFile, rename, rm, unlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createAudit, digestsWith, type OpenAudit, parseEntryLine } from '@temporal-kms/audit';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAudit } from '../../src/audit/audit.ts';
-import { digestsWith } from '../../src/audit/chain.ts';
-import { parseEntryLine } from '../../src/audit/lines.ts';
-import { openAudit, type OpenAudit } from '../../src/audit/open-audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { serveApp } from '../support/served.ts';
 import { appWith, HOST, keptLog, type Kms, type Payload, plain, startKms } from '../support/stack.ts';
+import { openAudit } from '../../src/audit/open-audit.ts';
 
 let kms: Kms;
 let directory: string;

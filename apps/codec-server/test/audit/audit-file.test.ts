@@ -24,14 +24,12 @@ import { Writable } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { createAudit, formatHead, verifyAudit } from '@temporal-kms/audit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createAudit } from '../../src/audit/audit.ts';
-import { formatHead } from '../../src/audit/chain.ts';
-import { auditSink } from '../../src/audit/line-queue.ts';
-import { verifyAudit } from '../../src/audit/verify.ts';
 import { standardOutput } from '../../src/observability/log.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { keptLog } from '../support/stack.ts';
+import { auditSink } from '../../src/audit/open-audit.ts';
 
 let root: string;
 let directory: string;

@@ -1,7 +1,7 @@
+import { entryLine } from '@temporal-kms/audit';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { expect, it } from 'vitest';
 import { type AuditFilter, entryFilter } from '../../src/audit/audit-filter.ts';
-import { entryLine } from '../../src/audit/lines.ts';
 
 const entry = (more: Partial<AuditEntry> = {}): AuditEntry => ({
   time: '2026-11-24T12:00:00.000Z',

@@ -1,7 +1,7 @@
+import { cloudLoggingQuery, createAudit, entryLine, type Intent, parseEntryLine } from '@temporal-kms/audit';
 import { type AuditEntry, auditEntry } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
-import { auditedStream, createAudit, type Intent } from '../../src/audit/audit.ts';
-import { cloudLoggingQuery, entryLine, parseEntryLine } from '../../src/audit/lines.ts';
+import { auditedStream } from '../../src/audit/audited-stream.ts';
 
 const intent: Intent = {
   operation: 'decode',

@@ -1,14 +1,13 @@
 import { appendFile, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Audit, type AuditFile, createAudit } from '@temporal-kms/audit';
 import { type AuditPage, auditPage } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AuditFile } from '../../src/audit/audit-file.ts';
-import { type Audit, createAudit } from '../../src/audit/audit.ts';
 import { readAudit } from '../../src/audit/read-audit.ts';
-import { auditSink } from '../../src/audit/line-queue.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { appWith, HOST, type Kms, keptLog, startKms } from '../support/stack.ts';
+import { auditSink } from '../../src/audit/open-audit.ts';
 
 let kms: Kms;
 let directory: string;

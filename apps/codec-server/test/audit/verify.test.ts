@@ -12,16 +12,19 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import {
+  chainedOutput,
+  closedLine,
+  createAudit,
+  formatHead,
+  newInstance,
+  verifyAudit,
+} from '@temporal-kms/audit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAudit } from '../../src/audit/audit.ts';
-import { chainedOutput } from '../../src/audit/open-audit.ts';
-import { formatHead, newInstance } from '../../src/audit/chain.ts';
-import { closedLine } from '../../src/audit/lines.ts';
-import { auditSink } from '../../src/audit/line-queue.ts';
 import { runCommand } from '../../src/audit/commands.ts';
-import { verifyAudit } from '../../src/audit/verify.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { keptLog } from '../support/stack.ts';
+import { auditSink } from '../../src/audit/open-audit.ts';
 
 let directory: string;
 let original: Buffer;
@@ -240,7 +243,7 @@ describe('the command audit-digest', () => {
 
 /** The most memory, in bytes, that a process held which verified the file, with a heap that leaves garbage no room. */
 function peakOfVerifying(file: string): number {
-  const verify = new URL('../../src/audit/verify.ts', import.meta.url).href;
+  const verify = new URL('../../../../packages/audit/src/verify.ts', import.meta.url).href;
   const options = JSON.stringify({ ...NONE, files: [file] });
   const script = `const { ok } = await (await import('${verify}')).verifyAudit(${options});
     console.log(ok, process.resourceUsage().maxRSS);`;

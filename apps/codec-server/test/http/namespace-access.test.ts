@@ -1,9 +1,9 @@
+import { createAudit } from '@temporal-kms/audit';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { type Access, openAccess } from '../../src/access/access.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import type { Env } from '../../src/http/context.ts';
 import { NamespaceAccess, type Reveal } from '../../src/http/namespace-access.ts';
 import { createRateLimits } from '../../src/http/rate-limits.ts';

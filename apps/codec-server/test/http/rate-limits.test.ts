@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { countDenials, createAudit } from '@temporal-kms/audit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { policyAccess } from '../../src/access/policy-access.ts';
 import { parsePolicy } from '../../src/access/policy.ts';
 import { issuerKeyring } from '../../src/access/issuer-keys.ts';
 import type { AppDeps } from '../../src/app.ts';
-import { countDenials } from '../../src/audit/open-audit.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { type Issuers, issuersOf } from '../access/support/issuers.ts';

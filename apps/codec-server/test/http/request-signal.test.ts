@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createAudit } from '@temporal-kms/audit';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { posted, serveApp } from '../support/served.ts';
 import { type Kms, noTemporal, type Payload, sealedApart, startKms } from '../support/stack.ts';

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createAudit } from '@temporal-kms/audit';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import type { Env } from '../../src/http/context.ts';
 import { cutStalledReaders, defaultLimits, limitStreams } from '../../src/http/limits.ts';
 import { ndjson, reply } from '../../src/http/responses.ts';

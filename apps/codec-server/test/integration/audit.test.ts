@@ -1,7 +1,7 @@
+import { createAudit } from '@temporal-kms/audit';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Access, openAccess } from '../../src/access/access.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { listen } from '../../src/server/listen.ts';
 import { keys } from '../support/stack.ts';
 import { NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';

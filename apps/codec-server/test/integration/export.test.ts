@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { createAudit } from '@temporal-kms/audit';
 import { readableExport, UNREADABLE_ENCODING } from '@temporal-kms/codec-api';
 import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
 import { silent } from '../support/silent.ts';
 import { get, NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';

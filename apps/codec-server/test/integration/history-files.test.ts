@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { createAudit } from '@temporal-kms/audit';
 import { decodeFrame, type DecodeResult, fileEvents, type HistoryEvent } from '@temporal-kms/codec-api';
 import { type FileWorkflow, readHistoryFile } from '@temporal-kms/history-files';
 import { readHistory } from '@temporal-kms/testing/history';
 import proto from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import {
   get,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
+import { createAudit } from '@temporal-kms/audit';
 import {
   type AuditEntry,
   decodeFrame,
@@ -10,7 +11,6 @@ import {
 } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Access } from '../../src/access/access.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { buildPayloads, parsePayloads } from '../../src/json/payload-json.ts';
 import { MemoryBudget } from '../../src/memory.ts';
 import { ana } from '../support/callers.ts';

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createAudit } from '@temporal-kms/audit';
 import {
   type AuditEntry,
   type DecodeResult,
@@ -16,7 +17,6 @@ import {
 import proto from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Access, openAccess } from '../../src/access/access.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { HttpError } from '../../src/errors.ts';
 import { ana } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';

@@ -1,16 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type AuditFile, createAudit } from '@temporal-kms/audit';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
-import type { AuditFile } from '../../src/audit/audit-file.ts';
-import { createAudit } from '../../src/audit/audit.ts';
-import { auditSink } from '../../src/audit/line-queue.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { keptLog } from '../support/stack.ts';
 import { findSchemathesis } from '../support/schemathesis.ts';
 import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';
+import { auditSink } from '../../src/audit/open-audit.ts';
 
 /* SLOW=1 tries more of each route, with a new seed; SCHEMATHESIS_SEED repeats one. */
 const slow = process.env['SLOW'] !== undefined;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { createAudit } from '@temporal-kms/audit';
 import { type WorkflowSearchFrame, workflowSearchFrame } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { HttpError } from '../../src/errors.ts';
 import { createTemporalService, type TemporalService } from '../../src/temporal/service.ts';
 import { collect } from '../support/lines.ts';

@@ -1,7 +1,7 @@
+import { createAudit } from '@temporal-kms/audit';
 import { type SearchFrame, searchFrame, type SearchHit } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
 import { collect } from '../support/lines.ts';
 import { silent } from '../support/silent.ts';

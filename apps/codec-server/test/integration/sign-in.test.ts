@@ -1,7 +1,7 @@
+import { createAudit } from '@temporal-kms/audit';
 import { decodeFrame } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { collect } from '../support/lines.ts';
 import { frames, get, lines, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
 

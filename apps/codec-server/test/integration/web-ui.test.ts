@@ -1,13 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createAudit } from '@temporal-kms/audit';
 import { type Browser, chromium, type Page } from '@playwright/test';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { accessLoader } from '../../src/access/policy-access.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { readTlsPair } from '../../src/server/tls.ts';
 import { AUDIENCE, startProvider, type TestProvider } from '../access/support/provider.ts';

@@ -1,8 +1,8 @@
+import { createAudit } from '@temporal-kms/audit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import type { Access } from '../../src/access/access.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { HttpError } from '../../src/errors.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { appWith, HOST, type Kms, keys, noTemporal, plain, startKms } from '../support/stack.ts';

@@ -1,15 +1,13 @@
 import { appendFile, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type AuditFile, createAudit, formatHead } from '@temporal-kms/audit';
 import { auditPage, auditVerification } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AuditFile } from '../../src/audit/audit-file.ts';
-import { createAudit } from '../../src/audit/audit.ts';
-import { formatHead } from '../../src/audit/chain.ts';
 import { chainCheck } from '../../src/audit/check-chain.ts';
-import { auditSink } from '../../src/audit/line-queue.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { appWith, HOST, type Kms, keptLog, startKms } from '../support/stack.ts';
+import { auditSink } from '../../src/audit/open-audit.ts';
 
 let kms: Kms;
 let directory: string;

@@ -1,8 +1,8 @@
+import { createAudit } from '@temporal-kms/audit';
 import { type AuditEntry, keyTest, namespaceKeys } from '@temporal-kms/codec-api';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import type { AppDeps } from '../../src/app.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { appWith, HOST, type Kms, keys, startKms } from '../support/stack.ts';
 
 let kms: Kms;

@@ -1,12 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
+import { openAuditFile } from '@temporal-kms/audit/file';
 import { pino } from 'pino';
-import { openAuditFile } from '../../src/audit/audit-file.ts';
-import { newInstance } from '../../src/audit/chain.ts';
 
 // A process that appends lines to the file named on its command line, prints the confirmed lines, and exits at the first
 // error.
 const [path = ''] = process.argv.slice(2);
-const file = await openAuditFile(path, { instance: newInstance(), log: pino({ level: 'silent' }) });
+const file = await openAuditFile(path, {
+  instance: randomBytes(8).toString('hex'),
+  log: pino({ level: 'silent' }),
+});
 for (let n = 0; ; n += 1) {
   const values = Array.from({ length: 3 }, (_, m) => `${process.pid}-${n}-${m}`);
   try {

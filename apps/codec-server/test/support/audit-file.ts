@@ -1,5 +1,4 @@
-import { type AuditFile, type AuditFileOptions, openAuditFile } from '../../src/audit/audit-file.ts';
-import { newInstance } from '../../src/audit/chain.ts';
+import { type AuditFile, type AuditFileOptions, newInstance, openAuditFile } from '@temporal-kms/audit';
 import { keptLog } from './stack.ts';
 
 /** Opens an audit file like a separate process. */

@@ -1,3 +1,4 @@
+import { createAudit } from '@temporal-kms/audit';
 import {
   combineObservers,
   createKmsCodec,
@@ -13,7 +14,6 @@ import { type AppDeps, createApp } from '../../src/app.ts';
 import { type Access, openAccess } from '../../src/access/access.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { HttpError } from '../../src/errors.ts';
-import { createAudit } from '../../src/audit/audit.ts';
 import { startTextThreads } from '../../src/history/text-threads.ts';
 import { createKeyUsage, type KeyUsage } from '../../src/observability/key-usage.ts';
 import { kmsCharges, type KmsHealth, watchKms } from '../../src/observability/kms-calls.ts';

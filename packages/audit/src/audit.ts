@@ -2,19 +2,26 @@ import { randomUUID } from 'node:crypto';
 import {
   type AuditEntry,
   type AuditOperation,
+  countReason,
   type KeyUse,
   MAX_REFS,
   type PayloadRef,
   type ReasonCode,
   type ReasonCounts,
 } from '@temporal-kms/codec-api';
-import type { Caller } from '../access/access.ts';
-import { countReason, type KeyUsage } from '../observability/key-usage.ts';
+
+/** An authenticated caller. It never holds a token. */
+export interface AuditedCaller {
+  /** For people: an e-mail address, else the subject. */
+  readonly name: string;
+  readonly issuer?: string;
+  readonly subject?: string;
+}
 
 /** An operation and its caller, as an entry records them. It holds no content and no token. */
 export interface Intent {
   readonly operation: AuditOperation;
-  readonly caller: Caller;
+  readonly caller: AuditedCaller;
   /** The client's address. */
   readonly peer: string | undefined;
   readonly namespace: string | undefined;
@@ -51,7 +58,7 @@ export interface AuditRecord {
   refused(code: ReasonCode, of?: { readonly ref?: PayloadRef; readonly key?: KeyUse }): void;
   /**
    * Writes the `outcome` entry. Only the first call counts.
-   * @throws HttpError `audit_unavailable`: send no plaintext
+   * @throws what the sink throws: release no plaintext then
    */
   end(result: Outcome): Promise<void>;
 }
@@ -59,13 +66,13 @@ export interface AuditRecord {
 export interface Audit {
   /**
    * Writes the `intent` entry. Decrypt nothing before the promise has resolved.
-   * @throws HttpError `audit_unavailable`
+   * @throws what the sink throws
    */
   begin(intent: Intent): Promise<AuditRecord>;
   /**
    * Writes a `denied` entry.
    * @param repeated absent: the entry is about this denial; else about so many denials like it without an entry
-   * @throws HttpError `audit_unavailable`
+   * @throws what the sink throws
    */
   denied(intent: Intent, why: Denied, repeated?: RepeatedDenial): Promise<void>;
   /** Resolves when every operation that has begun has written its outcome or failed to. */
@@ -74,7 +81,7 @@ export interface Audit {
 
 /** Where entries go. */
 export interface EntrySink {
-  /** @throws HttpError 503 `audit_unavailable` when the entry is not written within a second */
+  /** @throws when the entry is not written within a second */
   write(entry: AuditEntry): Promise<void>;
 }
 
@@ -260,71 +267,4 @@ export const shortened = ({
 function cut<T extends string | undefined>(text: T): T;
 function cut(text: string | undefined): string | undefined {
   return text !== undefined && text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
-}
-
-/** Returns the same audit, whose operations are also counted as use of keys. */
-export function withUsageCounting(audit: Audit, usage: KeyUsage): Audit {
-  return {
-    ...audit,
-    begin: (intent) => {
-      const { namespace } = intent;
-      const begun = audit.begin(intent);
-      if (namespace === undefined) return begun;
-      const counts = usage.of(namespace);
-      return begun.then((record) => ({
-        done: (key, payloads = 1) => {
-          record.done(key, payloads);
-          counts.done(key, payloads, usage.now());
-        },
-        refused: (code, of = {}) => {
-          record.refused(code, of);
-          counts.refused(code, { ...runOf(intent), ...of }, usage.now());
-        },
-        end: (result) => record.end(result),
-      }));
-    },
-  };
-}
-
-/**
- * The run, if it is in the entry's namespace: readers of one namespace must not learn the ids of another. The run of a
- * file may not exist.
- */
-function runOf({ requestNamespace, workflowId, runId, source }: Intent): {
-  workflowId?: string;
-  runId?: string;
-} {
-  if (requestNamespace !== undefined || source !== undefined) return {};
-  return {
-    ...(workflowId === undefined ? {} : { workflowId }),
-    ...(runId === undefined ? {} : { runId }),
-  };
-}
-
-/**
- * Yields a stream's lines and writes the `outcome` entry when it ends: `complete` once the last line was taken,
- * `cut_off` when the reader stops before that, `failed` when the stream throws.
- * @param count called for each line; an outcome that it returns replaces `complete`
- * @param interrupted returns why the reader is gone, if it is: lines that end early for that are not a complete answer
- */
-export async function* auditedStream<T, Record extends Pick<AuditRecord, 'end'>>(
-  record: Record,
-  lines: AsyncIterable<T>,
-  count: (record: Record, line: T) => Outcome | void,
-  interrupted: () => Outcome | undefined = () => undefined,
-): AsyncGenerator<T, void> {
-  let result: Outcome | undefined;
-  try {
-    let end: Outcome = 'complete';
-    for await (const line of lines) {
-      end = count(record, line) ?? end;
-      yield line;
-    }
-    result = end;
-  } catch (error) {
-    result = 'failed';
-    throw error;
-  } finally {
-    await record.end(interrupted() ?? result ?? 'cut_off');
-  }
 }

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { LineQueue } from '../../src/audit/line-queue.ts';
+import { LineQueue } from '../src/line-queue.ts';
 
 /** A writer whose writes the test completes. */
 function held() {

@@ -2,8 +2,8 @@ import { constants, lstatSync, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, statfs } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Logger } from 'pino';
-import { codeOf } from '../errors.ts';
+import type { LogMethods } from '@temporal-kms/kms-codec/worker-logging';
+import { codeOf } from './errors.ts';
 import { chain, type ChainHead, NOTHING } from './chain.ts';
 import type { AppendLines } from './line-queue.ts';
 import { openedLine } from './lines.ts';
@@ -17,7 +17,7 @@ const MAX_FILES = 3;
 export interface AuditFileOptions {
   /** Random id of this process. */
   readonly instance: string;
-  readonly log: Logger;
+  readonly log: LogMethods;
   /** Whether lines count as written only when they are on the disk. */
   readonly fsync?: boolean;
   /** Id of the key for digests, for the first line of a file. */

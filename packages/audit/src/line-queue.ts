@@ -1,9 +1,8 @@
 import { WaitTimer } from '@temporal-kms/kms-codec';
-import type { Logger } from 'pino';
-import { codeOf, HttpError, messageOf } from '../errors.ts';
-import { OutageLog, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
+import { type LogMethods, OutageLog, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
 import type { EntrySink } from './audit.ts';
-import { entryLine } from './lines.ts';
+import { codeOf, messageOf } from './errors.ts';
+import { CODEC_SERVER, entryLine } from './lines.ts';
 
 /** Writes text of whole lines after everything that was written before. Resolves when the system has taken it. */
 export type Append = (text: string) => Promise<void>;
@@ -117,20 +116,25 @@ export class LineQueue {
 
 /** Where audit lines go. A line counts as written when its write has succeeded. */
 export interface AuditSink extends EntrySink {
-  /** Writes a line that is not an entry. @throws HttpError as `write` does */
+  /** Writes a line that is not an entry. @throws what `unavailable` returns, as `write` does */
   writeLine(line: string): Promise<void>;
 }
 
 export interface AuditSinkOptions extends Pick<LineQueueOptions, 'waitMs' | 'maxWaiting'> {
-  readonly log: Logger;
+  readonly log: LogMethods;
   /** Called for each line that was not written. */
   readonly failed?: () => void;
+  /** Returns the error for an operation whose line was not written. */
+  readonly unavailable: (cause: unknown) => Error;
+  /** The program that writes, as Cloud Logging shows it. Default: the codec server. */
+  readonly producer?: string;
 }
 
-const RETRY_SECONDS = 5;
-
-/** Returns a sink that queues lines, logs outages, and answers 503 for each line that is not written. */
-export function auditSink(append: AppendLines, { log, failed, ...limits }: AuditSinkOptions): AuditSink {
+/** Returns a sink that queues lines, logs outages, and throws the error of `unavailable` for each line that is not written. */
+export function auditSink(
+  append: AppendLines,
+  { log, failed, unavailable, producer = CODEC_SERVER, ...limits }: AuditSinkOptions,
+): AuditSink {
   const outage = new OutageLog(writeToLog(log), {
     down: 'audit cannot be written',
     up: 'audit is written again',
@@ -142,16 +146,11 @@ export function auditSink(append: AppendLines, { log, failed, ...limits }: Audit
     failed: (error, count) => {
       for (let n = 0; n < count; n += 1) failed?.();
       outage.down({ reason: codeOf(error) ?? messageOf(error) });
-      return new HttpError(
-        503,
-        'audit_unavailable',
-        'The audit cannot be written, so nothing is decrypted; try again.',
-        { retryAfter: RETRY_SECONDS, cause: error, loggable: true },
-      );
+      return unavailable(error);
     },
   });
   return {
-    write: (entry) => lines.write(entryLine(entry)),
+    write: (entry) => lines.write(entryLine(entry, producer)),
     writeLine: (line) => lines.write(line),
   };
 }

@@ -1,8 +1,8 @@
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createAudit, type Intent } from '../../src/audit/audit.ts';
-import { countDenials } from '../../src/audit/open-audit.ts';
-import { entryLine } from '../../src/audit/lines.ts';
+import { createAudit, type Intent } from '../src/audit.ts';
+import { countDenials } from '../src/open-audit.ts';
+import { entryLine } from '../src/lines.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

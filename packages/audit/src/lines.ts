@@ -1,7 +1,10 @@
 import { auditChain, type AuditEntry, auditEntry, escapeInvisible } from '@temporal-kms/codec-api';
 import { z } from 'zod';
-import packageJson from '../../package.json' with { type: 'json' };
+import packageJson from '../package.json' with { type: 'json' };
 import { type ChainHead, formatHead, parseHead } from './chain.ts';
+
+/** The program that writes the audit, unless another writes it. */
+export const CODEC_SERVER = 'temporal-kms/codec-server';
 
 /** The label by which Cloud Logging finds the audit. */
 const LABELS = { log: 'audit' } as const;
@@ -11,8 +14,9 @@ const LABELS_TEXT = `"logging.googleapis.com/labels":${JSON.stringify(LABELS)}`;
  * Returns an entry as a line of JSON in the form that Cloud Logging's agents read:
  * https://docs.cloud.google.com/logging/docs/structured-logging. The lines of an operation share its id. Lines that are
  * delivered twice have the same insertId, so Cloud Logging counts them once.
+ * @param producer the program that writes
  */
-export function entryLine(entry: AuditEntry): string {
+export function entryLine(entry: AuditEntry, producer: string = CODEC_SERVER): string {
   const { time, ...audit } = entry;
   const { id, event, operation, outcome, part } = audit;
   // Only `audit` can hold a caller's text. The other values come from closed sets and need no JSON.stringify.
@@ -20,7 +24,7 @@ export function entryLine(entry: AuditEntry): string {
     `{"severity":"${event === 'denied' ? 'WARNING' : 'NOTICE'}","time":"${time}",` +
     `"message":"audit: ${operation} ${outcome?.result ?? event}",` +
     `"logging.googleapis.com/insertId":"${id}.${event}${part === undefined ? '' : `.${part}`}",${LABELS_TEXT},` +
-    `"logging.googleapis.com/operation":{"id":"${id}","producer":"temporal-kms/codec-server"` +
+    `"logging.googleapis.com/operation":{"id":"${id}","producer":"${producer}"` +
     `${isFirst(event) ? ',"first":true' : ''}${isLast(event) ? ',"last":true' : ''}},` +
     `"audit":${visibleJson(audit)}}\n`
   );

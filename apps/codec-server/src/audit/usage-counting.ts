@@ -1,0 +1,41 @@
+import type { Audit, Intent } from '@temporal-kms/audit';
+import type { KeyUsage } from '../observability/key-usage.ts';
+
+/** Returns the same audit, whose operations are also counted as use of keys. */
+export function withUsageCounting(audit: Audit, usage: KeyUsage): Audit {
+  return {
+    ...audit,
+    begin: (intent) => {
+      const { namespace } = intent;
+      const begun = audit.begin(intent);
+      if (namespace === undefined) return begun;
+      const counts = usage.of(namespace);
+      return begun.then((record) => ({
+        done: (key, payloads = 1) => {
+          record.done(key, payloads);
+          counts.done(key, payloads, usage.now());
+        },
+        refused: (code, of = {}) => {
+          record.refused(code, of);
+          counts.refused(code, { ...runOf(intent), ...of }, usage.now());
+        },
+        end: (result) => record.end(result),
+      }));
+    },
+  };
+}
+
+/**
+ * The run, if it is in the entry's namespace: readers of one namespace must not learn the ids of another. The run of a
+ * file may not exist.
+ */
+function runOf({ requestNamespace, workflowId, runId, source }: Intent): {
+  workflowId?: string;
+  runId?: string;
+} {
+  if (requestNamespace !== undefined || source !== undefined) return {};
+  return {
+    ...(workflowId === undefined ? {} : { workflowId }),
+    ...(runId === undefined ? {} : { runId }),
+  };
+}

@@ -1,0 +1,201 @@
+import { hash } from 'node:crypto';
+import { type LogMethods, MinuteAggregator } from '@temporal-kms/kms-codec/worker-logging';
+import { messageOf } from './errors.ts';
+import { type AuditFile, type AuditFileOptions, openAuditFile } from './audit-file.ts';
+import { type Audit, createAudit, type Denied, type Intent, shortened } from './audit.ts';
+import {
+  chain,
+  type ChainHead,
+  type Digests,
+  formatHead,
+  newInstance,
+  NOTHING,
+  readDigestKey,
+} from './chain.ts';
+import { type Append, auditSink, type AuditSinkOptions } from './line-queue.ts';
+import { closedLine, openedLine } from './lines.ts';
+
+export interface OpenAudit {
+  readonly audit: Audit;
+  /** Absent without a key. */
+  readonly digests: Digests | undefined;
+  /** Returns the last line that was written: a verifier that expects it detects a truncated end. */
+  readonly head: () => ChainHead;
+  /** Call it after the file was rotated. */
+  reopen(): void;
+  /** Writes the counted denials and the closing line. */
+  close(): Promise<void>;
+}
+
+export interface OpenAuditOptions {
+  /** Absent: `output`. */
+  readonly file: string | undefined;
+  /** Writes to standard output. */
+  readonly output: Append;
+  readonly fsync: boolean;
+  /** Absent: no digests. */
+  readonly digestKeyFile: string | undefined;
+  readonly log: LogMethods;
+  /** Called for each line that could not be written. */
+  readonly failed: () => void;
+  /** Returns the error for an operation whose line could not be written. */
+  readonly unavailable: AuditSinkOptions['unavailable'];
+  /** The program, for Cloud Logging. Default: the codec server. */
+  readonly producer?: string;
+}
+
+/** How often the log names the last line while new lines are written. */
+const LOG_HEAD_MS = 10 * 60_000;
+
+/**
+ * Opens the audit in a file or on standard output and writes its first line.
+ * @throws UntrustedPathError, Error or Node's error when the file cannot be written or the key cannot be read
+ */
+export async function openAudit(options: OpenAuditOptions): Promise<OpenAudit> {
+  const { file, output, fsync, digestKeyFile, log, failed, unavailable, producer } = options;
+  const instance = newInstance();
+  const digests = digestKeyFile === undefined ? undefined : readDigestKey(digestKeyFile);
+  const digestKey = digests?.keyId;
+  const opened: Pick<AuditFile, 'append' | 'head'> & Partial<AuditFile> =
+    file === undefined
+      ? await chainedOutput(output, { instance, digestKey })
+      : await openAuditFile(file, { instance, log, fsync, digestKey });
+  const sink = auditSink(opened.append, {
+    log,
+    failed,
+    unavailable,
+    ...(producer !== undefined && { producer }),
+  });
+  const audit = countDenials(createAudit(sink));
+
+  let logged = 0;
+  const logHead = (): void => {
+    const head = opened.head();
+    if (head.seq === logged) return;
+    logged = head.seq;
+    log.info({ instance, head: formatHead(head) }, 'last line of the audit');
+  };
+  logHead();
+  const timer = setInterval(logHead, LOG_HEAD_MS).unref();
+
+  return {
+    audit,
+    digests,
+    head: () => opened.head(),
+    reopen: () => opened.reopen?.(),
+    close: async () => {
+      clearInterval(timer);
+      await audit.flush();
+      // The sink has logged the cause already.
+      await sink.writeLine(closedLine(instance)).catch((error: unknown) => {
+        log.warn({ reason: messageOf(error) }, 'audit closed without a closing line');
+      });
+      logHead();
+      await opened.close?.();
+    },
+  };
+}
+
+/** Chains lines on standard output, where other lines may stand between them. Each process begins a new chain. */
+export async function chainedOutput(
+  output: Append,
+  { instance, digestKey }: Pick<AuditFileOptions, 'instance' | 'digestKey'>,
+): Promise<Pick<AuditFile, 'append' | 'head'>> {
+  let head = NOTHING;
+  const append: AuditFile['append'] = async (lines) => {
+    const chained = chain(instance, head, lines);
+    // Set before the write, because a write that fails may have written some of the lines.
+    head = chained.head;
+    await output(chained.bytes.toString('utf8'));
+  };
+  await append([openedLine(instance, { digestKey })]);
+  return { append, head: () => head };
+}
+
+/** Kinds of denials that are distinguished in a minute, for one caller and for all callers. */
+const MAX_OF_CALLER = 16;
+const MAX_KINDS = 1_024;
+
+/** The caller of an entry that counts the denials of all callers above the limit. */
+const OTHERS: Intent['caller'] = { name: 'others' };
+
+interface Denial {
+  readonly intent: Intent;
+  readonly why: Denied;
+}
+
+/** A denial with the kind that it is counted as, and how many of that kind have an entry each in a minute. */
+interface ClassifiedDenial extends Denial {
+  readonly kind: string;
+  readonly limit: 0 | 1;
+}
+
+interface CountedAudit extends Audit {
+  /** Writes what was counted until now. */
+  flush(): Promise<void>;
+}
+
+/**
+ * Returns an audit that a caller without permissions cannot fill. It writes the first denial of a caller, operation,
+ * namespace and cause at once, counts further denials in the same minute, and writes their number when the minute ends. A
+ * caller who tries many namespaces, and callers above the limit, share one entry for the excess. Counts that could not
+ * be written are kept for the next minute.
+ */
+export function countDenials(audit: Audit): CountedAudit {
+  const kindsOf = new Map<string, number>();
+  let writing = Promise.resolve();
+  const counts = new MinuteAggregator<Denial>({
+    kinds: MAX_KINDS,
+    flushed: (suppressed) => {
+      kindsOf.clear();
+      for (const { first, since, count } of suppressed) {
+        // One after the other, because the queue of lines is bounded.
+        writing = writing.then(() =>
+          audit
+            .denied(first.intent, first.why, { since, count })
+            .catch(() => counts.count(classify(first).kind, first, count)),
+        );
+      }
+    },
+  });
+
+  const classify = ({ intent, why }: Denial): ClassifiedDenial => {
+    const { caller, operation, namespace } = intent;
+    const who = digest(caller.issuer, caller.subject, caller.name);
+    const own = digest(who, operation, why, namespace);
+    if (counts.has(own)) return { intent, why, kind: own, limit: 1 };
+    if (!counts.hasRoom) {
+      const ofOthers = { operation, caller: OTHERS, peer: undefined, namespace: undefined };
+      return { intent: ofOthers, why, kind: `others ${operation} ${why}`, limit: 0 };
+    }
+    const kinds = kindsOf.get(who) ?? 0;
+    if (kinds >= MAX_OF_CALLER) {
+      const anywhere = { ...intent, namespace: undefined };
+      return { intent: anywhere, why, kind: `any ${who} ${operation} ${why}`, limit: 0 };
+    }
+    kindsOf.set(who, kinds + 1);
+    return { intent, why, kind: own, limit: 1 };
+  };
+
+  return {
+    ...audit,
+    flush: () => {
+      counts.flush();
+      return writing;
+    },
+    denied: async (intent, why) => {
+      const { kind, limit, ...counted } = classify({ intent, why });
+      const denial = { why, intent: shortened(counted.intent) };
+      if (!counts.pass(kind, denial, limit)) return;
+      try {
+        await audit.denied(intent, why);
+      } catch (error) {
+        counts.count(kind, denial, 1);
+        throw error;
+      }
+    },
+  };
+}
+
+const digest = (...parts: readonly (string | undefined)[]): string =>
+  hash('sha256', JSON.stringify(parts), 'base64');
