@@ -6,6 +6,10 @@ export type { CodecContext, KmsCodecOptions, WritableFormat } from './codec-opti
 export { KmsCodecError, reasonClass, reasonClasses, reasonCodes } from './errors.ts';
 export type { KmsCodecErrorOptions, ReasonClass, ReasonCode } from './errors.ts';
 export type { Format } from './formats/format.ts';
+export { cryptoKeyId, messageKey } from './formats/message-key.ts';
+export type { MessageKey } from './formats/message-key.ts';
+export { headerTags, messageHeader } from './formats/message-header.ts';
+export type { MessageHeader } from './formats/message-header.ts';
 export type { DecryptedPayload, EncodedWithInfo, PayloadInfo } from './formats/formats.ts';
 export { CloudKms } from './keys/cloud-kms.ts';
 export type { CloudKmsOptions } from './keys/cloud-kms.ts';

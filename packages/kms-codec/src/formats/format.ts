@@ -77,6 +77,20 @@ export function metadataText(payload: Payload, key: string): string {
   return value?.length ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : '';
 }
 
+/** The resource name of a crypto key, or temporal-proxy's URL of it. */
+const CRYPTO_KEY =
+  /^(?:gcpkms:\/\/)?(projects\/[\w.:-]+\/locations\/[\w-]+\/keyRings\/[\w-]+\/cryptoKeys\/[\w-]+)$/;
+const MAX_NAME_LENGTH = 512;
+
+/**
+ * Returns the resource name of the crypto key that a metadata entry contains. Undefined for any other text, which errors and
+ * reports must not repeat.
+ */
+export function namedCryptoKey(payload: Payload, entry: string): string | undefined {
+  if ((payload.metadata?.[entry]?.length ?? 0) > MAX_NAME_LENGTH) return undefined;
+  return CRYPTO_KEY.exec(metadataText(payload, entry))?.[1];
+}
+
 /** Whether two encodings are equal. */
 export const isEncoding = (encoding: Uint8Array, other: Buffer): boolean =>
   encoding.length === other.length && other.equals(encoding);

@@ -6,7 +6,7 @@ import {
 } from './compression-marker.ts';
 import { KmsCodecError } from '../errors.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
-import { isEncoding, passThrough } from './format.ts';
+import { isEncoding, namedCryptoKey, passThrough } from './format.ts';
 import { addKmsCalls, formatOf, infoOf, type ParsedPayload, parsePayload } from './formats.ts';
 import type { Payload } from './payload.ts';
 import type { Call } from './scope.ts';
@@ -114,20 +114,11 @@ function unreadable(payload: Payload, { onUnreadableLayer }: Call, error: () => 
   throw error();
 }
 
-/** The resource name of a crypto key. An error must not repeat anything else from decrypted metadata. */
-const CRYPTO_KEY =
-  /^(?:gcpkms:\/\/)?(projects\/[\w.:-]+\/locations\/[\w-]+\/keyRings\/[\w-]+\/cryptoKeys\/[\w-]+)$/;
-const MAX_NAME_LENGTH = 512;
-
 function notReadHere(
   { payload, format }: Pick<ParsedPayload, 'payload' | 'format'>,
   { scope }: Call,
 ): KmsCodecError {
-  const named = payload.metadata?.[format.name === 'proxy' ? 'encryption-key-id' : 'kms-key'];
-  const key =
-    named && named.length <= MAX_NAME_LENGTH
-      ? CRYPTO_KEY.exec(Buffer.from(named).toString())?.[1]
-      : undefined;
+  const key = namedCryptoKey(payload, format.name === 'proxy' ? 'encryption-key-id' : 'kms-key');
   const content = format.name === 'plain' ? 'encrypted and names no key' : `in the format ${format.name}`;
   return new KmsCodecError(
     'layer_unreadable',

@@ -1,0 +1,50 @@
+import { namespaceTag, workflowTag } from '../crypto/tags.ts';
+import { parseHeader } from './envelope-v2-header.ts';
+
+/** What the header of an `envelope-v2` message contains: claims until the message has been decrypted. */
+export interface MessageHeader {
+  /** Whether the plaintext is a zstd frame. */
+  readonly compressed: boolean;
+  /** Identifies the crypto key: 16 hexadecimal digits. `cryptoKeyId` returns the id of a name. */
+  readonly keyId: string;
+  readonly keyVersion: number;
+  /** Identifies the namespace: 32 hexadecimal digits, see {@link headerTags}. */
+  readonly namespaceTag: string;
+  /** Identifies the workflow: 32 hexadecimal digits. Absent: the message is not bound to a workflow. */
+  readonly workflowTag?: string;
+  /** Bytes of the header. Nonce, ciphertext and authentication tag follow it. */
+  readonly bytes: number;
+}
+
+/**
+ * Returns what the header of an `envelope-v2` message contains, without a configuration and without decrypting the message.
+ *
+ * @param data the `data` of a payload with the encoding `binary/envelope-kms-v2`
+ * @throws KmsCodecError `malformed` (truncated, or a length out of range), `unsupported_version` (an unknown version or
+ *   flag)
+ *
+ * @example
+ * ```ts
+ * const header = messageHeader(payload.data ?? new Uint8Array());
+ * const isOurs = header.namespaceTag === headerTags.namespace('payments-prod');
+ * ```
+ */
+export function messageHeader(data: Uint8Array): MessageHeader {
+  const { header, length } = parseHeader(data);
+  return {
+    compressed: header.compressed,
+    keyId: hex(header.keyId),
+    keyVersion: header.keyVersion,
+    namespaceTag: hex(header.namespaceTag),
+    ...(header.workflowTag && { workflowTag: hex(header.workflowTag) }),
+    bytes: length,
+  };
+}
+
+/** Returns the tags by which a header names a namespace and a workflow, in hexadecimal digits. */
+export const headerTags = {
+  namespace: (namespace: string): string => hex(namespaceTag(namespace)),
+  workflow: (namespace: string, workflowId: string): string => hex(workflowTag(namespace, workflowId)),
+} as const;
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

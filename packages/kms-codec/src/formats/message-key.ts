@@ -1,0 +1,92 @@
+import { keyId } from '../crypto/tags.ts';
+import { KmsCodecError, type ReasonCode } from '../errors.ts';
+import { isCompressed } from './compression-marker.ts';
+import { parseHeader } from './envelope-v2-header.ts';
+import { type Format, metadataText, namedCryptoKey } from './format.ts';
+import { isFailurePlaceholder } from './failure-placeholder.ts';
+import { formatOf } from './formats.ts';
+import { isEmpty, type Payload } from './payload.ts';
+
+/** The key that a stored payload needs, as its metadata and its header name it. */
+export interface MessageKey {
+  readonly format: Format;
+  /** Resource name of the crypto key, in formats that name it. */
+  readonly key?: string;
+  /** In `envelope-v2`: the id of the crypto key, 16 hexadecimal digits. `cryptoKeyId` returns the id of a name. */
+  readonly keyId?: string;
+  /** In `envelope-v2`: the key version that wrapped the branch key. The other formats do not name it. */
+  readonly keyVersion?: number;
+  /** In `static`: the id of the key in the keys file. */
+  readonly staticKey?: string;
+  /** The payload is in plaintext and hides nothing: it has no data, or it is the placeholder of a failure. */
+  readonly empty?: true;
+  /**
+   * Why the payload's key is not known: `malformed` or `unsupported_version` (the header), or `layer_unreadable` (another
+   * codec encrypted or compressed the payload, which may contain further messages).
+   */
+  readonly problem?: Extract<ReasonCode, 'malformed' | 'unsupported_version' | 'layer_unreadable'>;
+}
+
+/**
+ * Returns which key a stored payload needs, without a configuration and without decrypting it: what `KmsCodec.inspect`
+ * returns depends on the rule of a namespace. The result is a claim of whoever wrote the payload, and it does not include
+ * layers inside the message.
+ *
+ * @example
+ * const { format, keyId, keyVersion } = messageKey(payload);
+ * if (keyId === cryptoKeyId(name) && keyVersion === 3) console.log(`needs version 3 of ${name} (${format})`);
+ */
+export function messageKey(payload: Payload): MessageKey {
+  const format = formatOf(payload).name;
+  switch (format) {
+    case 'envelope-v2':
+      return { format, ...headerKey(payload) };
+    case 'envelope':
+    case 'direct':
+      return { format, ...named(payload, 'kms-key') };
+    case 'proxy':
+      return { format, ...named(payload, 'encryption-key-id') };
+    case 'static':
+      return { format, staticKey: metadataText(payload, 'encryption-key-id') };
+    case 'external':
+      return { format };
+    case 'plain':
+      if (isEmpty(payload) || isFailurePlaceholder(payload)) return { format, empty: true };
+      return isOfOtherCodec(payload) ? { format, problem: 'layer_unreadable' } : { format };
+  }
+}
+
+/** Returns the id that names a crypto key in the header of an `envelope-v2` message: 16 hexadecimal digits. */
+export const cryptoKeyId = (cryptoKey: string): string => hex(keyId(cryptoKey));
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+function headerKey(payload: Payload): Pick<MessageKey, 'keyId' | 'keyVersion' | 'problem'> {
+  // Another codec has compressed the header too.
+  if (isCompressed(payload)) return { problem: 'layer_unreadable' };
+  try {
+    const { header } = parseHeader(payload.data ?? new Uint8Array());
+    return { keyId: hex(header.keyId), keyVersion: header.keyVersion };
+  } catch (error) {
+    if (!(error instanceof KmsCodecError)) throw error;
+    return { problem: error.code === 'unsupported_version' ? 'unsupported_version' : 'malformed' };
+  }
+}
+
+function named(payload: Payload, entry: string): Pick<MessageKey, 'key'> {
+  const key = namedCryptoKey(payload, entry);
+  return key === undefined ? {} : { key };
+}
+
+/** What Temporal's converters write. Any other encoding comes from a codec that this library does not know. */
+const converters: ReadonlySet<string> = new Set([
+  '',
+  'binary/null',
+  'binary/plain',
+  'binary/protobuf',
+  'json/plain',
+  'json/protobuf',
+]);
+
+const isOfOtherCodec = (payload: Payload): boolean =>
+  isCompressed(payload) || !converters.has(metadataText(payload, 'encoding'));
