@@ -5,6 +5,7 @@ import { runCli } from './run-cli.ts';
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   now: () => new Date(),
+  stdin: () => process.stdin,
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   isTerminal: process.stdin.isTTY && process.stderr.isTTY,

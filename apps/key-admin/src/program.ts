@@ -3,15 +3,22 @@ import { Command } from 'commander';
 import type { ExitName } from './cli/cli-error.ts';
 import type { AddCommand, CliDeps } from './cli/deps.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addRotateCommand } from './commands/rotate.ts';
 import { addSetupCommand } from './commands/setup.ts';
 
 const help = `
-Exit codes: 0 done, 1 a check failed or a key has a problem, 64 wrong usage, 66 not found, 69 unavailable, 75 not yet
+Exit codes: 0 done, 1 a check failed or a key has a problem, 64 wrong usage, 65 wrong input, 66 not found, 69 unavailable, 75 not yet
 in effect, 77 not permitted, 78 wrong configuration. docs/cli.md explains them.`;
 
-const commands: readonly AddCommand[] = [addSetupCommand, addDoctorCommand, addKeysCommand, addRotateCommand];
+const commands: readonly AddCommand[] = [
+  addSetupCommand,
+  addDoctorCommand,
+  addKeysCommand,
+  addRotateCommand,
+  addInspectCommand,
+];
 
 /** Creates the command line. */
 export function createProgram(deps: CliDeps, exit: (name: ExitName) => void): Command {

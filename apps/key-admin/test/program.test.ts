@@ -15,6 +15,7 @@ const program = createProgram(
   {
     env: {},
     now: () => new Date(),
+    stdin: async function* () {},
     stdout: () => undefined,
     stderr: () => undefined,
     isTerminal: false,

@@ -4,6 +4,8 @@ export const exitCodes = {
   /** The command ran, and a check failed, a key has a problem, or a key cannot be changed as wanted. */
   failed: 1,
   usage: 64,
+  /** The input is not what the command reads, or is damaged. */
+  data: 65,
   notFound: 66,
   unavailable: 69,
   internal: 70,

@@ -6,6 +6,7 @@ import type { ExitName } from './cli-error.ts';
 export interface CliDeps {
   readonly env: Values;
   readonly now: () => Date;
+  readonly stdin: () => AsyncIterable<Uint8Array>;
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
   /** Whether a person can answer questions. */

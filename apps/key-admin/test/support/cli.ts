@@ -46,6 +46,8 @@ export interface Ran {
 export interface RunOptions {
   readonly env?: Record<string, string | undefined>;
   readonly now?: () => Date;
+  /** What standard input contains. */
+  readonly input?: string | Uint8Array;
   /** What the person at the terminal answers. Undefined: there is no terminal. */
   readonly answer?: string;
 }
@@ -53,13 +55,16 @@ export interface RunOptions {
 /** Runs the command line in this process. */
 export async function temporalKms(
   args: readonly string[],
-  { env = {}, now = () => new Date(), answer }: RunOptions = {},
+  { env = {}, now = () => new Date(), answer, input = '' }: RunOptions = {},
 ): Promise<Ran> {
   let out = '';
   let err = '';
   const code = await runCli(args, {
     env,
     now,
+    stdin: async function* () {
+      yield Buffer.from(input);
+    },
     stdout: (text) => (out += text),
     stderr: (text) => (err += text),
     isTerminal: answer !== undefined,

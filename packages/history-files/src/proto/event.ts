@@ -5,6 +5,8 @@ import { HistoryFileError } from '../problem.ts';
 import { readMessage } from './message.ts';
 import { type Payload, payloadFromJson, payloadFromReadable } from './payload.ts';
 
+export { payloadFromJson } from './payload.ts';
+
 type ProtoEvent = temporal.api.history.v1.IHistoryEvent;
 
 /** Nested objects and arrays in an event. A chain of 20 failure causes has about 50. */

@@ -1,0 +1,190 @@
+import { Option } from 'commander';
+import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import { loadKeyConfig, parseKeyName, withEnvFile } from '../cli/environment.ts';
+import { addCommonOptions, collect, type CommonOptions } from '../cli/options.ts';
+import { columns, createOutput, type Output } from '../cli/output.ts';
+import { describePayload, type KnownNames, type PayloadDescription } from '../inspect/describe-payload.ts';
+import { type InspectedPayload, type InspectedWorkflow, inspectHistory } from '../inspect/inspect-history.ts';
+import { keyText } from '../inspect/summary.ts';
+import { type InputFormat, inputFormats, parseInput } from '../payload-files/parse-input.ts';
+import { readBytes } from '../payload-files/read-bytes.ts';
+
+const examples = `
+Examples:
+  $ temporal-kms inspect history.json --namespace payments-prod --payloads
+  $ temporal workflow show -w order-1 --output json | temporal-kms inspect
+  $ temporal-kms inspect gs://exports/2030/01/31/histories.proto --json | jq '.workflows[].summary'
+  $ pbpaste | temporal-kms inspect --key projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/workflow-encryption
+
+Decrypts nothing and calls no Cloud KMS: it needs no key and, for local files, no credentials. Needs roles/storage.objectViewer
+on the bucket for gs://. What it prints is what the payloads claim. Exits with 1 if a payload is damaged.`;
+
+interface InspectOptions extends CommonOptions {
+  readonly format: InputFormat;
+  readonly namespace?: readonly string[];
+  readonly workflowId?: string;
+  readonly key?: readonly string[];
+  readonly payloads?: true;
+}
+
+/** `inspect`: what a payload, or each payload of exported histories, is, without decrypting it. */
+export const addInspectCommand: AddCommand = (program, deps, exit) => {
+  const command = program
+    .command('inspect')
+    .argument('[file]', 'file, gs://BUCKET/OBJECT, or - for standard input (default)')
+    .description(
+      'show what payloads and exported histories contain, without decrypting: format, key version, binding',
+    )
+    .addOption(new Option('--format <form>', 'what the input contains').choices(inputFormats).default('auto'))
+    .option('--namespace <name>', 'namespace to look for in headers; may be repeated', collect)
+    .option('--workflow-id <id>', 'workflow to look for in headers (default: that of the history)')
+    .option('--key <name>', 'crypto key to look for in headers; may be repeated', collect)
+    .option('--payloads', 'list each payload of a history')
+    .addHelpText('after', examples);
+  addCommonOptions(command).action(async (file: string | undefined, options: InspectOptions) => {
+    const output = createOutput(deps, options.json === true);
+    const known = knownNames(deps, options);
+    const named = await readBytes(file, deps);
+    const input = parseInput(named, options.format);
+    const damaged =
+      input.kind === 'payloads'
+        ? showPayloads(
+            output,
+            input.payloads.map((payload) => describePayload(payload, known)),
+          )
+        : showHistory(output, [...inspectAll(named.name, input, known, options, output)]);
+    if (damaged) exit('failed');
+  });
+};
+
+/** Returns the names to look for: those of the options and, where one is set, of the configuration. */
+function knownNames(deps: CliDeps, options: InspectOptions): KnownNames {
+  const { key: keys = [], namespace: namespaces = [], workflowId } = options;
+  for (const key of keys) parseKeyName(key);
+  const values = withEnvFile(deps.env, options.envFile);
+  if (!['GCP_KMS_KEY', 'KMS_KEYS_FILE'].some((name) => values[name])) return { keys, namespaces, workflowId };
+  const { rules } = loadKeyConfig(values, {}).kms;
+  const configured = rules.namespaces.flatMap((name) => rules.resolve(name).keys);
+  return {
+    keys: [...keys, ...configured, ...(rules.hasDefault ? rules.resolve('default').keys : [])],
+    namespaces: [...namespaces, ...rules.namespaces, ...[values['TEMPORAL_NAMESPACE'] ?? []].flat()],
+    workflowId,
+  };
+}
+
+type Listed = InspectedWorkflow & { readonly list?: readonly InspectedPayload[] };
+
+function* inspectAll(
+  name: string,
+  { file }: Extract<ReturnType<typeof parseInput>, { kind: 'history' }>,
+  known: KnownNames,
+  options: InspectOptions,
+  output: Output,
+): Generator<Listed, void> {
+  const total = file.workflows.length;
+  let list: InspectedPayload[] = [];
+  const visit = options.payloads ? (payload: InspectedPayload) => void list.push(payload) : undefined;
+  let done = 0;
+  for (const workflow of inspectHistory(name, file, known, visit)) {
+    done += 1;
+    if (done % 1_000 === 0) output.progress(`${done} of ${total} histories`);
+    yield options.payloads ? { ...workflow, list } : workflow;
+    list = [];
+  }
+}
+
+function showPayloads(output: Output, payloads: readonly PayloadDescription[]): boolean {
+  output.result({ payloads }, () =>
+    payloads.flatMap((payload, index) => [...(index > 0 ? [''] : []), ...describedLines(payload)]),
+  );
+  return payloads.some(({ state }) => state === 'damaged');
+}
+
+function describedLines(payload: PayloadDescription): string[] {
+  const { state, format, formatVersion, encoding, layers, key, namespace, workflow, bytes, headerBytes } =
+    payload;
+  const isMessage = state === 'encrypted';
+  const rows: (readonly [string, string] | undefined)[] = [
+    ['state', `${state}${payload.reason === undefined ? '' : `: ${payload.reason}`}`],
+    ['format', `${format}${formatVersion === undefined ? '' : `, version ${formatVersion}`}`],
+    ['encoding', encoding === '' ? 'none' : encoding],
+    [
+      'layers',
+      [...layers, isMessage ? 'not visible without the key' : ''].filter(Boolean).join(' > ') || 'none',
+    ],
+    isMessage || key ? ['crypto key', keyWithVersion(key)] : undefined,
+    isMessage ? ['namespace', boundText(namespace, namespace?.name, 'namespace')] : undefined,
+    isMessage ? ['workflow', boundText(workflow, workflow?.id, 'workflow')] : undefined,
+    ['compressed', payload.compressed ?? (isMessage && format !== 'envelope-v2' ? 'not visible' : 'no')],
+    ['size', `${bytes} bytes${headerBytes === undefined ? '' : `, of which ${headerBytes} are the header`}`],
+  ];
+  return columns(rows.filter((row) => row !== undefined));
+}
+
+const keyWithVersion = (key: PayloadDescription['key']): string =>
+  `${keyText(key)}${key?.version === undefined ? ', no version named' : `, version ${key.version}`}`;
+
+function boundText(
+  bound: { readonly tag: string } | undefined,
+  name: string | undefined,
+  what: string,
+): string {
+  if (bound === undefined) return `not bound to a ${what}`;
+  return name === undefined
+    ? `bound to a ${what} that is not named here (tag ${bound.tag})`
+    : `bound to ${name}`;
+}
+
+function showHistory(output: Output, workflows: readonly Listed[]): boolean {
+  output.result({ workflows }, () =>
+    workflows.flatMap((one, n) => [...(n > 0 ? [''] : []), ...workflowLines(one)]),
+  );
+  return workflows.some(({ summary }) => summary.some(({ state }) => state === 'damaged'));
+}
+
+function workflowLines({
+  workflowId,
+  runId,
+  type,
+  events,
+  payloads,
+  summary,
+  plaintext,
+  list,
+}: Listed): string[] {
+  return [
+    `${workflowId ?? 'a workflow without an id in the file'}${runId === null ? '' : ` / ${runId}`}${type === null ? '' : ` (${type})`}`,
+    `  ${events} events, ${payloads} payloads`,
+    ...table(
+      ['STATE', 'FORMAT', 'PAYLOADS', 'BYTES', 'EVENTS', 'VERSION', 'KEY'],
+      summary.map((row) => [
+        row.state,
+        row.format,
+        String(row.payloads),
+        String(row.bytes),
+        row.firstEvent === row.lastEvent ? `${row.firstEvent}` : `${row.firstEvent} to ${row.lastEvent}`,
+        row.key?.version === undefined ? '-' : String(row.key.version),
+        row.key === undefined && row.state !== 'encrypted' ? '-' : keyText(row.key),
+      ]),
+    ),
+    ...plaintext.map(
+      ({ ref, path, encoding, bytes }) => `  in plaintext: ${ref} ${path} (${encoding}, ${bytes} bytes)`,
+    ),
+    ...table(
+      ['REF', 'STATE', 'LAYERS', 'VERSION', 'NAMESPACE', 'WORKFLOW', 'BYTES', 'PATH'],
+      (list ?? []).map((one) => [
+        one.ref,
+        one.state,
+        one.layers.join(' > ') || '-',
+        one.key?.version === undefined ? '-' : String(one.key.version),
+        one.namespace === undefined ? '-' : (one.namespace.name ?? one.namespace.tag),
+        one.workflow === undefined ? '-' : (one.workflow.id ?? one.workflow.tag),
+        String(one.bytes),
+        one.path,
+      ]),
+    ),
+  ];
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string[] =>
+  rows.length === 0 ? [] : columns([head, ...rows]).map((line) => `  ${line}`);

@@ -1,0 +1,55 @@
+import { CliError } from '../cli/cli-error.ts';
+import { gcloud, YOU } from './gcloud.ts';
+import { signInLines } from './errors.ts';
+
+const URL_OF_OBJECT = /^gs:\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])\/(.+)$/;
+
+/**
+ * Returns the content of an object of Cloud Storage, `gs://BUCKET/OBJECT`, as it arrives.
+ * @throws CliError if the object does not exist, may not be read, or Cloud Storage does not answer; also while the content
+ *   is read
+ */
+export async function openObject(url: string): Promise<AsyncIterable<Uint8Array>> {
+  const [, bucket, name] = URL_OF_OBJECT.exec(url) ?? [];
+  if (bucket === undefined || name === undefined)
+    throw new CliError('usage', `${url} is not the URL of an object, such as gs://BUCKET/OBJECT`);
+  // Loaded here, because it takes as long as the rest of the command.
+  const { Storage } = await import('@google-cloud/storage');
+  const storage = new Storage({ timeout: 60_000, retryOptions: { maxRetries: 3 } });
+  return read(url, bucket, storage.bucket(bucket).file(name).createReadStream());
+}
+
+async function* read(
+  url: string,
+  bucket: string,
+  content: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* content;
+  } catch (error) {
+    throw storageError(url, bucket, error);
+  }
+}
+
+function storageError(url: string, bucket: string, error: unknown): CliError {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  if (code === 404) return new CliError('notFound', `${url} does not exist`, [], error);
+  if (code === 401 || code === 403)
+    return new CliError(
+      'notPermitted',
+      `Cloud Storage refuses to read ${url} (status ${code})`,
+      [
+        gcloud(
+          'storage buckets add-iam-policy-binding',
+          `gs://${bucket}`,
+          `--member=${YOU}`,
+          '--role=roles/storage.objectViewer',
+        ),
+      ],
+      error,
+    );
+  const isCredentials = error instanceof Error && /credentials/i.test(error.message);
+  if (isCredentials)
+    return new CliError('notPermitted', "Google's credentials are not available", signInLines, error);
+  return new CliError('unavailable', `Cloud Storage did not answer for ${url}`, [], error);
+}

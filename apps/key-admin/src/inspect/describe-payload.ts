@@ -1,0 +1,163 @@
+import { UNREADABLE_ENCODING } from '@temporal-kms/codec-api';
+import type { Payload } from '@temporal-kms/history-payloads';
+import {
+  cryptoKeyId,
+  type Format,
+  headerTags,
+  KmsCodecError,
+  messageHeader,
+  messageKey,
+} from '@temporal-kms/kms-codec';
+
+/**
+ * What a payload is, as far as that is known without a key.
+ * - `encrypted`: a message in one of the formats of this project
+ * - `foreign`: encrypted or compressed by a codec that this project does not know
+ * - `plaintext`: readable for everyone who can read the history
+ * - `empty`: no content, or the constant placeholder of a failure that could not be encrypted
+ * - `reference`: the content is in external storage
+ * - `unreadable`: an export could not decrypt the payload, and contains the reason in its place
+ * - `damaged`: a message whose header cannot be read, so that no key decrypts it
+ */
+export const payloadStates = [
+  'encrypted',
+  'foreign',
+  'plaintext',
+  'empty',
+  'reference',
+  'unreadable',
+  'damaged',
+] as const;
+type PayloadState = (typeof payloadStates)[number];
+
+/** A description of a payload from its metadata and its header, which are claims until the payload is decrypted. */
+export interface PayloadDescription {
+  readonly state: PayloadState;
+  readonly format: Format;
+  readonly encoding: string;
+  /** From the outside to the inside, as far as they are visible. */
+  readonly layers: readonly string[];
+  /** Absent: the payload names no crypto key. */
+  readonly key?: {
+    /** Resource name. Absent: the header contains an id only, and no known key has it. */
+    readonly name?: string;
+    /** In `envelope-v2`: first 8 bytes of the SHA-256 of the name, in hexadecimal digits. */
+    readonly id?: string;
+    readonly version?: number;
+    /** Id of a static key in a keys file. */
+    readonly static?: string;
+  };
+  /** Absent: bound to no namespace. */
+  readonly namespace?: { readonly tag: string; readonly name?: string };
+  /** Absent: bound to no workflow. */
+  readonly workflow?: { readonly tag: string; readonly id?: string };
+  /** How the content is compressed, where that is visible. */
+  readonly compressed?: string;
+  /** Bytes of `data`. */
+  readonly bytes: number;
+  /** Bytes of the header in `data`. */
+  readonly headerBytes?: number;
+  readonly formatVersion?: number;
+  /** The reason code of a damaged message, or the reason that an export contains. */
+  readonly reason?: string;
+}
+
+/** Names that a header may contain hashes of. */
+export interface KnownNames {
+  readonly keys: readonly string[];
+  readonly namespaces: readonly string[];
+  /** The workflow that the payload was encrypted for, if it is known. */
+  readonly workflowId?: string | undefined;
+}
+
+/** Describes a payload without decrypting it. */
+export function describePayload(payload: Payload, known: KnownNames): PayloadDescription {
+  const encoding = text(payload, 'encoding');
+  const bytes = payload.data?.length ?? 0;
+  const marker = text(payload, 'compression/algorithm');
+  const outer = marker === '' ? [] : [`${printable(marker)} (temporal-proxy)`];
+  const base = {
+    encoding: printable(encoding),
+    bytes,
+    ...(marker !== '' && { compressed: printable(marker) }),
+  };
+  if (encoding === UNREADABLE_ENCODING) return { ...base, ...unreadable(payload), layers: [] };
+  const named = messageKey(payload);
+  const { format } = named;
+  if (format === 'plain' || format === 'external') {
+    const state = named.problem !== undefined ? 'foreign' : stateOf(format, named.empty);
+    return {
+      ...base,
+      format,
+      state,
+      layers: [...outer, ...(state === 'foreign' && marker === '' ? [base.encoding] : [])],
+    };
+  }
+  const layers = [...outer, format];
+  if (format === 'envelope-v2' && marker === '') return { ...base, ...ofHeader(payload, known), format };
+  const key = keyOf(named);
+  return {
+    ...base,
+    format,
+    state: named.problem === 'malformed' ? 'damaged' : 'encrypted',
+    layers,
+    ...(key && { key }),
+  };
+}
+
+function stateOf(format: 'plain' | 'external', empty: true | undefined): PayloadState {
+  if (format === 'external') return 'reference';
+  return empty ? 'empty' : 'plaintext';
+}
+
+function keyOf({ key, staticKey }: ReturnType<typeof messageKey>): PayloadDescription['key'] {
+  if (key !== undefined) return { name: key };
+  return staticKey === undefined ? undefined : { static: printable(staticKey) };
+}
+
+function ofHeader(payload: Payload, { keys, namespaces, workflowId }: KnownNames) {
+  try {
+    const header = messageHeader(payload.data ?? new Uint8Array());
+    const name = keys.find((key) => cryptoKeyId(key) === header.keyId);
+    const namespace = namespaces.find((one) => headerTags.namespace(one) === header.namespaceTag);
+    const isOurs =
+      namespace !== undefined &&
+      workflowId !== undefined &&
+      headerTags.workflow(namespace, workflowId) === header.workflowTag;
+    return {
+      state: 'encrypted',
+      formatVersion: 2,
+      layers: ['envelope-v2', ...(header.compressed ? ['zstd'] : [])],
+      ...(header.compressed && { compressed: 'zstd' }),
+      key: { ...(name !== undefined && { name }), id: header.keyId, version: header.keyVersion },
+      namespace: { tag: header.namespaceTag, ...(namespace !== undefined && { name: namespace }) },
+      ...(header.workflowTag !== undefined && {
+        workflow: { tag: header.workflowTag, ...(isOurs && { id: workflowId }) },
+      }),
+      headerBytes: header.bytes,
+    } as const;
+  } catch (error) {
+    if (!(error instanceof KmsCodecError)) throw error;
+    return { state: 'damaged', layers: ['envelope-v2'], reason: error.code } as const;
+  }
+}
+
+/** What an export contains in place of a payload that it could not decrypt. */
+function unreadable(payload: Payload) {
+  const name = text(payload, 'key');
+  const version = Number(text(payload, 'key-version'));
+  return {
+    format: 'plain',
+    state: 'unreadable',
+    reason: printable(text(payload, 'reason')),
+    ...(name !== '' && { key: { name: printable(name), ...(version > 0 && { version }) } }),
+  } as const;
+}
+
+const text = ({ metadata }: Payload, name: string): string => Buffer.from(metadata?.[name] ?? []).toString();
+
+/** Metadata of an unknown writer may contain anything: control characters for a terminal, or a whole document. */
+const printable = (value: string): string => {
+  const visible = value.replaceAll(/[^\x20-\x7e]/g, '?');
+  return visible.length > 200 ? `${visible.slice(0, 200)}…` : visible;
+};

@@ -1,0 +1,97 @@
+import { type FileWorkflow, type HistoryFile, HistoryFileError } from '@temporal-kms/history-files';
+import { protoEvent } from '@temporal-kms/history-files/proto';
+import {
+  eventPayloads,
+  type ProtoEvent,
+  type StoredPayload,
+  workflowContext,
+} from '@temporal-kms/history-payloads';
+import { CliError } from '../cli/cli-error.ts';
+import { describePayload, type KnownNames, type PayloadDescription } from './describe-payload.ts';
+import { Summary, type SummaryRow } from './summary.ts';
+
+export interface InspectedPayload extends PayloadDescription {
+  /** `EVENT:N`, as in the history API. */
+  readonly ref: string;
+  readonly path: string;
+  /** False where SDKs never encrypt: headers, and fields that Temporal's Core writes. */
+  readonly encryptable: boolean;
+}
+
+export interface InspectedWorkflow {
+  readonly workflowId: string | null;
+  readonly runId: string | null;
+  readonly type: string | null;
+  readonly events: number;
+  readonly payloads: number;
+  readonly summary: readonly SummaryRow[];
+  /** Payloads in plaintext in places where SDKs encrypt. */
+  readonly plaintext: readonly Pick<InspectedPayload, 'ref' | 'path' | 'encoding' | 'bytes'>[];
+}
+
+/** Places in plaintext that a report lists for each workflow. */
+const MAX_PLAINTEXT = 100;
+
+/**
+ * Describes the payloads of each workflow in a file. It holds one event at a time.
+ * @param visit called for each payload
+ * @throws CliError `data` for an event that is not what Temporal writes
+ */
+export function* inspectHistory(
+  name: string,
+  { workflows }: HistoryFile,
+  known: Omit<KnownNames, 'workflowId'>,
+  visit: (payload: InspectedPayload) => void = () => undefined,
+): Generator<InspectedWorkflow, void> {
+  for (const workflow of workflows) {
+    const summary = new Summary();
+    const plaintext: InspectedPayload[] = [];
+    let payloads = 0;
+    for (const { eventId, found } of workflowPayloads(name, workflow)) {
+      for (const [n, { payload, path, encryptable, context }] of found.entries()) {
+        const workflowId = context.workflowId === '' ? undefined : context.workflowId;
+        const described = describePayload(payload, { ...known, workflowId });
+        const inspected = { ref: `${eventId}:${n}`, path, encryptable, ...described };
+        summary.add(eventId, described);
+        payloads += 1;
+        if (described.state === 'plaintext' && encryptable && plaintext.length < MAX_PLAINTEXT)
+          plaintext.push(inspected);
+        visit(inspected);
+      }
+    }
+    yield {
+      workflowId: workflow.workflowId ?? null,
+      runId: workflow.runId ?? null,
+      type: workflow.type ?? null,
+      events: workflow.length,
+      payloads,
+      summary: summary.rows(),
+      plaintext: plaintext.map(({ ref, path, encoding, bytes }) => ({ ref, path, encoding, bytes })),
+    };
+  }
+}
+
+/** An event of a file, and its payloads with the workflow that each was encrypted for. */
+interface FileEvent {
+  readonly eventId: number;
+  readonly event: ProtoEvent;
+  readonly found: readonly StoredPayload[];
+}
+
+/**
+ * Yields the events of a workflow in a file.
+ * @param namespace of the payloads, where it is known
+ * @throws CliError `data` for an event that is not what Temporal writes
+ */
+function* workflowPayloads(name: string, workflow: FileWorkflow, namespace = ''): Generator<FileEvent, void> {
+  const home = workflowContext({ namespace, workflowId: workflow.workflowId ?? '' });
+  for (let eventId = 1; eventId <= workflow.length; eventId += 1) {
+    try {
+      const event = protoEvent(workflow.event(eventId), workflow.encoding);
+      yield { eventId, event, found: eventPayloads(event, home) };
+    } catch (error) {
+      if (!(error instanceof HistoryFileError)) throw error;
+      throw new CliError('data', `${name}: event ${eventId}: ${error.message}`, [], error);
+    }
+  }
+}

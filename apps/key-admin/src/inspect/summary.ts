@@ -1,0 +1,55 @@
+import { payloadStates, type PayloadDescription } from './describe-payload.ts';
+
+/** Payloads of a history that have their state, format, key and version in common. */
+export interface SummaryRow extends Pick<PayloadDescription, 'state' | 'format' | 'key'> {
+  readonly payloads: number;
+  /** Bytes of `data` in all of them. */
+  readonly bytes: number;
+  readonly firstEvent: number;
+  readonly lastEvent: number;
+}
+
+/** Counts the payloads of a history for each state, format, key and key version. */
+export class Summary {
+  readonly #rows = new Map<string, { -readonly [Field in keyof SummaryRow]: SummaryRow[Field] }>();
+
+  add(eventId: number, { state, format, key, bytes }: PayloadDescription): void {
+    const id = JSON.stringify([state, format, key]);
+    const row = this.#rows.get(id);
+    if (row === undefined) {
+      this.#rows.set(id, {
+        state,
+        format,
+        ...(key && { key }),
+        payloads: 1,
+        bytes,
+        firstEvent: eventId,
+        lastEvent: eventId,
+      });
+      return;
+    }
+    row.payloads += 1;
+    row.bytes += bytes;
+    row.firstEvent = Math.min(row.firstEvent, eventId);
+    row.lastEvent = Math.max(row.lastEvent, eventId);
+  }
+
+  /** Returns the rows: by state, then key, then version. */
+  rows(): SummaryRow[] {
+    const order = (row: SummaryRow): string =>
+      [
+        payloadStates.indexOf(row.state),
+        keyText(row.key),
+        String(row.key?.version ?? 0).padStart(10, '0'),
+        row.format,
+      ].join('\0');
+    return [...this.#rows.values()].toSorted((one, other) => (order(one) < order(other) ? -1 : 1));
+  }
+}
+
+/** Returns the name of a key, or its id where the name is not known. */
+export function keyText(key: PayloadDescription['key']): string {
+  if (key === undefined) return 'no key named';
+  if (key.name !== undefined) return key.name;
+  return key.id === undefined ? `static key ${key.static ?? ''}` : `key id ${key.id}`;
+}

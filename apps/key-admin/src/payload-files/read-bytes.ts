@@ -1,0 +1,61 @@
+import { createReadStream } from 'node:fs';
+import { codeOf } from '@temporal-kms/audit/errors';
+import { HistoryFileError, MAX_FILE_BYTES, tooLarge } from '@temporal-kms/history-files';
+import { CliError } from '../cli/cli-error.ts';
+import type { CliDeps } from '../cli/deps.ts';
+import { openObject } from '../google/storage.ts';
+
+/** Bytes, and what messages call their source. */
+export interface NamedBytes {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Reads a file, an object of Cloud Storage (`gs://BUCKET/OBJECT`), or standard input (`-` or no name).
+ * @throws CliError if there is no such file, or it has more than `MAX_FILE_BYTES`
+ */
+export async function readBytes(
+  source: string | undefined,
+  { stdin, isTerminal }: Pick<CliDeps, 'stdin' | 'isTerminal'>,
+): Promise<NamedBytes> {
+  if (source === undefined || source === '-') {
+    if (source === undefined && isTerminal)
+      throw new CliError('usage', 'No file is named, and standard input is a terminal', [
+        'temporal-kms inspect history.json',
+      ]);
+    return { name: 'standard input', bytes: await collect('standard input', stdin()) };
+  }
+  const name = source;
+  if (source.startsWith('gs://')) return { name, bytes: await collect(name, await openObject(source)) };
+  return { name, bytes: await collect(name, createReadStream(source)) };
+}
+
+async function collect(name: string, chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of chunks) {
+      size += chunk.length;
+      if (size > MAX_FILE_BYTES) throw tooLarge(size);
+      all.push(chunk);
+    }
+  } catch (error) {
+    throw readError(name, error);
+  }
+  return Buffer.concat(all);
+}
+
+function readError(name: string, error: unknown): CliError {
+  if (error instanceof CliError) return error;
+  if (error instanceof HistoryFileError)
+    return new CliError('data', `${name}: more than the ${MAX_FILE_BYTES / 2 ** 20} MiB that can be read`);
+  const code = codeOf(error);
+  if (code === 'ENOENT') return new CliError('notFound', `${name} does not exist`);
+  return new CliError(
+    'configuration',
+    `${name} cannot be read: ${code ?? 'an error without a code'}`,
+    [],
+    error,
+  );
+}

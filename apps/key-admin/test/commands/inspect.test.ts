@@ -1,0 +1,311 @@
+import { truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { eventPayloads, payloadToJson, workflowContext } from '@temporal-kms/history-payloads';
+import { MAX_FILE_BYTES } from '@temporal-kms/history-files';
+import { cryptoKeyId, headerTags } from '@temporal-kms/kms-codec';
+import { startGcs } from '@temporal-kms/scripts/gcs';
+import { leaksIn } from '@temporal-kms/testing/canaries';
+import type { Payload } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  afterwards,
+  type Cloud,
+  KEY,
+  startCloud,
+  temporalKms,
+  temporaryFile,
+  temporaryFolder,
+  WORKER,
+} from '../support/cli.ts';
+import {
+  cliShow,
+  cloudExport,
+  encodedJson,
+  type Histories,
+  NAMESPACE,
+  type Run,
+  SECRET,
+  startHistories,
+  stopHistories,
+} from '../support/histories.ts';
+
+let histories: Histories;
+beforeAll(async () => {
+  histories = await startHistories();
+});
+afterAll(() => stopHistories(histories));
+
+let runs = 0;
+
+/** A run with payloads under key versions 1 and 2, the second bound to its workflow, and a signal in plaintext. */
+async function twoVersions(): Promise<{ cloud: Cloud; run: Run }> {
+  const cloud = await startCloud();
+  await cloud.grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
+  const run = await histories.start(`order-${(runs += 1)}`, cloud.as(WORKER), { bind: true });
+  await cloud.owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+  await cloud.owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
+  await histories.signal(run, { ...cloud.as(WORKER), KMS_COMPRESSION: 'zstd' }, { text: SECRET.repeat(200) });
+  await histories.connection.workflowService.signalWorkflowExecution({
+    namespace: NAMESPACE,
+    workflowExecution: run,
+    signalName: 'plain',
+    input: { payloads: [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"open"') }] },
+  });
+  return { cloud, run };
+}
+
+/** Returns the input of the run's start: encrypted under version 1. */
+async function firstPayload({ workflowId, runId }: Run) {
+  const [started] = await histories.events({ workflowId, runId });
+  return eventPayloads(started!, workflowContext({ namespace: NAMESPACE, workflowId }))[0]!.payload;
+}
+
+const known = ['--namespace', NAMESPACE, '--key', KEY];
+const inspect = (args: readonly string[], input?: string | Uint8Array) =>
+  temporalKms(['inspect', '--json', ...args], input === undefined ? {} : { input });
+
+describe('temporal-kms inspect with a history', () => {
+  it('counts payloads by state, format and key version, and says where plaintext is, in every form', async () => {
+    const { run } = await twoVersions();
+    const events = await histories.events(run);
+    const files = {
+      'history.json': await cliShow(histories, run, 'json'),
+      'history.jsonl': await cliShow(histories, run, 'jsonl'),
+      'web-ui.json': encodedJson(events),
+      'export.proto': cloudExport([events, events]),
+    };
+    for (const [name, content] of Object.entries(files)) {
+      const path = join(await temporaryFolder(), name);
+      await writeFile(path, content);
+      const { code, out, json } = await inspect([path, ...known, '--payloads']);
+      expect([name, code]).toEqual([name, 0]);
+      expect(leaksIn(out, [SECRET])).toEqual([]);
+      const { workflows } = json();
+      expect(workflows).toHaveLength(name === 'export.proto' ? 2 : 1);
+      const id = cryptoKeyId(KEY);
+      expect(workflows[0]).toMatchObject({
+        workflowId: run.workflowId,
+        type: 'order',
+        summary: [
+          {
+            state: 'encrypted',
+            format: 'envelope-v2',
+            key: { name: KEY, id, version: 1 },
+            payloads: 2,
+            firstEvent: 1,
+          },
+          { state: 'encrypted', format: 'envelope-v2', key: { name: KEY, id, version: 2 }, payloads: 1 },
+          { state: 'plaintext', format: 'plain', payloads: 1 },
+        ],
+        plaintext: [{ path: 'input.payloads[0]', encoding: 'json/plain', bytes: 6 }],
+      });
+      const [first, , third] = workflows[0].list;
+      expect(first).toMatchObject({
+        ref: '1:0',
+        path: 'input.payloads[0]',
+        namespace: { name: NAMESPACE, tag: headerTags.namespace(NAMESPACE) },
+        workflow: { id: run.workflowId, tag: headerTags.workflow(NAMESPACE, run.workflowId) },
+      });
+      expect(third).toMatchObject({ compressed: 'zstd', layers: ['envelope-v2', 'zstd'] });
+      expect(third).not.toHaveProperty('workflow');
+    }
+  });
+
+  it('prints a table for people, and names neither key nor namespace that it does not know', async () => {
+    const { run } = await twoVersions();
+    const { code, out } = await temporalKms(['inspect', '-'], {
+      input: await cliShow(histories, run, 'json'),
+    });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^ {2}encrypted +envelope-v2 +2 +\d+ +1 +1 +key id [0-9a-f]{16}$/m);
+    expect(out).toMatch(/^ {2}in plaintext: \d+:0 input\.payloads\[0\] \(json\/plain, 6 bytes\)$/m);
+    const { out: payload } = await temporalKms(['inspect'], {
+      input: JSON.stringify(payloadToJson(await firstPayload(run))),
+    });
+    expect(payload).toMatch(/^namespace +bound to a namespace that is not named here \(tag [0-9a-f]{32}\)$/m);
+  });
+
+  it('takes keys and namespaces from the configuration of an application', async () => {
+    const { cloud, run } = await twoVersions();
+    const file = await temporaryFile('keys.yaml', `namespaces:\n  ${NAMESPACE}:\n    encrypt: ${KEY}\n...\n`);
+    const { json } = await temporalKms(['inspect', '--json'], {
+      env: { KMS_EMULATOR_HOST: cloud.as(WORKER)['KMS_EMULATOR_HOST'], KMS_KEYS_FILE: file },
+      input: await cliShow(histories, run, 'json'),
+    });
+    expect(json().workflows[0].summary[0].key.name).toBe(KEY);
+  });
+
+  it('reads an object of Cloud Storage', { timeout: 60_000 }, async () => {
+    const { run } = await twoVersions();
+    const gcs = await startGcs();
+    afterwards(() => gcs.close());
+    await gcs.createBucket('exports');
+    const upload = await fetch(`${gcs.url}/upload/storage/v1/b/exports/o?uploadType=media&name=day/1.proto`, {
+      method: 'POST',
+      body: new Uint8Array(cloudExport([await histories.events(run)])),
+    });
+    expect(upload.ok).toBe(true);
+    vi.stubEnv('STORAGE_EMULATOR_HOST', `${gcs.url}/storage/v1`);
+    afterwards(() => vi.unstubAllEnvs());
+    const { code, json } = await inspect(['gs://exports/day/1.proto']);
+    expect([code, json().workflows[0].workflowId]).toEqual([0, run.workflowId]);
+    expect(await inspect(['gs://exports/none'])).toMatchObject({ code: 66 });
+    expect(await inspect(['gs://exports'])).toMatchObject({ code: 64 });
+  });
+});
+
+describe('temporal-kms inspect with a payload', () => {
+  it('recognizes JSON, protobuf, base64 and the data alone', async () => {
+    const { run } = await twoVersions();
+    const payload = await firstPayload(run);
+    const { Payload: PayloadMessage, Payloads: PayloadsMessage } = proto.temporal.api.common.v1;
+    const bytes = PayloadMessage.encode(payload).finish();
+    const forms: [string, string | Uint8Array][] = [
+      ['json', JSON.stringify(payloadToJson(payload))],
+      ['json', JSON.stringify({ payloads: [payloadToJson(payload)] }, null, 2)],
+      ['protobuf', bytes],
+      ['protobuf', PayloadsMessage.encode({ payloads: [payload] }).finish()],
+      ['base64', Buffer.from(bytes).toString('base64')],
+      ['base64', Buffer.from(JSON.stringify(payloadToJson(payload))).toString('base64')],
+      ['base64', `${Buffer.from(payload.data!).toString('base64')}\n`],
+    ];
+    for (const [form, input] of forms) {
+      for (const args of [[], ['--format', form]]) {
+        const { code, json } = await inspect([...known, '--workflow-id', run.workflowId, ...args], input);
+        expect([form, args, code]).toEqual([form, args, 0]);
+        expect(json().payloads).toEqual([
+          {
+            state: 'encrypted',
+            format: 'envelope-v2',
+            formatVersion: 2,
+            encoding: 'binary/envelope-kms-v2',
+            layers: ['envelope-v2'],
+            key: { name: KEY, id: cryptoKeyId(KEY), version: 1 },
+            namespace: { tag: headerTags.namespace(NAMESPACE), name: NAMESPACE },
+            workflow: { tag: headerTags.workflow(NAMESPACE, run.workflowId), id: run.workflowId },
+            bytes: payload.data!.length,
+            headerBytes: expect.any(Number),
+          },
+        ]);
+      }
+    }
+  });
+
+  it.each<[string, Payload, object]>([
+    [
+      'envelope with its key',
+      {
+        metadata: meta('binary/envelope-kms', { 'kms-key': KEY, 'encrypted-dek': 'x' }),
+        data: Buffer.alloc(40),
+      },
+      { state: 'encrypted', format: 'envelope', key: { name: KEY } },
+    ],
+    [
+      'direct without a key',
+      { metadata: meta('binary/gcp-kms'), data: Buffer.alloc(40) },
+      { state: 'encrypted', format: 'direct' },
+    ],
+    [
+      'temporal-proxy, compressed',
+      {
+        metadata: meta('binary/encrypted', {
+          'encryption-key-id': `gcpkms://${KEY}`,
+          'encryption-dek': 'eA==',
+          'compression/algorithm': 'zstd',
+        }),
+        data: Buffer.alloc(40),
+      },
+      { state: 'encrypted', format: 'proxy', compressed: 'zstd', layers: ['zstd (temporal-proxy)', 'proxy'] },
+    ],
+    [
+      "a sample of Temporal's SDKs",
+      { metadata: meta('binary/encrypted', { 'encryption-key-id': 'test-key' }), data: Buffer.alloc(40) },
+      { state: 'encrypted', format: 'static', key: { static: 'test-key' } },
+    ],
+    [
+      'another codec',
+      { metadata: meta('binary/rot13'), data: Buffer.from('x') },
+      { state: 'foreign', format: 'plain' },
+    ],
+    [
+      'external storage',
+      { metadata: meta('json/external-storage-reference'), data: Buffer.from('{}') },
+      { state: 'reference', format: 'external' },
+    ],
+    ['nothing', { metadata: meta('binary/null') }, { state: 'empty', format: 'plain' }],
+    [
+      'plaintext',
+      { metadata: meta('json/plain'), data: Buffer.from('1') },
+      { state: 'plaintext', format: 'plain' },
+    ],
+    [
+      'an export that could not decrypt',
+      { metadata: meta('binary/unreadable', { reason: 'key_destroyed', key: KEY, 'key-version': '3' }) },
+      { state: 'unreadable', reason: 'key_destroyed', key: { name: KEY, version: 3 } },
+    ],
+  ])('describes a payload of %s', async (_, payload, expected) => {
+    const { code, json } = await inspect([], JSON.stringify(payloadToJson(payload)));
+    expect(code).toBe(0);
+    expect(json().payloads[0]).toMatchObject(expected);
+  });
+
+  it.each<[string, Buffer, string]>([
+    ['a truncated header', Buffer.from([2, 0, 1]), 'malformed'],
+    ['an unknown version', Buffer.alloc(200, 3), 'unsupported_version'],
+    ['an unknown flag', Buffer.from([2, 0x80, ...Buffer.alloc(200)]), 'unsupported_version'],
+  ])('exits with 1 for a message with %s', async (_, data, reason) => {
+    const payload = { metadata: meta('binary/envelope-kms-v2'), data };
+    const { code, json } = await inspect([], JSON.stringify(payloadToJson(payload)));
+    expect([code, json().payloads[0]]).toMatchObject([1, { state: 'damaged', reason }]);
+  });
+
+  it('writes no control characters of an unknown writer to a terminal', async () => {
+    const payload = { metadata: meta('binary/\u001b[31mred\u202e'), data: Buffer.from('x') };
+    const { out } = await temporalKms(['inspect'], { input: JSON.stringify(payloadToJson(payload)) });
+    expect(out).not.toMatch(/[^\n\x20-\x7e]/);
+  });
+});
+
+describe('temporal-kms inspect with another input', () => {
+  it.each<[string, string | Uint8Array, string[]]>([
+    ['nothing', '', []],
+    ['text', 'hello, world', []],
+    ['JSON of something else', '{"a": 1}', []],
+    ['random bytes', Buffer.from([0xff, 0, 1, 2, 3, 0xfe]), []],
+    ['a history that ends early', '{"events":[{"eventId":"1"', []],
+    ['a history with a gap', '{"events":[{"eventId":"1"},{"eventId":"3"}]}', []],
+    ['an event that is not what Temporal writes', '{"events":[{"eventId":"1","eventTime":7}]}', []],
+    [
+      'an event that nests 5,000 levels',
+      `{"events":[{"eventId":"1","x":${'['.repeat(5_000)}${']'.repeat(5_000)}}]}`,
+      [],
+    ],
+    ['an archive', Buffer.from([0x1f, 0x8b, 8, 0]), []],
+    ['a payload, read as a history', '{"metadata":{},"data":""}', ['--format', 'history']],
+    ['a history, read as base64', '{"events":[]}', ['--format', 'base64']],
+  ])('exits with 65 for %s', async (_, input, args) => {
+    const { code, json } = await inspect(args, input);
+    expect(code).toBe(65);
+    expect(json().error.exit).toBe('data');
+  });
+
+  it('reads no more of a file than its limit', async () => {
+    const path = await temporaryFile('large.json', '[');
+    await truncate(path, MAX_FILE_BYTES + 1);
+    const { code, json } = await inspect([path]);
+    expect(code).toBe(65);
+    expect(json().error.message).toContain('256 MiB');
+  });
+
+  it('exits with 66 for a file that does not exist, and with 64 without a file at a terminal', async () => {
+    expect(await inspect(['/does/not/exist.json'])).toMatchObject({ code: 66 });
+    expect(await temporalKms(['inspect'], { answer: '' })).toMatchObject({ code: 64 });
+  });
+});
+
+function meta(encoding: string, more: Record<string, string> = {}): Record<string, Uint8Array> {
+  return Object.fromEntries(
+    Object.entries({ encoding, ...more }).map(([name, value]) => [name, Buffer.from(value)]),
+  );
+}

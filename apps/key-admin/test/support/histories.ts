@@ -1,0 +1,109 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { readHistory } from '@temporal-kms/testing/history';
+import { KmsCodecPlugin, loadKmsCodec } from '@temporal-kms/kms-codec';
+import { eventJson, payloadToJson, type ProtoEvent } from '@temporal-kms/history-payloads';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import { afterwards } from './cli.ts';
+
+export const NAMESPACE = 'default';
+export type Run = { readonly workflowId: string; readonly runId: string };
+
+/** Every secret of these histories contains this text. */
+export const SECRET = 'canary-5ecret';
+
+export interface Histories {
+  readonly temporal: TemporalServer;
+  readonly connection: Connection;
+  /** Starts a workflow with an encrypted input and memo, and returns its run. No worker polls, so it stays open. */
+  readonly start: (
+    workflowId: string,
+    env: Record<string, string>,
+    codec?: { bind?: boolean },
+  ) => Promise<Run>;
+  readonly signal: (run: Run, env: Record<string, string>, argument: unknown) => Promise<void>;
+  readonly events: (run: Run) => Promise<ProtoEvent[]>;
+}
+
+/** Starts Temporal with a client whose payloads a real codec encrypts. */
+export async function startHistories(): Promise<Histories> {
+  const temporal = await startTemporal();
+  const connection = await Connection.connect({ address: temporal.address });
+  const close = async () => {
+    await connection.close();
+    await temporal.close();
+  };
+  closeHistories.set(temporal, close);
+  const clientAs = (env: Record<string, string>, bind = false) => {
+    const codec = loadKmsCodec({
+      namespace: NAMESPACE,
+      env: { ...env, ...(bind && { KMS_BIND_WORKFLOW: 'true' }) },
+    });
+    afterwards(() => codec.close());
+    return new Client({ connection, namespace: NAMESPACE, plugins: [new KmsCodecPlugin(codec)] });
+  };
+  return {
+    temporal,
+    connection,
+    start: async (workflowId, env, { bind } = {}) =>
+      runOf(
+        await clientAs(env, bind).workflow.start('order', {
+          workflowId,
+          taskQueue: 'none',
+          args: [{ note: SECRET, amount: 12 }],
+          memo: { customer: `${SECRET} memo` },
+        }),
+      ),
+    signal: (run, env, argument) =>
+      clientAs(env).workflow.getHandle(run.workflowId, run.runId).signal('change', argument),
+    events: (run) => readHistory(connection, NAMESPACE, run),
+  };
+}
+
+const runOf = async (handle: WorkflowHandle): Promise<Run> => {
+  const { workflowId, runId } = await handle.describe();
+  return { workflowId, runId };
+};
+
+const closeHistories = new Map<TemporalServer, () => Promise<void>>();
+
+/** Ends the server and the connection of `startHistories`. */
+export const stopHistories = async ({ temporal }: Histories): Promise<void> =>
+  closeHistories.get(temporal)?.();
+
+/** Returns what `temporal workflow show` prints. */
+export async function cliShow({ temporal }: Histories, run: Run, output: 'json' | 'jsonl'): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    temporal.cliPath,
+    ['workflow', 'show', '--output', output, '--workflow-id', run.workflowId, '--run-id', run.runId]
+      .concat(['--address', temporal.address, '--namespace', NAMESPACE])
+      .concat(['--disable-config-file', '--disable-config-env']),
+    { env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' }, maxBuffer: 64 * 2 ** 20 },
+  );
+  return stdout;
+}
+
+/** Returns a history as Temporal's Web UI downloads it without decoding, and as our export `encoded`. */
+export const encodedJson = (events: readonly ProtoEvent[]): string =>
+  JSON.stringify({
+    events: events.map((event) => eventJson(event, ({ payload }) => payloadToJson(payload))),
+  });
+
+/** Returns `temporal.api.export.v1.WorkflowExecutions`, as Temporal Cloud exports histories. */
+export function cloudExport(histories: readonly (readonly ProtoEvent[])[]): Buffer {
+  return Buffer.concat(
+    histories.map((events) =>
+      field(field(proto.temporal.api.history.v1.History.encode({ events: [...events] }).finish())),
+    ),
+  );
+}
+
+/** Returns a message as field 1 of another. */
+function field(bytes: Uint8Array): Buffer {
+  const length: number[] = [];
+  let rest = bytes.length;
+  for (; rest > 0x7f; rest >>= 7) length.push((rest & 0x7f) | 0x80);
+  return Buffer.concat([Buffer.from([0x0a, ...length, rest]), bytes]);
+}
