@@ -12,6 +12,7 @@ import { createApp } from './app.ts';
 import { commandList, exitAfterCommand } from './audit/commands.ts';
 import { messageOf } from './errors.ts';
 import { watchBranchKeyStore } from './observability/branch-key-store.ts';
+import { watchKeyStates } from './observability/key-states.ts';
 import { createKeyUsage } from './observability/key-usage.ts';
 import { CALLS_IN_FLIGHT, kmsCharges, watchKms } from './observability/kms-calls.ts';
 import { createLog, standardOutput } from './observability/log.ts';
@@ -86,6 +87,8 @@ async function start(): Promise<void> {
   const emulator = config.kms.emulatorHost !== undefined;
 
   const { metrics: metricsPort } = config;
+  const keyStates = metricsPort && watchKeyStates({ keys: rules.keys, keyService: codec.keyService, log });
+  if (keyStates) metrics.followKeyStates(keyStates.latest);
   const metricsServer =
     metricsPort &&
     (await listen({
@@ -179,6 +182,7 @@ async function start(): Promise<void> {
     log.info({ signal }, 'stopping');
     stopping.abort();
     tls?.stop();
+    keyStates?.stop();
     await server.close(SHUTDOWN_MS);
     // Requests that were cut off still write their audit outcome.
     await Promise.race([audit.audit.settled(), delay(SETTLE_MS, undefined, { ref: false })]);

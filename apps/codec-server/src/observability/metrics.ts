@@ -4,6 +4,7 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type CodecMeter, type CodecMetrics, reportMetrics } from '@temporal-kms/kms-codec';
 import type { MemoryBudget } from '../memory.ts';
+import { keyStateMetrics, type KeyStates } from './key-states.ts';
 
 /** A request that was answered; a stream's time ends with its response head. */
 interface AnsweredRequest {
@@ -32,6 +33,8 @@ export interface Metrics {
   readonly auditFailed: () => void;
   /** @param head returns the audit's last line */
   followAudit(head: () => { readonly seq: number }): void;
+  /** @param latest what Cloud KMS answered last about each key */
+  followKeyStates(latest: KeyStates['latest']): void;
   /** Resolves to all metrics in Prometheus' text format, version 0.0.4. */
   text(): Promise<string>;
 }
@@ -101,6 +104,7 @@ export function createMetrics(memory?: MemoryUse): Metrics {
           description: "Sequence number of the audit's last line",
         })
         .addCallback((result) => result.observe(head().seq)),
+    followKeyStates: (latest) => keyStateMetrics(meter, latest),
     auditFailed: () => void (auditFailures += 1),
     text: async () => {
       codec.report();

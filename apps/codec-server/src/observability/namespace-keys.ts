@@ -12,7 +12,7 @@ import type { KeyUsage, NamespaceUsage, VersionUsage } from './key-usage.ts';
 import { CALLS_IN_FLIGHT } from './kms-calls.ts';
 
 /** What Cloud KMS knows about a key, or the reason why it did not answer. */
-type DescribedKey =
+export type DescribedKey =
   | { readonly description: KeyDescription; readonly at: number }
   | { readonly reason: ReasonCode };
 

@@ -165,6 +165,7 @@ it('counts failures of the store of branch keys, and shows them until it works a
 it('has no metric that docs/operations.md does not list', async () => {
   const { metrics, post, codec } = measured();
   metrics.followAudit(() => ({ seq: 0 }));
+  metrics.followKeyStates(new Map([[keys.payments, { reason: 'kms_unavailable' }]]));
   await post('/encode', 'payments', payloads(1));
   const page = await readFile(join(import.meta.dirname, '../../../../docs/operations.md'), 'utf8');
   const listed = new Set(

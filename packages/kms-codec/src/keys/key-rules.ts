@@ -79,6 +79,14 @@ export class KeyRules {
     return [...this.#rules.keys()];
   }
 
+  /** The crypto keys of all rules, each once. */
+  get keys(): readonly string[] {
+    const rules = [...this.#rules.values(), ...(this.#default ? [this.#default] : [])];
+    return [
+      ...new Set(rules.flatMap(({ encrypt, decrypt = [] }) => [...(encrypt ? [encrypt] : []), ...decrypt])),
+    ];
+  }
+
   get hasDefault(): boolean {
     return this.#default !== undefined;
   }

@@ -1,0 +1,143 @@
+import type { Meter } from '@opentelemetry/api';
+import type { KeyDescription, KeyService } from '@temporal-kms/kms-codec';
+import type { Logger } from 'pino';
+import { type DescribedKey, describedKeys } from './namespace-keys.ts';
+
+/** Two calls per key. Rotation, disabling and destruction are events of days or weeks. */
+const INTERVAL_MS = 5 * 60_000;
+
+export interface KeyStatesOptions {
+  readonly keys: readonly string[];
+  readonly keyService: Pick<KeyService, 'describe'>;
+  readonly log: Pick<Logger, 'warn'>;
+  /** Milliseconds from one look to the next, plus or minus a tenth. Default 5 minutes. */
+  readonly intervalMs?: number;
+}
+
+/** What Cloud KMS answered last, by key. */
+export interface KeyStates {
+  readonly latest: ReadonlyMap<string, DescribedKey>;
+  /** Ends the look-ups. */
+  stop(): void;
+}
+
+/**
+ * Asks Cloud KMS at once, and then at intervals, for the states of the versions of keys. A key that cannot be
+ * described is reported once in the log, and again after it could be.
+ */
+export function watchKeyStates({
+  keys,
+  keyService,
+  log,
+  intervalMs = INTERVAL_MS,
+}: KeyStatesOptions): KeyStates {
+  const described = describedKeys({ keyService, keepMs: 1 });
+  const latest = new Map<string, DescribedKey>();
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
+  const look = async (): Promise<void> => {
+    const answers = await described.ofEach(keys);
+    if (isStopped) return;
+    for (const [key, answer] of answers) {
+      const reason = 'reason' in answer ? answer.reason : undefined;
+      const last = latest.get(key);
+      const lastReason = last && 'reason' in last ? last.reason : undefined;
+      if (reason !== undefined && reason !== lastReason)
+        log.warn({ key, reason }, 'the states of the versions of a key are not known');
+      latest.set(key, answer);
+    }
+    // Servers that start together must not ask together.
+    timer = setTimeout(() => void look(), intervalMs * (0.9 + Math.random() * 0.2));
+    timer.unref();
+  };
+  void look();
+  return {
+    latest,
+    stop: () => {
+      isStopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+const STATES = ['ENABLED', 'DISABLED', 'DESTROY_SCHEDULED', 'DESTROYED'];
+
+/**
+ * Adds gauges of the keys. While a key cannot be described, its gauges are NaN, which no comparison of an alert matches, and
+ * `codec_key_described` is 0. OpenTelemetry keeps a series for ever, so each state of a version has one, with 0 or 1.
+ */
+export function keyStateMetrics(
+  meter: Meter,
+  latest: KeyStates['latest'],
+  now: () => number = Date.now,
+): void {
+  const versionsSeen = new Map<string, Set<number>>();
+  const perKey = (name: string, description: string, read: (key: KeyDescription) => number | undefined) =>
+    meter.createObservableGauge(name, { description }).addCallback((result) => {
+      for (const [key, answer] of latest) result.observe(valueOf(descriptionOf(answer), read), { key });
+    });
+  const perVersion = (
+    name: string,
+    description: string,
+    read: (version: Version, key: KeyDescription, state: string | undefined) => number | undefined,
+    states: readonly (string | undefined)[] = [undefined],
+  ) =>
+    meter.createObservableGauge(name, { description }).addCallback((result) => {
+      for (const [key, answer] of latest) {
+        const known = descriptionOf(answer);
+        const seen = versionsSeen.get(key) ?? new Set();
+        versionsSeen.set(key, seen);
+        for (const { version } of known?.versions ?? []) seen.add(version);
+        for (const version of seen) {
+          const one = known?.versions.find((other) => other.version === version);
+          for (const state of states) {
+            const value = valueOf(known, (of) => one && read(one, of, state));
+            result.observe(value, { key, version, ...(state !== undefined && { state }) });
+          }
+        }
+      }
+    });
+
+  meter
+    .createObservableGauge('codec_key_described', {
+      description: '1 if Cloud KMS answered what it knows about the key, else 0',
+    })
+    .addCallback((result) => {
+      for (const [key, answer] of latest) result.observe(descriptionOf(answer) ? 1 : 0, { key });
+    });
+  perKey(
+    'codec_key_rotation_period_seconds',
+    'Rotation period of the key',
+    ({ rotationPeriodSeconds }) => rotationPeriodSeconds,
+  );
+  perVersion(
+    'codec_key_version_state',
+    '1 for the state that the version has, else 0',
+    ({ state }, _, asked) => Number(state === asked),
+    STATES,
+  );
+  perVersion('codec_key_version_primary', '1 for the version that encrypts, else 0', ({ version }, key) =>
+    Number(version === key.primary),
+  );
+  perVersion(
+    'codec_key_version_age_seconds',
+    'Time since the version was created',
+    ({ created }) => created && (now() - created.getTime()) / 1_000,
+  );
+  perVersion(
+    'codec_key_version_destroy_seconds',
+    'Time until the version is destroyed',
+    ({ state, destroyTime }) =>
+      state === 'DESTROY_SCHEDULED' && destroyTime ? (destroyTime.getTime() - now()) / 1_000 : undefined,
+  );
+}
+
+type Version = KeyDescription['versions'][number];
+
+const descriptionOf = (answer: DescribedKey): KeyDescription | undefined =>
+  'description' in answer ? answer.description : undefined;
+
+const valueOf = (
+  key: KeyDescription | undefined,
+  read: (key: KeyDescription) => number | undefined,
+): number => (key && read(key)) ?? Number.NaN;
