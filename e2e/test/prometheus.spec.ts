@@ -98,6 +98,7 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
   await eventually('codec_autonomy_seconds{job="worker",namespace="default"}').toBeGreaterThan(3_600);
   await eventually('codec_kms_calls_total{job="worker",operation="wrap",code="ok"}').toBe(1);
   await eventually('sum(temporal_num_pollers{poller_type="workflow_task"})').toBeGreaterThan(0);
+  await eventually('count(codec_key_version_state{state="ENABLED"} == 1)').toBeGreaterThan(0);
 
   // Load: payloads for the codec server, and workflows for the worker.
   const workflows = ['a', 'b', 'c'].map((name) => startSample('order', `e2e-observed-${name}`, {}, queue));
@@ -126,6 +127,11 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
   expect((await post('/decode', [modified])).status).toBeGreaterThanOrEqual(400);
   // A counter that first appears with this event would have no increase.
   await eventually(`increase(${refused}[2m])`).toBeGreaterThan(0.5);
+  await expect
+    .poll(() => prometheus?.alerts())
+    .toMatchObject({
+      PayloadsModified: ['codec-server refused payloads in default with integrity_failed'],
+    });
 
   // A message under a branch key that the codec server has not unwrapped waits for Cloud KMS.
   const foreign = await post('/encode', [plain('from another process')], `http://${local('CODEC')}`);

@@ -6,13 +6,19 @@ import which from 'which';
 import { startChild } from './child.ts';
 import { findGo } from './go.ts';
 import { freePorts } from './ports.ts';
+import { projectRoot } from './project.ts';
 
 /** Prometheus 3.16. No Python or npm package contains a binary. */
-const SOURCE = 'github.com/prometheus/prometheus/cmd/prometheus@v0.316.0';
+const VERSION = '3.16.0';
+const source = (program: Program): string =>
+  `github.com/prometheus/prometheus/cmd/${program}@v0.${VERSION.replace('.', '')}`;
 /** Leaves out the clients of cloud providers, which are most of the code. */
 const TAGS = ['remove_all_sd'];
 
 const SCRAPE_SECONDS = 2;
+
+/** The rules for production, which are evaluated as often as the targets are scraped. */
+const RULES = join(projectRoot, 'deploy/monitoring/alerts.yaml');
 
 /** A value of an instant query and its labels. */
 export interface Sample {
@@ -23,6 +29,8 @@ export interface Sample {
 export interface Prometheus {
   /** Returns the result of an instant query in PromQL. */
   query(promql: string): Promise<Sample[]>;
+  /** Returns the summaries of the alerts that fire, by name. */
+  alerts(): Promise<Record<string, string[]>>;
   /** Returns the health of each target, `up` or the error of its last scrape, by job. */
   targets(): Promise<Record<string, string>>;
   /** Ends the server and deletes its data. */
@@ -33,6 +41,16 @@ export interface Prometheus {
 interface QueryResponse {
   readonly data: {
     readonly result: readonly { readonly metric: Sample['metric']; readonly value: [number, string] }[];
+  };
+}
+
+interface AlertsResponse {
+  readonly data: {
+    readonly alerts: readonly {
+      readonly labels: { readonly alertname: string };
+      readonly annotations: { readonly summary: string };
+      readonly state: string;
+    }[];
   };
 }
 
@@ -48,7 +66,7 @@ interface TargetsResponse {
 
 /**
  * Starts a Prometheus server that scrapes `/metrics` of each target every two seconds: `prometheus` on the PATH, or else
- * built with Go at the first use, in some minutes.
+ * built with Go at the first use, in some minutes. It evaluates the rules in `deploy/monitoring/alerts.yaml`.
  *
  * @param targets addresses by job
  * @returns undefined, with a message, if neither is available
@@ -57,7 +75,7 @@ interface TargetsResponse {
 export async function startPrometheus(
   targets: Readonly<Record<string, string>>,
 ): Promise<Prometheus | undefined> {
-  const file = await findPrometheus();
+  const file = await findProgram('prometheus');
   if (file === undefined) return undefined;
   const directory = await mkdtemp(join(tmpdir(), 'prometheus-'));
   const config = join(directory, 'prometheus.yml');
@@ -65,7 +83,12 @@ export async function startPrometheus(
   await writeFile(
     config,
     JSON.stringify({
-      global: { scrape_interval: `${SCRAPE_SECONDS}s`, scrape_timeout: `${SCRAPE_SECONDS}s` },
+      global: {
+        scrape_interval: `${SCRAPE_SECONDS}s`,
+        scrape_timeout: `${SCRAPE_SECONDS}s`,
+        evaluation_interval: `${SCRAPE_SECONDS}s`,
+      },
+      rule_files: [RULES],
       scrape_configs: Object.entries(targets).map(([job_name, address]) => ({
         job_name,
         static_configs: [{ targets: [address] }],
@@ -100,6 +123,14 @@ export async function startPrometheus(
       const { data }: QueryResponse = JSON.parse(await get(`query?query=${encodeURIComponent(promql)}`));
       return data.result.map(({ metric, value: [, value] }) => ({ metric, value: Number(value) }));
     },
+    alerts: async () => {
+      const { data }: AlertsResponse = JSON.parse(await get('alerts'));
+      const firing = data.alerts.filter(({ state }) => state === 'firing');
+      const byName = Map.groupBy(firing, ({ labels }) => labels.alertname);
+      return Object.fromEntries(
+        [...byName].map(([name, found]) => [name, found.map(({ annotations }) => annotations.summary)]),
+      );
+    },
     targets: async () => {
       const { data }: TargetsResponse = JSON.parse(await get('targets?state=active'));
       return Object.fromEntries(
@@ -116,9 +147,15 @@ const answers = (url: string): Promise<boolean> =>
     () => false,
   );
 
-async function findPrometheus(): Promise<string | undefined> {
-  const installed = await which('prometheus', { nothrow: true });
+type Program = 'prometheus' | 'promtool';
+
+/**
+ * Returns the path of a program of Prometheus: on the PATH, or else built with Go at the first use, in some minutes.
+ * Returns undefined, with a message, if neither is available.
+ */
+export async function findProgram(program: Program): Promise<string | undefined> {
+  const installed = await which(program, { nothrow: true });
   if (installed) return installed;
-  const go = await findGo('the test with Prometheus is skipped');
-  return await go?.install(SOURCE, 'prometheus-3.16.0', TAGS);
+  const go = await findGo(`tests with ${program} are skipped`);
+  return await go?.install(source(program), `${program}-${VERSION}`, TAGS);
 }

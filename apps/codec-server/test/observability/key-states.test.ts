@@ -24,9 +24,9 @@ function followed() {
   });
   onTestFinished(() => states.stop());
   metrics.followKeyStates(states.latest);
-  const lines_ = async (name: string): Promise<string[]> =>
+  const seriesOf = async (name: string): Promise<string[]> =>
     (await metrics.text()).split('\n').filter((line) => line.startsWith(`${name}{`));
-  return { samples: lines_, log: lines, states };
+  return { samples: seriesOf, log: lines, states };
 }
 
 const number = (line = ''): number => Number(line.split(' ').at(-1));

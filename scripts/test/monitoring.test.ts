@@ -1,0 +1,81 @@
+import { execa } from 'execa';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { projectRoot } from '../src/project.ts';
+import { findProgram } from '../src/prometheus.ts';
+
+const BUILD_MS = 900_000;
+const folder = join(projectRoot, 'deploy/monitoring');
+const read = (file: string): Promise<string> => readFile(join(folder, file), 'utf8');
+
+interface Alert {
+  readonly alert: string;
+  readonly expr: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly summary: string; readonly runbook: string };
+}
+
+async function alerts(): Promise<Alert[]> {
+  const { groups }: { groups: { rules: (Alert | { readonly record: string })[] }[] } = parse(
+    await read('alerts.yaml'),
+  );
+  return groups.flatMap(({ rules }) => rules).filter((rule) => 'alert' in rule);
+}
+
+/** The names of metrics in expressions of PromQL. */
+const metricsIn = (text: string): Set<string> => new Set(text.match(/\bcodec_[a-z0-9_]+/g));
+
+it('describes each alert in the runbook, and no other', async () => {
+  const runbook = await readFile(join(projectRoot, 'docs/runbook.md'), 'utf8');
+  const sections = [...runbook.matchAll(/^### (.+)$/gm)].map(([, title = '']) => title);
+  const rules = await alerts();
+  expect(rules.map(({ alert }) => alert).toSorted()).toEqual(sections.toSorted());
+  for (const { alert, annotations, labels } of rules) {
+    expect(annotations.runbook).toBe(`docs/runbook.md#${alert.toLowerCase()}`);
+    expect(annotations.summary).not.toBe('');
+    expect(['critical', 'warning', 'info']).toContain(labels.severity);
+  }
+});
+
+it('uses metrics that docs/operations.md lists', async () => {
+  const page = await readFile(join(projectRoot, 'docs/operations.md'), 'utf8');
+  const files = await Promise.all(['alerts.yaml', 'alerts.test.yaml', 'grafana-dashboard.json'].map(read));
+  for (const text of files) {
+    const metrics = [...metricsIn(text)];
+    expect(metrics.length).toBeGreaterThan(10);
+    const unknown = metrics
+      .filter((name) => !/^codec_(kms_calls|payloads_decrypted)$/.test(name))
+      .filter((name) => !page.includes(`\`${name.replace(/_(bucket|count|sum)$/, '')}\``));
+    expect(unknown).toEqual([]);
+  }
+});
+
+it('expects each alert in a test of promtool', async () => {
+  const tests = await read('alerts.test.yaml');
+  const missing = (await alerts()).filter(({ alert }) => !tests.includes(`alertname="${alert}"`));
+  expect(missing.map(({ alert }) => alert)).toEqual([]);
+});
+
+it('lets each alert fire as promtool computes it', { timeout: BUILD_MS }, async (context) => {
+  const promtool = await findProgram('promtool');
+  if (promtool === undefined) context.skip();
+  const run = (...args: string[]) => execa(promtool!, args, { cwd: folder, reject: false, all: true });
+  const checked = await run('check', 'rules', 'alerts.yaml');
+  expect(checked.exitCode, checked.all).toBe(0);
+  const tested = await run('test', 'rules', 'alerts.test.yaml');
+  expect(tested.exitCode, tested.all).toBe(0);
+});
+
+it('documents each alert policy of Cloud Monitoring in the runbook', async () => {
+  const runbook = await readFile(join(projectRoot, 'docs/runbook.md'), 'utf8');
+  const files = await readdir(join(folder, 'google'));
+  expect(files.length).toBeGreaterThan(0);
+  for (const file of files) {
+    const { documentation, conditions } = JSON.parse(await read(`google/${file}`));
+    const [, section] = /docs\/runbook\.md#(\w+)/.exec(documentation.content) ?? [];
+    expect(runbook.toLowerCase(), file).toContain(`### ${section}\n`);
+    expect(conditions, file).toHaveLength(1);
+  }
+});
