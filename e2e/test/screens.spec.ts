@@ -7,6 +7,7 @@ import { latestRun } from './stack.ts';
 test.use({ viewport: { width: 1440, height: 900 } });
 
 const LIST = '/ns/default/workflows';
+const KEYS = '/ns/default/keys';
 const shown = (page: Page, text: string | RegExp) => expect(page.getByText(text).first()).toBeVisible();
 let order: string;
 let checkout: string;
@@ -68,6 +69,17 @@ const screens: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
   'an unknown event': async (page) => {
     await page.goto(`${order}?ev=9999`);
     await shown(page, 'This run has no event 9,999');
+  },
+  'the keys': async (page) => {
+    await page.goto(KEYS);
+    await shown(page, 'payloads under it are lost for good');
+  },
+  'the tested keys': async (page) => {
+    await page.goto(KEYS);
+    await shown(page, 'payloads under it are lost for good');
+    await page.keyboard.press('t');
+    await shown(page, 'Passed');
+    await page.getByRole('button', { name: 'As table' }).click();
   },
   'a run with input and result': async (page) => {
     await page.goto(`${order}?io=true`);
@@ -169,7 +181,14 @@ test.describe('on a phone', () => {
   test('everything that a finger touches is 44 px high and wide, and nothing is wider than the page', async ({
     page,
   }) => {
-    for (const path of [LIST, order, `${order}?ev=1`, `${order}?tab=relations`, `${checkout}?io=true`]) {
+    for (const path of [
+      LIST,
+      order,
+      `${order}?ev=1`,
+      `${order}?tab=relations`,
+      `${checkout}?io=true`,
+      KEYS,
+    ]) {
       await page.goto(path);
       // Input and result may cover the history.
       await expect(page.locator('main :is([data-index], table, [role="group"])').first()).toBeVisible();

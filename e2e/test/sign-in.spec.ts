@@ -233,6 +233,40 @@ test('reveals payloads on demand with a justification, which the audit records, 
   expect(audit.join('\n')).not.toContain(PLAINTEXT);
 });
 
+test('shows the keys to those who see metadata, and lets those test them who may decrypt', async () => {
+  const tests: string[] = [];
+  page.on('request', (request) => request.url().endsWith('keys:test') && tests.push(request.url()));
+  await signIn('Sam Support', '/ns/default/keys');
+  const versions = page.getByRole('table', { name: 'Key versions' });
+  await expect(versions.getByRole('row', { name: /v\d Enabled encrypts/ })).toBeVisible();
+  const button = page.getByRole('button', { name: 'Test the keys' });
+  await expect(button).toHaveAttribute('aria-disabled', 'true');
+  await page.keyboard.press('t');
+  await page.goto('/ns/payments/keys');
+  await expect(page.getByRole('heading', { name: 'You may not read keys in payments' })).toBeVisible();
+  expect(tests).toEqual([]);
+  expect(await axe()).toEqual([]);
+});
+
+test('records the test of the keys in the audit, under the name of the person', async () => {
+  await signIn('Olivia Oncall', '/ns/payments/keys');
+  await page.getByRole('button', { name: 'Test the keys' }).click();
+  await expect(page.getByRole('table', { name: /^Test at/ }).getByText('Passed')).toBeVisible();
+  const lines = (await readFile(auditFile(), 'utf8'))
+    .split('\n')
+    .filter((line) => line.includes('"self_test"'));
+  expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
+    expect.objectContaining({
+      audit: expect.objectContaining({
+        event: 'intent',
+        who: expect.objectContaining({ name: 'olivia.oncall@example.com' }),
+      }),
+    }),
+    expect.objectContaining({ audit: expect.objectContaining({ event: 'outcome', namespace: 'payments' }) }),
+  ]);
+  expect(await axe()).toEqual([]);
+});
+
 test('offers only namespaces that the person may read, and explains the others', async () => {
   await signIn('Sam Support', '/ns/payments/workflows');
   await expect(page.getByRole('heading', { name: 'You may not read workflows in payments' })).toBeVisible();

@@ -57,9 +57,15 @@ const fileRoute = createRoute({
   component: lazyRouteComponent(() => import('./features/file/file-page.tsx'), 'FilePage'),
 });
 
+const keysRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/keys',
+  component: lazyRouteComponent(() => import('./features/keys/keys-page.tsx'), 'KeysPage'),
+});
+
 const routeTree = root.addChildren([
   start,
-  namespace.addChildren([workflowsRoute, latestRunRoute, workflowRoute, fileRoute]),
+  namespace.addChildren([workflowsRoute, latestRunRoute, workflowRoute, fileRoute, keysRoute]),
 ]);
 
 export const createAppRouter = (history?: RouterHistory) =>

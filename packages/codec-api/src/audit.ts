@@ -1,12 +1,9 @@
 import { z } from 'zod/mini';
+import { permission } from './identity.ts';
 import { workflowId } from './parameters.ts';
 import { keyUse } from './payload.ts';
 import { reasonCounts } from './reasons.ts';
 import { timestamp } from './workflow.ts';
-
-/** What a policy may allow a caller in a namespace. */
-export const permission = z.enum(['metadata', 'decode', 'encode', 'search', 'export', 'audit']);
-export type Permission = z.infer<typeof permission>;
 
 /** What an audit entry records: the use of a permission, or `self_test`: the test of a namespace's keys. */
 export const auditOperation = z.enum([...permission.options, 'self_test']);

@@ -1,6 +1,9 @@
 import { z } from 'zod/mini';
-import { permission } from './audit.ts';
 import { timestamp } from './workflow.ts';
+
+/** What a policy may allow a caller in a namespace. */
+export const permission = z.enum(['metadata', 'decode', 'encode', 'search', 'export', 'audit']);
+export type Permission = z.infer<typeof permission>;
 
 /** Whether callers with the permission see a namespace's payloads `automatic`ally, or with a justification only. */
 export const reveal = z.enum(['automatic', 'on-demand']);

@@ -1,6 +1,7 @@
 export * from './audit.ts';
 export * from './errors.ts';
 export * from './export.ts';
+export * from './health.ts';
 export * from './history.ts';
 export * from './history-file.ts';
 export * from './identity.ts';

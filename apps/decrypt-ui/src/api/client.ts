@@ -74,14 +74,17 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiCli
     return response;
   }
 
-  async function get<T extends z.core.$ZodType>(
+  async function answer<T extends z.core.$ZodType>(
     schema: T,
     path: string,
-    signal?: AbortSignal,
+    init: RequestInit,
   ): Promise<z.output<T>> {
-    const response = await request(path, signal ? { signal } : {});
+    const response = await request(path, init);
     return validate(schema, await response.json().catch((error: unknown) => unexpected(error)));
   }
+
+  const get = <T extends z.core.$ZodType>(schema: T, path: string, signal?: AbortSignal) =>
+    answer(schema, path, signal ? { signal } : {});
 
   async function* stream<T extends z.core.$ZodType>(
     schema: T,
@@ -203,6 +206,17 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiCli
     /** Decrypts payloads of a history file. */
     decodeFile: (namespace: string, body: FileDecodeRequest, signal: AbortSignal) =>
       results(`${filesPath(namespace)}:decode`, body, signal),
+    /**
+     * The answer of a route of a namespace: with a body a POST, else a GET. For pages that load their part of the contract
+     * when they open.
+     */
+    ofNamespace: <T extends z.core.$ZodType>(
+      schema: T,
+      namespace: string,
+      resource: string,
+      signal: AbortSignal,
+      body?: object,
+    ) => answer(schema, `${namespacePath(namespace)}/${resource}`, body ? posted(body, signal) : { signal }),
     /** See `ApiClientOptions.renewed`. */
     ...(renewed && { renewed }),
   };
@@ -218,9 +232,9 @@ const posted = (body: object, signal: AbortSignal): RequestInit => ({
   signal,
 });
 
-const workflowsPath = (namespace: string) => `/namespaces/${encodeURIComponent(namespace)}/workflows`;
-
-const filesPath = (namespace: string) => `/namespaces/${encodeURIComponent(namespace)}/history-files`;
+const namespacePath = (namespace: string) => `/namespaces/${encodeURIComponent(namespace)}`;
+const workflowsPath = (namespace: string) => `${namespacePath(namespace)}/workflows`;
+const filesPath = (namespace: string) => `${namespacePath(namespace)}/history-files`;
 
 const runPath = ({ namespace, workflowId, runId }: RunAddress) =>
   `${workflowsPath(namespace)}/${encodeURIComponent(workflowId)}/runs/${encodeURIComponent(runId)}`;

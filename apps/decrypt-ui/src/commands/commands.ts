@@ -1,7 +1,7 @@
 import { getPreferences } from '../state/preferences.ts';
 
 /** The part of the application in which a command works, as the shortcuts dialog groups them. */
-type Section = 'Everywhere' | 'Lists' | 'History' | 'Find';
+type Section = 'Everywhere' | 'Lists' | 'History' | 'Find' | 'Keys';
 
 interface Command {
   /** What the command does, for tooltips, the palette and the shortcuts dialog. */
@@ -30,6 +30,8 @@ const onRow = (event: KeyboardEvent) => event.target instanceof Element && event
 const commands = {
   palette: { title: 'Search or jump to…', keys: ['Mod+k'], section: 'Everywhere', keysOnly: true },
   'file.open': { title: 'Open a history file', keys: ['Mod+o'], section: 'Everywhere' },
+  'go.workflows': { title: 'Go to workflows', keys: ['Shift+w'], section: 'Everywhere' },
+  'go.keys': { title: 'Go to keys', keys: ['Shift+k'], section: 'Everywhere' },
   help: { title: 'Keyboard shortcuts', keys: ['?'], section: 'Everywhere' },
   settings: { title: 'Settings', keys: [], section: 'Everywhere' },
 
@@ -182,6 +184,8 @@ const commands = {
     help: 'Next, previous match',
   },
   'match.only': { title: 'Only matches', keys: ['m'], section: 'Find' },
+
+  'keys.test': { title: 'Test the keys', keys: ['t'], section: 'Keys' },
 } as const satisfies Readonly<Record<string, Command>>;
 
 export type CommandId = keyof typeof commands;

@@ -1,31 +1,16 @@
-import { escapeInvisible, type PayloadFormat, type PayloadStub } from '@temporal-kms/codec-api';
+import { escapeInvisible, type PayloadStub } from '@temporal-kms/codec-api';
 import type { ReactNode } from 'react';
 import { Breakable } from '../../components/breakable.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { formatBytes } from '../../model/format/number.ts';
 import type { RecordedEvent } from '../../model/history.ts';
 import { isEncrypted, keyBadges, reasonOf } from '../../model/keys.ts';
+import { payloadFormats } from '../../model/payload-formats.ts';
 import { payloadLabel } from '../../model/payload-label.ts';
 import { reasonTexts } from '../../model/reasons.ts';
 import { useFindings } from '../../payloads/payloads-context.tsx';
 import { KeyBadges } from '../payload/key-badges.tsx';
 import styles from './panes.module.css';
-
-const formats: Readonly<Record<PayloadFormat, { name: string; bound: string }>> = {
-  'envelope-v2': {
-    name: 'Envelope, version 2: AES-256-GCM under a data key from a branch key that Cloud KMS wraps',
-    bound: 'to its namespace',
-  },
-  envelope: {
-    name: 'Envelope, version 1: AES-256-GCM under a data key that Cloud KMS wraps',
-    bound: 'to its key only',
-  },
-  direct: { name: 'Encrypted by Cloud KMS itself', bound: 'to its key only' },
-  proxy: { name: 'Temporal proxy: AES-256-GCM under a wrapped data key', bound: 'to its key only' },
-  static: { name: 'SDK sample: AES-256-GCM under a static key', bound: 'to its key only' },
-  external: { name: 'Reference to external storage', bound: 'not encrypted by this codec' },
-  plain: { name: 'Not encrypted', bound: 'to nothing' },
-};
 
 /**
  * What protects each payload. All of it is known before decryption, so the key in a header is a claim until the payload has
@@ -41,7 +26,7 @@ function Crypto({ stub }: { stub: PayloadStub }) {
   const findings = useFindings();
   const reason = reasonOf(stub, findings);
   const key = findings.get(stub.ref)?.key ?? stub.key;
-  const format = formats[stub.format];
+  const format = payloadFormats[stub.format];
   return (
     <section className={styles['section']}>
       <header className={styles['head']}>

@@ -9,7 +9,7 @@ import { type PayloadView, useFindings, usePayload } from '../../payloads/payloa
 import { JsonLine } from './code-view.tsx';
 import { Mask } from './mask.tsx';
 import styles from './payload-cell.module.css';
-import { ReasonIcon } from './reason-note.tsx';
+import { ReasonIcon } from './reason-icon.tsx';
 
 /** The longest text that fits into a row, in characters. */
 const PREVIEW = 160;

@@ -1,21 +1,11 @@
 import { type PayloadStub, reasonClass, type ReasonCode } from '@temporal-kms/codec-api';
-import {
-  Clock,
-  ExternalLink,
-  FileWarning,
-  KeyRound,
-  Lock,
-  LockOpen,
-  RefreshCw,
-  ShieldAlert,
-  Terminal,
-  Weight,
-} from 'lucide-react';
+import { RefreshCw, Terminal } from 'lucide-react';
 import { Button } from '../../components/button.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
-import { explain, type ReasonIcon as IconName, reasonTexts, remedy } from '../../model/reasons.ts';
+import { explain, reasonTexts, remedy } from '../../model/reasons.ts';
 import { useDecoder, useFindings } from '../../payloads/payloads-context.tsx';
 import { useRun } from '../../run/run-context.tsx';
+import { ReasonIcon } from './reason-icon.tsx';
 import styles from './reason-note.module.css';
 
 interface ReasonNoteProps {
@@ -69,21 +59,4 @@ export function ReasonNote({ reason, stub, detail }: ReasonNoteProps) {
       ) : null}
     </div>
   );
-}
-
-const icons: Readonly<Record<IconName, typeof Lock>> = {
-  lock: Lock,
-  open: LockOpen,
-  clock: Clock,
-  shield: ShieldAlert,
-  file: FileWarning,
-  weight: Weight,
-  key: KeyRound,
-  elsewhere: ExternalLink,
-};
-
-/** The icon of a reason code. */
-export function ReasonIcon({ name, size = 12 }: { name: IconName; size?: number }) {
-  const Icon = icons[name];
-  return <Icon size={size} aria-hidden="true" />;
 }

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { escapeInvisible } from '@temporal-kms/codec-api';
+import { escapeInvisible, type Permission } from '@temporal-kms/codec-api';
 import { Lock } from 'lucide-react';
 import { meQuery } from '../../api/queries.ts';
 import { Button, buttonClass } from '../../components/button.tsx';
@@ -10,11 +10,20 @@ import { useServices } from '../../state/services.tsx';
 
 interface ForbiddenProps {
   readonly namespace: string;
+  /** What the person may not read; workflows by default. */
+  readonly what?: string;
+  /** The permission that they lack. */
+  readonly permission?: Permission;
   readonly onRetry: () => void;
 }
 
-/** 403: the person may not read workflows of the namespace in the address. Offers the namespaces that they may read. */
-export function Forbidden({ namespace, onRetry }: ForbiddenProps) {
+/** 403: the person may not read what the address names. Offers the workflows of namespaces that they may read. */
+export function Forbidden({
+  namespace,
+  what = 'workflows',
+  permission = 'metadata',
+  onRetry,
+}: ForbiddenProps) {
   const { api, session } = useServices();
   const me = useMe();
   const { refetch } = useQuery({ ...meQuery(api), enabled: false });
@@ -23,11 +32,11 @@ export function Forbidden({ namespace, onRetry }: ForbiddenProps) {
   return (
     <StatePage
       icon={<Lock size={18} />}
-      title={`You may not read workflows in ${name}`}
+      title={`You may not read ${what} in ${name}`}
       facts={[
         ...(me.name === undefined ? [] : [['Signed in as', escapeInvisible(me.name)] as const]),
         ['Namespace', name],
-        ['Needed', <code key="needed">metadata</code>],
+        ['Needed', <code key="needed">{permission}</code>],
       ]}
       actions={
         <>
@@ -58,8 +67,8 @@ export function Forbidden({ namespace, onRetry }: ForbiddenProps) {
       }
     >
       <p>
-        The policy of the codec server does not let you see this namespace. Ask the operator of the server for
-        the permission below.
+        The policy of the codec server does not allow it. Ask the operator of the server for the permission
+        below.
       </p>
     </StatePage>
   );

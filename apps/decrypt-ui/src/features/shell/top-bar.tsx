@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link, useNavigate, useParams } from '@tanstack/react-router';
+import { Link, useParams } from '@tanstack/react-router';
 import { type CryptoHealth, escapeInvisible } from '@temporal-kms/codec-api';
 import { CircleHelp, FileUp, Settings } from 'lucide-react';
 import { healthQuery, namespacesQuery } from '../../api/queries.ts';
@@ -12,10 +12,12 @@ import { tip } from '../../commands/commands.ts';
 import { runCommand } from '../../commands/registry.ts';
 import { setPreferences, usePreferences } from '../../state/preferences.ts';
 import { useMe } from '../../session/me.tsx';
+import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { useServices } from '../../state/services.tsx';
 import { ProfileMenu } from '../session/profile-menu.tsx';
 import brandStyles from './brand.module.css';
 import { Brand, ThemeMenu } from './brand.tsx';
+import { usePages } from './pages.ts';
 import styles from './top-bar.module.css';
 
 interface TopBarProps {
@@ -31,19 +33,7 @@ export function TopBar({ onHelp, onSettings }: TopBarProps) {
       <Link to="/" className={brandStyles['brand']} aria-label="decrypt-ui, home">
         <Brand />
       </Link>
-      {namespace === undefined ? null : (
-        <>
-          <span className={styles['slash']} aria-hidden="true">
-            /
-          </span>
-          <NamespaceMenu namespace={namespace} />
-          <nav className={styles['nav']} aria-label="Main">
-            <Link to="/ns/$namespace/workflows" params={{ namespace }} activeOptions={{ exact: false }}>
-              Workflows
-            </Link>
-          </nav>
-        </>
-      )}
+      {namespace === undefined ? null : <NamespaceNav namespace={namespace} />}
       <span className="spacer" />
       <Health />
       <ZoneMenu onSettings={onSettings} />
@@ -102,29 +92,52 @@ function ZoneMenu({ onSettings }: Pick<TopBarProps, 'onSettings'>) {
   );
 }
 
-function NamespaceMenu({ namespace }: { namespace: string }) {
+/** The namespace and its pages. A phone has room for one menu only, which then also leads to the pages. */
+function NamespaceNav({ namespace }: { namespace: string }) {
   const { api } = useServices();
-  const navigate = useNavigate();
   const { data } = useQuery(namespacesQuery(api));
   const { can } = useMe();
+  const { offered, current = '/ns/$namespace/workflows', open } = usePages(namespace);
+  const phone = useNarrowerThan(PHONE_BELOW);
   const names = data?.namespaces.map(({ name }) => name) ?? [];
   // The server may serve namespaces that it cannot list, but those that the person may not read are not offered.
   const all = names.includes(namespace) || !can(namespace, 'metadata') ? names : [namespace, ...names];
   return (
-    <Menu
-      label="Namespace"
-      trigger={<span className={styles['namespace']}>{escapeInvisible(namespace)}</span>}
-      className={styles['picker']}
-    >
-      <MenuChoice
-        title="Namespace"
-        value={namespace}
-        options={all.map((name) => ({ value: name, text: escapeInvisible(name) }))}
-        onChange={(next) => {
-          void navigate({ to: '/ns/$namespace/workflows', params: { namespace: next } });
-        }}
-      />
-    </Menu>
+    <>
+      <span className={styles['slash']} aria-hidden="true">
+        /
+      </span>
+      <Menu
+        label="Namespace"
+        trigger={<span className={styles['namespace']}>{escapeInvisible(namespace)}</span>}
+        className={styles['picker']}
+      >
+        {phone ? (
+          <>
+            <MenuChoice
+              title="Page"
+              value={current}
+              options={offered.map(({ to, text }) => ({ value: to, text }))}
+              onChange={(to) => open(to)}
+            />
+            <MenuLine />
+          </>
+        ) : null}
+        <MenuChoice
+          title="Namespace"
+          value={namespace}
+          options={all.map((name) => ({ value: name, text: escapeInvisible(name) }))}
+          onChange={(next) => open(current, next)}
+        />
+      </Menu>
+      <nav className={styles['nav']} aria-label="Main">
+        {offered.map(({ to, text, command }) => (
+          <Link key={to} to={to} params={{ namespace }} activeOptions={{ exact: false }} {...tip(command)}>
+            {text}
+          </Link>
+        ))}
+      </nav>
+    </>
   );
 }
 

@@ -1,0 +1,240 @@
+import { type ConfiguredKey, escapeInvisible, type NamespaceKeys } from '@temporal-kms/codec-api';
+import { CircleAlert, KeyRound, Lock, Terminal } from 'lucide-react';
+import { Fragment, useState } from 'react';
+import { Button } from '../../components/button.tsx';
+import { CopyButton } from '../../components/copy-button.tsx';
+import { Notice } from '../../components/notice.tsx';
+import { OutcomeGlyph } from '../../components/outcome.tsx';
+import { formatDurationShort } from '../../model/format/duration.ts';
+import { formatCount } from '../../model/format/number.ts';
+import { formatMoment } from '../../model/format/time.ts';
+import {
+  attention,
+  keyPlace,
+  type KeyVersion,
+  mainVersions,
+  unusable,
+  versionState,
+} from '../../model/key-health.ts';
+import { explain, reasonTexts, remedy } from '../../model/reasons.ts';
+import { millisOf } from '../../model/values.ts';
+import { useNow } from '../../state/clock.ts';
+import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
+import { useTimeFormat } from '../../state/preferences.ts';
+import { Moment } from '../moment/moment.tsx';
+import styles from './keys.module.css';
+
+/** Versions of a key that are shown before the reader asks for all. */
+const MOST = 12;
+
+/** The versions of each key with their states, ages and dates, and their use by this process. */
+export function KeyVersions({ keys }: { keys: NamespaceKeys }) {
+  const phone = useNarrowerThan(PHONE_BELOW);
+  const most = Math.max(...keys.keys.flatMap(({ versions }) => versions.map(({ seen }) => seen.payloads)), 1);
+  return (
+    <section className={styles['section']} aria-labelledby="versions-title">
+      <h2 id="versions-title" className="sr-only">
+        Key versions
+      </h2>
+      {keys.keys.length === 0 ? (
+        <p className={styles['none']}>The configuration names no crypto key for this namespace.</p>
+      ) : (
+        <div className={styles['scroll']} role="group" aria-labelledby="versions-title" tabIndex={0}>
+          <table className={styles['table']} data-versions="" aria-labelledby="versions-title">
+            <thead>
+              <tr>
+                <th scope="col">Version</th>
+                <th scope="col">State</th>
+                <th scope="col">Used to</th>
+                <th scope="col">Created</th>
+                <th scope="col">Age</th>
+                <th scope="col">Used by this process</th>
+                <th scope="col">Last used</th>
+                {phone ? null : (
+                  <th scope="col" className={styles['rest']}>
+                    Attention
+                  </th>
+                )}
+              </tr>
+            </thead>
+            <tbody>
+              {keys.keys.map((key) => (
+                <KeyRows key={key.name} configured={key} namespace={keys.namespace} most={most} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  );
+}
+
+interface KeyRowsProps {
+  readonly configured: ConfiguredKey;
+  readonly namespace: string;
+  /** The payloads of the version that was used most. */
+  readonly most: number;
+}
+
+function KeyRows({ configured, namespace, most }: KeyRowsProps) {
+  const [all, setAll] = useState(false);
+  const { name, versions, unversioned, reason } = configured;
+  const shown = all ? versions : mainVersions(versions, MOST);
+  return (
+    <Fragment>
+      <tr data-group="">
+        <th scope="rowgroup" colSpan={8}>
+          <KeyHead configured={configured} />
+          {reason === undefined ? null : (
+            <Notice severity="warning" icon={<CircleAlert size={14} />} title={reasonTexts[reason].short}>
+              {explain(reason, { namespace, workflowId: '', key: { name } })} Only versions that this process
+              has used are listed.
+            </Notice>
+          )}
+        </th>
+      </tr>
+      {shown.map((version) => (
+        <VersionRow key={version.version} version={version} configured={configured} most={most} />
+      ))}
+      {unversioned.payloads > 0 ? (
+        <tr>
+          <td className="t3">none</td>
+          <td className="t3" colSpan={4}>
+            formats that record no version
+          </td>
+          <td>
+            <Used seen={unversioned} most={most} tone="neutral" />
+          </td>
+          <td colSpan={2}>
+            <LastUsed seen={unversioned} />
+          </td>
+        </tr>
+      ) : null}
+      {shown.length < versions.length ? (
+        <tr>
+          <td colSpan={8}>
+            <Button size="small" onClick={() => setAll(true)}>
+              Show all {formatCount(versions.length)} versions
+            </Button>
+          </td>
+        </tr>
+      ) : null}
+    </Fragment>
+  );
+}
+
+/** The name of a key, what protects it and when it rotates. */
+function KeyHead({ configured }: { configured: ConfiguredKey }) {
+  const format = useTimeFormat();
+  const { name, use, protectionLevel, rotationPeriodSeconds, nextRotation } = configured;
+  const { short, place } = keyPlace(name);
+  const next = millisOf(nextRotation);
+  return (
+    <span className={styles['keyHead']}>
+      <span className="strong">{escapeInvisible(short)}</span>
+      <span className="t3">{escapeInvisible(place)}</span>
+      {protectionLevel === undefined ? null : <span className="t3">{protectionWords(protectionLevel)}</span>}
+      <span className="t3">
+        {use === 'decrypt'
+          ? 'decrypts only'
+          : next === undefined
+            ? 'no automatic rotation'
+            : `next rotation ${formatMoment(next, format)}${
+                rotationPeriodSeconds === undefined
+                  ? ''
+                  : `, every ${formatDurationShort(rotationPeriodSeconds * 1000)}`
+              }`}
+      </span>
+      <CopyButton what="key name" text={() => name} />
+    </span>
+  );
+}
+
+/** `SOFTWARE` is Cloud KMS's word; people say software. HSM stays. */
+const protectionWords = (level: string) => {
+  const words = level.toLowerCase().replaceAll('_', ' ');
+  return words.replace('hsm', 'HSM').replace(/^s/, 'S').replace(/^e/, 'E');
+};
+
+interface VersionRowProps extends Pick<KeyRowsProps, 'configured' | 'most'> {
+  readonly version: KeyVersion;
+}
+
+function VersionRow({ version, configured, most }: VersionRowProps) {
+  const format = useTimeFormat();
+  const now = useNow(true, 60_000);
+  // A phone shows it below the state, where it needs no scrolling.
+  const phone = useNarrowerThan(PHONE_BELOW);
+  const { text, tone } = versionState(version, format);
+  const created = millisOf(version.created);
+  const destroyed = millisOf(version.destroyTime);
+  const reason = unusable(version);
+  const restoreBy =
+    destroyed === undefined
+      ? undefined
+      : `${formatMoment(destroyed, format)}, in ${formatDurationShort(destroyed - now)}`;
+  const command = reason && remedy(reason, { name: configured.name, version: version.version });
+  const Icon = reason === undefined ? KeyRound : Lock;
+  const next = (
+    <span className={styles['attention']} data-outcome={reason && tone}>
+      {attention(version, restoreBy)}
+      {command === undefined ? null : (
+        <CopyButton what="command" text={() => command} glyph={<Terminal size={12} />} look="quiet">
+          Copy command
+        </CopyButton>
+      )}
+    </span>
+  );
+  return (
+    <tr data-state={version.state}>
+      <td>
+        <span className={styles['version']} data-outcome={reason && tone}>
+          <Icon size={12} aria-hidden="true" />v{version.version}
+        </span>
+      </td>
+      <td>
+        <span className={styles['state']}>
+          {tone === 'pending' ? <Lock size={14} data-outcome={tone} /> : <OutcomeGlyph outcome={tone} />}
+          {text}
+        </span>
+        {phone ? next : null}
+      </td>
+      <td>
+        {version.primary && configured.use === 'encrypt_and_decrypt' ? (
+          <span className="strong">encrypts</span>
+        ) : (
+          <span className="t3">decrypts{version.primary ? ', primary' : ''}</span>
+        )}
+      </td>
+      <td>{created === undefined ? <span className="t3">–</span> : <Moment at={created} />}</td>
+      <td className="t2">{created === undefined ? '–' : formatDurationShort(now - created)}</td>
+      <td>
+        <Used seen={version.seen} most={most} tone={reason && tone} />
+      </td>
+      <td>
+        <LastUsed seen={version.seen} />
+      </td>
+      {phone ? null : <td>{next}</td>}
+    </tr>
+  );
+}
+
+type Seen = KeyVersion['seen'];
+
+/** The width of the longest bar in CSS pixels. */
+const LONGEST = 120;
+
+function Used({ seen, most, tone }: { seen: Seen; most: number; tone: string | undefined }) {
+  if (seen.payloads === 0) return <span className="t3">0</span>;
+  return (
+    <span className={styles['used']} data-outcome={tone}>
+      <i style={{ width: Math.max((seen.payloads / most) * LONGEST, 2) }} />
+      {formatCount(seen.payloads)}
+    </span>
+  );
+}
+
+function LastUsed({ seen }: { seen: Seen }) {
+  const at = millisOf(seen.lastSeen);
+  return at === undefined ? <span className="t3">not here</span> : <Moment at={at} />;
+}

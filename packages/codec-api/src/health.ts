@@ -1,0 +1,36 @@
+import { z } from 'zod/mini';
+import { reasonCode } from './reasons.ts';
+import { timestamp } from './workflow.ts';
+
+/**
+ * `GET /api/health`: whether payloads can be decrypted now. It reports what the server saw last; a request for it makes
+ * no Cloud KMS request.
+ */
+export const cryptoHealth = z.object({
+  kms: z.object({
+    status: z.enum(['ok', 'failing', 'unknown']),
+    /** The reason code of the last call, while calls fail. */
+    reason: z.optional(reasonCode),
+    lastOk: z.optional(timestamp),
+    /** Whether keys come from an emulator (`KMS_EMULATOR_HOST`), which Google does not protect. */
+    emulator: z.boolean(),
+  }),
+  temporal: z.object({ status: z.enum(['ok', 'unavailable']) }),
+  /** The store in which processes share branch keys (`KMS_BRANCH_KEYS`); absent: this process uses none. */
+  branchKeyStore: z.optional(
+    z.object({
+      /** `unknown`: the process has not used it yet. A failing store delays nothing: the process creates its own keys. */
+      status: z.enum(['ok', 'failing', 'unknown']),
+      /** What fails. */
+      failures: z.array(
+        z.object({
+          operation: z.enum(['load', 'replace', 'adopt']),
+          /** `unavailable`, `not_permitted`, `untrusted` and others: docs/operations.md. */
+          code: z.string(),
+          since: timestamp,
+        }),
+      ),
+    }),
+  ),
+});
+export type CryptoHealth = z.infer<typeof cryptoHealth>;
