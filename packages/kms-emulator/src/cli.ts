@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from 'commander';
+import { readFileSync } from 'node:fs';
 import { startEmulator } from './emulator.ts';
 import type { Binding } from './model/iam/policies.ts';
 
@@ -11,6 +12,8 @@ interface CliOptions {
   readonly key?: string[];
   readonly identity?: Record<string, number>;
   readonly grant?: Grant[];
+  readonly tlsCert?: Buffer;
+  readonly tlsKey?: Buffer;
 }
 
 interface Grant {
@@ -30,11 +33,13 @@ further identity has a separate port and may do only what policies grant it.
 The data file contains key material in plaintext. The emulator is for development and tests; it protects nothing.`;
 
 const command = new Command('kms-emulator')
-  .description('A local Google Cloud KMS for development and tests: a gRPC KeyManagementService on loopback.')
+  .description(
+    'A local Google Cloud KMS for development and tests: KeyManagementService over gRPC and REST, on loopback.',
+  )
   .option('--host <address>', 'loopback address to listen on', '127.0.0.1')
   .option(
     '--port <number>',
-    'gRPC port of the owner, who may do everything; 0 chooses a free port',
+    'port of the owner (gRPC and REST), who may do everything; 0 chooses a free port',
     parsePort,
     9061,
   )
@@ -43,17 +48,23 @@ const command = new Command('kms-emulator')
   .option('--key <name>', 'crypto key to create if it is missing; may be repeated', collect)
   .option(
     '--identity <email=port>',
-    'additional caller and its gRPC port; may be repeated',
+    'additional caller and its port (gRPC and REST); may be repeated',
     parseIdentityPort,
   )
   .option('--grant <member,role,resource>', 'add a binding to a policy; may be repeated', parseGrant)
+  .option('--tls-cert <path>', 'certificate chain (PEM) for TLS on the ports of callers', readBytes)
+  .option('--tls-key <path>', 'private key (PEM) of the certificate', readBytes)
   .addHelpText('after', help)
   .action(run);
 
 await command.parseAsync();
 
-async function run({ key = [], identity = {}, grant = [], ...options }: CliOptions): Promise<void> {
-  const emulator = await start({ ...options, keys: key, identities: identity }, grant);
+async function run(given: CliOptions): Promise<void> {
+  const { key = [], identity = {}, grant = [], tlsCert, tlsKey, ...options } = given;
+  if ((tlsCert === undefined) !== (tlsKey === undefined))
+    command.error('kms-emulator: --tls-cert and --tls-key belong together; set both or none.');
+  const tls = tlsCert && tlsKey && { tls: { cert: tlsCert, key: tlsKey } };
+  const emulator = await start({ ...options, ...tls, keys: key, identities: identity }, grant);
   const stop = () => {
     // A runner that forwards signals can send it twice; closing again has no effect.
     void emulator.close();
@@ -63,7 +74,7 @@ async function run({ key = [], identity = {}, grant = [], ...options }: CliOptio
 
   const identities = Object.entries(emulator.identities).map(([name, address]) => `, ${name} on ${address}`);
   process.stdout.write(
-    `KMS emulator ready: gRPC ${emulator.address}${identities.join('')}, control ${emulator.controlUrl}, ` +
+    `KMS emulator ready: gRPC ${emulator.address}${identities.join('')}, REST ${emulator.url}, control ${emulator.controlUrl}, ` +
       `keys ${options.dataFile === undefined ? 'in memory' : `in ${options.dataFile}`}\n`,
   );
 }
@@ -87,6 +98,14 @@ function parsePort(value: string): number {
   if (!/^\d+$/.test(value) || port > 65_535)
     throw new InvalidArgumentError('A port is a number from 0 to 65535.');
   return port;
+}
+
+function readBytes(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
 }
 
 function collect(value: string, previous: string[] = []): string[] {

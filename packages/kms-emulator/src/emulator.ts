@@ -10,13 +10,14 @@ import { parseIdentity, type Caller } from './model/iam/callers.ts';
 import type { DispatchDeps } from './service/dispatch.ts';
 import { seedKeys } from './service/new-key.ts';
 import { memoryStore, openFileStore } from './store/store.ts';
-import { listen, type GrpcPort } from './transport/grpc-server.ts';
-import { loadProtos } from './transport/protos.ts';
+import { listen, type Port, type TlsFiles } from './transport/port.ts';
+import { loadProtos, loadRestServices } from './transport/protos.ts';
+import { restRoutes } from './transport/rest/rules.ts';
 
 export interface EmulatorOptions {
   /** A loopback address; the emulator refuses any other. Default `127.0.0.1`. */
   readonly host?: string;
-  /** The owner's gRPC port; 0 (default) chooses a free port. */
+  /** The owner's port, for gRPC and REST; 0 (default) chooses a free port. */
   readonly port?: number;
   /** The port of the control API; 0 (default) chooses a free port. */
   readonly controlPort?: number;
@@ -26,6 +27,8 @@ export interface EmulatorOptions {
   readonly keys?: readonly string[];
   /** Additional callers with their ports: `{ 'worker@p.iam.gserviceaccount.com': 0 }`. */
   readonly identities?: Readonly<Record<string, number>>;
+  /** A certificate for the ports of the owner and the identities. Default: no TLS. The control API has none. */
+  readonly tls?: TlsFiles;
   /** The base of the movable clock. Default: the clock of the system. */
   readonly clock?: Clock;
   /** Receives the emulator's own errors, such as a failed write of the data file. Default: standard error. */
@@ -42,6 +45,8 @@ export interface Emulator extends Controls {
   /** Host and port of the owner, who may do everything. What `KMS_EMULATOR_HOST` takes. */
   readonly address: string;
   readonly port: number;
+  /** The base URL of REST for the owner, such as `http://127.0.0.1:9061`. */
+  readonly url: string;
   readonly controlUrl: string;
   /** Host and port of each identity, by the name in `identities` of the options. */
   readonly identities: Readonly<Record<string, string>>;
@@ -76,10 +81,10 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   seedKeys(deps.store.state, keys, clock.now(), deps.source);
   await deps.store.save();
 
-  const protos = loadProtos();
+  const api = { protos: loadProtos(), routes: restRoutes(loadRestServices()) };
   const open: { close(): Promise<void> }[] = [];
-  const listenFor = async (caller: Caller, wanted: number): Promise<GrpcPort> => {
-    const bound = await listen(deps, protos, { host, port: wanted, caller });
+  const listenFor = async (caller: Caller, wanted: number): Promise<Port> => {
+    const bound = await listen(deps, api, { host, port: wanted, caller, tls: options.tls });
     open.push(bound);
     return bound;
   };
@@ -104,6 +109,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       ...controls,
       address,
       port: owner.port,
+      url: `${options.tls === undefined ? 'http' : 'https'}://${address}`,
       controlUrl: `http://${url(control.port)}`,
       identities: others,
       close: closeAll,

@@ -1,3 +1,4 @@
+import type { MiddlewareHandler } from 'hono';
 import { isIPv4 } from 'node:net';
 
 /** Whether only this machine can reach an address. It does not resolve names: `localhost` can be any address. */
@@ -16,3 +17,25 @@ export function cannotListen(address: string, cause: Error): Error {
   const reason = cause.message.includes('EADDRINUSE') ? 'the port is in use' : cause.message;
   return new Error(`Cannot listen on ${address}: ${reason}.`, { cause });
 }
+
+const loopbackHost = /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d+)?$/;
+
+/**
+ * Refuses HTTP requests that a web page could send: with a name that resolves to loopback (`Host`), from another origin
+ * (`Origin`), or with a body that needs no preflight (anything but JSON).
+ *
+ * @param anyHost for TLS, where a page's own name has no valid certificate
+ */
+export const refusePages =
+  (anyHost = false): MiddlewareHandler =>
+  async ({ req, json }, next) => {
+    if (!anyHost && !loopbackHost.test(req.header('host') ?? '')) return json(refusal('Unknown Host.'), 403);
+    if (req.header('origin') !== undefined) return json(refusal('Web pages may not use this API.'), 403);
+    const hasBody =
+      (req.header('content-length') ?? '0') !== '0' || req.header('transfer-encoding') !== undefined;
+    if (hasBody && !/^application\/json\b/.test(req.header('content-type') ?? ''))
+      return json(refusal('The body must be sent as application/json.'), 415);
+    return next();
+  };
+
+const refusal = (error: string) => ({ error });

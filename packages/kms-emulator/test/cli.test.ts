@@ -37,7 +37,7 @@ describe('the command line', () => {
     const grant = `serviceAccount:${EMAIL},roles/cloudkms.cryptoKeyEncrypter,projects/p`;
     const { line } = await launch('--key', KEY, '--identity', `${EMAIL}=0`, '--grant', grant);
     expect(line).toMatch(
-      /^KMS emulator ready: gRPC \S+, worker@\S+ on \S+, control http:\S+, keys in memory\n$/,
+      /^KMS emulator ready: gRPC \S+, worker@\S+ on \S+, REST http:\S+, control http:\S+, keys in memory\n$/,
     );
     const owner = /gRPC (\S+),/.exec(line)?.[1] ?? '';
     const worker = clientOf(/ on ([^,\s]+)/.exec(line)?.[1] ?? '');
@@ -71,6 +71,9 @@ describe('the command line', () => {
     [['--identity', 'nobody=0'], '"nobody" is not an identity'],
     [['--grant', 'a,b'], 'Write it as'],
     [['--grant', 'user:a@example.com,roles/nothing,projects/p'], 'Role roles/nothing is not supported'],
+    [['--tls-cert', 'none.pem'], 'ENOENT'],
+    [['--tls-key', cli], '--tls-cert and --tls-key belong together'],
+    [['--tls-key', cli, '--tls-cert', cli], 'kms-emulator: '],
     [['--unknown'], "unknown option '--unknown'"],
   ])('refuses %j and explains what to write', async (args, message) => {
     const { code: exit, stderr, stdout } = await run(...freePorts, ...args);

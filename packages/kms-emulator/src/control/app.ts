@@ -1,5 +1,6 @@
-import { Hono, type Context, type MiddlewareHandler } from 'hono';
+import { Hono } from 'hono';
 import { z } from 'zod';
+import { refusePages } from '../host.ts';
 import { KmsError } from '../model/errors.ts';
 import type { Controls } from './controls.ts';
 import * as schemas from './schemas.ts';
@@ -13,7 +14,7 @@ export interface Addresses {
 /** Creates the control API. Any web page can send requests to loopback, so {@link refusePages} refuses them. */
 export function createControlApp(controls: Controls, addresses: Addresses): Hono {
   const app = new Hono();
-  app.use(refusePages);
+  app.use(refusePages());
   app.onError((error, context) => {
     if (error instanceof z.ZodError) return context.json({ error: z.prettifyError(error) }, 400);
     if (error instanceof KmsError) return context.json({ error: error.message, status: error.status }, 400);
@@ -94,22 +95,3 @@ function conditionRoutes(app: Hono, controls: Controls): void {
     context.json(controls.setQuotas(schemas.quotasBody.parse(await context.req.json()))),
   );
 }
-
-const loopbackHost = /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d+)?$/;
-
-/**
- * Refuses requests that a web page could send: with a name that resolves to loopback (`Host`), from another origin
- * (`Origin`), or with a body that needs no preflight (anything but JSON).
- */
-const refusePages: MiddlewareHandler = async (context: Context, next) => {
-  const { req } = context;
-  if (!loopbackHost.test(req.header('host') ?? '')) return context.json({ error: 'Unknown Host.' }, 403);
-  if (req.header('origin') !== undefined)
-    return context.json({ error: 'Web pages may not use this API.' }, 403);
-  const hasBody = req.method === 'POST' || req.method === 'PUT';
-  const json = /^application\/json\b/.test(req.header('content-type') ?? '');
-  if (hasBody && req.path !== '/reset' && !json) {
-    return context.json({ error: 'The body must be sent as application/json.' }, 415);
-  }
-  return next();
-};

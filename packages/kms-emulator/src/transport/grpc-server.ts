@@ -1,4 +1,5 @@
 import * as grpc from '@grpc/grpc-js';
+import type { Duplex } from 'node:stream';
 import { internal, KmsError } from '../model/errors.ts';
 import type { Caller } from '../model/iam/callers.ts';
 import { dispatch, type DispatchDeps } from '../service/dispatch.ts';
@@ -9,24 +10,21 @@ import {
   type Method,
   projectMethods,
 } from '../service/methods.ts';
-import { cannotListen } from '../host.ts';
 import type { Protos } from './protos.ts';
 
-/** A gRPC port. All its calls belong to one caller, because insecure clients send no credentials. */
-export interface GrpcPort {
-  readonly port: number;
-  close(): Promise<void>;
+/** A gRPC server that listens on no port: {@link accept} hands it a connection. */
+export interface GrpcServer {
+  accept(connection: Duplex): void;
+  /** Ends all calls, after `forceAfter` milliseconds also those that do not end. */
+  close(forceAfter: number): Promise<void>;
 }
 
-const CLOSE_AFTER = 500;
-
-/** Listens on a gRPC port for one caller. @throws Error if the port is in use */
-export async function listen(
+/** Creates the gRPC server of one caller. */
+export function createGrpcServer(
   deps: DispatchDeps,
   protos: Protos,
-  { host, port, caller }: { host: string; port: number; caller: Caller },
-): Promise<GrpcPort> {
-  const stopped = new AbortController();
+  { caller, stopped }: { readonly caller: Caller; readonly stopped: AbortSignal },
+): GrpcServer {
   const server = new grpc.Server();
   const serve = (definition: Protos['keyManagement'], methods: Readonly<Record<string, Method>>) => {
     const handlers = Object.keys(definition).map((name) => [name, unary(name, methods[name])] as const);
@@ -37,7 +35,7 @@ export async function listen(
     async (call, callback) => {
       const cancelled = new AbortController();
       call.on('cancelled', () => cancelled.abort());
-      const signal = AbortSignal.any([stopped.signal, cancelled.signal]);
+      const signal = AbortSignal.any([stopped, cancelled.signal]);
       try {
         callback(null, await dispatch(deps, { name, method, request: call.request, caller, signal }));
       } catch (error) {
@@ -49,23 +47,17 @@ export async function listen(
   serve(protos.locations, locationMethods);
   serve(protos.projects, projectMethods);
 
-  const bound = await new Promise<number>((resolve, reject) => {
-    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, boundPort) => {
-      if (error === null) resolve(boundPort);
-      else reject(cannotListen(address, error));
-    });
-  });
-
-  const close = async () => {
-    stopped.abort();
-    const forced = setTimeout(() => server.forceShutdown(), CLOSE_AFTER);
-    await new Promise<void>((resolve) => {
-      server.tryShutdown(() => resolve());
-    });
-    clearTimeout(forced);
+  const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+  return {
+    accept: (connection) => injector.injectConnection(connection),
+    close: async (forceAfter) => {
+      const forced = setTimeout(() => server.forceShutdown(), forceAfter);
+      await new Promise<void>((resolve) => {
+        server.tryShutdown(() => resolve());
+      });
+      clearTimeout(forced);
+    },
   };
-  return { port: bound, close };
 }
 
 /** Returns the gRPC status of an error, with its typed details in `grpc-status-details-bin` as Google's services send them. */

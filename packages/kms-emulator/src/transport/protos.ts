@@ -1,18 +1,21 @@
 import * as protoLoader from '@grpc/proto-loader';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import protobuf, { type Service } from 'protobufjs';
 
 // The protos that Google's client `@google-cloud/kms` ships. Its IAM and status messages come from the version of
 // `google-gax` that it depends on, hence the second resolution from there.
 const require = createRequire(import.meta.url);
 const kmsEntry = require.resolve('@google-cloud/kms');
+const kmsProtos = join(dirname(kmsEntry), '..', 'protos');
 const gaxProtos = join(dirname(createRequire(kmsEntry).resolve('google-gax')), '..', 'protos');
 
-const options = { longs: String, enums: String, defaults: true };
+/** The form of decoded messages: 64-bit numbers and enums are texts, and absent fields have their default. */
+export const decoding = { longs: String, enums: String, defaults: true };
 
 const load = (file: string): protoLoader.PackageDefinition =>
-  protoLoader.fromJSON(JSON.parse(readFileSync(file, 'utf8')), options);
+  protoLoader.fromJSON(JSON.parse(readFileSync(file, 'utf8')), decoding);
 
 export interface Protos {
   readonly keyManagement: protoLoader.ServiceDefinition;
@@ -29,15 +32,12 @@ export function loadProtos(): Protos {
   const rpc = load(join(gaxProtos, 'status.json'));
   // The file iam_service.json next to it lacks audit configurations.
   const iam = protoLoader.loadSync('google/iam/v1/iam_policy.proto', {
-    ...options,
+    ...decoding,
     includeDirs: [gaxProtos],
   });
   const iamPolicy = service(iam, 'google.iam.v1.IAMPolicy');
   return {
-    keyManagement: service(
-      load(join(dirname(kmsEntry), '..', 'protos', 'protos.json')),
-      'google.cloud.kms.v1.KeyManagementService',
-    ),
+    keyManagement: service(load(join(kmsProtos, 'protos.json')), 'google.cloud.kms.v1.KeyManagementService'),
     iamPolicy,
     locations: service(load(join(gaxProtos, 'locations.json')), 'google.cloud.location.Locations'),
     projects: renamed(iamPolicy, 'google.cloud.resourcemanager.v3.Projects'),
@@ -71,3 +71,33 @@ const isMessage = (
 
 const isService = (definition: protoLoader.AnyDefinition): definition is protoLoader.ServiceDefinition =>
   !('format' in definition);
+
+/** The same services with their HTTP annotations, for REST. */
+export interface RestServices {
+  readonly keyManagement: Service;
+  readonly iamPolicy: Service;
+  readonly locations: Service;
+}
+
+let restServices: RestServices | undefined;
+
+/** Returns the services of the installed client with their annotations and types. @throws Error if it ships no such protos */
+export const loadRestServices = (): RestServices => (restServices ??= parseRestServices());
+
+function parseRestServices(): RestServices {
+  const root = new protobuf.Root();
+  root.resolvePath = (_, target) =>
+    [kmsProtos, gaxProtos].map((folder) => join(folder, target)).find((file) => existsSync(file)) ?? target;
+  root
+    .loadSync([
+      'google/cloud/kms/v1/service.proto',
+      'google/iam/v1/iam_policy.proto',
+      'google/cloud/location/locations.proto',
+    ])
+    .resolveAll();
+  return {
+    keyManagement: root.lookupService('google.cloud.kms.v1.KeyManagementService'),
+    iamPolicy: root.lookupService('google.iam.v1.IAMPolicy'),
+    locations: root.lookupService('google.cloud.location.Locations'),
+  };
+}

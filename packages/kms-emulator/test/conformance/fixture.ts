@@ -19,6 +19,7 @@ export const code = {
   FAILED_PRECONDITION: 9,
   ABORTED: 10,
   UNIMPLEMENTED: 12,
+  UNAVAILABLE: 14,
 } as const;
 
 const RING = 'kms-emulator-conformance';

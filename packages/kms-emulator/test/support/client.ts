@@ -1,5 +1,6 @@
 import { KeyManagementServiceClient } from '@google-cloud/kms';
 import { credentials } from '@grpc/grpc-js';
+import { PassThroughClient } from 'google-auth-library';
 
 /** Connects Google's client, unmodified, to an emulator. */
 export function connect(address: string): KeyManagementServiceClient {
@@ -9,6 +10,24 @@ export function connect(address: string): KeyManagementServiceClient {
     port: Number(address.slice(separator + 1)),
     sslCreds: credentials.createInsecure(),
     clientOptions: { universeDomain: 'googleapis.com' },
+  });
+}
+
+/**
+ * Connects Google's client, unmodified, to the REST API of an emulator.
+ *
+ * @param url such as `http://127.0.0.1:9061`
+ */
+export function connectRest(url: string): KeyManagementServiceClient {
+  const { protocol, hostname, port } = new URL(url);
+  return new KeyManagementServiceClient({
+    fallback: true,
+    protocol: protocol.replace(':', ''),
+    apiEndpoint: hostname,
+    port: Number(port),
+    // The client sends no request without credentials; the emulator ignores them.
+    authClient: new PassThroughClient(),
+    universeDomain: 'googleapis.com',
   });
 }
 
@@ -24,7 +43,18 @@ export async function refusal(call: Promise<unknown>): Promise<Refusal> {
   try {
     await call;
   } catch (error) {
-    if (isRefusal(error)) return error;
+    // Over REST, the client has the text in `message`, and in `details` the typed details.
+    if (isRefusal(error)) {
+      const { code, details, message, statusDetails } = error;
+      return {
+        code,
+        details: typeof details === 'string' ? details : message,
+        ...(statusDetails && { statusDetails }),
+      };
+    }
+    // Over REST, a malformed name does not reach the emulator.
+    if (error instanceof Error && error.message.startsWith('Cannot build HTTP request'))
+      return { code: 3, details: error.message };
     throw error;
   }
   throw new Error('The call succeeded, but the test expects a refusal.');

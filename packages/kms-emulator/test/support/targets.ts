@@ -1,6 +1,6 @@
 import { KeyManagementServiceClient } from '@google-cloud/kms';
-import { startEmulator } from '../../src/index.ts';
-import { connect } from './client.ts';
+import { startEmulator, type Emulator } from '../../src/index.ts';
+import { connect, connectRest } from './client.ts';
 
 /** A Cloud KMS to run the conformance suite against. */
 export interface Service {
@@ -17,11 +17,11 @@ export interface Target {
   open(): Promise<Service>;
 }
 
-const emulator: Target = {
-  name: 'the emulator',
+const emulator = (api: string, connectTo: (running: Emulator) => KeyManagementServiceClient): Target => ({
+  name: `the emulator over ${api}`,
   open: async () => {
     const running = await startEmulator();
-    const client = connect(running.address);
+    const client = connectTo(running);
     return {
       client,
       location: 'projects/conformance/locations/us-east1',
@@ -32,7 +32,12 @@ const emulator: Target = {
       },
     };
   },
-};
+});
+
+const emulators = [
+  emulator('gRPC', ({ address }) => connect(address)),
+  emulator('REST', ({ url }) => connectRest(url)),
+];
 
 const cloud = (project: string, location: string): Target => ({
   name: `Cloud KMS, project ${project}, ${location}`,
@@ -47,14 +52,14 @@ const cloud = (project: string, location: string): Target => ({
   },
 });
 
-/** Returns the emulator, and the real service if a project is named. Prints a note if none is. */
+/** Returns the emulator over gRPC and REST, and the real service if a project is named. Prints a note if none is. */
 export function conformanceTargets(env: Readonly<Record<string, string | undefined>>): Target[] {
   const project = env['KMS_CONFORMANCE_PROJECT'];
   if (project === undefined || project === '') {
     process.stderr.write(
       'Conformance: the emulator only. Set KMS_CONFORMANCE_PROJECT (and KMS_CONFORMANCE_LOCATION, default us-east1) to run the same suite against Cloud KMS.\n',
     );
-    return [emulator];
+    return emulators;
   }
-  return [emulator, cloud(project, env['KMS_CONFORMANCE_LOCATION'] ?? 'us-east1')];
+  return [...emulators, cloud(project, env['KMS_CONFORMANCE_LOCATION'] ?? 'us-east1')];
 }

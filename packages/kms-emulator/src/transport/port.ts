@@ -1,0 +1,115 @@
+import { getRequestListener } from '@hono/node-server';
+import { once } from 'node:events';
+import { createServer as createHttpServer, type ServerResponse } from 'node:http';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { cannotListen } from '../host.ts';
+import type { Caller } from '../model/iam/callers.ts';
+import type { DispatchDeps } from '../service/dispatch.ts';
+import { createGrpcServer } from './grpc-server.ts';
+import type { Protos } from './protos.ts';
+import { createRestApp } from './rest/app.ts';
+import type { RestRoute } from './rest/rules.ts';
+
+/** A certificate chain and its private key, in PEM. */
+export interface TlsFiles {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
+/** A port that answers gRPC and REST. All its calls belong to one caller, because the emulator checks no credentials. */
+export interface Port {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export interface PortOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly caller: Caller;
+  readonly tls: TlsFiles | undefined;
+}
+
+const CLOSE_AFTER = 500;
+
+/** Listens on a port for one caller. @throws Error if the port is in use or the certificate is invalid */
+export async function listen(
+  deps: DispatchDeps,
+  api: { readonly protos: Protos; readonly routes: readonly RestRoute[] },
+  { host, port, caller, tls }: PortOptions,
+): Promise<Port> {
+  const stopped = new AbortController();
+  const grpc = createGrpcServer(deps, api.protos, { caller, stopped: stopped.signal });
+  const app = createRestApp(deps, {
+    routes: api.routes,
+    caller,
+    tls: tls !== undefined,
+    stopped: stopped.signal,
+  });
+  const http = createHttpServer(getRequestListener(app.fetch));
+  const responses = new Set<ServerResponse>();
+  http.on('request', (_, response) => {
+    responses.add(response);
+    response.once('close', () => responses.delete(response));
+  });
+
+  const sockets = new Set<Socket>();
+  const accept = (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    // A client that resets its connection is no error of the emulator.
+    socket.on('error', () => socket.destroy());
+    awaitFirstBytes(socket, (start) => {
+      if (start.startsWith('PRI')) grpc.accept(socket);
+      else http.emit('connection', socket);
+    });
+  };
+  const server =
+    tls === undefined
+      ? createServer(accept)
+      : createTlsServer({ ...tls, ALPNProtocols: ['h2', 'http/1.1'] }, accept);
+  const bound = await bind(server, host, port);
+
+  const close = async () => {
+    stopped.abort();
+    const closed = once(server, 'close');
+    server.close();
+    const forced = setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, CLOSE_AFTER);
+    await Promise.all([
+      grpc.close(CLOSE_AFTER),
+      ...[...responses].map((response) => once(response, 'close')),
+    ]);
+    for (const socket of sockets) socket.destroy();
+    await closed;
+    clearTimeout(forced);
+  };
+  return { port: bound, close };
+}
+
+/** HTTP/2 begins with `PRI * HTTP/2.0`; of the methods of REST, those with P continue with O, U or A. */
+function awaitFirstBytes(socket: Socket, route: (start: string) => void, before = Buffer.alloc(0)): void {
+  socket.once('readable', () => {
+    const chunk: unknown = socket.read();
+    if (!Buffer.isBuffer(chunk)) return;
+    const start = Buffer.concat([before, chunk]);
+    if (start.length < 3) {
+      awaitFirstBytes(socket, route, start);
+      return;
+    }
+    socket.unshift(start);
+    route(start.toString('latin1', 0, 3));
+  });
+}
+
+function bind(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    server.once('error', (error) => reject(cannotListen(address, error)));
+    server.listen(port, host, () => {
+      const bound: AddressInfo | string | null = server.address();
+      resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
+    });
+  });
+}

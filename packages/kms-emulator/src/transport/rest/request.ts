@@ -1,0 +1,107 @@
+import { Enum, Type, type Field } from 'protobufjs';
+import { invalidArgument } from '../../model/errors.ts';
+import { camelCase, fieldOf, isObject, readMessage, type JsonObject } from './json.ts';
+import type { RestRoute } from './rules.ts';
+
+/** The parameters of all Google APIs (cloud.google.com/apis/docs/system-parameters), without `alt`. */
+const systemParameters = new Set([
+  'access_token',
+  'callback',
+  'fields',
+  'key',
+  'oauth_token',
+  'prettyPrint',
+  'quotaUser',
+  'upload_protocol',
+  'uploadType',
+  'userProject',
+]);
+
+/** The parts of an HTTP request that contain a message. */
+export interface HttpParts {
+  /** The values of the variables in the path. */
+  readonly captured: readonly string[];
+  readonly query: URLSearchParams;
+  /** An empty text is an empty message. */
+  readonly body: string;
+}
+
+/**
+ * Returns the request message of an HTTP request, from path, query and body as its HTTP rule says.
+ *
+ * @throws KmsError INVALID_ARGUMENT for what the message does not contain
+ */
+export function readRequest({ variables, body, request }: RestRoute, parts: HttpParts): object {
+  const sent = body === undefined ? {} : parseBody(parts.body);
+  const message = body === undefined || body === '*' ? sent : { [camelCase(body)]: sent };
+  for (const [name, values] of queryOf(parts.query)) {
+    const known = body === '*' ? undefined : fieldAt(request, name);
+    if (known === undefined) {
+      throw invalidArgument(
+        `Invalid JSON payload received. Unknown name "${name}": Cannot bind query parameter. ` +
+          `Field '${name}' could not be found in request message.`,
+      );
+    }
+    const converted = values.map((value) => parameter(known, value));
+    setAt(request, message, name, known.repeated ? converted : converted.at(-1));
+  }
+  for (const [index, name] of variables.entries()) setAt(request, message, name, parts.captured[index] ?? '');
+  return readMessage(request, message);
+}
+
+/** Refuses another format than JSON. With `;enum-encoding=int`, enums are names all the same: each client reads both. */
+export function requireJson(query: URLSearchParams): void {
+  const alt = query.get('$alt') ?? query.get('alt') ?? 'json';
+  if (!/^json(;|$)/.test(alt)) throw invalidArgument(`The emulator has no format ${alt}, only json.`);
+}
+
+function parseBody(body: string): JsonObject {
+  if (body.trim() === '') return {};
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch {
+    throw invalidArgument('Invalid JSON payload received. The body is not JSON.');
+  }
+  // Google's client for Node.js sends an empty text for an empty message.
+  if (json === '' || json === null) return {};
+  if (!isObject(json)) throw invalidArgument('Invalid JSON payload received. The body is not an object.');
+  return json;
+}
+
+function queryOf(query: URLSearchParams): [name: string, values: string[]][] {
+  const names = [...new Set(query.keys())].filter(
+    (name) => !name.startsWith('$') && name !== 'alt' && !systemParameters.has(name),
+  );
+  return names.map((name) => [name, query.getAll(name)]);
+}
+
+/** Returns the JSON value of a parameter. Masks may have the names of the proto, which proto3 JSON does not permit. */
+function parameter({ type, resolvedType }: Field, value: string): unknown {
+  if (type === 'bool') return value === 'true';
+  if (resolvedType instanceof Enum && /^\d+$/.test(value)) return Number(value);
+  return resolvedType?.name === 'FieldMask' ? camelCase(value) : value;
+}
+
+/** Returns the field at a path such as `options.requestedPolicyVersion`. */
+function fieldAt(type: Type, path: string): Field | undefined {
+  const [first = '', ...rest] = path.split('.');
+  const field = fieldOf(type, first);
+  if (field === undefined || rest.length === 0) return field;
+  return field.resolvedType instanceof Type ? fieldAt(field.resolvedType, rest.join('.')) : undefined;
+}
+
+/** Sets a value at such a path, whose field exists. */
+function setAt(type: Type, message: JsonObject, path: string, value: unknown): void {
+  const [first = '', ...rest] = path.split('.');
+  const field = fieldOf(type, first);
+  const name = field?.name ?? first;
+  if (rest.length === 0 || !(field?.resolvedType instanceof Type)) {
+    message[name] = value;
+    return;
+  }
+  const inner = message[name] === undefined ? {} : message[name];
+  if (!isObject(inner)) throw invalidArgument(`Invalid value at '${name}'. Expected an object.`);
+  message[name] = inner;
+  setAt(field.resolvedType, inner, rest.join('.'), value);
+}

@@ -1,0 +1,78 @@
+import { KeyManagementServiceClient } from '@google-cloud/kms';
+import { credentials } from '@grpc/grpc-js';
+import { issueCertificate, makeCertificate } from '@temporal-kms/scripts/certificates';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { code } from './conformance/fixture.ts';
+import { asBuffer, once, refusal } from './support/client.ts';
+import { afterwards, KEY, start } from './support/running.ts';
+
+async function startWithTls() {
+  const folder = await mkdtemp(join(tmpdir(), 'kms-emulator-'));
+  afterwards(() => rm(folder, { recursive: true }));
+  const authority = makeCertificate(folder, 'authority');
+  const { certFile, keyFile } = issueCertificate(folder, 'emulator', authority);
+  const tls = { cert: await readFile(certFile), key: await readFile(keyFile) };
+  const { emulator } = await start({ keys: [KEY], tls });
+  return { emulator, ca: await readFile(authority.certFile) };
+}
+
+function clientOf(port: number, ca: Buffer | null): KeyManagementServiceClient {
+  const client = new KeyManagementServiceClient({
+    apiEndpoint: '127.0.0.1',
+    port,
+    sslCreds: credentials.createSsl(ca),
+    clientOptions: { universeDomain: 'googleapis.com' },
+  });
+  afterwards(() => client.close());
+  return client;
+}
+
+const get = (url: string, options: object): Promise<{ status: number | undefined; body: any }> =>
+  new Promise((resolve, reject) => {
+    const sent = request(url, { agent: false, ...options }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => (text += chunk));
+      response.on('end', () => resolve({ status: response.statusCode, body: JSON.parse(text) }));
+    });
+    sent.once('error', reject);
+    sent.end();
+  });
+
+describe('TLS', () => {
+  it('encrypts gRPC and REST on the same port, for clients that trust the authority', async () => {
+    const { emulator, ca } = await startWithTls();
+    const client = clientOf(emulator.port, ca);
+    const [encrypted] = await client.encrypt({ name: KEY, plaintext: Buffer.from('x') }, once);
+    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    expect(asBuffer(decrypted.plaintext).toString()).toBe('x');
+    expect(emulator.url).toBe(`https://${emulator.address}`);
+    expect(await get(`${emulator.url}/v1/${KEY}`, { ca })).toMatchObject({
+      status: 200,
+      body: { name: KEY },
+    });
+  });
+
+  it('is not trusted by a client without the authority, and answers no client without TLS', async () => {
+    const { emulator } = await startWithTls();
+    expect(
+      await refusal(clientOf(emulator.port, null).getCryptoKey({ name: KEY }, { ...once, timeout: 3000 })),
+    ).toMatchObject({ code: code.UNAVAILABLE });
+    await expect(get(`${emulator.url}/v1/${KEY}`, {})).rejects.toThrow(/certificate/);
+    await expect(fetch(`http://${emulator.address}/v1/${KEY}`)).rejects.toThrow('fetch failed');
+  });
+
+  it('accepts any Host, because a client may reach it under the name of Cloud KMS, but no web page', async () => {
+    const { emulator, ca } = await startWithTls();
+    const url = `${emulator.url}/v1/${KEY}`;
+    const host = 'cloudkms.googleapis.com';
+    const servername = '127.0.0.1';
+    expect(await get(url, { ca, servername, headers: { host } })).toMatchObject({ status: 200 });
+    const page = await get(url, { ca, servername, headers: { host, origin: 'https://attacker.example' } });
+    expect(page.status).toBe(403);
+  });
+});
