@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
-import { shellLines, waitUntilReady } from '../src/dev/ready.ts';
+import { rotationLines, shellLines, waitUntilReady } from '../src/dev/ready.ts';
 import { freePorts } from '../src/ports.ts';
 
 /** Starts a server that answers 503 to the first `refusals` requests. */
@@ -36,5 +36,12 @@ it("prints the lines that connect Temporal's CLI to the stack", () => {
     'export PATH="/opt/temporal/bin:$PATH"',
     'export TEMPORAL_ADDRESS=127.0.0.1:17233',
     'temporal workflow show --workflow-id order-1001 -o json --codec-endpoint http://127.0.0.1:18088',
+  ]);
+});
+
+it('prints the lines that rotate the key, now or by its schedule', () => {
+  expect(rotationLines(19_062)).toEqual([
+    'pnpm kms-emulator --control-port 19062 rotate',
+    'pnpm kms-emulator --control-port 19062 clock --advance 90d',
   ]);
 });

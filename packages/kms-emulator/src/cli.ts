@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from 'commander';
 import { readFileSync } from 'node:fs';
+import { addRemoteCommands } from './cli/remote.ts';
+import { parseDuration, parsePort } from './cli/values.ts';
 import { startEmulator } from './emulator.ts';
 import type { Binding } from './model/iam/policies.ts';
 
@@ -12,6 +14,7 @@ interface CliOptions {
   readonly key?: string[];
   readonly identity?: Record<string, number>;
   readonly grant?: Grant[];
+  readonly rotationPeriod?: number;
   readonly tlsCert?: Buffer;
   readonly tlsKey?: Buffer;
 }
@@ -27,6 +30,8 @@ Examples:
   $ kms-emulator --data-file .dev/kms.json --port 9061 --control-port 9062 \\
       --identity worker@demo.iam.gserviceaccount.com=9071 \\
       --grant serviceAccount:worker@demo.iam.gserviceaccount.com,roles/cloudkms.cryptoKeyEncrypter,projects/demo
+  $ kms-emulator rotate                 # in another terminal: rotates the keys of the emulator that runs
+  $ kms-emulator clock --advance 90d    # moves its clock: scheduled rotation and destruction happen
 
 The caller on --port may do everything. Clients send no credentials over an insecure channel, so each
 further identity has a separate port and may do only what policies grant it.
@@ -47,6 +52,11 @@ const command = new Command('kms-emulator')
   .option('--data-file <path>', 'keep keys and policies in this file, mode 0600 (default: in memory only)')
   .option('--key <name>', 'crypto key to create if it is missing; may be repeated', collect)
   .option(
+    '--rotation-period <duration>',
+    'rotation period of the keys of --key that have none, such as 90d (default: no rotation)',
+    parseDuration,
+  )
+  .option(
     '--identity <email=port>',
     'additional caller and its port (gRPC and REST); may be repeated',
     parseIdentityPort,
@@ -55,16 +65,19 @@ const command = new Command('kms-emulator')
   .option('--tls-cert <path>', 'certificate chain (PEM) for TLS on the ports of callers', readBytes)
   .option('--tls-key <path>', 'private key (PEM) of the certificate', readBytes)
   .addHelpText('after', help)
+  .enablePositionalOptions()
   .action(run);
 
+addRemoteCommands(command);
 await command.parseAsync();
 
 async function run(given: CliOptions): Promise<void> {
-  const { key = [], identity = {}, grant = [], tlsCert, tlsKey, ...options } = given;
+  const { key = [], identity = {}, grant = [], rotationPeriod, tlsCert, tlsKey, ...options } = given;
   if ((tlsCert === undefined) !== (tlsKey === undefined))
     command.error('kms-emulator: --tls-cert and --tls-key belong together; set both or none.');
   const tls = tlsCert && tlsKey && { tls: { cert: tlsCert, key: tlsKey } };
-  const emulator = await start({ ...options, ...tls, keys: key, identities: identity }, grant);
+  const rotation = rotationPeriod !== undefined && { rotationPeriodSeconds: rotationPeriod };
+  const emulator = await start({ ...options, ...tls, ...rotation, keys: key, identities: identity }, grant);
   const stop = () => {
     // A runner that forwards signals can send it twice; closing again has no effect.
     void emulator.close();
@@ -91,13 +104,6 @@ async function start(options: Parameters<typeof startEmulator>[0], grants: reado
   } catch (error) {
     return command.error(`kms-emulator: ${error instanceof Error ? error.message : String(error)}`);
   }
-}
-
-function parsePort(value: string): number {
-  const port = Number(value);
-  if (!/^\d+$/.test(value) || port > 65_535)
-    throw new InvalidArgumentError('A port is a number from 0 to 65535.');
-  return port;
 }
 
 function readBytes(path: string): Buffer {

@@ -25,6 +25,8 @@ export interface EmulatorOptions {
   readonly dataFile?: string;
   /** Resource names of crypto keys to create if they are missing, with their rings and a first version. */
   readonly keys?: readonly string[];
+  /** The rotation period of those `keys` that have no schedule: at least a day. Default: no rotation. */
+  readonly rotationPeriodSeconds?: number;
   /** Additional callers with their ports: `{ 'worker@p.iam.gserviceaccount.com': 0 }`. */
   readonly identities?: Readonly<Record<string, number>>;
   /** A certificate for the ports of the owner and the identities. Default: no TLS. The control API has none. */
@@ -78,7 +80,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     ...(options.plaintext && { plaintext: options.plaintext }),
     report: options.report ?? ((error) => process.stderr.write(`kms-emulator: ${String(error)}\n`)),
   };
-  seedKeys(deps.store.state, keys, clock.now(), deps.source);
+  const { rotationPeriodSeconds: period } = options;
+  const rotationPeriod = period !== undefined && { rotationPeriod: period * 1000 };
+  seedKeys(deps.store.state, keys, { now: clock.now(), source: deps.source, ...rotationPeriod });
   await deps.store.save();
 
   const api = { protos: loadProtos(), routes: restRoutes(loadRestServices()) };

@@ -53,6 +53,12 @@ export function shellLines(cliPath: string, temporalPort: number, codecPort: num
   ];
 }
 
+/** Returns the shell lines with which a user rotates the key of `pnpm dev`, now or by its schedule. */
+export const rotationLines = (controlPort: number): string[] =>
+  ['rotate', 'clock --advance 90d'].map(
+    (command) => `pnpm kms-emulator --control-port ${controlPort} ${command}`,
+  );
+
 const url = (variable: string) => `http://127.0.0.1:${requiredPort(variable)}`;
 
 async function printReady(): Promise<void> {
@@ -75,6 +81,8 @@ async function printReady(): Promise<void> {
     const lines = shellLines(await findTemporalCli(), ...ports);
     // The codec endpoint needs a token, which the CLI cannot get.
     for (const line of signIn ? lines.slice(0, -1) : lines) console.log(`  ${line}`);
+    console.log('To rotate the key, or to move the clock of the KMS emulator to its next rotation:');
+    for (const line of rotationLines(requiredPort('DEV_KMS_CONTROL_PORT'))) console.log(`  ${line}`);
   }
   if (signIn) {
     console.log('To sign in to the dashboard, choose a person:');

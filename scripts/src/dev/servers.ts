@@ -40,7 +40,7 @@ async function startKmsEmulator(): Promise<Server> {
   const data = ['--data-file', join(required('DEV_DATA_DIR'), 'kms-emulator.json')];
   const child = await startChild(
     process.execPath,
-    [cli, ...ports, ...data, '--key', key],
+    [cli, ...ports, ...data, '--key', key, '--rotation-period', '90d'],
     process.env,
     'inherit',
   );

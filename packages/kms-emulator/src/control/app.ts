@@ -28,6 +28,7 @@ export function createControlApp(controls: Controls, addresses: Addresses): Hono
 
   app.get('/healthz', (context) => context.json({ status: 'ok', ...addresses }));
   clockRoutes(app, controls);
+  keyRoutes(app, controls);
   conditionRoutes(app, controls);
 
   app.get('/calls', (context) => {
@@ -71,6 +72,14 @@ function clockRoutes(app: Hono, controls: Controls): void {
     return context.json({ now });
   });
   app.delete('/clock', (context) => context.json({ now: controls.resetTime() }));
+}
+
+function keyRoutes(app: Hono, controls: Controls): void {
+  app.get('/keys', (context) => context.json({ keys: controls.keys() }));
+  app.post('/rotate', async (context) => {
+    const { name } = schemas.rotateBody.parse(await context.req.json());
+    return context.json({ keys: await controls.rotate(name) });
+  });
 }
 
 function conditionRoutes(app: Hono, controls: Controls): void {

@@ -2,13 +2,27 @@ import type { CallLog } from '../conditions/call-log.ts';
 import type { Conditions, Latency, Propagation } from '../conditions/conditions.ts';
 import type { Fault, FaultState } from '../conditions/faults.ts';
 import type { QuotaLimits } from '../conditions/quotas.ts';
+import type { Purpose } from '../model/algorithms.ts';
 import type { MovableClock } from '../model/clock.ts';
+import { createVersion, requirePurpose, setPrimary, type CryptoKey } from '../model/crypto-key.ts';
 import { KmsError } from '../model/errors.ts';
 import type { Binding, Policy } from '../model/iam/policies.ts';
 import { forceState, type VersionState } from '../model/key-version.ts';
-import { tryCryptoKey, tryKeyRing } from '../model/names.ts';
+import { tryCryptoKey, tryKeyRing, versionName } from '../model/names.ts';
 import { delaysOf } from '../service/context.ts';
 import type { DispatchDeps } from '../service/dispatch.ts';
+
+/** A key as `GET /keys` returns it. Times are in ISO 8601. */
+interface KeySummary {
+  readonly name: string;
+  readonly purpose: Purpose;
+  /** The name of the primary version. */
+  readonly primary?: string;
+  readonly rotationPeriodSeconds?: number;
+  readonly nextRotationTime?: string;
+  /** How many versions are in each state. */
+  readonly versions: Readonly<Record<string, number>>;
+}
 
 /** What a test can change in a running emulator. The control API offers the same over HTTP. */
 export interface Controls {
@@ -19,6 +33,10 @@ export interface Controls {
   setTime(time: Date): Promise<Date>;
   /** Returns to the real time. Changes of keys remain. */
   resetTime(): Date;
+  /** Returns all keys with their versions by state. */
+  keys(): KeySummary[];
+  /** Creates a version of a key, or of every key with a primary version, and makes it primary. The schedule remains. */
+  rotate(name?: string): Promise<KeySummary[]>;
   injectFault(fault: Fault): FaultState;
   faults(): FaultState[];
   clearFaults(): void;
@@ -64,6 +82,19 @@ export function createControls(deps: DispatchDeps, clock: MovableClock): Control
       clock.reset();
       return new Date(clock.now());
     },
+    keys: () => store.state.keys.all().keys.map(summary),
+    rotate: async (name) => {
+      const all = name === undefined ? store.state.keys.all().keys : [store.state.keys.cryptoKey(name)];
+      const keys = name === undefined ? all.filter(({ primary }) => primary !== undefined) : all;
+      for (const key of keys) {
+        requirePurpose(key, 'ENCRYPT_DECRYPT');
+        const { number } = createVersion(key, clock.now(), source, 0);
+        setPrimary(key, number, clock.now(), delaysOf({ conditions }).primary);
+      }
+      store.state.keys.touch();
+      await store.save();
+      return keys.map(summary);
+    },
     injectFault: (fault) => conditions.faults.inject(fault, clock.now()),
     faults: () => conditions.faults.list(clock.now()),
     clearFaults: () => conditions.faults.clear(),
@@ -93,6 +124,25 @@ export function createControls(deps: DispatchDeps, clock: MovableClock): Control
       store.state.keys.touch();
       await store.save();
     },
+  };
+}
+
+function summary({
+  name,
+  purpose,
+  primary,
+  rotationPeriod,
+  nextRotationTime,
+  versions,
+}: CryptoKey): KeySummary {
+  const states = Object.groupBy(versions, ({ state }) => state);
+  return {
+    name,
+    purpose,
+    ...(primary && { primary: versionName(name, primary.number) }),
+    ...(rotationPeriod !== undefined && { rotationPeriodSeconds: rotationPeriod / 1000 }),
+    ...(nextRotationTime !== undefined && { nextRotationTime: new Date(nextRotationTime).toISOString() }),
+    versions: Object.fromEntries(Object.entries(states).map(([state, all]) => [state, all.length])),
   };
 }
 

@@ -10,6 +10,8 @@ export const clockBody = z.union([
   z.strictObject({ now: z.iso.datetime({ offset: true }) }),
 ]);
 
+export const rotateBody = z.strictObject({ name: z.string().exactOptional() });
+
 const status = z.enum([
   'CANCELLED',
   'UNKNOWN',

@@ -50,13 +50,27 @@ function destroyDuration(wanted: number | undefined): number {
   return wanted;
 }
 
+interface SeedOptions {
+  readonly now: number;
+  readonly source: MaterialSource;
+  /** In milliseconds, for the keys that have no schedule. */
+  readonly rotationPeriod?: number;
+}
+
 /** Creates the missing keys and their rings, as CreateCryptoKey does with its defaults. */
-export function seedKeys(state: State, names: readonly string[], now: number, source: MaterialSource): void {
+export function seedKeys(state: State, names: readonly string[], options: SeedOptions): void {
+  const { now, source, rotationPeriod } = options;
   for (const { name, parent } of names.map(parseCryptoKey)) {
     if (!state.keys.has(parent)) state.keys.addKeyRing({ name: parent, createTime: now });
-    if (state.keys.has(name)) continue;
-    const key = newKey(name, { purpose: 'ENCRYPT_DECRYPT' }, now);
-    makePrimary(key, createVersion(key, now, source, 0).number, now, 0);
-    state.keys.addCryptoKey(key);
+    if (!state.keys.has(name)) {
+      const created = newKey(name, { purpose: 'ENCRYPT_DECRYPT' }, now);
+      makePrimary(created, createVersion(created, now, source, 0).number, now, 0);
+      state.keys.addCryptoKey(created);
+    }
+    const key = state.keys.cryptoKey(name);
+    if (rotationPeriod === undefined || key.nextRotationTime !== undefined) continue;
+    checkSchedule(key.purpose, { period: rotationPeriod, next: now + rotationPeriod }, now);
+    Object.assign(key, { rotationPeriod, nextRotationTime: now + rotationPeriod });
+    state.keys.touch();
   }
 }

@@ -46,7 +46,8 @@ export async function listen(
     tls: tls !== undefined,
     stopped: stopped.signal,
   });
-  const http = createHttpServer(getRequestListener(app.fetch));
+  const listener = getRequestListener(app.fetch);
+  const http = createHttpServer((request, response) => void listener(request, response));
   const responses = new Set<ServerResponse>();
   http.on('request', (_, response) => {
     responses.add(response);

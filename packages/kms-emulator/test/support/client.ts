@@ -43,15 +43,9 @@ export async function refusal(call: Promise<unknown>): Promise<Refusal> {
   try {
     await call;
   } catch (error) {
-    // Over REST, the client has the text in `message`, and in `details` the typed details.
-    if (isRefusal(error)) {
-      const { code, details, message, statusDetails } = error;
-      return {
-        code,
-        details: typeof details === 'string' ? details : message,
-        ...(statusDetails && { statusDetails }),
-      };
-    }
+    // Over REST, the client has the text in `message`, and the typed details in `details`.
+    if (isRefusal(error))
+      return typeof error.details === 'string' ? error : Object.assign(error, { details: error.message });
     // Over REST, a malformed name does not reach the emulator.
     if (error instanceof Error && error.message.startsWith('Cannot build HTTP request'))
       return { code: 3, details: error.message };
