@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises';
+
+/** A REST request. `path` is relative to the service's endpoint and contains the query. */
+export interface RestCall {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: object;
+}
+
+/** A `gcloud` line of a document: its words, with the variables of the document replaced. */
+export interface GcloudLine {
+  readonly words: readonly string[];
+  /** The words before the first value or flag, without `gcloud`: `kms keys create`. */
+  readonly command: string;
+}
+
+/** The arguments of a line, by the name of their flag. The value without a flag has the name ''. */
+type Args = Readonly<Record<string, string>>;
+
+const location = ({ project, location: id }: Args) => `v1/projects/${project}/locations/${id}`;
+const key = (args: Args) => `${location(args)}/keyRings/${args['keyring']}/cryptoKeys/${args['']}`;
+const seconds = (period = '') => `${Number.parseInt(period, 10) * 86_400}s`;
+
+/**
+ * The requests that gcloud sends for each command of the documents. A function of the policy that the first request returned
+ * gives the request that changes it.
+ */
+const calls: Readonly<Record<string, (args: Args) => (RestCall | ((policy: any) => RestCall))[]>> = {
+  'services enable': ({ project, '': service }) => [
+    { method: 'POST', path: `v1/projects/${project}/services/${service}:enable?alt=json`, body: {} },
+  ],
+  'kms keyrings create': (args) => [
+    { method: 'POST', path: `${location(args)}/keyRings?alt=json&keyRingId=${args['']}`, body: {} },
+  ],
+  'kms keys create': (args) => [
+    {
+      method: 'POST',
+      path: `${location(args)}/keyRings/${args['keyring']}/cryptoKeys?alt=json&cryptoKeyId=${args['']}`,
+      body: {
+        purpose: 'ENCRYPT_DECRYPT',
+        rotationPeriod: seconds(args['rotation-period']),
+        nextRotationTime: args['next-rotation-time'],
+        versionTemplate: { algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION', protectionLevel: 'SOFTWARE' },
+      },
+    },
+  ],
+  'kms keys add-iam-policy-binding': (args) => [
+    { method: 'GET', path: `${key(args)}:getIamPolicy?alt=json&options.requestedPolicyVersion=3` },
+    ({ etag }) => ({
+      method: 'POST',
+      path: `${key(args)}:setIamPolicy?alt=json`,
+      body: { policy: { bindings: [{ members: [args['member']], role: args['role'] }], etag, version: 3 } },
+    }),
+  ],
+  'kms keys describe': (args) => [{ method: 'GET', path: `${key(args)}?alt=json` }],
+  'logging read': ({ project, limit, '': filter }) => [
+    {
+      method: 'POST',
+      path: 'v2/entries:list?alt=json',
+      body: {
+        filter: `timestamp>="${new Date(Date.now() - 86_400_000).toISOString()}" AND ${filter}`,
+        orderBy: 'timestamp desc',
+        pageSize: Number(limit),
+        resourceNames: [`projects/${project}`],
+      },
+    },
+  ],
+};
+
+/** The commands of `calls`. */
+export const knownCommands = new Set(Object.keys(calls));
+
+/** Sends the requests of a line in order. Returns them. */
+export async function sendLine(
+  line: GcloudLine,
+  send: (call: RestCall) => Promise<unknown>,
+): Promise<RestCall[]> {
+  const sent: RestCall[] = [];
+  let answer: unknown;
+  for (const one of calls[line.command]?.(argsOf(line)) ?? []) {
+    const call = typeof one === 'function' ? one(answer) : one;
+    // oxlint-disable-next-line no-await-in-loop -- the second request contains the etag of the first response
+    answer = await send(call);
+    sent.push(call);
+  }
+  return sent;
+}
+
+/**
+ * Returns the gcloud lines in the code blocks of a document under `docs/`, and the commands that its text names. The latter get
+ * the arguments of a key.
+ *
+ * @param variables the values of the shell variables in the lines
+ */
+export async function gcloudLines(
+  name: string,
+  variables: Readonly<Record<string, string>>,
+): Promise<GcloudLine[]> {
+  const markdown = await readFile(new URL(`../../../../docs/${name}`, import.meta.url), 'utf8');
+  const expanded = (text: string) =>
+    text.replaceAll(/\$\{?([A-Z_]+)\}?/g, (_, variable: string) => {
+      const value = variables[variable];
+      if (value === undefined) throw new Error(`The test has no value of $${variable} in docs/${name}.`);
+      return value;
+    });
+  const blocks = [...markdown.matchAll(/^```\S*\n([^]*?)^```$/gm)].map(([, code = '']) => code);
+  const code = blocks.join('\n').replaceAll(/\\\n\s*/g, '');
+  const named = [...markdown.matchAll(/`(gcloud [a-z -]+)`/g)].map(
+    ([, command]) =>
+      `${command} "$KEY_NAME" --keyring="$KEY_RING" --location="$LOCATION" --project="$PROJECT_ID"`,
+  );
+  return [...code.split('\n').filter((line) => line.startsWith('gcloud ')), ...named].map((line) => {
+    const words = (expanded(line).match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? []).map((word) =>
+      // Quotes around a whole word or a flag's value belong to the shell.
+      word.replace(/^(--[a-z-]+=)?(["'])(.*)\2$/, '$1$3'),
+    );
+    const command = words.slice(1).filter((word) => /^[a-z][a-z-]*$/.test(word));
+    const known = [...knownCommands].find((one) => command.join(' ').startsWith(one));
+    return { words, command: known ?? command.join(' ') };
+  });
+}
+
+function argsOf({ words, command }: GcloudLine): Args {
+  const rest = words.slice(1 + command.split(' ').length);
+  return Object.fromEntries(
+    rest.map((word) => {
+      const [, flag = '', value = word] = /^--([a-z-]+)=([^]*)$/.exec(word) ?? [];
+      return [flag, value];
+    }),
+  );
+}
