@@ -2,6 +2,7 @@ import tab from '@bomb.sh/tab/commander';
 import { Command } from 'commander';
 import type { ExitName } from './cli/cli-error.ts';
 import type { AddCommand, CliDeps } from './cli/deps.ts';
+import { addDecryptCommand } from './commands/decrypt.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
@@ -9,8 +10,8 @@ import { addRotateCommand } from './commands/rotate.ts';
 import { addSetupCommand } from './commands/setup.ts';
 
 const help = `
-Exit codes: 0 done, 1 a check failed or a key has a problem, 64 wrong usage, 65 wrong input, 66 not found, 69 unavailable, 75 not yet
-in effect, 77 not permitted, 78 wrong configuration. docs/cli.md explains them.`;
+Exit codes: 0 done, 1 a check failed or a key or payload has a problem, 64 wrong usage, 65 wrong input, 66 not found,
+69 unavailable, 75 not yet in effect, 77 not permitted, 78 wrong configuration. docs/cli.md explains them.`;
 
 const commands: readonly AddCommand[] = [
   addSetupCommand,
@@ -18,13 +19,14 @@ const commands: readonly AddCommand[] = [
   addKeysCommand,
   addRotateCommand,
   addInspectCommand,
+  addDecryptCommand,
 ];
 
 /** Creates the command line. */
 export function createProgram(deps: CliDeps, exit: (name: ExitName) => void): Command {
   const program = new Command('temporal-kms')
     .description(
-      'For the people who own the keys of temporal-kms: set up, check and rotate crypto keys in Cloud KMS',
+      'For the people who own the keys of temporal-kms: set up, check and rotate crypto keys, read exported histories',
     )
     .exitOverride()
     .configureOutput({ writeOut: deps.stdout, writeErr: deps.stderr })

@@ -13,7 +13,7 @@ import {
   port,
   seconds,
 } from './fields.ts';
-import { kmsVariables, logVariables, temporalVariables } from './shared-variables.ts';
+import { auditVariables, kmsVariables, logVariables, temporalVariables } from './shared-variables.ts';
 
 export interface CodecServerConfig {
   readonly host: string;
@@ -251,21 +251,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
         'names; the address of the connection is always accepted)',
       example: 'codec-server.payments.svc:9464',
     },
-    AUDIT_FILE: {
-      about: 'File to append audit lines to (default standard output)',
-      example: '/var/log/temporal-kms/audit.jsonl',
-    },
-    AUDIT_FSYNC: {
-      about: 'Whether audit lines count as written only once they are on disk; slower',
-      example: 'true',
-      default: 'false',
-    },
-    AUDIT_DIGEST_KEY_FILE: {
-      about:
-        'File with the key (64 hexadecimal digits) for digests of the ciphertexts of /decode in the audit ' +
-        '(default no digests)',
-      example: '/etc/temporal-kms/audit-digest.key',
-    },
+    ...auditVariables,
     AUTH: {
       about: 'Who may call: callers that POLICY_FILE allows (policy), or every caller on loopback (none)',
       example: 'policy',

@@ -4,7 +4,7 @@ export { describeEnvironment, printableConfig, unknownVariables } from './enviro
 export type { Environment, Values, Variable } from './environment.ts';
 export { isLoopback } from './fields.ts';
 export { keyAdminEnvironment } from './key-admin.ts';
-export type { KeyAdminConfig } from './key-admin.ts';
+export type { AuditConfig, KeyAdminConfig } from './key-admin.ts';
 export { answerHelp, ConfigError, loadConfigOrExit, parseConfig } from './load.ts';
 export type { Mistake } from './load.ts';
 export { loadTemporalConfig } from './temporal.ts';

@@ -1,13 +1,45 @@
 import { kmsEnvironment, type KmsSettings } from '@temporal-kms/kms-codec';
+import { z } from 'zod';
 import type { Environment } from './environment.ts';
-import { kmsVariables } from './shared-variables.ts';
+import { auditVariables, kmsVariables } from './shared-variables.ts';
+
+/** Where decryptions are audited. */
+export interface AuditConfig {
+  /** Absent: no file is configured. */
+  readonly file?: string;
+  /** Whether a line counts as written only once it is on disk. */
+  readonly fsync: boolean;
+  /** Absent: the audit contains no digests of ciphertexts. */
+  readonly digestKeyFile?: string | undefined;
+}
 
 export interface KeyAdminConfig {
   readonly kms: KmsSettings;
+  readonly audit: AuditConfig;
 }
 
-/** The environment of the command-line tool `temporal-kms`: which crypto keys there are, as the applications read it. */
+const audit = z
+  .object({
+    AUDIT_FILE: z.string().optional(),
+    AUDIT_FSYNC: z.stringbool('must be true or false'),
+    AUDIT_DIGEST_KEY_FILE: z.string().optional(),
+  })
+  .transform(({ AUDIT_FILE, AUDIT_FSYNC, AUDIT_DIGEST_KEY_FILE }) => ({
+    audit: {
+      ...(AUDIT_FILE !== undefined && { file: AUDIT_FILE }),
+      fsync: AUDIT_FSYNC,
+      ...(AUDIT_DIGEST_KEY_FILE !== undefined && { digestKeyFile: AUDIT_DIGEST_KEY_FILE }),
+    },
+  }));
+
+/**
+ * The environment of the command-line tool `temporal-kms`: which crypto keys there are, as the applications read it, and
+ * where it audits decryptions.
+ */
 export const keyAdminEnvironment: Environment<KeyAdminConfig> = {
-  variables: kmsVariables,
-  schema: kmsEnvironment.transform((kms) => ({ kms })),
+  variables: { ...kmsVariables, ...auditVariables },
+  schema: z.intersection(
+    audit,
+    kmsEnvironment.transform((kms) => ({ kms })),
+  ),
 };

@@ -78,3 +78,22 @@ export const kmsVariables = {
 export const logVariables = {
   LOG_LEVEL: { about: 'Lowest level of log lines, or silent', example: 'debug', default: 'info' },
 } as const satisfies Record<string, Variable>;
+
+/** Where and how decryptions are audited. */
+export const auditVariables = {
+  AUDIT_FILE: {
+    about: 'File to append audit lines to (default standard output)',
+    example: '/var/log/temporal-kms/audit.jsonl',
+  },
+  AUDIT_FSYNC: {
+    about: 'Whether audit lines count as written only once they are on disk; slower',
+    example: 'true',
+    default: 'false',
+  },
+  AUDIT_DIGEST_KEY_FILE: {
+    about:
+      'File with the key (64 hexadecimal digits) for digests of the ciphertexts of /decode in the audit ' +
+      '(default no digests)',
+    example: '/etc/temporal-kms/audit-digest.key',
+  },
+} as const satisfies Record<string, Variable>;

@@ -8,6 +8,7 @@ export {
   type StoredPayload,
   storedPayload,
 } from './event.ts';
+export { eventWriter, exportEnd, exportStart, type WritePayload } from './export-document.ts';
 export {
   enumName,
   findPayloads,
@@ -21,4 +22,4 @@ export {
   writeMessage,
 } from './message.ts';
 export { keyOf, otherNamespace, type Payload, type PayloadJson, payloadToJson } from './payload.ts';
-export { unreadablePayload, unreadableValue } from './unreadable.ts';
+export { unreadablePayload, unreadableReason, unreadableValue } from './unreadable.ts';

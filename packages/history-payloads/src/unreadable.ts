@@ -1,5 +1,11 @@
-import { type KeyUse, type PayloadRef, type ReasonCode, UNREADABLE_ENCODING } from '@temporal-kms/codec-api';
-import type { PayloadJson } from './payload.ts';
+import {
+  type KeyUse,
+  type PayloadRef,
+  reasonCode,
+  type ReasonCode,
+  UNREADABLE_ENCODING,
+} from '@temporal-kms/codec-api';
+import type { Payload, PayloadJson } from './payload.ts';
 
 /** Why a payload could not be decrypted. */
 interface Unreadable {
@@ -33,3 +39,16 @@ export function unreadablePayload(ref: PayloadRef, { reason, key, namespace }: U
 export const unreadableValue = (ref: PayloadRef, { reason, key, namespace }: Unreadable) => ({
   $unreadable: { reason, ref, key, namespace },
 });
+
+/** Returns why an export could not decrypt a payload; undefined for a payload that the export contains. */
+export function unreadableReason({ metadata }: Payload) {
+  const text = (name: string): string => Buffer.from(metadata?.[name] ?? '').toString();
+  if (text('encoding') !== UNREADABLE_ENCODING) return undefined;
+  const reason = reasonCode.safeParse(text('reason'));
+  const version = Number(text('key-version'));
+  return {
+    reason: reason.success ? reason.data : 'malformed',
+    ...(text('key') === '' ? {} : { key: text('key') }),
+    ...(version > 0 ? { keyVersion: version } : {}),
+  } as const;
+}

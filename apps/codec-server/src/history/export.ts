@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import {
   countReason,
   type EndReason,
-  escapeInvisible,
   type ExportForm,
   type ExportRequest,
   type ExportSummary,
@@ -11,12 +9,13 @@ import {
 } from '@temporal-kms/codec-api';
 import {
   eventIdOf,
-  eventJson,
-  type Payload,
+  eventWriter,
+  exportEnd,
+  exportStart,
   payloadToJson,
-  type ProtoEvent,
   unreadablePayload,
   unreadableValue,
+  type WritePayload,
 } from '@temporal-kms/history-payloads';
 import { bodyOf, readableBytes } from '@temporal-kms/history-payloads/readable';
 import { hasTooManyEntries } from '../json/payload.ts';
@@ -28,7 +27,7 @@ import {
 } from './decrypted-events.ts';
 import { ascending, prefetch } from './event-pages.ts';
 import type { HistoryReader } from './reader.ts';
-import { streamEnd, type StreamLifetime } from './stream-limits.ts';
+import { streamEnd } from './stream-limits.ts';
 import type { TextThreads } from './text-threads.ts';
 
 export interface ExportOptions extends Omit<DecryptEventsOptions, 'budget'> {
@@ -58,7 +57,7 @@ const CHUNK_LENGTH = 64 * 1024;
 export async function* exportChunks(options: ExportOptions): AsyncGenerator<ExportChunk, void> {
   const { form, lifetime, log } = options;
   const summary = new Summary();
-  let text = documentStart(options);
+  let text = exportStart(form, options.run);
   let after = 0;
   let sent = { text, after };
   try {
@@ -71,8 +70,7 @@ export async function* exportChunks(options: ExportOptions): AsyncGenerator<Expo
       text = '';
       sent = { text, after };
     }
-    const end = form === 'readable' ? `\n],"summary":${JSON.stringify(summary.value())}}\n` : '\n]}\n';
-    yield { text: text + end, end: 'complete' };
+    yield { text: text + exportEnd(form, summary.value()), end: 'complete' };
   } catch (error) {
     const end = streamEnd(error, lifetime, log, 'export');
     if (end === undefined) return;
@@ -81,12 +79,6 @@ export async function* exportChunks(options: ExportOptions): AsyncGenerator<Expo
     const lastLine = JSON.stringify({ $truncated: { ...end, after: rest.after } });
     yield { text: `${rest.text}\n${lastLine}\n`, end: end.reason };
   }
-}
-
-function documentStart({ form, run }: ExportOptions): string {
-  if (form !== 'readable') return '{"events":[';
-  const { namespace, workflowId, runId } = run;
-  return `${escapeInvisible(JSON.stringify({ namespace, workflowId, runId })).slice(0, -1)},"events":[`;
 }
 
 interface ExportedEvent {
@@ -102,7 +94,7 @@ async function* exportedEvents(
   const { reader, run, length, lifetime } = options;
   const { first, last } = options.events ?? { first: 1, last: length };
   const pages = ascending(reader, run, first, last, lifetime);
-  const write = eventWriter(form, lifetime);
+  const write = eventWriter(form, () => lifetime.checkpoint());
   if (form === 'encoded') {
     for await (const page of prefetch(pages))
       for (const event of page) yield { eventId: eventIdOf(event), json: await write(event, encodedPayload) };
@@ -114,33 +106,6 @@ async function* exportedEvents(
     const { event, eventId, payloads } = decrypted;
     yield { eventId, json: await write(event, (_, ref) => writePayload(payloadOf(payloads, ref))) };
   }
-}
-
-/** Returns the JSON text of the payload with the given ref. */
-type WritePayload = (payload: Payload, ref: PayloadRef) => string | Promise<string>;
-
-/**
- * Returns a function that writes an event as JSON text. An event may have tens of thousands of payloads, so it writes each
- * by itself, after a checkpoint, and inserts the texts at unpredictable markers.
- */
-function eventWriter(
-  form: ExportForm,
-  { checkpoint }: Pick<StreamLifetime, 'checkpoint'>,
-): (event: ProtoEvent, writePayload: WritePayload) => Promise<string> {
-  const marker = randomUUID();
-  const markers = new RegExp(`"${marker}:(\\d+)"`, 'g');
-  return async (event, writePayload) => {
-    const found: Payload[] = [];
-    const json = JSON.stringify(eventJson(event, ({ payload }) => `${marker}:${found.push(payload) - 1}`));
-    const texts: string[] = [];
-    for (const [n, payload] of found.entries()) {
-      await checkpoint();
-      texts.push(await writePayload(payload, `${eventIdOf(event)}:${n}`));
-    }
-    // A readable export escapes invisible characters in names, but not in decrypted JSON, which keeps its exact form.
-    const template = form === 'readable' ? escapeInvisible(json) : json;
-    return template.replace(markers, (_, index: string) => texts[Number(index)] ?? '');
-  };
 }
 
 /** Marks payloads that were truncated while they were read, instead of exporting them as if they were stored like that. */

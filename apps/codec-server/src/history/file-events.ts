@@ -1,15 +1,10 @@
-import {
-  type DecodeRequest,
-  type FileEventsRequest,
-  reasonCode,
-  UNREADABLE_ENCODING,
-} from '@temporal-kms/codec-api';
+import { type DecodeRequest, type FileEventsRequest } from '@temporal-kms/codec-api';
 import {
   eventIdOf,
   eventPayloads,
-  type Payload,
   type PayloadContext,
   type ProtoEvent,
+  unreadableReason,
 } from '@temporal-kms/history-payloads';
 import { HistoryFileError } from '@temporal-kms/history-files';
 import { protoEvent } from '@temporal-kms/history-files/proto';
@@ -104,25 +99,12 @@ export function filePayloads(
   });
 }
 
-/** Why an export could not decrypt a payload; undefined for a payload that is stored in the file. */
-function exportedReason({ metadata }: Payload) {
-  const text = (name: string): string => Buffer.from(metadata?.[name] ?? '').toString();
-  if (text('encoding') !== UNREADABLE_ENCODING) return undefined;
-  const reason = reasonCode.safeParse(text('reason'));
-  const version = Number(text('key-version'));
-  return {
-    reason: reason.success ? reason.data : 'malformed',
-    ...(text('key') === '' ? {} : { key: text('key') }),
-    ...(version > 0 ? { keyVersion: version } : {}),
-  } as const;
-}
-
 /** Returns `inspect` with the reason codes that a decoded or readable export contains. */
 export const inspectExported =
   (inspect: Inspect): Inspect =>
   (payload, context) => {
     const info = inspect(payload, context);
-    return { ...info, ...exportedReason(payload) };
+    return { ...info, ...unreadableReason(payload) };
   };
 
 /** Returns a codec that answers with the reason code of an export for a payload that the export could not decrypt. */
@@ -132,7 +114,7 @@ export function codecOfExports(codec: HistoryCodec): HistoryCodec {
     inspect: (...args) => codec.inspect(...args),
     plan: (...args) => codec.plan(...args),
     decrypt: async (payload, ...rest) => {
-      const exported = exportedReason(payload);
+      const exported = unreadableReason(payload);
       if (exported === undefined) return await codec.decrypt(payload, ...rest);
       const { reason, ...key } = exported;
       throw new KmsCodecError(reason, 'The payload could not be decrypted when the file was exported.', key);

@@ -7,7 +7,7 @@ export interface CliDeps {
   readonly env: Values;
   readonly now: () => Date;
   readonly stdin: () => AsyncIterable<Uint8Array>;
-  readonly stdout: (text: string) => void;
+  readonly stdout: (text: string | Uint8Array) => void;
   readonly stderr: (text: string) => void;
   /** Whether a person can answer questions. */
   readonly isTerminal: boolean;

@@ -1,5 +1,4 @@
-import { UNREADABLE_ENCODING } from '@temporal-kms/codec-api';
-import type { Payload } from '@temporal-kms/history-payloads';
+import { type Payload, unreadableReason } from '@temporal-kms/history-payloads';
 import {
   cryptoKeyId,
   type Format,
@@ -81,7 +80,8 @@ export function describePayload(payload: Payload, known: KnownNames): PayloadDes
     bytes,
     ...(marker !== '' && { compressed: printable(marker) }),
   };
-  if (encoding === UNREADABLE_ENCODING) return { ...base, ...unreadable(payload), layers: [] };
+  const exported = unreadableReason(payload);
+  if (exported !== undefined) return { ...base, ...unreadable(exported), layers: [] };
   const named = messageKey(payload);
   const { format } = named;
   if (format === 'plain' || format === 'external') {
@@ -143,16 +143,13 @@ function ofHeader(payload: Payload, { keys, namespaces, workflowId }: KnownNames
 }
 
 /** What an export contains in place of a payload that it could not decrypt. */
-function unreadable(payload: Payload) {
-  const name = text(payload, 'key');
-  const version = Number(text(payload, 'key-version'));
-  return {
+const unreadable = ({ reason, key, keyVersion }: NonNullable<ReturnType<typeof unreadableReason>>) =>
+  ({
     format: 'plain',
     state: 'unreadable',
-    reason: printable(text(payload, 'reason')),
-    ...(name !== '' && { key: { name: printable(name), ...(version > 0 && { version }) } }),
-  } as const;
-}
+    reason,
+    ...(key !== undefined && { key: { name: printable(key), ...(keyVersion && { version: keyVersion }) } }),
+  }) as const;
 
 const text = ({ metadata }: Payload, name: string): string => Buffer.from(metadata?.[name] ?? []).toString();
 

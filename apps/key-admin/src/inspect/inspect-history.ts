@@ -83,7 +83,11 @@ interface FileEvent {
  * @param namespace of the payloads, where it is known
  * @throws CliError `data` for an event that is not what Temporal writes
  */
-function* workflowPayloads(name: string, workflow: FileWorkflow, namespace = ''): Generator<FileEvent, void> {
+export function* workflowPayloads(
+  name: string,
+  workflow: FileWorkflow,
+  namespace = '',
+): Generator<FileEvent, void> {
   const home = workflowContext({ namespace, workflowId: workflow.workflowId ?? '' });
   for (let eventId = 1; eventId <= workflow.length; eventId += 1) {
     try {

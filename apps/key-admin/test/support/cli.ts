@@ -38,6 +38,8 @@ export const variables = {
 export interface Ran {
   readonly code: number;
   readonly out: string;
+  /** The same as bytes. */
+  readonly bytes: Buffer;
   readonly err: string;
   /** What `--json` printed. */
   readonly json: () => any;
@@ -57,7 +59,7 @@ export async function temporalKms(
   args: readonly string[],
   { env = {}, now = () => new Date(), answer, input = '' }: RunOptions = {},
 ): Promise<Ran> {
-  let out = '';
+  const out: Buffer[] = [];
   let err = '';
   const code = await runCli(args, {
     env,
@@ -65,7 +67,7 @@ export async function temporalKms(
     stdin: async function* () {
       yield Buffer.from(input);
     },
-    stdout: (text) => (out += text),
+    stdout: (text) => void out.push(Buffer.from(text)),
     stderr: (text) => (err += text),
     isTerminal: answer !== undefined,
     ask: (question) => {
@@ -73,7 +75,8 @@ export async function temporalKms(
       return Promise.resolve(answer ?? '');
     },
   });
-  return { code, out, err, json: () => JSON.parse(out) };
+  const bytes = Buffer.concat(out);
+  return { code, out: bytes.toString(), bytes, err, json: () => JSON.parse(bytes.toString()) };
 }
 
 export interface Cloud {

@@ -1,0 +1,173 @@
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { codeOf } from '@temporal-kms/audit/errors';
+import { createKmsCodec, KmsCodecError, type KmsSettings } from '@temporal-kms/kms-codec';
+import { Option } from 'commander';
+import { CliError } from '../cli/cli-error.ts';
+import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import { loadKeyConfig, withEnvFile } from '../cli/environment.ts';
+import { addCommonOptions, type CommonOptions } from '../cli/options.ts';
+import { createOutput, type Output } from '../cli/output.ts';
+import { decryptInput, type OutputForm, outputForms } from '../decrypt/decrypt-input.ts';
+import type { DecryptCounts } from '../decrypt/decryptor.ts';
+import { callerOf, checkJustification, openFileAudit } from '../decrypt/file-audit.ts';
+import { connectGoogle } from '../google/client.ts';
+import { type InputFormat, inputFormats, parseInput } from '../payload-files/parse-input.ts';
+import { readBytes } from '../payload-files/read-bytes.ts';
+
+const examples = `
+Examples:
+  $ temporal-kms decrypt history.json --namespace payments-prod --justification 'ticket 4711' --audit decryptions.jsonl --out plain.json
+  $ temporal workflow show -w order-1 -o json | temporal-kms decrypt --namespace payments-prod --justification 'ticket 4711' --as decoded
+  $ temporal-kms decrypt payload.json --namespace payments-prod --env-file codec-server.env --audit decryptions.jsonl --justification 'ticket 4711'
+
+Needs roles/cloudkms.cryptoKeyDecrypter on each key, and the variables of an application. Prints plaintext. The audit
+(--audit or AUDIT_FILE) has an intent before anything is decrypted, and an outcome before anything is printed. Exits with 1
+if a payload cannot be decrypted: its reason code is in its place.`;
+
+interface DecryptOptions extends CommonOptions {
+  readonly format: InputFormat;
+  readonly as: OutputForm;
+  readonly namespace?: string;
+  readonly workflowId?: string;
+  readonly out?: string;
+  readonly audit?: string;
+  readonly justification?: string;
+}
+
+/** `decrypt`: decrypts payloads and exported histories with the keys of an application, and audits it. */
+export const addDecryptCommand: AddCommand = (program, deps, exit) => {
+  const command = program
+    .command('decrypt')
+    .argument('[file]', 'file, gs://BUCKET/OBJECT, or - for standard input (default)')
+    .description('decrypt payloads and exported histories with the keys of an application, and audit it')
+    .addOption(new Option('--format <form>', 'what the input contains').choices(inputFormats).default('auto'))
+    .addOption(
+      new Option('--as <form>', 'JSON for people, payloads that SDKs replay, or the bytes of one payload')
+        .choices(outputForms)
+        .default('readable'),
+    )
+    .option('--namespace <name>', 'namespace of the payloads (default: TEMPORAL_NAMESPACE)')
+    .option('--workflow-id <id>', 'workflow of the payloads (default: that of the history)')
+    .option('--out <file>', 'write to this file, readable for its owner only; it must not exist')
+    .option('--audit <file>', 'append the audit to this file (default: AUDIT_FILE)')
+    .option('--justification <text>', 'why; required, and recorded in the audit')
+    .addHelpText('after', examples);
+  addCommonOptions(command).action(async (file: string | undefined, options: DecryptOptions) => {
+    const output = createOutput(deps, options.json === true);
+    const counts = await decrypt(file, options, deps, output);
+    const unreadable = Object.entries(counts.unreadable);
+    const failed = unreadable.reduce((sum, [, count]) => sum + count, 0);
+    const reasons = unreadable.map(([reason, count]) => `${reason} (${count})`).join(', ');
+    const text = `${counts.payloads - failed} of ${counts.payloads} payloads are readable${reasons === '' ? '' : `; not readable: ${reasons}`}`;
+    if (options.out === undefined) output.progress(text);
+    else output.result({ out: options.out, ...counts }, () => [`${options.out}: ${text}`]);
+    if (failed > 0) exit('failed');
+  });
+};
+
+async function decrypt(
+  file: string | undefined,
+  options: DecryptOptions,
+  deps: CliDeps,
+  output: Output,
+): Promise<DecryptCounts> {
+  const justification = checkJustification(options.justification);
+  const values = withEnvFile(deps.env, options.envFile);
+  const { kms, audit: configured } = loadKeyConfig(values, {});
+  const namespace = options.namespace ?? values['TEMPORAL_NAMESPACE'];
+  if (!namespace) throw new CliError('usage', 'No namespace is named', ['--namespace payments-prod']);
+  checkNamespace(kms, namespace);
+  const { name, bytes } = await readBytes(file, deps);
+  const input = parseInput({ name, bytes }, options.format);
+  if (options.as === 'raw' && (input.kind !== 'payloads' || input.payloads.length !== 1))
+    throw new CliError('usage', `${name} is not one payload, of which --as raw returns the bytes`);
+  const sink =
+    options.out === undefined ? { write: deps.stdout, end: () => undefined } : createFile(options.out);
+  let isComplete = false;
+  try {
+    const auditFile = options.audit === undefined ? configured : { ...configured, file: options.audit };
+    const audit = await openFileAudit(auditFile, output);
+    const { openBranchKeyStore: _, ...withoutStore } = kms;
+    const codec = createKmsCodec(withoutStore, { namespace });
+    try {
+      const caller = callerOf(await accountOf(kms.emulatorHost, output));
+      const { workflowId } = options;
+      const intent = { caller, namespace, justification, workflowId };
+      const counts = await decryptInput({
+        name,
+        input,
+        form: options.as,
+        codec,
+        audit,
+        intent,
+        write: sink.write,
+      });
+      isComplete = true;
+      return counts;
+    } finally {
+      await codec.close();
+      await audit.close();
+    }
+  } catch (error) {
+    throw withoutContent(error);
+  } finally {
+    sink.end(isComplete);
+  }
+}
+
+/** @throws CliError if the configuration has no keys for the namespace */
+function checkNamespace({ rules }: KmsSettings, namespace: string): void {
+  try {
+    rules.resolve(namespace);
+  } catch (error) {
+    if (!(error instanceof KmsCodecError)) throw error;
+    throw new CliError('configuration', `${error.message} (${error.code})`, [], error);
+  }
+}
+
+/** Returns the service account of the credentials, for the audit. A person's credentials name none. */
+async function accountOf(emulatorHost: string | undefined, output: Output): Promise<string | undefined> {
+  const google = await connectGoogle(emulatorHost, output);
+  try {
+    return await google.identity();
+  } finally {
+    await google.close();
+  }
+}
+
+/** The message of an unexpected error may quote what was decrypted. */
+const withoutContent = (error: unknown): CliError =>
+  error instanceof CliError
+    ? error
+    : new CliError(
+        'internal',
+        `An unexpected error ended the decryption: ${error instanceof Error ? error.name : typeof error}`,
+      );
+
+interface Sink {
+  readonly write: (part: string | Uint8Array) => void;
+  /** Removes the file unless it is complete. */
+  readonly end: (isComplete: boolean) => void;
+}
+
+/** Creates a file that only its owner can read. @throws CliError if a file of this name exists or cannot be created */
+function createFile(path: string): Sink {
+  let descriptor: number;
+  try {
+    // `x`: neither an existing file nor a symbolic link is followed.
+    descriptor = openSync(path, 'wx', 0o600);
+  } catch (error) {
+    const why = codeOf(error) === 'EEXIST' ? 'it exists already' : (codeOf(error) ?? 'unknown');
+    throw new CliError('configuration', `The file ${path} of --out cannot be created: ${why}`, [], error);
+  }
+  return {
+    write: (part) => {
+      const bytes = Buffer.from(part);
+      for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
+    },
+    end: (isComplete) => {
+      closeSync(descriptor);
+      if (!isComplete) unlinkSync(path);
+    },
+  };
+}

@@ -1,0 +1,157 @@
+import type { OpenAudit } from '@temporal-kms/audit';
+import { countReason, type ReasonCode, type ReasonCounts } from '@temporal-kms/codec-api';
+import type { FileWorkflow } from '@temporal-kms/history-files';
+import {
+  eventWriter,
+  exportEnd,
+  exportStart,
+  type Payload,
+  payloadToJson,
+  unreadablePayload,
+  unreadableValue,
+} from '@temporal-kms/history-payloads';
+import { bodyOf, readableText } from '@temporal-kms/history-payloads/readable';
+import { type KmsCodec, KmsCodecError, type PlaintextBudget } from '@temporal-kms/kms-codec';
+import { workflowPayloads } from '../inspect/inspect-history.ts';
+import type { Input } from '../payload-files/parse-input.ts';
+import { type Decrypted, type DecryptCounts, Decryptor } from './decryptor.ts';
+import { FileAudit, type FileAuditIntent } from './file-audit.ts';
+
+export const outputForms = ['readable', 'decoded', 'raw'] as const;
+export type OutputForm = (typeof outputForms)[number];
+
+export interface DecryptInputOptions {
+  /** What messages call the input. */
+  readonly name: string;
+  readonly input: Input;
+  readonly form: OutputForm;
+  readonly codec: KmsCodec;
+  readonly audit: OpenAudit;
+  readonly intent: Omit<FileAuditIntent, 'operation' | 'digests'>;
+  /** Receives plaintext, each part after its outcome is in the audit. */
+  readonly write: (part: string | Uint8Array) => void;
+}
+
+/** The plaintext that a history or a list of payloads may hold in memory. A compressed payload may be 1,000 times as large. */
+const MAX_PLAINTEXT_BYTES = 1024 * 2 ** 20;
+
+/**
+ * Decrypts an input and writes it. A payload that cannot be decrypted is marked with its reason code. Each history has an
+ * intent and an outcome in the audit.
+ * @throws CliError while Cloud KMS does not answer, if the audit cannot be written, or for an event that is not what Temporal
+ *   writes. Nothing of the history is written then
+ */
+export async function decryptInput(options: DecryptInputOptions): Promise<DecryptCounts> {
+  const { input } = options;
+  if (input.kind === 'payloads') return await decryptPayloads(options, input.payloads);
+  const totals: { payloads: number; readonly unreadable: ReasonCounts } = { payloads: 0, unreadable: {} };
+  for (const workflow of input.file.workflows) {
+    const { payloads, unreadable } = await decryptWorkflow(options, workflow);
+    totals.payloads += payloads;
+    for (const [reason, count] of entriesOf(unreadable)) countReason(totals.unreadable, reason, count);
+  }
+  return totals;
+}
+
+const entriesOf = (counts: ReasonCounts): [ReasonCode, number][] =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The object has no other keys.
+  Object.entries(counts) as [ReasonCode, number][];
+
+async function decryptPayloads(
+  options: DecryptInputOptions,
+  payloads: readonly Payload[],
+): Promise<DecryptCounts> {
+  const { form, intent } = options;
+  return await audited(options, { ...intent, operation: 'decode' }, payloads, async (decryptor) => {
+    const results: Decrypted[] = [];
+    for (const payload of payloads) {
+      const { workflowId } = intent;
+      results.push(await decryptor.decrypt({ payload, encryptable: true, workflowId }));
+    }
+    const [first] = results;
+    if (form === 'raw') return first?.ok ? [bodyOf(first.payload).data] : [];
+    const texts = results.map((result, n) => payloadText(form, result, `0:${n}`));
+    return [texts.length === 1 ? `${texts[0] ?? ''}\n` : `{"payloads":[\n${texts.join(',\n')}\n]}\n`];
+  });
+}
+
+async function decryptWorkflow(options: DecryptInputOptions, workflow: FileWorkflow): Promise<DecryptCounts> {
+  const { name, intent } = options;
+  const { namespace } = intent;
+  const form = options.form === 'decoded' ? 'decoded' : 'readable';
+  const workflowId = intent.workflowId ?? workflow.workflowId;
+  const { runId } = workflow;
+  const stored = function* (): Generator<Payload, void> {
+    for (const { found } of workflowPayloads(name, workflow, namespace))
+      for (const { payload } of found) yield payload;
+  };
+  const own: FileAuditIntent = { ...intent, operation: 'export', workflowId, runId };
+  return await audited(options, own, stored(), async (decryptor) => {
+    const parts = [exportStart(form, { namespace, workflowId: workflowId ?? '', runId: runId ?? '' })];
+    const write = eventWriter(form);
+    let events = 0;
+    for (const { event, found } of workflowPayloads(name, { ...workflow, workflowId }, namespace)) {
+      const text = await write(event, async (_, ref) => {
+        const one = found[Number(ref.split(':')[1])];
+        if (one === undefined) throw new RangeError(`The payload ${ref} was not found.`);
+        const { payload, encryptable, context } = one;
+        const result = await decryptor.decrypt({ payload, encryptable, workflowId: context.workflowId });
+        return payloadText(form, result, ref);
+      });
+      parts.push(events === 0 ? `\n${text}` : `,\n${text}`);
+      events += 1;
+    }
+    parts.push(exportEnd(form, { events, ...decryptor.counts() }));
+    return parts;
+  });
+}
+
+function payloadText(form: 'readable' | 'decoded', result: Decrypted, ref: string): string {
+  if (form === 'decoded')
+    return JSON.stringify(result.ok ? payloadToJson(result.payload) : unreadablePayload(ref, result));
+  return result.ok ? readableText(bodyOf(result.payload)) : JSON.stringify(unreadableValue(ref, result));
+}
+
+/** Writes the intent, decrypts, writes the outcome, and only then releases what was decrypted. */
+async function audited(
+  { codec, audit, write }: DecryptInputOptions,
+  intent: FileAuditIntent,
+  payloads: Iterable<Payload>,
+  decrypt: (decryptor: Decryptor) => Promise<readonly (string | Uint8Array)[]>,
+): Promise<DecryptCounts> {
+  const { namespace } = intent;
+  const digests = audit.digests && [...digestsOf(codec, audit.digests, payloads)];
+  const record = await FileAudit.begin(audit, { ...intent, digests });
+  const decryptor = new Decryptor(codec, { namespace, audit: record, budget: plaintextBudget() });
+  let parts: readonly (string | Uint8Array)[];
+  try {
+    parts = await decrypt(decryptor);
+  } catch (error) {
+    await record.end('failed');
+    throw error;
+  }
+  await record.end('complete');
+  for (const part of parts) write(part);
+  return decryptor.counts();
+}
+
+function plaintextBudget(): PlaintextBudget {
+  let left = MAX_PLAINTEXT_BYTES;
+  return {
+    reserve: (bytes) => {
+      left -= bytes;
+      if (left < 0) throw new KmsCodecError('too_large', 'The plaintext of the input exceeds 1 GiB');
+    },
+  };
+}
+
+function* digestsOf(
+  codec: KmsCodec,
+  digests: NonNullable<OpenAudit['digests']>,
+  payloads: Iterable<Payload>,
+): Generator<string, void> {
+  for (const payload of payloads) {
+    const { format } = codec.inspect(payload);
+    if (format !== 'plain' && format !== 'external') yield digests.of(payload.data ?? new Uint8Array());
+  }
+}

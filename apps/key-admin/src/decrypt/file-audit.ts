@@ -1,0 +1,146 @@
+import { hostname, userInfo } from 'node:os';
+import { type AuditedCaller, type AuditRecord, type OpenAudit, openAudit } from '@temporal-kms/audit';
+import { messageOf } from '@temporal-kms/audit/errors';
+import { type AuditOperation, justification, type KeyUse, type ReasonCode } from '@temporal-kms/codec-api';
+import type { AuditConfig } from '@temporal-kms/config';
+import { CliError } from '../cli/cli-error.ts';
+import type { Output } from '../cli/output.ts';
+
+const PRODUCER = 'temporal-kms/key-admin';
+
+/**
+ * Opens the audit of decryptions in a file, in the form and with the checks of the codec server.
+ * @throws CliError without a file, or if the file cannot be written
+ */
+export async function openFileAudit(
+  { file, fsync, digestKeyFile }: AuditConfig,
+  { progress }: Pick<Output, 'progress'>,
+): Promise<OpenAudit> {
+  if (file === undefined)
+    throw new CliError('usage', 'No file is named for the audit, without which nothing is decrypted', [
+      '--audit /var/log/temporal-kms/decryptions.jsonl',
+      'export AUDIT_FILE=/var/log/temporal-kms/decryptions.jsonl',
+    ]);
+  const report = ({ reason }: Readonly<Record<string, unknown>>, message: string): void =>
+    progress(typeof reason === 'string' ? `${message}: ${reason}` : message);
+  try {
+    return await openAudit({
+      file,
+      fsync,
+      digestKeyFile,
+      output: () => Promise.reject(new Error('The audit is in a file')),
+      log: { trace: ignore, debug: ignore, info: ignore, warn: report, error: report },
+      failed: ignore,
+      unavailable: notAudited,
+      producer: PRODUCER,
+    });
+  } catch (error) {
+    throw notAudited(error);
+  }
+}
+
+const ignore = (): void => undefined;
+
+const notAudited = (cause: unknown): CliError =>
+  new CliError(
+    'configuration',
+    `The audit cannot be written, so nothing is decrypted: ${messageOf(cause)}`,
+    [],
+    cause,
+  );
+
+/** @throws CliError unless the text is a justification as the codec server requires it */
+export function checkJustification(text: string | undefined): string {
+  if (text === undefined)
+    throw new CliError('usage', 'A decryption needs a justification, which the audit records', [
+      "--justification 'ticket 4711'",
+    ]);
+  const parsed = justification.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new CliError('usage', `The justification ${parsed.error.issues[0]?.message ?? 'is not valid'}`);
+}
+
+/**
+ * Returns the person as the operating system names them. Google's audit logs contain the identity that Cloud KMS has
+ * verified.
+ * @param account e-mail address of the service account, where the credentials contain it
+ */
+export function callerOf(account: string | undefined): AuditedCaller {
+  const name = `${userInfo().username}@${hostname()}`;
+  return account === undefined
+    ? { name, issuer: 'operating system' }
+    : { name, issuer: 'https://accounts.google.com', subject: account };
+}
+
+export interface FileAuditIntent {
+  readonly operation: Extract<AuditOperation, 'decode' | 'export'>;
+  readonly caller: AuditedCaller;
+  readonly namespace: string;
+  readonly justification: string;
+  readonly workflowId?: string | undefined;
+  readonly runId?: string | undefined;
+  readonly digests?: readonly string[] | undefined;
+}
+
+/**
+ * The audit of one decryption: an intent before, an outcome afterwards, and the same in each other namespace whose messages
+ * it decrypts.
+ */
+export class FileAudit {
+  readonly #audit: OpenAudit;
+  readonly #intent: FileAuditIntent;
+  readonly #records = new Map<string, Promise<AuditRecord>>();
+  readonly #begun = new Map<string, AuditRecord>();
+
+  private constructor(audit: OpenAudit, intent: FileAuditIntent) {
+    this.#audit = audit;
+    this.#intent = intent;
+  }
+
+  /** Writes the intent. @throws CliError if it cannot be written: decrypt nothing then */
+  static async begin(audit: OpenAudit, intent: FileAuditIntent): Promise<FileAudit> {
+    const begun = new FileAudit(audit, intent);
+    await begun.intentFor(intent.namespace);
+    return begun;
+  }
+
+  /** Writes the intent in a namespace once. @throws CliError if it cannot be written */
+  async intentFor(namespace: string): Promise<void> {
+    const { operation, caller, justification: why, workflowId, runId, digests } = this.#intent;
+    const own = this.#intent.namespace;
+    let record = this.#records.get(namespace);
+    if (record === undefined) {
+      record = this.#audit.audit.begin({
+        operation,
+        caller,
+        peer: undefined,
+        namespace,
+        source: 'file',
+        justification: why,
+        ...(namespace !== own && { requestNamespace: own }),
+        ...(workflowId !== undefined && { workflowId }),
+        ...(runId !== undefined && { runId }),
+        ...(namespace === own && digests && { digests }),
+      });
+      this.#records.set(namespace, record);
+    }
+    this.#begun.set(namespace, await record);
+  }
+
+  done(key: KeyUse | undefined, namespace: string | undefined): void {
+    this.#recordOf(namespace)?.done(key);
+  }
+
+  refused(reason: ReasonCode, key: KeyUse | undefined, namespace: string | undefined): void {
+    this.#recordOf(namespace)?.refused(reason, key && { key });
+  }
+
+  /** Writes the outcomes. @throws CliError if one cannot be written: release no plaintext then */
+  async end(result: 'complete' | 'failed'): Promise<void> {
+    for (const record of this.#begun.values()) await record.end(result);
+  }
+
+  #recordOf(namespace: string | undefined): AuditRecord | undefined {
+    return this.#begun.get(namespace ?? '') ?? this.#begun.get(this.#intent.namespace);
+  }
+}

@@ -1,0 +1,414 @@
+import { chmod, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { digestsWith, newInstance, openAuditFile, parseEntryLine, verifyAudit } from '@temporal-kms/audit';
+import { type AuditEntry, readableExport } from '@temporal-kms/codec-api';
+import { readHistoryFile } from '@temporal-kms/history-files';
+import { protoEvent } from '@temporal-kms/history-files/proto';
+import { eventPayloads, payloadToJson, workflowContext } from '@temporal-kms/history-payloads';
+import { loadKmsCodec } from '@temporal-kms/kms-codec';
+import { leaksIn } from '@temporal-kms/testing/canaries';
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  afterwards,
+  type Cloud,
+  KEY,
+  RING,
+  startCloud,
+  temporalKms,
+  temporaryFile,
+  temporaryFolder,
+  WORKER,
+} from '../support/cli.ts';
+import {
+  cliShow,
+  cloudExport,
+  encodedJson,
+  type Histories,
+  NAMESPACE,
+  type Run,
+  SECRET,
+  startHistories,
+  stopHistories,
+} from '../support/histories.ts';
+
+let histories: Histories;
+beforeAll(async () => {
+  histories = await startHistories();
+});
+afterAll(() => stopHistories(histories));
+
+const VERSION_1 = `${KEY}/cryptoKeyVersions/1`;
+const why = ['--justification', 'ticket 4711'];
+let runs = 0;
+
+const silent = () => undefined;
+const silentLog = { trace: silent, debug: silent, info: silent, warn: silent, error: silent };
+
+interface Decryption {
+  readonly cloud: Cloud;
+  readonly folder: string;
+  readonly auditFile: string;
+  readonly decrypt: (
+    args: readonly string[],
+    input?: string | Uint8Array,
+    env?: Record<string, string | undefined>,
+  ) => ReturnType<typeof temporalKms>;
+  readonly entries: () => Promise<AuditEntry[]>;
+}
+
+/** An application that may encrypt and decrypt, and a folder for the audit. Standard error never contains plaintext. */
+async function start(): Promise<Decryption> {
+  const cloud = await startCloud();
+  await cloud.grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
+  const folder = await temporaryFolder();
+  const auditFile = join(folder, 'audit.jsonl');
+  return {
+    cloud,
+    folder,
+    auditFile,
+    decrypt: async (args, input = '', env = {}) => {
+      const ran = await temporalKms(['decrypt', '--namespace', NAMESPACE, ...args], {
+        env: { ...cloud.as(WORKER), AUDIT_FILE: auditFile, ...env },
+        input,
+      });
+      expect(leaksIn(ran.err, [SECRET])).toEqual([]);
+      return ran;
+    },
+    entries: async () => {
+      const lines = (await readFile(auditFile, 'utf8')).split('\n');
+      return lines.flatMap((line) => parseEntryLine(line) ?? []);
+    },
+  };
+}
+
+/** Starts a run whose payloads need versions 1 (input and memo, bound to the workflow) and 2 (a signal). */
+async function twoVersions(cloud: Cloud): Promise<Run> {
+  const run = await histories.start(`order-${(runs += 1)}`, cloud.as(WORKER), { bind: true });
+  await cloud.owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+  await cloud.owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
+  await histories.signal(run, cloud.as(WORKER), { text: SECRET, id: '9007199254740993' });
+  return run;
+}
+
+/** Returns an encrypted payload of the namespace. */
+async function encrypt(cloud: Cloud, value: unknown, namespace = NAMESPACE): Promise<Payload> {
+  const codec = loadKmsCodec({ namespace, env: cloud.as(WORKER) });
+  afterwards(() => codec.close());
+  const [payload] = await codec.encode([defaultPayloadConverter.toPayload(value)]);
+  return payload!;
+}
+
+const asJson = (payload: Payload): string => JSON.stringify(payloadToJson(payload));
+
+describe('temporal-kms decrypt with a history', () => {
+  it('writes the same readable and replayable history from every form', async () => {
+    const { cloud, decrypt } = await start();
+    const run = await twoVersions(cloud);
+    const events = await histories.events(run);
+    const inputs = [
+      await cliShow(histories, run, 'json'),
+      await cliShow(histories, run, 'jsonl'),
+      encodedJson(events),
+      cloudExport([events]),
+    ];
+    const codec = loadKmsCodec({ namespace: NAMESPACE, env: cloud.as(WORKER) });
+    afterwards(() => codec.close());
+    const home = workflowContext({ namespace: NAMESPACE, workflowId: run.workflowId });
+    const expected: object[] = [];
+    for (const event of events)
+      for (const { payload } of eventPayloads(event, home))
+        expected.push(payloadToJson((await codec.decode([payload], home))[0]!));
+    for (const input of inputs) {
+      const readable = await decrypt(why, input);
+      expect(readable.code).toBe(0);
+      expect(readableExport.parse(readable.json())).toMatchObject({
+        namespace: NAMESPACE,
+        ...run,
+        summary: { events: events.length, payloads: 3, unreadable: {} },
+      });
+      expect(readable.json().events[0].workflowExecutionStartedEventAttributes).toMatchObject({
+        input: { payloads: [{ note: SECRET, amount: 12 }] },
+        memo: { fields: { customer: `${SECRET} memo` } },
+      });
+
+      const decoded = await decrypt([...why, '--as', 'decoded'], input);
+      expect(decoded.code).toBe(0);
+      const [workflow] = readHistoryFile(decoded.bytes).workflows;
+      const payloads = Array.from({ length: workflow.length }, (_, index) =>
+        eventPayloads(protoEvent(workflow.event(index + 1), workflow.encoding), home),
+      ).flat();
+      expect(payloads.map(({ payload }) => payloadToJson(payload))).toEqual(expected);
+    }
+  });
+
+  it('marks payloads whose key version was destroyed with the reason code, and exits with 1', async () => {
+    const { cloud, decrypt, entries } = await start();
+    const run = await twoVersions(cloud);
+    // Without it, Google does not say why a version cannot be used.
+    await cloud.grant(WORKER, 'roles/cloudkms.viewer');
+    await cloud.emulator.setVersionState(VERSION_1, 'DESTROYED');
+    const input = await cliShow(histories, run, 'json');
+    const { code, json, err } = await decrypt(why, input);
+    expect(code).toBe(1);
+    const [first, second] = json().events;
+    expect(first.workflowExecutionStartedEventAttributes.input.payloads[0].$unreadable).toMatchObject({
+      reason: 'key_destroyed',
+      ref: '1:0',
+      key: { name: KEY, version: 1 },
+    });
+    expect(JSON.stringify([second, ...json().events.slice(2)])).toContain(SECRET);
+    expect(json().summary.unreadable).toEqual({ key_destroyed: 2 });
+    expect(err).toContain('1 of 3 payloads are readable; not readable: key_destroyed (2)');
+    expect((await entries()).at(-1)?.outcome).toMatchObject({ payloads: 1, refused: { key_destroyed: 2 } });
+
+    const decoded = await decrypt([...why, '--as', 'decoded'], input);
+    expect(decoded.code).toBe(1);
+    const again = await decrypt(why, decoded.bytes);
+    expect(again.code).toBe(1);
+    expect(again.json().summary).toEqual(json().summary);
+  });
+
+  it('decrypts nothing of another namespace or workflow, or under a key that is not configured', async () => {
+    const { cloud, decrypt } = await start();
+    const run = await twoVersions(cloud);
+    const input = await cliShow(histories, run, 'json');
+    const cases: [string[], Record<string, string>, object][] = [
+      [['--namespace', 'other'], {}, { namespace_mismatch: 3 }],
+      [['--workflow-id', 'order-0'], {}, { workflow_mismatch: 2 }],
+      [[], { GCP_KMS_KEY: 'other' }, { key_not_allowed: 3 }],
+    ];
+    for (const [args, env, unreadable] of cases) {
+      const { code, out, json } = await decrypt([...why, ...args], input, env);
+      expect([args, code, json().summary.unreadable]).toEqual([args, 1, unreadable]);
+      if (Object.values(unreadable)[0] === 3) expect(leaksIn(out, [SECRET])).toEqual([]);
+    }
+  });
+
+  it('writes one document for each history of an export, each with its audit', async () => {
+    const { cloud, decrypt, entries } = await start();
+    const [one, other] = [await twoVersions(cloud), await histories.start('order-b', cloud.as(WORKER))];
+    const { code, bytes } = await decrypt(
+      why,
+      cloudExport([await histories.events(one), await histories.events(other)]),
+    );
+    expect(code).toBe(0);
+    expect(readHistoryFile(bytes).workflows.map(({ workflowId, runId }) => ({ workflowId, runId }))).toEqual([
+      one,
+      other,
+    ]);
+    expect((await entries()).map(({ event, workflowId }) => `${event} ${workflowId}`)).toEqual([
+      `intent ${one.workflowId}`,
+      `outcome ${one.workflowId}`,
+      'intent order-b',
+      'outcome order-b',
+    ]);
+  });
+});
+
+describe('temporal-kms decrypt with a payload', () => {
+  it('returns its JSON, its payload or its bytes', async () => {
+    const { cloud, decrypt } = await start();
+    const payload = await encrypt(cloud, { note: SECRET });
+    const bytes = proto.temporal.api.common.v1.Payload.encode(payload).finish();
+    for (const input of [asJson(payload), bytes, Buffer.from(bytes).toString('base64')]) {
+      expect(await decrypt(why, input)).toMatchObject({ code: 0, out: `{"note":"${SECRET}"}\n` });
+      const raw = await decrypt([...why, '--as', 'raw'], input);
+      expect([raw.code, raw.out]).toEqual([0, `{"note":"${SECRET}"}`]);
+      const decoded = await decrypt([...why, '--as', 'decoded'], input);
+      expect(decoded.json()).toEqual({
+        metadata: { encoding: Buffer.from('json/plain').toString('base64') },
+        data: Buffer.from(`{"note":"${SECRET}"}`).toString('base64'),
+      });
+    }
+  });
+
+  it('writes no bytes if a payload cannot be decrypted, and exits with 1', async () => {
+    const { cloud, decrypt } = await start();
+    const payload = await encrypt(cloud, SECRET);
+    const data = Buffer.from(payload.data!);
+    data[data.length - 1]! ^= 1;
+    const changed = asJson({ ...payload, data });
+    expect(await decrypt([...why, '--as', 'raw'], changed)).toMatchObject({ code: 1, out: '' });
+    const { code, json } = await decrypt(why, changed);
+    expect([code, json().$unreadable.reason]).toEqual([1, 'integrity_failed']);
+  });
+
+  it('refuses --as raw for anything but one payload', async () => {
+    const { cloud, decrypt } = await start();
+    const payload = payloadToJson(await encrypt(cloud, SECRET));
+    const two = JSON.stringify({ payloads: [payload, payload] });
+    expect(await decrypt([...why, '--as', 'raw'], two)).toMatchObject({ code: 64, out: '' });
+    expect((await decrypt(why, two)).json()).toEqual({ payloads: [SECRET, SECRET] });
+  });
+});
+
+describe('the audit of temporal-kms decrypt', () => {
+  it('has an intent before and an outcome after, with the person and the justification, in one chain', async () => {
+    const { cloud, decrypt, entries, auditFile } = await start();
+    const run = await twoVersions(cloud);
+    await decrypt(why, await cliShow(histories, run, 'json'));
+    await decrypt(why, asJson(await encrypt(cloud, SECRET)));
+    const [intent, outcome, second] = await entries();
+    expect(intent).toMatchObject({
+      event: 'intent',
+      operation: 'export',
+      who: { name: expect.stringContaining('@'), issuer: 'operating system' },
+      namespace: NAMESPACE,
+      ...run,
+      source: 'file',
+      justification: 'ticket 4711',
+    });
+    expect(outcome).toMatchObject({
+      event: 'outcome',
+      id: intent!.id,
+      outcome: {
+        result: 'complete',
+        payloads: 3,
+        keys: [
+          { name: KEY, version: 1, payloads: 2 },
+          { name: KEY, version: 2, payloads: 1 },
+        ],
+      },
+    });
+    expect(second).toMatchObject({ event: 'intent', operation: 'decode' });
+    const verified = await verifyAudit({ files: [auditFile], mixed: false, expected: [], after: [] });
+    expect(verified).toMatchObject({ ok: true, problems: [], notes: [] });
+    expect(leaksIn(await readFile(auditFile, 'utf8'), [SECRET])).toEqual([]);
+    expect((await stat(auditFile)).mode & 0o777).toBe(0o600);
+  });
+
+  it('contains digests of the ciphertexts where a key for digests is configured', async () => {
+    const { cloud, decrypt, entries } = await start();
+    const key = 'ab'.repeat(32);
+    const file = await temporaryFile('digest.key', key);
+    const payload = await encrypt(cloud, SECRET);
+    await decrypt(why, asJson(payload), { AUDIT_DIGEST_KEY_FILE: file });
+    const [intent] = await entries();
+    expect(intent?.digests).toEqual([digestsWith(Buffer.from(key, 'hex')).of(payload.data!)]);
+  });
+
+  it('has an intent in each namespace whose messages are decrypted', async () => {
+    const { cloud, decrypt, entries } = await start();
+    const keys = await temporaryFile(
+      'keys.yaml',
+      `namespaces:\n  ${NAMESPACE}:\n    encrypt: ${KEY}\n    accepts: [partner]\n  partner:\n    encrypt: ${KEY}\n...\n`,
+    );
+    const own = payloadToJson(await encrypt(cloud, 'own'));
+    const partner = payloadToJson(await encrypt(cloud, 'theirs', 'partner'));
+    const { code, json } = await decrypt(why, JSON.stringify([own, partner]), {
+      GCP_PROJECT: undefined,
+      GCP_KMS_LOCATION: undefined,
+      GCP_KMS_KEY_RING: undefined,
+      GCP_KMS_KEY: undefined,
+      KMS_KEYS_FILE: keys,
+    });
+    expect([code, json()]).toEqual([0, { payloads: ['own', 'theirs'] }]);
+    expect(await entries()).toMatchObject([
+      { event: 'intent', namespace: NAMESPACE },
+      { event: 'intent', namespace: 'partner', requestNamespace: NAMESPACE },
+      { event: 'outcome', namespace: NAMESPACE, outcome: { payloads: 1 } },
+      { event: 'outcome', namespace: 'partner', outcome: { payloads: 1 } },
+    ]);
+  });
+
+  it.each<
+    [
+      string,
+      (one: Decryption) => Promise<{ args?: string[]; env?: Record<string, string | undefined> }>,
+      number,
+    ]
+  >([
+    ['no file is named', async () => ({ env: { AUDIT_FILE: undefined } }), 64],
+    [
+      'others can write the file',
+      async ({ auditFile }) => {
+        await writeFile(auditFile, '');
+        await chmod(auditFile, 0o666);
+        return {};
+      },
+      78,
+    ],
+    ['its folder does not exist', async () => ({ args: ['--audit', '/does/not/exist/audit.jsonl'] }), 78],
+    ['the file is a device', async () => ({ args: ['--audit', '/dev/full'] }), 78],
+    [
+      'another process writes to the file',
+      async ({ auditFile }) => {
+        const other = await openAuditFile(auditFile, { instance: newInstance(), log: silentLog });
+        afterwards(() => other.close());
+        return {};
+      },
+      78,
+    ],
+    ['no justification is given', async () => ({ args: [] }), 64],
+    ['the justification is invisible', async () => ({ args: ['--justification', '\u200b '] }), 64],
+  ])('is required: nothing is decrypted if %s', async (name, prepare, expected) => {
+    const one = await start();
+    const payload = asJson(await encrypt(one.cloud, SECRET));
+    const calls = one.cloud.emulator.calls.count('Decrypt');
+    const { args = [], env = {} } = await prepare(one);
+    const justified = name.includes('justification') ? args : [...why, ...args];
+    const out = join(one.folder, 'out.json');
+    const { code, out: printed } = await one.decrypt([...justified, '--out', out], payload, env);
+    expect([code, printed]).toEqual([expected, '']);
+    expect(one.cloud.emulator.calls.count('Decrypt')).toBe(calls);
+    await expect(stat(out)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('temporal-kms decrypt --out', () => {
+  it('creates a file that only its owner can read, and prints the counts', async () => {
+    const { cloud, decrypt, folder } = await start();
+    const out = join(folder, 'out.json');
+    const { code, json } = await decrypt(
+      ['--json', ...why, '--out', out],
+      asJson(await encrypt(cloud, { note: SECRET })),
+    );
+    expect([code, json()]).toEqual([0, { out, payloads: 1, unreadable: {} }]);
+    expect(await readFile(out, 'utf8')).toBe(`{"note":"${SECRET}"}\n`);
+    expect((await stat(out)).mode & 0o777).toBe(0o600);
+  });
+
+  it('replaces no file, also not through a symbolic link', async () => {
+    const { cloud, decrypt, folder } = await start();
+    const payload = asJson(await encrypt(cloud, SECRET));
+    const there = join(folder, 'there.json');
+    await writeFile(there, 'there');
+    const link = join(folder, 'link.json');
+    await symlink(join(folder, 'target.json'), link);
+    for (const out of [there, link]) {
+      expect(await decrypt([...why, '--out', out], payload)).toMatchObject({ code: 78, out: '' });
+    }
+    expect(await readFile(there, 'utf8')).toBe('there');
+    await expect(stat(join(folder, 'target.json'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('writes nothing while Cloud KMS does not answer, and exits with 69', { timeout: 30_000 }, async () => {
+    const { cloud, decrypt, folder, entries } = await start();
+    const payload = asJson(await encrypt(cloud, SECRET));
+    cloud.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+    const out = join(folder, 'out.json');
+    expect(await decrypt([...why, '--out', out], payload)).toMatchObject({ code: 69, out: '' });
+    await expect(stat(out)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect((await entries()).at(-1)?.outcome?.result).toBe('failed');
+  });
+});
+
+describe('the configuration of temporal-kms decrypt', () => {
+  it('must name the namespace, and have keys for it', async () => {
+    const { cloud, auditFile } = await start();
+    const env = { ...cloud.as(WORKER), AUDIT_FILE: auditFile };
+    expect(await temporalKms(['decrypt', ...why], { env, input: '{}' })).toMatchObject({ code: 64 });
+    const keys = await temporaryFile(
+      'keys.yaml',
+      `namespaces:\n  payments:\n    encrypt: ${RING}/cryptoKeys/a\n...\n`,
+    );
+    const { KMS_EMULATOR_HOST } = cloud.as(WORKER);
+    const { code, err } = await temporalKms(['decrypt', '--namespace', 'none', ...why], {
+      env: { KMS_EMULATOR_HOST, KMS_KEYS_FILE: keys, AUDIT_FILE: auditFile },
+      input: '{}',
+    });
+    expect([code, err]).toEqual([78, expect.stringContaining('namespace_not_configured')]);
+  });
+});
