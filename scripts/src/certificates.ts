@@ -26,11 +26,16 @@ export function makeCertificate(
   return { certFile, keyFile };
 }
 
-/** Writes a certificate for 127.0.0.1 that an authority has signed, and its private key: some clients accept no other. */
+/**
+ * Writes a certificate that an authority has signed, and its private key: some clients accept no other.
+ *
+ * @param names in OpenSSL's form: `DNS:cloudkms.googleapis.com`
+ */
 export function issueCertificate(
   directory: string,
   name: string,
   authority: CertificateFiles,
+  names = 'IP:127.0.0.1',
 ): CertificateFiles {
   const path = (ending: string) => join(directory, `${name}.${ending}`);
   const [certFile, keyFile, request, extensions] = [path('crt'), path('key'), path('csr'), path('ext')];
@@ -38,7 +43,7 @@ export function issueCertificate(
   execFileSync('openssl', ['req', '-new', ...key, '-subj', `/CN=${name}`, '-out', request], {
     stdio: 'ignore',
   });
-  writeFileSync(extensions, 'subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n');
+  writeFileSync(extensions, `subjectAltName=${names}\nbasicConstraints=CA:FALSE\n`);
   const signer = ['-CA', authority.certFile, '-CAkey', authority.keyFile, '-CAcreateserial'];
   execFileSync(
     'openssl',
