@@ -6,7 +6,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createApiClient } from './api/client.ts';
 import { ApiFailure } from './api/failure.ts';
-import { createQueryClient } from './api/queries.ts';
+import { createQueryClient, refreshAccess } from './api/queries.ts';
 import { App } from './app.tsx';
 import { loadConfig, type RuntimeConfig } from './config.ts';
 import { SignInWindow, StartFailure } from './features/session/start-pages.tsx';
@@ -44,7 +44,8 @@ async function start(answer?: SignInReturn): Promise<void> {
       onForget: () => queries.clear(),
     });
     const { fetch, renewed } = session;
-    const api = createApiClient({ apiUrl, fetch, ...(renewed && { renewed }) });
+    const onRefused = () => refreshAccess(queries);
+    const api = createApiClient({ apiUrl, fetch, onRefused, ...(renewed && { renewed }) });
     root.render(
       <StrictMode>
         <App services={{ api, config, plaintext, queries, session }} />

@@ -46,6 +46,8 @@ export interface ApiClientOptions {
    * @param opened when the stream was opened, in milliseconds of `performance.now()`
    */
   readonly renewed?: (opened: number, signal: AbortSignal) => Promise<void>;
+  /** Called when the server refuses a request with 403: the policy may have changed since the page asked for it. */
+  readonly onRefused?: () => void;
 }
 
 export type ApiClient = ReturnType<typeof createApiClient>;
@@ -55,7 +57,7 @@ export type ApiClient = ReturnType<typeof createApiClient>;
  *
  * @throws ApiFailure from every method, with the server's code and message, or `unreachable` or `unexpected`
  */
-export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiClientOptions) {
+export function createApiClient({ apiUrl, fetch: send = fetch, renewed, onRefused }: ApiClientOptions) {
   const base = `${apiUrl.replace(/\/+$/, '')}/api`;
 
   async function request(path: string, init: RequestInit): Promise<Response> {
@@ -70,6 +72,7 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed }: ApiCli
         { cause: error },
       );
     }
+    if (response.status === 403) onRefused?.();
     if (!response.ok) throw await failureOf(response);
     return response;
   }

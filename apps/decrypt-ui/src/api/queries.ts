@@ -19,14 +19,20 @@ export const createQueryClient = () =>
 
 const PAGE_SIZE = 100;
 
-/** The person and their permissions. They change when the operator changes the policy. */
+/**
+ * The person and their permissions. They change when the operator changes the policy: the page asks again when the person
+ * comes back to it, and when the server refuses a request (`refreshAccess`).
+ */
 export const meQuery = (api: ApiClient) =>
   queryOptions({
     queryKey: ['me'],
     queryFn: ({ signal }) => api.me(signal),
-    staleTime: 60_000,
     refetchInterval: 5 * 60_000,
   });
+
+/** Requests the permissions again, once for requests that are refused together. Call it when the server refuses a request. */
+export const refreshAccess = (queries: QueryClient): void =>
+  void queries.refetchQueries({ queryKey: ['me'], type: 'active' }, { cancelRefetch: false });
 
 export const healthQuery = (api: ApiClient) =>
   queryOptions({

@@ -198,8 +198,11 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
     store,
     /** The last justification that the person gave in a namespace. */
     lastJustification: (namespace: string) => justifications.get(namespace) ?? '',
+    /** Changes the permissions. What was decrypted under the earlier ones leaves the page; what may still be shown comes back. */
     setAccess: (next: RevealAccess) => {
-      if (next !== store.getState().access) store.setState({ access: next });
+      if (next === store.getState().access) return;
+      store.setState({ access: next });
+      forget();
     },
     /** Reveals a target until its time is over, or until one of the rules of docs/access.md ends the reveal. */
     reveal({ target, name, minutes, justification }: RevealRequest) {

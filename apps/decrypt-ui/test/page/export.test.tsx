@@ -137,11 +137,11 @@ describe('the export of a run', () => {
     await expect.element(field).toBeVisible();
     await userEvent.click(button('Export again'));
     await expect.element(dialog().getByText('Write why you need the plaintext.')).toBeVisible();
-    await userEvent.fill(field, 'ticket 4711');
+    await userEvent.fill(field, 'FOX-4711');
     await userEvent.click(button('Export again'));
     await expect.element(dialog().getByText(/^Saved /)).toBeVisible();
-    expect(asked(app)).toEqual([{ form: 'readable' }, { form: 'readable', justification: 'ticket 4711' }]);
-    expect(app.asked.every(({ url }) => !url.includes('4711'))).toBe(true);
+    expect(asked(app)).toEqual([{ form: 'readable' }, { form: 'readable', justification: 'FOX-4711' }]);
+    expect(app.asked.every(({ url }) => !url.includes('FOX-4711'))).toBe(true);
   });
 
   test('asks for it at once where the policy is known, but not for an encoded export', async () => {
@@ -156,6 +156,34 @@ describe('the export of a run', () => {
     await expect.element(dialog().getByRole('textbox')).not.toBeInTheDocument();
     await userEvent.click(button('Export'));
     await expect.element(dialog().getByText(/^Saved /)).toBeVisible();
+  });
+
+  test('takes the justification of a reveal of the whole run, and says so', async () => {
+    const namespace = `revealed-${Date.now()}`;
+    const me: Me = {
+      name: 'ana@example.com',
+      namespaces: [{ name: namespace, permissions: ['metadata', 'decode', 'export'], reveal: 'on-demand' }],
+    };
+    const app = await renderApp(order, { namespace, session: signedIn(me) });
+    await until(() => document.querySelector('[data-key="g1"]'), 'the rows');
+    press('R', document.body, { shiftKey: true });
+    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4711');
+    await userEvent.keyboard('{Enter}');
+    await expect.element(page.getByText('Revealed: this run')).toBeVisible();
+    await userEvent.click(page.getByRole('button', { name: 'Export', exact: true }));
+    await expect
+      .element(dialog().getByText(/records the export with the same justification, .*PAY-4711/))
+      .toBeVisible();
+    expect(dialog().getByRole('textbox').query()).toBeNull();
+    await userEvent.click(button('Export'));
+    await expect.element(dialog().getByText(/^Saved /)).toBeVisible();
+    expect(asked(app)).toEqual([{ form: 'readable', justification: 'PAY-4711' }]);
+    // Without the reveal, the export asks again.
+    await userEvent.click(button('Another form'));
+    await userEvent.keyboard('{Escape}');
+    await userEvent.click(page.getByRole('button', { name: 'Lock' }));
+    await userEvent.click(page.getByRole('button', { name: 'Export', exact: true }));
+    await expect.element(dialog().getByRole('textbox', { name: 'Justification' })).toBeVisible();
   });
 
   test('names the permission that the person lacks', async () => {

@@ -5,7 +5,7 @@ import { inject } from 'vitest';
 import { render } from 'vitest-browser-react';
 import { createApiClient } from '../../src/api/client.ts';
 import { App } from '../../src/app.tsx';
-import { createQueryClient } from '../../src/api/queries.ts';
+import { createQueryClient, refreshAccess } from '../../src/api/queries.ts';
 import { createPlaintextCache } from '../../src/payloads/plaintext-cache.ts';
 import { type Session, withoutSignIn } from '../../src/session/session.ts';
 import { applyPreferences, setPreferences } from '../../src/state/preferences.ts';
@@ -57,7 +57,8 @@ export async function renderApp(path: string, options: RenderOptions = {}) {
     options.session?.({ fetch: spy, onLock: () => plaintext.clear(), onForget: () => queries.clear() }) ??
     withoutSignIn('open', spy);
   const { renewed } = session;
-  const api = createApiClient({ apiUrl: url, fetch: session.fetch, ...(renewed && { renewed }) });
+  const onRefused = () => refreshAccess(queries);
+  const api = createApiClient({ apiUrl: url, fetch: session.fetch, onRefused, ...(renewed && { renewed }) });
   setPreferences({
     theme: 'dark',
     zone: 'utc',

@@ -64,7 +64,7 @@ describe('where the namespace reveals on demand', () => {
     await expect.element(page.getByText('Revealed: this run')).toBeVisible();
     expect(timer()?.textContent).toMatch(/^(5:00|4:5\d)$/);
     await expect.element(page.getByText(/[1-9]\d* of \d+ payloads readable/)).toBeVisible();
-    expect(app.asked.some(({ url }) => url.includes('4417'))).toBe(false);
+    expect(app.asked.some(({ url }) => url.includes('PAY-4417'))).toBe(false);
     expect(kept(app)).not.toContain('4417');
   });
 
@@ -189,6 +189,32 @@ describe('where the namespace reveals automatically', () => {
     await until(() => text('g1').includes(PLAINTEXT), 'the plaintext again');
     await expect.element(page.getByText('You have locked the payloads.')).not.toBeInTheDocument();
     expect(app.decodes().every(({ justification }) => justification === undefined)).toBe(true);
+  });
+
+  test('a policy that asks for a justification from now on hides what is decrypted, when the server refuses', async () => {
+    const app = await renderRun({ me: automatic() });
+    await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
+    await app.steer('on-demand');
+    // The next request that the server refuses.
+    press('f', document.body, { ctrlKey: true, shiftKey: true });
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+    await userEvent.keyboard('vogel{Enter}');
+    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    expect(body()).not.toContain(PLAINTEXT);
+    expect(app.plaintext.bytes).toBe(0);
+    await revealRun();
+  });
+
+  test('a policy that changed is noticed when the person comes back to the page', async () => {
+    const app = await renderRun({ me: automatic() });
+    await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
+    await app.steer('on-demand');
+    // What the page knows is a little older than the rest of this test takes.
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 10_000);
+    window.dispatchEvent(new Event('visibilitychange'));
+    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    expect(body()).not.toContain(PLAINTEXT);
+    expect(app.plaintext.bytes).toBe(0);
   });
 
   test('the commands are in the help, and Lock is in the palette', async () => {

@@ -28,6 +28,13 @@ const NO_PAYLOAD = '0:0';
 export const useRunAccess = (run: RunAddress) =>
   useRevealed((state) => accessTo(state, { run, ref: NO_PAYLOAD }).status);
 
+/** The reveal under which the page may show the whole run, if there is one. */
+export const useRunGrant = (run: RunAddress) =>
+  useRevealed((state) => {
+    const access = accessTo(state, { run, ref: NO_PAYLOAD });
+    return access.status === 'open' ? access.grant : undefined;
+  });
+
 /** Returns whether the person can reveal payloads of the run: it is locked, or a reveal of it ends at some time. */
 export function useCanReveal(run: RunAddress): boolean {
   const onDemand = useRevealed((state) => needsJustification(state, run.namespace));

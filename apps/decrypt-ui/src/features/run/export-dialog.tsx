@@ -1,5 +1,5 @@
 import { escapeInvisible, type ExportForm, exportFileName } from '@temporal-kms/codec-api';
-import { CircleAlert, CircleCheck, Download, Lock, Square } from 'lucide-react';
+import { CircleAlert, CircleCheck, Download, Lock, LockOpen, Square } from 'lucide-react';
 import { type ReactNode, useEffect, useId, useState } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '../../components/button.tsx';
@@ -11,6 +11,7 @@ import { useRun } from '../../run/run-context.tsx';
 import { useMe } from '../../session/me.tsx';
 import { useServices } from '../../state/services.tsx';
 import { announce } from '../../components/live-region.tsx';
+import { useRunGrant } from '../reveal/choices.ts';
 import { JustificationField, useJustification } from '../reveal/justification.tsx';
 import styles from './export-dialog.module.css';
 import { chooseTarget } from './export-target.ts';
@@ -85,12 +86,15 @@ function Form({ exporting, state }: { exporting: Export; state: ExportState }) {
   const [form, setForm] = useState<ExportForm>(state.form);
   const { props, submit } = useJustification();
   const { historyLength, historySizeBytes } = description.workflow;
-  const asked =
+  const justified =
     form !== 'encoded' &&
     (reveal(address.namespace) === 'on-demand' || state.failure?.code === 'justification_required');
+  // A reveal of the whole run has stated why the person needs its plaintext.
+  const revealed = useRunGrant(address);
+  const asked = justified && revealed?.justification === undefined;
 
   async function start() {
-    const justification = asked ? submit() : undefined;
+    const justification = asked ? submit() : justified ? revealed?.justification : undefined;
     if (asked && justification === undefined) return;
     const target = await chooseTarget(exportFileName(address, form));
     if (target === undefined) return;
@@ -127,6 +131,15 @@ function Form({ exporting, state }: { exporting: Export; state: ExportState }) {
         ))}
       </fieldset>
       {asked ? <JustificationField {...props} /> : null}
+      {justified && revealed?.justification !== undefined ? (
+        <p className={styles['revealed']}>
+          <LockOpen size={14} aria-hidden="true" />
+          <span>
+            Revealed: {revealed.name}. The audit records the export with the same justification,{' '}
+            <q>{escapeInvisible(revealed.justification)}</q>.
+          </span>
+        </p>
+      ) : null}
       <div className={styles['actions']}>
         <span className={styles['size']}>
           {plural(Math.max(historyLength, follow.history.events.length), 'event')},{' '}
