@@ -11,17 +11,33 @@ const MOST = 60;
 
 const zones: readonly string[] = ['utc', 'local', ...Intl.supportedValuesOf('timeZone')];
 
+/** The present names of zones that browsers list by their former names (IANA's file `backward`). */
+const renamed: ReadonlyMap<string, string> = new Map([
+  ['Africa/Asmera', 'Africa/Asmara'],
+  ['America/Buenos_Aires', 'America/Argentina/Buenos_Aires'],
+  ['America/Godthab', 'America/Nuuk'],
+  ['Asia/Calcutta', 'Asia/Kolkata'],
+  ['Asia/Katmandu', 'Asia/Kathmandu'],
+  ['Asia/Rangoon', 'Asia/Yangon'],
+  ['Asia/Saigon', 'Asia/Ho_Chi_Minh'],
+  ['Atlantic/Faeroe', 'Atlantic/Faroe'],
+  ['Europe/Kiev', 'Europe/Kyiv'],
+  ['Pacific/Enderbury', 'Pacific/Kanton'],
+  ['Pacific/Ponape', 'Pacific/Pohnpei'],
+  ['Pacific/Truk', 'Pacific/Chuuk'],
+]);
+
 /** The name of a time zone: `UTC`, `This browser (Europe/Berlin)`, `America/New York`. */
 function zoneText(zone: string): string {
   if (zone === 'utc') return 'UTC';
   const name = zone === 'local' ? Intl.DateTimeFormat().resolvedOptions().timeZone : zone;
-  const text = name.replaceAll('_', ' ');
+  const text = (renamed.get(name) ?? name).replaceAll('_', ' ');
   return zone === 'local' ? `This browser (${text})` : text;
 }
 
-/** Whether the name or the offset of a time zone contains all words: `berlin`, `new y`, `+5:30`. */
+/** Whether a name or the offset of a time zone contains all words: `berlin`, `new y`, `+5:30`. */
 function matches(zone: string, query: string): boolean {
-  const text = `${zoneText(zone)} ${zoneLabel(zone)}`.toLowerCase();
+  const text = `${zoneText(zone)} ${zone} ${zoneLabel(zone)}`.toLowerCase();
   return query
     .toLowerCase()
     .split(/[\s_]+/)

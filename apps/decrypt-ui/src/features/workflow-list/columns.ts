@@ -92,20 +92,30 @@ type WidthOf = (id: ColumnId) => number | undefined;
 /** The least width of a column, in CSS pixels. */
 const LEAST = 48;
 
+/** The least width of a column while the list fits, and its usual width; `Infinity` for one that takes the rest. */
+function tracksOf(id: ColumnId, narrow: boolean, widthOf: WidthOf): readonly [least: number, usual: number] {
+  const chosen = widthOf(id);
+  if (chosen !== undefined) return [chosen, chosen];
+  if (id === 'id') return [narrow ? 140 : 160, Infinity];
+  if (id === 'type' && narrow) return [80, Infinity];
+  const { width } = columnLook(id);
+  if (id === 'keys') return [narrow ? 130 : 160, narrow ? 130 : width];
+  return [width, width];
+}
+
 /** The value of `grid-template-columns`. */
-export function templateOf(columns: readonly ColumnId[], narrow: boolean, widthOf: WidthOf): string {
-  return columns
+export const templateOf = (columns: readonly ColumnId[], narrow: boolean, widthOf: WidthOf): string =>
+  columns
     .map((id) => {
-      const chosen = widthOf(id);
-      // A column that the reader has resized shrinks before the workflow id becomes too short.
-      if (chosen !== undefined) return `minmax(${LEAST}px, ${chosen}px)`;
-      if (id === 'id') return narrow ? 'minmax(140px, 1.7fr)' : 'minmax(160px, 1fr)';
-      if (narrow && id === 'type') return 'minmax(0, 1fr)';
-      const { width } = columnLook(id);
-      return `${narrow && id === 'keys' ? 130 : width}px`;
+      const [least, usual] = tracksOf(id, narrow, widthOf);
+      const share = narrow && id === 'id' ? '1.7fr' : '1fr';
+      return `minmax(${least}px, ${usual === Infinity ? share : `${usual}px`})`;
     })
     .join(' ');
-}
+
+/** CSS pixels below which the columns do not fit: the list then scrolls sideways. */
+export const leastWidth = (columns: readonly ColumnId[], narrow: boolean, widthOf: WidthOf): number =>
+  columns.reduce((sum, id) => sum + tracksOf(id, narrow, widthOf)[0], 0);
 
 /** How wide a column is and may become; undefined for the workflow id, which takes the rest. */
 export function sizeOf(columns: readonly ColumnId[], id: ColumnId, narrow: boolean, widthOf: WidthOf) {

@@ -13,7 +13,7 @@ import { isOpen } from '../../model/outcome.ts';
 import { useNow } from '../../state/clock.ts';
 import { useColumnWidths } from '../../state/column-widths.ts';
 import { useNarrowerThan } from '../../state/media.ts';
-import { type ColumnId, columnLook, columnsFor, sizeOf, templateOf } from './columns.ts';
+import { type ColumnId, columnLook, columnsFor, leastWidth, sizeOf, templateOf } from './columns.ts';
 import { expandedIn, keepExpanded, type ListRow, useListRows } from './list-rows.ts';
 import { useProblems } from './use-problems.ts';
 import rowStyles from './workflow-row.module.css';
@@ -112,7 +112,10 @@ export function WorkflowTable(props: WorkflowTableProps) {
     },
   });
 
-  const layout: CSSProperties & Record<'--cols', string> = { '--cols': templateOf(columns, narrow, widthOf) };
+  const layout: CSSProperties & Record<'--cols' | '--least', string> = {
+    '--cols': templateOf(columns, narrow, widthOf),
+    '--least': phone ? '0px' : `${leastWidth(columns, narrow, widthOf)}px`,
+  };
   return (
     <div className={styles['layout']} style={layout} inert={beside && narrowWindow}>
       <VirtualGrid
