@@ -50,10 +50,10 @@ const WIDGETS = '[role="tablist"], [role="slider"], [role="separator"], [data-in
 
 const isNavigationKey = (key: string) => /^(Arrow|Page|Home$|End$)/.test(key);
 
-/** True for a key event that belongs to the browser, to a text field, to a widget, or to an open menu or dialog. */
+/** True for a key event that belongs to the browser, to a text field, to a widget, or to a menu or dialog that is open or loads. */
 function isForeign(event: KeyboardEvent): boolean {
   if (event.defaultPrevented || event.altKey) return true;
-  if (document.querySelector('[role="menu"], [role="dialog"]')) return true;
+  if (document.querySelector('[role="menu"], [role="dialog"], [data-dialog-loading]')) return true;
   if (event.ctrlKey || event.metaKey) return false;
   const target = event.target instanceof Element ? event.target : undefined;
   if (target?.closest(TEXT_FIELDS)) return true;

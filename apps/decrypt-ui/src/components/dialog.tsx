@@ -14,6 +14,10 @@ export interface DialogProps {
 
 /** A modal dialog with a title and a close button. Its code is loaded when the first dialog opens. */
 export function Dialog(props: DialogProps) {
-  const module = useModule(popup, props.open);
-  return module ? <module.DialogPopup {...props} /> : null;
+  const module = useModule(popup, props.open, () => props.onOpenChange(false));
+  if (module) return <module.DialogPopup {...props} />;
+  return props.open ? <DialogLoading /> : null;
 }
+
+/** Takes the place of a dialog whose code is loading: keys that are pressed meanwhile run no commands of the page. */
+export const DialogLoading = () => <span hidden data-dialog-loading="" />;

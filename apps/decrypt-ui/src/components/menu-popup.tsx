@@ -44,9 +44,26 @@ export function MenuPopup({ opened, button, labelledBy, align, onClose, children
         else onClose();
       }}
     >
-      <Base.Portal>
-        <Base.Positioner anchor={button} align={align} sideOffset={4} className={styles['positioner']}>
-          <Base.Popup ref={popup} aria-labelledby={labelledBy} className={styles['popup']}>
+      {/* In the landmark of its button, and fixed, so that no part of the landmark cuts it. */}
+      <Base.Portal container={button.current?.closest<HTMLElement>('header, main')}>
+        <Base.Positioner
+          anchor={button}
+          align={align}
+          sideOffset={4}
+          positionMethod="fixed"
+          className={styles['positioner']}
+        >
+          <Base.Popup
+            ref={popup}
+            aria-labelledby={labelledBy}
+            className={styles['popup']}
+            onKeyDown={(event) => {
+              // The hidden elements with which Base UI catches Tab are switched off: assistive technology would find them.
+              if (event.key !== 'Tab') return;
+              event.preventDefault();
+              onClose();
+            }}
+          >
             {children}
           </Base.Popup>
         </Base.Positioner>

@@ -9,7 +9,7 @@ export function TooltipPopup({ anchor }: { anchor: HTMLElement }) {
     <Base.Root open>
       <Base.Portal>
         <Base.Positioner anchor={anchor} side="bottom" sideOffset={6} className={styles['positioner'] ?? ''}>
-          <Base.Popup className={styles['popup'] ?? ''} data-tooltip="">
+          <Base.Popup className={styles['popup'] ?? ''} data-tooltip="" aria-hidden="true">
             {tip}
             {tipKey ? <Kbd>{tipKey}</Kbd> : null}
           </Base.Popup>

@@ -27,6 +27,17 @@ test('a menu opens by keys with the focus on an item, and returns the focus to i
   expect(button.element().getAttribute('aria-expanded')).toBe('false');
 });
 
+test('Tab closes a menu and returns the focus to its button', async () => {
+  await renderApp('/ns/NS/workflows');
+  const button = page.getByRole('button', { name: 'Theme' });
+  await button.click();
+  await until(() => document.activeElement?.closest('[role="menu"]'), 'the focus in the menu');
+  expect(document.querySelector('[role="menu"]')?.closest('header')).not.toBeNull();
+  await userEvent.keyboard('{Tab}');
+  await expect.element(page.getByRole('menu')).not.toBeInTheDocument();
+  await until(() => document.activeElement === button.element(), 'the focus on the button');
+});
+
 test('a click on the button of a menu opens it, and another click closes it', async () => {
   await renderApp('/ns/NS/workflows');
   const button = page.getByRole('button', { name: 'Theme' });

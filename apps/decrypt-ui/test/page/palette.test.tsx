@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { userEvent } from 'vitest/browser';
+import { page, userEvent } from 'vitest/browser';
 import { press, renderApp, row, RUN, until } from './render-app.tsx';
 
 const order = `/ns/NS/workflows/order-88213/${RUN}`;
@@ -10,6 +10,25 @@ const open = async () => {
 };
 
 describe('the palette', () => {
+  // The first test of this file: later tests find the palette loaded.
+  test('takes the keys that are typed before it has loaded', async () => {
+    await renderApp(order);
+    await until(() => row('g39'), 'the rows');
+    row('g39')!.focus();
+    press('k', row('g39')!, { ctrlKey: true });
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+    // Each of these letters is the key of a command.
+    for (const key of 'lex') await userEvent.keyboard(key);
+    await until(() => document.querySelector('[role="listbox"]'), 'the palette');
+    await userEvent.keyboard('po');
+    const field = document.querySelector<HTMLInputElement>('[role="dialog"] input')!;
+    expect(document.querySelectorAll('[role="dialog"]')).toHaveLength(1);
+    expect(field.value).toBe('lexpo');
+    await expect.element(page.getByText('You have locked the payloads.')).not.toBeInTheDocument();
+    await userEvent.keyboard('{Escape}');
+    await until(() => document.activeElement === row('g39'), 'the focus on the row');
+  });
+
   test('runs a command of the page by its name', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');

@@ -1,5 +1,5 @@
 import { Clock, KeyRound, Lock, LockOpen } from 'lucide-react';
-import type { KeyBadge, KeyTone } from '../../model/keys.ts';
+import { type KeyBadge, type KeyTone, UNRECORDED_VERSION } from '../../model/keys.ts';
 import styles from './key-badges.module.css';
 
 const icons: Readonly<Record<KeyTone, typeof Lock>> = {
@@ -19,6 +19,9 @@ export function KeyBadges({ badges }: { badges: readonly KeyBadge[] }) {
         <Icon size={12} aria-hidden="true" />
         <span className="sr-only">{tone === 'none' ? '' : 'Key '}</span>
         {label}
+        {label.includes(UNRECORDED_VERSION) ? (
+          <span className="sr-only">, {UNRECORDED_VERSION} is a version that the format does not record</span>
+        ) : null}
       </span>
     );
   });

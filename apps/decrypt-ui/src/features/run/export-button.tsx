@@ -4,6 +4,7 @@ import { useStore } from 'zustand';
 import { tip } from '../../commands/commands.ts';
 import { useCommands } from '../../commands/registry.ts';
 import { Button } from '../../components/button.tsx';
+import { DialogLoading } from '../../components/dialog.tsx';
 import type { Export } from '../../run/export.ts';
 import styles from './run-header.module.css';
 
@@ -23,7 +24,7 @@ export function ExportButton() {
         <span className={styles['exportText']}>{exporting ? <Label exporting={exporting} /> : 'Export'}</span>
       </Button>
       {open ? (
-        <Suspense fallback={null}>
+        <Suspense fallback={<DialogLoading />}>
           <ExportDialog
             exporting={exporting}
             onCreate={setExporting}

@@ -5,7 +5,7 @@ import { useNavigate, useParams } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { Search } from 'lucide-react';
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import { jumpQuery } from '../../api/queries.ts';
 import { commandOf, firstKey } from '../../commands/commands.ts';
 import { runCommand, useAvailableCommands } from '../../commands/registry.ts';
@@ -13,6 +13,7 @@ import { Kbd } from '../../components/kbd.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
 import { outcomeOf, outcomeText } from '../../model/outcome.ts';
 import { useServices } from '../../state/services.tsx';
+import { FIELD, TITLE } from './palette-entry.tsx';
 import menu from '../../components/menu.module.css';
 import styles from './palette.module.css';
 
@@ -28,9 +29,29 @@ interface Group {
   readonly items: readonly Item[];
 }
 
+interface PaletteProps {
+  readonly text: string;
+  readonly onText: (text: string) => void;
+  /** Gets the focus when the palette closes. */
+  readonly from: Element | null;
+  /** Called when the field has the focus. */
+  readonly onReady: () => void;
+  readonly onClose: () => void;
+}
+
 /** Runs a command by its name, or goes to a workflow, a run or an event by its id. */
-export function Palette({ onClose }: { onClose: () => void }) {
-  const [text, setText] = useState('');
+export function Palette({ text, onText, from, onReady, onClose }: PaletteProps) {
+  const field = useRef<HTMLInputElement>(null);
+  const takeFocus = useCallback(
+    (element: HTMLInputElement | null) => {
+      field.current = element;
+      if (!element) return;
+      element.focus();
+      element.setSelectionRange(element.value.length, element.value.length);
+      onReady();
+    },
+    [onReady],
+  );
   const jumps = useJumps(text.trim());
   const commands = useCommandItems(text);
   const groups: readonly Group[] = [
@@ -42,25 +63,26 @@ export function Palette({ onClose }: { onClose: () => void }) {
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
         <Dialog.Backdrop className={styles['scrim'] ?? ''} />
-        <Dialog.Popup className={styles['popup'] ?? ''} aria-label="Search or jump to">
+        <Dialog.Popup
+          className={styles['popup'] ?? ''}
+          aria-label={TITLE}
+          initialFocus={field}
+          finalFocus={() => (from instanceof HTMLElement && from.isConnected ? from : true)}
+        >
           <Autocomplete.Root
             open
             inline
             mode="none"
             items={groups}
             value={text}
-            onValueChange={setText}
+            onValueChange={onText}
             itemToStringValue={(item: Item) => item.text}
             autoHighlight="always"
             keepHighlight
           >
             <div className={styles['field']}>
               <Search size={16} aria-hidden="true" />
-              <Autocomplete.Input
-                aria-label="Command, workflow id, run id or event number"
-                placeholder="Command, workflow id, run id or event number"
-                spellCheck={false}
-              />
+              <Autocomplete.Input ref={takeFocus} aria-label={FIELD} placeholder={FIELD} spellCheck={false} />
             </div>
             <Autocomplete.List className={styles['list'] ?? ''}>
               {(group: Group) => (

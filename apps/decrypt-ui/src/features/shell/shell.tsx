@@ -1,5 +1,6 @@
 import { Outlet, useParams } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState } from 'react';
+import { DialogLoading } from '../../components/dialog.tsx';
 import { LiveRegion } from '../../components/live-region.tsx';
 import { TooltipLayer } from '../../components/tooltip.tsx';
 import { useReveals } from '../../payloads/reveals-context.tsx';
@@ -8,12 +9,12 @@ import { useRunsSearch } from '../../run/runs-search-context.tsx';
 import { usePreferences, watchSystemTheme } from '../../state/preferences.ts';
 import { FileEntry } from '../file/file-entry.tsx';
 import { useAsked } from '../reveal/ask.ts';
+import { PaletteEntry } from './palette-entry.tsx';
 import styles from './shell.module.css';
 import { ShortcutsDialog } from './shortcuts-dialog.tsx';
 import { TopBar } from './top-bar.tsx';
 
 /** Loaded when they are opened for the first time. */
-const Palette = lazy(async () => ({ default: (await import('./palette.tsx')).Palette }));
 const SettingsDialog = lazy(async () => ({
   default: (await import('./settings-dialog.tsx')).SettingsDialog,
 }));
@@ -25,7 +26,6 @@ const RevealDialog = lazy(async () => ({
 /** The frame of every page: the top bar, the hotkeys, the palette, dialogs, tooltips and the live region. */
 export function Shell() {
   const [helpOpen, setHelpOpen] = useState(false);
-  const [paletteOpen, setPaletteOpen] = useState(false);
   const [settingsOpen, setSettingsOpen] = useState(false);
   const { characterKeys } = usePreferences();
   const reveals = useReveals();
@@ -45,7 +45,6 @@ export function Shell() {
   useHotkeys();
   useCommands({
     help: () => setHelpOpen(true),
-    palette: () => setPaletteOpen(true),
     settings: () => setSettingsOpen(true),
   });
 
@@ -60,18 +59,14 @@ export function Shell() {
         <Outlet key={String(characterKeys)} />
       </main>
       <ShortcutsDialog open={helpOpen} onOpenChange={setHelpOpen} />
-      {paletteOpen ? (
-        <Suspense fallback={null}>
-          <Palette onClose={() => setPaletteOpen(false)} />
-        </Suspense>
-      ) : null}
+      <PaletteEntry />
       {settingsOpen ? (
-        <Suspense fallback={null}>
+        <Suspense fallback={<DialogLoading />}>
           <SettingsDialog onClose={() => setSettingsOpen(false)} />
         </Suspense>
       ) : null}
       {asked ? (
-        <Suspense fallback={null}>
+        <Suspense fallback={<DialogLoading />}>
           <RevealDialog asked={asked} />
         </Suspense>
       ) : null}

@@ -3,6 +3,7 @@ import { lazy, Suspense, useRef, useState } from 'react';
 import { tip } from '../../commands/commands.ts';
 import { useCommands } from '../../commands/registry.ts';
 import { Button } from '../../components/button.tsx';
+import { DialogLoading } from '../../components/dialog.tsx';
 import type { Zoom } from './brush.tsx';
 
 /** Loaded when it is opened for the first time. */
@@ -50,7 +51,7 @@ export function RangeTools({ from, to, zoom, onZoom }: RangeToolsProps) {
         <Hourglass size={14} />
       </Button>
       {open ? (
-        <Suspense fallback={null}>
+        <Suspense fallback={<DialogLoading />}>
           <RangePopover
             anchor={button}
             from={from}
