@@ -50,6 +50,31 @@ const screens: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     await page.getByRole('button', { name: 'Columns' }).click();
     await expect(page.getByRole('dialog', { name: 'Columns' })).toBeVisible();
   },
+  'a menu': async (page) => {
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Export' }).click();
+    await expect(page.getByRole('menu')).toBeVisible();
+  },
+  'a tooltip': async (page) => {
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Settings' }).focus();
+    await page.keyboard.press('Shift+Tab');
+    await expect(page.locator('[data-tooltip]')).toBeVisible();
+  },
+  'a list without rows': async (page) => {
+    await page.goto(`${LIST}?q=${encodeURIComponent('WorkflowId = "no-such-workflow"')}`);
+    await shown(page, /No workflows match/);
+  },
+  'children below their parent': async (page) => {
+    await page.goto(LIST);
+    await shown(page, 'order-1001');
+    await page
+      .getByRole('row', { name: /order-1001 / })
+      .first()
+      .focus();
+    await page.keyboard.press('ArrowRight');
+    await shown(page, 'order-1001-delivery');
+  },
   'an invalid query': async (page) => {
     await page.goto(`${LIST}?q=${encodeURIComponent('ExecutionStatus = = 1')}`);
     await expect(page.getByRole('alert')).toBeVisible();
@@ -64,7 +89,7 @@ const screens: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
   },
   'an unknown run': async (page) => {
     await page.goto(`${LIST}/order-1001/00000000-0000-7000-8000-000000000000`);
-    await shown(page, 'This run does not exist');
+    await expect(page.getByRole('heading', { name: 'This run does not exist' })).toBeVisible();
   },
   'an unknown event': async (page) => {
     await page.goto(`${order}?ev=9999`);
@@ -84,6 +109,12 @@ const screens: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
   'a run with input and result': async (page) => {
     await page.goto(`${order}?io=true`);
     await shown(page, 'Please wrap it as a present');
+  },
+  'the export of a run': async (page) => {
+    await page.goto(order);
+    await shown(page, 'Please wrap it as a present');
+    await page.keyboard.press('x');
+    await expect(page.getByRole('dialog', { name: 'Export history' })).toBeVisible();
   },
   'the failure of a run': async (page) => {
     await page.goto(checkout);
@@ -111,9 +142,19 @@ const screens: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
   ),
 };
 
+/** Screens over the list, which do not load it themselves. */
+const overList = new Set([
+  'the palette',
+  'the shortcuts',
+  'the settings',
+  'the columns',
+  'a menu',
+  'a tooltip',
+]);
+
 for (const [name, open] of Object.entries(screens)) {
   test(`${name} is accessible in both themes, on a desktop and on a phone`, async ({ page }) => {
-    if (['the palette', 'the shortcuts', 'the settings', 'the columns'].includes(name)) {
+    if (overList.has(name)) {
       await screens['the list']?.(page);
     }
     await open(page);

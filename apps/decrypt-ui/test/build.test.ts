@@ -16,14 +16,32 @@ const files = () => readdirSync(outDir, { recursive: true, encoding: 'utf8' });
 const scripts = () => files().filter((name) => name.endsWith('.js'));
 const read = (name: string) => readFileSync(join(outDir, name), 'utf8');
 
+/** What the build wrote, with the modules of each file. */
+const chunks: { readonly moduleIds: readonly string[] }[] = [];
+
 beforeAll(async () => {
   // Vitest sets it to `test`, with which the build would contain React's code for development.
   vi.stubEnv('NODE_ENV', 'production');
-  await build({ root, logLevel: 'error', build: { outDir, emptyOutDir: true } });
+  const built = await build({ root, logLevel: 'error', build: { outDir, emptyOutDir: true } });
+  for (const each of [built].flat()) {
+    if ('output' in each) chunks.push(...each.output.filter((file) => file.type === 'chunk'));
+  }
 });
 afterAll(() => rmSync(outDir, { recursive: true, force: true }));
 
 describe('the built page', () => {
+  test('is made of no module of the codec, of Google’s or of Temporal’s client', () => {
+    const modules = chunks.flatMap(({ moduleIds }) => moduleIds);
+    expect(modules.some((id) => id.includes('/apps/decrypt-ui/src/main.tsx'))).toBe(true);
+    expect(
+      modules.filter((id) =>
+        /packages\/(kms-codec\/(?!src\/reason-codes\.ts)|kms-emulator\/|config\/)|node_modules\/(@google-cloud|@grpc|@temporalio|google-gax)\//.test(
+          id,
+        ),
+      ),
+    ).toEqual([]);
+  });
+
   test('contains no code of Node, of Google’s client or of Temporal’s SDK', () => {
     for (const name of scripts()) {
       expect(read(name), name).not.toMatch(/["'`]node:|@google-cloud\/|@temporalio\/|createDecipheriv/);

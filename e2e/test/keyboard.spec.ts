@@ -1,0 +1,86 @@
+import { expect, test } from '@playwright/test';
+
+test.use({ viewport: { width: 1440, height: 900 } });
+
+test('a reader finds a workflow, reads a payload, follows it to its child and comes back, with keys only', async ({
+  page,
+}) => {
+  await page.goto('/');
+  await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible();
+
+  // The first stop of Tab skips the controls. The filter has a key.
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
+  await page.keyboard.press('/');
+  await page.keyboard.type('order-1001');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/order-1001/);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('j');
+  const row = page
+    .getByRole('row')
+    .filter({ has: page.getByRole('link', { name: 'order-1001', exact: true }) });
+  for (let presses = 0; presses < 5; presses += 1) {
+    if (await row.evaluate((element) => element === document.activeElement)) break;
+    await page.keyboard.press('j');
+  }
+  await expect(row).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeFocused();
+
+  // The first row, the next rows, and the last.
+  const focused = page.locator('[role="row"]:focus');
+  await expect(page.locator('[data-key="g1"]')).toBeVisible();
+  await page.keyboard.press('j');
+  await expect(focused).toHaveAttribute('data-key', 'g1');
+  await page.keyboard.press('End');
+  await expect(focused).toContainText('Completed');
+  await page.keyboard.press('Home');
+  await expect(focused).toHaveAttribute('data-key', 'g1');
+
+  // A group opens and closes.
+  await page.keyboard.press('j');
+  const group = await focused.getAttribute('data-key');
+  await expect(focused).toHaveAttribute('aria-expanded', 'false');
+  await page.keyboard.press('ArrowRight');
+  await expect(focused).toHaveAttribute('aria-expanded', 'true');
+  await page.keyboard.press('j');
+  await expect(focused).toHaveAttribute('data-key', /^e\d+$/);
+  await page.keyboard.press('k');
+  await page.keyboard.press('ArrowLeft');
+  await expect(focused).toHaveAttribute('aria-expanded', 'false');
+  await expect(focused).toHaveAttribute('data-key', String(group));
+
+  // The payloads of the first event, read and copied in the inspector.
+  await page.keyboard.press('Home');
+  await page.keyboard.press(' ');
+  const inspector = page.getByRole('complementary', { name: 'Inspector' });
+  await expect(inspector).toContainText('Harbour Street 4, Malmö');
+  await page.keyboard.press('i');
+  await expect(inspector).toBeFocused();
+  await page.keyboard.press('2');
+  await expect(inspector.getByRole('tab', { name: 'Attributes' })).toHaveAttribute('aria-selected', 'true');
+  await page.keyboard.press('1');
+  for (let stops = 0; stops < 12; stops += 1) {
+    await page.keyboard.press('Tab');
+    if (await page.evaluate(() => document.activeElement?.getAttribute('aria-label') === 'Copy input')) break;
+  }
+  await expect(inspector.getByRole('button', { name: 'Copy input' })).toBeFocused();
+  // Esc goes back to the row, then closes the inspector.
+  await page.keyboard.press('Escape');
+  await expect(focused).toHaveAttribute('data-key', 'g1');
+  await page.keyboard.press('Escape');
+  await expect(inspector).toBeHidden();
+
+  // What failed, then the child, then back to the parent by its key.
+  await page.keyboard.press('e');
+  await expect(focused).toContainText('redeemVoucher');
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('order-1001-del');
+  await expect(page.getByRole('option', { name: /^order-1001-delivery/ })).toBeVisible();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1, name: 'order-1001-delivery' })).toBeVisible();
+  await expect(page.getByRole('link', { name: 'Parent order-1001' })).toBeVisible();
+  await page.keyboard.press('u');
+  await expect(page.getByRole('heading', { level: 1, name: 'order-1001', exact: true })).toBeVisible();
+});

@@ -1,0 +1,175 @@
+import { expect, type Page, test } from '@playwright/test';
+import { latestRun } from './stack.ts';
+
+/* What a reader changes in the list, finds in it and comes back to, over the running stack. */
+
+test.use({ viewport: { width: 1440, height: 900 } });
+
+const LIST = '/ns/default/workflows';
+const grid = (page: Page) => page.getByRole('treegrid');
+const head = (page: Page, name: string) => grid(page).getByRole('columnheader', { name, exact: true });
+const heads = (page: Page) =>
+  grid(page)
+    .locator('[data-column]')
+    .evaluateAll((cells) => cells.map((cell) => cell.getAttribute('data-column')));
+const widthOf = async (page: Page, name: string) => (await head(page, name).boundingBox())?.width ?? 0;
+
+async function openList(page: Page, query = ''): Promise<void> {
+  await page.goto(`${LIST}${query}`);
+  await expect(grid(page).locator('[data-index]').first()).toBeVisible();
+}
+
+test('settings change the page at once, and hold after a reload', async ({ page }) => {
+  await openList(page);
+  // A dialog hides the rest of the page from roles.
+  const started = page.locator('[role="treegrid"] time').first();
+  await page.getByRole('button', { name: 'Settings' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Settings' });
+  const choose = (group: string, name: string) =>
+    dialog.getByRole('group', { name: group }).getByRole('button', { name, exact: true }).click();
+  await choose('Theme', 'Light');
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'light');
+  await choose('Clock', '12 hours');
+  await expect(started).toHaveText(/\d [ap]m$/);
+  await choose('Rows', 'Comfortable');
+  await dialog.getByRole('combobox', { name: 'Time zone' }).fill('kathmandu');
+  await page.getByRole('option', { name: /Asia\/Kathmandu/ }).click();
+  await expect(page.locator('header').first()).toContainText('UTC+5:45');
+  await choose('Character keys', 'Off');
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+  await page.reload();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'light');
+  await expect(started).toHaveText(/\d [ap]m$/);
+  await expect(page.locator('header').first()).toContainText('UTC+5:45');
+  expect((await grid(page).locator('[data-index]').first().boundingBox())?.height).toBe(36);
+  // The key for help types a character, so it is off.
+  await page.keyboard.press('?');
+  await page.keyboard.press('Control+k');
+  await expect(page.getByRole('dialog', { name: 'Search or jump to' })).toBeVisible();
+  await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeHidden();
+});
+
+test('columns are chosen, ordered and resized, and the address and the browser keep them', async ({
+  page,
+}) => {
+  await openList(page);
+  expect(await heads(page)).not.toContain('run');
+  await page.getByRole('button', { name: 'Columns' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Columns' });
+  await dialog.getByRole('checkbox', { name: 'Run ID' }).check({ force: true });
+  await dialog.getByRole('checkbox', { name: 'Size' }).uncheck({ force: true });
+  await dialog.getByRole('button', { name: 'Move Type up' }).click();
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await expect(head(page, 'Run ID')).toBeVisible();
+  await expect(head(page, 'Size')).toBeHidden();
+  const order = await heads(page);
+  expect(order.indexOf('type')).toBeLessThan(order.indexOf('id'));
+
+  const before = await widthOf(page, 'Type');
+  const handle = page.getByRole('separator', { name: 'Width of Type' });
+  const box = await handle.boundingBox();
+  if (!box) throw new Error('The column has no handle.');
+  const toTheLeft = (await handle.getAttribute('data-side')) === 'left';
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + (toTheLeft ? -60 : 60), box.y + box.height / 2, { steps: 4 });
+  await page.mouse.up();
+  await expect.poll(() => widthOf(page, 'Type')).toBeGreaterThan(before + 40);
+  const wide = await widthOf(page, 'Type');
+  await handle.focus();
+  await page.keyboard.press(toTheLeft ? 'ArrowLeft' : 'ArrowRight');
+  await expect.poll(() => widthOf(page, 'Type')).toBeGreaterThan(wide + 4);
+
+  // Columns that do not fit are scrolled into view.
+  const last = head(page, 'Run ID');
+  expect(await last.evaluate((cell) => cell.getBoundingClientRect().right)).toBeGreaterThan(1_500);
+  await grid(page).evaluate((element) => element.scrollTo({ left: 10_000 }));
+  expect(await last.evaluate((cell) => cell.getBoundingClientRect().right)).toBeLessThanOrEqual(1_440);
+
+  // A shared address has the columns; another visit has the widths.
+  await page.reload();
+  await expect(head(page, 'Run ID')).toBeVisible();
+  expect(await heads(page)).toEqual(order);
+  expect(await widthOf(page, 'Type')).toBeGreaterThan(wide + 4);
+});
+
+test('the palette goes to a workflow by its id, also with keys that are typed while it loads', async ({
+  page,
+}) => {
+  await openList(page);
+  const { promise: held, resolve: load } = Promise.withResolvers<void>();
+  await page.route(/\/shell\/palette\.tsx/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.keyboard.press('Control+k');
+  const field = page.getByRole('dialog', { name: 'Search or jump to' }).locator('input:not([aria-hidden])');
+  await expect(field).toBeFocused();
+  // As commands, these letters would filter, copy an id and open the help.
+  await page.keyboard.type('checkout-');
+  await expect(field).toHaveValue('checkout-');
+  load();
+  await expect(page.getByRole('listbox')).toBeVisible();
+  await page.keyboard.type('2001');
+  await expect(field).toHaveValue('checkout-2001');
+  await expect(page.getByRole('option', { name: /^checkout-2001 ?checkout/ })).toBeVisible();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1, name: 'checkout-2001' })).toBeVisible();
+
+  // In the run, it goes to an event by its number.
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('#5');
+  await expect(page.getByRole('option', { name: 'Event 5 of this run' })).toBeVisible();
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/ev=5/);
+  await expect(page.getByRole('complementary', { name: 'Inspector' })).toContainText('payment');
+});
+
+test('the palette goes to a run by its run id', async ({ page }) => {
+  const { runId } = await latestRun('order-1002');
+  await openList(page);
+  await page.keyboard.press('Control+k');
+  await page
+    .getByRole('dialog', { name: 'Search or jump to' })
+    .locator('input:not([aria-hidden])')
+    .fill(runId);
+  await page.getByRole('option', { name: /^order-1002 ?order/ }).click();
+  await expect(page).toHaveURL(new RegExp(runId));
+});
+
+test('Back finds the scroll position, the row and the focus of the list and of a run', async ({ page }) => {
+  await page.setViewportSize({ width: 1440, height: 420 });
+  await openList(page);
+  const scroller = grid(page);
+  const row = scroller
+    .getByRole('row')
+    .filter({ has: page.getByRole('link', { name: 'order-1001', exact: true }) });
+  // The keyboard leads there, and scrolls.
+  await page.keyboard.press('j');
+  for (let presses = 0; presses < 40; presses += 1) {
+    if ((await row.count()) > 0 && (await row.evaluate((element) => element === document.activeElement)))
+      break;
+    await page.keyboard.press('j');
+  }
+  await expect(row).toBeFocused();
+  const top = await scroller.evaluate(({ scrollTop }) => scrollTop);
+  expect(top).toBeGreaterThan(0);
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeFocused();
+
+  const event = page.locator('[data-key^="g"]').nth(8);
+  await event.click();
+  const key = await event.getAttribute('data-key');
+  await page.getByRole('tab', { name: /^Relations/ }).click();
+  await page.getByRole('link', { name: 'order-1001-delivery' }).first().click();
+  await expect(page.getByRole('heading', { level: 1, name: 'order-1001-delivery' })).toBeVisible();
+  await page.goBack();
+  await expect(page.getByRole('heading', { level: 1, name: 'order-1001', exact: true })).toBeVisible();
+  await page.getByRole('tab', { name: /^History/ }).click();
+  await expect(page.locator(`[data-key="${key}"]`)).toHaveAttribute('aria-selected', 'true');
+
+  await page.getByRole('link', { name: 'All workflows' }).click();
+  await expect(row).toBeFocused();
+  expect(await scroller.evaluate(({ scrollTop }) => scrollTop)).toBeCloseTo(top, -1);
+});

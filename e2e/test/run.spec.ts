@@ -1,0 +1,112 @@
+import { expect, type Page, test } from '@playwright/test';
+import { latestRun } from './stack.ts';
+
+/* The tools on the page of a run, over the running stack. */
+
+test.use({ viewport: { width: 1440, height: 900 } });
+
+const RUN = '/ns/default/workflows/order-1001';
+const DAY_AND_TIME = /\d{4}-\d\d-\d\dT[\d:.]+/;
+
+async function openRun(page: Page): Promise<void> {
+  await expect
+    .poll(async () => (await latestRun('order-1001')).status, { timeout: 60_000 })
+    .toBe('Completed');
+  await page.goto(RUN);
+  await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist');
+}
+
+test('the visible time is chosen in the overview, by its ends, and reset', async ({ page }) => {
+  await openRun(page);
+  const reset = page.getByRole('button', { name: 'Show the whole run' });
+  await expect(reset).toBeHidden();
+
+  // By a drag in the overview.
+  const brush = page.getByRole('slider').first();
+  const box = await brush.locator('xpath=..').boundingBox();
+  if (!box) throw new Error('The overview has no size.');
+  await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2, { steps: 5 });
+  await page.mouse.up();
+  await expect(page).toHaveURL(/from=\d+/);
+  await expect(page).toHaveURL(/to=\d+/);
+  await reset.click();
+  await expect(page).not.toHaveURL(/from=/);
+
+  // By keys at one end.
+  await brush.focus();
+  await page.keyboard.press('ArrowRight');
+  await expect(page).toHaveURL(/from=\d+/);
+  await page.keyboard.press('0');
+  await expect(page).not.toHaveURL(/from=/);
+
+  // By times.
+  await page.getByRole('button', { name: 'Visible time' }).click();
+  const dialog = page.getByRole('dialog', { name: /^Visible time/ });
+  const from = dialog.getByLabel('From');
+  await expect(from).toHaveValue(DAY_AND_TIME);
+  const start = Date.parse(`${await from.inputValue()}Z`);
+  await from.fill(new Date(start + 2_000).toISOString().slice(0, -1));
+  await dialog.getByRole('button', { name: 'Show', exact: true }).click();
+  await expect(page).toHaveURL(/from=2000/);
+  // The address alone restores it.
+  await page.reload();
+  await expect(reset).toBeVisible();
+});
+
+test('the family of a run is one waterfall, in which the events of each run open in place', async ({
+  page,
+}) => {
+  await openRun(page);
+  await page.getByRole('tab', { name: /^Relations/ }).click();
+  const family = page.getByRole('table', { name: 'Family' });
+  await expect(family.getByRole('row')).toHaveCount(3);
+  await family.getByRole('button', { name: 'Events of order-1001-delivery' }).click();
+  await expect(family).toContainText('Mira Lindqvist');
+  expect(await family.getByRole('row').count()).toBeGreaterThan(4);
+  // Nothing has left the page of the parent.
+  await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeVisible();
+  await family.getByRole('button', { name: 'Events of order-1001-delivery' }).click();
+  await expect(family.getByRole('row')).toHaveCount(3);
+});
+
+test('a message over the rows moves none of them', async ({ page }) => {
+  await openRun(page);
+  const row = page.locator('[data-key="g1"]');
+  const before = await row.boundingBox();
+  await page.route(/payloads:decode$/, (route) =>
+    route.fulfill({
+      status: 403,
+      json: { error: { code: 'forbidden', message: 'You may not decode in this namespace.' } },
+    }),
+  );
+  await page.keyboard.press(']');
+  await page.keyboard.press('End');
+  await expect(page.getByText('You may not decode in this namespace.').first()).toBeVisible();
+  await page.keyboard.press('Home');
+  expect(await row.boundingBox()).toEqual(before);
+});
+
+test('the tabs of a run use the width of the page', async ({ page }) => {
+  await openRun(page);
+  for (const tab of ['pending', 'relations', 'memo', 'metadata']) {
+    await page.goto(`${RUN}?tab=${tab}`);
+    const panel = page.getByRole('tabpanel');
+    await expect(panel).not.toBeEmpty();
+    const content = panel.locator('> *').first();
+    expect((await content.boundingBox())?.width ?? 0, tab).toBeGreaterThan(1_300);
+  }
+});
+
+test('a key version that a format does not record is explained to all readers', async ({ page }) => {
+  await openRun(page);
+  await page.goto('/ns/default/workflows?q=order-1002');
+  const badge = page
+    .getByRole('row', { name: /order-1002 / })
+    .locator('[data-tip*="does not record"]')
+    .first();
+  await expect(badge).toContainText('v? is a version that the format does not record');
+  await badge.hover();
+  await expect(page.locator('[data-tooltip]')).toContainText('this format does not record the key version');
+});
