@@ -73,7 +73,8 @@ export default defineConfig({
   build: {
     target: 'es2024',
     manifest: true,
-    sourcemap: true,
+    // They contain the whole source, so a deployment serves them only where the person who builds it asks for them.
+    sourcemap: process.env['BUILD_SOURCE_MAPS'] === '1',
     assetsInlineLimit: 0,
     // test/build.test.ts limits the size of each page.
     chunkSizeWarningLimit: 1000,

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { defineConfig } from 'tsdown';
+import { copyPackages } from './copy-packages.ts';
 
 const failureConverterPath = fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter'));
 
-// Builds one folder that runs with only Temporal's packages next to it: they load a native library and each other by
-// name. The bundle contains everything else: our packages, because they are TypeScript, and the packages on which they
-// depend.
+// Builds one folder that runs alone. Temporal's packages are files in its node_modules: they load a native library and
+// each other by name. The bundle contains everything else: our packages, because they are TypeScript, and the packages on
+// which they depend.
 export default defineConfig({
   entry: {
     main: 'src/main.ts',
@@ -34,6 +35,7 @@ export default defineConfig({
         failureConverterPath,
       });
       await writeFile(join(options.outDir, 'workflow-bundle.js'), code);
+      await copyPackages(import.meta.dirname, options.outDir);
     },
   },
 });

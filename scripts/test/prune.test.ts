@@ -1,18 +1,20 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import packageJson from '../package.json' with { type: 'json' };
 import { projectRoot } from '../src/project.ts';
 
 /** What each application's build must leave in its folder. */
 const artefacts = [
-  { app: 'codec-server', files: ['dist/main.mjs', 'dist/text-worker.mjs'] },
-  { app: 'decrypt-ui', files: ['dist/index.html'] },
-  { app: 'key-admin', files: ['dist/main.mjs'] },
-  { app: 'worker', files: ['dist/main.mjs', 'dist/failure-converter.mjs', 'dist/workflow-bundle.js'] },
+  { app: 'codec-server', files: ['main.mjs', 'text-worker.mjs'] },
+  { app: 'decrypt-ui', files: ['index.html'] },
+  { app: 'key-admin', files: ['main.mjs'] },
+  { app: 'worker', files: ['main.mjs', 'failure-converter.mjs', 'workflow-bundle.js'] },
 ];
+const aboutPackages = ['sbom.cdx.json', 'THIRD-PARTY-NOTICES.txt'];
 
 let folder: string;
 let packageManager: string;
@@ -41,7 +43,7 @@ const pnpm = (cwd: string, ...args: string[]) => run(cwd, 'npx', '-y', packageMa
 describe('turbo prune', () => {
   // A container image is built from what `turbo prune` writes, so that must hold every file that the build reads.
   it.for(artefacts)(
-    'writes a workspace in which $app builds',
+    'writes a workspace in which $app builds into a folder that runs alone',
     { timeout: 240_000 },
     async ({ app, files }) => {
       const workspace = join(folder, app);
@@ -49,8 +51,14 @@ describe('turbo prune', () => {
       await run(projectRoot, turbo, 'prune', `@temporal-kms/${app}`, '--out-dir', workspace);
       await pnpm(workspace, 'install', '--frozen-lockfile', '--prefer-offline');
       await pnpm(workspace, 'run', 'build');
-      const missing = files.filter((file) => !existsSync(join(workspace, 'apps', app, file)));
+      const artefact = join(folder, `${app}-alone`);
+      await cp(join(workspace, 'apps', app, 'dist'), artefact, { recursive: true, verbatimSymlinks: true });
+      await rm(workspace, { recursive: true });
+      const missing = [...files, ...aboutPackages].filter((file) => !existsSync(join(artefact, file)));
       expect(missing, `${app}: the build ended well without these files`).toEqual([]);
+      if (!files.includes('main.mjs')) return;
+      const { stdout } = await run(artefact, process.execPath, 'main.mjs', '--version');
+      expect(stdout).toBe(packageJson.version);
     },
   );
 });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  answerHelp,
+  answerOptions,
   codecServerEnvironment,
   isLoopback,
   loadConfigOrExit,
@@ -31,17 +31,19 @@ import {
   tlsPairOrExit,
 } from './start-up.ts';
 import { createTemporalService } from './temporal/service.ts';
+import { version } from './version.ts';
 
 /** Time for requests in flight, and then for the audit's last lines. */
 const SHUTDOWN_MS = 10_000;
 const SETTLE_MS = 2_000;
 
 await exitAfterCommand();
-answerHelp(
-  "Temporal's codec protocol (/encode, /decode) and a history API over decrypted payloads.",
-  codecServerEnvironment,
-  commandList,
-);
+answerOptions({
+  about: "Temporal's codec protocol (/encode, /decode) and a history API over decrypted payloads.",
+  version,
+  environment: codecServerEnvironment,
+  commands: commandList,
+});
 await start();
 
 async function start(): Promise<void> {
@@ -138,7 +140,7 @@ async function start(): Promise<void> {
       }),
   }).catch(exitListening(config, 'CODEC_PORT'));
 
-  log.info(printableConfig(codecServerEnvironment), 'configuration');
+  log.info({ ...printableConfig(codecServerEnvironment), version }, 'configuration');
   const { keysFileDigest } = config.kms;
   if (keysFileDigest !== undefined) {
     log.info({ file: process.env['KMS_KEYS_FILE'], sha256: keysFileDigest }, 'keys file in use');

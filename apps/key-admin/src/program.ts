@@ -8,6 +8,7 @@ import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addRotateCommand } from './commands/rotate.ts';
 import { addSetupCommand } from './commands/setup.ts';
+import { version } from './version.ts';
 
 const help = `
 Exit codes: 0 done, 1 a check failed or a key or payload has a problem, 64 wrong usage, 65 wrong input, 66 not found,
@@ -25,6 +26,7 @@ const commands: readonly AddCommand[] = [
 /** Creates the command line. */
 export function createProgram(deps: CliDeps, exit: (name: ExitName) => void): Command {
   const program = new Command('temporal-kms')
+    .version(version)
     .description(
       'For the people who own the keys of temporal-kms: set up, check and rotate crypto keys, read exported histories',
     )

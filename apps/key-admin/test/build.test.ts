@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { runNode } from '@temporal-kms/testing/process';
 import { expect, it } from 'vitest';
+import packageJson from '../package.json' with { type: 'json' };
 import { afterwards, startCloud, VIEWER } from './support/cli.ts';
 
 const root = dirname(fileURLToPath(new URL('.', import.meta.url)));
@@ -27,4 +28,7 @@ it('builds one file that runs without node_modules', { timeout: 180_000 }, async
   });
   expect([code, stderr]).toEqual([0, expect.stringContaining('Reading')]);
   expect(JSON.parse(stdout).keys[0].primary).toBe(1);
+
+  const version = await runNode(join(folder, 'temporal-kms.mjs'), { args: ['--version'], cwd: folder });
+  expect(version).toMatchObject({ code: 0, stdout: `${packageJson.version}\n` });
 });

@@ -1,5 +1,6 @@
 import type { WorkerReadiness } from '@temporal-kms/kms-codec/run-worker';
 import { Hono } from 'hono';
+import { version } from './version.ts';
 
 export interface HealthDeps {
   readonly readiness: () => WorkerReadiness;
@@ -9,10 +10,11 @@ export interface HealthDeps {
   readonly kmsEmulator: boolean;
 }
 
-/** `/healthz`: liveness. `/readyz`: 200 while the worker polls for tasks, else 503; the body contains what was measured. */
+/** `/version`; `/healthz`: liveness. `/readyz`: 200 while the worker polls for tasks, else 503; the body contains what was measured. */
 export function createHealthApp({ readiness, taskQueue, namespace, kmsEmulator }: HealthDeps): Hono {
   const app = new Hono();
   app.get('/healthz', (context) => context.json({ status: 'ok' }));
+  app.get('/version', (context) => context.json({ version }));
   app.get('/readyz', (context) => {
     const { status, autonomySeconds, kmsFailure, temporalReachable, ...worker } = readiness();
     return context.json(

@@ -1,6 +1,6 @@
 import { serve } from '@hono/node-server';
 import {
-  answerHelp,
+  answerOptions,
   loadConfigOrExit,
   loadTemporalConfig,
   printableConfig,
@@ -14,18 +14,21 @@ import { NativeConnection, Runtime } from '@temporalio/worker';
 import { messageOf } from './errors.ts';
 import { createHealthApp } from './health.ts';
 import { createLog, installRuntime, writeTo } from './log.ts';
+import { version } from './version.ts';
 import { createWorker } from './worker.ts';
 
-answerHelp(
-  'Temporal worker whose payloads are encrypted under Cloud KMS. `start --help` explains how to start its samples.',
-  workerEnvironment,
-);
+answerOptions({
+  about:
+    'Temporal worker whose payloads are encrypted under Cloud KMS. `start --help` explains how to start its samples.',
+  version,
+  environment: workerEnvironment,
+});
 const { taskQueue, health, metrics, logLevel, kms, shutdownGraceSeconds } =
   loadConfigOrExit(workerEnvironment);
 const log = createLog(logLevel);
 const write = writeTo(log);
 const { connectionOptions, namespace } = temporalConfigOrExit();
-log.info({ config: printableConfig(workerEnvironment) }, 'Worker starting');
+log.info({ version, config: printableConfig(workerEnvironment) }, 'Worker starting');
 if (kms.keysFileDigest !== undefined) {
   log.info({ file: process.env['KMS_KEYS_FILE'], sha256: kms.keysFileDigest }, 'keys file in force');
 }
@@ -41,7 +44,16 @@ if (kmsEmulator) {
 }
 
 catchFatalErrors(installRuntime(log, metrics));
-const reported = reportMetrics(Runtime.instance().metricMeter);
+const meter = Runtime.instance().metricMeter;
+meter
+  .createGauge(
+    'codec_worker_build_info',
+    'int',
+    undefined,
+    'Always 1; the label is the version of the worker',
+  )
+  .set(1, { version });
+const reported = reportMetrics(meter);
 const observer = combineObservers(outageObserver(write), reported.observer);
 const codec = createKmsCodec(kms, { namespace, observer });
 reported.follow(codec, [namespace]);

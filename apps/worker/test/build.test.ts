@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { glob, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -22,8 +22,6 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'worker-build-'));
   const built = join(dir, 'dist');
   await promisify(execFile)(process.execPath, [tsdown(), '--out-dir', built], { cwd: root });
-  await mkdir(join(dir, 'node_modules'));
-  await symlink(join(root, 'node_modules', '@temporalio'), join(dir, 'node_modules', '@temporalio'));
   services = await startTemporalAndKms();
   const { address, connection, emulator } = services;
   clients = createSampleClients({ connection, namespace, kms: kmsSettings(emulator.address) });
@@ -41,13 +39,20 @@ afterAll(async () => {
 /** tsdown's own executable, without its shell wrapper. */
 const tsdown = () => join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs');
 
-it("runs from the built folder with only Temporal's packages next to it", async () => {
+it('runs from the built folder, outside the repository', async () => {
   const order = await catalogue.courier.start(clients.get('envelope-v2'), {
     workflowId: 'courier',
     taskQueue,
     input: { intervalMs: 1, lastStop: 1 },
   });
   expect(await order.result()).toBe('Joanna Kowalska is home after 1 stops');
+});
+
+it('contains the native library for this machine only, and no compiler', async () => {
+  const found: string[] = [];
+  for await (const file of glob('**/*.node', { cwd: join(dir, 'dist', 'node_modules', '.pnpm') }))
+    found.push(file);
+  expect(found).toEqual([expect.stringMatching(/core-bridge\/releases\/[\w-]+\/index\.node$/)]);
 });
 
 it('uses the prebuilt workflow bundle, which encrypts failures', async () => {

@@ -6,6 +6,7 @@ import { startEmulator, type Emulator } from '@temporal-kms/kms-emulator';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import type { Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import packageJson from '../package.json' with { type: 'json' };
 import { startApp, runStarter, runWorker, type App } from './support/app.ts';
 import { kmsVariables, startTemporalAndKms } from './support/stack.ts';
 
@@ -102,6 +103,7 @@ describe('the worker as a process', () => {
       .toMatch(/^codec_autonomy_seconds\{namespace="default"\} [1-9]\d+$/m);
     const text = await scrape();
     expect(text).toMatch(/^codec_payloads_refused_total\{code="key_disabled",namespace="default"\} 0$/m);
+    expect(text).toContain(`codec_worker_build_info{version="${packageJson.version}"} 1\n`);
     expect(text).toMatch(/^temporal_worker_task_slots_available\{/m);
   });
 
@@ -203,8 +205,14 @@ describe('the worker as a process', () => {
     }
     expect(await runWorker(['start'])).toMatchObject({
       code: 64,
-      stderr: expect.stringContaining('Usage: main [--help]'),
+      stderr: expect.stringContaining('Usage: main [--help | --version]'),
     });
+  });
+
+  it('prints its version for --version, as its starter does', async () => {
+    const printed = { code: 0, stdout: `${packageJson.version}\n` };
+    expect(await runWorker(['--version'])).toMatchObject(printed);
+    expect(await runStarter(['--version'])).toMatchObject(printed);
   });
 
   it("reports a fault of Temporal's profile file without quoting it and exits with 78", async () => {

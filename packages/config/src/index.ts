@@ -5,7 +5,7 @@ export type { Environment, Values, Variable } from './environment.ts';
 export { isLoopback } from './fields.ts';
 export { keyAdminEnvironment } from './key-admin.ts';
 export type { AuditConfig, KeyAdminConfig } from './key-admin.ts';
-export { answerHelp, ConfigError, loadConfigOrExit, parseConfig } from './load.ts';
+export { answerOptions, ConfigError, loadConfigOrExit, parseConfig } from './load.ts';
 export type { Mistake } from './load.ts';
 export { loadTemporalConfig } from './temporal.ts';
 export type { TemporalConfig } from './temporal.ts';

@@ -49,17 +49,29 @@ export function loadConfigOrExit<Config>(
   }
 }
 
-const USAGE = 'Usage: main [--help]';
+const USAGE = 'Usage: main [--help | --version]';
+
+/** What a program prints about itself. */
+interface Program {
+  readonly about: string;
+  readonly version: string;
+  readonly environment: Environment<unknown>;
+  /** Lines that describe the program's commands. Run those before. */
+  readonly commands?: string;
+}
 
 /**
- * Answers `--help` and exits, at the start of a `main.ts`. Any other argument is a mistake and exits with status 64,
- * since all settings are environment variables.
- *
- * @param commands lines that describe the program's commands; run those before
+ * Answers `--help` and `--version` and exits, at the start of a `main.ts`. Any other argument is a mistake and exits with
+ * status 64, since all settings are environment variables.
  */
-export function answerHelp(about: string, environment: Environment<unknown>, commands?: string): void {
+export function answerOptions({ about, version, environment, commands }: Program): void {
+  const flag = { type: 'boolean', default: false } as const;
   try {
-    const { values } = parseArgs({ options: { help: { type: 'boolean', default: false } } });
+    const { values } = parseArgs({ options: { help: flag, version: flag } });
+    if (values.version) {
+      process.stdout.write(`${version}\n`);
+      process.exit(0);
+    }
     if (!values.help) return;
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);

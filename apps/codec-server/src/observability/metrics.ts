@@ -4,6 +4,7 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type CodecMeter, type CodecMetrics, reportMetrics } from '@temporal-kms/kms-codec';
 import type { MemoryBudget } from '../memory.ts';
+import { version } from '../version.ts';
 import { keyStateMetrics, type KeyStates } from './key-states.ts';
 
 /** A request that was answered; a stream's time ends with its response head. */
@@ -63,6 +64,11 @@ export function createMetrics(memory?: MemoryUse): Metrics {
   const views = [{ instrumentName: '*', aggregationCardinalityLimit: MAX_SERIES }];
   const meter = new MeterProvider({ readers: [exporter], views }).getMeter('codec-server');
   const codec = reportMetrics(codecMeter(meter));
+  meter
+    .createObservableGauge('codec_server_build_info', {
+      description: 'Always 1; the label is the version of the codec server',
+    })
+    .addCallback((result) => result.observe(1, { version }));
 
   const requests = meter.createHistogram('codec_http_request_duration_seconds', {
     description: 'Time until the response head, by route pattern',

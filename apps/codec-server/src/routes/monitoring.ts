@@ -10,6 +10,7 @@ import { errorResponse, reply, replyJson } from '../http/responses.ts';
 import type { BranchKeyStoreHealth } from '../observability/branch-key-store.ts';
 import type { KmsHealth } from '../observability/kms-calls.ts';
 import type { TemporalService } from '../temporal/service.ts';
+import { version } from '../version.ts';
 import { responses } from './openapi.ts';
 
 export interface ProbeOptions {
@@ -27,11 +28,12 @@ export interface HealthRouteOptions extends Pick<ProbeOptions, 'kms' | 'emulator
   readonly branchKeyStore?: Pick<BranchKeyStoreHealth, 'last'> | undefined;
 }
 
-/** The probes. They contain nothing to protect. */
+/** The probes and the version. They contain nothing to protect. */
 export const probeRoutes = ({ kms, emulator, headers, stopping }: ProbeOptions): readonly Route[] => {
   const probe = (
-    operationId: 'healthz' | 'readyz',
+    operationId: 'healthz' | 'readyz' | 'version',
     summary: string,
+    schema: (typeof responses)['Probe' | 'Version'],
     handler: (c: Context<Env>) => Response,
   ): Route =>
     defineRoute({
@@ -40,19 +42,22 @@ export const probeRoutes = ({ kms, emulator, headers, stopping }: ProbeOptions):
       operationId,
       summary,
       requires: 'public',
-      response: { description: 'The state', type: 'application/json', schema: responses.Probe },
+      response: { description: 'The answer', type: 'application/json', schema },
       handler: (c) => {
         c.set('headers', headers.of(undefined));
         return handler(c);
       },
     });
   return [
-    probe('healthz', 'Liveness probe', (c) => replyJson(c, { status: 'ok' })),
+    probe('healthz', 'Liveness probe', responses.Probe, (c) => replyJson(c, { status: 'ok' })),
     // An outage of Temporal or Cloud KMS does not make a replica unready: requests that need neither still work.
-    probe('readyz', 'Readiness probe: 503 while the process shuts down', (c) => {
+    probe('readyz', 'Readiness probe: 503 while the process shuts down', responses.Probe, (c) => {
       const status = stopping.aborted ? 'stopping' : 'ready';
       return replyJson(c, { status, kms: { ...kms.last(), emulator } }, stopping.aborted ? 503 : 200);
     }),
+    probe('version', 'Returns the version of the server', responses.Version, (c) =>
+      replyJson(c, { version }),
+    ),
   ];
 };
 
@@ -92,7 +97,7 @@ export interface MetricsAppOptions extends Omit<ProbeOptions, 'headers'> {
 }
 
 /**
- * Returns the app of the metrics port: `/metrics` and the probes. It needs no sign-in, so the checks of `Host` and
+ * Returns the app of the metrics port: `/metrics`, the probes and the version. It needs no sign-in, so the checks of `Host` and
  * `Origin` stop web pages in browsers of the same network.
  */
 export function metricsApp(
@@ -123,7 +128,7 @@ export function metricsApp(
     return reply(c, await metrics.text(), 'text/plain; version=0.0.4; charset=utf-8');
   });
   app.all('/*', () => {
-    throw new HttpError(404, 'not_found', 'This port serves /metrics, /healthz and /readyz.');
+    throw new HttpError(404, 'not_found', 'This port serves /metrics, /healthz, /readyz and /version.');
   });
   return app;
 }

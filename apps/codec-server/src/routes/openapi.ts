@@ -183,6 +183,7 @@ const exported = z.union([
 
 /** The body of `/healthz` and `/readyz`. */
 const probe = z.object({ status: z.string() }).loose();
+const serverVersion = z.object({ version: z.string() });
 
 /** Bodies of requests. */
 const requests = {
@@ -232,6 +233,7 @@ export const responses = {
   SignIn: api.signIn,
   StreamEnd: api.streamEnd,
   Unreadable: api.unreadable,
+  Version: serverVersion,
   WorkflowCount: api.workflowCount,
   WorkflowDescription: api.workflowDescription,
   WorkflowList: api.workflowList,

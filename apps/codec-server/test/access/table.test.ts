@@ -424,7 +424,7 @@ describe.each(Object.entries(malformed))("the proxy's header with %s", (_, defec
 });
 
 it('serves public routes to a request with an invalid token', async () => {
-  for (const path of ['/api/sign-in', '/healthz', '/readyz']) {
+  for (const path of ['/api/sign-in', '/healthz', '/readyz', '/version']) {
     const { status } = await ask(server.port, { path, headers: [borne('b3BhcXVl')] });
     expect([path, status]).toEqual([path, 200]);
   }

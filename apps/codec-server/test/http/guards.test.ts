@@ -64,8 +64,8 @@ describe('requests of other sites', () => {
     expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  it('answers probes with any Host', async () => {
-    for (const path of ['/healthz', '/readyz']) {
+  it('answers probes and its version with any Host', async () => {
+    for (const path of ['/healthz', '/readyz', '/version']) {
       const response = await request(path, { host: '10.1.2.3:8088' }, undefined, 'GET');
       expect(response.status).toBe(200);
     }

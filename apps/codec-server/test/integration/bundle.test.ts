@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { historyFrame, workflowList } from '@temporal-kms/codec-api';
 import { build } from 'tsdown';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
 import { keepForSearch, RUN_FOLDER } from '../support/leak-search.ts';
 import { keepAnswers } from '../support/process.ts';
 import { eventually, lines, NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
@@ -192,11 +193,18 @@ test('explains its variables', async () => {
     expect(out).toContain(name);
 });
 
+test('reports its version on the command line and at /version', async () => {
+  const { version } = packageJson;
+  expect(await start({}, ['--version']).exited).toMatchObject({ code: 0, out: `${version}\n` });
+  const { url } = await startServing();
+  expect(await (await fetch(`${url}/version`)).json()).toEqual({ version });
+});
+
 test.each([['--prot=9'], ['-h'], ['start']])(
   'ends with 64 on %s, which it does not know',
   async (argument) => {
     const { code, err } = await start({}, [argument]).exited;
     expect(code).toBe(64);
-    expect(err).toMatch(/Usage: main \[--help\]/);
+    expect(err).toMatch(/Usage: main \[--help \| --version\]/);
   },
 );

@@ -111,7 +111,7 @@ describe('the metrics port', () => {
     }
   });
 
-  it.each(['/healthz', '/readyz'])('answers the probe %s for any Host', async (path) => {
+  it.each(['/healthz', '/readyz', '/version'])('answers %s for any Host', async (path) => {
     expect(await to('GET', path, ['Host: 10.1.2.3:9464'])).toMatchObject({ status: 200 });
   });
 

@@ -7,6 +7,7 @@ import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { metricsApp } from '../../src/routes/monitoring.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
+import { version } from '../../src/version.ts';
 import { appWith, HOST, keptLog, keys, type Kms, startKms } from '../support/stack.ts';
 
 const memory = { bytes: 64, held: 0, waits: 0, refusals: { busy: 0, too_large: 0 } };
@@ -223,6 +224,7 @@ describe('the application of the metrics port', () => {
     ]) {
       expect(parse(text).find((sample) => sample.name === name)!.value).toBeGreaterThan(0);
     }
+    expect(parse(text)).toContainEqual({ name: 'codec_server_build_info', labels: { version }, value: 1 });
     expect(text).not.toContain(SECRET);
     expect([(await app.request('/healthz')).status, (await app.request('/readyz')).status]).toEqual([
       200, 503,

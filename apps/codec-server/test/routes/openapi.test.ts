@@ -75,6 +75,7 @@ describe('the served OpenAPI document', () => {
       ['streamHistory', 'GET', `${RUN}/history`, 'metadata', 'application/x-ndjson'],
       ['testKeys', 'POST', '/api/namespaces/{namespace}/keys:test', 'decode', 'application/json'],
       ['verifyAudit', 'GET', '/api/namespaces/{namespace}/audit:verify', 'audit', 'application/json'],
+      ['version', 'GET', '/version', 'public', 'application/json'],
     ]);
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { version } from '../../package.json';
 import { press, renderApp, row, RUN, until } from './render-app.tsx';
 
 const order = `/ns/NS/workflows/order-88213/${RUN}`;
@@ -18,6 +19,11 @@ const choose = (group: string, name: string) =>
   page.getByRole('group', { name: group }).getByRole('button', { name, exact: true }).click();
 
 describe('the settings', () => {
+  test('name the version of the dashboard', async () => {
+    await settings();
+    await expect.element(page.getByText(`decrypt-ui ${version}`)).toBeVisible();
+  });
+
   test('find a time zone by a part of its name, and apply it to the list and its tooltips', async () => {
     await settings();
     const before = moments()[0];

@@ -6,6 +6,7 @@ import {
 } from '@temporal-kms/config';
 import { Connection } from '@temporalio/client';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { version } from '../version.ts';
 import { catalogue, isSampleName } from './catalogue.ts';
 import { createSampleClients, sampleFormats, type SampleClients, type SampleFormat } from './clients.ts';
 import { sampleData } from './sample-data.ts';
@@ -28,6 +29,7 @@ interface StartOptions {
 export function createStarterProgram(deps: StarterDeps): Command {
   const { print } = deps;
   const program = new Command('start')
+    .version(version)
     .description('Starts sample workflows whose payloads are encrypted under Cloud KMS')
     .addHelpText('after', `\nEnvironment:\n${describeEnvironment(workerEnvironment)}`);
 

@@ -1,3 +1,4 @@
+import { version } from '../../../package.json';
 import { Dialog } from '../../components/dialog.tsx';
 import { Segmented } from '../../components/segmented.tsx';
 import { firstKey } from '../../commands/commands.ts';
@@ -72,6 +73,7 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
         </Setting>
       </dl>
       <p className={styles['note']}>This browser keeps the settings. They contain no workflow data.</p>
+      <p className={styles['note']}>decrypt-ui {version}</p>
     </Dialog>
   );
 }

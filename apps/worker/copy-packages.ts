@@ -1,0 +1,57 @@
+import { copyFile, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises';
+import { dirname, join, relative, resolve as absolute, sep } from 'node:path';
+import { nodeFileTrace, resolve } from '@vercel/nft';
+
+const architectures: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
+const platforms: Readonly<Record<string, string>> = {
+  darwin: 'apple-darwin',
+  linux: 'unknown-linux-gnu',
+  win32: 'pc-windows-msvc',
+};
+
+/** The machine on which the built worker runs, in the words of `@temporalio/core-bridge`; default: this machine. */
+const target =
+  process.env['WORKER_TARGET'] || `${architectures[process.arch]}-${platforms[process.platform]}`;
+
+const native = /[/\\]core-bridge[/\\]releases[/\\]/;
+
+/**
+ * Copies into `out/node_modules` the files of packages that the built modules in `out` load, and no others: of the native
+ * library the build for one platform, and not the compiler of workflows, because the workflow bundle is built already.
+ * @param app the folder in whose node_modules pnpm has installed the packages
+ * @throws Error if the native library has no build for the platform
+ */
+export async function copyPackages(app: string, out: string): Promise<void> {
+  const built = absolute(out);
+  const names = await readdir(built);
+  const modules = names.filter((name) => name.endsWith('.mjs')).map((name) => join(built, name));
+  const root = join(app, '..', '..');
+  const { fileList } = await nodeFileTrace(modules, {
+    base: sep,
+    processCwd: app,
+    ignore: ['**/node_modules/@swc/**', '**/node_modules/swc-loader/**'],
+    // What is built anywhere resolves as if it were in the application's folder.
+    resolve: (id, parent, job, cjs) =>
+      resolve(id, parent.startsWith(built) && !id.startsWith('.') ? join(app, 'main.mjs') : parent, job, cjs),
+  });
+  const files = [...fileList].map((file) => join(sep, file)).filter((file) => !file.startsWith(built));
+  const wanted = files.filter((file) => !native.test(file) || file.includes(`${sep}${target}${sep}`));
+  if (!wanted.some((file) => native.test(file))) {
+    throw new Error(`WORKER_TARGET: @temporalio/core-bridge has no build for ${target}`);
+  }
+  const placeOf = (file: string): string | undefined => {
+    const from = [app, root].find((folder) => file.startsWith(join(folder, 'node_modules', sep)));
+    return from && join(built, relative(from, file));
+  };
+  for (const file of wanted) {
+    const place = placeOf(file);
+    if (place === undefined) throw new Error(`${file} is outside the node_modules of the workspace.`);
+    await mkdir(dirname(place), { recursive: true });
+    if (!(await lstat(file)).isSymbolicLink()) {
+      await copyFile(file, place);
+      continue;
+    }
+    const linked = placeOf(absolute(dirname(file), await readlink(file)));
+    if (linked !== undefined) await symlink(relative(dirname(place), linked), place);
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The last step of an application's `build`, in the application's folder: writes into `dist/` a software bill of materials
+ * (CycloneDX) and the licences of third-party packages. Both are about every package on which the application depends, also
+ * indirectly, so they may list packages of which the bundle contains nothing.
+ */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { execa } from 'execa';
+import { projectRoot } from './project.ts';
+
+/** Licences under which anyone may pass on unchanged copies. Any other ends the build: someone must read it first. */
+const accepted = new Set([
+  '0BSD',
+  'Apache-2.0',
+  'Apache-2.0 AND MIT',
+  'BlueOak-1.0.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'CC-BY-4.0',
+  'ISC',
+  'MIT',
+  'MPL-2.0',
+  'OFL-1.1',
+  'Unlicense',
+]);
+
+/** Packages without a field `license`, whose files contain a licence. */
+const readByUs: Readonly<Record<string, string>> = { 'unionfs@4.6.0': 'Unlicense' };
+
+interface Component {
+  readonly group?: string;
+  readonly name: string;
+  readonly version: string;
+  readonly licenses?: readonly {
+    readonly expression?: string;
+    readonly license?: { readonly id?: string };
+  }[];
+}
+
+const store = join(projectRoot, 'node_modules', '.pnpm');
+const installed = await readdir(store);
+
+const bom = join(process.cwd(), 'dist', 'sbom.cdx.json');
+const { name } = JSON.parse(await readFile('package.json', 'utf8'));
+const format = ['--prod', '--sbom-format', 'cyclonedx', '--sbom-type', 'application', '--out', bom];
+await execa('pnpm', ['--filter', name, 'sbom', ...format]);
+const { components }: { components: Component[] } = JSON.parse(await readFile(bom, 'utf8'));
+
+const sections: string[] = [];
+for (const component of components) {
+  const id = component.group ? `${component.group}/${component.name}` : component.name;
+  if (id.startsWith('@temporal-kms/')) continue;
+  const title = `${id}@${component.version}`;
+  const [declared] = component.licenses ?? [];
+  const licence = declared?.expression ?? declared?.license?.id ?? readByUs[title];
+  if (licence === undefined || !accepted.has(licence)) {
+    throw new Error(
+      `${title} has the licence ${licence ?? '(none)'}. Read it, then add it to ${import.meta.filename}.`,
+    );
+  }
+  sections.push([`${title} (${licence})`, ...(await textsOf(id, component.version))].join('\n\n'));
+}
+const notices = sections.toSorted().join(`\n\n${'-'.repeat(80)}\n\n`);
+await writeFile(join('dist', 'THIRD-PARTY-NOTICES.txt'), `${notices}\n`);
+console.log(`${basename(bom)}, THIRD-PARTY-NOTICES.txt: ${sections.length} packages`);
+
+/** Returns the texts of a package's licence files; none of a package for another platform, which is not installed. */
+async function textsOf(id: string, version: string): Promise<string[]> {
+  const entry = `${id.replace('/', '+')}@${version}`;
+  const found = installed.find((each) => each === entry || each.startsWith(`${entry}_`));
+  if (found === undefined) return [];
+  const folder = join(store, found, 'node_modules', id);
+  const files = (await readdir(folder)).filter((file) =>
+    /^(licen[cs]e|notice|copying)(?!.*\.[jt]s$)/i.test(file),
+  );
+  return Promise.all(
+    files.toSorted().map(async (file) => (await readFile(join(folder, file), 'utf8')).trim()),
+  );
+}
