@@ -15,6 +15,9 @@ const target =
 
 const native = /[/\\]core-bridge[/\\]releases[/\\]/;
 
+/** Compiles the workflows' TypeScript for the workflow bundle. */
+const compiler = /[/\\]node_modules[/\\](?:@swc|swc-loader)[/\\]/;
+
 /**
  * Copies into `out/node_modules` the files of packages that the built modules in `out` load, and no others: of the native
  * library the build for one platform, and not the compiler of workflows, because the workflow bundle is built already.
@@ -29,7 +32,7 @@ export async function copyPackages(app: string, out: string): Promise<void> {
   const { fileList } = await nodeFileTrace(modules, {
     base: sep,
     processCwd: app,
-    ignore: ['**/node_modules/@swc/**', '**/node_modules/swc-loader/**'],
+    ignore: (file) => compiler.test(file),
     // What is built anywhere resolves as if it were in the application's folder.
     resolve: (id, parent, job, cjs) =>
       resolve(id, parent.startsWith(built) && !id.startsWith('.') ? join(app, 'main.mjs') : parent, job, cjs),
