@@ -6,6 +6,7 @@ import { addDecryptCommand } from './commands/decrypt.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
+import { addPlaintextCommand } from './commands/plaintext.ts';
 import { addRotateCommand } from './commands/rotate.ts';
 import { addSetupCommand } from './commands/setup.ts';
 import { version } from './version.ts';
@@ -21,6 +22,7 @@ const commands: readonly AddCommand[] = [
   addRotateCommand,
   addInspectCommand,
   addDecryptCommand,
+  addPlaintextCommand,
 ];
 
 /** Creates the command line. */

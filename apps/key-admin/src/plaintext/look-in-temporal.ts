@@ -1,0 +1,98 @@
+import type { Connection } from '@temporalio/client';
+import { CliError } from '../cli/cli-error.ts';
+import { duration, type Output } from '../cli/output.ts';
+import { type ListedRun, type NamespaceDescription, ScanError, type ScanSource } from '../scan/source.ts';
+import { temporalSource } from '../scan/temporal-source.ts';
+import { clearValues } from './clear-values.ts';
+import type { Findings } from './findings.ts';
+
+const EVENT = 'temporal.api.history.v1.HistoryEvent';
+const RUN = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
+const SCHEDULE = 'temporal.api.workflowservice.v1.DescribeScheduleResponse';
+
+export interface LookOptions {
+  readonly namespace: string;
+  /** A visibility query. Empty: all runs. */
+  readonly query: string;
+  /** Calls to Temporal per second. */
+  readonly rps: number;
+  readonly withPayloads: boolean;
+}
+
+/** Number of histories and schedules in which a command looked. */
+export interface Looked {
+  histories: number;
+  schedules: number;
+}
+
+/**
+ * Looks in the histories of a namespace, in what open runs have pending, and in its schedules.
+ * @throws CliError if Temporal refuses or does not answer
+ */
+export async function lookInNamespace(
+  connection: Connection,
+  { namespace, query, rps, withPayloads }: LookOptions,
+  findings: Findings,
+  { progress }: Pick<Output, 'progress'>,
+): Promise<Looked> {
+  const source = temporalSource(connection, namespace, rps);
+  const looked: Looked = { histories: 0, schedules: 0 };
+  try {
+    progress(`${namespace}: ${retentionText(await source.describe())}`);
+    for await (const runs of source.runs(query)) {
+      for (const run of runs) {
+        // oxlint-disable-next-line no-await-in-loop -- The rate of calls is limited.
+        await lookInRun(source, run, { namespace, withPayloads }, findings);
+        looked.histories += 1;
+        if (looked.histories % 100 === 0) progress(`${namespace}: ${looked.histories} histories`);
+      }
+    }
+    for await (const ids of source.schedules()) {
+      for (const scheduleId of ids) {
+        const place = { source: namespace, scheduleId };
+        findings.add([{ kind: 'schedule id', path: ['scheduleId'], text: scheduleId }], place);
+        // oxlint-disable-next-line no-await-in-loop -- The rate of calls is limited.
+        const description = await source.describeSchedule(scheduleId);
+        if (description) findings.add(clearValues(SCHEDULE, description, withPayloads), place);
+        looked.schedules += 1;
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof ScanError)) throw error;
+    throw new CliError(
+      error.kind === 'not_permitted' ? 'notPermitted' : 'unavailable',
+      error.message,
+      [`temporal-kms doctor --app worker --namespace ${namespace}`],
+      error,
+    );
+  }
+  return looked;
+}
+
+const retentionText = ({ retentionSeconds }: Pick<NamespaceDescription, 'retentionSeconds'>): string =>
+  `reading histories, which Temporal keeps for ${duration(retentionSeconds * 1000)} after they have ended`;
+
+async function lookInRun(
+  source: ScanSource,
+  run: ListedRun,
+  { namespace, withPayloads }: Pick<LookOptions, 'namespace' | 'withPayloads'>,
+  findings: Findings,
+): Promise<void> {
+  const { workflowId, runId } = run;
+  const place = { source: namespace, workflowId, runId };
+  findings.add([{ kind: 'workflow id', path: ['workflowId'], text: workflowId }], place);
+  for await (const events of source.history(run))
+    for (const event of events)
+      findings.add(clearValues(EVENT, event, withPayloads), {
+        ...place,
+        eventId: Number(event.eventId ?? 0),
+      });
+  if (!run.isOpen) return;
+  // Failures of attempts that Temporal repeats are in no event.
+  const description = await source.describeRun(run);
+  const { pendingActivities = [], pendingNexusOperations = [], callbacks = [] } = description ?? {};
+  findings.add(
+    clearValues(RUN, { pendingActivities, pendingNexusOperations, callbacks }, withPayloads),
+    place,
+  );
+}

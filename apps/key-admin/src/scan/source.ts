@@ -1,0 +1,62 @@
+import type { ProtoEvent } from '@temporal-kms/history-payloads';
+import type { temporal } from '@temporalio/proto';
+
+/** A run, as Temporal lists it. */
+export interface ListedRun {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly isOpen: boolean;
+  /** Milliseconds since 1970. */
+  readonly startTime: number | undefined;
+  readonly closeTime: number | undefined;
+}
+
+/** What a scan needs to know of a namespace before it begins. */
+export interface NamespaceDescription {
+  /** Temporal's id of the namespace, which no other namespace ever has. */
+  readonly id: string;
+  readonly retentionSeconds: number;
+  /** `unlisted`: runs are archived, and there is no list of them. */
+  readonly archive: 'none' | 'listed' | 'unlisted';
+}
+
+type ScheduleDescription = temporal.api.workflowservice.v1.IDescribeScheduleResponse;
+type RunDescription = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
+
+/** Data of a kind that a scan does not read. */
+export interface NotWalked {
+  readonly message: string;
+  readonly count: number;
+}
+
+/**
+ * What a scan reads of one namespace of Temporal. Every method throws a `ScanError` if Temporal refuses or does not answer.
+ */
+export interface ScanSource {
+  describe(): Promise<NamespaceDescription>;
+  /** Returns pages of the runs that match a visibility query; an empty query matches every run. */
+  runs(query: string): AsyncIterable<readonly ListedRun[]>;
+  /** Returns pages of archived runs. */
+  archivedRuns(): AsyncIterable<readonly ListedRun[]>;
+  /** Returns pages of a run's events. Ends without an event if the run no longer exists. */
+  history(run: ListedRun): AsyncIterable<readonly ProtoEvent[]>;
+  /** Returns a run's pending activities and other pending work. Undefined: the run no longer exists. */
+  describeRun(run: ListedRun): Promise<RunDescription | undefined>;
+  /** Returns pages of the ids of schedules. */
+  schedules(): AsyncIterable<readonly string[]>;
+  /** Undefined: the schedule no longer exists. */
+  describeSchedule(id: string): Promise<ScheduleDescription | undefined>;
+  /** Returns what exists in the namespace that a scan does not read. */
+  notWalked(): Promise<readonly NotWalked[]>;
+}
+
+/** Why something could not be read. The message contains no payload. */
+export class ScanError extends Error {
+  override readonly name = 'ScanError';
+  readonly kind: 'not_permitted' | 'unavailable' | 'unreadable';
+
+  constructor(kind: ScanError['kind'], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,222 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Connection } from '@temporalio/client';
+import proto, { type temporal } from '@temporalio/proto';
+import { RateLimiter } from 'limiter';
+import { grpcCode, NOT_FOUND, PERMISSION_DENIED } from '../google/errors.ts';
+import { type ListedRun, type NotWalked, ScanError, type ScanSource } from './source.ts';
+
+const { ArchivalState, BatchOperationState, WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
+type Page = { readonly nextPageToken?: Uint8Array | null };
+
+/** Time for one call, in which Temporal's client tries again. */
+const CALL_MS = 60_000;
+const PAGE_SIZE = 1_000;
+
+// https://grpc.io/docs/guides/status-codes/
+const INVALID_ARGUMENT = 3;
+const RESOURCE_EXHAUSTED = 8;
+const UNIMPLEMENTED = 12;
+const UNAUTHENTICATED = 16;
+
+/** How often a call waits for Temporal's limit on the rate of calls. */
+const MAX_WAITS = 8;
+
+const openStatuses: ReadonlySet<number> = new Set([
+  WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
+  WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED,
+  WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED,
+]);
+
+/** Reads a namespace through Temporal's API, with at most `rps` calls per second. */
+export function temporalSource(connection: Connection, namespace: string, rps: number): ScanSource {
+  const { workflowService } = connection;
+  const limiter = new RateLimiter({ tokensPerInterval: rps, interval: 'second' });
+
+  const call = async <T>(make: () => Promise<T>): Promise<T> => {
+    for (let waits = 0; ; waits += 1) {
+      await limiter.removeTokens(1);
+      try {
+        return await connection.withDeadline(Date.now() + CALL_MS, make);
+      } catch (error) {
+        if (grpcCode(error) !== RESOURCE_EXHAUSTED || waits === MAX_WAITS) throw scanError(error, namespace);
+        await sleep(Math.random() * 1_000 * 2 ** waits);
+      }
+    }
+  };
+  /** Returns undefined for what no longer exists. */
+  const existing = async <T>(make: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await call(make);
+    } catch (error) {
+      if (error instanceof ScanError && grpcCode(error.cause) === NOT_FOUND) return undefined;
+      throw error;
+    }
+  };
+  return {
+    async describe() {
+      const { namespaceInfo, config } = await call(() => workflowService.describeNamespace({ namespace }));
+      return {
+        id: namespaceInfo?.id ?? '',
+        retentionSeconds: Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0),
+        archive: archiveOf(config ?? {}),
+      };
+    },
+
+    async *runs(query) {
+      const request = { namespace, pageSize: PAGE_SIZE, query };
+      for await (const { executions } of pages((nextPageToken) =>
+        call(() => workflowService.listWorkflowExecutions({ ...request, nextPageToken })),
+      ))
+        yield executions.map(toRun);
+    },
+
+    async *archivedRuns() {
+      for await (const { executions } of pages((nextPageToken) =>
+        call(() =>
+          workflowService.listArchivedWorkflowExecutions({ namespace, pageSize: PAGE_SIZE, nextPageToken }),
+        ),
+      ))
+        yield executions.map(toRun);
+    },
+
+    async *history({ workflowId, runId }) {
+      const request = { namespace, execution: { workflowId, runId } };
+      for await (const { history } of pages((nextPageToken) =>
+        existing(() => workflowService.getWorkflowExecutionHistory({ ...request, nextPageToken })),
+      ))
+        yield history?.events ?? [];
+    },
+
+    describeRun: ({ workflowId, runId }) =>
+      existing(() =>
+        workflowService.describeWorkflowExecution({ namespace, execution: { workflowId, runId } }),
+      ),
+
+    async *schedules() {
+      for await (const { schedules } of pages((nextPageToken) =>
+        call(() => workflowService.listSchedules({ namespace, maximumPageSize: PAGE_SIZE, nextPageToken })),
+      ))
+        yield schedules.map(({ scheduleId }) => scheduleId ?? '');
+    },
+
+    describeSchedule: (scheduleId) =>
+      existing(() => workflowService.describeSchedule({ namespace, scheduleId })),
+
+    async notWalked() {
+      const counts = [
+        await countOf('activities that no workflow started', () =>
+          workflowService.countActivityExecutions({ namespace }),
+        ),
+        await countOf('Nexus operations that no workflow started', () =>
+          workflowService.countNexusOperationExecutions({ namespace }),
+        ),
+        await runningBatches(),
+      ];
+      return counts.filter(({ count }) => count > 0);
+    },
+  };
+
+  async function countOf(
+    what: string,
+    make: () => Promise<{ readonly count?: unknown }>,
+  ): Promise<NotWalked> {
+    const count = await offered(make);
+    return {
+      message: `The namespace has ${what}, which a scan does not read.`,
+      count: Number(count?.count ?? 0),
+    };
+  }
+
+  async function runningBatches(): Promise<NotWalked> {
+    let count = 0;
+    for await (const { operationInfo } of pages((nextPageToken) =>
+      offered(() => workflowService.listBatchOperations({ namespace, pageSize: 100, nextPageToken })),
+    ))
+      count += operationInfo.filter(
+        ({ state }) => state === BatchOperationState.BATCH_OPERATION_STATE_RUNNING,
+      ).length;
+    return { message: 'Batch operations are in progress, whose input a scan does not read.', count };
+  }
+
+  /** Returns undefined if this server has no such call, and therefore no such data. */
+  async function offered<T>(make: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await call(make);
+    } catch (error) {
+      const code = error instanceof ScanError ? grpcCode(error.cause) : undefined;
+      if (code === UNIMPLEMENTED || code === INVALID_ARGUMENT) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** Returns the pages of a list. `get` returns undefined if there is nothing to list. */
+async function* pages<T extends Page>(
+  get: (nextPageToken: Uint8Array) => Promise<T | undefined>,
+): AsyncGenerator<T, void> {
+  let token: Uint8Array = new Uint8Array();
+  do {
+    const page = await get(token);
+    if (page === undefined) return;
+    yield page;
+    token = page.nextPageToken ?? new Uint8Array();
+  } while (token.length > 0);
+}
+
+const milliseconds = (
+  time: { seconds?: unknown; nanos?: number | null } | null | undefined,
+): number | undefined =>
+  time ? Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1_000_000) : undefined;
+
+function toRun({
+  execution,
+  status,
+  startTime,
+  closeTime,
+}: temporal.api.workflow.v1.IWorkflowExecutionInfo): ListedRun {
+  return {
+    workflowId: execution?.workflowId ?? '',
+    runId: execution?.runId ?? '',
+    isOpen: openStatuses.has(status ?? 0),
+    startTime: milliseconds(startTime),
+    closeTime: milliseconds(closeTime),
+  };
+}
+
+type ArchiveConfig = Pick<
+  temporal.api.namespace.v1.INamespaceConfig,
+  'historyArchivalState' | 'historyArchivalUri' | 'visibilityArchivalState' | 'visibilityArchivalUri'
+>;
+
+/** A namespace whose archive was disabled still has what was archived before: its URI stays. */
+function archiveOf(config: ArchiveConfig): 'none' | 'listed' | 'unlisted' {
+  const enabled = ArchivalState.ARCHIVAL_STATE_ENABLED;
+  const hasHistories = config.historyArchivalState === enabled || Boolean(config.historyArchivalUri);
+  if (!hasHistories) return 'none';
+  const isListed = config.visibilityArchivalState === enabled || Boolean(config.visibilityArchivalUri);
+  return isListed ? 'listed' : 'unlisted';
+}
+
+/** Temporal's own messages are left out, except those about the namespace: they may quote what a request contained. */
+function scanError(error: unknown, namespace: string): ScanError {
+  const code = grpcCode(error);
+  switch (code) {
+    case PERMISSION_DENIED:
+    case UNAUTHENTICATED:
+      return new ScanError(
+        'not_permitted',
+        `Temporal refuses these credentials in the namespace ${namespace}.`,
+        error,
+      );
+    case NOT_FOUND:
+      return new ScanError(
+        'not_permitted',
+        `Temporal has no namespace ${namespace}, or no longer what was listed.`,
+        error,
+      );
+    case undefined:
+      return new ScanError('unreadable', "Temporal's response cannot be read.", error);
+    default:
+      return new ScanError('unavailable', `Temporal did not answer (gRPC status ${code}).`, error);
+  }
+}

@@ -1,0 +1,38 @@
+import { loadTemporalConfig, type TemporalConfig, type Values } from '@temporal-kms/config';
+import { Connection } from '@temporalio/client';
+import { CliError } from '../cli/cli-error.ts';
+import { quote } from '../google/gcloud.ts';
+
+/** Returns Temporal's address, credentials and namespace, as the applications read them. @throws CliError */
+export function temporalConfig(values: Values): TemporalConfig {
+  try {
+    return loadTemporalConfig(values);
+  } catch (error) {
+    throw new CliError('configuration', error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Calls `use` with a connection to Temporal, and closes it. @throws CliError if Temporal does not answer */
+export async function withTemporal<T>(
+  { connectionOptions }: TemporalConfig,
+  use: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const address = connectionOptions.address ?? 'localhost:7233';
+  let connection: Connection;
+  try {
+    connection = await Connection.connect({ ...connectionOptions, connectTimeout: '10s' });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError(
+      'unavailable',
+      `Temporal does not answer at ${address}, or refuses these credentials: ${reason}`,
+      ['temporal-kms doctor --app worker', `temporal operator cluster health --address ${quote(address)}`],
+      error,
+    );
+  }
+  try {
+    return await use(connection);
+  } finally {
+    await connection.close();
+  }
+}
