@@ -138,9 +138,9 @@ export async function untilText(page: Page, text: string, start: number): Promis
   return performance.now() - start;
 }
 
-/** Scrolls the longest element of the page from its start to its end in so many milliseconds. */
-export async function scrollToEnd(page: Page, millis: number): Promise<void> {
-  await page.evaluate(async (duration) => {
+/** Scrolls the longest element of the page from its start to its end in so many milliseconds. Returns its height in pixels. */
+export async function scrollToEnd(page: Page, millis: number): Promise<number> {
+  return page.evaluate(async (duration) => {
     const longest = [...document.querySelectorAll('*')]
       .filter((element) => {
         const { overflowY } = getComputedStyle(element);
@@ -160,5 +160,6 @@ export async function scrollToEnd(page: Page, millis: number): Promise<void> {
       };
       requestAnimationFrame(frame);
     });
+    return longest.scrollHeight;
   }, millis);
 }

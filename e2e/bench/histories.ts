@@ -15,7 +15,9 @@ const POLLERS = 24;
 const POLL_MS = 60_000;
 /** Numbers of Temporal's enums `CommandType` and `TaskQueueKind`. */
 const SCHEDULE_ACTIVITY = 1;
+const CANCEL_ACTIVITY = 2;
 const NORMAL = 1;
+const STICKY = 2;
 
 let values = 0;
 /** An object of 1 KiB. */
@@ -26,15 +28,16 @@ function value(): unknown {
 }
 
 /**
- * Makes a run with `events` events: activities, each with an encrypted input and an encrypted result of 1 KiB, and
- * signals up to the number. The run stays open. This function does the work of the workers, because a workflow worker
- * would replay the history again and again.
+ * Makes a run with `events` events: activities, and signals up to the number. A completed activity has an encrypted input
+ * and an encrypted result of 1 KiB; a canceled one has no result, and a thousand of them take a second. The run stays open.
+ * This function does the work of the workers, because a workflow worker would replay the history again and again.
  */
 export async function makeActivities(
   address: string,
   codec: KmsCodec,
   workflowId: string,
   events: number,
+  end: 'completed' | 'canceled' = 'completed',
 ): Promise<LongHistory & { handle: WorkflowHandle }> {
   const connection = await Connection.connect({ address });
   const client = new Client({
@@ -45,9 +48,15 @@ export async function makeActivities(
   const { workflowService } = connection;
   const name = `queue-${workflowId}`;
   const queue = { taskQueue: { name, kind: NORMAL }, namespace: NAMESPACE, identity: 'bench' };
-  /** Temporal refuses a poll without a deadline. */
-  const polled = <T>(poll: () => Promise<T>): Promise<T> =>
-    connection.withDeadline(Date.now() + POLL_MS, poll);
+  /** A task of this queue comes with the new events only. The history of a few batches is too large for a message. */
+  const sticky = { name: `${name}-sticky`, kind: STICKY, normalName: name };
+  /** Polls until there is a task. Temporal refuses a poll without a deadline, and answers without a task before it. */
+  async function polled<T extends { readonly taskToken: Uint8Array }>(poll: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const task = await connection.withDeadline(Date.now() + POLL_MS, poll);
+      if (task.taskToken.length > 0) return task;
+    }
+  }
   const payloads = async (): Promise<{ payloads: Payload[] }> => ({
     payloads: await codec.encode([defaultPayloadConverter.toPayload(value())], {
       type: 'workflow',
@@ -55,14 +64,26 @@ export async function makeActivities(
       workflowId,
     }),
   });
-  const handle = await client.workflow.start('Orders', { taskQueue: name, workflowId, args: [value()] });
+  const handle = await client.workflow.start('Orders', {
+    taskQueue: name,
+    workflowId,
+    args: [value()],
+    // A task that times out adds events, and encrypting a batch takes seconds on a busy machine.
+    workflowTaskTimeout: '2 minutes',
+  });
   let encrypted = 1;
-  let left = Math.floor((events - 8) / 3);
+  // Three events for each activity, and three for each workflow task of a batch. Signals are the rest.
+  const tasks = end === 'completed' ? 1 : 2;
+  let left = Math.floor((events - 5 - 3 * tasks) / (3 + (3 * tasks) / BATCH));
   let activity = 0;
   while (left > 0) {
     const batch = Math.min(left, BATCH);
     left -= batch;
-    const { taskToken } = await polled(() => workflowService.pollWorkflowTaskQueue(queue));
+    const pollTask = (taskQueue: typeof queue.taskQueue) =>
+      polled(() => workflowService.pollWorkflowTaskQueue({ ...queue, taskQueue }));
+    const { taskToken, startedEventId } = await pollTask(
+      end === 'canceled' && activity > 0 ? sticky : queue.taskQueue,
+    );
     const commands = [];
     for (let n = 0; n < batch; n += 1) {
       activity += 1;
@@ -78,22 +99,38 @@ export async function makeActivities(
         },
       });
     }
+    const answer = { identity: 'bench', namespace: NAMESPACE };
+    const stickyAttributes = { workerTaskQueue: sticky, scheduleToStartTimeout: msToTs('1 hour') };
     await workflowService.respondWorkflowTaskCompleted({
+      ...answer,
       taskToken,
-      identity: 'bench',
-      namespace: NAMESPACE,
       commands,
+      ...(end === 'canceled' && { stickyAttributes }),
+      forceCreateNewWorkflowTask: end === 'canceled',
     });
-    encrypted += 2 * batch;
+    encrypted += tasks === 1 ? 2 * batch : batch;
+    if (end === 'canceled') {
+      const next = await pollTask(sticky);
+      await workflowService.respondWorkflowTaskCompleted({
+        ...answer,
+        taskToken: next.taskToken,
+        stickyAttributes,
+        commands: Array.from({ length: batch }, (_, n) => ({
+          commandType: CANCEL_ACTIVITY,
+          // The event after the start of the task is its end, and the activities follow.
+          requestCancelActivityTaskCommandAttributes: { scheduledEventId: startedEventId.add(2 + n) },
+        })),
+      });
+      continue;
+    }
     let open = batch;
     const work = async (): Promise<void> => {
       while (open > 0) {
         open -= 1;
         const task = await polled(() => workflowService.pollActivityTaskQueue(queue));
         await workflowService.respondActivityTaskCompleted({
+          ...answer,
           taskToken: task.taskToken,
-          identity: 'bench',
-          namespace: NAMESPACE,
           result: await payloads(),
         });
       }
