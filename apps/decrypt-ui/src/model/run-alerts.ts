@@ -20,7 +20,7 @@ export type RunAlert =
       readonly reason: string | undefined;
     }
   | { readonly kind: 'reset'; readonly runId: string }
-  | { readonly kind: 'noPollers'; readonly queue: RunTaskQueue; readonly lastPoll: number | undefined }
+  | { readonly kind: 'noPollers'; readonly queue: RunTaskQueue }
   | {
       readonly kind: 'taskFailure';
       /** The number of the attempt that Temporal makes next. */
@@ -47,7 +47,7 @@ export function runAlerts({ description, events, open, taskQueues = [] }: AlertS
   const task = open ? taskFailure(description, events) : undefined;
   if (task) alerts.push(task);
   for (const queue of open ? taskQueues : []) {
-    if (!queue.polling) alerts.push({ kind: 'noPollers', queue, lastPoll: millisOf(queue.lastPoll) });
+    if (!queue.polling) alerts.push({ kind: 'noPollers', queue });
   }
   const pause = at(details, 'workflowExtendedInfo', 'pauseInfo');
   if (workflow.status === 'Paused') {

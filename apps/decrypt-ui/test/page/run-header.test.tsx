@@ -6,6 +6,10 @@ const stuck = '/ns/NS/workflows/alerts-stuck/01997c2e-a000-7000-8000-00000000000
 const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
 /** The text of the element with a label. */
 const textOf = (label: string) => document.querySelector(`[aria-label="${label}"]`)?.textContent ?? '';
+const banners = () =>
+  [...document.querySelectorAll('[role="tabpanel"] [role="status"]')]
+    .map((each) => each.textContent)
+    .join('\n');
 const alerts = () => page.getByRole('list', { name: 'Alerts' });
 
 describe('alerts', () => {
@@ -39,9 +43,15 @@ describe('alerts', () => {
   test('show that no worker polls the task queue of the run', async () => {
     await renderApp('/ns/NS/workflows/stuck-no-worker/01997c2e-dddd-7000-8000-000000000003');
     await until(
-      () => /No worker polls the task queue settlement.*1 workflow task waits/.test(textOf('Alerts')),
-      'the alert',
+      () => /No worker polls the task queue settlement.*1 workflow task waits/.test(banners()),
+      'the banner over the rows',
       10_000,
+    );
+    expect(textOf('Alerts')).toBe('');
+    await userEvent.click(page.getByRole('tab', { name: /^Pending/ }));
+    await until(
+      () => /No worker polls the task queue settlement.*1 workflow task waits/.test(textOf('Alerts')),
+      'the alert above another tab',
     );
   });
 

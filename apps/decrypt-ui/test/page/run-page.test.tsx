@@ -158,7 +158,11 @@ describe('the inspector', () => {
 
   test('shows the event of a link into a long history when the event is loaded', async () => {
     await renderApp('/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1?ev=9000');
+    const table = await until(() => document.querySelector('[role="treegrid"]'), 'the table');
+    const { width } = table.getBoundingClientRect();
     const event = await until(() => row('g9000'), 'the event');
+    // The space of the inspector is reserved from the start.
+    expect(table.getBoundingClientRect().width).toBe(width);
     expect(event.getAttribute('aria-selected')).toBe('true');
     await until(() => event.getBoundingClientRect().bottom < innerHeight, 'the scroll');
   });

@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { reasonClass } from '@temporal-kms/codec-api';
 import { Lock, RefreshCw, SearchX, Unplug } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { healthQuery } from '../../api/queries.ts';
 import { Button } from '../../components/button.tsx';
@@ -34,10 +34,12 @@ interface HistoryTabProps {
   readonly view: HistoryView;
   readonly matches: MatchJump;
   readonly search: WorkflowSearch;
+  /** More banners. */
+  readonly notices: ReactNode;
 }
 
 /** The History tab: the overview, the table, and banners about what is not loaded or not decrypted. */
-export function HistoryTab({ view, matches, search }: HistoryTabProps) {
+export function HistoryTab({ view, matches, search, notices }: HistoryTabProps) {
   const { open: finding } = useFind();
   const { open, follow, description } = useRun();
   const now = useNow(open);
@@ -105,6 +107,7 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
               : `Loading continues automatically after event ${follow.history.lastDurable}.`}
           </Notice>
         ) : null}
+        {notices}
         <KmsNotice />
         <RefusalNotice />
         {missing === undefined ? null : (

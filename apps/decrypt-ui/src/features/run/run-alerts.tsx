@@ -4,9 +4,11 @@ import { Ban, ChevronRight, CirclePause, RotateCcw, TriangleAlert, Unplug } from
 import { type ReactNode, useMemo, useState } from 'react';
 import { taskQueuesQuery } from '../../api/queries.ts';
 import { Button } from '../../components/button.tsx';
+import { Notice } from '../../components/notice.tsx';
 import { plural } from '../../model/format/number.ts';
 import { formatMoment } from '../../model/format/time.ts';
 import { type RunAlert, runAlerts } from '../../model/run-alerts.ts';
+import { millisOf } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useTimeFormat } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
@@ -14,19 +16,25 @@ import { RunAnchor } from '../links/run-link.tsx';
 import { FailureView } from '../payload/failure-view.tsx';
 import styles from './run-alerts.module.css';
 
-interface RunAlertsProps {
+interface SelectProps {
   readonly onSelect: (eventId: number) => void;
 }
 
+interface RunAlertsProps extends SelectProps {
+  /** Whether task queues without workers are among the alerts. `PollerNotices` shows them otherwise. */
+  readonly pollers: boolean;
+}
+
 /** What needs attention about the run as a whole, a line for each. */
-export function RunAlerts({ onSelect }: RunAlertsProps) {
+export function RunAlerts({ onSelect, pollers }: RunAlertsProps) {
   const { description, follow, open } = useRun();
   const { events } = follow.history;
   const taskQueues = useTaskQueues();
-  const alerts = useMemo(
+  const all = useMemo(
     () => runAlerts({ description, events, open, taskQueues }),
     [description, events, open, taskQueues],
   );
+  const alerts = pollers ? all : all.filter(({ kind }) => kind !== 'noPollers');
   if (alerts.length === 0) return null;
   return (
     <ul className={styles['alerts']} aria-label="Alerts">
@@ -39,14 +47,19 @@ export function RunAlerts({ onSelect }: RunAlertsProps) {
   );
 }
 
-function Alert({ alert, onSelect }: RunAlertsProps & { alert: RunAlert }) {
+function Alert({ alert, onSelect }: SelectProps & { alert: RunAlert }) {
   const { address } = useRun();
   const since = useMoment();
+  const pollText = usePollText();
   switch (alert.kind) {
     case 'taskFailure':
       return <TaskFailure alert={alert} onSelect={onSelect} />;
     case 'noPollers':
-      return <NoPollers alert={alert} />;
+      return (
+        <Line outcome="paused" icon={<Unplug size={14} />} title="No worker polls">
+          <QueueName queue={alert.queue} />. {pollText(alert.queue)}
+        </Line>
+      );
     case 'paused':
       return (
         <Line outcome="paused" icon={<CirclePause size={14} />} title="Paused">
@@ -82,7 +95,7 @@ function Alert({ alert, onSelect }: RunAlertsProps & { alert: RunAlert }) {
 function TaskFailure({
   alert,
   onSelect,
-}: RunAlertsProps & { alert: Extract<RunAlert, { kind: 'taskFailure' }> }) {
+}: SelectProps & { alert: Extract<RunAlert, { kind: 'taskFailure' }> }) {
   const [shown, setShown] = useState(false);
   const since = useMoment();
   const { event, failure, cause, attempt } = alert;
@@ -130,24 +143,59 @@ function useTaskQueues(): readonly RunTaskQueue[] {
   return useQuery({ ...taskQueuesQuery(api, address), enabled }).data?.taskQueues ?? none;
 }
 
-/** A task queue that no worker polls: its tasks wait until a worker starts. */
-function NoPollers({ alert: { queue, lastPoll } }: { alert: Extract<RunAlert, { kind: 'noPollers' }> }) {
-  const since = useMoment();
-  const { name, kind, waiting } = queue;
-  const tasks =
-    kind === 'workflow' ? plural(waiting, 'workflow task') : plural(waiting, 'activity', 'activities');
+/**
+ * The task queues that no worker polls, as banners over the rows: the server finds them after the page has been shown, and
+ * a line above the rows would move them.
+ */
+export function PollerNotices() {
+  const queues = useTaskQueues().filter(({ polling }) => !polling);
+  const pollText = usePollText();
+  const [dismissed, setDismissed] = useState(false);
+  if (dismissed || queues.length === 0) return null;
+  return queues.map((queue) => (
+    <Notice
+      key={`${queue.kind} ${queue.name}`}
+      severity="warning"
+      icon={<Unplug size={14} />}
+      title={
+        <>
+          No worker polls <QueueName queue={queue} />
+        </>
+      }
+      action={
+        <Button size="small" onClick={() => setDismissed(true)}>
+          Dismiss
+        </Button>
+      }
+    >
+      {pollText(queue)}
+    </Notice>
+  ));
+}
+
+function QueueName({ queue: { name, kind } }: { queue: RunTaskQueue }) {
   return (
-    <Line outcome="paused" icon={<Unplug size={14} />} title="No worker polls">
+    <>
       the task queue <span className="mono">{escapeInvisible(name)}</span>
       {kind === 'activity' ? ' for activities' : ''}
-      {lastPoll === undefined
-        ? ', and none has in the last five minutes.'
-        : `; the last poll was at ${since(lastPoll)}.`}{' '}
-      {waiting === 0
-        ? 'Its next task will wait.'
-        : `${tasks} ${waiting === 1 ? 'waits' : 'wait'} for a worker.`}
-    </Line>
+    </>
   );
+}
+
+/** When a worker last polled, and which tasks wait until a worker starts. */
+function usePollText(): (queue: RunTaskQueue) => string {
+  const since = useMoment();
+  return ({ kind, lastPoll, waiting }) => {
+    const polled = lastPoll === undefined ? undefined : since(millisOf(lastPoll));
+    const tasks =
+      kind === 'workflow' ? plural(waiting, 'workflow task') : plural(waiting, 'activity', 'activities');
+    return [
+      polled === undefined ? 'No worker has in the last five minutes.' : `The last poll was at ${polled}.`,
+      waiting === 0
+        ? 'Its next task will wait.'
+        : `${tasks} ${waiting === 1 ? 'waits' : 'wait'} for a worker.`,
+    ].join(' ');
+  };
 }
 
 function useMoment(): (millis: number | undefined) => string | undefined {
@@ -157,7 +205,7 @@ function useMoment(): (millis: number | undefined) => string | undefined {
 
 const facts = (...parts: readonly (string | undefined)[]) => parts.filter(Boolean).join(', ');
 
-function ToEvent({ eventId, onSelect }: RunAlertsProps & { eventId: number | undefined }) {
+function ToEvent({ eventId, onSelect }: SelectProps & { eventId: number | undefined }) {
   if (eventId === undefined) return null;
   return (
     <Button look="ghost" size="small" onClick={() => onSelect(eventId)}>

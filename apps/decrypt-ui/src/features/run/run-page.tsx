@@ -13,7 +13,7 @@ import { useMatches } from '../history/use-matches.ts';
 import { Inspector } from '../inspector/inspector.tsx';
 import { RevealBar } from '../reveal/reveal-bar.tsx';
 import { memoPayloads, MemoTab } from './memo-tab.tsx';
-import { RunAlerts } from './run-alerts.tsx';
+import { PollerNotices, RunAlerts } from './run-alerts.tsx';
 import { RunFacts } from './run-facts.tsx';
 import { RunFooter } from './run-footer.tsx';
 import { RunHeader } from './run-header.tsx';
@@ -105,8 +105,9 @@ export function RunContent({ header, search, change }: RunContentProps) {
         }}
       />
       {search.io ? <RunValuesPanel onSelect={select} /> : null}
-      <RunAlerts onSelect={select} />
+      <RunAlerts onSelect={select} pollers={tab !== 'history'} />
       <SplitView
+        reserve={tab === 'history' && view.selection.ev !== undefined && follow.phase === 'loading'}
         side={
           inspected || listed ? (
             <div className={styles['side']}>
@@ -147,7 +148,7 @@ export function RunContent({ header, search, change }: RunContentProps) {
           tools={tab === 'history' ? <HistoryTools view={view} matches={matches} search={search} /> : null}
         >
           <TabPanel value="history" className={styles['panel']}>
-            <HistoryTab view={view} matches={matches} search={search} />
+            <HistoryTab view={view} matches={matches} search={search} notices={<PollerNotices />} />
           </TabPanel>
           <TabPanel value="pending" className={styles['page']}>
             <Suspense>

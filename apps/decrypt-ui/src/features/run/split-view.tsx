@@ -5,14 +5,23 @@ import { FULL_SHEET, MIN_SHEET, setSheetShare, useSheetShare } from '../../state
 import { MIN_INSPECTOR, setPreferences, usePreferences } from '../../state/preferences.ts';
 import styles from './split-view.module.css';
 
+interface SplitViewProps {
+  readonly side: ReactNode;
+  /** Keeps the space of an inspector that is about to open, so that it moves nothing. */
+  readonly reserve: boolean;
+  readonly children: ReactNode;
+}
+
 /** The page with the inspector next to it. On narrow screens the inspector is a sheet over the lower part of the page. */
-export function SplitView({ side, children }: { side: ReactNode; children: ReactNode }) {
+export function SplitView({ side, reserve, children }: SplitViewProps) {
   const sheet = useNarrowerThan(SHEET_BELOW);
   const [ref, { width }] = useSize();
   return (
     <div ref={ref} className={styles['split']}>
       <div className={styles['page']}>{children}</div>
-      {side && !sheet ? <Side most={Math.max(Math.floor(width / 2), MIN_INSPECTOR)}>{side}</Side> : null}
+      {(side || reserve) && !sheet ? (
+        <Side most={Math.max(Math.floor(width / 2), MIN_INSPECTOR)}>{side}</Side>
+      ) : null}
       {side && sheet ? <Sheet>{side}</Sheet> : null}
     </div>
   );
