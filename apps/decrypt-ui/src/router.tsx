@@ -9,6 +9,7 @@ import { DefaultNamespace, NotFound } from './features/shell/fallback-pages.tsx'
 import { Shell } from './features/shell/shell.tsx';
 import { listSearch } from './features/workflow-list/list-search.ts';
 import { workflowSearch } from './run/search.ts';
+import { historyWorker } from './run/start-history-worker.ts';
 
 // Each page is loaded when it is needed, so that the list starts without the code of the run's page.
 const loadListPage = () => import('./features/workflow-list/workflow-list-page.tsx');
@@ -19,8 +20,12 @@ export function preloadPage(path: string): void {
   const isRun = /^\/ns\/[^/]+\/workflows\/./.test(path);
   const isList = path === '/' || /^\/ns\/[^/]+\/workflows\/?$/.test(path);
   // The router imports the page again, and reports why it cannot.
-  if (isRun) loadRunPage().catch(() => undefined);
-  else if (isList) loadListPage().catch(() => undefined);
+  if (isRun) {
+    historyWorker();
+    loadRunPage().catch(() => undefined);
+  } else if (isList) {
+    loadListPage().catch(() => undefined);
+  }
 }
 
 const root = createRootRouteWithContext()({ component: Shell, notFoundComponent: NotFound });

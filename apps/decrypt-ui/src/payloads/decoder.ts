@@ -97,7 +97,7 @@ export function createDecoder({
   cache,
   scope,
   stub = () => undefined,
-  debounce = 80,
+  debounce = 40,
   retryFirst = 4000,
   retryMost = 20_000,
 }: DecoderOptions) {
@@ -113,6 +113,8 @@ export function createDecoder({
   const fresh = new Map<PayloadRef, Finding | undefined>();
   let settling: ReturnType<typeof setTimeout> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether payloads have been requested. */
+  let started = false;
   let unsubscribe: (() => void) | undefined;
 
   const cacheKey = (ref: PayloadRef, opening: string) =>
@@ -164,10 +166,12 @@ export function createDecoder({
   function enqueue(ref: PayloadRef) {
     queue.add(ref);
     clearTimeout(timer);
-    timer = setTimeout(flush, debounce);
+    // The rows of a page that opens come into view all at once.
+    timer = setTimeout(flush, started ? debounce : 0);
   }
 
   function flush() {
+    started = true;
     // Each request has one justification.
     const byOpening = new Map<string, PayloadRef[]>();
     for (const ref of queue) {

@@ -1,6 +1,7 @@
 import { ApiFailure } from '../api/failure.ts';
 import type { HistoryDelta } from '../model/history-indexer.ts';
 import type { HistoryEnd, IndexPort, IndexReply, IndexRequest } from './history-protocol.ts';
+import { historyWorker } from './start-history-worker.ts';
 
 export interface HistoryClientOptions {
   readonly port: IndexPort<IndexReply>;
@@ -137,12 +138,9 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
   };
 }
 
-let worker: Worker | undefined;
-
 /** Opens a channel to the worker, which all runs of the page share. */
 export function openHistoryPort(): IndexPort<IndexReply> {
-  worker ??= new Worker(new URL('./history-worker.ts', import.meta.url), { type: 'module', name: 'history' });
   const { port1, port2 } = new MessageChannel();
-  worker.postMessage(undefined, [port2]);
+  historyWorker().postMessage(undefined, [port2]);
   return port1;
 }

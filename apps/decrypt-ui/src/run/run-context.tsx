@@ -1,5 +1,5 @@
 import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
-import { createContext, type ReactNode, useContext, useEffect, useMemo } from 'react';
+import { createContext, type ReactNode, useContext, useDeferredValue, useEffect, useMemo } from 'react';
 import { useStore } from 'zustand';
 import type { RunAddress } from '../api/client.ts';
 import { stubOf } from '../model/history.ts';
@@ -96,7 +96,8 @@ interface LoadedProps {
 }
 
 function Loaded({ session, description, children }: LoadedProps) {
-  const follow = useStore(session.history);
+  // React renders a long history in steps, between which the page answers the reader.
+  const follow = useDeferredValue(useStore(session.history));
   const attemptsSeen = useStore(session.store, (state) => state.attemptsSeen);
   const findings = useFindings();
   const { history, phase } = follow;

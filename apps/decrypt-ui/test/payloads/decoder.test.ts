@@ -38,15 +38,27 @@ function setUp(
 }
 
 describe('payloads in view', () => {
-  test('are requested together when no more payloads have come into view for a moment', async () => {
+  test('are requested at once when the page opens', async () => {
     const { decoder, requests } = setUp();
     decoder.view('1:0');
-    await vi.advanceTimersByTimeAsync(60);
     decoder.view('2:0');
     expect(requests).toEqual([]);
-    await vi.advanceTimersByTimeAsync(80);
+    await vi.advanceTimersByTimeAsync(1);
     expect(requests).toEqual([['1:0', '2:0']]);
     expect(decoder.state('1:0').status).toBe('answered');
+  });
+
+  test('are later requested together when no more payloads have come into view for a moment', async () => {
+    const { decoder, requests } = setUp();
+    decoder.view('1:0');
+    await vi.advanceTimersByTimeAsync(1);
+    decoder.view('2:0');
+    await vi.advanceTimersByTimeAsync(30);
+    decoder.view('3:0');
+    await vi.advanceTimersByTimeAsync(30);
+    expect(requests).toEqual([['1:0']]);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(requests).toEqual([['1:0'], ['2:0', '3:0']]);
   });
 
   test('are never requested if they leave the view before that', async () => {

@@ -1,4 +1,4 @@
-import { escapeInvisible } from '@temporal-kms/codec-api';
+import { escapeInvisible, type PayloadRef } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import type { Label, Summary } from '../../model/describe-group.ts';
 import type { FailureLevel } from '../../model/failure.ts';
@@ -76,10 +76,14 @@ function FailureLine({ level, outcome, retryAt, now }: FailureLineProps) {
 
 /** A name. One inside a payload is decoded; if that fails, the text that stands for it is shown. */
 export function LabelText({ label }: { label: Label }) {
+  return label.ref === undefined ? label.text : <PayloadLabel label={label} payload={label.ref} />;
+}
+
+function PayloadLabel({ label, payload }: { label: Label; payload: PayloadRef }) {
   const { stub } = useRun();
-  const own = label.ref ? stub(label.ref) : undefined;
-  const view = usePayload(label.ref, own);
-  if (label.ref === undefined || view.status === 'unreadable' || view.status === 'failed') return label.text;
+  const own = stub(payload);
+  const view = usePayload(payload, own);
+  if (view.status === 'unreadable' || view.status === 'failed') return label.text;
   if (view.status !== 'readable') return <Mask bytes={own?.bytes ?? 0} state={view.status} />;
   if (view.value.kind === 'text') return escapeInvisible(view.value.text);
   if (view.value.kind !== 'json') return label.text;
