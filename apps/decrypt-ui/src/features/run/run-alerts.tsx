@@ -190,7 +190,9 @@ function usePollText(): (queue: RunTaskQueue) => string {
     const tasks =
       kind === 'workflow' ? plural(waiting, 'workflow task') : plural(waiting, 'activity', 'activities');
     return [
-      polled === undefined ? 'No worker has in the last five minutes.' : `The last poll was at ${polled}.`,
+      polled === undefined
+        ? 'None has polled it in the last five minutes.'
+        : `The last poll was at ${polled}.`,
       waiting === 0
         ? 'Its next task will wait.'
         : `${tasks} ${waiting === 1 ? 'waits' : 'wait'} for a worker.`,
