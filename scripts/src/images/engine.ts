@@ -1,0 +1,120 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { devDir, projectRoot } from '../project.ts';
+
+/** Images, layers and what they are made of. */
+export const imagesDir = join(devDir, 'images');
+
+const storage = [
+  '--root',
+  join(imagesDir, 'root'),
+  '--runroot',
+  join(imagesDir, 'run'),
+  '--storage-driver',
+  'overlay',
+];
+
+/** Where this machine keeps the certificates of authorities, which a build needs to reach a registry through a proxy. */
+const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
+
+interface RunOptions {
+  readonly name: string;
+  readonly memory: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Replaces the image's command. */
+  readonly args?: readonly string[];
+}
+
+export interface Engine {
+  /** Makes an image from the files that `fill` writes into a folder, unless it exists. */
+  base(image: string, fill: (root: string) => Promise<void>, config?: readonly string[]): Promise<void>;
+  build(target: string): Promise<void>;
+  /** Returns bytes. */
+  size(target: string): Promise<number>;
+  /** Starts a container in the background. */
+  start(target: string, options: RunOptions): Promise<void>;
+  /** Runs a container to its end. */
+  run(target: string, options: RunOptions): Promise<{ exitCode: number | undefined; output: string }>;
+  logs(name: string): Promise<string>;
+  /** Runs the image's HEALTHCHECK once. */
+  isHealthy(name: string): Promise<boolean>;
+  /** Sends SIGTERM and waits. Returns the exit status; 137 if the container had to be killed. */
+  stop(name: string): Promise<number>;
+  /** Removes all containers. */
+  close(): Promise<void>;
+}
+
+const imageOf = (target: string): string => `localhost/temporal-kms/${target}`;
+
+/** Read-only, without privileges, with the network of this machine. */
+function runArguments(target: string, { name, memory, env = {}, args = [] }: RunOptions): string[] {
+  const variables = Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
+  const fixed =
+    '--network host --read-only --cap-drop all --security-opt no-new-privileges --health-interval disable ' +
+    '--ulimit nofile=4096:4096 --ulimit nproc=4096:4096 --ulimit core=0:0';
+  return ['--name', name, '--memory', memory, ...fixed.split(' '), ...variables, imageOf(target), ...args];
+}
+
+const buildah = (...args: string[]) =>
+  execa('buildah', [...storage, ...args], { cwd: projectRoot, timeout: 1_200_000 });
+const podman = (args: readonly string[], reject = true) =>
+  execa('podman', [...storage, '--runtime', 'runc', ...args], { reject, timeout: 120_000 });
+
+/** Returns an engine of buildah and podman, which need no daemon. Its images are in the folder `.dev/images`. */
+export function createEngine(): Engine {
+  const names = new Set<string>();
+
+  return {
+    async base(image, fill, config = []) {
+      if ((await execa('buildah', [...storage, 'inspect', image], { reject: false })).exitCode === 0) return;
+      console.log(`Making ${image} from Debian packages…`);
+      const root = join(imagesDir, 'filling');
+      await rm(root, { recursive: true, force: true });
+      await mkdir(root, { recursive: true });
+      await fill(root);
+      const { stdout: container } = await buildah('from', 'scratch');
+      await buildah('add', '--quiet', container, root, '/');
+      await buildah('config', ...config, container);
+      await buildah('commit', '--quiet', '--rm', container, image);
+      await rm(root, { recursive: true });
+    },
+    async build(target) {
+      const npmrc = join(imagesDir, 'npmrc');
+      await writeFile(npmrc, `cafile=${CERTIFICATES}\n`);
+      const mounts = [`${CERTIFICATES}:${CERTIFICATES}:ro`, `${npmrc}:/root/.npmrc:ro`].flatMap((each) => [
+        '-v',
+        each,
+      ]);
+      const options = ['--layers', '--isolation', 'chroot', '--pull=never', '--format', 'docker', ...mounts];
+      const file = ['-f', 'deploy/docker/Dockerfile', '--target', target, '-t', imageOf(target)];
+      await buildah('bud', ...options, ...file, '.');
+    },
+    size: async (target) =>
+      Number((await podman(['image', 'inspect', '--format', '{{.Size}}', imageOf(target)])).stdout),
+    async start(target, options) {
+      names.add(options.name);
+      await podman(['rm', '--force', '--ignore', options.name]);
+      await podman(['run', '--detach', ...runArguments(target, options)]);
+    },
+    async run(target, options) {
+      const { exitCode, stdout, stderr } = await podman(
+        ['run', '--rm', ...runArguments(target, options)],
+        false,
+      );
+      return { exitCode, output: `${stdout}${stderr}` };
+    },
+    logs: async (name) => {
+      const { stdout, stderr } = await podman(['logs', name], false);
+      return `${stdout}\n${stderr}`;
+    },
+    isHealthy: async (name) => (await podman(['healthcheck', 'run', name], false)).exitCode === 0,
+    async stop(name) {
+      await podman(['stop', '--time', '30', name]);
+      return Number((await podman(['inspect', '--format', '{{.State.ExitCode}}', name])).stdout);
+    },
+    async close() {
+      for (const name of names) await podman(['rm', '--force', '--ignore', name], false);
+    },
+  };
+}

@@ -1,0 +1,163 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { execa } from 'execa';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { findGo } from '../src/go.ts';
+import { pipInstall } from '../src/pip.ts';
+import { devDir, projectRoot } from '../src/project.ts';
+
+const chart = join(projectRoot, 'deploy/helm/temporal-kms');
+const schemas = join(devDir, 'kubernetes-validate-1.37.0');
+/** The oldest version that Chart.yaml allows, and the newest of which there are schemas. */
+const versions = ['1.29.0', '1.37.0'];
+const apps = ['codec-server', 'worker', 'dashboard'];
+const policy = 'issuers: {}\n\nrules: []\n...\n';
+
+const everything = {
+  env: { TEMPORAL_ADDRESS: 'temporal:7233' },
+  envFrom: [{ secretRef: { name: 'temporal-api-key' } }],
+  keys: 'namespaces: {}\n...\n',
+  image: { digests: { worker: `sha256:${'0'.repeat(64)}` }, pullSecrets: [{ name: 'registry' }] },
+  codecServer: {
+    policy,
+    corsOrigins: ['https://temporal.example.com'],
+    serviceAccount: {
+      annotations: { 'iam.gke.io/gcp-service-account': 'codec@acme.iam.gserviceaccount.com' },
+    },
+    autoscaling: { enabled: true },
+    nodeSelector: { pool: 'codec' },
+    tolerations: [{ operator: 'Exists' }],
+  },
+  worker: { autoscaling: { enabled: true } },
+  dashboard: { autoscaling: { enabled: true }, connectSources: ['https://login.example.com'] },
+  ingress: { enabled: true, className: 'nginx', host: 'codec.example.com', tlsSecret: 'codec-tls' },
+  networkPolicy: { clients: [{ namespaceSelector: {} }], egress: [{ ports: [{ port: 3128 }] }] },
+  serviceMonitor: { enabled: true, labels: { release: 'prometheus' } },
+};
+
+let helm: string | undefined;
+beforeAll(async () => {
+  const go = await findGo('the Helm chart is not tested');
+  helm = await go?.install('helm.sh/helm/v3/cmd/helm@v3.22.0', 'helm-3.22.0');
+  if (helm === undefined || existsSync(schemas)) return;
+  await pipInstall(join(projectRoot, 'scripts/kubernetes-validate.txt'), schemas);
+}, 900_000);
+
+const run = (command: readonly string[], values: object) =>
+  execa(helm ?? '', [...command, chart, '--kube-version', versions[0] ?? '', '--values', '-'], {
+    input: JSON.stringify(values),
+    reject: false,
+  });
+
+async function render(values: object): Promise<any[]> {
+  const { stdout, stderr, exitCode } = await run(['template', 'tk', '--namespace', 'codec'], values);
+  expect([exitCode, stderr]).toEqual([0, '']);
+  return parseAllDocuments(stdout)
+    .map((document) => document.toJSON())
+    .filter((resource) => resource !== null);
+}
+
+const named = (resources: any[], kind: string, name: string) =>
+  resources.find((resource) => resource.kind === kind && resource.metadata.name === `tk-${name}`);
+
+describe('the Helm chart', () => {
+  it('passes helm lint', async ({ skip }) => {
+    if (helm === undefined) return skip();
+    const { stdout, exitCode } = await run(['lint', '--strict'], everything);
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining('0 chart(s) failed')]);
+  });
+
+  it.for(versions)(
+    'renders resources that Kubernetes %s accepts, without unknown fields',
+    async (version, { skip }) => {
+      if (helm === undefined) return skip();
+      const folder = join(schemas, 'kubernetes_validate/kubernetes-json-schema', `v${version}-local-strict`);
+      const ajv = new Ajv2020({ strict: false, validateFormats: false });
+      // The name by which the schemas of resources refer to it.
+      const definitions = JSON.parse(await readFile(join(folder, '_definitions.json'), 'utf8'));
+      ajv.addSchema({ ...definitions, $id: '/api/_definitions.json' });
+      const resources = await render(everything);
+      const kinds = new Set(resources.map(({ kind }) => kind));
+      expect(kinds.size).toBe(9);
+      for (const resource of resources.filter(({ kind }) => kind !== 'ServiceMonitor')) {
+        const api = resource.apiVersion.replace('.k8s.io', '').replace('/', '-');
+        const file = join(folder, `${resource.kind.toLowerCase()}-${api}.json`);
+        const { $id: _, ...schema } = JSON.parse(await readFile(file, 'utf8'));
+        const validate = ajv.compile(schema);
+        expect([resource.kind, validate(resource), validate.errors]).toEqual([resource.kind, true, null]);
+      }
+    },
+  );
+
+  it('starts each application without privileges, and with no token of Kubernetes', async ({ skip }) => {
+    if (helm === undefined) return skip();
+    const resources = await render(everything);
+    for (const app of apps) {
+      const { spec } = named(resources, 'Deployment', app).spec.template;
+      expect(spec).toMatchObject({
+        automountServiceAccountToken: false,
+        enableServiceLinks: false,
+        serviceAccountName: `tk-${app}`,
+        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      });
+      const [container] = spec.containers;
+      expect(container.securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+      expect(container.resources.limits.memory).toBeDefined();
+      for (const kind of ['PodDisruptionBudget', 'HorizontalPodAutoscaler', 'NetworkPolicy', 'Service'])
+        expect(named(resources, kind, app), `${kind} of ${app}`).toBeDefined();
+    }
+  });
+
+  it('sets variables that the applications read, and passes the policy on unchanged', async ({ skip }) => {
+    if (helm === undefined) return skip();
+    const resources = await render(everything);
+    const files = [
+      'apps/codec-server/README.md',
+      'apps/worker/README.md',
+      'docs/gcp-kms.md',
+      'deploy/docker/Caddyfile',
+    ];
+    const texts = await Promise.all(files.map((file) => readFile(join(projectRoot, file), 'utf8')));
+    for (const app of apps) {
+      const { env } = named(resources, 'Deployment', app).spec.template.spec.containers[0];
+      for (const { name } of env) expect(texts.join('\n'), `${app}: ${name}`).toContain(name);
+    }
+    expect(named(resources, 'ConfigMap', 'codec-server').data).toEqual({
+      'policy.yaml': policy,
+      'keys.yaml': everything.keys,
+    });
+  });
+
+  it.for(apps)('contains nothing of %s when it is switched off', async (app, { skip }) => {
+    if (helm === undefined) return skip();
+    const key = app === 'codec-server' ? 'codecServer' : app;
+    const values = { ...everything, [key]: { enabled: false } };
+    const resources = await render(values);
+    expect(resources.filter(({ metadata }) => metadata.name === `tk-${app}`)).toEqual([]);
+    const ingress = JSON.stringify(named(resources, 'Ingress', 'ingress').spec);
+    expect(ingress).not.toContain(`tk-${app}`);
+  });
+
+  const refused: readonly (readonly [what: string, values: object, message: RegExp])[] = [
+    ['an unknown value', { codecServer: { policy, replica: 3 } }, /replica/],
+    ['a codec server without a policy', {}, /codecServer\.policy is empty/],
+    [
+      'an ingress without TLS',
+      { codecServer: { policy }, ingress: { enabled: true, host: 'a.example' } },
+      /TLS/,
+    ],
+  ];
+  it.for(refused)('refuses %s', async ([, values, message], { skip }) => {
+    if (helm === undefined) return skip();
+    const { exitCode, stderr } = await run(['template', 'tk'], values);
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toMatch(message);
+  });
+});

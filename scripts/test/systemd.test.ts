@@ -1,0 +1,53 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import which from 'which';
+import { projectRoot } from '../src/project.ts';
+
+const units = ['codec-server.service', 'worker.service'];
+const folder = join(projectRoot, 'deploy/systemd');
+const analyze = which.sync('systemd-analyze', { nothrow: true });
+
+let copies: string;
+beforeAll(async () => {
+  copies = await mkdtemp(join(tmpdir(), 'temporal-kms-units-'));
+});
+afterAll(() => rm(copies, { recursive: true, force: true }));
+
+describe.each(units)('the unit %s', (name) => {
+  it('has no mistake that systemd-analyze finds', async ({ skip }) => {
+    if (analyze === null) return skip();
+    // systemd-analyze expects that the program exists.
+    const unit = (await readFile(join(folder, name), 'utf8')).replace('/usr/bin/node', process.execPath);
+    await writeFile(join(copies, name), unit);
+    const { all } = await execa(analyze, ['verify', '--man=no', join(copies, name)], {
+      all: true,
+      reject: false,
+    });
+    expect(all.split('\n').filter((line) => line.includes(name))).toEqual([]);
+  });
+
+  it('would be reported if it had a mistake', async ({ skip }) => {
+    if (analyze === null) return skip();
+    await writeFile(join(copies, name), '[Service]\nExecStart=/bin/true\nProtectSystm=strict\n');
+    const { all } = await execa(analyze, ['verify', '--man=no', join(copies, name)], {
+      all: true,
+      reject: false,
+    });
+    expect(all).toContain('ProtectSystm');
+  });
+
+  it('opens no inspector, writes no core dump and can write no file of the system', async () => {
+    const unit = await readFile(join(folder, name), 'utf8');
+    expect(unit).toMatch(/^ExecStart=\/usr\/bin\/node --disable-sigusr1 /m);
+    for (const setting of [
+      'LimitCORE=0',
+      'NoNewPrivileges=yes',
+      'ProtectSystem=strict',
+      'CapabilityBoundingSet=',
+    ])
+      expect(unit.split('\n')).toContain(setting);
+  });
+});
