@@ -1,6 +1,12 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  request as send,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
@@ -75,7 +81,7 @@ export async function startStack(): Promise<Stack> {
 }
 
 /** Builds the dashboard as `pnpm build` does, into another folder. Returns that folder. */
-async function buildDashboard(directory: string): Promise<string> {
+export async function buildDashboard(directory: string): Promise<string> {
   const out = join(directory, 'dashboard');
   const vite = createRequire(join(dashboard, 'package.json')).resolve('vite/package.json');
   const cli = join(vite, '..', 'bin', 'vite.js');
@@ -91,8 +97,24 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** Serves the dashboard's files as its README asks for: compressed, and with a strict content security policy. */
-async function serveSite(root: string, port: number, apiUrl: string): Promise<Server> {
+/** A codec server behind the site, for a site whose origin it does not know. */
+interface Behind {
+  readonly target: string;
+  /** An origin that the codec server permits. */
+  readonly origin: string;
+}
+
+/**
+ * Serves the dashboard's files as its README asks for: compressed, and with a strict content security policy.
+ *
+ * @param apiUrl the codec server's origin; empty with `behind`
+ */
+export async function serveSite(
+  root: string,
+  port: number,
+  apiUrl: string,
+  behind?: Behind,
+): Promise<Server> {
   const policy =
     `default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; ` +
     `connect-src 'self' ${apiUrl}; base-uri 'none'; form-action 'none'; frame-ancestors 'self'`;
@@ -105,16 +127,31 @@ async function serveSite(root: string, port: number, apiUrl: string): Promise<Se
   const config = await promisify(gzip)(JSON.stringify({ apiUrl }));
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://site');
+    if (behind && pathname.startsWith('/api/')) return passOn(request, response, behind);
     const known = files.has(pathname) ? pathname : '/index.html';
     response.writeHead(200, {
       'content-type': pathname === '/config.json' ? 'application/json' : types[extname(known)],
       'content-encoding': 'gzip',
       'content-security-policy': policy,
     });
-    response.end(pathname === '/config.json' ? config : files.get(known));
+    return response.end(pathname === '/config.json' ? config : files.get(known));
   });
   await new Promise<void>((resolve) => {
     server.listen(port, '127.0.0.1', resolve);
   });
   return server;
+}
+
+function passOn(request: IncomingMessage, response: ServerResponse, { target, origin }: Behind): void {
+  const { host } = new URL(target);
+  const headers = { ...request.headers, host, ...(request.headers.origin && { origin }) };
+  const { method } = request;
+  const passed = send(`${target}${request.url ?? '/'}`, { method, headers }, (answer) => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(response);
+  });
+  // A stream ends when the page goes away.
+  response.on('close', () => passed.destroy());
+  passed.on('error', () => response.destroy());
+  request.pipe(passed);
 }

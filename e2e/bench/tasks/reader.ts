@@ -1,0 +1,139 @@
+import type { Locator, Page } from '@playwright/test';
+
+/** What a person does until they see an answer, and how long the page takes for it. */
+export interface Effort {
+  /** Clicks, keys, texts that are typed or pasted, turns of the wheel and swipes. */
+  readonly actions: number;
+  readonly seconds: number;
+}
+
+/** Pixels of one turn of the wheel, and of one swipe on a phone, which must not skip a part of a low panel. */
+const TURN = 300;
+const SWIPE = 150;
+/** Below this width, in pixels, the page is that of a phone. */
+const PHONE_BELOW = 720;
+const MOST_TURNS = 60;
+const PATIENCE = { timeout: 60_000 } as const;
+
+/**
+ * Whether an element that contains a text is on the screen: in the window, and not cut off or covered. Runs in the page.
+ */
+function isOnScreen(wanted: string): boolean {
+  // oxlint-disable-next-line unicorn/consistent-function-scoping -- the page gets this function alone
+  const flat = (element: Element) => element.textContent.replaceAll(/\s+/g, ' ');
+  const smallest = [...document.querySelectorAll('body *')].filter(
+    (element) =>
+      flat(element).includes(wanted) && ![...element.children].some((child) => flat(child).includes(wanted)),
+  );
+  return smallest.some((element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const [box] = range.getClientRects();
+    if (!box || box.width === 0) return false;
+    const hit = document.elementFromPoint(box.left + Math.min(box.width / 2, 40), box.top + box.height / 2);
+    return hit !== null && (element.contains(hit) || hit.contains(element));
+  });
+}
+
+/** A person who reads a page without thinking time: each action follows as soon as what it needs is on the page. */
+export class Reader {
+  page: Page;
+  #actions = 0;
+  #start = performance.now();
+
+  constructor(page: Page) {
+    this.page = page;
+  }
+
+  /** Starts the clock: the page shows what the person begins with. */
+  begin(): void {
+    this.#actions = 0;
+    this.#start = performance.now();
+  }
+
+  effort(): Effort {
+    return { actions: this.#actions, seconds: (performance.now() - this.#start) / 1_000 };
+  }
+
+  /** Clicks; turns the wheel before, if the target is out of view. */
+  async click(target: Locator): Promise<void> {
+    await target.waitFor({ state: 'attached', ...PATIENCE });
+    await this.#bring(target);
+    this.#actions += 1;
+    await target.click(PATIENCE);
+  }
+
+  /** Clicks a row of a list that draws only the rows in view. */
+  async clickRow(target: Locator): Promise<void> {
+    await this.#bring(target);
+    this.#actions += 1;
+    await target.click(PATIENCE);
+  }
+
+  async #turn(): Promise<void> {
+    this.#actions += 1;
+    const { width = 0 } = this.page.viewportSize() ?? {};
+    await this.page.mouse.wheel(0, width < PHONE_BELOW ? SWIPE : TURN);
+  }
+
+  async #bring(target: Locator): Promise<void> {
+    const isInView = async (): Promise<boolean> => {
+      const box = (await target.count()) > 0 ? await target.first().boundingBox() : null;
+      const height = this.page.viewportSize()?.height ?? 0;
+      return box !== null && box.y >= 0 && box.y + box.height <= height;
+    };
+    const { width = 0, height = 0 } = this.page.viewportSize() ?? {};
+    for (let turns = 0; turns < MOST_TURNS && !(await isInView()); turns += 1) {
+      if (turns === 0) await this.page.mouse.move(width / 2, height / 2);
+      await this.#turn();
+      await this.page.waitForTimeout(50);
+    }
+  }
+
+  async press(key: string): Promise<void> {
+    this.#actions += 1;
+    await this.page.keyboard.press(key);
+  }
+
+  /** Types a text into the field that has the focus. */
+  async type(text: string): Promise<void> {
+    this.#actions += 1;
+    await this.page.keyboard.type(text);
+  }
+
+  /** Types or pastes an address. */
+  async goTo(address: string): Promise<void> {
+    this.#actions += 1;
+    await this.page.goto(address, { waitUntil: 'commit' });
+  }
+
+  /** Counts an action that a script cannot do, such as copying an address. */
+  did(): void {
+    this.#actions += 1;
+  }
+
+  /** Waits until something is on the page. */
+  async has(target: Locator): Promise<void> {
+    await target.first().waitFor(PATIENCE);
+  }
+
+  /** Waits until all texts are on the screen. */
+  async sees(...texts: readonly string[]): Promise<void> {
+    for (const text of texts) await this.page.waitForFunction(isOnScreen, text, { polling: 50, ...PATIENCE });
+  }
+
+  /** Turns the wheel over a part of the page until a text is on the screen. */
+  async scrollTo(text: string, over: Locator): Promise<void> {
+    await over.waitFor(PATIENCE);
+    await over.hover(PATIENCE);
+    for (let turns = 0; turns < MOST_TURNS; turns += 1) {
+      // The page may still draw what came into view.
+      for (let looks = 0; looks < 3; looks += 1) {
+        if (await this.page.evaluate(isOnScreen, text)) return;
+        await this.page.waitForTimeout(50);
+      }
+      await this.#turn();
+    }
+    throw new Error(`The text does not come into view: ${text}`);
+  }
+}

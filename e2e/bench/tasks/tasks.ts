@@ -1,0 +1,47 @@
+import type { Reader } from './reader.ts';
+
+/** What the tasks need to know about the sample data. */
+export interface Facts {
+  /** An event in the middle of the long run, and a text of its payload. */
+  readonly event: { readonly id: number; readonly text: string };
+  /** Where the root cause of the failed checkout was thrown. */
+  readonly line: string;
+  readonly runs: Readonly<Record<'order' | 'long', string>>;
+}
+
+/** The steps from the list of workflows to the answer; undefined where the page has no way to it. */
+export type Steps = ((reader: Reader, facts: Facts) => Promise<void>) | undefined;
+
+export interface Task {
+  /** What the person wants to know or do. */
+  readonly name: string;
+  readonly phone?: boolean;
+}
+
+export const tasks = {
+  rootCause: { name: 'A failed checkout: its root cause' },
+  stackTrace: { name: 'The line of code of that cause' },
+  failedChild: { name: 'The child workflow that failed, and why' },
+  pending: { name: 'Why an activity is pending' },
+  stuck: { name: 'Why a workflow is stuck' },
+  mentions: { name: 'Which run mentions a person' },
+  export: { name: 'A history, decrypted, as a file' },
+  middle: { name: 'The payload of an event in the middle of 3,800 events' },
+  unreadable: { name: 'Why a payload cannot be read' },
+  failed: { name: 'The activity that failed in a run of 68 events' },
+  link: { name: 'A link to an event, opened by someone else' },
+  keyboard: { name: 'The input of a run, with the keyboard only' },
+  phone: { name: 'A failed checkout: its root cause, on a phone', phone: true },
+} as const satisfies Readonly<Record<string, Task>>;
+
+export type TaskId = keyof typeof tasks;
+
+/** Answers in the sample data of `pnpm dev`. */
+export const answers = {
+  rootCause: 'Issuer: card of Tomás Ferreira is blocked',
+  child: 'Card of Tomás Ferreira was not authorized',
+  pending: 'Bank of Okafor Books is closed',
+  stuck: 'Elif Aydın has no membership to report on',
+  failed: 'activity Heartbeat timeout',
+  input: 'Mira Lindqvist',
+} as const;
