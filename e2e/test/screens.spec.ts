@@ -8,6 +8,7 @@ test.use({ viewport: { width: 1440, height: 900 } });
 
 const LIST = '/ns/default/workflows';
 const KEYS = '/ns/default/keys';
+const AUDIT = '/ns/default/audit';
 const shown = (page: Page, text: string | RegExp) => expect(page.getByText(text).first()).toBeVisible();
 let order: string;
 let checkout: string;
@@ -105,6 +106,20 @@ const screens: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     await page.keyboard.press('t');
     await shown(page, 'Passed');
     await page.getByRole('button', { name: 'As table' }).click();
+  },
+  'the audit': async (page) => {
+    await page.goto(AUDIT);
+    await shown(page, 'Read audit');
+    await page.keyboard.press('v');
+    await shown(page, /The chain is intact/);
+  },
+  'an entry of the audit': async (page) => {
+    await page.goto(AUDIT);
+    await page
+      .getByRole('row', { name: /Read audit/ })
+      .first()
+      .click();
+    await expect(page.getByRole('complementary', { name: 'Entry' })).toBeVisible();
   },
   'a run with input and result': async (page) => {
     await page.goto(`${order}?io=true`);
@@ -229,6 +244,7 @@ test.describe('on a phone', () => {
       `${order}?tab=relations`,
       `${checkout}?io=true`,
       KEYS,
+      AUDIT,
     ]) {
       await page.goto(path);
       // Input and result may cover the history.

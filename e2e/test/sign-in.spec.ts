@@ -267,6 +267,49 @@ test('records the test of the keys in the audit, under the name of the person', 
   expect(await axe()).toEqual([]);
 });
 
+test('shows an auditor who revealed what and why, and the others which permission they lack', async () => {
+  await signIn('Audrey Audit', '/ns/payments/audit');
+  const search = page.getByRole('search', { name: 'Filter the audit' });
+  await search.getByRole('textbox', { name: 'Person' }).fill('olivia');
+  await search.getByRole('textbox', { name: 'Justification' }).fill('pay-4711');
+  await page.keyboard.press('Enter');
+  const entry = page.getByRole('row', { name: /olivia\.oncall@example\.com Decrypt payment-4711/ }).first();
+  await expect(entry).toContainText(JUSTIFICATION);
+  await expect(page.getByRole('row', { name: /audrey/ })).toHaveCount(0);
+  expect(page.url()).not.toMatch(/olivia|4711/i);
+  expect(requested.filter((url) => /olivia|pay-4711/i.test(url))).toEqual([]);
+  await entry.click();
+  const pane = page.getByRole('complementary', { name: 'Entry' });
+  await expect(pane).toContainText('127.0.0.1');
+  expect(await axe()).toEqual([]);
+  await page.keyboard.press('v');
+  await expect(page.getByRole('region', { name: 'Hash chain' })).toContainText('The chain is intact');
+
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Export' }).click();
+  await page.getByRole('menuitem', { name: 'Found lines as JSON Lines' }).click();
+  const lines = (await readFile(await (await download).path(), 'utf8')).trimEnd().split('\n');
+  expect(lines.length).toBeGreaterThan(1);
+  for (const line of lines) expect(JSON.parse(line)).toMatchObject({ justification: JUSTIFICATION });
+
+  // She may see metadata, so the run opens, without payloads.
+  await pane.getByRole('link', { name: 'payment-4711' }).click();
+  await expect(page.getByRole('heading', { name: 'payment-4711' })).toBeVisible();
+  await expect(page.getByText('You can see metadata, not payloads.')).toBeVisible();
+});
+
+test('explains to those without the permission who may read the audit', async () => {
+  await signIn('Olivia Oncall', '/ns/default/audit');
+  await expect(page.getByRole('heading', { name: 'You may not read the audit in default' })).toBeVisible();
+  expect(await axe()).toEqual([]);
+  await page.getByRole('link', { name: 'Workflows of default' }).click();
+  await shown('order-1001');
+  await expect(page.getByRole('navigation', { name: 'Main' }).getByRole('link')).toHaveText([
+    'Workflows',
+    'Keys',
+  ]);
+});
+
 test('offers only namespaces that the person may read, and explains the others', async () => {
   await signIn('Sam Support', '/ns/payments/workflows');
   await expect(page.getByRole('heading', { name: 'You may not read workflows in payments' })).toBeVisible();

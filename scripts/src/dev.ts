@@ -33,6 +33,7 @@ ${Object.values(devPorts({}))
   DEV_DATA_DIR           Temporal's database and the emulator's keys (.dev/data)
   DEV_REMOTE=1           use the Temporal server and the Google project of your environment: starts neither Temporal,
                          nor the emulator, nor sample workflows
+  AUDIT_FILE             audit of the codec server (audit.jsonl in DEV_DATA_DIR)
   LOG_LEVEL              log level of the worker and the codec server (error, because the samples fail on purpose)
   TEMPORAL_CLI_PATH      path of Temporal's CLI (default: found on the PATH, else installed)`;
 

@@ -5,6 +5,7 @@ import {
   lazyRouteComponent,
   type RouterHistory,
 } from '@tanstack/react-router';
+import { auditSearch } from './features/audit/audit-search.ts';
 import { DefaultNamespace, NotFound } from './features/shell/fallback-pages.tsx';
 import { Shell } from './features/shell/shell.tsx';
 import { listSearch } from './features/workflow-list/list-search.ts';
@@ -68,9 +69,16 @@ const keysRoute = createRoute({
   component: lazyRouteComponent(() => import('./features/keys/keys-page.tsx'), 'KeysPage'),
 });
 
+const auditRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/audit',
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import('./features/audit/audit-page.tsx'), 'AuditPage'),
+});
+
 const routeTree = root.addChildren([
   start,
-  namespace.addChildren([workflowsRoute, latestRunRoute, workflowRoute, fileRoute, keysRoute]),
+  namespace.addChildren([workflowsRoute, latestRunRoute, workflowRoute, fileRoute, keysRoute, auditRoute]),
 ]);
 
 export const createAppRouter = (history?: RouterHistory) =>

@@ -9,6 +9,13 @@ import { timestamp } from './workflow.ts';
 export const auditOperation = z.enum([...permission.options, 'self_test']);
 export type AuditOperation = z.infer<typeof auditOperation>;
 
+/**
+ * How an operation ended. `cut_off`: the client disconnected, or the server shut down before it had all. `signed_out`,
+ * `limit` and `shutdown`: the stream ended early for this reason.
+ */
+export const auditResult = z.enum(['complete', 'failed', 'cut_off', 'signed_out', 'limit', 'shutdown']);
+export type AuditResult = z.infer<typeof auditResult>;
+
 /** The place of a line in its file's hash chain. docs/operations.md describes how to verify it. */
 export const auditChain = z.object({
   /** A random id of the process that wrote the line. */
@@ -65,11 +72,7 @@ export const auditEntry = z.object({
   since: z.optional(timestamp),
   outcome: z.optional(
     z.object({
-      /**
-       * `cut_off`: the client disconnected, or the server shut down before it had all. `signed_out`, `limit` and
-       * `shutdown`: the stream ended early for this reason.
-       */
-      result: z.enum(['complete', 'failed', 'cut_off', 'signed_out', 'limit', 'shutdown']),
+      result: auditResult,
       /** Payloads decrypted or encrypted. */
       payloads: z.int().check(z.nonnegative()),
       /** Keys, each with its payloads that were decrypted or encrypted; 0 where all payloads that name the key failed. */
@@ -126,6 +129,8 @@ export const auditSearchRequest = z.strictObject({
   operations: z.optional(
     z.array(auditOperation).check(z.minLength(1), z.maxLength(auditOperation.options.length)),
   ),
+  /** Only outcomes, of operations that ended in one of these ways. */
+  results: z.optional(z.array(auditResult).check(z.minLength(1), z.maxLength(auditResult.options.length))),
   workflowId: z.optional(workflowId),
   /** Part of the justification. */
   justification: z.optional(part),

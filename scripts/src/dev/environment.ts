@@ -138,6 +138,8 @@ function localServices(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessE
     // The samples use every format under one key.
     KMS_UNSAFE: 'direct-with-envelope',
     KMS_EMULATOR_HOST: `127.0.0.1:${ports.kms.port}`,
+    // The dashboard reads the audit from a file.
+    AUDIT_FILE: env['AUDIT_FILE'] || join(dataDir(env), 'audit.jsonl'),
     // The samples fail on purpose, again and again. Their warnings would hide the ready line.
     LOG_LEVEL: env['LOG_LEVEL'] || 'error',
   };

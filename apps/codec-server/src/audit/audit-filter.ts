@@ -1,5 +1,5 @@
 import { visibleJson } from '@temporal-kms/audit';
-import type { AuditEntry, AuditOperation } from '@temporal-kms/codec-api';
+import type { AuditEntry, AuditOperation, AuditResult } from '@temporal-kms/codec-api';
 
 /** Which entries a reader of the audit wants. */
 export interface AuditFilter {
@@ -12,6 +12,8 @@ export interface AuditFilter {
   /** Part of the caller's name or subject. */
   readonly who?: string | undefined;
   readonly operations?: readonly AuditOperation[] | undefined;
+  /** How the operation ended: only outcomes match. */
+  readonly results?: readonly AuditResult[] | undefined;
   /** Part of the justification. */
   readonly justification?: string | undefined;
   readonly denied?: true | undefined;
@@ -33,7 +35,7 @@ const TIME = /^\{"severity":"[A-Z]+","time":"([^"]{1,40})"/;
 
 /** Returns the filter of a search. */
 export function entryFilter(filter: AuditFilter): EntryFilter {
-  const { namespace, workflowId, operations, denied } = filter;
+  const { namespace, workflowId, operations, results, denied } = filter;
   const from = millisOf(filter.from);
   const to = millisOf(filter.to);
   const who = filter.who?.toLowerCase();
@@ -42,14 +44,17 @@ export function entryFilter(filter: AuditFilter): EntryFilter {
     visibleJson(word),
   );
   const wanted = operations && new Set(operations);
+  const ended = results && new Set(results);
   return {
     mayMatch: (line) =>
       words.every((word) => line.includes(word)) &&
+      (ended === undefined || line.includes('"outcome":')) &&
       (justification === undefined || line.includes('"justification":')),
     matches: (entry) => {
       if (entry.namespace !== namespace) return false;
       if (workflowId !== undefined && entry.workflowId !== workflowId) return false;
       if (wanted !== undefined && !wanted.has(entry.operation)) return false;
+      if (ended !== undefined && !(entry.outcome && ended.has(entry.outcome.result))) return false;
       if (denied && entry.event !== 'denied') return false;
       if (who !== undefined && ![entry.who.name, entry.who.subject].some((name) => contains(name, who)))
         return false;

@@ -52,6 +52,14 @@ it('accepts the given operations, workflow and refusals only', () => {
   expect(accepts({ denied: true }, { event: 'denied', denied: 'forbidden' })).toBe(true);
 });
 
+it('accepts outcomes with one of the given results only', () => {
+  const outcome: AuditEntry['outcome'] = { result: 'failed', payloads: 0, keys: [], refused: {} };
+  expect(accepts({ results: ['failed', 'cut_off'] }, { event: 'outcome', outcome })).toBe(true);
+  expect(accepts({ results: ['complete'] }, { event: 'outcome', outcome })).toBe(false);
+  expect(accepts({ results: ['failed'] })).toBe(false);
+  expect(accepts({ results: ['failed'] }, { event: 'denied', denied: 'forbidden' })).toBe(false);
+});
+
 it('accepts times from the first moment to before the last, in any time zone', () => {
   expect(accepts({ from: '2026-11-24T12:00:00Z', to: '2026-11-24T12:00:00.001Z' })).toBe(true);
   expect(accepts({ from: '2026-11-24T13:00:00+01:00' })).toBe(true);

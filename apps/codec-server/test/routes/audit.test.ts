@@ -75,6 +75,8 @@ describe('POST /api/namespaces/{namespace}/audit:search', () => {
       'bo intent',
     ]);
     expect((await found({ operations: ['export'] })).lines).toEqual([]);
+    expect((await found({ who: 'bo', results: ['complete'] })).lines).toEqual(['bo outcome']);
+    expect((await found({ who: 'bo', results: ['failed', 'limit'] })).lines).toEqual([]);
   });
 
   it('continues after a page under the same conditions', async () => {
@@ -109,6 +111,8 @@ describe('POST /api/namespaces/{namespace}/audit:search', () => {
     { who: ' ' },
     { operations: [] },
     { operations: ['reveal'] },
+    { results: [] },
+    { results: ['denied'] },
     { denied: false },
     { namespace: 'orders' },
     { workflowId: '' },

@@ -1,7 +1,7 @@
 import { getPreferences } from '../state/preferences.ts';
 
 /** The part of the application in which a command works, as the shortcuts dialog groups them. */
-type Section = 'Everywhere' | 'Lists' | 'History' | 'Find' | 'Keys';
+type Section = 'Everywhere' | 'Lists' | 'History' | 'Find' | 'Keys and audit';
 
 interface Command {
   /** What the command does, for tooltips, the palette and the shortcuts dialog. */
@@ -32,6 +32,7 @@ const commands = {
   'file.open': { title: 'Open a history file', keys: ['Mod+o'], section: 'Everywhere' },
   'go.workflows': { title: 'Go to workflows', keys: ['Shift+w'], section: 'Everywhere' },
   'go.keys': { title: 'Go to keys', keys: ['Shift+k'], section: 'Everywhere' },
+  'go.audit': { title: 'Go to the audit', keys: ['Shift+a'], section: 'Everywhere' },
   help: { title: 'Keyboard shortcuts', keys: ['?'], section: 'Everywhere' },
   settings: { title: 'Settings', keys: [], section: 'Everywhere' },
 
@@ -185,7 +186,8 @@ const commands = {
   },
   'match.only': { title: 'Only matches', keys: ['m'], section: 'Find' },
 
-  'keys.test': { title: 'Test the keys', keys: ['t'], section: 'Keys' },
+  'keys.test': { title: 'Test the keys', keys: ['t'], section: 'Keys and audit' },
+  'audit.verify': { title: 'Verify the chain of the audit', keys: ['v'], section: 'Keys and audit' },
 } as const satisfies Readonly<Record<string, Command>>;
 
 export type CommandId = keyof typeof commands;

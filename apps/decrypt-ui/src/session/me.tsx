@@ -8,6 +8,8 @@ export interface MyAccess {
   /** The namespaces in which the person has a permission. */
   readonly namespaces: Me['namespaces'];
   readonly can: (namespace: string, permission: Permission) => boolean;
+  /** Whether the person may see workflows in some namespace. An auditor may see the audit only. */
+  readonly readsWorkflows: boolean;
   /** Whether each request that decrypts payloads of the namespace needs a justification. */
   readonly reveal: (namespace: string) => Reveal;
   /** The longest time for which a justification reveals payloads of the namespace, in minutes. */
@@ -21,6 +23,7 @@ const REVEAL_MINUTES = 15;
 const everything: MyAccess = {
   namespaces: [],
   can: () => true,
+  readsWorkflows: true,
   reveal: () => 'automatic',
   revealMinutes: () => REVEAL_MINUTES,
 };
@@ -38,6 +41,7 @@ function accessOf({ name, namespaces }: Me): MyAccess {
   return {
     name,
     namespaces,
+    readsWorkflows: namespaces.some(({ permissions }) => permissions.includes('metadata')),
     can: (namespace, permission) => known.get(namespace)?.permissions.includes(permission) ?? false,
     reveal: (namespace) => known.get(namespace)?.reveal ?? 'automatic',
     revealMinutes: (namespace) => known.get(namespace)?.revealMinutes ?? REVEAL_MINUTES,

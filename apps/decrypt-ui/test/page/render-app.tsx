@@ -18,6 +18,7 @@ interface Steering {
   readonly count?: number;
   readonly on?: boolean;
   readonly delay?: number;
+  readonly mode?: string;
 }
 
 interface RenderOptions {

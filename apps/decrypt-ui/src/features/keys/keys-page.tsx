@@ -39,11 +39,12 @@ function Keys({ namespace }: { namespace: string }) {
   const { api } = useServices();
   const { data, error, isFetching, dataUpdatedAt, refetch } = useQuery(keysQuery(api, namespace));
   const test = useKeyTest(namespace);
+  const { can } = useMe();
 
   useEffect(() => {
     document.title = escapeInvisible(`Keys · ${namespace} · decrypt-ui`);
   }, [namespace]);
-  useCommands({ 'keys.test': test.allowed && !test.running ? test.run : undefined });
+  useCommands({ 'keys.test': can(namespace, 'decode') && !test.running ? test.run : undefined });
 
   const code = error ? failureCode(error) : undefined;
   const retry = () => void refetch();

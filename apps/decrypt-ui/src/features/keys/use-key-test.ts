@@ -1,10 +1,8 @@
 import type { KeyTest } from '@temporal-kms/codec-api';
-import { useEffect, useRef, useState } from 'react';
-import { isAbort } from '../../api/failure.ts';
 import { testKeys } from '../../api/keys.ts';
 import { announce } from '../../components/live-region.tsx';
+import { type Task, useTask } from '../../components/use-task.ts';
 import { plural } from '../../model/format/number.ts';
-import { useMe } from '../../session/me.tsx';
 import { useServices } from '../../state/services.tsx';
 
 export type TestedKey = KeyTest['keys'][number];
@@ -13,45 +11,18 @@ export type TestedKey = KeyTest['keys'][number];
 export const failureOf = ({ check, encrypt, decrypt }: TestedKey) =>
   check === 'round_trip' ? (encrypt?.reason ?? decrypt?.reason) : decrypt?.reason;
 
-export type KeyTestState = ReturnType<typeof useKeyTest>;
+export type KeyTestState = Task<KeyTest>;
 
 /** The test of a namespace's keys: its last result, and a function that runs it. */
-export function useKeyTest(namespace: string) {
+export function useKeyTest(namespace: string): KeyTestState {
   const { api } = useServices();
-  const { can } = useMe();
-  const [result, setResult] = useState<KeyTest>();
-  const [error, setError] = useState<Error>();
-  const [running, setRunning] = useState(false);
-  const abort = useRef<AbortController>(undefined);
-  useEffect(() => () => abort.current?.abort(), []);
-
-  async function test(signal: AbortSignal) {
-    try {
-      const found = await testKeys(api, namespace, signal);
-      setResult(found);
-      const failed = found.keys.filter((key) => failureOf(key) !== undefined).length;
-      announce(failed === 0 ? 'The test of the keys passed.' : `${plural(failed, 'key')} failed the test.`);
-    } catch (caught) {
-      if (isAbort(caught)) return;
-      const failure = caught instanceof Error ? caught : new Error(String(caught));
-      setError(failure);
-      announce(`The keys could not be tested: ${failure.message}`);
-    } finally {
-      setRunning(false);
-    }
-  }
-
-  return {
-    allowed: can(namespace, 'decode'),
-    running,
-    result,
-    error,
-    run: () => {
-      abort.current?.abort();
-      abort.current = new AbortController();
-      setError(undefined);
-      setRunning(true);
-      void test(abort.current.signal);
+  return useTask(
+    (signal) => testKeys(api, namespace, signal),
+    (result, error) => {
+      const failed = result?.keys.filter((key) => failureOf(key) !== undefined).length ?? 0;
+      if (error) announce(`The keys could not be tested: ${error.message}`);
+      else
+        announce(failed === 0 ? 'The test of the keys passed.' : `${plural(failed, 'key')} failed the test.`);
     },
-  };
+  );
 }

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import type { Permission } from '@temporal-kms/codec-api';
 import { type ReactNode, useCallback } from 'react';
 import { meQuery } from '../../api/queries.ts';
 import { MeProvider } from '../../session/me.tsx';
@@ -23,6 +24,9 @@ export function SessionGate({ children }: { children: ReactNode }) {
   }
 }
 
+/** An auditor needs no workflows. */
+const opensPage = (permission: Permission) => permission === 'metadata' || permission === 'audit';
+
 function WithMe({ children }: { children: ReactNode }) {
   const { api } = useServices();
   const state = useSessionState();
@@ -31,7 +35,7 @@ function WithMe({ children }: { children: ReactNode }) {
   if (!data) return error ? <FailurePage error={error} onRetry={retry} /> : null;
   return (
     <MeProvider me={data}>
-      {data.namespaces.some(({ permissions }) => permissions.includes('metadata')) ? (
+      {data.namespaces.some(({ permissions }) => permissions.some(opensPage)) ? (
         children
       ) : (
         <NoPermissionPage me={data} onRetry={retry} />

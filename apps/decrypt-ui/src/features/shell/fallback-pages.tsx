@@ -6,14 +6,19 @@ import { failureCode } from '../../api/failure.ts';
 import { namespacesQuery } from '../../api/queries.ts';
 import { Button, buttonClass } from '../../components/button.tsx';
 import { EmptyState } from '../../components/notice.tsx';
+import { useMe } from '../../session/me.tsx';
 import { useServices } from '../../state/services.tsx';
 import { Unreachable } from '../session/failure-page.tsx';
 
-/** The start page: leads to the workflows of the server's default namespace. */
+/** The start page: leads to the workflows of the server's default namespace, or to the audit. */
 export function DefaultNamespace() {
   const { api, config } = useServices();
-  const { data, error, refetch } = useQuery(namespacesQuery(api));
+  const { namespaces, readsWorkflows } = useMe();
+  const { data, error, refetch } = useQuery({ ...namespacesQuery(api), enabled: readsWorkflows });
   const retry = useCallback(() => void refetch(), [refetch]);
+  const audited = namespaces.find(({ permissions }) => permissions.includes('audit'))?.name;
+  if (!readsWorkflows && audited !== undefined)
+    return <Navigate to="/ns/$namespace/audit" params={{ namespace: audited }} replace />;
   if (data) return <Navigate to="/ns/$namespace/workflows" params={{ namespace: data.default }} replace />;
   if (!error) return null;
   if (failureCode(error) === 'unreachable') return <Unreachable apiUrl={config.apiUrl} onRetry={retry} />;

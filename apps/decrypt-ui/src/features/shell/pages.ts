@@ -6,6 +6,7 @@ import { useMe } from '../../session/me.tsx';
 const pages = [
   { to: '/ns/$namespace/workflows', text: 'Workflows', command: 'go.workflows', permission: 'metadata' },
   { to: '/ns/$namespace/keys', text: 'Keys', command: 'go.keys', permission: 'metadata' },
+  { to: '/ns/$namespace/audit', text: 'Audit', command: 'go.audit', permission: 'audit' },
 ] as const;
 
 export type PageAddress = (typeof pages)[number]['to'];
@@ -17,7 +18,11 @@ export function usePages(namespace: string) {
   const part = useLocation({ select: ({ pathname }) => pathname.split('/')[3] });
   const offered = pages.filter(({ permission }) => can(namespace, permission));
   const current = pages.find(({ to }) => to.endsWith(`/${part}`))?.to;
-  const open = (to: PageAddress, other = namespace) => void navigate({ to, params: { namespace: other } });
+  const open = (to: PageAddress, other = namespace) => {
+    const allowed = pages.filter(({ permission }) => can(other, permission));
+    const page = allowed.find((each) => each.to === to) ?? allowed[0];
+    void navigate({ to: page?.to ?? to, params: { namespace: other } });
+  };
   useCommands(Object.fromEntries(offered.map(({ command, to }) => [command, () => open(to)])));
   return { offered, current, open };
 }

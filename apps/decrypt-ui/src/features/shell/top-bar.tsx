@@ -95,11 +95,13 @@ function ZoneMenu({ onSettings }: Pick<TopBarProps, 'onSettings'>) {
 /** The namespace and its pages. A phone has room for one menu only, which then also leads to the pages. */
 function NamespaceNav({ namespace }: { namespace: string }) {
   const { api } = useServices();
-  const { data } = useQuery(namespacesQuery(api));
-  const { can } = useMe();
+  const { can, namespaces, readsWorkflows } = useMe();
+  const { data } = useQuery({ ...namespacesQuery(api), enabled: readsWorkflows });
   const { offered, current = '/ns/$namespace/workflows', open } = usePages(namespace);
   const phone = useNarrowerThan(PHONE_BELOW);
-  const names = data?.namespaces.map(({ name }) => name) ?? [];
+  // The server lists the namespaces whose workflows the person may see. Auditors may see others.
+  const audited = namespaces.filter(({ permissions }) => permissions.includes('audit'));
+  const names = [...new Set([...(data?.namespaces ?? []), ...audited].map(({ name }) => name))];
   // The server may serve namespaces that it cannot list, but those that the person may not read are not offered.
   const all = names.includes(namespace) || !can(namespace, 'metadata') ? names : [namespace, ...names];
   return (
@@ -182,7 +184,9 @@ function healthState(health: CryptoHealth | undefined, failed: boolean): HealthS
 /** Whether the server can decrypt right now, as far as it knows. */
 function Health() {
   const { api } = useServices();
-  const { data, isError } = useQuery(healthQuery(api));
+  const { readsWorkflows } = useMe();
+  const { data, isError } = useQuery({ ...healthQuery(api), enabled: readsWorkflows });
+  if (!readsWorkflows) return null;
   const { outcome, text, title } = healthState(data, isError);
   return (
     <span className={styles['health']} data-tip={title}>

@@ -1,5 +1,6 @@
 import type { WorkflowSummary } from '@temporal-kms/codec-api';
 import { saveFile } from '../../components/save-file.ts';
+import { csvOf } from '../../model/csv.ts';
 
 /** A file for the loaded rows, as the browser saves it. It contains the list's metadata, no payloads. */
 export function exportRows(
@@ -8,7 +9,7 @@ export function exportRows(
   rows: readonly WorkflowSummary[],
   form: 'json' | 'csv',
 ): void {
-  const text = form === 'json' ? jsonOf(namespace, query, rows) : csvOf(rows);
+  const text = form === 'json' ? jsonOf(namespace, query, rows) : csvOfRows(rows);
   const type = form === 'json' ? 'application/json' : 'text/csv';
   saveFile(['workflows', namespace, form], text, type);
 }
@@ -29,13 +30,13 @@ const fields = [
 ] as const;
 
 /** The rows as CSV (RFC 4180), with a column for each search attribute. */
-export function csvOf(rows: readonly WorkflowSummary[]): string {
+export function csvOfRows(rows: readonly WorkflowSummary[]): string {
   const attributes = [...new Set(rows.flatMap((row) => Object.keys(row.searchAttributes)))].toSorted();
   const lines = rows.map((row) => [
     ...fields.map((field) => row[field] ?? ''),
     ...attributes.map((name) => textOf(row.searchAttributes[name])),
   ]);
-  return [[...fields, ...attributes], ...lines].map((line) => `${line.map(cell).join(',')}\r\n`).join('');
+  return csvOf([[...fields, ...attributes], ...lines]);
 }
 
 const textOf = (value: unknown): string | number =>
@@ -44,10 +45,3 @@ const textOf = (value: unknown): string | number =>
     : typeof value === 'string' || typeof value === 'number'
       ? value
       : JSON.stringify(value);
-
-function cell(value: string | number): string {
-  if (typeof value === 'number') return String(value);
-  // A spreadsheet would run a text such as =HYPERLINK(…) as a formula.
-  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}

@@ -1,6 +1,6 @@
 import type { WorkflowDescription, WorkflowSummary } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
-import { csvOf } from '../../../src/features/workflow-list/list-export.ts';
+import { csvOfRows } from '../../../src/features/workflow-list/list-export.ts';
 import {
   describedProblem,
   reportedProblem,
@@ -165,7 +165,7 @@ describe('a suggestion of the filter', () => {
 });
 
 it('writes rows as CSV, with quotes, and with no text that a spreadsheet runs as a formula', () => {
-  const csv = csvOf([
+  const csv = csvOfRows([
     summary({ workflowId: '=HYPERLINK("x")', searchAttributes: { Tags: ['a', 'b'], Value: 2 } }),
     summary({ workflowId: 'two\nlines', closeTime: '2026-11-24T13:00:00Z' }),
   ]);

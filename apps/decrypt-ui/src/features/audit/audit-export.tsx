@@ -1,0 +1,98 @@
+import { type AuditEntry } from '@temporal-kms/codec-api';
+import { Download, Square } from 'lucide-react';
+import { useRef, useState } from 'react';
+import { type AuditConditions, searchAudit } from '../../api/audit.ts';
+import { Button } from '../../components/button.tsx';
+import { announce } from '../../components/live-region.tsx';
+import { Menu, MenuAction } from '../../components/menu.tsx';
+import { saveFile } from '../../components/save-file.ts';
+import { useTask } from '../../components/use-task.ts';
+import { auditCells } from '../../model/audit.ts';
+import { csvOf } from '../../model/csv.ts';
+import { plural } from '../../model/format/number.ts';
+import { useServices } from '../../state/services.tsx';
+import styles from './audit.module.css';
+
+/** Lines of one export: they are in memory until the file is saved. */
+const MOST = 50_000;
+/** The most that the server returns at once. */
+const PAGE_SIZE = 1_000;
+
+type Form = 'jsonl' | 'csv';
+
+interface AuditExportProps {
+  readonly namespace: string;
+  readonly conditions: AuditConditions;
+}
+
+/** Saves all lines that match the filter, loaded or not, as JSON Lines or as CSV. */
+export function AuditExport({ namespace, conditions }: AuditExportProps) {
+  const { api } = useServices();
+  const [count, setCount] = useState(0);
+  const form = useRef<Form>('jsonl');
+
+  async function collect(signal: AbortSignal) {
+    const lines: AuditEntry[] = [];
+    let after: string | undefined;
+    do {
+      const page = await searchAudit(
+        api,
+        namespace,
+        { ...conditions, limit: PAGE_SIZE, ...(after !== undefined && { after }) },
+        signal,
+      );
+      lines.push(...page.entries);
+      setCount(lines.length);
+      after = page.next;
+    } while (after !== undefined && lines.length < MOST);
+    return { lines, isComplete: after === undefined };
+  }
+
+  const task = useTask(collect, (found, error) => {
+    if (!found) {
+      announce(`The export failed: ${error?.message ?? ''}`);
+      return;
+    }
+    const { lines, isComplete } = found;
+    const parts = ['audit', namespace, ...(isComplete ? [] : ['newest']), form.current];
+    if (form.current === 'csv') saveFile(parts, csvOf(auditCells(lines)), 'text/csv');
+    else saveFile(parts, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), 'application/x-ndjson');
+    announce(`Saved ${plural(lines.length, 'line')}${isComplete ? '' : ', the newest that match'}.`);
+  });
+  const start = (chosen: Form) => {
+    form.current = chosen;
+    setCount(0);
+    task.run();
+  };
+
+  if (task.running) {
+    return (
+      <Button onClick={task.stop} aria-label="Stop the export">
+        <Square size={12} />
+        Stop, {plural(count, 'line')}
+      </Button>
+    );
+  }
+  return (
+    <>
+      {task.error ? (
+        <span className={styles['problem']} role="alert">
+          The export failed: {task.error.message}
+        </span>
+      ) : null}
+      {task.result && !task.result.isComplete ? (
+        <span className={styles['partial']}>
+          saved the newest {plural(task.result.lines.length, 'line')} only
+        </span>
+      ) : null}
+      <Menu label="Export" trigger="Export" align="end">
+        <MenuAction icon={<Download size={14} />} onClick={() => start('jsonl')}>
+          Found lines as JSON Lines
+        </MenuAction>
+        <MenuAction icon={<Download size={14} />} onClick={() => start('csv')}>
+          Found lines as CSV
+        </MenuAction>
+      </Menu>
+    </>
+  );
+}
