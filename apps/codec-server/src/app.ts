@@ -24,6 +24,7 @@ import type { BranchKeyStoreHealth } from './observability/branch-key-store.ts';
 import { describedKeys } from './observability/namespace-keys.ts';
 import type { KeyUsage } from './observability/key-usage.ts';
 import type { KmsHealth } from './observability/kms-calls.ts';
+import { type ScanReports, scanReports } from './observability/scan-reports.ts';
 import { historyBytes, inflightBytes, MemoryBudget } from './memory.ts';
 import { codecProtocol } from './protocol/codec-protocol.ts';
 import { auditRoutes } from './routes/audit.ts';
@@ -60,6 +61,8 @@ export interface AppDeps {
   readonly auditFile?: string | undefined;
   /** Returns the audit's last line. */
   readonly auditHead?: () => ChainHead;
+  /** The report of `temporal-kms scan`; absent: the keys are shown without a scan. */
+  readonly scans?: ScanReports | undefined;
   /** Absent: the audit contains no digests of ciphertexts. */
   readonly digests?: Digests | undefined;
   /** Accepted `Host` headers, in lower case. */
@@ -127,6 +130,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
       described: describedKeys(codec),
       use: keyUse,
       keyState: (namespace) => codec.keyState(namespace),
+      scans: deps.scans ?? scanReports(undefined),
       keyService: codec.keyService,
       audit: deps.audit,
       rates,

@@ -18,6 +18,7 @@ import { CALLS_IN_FLIGHT, kmsCharges, watchKms } from './observability/kms-calls
 import { createLog, standardOutput } from './observability/log.ts';
 import { countBuffersAsHeap, inflightBytes, MemoryBudget } from './memory.ts';
 import { createMetrics } from './observability/metrics.ts';
+import { scanReports } from './observability/scan-reports.ts';
 import { metricsApp } from './routes/monitoring.ts';
 import { listen } from './server/listen.ts';
 import { requireModernTls } from './server/tls.ts';
@@ -125,6 +126,7 @@ async function start(): Promise<void> {
         auditFile: config.auditFile,
         auditHead: audit.head,
         digests: audit.digests,
+        scans: scanReports(config.scanReportFile, (message, detail) => log.info(detail, message)),
         hosts: config.allowedHosts ?? loopbackHosts(config.host, port),
         corsOrigins: config.corsOrigins,
         pathPrefix: config.pathPrefix,

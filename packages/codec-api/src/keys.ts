@@ -1,6 +1,7 @@
 import { z } from 'zod/mini';
 import { keyUse, payloadFormat, payloadRef } from './payload.ts';
 import { reasonCode, reasonCounts } from './reasons.ts';
+import { scannedNamespace } from './scan-report.ts';
 import { timestamp } from './workflow.ts';
 
 const count = z.int().check(z.nonnegative());
@@ -46,6 +47,20 @@ export const configuredKey = z.object({
 });
 export type ConfiguredKey = z.infer<typeof configuredKey>;
 
+/**
+ * What `temporal-kms scan` found in a namespace.
+ * - `not_configured`: the server has no report (`SCAN_REPORT_FILE`)
+ * - `unreadable`: the file is missing, invalid, too large, or others can write it
+ * - `not_scanned`: the report is about other namespaces
+ */
+export const namespaceScan = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('not_configured') }),
+  z.object({ status: z.literal('unreadable'), message: z.string() }),
+  z.object({ status: z.literal('not_scanned'), started: timestamp }),
+  z.object({ status: z.literal('scanned'), scanned: z.omit(scannedNamespace, { exports: true }) }),
+]);
+export type NamespaceScan = z.infer<typeof namespaceScan>;
+
 /** `GET /api/namespaces/{namespace}/keys`: the keys of the namespace's configuration, and their use in this process. */
 export const namespaceKeys = z.object({
   namespace: z.string(),
@@ -57,6 +72,8 @@ export const namespaceKeys = z.object({
   keys: z.array(configuredKey),
   /** Ids of static keys that may decrypt. */
   staticKeys: z.array(z.string()),
+  /** Which key versions stored histories need. The other counts are those of this process. */
+  scan: namespaceScan,
   /** How long this process could continue with the keys in its memory if Cloud KMS stopped answering now. */
   inMemory: z.object({
     /** Absent: without a limit, because the process only decrypts and has used no key in the last hour. */

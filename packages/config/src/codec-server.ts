@@ -63,6 +63,8 @@ export interface CodecServerConfig {
   readonly auditFsync: boolean;
   /** Absent: the audit contains no digests of ciphertexts. */
   readonly auditDigestKeyFile?: string;
+  /** Absent: the API returns keys without the numbers of a scan. */
+  readonly scanReportFile?: string;
   /** The policy (`AUTH=policy`); absent: every caller may do everything, on loopback only. */
   readonly policyFile?: string;
   readonly logLevel: z.infer<typeof logLevel>;
@@ -91,6 +93,7 @@ const settings = z
     AUDIT_FILE: z.string().optional(),
     AUDIT_FSYNC: z.stringbool('must be true or false'),
     AUDIT_DIGEST_KEY_FILE: z.string().optional(),
+    SCAN_REPORT_FILE: z.string().optional(),
     CODEC_NAMESPACE_PATHS: z.stringbool('must be true or false'),
     CODEC_TRUSTED_PROXIES: count.optional(),
     CODEC_MAX_BODY: count.optional(),
@@ -166,6 +169,7 @@ const settings = z
     ...(values.AUDIT_FILE !== undefined && { auditFile: values.AUDIT_FILE }),
     auditFsync: values.AUDIT_FSYNC,
     ...(values.AUDIT_DIGEST_KEY_FILE !== undefined && { auditDigestKeyFile: values.AUDIT_DIGEST_KEY_FILE }),
+    ...(values.SCAN_REPORT_FILE !== undefined && { scanReportFile: values.SCAN_REPORT_FILE }),
     ...(values.POLICY_FILE !== undefined && { policyFile: values.POLICY_FILE }),
     logLevel: values.LOG_LEVEL,
   }));
@@ -252,6 +256,12 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       example: 'codec-server.payments.svc:9464',
     },
     ...auditVariables,
+    SCAN_REPORT_FILE: {
+      about:
+        'Report of temporal-kms scan (--out), which the keys in the API and in the dashboard contain; read again when it ' +
+        'changes (default none)',
+      example: '/var/lib/temporal-kms/scan.json',
+    },
     AUTH: {
       about: 'Who may call: callers that POLICY_FILE allows (policy), or every caller on loopback (none)',
       example: 'policy',

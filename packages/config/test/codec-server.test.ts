@@ -41,6 +41,11 @@ test('syncs the audit only if AUDIT_FSYNC is true', () => {
   expect(mistakes({ AUDIT_FSYNC: 'often' })).toEqual([['AUDIT_FSYNC', 'is "often": must be true or false']]);
 });
 
+test('reads the path of a scan report', () => {
+  expect(parse({}).scanReportFile).toBeUndefined();
+  expect(parse({ SCAN_REPORT_FILE: '/var/scan.json' }).scanReportFile).toBe('/var/scan.json');
+});
+
 describe('without authentication', () => {
   test.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost', 'LOCALHOST'])('serves %s', (host) => {
     expect(parse({ CODEC_HOST: host }).host).toBe(host);

@@ -10,6 +10,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { KeyUsage, NamespaceUsage, VersionUsage } from './key-usage.ts';
 import { CALLS_IN_FLIGHT } from './kms-calls.ts';
+import type { ScanReports } from './scan-reports.ts';
 
 /** What Cloud KMS knows about a key, or the reason why it did not answer. */
 export type DescribedKey =
@@ -88,14 +89,16 @@ export interface NamespaceKeysOptions {
   readonly use: KeyUsage;
   /** Returns the state of a namespace's keys in memory. */
   readonly keyState: (namespace: string) => KeyState;
+  readonly scans: ScanReports;
 }
 
 /**
- * Resolves to a namespace's configured keys with their state in Cloud KMS and their use since the process started.
+ * Resolves to a namespace's configured keys with their state in Cloud KMS, their use since the process started, and the
+ * last scan of histories.
  * @throws KmsCodecError `namespace_not_configured`
  */
 export async function namespaceKeys(
-  { rules, described, use, keyState }: NamespaceKeysOptions,
+  { rules, described, use, keyState, scans }: NamespaceKeysOptions,
   namespace: string,
 ): Promise<NamespaceKeys> {
   const rule = rules.resolve(namespace);
@@ -110,6 +113,7 @@ export async function namespaceKeys(
     plaintext: rule.plaintext,
     keys,
     staticKeys: [...rule.static.keys()],
+    scan: await scans.of(namespace),
     inMemory: inMemory(keyState(namespace)),
     outcomes: { ...usage.outcomes(), kmsCalls: use.calls(rule.keys) },
     minutes: usage.minutes(Date.now()),

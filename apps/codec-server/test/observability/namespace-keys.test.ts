@@ -3,6 +3,7 @@ import { type KeyDescription, KeyRules, KmsCodecError } from '@temporal-kms/kms-
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describedKeys, namespaceKeys } from '../../src/observability/namespace-keys.ts';
 import { createKeyUsage, NamespaceUsage } from '../../src/observability/key-usage.ts';
+import { scanReports } from '../../src/observability/scan-reports.ts';
 import { appWith, HOST, type Kms, keys, type Payload, plain, startKms } from '../support/stack.ts';
 
 const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
@@ -151,6 +152,7 @@ describe('describedKeys', () => {
           encryptionKeyAgeSeconds: undefined,
           oldestKeyAgeSeconds: undefined,
         }),
+        scans: scanReports(undefined),
       },
       'payments',
     );

@@ -18,7 +18,7 @@ describe('the keys page', () => {
     await expect.element(versions.getByText('payments', { exact: true })).toBeVisible();
     await expect.element(versions.getByText(/^next rotation .*, every 90 d$/)).toBeVisible();
     const first = rowOf('Key versions', 'v7');
-    await has(first, /Enabled\s*encrypts.*4 d.*9,214/);
+    await has(first, /Enabled\s*encrypts.*4 d old.*9,214/);
     await has(rowOf('Key versions', 'v2'), /Destroys \d+ \w+.*restore before .*, in 5 d/);
     await has(rowOf('Key versions', 'v3'), /Disabled.*enable it to decrypt/);
     await has(rowOf('Key versions', 'v4').last(), /Enabled.*decrypts, primary/);
@@ -26,10 +26,12 @@ describe('the keys page', () => {
     expect(rowOf('Key versions', 'Destroyed').elements()).toHaveLength(2);
   });
 
-  test('says since when the process counts, and that the counts are no scan', async () => {
+  test('says what the counts cover', async () => {
     await renderApp('/ns/NS/keys');
     await expect
-      .element(page.getByText(/server process that answered, since .* They are no scan/))
+      .element(
+        page.getByText(/Other counts than those of the scan are of the server process that answered, since/),
+      )
       .toBeVisible();
   });
 
@@ -92,6 +94,72 @@ describe('the keys page', () => {
     const { make } = sessionOf(person([inNamespace('payments-prod', ['metadata'])]));
     await renderApp('/ns/identity-prod/keys', { session: make });
     await expect.element(heading('You may not read keys in identity-prod')).toBeVisible();
+  });
+});
+
+const region = (name: RegExp) => page.getByRole('region', { name });
+
+describe('the last scan', () => {
+  test('is shown with its date, what it looked at, what it found, and what it did not see', async () => {
+    await renderApp('/ns/NS/keys');
+    const scan = region(/^Scan of .* incomplete$/);
+    await expect.element(scan.getByText(/^5 h 56 m ago; what was written since is not in it/)).toBeVisible();
+    await expect
+      .element(scan.getByText(/212 open runs, 18,430 closed runs \(not all\), 3 schedules, no archived runs/))
+      .toBeVisible();
+    await expect.element(scan.getByText('18 payloads in 2 histories under old-2023 v1')).toBeVisible();
+    await expect.element(scan.getByText(/^3 payloads in 1 history in plaintext/)).toBeVisible();
+    await expect.element(scan.getByText('Temporal does not list archived runs.')).toBeVisible();
+    await expect.element(scan.getByText('Payloads are outside of Temporal. (12)')).toBeVisible();
+  });
+
+  test('counts the stored payloads of each version, and names the histories that need a version', async () => {
+    await renderApp('/ns/NS/keys');
+    await expect
+      .element(table('Key versions').getByRole('columnheader', { name: 'Stored, by the scan' }))
+      .toBeVisible();
+    await has(rowOf('Key versions', 'v7'), /40,112in 6,480, 180 open9,214/);
+    await has(
+      rowOf('Key versions', 'v3'),
+      /412in 60, 3 open57.*enable it to decrypt; 60 stored histories need it/,
+    );
+    await has(rowOf('Key versions', 'v2'), /restore before .*; 4 stored histories need it/);
+    await has(rowOf('Key versions', 'they may need any version'), /31in 931/);
+    // It did not see everything, so it shows of no version that nothing needs it.
+    expect(rowOf('Key versions', 'no stored history needs it').elements()).toEqual([]);
+  });
+
+  test('says that no history needs a version only if it has seen everything', async () => {
+    const app = await renderApp('/ns/NS/keys');
+    await app.steer('scan', { scan: 'complete' });
+    await page.getByRole('button', { name: 'Update' }).click();
+    await expect.element(region(/^Scan of .* complete$/)).toBeVisible();
+    await has(rowOf('Key versions', 'v1'), /no stored history needs it/);
+    expect(rowOf('Key versions', 'no stored history needs it').elements()).toHaveLength(2);
+  });
+
+  test.each([
+    ['not_configured', /^No scan of stored histories$/],
+    ['not_scanned', /^The scan of .* did not include this namespace$/],
+  ])('tells how to run one: %s', async (mode, title) => {
+    const app = await renderApp('/ns/NS/keys');
+    await app.steer('scan', { scan: mode });
+    await page.getByRole('button', { name: 'Update' }).click();
+    await expect.element(page.getByText(title)).toBeVisible();
+    await expect
+      .element(page.getByText(`temporal-kms scan --namespace ${app.namespace} --out scan.json`))
+      .toBeVisible();
+    expect(
+      table('Key versions').getByRole('columnheader', { name: 'Stored, by the scan' }).query(),
+    ).toBeNull();
+  });
+
+  test('says why it cannot be shown', async () => {
+    const app = await renderApp('/ns/NS/keys');
+    await app.steer('scan', { scan: 'unreadable' });
+    await page.getByRole('button', { name: 'Update' }).click();
+    await expect.element(page.getByText('The last scan cannot be shown')).toBeVisible();
+    await expect.element(page.getByText(/is not JSON: it may be truncated/)).toBeVisible();
   });
 });
 

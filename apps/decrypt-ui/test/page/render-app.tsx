@@ -19,6 +19,7 @@ interface Steering {
   readonly on?: boolean;
   readonly delay?: number;
   readonly mode?: string;
+  readonly scan?: string;
 }
 
 interface RenderOptions {

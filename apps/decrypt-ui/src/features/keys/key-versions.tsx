@@ -6,8 +6,8 @@ import { CopyButton } from '../../components/copy-button.tsx';
 import { Notice } from '../../components/notice.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
 import { formatDurationShort } from '../../model/format/duration.ts';
-import { formatCount } from '../../model/format/number.ts';
-import { formatMoment } from '../../model/format/time.ts';
+import { formatCount, plural } from '../../model/format/number.ts';
+import { formatDay, formatMoment, formatMomentExact } from '../../model/format/time.ts';
 import {
   attention,
   keyPlace,
@@ -16,6 +16,7 @@ import {
   unusable,
   versionState,
 } from '../../model/key-health.ts';
+import { isUnneeded, type Scanned, type Stored, storedUnder } from '../../model/key-scan.ts';
 import { explain, reasonTexts, remedy } from '../../model/reasons.ts';
 import { millisOf } from '../../model/values.ts';
 import { useNow } from '../../state/clock.ts';
@@ -30,7 +31,16 @@ const MOST = 12;
 /** The versions of each key with their states, ages and dates, and their use by this process. */
 export function KeyVersions({ keys }: { keys: NamespaceKeys }) {
   const phone = useNarrowerThan(PHONE_BELOW);
-  const most = Math.max(...keys.keys.flatMap(({ versions }) => versions.map(({ seen }) => seen.payloads)), 1);
+  const scanned = keys.scan.status === 'scanned' ? keys.scan.scanned : undefined;
+  const most = Math.max(
+    ...keys.keys.flatMap(({ name, versions }) =>
+      versions.map(({ version, seen }) =>
+        scanned ? storedUnder(scanned, name, version).payloads : seen.payloads,
+      ),
+    ),
+    1,
+  );
+  const columns = (scanned ? 7 : 6) + (phone ? 0 : 1);
   return (
     <section className={styles['section']} aria-labelledby="versions-title">
       <h2 id="versions-title" className="sr-only">
@@ -47,7 +57,7 @@ export function KeyVersions({ keys }: { keys: NamespaceKeys }) {
                 <th scope="col">State</th>
                 <th scope="col">Used to</th>
                 <th scope="col">Created</th>
-                <th scope="col">Age</th>
+                {scanned ? <th scope="col">Stored, by the scan</th> : null}
                 <th scope="col">Used by this process</th>
                 <th scope="col">Last used</th>
                 {phone ? null : (
@@ -59,7 +69,12 @@ export function KeyVersions({ keys }: { keys: NamespaceKeys }) {
             </thead>
             <tbody>
               {keys.keys.map((key) => (
-                <KeyRows key={key.name} configured={key} namespace={keys.namespace} most={most} />
+                <KeyRows
+                  key={key.name}
+                  configured={key}
+                  namespace={keys.namespace}
+                  {...{ scanned, most, columns }}
+                />
               ))}
             </tbody>
           </table>
@@ -72,18 +87,22 @@ export function KeyVersions({ keys }: { keys: NamespaceKeys }) {
 interface KeyRowsProps {
   readonly configured: ConfiguredKey;
   readonly namespace: string;
-  /** The payloads of the version that was used most. */
+  /** Absent: the server has no scan of the namespace. Then the bars show the use by the process. */
+  readonly scanned: Scanned | undefined;
+  /** The payloads of the version with the longest bar. */
   readonly most: number;
+  readonly columns: number;
 }
 
-function KeyRows({ configured, namespace, most }: KeyRowsProps) {
+function KeyRows({ configured, namespace, scanned, most, columns }: KeyRowsProps) {
   const [all, setAll] = useState(false);
   const { name, versions, unversioned, reason } = configured;
   const shown = all ? versions : mainVersions(versions, MOST);
+  const unversionedStored = scanned && storedUnder(scanned, name, undefined);
   return (
     <Fragment>
       <tr data-group="">
-        <th scope="rowgroup" colSpan={8}>
+        <th scope="rowgroup" colSpan={columns}>
           <KeyHead configured={configured} />
           {reason === undefined ? null : (
             <Notice severity="warning" icon={<CircleAlert size={14} />} title={reasonTexts[reason].short}>
@@ -94,16 +113,21 @@ function KeyRows({ configured, namespace, most }: KeyRowsProps) {
         </th>
       </tr>
       {shown.map((version) => (
-        <VersionRow key={version.version} version={version} configured={configured} most={most} />
+        <VersionRow key={version.version} {...{ version, configured, scanned, most }} />
       ))}
-      {unversioned.payloads > 0 ? (
+      {unversioned.payloads > 0 || (unversionedStored?.payloads ?? 0) > 0 ? (
         <tr>
           <td className="t3">none</td>
-          <td className="t3" colSpan={4}>
-            formats that record no version
+          <td className="t3" colSpan={3}>
+            formats that record no version; they may need any version
           </td>
+          {unversionedStored ? (
+            <td>
+              <StoredPayloads stored={unversionedStored} most={most} tone="neutral" />
+            </td>
+          ) : null}
           <td>
-            <Used seen={unversioned} most={most} tone="neutral" />
+            <Used seen={unversioned} most={scanned ? undefined : most} tone="neutral" />
           </td>
           <td colSpan={2}>
             <LastUsed seen={unversioned} />
@@ -112,7 +136,7 @@ function KeyRows({ configured, namespace, most }: KeyRowsProps) {
       ) : null}
       {shown.length < versions.length ? (
         <tr>
-          <td colSpan={8}>
+          <td colSpan={columns}>
             <Button size="small" onClick={() => setAll(true)}>
               Show all {formatCount(versions.length)} versions
             </Button>
@@ -156,11 +180,11 @@ const protectionWords = (level: string) => {
   return words.replace('hsm', 'HSM').replace(/^s/, 'S').replace(/^e/, 'E');
 };
 
-interface VersionRowProps extends Pick<KeyRowsProps, 'configured' | 'most'> {
+interface VersionRowProps extends Pick<KeyRowsProps, 'configured' | 'scanned' | 'most'> {
   readonly version: KeyVersion;
 }
 
-function VersionRow({ version, configured, most }: VersionRowProps) {
+function VersionRow({ version, configured, scanned, most }: VersionRowProps) {
   const format = useTimeFormat();
   const now = useNow(true, 60_000);
   // A phone shows it below the state, where it needs no scrolling.
@@ -173,11 +197,21 @@ function VersionRow({ version, configured, most }: VersionRowProps) {
     destroyed === undefined
       ? undefined
       : `${formatMoment(destroyed, format)}, in ${formatDurationShort(destroyed - now)}`;
+  const stored = scanned && storedUnder(scanned, configured.name, version.version);
+  const words = [
+    attention(version, restoreBy),
+    ...(stored && reason && stored.histories > 0
+      ? [`${formatCount(stored.histories)} stored histories need it`]
+      : []),
+    ...(scanned && !version.primary && isUnneeded(scanned, configured.name, version.version)
+      ? ['no stored history needs it']
+      : []),
+  ].filter(Boolean);
   const command = reason && remedy(reason, { name: configured.name, version: version.version });
   const Icon = reason === undefined ? KeyRound : Lock;
   const next = (
     <span className={styles['attention']} data-outcome={reason && tone}>
-      {attention(version, restoreBy)}
+      <span>{words.join('; ')}</span>
       {command === undefined ? null : (
         <CopyButton what="command" text={() => command} glyph={<Terminal size={12} />} look="quiet">
           Copy command
@@ -206,15 +240,27 @@ function VersionRow({ version, configured, most }: VersionRowProps) {
           <span className="t3">decrypts{version.primary ? ', primary' : ''}</span>
         )}
       </td>
-      <td>{created === undefined ? <span className="t3">–</span> : <Moment at={created} />}</td>
-      <td className="t2">{created === undefined ? '–' : formatDurationShort(now - created)}</td>
       <td>
-        <Used seen={version.seen} most={most} tone={reason && tone} />
+        {created === undefined ? (
+          <span className="t3">–</span>
+        ) : (
+          <time dateTime={version.created} data-tip={formatMomentExact(created, format)}>
+            <span className="t3">{formatDay(created, format)},</span> {formatDurationShort(now - created)} old
+          </time>
+        )}
+      </td>
+      {stored ? (
+        <td>
+          <StoredPayloads stored={stored} most={most} tone={reason && tone} />
+        </td>
+      ) : null}
+      <td>
+        <Used seen={version.seen} most={scanned ? undefined : most} tone={reason && tone} />
       </td>
       <td>
         <LastUsed seen={version.seen} />
       </td>
-      {phone ? null : <td>{next}</td>}
+      {phone ? null : <td className={styles['wrapped']}>{next}</td>}
     </tr>
   );
 }
@@ -224,12 +270,42 @@ type Seen = KeyVersion['seen'];
 /** The width of the longest bar in CSS pixels. */
 const LONGEST = 120;
 
-function Used({ seen, most, tone }: { seen: Seen; most: number; tone: string | undefined }) {
+interface BarProps {
+  readonly count: number;
+  /** The count of the longest bar. */
+  readonly most: number;
+  readonly tone: string | undefined;
+}
+
+const Bar = ({ count, most, tone }: BarProps) => (
+  <i data-outcome={tone} style={{ width: Math.max((count / most) * LONGEST, 2) }} />
+);
+
+/** @param most absent: without a bar */
+function Used({ seen, most, tone }: { seen: Seen; most: number | undefined; tone: string | undefined }) {
   if (seen.payloads === 0) return <span className="t3">0</span>;
   return (
-    <span className={styles['used']} data-outcome={tone}>
-      <i style={{ width: Math.max((seen.payloads / most) * LONGEST, 2) }} />
+    <span className={styles['used']}>
+      {most === undefined ? null : <Bar count={seen.payloads} most={most} tone={tone} />}
       {formatCount(seen.payloads)}
+    </span>
+  );
+}
+
+function StoredPayloads({ stored, most, tone }: { stored: Stored; most: number; tone: string | undefined }) {
+  const { payloads, histories, active } = stored;
+  if (payloads === 0) return <span className="t3">0</span>;
+  return (
+    <span
+      className={styles['used']}
+      data-tip={`${plural(payloads, 'payload')} in ${plural(histories, 'history', 'histories')}, ${formatCount(active)} of them open or schedules`}
+    >
+      <Bar count={payloads} most={most} tone={tone} />
+      {formatCount(payloads)}
+      <span className="t3">
+        in {formatCount(histories)}
+        {active > 0 ? `, ${formatCount(active)} open` : ''}
+      </span>
     </span>
   );
 }

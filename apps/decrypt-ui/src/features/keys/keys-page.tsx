@@ -25,6 +25,7 @@ import { KeyTestResult } from './key-test.tsx';
 import { KeyVersions } from './key-versions.tsx';
 import styles from './keys.module.css';
 import { OutcomeChart } from './outcome-chart.tsx';
+import { ScanSummary } from './scan-summary.tsx';
 import { type KeyTestState, useKeyTest } from './use-key-test.ts';
 
 const route = getRouteApi('/ns/$namespace/keys');
@@ -103,6 +104,7 @@ function Content({ keys, test }: { keys: NamespaceKeys; test: KeyTestState }) {
     <>
       <KeyTestResult test={test} />
       <KeyFacts keys={keys} />
+      <ScanSummary keys={keys} />
       <KeyVersions keys={keys} />
       <OutcomeChart keys={keys} />
       <div className={styles['two']}>
@@ -118,8 +120,8 @@ function Scope({ since }: { since: string }) {
   const format = useTimeFormat();
   return (
     <span>
-      Counts are those of the server process that answered, since {formatMoment(Date.parse(since), format)}.
-      They are no scan of histories
+      Other counts than those of the scan are of the server process that answered, since{' '}
+      {formatMoment(Date.parse(since), format)}
     </span>
   );
 }

@@ -1,0 +1,99 @@
+import { stat } from 'node:fs/promises';
+import {
+  type NamespaceScan,
+  SCAN_REPORT_VERSION,
+  scanReport,
+  type ScanReport,
+} from '@temporal-kms/codec-api';
+import { readRegularFile } from '@temporal-kms/kms-codec/strict-yaml';
+import { z } from 'zod';
+
+/** Bytes of the largest report that is read. Parsing it blocks other requests for about 0.1 s, once after each scan. */
+const MAX_BYTES = 8 * 1024 * 1024;
+
+/** How the variable is named in messages. They contain no path: callers of the API read them. */
+const NAME = 'The scan report (SCAN_REPORT_FILE)';
+
+type Read = { readonly report: ScanReport } | { readonly message: string };
+
+export interface ScanReports {
+  /** Resolves to the part of the report about a namespace, or why there is none. Never rejects. */
+  of(namespace: string): Promise<NamespaceScan>;
+}
+
+/**
+ * Returns the report that `temporal-kms scan` wrote. The file is read again when it has changed.
+ *
+ * @param file absent: no scan is configured
+ * @param log called when a report is read or cannot be read, once for each version of the file
+ */
+export function scanReports(
+  file: string | undefined,
+  log: (message: string, detail: object) => void = () => undefined,
+  maxBytes = MAX_BYTES,
+): ScanReports {
+  let known: { readonly version: string; readonly read: Read } | undefined;
+
+  async function current(path: string): Promise<Read> {
+    const version = await versionOf(path);
+    // Without a wait between the comparison and the assignment, concurrent requests read the file once.
+    if (known?.version === version) return known.read;
+    const read = version === '' ? { message: `${NAME} does not exist or is not readable` } : parse(path);
+    known = { version, read };
+    if ('message' in read) log('scan report not readable', { reason: read.message });
+    else log('scan report read', { started: read.report.started, complete: read.report.complete });
+    return read;
+  }
+
+  function parse(path: string): Read {
+    try {
+      return parseReport(readRegularFile(path, maxBytes).toString('utf8'));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return { message: reason.startsWith(path) ? reason.replace(path, NAME) : `${NAME} cannot be read` };
+    }
+  }
+
+  return {
+    of: async (namespace) => {
+      if (file === undefined) return { status: 'not_configured' };
+      const read = await current(file);
+      if ('message' in read) return { status: 'unreadable', message: read.message };
+      const { report } = read;
+      const scanned = report.namespaces.find((each) => each.namespace === namespace);
+      if (scanned === undefined) return { status: 'not_scanned', started: report.started };
+      const { exports: _, ...rest } = scanned;
+      return { status: 'scanned', scanned: rest };
+    },
+  };
+}
+
+/** Empty for a file that does not exist. */
+async function versionOf(path: string): Promise<string> {
+  return await stat(path, { bigint: true }).then(
+    ({ ino, size, mtimeNs, ctimeNs, mode }) => [ino, size, mtimeNs, ctimeNs, mode].join(' '),
+    () => '',
+  );
+}
+
+/** A report of another version may have another form, so its version is looked at first. */
+const versioned = z.object({ version: z.number() });
+
+function parseReport(text: string): Read {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { message: `${NAME} is not JSON: it may be truncated` };
+  }
+  const found = versioned.safeParse(value).data?.version;
+  if (found !== undefined && found !== SCAN_REPORT_VERSION) {
+    return {
+      message: `${NAME} has the version ${found}, and this server reads version ${SCAN_REPORT_VERSION}: use the same release of temporal-kms`,
+    };
+  }
+  const parsed = scanReport.safeParse(value);
+  if (parsed.success) return { report: parsed.data };
+  const place = parsed.error.issues[0]?.path.join('.') ?? '';
+  return { message: `${NAME} is not a report of temporal-kms scan${place === '' ? '' : ` (at ${place})`}` };
+}

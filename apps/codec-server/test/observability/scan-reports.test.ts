@@ -1,0 +1,136 @@
+import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { namespaceKeys, type ScannedNamespace, type ScanReport } from '@temporal-kms/codec-api';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { scanReports } from '../../src/observability/scan-reports.ts';
+import { appWith, HOST, keys, startKms } from '../support/stack.ts';
+
+const none = { status: 'none', histories: 0, read: 0, payloads: 0 } as const;
+
+const scannedOf = (namespace: string): ScannedNamespace => ({
+  namespace,
+  started: '2026-11-24T12:00:00.000Z',
+  finished: '2026-11-24T12:10:00.000Z',
+  complete: true,
+  looked: {
+    open: { status: 'complete', histories: 3, read: 3, payloads: 40 },
+    closed: none,
+    schedules: none,
+    archived: none,
+    exports: none,
+  },
+  exports: [`/var/exports/${namespace}`],
+  keys: [
+    {
+      key: keys.payments,
+      version: 1,
+      formats: { 'envelope-v2': 40 },
+      places: { open: { histories: 3, payloads: 40, oldest: { workflowId: `order-of-${namespace}` } } },
+    },
+  ],
+  findings: [],
+  gaps: [],
+});
+
+const report = (...namespaces: readonly string[]): ScanReport => ({
+  version: 1,
+  started: '2026-11-24T12:00:00.000Z',
+  complete: true,
+  cryptoKeys: [],
+  namespaces: namespaces.map(scannedOf),
+});
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'scan-reports-'));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+let count = 0;
+/** Writes a file as `temporal-kms scan` does: under another name, which is then changed. */
+async function written(content: unknown, path = join(directory, `${(count += 1)}.json`)): Promise<string> {
+  const text = typeof content === 'string' ? content : JSON.stringify(content);
+  await writeFile(`${path}.new`, text, { mode: 0o644 });
+  await rename(`${path}.new`, path);
+  return path;
+}
+
+describe('the report of a scan', () => {
+  it('is not configured without a file', async () => {
+    expect(await scanReports(undefined).of('payments')).toEqual({ status: 'not_configured' });
+  });
+
+  it('is returned for the namespace only, without the places of exports', async () => {
+    const scans = scanReports(await written(report('orders', 'payments')));
+    const { exports: _, ...expected } = scannedOf('payments');
+    const found = await scans.of('payments');
+    expect(found).toEqual({ status: 'scanned', scanned: expected });
+    expect(JSON.stringify(found)).not.toMatch(/orders|exports\//);
+    expect(await scans.of('kyc')).toEqual({ status: 'not_scanned', started: '2026-11-24T12:00:00.000Z' });
+  });
+
+  it('is read again when the file changes, and once for many requests', async () => {
+    const path = await written(report('orders'));
+    const logged: string[] = [];
+    const scans = scanReports(path, (message) => logged.push(message));
+    const found = await Promise.all(['payments', 'orders', 'payments'].map((name) => scans.of(name)));
+    expect(found.map(({ status }) => status)).toEqual(['not_scanned', 'scanned', 'not_scanned']);
+    expect(logged).toEqual(['scan report read']);
+    await written(report('payments'), path);
+    expect((await scans.of('payments')).status).toBe('scanned');
+    await written('{', path);
+    expect((await scans.of('payments')).status).toBe('unreadable');
+    await written(report('payments'), path);
+    expect((await scans.of('payments')).status).toBe('scanned');
+    expect(logged).toHaveLength(4);
+  });
+
+  it.each([
+    ['is truncated', JSON.stringify(report('payments')).slice(0, -9), /not JSON: it may be truncated/],
+    [
+      'has another version',
+      { ...report('payments'), version: 2 },
+      /has the version 2, and .* reads version 1/,
+    ],
+    ['is another document', { version: 1, namespaces: 'none' }, /not a report of temporal-kms scan \(at /],
+    ['is no object', [], /not a report of temporal-kms scan/],
+  ])('is refused if it %s', async (_, content, message) => {
+    const path = await written(content);
+    const found = await scanReports(path).of('payments');
+    expect(found).toEqual({ status: 'unreadable', message: expect.stringMatching(message) });
+    expect(JSON.stringify(found)).not.toContain(directory);
+  });
+
+  it('is refused if it is missing, too large, or writable by others', async () => {
+    const path = await written(report('payments'));
+    const messageOf = async (file: string, maxBytes?: number) => {
+      const found = await scanReports(file, undefined, maxBytes).of('payments');
+      expect(JSON.stringify(found)).not.toContain(directory);
+      return 'message' in found ? found.message : found.status;
+    };
+    expect(await messageOf(join(directory, 'missing.json'))).toMatch(/does not exist or is not readable$/);
+    expect(await messageOf(path, 100)).toMatch(/\(SCAN_REPORT_FILE\) has more than 100 bytes$/);
+    expect(await messageOf(directory)).toMatch(/is not a regular file$/);
+    await chmod(path, 0o666);
+    expect(await messageOf(path)).toMatch(/can be written by its group or by others: run chmod go-w$/);
+    await chmod(path, 0o644);
+    expect(await messageOf(path)).toBe('scanned');
+  });
+
+  it('is part of the keys of a namespace', async () => {
+    const kms = await startKms({ payments: { encrypt: keys.payments } });
+    onTestFinished(() => kms.close());
+    const ask = async (file: string | undefined) => {
+      const app = appWith(kms, { scans: scanReports(file) });
+      const response = await app.request('/api/namespaces/payments/keys', { headers: { host: HOST } });
+      expect(response.status).toBe(200);
+      return namespaceKeys.parse(await response.json()).scan;
+    };
+    expect(await ask(undefined)).toEqual({ status: 'not_configured' });
+    expect(await ask(await written(report('payments')))).toMatchObject({
+      status: 'scanned',
+      scanned: { keys: [{ version: 1, places: { open: { histories: 3 } } }] },
+    });
+  });
+});
