@@ -125,6 +125,14 @@ const screens: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     await page.goto(`${order}?io=true`);
     await shown(page, 'Please wrap it as a present');
   },
+  'the visible time of a run': async (page) => {
+    await page.goto(order);
+    await shown(page, 'Please wrap it as a present');
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('visible time');
+    await page.getByRole('option', { name: 'Choose the visible time' }).click();
+    await expect(page.getByRole('dialog', { name: /^Visible time/ })).toBeVisible();
+  },
   'the export of a run': async (page) => {
     await page.goto(order);
     await shown(page, 'Please wrap it as a present');

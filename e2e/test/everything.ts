@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises';
+import { expect, type Page } from '@playwright/test';
+
+/** A name in the payloads of order-1001 and its child workflow, and nowhere else. */
+export const SURNAME = 'Lindqvist';
+
+const LIST = '/ns/default/workflows?q=order-1001';
+
+/**
+ * Uses each part of the dashboard that shows, searches or saves plaintext, in one document, and leaves a page with plaintext
+ * on the screen.
+ */
+export async function useEverything(page: Page): Promise<void> {
+  // The dialog in which the browser asks for a file is outside of the page.
+  await page.addInitScript(() => Reflect.deleteProperty(window, 'showSaveFilePicker'));
+  await page.goto(LIST);
+  await searchRuns(page);
+  await readRun(page);
+  await readTabs(page);
+  await readFileAgain(page, await exportRun(page));
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('order-1001');
+  await page.getByRole('option', { name: /^order-1001 ?order/ }).click();
+  await page.locator('[data-key="g1"]').click();
+  await expect(page.getByRole('complementary', { name: 'Inspector' })).toContainText(SURNAME);
+}
+
+async function searchRuns(page: Page): Promise<void> {
+  await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible();
+  await page.keyboard.press('Control+Shift+F');
+  const panel = page.getByRole('complementary', { name: 'Search in payloads' });
+  await panel.getByRole('textbox').fill(SURNAME);
+  await page.keyboard.press('Enter');
+  const found = panel.getByRole('list', { name: 'Runs with matches' });
+  await found.getByRole('link', { name: /order-1001 ?order, / }).click();
+  await expect(page.getByRole('region', { name: 'Matches' }).locator('mark').first()).toHaveText(SURNAME);
+}
+
+async function readRun(page: Page): Promise<void> {
+  const field = page.getByRole('textbox', { name: 'Find in decrypted payloads' });
+  await field.fill(`Mira ${SURNAME}`);
+  await page.keyboard.press('Enter');
+  await expect(page.getByText(/payloads searched/).first()).toBeVisible();
+  // While the search runs, the first Escape stops it.
+  await expect(async () => {
+    await page.keyboard.press('Escape');
+    await expect(field).toBeHidden({ timeout: 2_000 });
+  }).toPass();
+  await page.locator('[data-key="g1"]').click();
+  const inspector = page.getByRole('complementary', { name: 'Inspector' });
+  for (const pane of ['Attributes', 'Crypto', 'Raw']) {
+    await inspector.getByRole('tab', { name: pane }).click();
+    await expect(inspector.getByRole('tabpanel')).not.toBeEmpty();
+  }
+  await inspector.getByRole('button', { name: 'Decoded', exact: true }).click();
+  await expect(inspector).toContainText(SURNAME);
+  await inspector.getByRole('tab', { name: 'Payloads' }).click();
+  await inspector.getByRole('button', { name: 'Copy input' }).click();
+  await page.getByRole('button', { name: /failed, go to the next/ }).click();
+  await inspector.getByRole('tab', { name: 'Failure' }).click();
+  await page.getByRole('button', { name: /^input/ }).click();
+  await expect(page.getByRole('region', { name: 'Input' })).toContainText(SURNAME);
+}
+
+async function readTabs(page: Page): Promise<void> {
+  for (const name of [/^Memo/, /^Metadata/]) {
+    await page.getByRole('tab', { name }).click();
+    await expect(page.getByRole('tabpanel')).toContainText(SURNAME);
+  }
+  await page.getByRole('tab', { name: /^Relations/ }).click();
+  await page.getByRole('button', { name: 'Events of order-1001-delivery' }).click();
+  await expect(page.getByRole('tabpanel')).toContainText(SURNAME);
+}
+
+/** Returns the text of the file. */
+async function exportRun(page: Page): Promise<string> {
+  await page.keyboard.press('x');
+  const dialog = page.getByRole('dialog', { name: 'Export history' });
+  const downloading = page.waitForEvent('download');
+  await dialog.getByRole('button', { name: 'Export' }).click();
+  const text = await readFile(await (await downloading).path(), 'utf8');
+  expect(text).toContain(SURNAME);
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  return text;
+}
+
+async function readFileAgain(page: Page, text: string): Promise<void> {
+  const choosing = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Open a history file' }).click();
+  await (
+    await choosing
+  ).setFiles({
+    name: 'order.json',
+    mimeType: 'application/json',
+    buffer: Buffer.from(text),
+  });
+  await expect(page.getByText('order.json', { exact: true })).toBeVisible();
+  await expect(page.locator('[data-key="g1"]')).toContainText(SURNAME);
+}
+
+/** Everything that a browser keeps of a page apart from what it shows, and the cache of TanStack Query, as text. */
+export async function keptBy(page: Page): Promise<string> {
+  return page.evaluate(async () => {
+    interface Fiber {
+      readonly memoizedProps?: { readonly services?: { readonly queries?: object } } | null;
+      readonly child?: Fiber | null;
+      readonly sibling?: Fiber | null;
+    }
+    const root = document.querySelector('#root');
+    const key = Object.keys(root ?? {}).find((name) => name.startsWith('__reactContainer$')) ?? '';
+    const waiting: (Fiber | null | undefined)[] = [Reflect.get(root ?? {}, key)];
+    let queries: object | undefined;
+    while (waiting.length > 0 && !queries) {
+      const fiber = waiting.pop();
+      if (!fiber) continue;
+      queries = fiber.memoizedProps?.services?.queries;
+      waiting.push(fiber.sibling, fiber.child);
+    }
+    if (!queries) throw new Error('The page has no query client.');
+    const cache: { getAll(): readonly { readonly queryKey: unknown; readonly state: unknown }[] } =
+      Reflect.get(queries, 'getQueryCache').call(queries);
+    const known = cache.getAll();
+    if (known.length === 0) throw new Error('The query cache is empty.');
+    const cached = await Promise.all(
+      (await caches.keys()).map(async (name) =>
+        (await (await caches.open(name)).keys()).map(({ url }) => url),
+      ),
+    );
+    return JSON.stringify({
+      queries: known.map(({ queryKey, state }) => [queryKey, state]),
+      local: Object.entries(localStorage),
+      session: Object.entries(sessionStorage),
+      cookies: document.cookie,
+      databases: await indexedDB.databases(),
+      caches: cached,
+      workers: (await navigator.serviceWorker.getRegistrations()).map(({ scope }) => scope),
+      history: navigation.entries().map((entry) => [entry.url, entry.getState()]),
+      state: history.state as unknown,
+      title: document.title,
+      name: window.name,
+    });
+  });
+}
