@@ -9,7 +9,7 @@ import { auditSearch } from './features/audit/audit-search.ts';
 import { DefaultNamespace, NotFound } from './features/shell/fallback-pages.tsx';
 import { Shell } from './features/shell/shell.tsx';
 import { listSearch } from './features/workflow-list/list-search.ts';
-import { workflowSearch } from './run/search.ts';
+import { compareSearch, workflowSearch } from './run/search.ts';
 import { historyWorker } from './run/start-history-worker.ts';
 
 // Each page is loaded when it is needed, so that the list starts without the code of the run's page.
@@ -56,6 +56,13 @@ const workflowRoute = createRoute({
   component: lazyRouteComponent(loadRunPage, 'RunPage'),
 });
 
+const compareRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/workflows/$workflowId/$runId/compare',
+  validateSearch: compareSearch,
+  component: lazyRouteComponent(() => import('./features/compare/compare-page.tsx'), 'ComparePage'),
+});
+
 const fileRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/file',
@@ -78,7 +85,15 @@ const auditRoute = createRoute({
 
 const routeTree = root.addChildren([
   start,
-  namespace.addChildren([workflowsRoute, latestRunRoute, workflowRoute, fileRoute, keysRoute, auditRoute]),
+  namespace.addChildren([
+    workflowsRoute,
+    latestRunRoute,
+    workflowRoute,
+    compareRoute,
+    fileRoute,
+    keysRoute,
+    auditRoute,
+  ]),
 ]);
 
 export const createAppRouter = (history?: RouterHistory) =>

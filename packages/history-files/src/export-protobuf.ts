@@ -1,5 +1,6 @@
 import { checkId, eventIn, type FileWorkflow } from './file-workflow.ts';
 import { HistoryFileError } from './problem.ts';
+import { MalformedProtobuf, protobufFields } from './protobuf-fields.ts';
 
 /*
  * Temporal Cloud's Workflow History Export writes `temporal.api.export.v1.WorkflowExecutions`:
@@ -14,20 +15,10 @@ import { HistoryFileError } from './problem.ts';
  * event is read here, so that a page needs no schema of Temporal's messages, which have hundreds of KiB.
  */
 
-const VARINT = 0;
-const FIXED64 = 1;
-const DELIMITED = 2;
-const FIXED32 = 5;
-
 /** Fields of the messages above, and of the messages in the first event. */
 const FIRST = 1;
 const EVENT = { eventId: 1, eventTime: 2, started: 6 } as const;
 const STARTED = { workflowType: 1, originalExecutionRunId: 14, workflowId: 28 } as const;
-
-/** A field of a message: a number, or the bytes of a string or message. */
-type Field = readonly [number: number, value: number | Uint8Array];
-
-class Malformed extends Error {}
 
 /** Whether the bytes are a `WorkflowExecutions` message, from the lengths of the messages around the first event. */
 export function isProtobuf(bytes: Uint8Array): boolean {
@@ -42,7 +33,7 @@ export function isProtobuf(bytes: Uint8Array): boolean {
 }
 
 const firstMessage = (bytes: Uint8Array): Uint8Array | undefined => {
-  for (const [number, value] of fields(bytes))
+  for (const { number, value } of protobufFields(bytes))
     return number === FIRST && typeof value !== 'number' ? value : undefined;
   return undefined;
 };
@@ -56,7 +47,7 @@ export function readProtobuf(bytes: Uint8Array): FileWorkflow[] {
       .filter((events) => events.length > 0)
       .map(workflowOf);
   } catch (error) {
-    if (!(error instanceof Malformed)) throw error;
+    if (!(error instanceof MalformedProtobuf)) throw error;
     throw new HistoryFileError('cut_off', 'The file is not complete: a message in it ends too early.', {
       cause: error,
     });
@@ -80,50 +71,9 @@ function workflowOf(events: readonly Uint8Array[]): FileWorkflow {
   };
 }
 
-function* fields(bytes: Uint8Array): Generator<Field, void> {
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
-      const byte = bytes[at];
-      if (byte === undefined) throw new Malformed();
-      at += 1;
-      // Not a bitwise operation, which is limited to 32 bits. Ids and lengths are below 2^53.
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    throw new Malformed();
-  };
-  const skip = (length: number): Uint8Array => {
-    if (at + length > bytes.length) throw new Malformed();
-    at += length;
-    return bytes.subarray(at - length, at);
-  };
-  while (at < bytes.length) {
-    const tag = varint();
-    const number = Math.floor(tag / 8);
-    switch (tag % 8) {
-      case VARINT:
-        yield [number, varint()];
-        break;
-      case DELIMITED:
-        yield [number, skip(varint())];
-        break;
-      case FIXED64:
-        yield [number, skip(8)];
-        break;
-      case FIXED32:
-        yield [number, skip(4)];
-        break;
-      default:
-        throw new Malformed();
-    }
-  }
-}
-
 function messages(bytes: Uint8Array, field: number): Uint8Array[] {
   const found: Uint8Array[] = [];
-  for (const [number, value] of fields(bytes))
+  for (const { number, value } of protobufFields(bytes))
     if (number === field && typeof value !== 'number') found.push(value);
   return found;
 }
@@ -131,7 +81,7 @@ function messages(bytes: Uint8Array, field: number): Uint8Array[] {
 const messageOf = (bytes: Uint8Array, field: number): Uint8Array | undefined => messages(bytes, field).at(-1);
 
 function numberOf(bytes: Uint8Array, field: number): number | undefined {
-  for (const [number, value] of fields(bytes))
+  for (const { number, value } of protobufFields(bytes))
     if (number === field && typeof value === 'number') return value;
   return undefined;
 }

@@ -129,6 +129,15 @@ export const runsQuery = (api: ApiClient, namespace: string, workflowId: string)
     staleTime: 10_000,
   });
 
+/** The latest 20 runs of a workflow type, of any workflow id. */
+export const runsOfTypeQuery = (api: ApiClient, namespace: string, type: string) =>
+  queryOptions({
+    queryKey: ['runs-of-type', namespace, type],
+    queryFn: ({ signal }) =>
+      api.workflows(namespace, { query: `WorkflowType = ${quoted(type)}`, pageSize: 20 }, signal),
+    staleTime: 10_000,
+  });
+
 /** The runs below a root run, and the root itself, in pages. They include runs that started under the root's children. */
 export const familyQuery = (api: ApiClient, namespace: string, rootRunId: string) =>
   infiniteQueryOptions({

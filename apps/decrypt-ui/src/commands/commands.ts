@@ -156,6 +156,7 @@ const commands = {
   },
   'run.related': { title: 'Open the related run', keys: ['o'], section: 'History' },
   'run.parent': { title: 'Open the parent run', keys: ['u'], section: 'History' },
+  'run.compare': { title: 'Compare with another run', keys: ['d'], section: 'History' },
   'run.export': { title: 'Export the history', keys: ['x'], section: 'History' },
   'reveal.event': {
     title: 'Reveal the payloads of the event',

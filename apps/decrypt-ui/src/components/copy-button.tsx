@@ -6,8 +6,8 @@ import { announce } from './live-region.tsx';
 interface CopyButtonProps extends ButtonLook {
   /** The name of what is copied: `workflow id`. */
   readonly what: string;
-  /** Returns the text to copy; called when the button is pressed. */
-  readonly text: () => string;
+  /** Returns the text to copy, or undefined if it is hidden by now; called when the button is pressed. */
+  readonly text: () => string | undefined;
   /** The button's text; without it the button shows an icon only. */
   readonly children?: ReactNode;
   readonly glyph?: ReactNode;
@@ -32,8 +32,10 @@ export function CopyButton({
   }, [copied]);
 
   async function copy() {
+    const value = text();
+    if (value === undefined) return;
     try {
-      await navigator.clipboard.writeText(text());
+      await navigator.clipboard.writeText(value);
       setCopied(true);
       announce(`Copied ${what}`);
     } catch {

@@ -9,6 +9,8 @@ export interface DialogProps {
   readonly onOpenChange: (open: boolean) => void;
   /** Gets the focus when the dialog opens; the close button by default. */
   readonly initialFocus?: RefObject<HTMLElement | null>;
+  /** As large as the window permits, for contents that fill it. */
+  readonly large?: boolean;
   readonly children: ReactNode;
 }
 

@@ -1,7 +1,7 @@
 import { clsx } from 'clsx';
 import { ChevronDown } from 'lucide-react';
 import { type KeyboardEvent, type MouseEvent, type ReactNode, useId, useRef, useState } from 'react';
-import { buttonClass } from './button.tsx';
+import { type ButtonLook, buttonClass } from './button.tsx';
 import { lazyModule, useModule } from './lazy-module.ts';
 import {
   type ActionProps,
@@ -18,6 +18,7 @@ interface MenuProps {
   readonly label: string;
   readonly trigger: ReactNode;
   readonly icon?: boolean;
+  readonly size?: ButtonLook['size'];
   readonly align?: 'start' | 'end';
   readonly className?: string | undefined;
   readonly children: ReactNode;
@@ -27,7 +28,15 @@ interface MenuProps {
 export type OpenedBy = 'pointer' | 'first' | 'last';
 
 /** A button that opens a menu. */
-export function Menu({ label, trigger, icon = false, align = 'start', className, children }: MenuProps) {
+export function Menu({
+  label,
+  trigger,
+  icon = false,
+  size = 'normal',
+  align = 'start',
+  className,
+  children,
+}: MenuProps) {
   const [opened, setOpened] = useState<OpenedBy>();
   const button = useRef<HTMLButtonElement>(null);
   const id = useId();
@@ -53,7 +62,7 @@ export function Menu({ label, trigger, icon = false, align = 'start', className,
         ref={button}
         id={id}
         type="button"
-        className={clsx(buttonClass({ look: 'ghost', icon }), className)}
+        className={clsx(buttonClass({ look: 'ghost', icon, size }), className)}
         {...(icon && { 'aria-label': label })}
         aria-haspopup="menu"
         aria-expanded={opened !== undefined}

@@ -112,10 +112,3 @@ export function decodedAttributes(value: unknown): { message: string; stackTrace
   if (typeof message !== 'string' && typeof stackTrace !== 'string') return undefined;
   return { message: linesAt(value, 'message'), stackTrace: linesAt(value, 'stack_trace') };
 }
-
-/** The number of frames in a stack trace. Counts all lines if none has the form of a frame of an SDK. */
-export function stackFrames(stackTrace: string): number {
-  const lines = stackTrace.split('\n').filter((line) => line.trim() !== '');
-  const frames = lines.filter((line) => /^\s*(at |File ")|^\S+\(.*\)$/.test(line));
-  return frames.length > 0 ? frames.length : lines.length;
-}

@@ -5,7 +5,13 @@ import { parse } from 'lossless-json';
 export type PayloadValue =
   | { readonly kind: 'json'; readonly value: unknown; readonly text: string; readonly messageType?: string }
   | { readonly kind: 'text'; readonly text: string; readonly note?: string }
-  | { readonly kind: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer>; readonly messageType?: string }
+  | {
+      readonly kind: 'bytes';
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      readonly messageType?: string;
+      /** The encoding is `binary/protobuf`. */
+      readonly protobuf?: true;
+    }
   | { readonly kind: 'empty' };
 
 /** Larger JSON is shown as text, in bytes: the parsed value takes about ten times the memory. */
@@ -24,14 +30,14 @@ export const encodingOf = (payload: JsonPayload) => metadataText(payload, 'encod
  */
 export function payloadValue(payload: JsonPayload): PayloadValue {
   const encoding = encodingOf(payload);
-  const bytes = fromBase64(payload.data);
+  const bytes = bytesOf(payload);
   const messageType = metadataText(payload, 'messageType') || undefined;
   const named = messageType === undefined ? {} : { messageType };
   if (encoding === 'binary/null' || (encoding === '' && bytes.length === 0)) return { kind: 'empty' };
   if (encoding.startsWith('json/')) return { ...jsonValue(bytes), ...named };
   const text = encoding === 'binary/plain' || encoding === '' ? utf8(bytes) : undefined;
   if (text !== undefined && isReadable(text)) return { kind: 'text', text };
-  return { kind: 'bytes', bytes, ...named };
+  return { kind: 'bytes', bytes, ...named, ...(encoding === 'binary/protobuf' && { protobuf: true }) };
 }
 
 function jsonValue(bytes: Uint8Array<ArrayBuffer>): PayloadValue {
@@ -44,6 +50,9 @@ function jsonValue(bytes: Uint8Array<ArrayBuffer>): PayloadValue {
     return { kind: 'text', text, note: 'the encoding is JSON, but the content is not' };
   }
 }
+
+/** The bytes of a payload as they were encoded before encryption. */
+export const bytesOf = (payload: JsonPayload): Uint8Array<ArrayBuffer> => fromBase64(payload.data);
 
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   try {
@@ -78,16 +87,4 @@ export function copyText(value: PayloadValue): string {
     default:
       return '';
   }
-}
-
-/** A line of a hex dump, with sixteen bytes: `0000  50 4b 03 04 …  PK··`. */
-export function hexLine(bytes: Uint8Array, line: number): { offset: string; hex: string; ascii: string } {
-  const slice = [...bytes.subarray(line * 16, line * 16 + 16)];
-  const hex = slice.map((byte) => byte.toString(16).padStart(2, '0'));
-  const ascii = slice.map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '·'));
-  return {
-    offset: (line * 16).toString(16).padStart(4, '0'),
-    hex: [hex.slice(0, 8).join(' '), hex.slice(8).join(' ')].join('  '),
-    ascii: ascii.join(''),
-  };
 }

@@ -1,5 +1,5 @@
 import type { JsonPayload, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
-import { createContext, type ReactNode, useContext, useEffect, useMemo } from 'react';
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { type Findings, isUnreadable, reasonOf } from '../model/keys.ts';
 import { type PayloadValue, payloadValue } from '../model/payload-value.ts';
@@ -7,7 +7,8 @@ import type { Decoder } from './decoder.ts';
 import { accessTo, type PayloadPlace } from './reveals.ts';
 import { useRevealed } from './reveals-context.tsx';
 
-interface Payloads {
+/** The payloads of a run. */
+export interface Payloads {
   readonly decoder: Decoder;
   readonly place: (ref: PayloadRef) => PayloadPlace;
 }
@@ -19,7 +20,7 @@ export function PayloadsProvider({ decoder, place, children }: Payloads & { chil
   return <Context value={useMemo(() => ({ decoder, place }), [decoder, place])}>{children}</Context>;
 }
 
-function usePayloads(): Payloads {
+export function usePayloads(): Payloads {
   const payloads = useContext(Context);
   if (!payloads) throw new Error('A payload was rendered outside of <PayloadsProvider>.');
   return payloads;
@@ -63,6 +64,21 @@ export type PayloadView =
   | { readonly status: 'unreadable'; readonly reason: ReasonCode; readonly message?: string }
   /** The request failed as a whole. */
   | { readonly status: 'failed'; readonly message: string };
+
+/**
+ * Returns a function that reads a payload for an action of the reader, such as a copy. It returns undefined if the payload
+ * has been hidden since it was drawn: a timer may be late.
+ */
+export function useReadPayload(): (ref: PayloadRef) => JsonPayload | undefined {
+  const { decoder } = usePayloads();
+  return useCallback(
+    (ref) => {
+      const state = decoder.state(ref);
+      return state.status === 'answered' && state.result.ok ? state.result.payload : undefined;
+    },
+    [decoder],
+  );
+}
 
 const waiting: PayloadView = { status: 'waiting' };
 const closed = { refused: { status: 'refused' }, locked: { status: 'locked' } } as const;

@@ -5,7 +5,7 @@ import type { RunAddress } from '../api/client.ts';
 import { stubOf } from '../model/history.ts';
 import { type KeyUsage, keyUsage } from '../model/keys.ts';
 import { isOpen } from '../model/outcome.ts';
-import { PayloadsProvider, useFindings } from '../payloads/payloads-context.tsx';
+import { type Payloads, PayloadsProvider, useFindings, usePayloads } from '../payloads/payloads-context.tsx';
 import type { Find, FindState } from './find.ts';
 import type { FollowState } from './follow.ts';
 import { openHistoryPort } from './history-client.ts';
@@ -38,6 +38,27 @@ export function useRun(): Run {
   const run = useContext(Context);
   if (!run) throw new Error('useRun() was called outside of <RunProvider>.');
   return run;
+}
+
+/** What components read of the run around them. */
+export interface RunScope {
+  readonly run: Run;
+  readonly payloads: Payloads;
+}
+
+/** Returns the run around the component, for a page that shows two runs: `RunScopeProvider` puts it around other parts. */
+export function useRunScope(): RunScope {
+  const run = useRun();
+  const payloads = usePayloads();
+  return useMemo(() => ({ run, payloads }), [run, payloads]);
+}
+
+export function RunScopeProvider({ scope, children }: { scope: RunScope; children: ReactNode }) {
+  return (
+    <PayloadsProvider {...scope.payloads}>
+      <Context value={scope.run}>{children}</Context>
+    </PayloadsProvider>
+  );
 }
 
 /** The state of the search in the run on the screen. */

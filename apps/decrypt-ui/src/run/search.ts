@@ -31,3 +31,10 @@ export const workflowSearch = z.object({
   to: maybe(z.number().check(z.nonnegative())),
 });
 export type WorkflowSearch = z.infer<typeof workflowSearch>;
+
+/** The search parameters of a comparison: the other run. */
+export const compareSearch = z.object({
+  /** The workflow id of the other run; that of the first by default. */
+  with: maybe(z.string()),
+  run: maybe(z.string()),
+});

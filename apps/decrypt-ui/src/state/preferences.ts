@@ -17,6 +17,8 @@ const preferences = z.object({
   times: z.catch(z.enum(['absolute', 'relative']), 'absolute'),
   /** Whether a key that types a character runs a command. A person who dictates needs these keys off (WCAG 2.1.4). */
   characterKeys: z.catch(z.boolean(), true),
+  /** Whether long lines of payloads wrap. */
+  wrap: z.catch(z.boolean(), true),
   density: z.catch(z.enum(['compact', 'default', 'comfortable']), 'default'),
   /** Widths of columns in CSS pixels, by table and column. `useColumnWidths` reads and writes them. */
   widths: z.catch(z.record(z.string(), z.number().check(z.minimum(20), z.maximum(4000))), {}),

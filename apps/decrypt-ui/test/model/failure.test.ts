@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodedAttributes, failureChain, headline, stackFrames } from '../../src/model/failure.ts';
+import { decodedAttributes, failureChain, headline } from '../../src/model/failure.ts';
 
 const root = {
   message: 'boom',
@@ -55,9 +55,4 @@ test('reads encodedAttributes in the form of the SDKs, and no other form', () =>
   expect(decodedAttributes({ message: 'm' })).toEqual({ message: 'm', stackTrace: '' });
   expect(decodedAttributes({ other: 1 })).toBeUndefined();
   expect(decodedAttributes('text')).toBeUndefined();
-});
-
-test('counts the frames of a stack trace without the message above them', () => {
-  expect(stackFrames('Error: x\n    at a (b:1)\n    at c (d:2)\n')).toBe(2);
-  expect(stackFrames('  File "a.py", line 1, in f\n    x()\n')).toBe(1);
 });

@@ -1,10 +1,12 @@
 import { reasonClass, reasonCode } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
-import { jsonInline, jsonLines, type Line } from '../../src/model/json-lines.ts';
+import { hexLine } from '../../src/model/hex.ts';
+import { jsonInline, type Line } from '../../src/model/json-text.ts';
+import { jsonRows, rowTokens } from '../../src/model/json-tree.ts';
 import { addStub, keyBadges, keyUsage, type StubTally } from '../../src/model/keys.ts';
 import { maskWidth } from '../../src/features/payload/mask.tsx';
 import { payloadLabel } from '../../src/model/payload-label.ts';
-import { copyText, hexLine, payloadValue } from '../../src/model/payload-value.ts';
+import { copyText, payloadValue } from '../../src/model/payload-value.ts';
 import { explain, reasonTexts, remedy } from '../../src/model/reasons.ts';
 import { FixturePayload, encrypted } from '../fixtures/payloads.ts';
 
@@ -15,6 +17,7 @@ const payload = (encoding: string, data: string, more: Record<string, string> = 
   ),
   data: base64(data),
 });
+const jsonLines = (value: unknown) => jsonRows(value).map(rowTokens);
 const text = (lines: readonly Line[]) =>
   lines.map((line) => line.map((token) => token.text).join('')).join('\n');
 
@@ -26,6 +29,10 @@ describe('a payload by its encoding', () => {
       '{\n  id: 9007199254740993,\n  rate: 1.10\n}',
     );
     expect(copyText(value)).toBe('{"id":9007199254740993,"rate":1.10}');
+    const exact = payloadValue(payload('json/plain', '[1.0, 1e400, -0, 12345678901234567890123]'));
+    expect(text(jsonLines(exact.kind === 'json' && exact.value))).toBe(
+      '[\n  1.0,\n  1e400,\n  -0,\n  12345678901234567890123\n]',
+    );
   });
 
   test('shows invalid JSON as text, and invalid UTF-8 as bytes', () => {

@@ -177,10 +177,16 @@ describe('the inspector', () => {
     expect(messages[0]).toContain('PaymentDeclined');
     expect(messages[1]).toContain('Card declined: do_not_honor');
     expect(messages[2]).toContain('StripeCardError');
-    await userEvent.click(failure.querySelector('button[aria-expanded]')!);
+    // The stack trace of the root cause is open.
     await until(
-      () => failure.textContent?.includes('at CapturePayment (/srv/payments/src/activities.ts:41:20)'),
+      () => failure.textContent?.includes('CapturePayment /srv/payments/src/activities.ts:41:20'),
       'a frame',
+    );
+    expect(failure.textContent).not.toContain('node_modules');
+    await userEvent.click(page.getByRole('button', { name: '1 frame of libraries' }).first());
+    await until(
+      () => failure.textContent?.includes('node_modules/@temporalio/worker'),
+      'the frames of libraries',
     );
   });
 

@@ -9,7 +9,7 @@ import { isRecord } from '../../model/values.ts';
 import { usePayload } from '../../payloads/payloads-context.tsx';
 import { useRun } from '../../run/run-context.tsx';
 import { useTimeFormat } from '../../state/preferences.ts';
-import { levelText } from '../payload/failure-view.tsx';
+import { levelText } from '../payload/level-text.ts';
 import { Mask } from '../payload/mask.tsx';
 import { PayloadCell, PayloadLine } from '../payload/payload-cell.tsx';
 import styles from './summary-cell.module.css';

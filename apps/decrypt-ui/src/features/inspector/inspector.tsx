@@ -31,11 +31,11 @@ import { LabelText } from '../history/summary-cell.tsx';
 import type { HistoryView } from '../history/use-history-view.ts';
 import { RevealEvents } from '../reveal/reveal-control.tsx';
 import { EventLinks } from './event-links.tsx';
-import { AttributesPane } from './event-panes.tsx';
 import styles from './inspector.module.css';
 import { FailurePane, PayloadsPane, shownPayloads } from './payloads-pane.tsx';
 
 // Few visits look at these.
+const AttributesPane = lazy(async () => ({ default: (await import('./event-panes.tsx')).AttributesPane }));
 const RawPane = lazy(async () => ({ default: (await import('./raw-pane.tsx')).RawPane }));
 const CryptoPane = lazy(async () => ({ default: (await import('./crypto-pane.tsx')).CryptoPane }));
 
@@ -120,7 +120,9 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
           <PayloadsPane events={events} pending={pending} onFailure={() => onPane('failure')} />
         </TabPanel>
         <TabPanel value="attributes" className={styles['panel']} textOnly>
-          <AttributesPane events={events} />
+          <Suspense>
+            <AttributesPane events={events} />
+          </Suspense>
         </TabPanel>
         <TabPanel value="failure" className={styles['panel']}>
           <FailurePane events={events} pending={pending} />

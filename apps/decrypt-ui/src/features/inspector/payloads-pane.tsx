@@ -10,7 +10,7 @@ import type { PendingWork } from '../../model/pending.ts';
 import { numberAt } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { SummaryCell } from '../history/summary-cell.tsx';
-import { FailureView } from '../payload/failure-view.tsx';
+import { FailurePanel } from '../payload/failure-panel.tsx';
 import { PayloadBlock } from '../payload/payload-block.tsx';
 import styles from './panes.module.css';
 
@@ -84,7 +84,7 @@ export function FailurePane({ events, pending }: PaneProps) {
     <>
       {events.toReversed().flatMap((event) =>
         failuresOf(event).map((failure, index) => (
-          <FailureView
+          <FailurePanel
             // oxlint-disable-next-line react/no-array-index-key -- the failures of an event never move
             key={`${event.eventId} ${index}`}
             failure={failure}
@@ -104,7 +104,7 @@ function PendingFailure({ pending }: { readonly pending: PendingWork | undefined
   const { description } = useRun();
   if (pending?.lastFailure === undefined) return null;
   return (
-    <FailureView
+    <FailurePanel
       failure={pending.lastFailure}
       stubs={description.payloads}
       title="Failure of the last attempt"

@@ -1,7 +1,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { clsx } from 'clsx';
-import { type ReactNode, useRef } from 'react';
-import type { Line } from '../../model/json-lines.ts';
+import { type HTMLAttributes, type ReactNode, useEffect, useRef } from 'react';
+import type { Line } from '../../model/json-text.ts';
 import styles from './code-view.module.css';
 
 /** Height of a line in CSS pixels; `line-height` of code-view.module.css. */
@@ -16,29 +16,51 @@ interface CodeViewProps {
   /** Marks decrypted text with the cyan edge. */
   readonly decrypted?: boolean;
   readonly wrap?: boolean;
+  /** Fills the height of the element around it. */
+  readonly fill?: boolean | undefined;
+  /** The line that is scrolled into view. */
+  readonly current?: number | undefined;
+  /** Attributes of the element that scrolls; those of a text by default. */
+  readonly scroller?: HTMLAttributes<HTMLDivElement>;
+  readonly lineProps?: (index: number) => HTMLAttributes<HTMLDivElement>;
 }
 
 /** Lines of code in a frame. A long text scrolls within the frame, and only its lines in view are drawn. */
-export function CodeView({ count, renderLine, label, decrypted = false, wrap = false }: CodeViewProps) {
-  const className = clsx(styles['well'], decrypted && styles['decrypted']);
-  if (count > MAX_PLAIN_LINES)
-    return <LongLines className={className} count={count} renderLine={renderLine} label={label} />;
+export function CodeView({ decrypted = false, fill = false, ...lines }: CodeViewProps) {
+  const Lines = lines.count > MAX_PLAIN_LINES ? LongLines : ShortLines;
   return (
-    <div className={className}>
-      <div className={styles['scroll']} role="group" aria-label={label} tabIndex={0}>
-        <div className={wrap ? styles['wrap'] : styles['lines']}>
-          {Array.from({ length: count }, (_, index) => (
-            <div key={index}>{renderLine(index)}</div>
-          ))}
-        </div>
+    <div className={clsx(styles['well'], decrypted && styles['decrypted'], fill && styles['fill'])}>
+      <Lines {...lines} />
+    </div>
+  );
+}
+
+type LinesProps = Omit<CodeViewProps, 'decrypted' | 'fill'>;
+
+const scrollerProps = ({ label, scroller }: LinesProps) =>
+  ({ role: 'group', tabIndex: 0, 'aria-label': label, ...scroller }) as const;
+
+function ShortLines(props: LinesProps) {
+  const { count, renderLine, wrap, current, lineProps } = props;
+  const lines = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (current !== undefined) lines.current?.children[current]?.scrollIntoView({ block: 'nearest' });
+  }, [current]);
+  return (
+    <div className={styles['scroll']} {...scrollerProps(props)}>
+      <div ref={lines} className={wrap ? styles['wrap'] : styles['lines']} role="presentation">
+        {Array.from({ length: count }, (_, index) => (
+          <div key={index} {...lineProps?.(index)}>
+            {renderLine(index)}
+          </div>
+        ))}
       </div>
     </div>
   );
 }
 
-type LongLinesProps = Pick<CodeViewProps, 'count' | 'renderLine' | 'label'> & { readonly className: string };
-
-function LongLines({ className, count, renderLine, label }: LongLinesProps) {
+function LongLines(props: LinesProps) {
+  const { count, renderLine, wrap = false, current, lineProps } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count,
@@ -46,22 +68,33 @@ function LongLines({ className, count, renderLine, label }: LongLinesProps) {
     estimateSize: () => LINE_HEIGHT,
     overscan: 20,
   });
+  // Lines that wrap have other heights.
+  useEffect(() => virtual.measure(), [virtual, wrap]);
+  useEffect(() => {
+    if (current !== undefined) virtual.scrollToIndex(current);
+  }, [virtual, current]);
   return (
-    <div className={className}>
+    <div ref={scroller} className={clsx(styles['scroll'], styles['long'])} {...scrollerProps(props)}>
       <div
-        ref={scroller}
-        className={clsx(styles['scroll'], styles['long'])}
-        role="group"
-        aria-label={label}
-        tabIndex={0}
+        className={wrap ? styles['wrap'] : styles['lines']}
+        style={{ height: virtual.getTotalSize() }}
+        role="presentation"
       >
-        <div className={styles['lines']} style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map(({ index, start }) => (
-            <div key={index} className={styles['line']} style={{ top: start }}>
+        {virtual.getVirtualItems().map(({ index, start }) => {
+          const { style, className, ...rest } = lineProps?.(index) ?? {};
+          return (
+            <div
+              key={index}
+              ref={wrap ? virtual.measureElement : undefined}
+              data-index={index}
+              className={clsx(styles['line'], className)}
+              style={{ ...style, top: start }}
+              {...rest}
+            >
               {renderLine(index)}
             </div>
-          ))}
-        </div>
+          );
+        })}
       </div>
     </div>
   );

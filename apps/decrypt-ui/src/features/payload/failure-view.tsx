@@ -1,20 +1,17 @@
 import type { PayloadStub } from '@temporal-kms/codec-api';
-import { ChevronRight } from 'lucide-react';
-import { useState } from 'react';
-import { CopyButton } from '../../components/copy-button.tsx';
-import { decodedAttributes, failureChain, type FailureLevel, stackFrames } from '../../model/failure.ts';
-import { plural } from '../../model/format/number.ts';
+import { failureChain, type FailureLevel } from '../../model/failure.ts';
 import { keyBadges } from '../../model/keys.ts';
-import { type PayloadView, useFindings, usePayload } from '../../payloads/payloads-context.tsx';
+import { useFindings, usePayload } from '../../payloads/payloads-context.tsx';
 import { RevealControl } from '../reveal/reveal-control.tsx';
-import { CodeView } from './code-view.tsx';
 import styles from './failure-view.module.css';
 import { KeyBadges } from './key-badges.tsx';
+import { levelText } from './level-text.ts';
 import { PayloadBlock } from './payload-block.tsx';
 import { PayloadLine } from './payload-cell.tsx';
 import { ReasonNote } from './reason-note.tsx';
+import { StackTrace } from './stack-trace.tsx';
 
-interface FailureViewProps {
+export interface FailureViewProps {
   /** Proto3 JSON in which placeholders stand for the payloads. */
   readonly failure: unknown;
   readonly stubs: readonly PayloadStub[];
@@ -84,45 +81,10 @@ function Level({ level, stub, root }: LevelProps) {
       {view.status === 'unreadable' && stub ? (
         <ReasonNote reason={view.reason} stub={stub} detail={view.message} />
       ) : null}
-      {stackTrace ? <StackTrace text={stackTrace} decrypted={level.encoded !== undefined} /> : null}
-    </li>
-  );
-}
-
-/** Message and stack trace of a level, decrypted if the level has encrypted attributes. */
-export function levelText(level: FailureLevel, view: PayloadView): { message: string; stackTrace: string } {
-  if (level.encoded !== undefined && view.status === 'readable' && view.value.kind === 'json') {
-    return decodedAttributes(view.value.value) ?? level;
-  }
-  return level;
-}
-
-function StackTrace({ text, decrypted }: { text: string; decrypted: boolean }) {
-  const [open, setOpen] = useState(false);
-  const lines = text.replace(/\n+$/, '').split('\n');
-  const frames = stackFrames(text);
-  return (
-    <div className={styles['stack']}>
-      <div className={styles['stackHead']}>
-        <button
-          type="button"
-          className={styles['disclosure']}
-          aria-expanded={open}
-          onClick={() => setOpen(!open)}
-        >
-          <ChevronRight size={12} aria-hidden="true" />
-          Stack trace <span className="t3">{plural(frames, 'frame')}</span>
-        </button>
-        {open ? <CopyButton what="stack trace" text={() => text} /> : null}
-      </div>
-      {open ? (
-        <CodeView
-          count={lines.length}
-          label="Stack trace"
-          decrypted={decrypted}
-          renderLine={(index) => lines[index]}
-        />
+      {stackTrace ? (
+        // The cause comes from the line that threw it.
+        <StackTrace text={stackTrace} decrypted={level.encoded !== undefined} initiallyOpen={root} />
       ) : null}
-    </div>
+    </li>
   );
 }

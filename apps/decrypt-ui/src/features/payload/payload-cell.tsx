@@ -1,7 +1,7 @@
 import { escapeInText, type PayloadRef, type PayloadStub } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { formatBytes } from '../../model/format/number.ts';
-import { jsonInline } from '../../model/json-lines.ts';
+import { jsonInline } from '../../model/json-text.ts';
 import { reasonOf } from '../../model/keys.ts';
 import type { PayloadValue } from '../../model/payload-value.ts';
 import { reasonTexts } from '../../model/reasons.ts';

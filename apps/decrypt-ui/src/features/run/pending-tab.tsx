@@ -13,7 +13,7 @@ import { useRun } from '../../run/run-context.tsx';
 import { useNow } from '../../state/clock.ts';
 import { useTimeFormat } from '../../state/preferences.ts';
 import { RunAnchor } from '../links/run-link.tsx';
-import { FailureView } from '../payload/failure-view.tsx';
+import { FailurePanel } from '../payload/failure-panel.tsx';
 import { PayloadBlock } from '../payload/payload-block.tsx';
 import styles from './tabs.module.css';
 
@@ -119,7 +119,7 @@ function Pending({ work, now, eventId, onSelect }: PendingProps) {
             : [];
         })}
         {work.lastFailure === undefined ? null : (
-          <FailureView failure={work.lastFailure} stubs={description.payloads} title="Last failure" />
+          <FailurePanel failure={work.lastFailure} stubs={description.payloads} title="Last failure" />
         )}
       </div>
     </article>

@@ -13,7 +13,7 @@ import { useRun } from '../../run/run-context.tsx';
 import { useTimeFormat } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
 import { RunAnchor } from '../links/run-link.tsx';
-import { FailureView } from '../payload/failure-view.tsx';
+import { FailurePanel } from '../payload/failure-panel.tsx';
 import styles from './run-alerts.module.css';
 
 interface SelectProps {
@@ -126,7 +126,7 @@ function TaskFailure({
       </Line>
       {shown && event ? (
         <div className={styles['failure']}>
-          <FailureView failure={failure} stubs={event.payloads} note={`event ${event.eventId}`} />
+          <FailurePanel failure={failure} stubs={event.payloads} note={`event ${event.eventId}`} />
         </div>
       ) : null}
     </>

@@ -19,6 +19,7 @@ import { useRun } from '../../run/run-context.tsx';
 import { useNow } from '../../state/clock.ts';
 import { useTimeFormat } from '../../state/preferences.ts';
 import { useServices } from '../../state/services.tsx';
+import { CompareButton } from '../compare/compare-button.tsx';
 import { openRun, RunAnchor } from '../links/run-link.tsx';
 import { ExportButton } from './export-button.tsx';
 import styles from './run-header.module.css';
@@ -39,6 +40,7 @@ export function RunHeader() {
       <CopyButton what="run id" text={() => runId} className={styles['copyRun']} />
       <Lineage />
       <span className="spacer" />
+      <CompareButton className={styles['export']} textClassName={styles['exportText']} />
       <ExportButton />
       {config.temporalUiUrl ? (
         <a

@@ -20,7 +20,6 @@ import { RunHeader } from './run-header.tsx';
 import styles from './run-page.module.css';
 import { RunSkeleton } from './run-skeleton.tsx';
 import { RunUnavailable } from './run-unavailable.tsx';
-import { RunValuesPanel } from './run-values.tsx';
 import { SplitView } from './split-view.tsx';
 import { useRelationCount } from './use-relations.ts';
 
@@ -28,6 +27,9 @@ import { useRelationCount } from './use-relations.ts';
 const MatchList = lazy(async () => ({ default: (await import('../history/match-list.tsx')).MatchList }));
 const PendingTab = lazy(async () => ({ default: (await import('./pending-tab.tsx')).PendingTab }));
 const RelationsTab = lazy(async () => ({ default: (await import('./relations-tab.tsx')).RelationsTab }));
+const RunValuesPanel = lazy(async () => ({
+  default: (await import('./run-values-panel.tsx')).RunValuesPanel,
+}));
 const MetadataTab = lazy(async () => ({ default: (await import('./metadata-tab.tsx')).MetadataTab }));
 
 const route = getRouteApi('/ns/$namespace/workflows/$workflowId/$runId');
@@ -104,7 +106,11 @@ export function RunContent({ header, search, change }: RunContentProps) {
           if (next !== undefined) select(next);
         }}
       />
-      {search.io ? <RunValuesPanel onSelect={select} /> : null}
+      {search.io ? (
+        <Suspense>
+          <RunValuesPanel onSelect={select} />
+        </Suspense>
+      ) : null}
       <RunAlerts onSelect={select} pollers={tab !== 'history'} />
       <SplitView
         reserve={tab === 'history' && view.selection.ev !== undefined && follow.phase === 'loading'}

@@ -1,0 +1,13 @@
+import { lazy, Suspense } from 'react';
+import type { FailureViewProps } from './failure-view.tsx';
+
+const FailureView = lazy(async () => ({ default: (await import('./failure-view.tsx')).FailureView }));
+
+/** A failure with its causes and stack traces. Its code is loaded when the first failure is shown in full. */
+export function FailurePanel(props: FailureViewProps) {
+  return (
+    <Suspense>
+      <FailureView {...props} />
+    </Suspense>
+  );
+}

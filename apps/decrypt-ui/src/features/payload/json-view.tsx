@@ -1,0 +1,116 @@
+import { clsx } from 'clsx';
+import { ChevronRight } from 'lucide-react';
+import { type KeyboardEvent, useId, useMemo, useState } from 'react';
+import {
+  type JsonFolds,
+  type JsonRow,
+  jsonRows,
+  memberCount,
+  parentRow,
+  rowTokens,
+  unfolded,
+} from '../../model/json-tree.ts';
+import { usePreferences } from '../../state/preferences.ts';
+import { CodeView, JsonLine } from './code-view.tsx';
+import styles from './json-view.module.css';
+
+interface JsonViewProps {
+  readonly value: unknown;
+  readonly label: string;
+  readonly decrypted: boolean;
+  readonly fill?: boolean | undefined;
+  /** What is folded at first. Another object starts again. */
+  readonly folds?: JsonFolds | undefined;
+}
+
+/** JSON as a tree whose objects and arrays fold. It has one tab stop, and arrow keys move in it. */
+export function JsonView({ value, label, decrypted, fill, folds = unfolded }: JsonViewProps) {
+  const [own, setOwn] = useState({ folds, from: folds });
+  const current = own.from === folds ? own.folds : folds;
+  const rows = useMemo(() => jsonRows(value, current), [value, current]);
+  const [active, setActive] = useState<number>();
+  const { wrap } = usePreferences();
+  const id = useId();
+
+  function toggle(row: JsonRow | undefined, open: boolean) {
+    if (row?.kind !== (open ? 'folded' : 'open')) return false;
+    setOwn({ from: folds, folds: { ...current, chosen: new Map(current.chosen).set(row.value, open) } });
+    return true;
+  }
+
+  function onKeyDown(event: KeyboardEvent) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const at = active ?? -1;
+    const row = rows[at];
+    const moves: Readonly<Record<string, () => number>> = {
+      ArrowDown: () => at + 1,
+      ArrowUp: () => at - 1,
+      Home: () => 0,
+      End: () => rows.length - 1,
+      ArrowRight: () => (toggle(row, true) ? at : row?.kind === 'open' ? at + 1 : at),
+      ArrowLeft: () => (toggle(row, false) ? at : parentRow(rows, at)),
+    };
+    const next = moves[event.key]?.();
+    if (next === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    setActive(Math.min(Math.max(next, 0), rows.length - 1));
+  }
+
+  function lineProps(index: number) {
+    const row = rows[index];
+    if (!row) return {};
+    const { kind, depth } = row;
+    const canFold = kind === 'open' || kind === 'folded';
+    return {
+      id: `${id}${index}`,
+      className: clsx(styles['line'], canFold && styles['folds'], index === active && styles['active']),
+      // Wrapped text continues below its beginning.
+      style: wrap ? { paddingLeft: `${2 * depth + 2}ch`, textIndent: `-${2 * depth + 2}ch` } : {},
+      ...(kind === 'close'
+        ? { role: 'presentation' }
+        : {
+            role: 'treeitem',
+            'aria-level': depth + 1,
+            'aria-selected': index === active,
+            ...(canFold && { 'aria-expanded': kind === 'open' }),
+          }),
+      ...(canFold && {
+        onClick: () => {
+          // A click that ends a selection of text selects text.
+          if (getSelection()?.isCollapsed !== false) toggle(row, kind === 'folded');
+        },
+      }),
+    };
+  }
+
+  return (
+    <CodeView
+      count={rows.length}
+      label={label}
+      decrypted={decrypted}
+      wrap={wrap}
+      fill={fill}
+      current={active}
+      scroller={{
+        role: 'tree',
+        onKeyDown,
+        ...(active !== undefined && { 'aria-activedescendant': `${id}${active}` }),
+      }}
+      lineProps={lineProps}
+      renderLine={(index) => {
+        const row = rows[index];
+        if (!row) return null;
+        return (
+          <>
+            {row.kind === 'open' || row.kind === 'folded' ? (
+              <ChevronRight size={12} aria-hidden="true" className={styles['chevron']} />
+            ) : null}
+            <JsonLine tokens={rowTokens(row)} />
+            {row.kind === 'folded' ? <span className={styles['count']}>{memberCount(row)}</span> : null}
+          </>
+        );
+      }}
+    />
+  );
+}

@@ -1,0 +1,10 @@
+import { decodedAttributes, type FailureLevel } from '../../model/failure.ts';
+import type { PayloadView } from '../../payloads/payloads-context.tsx';
+
+/** Message and stack trace of a level, decrypted if the level has encrypted attributes. */
+export function levelText(level: FailureLevel, view: PayloadView): { message: string; stackTrace: string } {
+  if (level.encoded !== undefined && view.status === 'readable' && view.value.kind === 'json') {
+    return decodedAttributes(view.value.value) ?? level;
+  }
+  return level;
+}

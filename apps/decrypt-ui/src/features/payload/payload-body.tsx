@@ -1,0 +1,55 @@
+import { escapeInText } from '@temporal-kms/codec-api';
+import { lazy, Suspense, useMemo } from 'react';
+import type { JsonFolds } from '../../model/json-tree.ts';
+import type { PayloadValue } from '../../model/payload-value.ts';
+import { usePreferences } from '../../state/preferences.ts';
+import { CodeView } from './code-view.tsx';
+import { JsonView } from './json-view.tsx';
+import styles from './payload-block.module.css';
+
+// Few payloads are binary.
+const BytesView = lazy(async () => ({ default: (await import('./bytes-view.tsx')).BytesView }));
+
+export interface PayloadBodyProps {
+  readonly value: PayloadValue;
+  readonly label: string;
+  readonly decrypted: boolean;
+  /** Fills the height of the element around it. */
+  readonly fill?: boolean;
+  /** What is folded at first, in JSON. */
+  readonly folds?: JsonFolds | undefined;
+}
+
+/** A decoded payload in full, by the kind of its encoding. */
+export function PayloadBody({ value, folds, ...rest }: PayloadBodyProps) {
+  switch (value.kind) {
+    case 'empty':
+      return <p className="t3">The payload is empty (binary/null).</p>;
+    case 'json':
+      return <JsonView value={value.value} folds={folds} {...rest} />;
+    case 'text':
+      return <TextBody text={value.text} note={value.note} {...rest} />;
+    default:
+      return (
+        <Suspense>
+          <BytesView value={value} folds={folds} {...rest} />
+        </Suspense>
+      );
+  }
+}
+
+interface TextBodyProps extends Omit<PayloadBodyProps, 'value' | 'folds'> {
+  readonly text: string;
+  readonly note: string | undefined;
+}
+
+function TextBody({ text, note, ...rest }: TextBodyProps) {
+  const lines = useMemo(() => escapeInText(text).split('\n'), [text]);
+  const { wrap } = usePreferences();
+  return (
+    <>
+      <CodeView count={lines.length} wrap={wrap} renderLine={(index) => lines[index]} {...rest} />
+      {note ? <p className={styles['note']}>Shown as text: {note}.</p> : null}
+    </>
+  );
+}

@@ -1,0 +1,73 @@
+import type { PayloadStub } from '@temporal-kms/codec-api';
+import { Download, Ellipsis, GitCompareArrows, Maximize2 } from 'lucide-react';
+import { Button } from '../../components/button.tsx';
+import { CopyButton } from '../../components/copy-button.tsx';
+import { announce } from '../../components/live-region.tsx';
+import { Menu, MenuAction, MenuLine, MenuToggle } from '../../components/menu.tsx';
+import { copyText, payloadValue } from '../../model/payload-value.ts';
+import { useReadPayload } from '../../payloads/payloads-context.tsx';
+import { useRun } from '../../run/run-context.tsx';
+import { setPreferences, usePreferences } from '../../state/preferences.ts';
+
+export type PayloadDialogName = 'large' | 'compare';
+
+interface PayloadToolsProps {
+  readonly stub: PayloadStub;
+  readonly title: string;
+  readonly onOpen: (dialog: PayloadDialogName) => void;
+  /** The tools of the large view. */
+  readonly large?: boolean;
+}
+
+/** What the reader can do with a decoded payload. Each action reads it again: it may be hidden by now. */
+export function PayloadTools({ stub, title, onOpen, large = false }: PayloadToolsProps) {
+  const { address } = useRun();
+  const { wrap } = usePreferences();
+  const read = useReadPayload();
+  const name = title.toLowerCase();
+
+  async function save() {
+    // The module may take a moment, so it is loaded before the payload is read.
+    const { savePayload } = await import('./save-payload.ts');
+    const payload = read(stub.ref);
+    if (!payload) return;
+    savePayload([address.workflowId, `event-${stub.ref.split(':', 1)[0] ?? ''}`, name], payload);
+    announce(`Saved ${name}`);
+  }
+
+  return (
+    <>
+      <CopyButton
+        what={name}
+        text={() => {
+          const payload = read(stub.ref);
+          return payload && copyText(payloadValue(payload));
+        }}
+      />
+      {large ? null : (
+        <Button
+          look="ghost"
+          size="small"
+          icon
+          aria-label={`Enlarge ${name}`}
+          data-tip="Enlarge"
+          onClick={() => onOpen('large')}
+        >
+          <Maximize2 size={14} />
+        </Button>
+      )}
+      <Menu label={`More about ${name}`} icon size="small" align="end" trigger={<Ellipsis size={14} />}>
+        <MenuAction icon={<Download size={14} />} onClick={() => void save()}>
+          Save as a file
+        </MenuAction>
+        <MenuAction icon={<GitCompareArrows size={14} />} onClick={() => onOpen('compare')}>
+          Compare with another payload
+        </MenuAction>
+        <MenuLine />
+        <MenuToggle checked={wrap} onChange={(next) => setPreferences({ wrap: next })}>
+          Wrap long lines
+        </MenuToggle>
+      </Menu>
+    </>
+  );
+}

@@ -1,0 +1,74 @@
+import { CornerDownLeft } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Button } from '../../components/button.tsx';
+import { failureAttributes } from '../../model/describe-group.ts';
+import type { RecordedEvent } from '../../model/history.ts';
+import { payloadTitle } from '../../model/payload-label.ts';
+import { FailurePanel } from '../payload/failure-panel.tsx';
+import { PayloadBlock } from '../payload/payload-block.tsx';
+import { resultName, useEnds } from './run-ends.ts';
+import styles from './run-values.module.css';
+
+/** The input and the result of a run in full, next to each other. */
+export function RunValuesPanel({ onSelect }: { onSelect: (eventId: number) => void }) {
+  const { first, last } = useEnds();
+  const end = last?.events[0];
+  return (
+    <div className={styles['panel']}>
+      {first ? (
+        <Column title="Input" event={first} onSelect={onSelect}>
+          <Payloads event={first} prefix={/^input\b/} none="The run has no input." />
+        </Column>
+      ) : null}
+      {end ? (
+        <Column title={titleOf(end)} event={end} onSelect={onSelect}>
+          <Result event={end} />
+        </Column>
+      ) : null}
+    </div>
+  );
+}
+
+function titleOf(event: RecordedEvent): string {
+  const name = resultName(event);
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
+interface ColumnProps {
+  readonly title: string;
+  readonly event: RecordedEvent;
+  readonly onSelect: (eventId: number) => void;
+  readonly children: ReactNode;
+}
+
+function Column({ title, event, onSelect, children }: ColumnProps) {
+  return (
+    <section className={styles['column']} aria-label={title}>
+      <h2 className="sr-only">{title}</h2>
+      {children}
+      <Button look="ghost" size="small" className={styles['event']} onClick={() => onSelect(event.eventId)}>
+        <CornerDownLeft size={12} />
+        Show event {event.eventId}
+      </Button>
+    </section>
+  );
+}
+
+function Result({ event }: { event: RecordedEvent }) {
+  const failure = failureAttributes(event);
+  if (failure !== undefined) return <FailurePanel failure={failure} stubs={event.payloads} />;
+  return <Payloads event={event} prefix={/^(result|details|input)\b/} none="The run returned no value." />;
+}
+
+interface PayloadsProps {
+  readonly event: RecordedEvent;
+  /** Matches the paths of the payloads. */
+  readonly prefix: RegExp;
+  readonly none: string;
+}
+
+function Payloads({ event, prefix, none }: PayloadsProps) {
+  const stubs = event.payloads.filter(({ path }) => prefix.test(path));
+  if (stubs.length === 0) return <p className={styles['none']}>{none}</p>;
+  return stubs.map((stub) => <PayloadBlock key={stub.ref} stub={stub} title={payloadTitle(stub, stubs)} />);
+}

@@ -1,0 +1,80 @@
+import { escapeInText } from '@temporal-kms/codec-api';
+import { isLosslessNumber } from 'lossless-json';
+import { isRecord } from './values.ts';
+
+export interface Token {
+  readonly kind: 'key' | 'punctuation' | 'value';
+  readonly text: string;
+}
+export type Line = readonly Token[];
+
+export const key = (text: string): Token => ({ kind: 'key', text });
+export const punctuation = (text: string): Token => ({ kind: 'punctuation', text });
+const value = (text: string): Token => ({ kind: 'value', text });
+
+/** Below this depth a value takes one line, and below twice this depth an ellipsis. This bounds the recursion. */
+export const MAX_DEPTH = 60;
+
+/**
+ * JSON on one line, truncated to `limit` characters. Member names have no quotes where JavaScript allows that. Numbers keep
+ * every digit that was sent, and invisible characters in strings are escaped.
+ */
+export function jsonInline(input: unknown, limit: number): Token[] {
+  const tokens: Token[] = [];
+  let used = 0;
+  for (const token of inline(input, limit)) {
+    if (used + token.text.length > limit) {
+      tokens.push({ kind: token.kind, text: `${token.text.slice(0, Math.max(limit - used, 0))}…` });
+      return tokens;
+    }
+    tokens.push(token);
+    used += token.text.length;
+  }
+  return tokens;
+}
+
+/** The tokens of JSON on one line. Strings may be cut after `limit` characters. */
+export function* inline(input: unknown, limit: number, depth = 0): Generator<Token> {
+  const members = membersOf(input);
+  if (!members) {
+    yield value(scalar(input, limit));
+    return;
+  }
+  const [opening, closing] = Array.isArray(input) ? ['[', ']'] : ['{ ', ' }'];
+  if (members.length === 0) {
+    yield punctuation(`${opening}${closing}`.replaceAll(' ', ''));
+    return;
+  }
+  if (depth > MAX_DEPTH * 2) {
+    yield punctuation('…');
+    return;
+  }
+  yield punctuation(opening);
+  for (const [index, [name, member]] of members.entries()) {
+    if (index > 0) yield punctuation(', ');
+    if (name !== undefined) {
+      yield key(name);
+      yield punctuation(': ');
+    }
+    yield* inline(member, limit, depth + 1);
+  }
+  yield punctuation(closing);
+}
+
+/** The members of an object or array with their names; undefined for another value. */
+export function membersOf(input: unknown): readonly (readonly [string | undefined, unknown])[] | undefined {
+  if (Array.isArray(input)) return input.map((item) => [undefined, item] as const);
+  if (isLosslessNumber(input) || !isRecord(input)) return undefined;
+  return Object.entries(input).map(([name, member]) => [memberName(name), member] as const);
+}
+
+const memberName = (name: string) =>
+  /^[A-Za-z_$][\w$]*$/.test(name) ? name : escapeInText(JSON.stringify(name));
+
+function scalar(input: unknown, limit: number): string {
+  if (isLosslessNumber(input)) return input.value;
+  // Escapes only the part of a long string that can be shown.
+  if (typeof input === 'string')
+    return escapeInText(JSON.stringify(limit < input.length ? input.slice(0, limit + 1) : input));
+  return JSON.stringify(input) ?? 'null';
+}

@@ -1,0 +1,125 @@
+import { diffArrays, diffWordsWithSpace } from 'diff';
+
+/** A run of lines in a comparison, by how many lines each side has. */
+export interface DiffPart {
+  readonly kind: 'same' | 'changed';
+  readonly left: number;
+  readonly right: number;
+}
+
+export interface LineDiff {
+  readonly parts: readonly DiffPart[];
+  /** False if the texts differ so much that they are not aligned: then everything between the common ends has changed. */
+  readonly aligned: boolean;
+}
+
+/** Milliseconds for which the lines are aligned. */
+const TIMEOUT = 8000;
+
+/** Aligns the lines of two texts. It can take seconds, so call it in a worker. */
+export function lineDiff(left: readonly string[], right: readonly string[], timeout = TIMEOUT): LineDiff {
+  const changes = diffArrays([...left], [...right], { timeout });
+  if (!changes) return { parts: commonEnds(left, right), aligned: false };
+  const parts: DiffPart[] = [];
+  for (const { added, removed, value } of changes) {
+    const last = parts.at(-1);
+    const own = { left: added ? 0 : value.length, right: removed ? 0 : value.length };
+    if (!added && !removed) parts.push({ kind: 'same', ...own });
+    else if (last?.kind === 'changed')
+      parts[parts.length - 1] = {
+        kind: 'changed',
+        left: last.left + own.left,
+        right: last.right + own.right,
+      };
+    else parts.push({ kind: 'changed', ...own });
+  }
+  return { parts, aligned: true };
+}
+
+function commonEnds(left: readonly string[], right: readonly string[]): DiffPart[] {
+  const shorter = Math.min(left.length, right.length);
+  let head = 0;
+  while (head < shorter && left[head] === right[head]) head += 1;
+  let tail = 0;
+  while (tail < shorter - head && left.at(-1 - tail) === right.at(-1 - tail)) tail += 1;
+  return [
+    { kind: 'same' as const, left: head, right: head },
+    { kind: 'changed' as const, left: left.length - head - tail, right: right.length - head - tail },
+    { kind: 'same' as const, left: tail, right: tail },
+  ].filter((part) => part.left + part.right > 0);
+}
+
+/** A line of a comparison: positions in the lines of the two sides. */
+export type DiffRow =
+  | { readonly kind: 'same' | 'changed'; readonly left?: number; readonly right?: number }
+  /** Equal lines that are folded. `at` identifies them. */
+  | { readonly kind: 'folded'; readonly at: number; readonly count: number };
+
+/** Equal lines that are shown next to a change. */
+const CONTEXT = 3;
+
+/** Lays out a comparison side by side. Equal lines far from a change are folded, unless `open` contains their position. */
+export function diffRows(parts: readonly DiffPart[], open: ReadonlySet<number>): DiffRow[] {
+  const rows: DiffRow[] = [];
+  let [left, right] = [0, 0];
+  for (const [index, part] of parts.entries()) {
+    if (part.kind === 'same') {
+      const head = index === 0 ? 0 : CONTEXT;
+      const tail = index === parts.length - 1 ? 0 : CONTEXT;
+      const hidden = part.left - head - tail;
+      const folds = hidden > 1 && !open.has(left);
+      for (let line = 0; line < part.left; line += 1) {
+        if (folds && line === head) {
+          rows.push({ kind: 'folded', at: left, count: hidden });
+          line += hidden - 1;
+        } else rows.push({ kind: 'same', left: left + line, right: right + line });
+      }
+    } else {
+      for (let line = 0; line < Math.max(part.left, part.right); line += 1) {
+        rows.push({
+          kind: 'changed',
+          ...(line < part.left && { left: left + line }),
+          ...(line < part.right && { right: right + line }),
+        });
+      }
+    }
+    left += part.left;
+    right += part.right;
+  }
+  return rows;
+}
+
+/** Lines that changed on both sides count once. */
+export const changedLines = (parts: readonly DiffPart[]): number =>
+  parts.reduce((sum, part) => sum + (part.kind === 'changed' ? Math.max(part.left, part.right) : 0), 0);
+
+/** A piece of a changed line. */
+export interface Piece {
+  readonly text: string;
+  readonly changed: boolean;
+}
+
+/** In longer lines, no words are compared. */
+const MAX_WORDS = 2000;
+
+/** The words in which two lines differ; none if the lines have little in common. */
+export function wordDiff(left: string, right: string): { left: Piece[]; right: Piece[] } {
+  if (left.length + right.length > MAX_WORDS)
+    return { left: [{ text: left, changed: false }], right: [{ text: right, changed: false }] };
+  const pieces = { left: [] as Piece[], right: [] as Piece[] };
+  for (const { added, removed, value } of diffWordsWithSpace(left, right)) {
+    const piece = { text: value, changed: added || removed };
+    if (!added) pieces.left.push(piece);
+    if (!removed) pieces.right.push(piece);
+  }
+  return isSimilar(pieces.left) && isSimilar(pieces.right)
+    ? pieces
+    : { left: [{ text: left, changed: false }], right: [{ text: right, changed: false }] };
+}
+
+/** In lines that have little in common, marked words would only distract. */
+function isSimilar(pieces: readonly Piece[]): boolean {
+  const letters = ({ text }: Piece) => text.replaceAll(/\W/g, '').length;
+  const same = pieces.reduce((sum, piece) => sum + (piece.changed ? 0 : letters(piece)), 0);
+  return same * 3 >= pieces.reduce((sum, piece) => sum + letters(piece), 0);
+}

@@ -1,0 +1,34 @@
+/** A kind of file that the page can draw, recognised by its first bytes. */
+export interface Media {
+  /** `PNG`, `PDF`. */
+  readonly name: string;
+  readonly extension: string;
+  readonly type: string;
+  readonly kind: 'picture' | 'document';
+}
+
+const picture = (name: string, extension: string): Media => ({
+  name,
+  extension,
+  type: `image/${name.toLowerCase()}`,
+  kind: 'picture',
+});
+
+/** First bytes in Latin-1, after `at` bytes. SVG and HTML are missing on purpose: they can contain scripts. */
+const signatures: readonly { readonly at?: number; readonly bytes: string; readonly media: Media }[] = [
+  { bytes: '\u0089PNG\r\n\u001a\n', media: picture('PNG', 'png') },
+  { bytes: '\u00ff\u00d8\u00ff', media: picture('JPEG', 'jpg') },
+  { bytes: 'GIF8', media: picture('GIF', 'gif') },
+  { at: 8, bytes: 'WEBP', media: picture('WebP', 'webp') },
+  { at: 4, bytes: 'ftypavif', media: picture('AVIF', 'avif') },
+  {
+    bytes: '%PDF-',
+    media: { name: 'PDF', extension: 'pdf', type: 'application/pdf', kind: 'document' },
+  },
+];
+
+/** Recognises a picture or a PDF by its first bytes, whatever the payload's metadata claim. */
+export function mediaOf(bytes: Uint8Array): Media | undefined {
+  const start = String.fromCharCode(...bytes.subarray(0, 16));
+  return signatures.find(({ at = 0, bytes: first }) => start.startsWith(first, at))?.media;
+}

@@ -1,0 +1,56 @@
+import { MalformedProtobuf, type ProtobufField, protobufFields } from '@temporal-kms/history-files';
+import { LosslessNumber } from 'lossless-json';
+import { hexByte } from './hex.ts';
+
+/** Messages that are nested deeper are shown as bytes. */
+const MAX_DEPTH = 40;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * The fields of a protobuf message by their numbers, as far as they can be read without the message's descriptor: a
+ * delimited field is text if it is readable UTF-8, else a message if it can be read as one, else bytes in hexadecimal. A
+ * field that occurs several times is an array. Returns undefined if the bytes are no message.
+ */
+export function protobufValue(bytes: Uint8Array, depth = 0): Record<string, unknown> | undefined {
+  const fields = new Map<string, unknown[]>();
+  try {
+    for (const field of protobufFields(bytes)) {
+      const name = String(field.number);
+      fields.set(name, [...(fields.get(name) ?? []), fieldValue(field, depth)]);
+    }
+  } catch (error) {
+    if (error instanceof MalformedProtobuf) return undefined;
+    throw error;
+  }
+  return Object.fromEntries(
+    [...fields].map(([name, values]) => [name, values.length > 1 ? values : values[0]]),
+  );
+}
+
+function fieldValue({ wire, value, encoded }: ProtobufField, depth: number): unknown {
+  if (typeof value === 'number') return new LosslessNumber(String(varint(encoded)));
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  if (wire === 'fixed64')
+    return {
+      $fixed64: new LosslessNumber(String(view.getBigUint64(0, true))),
+      double: view.getFloat64(0, true),
+    };
+  if (wire === 'fixed32') return { $fixed32: view.getUint32(0, true), float: view.getFloat32(0, true) };
+  const message = value.length > 0 && depth < MAX_DEPTH ? protobufValue(value, depth + 1) : undefined;
+  return textOf(value) ?? message ?? { $hex: Array.from(value, hexByte).join(' ') };
+}
+
+/** A varint with every digit: it has up to 64 bits. */
+const varint = (encoded: Uint8Array): bigint =>
+  encoded.reduceRight((sum, byte) => (sum << 7n) | BigInt(byte & 0x7f), 0n);
+
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    const text = utf8.decode(bytes);
+    // oxlint-disable-next-line no-control-regex
+    return /[\u0000-\u0008\u000b-\u001f\u007f]/.test(text) ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,52 @@
+import { stringify } from 'lossless-json';
+import { describe, expect, test } from 'vitest';
+import { mediaOf } from '../../src/model/media.ts';
+import { protobufValue } from '../../src/model/protobuf-value.ts';
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const concat = (...parts: readonly (Uint8Array | readonly number[])[]) =>
+  Uint8Array.from(parts.flatMap((part) => [...part]));
+
+describe('a protobuf message without its descriptor', () => {
+  test('shows fields by number: numbers with every digit, text, messages, bytes and repetitions', () => {
+    const inner = concat([0x0a, 2], bytes('DE'));
+    const message = concat(
+      // 1: 2^64 - 1 as a varint
+      [0x08, ...Array.from({ length: 9 }, () => 0xff), 0x01],
+      [0x12, 5],
+      bytes('Maren'),
+      [0x1a, inner.length],
+      inner,
+      [0x22, 3, 0, 0xff, 7],
+      [0x28, 1, 0x28, 2],
+      // 6: the double 1.5; 7: the float 2.5
+      [0x31, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f],
+      [0x3d, 0, 0, 0x20, 0x40],
+    );
+    expect(stringify(protobufValue(message))).toBe(
+      '{"1":18446744073709551615,"2":"Maren","3":{"1":"DE"},"4":{"$hex":"00 ff 07"},"5":[1,2],' +
+        '"6":{"$fixed64":4609434218613702656,"double":1.5},"7":{"$fixed32":1075838976,"float":2.5}}',
+    );
+  });
+
+  test('is not made up from bytes that are no message', () => {
+    expect(protobufValue(bytes('%PDF-1.7'))).toBeUndefined();
+    expect(protobufValue(Uint8Array.of(0x0a, 200, 1))).toBeUndefined();
+    expect(protobufValue(Uint8Array.of(0x00, 1))).toBeUndefined();
+  });
+
+  test('is shown as bytes where it is nested too deeply', () => {
+    let nested: Uint8Array = Uint8Array.of(0x08, 1);
+    for (let level = 0; level < 60; level += 1) nested = concat([0x0a, nested.length], nested);
+    expect(stringify(protobufValue(nested))).toContain('"$hex"');
+  });
+});
+
+test('a picture and a PDF are recognised by their first bytes, and a file that can contain scripts is not', () => {
+  expect(mediaOf(Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a))?.name).toBe('PNG');
+  expect(mediaOf(Uint8Array.of(0xff, 0xd8, 0xff, 0xe0))?.type).toBe('image/jpeg');
+  expect(mediaOf(bytes('RIFF0000WEBPVP8 '))?.extension).toBe('webp');
+  expect(mediaOf(bytes('%PDF-1.7'))).toMatchObject({ kind: 'document', extension: 'pdf' });
+  expect(mediaOf(bytes('<svg xmlns="http://www.w3.org/2000/svg">'))).toBeUndefined();
+  expect(mediaOf(bytes('<html>'))).toBeUndefined();
+});

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type JsonRow,
+  jsonRows,
+  LONG,
+  memberCount,
+  parentRow,
+  rowTokens,
+  SHORT,
+} from '../../src/model/json-tree.ts';
+
+const text = (rows: readonly JsonRow[]) =>
+  rows.map((row) =>
+    rowTokens(row)
+      .map((token) => token.text)
+      .join(''),
+  );
+const customer = { name: 'Maren Vogel', email: 'maren.vogel@mail.example', city: 'Kiel' };
+const order = { customer, items: [{ sku: 'SKU-1', count: 2 }] };
+
+describe('the tree of a JSON value', () => {
+  test('folds what the reader has folded, with the beginning of its members', () => {
+    const rows = jsonRows(order, { chosen: new Map([[customer, false]]), lines: SHORT });
+    expect(text(rows)).toEqual([
+      '{',
+      '  customer: { name: "Maren Vogel", email: "maren.vogel@mail.example", ci…,',
+      '  items: [{ sku: "SKU-1", count: 2 }]',
+      '}',
+    ]);
+    expect(memberCount(rows[1]!)).toBe(3);
+  });
+
+  test('finds the line that contains a line', () => {
+    const rows = jsonRows(order);
+    const name = text(rows).findIndex((line) => line.includes('Maren'));
+    expect(text(rows)[parentRow(rows, name)]).toBe('  customer: {');
+    expect(parentRow(rows, 1)).toBe(0);
+    expect(parentRow(rows, 0)).toBe(-1);
+  });
+
+  test('folds the later objects of a long value until the reader opens them', () => {
+    const list = Array.from({ length: 12_000 }, (_, index) => ({ index, ...customer }));
+    const rows = jsonRows(list);
+    expect(rows.at(1)?.kind).toBe('open');
+    expect(rows.at(-2)?.kind).toBe('folded');
+    expect(rows.length).toBeLessThan(SHORT + list.length);
+    const all = jsonRows(list, { chosen: new Map(), lines: LONG });
+    expect(all.filter(({ kind }) => kind === 'open').length).toBeGreaterThan(3000);
+    const last = list.at(-1);
+    expect(jsonRows(list, { chosen: new Map([[last, true]]), lines: 0 })).toHaveLength(1);
+    const opened = jsonRows(list, {
+      chosen: new Map<unknown, boolean>([
+        [last, true],
+        [list, true],
+      ]),
+      lines: 0,
+    });
+    expect(opened.at(-3)).toMatchObject({ name: 'city', value: 'Kiel' });
+  });
+});

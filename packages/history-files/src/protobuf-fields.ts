@@ -1,0 +1,53 @@
+/** How the value of a field is encoded (https://protobuf.dev/programming-guides/encoding/). Groups are deprecated. */
+const wireTypes = ['varint', 'fixed64', 'delimited', undefined, undefined, 'fixed32'] as const;
+
+/** A field of a message. */
+export interface ProtobufField {
+  readonly number: number;
+  readonly wire: 'varint' | 'fixed64' | 'delimited' | 'fixed32';
+  /** The number of a varint, exact up to 2^53; otherwise the bytes of the value. */
+  readonly value: number | Uint8Array;
+  /** The value as it is encoded; of a delimited value with its length. */
+  readonly encoded: Uint8Array;
+}
+
+export class MalformedProtobuf extends Error {}
+
+const sizeOf = (wire: ProtobufField['wire']) => (wire === 'fixed64' ? 8 : wire === 'fixed32' ? 4 : undefined);
+
+/**
+ * Reads the fields of a protobuf message, without its schema.
+ *
+ * @throws MalformedProtobuf if the bytes are no complete message
+ * @example
+ * for (const { number, value } of protobufFields(Uint8Array.of(0x08, 0x2a))) console.log(number, value); // 1 42
+ */
+export function* protobufFields(bytes: Uint8Array): Generator<ProtobufField, void> {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
+      const byte = bytes[at];
+      if (byte === undefined) throw new MalformedProtobuf();
+      at += 1;
+      // Not a bitwise operation, which is limited to 32 bits. Ids and lengths are below 2^53.
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw new MalformedProtobuf();
+  };
+  const skip = (length: number): Uint8Array => {
+    if (at + length > bytes.length) throw new MalformedProtobuf();
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  while (at < bytes.length) {
+    const tag = varint();
+    const number = Math.floor(tag / 8);
+    const wire = wireTypes[tag % 8];
+    if (wire === undefined || number === 0) throw new MalformedProtobuf();
+    const start = at;
+    const value = wire === 'varint' ? varint() : skip(sizeOf(wire) ?? varint());
+    yield { number, wire, value, encoded: bytes.subarray(start, at) };
+  }
+}
