@@ -3,11 +3,15 @@ import { Command } from 'commander';
 import type { ExitName } from './cli/cli-error.ts';
 import type { AddCommand, CliDeps } from './cli/deps.ts';
 import { addDecryptCommand } from './commands/decrypt.ts';
+import { addDestroyCommand } from './commands/destroy.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addDrainCommand } from './commands/drain.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addPlaintextCommand } from './commands/plaintext.ts';
+import { addMayDestroyCommand } from './commands/may-destroy.ts';
 import { addRotateCommand } from './commands/rotate.ts';
+import { addScanCommand } from './commands/scan.ts';
 import { addSetupCommand } from './commands/setup.ts';
 import { version } from './version.ts';
 
@@ -20,6 +24,10 @@ const commands: readonly AddCommand[] = [
   addDoctorCommand,
   addKeysCommand,
   addRotateCommand,
+  addScanCommand,
+  addMayDestroyCommand,
+  addDestroyCommand,
+  addDrainCommand,
   addInspectCommand,
   addDecryptCommand,
   addPlaintextCommand,

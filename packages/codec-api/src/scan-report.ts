@@ -169,6 +169,11 @@ export const scannedKey = z.object({
       /** Cloud KMS's CryptoKeyVersionState. */
       state: z.string(),
       created: z.optional(timestamp),
+      /**
+       * The first of the consecutive scans, with the same state folder, that found a later version to be primary. Cloud KMS does
+       * not record when a version stopped being primary. Absent: it is not known.
+       */
+      notPrimarySince: z.optional(timestamp),
     }),
   ),
 });

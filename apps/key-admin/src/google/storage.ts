@@ -1,3 +1,4 @@
+import type { Storage } from '@google-cloud/storage';
 import { CliError } from '../cli/cli-error.ts';
 import { gcloud, YOU } from './gcloud.ts';
 import { signInLines } from './errors.ts';
@@ -13,10 +14,37 @@ export async function openObject(url: string): Promise<AsyncIterable<Uint8Array>
   const [, bucket, name] = URL_OF_OBJECT.exec(url) ?? [];
   if (bucket === undefined || name === undefined)
     throw new CliError('usage', `${url} is not the URL of an object, such as gs://BUCKET/OBJECT`);
-  // Loaded here, because it takes as long as the rest of the command.
-  const { Storage } = await import('@google-cloud/storage');
-  const storage = new Storage({ timeout: 60_000, retryOptions: { maxRetries: 3 } });
+  const storage = await connectStorage();
   return read(url, bucket, storage.bucket(bucket).file(name).createReadStream());
+}
+
+const URL_OF_FOLDER = /^gs:\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:\/(.*))?$/;
+
+/**
+ * Returns the URLs of the objects in a folder of Cloud Storage, `gs://BUCKET/FOLDER`, and in the folders in it.
+ * @throws CliError if the bucket does not exist or may not be listed, or Cloud Storage does not answer
+ */
+export async function* listObjects(url: string): AsyncGenerator<string, void> {
+  const [, bucket, folder = ''] = URL_OF_FOLDER.exec(url) ?? [];
+  if (bucket === undefined)
+    throw new CliError('usage', `${url} is not the URL of a folder, such as gs://BUCKET/FOLDER`);
+  const storage = await connectStorage();
+  const prefix = folder === '' || folder.endsWith('/') ? folder : `${folder}/`;
+  try {
+    for await (const file of storage.bucket(bucket).getFilesStream({ prefix })) {
+      const name: unknown = Reflect.get(file, 'name');
+      // An object whose name ends with a slash stands for a folder.
+      if (typeof name === 'string' && !name.endsWith('/')) yield `gs://${bucket}/${name}`;
+    }
+  } catch (error) {
+    throw storageError(url, bucket, error);
+  }
+}
+
+/** Loads the client here, because that takes as long as the rest of a command. */
+async function connectStorage(): Promise<Storage> {
+  const { Storage: Client } = await import('@google-cloud/storage');
+  return new Client({ timeout: 60_000, retryOptions: { maxRetries: 3 } });
 }
 
 async function* read(

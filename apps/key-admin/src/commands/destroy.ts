@@ -1,0 +1,83 @@
+import { CliError } from '../cli/cli-error.ts';
+import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import { parseKeyName } from '../cli/environment.ts';
+import { addCommonOptions, addKeyOption } from '../cli/options.ts';
+import { createOutput, timestamp, typeLines } from '../cli/output.ts';
+import { addDestroyOptions, type DestroyOptions, mayDestroy, versionNumber } from '../destroy/ask.ts';
+import { verdictLines } from '../destroy/verdict-text.ts';
+import { connectGoogle } from '../google/client.ts';
+import { gcloud, ringOptions } from '../google/gcloud.ts';
+
+const examples = `
+Examples:
+  $ temporal-kms destroy 3
+  $ temporal-kms destroy 3 --report report.json --yes
+
+Decides as may-destroy does, and asks. Cloud KMS destroys the version later (30 days, unless the key has another duration);
+until then it can be restored. Needs roles/cloudkms.admin on the key and what may-destroy needs. Exits with 1 if the version
+may not be destroyed: then nothing is changed.`;
+
+interface DestroyCommandOptions extends DestroyOptions {
+  readonly yes?: true;
+}
+
+/** `destroy`: schedules the destruction of a version that nothing needs. */
+export const addDestroyCommand: AddCommand = (program, deps, exit) => {
+  const command = program
+    .command('destroy')
+    .description('schedule the destruction of a key version, if may-destroy permits it')
+    .argument('<version>', 'number of the key version', versionNumber)
+    .option('--yes', 'do not ask')
+    .addHelpText('after', examples);
+  addDestroyOptions(addKeyOption(addCommonOptions(command))).action(
+    async (version: number, options: DestroyCommandOptions) => {
+      const output = createOutput(deps, options.json === true);
+      const { settings, verdict, description } = await mayDestroy(version, options, deps, output);
+      const { key } = verdict;
+      for (const line of verdictLines(verdict)) output.progress(line);
+      if (!verdict.mayDestroy) {
+        output.result({ ...verdict, destroyTime: null }, () => []);
+        exit('failed');
+        return;
+      }
+      const { state, destroyTime } = description.versions.find((one) => one.version === version) ?? {};
+      const isScheduled = state === 'DESTROY_SCHEDULED';
+      if (!isScheduled) await confirm(version, options.yes === true, deps);
+      const time = isScheduled ? destroyTime : await destroy(`${key}/cryptoKeyVersions/${version}`);
+      const restore = gcloud(
+        'kms keys versions restore',
+        String(version),
+        `--key=${parseKeyName(key).id}`,
+        ...ringOptions(key),
+      );
+      output.result({ ...verdict, destroyTime: time?.toISOString() ?? null, restore }, () => [
+        `Version ${version} of ${key} is scheduled for destruction${time ? ` on ${timestamp(time)}` : ''}. To restore it until then`,
+        ...typeLines([restore]),
+      ]);
+
+      async function destroy(name: string): Promise<Date | undefined> {
+        const google = await connectGoogle(settings.emulatorHost, output);
+        try {
+          const [{ destroyTime: scheduled }] = await google.change(
+            { resource: key, role: 'roles/cloudkms.admin' },
+            (call) => google.kms.destroyCryptoKeyVersion({ name }, call),
+          );
+          return scheduled ? new Date(Number(scheduled.seconds ?? 0) * 1000) : undefined;
+        } finally {
+          await google.close();
+        }
+      }
+    },
+  );
+};
+
+/** @throws CliError unless the person answers with yes */
+async function confirm(version: number, isConfirmed: boolean, { isTerminal, ask }: CliDeps): Promise<void> {
+  if (isConfirmed) return;
+  if (!isTerminal)
+    throw new CliError('usage', 'Without a terminal, destroy needs --yes', [
+      `temporal-kms destroy ${version} --yes`,
+    ]);
+  const answer = await ask(`Schedule the destruction of version ${version}? Type its number to confirm: `);
+  if (answer.trim() !== String(version)) throw new CliError('usage', 'Not confirmed. Nothing was changed');
+}

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createKmsCodec, cryptoKeyId } from '@temporal-kms/kms-codec';
+import { CliError } from '../cli/cli-error.ts';
+import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import { withEnvFile } from '../cli/environment.ts';
+import { addCommonOptions, addKeyOption, seconds } from '../cli/options.ts';
+import { createOutput, type Output } from '../cli/output.ts';
+import { addDestroyOptions, type DestroyOptions, askAll, readBasis, versionNumber } from '../destroy/ask.ts';
+import { type DrainedVersion, drainLines, drainOf } from '../destroy/drain.ts';
+import { type ReencryptedSchedule, reencryptSchedules } from '../destroy/reencrypt-schedules.ts';
+import { temporalConfig, withTemporal } from '../temporal/connect.ts';
+
+const examples = `
+Examples:
+  $ temporal-kms drain
+  $ temporal-kms drain 3 --reencrypt
+  $ temporal-kms drain 3 --watch --every 3600
+
+Needs roles/cloudkms.viewer on the key and to read the namespaces in Temporal; --reencrypt also needs
+roles/cloudkms.cryptoKeyEncrypterDecrypter and to write schedules. Exits with 75 while a version is not free.`;
+
+interface DrainOptions extends DestroyOptions {
+  readonly reencrypt?: true;
+  readonly watch?: true;
+  readonly every: number;
+}
+
+interface Drained {
+  readonly key: string;
+  readonly versions: readonly DrainedVersion[];
+  readonly schedules: readonly (ReencryptedSchedule & { readonly namespace: string })[];
+}
+
+/** `drain`: when each version becomes free, and what can be done about it. */
+export const addDrainCommand: AddCommand = (program, deps, exit) => {
+  const command = program
+    .command('drain')
+    .description('show when each key version becomes free, and encrypt again what can be')
+    .argument(
+      '[version]',
+      'number of the key version (default: every version that is not primary)',
+      versionNumber,
+    )
+    .option('--reencrypt', 'encrypt the inputs and memos of schedules again, under the primary version')
+    .option('--watch', 'scan again until every version is free')
+    .option('--every <seconds>', 'time between scans with --watch', seconds, 3_600)
+    .addHelpText('after', examples);
+  addDestroyOptions(addKeyOption(addCommonOptions(command))).action(
+    async (version: number | undefined, options: DrainOptions) => {
+      const output = createOutput(deps, options.json === true);
+      if (options.watch === true && options.report !== undefined)
+        throw new CliError('usage', '--watch scans again, so it cannot use --report');
+      for (;;) {
+        const drained = await drain(version, options, deps, output);
+        const isFree = drained.versions.every(({ mayDestroy }) => mayDestroy);
+        if (isFree || options.watch !== true) {
+          output.result(drained, () => linesOf(drained));
+          if (!isFree) exit('notYet');
+          return;
+        }
+        for (const line of linesOf(drained)) output.progress(line);
+        await sleep(options.every * 1000);
+      }
+    },
+  );
+};
+
+async function drain(
+  version: number | undefined,
+  options: DrainOptions,
+  deps: CliDeps,
+  output: Output,
+): Promise<Drained> {
+  const schedules = options.reencrypt === true ? await reencrypt(options, deps, output) : [];
+  const { key, questionOf, description } = await askAll(options, deps, output);
+  const versions = description.versions
+    .filter(({ state }) => state !== 'DESTROYED')
+    .map((one) => one.version)
+    .filter((one) => (version === undefined ? one !== description.primary : one === version))
+    .toSorted((a, b) => a - b);
+  if (version !== undefined && versions.length === 0)
+    throw new CliError('notFound', `${key} has no version ${version}, or it is destroyed`, [
+      `temporal-kms keys --key ${key}`,
+    ]);
+  return { key, versions: versions.map((one) => drainOf(questionOf(one))), schedules };
+}
+
+async function reencrypt(
+  options: DrainOptions,
+  deps: CliDeps,
+  { progress }: Output,
+): Promise<Drained['schedules']> {
+  const { settings, key, namespaces, description } = await readBasis(options, deps);
+  const config = temporalConfig(withEnvFile(deps.env, options.envFile));
+  const codec = createKmsCodec(settings);
+  const id = cryptoKeyId(key);
+  try {
+    return await withTemporal(config, async (connection) => {
+      const done: (ReencryptedSchedule & { readonly namespace: string })[] = [];
+      for (const namespace of namespaces) {
+        progress(`${namespace}: encrypting schedules again`);
+        const found = await reencryptSchedules({
+          connection,
+          namespace,
+          codec,
+          isCurrent: (keyId, keyVersion) =>
+            keyId === undefined ? false : keyId !== id || keyVersion === description.primary,
+        });
+        done.push(...found.map((one) => ({ namespace, ...one })));
+      }
+      return done;
+    });
+  } finally {
+    await codec.close();
+  }
+}
+
+function linesOf({ key, versions, schedules }: Drained): string[] {
+  return [
+    key,
+    ...schedules.map(
+      ({ namespace, scheduleId, outcome }) =>
+        `  schedule ${scheduleId} of ${namespace}: ${outcome === 'done' ? 'encrypted again' : `not encrypted again (${outcome})`}`,
+    ),
+    ...(versions.length === 0
+      ? ['  has no version but the primary version']
+      : versions.flatMap(drainLines).map((line) => `  ${line}`)),
+  ];
+}

@@ -1,0 +1,47 @@
+import type { ScanReport } from '@temporal-kms/codec-api';
+import writeFileAtomic from 'write-file-atomic';
+import { CliError } from '../cli/cli-error.ts';
+import type { AddCommand } from '../cli/deps.ts';
+import { addCommonOptions, addKeyOption } from '../cli/options.ts';
+import { createOutput } from '../cli/output.ts';
+import { reportLines } from '../scan/report-text.ts';
+import { addScanOptions, scan, type ScanOptions } from '../scan/scan-options.ts';
+
+const examples = `
+Examples:
+  $ temporal-kms scan --env-file worker.env
+  $ temporal-kms scan --namespace payments --namespace orders --rps 20 --out report.json
+  $ temporal-kms scan --namespace payments --exports gs://exports/temporal-workflow-history/payments
+  $ temporal-kms scan --json | jq '.namespaces[].keys[] | {key, version, places}'
+
+Decrypts nothing. Needs to read the namespaces in Temporal (in Temporal Cloud the permission Read) and, for the states of
+key versions, roles/cloudkms.viewer on each key. Exits with 1 if something could not be seen.`;
+
+interface ScanCommandOptions extends ScanOptions {
+  readonly out?: string;
+}
+
+/** `scan`: which key versions the histories of namespaces need. */
+export const addScanCommand: AddCommand = (program, deps, exit) => {
+  const command = program
+    .command('scan')
+    .description('read the headers of all stored messages: which histories need which key version')
+    .option('--out <file>', 'write the report to a file, as JSON')
+    .addHelpText('after', examples);
+  addScanOptions(addKeyOption(addCommonOptions(command))).action(async (options: ScanCommandOptions) => {
+    const output = createOutput(deps, options.json === true);
+    const report = await scan(options, deps, output);
+    if (options.out !== undefined) await writeReport(options.out, report);
+    output.result(report, () => reportLines(report));
+    if (!report.complete) exit('failed');
+  });
+};
+
+async function writeReport(file: string, report: ScanReport): Promise<void> {
+  try {
+    await writeFileAtomic(file, `${JSON.stringify(report, undefined, 2)}\n`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError('configuration', `The report cannot be written: ${reason}`, [], error);
+  }
+}

@@ -1,0 +1,156 @@
+import { readFile } from 'node:fs/promises';
+import { scanReport, type ScanReport } from '@temporal-kms/codec-api';
+import type { KeyDescription, KmsSettings } from '@temporal-kms/kms-codec';
+import { InvalidArgumentError, type Command } from 'commander';
+import { CliError } from '../cli/cli-error.ts';
+import type { CliDeps } from '../cli/deps.ts';
+import { loadKeyConfig, withEnvFile } from '../cli/environment.ts';
+import { keyUses } from '../cli/key-uses.ts';
+import type { Output } from '../cli/output.ts';
+import { addScanOptions, namespacesToScan, scan, type ScanOptions } from '../scan/scan-options.ts';
+import { describeKey, withKeyService } from '../google/describe.ts';
+import { temporalConfig } from '../temporal/connect.ts';
+import { type DestroyQuestion, judge, type Verdict } from './verdict.ts';
+
+/** The options of the commands that decide whether a version may be destroyed. */
+export interface DestroyOptions extends ScanOptions {
+  readonly report?: string;
+  readonly maxAge: number;
+  readonly notPrimarySince?: Date;
+}
+
+export const addDestroyOptions = (command: Command): Command =>
+  addScanOptions(command)
+    .option('--report <file>', 'decide from a report of `scan` (default: scan now)')
+    .option('--max-age <hours>', 'the oldest report that counts', hours, 24)
+    .option(
+      '--not-primary-since <time>',
+      'when the version stopped being primary, from the audit log: 2030-01-31T12:00:00Z',
+      time,
+    );
+
+/** What the questions about the versions of a key have in common. */
+interface Basis {
+  readonly settings: KmsSettings;
+  readonly key: string;
+  /** The namespaces that must be scanned. */
+  readonly namespaces: readonly string[];
+  readonly description: KeyDescription;
+}
+
+/** The question, and its answer. */
+interface Answer extends Basis {
+  readonly report: ScanReport;
+  readonly verdict: Verdict;
+}
+
+/** Decides whether a version may be destroyed, from a report or a new scan. @throws CliError */
+export async function mayDestroy(
+  version: number,
+  options: DestroyOptions,
+  deps: CliDeps,
+  output: Output,
+): Promise<Answer> {
+  const { questionOf, ...basis } = await askAll(options, deps, output);
+  return { ...basis, verdict: judge(questionOf(version)) };
+}
+
+/** Scans, or reads a report, and returns the questions about the versions of the key. @throws CliError */
+export async function askAll(
+  options: DestroyOptions,
+  deps: CliDeps,
+  output: Pick<Output, 'progress'>,
+): Promise<
+  Basis & { readonly report: ScanReport; readonly questionOf: (version: number) => DestroyQuestion }
+> {
+  const { kms: settings } = loadKeyConfig(deps.env, options);
+  // Before the scan, which may take hours.
+  keyOf(settings, options.key);
+  const report =
+    options.report === undefined ? await scan(options, deps, output) : await readReport(options.report);
+  // After the scan, so that a version that became primary meanwhile is one.
+  const basis = await readBasis(options, deps);
+  const { key, namespaces, description } = basis;
+  const { notPrimarySince, maxAge } = options;
+  return {
+    ...basis,
+    report,
+    questionOf: (version) => ({
+      key,
+      version,
+      description,
+      report,
+      namespaces,
+      hasOtherNamespaces: settings.rules.hasDefault,
+      ...(notPrimarySince === undefined ? {} : { notPrimarySince }),
+      maxAgeMs: maxAge * 3_600_000,
+      now: deps.now(),
+    }),
+  };
+}
+
+/** Reads the configuration, and describes its key. @throws CliError */
+export async function readBasis(options: DestroyOptions, deps: CliDeps): Promise<Basis> {
+  const { kms: settings } = loadKeyConfig(deps.env, options);
+  const key = keyOf(settings, options.key);
+  const own = temporalConfig(withEnvFile(deps.env, options.envFile)).namespace;
+  return {
+    settings,
+    key,
+    // Also namespaces without the key: they may accept messages of others.
+    namespaces: [
+      ...new Set([...settings.rules.namespaces, ...namespacesToScan(options.namespace, settings, own)]),
+    ],
+    description: await withKeyService(settings.emulatorHost, (service) => describeKey(service, key)),
+  };
+}
+
+/** @throws CliError if the configuration does not determine the key */
+function keyOf({ rules }: KmsSettings, wanted: string | undefined): string {
+  if (wanted !== undefined) return wanted;
+  const keys = keyUses(rules);
+  const [first] = keys;
+  if (first !== undefined && keys.length === 1) return first.key;
+  throw new CliError(
+    'usage',
+    keys.length === 0 ? 'The configuration has no crypto key' : 'The configuration has several crypto keys',
+    keys.map(({ key }) => `--key ${key}`),
+  );
+}
+
+async function readReport(file: string): Promise<ScanReport> {
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new CliError(
+      'data',
+      `The report ${file} cannot be read, or is not JSON`,
+      [`temporal-kms scan --out ${file}`],
+      error,
+    );
+  }
+  const report = scanReport.safeParse(content);
+  if (report.success) return report.data;
+  throw new CliError('data', `${file} is not a report of this version of scan`, [
+    `temporal-kms scan --out ${file}`,
+  ]);
+}
+
+/** Parses the number of a key version. */
+export function versionNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be the number of a key version, for example 3.');
+}
+
+function hours(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number of hours, for example 24.');
+}
+
+function time(text: string): Date {
+  const parsed = new Date(text);
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z$/.test(text) && !Number.isNaN(parsed.getTime()))
+    return parsed;
+  throw new InvalidArgumentError('It must be a time in UTC, for example 2030-01-31T12:00:00Z.');
+}

@@ -1,0 +1,78 @@
+import type { ScannedHistories, ScanPlace } from '@temporal-kms/codec-api';
+import { scanPlaces } from '@temporal-kms/codec-api';
+import { evidenceLines } from '../scan/report-text.ts';
+import { type DestroyQuestion, judge, STOPS_WITHIN_MS, type Verdict } from './verdict.ts';
+
+/** What a version waits for in a place of a namespace. */
+interface Waiting {
+  readonly namespace: string;
+  readonly place: ScanPlace;
+  readonly histories: ScannedHistories;
+  /** When Temporal has removed the last of them. Null: that is not known, or never. */
+  readonly until: string | null;
+}
+
+/** When a version becomes free. */
+export interface DrainedVersion {
+  readonly version: number;
+  readonly mayDestroy: boolean;
+  /** When nothing will need the version any longer. Null: it depends on open runs, schedules or archives. */
+  readonly freeOn: string | null;
+  readonly waitsFor: readonly Waiting[];
+  readonly reasons: Verdict['reasons'];
+}
+
+/** Returns when a version becomes free, as far as a scan shows it. */
+export function drainOf(question: DestroyQuestion): DrainedVersion {
+  const { version, report, now } = question;
+  const { mayDestroy, reasons, evidence, notPrimarySince } = judge(question);
+  const waitsFor = evidence.flatMap(({ namespace, places }) =>
+    scanPlaces.flatMap((place): Waiting[] => {
+      const histories = places[place];
+      if (histories === undefined) return [];
+      const { retentionSeconds } = report.namespaces.find((one) => one.namespace === namespace) ?? {};
+      return [{ namespace, place, histories, until: removedOn(place, histories, retentionSeconds) }];
+    }),
+  );
+  const times = waitsFor.map(({ until }) => until);
+  const isKnown =
+    notPrimarySince !== null &&
+    times.every((time) => time !== null) &&
+    reasons.every(({ code }) => code === 'needed' || code === 'may_still_encrypt');
+  const last = Math.max(
+    now.getTime(),
+    ...(notPrimarySince === null ? [] : [Date.parse(notPrimarySince) + STOPS_WITHIN_MS]),
+    ...times.map((time) => Date.parse(time ?? '')),
+  );
+  return { version, mayDestroy, freeOn: isKnown ? new Date(last).toISOString() : null, waitsFor, reasons };
+}
+
+/** Temporal removes a closed run when the retention of its namespace has passed. */
+function removedOn(
+  place: ScanPlace,
+  { newest }: ScannedHistories,
+  retention: number | undefined,
+): string | null {
+  if (place !== 'closed' || newest?.closeTime === undefined || retention === undefined) return null;
+  return new Date(Date.parse(newest.closeTime) + retention * 1000).toISOString();
+}
+
+const waitingTexts: Readonly<Record<Exclude<ScanPlace, 'closed'>, string>> = {
+  open: 'until these runs have been closed, and their retention has passed',
+  schedules: 'until these schedules have been encrypted again (--reencrypt), changed or deleted',
+  archived: 'for as long as the archive is kept',
+  exports: 'for as long as the exports are kept',
+};
+
+/** Returns the lines about a version. */
+export function drainLines({ version, mayDestroy, freeOn, waitsFor, reasons }: DrainedVersion): string[] {
+  if (mayDestroy) return [`version ${version}: free. Type: temporal-kms destroy ${version}`];
+  return [
+    `version ${version}: ${freeOn === null ? 'the date on which it becomes free is not known' : `free on ${freeOn}, unless something else happens`}`,
+    ...waitsFor.flatMap(({ namespace, place, histories, until }) => [
+      `  ${namespace}: ${until === null && place !== 'closed' ? waitingTexts[place] : `until ${until ?? 'an unknown time'}`}`,
+      ...evidenceLines({ [place]: histories }, '    '),
+    ]),
+    ...reasons.filter(({ code }) => code !== 'needed').map(({ message }) => `  ${message}`),
+  ];
+}

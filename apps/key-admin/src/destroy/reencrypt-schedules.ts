@@ -1,0 +1,126 @@
+import type { Connection } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
+import type { Payload } from '@temporal-kms/history-payloads';
+import { type KmsCodec, KmsCodecError, messageKey } from '@temporal-kms/kms-codec';
+import { randomUUID } from 'node:crypto';
+import { grpcCode, NOT_FOUND } from '../google/errors.ts';
+
+type NewWorkflow = temporal.api.workflow.v1.INewWorkflowExecutionInfo;
+type Fields = Record<string, Payload>;
+
+/** What happened to a schedule with messages that may need an old version. */
+export interface ReencryptedSchedule {
+  readonly scheduleId: string;
+  /** `changed meanwhile`: others changed the schedule at every attempt. Other texts are reason codes. */
+  readonly outcome: 'done' | 'changed meanwhile' | (string & {});
+}
+
+export interface Reencryption {
+  readonly connection: Connection;
+  readonly namespace: string;
+  /** A codec of the namespace. It encrypts under the primary version. */
+  readonly codec: KmsCodec;
+  /** Whether a message with this key version stays as it is. Undefined: the message names no version. */
+  readonly isCurrent: (keyId: string | undefined, version: number | undefined) => boolean;
+}
+
+/** How often a schedule is read again because others changed it. */
+const MAX_ATTEMPTS = 5;
+// https://grpc.io/docs/guides/status-codes/
+const conflicts: ReadonlySet<number | undefined> = new Set([3, 9, 10]);
+const CALL_MS = 30_000;
+
+/**
+ * Encrypts input, memo and metadata of the workflows that schedules start again, under the version that is primary now. It
+ * sends the conflict token of the schedule that it has read, so that it does not undo a change that others make meanwhile.
+ * Plaintext stays in memory.
+ */
+export async function reencryptSchedules(request: Reencryption): Promise<ReencryptedSchedule[]> {
+  const done: ReencryptedSchedule[] = [];
+  for await (const scheduleId of scheduleIds(request)) {
+    const outcome = await reencrypt(request, scheduleId);
+    if (outcome !== undefined) done.push({ scheduleId, outcome });
+  }
+  return done;
+}
+
+async function* scheduleIds({ connection, namespace }: Reencryption): AsyncGenerator<string, void> {
+  let nextPageToken: Uint8Array = new Uint8Array();
+  do {
+    const token = nextPageToken;
+    const page = await connection.withDeadline(Date.now() + CALL_MS, () =>
+      connection.workflowService.listSchedules({ namespace, maximumPageSize: 100, nextPageToken: token }),
+    );
+    for (const { scheduleId } of page.schedules) if (scheduleId) yield scheduleId;
+    nextPageToken = page.nextPageToken;
+  } while (nextPageToken.length > 0);
+}
+
+/** @returns undefined if nothing is to do */
+async function reencrypt(request: Reencryption, scheduleId: string): Promise<string | undefined> {
+  const { connection, namespace } = request;
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+    try {
+      const { schedule, conflictToken } = await connection.withDeadline(Date.now() + CALL_MS, () =>
+        connection.workflowService.describeSchedule({ namespace, scheduleId }),
+      );
+      const action = schedule?.action?.startWorkflow;
+      if (!schedule || !action || payloadsOf(action).every((payload) => isCurrent(payload, request)))
+        return undefined;
+      const startWorkflow = await reencryptAction(action, request);
+      await connection.withDeadline(Date.now() + CALL_MS, () =>
+        connection.workflowService.updateSchedule({
+          namespace,
+          scheduleId,
+          schedule: { ...schedule, action: { ...schedule.action, startWorkflow } },
+          conflictToken,
+          identity: 'temporal-kms drain',
+          requestId: randomUUID(),
+        }),
+      );
+      return 'done';
+    } catch (error) {
+      if (error instanceof KmsCodecError) return error.code;
+      if (grpcCode(error) === NOT_FOUND) return undefined;
+      if (!conflicts.has(grpcCode(error))) throw error;
+    }
+  }
+  return 'changed meanwhile';
+}
+
+const payloadsOf = ({ input, memo, userMetadata }: NewWorkflow): Payload[] => [
+  ...(input?.payloads ?? []),
+  ...Object.values(memo?.fields ?? {}),
+  ...[userMetadata?.summary, userMetadata?.details].filter((one) => one !== null && one !== undefined),
+];
+
+function isCurrent(payload: Payload, request: Reencryption): boolean {
+  const { format, keyId, keyVersion } = messageKey(payload);
+  // Plaintext and references stay as they are: this command changes keys, not what is encrypted.
+  return format === 'plain' || format === 'external' || request.isCurrent(keyId, keyVersion);
+}
+
+async function reencryptAction(action: NewWorkflow, request: Reencryption): Promise<NewWorkflow> {
+  const { codec, namespace } = request;
+  const context = { type: 'workflow' as const, namespace, workflowId: action.workflowId ?? '' };
+  const again = async (payload: Payload): Promise<Payload> => {
+    if (isCurrent(payload, request)) return payload;
+    const { payload: decrypted } = await codec.decrypt(payload, context);
+    const [encrypted = payload] = await codec.encode([decrypted], context);
+    return encrypted;
+  };
+  const { input, memo, userMetadata } = action;
+  const fields: Fields = {};
+  for (const [name, payload] of Object.entries(memo?.fields ?? {})) fields[name] = await again(payload);
+  return {
+    ...action,
+    ...(input && { input: { payloads: await Promise.all((input.payloads ?? []).map(again)) } }),
+    ...(memo && { memo: { fields } }),
+    ...(userMetadata && {
+      userMetadata: {
+        ...(userMetadata.summary && { summary: await again(userMetadata.summary) }),
+        ...(userMetadata.details && { details: await again(userMetadata.details) }),
+      },
+    }),
+  };
+}

@@ -1,0 +1,111 @@
+import { opendir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type FileWorkflow, HistoryFileError, readHistoryFile } from '@temporal-kms/history-files';
+import { protoEvent } from '@temporal-kms/history-files/proto';
+import { CliError } from '../cli/cli-error.ts';
+import { listObjects } from '../google/storage.ts';
+import { readBytes } from '../payload-files/read-bytes.ts';
+import { type HistorySummary, SummaryBuilder } from './history-summary.ts';
+import { addEvents, eventTime } from './read-run.ts';
+import { ScanError } from './source.ts';
+import type { TalliedHistory } from './tally.ts';
+
+/** Files with histories, for example those of Temporal Cloud's Workflow History Export. */
+export interface ExportSource {
+  readonly location: string;
+  /** @throws ScanError */
+  files(): AsyncIterable<ExportFile>;
+}
+
+interface ExportFile {
+  readonly name: string;
+  /** @throws ScanError */
+  read(): Promise<Uint8Array>;
+}
+
+export interface ExportedHistory {
+  readonly history: TalliedHistory;
+  readonly summary: HistorySummary;
+}
+
+export interface ExportVisitor {
+  readonly history: (history: ExportedHistory) => void;
+  /** Called for a file that is not a history, or is damaged. */
+  readonly unreadable: (message: string) => void;
+  /** Called after each file. */
+  readonly file: () => void;
+}
+
+/** Reads every file of an export. A file that cannot be read does not end it. @throws ScanError if there is no list of files */
+export async function readExports(source: ExportSource, visit: ExportVisitor): Promise<void> {
+  for await (const file of source.files()) {
+    try {
+      const { workflows } = readHistoryFile(await file.read());
+      for (const workflow of workflows) visit.history(summaryOf(workflow, file.name));
+    } catch (error) {
+      if (!(error instanceof HistoryFileError) && !(error instanceof ScanError)) throw error;
+      visit.unreadable(`${file.name}: ${error.message}`);
+    }
+    visit.file();
+  }
+}
+
+function summaryOf(workflow: FileWorkflow, file: string): ExportedHistory {
+  const { workflowId = file, runId, startedAt, length, encoding, event } = workflow;
+  const builder = new SummaryBuilder();
+  for (let eventId = 1; eventId <= length; eventId += 1) {
+    addEvents(builder, [protoEvent(event(eventId), encoding)], workflowId);
+  }
+  const last = protoEvent(event(length), encoding);
+  const history: TalliedHistory = {
+    workflowId,
+    ...(runId === undefined ? {} : { runId }),
+    startTime: startedAt,
+    // A file does not change: also a history without its last event ends here.
+    closeTime: eventTime(last),
+  };
+  return { history, summary: builder.build() };
+}
+
+/** Returns the files of a folder, `FOLDER` or `gs://BUCKET/PREFIX`, and of the folders in it, without hidden files. */
+export function exportSource(location: string): ExportSource {
+  const names = location.startsWith('gs://') ? listObjects(location) : listFiles(location);
+  return {
+    location,
+    async *files() {
+      try {
+        for await (const name of names) yield { name, read: () => read(name) };
+      } catch (error) {
+        throw scanError(location, error);
+      }
+    },
+  };
+}
+
+async function* listFiles(folder: string): AsyncGenerator<string, void> {
+  for await (const entry of await opendir(folder, { recursive: true })) {
+    if (!entry.isDirectory() && !entry.name.startsWith('.')) yield join(entry.parentPath, entry.name);
+  }
+}
+
+const noInput = { stdin: () => process.stdin, isTerminal: true };
+
+async function read(name: string): Promise<Uint8Array> {
+  try {
+    return (await readBytes(name, noInput)).bytes;
+  } catch (error) {
+    throw scanError(name, error);
+  }
+}
+
+function scanError(location: string, error: unknown): ScanError {
+  if (error instanceof ScanError) return error;
+  if (error instanceof CliError)
+    return new ScanError(
+      error.exit === 'notPermitted' ? 'not_permitted' : 'unreadable',
+      error.message,
+      error,
+    );
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be read';
+  return new ScanError('unreadable', `${location}: ${code}`, error);
+}

@@ -1,0 +1,108 @@
+import { findPayloads, type Payload, type PayloadLocation } from '@temporal-kms/history-payloads';
+import { messageKey } from '@temporal-kms/kms-codec';
+
+/**
+ * What the payloads of a history have in common with those of others: the key that they need, or what there is to point
+ * out. The text of a trait is its JSON, so that equal traits are equal strings.
+ */
+export type Trait =
+  | {
+      readonly is: 'message';
+      readonly format: string;
+      readonly key?: string;
+      readonly keyId?: string;
+      readonly version?: number;
+      readonly staticKey?: string;
+    }
+  | { readonly is: 'plaintext' | 'failure_in_plaintext' | 'malformed' }
+  | { readonly is: 'external_storage' | 'inner_layer' | 'unreadable' | 'not_walked' };
+
+/** What a scan keeps of a history: counts, and nothing of its payloads. */
+export interface HistorySummary {
+  readonly payloads: number;
+  /** Number of payloads (or failures) by the text of their trait. */
+  readonly traits: ReadonlyMap<string, number>;
+}
+
+/** Counts the payloads of a history by their traits. */
+export class SummaryBuilder {
+  #payloads = 0;
+  readonly #traits = new Map<string, number>();
+
+  /** Counts the payloads and failures of a message. @param locations the payloads, where the caller has found them */
+  add(
+    typeName: string,
+    message: object,
+    locations: readonly PayloadLocation[] = findPayloads(typeName, message),
+  ): void {
+    for (const location of locations) this.#addPayload(location);
+    for (const failure of failuresIn(message))
+      if (isInPlaintext(failure)) this.#count({ is: 'failure_in_plaintext' });
+  }
+
+  #addPayload({ payload, encryptable }: PayloadLocation): void {
+    if (isSystemEnvelope(payload)) return this.#count({ is: 'not_walked' });
+    const { format, problem, empty, key, keyId, keyVersion, staticKey } = messageKey(payload);
+    // SDKs write these fields without a codec, so what is not a message there is as it should be.
+    if (empty || (format === 'plain' && !encryptable)) return;
+    this.#payloads += 1;
+    if (format === 'external') return this.#count({ is: 'external_storage' });
+    if (problem === 'malformed') return this.#count({ is: 'malformed' });
+    if (problem === 'unsupported_version') return this.#count({ is: 'unreadable' });
+    if (problem === 'layer_unreadable') return this.#count({ is: 'inner_layer' });
+    if (format === 'plain') return this.#count({ is: 'plaintext' });
+    this.#count({
+      is: 'message',
+      format,
+      ...(key === undefined ? {} : { key }),
+      ...(keyId === undefined ? {} : { keyId }),
+      ...(keyVersion === undefined ? {} : { version: keyVersion }),
+      ...(staticKey === undefined ? {} : { staticKey }),
+    });
+    // Other programs wrote these, and may have encrypted what this library had encrypted.
+    if (format === 'proxy' || format === 'static') this.#count({ is: 'inner_layer' });
+  }
+
+  #count(trait: Trait): void {
+    const text = JSON.stringify(trait);
+    this.#traits.set(text, (this.#traits.get(text) ?? 0) + 1);
+  }
+
+  build(): HistorySummary {
+    return { payloads: this.#payloads, traits: this.#traits };
+  }
+}
+
+/**
+ * Whether the payload is an envelope for Temporal's own Nexus endpoint, whose payloads are inside a serialized request that
+ * this walk does not parse.
+ */
+const isSystemEnvelope = ({ metadata }: Payload): boolean =>
+  metadata?.['__temporal_system_payload'] !== undefined;
+
+interface Failure {
+  readonly message: string;
+  readonly source: string;
+  readonly stackTrace?: unknown;
+  readonly encodedAttributes?: unknown;
+}
+
+/** Returns every failure inside a message, with its causes. */
+function* failuresIn(value: unknown): Generator<Failure, void> {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
+  if (isFailure(value)) yield value;
+  for (const item of Object.values(value)) yield* failuresIn(item);
+}
+
+const isFailure = (value: object): value is Failure =>
+  'source' in value &&
+  typeof value.source === 'string' &&
+  'message' in value &&
+  typeof value.message === 'string';
+
+/** Whether an SDK wrote a failure without encrypting it. The server's failures (timeouts, cancellations) name no SDK. */
+const isInPlaintext = ({ message, source, stackTrace, encodedAttributes }: Failure): boolean =>
+  (encodedAttributes === undefined || encodedAttributes === null) &&
+  source !== '' &&
+  source !== 'Server' &&
+  (message !== '' || (typeof stackTrace === 'string' && stackTrace !== ''));

@@ -1,0 +1,85 @@
+import { readFile, mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { ScannedKey } from '@temporal-kms/codec-api';
+import type { KeyDescription } from '@temporal-kms/kms-codec';
+import writeFileAtomic from 'write-file-atomic';
+
+/** Which version a crypto key's primary version was, at a time. */
+interface Observation {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly primary: number | null;
+}
+
+/** Observations by crypto key, in the order of their times. */
+type Observations = Record<string, readonly Observation[]>;
+
+/**
+ * Adds what Cloud KMS describes now to what earlier scans observed, and returns the keys for the report. Cloud KMS does not
+ * record when a version stopped being primary, so a program can only observe that it no longer is.
+ *
+ * @param path the file that keeps the observations
+ */
+export async function observeKeys(
+  path: string,
+  descriptions: readonly KeyDescription[],
+  now: Date,
+): Promise<ScannedKey[]> {
+  const all = await load(path);
+  for (const { key, primary } of descriptions) {
+    all[key] = shorten([...(all[key] ?? []), { time: now.getTime(), primary: primary ?? null }]);
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeFileAtomic(path, JSON.stringify(all), { mode: 0o600 });
+  return descriptions.map(({ key, primary, versions }) => ({
+    key,
+    time: now.toISOString(),
+    ...(primary === undefined ? {} : { primary }),
+    versions: versions.map(({ version, state, created }) => {
+      const since = notPrimarySince(version, all[key] ?? []);
+      return {
+        version,
+        state,
+        ...(created === undefined ? {} : { created: created.toISOString() }),
+        ...(since === undefined ? {} : { notPrimarySince: new Date(since).toISOString() }),
+      };
+    }),
+  }));
+}
+
+/**
+ * Returns the first of the last observations in which a later version was primary. An observation in which an earlier version
+ * was primary shows nothing: the version may have been primary after it.
+ */
+function notPrimarySince(version: number, observations: readonly Observation[]): number | undefined {
+  const last = observations.findLastIndex(({ primary }) => primary === null || primary <= version);
+  return observations[last + 1]?.time;
+}
+
+/** Keeps the first and the last of consecutive observations of the same primary version. */
+const shorten = (observations: readonly Observation[]): Observation[] =>
+  observations.filter(
+    ({ primary }, index) =>
+      observations[index - 1]?.primary !== primary || observations[index + 1]?.primary !== primary,
+  );
+
+/** A file that does not exist or is damaged has no observations: then a version must be observed anew. */
+async function load(path: string): Promise<Observations> {
+  try {
+    const content: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return isObservations(content) ? content : {};
+  } catch {
+    return {};
+  }
+}
+
+const isObservations = (content: unknown): content is Observations =>
+  typeof content === 'object' &&
+  content !== null &&
+  Object.values(content).every(
+    (list) =>
+      Array.isArray(list) &&
+      list.every(
+        (one: Partial<Observation> | null) => typeof one?.time === 'number' && one.primary !== undefined,
+      ),
+  );

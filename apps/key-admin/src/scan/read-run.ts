@@ -1,0 +1,65 @@
+import { eventPayloads, type ProtoEvent } from '@temporal-kms/history-payloads';
+import { type HistorySummary, SummaryBuilder } from './history-summary.ts';
+import type { ListedRun, ScanSource } from './source.ts';
+
+const EVENT = 'temporal.api.history.v1.HistoryEvent';
+const DESCRIPTION = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
+
+/** What was read of a run. */
+export interface ReadRun {
+  readonly summary: HistorySummary;
+  /** Whether the history has its last event, so that it will not change. */
+  readonly isClosed: boolean;
+  /** When the last event was written, in milliseconds since 1970. */
+  readonly lastEventTime: number | undefined;
+}
+
+/**
+ * Reads everything that Temporal stores of a run. Undefined: the run no longer exists.
+ *
+ * An open run's description comes first. It contains the heartbeat details of pending activities, which the server copies
+ * into an event when the activity times out. In the reverse order, that could happen between the two reads.
+ *
+ * @throws ScanError
+ */
+export async function readRun(source: ScanSource, run: ListedRun): Promise<ReadRun | undefined> {
+  const builder = new SummaryBuilder();
+  if (run.isOpen) {
+    const description = await source.describeRun(run);
+    if (description === undefined) return undefined;
+    // These repeat the memo and the metadata of events.
+    builder.add(DESCRIPTION, {
+      ...description,
+      workflowExecutionInfo: undefined,
+      executionConfig: undefined,
+    });
+  }
+  let last: ProtoEvent | undefined;
+  for await (const events of source.history(run)) {
+    addEvents(builder, events, run.workflowId);
+    last = events.at(-1) ?? last;
+  }
+  if (last === undefined) return undefined;
+  return { summary: builder.build(), isClosed: isClosing(last), lastEventTime: eventTime(last) };
+}
+
+/** Counts the payloads of events. */
+export function addEvents(builder: SummaryBuilder, events: readonly ProtoEvent[], workflowId: string): void {
+  const home = { type: 'workflow' as const, namespace: '', workflowId };
+  for (const event of events) builder.add(EVENT, event, eventPayloads(event, home));
+}
+
+/** Returns the time of an event in milliseconds since 1970. */
+export const eventTime = ({ eventTime: time }: ProtoEvent): number | undefined =>
+  time ? Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1_000_000) : undefined;
+
+/** Whether the event is the last of its run. */
+const isClosing = (event: ProtoEvent): boolean =>
+  Boolean(
+    event.workflowExecutionCompletedEventAttributes ??
+    event.workflowExecutionFailedEventAttributes ??
+    event.workflowExecutionTimedOutEventAttributes ??
+    event.workflowExecutionCanceledEventAttributes ??
+    event.workflowExecutionTerminatedEventAttributes ??
+    event.workflowExecutionContinuedAsNewEventAttributes,
+  );

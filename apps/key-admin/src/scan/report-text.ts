@@ -1,0 +1,96 @@
+import type {
+  NeededKey,
+  ScannedByPlace,
+  ScannedHistory,
+  ScannedNamespace,
+  ScanReport,
+} from '@temporal-kms/codec-api';
+import { scanPlaces } from '@temporal-kms/codec-api';
+import { columns } from '../cli/output.ts';
+
+const findingTexts = {
+  plaintext: 'payloads in plaintext where programs should encrypt',
+  failure_in_plaintext: 'failures with messages in plaintext',
+  older_format: 'messages in another format than envelope-v2',
+  unknown_key: 'messages under a crypto key that the configuration does not list for the namespace',
+  malformed: 'messages that no key decrypts, because their header is damaged',
+} as const;
+
+/** Returns the report as lines for people. */
+export function reportLines({ namespaces, complete, started, finished }: ScanReport): string[] {
+  return [
+    ...namespaces.flatMap((namespace) => [...namespaceLines(namespace), '']),
+    complete
+      ? `Complete: everything that the scan was asked to look at has been read (${started} to ${finished ?? '…'}).`
+      : 'NOT COMPLETE: the scan could not see everything. What it did not see may need any key version.',
+  ];
+}
+
+function namespaceLines({ namespace, looked, keys, findings, gaps }: ScannedNamespace): string[] {
+  const places = scanPlaces
+    .filter((place) => looked[place].status !== 'none')
+    .map((place) => {
+      const { histories, read, payloads, status } = looked[place];
+      return [
+        place,
+        `${histories} (${read} read now)`,
+        `${payloads} payloads`,
+        status === 'partial' ? 'PARTIAL' : '',
+      ];
+    });
+  const rows = sortedKeys(keys).flatMap((key) => [
+    [keyName(key), ...scanPlaces.map((place) => String(key.places[place]?.histories ?? '-'))],
+  ]);
+  return [
+    `namespace ${namespace}`,
+    ...indent(columns(places)),
+    ...(rows.length === 0
+      ? ['  no payload needs a key']
+      : indent(
+          columns([['HISTORIES THAT NEED', ...scanPlaces.map((place) => place.toUpperCase())], ...rows]),
+        )),
+    ...sortedKeys(keys).flatMap((key) => [`  ${keyName(key)}`, ...evidenceLines(key.places, '    ')]),
+    ...findings.flatMap(({ kind, places: found }) => [
+      `  FOUND: ${findingTexts[kind]}`,
+      ...evidenceLines(found, '    '),
+    ]),
+    ...gaps.map(
+      ({ message, count, place, example }) =>
+        `  NOT SEEN: ${place === undefined ? '' : `${place}: `}${message}${count === undefined ? '' : ` (${count})`}` +
+        (example === undefined ? '' : ` For example ${historyText(example)}.`),
+    ),
+  ];
+}
+
+const indent = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
+
+const sortedKeys = (keys: readonly NeededKey[]): NeededKey[] =>
+  keys.toSorted((a, b) => keyName(a).localeCompare(keyName(b), 'en', { numeric: true }));
+
+/** Returns the name of a key and version for people: the last part of a crypto key's resource name. */
+function keyName({ key, keyId, staticKey, version }: Omit<NeededKey, 'formats' | 'places'>): string {
+  if (staticKey !== undefined) return `static key ${staticKey}`;
+  const name =
+    key?.slice(key.lastIndexOf('/') + 1) ??
+    (keyId === undefined ? 'a key of the namespace' : `unknown key ${keyId}`);
+  return `${name} ${version === undefined ? 'version unknown' : `version ${version}`}`;
+}
+
+/** Returns a line for each place, with the oldest and the newest history. */
+export function evidenceLines(places: ScannedByPlace, margin: string): string[] {
+  return scanPlaces.flatMap((place) => {
+    const found = places[place];
+    if (found === undefined) return [];
+    const { histories, oldest, newest } = found;
+    const ends = [
+      ...(oldest === undefined ? [] : [`oldest ${historyText(oldest)}`]),
+      ...(newest === undefined || histories === 1 ? [] : [`newest ${historyText(newest)}`]),
+    ];
+    return [`${margin}${place} ${histories}: ${ends.join('; ')}`];
+  });
+}
+
+function historyText({ workflowId, runId, startTime, closeTime }: ScannedHistory): string {
+  const time = closeTime === undefined ? startTime && `started ${startTime}` : `closed ${closeTime}`;
+  return [workflowId, runId && `run ${runId}`, time].filter(Boolean).join(', ');
+}

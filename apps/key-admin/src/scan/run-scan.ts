@@ -1,0 +1,90 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ScanReport } from '@temporal-kms/codec-api';
+import { type KeyDescription, KmsCodecError, type KeyRules, type KmsSettings } from '@temporal-kms/kms-codec';
+import { CliError } from '../cli/cli-error.ts';
+import { keyUses } from '../cli/key-uses.ts';
+import { describeKey, withKeyService } from '../google/describe.ts';
+import type { ExportSource } from './exports.ts';
+import { observeKeys } from './observed-keys.ts';
+import { scanNamespace } from './scan-namespace.ts';
+import type { ScanSource } from './source.ts';
+import { notKept, ScanState } from './state.ts';
+
+export interface ScanRequest {
+  readonly settings: KmsSettings;
+  readonly namespaces: readonly string[];
+  readonly sourceOf: (namespace: string) => ScanSource;
+  readonly exportsOf: (namespace: string) => readonly ExportSource[];
+  /** Folder in which scans keep what they have read. */
+  readonly stateFolder: string;
+  readonly settleMs: number;
+  readonly now: () => Date;
+  readonly progress: (text: string) => void;
+}
+
+/** Scans namespaces one after another. @throws CliError if the state cannot be written */
+export async function runScan(request: ScanRequest): Promise<ScanReport> {
+  const { settings, namespaces, sourceOf, exportsOf, stateFolder, settleMs, now, progress } = request;
+  const started = now().toISOString();
+  // Before any history: a scan counts only for versions that were not primary before it started.
+  const descriptions = await describeKeys(settings, progress);
+  const cryptoKeys = await observeKeys(join(stateFolder, 'crypto-keys.json'), descriptions, now()).catch(
+    notKept,
+  );
+  const scanned: ScanReport['namespaces'] = [];
+  for (const namespace of namespaces) {
+    scanned.push(
+      // oxlint-disable-next-line no-await-in-loop -- Each namespace has a limit on the rate of calls; so has the cluster.
+      await scanNamespace({
+        source: sourceOf(namespace),
+        namespace,
+        keys: keysOf(settings.rules, namespace),
+        openState: (id) =>
+          ScanState.open(join(stateFolder, `${encodeURIComponent(id)}.journal`)).catch(notKept),
+        exports: exportsOf(namespace),
+        settleMs,
+        now,
+        sleep,
+        progress: (text) => progress(`${namespace}: ${text}`),
+      }),
+    );
+  }
+  return {
+    version: 1,
+    started,
+    finished: now().toISOString(),
+    complete: scanned.every(({ complete }) => complete),
+    cryptoKeys,
+    namespaces: scanned,
+  };
+}
+
+async function describeKeys(
+  { rules, emulatorHost }: KmsSettings,
+  progress: (text: string) => void,
+): Promise<KeyDescription[]> {
+  return await withKeyService(emulatorHost, async (service) => {
+    const found: KeyDescription[] = [];
+    for (const { key } of keyUses(rules)) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- Cloud KMS has a small quota for reads.
+        found.push(await describeKey(service, key));
+      } catch (error) {
+        if (!(error instanceof CliError)) throw error;
+        progress(`The report does not contain the versions of ${key}: ${error.message}`);
+      }
+    }
+    return found;
+  });
+}
+
+/** A namespace without a rule may be scanned too: all its keys are then unknown. */
+function keysOf(rules: KeyRules, namespace: string): readonly string[] {
+  try {
+    return rules.resolve(namespace).keys;
+  } catch (error) {
+    if (error instanceof KmsCodecError) return [];
+    throw error;
+  }
+}

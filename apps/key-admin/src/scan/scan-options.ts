@@ -1,0 +1,100 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { ScanReport } from '@temporal-kms/codec-api';
+import type { Values } from '@temporal-kms/config';
+import type { KmsSettings } from '@temporal-kms/kms-codec';
+import { type Command, InvalidArgumentError } from 'commander';
+import { CliError } from '../cli/cli-error.ts';
+import type { CliDeps } from '../cli/deps.ts';
+import { loadKeyConfig, withEnvFile } from '../cli/environment.ts';
+import { collect, type CommonOptions, seconds } from '../cli/options.ts';
+import type { Output } from '../cli/output.ts';
+import { temporalConfig, withTemporal } from '../temporal/connect.ts';
+import { type ExportSource, exportSource } from './exports.ts';
+import { runScan } from './run-scan.ts';
+import { temporalSource } from './temporal-source.ts';
+
+/** The options of a scan, which other commands that scan share. */
+export interface ScanOptions extends CommonOptions {
+  readonly key?: string;
+  readonly namespace?: readonly string[];
+  readonly exports?: readonly string[];
+  readonly state?: string;
+  readonly rps: number;
+  readonly settle: number;
+}
+
+export const addScanOptions = (command: Command): Command =>
+  command
+    .option(
+      '--namespace <name>',
+      'namespace to scan; may be repeated (default: those of the configuration)',
+      collect,
+    )
+    .option(
+      '--exports <[namespace=]folder>',
+      "files of Temporal Cloud's Workflow History Export; may be repeated",
+      collect,
+    )
+    .option('--state <folder>', 'folder in which scans keep what they have read of closed runs')
+    .option('--rps <calls>', 'calls to Temporal per second, for each namespace', rate, 50)
+    .option('--settle <seconds>', "how long a new run may take to appear in Temporal's lists", seconds, 60);
+
+/** Scans what the options name. @throws CliError */
+export async function scan(
+  options: ScanOptions,
+  deps: CliDeps,
+  { progress }: Pick<Output, 'progress'>,
+): Promise<ScanReport> {
+  const { kms: settings } = loadKeyConfig(deps.env, options);
+  const values = withEnvFile(deps.env, options.envFile);
+  const config = temporalConfig(values);
+  const namespaces = namespacesToScan(options.namespace, settings, config.namespace);
+  const exportsOf = exportsByNamespace(options.exports ?? [], namespaces);
+  return await withTemporal(config, (connection) =>
+    runScan({
+      settings,
+      namespaces,
+      sourceOf: (namespace) => temporalSource(connection, namespace, options.rps),
+      exportsOf,
+      stateFolder: options.state ?? defaultStateFolder(values),
+      settleMs: options.settle * 1000,
+      now: deps.now,
+      progress,
+    }),
+  );
+}
+
+/** Returns the namespaces that the options or the configuration name. Where it names none, Temporal's default namespace. */
+export function namespacesToScan(
+  wanted: readonly string[] | undefined,
+  { rules }: KmsSettings,
+  own: string,
+): readonly string[] {
+  if (wanted !== undefined) return [...new Set(wanted)];
+  return rules.namespaces.length > 0 ? rules.namespaces : [own];
+}
+
+function exportsByNamespace(
+  wanted: readonly string[],
+  namespaces: readonly string[],
+): (namespace: string) => readonly ExportSource[] {
+  const sources = wanted.map((text) => {
+    const namespace = namespaces.find((name) => text.startsWith(`${name}=`));
+    if (namespace !== undefined) return { namespace, source: exportSource(text.slice(namespace.length + 1)) };
+    const [only = ''] = namespaces;
+    if (namespaces.length === 1) return { namespace: only, source: exportSource(text) };
+    throw new CliError('usage', `--exports ${text} must name the namespace whose histories it contains`, [
+      `--exports ${only}=${text}`,
+    ]);
+  });
+  return (namespace) => sources.filter((one) => one.namespace === namespace).map(({ source }) => source);
+}
+
+const defaultStateFolder = (values: Values): string =>
+  join(values['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'temporal-kms');
+
+function rate(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number of calls per second, for example 50.');
+}

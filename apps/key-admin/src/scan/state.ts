@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { appendFile, mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { createInterface } from 'node:readline';
+import { crc32 } from 'node:zlib';
+import writeFileAtomic from 'write-file-atomic';
+import { CliError } from '../cli/cli-error.ts';
+import type { HistorySummary } from './history-summary.ts';
+
+/** Lines that are written together. */
+const MAX_BUFFERED = 500;
+/** Written in front of every line's checksum, so that a file of another form has no valid line. */
+const FORM = 'temporal-kms scan 1 ';
+
+/**
+ * What earlier scans of a namespace found in closed runs, whose histories no longer change. It is a journal: a scan that is
+ * killed at any moment loses at most the lines that it had not written, and reads those runs again. A line counts only if its
+ * checksum is right, so a line that was cut off or mixed with another is as if it were missing.
+ *
+ * The file contains run ids, key ids, versions and counts.
+ */
+export class ScanState {
+  readonly #path: string;
+  readonly #summaries = new Map<string, HistorySummary>();
+  /** The ids of the traits that the file contains. */
+  readonly #written = new Set<string>();
+  #buffer: string[] = [];
+  #writing: Promise<void> = Promise.resolve();
+  #lines = 0;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Reads the state, or begins one. @throws Error if the file can be neither read nor created */
+  static async open(path: string): Promise<ScanState> {
+    const state = new ScanState(path);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const file = await open(path, 'a+', 0o600);
+    try {
+      await state.#load(path);
+      // A line that was cut off must not be joined with the next.
+      await file.appendFile('\n');
+    } finally {
+      await file.close();
+    }
+    return state;
+  }
+
+  async #load(path: string): Promise<void> {
+    const traits = new Map<string, string>();
+    for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+      const content = contentOf(line);
+      if (content === undefined) continue;
+      this.#lines += 1;
+      const [type, id = '', ...rest] = content.split(' ');
+      if (type === 'trait') {
+        traits.set(id, rest.join(' '));
+        this.#written.add(id);
+      } else if (type === 'run') {
+        const summary = readSummary(rest, traits);
+        if (summary !== undefined) this.#summaries.set(id, summary);
+      }
+    }
+  }
+
+  get size(): number {
+    return this.#summaries.size;
+  }
+
+  get(runId: string): HistorySummary | undefined {
+    return this.#summaries.get(runId);
+  }
+
+  /** Keeps the summary of a closed run. */
+  set(runId: string, summary: HistorySummary): void {
+    this.#summaries.set(runId, summary);
+    this.#buffer.push(...this.#linesOf(runId, summary));
+    if (this.#buffer.length >= MAX_BUFFERED) void this.flush().catch(() => undefined);
+  }
+
+  #linesOf(runId: string, { payloads, traits }: HistorySummary): string[] {
+    const lines: string[] = [];
+    const counts: string[] = [];
+    for (const [text, count] of traits) {
+      const id = traitId(text);
+      if (!this.#written.has(id)) lines.push(lineOf(`trait ${id} ${text}`));
+      this.#written.add(id);
+      counts.push(`${id}:${count}`);
+    }
+    lines.push(lineOf(['run', runId, payloads, ...counts].join(' ')));
+    return lines;
+  }
+
+  /** Writes what has not been written yet. @throws CliError if the file cannot be written */
+  async flush(): Promise<void> {
+    const lines = this.#buffer;
+    this.#buffer = [];
+    this.#lines += lines.length;
+    const before = this.#writing;
+    this.#writing = (async () => {
+      await before;
+      if (lines.length > 0) await appendFile(this.#path, lines.join(''), { mode: 0o600 }).catch(notKept);
+    })();
+    await this.#writing;
+  }
+
+  /**
+   * Removes the runs that Temporal no longer has, once they are more than half of the file.
+   * @param exists the ids of all runs that a complete scan has found
+   */
+  async compact(exists: ReadonlySet<string>): Promise<void> {
+    await this.flush();
+    for (const runId of this.#summaries.keys()) if (!exists.has(runId)) this.#summaries.delete(runId);
+    if (this.#lines < 2 * (this.#summaries.size + this.#written.size)) return;
+    this.#written.clear();
+    const lines = [...this.#summaries].flatMap(([runId, summary]) => this.#linesOf(runId, summary));
+    await writeFileAtomic(this.#path, lines.join(''), { mode: 0o600 }).catch(notKept);
+    this.#lines = lines.length;
+  }
+}
+
+/** @throws CliError */
+export function notKept(error: unknown): never {
+  const reason = error instanceof Error ? error.message : String(error);
+  throw new CliError(
+    'configuration',
+    `The state of the scan cannot be kept: ${reason}`,
+    ['temporal-kms scan --state FOLDER'],
+    error,
+  );
+}
+
+/** The id does not depend on the process that writes it: two scans may write to the same file. */
+const traitId = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
+
+const checksum = (content: string): string =>
+  crc32(FORM + content)
+    .toString(16)
+    .padStart(8, '0');
+const lineOf = (content: string): string => `${checksum(content)} ${content}\n`;
+
+/** Returns the content of a line, unless the line is damaged. */
+function contentOf(line: string): string | undefined {
+  const content = line.slice(9);
+  return line.length > 9 && line.slice(0, 8) === checksum(content) ? content : undefined;
+}
+
+function readSummary(
+  [payloads, ...counts]: readonly string[],
+  traits: ReadonlyMap<string, string>,
+): HistorySummary | undefined {
+  const found = new Map<string, number>();
+  for (const pair of counts) {
+    const [id = '', count] = pair.split(':');
+    const text = traits.get(id);
+    if (text === undefined) return undefined;
+    found.set(text, Number(count));
+  }
+  return { payloads: Number(payloads), traits: found };
+}

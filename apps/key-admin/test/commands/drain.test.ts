@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { loadKmsCodec, messageKey } from '@temporal-kms/kms-codec';
+import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { leaksIn, newCanary } from '@temporal-kms/testing/canaries';
+import { payloadsIn } from '@temporal-kms/testing/history';
+import { Connection } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KEY, startCloud, temporalKms, temporaryFolder, variables } from '../support/cli.ts';
+
+let temporal: TemporalServer;
+let connection: Connection;
+beforeAll(async () => {
+  temporal = await startTemporal();
+  connection = await Connection.connect({ address: temporal.address });
+}, 60_000);
+afterAll(async () => {
+  await connection.close();
+  await temporal.close();
+});
+
+const HOUR = 3_600_000;
+const namespace = 'default';
+const canary = newCanary();
+const plain = (): Payload => ({
+  metadata: { encoding: Buffer.from('json/plain') },
+  data: Buffer.from(JSON.stringify(canary)),
+});
+
+async function startRotated() {
+  const cloud = await startCloud();
+  const env = {
+    ...variables,
+    KMS_BIND_WORKFLOW: 'true',
+    KMS_EMULATOR_HOST: cloud.emulator.address,
+    TEMPORAL_ADDRESS: temporal.address,
+  };
+  const withCodec = async <T>(use: (codec: ReturnType<typeof loadKmsCodec>) => Promise<T>): Promise<T> => {
+    const codec = loadKmsCodec({ namespace, env });
+    try {
+      return await use(codec);
+    } finally {
+      await codec.close();
+    }
+  };
+  const encrypt = (workflowId: string) =>
+    withCodec(
+      async (codec) => (await codec.encode([plain()], { type: 'workflow', namespace, workflowId }))[0]!,
+    );
+  const rotate = async () => {
+    await cloud.owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+    await cloud.owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
+  };
+  const options = ['--state', join(await temporaryFolder(), 'state'), '--settle', '3', '--json'];
+  const run = (args: readonly string[], hours = 0) =>
+    temporalKms([...args, ...options], { env, now: () => new Date(Date.now() + hours * HOUR) });
+  return { cloud, withCodec, encrypt, rotate, run };
+}
+
+async function createSchedule(scheduleId: string, input: Payload, memo: Payload): Promise<void> {
+  await connection.workflowService.createSchedule({
+    namespace,
+    scheduleId,
+    requestId: randomUUID(),
+    schedule: {
+      spec: { cronString: ['0 12 * * *'] },
+      state: { paused: true, notes: 'kept' },
+      action: {
+        startWorkflow: {
+          workflowId: `of-${scheduleId}`,
+          workflowType: { name: 'any' },
+          taskQueue: { name: 'nobody' },
+          input: { payloads: [input, plain()] },
+          memo: { fields: { note: memo } },
+        },
+      },
+    },
+  });
+}
+
+/** Everything of a schedule but what `drain` encrypts again. */
+const rest = ({ action, ...other }: any) =>
+  JSON.stringify([other, { ...action.startWorkflow, input: 0, memo: 0 }]);
+
+const describeSchedule = (scheduleId: string) =>
+  connection.workflowService.describeSchedule({ namespace, scheduleId });
+
+describe('drain', () => {
+  it(
+    'names what a version waits for, encrypts schedules again, and states the date',
+    { timeout: 180_000 },
+    async () => {
+      const { cloud, withCodec, encrypt, rotate, run } = await startRotated();
+      const scheduleId = `schedule-${randomUUID()}`;
+      const message = await encrypt(`of-${scheduleId}`);
+      await createSchedule(scheduleId, message, message);
+      const workflowId = `closed-${randomUUID()}`;
+      await connection.workflowService.startWorkflowExecution({
+        namespace,
+        workflowId,
+        workflowType: { name: 'any' },
+        taskQueue: { name: 'nobody' },
+        input: { payloads: [await encrypt(workflowId)] },
+        requestId: randomUUID(),
+      });
+      await connection.workflowService.terminateWorkflowExecution({
+        namespace,
+        workflowExecution: { workflowId },
+      });
+      await rotate();
+
+      const before = await run(['drain']);
+      const [waiting] = before.json().versions;
+      expect([before.code, waiting.version, waiting.freeOn]).toEqual([75, 1, null]);
+      expect(
+        waiting.waitsFor.map(({ place, histories }: any) => [place, histories.newest.workflowId]),
+      ).toEqual([
+        ['closed', workflowId],
+        ['schedules', scheduleId],
+      ]);
+
+      const { schedule: old } = await describeSchedule(scheduleId);
+      const after = await run(['drain', '1', '--reencrypt'], 1);
+      expect(after.json().schedules).toEqual([{ namespace, scheduleId, outcome: 'done' }]);
+      const { schedule } = await describeSchedule(scheduleId);
+      const messages = payloadsIn(schedule).filter((payload) => messageKey(payload).format === 'envelope-v2');
+      expect(messages.map((payload) => messageKey(payload).keyVersion)).toEqual([2, 2]);
+      await withCodec(async (codec) => {
+        const context = { type: 'workflow' as const, namespace, workflowId: `of-${scheduleId}` };
+        for (const decoded of await codec.decode(messages, context))
+          expect(decoded.data).toEqual(plain().data);
+      });
+      // Everything else of the schedule is as it was.
+      expect(rest(schedule)).toBe(rest(old));
+
+      const [closed] = after.json().versions;
+      const { config } = await connection.workflowService.describeNamespace({ namespace });
+      const retention = Number(config!.workflowExecutionRetentionTtl!.seconds) * 1000;
+      const removed = Date.parse(closed.waitsFor[0].histories.newest.closeTime) + retention;
+      expect(closed.waitsFor.map(({ place, until }: any) => [place, until])).toEqual([
+        ['closed', new Date(removed).toISOString()],
+      ]);
+      expect([after.code, Date.parse(closed.freeOn) >= removed]).toEqual([75, true]);
+      expect(leaksIn(after.out + after.err, [canary])).toEqual([]);
+      expect((await run(['drain', '1', '--reencrypt'], 1)).json().schedules).toEqual([]);
+
+      await connection.workflowService.deleteWorkflowExecution({
+        namespace,
+        workflowExecution: { workflowId },
+      });
+      const isListed = async () => {
+        const query = `WorkflowId = "${workflowId}"`;
+        return (
+          (await connection.workflowService.listWorkflowExecutions({ namespace, query })).executions.length >
+          0
+        );
+      };
+      while (await isListed()) await new Promise((resolve) => setTimeout(resolve, 200));
+      const free = await run(['drain'], 30);
+      expect([free.code, free.json().versions[0].mayDestroy]).toEqual([0, true]);
+      await cloud.owner.destroyCryptoKeyVersion({ name: `${KEY}/cryptoKeyVersions/1` });
+    },
+  );
+
+  it('leaves a schedule as it is whose messages it cannot decrypt', { timeout: 120_000 }, async () => {
+    const { encrypt, rotate, run } = await startRotated();
+    const scheduleId = `schedule-${randomUUID()}`;
+    await createSchedule(scheduleId, await encrypt('another-workflow'), await encrypt(`of-${scheduleId}`));
+    await rotate();
+    const { schedule: before } = await describeSchedule(scheduleId);
+    const { code, json } = await run(['drain', '--reencrypt']);
+    expect([code, json().schedules]).toEqual([75, [{ namespace, scheduleId, outcome: 'workflow_mismatch' }]]);
+    expect((await describeSchedule(scheduleId)).schedule).toEqual(before);
+    await connection.workflowService.deleteSchedule({ namespace, scheduleId });
+  });
+
+  it('refuses a version that does not exist, and --watch with a report', { timeout: 60_000 }, async () => {
+    const { run } = await startRotated();
+    expect((await run(['drain', '9'])).code).toBe(66);
+    expect((await run(['drain', '--watch', '--report', 'x.json'])).code).toBe(64);
+  });
+});

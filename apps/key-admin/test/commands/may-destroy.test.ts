@@ -1,0 +1,146 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ScanReport } from '@temporal-kms/codec-api';
+import { Connection } from '@temporalio/client';
+import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { compactVerify, importSPKI } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type Cloud,
+  KEY,
+  RING,
+  startCloud,
+  temporalKms,
+  temporaryFolder,
+  variables,
+} from '../support/cli.ts';
+
+let temporal: TemporalServer;
+beforeAll(async () => {
+  temporal = await startTemporal();
+  const connection = await Connection.connect({ address: temporal.address });
+  await connection.workflowService.listWorkflowExecutions({ namespace: 'default' });
+  await connection.close();
+}, 60_000);
+afterAll(() => temporal.close());
+
+const HOUR = 3_600_000;
+const later = (hours: number) => () => new Date(Date.now() + hours * HOUR);
+
+/** A key with two versions, of which the second is primary, and a report of a scan long after that. */
+async function startRotated() {
+  const cloud = await startCloud();
+  await cloud.owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+  await cloud.owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
+  const env = { ...variables, KMS_EMULATOR_HOST: cloud.emulator.address, TEMPORAL_ADDRESS: temporal.address };
+  const folder = await temporaryFolder();
+  const scanOptions = ['--state', join(folder, 'state'), '--settle', '0'];
+  const run = (args: readonly string[], hours: number, answer?: string) =>
+    temporalKms(args, { env, now: later(hours), ...(answer === undefined ? {} : { answer }) });
+  return { cloud, env, folder, scanOptions, run };
+}
+
+const stateOf = async ({ owner }: Cloud, version: number) =>
+  (await owner.getCryptoKeyVersion({ name: `${KEY}/cryptoKeyVersions/${version}` }))[0].state;
+
+describe('may-destroy', () => {
+  it('says no after the first scan, and yes after a scan a day later', { timeout: 120_000 }, async () => {
+    const { scanOptions, run } = await startRotated();
+    const first = await run(['may-destroy', '1', ...scanOptions, '--json'], 0);
+    expect([first.code, first.json().reasons.map(({ code }: any) => code)]).toEqual([
+      1,
+      ['may_still_encrypt'],
+    ]);
+    const second = await run(['may-destroy', '1', ...scanOptions, '--json'], 29);
+    expect([second.code, second.json().mayDestroy]).toEqual([0, true]);
+    const text = await run(['may-destroy', '1', ...scanOptions], 29);
+    expect(text.out).toMatch(/^YES: version 1[\s\S]*No scan sees:[\s\S]*backups/);
+  });
+
+  it('decides from a report, and refuses a file that is no report', { timeout: 120_000 }, async () => {
+    const { folder, scanOptions, run } = await startRotated();
+    const file = join(folder, 'report.json');
+    expect((await run(['scan', ...scanOptions, '--out', file], 29)).code).toBe(0);
+    const stated = ['--not-primary-since', new Date().toISOString()];
+    const yes = await run(['may-destroy', '1', '--report', file, ...stated], 30);
+    expect([yes.code, yes.out.slice(0, 4)]).toEqual([0, 'YES:']);
+    const report: ScanReport = JSON.parse(await readFile(file, 'utf8'));
+    await writeFile(file, JSON.stringify({ ...report, version: 2 }));
+    expect((await run(['may-destroy', '1', '--report', file], 30)).code).toBe(65);
+    await writeFile(file, JSON.stringify(report).slice(0, -9));
+    expect((await run(['may-destroy', '1', '--report', file], 30)).code).toBe(65);
+  });
+
+  it.each([
+    ['EC_SIGN_P256_SHA256', 'ES256'],
+    ['RSA_SIGN_PKCS1_2048_SHA256', 'RS256'],
+    ['RSA_SIGN_PSS_2048_SHA256', 'PS256'],
+  ] as const)(
+    'signs its answer with %s, so that any JOSE library verifies it',
+    { timeout: 120_000 },
+    async (algorithm, alg) => {
+      const { cloud, scanOptions, run } = await startRotated();
+      const [{ name }] = await cloud.owner.createCryptoKey({
+        parent: RING,
+        cryptoKeyId: 'reports',
+        cryptoKey: { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm } },
+      });
+      const signKey = `${name}/cryptoKeyVersions/1`;
+      const { code, json } = await run(
+        ['may-destroy', '1', ...scanOptions, '--sign-key', signKey, '--json'],
+        0,
+      );
+      const [{ pem }] = await cloud.owner.getPublicKey({ name: signKey });
+      const { payload, protectedHeader } = await compactVerify(json().jws, await importSPKI(pem!, alg));
+      const signed = JSON.parse(Buffer.from(payload).toString());
+      expect([code, protectedHeader.kid, signed.mayDestroy]).toEqual([1, signKey, false]);
+      expect(signed.report.namespaces[0].namespace).toBe('default');
+      const [header, , signature] = json().jws.split('.');
+      const changed = Buffer.from(JSON.stringify({ ...signed, mayDestroy: true })).toString('base64url');
+      await expect(
+        compactVerify([header, changed, signature].join('.'), await importSPKI(pem!, alg)),
+      ).rejects.toThrow();
+    },
+  );
+
+  it('refuses to sign with a key that encrypts', { timeout: 60_000 }, async () => {
+    const { scanOptions, run } = await startRotated();
+    const { code, out } = await run(
+      ['may-destroy', '1', ...scanOptions, '--sign-key', `${KEY}/cryptoKeyVersions/1`],
+      0,
+    );
+    expect([code, out]).toEqual([1, '']);
+  });
+
+  it('refuses what is no version', async () => {
+    for (const version of ['0', 'x', '-1', '1.5'])
+      expect((await temporalKms(['may-destroy', version])).code).toBe(64);
+  });
+});
+
+describe('destroy', () => {
+  it('changes nothing if the answer is no', { timeout: 120_000 }, async () => {
+    const { cloud, scanOptions, run } = await startRotated();
+    const { code, json } = await run(['destroy', '1', ...scanOptions, '--yes', '--json'], 0);
+    expect([code, json().mayDestroy, await stateOf(cloud, 1)]).toEqual([1, false, 'ENABLED']);
+    const primary = await run(['destroy', '2', ...scanOptions, '--yes'], 29);
+    expect([primary.code, await stateOf(cloud, 2)]).toEqual([1, 'ENABLED']);
+  });
+
+  it(
+    'asks, schedules the destruction, and states how to restore the version',
+    { timeout: 120_000 },
+    async () => {
+      const { cloud, scanOptions, run } = await startRotated();
+      await run(['scan', ...scanOptions], 0);
+      const refused = await run(['destroy', '1', ...scanOptions], 29, 'yes');
+      expect([refused.code, await stateOf(cloud, 1)]).toEqual([64, 'ENABLED']);
+      expect((await run(['destroy', '1', ...scanOptions], 29)).code).toBe(64);
+      const done = await run(['destroy', '1', ...scanOptions], 29, '1');
+      expect([done.code, await stateOf(cloud, 1)]).toEqual([0, 'DESTROY_SCHEDULED']);
+      expect(done.out).toContain('gcloud kms keys versions restore 1');
+      const again = await run(['destroy', '1', ...scanOptions, '--yes', '--json'], 29);
+      expect([again.code, again.json().mayDestroy]).toEqual([0, true]);
+    },
+  );
+});

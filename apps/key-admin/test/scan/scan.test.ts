@@ -1,0 +1,377 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type NeededKey, scanReport, type ScanReport } from '@temporal-kms/codec-api';
+import { loadKmsCodec } from '@temporal-kms/kms-codec';
+import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { payloadsIn, readHistory } from '@temporal-kms/testing/history';
+import { leaksIn, newCanary } from '@temporal-kms/testing/canaries';
+import { Client, Connection } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startGcs } from '@temporal-kms/scripts/gcs';
+import {
+  afterwards,
+  type Cloud,
+  KEY,
+  startCloud,
+  temporalKms,
+  temporaryFolder,
+  variables,
+} from '../support/cli.ts';
+import { cloudExport } from '../support/histories.ts';
+
+let temporal: TemporalServer;
+let connection: Connection;
+beforeAll(async () => {
+  temporal = await startTemporal();
+  connection = await Connection.connect({ address: temporal.address });
+}, 60_000);
+afterAll(async () => {
+  await connection.close();
+  await temporal.close();
+});
+
+const seconds = (value: number) => proto.google.protobuf.Duration.fromObject({ seconds: value });
+
+const canary = newCanary();
+const plain = (): Payload => ({
+  metadata: { encoding: Buffer.from('json/plain') },
+  data: Buffer.from(JSON.stringify(canary)),
+});
+
+/** A namespace, and programs that write to it. */
+async function startNamespace() {
+  const namespace = `scan-${randomUUID()}`;
+  const { workflowService } = connection;
+  await workflowService.registerNamespace({
+    namespace,
+    workflowExecutionRetentionPeriod: seconds(86_400),
+  });
+  for (;;) {
+    const found = await workflowService.listWorkflowExecutions({ namespace }).catch(() => undefined);
+    if (found !== undefined) break;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const cloud = await startCloud();
+  const env = { ...variables, KMS_EMULATOR_HOST: cloud.emulator.address };
+  const encrypt = async (format: 'envelope-v2' | 'envelope' | 'direct' = 'envelope-v2'): Promise<Payload> => {
+    // A new codec takes a key under the version that is primary now.
+    const codec = loadKmsCodec({ namespace, env: { ...env, KMS_FORMAT: format } });
+    const [message] = await codec.encode([plain()], { type: 'workflow', namespace, workflowId: 'any' });
+    await codec.close();
+    return message!;
+  };
+  const start = async (workflowId: string, payload: Payload, fields: object = {}): Promise<string> => {
+    const { runId } = await workflowService.startWorkflowExecution({
+      namespace,
+      workflowId,
+      workflowType: { name: 'any' },
+      taskQueue: { name: 'nobody' },
+      input: { payloads: [payload] },
+      requestId: randomUUID(),
+      ...fields,
+    });
+    return runId;
+  };
+  const terminate = (workflowId: string, details?: Payload) =>
+    workflowService.terminateWorkflowExecution({
+      namespace,
+      workflowExecution: { workflowId },
+      ...(details && { details: { payloads: [details] } }),
+    });
+  const state = await temporaryFolder();
+  const scan = async (
+    ...more: string[]
+  ): Promise<{ code: number; report: ScanReport; out: string; err: string }> => {
+    const args = ['scan', '--namespace', namespace, '--state', state, '--settle', '3', '--json', ...more];
+    const ran = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });
+    return { ...ran, report: scanReport.parse(ran.json()) };
+  };
+  return { namespace, cloud, env, encrypt, start, terminate, scan, state };
+}
+
+async function rotate({ owner }: Cloud): Promise<number> {
+  const [{ name }] = await owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+  const version = Number(name!.slice(name!.lastIndexOf('/') + 1));
+  await owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: String(version) });
+  return version;
+}
+
+const input = (payload: Payload) => ({ payloads: [payload] });
+
+async function createSchedule(
+  namespace: string,
+  scheduleId: string,
+  payload: Payload,
+  memo?: Payload,
+): Promise<void> {
+  await connection.workflowService.createSchedule({
+    namespace,
+    scheduleId,
+    requestId: randomUUID(),
+    schedule: {
+      spec: {},
+      state: { paused: true },
+      action: {
+        startWorkflow: {
+          workflowId: `of-${scheduleId}`,
+          workflowType: { name: 'any' },
+          taskQueue: { name: 'nobody' },
+          input: input(payload),
+          ...(memo && { memo: { fields: { note: memo } } }),
+        },
+      },
+    },
+  });
+}
+
+/** Writes histories as Temporal Cloud exports them. */
+async function exportFile(path: string, namespace: string, workflowIds: readonly string[]): Promise<void> {
+  const read = (workflowId: string) => readHistory(connection, namespace, { workflowId });
+  await writeFile(path, cloudExport(await Promise.all(workflowIds.map(read))));
+}
+
+const needs = (keys: readonly NeededKey[]) =>
+  Object.fromEntries(
+    keys.map(({ key, version, places }) => [
+      `${key?.split('/').at(-1)} ${version ?? '-'}`,
+      Object.fromEntries(
+        Object.entries(places).map(([place, { histories, payloads }]: any) => [place, [histories, payloads]]),
+      ),
+    ]),
+  );
+
+describe('scan', () => {
+  it('counts the histories that need each key version, in every place', { timeout: 120_000 }, async () => {
+    const { namespace, cloud, encrypt, start, terminate, scan } = await startNamespace();
+    const [first, direct, envelope] = [await encrypt(), await encrypt('direct'), await encrypt('envelope')];
+    await start('open-1', first);
+    await start('closed-1', first, { memo: { fields: { customer: first } } });
+    await terminate('closed-1');
+    await start('closed-direct', direct);
+    await terminate('closed-direct', envelope);
+    await createSchedule(namespace, 'monthly', first, first);
+    const second = await rotate(cloud);
+    const next = await encrypt();
+    await start('open-2', next);
+    await start('closed-2', next);
+    // A closed run under both versions.
+    await terminate('closed-2', first);
+    await start('in-plaintext', plain());
+    await rotate(cloud);
+    await cloud.owner.updateCryptoKeyVersion({
+      cryptoKeyVersion: { name: `${KEY}/cryptoKeyVersions/1`, state: 'DISABLED' },
+      updateMask: { paths: ['state'] },
+    });
+    await cloud.owner.destroyCryptoKeyVersion({ name: `${KEY}/cryptoKeyVersions/${second}` });
+    const exports = await temporaryFolder();
+    await mkdir(join(exports, '2030', '01'), { recursive: true });
+    await exportFile(join(exports, '2030', '01', 'histories.proto'), namespace, ['closed-1', 'closed-2']);
+
+    const { code, report, out } = await scan('--exports', exports);
+    const [found] = report.namespaces;
+    expect(needs(found!.keys)).toEqual({
+      'workflow-encryption 1': { open: [1, 1], closed: [2, 3], schedules: [1, 2], exports: [2, 3] },
+      'workflow-encryption 2': { open: [1, 1], closed: [1, 1], exports: [1, 1] },
+      'workflow-encryption -': { closed: [1, 2] },
+    });
+    const counted = Object.values(found!.looked).map(({ histories }) => histories);
+    expect([code, found!.complete, found!.gaps, counted]).toEqual([0, true, [], [3, 3, 1, 0, 2]]);
+    expect(found!.findings.map(({ kind, places }) => [kind, Object.keys(places)])).toEqual(
+      expect.arrayContaining([
+        ['plaintext', ['open']],
+        ['older_format', ['closed']],
+      ]),
+    );
+    expect(report.cryptoKeys[0]).toMatchObject({
+      primary: 3,
+      versions: expect.arrayContaining([
+        expect.objectContaining({ version: 1, state: 'DISABLED', notPrimarySince: expect.any(String) }),
+        expect.objectContaining({ version: 2, state: 'DESTROY_SCHEDULED' }),
+      ]),
+    });
+    expect(leaksIn(out, [canary])).toEqual([]);
+    expect(cloud.emulator.calls.count('Decrypt')).toBe(0);
+  });
+
+  it(
+    'reads exports in Cloud Storage, and reports a bucket that it cannot read',
+    { timeout: 120_000 },
+    async () => {
+      const { namespace, encrypt, start, terminate, scan } = await startNamespace();
+      await start('exported', await encrypt());
+      await terminate('exported');
+      const file = join(await temporaryFolder(), 'histories.proto');
+      await exportFile(file, namespace, ['exported']);
+      const gcs = await startGcs();
+      afterwards(() => gcs.close());
+      await gcs.createBucket('exports');
+      const upload = await fetch(
+        `${gcs.url}/upload/storage/v1/b/exports/o?uploadType=media&name=cloud/2030/1.proto`,
+        {
+          method: 'POST',
+          body: await readFile(file),
+        },
+      );
+      expect(upload.status).toBe(200);
+      vi.stubEnv('STORAGE_EMULATOR_HOST', `${gcs.url}/storage/v1`);
+      afterwards(() => vi.unstubAllEnvs());
+      const { report } = await scan('--exports', `${namespace}=gs://exports/cloud`);
+      expect(needs(report.namespaces[0]!.keys)).toEqual({
+        'workflow-encryption 1': { closed: [1, 1], exports: [1, 1] },
+      });
+      const missing = await scan('--exports', 'gs://none/cloud');
+      expect([missing.code, missing.report.namespaces[0]!.gaps.map(({ place }) => place)]).toEqual([
+        1,
+        ['exports'],
+      ]);
+    },
+  );
+
+  it('agrees with an independent walk over what Temporal stores', { timeout: 120_000 }, async () => {
+    const { namespace, cloud, encrypt, start, terminate, scan } = await startNamespace();
+    const stored: Payload[] = [];
+    for (let version = 1; version <= 3; version += 1) {
+      stored.push(await encrypt(), await encrypt('direct'));
+      if (version < 3) await rotate(cloud);
+    }
+    for (let n = 0; n < 24; n += 1) {
+      const pick = (step: number): Payload => stored[(n * step + 1) % stored.length]!;
+      await start(`run-${n}`, pick(1), {
+        memo: { fields: { a: pick(5), b: pick(2) } },
+        header: { fields: { h: plain() } },
+      });
+      if (n % 3 > 0) await terminate(`run-${n}`, pick(3));
+    }
+    const { report } = await scan();
+    const expected = new Map<string, number>();
+    for (let n = 0; n < 24; n += 1) {
+      const events = await readHistory(connection, namespace, { workflowId: `run-${n}` });
+      const place = n % 3 > 0 ? 'closed' : 'open';
+      const versions = payloadsIn(events).flatMap(({ metadata, data }) => {
+        const encoding = Buffer.from(metadata?.['encoding'] ?? []).toString();
+        if (encoding === 'json/plain') return [];
+        return [encoding === 'binary/gcp-kms' ? '-' : String(Buffer.from(data!).readUInt32BE(10))];
+      });
+      for (const version of new Set(versions)) {
+        const name = `${place} ${version}`;
+        expected.set(name, (expected.get(name) ?? 0) + 1);
+      }
+    }
+    const found = report.namespaces[0]!.keys.flatMap(({ version, places }) =>
+      Object.entries(places).map(([place, { histories }]: any): [string, number] => [
+        `${place} ${version ?? '-'}`,
+        histories,
+      ]),
+    );
+    expect(Object.fromEntries(found)).toEqual(Object.fromEntries(expected));
+    expect(report.namespaces[0]!.findings.map(({ kind }) => kind)).toEqual(['older_format']);
+  });
+
+  it(
+    'reads closed runs once, open runs again, and nothing of a state that was cut off',
+    { timeout: 120_000 },
+    async () => {
+      const { encrypt, start, terminate, scan, state } = await startNamespace();
+      const message = await encrypt();
+      await start('open', message);
+      for (let n = 0; n < 5; n += 1) {
+        await start(`closed-${n}`, message);
+        await terminate(`closed-${n}`);
+      }
+      const first = await scan();
+      const read = ({ report }: Awaited<ReturnType<typeof scan>>) =>
+        (['open', 'closed'] as const).map((place) => report.namespaces[0]!.looked[place].read);
+      expect(read(first)).toEqual([1, 5]);
+      await terminate('open');
+      const second = await scan();
+      expect(read(second)).toEqual([0, 1]);
+      expect(needs(second.report.namespaces[0]!.keys)).toEqual({
+        'workflow-encryption 1': { closed: [6, 6] },
+      });
+
+      // A process that is killed leaves any prefix of the file.
+      const journal = join(
+        state,
+        (await readdir(state)).find((name) => name.endsWith('.journal'))!,
+      );
+      const bytes = await readFile(journal);
+      for (const part of [0.3, 0.7]) {
+        await writeFile(journal, bytes.subarray(0, Math.floor(bytes.length * part)));
+        const again = await scan();
+        expect(needs(again.report.namespaces[0]!.keys)).toEqual(needs(second.report.namespaces[0]!.keys));
+      }
+      expect(read(await scan())).toEqual([0, 0]);
+    },
+  );
+
+  it('finds runs that a reset starts while the scan is in progress', { timeout: 120_000 }, async () => {
+    const { namespace, encrypt, start, scan } = await startNamespace();
+    await start('reset', await encrypt());
+    const client = new Client({ connection, namespace });
+    const { runId } = await client.workflow.getHandle('reset').describe();
+    // Only a run with a completed workflow task can be reset.
+    const task = await connection.withDeadline(Date.now() + 30_000, () =>
+      connection.workflowService.pollWorkflowTaskQueue({
+        namespace,
+        taskQueue: { name: 'nobody' },
+        identity: 'test',
+      }),
+    );
+    await connection.workflowService.respondWorkflowTaskCompleted({
+      namespace,
+      taskToken: task.taskToken,
+      commands: [],
+    });
+    const before = Date.now();
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const reset = await connection.workflowService.resetWorkflowExecution({
+      namespace,
+      workflowExecution: { workflowId: 'reset', runId },
+      requestId: randomUUID(),
+      workflowTaskFinishEventId: seconds(4).seconds,
+    });
+    const { report } = await scan();
+    expect(needs(report.namespaces[0]!.keys)).toEqual({
+      'workflow-encryption 1': { open: [1, 1], closed: [1, 1] },
+    });
+    // The last pass of a scan looks for runs by their start time.
+    const query = `StartTime >= "${new Date(before + 1_000).toISOString()}"`;
+    const { executions } = await connection.workflowService.listWorkflowExecutions({ namespace, query });
+    expect(executions.map(({ execution }) => execution?.runId)).toEqual([reset.runId]);
+  });
+
+  it('reports what it cannot see', { timeout: 120_000 }, async () => {
+    const { encrypt, start, scan } = await startNamespace();
+    const other: Payload = { metadata: { encoding: Buffer.from('binary/zlib') }, data: Buffer.from('x') };
+    const reference: Payload = {
+      metadata: { encoding: Buffer.from('json/external-storage-reference') },
+      data: Buffer.from('{}'),
+    };
+    await start('other-codec', other, { memo: { fields: { big: reference } } });
+    await start('seen', await encrypt());
+    const missing = join(await temporaryFolder(), 'missing');
+    const { code, report } = await scan('--exports', missing);
+    const [found] = report.namespaces;
+    expect([code, report.complete]).toEqual([1, false]);
+    expect(found!.gaps.map(({ kind, place, count }) => [kind, place, count])).toEqual(
+      expect.arrayContaining([
+        ['inner_layer', 'open', 1],
+        ['external_storage', 'open', 1],
+        ['unreadable', 'exports', undefined],
+      ]),
+    );
+    expect(found!.looked.exports.status).toBe('partial');
+  });
+
+  it('reports a namespace that does not exist as not seen', { timeout: 60_000 }, async () => {
+    const { env, state } = await startNamespace();
+    const args = ['scan', '--namespace', 'missing', '--state', state, '--settle', '0', '--json'];
+    const ran = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });
+    const [found] = scanReport.parse(ran.json()).namespaces;
+    expect([ran.code, found!.complete, found!.looked.open.status]).toEqual([1, false, 'partial']);
+    expect(found!.gaps[0]!.kind).toBe('not_permitted');
+  });
+});
