@@ -11,32 +11,18 @@ it('starts children without core dumps', async () => {
 });
 
 /** Commands that read no key and end by themselves. */
-const endsAtOnce = /--help|main\.mjs (?:verify-audit|audit-digest)\b/;
+const endsAtOnce = /--help|main\.mjs (?:--version|verify-audit|audit-digest)\b/;
 
 it('starts the worker, the codec server and the starter only with --disable-sigusr1, so that SIGUSR1 opens no inspector', () => {
-  const files = globSync('{apps/worker,apps/codec-server,scripts}/{package.json,README.md}', {
-    cwd: projectRoot,
-  });
-  const starts = [...files, 'docs/operations.md'].flatMap((file) =>
+  const files = globSync(
+    ['{apps/worker,apps/codec-server,scripts}/{package.json,README.md}', 'deploy/{systemd,docker}/*'],
+    { cwd: projectRoot },
+  );
+  const starts = [...files, 'docs/operations.md', 'docs/deploy.md'].flatMap((file) =>
     readFileSync(join(projectRoot, file), 'utf8')
       .split('\n')
       .filter((line) => /node\b.*\b(main\.(ts|mjs)|start\.ts)\b/.test(line) && !endsAtOnce.test(line)),
   );
   expect(starts.length).toBeGreaterThan(7);
   expect(starts.filter((line) => !line.includes('--disable-sigusr1'))).toEqual([]);
-});
-
-it('documents a systemd unit that keeps memory out of files', () => {
-  const [unit = ''] =
-    /```ini\n# \/etc\/systemd[^]*?```/.exec(readFileSync(join(projectRoot, 'docs/operations.md'), 'utf8')) ??
-    [];
-  for (const line of [
-    'LimitCORE=0',
-    'NoNewPrivileges=yes',
-    'ProtectSystem=strict',
-    'PrivateTmp=yes',
-    '[Install]',
-  ]) {
-    expect(unit.split('\n')).toContain(line);
-  }
 });

@@ -46,7 +46,9 @@ describe.each(units)('the unit %s', (name) => {
       'LimitCORE=0',
       'NoNewPrivileges=yes',
       'ProtectSystem=strict',
+      'PrivateTmp=yes',
       'CapabilityBoundingSet=',
+      '[Install]',
     ])
       expect(unit.split('\n')).toContain(setting);
   });
