@@ -93,9 +93,12 @@ function nameIn(names: ReadonlyMap<string, string>, key: string): string | undef
 function checkIds(events: readonly string[]): void {
   for (const [index, text] of events.entries()) {
     const event = parseEvent(text, index + 1);
-    checkId(Number(event['eventId'] ?? event['event_id']), index + 1);
+    checkId(Number(scalar(event['eventId'] ?? event['event_id'])), index + 1);
   }
 }
+
+/** An object with a `toString` that is no function could not be converted. */
+const scalar = (value: unknown): unknown => (typeof value === 'object' ? undefined : value);
 
 function parseEvent(text: string, place: number): Record<string, unknown> {
   let event: unknown;
@@ -117,7 +120,7 @@ function startOf(text: string): Start {
   const event = parseEvent(text, 1);
   const attributes =
     event['workflowExecutionStartedEventAttributes'] ?? event['workflow_execution_started_event_attributes'];
-  const startedAt = Date.parse(String(event['eventTime'] ?? event['event_time']));
+  const startedAt = Date.parse(String(scalar(event['eventTime'] ?? event['event_time'])));
   return {
     workflowId: textAt(attributes, 'workflowId'),
     runId: textAt(attributes, 'originalExecutionRunId'),

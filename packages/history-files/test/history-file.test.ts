@@ -149,6 +149,7 @@ describe('a file that cannot be read', () => {
     ['an event that is no JSON', 'malformed', utf8('{"events":[{"eventId":"1",x}]}')],
     ['an event that is no object', 'malformed', utf8('{"events":["1"]}')],
     ['an event without an id', 'malformed', utf8('{"events":[{}]}')],
+    ['an id that is an object', 'malformed', utf8('{"events":[{"eventId":{"toString":1,"valueOf":1}}]}')],
     ['a missing event', 'gap', utf8(JSON.stringify({ events: [started, timer(3)] }))],
     ['a repeated event', 'gap', utf8(JSON.stringify({ events: [started, started] }))],
     ['a history that starts later', 'gap', utf8(JSON.stringify({ events: [timer(2)] }))],

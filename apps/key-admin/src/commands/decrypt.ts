@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { codeOf } from '@temporal-kms/audit/errors';
 import { createKmsCodec, KmsCodecError, type KmsSettings } from '@temporal-kms/kms-codec';
@@ -81,11 +82,16 @@ async function decrypt(
   const input = parseInput({ name, bytes }, options.format);
   if (options.as === 'raw' && (input.kind !== 'payloads' || input.payloads.length !== 1))
     throw new CliError('usage', `${name} is not one payload, of which --as raw returns the bytes`);
+  const auditFile = options.audit === undefined ? configured : { ...configured, file: options.audit };
+  if (options.out !== undefined && auditFile.file && resolve(options.out) === resolve(auditFile.file))
+    throw new CliError('usage', '--out and the audit name the same file');
+  if (input.kind === 'payloads' && options.workflowId === undefined)
+    output.progress('Without --workflow-id, it is not checked to which workflow a message is bound');
   const sink =
     options.out === undefined ? { write: deps.stdout, end: () => undefined } : createFile(options.out);
   let isComplete = false;
+  const watched = onceStopped(() => sink.end(false));
   try {
-    const auditFile = options.audit === undefined ? configured : { ...configured, file: options.audit };
     const audit = await openFileAudit(auditFile, output);
     const { openBranchKeyStore: _, ...withoutStore } = kms;
     const codec = createKmsCodec(withoutStore, { namespace });
@@ -111,8 +117,25 @@ async function decrypt(
   } catch (error) {
     throw withoutContent(error);
   } finally {
+    watched.stop();
     sink.end(isComplete);
   }
+}
+
+/** Calls `clean` when a signal ends the process: a file with a part of the plaintext must not stay. */
+function onceStopped(clean: () => void): { stop(): void } {
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const end = (signal: NodeJS.Signals): void => {
+    stop();
+    clean();
+    // Without a listener, the signal ends the process.
+    process.kill(process.pid, signal);
+  };
+  const stop = (): void => {
+    for (const signal of signals) process.off(signal, end);
+  };
+  for (const signal of signals) process.on(signal, end);
+  return { stop };
 }
 
 /** @throws CliError if the configuration has no keys for the namespace */

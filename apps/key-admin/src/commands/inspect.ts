@@ -3,7 +3,12 @@ import type { AddCommand, CliDeps } from '../cli/deps.ts';
 import { loadKeyConfig, parseKeyName, withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, collect, type CommonOptions } from '../cli/options.ts';
 import { columns, createOutput, type Output } from '../cli/output.ts';
-import { describePayload, type KnownNames, type PayloadDescription } from '../inspect/describe-payload.ts';
+import {
+  describePayload,
+  type KnownNames,
+  type PayloadDescription,
+  printable,
+} from '../inspect/describe-payload.ts';
 import { type InspectedPayload, type InspectedWorkflow, inspectHistory } from '../inspect/inspect-history.ts';
 import { keyText } from '../inspect/summary.ts';
 import { type InputFormat, inputFormats, parseInput } from '../payload-files/parse-input.ts';
@@ -153,7 +158,7 @@ function workflowLines({
   list,
 }: Listed): string[] {
   return [
-    `${workflowId ?? 'a workflow without an id in the file'}${runId === null ? '' : ` / ${runId}`}${type === null ? '' : ` (${type})`}`,
+    `${printable(workflowId ?? 'a workflow without an id in the file')}${runId === null ? '' : ` / ${printable(runId)}`}${type === null ? '' : ` (${printable(type)})`}`,
     `  ${events} events, ${payloads} payloads`,
     ...table(
       ['STATE', 'FORMAT', 'PAYLOADS', 'BYTES', 'EVENTS', 'VERSION', 'KEY'],
@@ -168,7 +173,8 @@ function workflowLines({
       ]),
     ),
     ...plaintext.map(
-      ({ ref, path, encoding, bytes }) => `  in plaintext: ${ref} ${path} (${encoding}, ${bytes} bytes)`,
+      ({ ref, path, encoding, bytes }) =>
+        `  in plaintext: ${ref} ${printable(path)} (${encoding}, ${bytes} bytes)`,
     ),
     ...table(
       ['REF', 'STATE', 'LAYERS', 'VERSION', 'NAMESPACE', 'WORKFLOW', 'BYTES', 'PATH'],
@@ -180,7 +186,7 @@ function workflowLines({
         one.namespace === undefined ? '-' : (one.namespace.name ?? one.namespace.tag),
         one.workflow === undefined ? '-' : (one.workflow.id ?? one.workflow.tag),
         String(one.bytes),
-        one.path,
+        printable(one.path),
       ]),
     ),
   ];

@@ -39,7 +39,8 @@ export const addScanCommand: AddCommand = (program, deps, exit) => {
 
 async function writeReport(file: string, report: ScanReport): Promise<void> {
   try {
-    await writeFileAtomic(file, `${JSON.stringify(report, undefined, 2)}\n`);
+    // The codec server refuses a report that other users could change.
+    await writeFileAtomic(file, `${JSON.stringify(report, undefined, 2)}\n`, { mode: 0o644 });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CliError('configuration', `The report cannot be written: ${reason}`, [], error);

@@ -32,8 +32,11 @@ export interface DecryptInputOptions {
   readonly write: (part: string | Uint8Array) => void;
 }
 
-/** The plaintext that a history or a list of payloads may hold in memory. A compressed payload may be 1,000 times as large. */
-const MAX_PLAINTEXT_BYTES = 1024 * 2 ** 20;
+/**
+ * The plaintext that a history or a list of payloads may hold in memory. A compressed payload may be 1,000 times as large, and a
+ * string of V8 has at most 512 MiB.
+ */
+const MAX_PLAINTEXT_BYTES = 256 * 2 ** 20;
 
 /**
  * Decrypts an input and writes it. A payload that cannot be decrypted is marked with its reason code. Each history has an
@@ -140,7 +143,7 @@ function plaintextBudget(): PlaintextBudget {
   return {
     reserve: (bytes) => {
       left -= bytes;
-      if (left < 0) throw new KmsCodecError('too_large', 'The plaintext of the input exceeds 1 GiB');
+      if (left < 0) throw new KmsCodecError('too_large', 'The plaintext of the input exceeds 256 MiB');
     },
   };
 }

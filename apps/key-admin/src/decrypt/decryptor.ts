@@ -91,7 +91,12 @@ export class Decryptor {
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
       if (error.code === 'kms_unavailable' || error.code === 'kms_quota')
-        throw new CliError('unavailable', `${error.message} (${error.code}); nothing was written`, [], error);
+        throw new CliError(
+          'unavailable',
+          `${error.message} (${error.code}); nothing of this input or history was written`,
+          [],
+          error,
+        );
       return this.#refused({
         ok: false,
         reason: error.code,

@@ -66,10 +66,19 @@ export function checkJustification(text: string | undefined): string {
  * @param account e-mail address of the service account, where the credentials contain it
  */
 export function callerOf(account: string | undefined): AuditedCaller {
-  const name = `${userInfo().username}@${hostname()}`;
+  const name = `${userName()}@${hostname()}`;
   return account === undefined
     ? { name, issuer: 'operating system' }
     : { name, issuer: 'https://accounts.google.com', subject: account };
+}
+
+/** A container may run as a user that the system has no name for. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 export interface FileAuditIntent {

@@ -153,8 +153,8 @@ const unreadable = ({ reason, key, keyVersion }: NonNullable<ReturnType<typeof u
 
 const text = ({ metadata }: Payload, name: string): string => Buffer.from(metadata?.[name] ?? []).toString();
 
-/** Metadata of an unknown writer may contain anything: control characters for a terminal, or a whole document. */
-const printable = (value: string): string => {
+/** What an unknown writer wrote may contain anything: control characters for a terminal, or a whole document. */
+export const printable = (value: string): string => {
   const visible = value.replaceAll(/[^\x20-\x7e]/g, '?');
   return visible.length > 200 ? `${visible.slice(0, 200)}…` : visible;
 };

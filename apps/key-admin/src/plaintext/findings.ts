@@ -117,7 +117,7 @@ export class Findings {
       masked: masked(text),
       source,
       ...(workflowId !== undefined && { workflowId: this.#id(workflowId) }),
-      ...(runId !== undefined && { runId }),
+      ...(runId !== undefined && { runId: this.#id(runId) }),
       ...(scheduleId !== undefined && { scheduleId: this.#id(scheduleId) }),
       ...(eventId !== undefined && { eventId }),
     };

@@ -384,6 +384,24 @@ describe('temporal-kms decrypt --out', () => {
     await expect(stat(join(folder, 'target.json'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  it('does not write plaintext over the audit', async () => {
+    const { cloud, decrypt, folder } = await start();
+    const payload = asJson(await encrypt(cloud, SECRET));
+    const out = join(folder, 'both.jsonl');
+    expect(await decrypt([...why, '--out', out, '--audit', out], payload)).toMatchObject({
+      code: 64,
+      out: '',
+    });
+    await expect(stat(out)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('says that it does not check the workflow of a payload without --workflow-id', async () => {
+    const { cloud, decrypt } = await start();
+    const payload = asJson(await encrypt(cloud, SECRET));
+    expect((await decrypt(why, payload)).err).toContain('Without --workflow-id');
+    expect((await decrypt([...why, '--workflow-id', 'order-1'], payload)).err).not.toContain('Without');
+  });
+
   it('writes nothing while Cloud KMS does not answer, and exits with 69', { timeout: 30_000 }, async () => {
     const { cloud, decrypt, folder, entries } = await start();
     const payload = asJson(await encrypt(cloud, SECRET));

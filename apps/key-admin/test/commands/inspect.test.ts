@@ -264,6 +264,18 @@ describe('temporal-kms inspect with a payload', () => {
     const payload = { metadata: meta('binary/\u001b[31mred\u202e'), data: Buffer.from('x') };
     const { out } = await temporalKms(['inspect'], { input: JSON.stringify(payloadToJson(payload)) });
     expect(out).not.toMatch(/[^\n\x20-\x7e]/);
+    const started = {
+      eventId: '1',
+      workflowExecutionStartedEventAttributes: {
+        workflowId: 'order\u001b[31m',
+        originalExecutionRunId: 'run\u009b1m',
+        workflowType: { name: 'type\u202e' },
+        memo: { fields: { 'key\u009b1m': payloadToJson(payload) } },
+      },
+    };
+    const history = await temporalKms(['inspect'], { input: JSON.stringify({ events: [started] }) });
+    expect(history.out).toContain('order');
+    expect(history.out).not.toMatch(/[^\n\x20-\x7e]/);
   });
 });
 
