@@ -1,7 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Meter } from '@opentelemetry/api';
 import type { KeyDescription, KeyService } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { type DescribedKey, describedKeys } from './namespace-keys.ts';
+
+/** Between keys, unless there are so many that they would not fit into the interval. */
+const PAUSE_MS = 1_000;
 
 /** Two calls per key. Rotation, disabling and destruction are events of days or weeks. */
 const INTERVAL_MS = 5 * 60_000;
@@ -36,9 +40,11 @@ export function watchKeyStates({
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
   const look = async (): Promise<void> => {
-    const answers = await described.ofEach(keys);
-    if (isStopped) return;
-    for (const [key, answer] of answers) {
+    for (const [index, key] of keys.entries()) {
+      // Cloud KMS has a quota per minute for reads, which users of its console and other programs share.
+      if (index > 0) await delay(Math.min(PAUSE_MS, intervalMs / keys.length), undefined, { ref: false });
+      const answer = await described.of(key);
+      if (isStopped) return;
       const reason = 'reason' in answer ? answer.reason : undefined;
       const last = latest.get(key);
       const lastReason = last && 'reason' in last ? last.reason : undefined;
@@ -87,9 +93,11 @@ export function keyStateMetrics(
         const known = descriptionOf(answer);
         const seen = versionsSeen.get(key) ?? new Set();
         versionsSeen.set(key, seen);
-        for (const { version } of known?.versions ?? []) seen.add(version);
+        const versions = new Map(known?.versions.map((one) => [one.version, one]));
+        // A version that was destroyed long ago needs no series.
+        for (const [version, { state }] of versions) if (state !== 'DESTROYED') seen.add(version);
         for (const version of seen) {
-          const one = known?.versions.find((other) => other.version === version);
+          const one = versions.get(version);
           for (const state of states) {
             const value = valueOf(known, (of) => one && read(one, of, state));
             result.observe(value, { key, version, ...(state !== undefined && { state }) });
