@@ -8,6 +8,7 @@ import { projectRoot } from '../src/project.ts';
 
 const units = ['codec-server.service', 'worker.service'];
 const folder = join(projectRoot, 'deploy/systemd');
+const read = (name: string) => readFile(join(folder, name), 'utf8');
 const analyze = which.sync('systemd-analyze', { nothrow: true });
 
 let copies: string;
@@ -20,7 +21,7 @@ describe.each(units)('the unit %s', (name) => {
   it('has no mistake that systemd-analyze finds', async ({ skip }) => {
     if (analyze === null) return skip();
     // systemd-analyze expects that the program exists.
-    const unit = (await readFile(join(folder, name), 'utf8')).replace('/usr/bin/node', process.execPath);
+    const unit = (await read(name)).replace('/usr/bin/node', process.execPath);
     await writeFile(join(copies, name), unit);
     const { all } = await execa(analyze, ['verify', '--man=no', join(copies, name)], {
       all: true,
@@ -40,7 +41,7 @@ describe.each(units)('the unit %s', (name) => {
   });
 
   it('opens no inspector, writes no core dump and can write no file of the system', async () => {
-    const unit = await readFile(join(folder, name), 'utf8');
+    const unit = await read(name);
     expect(unit).toMatch(/^ExecStart=\/usr\/bin\/node --disable-sigusr1 /m);
     for (const setting of [
       'LimitCORE=0',
@@ -52,4 +53,12 @@ describe.each(units)('the unit %s', (name) => {
     ])
       expect(unit.split('\n')).toContain(setting);
   });
+});
+
+it('runs each unit as a separate user, which docs/deploy.md creates', async () => {
+  const texts = await Promise.all(units.map(read));
+  const users = texts.map((text) => /^User=(.+)$/m.exec(text)?.[1]);
+  expect(new Set(users).size).toBe(units.length);
+  const docs = await readFile(join(projectRoot, 'docs/deploy.md'), 'utf8');
+  for (const user of users) expect(docs).toMatch(new RegExp(`^useradd --system ${user}\\b(?!-)`, 'm'));
 });
