@@ -63,6 +63,14 @@ async function render(values: object): Promise<any[]> {
 const named = (resources: any[], kind: string, name: string) =>
   resources.find((resource) => resource.kind === kind && resource.metadata.name === `tk-${name}`);
 
+/** The variables of an application's container. */
+const variables = (resources: any[], app: string): Record<string, string> =>
+  Object.fromEntries(
+    named(resources, 'Deployment', app).spec.template.spec.containers[0].env.map(
+      ({ name, value }: { name: string; value: string }) => [name, value],
+    ),
+  );
+
 describe('the Helm chart', () => {
   it('passes helm lint', async ({ skip }) => {
     if (helm === undefined) return skip();
@@ -134,6 +142,59 @@ describe('the Helm chart', () => {
       'keys.yaml': everything.keys,
     });
   });
+
+  it('writes numbers and booleans as the programs read them', async ({ skip }) => {
+    if (helm === undefined) return skip();
+    const env = { CODEC_MAX_INFLIGHT_BYTES: 268_435_456, AUDIT_FSYNC: true, CODEC_RATE_REQUESTS: 0.5 };
+    const resources = await render({
+      codecServer: { policy, env },
+      worker: { shutdownGraceSeconds: 1_000_000 },
+    });
+    expect(variables(resources, 'codec-server')).toMatchObject({
+      CODEC_MAX_INFLIGHT_BYTES: '268435456',
+      AUDIT_FSYNC: 'true',
+      CODEC_RATE_REQUESTS: '0.5',
+    });
+    expect(variables(resources, 'worker')).toMatchObject({ WORKER_SHUTDOWN_GRACE_SECONDS: '1000000' });
+  });
+
+  it('prefers env of an application to env of all, and that to what the chart sets', async ({ skip }) => {
+    if (helm === undefined) return skip();
+    const resources = await render({
+      env: { AUTH: 'none', KMS_KEYS_FILE: '/keys.yaml', LOG_LEVEL: 'debug', TEMPORAL_TLS: true },
+      keys: everything.keys,
+      codecServer: { policy, env: { LOG_LEVEL: '', TEMPORAL_TLS: false, CODEC_PORT: 9000 } },
+    });
+    expect(variables(resources, 'codec-server')).toMatchObject({
+      AUTH: 'none',
+      KMS_KEYS_FILE: '/keys.yaml',
+      LOG_LEVEL: '',
+      TEMPORAL_TLS: 'false',
+      CODEC_PORT: '9000',
+      CODEC_HOST: '0.0.0.0',
+    });
+    expect(variables(resources, 'worker')).toMatchObject({ LOG_LEVEL: 'debug', TEMPORAL_TLS: 'true' });
+    expect(variables(resources, 'dashboard')).not.toHaveProperty('LOG_LEVEL');
+  });
+
+  const collector = { WORKER_OTLP_ENDPOINT: 'http://collector:4317' };
+  it.for([{ env: collector }, { worker: { env: collector } }])(
+    'gives a worker that sends metrics to a collector no port for them: %j',
+    async (values, { skip }) => {
+      if (helm === undefined) return skip();
+      const scraped = { codecServer: { policy }, serviceMonitor: { enabled: true } };
+      const usual = await render(scraped);
+      expect(variables(usual, 'worker')).toHaveProperty('WORKER_METRICS_PORT', '9465');
+      expect(named(usual, 'ServiceMonitor', 'worker')).toBeDefined();
+      const resources = await render({ ...scraped, ...values });
+      expect(variables(resources, 'worker')).toMatchObject(collector);
+      expect(variables(resources, 'worker')).not.toHaveProperty('WORKER_METRICS_PORT');
+      expect(named(resources, 'ServiceMonitor', 'worker')).toBeUndefined();
+      for (const kind of ['Deployment', 'Service', 'NetworkPolicy'])
+        expect(JSON.stringify(named(resources, kind, 'worker')), kind).not.toContain('"metrics"');
+      expect(named(resources, 'ServiceMonitor', 'codec-server')).toBeDefined();
+    },
+  );
 
   it.for(apps)('contains nothing of %s when it is switched off', async (app, { skip }) => {
     if (helm === undefined) return skip();

@@ -5,7 +5,9 @@
 {{- $_ := set $apps "codec-server" (dict "values" .Values.codecServer "port" 8088 "metrics" 9464 "live" "/healthz" "ready" "/readyz") -}}
 {{- end -}}
 {{- if .Values.worker.enabled -}}
-{{- $_ := set $apps "worker" (dict "values" .Values.worker "port" 8089 "metrics" 9465 "live" "/healthz" "ready" "/readyz") -}}
+{{- $_ := set $apps "worker" (dict "values" .Values.worker "port" 8089 "live" "/healthz" "ready" "/readyz") -}}
+{{- /* A worker that sends its metrics to a collector has no port for them. */ -}}
+{{- if not (or .Values.env.WORKER_OTLP_ENDPOINT .Values.worker.env.WORKER_OTLP_ENDPOINT) -}}{{- $_ := set $apps.worker "metrics" 9465 -}}{{- end -}}
 {{- end -}}
 {{- if .Values.dashboard.enabled -}}
 {{- $_ := set $apps "dashboard" (dict "values" .Values.dashboard "port" 8080 "live" "/healthz" "ready" "/healthz") -}}
@@ -46,11 +48,10 @@ labels:
 {{- concat $hosts .Values.codecServer.allowedHosts | join "," -}}
 {{- end -}}
 
-{{/* The variables of a program, as an object. The values of the chart's user come last. */}}
+{{/* The variables of a program, as an object. `env` of all replaces what the chart sets; `env` of the program replaces both. */}}
 {{- define "temporal-kms.env" -}}
 {{- $root := .root -}}
 {{- $env := dict -}}
-{{- if ne .name "dashboard" -}}{{- $env = deepCopy $root.Values.env -}}{{- end -}}
 {{- if and $root.Values.keys (ne .name "dashboard") -}}
 {{- $_ := set $env "KMS_KEYS_FILE" "/etc/temporal-kms/keys.yaml" -}}
 {{- end -}}
@@ -58,10 +59,15 @@ labels:
 {{- $env = merge (dict "CODEC_HOST" "0.0.0.0" "CODEC_PORT" "8088" "CODEC_METRICS_HOST" "0.0.0.0" "CODEC_METRICS_PORT" "9464" "AUTH" "policy" "POLICY_FILE" "/etc/temporal-kms/policy.yaml" "CODEC_ALLOWED_HOSTS" (include "temporal-kms.hosts" $root)) $env -}}
 {{- with $root.Values.codecServer.corsOrigins -}}{{- $_ := set $env "CODEC_CORS_ORIGINS" (join "," .) -}}{{- end -}}
 {{- else if eq .name "worker" -}}
-{{- $env = merge (dict "WORKER_HEALTH_HOST" "0.0.0.0" "WORKER_HEALTH_PORT" "8089" "WORKER_METRICS_HOST" "0.0.0.0" "WORKER_METRICS_PORT" "9465" "TEMPORAL_TASK_QUEUE" $root.Values.worker.taskQueue "WORKER_SHUTDOWN_GRACE_SECONDS" (toString $root.Values.worker.shutdownGraceSeconds)) $env -}}
+{{- $env = merge (dict "WORKER_HEALTH_HOST" "0.0.0.0" "WORKER_HEALTH_PORT" "8089" "TEMPORAL_TASK_QUEUE" $root.Values.worker.taskQueue "WORKER_SHUTDOWN_GRACE_SECONDS" $root.Values.worker.shutdownGraceSeconds) $env -}}
+{{- if .app.metrics -}}{{- $env = merge (dict "WORKER_METRICS_HOST" "0.0.0.0" "WORKER_METRICS_PORT" "9465") $env -}}{{- end -}}
 {{- else -}}
 {{- $values := $root.Values.dashboard -}}
 {{- $env = dict "CODEC_UPSTREAM" (printf "%s-codec-server:8088" $root.Release.Name) "CODEC_URL" $values.codecUrl "TEMPORAL_UI_URL" $values.temporalUiUrl "CONNECT_SOURCES" (join " " $values.connectSources) "FRAME_SOURCES" (join " " $values.frameSources) -}}
 {{- end -}}
-{{- toJson (merge (deepCopy .app.values.env) $env) -}}
+{{- /* Not merge, which replaces values that are empty, 0 or false. */ -}}
+{{- range $variables := list (ternary dict $root.Values.env (eq .name "dashboard")) .app.values.env -}}
+{{- range $key, $value := $variables -}}{{- $_ := set $env $key $value -}}{{- end -}}
+{{- end -}}
+{{- toJson $env -}}
 {{- end -}}
