@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { execa } from 'execa';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { findGo } from '../src/go.ts';
 import { pipInstall } from '../src/pip.ts';
 import { devDir, projectRoot } from '../src/project.ts';
@@ -195,6 +195,38 @@ describe('the Helm chart', () => {
       expect(named(resources, 'ServiceMonitor', 'codec-server')).toBeDefined();
     },
   );
+
+  it('admits the listed clients and the dashboard to the codec server', async ({ skip }) => {
+    if (helm === undefined) return skip();
+    const clients = [
+      { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } } },
+    ];
+    const labels = { 'app.kubernetes.io/name': 'dashboard', 'app.kubernetes.io/instance': 'tk' };
+    const dashboard = { podSelector: { matchLabels: labels } };
+    const admitted = async (values: object, app: string) => {
+      const resources = await render({ codecServer: { policy }, networkPolicy: { clients }, ...values });
+      return named(resources, 'NetworkPolicy', app).spec.ingress[0].from;
+    };
+    expect(await admitted({}, 'codec-server')).toEqual([...clients, dashboard]);
+    expect(await admitted({}, 'dashboard')).toEqual(clients);
+    expect(await admitted({ dashboard: { enabled: false } }, 'codec-server')).toEqual(clients);
+    expect(await admitted({ networkPolicy: {} }, 'dashboard')).toEqual([{ podSelector: {} }]);
+  });
+
+  it('renders the example of docs/deploy.md', async ({ skip }) => {
+    if (helm === undefined) return skip();
+    const docs = await readFile(join(projectRoot, 'docs/deploy.md'), 'utf8');
+    const [, example = ''] = /```yaml title="values.yaml"\n(.*?)```/s.exec(docs) ?? [];
+    const values = parse(example);
+    const resources = await render({ ...values, codecServer: { ...values.codecServer, policy } });
+    const ingress = named(resources, 'Ingress', 'ingress').spec;
+    expect(ingress.rules[0].host).toBe('codec.example.com');
+    // The controller, which runs in another namespace, reaches each application that the ingress names.
+    for (const app of ['codec-server', 'dashboard'])
+      expect(named(resources, 'NetworkPolicy', app).spec.ingress[0].from).toContainEqual({
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } },
+      });
+  });
 
   it.for(apps)('contains nothing of %s when it is switched off', async (app, { skip }) => {
     if (helm === undefined) return skip();
