@@ -1,7 +1,7 @@
 import { z } from 'zod/mini';
 import { keyUse, payloadFormat, payloadRef } from './payload.ts';
 import { reasonCode, reasonCounts } from './reasons.ts';
-import { scannedNamespace } from './scan-report.ts';
+import { scannedKey, scannedNamespace } from './scan-report.ts';
 import { timestamp } from './workflow.ts';
 
 const count = z.int().check(z.nonnegative());
@@ -57,7 +57,13 @@ export const namespaceScan = z.discriminatedUnion('status', [
   z.object({ status: z.literal('not_configured') }),
   z.object({ status: z.literal('unreadable'), message: z.string() }),
   z.object({ status: z.literal('not_scanned'), started: timestamp }),
-  z.object({ status: z.literal('scanned'), scanned: z.omit(scannedNamespace, { exports: true }) }),
+  z.object({
+    status: z.literal('scanned'),
+    scanned: z.extend(z.omit(scannedNamespace, { exports: true }), {
+      /** The keys of the namespace's configuration, as the scan found them. Absent: those that Cloud KMS did not describe. */
+      cryptoKeys: z.array(scannedKey),
+    }),
+  }),
 ]);
 export type NamespaceScan = z.infer<typeof namespaceScan>;
 

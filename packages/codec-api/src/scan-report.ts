@@ -157,6 +157,26 @@ export const scannedNamespace = z.object({
 });
 export type ScannedNamespace = z.infer<typeof scannedNamespace>;
 
+/** Whether the scan of a namespace has seen everything. It must have looked at the runs and the schedules. */
+export const sawEverything = ({
+  complete,
+  finished,
+  gaps,
+  looked,
+}: Pick<ScannedNamespace, 'complete' | 'finished' | 'gaps' | 'looked'>): boolean =>
+  complete &&
+  finished !== undefined &&
+  gaps.length === 0 &&
+  (['open', 'closed', 'schedules'] as const).every((place) => looked[place].status === 'complete') &&
+  Object.values(looked).every(({ status }) => status !== 'partial');
+
+/**
+ * How long a version may still encrypt after it stopped being primary, in milliseconds: Cloud KMS takes up to 3 h to stop
+ * wrapping branch keys under it (https://cloud.google.com/kms/docs/consistency), a process replaces its branch key after 24 h
+ * at the latest, and a message may take 1 h to reach Temporal's store.
+ */
+export const STOPS_WITHIN_MS = (3 + 24 + 1) * 3_600_000;
+
 /** A crypto key as Cloud KMS described it when the scan started. */
 export const scannedKey = z.object({
   key: z.string(),

@@ -113,7 +113,7 @@ export async function namespaceKeys(
     plaintext: rule.plaintext,
     keys,
     staticKeys: [...rule.static.keys()],
-    scan: await scans.of(namespace),
+    scan: await scans.of(namespace, rule.keys),
     inMemory: inMemory(keyState(namespace)),
     outcomes: { ...usage.outcomes(), kmsCalls: use.calls(rule.keys) },
     minutes: usage.minutes(Date.now()),

@@ -17,8 +17,12 @@ const NAME = 'The scan report (SCAN_REPORT_FILE)';
 type Read = { readonly report: ScanReport } | { readonly message: string };
 
 export interface ScanReports {
-  /** Resolves to the part of the report about a namespace, or why there is none. Never rejects. */
-  of(namespace: string): Promise<NamespaceScan>;
+  /**
+   * Resolves to the part of the report about a namespace, or why there is none. Never rejects.
+   *
+   * @param keys resource names of the namespace's crypto keys. The report's other crypto keys are left out.
+   */
+  of(namespace: string, keys: readonly string[]): Promise<NamespaceScan>;
 }
 
 /**
@@ -55,7 +59,7 @@ export function scanReports(
   }
 
   return {
-    of: async (namespace) => {
+    of: async (namespace, keys) => {
       if (file === undefined) return { status: 'not_configured' };
       const read = await current(file);
       if ('message' in read) return { status: 'unreadable', message: read.message };
@@ -63,7 +67,8 @@ export function scanReports(
       const scanned = report.namespaces.find((each) => each.namespace === namespace);
       if (scanned === undefined) return { status: 'not_scanned', started: report.started };
       const { exports: _, ...rest } = scanned;
-      return { status: 'scanned', scanned: rest };
+      const cryptoKeys = report.cryptoKeys.filter(({ key }) => keys.includes(key));
+      return { status: 'scanned', scanned: { ...rest, cryptoKeys } };
     },
   };
 }

@@ -1,7 +1,12 @@
 import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { namespaceKeys, type ScannedNamespace, type ScanReport } from '@temporal-kms/codec-api';
+import {
+  namespaceKeys,
+  type ScannedKey,
+  type ScannedNamespace,
+  type ScanReport,
+} from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { scanReports } from '../../src/observability/scan-reports.ts';
 import { appWith, HOST, keys, startKms } from '../support/stack.ts';
@@ -33,11 +38,18 @@ const scannedOf = (namespace: string): ScannedNamespace => ({
   gaps: [],
 });
 
+const observed = (key: string): ScannedKey => ({
+  key,
+  time: '2026-11-24T12:00:00.000Z',
+  primary: 2,
+  versions: [{ version: 1, state: 'ENABLED', notPrimarySince: '2026-11-20T12:00:00.000Z' }],
+});
+
 const report = (...namespaces: readonly string[]): ScanReport => ({
   version: 1,
   started: '2026-11-24T12:00:00.000Z',
   complete: true,
-  cryptoKeys: [],
+  cryptoKeys: [keys.payments, keys.orders].map(observed),
   namespaces: namespaces.map(scannedOf),
 });
 
@@ -58,31 +70,39 @@ async function written(content: unknown, path = join(directory, `${(count += 1)}
 
 describe('the report of a scan', () => {
   it('is not configured without a file', async () => {
-    expect(await scanReports(undefined).of('payments')).toEqual({ status: 'not_configured' });
+    expect(await scanReports(undefined).of('payments', [keys.payments])).toEqual({
+      status: 'not_configured',
+    });
   });
 
-  it('is returned for the namespace only, without the places of exports', async () => {
+  it('is returned for the namespace and its keys only, without the places of exports', async () => {
     const scans = scanReports(await written(report('orders', 'payments')));
     const { exports: _, ...expected } = scannedOf('payments');
-    const found = await scans.of('payments');
-    expect(found).toEqual({ status: 'scanned', scanned: expected });
+    const found = await scans.of('payments', [keys.payments]);
+    expect(found).toEqual({
+      status: 'scanned',
+      scanned: { ...expected, cryptoKeys: [observed(keys.payments)] },
+    });
     expect(JSON.stringify(found)).not.toMatch(/orders|exports\//);
-    expect(await scans.of('kyc')).toEqual({ status: 'not_scanned', started: '2026-11-24T12:00:00.000Z' });
+    expect(await scans.of('kyc', [keys.payments])).toEqual({
+      status: 'not_scanned',
+      started: '2026-11-24T12:00:00.000Z',
+    });
   });
 
   it('is read again when the file changes, and once for many requests', async () => {
     const path = await written(report('orders'));
     const logged: string[] = [];
     const scans = scanReports(path, (message) => logged.push(message));
-    const found = await Promise.all(['payments', 'orders', 'payments'].map((name) => scans.of(name)));
+    const found = await Promise.all(['payments', 'orders', 'payments'].map((name) => scans.of(name, [])));
     expect(found.map(({ status }) => status)).toEqual(['not_scanned', 'scanned', 'not_scanned']);
     expect(logged).toEqual(['scan report read']);
     await written(report('payments'), path);
-    expect((await scans.of('payments')).status).toBe('scanned');
+    expect((await scans.of('payments', [keys.payments])).status).toBe('scanned');
     await written('{', path);
-    expect((await scans.of('payments')).status).toBe('unreadable');
+    expect((await scans.of('payments', [keys.payments])).status).toBe('unreadable');
     await written(report('payments'), path);
-    expect((await scans.of('payments')).status).toBe('scanned');
+    expect((await scans.of('payments', [keys.payments])).status).toBe('scanned');
     expect(logged).toHaveLength(4);
   });
 
@@ -97,7 +117,7 @@ describe('the report of a scan', () => {
     ['is no object', [], /not a report of temporal-kms scan/],
   ])('is refused if it %s', async (_, content, message) => {
     const path = await written(content);
-    const found = await scanReports(path).of('payments');
+    const found = await scanReports(path).of('payments', [keys.payments]);
     expect(found).toEqual({ status: 'unreadable', message: expect.stringMatching(message) });
     expect(JSON.stringify(found)).not.toContain(directory);
   });
@@ -105,7 +125,7 @@ describe('the report of a scan', () => {
   it('is refused if it is missing, too large, or writable by others', async () => {
     const path = await written(report('payments'));
     const messageOf = async (file: string, maxBytes?: number) => {
-      const found = await scanReports(file, undefined, maxBytes).of('payments');
+      const found = await scanReports(file, undefined, maxBytes).of('payments', [keys.payments]);
       expect(JSON.stringify(found)).not.toContain(directory);
       return 'message' in found ? found.message : found.status;
     };
@@ -130,7 +150,10 @@ describe('the report of a scan', () => {
     expect(await ask(undefined)).toEqual({ status: 'not_configured' });
     expect(await ask(await written(report('payments')))).toMatchObject({
       status: 'scanned',
-      scanned: { keys: [{ version: 1, places: { open: { histories: 3 } } }] },
+      scanned: {
+        keys: [{ version: 1, places: { open: { histories: 3 } } }],
+        cryptoKeys: [{ key: keys.payments, versions: [{ notPrimarySince: '2026-11-20T12:00:00.000Z' }] }],
+      },
     });
   });
 });

@@ -1,4 +1,6 @@
-import type { NamespaceKeys } from '@temporal-kms/codec-api';
+import { type NamespaceKeys, sawEverything, STOPS_WITHIN_MS } from '@temporal-kms/codec-api';
+import type { KeyVersion } from './key-health.ts';
+import { millisOf } from './values.ts';
 
 type Scan = NamespaceKeys['scan'];
 /** What a scan found in the namespace. */
@@ -79,11 +81,20 @@ export function storedElsewhere({ keys }: Scanned, listed: NamespaceKeys['keys']
 }
 
 /**
- * Whether a scan shows that no history needs a version: the scan is complete, saw everything, and found no message that may
- * need any version of the key.
+ * Whether a scan found no history that needs a version: the scan saw everything, started when no program could encrypt under
+ * the version any longer, and found no message that may need any version of the key; and the server has decrypted nothing
+ * under the version since. This is not enough to destroy the version: `temporal-kms may-destroy` looks at all namespaces.
  */
-export function isUnneeded(scanned: Scanned, key: string, version: number): boolean {
-  if (!scanned.complete || scanned.finished === undefined || scanned.gaps.length > 0) return false;
+export function isUnneeded(scanned: Scanned, key: string, { version, primary, seen }: KeyVersion): boolean {
+  const started = Date.parse(scanned.started);
+  const since = millisOf(
+    scanned.cryptoKeys.find((each) => each.key === key)?.versions.find((each) => each.version === version)
+      ?.notPrimarySince,
+  );
+  const lastSeen = millisOf(seen.lastSeen);
+  if (primary || !sawEverything(scanned)) return false;
+  if (since === undefined || !(started - since >= STOPS_WITHIN_MS)) return false;
+  if (lastSeen !== undefined && !(lastSeen < started)) return false;
   return scanned.keys.every(
     (each) =>
       (each.key !== undefined || each.staticKey !== undefined || each.keyId !== undefined) &&

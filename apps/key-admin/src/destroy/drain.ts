@@ -1,7 +1,6 @@
-import type { ScannedHistories, ScanPlace } from '@temporal-kms/codec-api';
-import { scanPlaces } from '@temporal-kms/codec-api';
+import { type ScannedHistories, type ScanPlace, scanPlaces, STOPS_WITHIN_MS } from '@temporal-kms/codec-api';
 import { evidenceLines } from '../scan/report-text.ts';
-import { type DestroyQuestion, judge, STOPS_WITHIN_MS, type Verdict } from './verdict.ts';
+import { type DestroyQuestion, judge, type Verdict } from './verdict.ts';
 
 /** What a version waits for in a place of a namespace. */
 interface Waiting {

@@ -1,20 +1,15 @@
-import type { NeededKey, ScannedByPlace, ScannedNamespace, ScanReport } from '@temporal-kms/codec-api';
-import { cryptoKeyId, defaultLimits, type KeyDescription } from '@temporal-kms/kms-codec';
+import {
+  type NeededKey,
+  sawEverything,
+  type ScannedByPlace,
+  type ScannedNamespace,
+  type ScanReport,
+  STOPS_WITHIN_MS,
+} from '@temporal-kms/codec-api';
+import { cryptoKeyId, type KeyDescription } from '@temporal-kms/kms-codec';
 
-const HOUR_MS = 3_600_000;
-/** How long a new primary version may take to reach every server of Cloud KMS. https://cloud.google.com/kms/docs/consistency */
-const CONSISTENCY_MS = 3 * HOUR_MS;
-/** How long an encrypted payload may take from the program to Temporal's store. */
-const IN_FLIGHT_MS = HOUR_MS;
 /** How far the clocks of programs, Temporal and Cloud KMS may differ. */
 const MAX_SKEW_MS = 300_000;
-
-/**
- * How long after it stopped being primary a version may still encrypt, in milliseconds: until Cloud KMS has stopped wrapping
- * branch keys under it, each process has replaced its branch key (24 h if Cloud KMS does not answer it), and Temporal has
- * stored the last message.
- */
-export const STOPS_WITHIN_MS = CONSISTENCY_MS + defaultLimits.hardAgeMs + IN_FLIGHT_MS;
 
 export interface DestroyQuestion {
   readonly key: string;
@@ -161,18 +156,10 @@ function coverageReasons({ report, namespaces }: DestroyQuestion): Reason[] {
       message: `the namespace ${name} was not scanned`,
     })),
     ...report.namespaces
-      .filter((one) => !isComplete(one))
+      .filter((one) => !sawEverything(one))
       .map((one) => ({ code: 'not_seen' as const, message: gapText(one) })),
   ];
 }
-
-/** Whether the scan of a namespace has seen everything. The runs and the schedules must be among it. */
-const isComplete = ({ complete, finished, gaps, looked }: ScannedNamespace): boolean =>
-  complete &&
-  finished !== undefined &&
-  gaps.length === 0 &&
-  (['open', 'closed', 'schedules'] as const).every((place) => looked[place].status === 'complete') &&
-  Object.values(looked).every(({ status }) => status !== 'partial');
 
 function gapText({ namespace, gaps }: ScannedNamespace): string {
   const [gap] = gaps;

@@ -1,7 +1,14 @@
-import type { NeededKey, ScanCoverage, ScanGap, ScannedNamespace, ScanReport } from '@temporal-kms/codec-api';
-import { cryptoKeyId } from '@temporal-kms/kms-codec';
+import {
+  type NeededKey,
+  type ScanCoverage,
+  type ScanGap,
+  type ScannedNamespace,
+  type ScanReport,
+  STOPS_WITHIN_MS,
+} from '@temporal-kms/codec-api';
+import { cryptoKeyId, defaultLimits } from '@temporal-kms/kms-codec';
 import { describe, expect, it } from 'vitest';
-import { type DestroyQuestion, judge, STOPS_WITHIN_MS } from '../../src/destroy/verdict.ts';
+import { type DestroyQuestion, judge } from '../../src/destroy/verdict.ts';
 
 const KEY = 'projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/payments';
 const OTHER = `${KEY}-other`;
@@ -146,6 +153,7 @@ describe('a version', () => {
     });
     expect(codes(since(0))).toEqual([]);
     expect(codes(since(1))).toEqual(['may_still_encrypt']);
+    expect(STOPS_WITHIN_MS).toBe(3 * HOUR + defaultLimits.hardAgeMs + HOUR);
   });
 
   it('has a list of what no scan sees, also if it may be destroyed', () => {

@@ -203,8 +203,8 @@ function VersionRow({ version, configured, scanned, most }: VersionRowProps) {
     ...(stored && reason && stored.histories > 0
       ? [`${formatCount(stored.histories)} stored histories need it`]
       : []),
-    ...(scanned && !version.primary && isUnneeded(scanned, configured.name, version.version)
-      ? ['no stored history needs it']
+    ...(scanned && isUnneeded(scanned, configured.name, version)
+      ? ['the scan found no history that needs it', mayDestroy(version)]
       : []),
   ].filter(Boolean);
   const command = reason && remedy(reason, { name: configured.name, version: version.version });
@@ -264,6 +264,10 @@ function VersionRow({ version, configured, scanned, most }: VersionRowProps) {
     </tr>
   );
 }
+
+/** Only the command can say that a version may be destroyed: it looks at all namespaces and requires a new scan. */
+const mayDestroy = ({ version, state }: KeyVersion) =>
+  state === 'DESTROYED' ? '' : `run temporal-kms may-destroy ${version} for this key`;
 
 type Seen = KeyVersion['seen'];
 
