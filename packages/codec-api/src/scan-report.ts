@@ -194,6 +194,8 @@ export const scannedKey = z.object({
        * not record when a version stopped being primary. Absent: it is not known.
        */
       notPrimarySince: z.optional(timestamp),
+      /** The last scan, with the same state folder, that found the version to be primary. Absent: none. */
+      lastPrimary: z.optional(timestamp),
     }),
   ),
 });

@@ -13,6 +13,11 @@ export interface EnvironmentOptions {
   readonly envFile?: string;
   /** Resource name of a crypto key, in place of the environment's. */
   readonly key?: string;
+  /**
+   * Whether the keys of the environment stay if it names any. Then `key` only selects a crypto key, and the keys file still
+   * determines which namespaces there are and which key encrypts.
+   */
+  readonly keepsKeys?: boolean;
 }
 
 /**
@@ -37,13 +42,17 @@ const withoutEmpty = (env: Values): Values =>
  * Returns the configuration of Cloud KMS, as the applications read it.
  * @throws CliError that lists every mistake
  */
-export function loadKeyConfig(env: Values, { envFile, key }: EnvironmentOptions): KeyAdminConfig {
+export function loadKeyConfig(
+  env: Values,
+  { envFile, key, keepsKeys = false }: EnvironmentOptions,
+): KeyAdminConfig {
   const values = withEnvFile(env, envFile);
+  const names = ['GCP_KMS_KEY', 'KMS_KEYS_FILE'].some((name) => values[name]);
+  const ofKey = key === undefined ? {} : variablesOf(key);
   try {
-    return parseConfig(keyAdminEnvironment, key === undefined ? values : { ...values, ...variablesOf(key) });
+    return parseConfig(keyAdminEnvironment, keepsKeys && names ? values : { ...values, ...ofKey });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const names = ['GCP_KMS_KEY', 'KMS_KEYS_FILE'].some((name) => values[name]);
     throw new CliError('configuration', error.message, [
       ...(names || key !== undefined ? [] : [`--key ${EXAMPLE_KEY}`]),
       ...error.mistakes.flatMap(({ variable, example }) =>

@@ -32,17 +32,26 @@ export const addDestroyCommand: AddCommand = (program, deps, exit) => {
   addDestroyOptions(addKeyOption(addCommonOptions(command))).action(
     async (version: number, options: DestroyCommandOptions) => {
       const output = createOutput(deps, options.json === true);
-      const { settings, verdict, description } = await mayDestroy(version, options, deps, output);
-      const { key } = verdict;
+      const { settings, key, description, decideAgain, ...first } = await mayDestroy(
+        version,
+        options,
+        deps,
+        output,
+      );
+      let { verdict } = first;
       for (const line of verdictLines(verdict)) output.progress(line);
-      if (!verdict.mayDestroy) {
-        output.result({ ...verdict, destroyTime: null }, () => []);
-        exit('failed');
-        return;
-      }
+      if (!verdict.mayDestroy) return refuse();
       const { state, destroyTime } = description.versions.find((one) => one.version === version) ?? {};
       const isScheduled = state === 'DESTROY_SCHEDULED';
-      if (!isScheduled) await confirm(version, options.yes === true, deps);
+      if (!isScheduled) {
+        await confirm(version, options.yes === true, deps);
+        // The person may have taken long: the version may be primary now, or the report too old.
+        verdict = await decideAgain();
+        if (!verdict.mayDestroy) {
+          for (const line of verdictLines(verdict)) output.progress(line);
+          return refuse();
+        }
+      }
       const time = isScheduled ? destroyTime : await destroy(`${key}/cryptoKeyVersions/${version}`);
       const restore = gcloud(
         'kms keys versions restore',
@@ -54,6 +63,11 @@ export const addDestroyCommand: AddCommand = (program, deps, exit) => {
         `Version ${version} of ${key} is scheduled for destruction${time ? ` on ${timestamp(time)}` : ''}. To restore it until then`,
         ...typeLines([restore]),
       ]);
+
+      function refuse(): void {
+        output.result({ ...verdict, destroyTime: null }, () => []);
+        exit('failed');
+      }
 
       async function destroy(name: string): Promise<Date | undefined> {
         const google = await connectGoogle(settings.emulatorHost, output);

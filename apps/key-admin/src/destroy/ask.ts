@@ -42,6 +42,8 @@ interface Basis {
 interface Answer extends Basis {
   readonly report: ScanReport;
   readonly verdict: Verdict;
+  /** Describes the key again and decides again, for example after a person has taken time to confirm. @throws CliError */
+  readonly decideAgain: () => Promise<Verdict>;
 }
 
 /** Decides whether a version may be destroyed, from a report or a new scan. @throws CliError */
@@ -52,7 +54,15 @@ export async function mayDestroy(
   output: Output,
 ): Promise<Answer> {
   const { questionOf, ...basis } = await askAll(options, deps, output);
-  return { ...basis, verdict: judge(questionOf(version)) };
+  const { settings, key } = basis;
+  return {
+    ...basis,
+    verdict: judge(questionOf(version)),
+    decideAgain: async () => {
+      const description = await withKeyService(settings.emulatorHost, (service) => describeKey(service, key));
+      return judge({ ...questionOf(version), description });
+    },
+  };
 }
 
 /** Scans, or reads a report, and returns the questions about the versions of the key. @throws CliError */
@@ -63,7 +73,7 @@ export async function askAll(
 ): Promise<
   Basis & { readonly report: ScanReport; readonly questionOf: (version: number) => DestroyQuestion }
 > {
-  const { kms: settings } = loadKeyConfig(deps.env, options);
+  const { kms: settings } = loadKeyConfig(deps.env, { ...options, keepsKeys: true });
   // Before the scan, which may take hours.
   keyOf(settings, options.key);
   const report =
@@ -91,7 +101,7 @@ export async function askAll(
 
 /** Reads the configuration, and describes its key. @throws CliError */
 export async function readBasis(options: DestroyOptions, deps: CliDeps): Promise<Basis> {
-  const { kms: settings } = loadKeyConfig(deps.env, options);
+  const { kms: settings } = loadKeyConfig(deps.env, { ...options, keepsKeys: true });
   const key = keyOf(settings, options.key);
   const own = temporalConfig(withEnvFile(deps.env, options.envFile)).namespace;
   return {

@@ -96,13 +96,35 @@ export function judge(question: DestroyQuestion): Verdict {
 }
 
 /** Returns when the version stopped being primary, in milliseconds since 1970, as far as that is known. */
-function stoppedAt({ key, version, report, notPrimarySince }: DestroyQuestion): number | undefined {
+function stoppedAt(question: DestroyQuestion): number | undefined {
+  const { key, version, report, notPrimarySince } = question;
   const observed = report.cryptoKeys.find((one) => one.key === key);
-  // What a person states cannot be right if the scan saw the version as primary later.
   if (observed?.primary === version) return undefined;
-  if (notPrimarySince !== undefined) return notPrimarySince.getTime();
+  if (notPrimarySince !== undefined)
+    return contradictionOf(question) === undefined ? notPrimarySince.getTime() : undefined;
   const since = observed?.versions.find((one) => one.version === version)?.notPrimarySince;
   return since === undefined ? undefined : Date.parse(since);
+}
+
+/** Returns why the time cannot be right at which, as a person states, the version stopped being primary. */
+function contradictionOf({
+  key,
+  version,
+  report,
+  description,
+  notPrimarySince,
+}: DestroyQuestion): string | undefined {
+  if (notPrimarySince === undefined) return undefined;
+  const stated = notPrimarySince.getTime();
+  const observed = report.cryptoKeys.find((one) => one.key === key);
+  const { lastPrimary } = observed?.versions.find((one) => one.version === version) ?? {};
+  const primaryAt = observed?.primary === version ? observed.time : lastPrimary;
+  if (primaryAt !== undefined && !(Date.parse(primaryAt) <= stated))
+    return `a scan found version ${version} to be primary at ${primaryAt}, after the time of --not-primary-since`;
+  const created = description.versions.find((one) => one.version === version)?.created;
+  if (created !== undefined && created.getTime() > stated)
+    return `version ${version} was created at ${created.toISOString()}, after the time of --not-primary-since`;
+  return undefined;
 }
 
 function versionReasons({ key, version, description }: DestroyQuestion): Reason[] {
@@ -115,10 +137,8 @@ function versionReasons({ key, version, description }: DestroyQuestion): Reason[
   return [];
 }
 
-function timeReasons(
-  { report, now, maxAgeMs, version }: DestroyQuestion,
-  since: number | undefined,
-): Reason[] {
+function timeReasons(question: DestroyQuestion, since: number | undefined): Reason[] {
+  const { report, now, maxAgeMs, version } = question;
   const starts = [report.started, ...report.namespaces.map(({ started }) => started)].map((time) =>
     Date.parse(time),
   );
@@ -132,7 +152,9 @@ function timeReasons(
   if (since === undefined) {
     reasons.push({
       code: 'may_still_encrypt',
-      message: `it is not known when version ${version} stopped being primary: no scan with this state folder has observed it before`,
+      message:
+        contradictionOf(question) ??
+        `it is not known when version ${version} stopped being primary: no scan with this state folder has observed it before`,
     });
   } else if (!(first >= since + STOPS_WITHIN_MS)) {
     const time = new Date(since + STOPS_WITHIN_MS).toISOString();

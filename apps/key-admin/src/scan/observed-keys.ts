@@ -36,12 +36,15 @@ export async function observeKeys(
     time: now.toISOString(),
     ...(primary === undefined ? {} : { primary }),
     versions: versions.map(({ version, state, created }) => {
-      const since = notPrimarySince(version, all[key] ?? []);
+      const observations = all[key] ?? [];
+      const since = notPrimarySince(version, observations);
+      const last = observations.findLast((one) => one.primary === version)?.time;
       return {
         version,
         state,
         ...(created === undefined ? {} : { created: created.toISOString() }),
         ...(since === undefined ? {} : { notPrimarySince: new Date(since).toISOString() }),
+        ...(last === undefined ? {} : { lastPrimary: new Date(last).toISOString() }),
       };
     }),
   }));

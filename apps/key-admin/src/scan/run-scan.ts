@@ -13,6 +13,8 @@ import { notKept, ScanState } from './state.ts';
 
 export interface ScanRequest {
   readonly settings: KmsSettings;
+  /** Crypto keys whose versions the report contains in addition to those of the configuration. */
+  readonly keys: readonly string[];
   readonly namespaces: readonly string[];
   readonly sourceOf: (namespace: string) => ScanSource;
   readonly exportsOf: (namespace: string) => readonly ExportSource[];
@@ -25,10 +27,10 @@ export interface ScanRequest {
 
 /** Scans namespaces one after another. @throws CliError if the state cannot be written */
 export async function runScan(request: ScanRequest): Promise<ScanReport> {
-  const { settings, namespaces, sourceOf, exportsOf, stateFolder, settleMs, now, progress } = request;
+  const { settings, keys, namespaces, sourceOf, exportsOf, stateFolder, settleMs, now, progress } = request;
   const started = now().toISOString();
   // Before any history: a scan counts only for versions that were not primary before it started.
-  const descriptions = await describeKeys(settings, progress);
+  const descriptions = await describeKeys(settings, keys, progress);
   const cryptoKeys = await observeKeys(join(stateFolder, 'crypto-keys.json'), descriptions, now()).catch(
     notKept,
   );
@@ -62,11 +64,12 @@ export async function runScan(request: ScanRequest): Promise<ScanReport> {
 
 async function describeKeys(
   { rules, emulatorHost }: KmsSettings,
+  further: readonly string[],
   progress: (text: string) => void,
 ): Promise<KeyDescription[]> {
   return await withKeyService(emulatorHost, async (service) => {
     const found: KeyDescription[] = [];
-    for (const { key } of keyUses(rules)) {
+    for (const key of new Set([...keyUses(rules).map((use) => use.key), ...further])) {
       try {
         // oxlint-disable-next-line no-await-in-loop -- Cloud KMS has a small quota for reads.
         found.push(await describeKey(service, key));

@@ -46,7 +46,7 @@ export async function scan(
   deps: CliDeps,
   { progress }: Pick<Output, 'progress'>,
 ): Promise<ScanReport> {
-  const { kms: settings } = loadKeyConfig(deps.env, options);
+  const { kms: settings } = loadKeyConfig(deps.env, { ...options, keepsKeys: true });
   const values = withEnvFile(deps.env, options.envFile);
   const config = temporalConfig(values);
   const namespaces = namespacesToScan(options.namespace, settings, config.namespace);
@@ -54,6 +54,7 @@ export async function scan(
   return await withTemporal(config, (connection) =>
     runScan({
       settings,
+      keys: options.key === undefined ? [] : [options.key],
       namespaces,
       sourceOf: (namespace) => temporalSource(connection, namespace, options.rps),
       exportsOf,

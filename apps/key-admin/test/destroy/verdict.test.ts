@@ -95,6 +95,13 @@ const withKey = (key: Omit<NeededKey, 'formats' | 'places'>, closedHoursAgo?: nu
 };
 const withGap = (gap: ScanGap) => ({ report: report([namespace({ gaps: [gap] })]) });
 
+const stated = (hoursAgo: number) => ({ notPrimarySince: new Date(now - hoursAgo * HOUR) });
+const seen = (lastPrimary: string) => {
+  const [observed] = report([]).cryptoKeys;
+  const versions = observed!.versions.map((one) => (one.version === 1 ? { ...one, lastPrimary } : one));
+  return { report: report([namespace()], { cryptoKeys: [{ ...observed!, versions }] }) };
+};
+
 describe('a version', () => {
   it('may be destroyed if nothing needs it, everything was seen, and no program encrypts under it', () => {
     expect(judge(question())).toMatchObject({ mayDestroy: true, reasons: [], evidence: [] });
@@ -139,11 +146,22 @@ describe('a version', () => {
   });
 
   it('counts as stopped from the time that a person states, unless the scan found it to be primary', () => {
-    const stated = { notPrimarySince: new Date(now - 100 * HOUR) };
-    expect(codes({ ...stated, report: report([namespace()], { cryptoKeys: cryptoKeys(3) }) })).toEqual([]);
-    expect(codes({ ...stated, report: report([namespace()], { cryptoKeys: cryptoKeys(1) }) })).toContain(
+    expect(codes({ ...stated(100), report: report([namespace()], { cryptoKeys: cryptoKeys(3) }) })).toEqual(
+      [],
+    );
+    expect(codes({ ...stated(100), report: report([namespace()], { cryptoKeys: cryptoKeys(1) }) })).toContain(
       'may_still_encrypt',
     );
+  });
+
+  it('counts as stopped from no time that scans contradict, or at which the version did not exist', () => {
+    expect(codes({ ...stated(90), ...seen(at(10)) })).toEqual(['may_still_encrypt']);
+    expect(codes({ ...stated(90), ...seen('unreadable') })).toEqual(['may_still_encrypt']);
+    expect(codes({ ...stated(90), ...seen(at(90)) })).toEqual([]);
+    expect(codes({ version: 2, ...stated(102) })).toEqual(['may_still_encrypt']);
+    expect(codes({ version: 2, ...stated(100) })).toEqual([]);
+    const [reason] = judge(question({ ...stated(90), ...seen(at(10)) })).reasons;
+    expect(reason!.message).toContain(at(10));
   });
 
   it('may be destroyed from the moment at which the last program has stopped, and not a moment earlier', () => {

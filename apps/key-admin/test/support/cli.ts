@@ -50,8 +50,8 @@ export interface RunOptions {
   readonly now?: () => Date;
   /** What standard input contains. */
   readonly input?: string | Uint8Array;
-  /** What the person at the terminal answers. Undefined: there is no terminal. */
-  readonly answer?: string;
+  /** What the person at the terminal answers, or what happens until then. Undefined: there is no terminal. */
+  readonly answer?: string | (() => Promise<string>);
 }
 
 /** Runs the command line in this process. */
@@ -72,7 +72,7 @@ export async function temporalKms(
     isTerminal: answer !== undefined,
     ask: (question) => {
       err += question;
-      return Promise.resolve(answer ?? '');
+      return typeof answer === 'function' ? answer() : Promise.resolve(answer ?? '');
     },
   });
   const bytes = Buffer.concat(out);
