@@ -57,7 +57,8 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
         const unfinished = join(folder, 'unfinished');
         await mkdir(unfinished, { recursive: true });
         const args = ['install', '-trimpath', '-tags', tags.join(','), target];
-        await execa(go, args, { cwd: folder, env: { ...env, GOBIN: unfinished } });
+        // Without C, the program is static, and runs in an image that has no libraries.
+        await execa(go, args, { cwd: folder, env: { ...env, CGO_ENABLED: '0', GOBIN: unfinished } });
         await rename(join(unfinished, basename(target.replace(/@.*/, ''))), binary);
       });
       return binary;

@@ -104,6 +104,7 @@ async function untilHealthy(engine: Engine, name: string): Promise<void> {
 async function checkPage(url: string): Promise<void> {
   const page = await fetch(`${url}/ns/default/workflows`);
   assert.match(await page.text(), /<div id="root">/);
+  assert.equal((await fetch(`${url}/assets/missing.js`)).status, 404);
   assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'; script-src 'self';/);
   assert.deepEqual(await (await fetch(`${url}/config.json`)).json(), { apiUrl: '', temporalUiUrl: '' });
 

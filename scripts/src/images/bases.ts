@@ -2,6 +2,7 @@ import { chmod, cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
+import { findCaddy } from '../caddy.ts';
 import { projectRoot } from '../project.ts';
 import { type Engine, imagesDir } from './engine.ts';
 
@@ -22,7 +23,7 @@ const distroless = [
 const NONROOT = '65532';
 
 /**
- * Makes images from Debian packages, under the names that the Dockerfile has in its FROM lines. They contain what the
+ * Makes images from Debian packages, and from Caddy built with Go, under the names that the Dockerfile has in its FROM lines. They contain what the
  * Dockerfile uses of the images with these names, so they check the Dockerfile where no registry of images can be reached,
  * not the images of these names.
  */
@@ -35,8 +36,10 @@ export async function makeBases(engine: Engine): Promise<void> {
     await addNpm(root);
   });
   await engine.base('docker.io/library/caddy:2.10.2-alpine', async (root) => {
-    await unpack(['caddy'], root);
-    // The stage runs `cp`, which Debian's caddy package does not contain.
+    const caddy = await findCaddy('the image of the dashboard cannot be built');
+    if (caddy === undefined) throw new Error('Install Go: https://go.dev/dl/');
+    await put(caddy, join(root, 'usr/bin/caddy'));
+    // The stage runs `cp`.
     await unpack(['busybox-static'], root);
     for (const name of ['sh', 'cp']) await put(join(root, 'bin/busybox'), join(root, 'bin', name));
   });
@@ -52,8 +55,7 @@ export async function makeBases(engine: Engine): Promise<void> {
   await engine.base(
     'gcr.io/distroless/static-debian12:nonroot',
     async (root) => {
-      // Debian's caddy needs two libraries; that of the image `caddy` is static.
-      await unpack(['base-files', 'netbase', 'tzdata', 'libc6', 'libzstd1'], root);
+      await unpack(['base-files', 'netbase', 'tzdata'], root);
       await addCertificates(root);
     },
     ['--user', NONROOT],

@@ -1,0 +1,18 @@
+import { findGo } from './go.ts';
+
+/** The version in the Dockerfile. Debian's is older and does not know all options of our Caddyfile. */
+const VERSION = '2.10.2';
+const SOURCE = `github.com/caddyserver/caddy/v2/cmd/caddy@v${VERSION}`;
+/** As in Caddy's releases: without the databases of its certificate authority. */
+const TAGS = ['nobadger', 'nomysql', 'nopgx'];
+
+/**
+ * Returns the path of the Caddy that the dashboard's image contains, built with Go at the first use, in some minutes.
+ * Returns undefined, with a message, if there is no Go.
+ *
+ * @param otherwise the consequence, for the message
+ */
+export async function findCaddy(otherwise: string): Promise<string | undefined> {
+  const go = await findGo(otherwise);
+  return await go?.install(SOURCE, `caddy-${VERSION}`, TAGS);
+}

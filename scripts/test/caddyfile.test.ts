@@ -1,0 +1,100 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { findCaddy } from '../src/caddy.ts';
+import { type Child, startChild } from '../src/child.ts';
+import { freePorts } from '../src/ports.ts';
+import { projectRoot } from '../src/project.ts';
+
+const docker = join(projectRoot, 'deploy/docker');
+
+let folder: string;
+let caddy: string | undefined;
+let server: Child | undefined;
+let url: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'temporal-kms-caddy-'));
+  caddy = await findCaddy('the Caddyfile is not tested');
+  if (caddy === undefined) return;
+  const site = join(folder, 'srv');
+  await mkdir(join(site, 'assets'), { recursive: true });
+  await writeFile(join(site, 'index.html'), '<div id="root"></div>');
+  await writeFile(join(site, 'assets/app-1a2b.js'), 'export {};');
+  const config = join(folder, 'Caddyfile');
+  const text = await readFile(join(docker, 'Caddyfile'), 'utf8');
+  await writeFile(config, text.replaceAll('/srv', site));
+  const [port, unused] = await freePorts(2);
+  url = `http://127.0.0.1:${port}`;
+  server = await startChild(caddy, ['run', '--config', config, '--adapter', 'caddyfile'], {
+    // Caddy can create no folder here, as in a container with a read-only file system.
+    HOME: '/proc/self/fdinfo',
+    DASHBOARD_PORT: String(port),
+    CODEC_UPSTREAM: `127.0.0.1:${unused}`,
+  });
+  const isUp = () =>
+    fetch(`${url}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  const deadline = Date.now() + 60_000;
+  while (!(await isUp())) {
+    if (server.hasEnded() || Date.now() > deadline) throw new Error(`Caddy did not start. ${server.tail()}`);
+    await sleep(100);
+  }
+}, 900_000);
+afterAll(async () => {
+  await server?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function get(path: string): Promise<{ status: number; body: string; cached: string | null }> {
+  const response = await fetch(url + path);
+  const cached = response.headers.get('cache-control');
+  return { status: response.status, body: await response.text(), cached };
+}
+
+describe('the Caddyfile of the dashboard', () => {
+  beforeEach(({ skip }) => {
+    if (caddy === undefined) skip();
+  });
+
+  it('lets browsers keep files whose names contain a hash', async () => {
+    expect(await get('/assets/app-1a2b.js')).toEqual({
+      status: 200,
+      body: 'export {};',
+      cached: 'public, max-age=31536000, immutable',
+    });
+  });
+
+  it('answers 404 to a name of another version, and does not let browsers keep that', async () => {
+    expect(await get('/assets/app-9z8y.js')).toEqual({ status: 404, body: '', cached: null });
+  });
+
+  it.for(['/', '/ns/default/workflows'])(
+    'serves the page at %s, which browsers check each time',
+    async (path) => {
+      expect(await get(path)).toEqual({ status: 200, body: '<div id="root"></div>', cached: 'no-cache' });
+    },
+  );
+
+  it('serves a configuration that no cache stores', async () => {
+    expect(await get('/config.json')).toEqual({
+      status: 200,
+      body: '{"apiUrl":"","temporalUiUrl":""}',
+      cached: 'no-store',
+    });
+  });
+
+  it('starts without an error on a read-only file system', () => {
+    expect(server?.tail()).toContain('serving initial configuration');
+    expect(server?.tail()).not.toContain('"level":"error"');
+  });
+
+  it('is tested with the version that the image contains', async () => {
+    const [, version] =
+      /^FROM caddy:([\d.]+)-/m.exec(await readFile(join(docker, 'Dockerfile'), 'utf8')) ?? [];
+    expect(basename(dirname(caddy ?? ''))).toBe(`caddy-${version}`);
+  });
+});
