@@ -42,6 +42,12 @@ export async function openFaultyDirectory(): Promise<FaultyStore> {
     begin: () => chmod(directory, mode),
     end: () => chmod(directory, 0o700),
   });
+  /** In one step: a process must not read an empty file, which is another fault. */
+  const replaceNewest = async (body: string | Buffer): Promise<void> => {
+    const written = join(folder, 'written');
+    await writeFile(written, body);
+    await rename(written, await newest());
+  };
   let old: Buffer;
   return {
     env: { KMS_BRANCH_KEYS: `file:${directory}` },
@@ -61,10 +67,10 @@ export async function openFaultyDirectory(): Promise<FaultyStore> {
       {
         name: 'corrupted',
         code: 'malformed',
-        begin: async () => writeFile(await newest(), CORRUPTED),
+        begin: () => replaceNewest(CORRUPTED),
         end: nothing,
       },
-      { name: 'rolled back', begin: async () => writeFile(await newest(), old), end: nothing },
+      { name: 'rolled back', begin: () => replaceNewest(old), end: nothing },
     ],
   };
 }
