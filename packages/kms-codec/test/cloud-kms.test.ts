@@ -227,6 +227,7 @@ describe('sizes', () => {
 
 it('describes the versions of a key, their states and the primary version', async () => {
   expect(await kms.describe(key)).toMatchObject({
+    name: key,
     key,
     primary: 1,
     protectionLevel: 'SOFTWARE',

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { scanReport, type ScanReport } from '@temporal-kms/codec-api';
 import type { KeyDescription, KmsSettings } from '@temporal-kms/kms-codec';
+import { readRegularFile } from '@temporal-kms/kms-codec/strict-yaml';
 import { InvalidArgumentError, type Command } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
 import type { CliDeps } from '../cli/deps.ts';
-import { loadKeyConfig, withEnvFile } from '../cli/environment.ts';
+import { loadKeyConfig, parseKeyName, withEnvFile } from '../cli/environment.ts';
 import { keyUses } from '../cli/key-uses.ts';
 import type { Output } from '../cli/output.ts';
 import { addScanOptions, namespacesToScan, scan, type ScanOptions } from '../scan/scan-options.ts';
@@ -77,7 +77,7 @@ export async function askAll(
   // Before the scan, which may take hours.
   keyOf(settings, options.key);
   const report =
-    options.report === undefined ? await scan(options, deps, output) : await readReport(options.report);
+    options.report === undefined ? await scan(options, deps, output) : readReport(options.report);
   // After the scan, so that a version that became primary meanwhile is one.
   const basis = await readBasis(options, deps);
   const { key, namespaces, description } = basis;
@@ -103,6 +103,8 @@ export async function askAll(
 export async function readBasis(options: DestroyOptions, deps: CliDeps): Promise<Basis> {
   const { kms: settings } = loadKeyConfig(deps.env, { ...options, keepsKeys: true });
   const key = keyOf(settings, options.key);
+  const description = await withKeyService(settings.emulatorHost, (service) => describeKey(service, key));
+  checkName(key, description.name);
   const own = temporalConfig(withEnvFile(deps.env, options.envFile)).namespace;
   return {
     settings,
@@ -111,31 +113,55 @@ export async function readBasis(options: DestroyOptions, deps: CliDeps): Promise
     namespaces: [
       ...new Set([...settings.rules.namespaces, ...namespacesToScan(options.namespace, settings, own)]),
     ],
-    description: await withKeyService(settings.emulatorHost, (service) => describeKey(service, key)),
+    description,
   };
 }
 
 /** @throws CliError if the configuration does not determine the key */
 function keyOf({ rules }: KmsSettings, wanted: string | undefined): string {
-  if (wanted !== undefined) return wanted;
   const keys = keyUses(rules);
   const [first] = keys;
-  if (first !== undefined && keys.length === 1) return first.key;
+  const key = wanted ?? (keys.length === 1 ? first?.key : undefined);
+  if (key !== undefined) {
+    checkName(key);
+    return key;
+  }
   throw new CliError(
     'usage',
     keys.length === 0 ? 'The configuration has no crypto key' : 'The configuration has several crypto keys',
-    keys.map(({ key }) => `--key ${key}`),
+    keys.map((one) => `--key ${one.key}`),
   );
 }
 
-async function readReport(file: string): Promise<ScanReport> {
+/**
+ * Refuses a name that is not the one that programs use. The headers of messages contain a hash of the name, so a scan would
+ * find none of the messages that were written under another name of the key.
+ * @throws CliError
+ */
+function checkName(key: string, known = key): void {
+  const { project } = parseKeyName(key);
+  if (/^\d+$/.test(project))
+    throw new CliError('configuration', `${key} must name the project by its id, not by its number`, [
+      `gcloud projects describe ${project} --format='value(projectId)'`,
+    ]);
+  if (known !== key)
+    throw new CliError('configuration', `Cloud KMS names the key ${key} differently`, [`--key ${known}`]);
+}
+
+/** Bytes of the largest report that is read. */
+const MAX_REPORT_BYTES = 64 * 1024 * 1024;
+
+function readReport(file: string): ScanReport {
   let content: unknown;
   try {
-    content = JSON.parse(await readFile(file, 'utf8'));
+    content = JSON.parse(readRegularFile(file, MAX_REPORT_BYTES).toString('utf8'));
   } catch (error) {
+    // Node's messages about JSON quote the text.
+    const reason =
+      error instanceof SyntaxError || !(error instanceof Error) ? 'it is not JSON' : error.message;
     throw new CliError(
       'data',
-      `The report ${file} cannot be read, or is not JSON`,
+      `The report ${file} cannot be read: ${reason}`,
       [`temporal-kms scan --out ${file}`],
       error,
     );

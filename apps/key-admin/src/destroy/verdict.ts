@@ -49,6 +49,8 @@ interface Evidence {
   readonly namespace: string;
   /** Absent: the messages name no version, and were written when the version existed. */
   readonly version?: number;
+  /** The id in the headers, if it is of no known crypto key: it may be another name of this one. */
+  readonly unknownKeyId?: string;
   readonly places: ScannedByPlace;
 }
 
@@ -192,15 +194,27 @@ function gapText({ namespace, gaps }: ScannedNamespace): string {
 function evidenceIn({ namespace, keys }: ScannedNamespace, question: DestroyQuestion): Evidence[] {
   return keys
     .filter((needed) => mayNeed(needed, question))
-    .map(({ version, places }) => ({ namespace, places, ...(version === undefined ? {} : { version }) }));
+    .map((needed) => ({
+      namespace,
+      places: needed.places,
+      ...(needed.version === undefined ? {} : { version: needed.version }),
+      ...(needed.keyId !== undefined && isUnknown(needed, question) ? { unknownKeyId: needed.keyId } : {}),
+    }));
 }
 
-function mayNeed(needed: NeededKey, { key, version, description }: DestroyQuestion): boolean {
+/** Whether the id of a crypto key is of none that the configuration has, so that it may be another name of one of them. */
+const isUnknown = ({ keyId, key: name }: NeededKey, { key, report }: DestroyQuestion): boolean =>
+  keyId !== undefined &&
+  name === undefined &&
+  ![key, ...report.cryptoKeys.map((one) => one.key)].some((known) => cryptoKeyId(known) === keyId);
+
+function mayNeed(needed: NeededKey, question: DestroyQuestion): boolean {
+  const { key, version, description } = question;
   if (needed.staticKey !== undefined) return false;
   const isKey =
     needed.keyId === undefined
       ? needed.key === undefined || needed.key === key
-      : needed.keyId === cryptoKeyId(key);
+      : needed.keyId === cryptoKeyId(key) || isUnknown(needed, question);
   if (!isKey) return false;
   if (needed.version !== undefined) return needed.version === version;
   // A message cannot need a version that was created after it was written.
@@ -214,9 +228,14 @@ const isWrittenAfter = (places: ScannedByPlace, time: number): boolean =>
     ({ newest }) => newest?.closeTime === undefined || !(Date.parse(newest.closeTime) < time),
   );
 
-function evidenceText({ namespace, version, places }: Evidence): string {
+function evidenceText({ namespace, version, unknownKeyId, places }: Evidence): string {
   const counts = Object.entries(places).map(([place, { histories }]) => `${histories} ${place}`);
-  const what = version === undefined ? 'may need it (their messages name no version)' : 'need it';
+  const what =
+    unknownKeyId !== undefined
+      ? `may need it (the key id ${unknownKeyId} in their messages is of no crypto key of the configuration)`
+      : version === undefined
+        ? 'may need it (their messages name no version)'
+        : 'need it';
   return `histories of the namespace ${namespace} ${what}: ${counts.join(', ')}`;
 }
 

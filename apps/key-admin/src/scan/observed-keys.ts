@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { ScannedKey } from '@temporal-kms/codec-api';
 import type { KeyDescription } from '@temporal-kms/kms-codec';
 import writeFileAtomic from 'write-file-atomic';
+import { checkOwnFile } from './own-files.ts';
 
 /** Which version a crypto key's primary version was, at a time. */
 interface Observation {
@@ -25,11 +26,13 @@ export async function observeKeys(
   descriptions: readonly KeyDescription[],
   now: Date,
 ): Promise<ScannedKey[]> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await checkOwnFile(dirname(path));
+  await checkOwnFile(path);
   const all = await load(path);
   for (const { key, primary } of descriptions) {
     all[key] = shorten([...(all[key] ?? []), { time: now.getTime(), primary: primary ?? null }]);
   }
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFileAtomic(path, JSON.stringify(all), { mode: 0o600 });
   return descriptions.map(({ key, primary, versions }) => ({
     key,

@@ -1,6 +1,7 @@
 import { eventPayloads, type ProtoEvent } from '@temporal-kms/history-payloads';
 import { type HistorySummary, SummaryBuilder } from './history-summary.ts';
 import type { ListedRun, ScanSource } from './source.ts';
+import { milliseconds } from './times.ts';
 
 const EVENT = 'temporal.api.history.v1.HistoryEvent';
 const DESCRIPTION = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
@@ -50,8 +51,7 @@ export function addEvents(builder: SummaryBuilder, events: readonly ProtoEvent[]
 }
 
 /** Returns the time of an event in milliseconds since 1970. */
-export const eventTime = ({ eventTime: time }: ProtoEvent): number | undefined =>
-  time ? Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1_000_000) : undefined;
+export const eventTime = ({ eventTime: time }: ProtoEvent): number | undefined => milliseconds(time);
 
 /** Whether the event is the last of its run. */
 const isClosing = (event: ProtoEvent): boolean =>

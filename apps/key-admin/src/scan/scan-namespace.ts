@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import type { ScanCoverage, ScanGap, ScannedNamespace, ScanPlace } from '@temporal-kms/codec-api';
 import { type ExportedHistory, type ExportSource, readExports } from './exports.ts';
-import { SummaryBuilder } from './history-summary.ts';
 import { readRun } from './read-run.ts';
+import { readSchedule } from './schedules.ts';
 import { type ListedRun, type NamespaceDescription, ScanError, type ScanSource } from './source.ts';
 import type { ScanState } from './state.ts';
 import { NamespaceTally, type TalliedHistory } from './tally.ts';
@@ -35,7 +35,7 @@ export interface NamespaceScan {
  * then only come from a copy that the server makes: of a schedule's input when the schedule starts a run, and of a run's
  * payloads when it is retried, repeated by cron or reset. Therefore schedules come first, then all runs, and then, after the
  * time that a run needs to appear in the lists, the runs that were started since. A copy whose original the scan has missed
- * is then in the last list.
+ * is then in the last list. Last come the schedules that the first list did not contain.
  */
 export async function scanNamespace(scan: NamespaceScan): Promise<ScannedNamespace> {
   return await new Scan(scan).run();
@@ -54,6 +54,13 @@ class Scan {
   };
   /** The ids of the runs that were listed. */
   readonly #seen = new Set<string>();
+  /** The ids of the runs whose payloads were counted, in any place. */
+  readonly #counted = new Set<string>();
+  /** The ids of the schedules that were listed. */
+  readonly #schedules = new Set<string>();
+  /** Schedules that keep a result of an earlier run, and the run that contains it. Undefined: no run is known. */
+  readonly #keptResults = new Map<string, string | undefined>();
+  readonly #notWalked = new Map<string, number>();
 
   constructor(scan: NamespaceScan) {
     this.#scan = scan;
@@ -88,9 +95,12 @@ class Scan {
   }
 
   async #scanAll({ archive }: NamespaceDescription, state: ScanState): Promise<void> {
-    const { source, exports } = this.#scan;
+    const { exports } = this.#scan;
+    // A batch operation may end while the scan runs, so they are looked at before and after.
+    await this.#guard([], () => this.#lookForOthers());
     await this.#guard(['schedules'], () => this.#scanSchedules());
     await this.#guard(['open', 'closed'], () => this.#scanRuns(state));
+    await this.#guard(['schedules'], () => this.#scanSchedules());
     if (archive === 'listed') await this.#guard(['archived'], () => this.#scanArchive(state));
     if (archive === 'unlisted') {
       this.#fail('archived');
@@ -102,28 +112,54 @@ class Scan {
       });
     }
     if (exports.length > 0) await this.#guard(['exports'], () => this.#scanExports());
-    await this.#guard([], async () => {
-      for (const { message, count } of await source.notWalked())
-        this.#gaps.push({ kind: 'not_walked', message, count });
-    });
+    await this.#guard([], () => this.#lookForOthers());
+    for (const [message, count] of this.#notWalked) this.#gaps.push({ kind: 'not_walked', message, count });
+    this.#checkKeptResults();
     await state.flush();
   }
 
+  async #lookForOthers(): Promise<void> {
+    for (const { message, count } of await this.#scan.source.notWalked())
+      this.#notWalked.set(message, Math.max(count, this.#notWalked.get(message) ?? 0));
+  }
+
+  /** Reads the schedules that no earlier call has listed. */
   async #scanSchedules(): Promise<void> {
     const { source, progress } = this.#scan;
     const coverage = this.#begin('schedules');
-    for await (const ids of source.schedules()) {
-      for (const id of ids) {
-        const description = await source.describeSchedule(id);
-        if (description === undefined) continue;
-        const builder = new SummaryBuilder();
-        builder.add('temporal.api.workflowservice.v1.DescribeScheduleResponse', description);
-        const created = description.info?.createTime;
-        const startTime = created ? Number(created.seconds ?? 0) * 1000 : undefined;
-        this.#count('schedules', { workflowId: id, startTime }, builder.build(), true);
-      }
-      progress(`schedules: ${coverage.histories}`);
+    const unseen: string[] = [];
+    // The whole list first: while schedules are described, others may move between its pages.
+    for await (const ids of source.schedules()) unseen.push(...ids.filter((id) => !this.#schedules.has(id)));
+    for (const id of new Set(unseen)) {
+      this.#schedules.add(id);
+      const description = await source.describeSchedule(id);
+      if (description === undefined) continue;
+      const { summary, created, keptResult } = readSchedule(description);
+      this.#count('schedules', { workflowId: id, startTime: created }, summary, true);
+      if (keptResult.is === 'in_run') this.#keptResults.set(id, keptResult.runId);
+      if (keptResult.is === 'hidden') this.#keptResults.set(id, undefined);
+      if (coverage.histories % 1_000 === 0) progress(`schedules: ${coverage.histories}`);
     }
+    progress(`schedules: ${coverage.histories}`);
+  }
+
+  /** Notes the schedules that keep a result which no history contains that was read. */
+  #checkKeptResults(): void {
+    const hidden = [...this.#keptResults].filter(
+      ([, runId]) => runId === undefined || !this.#counted.has(runId),
+    );
+    const [first] = hidden;
+    if (first === undefined) return;
+    const [workflowId] = first;
+    this.#fail('schedules');
+    this.#gaps.push({
+      kind: 'not_walked',
+      place: 'schedules',
+      message:
+        'The schedule keeps the result of an earlier run, which Temporal does not show. Trigger it once, or create it anew.',
+      count: hidden.length,
+      example: { workflowId },
+    });
   }
 
   async #scanRuns(state: ScanState): Promise<void> {
@@ -244,6 +280,7 @@ class Scan {
     wasRead: boolean,
   ): void {
     const { workflowId, runId, startTime, closeTime } = history;
+    if (runId !== undefined) this.#counted.add(runId);
     this.#tally.add(
       place,
       { workflowId, ...(runId === undefined ? {} : { runId }), startTime, closeTime },

@@ -7,6 +7,7 @@ import { crc32 } from 'node:zlib';
 import writeFileAtomic from 'write-file-atomic';
 import { CliError } from '../cli/cli-error.ts';
 import type { HistorySummary } from './history-summary.ts';
+import { checkOwnFile } from './own-files.ts';
 
 /** Lines that are written together. */
 const MAX_BUFFERED = 500;
@@ -33,10 +34,12 @@ export class ScanState {
     this.#path = path;
   }
 
-  /** Reads the state, or begins one. @throws Error if the file can be neither read nor created */
+  /** Reads the state, or begins one. @throws Error if the file can be neither read nor created, or if others can write it */
   static async open(path: string): Promise<ScanState> {
     const state = new ScanState(path);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await checkOwnFile(dirname(path));
+    await checkOwnFile(path);
     const file = await open(path, 'a+', 0o600);
     try {
       await state.#load(path);

@@ -4,6 +4,7 @@ import proto, { type temporal } from '@temporalio/proto';
 import { RateLimiter } from 'limiter';
 import { grpcCode, NOT_FOUND, PERMISSION_DENIED } from '../google/errors.ts';
 import { type ListedRun, type NotWalked, ScanError, type ScanSource } from './source.ts';
+import { milliseconds } from './times.ts';
 
 const { ArchivalState, BatchOperationState, WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
 type Page = { readonly nextPageToken?: Uint8Array | null };
@@ -162,11 +163,6 @@ async function* pages<T extends Page>(
     token = page.nextPageToken ?? new Uint8Array();
   } while (token.length > 0);
 }
-
-const milliseconds = (
-  time: { seconds?: unknown; nanos?: number | null } | null | undefined,
-): number | undefined =>
-  time ? Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1_000_000) : undefined;
 
 function toRun({
   execution,

@@ -1,8 +1,10 @@
-import { writeFile } from 'node:fs/promises';
+import { chmod, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ScanCoverage, ScanReport } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
 import { readBasis } from '../../src/destroy/ask.ts';
+import { observeKeys } from '../../src/scan/observed-keys.ts';
+import { ScanState } from '../../src/scan/state.ts';
 import {
   type Cloud,
   KEY,
@@ -116,6 +118,50 @@ describe('--key', () => {
     });
     expect(code).toBe(0);
   });
+});
+
+it('refuses the name of a key that differs from the one in headers', { timeout: 60_000 }, async () => {
+  const report = await writeReport(atNow(reportOf('default')));
+  const key = KEY.replace('acme', '123456789012');
+  const ask = async (env: Record<string, string>, ...args: string[]) =>
+    await temporalKms(['may-destroy', '1', '--report', report, ...stated, ...args], { env, now });
+  for (const { code, err } of [
+    await ask({}, '--key', key),
+    await ask({ ...variables, GCP_PROJECT: '123456789012' }),
+  ])
+    expect([code, err]).toEqual([78, expect.stringContaining('by its id, not by its number')]);
+});
+
+it('refuses a report that others can write, or that is too large', { timeout: 60_000 }, async () => {
+  const cloud = await startRotated();
+  const report = await writeReport(atNow(reportOf('default')));
+  const ask = async () =>
+    await temporalKms(['may-destroy', '1', '--report', report, ...stated], {
+      env: { ...variables, KMS_EMULATOR_HOST: cloud.emulator.address },
+      now,
+    });
+  expect((await ask()).code).toBe(0);
+  await chmod(report, 0o620);
+  const writable = await ask();
+  expect([writable.code, writable.err]).toEqual([65, expect.stringContaining('chmod go-w')]);
+  await chmod(report, 0o600);
+  await truncate(report, 64 * 1024 * 1024 + 1);
+  expect((await ask()).code).toBe(65);
+});
+
+it('refuses a state folder or a state file that others can write', async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'crypto-keys.json');
+  await writeFile(path, '{}', { mode: 0o600 });
+  await expect(observeKeys(path, [], now())).resolves.toEqual([]);
+  await chmod(path, 0o602);
+  await expect(observeKeys(path, [], now())).rejects.toThrow('chmod go-w');
+  const journal = join(folder, 'journal');
+  await expect(ScanState.open(journal)).resolves.toBeDefined();
+  await chmod(journal, 0o660);
+  await expect(ScanState.open(journal)).rejects.toThrow('chmod go-w');
+  await chmod(folder, 0o770);
+  await expect(ScanState.open(join(folder, 'other'))).rejects.toThrow('chmod go-w');
 });
 
 describe('destroy', () => {

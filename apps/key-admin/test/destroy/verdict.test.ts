@@ -116,6 +116,11 @@ describe('a version', () => {
     ['may be needed by an open run whose messages name no version', withKey({ key: KEY }), 'needed'],
     ['is in a namespace that was not scanned', { namespaces: ['payments', 'orders'] }, 'not_seen'],
     ['has a report without a namespace', { report: report([]), namespaces: [] }, 'not_seen'],
+    [
+      'may be needed by a message whose key id is of no known crypto key',
+      withKey({ keyId: cryptoKeyId(`${KEY}-under-another-name`), version: 1 }),
+      'needed',
+    ],
     ['has a gap', withGap({ kind: 'external_storage', place: 'closed', message: 'x' }), 'not_seen'],
     ['has a scan that ended early', { report: report([namespace({ complete: false })]) }, 'not_seen'],
     ['has a report that is too old', { maxAgeMs: HOUR }, 'report_too_old'],
@@ -137,6 +142,10 @@ describe('a version', () => {
     [
       'the same version of another crypto key',
       withKey({ keyId: cryptoKeyId(OTHER), key: OTHER, version: 1 }),
+    ],
+    [
+      'another version under a key id of no known crypto key',
+      withKey({ keyId: cryptoKeyId(`${KEY}-under-another-name`), version: 2 }),
     ],
     ['another crypto key without a version', withKey({ key: OTHER })],
     ['a static key', withKey({ staticKey: 'sample' })],

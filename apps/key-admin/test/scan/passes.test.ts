@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readRun } from '../../src/scan/read-run.ts';
 import { scanNamespace } from '../../src/scan/scan-namespace.ts';
 import type { ListedRun, ScanSource } from '../../src/scan/source.ts';
@@ -84,7 +84,7 @@ it('finds the run of a schedule that was deleted before the runs were listed', a
       yield [];
     },
   });
-  expect(calls).toEqual(['schedules', 'runs', 'runs']);
+  expect(calls).toEqual(['schedules', 'runs', 'runs', 'schedules']);
 });
 
 it('reads pending work before the history, into which the server may copy it', async () => {
@@ -108,4 +108,95 @@ it('reads pending work before the history, into which the server may copy it', a
   );
   const versions = [...read!.summary.traits.keys()].map((text) => JSON.parse(text).version);
   expect(new Set(versions)).toEqual(new Set([1, 2]));
+});
+
+const schedule = (info: object = {}, overlapPolicy = 1) => ({
+  schedule: {
+    policies: { overlapPolicy },
+    action: { startWorkflow: { input: { payloads: [payloadOf({ version: 2, named: true })] } } },
+  },
+  info,
+});
+
+it('reads the schedules that the first list missed, and the whole list before it describes one', async () => {
+  let lists = 0;
+  let hasDescribed = false;
+  const report = await scan({
+    ...nothing,
+    async *schedules() {
+      lists += 1;
+      yield ['first'];
+      // While schedules are described, the other one moves to the page that was read already.
+      if (!hasDescribed) yield ['moved'];
+      if (lists > 1) yield ['late'];
+    },
+    describeSchedule: async () => {
+      hasDescribed = true;
+      return schedule();
+    },
+  });
+  expect([report.complete, report.looked.schedules.histories]).toEqual([true, 3]);
+});
+
+const started = (...runIds: string[]) => ({
+  actionCount: runIds.length,
+  recentActions: runIds.map((runId, index) => ({
+    actualTime: { seconds: 1_000 + index },
+    startWorkflowResult: { workflowId: 'w', runId },
+  })),
+});
+const scanWith = async (description: object, runs: readonly string[]) =>
+  await scan({
+    ...nothing,
+    async *schedules() {
+      yield ['nightly'];
+    },
+    describeSchedule: async () => description,
+    async *runs() {
+      yield runs.map((runId) => run(runId, Date.now()));
+    },
+    async *history({ runId }) {
+      if (runId !== 'vanished') yield [input(2)];
+    },
+  });
+
+describe('the result of an earlier run that a schedule keeps', () => {
+  it.each([
+    ['Temporal no longer has its run', schedule(started('gone')), []],
+    ['Temporal has only a run that it started before', schedule(started('before', 'gone')), ['before']],
+    ['the run ends before it is read', schedule(started('vanished')), ['vanished']],
+    ['it does not name its runs', schedule({ actionCount: 3 }), ['any']],
+    ['its runs may overlap', schedule(started('last'), 6), ['last']],
+  ])('is a gap if %s', async (_, description, runs) => {
+    const report = await scanWith(description, runs);
+    expect([report.complete, report.looked.schedules.status]).toEqual([false, 'partial']);
+    expect(report.gaps).toMatchObject([
+      { kind: 'not_walked', place: 'schedules', count: 1, example: { workflowId: 'nightly' } },
+    ]);
+  });
+
+  it.each([
+    ['it has not started a run', schedule(), []],
+    ['the run that it started last was read', schedule(started('gone', 'last')), ['last']],
+  ])('is no gap if %s', async (_, description, runs) => {
+    expect((await scanWith(description, runs)).gaps).toEqual([]);
+  });
+});
+
+it.each([
+  ['before', [1, 0]],
+  ['after', [0, 1]],
+])('has a gap for a batch operation that is in progress only %s the runs are read', async (_, counts) => {
+  let calls = 0;
+  const message = 'Batch operations are in progress, whose input a scan does not read.';
+  const report = await scan({
+    ...nothing,
+    notWalked: async () => {
+      const count = counts[calls] ?? 0;
+      calls += 1;
+      return count === 0 ? [] : [{ message, count }];
+    },
+  });
+  expect(report.gaps).toEqual([{ kind: 'not_walked', message, count: 1 }]);
+  expect(report.complete).toBe(false);
 });

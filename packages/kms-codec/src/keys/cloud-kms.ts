@@ -117,6 +117,7 @@ export class CloudKms implements KeyService {
       const primary = cryptoKey.primary?.name;
       return {
         key,
+        name: cryptoKey.name ?? undefined,
         primary: primary ? versionNumber(primary) : undefined,
         protectionLevel: cryptoKey.versionTemplate?.protectionLevel?.toString(),
         rotationPeriodSeconds: cryptoKey.rotationPeriod

@@ -36,7 +36,10 @@ export interface UnwrapRequest {
 export type KeyVersionState = 'ENABLED' | 'DISABLED' | 'DESTROYED' | 'DESTROY_SCHEDULED' | (string & {});
 
 export interface KeyDescription {
+  /** The resource name with which Cloud KMS was asked. */
   readonly key: string;
+  /** The resource name with which Cloud KMS answered. */
+  readonly name?: string | undefined;
   readonly primary: number | undefined;
   readonly protectionLevel: string | undefined;
   readonly rotationPeriodSeconds: number | undefined;

@@ -1,0 +1,49 @@
+import proto, { type temporal } from '@temporalio/proto';
+import { SummaryBuilder } from './history-summary.ts';
+import type { HistorySummary } from './history-summary.ts';
+import { milliseconds } from './times.ts';
+
+type ScheduleDescription = temporal.api.workflowservice.v1.IDescribeScheduleResponse;
+
+const { SCHEDULE_OVERLAP_POLICY_ALLOW_ALL } = proto.temporal.api.enums.v1.ScheduleOverlapPolicy;
+
+/** What a scan reads of a schedule. */
+export interface ReadSchedule {
+  readonly summary: HistorySummary;
+  /** When it was created, in milliseconds since 1970. */
+  readonly created: number | undefined;
+  readonly keptResult: KeptResult;
+}
+
+/**
+ * The result or failure of an earlier run, which a schedule keeps for its next run and which Temporal does not show. The
+ * server passes it to each run that does not overlap with another, whose first event then contains it.
+ *
+ * `none`: the schedule has not started a run. `in_run`: the run that it started last contains what it keeps.
+ * `hidden`: no run is known that contains it.
+ */
+export type KeptResult =
+  | { readonly is: 'none' | 'hidden' }
+  | { readonly is: 'in_run'; readonly runId: string };
+
+/** Counts the payloads of a schedule. */
+export function readSchedule(description: ScheduleDescription): ReadSchedule {
+  const builder = new SummaryBuilder();
+  builder.add('temporal.api.workflowservice.v1.DescribeScheduleResponse', description);
+  return {
+    summary: builder.build(),
+    created: milliseconds(description.info?.createTime),
+    keptResult: keptResultOf(description),
+  };
+}
+
+function keptResultOf({ info, schedule }: ScheduleDescription): KeptResult {
+  if (Number(info?.actionCount ?? 0) === 0) return { is: 'none' };
+  // Runs that may overlap get no result of an earlier run, so no history shows what the schedule may still keep.
+  if (schedule?.policies?.overlapPolicy === SCHEDULE_OVERLAP_POLICY_ALLOW_ALL) return { is: 'hidden' };
+  const last = (info?.recentActions ?? [])
+    .toSorted((a, b) => (milliseconds(a.actualTime) ?? 0) - (milliseconds(b.actualTime) ?? 0))
+    .at(-1);
+  const runId = last?.startWorkflowResult?.runId;
+  return runId ? { is: 'in_run', runId } : { is: 'hidden' };
+}
