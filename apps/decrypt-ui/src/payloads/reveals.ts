@@ -147,12 +147,14 @@ export interface RevealsOptions {
 /** Which payloads are open, for how long and why. It decides for every payload whether the page requests and shows it. */
 export type Reveals = ReturnType<typeof createReveals>;
 
+/** Counts all reveals of the page, because the cache of plaintext lives longer than the reveals of one person. */
+let ids = 0;
+
 export function createReveals({ access, plaintext }: RevealsOptions) {
   const store = createStore<RevealsState>()(() => ({ access, grants: [], locked: new Set(), away: false }));
   const forgetters = new Set<(namespace: string | undefined) => void>();
   /** In memory only, so that a person who continues their work need not type it again. */
   const justifications = new Map<string, string>();
-  let ids = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let hiding: ReturnType<typeof setTimeout>[] = [];
   let hiddenAt: number | undefined;

@@ -82,6 +82,7 @@ export async function renderApp(path: string, options: RenderOptions = {}) {
   return {
     screen,
     history,
+    api,
     plaintext,
     queries,
     session,

@@ -1,6 +1,7 @@
 import { decodeRequest } from '@temporal-kms/codec-api';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { meQuery } from '../../src/api/queries.ts';
 import { HIDDEN } from '../../src/payloads/reveals.ts';
 import { inNamespace, newNamespace, onDemand, person, sessionOf } from './people.ts';
 import { press, renderApp, row, RUN, until } from './render-app.tsx';
@@ -153,6 +154,21 @@ describe('where the namespace reveals on demand', () => {
     app.history.push(`/ns/${namespace}/workflows/order-88213/${RUN}`);
     await until(() => row('g1')?.querySelector('[data-masked]'), 'the masks');
     await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+  });
+
+  test('nothing is left of the plaintext when the person loses every permission, and when they return', async () => {
+    const me = onDemand(newNamespace());
+    const app = await renderRun({ me });
+    await revealRun();
+    app.queries.setQueryData(meQuery(app.api).queryKey, person([]));
+    await expect.element(page.getByText('You may not read workflows in any namespace')).toBeVisible();
+    await until(() => app.plaintext.bytes === 0, 'an empty cache', 5000);
+    app.queries.setQueryData(meQuery(app.api).queryKey, me);
+    await until(() => row('g1')?.querySelector('[data-masked]'), 'the masks');
+    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    const before = app.decodes().length;
+    await revealRun();
+    expect(app.decodes().length).toBeGreaterThan(before);
   });
 
   test('a search in payloads has the same rules, and its matches leave with Lock', async () => {

@@ -131,6 +131,13 @@ describe('plaintext in the cache', () => {
     reveals.lock('cards');
     expect(plaintext.bytes).toBe(0);
   });
+
+  it('is never taken for that of another reveal, also of one that was made after the pages were built again', () => {
+    const [first, second] = [setUp(), setUp()];
+    for (const { reveal } of [first, second]) reveal({ kind: 'run', run });
+    const id = ({ reveals }: typeof first) => reveals.store.getState().grants[0]!.id;
+    expect(id(first)).not.toBe(id(second));
+  });
 });
 
 describe('the person', () => {
