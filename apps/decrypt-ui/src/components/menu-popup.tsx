@@ -17,6 +17,10 @@ interface MenuPopupProps {
   readonly children: ReactNode;
 }
 
+/** Next to the dialog of the button, or in its landmark. In a dialog, the dialog would take the focus when the menu closes. */
+const containerOf = (button: HTMLElement | null) =>
+  button?.closest('[role="dialog"]')?.parentElement ?? button?.closest<HTMLElement>('header, main');
+
 /** The contents of a menu, below its button. */
 export function MenuPopup({ opened, button, labelledBy, align, onClose, children }: MenuPopupProps) {
   const popup = useRef<HTMLDivElement>(null);
@@ -45,7 +49,7 @@ export function MenuPopup({ opened, button, labelledBy, align, onClose, children
       }}
     >
       {/* In the landmark of its button, and fixed, so that no part of the landmark cuts it. */}
-      <Base.Portal container={button.current?.closest<HTMLElement>('header, main')}>
+      <Base.Portal container={containerOf(button.current)}>
         <Base.Positioner
           anchor={button}
           align={align}

@@ -112,6 +112,24 @@ describe('the large view of a payload', () => {
     await until(() => !dialog(), 'no dialog', 10_000);
   });
 
+  test('has a menu over it, which closes with Escape and leaves the dialog open', async () => {
+    await openFiles();
+    await userEvent.click(button('Enlarge input 0').first());
+    await until(() => text(dialog()).includes('Input 0 of event 1'), 'the dialog');
+    const more = page.getByRole('dialog').getByRole('button', { name: 'More about input 0' });
+    await userEvent.click(more);
+    const item = page.getByRole('menuitem', { name: 'Compare with another payload' });
+    await expect.element(item).toBeVisible();
+    await userEvent.keyboard('{Escape}');
+    await expect.element(item).not.toBeInTheDocument();
+    expect(text(dialog())).toContain('Input 0 of event 1');
+    await until(() => document.activeElement === more.element(), 'the focus on the button');
+    // A click reaches the item, so nothing covers it.
+    await userEvent.click(more);
+    await userEvent.click(item);
+    await until(() => text(dialog()).includes('Compare payloads'), 'the comparison');
+  });
+
   test('is gone when the payload is hidden again, and a later reveal does not open it', async () => {
     const me = onDemand(newNamespace());
     const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}?ev=1`, {
