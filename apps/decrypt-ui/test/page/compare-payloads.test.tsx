@@ -50,6 +50,27 @@ describe('the comparison of payloads', () => {
     expect(app.history.location.href).not.toContain('HAM-2');
   });
 
+  test('stays when a reveal from it covers the first payload too', async () => {
+    const me = onDemand(newNamespace());
+    await renderApp(`${order}?ev=11`, {
+      namespace: me.namespaces[0]!.name,
+      session: sessionOf(me).make,
+    });
+    await until(() => button('Reveal Input').query(), 'the button');
+    await userEvent.click(button('Reveal Input').first());
+    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
+    await userEvent.keyboard('{Enter}');
+    await until(() => button('More about input').query(), 'the payload');
+    await compare('input');
+    await userEvent.click(button('Reveal Payload'));
+    await until(() => document.querySelectorAll('[role="dialog"]').length === 2, 'the second dialog');
+    await userEvent.click(page.getByRole('radio', { name: 'This run' }), { force: true });
+    await userEvent.click(page.getByRole('radio', { name: '15 min' }), { force: true });
+    await userEvent.click(button('Reveal').last());
+    await until(() => text().includes('differ'), 'the comparison', 10_000);
+    expect(text()).toContain('Compare payloads');
+  });
+
   test('closes when its first payload is hidden, and requests nothing that the person has not revealed', async () => {
     const me = onDemand(newNamespace());
     const app = await renderApp(`${order}?ev=11`, {

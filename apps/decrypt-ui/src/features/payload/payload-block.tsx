@@ -3,6 +3,7 @@ import { lazy, type RefCallback, Suspense, useCallback, useState } from 'react';
 import { isEncrypted, keyBadges, reasonOf } from '../../model/keys.ts';
 import { payloadLabel } from '../../model/payload-label.ts';
 import { useFindings, usePayload } from '../../payloads/payloads-context.tsx';
+import { useSessionState } from '../../state/services.tsx';
 import { RevealControl } from '../reveal/reveal-control.tsx';
 import { KeyBadges } from './key-badges.tsx';
 import { Mask } from './mask.tsx';
@@ -29,8 +30,11 @@ export function PayloadBlock({ stub, title = payloadLabel(stub.path) }: PayloadB
   const view = usePayload(stub.ref, stub, inView || dialog !== undefined);
   const findings = useFindings();
   const readable = view.status === 'readable';
-  // When the payload is hidden, its dialog is gone; a later reveal does not open it again.
-  if (!readable && dialog !== undefined) setDialog(undefined);
+  const expired = useSessionState().status === 'expired';
+  const hidden = view.status === 'locked' || view.status === 'refused' || expired;
+  // When the payload is hidden, its dialog is gone; a later reveal does not open it again. The dialog stays while a wider
+  // reveal requests the payload once more.
+  if (hidden && dialog !== undefined) setDialog(undefined);
   return (
     <section ref={ref} className={styles['block']} data-ref={stub.ref}>
       <header className={styles['head']}>
@@ -44,15 +48,13 @@ export function PayloadBlock({ stub, title = payloadLabel(stub.path) }: PayloadB
         ) : null}
       </header>
       <Content view={view} stub={stub} title={title} />
-      {dialog && readable ? (
-        <Suspense>
-          {dialog === 'large' ? (
-            <PayloadDialog view={view} stub={stub} title={title} onOpen={setDialog} />
-          ) : (
-            <CompareDialog stub={stub} title={title} onClose={() => setDialog(undefined)} />
-          )}
-        </Suspense>
-      ) : null}
+      <Suspense>
+        {dialog === 'compare' && !hidden ? (
+          <CompareDialog stub={stub} title={title} onClose={() => setDialog(undefined)} />
+        ) : dialog === 'large' && readable ? (
+          <PayloadDialog view={view} stub={stub} title={title} onOpen={setDialog} />
+        ) : null}
+      </Suspense>
     </section>
   );
 }
