@@ -76,5 +76,7 @@ function scalar(input: unknown, limit: number): string {
   // Escapes only the part of a long string that can be shown.
   if (typeof input === 'string')
     return escapeInText(JSON.stringify(limit < input.length ? input.slice(0, limit + 1) : input));
+  // Numbers that JSON does not have: NaN, infinity, and a zero with a sign.
+  if (typeof input === 'number') return Object.is(input, -0) ? '-0' : String(input);
   return JSON.stringify(input) ?? 'null';
 }

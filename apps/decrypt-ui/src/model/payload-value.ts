@@ -14,8 +14,8 @@ export type PayloadValue =
     }
   | { readonly kind: 'empty' };
 
-/** Larger JSON is shown as text, in bytes: the parsed value takes about ten times the memory. */
-const MAX_PARSED = 2_000_000;
+/** Larger JSON is shown as text, and larger protobuf messages as bytes: the parsed value takes about ten times the memory. */
+export const MAX_PARSED = 2_000_000;
 
 function metadataText(payload: JsonPayload, name: string): string {
   const value = payload.metadata[name];
@@ -74,7 +74,7 @@ function utf8(bytes: Uint8Array): string | undefined {
 
 /** True for text without control characters, except for white space. */
 // oxlint-disable-next-line no-control-regex
-const isReadable = (text: string) => !/[\u0000-\u0008\u000e-\u001f\u007f]/.test(text);
+export const isReadable = (text: string) => !/[\u0000-\u0008\u000e-\u001f\u007f]/.test(text);
 
 /** The text for the clipboard: the bytes that were sent if they are text, else their base64. */
 export function copyText(value: PayloadValue): string {

@@ -1,6 +1,7 @@
 import { MalformedProtobuf, type ProtobufField, protobufFields } from '@temporal-kms/history-files';
 import { LosslessNumber } from 'lossless-json';
 import { hexByte } from './hex.ts';
+import { isReadable, MAX_PARSED } from './payload-value.ts';
 
 /** Messages that are nested deeper are shown as bytes. */
 const MAX_DEPTH = 40;
@@ -10,14 +11,18 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 /**
  * The fields of a protobuf message by their numbers, as far as they can be read without the message's descriptor: a
  * delimited field is text if it is readable UTF-8, else a message if it can be read as one, else bytes in hexadecimal. A
- * field that occurs several times is an array. Returns undefined if the bytes are no message.
+ * field that occurs several times is an array. Returns undefined if the bytes are no message, or more than `MAX_PARSED`.
  */
 export function protobufValue(bytes: Uint8Array, depth = 0): Record<string, unknown> | undefined {
+  if (bytes.length > MAX_PARSED) return undefined;
   const fields = new Map<string, unknown[]>();
   try {
     for (const field of protobufFields(bytes)) {
       const name = String(field.number);
-      fields.set(name, [...(fields.get(name) ?? []), fieldValue(field, depth)]);
+      const value = fieldValue(field, depth);
+      const values = fields.get(name);
+      if (values) values.push(value);
+      else fields.set(name, [value]);
     }
   } catch (error) {
     if (error instanceof MalformedProtobuf) return undefined;
@@ -48,8 +53,7 @@ const varint = (encoded: Uint8Array): bigint =>
 function textOf(bytes: Uint8Array): string | undefined {
   try {
     const text = utf8.decode(bytes);
-    // oxlint-disable-next-line no-control-regex
-    return /[\u0000-\u0008\u000b-\u001f\u007f]/.test(text) ? undefined : text;
+    return isReadable(text) ? text : undefined;
   } catch {
     return undefined;
   }

@@ -1,11 +1,15 @@
 import { stringify } from 'lossless-json';
 import { describe, expect, test } from 'vitest';
+import { jsonRows, rowTokens } from '../../src/model/json-tree.ts';
 import { mediaOf } from '../../src/model/media.ts';
+import { MAX_PARSED } from '../../src/model/payload-value.ts';
 import { protobufValue } from '../../src/model/protobuf-value.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const concat = (...parts: readonly (Uint8Array | readonly number[])[]) =>
   Uint8Array.from(parts.flatMap((part) => [...part]));
+/** A message of so many bytes in which field 5 is repeated. */
+const repeated = (length: number) => Uint8Array.from({ length }, (_, index) => (index % 2 ? 1 : 0x28));
 
 describe('a protobuf message without its descriptor', () => {
   test('shows fields by number: numbers with every digit, text, messages, bytes and repetitions', () => {
@@ -33,6 +37,38 @@ describe('a protobuf message without its descriptor', () => {
     expect(protobufValue(bytes('%PDF-1.7'))).toBeUndefined();
     expect(protobufValue(Uint8Array.of(0x0a, 200, 1))).toBeUndefined();
     expect(protobufValue(Uint8Array.of(0x00, 1))).toBeUndefined();
+  });
+
+  test('is read in a time that grows with its length, also if one field is repeated throughout', () => {
+    const start = performance.now();
+    const value = protobufValue(repeated(400_000));
+    expect(value?.['5']).toHaveLength(200_000);
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+
+  test('is shown as bytes where it is longer than 2 MB: the fields take many times the memory', () => {
+    expect(protobufValue(repeated(MAX_PARSED))).toBeDefined();
+    expect(protobufValue(repeated(MAX_PARSED + 2))).toBeUndefined();
+  });
+
+  test('shows the numbers that JSON does not have, and text with every line break', () => {
+    const message = concat(
+      [0x0a, 6],
+      bytes('a\r\nb\fc'),
+      // 2: -0 as a double; 3: NaN and 4: -Infinity as floats
+      [0x11, 0, 0, 0, 0, 0, 0, 0, 0x80],
+      [0x1d, 0, 0, 0xc0, 0x7f],
+      [0x25, 0, 0, 0x80, 0xff],
+    );
+    const shown = jsonRows(protobufValue(message)).map((row) =>
+      rowTokens(row)
+        .map(({ text }) => text)
+        .join(''),
+    );
+    expect(shown).toContain('  "1": "a\\r\\nb\\fc",');
+    expect(shown).toContain('    double: -0');
+    expect(shown).toContain('  "3": { $fixed32: 2143289344, float: NaN },');
+    expect(shown).toContain('    float: -Infinity');
   });
 
   test('is shown as bytes where it is nested too deeply', () => {
