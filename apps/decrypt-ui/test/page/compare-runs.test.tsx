@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { newNamespace, onDemand, sessionOf } from './people.ts';
-import { press, renderApp, until } from './render-app.tsx';
+import { withoutSignIn } from '../../src/session/session.ts';
+import { press, renderApp, RUN, type SessionActions, until } from './render-app.tsx';
 
 const FIRST = '01997c2e-0000-7000-8000-00000000c0a1';
 const SECOND = '01997c2e-0000-7000-8000-00000000c0a2';
@@ -64,4 +65,83 @@ describe('the comparison of two runs', () => {
     expect(app.refs()).toEqual([]);
     expect(step('AskForReview')).toContain('second run only');
   });
+
+  test('says that the histories are being loaded until they are, and compares nothing before', async () => {
+    const gate = Promise.withResolvers<void>();
+    await renderApp(compare, { session: withHistory(() => gate.promise) });
+    await until(() => state().includes('The histories are being loaded'), 'the state');
+    expect(steps()).toEqual([]);
+    gate.resolve();
+    await until(() => state() === '4 steps in both runs, 1 in one of them', 'the result');
+  });
+
+  test('says which history is incomplete, and why', async () => {
+    const end = { type: 'end', reason: 'error', after: 0, message: 'An event is damaged.' };
+    await renderApp(compare, { session: withHistory(async () => `${JSON.stringify(end)}\n`) });
+    await until(
+      () => state().includes('The history of the second run is incomplete: An event is damaged.'),
+      'the reason',
+    );
+  });
+
+  test('says that the comparison failed, instead of a result', async () => {
+    stubDiff().answer = 'error';
+    await renderApp(compare);
+    await until(() => state().startsWith('The runs could not be compared'), 'the failure');
+    expect(state()).not.toContain('steps in both');
+  });
+
+  test('keeps the last steps while an open run grows', async () => {
+    const diff = stubDiff();
+    const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}/compare?with=refund-7&run=${FIRST}`);
+    await until(() => list().query() && state().includes('in both runs'), 'the result');
+    const before = state();
+    const asked = diff.asked;
+    diff.answer = 'none';
+    await app.steer('append', { workflowId: 'order-88213', count: 3 });
+    await until(() => diff.asked > asked, 'another comparison');
+    expect(state()).toBe(before);
+    expect(steps().length).toBeGreaterThan(0);
+    diff.answer = 'result';
+    await app.steer('append', { workflowId: 'order-88213', count: 1 });
+    await until(() => state() !== before && state().includes('in both runs'), 'the new result');
+  });
 });
+
+/** What the page says about the comparison. */
+const state = () =>
+  page
+    .getByRole('group', { name: 'Steps', exact: true })
+    .query()
+    ?.parentElement?.querySelector('[role="status"]')?.textContent ?? '';
+
+/** Holds back the history of the second run, or replaces it by the text that `instead` resolves to. */
+const withHistory =
+  (instead: () => Promise<string | void>) =>
+  ({ fetch: send }: SessionActions) =>
+    withoutSignIn('open', async (input, init) => {
+      const url = input instanceof Request ? input.url : String(input);
+      if (!url.includes(`${SECOND}/history`)) return send(input, init);
+      const text = await instead();
+      return text === undefined ? send(input, init) : new Response(text);
+    });
+
+/** Lets the workers that compare answer with a result, with an error or not at all. */
+function stubDiff() {
+  const control = { asked: 0, answer: 'result' };
+  class Stub extends Worker {
+    constructor(url: string | URL, options?: WorkerOptions) {
+      const { answer } = control;
+      const isDiff = options?.name === 'diff';
+      super(isDiff && answer !== 'result' ? 'data:text/javascript,' : url, options);
+      if (!isDiff) return;
+      control.asked += 1;
+      if (answer === 'error') setTimeout(() => this.dispatchEvent(new Event('error')));
+    }
+  }
+  vi.stubGlobal('Worker', Stub);
+  onTestFinished(() => {
+    vi.unstubAllGlobals();
+  });
+  return control;
+}

@@ -8,14 +8,7 @@ import { formatDurationShort } from '../../model/format/duration.ts';
 import { plural } from '../../model/format/number.ts';
 import type { Group } from '../../model/history.ts';
 import { outcomeText } from '../../model/outcome.ts';
-import {
-  type AlignedStep,
-  alignedSteps,
-  MAX_STEPS,
-  payloadPairs,
-  stepsOf,
-  subjectsOf,
-} from '../../model/run-alignment.ts';
+import { type AlignedStep, payloadPairs } from '../../model/run-alignment.ts';
 import { type RunScope, RunScopeProvider } from '../../run/run-context.tsx';
 import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { CategoryIcon } from '../history/category-icon.tsx';
@@ -24,7 +17,7 @@ import styles from './compare-page.module.css';
 import { ComparedHeads } from './compared-heads.tsx';
 import { type PairCounts, usePairCounts } from './pair-state.ts';
 import { StepDialog } from './step-dialog.tsx';
-import { useDiff } from './use-diff.ts';
+import { isSingle, useAlignedSteps } from './use-aligned-steps.ts';
 
 interface Scopes {
   readonly left: RunScope;
@@ -33,30 +26,17 @@ interface Scopes {
 
 /** The steps of two runs, aligned by what they do, with the payloads in which they differ. */
 export function ComparedRuns({ left, right }: Scopes) {
-  const ours = left.run.follow.history;
-  const theirs = right.run.follow.history;
-  const first = useMemo(() => stepsOf(ours), [ours]);
-  const second = useMemo(() => stepsOf(theirs), [theirs]);
-  const subjects = useMemo(() => [subjectsOf(first), subjectsOf(second)] as const, [first, second]);
-  const result = useDiff(...subjects);
-  const parts = result.status === 'ready' ? result.diff.parts : undefined;
-  const steps = useMemo(() => (parts ? alignedSteps(parts, first, second) : []), [parts, first, second]);
+  const { steps, state } = useAlignedSteps(left, right);
   const [shown, setShown] = useState<'all' | 'single'>('all');
   const [opened, setOpened] = useState<AlignedStep>();
-  const single = steps.filter((step) => !step.left || !step.right);
-  const rows = shown === 'all' ? steps : single;
+  const rows = shown === 'all' ? steps : steps.filter(isSingle);
   const phone = useNarrowerThan(PHONE_BELOW);
   return (
     <>
       <ComparedHeads left={left} right={right} />
       <div className={styles['tools']}>
         <span role="status" className="t2">
-          {result.status === 'waiting'
-            ? 'Comparing …'
-            : `${plural(steps.length - single.length, 'step')} in both runs, ${single.length} in one of them`}
-          {first.length === MAX_STEPS || second.length === MAX_STEPS
-            ? `; only the first ${MAX_STEPS} steps are compared`
-            : ''}
+          {state}
         </span>
         <span className="spacer" />
         <Segmented
@@ -90,9 +70,13 @@ export function ComparedRuns({ left, right }: Scopes) {
 function Step({ step, left, right, onOpen }: Scopes & { step: AlignedStep; onOpen: () => void }) {
   const pairs = useMemo(() => payloadPairs(step), [step]);
   const counts = usePairCounts(left, right, pairs);
-  const single = !step.left || !step.right;
   return (
-    <button type="button" className={styles['step']} onClick={onOpen} data-single={single || undefined}>
+    <button
+      type="button"
+      className={styles['step']}
+      onClick={onOpen}
+      data-single={isSingle(step) || undefined}
+    >
       <Half group={step.left} scope={left} />
       <Half group={step.right} scope={right} />
       <Mark step={step} counts={counts} left={left} right={right} />
