@@ -69,6 +69,19 @@ describe('the audit page', () => {
     await until(() => rows() > 10, 'all rows');
   });
 
+  test('shows and keeps the conditions of an address that changes outside of the filter', async () => {
+    const app = await openAudit();
+    await field('Workflow id').fill('nowhere');
+    app.history.push(`/ns/${app.namespace}/audit?wf=order-88213`);
+    await expect.element(field('Workflow id')).toHaveValue('order-88213');
+    await choose('Action', 'Export');
+    await until(() => app.searches().at(-1)?.operations, 'the search');
+    expect(app.searches().at(-1)).toMatchObject({ operations: ['export'], workflowId: 'order-88213' });
+    app.history.push(`/ns/${app.namespace}/audit?since=2026-11-24T13:00:00Z`);
+    await expect.element(field('Workflow id')).toHaveValue('');
+    await expect.element(page.getByRole('group', { name: 'Between' })).toBeVisible();
+  });
+
   test('filters by action, outcome and time with a choice, which the address contains', async () => {
     const app = await openAudit();
     await choose('Outcome', 'Denied');

@@ -42,7 +42,7 @@ export function keepView(owner: Reveals, namespace: string, view: AuditView): vo
   kept.set(owner, (kept.get(owner) ?? new Map<string, AuditView>()).set(namespace, view));
 }
 
-const sameSearch = (a: AuditSearch, b: AuditSearch): boolean =>
+export const sameSearch = (a: AuditSearch, b: AuditSearch): boolean =>
   parameters.every((name) => a[name] === b[name]);
 
 const parameters = ['op', 'out', 'wf', 'last', 'since', 'until'] as const satisfies (keyof AuditSearch)[];

@@ -21,7 +21,15 @@ import { useServices } from '../../state/services.tsx';
 import { SplitView } from '../run/split-view.tsx';
 import { Forbidden } from '../session/forbidden.tsx';
 import styles from './audit.module.css';
-import { type AuditView, conditionsOf, isFiltered, keepView, noText, viewOf } from './audit-conditions.ts';
+import {
+  type AuditView,
+  conditionsOf,
+  isFiltered,
+  keepView,
+  noText,
+  sameSearch,
+  viewOf,
+} from './audit-conditions.ts';
 import { AuditExport } from './audit-export.tsx';
 import { AuditFilter } from './audit-filter.tsx';
 import { AuditTable } from './audit-table.tsx';
@@ -47,6 +55,13 @@ function Audit({ namespace }: { namespace: string }) {
     before: search,
     view: viewOf(reveals, namespace, search),
   }));
+  /** How often the conditions changed outside of the fields of the filter, which then begin anew. */
+  const [renewed, setRenewed] = useState(0);
+  if (search !== changed.before && !sameSearch(search, changed.view.search)) {
+    // A link or the history of the browser changed the address.
+    setChanged({ before: search, view: { ...viewOf(reveals, namespace, search), text: changed.view.text } });
+    setRenewed(renewed + 1);
+  }
   const view = useMemo(
     () => (changed.before === search ? changed.view : { ...changed.view, search }),
     [changed, search],
@@ -57,8 +72,6 @@ function Audit({ namespace }: { namespace: string }) {
   const lines = useMemo(() => data?.pages.flatMap(({ entries }) => entries) ?? [], [data]);
   const rows = useMemo(() => auditRows(lines), [lines]);
   const [selected, setSelected] = useState<string>();
-  /** How often the filter was cleared outside of its fields, which then begin anew. */
-  const [cleared, setCleared] = useState(0);
   const row = rows.find(({ id }) => id === selected);
   const chain = useTask(
     (signal) => verifyAudit(api, namespace, signal),
@@ -121,7 +134,7 @@ function Audit({ namespace }: { namespace: string }) {
         <AuditExport namespace={namespace} conditions={conditions} />
       </div>
       <AuditFilter
-        key={cleared}
+        key={renewed}
         search={view.search}
         text={view.text}
         onChange={(next, text) => update({ search: next, text })}
@@ -156,7 +169,7 @@ function Audit({ namespace }: { namespace: string }) {
           onMore={() => void fetchNextPage({ cancelRefetch: false })}
           filtered={isFiltered(view)}
           onClear={() => {
-            setCleared(cleared + 1);
+            setRenewed(renewed + 1);
             update({ search: {}, text: noText });
           }}
         />
