@@ -48,6 +48,8 @@ describe('alerts', () => {
       10_000,
     );
     expect(textOf('Alerts')).toBe('');
+    await userEvent.click(page.getByRole('button', { name: 'Dismiss' }));
+    await until(() => !banners().includes('No worker polls'), 'no banner');
     await userEvent.click(page.getByRole('tab', { name: /^Pending/ }));
     await until(
       () => /No worker polls the task queue settlement.*1 workflow task waits/.test(textOf('Alerts')),

@@ -157,7 +157,7 @@ function Audit({ namespace }: { namespace: string }) {
         side={row ? <EntryPane row={row} onClose={() => setSelected(undefined)} /> : null}
       >
         <AuditTable
-          name={`audit ${namespace} ${JSON.stringify(conditions)}`}
+          name={`audit ${namespace} ${JSON.stringify(view.search)}`}
           namespace={namespace}
           rows={rows}
           selected={row?.id}

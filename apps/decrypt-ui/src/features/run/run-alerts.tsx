@@ -39,7 +39,7 @@ export function RunAlerts({ onSelect, pollers }: RunAlertsProps) {
   return (
     <ul className={styles['alerts']} aria-label="Alerts">
       {alerts.map((alert) => (
-        <li key={alert.kind === 'noPollers' ? `${alert.queue.kind} ${alert.queue.name}` : alert.kind}>
+        <li key={alert.kind === 'noPollers' ? queueId(alert.queue) : alert.kind}>
           <Alert alert={alert} onSelect={onSelect} />
         </li>
       ))}
@@ -150,11 +150,11 @@ function useTaskQueues(): readonly RunTaskQueue[] {
 export function PollerNotices() {
   const queues = useTaskQueues().filter(({ polling }) => !polling);
   const pollText = usePollText();
-  const [dismissed, setDismissed] = useState(false);
-  if (dismissed || queues.length === 0) return null;
-  return queues.map((queue) => (
+  const [dismissed, setDismissed] = useState<ReadonlySet<string>>(new Set());
+  const shown = queues.filter((queue) => !dismissed.has(queueId(queue)));
+  return shown.map((queue) => (
     <Notice
-      key={`${queue.kind} ${queue.name}`}
+      key={queueId(queue)}
       severity="warning"
       icon={<Unplug size={14} />}
       title={
@@ -163,7 +163,7 @@ export function PollerNotices() {
         </>
       }
       action={
-        <Button size="small" onClick={() => setDismissed(true)}>
+        <Button size="small" onClick={() => setDismissed(new Set([...dismissed, queueId(queue)]))}>
           Dismiss
         </Button>
       }
@@ -172,6 +172,8 @@ export function PollerNotices() {
     </Notice>
   ));
 }
+
+const queueId = ({ kind, name }: RunTaskQueue) => `${kind} ${name}`;
 
 function QueueName({ queue: { name, kind } }: { queue: RunTaskQueue }) {
   return (
