@@ -11,7 +11,7 @@ import { isRecord } from './values.ts';
 export function comparableLines(value: PayloadValue): string[] {
   switch (value.kind) {
     case 'json':
-      return escapeInText(stringify(sorted(value.value), undefined, 2) ?? 'null').split('\n');
+      return writeJson(value.value, { name: '', end: '', depth: 0 }, []).map(escapeInText);
     case 'text':
       return escapeInText(value.text).split('\n');
     case 'bytes':
@@ -24,13 +24,33 @@ export function comparableLines(value: PayloadValue): string[] {
   }
 }
 
-/** Values that are nested deeper keep their order. This bounds the recursion. */
+/** Values that are nested deeper are on one line, in their own order. This bounds the recursion. */
 const MAX_DEPTH = 200;
+/** Values that are nested deeper are indented no further: their indentation could be many times longer than they are. */
+const MAX_INDENT = 20;
 
-function sorted(value: unknown, depth = 0): unknown {
-  if (depth > MAX_DEPTH || isLosslessNumber(value)) return value;
-  if (Array.isArray(value)) return value.map((item) => sorted(item, depth + 1));
-  if (!isRecord(value)) return value;
-  const names = Object.keys(value).toSorted();
-  return Object.fromEntries(names.map((name) => [name, sorted(value[name], depth + 1)]));
+interface Place {
+  /** `"id": ` */
+  readonly name: string;
+  /** A comma, except after the last value. */
+  readonly end: string;
+  readonly depth: number;
+}
+
+function writeJson(value: unknown, { name, end, depth }: Place, lines: string[]): string[] {
+  const indent = '  '.repeat(Math.min(depth, MAX_INDENT));
+  const isArray = Array.isArray(value);
+  const names = isRecord(value) && !isLosslessNumber(value) ? Object.keys(value).toSorted() : [];
+  const members: readonly (readonly [name: string, value: unknown])[] = isArray
+    ? value.map((item) => ['', item])
+    : names.map((each) => [`${JSON.stringify(each)}: `, isRecord(value) ? value[each] : undefined]);
+  if (members.length === 0 || depth > MAX_DEPTH) {
+    lines.push(`${indent}${name}${stringify(value) ?? 'null'}${end}`);
+    return lines;
+  }
+  lines.push(`${indent}${name}${isArray ? '[' : '{'}`);
+  for (const [index, [each, member]] of members.entries())
+    writeJson(member, { name: each, end: index < members.length - 1 ? ',' : '', depth: depth + 1 }, lines);
+  lines.push(`${indent}${isArray ? ']' : '}'}${end}`);
+  return lines;
 }

@@ -68,7 +68,7 @@ export function stackLines(stackTrace: string): StackLine[] {
   for (let at = 0; at < lines.length; at += 1) {
     const line = lines[at] ?? '';
     const next = lines[at + 1] ?? '';
-    const [, call] = goCall.exec(line) ?? [];
+    const call = isLong(line) ? undefined : goCall.exec(line)?.[1];
     const [, place] = goPlace.exec(next) ?? [];
     if (call !== undefined && place !== undefined) {
       found.push(frameOf(call, place));
@@ -88,9 +88,13 @@ export function stackLines(stackTrace: string): StackLine[] {
   return found;
 }
 
+/** The forms take quadratic time on some lines, so a long line is text. */
+const isLong = (line: string) => line.length > 2_000;
+
 const indent = (line: string) => line.length - line.trimStart().length;
 
 function frameIn(line: string): StackFrame | undefined {
+  if (isLong(line)) return undefined;
   for (const { pattern, frame } of forms) {
     const match = pattern.exec(line);
     if (match) return frameOf(...frame(match));

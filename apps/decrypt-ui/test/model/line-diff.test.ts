@@ -78,3 +78,28 @@ describe('the lines of a payload for a comparison', () => {
     expect(json('{"a":9007199254740993}')).not.toEqual(json('{"a":9007199254740992}'));
   });
 });
+
+describe('the lines of JSON', () => {
+  test('sort the members, indent them and keep every digit', () => {
+    expect(json('{"b":[1.10,{}],"a":{"c":"x\\ny"},"d":[]}')).toEqual([
+      '{',
+      '  "a": {',
+      '    "c": "x\\ny"',
+      '  },',
+      '  "b": [',
+      '    1.10,',
+      '    {}',
+      '  ],',
+      '  "d": []',
+      '}',
+    ]);
+  });
+
+  test('are not much longer than JSON that is nested deep', () => {
+    const items = Array.from({ length: 10_000 }, () => 7).join(',');
+    const lines = json(`${'['.repeat(190)}${items}${']'.repeat(190)}`);
+    expect(lines).toHaveLength(10_000 + 2 * 190);
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(50);
+    expect(json(`${'['.repeat(400)}${']'.repeat(400)}`)).toHaveLength(2 * 201 + 1);
+  });
+});

@@ -92,6 +92,11 @@ describe('the lines of a stack trace that are shown', () => {
     ].join('\n'),
   );
 
+  test('are not searched for in a long line', () => {
+    const long = `call${'('.repeat(200_000)}`;
+    expect(stackLines(`${long}\n\t/srv/capture.go:88`)[0]).toEqual({ text: long });
+  });
+
   const kinds = (open: ReadonlySet<number>) =>
     stackRows(trace, open).map((row) => (row.kind === 'line' ? 'line' : row.count));
 

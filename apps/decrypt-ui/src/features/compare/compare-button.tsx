@@ -3,6 +3,7 @@ import { lazy, Suspense, useState } from 'react';
 import { tip } from '../../commands/commands.ts';
 import { useCommands } from '../../commands/registry.ts';
 import { Button } from '../../components/button.tsx';
+import { DialogLoading } from '../../components/dialog.tsx';
 
 const ChooseRun = lazy(async () => ({ default: (await import('./choose-run.tsx')).ChooseRun }));
 
@@ -22,7 +23,7 @@ export function CompareButton({ className, textClassName }: CompareButtonProps) 
         <span className={textClassName}>Compare</span>
       </Button>
       {open ? (
-        <Suspense>
+        <Suspense fallback={<DialogLoading />}>
           <ChooseRun onClose={() => setOpen(false)} />
         </Suspense>
       ) : null}

@@ -28,10 +28,14 @@ export function PayloadTools({ stub, title, onOpen, large = false }: PayloadTool
 
   async function save() {
     // The module may take a moment, so it is loaded before the payload is read.
-    const { savePayload } = await import('./save-payload.ts');
+    const module = await import('./save-payload.ts').catch(() => undefined);
+    if (!module) {
+      announce(`${title} could not be saved. Reload the page and try again`);
+      return;
+    }
     const payload = read(stub.ref);
     if (!payload) return;
-    savePayload([address.workflowId, `event-${stub.ref.split(':', 1)[0] ?? ''}`, name], payload);
+    module.savePayload([address.workflowId, `event-${stub.ref.split(':', 1)[0] ?? ''}`, name], payload);
     announce(`Saved ${name}`);
   }
 
