@@ -22,7 +22,7 @@ test('shows versions and states of Cloud KMS, tests them, and leads from a failu
   const versions = page.getByRole('table', { name: 'Key versions' });
   await expect(versions.getByRole('row', { name: /v1 Enabled encrypts/ })).toBeVisible();
   await expect(versions.getByRole('row', { name: /v2 Destroyed decrypts.*lost for good/ })).toBeVisible();
-  await expect(page.getByText(/Other counts than those of the scan/)).toBeVisible();
+  await expect(page.getByText(/All other counts come from the server process/)).toBeVisible();
   await expect(page.getByText('No scan of stored histories')).toBeVisible();
 
   await page.keyboard.press('t');

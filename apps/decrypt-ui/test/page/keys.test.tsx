@@ -29,9 +29,7 @@ describe('the keys page', () => {
   test('says what the counts cover', async () => {
     await renderApp('/ns/NS/keys');
     await expect
-      .element(
-        page.getByText(/Other counts than those of the scan are of the server process that answered, since/),
-      )
+      .element(page.getByText(/All other counts come from the server process that answered, since/))
       .toBeVisible();
   });
 
@@ -103,7 +101,9 @@ describe('the last scan', () => {
   test('is shown with its date, what it looked at, what it found, and what it did not see', async () => {
     await renderApp('/ns/NS/keys');
     const scan = region(/^Scan of .* incomplete$/);
-    await expect.element(scan.getByText(/^5 h 56 m ago; what was written since is not in it/)).toBeVisible();
+    await expect
+      .element(scan.getByText(/^5 h 56 m ago; it does not include what was written later/))
+      .toBeVisible();
     await expect
       .element(scan.getByText(/212 open runs, 18,430 closed runs \(not all\), 3 schedules, no archived runs/))
       .toBeVisible();

@@ -148,7 +148,7 @@ function Rest({ rows, filtered, onClear, onMore, searching, paused }: RestProps)
     </EmptyState>
   ) : (
     <EmptyState icon={<ScrollText size={16} />} title="The audit has no entry of this namespace yet">
-      An entry appears when somebody decrypts, encrypts, searches or exports payloads.
+      An entry appears when a person or program decrypts, encrypts, searches or exports payloads.
     </EmptyState>
   );
 }

@@ -120,7 +120,7 @@ function Scope({ since }: { since: string }) {
   const format = useTimeFormat();
   return (
     <span>
-      Other counts than those of the scan are of the server process that answered, since{' '}
+      All other counts come from the server process that answered, since{' '}
       {formatMoment(Date.parse(since), format)}
     </span>
   );

@@ -10,9 +10,9 @@ import { useTimeFormat } from '../../state/preferences.ts';
 import styles from './keys.module.css';
 
 const toneTexts = {
-  pending: 'can be set right',
+  pending: 'can be fixed',
   'timed-out': 'retried',
-  failed: 'for good',
+  failed: 'permanent',
   neutral: 'information',
 } as const;
 

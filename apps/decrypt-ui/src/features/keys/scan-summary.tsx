@@ -59,8 +59,8 @@ function NoScan({ namespace, started }: { namespace: string; started: string | u
         <p className="t2">
           Only a scan finds out which histories still need a key version. Run{' '}
           <code>{escapeInvisible(command)}</code>
-          <CopyButton what="command" text={() => command} glyph={<Terminal size={12} />} /> and let{' '}
-          <code>SCAN_REPORT_FILE</code> of the codec server name its report.
+          <CopyButton what="command" text={() => command} glyph={<Terminal size={12} />} /> and set{' '}
+          <code>SCAN_REPORT_FILE</code> of the codec server to the path of its report.
         </p>
       </div>
     </section>
@@ -87,7 +87,7 @@ function Summary({ scanned, listed }: { scanned: Scanned; listed: NamespaceKeys[
           </OutcomeChip>
         </h2>
         <p className="t2">
-          {formatAgo(at, now)}; what was written since is not in it. It looked at{' '}
+          {formatAgo(at, now)}; it does not include what was written later. It looked at{' '}
           <Coverage scanned={scanned} />.
         </p>
         <Lines title="Also found">

@@ -235,7 +235,8 @@ function Complete({ state: { events, bytes, summary }, onMore, onClose }: Comple
       </p>
       {unreadable > 0 ? (
         <Line>
-          {plural(unreadable, 'payload')} could not be decrypted. The file says why in the place of each.
+          {plural(unreadable, 'payload')} could not be decrypted. The file contains the reason in place of
+          each.
         </Line>
       ) : null}
       <div className={styles['actions']}>
