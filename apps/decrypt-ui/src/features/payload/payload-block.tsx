@@ -1,5 +1,6 @@
 import type { PayloadStub } from '@temporal-kms/codec-api';
 import { lazy, type RefCallback, Suspense, useCallback, useState } from 'react';
+import { DialogLoading } from '../../components/dialog.tsx';
 import { isEncrypted, keyBadges, reasonOf } from '../../model/keys.ts';
 import { payloadLabel } from '../../model/payload-label.ts';
 import { useFindings, usePayload } from '../../payloads/payloads-context.tsx';
@@ -48,7 +49,7 @@ export function PayloadBlock({ stub, title = payloadLabel(stub.path) }: PayloadB
         ) : null}
       </header>
       <Content view={view} stub={stub} title={title} />
-      <Suspense>
+      <Suspense fallback={<DialogLoading />}>
         {dialog === 'compare' && !hidden ? (
           <CompareDialog stub={stub} title={title} onClose={() => setDialog(undefined)} />
         ) : dialog === 'large' && readable ? (
