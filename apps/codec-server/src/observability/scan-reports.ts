@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import {
   type NamespaceScan,
   SCAN_REPORT_VERSION,
+  type ScanGap,
   scanReport,
   type ScanReport,
 } from '@temporal-kms/codec-api';
@@ -66,12 +67,18 @@ export function scanReports(
       const { report } = read;
       const scanned = report.namespaces.find((each) => each.namespace === namespace);
       if (scanned === undefined) return { status: 'not_scanned', started: report.started };
-      const { exports: _, ...rest } = scanned;
+      const { exports: _, gaps, ...rest } = scanned;
       const cryptoKeys = report.cryptoKeys.filter(({ key }) => keys.includes(key));
-      return { status: 'scanned', scanned: { ...rest, cryptoKeys } };
+      return { status: 'scanned', scanned: { ...rest, gaps: gaps.map(withoutLocation), cryptoKeys } };
     },
   };
 }
+
+/** The messages of gaps in exports name files and buckets, which callers of the API do not need to know. */
+const withoutLocation = (gap: ScanGap): ScanGap =>
+  gap.place === 'exports'
+    ? { ...gap, message: 'Some exported histories could not be read: see the report of the scan.' }
+    : gap;
 
 /** Empty for a file that does not exist. */
 async function versionOf(path: string): Promise<string> {

@@ -90,6 +90,20 @@ describe('the report of a scan', () => {
     });
   });
 
+  it('has no file name and no bucket in the gaps of exports', async () => {
+    const gap = { kind: 'unreadable' as const, count: 2 };
+    const gaps = [
+      { ...gap, place: 'exports' as const, message: 'gs://secret-bucket/of-payments/1.pb: it is damaged' },
+      { ...gap, place: 'closed' as const, message: "Temporal's response cannot be read." },
+    ];
+    const scans = scanReports(
+      await written({ ...report(), namespaces: [{ ...scannedOf('payments'), gaps }] }),
+    );
+    const found = await scans.of('payments', []);
+    expect(JSON.stringify(found)).not.toContain('secret-bucket');
+    expect(found).toMatchObject({ scanned: { gaps: [{ ...gap, place: 'exports' }, gaps[1]] } });
+  });
+
   it('is read again when the file changes, and once for many requests', async () => {
     const path = await written(report('orders'));
     const logged: string[] = [];

@@ -53,15 +53,18 @@ export const addDestroyCommand: AddCommand = (program, deps, exit) => {
         }
       }
       const time = isScheduled ? destroyTime : await destroy(`${key}/cryptoKeyVersions/${version}`);
-      const restore = gcloud(
-        'kms keys versions restore',
-        String(version),
-        `--key=${parseKeyName(key).id}`,
-        ...ringOptions(key),
-      );
-      output.result({ ...verdict, destroyTime: time?.toISOString() ?? null, restore }, () => [
+      const line = (change: 'restore' | 'enable') =>
+        gcloud(
+          `kms keys versions ${change}`,
+          String(version),
+          `--key=${parseKeyName(key).id}`,
+          ...ringOptions(key),
+        );
+      // Cloud KMS restores a version as disabled.
+      const [restore, enable] = [line('restore'), line('enable')];
+      output.result({ ...verdict, destroyTime: time?.toISOString() ?? null, restore, enable }, () => [
         `Version ${version} of ${key} is scheduled for destruction${time ? ` on ${timestamp(time)}` : ''}. To restore it until then`,
-        ...typeLines([restore]),
+        ...typeLines([restore, enable]),
       ]);
 
       function refuse(): void {

@@ -71,6 +71,13 @@ async function drain(
   deps: CliDeps,
   output: Output,
 ): Promise<Drained> {
+  if (options.watch === true && version !== undefined) {
+    const { key, description } = await readBasis(options, deps);
+    if (description.primary === version)
+      throw new CliError('usage', `Version ${version} is primary: it never becomes free while it is`, [
+        `temporal-kms keys --key ${key}`,
+      ]);
+  }
   const schedules = options.reencrypt === true ? await reencrypt(options, deps, output) : [];
   const { key, questionOf, description } = await askAll(options, deps, output);
   const versions = description.versions

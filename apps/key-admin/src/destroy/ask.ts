@@ -7,6 +7,7 @@ import type { CliDeps } from '../cli/deps.ts';
 import { loadKeyConfig, parseKeyName, withEnvFile } from '../cli/environment.ts';
 import { keyUses } from '../cli/key-uses.ts';
 import type { Output } from '../cli/output.ts';
+import { GOOGLE_TIME, requireClock } from '../doctor/clock.ts';
 import { addScanOptions, namespacesToScan, scan, type ScanOptions } from '../scan/scan-options.ts';
 import { describeKey, withKeyService } from '../google/describe.ts';
 import { temporalConfig } from '../temporal/connect.ts';
@@ -76,6 +77,9 @@ export async function askAll(
   const { kms: settings } = loadKeyConfig(deps.env, { ...options, keepsKeys: true });
   // Before the scan, which may take hours.
   keyOf(settings, options.key);
+  // With a clock that is behind, an old report would look new; one that is ahead would end the waiting time early.
+  const google = settings.emulatorHost === undefined ? GOOGLE_TIME : undefined;
+  await requireClock(google, deps.now, output.progress);
   const report =
     options.report === undefined ? await scan(options, deps, output) : readReport(options.report);
   // After the scan, so that a version that became primary meanwhile is one.

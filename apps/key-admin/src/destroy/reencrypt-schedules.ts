@@ -3,6 +3,7 @@ import type { temporal } from '@temporalio/proto';
 import type { Payload } from '@temporal-kms/history-payloads';
 import { type KmsCodec, KmsCodecError, messageKey } from '@temporal-kms/kms-codec';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { grpcCode, NOT_FOUND } from '../google/errors.ts';
 
 type NewWorkflow = temporal.api.workflow.v1.INewWorkflowExecutionInfo;
@@ -22,8 +23,12 @@ export interface Reencryption {
   readonly codec: KmsCodec;
   /** Whether a message with this key version stays as it is. Undefined: the message names no version. */
   readonly isCurrent: (keyId: string | undefined, version: number | undefined) => boolean;
+  /** Time between two looks at a schedule that was updated, in milliseconds. Default 500. */
+  readonly pollMs?: number;
 }
 
+/** How often a schedule is read after an update, until it contains the update. */
+const MAX_POLLS = 10;
 /** How often a schedule is read again because others changed it. */
 const MAX_ATTEMPTS = 5;
 // https://grpc.io/docs/guides/status-codes/
@@ -66,7 +71,7 @@ async function reencrypt(request: Reencryption, scheduleId: string): Promise<str
       );
       const action = schedule?.action?.startWorkflow;
       if (!schedule || !action || payloadsOf(action).every((payload) => isCurrent(payload, request)))
-        return undefined;
+        return attempt === 1 ? undefined : 'done';
       const startWorkflow = await reencryptAction(action, request);
       await connection.withDeadline(Date.now() + CALL_MS, () =>
         connection.workflowService.updateSchedule({
@@ -78,7 +83,7 @@ async function reencrypt(request: Reencryption, scheduleId: string): Promise<str
           requestId: randomUUID(),
         }),
       );
-      return 'done';
+      if (await isStored(request, scheduleId)) return 'done';
     } catch (error) {
       if (error instanceof KmsCodecError) return error.code;
       if (grpcCode(error) === NOT_FOUND) return undefined;
@@ -86,6 +91,23 @@ async function reencrypt(request: Reencryption, scheduleId: string): Promise<str
     }
   }
   return 'changed meanwhile';
+}
+
+/**
+ * Whether a schedule has the update that was sent. The server's scheduler drops an update with another conflict token than
+ * the schedule's, after the call has succeeded.
+ */
+async function isStored(request: Reencryption, scheduleId: string): Promise<boolean> {
+  const { connection, namespace, pollMs = 500 } = request;
+  for (let poll = 1; poll <= MAX_POLLS; poll += 1) {
+    const { schedule } = await connection.withDeadline(Date.now() + CALL_MS, () =>
+      connection.workflowService.describeSchedule({ namespace, scheduleId }),
+    );
+    const action = schedule?.action?.startWorkflow;
+    if (!action || payloadsOf(action).every((payload) => isCurrent(payload, request))) return true;
+    await sleep(pollMs);
+  }
+  return false;
 }
 
 const payloadsOf = ({ input, memo, userMetadata }: NewWorkflow): Payload[] => [

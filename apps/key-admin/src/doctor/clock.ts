@@ -1,3 +1,4 @@
+import { CliError } from '../cli/cli-error.ts';
 import { duration } from '../cli/output.ts';
 import { type Finding, findings, messageOf } from './finding.ts';
 
@@ -34,4 +35,19 @@ export async function checkClock(url: string | undefined, now: () => Date): Prom
   } catch (error) {
     return warning(`the clock was not checked: ${url} cannot be reached (${messageOf(error)})`);
   }
+}
+
+/**
+ * Ends a command whose answer depends on the time if this machine's clock is wrong by minutes. If the clock could not be
+ * compared, the command continues, and the person reads why.
+ * @throws CliError
+ */
+export async function requireClock(
+  url: string | undefined,
+  now: () => Date,
+  progress: (text: string) => void,
+): Promise<void> {
+  const { status, text, fix } = await checkClock(url, now);
+  if (status === 'failed') throw new CliError('configuration', text, fix);
+  if (status === 'warning') progress(text);
 }

@@ -31,23 +31,29 @@ export interface ExportedHistory {
 export interface ExportVisitor {
   readonly history: (history: ExportedHistory) => void;
   /** Called for a file that is not a history, or is damaged. */
-  readonly unreadable: (message: string) => void;
+  readonly unreadable: (file: string, reason: string) => void;
   /** Called after each file. */
   readonly file: () => void;
 }
 
-/** Reads every file of an export. A file that cannot be read does not end it. @throws ScanError if there is no list of files */
+/**
+ * Reads every file of an export. A file that cannot be read does not end it, and an export without a file counts as one.
+ * @throws ScanError if there is no list of files
+ */
 export async function readExports(source: ExportSource, visit: ExportVisitor): Promise<void> {
+  let files = 0;
   for await (const file of source.files()) {
+    files += 1;
     try {
       const { workflows } = readHistoryFile(await file.read());
       for (const workflow of workflows) visit.history(summaryOf(workflow, file.name));
     } catch (error) {
       if (!(error instanceof HistoryFileError) && !(error instanceof ScanError)) throw error;
-      visit.unreadable(`${file.name}: ${error.message}`);
+      visit.unreadable(file.name, error.message.replace(`${file.name}: `, ''));
     }
     visit.file();
   }
+  if (files === 0) visit.unreadable(source.location, 'It contains no file.');
 }
 
 function summaryOf(workflow: FileWorkflow, file: string): ExportedHistory {

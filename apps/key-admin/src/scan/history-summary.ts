@@ -24,6 +24,9 @@ export interface HistorySummary {
   readonly traits: ReadonlyMap<string, number>;
 }
 
+/** Ids of static keys that a report names. Whoever writes payloads can write any text there. */
+const STATIC_KEY_ID = /^[\w.:-]{1,128}$/;
+
 /** Counts the payloads of a history by their traits. */
 export class SummaryBuilder {
   #payloads = 0;
@@ -57,7 +60,7 @@ export class SummaryBuilder {
       ...(key === undefined ? {} : { key }),
       ...(keyId === undefined ? {} : { keyId }),
       ...(keyVersion === undefined ? {} : { version: keyVersion }),
-      ...(staticKey === undefined ? {} : { staticKey }),
+      ...(staticKey === undefined || !STATIC_KEY_ID.test(staticKey) ? {} : { staticKey }),
     });
     // Other programs wrote these, and may have encrypted what this library had encrypted.
     if (format === 'proxy' || format === 'static') this.#count({ is: 'inner_layer' });

@@ -4,6 +4,7 @@ import type { ScanReport } from '@temporal-kms/codec-api';
 import { type KeyDescription, KmsCodecError, type KeyRules, type KmsSettings } from '@temporal-kms/kms-codec';
 import { CliError } from '../cli/cli-error.ts';
 import { keyUses } from '../cli/key-uses.ts';
+import { GOOGLE_TIME, requireClock } from '../doctor/clock.ts';
 import { describeKey, withKeyService } from '../google/describe.ts';
 import type { ExportSource } from './exports.ts';
 import { observeKeys } from './observed-keys.ts';
@@ -28,6 +29,8 @@ export interface ScanRequest {
 /** Scans namespaces one after another. @throws CliError if the state cannot be written */
 export async function runScan(request: ScanRequest): Promise<ScanReport> {
   const { settings, keys, namespaces, sourceOf, exportsOf, stateFolder, settleMs, now, progress } = request;
+  // The time of an observation of the primary version decides whether a version may be destroyed.
+  await requireClock(settings.emulatorHost === undefined ? GOOGLE_TIME : undefined, now, progress);
   const started = now().toISOString();
   // Before any history: a scan counts only for versions that were not primary before it started.
   const descriptions = await describeKeys(settings, keys, progress);

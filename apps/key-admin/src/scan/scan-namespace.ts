@@ -9,6 +9,8 @@ import { NamespaceTally, type TalliedHistory } from './tally.ts';
 
 /** Histories that are read at the same time. */
 const CONCURRENCY = 8;
+/** Reasons why exports cannot be read that the report distinguishes. */
+const MAX_REASONS = 100;
 /** How far Temporal's clock may be from this machine's. */
 const MAX_SKEW_MS = 300_000;
 /** A pass over new runs that took longer is followed by another, over the runs that started meanwhile. */
@@ -249,14 +251,27 @@ class Scan {
 
   async #scanExports(): Promise<void> {
     const { exports, progress } = this.#scan;
+    const gaps = new Map<string, ScanGap & { count: number }>();
     const coverage = this.#begin('exports');
     const count = ({ history, summary }: ExportedHistory) => this.#count('exports', history, summary, true);
     for (const source of exports) {
       await readExports(source, {
         history: count,
-        unreadable: (message) => {
+        unreadable: (file, reason) => {
           this.#fail('exports');
-          this.#gaps.push({ kind: 'unreadable', place: 'exports', message });
+          const known = gaps.get(reason) ?? (gaps.size < MAX_REASONS ? undefined : [...gaps.values()].at(-1));
+          if (known !== undefined) {
+            known.count += 1;
+            return;
+          }
+          const gap: ScanGap & { count: number } = {
+            kind: 'unreadable',
+            place: 'exports',
+            message: `${file}: ${reason}`,
+            count: 1,
+          };
+          gaps.set(reason, gap);
+          this.#gaps.push(gap);
         },
         file: () => progress(`exports: ${coverage.histories}`),
       });

@@ -79,6 +79,13 @@ const gapMessages: Readonly<Record<GapOfPayloads, string>> = {
   not_walked: "Requests to Temporal's own Nexus endpoint contain payloads that the scan does not read.",
 };
 
+const TOO_MANY_KEYS = 'Messages name too many keys and versions: the report does not list them all.';
+
+/** Keys and versions that a report lists. Headers are claims, so a program can name any number of them. */
+const MAX_KEYS = 1_000;
+/** Traits that are kept parsed. */
+const MAX_PARSED = 10_000;
+
 /** Adds up the summaries of the histories of a namespace. */
 export class NamespaceTally {
   /** Crypto keys of the namespace's configuration, by their ids in headers. */
@@ -91,7 +98,7 @@ export class NamespaceTally {
   readonly #findings = new Map<ScanFindingKind, Group>();
   readonly #gaps = new Map<
     string,
-    { kind: GapOfPayloads; place: ScanPlace; count: number; example: TalliedHistory }
+    { kind: GapOfPayloads; place: ScanPlace; count: number; message: string; example: TalliedHistory }
   >();
 
   /** @param keys the crypto keys of the namespace's configuration */
@@ -107,7 +114,8 @@ export class NamespaceTally {
       const trait = this.#parse(text);
       switch (trait.is) {
         case 'message':
-          for (const group of this.#groupsOf(trait, payloads)) count(group, payloads);
+          if (!this.#hasRoomFor(trait)) this.#addGap('unreadable', place, history, payloads, TOO_MANY_KEYS);
+          else for (const group of this.#groupsOf(trait, payloads)) count(group, payloads);
           break;
         case 'plaintext':
         case 'failure_in_plaintext':
@@ -134,11 +142,11 @@ export class NamespaceTally {
   }
 
   get gaps(): ScanGap[] {
-    return [...this.#gaps.values()].map(({ kind, place, count, example }) => ({
+    return [...this.#gaps.values()].map(({ kind, place, count, message, example }) => ({
       kind,
       place,
       count,
-      message: gapMessages[kind],
+      message,
       example: toReport(example),
     }));
   }
@@ -147,8 +155,12 @@ export class NamespaceTally {
     const known = this.#traits.get(text);
     if (known !== undefined) return known;
     const trait: Trait = JSON.parse(text);
-    this.#traits.set(text, trait);
+    if (this.#traits.size < MAX_PARSED) this.#traits.set(text, trait);
     return trait;
+  }
+
+  #hasRoomFor(trait: Extract<Trait, { is: 'message' }>): boolean {
+    return this.#keys.size < MAX_KEYS || this.#keys.has(JSON.stringify(this.#keyOf(trait)));
   }
 
   /** Returns the groups of histories to which a message belongs. */
@@ -191,9 +203,16 @@ export class NamespaceTally {
     return group;
   }
 
-  #addGap(kind: GapOfPayloads, place: ScanPlace, history: TalliedHistory, count: number): void {
-    const known = this.#gaps.get(`${kind} ${place}`);
-    if (known === undefined) this.#gaps.set(`${kind} ${place}`, { kind, place, count, example: history });
+  #addGap(
+    kind: GapOfPayloads,
+    place: ScanPlace,
+    history: TalliedHistory,
+    count: number,
+    message = gapMessages[kind],
+  ): void {
+    const id = `${place} ${message}`;
+    const known = this.#gaps.get(id);
+    if (known === undefined) this.#gaps.set(id, { kind, place, count, message, example: history });
     else known.count += count;
   }
 }

@@ -175,9 +175,15 @@ describe('drain', () => {
     await connection.workflowService.deleteSchedule({ namespace, scheduleId });
   });
 
-  it('refuses a version that does not exist, and --watch with a report', { timeout: 60_000 }, async () => {
-    const { run } = await startRotated();
-    expect((await run(['drain', '9'])).code).toBe(66);
-    expect((await run(['drain', '--watch', '--report', 'x.json'])).code).toBe(64);
-  });
+  it(
+    'refuses a version that does not exist, and --watch for the primary version or with a report',
+    { timeout: 60_000 },
+    async () => {
+      const { run } = await startRotated();
+      expect((await run(['drain', '9'])).code).toBe(66);
+      expect((await run(['drain', '--watch', '--report', 'x.json'])).code).toBe(64);
+      const primary = await run(['drain', '1', '--watch']);
+      expect([primary.code, primary.out]).toEqual([64, expect.stringContaining('is primary')]);
+    },
+  );
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { checkClock } from '../../src/doctor/clock.ts';
+import { checkClock, requireClock } from '../../src/doctor/clock.ts';
 import { afterwards } from '../support/cli.ts';
 
 /** Starts a server with this time in its `Date`. */
@@ -36,6 +36,21 @@ describe('the check of the clock', () => {
   it('warns if the server does not answer, or has no time', async () => {
     expect(await checkClock('http://127.0.0.1:1/', () => now)).toMatchObject({ status: 'warning' });
     expect(await checkClock(await serverAt(undefined), () => now)).toMatchObject({ status: 'warning' });
+  });
+
+  it('ends a command if the clock is wrong by minutes, and says what it found if by seconds', async () => {
+    const said: string[] = [];
+    const require = async (seconds: number) =>
+      await requireClock(
+        await serverAt(at(seconds)),
+        () => now,
+        (text) => said.push(text),
+      );
+    await require(0);
+    expect(said).toEqual([]);
+    await require(60);
+    expect(said).toEqual([expect.stringContaining('61 seconds behind')]);
+    await expect(require(3600)).rejects.toMatchObject({ exit: 'configuration' });
   });
 
   it('has nothing to compare with if keys come from the emulator', async () => {

@@ -1,6 +1,8 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { exportSource } from '../../src/scan/exports.ts';
 import { readRun } from '../../src/scan/read-run.ts';
 import { scanNamespace } from '../../src/scan/scan-namespace.ts';
 import type { ListedRun, ScanSource } from '../../src/scan/source.ts';
@@ -31,14 +33,14 @@ const nothing: ScanSource = {
   notWalked: async () => [],
 };
 
-async function scan(source: ScanSource) {
+async function scan(source: ScanSource, ...exports: string[]) {
   const folder = await temporaryFolder();
   return await scanNamespace({
     source,
     namespace: 'payments',
     keys: [KEY],
     openState: () => ScanState.open(join(folder, 'journal')),
-    exports: [],
+    exports: exports.map(exportSource),
     settleMs: 10,
     now: () => new Date(),
     sleep,
@@ -199,4 +201,47 @@ it.each([
   });
   expect(report.gaps).toEqual([{ kind: 'not_walked', message, count: 1 }]);
   expect(report.complete).toBe(false);
+});
+
+it('has one gap for all files of an export that cannot be read for the same reason, and for an empty one', async () => {
+  const [damaged, empty] = [await temporaryFolder(), await temporaryFolder()];
+  for (let file = 1; file <= 20; file += 1) await writeFile(join(damaged, `${file}.pb`), 'no history');
+  const { gaps, looked } = await scan(nothing, damaged, empty);
+  expect(gaps.map(({ place, count }) => [place, count])).toEqual([
+    ['exports', 20],
+    ['exports', 1],
+  ]);
+  expect(gaps[1]!.message).toBe(`${empty}: It contains no file.`);
+  expect(looked.exports.status).toBe('partial');
+});
+
+it('lists a limited number of keys, and has a gap for the others', async () => {
+  const report = await scan({
+    ...nothing,
+    async *runs() {
+      yield [run('forged', Date.now())];
+    },
+    async *history() {
+      for (let version = 1; version <= 1_500; version += 1) yield [input(version)];
+    },
+  });
+  expect(report.keys).toHaveLength(1_000);
+  expect(report.gaps).toMatchObject([{ kind: 'unreadable', place: 'open', count: 500 }]);
+});
+
+it('names static keys only if their ids look like ids', async () => {
+  const report = await scan({
+    ...nothing,
+    async *runs() {
+      yield [run('forged', Date.now())];
+    },
+    async *history() {
+      const payloads = ['sample', 'x'.repeat(129), 'a secret'].map((id) => ({
+        metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from(id) },
+        data: Buffer.alloc(40),
+      }));
+      yield [{ workflowExecutionStartedEventAttributes: { input: { payloads } } }];
+    },
+  });
+  expect(report.keys.map(({ staticKey }) => staticKey)).toEqual(['sample', undefined]);
 });

@@ -1,0 +1,47 @@
+import { expect, it } from 'vitest';
+import { reencryptSchedules } from '../../src/destroy/reencrypt-schedules.ts';
+import { payloadOf } from '../support/world.ts';
+
+/** A server with one schedule under version 1, which drops the first updates although their calls succeed. */
+async function reencrypt(drops: number) {
+  let schedule: any = {
+    action: {
+      startWorkflow: { workflowId: 'w', input: { payloads: [payloadOf({ version: 1, named: true })] } },
+    },
+  };
+  let updates = 0;
+  const workflowService = {
+    listSchedules: async () => ({ schedules: [{ scheduleId: 'nightly' }], nextPageToken: new Uint8Array() }),
+    describeSchedule: async () => ({ schedule, conflictToken: Buffer.of(updates) }),
+    updateSchedule: async (request: any) => {
+      updates += 1;
+      if (updates > drops) schedule = request.schedule;
+    },
+  };
+  const codec: any = {
+    decrypt: async (payload: unknown) => ({ payload }),
+    encode: async () => [payloadOf({ version: 2, named: true })],
+  };
+  const connection: any = { withDeadline: (_: number, call: () => unknown) => call(), workflowService };
+  const found = await reencryptSchedules({
+    connection,
+    namespace: 'payments',
+    codec,
+    isCurrent: (_, version) => version === 2,
+    pollMs: 1,
+  });
+  return { found, updates };
+}
+
+it('sends an update again that the server has dropped', async () => {
+  for (const drops of [0, 1, 4])
+    expect(await reencrypt(drops)).toEqual({
+      found: [{ scheduleId: 'nightly', outcome: 'done' }],
+      updates: drops + 1,
+    });
+});
+
+it('does not report an update as done that the server has always dropped', async () => {
+  const { found } = await reencrypt(Infinity);
+  expect(found).toEqual([{ scheduleId: 'nightly', outcome: 'changed meanwhile' }]);
+});
