@@ -22,9 +22,7 @@ export interface ReadSchedule {
  * `none`: the schedule has not started a run. `in_run`: the run that it started last contains what it keeps.
  * `hidden`: no run is known that contains it.
  */
-export type KeptResult =
-  | { readonly is: 'none' | 'hidden' }
-  | { readonly is: 'in_run'; readonly runId: string };
+type KeptResult = { readonly is: 'none' | 'hidden' } | { readonly is: 'in_run'; readonly runId: string };
 
 /** Counts the payloads of a schedule. */
 export function readSchedule(description: ScheduleDescription): ReadSchedule {
