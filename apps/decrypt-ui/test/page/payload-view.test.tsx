@@ -177,6 +177,29 @@ test('a payload whose reveal has ended is neither copied nor saved, also before 
   expect(saved).toEqual([]);
 });
 
+test('a stack trace whose reveal has ended is not copied, also before the page has hidden it', async () => {
+  const copied = vi.spyOn(navigator.clipboard, 'writeText').mockResolvedValue(undefined);
+  const me = onDemand(newNamespace());
+  await renderApp(`/ns/NS/workflows/order-88213/${RUN}?ev=39&pane=failure`, {
+    namespace: me.namespaces[0]!.name,
+    session: sessionOf(me).make,
+  });
+  await until(() => button('Reveal Failure').query(), 'the button');
+  press('R', document.body, { shiftKey: true });
+  await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
+  await userEvent.keyboard('{Enter}');
+  const copy = await until(() => button('Copy stack trace').first().query(), 'the stack trace');
+  const click = () => copy.dispatchEvent(new MouseEvent('click', { bubbles: true }));
+  click();
+  await until(() => copied.mock.calls.length === 1, 'the copy');
+  expect(copied.mock.calls[0]![0]).toContain('activities.ts:41:20');
+  const now = Date.now();
+  vi.spyOn(Date, 'now').mockReturnValue(now + 16 * 60_000);
+  click();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(copied).toHaveBeenCalledTimes(1);
+});
+
 describe('a binary payload', () => {
   test('is a picture only after a click, on a canvas that needs no URL', async () => {
     const urls = vi.spyOn(URL, 'createObjectURL');

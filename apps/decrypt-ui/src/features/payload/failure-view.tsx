@@ -1,7 +1,7 @@
 import type { PayloadStub } from '@temporal-kms/codec-api';
 import { failureChain, type FailureLevel } from '../../model/failure.ts';
 import { keyBadges } from '../../model/keys.ts';
-import { useFindings, usePayload } from '../../payloads/payloads-context.tsx';
+import { useFindings, usePayload, useReadPayload } from '../../payloads/payloads-context.tsx';
 import { RevealControl } from '../reveal/reveal-control.tsx';
 import styles from './failure-view.module.css';
 import { KeyBadges } from './key-badges.tsx';
@@ -65,6 +65,7 @@ interface LevelProps {
 function Level({ level, stub, root }: LevelProps) {
   const view = usePayload(level.encoded, stub);
   const { message, stackTrace } = levelText(level, view);
+  const read = useReadPayload();
   const masked = level.encoded !== undefined && view.status !== 'readable';
   return (
     <li data-root={root ? '' : undefined}>
@@ -83,7 +84,12 @@ function Level({ level, stub, root }: LevelProps) {
       ) : null}
       {stackTrace ? (
         // The cause comes from the line that threw it.
-        <StackTrace text={stackTrace} decrypted={level.encoded !== undefined} initiallyOpen={root} />
+        <StackTrace
+          text={stackTrace}
+          read={() => (level.encoded === undefined || read(level.encoded) ? stackTrace : undefined)}
+          decrypted={level.encoded !== undefined}
+          initiallyOpen={root}
+        />
       ) : null}
     </li>
   );

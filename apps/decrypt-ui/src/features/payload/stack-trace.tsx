@@ -9,12 +9,14 @@ import styles from './stack-trace.module.css';
 
 interface StackTraceProps {
   readonly text: string;
+  /** Returns the text to copy, or undefined if it is hidden by now. */
+  readonly read: () => string | undefined;
   readonly decrypted: boolean;
   readonly initiallyOpen: boolean;
 }
 
 /** A stack trace with the frames of the application. Those of libraries are folded. */
-export function StackTrace({ text, decrypted, initiallyOpen }: StackTraceProps) {
+export function StackTrace({ text, read, decrypted, initiallyOpen }: StackTraceProps) {
   const [open, setOpen] = useState(initiallyOpen);
   const [libraries, setLibraries] = useState<ReadonlySet<number>>(new Set());
   const lines = useMemo(() => stackLines(text), [text]);
@@ -40,7 +42,7 @@ export function StackTrace({ text, decrypted, initiallyOpen }: StackTraceProps) 
           <ChevronRight size={12} aria-hidden="true" />
           Stack trace <span className="t3">{plural(frames || lines.length, frames ? 'frame' : 'line')}</span>
         </button>
-        {open ? <CopyButton what="stack trace" text={() => text} /> : null}
+        {open ? <CopyButton what="stack trace" text={read} /> : null}
       </div>
       {open ? (
         <CodeView
