@@ -186,6 +186,33 @@ describe('the export of a run', () => {
     await expect.element(dialog().getByRole('textbox', { name: 'Justification' })).toBeVisible();
   });
 
+  test('does not start if its reveal ends while the person chooses the file, and asks again', async () => {
+    const namespace = `ended-${Date.now()}`;
+    const me: Me = {
+      name: 'ana@example.com',
+      namespaces: [{ name: namespace, permissions: ['metadata', 'decode', 'export'], reveal: 'on-demand' }],
+    };
+    const file = { write: vi.fn(), close: vi.fn(), abort: vi.fn(() => Promise.resolve()) };
+    const chosen = Promise.withResolvers<unknown>();
+    vi.stubGlobal('showSaveFilePicker', () => chosen.promise);
+    const app = await renderApp(order, { namespace, session: signedIn(me) });
+    await until(() => document.querySelector('[data-key="g1"]'), 'the rows');
+    press('R', document.body, { shiftKey: true });
+    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4711');
+    await userEvent.keyboard('{Enter}');
+    await expect.element(page.getByText('Revealed: this run')).toBeVisible();
+    await userEvent.click(page.getByRole('button', { name: 'Export', exact: true }));
+    await userEvent.click(button('Export'));
+    const now = Date.now();
+    vi.spyOn(Date, 'now').mockReturnValue(now + 16 * 60_000);
+    chosen.resolve({ createWritable: () => Promise.resolve(file) });
+    await until(() => file.abort.mock.calls.length === 1, 'the discarded file', 5000);
+    document.dispatchEvent(new Event('visibilitychange'));
+    await expect.element(dialog().getByRole('textbox', { name: 'Justification' })).toBeVisible();
+    expect(asked(app)).toEqual([]);
+    expect(file.write).not.toHaveBeenCalled();
+  });
+
   test('names the permission that the person lacks', async () => {
     const namespace = `no-export-${Date.now()}`;
     const me: Me = {

@@ -4,7 +4,7 @@ import { useRun } from '../../run/run-context.tsx';
 import { failureChain } from '../../model/failure.ts';
 import type { RecordedEvent } from '../../model/history.ts';
 import type { PendingWork } from '../../model/pending.ts';
-import { accessTo, needsJustification } from '../../payloads/reveals.ts';
+import { accessTo, type Grant, needsJustification, type RevealsState } from '../../payloads/reveals.ts';
 import { useRevealed, useReveals } from '../../payloads/reveals-context.tsx';
 import { askToReveal, type RevealChoice } from './ask.ts';
 
@@ -29,11 +29,19 @@ export const useRunAccess = (run: RunAddress) =>
   useRevealed((state) => accessTo(state, { run, ref: NO_PAYLOAD }).status);
 
 /** The reveal under which the page may show the whole run, if there is one. */
-export const useRunGrant = (run: RunAddress) =>
-  useRevealed((state) => {
-    const access = accessTo(state, { run, ref: NO_PAYLOAD });
-    return access.status === 'open' ? access.grant : undefined;
-  });
+export const useRunGrant = (run: RunAddress): Grant | undefined =>
+  useRevealed((state) => runGrant(state, run));
+
+/** Returns a function that reads it for an action that has taken time: the reveal may have ended. */
+export function useReadRunGrant(run: RunAddress): () => Grant | undefined {
+  const { store } = useReveals();
+  return () => runGrant(store.getState(), run);
+}
+
+function runGrant(state: RevealsState, run: RunAddress): Grant | undefined {
+  const access = accessTo(state, { run, ref: NO_PAYLOAD });
+  return access.status === 'open' ? access.grant : undefined;
+}
 
 /** Returns whether the person can reveal payloads of the run: it is locked, or a reveal of it ends at some time. */
 export function useCanReveal(run: RunAddress): boolean {

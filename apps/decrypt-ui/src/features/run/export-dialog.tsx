@@ -11,7 +11,7 @@ import { useRun } from '../../run/run-context.tsx';
 import { useMe } from '../../session/me.tsx';
 import { useServices } from '../../state/services.tsx';
 import { announce } from '../../components/live-region.tsx';
-import { useRunGrant } from '../reveal/choices.ts';
+import { useReadRunGrant, useRunGrant } from '../reveal/choices.ts';
 import { JustificationField, useJustification } from '../reveal/justification.tsx';
 import styles from './export-dialog.module.css';
 import { chooseTarget } from './export-target.ts';
@@ -91,6 +91,7 @@ function Form({ exporting, state }: { exporting: Export; state: ExportState }) {
     (reveal(address.namespace) === 'on-demand' || state.failure?.code === 'justification_required');
   // A reveal of the whole run has stated why the person needs its plaintext.
   const revealed = useRunGrant(address);
+  const readGrant = useReadRunGrant(address);
   const asked = justified && revealed?.justification === undefined;
 
   async function start() {
@@ -98,6 +99,12 @@ function Form({ exporting, state }: { exporting: Export; state: ExportState }) {
     if (asked && justification === undefined) return;
     const target = await chooseTarget(exportFileName(address, form));
     if (target === undefined) return;
+    // The reveal may have ended while the person chose the file. Then the form asks for a justification.
+    if (justified && !asked && readGrant()?.id !== revealed?.id) {
+      await target.discard();
+      announce('Not exported: the payloads are hidden again.');
+      return;
+    }
     await exporting.start({ form, justification }, target);
     const end = exporting.store.getState();
     if (end.status === 'complete') announce(`Exported ${plural(end.events, 'event')}`);
