@@ -90,6 +90,16 @@ export function rowTokens({ kind, depth, name, value, comma }: JsonRow): Line {
 export const memberCount = ({ value }: JsonRow): number =>
   Array.isArray(value) ? value.length : Object.keys(Object(value)).length;
 
+/**
+ * The position of the next line before (`step` -1) or after (1) a position, without the lines that only close an object or
+ * array. Returns the position itself if there is none.
+ */
+export function nextRow(rows: readonly JsonRow[], from: number, step: 1 | -1): number {
+  let next = from + step;
+  while (rows[next]?.kind === 'close') next += step;
+  return rows[next] ? next : from;
+}
+
 /** The position of the line that contains a line: its parent in the tree. */
 export const parentRow = (rows: readonly JsonRow[], index: number): number =>
   rows.findLastIndex(

@@ -4,6 +4,7 @@ import {
   jsonRows,
   LONG,
   memberCount,
+  nextRow,
   parentRow,
   rowTokens,
   SHORT,
@@ -36,6 +37,29 @@ describe('the tree of a JSON value', () => {
     expect(text(rows)[parentRow(rows, name)]).toBe('  customer: {');
     expect(parentRow(rows, 1)).toBe(0);
     expect(parentRow(rows, 0)).toBe(-1);
+  });
+
+  test('has no position for the keys on a line that closes an object', () => {
+    const rows = jsonRows({ customer, last: { customer } });
+    const stops: string[] = [];
+    for (let at = nextRow(rows, -1, 1); stops.length < rows.length; at = nextRow(rows, at, 1))
+      stops.push(text(rows)[at]!.trim());
+    expect(stops.slice(0, 10)).toEqual([
+      '{',
+      'customer: {',
+      'name: "Maren Vogel",',
+      'email: "maren.vogel@mail.example",',
+      'city: "Kiel"',
+      'last: {',
+      'customer: {',
+      'name: "Maren Vogel",',
+      'email: "maren.vogel@mail.example",',
+      'city: "Kiel"',
+    ]);
+    // The last stays the last.
+    expect(stops.at(-1)).toBe('city: "Kiel"');
+    expect(text(rows)[nextRow(rows, rows.length, -1)]).toContain('Kiel');
+    expect(text(rows)[nextRow(rows, 6, -1)]).toContain('Kiel');
   });
 
   test('folds the later objects of a long value until the reader opens them', () => {

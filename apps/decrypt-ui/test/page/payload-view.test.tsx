@@ -13,6 +13,9 @@ const button = (name: string | RegExp) => page.getByRole('button', { name });
 const dialog = () => document.querySelector('[role="dialog"]');
 const text = (element: Element | null) => element?.textContent ?? '';
 
+/** The line of the whole value. */
+const whole = () => block('1:0')!.querySelector<HTMLElement>('[aria-level="1"]');
+
 const scrolls = () => {
   const tree = block('1:0')!.querySelector('[role="tree"]')!;
   return tree.scrollWidth > tree.clientWidth;
@@ -79,14 +82,27 @@ describe('JSON in the inspector', () => {
     item('customer')!.click();
     await until(() => item('customer')?.getAttribute('aria-expanded') === 'false', 'the fold');
     expect(item('name: "Maren')).toBeUndefined();
+    // The keys continue where the pointer was.
+    expect(item('customer')!.getAttribute('aria-selected')).toBe('true');
     tree.focus();
-    await userEvent.keyboard('{ArrowDown}{ArrowDown}{ArrowDown}{ArrowDown}');
+    await userEvent.keyboard('{Home}{ArrowDown}{ArrowDown}{ArrowDown}');
     await until(() => item('customer')?.getAttribute('aria-selected') === 'true', 'the line');
     expect(tree.getAttribute('aria-activedescendant')).toBe(item('customer')!.id);
     await userEvent.keyboard('{ArrowRight}');
     await until(() => item('name: "Maren'), 'the members');
     await userEvent.keyboard('{ArrowDown}{ArrowLeft}');
     await until(() => item('customer')?.getAttribute('aria-selected') === 'true', 'the parent');
+    // No line that only closes an object has the position of the keys.
+    const active = () => document.getElementById(tree.getAttribute('aria-activedescendant') ?? '');
+    await userEvent.keyboard('{End}');
+    await until(() => active() !== item('customer'), 'the last line');
+    expect(active()?.getAttribute('role')).toBe('treeitem');
+    // Folding everything by pointer moves them to the line that is left, which a shorter tree shows.
+    tree.scrollTop = 0;
+    (await until(whole, 'the first line')).click();
+    await until(() => whole()?.getAttribute('aria-expanded') === 'false', 'the fold');
+    expect(block('1:0')!.querySelectorAll('[role="treeitem"]')).toHaveLength(1);
+    expect(whole()!.getAttribute('aria-selected')).toBe('true');
   });
 
   test('wraps long lines until the reader changes that', async () => {

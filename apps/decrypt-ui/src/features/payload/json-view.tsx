@@ -6,6 +6,7 @@ import {
   type JsonRow,
   jsonRows,
   memberCount,
+  nextRow,
   parentRow,
   rowTokens,
   unfolded,
@@ -28,7 +29,10 @@ export function JsonView({ value, label, decrypted, fill, folds = unfolded }: Js
   const [own, setOwn] = useState({ folds, from: folds });
   const current = own.from === folds ? own.folds : folds;
   const rows = useMemo(() => jsonRows(value, current), [value, current]);
-  const [active, setActive] = useState<number>();
+  const [position, setActive] = useState<number>();
+  // "Fold all" may leave fewer lines, or another kind of line in its place.
+  const at = Math.min(position ?? -1, rows.length - 1);
+  const active = at < 0 ? undefined : rows[at]?.kind === 'close' ? nextRow(rows, at, -1) : at;
   const { wrap } = usePreferences();
   const id = useId();
 
@@ -40,21 +44,21 @@ export function JsonView({ value, label, decrypted, fill, folds = unfolded }: Js
 
   function onKeyDown(event: KeyboardEvent) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const at = active ?? -1;
-    const row = rows[at];
+    const from = active ?? -1;
+    const row = rows[from];
     const moves: Readonly<Record<string, () => number>> = {
-      ArrowDown: () => at + 1,
-      ArrowUp: () => at - 1,
+      ArrowDown: () => nextRow(rows, from, 1),
+      ArrowUp: () => nextRow(rows, from, -1),
       Home: () => 0,
-      End: () => rows.length - 1,
-      ArrowRight: () => (toggle(row, true) ? at : row?.kind === 'open' ? at + 1 : at),
-      ArrowLeft: () => (toggle(row, false) ? at : parentRow(rows, at)),
+      End: () => nextRow(rows, rows.length, -1),
+      ArrowRight: () => (toggle(row, true) ? from : row?.kind === 'open' ? nextRow(rows, from, 1) : from),
+      ArrowLeft: () => (toggle(row, false) ? from : parentRow(rows, from)),
     };
     const next = moves[event.key]?.();
     if (next === undefined) return;
     event.preventDefault();
     event.stopPropagation();
-    setActive(Math.min(Math.max(next, 0), rows.length - 1));
+    setActive(Math.max(next, 0));
   }
 
   function lineProps(index: number) {
@@ -75,12 +79,12 @@ export function JsonView({ value, label, decrypted, fill, folds = unfolded }: Js
             'aria-selected': index === active,
             ...(canFold && { 'aria-expanded': kind === 'open' }),
           }),
-      ...(canFold && {
-        onClick: () => {
-          // A click that ends a selection of text selects text.
-          if (getSelection()?.isCollapsed !== false) toggle(row, kind === 'folded');
-        },
-      }),
+      onClick: () => {
+        // A click that ends a selection of text selects text.
+        if (getSelection()?.isCollapsed === false) return;
+        setActive(index);
+        toggle(row, kind === 'folded');
+      },
     };
   }
 
