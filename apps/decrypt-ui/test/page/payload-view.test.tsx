@@ -13,6 +13,13 @@ const button = (name: string | RegExp) => page.getByRole('button', { name });
 const dialog = () => document.querySelector('[role="dialog"]');
 const text = (element: Element | null) => element?.textContent ?? '';
 
+/** Brings a payload into view until it has a text: those above it grow when they are decrypted. */
+const scrollTo = (ref: string, content: string) =>
+  until(() => {
+    block(ref)!.scrollIntoView();
+    return text(block(ref)).includes(content);
+  }, content);
+
 /** The line of the whole value. */
 const whole = () => block('1:0')!.querySelector<HTMLElement>('[aria-level="1"]');
 
@@ -231,8 +238,7 @@ describe('a binary payload', () => {
 
   test('that is damaged says so', async () => {
     await openFiles();
-    block('1:4')!.scrollIntoView();
-    await until(() => text(block('1:4')).includes('89 50 4e 47'), 'the bytes');
+    await scrollTo('1:4', '89 50 4e 47');
     block('1:4')!.querySelectorAll<HTMLElement>('[aria-pressed]')[1]!.click();
     await until(() => text(block('1:4')).includes('cannot draw this picture'), 'the note', 10_000);
   });
@@ -240,8 +246,7 @@ describe('a binary payload', () => {
   test('that is a PDF is named, and saved with its extension', async () => {
     const saved = watchSaves();
     await openFiles();
-    block('1:2')!.scrollIntoView();
-    await until(() => text(block('1:2')).includes('PDF, '), 'the note');
+    await scrollTo('1:2', 'PDF, ');
     await menu('input 2', 'Save as a file');
     await until(() => saved.length === 1, 'the file');
     expect(saved[0]!.name).toBe('files-1.event-1.input_2.pdf');
@@ -250,8 +255,7 @@ describe('a binary payload', () => {
 
   test('that is a protobuf message shows its fields by number', async () => {
     await openFiles();
-    block('1:3')!.scrollIntoView();
-    await until(() => text(block('1:3')).includes('18446744073709551615'), 'the number');
+    await scrollTo('1:3', '18446744073709551615');
     expect(text(block('1:3'))).toContain('"Maren Vogel"');
     expect(text(block('1:3'))).toContain('acme.Order');
   });
