@@ -37,7 +37,7 @@ async function startProxy(target: number): Promise<{ url: string; hosts: Set<str
   return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, hosts };
 }
 
-/** The file of a service account whose key nobody knows: its tokens are signed locally, and the emulator ignores them. */
+/** The file of a service account whose key is thrown away: its tokens are signed locally, and the emulator ignores them. */
 const serviceAccount = () =>
   JSON.stringify({
     type: 'service_account',

@@ -40,7 +40,7 @@ export function versionState({ state, destroyTime }: KeyVersion, format: TimeFor
   }
 }
 
-/** Why nobody can decrypt under a version at the moment; undefined if they can, or if its state is not known. */
+/** Why no caller can decrypt under a version at the moment; undefined if callers can, or if its state is not known. */
 export function unusable({ state }: KeyVersion): ReasonCode | undefined {
   switch (state) {
     case 'DISABLED':

@@ -24,7 +24,7 @@ export interface HistorySummary {
   readonly traits: ReadonlyMap<string, number>;
 }
 
-/** Ids of static keys that a report names. Whoever writes payloads can write any text there. */
+/** Ids of static keys that a report names. A program that writes payloads can write any text there. */
 const STATIC_KEY_ID = /^[\w.:-]{1,128}$/;
 
 /** Counts the payloads of a history by their traits. */

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
 /**
- * Refuses a file or folder that another user owns or can write: whoever changes what a scan keeps could make a person destroy
+ * Refuses a file or folder that another user owns or can write: a user who changes what a scan keeps could make a person destroy
  * a key version that is needed. What does not exist passes. Windows has no such owners and modes.
  * @throws Error
  */

@@ -29,7 +29,7 @@ export interface MessageKey {
 
 /**
  * Returns which key a stored payload needs, without a configuration and without decrypting it: what `KmsCodec.inspect`
- * returns depends on the rule of a namespace. The result is a claim of whoever wrote the payload, and it does not include
+ * returns depends on the rule of a namespace. The result is a claim of the payload's writer, and it does not include
  * layers inside the message.
  *
  * @example

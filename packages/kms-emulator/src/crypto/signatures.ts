@@ -19,7 +19,7 @@ interface SigningAlgorithm {
   readonly sign: (key: KeyObject, digest: Uint8Array) => Uint8Array;
 }
 
-// Node signs data, and not a digest that somebody else computed. Hence another library for ECDSA, and RSA's bare operation.
+// Node signs data, and not a digest that the caller computed. Hence another library for ECDSA, and RSA's bare operation.
 const ecdsa = (curve: typeof p256, namedCurve: string, hash: Hash): SigningAlgorithm => ({
   hash,
   generate: () => generateKeyPairSync('ec', { namedCurve }).privateKey,

@@ -121,7 +121,7 @@ function Verdict({ result }: { result: AuditVerification }) {
   );
 }
 
-/** The last line of the process. Somebody who keeps it elsewhere can prove later that no line was cut off. */
+/** The last line of the process. A person who keeps it elsewhere can prove later that no line was cut off. */
 function Head({ head }: { head: NonNullable<AuditVerification['head']> }) {
   const text = `${head.seq}:${head.hash}`;
   return (
