@@ -85,6 +85,19 @@ const closed = { refused: { status: 'refused' }, locked: { status: 'locked' } } 
 /** The views of decoded payloads; each lives as long as the answer that it was made from. */
 const views = new WeakMap<JsonPayload, PayloadView>();
 
+/** Keeps payloads in view while the component is mounted. Returns a list that stays the same while its refs do. */
+export function usePayloadsInView(decoder: Decoder, refs: readonly PayloadRef[]): readonly PayloadRef[] {
+  const joined = refs.join(' ');
+  const viewed = useMemo(() => (joined === '' ? [] : joined.split(' ')), [joined]);
+  useEffect(() => {
+    const leave = viewed.map((ref) => decoder.view(ref));
+    return () => {
+      for (const stop of leave) stop();
+    };
+  }, [decoder, viewed]);
+  return viewed;
+}
+
 /**
  * Returns what can be shown of a payload, and keeps the payload in view while the component is mounted and `inView` is
  * true. A payload whose stub already has a reason code is requested too, because the reason may no longer hold.

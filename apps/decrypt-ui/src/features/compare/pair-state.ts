@@ -1,10 +1,11 @@
 import type { JsonPayload, PayloadRef } from '@temporal-kms/codec-api';
-import { useEffect, useMemo } from 'react';
+import { useMemo } from 'react';
 import { useStore } from 'zustand';
 import { comparableLines } from '../../model/comparable.ts';
 import { payloadValue } from '../../model/payload-value.ts';
 import type { PayloadPair } from '../../model/run-alignment.ts';
 import type { Decoder } from '../../payloads/decoder.ts';
+import { usePayloadsInView } from '../../payloads/payloads-context.tsx';
 import { useRevealed } from '../../payloads/reveals-context.tsx';
 import type { RunScope } from '../../run/run-context.tsx';
 
@@ -24,25 +25,19 @@ type Known = 'hidden' | 'waiting' | 'unreadable' | JsonPayload;
 
 /** Keeps payloads in view, and returns what the decoder knows about each. */
 function useKnown(decoder: Decoder, refs: readonly PayloadRef[]): readonly Known[] {
-  const joined = refs.join(' ');
-  useEffect(() => {
-    const leave = joined === '' ? [] : joined.split(' ').map((ref) => decoder.view(ref));
-    return () => {
-      for (const stop of leave) stop();
-    };
-  }, [decoder, joined]);
+  const viewed = usePayloadsInView(decoder, refs);
   const { payloads } = useStore(decoder.store);
   const grants = useRevealed((state) => state);
   return useMemo(
     () =>
-      (joined === '' ? [] : joined.split(' ')).map((ref) => {
+      viewed.map((ref) => {
         const state = decoder.state(ref);
         if (state.status === 'answered') return state.result.ok ? state.result.payload : 'unreadable';
         if (state.status === 'failed') return 'unreadable';
         return state.status === 'waiting' ? 'waiting' : 'hidden';
       }),
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- the state of the decoder depends on both
-    [decoder, joined, payloads, grants],
+    [decoder, viewed, payloads, grants],
   );
 }
 

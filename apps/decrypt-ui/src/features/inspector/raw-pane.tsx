@@ -1,12 +1,12 @@
 import { payloadPlaceholder, type PayloadRef } from '@temporal-kms/codec-api';
-import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '../../components/button.tsx';
 import { rawEvent, type RecordedEvent } from '../../model/history.ts';
 import { payloadValue } from '../../model/payload-value.ts';
 import { isRecord } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
-import { useDecoder } from '../../payloads/payloads-context.tsx';
+import { useDecoder, usePayloadsInView } from '../../payloads/payloads-context.tsx';
 import { EventText } from './event-text.tsx';
 import { StoredEventText } from './stored-event.tsx';
 import styles from './panes.module.css';
@@ -74,17 +74,11 @@ function withoutStubs(event: RecordedEvent) {
 /** The decrypted values of payloads by ref, or why they cannot be decrypted. Keeps the payloads in view. */
 function useValues(refs: readonly PayloadRef[]): ReadonlyMap<PayloadRef, unknown> {
   const decoder = useDecoder();
-  const joined = refs.join(' ');
-  useEffect(() => {
-    const leave = joined === '' ? [] : joined.split(' ').map((ref) => decoder.view(ref));
-    return () => {
-      for (const stop of leave) stop();
-    };
-  }, [decoder, joined]);
+  const viewed = usePayloadsInView(decoder, refs);
   const { payloads } = useStore(decoder.store);
   return useMemo(() => {
     const values = new Map<PayloadRef, unknown>();
-    for (const ref of joined.split(' ')) {
+    for (const ref of viewed) {
       const state = payloads.get(ref) ?? decoder.state(ref);
       if (state.status !== 'answered') continue;
       values.set(
@@ -93,7 +87,7 @@ function useValues(refs: readonly PayloadRef[]): ReadonlyMap<PayloadRef, unknown
       );
     }
     return values;
-  }, [decoder, joined, payloads]);
+  }, [decoder, viewed, payloads]);
 }
 
 function shown(value: ReturnType<typeof payloadValue>): unknown {
