@@ -107,6 +107,7 @@ describe('where the namespace reveals on demand', () => {
 
   test('R reveals the payloads of the event, and no others', async () => {
     const app = await renderRun({ search: '?ev=39' });
+    await until(() => document.querySelector('[data-inspector]'), 'the event');
     press('r');
     await expect.element(page.getByRole('radio', { name: /^Events 39–\d+$/ })).toBeChecked();
     await userEvent.fill(field(), 'PAY-4417');
