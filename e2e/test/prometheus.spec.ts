@@ -35,6 +35,8 @@ test.beforeAll(async () => {
     CODEC_PORT: codecPort,
     CODEC_METRICS_PORT: codecMetrics,
     CODEC_ALLOWED_HOSTS: undefined,
+    // An audit file has one writer, which is the stack's codec server.
+    AUDIT_FILE: undefined,
   });
   start('worker', { ...queue, WORKER_HEALTH_PORT: health, WORKER_METRICS_PORT: workerMetrics });
 });
