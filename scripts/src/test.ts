@@ -15,7 +15,7 @@ Runs every suite: unit, integration, browser. Turbo's cache replays suites that 
   --filter=@temporal-kms/kms-codec   one package
   --force                            without the cache
 Variables: SLOW=1 (more property runs), CI=1 (no test may be skipped), CHROMIUM_PATH, TEMPORAL_CLI_PATH.
-The last lines name the failed tests, and then "N passed, N failed".`;
+The last lines name the failed tests with the beginning of their errors, and then "N passed, N failed".`;
 
 async function main(args: readonly string[]): Promise<Outcome> {
   const found = {
@@ -44,7 +44,7 @@ async function main(args: readonly string[]): Promise<Outcome> {
   const directories = suites.map((suite) => suite.directory);
   const promises = await checkPromises(directories, { all, strict: Boolean(process.env['CI']) });
   for (const promise of promises.lines) console.log(promise);
-  for (const failure of total.failures) console.log(`failed: ${failure.replace(`${projectRoot}/`, '')}`);
+  for (const failure of total.failures) console.log(`failed: ${failure.replaceAll(`${projectRoot}/`, '')}`);
   // A failed test already counts for its promise. Only a promise whose test is missing counts here.
   if (promises.broken > 0 && total.failed === 0) total = add(total, { ...none, failed: promises.broken });
   // The last line must report a failed run, even if every report is good.

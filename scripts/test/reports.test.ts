@@ -29,8 +29,8 @@ it('counts the tests in the report of vitest, and a file that does not load as a
   await execa('vitest', args, { preferLocal: true, localDir: project, cwd: folder, reject: false });
   expect(await readOutcome(folder)).toMatchObject({ passed: 2, failed: 2, skipped: 1 });
   expect((await readOutcome(folder))?.failures.toSorted()).toEqual([
-    expect.stringMatching(/broken\.test\.ts: does not load$/),
-    expect.stringMatching(/some\.test\.ts: fails$/),
+    expect.stringMatching(/broken\.test\.ts: does not load\n    does not load/),
+    expect.stringMatching(/some\.test\.ts: fails\n    Error: on purpose/),
   ]);
 });
 
@@ -50,7 +50,7 @@ it('counts the tests in the report of Playwright, and a file that does not load 
       env: { PLAYWRIGHT_JSON_OUTPUT_NAME: '.results/playwright.json' },
     });
   await run();
-  const failures = ['some.spec.ts: fails'];
+  const failures = [expect.stringMatching(/^some\.spec\.ts: fails\n    Error: on purpose/)];
   expect(await readOutcome(folder)).toEqual({ passed: 1, failed: 1, skipped: 1, failures });
   await writeFile(join(folder, 'broken.spec.ts'), `throw new Error('does not load');`);
   await run();

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 /** The numbers of one package's tests. */
 export interface Outcome {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
-  /** A line for each failed test and each file that does not load: the file, and the names of the test. */
+  /** For each failed test and each file that does not load: the file and the names of the test, and lines of its error. */
   readonly failures: readonly string[];
 }
 
@@ -55,16 +56,21 @@ interface VitestReport {
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
-    readonly assertionResults: readonly { status: string; fullName: string }[];
+    /** Why the file does not load. */
+    readonly message: string;
+    readonly assertionResults: readonly { status: string; fullName: string; failureMessages: string[] }[];
   }[];
 }
 
 /** A file that does not load has no failed test, so it counts as one. */
 function vitestOutcome(report: VitestReport): Outcome {
-  const failures = report.testResults.flatMap(({ name, status, assertionResults }) => {
+  const failures = report.testResults.flatMap(({ name, status, message, assertionResults }) => {
     const failed = assertionResults.filter((test) => test.status === 'failed');
-    if (failed.length > 0) return failed.map(({ fullName }) => `${name}: ${fullName}`);
-    return status === 'failed' ? [`${name}: does not load`] : [];
+    if (failed.length > 0)
+      return failed.map(({ fullName, failureMessages }) =>
+        withError(`${name}: ${fullName}`, failureMessages),
+      );
+    return status === 'failed' ? [withError(`${name}: does not load`, [message])] : [];
   });
   return {
     passed: report.numPassedTests,
@@ -82,12 +88,23 @@ interface PlaywrightReport {
     readonly skipped: number;
   };
   /** Errors outside any test. */
-  readonly errors: readonly { readonly message?: string }[];
+  readonly errors: readonly PlaywrightError[];
   readonly suites: readonly PlaywrightSuite[];
 }
 
+interface PlaywrightError {
+  readonly message?: string;
+}
+
 interface PlaywrightSuite {
-  readonly specs: readonly { readonly ok: boolean; readonly title: string; readonly file: string }[];
+  readonly specs: readonly {
+    readonly ok: boolean;
+    readonly title: string;
+    readonly file: string;
+    readonly tests: readonly {
+      readonly results: readonly { readonly errors: readonly PlaywrightError[] }[];
+    }[];
+  }[];
   readonly suites?: readonly PlaywrightSuite[];
 }
 
@@ -101,8 +118,27 @@ function playwrightOutcome({ stats, errors, suites }: PlaywrightReport): Outcome
 }
 
 function failedSpecs({ specs, suites = [] }: PlaywrightSuite): string[] {
-  const failed = specs.filter(({ ok }) => !ok).map(({ file, title }) => `${file}: ${title}`);
+  const failed = specs
+    .filter(({ ok }) => !ok)
+    .map(({ file, title, tests }) => {
+      const errors = tests.flatMap(({ results }) => results.flatMap((result) => result.errors));
+      return withError(
+        `${file}: ${title}`,
+        errors.map(({ message = '' }) => message),
+      );
+    });
   return [...failed, ...suites.flatMap(failedSpecs)];
+}
+
+const ERROR_LINES = 12;
+const LINE_LENGTH = 300;
+
+/** Appends the first lines of the first error, indented. The whole error is in the suite's own output. */
+function withError(test: string, messages: readonly string[]): string {
+  const lines = stripVTControlCharacters(messages[0] ?? '')
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  return [test, ...lines.slice(0, ERROR_LINES).map((line) => `    ${line.slice(0, LINE_LENGTH)}`)].join('\n');
 }
 
 async function readJson(path: string) {
