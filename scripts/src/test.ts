@@ -46,7 +46,11 @@ async function main(args: readonly string[]): Promise<Outcome> {
   for (const promise of promises.lines) console.log(promise);
   for (const failure of total.failures) console.log(`failed: ${failure.replaceAll(`${projectRoot}/`, '')}`);
   // A failed test already counts for its promise. Only a promise whose test is missing counts here.
-  if (promises.broken > 0 && total.failed === 0) total = add(total, { ...none, failed: promises.broken });
+  if (promises.broken > 0 && total.failed === 0) {
+    for (const promise of promises.lines.filter((one) => one.startsWith('✗')))
+      console.log(`failed: ${promise}`);
+    total = add(total, { ...none, failed: promises.broken });
+  }
   // The last line must report a failed run, even if every report is good.
   return status !== 0 && total.failed === 0 ? add(total, lost) : total;
 }

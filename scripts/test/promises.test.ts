@@ -1,4 +1,7 @@
+import { access, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { projectRoot } from '../src/project.ts';
 import { judge, parsePromises } from '../src/test/promises.ts';
 
 const table = `
@@ -17,6 +20,13 @@ it('reads the rows that name test files', () => {
     { point: '1.1 No one comes in', files: ['apps/a/test/in.test.ts', 'apps/a/test/out.test.ts'] },
     { point: '1.2 Nothing leaks', files: ['apps/a/test/leak.test.ts'] },
   ]);
+});
+
+it('finds in docs/promises.md each id once, and only test files that exist', async () => {
+  const promises = parsePromises(await readFile(join(projectRoot, 'docs', 'promises.md'), 'utf8'));
+  const ids = promises.map(({ point }) => point.split(' ')[0]);
+  expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
+  for (const file of promises.flatMap(({ files }) => files)) await access(join(projectRoot, file));
 });
 
 describe('a promise', () => {
