@@ -75,8 +75,11 @@ export function createHistoryFiles({ openPort }: HistoryFilesOptions) {
 
 /** Opens a channel to a worker that ends when the channel is closed. */
 export function openFilePort(onFailure: (error: Error) => void): FilePort<FileReply> {
-  const url = new URL('./history-file-worker.ts', import.meta.url);
-  const worker = new Worker(url, { type: 'module', name: 'history-file' });
+  // In one expression: the bundler then recognizes a worker, and not a file to copy.
+  const worker = new Worker(new URL('./history-file-worker.ts', import.meta.url), {
+    type: 'module',
+    name: 'history-file',
+  });
   worker.addEventListener('error', () => onFailure(new Error('The browser could not read the file.')));
   const { port1, port2 } = new MessageChannel();
   worker.postMessage(undefined, [port2]);
