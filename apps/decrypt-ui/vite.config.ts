@@ -1,3 +1,7 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { brotliCompress, gzip } from 'node:zlib';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -17,6 +21,27 @@ function devConfig(): Plugin {
         response.setHeader('content-type', 'application/json');
         response.end(JSON.stringify(config));
       });
+    },
+  };
+}
+
+const compressors = { '.br': promisify(brotliCompress), '.gz': promisify(gzip) };
+
+/** Writes each script and style of `assets/` compressed too, for servers that serve such files. Fonts are compressed already. */
+function compressed(): Plugin {
+  return {
+    name: 'compressed',
+    apply: 'build',
+    async writeBundle({ dir }) {
+      const folder = join(dir ?? '', 'assets');
+      const names = (await readdir(folder)).filter((name) => ['.js', '.css'].includes(extname(name)));
+      for (const name of names) {
+        const content = await readFile(join(folder, name));
+        for (const [suffix, compress] of Object.entries(compressors)) {
+          const small = await compress(content);
+          if (small.length < content.length) await writeFile(join(folder, name + suffix), small);
+        }
+      }
     },
   };
 }
@@ -62,7 +87,14 @@ function pageChunks() {
 }
 
 export default defineConfig({
-  plugins: [react(), devConfig()],
+  // Scripts and styles find each other by relative addresses, so a build works below every base path (src/base-path.ts).
+  base: './',
+  experimental: {
+    // The page is also the answer to deeper addresses, where a relative address would not work. A server below another base path
+    // replaces these (`pageBelow` in codec-api).
+    renderBuiltUrl: (name, { hostType }) => (hostType === 'html' ? `/${name}` : { relative: true }),
+  },
+  plugins: [react(), devConfig(), compressed()],
   server: {
     host: '127.0.0.1',
     port: Number(process.env['DEV_UI_PORT'] ?? 5173),

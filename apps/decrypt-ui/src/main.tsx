@@ -8,12 +8,13 @@ import { createApiClient } from './api/client.ts';
 import { ApiFailure } from './api/failure.ts';
 import { createQueryClient, refreshAccess } from './api/queries.ts';
 import { App } from './app.tsx';
+import { basePath } from './base-path.ts';
 import { loadConfig, type RuntimeConfig } from './config.ts';
 import { SignInWindow, StartFailure } from './features/session/start-pages.tsx';
 import { createPlaintextCache } from './payloads/plaintext-cache.ts';
 import { preloadPage } from './router.tsx';
 import { startSession } from './session/start.ts';
-import { relayReturn, type SignInReturn, takeReturn } from './session/windows.ts';
+import { type RelayedReturn, relayReturn, type SignInReturn, takeReturn } from './session/windows.ts';
 import { applyPreferences } from './state/preferences.ts';
 
 // First of all, so that the address contains no code when anything else runs.
@@ -29,7 +30,7 @@ let starting = false;
 async function start(answer?: SignInReturn): Promise<void> {
   if (starting) return;
   starting = true;
-  preloadPage(location.pathname);
+  preloadPage(location.pathname.slice(basePath.length - 1));
   let config: RuntimeConfig | undefined;
   try {
     config = await loadConfig();
@@ -63,12 +64,13 @@ async function start(answer?: SignInReturn): Promise<void> {
   }
 }
 
-if (returned?.kind === 'relay') {
-  // This window was opened for the sign-in of another page, which closes it or removes its frame.
-  const taken = await relayReturn(returned);
+/** This window was opened for the sign-in of another page, which closes it or removes its frame. */
+async function relay(answer: RelayedReturn): Promise<void> {
+  const taken = await relayReturn(answer);
   if (taken) window.close();
   if (taken) root.render(<SignInWindow />);
   else await start();
-} else {
-  await start(returned);
 }
+
+// No await at the top level: what the application loads later imports this module's chunk, and would wait for it without end.
+void (returned?.kind === 'relay' ? relay(returned) : start(returned));

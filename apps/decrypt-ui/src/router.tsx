@@ -5,6 +5,7 @@ import {
   lazyRouteComponent,
   type RouterHistory,
 } from '@tanstack/react-router';
+import { basePath } from './base-path.ts';
 import { auditSearch } from './features/audit/audit-search.ts';
 import { DefaultNamespace, NotFound } from './features/shell/fallback-pages.tsx';
 import { Shell } from './features/shell/shell.tsx';
@@ -16,7 +17,7 @@ import { historyWorker } from './run/start-history-worker.ts';
 const loadListPage = () => import('./features/workflow-list/workflow-list-page.tsx');
 const loadRunPage = () => import('./features/run/run-page.tsx');
 
-/** Starts to load the code of the list or of a run, as the path requires, while the application still starts. */
+/** Starts to load the code of the list or of a run, as the path (below the base path) requires, while the application still starts. */
 export function preloadPage(path: string): void {
   const isRun = /^\/ns\/[^/]+\/workflows\/./.test(path);
   const isList = path === '/' || /^\/ns\/[^/]+\/workflows\/?$/.test(path);
@@ -97,7 +98,7 @@ const routeTree = root.addChildren([
 ]);
 
 export const createAppRouter = (history?: RouterHistory) =>
-  createRouter({ routeTree, defaultPreload: 'intent', ...(history ? { history } : {}) });
+  createRouter({ routeTree, basepath: basePath, defaultPreload: 'intent', ...(history ? { history } : {}) });
 
 declare module '@tanstack/react-router' {
   interface Register {

@@ -35,7 +35,7 @@ export interface RunAddress {
 }
 
 export interface ApiClientOptions {
-  /** The codec server's origin and path prefix; empty when it shares the page's origin. */
+  /** The codec server's origin and path prefix, or only the prefix when it shares the page's origin. */
   readonly apiUrl: string;
   /** Sends the requests; adds the token where the server needs one. */
   readonly fetch?: typeof fetch;

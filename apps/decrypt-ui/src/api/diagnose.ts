@@ -13,7 +13,7 @@ export type Obstacle =
  * Finds out why the codec server cannot be reached. Browsers tell pages only that a request failed; without CORS the
  * browser sends it and hides the answer, so success shows that a server answers.
  *
- * @param apiUrl as in `config.json`
+ * @param apiUrl as `loadConfig` returns it
  */
 export async function findObstacle(apiUrl: string, signal?: AbortSignal): Promise<Obstacle> {
   let forbidden = false;
@@ -22,7 +22,8 @@ export async function findObstacle(apiUrl: string, signal?: AbortSignal): Promis
   };
   document.addEventListener('securitypolicyviolation', onViolation);
   try {
-    const url = new URL('/healthz', new URL(apiUrl || '/', location.href));
+    // This route needs no token, and is below the server's path prefix.
+    const url = new URL(`${apiUrl.replace(/\/+$/, '')}/api/sign-in`, location.href);
     await fetch(url, { mode: 'no-cors', cache: 'no-store', credentials: 'omit', ...(signal && { signal }) });
     // The same origin needs no CORS: then a proxy in front of the server has answered.
     return url.origin === location.origin ? 'outage' : 'origin';

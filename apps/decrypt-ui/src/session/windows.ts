@@ -1,19 +1,22 @@
 import { z } from 'zod/mini';
+import { basePath } from '../base-path.ts';
 import type { Attempt } from './session.ts';
 
 /**
  * The address to which the identity provider sends the browser back. It is one of the application's paths, without a page:
  * `takeReturn` removes it from the address bar.
  */
-export const RETURN_PATH = '/sign-in';
+export const RETURN_PATH = `${basePath}sign-in`;
 /** The address after a sign-out. On any other page the application would sign the person in again. */
-export const SIGNED_OUT_PATH = '/signed-out';
+export const SIGNED_OUT_PATH = `${basePath}signed-out`;
 
 /**
  * The key in `sessionStorage` of the attempt that left the page: state, nonce, PKCE verifier, and the address to return to.
  * It holds no token, and the page removes it as soon as it loads again.
  */
 const ATTEMPT = 'decrypt-ui.sign-in';
+/** Dashboards below different base paths of one origin have different codec servers. */
+const CHANNEL = `decrypt-ui.sign-in ${basePath}`;
 
 const storedAttempt = z.object({
   state: z.string(),
@@ -45,7 +48,7 @@ export function takeReturn(): SignInReturn | RelayedReturn | undefined {
   const { search } = location;
   const answer = new URLSearchParams(search);
   const own = attempt !== undefined && answer.get('state') === attempt.state;
-  history.replaceState(null, '', own ? attempt.returnTo : '/');
+  history.replaceState(null, '', own ? attempt.returnTo : basePath);
   if (own) return { kind: 'answer', answer, attempt };
   return answer.has('state') ? { kind: 'relay', search } : undefined;
 }
@@ -68,9 +71,9 @@ const message = z.union([
 ]);
 type Message = z.infer<typeof message>;
 
-/** Connects the pages of this origin. It carries answers (bound to the verifier of one page) and sign-outs, no token. */
+/** Connects the pages of this origin and base path. It carries answers (bound to the verifier of one page) and sign-outs, no token. */
 function openChannel(onMessage: (message: Message) => void): BroadcastChannel {
-  const channel = new BroadcastChannel('decrypt-ui.sign-in');
+  const channel = new BroadcastChannel(CHANNEL);
   channel.addEventListener('message', ({ data }) => {
     const parsed = message.safeParse(data);
     if (parsed.success) onMessage(parsed.data);
@@ -150,7 +153,7 @@ export function browserWindows(): SignInWindows {
     signedOutUri: `${location.origin}${SIGNED_OUT_PATH}`,
     leave: (url, { state, nonce, verifier }, how = 'assign') => {
       const { pathname, search, hash } = location;
-      const returnTo = pathname === SIGNED_OUT_PATH ? '/' : `${pathname}${search}${hash}`;
+      const returnTo = pathname === SIGNED_OUT_PATH ? basePath : `${pathname}${search}${hash}`;
       sessionStorage.setItem(ATTEMPT, JSON.stringify({ state, nonce, verifier, returnTo }));
       location[how](url);
     },

@@ -1,0 +1,166 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test';
+import { isPageAddress } from '@temporal-kms/codec-api';
+import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
+import { build } from 'vite';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { loadConfig } from '../src/config.ts';
+import { createAppRouter } from '../src/router.tsx';
+import { type FixtureServer, startFixtureServer } from './fixtures/server.ts';
+import { type Provider, serveSite, type Site, startProvider } from './support/site.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const outDir = mkdtempSync(join(tmpdir(), 'decrypt-ui-'));
+const RUN = '01997c2e-0000-7000-8000-000000000001';
+
+let fixtures: FixtureServer;
+let provider: Provider;
+let browser: Browser;
+
+beforeAll(async () => {
+  vi.stubEnv('NODE_ENV', 'production');
+  await build({ root, logLevel: 'error', build: { outDir, emptyOutDir: true } });
+  fixtures = await startFixtureServer();
+  provider = await startProvider();
+  browser = await chromium.launch({ executablePath: await findChromium(), args: [...chromiumArguments] });
+});
+afterAll(async () => {
+  await browser.close();
+  await fixtures.close();
+  provider.close();
+  rmSync(outDir, { recursive: true, force: true });
+});
+
+describe('the build', () => {
+  test('names no address with a base path outside index.html', () => {
+    const names = readdirSync(outDir, { recursive: true, encoding: 'utf8' });
+    for (const name of names.filter((each) => /\.(js|css)$/.test(each)))
+      expect(readFileSync(join(outDir, name), 'utf8'), name).not.toMatch(/["'`(]\/?assets\//);
+    const html = readFileSync(join(outDir, 'index.html'), 'utf8');
+    const addresses = [...html.matchAll(/(?:src|href)=(\S*?)[\s>]/g)].map(([, address]) => address);
+    expect(addresses.length).toBeGreaterThan(4);
+    for (const address of addresses) expect(address).toMatch(/^"\/[\w.]/);
+  });
+
+  test('contains each script of the page compressed, and no source file', () => {
+    const names = readdirSync(join(outDir, 'assets'));
+    const main = names.find((name) => /^main-.*\.js$/.test(name));
+    expect(names).toEqual(expect.arrayContaining([`${main}.br`, `${main}.gz`]));
+    expect(names.filter((name) => /\.tsx?$/.test(name))).toEqual([]);
+  });
+
+  test('has pages only at addresses that servers answer with index.html', () => {
+    const paths = Object.keys(createAppRouter().routesByPath).filter((path) => path !== '/ns/$namespace');
+    expect(paths.length).toBeGreaterThan(6);
+    for (const path of paths) expect(isPageAddress(path), path).toBe(true);
+  });
+});
+
+const load = (apiUrl: string) => loadConfig(() => Promise.resolve(Response.json({ apiUrl })), '/tools/kms/');
+
+describe('the configuration', () => {
+  test.each([
+    ['', '/tools/kms'],
+    ['/codec', '/codec'],
+    ['/', '/'],
+    ['https://codec.example', 'https://codec.example'],
+  ])('makes the codec server %j available at %j', async (apiUrl, expected) => {
+    expect((await load(apiUrl)).apiUrl).toBe(expected);
+  });
+
+  test.each(['//evil.example', '/\\evil.example', 'javascript:alert(1)', 'codec', '/a?b', '/a#b'])(
+    'does not take %j for a codec server',
+    async (apiUrl) => {
+      await expect(load(apiUrl)).rejects.toThrow('/tools/kms/config.json is invalid');
+    },
+  );
+});
+
+describe.each([[''], ['/kms'], ['/tools/kms']])('the page below the base path %j', (basePath) => {
+  let site: Site;
+  let context: BrowserContext;
+  let page: Page;
+  let problems: string[];
+
+  beforeEach(async () => {
+    site = await serveSite(outDir, basePath, fixtures.url, provider.origin);
+    problems = [];
+    context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+    context.setDefaultTimeout(20_000);
+    page = await context.newPage();
+    page.on('console', (message) => {
+      if (/content security policy/i.test(message.text())) problems.push(message.text());
+    });
+    page.on('request', (request) => {
+      const url = request.url();
+      if (url.startsWith(`${site.origin}${basePath}/`) || url.startsWith(`${fixtures.url}/api/`)) return;
+      if (!url.startsWith(provider.origin)) problems.push(`outside the base path: ${url}`);
+    });
+    page.on('response', (response) => {
+      if (response.status() >= 400) problems.push(`${response.status()} ${response.url()}`);
+    });
+  });
+  afterEach(async () => {
+    await context.close();
+    site.close();
+    expect(problems).toEqual([]);
+  });
+
+  test('shows the list, a run, and a deep link after a reload', async () => {
+    await page.goto(`${site.origin}${basePath}/`);
+    await page.waitForURL((url) => url.pathname.startsWith(`${basePath}/ns/`));
+    await page.goto(`${site.origin}${basePath}/ns/sizes/workflows`);
+    const current = page.getByRole('navigation').getByRole('link', { name: 'Workflows' });
+    await expect.poll(() => current.first().getAttribute('aria-current')).toBe('page');
+    const link = page.getByRole('link', { name: 'order-88213' }).first();
+    expect(await link.getAttribute('href')).toMatch(
+      new RegExp(`^${basePath}/ns/sizes/workflows/order-88213`),
+    );
+    await link.click();
+    const path = `${basePath}/ns/sizes/workflows/order-88213/${RUN}`;
+    await page.waitForURL((url) => url.pathname === path);
+    await page.getByText('3 items to DE, EUR 128.90').first().waitFor();
+    await page.goto(`${site.origin}${path}?ev=5`);
+    await page.reload();
+    await page.getByRole('complementary').getByText('88213').first().waitFor();
+    expect(new URL(page.url()).pathname).toBe(path);
+  });
+
+  test('opens a history file in its worker', async () => {
+    await page.goto(`${site.origin}${basePath}/ns/files/workflows`);
+    await page.getByRole('row').nth(3).waitFor();
+    const exported = await fetch(
+      `${fixtures.url}/api/namespaces/files/workflows/order-88213/runs/${RUN}/history:export`,
+      { method: 'POST', body: JSON.stringify({ form: 'encoded' }) },
+    );
+    const file = { name: 'history.json', mimeType: 'application/json', buffer: await exported.bytes() };
+    const choosing = page.waitForEvent('filechooser');
+    await page.keyboard.press('Control+o');
+    const chooser = await choosing;
+    await chooser.setFiles([{ ...file, buffer: Buffer.from(file.buffer) }]);
+    await page.getByRole('heading', { level: 1, name: 'order-88213' }).waitFor();
+    expect(new URL(page.url()).pathname).toBe(`${basePath}/ns/files/file`);
+  });
+
+  test('names its own address to the identity provider, and returns to it', async () => {
+    const signIn = {
+      required: true,
+      authorizationCode: { issuer: provider.origin, clientId: 'page', scopes: ['openid'], token: 'access' },
+    };
+    await page.route(`${fixtures.url}/api/sign-in`, (route) =>
+      route.fulfill({ json: signIn, headers: { 'access-control-allow-origin': '*' } }),
+    );
+    provider.returnUris.length = 0;
+    const address = `${site.origin}${basePath}/ns/sizes/workflows`;
+    await page.goto(address);
+    await page.getByRole('button', { name: /^Sign in/ }).waitFor();
+    expect(provider.returnUris).toEqual([`${site.origin}${basePath}/sign-in`]);
+    expect(page.url()).toBe(address);
+    await page.goto(`${site.origin}${basePath}/signed-out`);
+    await page.getByText('You are signed out').waitFor();
+    expect(provider.returnUris).toHaveLength(1);
+  });
+});

@@ -1,0 +1,59 @@
+/**
+ * What the dashboard requires of the server that serves its files. The codec server uses these functions;
+ * deploy/docker/Caddyfile and deploy/nginx/dashboard.conf repeat them, and tests compare their answers.
+ */
+
+/** Origins in the content security policy, in addition to the page's own. */
+export interface PageSources {
+  /** To which the page sends requests: the identity provider, and a codec server on another origin. */
+  readonly connect?: readonly string[];
+  /** Which the page shows in a hidden frame: the identity provider. */
+  readonly frame?: readonly string[];
+}
+
+/** Returns the headers of every file of the dashboard, without those about caching. */
+export function pageHeaders({ connect = [], frame = [] }: PageSources = {}): Record<string, string> {
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "font-src 'self'",
+    "img-src 'self'",
+    ["connect-src 'self'", ...connect].join(' '),
+    "worker-src 'self'",
+    ["frame-src 'self'", ...frame].join(' '),
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'self'",
+  ];
+  return {
+    'Content-Security-Policy': policy.join('; '),
+    'Referrer-Policy': 'no-referrer',
+    'X-Content-Type-Options': 'nosniff',
+  };
+}
+
+/**
+ * Returns `Cache-Control` of a file that exists. Only names in `assets/` contain a hash of the content.
+ *
+ * @param path below the base path, with a slash at its start
+ */
+export function pageCacheControl(path: string): string {
+  if (path.startsWith('/assets/')) return 'public, max-age=31536000, immutable';
+  return path === '/config.json' ? 'no-store' : 'no-cache';
+}
+
+/**
+ * Whether a path is an address of the application, which a server answers with `index.html`.
+ *
+ * @param path below the base path, with a slash at its start
+ */
+export const isPageAddress = (path: string): boolean =>
+  /^\/(?:sign-in|signed-out|ns\/[^/]+\/[^/]+(?:\/[^/]*)*)?$/.test(path);
+
+/**
+ * Returns `index.html` for a base path other than `/`: the addresses in it are the only ones that contain a base path.
+ *
+ * @param basePath empty, or `/…` without a slash at the end
+ */
+export const pageBelow = (html: string, basePath: string): string => html.replaceAll('="/', `="${basePath}/`);
