@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { newNamespace, onDemand, sessionOf } from './people.ts';
 import { press, renderApp, RUN, until } from './render-app.tsx';
@@ -11,6 +11,8 @@ const files = '/ns/NS/workflows/files-1/01997c2e-0000-7000-8000-0000000000f1?ev=
 const block = (ref: string) => document.querySelector<HTMLElement>(`[data-inspector] [data-ref="${ref}"]`);
 const button = (name: string | RegExp) => page.getByRole('button', { name });
 const dialog = () => document.querySelector('[role="dialog"]');
+/** How many lines of the tree in the dialog are drawn. */
+const lines = () => dialog()?.querySelectorAll('[role="treeitem"]').length ?? 0;
 const text = (element: Element | null) => element?.textContent ?? '';
 
 /** Brings a payload into view until it has a text: those above it grow when they are decrypted. */
@@ -125,14 +127,32 @@ describe('the large view of a payload', () => {
   test('opens over the page, folds and unfolds everything, and closes with Escape', async () => {
     await openFiles();
     await userEvent.click(button('Enlarge input 0').first());
-    await until(() => text(dialog()).includes('Input 0 of event 1'), 'the dialog');
-    await userEvent.click(button('Fold all'));
-    await until(() => !text(dialog()).includes('SKU-40'), 'the fold');
+    await until(() => lines() > 10, 'the dialog');
+    await userEvent.click(page.getByRole('dialog').getByRole('button', { name: 'Fold all', exact: true }));
+    await until(() => lines() < 10, 'the fold');
     expect(text(dialog())).toContain('lines: [');
     await userEvent.click(button('Unfold all'));
     await until(() => text(dialog()).includes('A product whose name'), 'the members');
     await userEvent.keyboard('{Escape}');
     await until(() => !dialog(), 'no dialog', 10_000);
+  });
+
+  test('stays as it is when the window becomes so narrow that the inspector is a sheet, and wide again', async () => {
+    await openFiles();
+    await userEvent.click(button('Enlarge input 0').first());
+    await until(() => lines() > 10, 'the dialog');
+    await userEvent.click(page.getByRole('dialog').getByRole('button', { name: 'Fold all', exact: true }));
+    await until(() => lines() < 10, 'the fold');
+    const folded = lines();
+    onTestFinished(() => page.viewport(1440, 900));
+    for (const [width, edge] of [
+      [390, 'Height of the inspector'],
+      [1440, 'Width of the inspector'],
+    ] as const) {
+      await page.viewport(width, 844);
+      await until(() => document.querySelector(`[role="separator"][aria-label="${edge}"]`), edge);
+      expect(lines()).toBe(folded);
+    }
   });
 
   test('has a menu over it, which closes with Escape and leaves the dialog open', async () => {

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type PointerEvent, type ReactNode, useRef, useState } from 'react';
+import { type KeyboardEvent, type PointerEvent, type ReactNode, useState } from 'react';
 import { useSize } from '../../components/use-size.ts';
 import { SHEET_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { FULL_SHEET, MIN_SHEET, setSheetShare, useSheetShare } from '../../state/sheet.ts';
@@ -19,34 +19,71 @@ export function SplitView({ side, reserve, children }: SplitViewProps) {
   return (
     <div ref={ref} className={styles['split']}>
       <div className={styles['page']}>{children}</div>
-      {(side || reserve) && !sheet ? (
-        <Side most={Math.max(Math.floor(width / 2), MIN_INSPECTOR)}>{side}</Side>
+      {side || (reserve && !sheet) ? (
+        <Panel sheet={sheet} most={Math.max(Math.floor(width / 2), MIN_INSPECTOR)}>
+          {side}
+        </Panel>
       ) : null}
-      {side && sheet ? <Sheet>{side}</Sheet> : null}
     </div>
+  );
+}
+
+interface PanelProps {
+  readonly sheet: boolean;
+  /** The largest width next to the page. */
+  readonly most: number;
+  readonly children: ReactNode;
+}
+
+/**
+ * The inspector next to the page, or as a sheet. Its contents stay mounted when the width of the window changes which of
+ * them it is: an open dialog of a payload stays open when the reader turns a tablet.
+ */
+function Panel({ sheet, most, children }: PanelProps) {
+  const { inspector } = usePreferences();
+  const share = useSheetShare();
+  const [dragged, setDragged] = useState<number>();
+  return (
+    <>
+      {sheet ? null : <WidthHandle most={most} dragged={dragged} onDrag={setDragged} />}
+      <div
+        className={styles[sheet ? 'sheet' : 'side']}
+        data-full={sheet && share === 1 ? '' : undefined}
+        style={sheet ? { height: `${share * 100}%` } : { width: dragged ?? inspector }}
+      >
+        {sheet ? <HeightHandle share={share} /> : null}
+        <div className={styles['content']}>{children}</div>
+      </div>
+    </>
   );
 }
 
 /** CSS pixels by which a key changes the width. */
 const KEY_STEP = 40;
 
-/** The inspector next to the page. Its edge changes the width by dragging, and by the arrow keys. */
-function Side({ most, children }: { most: number; children: ReactNode }) {
+interface WidthHandleProps {
+  readonly most: number;
+  /** The width during a drag. */
+  readonly dragged: number | undefined;
+  readonly onDrag: (width: number | undefined) => void;
+}
+
+/** Changes the width of the inspector by dragging, and by the arrow keys. */
+function WidthHandle({ most, dragged, onDrag }: WidthHandleProps) {
   const { inspector } = usePreferences();
-  const [dragged, setDragged] = useState<number>();
   const within = (width: number) => Math.round(Math.max(Math.min(width, most), MIN_INSPECTOR));
   const width = within(dragged ?? inspector);
 
   function drag({ currentTarget, pointerId, clientX }: PointerEvent) {
     if (!currentTarget.hasPointerCapture(pointerId)) return;
     const page = currentTarget.parentElement?.getBoundingClientRect();
-    if (page) setDragged(page.right - clientX);
+    if (page) onDrag(page.right - clientX);
   }
 
   /** The browser keeps the width at the end of a drag only, because it writes to the disk. */
   function drop() {
     if (dragged !== undefined) setPreferences({ inspector: width });
-    setDragged(undefined);
+    onDrag(undefined);
   }
 
   function step(event: KeyboardEvent) {
@@ -62,44 +99,36 @@ function Side({ most, children }: { most: number; children: ReactNode }) {
   }
 
   return (
-    <>
-      <div
-        role="separator"
-        aria-orientation="vertical"
-        aria-label="Width of the inspector"
-        aria-valuenow={width}
-        aria-valuemin={MIN_INSPECTOR}
-        aria-valuemax={most}
-        tabIndex={0}
-        className={styles['separator']}
-        data-dragged={dragged === undefined ? undefined : ''}
-        onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
-        onPointerMove={drag}
-        onLostPointerCapture={drop}
-        onKeyDown={step}
-      >
-        <i className={styles['grip']} />
-      </div>
-      <div className={styles['side']} style={{ width: dragged ?? inspector }}>
-        {children}
-      </div>
-    </>
+    <div
+      role="separator"
+      aria-orientation="vertical"
+      aria-label="Width of the inspector"
+      aria-valuenow={width}
+      aria-valuemin={MIN_INSPECTOR}
+      aria-valuemax={most}
+      tabIndex={0}
+      className={styles['separator']}
+      data-dragged={dragged === undefined ? undefined : ''}
+      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+      onPointerMove={drag}
+      onLostPointerCapture={drop}
+      onKeyDown={step}
+    >
+      <i className={styles['grip']} />
+    </div>
   );
 }
 
 const STEP = 0.1;
 
-/** A sheet over the lower part of the page. Its handle changes the height by dragging, and by the arrow keys. */
-function Sheet({ children }: { children: ReactNode }) {
-  const share = useSheetShare();
-  const sheet = useRef<HTMLDivElement>(null);
+function dragHeight({ currentTarget, pointerId, clientY }: PointerEvent) {
+  if (!currentTarget.hasPointerCapture(pointerId)) return;
+  const page = currentTarget.parentElement?.parentElement?.getBoundingClientRect();
+  if (page) setSheetShare((page.bottom - clientY) / page.height);
+}
 
-  function drag(event: PointerEvent) {
-    if (!event.currentTarget.hasPointerCapture(event.pointerId)) return;
-    const page = sheet.current?.parentElement?.getBoundingClientRect();
-    if (page) setSheetShare((page.bottom - event.clientY) / page.height);
-  }
-
+/** Changes the height of the sheet by dragging, and by the arrow keys. */
+function HeightHandle({ share }: { share: number }) {
   function step(event: KeyboardEvent) {
     const next = { ArrowUp: share + STEP, ArrowDown: share - STEP, Home: MIN_SHEET, End: 1 }[event.key];
     if (next === undefined) return;
@@ -110,25 +139,17 @@ function Sheet({ children }: { children: ReactNode }) {
 
   return (
     <div
-      ref={sheet}
-      className={styles['sheet']}
-      data-full={share === 1 ? '' : undefined}
-      style={{ height: `${share * 100}%` }}
-    >
-      <div
-        role="separator"
-        aria-orientation="horizontal"
-        aria-label="Height of the inspector"
-        aria-valuenow={Math.round(share * 100)}
-        aria-valuemin={MIN_SHEET * 100}
-        aria-valuemax={100}
-        tabIndex={0}
-        className={styles['handle']}
-        onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
-        onPointerMove={drag}
-        onKeyDown={step}
-      />
-      <div className={styles['content']}>{children}</div>
-    </div>
+      role="separator"
+      aria-orientation="horizontal"
+      aria-label="Height of the inspector"
+      aria-valuenow={Math.round(share * 100)}
+      aria-valuemin={MIN_SHEET * 100}
+      aria-valuemax={100}
+      tabIndex={0}
+      className={styles['handle']}
+      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+      onPointerMove={dragHeight}
+      onKeyDown={step}
+    />
   );
 }

@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises';
+import { expect, type Locator, type Page, test } from '@playwright/test';
+import { expectAccessible } from './screens.ts';
+import { latestRun } from './stack.ts';
+
+/* How the dashboard shows payloads and stack traces in full, over the running stack. */
+
+test.use({ viewport: { width: 1440, height: 900 } });
+
+/** The input of `order-1001` as its client's converter wrote it. */
+const INPUT =
+  '{"customer":"Mira Lindqvist","address":"Harbour Street 4, Malmö","items":[' +
+  '{"sku":"kettle","quantity":1,"cents":4900},{"sku":"coffee-mill","quantity":2,"cents":7250}]}';
+
+async function openRun(page: Page, id: string, status: string): Promise<Locator> {
+  await expect.poll(async () => (await latestRun(id)).status, { timeout: 60_000 }).toBe(status);
+  await page.goto(`/ns/default/workflows/${id}/${(await latestRun(id)).runId}?ev=1`);
+  const inspector = page.getByRole('complementary', { name: 'Inspector' });
+  await expect(inspector.getByRole('tree', { name: 'Input' })).toBeVisible();
+  return inspector;
+}
+
+/** Chooses an item of the menu of a payload. */
+async function choose(inspector: Locator, payload: string, item: string): Promise<void> {
+  await inspector.getByRole('button', { name: `More about ${payload}`, exact: true }).click();
+  await inspector.page().getByRole('menu').getByText(item).click();
+}
+
+test('a payload is enlarged, folded and unfolded, and stays open when the window becomes narrow', async ({
+  page,
+}) => {
+  const inspector = await openRun(page, 'order-1001', 'Completed');
+  await inspector.getByRole('button', { name: 'Enlarge input' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Input of event 1' });
+  const item = dialog.getByText('"coffee-mill"');
+  await expect(item).toBeVisible();
+  await dialog.getByRole('button', { name: 'Fold all', exact: true }).click();
+  await expect(item).toBeHidden();
+  // The outermost object stays open.
+  await expect(dialog.getByRole('treeitem')).toHaveCount(4);
+  await expect(dialog.getByRole('treeitem', { expanded: false })).toHaveText(/^ *items: \[\{ sku: "kettle"/);
+  await dialog.getByRole('button', { name: 'Unfold all' }).click();
+  await expect(item).toBeVisible();
+  // It changes the size of the window, so that the inspector becomes a sheet.
+  await expectAccessible(page);
+  await expect(item).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+  await expect(inspector).toBeVisible();
+});
+
+test('a payload is saved as the client wrote it, and copied likewise', async ({ page }) => {
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  const inspector = await openRun(page, 'order-1001', 'Completed');
+  const downloading = page.waitForEvent('download');
+  await choose(inspector, 'input', 'Save as a file');
+  const file = await downloading;
+  expect(file.suggestedFilename()).toBe('order-1001.event-1.input.json');
+  expect(await readFile(await file.path(), 'utf8')).toBe(INPUT);
+  await inspector.getByRole('button', { name: 'Copy input' }).click();
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(INPUT);
+});
+
+test('long lines wrap until the reader changes that, also after a reload', async ({ page }) => {
+  await openRun(page, 'order-1001', 'Completed');
+  await page.keyboard.press('End');
+  await page.keyboard.press('Enter');
+  const inspector = page.getByRole('complementary', { name: 'Inspector' });
+  const tree = inspector.getByRole('tree', { name: 'Result' });
+  await expect(tree).toContainText('receipt: "Receipt: Mira Lindqvist paid 194.00"');
+  await page.setViewportSize({ width: 330, height: 844 });
+  const scrolls = () => tree.evaluate((element) => element.scrollWidth > element.clientWidth);
+  await expect.poll(scrolls).toBe(false);
+  await choose(inspector, 'result', 'Wrap long lines');
+  await expect.poll(scrolls).toBe(true);
+  await page.reload();
+  await expect(tree).toBeVisible();
+  await expect.poll(scrolls).toBe(true);
+});
+
+test('two payloads are compared line by line', async ({ page }) => {
+  const inspector = await openRun(page, 'order-1001', 'Completed');
+  await choose(inspector, 'input', 'Compare with another payload');
+  const dialog = page.getByRole('dialog', { name: 'Compare payloads' });
+  const second = dialog.getByLabel('Payload', { exact: true });
+  // The other payload of the event group.
+  await expect(second.getByRole('option', { selected: true })).toHaveText(/^Result of event \d+, Workflow/);
+  const differences = dialog.getByRole('group', { name: 'Differences of the payloads' });
+  const changed = differences.locator('[data-diff="changed"]');
+  await expect(changed.getByText('Delivered to Mira Lindqvist')).toBeVisible();
+  const charge = second.getByRole('option', { name: /^Input of event \d+, Activity chargeCard/ });
+  await second.selectOption((await charge.getAttribute('value')) ?? '');
+  await expect(changed.getByText('Delivered to Mira Lindqvist')).toBeHidden();
+  await expect(differences.locator('[data-diff]').getByText('19400').first()).toBeVisible();
+  await expectAccessible(page);
+  await expect(changed.first()).toBeVisible();
+});
+
+test('the stack trace of a root cause shows file and line of the application', async ({ page }) => {
+  const inspector = await openRun(page, 'checkout-2001', 'Failed');
+  await page.getByRole('row', { name: /Workflow Failed/ }).click();
+  await inspector.getByRole('tab', { name: 'Failure' }).click();
+  const causes = inspector.getByRole('tabpanel', { name: 'Failure' }).getByRole('list').getByRole('listitem');
+  const root = causes.last();
+  await expect(root).toContainText('Issuer: card of Tomás Ferreira is blocked');
+  // The root cause is open at first.
+  const own = root.locator('[data-own="true"]');
+  await expect(own.first()).toHaveText(/authorizeCard.*activities\.ts:\d+:\d+$/);
+  await expect(own.first()).toBeVisible();
+  const first = causes.first();
+  await first.getByRole('button', { name: /^Stack trace/ }).click();
+  await expect(first.locator('[data-own="true"]').first()).toHaveText(/checkout.*:\d+:\d+$/);
+  await expectAccessible(page);
+});
