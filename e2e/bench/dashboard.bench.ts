@@ -5,12 +5,14 @@ import { webUiDownload } from '@temporal-kms/codec-server/bench/web-ui';
 import { median, range } from '@temporal-kms/scripts/figures';
 import { launch, scrollToEnd, untilText, type Watched, watchedPage, type Work } from './browser.ts';
 import { makeActivities, MARK, signalMore } from './histories.ts';
+import { reveals, rowsInView } from './reveals.ts';
 import { startStack } from './stack.ts';
 
 const { values } = parseArgs({
   options: {
     events: { type: 'string', default: '10000' },
     scrolled: { type: 'string', default: '4000' },
+    revealed: { type: 'string', default: '2000' },
     longest: { type: 'string', default: '51200' },
     rounds: { type: 'string', default: '3' },
     help: { type: 'boolean', default: false },
@@ -18,11 +20,12 @@ const { values } = parseArgs({
 });
 if (values.help) {
   console.log(
-    'node bench/dashboard.bench.ts [--events 10000] [--scrolled 4000] [--longest 51200] [--rounds 3]\n' +
+    'node bench/dashboard.bench.ts [--events 10000] [--scrolled 4000] [--revealed 2000] [--longest 51200] [--rounds 3]\n' +
       "Measures the dashboard in Chromium, compared with Temporal's Web UI, which shows the same runs of the same server and\n" +
       'decodes through the same codec server. Each run consists of activities with encrypted inputs and results of 1 KiB.\n' +
       '--events    the run that is opened with an empty cache, and saved\n' +
       '--scrolled  the run that is scrolled from its first to its last row\n' +
+      '--revealed  the run whose payloads are locked and revealed again, and whose rows come into view\n' +
       '--longest   the run for the figures about very long histories, whose activities are canceled\n' +
       'Each of these is a number of events; 0 leaves the part out. All parts take about ten minutes on an idle machine.',
   );
@@ -34,6 +37,8 @@ const SCROLL_MS = 10_000;
 /** Events that arrive while the longest history is open, one every so many milliseconds. */
 const TAIL = 100;
 const TAIL_EVERY_MS = 100;
+/** Places of a history, and reveals, that are measured. */
+const PLACES = 11;
 
 const stack = await startStack();
 const browser = await launch();
@@ -132,7 +137,6 @@ async function printOpening(run: LongHistory): Promise<void> {
     ],
   ]);
   if (list) console.log(`JavaScript of the list after gzip: ${list.script.toFixed(0)} KiB`);
-  console.log(`Payloads that come into view, until they are decoded: ${await reveal(run)} ms`);
 }
 
 const workCells = (ours: readonly Opening[], theirs: readonly Opening[]): [string, string, string] => [
@@ -159,41 +163,17 @@ function save(run: LongHistory): Promise<number> {
   });
 }
 
-/** `min / median / max` of the milliseconds until rows that were never in view are decoded. */
-function reveal(run: LongHistory): Promise<string> {
-  return watched(async ({ page }) => {
-    await page.goto(dashboardPage(run));
-    await untilText(page, MARK, performance.now());
-    await page.waitForTimeout(3_000);
-    const measured = await page.evaluate(
-      async ({ mark, places }) => {
-        const grid = document.querySelector('[role="treegrid"]');
-        if (!grid) throw new Error('The page has no table.');
-        const isDecoded = () => {
-          const box = grid.getBoundingClientRect();
-          const rows = [...grid.querySelectorAll('[data-index]')].filter((row) => {
-            const { top, bottom } = row.getBoundingClientRect();
-            return top > box.top + 40 && bottom < box.bottom;
-          });
-          return rows.length > 5 && rows.every((row) => row.textContent.includes(mark));
-        };
-        const waits: number[] = [];
-        for (let place = 1; place <= places; place += 1) {
-          grid.scrollTop = (place / (places + 1)) * (grid.scrollHeight - grid.clientHeight);
-          const start = performance.now();
-          // The rows of the old place are still in the document.
-          await new Promise((resolve) => setTimeout(resolve, 20));
-          while (!isDecoded() && performance.now() - start < 10_000)
-            await new Promise((resolve) => requestAnimationFrame(resolve));
-          waits.push(performance.now() - start);
-          await new Promise((resolve) => setTimeout(resolve, 300));
-        }
-        return waits;
-      },
-      { mark: MARK, places: 11 },
-    );
-    return range(measured);
-  });
+async function printReveals(run: LongHistory): Promise<void> {
+  const scrolled = await watched(({ page }) => rowsInView(page, dashboardPage(run), PLACES));
+  const revealed = await watched(({ page }) => reveals(page, dashboardPage(run), PLACES));
+  console.log(`\n### Payloads in view (ms)\n`);
+  console.log(`Rows that come into view, until all are decoded: ${range(scrolled)}`);
+  console.log(
+    `Reveal of all payloads, until the first is shown: ${range(revealed.map(({ first }) => first))}`,
+  );
+  console.log(
+    `Reveal of all payloads, until all in view are shown: ${range(revealed.map(({ all }) => all))}`,
+  );
 }
 
 const layouts = (works: readonly Work[]): number[] => works.map(({ layout }) => layout);
@@ -288,9 +268,11 @@ function seconds(millis: number): string {
 }
 
 try {
-  const [events, scrolled, longest] = [values.events, values.scrolled, values.longest].map(Number);
+  const parts = [values.events, values.scrolled, values.revealed, values.longest];
+  const [events, scrolled, revealed, longest] = parts.map(Number);
   if (events) await printOpening(await history('cold', events));
   if (scrolled) await printScrolling(await history('scrolled', scrolled));
+  if (revealed) await printReveals(await history('revealed', revealed));
   if (longest) await printLongest(await history('longest', longest - TAIL, 'canceled'));
 } finally {
   await browser.close();

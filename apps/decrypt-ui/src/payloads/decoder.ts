@@ -1,33 +1,8 @@
-import {
-  type DecodeResult,
-  MAX_REFS,
-  type PayloadRef,
-  type PayloadStub,
-  reasonClass,
-} from '@temporal-kms/codec-api';
-import { createStore } from 'zustand/vanilla';
+import { type DecodeResult, MAX_REFS, type PayloadRef, type PayloadStub } from '@temporal-kms/codec-api';
 import { ApiFailure, isAbort, isFinal } from '../api/failure.ts';
-import { type Finding, type Findings, isEncrypted } from '../model/keys.ts';
+import { createDecoderStore, isRetryable, type PayloadState } from './decoder-store.ts';
 import { payloadKey, type PlaintextCache } from './plaintext-cache.ts';
 import type { PayloadAccess } from './reveals.ts';
-
-/**
- * What the page knows about a payload. The page requests no payload that is `refused` or `locked`. `waiting` covers payloads
- * that are queued and payloads that are in flight.
- */
-export type PayloadState =
-  | { readonly status: 'refused' | 'locked' | 'waiting' }
-  | { readonly status: 'answered'; readonly result: DecodeResult }
-  /** The request failed as a whole, so the server gave no reason code for this payload. */
-  | { readonly status: 'failed'; readonly message: string; readonly final: boolean };
-
-export interface DecoderState {
-  /** The answered and failed payloads in view. */
-  readonly payloads: ReadonlyMap<PayloadRef, PayloadState>;
-  readonly findings: Findings;
-  /** How many encrypted payloads of the history the server has decrypted for this page. */
-  readonly decrypted: number;
-}
 
 /** Decides which payloads are open. */
 export interface DecoderAccess {
@@ -76,8 +51,6 @@ interface Batch {
   readonly abort: AbortController;
 }
 
-/** Milliseconds in which the findings of several answers are collected. */
-const SETTLE = 40;
 const waiting: PayloadState = { status: 'waiting' };
 const closed: Readonly<Record<'refused' | 'locked', PayloadState>> = {
   refused: { status: 'refused' },
@@ -101,18 +74,19 @@ export function createDecoder({
   retryFirst = 4000,
   retryMost = 20_000,
 }: DecoderOptions) {
-  const store = createStore<DecoderState>()(() => ({
-    payloads: new Map(),
-    findings: new Map(),
-    decrypted: 0,
-  }));
-  const decrypted = new Set<PayloadRef>();
   const entries = new Map<PayloadRef, Entry>();
   const batches = new Set<Batch>();
   const queue = new Set<PayloadRef>();
-  const fresh = new Map<PayloadRef, Finding | undefined>();
-  let settling: ReturnType<typeof setTimeout> | undefined;
+  const answers = createDecoderStore({
+    stub,
+    mayShow: (ref) => {
+      const opening = entries.get(ref)?.opening;
+      return opening !== undefined && openingOf(ref) === opening;
+    },
+  });
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether `timer` does not wait for the debounce. */
+  let atOnce = false;
   /** Whether payloads have been requested. */
   let started = false;
   let unsubscribe: (() => void) | undefined;
@@ -125,53 +99,18 @@ export function createDecoder({
     return state.status === 'open' ? (state.grant?.id ?? AUTOMATIC) : undefined;
   }
 
-  function publish(ref: PayloadRef, state: PayloadState | undefined) {
-    const payloads = new Map(store.getState().payloads);
-    if (state) payloads.set(ref, state);
-    else payloads.delete(ref);
-    store.setState({ payloads });
-  }
-
-  /** Every row depends on the findings, so they change once per batch and not with each answer. */
-  function note(ref: PayloadRef, finding: Finding | undefined) {
-    const { findings } = store.getState();
-    if (isSame(fresh.has(ref) ? fresh.get(ref) : findings.get(ref), finding)) return;
-    fresh.set(ref, finding);
-    settle();
-  }
-
-  /** Counts an encrypted payload of the history as decrypted, or no longer. */
-  function count(ref: PayloadRef, ok: boolean) {
-    const own = stub(ref);
-    if (!own || !isEncrypted(own) || ref.startsWith('0:') || decrypted.has(ref) === ok) return;
-    if (ok) decrypted.add(ref);
-    else decrypted.delete(ref);
-    settle();
-  }
-
-  function settle() {
-    settling ??= setTimeout(() => {
-      settling = undefined;
-      if (fresh.size === 0) return store.setState({ decrypted: decrypted.size });
-      const next = new Map(store.getState().findings);
-      for (const [changed, found] of fresh) {
-        if (found) next.set(changed, found);
-        else next.delete(changed);
-      }
-      fresh.clear();
-      store.setState({ findings: next, decrypted: decrypted.size });
-    }, SETTLE);
-  }
-
-  function enqueue(ref: PayloadRef) {
+  /** @param now whether no more payloads follow: the rows of a page that opens come into view all at once */
+  function enqueue(ref: PayloadRef, now = !started) {
     queue.add(ref);
+    if (atOnce) return;
     clearTimeout(timer);
-    // The rows of a page that opens come into view all at once.
-    timer = setTimeout(flush, started ? debounce : 0);
+    atOnce = now;
+    timer = setTimeout(flush, now ? 0 : debounce);
   }
 
   function flush() {
     started = true;
+    atOnce = false;
     // Each request has one justification.
     const byOpening = new Map<string, PayloadRef[]>();
     for (const ref of queue) {
@@ -216,10 +155,10 @@ export function createDecoder({
     const state: PayloadState = { status: 'answered', result };
     const entry = entries.get(ref);
     if (result.ok) cache.set(cacheKey(ref, opening), result);
-    note(ref, findingOf(result, stub(ref)));
-    count(ref, result.ok);
+    answers.found(result);
+    answers.count(ref, result.ok);
     if (!entry) return;
-    publish(ref, state);
+    answers.add(ref, state);
     if (isRetryable(state)) retryLater(ref, entry);
     else entry.attempts = 0;
   }
@@ -232,7 +171,7 @@ export function createDecoder({
       error instanceof ApiFailure
         ? error.message
         : 'The codec server’s answer ended early. It is requested again.';
-    publish(ref, { status: 'failed', message, final });
+    answers.add(ref, { status: 'failed', message, final });
     if (!final) retryLater(ref, entry);
   }
 
@@ -246,7 +185,7 @@ export function createDecoder({
   /** Forgets what is in view, and requests it again: the session holds the requests back until the person may read it. */
   function hide() {
     for (const batch of batches) batch.abort.abort();
-    store.setState({ payloads: new Map() });
+    answers.clear();
     for (const [ref, entry] of entries) {
       clearTimeout(entry.retry);
       entry.attempts = 0;
@@ -257,16 +196,12 @@ export function createDecoder({
   /** Drops what belongs to a reveal that has ended, and requests what another reveal has opened. */
   function review() {
     const changed = [...entries].filter(([ref, { opening }]) => openingOf(ref) !== opening);
-    if (changed.length > 0) {
-      const payloads = new Map(store.getState().payloads);
-      for (const [ref] of changed) payloads.delete(ref);
-      store.setState({ payloads });
-    }
+    answers.drop(changed.map(([ref]) => ref));
     for (const [ref, entry] of changed) {
       entry.opening = openingOf(ref);
       entry.attempts = 0;
       clearTimeout(entry.retry);
-      load(ref, entry.opening);
+      load(ref, entry.opening, true);
     }
     for (const batch of batches) {
       for (const ref of batch.refs) if (openingOf(ref) !== batch.opening) batch.refs.delete(ref);
@@ -274,15 +209,15 @@ export function createDecoder({
     }
   }
 
-  function load(ref: PayloadRef, opening: Opening) {
+  function load(ref: PayloadRef, opening: Opening, now?: boolean) {
     if (opening === undefined) return;
     const cached = cache.get(cacheKey(ref, opening));
     // The view holds the plaintext now, whatever the cache evicts.
-    if (cached) publish(ref, cached);
+    if (cached) answers.add(ref, cached);
     const inFlight = [...batches].some(
       (batch) => batch.opening === opening && batch.refs.has(ref) && !batch.abort.signal.aborted,
     );
-    if (!cached && !inFlight) enqueue(ref);
+    if (!cached && !inFlight) enqueue(ref, now);
   }
 
   function subscribe() {
@@ -310,12 +245,11 @@ export function createDecoder({
     entry.viewers -= 1;
     if (entry.viewers > 0) return;
     clearTimeout(entry.retry);
-    const { payloads } = store.getState();
     // A retryable reason may no longer hold when the payload comes into view again.
-    if (isRetryable(payloads.get(ref))) note(ref, undefined);
+    if (isRetryable(answers.get(ref))) answers.forgetFinding(ref);
     entries.delete(ref);
     queue.delete(ref);
-    if (payloads.has(ref)) publish(ref, undefined);
+    answers.drop([ref]);
     for (const batch of batches) {
       const unseen = [...batch.refs].every((other) => !entries.has(other));
       if (batch.refs.has(ref) && unseen) batch.abort.abort();
@@ -324,7 +258,7 @@ export function createDecoder({
 
   return {
     /** Changes whenever the state of a payload or the findings change. */
-    store,
+    store: answers.store,
     /** Brings a payload into view until the returned function is called. */
     view: (ref: PayloadRef): (() => void) => {
       enter(ref);
@@ -338,8 +272,7 @@ export function createDecoder({
     state: (ref: PayloadRef): PayloadState => {
       const state = access.of(ref);
       if (state.status !== 'open') return closed[state.status];
-      const known = store.getState().payloads.get(ref);
-      return known ?? cache.peek(cacheKey(ref, state.grant?.id ?? AUTOMATIC)) ?? waiting;
+      return answers.get(ref) ?? cache.peek(cacheKey(ref, state.grant?.id ?? AUTOMATIC)) ?? waiting;
     },
     /** Requests payloads in view again, without waiting for their next retry. */
     retry: (refs: readonly PayloadRef[]) => {
@@ -352,29 +285,12 @@ export function createDecoder({
       unsubscribe?.();
       unsubscribe = undefined;
       clearTimeout(timer);
+      atOnce = false;
       for (const entry of entries.values()) clearTimeout(entry.retry);
       for (const batch of batches) batch.abort.abort();
       entries.clear();
       queue.clear();
-      store.setState({ payloads: new Map() });
+      answers.clear();
     },
   };
-}
-
-const isRetryable = (state: PayloadState | undefined) =>
-  state?.status === 'answered' && !state.result.ok && reasonClass(state.result.reason) === 'retryable';
-
-const isSame = (a: Finding | undefined, b: Finding | undefined) =>
-  a?.reason === b?.reason && a?.key?.name === b?.key?.name && a?.key?.version === b?.key?.version;
-
-/** The facts of a result that the stub does not contain. */
-function findingOf(result: DecodeResult, stub: PayloadStub | undefined): Finding | undefined {
-  const reason = result.ok ? result.warning : result.reason;
-  const found: Finding = { ...(reason ? { reason } : {}), ...(result.key ? { key: result.key } : {}) };
-  if (!reason && !result.key) return undefined;
-  const known = stub && {
-    ...(stub.reason ? { reason: stub.reason } : {}),
-    ...(stub.key ? { key: stub.key } : {}),
-  };
-  return isSame(found, known) ? undefined : found;
 }

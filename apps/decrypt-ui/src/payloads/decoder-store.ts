@@ -1,0 +1,146 @@
+import { type DecodeResult, type PayloadRef, type PayloadStub, reasonClass } from '@temporal-kms/codec-api';
+import { createStore } from 'zustand/vanilla';
+import { type Finding, type Findings, isEncrypted } from '../model/keys.ts';
+
+/**
+ * What the page knows about a payload. The page requests no payload that is `refused` or `locked`. `waiting` covers payloads
+ * that are queued and payloads that are in flight.
+ */
+export type PayloadState =
+  | { readonly status: 'refused' | 'locked' | 'waiting' }
+  | { readonly status: 'answered'; readonly result: DecodeResult }
+  /** The request failed as a whole, so the server gave no reason code for this payload. */
+  | { readonly status: 'failed'; readonly message: string; readonly final: boolean };
+
+export interface DecoderState {
+  /** The answered and failed payloads in view. */
+  readonly payloads: ReadonlyMap<PayloadRef, PayloadState>;
+  readonly findings: Findings;
+  /** How many encrypted payloads of the history the server has decrypted for this page. */
+  readonly decrypted: number;
+}
+
+/** Milliseconds in which the findings of several answers are collected. */
+const SETTLE = 40;
+/**
+ * Milliseconds between two publications of answers, about a frame of the screen: each publication copies the answers in view
+ * and makes every payload on the page compare its state. Not `requestAnimationFrame`, which stops in a hidden tab.
+ */
+const FRAME = 16;
+
+export interface DecoderStoreOptions {
+  readonly stub: (ref: PayloadRef) => PayloadStub | undefined;
+  /** Whether a payload is in view, and open to the reveal for which it was requested. */
+  readonly mayShow: (ref: PayloadRef) => boolean;
+}
+
+/**
+ * The store of a decoder. It collects answers and publishes those of a frame together. What is dropped before that is never
+ * published.
+ */
+export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
+  const store = createStore<DecoderState>()(() => ({
+    payloads: new Map(),
+    findings: new Map(),
+    decrypted: 0,
+  }));
+  /** Answers that wait for the next publication. */
+  const pending = new Map<PayloadRef, PayloadState>();
+  const decrypted = new Set<PayloadRef>();
+  const fresh = new Map<PayloadRef, Finding | undefined>();
+  let publishing: ReturnType<typeof setTimeout> | undefined;
+  let published = -FRAME;
+  let settling: ReturnType<typeof setTimeout> | undefined;
+
+  function publish() {
+    publishing = undefined;
+    published = performance.now();
+    const payloads = new Map(store.getState().payloads);
+    // The time of a reveal may have ended although no timer has fired yet.
+    for (const [ref, state] of pending) if (mayShow(ref)) payloads.set(ref, state);
+    pending.clear();
+    store.setState({ payloads });
+  }
+
+  function settle() {
+    settling ??= setTimeout(() => {
+      settling = undefined;
+      if (fresh.size === 0) return store.setState({ decrypted: decrypted.size });
+      const next = new Map(store.getState().findings);
+      for (const [changed, found] of fresh) {
+        if (found) next.set(changed, found);
+        else next.delete(changed);
+      }
+      fresh.clear();
+      store.setState({ findings: next, decrypted: decrypted.size });
+    }, SETTLE);
+  }
+
+  /** Every row depends on the findings, so they change once per batch and not with each answer. */
+  function note(ref: PayloadRef, finding: Finding | undefined) {
+    const { findings } = store.getState();
+    if (isSame(fresh.has(ref) ? fresh.get(ref) : findings.get(ref), finding)) return;
+    fresh.set(ref, finding);
+    settle();
+  }
+
+  return {
+    store,
+    /** The answer of a payload in view, published or not. */
+    get: (ref: PayloadRef): PayloadState | undefined =>
+      pending.get(ref) ?? store.getState().payloads.get(ref),
+    /** Adds an answer. The first is published with those of the same chunk of the stream, the next ones once per frame. */
+    add: (ref: PayloadRef, state: PayloadState) => {
+      pending.set(ref, state);
+      publishing ??= setTimeout(publish, Math.max(published + FRAME - performance.now(), 0));
+    },
+    /** Removes payloads, published or not, at once. */
+    drop: (refs: Iterable<PayloadRef>) => {
+      const payloads = new Map(store.getState().payloads);
+      let changed = false;
+      for (const ref of refs) {
+        // A component may have read an answer that was not published yet, so its removal is published too.
+        changed = pending.delete(ref) || changed;
+        changed = payloads.delete(ref) || changed;
+      }
+      if (changed) store.setState({ payloads });
+    },
+    /** Removes all payloads, published or not, at once. */
+    clear: () => {
+      clearTimeout(publishing);
+      publishing = undefined;
+      pending.clear();
+      store.setState({ payloads: new Map() });
+    },
+    /** Records what a result adds to the stub of a payload. */
+    found: (result: DecodeResult) => note(result.ref, findingOf(result, stub(result.ref))),
+    /** Removes the finding of a payload. */
+    forgetFinding: (ref: PayloadRef) => note(ref, undefined),
+    /** Counts an encrypted payload of the history as decrypted, or no longer. */
+    count: (ref: PayloadRef, ok: boolean) => {
+      const own = stub(ref);
+      if (!own || !isEncrypted(own) || ref.startsWith('0:') || decrypted.has(ref) === ok) return;
+      if (ok) decrypted.add(ref);
+      else decrypted.delete(ref);
+      settle();
+    },
+  };
+}
+
+export const isRetryable = (state: PayloadState | undefined) =>
+  state?.status === 'answered' && !state.result.ok && reasonClass(state.result.reason) === 'retryable';
+
+const isSame = (a: Finding | undefined, b: Finding | undefined) =>
+  a?.reason === b?.reason && a?.key?.name === b?.key?.name && a?.key?.version === b?.key?.version;
+
+/** The facts of a result that the stub does not contain. */
+function findingOf(result: DecodeResult, stub: PayloadStub | undefined): Finding | undefined {
+  const reason = result.ok ? result.warning : result.reason;
+  const found: Finding = { ...(reason ? { reason } : {}), ...(result.key ? { key: result.key } : {}) };
+  if (!reason && !result.key) return undefined;
+  const known = stub && {
+    ...(stub.reason ? { reason: stub.reason } : {}),
+    ...(stub.key ? { key: stub.key } : {}),
+  };
+  return isSame(found, known) ? undefined : found;
+}
