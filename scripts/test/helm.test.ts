@@ -177,6 +177,16 @@ describe('the Helm chart', () => {
     expect(variables(resources, 'dashboard')).not.toHaveProperty('LOG_LEVEL');
   });
 
+  it('runs an image with your own workflows', async ({ skip }) => {
+    if (helm === undefined) return skip();
+    const image = 'europe-docker.pkg.dev/acme/payments-worker:1.4.0';
+    const resources = await render({ ...everything, worker: { ...everything.worker, image } });
+    const imageOf = (app: string) =>
+      named(resources, 'Deployment', app).spec.template.spec.containers[0].image;
+    expect(imageOf('worker')).toBe(image);
+    expect(imageOf('codec-server')).toMatch(/\/codec-server:/);
+  });
+
   const collector = { WORKER_OTLP_ENDPOINT: 'http://collector:4317' };
   it.for([{ env: collector }, { worker: { env: collector } }])(
     'gives a worker that sends metrics to a collector no port for them: %j',

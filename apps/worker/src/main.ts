@@ -4,18 +4,18 @@ import {
   loadConfigOrExit,
   loadTemporalConfig,
   printableConfig,
-  type TemporalConfig,
   workerEnvironment,
 } from '@temporal-kms/config';
 import { combineObservers, createKmsCodec, KmsCodecPlugin, reportMetrics } from '@temporal-kms/kms-codec';
 import { runWorker } from '@temporal-kms/kms-codec/run-worker';
 import { catchFatalErrors, outageObserver } from '@temporal-kms/kms-codec/worker-logging';
 import { NativeConnection, Runtime } from '@temporalio/worker';
+import { loadCode, type WorkerCode } from './code.ts';
 import { messageOf } from './errors.ts';
 import { createHealthApp } from './health.ts';
 import { createLog, installRuntime, writeTo } from './log.ts';
 import { version } from './version.ts';
-import { createWorker } from './worker.ts';
+import { createWorker, isBuilt } from './worker.ts';
 
 answerOptions({
   about:
@@ -23,11 +23,11 @@ answerOptions({
   version,
   environment: workerEnvironment,
 });
-const { taskQueue, health, metrics, logLevel, kms, shutdownGraceSeconds } =
-  loadConfigOrExit(workerEnvironment);
+const config = loadConfigOrExit(workerEnvironment);
+const { taskQueue, health, metrics, logLevel, kms, shutdownGraceSeconds } = config;
 const log = createLog(logLevel);
 const write = writeTo(log);
-const { connectionOptions, namespace } = temporalConfigOrExit();
+const { connectionOptions, namespace } = await orExit(() => loadTemporalConfig());
 log.info({ version, config: printableConfig(workerEnvironment) }, 'Worker starting');
 if (kms.keysFileDigest !== undefined) {
   log.info({ file: process.env['KMS_KEYS_FILE'], sha256: kms.keysFileDigest }, 'keys file in force');
@@ -57,14 +57,15 @@ const reported = reportMetrics(meter);
 const observer = combineObservers(outageObserver(write), reported.observer);
 const codec = createKmsCodec(kms, { namespace, observer });
 reported.follow(codec, [namespace]);
-const plugins = [new KmsCodecPlugin(codec)];
+const plugin = new KmsCodecPlugin(codec);
+const code = await orExit(() => codeOf(config.code));
 const worker = runWorker({
   codec,
   namespace,
   write,
   connect: () => NativeConnection.connect(connectionOptions),
   createWorker: (connection) =>
-    createWorker({ connection, namespace, taskQueue, plugins, shutdownGraceSeconds }),
+    createWorker({ connection, namespace, taskQueue, code, plugins: [plugin], shutdownGraceSeconds }),
 });
 reported.followWorker(worker);
 
@@ -78,9 +79,19 @@ server.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(1);
 });
 
-function temporalConfigOrExit(): TemporalConfig {
+async function codeOf(path: string | undefined): Promise<WorkerCode | undefined> {
+  if (path === undefined) return undefined;
+  const loaded = await loadCode(path, { hasCompiler: !isBuilt });
+  // Finds a workflow bundle that would store failures in plaintext. runWorker would try again and again.
+  plugin.configureWorker({ ...loaded, namespace });
+  log.info({ file: path }, 'Worker code loaded');
+  return loaded;
+}
+
+/** Ends the process with the status for a wrong configuration if `load` throws. */
+async function orExit<T>(load: () => T | Promise<T>): Promise<T> {
   try {
-    return loadTemporalConfig();
+    return await load();
   } catch (error) {
     log.fatal(messageOf(error));
     process.exit(78);

@@ -1,15 +1,16 @@
 import { execFile } from 'node:child_process';
-import { glob, mkdtemp, rm } from 'node:fs/promises';
+import { glob, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { rawText } from '@temporal-kms/testing/history';
 import { WorkflowFailedError } from '@temporalio/client';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { catalogue } from '../src/starter/catalogue.ts';
 import { createSampleClients, type SampleClients } from '../src/starter/clients.ts';
 import { startApp, type App } from './support/app.ts';
 import { readEverything } from './support/history.ts';
+import { writeOwnCode } from './support/own-code.ts';
 import { kmsSettings, kmsVariables, namespace, startTemporalAndKms, taskQueue } from './support/stack.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -17,6 +18,7 @@ let dir: string;
 let services: Awaited<ReturnType<typeof startTemporalAndKms>>;
 let clients: SampleClients;
 let app: App;
+let env: Record<string, string>;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'worker-build-'));
@@ -25,8 +27,8 @@ beforeAll(async () => {
   services = await startTemporalAndKms();
   const { address, connection, emulator } = services;
   clients = createSampleClients({ connection, namespace, kms: kmsSettings(emulator.address) });
-  const env = { TEMPORAL_ADDRESS: address, TEMPORAL_TASK_QUEUE: taskQueue };
-  app = startApp({ ...kmsVariables(emulator.address), ...env }, join(built, 'main.mjs'));
+  env = { ...kmsVariables(emulator.address), TEMPORAL_ADDRESS: address, TEMPORAL_TASK_QUEUE: taskQueue };
+  app = startApp(env, join(built, 'main.mjs'));
   await app.untilReady();
 });
 afterAll(async () => {
@@ -71,4 +73,26 @@ it('uses the prebuilt workflow bundle, which encrypts failures', async () => {
     expect(rawText(value)).toContain('Encoded failure');
     expect(rawText(value)).not.toContain('Prebuilt Customer');
   }
+});
+
+it('runs the workflows and activities of the README from another folder, encrypted', async () => {
+  const folder = join(dir, 'payments');
+  await mkdir(folder);
+  const built = join(dir, 'dist');
+  const code = await writeOwnCode(folder, built);
+  const own = startApp(
+    { ...env, TEMPORAL_TASK_QUEUE: 'payments', WORKER_CODE: code },
+    join(built, 'main.mjs'),
+  );
+  onTestFinished(() => own.kill());
+  await own.untilReady();
+  const { workflow } = clients.get('envelope-v2');
+  const purchase = (workflowId: string, customer: string) =>
+    workflow.execute('purchase', { workflowId, taskQueue: 'payments', args: [customer] });
+  expect(await purchase('purchase-1', 'Grace Hopper')).toBe('Receipt for Grace Hopper');
+  const refused: unknown = await purchase('purchase-2', 'Mallory').catch((error: unknown) => error);
+  expect(refused).toMatchObject({ cause: { cause: { message: 'The card of Mallory was refused' } } });
+  const stored = (await readEverything(services.connection)).map(({ value }) => rawText(value)).join('\n');
+  expect(stored).toContain('Encoded failure');
+  expect(stored).not.toMatch(/Grace Hopper|Mallory/);
 });

@@ -6,6 +6,8 @@ import { kmsVariables, logVariables, temporalVariables } from './shared-variable
 
 export interface WorkerConfig {
   readonly taskQueue: string;
+  /** Path of the module with the workflows and activities. Absent: the samples. */
+  readonly code?: string;
   /** Address of `/healthz` and `/readyz`. */
   readonly health: { readonly host: string; readonly port: number };
   /** Where metrics go: an endpoint that Prometheus scrapes, or an OpenTelemetry collector. Absent: nowhere. */
@@ -19,6 +21,7 @@ export interface WorkerConfig {
 const settings = z
   .object({
     TEMPORAL_TASK_QUEUE: z.string(),
+    WORKER_CODE: z.string().optional(),
     WORKER_HEALTH_HOST: host,
     WORKER_HEALTH_PORT: port,
     WORKER_METRICS_HOST: host,
@@ -35,6 +38,7 @@ const settings = z
   })
   .transform((values) => ({
     taskQueue: values.TEMPORAL_TASK_QUEUE,
+    ...(values.WORKER_CODE !== undefined && { code: values.WORKER_CODE }),
     health: { host: values.WORKER_HEALTH_HOST, port: values.WORKER_HEALTH_PORT },
     ...(values.WORKER_METRICS_PORT !== undefined && {
       metrics: { host: values.WORKER_METRICS_HOST, port: values.WORKER_METRICS_PORT },
@@ -49,6 +53,10 @@ export const workerEnvironment: Environment<WorkerConfig> = {
   variables: {
     ...temporalVariables,
     TEMPORAL_TASK_QUEUE: { about: 'Task queue to poll', example: 'payments', default: 'kms-sample' },
+    WORKER_CODE: {
+      about: 'ES module with your workflows and activities; unset: the samples',
+      example: '/app/code/main.mjs',
+    },
     WORKER_HEALTH_HOST: {
       about: 'Address of the health endpoints',
       example: '0.0.0.0',

@@ -35,4 +35,4 @@ export type { DecodePlan } from './plan.ts';
 export { reportMetrics } from './metrics/report.ts';
 export type { CodecMeter, CodecMetrics, SeriesLabels } from './metrics/report.ts';
 export { KmsCodecPlugin } from './plugin.ts';
-export type { ConvertingOptions, KmsCodecPluginOptions } from './plugin.ts';
+export type { ConvertingOptions, WorkerConvertingOptions, KmsCodecPluginOptions } from './plugin.ts';

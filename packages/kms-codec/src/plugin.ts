@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { DataConverter, PayloadCodec } from '@temporalio/common';
 import { ActivityAttempts } from './attempts/activity-attempts.ts';
 import { KmsCodec } from './codec.ts';
 import { DecodeOnlyCodec } from './decode-only-codec.ts';
+import { FAILURE_MARK } from './failure-converter.ts';
 import { warnOfUnsafeLogger } from './logging/unsafe-logger.ts';
 import { codecsOf, watchActivityTasks } from './sdk-internals.ts';
 
@@ -33,6 +34,11 @@ export interface ConvertingOptions {
   readonly dataConverter?: DataConverter | undefined;
 }
 
+/** The options of a worker that concern its workflow code. */
+export interface WorkerConvertingOptions extends ConvertingOptions {
+  readonly workflowBundle?: { readonly code: string } | { readonly codePath: string } | undefined;
+}
+
 /**
  * Adds the codec and encrypted failure attributes to a client, a worker, a replay worker or a workflow bundle:
  * `plugins: [new KmsCodecPlugin(codec)]`, in its options or once on the connection. Existing payload codecs stay: this codec
@@ -60,7 +66,9 @@ export class KmsCodecPlugin {
     return this.#extend(options, inNamespaceOf(options));
   }
 
-  configureWorker<T extends ConvertingOptions>(options: T): T {
+  /** @throws Error if `workflowBundle` contains no failure converter, so that Temporal would store failures in plaintext */
+  configureWorker<T extends WorkerConvertingOptions>(options: T): T {
+    this.#requireFailureConverter(options);
     const inNamespace = inNamespaceOf(options);
     const attempts = new ActivityAttempts();
     return this.#extend(options, (codec) => inNamespace(codec).forWorker(attempts));
@@ -97,6 +105,20 @@ export class KmsCodecPlugin {
   #withFailureConverter<T extends { readonly failureConverterPath?: string | undefined }>(options: T): T {
     if (this.#decodeOnly) return options;
     return { ...options, failureConverterPath: options.failureConverterPath ?? this.#converterPath() };
+  }
+
+  /** Another failure converter, which `dataConverter` names, is not checked. */
+  #requireFailureConverter({ workflowBundle, dataConverter }: WorkerConvertingOptions): void {
+    if (workflowBundle === undefined || this.#decodeOnly) return;
+    const own = dataConverter?.failureConverterPath;
+    if (own !== undefined && own !== this.#converterPath()) return;
+    const code =
+      'code' in workflowBundle ? workflowBundle.code : readFileSync(workflowBundle.codePath, 'utf8');
+    if (code.includes(FAILURE_MARK)) return;
+    throw new Error(
+      'The workflow bundle contains no failure converter, so Temporal would store the messages of failures in plaintext. ' +
+        "Build the bundle with bundleWorkflowCode({ …, failureConverterPath }), the path of '@temporal-kms/kms-codec/failure-converter'.",
+    );
   }
 
   #extend<T extends ConvertingOptions>(options: T, adapt: (codec: KmsCodec) => KmsCodec): T {

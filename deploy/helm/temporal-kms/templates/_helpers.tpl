@@ -33,7 +33,9 @@ labels:
 {{- define "temporal-kms.image" -}}
 {{- $image := .root.Values.image -}}
 {{- $digest := get $image.digests .name -}}
-{{- if $digest -}}
+{{- if .app.values.image -}}
+{{ .app.values.image }}
+{{- else if $digest -}}
 {{ $image.registry }}/{{ .name }}@{{ $digest }}
 {{- else -}}
 {{ $image.registry }}/{{ .name }}:{{ $image.tag | default .root.Chart.AppVersion }}

@@ -96,6 +96,15 @@ describe('KmsCodecPlugin', () => {
     expect(await settled).toBe(outcome);
   });
 
+  it('refuses a workflow bundle that would store failures in plaintext', () => {
+    const workflowBundle = { code: 'exports.order = async () => 1' };
+    expect(() => plugin.configureWorker({ workflowBundle })).toThrow('contains no failure converter');
+    const own = { failureConverterPath: '/mine' };
+    expect(plugin.configureWorker({ workflowBundle, dataConverter: own })).toMatchObject({ workflowBundle });
+    const reader = new KmsCodecPlugin(codec, { decodeOnly: true });
+    expect(reader.configureWorker({ workflowBundle })).toMatchObject({ workflowBundle });
+  });
+
   it('keeps the rest of a data converter', () => {
     const given = { payloadConverterPath: '/mine', failureConverterPath: '/mine-too', payloadCodecs: [] };
     expect(converterFor(plugin, { dataConverter: given })).toMatchObject({

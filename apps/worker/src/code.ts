@@ -1,0 +1,57 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { WorkerOptions } from '@temporalio/worker';
+import { messageOf } from './errors.ts';
+
+/** Options that the worker sets itself, and the variable that determines each. */
+const ownOptions = {
+  connection: 'TEMPORAL_ADDRESS',
+  namespace: 'TEMPORAL_NAMESPACE',
+  taskQueue: 'TEMPORAL_TASK_QUEUE',
+  shutdownGraceTime: 'WORKER_SHUTDOWN_GRACE_SECONDS',
+  shutdownForceTime: 'WORKER_SHUTDOWN_GRACE_SECONDS',
+} as const satisfies Partial<Record<keyof WorkerOptions, string>>;
+
+/** The workflows, activities and Nexus services of an application, and further options of Temporal's `Worker.create`. */
+export type WorkerCode = Omit<WorkerOptions, keyof typeof ownOptions>;
+
+/**
+ * Loads the module that `WORKER_CODE` names: an ES module whose default export is a {@link WorkerCode}.
+ *
+ * @param path relative to the current folder
+ * @param options.hasCompiler whether the worker can compile workflow code; a built worker cannot
+ * @throws Error that states what to change, if the module does not load or the worker cannot run what it exports
+ */
+export async function loadCode(path: string, options: { hasCompiler: boolean }): Promise<WorkerCode> {
+  const file = resolve(path);
+  let module: { readonly default?: WorkerCode };
+  try {
+    module = await import(pathToFileURL(file).href);
+  } catch (error) {
+    throw new Error(`WORKER_CODE: ${file} does not load: ${messageOf(error)}`, { cause: error });
+  }
+  const { default: code } = module;
+  if (typeof code !== 'object' || code === null) {
+    throw new Error(`WORKER_CODE: ${file} must have a default export, an object.`);
+  }
+  const mistake = mistakeIn({ ...code }, options);
+  if (mistake !== undefined) throw new Error(`WORKER_CODE: ${file} ${mistake}.`);
+  return code;
+}
+
+function mistakeIn(
+  code: Readonly<Record<string, unknown>>,
+  { hasCompiler }: { hasCompiler: boolean },
+): string | undefined {
+  for (const [option, variable] of Object.entries(ownOptions)) {
+    if (code[option] !== undefined) return `exports ${option}, which ${variable} determines`;
+  }
+  const { activities, nexusServices, workflowBundle, workflowsPath } = code;
+  if ([activities, nexusServices, workflowBundle, workflowsPath].every((part) => part === undefined)) {
+    return 'exports no workflowBundle, workflowsPath, activities or nexusServices';
+  }
+  if (workflowsPath !== undefined && !hasCompiler) {
+    return 'exports workflowsPath, but a built worker has no compiler: export workflowBundle instead (see the README)';
+  }
+  return undefined;
+}

@@ -1,0 +1,66 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadCode } from '../src/code.ts';
+import { runWorker } from './support/app.ts';
+import { kmsVariables } from './support/stack.ts';
+
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'worker-code-'));
+});
+afterAll(() => rm(dir, { recursive: true }));
+
+let written = 0;
+async function moduleWith(text: string): Promise<string> {
+  written += 1;
+  const path = join(dir, `code-${written}.mjs`);
+  await writeFile(path, text);
+  return path;
+}
+
+describe('the code that WORKER_CODE names', () => {
+  it('is the default export of a module, with further options of a worker', async () => {
+    const path = await moduleWith(
+      'export default { activities: {}, maxConcurrentActivityTaskExecutions: 7 }',
+    );
+    const code = await loadCode(path, { hasCompiler: false });
+    expect(code).toEqual({ activities: {}, maxConcurrentActivityTaskExecutions: 7 });
+  });
+
+  it.each([
+    ['that cannot be compiled', 'export default {', /does not load: .*/],
+    ['that throws', 'throw new Error("no database")', /does not load: no database$/],
+    ['without a default export', 'export const activities = {}', /must have a default export, an object\.$/],
+    ['without workflows and activities', 'export default { buildId: "1" }', /exports no workflowBundle/],
+    [
+      "with an option that the worker's variables determine",
+      'export default { activities: {}, taskQueue: "a" }',
+      /exports taskQueue, which TEMPORAL_TASK_QUEUE determines\.$/,
+    ],
+    [
+      'with workflows that are not compiled, in a built worker',
+      'export default { workflowsPath: "/w.ts" }',
+      /export workflowBundle instead/,
+    ],
+  ])('is not a module %s', async (_, text, message) => {
+    const path = await moduleWith(text);
+    await expect(loadCode(path, { hasCompiler: false })).rejects.toThrow(message);
+    await expect(loadCode(path, { hasCompiler: false })).rejects.toThrow(`WORKER_CODE: ${path}`);
+  });
+
+  it.each([
+    ['cannot be loaded', () => join(dir, 'missing.mjs'), /WORKER_CODE: .* does not load/],
+    [
+      'has a workflow bundle that would store failures in plaintext',
+      () => moduleWith('export default { workflowBundle: { code: "globalThis.__TEMPORAL__ = {}" } }'),
+      /workflow bundle contains no failure converter/,
+    ],
+  ])('ends the worker with code 78 if it %s', async (_, path, message) => {
+    const variables = { ...kmsVariables('127.0.0.1:9'), WORKER_CODE: await path() };
+    const { code, stdout } = await runWorker([], variables);
+    expect(code).toBe(78);
+    expect(stdout).toMatch(message);
+  });
+});
