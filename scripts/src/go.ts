@@ -30,6 +30,12 @@ export interface Go {
    * @returns the path of the binary
    */
   install(target: string, name: string, tags?: readonly string[]): Promise<string>;
+  /**
+   * Like `install`, for a program whose module replaces others, which `go install` refuses.
+   * @param module with its version
+   * @param command the folder of the program in the module
+   */
+  installFrom(module: string, command: string, name: string): Promise<string>;
 }
 
 /**
@@ -48,22 +54,45 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
     build: async (folder, binary) => {
       await execa(go, ['build', '-trimpath', '-o', binary, '.'], { cwd: folder, env });
     },
-    install: async (target, name, tags = []) => {
-      const folder = join(devDir, name);
-      const binary = join(folder, name);
-      await withLock(`${folder}.lock`, async () => {
-        if (existsSync(binary)) return;
-        process.stdout.write(`Building ${target}; this takes some minutes, once…\n`);
-        const unfinished = join(folder, 'unfinished');
-        await mkdir(unfinished, { recursive: true });
+    install: (target, name, tags = []) =>
+      once(target, name, async (unfinished) => {
         const args = ['install', '-trimpath', '-tags', tags.join(','), target];
-        // Without C, the program is static, and runs in an image that has no libraries.
-        await execa(go, args, { cwd: folder, env: { ...env, CGO_ENABLED: '0', GOBIN: unfinished } });
-        await rename(join(unfinished, basename(target.replace(/@.*/, ''))), binary);
-      });
-      return binary;
-    },
+        await execa(go, args, { cwd: unfinished, env: { ...env, ...STATIC, GOBIN: unfinished } });
+        return join(unfinished, basename(target.replace(/@.*/, '')));
+      }),
+    installFrom: (module, command, name) =>
+      once(module, name, async (unfinished) => {
+        const { stdout } = await execa(go, ['mod', 'download', '-json', module], { cwd: unfinished, env });
+        const { Dir: cwd }: { Dir: string } = JSON.parse(stdout);
+        const binary = join(unfinished, name);
+        await execa(go, ['build', '-trimpath', '-o', binary, command], { cwd, env: { ...env, ...STATIC } });
+        return binary;
+      }),
   };
+}
+
+/** Without C, a program is static, and runs in an image that has no libraries. */
+const STATIC = { CGO_ENABLED: '0' };
+
+/**
+ * Puts a program into `.dev/` unless it is there.
+ * @param build writes the program into a folder, and returns its path
+ */
+async function once(
+  source: string,
+  name: string,
+  build: (unfinished: string) => Promise<string>,
+): Promise<string> {
+  const folder = join(devDir, name);
+  const binary = join(folder, name);
+  await withLock(`${folder}.lock`, async () => {
+    if (existsSync(binary)) return;
+    process.stdout.write(`Building ${source}; this takes some minutes, once…\n`);
+    const unfinished = join(folder, 'unfinished');
+    await mkdir(unfinished, { recursive: true });
+    await rename(await build(unfinished), binary);
+  });
+  return binary;
 }
 
 async function present(): Promise<string | undefined> {

@@ -1,0 +1,20 @@
+# The least roles on the key with which the programs work: those that `temporal-kms setup` grants. A test compares both.
+locals {
+  encrypt_decrypt = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+
+  roles = {
+    worker  = [local.encrypt_decrypt]
+    starter = ["roles/cloudkms.cryptoKeyEncrypter"]
+    codec-server = concat(
+      [var.encode ? local.encrypt_decrypt : "roles/cloudkms.cryptoKeyDecrypter"],
+      var.key_states ? ["roles/cloudkms.viewer"] : [],
+    )
+    # Its account is for Cloud Run, which otherwise uses an account with many rights.
+    dashboard = []
+  }
+
+  grants = {
+    for grant in flatten([for app, roles in local.roles : [for role in roles : { app = app, role = role }]]) :
+    "${grant.app} ${grant.role}" => grant
+  }
+}
