@@ -34,7 +34,7 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
       );
     }
     checkHost(c, (host) => hosts.has(host), 'CODEC_ALLOWED_HOSTS');
-    if (origin !== undefined && !headers.allows(origin)) {
+    if (origin !== undefined && !headers.allows(origin) && !isOwn(origin, c.req.header('host'))) {
       throw new HttpError(
         403,
         'forbidden',
@@ -76,6 +76,14 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
     return undefined;
   };
 }
+
+/**
+ * Whether a request comes from a page of the origin to which it was sent, such as the dashboard, and `Host` was accepted. The
+ * server does not know the scheme behind a proxy, so it accepts both. Their responses have no CORS headers: a browser shows them only
+ * to a page of the same origin, scheme included.
+ */
+const isOwn = (origin: string, host = ''): boolean =>
+  /^https?:\/\//.test(origin) && origin.replace(/^https?:\/\//, '') === host.toLowerCase();
 
 /**
  * Rejects a `Host` that this server does not accept. A web page whose name was rebound to this address (DNS rebinding)

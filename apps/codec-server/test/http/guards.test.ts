@@ -72,6 +72,41 @@ describe('requests of other sites', () => {
   });
 });
 
+describe('a page of the server’s own origin', () => {
+  it.each([`http://${HOST}`, `https://${HOST}`])('may send requests as %s', async (origin) => {
+    const response = await request('/decode', { ...fine, origin });
+    expect(response.status).toBe(200);
+    expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
+  });
+
+  it('gets no CORS header for a preflight, which a browser sends only for another origin', async () => {
+    const response = await request(
+      '/decode',
+      { host: HOST, origin: `https://${HOST}` },
+      undefined,
+      'OPTIONS',
+    );
+    expect(response.headers.get('access-control-allow-origin')).toBeNull();
+  });
+
+  it.each([
+    'http://127.0.0.1:9999',
+    'http://127.0.0.1',
+    'http://127.0.0.1:80880',
+    `http://user@${HOST}`,
+    `ws://${HOST}`,
+    HOST,
+    `http://http://${HOST}`,
+  ])('is not %s', async (origin) => {
+    expect((await request('/decode', { ...fine, origin })).status).toBe(403);
+  });
+
+  it('does not count if the Host is not accepted', async () => {
+    const evil = { host: 'evil.example:8088', origin: 'http://evil.example:8088' };
+    expect((await request('/decode', { ...fine, ...evil })).status).toBe(403);
+  });
+});
+
 describe('an allowed page', () => {
   it('gets a preflight response for every header that the Web UI sends', async () => {
     const response = await request(
