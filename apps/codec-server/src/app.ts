@@ -32,6 +32,7 @@ import { protocolRoutes, serveProtocol } from './routes/codec-protocol.ts';
 import { historyFileRoutes, takesFileEvents } from './routes/history-files.ts';
 import { historyRoutes } from './routes/history.ts';
 import { keyRoutes } from './routes/keys.ts';
+import type { Dashboard } from './routes/dashboard.ts';
 import { healthRoute, probeRoutes, serveProbes } from './routes/monitoring.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
 import { openApiRoute } from './routes/openapi.ts';
@@ -65,6 +66,8 @@ export interface AppDeps {
   readonly scans?: ScanReports | undefined;
   /** Absent: the audit contains no digests of ciphertexts. */
   readonly digests?: Digests | undefined;
+  /** Serves the dashboard from this origin; absent: this server has no pages. */
+  readonly dashboard?: Dashboard | undefined;
   /** Accepted `Host` headers, in lower case. */
   readonly hosts: readonly string[];
   readonly corsOrigins: readonly string[];
@@ -166,6 +169,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
     return inTime(next);
   });
   app.all(`${apiPath}/*`, routeTable(api, pathPrefix, run));
-  app.all('/*', serveProtocol(protocol, { pathPrefix, namespacePaths: deps.namespacePaths ?? false }, run));
+  const others = serveProtocol(protocol, { pathPrefix, namespacePaths: deps.namespacePaths ?? false }, run);
+  app.all('/*', (c) => deps.dashboard?.(c, access) ?? others(c));
   return app;
 }

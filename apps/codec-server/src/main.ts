@@ -26,6 +26,7 @@ import {
   accessOrExit,
   auditOrExit,
   connectOrExit,
+  dashboardOrExit,
   exitListening,
   followTlsFiles,
   textThreadsOrExit,
@@ -84,6 +85,7 @@ async function start(): Promise<void> {
     failed: metrics.auditFailed,
   });
   const threads = textThreadsOrExit();
+  const dashboard = config.dashboard && (await dashboardOrExit(config.dashboard, config.pathPrefix));
   metrics.followAudit(audit.head);
   const pair = config.tls && (await tlsPairOrExit(config.tls));
   const stopping = new AbortController();
@@ -127,6 +129,7 @@ async function start(): Promise<void> {
         auditHead: audit.head,
         digests: audit.digests,
         scans: scanReports(config.scanReportFile, (message, detail) => log.info(detail, message)),
+        dashboard,
         hosts: config.allowedHosts ?? loopbackHosts(config.host, port),
         corsOrigins: config.corsOrigins,
         pathPrefix: config.pathPrefix,

@@ -5,6 +5,7 @@ import { type Access, openAccess, reloadableAccess } from './access/access.ts';
 import { accessLoader, type PolicyFileOptions } from './access/policy-access.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { startTextThreads, type TextThreads } from './history/text-threads.ts';
+import { type Dashboard, type DashboardOptions, openDashboard } from './routes/dashboard.ts';
 import type { RunningServer } from './server/listen.ts';
 import { readTlsPair, type TlsFiles, type TlsPair, type TlsWatch, watchTlsPair } from './server/tls.ts';
 import { connectTemporal } from './temporal/service.ts';
@@ -71,6 +72,17 @@ export function textThreadsOrExit(): TextThreads {
       EXIT_CONFIG,
       `The worker threads for large payloads cannot start: ${messageOf(error)}. Install text-worker.mjs next to main.mjs.`,
     );
+  }
+}
+
+export async function dashboardOrExit(
+  options: Omit<DashboardOptions, 'pathPrefix'>,
+  pathPrefix: string,
+): Promise<Dashboard> {
+  try {
+    return await openDashboard({ ...options, pathPrefix });
+  } catch (error) {
+    return exit(EXIT_CONFIG, `The dashboard (CODEC_DASHBOARD_DIR) cannot be served: ${messageOf(error)}`);
   }
 }
 

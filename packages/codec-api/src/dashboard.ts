@@ -28,6 +28,7 @@ export function pageHeaders({ connect = [], frame = [] }: PageSources = {}): Rec
   ];
   return {
     'Content-Security-Policy': policy.join('; '),
+    'Cross-Origin-Resource-Policy': 'same-origin',
     'Referrer-Policy': 'no-referrer',
     'X-Content-Type-Options': 'nosniff',
   };

@@ -22,6 +22,14 @@ export interface CodecServerConfig {
   readonly corsOrigins: readonly string[];
   /** Accepted `Host` headers in lower case; absent: the loopback names with the bound port. */
   readonly allowedHosts?: readonly string[];
+  /** Absent: the server serves no dashboard. */
+  readonly dashboard?: {
+    readonly folder: string;
+    /** Origins in the content security policy, in addition to the server's and that of the sign-in. */
+    readonly connectSources: readonly string[];
+    readonly frameSources: readonly string[];
+    readonly temporalUiUrl?: string;
+  };
   /** Prefix of every route except the probes: empty, or `/…` without a slash at the end. */
   readonly pathPrefix: string;
   /** Whether `/{namespace}/encode` and `/{namespace}/decode` are served too. */
@@ -81,6 +89,12 @@ const settings = z
       .string()
       .regex(/^(\/[\w.~-]+)+$/, 'must begin with / and must not end with one')
       .optional(),
+    CODEC_DASHBOARD_DIR: z.string().optional(),
+    CODEC_DASHBOARD_CONNECT_SOURCES: list(origin).optional(),
+    CODEC_DASHBOARD_FRAME_SOURCES: list(origin).optional(),
+    CODEC_DASHBOARD_TEMPORAL_UI_URL: z
+      .url({ protocol: /^https?$/, error: 'must be an address with http or https' })
+      .optional(),
     AUTH: z.enum(['none', 'policy'], 'must be policy or, on loopback, none'),
     POLICY_FILE: z.string().optional(),
     // `kmsEnvironment` rejects 0.
@@ -138,6 +152,16 @@ const settings = z
     corsOrigins: values.CODEC_CORS_ORIGINS ?? [],
     ...(values.CODEC_ALLOWED_HOSTS && { allowedHosts: values.CODEC_ALLOWED_HOSTS }),
     pathPrefix: values.CODEC_PATH_PREFIX ?? '',
+    ...(values.CODEC_DASHBOARD_DIR !== undefined && {
+      dashboard: {
+        folder: values.CODEC_DASHBOARD_DIR,
+        connectSources: values.CODEC_DASHBOARD_CONNECT_SOURCES ?? [],
+        frameSources: values.CODEC_DASHBOARD_FRAME_SOURCES ?? [],
+        ...(values.CODEC_DASHBOARD_TEMPORAL_UI_URL !== undefined && {
+          temporalUiUrl: values.CODEC_DASHBOARD_TEMPORAL_UI_URL,
+        }),
+      },
+    }),
     namespacePaths: values.CODEC_NAMESPACE_PATHS,
     ...(values.CODEC_TRUSTED_PROXIES !== undefined && { proxies: values.CODEC_TRUSTED_PROXIES }),
     limits: {
@@ -190,6 +214,26 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       example: 'codec.example.com',
     },
     CODEC_PATH_PREFIX: { about: 'Path prefix of every route except the probes', example: '/codec' },
+    CODEC_DASHBOARD_DIR: {
+      about:
+        'Folder with the build of the dashboard, which the server then serves below CODEC_PATH_PREFIX (default none)',
+      example: '/srv/dashboard',
+    },
+    CODEC_DASHBOARD_CONNECT_SOURCES: {
+      about:
+        "Origins to which the dashboard's content security policy permits requests, separated by commas, in addition to " +
+        "the server's and the sign-in issuer's: a token endpoint elsewhere",
+      example: 'https://oauth2.example.com',
+    },
+    CODEC_DASHBOARD_FRAME_SOURCES: {
+      about:
+        "Origins that the policy permits in frames, in addition to the sign-in issuer's: an authorization endpoint elsewhere",
+      example: 'https://login.example.com',
+    },
+    CODEC_DASHBOARD_TEMPORAL_UI_URL: {
+      about: "Temporal's Web UI, to which the dashboard links from each run (default no link)",
+      example: 'https://temporal.example.com',
+    },
     CODEC_NAMESPACE_PATHS: {
       about:
         'Serve /{namespace}/encode and /{namespace}/decode too; X-Namespace must name the same namespace',

@@ -187,3 +187,27 @@ describe('paths and limits', () => {
     expect(mistakes({ [name]: value }).map(([variable]) => variable)).toEqual([name]);
   });
 });
+
+test('serves no dashboard by default, and the one that is named with its sources', () => {
+  expect(parse({})).not.toHaveProperty('dashboard');
+  expect(
+    parse({
+      CODEC_DASHBOARD_DIR: '/srv/dashboard',
+      CODEC_DASHBOARD_CONNECT_SOURCES: 'https://a.example, https://b.example',
+      CODEC_DASHBOARD_TEMPORAL_UI_URL: 'https://temporal.example',
+    }).dashboard,
+  ).toEqual({
+    folder: '/srv/dashboard',
+    connectSources: ['https://a.example', 'https://b.example'],
+    frameSources: [],
+    temporalUiUrl: 'https://temporal.example',
+  });
+});
+
+test.each(['https://a.example; script-src *', "'unsafe-inline'", '*', 'https://a.example/path'])(
+  'refuses %s as a source of the content security policy',
+  (source) => {
+    for (const name of ['CODEC_DASHBOARD_CONNECT_SOURCES', 'CODEC_DASHBOARD_FRAME_SOURCES'])
+      expect(mistakes({ [name]: source })).toEqual([[name, expect.any(String)]]);
+  },
+);
