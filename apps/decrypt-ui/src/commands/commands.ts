@@ -62,6 +62,9 @@ const commands = {
   },
   'row.open': { title: 'Open', keys: ['Enter'], section: 'Lists', when: onRow, keysOnly: true },
   find: { title: 'Find or filter', keys: ['/'], section: 'Lists' },
+  'row.pick': { title: 'Pick the run for a comparison', keys: ['x'], section: 'Lists' },
+  'runs.compare': { title: 'Compare the picked runs', keys: ['d'], section: 'Lists' },
+  'runs.unpick': { title: 'Drop the picked runs', keys: ['Escape'], section: 'Lists' },
   'copy.id': { title: 'Copy id', keys: ['c'], section: 'Lists' },
   'search.runs': {
     title: 'Search in the payloads of these runs',

@@ -3,8 +3,8 @@ import type {
   PayloadStub,
   WorkflowDescription,
   WorkflowRelations,
-  WorkflowStatus,
 } from '@temporal-kms/codec-api';
+import { closedAs } from './run-ends.ts';
 import { at, isRecord, textAt } from './values.ts';
 
 export interface FileHistory {
@@ -16,15 +16,6 @@ export interface FileHistory {
   /** Size of the events in the file. */
   readonly bytes: number;
 }
-
-const statuses: Readonly<Record<string, WorkflowStatus>> = {
-  WorkflowExecutionCompleted: 'Completed',
-  WorkflowExecutionFailed: 'Failed',
-  WorkflowExecutionTimedOut: 'TimedOut',
-  WorkflowExecutionCanceled: 'Canceled',
-  WorkflowExecutionTerminated: 'Terminated',
-  WorkflowExecutionContinuedAsNew: 'ContinuedAsNew',
-};
 
 /** Fields of the first event that a description contains too. */
 const configFields = ['workflowExecutionTimeout', 'workflowRunTimeout', 'workflowTaskTimeout'] as const;
@@ -47,7 +38,7 @@ export function describeFile({
   bytes,
 }: FileHistory): WorkflowDescription {
   const { attributes, payloads } = first;
-  const status = statuses[last.eventName] ?? 'Running';
+  const status = closedAs(last.eventName) ?? 'Running';
   const parent = executionAt(attributes, 'parentWorkflowExecution');
   const memo = payloads.filter(({ path }) => path.startsWith('memo.'));
   return {

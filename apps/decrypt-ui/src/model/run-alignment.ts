@@ -3,6 +3,7 @@ import type { Group, History } from './history.ts';
 import type { DiffPart } from './line-diff.ts';
 import { subjectOf } from './payload-choices.ts';
 import { payloadTitle } from './payload-label.ts';
+import { isEnd } from './run-ends.ts';
 
 /** Steps of a run that are compared at most: a page with more is no help, and naming them takes time. */
 export const MAX_STEPS = 4000;
@@ -11,8 +12,9 @@ export const MAX_STEPS = 4000;
 export const stepsOf = ({ groups }: History): readonly Group[] =>
   groups.filter(({ category }) => category !== 'task').slice(0, MAX_STEPS);
 
-/** What each step does. Steps of two runs with the same subject are aligned in their order. */
-export const subjectsOf = (steps: readonly Group[]): string[] => steps.map(subjectOf);
+/** What each step does. Steps of two runs with the same subject are aligned in their order, and so are the ends of the runs. */
+export const subjectsOf = (steps: readonly Group[]): string[] =>
+  steps.map((step) => (isEnd(step) ? 'end' : subjectOf(step)));
 
 /** A step of both runs, or of one of them. */
 export interface AlignedStep {

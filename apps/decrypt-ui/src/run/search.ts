@@ -38,3 +38,19 @@ export const compareSearch = z.object({
   with: maybe(z.string()),
   run: maybe(z.string()),
 });
+
+interface ComparedRun {
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
+/** The link to the comparison of two runs of a namespace. */
+export const comparisonOf = (namespace: string, { workflowId, runId }: ComparedRun, other: ComparedRun) =>
+  ({
+    to: '/ns/$namespace/workflows/$workflowId/$runId/compare',
+    params: { namespace, workflowId, runId },
+    search: {
+      run: other.runId,
+      ...(other.workflowId === workflowId ? {} : { with: other.workflowId }),
+    },
+  }) as const;

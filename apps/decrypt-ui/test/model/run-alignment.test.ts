@@ -4,6 +4,7 @@ import { lineDiff } from '../../src/model/line-diff.ts';
 import { payloadChoices, positionOf } from '../../src/model/payload-choices.ts';
 import { comparedRuns } from '../fixtures/compared.ts';
 import { historyOf } from '../fixtures/history.ts';
+import { FixtureRun } from '../fixtures/run.ts';
 
 const [first, second] = comparedRuns(Date.now()).map((run) => historyOf(run.events));
 const ours = stepsOf(first!);
@@ -18,6 +19,21 @@ describe('the steps of two runs', () => {
       [undefined, 5],
       [5, 8],
       [8, 11],
+    ]);
+  });
+
+  test('are aligned at the ends of the runs, also if the runs ended in different ways', () => {
+    const run = new FixtureRun({ workflowId: 'w', runId: 'r', type: 'T', taskQueue: 'q', start: 0 });
+    run.add('WorkflowExecutionStarted', 0, { workflowType: { name: 'T' } });
+    run.add('WorkflowExecutionFailed', 10, { failure: { message: 'No.' } });
+    const failed = stepsOf(historyOf(run.events));
+    const { parts } = lineDiff(subjectsOf(ours), subjectsOf(failed));
+    const rows = alignedSteps(parts, ours, failed);
+    expect(rows.map(({ left, right }) => [left?.id, right?.id])).toEqual([
+      [1, 1],
+      [2, undefined],
+      [5, undefined],
+      [8, 2],
     ]);
   });
 

@@ -36,6 +36,17 @@ describe('the comparison of two runs', () => {
     await until(() => steps().length === 1, 'the single step');
   });
 
+  test('says above the steps whether input and result differ, and opens them', async () => {
+    await renderApp(compare);
+    await until(
+      () => list().query() && page.getByRole('button', { name: 'Input differs' }).query(),
+      'the input',
+    );
+    await userEvent.click(page.getByRole('button', { name: 'Result differs' }));
+    await expect.element(page.getByRole('dialog', { name: 'Workflow Completed' })).toBeVisible();
+    await until(() => document.querySelector('[data-diff="changed"]'), 'the difference');
+  });
+
   test('shows the payloads of a step next to each other', async () => {
     await renderApp(compare);
     await until(() => list().query() && steps().some((text) => text.includes('2 payloads')), 'the steps');

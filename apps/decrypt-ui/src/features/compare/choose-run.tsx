@@ -8,6 +8,7 @@ import { formatMoment } from '../../model/format/time.ts';
 import { outcomeOf, outcomeText } from '../../model/outcome.ts';
 import { millisOf } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
+import { comparisonOf } from '../../run/search.ts';
 import { useServices } from '../../state/services.tsx';
 import { useTimeFormat } from '../../state/preferences.ts';
 import styles from './choose-run.module.css';
@@ -50,12 +51,7 @@ function Runs({ title, runs }: { title: string; runs: readonly WorkflowSummary[]
           const isSame = run.workflowId === address.workflowId;
           return (
             <li key={`${run.workflowId} ${run.runId}`}>
-              <Link
-                to="/ns/$namespace/workflows/$workflowId/$runId/compare"
-                params={address}
-                search={{ run: run.runId, ...(isSame ? {} : { with: run.workflowId }) }}
-                className={styles['link']}
-              >
+              <Link {...comparisonOf(address.namespace, address, run)} className={styles['link']}>
                 <OutcomeGlyph outcome={outcome} />
                 <span className="sr-only">{outcomeText[outcome]}</span>
                 <span className="ellipsis">{escapeInvisible(isSame ? run.runId : run.workflowId)}</span>

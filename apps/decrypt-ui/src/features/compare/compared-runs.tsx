@@ -1,22 +1,23 @@
 import { clsx } from 'clsx';
-import { useMemo, useState } from 'react';
+import { useState } from 'react';
+import { Button } from '../../components/button.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
 import { Segmented } from '../../components/segmented.tsx';
 import { VirtualList } from '../../components/virtual-list.tsx';
 import { categoryText, groupName, groupOutcome, groupSummary } from '../../model/describe-group.ts';
 import { formatDurationShort } from '../../model/format/duration.ts';
-import { plural } from '../../model/format/number.ts';
 import type { Group } from '../../model/history.ts';
 import { outcomeText } from '../../model/outcome.ts';
-import { type AlignedStep, payloadPairs } from '../../model/run-alignment.ts';
+import type { AlignedStep } from '../../model/run-alignment.ts';
+import { isEnd, isStart, resultName } from '../../model/run-ends.ts';
 import { type RunScope, RunScopeProvider } from '../../run/run-context.tsx';
 import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { CategoryIcon } from '../history/category-icon.tsx';
 import { LabelText, SummaryCell } from '../history/summary-cell.tsx';
 import styles from './compare-page.module.css';
 import { ComparedHeads } from './compared-heads.tsx';
-import { type PairCounts, usePairCounts } from './pair-state.ts';
 import { StepDialog } from './step-dialog.tsx';
+import { type StepOfRuns, useStepDifferences } from './step-differences.ts';
 import { isSingle, useAlignedSteps } from './use-aligned-steps.ts';
 
 interface Scopes {
@@ -39,6 +40,11 @@ export function ComparedRuns({ left, right }: Scopes) {
           {state}
         </span>
         <span className="spacer" />
+        {[steps.find(isStartStep), steps.findLast(isEndStep)].map((step) =>
+          step ? (
+            <End key={nameOfEnd(step)} step={step} left={left} right={right} onOpen={() => setOpened(step)} />
+          ) : null,
+        )}
         <Segmented
           label="Steps"
           className={styles['segmented']}
@@ -67,9 +73,34 @@ export function ComparedRuns({ left, right }: Scopes) {
   );
 }
 
-function Step({ step, left, right, onOpen }: Scopes & { step: AlignedStep; onOpen: () => void }) {
-  const pairs = useMemo(() => payloadPairs(step), [step]);
-  const counts = usePairCounts(left, right, pairs);
+const isStartStep = ({ left, right }: AlignedStep) =>
+  Boolean((left && isStart(left)) ?? (right && isStart(right)));
+const isEndStep = ({ left, right }: AlignedStep) => Boolean((left && isEnd(left)) ?? (right && isEnd(right)));
+
+/** `Input`, `Result`, `Failure`, or `Result and failure` where the runs ended in different ways. */
+function nameOfEnd({ left, right }: AlignedStep): string {
+  const names = [left, right].flatMap((group) =>
+    group ? [isStart(group) ? 'input' : resultName(group.events[0])] : [],
+  );
+  const text = [...new Set(names)].join(' and ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Whether the runs differ in their input, or in that with which they ended: both are far apart in a long history. */
+function End({ step, left, right, onOpen }: StepOfRuns & { onOpen: () => void }) {
+  const { text, different } = useStepDifferences({ step, left, right });
+  return (
+    <Button size="small" className={styles['end']} onClick={onOpen}>
+      {nameOfEnd(step)}{' '}
+      <span className={styles['mark']} data-different={different || undefined}>
+        {different ? (step.left && step.right ? 'differs' : text) : text}
+      </span>
+    </Button>
+  );
+}
+
+function Step({ step, left, right, onOpen }: StepOfRuns & { onOpen: () => void }) {
+  const { text, different } = useStepDifferences({ step, left, right });
   return (
     <button
       type="button"
@@ -79,7 +110,9 @@ function Step({ step, left, right, onOpen }: Scopes & { step: AlignedStep; onOpe
     >
       <Half group={step.left} scope={left} />
       <Half group={step.right} scope={right} />
-      <Mark step={step} counts={counts} left={left} right={right} />
+      <span className={styles['mark']} data-different={different || undefined}>
+        {text}
+      </span>
     </button>
   );
 }
@@ -114,34 +147,3 @@ function Half({ group, scope }: { group: Group | undefined; scope: RunScope }) {
 
 const duration = (group: Group) =>
   group.events.length > 1 ? formatDurationShort(group.lastAt - group.events[0].at) : '';
-
-/** In which the two runs differ at this step, in words. */
-function Mark({ step, counts, left, right }: Scopes & { step: AlignedStep; counts: PairCounts }) {
-  const texts = differences(step, counts, left, right);
-  return (
-    <span className={styles['mark']} data-different={texts.different || undefined}>
-      {texts.text}
-    </span>
-  );
-}
-
-function differences(
-  { left: ours, right: theirs }: AlignedStep,
-  counts: PairCounts,
-  left: RunScope,
-  right: RunScope,
-): { text: string; different: boolean } {
-  if (!ours || !theirs) return { text: ours ? 'first run only' : 'second run only', different: true };
-  const outcomes = [groupOutcome(ours, left.run.open), groupOutcome(theirs, right.run.open)];
-  const found = [
-    ...(outcomes[0] === outcomes[1] ? [] : ['outcome']),
-    ...(ours.attempt === theirs.attempt ? [] : ['attempts']),
-    ...(counts.different > 0 ? [plural(counts.different, 'payload')] : []),
-    ...(counts.single > 0 ? [`${plural(counts.single, 'payload')} in one run`] : []),
-  ];
-  if (found.length > 0) return { text: `differs: ${found.join(', ')}`, different: true };
-  if (counts.hidden > 0) return { text: 'locked', different: false };
-  if (counts.waiting > 0) return { text: '…', different: false };
-  if (counts.unreadable > 0) return { text: 'unreadable', different: false };
-  return { text: 'equal', different: false };
-}

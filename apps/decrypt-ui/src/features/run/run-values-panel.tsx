@@ -6,7 +6,8 @@ import type { RecordedEvent } from '../../model/history.ts';
 import { payloadTitle } from '../../model/payload-label.ts';
 import { FailurePanel } from '../payload/failure-panel.tsx';
 import { PayloadBlock } from '../payload/payload-block.tsx';
-import { resultName, useEnds } from './run-ends.ts';
+import { resultName } from '../../model/run-ends.ts';
+import { useEnds } from './run-ends.ts';
 import styles from './run-values.module.css';
 
 /** The input and the result of a run in full, next to each other. */

@@ -8,7 +8,8 @@ import { SummaryCell } from '../history/summary-cell.tsx';
 import { KeyBadges } from '../payload/key-badges.tsx';
 import { Mask } from '../payload/mask.tsx';
 import { PayloadCell } from '../payload/payload-cell.tsx';
-import { resultName, useEnds } from './run-ends.ts';
+import { resultName } from '../../model/run-ends.ts';
+import { useEnds } from './run-ends.ts';
 import styles from './run-values.module.css';
 
 /** A common size of an input. */

@@ -17,8 +17,10 @@ import { conditionWords } from './condition-words.ts';
 import { Filter } from './filter-field.tsx';
 import { setUsualColumns, useUsualColumns } from './list-settings.ts';
 import { type ListView, searchOf, statusesOf, viewOf, withStatuses } from './list-view.ts';
+import { PicksBar } from './picks-bar.tsx';
 import { StatusCounts } from './status-counts.tsx';
 import type { KnownValues } from './suggestions.ts';
+import { usePicks } from './use-picks.ts';
 import { useCounts, useResolvedTimes, useWorkflows } from './use-workflows.ts';
 import { ViewsBar } from './views-bar.tsx';
 import { type ListQuery, printQuery } from './visibility-query.ts';
@@ -50,6 +52,7 @@ export function WorkflowListPage() {
   const usual = useUsualColumns();
   const columns = view.columns ?? usual;
   const field = useRef<HTMLInputElement>(null);
+  const picks = usePicks(namespace);
   const [choosing, setChoosing] = useState(false);
   const { list, rows, error } = workflows;
   const invalid = error instanceof ApiFailure && error.code === 'invalid_query' ? error.message : undefined;
@@ -153,6 +156,7 @@ export function WorkflowListPage() {
           more={list.hasNextPage}
           onNearEnd={workflows.loadMore}
           beside={searching}
+          picks={picks}
           empty={
             list.isSuccess && {
               filtered: text !== '',
@@ -172,6 +176,7 @@ export function WorkflowListPage() {
           </Suspense>
         ) : null}
       </div>
+      <PicksBar namespace={namespace} picks={picks} />
       <ColumnsDialog
         open={choosing}
         onOpenChange={setChoosing}
@@ -190,6 +195,7 @@ export function WorkflowListPage() {
           { commands: ['row.open'], text: 'open' },
           { commands: ['group.expand'], text: 'children' },
           { commands: ['find'], text: 'filter' },
+          { commands: ['row.pick'], text: 'pick to compare' },
           { commands: ['search.runs'], text: 'search payloads' },
           { commands: ['copy.id'], text: 'copy id' },
           { commands: ['help'], text: 'all keys' },

@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
-import { ChevronRight, TriangleAlert } from 'lucide-react';
+import { ChevronRight, GitCompareArrows, TriangleAlert } from 'lucide-react';
 import { Fragment, memo, type ReactNode } from 'react';
 import { firstKey } from '../../commands/commands.ts';
 import { CopyButton } from '../../components/copy-button.tsx';
@@ -25,6 +25,8 @@ interface WorkflowCellsProps {
   readonly phone: boolean;
   /** Zero for closed runs, so that the clock does not render them again. */
   readonly now: number;
+  /** The position of the run among those that are picked for a comparison, from 1; 0 if it is not picked. */
+  readonly pick: number;
   /** Why the run makes no progress. */
   readonly problem: Problem | undefined;
   readonly onExpand: (row: ListRow) => void;
@@ -53,6 +55,7 @@ export const WorkflowCells = memo(
     before.namespace === after.namespace &&
     before.phone === after.phone &&
     before.now === after.now &&
+    before.pick === after.pick &&
     before.problem?.detail === after.problem?.detail &&
     before.onExpand === after.onExpand,
 );
@@ -114,7 +117,17 @@ function Status({ run, problem }: { run: WorkflowSummary; problem: Problem | und
   );
 }
 
-function Id({ run, row, namespace, onExpand }: RunProps) {
+/** Marks a run that is picked for a comparison. */
+const Pick = ({ pick }: { pick: number }) =>
+  pick === 0 ? null : (
+    <span className={styles['pick']}>
+      <GitCompareArrows size={12} aria-hidden="true" />
+      <span className="sr-only">picked to compare, </span>
+      {pick}
+    </span>
+  );
+
+function Id({ run, row, namespace, pick, onExpand }: RunProps) {
   return (
     <div className={styles['ids']} style={{ paddingLeft: indentOf(row.level) }}>
       <button
@@ -134,6 +147,7 @@ function Id({ run, row, namespace, onExpand }: RunProps) {
         <ChevronRight size={14} />
       </button>
       <RunLink run={run} namespace={namespace} />
+      <Pick pick={pick} />
       <CopyButton className={styles['copy']} what="workflow id" text={() => run.workflowId} />
     </div>
   );
@@ -167,13 +181,14 @@ function Attribute({ run, name }: { run: WorkflowSummary; name: string }) {
   return <span className="ellipsis t2">{escapeInvisible(parts.join(', '))}</span>;
 }
 
-function PhoneCells({ run, row, namespace, now, problem, onExpand }: RunProps) {
+function PhoneCells({ run, row, namespace, now, pick, problem, onExpand }: RunProps) {
   const outcome = outcomeOf(run.status);
   const started = millisOf(run.startTime);
   return (
     <div role="gridcell" className={styles['lines']} style={{ paddingLeft: indentOf(row.level) }}>
       <div className={styles['line']}>
         <RunLink run={run} namespace={namespace} />
+        <Pick pick={pick} />
         <span className="spacer" />
         <Duration run={run} now={now} />
         <OutcomeGlyph outcome={outcome} />

@@ -15,6 +15,7 @@ import { useColumnWidths } from '../../state/column-widths.ts';
 import { useNarrowerThan } from '../../state/media.ts';
 import { type ColumnId, columnLook, columnsFor, leastWidth, sizeOf, templateOf } from './columns.ts';
 import { expandedIn, keepExpanded, type ListRow, useListRows } from './list-rows.ts';
+import type { Picks } from './use-picks.ts';
 import { useProblems } from './use-problems.ts';
 import rowStyles from './workflow-row.module.css';
 import { WorkflowCells } from './workflow-row.tsx';
@@ -41,6 +42,8 @@ interface WorkflowTableProps {
   readonly empty: false | EmptyReason;
   /** A panel next to the table takes a part of the width, or covers the table in a narrow window. */
   readonly beside: boolean;
+  /** The runs that are picked for a comparison. */
+  readonly picks: Picks;
 }
 
 const keyOf = (row: ListRow) => row.key;
@@ -50,7 +53,7 @@ const NARROW_BELOW = 1280;
 
 /** The workflows of a namespace. More rows are loaded before the reader reaches the last row. */
 export function WorkflowTable(props: WorkflowTableProps) {
-  const { namespace, list, rows: runs, total, loading, more, onNearEnd, empty, beside } = props;
+  const { namespace, list, rows: runs, total, loading, more, onNearEnd, empty, beside, picks } = props;
   const navigate = useNavigate();
   const focus = useGridFocus({ name: `workflows ${list}`, refocus: true });
   const [expanded, setExpanded] = useState(() => expandedIn(list));
@@ -105,6 +108,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
       if (id === undefined) return;
       void navigator.clipboard.writeText(id).then(() => announce('Copied workflow id'));
     },
+    'row.pick': active?.run && (() => active.run && picks.toggle(active.run)),
     'group.expand': () => active?.run && setOpen(active, true),
     'group.collapse': () => {
       if (active?.expanded) setOpen(active, false);
@@ -133,7 +137,10 @@ export function WorkflowTable(props: WorkflowTableProps) {
         highlight="focused"
         className={styles['table']}
         rowOf={(row) => ({
-          className: clsx(phone ? rowStyles['phone'] : rowStyles['row']),
+          className: clsx(
+            phone ? rowStyles['phone'] : rowStyles['row'],
+            pickOf(row, picks) > 0 && rowStyles['picked'],
+          ),
           selected: row.key === focus.active,
           level: row.level,
           expanded: row.run ? row.expanded : undefined,
@@ -148,6 +155,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
             namespace={namespace}
             phone={phone}
             now={row.run && isOpen(row.run.status) ? now : 0}
+            pick={pickOf(row, picks)}
             problem={row.run && problems.get(row.run.runId)}
             onExpand={toggle}
           />
@@ -168,6 +176,10 @@ export function WorkflowTable(props: WorkflowTableProps) {
     </div>
   );
 }
+
+/** The position of the row's run among the picked runs, from 1; 0 if it is not picked. */
+const pickOf = ({ run }: ListRow, { runs }: Picks): number =>
+  run ? runs.findIndex(({ runId }) => runId === run.runId) + 1 : 0;
 
 /** False for a click on a link that the browser follows, for a click with a modifier, and for the end of a text selection. */
 function isPlainClick(event: MouseEvent): boolean {

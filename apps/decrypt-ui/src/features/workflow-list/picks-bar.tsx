@@ -1,0 +1,66 @@
+import { Link, useNavigate } from '@tanstack/react-router';
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { GitCompareArrows, X } from 'lucide-react';
+import { tip } from '../../commands/commands.ts';
+import { useCommands } from '../../commands/registry.ts';
+import { Button, buttonClass } from '../../components/button.tsx';
+import { OutcomeGlyph } from '../../components/outcome.tsx';
+import { outcomeOf, outcomeText } from '../../model/outcome.ts';
+import { comparisonOf } from '../../run/search.ts';
+import styles from './picks-bar.module.css';
+import type { Picks } from './use-picks.ts';
+
+/** The runs that are picked for a comparison, below the list so that it moves no row, and the link to their comparison. */
+export function PicksBar({ namespace, picks }: { namespace: string; picks: Picks }) {
+  const navigate = useNavigate();
+  const [first, second] = picks.runs;
+  const comparison = first && second ? comparisonOf(namespace, first, second) : undefined;
+  useCommands({
+    'runs.compare': comparison && (() => void navigate(comparison)),
+    'runs.unpick': first && picks.clear,
+  });
+  if (!first) return null;
+  return (
+    <section className={styles['bar']} aria-label="Runs to compare" data-unprinted="">
+      <span className={styles['icon']} aria-hidden="true">
+        <GitCompareArrows size={14} />
+      </span>
+      <ol className={styles['runs']}>
+        {picks.runs.map((run, index) => {
+          const outcome = outcomeOf(run.status);
+          return (
+            <li key={run.runId} className={styles['run']}>
+              <span className={styles['number']} aria-hidden="true">
+                {index + 1}
+              </span>
+              <OutcomeGlyph outcome={outcome} />
+              <span className="sr-only">{outcomeText[outcome]}</span>
+              <span className="ellipsis">{escapeInvisible(run.workflowId)}</span>
+              <span className={styles['id']}>{run.runId.slice(0, 8)}</span>
+              <Button
+                look="ghost"
+                size="small"
+                icon
+                aria-label={`Drop ${escapeInvisible(run.workflowId)} from the comparison`}
+                onClick={() => picks.toggle(run)}
+              >
+                <X size={12} />
+              </Button>
+            </li>
+          );
+        })}
+      </ol>
+      <span className="spacer" />
+      {comparison ? (
+        <Link {...comparison} className={buttonClass({ look: 'primary' })} {...tip('runs.compare')}>
+          Compare
+        </Link>
+      ) : (
+        <span className={styles['hint']}>Pick another run to compare it with</span>
+      )}
+      <Button look="ghost" {...tip('runs.unpick')} onClick={picks.clear}>
+        Cancel
+      </Button>
+    </section>
+  );
+}
