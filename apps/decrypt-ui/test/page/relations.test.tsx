@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { press, renderApp, row, until } from './render-app.tsx';
 
@@ -65,6 +65,25 @@ describe('the relations of a run', () => {
     expect(rowsOf('chain-title')[0]).toContain('This run');
     await until(() => rowsOf('chain-title')[1]?.includes('Continued from'), 'the relation');
   });
+
+  test.each([390, 320])(
+    'fit a window of %i px: the runs of the workflow id scroll down only',
+    async (width) => {
+      await renderApp(`${order}?tab=relations`);
+      onTestFinished(() => page.viewport(1440, 900));
+      await page.viewport(width, 844);
+      await until(() => rowsOf('chain-title')[1]?.includes('Continued from'), 'both runs');
+      const table = document.querySelector('table[aria-labelledby="chain-title"]')!;
+      await until(() => table.querySelectorAll('thead th').length === 4, 'the columns of a phone');
+      expect(table.parentElement!.scrollWidth).toBe(table.parentElement!.clientWidth);
+      for (const cell of table.querySelectorAll('tbody td')) {
+        expect(cell.scrollWidth, cell.textContent).toBeLessThanOrEqual(cell.clientWidth);
+        expect(cell.getBoundingClientRect().right).toBeLessThanOrEqual(width);
+      }
+      // The status is a glyph there, with a name for screen readers.
+      expect(rowsOf('chain-title')[1]).toMatch(/Continued|Completed/);
+    },
+  );
 
   test('name the receivers of signals and the other side of a Nexus operation', async () => {
     await renderApp(`${order}?tab=relations`);

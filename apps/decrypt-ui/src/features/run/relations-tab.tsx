@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
-import { useMemo, useState } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import { familyQuery, runsQuery } from '../../api/queries.ts';
 import { Button } from '../../components/button.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
@@ -12,6 +12,7 @@ import { linkText, type RunLink } from '../../model/run-links.ts';
 import { millisOf } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useNow } from '../../state/clock.ts';
+import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { useServices } from '../../state/services.tsx';
 import { FamilyTable } from './family-table.tsx';
 import styles from './relations-tab.module.css';
@@ -102,6 +103,8 @@ function Chain() {
   const links = useLineage().filter((link) => link.workflowId === workflowId && link.runId !== undefined);
   const listed = new Set(runs.map(({ runId }) => runId));
   const now = useNow(runs.some(({ status }) => isOpen(status)));
+  // A phone has no room for the column of the relation, which is below the id there.
+  const phone = useNarrowerThan(PHONE_BELOW);
   return (
     <section className={styles['section']} aria-labelledby="chain-title">
       <header className={styles['head']}>
@@ -115,8 +118,10 @@ function Chain() {
           <thead>
             <tr>
               <th scope="col">Run</th>
-              <th scope="col">Relation</th>
-              <th scope="col">Status</th>
+              {phone ? null : <th scope="col">Relation</th>}
+              <th scope="col" className={styles['state']}>
+                <span className={phone ? 'sr-only' : undefined}>Status</span>
+              </th>
               <th scope="col" className={styles['right']}>
                 Started
               </th>
@@ -127,17 +132,16 @@ function Chain() {
           </thead>
           <tbody>
             {runs.map((run) => (
-              <ChainRow key={run.runId} run={run} links={links} now={now} />
+              <ChainRow key={run.runId} run={run} links={links} now={now} phone={phone} />
             ))}
             {/* A run that Temporal does not list any more, or not yet. */}
             {links
               .filter(({ runId }) => runId !== undefined && !listed.has(runId))
               .map((link) => (
                 <tr key={link.runId}>
-                  <td className="mono">
+                  <RunCell relation={link.relation} phone={phone}>
                     <RunAnchor run={link}>{link.runId}</RunAnchor>
-                  </td>
-                  <td>{link.relation}</td>
+                  </RunCell>
                   <td className="t3" colSpan={3}>
                     not in Temporal’s list
                   </td>
@@ -154,9 +158,10 @@ interface ChainRowProps {
   readonly run: WorkflowSummary;
   readonly links: readonly RunLink[];
   readonly now: number;
+  readonly phone: boolean;
 }
 
-function ChainRow({ run, links, now }: ChainRowProps) {
+function ChainRow({ run, links, now, phone }: ChainRowProps) {
   const { address } = useRun();
   const outcome = outcomeOf(run.status);
   const started = millisOf(run.startTime);
@@ -165,7 +170,7 @@ function ChainRow({ run, links, now }: ChainRowProps) {
   const words = links.filter(({ runId }) => runId === run.runId).map(({ relation }) => relation);
   return (
     <tr data-here={here ? '' : undefined}>
-      <td className="mono">
+      <RunCell relation={here ? 'This run' : words.join(', ')} phone={phone}>
         {here ? (
           run.runId
         ) : (
@@ -173,12 +178,11 @@ function ChainRow({ run, links, now }: ChainRowProps) {
             {run.runId}
           </RunAnchor>
         )}
-      </td>
-      <td className={here ? undefined : 't2'}>{here ? 'This run' : words.join(', ')}</td>
+      </RunCell>
       <td>
         <span className={styles['status']}>
           <OutcomeGlyph outcome={outcome} />
-          {outcomeText[outcome]}
+          <span className={phone ? 'sr-only' : undefined}>{outcomeText[outcome]}</span>
         </span>
       </td>
       <td className={styles['right']}>{started === undefined ? '–' : <Moment at={started} />}</td>
@@ -190,6 +194,30 @@ function ChainRow({ run, links, now }: ChainRowProps) {
             : formatDurationShort(closed - started)}
       </td>
     </tr>
+  );
+}
+
+interface RunCellProps {
+  readonly relation: string;
+  readonly phone: boolean;
+  /** The id of the run. */
+  readonly children: ReactNode;
+}
+
+/** A run and its relation to the run on the page. */
+function RunCell({ relation, phone, children }: RunCellProps) {
+  if (phone)
+    return (
+      <td>
+        <div className="mono ellipsis">{children}</div>
+        {relation === '' ? null : <div className="small t2">{relation}</div>}
+      </td>
+    );
+  return (
+    <>
+      <td className="mono">{children}</td>
+      <td className="t2">{relation}</td>
+    </>
   );
 }
 
