@@ -35,13 +35,12 @@ export function jsonInline(input: unknown, limit: number): Token[] {
 
 /** The tokens of JSON on one line. Strings may be cut after `limit` characters. */
 export function* inline(input: unknown, limit: number, depth = 0): Generator<Token> {
-  const members = membersOf(input);
-  if (!members) {
+  if (!hasMembers(input)) {
     yield value(scalar(input, limit));
     return;
   }
   const [opening, closing] = Array.isArray(input) ? ['[', ']'] : ['{ ', ' }'];
-  if (members.length === 0) {
+  if (membersIn(input) === 0) {
     yield punctuation(`${opening}${closing}`.replaceAll(' ', ''));
     return;
   }
@@ -50,25 +49,29 @@ export function* inline(input: unknown, limit: number, depth = 0): Generator<Tok
     return;
   }
   yield punctuation(opening);
-  for (const [index, [name, member]] of members.entries()) {
-    if (index > 0) yield punctuation(', ');
-    if (name !== undefined) {
-      yield key(name);
+  let first = true;
+  // The caller takes the first tokens only, so a long array costs no more than a short one.
+  for (const name of Array.isArray(input) ? input.keys() : Object.keys(input)) {
+    if (!first) yield punctuation(', ');
+    first = false;
+    if (typeof name === 'string') {
+      yield key(memberName(name));
       yield punctuation(': ');
     }
-    yield* inline(member, limit, depth + 1);
+    yield* inline(Reflect.get(input, name), limit, depth + 1);
   }
   yield punctuation(closing);
 }
 
-/** The members of an object or array with their names; undefined for another value. */
-export function membersOf(input: unknown): readonly (readonly [string | undefined, unknown])[] | undefined {
-  if (Array.isArray(input)) return input.map((item) => [undefined, item] as const);
-  if (isLosslessNumber(input) || !isRecord(input)) return undefined;
-  return Object.entries(input).map(([name, member]) => [memberName(name), member] as const);
-}
+/** True for an object or array. */
+export const hasMembers = (input: unknown): input is readonly unknown[] | Readonly<Record<string, unknown>> =>
+  Array.isArray(input) || (isRecord(input) && !isLosslessNumber(input));
 
-const memberName = (name: string) =>
+export const membersIn = (input: readonly unknown[] | Readonly<Record<string, unknown>>): number =>
+  Array.isArray(input) ? input.length : Object.keys(input).length;
+
+/** The name of a member, without quotes where JavaScript allows that. */
+export const memberName = (name: string) =>
   /^[A-Za-z_$][\w$]*$/.test(name) ? name : escapeInText(JSON.stringify(name));
 
 function scalar(input: unknown, limit: number): string {

@@ -1,10 +1,13 @@
+import { plural } from './format/number.ts';
 import {
+  hasMembers,
   inline,
   jsonInline,
   key,
   type Line,
   MAX_DEPTH,
-  membersOf,
+  memberName,
+  membersIn,
   punctuation,
   type Token,
 } from './json-text.ts';
@@ -36,6 +39,9 @@ export const SHORT = 2000;
 /** The lines that "Unfold all" opens at most: a longer layout would make the page wait. */
 export const LONG = 20_000;
 
+/** The characters of a text that a line shows: the browser lays out a longer line as a whole, which takes long. */
+const LONG_LINE = 10_000;
+
 /** Characters of a line that contains a whole object or array. */
 const WIDTH = 46;
 /** Characters that a folded object or array shows of its members. */
@@ -50,15 +56,23 @@ export const unfolded: JsonFolds = { chosen: new Map(), lines: SHORT };
 export function jsonRows(root: unknown, { chosen, lines }: JsonFolds = unfolded): JsonRow[] {
   const rows: JsonRow[] = [];
   function visit(value: unknown, depth: number, name: string | undefined, comma: boolean) {
-    const members = membersOf(value);
+    // Most lines of a long value are numbers and texts, so they take the shortest way.
+    if (!hasMembers(value)) {
+      rows.push({ kind: 'flat', depth, name, value, comma });
+      return;
+    }
     // The outermost object always takes one line per member, so that a payload reads like a form.
-    const flat =
-      !members || members.length === 0 || depth >= MAX_DEPTH || (depth > 0 && fits(value, depth, name));
+    const count = membersIn(value);
+    const flat = count === 0 || depth >= MAX_DEPTH || (depth > 0 && fits(value, depth, name));
     const open = !flat && (chosen.get(value) ?? rows.length < lines);
     rows.push({ kind: flat ? 'flat' : open ? 'open' : 'folded', depth, name, value, comma });
     if (!open) return;
-    for (const [index, [inner, member]] of members.entries())
-      visit(member, depth + 1, inner, index < members.length - 1);
+    if (Array.isArray(value))
+      for (let index = 0; index < count; index += 1)
+        visit(value[index], depth + 1, undefined, index < count - 1);
+    else
+      for (const [index, [inner, member]] of Object.entries(value).entries())
+        visit(member, depth + 1, memberName(inner), index < count - 1);
     rows.push({ kind: 'close', depth, value, comma });
   }
   visit(root, 0, undefined, false);
@@ -81,7 +95,10 @@ export function rowTokens({ kind, depth, name, value, comma }: JsonRow): Line {
   if (name !== undefined) tokens.push(key(name), punctuation(': '));
   if (kind === 'open') tokens.push(punctuation(opening));
   else if (kind === 'close') tokens.push(punctuation(closing));
-  else tokens.push(...(kind === 'folded' ? jsonInline(value, FOLDED) : inline(value, Infinity)));
+  else tokens.push(...jsonInline(value, kind === 'folded' ? FOLDED : LONG_LINE));
+  // Copy and Save have the whole text.
+  if (typeof value === 'string' && value.length > LONG_LINE)
+    tokens.push(punctuation(` ${plural(value.length - LONG_LINE, 'more character')}`));
   if (comma && kind !== 'open') tokens.push(punctuation(','));
   return tokens;
 }

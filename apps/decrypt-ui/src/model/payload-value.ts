@@ -1,5 +1,5 @@
 import { escapeInvisible, type JsonPayload } from '@temporal-kms/codec-api';
-import { parse } from 'lossless-json';
+import { LosslessNumber, parse } from 'lossless-json';
 
 /** A decoded payload, interpreted by its encoding. */
 export type PayloadValue =
@@ -45,10 +45,16 @@ function jsonValue(bytes: Uint8Array<ArrayBuffer>): PayloadValue {
   if (text === undefined) return { kind: 'bytes', bytes };
   if (bytes.length > MAX_PARSED) return { kind: 'text', text, note: 'the JSON is too long to be laid out' };
   try {
-    return { kind: 'json', value: parse(text), text };
+    return { kind: 'json', value: parse(text, null, parseNumber), text };
   } catch {
     return { kind: 'text', text, note: 'the encoding is JSON, but the content is not' };
   }
+}
+
+/** A number of JavaScript if that keeps every digit. Most numbers do, and an object for each takes several times the time. */
+function parseNumber(source: string): number | LosslessNumber {
+  const number = Number(source);
+  return String(number) === source ? number : new LosslessNumber(source);
 }
 
 /** The bytes of a payload as they were encoded before encryption. */
@@ -56,7 +62,11 @@ export const bytesOf = (payload: JsonPayload): Uint8Array<ArrayBuffer> => fromBa
 
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   try {
-    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const binary = atob(text);
+    const bytes = new Uint8Array(binary.length);
+    // `Uint8Array.from` with a function takes ten times as long.
+    for (let at = 0; at < bytes.length; at += 1) bytes[at] = binary.charCodeAt(at);
+    return bytes;
   } catch {
     return new Uint8Array();
   }

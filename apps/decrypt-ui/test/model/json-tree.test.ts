@@ -9,6 +9,7 @@ import {
   rowTokens,
   SHORT,
 } from '../../src/model/json-tree.ts';
+import { jsonInline } from '../../src/model/json-text.ts';
 
 const text = (rows: readonly JsonRow[]) =>
   rows.map((row) =>
@@ -60,6 +61,28 @@ describe('the tree of a JSON value', () => {
     expect(stops.at(-1)).toBe('city: "Kiel"');
     expect(text(rows)[nextRow(rows, rows.length, -1)]).toContain('Kiel');
     expect(text(rows)[nextRow(rows, 6, -1)]).toContain('Kiel');
+  });
+
+  test('of 200,000 numbers has a short line for each, and its preview reads the first of them only', () => {
+    const numbers = Array.from({ length: 200_000 }, (_, index) => index);
+    const rows = jsonRows({ numbers });
+    expect(rows).toHaveLength(numbers.length + 4);
+    expect(text(rows.slice(-3))).toEqual(['    199999', '  ]', '}']);
+    let reads = 0;
+    const watched = new Proxy(numbers, {
+      get: (target, name, receiver) => {
+        reads += 1;
+        return Reflect.get(target, name, receiver);
+      },
+    });
+    expect(jsonInline(watched, 160)).not.toHaveLength(0);
+    expect(text(jsonRows({ watched }, { chosen: new Map(), lines: 1 }))[1]).toContain('watched: [0, 1, 2');
+    expect(reads).toBeLessThan(1000);
+  });
+
+  test('shows the beginning of a long text, and how much is missing', () => {
+    const [line] = text(jsonRows('x'.repeat(1_000_000)));
+    expect(line).toMatch(/^"x{9999}… 990,000 more characters$/);
   });
 
   test('folds the later objects of a long value until the reader opens them', () => {

@@ -1,7 +1,7 @@
-import { escapeInText } from '@temporal-kms/codec-api';
 import { lazy, Suspense, useMemo } from 'react';
 import type { JsonFolds } from '../../model/json-tree.ts';
 import type { PayloadValue } from '../../model/payload-value.ts';
+import { textLines } from '../../model/text-lines.ts';
 import { usePreferences } from '../../state/preferences.ts';
 import { CodeView } from './code-view.tsx';
 import { JsonView } from './json-view.tsx';
@@ -44,7 +44,7 @@ interface TextBodyProps extends Omit<PayloadBodyProps, 'value' | 'folds'> {
 }
 
 function TextBody({ text, note, ...rest }: TextBodyProps) {
-  const lines = useMemo(() => escapeInText(text).split('\n'), [text]);
+  const lines = useMemo(() => textLines(text), [text]);
   const { wrap } = usePreferences();
   return (
     <>
