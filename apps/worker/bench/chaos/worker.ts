@@ -9,9 +9,9 @@ import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { runWorker } from '@temporal-kms/kms-codec/run-worker';
 import { outageObserver, safeRuntimeOptions, writeLine } from '@temporal-kms/kms-codec/worker-logging';
 import { activityInfo, heartbeat } from '@temporalio/activity';
-import type { Payload, PayloadCodec } from '@temporalio/common';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { createFleetCodec, MovableClock, NAMESPACE } from './settings.ts';
+import { plainCodecs } from './plain-codecs.ts';
+import { createFleetCodec, fleetCodec, MovableClock, NAMESPACE } from './settings.ts';
 
 const ran = (): void => {
   const { workflowExecution, activityId, attempt } = activityInfo();
@@ -34,27 +34,23 @@ const activities = {
 };
 export type Activities = typeof activities;
 
-/** Shows what the SDK itself spends as soon as there is a codec. */
-const unchanged = (payloads: Payload[]): Promise<Payload[]> => Promise.resolve(payloads);
-const identity: PayloadCodec = { encode: unchanged, decode: unchanged };
-
 function main(): void {
   const { env } = process;
   Runtime.install({ ...safeRuntimeOptions(), shutdownSignals: [] });
   const clock = new MovableClock();
-  const kind = env['FLEET_CODEC'];
+  const kind = fleetCodec.parse(env['FLEET_CODEC']);
   const codec = createFleetCodec(env, clock, outageObserver(writeLine));
   const worker = runWorker({
     codec,
     namespace: NAMESPACE,
     connect: () => NativeConnection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' }),
-    createWorker: (connection) =>
+    createWorker: async (connection) =>
       Worker.create({
         connection,
         namespace: NAMESPACE,
         taskQueue: env['FLEET_TASK_QUEUE'] ?? '',
         plugins: kind === 'kms' ? [new KmsCodecPlugin(codec)] : [],
-        ...(kind === 'identity' && { dataConverter: { payloadCodecs: [identity] } }),
+        ...(kind !== 'kms' && { dataConverter: { payloadCodecs: await plainCodecs(kind, codec) } }),
         shutdownGraceTime: '2 seconds',
         ...(process.argv[2] === 'activities'
           ? { activities }
