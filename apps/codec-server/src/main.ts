@@ -94,6 +94,8 @@ async function start(): Promise<void> {
   const { metrics: metricsPort } = config;
   const keyStates = metricsPort && watchKeyStates({ keys: rules.keys, keyService: codec.keyService, log });
   if (keyStates) metrics.followKeyStates(keyStates.latest);
+  const scans = scanReports(config.scanReportFile, (message, detail) => log.info(detail, message));
+  if (config.scanReportFile !== undefined) metrics.followScans(scans);
   const metricsServer =
     metricsPort &&
     (await listen({
@@ -128,7 +130,7 @@ async function start(): Promise<void> {
         auditFile: config.auditFile,
         auditHead: audit.head,
         digests: audit.digests,
-        scans: scanReports(config.scanReportFile, (message, detail) => log.info(detail, message)),
+        scans,
         dashboard,
         hosts: config.allowedHosts ?? loopbackHosts(config.host, port),
         corsOrigins: config.corsOrigins,

@@ -6,6 +6,8 @@ import { type CodecMeter, type CodecMetrics, reportMetrics } from '@temporal-kms
 import type { MemoryBudget } from '../memory.ts';
 import { version } from '../version.ts';
 import { keyStateMetrics, type KeyStates } from './key-states.ts';
+import { scanMetrics } from './scan-metrics.ts';
+import type { ScanReports } from './scan-reports.ts';
 
 /** A request that was answered; a stream's time ends with its response head. */
 interface AnsweredRequest {
@@ -36,6 +38,8 @@ export interface Metrics {
   followAudit(head: () => { readonly seq: number }): void;
   /** @param latest what Cloud KMS answered last about each key */
   followKeyStates(latest: KeyStates['latest']): void;
+  /** @param scans the report of the last scan */
+  followScans(scans: ScanReports): void;
   /** Resolves to all metrics in Prometheus' text format, version 0.0.4. */
   text(): Promise<string>;
 }
@@ -111,6 +115,7 @@ export function createMetrics(memory?: MemoryUse): Metrics {
         })
         .addCallback((result) => result.observe(head().seq)),
     followKeyStates: (latest) => keyStateMetrics(meter, latest),
+    followScans: (scans) => scanMetrics(meter, scans),
     auditFailed: () => void (auditFailures += 1),
     text: async () => {
       codec.report();

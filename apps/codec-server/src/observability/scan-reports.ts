@@ -24,6 +24,8 @@ export interface ScanReports {
    * @param keys resource names of the namespace's crypto keys. The report's other crypto keys are left out.
    */
   of(namespace: string, keys: readonly string[]): Promise<NamespaceScan>;
+  /** Resolves to the whole report, for metrics; undefined if there is none. Never rejects. */
+  latest(): Promise<ScanReport | undefined>;
 }
 
 /**
@@ -60,6 +62,10 @@ export function scanReports(
   }
 
   return {
+    latest: async () => {
+      const read = file === undefined ? undefined : await current(file);
+      return read !== undefined && 'report' in read ? read.report : undefined;
+    },
     of: async (namespace, keys) => {
       if (file === undefined) return { status: 'not_configured' };
       const read = await current(file);

@@ -7,6 +7,7 @@ import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { metricsApp } from '../../src/routes/monitoring.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
+import { scanReports } from '../../src/observability/scan-reports.ts';
 import { version } from '../../src/version.ts';
 import { appWith, HOST, keptLog, keys, type Kms, startKms } from '../support/stack.ts';
 
@@ -167,6 +168,7 @@ it('has no metric that docs/operations.md does not list', async () => {
   const { metrics, post, codec } = measured();
   metrics.followAudit(() => ({ seq: 0 }));
   metrics.followKeyStates(new Map([[keys.payments, { reason: 'kms_unavailable' }]]));
+  metrics.followScans(scanReports(undefined));
   await post('/encode', 'payments', payloads(1));
   const page = await readFile(join(import.meta.dirname, '../../../../docs/operations.md'), 'utf8');
   const listed = new Set(

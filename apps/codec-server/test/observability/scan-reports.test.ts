@@ -8,6 +8,7 @@ import {
   type ScanReport,
 } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createMetrics } from '../../src/observability/metrics.ts';
 import { scanReports } from '../../src/observability/scan-reports.ts';
 import { appWith, HOST, keys, startKms } from '../support/stack.ts';
 
@@ -169,5 +170,42 @@ describe('the report of a scan', () => {
         cryptoKeys: [{ key: keys.payments, versions: [{ notPrimarySince: '2026-11-20T12:00:00.000Z' }] }],
       },
     });
+  });
+});
+
+describe('the metrics of the last scan', () => {
+  const withState = (state: string): ScanReport => ({
+    ...report('payments'),
+    cryptoKeys: [{ ...observed(keys.payments), versions: [{ version: 1, state }] }],
+  });
+  const samplesOf = (path: string) => {
+    const metrics = createMetrics();
+    metrics.followScans(scanReports(path));
+    return async () => (await metrics.text()).split('\n').filter((line) => line.startsWith('codec_scan_'));
+  };
+  const histories = (state: string, value: number | 'NaN') =>
+    `codec_scan_histories{namespace="payments",key="${keys.payments}",version="1",state="${state}"} ${value}`;
+
+  it('count the histories that need each key version, by the state of the version, without workflow ids', async () => {
+    const path = await written(withState('DESTROYED'));
+    const samples = samplesOf(path);
+    const [age, ...series] = await samples();
+    expect(Number(age!.replace('codec_scan_report_age_seconds ', ''))).toBeGreaterThan(0);
+    expect(series).toEqual([histories('DESTROYED', 3)]);
+
+    await written({ ...withState('DESTROYED'), namespaces: [] }, path);
+    expect(await samples()).toContain(histories('DESTROYED', 0));
+    await written(withState('ENABLED'), path);
+    expect(await samples()).toEqual(
+      expect.arrayContaining([histories('DESTROYED', 0), histories('ENABLED', 3)]),
+    );
+  });
+
+  it('have no old values while the report cannot be read', async () => {
+    const path = await written(withState('DESTROYED'));
+    const samples = samplesOf(path);
+    await samples();
+    await written('{', path);
+    expect(await samples()).toEqual(['codec_scan_report_age_seconds NaN', histories('DESTROYED', 'NaN')]);
   });
 });

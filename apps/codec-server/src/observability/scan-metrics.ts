@@ -1,0 +1,66 @@
+import type { Meter } from '@opentelemetry/api';
+import type { ScanReport } from '@temporal-kms/codec-api';
+import type { ScanReports } from './scan-reports.ts';
+
+/** Label values where messages name no version, no crypto key of the configuration, or a version without a known state. */
+const UNKNOWN = 'unknown';
+
+/** Histories that need a key version, with the labels of their series. */
+interface Needed {
+  readonly namespace: string;
+  readonly key: string;
+  readonly version: string;
+  readonly state: string;
+  readonly histories: number;
+}
+
+/**
+ * Adds gauges of the last report of `temporal-kms scan`. They name crypto keys, and no workflow. Without a readable report
+ * they are NaN, which no comparison of an alert matches. OpenTelemetry keeps a series for ever, so a version that no history
+ * needs any longer gets 0.
+ */
+export function scanMetrics(meter: Meter, { latest }: ScanReports, now: () => number = Date.now): void {
+  const seen = new Map<string, Needed>();
+  meter
+    .createObservableGauge('codec_scan_report_age_seconds', {
+      description: 'Time since the last complete or partial scan started',
+    })
+    .addCallback(async (result) => {
+      const report = await latest();
+      result.observe(report === undefined ? Number.NaN : (now() - Date.parse(report.started)) / 1_000);
+    });
+  meter
+    .createObservableGauge('codec_scan_histories', {
+      description: 'Histories that need the key version, and the state of the version at the scan',
+    })
+    .addCallback(async (result) => {
+      const report = await latest();
+      const needed = new Map(report === undefined ? [] : neededIn(report).map((one) => [seriesOf(one), one]));
+      for (const [series, one] of needed) seen.set(series, one);
+      for (const [series, { histories: _, ...labels }] of seen) {
+        const value = report === undefined ? Number.NaN : (needed.get(series)?.histories ?? 0);
+        result.observe(value, labels);
+      }
+    });
+}
+
+const seriesOf = ({ namespace, key, version, state }: Needed): string =>
+  [namespace, key, version, state].join(' ');
+
+function neededIn({ namespaces, cryptoKeys }: ScanReport): Needed[] {
+  const states = new Map(
+    cryptoKeys.flatMap(({ key, versions }) =>
+      versions.map(({ version, state }) => [`${key} ${version}`, state] as const),
+    ),
+  );
+  return namespaces.flatMap(({ namespace, keys }) => {
+    const found = keys.filter(({ staticKey }) => staticKey === undefined);
+    return found.map(({ key = UNKNOWN, version, places }) => ({
+      namespace,
+      key,
+      version: String(version ?? UNKNOWN),
+      state: states.get(`${key} ${version}`) ?? UNKNOWN,
+      histories: Object.values(places).reduce((sum, { histories }) => sum + histories, 0),
+    }));
+  });
+}
