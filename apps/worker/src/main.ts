@@ -6,7 +6,13 @@ import {
   printableConfig,
   workerEnvironment,
 } from '@temporal-kms/config';
-import { combineObservers, createKmsCodec, KmsCodecPlugin, reportMetrics } from '@temporal-kms/kms-codec';
+import {
+  combineObservers,
+  createKmsCodec,
+  KmsCodecPlugin,
+  renewedMeter,
+  reportMetrics,
+} from '@temporal-kms/kms-codec';
 import { runWorker } from '@temporal-kms/kms-codec/run-worker';
 import { catchFatalErrors, outageObserver } from '@temporal-kms/kms-codec/worker-logging';
 import { NativeConnection, Runtime } from '@temporalio/worker';
@@ -44,7 +50,8 @@ if (kmsEmulator) {
 }
 
 catchFatalErrors(installRuntime(log, metrics));
-const meter = Runtime.instance().metricMeter;
+// The Runtime ends with the last connection, also while the worker waits for Cloud KMS.
+const meter = renewedMeter(() => Runtime.instance().metricMeter);
 meter
   .createGauge(
     'codec_worker_build_info',

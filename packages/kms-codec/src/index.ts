@@ -32,6 +32,8 @@ export type { KmsCodecExtras, KmsSettings } from './config/load.ts';
 export { combineObservers } from './observer.ts';
 export type { KmsCall, Observer } from './observer.ts';
 export type { DecodePlan } from './plan.ts';
+export { renewedMeter } from './metrics/renewed-meter.ts';
+export type { RenewedMeter } from './metrics/renewed-meter.ts';
 export { reportMetrics } from './metrics/report.ts';
 export type { CodecMeter, CodecMetrics, SeriesLabels } from './metrics/report.ts';
 export { KmsCodecPlugin } from './plugin.ts';

@@ -4,7 +4,7 @@ import { freePorts } from '@temporal-kms/scripts/ports';
 import { tableRows } from '@temporal-kms/testing/markdown';
 import { Runtime } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type CodecMetrics, combineObservers, reportMetrics } from '../src/index.ts';
+import { type CodecMetrics, combineObservers, renewedMeter, reportMetrics } from '../src/index.ts';
 import {
   callsWaiting,
   counters,
@@ -118,6 +118,48 @@ describe('metrics of a codec', () => {
     const text = await scrape();
     expect(text).not.toContain(SECRET);
     expect(text).not.toContain('hidden');
+  });
+});
+
+it('a meter that cannot be created does not end the process, and gets the totals later', () => {
+  const added: number[] = [];
+  let isFree = false;
+  const instrument = { add: (value: number) => void added.push(value) };
+  const fake = { createCounter: () => instrument, createGauge: vi.fn(), createHistogram: vi.fn() };
+  const meter = renewedMeter(() => {
+    if (!isFree) throw new Error('The port is in use.');
+    return fake;
+  });
+  const counter = meter.createCounter('name', undefined, 'text');
+  counter.add(2, {});
+  counter.add(3, {});
+  expect(added).toEqual([]);
+  isFree = true;
+  meter.renew();
+  counter.add(1, {});
+  expect(added).toEqual([5, 1]);
+});
+
+describe('metrics of a codec whose worker is replaced, and with it the Runtime', () => {
+  it('keep their totals and values in the next Runtime', async () => {
+    const renewed = reportMetrics(renewedMeter(() => Runtime.instance().metricMeter));
+    const readiness = { status: 'ready' as const, restarts: 1 };
+    const other = codecWith({ again: { encrypt: cryptoKey('pay') } }, { observer: renewed.observer }).codec;
+    renewed.follow(other, ['again']);
+    renewed.followWorker({ readiness: () => readiness });
+    const series = { namespace: 'again', format: 'envelope-v2' };
+    await other.encode([json(1), json(2)], inNamespace('again'));
+    await eventually('codec_payloads_encrypted_total', series, 2);
+
+    await Runtime.instance().shutdown();
+    await other.encode([json(3)], inNamespace('again'));
+    readiness.restarts = 2;
+    await eventually('codec_payloads_encrypted_total', series, 3);
+    await eventually('codec_worker_restarts_total', {}, 2);
+    await eventually('codec_worker_ready', {}, 1);
+    await eventually('codec_payloads_refused_total', { namespace: 'again', code: 'key_disabled' }, 0);
+    renewed.stop();
+    await other.close();
   });
 });
 

@@ -36,6 +36,8 @@ export interface CodecMeter {
     unit: string | undefined,
     description: string,
   ): { set(value: number, labels: SeriesLabels): void };
+  /** Called before each report, see `renewedMeter`. */
+  renew?(): void;
 }
 
 /** Metrics of a codec, see {@link reportMetrics}. */
@@ -61,7 +63,7 @@ export interface CodecMetrics {
 /**
  * Reports a codec's events and the state of its keys through a meter of Temporal's SDK. With the meter of a worker's
  * Runtime they appear next to the metrics of Temporal's Core, in Prometheus or OpenTelemetry. docs/operations.md lists their
- * names. No label contains anything from a payload.
+ * names. No label contains anything from a payload. With `runWorker`, use {@link renewedMeter}.
  *
  * @example
  * const metrics = reportMetrics(Runtime.instance().metricMeter);
@@ -87,6 +89,7 @@ export function reportMetrics(meter: CodecMeter): CodecMetrics {
   const waiting = gauge(callsWaiting);
   const codecs = new Set<Pick<KmsCodec, 'callsWaiting'>>();
   const writers: (() => void)[] = [
+    () => meter.renew?.(),
     () => counted.forEach((one) => one.flush()),
     () => store.write(),
     () =>

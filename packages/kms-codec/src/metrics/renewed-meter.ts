@@ -1,0 +1,87 @@
+import type { CodecMeter, SeriesLabels } from './report.ts';
+
+/** A meter whose series outlive the meter to which they are written. */
+export interface RenewedMeter extends CodecMeter {
+  /** Writes all series to the current meter if it is another one. `reportMetrics` calls it every second. */
+  renew(): void;
+}
+
+/** Writes an instrument's series to a meter, if it is not the meter to which they were written last. */
+interface Instrument {
+  renew(meter: CodecMeter): void;
+}
+
+/**
+ * Returns a meter that writes to the meter that `current` returns at the time. Temporal's Runtime ends when its last connection
+ * closes, and its meter and metrics with it: each time that `runWorker` replaces a worker, and while it waits for Cloud KMS. The
+ * next Runtime has another meter, to which counters are written with their totals, and gauges with their last values. Histograms
+ * begin again.
+ *
+ * @param current creates the Runtime if there is none. If it throws, for example because the port of the last Runtime is not free
+ * yet, the series are written later
+ * @example
+ * const metrics = reportMetrics(renewedMeter(() => Runtime.instance().metricMeter));
+ */
+export function renewedMeter(current: () => CodecMeter): RenewedMeter {
+  const currentOrNone = (): CodecMeter | undefined => {
+    try {
+      return current();
+    } catch {
+      return undefined;
+    }
+  };
+  const instruments: Instrument[] = [];
+  const kept = <I>(
+    create: (meter: CodecMeter) => I,
+    write: (instrument: I, value: number, labels: SeriesLabels) => void,
+    next: (value: number, before: number) => number | undefined,
+  ): ((value: number, labels: SeriesLabels) => void) => {
+    const series = new Map<string, { readonly labels: SeriesLabels; value: number }>();
+    let written: { readonly meter: CodecMeter; readonly instrument: I } | undefined;
+    const renew = (meter: CodecMeter): I => {
+      if (written?.meter === meter) return written.instrument;
+      const instrument = create(meter);
+      written = { meter, instrument };
+      for (const { labels, value } of series.values()) write(instrument, value, labels);
+      return instrument;
+    };
+    instruments.push({ renew });
+    return (value, labels) => {
+      const meter = currentOrNone();
+      const instrument = meter && renew(meter);
+      const name = JSON.stringify(labels);
+      const known = series.get(name);
+      const after = next(value, known?.value ?? 0);
+      if (known !== undefined && after !== undefined) known.value = after;
+      else if (after !== undefined) series.set(name, { labels, value: after });
+      if (instrument !== undefined) write(instrument, value, labels);
+    };
+  };
+  return {
+    createCounter: (name, unit, description) => ({
+      add: kept(
+        (meter) => meter.createCounter(name, unit, description),
+        (counter, value, labels) => counter.add(value, labels),
+        (value, before) => before + value,
+      ),
+    }),
+    createGauge: (name, type, unit, description) => ({
+      set: kept(
+        (meter) => meter.createGauge(name, type, unit, description),
+        (gauge, value, labels) => gauge.set(value, labels),
+        (value) => value,
+      ),
+    }),
+    createHistogram: (name, type, unit, description) => ({
+      record: kept(
+        (meter) => meter.createHistogram(name, type, unit, description),
+        (histogram, value, labels) => histogram.record(value, labels),
+        () => undefined,
+      ),
+    }),
+    renew: () => {
+      const meter = currentOrNone();
+      if (meter !== undefined) for (const instrument of instruments) instrument.renew(meter);
+    },
+  };
+}
