@@ -53,6 +53,8 @@ const KMS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 /** Time series of one metric. The SDK's limit is 2,000, and a metric has up to 21 for each namespace of the keys file. */
 const MAX_SERIES = 50_000;
 
+const DENIED: readonly number[] = [401, 403];
+
 const methods = new Set(['GET', 'POST', 'OPTIONS']);
 
 export type MemoryUse = Pick<MemoryBudget, 'bytes' | 'held' | 'waits' | 'refusals'>;
@@ -92,13 +94,20 @@ export function createMetrics(memory?: MemoryUse): Metrics {
     description: 'Requests answered 429, by the rate limit that they exceeded',
   });
   for (const limit of Object.values(limitLabels)) rateLimited.add(0, { limit });
+  // In the histogram, a burst could be the first value of its series, which has no increase.
+  const denied = meter.createCounter('codec_requests_denied', {
+    description: 'Requests without a valid token (401) or without a permission (403)',
+  });
+  for (const status of DENIED) denied.add(0, { status });
   if (memory !== undefined) memoryMetrics(meter, memory);
   processMetrics(meter);
 
   return {
     codec,
-    request: ({ method, route, status, ms }) =>
-      requests.record(ms / 1_000, { method: methods.has(method) ? method : 'other', route, status }),
+    request: ({ method, route, status, ms }) => {
+      requests.record(ms / 1_000, { method: methods.has(method) ? method : 'other', route, status });
+      if (DENIED.includes(status)) denied.add(1, { status });
+    },
     streamOpened: () => {
       open += 1;
       let isOpen = true;

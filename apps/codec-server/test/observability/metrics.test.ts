@@ -100,6 +100,17 @@ it('counts requests by route pattern and status, never by path', async () => {
   await codec.close();
 });
 
+it('counts denied requests apart from others, so that their first burst has an increase', async () => {
+  const { metrics, counted, codec } = measured();
+  for (const status of [200, 401, 401, 403, 404])
+    metrics.request({ method: 'GET', route: '/api/namespaces', status, ms: 1 });
+  expect(await counted('codec_requests_denied_total')).toEqual([
+    { status: '401', value: 2 },
+    { status: '403', value: 1 },
+  ]);
+  await codec.close();
+});
+
 it('counts payloads by format and reason code, and Cloud KMS calls and data-key lookups by outcome', async () => {
   const { post, samples, counted, codec } = measured();
   const encrypted = await (await post('/encode', 'payments', payloads(3))).text();
@@ -146,6 +157,10 @@ it('has each counter of a configured namespace from the start, with the value 0'
   const store = { operation: 'load', code: 'unavailable', value: 0 };
   expect(await samples('codec_branch_key_store_failures_total')).toContainEqual(store);
   expect(await samples('codec_rate_limited_total')).toContainEqual({ limit: 'requests', value: 0 });
+  expect(await samples('codec_requests_denied_total')).toEqual([
+    { status: '401', value: 0 },
+    { status: '403', value: 0 },
+  ]);
   await codec.close();
 });
 
