@@ -24,6 +24,7 @@ const everything = {
   codecServer: {
     policy,
     corsOrigins: ['https://temporal.example.com'],
+    tracesEndpoint: 'http://collector.observability:4318',
     serviceAccount: {
       annotations: { 'iam.gke.io/gcp-service-account': 'codec@acme.iam.gserviceaccount.com' },
     },

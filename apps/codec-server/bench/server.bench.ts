@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,14 +19,16 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '2' },
     only: { type: 'string', default: '' },
+    traces: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
   console.log(
-    'node bench/server.bench.ts [--rounds 3] [--seconds 2] [--only "decode 1 × 1 KiB"]\n' +
+    'node bench/server.bench.ts [--rounds 3] [--seconds 2] [--only "decode 1 × 1 KiB"] [--traces]\n' +
       "Measures /decode and /encode of the bundled codec server and of the Go SDK's codec server. Each server runs on one\n" +
-      'core, wrk on another. --only selects the rows whose name contains the text.',
+      'core, wrk on another. --only selects the rows whose name contains the text. --traces adds a server that exports\n' +
+      'traces of all requests, and one of a hundredth.',
   );
   process.exit(0);
 }
@@ -80,6 +84,7 @@ await writeFile(
   })}\n...\n`,
 );
 const rival = await buildRival(directory);
+const collector = await startSink();
 const contenders: Contender[] = [];
 try {
   if (rival) contenders.push({ name: 'Go SDK handler', server: await rival.start(), headers: {} });
@@ -115,6 +120,11 @@ try {
     },
     { name: 'codec-server, deployed, audit to a pipe', server: await deployed({}), headers },
   );
+  for (const share of values.traces ? ['1', '0.01'] : []) {
+    const traces = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_TRACES_SAMPLER_ARG: share };
+    const server = await deployed({ AUDIT_FILE: join(directory, `audit-${share}.jsonl`), ...traces });
+    contenders.push({ name: `codec-server, deployed, audit in a file, traces ${share}`, server, headers });
+  }
 
   console.log(
     `node ${process.version}; ${rounds} rounds of ${seconds} s, 64 connections; payloads/s (min / median / max), CPU time per payload\n`,
@@ -152,8 +162,25 @@ try {
 } finally {
   await Promise.all(contenders.map(({ server }) => server.stop()));
   issuer.close();
+  collector.close();
   await emulator.close();
   await rm(directory, { recursive: true });
+}
+
+/** Starts a collector that discards the traces. */
+async function startSink(): Promise<{ readonly url: string; close(): void }> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => response.end());
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const bound = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}`,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
 }
 
 function payloadOf(bytes: number): unknown {

@@ -25,6 +25,7 @@ import { describedKeys } from './observability/namespace-keys.ts';
 import type { KeyUsage } from './observability/key-usage.ts';
 import type { KmsHealth } from './observability/kms-calls.ts';
 import { type ScanReports, scanReports } from './observability/scan-reports.ts';
+import type { Spans } from './observability/spans.ts';
 import { historyBytes, inflightBytes, MemoryBudget } from './memory.ts';
 import { codecProtocol } from './protocol/codec-protocol.ts';
 import { auditRoutes } from './routes/audit.ts';
@@ -76,6 +77,8 @@ export interface AppDeps {
   readonly log: Logger;
   /** Absent: no metrics. */
   readonly meter?: HttpMeter;
+  /** Absent: no traces. */
+  readonly spans?: Spans | undefined;
   /** The server terminates TLS itself. */
   readonly tls?: boolean;
   /** Aborted when the process shuts down: streams close with an `end` line, and new requests are rejected. */
@@ -146,12 +149,15 @@ export function createApp(deps: AppDeps): Hono<Env> {
     healthRoute({ temporal, kms, emulator, branchKeyStore: deps.branchKeyStore }),
     openApiRoute(pathPrefix, () => [...api, ...Object.values(protocol), ...probes]),
   ];
-  const protocol = protocolRoutes(codecProtocol({ codec, authority, digests: deps.digests, limits }), serves);
+  const protocol = protocolRoutes(
+    codecProtocol({ codec, authority, digests: deps.digests, limits, spans: deps.spans }),
+    serves,
+  );
   const probes = probeRoutes({ kms, emulator, headers, stopping });
 
   const app = new Hono<Env>();
   app.onError(errorResponse({ headers, log, isApi, rates }));
-  app.use(requestLog(log, stopping, deps.meter));
+  app.use(requestLog(log, stopping, deps.meter, deps.spans));
   serveProbes(app, probes);
   const maxBody = (path: string): number =>
     isApi(path) ? Math.min(takesFileEvents(path) ? MAX_FILE_BODY : API_BODY, limits.maxBody) : limits.maxBody;

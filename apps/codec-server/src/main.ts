@@ -19,6 +19,7 @@ import { createLog, standardOutput } from './observability/log.ts';
 import { countBuffersAsHeap, inflightBytes, MemoryBudget } from './memory.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { scanReports } from './observability/scan-reports.ts';
+import type { Tracing, TracingOptions } from './observability/tracing.ts';
 import { metricsApp } from './routes/monitoring.ts';
 import { listen } from './server/listen.ts';
 import { requireModernTls } from './server/tls.ts';
@@ -62,7 +63,15 @@ async function start(): Promise<void> {
   const metrics = createMetrics(memory);
   const store = config.kms.openBranchKeyStore?.();
   const branchKeyStore = store && watchBranchKeyStore();
-  const observers = [kms, metrics.codec, keyUse, ...(branchKeyStore ? [branchKeyStore] : [])];
+  const named = new Set([...rules.namespaces, namespace].filter((name) => rules.covers(name)));
+  const tracing = config.tracing && (await startedTracing({ ...config.tracing, named, log }));
+  const observers = [
+    kms,
+    metrics.codec,
+    keyUse,
+    ...(branchKeyStore ? [branchKeyStore] : []),
+    ...(tracing ? [tracing.spans] : []),
+  ];
   const codec = createKmsCodec(
     { ...config.kms, openBranchKeyStore: () => store },
     {
@@ -70,7 +79,6 @@ async function start(): Promise<void> {
       limits: { callsInFlight: CALLS_IN_FLIGHT },
     },
   );
-  const named = new Set([...rules.namespaces, namespace].filter((name) => rules.covers(name)));
   metrics.codec.follow(codec, [...named]);
   const { access, reload } = accessOrExit(config.policyFile, {
     log,
@@ -142,6 +150,7 @@ async function start(): Promise<void> {
         proxies: config.proxies,
         log,
         meter: metrics,
+        spans: tracing?.spans,
         tls: pair !== undefined,
         stopping: stopping.signal,
       }),
@@ -201,6 +210,7 @@ async function start(): Promise<void> {
       codec.close(),
       connection.close(),
       audit.close(),
+      tracing && Promise.race([tracing.shutdown(), delay(SETTLE_MS, undefined, { ref: false })]),
     ]);
     for (const result of results) {
       if (result.status === 'fulfilled') continue;
@@ -209,6 +219,11 @@ async function start(): Promise<void> {
     }
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
+}
+
+async function startedTracing(options: TracingOptions): Promise<Tracing> {
+  const { startTracing } = await import('./observability/tracing.ts');
+  return startTracing(options);
 }
 
 function urlHost(host: string): string {

@@ -14,6 +14,7 @@ import {
   seconds,
 } from './fields.ts';
 import { auditVariables, kmsVariables, logVariables, temporalVariables } from './shared-variables.ts';
+import { type TracingConfig, tracingFields, tracingOf, tracingVariables } from './tracing.ts';
 
 export interface CodecServerConfig {
   readonly host: string;
@@ -63,6 +64,8 @@ export interface CodecServerConfig {
     /** Accepted `Host` headers of `/metrics` in lower case; absent: the loopback names with the port. */
     readonly allowedHosts?: readonly string[];
   };
+  /** Absent: no traces. */
+  readonly tracing?: TracingConfig;
   /** Number of trusted proxies that append to `X-Forwarded-For`; absent: none. */
   readonly proxies?: number;
   /** Absent: the audit goes to standard output. */
@@ -121,6 +124,7 @@ const settings = z
     CODEC_RATE_REQUESTS: countOrOff,
     CODEC_RATE_KMS_REQUESTS: countOrOff,
     CODEC_RATE_UNAUTHENTICATED: countOrOff,
+    ...tracingFields,
     LOG_LEVEL: logLevel,
   })
   .refine(({ AUTH, POLICY_FILE }) => (AUTH === 'policy') === (POLICY_FILE !== undefined), {
@@ -190,6 +194,7 @@ const settings = z
         ...(values.CODEC_METRICS_ALLOWED_HOSTS && { allowedHosts: values.CODEC_METRICS_ALLOWED_HOSTS }),
       },
     }),
+    ...tracingOf(values),
     ...(values.AUDIT_FILE !== undefined && { auditFile: values.AUDIT_FILE }),
     auditFsync: values.AUDIT_FSYNC,
     ...(values.AUDIT_DIGEST_KEY_FILE !== undefined && { auditDigestKeyFile: values.AUDIT_DIGEST_KEY_FILE }),
@@ -299,6 +304,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
         'names; the address of the connection is always accepted)',
       example: 'codec-server.payments.svc:9464',
     },
+    ...tracingVariables,
     ...auditVariables,
     SCAN_REPORT_FILE: {
       about:

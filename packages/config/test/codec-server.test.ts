@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { codecServerEnvironment, parseConfig } from '../src/index.ts';
+import { codecServerEnvironment, parseConfig, printableConfig } from '../src/index.ts';
 import { kms, mistakesOf } from './environments.ts';
 
 const parse = (values: Record<string, string>) => parseConfig(codecServerEnvironment, { ...kms, ...values });
@@ -211,3 +211,35 @@ test.each(['https://a.example; script-src *', "'unsafe-inline'", '*', 'https://a
       expect(mistakes({ [name]: source })).toEqual([[name, expect.any(String)]]);
   },
 );
+
+describe('traces', () => {
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
+
+  test('are exported only where an endpoint is set and the SDK is not disabled', () => {
+    expect(parse({})).not.toHaveProperty('tracing');
+    expect(parse({ OTEL_TRACES_SAMPLER_ARG: '0.5' })).not.toHaveProperty('tracing');
+    expect(parse(endpoint).tracing).toEqual({ ratio: 1 });
+    const complete = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://collector.example.com/v1/traces' };
+    expect(parse({ ...complete, OTEL_TRACES_SAMPLER_ARG: '0.1' }).tracing).toEqual({ ratio: 0.1 });
+    expect(parse({ ...endpoint, OTEL_SDK_DISABLED: 'true' })).not.toHaveProperty('tracing');
+  });
+
+  test.each([
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4317'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://user:secret@collector.example.com'],
+    ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'https://collector.example.com/v1/traces?key=secret'],
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
+    ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
+  ])('refuse %s=%s', (name, value) => {
+    expect(mistakes({ ...endpoint, [name]: value })).toEqual([[name, expect.not.stringContaining('secret')]]);
+  });
+
+  test('have an endpoint and headers that are never printed', () => {
+    const headers = { OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer secret' };
+    const printed = printableConfig(codecServerEnvironment, { ...kms, ...endpoint, ...headers });
+    expect(printed).toMatchObject({
+      OTEL_EXPORTER_OTLP_ENDPOINT: '[redacted]',
+      OTEL_EXPORTER_OTLP_HEADERS: '[redacted]',
+    });
+  });
+});

@@ -1,9 +1,10 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler, Next } from 'hono';
 import { MinuteAggregator } from '@temporal-kms/kms-codec/worker-logging';
 import { routePath } from 'hono/route';
 import type { Level, Logger } from 'pino';
 import { HttpError } from '../errors.ts';
-import { inTraceOf } from '../observability/trace-context.ts';
+import type { RequestSpan, Spans } from '../observability/spans.ts';
+import { inTraceOf, parseTraceparent } from '../observability/trace-context.ts';
 import type { Env, HttpMeter } from './context.ts';
 
 /** Most lines per minute for one method, route, status and code; and how many of these combinations are distinguished. */
@@ -24,11 +25,17 @@ interface Answered {
 }
 
 /**
- * Logs and measures each request. No client can fill the log: within a minute, the first rejected requests of a kind
+ * Logs, measures and traces each request. No client can fill the log: within a minute, the first rejected requests of a kind
  * have a line each, and the others share one line with their number when the minute ends.
  * @param stopping aborted when the server shuts down
+ * @param spans absent: no traces are exported
  */
-export function requestLog(log: Logger, stopping: AbortSignal, meter?: HttpMeter): MiddlewareHandler<Env> {
+export function requestLog(
+  log: Logger,
+  stopping: AbortSignal,
+  meter?: HttpMeter,
+  spans?: Spans,
+): MiddlewareHandler<Env> {
   const write = (answered: Answered): void => log[levelOf(answered.status)](answered, 'request');
   const rejected = new MinuteAggregator<Answered>({
     kinds: MAX_KINDS,
@@ -43,9 +50,10 @@ export function requestLog(log: Logger, stopping: AbortSignal, meter?: HttpMeter
     if (rejected.has(kind) || rejected.hasRoom) return rejected.pass(kind, answered, MAX_LINES);
     return rejected.pass(`${status}`, { method: 'other', route: 'other', status }, 0);
   };
-  const handle: MiddlewareHandler<Env> = async (c, next) => {
+  const handle = async (c: Context<Env>, next: Next, span?: RequestSpan): Promise<void> => {
     const start = performance.now();
-    if (meter !== undefined) c.set('meter', meter);
+    const observed = span === undefined ? meter : withSpan(meter, span);
+    if (observed !== undefined) c.set('meter', observed);
     await next();
     const ms = Math.round((performance.now() - start) * 10) / 10;
     const answered = {
@@ -55,14 +63,31 @@ export function requestLog(log: Logger, stopping: AbortSignal, meter?: HttpMeter
       ms,
     };
     meter?.request(answered);
+    span?.answered({ ...answered, code: errorFields(c.error).code });
     const level = levelOf(answered.status);
     if (!log.isLevelEnabled(level)) return;
     if (answered.status < 400) return write(answered);
     const line = { ...answered, ...errorFields(c.error) };
     if (passes(line)) write(line);
   };
-  return (c, next) => inTraceOf(c.req.header('traceparent'), () => handle(c, next));
+  return (c, next) => {
+    const traceparent = c.req.header('traceparent');
+    if (spans === undefined) return inTraceOf(traceparent, () => handle(c, next));
+    return spans.request(c.req.method, parseTraceparent(traceparent), (span) => handle(c, next, span));
+  };
 }
+
+/** Returns a meter for one request, whose span ends with its stream. */
+const withSpan = (meter: HttpMeter | undefined, span: RequestSpan): HttpMeter => ({
+  request: (answered) => meter?.request(answered),
+  rateLimited: (limit) => meter?.rateLimited(limit),
+  streamOpened: () => {
+    const ended = [meter?.streamOpened(), span.streamOpened()];
+    return () => {
+      for (const end of ended) end?.();
+    };
+  },
+});
 
 /** For the operator, since clients hide it: the CLI prints only `context deadline exceeded`. */
 function errorFields(error: Error | undefined): { code?: string; reason?: string } {

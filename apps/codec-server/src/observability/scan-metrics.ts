@@ -19,14 +19,14 @@ interface Needed {
  * they are NaN, which no comparison of an alert matches. OpenTelemetry keeps a series for ever, so a version that no history
  * needs any longer gets 0.
  */
-export function scanMetrics(meter: Meter, { latest }: ScanReports, now: () => number = Date.now): void {
+export function scanMetrics(meter: Meter, scans: ScanReports, now: () => number = Date.now): void {
   const seen = new Map<string, Needed>();
   meter
     .createObservableGauge('codec_scan_report_age_seconds', {
       description: 'Time since the last complete or partial scan started',
     })
     .addCallback(async (result) => {
-      const report = await latest();
+      const report = await scans.latest();
       result.observe(report === undefined ? Number.NaN : (now() - Date.parse(report.started)) / 1_000);
     });
   meter
@@ -34,7 +34,7 @@ export function scanMetrics(meter: Meter, { latest }: ScanReports, now: () => nu
       description: 'Histories that need the key version, and the state of the version at the scan',
     })
     .addCallback(async (result) => {
-      const report = await latest();
+      const report = await scans.latest();
       const needed = new Map(report === undefined ? [] : neededIn(report).map((one) => [seriesOf(one), one]));
       for (const [series, one] of needed) seen.set(series, one);
       for (const [series, { histories: _, ...labels }] of seen) {
@@ -48,7 +48,7 @@ const seriesOf = ({ namespace, key, version, state }: Needed): string =>
   [namespace, key, version, state].join(' ');
 
 function neededIn({ namespaces, cryptoKeys }: ScanReport): Needed[] {
-  const states = new Map(
+  const states = new Map<string, string>(
     cryptoKeys.flatMap(({ key, versions }) =>
       versions.map(({ version, state }) => [`${key} ${version}`, state] as const),
     ),

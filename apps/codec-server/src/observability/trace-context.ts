@@ -7,7 +7,8 @@ const current = new AsyncLocalStorage<SpanContext>();
 const traceparent = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
 /** Returns the caller's span that a `traceparent` header names, or undefined if the header is invalid. */
-function parseTraceparent(header: string): SpanContext | undefined {
+export function parseTraceparent(header: string | undefined): SpanContext | undefined {
+  if (header === undefined) return undefined;
   const [, version, traceId = '', spanId = '', flags = '', more] = traceparent.exec(header) ?? [];
   if (version === undefined || version === 'ff' || (version === '00' && more !== undefined)) return undefined;
   const span = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
@@ -16,13 +17,13 @@ function parseTraceparent(header: string): SpanContext | undefined {
 
 /** Does the work of a request; its log lines have the caller's trace. @param header `traceparent`, if there is one */
 export function inTraceOf<T>(header: string | undefined, work: () => T): T {
-  const span = header === undefined ? undefined : parseTraceparent(header);
+  const span = parseTraceparent(header);
   return span === undefined ? work() : current.run(span, work);
 }
 
 /**
- * Returns the fields of a log line that name its trace: OpenTelemetry's active span if the process was started with its SDK,
- * else the span that the caller's `traceparent` names.
+ * Returns the fields of a log line that name its trace: OpenTelemetry's active span if traces are exported or the process was
+ * started with its SDK, else the span that the caller's `traceparent` names.
  * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
  */
 export function traceFields(): Record<string, string> {

@@ -10,6 +10,7 @@ import type { Limits } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
 import { reply } from '../http/responses.ts';
 import { chargedTo, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
+import type { Spans } from '../observability/spans.ts';
 import type { MemoryLease } from '../memory.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
 import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
@@ -21,6 +22,8 @@ export interface ProtocolOptions {
   readonly authority: Authority;
   /** Absent: the audit has no digests. */
   readonly digests?: Digests | undefined;
+  /** Absent: no traces. */
+  readonly spans?: Pick<Spans, 'operation'> | undefined;
 }
 
 /**
@@ -29,7 +32,7 @@ export interface ProtocolOptions {
  * text, because the CLI prints the body.
  */
 export function codecProtocol(options: ProtocolOptions): CodecProtocol {
-  const { codec, authority, limits } = options;
+  const { codec, authority, limits, spans } = options;
   const { audit, rates } = authority;
 
   const read = async (c: Context<Env>, lease: MemoryLease): Promise<Read> => {
@@ -107,10 +110,12 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     return await withAudit(c, record, payloads, [], encrypt);
   };
 
-  const answering = (work: typeof decode) => async (c: Context<Env>, namespace: string) => {
+  const answering = (operation: 'decode' | 'encode') => async (c: Context<Env>, namespace: string) => {
     const lease = leaseOf(c);
+    const work = (): Promise<Payload[]> => operations[operation](c, namespace, lease);
     try {
-      const answer = buildPayloads(await work(c, namespace, lease));
+      const done = spans === undefined ? work() : spans.operation(operation, namespace, work);
+      const answer = buildPayloads(await done);
       if (c.env?.outgoing === undefined) lease.end();
       else lease.shrinkTo(answer.length);
       return reply(c, answer, 'application/json');
@@ -119,7 +124,8 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       throw error;
     }
   };
-  return { encode: answering(encode), decode: answering(decode) };
+  const operations = { decode, encode };
+  return { encode: answering('encode'), decode: answering('decode') };
 }
 
 /** Answers requests of authorised callers in a namespace. */

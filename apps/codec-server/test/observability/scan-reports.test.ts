@@ -173,19 +173,19 @@ describe('the report of a scan', () => {
   });
 });
 
-describe('the metrics of the last scan', () => {
-  const withState = (state: string): ScanReport => ({
-    ...report('payments'),
-    cryptoKeys: [{ ...observed(keys.payments), versions: [{ version: 1, state }] }],
-  });
-  const samplesOf = (path: string) => {
-    const metrics = createMetrics();
-    metrics.followScans(scanReports(path));
-    return async () => (await metrics.text()).split('\n').filter((line) => line.startsWith('codec_scan_'));
-  };
-  const histories = (state: string, value: number | 'NaN') =>
-    `codec_scan_histories{namespace="payments",key="${keys.payments}",version="1",state="${state}"} ${value}`;
+const withState = (state: string): ScanReport => ({
+  ...report('payments'),
+  cryptoKeys: [{ ...observed(keys.payments), versions: [{ version: 1, state }] }],
+});
+const samplesOf = (path: string) => {
+  const metrics = createMetrics();
+  metrics.followScans(scanReports(path));
+  return async () => (await metrics.text()).split('\n').filter((line) => line.startsWith('codec_scan_'));
+};
+const histories = (state: string, value: number | 'NaN') =>
+  `codec_scan_histories{namespace="payments",key="${keys.payments}",version="1",state="${state}"} ${value}`;
 
+describe('the metrics of the last scan', () => {
   it('count the histories that need each key version, by the state of the version, without workflow ids', async () => {
     const path = await written(withState('DESTROYED'));
     const samples = samplesOf(path);

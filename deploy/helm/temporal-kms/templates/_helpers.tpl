@@ -60,6 +60,7 @@ labels:
 {{- if eq .name "codec-server" -}}
 {{- $env = merge (dict "CODEC_HOST" "0.0.0.0" "CODEC_PORT" "8088" "CODEC_METRICS_HOST" "0.0.0.0" "CODEC_METRICS_PORT" "9464" "AUTH" "policy" "POLICY_FILE" "/etc/temporal-kms/policy.yaml" "CODEC_ALLOWED_HOSTS" (include "temporal-kms.hosts" $root)) $env -}}
 {{- with $root.Values.codecServer.corsOrigins -}}{{- $_ := set $env "CODEC_CORS_ORIGINS" (join "," .) -}}{{- end -}}
+{{- with $root.Values.codecServer.tracesEndpoint -}}{{- $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . -}}{{- end -}}
 {{- else if eq .name "worker" -}}
 {{- $env = merge (dict "WORKER_HEALTH_HOST" "0.0.0.0" "WORKER_HEALTH_PORT" "8089" "TEMPORAL_TASK_QUEUE" $root.Values.worker.taskQueue "WORKER_SHUTDOWN_GRACE_SECONDS" $root.Values.worker.shutdownGraceSeconds) $env -}}
 {{- if .app.metrics -}}{{- $env = merge (dict "WORKER_METRICS_HOST" "0.0.0.0" "WORKER_METRICS_PORT" "9465") $env -}}{{- end -}}

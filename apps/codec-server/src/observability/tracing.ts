@@ -1,0 +1,102 @@
+import { context } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  type ReadableSpan,
+  type SpanExporter,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace';
+import { errorFields, OutageLog, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
+import type { Logger } from 'pino';
+import { version } from '../version.ts';
+import { createSpans, type Spans } from './spans.ts';
+
+/*
+ * Only `main.ts` imports this file, and only if an endpoint for traces is set: OpenTelemetry's SDK takes memory and time at
+ * the start.
+ */
+
+const NAME = 'temporal-kms-codec-server';
+
+/** Spans that wait for their export. The processor drops further spans, so that an endpoint that fails costs no memory. */
+const MAX_QUEUE = 2_048;
+
+export interface TracingOptions {
+  /** The share of traces that is exported, from 0 to 1. */
+  readonly ratio: number;
+  /** The namespaces of the configuration. */
+  readonly named: ReadonlySet<string>;
+  readonly log: Logger;
+}
+
+export interface Tracing {
+  readonly spans: Spans;
+  /** Exports the spans that wait. */
+  shutdown(): Promise<void>;
+}
+
+/**
+ * Exports the server's spans by OTLP over HTTP, in protobuf. The exporter reads its endpoint, headers and time limit from the
+ * variables of OpenTelemetry's specification.
+ * @see https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+ */
+export function startTracing({ ratio, named, log }: TracingOptions): Tracing {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  const sampler = ratio === 1 ? new AlwaysOnSampler() : new TraceIdRatioBasedSampler(ratio);
+  const provider = new TracerProvider({
+    // A caller chooses the trace, and not whether it is exported.
+    sampler: new ParentBasedSampler({
+      root: sampler,
+      remoteParentSampled: sampler,
+      remoteParentNotSampled: sampler,
+    }),
+    resource: resourceFromAttributes({ 'service.name': NAME, 'service.version': version }).merge(
+      detectResources({ detectors: [envDetector] }),
+    ),
+    spanProcessors: [
+      new BatchSpanProcessor({
+        exporter: new LoggedExporter(new OTLPTraceExporter(), log),
+        maxQueueSize: MAX_QUEUE,
+      }),
+    ],
+  });
+  return {
+    spans: createSpans(provider.getTracer(NAME, version), named),
+    shutdown: () => provider.shutdown(),
+  };
+}
+
+type ExportDone = Parameters<SpanExporter['export']>[1];
+
+/** Logs when the endpoint begins and ceases to fail. OpenTelemetry's own messages contain its URL and response. */
+class LoggedExporter implements SpanExporter {
+  readonly #exporter: SpanExporter;
+  readonly #outage: OutageLog;
+
+  constructor(exporter: SpanExporter, log: Logger) {
+    this.#exporter = exporter;
+    const messages = { down: 'traces cannot be exported', up: 'traces are exported again' };
+    this.#outage = new OutageLog(writeToLog(log), messages);
+  }
+
+  export(spans: ReadableSpan[], done: ExportDone): void {
+    this.#exporter.export(spans, (result) => {
+      if (result.error === undefined) this.#outage.up();
+      else this.#outage.down({ ...errorFields(result.error) });
+      done(result);
+    });
+  }
+
+  shutdown(): Promise<void> {
+    return this.#exporter.shutdown();
+  }
+
+  async forceFlush(): Promise<void> {
+    await this.#exporter.forceFlush?.();
+  }
+}

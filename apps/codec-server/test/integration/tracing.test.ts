@@ -1,0 +1,206 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePorts } from '@temporal-kms/scripts/ports';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { buildPayloads } from '../../src/json/payload-json.ts';
+import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp.ts';
+import { keepAnswers, type ServerProcess, startServer } from '../support/process.ts';
+import { keys, type Kms, plain, sealedApart, startKms } from '../support/stack.ts';
+
+const SECRET = 'canary-71c2d9';
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+const callerSpan = '00f067aa0ba902b7';
+const traceparent = `00-${traceId}-${callerSpan}-00`;
+
+let kms: Kms;
+let directory: string;
+beforeAll(async () => {
+  kms = await startKms();
+  directory = await mkdtemp(join(tmpdir(), 'codec-tracing-'));
+});
+afterAll(async () => {
+  await kms.close();
+  await rm(directory, { recursive: true });
+});
+
+let audits = 0;
+async function start(env: Record<string, string>, args?: readonly string[]): Promise<ServerProcess> {
+  const audit = { AUDIT_FILE: join(directory, `${(audits += 1)}.jsonl`) };
+  const server = await startServer({ KMS_EMULATOR_HOST: kms.emulator.address, ...audit, ...env }, args);
+  onTestFinished(() => void server.kill());
+  return server;
+}
+
+async function receiver(): Promise<OtlpReceiver> {
+  const started = await startOtlpReceiver();
+  onTestFinished(() => started.close());
+  return started;
+}
+
+const post = async (url: string, body: string, headers: Record<string, string> = {}): Promise<number> => {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-namespace': 'payments', ...headers },
+    body,
+  });
+  await response.text();
+  return response.status;
+};
+
+const named = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan[] =>
+  spans.filter((span) => span.name === name);
+
+describe('the traces of the codec server', () => {
+  it('lead from the span of the caller over the request and its decode to the call of Cloud KMS', async () => {
+    const otlp = await receiver();
+    const server = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,
+      OTEL_RESOURCE_ATTRIBUTES: 'region=eu',
+      TEMPORAL_NAMESPACE: 'payments',
+    });
+    const sealed = await sealedApart(kms, 2);
+    const body = buildPayloads(sealed).toString();
+    expect(await post(`${server.url}/decode`, body, { traceparent })).toBe(200);
+    expect(await post(`${server.url}/decode`, body)).toBe(200);
+    // The end of the process exports what waits.
+    expect(await server.stop()).toBe(0);
+
+    const inTrace = otlp.spans.filter(({ trace }) => trace === traceId);
+    const [request] = named(inTrace, 'POST /decode');
+    const [decode] = named(inTrace, 'decode');
+    const calls = named(inTrace, 'Cloud KMS unwrap');
+    expect(request).toMatchObject({
+      parent: callerSpan,
+      isError: false,
+      attributes: {
+        'http.request.method': 'POST',
+        'http.route': '/decode',
+        'http.response.status_code': '200',
+      },
+    });
+    expect(decode).toMatchObject({
+      parent: request!.id,
+      attributes: { 'temporal_kms.namespace': 'payments', 'temporal_kms.decrypted.envelope-v2': '2' },
+    });
+    expect(calls).toHaveLength(2);
+    for (const call of calls) {
+      expect(call).toMatchObject({
+        parent: decode!.id,
+        attributes: { 'rpc.method': 'Decrypt', 'temporal_kms.crypto_key': keys.payments },
+      });
+      expect(call.milliseconds).toBeGreaterThan(0);
+      expect(call.milliseconds).toBeLessThanOrEqual(decode!.milliseconds + 5);
+    }
+    const others = named(otlp.spans, 'POST /decode').filter(({ trace }) => trace !== traceId);
+    expect(others.map(({ parent }) => parent)).toEqual(['']);
+    // The second request found its keys in memory.
+    expect(named(otlp.spans, 'Cloud KMS unwrap')).toHaveLength(2);
+    expect(otlp.resources[0]).toMatchObject({ 'service.name': 'temporal-kms-codec-server', region: 'eu' });
+    expect(otlp.headers[0]).toMatchObject({ url: '/v1/traces', 'content-type': 'application/x-protobuf' });
+  });
+
+  it('have no plaintext, token, path, query, host or message, also of requests that fail', async () => {
+    const otlp = await receiver();
+    const server = await start({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${otlp.url}/custom` });
+    const { url } = server;
+    const headers = {
+      authorization: `Bearer ${SECRET}`,
+      tracestate: `vendor=${SECRET}`,
+      baggage: `user=${SECRET}`,
+    };
+    const payload = buildPayloads([plain(SECRET)]).toString();
+    const [sealed] = await sealedApart(kms, 1);
+    const modified = Buffer.from(sealed!.data!);
+    modified[modified.length - 1]! ^= 1;
+    const damaged = buildPayloads([{ ...sealed!, data: modified }]).toString();
+    const [denied] = await sealedApart(kms, 1);
+    const fault = { kind: 'error', status: 'PERMISSION_DENIED', message: SECRET } as const;
+
+    await post(`${url}/encode?q=${SECRET}`, payload, { traceparent, ...headers });
+    expect(await post(`${url}/decode?q=${SECRET}`, damaged, headers)).toBe(400);
+    kms.emulator.injectFault({ effect: fault, method: 'Decrypt', times: 1 });
+    expect(await post(`${url}/decode`, buildPayloads([denied!]).toString(), headers)).toBe(400);
+    await post(`${url}/decode`, `{"payloads": "${SECRET}"}`, headers);
+    await post(`${url}/${SECRET}/decode`, payload, headers);
+    await post(`${url}/decode`, payload, { ...headers, 'x-namespace': SECRET });
+    await fetch(`${url}/api/namespaces/payments/workflows/${SECRET}?runId=${SECRET}`, { headers });
+    await fetch(`${url}/api/namespaces/${SECRET}/workflows?query=${SECRET}`, { headers, method: 'POST' });
+    await server.stop();
+
+    const text = Buffer.concat(otlp.bodies).toString('latin1');
+    expect(otlp.spans.length).toBeGreaterThan(8);
+    for (const form of [SECRET, Buffer.from(SECRET).toString('base64').slice(0, 16)])
+      expect(text).not.toContain(form);
+    expect(otlp.spans.flatMap(({ more }) => more)).toEqual([]);
+    expect(otlp.headers[0]).toMatchObject({ url: '/custom' });
+    const damagedDecode = otlp.spans.find(
+      (span) => 'temporal_kms.refused.integrity_failed' in span.attributes,
+    );
+    expect(damagedDecode).toMatchObject({ name: 'decode', isError: true });
+    const deniedCall = otlp.spans.find(
+      ({ attributes }) => attributes['error.type'] === 'permission_denied' && 'rpc.method' in attributes,
+    );
+    expect(deniedCall).toMatchObject({ name: 'Cloud KMS unwrap', isError: true });
+    const allowed = new Set([
+      'http.request.method',
+      'http.route',
+      'http.response.status_code',
+      'error.type',
+      'rpc.system',
+      'rpc.service',
+      'rpc.method',
+      'temporal_kms.namespace',
+      'temporal_kms.crypto_key',
+      'temporal_kms.requests',
+    ]);
+    const names = new Set(otlp.spans.flatMap(({ attributes }) => Object.keys(attributes)));
+    const others = [...names].filter((name) => !allowed.has(name));
+    for (const name of others)
+      expect(name).toMatch(/^temporal_kms\.(encrypted|decrypted|refused)\.[a-z0-9_-]+$/);
+  });
+
+  it('name no namespace that a caller chose', async () => {
+    const otlp = await receiver();
+    const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url, TEMPORAL_NAMESPACE: 'payments' });
+    const payload = buildPayloads([plain('text')]).toString();
+    await post(`${server.url}/encode`, payload, { 'x-namespace': SECRET });
+    await post(`${server.url}/encode`, payload);
+    await server.stop();
+    const namespaces = named(otlp.spans, 'encode').map(
+      ({ attributes }) => attributes['temporal_kms.namespace'],
+    );
+    expect(namespaces).toEqual(['other', 'payments']);
+  });
+
+  it('do not delay requests or the end of the process while no collector answers, and the log contains it once', async () => {
+    const [port] = await freePorts(1);
+    const server = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      OTEL_BSP_SCHEDULE_DELAY: '50',
+    });
+    const payload = buildPayloads([plain('text')]).toString();
+    for (let n = 0; n < 50; n += 1) expect(await post(`${server.url}/encode`, payload)).toBe(200);
+    const begin = performance.now();
+    expect(await server.stop()).toBe(0);
+    expect(performance.now() - begin).toBeLessThan(9_000);
+    const lines = server.output.out.split('\n').filter((line) => line.includes('traces cannot be exported'));
+    expect(lines.length).toBeLessThan(2);
+  });
+});
+
+it("loads nothing of OpenTelemetry's SDK for traces without an endpoint, or if it is disabled", async () => {
+  const hook = `data:text/javascript,import { registerHooks } from 'node:module';registerHooks({ load(url, c, next) { if (/sdk-trace|trace-otlp/.test(url)) console.error('LOADED ' + url); return next(url, c); } });`;
+  const args = ['--import', hook, ...keepAnswers];
+  const payload = buildPayloads([plain('text')]).toString();
+  const loaded = async (env: Record<string, string>): Promise<boolean> => {
+    const server = await start(env, args);
+    expect(await post(`${server.url}/encode`, payload)).toBe(200);
+    await server.stop();
+    return server.output.err.includes('LOADED ');
+  };
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: (await receiver()).url };
+  expect(await loaded({})).toBe(false);
+  expect(await loaded({ ...endpoint, OTEL_SDK_DISABLED: 'true' })).toBe(false);
+  expect(await loaded(endpoint)).toBe(true);
+});

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import type { Variable } from './environment.ts';
+
+/*
+ * The variables of OpenTelemetry's specification that the codec server reads itself. Its exporter reads others, such as the
+ * time limit and certificates. https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+ */
+
+/** The exporter reads the endpoint and the headers from the environment. */
+export interface TracingConfig {
+  /** The share of traces that is exported, from 0 to 1. */
+  readonly ratio: number;
+}
+
+/** The exporter of another protocol would be another package. */
+const protocol = z.literal('http/protobuf', 'must be http/protobuf: the server has no other exporter');
+
+const endpoint = z.url({ protocol: /^https?$/, error: 'must be a URL with http or https' }).refine((url) => {
+  const { username, password, search } = new URL(url);
+  return username === '' && password === '' && search === '';
+}, 'must contain neither credentials nor a query; set OTEL_EXPORTER_OTLP_HEADERS');
+
+const RATIO = 'must be a number from 0 to 1';
+
+export const tracingFields = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: endpoint.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint.optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: protocol.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: protocol.optional(),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number(RATIO).min(0, RATIO).max(1, RATIO),
+  OTEL_SDK_DISABLED: z.stringbool('must be true or false'),
+};
+
+/** Returns the configuration of traces if an endpoint is set. */
+export function tracingOf(values: z.infer<z.ZodObject<typeof tracingFields>>): {
+  readonly tracing?: TracingConfig;
+} {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT } = values;
+  const hasEndpoint = (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? OTEL_EXPORTER_OTLP_ENDPOINT) !== undefined;
+  return hasEndpoint && !values.OTEL_SDK_DISABLED
+    ? { tracing: { ratio: values.OTEL_TRACES_SAMPLER_ARG } }
+    : {};
+}
+
+export const tracingVariables = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    about:
+      'OpenTelemetry collector for traces (OTLP over HTTP); /v1/traces is appended (default none: no traces)',
+    example: 'http://127.0.0.1:4318',
+    // It may contain credentials, by mistake.
+    secret: true,
+  },
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
+    about: 'The same as a complete URL, which takes precedence',
+    example: 'https://collector.example.com/v1/traces',
+    secret: true,
+  },
+  OTEL_EXPORTER_OTLP_PROTOCOL: { about: 'Must be http/protobuf, or unset', example: 'http/protobuf' },
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: { about: 'Must be http/protobuf, or unset', example: 'http/protobuf' },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    about: 'Headers for the collector, such as its token: name=value, separated by commas',
+    example: 'authorization=Bearer%20…',
+    secret: true,
+  },
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: {
+    about: 'The same, for traces only',
+    example: 'authorization=Bearer%20…',
+    secret: true,
+  },
+  OTEL_SERVICE_NAME: {
+    about: 'service.name of the traces (default temporal-kms-codec-server)',
+    example: 'codec-server-eu',
+  },
+  OTEL_TRACES_SAMPLER_ARG: {
+    about: 'Share of traces that is exported, from 0 to 1',
+    example: '0.1',
+    default: '1',
+  },
+  OTEL_SDK_DISABLED: { about: 'No traces, whatever the endpoint', example: 'true', default: 'false' },
+} as const satisfies Record<string, Variable>;
