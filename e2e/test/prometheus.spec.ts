@@ -2,16 +2,21 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { devEnvironment, devPorts } from '@temporal-kms/scripts/dev';
 import { freePorts } from '@temporal-kms/scripts/ports';
+import { type Alertmanager, startAlertmanager } from '@temporal-kms/scripts/alertmanager';
 import { startPrometheus, type Prometheus } from '@temporal-kms/scripts/prometheus';
 import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { interruptKms, local, startSample } from './stack.ts';
 
-/* A worker and a codec server in addition to those of the stack, with metrics, which a Prometheus server scrapes. */
+/*
+ * A worker and a codec server in addition to those of the stack, with metrics, which a Prometheus server scrapes. `pnpm bench
+ * alerts` makes the faults of the alerts that are not here.
+ */
 
 const BUILD_MS = 900_000;
 const OUTAGE_SECONDS = 15;
 const queue = { TEMPORAL_TASK_QUEUE: 'observed' };
 const processes: NodeProcess[] = [];
+let alertmanager: Alertmanager | undefined;
 let prometheus: Prometheus | undefined;
 let codecServer: string;
 let worker: string;
@@ -27,10 +32,11 @@ test.beforeAll(async () => {
   const [codecPort, codecMetrics, health, workerMetrics] = (await freePorts(4)).map(String);
   codecServer = `http://127.0.0.1:${codecPort}`;
   worker = `http://127.0.0.1:${health}`;
-  prometheus = await startPrometheus({
-    'codec-server': `127.0.0.1:${codecMetrics}`,
-    worker: `127.0.0.1:${workerMetrics}`,
-  });
+  alertmanager = await startAlertmanager();
+  prometheus = await startPrometheus(
+    { 'codec-server': `127.0.0.1:${codecMetrics}`, worker: `127.0.0.1:${workerMetrics}` },
+    { alertmanager: alertmanager?.address },
+  );
   start('codec-server', {
     CODEC_PORT: codecPort,
     CODEC_METRICS_PORT: codecMetrics,
@@ -41,7 +47,7 @@ test.beforeAll(async () => {
   start('worker', { ...queue, WORKER_HEALTH_PORT: health, WORKER_METRICS_PORT: workerMetrics });
 });
 test.afterAll(async () => {
-  await Promise.all([prometheus?.close(), ...processes.map((one) => one.kill())]);
+  await Promise.all([prometheus?.close(), alertmanager?.close(), ...processes.map((one) => one.kill())]);
 });
 
 const isReady = async (url: string): Promise<boolean> =>
@@ -87,7 +93,7 @@ const plain = (text: string): Payload => ({
 
 test('a Prometheus server scrapes the worker and the codec server under load, and sees the first event of each counter', async () => {
   test.setTimeout(240_000);
-  test.skip(prometheus === undefined, 'neither Prometheus nor Go is available');
+  test.skip(prometheus === undefined || alertmanager === undefined, 'neither Prometheus nor Go is available');
   for (const url of [codecServer, worker]) await expect.poll(() => isReady(url)).toBe(true);
   const up = { 'codec-server': 'up', worker: 'up' };
   await expect.poll(() => prometheus?.targets()).toEqual(up);
@@ -127,13 +133,32 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
   bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
   const modified = { metadata: payload?.metadata ?? {}, data: bytes.toString('base64') };
   expect((await post('/decode', [modified])).status).toBeGreaterThanOrEqual(400);
+  // The first byte is the version of the format.
+  bytes[0] = 99;
+  const later = { metadata: payload?.metadata ?? {}, data: bytes.toString('base64') };
+  expect((await post('/decode', [later])).status).toBeGreaterThanOrEqual(400);
+  expect((await post('/decode', [plain('without the codec')])).status).toBe(200);
   // A counter that first appears with this event would have no increase.
   await eventually(`increase(${refused}[2m])`).toBeGreaterThan(0.5);
   await expect
     .poll(() => prometheus?.alerts())
     .toMatchObject({
       PayloadsModified: ['codec-server refused payloads in default with integrity_failed'],
+      PayloadsRefused: ['codec-server refused payloads in default with unsupported_version'],
+      PlaintextFound: ['codec-server found a plaintext payload that must be encrypted, in default'],
     });
+  const received = () =>
+    Object.fromEntries(
+      (alertmanager?.received() ?? []).map(({ labels, annotations }) => [
+        labels['alertname'],
+        annotations.runbook,
+      ]),
+    );
+  await expect.poll(received).toMatchObject({
+    PayloadsModified: 'docs/runbook.md#payloadsmodified',
+    PayloadsRefused: 'docs/runbook.md#payloadsrefused',
+    PlaintextFound: 'docs/runbook.md#plaintextfound',
+  });
 
   // A message under a branch key that the codec server has not unwrapped waits for Cloud KMS.
   const foreign = await post('/encode', [plain('from another process')], `http://${local('CODEC')}`);

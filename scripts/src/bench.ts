@@ -21,6 +21,7 @@ const single: Readonly<Record<string, string>> = {
   chaos: 'apps/worker/bench/chaos.bench.ts',
   dashboard: 'e2e/bench/dashboard.bench.ts',
   tasks: 'e2e/bench/tasks.bench.ts',
+  alerts: 'e2e/bench/alerts.bench.ts',
 };
 
 const help = `Usage: pnpm bench            the benchmarks of every package, one after the other
@@ -35,6 +36,7 @@ const help = `Usage: pnpm bench            the benchmarks of every package, one 
        pnpm bench chaos      worker processes through outages, kills, revocation and more: --help lists the scenarios
        pnpm bench dashboard  long encrypted histories in the dashboard, compared with Temporal's Web UI in the same browser
        pnpm bench tasks      thirteen tasks of a person on call in the dashboard and in Temporal's Web UI: actions, seconds
+       pnpm bench alerts     each alert of Prometheus for a real fault: seconds until Alertmanager has sent it
        pnpm bench start      five warm starts of pnpm dev, five runs of pnpm check without a cache; medians`;
 
 async function main([what, ...rest]: readonly string[]): Promise<number> {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +7,7 @@ import { startChild } from './child.ts';
 import { findGo } from './go.ts';
 import { freePorts } from './ports.ts';
 import { projectRoot } from './project.ts';
+import { scaleRules } from './scaled-rules.ts';
 
 /** Prometheus 3.16. No Python or npm package contains a binary. */
 const VERSION = '3.16.0';
@@ -15,7 +16,8 @@ const source = (program: Program): string =>
 /** Leaves out the clients of cloud providers, which are most of the code. */
 const TAGS = ['remove_all_sd'];
 
-const SCRAPE_SECONDS = 2;
+/** Shorter with rules whose durations are shorter. */
+const scrapeSeconds = (factor: number | undefined): number => (factor === undefined ? 2 : 1);
 
 /** The rules for production, which are evaluated as often as the targets are scraped. */
 const RULES = join(projectRoot, 'deploy/monitoring/alerts.yaml');
@@ -64,8 +66,16 @@ interface TargetsResponse {
   };
 }
 
+export interface PrometheusOptions {
+  /** Divides the durations of the rules, see `scaleRules`. Default: the rules are as in production. */
+  readonly factor?: number;
+  /** `host:port` of the Alertmanager that gets the alerts. */
+  readonly alertmanager?: string | undefined;
+}
+
 /**
- * Starts a Prometheus server that scrapes `/metrics` of each target every two seconds: `prometheus` on the PATH, or else
+ * Starts a Prometheus server that scrapes `/metrics` of each target every two seconds (with a
+ * factor, every second): `prometheus` on the PATH, or else
  * built with Go at the first use, in some minutes. It evaluates the rules in `deploy/monitoring/alerts.yaml`.
  *
  * @param targets addresses by job
@@ -74,21 +84,28 @@ interface TargetsResponse {
  */
 export async function startPrometheus(
   targets: Readonly<Record<string, string>>,
+  { factor, alertmanager }: PrometheusOptions = {},
 ): Promise<Prometheus | undefined> {
   const file = await findProgram('prometheus');
   if (file === undefined) return undefined;
   const directory = await mkdtemp(join(tmpdir(), 'prometheus-'));
   const config = join(directory, 'prometheus.yml');
+  const seconds = scrapeSeconds(factor);
+  const rules = factor === undefined ? RULES : join(directory, 'rules.yml');
+  if (factor !== undefined) await writeFile(rules, scaleRules(await readFile(RULES, 'utf8'), factor));
   // Prometheus reads YAML, of which JSON is a part.
   await writeFile(
     config,
     JSON.stringify({
       global: {
-        scrape_interval: `${SCRAPE_SECONDS}s`,
-        scrape_timeout: `${SCRAPE_SECONDS}s`,
-        evaluation_interval: `${SCRAPE_SECONDS}s`,
+        scrape_interval: `${seconds}s`,
+        scrape_timeout: `${seconds}s`,
+        evaluation_interval: `${seconds}s`,
       },
-      rule_files: [RULES],
+      rule_files: [rules],
+      ...(alertmanager && {
+        alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanager] }] }] },
+      }),
       scrape_configs: Object.entries(targets).map(([job_name, address]) => ({
         job_name,
         static_configs: [{ targets: [address] }],

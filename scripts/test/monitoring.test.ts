@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { projectRoot } from '../src/project.ts';
 import { findProgram } from '../src/prometheus.ts';
+import { scaleRules } from '../src/scaled-rules.ts';
 
 const BUILD_MS = 900_000;
 const folder = join(projectRoot, 'deploy/monitoring');
@@ -66,6 +67,21 @@ it('lets each alert fire as promtool computes it', { timeout: BUILD_MS }, async 
   expect(checked.exitCode, checked.all).toBe(0);
   const tested = await run('test', 'rules', 'alerts.test.yaml');
   expect(tested.exitCode, tested.all).toBe(0);
+});
+
+it('shortens every duration of the rules that wait or compare with a time before, and no threshold', async () => {
+  const text = await read('alerts.yaml');
+  const { groups }: { groups: { rules: (Alert & { for?: string })[] }[] } = JSON.parse(scaleRules(text, 60));
+  const rules = groups.flatMap((group) => group.rules);
+  const byName = new Map(rules.map((rule) => [rule.alert, rule]));
+  expect(byName.get('KeyRotationOverdue')).toMatchObject({ for: '60000ms' });
+  expect(byName.get('KeyRotationOverdue')!.expr).toMatch(/\[30000ms\](?!.*\[30m\]).*\+ 86400/s);
+  expect(byName.get('KmsCallsUnusual')!.expr).toContain('[10080000ms] offset 60000ms');
+  const unchanged = new Map((await alerts()).map((rule) => [rule.alert, rule]));
+  expect(byName.get('PayloadsModified')).toEqual(unchanged.get('PayloadsModified'));
+  const waiting = rules.filter((rule) => rule.for !== undefined || rule.alert === undefined);
+  expect(waiting.length).toBeGreaterThan(10);
+  for (const rule of waiting) expect(`${rule.for} ${rule.expr}`).not.toMatch(/(\[|offset |^)\d+[smhd]\b/);
 });
 
 it('documents each alert policy of Cloud Monitoring in the runbook', async () => {

@@ -1,0 +1,105 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import which from 'which';
+import { startChild } from './child.ts';
+import { findGo } from './go.ts';
+import { freePorts } from './ports.ts';
+
+/** The modules of later versions lack the files of the web page, without which they do not compile. */
+const VERSION = '0.31.1';
+const SOURCE = `github.com/prometheus/alertmanager/cmd/alertmanager@v${VERSION}`;
+
+/** An alert as Alertmanager sends it. https://prometheus.io/docs/alerting/latest/configuration/#webhook_config */
+interface WebhookAlert {
+  readonly status: 'firing' | 'resolved';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: { readonly summary: string; readonly runbook: string };
+  /** When it fired in Prometheus. */
+  readonly startsAt: string;
+}
+
+export interface ReceivedAlert extends WebhookAlert {
+  /** When the webhook received it, in milliseconds since 1970. */
+  readonly receivedAt: number;
+}
+
+export interface Alertmanager {
+  /** `host:port`, for Prometheus. */
+  readonly address: string;
+  /** Returns the firing alerts that the webhook has received, in their order. */
+  received(): readonly ReceivedAlert[];
+  /** Ends the server and the webhook, and deletes the data. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts an Alertmanager that sends each alert at once to a webhook in this process: `alertmanager` on the PATH, or else
+ * built with Go at the first use, in some minutes.
+ *
+ * @returns undefined, with a message, if neither is available
+ * @throws Error when it does not start
+ */
+export async function startAlertmanager(): Promise<Alertmanager | undefined> {
+  const file = (await which('alertmanager', { nothrow: true })) ?? (await build());
+  if (file === undefined) return undefined;
+  const received: ReceivedAlert[] = [];
+  const receive = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { alerts }: { alerts: readonly WebhookAlert[] } = JSON.parse(await text(request));
+    const receivedAt = Date.now();
+    received.push(
+      ...alerts.filter(({ status }) => status === 'firing').map((one) => ({ ...one, receivedAt })),
+    );
+    response.end();
+  };
+  const webhook = createServer((request, response) => void receive(request, response)).listen(0, '127.0.0.1');
+  await once(webhook, 'listening');
+  const bound = webhook.address();
+  const url = `http://127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}/`;
+  const directory = await mkdtemp(join(tmpdir(), 'alertmanager-'));
+  const config = join(directory, 'alertmanager.yml');
+  const route = { receiver: 'webhook', group_by: ['...'], group_wait: '0s', group_interval: '1s' };
+  // Alertmanager reads YAML, of which JSON is a part.
+  const receivers = [{ name: 'webhook', webhook_configs: [{ url }] }];
+  await writeFile(config, JSON.stringify({ route, receivers }));
+  const [port] = await freePorts(1);
+  const address = `127.0.0.1:${port}`;
+  const args = [
+    `--config.file=${config}`,
+    `--storage.path=${join(directory, 'data')}`,
+    `--web.listen-address=${address}`,
+    '--cluster.listen-address=',
+    '--log.level=warn',
+  ];
+  const server = await startChild(file, args, {});
+  const close = async (): Promise<void> => {
+    await server.stop('SIGTERM');
+    webhook.close();
+    webhook.closeAllConnections();
+    await rm(directory, { recursive: true, force: true });
+  };
+  const deadline = Date.now() + 60_000;
+  while (!(await isReady(address))) {
+    if (server.hasEnded() || Date.now() > deadline) {
+      await close();
+      throw new Error(`Alertmanager did not start. ${server.tail()}`);
+    }
+    await sleep(100);
+  }
+  return { address, received: () => received, close };
+}
+
+async function build(): Promise<string | undefined> {
+  const go = await findGo('what needs Alertmanager is skipped');
+  return await go?.install(SOURCE, `alertmanager-${VERSION}`);
+}
+
+const isReady = (address: string): Promise<boolean> =>
+  fetch(`http://${address}/-/ready`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
