@@ -1,4 +1,7 @@
-"""Creates a virtual environment with the packages of requirements.txt, once: ``python3 ensure_venv.py FOLDER``.
+"""Creates a virtual environment once: ``python3 ensure_venv.py FOLDER [--oldest]``.
+
+It contains the packages of requirements.txt. With ``--oldest`` it contains temporal-kms as users install it, with the oldest
+temporalio and google-cloud-kms that pyproject.toml allows (the others are compiled for few versions of Python), and pytest.
 
 Prints the path of the environment's Python. Concurrent runs wait for each other. A run that is interrupted leaves no
 lock and no complete environment, because its lock ends with the process and it writes the stamp last.
@@ -6,30 +9,49 @@ lock and no complete environment, because its lock ends with the process and it 
 
 import fcntl
 import hashlib
+import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import venv
 from pathlib import Path
 
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+PROJECT = Path(__file__).parent
+REQUIREMENTS = PROJECT / "requirements.txt"
+PYPROJECT = PROJECT / "pyproject.toml"
 
 
-def main(folder: Path) -> None:
+def oldest() -> list[str]:
+    """The requirements of temporalio and google-cloud-kms at their lower bounds."""
+    bounds = re.findall(r'"(temporalio|google-cloud-kms)>=([\d.]+)', PYPROJECT.read_text())
+    return [f"{name}=={version}" for name, version in bounds]
+
+
+def main(folder: Path, *, use_oldest: bool) -> None:
     if sys.version_info < (3, 10):  # noqa: UP036 -- any python3 on the PATH runs this file
         sys.exit(f"This is Python {sys.version.split()[0]}; install Python 3.10 or later")
     folder.parent.mkdir(parents=True, exist_ok=True)
     python, stamp = folder / "bin" / "python", folder / "requirements.sha256"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
+    sources = [PYPROJECT, *sorted((PROJECT / "src" / "temporal_kms").iterdir())] if use_oldest else [REQUIREMENTS]
+    content = b"".join(path.read_bytes() for path in sources if path.is_file())
+    wanted = hashlib.sha256(content + sys.version.encode()).hexdigest()
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (stamp.exists() and stamp.read_text() == wanted):
             print("Installing the packages of interop/python from PyPI (60 MB)…", file=sys.stderr, flush=True)
             venv.EnvBuilder(with_pip=True, clear=True).create(folder)
             pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-            subprocess.run([*pip, "--only-binary=:all:", "--require-hashes", "-r", REQUIREMENTS], check=True)
+            if use_oldest:
+                # setuptools leaves files next to what it builds.
+                with tempfile.TemporaryDirectory() as copy:
+                    shutil.copytree(PROJECT, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*", "build"))
+                    subprocess.run([*pip, f"{copy}[test]", *oldest()], check=True)
+            else:
+                subprocess.run([*pip, "--only-binary=:all:", "--require-hashes", "-r", REQUIREMENTS], check=True)
             stamp.write_text(wanted)
     print(python)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve())
+    main(Path(sys.argv[1]).resolve(), use_oldest="--oldest" in sys.argv)

@@ -13,9 +13,14 @@ const pythonProject = join(root, 'interop/python');
  *
  * @throws Error that names what to install
  */
-export async function findPython(): Promise<string> {
+export const findPython = (): Promise<string> => findEnvironment('interop-python');
+
+/** Returns the same for an environment in which temporal-kms is installed, with the oldest versions that it allows. */
+export const findOldestPython = (): Promise<string> => findEnvironment('interop-python-oldest', '--oldest');
+
+async function findEnvironment(name: string, ...options: string[]): Promise<string> {
   const script = join(pythonProject, 'ensure_venv.py');
-  const making = spawn('python3', [script, join(root, '.dev/interop-python')], {
+  const making = spawn('python3', [script, join(root, '.dev', name), ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [stdout, stderr] = [collect(making.stdout), collect(making.stderr, process.stderr)];
