@@ -1,0 +1,53 @@
+/**
+ * Part of `pnpm release:version`: writes the version of the packages, which changesets has increased, into every other file
+ * that contains it. All parts of a release have one version.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { projectRoot } from './project.ts';
+
+const version = String.raw`\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?`;
+
+/** Files with the version of the release, and what surrounds it there. */
+export const versionedFiles: Readonly<Record<string, readonly RegExp[]>> = {
+  'interop/python/pyproject.toml': [around('^version = "', '"$')],
+  'deploy/helm/temporal-kms/Chart.yaml': [around('^version: ', '$'), around('^appVersion: ', '$')],
+  'compose.yaml': [around(String.raw`\{TEMPORAL_KMS_VERSION:-`, String.raw`\}`)],
+  'apps/worker/README.md': [around('^FROM temporal-kms/worker:', '$')],
+  'docs/deploy.md': [around('temporal-kms/codec-server:', String.raw`(?=\s)`)],
+  'docs/getting-started.md': [around('temporal-kms-kms-codec-', String.raw`\.tgz`)],
+};
+
+function around(before: string, after: string): RegExp {
+  return new RegExp(`(?<=${before})${version}(?=${after})`, 'gm');
+}
+
+/**
+ * Replaces every version of the release in the text of a file.
+ * @throws Error if the file has no longer what surrounds one of them
+ */
+export function withVersion(file: string, text: string, to: string): string {
+  let result = text;
+  for (const place of versionedFiles[file] ?? []) {
+    if (result.search(place) < 0) throw new Error(`${file} contains no version that matches ${place.source}`);
+    result = result.replace(place, to);
+  }
+  return result;
+}
+
+/** Returns the version of the release. */
+export async function releaseVersion(): Promise<string> {
+  const manifest: { version: string } = JSON.parse(
+    await readFile(join(projectRoot, 'packages', 'kms-codec', 'package.json'), 'utf8'),
+  );
+  return manifest.version;
+}
+
+if (import.meta.main) {
+  const to = await releaseVersion();
+  for (const file of Object.keys(versionedFiles)) {
+    const path = join(projectRoot, file);
+    await writeFile(path, withVersion(file, await readFile(path, 'utf8'), to));
+  }
+  console.log(`Wrote ${to} into ${Object.keys(versionedFiles).length} files.`);
+}

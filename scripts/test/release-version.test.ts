@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { projectRoot } from '../src/project.ts';
+import { releaseVersion, versionedFiles, withVersion } from '../src/release-version.ts';
+import { packagesWith } from '../src/turbo.ts';
+
+const files = Object.keys(versionedFiles);
+
+it('finds one version in all files of a release', async () => {
+  const version = await releaseVersion();
+  const packages = await packagesWith('types', []);
+  for (const { directory } of packages) {
+    const manifest: { version: string } = JSON.parse(
+      await readFile(join(projectRoot, directory, 'package.json'), 'utf8'),
+    );
+    expect(manifest.version, directory).toBe(version);
+  }
+  for (const file of files) {
+    const text = await readFile(join(projectRoot, file), 'utf8');
+    expect(withVersion(file, text, version), file).toBe(text);
+  }
+});
+
+it.each(files)('writes the next version into %s and changes nothing else', async (file) => {
+  const text = await readFile(join(projectRoot, file), 'utf8');
+  const [before, after] = [text.split('\n'), withVersion(file, text, '9.8.7').split('\n')];
+  const changed = after.filter((line, index) => line !== before[index]);
+  expect(changed).not.toHaveLength(0);
+  for (const line of changed) expect(line).toContain('9.8.7');
+  expect(before.map((line) => line.replaceAll(/\d+\.\d+\.\d+/g, ''))).toEqual(
+    after.map((line) => line.replaceAll(/\d+\.\d+\.\d+/g, '')),
+  );
+});
+
+it('refuses a file that no longer contains the version', () => {
+  expect(() => withVersion('interop/python/pyproject.toml', 'name = "temporal-kms"', '9.8.7')).toThrow(
+    'contains no version',
+  );
+});
