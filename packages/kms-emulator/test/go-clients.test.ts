@@ -1,41 +1,15 @@
 import { findGo } from '@temporal-kms/scripts/go';
-import { issueCertificate, makeCertificate } from '@temporal-kms/scripts/certificates';
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { connect } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { startAsGoogle } from './support/as-google.ts';
 import { afterwards, KEY, start } from './support/running.ts';
 
 const BUILD_MS = 900_000;
-const HOST = 'cloudkms.googleapis.com';
-
-/** Starts a proxy for TLS (CONNECT) that connects every client to one port, whatever host the client names. */
-async function startProxy(target: number): Promise<{ url: string; hosts: Set<string | undefined> }> {
-  const hosts = new Set<string | undefined>();
-  const proxy = createServer();
-  proxy.on('connect', ({ url }, client) => {
-    hosts.add(url);
-    const upstream = connect(target, '127.0.0.1', () => {
-      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
-      client.pipe(upstream).pipe(client);
-    });
-    for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
-  });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  afterwards(async () => {
-    proxy.closeAllConnections();
-    await new Promise((resolve) => proxy.close(resolve));
-  });
-  const address = proxy.address();
-  return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, hosts };
-}
 
 /** The file of a service account whose key is thrown away: its tokens are signed locally, and the emulator ignores them. */
 const serviceAccount = () =>
@@ -63,11 +37,7 @@ it(
     await go.build(join(import.meta.dirname, 'clients', 'go'), program);
 
     const { emulator } = await start({ keys: [KEY] });
-    const authority = makeCertificate(folder, 'authority');
-    const { certFile, keyFile } = issueCertificate(folder, 'emulator', authority, `DNS:${HOST}`);
-    const tls = { cert: await readFile(certFile), key: await readFile(keyFile) };
-    const { emulator: withTls } = await start({ keys: [KEY], tls });
-    const proxy = await startProxy(withTls.port);
+    const google = await startAsGoogle(folder);
     const credentials = join(folder, 'account.json');
     await writeFile(credentials, serviceAccount());
 
@@ -77,8 +47,8 @@ it(
         SOPS_GCP_KMS_ENDPOINT: emulator.url,
         GOOGLE_OAUTH_ACCESS_TOKEN: 'the emulator ignores it',
         WRAPPER_CREDENTIALS: credentials,
-        HTTPS_PROXY: proxy.url,
-        SSL_CERT_FILE: authority.certFile,
+        HTTPS_PROXY: google.proxy,
+        SSL_CERT_FILE: google.authority,
       },
       timeout: 120_000,
     });
@@ -93,8 +63,8 @@ it(
     ];
     expect(stdout.trim().split('\n')).toEqual(names.map((name) => `${name} ok`));
     expect(emulator.calls.rows('Decrypt')).toMatchObject([{ status: 'OK', count: 6 }]);
-    expect(withTls.calls.count('TestIamPermissions')).toBe(1);
-    expect(withTls.calls.count('Decrypt')).toBe(1);
-    expect(proxy.hosts).toEqual(new Set([`${HOST}:443`]));
+    expect(google.emulator.calls.count('TestIamPermissions')).toBe(1);
+    expect(google.emulator.calls.count('Decrypt')).toBe(1);
+    expect(google.hosts).toEqual(new Set(['cloudkms.googleapis.com:443']));
   },
 );
