@@ -32,7 +32,9 @@ export async function copyPackages(app: string, out: string): Promise<void> {
   const { fileList } = await nodeFileTrace(modules, {
     base: sep,
     processCwd: app,
-    ignore: (file) => compiler.test(file),
+    // The tracer takes a path that the code computes, such as the folder of its state, for a file to copy.
+    ignore: (file) =>
+      compiler.test(file) || !(file.includes('node_modules') || join(sep, file).startsWith(built)),
     // What is built anywhere resolves as if it were in the application's folder.
     resolve: (id, parent, job, cjs) =>
       resolve(id, parent.startsWith(built) && !id.startsWith('.') ? join(app, 'main.mjs') : parent, job, cjs),
