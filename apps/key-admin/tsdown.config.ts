@@ -1,14 +1,43 @@
-import { defineConfig } from 'tsdown';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { copyPackages } from '@temporal-kms/scripts/copy-packages';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import { build, defineConfig } from 'tsdown';
 
-// One file that runs alone: `node main.mjs`.
-export default defineConfig({
-  entry: ['src/main.ts'],
+const node = {
   platform: 'node',
   target: 'node24',
   format: 'esm',
   dts: false,
   // Google's clients look for their JSON files next to `__dirname`, which a module has only with a shim.
   shims: true,
+} as const;
+
+// One file that runs alone: `node main.mjs`. The folder `scan-worker` next to it is for workers of `scan --on-temporal` only.
+export default defineConfig({
+  ...node,
+  entry: ['src/main.ts'],
   outputOptions: { codeSplitting: false },
   deps: { alwaysBundle: [/.*/], onlyBundle: false },
+  hooks: { 'build:done': ({ options }) => buildScanWorker(join(options.outDir, 'scan-worker')) },
 });
+
+/** Temporal's packages stay files in the folder's node_modules: they load a native library and each other by name. */
+async function buildScanWorker(outDir: string): Promise<void> {
+  await build({
+    ...node,
+    config: false,
+    cwd: import.meta.dirname,
+    entry: { main: 'src/scan-worker/main.ts' },
+    outDir,
+    deps: {
+      neverBundle: [/^@temporalio\/(?!plugin|envconfig)/],
+      alwaysBundle: [/^(?!@temporalio\/(?!plugin|envconfig))/],
+      onlyBundle: false,
+    },
+  });
+  const workflowsPath = join(import.meta.dirname, 'src', 'scan', 'on-temporal', 'workflow.ts');
+  const { code } = await bundleWorkflowCode({ workflowsPath });
+  await writeFile(join(outDir, 'workflow-bundle.js'), code);
+  await copyPackages(import.meta.dirname, outDir);
+}

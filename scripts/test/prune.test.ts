@@ -11,7 +11,7 @@ import { projectRoot } from '../src/project.ts';
 const artefacts = [
   { app: 'codec-server', files: ['main.mjs', 'text-worker.mjs'] },
   { app: 'decrypt-ui', files: ['index.html'] },
-  { app: 'key-admin', files: ['main.mjs'] },
+  { app: 'key-admin', files: ['main.mjs', 'scan-worker/main.mjs', 'scan-worker/workflow-bundle.js'] },
   { app: 'worker', files: ['main.mjs', 'failure-converter.mjs', 'workflow-bundle.js'] },
 ];
 const aboutPackages = ['sbom.cdx.json', 'THIRD-PARTY-NOTICES.txt'];

@@ -1,27 +1,36 @@
-import { mkdtemp, copyFile, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { copyFile, cp, glob, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { runNode } from '@temporal-kms/testing/process';
-import { expect, it } from 'vitest';
+import { startTemporal } from '@temporal-kms/scripts/temporal';
+import { runNode, startNode } from '@temporal-kms/testing/process';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
-import { afterwards, startCloud, VIEWER } from './support/cli.ts';
+import { afterwards, startCloud, variables, VIEWER } from './support/cli.ts';
 
 const root = dirname(fileURLToPath(new URL('.', import.meta.url)));
 const tsdown = () => join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs');
 
-it('builds one file that runs without node_modules', { timeout: 180_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'temporal-kms-'));
-  afterwards(() => rm(folder, { recursive: true, force: true }));
-  await promisify(execFile)(process.execPath, [tsdown(), '--out-dir', join(folder, 'dist')], { cwd: root });
-  await copyFile(join(folder, 'dist', 'main.mjs'), join(folder, 'temporal-kms.mjs'));
-  await rm(join(folder, 'dist'), { recursive: true });
+let folder: string;
+let cli: string;
+let worker: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'temporal-kms-'));
+  const built = join(folder, 'dist');
+  await promisify(execFile)(process.execPath, [tsdown(), '--out-dir', built], { cwd: root });
+  [cli, worker] = [join(folder, 'temporal-kms.mjs'), join(folder, 'worker')];
+  await copyFile(join(built, 'main.mjs'), cli);
+  await cp(join(built, 'scan-worker'), worker, { recursive: true, verbatimSymlinks: true });
+  await rm(built, { recursive: true });
+}, 180_000);
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
+it('builds one file that runs without node_modules', { timeout: 60_000 }, async () => {
   const { as, grant } = await startCloud();
   await grant(VIEWER, 'roles/cloudkms.viewer');
-  const { code, stdout, stderr } = await runNode(join(folder, 'temporal-kms.mjs'), {
+  const { code, stdout, stderr } = await runNode(cli, {
     args: ['keys', '--json'],
     cwd: folder,
     env: as(VIEWER),
@@ -29,6 +38,34 @@ it('builds one file that runs without node_modules', { timeout: 180_000 }, async
   expect([code, stderr]).toEqual([0, expect.stringContaining('Reading')]);
   expect(JSON.parse(stdout).keys[0].primary).toBe(1);
 
-  const version = await runNode(join(folder, 'temporal-kms.mjs'), { args: ['--version'], cwd: folder });
+  const version = await runNode(cli, { args: ['--version'], cwd: folder });
   expect(version).toMatchObject({ code: 0, stdout: `${packageJson.version}\n` });
+});
+
+it('builds a folder with a scan worker that runs outside the repository', { timeout: 120_000 }, async () => {
+  const files: string[] = [];
+  for await (const file of glob('**/*.node', { cwd: join(worker, 'node_modules', '.pnpm') }))
+    files.push(file);
+  // The native library for this machine only.
+  expect(files).toEqual([expect.stringMatching(/core-bridge\/releases\/[\w-]+\/index\.node$/)]);
+
+  const temporal = await startTemporal();
+  afterwards(() => temporal.close());
+  const cloud = await startCloud();
+  const env = {
+    ...variables,
+    KMS_EMULATOR_HOST: cloud.emulator.address,
+    TEMPORAL_ADDRESS: temporal.address,
+    XDG_STATE_HOME: join(folder, 'state'),
+  };
+  const scanWorker = startNode(join(worker, 'main.mjs'), { cwd: folder, env });
+  afterwards(() => scanWorker.kill());
+  const args = ['scan', '--on-temporal', '--settle', '0', '--json'];
+  const { code, stdout, stderr } = await runNode(cli, { args, cwd: folder, env });
+  expect([code, stderr]).toEqual([0, expect.any(String)]);
+  expect(JSON.parse(stdout)).toMatchObject({
+    complete: true,
+    namespaces: [{ namespace: 'default', looked: { open: { status: 'complete', histories: 0 } } }],
+  });
+  expect(scanWorker.output()).not.toContain('Workflow bundle created');
 });

@@ -2,7 +2,7 @@ import type { Connection } from '@temporalio/client';
 import { CliError } from '../cli/cli-error.ts';
 import { duration, type Output } from '../cli/output.ts';
 import { type ListedRun, type NamespaceDescription, ScanError, type ScanSource } from '../scan/source.ts';
-import { temporalSource } from '../scan/temporal-source.ts';
+import { perSecond, temporalSource } from '../scan/temporal-source.ts';
 import { clearValues } from './clear-values.ts';
 import type { Findings } from './findings.ts';
 
@@ -35,7 +35,7 @@ export async function lookInNamespace(
   findings: Findings,
   { progress }: Pick<Output, 'progress'>,
 ): Promise<Looked> {
-  const source = temporalSource(connection, namespace, rps);
+  const source = temporalSource(connection, namespace, perSecond(rps));
   const looked: Looked = { histories: 0, schedules: 0 };
   try {
     progress(`${namespace}: ${retentionText(await source.describe())}`);

@@ -8,7 +8,7 @@ import { readBytes } from '../payload-files/read-bytes.ts';
 import { type HistorySummary, SummaryBuilder } from './history-summary.ts';
 import { addEvents, eventTime } from './read-run.ts';
 import { ScanError } from './source.ts';
-import type { TalliedHistory } from './tally.ts';
+import type { TalliedHistory } from './part.ts';
 
 /** Files with histories, for example those of Temporal Cloud's Workflow History Export. */
 export interface ExportSource {

@@ -1,5 +1,6 @@
 import { findPayloads, type Payload, type PayloadLocation } from '@temporal-kms/history-payloads';
 import { messageKey } from '@temporal-kms/kms-codec';
+import { isOwnPayload } from './own-runs.ts';
 
 /**
  * What the payloads of a history have in common with those of others: the key that they need, or what there is to point
@@ -47,7 +48,7 @@ export class SummaryBuilder {
     if (isSystemEnvelope(payload)) return this.#count({ is: 'not_walked' });
     const { format, problem, empty, key, keyId, keyVersion, staticKey } = messageKey(payload);
     // SDKs write these fields without a codec, so what is not a message there is as it should be.
-    if (empty || (format === 'plain' && !encryptable)) return;
+    if (empty || (format === 'plain' && (!encryptable || isOwnPayload(payload)))) return;
     this.#payloads += 1;
     if (format === 'external') return this.#count({ is: 'external_storage' });
     if (problem === 'malformed') return this.#count({ is: 'malformed' });

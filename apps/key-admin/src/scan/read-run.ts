@@ -1,5 +1,6 @@
 import { eventPayloads, type ProtoEvent } from '@temporal-kms/history-payloads';
 import { type HistorySummary, SummaryBuilder } from './history-summary.ts';
+import { isOwnRun } from './own-runs.ts';
 import type { ListedRun, ScanSource } from './source.ts';
 import { milliseconds } from './times.ts';
 
@@ -16,14 +17,17 @@ export interface ReadRun {
 }
 
 /**
- * Reads everything that Temporal stores of a run. Undefined: the run no longer exists.
+ * Reads everything that Temporal stores of a run. Undefined: the run no longer exists, or is part of a scan on Temporal.
  *
  * An open run's description comes first. It contains the heartbeat details of pending activities, which the server copies
  * into an event when the activity times out. In the reverse order, that could happen between the two reads.
  *
  * @throws ScanError
  */
-export async function readRun(source: ScanSource, run: ListedRun): Promise<ReadRun | undefined> {
+export async function readRun(
+  source: Pick<ScanSource, 'describeRun' | 'history'>,
+  run: ListedRun,
+): Promise<ReadRun | undefined> {
   const builder = new SummaryBuilder();
   if (run.isOpen) {
     const description = await source.describeRun(run);
@@ -35,13 +39,16 @@ export async function readRun(source: ScanSource, run: ListedRun): Promise<ReadR
       executionConfig: undefined,
     });
   }
+  let first: ProtoEvent | undefined;
   let last: ProtoEvent | undefined;
   for await (const events of source.history(run)) {
     addEvents(builder, events, run.workflowId);
+    first ??= events[0];
     last = events.at(-1) ?? last;
   }
-  if (last === undefined) return undefined;
-  return { summary: builder.build(), isClosed: isClosing(last), lastEventTime: eventTime(last) };
+  const summary = builder.build();
+  if (last === undefined || isOwnRun(first, summary)) return undefined;
+  return { summary, isClosed: isClosing(last), lastEventTime: eventTime(last) };
 }
 
 /** Counts the payloads of events. */

@@ -9,6 +9,8 @@ import { describeKey, withKeyService } from '../google/describe.ts';
 import type { ExportSource } from './exports.ts';
 import { observeKeys } from './observed-keys.ts';
 import { scanNamespace } from './scan-namespace.ts';
+import type { TemporalScanOptions } from './on-temporal/client.ts';
+import type { RemoteRuns } from './remote-runs.ts';
 import type { ScanSource } from './source.ts';
 import { notKept, ScanState } from './state.ts';
 
@@ -22,6 +24,10 @@ export interface ScanRequest {
   /** Folder in which scans keep what they have read. */
   readonly stateFolder: string;
   readonly settleMs: number;
+  /** Reads the runs in place of this process. */
+  readonly remoteRuns?: (
+    scanned: Pick<TemporalScanOptions, 'namespace' | 'namespaceId' | 'source' | 'keys' | 'file' | 'progress'>,
+  ) => RemoteRuns;
   readonly now: () => Date;
   readonly progress: (text: string) => void;
 }
@@ -29,6 +35,7 @@ export interface ScanRequest {
 /** Scans namespaces one after another. @throws CliError if the state cannot be written */
 export async function runScan(request: ScanRequest): Promise<ScanReport> {
   const { settings, keys, namespaces, sourceOf, exportsOf, stateFolder, settleMs, now, progress } = request;
+  const { remoteRuns } = request;
   // The time of an observation of the primary version decides whether a version may be destroyed.
   await requireClock(settings.emulatorHost === undefined ? GOOGLE_TIME : undefined, now, progress);
   const started = now().toISOString();
@@ -39,25 +46,41 @@ export async function runScan(request: ScanRequest): Promise<ScanReport> {
   );
   const scanned: ScanReport['namespaces'] = [];
   for (const namespace of namespaces) {
+    const source = sourceOf(namespace);
+    const keysOfNamespace = keysOf(settings.rules, namespace);
+    const report = (text: string): void => progress(`${namespace}: ${text}`);
+    const fileOf = (id: string, kind: string): string =>
+      join(stateFolder, `${encodeURIComponent(id)}.${kind}`);
     scanned.push(
       // oxlint-disable-next-line no-await-in-loop -- Each namespace has a limit on the rate of calls; so has the cluster.
       await scanNamespace({
-        source: sourceOf(namespace),
+        source,
         namespace,
-        keys: keysOf(settings.rules, namespace),
-        openState: (id) =>
-          ScanState.open(join(stateFolder, `${encodeURIComponent(id)}.journal`)).catch(notKept),
+        keys: keysOfNamespace,
+        openState: (id) => ScanState.open(fileOf(id, 'journal')).catch(notKept),
+        ...(remoteRuns !== undefined && {
+          remoteRuns: (namespaceId) =>
+            remoteRuns({
+              namespace,
+              namespaceId,
+              source,
+              keys: keysOfNamespace,
+              file: fileOf(namespaceId, 'on-temporal.json'),
+              progress: report,
+            }),
+        }),
         exports: exportsOf(namespace),
         settleMs,
         now,
         sleep,
-        progress: (text) => progress(`${namespace}: ${text}`),
+        progress: report,
       }),
     );
   }
   return {
     version: 1,
-    started,
+    // A scan on Temporal may continue what an earlier process has started.
+    started: scanned.reduce((first, one) => (one.started < first ? one.started : first), started),
     finished: now().toISOString(),
     complete: scanned.every(({ complete }) => complete),
     cryptoKeys,

@@ -1,21 +1,19 @@
 import { Readable } from 'node:stream';
-import type { ScanCoverage, ScanGap, ScannedNamespace, ScanPlace } from '@temporal-kms/codec-api';
+import type { ScannedNamespace, ScanPlace } from '@temporal-kms/codec-api';
+import { cryptoKeyId } from '@temporal-kms/kms-codec';
 import { type ExportedHistory, type ExportSource, readExports } from './exports.ts';
+import { Found, toReport } from './found.ts';
+import { CONCURRENCY, MAX_CATCH_UP_MS, MAX_SKEW_MS } from './passes.ts';
+import { countRun } from './count-run.ts';
 import { readRun } from './read-run.ts';
+import type { BeforeRuns, RemoteRuns, RunsFound, ScheduledRun } from './remote-runs.ts';
 import { readSchedule } from './schedules.ts';
-import { type ListedRun, type NamespaceDescription, ScanError, type ScanSource } from './source.ts';
+import { type ListedRun, type NamespaceDescription, type ScanSource } from './source.ts';
 import type { ScanState } from './state.ts';
-import { NamespaceTally, type TalliedHistory } from './tally.ts';
+import { milliseconds } from './times.ts';
 
-/** Histories that are read at the same time. */
-const CONCURRENCY = 8;
 /** Reasons why exports cannot be read that the report distinguishes. */
 const MAX_REASONS = 100;
-/** How far Temporal's clock may be from this machine's. */
-const MAX_SKEW_MS = 300_000;
-/** A pass over new runs that took longer is followed by another, over the runs that started meanwhile. */
-const MAX_CATCH_UP_MS = 600_000;
-
 export interface NamespaceScan {
   readonly source: ScanSource;
   readonly namespace: string;
@@ -23,6 +21,8 @@ export interface NamespaceScan {
   readonly keys: readonly string[];
   readonly openState: (namespaceId: string) => Promise<ScanState>;
   readonly exports: readonly ExportSource[];
+  /** Reads the runs in place of this process, given the namespace's id. */
+  readonly remoteRuns?: (namespaceId: string) => RemoteRuns;
   /** How long a run may take to appear in Temporal's lists, in milliseconds. */
   readonly settleMs: number;
   readonly now: () => Date;
@@ -45,33 +45,27 @@ export async function scanNamespace(scan: NamespaceScan): Promise<ScannedNamespa
 
 class Scan {
   readonly #scan: NamespaceScan;
-  readonly #tally: NamespaceTally;
-  readonly #gaps: ScanGap[] = [];
-  readonly #coverage: Record<ScanPlace, { -readonly [Field in keyof ScanCoverage]: ScanCoverage[Field] }> = {
-    open: notLookedAt(),
-    closed: notLookedAt(),
-    schedules: notLookedAt(),
-    archived: notLookedAt(),
-    exports: notLookedAt(),
-  };
+  readonly #found: Found;
   /** The ids of the runs that were listed. */
   readonly #seen = new Set<string>();
-  /** The ids of the runs whose payloads were counted, in any place. */
-  readonly #counted = new Set<string>();
   /** The ids of the schedules that were listed. */
   readonly #schedules = new Set<string>();
   /** Schedules that keep a result of an earlier run, and the run that contains it. Undefined: no run is known. */
-  readonly #keptResults = new Map<string, string | undefined>();
+  readonly #keptResults = new Map<string, ScheduledRun | undefined>();
+  /** The ids of the schedules that were listed before the runs. */
+  #firstSchedules: ReadonlySet<string> = new Set();
   readonly #notWalked = new Map<string, number>();
+  #started: Date;
+  #remote: RunsFound | undefined;
 
   constructor(scan: NamespaceScan) {
     this.#scan = scan;
-    this.#tally = new NamespaceTally(scan.keys);
+    this.#found = new Found(scan.keys.map(cryptoKeyId));
+    this.#started = scan.now();
   }
 
   async run(): Promise<ScannedNamespace> {
-    const { source, namespace, exports, now } = this.#scan;
-    const started = now();
+    const { source, namespace, exports, keys, now } = this.#scan;
     let description: NamespaceDescription | undefined;
     await this.#guard([], async () => {
       description = await source.describe();
@@ -79,34 +73,33 @@ class Scan {
       await this.#scanAll(description, state);
     });
     if (description === undefined)
-      for (const place of ['open', 'closed', 'schedules'] as const) this.#fail(place);
-    const gaps = [...this.#gaps, ...this.#tally.gaps];
+      for (const place of ['open', 'closed', 'schedules'] as const) this.#found.fail(place);
+    const { complete, ...report } = toReport(this.#found.toPart(), keys);
     return {
       namespace,
-      started: started.toISOString(),
+      started: this.#started.toISOString(),
       finished: now().toISOString(),
-      complete:
-        gaps.length === 0 && Object.values(this.#coverage).every(({ status }) => status !== 'partial'),
+      complete,
       ...(description === undefined ? {} : { retentionSeconds: description.retentionSeconds }),
-      looked: this.#coverage,
+      ...report,
       exports: exports.map(({ location }) => location),
-      keys: this.#tally.keys,
-      findings: this.#tally.findings,
-      gaps,
     };
   }
 
-  async #scanAll({ archive }: NamespaceDescription, state: ScanState): Promise<void> {
-    const { exports } = this.#scan;
-    // A batch operation may end while the scan runs, so they are looked at before and after.
-    await this.#guard([], () => this.#lookForOthers());
-    await this.#guard(['schedules'], () => this.#scanSchedules());
-    await this.#guard(['open', 'closed'], () => this.#scanRuns(state));
+  async #scanAll({ id, archive }: NamespaceDescription, state: ScanState): Promise<void> {
+    const { exports, remoteRuns } = this.#scan;
+    const remote = remoteRuns?.(id);
+    if (remote === undefined) {
+      await this.#scanBeforeRuns();
+      await this.#guard(['open', 'closed'], () => this.#scanRuns(state));
+    } else {
+      await this.#scanRemotely(remote);
+    }
     await this.#guard(['schedules'], () => this.#scanSchedules());
     if (archive === 'listed') await this.#guard(['archived'], () => this.#scanArchive(state));
     if (archive === 'unlisted') {
-      this.#fail('archived');
-      this.#gaps.push({
+      this.#found.fail('archived');
+      this.#found.addGap({
         kind: 'not_offered',
         place: 'archived',
         message:
@@ -115,9 +108,48 @@ class Scan {
     }
     if (exports.length > 0) await this.#guard(['exports'], () => this.#scanExports());
     await this.#guard([], () => this.#lookForOthers());
-    for (const [message, count] of this.#notWalked) this.#gaps.push({ kind: 'not_walked', message, count });
-    this.#checkKeptResults();
+    for (const [message, count] of this.#notWalked)
+      this.#found.addGap({ kind: 'not_walked', message, count });
+    await this.#guard(['schedules'], () => this.#checkKeptResults());
     await state.flush();
+    await remote?.end();
+  }
+
+  async #scanBeforeRuns(): Promise<void> {
+    // A batch operation may end while the scan runs, so they are looked at before and after.
+    await this.#guard([], () => this.#lookForOthers());
+    await this.#guard(['schedules'], () => this.#scanSchedules());
+    this.#firstSchedules = new Set(this.#schedules);
+  }
+
+  /** Other processes scan the runs. What this process found before may be from an earlier process of the same scan. */
+  async #scanRemotely(remote: RemoteRuns): Promise<void> {
+    const earlier = await remote.resume();
+    if (earlier === undefined) await this.#scanBeforeRuns();
+    else this.#restore(earlier);
+    this.#remote = await remote.run(earlier ?? this.#beforeRuns());
+    this.#found.begin('open');
+    this.#found.begin('closed');
+    this.#found.merge(this.#remote.part);
+  }
+
+  #beforeRuns(): BeforeRuns {
+    return {
+      started: this.#started.getTime(),
+      part: this.#found.toPart(),
+      schedules: [...this.#schedules],
+      keptResults: [...this.#keptResults].map(([id, run]) => [id, run ?? null]),
+      notWalked: [...this.#notWalked],
+    };
+  }
+
+  #restore({ started, part, schedules, keptResults, notWalked }: BeforeRuns): void {
+    this.#started = new Date(started);
+    this.#found.merge(part);
+    for (const id of schedules) this.#schedules.add(id);
+    this.#firstSchedules = new Set(this.#schedules);
+    for (const [id, run] of keptResults) this.#keptResults.set(id, run ?? undefined);
+    for (const [message, count] of notWalked) this.#notWalked.set(message, count);
   }
 
   async #lookForOthers(): Promise<void> {
@@ -128,7 +160,7 @@ class Scan {
   /** Reads the schedules that no earlier call has listed. */
   async #scanSchedules(): Promise<void> {
     const { source, progress } = this.#scan;
-    const coverage = this.#begin('schedules');
+    const coverage = this.#found.begin('schedules');
     const unseen: string[] = [];
     // The whole list first: while schedules are described, others may move between its pages.
     for await (const ids of source.schedules()) unseen.push(...ids.filter((id) => !this.#schedules.has(id)));
@@ -137,8 +169,8 @@ class Scan {
       const description = await source.describeSchedule(id);
       if (description === undefined) continue;
       const { summary, created, keptResult } = readSchedule(description);
-      this.#count('schedules', { workflowId: id, startTime: created }, summary, true);
-      if (keptResult.is === 'in_run') this.#keptResults.set(id, keptResult.runId);
+      this.#found.count('schedules', { workflowId: id, startTime: created }, summary, true);
+      if (keptResult.is === 'in_run') this.#keptResults.set(id, keptResult.run);
       if (keptResult.is === 'hidden') this.#keptResults.set(id, undefined);
       if (coverage.histories % 1_000 === 0) progress(`schedules: ${coverage.histories}`);
     }
@@ -146,15 +178,15 @@ class Scan {
   }
 
   /** Notes the schedules that keep a result which no history contains that was read. */
-  #checkKeptResults(): void {
-    const hidden = [...this.#keptResults].filter(
-      ([, runId]) => runId === undefined || !this.#counted.has(runId),
-    );
-    const [first] = hidden;
-    if (first === undefined) return;
-    const [workflowId] = first;
-    this.#fail('schedules');
-    this.#gaps.push({
+  async #checkKeptResults(): Promise<void> {
+    const hidden: string[] = [];
+    for (const [id, run] of this.#keptResults) {
+      if (run === undefined || !(await this.#wasCounted(run, this.#firstSchedules.has(id)))) hidden.push(id);
+    }
+    const [workflowId] = hidden;
+    if (workflowId === undefined) return;
+    this.#found.fail('schedules');
+    this.#found.addGap({
       kind: 'not_walked',
       place: 'schedules',
       message:
@@ -164,10 +196,25 @@ class Scan {
     });
   }
 
+  /**
+   * Whether the payloads of a run were counted. Other processes do not report which runs they read. They have read each run
+   * that still exists and that had appeared in the lists: also each run of a schedule that was described before.
+   */
+  async #wasCounted({ workflowId, runId }: ScheduledRun, isFirst: boolean): Promise<boolean> {
+    if (this.#found.hasCounted(runId)) return true;
+    const { source, settleMs } = this.#scan;
+    if (this.#remote === undefined) return false;
+    const run = { workflowId, runId, isOpen: true, startTime: undefined, closeTime: undefined };
+    const found = await source.describeRun(run);
+    const started = milliseconds(found?.workflowExecutionInfo?.startTime);
+    if (found === undefined || started === undefined) return false;
+    return isFirst || started < this.#remote.listedUntil - settleMs - MAX_SKEW_MS;
+  }
+
   async #scanRuns(state: ScanState): Promise<void> {
     const { now, settleMs, sleep, progress } = this.#scan;
-    this.#begin('open');
-    this.#begin('closed');
+    this.#found.begin('open');
+    this.#found.begin('closed');
     let start = now().getTime();
     await this.#scanList(this.#scan.source.runs(''), state, 'runs');
     const isSettled = () => now().getTime() >= start + settleMs;
@@ -188,9 +235,7 @@ class Scan {
     const { source, progress } = this.#scan;
     const reads = Readable.from(this.#unseen(pages)).map(
       async (run: ListedRun) => {
-        const known = run.isOpen ? undefined : state.get(run.runId);
-        if (known !== undefined) this.#count('closed', run, known, false);
-        else await this.#readRun(source, run, state);
+        await countRun(source, run, state, this.#found);
         return true;
       },
       { concurrency: CONCURRENCY },
@@ -216,22 +261,9 @@ class Scan {
     }
   }
 
-  async #readRun(source: ScanSource, run: ListedRun, state: ScanState): Promise<void> {
-    const place = run.isOpen ? 'open' : 'closed';
-    try {
-      const read = await readRun(source, run);
-      if (read === undefined) return;
-      this.#count(place, run, read.summary, true);
-      // An open run's summary may contain pending work, which its history will not contain.
-      if (place === 'closed' && read.isClosed) state.set(run.runId, read.summary);
-    } catch (error) {
-      this.#miss(place, error, run);
-    }
-  }
-
   async #scanArchive(state: ScanState): Promise<void> {
     const { source } = this.#scan;
-    this.#begin('archived');
+    this.#found.begin('archived');
     const seen = new Set<string>();
     for await (const page of source.archivedRuns()) {
       for (const run of page) {
@@ -241,9 +273,9 @@ class Scan {
         try {
           const read = known === undefined ? await readRun(source, { ...run, isOpen: false }) : undefined;
           const summary = known ?? read?.summary;
-          if (summary !== undefined) this.#count('archived', run, summary, known === undefined);
+          if (summary !== undefined) this.#found.count('archived', run, summary, known === undefined);
         } catch (error) {
-          this.#miss('archived', error, run);
+          this.#found.miss('archived', error, run);
         }
       }
     }
@@ -251,60 +283,26 @@ class Scan {
 
   async #scanExports(): Promise<void> {
     const { exports, progress } = this.#scan;
-    const gaps = new Map<string, ScanGap & { count: number }>();
-    const coverage = this.#begin('exports');
-    const count = ({ history, summary }: ExportedHistory) => this.#count('exports', history, summary, true);
+    const gaps = new Map<string, ReturnType<Found['addGap']>>();
+    const coverage = this.#found.begin('exports');
+    const count = ({ history, summary }: ExportedHistory) =>
+      this.#found.count('exports', history, summary, true);
     for (const source of exports) {
       await readExports(source, {
         history: count,
         unreadable: (file, reason) => {
-          this.#fail('exports');
+          this.#found.fail('exports');
           const known = gaps.get(reason) ?? (gaps.size < MAX_REASONS ? undefined : [...gaps.values()].at(-1));
           if (known !== undefined) {
-            known.count += 1;
+            known.count = (known.count ?? 1) + 1;
             return;
           }
-          const gap: ScanGap & { count: number } = {
-            kind: 'unreadable',
-            place: 'exports',
-            message: `${file}: ${reason}`,
-            count: 1,
-          };
-          gaps.set(reason, gap);
-          this.#gaps.push(gap);
+          const message = `${file}: ${reason}`;
+          gaps.set(reason, this.#found.addGap({ kind: 'unreadable', place: 'exports', message, count: 1 }));
         },
         file: () => progress(`exports: ${coverage.histories}`),
       });
     }
-  }
-
-  #begin(place: ScanPlace): ScanCoverage {
-    // A place that has failed already stays partial.
-    if (this.#coverage[place].status === 'none') this.#coverage[place].status = 'complete';
-    return this.#coverage[place];
-  }
-
-  #fail(place: ScanPlace): void {
-    this.#coverage[place].status = 'partial';
-  }
-
-  #count(
-    place: ScanPlace,
-    history: TalliedHistory,
-    summary: Parameters<NamespaceTally['add']>[2],
-    wasRead: boolean,
-  ): void {
-    const { workflowId, runId, startTime, closeTime } = history;
-    if (runId !== undefined) this.#counted.add(runId);
-    this.#tally.add(
-      place,
-      { workflowId, ...(runId === undefined ? {} : { runId }), startTime, closeTime },
-      summary,
-    );
-    const coverage = this.#coverage[place];
-    coverage.histories += 1;
-    coverage.payloads += summary.payloads;
-    if (wasRead) coverage.read += 1;
   }
 
   /** Runs a part of the scan. If it fails, its places are partial, and the other parts continue. */
@@ -312,29 +310,8 @@ class Scan {
     try {
       await part();
     } catch (error) {
-      if (places.length === 0) this.#miss(undefined, error);
-      for (const place of places) this.#miss(place, error);
+      if (places.length === 0) this.#found.miss(undefined, error);
+      for (const place of places) this.#found.miss(place, error);
     }
-  }
-
-  #miss(place: ScanPlace | undefined, error: unknown, run?: ListedRun): void {
-    if (!(error instanceof ScanError)) throw error;
-    if (place !== undefined) this.#fail(place);
-    const { kind, message } = error;
-    const known = this.#gaps.find(
-      (gap) => gap.kind === kind && gap.place === place && gap.message === message,
-    );
-    if (known !== undefined) {
-      known.count = (known.count ?? 1) + 1;
-      return;
-    }
-    this.#gaps.push({
-      kind,
-      message,
-      ...(place === undefined ? {} : { place }),
-      ...(run === undefined ? {} : { count: 1, example: { workflowId: run.workflowId, runId: run.runId } }),
-    });
   }
 }
-
-const notLookedAt = (): ScanCoverage => ({ status: 'none', histories: 0, read: 0, payloads: 0 });

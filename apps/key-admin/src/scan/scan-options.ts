@@ -1,7 +1,4 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { ScanReport } from '@temporal-kms/codec-api';
-import type { Values } from '@temporal-kms/config';
 import type { KmsSettings } from '@temporal-kms/kms-codec';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
@@ -12,7 +9,10 @@ import type { Output } from '../cli/output.ts';
 import { temporalConfig, withTemporal } from '../temporal/connect.ts';
 import { type ExportSource, exportSource } from './exports.ts';
 import { runScan } from './run-scan.ts';
-import { temporalSource } from './temporal-source.ts';
+import { DEFAULT_TASK_QUEUE } from './on-temporal/contract.ts';
+import { runsOnTemporal } from './on-temporal/client.ts';
+import { defaultStateFolder } from './state.ts';
+import { perSecond, temporalSource } from './temporal-source.ts';
 
 /** The options of a scan, which other commands that scan share. */
 export interface ScanOptions extends CommonOptions {
@@ -22,6 +22,8 @@ export interface ScanOptions extends CommonOptions {
   readonly state?: string;
   readonly rps: number;
   readonly settle: number;
+  readonly onTemporal?: true;
+  readonly taskQueue: string;
 }
 
 export const addScanOptions = (command: Command): Command =>
@@ -38,7 +40,9 @@ export const addScanOptions = (command: Command): Command =>
     )
     .option('--state <folder>', 'folder in which scans keep what they have read of closed runs')
     .option('--rps <calls>', 'calls to Temporal per second, for each namespace', rate, 50)
-    .option('--settle <seconds>', "how long a new run may take to appear in Temporal's lists", seconds, 60);
+    .option('--settle <seconds>', "how long a new run may take to appear in Temporal's lists", seconds, 60)
+    .option('--on-temporal', 'scan runs by workflows in TEMPORAL_NAMESPACE, which scan workers execute')
+    .option('--task-queue <name>', 'task queue of the scan workers', DEFAULT_TASK_QUEUE);
 
 /** Scans what the options name. @throws CliError */
 export async function scan(
@@ -51,15 +55,22 @@ export async function scan(
   const config = temporalConfig(values);
   const namespaces = namespacesToScan(options.namespace, settings, config.namespace);
   const exportsOf = exportsByNamespace(options.exports ?? [], namespaces);
+  const stateFolder = options.state ?? defaultStateFolder(values);
+  const { rps, taskQueue } = options;
+  const settleMs = options.settle * 1000;
   return await withTemporal(config, (connection) =>
     runScan({
       settings,
       keys: options.key === undefined ? [] : [options.key],
       namespaces,
-      sourceOf: (namespace) => temporalSource(connection, namespace, options.rps),
+      sourceOf: (namespace) => temporalSource(connection, namespace, perSecond(rps)),
       exportsOf,
-      stateFolder: options.state ?? defaultStateFolder(values),
-      settleMs: options.settle * 1000,
+      stateFolder,
+      settleMs,
+      ...(options.onTemporal === true && {
+        remoteRuns: (scanned) =>
+          runsOnTemporal({ ...scanned, connection, home: config.namespace, taskQueue, rps, settleMs }),
+      }),
       now: deps.now,
       progress,
     }),
@@ -91,9 +102,6 @@ function exportsByNamespace(
   });
   return (namespace) => sources.filter((one) => one.namespace === namespace).map(({ source }) => source);
 }
-
-const defaultStateFolder = (values: Values): string =>
-  join(values['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'temporal-kms');
 
 function rate(text: string): number {
   if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);

@@ -1,6 +1,7 @@
 import proto, { type temporal } from '@temporalio/proto';
 import { SummaryBuilder } from './history-summary.ts';
 import type { HistorySummary } from './history-summary.ts';
+import type { ScheduledRun } from './remote-runs.ts';
 import { milliseconds } from './times.ts';
 
 type ScheduleDescription = temporal.api.workflowservice.v1.IDescribeScheduleResponse;
@@ -22,7 +23,7 @@ export interface ReadSchedule {
  * `none`: the schedule has not started a run. `in_run`: the run that it started last contains what it keeps.
  * `hidden`: no run is known that contains it.
  */
-type KeptResult = { readonly is: 'none' | 'hidden' } | { readonly is: 'in_run'; readonly runId: string };
+type KeptResult = { readonly is: 'none' | 'hidden' } | { readonly is: 'in_run'; readonly run: ScheduledRun };
 
 /** Counts the payloads of a schedule. */
 export function readSchedule(description: ScheduleDescription): ReadSchedule {
@@ -42,6 +43,6 @@ function keptResultOf({ info, schedule }: ScheduleDescription): KeptResult {
   const last = (info?.recentActions ?? [])
     .toSorted((a, b) => (milliseconds(a.actualTime) ?? 0) - (milliseconds(b.actualTime) ?? 0))
     .at(-1);
-  const runId = last?.startWorkflowResult?.runId;
-  return runId ? { is: 'in_run', runId } : { is: 'hidden' };
+  const { workflowId, runId } = last?.startWorkflowResult ?? {};
+  return workflowId && runId ? { is: 'in_run', run: { workflowId, runId } } : { is: 'hidden' };
 }

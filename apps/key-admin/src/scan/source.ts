@@ -50,6 +50,17 @@ export interface ScanSource {
   notWalked(): Promise<readonly NotWalked[]>;
 }
 
+/** What a scan by several processes reads of one namespace. */
+export interface RangeSource extends Pick<ScanSource, 'describeRun' | 'history'> {
+  /** Returns how many runs match a visibility query. */
+  countRuns(query: string): Promise<number>;
+  /** Returns a page of the runs that match a visibility query. The token of the first page, and after the last, is empty. */
+  runPage(
+    query: string,
+    pageToken: Uint8Array,
+  ): Promise<{ readonly runs: readonly ListedRun[]; readonly nextPageToken: Uint8Array }>;
+}
+
 /** Why something could not be read. The message contains no payload. */
 export class ScanError extends Error {
   override readonly name = 'ScanError';

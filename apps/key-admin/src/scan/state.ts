@@ -1,7 +1,9 @@
+import type { Values } from '@temporal-kms/config';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { appendFile, mkdir, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { crc32 } from 'node:zlib';
 import writeFileAtomic from 'write-file-atomic';
@@ -11,6 +13,8 @@ import { checkOwnFile } from './own-files.ts';
 
 /** Lines that are written together. */
 const MAX_BUFFERED = 500;
+/** Runs of which a process keeps what it has read. Each takes some hundred bytes of memory. The others are read again. */
+const MAX_RUNS = 10_000_000;
 /** Written in front of every line's checksum, so that a file of another form has no valid line. */
 const FORM = 'temporal-kms scan 1 ';
 
@@ -63,7 +67,7 @@ export class ScanState {
         this.#written.add(id);
       } else if (type === 'run') {
         const summary = readSummary(rest, traits);
-        if (summary !== undefined) this.#summaries.set(id, summary);
+        if (summary !== undefined && this.#hasRoomFor(id)) this.#summaries.set(id, summary);
       }
     }
   }
@@ -76,8 +80,13 @@ export class ScanState {
     return this.#summaries.get(runId);
   }
 
+  #hasRoomFor(runId: string): boolean {
+    return this.#summaries.size < MAX_RUNS || this.#summaries.has(runId);
+  }
+
   /** Keeps the summary of a closed run. */
   set(runId: string, summary: HistorySummary): void {
+    if (!this.#hasRoomFor(runId)) return;
     this.#summaries.set(runId, summary);
     this.#buffer.push(...this.#linesOf(runId, summary));
     if (this.#buffer.length >= MAX_BUFFERED) void this.flush().catch(() => undefined);
@@ -123,6 +132,10 @@ export class ScanState {
     this.#lines = lines.length;
   }
 }
+
+/** Returns the folder in which scans keep what they have read, unless an option names another. */
+export const defaultStateFolder = (values: Values): string =>
+  join(values['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'temporal-kms');
 
 /** @throws CliError */
 export function notKept(error: unknown): never {

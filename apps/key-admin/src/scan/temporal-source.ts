@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
 import proto, { type temporal } from '@temporalio/proto';
-import { RateLimiter } from 'limiter';
+import { RateLimiter, TokenBucket } from 'limiter';
 import { grpcCode, NOT_FOUND, PERMISSION_DENIED } from '../google/errors.ts';
-import { type ListedRun, type NotWalked, ScanError, type ScanSource } from './source.ts';
+import { type ListedRun, type NotWalked, type RangeSource, ScanError, type ScanSource } from './source.ts';
 import { milliseconds } from './times.ts';
 
 const { ArchivalState, BatchOperationState, WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
@@ -28,10 +28,29 @@ const openStatuses: ReadonlySet<number> = new Set([
   WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED,
 ]);
 
-/** Reads a namespace through Temporal's API, with at most `rps` calls per second. */
-export function temporalSource(connection: Connection, namespace: string, rps: number): ScanSource {
+/** Makes calls wait for a rate. */
+export interface CallLimiter {
+  removeTokens(calls: number): Promise<unknown>;
+}
+
+/** Permits a number of calls per second, all at once after a pause. */
+export const perSecond = (calls: number): CallLimiter =>
+  new RateLimiter({ tokensPerInterval: calls, interval: 'second' });
+
+/**
+ * Permits a share of a rate, which may be less than one call per second. It begins without a call and saves up those of a
+ * tenth of a second, so that shares that begin and end one after the other add up to the rate, and no more.
+ */
+export const shareOf = (calls: number): CallLimiter =>
+  new TokenBucket({ bucketSize: Math.max(1, calls / 10), tokensPerInterval: calls, interval: 'second' });
+
+/** Reads a namespace through Temporal's API. @param limiter the rate of calls */
+export function temporalSource(
+  connection: Connection,
+  namespace: string,
+  limiter: CallLimiter,
+): ScanSource & RangeSource {
   const { workflowService } = connection;
-  const limiter = new RateLimiter({ tokensPerInterval: rps, interval: 'second' });
 
   const call = async <T>(make: () => Promise<T>): Promise<T> => {
     for (let waits = 0; ; waits += 1) {
@@ -53,7 +72,19 @@ export function temporalSource(connection: Connection, namespace: string, rps: n
       throw error;
     }
   };
+  const listRuns = async (query: string, nextPageToken: Uint8Array) => {
+    const request = { namespace, pageSize: PAGE_SIZE, query, nextPageToken };
+    const page = await call(() => workflowService.listWorkflowExecutions(request));
+    return { runs: page.executions.map(toRun), nextPageToken: page.nextPageToken };
+  };
   return {
+    runPage: listRuns,
+
+    async countRuns(query) {
+      const { count } = await call(() => workflowService.countWorkflowExecutions({ namespace, query }));
+      return Number(count);
+    },
+
     async describe() {
       const { namespaceInfo, config } = await call(() => workflowService.describeNamespace({ namespace }));
       return {
@@ -64,11 +95,7 @@ export function temporalSource(connection: Connection, namespace: string, rps: n
     },
 
     async *runs(query) {
-      const request = { namespace, pageSize: PAGE_SIZE, query };
-      for await (const { executions } of pages((nextPageToken) =>
-        call(() => workflowService.listWorkflowExecutions({ ...request, nextPageToken })),
-      ))
-        yield executions.map(toRun);
+      for await (const { runs } of pages((nextPageToken) => listRuns(query, nextPageToken))) yield runs;
     },
 
     async *archivedRuns() {

@@ -102,7 +102,7 @@ describe('--key', () => {
     ]);
     expect((await ask('payments', 'orders')).code).toBe(0);
 
-    const options = { key: OTHER, rps: 1, settle: 60, maxAge: 24 };
+    const options = { key: OTHER, rps: 1, settle: 60, taskQueue: 'any', maxAge: 24 };
     const deps: any = { env };
     const { key, namespaces, settings } = await readBasis(options, deps);
     expect([key, namespaces]).toEqual([OTHER, ['payments', 'orders']]);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { reencryptSchedules } from '../../src/destroy/reencrypt-schedules.ts';
-import { payloadOf } from '../support/world.ts';
+import { payloadOf } from '../support/messages.ts';
 
 /** A server with one schedule under version 1, which drops the first updates although their calls succeed. */
 async function reencrypt(drops: number) {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { observeKeys } from '../../src/scan/observed-keys.ts';
 import { temporaryFolder } from '../support/cli.ts';
-import { KEY } from '../support/world.ts';
+import { KEY } from '../support/messages.ts';
 
 const HOUR = 3_600_000;
 const start = Date.UTC(2030, 0, 1);

@@ -8,7 +8,7 @@ import { scanNamespace } from '../../src/scan/scan-namespace.ts';
 import type { ListedRun, ScanSource } from '../../src/scan/source.ts';
 import { ScanState } from '../../src/scan/state.ts';
 import { temporaryFolder } from '../support/cli.ts';
-import { KEY, payloadOf } from '../support/world.ts';
+import { KEY, payloadOf } from '../support/messages.ts';
 
 const run = (runId: string, startTime: number): ListedRun => ({
   workflowId: 'w',

@@ -1,26 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type NeededKey, scanReport, type ScanReport } from '@temporal-kms/codec-api';
-import { loadKmsCodec } from '@temporal-kms/kms-codec';
+import { scanReport } from '@temporal-kms/codec-api';
 import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
 import { payloadsIn, readHistory } from '@temporal-kms/testing/history';
-import { leaksIn, newCanary } from '@temporal-kms/testing/canaries';
+import { leaksIn } from '@temporal-kms/testing/canaries';
 import { Client, Connection } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
-import proto from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startGcs } from '@temporal-kms/scripts/gcs';
-import {
-  afterwards,
-  type Cloud,
-  KEY,
-  startCloud,
-  temporalKms,
-  temporaryFolder,
-  variables,
-} from '../support/cli.ts';
+import { afterwards, KEY, temporalKms, temporaryFolder } from '../support/cli.ts';
 import { cloudExport } from '../support/histories.ts';
+import { canary, createSchedule, needs, plain, rotate, seconds, startNamespace } from '../support/scanned.ts';
 
 let temporal: TemporalServer;
 let connection: Connection;
@@ -33,126 +24,22 @@ afterAll(async () => {
   await temporal.close();
 });
 
-const seconds = (value: number) => proto.google.protobuf.Duration.fromObject({ seconds: value });
-
-const canary = newCanary();
-const plain = (): Payload => ({
-  metadata: { encoding: Buffer.from('json/plain') },
-  data: Buffer.from(JSON.stringify(canary)),
-});
-
-/** A namespace, and programs that write to it. */
-async function startNamespace() {
-  const namespace = `scan-${randomUUID()}`;
-  const { workflowService } = connection;
-  await workflowService.registerNamespace({
-    namespace,
-    workflowExecutionRetentionPeriod: seconds(86_400),
-  });
-  for (;;) {
-    const found = await workflowService.listWorkflowExecutions({ namespace }).catch(() => undefined);
-    if (found !== undefined) break;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  const cloud = await startCloud();
-  const env = { ...variables, KMS_EMULATOR_HOST: cloud.emulator.address };
-  const encrypt = async (format: 'envelope-v2' | 'envelope' | 'direct' = 'envelope-v2'): Promise<Payload> => {
-    // A new codec takes a key under the version that is primary now.
-    const codec = loadKmsCodec({ namespace, env: { ...env, KMS_FORMAT: format } });
-    const [message] = await codec.encode([plain()], { type: 'workflow', namespace, workflowId: 'any' });
-    await codec.close();
-    return message!;
-  };
-  const start = async (workflowId: string, payload: Payload, fields: object = {}): Promise<string> => {
-    const { runId } = await workflowService.startWorkflowExecution({
-      namespace,
-      workflowId,
-      workflowType: { name: 'any' },
-      taskQueue: { name: 'nobody' },
-      input: { payloads: [payload] },
-      requestId: randomUUID(),
-      ...fields,
-    });
-    return runId;
-  };
-  const terminate = (workflowId: string, details?: Payload) =>
-    workflowService.terminateWorkflowExecution({
-      namespace,
-      workflowExecution: { workflowId },
-      ...(details && { details: { payloads: [details] } }),
-    });
-  const state = await temporaryFolder();
-  const scan = async (
-    ...more: string[]
-  ): Promise<{ code: number; report: ScanReport; out: string; err: string }> => {
-    const args = ['scan', '--namespace', namespace, '--state', state, '--settle', '3', '--json', ...more];
-    const ran = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });
-    return { ...ran, report: scanReport.parse(ran.json()) };
-  };
-  return { namespace, cloud, env, encrypt, start, terminate, scan, state };
-}
-
-async function rotate({ owner }: Cloud): Promise<number> {
-  const [{ name }] = await owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
-  const version = Number(name!.slice(name!.lastIndexOf('/') + 1));
-  await owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: String(version) });
-  return version;
-}
-
-const input = (payload: Payload) => ({ payloads: [payload] });
-
-async function createSchedule(
-  namespace: string,
-  scheduleId: string,
-  payload: Payload,
-  memo?: Payload,
-): Promise<void> {
-  await connection.workflowService.createSchedule({
-    namespace,
-    scheduleId,
-    requestId: randomUUID(),
-    schedule: {
-      spec: {},
-      state: { paused: true },
-      action: {
-        startWorkflow: {
-          workflowId: `of-${scheduleId}`,
-          workflowType: { name: 'any' },
-          taskQueue: { name: 'nobody' },
-          input: input(payload),
-          ...(memo && { memo: { fields: { note: memo } } }),
-        },
-      },
-    },
-  });
-}
-
 /** Writes histories as Temporal Cloud exports them. */
 async function exportFile(path: string, namespace: string, workflowIds: readonly string[]): Promise<void> {
   const read = (workflowId: string) => readHistory(connection, namespace, { workflowId });
   await writeFile(path, cloudExport(await Promise.all(workflowIds.map(read))));
 }
 
-const needs = (keys: readonly NeededKey[]) =>
-  Object.fromEntries(
-    keys.map(({ key, version, places }) => [
-      `${key?.split('/').at(-1)} ${version ?? '-'}`,
-      Object.fromEntries(
-        Object.entries(places).map(([place, { histories, payloads }]: any) => [place, [histories, payloads]]),
-      ),
-    ]),
-  );
-
 describe('scan', () => {
   it('counts the histories that need each key version, in every place', { timeout: 120_000 }, async () => {
-    const { namespace, cloud, encrypt, start, terminate, scan } = await startNamespace();
+    const { namespace, cloud, encrypt, start, terminate, scan } = await startNamespace(connection, temporal);
     const [first, direct, envelope] = [await encrypt(), await encrypt('direct'), await encrypt('envelope')];
     await start('open-1', first);
     await start('closed-1', first, { memo: { fields: { customer: first } } });
     await terminate('closed-1');
     await start('closed-direct', direct);
     await terminate('closed-direct', envelope);
-    await createSchedule(namespace, 'monthly', first, first);
+    await createSchedule(connection, namespace, 'monthly', first, first);
     const second = await rotate(cloud);
     const next = await encrypt();
     await start('open-2', next);
@@ -200,7 +87,7 @@ describe('scan', () => {
     'reads exports in Cloud Storage, and reports a bucket that it cannot read',
     { timeout: 120_000 },
     async () => {
-      const { namespace, encrypt, start, terminate, scan } = await startNamespace();
+      const { namespace, encrypt, start, terminate, scan } = await startNamespace(connection, temporal);
       await start('exported', await encrypt());
       await terminate('exported');
       const file = join(await temporaryFolder(), 'histories.proto');
@@ -231,7 +118,7 @@ describe('scan', () => {
   );
 
   it('agrees with an independent walk over what Temporal stores', { timeout: 120_000 }, async () => {
-    const { namespace, cloud, encrypt, start, terminate, scan } = await startNamespace();
+    const { namespace, cloud, encrypt, start, terminate, scan } = await startNamespace(connection, temporal);
     const stored: Payload[] = [];
     for (let version = 1; version <= 3; version += 1) {
       stored.push(await encrypt(), await encrypt('direct'));
@@ -274,7 +161,7 @@ describe('scan', () => {
     'reads closed runs once, open runs again, and nothing of a state that was cut off',
     { timeout: 120_000 },
     async () => {
-      const { encrypt, start, terminate, scan, state } = await startNamespace();
+      const { encrypt, start, terminate, scan, state } = await startNamespace(connection, temporal);
       const message = await encrypt();
       await start('open', message);
       for (let n = 0; n < 5; n += 1) {
@@ -308,7 +195,7 @@ describe('scan', () => {
   );
 
   it('finds runs that a reset starts while the scan is in progress', { timeout: 120_000 }, async () => {
-    const { namespace, encrypt, start, scan } = await startNamespace();
+    const { namespace, encrypt, start, scan } = await startNamespace(connection, temporal);
     await start('reset', await encrypt());
     const client = new Client({ connection, namespace });
     const { runId } = await client.workflow.getHandle('reset').describe();
@@ -344,7 +231,7 @@ describe('scan', () => {
   });
 
   it('reports what it cannot see', { timeout: 120_000 }, async () => {
-    const { encrypt, start, scan } = await startNamespace();
+    const { encrypt, start, scan } = await startNamespace(connection, temporal);
     const other: Payload = { metadata: { encoding: Buffer.from('binary/zlib') }, data: Buffer.from('x') };
     const reference: Payload = {
       metadata: { encoding: Buffer.from('json/external-storage-reference') },
@@ -367,7 +254,7 @@ describe('scan', () => {
   });
 
   it('reports a namespace that does not exist as not seen', { timeout: 60_000 }, async () => {
-    const { env, state } = await startNamespace();
+    const { env, state } = await startNamespace(connection, temporal);
     const args = ['scan', '--namespace', 'missing', '--state', state, '--settle', '0', '--json'];
     const ran = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });
     const [found] = scanReport.parse(ran.json()).namespaces;

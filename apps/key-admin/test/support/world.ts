@@ -1,22 +1,14 @@
-import { createHash } from 'node:crypto';
 import type { KeyDescription } from '@temporal-kms/kms-codec';
 import type { Random } from '@temporal-kms/testing/random';
-import type { Payload } from '@temporalio/common';
-import { type ListedRun, ScanError, type ScanSource } from '../../src/scan/source.ts';
+import { type ListedRun, type RangeSource, ScanError, type ScanSource } from '../../src/scan/source.ts';
+import { KEY, type Message, payloadOf } from './messages.ts';
 
-export const KEY = 'projects/p/locations/global/keyRings/r/cryptoKeys/k';
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 const RETENTION = DAY;
 /** How long a run takes to appear in the lists, at most. */
 export const LAG = 30_000;
-
-/** A stored message: the version that it truly needs, and whether its header names the version. */
-interface Message {
-  readonly version: number;
-  readonly named: boolean;
-}
 
 interface Run {
   readonly id: string;
@@ -41,6 +33,11 @@ interface Process {
 }
 
 export class Crash extends Error {}
+
+export interface WorldSource extends ScanSource, RangeSource {
+  /** From now on, lists are short. */
+  readonly lookAtNewRuns: () => void;
+}
 
 /**
  * Temporal, Cloud KMS and the programs that use them, in memory: a model of the rules that decide which message needs which
@@ -237,7 +234,7 @@ export class World {
    * Returns the namespace as a scan reads it. Before each answer, time passes; `fail` may throw.
    * @param stepMs the longest time before an answer; the lists of new runs are short, so they take seconds
    */
-  source(stepMs: number, fail: () => void): ScanSource {
+  source(stepMs: number, fail: () => void): WorldSource {
     let isNewRuns = false;
     const answer = (): void => {
       this.pass(this.random.next() * (isNewRuns ? 2_000 : stepMs));
@@ -247,25 +244,47 @@ export class World {
     const now = () => this.now;
     const existing = () => this.#existing();
     const find = ({ runId }: ListedRun): Run | undefined => this.#existing().find(({ id }) => id === runId);
+    const matching = (query: string): Run[] => {
+      const bound = (operator: string) => new RegExp(`StartTime ${operator} "(.+?)"`).exec(query)?.[1];
+      const [since, until] = [bound('>='), bound('<')];
+      return existing()
+        .filter(
+          ({ start, visibleFrom }) =>
+            visibleFrom <= now() && start >= timeOf(since, 0) && start < timeOf(until, Infinity),
+        )
+        .toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
+    };
+    const tokens: Run[] = [];
+    const page = (query: string, last: Run | undefined): Run[] => {
+      answer();
+      return matching(query)
+        .filter((run) => last === undefined || isBefore(last, run))
+        .slice(0, 3);
+    };
     return {
+      lookAtNewRuns: () => {
+        isNewRuns = true;
+      },
       describe: async () => ({ id: 'namespace', retentionSeconds: RETENTION / 1000, archive: 'none' }),
       async *runs(query) {
         isNewRuns = query !== '';
-        const since = isNewRuns ? Date.parse(/"(.+)"/.exec(query)![1]!) : 0;
         for (let last: Run | undefined; ;) {
-          answer();
-          const from = last;
-          const page = existing()
-            .filter(
-              (run) =>
-                run.visibleFrom <= now() && run.start >= since && (from === undefined || isBefore(from, run)),
-            )
-            .toSorted((a, b) => (isBefore(a, b) ? -1 : 1))
-            .slice(0, 3);
-          last = page.at(-1) && { ...page.at(-1)! };
-          yield page.map(listed);
-          if (page.length < 3) return;
+          const found = page(query, last);
+          last = found.at(-1) && { ...found.at(-1)! };
+          yield found.map(listed);
+          if (found.length < 3) return;
         }
+      },
+      async countRuns(query) {
+        answer();
+        return matching(query).length;
+      },
+      async runPage(query, token) {
+        const found = page(query, token.length === 0 ? undefined : tokens[token[0]! * 256 + token[1]!]);
+        const runs = found.map(listed);
+        if (found.length < 3) return { runs, nextPageToken: new Uint8Array() };
+        tokens.push({ ...found.at(-1)! });
+        return { runs, nextPageToken: Uint8Array.of((tokens.length - 1) >> 8, (tokens.length - 1) & 255) };
       },
       async *archivedRuns() {
         yield [];
@@ -304,6 +323,9 @@ export class World {
   }
 }
 
+const timeOf = (text: string | undefined, otherwise: number): number =>
+  text === undefined ? otherwise : Date.parse(text);
+
 const listed = ({ id, start, close }: Run): ListedRun => ({
   workflowId: id,
   runId: id,
@@ -316,20 +338,6 @@ const listed = ({ id, start, close }: Run): ListedRun => ({
 function isBefore(a: Run, b: Run): boolean {
   if ((a.close === undefined) !== (b.close === undefined)) return a.close === undefined;
   return a.start === b.start ? a.number > b.number : a.start > b.start;
-}
-
-const keyId = createHash('sha256').update(KEY).digest().subarray(0, 8);
-
-/** Returns a message as a program stores it, from the specification in docs/wire-formats.md. */
-export function payloadOf({ version, named }: Message): Payload {
-  const encoding = Buffer.from(named ? 'binary/envelope-kms-v2' : 'binary/envelope-kms');
-  if (!named) return { metadata: { encoding, 'encrypted-dek': Buffer.of(1) }, data: Buffer.alloc(32) };
-  const header = Buffer.alloc(49);
-  header[0] = 2;
-  header.set(keyId, 2);
-  header.writeUInt32BE(version, 10);
-  header.writeUInt16BE(1, 46);
-  return { metadata: { encoding }, data: Buffer.concat([header, Buffer.alloc(28)]) };
 }
 
 /** Throws at a random call, or refuses an answer, or does neither. */

@@ -1,0 +1,67 @@
+#!/usr/bin/env -S node --disable-sigusr1
+import {
+  catchFatalErrors,
+  createSafeLogger,
+  safeRuntimeOptions,
+} from '@temporal-kms/kms-codec/worker-logging';
+import { Connection } from '@temporalio/client';
+import { NativeConnection, Runtime } from '@temporalio/worker';
+import { Command } from 'commander';
+import { CliError, exitCodes } from '../cli/cli-error.ts';
+import { withEnvFile } from '../cli/environment.ts';
+import { typeLines } from '../cli/output.ts';
+import { DEFAULT_TASK_QUEUE } from '../scan/on-temporal/contract.ts';
+import { defaultStateFolder } from '../scan/state.ts';
+import { temporalConfig } from '../temporal/connect.ts';
+import { version } from '../version.ts';
+import { createScanWorker } from './worker.ts';
+
+interface Options {
+  readonly envFile?: string;
+  readonly taskQueue: string;
+  /** False with `--no-state`. */
+  readonly state?: string | false;
+}
+
+const command = new Command('scan-worker')
+  .version(version)
+  .description('Worker of temporal-kms scan --on-temporal. Any number of them share the work of a scan.')
+  .option('--env-file <file>', 'read the TEMPORAL_* variables from a file, as node --env-file does')
+  .option(
+    '--task-queue <name>',
+    'task queue to poll, in the namespace TEMPORAL_NAMESPACE',
+    DEFAULT_TASK_QUEUE,
+  )
+  .option('--state <folder>', 'folder in which scans keep what they have read of closed runs')
+  .option('--no-state', 'keep nothing: each scan reads all closed runs')
+  .parse();
+
+try {
+  await run(command.opts<Options>());
+} catch (error) {
+  const [exit, fix] = error instanceof CliError ? [error.exit, error.fix] : ['internal' as const, []];
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write([`error: ${message}`, ...typeLines(fix), ''].join('\n'));
+  process.exitCode = exitCodes[exit];
+}
+
+async function run({ envFile, taskQueue, state }: Options): Promise<void> {
+  const values = withEnvFile(process.env, envFile);
+  const { connectionOptions, namespace: home } = temporalConfig(values);
+  const logger = createSafeLogger({ level: 'INFO' });
+  catchFatalErrors(logger);
+  Runtime.install(safeRuntimeOptions({ logger }));
+  const stateFolder = state === false ? undefined : (state ?? defaultStateFolder(values));
+  const connect = { ...connectionOptions, connectTimeout: '10s' as const };
+  const [worker, reader] = await Promise.all([
+    NativeConnection.connect(connectionOptions),
+    Connection.connect(connect),
+  ]).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError('unavailable', `Temporal does not answer, or refuses these credentials: ${reason}`);
+  });
+  const polling = await createScanWorker({ worker, reader, home, taskQueue, stateFolder });
+  process.stderr.write(`Scan worker ${version} polls the task queue ${taskQueue} in the namespace ${home}\n`);
+  await polling.run();
+  await Promise.all([worker.close(), reader.close()]);
+}

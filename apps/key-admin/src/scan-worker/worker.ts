@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Connection } from '@temporalio/client';
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { createActivities } from '../scan/on-temporal/activities.ts';
+import { ownPayloads } from '../scan/on-temporal/own-payloads.ts';
+import { ScanState } from '../scan/state.ts';
+import { shareOf, temporalSource } from '../scan/temporal-source.ts';
+
+/** Time for running activities to notice a shutdown. Another worker continues what they have not ended. */
+const SHUTDOWN_GRACE = '5 seconds';
+
+export interface ScanWorkerDeps {
+  /** Polls for tasks. */
+  readonly worker: NativeConnection;
+  /** Reads the namespaces. */
+  readonly reader: Connection;
+  /** The namespace in which the workflows run. */
+  readonly home: string;
+  readonly taskQueue: string;
+  /** The folder that keeps what was read of closed runs. Undefined: they are read by each scan. */
+  readonly stateFolder: string | undefined;
+}
+
+/** Creates a worker for scans on Temporal. Call `run()` to start polling. */
+export function createScanWorker({
+  worker,
+  reader,
+  home,
+  taskQueue,
+  stateFolder,
+}: ScanWorkerDeps): Promise<Worker> {
+  const states = new Map<string, Promise<ScanState>>();
+  const stateOf = async (id: string): Promise<ScanState | undefined> => {
+    if (stateFolder === undefined) return undefined;
+    // The id comes from a workflow's input.
+    const state = states.get(id) ?? ScanState.open(join(stateFolder, `${encodeURIComponent(id)}.journal`));
+    states.set(id, state);
+    return await state;
+  };
+  return Worker.create({
+    connection: worker,
+    namespace: home,
+    taskQueue,
+    dataConverter: { payloadCodecs: [ownPayloads] },
+    activities: createActivities({
+      sourceOf: (namespace, rps) => temporalSource(reader, namespace, shareOf(rps)),
+      stateOf,
+      now: () => new Date(),
+    }),
+    shutdownGraceTime: SHUTDOWN_GRACE,
+    ...workflowCode(),
+  });
+}
+
+/** `dist/` contains a prebuilt bundle, so that a deployed worker needs neither the sources nor the bundler. */
+function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const codePath = join(import.meta.dirname, 'workflow-bundle.js');
+  return existsSync(codePath)
+    ? { workflowBundle: { codePath } }
+    : { workflowsPath: join(import.meta.dirname, '..', 'scan', 'on-temporal', 'workflow.ts') };
+}

@@ -1,0 +1,150 @@
+import type {
+  ScanCoverage,
+  ScannedByPlace,
+  ScannedHistory,
+  ScannedNamespace,
+  ScanPlace,
+} from '@temporal-kms/codec-api';
+import { scanPlaces } from '@temporal-kms/codec-api';
+import { cryptoKeyId } from '@temporal-kms/kms-codec';
+import type { HistorySummary } from './history-summary.ts';
+import {
+  type CountedByPlace,
+  type CountedGap,
+  emptyPart,
+  mergeParts,
+  type ScanPart,
+  type TalliedHistory,
+} from './part.ts';
+import { type ListedRun, ScanError } from './source.ts';
+import { NamespaceTally } from './tally.ts';
+
+type MutableGap = Omit<CountedGap, 'count'> & { count?: number | undefined };
+
+/** What a scan, or a part of it, has found so far. */
+export class Found {
+  readonly #tally: NamespaceTally;
+  readonly #gaps: MutableGap[] = [];
+  readonly #looked: Record<ScanPlace, { -readonly [Field in keyof ScanCoverage]: ScanCoverage[Field] }> =
+    emptyPart().looked;
+  /** The ids of the runs whose payloads were counted, in any place. */
+  readonly #counted = new Set<string>();
+  /** What other processes, or earlier ones, have found. */
+  #others = emptyPart();
+
+  /** @param keyIds ids in headers of the crypto keys of the namespace's configuration */
+  constructor(keyIds: Iterable<string>) {
+    this.#tally = new NamespaceTally(keyIds);
+  }
+
+  /** Notes that the scan looks at a place, and returns the counts of the place. */
+  begin(place: ScanPlace): ScanCoverage {
+    // A place that has failed already stays partial.
+    if (this.#looked[place].status === 'none') this.#looked[place].status = 'complete';
+    return this.#looked[place];
+  }
+
+  fail(place: ScanPlace): void {
+    this.#looked[place].status = 'partial';
+  }
+
+  /** Counts a history. @param wasRead whether it was read now, and not by an earlier scan */
+  count(place: ScanPlace, history: TalliedHistory, summary: HistorySummary, wasRead: boolean): void {
+    const { workflowId, runId, startTime, closeTime } = history;
+    const kept = { workflowId, ...(runId === undefined ? {} : { runId }), startTime, closeTime };
+    this.#tally.add(place, kept, summary);
+    if (runId !== undefined) this.#counted.add(runId);
+    const counts = this.#looked[place];
+    counts.histories += 1;
+    counts.payloads += summary.payloads;
+    if (wasRead) counts.read += 1;
+  }
+
+  /** Whether this process has counted the payloads of a run. */
+  hasCounted(runId: string): boolean {
+    return this.#counted.has(runId);
+  }
+
+  /** Returns the gap, whose count the caller may change. */
+  addGap(gap: CountedGap): MutableGap {
+    const added: MutableGap = { ...gap };
+    this.#gaps.push(added);
+    return added;
+  }
+
+  /** Notes what could not be read. @throws any error that is not a `ScanError` */
+  miss(place: ScanPlace | undefined, error: unknown, run?: ListedRun): void {
+    if (!(error instanceof ScanError)) throw error;
+    if (place !== undefined) this.fail(place);
+    const { kind, message } = error;
+    const known = this.#gaps.find(
+      (gap) => gap.kind === kind && gap.place === place && gap.message === message,
+    );
+    if (known !== undefined) {
+      known.count = (known.count ?? 1) + 1;
+      return;
+    }
+    this.#gaps.push({
+      kind,
+      message,
+      ...(place === undefined ? {} : { place }),
+      ...(run === undefined ? {} : { count: 1, example: { workflowId: run.workflowId, runId: run.runId } }),
+    });
+  }
+
+  /** Adds what another part of the scan has found. */
+  merge(part: ScanPart): void {
+    this.#others = mergeParts(this.#others, part);
+  }
+
+  toPart(): ScanPart {
+    const { keys, findings, gaps } = this.#tally.toPart();
+    return mergeParts(this.#others, {
+      looked: this.#looked,
+      keys,
+      findings,
+      gaps: [...this.#gaps, ...gaps],
+    });
+  }
+}
+
+/** Returns the parts of a report that a scan has counted. @param keys the crypto keys of the namespace's configuration */
+export function toReport(
+  { looked, keys, findings, gaps }: ScanPart,
+  configured: readonly string[],
+): Pick<ScannedNamespace, 'complete' | 'looked' | 'keys' | 'findings' | 'gaps'> {
+  const names = new Map(configured.map((key) => [cryptoKeyId(key), key]));
+  return {
+    complete: gaps.length === 0 && Object.values(looked).every(({ status }) => status !== 'partial'),
+    looked,
+    keys: keys.map(({ key, formats, places }) => {
+      const name = key.key ?? (key.keyId === undefined ? undefined : names.get(key.keyId));
+      return { ...(name === undefined ? {} : { key: name }), ...key, formats, places: reportPlaces(places) };
+    }),
+    findings: findings.map(({ kind, places }) => ({ kind, places: reportPlaces(places) })),
+    gaps: gaps.map(({ kind, place, message, count, example }) => ({
+      kind,
+      ...(place === undefined ? {} : { place }),
+      message,
+      ...(count === undefined ? {} : { count }),
+      ...(example === undefined ? {} : { example: reportHistory(example) }),
+    })),
+  };
+}
+
+function reportPlaces(counted: CountedByPlace): ScannedByPlace {
+  const places: ScannedByPlace = {};
+  for (const place of scanPlaces) {
+    const found = counted[place];
+    if (found === undefined) continue;
+    places[place] = { ...found, oldest: reportHistory(found.oldest), newest: reportHistory(found.newest) };
+  }
+  return places;
+}
+
+const reportHistory = ({ workflowId, runId, startTime, closeTime }: TalliedHistory): ScannedHistory => ({
+  workflowId,
+  ...(runId === undefined ? {} : { runId }),
+  ...(startTime === undefined ? {} : { startTime: new Date(startTime).toISOString() }),
+  ...(closeTime === undefined ? {} : { closeTime: new Date(closeTime).toISOString() }),
+});

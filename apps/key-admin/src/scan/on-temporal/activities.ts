@@ -1,0 +1,70 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { RangeSource } from '../source.ts';
+import { ScanError } from '../source.ts';
+import type { ScanState } from '../state.ts';
+import type { ScanActivities } from './contract.ts';
+import { planShards } from './plan.ts';
+import { type Checkpoint, scanRange } from './scan-range.ts';
+
+/** Time between heartbeats. Temporal's SDK sends fewer, by the heartbeat timeout. */
+const HEARTBEAT_MS = 2_000;
+
+export interface ActivityDeps {
+  /** Returns a namespace as a worker reads it. @param rps this activity's share of the rate of calls */
+  readonly sourceOf: (namespace: string, rps: number) => RangeSource;
+  /** Returns what this worker knows of closed runs. */
+  readonly stateOf: (namespaceId: string) => Promise<ScanState | undefined>;
+  readonly now: () => Date;
+}
+
+/** Creates the activities of a scan on Temporal. */
+export function createActivities({ sourceOf, stateOf, now }: ActivityDeps): ScanActivities {
+  return {
+    planShards: ({ namespace, range, rps, slots, shardSize }) =>
+      withHeartbeats(() => planShards(sourceOf(namespace, rps), range, slots, now().getTime(), shardSize)),
+
+    scanShard: ({ namespace, namespaceId, keyIds, range, rps }) =>
+      withHeartbeats(async ({ from, checkpoint, signal }) =>
+        scanRange({
+          source: sourceOf(namespace, rps),
+          range,
+          keyIds,
+          state: await stateOf(namespaceId),
+          from,
+          checkpoint,
+          signal,
+        }),
+      ),
+  };
+}
+
+interface Progress {
+  readonly from: Checkpoint | undefined;
+  readonly checkpoint: (checkpoint: Checkpoint) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Sends heartbeats with the last checkpoint while the work is done. @throws ApplicationFailure of a `ScanError` */
+async function withHeartbeats<T>(work: (progress: Progress) => Promise<T>): Promise<T> {
+  const context = Context.current();
+  let last: Checkpoint | undefined = context.info.heartbeatDetails;
+  const timer = setInterval(() => context.heartbeat(last), HEARTBEAT_MS);
+  try {
+    return await work({
+      from: last,
+      checkpoint: (checkpoint) => {
+        last = checkpoint;
+        context.heartbeat(checkpoint);
+      },
+      signal: context.cancellationSignal,
+    });
+  } catch (error) {
+    // After a cancellation, the SDK expects the reason.
+    if (context.cancellationSignal.aborted) await context.cancelled;
+    if (!(error instanceof ScanError)) throw error;
+    const { kind: type, message } = error;
+    throw ApplicationFailure.create({ type, message, nonRetryable: type === 'not_permitted' });
+  } finally {
+    clearInterval(timer);
+  }
+}

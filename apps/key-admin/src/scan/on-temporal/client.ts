@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { cryptoKeyId } from '@temporal-kms/kms-codec';
+import {
+  Client,
+  type Connection,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { CliError } from '../../cli/cli-error.ts';
+import { grpcCode, NOT_FOUND } from '../../google/errors.ts';
+import type { BeforeRuns, RemoteRuns, RunsFound } from '../remote-runs.ts';
+import type { ScanSource } from '../source.ts';
+import {
+  PROGRESS_QUERY,
+  SCAN_WORKFLOW,
+  type ScanInput,
+  type ScanStatus,
+  type ScanWorkflow,
+  workflowIdOf,
+} from './contract.ts';
+import { forgetScan, keepScan, readKeptScan } from './kept-scan.ts';
+import { ownPayloads } from './own-payloads.ts';
+import { findWorkflowIds } from './workflow-ids.ts';
+
+/** Time between lines of progress. */
+const PROGRESS_MS = 5_000;
+const QUERY_MS = 10_000;
+
+export interface TemporalScanOptions {
+  readonly connection: Connection;
+  /** The namespace in which the workflows run. */
+  readonly home: string;
+  readonly taskQueue: string;
+  /** The namespace to scan. */
+  readonly namespace: string;
+  readonly namespaceId: string;
+  readonly source: ScanSource;
+  /** The crypto keys of the namespace's configuration. */
+  readonly keys: readonly string[];
+  readonly rps: number;
+  readonly settleMs: number;
+  /** The file that keeps the scan until it has ended. */
+  readonly file: string;
+  readonly progress: (text: string) => void;
+}
+
+/** Scans the runs of a namespace by workflows. A client that was killed continues to wait for the workflow that it started. */
+export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
+  const { connection, home, taskQueue, namespace, namespaceId, keys, rps, settleMs, file, progress } =
+    options;
+  const client = new Client({
+    connection,
+    namespace: home,
+    dataConverter: { payloadCodecs: [ownPayloads] },
+  });
+  const workflowId = workflowIdOf(namespaceId);
+  let isStarted = false;
+
+  return {
+    async resume() {
+      const kept = await readKeptScan(file);
+      if (kept === undefined || (await scanInTemporal()) !== kept.scanId) return undefined;
+      isStarted = true;
+      progress(`the scan continues that was started at ${new Date(kept.before.started).toISOString()}`);
+      return kept.before;
+    },
+
+    async run(before) {
+      if (!isStarted) await start(before);
+      const handle: WorkflowHandle<ScanWorkflow> = client.workflow.getHandle(workflowId);
+      const { listedUntil, part } = await withProgress(handle);
+      return { listedUntil, part: await findWorkflowIds(part, options.source) };
+    },
+
+    end: () => forgetScan(file),
+  };
+
+  /** Returns the id of the scan whose workflow runs or has completed. */
+  async function scanInTemporal(): Promise<string | undefined> {
+    const { workflowService } = connection;
+    const request = { namespace: home, execution: { workflowId }, maximumPageSize: 1 };
+    try {
+      const { status } = await client.workflow.getHandle(workflowId).describe();
+      if (status.name !== 'RUNNING' && status.name !== 'COMPLETED') return undefined;
+      const { history } = await workflowService.getWorkflowExecutionHistory(request);
+      const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+      const input: Partial<ScanInput> | undefined =
+        payload && defaultPayloadConverter.fromPayload<ScanInput>(payload);
+      return input?.scanId;
+    } catch (error) {
+      if (grpcCode(error) === NOT_FOUND || isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async function start(before: BeforeRuns): Promise<void> {
+    const scanId = randomUUID();
+    // First the file: without it, the workflow's result would be of no use.
+    await keepScan(file, { form: 1, scanId, before });
+    const keyIds = keys.map(cryptoKeyId);
+    const input: ScanInput = { scanId, namespace, namespaceId, keyIds, rps, settleMs };
+    try {
+      await client.workflow.start<ScanWorkflow>(SCAN_WORKFLOW, {
+        workflowId,
+        taskQueue,
+        args: [input],
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        workflowIdConflictPolicy: 'FAIL',
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      await forgetScan(file);
+      throw new CliError(
+        'failed',
+        `A scan of the namespace ${namespace} is in progress that was started with another state folder. Wait for it, or end it.`,
+        [`temporal workflow terminate --namespace ${home} --workflow-id ${workflowId}`],
+        error,
+      );
+    }
+  }
+
+  async function withProgress(handle: WorkflowHandle<ScanWorkflow>): Promise<RunsFound> {
+    let hasEnded = false;
+    const poll = async (): Promise<void> => {
+      if (hasEnded) return;
+      const text = await statusText(handle);
+      if (!hasEnded) progress(text);
+    };
+    const timer = setInterval(() => void poll(), PROGRESS_MS);
+    try {
+      return await handle.result();
+    } catch (error) {
+      if (!(error instanceof WorkflowFailedError)) throw error;
+      throw new CliError(
+        'failed',
+        `The workflow ${workflowId} in the namespace ${home} did not complete. Run the command again to begin a new scan.`,
+        [`temporal workflow describe --namespace ${home} --workflow-id ${workflowId}`],
+        error,
+      );
+    } finally {
+      hasEnded = true;
+      clearInterval(timer);
+    }
+  }
+
+  async function statusText(handle: WorkflowHandle<ScanWorkflow>): Promise<string> {
+    try {
+      const status = await connection.withDeadline(Date.now() + QUERY_MS, () =>
+        handle.query<ScanStatus>(PROGRESS_QUERY),
+      );
+      const { stage, runs, shardsDone, shardsRunning } = status;
+      return `${stages[stage]}: ${runs} counted, ${shardsDone} shards done, ${shardsRunning} in progress`;
+    } catch {
+      return `no worker answers: start scan workers for the task queue ${taskQueue} in the namespace ${home}`;
+    }
+  }
+}
+
+const stages = { first: 'runs', settled: 'new runs', newest: 'newest runs' } as const;
+
+const isNotFound = (error: unknown): boolean =>
+  error instanceof Error && error.name === 'WorkflowNotFoundError';

@@ -1,0 +1,82 @@
+import { Readable } from 'node:stream';
+import { countRun } from '../count-run.ts';
+import { Found } from '../found.ts';
+import { emptyPart, mapHistories, mergeParts, type ScanPart } from '../part.ts';
+import { CONCURRENCY, type TimeRange } from '../passes.ts';
+import type { ListedRun, RangeSource } from '../source.ts';
+import type { ScanState } from '../state.ts';
+import { queryFor } from './plan.ts';
+
+/** How far the scan of a range has come, as JSON. */
+export interface Checkpoint {
+  /** Temporal's token of the next page, in base64. */
+  readonly pageToken: string;
+  readonly part: ScanPart;
+  /**
+   * The ids of the open runs that were listed. A run that closes moves towards the end of Temporal's lists, so that a later page
+   * may contain it again.
+   */
+  readonly open: readonly string[];
+}
+
+export interface RangeScan {
+  readonly source: RangeSource;
+  readonly range: TimeRange;
+  readonly keyIds: readonly string[];
+  /** What is known of closed runs. Undefined: all are read. */
+  readonly state: ScanState | undefined;
+  /** Where an earlier attempt stopped. */
+  readonly from: Checkpoint | undefined;
+  /** Called after each page. */
+  readonly checkpoint: (checkpoint: Checkpoint) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Scans the runs that were started in a range, a page at a time. Like a scan in one process, it reads a closed run only if the
+ * state does not contain it, and what it cannot read becomes a gap.
+ * @returns what it found, without workflow ids
+ * @throws ScanError if runs cannot be listed, and the reason of the signal
+ */
+export async function scanRange({
+  source,
+  range,
+  keyIds,
+  state,
+  from,
+  checkpoint,
+  signal,
+}: RangeScan): Promise<ScanPart> {
+  const query = queryFor(range);
+  const open = new Set(from?.open);
+  let part = from?.part ?? emptyPart();
+  let pageToken: Uint8Array = Buffer.from(from?.pageToken ?? '', 'base64');
+  for (;;) {
+    const { runs, nextPageToken } = await source.runPage(query, pageToken);
+    const found = new Found(keyIds);
+    found.begin('open');
+    found.begin('closed');
+    const unseen = runs.filter(({ runId }) => !open.has(runId));
+    for (const { runId, isOpen } of unseen) if (isOpen) open.add(runId);
+    const reads = Readable.from(unseen).map(
+      async (run: ListedRun) => {
+        signal.throwIfAborted();
+        await countRun(source, run, state, found);
+        return true;
+      },
+      { concurrency: CONCURRENCY },
+    );
+    for await (const _ of reads);
+    await state?.flush();
+    part = mergeParts(part, mapHistories(found.toPart(), withoutWorkflowId));
+    if (nextPageToken.length === 0) return part;
+    pageToken = nextPageToken;
+    checkpoint({ pageToken: Buffer.from(pageToken).toString('base64'), part, open: [...open] });
+  }
+}
+
+/** Workflow ids may be sensitive. The client finds them by the run id. */
+const withoutWorkflowId = <T extends { readonly workflowId: string }>(history: T): T => ({
+  ...history,
+  workflowId: '',
+});

@@ -1,0 +1,50 @@
+import { emptyPart, mergeParts } from '../part.ts';
+import { firstStage, isTooLong, nextStage, settleTime, type Stage, type TimeRange } from '../passes.ts';
+import type { RunsFound } from '../remote-runs.ts';
+import type { ScanProgress } from './contract.ts';
+
+/** The progress of a scan, while a process changes it. */
+export type MutableProgress = { -readonly [Field in keyof ScanProgress]: ScanProgress[Field] };
+
+export interface StageDeps {
+  /** How long a run may take to appear in Temporal's lists, in milliseconds. */
+  readonly settleMs: number;
+  /** Returns milliseconds since 1970. */
+  readonly now: () => number;
+  readonly sleep: (milliseconds: number) => Promise<unknown>;
+  /** Scans the shards and the rest of the stage, and adds what it found to `stageFound`. */
+  readonly runStage: () => Promise<void>;
+}
+
+export function startProgress(now: number, settleMs: number): MutableProgress {
+  const stage = firstStage(now, settleMs);
+  return { stage, found: emptyPart(), stageFound: emptyPart(), shards: [], shardsDone: 0, ...restOf(stage) };
+}
+
+/** Runs one stage after the other, from where the progress is, until all runs were seen. */
+export async function runStages(
+  progress: MutableProgress,
+  { settleMs, now, sleep, runStage }: StageDeps,
+): Promise<RunsFound> {
+  for (;;) {
+    await runStage();
+    const { stage } = progress;
+    const ended = now();
+    // The next stage looks again at the newest runs.
+    if (stage.kind !== 'newest' || !isTooLong(stage, ended))
+      progress.found = mergeParts(progress.found, progress.stageFound);
+    progress.stageFound = emptyPart();
+    const wait = settleTime(stage, ended, settleMs);
+    if (wait > 0) await sleep(wait);
+    const next = nextStage(stage, wait > 0 ? now() : ended, settleMs);
+    if (next === undefined) return { part: progress.found, listedUntil: stage.start };
+    progress.stage = next;
+    delete progress.shardSize;
+    delete progress.slots;
+    Object.assign(progress, restOf(next));
+  }
+}
+
+/** A range that ends before it begins contains no run. */
+const restOf = ({ range }: Stage): { rest?: TimeRange } =>
+  range.to !== undefined && range.to <= range.from ? {} : { rest: range };

@@ -1,0 +1,23 @@
+import { mapHistories, type ScanPart } from '../part.ts';
+import type { ScanSource } from '../source.ts';
+
+/** Run ids in a query. */
+const MAX_IDS = 50;
+const RUN_ID = /^[\w-]{1,64}$/;
+
+/** Returns the part with the workflow ids of its examples. An id stays empty if Temporal no longer has the run. */
+export async function findWorkflowIds(part: ScanPart, source: Pick<ScanSource, 'runs'>): Promise<ScanPart> {
+  const wanted = new Set<string>();
+  mapHistories(part, (history) => {
+    if (history.runId !== undefined && RUN_ID.test(history.runId)) wanted.add(history.runId);
+    return history;
+  });
+  const found = new Map<string, string>();
+  const ids = [...wanted];
+  while (ids.length > 0) {
+    const list = ids.splice(0, MAX_IDS).map((id) => `"${id}"`);
+    for await (const runs of source.runs(`RunId IN (${list.join(',')})`))
+      for (const { runId, workflowId } of runs) found.set(runId, workflowId);
+  }
+  return mapHistories(part, (history) => ({ ...history, workflowId: found.get(history.runId ?? '') ?? '' }));
+}

@@ -1,0 +1,208 @@
+import type {
+  NeededKey,
+  PayloadFormat,
+  ScanCoverage,
+  ScanFindingKind,
+  ScanGap,
+  ScanPlace,
+} from '@temporal-kms/codec-api';
+
+/*
+ * What a part of a scan has found, as JSON: counts and examples, whose size does not depend on the number of histories. This
+ * file imports no code, so that workflows can add parts up too.
+ */
+
+/** A history that was looked at. Times are milliseconds since 1970. */
+export interface TalliedHistory {
+  readonly workflowId: string;
+  readonly runId?: string;
+  readonly startTime?: number | undefined;
+  readonly closeTime?: number | undefined;
+}
+
+/** Histories in one place with something in common. */
+interface CountedHistories {
+  readonly histories: number;
+  readonly payloads: number;
+  readonly oldest: TalliedHistory;
+  readonly newest: TalliedHistory;
+}
+
+export type CountedByPlace = { [Place in ScanPlace]?: CountedHistories };
+
+/** A key that messages name, without the names that only a configuration contains. */
+export type MessageKeyName = Pick<NeededKey, 'key' | 'keyId' | 'staticKey' | 'version'>;
+
+interface CountedKey {
+  readonly key: MessageKeyName;
+  readonly formats: { [Format in PayloadFormat]?: number };
+  readonly places: CountedByPlace;
+}
+
+interface CountedFinding {
+  readonly kind: ScanFindingKind;
+  readonly places: CountedByPlace;
+}
+
+export interface CountedGap extends Omit<ScanGap, 'count' | 'example'> {
+  readonly count?: number | undefined;
+  readonly example?: TalliedHistory | undefined;
+}
+
+export interface ScanPart {
+  readonly looked: Record<ScanPlace, ScanCoverage>;
+  readonly keys: readonly CountedKey[];
+  readonly findings: readonly CountedFinding[];
+  readonly gaps: readonly CountedGap[];
+}
+
+const nothingLookedAt = (): ScanCoverage => ({ status: 'none', histories: 0, read: 0, payloads: 0 });
+
+export const emptyPart = (): ScanPart => ({
+  looked: {
+    open: nothingLookedAt(),
+    closed: nothingLookedAt(),
+    schedules: nothingLookedAt(),
+    archived: nothingLookedAt(),
+    exports: nothingLookedAt(),
+  },
+  keys: [],
+  findings: [],
+  gaps: [],
+});
+
+/** Keys and versions that a report lists. Headers are claims, so a program can name any number of them. */
+export const MAX_KEYS = 1_000;
+export const TOO_MANY_KEYS = 'Messages name too many keys and versions: the report does not list them all.';
+/** Different gaps that a part lists. The others are counted together with the last. */
+const MAX_GAPS = 200;
+
+/** Returns what both parts have found. */
+export function mergeParts(a: ScanPart, b: ScanPart): ScanPart {
+  const keys = new Map(a.keys.map((one) => [JSON.stringify(one.key), one]));
+  const gaps = new Map<string, CountedGap>();
+  for (const gap of a.gaps) mergeGap(gaps, gap);
+  for (const one of b.keys) {
+    const id = JSON.stringify(one.key);
+    const known = keys.get(id);
+    if (known !== undefined) keys.set(id, mergeKeys(known, one));
+    else if (keys.size < MAX_KEYS) keys.set(id, one);
+    else for (const gap of unlisted(one.places)) mergeGap(gaps, gap);
+  }
+  for (const gap of b.gaps) mergeGap(gaps, gap);
+  const findings = new Map(a.findings.map((one) => [one.kind, one]));
+  for (const { kind, places } of b.findings)
+    findings.set(kind, { kind, places: mergePlaces(findings.get(kind)?.places ?? {}, places) });
+  return {
+    looked: {
+      open: mergeCoverage(a.looked.open, b.looked.open),
+      closed: mergeCoverage(a.looked.closed, b.looked.closed),
+      schedules: mergeCoverage(a.looked.schedules, b.looked.schedules),
+      archived: mergeCoverage(a.looked.archived, b.looked.archived),
+      exports: mergeCoverage(a.looked.exports, b.looked.exports),
+    },
+    keys: [...keys.values()],
+    findings: [...findings.values()],
+    gaps: [...gaps.values()],
+  };
+}
+
+/** Adds a history to those with which it has something in common. */
+export function addHistory(
+  places: CountedByPlace,
+  place: ScanPlace,
+  history: TalliedHistory,
+  payloads: number,
+): void {
+  const one = { histories: 1, payloads, oldest: history, newest: history };
+  const known = places[place];
+  places[place] = known === undefined ? one : mergeCounts(place, known, one);
+}
+
+/** Returns the part with each history replaced. */
+export function mapHistories(part: ScanPart, replace: (history: TalliedHistory) => TalliedHistory): ScanPart {
+  const inPlaces = (places: CountedByPlace): CountedByPlace =>
+    Object.fromEntries(
+      Object.entries(places).map(([place, counts]) => [
+        place,
+        { ...counts, oldest: replace(counts.oldest), newest: replace(counts.newest) },
+      ]),
+    );
+  return {
+    ...part,
+    keys: part.keys.map((one) => ({ ...one, places: inPlaces(one.places) })),
+    findings: part.findings.map((one) => ({ ...one, places: inPlaces(one.places) })),
+    gaps: part.gaps.map((gap) =>
+      gap.example === undefined ? gap : { ...gap, example: replace(gap.example) },
+    ),
+  };
+}
+
+function mergeCounts(place: ScanPlace, a: CountedHistories, b: CountedHistories): CountedHistories {
+  // A history that ended at an unknown time may be the newest.
+  const unknown = place === 'open' || place === 'schedules' ? 0 : Infinity;
+  return {
+    histories: a.histories + b.histories,
+    payloads: a.payloads + b.payloads,
+    oldest: compare(b.oldest, a.oldest, 0) < 0 ? b.oldest : a.oldest,
+    newest: compare(b.newest, a.newest, unknown) > 0 ? b.newest : a.newest,
+  };
+}
+
+/** Orders histories by time and then by id, so that the order in which parts are merged does not matter. */
+function compare(a: TalliedHistory, b: TalliedHistory, unknown: number): number {
+  const [timeA, timeB] = [timeOf(a, unknown), timeOf(b, unknown)];
+  if (timeA !== timeB) return timeA < timeB ? -1 : 1;
+  const [idA, idB] = [a.runId ?? a.workflowId, b.runId ?? b.workflowId];
+  return idA === idB ? 0 : idA < idB ? -1 : 1;
+}
+
+const timeOf = ({ startTime = 0, closeTime }: TalliedHistory, unknown: number): number =>
+  closeTime ?? Math.max(startTime, unknown);
+
+function mergePlaces(a: CountedByPlace, b: CountedByPlace): CountedByPlace {
+  const merged = { ...a };
+  for (const place of placesOf(b)) {
+    const [known, more] = [a[place], b[place]];
+    if (more !== undefined) merged[place] = known === undefined ? more : mergeCounts(place, known, more);
+  }
+  return merged;
+}
+
+function mergeKeys(a: CountedKey, b: CountedKey): CountedKey {
+  const formats = { ...a.formats };
+  for (const [format, count] of entriesOf(b.formats)) formats[format] = (formats[format] ?? 0) + count;
+  return { key: a.key, formats, places: mergePlaces(a.places, b.places) };
+}
+
+function mergeGap(gaps: Map<string, CountedGap>, gap: CountedGap): void {
+  const own = `${gap.kind} ${gap.place ?? ''} ${gap.message}`;
+  const id = gaps.has(own) || gaps.size < MAX_GAPS ? own : [...gaps.keys()].at(-1);
+  const known = id === undefined ? undefined : gaps.get(id);
+  if (known === undefined) gaps.set(own, gap);
+  else gaps.set(id ?? own, { ...known, count: (known.count ?? 1) + (gap.count ?? 1) });
+}
+
+const unlisted = (places: CountedByPlace): CountedGap[] =>
+  placesOf(places).map((place) => ({
+    kind: 'unreadable',
+    place,
+    message: TOO_MANY_KEYS,
+    count: places[place]?.payloads,
+    example: places[place]?.oldest,
+  }));
+
+const order = { none: 0, complete: 1, partial: 2 } as const;
+
+const mergeCoverage = (a: ScanCoverage, b: ScanCoverage): ScanCoverage => ({
+  status: order[a.status] < order[b.status] ? b.status : a.status,
+  histories: a.histories + b.histories,
+  read: a.read + b.read,
+  payloads: a.payloads + b.payloads,
+});
+
+const entriesOf = <Key extends string, Value>(of: { [K in Key]?: Value }): [Key, Value][] =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- These objects have no other keys.
+  Object.entries(of) as [Key, Value][];
+
+const placesOf = (places: CountedByPlace): ScanPlace[] => entriesOf(places).map(([place]) => place);

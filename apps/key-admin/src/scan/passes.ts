@@ -1,0 +1,53 @@
+/** Histories that are read at the same time. */
+export const CONCURRENCY = 8;
+/** How far Temporal's clock may be from this machine's. */
+export const MAX_SKEW_MS = 300_000;
+/** A pass over new runs that took longer is followed by another, over the runs that started meanwhile. */
+export const MAX_CATCH_UP_MS = 600_000;
+
+/** Start times of runs, in milliseconds since 1970: from (inclusive) to (exclusive). Without `to`, also those to come. */
+export interface TimeRange {
+  readonly from: number;
+  readonly to?: number;
+}
+
+/**
+ * A part of the passes over runs when several processes scan them. A run has one start time, so stages whose ranges do not
+ * overlap count no run twice.
+ *
+ * `settled`: all runs of the range have appeared in Temporal's lists. `newest`: the runs since then, until now. The stages are
+ * the passes of `scanNamespace`: first everything, then, after the time that a run needs to appear, what was started since.
+ */
+export interface Stage {
+  readonly kind: 'first' | 'settled' | 'newest';
+  readonly range: TimeRange;
+  /** When the pass began, in milliseconds since 1970. */
+  readonly start: number;
+}
+
+/** Returns the first stage: all runs that have appeared in the lists. */
+export const firstStage = (now: number, settleMs: number): Stage => ({
+  kind: 'first',
+  range: { from: 0, to: now - settleMs - MAX_SKEW_MS },
+  start: now,
+});
+
+/**
+ * Whether a pass over new runs, which ends now, took so long that another must follow. What its stage `newest` found does not
+ * count then: the next stage looks at the same range again.
+ */
+export const isTooLong = ({ start }: Stage, now: number): boolean => now - start > MAX_CATCH_UP_MS;
+
+/** Returns how long to wait after a stage, in milliseconds, until new runs appear in Temporal's lists. */
+export const settleTime = (stage: Stage, now: number, settleMs: number): number =>
+  stage.kind === 'settled' && !isTooLong(stage, now) ? 0 : Math.max(0, stage.start + settleMs - now);
+
+/** Returns the stage after another that has ended. Undefined: the scan has seen all runs. */
+export function nextStage(last: Stage, now: number, settleMs: number): Stage | undefined {
+  const margin = settleMs + MAX_SKEW_MS;
+  if (last.kind !== 'first' && !isTooLong(last, now))
+    return last.kind === 'newest'
+      ? undefined
+      : { kind: 'newest', range: { from: last.start - margin }, start: last.start };
+  return { kind: 'settled', range: { from: last.start - margin, to: now - margin }, start: now };
+}

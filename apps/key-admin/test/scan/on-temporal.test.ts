@@ -1,0 +1,196 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ScannedNamespace, type ScanReport, scanReport } from '@temporal-kms/codec-api';
+import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
+import { leaksIn } from '@temporal-kms/testing/canaries';
+import { rawText, readHistory } from '@temporal-kms/testing/history';
+import type { ProtoEvent } from '@temporal-kms/history-payloads';
+import { Connection } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { eventTime } from '../../src/scan/read-run.ts';
+import { afterwards, temporaryFolder } from '../support/cli.ts';
+import { canary, createSchedule, plain, rotate, startNamespace } from '../support/scanned.ts';
+
+const src = join(import.meta.dirname, '..', '..', 'src');
+
+let temporal: TemporalServer;
+let connection: Connection;
+beforeAll(async () => {
+  // With so few events, each workflow continues as new several times.
+  temporal = await startTemporal({ dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 40 } });
+  connection = await Connection.connect({ address: temporal.address });
+}, 60_000);
+afterAll(async () => {
+  await connection.close();
+  await temporal.close();
+});
+
+type Namespace = Awaited<ReturnType<typeof startNamespace>>;
+
+const reportOf = async (process: NodeProcess): Promise<ScanReport> => {
+  const code = await process.ended;
+  expect([code, process.stderr()]).toEqual([0, expect.anything()]);
+  return scanReport.parse(JSON.parse(process.stdout()));
+};
+
+/** A folder for the state of a scan on Temporal, and the processes of the scan, whose workflows run in the scanned namespace. */
+async function onTemporal({ namespace, env: keys }: Namespace) {
+  const state = await temporaryFolder();
+  const env = { ...keys, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: namespace };
+  const start = (file: string, args: readonly string[]): NodeProcess => {
+    const started = startNode(join(src, file), { args: [...args, '--state', state], env });
+    afterwards(() => started.kill());
+    return started;
+  };
+  const client = (...more: string[]): NodeProcess =>
+    start('main.ts', ['scan', '--on-temporal', '--namespace', namespace, '--settle', '3', '--json', ...more]);
+  const worker = (): NodeProcess => start('scan-worker/main.ts', []);
+  return { state, worker, client };
+}
+
+const sorted = <T>(list: readonly T[]): T[] =>
+  list.toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)));
+
+/** What two reports of the same namespace have in common. */
+function comparable({ namespaces: [found] }: ScanReport): Partial<ScannedNamespace> {
+  const { started: _s, finished: _f, keys, findings, gaps, ...rest } = found!;
+  return { ...rest, keys: sorted(keys), findings: sorted(findings), gaps: sorted(gaps) };
+}
+
+/** Fills a namespace with runs under two versions and without one, open and closed, in ciphertext and in plaintext. */
+async function fill(one: Namespace, runs: number): Promise<void> {
+  const { cloud, encrypt, start, terminate } = one;
+  const stored = [await encrypt(), await encrypt('direct'), await encrypt('envelope')];
+  await rotate(cloud);
+  stored.push(await encrypt(), plain());
+  for (let n = 0; n < runs; n += 1) {
+    await start(`run-${n}`, stored[n % stored.length]!, { memo: { fields: { note: stored[0]! } } });
+    if (n % 3 > 0) await terminate(`run-${n}`, stored[(n + 1) % stored.length]);
+  }
+}
+
+const withoutReads = ({ looked, ...rest }: Partial<ScannedNamespace>) => ({
+  ...rest,
+  looked: Object.values(looked!).map((counts) => ({ ...counts, read: undefined })),
+});
+
+/** Returns the events of all runs of the scan's workflow. */
+async function eventsOfScan(namespace: string): Promise<ProtoEvent[]> {
+  const query = "WorkflowType = 'temporalKmsScan'";
+  const { executions } = await connection.workflowService.listWorkflowExecutions({ namespace, query });
+  expect(executions.length).toBeGreaterThan(0);
+  const histories = executions.map(({ execution }) =>
+    readHistory(connection, namespace, { workflowId: '', runId: '', ...execution }),
+  );
+  return (await Promise.all(histories)).flat();
+}
+
+describe('scan --on-temporal', () => {
+  it('finds what a scan in one process finds, and stores no payload', { timeout: 240_000 }, async () => {
+    const one = await startNamespace(connection, temporal);
+    const { namespace } = one;
+    await fill(one, 240);
+    await createSchedule(connection, namespace, 'monthly', await one.encrypt());
+    await createSchedule(connection, namespace, 'triggered', await one.encrypt());
+    await connection.workflowService.patchSchedule({
+      namespace,
+      scheduleId: 'triggered',
+      requestId: randomUUID(),
+      patch: { triggerImmediately: {} },
+    });
+    const { report } = await one.scan();
+
+    const { state, worker, client } = await onTemporal(one);
+    worker();
+    worker();
+    const found = await reportOf(client());
+    expect(comparable(found)).toEqual(comparable(report));
+    expect(found.namespaces[0]!.looked.open.histories).toBeGreaterThan(80);
+    expect(found.namespaces[0]!.keys.flatMap(({ version }) => version ?? [])).toEqual(
+      expect.arrayContaining([1, 2]),
+    );
+
+    // The workers kept what they read, and the next scan counts none of their workflows.
+    const again = await one.scan('--state', state);
+    const { looked } = again.report.namespaces[0]!;
+    expect([looked.closed.read, looked.closed.histories, looked.open.histories]).toEqual([
+      0,
+      found.namespaces[0]!.looked.closed.histories,
+      found.namespaces[0]!.looked.open.histories,
+    ]);
+    const events = await eventsOfScan(namespace);
+    const text = events.map((event) => rawText(event)).join();
+    expect(text).toContain('listedUntil');
+    expect(leaksIn(text, [canary])).toEqual([]);
+    // Neither workflow ids.
+    expect(text).not.toMatch(/run-\d/);
+  });
+
+  it(
+    'ends with the same result if workers and the client are killed and started again',
+    { timeout: 240_000 },
+    async () => {
+      const one = await startNamespace(connection, temporal);
+      await fill(one, 300);
+      const { worker, client } = await onTemporal(one);
+      const workers = [worker(), worker()];
+      const killed = client('--rps', '25');
+      await vi.waitUntil(() => /: [1-9]\d* counted/.test(killed.stderr()), { timeout: 60_000 });
+      await killed.kill();
+      await workers[0]!.kill();
+      expect(killed.stdout()).toBe('');
+      const second = client('--rps', '25');
+      await sleep(5_000);
+      await workers[1]!.kill();
+      worker();
+      const found = await reportOf(second);
+      expect(second.stderr()).toContain('the scan continues');
+      const timeouts = (await eventsOfScan(one.namespace)).filter(
+        ({ activityTaskStartedEventAttributes: started }) => (started?.attempt ?? 1) > 1,
+      );
+      expect(timeouts.length).toBeGreaterThan(0);
+      // The read counts differ, because some runs were read before a worker was killed.
+      const { report } = await one.scan();
+      expect(withoutReads(comparable(found))).toEqual(withoutReads(comparable(report)));
+    },
+  );
+
+  it('keeps the rate over all workers', { timeout: 240_000 }, async () => {
+    const one = await startNamespace(connection, temporal);
+    const runs = 200;
+    await fill(one, runs);
+    const { worker, client } = await onTemporal(one);
+    for (let n = 0; n < 3; n += 1) worker();
+    const rps = 20;
+    const found = await reportOf(client('--rps', String(rps)));
+    const { open, closed } = found.namespaces[0]!.looked;
+    // An open run needs two calls.
+    const calls = closed.read + 2 * open.read;
+    expect(calls).toBeGreaterThan(runs);
+    const events = await eventsOfScan(one.namespace);
+    const started = events.flatMap((event) =>
+      event.activityTaskStartedEventAttributes ? [eventTime(event) ?? 0] : [],
+    );
+    const ended = events.flatMap((event) =>
+      event.activityTaskCompletedEventAttributes ? [eventTime(event) ?? 0] : [],
+    );
+    const seconds = (Math.max(...ended) - Math.min(...started)) / 1000;
+    expect(calls / seconds).toBeLessThan(rps * 1.02);
+  });
+
+  it('refuses a second scan of a namespace from another state folder', { timeout: 120_000 }, async () => {
+    const one = await startNamespace(connection, temporal);
+    await one.start('run', await one.encrypt());
+    const [first, other] = [await onTemporal(one), await onTemporal(one)];
+    const waiting = first.client();
+    await vi.waitUntil(() => /no worker answers/.test(waiting.stderr()), { timeout: 60_000 });
+    const refused = other.client();
+    expect([await refused.ended, JSON.parse(refused.stdout()).error.exit]).toEqual([1, 'failed']);
+    first.worker();
+    expect((await reportOf(waiting)).complete).toBe(true);
+    // What the other client kept must not lead it to continue.
+    expect((await reportOf(other.client())).namespaces[0]!.looked.open.histories).toBe(1);
+  });
+});

@@ -1,0 +1,103 @@
+import { Random } from '@temporal-kms/testing/random';
+import { describe, expect, it } from 'vitest';
+import { planShards } from '../../src/scan/on-temporal/plan.ts';
+import { emptyPart, mergeParts, type ScanPart } from '../../src/scan/part.ts';
+import { firstStage, nextStage, settleTime, type Stage, type TimeRange } from '../../src/scan/passes.ts';
+
+const NOW = Date.UTC(2030, 0, 1);
+const DAY = 86_400_000;
+
+function source(starts: readonly number[]) {
+  const inRange = (query: string): number[] => {
+    const [since = '', until] = [...query.matchAll(/"(.+?)"/g)].map(([, time = '']) => time);
+    return starts.filter(
+      (start) => start >= Date.parse(since) && (until === undefined || start < Date.parse(until)),
+    );
+  };
+  return { countRuns: async (query: string) => inRange(query).length };
+}
+
+describe('planShards', () => {
+  it('covers each run once, with at most the wanted runs in a shard', async () => {
+    const random = new Random(1);
+    for (let round = 0; round < 50; round += 1) {
+      const starts = Array.from({ length: random.below(400) }, () =>
+        random.oneIn(3) ? NOW - 1_000 : Math.floor(NOW - random.next() * random.pick([1_000, DAY])),
+      );
+      const range: TimeRange = random.oneIn(2) ? { from: 0, to: NOW } : { from: 0 };
+      const shards: TimeRange[] = [];
+      for (let rest: TimeRange | undefined = range; rest !== undefined;) {
+        const plan = await planShards(source(starts), rest, 2, NOW, 5);
+        expect(plan.shards.length).toBeLessThanOrEqual(64);
+        shards.push(...plan.shards);
+        rest = plan.rest;
+      }
+      const shardsOf = (start: number) =>
+        shards.filter(({ from, to = Infinity }) => start >= from && start < to);
+      for (const start of starts) expect(shardsOf(start)).toHaveLength(1);
+      for (const { from, to = Infinity } of shards) {
+        const runs = starts.filter((start) => start >= from && start < to);
+        expect(runs.length <= 5 || new Set(runs).size === 1).toBe(true);
+      }
+      // Runs that start later belong to a range without an end.
+      expect(shardsOf(NOW + DAY)).toHaveLength(range.to === undefined ? 1 : 0);
+    }
+  });
+
+  it('counts a range itself before it leaves it out', async () => {
+    let calls = 0;
+    const counts = [20, 20];
+    const plan = await planShards(
+      { countRuns: async () => counts[calls++] ?? 3 },
+      { from: NOW, to: NOW + 2 },
+      1,
+      NOW,
+      10,
+    );
+    // The second half has no run by the difference of the counts, and three by a count.
+    expect(plan.shards).toEqual([
+      { from: NOW, to: NOW + 1 },
+      { from: NOW + 1, to: NOW + 2 },
+    ]);
+  });
+});
+
+describe('the stages of a scan', () => {
+  it('cover each start time once, and look again at the newest runs after a pass that took long', () => {
+    const settle = 60_000;
+    const random = new Random(2);
+    for (let round = 0; round < 100; round += 1) {
+      let now = NOW;
+      let stage: Stage | undefined = firstStage(now, settle);
+      const counted: TimeRange[] = [];
+      while (stage !== undefined) {
+        const pass: Stage = stage;
+        expect(pass.range.to ?? 0).toBeLessThan(now - settle);
+        now += Math.floor(random.next() * (random.oneIn(2) ? DAY : 60_000));
+        now += settleTime(pass, now, settle);
+        stage = nextStage(pass, now, settle);
+        if (pass.kind !== 'newest' || stage === undefined) counted.push(pass.range);
+      }
+      expect(counted[0]!.from).toBe(0);
+      for (const [index, { to }] of counted.entries())
+        expect(to).toBe(index === counted.length - 1 ? undefined : counted[index + 1]!.from);
+    }
+  });
+});
+
+const part = (first: number): ScanPart => ({
+  ...emptyPart(),
+  keys: Array.from({ length: 800 }, (_, index) => ({
+    key: { keyId: '0011223344556677', version: first + index },
+    formats: { 'envelope-v2': 1 },
+    places: {
+      open: { histories: 1, payloads: 1, oldest: { workflowId: '' }, newest: { workflowId: '' } },
+    },
+  })),
+});
+
+it('lists a limited number of keys after parts were merged, and has a gap for the others', () => {
+  const merged = mergeParts(part(1), part(401));
+  expect(merged.keys).toHaveLength(1_000);
+  expect(merged.gaps).toMatchObject([{ kind: 'unreadable', place: 'open', count: 200 }]);
+});

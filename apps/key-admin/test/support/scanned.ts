@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { type NeededKey, scanReport, type ScanReport } from '@temporal-kms/codec-api';
+import { loadKmsCodec } from '@temporal-kms/kms-codec';
+import { newCanary } from '@temporal-kms/testing/canaries';
+import type { Connection } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { type Cloud, KEY, startCloud, temporalKms, temporaryFolder, variables } from './cli.ts';
+
+export const seconds = (value: number) => proto.google.protobuf.Duration.fromObject({ seconds: value });
+
+/** What each payload contains in plaintext. */
+export const canary = newCanary();
+export const plain = (): Payload => ({
+  metadata: { encoding: Buffer.from('json/plain') },
+  data: Buffer.from(JSON.stringify(canary)),
+});
+
+/** A namespace, and programs that write to it. */
+export async function startNamespace(
+  connection: Connection,
+  temporal: { readonly address: string },
+  retentionDays = 1,
+) {
+  const namespace = `scan-${randomUUID()}`;
+  const { workflowService } = connection;
+  await workflowService.registerNamespace({
+    namespace,
+    workflowExecutionRetentionPeriod: seconds(retentionDays * 86_400),
+  });
+  for (;;) {
+    const found = await workflowService.listWorkflowExecutions({ namespace }).catch(() => undefined);
+    if (found !== undefined) break;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const cloud = await startCloud();
+  const env = { ...variables, KMS_EMULATOR_HOST: cloud.emulator.address };
+  const encrypt = async (format: 'envelope-v2' | 'envelope' | 'direct' = 'envelope-v2'): Promise<Payload> => {
+    // A new codec takes a key under the version that is primary now.
+    const codec = loadKmsCodec({ namespace, env: { ...env, KMS_FORMAT: format } });
+    const [message] = await codec.encode([plain()], { type: 'workflow', namespace, workflowId: 'any' });
+    await codec.close();
+    return message!;
+  };
+  const start = async (workflowId: string, payload: Payload, fields: object = {}): Promise<string> => {
+    const { runId } = await workflowService.startWorkflowExecution({
+      namespace,
+      workflowId,
+      workflowType: { name: 'any' },
+      taskQueue: { name: 'nobody' },
+      input: { payloads: [payload] },
+      requestId: randomUUID(),
+      ...fields,
+    });
+    return runId;
+  };
+  const terminate = (workflowId: string, details?: Payload) =>
+    workflowService.terminateWorkflowExecution({
+      namespace,
+      workflowExecution: { workflowId },
+      ...(details && { details: { payloads: [details] } }),
+    });
+  const state = await temporaryFolder();
+  const scan = async (
+    ...more: string[]
+  ): Promise<{ code: number; report: ScanReport; out: string; err: string }> => {
+    const args = ['scan', '--namespace', namespace, '--state', state, '--settle', '3', '--json', ...more];
+    const ran = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });
+    return { ...ran, report: scanReport.parse(ran.json()) };
+  };
+  return { namespace, cloud, env, encrypt, start, terminate, scan, state };
+}
+
+/** Makes a new version of the key primary, and returns its number. */
+export async function rotate({ owner }: Cloud): Promise<number> {
+  const [{ name }] = await owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+  const version = Number(name!.slice(name!.lastIndexOf('/') + 1));
+  await owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: String(version) });
+  return version;
+}
+
+const input = (payload: Payload) => ({ payloads: [payload] });
+
+export async function createSchedule(
+  connection: Connection,
+  namespace: string,
+  scheduleId: string,
+  payload: Payload,
+  memo?: Payload,
+): Promise<void> {
+  await connection.workflowService.createSchedule({
+    namespace,
+    scheduleId,
+    requestId: randomUUID(),
+    schedule: {
+      spec: {},
+      state: { paused: true },
+      action: {
+        startWorkflow: {
+          workflowId: `of-${scheduleId}`,
+          workflowType: { name: 'any' },
+          taskQueue: { name: 'nobody' },
+          input: input(payload),
+          ...(memo && { memo: { fields: { note: memo } } }),
+        },
+      },
+    },
+  });
+}
+
+/** Returns the numbers of histories and payloads by key version and place. */
+export const needs = (keys: readonly NeededKey[]) =>
+  Object.fromEntries(
+    keys.map(({ key, version, places }) => [
+      `${key?.split('/').at(-1)} ${version ?? '-'}`,
+      Object.fromEntries(
+        Object.entries(places).map(([place, { histories, payloads }]: any) => [place, [histories, payloads]]),
+      ),
+    ]),
+  );
