@@ -17,6 +17,7 @@ const single: Readonly<Record<string, string>> = {
   'search-runs': 'apps/codec-server/bench/search-runs.bench.ts',
   memory: 'apps/codec-server/bench/memory.bench.ts',
   ready: 'apps/codec-server/bench/ready.bench.ts',
+  scan: 'apps/key-admin/bench/scan.bench.ts',
   workflows: 'apps/worker/bench/workflows.bench.ts',
   chaos: 'apps/worker/bench/chaos.bench.ts',
   dashboard: 'e2e/bench/dashboard.bench.ts',
@@ -32,6 +33,7 @@ const help = `Usage: pnpm bench            the benchmarks of every package, one 
        pnpm bench search-runs  a search in the payloads of 200 small runs
        pnpm bench memory     100,000 payloads through the codec server within 256 MiB
        pnpm bench ready      the start of the codec server from its bundle
+       pnpm bench scan       many small histories scanned in one process and by 1, 2 and 4 workers, one of them killed
        pnpm bench workflows  workflows per second and CPU time per workflow, with and without the codec
        pnpm bench chaos      worker processes through outages, kills, revocation and more: --help lists the scenarios
        pnpm bench dashboard  long encrypted histories in the dashboard, compared with Temporal's Web UI in the same browser

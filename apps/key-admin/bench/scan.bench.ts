@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { ScanReport } from '@temporal-kms/codec-api';
+import { loadKmsCodec } from '@temporal-kms/kms-codec';
+import { startEmulator } from '@temporal-kms/kms-emulator';
+import { startTemporal } from '@temporal-kms/scripts/temporal';
+import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
+import { Connection } from '@temporalio/client';
+
+const { values } = parseArgs({
+  options: {
+    histories: { type: 'string', default: '2000' },
+    workers: { type: 'string', default: '1,2,4' },
+    rps: { type: 'string', default: '20000' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  console.log(
+    'node bench/scan.bench.ts [--histories 2000] [--workers 1,2,4] [--rps 20000]\n' +
+      'Starts Temporal, creates small closed runs with an encrypted input, and scans them in one process, then by 1, 2 and 4\n' +
+      'worker processes, and by the last number of workers once more, of which one is killed (SIGKILL) and replaced. Each\n' +
+      'result must be that of one process. Temporal, the workers and this program share the machine.',
+  );
+  process.exit(0);
+}
+const histories = Number(values.histories);
+const src = join(import.meta.dirname, '..', 'src');
+const KEY = 'projects/p/locations/global/keyRings/r/cryptoKeys/k';
+
+const folder = await mkdtemp(join(tmpdir(), 'scan-bench-'));
+const temporal = await startTemporal({
+  // The server's defaults would limit the scan, and not the processes.
+  dynamicConfig: {
+    'frontend.namespaceRPS': 1_000_000,
+    'frontend.namespaceRPS.visibility': 1_000_000,
+    'frontend.rps': 1_000_000,
+    'history.rps': 1_000_000,
+  },
+});
+const emulator = await startEmulator({ keys: [KEY] });
+const connection = await Connection.connect({ address: temporal.address });
+const env = {
+  GCP_PROJECT: 'p',
+  GCP_KMS_LOCATION: 'global',
+  GCP_KMS_KEY_RING: 'r',
+  GCP_KMS_KEY: 'k',
+  KMS_EMULATOR_HOST: emulator.address,
+  TEMPORAL_ADDRESS: temporal.address,
+};
+const started: NodeProcess[] = [];
+let expected: string | undefined;
+process.on('exit', () => {
+  for (const { child } of started) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+try {
+  const created = await seconds(createRuns);
+  console.error(`${histories} runs created in ${created.toFixed(0)} s`);
+  console.log('| what | seconds | histories per second |\n| --- | --- | --- |');
+  expected = await measure('one process, without workflows', () => scan());
+  const counts = values.workers.split(',').map(Number);
+  for (const count of counts) {
+    const workers = await startWorkers(count);
+    await measure(`--on-temporal, ${count} worker process${count === 1 ? '' : 'es'}`, () =>
+      scan('--on-temporal'),
+    );
+    await stop(workers);
+  }
+  const most = counts.at(-1) ?? 1;
+  const workers = await startWorkers(most);
+  await measure(`--on-temporal, ${most} of which 1 is killed and replaced`, async () => {
+    const running = client('--on-temporal');
+    await untilCounted(running);
+    await workers[0]?.kill();
+    workers.push(...(await startWorkers(1)));
+    return await reportOf(running);
+  });
+  await stop(workers);
+} finally {
+  await stop(started);
+  await connection.close();
+  await emulator.close();
+  await temporal.close();
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function measure(what: string, run: () => Promise<ScanReport>): Promise<string> {
+  let report: ScanReport | undefined;
+  const took = await seconds(async () => {
+    report = await run();
+  });
+  const result = resultOf(report);
+  if (expected !== undefined && result !== expected) throw new Error(`${what}: another result: ${result}`);
+  console.log(`| ${what} | ${took.toFixed(1)} | ${Math.round(histories / took)} |`);
+  return result;
+}
+
+async function createRuns(): Promise<void> {
+  const namespace = 'default';
+  const codec = loadKmsCodec({ namespace, env });
+  const context = { type: 'workflow', namespace, workflowId: 'any' } as const;
+  const plain = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"a small input"') };
+  const payloads = await codec.encode([plain], context);
+  await codec.close();
+  const { workflowService } = connection;
+  let next = 0;
+  const create = async (): Promise<void> => {
+    while (next < histories) {
+      const workflowId = `run-${next}`;
+      next += 1;
+      await workflowService.startWorkflowExecution({
+        namespace,
+        workflowId,
+        workflowType: { name: 'any' },
+        taskQueue: { name: 'none' },
+        input: { payloads },
+        requestId: randomUUID(),
+      });
+      await workflowService.terminateWorkflowExecution({ namespace, workflowExecution: { workflowId } });
+      if (next % 10_000 === 0) console.error(`${next} runs`);
+    }
+  };
+  await Promise.all(Array.from({ length: 32 }, create));
+  for (;;) {
+    const { count } = await workflowService.countWorkflowExecutions({
+      namespace,
+      query: "ExecutionStatus = 'Terminated'",
+    });
+    if (Number(count) === histories) return;
+    await sleep(500);
+  }
+}
+
+function start(file: string, args: readonly string[]): NodeProcess {
+  const running = startNode(join(src, file), { args, env });
+  started.push(running);
+  return running;
+}
+
+async function startWorkers(count: number): Promise<NodeProcess[]> {
+  const workers = Array.from({ length: count }, () => start('scan-worker/main.ts', ['--no-state']));
+  while (!workers.every((worker) => worker.stderr().includes('polls the task queue'))) {
+    if (!workers.every((worker) => worker.isRunning())) throw new Error('A worker has ended');
+    await sleep(100);
+  }
+  return workers;
+}
+
+/** Each scan has a new state folder, so that it reads everything. */
+function client(...more: string[]): NodeProcess {
+  const state = join(folder, randomUUID());
+  return start('main.ts', [
+    'scan',
+    '--json',
+    '--settle',
+    '0',
+    '--rps',
+    values.rps,
+    '--state',
+    state,
+    ...more,
+  ]);
+}
+
+function scan(...more: string[]): Promise<ScanReport> {
+  return reportOf(client(...more));
+}
+
+async function reportOf(running: NodeProcess): Promise<ScanReport> {
+  const code = await running.ended;
+  if (code !== 0) throw new Error(`The scan ended with ${code}: ${running.output()}`);
+  return JSON.parse(running.stdout());
+}
+
+async function untilCounted(running: NodeProcess): Promise<void> {
+  while (running.isRunning() && !/ [1-9]\d* counted/.test(running.stderr())) await sleep(100);
+}
+
+function resultOf(report: ScanReport | undefined): string {
+  const { looked, keys, findings, gaps } = report?.namespaces[0] ?? {};
+  return JSON.stringify({ closed: looked?.closed, open: looked?.open, keys, findings, gaps });
+}
+
+async function stop(processes: readonly NodeProcess[]): Promise<void> {
+  await Promise.all(processes.map((one) => one.kill()));
+}
+
+async function seconds(run: () => Promise<unknown>): Promise<number> {
+  const before = performance.now();
+  await run();
+  return (performance.now() - before) / 1_000;
+}
