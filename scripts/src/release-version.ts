@@ -12,6 +12,8 @@ const version = String.raw`\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?`;
 export const versionedFiles: Readonly<Record<string, readonly RegExp[]>> = {
   'interop/python/pyproject.toml': [around('^version = "', '"$')],
   'deploy/helm/temporal-kms/Chart.yaml': [around('^version: ', '$'), around('^appVersion: ', '$')],
+  'deploy/cloud-run/codec-server.yaml': [around('/temporal-kms/codec-server:', '$')],
+  'deploy/cloud-run/dashboard.yaml': [around('/temporal-kms/dashboard:', '$')],
   'compose.yaml': [around(String.raw`\{TEMPORAL_KMS_VERSION:-`, String.raw`\}`)],
   'apps/worker/README.md': [around('^FROM temporal-kms/worker:', '$')],
   'docs/deploy.md': [around('temporal-kms/codec-server:', String.raw`(?=\s)`)],
@@ -24,7 +26,7 @@ function around(before: string, after: string): RegExp {
 
 /**
  * Replaces every version of the release in the text of a file.
- * @throws Error if the file has no longer what surrounds one of them
+ * @throws Error if the text around a version is missing from the file
  */
 export function withVersion(file: string, text: string, to: string): string {
   let result = text;

@@ -1,3 +1,4 @@
+import { execa } from 'execa';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -20,6 +21,12 @@ it('finds one version in all files of a release', async () => {
     const text = await readFile(join(projectRoot, file), 'utf8');
     expect(withVersion(file, text, version), file).toBe(text);
   }
+});
+
+it('knows every file outside the packages with the version of the release', async () => {
+  const options = ['grep', '-lF', await releaseVersion(), '--', 'deploy', 'docs', 'compose.yaml'];
+  const { stdout } = await execa('git', [...options, '*.toml', '*/README.md'], { cwd: projectRoot });
+  expect(files.toSorted()).toEqual(stdout.split('\n').toSorted());
 });
 
 it.each(files)('writes the next version into %s and changes nothing else', async (file) => {

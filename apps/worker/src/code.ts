@@ -39,6 +39,16 @@ export async function loadCode(path: string, options: { hasCompiler: boolean }):
   return code;
 }
 
+/** Returns the options of a worker as the plugins of the code change them. */
+export async function withPlugins(
+  code: WorkerCode,
+  options: Pick<WorkerOptions, 'namespace' | 'taskQueue'>,
+): Promise<WorkerOptions> {
+  let result: WorkerOptions = { ...code, ...options };
+  for (const plugin of code.plugins ?? []) result = (await plugin.configureWorker?.(result)) ?? result;
+  return result;
+}
+
 function mistakeIn(
   code: Readonly<Record<string, unknown>>,
   { hasCompiler }: { hasCompiler: boolean },
@@ -46,9 +56,11 @@ function mistakeIn(
   for (const [option, variable] of Object.entries(ownOptions)) {
     if (code[option] !== undefined) return `exports ${option}, which ${variable} determines`;
   }
-  const { activities, nexusServices, workflowBundle, workflowsPath } = code;
-  if ([activities, nexusServices, workflowBundle, workflowsPath].every((part) => part === undefined)) {
-    return 'exports no workflowBundle, workflowsPath, activities or nexusServices';
+  const { activities, nexusServices, plugins, workflowBundle, workflowsPath } = code;
+  if (
+    [activities, nexusServices, plugins, workflowBundle, workflowsPath].every((part) => part === undefined)
+  ) {
+    return 'exports no workflowBundle, workflowsPath, activities, nexusServices or plugins';
   }
   if (workflowsPath !== undefined && !hasCompiler) {
     return 'exports workflowsPath, but a built worker has no compiler: export workflowBundle instead (see the README)';

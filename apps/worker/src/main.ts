@@ -16,7 +16,7 @@ import {
 import { runWorker } from '@temporal-kms/kms-codec/run-worker';
 import { catchFatalErrors, outageObserver } from '@temporal-kms/kms-codec/worker-logging';
 import { NativeConnection, Runtime } from '@temporalio/worker';
-import { loadCode, type WorkerCode } from './code.ts';
+import { loadCode, type WorkerCode, withPlugins } from './code.ts';
 import { messageOf } from './errors.ts';
 import { createHealthApp } from './health.ts';
 import { createLog, installRuntime, writeTo } from './log.ts';
@@ -90,7 +90,7 @@ async function codeOf(path: string | undefined): Promise<WorkerCode | undefined>
   if (path === undefined) return undefined;
   const loaded = await loadCode(path, { hasCompiler: !isBuilt });
   // Finds a workflow bundle that would store failures in plaintext. runWorker would try again and again.
-  plugin.configureWorker({ ...loaded, namespace });
+  plugin.configureWorker(await withPlugins(loaded, { namespace, taskQueue }));
   log.info({ file: path }, 'Worker code loaded');
   return loaded;
 }

@@ -53,6 +53,15 @@ describe('the code that WORKER_CODE names', () => {
   it.each([
     ['cannot be loaded', () => join(dir, 'missing.mjs'), /WORKER_CODE: .* does not load/],
     [
+      'has a plugin with a workflow bundle that would store failures in plaintext',
+      () =>
+        moduleWith(
+          'const workflowBundle = { code: "" };' +
+            'export default { plugins: [{ name: "mine", configureWorker: (o) => ({ ...o, workflowBundle }) }] }',
+        ),
+      /workflow bundle contains no failure converter/,
+    ],
+    [
       'has a workflow bundle that would store failures in plaintext',
       () => moduleWith('export default { workflowBundle: { code: "globalThis.__TEMPORAL__ = {}" } }'),
       /workflow bundle contains no failure converter/,
