@@ -78,9 +78,14 @@ const immediate: readonly Fault[] = [
     },
   },
   {
-    what: 'a worker connects to a server that does not know its polls for tasks',
+    what: "a bug of a worker's codec: it throws a TypeError while it encodes the result of a workflow task",
     alerts: ['WorkerRestarts'],
-    make: (stack) => stack.startDeniedWorker(),
+    make: async (stack) => {
+      await stack.startBrokenWorker();
+      const args = [{ customer: 'Ana', items: [] }];
+      const options = { workflowId: 'broken', taskQueue: 'broken', args };
+      await stack.clientOf('default').workflow.start('order', options);
+    },
   },
   {
     what: 'the store of branch keys becomes writable by others, and a branch key is due for replacement',

@@ -10,11 +10,11 @@ import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { Closers, startTemporalStack } from '@temporal-kms/testing/stack';
 import { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
-import { startDenyingProxy } from './denying-proxy.ts';
 import { grant, keyOf, namespaces, SERVER } from './keys.ts';
 
 const apps = join(import.meta.dirname, '../../../apps');
 const movedClock = join(import.meta.dirname, 'moved-clock.ts');
+const brokenCodec = join(import.meta.dirname, 'broken-codec.ts');
 const AUDIENCE = 'https://codec.example.com';
 const START_MS = 90_000;
 export const TASK_QUEUE = 'alerts';
@@ -41,8 +41,8 @@ export interface Stack {
   scan(): Promise<void>;
   /** Moves the clock of the worker to so many hours ahead. */
   moveWorkerClock(hours: number): Promise<void>;
-  /** Starts a worker whose polls for tasks are denied. */
-  startDeniedWorker(): Promise<void>;
+  /** Starts a worker with the task queue `broken`, whose codec begins to have a bug. */
+  startBrokenWorker(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -64,8 +64,8 @@ async function startIn(folder: string, closers: Closers): Promise<Stack> {
     codecMetrics = 0,
     health = 0,
     workerMetrics = 0,
-    deniedHealth = 0,
-    deniedMetrics = 0,
+    brokenHealth = 0,
+    brokenMetrics = 0,
   ] = await freePorts(6);
   const keys = namespaces.filter((name) => name !== 'overdue').map(keyOf);
   const emulator = closers.use(await startEmulator({ keys, identities: { [SERVER]: 0 } }));
@@ -161,7 +161,7 @@ async function startIn(folder: string, closers: Closers): Promise<Stack> {
     targets: {
       'codec-server': `127.0.0.1:${codecMetrics}`,
       worker: `127.0.0.1:${workerMetrics}`,
-      'denied-worker': `127.0.0.1:${deniedMetrics}`,
+      'broken-worker': `127.0.0.1:${brokenMetrics}`,
     },
     clientOf: (namespace) => new Client({ connection, namespace, plugins: [new KmsCodecPlugin(codec)] }),
     plainClient: new Client({ connection }),
@@ -201,9 +201,12 @@ async function startIn(folder: string, closers: Closers): Promise<Stack> {
       if ((await scanned.ended) !== 0) throw new Error(`The scan failed. ${scanned.output()}`);
     },
     moveWorkerClock: (hours) => writeFile(clockFile, String(hours)),
-    startDeniedWorker: async () => {
-      const proxy = closers.use(await startDenyingProxy(temporal.address));
-      start('worker', { ...workerOf(deniedHealth, deniedMetrics), TEMPORAL_ADDRESS: proxy.address });
+    startBrokenWorker: async () => {
+      const broken = { BROKEN_FILE: join(folder, 'broken'), TEMPORAL_TASK_QUEUE: 'broken' };
+      const env = { ...workerOf(brokenHealth, brokenMetrics), ...broken };
+      const started = start('worker', env, ['--import', brokenCodec]);
+      await untilReady(`http://127.0.0.1:${brokenHealth}/readyz`, started);
+      await writeFile(broken.BROKEN_FILE, '');
     },
     close: () => closers.close(),
   };

@@ -1,0 +1,14 @@
+/*
+ * `node --import broken-codec.ts`: a worker whose codec has a bug: `encode` throws an error that the SDK does not expect, from the
+ * moment at which the file exists that BROKEN_FILE names.
+ */
+import { existsSync } from 'node:fs';
+import { KmsCodec } from '@temporal-kms/kms-codec';
+
+// oxlint-disable-next-line typescript/unbound-method -- apply() binds it
+const { encode } = KmsCodec.prototype;
+
+KmsCodec.prototype.encode = function broken(this: KmsCodec, ...given): ReturnType<typeof encode> {
+  if (existsSync(process.env['BROKEN_FILE'] ?? '')) throw new TypeError('The codec has a bug.');
+  return encode.apply(this, given);
+};
