@@ -204,19 +204,27 @@ async function start(): Promise<void> {
     await server.close(SHUTDOWN_MS);
     // Requests that were cut off still write their audit outcome.
     await Promise.race([audit.audit.settled(), delay(SETTLE_MS, undefined, { ref: false })]);
+    let isExporting = false;
+    const exported = tracing?.shutdown();
     const results = await Promise.allSettled([
       metricsServer?.close(0),
       threads.close(),
       codec.close(),
       connection.close(),
       audit.close(),
-      tracing && Promise.race([tracing.shutdown(), delay(SETTLE_MS, undefined, { ref: false })]),
+      exported &&
+        Promise.race([
+          exported,
+          delay(SETTLE_MS, undefined, { ref: false }).then(() => (isExporting = true)),
+        ]),
     ]);
     for (const result of results) {
       if (result.status === 'fulfilled') continue;
       log.error({ reason: messageOf(result.reason) }, 'shutdown incomplete');
       process.exitCode = 1;
     }
+    // An export in flight would keep the process alive until the exporter's own time limit (10 s).
+    if (isExporting) process.exit();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));
 }

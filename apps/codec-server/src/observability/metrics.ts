@@ -5,6 +5,7 @@ import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type CodecMeter, type CodecMetrics, reportMetrics } from '@temporal-kms/kms-codec';
 import type { MemoryBudget } from '../memory.ts';
 import { version } from '../version.ts';
+import { knownMethod } from './spans.ts';
 import { keyStateMetrics, type KeyStates } from './key-states.ts';
 import { scanMetrics } from './scan-metrics.ts';
 import type { ScanReports } from './scan-reports.ts';
@@ -55,8 +56,6 @@ const MAX_SERIES = 50_000;
 
 const DENIED: readonly number[] = [401, 403];
 
-const methods = new Set(['GET', 'POST', 'OPTIONS']);
-
 export type MemoryUse = Pick<MemoryBudget, 'bytes' | 'held' | 'waits' | 'refusals'>;
 
 /**
@@ -105,7 +104,7 @@ export function createMetrics(memory?: MemoryUse): Metrics {
   return {
     codec,
     request: ({ method, route, status, ms }) => {
-      requests.record(ms / 1_000, { method: methods.has(method) ? method : 'other', route, status });
+      requests.record(ms / 1_000, { method: knownMethod(method), route, status });
       if (DENIED.includes(status)) denied.add(1, { status });
     },
     streamOpened: () => {

@@ -35,8 +35,14 @@ export function scanMetrics(meter: Meter, scans: ScanReports, now: () => number 
     })
     .addCallback(async (result) => {
       const report = await scans.latest();
-      const needed = new Map(report === undefined ? [] : neededIn(report).map((one) => [seriesOf(one), one]));
-      for (const [series, one] of needed) seen.set(series, one);
+      const needed = new Map<string, Needed>();
+      for (const found of report === undefined ? [] : neededIn(report)) {
+        const series = seriesOf(found);
+        // The label `unknown` stands for all keys that the configuration does not name.
+        const histories = found.histories + (needed.get(series)?.histories ?? 0);
+        needed.set(series, { ...found, histories });
+      }
+      for (const [series, found] of needed) seen.set(series, found);
       for (const [series, { histories: _, ...labels }] of seen) {
         const value = report === undefined ? Number.NaN : (needed.get(series)?.histories ?? 0);
         result.observe(value, labels);

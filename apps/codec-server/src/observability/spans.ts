@@ -44,7 +44,10 @@ export interface Spans {
   operation<T>(name: 'decode' | 'encode', namespace: string, work: () => Promise<T>): Promise<T>;
 }
 
-const methods = new Set(['GET', 'POST', 'OPTIONS', 'HEAD']);
+const methods = new Set(['GET', 'HEAD', 'OPTIONS', 'POST']);
+
+/** Returns the method of a request, `other` for one that no route has: callers choose it, and labels must be few. */
+export const knownMethod = (method: string): string => (methods.has(method) ? method : 'other');
 
 /** The methods of Cloud KMS by the codec's operations; `describe` also lists the versions. */
 const kmsMethods: Readonly<Record<KmsCall['operation'], string>> = {
@@ -87,7 +90,7 @@ export function createSpans(tracer: Tracer, named: ReadonlySet<string>): Spans {
     },
     request: (method, caller, work) => {
       const parent = caller === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, caller);
-      const known = methods.has(method) ? method : 'other';
+      const known = knownMethod(method);
       const attributes = { 'http.request.method': known };
       const span = tracer.startSpan(known, { kind: SpanKind.SERVER, attributes }, parent);
       const counts = new Counts();

@@ -7,8 +7,9 @@ import {
   BatchSpanProcessor,
   ParentBasedSampler,
   type ReadableSpan,
+  type Sampler,
+  SamplingDecision,
   type SpanExporter,
-  TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import { errorFields, OutageLog, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
@@ -47,7 +48,7 @@ export interface Tracing {
  */
 export function startTracing({ ratio, named, log }: TracingOptions): Tracing {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  const sampler = ratio === 1 ? new AlwaysOnSampler() : new TraceIdRatioBasedSampler(ratio);
+  const sampler = ratio === 1 ? new AlwaysOnSampler() : randomSampler(ratio);
   const provider = new TracerProvider({
     // A caller chooses the trace, and not whether it is exported.
     sampler: new ParentBasedSampler({
@@ -67,20 +68,29 @@ export function startTracing({ ratio, named, log }: TracingOptions): Tracing {
   });
   return {
     spans: createSpans(provider.getTracer(NAME, version), named),
-    shutdown: () => provider.shutdown(),
+    // LoggedExporter has logged why an export failed. The error contains the response of the endpoint.
+    shutdown: () => provider.shutdown().catch(() => undefined),
   };
 }
 
+/** A caller chooses its trace id, so that must not decide whether the trace is exported. */
+const randomSampler = (ratio: number): Sampler => ({
+  shouldSample: () => ({
+    decision: Math.random() < ratio ? SamplingDecision.RECORD_AND_SAMPLED : SamplingDecision.NOT_RECORD,
+  }),
+  toString: () => `RandomSampler{${ratio}}`,
+});
+
 type ExportDone = Parameters<SpanExporter['export']>[1];
 
-/** Logs when the endpoint begins and ceases to fail. OpenTelemetry's own messages contain its URL and response. */
+/** Logs when exports start to fail and when they succeed again. OpenTelemetry's own messages contain its URL and response. */
 class LoggedExporter implements SpanExporter {
   readonly #exporter: SpanExporter;
   readonly #outage: OutageLog;
 
   constructor(exporter: SpanExporter, log: Logger) {
     this.#exporter = exporter;
-    const messages = { down: 'traces cannot be exported', up: 'traces are exported again' };
+    const messages = { down: 'trace export failing', up: 'trace export working again' };
     this.#outage = new OutageLog(writeToLog(log), messages);
   }
 
