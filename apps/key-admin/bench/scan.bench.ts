@@ -109,6 +109,7 @@ async function createRuns(): Promise<void> {
   await codec.close();
   const { workflowService } = connection;
   let next = 0;
+  let done = 0;
   const create = async (): Promise<void> => {
     while (next < histories) {
       const workflowId = `run-${next}`;
@@ -122,7 +123,8 @@ async function createRuns(): Promise<void> {
         requestId: randomUUID(),
       });
       await workflowService.terminateWorkflowExecution({ namespace, workflowExecution: { workflowId } });
-      if (next % 10_000 === 0) console.error(`${next} runs`);
+      done += 1;
+      if (done % 10_000 === 0) console.error(`${done} runs created`);
     }
   };
   await Promise.all(Array.from({ length: 32 }, create));
