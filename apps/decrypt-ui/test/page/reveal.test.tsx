@@ -107,8 +107,11 @@ describe('where the namespace reveals on demand', () => {
 
   test('R reveals the payloads of the event, and no others', async () => {
     const app = await renderRun({ search: '?ev=39' });
-    await until(() => document.querySelector('[data-inspector]'), 'the event');
-    press('r');
+    // The command has its action some time after the event is in the document. A dialog that loads or is open takes the key.
+    await until(() => {
+      press('r');
+      return dialog().query();
+    }, 'the dialog');
     await expect.element(page.getByRole('radio', { name: /^Events 39–\d+$/ })).toBeChecked();
     await userEvent.fill(field(), 'PAY-4417');
     await userEvent.keyboard('{Enter}');
