@@ -36,7 +36,8 @@ export function payloadValue(payload: JsonPayload): PayloadValue {
   if (encoding === 'binary/null' || (encoding === '' && bytes.length === 0)) return { kind: 'empty' };
   if (encoding.startsWith('json/')) return { ...jsonValue(bytes), ...named };
   const text = encoding === 'binary/plain' || encoding === '' ? utf8(bytes) : undefined;
-  if (text !== undefined && isReadable(text)) return { kind: 'text', text };
+  // A PDF may consist of readable characters.
+  if (text !== undefined && isReadable(text) && !text.startsWith('%PDF-')) return { kind: 'text', text };
   return { kind: 'bytes', bytes, ...named, ...(encoding === 'binary/protobuf' && { protobuf: true }) };
 }
 

@@ -50,6 +50,7 @@ describe('a payload by its encoding', () => {
       text: 'just words',
     });
     expect(payloadValue(payload('binary/plain', 'a\u0000b')).kind).toBe('bytes');
+    expect(payloadValue(payload('binary/plain', '%PDF-1.4 1 0 obj')).kind).toBe('bytes');
   });
 
   test('treats binary/null and a payload without metadata as empty', () => {

@@ -265,8 +265,12 @@ describe('a binary payload', () => {
 
   test('that is a PDF is named, and saved with its extension', async () => {
     const saved = watchSaves();
+    const urls = vi.spyOn(URL, 'createObjectURL');
     await openFiles();
     await scrollTo('1:2', 'PDF, ');
+    // No frame and no URL: docs/security-model.md explains why.
+    expect(document.querySelector('iframe, embed, object')).toBeNull();
+    expect(urls).not.toHaveBeenCalled();
     await menu('input 2', 'Save as a file');
     await until(() => saved.length === 1, 'the file');
     expect(saved[0]!.name).toBe('files-1.event-1.input_2.pdf');
