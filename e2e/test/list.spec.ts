@@ -1,4 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
+import { expectAccessible } from './screens.ts';
 import { latestRun } from './stack.ts';
 
 /* What a reader changes in the list, finds in it and comes back to, over the running stack. */
@@ -172,4 +173,35 @@ test('Back finds the scroll position, the row and the focus of the list and of a
   await page.getByRole('link', { name: 'All workflows' }).click();
   await expect(row).toBeFocused();
   expect(await scroller.evaluate(({ scrollTop }) => scrollTop)).toBeCloseTo(top, -1);
+});
+
+test('two runs that are picked by key are compared: input, result or failure, and their steps', async ({
+  page,
+}) => {
+  for (const [id, status] of [
+    ['order-1001', 'Completed'],
+    ['checkout-2001', 'Failed'],
+  ] as const)
+    await expect.poll(async () => (await latestRun(id)).status, { timeout: 60_000 }).toBe(status);
+  await openList(page);
+  for (const id of ['order-1001 ', 'checkout-2001 ']) {
+    await page
+      .getByRole('row', { name: new RegExp(id) })
+      .first()
+      .focus();
+    await page.keyboard.press('x');
+  }
+  const picked = page.getByRole('region', { name: 'Runs to compare' });
+  await expect(picked.getByRole('listitem')).toHaveCount(2);
+  await expectAccessible(page);
+  await page.keyboard.press('d');
+  await expect(page.getByRole('heading', { name: 'Compare runs' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Input differs' })).toBeVisible();
+  const steps = page.getByRole('list', { name: 'Steps of the two runs' });
+  await expect(steps).toContainText('first run only');
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Result and failure differ' }).click();
+  const dialog = page.getByRole('dialog', { name: /^Workflow/ });
+  await expect(dialog).toContainText('Delivered to Mira Lindqvist');
+  await expect(dialog).toContainText('Checkout of Tomás Ferreira failed');
 });

@@ -40,11 +40,19 @@ export function ComparedRuns({ left, right }: Scopes) {
           {state}
         </span>
         <span className="spacer" />
-        {[steps.find(isStartStep), steps.findLast(isEndStep)].map((step) =>
-          step ? (
-            <End key={nameOfEnd(step)} step={step} left={left} right={right} onOpen={() => setOpened(step)} />
-          ) : null,
-        )}
+        <span className={styles['ends']}>
+          {[steps.find(isStartStep), steps.findLast(isEndStep)].map((step) =>
+            step ? (
+              <End
+                key={nameOfEnd(step)}
+                step={step}
+                left={left}
+                right={right}
+                onOpen={() => setOpened(step)}
+              />
+            ) : null,
+          )}
+        </span>
         <Segmented
           label="Steps"
           className={styles['segmented']}
@@ -89,11 +97,13 @@ function nameOfEnd({ left, right }: AlignedStep): string {
 /** Whether the runs differ in their input, or in that with which they ended: both are far apart in a long history. */
 function End({ step, left, right, onOpen }: StepOfRuns & { onOpen: () => void }) {
   const { text, different } = useStepDifferences({ step, left, right });
+  const name = nameOfEnd(step);
+  const verb = name.includes(' and ') ? 'differ' : 'differs';
   return (
     <Button size="small" className={styles['end']} onClick={onOpen}>
-      {nameOfEnd(step)}{' '}
+      {name}{' '}
       <span className={styles['mark']} data-different={different || undefined}>
-        {different ? (step.left && step.right ? 'differs' : text) : text}
+        {different && step.left && step.right ? verb : text}
       </span>
     </Button>
   );
