@@ -137,7 +137,7 @@ describe('scan --on-temporal', () => {
       const { worker, client } = await onTemporal(one);
       const workers = [worker(), worker()];
       const killed = client('--rps', '25');
-      await vi.waitUntil(() => /: [1-9]\d* counted/.test(killed.stderr()), { timeout: 60_000 });
+      await vi.waitUntil(() => / [1-9]\d* in progress/.test(killed.stderr()), { timeout: 60_000 });
       await killed.kill();
       await workers[0]!.kill();
       expect(killed.stdout()).toBe('');
