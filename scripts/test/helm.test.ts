@@ -224,6 +224,34 @@ describe('the Helm chart', () => {
     expect(await admitted({ networkPolicy: {} }, 'dashboard')).toEqual([{ podSelector: {} }]);
   });
 
+  it('lets the codec server serve the dashboard, in place of a Deployment for it', async ({ skip }) => {
+    if (helm === undefined) return skip();
+    const resources = await render({
+      ...everything,
+      codecServer: { ...everything.codecServer, dashboard: true },
+      dashboard: {
+        temporalUiUrl: 'https://temporal.example.com',
+        connectSources: ['https://token.example.com', 'https://login.example.com'],
+      },
+    });
+    expect(resources.filter(({ metadata }) => metadata.name === 'tk-dashboard')).toEqual([]);
+    expect(variables(resources, 'codec-server')).toMatchObject({
+      CODEC_DASHBOARD_DIR: '/srv/dashboard',
+      CODEC_DASHBOARD_TEMPORAL_UI_URL: 'https://temporal.example.com',
+      CODEC_DASHBOARD_CONNECT_SOURCES: 'https://token.example.com,https://login.example.com',
+    });
+    const [rule] = named(resources, 'Ingress', 'ingress').spec.rules;
+    expect(rule.http.paths.map(({ path, backend }: any) => [path, backend.service.name])).toContainEqual([
+      '/',
+      'tk-codec-server',
+    ]);
+    expect(JSON.stringify(named(resources, 'NetworkPolicy', 'codec-server'))).not.toContain('"dashboard"');
+    const image = await readFile(join(projectRoot, 'deploy/docker/Dockerfile'), 'utf8');
+    expect(image).toMatch(/AS codec-server\nCOPY[^]*?decrypt-ui\/dist\/ \/srv\/dashboard\/[^]*?AS worker/);
+    const without = await render(everything);
+    expect(variables(without, 'codec-server')).not.toHaveProperty('CODEC_DASHBOARD_DIR');
+  });
+
   it('renders the example of docs/deploy.md', async ({ skip }) => {
     if (helm === undefined) return skip();
     const docs = await readFile(join(projectRoot, 'docs/deploy.md'), 'utf8');

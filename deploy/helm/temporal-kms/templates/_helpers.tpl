@@ -9,7 +9,7 @@
 {{- /* A worker that sends its metrics to a collector has no port for them. */ -}}
 {{- if not (or .Values.env.WORKER_OTLP_ENDPOINT .Values.worker.env.WORKER_OTLP_ENDPOINT) -}}{{- $_ := set $apps.worker "metrics" 9465 -}}{{- end -}}
 {{- end -}}
-{{- if .Values.dashboard.enabled -}}
+{{- if and .Values.dashboard.enabled (not (and .Values.codecServer.enabled .Values.codecServer.dashboard)) -}}
 {{- $_ := set $apps "dashboard" (dict "values" .Values.dashboard "port" 8080 "live" "/healthz" "ready" "/healthz") -}}
 {{- end -}}
 {{- toJson $apps -}}
@@ -59,6 +59,12 @@ labels:
 {{- end -}}
 {{- if eq .name "codec-server" -}}
 {{- $env = merge (dict "CODEC_HOST" "0.0.0.0" "CODEC_PORT" "8088" "CODEC_METRICS_HOST" "0.0.0.0" "CODEC_METRICS_PORT" "9464" "AUTH" "policy" "POLICY_FILE" "/etc/temporal-kms/policy.yaml" "CODEC_ALLOWED_HOSTS" (include "temporal-kms.hosts" $root)) $env -}}
+{{- if and $root.Values.dashboard.enabled $root.Values.codecServer.dashboard -}}
+{{- $_ := set $env "CODEC_DASHBOARD_DIR" "/srv/dashboard" -}}
+{{- with $root.Values.dashboard.temporalUiUrl -}}{{- $_ := set $env "CODEC_DASHBOARD_TEMPORAL_UI_URL" . -}}{{- end -}}
+{{- with $root.Values.dashboard.connectSources -}}{{- $_ := set $env "CODEC_DASHBOARD_CONNECT_SOURCES" (join "," .) -}}{{- end -}}
+{{- with $root.Values.dashboard.frameSources -}}{{- $_ := set $env "CODEC_DASHBOARD_FRAME_SOURCES" (join "," .) -}}{{- end -}}
+{{- end -}}
 {{- with $root.Values.codecServer.corsOrigins -}}{{- $_ := set $env "CODEC_CORS_ORIGINS" (join "," .) -}}{{- end -}}
 {{- with $root.Values.codecServer.tracesEndpoint -}}{{- $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . -}}{{- end -}}
 {{- else if eq .name "worker" -}}
