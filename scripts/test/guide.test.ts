@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { projectRoot } from '../src/project.ts';
+import { parsePromises } from '../src/test/promises.ts';
+
+/** The chapters of the integration guide for Temporal and Cloud KMS, in its order. */
+const chapters = [
+  'Why use Cloud KMS?',
+  'Architecture',
+  'Create a key ring and key',
+  'Grant access to your service account',
+  'Install dependencies',
+  'Implement KMS codec',
+  'Use in worker',
+  'Environment variables',
+  'Key rotation',
+  'Performance considerations',
+  'Envelope encryption example',
+  'Separate keys per environment',
+  'Minimal permissions',
+  'Enable audit logging',
+  'Use VPC Service Controls',
+  'Consider Cloud HSM',
+  'Monitoring',
+  'View recent KMS operations',
+];
+
+const read = (file: string): Promise<string> => readFile(join(projectRoot, file), 'utf8');
+
+const [, table = ''] = (await read('docs/gcp-kms.md')).split('\n## The chapters of the guide\n');
+const rows = table
+  .split('\n')
+  .filter((line) => line.startsWith('|'))
+  .slice(2)
+  .map((line) => line.split('|').map((cell) => cell.trim()))
+  .map(([, chapter = '', code = '', documentation = '', command = '', promises = '']) => ({
+    chapter,
+    code: [...code.matchAll(/`([^`]+)`/g)].map(([, path = '']) => path),
+    links: [...documentation.matchAll(/\]\(([^)]+)\)/g)].map(([, link = '']) => link),
+    command: command.replaceAll(/`| …/g, ''),
+    promises: promises.split(', '),
+  }));
+
+/** Returns the anchors of a page, as GitHub makes them from its headings. */
+const anchorsOf = (markdown: string): string[] =>
+  [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+
+/** The promises by id, with their test files. The test command verifies that those ran and passed. */
+const promises = new Map(
+  parsePromises(await read('docs/promises.md')).map(({ point, files }) => [point.split(' ')[0] ?? '', files]),
+);
+
+/** Returns the text of a test file and of the files that it imports. */
+async function sources(file: string): Promise<string> {
+  const text = await read(file);
+  const imports = [...text.matchAll(/from '(\.[^']+)'/g)].map(([, path = '']) => join(dirname(file), path));
+  return [text, ...(await Promise.all(imports.map(read)))].join('\n');
+}
+
+/** Matches the words of a command in a test, which passes them as a text, as arguments, or to a function of that name. */
+function inTests(command: string): RegExp {
+  const [, ...words] = command.split(' ');
+  const escaped = words.map((word) => word.replaceAll(/[.]/g, '\\.'));
+  return new RegExp(`(?<=[\\s'"\`./])${escaped.join(`[\\s'"\`,()[/]+`)}(?=[\\s'"\`(/])`);
+}
+
+it('lists every chapter of the guide', () => {
+  expect(rows.map(({ chapter }) => chapter)).toEqual(chapters);
+});
+
+describe.each(rows)('the chapter "$chapter"', ({ code, links, command, promises: ids }) => {
+  it('names code and documentation that exist', async () => {
+    expect(code.length * links.length).toBeGreaterThan(0);
+    for (const path of code) expect(existsSync(join(projectRoot, path)), path).toBe(true);
+    for (const link of links) {
+      const [page = '', anchor] = link.split('#');
+      const text = await read(join('docs', page === '' ? 'gcp-kms.md' : page));
+      if (anchor !== undefined) expect(anchorsOf(text), link).toContain(anchor);
+    }
+  });
+
+  it('names a command that a test of its promises runs', async () => {
+    const files = ids.flatMap((id) => promises.get(id) ?? [`no promise ${id}`]);
+    const texts = await Promise.all(files.map(sources));
+    expect(texts.filter((text) => inTests(command).test(text)).length, command).toBeGreaterThan(0);
+  });
+});
+
+it('finds no command that tests do not run', async () => {
+  const text = await sources('packages/kms-emulator/test/gcloud.test.ts');
+  expect(inTests('gcloud kms keys create').test(text)).toBe(true);
+  expect(inTests('gcloud kms keys destroy').test(text)).toBe(false);
+  expect(inTests('gcloud kms keys cre').test(text)).toBe(false);
+});
