@@ -2,10 +2,14 @@ import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
+import { type Child, startChild } from '../src/child.ts';
+import { freePorts } from '../src/ports.ts';
 import { projectRoot } from '../src/project.ts';
+import { startTemporal } from '../src/temporal.ts';
 
 /** What each application's build must leave in its folder. */
 const artefacts = [
@@ -23,6 +27,9 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'temporal-kms-prune-'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The folder that docs/deploy.md calls /tmp/trial. */
+const trial = () => join(folder, 'trial');
 
 /** The machine's settings (registry, certificates), this Node first, and nothing that pnpm or vitest set. */
 const env = {
@@ -51,7 +58,7 @@ describe('turbo prune', () => {
       await run(projectRoot, turbo, 'prune', `@temporal-kms/${app}`, '--out-dir', workspace);
       await pnpm(workspace, 'install', '--frozen-lockfile', '--prefer-offline');
       await pnpm(workspace, 'run', 'build');
-      const artefact = join(folder, `${app}-alone`);
+      const artefact = join(trial(), app);
       await cp(join(workspace, 'apps', app, 'dist'), artefact, { recursive: true, verbatimSymlinks: true });
       await rm(workspace, { recursive: true });
       const missing = [...files, ...aboutPackages].filter((file) => !existsSync(join(artefact, file)));
@@ -61,4 +68,60 @@ describe('turbo prune', () => {
       expect(stdout).toBe(packageJson.version);
     },
   );
+});
+
+/** Returns the commands under a heading of docs/deploy.md, by block. */
+async function blocksOf(heading: string): Promise<string[]> {
+  const docs = await readFile(join(projectRoot, 'docs/deploy.md'), 'utf8');
+  const [, section = ''] = docs.split(`\n### ${heading}\n`);
+  return [...section.split(/^##/m)[0]!.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
+}
+
+async function until(what: string, isDone: () => boolean | Promise<boolean>, child: Child): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (!(await isDone())) {
+    if (child.hasEnded() || Date.now() > deadline) throw new Error(`${what}: ${child.tail()}`);
+    await sleep(100);
+  }
+}
+
+describe('the artefacts', () => {
+  // The first block installs, builds and copies as the tests above do, and starts Temporal and the emulator.
+  it('start next to each other with the commands of docs/deploy.md', { timeout: 240_000 }, async () => {
+    const [, start = '', check = ''] = await blocksOf('Without containers');
+    const [kms, control, codec, health] = await freePorts(4);
+    const temporal = await startTemporal();
+    const cli = join(projectRoot, 'packages/kms-emulator/src/cli.ts');
+    const ports = ['--port', String(kms), '--control-port', String(control)];
+    const emulator = await startChild(process.execPath, [cli, ...ports], env);
+    const variables = {
+      ...env,
+      TEMPORAL_ADDRESS: temporal.address,
+      CODEC_PORT: String(codec),
+      WORKER_HEALTH_PORT: String(health),
+    };
+    const shell = (commands: string) =>
+      execa('bash', ['-ec', commands], { cwd: trial(), env: variables, extendEnv: false, all: true });
+    const commands = `trap 'kill $(jobs -p); wait' EXIT; trap exit TERM; set -e\n${start}echo STARTED; wait`;
+    let programs: Child | undefined;
+    try {
+      await until('The emulator', () => emulator.tail().includes('ready'), emulator);
+      const cwd = `cd '${trial()}'\n${commands.replace('9061', String(kms))}`;
+      const running = await startChild('bash', ['-c', cwd], variables);
+      programs = running;
+      await until('The programs', () => running.tail().includes('STARTED'), running);
+      const url = `http://127.0.0.1:${codec}`;
+      const get = (path: string) => fetch(`${url}${path}`).catch(() => undefined);
+      await until('The codec server', async () => (await get('/readyz'))?.ok === true, running);
+      expect(await (await get('/'))?.text()).toContain('<title>decrypt-ui</title>');
+      const doctor = await shell(check);
+      expect(doctor.all).toMatch(/ok +codec server +it decrypts a payload of default/);
+      const isReady = async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;
+      await until('The worker', () => isReady().catch(() => false), running);
+    } finally {
+      await programs?.stop('SIGTERM');
+      await emulator.stop('SIGTERM');
+      await temporal.close();
+    }
+  });
 });
