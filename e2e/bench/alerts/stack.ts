@@ -39,7 +39,7 @@ export interface Stack {
   restartCodecServer(): Promise<void>;
   /** Runs `temporal-kms scan` over the namespaces, and has it write the report. */
   scan(): Promise<void>;
-  /** Moves the clock of the worker to so many hours ahead. */
+  /** Sets the worker's clock ahead by `hours`. */
   moveWorkerClock(hours: number): Promise<void>;
   /** Starts a worker with the task queue `broken`, whose codec begins to have a bug. */
   startBrokenWorker(): Promise<void>;
