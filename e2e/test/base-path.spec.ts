@@ -131,6 +131,7 @@ for (const [place, prefix, start] of sites) {
         .first()
         .click();
       await expect(page.getByRole('complementary')).toBeVisible();
+      await expect(page).toHaveURL(/[?&]ev=\d+/);
       const deep = page.url();
       expect(deep).toContain(`${base}ns/default/workflows/order-1001/`);
       await page.reload();
