@@ -10,7 +10,7 @@ import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { Closers, startTemporalStack } from '@temporal-kms/testing/stack';
 import { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
-import { grant, keyOf, namespaces, SERVER } from './keys.ts';
+import { grant, keyOf, type Namespace, namespaces, SERVER } from './keys.ts';
 
 const apps = join(import.meta.dirname, '../../../apps');
 const movedClock = join(import.meta.dirname, 'moved-clock.ts');
@@ -36,6 +36,7 @@ export interface Stack {
   encrypt(texts: readonly string[], key?: string): Promise<Payload[]>;
   /** Sends payloads to `/decode`. @param token absent: that of a person with the permission */
   decode(payloads: readonly Payload[], token?: string): Promise<number>;
+  /** Starts the codec server again, with the keys of all namespaces. */
   restartCodecServer(): Promise<void>;
   /** Runs `temporal-kms scan` over the namespaces, and has it write the report. */
   scan(): Promise<void>;
@@ -80,8 +81,12 @@ async function startIn(folder: string, closers: Closers): Promise<Stack> {
   const clockFile = join(folder, 'clock');
   await writeFile(clockFile, '0');
   const keysFile = join(folder, 'keys.yaml');
-  const rules = namespaces.map((name) => `  ${name}: { encrypt: ${keyOf(name)} }`);
-  await writeFile(keysFile, `namespaces:\n${rules.join('\n')}\n...\n`, { mode: 0o644 });
+  const writeKeys = async (names: readonly Namespace[]): Promise<void> => {
+    const rules = names.map((name) => `  ${name}: { encrypt: ${keyOf(name)} }`);
+    await writeFile(keysFile, `namespaces:\n${rules.join('\n')}\n...\n`, { mode: 0o644 });
+  };
+  // A crypto key that does not exist yet would be a fault.
+  await writeKeys(namespaces.filter((name) => name !== 'overdue'));
   const policyFile = join(folder, 'policy.yaml');
   await writeFile(policyFile, policy(issuer.issuer), { mode: 0o644 });
   const token = await issuer.token();
@@ -187,6 +192,7 @@ async function startIn(folder: string, closers: Closers): Promise<Stack> {
       return response.status;
     },
     restartCodecServer: async () => {
+      await writeKeys(namespaces);
       await codecServer.kill();
       codecServer = startCodecServer();
       await untilReady(`${url}/readyz`, codecServer);
