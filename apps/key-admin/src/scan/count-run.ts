@@ -3,12 +3,17 @@ import { readRun } from './read-run.ts';
 import type { ListedRun, ScanSource } from './source.ts';
 import type { ScanState } from './state.ts';
 
-/** Counts the payloads of a run. A closed run is read once: the state keeps what it contains. @param state undefined: keep nothing */
+/**
+ * Counts the payloads of a run. A closed run is read once: the state keeps what it contains. What cannot be read is missed.
+ * @param state undefined: keep nothing
+ * @param isFatal whether the caller tries again after an error, which is then thrown
+ */
 export async function countRun(
   source: Pick<ScanSource, 'describeRun' | 'history'>,
   run: ListedRun,
   state: ScanState | undefined,
   found: Found,
+  isFatal: (error: unknown) => boolean = () => false,
 ): Promise<void> {
   const place = run.isOpen ? 'open' : 'closed';
   const known = run.isOpen ? undefined : state?.get(run.runId);
@@ -20,6 +25,7 @@ export async function countRun(
     // An open run's summary may contain pending work, which its history will not contain.
     if (place === 'closed' && read.isClosed) state?.set(run.runId, read.summary);
   } catch (error) {
+    if (isFatal(error)) throw error;
     found.miss(place, error, run);
   }
 }

@@ -6,6 +6,7 @@ import { CliError } from '../cli/cli-error.ts';
 import { listObjects } from '../google/storage.ts';
 import { readBytes } from '../payload-files/read-bytes.ts';
 import { type HistorySummary, SummaryBuilder } from './history-summary.ts';
+import { hasOwnType } from './own-runs.ts';
 import { addEvents, eventTime } from './read-run.ts';
 import { ScanError } from './source.ts';
 import type { TalliedHistory } from './part.ts';
@@ -58,7 +59,7 @@ export async function readExports(source: ExportSource, visit: ExportVisitor): P
 
 function summaryOf(workflow: FileWorkflow, file: string): ExportedHistory {
   const { workflowId = file, runId, startedAt, length, encoding, event } = workflow;
-  const builder = new SummaryBuilder();
+  const builder = new SummaryBuilder({ isOwnRun: length > 0 && hasOwnType(protoEvent(event(1), encoding)) });
   for (let eventId = 1; eventId <= length; eventId += 1) {
     addEvents(builder, [protoEvent(event(eventId), encoding)], workflowId);
   }

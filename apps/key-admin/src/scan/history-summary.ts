@@ -30,8 +30,14 @@ const STATIC_KEY_ID = /^[\w.:-]{1,128}$/;
 
 /** Counts the payloads of a history by their traits. */
 export class SummaryBuilder {
+  readonly #isOwnRun: boolean;
   #payloads = 0;
   readonly #traits = new Map<string, number>();
+
+  /** @param isOwnRun whether the history is one of a scan's workflow, whose marked payloads do not count */
+  constructor({ isOwnRun = false }: { readonly isOwnRun?: boolean } = {}) {
+    this.#isOwnRun = isOwnRun;
+  }
 
   /** Counts the payloads and failures of a message. @param locations the payloads, where the caller has found them */
   add(
@@ -48,7 +54,8 @@ export class SummaryBuilder {
     if (isSystemEnvelope(payload)) return this.#count({ is: 'not_walked' });
     const { format, problem, empty, key, keyId, keyVersion, staticKey } = messageKey(payload);
     // SDKs write these fields without a codec, so what is not a message there is as it should be.
-    if (empty || (format === 'plain' && (!encryptable || isOwnPayload(payload)))) return;
+    const isOwn = this.#isOwnRun && isOwnPayload(payload);
+    if (empty || (format === 'plain' && (!encryptable || isOwn))) return;
     this.#payloads += 1;
     if (format === 'external') return this.#count({ is: 'external_storage' });
     if (problem === 'malformed') return this.#count({ is: 'malformed' });

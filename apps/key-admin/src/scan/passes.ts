@@ -40,7 +40,7 @@ export const isTooLong = ({ start }: Stage, now: number): boolean => now - start
 
 /** Returns how long to wait after a stage, in milliseconds, until new runs appear in Temporal's lists. */
 export const settleTime = (stage: Stage, now: number, settleMs: number): number =>
-  stage.kind === 'settled' && !isTooLong(stage, now) ? 0 : Math.max(0, stage.start + settleMs - now);
+  stage.kind !== 'first' && !isTooLong(stage, now) ? 0 : Math.max(0, stage.start + settleMs - now);
 
 /** Returns the stage after another that has ended. Undefined: the scan has seen all runs. */
 export function nextStage(last: Stage, now: number, settleMs: number): Stage | undefined {

@@ -1,6 +1,6 @@
 import { eventPayloads, type ProtoEvent } from '@temporal-kms/history-payloads';
 import { type HistorySummary, SummaryBuilder } from './history-summary.ts';
-import { isOwnRun } from './own-runs.ts';
+import { hasOwnType, isOwnRun, isOwnType } from './own-runs.ts';
 import type { ListedRun, ScanSource } from './source.ts';
 import { milliseconds } from './times.ts';
 
@@ -28,10 +28,11 @@ export async function readRun(
   source: Pick<ScanSource, 'describeRun' | 'history'>,
   run: ListedRun,
 ): Promise<ReadRun | undefined> {
-  const builder = new SummaryBuilder();
+  let builder: SummaryBuilder | undefined;
   if (run.isOpen) {
     const description = await source.describeRun(run);
     if (description === undefined) return undefined;
+    builder = new SummaryBuilder({ isOwnRun: isOwnType(description.workflowExecutionInfo?.type?.name) });
     // These repeat the memo and the metadata of events.
     builder.add(DESCRIPTION, {
       ...description,
@@ -42,12 +43,14 @@ export async function readRun(
   let first: ProtoEvent | undefined;
   let last: ProtoEvent | undefined;
   for await (const events of source.history(run)) {
-    addEvents(builder, events, run.workflowId);
     first ??= events[0];
+    builder ??= new SummaryBuilder({ isOwnRun: hasOwnType(first) });
+    addEvents(builder, events, run.workflowId);
     last = events.at(-1) ?? last;
   }
+  if (last === undefined || builder === undefined) return undefined;
   const summary = builder.build();
-  if (last === undefined || isOwnRun(first, summary)) return undefined;
+  if (isOwnRun(first, summary)) return undefined;
   return { summary, isClosed: isClosing(last), lastEventTime: eventTime(last) };
 }
 

@@ -15,6 +15,7 @@ import type { TimeRange } from '../../src/scan/passes.ts';
 import type { RemoteRuns } from '../../src/scan/remote-runs.ts';
 import { observeKeys } from '../../src/scan/observed-keys.ts';
 import { scanNamespace } from '../../src/scan/scan-namespace.ts';
+import { ScanError } from '../../src/scan/source.ts';
 import { ScanState } from '../../src/scan/state.ts';
 import { temporaryFolder } from '../support/cli.ts';
 import { KEY } from '../support/messages.ts';
@@ -73,6 +74,7 @@ function inShards(world: World, source: WorldSource, folder: string): RemoteRuns
         keyIds: [cryptoKeyId(KEY)],
         state: await ScanState.open(join(folder, 'journal')),
         from,
+        isLastAttempt: attempt === MAX_ATTEMPTS,
         checkpoint: (checkpoint) => {
           last = checkpoint;
           if (attempt === 1 && world.random.oneIn(3)) throw new Killed();
@@ -80,7 +82,9 @@ function inShards(world: World, source: WorldSource, folder: string): RemoteRuns
         signal: new AbortController().signal,
       });
     } catch (error) {
-      if (error instanceof Killed) return await scanShard(range, attempt + 1, last);
+      const isUnavailable = error instanceof ScanError && error.kind === 'unavailable';
+      if (error instanceof Killed || (isUnavailable && attempt < MAX_ATTEMPTS))
+        return await scanShard(range, attempt + 1, last);
       const found = new Found([]);
       for (const place of ['open', 'closed'] as const) found.miss(place, error);
       return found.toPart();
@@ -114,6 +118,9 @@ function inShards(world: World, source: WorldSource, folder: string): RemoteRuns
     },
   };
 }
+
+/** Attempts to scan a shard. */
+const MAX_ATTEMPTS = 3;
 
 class Killed extends Error {}
 

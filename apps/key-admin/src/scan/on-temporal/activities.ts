@@ -1,8 +1,8 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import type { RangeSource } from '../source.ts';
-import { ScanError } from '../source.ts';
 import type { ScanState } from '../state.ts';
-import type { ScanActivities } from './contract.ts';
+import { MAX_ATTEMPTS, type ScanActivities } from './contract.ts';
+import { isExpected, toFailure } from './failures.ts';
 import { planShards } from './plan.ts';
 import { type Checkpoint, scanRange } from './scan-range.ts';
 
@@ -31,6 +31,7 @@ export function createActivities({ sourceOf, stateOf, now }: ActivityDeps): Scan
           keyIds,
           state: await stateOf(namespaceId),
           from,
+          isLastAttempt: Context.current().info.attempt >= MAX_ATTEMPTS,
           checkpoint,
           signal,
         }),
@@ -44,7 +45,7 @@ interface Progress {
   readonly signal: AbortSignal;
 }
 
-/** Sends heartbeats with the last checkpoint while the work is done. @throws ApplicationFailure of a `ScanError` */
+/** Sends heartbeats with the last checkpoint while the work is done. @throws ApplicationFailure */
 async function withHeartbeats<T>(work: (progress: Progress) => Promise<T>): Promise<T> {
   const context = Context.current();
   let last: Checkpoint | undefined = context.info.heartbeatDetails;
@@ -61,9 +62,8 @@ async function withHeartbeats<T>(work: (progress: Progress) => Promise<T>): Prom
   } catch (error) {
     // After a cancellation, the SDK expects the reason.
     if (context.cancellationSignal.aborted) await context.cancelled;
-    if (!(error instanceof ScanError)) throw error;
-    const { kind: type, message } = error;
-    throw ApplicationFailure.create({ type, message, nonRetryable: type === 'not_permitted' });
+    if (!isExpected(error)) context.log.error('The scan of a part failed', { error });
+    throw toFailure(error);
   } finally {
     clearInterval(timer);
   }

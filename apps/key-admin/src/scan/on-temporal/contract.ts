@@ -18,6 +18,9 @@ export const workflowIdOf = (namespaceId: string): string => `temporal-kms-scan-
 /** Activities of a scan that run at the same time, at most, on all workers. */
 export const MAX_SLOTS = 16;
 
+/** Attempts of an activity. After the last, what it could not read is a gap. */
+export const MAX_ATTEMPTS = 30;
+
 /** What every activity needs to know. */
 interface ScanScope {
   readonly namespace: string;

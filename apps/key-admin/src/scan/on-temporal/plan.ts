@@ -1,4 +1,4 @@
-import type { TimeRange } from '../passes.ts';
+import { MAX_SKEW_MS, type TimeRange } from '../passes.ts';
 import type { RangeSource } from '../source.ts';
 import type { Plan } from './contract.ts';
 
@@ -58,8 +58,11 @@ export async function planShards(
   }
 }
 
-/** Undefined: the range cannot be divided. */
+/**
+ * Undefined: the range cannot be divided. In a range without an end, runs may have started after now, because Temporal's clock
+ * decides. If the middle were never after them, they would be divided a millisecond at a time.
+ */
 function middleOf({ from, to }: TimeRange, now: number): number | undefined {
-  const middle = Math.floor((from + (to ?? Math.max(now, from + 2))) / 2);
+  const middle = Math.floor((from + (to ?? Math.max(now + MAX_SKEW_MS, from + 2))) / 2);
   return middle > from && (to === undefined || middle < to) ? middle : undefined;
 }

@@ -3,7 +3,7 @@ import { countRun } from '../count-run.ts';
 import { Found } from '../found.ts';
 import { emptyPart, mapHistories, mergeParts, type ScanPart } from '../part.ts';
 import { CONCURRENCY, type TimeRange } from '../passes.ts';
-import type { ListedRun, RangeSource } from '../source.ts';
+import { type ListedRun, type RangeSource, ScanError } from '../source.ts';
 import type { ScanState } from '../state.ts';
 import { queryFor } from './plan.ts';
 
@@ -27,6 +27,8 @@ export interface RangeScan {
   readonly state: ScanState | undefined;
   /** Where an earlier attempt stopped. */
   readonly from: Checkpoint | undefined;
+  /** Whether nothing tries again after this attempt, so that what Temporal does not answer becomes a gap. */
+  readonly isLastAttempt: boolean;
   /** Called after each page. */
   readonly checkpoint: (checkpoint: Checkpoint) => void;
   readonly signal: AbortSignal;
@@ -34,9 +36,10 @@ export interface RangeScan {
 
 /**
  * Scans the runs that were started in a range, a page at a time. Like a scan in one process, it reads a closed run only if the
- * state does not contain it, and what it cannot read becomes a gap.
+ * state does not contain it, and what it cannot read becomes a gap. If Temporal does not answer, the attempt ends, so that the
+ * next continues at the checkpoint.
  * @returns what it found, without workflow ids
- * @throws ScanError if runs cannot be listed, and the reason of the signal
+ * @throws ScanError if runs cannot be listed, or not be read yet, and the reason of the signal
  */
 export async function scanRange({
   source,
@@ -44,10 +47,13 @@ export async function scanRange({
   keyIds,
   state,
   from,
+  isLastAttempt,
   checkpoint,
   signal,
 }: RangeScan): Promise<ScanPart> {
   const query = queryFor(range);
+  const isFatal = (error: unknown): boolean =>
+    !isLastAttempt && error instanceof ScanError && error.kind === 'unavailable';
   const open = new Set(from?.open);
   let part = from?.part ?? emptyPart();
   let pageToken: Uint8Array = Buffer.from(from?.pageToken ?? '', 'base64');
@@ -61,7 +67,7 @@ export async function scanRange({
     const reads = Readable.from(unseen).map(
       async (run: ListedRun) => {
         signal.throwIfAborted();
-        await countRun(source, run, state, found);
+        await countRun(source, run, state, found, isFatal);
         return true;
       },
       { concurrency: CONCURRENCY },

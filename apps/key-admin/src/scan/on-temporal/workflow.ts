@@ -13,6 +13,7 @@ import { emptyPart, mergeParts, type ScanPart } from '../part.ts';
 import type { TimeRange } from '../passes.ts';
 import type { RunsFound } from '../remote-runs.ts';
 import {
+  MAX_ATTEMPTS,
   MAX_SLOTS,
   PROGRESS_QUERY,
   type ScanActivities,
@@ -25,7 +26,7 @@ const { planShards, scanShard } = proxyActivities<ScanActivities>({
   // A worker that was killed sends no heartbeat: another continues its shard after this time.
   heartbeatTimeout: '20 seconds',
   startToCloseTimeout: '12 hours',
-  retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: 30 },
+  retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: MAX_ATTEMPTS },
 });
 
 /** Temporal Cloud permits 30 calls of its visibility API per second, and others need some: https://docs.temporal.io/cloud/limits */

@@ -1,0 +1,19 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { ScanError } from '../source.ts';
+
+/** Whether the message of an error was written for reports, and contains no payload. */
+export const isExpected = (error: unknown): error is ScanError => error instanceof ScanError;
+
+/**
+ * Returns what Temporal stores of an error. It stores messages, stacks and causes in plaintext, so that those of an unexpected
+ * error stay in the log of the worker.
+ */
+export function toFailure(error: unknown): ApplicationFailure {
+  if (!isExpected(error))
+    return ApplicationFailure.create({
+      type: 'unreadable',
+      message: 'A part of the runs could not be read: the log of the worker contains the reason.',
+    });
+  const { kind: type, message } = error;
+  return ApplicationFailure.create({ type, message, nonRetryable: type === 'not_permitted' });
+}

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { toFailure } from '../../src/scan/on-temporal/failures.ts';
+import { OWN_PAYLOAD } from '../../src/scan/own-runs.ts';
+import { type Checkpoint, scanRange } from '../../src/scan/on-temporal/scan-range.ts';
+import { readRun } from '../../src/scan/read-run.ts';
+import { type RangeSource, ScanError } from '../../src/scan/source.ts';
+import { KEY, payloadOf } from '../support/messages.ts';
+
+const run = (runId: string, isOpen = false) => ({
+  workflowId: 'w',
+  runId,
+  isOpen,
+  startTime: 0,
+  closeTime: undefined,
+});
+const input = (version: number) => ({
+  workflowExecutionStartedEventAttributes: { input: { payloads: [payloadOf({ version, named: true })] } },
+});
+
+/** Two pages of one run each. Reads of the second run fail as many times as wanted. */
+function failing(kind: ScanError['kind'], failures: number) {
+  const reads: string[] = [];
+  const source: RangeSource = {
+    countRuns: async () => 2,
+    describeRun: async () => ({}),
+    runPage: async (_, { length }) =>
+      length === 0
+        ? { runs: [run('first')], nextPageToken: Buffer.from('2') }
+        : { runs: [run('second')], nextPageToken: Buffer.alloc(0) },
+    async *history({ runId }) {
+      reads.push(runId);
+      if (runId === 'second' && reads.length <= failures + 1) throw new ScanError(kind, 'on demand');
+      yield [input(2)];
+    },
+  };
+  let from: Checkpoint | undefined;
+  const attempt = (isLastAttempt: boolean) =>
+    scanRange({
+      source,
+      range: { from: 0 },
+      keyIds: [KEY],
+      state: undefined,
+      from,
+      isLastAttempt,
+      checkpoint: (checkpoint) => (from = checkpoint),
+      signal: new AbortController().signal,
+    });
+  return { attempt, reads };
+}
+
+describe('the scan of a shard', () => {
+  it('continues at the checkpoint after Temporal did not answer, without a gap', async () => {
+    const { attempt, reads } = failing('unavailable', 1);
+    await expect(attempt(false)).rejects.toThrow('on demand');
+    const part = await attempt(false);
+    expect([part.gaps, part.looked.closed]).toMatchObject([[], { status: 'complete', histories: 2 }]);
+    expect(reads).toEqual(['first', 'second', 'second']);
+  });
+
+  it.each([
+    ['Temporal does not answer in the last attempt', 'unavailable', true],
+    ['a history cannot be read', 'unreadable', false],
+    ['a history must not be read', 'not_permitted', false],
+  ] as const)('has a gap if %s', async (_, kind, isLastAttempt) => {
+    const part = await failing(kind, 9).attempt(isLastAttempt);
+    expect(part.gaps).toMatchObject([{ kind, place: 'closed', count: 1 }]);
+    expect(part.looked.closed).toMatchObject({ status: 'partial', histories: 1 });
+  });
+});
+
+describe('the failure that Temporal stores', () => {
+  it('contains nothing of an error that the worker does not expect', () => {
+    const error = new Error('canary', { cause: new Error('canary') });
+    const failure = toFailure(error);
+    expect(JSON.stringify([failure, failure.message, failure.stack, failure.cause ?? null])).not.toContain(
+      'canary',
+    );
+    expect([failure.type, failure.nonRetryable]).toEqual(['unreadable', false]);
+  });
+
+  it.each([
+    ['not_permitted', true],
+    ['unavailable', false],
+  ] as const)('contains the message of an expected error, and is final or not: %s', (kind, isFinal) => {
+    const failure = toFailure(new ScanError(kind, 'Temporal refuses', new Error('canary')));
+    expect(failure).toMatchObject({ type: kind, message: 'Temporal refuses', nonRetryable: isFinal });
+    expect(failure.cause).toBeUndefined();
+  });
+});
+
+describe('a payload in plaintext with the metadata of a scan', () => {
+  const marked = { metadata: { encoding: Buffer.from('json/plain'), [OWN_PAYLOAD]: Buffer.from('1') } };
+  const read = (type: string, isOpen: boolean, pending: object = {}) =>
+    readRun(
+      {
+        describeRun: async () => ({ workflowExecutionInfo: { type: { name: type } }, ...pending }),
+        async *history() {
+          const payloads = [{ ...marked, data: Buffer.from('"text"') }];
+          yield [
+            {
+              workflowExecutionStartedEventAttributes: { workflowType: { name: type }, input: { payloads } },
+            },
+          ];
+        },
+      },
+      run('r', isOpen),
+    );
+
+  it.each([true, false])('counts in a run of another type (open: %s)', async (isOpen) => {
+    const found = await read('payment', isOpen);
+    expect([...found!.summary.traits]).toEqual([['{"is":"plaintext"}', 1]]);
+  });
+
+  it('counts in the pending work of a run of another type', async () => {
+    const details = { payloads: [{ ...marked, data: Buffer.from('"text"') }] };
+    const found = await read('payment', true, { pendingActivities: [{ heartbeatDetails: details }] });
+    expect([...found!.summary.traits]).toEqual([['{"is":"plaintext"}', 2]]);
+  });
+
+  it.each([true, false])('does not count in a run of a scan (open: %s)', async (isOpen) => {
+    expect(await read('temporalKmsScan', isOpen)).toBeUndefined();
+  });
+});
