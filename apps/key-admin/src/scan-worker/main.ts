@@ -14,6 +14,7 @@ import { DEFAULT_TASK_QUEUE } from '../scan/on-temporal/contract.ts';
 import { defaultStateFolder } from '../scan/state.ts';
 import { temporalConfig } from '../temporal/connect.ts';
 import { version } from '../version.ts';
+import { checkStateFolder } from './states.ts';
 import { createScanWorker } from './worker.ts';
 
 interface Options {
@@ -47,11 +48,13 @@ try {
 
 async function run({ envFile, taskQueue, state }: Options): Promise<void> {
   const values = withEnvFile(process.env, envFile);
+  const stateFolder = state === false ? undefined : (state ?? defaultStateFolder(values));
+  // First, so that a worker which could only cause gaps takes no task.
+  if (stateFolder !== undefined) await checkStateFolder(stateFolder);
   const { connectionOptions, namespace: home } = temporalConfig(values);
   const logger = createSafeLogger({ level: 'INFO' });
   catchFatalErrors(logger);
   Runtime.install(safeRuntimeOptions({ logger }));
-  const stateFolder = state === false ? undefined : (state ?? defaultStateFolder(values));
   const connect = { ...connectionOptions, connectTimeout: '10s' as const };
   const [worker, reader] = await Promise.all([
     NativeConnection.connect(connectionOptions),

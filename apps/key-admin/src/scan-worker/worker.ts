@@ -4,8 +4,8 @@ import type { Connection } from '@temporalio/client';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../scan/on-temporal/activities.ts';
 import { ownPayloads } from '../scan/on-temporal/own-payloads.ts';
-import { ScanState } from '../scan/state.ts';
 import { shareOf, temporalSource } from '../scan/temporal-source.ts';
+import { statesIn } from './states.ts';
 
 /** Time for running activities to notice a shutdown. Another worker continues what they have not ended. */
 const SHUTDOWN_GRACE = '5 seconds';
@@ -30,14 +30,6 @@ export function createScanWorker({
   taskQueue,
   stateFolder,
 }: ScanWorkerDeps): Promise<Worker> {
-  const states = new Map<string, Promise<ScanState>>();
-  const stateOf = async (id: string): Promise<ScanState | undefined> => {
-    if (stateFolder === undefined) return undefined;
-    // The id comes from a workflow's input.
-    const state = states.get(id) ?? ScanState.open(join(stateFolder, `${encodeURIComponent(id)}.journal`));
-    states.set(id, state);
-    return await state;
-  };
   return Worker.create({
     connection: worker,
     namespace: home,
@@ -45,7 +37,7 @@ export function createScanWorker({
     dataConverter: { payloadCodecs: [ownPayloads] },
     activities: createActivities({
       sourceOf: (namespace, rps) => temporalSource(reader, namespace, shareOf(rps)),
-      stateOf,
+      stateOf: statesIn(stateFolder),
       now: () => new Date(),
     }),
     shutdownGraceTime: SHUTDOWN_GRACE,

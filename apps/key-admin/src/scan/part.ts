@@ -74,20 +74,31 @@ export const emptyPart = (): ScanPart => ({
 /** Keys and versions that a report lists. Headers are claims, so a program can name any number of them. */
 export const MAX_KEYS = 1_000;
 export const TOO_MANY_KEYS = 'Messages name too many keys and versions: the report does not list them all.';
+/**
+ * Bytes of the keys of a part as JSON. The progress of a scan on Temporal contains two parts, and Temporal stores no payload
+ * above 2 MB: https://docs.temporal.io/cloud/limits
+ */
+const MAX_KEY_BYTES = 950_000;
+/** Bytes of a key's counts and examples as JSON, at most, without workflow ids. */
+const COUNTS_BYTES = 750;
 /** Different gaps that a part lists. The others are counted together with the last. */
 const MAX_GAPS = 200;
 
 /** Returns what both parts have found. */
 export function mergeParts(a: ScanPart, b: ScanPart): ScanPart {
   const keys = new Map(a.keys.map((one) => [JSON.stringify(one.key), one]));
+  let bytes = 0;
+  for (const id of keys.keys()) bytes += bytesOf(id);
   const gaps = new Map<string, CountedGap>();
   for (const gap of a.gaps) mergeGap(gaps, gap);
   for (const one of b.keys) {
     const id = JSON.stringify(one.key);
     const known = keys.get(id);
     if (known !== undefined) keys.set(id, mergeKeys(known, one));
-    else if (keys.size < MAX_KEYS) keys.set(id, one);
-    else for (const gap of unlisted(one.places)) mergeGap(gaps, gap);
+    else if (keys.size < MAX_KEYS && bytes + bytesOf(id) <= MAX_KEY_BYTES) {
+      bytes += bytesOf(id);
+      keys.set(id, one);
+    } else for (const gap of unlisted(one.places)) mergeGap(gaps, gap);
   }
   for (const gap of b.gaps) mergeGap(gaps, gap);
   const findings = new Map(a.findings.map((one) => [one.kind, one]));
@@ -106,6 +117,10 @@ export function mergeParts(a: ScanPart, b: ScanPart): ScanPart {
     gaps: [...gaps.values()],
   };
 }
+
+/** Bytes that a key takes in a part, by the text of its name. */
+const bytesOf = (id: string): number => encoder.encode(id).length + COUNTS_BYTES;
+const encoder = new TextEncoder();
 
 /** Adds a history to those with which it has something in common. */
 export function addHistory(

@@ -1,7 +1,7 @@
 import type { Values } from '@temporal-kms/config';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { appendFile, mkdir, open } from 'node:fs/promises';
+import { access, appendFile, constants, mkdir, open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -41,8 +41,7 @@ export class ScanState {
   /** Reads the state, or begins one. @throws Error if the file can be neither read nor created, or if others can write it */
   static async open(path: string): Promise<ScanState> {
     const state = new ScanState(path);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await checkOwnFile(dirname(path));
+    await createStateFolder(dirname(path));
     await checkOwnFile(path);
     const file = await open(path, 'a+', 0o600);
     try {
@@ -131,6 +130,13 @@ export class ScanState {
     await writeFileAtomic(this.#path, lines.join(''), { mode: 0o600 }).catch(notKept);
     this.#lines = lines.length;
   }
+}
+
+/** Creates the folder in which scans keep what they have read. @throws Error if this process cannot write it, or others can */
+export async function createStateFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await checkOwnFile(folder);
+  await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
 }
 
 /** Returns the folder in which scans keep what they have read, unless an option names another. */

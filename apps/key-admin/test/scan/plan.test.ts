@@ -1,7 +1,7 @@
 import { Random } from '@temporal-kms/testing/random';
 import { describe, expect, it } from 'vitest';
 import { planShards } from '../../src/scan/on-temporal/plan.ts';
-import { runStages, startProgress } from '../../src/scan/on-temporal/stages.ts';
+import { mergeStage, runStages, startProgress } from '../../src/scan/on-temporal/stages.ts';
 import { emptyPart, mergeParts, type ScanPart } from '../../src/scan/part.ts';
 import { firstStage, nextStage, settleTime, type Stage, type TimeRange } from '../../src/scan/passes.ts';
 
@@ -141,4 +141,52 @@ it('lists a limited number of keys after parts were merged, and has a gap for th
   const merged = mergeParts(part(1), part(401));
   expect(merged.keys).toHaveLength(1_000);
   expect(merged.gaps).toMatchObject([{ kind: 'unreadable', place: 'open', count: 200 }]);
+});
+
+const history = (time: number) => ({
+  workflowId: '',
+  runId: '00112233-4455-6677-8899-aabbccddeeff',
+  startTime: NOW,
+  closeTime: NOW + time,
+});
+const named = (first: number): ScanPart => {
+  const counts = { histories: 10_000_000, payloads: 100_000_000, oldest: history(0), newest: history(1) };
+  return {
+    ...emptyPart(),
+    keys: Array.from({ length: 1_000 }, (_, index) => ({
+      // 512 bytes, at most, name a key.
+      key: { key: 'é'.repeat(250), version: first + index },
+      formats: { 'envelope-v2': 100_000_000, direct: 100_000_000 },
+      places: { open: counts, closed: counts },
+    })),
+  };
+};
+
+const progressOf = (kind: Stage['kind']) => ({
+  ...startProgress(NOW, 60_000),
+  stage: { kind, range: { from: 0 }, start: NOW },
+  found: mergeParts(emptyPart(), named(1)),
+  stageFound: mergeParts(emptyPart(), named(1_001)),
+});
+
+describe('the input with which a scan continues as new', () => {
+  it('stays below the 2 MB that Temporal stores, also if the names of keys are long', () => {
+    const progress = progressOf('newest');
+    mergeStage(progress);
+    expect(progress.stageFound.keys.length).toBeGreaterThan(500);
+    expect(Buffer.byteLength(JSON.stringify(progress))).toBeLessThan(2_000_000);
+    expect(progress.found.gaps).toMatchObject([
+      { kind: 'unreadable', place: 'open' },
+      { kind: 'unreadable', place: 'closed' },
+    ]);
+  });
+
+  it('contains one list of keys, except while the newest runs are looked at', () => {
+    for (const kind of ['first', 'settled'] as const) {
+      const progress = progressOf(kind);
+      const { found, stageFound } = progress;
+      mergeStage(progress);
+      expect([progress.found, progress.stageFound]).toEqual([mergeParts(found, stageFound), emptyPart()]);
+    }
+  });
 });

@@ -20,7 +20,7 @@ import {
   type ScanWorkflow,
   workflowIdOf,
 } from './contract.ts';
-import { forgetScan, keepScan, readKeptScan } from './kept-scan.ts';
+import { forgetScan, isTooOld, keepScan, otherOptions, readKeptScan } from './kept-scan.ts';
 import { ownPayloads } from './own-payloads.ts';
 import { findWorkflowIds } from './workflow-ids.ts';
 
@@ -56,14 +56,25 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
     dataConverter: { payloadCodecs: [ownPayloads] },
   });
   const workflowId = workflowIdOf(namespaceId);
+  const terminateLine = `temporal workflow terminate --namespace ${home} --workflow-id ${workflowId}`;
   let isStarted = false;
 
   return {
     async resume() {
       const kept = await readKeptScan(file);
-      if (kept === undefined || (await scanInTemporal()) !== kept.scanId) return undefined;
+      const found = kept && (await scanInTemporal());
+      if (kept === undefined || found?.scanId !== kept.scanId) return undefined;
+      if (isTooOld(kept, found.isRunning, Date.now())) return undefined;
+      const other = otherOptions(kept, { rps, taskQueue });
+      if (found.isRunning && other !== undefined)
+        throw new CliError(
+          'failed',
+          `A scan of the namespace ${namespace} is in progress that was started with ${other}. Run the command with these options, or end the scan.`,
+          [terminateLine],
+        );
       isStarted = true;
-      progress(`the scan continues that was started at ${new Date(kept.before.started).toISOString()}`);
+      const started = new Date(kept.before.started).toISOString();
+      progress(`the scan continues that was started at ${started} on the task queue ${kept.taskQueue}`);
       return kept.before;
     },
 
@@ -77,8 +88,8 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
     end: () => forgetScan(file),
   };
 
-  /** Returns the id of the scan whose workflow runs or has completed. */
-  async function scanInTemporal(): Promise<string | undefined> {
+  /** Returns the scan whose workflow runs or has completed. */
+  async function scanInTemporal(): Promise<{ scanId: string; isRunning: boolean } | undefined> {
     const { workflowService } = connection;
     const request = { namespace: home, execution: { workflowId }, maximumPageSize: 1 };
     try {
@@ -88,7 +99,9 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
       const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
       const input: Partial<ScanInput> | undefined =
         payload && defaultPayloadConverter.fromPayload<ScanInput>(payload);
-      return input?.scanId;
+      return input?.scanId === undefined
+        ? undefined
+        : { scanId: input.scanId, isRunning: status.name === 'RUNNING' };
     } catch (error) {
       if (grpcCode(error) === NOT_FOUND || isNotFound(error)) return undefined;
       throw error;
@@ -98,7 +111,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
   async function start(before: BeforeRuns): Promise<void> {
     const scanId = randomUUID();
     // First the file: without it, the workflow's result would be of no use.
-    await keepScan(file, { form: 1, scanId, before });
+    await keepScan(file, { form: 1, scanId, before, rps, taskQueue });
     const keyIds = keys.map(cryptoKeyId);
     const input: ScanInput = { scanId, namespace, namespaceId, keyIds, rps, settleMs };
     try {
@@ -115,7 +128,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
       throw new CliError(
         'failed',
         `A scan of the namespace ${namespace} is in progress that was started with another state folder. Wait for it, or end it.`,
-        [`temporal workflow terminate --namespace ${home} --workflow-id ${workflowId}`],
+        [terminateLine],
         error,
       );
     }

@@ -12,7 +12,25 @@ export interface KeptScan {
   /** The id that the input of the scan's workflow contains. */
   readonly scanId: string;
   readonly before: BeforeRuns;
+  readonly rps: number;
+  readonly taskQueue: string;
 }
+
+/** Age of a scan whose workflow has completed, at most. An older result would say little about the namespace. */
+const MAX_AGE_MS = 86_400_000;
+
+/** Whether the result of a scan is too old to be taken. A scan in progress is never too old. */
+export const isTooOld = ({ before }: KeptScan, isRunning: boolean, now: number): boolean =>
+  !isRunning && !(now - before.started <= MAX_AGE_MS);
+
+/** Returns the options with which a scan was started, if they are not the wanted ones. */
+export const otherOptions = (
+  kept: KeptScan,
+  wanted: Pick<KeptScan, 'rps' | 'taskQueue'>,
+): string | undefined =>
+  kept.rps === wanted.rps && kept.taskQueue === wanted.taskQueue
+    ? undefined
+    : `--rps ${kept.rps} --task-queue ${kept.taskQueue}`;
 
 /** Returns the scan that a file keeps. Undefined: none, or the file is damaged. @throws CliError if others can write the file */
 export async function readKeptScan(path: string): Promise<KeptScan | undefined> {
@@ -45,5 +63,9 @@ const isKeptScan = (kept: unknown): kept is KeptScan =>
   kept.form === 1 &&
   'scanId' in kept &&
   typeof kept.scanId === 'string' &&
+  'rps' in kept &&
+  typeof kept.rps === 'number' &&
+  'taskQueue' in kept &&
+  typeof kept.taskQueue === 'string' &&
   'before' in kept &&
   typeof kept.before === 'object';

@@ -21,6 +21,16 @@ export function startProgress(now: number, settleMs: number): MutableProgress {
   return { stage, found: emptyPart(), stageFound: emptyPart(), shards: [], shardsDone: 0, ...restOf(stage) };
 }
 
+/**
+ * Adds what the stage has found to the rest before the scan continues as new, so that its input has one list of keys. What the
+ * stage `newest` found may not count, so it stays apart.
+ */
+export function mergeStage(progress: MutableProgress): void {
+  if (progress.stage.kind === 'newest') return;
+  progress.found = mergeParts(progress.found, progress.stageFound);
+  progress.stageFound = emptyPart();
+}
+
 /** Runs one stage after the other, from where the progress is, until all runs were seen. */
 export async function runStages(
   progress: MutableProgress,

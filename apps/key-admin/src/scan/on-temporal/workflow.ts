@@ -20,7 +20,7 @@ import {
   type ScanInput,
   type ScanStatus,
 } from './contract.ts';
-import { type MutableProgress, runStages, startProgress } from './stages.ts';
+import { mergeStage, type MutableProgress, runStages, startProgress } from './stages.ts';
 
 const { planShards, scanShard } = proxyActivities<ScanActivities>({
   // A worker that was killed sends no heartbeat: another continues its shard after this time.
@@ -120,6 +120,7 @@ export async function temporalKmsScan(input: ScanInput): Promise<RunsFound> {
   }
 
   async function continueHere(): Promise<never> {
+    mergeStage(progress);
     return await continueAsNew<typeof temporalKmsScan>({ ...input, progress });
   }
 }
