@@ -54,6 +54,10 @@ const env = {
 };
 const started: NodeProcess[] = [];
 let expected: string | undefined;
+let isEnding = false;
+void temporal.exited.then((status) => {
+  if (!isEnding) console.error(`Temporal ended with ${status}:\n${temporal.tail()}`);
+});
 process.on('exit', () => {
   for (const { child } of started) child.kill('SIGKILL');
 });
@@ -82,6 +86,7 @@ try {
   });
   await stop(workers);
 } finally {
+  isEnding = true;
   await stop(started);
   await connection.close();
   await emulator.close();
