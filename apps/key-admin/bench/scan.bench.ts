@@ -55,9 +55,11 @@ const env = {
 const started: NodeProcess[] = [];
 let expected: string | undefined;
 let isEnding = false;
-void temporal.exited.then((status) => {
+async function reportEndOfTemporal(): Promise<void> {
+  const status = await temporal.exited;
   if (!isEnding) console.error(`Temporal ended with ${status}:\n${temporal.tail()}`);
-});
+}
+void reportEndOfTemporal();
 process.on('exit', () => {
   for (const { child } of started) child.kill('SIGKILL');
 });
