@@ -136,12 +136,13 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
 
   async function withProgress(handle: WorkflowHandle<ScanWorkflow>): Promise<RunsFound> {
     let hasEnded = false;
+    let polling: Promise<void> | undefined;
     const poll = async (): Promise<void> => {
-      if (hasEnded) return;
       const text = await statusText(handle);
       if (!hasEnded) progress(text);
+      polling = undefined;
     };
-    const timer = setInterval(() => void poll(), PROGRESS_MS);
+    const timer = setInterval(() => void (polling ??= poll()), PROGRESS_MS);
     try {
       return await handle.result();
     } catch (error) {
@@ -155,6 +156,8 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
     } finally {
       hasEnded = true;
       clearInterval(timer);
+      // The SDK would try a query that failed once more on the connection that the caller closes.
+      await polling;
     }
   }
 
