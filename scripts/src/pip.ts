@@ -1,5 +1,8 @@
+import { chmod, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import which from 'which';
+import { withLock } from './lock.ts';
 
 /**
  * Installs the packages of a requirements file with pinned hashes into the folder `target`, within five minutes.
@@ -18,5 +21,30 @@ export async function pipInstall(requirements: string, target: string): Promise<
   ];
   await execa(python, ['-m', 'pip', 'install', ...flags, '--target', target, '-r', requirements], {
     timeout: 300_000,
+  });
+}
+
+/**
+ * Returns the path of a program that a package contains, and installs the package into `installDir` at the first use.
+ *
+ * @param program its path in the package's folder
+ * @throws Error as `pipInstall` does
+ */
+export async function pipProgram(requirements: string, installDir: string, program: string): Promise<string> {
+  const file = join(installDir, program);
+  if (await which(file, { nothrow: true })) return file;
+  return await withLock(`${installDir}.lock`, async () => {
+    if (await which(file, { nothrow: true })) return file;
+    const unfinished = `${installDir}.${process.pid}`;
+    try {
+      await pipInstall(requirements, unfinished);
+      // A wheel may contain it without the right to execute it.
+      await chmod(join(unfinished, program), 0o755);
+      await rm(installDir, { recursive: true, force: true });
+      await rename(unfinished, installDir);
+      return file;
+    } finally {
+      await rm(unfinished, { recursive: true, force: true });
+    }
   });
 }
