@@ -70,7 +70,7 @@ async function createSchedule(scheduleId: string, input: Payload, memo: Payload)
         startWorkflow: {
           workflowId: `of-${scheduleId}`,
           workflowType: { name: 'any' },
-          taskQueue: { name: 'nobody' },
+          taskQueue: { name: 'none' },
           input: { payloads: [input, plain()] },
           memo: { fields: { note: memo } },
         },
@@ -100,7 +100,7 @@ describe('drain', () => {
         namespace,
         workflowId,
         workflowType: { name: 'any' },
-        taskQueue: { name: 'nobody' },
+        taskQueue: { name: 'none' },
         input: { payloads: [await encrypt(workflowId)] },
         requestId: randomUUID(),
       });

@@ -203,7 +203,7 @@ describe('scan', () => {
     const task = await connection.withDeadline(Date.now() + 30_000, () =>
       connection.workflowService.pollWorkflowTaskQueue({
         namespace,
-        taskQueue: { name: 'nobody' },
+        taskQueue: { name: 'none' },
         identity: 'test',
       }),
     );

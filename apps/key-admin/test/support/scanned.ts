@@ -47,7 +47,7 @@ export async function startNamespace(
       namespace,
       workflowId,
       workflowType: { name: 'any' },
-      taskQueue: { name: 'nobody' },
+      taskQueue: { name: 'none' },
       input: { payloads: [payload] },
       requestId: randomUUID(),
       ...fields,
@@ -99,7 +99,7 @@ export async function createSchedule(
         startWorkflow: {
           workflowId: `of-${scheduleId}`,
           workflowType: { name: 'any' },
-          taskQueue: { name: 'nobody' },
+          taskQueue: { name: 'none' },
           input: input(payload),
           ...(memo && { memo: { fields: { note: memo } } }),
         },
