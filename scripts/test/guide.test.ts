@@ -53,9 +53,7 @@ const anchorsOf = (markdown: string): string[] =>
   );
 
 /** The promises by id, with their test files. The test command verifies that those ran and passed. */
-const promises = new Map(
-  parsePromises(await read('docs/promises.md')).map(({ point, files }) => [point.split(' ')[0] ?? '', files]),
-);
+const promises = new Map(parsePromises(await read('docs/promises.md')).map(({ id, files }) => [id, files]));
 
 /** Returns the text of a test file and of the files that it imports. */
 async function sources(file: string): Promise<string> {

@@ -4,45 +4,51 @@ import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../src/project.ts';
 import { judge, parsePromises } from '../src/test/promises.ts';
 
-const table = `
-| no. | promise | tests |
-| --- | ------- | ----- |
-| 1.1 | No one comes in | \`apps/a/test/in.test.ts\`, \`apps/a/test/out.test.ts\` |
-| 1.2 | Nothing leaks   | \`apps/a/test/leak.test.ts\` |
+const page = `
+# Promises
 
-| other | table |
-| ----- | ----- |
-| a     | b     |
+- **A1** No one comes in. Tests: \`apps/a/test/in.test.ts\`, \`apps/a/test/out.spec.ts\`
+- **A12** Nothing leaks. Tests: \`apps/a/test/leak.test.tsx\`
 `;
 
-it('reads the rows that name test files', () => {
-  expect(parsePromises(table)).toEqual([
-    { point: '1.1 No one comes in', files: ['apps/a/test/in.test.ts', 'apps/a/test/out.test.ts'] },
-    { point: '1.2 Nothing leaks', files: ['apps/a/test/leak.test.ts'] },
+it('reads the list items', () => {
+  expect(parsePromises(page)).toEqual([
+    { id: 'A1', text: 'No one comes in.', files: ['apps/a/test/in.test.ts', 'apps/a/test/out.spec.ts'] },
+    { id: 'A12', text: 'Nothing leaks.', files: ['apps/a/test/leak.test.tsx'] },
   ]);
+});
+
+it.each([
+  ['has no id', '- Nothing leaks. Tests: `leak.test.ts`'],
+  ['names no test file', '- **A1** Nothing leaks.'],
+  ['names a file that is no test', '- **A1** Nothing leaks. Tests: `leak.test.ts`, `leak.ts`'],
+  ['separates its test files otherwise', '- **A1** Nothing leaks. Tests: `a.test.ts` `b.test.ts`'],
+  ['is indented', '  - **A1** Nothing leaks. Tests: `leak.test.ts`'],
+])('refuses a list item that %s', (_, line) => {
+  expect(() => parsePromises(line)).toThrow(line);
 });
 
 it('finds in docs/promises.md each id once, and only test files that exist', async () => {
   const promises = parsePromises(await readFile(join(projectRoot, 'docs', 'promises.md'), 'utf8'));
-  const ids = promises.map(({ point }) => point.split(' ')[0]);
+  const ids = promises.map(({ id }) => id);
   expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
   for (const file of promises.flatMap(({ files }) => files)) await access(join(projectRoot, file));
 });
 
 describe('a promise', () => {
-  const promises = parsePromises(table);
+  const promises = parsePromises(page);
   const everything = { all: true, strict: false };
   const passed = { passed: 2, failed: false, skipped: 0 };
   const kept = new Map([
     ['apps/a/test/in.test.ts', passed],
-    ['apps/a/test/out.test.ts', passed],
-    ['apps/a/test/leak.test.ts', passed],
+    ['apps/a/test/out.spec.ts', passed],
+    ['apps/a/test/leak.test.tsx', passed],
   ]);
 
   it('is kept while all of its files pass', () => {
     const { lines, broken } = judge(promises, kept, everything);
     expect(broken).toBe(0);
-    expect(lines[1]).toBe('✓ 1.2 Nothing leaks: apps/a/test/leak.test.ts (2)');
+    expect(lines[1]).toBe('✓ A12 Nothing leaks. Tests: apps/a/test/leak.test.tsx (2)');
   });
 
   it.each([
@@ -51,11 +57,11 @@ describe('a promise', () => {
   ])('is broken by a file that %s', (_, outcome) => {
     const { lines, broken } = judge(
       promises,
-      new Map([...kept, ['apps/a/test/leak.test.ts', outcome]]),
+      new Map([...kept, ['apps/a/test/leak.test.tsx', outcome]]),
       everything,
     );
     expect(broken).toBe(1);
-    expect(lines[1]).toMatch(/^✗ 1.2/);
+    expect(lines[1]).toMatch(/^✗ A12 /);
   });
 
   it('is broken by a file that did not run, unless the run was limited to some suites', () => {
@@ -68,9 +74,12 @@ describe('a promise', () => {
   });
 
   it('is untried if its tests were skipped, and broken if nothing may be skipped', () => {
-    const left = new Map([...kept, ['apps/a/test/leak.test.ts', { passed: 0, failed: false, skipped: 2 }]]);
+    const left = new Map([...kept, ['apps/a/test/leak.test.tsx', { passed: 0, failed: false, skipped: 2 }]]);
     const { lines, broken } = judge(promises, left, everything);
-    expect([broken, lines[1]]).toEqual([0, '– 1.2 Nothing leaks: apps/a/test/leak.test.ts (0, 2 skipped)']);
+    expect([broken, lines[1]]).toEqual([
+      0,
+      '– A12 Nothing leaks. Tests: apps/a/test/leak.test.tsx (0, 2 skipped)',
+    ]);
     expect(judge(promises, left, { all: true, strict: true })).toMatchObject({ broken: 1 });
   });
 });

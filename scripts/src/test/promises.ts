@@ -3,19 +3,30 @@ import { join } from 'node:path';
 import { projectRoot } from '../project.ts';
 import { type FileOutcome, readFiles } from './reports.ts';
 
-/** A row of `docs/promises.md`: a promise and its test files, relative to the project's root. */
+/** A list item of `docs/promises.md`: a promise and its test files, relative to the project's root. */
 export interface DocumentedPromise {
-  readonly point: string;
+  readonly id: string;
+  readonly text: string;
   readonly files: readonly string[];
 }
 
-/** Returns the rows of three cells whose last cell names test files in backticks. */
+const item = /^- \*\*([A-Z]\d+)\*\* (\S.*) Tests: (.+)$/;
+const tests = /^`[^`]+\.(?:test|spec)\.tsx?`(?:, `[^`]+\.(?:test|spec)\.tsx?`)*$/;
+
+/**
+ * Returns the list items. Each is a line of the form ``- **A1** Text. Tests: `a.test.ts`, `b.test.ts` ``.
+ * Throws an error for a list item that has another form: its tests would otherwise be ignored.
+ */
 export function parsePromises(markdown: string): DocumentedPromise[] {
-  return markdown.split('\n').flatMap((row) => {
-    const [, number = '', point = '', tests = ''] = row.split('|').map((cell) => cell.trim());
-    const files = [...tests.matchAll(/`([^`]+\.(?:test|spec)\.tsx?)`/g)].map(([, file]) => file ?? '');
-    return files.length > 0 ? [{ point: `${number} ${point}`, files }] : [];
-  });
+  return markdown
+    .split('\n')
+    .filter((line) => /^\s*[-*+] /.test(line))
+    .map((line) => {
+      const [, id, text, files] = item.exec(line) ?? [];
+      if (id === undefined || text === undefined || files === undefined || !tests.test(files))
+        throw new Error(`Not of the form "- **A1** Text. Tests: \`a.test.ts\`, \`b.test.ts\`": ${line}`);
+      return { id, text, files: files.slice(1, -1).split('`, `') };
+    });
 }
 
 export interface JudgeOptions {
@@ -39,14 +50,14 @@ export function judge(
 ): { readonly lines: readonly string[]; readonly broken: number } {
   let broken = 0;
   const lines: string[] = [];
-  for (const { point, files } of promises) {
+  for (const { id, text, files } of promises) {
     const ran = files.map((file) => outcomes.get(file));
     if (!all && ran.some((outcome) => outcome === undefined)) continue;
     const verdicts = ran.map((outcome) => verdictOf(outcome, strict));
     const verdict = (['broken', 'untried'] as const).find((worst) => verdicts.includes(worst)) ?? 'kept';
     if (verdict === 'broken') broken += 1;
     const results = files.map((file, index) => `${file} (${describe(ran[index])})`);
-    lines.push(`${signs[verdict]} ${point}: ${results.join(', ')}`);
+    lines.push(`${signs[verdict]} ${id} ${text} Tests: ${results.join(', ')}`);
   }
   return { lines, broken };
 }
