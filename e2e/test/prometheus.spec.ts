@@ -166,6 +166,9 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
   const waiting = post('/decode', foreign.payloads);
   await eventually('max_over_time(codec_calls_waiting{job="codec-server"}[1m])').toBe(1);
   await waiting;
+  // No key in memory is due: only the call for the new branch key fails.
+  const failing = 'codec_kms_failing{job="codec-server",namespace="default"}';
+  await eventually(`max_over_time(${failing}[1m])`).toBe(1);
   await eventually('codec_calls_waiting{job="codec-server"}').toBe(0);
   const failed = 'codec_kms_calls_total{job="codec-server",operation="unwrap",code="kms_unavailable"}';
   await eventually(failed).toBeGreaterThan(0);

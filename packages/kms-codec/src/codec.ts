@@ -249,7 +249,7 @@ export class KmsCodec implements PayloadCodec {
    */
   keyState(namespace?: string): KeyState {
     const { dataKeyScope, rule } = this.#scopes.resolve(namespace === undefined ? undefined : { namespace });
-    return keyStateOf(this.#keys, rule.namespace, dataKeyScope);
+    return keyStateOf(this.#keys, rule, dataKeyScope);
   }
 
   /** How many calls of this process wait for Cloud KMS now, in all namespaces. */

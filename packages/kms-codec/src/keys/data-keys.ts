@@ -11,9 +11,11 @@ import { type DataKeyScope, hasBranchKeys } from './scope-key.ts';
 import { SharedBranchKeys } from './shared-branch-keys.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { CallCount, WaitBudget } from './wait-budget.ts';
+import { WatchedKeyService } from './watched-key-service.ts';
 
 /** The keys of a process: those for encryption, the cache for decryption, and calls without a data key. */
 export class DataKeys {
+  readonly keyService: WatchedKeyService;
   readonly encryption: EncryptionKeys;
   readonly decryption: DecryptionKeys;
   readonly direct: DirectCalls;
@@ -32,14 +34,16 @@ export class DataKeys {
   ) {
     const semaphore = new KeyedSemaphore(limits.callsInFlight);
     const elapsed = withoutStepsBack(now);
-    this.direct = new DirectCalls(keyService, semaphore, observer);
-    this.decryption = new DecryptionKeys(keyService, semaphore, limits, observer, elapsed);
+    const watched = new WatchedKeyService(keyService, elapsed);
+    this.keyService = watched;
+    this.direct = new DirectCalls(watched, semaphore, observer);
+    this.decryption = new DecryptionKeys(watched, semaphore, limits, observer, elapsed);
     const guarded = store && new GuardedStore(store, observer, now);
     const shared = guarded && new SharedBranchKeys(guarded, this.decryption, limits, observer, now);
     this.#shared = shared;
     this.#reader = shared && new BranchKeyReader(shared, limits.maxEncryptionKeys, now);
     this.encryption = new EncryptionKeys(
-      keyService,
+      watched,
       semaphore,
       this.decryption,
       limits,

@@ -34,7 +34,7 @@ const SLOW_MS = 1_000;
 const RETRY_MS = 10_000;
 
 /** For so long, in ms, Cloud KMS counts as unavailable after a failed attempt. While a key is in use, attempts follow sooner. */
-const FAILURE_COUNTS_MS = 60_000;
+export const FAILURE_COUNTS_MS = 60_000;
 
 /**
  * Whether Cloud KMS lets this process use a version of a crypto key, as far as the process knows. One answer counts for all

@@ -1,0 +1,81 @@
+import { KmsCodecError, type ReasonCode } from '../errors.ts';
+import type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from './key-service.ts';
+import { FAILURE_COUNTS_MS } from './key-version-access.ts';
+
+/** What is known from the calls for a crypto key. */
+interface Calls {
+  /** When the last call began that Cloud KMS has answered. */
+  answered: number;
+  /** Why a later call failed. */
+  failure: ReasonCode | undefined;
+  failureCountsUntil: number;
+}
+
+/**
+ * A key service that remembers for which crypto keys Cloud KMS does not answer, also when no key in memory depends on the
+ * call: a process that only reads, or that starts, may have none. A refusal is an answer. The configuration names the crypto
+ * keys, so there are few.
+ */
+export class WatchedKeyService implements KeyService {
+  readonly #keyService: KeyService;
+  readonly #now: () => number;
+  readonly #calls = new Map<string, Calls>();
+
+  constructor(keyService: KeyService, now: () => number) {
+    this.#keyService = keyService;
+    this.#now = now;
+  }
+
+  wrap(request: WrapRequest): Promise<Wrapped> {
+    return this.#watch(request.key, this.#keyService.wrap(request));
+  }
+
+  unwrap(request: UnwrapRequest): Promise<Uint8Array> {
+    return this.#watch(request.key, this.#keyService.unwrap(request));
+  }
+
+  describe(key: string): Promise<KeyDescription> {
+    return this.#keyService.describe(key);
+  }
+
+  close(): Promise<void> {
+    return this.#keyService.close();
+  }
+
+  /**
+   * Returns why the last call for one of the crypto keys failed. Undefined if Cloud KMS has answered since, and a minute after
+   * the failure, because nothing is known if no call is made.
+   */
+  failure(keys: readonly string[]): ReasonCode | undefined {
+    const now = this.#now();
+    const failing = keys.map((key) => this.#calls.get(key)).find((calls) => isFailing(calls, now));
+    return failing?.failure;
+  }
+
+  async #watch<T>(key: string, call: Promise<T>): Promise<T> {
+    const began = this.#now();
+    try {
+      const result = await call;
+      this.#answered(key, began);
+      return result;
+    } catch (error) {
+      if (error instanceof KmsCodecError && error.retryable) this.#failed(key, began, error.code);
+      else if (error instanceof KmsCodecError) this.#answered(key, began);
+      throw error;
+    }
+  }
+
+  #answered(key: string, began: number): void {
+    const answered = Math.max(began, this.#calls.get(key)?.answered ?? began);
+    this.#calls.set(key, { answered, failure: undefined, failureCountsUntil: 0 });
+  }
+
+  #failed(key: string, began: number, failure: ReasonCode): void {
+    const answered = this.#calls.get(key)?.answered ?? Number.NEGATIVE_INFINITY;
+    if (began < answered) return;
+    this.#calls.set(key, { answered, failure, failureCountsUntil: this.#now() + FAILURE_COUNTS_MS });
+  }
+}
+
+const isFailing = (calls: Calls | undefined, now: number): boolean =>
+  calls?.failure !== undefined && now < calls.failureCountsUntil;
