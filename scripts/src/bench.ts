@@ -3,6 +3,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import { startChild } from './child.ts';
+import { watchLaunchers } from './dev/launcher.ts';
 import { ownPorts, startDev } from './dev/start.ts';
 import { median } from './figures.ts';
 import { devDir, projectRoot } from './project.ts';
@@ -54,12 +56,18 @@ async function main([what, ...rest]: readonly string[]): Promise<number> {
   return 2;
 }
 
+/** Runs a benchmark, which ends with this process, and with pnpm. */
 async function benchAlone(file: string, args: readonly string[]): Promise<number> {
-  const { exitCode } = await execa(process.execPath, [join(projectRoot, file), ...args], {
-    stdio: 'inherit',
-    reject: false,
-  });
-  return exitCode ?? 1;
+  const bench = await startChild(
+    process.execPath,
+    [join(projectRoot, file), ...args],
+    process.env,
+    'inherit',
+  );
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => bench.signal('SIGTERM'));
+  await watchLaunchers(() => bench.signal('SIGTERM'));
+  return await bench.exited;
 }
 
 /** Measures what a developer waits for, with everything installed. */

@@ -24,6 +24,33 @@ const TAIL = 16 * 1024;
  */
 const dieWithParent = 'ulimit -c 0; (read -r _ <&3 || kill -TERM $$) >/dev/null 2>&1 & exec "$@" 3<&-';
 
+interface SpawnOptions {
+  readonly cwd?: string | undefined;
+  /** The whole environment of the process. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly output: 'pipe' | 'inherit';
+  /** Whether the process leads a process group, so that Ctrl-C does not reach it. */
+  readonly detached: boolean;
+}
+
+/** Spawns `file` without standard input, as a process that gets SIGTERM when this process ends, even by SIGKILL. */
+export function spawnLinked(
+  file: string,
+  args: readonly string[],
+  { output, ...options }: SpawnOptions,
+): ChildProcess {
+  const stdio = ['ignore', output, output, 'pipe'] as const;
+  const child = spawn('/bin/sh', ['-c', dieWithParent, 'sh', file, ...args], {
+    ...options,
+    stdio: [...stdio],
+  });
+  const lifeline = child.stdio[3];
+  child.once('exit', () => {
+    if (lifeline && 'write' in lifeline) lifeline.on('error', () => undefined).end('ended\n');
+  });
+  return child;
+}
+
 /**
  * Starts `file` as a process that ends when this process ends, even by SIGKILL.
  *
@@ -36,11 +63,10 @@ export async function startChild(
   env: NodeJS.ProcessEnv,
   output: 'tail' | 'inherit' = 'tail',
 ): Promise<Child> {
-  const stream = output === 'inherit' ? 'inherit' : 'pipe';
-  const child: ChildProcess = spawn('/bin/sh', ['-c', dieWithParent, 'sh', file, ...args], {
+  // Ctrl-C does not reach the child: this process decides when to signal it.
+  const child = spawnLinked(file, args, {
     env,
-    stdio: ['ignore', stream, stream, 'pipe'],
-    // A separate process group, so that Ctrl-C does not reach the child directly: this process decides when to signal it.
+    output: output === 'inherit' ? 'inherit' : 'pipe',
     detached: true,
   });
   await once(child, 'spawn');
@@ -48,12 +74,7 @@ export async function startChild(
   for (const source of [child.stdout, child.stderr]) {
     source?.setEncoding('utf8').on('data', (text: string) => (tail = (tail + text).slice(-TAIL)));
   }
-  const lifeline = child.stdio[3];
-  const exited = (async () => {
-    const [status]: (number | null)[] = await once(child, 'exit');
-    if (lifeline && 'write' in lifeline) lifeline.on('error', () => undefined).end('ended\n');
-    return status ?? 1;
-  })();
+  const exited = once(child, 'exit').then(([status]: (number | null)[]) => status ?? 1);
   return {
     pid: child.pid ?? 0,
     tail: () => tail.trim(),

@@ -1,10 +1,10 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
+import { spawnLinked } from '@temporal-kms/scripts/child';
 
 /** A Node process whose output is collected. */
 export interface NodeProcess {
-  readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly child: ChildProcess;
   readonly pid: number;
   /** Standard output and standard error so far, as they arrived. */
   output(): string;
@@ -26,17 +26,18 @@ export interface NodeProcessOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Starts a file with this process's Node. The caller ends the process. */
+/** Starts a file with this process's Node. The caller ends the process; it also ends with this process, even by SIGKILL. */
 export function startNode(file: string, options: NodeProcessOptions = {}): NodeProcess {
   const { args = [], nodeOptions = [], cwd, env } = options;
-  const child = spawn(process.execPath, [...nodeOptions, file, ...args], {
-    ...(cwd !== undefined && { cwd }),
+  const child = spawnLinked(process.execPath, [...nodeOptions, file, ...args], {
+    cwd,
     env: { PATH: process.env['PATH'], ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    output: 'pipe',
+    detached: false,
   });
   const texts = { all: '', stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
       texts[name] += text;
       texts.all += text;
     });

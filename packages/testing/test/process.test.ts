@@ -21,7 +21,10 @@ it("hides the test's environment from the process", async () => {
   vi.stubEnv('TEMPORAL_ADDRESS', 'production.example.com:7233');
   const file = await script('console.log(JSON.stringify(process.env));');
   const { stdout } = await runNode(file, { env: { GIVEN: 'yes' } });
-  expect(JSON.parse(stdout)).toEqual({ PATH: process.env['PATH'], GIVEN: 'yes' });
+  const { PWD, OLDPWD, SHLVL, _, ...seen } = JSON.parse(stdout);
+  expect(seen).toEqual({ PATH: process.env['PATH'], GIVEN: 'yes' });
+  // A shell, which starts the process, may set these.
+  for (const value of [PWD, OLDPWD, SHLVL, _]) expect(String(value)).not.toContain('production');
   vi.unstubAllEnvs();
 });
 
@@ -30,4 +33,16 @@ it('reports the signal that ended a process', async () => {
   expect([running.isRunning(), isAlive(running.pid)]).toEqual([true, true]);
   await running.kill();
   expect([running.isRunning(), isAlive(running.pid), await running.ended]).toEqual([false, false, 'SIGKILL']);
+});
+
+it('ends a process when the process that started it is killed', async () => {
+  const module = JSON.stringify(import.meta.resolve('../src/process.ts'));
+  const endless = JSON.stringify(await script('setInterval(() => {}, 1e6);'));
+  const code = `import { startNode } from ${module}; console.log(startNode(${endless}).pid); setInterval(() => {}, 1e6);`;
+  const parent = startNode(await script(code));
+  await vi.waitFor(() => expect(parent.stdout()).toMatch(/^\d+\n$/), { timeout: 20_000 });
+  const pid = Number(parent.stdout());
+  expect(isAlive(pid)).toBe(true);
+  await parent.kill();
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 20_000 });
 });
