@@ -85,6 +85,20 @@ describe('the Cloud Run services', () => {
     ]).toEqual(['1', '1']);
   });
 
+  it('let the codec server serve the dashboard of its image, with the variables that are comments', async () => {
+    const comment = / {12}# (?=- \{ name: CODEC_DASHBOARD_)/g;
+    const text = await read('deploy/cloud-run/codec-server.yaml');
+    expect(text.match(comment)).toHaveLength(2);
+    const resource = parse(text.replaceAll(comment, ' '.repeat(12)));
+    const { annotations: _, ...definitions } = schema;
+    expect(new Ajv2020({ strict: false }).compile(definitions)(resource)).toBe(true);
+    const { dashboard } = parseConfig(codecServerEnvironment, variables(resource));
+    expect(dashboard).toMatchObject({ temporalUiUrl: 'https://temporal.example.com' });
+    const [codecServer] =
+      /AS codec-server\n(?:(?!^FROM ).*\n)*/m.exec(await read('deploy/docker/Dockerfile')) ?? [];
+    expect(codecServer).toContain(`/apps/decrypt-ui/dist/ ${dashboard?.folder}/`);
+  });
+
   it('put nothing secret into variables', async () => {
     for (const app of apps) {
       const { env } = (await service(app)).spec.template.spec.containers[0];
