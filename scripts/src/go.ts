@@ -24,6 +24,12 @@ export interface Go {
   /** Compiles the program in a folder with a go.mod. */
   build(folder: string, binary: string): Promise<void>;
   /**
+   * Compiles the program in a folder with a go.mod into the project's `.dev/` unless it is there.
+   * @param name of the folder and the binary; it contains a version, which changes with the program
+   * @returns the path of the binary
+   */
+  buildOnce(folder: string, name: string): Promise<string>;
+  /**
    * Compiles `module/package@version` into the project's `.dev/` unless it is there.
    * @param name of the folder and the binary
    * @param tags build tags
@@ -54,9 +60,16 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
     build: async (folder, binary) => {
       await execa(go, ['build', '-trimpath', '-o', binary, '.'], { cwd: folder, env });
     },
+    buildOnce: (cwd, name) =>
+      once(basename(cwd), name, async (unfinished) => {
+        const binary = join(unfinished, name);
+        const args = ['build', '-trimpath', ...WITHOUT_SYMBOLS, '-o', binary, '.'];
+        await execa(go, args, { cwd, env: { ...env, ...STATIC } });
+        return binary;
+      }),
     install: (target, name, tags = []) =>
       once(target, name, async (unfinished) => {
-        const args = ['install', '-trimpath', '-tags', tags.join(','), target];
+        const args = ['install', '-trimpath', ...WITHOUT_SYMBOLS, '-tags', tags.join(','), target];
         await execa(go, args, { cwd: unfinished, env: { ...env, ...STATIC, GOBIN: unfinished } });
         return join(unfinished, basename(target.replace(/@.*/, '')));
       }),
@@ -73,6 +86,9 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
 
 /** Without C, a program is static, and runs in an image that has no libraries. */
 const STATIC = { CGO_ENABLED: '0' };
+
+/** As in releases: a third of the size is symbols and debugging information. */
+const WITHOUT_SYMBOLS = ['-ldflags', '-s -w'];
 
 /**
  * Puts a program into `.dev/` unless it is there.

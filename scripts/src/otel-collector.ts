@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startChild } from './child.ts';
+import { findGo } from './go.ts';
+import { freePorts } from './ports.ts';
+
+/** The version in its go.mod. No module contains a collector that can be installed: each is built of chosen components. */
+const VERSION = '0.165.0';
+const SOURCE = join(import.meta.dirname, '../otel-collector');
+
+/** What the collector passed on: a request of OTLP as JSON. */
+export interface Passed {
+  readonly signal: 'traces' | 'metrics' | 'logs';
+  readonly json: string;
+}
+
+export interface Collector {
+  /** URL of its receiver for OTLP over gRPC. */
+  readonly grpc: string;
+  /** URL of its receiver for OTLP over HTTP, without the path of a signal. */
+  readonly http: string;
+  /** Returns all that the collector has received, in its order. */
+  passed(): readonly Passed[];
+  /** Ends the collector. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts an OpenTelemetry Collector that receives OTLP and passes it on to this process: built with Go at the first use, in
+ * some minutes.
+ *
+ * @returns undefined, with a message, if Go is not available
+ * @throws Error when it does not start
+ * @see https://opentelemetry.io/docs/collector/configuration/
+ */
+export async function startCollector(): Promise<Collector | undefined> {
+  const go = await findGo('what needs an OpenTelemetry Collector is skipped');
+  const file = await go?.buildOnce(SOURCE, `otel-collector-${VERSION}`);
+  if (file === undefined) return undefined;
+  const passed: Passed[] = [];
+  const receive = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const json = await text(request);
+    const [, signal] = /^\/v1\/(traces|metrics|logs)$/.exec(request.url ?? '') ?? [];
+    if (signal === 'traces' || signal === 'metrics' || signal === 'logs') passed.push({ signal, json });
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+  };
+  const sink = createServer((request, response) => void receive(request, response)).listen(0, '127.0.0.1');
+  await once(sink, 'listening');
+  const bound = sink.address();
+  const [grpc = 0, http = 0] = await freePorts(2);
+  const pipeline = { receivers: ['otlp'], exporters: ['otlp_http'] };
+  const directory = await mkdtemp(join(tmpdir(), 'otel-collector-'));
+  const config = join(directory, 'config.yaml');
+  // The collector reads YAML, of which JSON is a part.
+  await writeFile(
+    config,
+    JSON.stringify({
+      receivers: { otlp: { protocols: { grpc: listenOn(grpc), http: listenOn(http) } } },
+      exporters: {
+        otlp_http: {
+          endpoint: `http://127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}`,
+          encoding: 'json',
+          compression: 'none',
+        },
+      },
+      service: {
+        telemetry: { metrics: { level: 'none' }, logs: { level: 'warn' } },
+        pipelines: { traces: pipeline, metrics: pipeline, logs: pipeline },
+      },
+    }),
+  );
+  const collector = await startChild(file, [`--config=file:${config}`], { PATH: process.env['PATH'] });
+  const close = async (): Promise<void> => {
+    await collector.stop('SIGTERM');
+    sink.close();
+    sink.closeAllConnections();
+    await rm(directory, { recursive: true, force: true });
+  };
+  const deadline = Date.now() + 60_000;
+  while (!(await answers(`http://127.0.0.1:${http}/v1/traces`))) {
+    if (collector.hasEnded() || Date.now() > deadline) {
+      await close();
+      throw new Error(`The OpenTelemetry Collector did not start. ${collector.tail()}`);
+    }
+    await sleep(100);
+  }
+  return {
+    grpc: `http://127.0.0.1:${grpc}`,
+    http: `http://127.0.0.1:${http}`,
+    passed: () => passed,
+    close,
+  };
+}
+
+const listenOn = (port: number) => ({ endpoint: `127.0.0.1:${port}` });
+
+/** The collector opens the port for gRPC before that for HTTP, which refuses GET. */
+const answers = (url: string): Promise<boolean> =>
+  fetch(url).then(
+    ({ status }) => status === 405,
+    () => false,
+  );
