@@ -10,6 +10,8 @@ import {
   isRemote,
   policyFile,
   requireFreePorts,
+  runsFrom,
+  type Source,
 } from './dev/environment.ts';
 import { watchLaunchers } from './dev/launcher.ts';
 import { writeSamplePolicy } from './dev/sign-in.ts';
@@ -31,6 +33,8 @@ ${Object.values(devPorts({}))
   DEV_AUTH_TOKEN_SECONDS lifetime of its tokens (3600)
   DEV_AUTH_REFRESH_TOKENS whether it issues refresh tokens (true)
   DEV_DATA_DIR           Temporal's database and the emulator's keys (.dev/data)
+  DEV_FROM=artefacts     run the applications from \`dist/\` in empty folders, after \`pnpm build\`; the dashboard is served by Caddy
+  DEV_FROM=images        run the container images, after \`pnpm images\`
   DEV_REMOTE=1           use the Temporal server and the Google project of your environment: starts neither Temporal,
                          nor the emulator, nor sample workflows
   AUDIT_FILE             audit of the codec server (audit.jsonl in DEV_DATA_DIR)
@@ -41,6 +45,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
   const ports = devPorts(env);
   const remote = isRemote(env);
   const signIn = hasSignIn(env);
+  const from = runsFrom(env);
   // With a remote Temporal and Cloud KMS, only the applications listen here.
   const wanted = remote ? [ports.codec, ports.worker, ports.ui] : Object.values(ports);
   await requireFreePorts(wanted.filter((port) => signIn || port !== ports.signIn));
@@ -52,7 +57,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
   try {
     if (!remote) await findTemporalCli({ onProgress: console.log });
     if (signIn) await writeSamplePolicy(policyFile(env), ports.signIn.port);
-    return await runTurbo(devEnvironment(env, ports), { remote, signIn });
+    return await runTurbo(devEnvironment(env, ports), { remote, signIn, from });
   } finally {
     await lock.release();
   }
@@ -64,11 +69,14 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
  */
 async function runTurbo(
   env: NodeJS.ProcessEnv,
-  { remote, signIn }: { remote: boolean; signIn: boolean },
+  { remote, signIn, from }: { remote: boolean; signIn: boolean; from: Source },
 ): Promise<number> {
-  const local = ['temporal:dev', 'kms:dev', 'dev', 'dev:ready', 'dev:destroyed-key'];
+  const applications = from === 'sources' ? 'dev' : 'deployed:dev';
+  // `deployed:dev` starts the image of the emulator.
+  const kms = from === 'images' ? [] : ['kms:dev'];
+  const local = ['temporal:dev', ...kms, applications, 'dev:ready', 'dev:destroyed-key'];
   const tasks = remote
-    ? ['dev', 'dev:ready', '--only']
+    ? [applications, 'dev:ready', '--only']
     : [...local, ...(signIn ? ['sign-in:dev', 'dev:on-demand'] : [])];
   const packages = ['--filter=./apps/*', '--filter=@temporal-kms/scripts'];
   const args = ['run', ...tasks, ...packages, '--ui=stream', `--cwd=${projectRoot}`];

@@ -97,6 +97,16 @@ export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.
   };
 }
 
+/** What the applications run from: their sources, their artefacts, or the container images. */
+export type Source = 'sources' | 'artefacts' | 'images';
+
+/** @throws Error if DEV_FROM has another value */
+export function runsFrom(env: NodeJS.ProcessEnv): Source {
+  const value = env['DEV_FROM'] || 'sources';
+  if (value === 'sources' || value === 'artefacts' || value === 'images') return value;
+  throw new Error('DEV_FROM must be artefacts or images.');
+}
+
 export const isRemote = (env: NodeJS.ProcessEnv): boolean => env['DEV_REMOTE'] === '1';
 
 /** @throws Error with DEV_REMOTE=1, whose codec server has its own policy */
@@ -147,6 +157,14 @@ function localServices(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessE
 
 const hosts = (port: number): string[] => [`localhost:${port}`, `127.0.0.1:${port}`];
 const origins = (port: number): string[] => hosts(port).map((host) => `http://${host}`);
+
+/** Returns the arguments of the KMS emulator of `pnpm dev`. */
+export function emulatorArguments(dataFile: string): string[] {
+  const location = `projects/${required('GCP_PROJECT')}/locations/${required('GCP_KMS_LOCATION')}`;
+  const key = `${location}/keyRings/${required('GCP_KMS_KEY_RING')}/cryptoKeys/${required('GCP_KMS_KEY')}`;
+  const ports = ['--port', required('DEV_KMS_PORT'), '--control-port', required('DEV_KMS_CONTROL_PORT')];
+  return [...ports, '--data-file', dataFile, '--key', key, '--rotation-period', '90d'];
+}
 
 /**
  * Returns a variable that `pnpm dev` sets for its tasks.

@@ -8,7 +8,7 @@ import { startChild } from '../child.ts';
 import { isPortTaken } from '../ports.ts';
 import { projectRoot } from '../project.ts';
 import { startTemporal } from '../temporal.ts';
-import { required, requiredPort } from './environment.ts';
+import { emulatorArguments, required, requiredPort } from './environment.ts';
 import { ON_DEMAND_NAMESPACE } from './sign-in.ts';
 
 /** Turbo kills a task ten seconds after it has signalled it. */
@@ -34,16 +34,8 @@ async function startTemporalServer(): Promise<Server> {
 
 async function startKmsEmulator(): Promise<Server> {
   const cli = join(projectRoot, 'packages', 'kms-emulator', 'src', 'cli.ts');
-  const location = `projects/${required('GCP_PROJECT')}/locations/${required('GCP_KMS_LOCATION')}`;
-  const key = `${location}/keyRings/${required('GCP_KMS_KEY_RING')}/cryptoKeys/${required('GCP_KMS_KEY')}`;
-  const ports = ['--port', required('DEV_KMS_PORT'), '--control-port', required('DEV_KMS_CONTROL_PORT')];
-  const data = ['--data-file', join(required('DEV_DATA_DIR'), 'kms-emulator.json')];
-  const child = await startChild(
-    process.execPath,
-    [cli, ...ports, ...data, '--key', key, '--rotation-period', '90d'],
-    process.env,
-    'inherit',
-  );
+  const args = emulatorArguments(join(required('DEV_DATA_DIR'), 'kms-emulator.json'));
+  const child = await startChild(process.execPath, [cli, ...args], process.env, 'inherit');
   return { exited: child.exited, tail: () => '', close: () => child.stop() };
 }
 

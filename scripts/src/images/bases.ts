@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { findCaddy } from '../caddy.ts';
 import { projectRoot } from '../project.ts';
-import { type Engine, imagesDir } from './engine.ts';
+import { type Engine, imagesDir, NONROOT } from './engine.ts';
 
 /** The Debian packages whose files are in `gcr.io/distroless/nodejs24-debian12`. */
 const distroless = [
@@ -20,7 +20,6 @@ const distroless = [
   'libssl3',
   'zlib1g',
 ];
-const NONROOT = '65532';
 
 /**
  * Makes images from Debian packages, and from Caddy built with Go, under the names that the Dockerfile has in its FROM lines. They contain what the
@@ -50,7 +49,7 @@ export async function makeBases(engine: Engine): Promise<void> {
       await put(node, join(root, 'nodejs/bin/node'));
       await addCertificates(root);
     },
-    ['--user', NONROOT],
+    ['--user', String(NONROOT)],
   );
   await engine.base(
     'gcr.io/distroless/static-debian12:nonroot',
@@ -58,7 +57,7 @@ export async function makeBases(engine: Engine): Promise<void> {
       await unpack(['base-files', 'netbase', 'tzdata'], root);
       await addCertificates(root);
     },
-    ['--user', NONROOT],
+    ['--user', String(NONROOT)],
   );
 }
 

@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { type Child, startChild } from '../child.ts';
 import { devDir, projectRoot } from '../project.ts';
 
 /** Images, layers and what they are made of. */
@@ -18,12 +19,23 @@ const storage = [
 /** Where this machine keeps the certificates of authorities, which a build needs to reach a registry through a proxy. */
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 
+/** The user that programs in images run as: `nonroot` of distroless. */
+export const NONROOT = 65_532;
+
+/** A file or folder of this machine in a container. */
+export interface Mount {
+  readonly from: string;
+  readonly to: string;
+  readonly readOnly?: boolean;
+}
+
 interface RunOptions {
   readonly name: string;
   readonly memory: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Replaces the image's command. */
   readonly args?: readonly string[];
+  readonly mounts?: readonly Mount[];
 }
 
 export interface Engine {
@@ -34,6 +46,8 @@ export interface Engine {
   size(target: string): Promise<number>;
   /** Starts a container in the background. */
   start(target: string, options: RunOptions): Promise<void>;
+  /** Starts a container whose output is that of this process, and which gets the signals of its process. */
+  attach(target: string, options: RunOptions): Promise<Child>;
   /** Runs a container to its end. */
   run(target: string, options: RunOptions): Promise<{ exitCode: number | undefined; output: string }>;
   logs(name: string): Promise<string>;
@@ -48,18 +62,36 @@ export interface Engine {
 const imageOf = (target: string): string => `localhost/temporal-kms/${target}`;
 
 /** Read-only, without privileges, with the network of this machine. */
-function runArguments(target: string, { name, memory, env = {}, args = [] }: RunOptions): string[] {
+function runArguments(
+  target: string,
+  { name, memory, env = {}, args = [], mounts = [] }: RunOptions,
+): string[] {
   const variables = Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
+  const volumes = mounts.flatMap(({ from, to, readOnly }) => [
+    '--volume',
+    `${from}:${to}${readOnly ? ':ro' : ''}`,
+  ]);
   const fixed =
     '--network host --read-only --cap-drop all --security-opt no-new-privileges --health-interval disable ' +
     '--ulimit nofile=4096:4096 --ulimit nproc=4096:4096 --ulimit core=0:0';
-  return ['--name', name, '--memory', memory, ...fixed.split(' '), ...variables, imageOf(target), ...args];
+  return [
+    '--name',
+    name,
+    '--memory',
+    memory,
+    ...fixed.split(' '),
+    ...variables,
+    ...volumes,
+    imageOf(target),
+    ...args,
+  ];
 }
 
 const buildah = (...args: string[]) =>
   execa('buildah', [...storage, ...args], { cwd: projectRoot, timeout: 1_200_000 });
+const podmanArguments = (args: readonly string[]): string[] => [...storage, '--runtime', 'runc', ...args];
 const podman = (args: readonly string[], reject = true) =>
-  execa('podman', [...storage, '--runtime', 'runc', ...args], { reject, timeout: 120_000 });
+  execa('podman', podmanArguments(args), { reject, timeout: 120_000 });
 
 /** Returns an engine of buildah and podman, which need no daemon. Its images are in the folder `.dev/images`. */
 export function createEngine(): Engine {
@@ -96,6 +128,11 @@ export function createEngine(): Engine {
       names.add(options.name);
       await podman(['rm', '--force', '--ignore', options.name]);
       await podman(['run', '--detach', ...runArguments(target, options)]);
+    },
+    async attach(target, options) {
+      await podman(['rm', '--force', '--ignore', options.name]);
+      const args = podmanArguments(['run', '--rm', ...runArguments(target, options)]);
+      return await startChild('podman', args, process.env, 'inherit');
     },
     async run(target, options) {
       const { exitCode, stdout, stderr } = await podman(

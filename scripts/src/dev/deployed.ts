@@ -1,0 +1,141 @@
+/**
+ * The task `deployed:dev`, for DEV_FROM: runs the applications as they are deployed, in place of their sources. `artefacts`
+ * copies each application's `dist/` into an empty folder, and the dashboard is served by Caddy. `images` runs the container
+ * images, with the same restrictions as in docs/deploy.md, and the emulator's image too.
+ */
+import { chown, cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findCaddy } from '../caddy.ts';
+import { type Child, startChild } from '../child.ts';
+import { createEngine, type Mount, NONROOT } from '../images/engine.ts';
+import { projectRoot } from '../project.ts';
+import { emulatorArguments, isRemote, required, requiredPort, runsFrom } from './environment.ts';
+import { waitUntilReady } from './ready.ts';
+
+/** What DEV_FROM selects. */
+interface Deployment {
+  readonly worker: Child;
+  readonly codecServer: Child;
+  readonly dashboard: Child;
+  readonly emulator?: Child;
+}
+
+/** Variables of the applications. In a container there is no profile of Temporal, and no file of this machine. */
+const ofApplications =
+  /^(TEMPORAL_(?!CONFIG_FILE|CLI_PATH)|GCP_|KMS_|GOOGLE_|CODEC_|WORKER_|AUTH$|AUDIT_(?!FILE)|OTEL_|LOG_LEVEL$)/;
+
+/** What the Caddyfile reads. A person signs in at the identity provider of `pnpm dev`. */
+function dashboardVariables(): Record<string, string> {
+  const issuer = `http://127.0.0.1:${requiredPort('DEV_SIGN_IN_PORT')}`;
+  const hasIssuer = process.env['AUTH'] === 'policy' && !isRemote(process.env);
+  return {
+    DASHBOARD_PORT: required('DEV_UI_PORT'),
+    CODEC_UPSTREAM: `127.0.0.1:${requiredPort('DEV_CODEC_PORT')}`,
+    ...(!isRemote(process.env) && {
+      TEMPORAL_UI_URL: `http://127.0.0.1:${requiredPort('DEV_TEMPORAL_UI_PORT')}`,
+    }),
+    ...(hasIssuer && { CONNECT_SOURCES: issuer, FRAME_SOURCES: issuer }),
+  };
+}
+
+async function startArtefacts(folder: string): Promise<Deployment> {
+  const caddy = await findCaddy('the dashboard cannot be served');
+  if (caddy === undefined) throw new Error('DEV_FROM=artefacts needs Go: https://go.dev/dl/');
+  const place = async (app: string): Promise<string> => {
+    const to = join(folder, app);
+    await cp(join(projectRoot, 'apps', app, 'dist'), to, { recursive: true, verbatimSymlinks: true }).catch(
+      () => {
+        throw new Error(`apps/${app}/dist does not exist. Run \`pnpm build\` first.`);
+      },
+    );
+    return to;
+  };
+  const program = async (app: string): Promise<Child> => {
+    const args = ['--disable-sigusr1', join(await place(app), 'main.mjs')];
+    return await startChild(process.execPath, args, process.env, 'inherit');
+  };
+  const caddyfile = await readFile(join(projectRoot, 'deploy/docker/Caddyfile'), 'utf8');
+  const config = join(folder, 'Caddyfile');
+  await writeFile(config, caddyfile.replaceAll('/srv', await place('decrypt-ui')));
+  const serve = ['run', '--config', config, '--adapter', 'caddyfile'];
+  return {
+    worker: await program('worker'),
+    codecServer: await program('codec-server'),
+    dashboard: await startChild(caddy, serve, { HOME: folder, ...dashboardVariables() }, 'inherit'),
+  };
+}
+
+async function startImages(): Promise<Deployment> {
+  const engine = createEngine();
+  const env = Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value !== undefined && ofApplications.test(name) ? [[name, value]] : [],
+    ),
+  );
+  const run = (target: string, memory: string, options: Partial<Parameters<typeof engine.attach>[1]>) =>
+    engine.attach(target, { name: `tk-${target}-${requiredPort('DEV_UI_PORT')}`, memory, ...options });
+  const emulator = isRemote(process.env) ? undefined : await startEmulator(run);
+  const [policy, audit] = [process.env['POLICY_FILE'], process.env['AUDIT_FILE']];
+  const mounts: Mount[] = [];
+  if (policy) {
+    await giveToImages(policy);
+    mounts.push({ from: policy, to: '/etc/temporal-kms/policy.yaml', readOnly: true });
+  }
+  if (audit) {
+    await (await open(audit, 'a', 0o600)).close();
+    await giveToImages(audit);
+    mounts.push({ from: audit, to: '/var/log/audit.jsonl' });
+  }
+  return {
+    ...(emulator && { emulator }),
+    worker: await run('worker', '512m', { env }),
+    codecServer: await run('codec-server', '256m', {
+      env: {
+        ...env,
+        ...(policy && { POLICY_FILE: '/etc/temporal-kms/policy.yaml' }),
+        ...(audit && { AUDIT_FILE: '/var/log/audit.jsonl' }),
+      },
+      mounts,
+    }),
+    dashboard: await run('dashboard', '64m', { env: dashboardVariables() }),
+  };
+}
+
+/** Lets programs in images use a file. Those of a remote set-up are not ours to change. */
+async function giveToImages(path: string): Promise<void> {
+  if (!isRemote(process.env)) await chown(path, NONROOT, NONROOT);
+}
+
+async function startEmulator(
+  run: (target: string, memory: string, options: { args: string[]; mounts: Mount[] }) => Promise<Child>,
+): Promise<Child> {
+  const data = join(required('DEV_DATA_DIR'), 'kms');
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  await giveToImages(data);
+  const args = ['dist/cli.mjs', ...emulatorArguments('/data/kms-emulator.json')];
+  const emulator = await run('kms-emulator', '256m', { args, mounts: [{ from: data, to: '/data' }] });
+  await waitUntilReady(`127.0.0.1:${requiredPort('DEV_KMS_PORT')}`);
+  return emulator;
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'temporal-kms-artefacts-'));
+try {
+  const { emulator, ...applications } =
+    runsFrom(process.env) === 'images' ? await startImages() : await startArtefacts(folder);
+  const children = Object.values(applications);
+  let stopping = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => {
+      stopping = true;
+      for (const child of children) child.signal('SIGTERM');
+    });
+  const ended = await Promise.race(children.map((child) => child.exited));
+  if (!stopping) console.error(`An application ended with status ${ended}.`);
+  if (!stopping) process.exitCode = 1;
+  for (const child of children) child.signal('SIGTERM');
+  await Promise.all(children.map((child) => child.exited));
+  await emulator?.stop();
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
