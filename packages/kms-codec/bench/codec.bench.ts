@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { startEmulator } from '@temporal-kms/kms-emulator';
 import { median } from '@temporal-kms/scripts/figures';
 import { CloudKms, KeyRules, KmsCodec } from '../src/index.ts';
-import { bareDecrypt, bareEncrypt, SampleCodec } from './rivals.ts';
+import { bareDecrypt, bareEncrypt, SampleCodec } from '@temporal-kms/testing/rivals';
 
 const { values } = parseArgs({
   options: {

@@ -169,6 +169,25 @@ describe('messages under many salts of one branch key', () => {
     expect(codec.plan(messages, context).kmsCalls).toBe(0);
   });
 
+  it('are refused if their header was changed, after a genuine message with the same start of the salt', async () => {
+    const keyService = new FakeKeyService();
+    const [message] = await encryptApart(1, keyService);
+    const { codec } = codecWith(rule, { keyService });
+    const { header, length } = parseHeader(message!.data!);
+    const lastOfSalt = header.salt.byteOffset + header.salt.length - 1 - message!.data!.byteOffset;
+    await codec.decode([message!], context);
+    for (let at = 0; at < length; at += 1) {
+      const data = Uint8Array.from(message!.data!);
+      data[at]! ^= 1;
+      const forged = codec.decode([{ ...message, data }], context);
+      await (at === lastOfSalt
+        ? expect(forged).rejects.toMatchObject({ code: 'integrity_failed' })
+        : expect(forged).rejects.toThrow());
+      // The forged message has not taken the genuine one's place.
+      expect((await codec.decode([message!], context)).map(valueOf)).toEqual([0]);
+    }
+  });
+
   it('take a call again as soon as the branch key has left the cache', async () => {
     const keyService = new FakeKeyService();
     const messages = await encryptApart(20, keyService);

@@ -10,7 +10,7 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { type FleetWorker, startFleetWorker } from './fleet-worker.ts';
 import { Load, type LoadedWorkflow } from './load.ts';
 import { type FleetReport, reportOn } from './report.ts';
-import { plainCodecs } from './plain-codecs.ts';
+import { otherCodecs } from './other-codecs.ts';
 import {
   createFleetCodec,
   type Environment,
@@ -105,10 +105,10 @@ export async function startFleet(services: Services, options: FleetOptions = {})
     closers.defer(() => Promise.all(workers.map((worker) => worker.kill())));
     const clock = new MovableClock();
     const codec = closers.use(createFleetCodec(env, clock));
-    if (kind === 'kms' || kind === 'padding') await warm(codec, env);
+    if (kind === 'kms') await warm(codec, env);
     const connection = closers.use(await Connection.connect({ address: services.address }));
     const plugins = kind === 'kms' ? [new KmsCodecPlugin(codec)] : [];
-    const dataConverter = { payloadCodecs: await plainCodecs(kind, codec) };
+    const dataConverter = { payloadCodecs: await otherCodecs(kind) };
     const client = new Client({ connection, namespace: NAMESPACE, plugins, dataConverter });
     for (const role of roles) for (let number = 0; number < processes; number += 1) add(role);
     await Promise.all(workers.map((worker) => worker.untilReady()));

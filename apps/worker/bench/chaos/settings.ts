@@ -13,11 +13,8 @@ export const NAMESPACE = 'default';
 export const roles = ['workflows', 'activities'] as const;
 export type Role = (typeof roles)[number];
 
-/**
- * The codec of a worker: ours, or for comparisons one that only makes payloads as large as ours does, one that returns every
- * payload unchanged, or none.
- */
-export const fleetCodec = z.enum(['kms', 'padding', 'identity', 'none']);
+/** The codec of a worker: ours, or for comparisons the way of the SDK's encryption sample, the cipher alone, or none. */
+export const fleetCodec = z.enum(['kms', 'sample', 'cipher', 'none']);
 export type FleetCodec = z.infer<typeof fleetCodec>;
 
 /** Environment variables of a worker process of the fleet, in addition to those of the codec. */

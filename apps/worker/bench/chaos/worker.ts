@@ -10,7 +10,7 @@ import { runWorker } from '@temporal-kms/kms-codec/run-worker';
 import { outageObserver, safeRuntimeOptions, writeLine } from '@temporal-kms/kms-codec/worker-logging';
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { plainCodecs } from './plain-codecs.ts';
+import { otherCodecs } from './other-codecs.ts';
 import { createFleetCodec, fleetCodec, MovableClock, NAMESPACE } from './settings.ts';
 
 const ran = (): void => {
@@ -50,7 +50,7 @@ function main(): void {
         namespace: NAMESPACE,
         taskQueue: env['FLEET_TASK_QUEUE'] ?? '',
         plugins: kind === 'kms' ? [new KmsCodecPlugin(codec)] : [],
-        ...(kind !== 'kms' && { dataConverter: { payloadCodecs: await plainCodecs(kind, codec) } }),
+        ...(kind !== 'kms' && { dataConverter: { payloadCodecs: await otherCodecs(kind) } }),
         shutdownGraceTime: '2 seconds',
         ...(process.argv[2] === 'activities'
           ? { activities }

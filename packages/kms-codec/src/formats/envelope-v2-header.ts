@@ -109,5 +109,16 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
   };
 }
 
+/**
+ * Returns a number that identifies the writer of most messages: the first bytes of the salt, which each process draws at
+ * random. Anyone can write another message with the same number.
+ * @returns undefined for a message that is bound to a workflow, or is too short
+ */
+export function saltStart(data: Uint8Array): number | undefined {
+  if (data.length < FIXED_BYTES + SALT_BYTES || ((data[1] ?? 0) & WORKFLOW_TAG) !== 0) return undefined;
+  const at = FIXED_BYTES;
+  return ((data[at] ?? 0) << 16) | ((data[at + 1] ?? 0) << 8) | (data[at + 2] ?? 0);
+}
+
 const truncated = (bytes: number) =>
   new KmsCodecError('malformed', `The header is truncated: the message ends at byte ${bytes}`);

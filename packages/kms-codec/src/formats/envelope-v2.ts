@@ -7,7 +7,7 @@ import type { EncryptionKey } from '../keys/scope-key.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import { compress } from '../compression/zstd.ts';
 import { decryptWithWrappedKey, encryptWithDataKey } from './aead-message.ts';
-import { buildHeader, type Header, parseHeader } from './envelope-v2-header.ts';
+import { buildHeader, type Header, parseHeader, saltStart } from './envelope-v2-header.ts';
 import {
   checkFormat,
   type Encrypted,
@@ -85,15 +85,31 @@ function decryptMessage(message: EnvelopeV2Message, payload: Payload, call: Call
 
 const boundToWorkflow = { boundToWorkflow: true } as const;
 
-/** The last message without a workflow tag of each scope: most consecutive messages have the same header. */
-const lastMessages = new WeakMap<Scope['accepted'], EnvelopeV2Message>();
+/** Writers of which a scope keeps a message. A fleet has one or two for each process, and rarely more than this at a time. */
+const MAX_KEPT = 64;
+
+/**
+ * Parsed messages of each scope, without those that are bound to a workflow, by `saltStart`: all messages that one process
+ * encrypts under one data key have the same header.
+ */
+const keptMessages = new WeakMap<Scope['accepted'], Map<number, EnvelopeV2Message>>();
+
+function keep(scope: Scope, salt: number, message: EnvelopeV2Message): void {
+  const kept = keptMessages.get(scope.accepted) ?? new Map<number, EnvelopeV2Message>();
+  keptMessages.set(scope.accepted, kept);
+  kept.set(salt, message);
+  // A Map is in the order of insertion.
+  const [oldest] = kept.keys();
+  if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
+}
 
 /** Parses and checks a message in the order that docs/wire-formats.md gives. */
 function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
-  const last = lastMessages.get(scope.accepted);
-  if (last && startsWith(data, last.header)) {
-    checkLength(data, last.header.length);
-    return last;
+  const salt = saltStart(data);
+  const kept = salt === undefined ? undefined : keptMessages.get(scope.accepted)?.get(salt);
+  if (kept && startsWith(data, kept.header)) {
+    checkLength(data, kept.header.length);
+    return kept;
   }
   const { header, length } = parseHeader(data);
   // A truncated message is `malformed`, whatever its header contains.
@@ -118,7 +134,7 @@ function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
     branchKey,
     derivation: derivation(new Uint8Array(header.salt), dataKeyInfo(namespace)),
   };
-  if (!header.workflowTag) lastMessages.set(scope.accepted, message);
+  if (salt !== undefined) keep(scope, salt, message);
   return message;
 }
 

@@ -1,6 +1,6 @@
 import { webcrypto } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SampleCodec } from '../../bench/rivals.ts';
+import { SampleCodec } from '@temporal-kms/testing/rivals';
 import type { Payload } from '../../src/formats/payload.ts';
 import { cryptoKey, inNamespace, json } from '../support/codec.ts';
 import { marked } from '../support/layers.ts';
