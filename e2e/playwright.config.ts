@@ -20,6 +20,8 @@ export default defineConfig({
   timeout: 120_000,
   // Two cores run the whole stack and a browser, so a correct page may be slow.
   expect: { timeout: 20_000 },
+  // `pnpm test` lists what passes only at the second attempt.
+  retries: 1,
   forbidOnly: true,
   reporter: [['list'], ['json', { outputFile: '.results/playwright.json' }]],
   use: {

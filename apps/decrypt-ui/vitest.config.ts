@@ -29,6 +29,8 @@ export default defineConfig({
           name: 'page',
           include: ['test/page/**/*.test.tsx'],
           testTimeout: 60_000,
+          // Two cores may run four suites at once. `pnpm test` lists what passes only at the second attempt.
+          retry: 1,
           globalSetup: ['test/page/setup-server.ts'],
           setupFiles: ['test/page/setup-page.ts'],
           browser: {

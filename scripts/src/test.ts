@@ -15,7 +15,8 @@ Runs every suite: unit, integration, browser. Turbo's cache replays suites that 
   --filter=@temporal-kms/kms-codec   one package
   --force                            without the cache
 Variables: SLOW=1 (more property runs), CI=1 (no test may be skipped), CHROMIUM_PATH, TEMPORAL_CLI_PATH.
-The last lines name the failed tests with the beginning of their errors, and then "N passed, N failed".`;
+The last lines name the tests that failed, or passed only at the second attempt, with the beginning of their errors, and then
+"N passed, N failed".`;
 
 async function main(args: readonly string[]): Promise<Outcome> {
   const found = {
@@ -44,6 +45,8 @@ async function main(args: readonly string[]): Promise<Outcome> {
   const directories = suites.map((suite) => suite.directory);
   const promises = await checkPromises(directories, { all, strict: Boolean(process.env['CI']) });
   for (const promise of promises.lines) console.log(promise);
+  for (const test of total.flaky)
+    console.log(`passed at the second attempt: ${test.replaceAll(`${projectRoot}/`, '')}`);
   for (const failure of total.failures) console.log(`failed: ${failure.replaceAll(`${projectRoot}/`, '')}`);
   // A failed test already counts for its promise. Only a promise whose test is missing counts here.
   if (promises.broken > 0 && total.failed === 0) {
@@ -55,7 +58,7 @@ async function main(args: readonly string[]): Promise<Outcome> {
   return status !== 0 && total.failed === 0 ? add(total, lost) : total;
 }
 
-const none: Outcome = { passed: 0, failed: 0, skipped: 0, failures: [] };
+const none: Outcome = { passed: 0, failed: 0, skipped: 0, failures: [], flaky: [] };
 const lost: Outcome = { ...none, failed: 1 };
 
 const add = (a: Outcome, b: Outcome): Outcome => ({
@@ -63,6 +66,7 @@ const add = (a: Outcome, b: Outcome): Outcome => ({
   failed: a.failed + b.failed,
   skipped: a.skipped + b.skipped,
   failures: [...a.failures, ...b.failures],
+  flaky: [...a.flaky, ...b.flaky],
 });
 
 function line(name: string, { passed, failed, skipped }: Outcome): string {

@@ -1,8 +1,8 @@
 import { execa } from 'execa';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { readOutcome } from '../src/test/reports.ts';
+import { readFiles, readOutcome } from '../src/test/reports.ts';
 
 const project = join(import.meta.dirname, '..');
 
@@ -22,12 +22,19 @@ it('counts the tests in the report of vitest, and a file that does not load as a
     join(folder, 'some.test.ts'),
     `import { test } from 'vitest';
      test('passes', () => {}); test('passes too', () => {}); test('fails', () => { throw new Error('on purpose'); });
+     let attempts = 0;
+     test('passes later', { retry: 1 }, () => { attempts += 1; if (attempts === 1) throw new Error('at first'); });
      test.skip('skipped', () => {});`,
   );
   await writeFile(join(folder, 'broken.test.ts'), `throw new Error('does not load');`);
   const args = ['run', '--root', folder, '--reporter=json', '--outputFile=.results/vitest.json'];
   await execa('vitest', args, { preferLocal: true, localDir: project, cwd: folder, reject: false });
-  expect(await readOutcome(folder)).toMatchObject({ passed: 2, failed: 2, skipped: 1 });
+  expect(await readOutcome(folder)).toMatchObject({
+    passed: 3,
+    failed: 2,
+    skipped: 1,
+    flaky: [expect.stringMatching(/some\.test\.ts: passes later\n    Error: at first/)],
+  });
   expect((await readOutcome(folder))?.failures.toSorted()).toEqual([
     expect.stringMatching(/broken\.test\.ts: does not load\n    does not load/),
     expect.stringMatching(/some\.test\.ts: fails\n    Error: on purpose/),
@@ -39,10 +46,11 @@ it('counts the tests in the report of Playwright, and a file that does not load 
   await writeFile(
     join(folder, 'some.spec.ts'),
     `import { test } from '@playwright/test';
-     test('passes', () => {}); test('fails', () => { throw new Error('on purpose'); }); test.skip('skipped', () => {});`,
+     test('passes', () => {}); test('fails', () => { throw new Error('on purpose'); }); test.skip('skipped', () => {});
+     test('passes later', ({}, { retry }) => { if (retry === 0) throw new Error('at first'); });`,
   );
   const run = () =>
-    execa('playwright', ['test', '--reporter=json'], {
+    execa('playwright', ['test', '--reporter=json', '--retries=1'], {
       preferLocal: true,
       localDir: project,
       cwd: folder,
@@ -51,7 +59,11 @@ it('counts the tests in the report of Playwright, and a file that does not load 
     });
   await run();
   const failures = [expect.stringMatching(/^some\.spec\.ts: fails\n    Error: on purpose/)];
-  expect(await readOutcome(folder)).toEqual({ passed: 1, failed: 1, skipped: 1, failures });
+  const flaky = [expect.stringMatching(/^some\.spec\.ts: passes later\n    Error: at first/)];
+  expect(await readOutcome(folder)).toEqual({ passed: 2, failed: 1, skipped: 1, failures, flaky });
+  expect(await readFiles(dirname(folder), basename(folder))).toEqual([
+    [`${basename(folder)}/some.spec.ts`, { passed: 2, failed: true, skipped: 1 }],
+  ]);
   await writeFile(join(folder, 'broken.spec.ts'), `throw new Error('does not load');`);
   await run();
   expect((await readOutcome(folder))?.failed).toBeGreaterThan(0);

@@ -9,17 +9,8 @@ export interface Outcome {
   readonly skipped: number;
   /** For each failed test and each file that does not load: the file and the names of the test, and lines of its error. */
   readonly failures: readonly string[];
-}
-
-/** The folder of every suite's report, relative to its package. */
-export const resultsFolder = '.results';
-
-/** Reads the JSON report of a package's vitest or Playwright. Returns undefined without a readable report. */
-export async function readOutcome(directory: string): Promise<Outcome | undefined> {
-  const vitest = await readJson(join(directory, resultsFolder, 'vitest.json'));
-  if (vitest) return vitestOutcome(vitest);
-  const playwright = await readJson(join(directory, resultsFolder, 'playwright.json'));
-  return playwright && playwrightOutcome(playwright);
+  /** The same for each test that passed at the second attempt, with the error of the first. */
+  readonly flaky: readonly string[];
 }
 
 /** The numbers of one file's tests. */
@@ -30,23 +21,35 @@ export interface FileOutcome {
   readonly skipped: number;
 }
 
-/** Reads the outcomes of a package's vitest files, by their paths relative to the root. */
+/** The folder of every suite's report, relative to its package. */
+export const resultsFolder = '.results';
+
+/** Reads the JSON report of a package's vitest or Playwright. Returns undefined without a readable report. */
+export async function readOutcome(directory: string): Promise<Outcome | undefined> {
+  const { vitest, playwright } = await readReports(directory);
+  if (vitest) return vitestOutcome(vitest);
+  return playwright && playwrightOutcome(playwright);
+}
+
+/** Reads the outcomes of a package's test files, by their paths relative to the root. */
 export async function readFiles(root: string, directory: string): Promise<[string, FileOutcome][]> {
-  const report: VitestReport | undefined = await readJson(
-    join(root, directory, resultsFolder, 'vitest.json'),
-  );
-  return (report?.testResults ?? []).map(({ name, status, assertionResults }) => {
+  const { vitest, playwright } = await readReports(join(root, directory));
+  const files = vitest ? vitestFiles(vitest) : playwright ? playwrightFiles(playwright) : [];
+  return files.map(([path, outcome]) => {
     // A report from turbo's cache contains the paths of another checkout.
-    const at = name.lastIndexOf(`/${directory}/`);
-    const count = (...of: string[]): number =>
-      assertionResults.filter((test) => of.includes(test.status)).length;
-    const outcome = {
-      passed: count('passed'),
-      failed: status === 'failed',
-      skipped: count('skipped', 'pending'),
-    };
-    return [name.slice(at + 1), outcome];
+    const at = path.lastIndexOf(`/${directory}/`);
+    return [path.slice(at + 1), outcome];
   });
+}
+
+interface Reports {
+  readonly vitest?: VitestReport | undefined;
+  readonly playwright?: PlaywrightReport | undefined;
+}
+
+async function readReports(directory: string): Promise<Reports> {
+  const read = (name: string) => readJson(join(directory, resultsFolder, name));
+  return { vitest: await read('vitest.json'), playwright: await read('playwright.json') };
 }
 
 interface VitestReport {
@@ -54,39 +57,51 @@ interface VitestReport {
   readonly numPendingTests: number;
   readonly numTodoTests: number;
   readonly testResults: readonly {
+    /** The path of the file. */
     readonly name: string;
     readonly status: string;
     /** Why the file does not load. */
     readonly message: string;
+    /** A test that passed at the second attempt has the failure of the first. */
     readonly assertionResults: readonly { status: string; fullName: string; failureMessages: string[] }[];
   }[];
 }
 
 /** A file that does not load has no failed test, so it counts as one. */
 function vitestOutcome(report: VitestReport): Outcome {
-  const failures = report.testResults.flatMap(({ name, status, message, assertionResults }) => {
-    const failed = assertionResults.filter((test) => test.status === 'failed');
-    if (failed.length > 0)
-      return failed.map(({ fullName, failureMessages }) =>
-        withError(`${name}: ${fullName}`, failureMessages),
-      );
-    return status === 'failed' ? [withError(`${name}: does not load`, [message])] : [];
-  });
+  const withErrors = (wanted: string) =>
+    report.testResults.flatMap(({ name, assertionResults }) =>
+      assertionResults
+        .filter(({ status, failureMessages }) => status === wanted && failureMessages.length > 0)
+        .map(({ fullName, failureMessages }) => withError(`${name}: ${fullName}`, failureMessages)),
+    );
+  const unloaded = report.testResults
+    .filter(({ status, assertionResults }) => status === 'failed' && !assertionResults.some(hasFailed))
+    .map(({ name, message }) => withError(`${name}: does not load`, [message]));
+  const failures = [...withErrors('failed'), ...unloaded];
   return {
     passed: report.numPassedTests,
     failed: failures.length,
     skipped: report.numPendingTests + report.numTodoTests,
     failures,
+    flaky: withErrors('passed'),
   };
 }
 
+const hasFailed = ({ status }: { readonly status: string }): boolean => status === 'failed';
+
+function vitestFiles({ testResults }: VitestReport): [string, FileOutcome][] {
+  return testResults.map(({ name, status, assertionResults }) => {
+    const count = (...of: string[]): number =>
+      assertionResults.filter((test) => of.includes(test.status)).length;
+    const failed = status === 'failed';
+    return [name, { passed: count('passed'), failed, skipped: count('skipped', 'pending') }];
+  });
+}
+
 interface PlaywrightReport {
-  readonly stats: {
-    readonly expected: number;
-    readonly unexpected: number;
-    readonly flaky: number;
-    readonly skipped: number;
-  };
+  /** `rootDir`: the folder to which the paths of files are relative. */
+  readonly config: { readonly rootDir: string };
   /** Errors outside any test. */
   readonly errors: readonly PlaywrightError[];
   readonly suites: readonly PlaywrightSuite[];
@@ -97,37 +112,60 @@ interface PlaywrightError {
 }
 
 interface PlaywrightSuite {
-  readonly specs: readonly {
-    readonly ok: boolean;
-    readonly title: string;
-    readonly file: string;
-    readonly tests: readonly {
-      readonly results: readonly { readonly errors: readonly PlaywrightError[] }[];
-    }[];
-  }[];
+  readonly specs: readonly PlaywrightSpec[];
   readonly suites?: readonly PlaywrightSuite[];
 }
 
-function playwrightOutcome({ stats, errors, suites }: PlaywrightReport): Outcome {
+interface PlaywrightSpec {
+  readonly title: string;
+  readonly file: string;
+  readonly tests: readonly {
+    readonly status: 'expected' | 'unexpected' | 'flaky' | 'skipped';
+    readonly results: readonly { readonly errors: readonly PlaywrightError[] }[];
+  }[];
+}
+
+type PlaywrightStatus = PlaywrightSpec['tests'][number]['status'];
+
+const specsOf = ({ specs, suites = [] }: PlaywrightSuite): PlaywrightSpec[] => [
+  ...specs,
+  ...suites.flatMap(specsOf),
+];
+
+const testsWith = (specs: readonly PlaywrightSpec[], ...wanted: PlaywrightStatus[]) =>
+  specs.flatMap(({ title, file, tests }) =>
+    tests.filter(({ status }) => wanted.includes(status)).map(({ results }) => ({ title, file, results })),
+  );
+
+function playwrightOutcome({ errors, suites }: PlaywrightReport): Outcome {
+  const specs = suites.flatMap(specsOf);
+  const withErrors = (...wanted: PlaywrightStatus[]) =>
+    testsWith(specs, ...wanted).map(({ title, file, results }) =>
+      withError(
+        `${file}: ${title}`,
+        results.flatMap((result) => result.errors.map(({ message = '' }) => message)),
+      ),
+    );
+  const failures = [...withErrors('unexpected'), ...errors.map(({ message = 'an error' }) => message)];
   return {
-    passed: stats.expected + stats.flaky,
-    failed: stats.unexpected + errors.length,
-    skipped: stats.skipped,
-    failures: [...suites.flatMap(failedSpecs), ...errors.map(({ message = 'an error' }) => message)],
+    passed: testsWith(specs, 'expected', 'flaky').length,
+    failed: failures.length,
+    skipped: testsWith(specs, 'skipped').length,
+    failures,
+    flaky: withErrors('flaky'),
   };
 }
 
-function failedSpecs({ specs, suites = [] }: PlaywrightSuite): string[] {
-  const failed = specs
-    .filter(({ ok }) => !ok)
-    .map(({ file, title, tests }) => {
-      const errors = tests.flatMap(({ results }) => results.flatMap((result) => result.errors));
-      return withError(
-        `${file}: ${title}`,
-        errors.map(({ message = '' }) => message),
-      );
-    });
-  return [...failed, ...suites.flatMap(failedSpecs)];
+function playwrightFiles({ config, suites }: PlaywrightReport): [string, FileOutcome][] {
+  const byFile = Map.groupBy(suites.flatMap(specsOf), ({ file }) => file);
+  return [...byFile].map(([file, specs]) => [
+    `${config.rootDir}/${file}`,
+    {
+      passed: testsWith(specs, 'expected', 'flaky').length,
+      failed: testsWith(specs, 'unexpected').length > 0,
+      skipped: testsWith(specs, 'skipped').length,
+    },
+  ]);
 }
 
 const ERROR_LINES = 12;

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef } from 'react';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'react';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import { type CommandId, commandIds, commandOf, commandsFor } from './commands.ts';
@@ -31,11 +31,12 @@ export function useAvailableCommands(): readonly CommandId[] {
 /** Gives commands their actions while the component is mounted. */
 export function useCommands(actions: Actions): void {
   const latest = useRef(actions);
-  useEffect(() => {
+  // Before the page is painted: a reader may press a key as soon as rows appear.
+  useLayoutEffect(() => {
     latest.current = actions;
   });
   const available = commandIds.filter((id) => actions[id] !== undefined).join(' ');
-  useEffect(() => {
+  useLayoutEffect(() => {
     const ids = new Set(commandIds.filter((id) => available.split(' ').includes(id)));
     const layer: Layer = { ids, run: (id) => latest.current[id]?.() };
     store.setState(({ layers }) => ({ layers: [...layers, layer] }));
