@@ -22,7 +22,7 @@ if (values.help) {
   );
   process.exit(0);
 }
-const ms = Number(values.seconds) * 1_000;
+const measuredMs = Number(values.seconds) * 1_000;
 const warmUpMs = Number(values['warm-up']) * 1_000;
 
 /** The results of one fleet, per round. */
@@ -48,7 +48,7 @@ try {
   for (const { fleet } of fleets) await round(fleet, warmUpMs);
   for (let n = 0; n < Number(values.rounds); n += 1) {
     for (const { fleet, rates, cpu } of n % 2 === 0 ? fleets : fleets.toReversed()) {
-      const result = await round(fleet, ms);
+      const result = await round(fleet, measuredMs);
       rates.push(result.rate);
       cpu.push(result.cpu);
     }
