@@ -1,5 +1,5 @@
-import proto from '@temporalio/proto';
-import type { Enum, Field, MapField, Root, Type } from 'protobufjs';
+import { lookupType } from '@temporal-kms/history-payloads';
+import type { Enum, Field, MapField, Type } from 'protobufjs';
 import { type Payload, payloadFromJson } from './payload.ts';
 
 type ReadPayload = (value: unknown) => Payload;
@@ -16,18 +16,8 @@ type FieldReader = readonly [name: string, read: ReadValue];
  * @throws TypeError for a value that does not match its field
  */
 export function readMessage(typeName: string, json: unknown, readPayload: ReadPayload): object {
-  return readFields(typeOf(typeName), json, readPayload);
+  return readFields(lookupType(typeName), json, readPayload);
 }
-
-function typeOf(name: string): Type {
-  const root: unknown = proto;
-  if (!isRoot(root)) throw new TypeError('@temporalio/proto does not export a protobufjs Root.');
-  return root.lookupType(name);
-}
-
-/** `@temporalio/proto` exports a protobufjs Root, although its types describe plain namespaces. */
-const isRoot = (value: unknown): value is Pick<Root, 'lookupType'> =>
-  typeof value === 'object' && value !== null && 'lookupType' in value;
 
 function readFields(type: Type, json: unknown, readPayload: ReadPayload): object {
   if (!isRecord(json)) throw mismatch(type.name);

@@ -1,3 +1,4 @@
+import { UNREADABLE_ENCODING } from '@temporal-kms/codec-api';
 import type { temporal } from '@temporalio/proto';
 import { stringify } from 'lossless-json';
 
@@ -84,13 +85,10 @@ export function payloadFromReadable(value: unknown): Payload {
   return encoded('json/plain', jsonBytes(value));
 }
 
-/** `UNREADABLE_ENCODING` of codec-api, which this package does not import. A test compares the exports. */
-const UNREADABLE = 'binary/unreadable';
-
 function unreadable({ reason, ref, key, namespace }: Record<string, unknown>): Payload {
   const { name, version } = isRecord(key) ? key : {};
   const metadata = Object.entries({
-    encoding: UNREADABLE,
+    encoding: UNREADABLE_ENCODING,
     reason,
     ref,
     key: name,
