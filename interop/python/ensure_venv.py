@@ -1,7 +1,8 @@
 """Creates a virtual environment once: ``python3 ensure_venv.py FOLDER [--oldest]``.
 
-It contains the packages of requirements.txt. With ``--oldest`` it contains temporal-kms as users install it, with the oldest
-temporalio and google-cloud-kms that pyproject.toml allows (the others are compiled for few versions of Python), and pytest.
+It contains the packages of requirements.txt. With ``--oldest`` it contains temporal-kms as users install it, with the
+oldest temporalio and google-cloud-kms that pyproject.toml allows (the others are compiled for few versions of Python),
+and pytest.
 
 Prints the path of the environment's Python. Concurrent runs wait for each other. A run that is interrupted leaves no
 lock and no complete environment, because its lock ends with the process and it writes the stamp last.

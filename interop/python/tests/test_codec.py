@@ -120,7 +120,8 @@ def test_compresses_if_the_result_is_smaller() -> None:
 def test_reads_the_placeholder_of_a_failure_where_the_rule_refuses_plaintext() -> None:
     rules = KeyRules({"pay": NamespaceRule(encrypt=KEY, plaintext="refuse")})
     codec = KmsCodec(rules, FakeKms(), other_budget=0.0).with_context(WorkflowSerializationContext("pay", None))  # type: ignore[arg-type]
-    text = b'{"message":"The failure could not be encrypted, so its message and details were not stored.","stack_trace":""}'
+    message = b"The failure could not be encrypted, so its message and details were not stored."
+    text = b'{"message":"%s","stack_trace":""}' % message
     placeholder = Payload(metadata={"encoding": b"json/plain"}, data=text)
     assert run(codec.decode([placeholder])) == [placeholder]
     changed = Payload(metadata={"encoding": b"json/plain", "more": b""}, data=text)

@@ -40,7 +40,7 @@ class _KeyVersionAccess:
     def __init__(self, confirmed: float) -> None:
         self.confirm(confirmed)
         self.is_refused = False
-        self.attempt: "asyncio.Task[None] | None" = None
+        self.attempt: asyncio.Task[None] | None = None
 
     def confirm(self, started: float) -> None:
         self.confirmed = started

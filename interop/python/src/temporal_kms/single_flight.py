@@ -9,6 +9,7 @@ from .errors import KmsCodecError
 
 T = TypeVar("T")
 
+
 async def retry_within(budget: float, attempt: Callable[[], Awaitable[T]]) -> T:
     """Repeats an attempt, with growing pauses, while its error is retryable and ``budget`` seconds have not passed."""
     end, pause = time.monotonic() + budget, 0.1

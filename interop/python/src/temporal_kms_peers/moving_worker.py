@@ -19,7 +19,6 @@ with workflow.unsafe.imports_passed_through():
     from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcTransport
 
     from temporal_kms import MovingCodec, load_kms_codec
-
     from temporal_kms_peers.guide import DirectCodec, EnvelopeCodec
     from temporal_kms_peers.worker import input_ends
 
@@ -104,7 +103,9 @@ def guide_codec(name: str, key: str, emulator: str) -> PayloadCodec:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m temporal_kms_peers.moving_worker", description=__doc__)
-    parser.add_argument("--step", required=True, choices=["before", "readers", "writers"], help="step of docs/moving.md")
+    parser.add_argument(
+        "--step", required=True, choices=["before", "readers", "writers"], help="step of docs/moving.md"
+    )
     parser.add_argument("--moved", action="store_true", help="parcels can be packed")
     parser.add_argument("--format", required=True, choices=["direct", "envelope"], help="format of the guide's codec")
     parser.add_argument("--key", required=True, help="crypto key of the guide's codec")

@@ -1,0 +1,24 @@
+/**
+ * Part of the root's `check` and, with `--fix`, of `format`: ruff over the Python files, with the settings of interop/python. pip
+ * installs it into the project at the first use. Its status is 1 when it finds something.
+ */
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { pipProgram } from './pip.ts';
+import { devDir, projectRoot } from './project.ts';
+
+const requirements = join(import.meta.dirname, '..', 'ruff.txt');
+const program = process.platform === 'win32' ? 'bin/ruff.exe' : 'bin/ruff';
+const ruff = await pipProgram(requirements, join(devDir, 'ruff-0.17.6'), program);
+
+const fix = process.argv.includes('--fix');
+// Python in Markdown is formatted with the page.
+const commands = [
+  ['check', ...(fix ? ['--fix'] : [])],
+  ['format', '--exclude', '*.md', ...(fix ? [] : ['--check'])],
+];
+for (const command of commands) {
+  const args = [...command, '--no-cache', '--quiet', '--output-format', 'concise', '.'];
+  const { exitCode = 1 } = await execa(ruff, args, { cwd: projectRoot, stdio: 'inherit', reject: false });
+  if (exitCode !== 0) process.exitCode = exitCode;
+}
