@@ -1,5 +1,5 @@
-import { codeOf, messageOf } from '@temporal-kms/audit/errors';
 import type { ApiErrorCode } from '@temporal-kms/codec-api';
+import { codeOf, messageOf } from '@temporal-kms/kms-codec/error-details';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
 export { codeOf, messageOf };

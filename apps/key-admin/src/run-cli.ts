@@ -1,3 +1,4 @@
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { CommanderError } from 'commander';
 import { CliError, exitCodes } from './cli/cli-error.ts';
 import type { CliDeps } from './cli/deps.ts';
@@ -25,7 +26,7 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
 
 function report(error: unknown, json: boolean, { stdout, stderr }: CliDeps): number {
   const name = error instanceof CliError ? error.exit : 'internal';
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const fix = error instanceof CliError ? error.fix : [];
   if (json) {
     stdout(`${JSON.stringify({ error: { exit: name, message, fix } }, undefined, 2)}\n`);

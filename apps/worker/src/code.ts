@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import type { WorkerOptions } from '@temporalio/worker';
-import { messageOf } from './errors.ts';
 
 /** Options that the worker sets itself, and the variable that determines each. */
 const ownOptions = {

@@ -13,11 +13,11 @@ import {
   renewedMeter,
   reportMetrics,
 } from '@temporal-kms/kms-codec';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { runWorker } from '@temporal-kms/kms-codec/run-worker';
 import { catchFatalErrors, outageObserver } from '@temporal-kms/kms-codec/worker-logging';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { loadCode, type WorkerCode, withPlugins } from './code.ts';
-import { messageOf } from './errors.ts';
 import { createHealthApp } from './health.ts';
 import { createLog, installRuntime, writeTo } from './log.ts';
 import { version } from './version.ts';

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { messageOf } from './errors.ts';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { createStarterProgram } from './starter/program.ts';
 
 const program = createStarterProgram({

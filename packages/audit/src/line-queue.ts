@@ -1,7 +1,7 @@
 import { WaitTimer } from '@temporal-kms/kms-codec';
+import { codeOf, messageOf } from '@temporal-kms/kms-codec/error-details';
 import { type LogMethods, OutageLog, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
 import type { EntrySink } from './audit.ts';
-import { codeOf, messageOf } from './errors.ts';
 import { CODEC_SERVER, entryLine } from './lines.ts';
 
 /** Writes text of whole lines after everything that was written before. Resolves when the system has taken it. */

@@ -3,7 +3,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, realpath } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, resolve, sep } from 'node:path';
-import { codeOf } from './errors.ts';
+import { codeOf } from '@temporal-kms/kms-codec/error-details';
 import { type ChainHead, hashOf, linkOf } from './chain.ts';
 import type { Torn } from './lines.ts';
 

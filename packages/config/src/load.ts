@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import type { z } from 'zod';
 import { describeEnvironment, type Environment, type Values, withDefaults } from './environment.ts';
 
@@ -74,7 +75,7 @@ export function answerOptions({ about, version, environment, commands }: Program
     }
     if (!values.help) return;
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
+    process.stderr.write(`${messageOf(error)}\n${USAGE}\n`);
     process.exit(EX_USAGE);
   }
   const others = commands === undefined ? '' : `\n\nCommands:\n${commands}`;

@@ -1,4 +1,5 @@
 import { accessSync, constants } from 'node:fs';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { type ClientConnectConfig, loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
 import type { Values } from './environment.ts';
 import { isLoopback } from './fields.ts';
@@ -18,7 +19,7 @@ export function loadTemporalConfig(values: Values = process.env): TemporalConfig
   try {
     return load(values);
   } catch (error) {
-    const what = error instanceof Error ? error.message : String(error);
+    const what = messageOf(error);
     const where = 'TEMPORAL_* variables, profile file: TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE';
     throw new Error(`Temporal's configuration (${where}) is invalid: ${what}`, { cause: error });
   }

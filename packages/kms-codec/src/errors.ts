@@ -4,12 +4,6 @@ import { type ReasonClass, reasonClass, type ReasonCode } from './reason-codes.t
 export { reasonClass, reasonClasses, reasonCodes } from './reason-codes.ts';
 export type { ReasonClass, ReasonCode } from './reason-codes.ts';
 
-/** Returns the `code` of any error: Node's are names such as `EACCES`, those of gRPC numbers. */
-export function codeOf(error: unknown): string | number | undefined {
-  const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
-  return typeof code === 'string' || typeof code === 'number' ? code : undefined;
-}
-
 /** What an error contains in addition to its code. */
 export interface KmsCodecErrorOptions {
   /** Crypto key resource name. */

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts';
 import { stat } from 'node:fs/promises';
 import {
   type NamespaceScan,
@@ -56,7 +57,7 @@ export function scanReports(
     try {
       return parseReport(readRegularFile(path, maxBytes).toString('utf8'));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       return { message: reason.startsWith(path) ? reason.replace(path, NAME) : `${NAME} cannot be read` };
     }
   }

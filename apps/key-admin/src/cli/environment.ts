@@ -7,6 +7,7 @@ import {
   parseConfig,
   type Values,
 } from '@temporal-kms/config';
+import { codeOf } from '@temporal-kms/kms-codec/error-details';
 import { CliError } from './cli-error.ts';
 
 export interface EnvironmentOptions {
@@ -30,7 +31,7 @@ export function withEnvFile(env: Values, file: string | undefined): Values {
   try {
     return { ...parseEnv(readFileSync(file, 'utf8')), ...withoutEmpty(env) };
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be read';
+    const reason = codeOf(error) ?? 'it cannot be read';
     throw new CliError('configuration', `The file ${file} of --env-file cannot be used: ${reason}`);
   }
 }

@@ -1,4 +1,5 @@
 import type { ScanReport } from '@temporal-kms/codec-api';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import writeFileAtomic from 'write-file-atomic';
 import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand } from '../cli/deps.ts';
@@ -42,7 +43,7 @@ async function writeReport(file: string, report: ScanReport): Promise<void> {
     // The codec server refuses a report that other users could change.
     await writeFileAtomic(file, `${JSON.stringify(report, undefined, 2)}\n`, { mode: 0o644 });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new CliError('configuration', `The report cannot be written: ${reason}`, [], error);
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type BranchKeyStore, BranchKeyStoreError, type KmsSettings } from '@temporal-kms/kms-codec';
-import { type Finding, findings, messageOf } from './finding.ts';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { type Finding, findings } from './finding.ts';
 
 const { ok, failed, skipped } = findings('branch-key store');
 

@@ -1,6 +1,7 @@
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import { duration } from '../cli/output.ts';
-import { type Finding, findings, messageOf } from './finding.ts';
+import { type Finding, findings } from './finding.ts';
 
 const { ok, warning, failed, skipped } = findings('clock');
 

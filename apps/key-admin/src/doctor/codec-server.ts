@@ -1,7 +1,8 @@
 import { isLoopback } from '@temporal-kms/config';
+import { codeOf, messageOf } from '@temporal-kms/kms-codec/error-details';
 import type { Payload } from '@temporalio/common';
 import { checkAnswer } from './decode-answer.ts';
-import { type Finding, findings, messageOf } from './finding.ts';
+import { type Finding, findings } from './finding.ts';
 
 const { ok, warning, failed, skipped } = findings('codec server');
 
@@ -158,6 +159,5 @@ const toJson = ({ metadata, data }: Payload) => ({
 /** `fetch` hides the reason in the cause. */
 function reasonOf(error: unknown): string {
   const cause: unknown = error instanceof Error ? error.cause : undefined;
-  if (cause instanceof Error && 'code' in cause) return String(cause.code);
-  return messageOf(cause ?? error);
+  return codeOf(cause) ?? messageOf(cause ?? error);
 }

@@ -23,6 +23,3 @@ export const findings = (check: string) => ({
   failed: (text: string, ...fix: string[]): Finding => ({ check, status: 'failed', text, fix }),
   skipped: (text: string, ...fix: string[]): Finding => ({ check, status: 'skipped', text, fix }),
 });
-
-/** Returns an error's message. The errors of these checks contain no plaintext, key bytes or tokens. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type CloudKms, createKmsCodec, KmsCodecError, type KmsSettings } from '@temporal-kms/kms-codec';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { googleError } from '../google/errors.ts';
-import { type Finding, findings, messageOf } from './finding.ts';
+import { type Finding, findings } from './finding.ts';
 import { type Caller, memberOf } from './keys.ts';
 
 const { ok, failed } = findings('round trip');

@@ -1,9 +1,10 @@
 import type { TemporalConfig } from '@temporal-kms/config';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { Connection } from '@temporalio/client';
 import { duration } from '../cli/output.ts';
 import { quote } from '../google/gcloud.ts';
 import { grpcCode, NOT_FOUND, PERMISSION_DENIED } from '../google/errors.ts';
-import { type Finding, findings, messageOf } from './finding.ts';
+import { type Finding, findings } from './finding.ts';
 
 const { ok, failed } = findings('temporal');
 

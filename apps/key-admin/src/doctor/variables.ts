@@ -10,7 +10,8 @@ import {
   workerEnvironment,
 } from '@temporal-kms/config';
 import type { KmsSettings } from '@temporal-kms/kms-codec';
-import { type Finding, findings, messageOf } from './finding.ts';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { type Finding, findings } from './finding.ts';
 
 export const apps = ['worker', 'codec-server'] as const;
 export type AppName = (typeof apps)[number];

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { codeOf } from '@temporal-kms/audit/errors';
 import { HistoryFileError, MAX_FILE_BYTES, tooLarge } from '@temporal-kms/history-files';
+import { codeOf } from '@temporal-kms/kms-codec/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import type { CliDeps } from '../cli/deps.ts';
 import { openObject } from '../google/storage.ts';

@@ -1,4 +1,5 @@
 #!/usr/bin/env -S node --disable-sigusr1
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import {
   catchFatalErrors,
   createSafeLogger,
@@ -41,7 +42,7 @@ try {
   await run(command.opts<Options>());
 } catch (error) {
   const [exit, fix] = error instanceof CliError ? [error.exit, error.fix] : ['internal' as const, []];
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   process.stderr.write([`error: ${message}`, ...typeLines(fix), ''].join('\n'));
   process.exitCode = exitCodes[exit];
 }
@@ -60,7 +61,7 @@ async function run({ envFile, taskQueue, state }: Options): Promise<void> {
     NativeConnection.connect(connectionOptions),
     Connection.connect(connect),
   ]).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new CliError('unavailable', `Temporal does not answer, or refuses these credentials: ${reason}`);
   });
   const polling = await createScanWorker({ worker, reader, home, taskQueue, stateFolder });

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import { createStateFolder, ScanState } from '../scan/state.ts';
 
 /** Refuses a state folder that the worker cannot use: each of its shards would become a gap. @throws CliError */
 export async function checkStateFolder(folder: string): Promise<void> {
   await createStateFolder(folder).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new CliError(
       'configuration',
       `The worker cannot keep what it reads: ${reason}. Set another folder, or keep nothing.`,

@@ -2,6 +2,7 @@ import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FileWorkflow, HistoryFileError, readHistoryFile } from '@temporal-kms/history-files';
 import { protoEvent } from '@temporal-kms/history-files/proto';
+import { codeOf } from '@temporal-kms/kms-codec/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import { listObjects } from '../google/storage.ts';
 import { readBytes } from '../payload-files/read-bytes.ts';
@@ -113,6 +114,6 @@ function scanError(location: string, error: unknown): ScanError {
       error.message,
       error,
     );
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be read';
+  const code = codeOf(error) ?? 'it cannot be read';
   return new ScanError('unreadable', `${location}: ${code}`, error);
 }

@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { codeOf } from '@temporal-kms/kms-codec/error-details';
 
 /**
  * Refuses a file or folder that another user owns or can write: a user who changes what a scan keeps could make a person destroy
@@ -9,7 +10,7 @@ import { stat } from 'node:fs/promises';
 export async function checkOwnFile(path: string): Promise<void> {
   const user = process.getuid?.();
   const found: Stats | undefined = await stat(path).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   });
   if (found === undefined || user === undefined) return;

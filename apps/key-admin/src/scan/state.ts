@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { crc32 } from 'node:zlib';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import writeFileAtomic from 'write-file-atomic';
 import { CliError } from '../cli/cli-error.ts';
 import type { HistorySummary } from './history-summary.ts';
@@ -145,7 +146,7 @@ export const defaultStateFolder = (values: Values): string =>
 
 /** @throws CliError */
 export function notKept(error: unknown): never {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   throw new CliError(
     'configuration',
     `The state of the scan cannot be kept: ${reason}`,

@@ -6,6 +6,7 @@ import {
   type Values,
   workerEnvironment,
 } from '@temporal-kms/config';
+import { codeOf } from '@temporal-kms/kms-codec/error-details';
 import type { Wish } from './wish.ts';
 
 /** A configuration file of one of our applications. */
@@ -56,8 +57,7 @@ async function planned(path: string, content: string): Promise<ConfigFile> {
     const existing = await readFile(path, 'utf8');
     return { path, content, status: existing === content ? 'exists' : 'differs' };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-      return { path, content, status: 'to do' };
+    if (codeOf(error) === 'ENOENT') return { path, content, status: 'to do' };
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { loadTemporalConfig, type TemporalConfig, type Values } from '@temporal-kms/config';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { Connection } from '@temporalio/client';
 import { CliError } from '../cli/cli-error.ts';
 import { quote } from '../google/gcloud.ts';
@@ -8,7 +9,7 @@ export function temporalConfig(values: Values): TemporalConfig {
   try {
     return loadTemporalConfig(values);
   } catch (error) {
-    throw new CliError('configuration', error instanceof Error ? error.message : String(error));
+    throw new CliError('configuration', messageOf(error));
   }
 }
 
@@ -22,7 +23,7 @@ export async function withTemporal<T>(
   try {
     connection = await Connection.connect({ ...connectionOptions, connectTimeout: '10s' });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new CliError(
       'unavailable',
       `Temporal does not answer at ${address}, or refuses these credentials: ${reason}`,

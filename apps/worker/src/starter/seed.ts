@@ -1,5 +1,5 @@
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
-import { messageOf } from '../errors.ts';
 import { catalogue } from './catalogue.ts';
 import type { SampleClients } from './clients.ts';
 import type { SampleRun } from './sample-data.ts';

@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { messageOf } from '../error-details.ts';
 import {
   encryptedFormats,
   findUnsafeRules,
@@ -93,7 +94,7 @@ function toRules(
         try {
           return [[id, readStaticKey(resolve(folder, file))]];
         } catch (error) {
-          fail([...place, 'static', id, 'file'], error instanceof Error ? error.message : String(error));
+          fail([...place, 'static', id, 'file'], messageOf(error));
           return [];
         }
       }),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { z } from 'zod';
+import { messageOf } from '../error-details.ts';
 import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './parse-yaml.ts';
 
 /*
@@ -80,7 +81,7 @@ function readFile(path: string, name: string): Buffer {
   try {
     return readRegularFile(path, MAX_BYTES);
   } catch (error) {
-    const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `cannot be read: ${messageOf(error)}`;
     throw new StrictYamlError(name, [{ line: undefined, path: [], message }]);
   }
 }

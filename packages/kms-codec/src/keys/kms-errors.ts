@@ -20,7 +20,7 @@ interface ServiceError extends Error {
   readonly statusDetails?: readonly unknown[];
 }
 
-const isServiceError = (error: unknown): error is ServiceError =>
+export const isServiceError = (error: unknown): error is ServiceError =>
   error instanceof Error && 'code' in error && typeof error.code === 'number';
 
 // https://grpc.io/docs/guides/status-codes/

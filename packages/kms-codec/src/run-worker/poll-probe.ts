@@ -1,4 +1,4 @@
-import { codeOf } from '../errors.ts';
+import { isServiceError } from '../keys/kms-errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
 import type {
   DescribeTaskQueueRequest,
@@ -34,7 +34,7 @@ const DEFAULT_ACTIVITY_SLOTS = 100;
 /** The share of the time limit after which all partitions are asked. */
 const SOON_STALE = 0.8;
 /** gRPC statuses with which a server answers that it will not tell: it is reachable, and polls are not measured. */
-const unsupported: ReadonlySet<unknown> = new Set([5, 7, 12]);
+const unsupported: ReadonlySet<number> = new Set([5, 7, 12]);
 /** The first failure may be a lost packet. */
 const FAILURES_UNTIL_UNREACHABLE = 2;
 
@@ -109,7 +109,7 @@ export class PollProbe {
     } catch (error) {
       // The connection closes when the worker has ended.
       if (signal.aborted) return;
-      if (unsupported.has(codeOf(error))) {
+      if (isServiceError(error) && unsupported.has(error.code)) {
         this.#isMeasured = false;
         this.#answered();
         return;

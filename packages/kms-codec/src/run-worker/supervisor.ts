@@ -1,3 +1,4 @@
+import { messageOf } from '../error-details.ts';
 import { errorFields } from '../logging/error-fields.ts';
 import type { WriteLog } from '../logging/entry.ts';
 import { OutageLog } from '../logging/outage-log.ts';
@@ -109,7 +110,7 @@ export class Supervisor<C extends WorkerConnection> {
       } catch (error) {
         const fields = errorFields(error);
         this.#trouble('waiting_for_temporal', fields.error);
-        this.#temporal.down({ ...fields, reason: reasonOf(error) });
+        this.#temporal.down({ ...fields, reason: messageOf(error) });
         await this.#wait(COLD_DELAY_MS);
       }
     }
@@ -125,7 +126,7 @@ export class Supervisor<C extends WorkerConnection> {
       worker = created.value;
     } catch (error) {
       // The worker has handled no task yet, so the message contains no payload.
-      const fields = { ...errorFields(error), reason: reasonOf(error) };
+      const fields = { ...errorFields(error), reason: messageOf(error) };
       this.#trouble('restarting', fields.error);
       write({ level: 'ERROR', message: 'The worker could not start', fields });
       return 'failed';
@@ -253,4 +254,3 @@ const succeeded = (promise: Promise<unknown>): Promise<boolean> =>
   );
 
 /** The message of an error of a connection or of a worker's start. Others may contain plaintext. */
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,4 @@
-/** Returns an error's message. */
+/** Returns an error's message. It may contain plaintext, unless the error occurs before any payload is read. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Returns Node's error code, such as `EACCES`. */
