@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { catalogue } from '../src/starter/catalogue.ts';
 import { createStarterProgram } from '../src/starter/program.ts';
+import { samplesReadWith } from '../src/starter/sample-data.ts';
 import { startApp, runStarter, type App } from './support/app.ts';
 import { kmsVariables, namespace, startTemporalAndKms, taskQueue } from './support/stack.ts';
 
@@ -106,4 +107,14 @@ describe("the starter's command line", () => {
       stderr: 'The input has no field client. Its fields are customer, address, items.\n',
     });
   });
+});
+
+const idsWith = (formats: Parameters<typeof samplesReadWith>[0]): string[] =>
+  samplesReadWith(formats).map(({ workflowId }) => workflowId);
+
+it('leaves out the samples whose payloads the worker would refuse', () => {
+  const all = idsWith(new Set(['envelope-v2', 'envelope', 'direct']));
+  expect(all).toContain('order-1002');
+  // The formats that are read without KMS_UNSAFE.
+  expect(idsWith(new Set(['envelope-v2', 'direct']))).toEqual(all.filter((id) => id !== 'order-1002'));
 });

@@ -4,12 +4,13 @@ import {
   loadTemporalConfig,
   workerEnvironment,
 } from '@temporal-kms/config';
+import type { ResolvedRule } from '@temporal-kms/kms-codec';
 import { Connection } from '@temporalio/client';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { version } from '../version.ts';
 import { catalogue, isSampleName } from './catalogue.ts';
 import { createSampleClients, sampleFormats, type SampleClients, type SampleFormat } from './clients.ts';
-import { sampleData } from './sample-data.ts';
+import { sampleData, samplesReadWith } from './sample-data.ts';
 import { seed } from './seed.ts';
 
 export interface StarterDeps {
@@ -79,9 +80,14 @@ async function startOne(name: string, options: StartOptions, deps: StarterDeps):
 
 async function startAll(deps: StarterDeps): Promise<void> {
   const { print } = deps;
-  await withClients(deps, async (clients, taskQueue) => {
-    print(`Starting ${sampleData.length} samples. A worker must poll the task queue ${taskQueue}.`);
-    const { started, kept, failed } = await seed({ clients, taskQueue, runs: sampleData, print });
+  await withClients(deps, async (clients, taskQueue, reads) => {
+    const runs = samplesReadWith(reads);
+    print(`Starting ${runs.length} samples. A worker must poll the task queue ${taskQueue}.`);
+    for (const { workflowId, format } of sampleData.filter((run) => !runs.includes(run)))
+      print(
+        `${workflowId}: left out, because the keys let no program read the format ${format} (KMS_UNSAFE)`,
+      );
+    const { started, kept, failed } = await seed({ clients, taskQueue, runs, print });
     print(`${started} started, ${kept} exist already, ${failed} failed`);
     if (failed > 0) process.exitCode = 1;
   });
@@ -89,14 +95,14 @@ async function startAll(deps: StarterDeps): Promise<void> {
 
 async function withClients(
   { env }: StarterDeps,
-  use: (clients: SampleClients, taskQueue: string) => Promise<void>,
+  use: (clients: SampleClients, taskQueue: string, reads: ResolvedRule['reads']) => Promise<void>,
 ): Promise<void> {
   const { kms, taskQueue } = loadConfigOrExit(workerEnvironment, env);
   const { connectionOptions, namespace } = loadTemporalConfig(env);
   const connection = await Connection.connect(connectionOptions);
   const clients = createSampleClients({ connection, namespace, kms });
   try {
-    await use(clients, taskQueue);
+    await use(clients, taskQueue, kms.rules.resolve(namespace).reads);
   } finally {
     await clients.close();
     await connection.close();

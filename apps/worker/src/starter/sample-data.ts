@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ActivityNotFoundError, WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { ResolvedRule } from '@temporal-kms/kms-codec';
 import { remind } from '../workflows/approval.ts';
 import { askShop, closeBasket, putIntoBasket } from '../workflows/basket.ts';
 import { messageCourier } from '../workflows/courier.ts';
@@ -87,6 +88,10 @@ export const sampleData: readonly SampleRun[] = [
   // Last and at low priority, because it takes long.
   { workflowId: 'stocktake-4001', sample: 'stocktake', ends: 'closed' },
 ];
+
+/** Returns the samples whose format a namespace's rule reads. A worker would refuse the payloads of the others. */
+export const samplesReadWith = (reads: ResolvedRule['reads']): readonly SampleRun[] =>
+  sampleData.filter(({ format = 'envelope-v2' }) => format === 'plain' || reads.has(format));
 
 /** Sends an update that completes, one that the validator rejects, one that fails, a query, and the note that ends it. */
 async function changeMyMind(handle: WorkflowHandle): Promise<void> {
