@@ -3,7 +3,9 @@
  * worker and the codec server under memory limits and with a read-only file system, and the dashboard in front.
  */
 import { strict as assert } from 'node:assert';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import which from 'which';
@@ -43,7 +45,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Runs the sample `courier` to its end on the images, and decodes through the dashboard's address. */
+/** Runs a sample to its end on the images, decodes through the address of the dashboard, and scans the namespace. */
 async function runAll(engine: Engine): Promise<void> {
   const [kms = 0, control = 0, codec = 0, health = 0, page = 0] = await freePorts(5);
   const temporal = await startTemporal();
@@ -78,19 +80,42 @@ async function runAll(engine: Engine): Promise<void> {
     assert.equal(started.exitCode, 0, started.output);
     await checkPage(`http://127.0.0.1:${page}`);
 
-    const doctor = await engine.run('key-admin', {
-      name: 'tk-keys',
-      memory: '256m',
-      env,
-      args: ['--version'],
-    });
-    assert.equal(doctor.exitCode, 0, doctor.output);
+    await scan(engine, env);
     // Exit status 0 means that the process received SIGTERM and ended in time.
     for (const name of ['tk-codec-server', 'tk-worker'])
       assert.equal(await engine.stop(name), 0, await engine.logs(name));
     console.log('The whole path works on the images.');
   } finally {
     await temporal.close();
+  }
+}
+
+/** Scans the namespace with a scan worker, and checks the report, which the command writes into a mounted folder. */
+async function scan(engine: Engine, env: Readonly<Record<string, string>>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'temporal-kms-images-'));
+  try {
+    await engine.start('key-admin', {
+      name: 'tk-scan-worker',
+      memory: '512m',
+      env,
+      entrypoint: '/nodejs/bin/node',
+      args: ['--disable-sigusr1', '/app/scan-worker/main.mjs', '--no-state'],
+    });
+    const scanned = await engine.run('key-admin', {
+      name: 'tk-scan',
+      memory: '256m',
+      env,
+      // Without capabilities, this user writes its own files only, as any other user.
+      user: '0:0',
+      mounts: [{ from: folder, to: '/work' }],
+      args: ['scan', '--on-temporal', '--namespace', 'default', '--settle', '1', '--out', 'report.json'],
+    });
+    assert.equal(scanned.exitCode, 0, `${scanned.output}${await engine.logs('tk-scan-worker')}`);
+    const report = await readFile(join(folder, 'report.json'), 'utf8');
+    assert.match(report, new RegExp(keyName));
+    assert.equal(await engine.stop('tk-scan-worker'), 0, await engine.logs('tk-scan-worker'));
+  } finally {
+    await rm(folder, { recursive: true });
   }
 }
 

@@ -36,6 +36,10 @@ interface RunOptions {
   /** Replaces the image's command. */
   readonly args?: readonly string[];
   readonly mounts?: readonly Mount[];
+  /** Replaces the image's entrypoint. */
+  readonly entrypoint?: string;
+  /** Replaces the image's user. */
+  readonly user?: string;
 }
 
 export interface Engine {
@@ -62,19 +66,21 @@ export interface Engine {
 const imageOf = (target: string): string => `localhost/temporal-kms/${target}`;
 
 /** Read-only, without privileges, with the network of this machine. */
-function runArguments(
-  target: string,
-  { name, memory, env = {}, args = [], mounts = [] }: RunOptions,
-): string[] {
+function runArguments(target: string, options: RunOptions): string[] {
+  const { name, memory, env = {}, args = [], mounts = [], entrypoint, user } = options;
   const variables = Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
   const volumes = mounts.flatMap(({ from, to, readOnly }) => [
     '--volume',
     `${from}:${to}${readOnly ? ':ro' : ''}`,
   ]);
+  const replaced = [
+    ...(entrypoint === undefined ? [] : ['--entrypoint', entrypoint]),
+    ...(user === undefined ? [] : ['--user', user]),
+  ];
   const fixed =
     '--network host --read-only --cap-drop all --security-opt no-new-privileges --health-interval disable ' +
     '--ulimit nofile=4096:4096 --ulimit nproc=4096:4096 --ulimit core=0:0';
-  return [
+  const all = [
     '--name',
     name,
     '--memory',
@@ -82,9 +88,9 @@ function runArguments(
     ...fixed.split(' '),
     ...variables,
     ...volumes,
-    imageOf(target),
-    ...args,
+    ...replaced,
   ];
+  return [...all, imageOf(target), ...args];
 }
 
 const buildah = (...args: string[]) =>
