@@ -8,7 +8,8 @@ const root = join(import.meta.dirname, '..');
 
 // The stack under test has its own ports and data, so that it does not disturb a running `pnpm dev`. Playwright reads this
 // file again in its worker process, which inherits the variables. The data stays after the run, to investigate a failure.
-if (!process.env['TEST_WORKER_INDEX']) {
+// Tools such as knip read this file too, also while tests run.
+if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
   Object.assign(process.env, await ownPorts(), { DEV_DATA_DIR: join(root, '.dev', 'e2e') });
   rmSync(join(root, '.dev', 'e2e'), { recursive: true, force: true });
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, type Locator, type Page, test } from '@playwright/test';
 import { expectAccessible } from './screens.ts';
-import { latestRun } from './stack.ts';
+import { isDeployed, latestRun } from './stack.ts';
 
 /* How the dashboard shows payloads and stack traces in full, over the running stack. */
 
@@ -105,7 +105,9 @@ test('the stack trace of a root cause shows file and line of the application', a
   await expect(root).toContainText('Issuer: card of Tomás Ferreira is blocked');
   // The root cause is open at first.
   const own = root.locator('[data-own="true"]');
-  await expect(own.first()).toHaveText(/authorizeCard.*activities\.ts:\d+:\d+$/);
+  await expect(own.first()).toHaveText(
+    isDeployed() ? /authorizeCard.*main\.mjs:\d+:\d+$/ : /authorizeCard.*activities\.ts:\d+:\d+$/,
+  );
   await expect(own.first()).toBeVisible();
   const first = causes.first();
   await first.getByRole('button', { name: /^Stack trace/ }).click();

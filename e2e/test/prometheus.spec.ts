@@ -94,7 +94,8 @@ const plain = (text: string): Payload => ({
 test('a Prometheus server scrapes the worker and the codec server under load, and sees the first event of each counter', async () => {
   test.setTimeout(240_000);
   test.skip(prometheus === undefined || alertmanager === undefined, 'neither Prometheus nor Go is available');
-  for (const url of [codecServer, worker]) await expect.poll(() => isReady(url)).toBe(true);
+  for (const url of [codecServer, worker])
+    await expect.poll(() => isReady(url), { timeout: 60_000 }).toBe(true);
   const up = { 'codec-server': 'up', worker: 'up' };
   await expect.poll(() => prometheus?.targets()).toEqual(up);
   // Every counter exists before its first event.

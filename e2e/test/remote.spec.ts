@@ -57,10 +57,11 @@ test('`pnpm dev` does not connect to the Temporal server or the Google project t
   await sleep(5_000);
   await dev.stop();
   expect(connections()).toEqual({ exported: 0, profile: 0, ownProfile: 0, kms: 0 });
-  const files = await readdir(join(folder, 'data'));
-  expect(files).toContain('temporal.db');
-  for (const file of files) {
-    expect(await readFile(join(folder, 'data', file), 'latin1')).not.toContain('elsewhere');
+  const entries = await readdir(join(folder, 'data'), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(['temporal.db', 'kms-emulator.json']));
+  for (const { parentPath, name } of files) {
+    expect(await readFile(join(parentPath, name), 'latin1')).not.toContain('elsewhere');
   }
 });
 

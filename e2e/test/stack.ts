@@ -11,6 +11,9 @@ export const local = (
   port: 'CODEC' | 'KMS' | 'KMS_CONTROL' | 'TEMPORAL' | 'TEMPORAL_UI' | 'UI' | 'WORKER',
 ): string => `127.0.0.1:${process.env[`DEV_${port}_PORT`]}`;
 
+/** Whether the applications are the built ones (DEV_FROM), in which a module contains all sources. */
+export const isDeployed = (): boolean => Boolean(process.env['DEV_FROM']);
+
 /** Starts a sample workflow with the worker's starter, a new process with a new branch key. */
 export async function startSample(
   name: string,
