@@ -165,6 +165,8 @@ function Marks({ scale }: { scale: TimeScale }) {
 
 function barColors(element: HTMLElement): (outcome: string) => string {
   const style = getComputedStyle(element);
+  // A canvas does not know the reader's system colours by their names.
+  if (matchMedia('(forced-colors: active)').matches) return () => style.color;
   const names: Readonly<Record<string, string>> = {
     terminated: '--bar-failed',
     paused: '--bar-pending',
