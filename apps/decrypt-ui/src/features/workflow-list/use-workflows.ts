@@ -48,8 +48,16 @@ export function useWorkflows(namespace: string, query: string) {
     list,
     /** The failure of the last request, for the rows or for new runs. */
     error: list.error ?? newest.error,
+    /** Loads the next page, unless its last request failed: then the reader decides when to try again. */
     loadMore: () => {
-      if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage();
+      if (list.hasNextPage && !list.isFetchingNextPage && !list.isFetchNextPageError)
+        void list.fetchNextPage();
+    },
+    /** Repeats the request that failed. */
+    retry: () => {
+      if (list.isFetchNextPageError) void list.fetchNextPage();
+      else if (list.isError) void list.refetch();
+      else void newest.refetch();
     },
   };
 }

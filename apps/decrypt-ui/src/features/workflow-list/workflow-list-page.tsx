@@ -54,7 +54,7 @@ export function WorkflowListPage() {
   const field = useRef<HTMLInputElement>(null);
   const picks = usePicks(namespace);
   const [choosing, setChoosing] = useState(false);
-  const { list, rows, error } = workflows;
+  const { list, rows, error, retry } = workflows;
   const invalid = error instanceof ApiFailure && error.code === 'invalid_query' ? error.message : undefined;
   const chosen = statusesOf(query);
   const total = totalOf(counts.count, chosen);
@@ -80,7 +80,7 @@ export function WorkflowListPage() {
   }
 
   if (error && failureCode(error) === 'forbidden') {
-    return <Forbidden namespace={namespace} onRetry={() => void list.refetch()} />;
+    return <Forbidden namespace={namespace} onRetry={retry} />;
   }
   if (error && failureCode(error) === 'not_found') return <NoNamespace namespace={namespace} error={error} />;
 
@@ -135,7 +135,7 @@ export function WorkflowListPage() {
             icon={<Unplug size={14} />}
             title={rows.length > 0 ? 'The list could not be updated' : 'The workflows could not be loaded'}
             action={
-              <Button size="small" onClick={() => void list.refetch()}>
+              <Button size="small" onClick={retry}>
                 Try again
               </Button>
             }
