@@ -1,10 +1,12 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { CircleCheck, CornerDownLeft } from 'lucide-react';
+import { useMemo, useState } from 'react';
 import { Button } from '../../components/button.tsx';
 import { EmptyState } from '../../components/notice.tsx';
 import { OutcomeChip } from '../../components/outcome.tsx';
 import { pendingByGroup } from '../../model/describe-group.ts';
 import { formatDuration, formatTicking } from '../../model/format/duration.ts';
+import { formatCount } from '../../model/format/number.ts';
 import { formatMoment } from '../../model/format/time.ts';
 import type { Outcome } from '../../model/outcome.ts';
 import { type PendingWork, pendingWork } from '../../model/pending.ts';
@@ -23,12 +25,20 @@ interface PendingTabProps {
   readonly onSelect: (eventId: number) => void;
 }
 
+/** Items that are drawn at first, because a run may have thousands; the reader asks for more. */
+const FIRST_ITEMS = 50;
+
 /** The Pending tab: the activities, Nexus operations and children in progress, with attempts, failures and heartbeats. */
 export function PendingTab({ onSelect }: PendingTabProps) {
   const { description, follow, open } = useRun();
   const { groups } = follow.history;
   const now = useNow(open);
-  const work = pendingWork(description);
+  const [shown, setShown] = useState(FIRST_ITEMS);
+  const work = useMemo(() => troubledFirst(pendingWork(description)), [description]);
+  const eventIds = useMemo(
+    () => new Map([...pendingByGroup(groups, work)].map(([groupId, item]) => [item, groupId] as const)),
+    [groups, work],
+  );
   if (work.length === 0) {
     return (
       <EmptyState icon={<CircleCheck size={16} />} title="Nothing is pending">
@@ -38,18 +48,31 @@ export function PendingTab({ onSelect }: PendingTabProps) {
       </EmptyState>
     );
   }
-  const eventIds = new Map(
-    [...pendingByGroup(groups, work)].map(([groupId, item]) => [item, groupId] as const),
+  return (
+    <>
+      {work.slice(0, shown).map((item) => (
+        <Pending
+          key={`${item.kind} ${item.id}`}
+          work={item}
+          now={now}
+          eventId={eventIds.get(item)}
+          onSelect={onSelect}
+        />
+      ))}
+      {work.length > shown ? (
+        <Button className={styles['more']} onClick={() => setShown(shown + FIRST_ITEMS)}>
+          Show more of the {formatCount(work.length)}
+        </Button>
+      ) : null}
+    </>
   );
-  return work.map((item) => (
-    <Pending
-      key={`${item.kind} ${item.id}`}
-      work={item}
-      now={now}
-      eventId={eventIds.get(item)}
-      onSelect={onSelect}
-    />
-  ));
+}
+
+const isTroubled = ({ lastFailure, paused }: PendingWork) => lastFailure !== undefined || paused;
+
+/** What failed, or is paused, before the others, in the order of the server. */
+function troubledFirst(work: readonly PendingWork[]): PendingWork[] {
+  return [...work.filter(isTroubled), ...work.filter((item) => !isTroubled(item))];
 }
 
 interface PendingProps extends PendingTabProps {
