@@ -8,6 +8,7 @@ import {
 import { basePath } from './base-path.ts';
 import { auditSearch } from './features/audit/audit-search.ts';
 import { DefaultNamespace, NotFound } from './features/shell/fallback-pages.tsx';
+import { PageFailed } from './features/shell/page-failed.tsx';
 import { Shell } from './features/shell/shell.tsx';
 import { listSearch } from './features/workflow-list/list-search.ts';
 import { compareSearch, workflowSearch } from './run/search.ts';
@@ -98,7 +99,13 @@ const routeTree = root.addChildren([
 ]);
 
 export const createAppRouter = (history?: RouterHistory) =>
-  createRouter({ routeTree, basepath: basePath, defaultPreload: 'intent', ...(history ? { history } : {}) });
+  createRouter({
+    routeTree,
+    basepath: basePath,
+    defaultPreload: 'intent',
+    defaultErrorComponent: PageFailed,
+    ...(history ? { history } : {}),
+  });
 
 declare module '@tanstack/react-router' {
   interface Register {
