@@ -1,7 +1,7 @@
-import { Check, Copy } from 'lucide-react';
+import { Check, Copy, X } from 'lucide-react';
 import { type ReactNode, useEffect, useState } from 'react';
 import { Button, type ButtonLook } from './button.tsx';
-import { announce } from './live-region.tsx';
+import { copyText } from './copy-text.ts';
 
 interface CopyButtonProps extends ButtonLook {
   /** The name of what is copied: `workflow id`. */
@@ -14,7 +14,7 @@ interface CopyButtonProps extends ButtonLook {
   readonly className?: string | undefined;
 }
 
-/** Copies a text, and tells screen readers whether that succeeded. */
+/** Copies a text, and shows whether that succeeded. */
 export function CopyButton({
   what,
   text,
@@ -24,23 +24,16 @@ export function CopyButton({
   size = 'small',
   className,
 }: CopyButtonProps) {
-  const [copied, setCopied] = useState(false);
+  const [outcome, setOutcome] = useState<'copied' | 'failed'>();
   useEffect(() => {
-    if (!copied) return undefined;
-    const timer = setTimeout(() => setCopied(false), 1500);
+    if (!outcome) return undefined;
+    const timer = setTimeout(() => setOutcome(undefined), 1500);
     return () => clearTimeout(timer);
-  }, [copied]);
+  }, [outcome]);
 
   async function copy() {
     const value = text();
-    if (value === undefined) return;
-    try {
-      await navigator.clipboard.writeText(value);
-      setCopied(true);
-      announce(`Copied ${what}`);
-    } catch {
-      announce('Copying failed: the browser blocked access to the clipboard.');
-    }
+    if (value !== undefined) setOutcome((await copyText(what, value)) ? 'copied' : 'failed');
   }
 
   return (
@@ -49,14 +42,14 @@ export function CopyButton({
       size={size}
       icon={children === undefined}
       aria-label={children === undefined ? `Copy ${what}` : undefined}
-      data-tip={`Copy ${what}`}
+      data-tip={outcome === 'failed' ? 'The browser blocked the clipboard' : `Copy ${what}`}
       className={className}
       onClick={(event) => {
         event.stopPropagation();
         void copy();
       }}
     >
-      {copied ? <Check size={14} /> : (glyph ?? <Copy size={14} />)}
+      {outcome === 'copied' ? <Check size={14} /> : outcome ? <X size={14} /> : (glyph ?? <Copy size={14} />)}
       {children}
     </Button>
   );

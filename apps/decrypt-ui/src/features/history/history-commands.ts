@@ -1,4 +1,4 @@
-import { announce } from '../../components/live-region.tsx';
+import { copyText } from '../../components/copy-text.ts';
 import type { Grid } from '../../components/virtual-grid.tsx';
 import { groupKey, type Row } from '../../model/rows.ts';
 import { useRun } from '../../run/run-context.tsx';
@@ -63,11 +63,7 @@ export function useHistoryCommands({ view, grid, toggleFollowing }: HistoryComma
     'view.follow': toggleFollowing,
     'view.whole': () => view.change({ from: undefined, to: undefined }),
     // A link cannot contain the file.
-    'copy.link': address.file
-      ? undefined
-      : () => {
-          void navigator.clipboard.writeText(location.href).then(() => announce('Copied link'));
-        },
+    'copy.link': address.file ? undefined : () => void copyText('link', location.href),
   });
 }
 

@@ -5,8 +5,8 @@ import { Filter, Workflow } from 'lucide-react';
 import { type CSSProperties, type MouseEvent, useCallback, useEffect, useMemo, useState } from 'react';
 import { useCommands } from '../../commands/registry.ts';
 import { Button } from '../../components/button.tsx';
+import { copyText } from '../../components/copy-text.ts';
 import { GridSkeleton } from '../../components/grid-skeleton.tsx';
-import { announce } from '../../components/live-region.tsx';
 import { EmptyState } from '../../components/notice.tsx';
 import { rowSource, useGridFocus, useVirtualGrid, VirtualGrid } from '../../components/virtual-grid.tsx';
 import { isOpen } from '../../model/outcome.ts';
@@ -106,7 +106,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
     'copy.id': () => {
       const id = active?.run?.workflowId;
       if (id === undefined) return;
-      void navigator.clipboard.writeText(id).then(() => announce('Copied workflow id'));
+      void copyText('workflow id', id);
     },
     'row.pick': active?.run && (() => active.run && picks.toggle(active.run)),
     'group.expand': () => active?.run && setOpen(active, true),
