@@ -8,6 +8,7 @@ import { Button, buttonClass } from '../../components/button.tsx';
 import { EmptyState } from '../../components/notice.tsx';
 import { useServices } from '../../state/services.tsx';
 import { Forbidden } from '../session/forbidden.tsx';
+import { RunSkeleton } from './run-skeleton.tsx';
 
 const route = getRouteApi('/ns/$namespace/workflows/$workflowId');
 
@@ -30,7 +31,9 @@ export function LatestRun() {
       workflowId={workflowId}
       onRetry={() => void refetch()}
     />
-  ) : null;
+  ) : (
+    <RunSkeleton address={{ namespace, workflowId, runId: '' }} />
+  );
 }
 
 interface RunUnavailableProps {
