@@ -1,3 +1,4 @@
+import { clsx } from 'clsx';
 import { createContext, type KeyboardEvent, type ReactNode, useContext, useId, useRef } from 'react';
 import styles from './tabs.module.css';
 
@@ -53,7 +54,7 @@ export function Tabs<T extends string>(props: TabsProps<T>) {
   return (
     <div className={className}>
       <div className={barClassName}>
-        <div ref={list} role="tablist" aria-label={label} className={styles['tabs']}>
+        <div ref={list} role="tablist" aria-label={label} className={clsx(styles['tabs'], 'fades')}>
           {items.map((item) => (
             <button
               key={item.value}

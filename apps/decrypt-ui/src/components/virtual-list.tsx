@@ -1,6 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { clsx } from 'clsx';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useLayoutEffect, useRef } from 'react';
 import styles from './virtual-list.module.css';
 
 interface VirtualListProps {
@@ -23,6 +23,8 @@ export function VirtualList({ count, itemHeight, current, label, className, rend
     estimateSize: () => itemHeight,
     overscan: 6,
   });
+  // Items of a narrow window are higher: a phone on its side, or a window that becomes narrow, has other positions.
+  useLayoutEffect(() => virtual.measure(), [itemHeight, virtual]);
   useEffect(() => {
     if (current !== undefined) virtual.scrollToIndex(current);
   }, [current, virtual]);

@@ -28,7 +28,9 @@ export function RunFacts({ expanded, onToggle, onPlaintext }: RunFactsProps) {
       <span className={styles['type']} data-tip={escapeInvisible(workflow.type)}>
         {escapeInvisible(workflow.type)}
       </span>
-      <Fact name="queue">{escapeInvisible(workflow.taskQueue)}</Fact>
+      <Fact name="queue" tip={escapeInvisible(workflow.taskQueue)}>
+        {escapeInvisible(workflow.taskQueue)}
+      </Fact>
       <Times />
       <Fact name="events">{formatCount(Math.max(workflow.historyLength, events.length))}</Fact>
       <Fact name="size">{formatBytes(workflow.historySizeBytes)}</Fact>

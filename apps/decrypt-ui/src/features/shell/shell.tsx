@@ -33,6 +33,10 @@ export function Shell() {
   const { namespace } = useParams({ strict: false });
 
   useEffect(() => watchSystemTheme(), []);
+  useEffect(() => {
+    document.addEventListener('focusin', showFocused);
+    return () => document.removeEventListener('focusin', showFocused);
+  }, []);
   const runsSearch = useRunsSearch();
   // The plaintext of a namespace is dropped when the reader leaves it, and so is the text of a search.
   useEffect(() => {
@@ -75,4 +79,11 @@ export function Shell() {
       <TooltipLayer />
     </div>
   );
+}
+
+/** Scrolls a low page to what gets the focus. Rows prevent the scrolling of the browser, because their list scrolls itself. */
+function showFocused({ target }: FocusEvent): void {
+  const main = document.querySelector('#main');
+  if (!main || main.scrollHeight <= main.clientHeight || target === main) return;
+  if (target instanceof Element && main.contains(target)) target.scrollIntoView({ block: 'nearest' });
 }

@@ -149,12 +149,13 @@ interface HealthState {
   readonly title: string;
 }
 
-function healthState(health: CryptoHealth | undefined, failed: boolean): HealthState {
+/** @param short leaves out that Cloud KMS is an emulator, which the tooltip contains */
+function healthState(health: CryptoHealth | undefined, failed: boolean, short: boolean): HealthState {
   if (failed) {
     return { outcome: 'failed', text: 'Server unreachable', title: 'The codec server does not answer.' };
   }
   if (!health) return { outcome: 'neutral', text: 'Connecting', title: 'Connecting to the codec server.' };
-  const name = health.kms.emulator ? 'KMS emulator' : 'KMS';
+  const name = health.kms.emulator && !short ? 'KMS emulator' : 'KMS';
   const note = health.kms.emulator
     ? ' The server uses an emulator of Cloud KMS: its keys are not protected by Google.'
     : '';
@@ -181,13 +182,17 @@ function healthState(health: CryptoHealth | undefined, failed: boolean): HealthS
   }
 }
 
+/** Below this width, in CSS pixels, the bar leaves words out. */
+const SHORT_BELOW = 840;
+
 /** Whether the server can decrypt right now, as far as it knows. */
 function Health() {
   const { api } = useServices();
   const { readsWorkflows } = useMe();
   const { data, isError } = useQuery({ ...healthQuery(api), enabled: readsWorkflows });
+  const short = useNarrowerThan(SHORT_BELOW);
   if (!readsWorkflows) return null;
-  const { outcome, text, title } = healthState(data, isError);
+  const { outcome, text, title } = healthState(data, isError, short);
   return (
     <span className={styles['health']} data-tip={title}>
       <span className={styles['dot']} data-outcome={outcome} />

@@ -1,3 +1,4 @@
+import { clsx } from 'clsx';
 import type { WorkflowCount, WorkflowStatus } from '@temporal-kms/codec-api';
 import { useState } from 'react';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
@@ -29,7 +30,7 @@ export function StatusCounts({ count, before, chosen, onToggle }: StatusCountsPr
   if (added.length > 0) setSeen([...seen, ...added]);
   const shown = [...usual, ...others.filter((status) => seen.includes(status))];
   return (
-    <div className={styles['counts']} role="group" aria-label="Filter by status">
+    <div className={clsx(styles['counts'], 'fades')} role="group" aria-label="Filter by status">
       {shown.map((status) => {
         const outcome = outcomeOf(status);
         const now = count?.byStatus[status] ?? 0;

@@ -1,3 +1,4 @@
+import { clsx } from 'clsx';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
@@ -51,7 +52,7 @@ export function ViewsBar(props: ViewsBarProps) {
   const isKnown = [...systemViews, ...saved].some((view) => view.q === q);
   return (
     <div className={styles['bar']} data-unprinted="">
-      <nav className={styles['views']} aria-label="Views">
+      <nav className={clsx(styles['views'], 'fades')} aria-label="Views">
         {systemViews.map((view) => (
           <ViewLink key={view.name} namespace={namespace} q={view.q} current={view.q === q}>
             {view.name}
