@@ -1,0 +1,168 @@
+import { expect, type Page, test } from '@playwright/test';
+import { latestRun } from './stack.ts';
+
+/* The dashboard under the conditions in which people use it: a high zoom, their own colours, little motion, a bad network. */
+
+test.use({ viewport: { width: 1440, height: 900 } });
+
+const LIST = '/ns/default/workflows';
+const ORDER = `${LIST}/order-1001`;
+
+test.beforeAll(async () => {
+  for (const [id, status] of [
+    ['order-1001', 'Completed'],
+    ['checkout-2001', 'Failed'],
+  ] as const)
+    await expect.poll(async () => (await latestRun(id)).status, { timeout: 60_000 }).toBe(status);
+});
+
+const openOrder = async (page: Page, search = '') => {
+  await page.goto(`${ORDER}${search}`);
+  await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist');
+};
+
+test.describe('in the colours of the reader', () => {
+  for (const colorScheme of ['dark', 'light'] as const) {
+    test(`the focus, bars, the selected row and the overview are visible, in the ${colorScheme} theme`, async ({
+      page,
+    }) => {
+      await page.emulateMedia({ forcedColors: 'active', colorScheme });
+      await openOrder(page, '?ev=1');
+      const canvas = await page.evaluate(() => {
+        const probe = document.body.appendChild(document.createElement('i'));
+        probe.style.cssText =
+          'forced-color-adjust:none;background:Canvas;color:CanvasText;border-color:Highlight';
+        const {
+          backgroundColor: background,
+          color: text,
+          borderTopColor: highlight,
+        } = getComputedStyle(probe);
+        probe.remove();
+        return { background, text, highlight };
+      });
+      const css = (selector: string, property: string) =>
+        page
+          .locator(selector)
+          .first()
+          .evaluate((element, name) => getComputedStyle(element).getPropertyValue(name), property);
+      expect(await css('body', 'color')).toBe(canvas.text);
+      expect(await css('body', 'background-color')).toBe(canvas.background);
+      expect(await css('[data-key="g9"] [class*="bar"]', 'background-color')).toBe(canvas.text);
+      expect(await css('[data-key="g1"]', 'background-color')).not.toBe(
+        await css('[data-key="g9"]', 'background-color'),
+      );
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Tab');
+      const ring = await page.evaluate(
+        () => getComputedStyle(document.activeElement ?? document.body).boxShadow,
+      );
+      expect(ring).toContain(canvas.highlight);
+      // The lines of the overview have the colour of text.
+      const drawn = await page.locator('canvas').evaluate((element: HTMLCanvasElement, color) => {
+        const [r = 0] = color.match(/\d+/g)?.map(Number) ?? [];
+        const { data } = element.getContext('2d')!.getImageData(0, 0, element.width, element.height);
+        let found = 0;
+        for (let at = 0; at < data.length; at += 4) if (data[at + 3] === 255 && data[at] === r) found += 1;
+        return found;
+      }, canvas.text);
+      expect(drawn).toBeGreaterThan(50);
+    });
+  }
+});
+
+test('nothing moves for a reader who wants little motion', async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  for (const path of [`${LIST}/settlement-5001`, `${LIST}/settlement-5001?tab=pending`, LIST]) {
+    await page.goto(path);
+    await expect(page.locator('main :is([data-index], article)').first()).toBeVisible();
+    const moving = await page.evaluate(() =>
+      document
+        .getAnimations()
+        .filter(
+          ({ playState, effect }) => playState === 'running' && effect?.getTiming().iterations === Infinity,
+        )
+        .map(({ effect }) =>
+          effect instanceof KeyframeEffect ? effect.target?.outerHTML.slice(0, 100) : '',
+        ),
+    );
+    expect(moving, path).toEqual([]);
+  }
+});
+
+/** A window of 1440×900 and one of 1280×720, enlarged to 200 %, and a phone on its side. */
+for (const [width, height] of [
+  [720, 450],
+  [640, 360],
+  [844, 390],
+] as const) {
+  test(`a window of ${width}×${height} px has space for rows, and for every dialog`, async ({ page }) => {
+    await page.setViewportSize({ width, height });
+    const fits = async (what: string) =>
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), what).toBeLessThanOrEqual(
+        width,
+      );
+    for (const path of [
+      LIST,
+      ORDER,
+      `${LIST}/loyalty-report-8001`,
+      `${LIST}/checkout-2001`,
+      '/ns/default/audit',
+    ]) {
+      await page.goto(path);
+      const grid = page.getByRole('treegrid').or(page.getByRole('grid')).first();
+      await expect(grid.locator('[data-index]').first()).toBeVisible();
+      // A low page scrolls to its rows.
+      await page.locator('main').evaluate((main) => main.scrollTo(0, main.scrollHeight));
+      const rows = await grid.locator('[data-index]').evaluateAll(
+        (all, bottom) =>
+          all.filter((row) => {
+            const box = row.getBoundingClientRect();
+            const seen = document.elementFromPoint(box.left + 60, box.top + box.height / 2);
+            return box.bottom <= bottom && seen !== null && row.contains(seen);
+          }).length,
+        height,
+      );
+      expect(rows, path).toBeGreaterThanOrEqual(2);
+      await fits(path);
+    }
+    await openOrder(page);
+    for (const [key, name, last] of [
+      ['x', 'Export history', 'Export'],
+      ['d', 'Compare with another run', 'Close'],
+      ['?', 'Keyboard shortcuts', 'Close'],
+    ] as const) {
+      await page.keyboard.press(key);
+      const dialog = page.getByRole('dialog', { name });
+      await expect(dialog).toBeVisible();
+      await dialog.getByRole('button', { name: last, exact: true }).click({ trial: true });
+      await fits(name);
+      await page.keyboard.press('Escape');
+      await expect(dialog).toBeHidden();
+    }
+  });
+}
+
+test('a part of the page that cannot be loaded is explained, and a reload shows it', async ({ page }) => {
+  await page.route(/relations-tab/, (route) => route.abort());
+  await openOrder(page);
+  await page.getByRole('tab', { name: /^Relations/ }).click();
+  await expect(page.getByRole('heading', { name: 'A part of this page could not be loaded' })).toBeVisible();
+  await page.unroute(/relations-tab/);
+  await page.getByRole('button', { name: 'Reload the page' }).click();
+  await expect(page.getByRole('table', { name: 'Family' })).toBeVisible();
+});
+
+test('a slow server shows what is known at once, and never an empty page', async ({ page }) => {
+  await page.route(/\/api\/namespaces\//, async (route) => {
+    await new Promise((resolve) => {
+      setTimeout(resolve, 2_000);
+    });
+    await route.continue().catch(() => undefined);
+  });
+  await page.goto(ORDER);
+  await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeVisible();
+  await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist', { timeout: 60_000 });
+  await page.goto(LIST);
+  await expect(page.getByRole('treegrid')).toHaveAttribute('aria-busy', 'true');
+  await expect(page.getByText('order-1001', { exact: true }).first()).toBeVisible({ timeout: 60_000 });
+});
