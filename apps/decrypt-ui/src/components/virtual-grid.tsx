@@ -1,4 +1,4 @@
-import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
+import { defaultRangeExtractor, type Range, useVirtualizer } from '@tanstack/react-virtual';
 import { clsx } from 'clsx';
 import {
   type MouseEvent,
@@ -20,6 +20,9 @@ import styles from './virtual-grid.module.css';
 const HEAD_HEIGHT = 28;
 /** Height of a row on a phone, where its text takes two lines. */
 const PHONE_ROW_HEIGHT = 62;
+
+/** Rows enter and leave the document in blocks of this many. Each change lays out the table, whatever the number of rows. */
+const BLOCK = 4;
 
 /** Most rows that are printed, about 40 pages. */
 const MAX_PRINTED = 2000;
@@ -69,6 +72,13 @@ export function rowSource<R>(rows: readonly R[], keyOf: (row: R) => string): Row
       return places.get(key) ?? -1;
     },
   };
+}
+
+/** A range that contains the rows in view and changes with every fourth row only, at both ends at once. */
+function inBlocks(range: Range): Range {
+  const startIndex = Math.floor(range.startIndex / BLOCK) * BLOCK;
+  const blocks = Math.ceil((range.endIndex - range.startIndex + 1) / BLOCK) + 1;
+  return { ...range, startIndex, endIndex: startIndex + blocks * BLOCK - 1 };
 }
 
 interface GridFocusOptions {
@@ -146,7 +156,7 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
     paddingEnd: covered,
     rangeExtractor: (range) => {
       if (printing) return Array.from({ length: Math.min(rows.length, MAX_PRINTED) }, (_, index) => index);
-      const shown = defaultRangeExtractor(range);
+      const shown = defaultRangeExtractor(inBlocks(range));
       // The active row has the focus, so it must stay in the document when it is scrolled out of view.
       return activeIndex < 0 ? shown : [...new Set([...shown, activeIndex])].toSorted((a, b) => a - b);
     },
