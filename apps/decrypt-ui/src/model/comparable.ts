@@ -1,7 +1,8 @@
 import { escapeInText } from '@temporal-kms/codec-api';
-import { isLosslessNumber, stringify } from 'lossless-json';
+import { isLosslessNumber } from 'lossless-json';
 import { hexLine } from './hex.ts';
 import type { PayloadValue } from './payload-value.ts';
+import { stringifyJson } from './stringify-json.ts';
 import { isRecord } from './values.ts';
 
 /**
@@ -45,7 +46,7 @@ function writeJson(value: unknown, { name, end, depth }: Place, lines: string[])
     ? value.map((item) => ['', item])
     : names.map((each) => [`${JSON.stringify(each)}: `, isRecord(value) ? value[each] : undefined]);
   if (members.length === 0 || depth > MAX_DEPTH) {
-    lines.push(`${indent}${name}${stringify(value) ?? 'null'}${end}`);
+    lines.push(`${indent}${name}${stringifyJson(value)}${end}`);
     return lines;
   }
   lines.push(`${indent}${name}${isArray ? '[' : '{'}`);

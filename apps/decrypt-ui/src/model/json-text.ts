@@ -63,11 +63,13 @@ export function* inline(input: unknown, limit: number, depth = 0): Generator<Tok
   yield punctuation(closing);
 }
 
+export type Members = readonly unknown[] | Readonly<Record<string, unknown>>;
+
 /** True for an object or array. */
-export const hasMembers = (input: unknown): input is readonly unknown[] | Readonly<Record<string, unknown>> =>
+export const hasMembers = (input: unknown): input is Members =>
   Array.isArray(input) || (isRecord(input) && !isLosslessNumber(input));
 
-export const membersIn = (input: readonly unknown[] | Readonly<Record<string, unknown>>): number =>
+export const membersIn = (input: Members): number =>
   Array.isArray(input) ? input.length : Object.keys(input).length;
 
 /** The name of a member, without quotes where JavaScript allows that. */

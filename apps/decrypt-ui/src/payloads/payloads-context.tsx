@@ -2,8 +2,9 @@ import type { JsonPayload, PayloadRef, PayloadStub, ReasonCode } from '@temporal
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { type Findings, isUnreadable, reasonOf } from '../model/keys.ts';
-import { type PayloadValue, payloadValue } from '../model/payload-value.ts';
+import type { PayloadValue } from '../model/payload-value.ts';
 import type { Decoder } from './decoder.ts';
+import { interpret, valueOf, valuesStore } from './payload-values.ts';
 import { accessTo, type PayloadPlace } from './reveals.ts';
 import { useRevealed } from './reveals-context.tsx';
 
@@ -82,8 +83,8 @@ export function useReadPayload(): (ref: PayloadRef) => JsonPayload | undefined {
 
 const waiting: PayloadView = { status: 'waiting' };
 const closed = { refused: { status: 'refused' }, locked: { status: 'locked' } } as const;
-/** The views of decoded payloads; each lives as long as the answer that it was made from. */
-const views = new WeakMap<JsonPayload, PayloadView>();
+/** The views of decoded payloads; each lives as long as its value. */
+const views = new WeakMap<PayloadValue, PayloadView>();
 
 /** Keeps payloads in view while the component is mounted. Returns a list that stays the same while its refs do. */
 export function usePayloadsInView(decoder: Decoder, refs: readonly PayloadRef[]): readonly PayloadRef[] {
@@ -108,10 +109,13 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
   // A payload that is not in view must be hidden too.
   useRevealed((reveals) => (ref === undefined ? undefined : accessTo(reveals, place(ref)).status));
   const state = useStore(decoder.store, () => (ref === undefined ? undefined : decoder.state(ref)));
+  const payload = state?.status === 'answered' && state.result.ok ? state.result.payload : undefined;
+  const value = useStore(valuesStore, () => payload && valueOf(payload));
+  useEffect(() => (payload && inView ? interpret(payload) : undefined), [payload, inView]);
   if (state === undefined) return waiting;
   switch (state.status) {
     case 'answered':
-      if (state.result.ok) return readable(state.result.payload);
+      if (state.result.ok) return value ? readable(value, state.result.payload) : waiting;
       return isOutOfDate(state.result)
         ? waiting
         : { status: 'unreadable', reason: state.result.reason, message: state.result.message };
@@ -133,10 +137,10 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
 const isOutOfDate = ({ ref, reason }: { ref: PayloadRef; reason: ReasonCode }) =>
   ref.startsWith('0:') && reason === 'event_not_found';
 
-function readable(payload: JsonPayload): PayloadView {
-  const known = views.get(payload);
+function readable(value: PayloadValue, payload: JsonPayload): PayloadView {
+  const known = views.get(value);
   if (known) return known;
-  const view: PayloadView = { status: 'readable', value: payloadValue(payload), payload };
-  views.set(payload, view);
+  const view: PayloadView = { status: 'readable', value, payload };
+  views.set(value, view);
   return view;
 }

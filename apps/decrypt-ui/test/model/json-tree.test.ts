@@ -6,6 +6,7 @@ import {
   memberCount,
   nextRow,
   parentRow,
+  RANGE,
   rowTokens,
   SHORT,
 } from '../../src/model/json-tree.ts';
@@ -63,11 +64,8 @@ describe('the tree of a JSON value', () => {
     expect(text(rows)[nextRow(rows, 6, -1)]).toContain('Kiel');
   });
 
-  test('of 200,000 numbers has a short line for each, and its preview reads the first of them only', () => {
+  test('of 200,000 numbers consists of ranges that fold, and reads the numbers of open ranges only', () => {
     const numbers = Array.from({ length: 200_000 }, (_, index) => index);
-    const rows = jsonRows({ numbers });
-    expect(rows).toHaveLength(numbers.length + 4);
-    expect(text(rows.slice(-3))).toEqual(['    199999', '  ]', '}']);
     let reads = 0;
     const watched = new Proxy(numbers, {
       get: (target, name, receiver) => {
@@ -75,9 +73,26 @@ describe('the tree of a JSON value', () => {
         return Reflect.get(target, name, receiver);
       },
     });
+    const rows = jsonRows({ watched }, { chosen: new Map(), lines: 3 });
+    expect(rows).toHaveLength(200 + RANGE + 4);
+    expect(text(rows.slice(1, 5))).toEqual(['  watched: [', '    0 … 999', '      0,', '      1,']);
+    expect(text(rows.slice(-3))).toEqual(['    199,000 … 199,999', '  ]', '}']);
+    expect(memberCount(rows.at(-3)!)).toBe(RANGE);
+    expect(reads).toBeLessThan(5 * RANGE);
+    const last = rows.at(-3)!;
+    const opened = jsonRows({ watched }, { chosen: new Map([[last.value, true]]), lines: 2 });
+    expect(text(opened.slice(-3))).toEqual(['      199999', '  ]', '}']);
+    expect(opened[parentRow(opened, opened.length - 3)]?.value).toBe(last.value);
+    reads = 0;
     expect(jsonInline(watched, 160)).not.toHaveLength(0);
     expect(text(jsonRows({ watched }, { chosen: new Map(), lines: 1 }))[1]).toContain('watched: [0, 1, 2');
-    expect(reads).toBeLessThan(1000);
+    expect(reads).toBeLessThan(RANGE);
+  });
+
+  test('names the first and the last member of a range in a long object', () => {
+    const members = Array.from({ length: 1500 }, (_, index) => [`key ${index}`, index] as const);
+    const rows = jsonRows(Object.fromEntries(members), { chosen: new Map(), lines: 1 });
+    expect(text(rows)).toEqual(['{', '  "key 0" … "key 999"', '  "key 1000" … "key 1499"', '}']);
   });
 
   test('shows the beginning of a long text, and how much is missing', () => {
@@ -88,9 +103,9 @@ describe('the tree of a JSON value', () => {
   test('folds the later objects of a long value until the reader opens them', () => {
     const list = Array.from({ length: 12_000 }, (_, index) => ({ index, ...customer }));
     const rows = jsonRows(list);
-    expect(rows.at(1)?.kind).toBe('open');
+    expect(rows.at(2)?.kind).toBe('open');
     expect(rows.at(-2)?.kind).toBe('folded');
-    expect(rows.length).toBeLessThan(SHORT + list.length);
+    expect(rows.length).toBeLessThan(SHORT + RANGE);
     const all = jsonRows(list, { chosen: new Map(), lines: LONG });
     expect(all.filter(({ kind }) => kind === 'open').length).toBeGreaterThan(3000);
     const last = list.at(-1);
@@ -98,6 +113,7 @@ describe('the tree of a JSON value', () => {
     const opened = jsonRows(list, {
       chosen: new Map<unknown, boolean>([
         [last, true],
+        [rows.at(-2)?.value, true],
         [list, true],
       ]),
       lines: 0,

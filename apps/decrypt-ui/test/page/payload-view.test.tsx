@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { LARGE } from '../../src/payloads/payload-values.ts';
 import { newNamespace, onDemand, sessionOf } from './people.ts';
 import { press, renderApp, RUN, until } from './render-app.tsx';
 
@@ -120,6 +121,29 @@ describe('JSON in the inspector', () => {
     await userEvent.click(button('More about input 0').first());
     await userEvent.click(page.getByRole('menuitemcheckbox', { name: 'Wrap long lines' }));
     await until(scrolls, 'a line that does not wrap', 10_000);
+  });
+});
+
+describe('a payload of 200,000 numbers', () => {
+  test('is interpreted in a worker, which ends with its answer, and its numbers fold in ranges', async () => {
+    const sent = vi.spyOn(Worker.prototype, 'postMessage');
+    const ended = vi.spyOn(Worker.prototype, 'terminate');
+    await renderApp('/ns/NS/workflows/long-numbers/01997c2e-0000-7000-8000-0000000000f2?ev=1');
+    const tree = await until(() => block('1:0')?.querySelector<HTMLElement>('[role="tree"]'), 'the tree');
+    const large = sent.mock.calls.filter(([message]) => message?.data?.length > LARGE);
+    expect(large).not.toHaveLength(0);
+    expect(ended).toHaveBeenCalledTimes(large.length);
+    expect(text(tree)).toContain('0 … 999');
+    // No step of the page's own depends on all numbers: only the lines in view are in the document.
+    expect(tree.querySelectorAll('[role="treeitem"]').length).toBeLessThan(200);
+    tree.focus();
+    await userEvent.keyboard('{End}');
+    await until(() => text(tree).includes('199,000 … 199,999'), 'the last range');
+    await userEvent.keyboard('{ArrowRight}{End}');
+    await until(() => text(tree).includes('12345678901234567890'), 'the last number with all its digits');
+    await userEvent.keyboard('{ArrowLeft}');
+    const active = () => document.getElementById(tree.getAttribute('aria-activedescendant') ?? '');
+    await until(() => text(active()).includes('199,000 … 199,999'), 'the range of the number');
   });
 });
 

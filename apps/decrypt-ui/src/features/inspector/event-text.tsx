@@ -1,9 +1,9 @@
 import { escapeInText } from '@temporal-kms/codec-api';
-import { stringify } from 'lossless-json';
 import { useMemo } from 'react';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { eventTitle } from '../../model/describe-group.ts';
 import type { RecordedEvent } from '../../model/history.ts';
+import { stringifyJson } from '../../model/stringify-json.ts';
 import { CodeView } from '../payload/code-view.tsx';
 import styles from './panes.module.css';
 
@@ -17,7 +17,7 @@ interface EventTextProps {
 /** An event as JSON. */
 export function EventText({ event, value, note, decrypted = false }: EventTextProps) {
   // Numbers of decrypted JSON keep their exact digits.
-  const text = useMemo(() => escapeInText(stringify(value, undefined, 2) ?? ''), [value]);
+  const text = useMemo(() => escapeInText(stringifyJson(value, 2)), [value]);
   const lines = useMemo(() => text.split('\n'), [text]);
   return (
     <section className={styles['section']}>

@@ -3,10 +3,11 @@ import { type ReactNode, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '../../components/button.tsx';
 import { rawEvent, type RecordedEvent } from '../../model/history.ts';
-import { payloadValue } from '../../model/payload-value.ts';
+import { type PayloadValue, payloadValue } from '../../model/payload-value.ts';
 import { isRecord } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useDecoder, usePayloadsInView } from '../../payloads/payloads-context.tsx';
+import { valueOf } from '../../payloads/payload-values.ts';
 import { EventText } from './event-text.tsx';
 import { StoredEventText } from './stored-event.tsx';
 import styles from './panes.module.css';
@@ -83,14 +84,16 @@ function useValues(refs: readonly PayloadRef[]): ReadonlyMap<PayloadRef, unknown
       if (state.status !== 'answered') continue;
       values.set(
         ref,
-        state.result.ok ? shown(payloadValue(state.result.payload)) : { $unreadable: state.result.reason },
+        state.result.ok
+          ? shown(valueOf(state.result.payload) ?? payloadValue(state.result.payload))
+          : { $unreadable: state.result.reason },
       );
     }
     return values;
   }, [decoder, viewed, payloads]);
 }
 
-function shown(value: ReturnType<typeof payloadValue>): unknown {
+function shown(value: PayloadValue): unknown {
   switch (value.kind) {
     case 'json':
       return value.value;

@@ -5,6 +5,7 @@ import { CopyButton } from '../../components/copy-button.tsx';
 import { announce } from '../../components/live-region.tsx';
 import { Menu, MenuAction, MenuLine, MenuToggle } from '../../components/menu.tsx';
 import { copyText, payloadValue } from '../../model/payload-value.ts';
+import { valueOf } from '../../payloads/payload-values.ts';
 import { useReadPayload } from '../../payloads/payloads-context.tsx';
 import { useRun } from '../../run/run-context.tsx';
 import { setPreferences, usePreferences } from '../../state/preferences.ts';
@@ -45,7 +46,7 @@ export function PayloadTools({ stub, title, onOpen, large = false }: PayloadTool
         what={name}
         text={() => {
           const payload = read(stub.ref);
-          return payload && copyText(payloadValue(payload));
+          return payload && copyText(valueOf(payload) ?? payloadValue(payload));
         }}
       />
       {large ? null : (
