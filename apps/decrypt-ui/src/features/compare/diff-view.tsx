@@ -1,7 +1,8 @@
 import { clsx } from 'clsx';
-import { ChevronsUpDown } from 'lucide-react';
+import { ChevronsUpDown, Ellipsis } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
-import { plural } from '../../model/format/number.ts';
+import { formatCount, plural } from '../../model/format/number.ts';
+import { cutOf, cutText, MORE } from '../../model/line-cut.ts';
 import { changedLines, type DiffRow, diffRows, type Piece, wordDiff } from '../../model/line-diff.ts';
 import { CodeView } from '../payload/code-view.tsx';
 import styles from './diff-view.module.css';
@@ -19,6 +20,7 @@ interface DiffViewProps {
 export function DiffView({ left, right, label, fill }: DiffViewProps) {
   const result = useDiff(left, right);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
+  const [more, setMore] = useState<ReadonlyMap<string, number>>(new Map());
   const parts = result.status === 'ready' ? result.diff.parts : undefined;
   const rows = useMemo(() => (parts ? diffRows(parts, open) : []), [parts, open]);
   if (result.status === 'waiting')
@@ -50,7 +52,20 @@ export function DiffView({ left, right, label, fill }: DiffViewProps) {
         fill={fill}
         renderLine={(index) => {
           const row = rows[index];
-          if (row?.kind !== 'folded') return row ? <Lines row={row} left={left} right={right} /> : null;
+          if (!row) return null;
+          if (row.kind !== 'folded') {
+            const key = `${row.left} ${row.right}`;
+            const times = more.get(key) ?? 0;
+            return (
+              <Lines
+                row={row}
+                left={left}
+                right={right}
+                more={times}
+                onMore={() => setMore(new Map(more).set(key, times + 1))}
+              />
+            );
+          }
           return (
             <button
               type="button"
@@ -71,20 +86,36 @@ interface LinesProps {
   readonly row: Exclude<DiffRow, { kind: 'folded' }>;
   readonly left: readonly string[];
   readonly right: readonly string[];
+  /** How often the reader has requested more of the lines. */
+  readonly more: number;
+  readonly onMore: () => void;
 }
 
-function Lines({ row, left, right }: LinesProps) {
+function Lines({ row, left, right, more, onMore }: LinesProps) {
   const first = row.left === undefined ? undefined : (left[row.left] ?? '');
   const second = row.right === undefined ? undefined : (right[row.right] ?? '');
   const changed = row.kind === 'changed';
+  const cut = useMemo(() => cutOf(first ?? '', second ?? '', more), [first, second, more]);
+  const before = first === undefined ? undefined : cutText(first, cut);
+  const after = second === undefined ? undefined : cutText(second, cut);
   const words = useMemo(
-    () => (changed && first !== undefined && second !== undefined ? wordDiff(first, second) : undefined),
-    [changed, first, second],
+    () => (changed && before !== undefined && after !== undefined ? wordDiff(before, after) : undefined),
+    [changed, before, after],
   );
+  const length = Math.max(first?.length ?? 0, second?.length ?? 0);
+  const hidden = length - (cut.to - cut.from);
   return (
     <div className={clsx(styles['row'], changed && styles['changed'])} data-diff={row.kind}>
-      <Side sign="−" changed={changed} position={row.left} text={first} pieces={words?.left} />
-      <Side sign="+" changed={changed} position={row.right} text={second} pieces={words?.right} />
+      <Side sign="−" changed={changed} position={row.left} text={before} pieces={words?.left} />
+      <Side sign="+" changed={changed} position={row.right} text={after} pieces={words?.right} />
+      {hidden > 0 ? (
+        <button type="button" className={styles['more']} onClick={onMore}>
+          <Ellipsis size={12} aria-hidden="true" />
+          {hidden <= MORE
+            ? `Show all ${formatCount(length)} characters`
+            : `Show ${formatCount(MORE)} more of ${formatCount(length)} characters`}
+        </button>
+      ) : null}
     </div>
   );
 }
