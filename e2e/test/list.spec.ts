@@ -205,3 +205,23 @@ test('two runs that are picked by key are compared: input, result or failure, an
   await expect(dialog).toContainText('Delivered to Mira Lindqvist');
   await expect(dialog).toContainText('Checkout of Tomás Ferreira failed');
 });
+
+test('two runs are picked by pointer on a phone, and compared', async ({ page }) => {
+  for (const id of ['order-1001', 'checkout-2001'])
+    await expect.poll(async () => (await latestRun(id)).status, { timeout: 60_000 }).not.toBe('Running');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await openList(page);
+  await page.getByRole('button', { name: 'Pick runs to compare' }).click();
+  const picked = page.getByRole('region', { name: 'Runs to compare' });
+  await expect(picked).toContainText('Pick two runs to compare');
+  for (const id of ['order-1001', 'checkout-2001']) {
+    const text = grid(page).getByText(id, { exact: true }).first();
+    await text.click();
+    await expect(page.getByRole('row').filter({ has: text }).getByRole('checkbox')).toBeChecked();
+  }
+  await expect(picked.getByRole('listitem')).toHaveCount(2);
+  await expectAccessible(page);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await picked.getByRole('link', { name: 'Compare' }).click();
+  await expect(page.getByRole('heading', { name: 'Compare runs' })).toBeVisible();
+});

@@ -63,6 +63,7 @@ const commands = {
   'row.open': { title: 'Open', keys: ['Enter'], section: 'Lists', when: onRow, keysOnly: true },
   find: { title: 'Find or filter', keys: ['/'], section: 'Lists' },
   'row.pick': { title: 'Pick the run for a comparison', keys: ['x'], section: 'Lists' },
+  'runs.pick': { title: 'Pick runs to compare', keys: [], section: 'Lists' },
   'runs.compare': { title: 'Compare the picked runs', keys: ['d'], section: 'Lists' },
   'runs.unpick': { title: 'Drop the picked runs', keys: ['Escape'], section: 'Lists' },
   'copy.id': { title: 'Copy id', keys: ['c'], section: 'Lists' },

@@ -107,6 +107,49 @@ describe('picking runs in the list', () => {
     );
   });
 
+  test('picks the run whose checkbox is clicked, which opens no run', async () => {
+    const app = await openList();
+    const box = page.getByRole('checkbox', { name: 'Pick refund-7 to compare' }).first();
+    await userEvent.hover(rows()[0]!);
+    await expect.element(box).toBeVisible();
+    await userEvent.click(box);
+    await until(() => picked().length === 1, 'the run');
+    await expect.element(box).toBeChecked();
+    expect(app.history.location.pathname).toMatch(/workflows$/);
+    await userEvent.click(box);
+    await until(() => !bar(), 'no bar');
+  });
+
+  test('picks by clicks on rows after a button of the toolbar, on a desktop and on a phone', async () => {
+    const app = await openList();
+    onTestFinished(() => page.viewport(1440, 900));
+    for (const [width, height] of [
+      [1440, 900],
+      [390, 844],
+    ] as const) {
+      await page.viewport(width, height);
+      const button = page.getByRole('button', { name: 'Pick runs to compare' });
+      await expect.element(button).toHaveAttribute('aria-pressed', 'false');
+      await userEvent.click(button);
+      await until(() => bar()?.textContent?.includes('Pick two runs to compare'), 'the bar');
+      for (const count of [1, 2]) {
+        // On the workflow id, which is a link while no runs are picked.
+        await userEvent.click(
+          page
+            .getByRole('row')
+            .getByText('refund-7', { exact: true })
+            .nth(count - 1),
+        );
+        await until(() => picked().length === count, `run ${count}`);
+      }
+      expect(app.history.location.pathname).toMatch(/workflows$/);
+      expect(document.documentElement.scrollWidth).toBeLessThanOrEqual(width);
+      await userEvent.click(page.getByRole('button', { name: 'Cancel' }));
+      await until(() => !bar(), 'no bar');
+      expect(rows()[0]!.querySelector('a')).not.toBeNull();
+    }
+  });
+
   test('fits a phone', async () => {
     await openList();
     await page.viewport(390, 844);

@@ -17,9 +17,10 @@ export function PicksBar({ namespace, picks }: { namespace: string; picks: Picks
   const comparison = first && second ? comparisonOf(namespace, first, second) : undefined;
   useCommands({
     'runs.compare': comparison && (() => void navigate(comparison)),
-    'runs.unpick': first && picks.clear,
+    'runs.pick': () => picks.setPicking(true),
+    'runs.unpick': first || picks.picking ? picks.clear : undefined,
   });
-  if (!first) return null;
+  if (!first && !picks.picking) return null;
   return (
     <section className={styles['bar']} aria-label="Runs to compare" data-unprinted="">
       <span className={styles['icon']} aria-hidden="true">
@@ -56,7 +57,9 @@ export function PicksBar({ namespace, picks }: { namespace: string; picks: Picks
           Compare
         </Link>
       ) : (
-        <span className={styles['hint']}>Pick another run to compare it with</span>
+        <span className={styles['hint']}>
+          {first ? 'Pick another run to compare it with' : 'Pick two runs to compare'}
+        </span>
       )}
       <Button look="ghost" {...tip('runs.unpick')} onClick={picks.clear}>
         Cancel

@@ -2,7 +2,18 @@ import { clsx } from 'clsx';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { ArrowDown, Columns3, Download, FileUp, Plus, Rows3, ScanSearch, Star, X } from 'lucide-react';
+import {
+  ArrowDown,
+  Columns3,
+  Download,
+  FileUp,
+  GitCompareArrows,
+  Plus,
+  Rows3,
+  ScanSearch,
+  Star,
+  X,
+} from 'lucide-react';
 import { type Ref, useState } from 'react';
 import { countQuery } from '../../api/queries.ts';
 import { tip } from '../../commands/commands.ts';
@@ -39,13 +50,16 @@ interface ViewsBarProps {
   readonly searchButton: Ref<HTMLButtonElement>;
   /** Shows the search in payloads; undefined while the list has no valid query. */
   readonly onSearch: (() => void) | undefined;
+  /** Whether the reader picks runs to compare. */
+  readonly picking: boolean;
+  readonly onPick: (picking: boolean) => void;
   readonly onColumns: () => void;
   readonly onExport: (form: 'json' | 'csv') => void;
 }
 
 /** The views of the list, and how it is shown. */
 export function ViewsBar(props: ViewsBarProps) {
-  const { namespace, search, loaded, searchButton, onSearch, onColumns, onExport } = props;
+  const { namespace, search, loaded, searchButton, onSearch, picking, onPick, onColumns, onExport } = props;
   const saved = useSavedViews(namespace);
   const [naming, setNaming] = useState(false);
   const q = search.q ?? '';
@@ -99,14 +113,25 @@ export function ViewsBar(props: ViewsBarProps) {
       <Button
         ref={searchButton}
         look="ghost"
-        className={styles['search']}
+        className={styles['tool']}
         aria-label="Search payloads"
         {...tip('search.runs')}
         disabled={!onSearch}
         onClick={onSearch}
       >
         <ScanSearch size={14} />
-        <span className={styles['searchText']}>Search payloads</span>
+        <span className={styles['toolText']}>Search payloads</span>
+      </Button>
+      <Button
+        look={picking ? 'quiet' : 'ghost'}
+        className={styles['tool']}
+        aria-label="Pick runs to compare"
+        aria-pressed={picking}
+        {...tip('runs.pick')}
+        onClick={() => onPick(!picking)}
+      >
+        <GitCompareArrows size={14} />
+        <span className={styles['toolText']}>Compare</span>
       </Button>
       {/* On a narrow screen: the top bar has no room for it. */}
       <Button

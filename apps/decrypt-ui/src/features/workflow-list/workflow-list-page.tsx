@@ -119,6 +119,8 @@ export function WorkflowListPage() {
         loaded={rows.length}
         searchButton={searchButton}
         onSearch={invalid ? undefined : runsSearch.show}
+        picking={picks.picking}
+        onPick={(picking) => (picking ? picks.setPicking(true) : picks.clear())}
         onColumns={() => setChoosing(true)}
         onExport={(form) => {
           listExport().then(

@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
-import { ChevronRight, GitCompareArrows, TriangleAlert } from 'lucide-react';
+import { Check, ChevronRight, GitCompareArrows, TriangleAlert } from 'lucide-react';
 import { Fragment, memo, type ReactNode } from 'react';
 import { firstKey } from '../../commands/commands.ts';
 import { CopyButton } from '../../components/copy-button.tsx';
@@ -27,6 +27,9 @@ interface WorkflowCellsProps {
   readonly now: number;
   /** The position of the run among those that are picked for a comparison, from 1; 0 if it is not picked. */
   readonly pick: number;
+  /** Whether the reader picks runs: the row has a checkbox, and no link that would open the run. */
+  readonly picking: boolean;
+  readonly onPick: (run: WorkflowSummary) => void;
   /** Why the run makes no progress. */
   readonly problem: Problem | undefined;
   readonly onExpand: (row: ListRow) => void;
@@ -56,6 +59,8 @@ export const WorkflowCells = memo(
     before.phone === after.phone &&
     before.now === after.now &&
     before.pick === after.pick &&
+    before.picking === after.picking &&
+    before.onPick === after.onPick &&
     before.problem?.detail === after.problem?.detail &&
     before.onExpand === after.onExpand,
 );
@@ -75,7 +80,7 @@ const INDENT = 22;
 const indentOf = (level: number) => (level - 1) * INDENT;
 
 function GridCells(props: RunProps) {
-  return props.columns.map((id) => {
+  return props.columns.map((id, index) => {
     const { align } = columnLook(id);
     return (
       <div
@@ -83,6 +88,7 @@ function GridCells(props: RunProps) {
         role="gridcell"
         className={clsx(align === 'right' && styles['right'], styles[id.startsWith('@') ? 'attribute' : id])}
       >
+        {index === 0 ? <PickBox {...props} /> : null}
         {isKnown(id) ? cells[id](props) : <Attribute run={props.run} name={id.slice(1)} />}
       </div>
     );
@@ -118,7 +124,7 @@ function Status({ run, problem }: { run: WorkflowSummary; problem: Problem | und
 }
 
 /** Marks a run that is picked for a comparison. */
-const Pick = ({ pick }: { pick: number }) =>
+const PickMark = ({ pick }: { pick: number }) =>
   pick === 0 ? null : (
     <span className={styles['pick']}>
       <GitCompareArrows size={12} aria-hidden="true" />
@@ -127,7 +133,31 @@ const Pick = ({ pick }: { pick: number }) =>
     </span>
   );
 
-function Id({ run, row, namespace, pick, onExpand }: RunProps) {
+/** Picks a run for a comparison. It is shown where the pointer or the focus is, and in every row while the reader picks runs. */
+function PickBox({ run, pick, picking, onPick }: RunProps) {
+  const picked = pick > 0;
+  return (
+    <span
+      className={styles['box']}
+      data-picked={picked ? '' : undefined}
+      data-shown={picking ? '' : undefined}
+    >
+      <input
+        type="checkbox"
+        tabIndex={-1}
+        checked={picked}
+        aria-label={`Pick ${escapeInvisible(run.workflowId)} to compare`}
+        data-tip="Pick to compare"
+        data-tip-key={firstKey('row.pick')}
+        onClick={(event) => event.stopPropagation()}
+        onChange={() => onPick(run)}
+      />
+      {picked ? <Check size={12} aria-hidden="true" /> : null}
+    </span>
+  );
+}
+
+function Id({ run, row, namespace, pick, picking, onExpand }: RunProps) {
   return (
     <div className={styles['ids']} style={{ paddingLeft: indentOf(row.level) }}>
       <button
@@ -146,8 +176,8 @@ function Id({ run, row, namespace, pick, onExpand }: RunProps) {
       >
         <ChevronRight size={14} />
       </button>
-      <RunLink run={run} namespace={namespace} />
-      <Pick pick={pick} />
+      <RunLink run={run} namespace={namespace} picking={picking} />
+      <PickMark pick={pick} />
       <CopyButton className={styles['copy']} what="workflow id" text={() => run.workflowId} />
     </div>
   );
@@ -181,14 +211,16 @@ function Attribute({ run, name }: { run: WorkflowSummary; name: string }) {
   return <span className="ellipsis t2">{escapeInvisible(parts.join(', '))}</span>;
 }
 
-function PhoneCells({ run, row, namespace, now, pick, problem, onExpand }: RunProps) {
+function PhoneCells(props: RunProps) {
+  const { run, row, namespace, now, pick, picking, problem, onExpand } = props;
   const outcome = outcomeOf(run.status);
   const started = millisOf(run.startTime);
   return (
     <div role="gridcell" className={styles['lines']} style={{ paddingLeft: indentOf(row.level) }}>
+      {picking ? <PickBox {...props} /> : null}
       <div className={styles['line']}>
-        <RunLink run={run} namespace={namespace} />
-        <Pick pick={pick} />
+        <RunLink run={run} namespace={namespace} picking={picking} />
+        <PickMark pick={pick} />
         <span className="spacer" />
         <Duration run={run} now={now} />
         <OutcomeGlyph outcome={outcome} />
@@ -228,7 +260,9 @@ function PhoneCells({ run, row, namespace, now, pick, problem, onExpand }: RunPr
 /** Temporal's visibility store knows the length and the size of a run only after the run has closed. */
 const isCounted = (run: WorkflowSummary) => run.historyLength > 0 || !isOpen(run.status);
 
-function RunLink({ run, namespace }: { run: WorkflowSummary; namespace: string }) {
+function RunLink({ run, namespace, picking }: Pick<RunProps, 'run' | 'namespace' | 'picking'>) {
+  if (picking)
+    return <span className={clsx(styles['link'], 'ellipsis')}>{escapeInvisible(run.workflowId)}</span>;
   return (
     <Link
       to="/ns/$namespace/workflows/$workflowId/$runId"

@@ -145,7 +145,9 @@ export function WorkflowTable(props: WorkflowTableProps) {
           level: row.level,
           expanded: row.run ? row.expanded : undefined,
           onClick: (event) => {
-            if (isPlainClick(event)) open(row);
+            if (!isPlainClick(event)) return;
+            if (!picks.picking) open(row);
+            else if (row.run) picks.toggle(row.run);
           },
         })}
         renderCells={(row) => (
@@ -156,6 +158,8 @@ export function WorkflowTable(props: WorkflowTableProps) {
             phone={phone}
             now={row.run && isOpen(row.run.status) ? now : 0}
             pick={pickOf(row, picks)}
+            picking={picks.picking}
+            onPick={picks.toggle}
             problem={row.run && problems.get(row.run.runId)}
             onExpand={toggle}
           />
