@@ -5,7 +5,7 @@ import { CallBudget } from '../src/call-options.ts';
 import { KmsCodecError, type WritableFormat } from '../src/index.ts';
 import { compress, decompressSizedZstd } from '../src/compression/zstd.ts';
 import { canonicalWorkflowId, workflowTag } from '../src/crypto/tags.ts';
-import { wrappedKey } from '../src/keys/decryption-keys.ts';
+import { wrappedKey } from '../src/keys/wrapped-key.ts';
 import { buildHeader, type Header, parseHeader } from '../src/formats/envelope-v2-header.ts';
 import { deserialize, type Payload, serialize } from '../src/formats/payload.ts';
 import { parseZstdFrame } from '../src/compression/zstd.ts';

@@ -3,7 +3,7 @@ import { decompressSizedZstd } from '../compression/zstd.ts';
 import { type Ciphertext, decrypt } from '../crypto/aead.ts';
 import { type Derivation, withDataKey } from '../crypto/branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
-import type { WrappedKey } from '../keys/decryption-keys.ts';
+import type { WrappedKey } from '../keys/wrapped-key.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { Encrypted } from './format.ts';

@@ -2,7 +2,7 @@ import { checkLength, encrypt, parseCiphertext } from '../crypto/aead.ts';
 import { derivation, type Derivation } from '../crypto/branch-key.ts';
 import { branchKeyAad, dataKeyInfo, keyId, namespaceTag, sameBytes, workflowTag } from '../crypto/tags.ts';
 import { KmsCodecError } from '../errors.ts';
-import { wrappedKey, type WrappedKey } from '../keys/decryption-keys.ts';
+import { wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import { compress } from '../compression/zstd.ts';

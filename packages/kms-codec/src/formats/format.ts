@@ -1,5 +1,5 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
-import type { WrappedKey } from '../keys/decryption-keys.ts';
+import type { WrappedKey } from '../keys/wrapped-key.ts';
 import type { DataKeyScope } from '../keys/scope-key.ts';
 import type { EncryptedFormat } from '../keys/key-rules.ts';
 import type { MaybePromise } from '../maybe-promise.ts';

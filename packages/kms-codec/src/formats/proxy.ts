@@ -1,6 +1,6 @@
 import { parseCiphertext } from '../crypto/aead.ts';
 import { KmsCodecError } from '../errors.ts';
-import { wrappedKey, type WrappedKey } from '../keys/decryption-keys.ts';
+import { wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
 import { decryptWithWrappedKey } from './aead-message.ts';
 import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
 import {

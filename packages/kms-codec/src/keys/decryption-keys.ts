@@ -7,18 +7,10 @@ import { KeyVersionAccess } from './key-version-access.ts';
 import type { KeyService } from './key-service.ts';
 import type { KeyedSemaphore } from './keyed-semaphore.ts';
 import type { DataKeyLimits } from './limits.ts';
+import { RefusedKeys } from './refused-keys.ts';
 import { SingleFlight } from './single-flight.ts';
-import { WaitBudget } from './wait-budget.ts';
-
-/** A wrapped branch key or data key and what Cloud KMS needs to unwrap it. The namespace's rule lists its crypto key. */
-export interface WrappedKey {
-  /** Identifies the wrapped key in the caches. Distinct for each triple of crypto key, AAD and wrapped bytes. */
-  readonly id: string;
-  readonly cryptoKey: string;
-  readonly aad: Uint8Array;
-  readonly wrapped: Uint8Array;
-  readonly keyVersion?: number | undefined;
-}
+import type { WaitBudget } from './wait-budget.ts';
+import type { WrappedKey } from './wrapped-key.ts';
 
 /** An unwrapped key in the cache. */
 interface CachedKey {
@@ -45,21 +37,6 @@ interface CachedKeysState {
   readonly oldestMs: number | undefined;
 }
 
-/** A key of this process that Cloud KMS has refused to unwrap. */
-interface RefusedKey {
-  readonly namespace: string;
-  readonly wrappedKey: WrappedKey;
-  code: ReasonCode;
-  /** Cloud KMS is not asked before this time. */
-  nextAttempt: number;
-  isAsking: boolean;
-}
-
-/** How often Cloud KMS is asked whether it unwraps a refused key of this process again. */
-const ASK_AGAIN_MS = 10_000;
-/** How long such an attempt retries. No caller waits for it. */
-const ASK_BUDGET_MS = 10_000;
-
 /** How long a failure that is not retryable is cached: a history under a disabled key must not cost a call per payload. */
 const FAILURE_TTL_MS = 5_000;
 const MAX_FAILURES = 4_096;
@@ -85,7 +62,7 @@ export class DecryptionKeys {
   /** The key that was found last, as long as a cache holds it: most consecutive messages have the same wrapped key. */
   #last: CachedKey | undefined;
   /** Keys of this process that Cloud KMS has refused, until it unwraps a key of their version. */
-  readonly #refused: LRUCache<string, RefusedKey>;
+  readonly #refused: RefusedKeys;
   readonly #accesses = new Map<string, KeyVersionAccess>();
   readonly #failures: LRUCache<string, KmsCodecError>;
   readonly #flights: SingleFlight<KeyObject>;
@@ -108,7 +85,11 @@ export class DecryptionKeys {
     };
     this.#keys = new LRUCache({ max: limits.maxDecryptionKeys, dispose });
     this.#own = new LRUCache({ max: OWN_PER_SCOPE * limits.maxEncryptionKeys, dispose });
-    this.#refused = new LRUCache({ max: OWN_PER_SCOPE * limits.maxEncryptionKeys });
+    this.#refused = new RefusedKeys(
+      OWN_PER_SCOPE * limits.maxEncryptionKeys,
+      (namespace, refused, waitBudget) => this.confirm(namespace, refused, waitBudget),
+      now,
+    );
     this.#failures = new LRUCache({
       max: MAX_FAILURES,
       ttl: FAILURE_TTL_MS,
@@ -145,8 +126,8 @@ export class DecryptionKeys {
    * Why Cloud KMS has refused to unwrap a key with which this process encrypts: no process can read what it writes. Undefined
    * if it has not, or unwraps the key again.
    */
-  refusal({ id }: WrappedKey): ReasonCode | undefined {
-    return this.#refused.peek(id)?.code;
+  refusal(own: WrappedKey): ReasonCode | undefined {
+    return this.#refused.codeOf(own);
   }
 
   /** Whether a failure is cached, so that Cloud KMS is not called. */
@@ -189,7 +170,7 @@ export class DecryptionKeys {
         const key = importKey(bytes);
         const access = this.#accessOf(wanted, started);
         access.confirm(started);
-        this.#accept(wanted);
+        this.#refused.accept(wanted);
         this.#keys.set(id, {
           namespace,
           wrappedKey: wanted,
@@ -244,7 +225,7 @@ export class DecryptionKeys {
   maintain(): void {
     const now = this.#now();
     this.#failures.purgeStale();
-    for (const refused of this.#refused.values()) void this.#askAgain(refused, now);
+    this.#refused.askAgain();
     const accesses = new Set<KeyVersionAccess>();
     for (const cached of this.#all()) {
       if (now >= this.#usableUntil(cached)) this.#remove(cached);
@@ -269,31 +250,7 @@ export class DecryptionKeys {
   #refuse({ namespace, wrappedKey: refused, isOwn }: CachedKey, code: ReasonCode): void {
     this.#keys.delete(refused.id);
     this.#own.delete(refused.id);
-    if (!isOwn) return;
-    const nextAttempt = this.#now() + ASK_AGAIN_MS;
-    this.#refused.set(refused.id, { namespace, wrappedKey: refused, code, nextAttempt, isAsking: false });
-  }
-
-  /** Notes that Cloud KMS has unwrapped a key: it does so for all keys of the same version. */
-  #accept({ cryptoKey, keyVersion }: WrappedKey): void {
-    for (const [id, { wrappedKey: refused }] of this.#refused.entries()) {
-      if (refused.cryptoKey === cryptoKey && refused.keyVersion === keyVersion) this.#refused.delete(id);
-    }
-  }
-
-  /** Asks whether Cloud KMS unwraps a refused key again. A process that has stopped to work needs no key otherwise. */
-  async #askAgain(refused: RefusedKey, now: number): Promise<void> {
-    if (refused.isAsking || now < refused.nextAttempt) return;
-    refused.isAsking = true;
-    try {
-      await this.confirm(refused.namespace, refused.wrappedKey, new WaitBudget(ASK_BUDGET_MS));
-    } catch (error) {
-      if (!(error instanceof KmsCodecError)) throw error;
-      refused.code = error.code;
-    } finally {
-      refused.isAsking = false;
-      refused.nextAttempt = this.#now() + ASK_AGAIN_MS;
-    }
+    if (isOwn) this.#refused.add(namespace, refused, code);
   }
 
   #all(): CachedKey[] {
@@ -388,13 +345,3 @@ const isUsable = (usability: Usability): usability is 'hit' | 'stale' =>
 
 /** For each key that encrypts, the one that it replaced and the one that replaces it stay in memory too. */
 const OWN_PER_SCOPE = 3;
-
-// Latin-1 has one character per byte. A hash would take ten times as long as the lookup.
-const latin1 = (bytes: Uint8Array) =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-
-/** Returns a wrapped key with its id. The id starts with the lengths of its parts, so no two triples share one. */
-export function wrappedKey(key: Omit<WrappedKey, 'id'>): WrappedKey {
-  const { cryptoKey, aad, wrapped } = key;
-  return { ...key, id: `${cryptoKey.length}.${aad.length}.${cryptoKey}${latin1(aad)}${latin1(wrapped)}` };
-}

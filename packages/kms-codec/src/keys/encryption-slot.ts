@@ -1,5 +1,5 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
-import type { WrappedKey } from './decryption-keys.ts';
+import type { WrappedKey } from './wrapped-key.ts';
 import type { DataKeyLimits } from './limits.ts';
 import {
   asWrappedKey,

@@ -1,7 +1,7 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { withResolvers } from '../maybe-promise.ts';
 import type { Observer } from '../observer.ts';
-import type { WrappedKey } from './decryption-keys.ts';
+import type { WrappedKey } from './wrapped-key.ts';
 import type { KeyService } from './key-service.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import { WaitTimer } from './wait-timer.ts';
