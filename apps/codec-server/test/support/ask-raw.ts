@@ -7,14 +7,17 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** Sends the lines of a request unchanged over a new connection, and resolves with the response. */
+/**
+ * Sends the lines of a request unchanged over a new connection, and resolves with the response. The server closes the connection:
+ * a client that closes its half first may count as disconnected.
+ */
 export async function ask(
   to: { readonly host: string; readonly port: number },
   requestLine: string,
   head: readonly string[],
 ): Promise<RawAnswer> {
   const socket = connect(to);
-  socket.end(`${[requestLine, ...head].join('\r\n')}\r\n\r\n`);
+  socket.write(`${[requestLine, ...head, 'Connection: close'].join('\r\n')}\r\n\r\n`);
   const answer = await text(socket);
   const end = answer.indexOf('\r\n\r\n');
   return {
