@@ -32,6 +32,11 @@ it('names the options of a scan that was started with others', () => {
     expect(otherOptions(kept(NOW), { ...wanted, ...other })).toBe('--rps 100 --task-queue queue');
 });
 
+it('quotes the name of a task queue for the shell', () => {
+  const odd = { ...kept(NOW), taskQueue: 'a; rm b' };
+  expect(otherOptions(odd, { rps: 100, taskQueue: 'other' })).toBe("--rps 100 --task-queue 'a; rm b'");
+});
+
 it('opens the state of a namespace again after an error', async () => {
   const folder = await temporaryFolder();
   const stateOf = statesIn(folder);

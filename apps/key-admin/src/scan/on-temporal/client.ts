@@ -9,6 +9,7 @@ import {
 } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { CliError } from '../../cli/cli-error.ts';
+import { quote } from '../../google/gcloud.ts';
 import { grpcCode, NOT_FOUND } from '../../google/errors.ts';
 import type { BeforeRuns, RemoteRuns, RunsFound } from '../remote-runs.ts';
 import type { ScanSource } from '../source.ts';
@@ -56,7 +57,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
     dataConverter: { payloadCodecs: [ownPayloads] },
   });
   const workflowId = workflowIdOf(namespaceId);
-  const terminateLine = `temporal workflow terminate --namespace ${home} --workflow-id ${workflowId}`;
+  const terminateLine = `temporal workflow terminate --namespace ${quote(home)} --workflow-id ${workflowId}`;
   let isStarted = false;
 
   return {
@@ -150,7 +151,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
       throw new CliError(
         'failed',
         `The workflow ${workflowId} in the namespace ${home} did not complete. Run the command again to begin a new scan.`,
-        [`temporal workflow describe --namespace ${home} --workflow-id ${workflowId}`],
+        [`temporal workflow describe --namespace ${quote(home)} --workflow-id ${workflowId}`],
         error,
       );
     } finally {

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
+import { quote } from '../../google/gcloud.ts';
 import { checkOwnFile } from '../own-files.ts';
 import type { BeforeRuns } from '../remote-runs.ts';
 import { notKept } from '../state.ts';
@@ -30,7 +31,7 @@ export const otherOptions = (
 ): string | undefined =>
   kept.rps === wanted.rps && kept.taskQueue === wanted.taskQueue
     ? undefined
-    : `--rps ${kept.rps} --task-queue ${kept.taskQueue}`;
+    : `--rps ${kept.rps} --task-queue ${quote(kept.taskQueue)}`;
 
 /** Returns the scan that a file keeps. Undefined: none, or the file is damaged. @throws CliError if others can write the file */
 export async function readKeptScan(path: string): Promise<KeptScan | undefined> {
