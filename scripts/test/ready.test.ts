@@ -41,7 +41,7 @@ it("prints the lines that connect Temporal's CLI to the stack", () => {
 
 it('prints the lines that rotate the key, now or by its schedule', () => {
   expect(rotationLines(19_062)).toEqual([
-    'pnpm kms-emulator --control-port 19062 rotate',
-    'pnpm kms-emulator --control-port 19062 clock --advance 90d',
+    'npx -y pnpm@12.21.0 kms-emulator --control-port 19062 rotate',
+    'npx -y pnpm@12.21.0 kms-emulator --control-port 19062 clock --advance 90d',
   ]);
 });

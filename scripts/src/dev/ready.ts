@@ -3,9 +3,11 @@
  * `kms:ready`). `ready.ts` ends when everything answers, and prints where (`dev:ready`).
  */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { projectRoot } from '../project.ts';
 import { findTemporalCli } from '../temporal-cli.ts';
 import { hasSignIn, isRemote, requiredPort } from './environment.ts';
 import { peopleLines } from './sign-in.ts';
@@ -53,10 +55,14 @@ export function shellLines(cliPath: string, temporalPort: number, codecPort: num
   ];
 }
 
-/** Returns the shell lines with which a user rotates the key of `pnpm dev`, now or by its schedule. */
+const { packageManager }: { packageManager: string } = JSON.parse(
+  readFileSync(join(projectRoot, 'package.json'), 'utf8'),
+);
+
+/** Returns the shell lines with which a user, who may not have pnpm, rotates the key of `pnpm dev`, now or by its schedule. */
 export const rotationLines = (controlPort: number): string[] =>
   ['rotate', 'clock --advance 90d'].map(
-    (command) => `pnpm kms-emulator --control-port ${controlPort} ${command}`,
+    (command) => `npx -y ${packageManager} kms-emulator --control-port ${controlPort} ${command}`,
   );
 
 const url = (variable: string) => `http://127.0.0.1:${requiredPort(variable)}`;
