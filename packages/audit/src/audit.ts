@@ -173,7 +173,7 @@ class Tally {
   summary(): Omit<NonNullable<AuditEntry['outcome']>, 'result'> {
     return {
       payloads: this.#payloads,
-      keys: this.#keys.map(({ key, payloads }) => ({ name: key.name, version: key.version, payloads })),
+      keys: this.#keys.map(({ key, payloads }) => ({ name: cut(key.name), version: key.version, payloads })),
       refused: this.#codes,
     };
   }

@@ -1,6 +1,7 @@
 import { type ReasonCode, reasonCodes } from '@temporal-kms/kms-codec/reason-codes';
 import { z } from 'zod/mini';
 
+export { isCryptoKeyName } from '@temporal-kms/kms-codec/crypto-key-name';
 export { reasonClass } from '@temporal-kms/kms-codec/reason-codes';
 export type { ReasonClass, ReasonCode } from '@temporal-kms/kms-codec/reason-codes';
 

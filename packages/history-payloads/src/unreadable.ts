@@ -1,4 +1,5 @@
 import {
+  isCryptoKeyName,
   type KeyUse,
   type PayloadRef,
   reasonCode,
@@ -40,15 +41,20 @@ export const unreadableValue = (ref: PayloadRef, { reason, key, namespace }: Unr
   $unreadable: { reason, ref, key, namespace },
 });
 
-/** Returns why an export could not decrypt a payload; undefined for a payload that the export contains. */
+const VERSION = /^[1-9]\d{0,9}$/;
+
+/**
+ * Returns why an export could not decrypt a payload; undefined for a payload that the export contains. The author of a file can
+ * write any text into its marks, and what is returned goes into the audit, so other texts than names and numbers are left out.
+ */
 export function unreadableReason({ metadata }: Payload) {
   const text = (name: string): string => Buffer.from(metadata?.[name] ?? '').toString();
   if (text('encoding') !== UNREADABLE_ENCODING) return undefined;
   const reason = reasonCode.safeParse(text('reason'));
-  const version = Number(text('key-version'));
+  const [key, version] = [text('key'), text('key-version')];
   return {
     reason: reason.success ? reason.data : 'malformed',
-    ...(text('key') === '' ? {} : { key: text('key') }),
-    ...(version > 0 ? { keyVersion: version } : {}),
+    ...(isCryptoKeyName(key) ? { key } : {}),
+    ...(VERSION.test(version) ? { keyVersion: Number(version) } : {}),
   } as const;
 }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { createAudit } from '@temporal-kms/audit';
+import { createAudit, entryLine, parseEntryLine } from '@temporal-kms/audit';
 import { decodeFrame, type DecodeResult, fileEvents, type HistoryEvent } from '@temporal-kms/codec-api';
 import { type FileWorkflow, readHistoryFile } from '@temporal-kms/history-files';
 import { readHistory } from '@temporal-kms/testing/history';
@@ -238,6 +238,34 @@ describe('the payloads of a file', () => {
       { error: { code: 'justification_required' } },
     ]);
     expect(entries).toMatchObject([{ event: 'denied', operation: 'decode', source: 'file' }]);
+  });
+
+  it('put no text of their author into the audit', async () => {
+    const forged = [
+      { key: 'x'.repeat(2_000_000), 'key-version': '7' },
+      { key: 'projects/a/locations/b/keyRings/c/cryptoKeys/d', 'key-version': '1.5' },
+    ].map((marks) => ({
+      metadata: Object.fromEntries(
+        Object.entries({ encoding: 'binary/unreadable', reason: 'key_disabled', ...marks }).map(
+          ([name, text]) => [name, Buffer.from(text).toString('base64')],
+        ),
+      ),
+    }));
+    const event = {
+      eventId: '1',
+      eventType: 'WorkflowExecutionStarted',
+      workflowExecutionStartedEventAttributes: { input: { payloads: forged } },
+    };
+    const written: string[] = [];
+    const audit = createAudit({ write: async (entry) => void written.push(entryLine(entry)) });
+    const file = workflowOf(JSON.stringify({ events: [event] }));
+    const results = await decoded(file, ['1:0', '1:1'], stack.replica({ audit }), {});
+    expect(results).toMatchObject([
+      { ok: false, reason: 'key_disabled', key: { version: 7 } },
+      { ok: false, reason: 'key_disabled', key: { name: expect.stringMatching(/cryptoKeys\/d$/) } },
+    ]);
+    expect(written.map((line) => parseEntryLine(line)?.event)).toEqual(['intent', 'outcome']);
+    expect(Math.max(...written.map(({ length }) => length))).toBeLessThan(2_000);
   });
 
   it('are not decrypted in another namespace, whose keys do not decrypt them', async () => {

@@ -1,3 +1,4 @@
+import { isCryptoKeyName } from '../crypto-key-name.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { WrappedKey } from '../keys/wrapped-key.ts';
 import type { DataKeyScope } from '../keys/scope-key.ts';
@@ -77,18 +78,19 @@ export function metadataText(payload: Payload, key: string): string {
   return value?.length ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : '';
 }
 
-/** The resource name of a crypto key, or temporal-proxy's URL of it. */
-const CRYPTO_KEY =
-  /^(?:gcpkms:\/\/)?(projects\/[\w.:-]+\/locations\/[\w-]+\/keyRings\/[\w-]+\/cryptoKeys\/[\w-]+)$/;
-const MAX_NAME_LENGTH = 512;
+/** Bytes of the longest name, or of temporal-proxy's URL of it. */
+const MAX_NAME_BYTES = 512;
+const PROXY_SCHEME = 'gcpkms://';
 
 /**
- * Returns the resource name of the crypto key that a metadata entry contains. Undefined for any other text, which errors and
- * reports must not repeat.
+ * Returns the resource name of the crypto key that a metadata entry contains, or that is in temporal-proxy's URL. Undefined for
+ * any other text.
  */
 export function namedCryptoKey(payload: Payload, entry: string): string | undefined {
-  if ((payload.metadata?.[entry]?.length ?? 0) > MAX_NAME_LENGTH) return undefined;
-  return CRYPTO_KEY.exec(metadataText(payload, entry))?.[1];
+  if ((payload.metadata?.[entry]?.length ?? 0) > MAX_NAME_BYTES) return undefined;
+  const text = metadataText(payload, entry);
+  const name = text.startsWith(PROXY_SCHEME) ? text.slice(PROXY_SCHEME.length) : text;
+  return isCryptoKeyName(name) ? name : undefined;
 }
 
 /** Whether two encodings are equal. */
