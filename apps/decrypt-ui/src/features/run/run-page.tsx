@@ -6,6 +6,7 @@ import { nextPlaintext } from '../../model/history.ts';
 import { pendingWork } from '../../model/pending.ts';
 import { RunProvider, useFind, useRun } from '../../run/run-context.tsx';
 import type { PageTab, WorkflowSearch } from '../../run/search.ts';
+import { SHEET_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { HistoryTab } from '../history/history-tab.tsx';
 import { HistoryTools } from '../history/history-tools.tsx';
 import { useHistoryView } from '../history/use-history-view.ts';
@@ -88,7 +89,10 @@ export function RunContent({ header, search, change }: RunContentProps) {
   const relations = useRelationCount();
   const memo = memoPayloads(description).length;
   const inspected = tab === 'history' ? view.selectedGroup : undefined;
-  const listed = tab === 'history' && searched !== undefined && (matches.count ?? 0) > 0;
+  // A sheet has room for one of the two: Find leads from match to match while an event is open.
+  const sheet = useNarrowerThan(SHEET_BELOW);
+  const hasMatches = tab === 'history' && searched !== undefined && (matches.count ?? 0) > 0;
+  const listed = hasMatches && !(sheet && inspected);
 
   const select = (eventId: number) => {
     change({ tab: undefined });
