@@ -142,6 +142,35 @@ for (const [width, height] of [
   });
 }
 
+test('a reload shows the same page', async ({ page }) => {
+  const query = encodeURIComponent('WorkflowType = "order" AND ExecutionStatus = "Completed"');
+  for (const path of [
+    `${LIST}?q=${query}`,
+    `${ORDER}?io=true`,
+    `${ORDER}?ev=9&pane=attributes`,
+    `${ORDER}?view=all&ev=12`,
+    `${ORDER}?tab=relations`,
+    `${ORDER}?tab=memo`,
+    `${ORDER}?tab=metadata`,
+    `${ORDER}?from=2000&to=9000`,
+    `${LIST}/checkout-2001?ev=1&pane=raw`,
+  ]) {
+    await page.goto(path);
+    await expect(page.locator('main').getByRole('heading').first()).toBeVisible();
+    const look = async () => {
+      await page.waitForLoadState('networkidle');
+      return (await page.locator('main').ariaSnapshot()).replaceAll(/\d+ (of \d+ )?payloads?.*/g, '');
+    };
+    await page.waitForTimeout(1_000);
+    await expect.poll(look, { message: path }).not.toContain('Being decrypted');
+    const before = await look();
+    const address = page.url();
+    await page.reload();
+    await expect.poll(look, { message: path }).toBe(before);
+    expect(page.url()).toBe(address);
+  }
+});
+
 test('a part of the page that cannot be loaded is explained, and a reload shows it', async ({ page }) => {
   await page.route(/relations-tab/, (route) => route.abort());
   await openOrder(page);
