@@ -42,6 +42,14 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
     const found = reader.page.getByRole('list', { name: 'Runs with matches' });
     await reader.has(found.getByRole('link', { name: /settlement-5001/ }));
   },
+  compare: async (reader) => {
+    await open(reader, 'order-1001');
+    await reader.click(reader.page.getByRole('button', { name: 'Compare' }));
+    const runs = reader.page.getByRole('dialog', { name: 'Compare with another run' });
+    await reader.click(runs.getByRole('link', { name: /order-1002/ }));
+    await reader.click(reader.page.getByRole('button', { name: 'Input differs' }));
+    await reader.sees(...answers.differences.flat());
+  },
   export: async (reader) => {
     await open(reader, 'order-1001');
     await reader.click(reader.page.getByRole('button', { name: 'Export', exact: true }));

@@ -107,6 +107,13 @@ export class Reader {
     await this.page.goto(address, { waitUntil: 'commit' });
   }
 
+  /** Opens an address in a tab of its own, and continues there. */
+  async newTab(address: string): Promise<void> {
+    this.#actions += 1;
+    this.page = await this.page.context().newPage();
+    await this.goTo(address);
+  }
+
   /** Counts an action that a script cannot do, such as copying an address. */
   did(): void {
     this.#actions += 1;

@@ -25,6 +25,7 @@ export const tasks = {
   pending: { name: 'Why an activity is pending' },
   stuck: { name: 'Why a workflow is stuck' },
   mentions: { name: 'Which run mentions a person' },
+  compare: { name: 'What differs between the inputs of two runs' },
   export: { name: 'A history, decrypted, as a file' },
   middle: { name: 'The payload of an event in the middle of 3,800 events' },
   unreadable: { name: 'Why a payload cannot be read' },
@@ -44,4 +45,9 @@ export const answers = {
   stuck: 'Elif Aydın has no membership to report on',
   failed: 'activity Heartbeat timeout',
   input: 'Mira Lindqvist',
+  /** What the inputs of order-1001 and order-1002 do not have in common. */
+  differences: [
+    ['Mira Lindqvist', 'Harbour Street 4, Malmö'],
+    ['Pavel Novák', 'Bridge Road 17, Brno'],
+  ],
 } as const;

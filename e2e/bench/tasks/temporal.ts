@@ -41,6 +41,17 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.scrollTo(answers.stuck, result(reader));
   },
   mentions: undefined,
+  // By hand: a tab for each run, and the eyes of the reader.
+  compare: async (reader) => {
+    const [first, second] = answers.differences;
+    await reader.click(link(reader, 'order-1001'));
+    await reader.sees(...first);
+    await reader.newTab('/namespaces/default/workflows');
+    await reader.click(link(reader, 'order-1002'));
+    await reader.sees(...second);
+    // Back to the first tab, to read it again.
+    reader.did();
+  },
   export: async (reader) => {
     await reader.click(link(reader, 'order-1001'));
     await reader.click(reader.page.getByRole('button', { name: /^Download/ }));
