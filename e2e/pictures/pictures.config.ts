@@ -1,0 +1,15 @@
+import { defineConfig } from '@playwright/test';
+import tests from '../playwright.config.ts';
+
+/* `pnpm pictures`: draws the pictures of the documentation from the stack of `DEV_AUTH=1 pnpm dev`, with its sample data. */
+
+process.env['DEV_AUTH'] = '1';
+
+export default defineConfig({
+  ...tests,
+  testDir: '.',
+  testMatch: 'pictures.ts',
+  outputDir: '../.results/pictures',
+  reporter: 'list',
+  use: { ...tests.use, trace: 'off' },
+});

@@ -1,0 +1,125 @@
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type BrowserContext, expect, type Page, test } from '@playwright/test';
+import { screens } from '../test/all-screens.ts';
+import { failingScreens } from '../test/failing-screens.ts';
+import { signInAs } from '../test/people.ts';
+import { signedInScreens } from '../test/signed-in-screens.ts';
+
+const project = join(import.meta.dirname, '..', '..');
+const folder = join(project, 'docs', 'images', 'dashboard');
+const gallery = join(project, 'docs', 'dashboard-screens.md');
+
+const sizes = {
+  desktop: { width: 1440, height: 900 },
+  phone: { width: 390, height: 844 },
+} as const;
+const themes = ['dark', 'light'] as const;
+/** The pictures have the width of a page of documentation, so that all of them together take a few megabytes. */
+const SCALE = 2 / 3;
+const QUALITY = 50;
+
+const administrator = 'Adam Admin';
+const all = [screens, failingScreens, signedInScreens].flatMap((each) => Object.keys(each));
+
+const fileName = (name: string) => name.replace(/^(the|an?) /, '').replaceAll(/\W+/g, '-');
+const pictureName = (name: string, size: string, theme: string) => `${fileName(name)}.${size}.${theme}.webp`;
+
+const title = (name: string) => name.charAt(0).toUpperCase() + name.slice(1);
+
+/** Draws what a page shows, in both sizes and both themes. */
+async function draw(page: Page, name: string): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  for (const [size, viewport] of Object.entries(sizes)) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of themes) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await expect(page.locator('html')).toHaveAttribute('data-theme', colorScheme);
+      await page.mouse.move(0, 0);
+      // Payloads that came into view by the change are being decrypted.
+      await page.waitForTimeout(500);
+      await page.evaluate(hidePath, project);
+      const { data } = await session.send('Page.captureScreenshot', {
+        format: 'webp',
+        quality: QUALITY,
+        clip: { x: 0, y: 0, ...viewport, scale: SCALE },
+      });
+      await writeFile(join(folder, pictureName(name, size, colorScheme)), data, 'base64');
+    }
+  }
+  await session.detach();
+}
+
+/** Writes `/app` in place of the folder of this project, which stack traces contain. Runs in the page. */
+function hidePath(path: string): void {
+  for (const element of document.querySelectorAll('body *')) {
+    const text = element.textContent;
+    if (text.includes(path) && ![...element.children].some((child) => child.textContent.includes(path)))
+      element.textContent = text.replaceAll(path, '/app');
+  }
+}
+
+/** The picture of a screen in the theme of the reader. */
+const picture = (name: string, size: string) => {
+  const [dark, light] = themes.map((theme) => `images/dashboard/${pictureName(name, size, theme)}`);
+  return `<picture><source media="(prefers-color-scheme: dark)" srcset="${dark}"><img src="${light}" alt="${title(name)}, on a ${size}"></picture>`;
+};
+
+let context: BrowserContext;
+
+test.beforeAll(async ({ browser, baseURL }) => {
+  test.setTimeout(180_000);
+  await mkdir(folder, { recursive: true });
+  context = await browser.newContext({ baseURL: baseURL ?? '', viewport: sizes.desktop });
+  const page = await context.newPage();
+  await signInAs(page, administrator, '/ns/default/workflows');
+  for (const [id, status] of [
+    ['order-1001', 'Completed'],
+    ['checkout-2001', 'Failed'],
+    ['subscription-7001', 'Completed'],
+  ] as const) {
+    await page.goto(`/ns/default/workflows?q=${id}`);
+    await expect(page.getByRole('row', { name: new RegExp(`${id} `) }).first()).toContainText(status, {
+      timeout: 90_000,
+    });
+  }
+  await page.close();
+});
+
+for (const [name, open] of [...Object.entries(screens), ...Object.entries(failingScreens)]) {
+  test(name, async () => {
+    const page = await context.newPage();
+    await open(page);
+    await draw(page, name);
+    await page.close();
+  });
+}
+
+for (const [name, { person, path, open }] of Object.entries(signedInScreens)) {
+  test(name, async ({ browser, baseURL }) => {
+    const own = await browser.newContext({ baseURL: baseURL ?? '', viewport: sizes.desktop });
+    const page = await own.newPage();
+    if (person === undefined) await page.goto(path);
+    else await signInAs(page, person, path);
+    await open(page);
+    await draw(page, name);
+    await own.close();
+  });
+}
+
+test.afterAll(async () => {
+  await context.close();
+  const known = new Set(
+    all.flatMap((name) =>
+      Object.keys(sizes).flatMap((size) => themes.map((theme) => pictureName(name, size, theme))),
+    ),
+  );
+  for (const file of await readdir(folder)) if (!known.has(file)) await rm(join(folder, file));
+  const sections = all.map(
+    (name) => `## ${title(name)}\n\n${picture(name, 'desktop')}\n\n${picture(name, 'phone')}\n`,
+  );
+  const head =
+    `# Screens of the dashboard\n\nEvery screen and state of the [dashboard](dashboard.md), on a desktop and on a phone, ` +
+    `in your theme: dark or light. \`pnpm pictures\` draws them from the sample data of \`DEV_AUTH=1 pnpm dev\`, and writes this page.\n`;
+  await writeFile(gallery, [head, ...sections].join('\n'));
+});
