@@ -46,7 +46,9 @@ export const journeys: Readonly<Record<string, (page: Page, origin: string) => P
     await panel.getByRole('link', { name: /order-1001 ?order, / }).click();
     await expect(page.getByRole('textbox', { name: 'Find in decrypted payloads' })).toHaveValue(SURNAME);
     await expect(inspector(page)).toContainText(SURNAME);
-    await expect(inspector(page).getByText(SURNAME).first()).toBeInViewport();
+    const value = inspector(page).getByText(SURNAME).first();
+    await value.scrollIntoViewIfNeeded();
+    await expect(value).toBeInViewport();
   },
   'exports a decrypted history, and opens the file again': async (page, origin) => {
     await page.addInitScript(() => Reflect.deleteProperty(window, 'showSaveFilePicker'));
