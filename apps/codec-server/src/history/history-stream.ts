@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HistoryEvent, HistoryFrame } from '@temporal-kms/codec-api';
-import { eventIdOf, workflowContext } from '@temporal-kms/history-payloads';
+import { type ProtoEvent, workflowContext } from '@temporal-kms/history-payloads';
 import type { Logger } from 'pino';
 import { historyEvent } from './event.ts';
 import { readPage } from './event-pages.ts';
@@ -10,6 +10,12 @@ import type { Inspect } from './payload-stub.ts';
 
 /** Shorter than the idle timeouts of common proxies. */
 const HEARTBEAT_MS = 10_000;
+
+/**
+ * Most durable events in a frame. A page of Temporal may have thousands; the caller shows the first frame while the server
+ * writes the next.
+ */
+const FRAME_EVENTS = 250;
 
 export interface HistoryStreamOptions {
   readonly reader: Pick<HistoryReader, 'read'>;
@@ -27,7 +33,7 @@ export interface HistoryStreamOptions {
   readonly heartbeatMs?: number;
 }
 
-/** Yields a history's events page by page, with stubs in place of payloads, and last an `end` frame with the reason. */
+/** Yields a history's events in order, with stubs in place of payloads, and last an `end` frame with the reason. */
 export async function* historyFrames(options: HistoryStreamOptions): AsyncGenerator<HistoryFrame, void> {
   const { reader, inspect, log, run, length, live, lifetime } = options;
   const home = workflowContext(run);
@@ -41,15 +47,16 @@ export async function* historyFrames(options: HistoryStreamOptions): AsyncGenera
         for await (const _ of heartbeats(reading, options.heartbeatMs ?? HEARTBEAT_MS))
           yield { type: 'heartbeat' };
         const { events, transient, complete } = await reading;
-        const written: HistoryEvent[] = [];
-        for (const event of [...events, ...transient]) {
-          await lifetime.checkpoint();
-          written.push(await historyEvent(event, home, inspect, lifetime));
+        for (const part of frameParts(events, transient)) {
+          const written: HistoryEvent[] = [];
+          for (const event of part) {
+            await lifetime.checkpoint();
+            written.push(await historyEvent(event, home, inspect, lifetime));
+          }
+          yield { type: 'events', events: written };
+          after = written.findLast(({ durable }) => durable)?.eventId ?? after;
         }
-        if (written.length > 0) yield { type: 'events', events: written };
-        const last = events.at(-1);
-        if (last !== undefined) after = eventIdOf(last);
-        if (complete || (last === undefined && !live)) break;
+        if (complete || (events.length === 0 && !live)) break;
       } finally {
         // The consumer may also have stopped while the page was read.
         reading.then(
@@ -63,6 +70,18 @@ export async function* historyFrames(options: HistoryStreamOptions): AsyncGenera
     const end = streamEnd(error, lifetime, log, 'history');
     if (end !== undefined) yield { type: 'end', ...end, after };
   }
+}
+
+/** Yields the events of each frame. The last frame has all transient events: any later frame would replace them. */
+function* frameParts(
+  events: readonly ProtoEvent[],
+  transient: readonly ProtoEvent[],
+): Generator<readonly ProtoEvent[], void> {
+  let start = 0;
+  for (; events.length - start > FRAME_EVENTS; start += FRAME_EVENTS)
+    yield events.slice(start, start + FRAME_EVENTS);
+  const last = [...events.slice(start), ...transient];
+  if (last.length > 0) yield last;
 }
 
 /** Yields every `ms` milliseconds until the promise settles. */

@@ -56,7 +56,7 @@ function streamHistory(options: RunRoutesOptions): Route {
     operationId: 'streamHistory',
     summary: 'Streams the events of a run in order, payloads replaced by placeholders',
     description:
-      'Streams pages as they are read and makes no Cloud KMS request. With `Accept-Encoding: gzip` the stream is compressed, ' +
+      'Streams events as they are read, at most 250 in a line, and makes no Cloud KMS request. With `Accept-Encoding: gzip` the stream is compressed, ' +
       'line by line. The last line contains the reason for the end and ' +
       'the last event. A stream without such a line was cut off: request the rest with `after`.',
     requires: 'metadata',

@@ -12,7 +12,10 @@ const event = (eventId: number): any => ({ eventId, eventType: 26, taskId: 1 });
 const range = (events: any[], complete: boolean): EventRange => ({ events, transient: [], complete });
 
 /** Starts a history stream whose reader returns one range after another. */
-function follow(reads: (() => Promise<EventRange>)[], more: { live?: boolean; length?: number } = {}) {
+function follow(
+  reads: (() => Promise<EventRange>)[],
+  more: { live?: boolean; length?: number; checkpoint?: () => Promise<void> } = {},
+) {
   const { log, lines } = keptLog();
   const requested: number[] = [];
   const frames = historyFrames({
@@ -28,7 +31,12 @@ function follow(reads: (() => Promise<EventRange>)[], more: { live?: boolean; le
     after: 0,
     length: more.length ?? 2,
     live: more.live ?? true,
-    lifetime: { signal: never, interruption: () => undefined, checkpoint: async () => undefined, memory },
+    lifetime: {
+      signal: never,
+      interruption: () => undefined,
+      checkpoint: more.checkpoint ?? (async () => undefined),
+      memory,
+    },
     heartbeatMs: 20,
   });
   return { frames, requested, lines };
@@ -118,6 +126,39 @@ describe('historyFrames', () => {
     ]);
     expect(requested).toEqual([1, 2]);
     expect(all.at(-1)).toEqual({ type: 'end', reason: 'complete', after: 3 });
+  });
+
+  it('sends a long page in frames of at most 250 events, the last with the events of a task in progress', async () => {
+    const events = Array.from({ length: 501 }, (_, index) => event(index + 1));
+    const { frames } = follow(
+      [async () => ({ events, transient: [task(502, false), task(503, false)], complete: false })],
+      { live: false, length: 501 },
+    );
+    const all = await collect(frames);
+    const ids = all.flatMap((frame) =>
+      frame.type === 'events' ? [frame.events.map(({ eventId }) => eventId)] : [],
+    );
+    expect(ids.map((each) => [each[0], each.at(-1)])).toEqual([
+      [1, 250],
+      [251, 500],
+      [501, 503],
+    ]);
+    expect(ids.flat()).toEqual(Array.from({ length: 503 }, (_, index) => index + 1));
+    expect(all.at(-1)).toEqual({ type: 'end', reason: 'complete', after: 501 });
+  });
+
+  it('names the last event that it has sent when it has to end within a page', async () => {
+    const events = Array.from({ length: 600 }, (_, index) => event(index + 1));
+    let left = 300;
+    const { frames } = follow([async () => range(events, true)], {
+      checkpoint: async () => {
+        left -= 1;
+        if (left === 0) throw new HttpError(503, 'busy', 'The server is busy; try again.');
+      },
+    });
+    const all = await collect(frames);
+    expect(all.map(({ type }) => type)).toEqual(['events', 'end']);
+    expect(all.at(-1)).toMatchObject({ reason: 'error', after: 250 });
   });
 
   it('does not count events that may still be replaced in the end frame', async () => {
