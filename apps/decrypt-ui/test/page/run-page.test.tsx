@@ -206,8 +206,11 @@ describe('the inspector', () => {
     const app = await renderApp(order);
     const first = await until(() => row('g1'), 'the first row');
     first.focus();
-    press('Enter', first);
-    await until(() => document.querySelector('[data-inspector]'), 'the inspector');
+    // The commands of the rows are ready a moment after the rows.
+    await until(() => {
+      press('Enter', first);
+      return document.querySelector('[data-inspector]');
+    }, 'the inspector');
     expect(document.activeElement).toBe(first);
     press('j');
     await until(() => document.activeElement === row('g5'), 'the focus on the next row');
