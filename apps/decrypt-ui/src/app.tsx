@@ -5,7 +5,7 @@ import { SessionGate } from './features/session/session-gate.tsx';
 import { createAppRouter } from './router.tsx';
 import { createReveals } from './payloads/reveals.ts';
 import { RevealsProvider } from './payloads/reveals-context.tsx';
-import { RunSessionsProvider } from './run/run-sessions-context.tsx';
+import { createRunSessionsPlace, RunSessionsProvider } from './run/run-sessions-context.tsx';
 import { RunsSearchProvider } from './run/runs-search-context.tsx';
 import { createRunsSearch } from './run/runs-search.ts';
 import { useMe } from './session/me.tsx';
@@ -35,11 +35,12 @@ function Pages({ history }: Pick<AppProps, 'history'>) {
   const { api, plaintext, queries } = useServices();
   const access = useMe();
   const [reveals] = useState(() => createReveals({ access, plaintext }));
-  const [router] = useState(() => createAppRouter(history));
+  const [runs] = useState(() => createRunSessionsPlace({ api, plaintext, queries, reveals }));
+  const [router] = useState(() => createAppRouter({ runs }, history));
   const [runsSearch] = useState(() => createRunsSearch(api, reveals));
   return (
     <RevealsProvider reveals={reveals} plaintext={plaintext}>
-      <RunSessionsProvider options={{ api, plaintext, queries, reveals }}>
+      <RunSessionsProvider place={runs}>
         <RunsSearchProvider search={runsSearch}>
           <RouterProvider router={router} />
         </RunsSearchProvider>

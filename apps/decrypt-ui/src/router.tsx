@@ -11,6 +11,8 @@ import { DefaultNamespace, NotFound } from './features/shell/fallback-pages.tsx'
 import { PageFailed } from './features/shell/page-failed.tsx';
 import { Shell } from './features/shell/shell.tsx';
 import { listSearch } from './features/workflow-list/list-search.ts';
+import type { RunAddress } from './api/client.ts';
+import type { RunSessionsPlace } from './run/run-sessions-context.tsx';
 import { compareSearch, workflowSearch } from './run/search.ts';
 import { historyWorker } from './run/start-history-worker.ts';
 
@@ -31,7 +33,21 @@ export function preloadPage(path: string): void {
   }
 }
 
-const root = createRootRouteWithContext()({ component: Shell, notFoundComponent: NotFound });
+/** What the application gives to the routes. */
+interface RouterContext {
+  readonly runs: RunSessionsPlace;
+}
+
+/** Starts to load a run while its page is not rendered yet. */
+function preloadRun({ runs }: RouterContext, address: RunAddress): void {
+  import('./run/run-context.tsx').then(
+    ({ runSessionsAt }) => runSessionsAt(runs).preload(address),
+    // The router imports the same chunk with the page, and reports why it cannot.
+    () => undefined,
+  );
+}
+
+const root = createRootRouteWithContext<RouterContext>()({ component: Shell, notFoundComponent: NotFound });
 
 const start = createRoute({ getParentRoute: () => root, path: '/', component: DefaultNamespace });
 
@@ -55,6 +71,8 @@ const workflowRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/workflows/$workflowId/$runId',
   validateSearch: workflowSearch,
+  // Not for a link under the pointer: the router calls the loader then too.
+  loader: ({ params, context, cause }) => (cause === 'enter' ? preloadRun(context, params) : undefined),
   component: lazyRouteComponent(loadRunPage, 'RunPage'),
 });
 
@@ -98,9 +116,10 @@ const routeTree = root.addChildren([
   ]),
 ]);
 
-export const createAppRouter = (history?: RouterHistory) =>
+export const createAppRouter = (context: RouterContext, history?: RouterHistory) =>
   createRouter({
     routeTree,
+    context,
     basepath: basePath,
     defaultPreload: 'intent',
     defaultErrorComponent: PageFailed,

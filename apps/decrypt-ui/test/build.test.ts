@@ -116,6 +116,26 @@ describe('the JavaScript that Chromium loads', () => {
     return sizes.reduce((sum, size) => sum + size, 0) / 1024;
   }
 
+  test('waits for no script to request the configuration, and requests it once', async () => {
+    const page = await browser.newPage();
+    const requested: string[] = [];
+    let releaseScripts: (() => void) | undefined;
+    const scriptsMayLoad = new Promise<void>((resolve) => {
+      releaseScripts = resolve;
+    });
+    page.on('request', (request) => requested.push(new URL(request.url()).pathname));
+    await page.route('**/assets/*.js', async (route) => {
+      await scriptsMayLoad;
+      await route.continue();
+    });
+    await page.goto(`${url}/ns/sizes/workflows`, { waitUntil: 'commit' });
+    await expect.poll(() => requested, { timeout: 20_000 }).toContain('/config.json');
+    releaseScripts?.();
+    await page.getByRole('row').nth(3).waitFor();
+    expect(requested.filter((path) => path === '/config.json')).toHaveLength(1);
+    await page.close();
+  });
+
   test('is at most 190 KiB for the list, after gzip', async () => {
     const size = await loaded('/ns/sizes/workflows', (page) => page.getByRole('row').nth(3).waitFor());
     expect(size).toBeLessThanOrEqual(190);

@@ -1,5 +1,14 @@
 import type { JsonPayload, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo } from 'react';
+import {
+  createContext,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+} from 'react';
 import { useStore } from 'zustand';
 import { type Findings, isUnreadable, reasonOf } from '../model/keys.ts';
 import type { PayloadValue } from '../model/payload-value.ts';
@@ -86,16 +95,33 @@ const closed = { refused: { status: 'refused' }, locked: { status: 'locked' } } 
 /** The views of decoded payloads; each lives as long as its value. */
 const views = new WeakMap<PayloadValue, PayloadView>();
 
+/**
+ * Calls `enter` before the browser draws the component, so that the request for its payloads is sent by then, and what
+ * `enter` returns after the browser has drawn without it: the stores change then, in a task of their own.
+ */
+function useInView(enter: (() => () => void) | undefined) {
+  const entered = useRef<() => void>(undefined);
+  useLayoutEffect(() => {
+    entered.current = enter?.();
+  }, [enter]);
+  useEffect(() => {
+    if (!enter) return undefined;
+    const leave = entered.current;
+    return () => leave?.();
+  }, [enter]);
+}
+
 /** Keeps payloads in view while the component is mounted. Returns a list that stays the same while its refs do. */
 export function usePayloadsInView(decoder: Decoder, refs: readonly PayloadRef[]): readonly PayloadRef[] {
   const joined = refs.join(' ');
   const viewed = useMemo(() => (joined === '' ? [] : joined.split(' ')), [joined]);
-  useEffect(() => {
+  const enter = useCallback(() => {
     const leave = viewed.map((ref) => decoder.view(ref));
     return () => {
       for (const stop of leave) stop();
     };
   }, [decoder, viewed]);
+  useInView(enter);
   return viewed;
 }
 
@@ -105,7 +131,11 @@ export function usePayloadsInView(decoder: Decoder, refs: readonly PayloadRef[])
  */
 export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inView = true): PayloadView {
   const { decoder, place } = usePayloads();
-  useEffect(() => (ref === undefined || !inView ? undefined : decoder.view(ref)), [decoder, ref, inView]);
+  const enter = useMemo(
+    () => (ref === undefined || !inView ? undefined : () => decoder.view(ref)),
+    [decoder, ref, inView],
+  );
+  useInView(enter);
   // A payload that is not in view must be hidden too.
   useRevealed((reveals) => (ref === undefined ? undefined : accessTo(reveals, place(ref)).status));
   const state = useStore(decoder.store, () => (ref === undefined ? undefined : decoder.state(ref)));

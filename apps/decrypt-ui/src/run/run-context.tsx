@@ -1,22 +1,24 @@
 import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
-import { createContext, type ReactNode, useContext, useDeferredValue, useEffect, useMemo } from 'react';
+import { createContext, type ReactNode, useContext, useEffect, useMemo } from 'react';
 import { useStore } from 'zustand';
 import type { RunAddress } from '../api/client.ts';
 import { stubOf } from '../model/history.ts';
 import { type KeyUsage, keyUsage } from '../model/keys.ts';
 import { isOpen } from '../model/outcome.ts';
 import { type Payloads, PayloadsProvider, useFindings, usePayloads } from '../payloads/payloads-context.tsx';
+import { useStoreInSteps } from '../state/store.ts';
 import type { Find, FindState } from './find.ts';
 import type { FollowState } from './follow.ts';
 import { openHistoryPort } from './history-client.ts';
-import { useRunSessionsPlace } from './run-sessions-context.tsx';
+import { type RunSessionsPlace, useRunSessionsPlace } from './run-sessions-context.tsx';
 import type { AttemptsSeen, RunSession } from './session.ts';
 import { createRunSessions, type RunSessions } from './sessions.ts';
 
-export function useRunSessions(): RunSessions {
-  const place = useRunSessionsPlace();
-  return place((options) => createRunSessions({ ...options, openPort: openHistoryPort }));
-}
+/** The sessions of runs at their place. */
+export const runSessionsAt = (place: RunSessionsPlace): RunSessions =>
+  place((options) => createRunSessions({ ...options, openPort: openHistoryPort }));
+
+export const useRunSessions = (): RunSessions => runSessionsAt(useRunSessionsPlace());
 
 /** Everything that the page knows about one run. */
 export interface Run {
@@ -98,12 +100,11 @@ export function FileRunProvider({ session, ...rest }: FileRunProviderProps) {
 }
 
 function SessionProvider({ session, renderFailed, loading, children }: FileRunProviderProps) {
-  const description = useStore(session.store, (state) => state.description);
-  const failure = useStore(session.store, (state) => state.failure);
+  const { description, failure, attemptsSeen } = useStoreInSteps(session.store);
   if (!description) return failure ? renderFailed(failure, session.refresh) : loading;
   return (
     <PayloadsProvider decoder={session.decoder} place={session.place}>
-      <Loaded session={session} description={description}>
+      <Loaded session={session} description={description} attemptsSeen={attemptsSeen}>
         {children}
       </Loaded>
     </PayloadsProvider>
@@ -113,13 +114,12 @@ function SessionProvider({ session, renderFailed, loading, children }: FileRunPr
 interface LoadedProps {
   readonly session: RunSession;
   readonly description: WorkflowDescription;
+  readonly attemptsSeen: AttemptsSeen;
   readonly children: ReactNode;
 }
 
-function Loaded({ session, description, children }: LoadedProps) {
-  // React renders a long history in steps, between which the page answers the reader.
-  const follow = useDeferredValue(useStore(session.history));
-  const attemptsSeen = useStore(session.store, (state) => state.attemptsSeen);
+function Loaded({ session, description, attemptsSeen, children }: LoadedProps) {
+  const follow = useStoreInSteps(session.history);
   const findings = useFindings();
   const { history, phase } = follow;
   const usage = useMemo(

@@ -1,4 +1,4 @@
-import { createContext, type ReactNode, useContext, useState } from 'react';
+import { createContext, type ReactNode, useContext } from 'react';
 import type { RunSessionOptions } from './session.ts';
 import type { RunSessions } from './sessions.ts';
 
@@ -8,18 +8,18 @@ type Options = Omit<RunSessionOptions, 'openPort' | 'source'>;
  * Returns the sessions of runs; the first call creates them. The caller brings the code that does so, and pages without
  * runs do not load it.
  */
-type RunSessionsPlace = (create: (options: Options) => RunSessions) => RunSessions;
+export type RunSessionsPlace = (create: (options: Options) => RunSessions) => RunSessions;
 
 const Context = createContext<RunSessionsPlace | undefined>(undefined);
 
-function createPlace(options: Options): RunSessionsPlace {
+/** Returns the place of the sessions of runs, with what they need. */
+export function createRunSessionsPlace(options: Options): RunSessionsPlace {
   let sessions: RunSessions | undefined;
   return (create) => (sessions ??= create(options));
 }
 
-/** Gives the pages what they need to create the sessions of runs. */
-export function RunSessionsProvider({ options, children }: { options: Options; children: ReactNode }) {
-  const [place] = useState(() => createPlace(options));
+/** Gives the pages the place of the sessions of runs. */
+export function RunSessionsProvider({ place, children }: { place: RunSessionsPlace; children: ReactNode }) {
   return <Context value={place}>{children}</Context>;
 }
 

@@ -8,6 +8,8 @@ interface Entry {
   readonly session: RunSession;
   users: number;
   closing?: ReturnType<typeof setTimeout>;
+  /** Ends the loading that began before a page used the run. */
+  endPreload?: (() => void) | undefined;
 }
 
 export type RunSessions = ReturnType<typeof createRunSessions>;
@@ -34,24 +36,39 @@ export function createRunSessions(options: RunSessionOptions) {
     entry.session.close();
   }
 
+  function use(address: RunAddress): () => void {
+    const key = keyOf(address);
+    const entry = entryOf(address);
+    clearTimeout(entry.closing);
+    entry.users += 1;
+    entry.session.start();
+    entry.endPreload?.();
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      entry.users -= 1;
+      if (entry.users > 0) return;
+      entry.session.stop();
+      entry.closing = setTimeout(() => close(key), KEEP);
+    };
+  }
+
   return {
     /** The session of a run. It loads the run while at least one user has started it. */
     get: (address: RunAddress): RunSession => entryOf(address).session,
     /** Starts the session of a run until the returned function is called. */
-    use(address: RunAddress): () => void {
-      const key = keyOf(address);
+    use,
+    /** Starts the session of a run whose page is not on the screen yet. It stops if no page uses it within `KEEP`. */
+    preload(address: RunAddress) {
       const entry = entryOf(address);
-      clearTimeout(entry.closing);
-      entry.users += 1;
-      entry.session.start();
-      let left = false;
-      return () => {
-        if (left) return;
-        left = true;
-        entry.users -= 1;
-        if (entry.users > 0) return;
-        entry.session.stop();
-        entry.closing = setTimeout(() => close(key), KEEP);
+      if (entry.users > 0) return;
+      const leave = use(address);
+      const timer = setTimeout(leave, KEEP);
+      entry.endPreload = () => {
+        clearTimeout(timer);
+        entry.endPreload = undefined;
+        leave();
       };
     },
     /** Closes the sessions that nothing uses. */

@@ -31,11 +31,13 @@ function notAsked(): never {
 /** Sessions whose runs have as many events as their workflow id says. */
 function setUp() {
   const opened: string[] = [];
+  const aborted: string[] = [];
   const api = {
     decode: notAsked,
     search: notAsked,
     describe: async (_: string, workflowId: string) => runOf(workflowId).description,
-    history: async ({ workflowId }: RunAddress, { after }: { after: number }) => {
+    history: async ({ workflowId }: RunAddress, { after }: { after: number }, signal: AbortSignal) => {
+      signal.addEventListener('abort', () => aborted.push(workflowId));
       opened.push(`${workflowId} after ${after}`);
       const { events } = runOf(workflowId);
       const frames = [{ type: 'events', events: events.slice(after) }, { type: 'heartbeat' }];
@@ -54,7 +56,7 @@ function setUp() {
     reveals: createReveals({ plaintext, access: { can: () => true, reveal: () => 'automatic' } }),
     openPort: openTestPort,
   });
-  return { sessions, opened };
+  return { sessions, opened, aborted };
 }
 
 const eventsOf = (sessions: ReturnType<typeof setUp>['sessions'], workflowId: string) =>
@@ -87,6 +89,33 @@ test('keeps a run that left the screen for a while, and continues where it was',
   again();
   await vi.advanceTimersByTimeAsync(60_000);
   expect(sessions.get(address('4'))).not.toBe(session);
+});
+
+test('hands a run that it has begun to load to the page, which opens no second stream', async () => {
+  const { sessions, opened } = setUp();
+  sessions.preload(address('5'));
+  await vi.advanceTimersByTimeAsync(200);
+  expect(eventsOf(sessions, '5')).toBe(5);
+  const session = sessions.get(address('5'));
+  const leave = sessions.use(address('5'));
+  sessions.preload(address('5'));
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(sessions.get(address('5'))).toBe(session);
+  expect(opened).toEqual(['5 after 0']);
+  leave();
+  await vi.advanceTimersByTimeAsync(9_000);
+  expect(sessions.get(address('5'))).toBe(session);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(sessions.get(address('5'))).not.toBe(session);
+});
+
+test('stops a run that it has begun to load if no page uses it', async () => {
+  const { sessions, opened, aborted } = setUp();
+  sessions.preload(address('6'));
+  await vi.advanceTimersByTimeAsync(200);
+  expect([opened, aborted]).toEqual([['6 after 0'], []]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(aborted).toEqual(['6']);
 });
 
 test('stops loading a run only when its last user has left', async () => {

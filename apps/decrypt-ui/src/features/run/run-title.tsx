@@ -34,6 +34,11 @@ export function RunTitle({ address: { namespace, workflowId } }: { address: RunA
  */
 function useHeadingFocus(): RefCallback<HTMLElement> {
   return useCallback((heading: HTMLElement | null) => {
-    if (heading && document.activeElement === document.body) heading.focus({ preventScroll: true });
+    if (!heading) return undefined;
+    // Focusing needs the layout, which the next frame computes in any case.
+    const frame = requestAnimationFrame(() => {
+      if (document.activeElement === document.body) heading.focus({ preventScroll: true });
+    });
+    return () => cancelAnimationFrame(frame);
   }, []);
 }
