@@ -22,12 +22,15 @@ export interface FollowOptions {
   readonly openPort: () => IndexPort<IndexReply>;
   /** Events from `from` on whose names match the latest search. */
   readonly onFound?: (eventIds: readonly number[], from: number) => void;
-  /** Least milliseconds between two updates of the store while events arrive. */
+  /** Least milliseconds between two updates of the store while events arrive. It grows with the history. */
   readonly throttle?: number;
   /** Milliseconds until the follower reconnects after a failure; doubles up to `retryMost`. */
   readonly retryFirst?: number;
   readonly retryMost?: number;
 }
+
+/** Each update costs in proportion to the history, so this many events lengthen the time between two updates by 1 ms. */
+const EVENTS_PER_MS = 100;
 
 /**
  * Reads a history to its end and, while the run is open, as it grows. When the stream ends early, the follower reconnects
@@ -64,7 +67,8 @@ export function followHistory({
         received();
         collected.apply(delta);
         // Browsers pause requestAnimationFrame in a hidden tab, but not timers.
-        timer ??= setTimeout(publish, store.getState().history.events.length === 0 ? 0 : throttle);
+        const { length } = store.getState().history.events;
+        timer ??= setTimeout(publish, length === 0 ? 0 : throttle + length / EVENTS_PER_MS);
       },
       onHeartbeat() {
         received();
