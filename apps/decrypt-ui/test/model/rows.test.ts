@@ -3,7 +3,7 @@ import { matchedGroups, searchWords } from '../../src/model/find.ts';
 import { rowsOf } from '../../src/model/rows.ts';
 import { createHistoryBuilder, listOf } from '../fixtures/history.ts';
 import { FixtureRun } from '../fixtures/run.ts';
-import { orderRun } from '../fixtures/runs.ts';
+import { orderRun } from '../fixtures/order-run.ts';
 
 function order() {
   const builder = createHistoryBuilder();
