@@ -11,6 +11,8 @@ export interface StartTemporalOptions {
   readonly namespaces?: readonly string[];
   /** SQLite file that keeps the data. Without it, the server keeps data in memory and loses it at `close()`. */
   readonly dbFile?: string;
+  /** Pragmas of SQLite, such as `synchronous`. */
+  readonly sqlitePragmas?: Readonly<Record<string, string>>;
   /** gRPC port. Default: a free port. */
   readonly port?: number;
   /** Port of Temporal's Web UI, 0 for a free port. Without it, the server has no Web UI. */
@@ -90,6 +92,8 @@ function serverArguments(options: StartTemporalOptions, port: number, uiPort: nu
   if (uiPort === undefined) args.push('--headless');
   else args.push('--ui-port', String(uiPort), '--ui-disable-news-fetch');
   if (options.dbFile) args.push('--db-filename', options.dbFile);
+  for (const [name, value] of Object.entries(options.sqlitePragmas ?? {}))
+    args.push('--sqlite-pragma', `${name}=${value}`);
   if (options.codecEndpoint) args.push('--ui-codec-endpoint', options.codecEndpoint);
   for (const namespace of options.namespaces ?? []) args.push('--namespace', namespace);
   for (const [name, type] of Object.entries(options.searchAttributes ?? {})) {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,7 @@ import { startEmulator } from '@temporal-kms/kms-emulator';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { Connection } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
 
 const { values } = parseArgs({
   options: {
@@ -24,18 +26,26 @@ if (values.help) {
     'node bench/scan.bench.ts [--histories 2000] [--workers 1,2,4] [--rps 20000]\n' +
       'Starts Temporal, creates small closed runs with an encrypted input, and scans them in one process, then by 1, 2 and 4\n' +
       'worker processes, and by the last number of workers once more, of which one is killed (SIGKILL) and replaced. Each\n' +
-      'result must be that of one process. Temporal, the workers and this program share the machine.',
+      'report must contain the runs that this program has created, by key version, and be equal to that of one process.\n' +
+      'Temporal, which keeps its data in a file, the workers and this program share the machine.',
   );
   process.exit(0);
 }
 const histories = Number(values.histories);
 const src = join(import.meta.dirname, '..', 'src');
+const namespace = 'default';
 const KEY = 'projects/p/locations/global/keyRings/r/cryptoKeys/k';
 
 const folder = await mkdtemp(join(tmpdir(), 'scan-bench-'));
 const temporal = await startTemporal({
-  // The server's defaults would limit the scan, and not the processes.
+  // In memory, 100,000 runs take 10 GB, and the server ends by itself.
+  dbFile: join(folder, 'temporal.db'),
+  // What the server has written need not survive the machine.
+  sqlitePragmas: { synchronous: 'OFF' },
   dynamicConfig: {
+    // The default, 128,000 runs, would keep all runs in memory too.
+    'history.hostLevelCacheMaxSize': 1_000,
+    // The server's defaults would limit the scan, and not the processes.
     'frontend.namespaceRPS': 1_000_000,
     'frontend.namespaceRPS.visibility': 1_000_000,
     'frontend.rps': 1_000_000,
@@ -53,7 +63,10 @@ const env = {
   TEMPORAL_ADDRESS: temporal.address,
 };
 const started: NodeProcess[] = [];
-let expected: string | undefined;
+/** The number of runs by the version under which their input is encrypted. */
+const created = new Map<number, number>();
+/** What the first scan has found. */
+let expected: object | undefined;
 let isEnding = false;
 async function reportEndOfTemporal(): Promise<void> {
   const status = await temporal.exited;
@@ -65,10 +78,10 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 try {
-  const created = await seconds(createRuns);
-  console.error(`${histories} runs created in ${created.toFixed(0)} s`);
+  const took = await seconds(createRuns);
+  console.error(`${histories} runs created in ${took.toFixed(0)} s`);
   console.log('| what | seconds | histories per second |\n| --- | --- | --- |');
-  expected = await measure('one process, without workflows', () => scan());
+  await measure('one process, without workflows', () => scan());
   const counts = values.workers.split(',').map(Number);
   for (const count of counts) {
     const workers = await startWorkers(count);
@@ -96,53 +109,64 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-async function measure(what: string, run: () => Promise<ScanReport>): Promise<string> {
+async function measure(what: string, run: () => Promise<ScanReport>): Promise<void> {
   let report: ScanReport | undefined;
   const took = await seconds(async () => {
     report = await run();
   });
-  const result = resultOf(report);
-  if (expected !== undefined && result !== expected) throw new Error(`${what}: another result: ${result}`);
+  const [found] = report?.namespaces ?? [];
+  const { looked, keys, findings, gaps } = found ?? {};
+  const counted = keys?.map(({ version, places }) => [version, places.closed?.histories] as const);
+  assert.deepEqual(
+    { open: looked?.open.histories, closed: looked?.closed.histories, versions: new Map(counted), gaps },
+    { open: 0, closed: histories, versions: created, gaps: [] },
+  );
+  const result = { looked: [looked?.open, looked?.closed], keys, findings };
+  expected ??= result;
+  assert.deepEqual(result, expected);
   console.log(`| ${what} | ${took.toFixed(1)} | ${Math.round(histories / took)} |`);
-  return result;
 }
 
+/** Creates closed runs whose input is encrypted under the first or the second version of the key. */
 async function createRuns(): Promise<void> {
-  const namespace = 'default';
-  const codec = loadKmsCodec({ namespace, env });
-  const context = { type: 'workflow', namespace, workflowId: 'any' } as const;
-  const plain = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"a small input"') };
-  const payloads = await codec.encode([plain], context);
-  await codec.close();
+  const first = await encryptedInput();
+  await emulator.rotate(KEY);
+  const inputs = [first, await encryptedInput()];
   const { workflowService } = connection;
   let next = 0;
-  let done = 0;
   const create = async (): Promise<void> => {
     while (next < histories) {
       const workflowId = `run-${next}`;
+      // Two of three runs have the second version.
+      const version = next % 3 === 0 ? 1 : 2;
       next += 1;
       await workflowService.startWorkflowExecution({
         namespace,
         workflowId,
         workflowType: { name: 'any' },
         taskQueue: { name: 'none' },
-        input: { payloads },
+        input: { payloads: inputs[version - 1] ?? [] },
         requestId: randomUUID(),
       });
       await workflowService.terminateWorkflowExecution({ namespace, workflowExecution: { workflowId } });
-      done += 1;
+      created.set(version, (created.get(version) ?? 0) + 1);
+      const done = (created.get(1) ?? 0) + (created.get(2) ?? 0);
       if (done % 10_000 === 0) console.error(`${done} runs created`);
     }
   };
   await Promise.all(Array.from({ length: 32 }, create));
-  for (;;) {
-    const { count } = await workflowService.countWorkflowExecutions({
-      namespace,
-      query: "ExecutionStatus = 'Terminated'",
-    });
-    if (Number(count) === histories) return;
+  const query = "ExecutionStatus = 'Terminated'";
+  while (Number((await workflowService.countWorkflowExecutions({ namespace, query })).count) !== histories)
     await sleep(500);
-  }
+}
+
+/** A new codec takes a key under the version that is primary now. */
+async function encryptedInput(): Promise<Payload[]> {
+  const codec = loadKmsCodec({ namespace, env });
+  const plain = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"a small input"') };
+  const payloads = await codec.encode([plain], { type: 'workflow', namespace, workflowId: 'any' });
+  await codec.close();
+  return payloads;
 }
 
 function start(file: string, args: readonly string[]): NodeProcess {
@@ -188,11 +212,6 @@ async function reportOf(running: NodeProcess): Promise<ScanReport> {
 
 async function untilCounted(running: NodeProcess): Promise<void> {
   while (running.isRunning() && !/ [1-9]\d* counted/.test(running.stderr())) await sleep(100);
-}
-
-function resultOf(report: ScanReport | undefined): string {
-  const { looked, keys, findings, gaps } = report?.namespaces[0] ?? {};
-  return JSON.stringify({ closed: looked?.closed, open: looked?.open, keys, findings, gaps });
 }
 
 async function stop(processes: readonly NodeProcess[]): Promise<void> {

@@ -13,6 +13,7 @@ import {
   type CountedGap,
   emptyPart,
   mergeParts,
+  type MessageKeyName,
   type ScanPart,
   type TalliedHistory,
 } from './part.ts';
@@ -117,10 +118,17 @@ export function toReport(
   return {
     complete: gaps.length === 0 && Object.values(looked).every(({ status }) => status !== 'partial'),
     looked,
-    keys: keys.map(({ key, formats, places }) => {
-      const name = key.key ?? (key.keyId === undefined ? undefined : names.get(key.keyId));
-      return { ...(name === undefined ? {} : { key: name }), ...key, formats, places: reportPlaces(places) };
-    }),
+    keys: keys
+      .map(({ key, formats, places }) => {
+        const name = key.key ?? (key.keyId === undefined ? undefined : names.get(key.keyId));
+        return {
+          ...(name === undefined ? {} : { key: name }),
+          ...key,
+          formats,
+          places: reportPlaces(places),
+        };
+      })
+      .toSorted(compareKeys),
     findings: findings.map(({ kind, places }) => ({ kind, places: reportPlaces(places) })),
     gaps: gaps.map(({ kind, place, message, count, example }) => ({
       kind,
@@ -131,6 +139,15 @@ export function toReport(
     })),
   };
 }
+
+/** Orders keys by name and version. Those without a name or version come last. */
+function compareKeys(a: MessageKeyName, b: MessageKeyName): number {
+  const [nameA, nameB] = [nameOf(a), nameOf(b)];
+  if (nameA !== nameB) return nameB === '' || (nameA !== '' && nameA < nameB) ? -1 : 1;
+  return (a.version ?? Number.MAX_VALUE) - (b.version ?? Number.MAX_VALUE);
+}
+
+const nameOf = ({ key = '', keyId = '', staticKey = '' }: MessageKeyName): string => key + keyId + staticKey;
 
 function reportPlaces(counted: CountedByPlace): ScannedByPlace {
   const places: ScannedByPlace = {};
