@@ -4,22 +4,13 @@ import type { ScanReport } from '@temporal-kms/codec-api';
 import { Random } from '@temporal-kms/testing/random';
 import { expect, it } from 'vitest';
 import { judge } from '../../src/destroy/verdict.ts';
-import { cryptoKeyId } from '@temporal-kms/kms-codec';
-import { Found } from '../../src/scan/found.ts';
-import type { Plan } from '../../src/scan/on-temporal/contract.ts';
-import { planShards } from '../../src/scan/on-temporal/plan.ts';
-import { type Checkpoint, scanRange } from '../../src/scan/on-temporal/scan-range.ts';
-import { runStages, startProgress } from '../../src/scan/on-temporal/stages.ts';
-import { mergeParts, type ScanPart } from '../../src/scan/part.ts';
-import type { TimeRange } from '../../src/scan/passes.ts';
-import type { RemoteRuns } from '../../src/scan/remote-runs.ts';
 import { observeKeys } from '../../src/scan/observed-keys.ts';
 import { scanNamespace } from '../../src/scan/scan-namespace.ts';
-import { ScanError } from '../../src/scan/source.ts';
 import { ScanState } from '../../src/scan/state.ts';
 import { temporaryFolder } from '../support/cli.ts';
 import { KEY } from '../support/messages.ts';
-import { Crash, DAY, LAG, trouble, World, type WorldSource } from '../support/world.ts';
+import { scanInShards } from '../support/shard-scan.ts';
+import { Crash, DAY, LAG, trouble, World } from '../support/world.ts';
 
 const CASES = process.env['SLOW'] ? 20_000 : 2_000;
 const HOUR = 3_600_000;
@@ -38,7 +29,7 @@ async function scan(
   try {
     const namespace = await scanNamespace({
       source,
-      ...(isOnTemporal && { remoteRuns: () => inShards(world, source, folder) }),
+      ...(isOnTemporal && { remoteRuns: () => scanInShards(world, source, folder) }),
       namespace: 'payments',
       keys: [KEY],
       openState: () => ScanState.open(join(folder, 'journal')),
@@ -61,68 +52,6 @@ async function scan(
     return undefined;
   }
 }
-
-/** Scans runs in shards, as workers do, one after the other. Each shard is cut off once, and continues from its checkpoint. */
-function inShards(world: World, source: WorldSource, folder: string): RemoteRuns {
-  const now = () => Math.ceil(world.now);
-  const scanShard = async (range: TimeRange, attempt = 1, from?: Checkpoint): Promise<ScanPart> => {
-    let last = from;
-    try {
-      return await scanRange({
-        source,
-        range,
-        keyIds: [cryptoKeyId(KEY)],
-        state: await ScanState.open(join(folder, 'journal')),
-        from,
-        isLastAttempt: attempt === MAX_ATTEMPTS,
-        checkpoint: (checkpoint) => {
-          last = checkpoint;
-          if (attempt === 1 && world.random.oneIn(3)) throw new Killed();
-        },
-        signal: new AbortController().signal,
-      });
-    } catch (error) {
-      const isUnavailable = error instanceof ScanError && error.kind === 'unavailable';
-      if (error instanceof Killed || (isUnavailable && attempt < MAX_ATTEMPTS))
-        return await scanShard(range, attempt + 1, last);
-      const found = new Found([]);
-      for (const place of ['open', 'closed'] as const) found.miss(place, error);
-      return found.toPart();
-    }
-  };
-  return {
-    resume: async () => undefined,
-    end: async () => undefined,
-    run: async () => {
-      const progress = startProgress(now(), LAG);
-      return await runStages(progress, {
-        settleMs: LAG,
-        now,
-        sleep: async (milliseconds) => world.pass(milliseconds),
-        runStage: async () => {
-          if (progress.stage.kind !== 'first') source.lookAtNewRuns();
-          for (let { rest } = progress; rest !== undefined;) {
-            const plan: Plan = await planShards(source, rest, 2, now(), 2).catch((error: unknown) => {
-              const found = new Found([]);
-              for (const place of ['open', 'closed'] as const) found.miss(place, error);
-              progress.stageFound = mergeParts(progress.stageFound, found.toPart());
-              return { shards: [], shardSize: 2 };
-            });
-            for (const shard of plan.shards)
-              progress.stageFound = mergeParts(progress.stageFound, await scanShard(shard));
-            ({ rest } = plan);
-          }
-          delete progress.rest;
-        },
-      });
-    },
-  };
-}
-
-/** Attempts to scan a shard. */
-const MAX_ATTEMPTS = 3;
-
-class Killed extends Error {}
 
 /** Leaves what a file may contain after the machine failed while it was written. */
 async function cutOff(path: string, random: Random): Promise<void> {

@@ -1,0 +1,156 @@
+import { join } from 'node:path';
+import { cryptoKeyId } from '@temporal-kms/kms-codec';
+import type { Random } from '@temporal-kms/testing/random';
+import { Found } from '../../src/scan/found.ts';
+import { planShards } from '../../src/scan/on-temporal/plan.ts';
+import { runStage, type StageWork } from '../../src/scan/on-temporal/run-stage.ts';
+import { type Checkpoint, scanRange } from '../../src/scan/on-temporal/scan-range.ts';
+import { type MutableProgress, runStages, startProgress } from '../../src/scan/on-temporal/stages.ts';
+import type { ScanPart } from '../../src/scan/part.ts';
+import type { TimeRange } from '../../src/scan/passes.ts';
+import type { RemoteRuns } from '../../src/scan/remote-runs.ts';
+import { ScanError } from '../../src/scan/source.ts';
+import { ScanState } from '../../src/scan/state.ts';
+import { KEY } from './messages.ts';
+import { Crash, LAG, type World, type WorldSource } from './world.ts';
+
+/** Attempts of an activity. */
+const MAX_ATTEMPTS = 3;
+/** Runs of a shard. */
+const SHARD_SIZE = 2;
+
+/** A worker was killed. */
+class Killed extends Error {}
+
+/** The workflow continues as new. */
+class Continued extends Error {
+  readonly progress: MutableProgress;
+
+  constructor(progress: MutableProgress) {
+    super();
+    this.progress = progress;
+  }
+}
+
+/**
+ * Scans runs as the workflow and its activities do, without Temporal. Activities take turns at random, some are cut off and
+ * continue from their checkpoint, and the workflow continues as new at random moments.
+ */
+export function scanInShards(world: World, source: WorldSource, folder: string): RemoteRuns {
+  const { random } = world;
+  const now = () => Math.ceil(world.now);
+  const rps = 1 + random.below(4);
+  const inTurn = takeTurns(random, rps);
+
+  const scanShard = async (range: TimeRange, attempt = 1, from?: Checkpoint): Promise<ScanPart> => {
+    let last = from;
+    try {
+      return await scanRange({
+        source,
+        range,
+        keyIds: [cryptoKeyId(KEY)],
+        state: await ScanState.open(join(folder, 'journal')),
+        from,
+        isLastAttempt: attempt === MAX_ATTEMPTS,
+        checkpoint: (checkpoint) => {
+          last = checkpoint;
+          if (attempt === 1 && random.oneIn(3)) throw new Killed();
+        },
+        signal: new AbortController().signal,
+      });
+    } catch (error) {
+      const isUnavailable = error instanceof ScanError && error.kind === 'unavailable';
+      if (error instanceof Killed || (isUnavailable && attempt < MAX_ATTEMPTS))
+        return await scanShard(range, attempt + 1, last);
+      throw error;
+    }
+  };
+
+  const work: StageWork = {
+    rps,
+    plan: ({ range, rps: share, slots }) =>
+      inTurn(share, async () => {
+        const { shards } = await planShards(source, range, slots, now(), SHARD_SIZE);
+        // A plan for many runs would leave a rest too.
+        const next = shards[1 + random.below(3)];
+        if (next === undefined) return { shards, shardSize: SHARD_SIZE };
+        return {
+          shards: shards.slice(0, shards.indexOf(next)),
+          rest: { ...range, from: next.from },
+          shardSize: SHARD_SIZE,
+        };
+      }),
+    scan: ({ range, rps: share }) => inTurn(share, () => scanShard(range)),
+    missed: (error) => {
+      const found = new Found([]);
+      for (const place of ['open', 'closed'] as const) found.miss(place, error);
+      return found.toPart();
+    },
+    isFull: () => random.oneIn(4),
+    continueAsNew: async (progress) => {
+      throw new Continued(JSON.parse(JSON.stringify(progress)));
+    },
+  };
+
+  const runWorkflow = async (progress: MutableProgress): ReturnType<RemoteRuns['run']> => {
+    try {
+      return await runStages(progress, {
+        settleMs: LAG,
+        now,
+        sleep: async (milliseconds) => world.pass(milliseconds),
+        runStage: async () => {
+          if (progress.stage.kind !== 'first') source.lookAtNewRuns();
+          await runStage(progress, work);
+        },
+      });
+    } catch (error) {
+      if (error instanceof Continued) return await runWorkflow(error.progress);
+      throw error;
+    }
+  };
+  return {
+    resume: async () => undefined,
+    end: async () => undefined,
+    run: () => runWorkflow(startProgress(now(), LAG)),
+  };
+}
+
+/**
+ * Returns a function that does work one after the other, in a random order, so that a seed leads to the same world each time.
+ * Work that waits has been started: together it must not exceed the rate.
+ */
+function takeTurns(random: Random, rps: number) {
+  const waiting: { share: number; run: () => Promise<void> }[] = [];
+  let isWorking = false;
+  const workOff = async (): Promise<void> => {
+    isWorking = true;
+    // Work that starts at the same time is in the list before the first of it is chosen.
+    await Promise.resolve();
+    try {
+      for (;;) {
+        const next = waiting.length > 0 ? random.pick(waiting) : undefined;
+        if (next === undefined) return;
+        await next.run();
+        waiting.splice(waiting.indexOf(next), 1);
+      }
+    } finally {
+      isWorking = false;
+    }
+  };
+  return async <T>(share: number, work: () => Promise<T>): Promise<T> =>
+    await new Promise<T>((resolve, reject) => {
+      const run = async (): Promise<void> => {
+        try {
+          resolve(await work());
+        } catch (error) {
+          // With the process, all its work ends.
+          if (error instanceof Crash) waiting.length = 0;
+          reject(error);
+        }
+      };
+      waiting.push({ share, run });
+      const total = waiting.reduce((sum, one) => sum + one.share, 0);
+      if (total > rps * 1.001) throw new Error(`The activities have a rate of ${total} in place of ${rps}.`);
+      if (!isWorking) void workOff();
+    });
+}
