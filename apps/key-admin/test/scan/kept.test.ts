@@ -2,34 +2,42 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startNode } from '@temporal-kms/testing/process';
 import { expect, it } from 'vitest';
-import { isTooOld, type KeptScan, otherOptions } from '../../src/scan/on-temporal/kept-scan.ts';
+import { isUsable, type KeptScan, otherSettings } from '../../src/scan/on-temporal/kept-scan.ts';
 import { statesIn } from '../../src/scan-worker/states.ts';
 import { emptyPart } from '../../src/scan/part.ts';
 import { temporaryFolder } from '../support/cli.ts';
 
 const HOUR = 3_600_000;
 const NOW = Date.UTC(2030, 0, 1);
+const settings = { keyIds: ['a', 'b'], settleMs: 60_000, rps: 100, taskQueue: 'queue' };
 const kept = (started: number): KeptScan => ({
   form: 1,
   scanId: 'id',
   before: { started, part: emptyPart(), schedules: [], keptResults: [], notWalked: [] },
-  rps: 100,
-  taskQueue: 'queue',
+  ...settings,
 });
 
 it.each([
-  ['completed', 25, true],
-  ['completed', 23, false],
-  ['is in progress', 25, false],
-])('a scan whose workflow %s is too old after %i hours: %s', (state, hours, isOld) => {
-  expect(isTooOld(kept(NOW - hours * HOUR), state === 'is in progress', NOW)).toBe(isOld);
-});
+  [23, {}, true],
+  [25, {}, false],
+  [1, { keyIds: ['b', 'a'], rps: 200, taskQueue: 'other' }, true],
+  [1, { keyIds: ['a'] }, false],
+  [1, { keyIds: ['a', 'b', 'c'] }, false],
+  [1, { settleMs: 0 }, false],
+])(
+  'the result of a scan that was started %i hours ago, for a command with %j, is usable: %s',
+  (hours, other, isOne) => {
+    expect(isUsable(kept(NOW - hours * HOUR), { ...settings, ...other }, NOW)).toBe(isOne);
+  },
+);
 
-it('names the options of a scan that was started with others', () => {
-  const wanted = { rps: 100, taskQueue: 'queue' };
-  expect(otherOptions(kept(NOW), wanted)).toBeUndefined();
-  for (const other of [{ rps: 200 }, { taskQueue: 'other' }])
-    expect(otherOptions(kept(NOW), { ...wanted, ...other })).toBe('--rps 100 --task-queue queue');
+it('names what a scan in progress was started with', () => {
+  expect(otherSettings(kept(NOW), settings)).toBeUndefined();
+  for (const other of [{ rps: 200 }, { taskQueue: 'other' }, { settleMs: 0 }])
+    expect(otherSettings(kept(NOW), { ...settings, ...other })).toBe(
+      '--rps 100 --task-queue queue --settle 60',
+    );
+  expect(otherSettings(kept(NOW), { ...settings, keyIds: ['a', 'c'] })).toContain('crypto keys');
 });
 
 it('quotes the name of a task queue for the shell', () => {

@@ -36,8 +36,8 @@ const reportOf = async (process: NodeProcess): Promise<ScanReport> => {
 };
 
 /** A folder for the state of a scan on Temporal, and the processes of the scan, whose workflows run in the scanned namespace. */
-async function onTemporal({ namespace, env: keys }: Namespace) {
-  const state = await temporaryFolder();
+async function onTemporal({ namespace, env: keys }: Namespace, folder?: string) {
+  const state = folder ?? (await temporaryFolder());
   const env = { ...keys, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: namespace };
   const start = (file: string, args: readonly string[]): NodeProcess => {
     const started = startNode(join(src, file), { args: [...args, '--state', state], env });
@@ -192,5 +192,22 @@ describe('scan --on-temporal', () => {
     expect((await reportOf(waiting)).complete).toBe(true);
     // What the other client kept must not lead it to continue.
     expect((await reportOf(other.client())).namespaces[0]!.looked.open.histories).toBe(1);
+  });
+
+  it('refuses to continue a scan with other crypto keys', { timeout: 120_000 }, async () => {
+    const one = await startNamespace(connection, temporal);
+    await one.start('run', await one.encrypt());
+    const { state, client } = await onTemporal(one);
+    const first = client();
+    await vi.waitUntil(() => /no worker answers/.test(first.stderr()), { timeout: 60_000 });
+    await first.kill();
+    const other = await onTemporal({ ...one, env: { ...one.env, GCP_KMS_KEY: 'other' } }, state);
+    const refused = other.client();
+    expect(await refused.ended).toBe(1);
+    const { error } = JSON.parse(refused.stdout());
+    expect([error.message, error.fix]).toEqual([
+      expect.stringContaining('the crypto keys that the configuration had then'),
+      [expect.stringContaining('temporal workflow terminate')],
+    ]);
   });
 });

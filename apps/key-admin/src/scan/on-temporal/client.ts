@@ -21,7 +21,7 @@ import {
   type ScanWorkflow,
   workflowIdOf,
 } from './contract.ts';
-import { forgetScan, isTooOld, keepScan, otherOptions, readKeptScan } from './kept-scan.ts';
+import { forgetScan, isUsable, keepScan, otherSettings, readKeptScan } from './kept-scan.ts';
 import { ownPayloads } from './own-payloads.ts';
 import { findWorkflowIds } from './workflow-ids.ts';
 
@@ -49,14 +49,27 @@ export interface TemporalScanOptions {
 
 /** Scans the runs of a namespace by workflows. A client that was killed continues to wait for the workflow that it started. */
 export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
-  const { connection, home, taskQueue, namespace, namespaceId, keys, rps, settleMs, file, progress } =
-    options;
+  const {
+    connection,
+    home,
+    taskQueue,
+    namespace,
+    namespaceId,
+   
+    keys,
+    rps,
+    settleMs,
+    file,
+    progress,
+  } = options;
   const client = new Client({
     connection,
     namespace: home,
     dataConverter: { payloadCodecs: [ownPayloads] },
   });
   const workflowId = workflowIdOf(namespaceId);
+  const keyIds = keys.map(cryptoKeyId);
+  const settings = { keyIds, settleMs, rps, taskQueue };
   const terminateLine = `temporal workflow terminate --namespace ${quote(home)} --workflow-id ${workflowId}`;
   let isStarted = false;
 
@@ -65,12 +78,12 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
       const kept = await readKeptScan(file);
       const found = kept && (await scanInTemporal());
       if (kept === undefined || found?.scanId !== kept.scanId) return undefined;
-      if (isTooOld(kept, found.isRunning, Date.now())) return undefined;
-      const other = otherOptions(kept, { rps, taskQueue });
-      if (found.isRunning && other !== undefined)
+      if (!found.isRunning && !isUsable(kept, settings, Date.now())) return undefined;
+      const other = found.isRunning ? otherSettings(kept, settings) : undefined;
+      if (other !== undefined)
         throw new CliError(
           'failed',
-          `A scan of the namespace ${namespace} is in progress that was started with ${other}. Run the command with these options, or end the scan.`,
+          `A scan of the namespace ${namespace} is in progress that was started otherwise. Run the command with ${other}, or end the scan.`,
           [terminateLine],
         );
       isStarted = true;
@@ -112,8 +125,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
   async function start(before: BeforeRuns): Promise<void> {
     const scanId = randomUUID();
     // First the file: without it, the workflow's result would be of no use.
-    await keepScan(file, { form: 1, scanId, before, rps, taskQueue });
-    const keyIds = keys.map(cryptoKeyId);
+    await keepScan(file, { form: 1, scanId, before, ...settings });
     const input: ScanInput = { scanId, namespace, namespaceId, keyIds, rps, settleMs };
     try {
       await client.workflow.start<ScanWorkflow>(SCAN_WORKFLOW, {

@@ -6,32 +6,43 @@ import { checkOwnFile } from '../own-files.ts';
 import type { BeforeRuns } from '../remote-runs.ts';
 import { notKept } from '../state.ts';
 
+/** With what a scan was started. */
+interface ScanSettings {
+  /** Ids in headers of the crypto keys of the namespace's configuration. */
+  readonly keyIds: readonly string[];
+  readonly settleMs: number;
+  readonly rps: number;
+  readonly taskQueue: string;
+}
+
 /** A scan on Temporal that has not ended, as the file of the state folder keeps it. */
-export interface KeptScan {
+export interface KeptScan extends ScanSettings {
   /** The form of the file. */
   readonly form: 1;
   /** The id that the input of the scan's workflow contains. */
   readonly scanId: string;
   readonly before: BeforeRuns;
-  readonly rps: number;
-  readonly taskQueue: string;
 }
 
 /** Age of a scan whose workflow has completed, at most. An older result would say little about the namespace. */
 const MAX_AGE_MS = 86_400_000;
 
-/** Whether the result of a scan is too old to be taken. A scan in progress is never too old. */
-export const isTooOld = ({ before }: KeptScan, isRunning: boolean, now: number): boolean =>
-  !isRunning && !(now - before.started <= MAX_AGE_MS);
+/** Whether the result of a scan whose workflow has completed is what a command wants that was started now. */
+export const isUsable = (kept: KeptScan, wanted: ScanSettings, now: number): boolean =>
+  now - kept.before.started <= MAX_AGE_MS && hasSameKeys(kept, wanted) && kept.settleMs === wanted.settleMs;
 
-/** Returns the options with which a scan was started, if they are not the wanted ones. */
-export const otherOptions = (
-  kept: KeptScan,
-  wanted: Pick<KeptScan, 'rps' | 'taskQueue'>,
-): string | undefined =>
-  kept.rps === wanted.rps && kept.taskQueue === wanted.taskQueue
+/** Returns what a command must have to continue a scan in progress. Undefined: it has it. */
+export function otherSettings(kept: KeptScan, wanted: ScanSettings): string | undefined {
+  if (!hasSameKeys(kept, wanted)) return 'the crypto keys that the configuration had then';
+  const { rps, taskQueue, settleMs } = kept;
+  return rps === wanted.rps && taskQueue === wanted.taskQueue && settleMs === wanted.settleMs
     ? undefined
-    : `--rps ${kept.rps} --task-queue ${quote(kept.taskQueue)}`;
+    : `--rps ${rps} --task-queue ${quote(taskQueue)} --settle ${settleMs / 1000}`;
+}
+
+/** Which messages are under keys that the configuration does not list depends on the keys. */
+const hasSameKeys = ({ keyIds: a }: ScanSettings, { keyIds: b }: ScanSettings): boolean =>
+  JSON.stringify(a.toSorted()) === JSON.stringify(b.toSorted());
 
 /** Returns the scan that a file keeps. Undefined: none, or the file is damaged. @throws CliError if others can write the file */
 export async function readKeptScan(path: string): Promise<KeptScan | undefined> {
@@ -64,6 +75,10 @@ const isKeptScan = (kept: unknown): kept is KeptScan =>
   kept.form === 1 &&
   'scanId' in kept &&
   typeof kept.scanId === 'string' &&
+  'keyIds' in kept &&
+  Array.isArray(kept.keyIds) &&
+  'settleMs' in kept &&
+  typeof kept.settleMs === 'number' &&
   'rps' in kept &&
   typeof kept.rps === 'number' &&
   'taskQueue' in kept &&
