@@ -11,6 +11,7 @@ import { Command } from 'commander';
 import { CliError, exitCodes } from '../cli/cli-error.ts';
 import { withEnvFile } from '../cli/environment.ts';
 import { typeLines } from '../cli/output.ts';
+import { grpcCode, NOT_FOUND } from '../google/errors.ts';
 import { DEFAULT_TASK_QUEUE } from '../scan/on-temporal/contract.ts';
 import { defaultStateFolder } from '../scan/state.ts';
 import { temporalConfig } from '../temporal/connect.ts';
@@ -34,7 +35,10 @@ const command = new Command('scan-worker')
     'task queue to poll, in the namespace TEMPORAL_NAMESPACE',
     DEFAULT_TASK_QUEUE,
   )
-  .option('--state <folder>', 'folder in which scans keep what they have read of closed runs')
+  .option(
+    '--state <folder>',
+    'folder in which scans keep what they have read of closed runs',
+  )
   .option('--no-state', 'keep nothing: each scan reads all closed runs')
   .parse();
 
@@ -44,7 +48,8 @@ try {
   const [exit, fix] = error instanceof CliError ? [error.exit, error.fix] : ['internal' as const, []];
   const message = messageOf(error);
   process.stderr.write([`error: ${message}`, ...typeLines(fix), ''].join('\n'));
-  process.exitCode = exitCodes[exit];
+  // Connections and threads of Temporal's SDK would keep the process running.
+  process.exit(exitCodes[exit]);
 }
 
 async function run({ envFile, taskQueue, state }: Options): Promise<void> {
@@ -64,8 +69,24 @@ async function run({ envFile, taskQueue, state }: Options): Promise<void> {
     const reason = messageOf(error);
     throw new CliError('unavailable', `Temporal does not answer, or refuses these credentials: ${reason}`);
   });
+  await requireNamespace(reader, home);
   const polling = await createScanWorker({ worker, reader, home, taskQueue, stateFolder });
   process.stderr.write(`Scan worker ${version} polls the task queue ${taskQueue} in the namespace ${home}\n`);
   await polling.run();
   await Promise.all([worker.close(), reader.close()]);
+}
+
+/** @throws CliError if Temporal does not have the namespace. The error of the SDK would contain bytes. */
+async function requireNamespace(connection: Connection, namespace: string): Promise<void> {
+  try {
+    await connection.withDeadline(Date.now() + 10_000, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+  } catch (error) {
+    // The worker itself decides about other errors.
+    if (grpcCode(error) === NOT_FOUND)
+      throw new CliError('notFound', `Temporal has no namespace ${namespace}`, [
+        'export TEMPORAL_NAMESPACE=…',
+      ]);
+  }
 }

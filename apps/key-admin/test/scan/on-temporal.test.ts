@@ -211,3 +211,15 @@ describe('scan --on-temporal', () => {
     ]);
   });
 });
+
+describe('a scan worker', () => {
+  it.each([
+    ['the namespace does not exist', { TEMPORAL_NAMESPACE: 'missing' }, [], 66, 'has no namespace missing'],
+    ['the SDK refuses to create it', {}, ['--task-queue', '__temporal_queue'], 70, 'reserved'],
+  ])('ends with an error if %s', { timeout: 60_000 }, async (_, more, args, status, text) => {
+    const env = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', ...more };
+    const worker = startNode(join(src, 'scan-worker/main.ts'), { args: ['--no-state', ...args], env });
+    afterwards(() => worker.kill());
+    expect([await worker.ended, worker.stderr()]).toEqual([status, expect.stringContaining(text)]);
+  });
+});
