@@ -16,17 +16,33 @@ export async function checkStateFolder(folder: string): Promise<void> {
   });
 }
 
-/** Returns a function that opens the state of a namespace once. After an error, the next call tries again. */
-export function statesIn(folder: string | undefined): (id: string) => Promise<ScanState | undefined> {
-  const states = new Map<string, Promise<ScanState>>();
-  return async (id) => {
+const DAY = 86_400_000;
+
+/**
+ * Returns a function that opens the state of a namespace once. After an error, the next call tries again. Once a day, the state
+ * loses what the retention of the namespace has removed from Temporal: no worker sees all runs of a scan.
+ */
+export function statesIn(
+  folder: string | undefined,
+  now: () => Date,
+): (id: string, retentionSeconds: number) => Promise<ScanState | undefined> {
+  const states = new Map<string, { readonly state: Promise<ScanState>; cleaned: number }>();
+  return async (id, retentionSeconds) => {
     if (folder === undefined) return undefined;
-    const known = states.get(id);
-    if (known !== undefined) return await known;
     // The id comes from a workflow's input.
-    const state = ScanState.open(join(folder, `${encodeURIComponent(id)}.journal`));
-    states.set(id, state);
-    state.catch(() => states.delete(id));
-    return await state;
+    const open = () => ScanState.open(join(folder, `${encodeURIComponent(id)}.journal`), now);
+    const known = states.get(id) ?? { state: open(), cleaned: 0 };
+    states.set(id, known);
+    const state = await known.state.catch((error: unknown) => {
+      states.delete(id);
+      throw error;
+    });
+    const time = now().getTime();
+    if (time - known.cleaned >= DAY) {
+      known.cleaned = time;
+      // A run that has been read by then has been closed for longer than the retention.
+      await state.removeReadBefore(new Date(time - retentionSeconds * 1000 - DAY));
+    }
+    return state;
   };
 }

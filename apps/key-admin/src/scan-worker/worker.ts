@@ -22,6 +22,8 @@ export interface ScanWorkerDeps {
   readonly stateFolder: string | undefined;
 }
 
+const now = () => new Date();
+
 /** Creates a worker for scans on Temporal. Call `run()` to start polling. */
 export function createScanWorker({
   worker,
@@ -37,8 +39,8 @@ export function createScanWorker({
     dataConverter: { payloadCodecs: [ownPayloads] },
     activities: createActivities({
       sourceOf: (namespace, rps) => temporalSource(reader, namespace, shareOf(rps)),
-      stateOf: statesIn(stateFolder),
-      now: () => new Date(),
+      stateOf: statesIn(stateFolder, now),
+      now,
     }),
     shutdownGraceTime: SHUTDOWN_GRACE,
     ...workflowCode(),

@@ -26,7 +26,10 @@ export interface ScanRequest {
   readonly settleMs: number;
   /** Reads the runs in place of this process. */
   readonly remoteRuns?: (
-    scanned: Pick<TemporalScanOptions, 'namespace' | 'namespaceId' | 'source' | 'keys' | 'file' | 'progress'>,
+    scanned: Pick<
+      TemporalScanOptions,
+      'namespace' | 'namespaceId' | 'retentionSeconds' | 'source' | 'keys' | 'file' | 'progress'
+    >,
   ) => RemoteRuns;
   readonly now: () => Date;
   readonly progress: (text: string) => void;
@@ -57,12 +60,13 @@ export async function runScan(request: ScanRequest): Promise<ScanReport> {
         source,
         namespace,
         keys: keysOfNamespace,
-        openState: (id) => ScanState.open(fileOf(id, 'journal')).catch(notKept),
+        openState: (id) => ScanState.open(fileOf(id, 'journal'), now).catch(notKept),
         ...(remoteRuns !== undefined && {
-          remoteRuns: (namespaceId) =>
+          remoteRuns: ({ id: namespaceId, retentionSeconds }) =>
             remoteRuns({
               namespace,
               namespaceId,
+              retentionSeconds,
               source,
               keys: keysOfNamespace,
               file: fileOf(namespaceId, 'on-temporal.json'),

@@ -21,8 +21,8 @@ export interface NamespaceScan {
   readonly keys: readonly string[];
   readonly openState: (namespaceId: string) => Promise<ScanState>;
   readonly exports: readonly ExportSource[];
-  /** Reads the runs in place of this process, given the namespace's id. */
-  readonly remoteRuns?: (namespaceId: string) => RemoteRuns;
+  /** Reads the runs in place of this process. */
+  readonly remoteRuns?: (namespace: NamespaceDescription) => RemoteRuns;
   /** How long a run may take to appear in Temporal's lists, in milliseconds. */
   readonly settleMs: number;
   readonly now: () => Date;
@@ -86,9 +86,10 @@ class Scan {
     };
   }
 
-  async #scanAll({ id, archive }: NamespaceDescription, state: ScanState): Promise<void> {
+  async #scanAll(description: NamespaceDescription, state: ScanState): Promise<void> {
     const { exports, remoteRuns } = this.#scan;
-    const remote = remoteRuns?.(id);
+    const { archive } = description;
+    const remote = remoteRuns?.(description);
     if (remote === undefined) {
       await this.#scanBeforeRuns();
       await this.#guard(['open', 'closed'], () => this.#scanRuns(state));

@@ -17,31 +17,39 @@ const MAX_BUFFERED = 500;
 /** Runs of which a process keeps what it has read. Each takes some hundred bytes of memory. The others are read again. */
 const MAX_RUNS = 10_000_000;
 /** Written in front of every line's checksum, so that a file of another form has no valid line. */
-const FORM = 'temporal-kms scan 1 ';
+const FORM = 'temporal-kms scan 2 ';
+
+/** What is kept of a run. */
+interface KeptSummary extends HistorySummary {
+  /** When the run was read, in days since 1970: it had closed by then. */
+  readonly day: number;
+}
 
 /**
  * What earlier scans of a namespace found in closed runs, whose histories no longer change. It is a journal: a scan that is
  * killed at any moment loses at most the lines that it had not written, and reads those runs again. A line counts only if its
  * checksum is right, so a line that was cut off or mixed with another is as if it were missing.
  *
- * The file contains run ids, key ids, versions and counts.
+ * The file contains run ids, key ids, versions, counts, and the days on which runs were read.
  */
 export class ScanState {
   readonly #path: string;
-  readonly #summaries = new Map<string, HistorySummary>();
+  readonly #now: () => Date;
+  readonly #summaries = new Map<string, KeptSummary>();
   /** The ids of the traits that the file contains. */
   readonly #written = new Set<string>();
   #buffer: string[] = [];
   #writing: Promise<void> = Promise.resolve();
   #lines = 0;
 
-  private constructor(path: string) {
+  private constructor(path: string, now: () => Date) {
     this.#path = path;
+    this.#now = now;
   }
 
   /** Reads the state, or begins one. @throws Error if the file can be neither read nor created, or if others can write it */
-  static async open(path: string): Promise<ScanState> {
-    const state = new ScanState(path);
+  static async open(path: string, now: () => Date = () => new Date()): Promise<ScanState> {
+    const state = new ScanState(path, now);
     await createStateFolder(dirname(path));
     await checkOwnFile(path);
     const file = await open(path, 'a+', 0o600);
@@ -87,12 +95,13 @@ export class ScanState {
   /** Keeps the summary of a closed run. */
   set(runId: string, summary: HistorySummary): void {
     if (!this.#hasRoomFor(runId)) return;
-    this.#summaries.set(runId, summary);
-    this.#buffer.push(...this.#linesOf(runId, summary));
+    const kept = { ...summary, day: dayOf(this.#now()) };
+    this.#summaries.set(runId, kept);
+    this.#buffer.push(...this.#linesOf(runId, kept));
     if (this.#buffer.length >= MAX_BUFFERED) void this.flush().catch(() => undefined);
   }
 
-  #linesOf(runId: string, { payloads, traits }: HistorySummary): string[] {
+  #linesOf(runId: string, { day, payloads, traits }: KeptSummary): string[] {
     const lines: string[] = [];
     const counts: string[] = [];
     for (const [text, count] of traits) {
@@ -101,7 +110,7 @@ export class ScanState {
       this.#written.add(id);
       counts.push(`${id}:${count}`);
     }
-    lines.push(lineOf(['run', runId, payloads, ...counts].join(' ')));
+    lines.push(lineOf(['run', runId, day, payloads, ...counts].join(' ')));
     return lines;
   }
 
@@ -110,28 +119,62 @@ export class ScanState {
     const lines = this.#buffer;
     this.#buffer = [];
     this.#lines += lines.length;
+    await this.#write(async () => {
+      if (lines.length > 0) await appendFile(this.#path, lines.join(''), { mode: 0o600 });
+    });
+  }
+
+  /** Writes after what is being written. */
+  async #write(write: () => Promise<void>): Promise<void> {
     const before = this.#writing;
     this.#writing = (async () => {
-      await before;
-      if (lines.length > 0) await appendFile(this.#path, lines.join(''), { mode: 0o600 }).catch(notKept);
+      // An earlier error was thrown to its caller.
+      await before.catch(() => undefined);
+      await write().catch((error: unknown) => {
+        // The lines are lost, and the next ones must not refer to them.
+        this.#written.clear();
+        return notKept(error);
+      });
     })();
     await this.#writing;
   }
 
   /**
-   * Removes the runs that Temporal no longer has, once they are more than half of the file.
+   * Removes the runs that Temporal no longer has.
    * @param exists the ids of all runs that a complete scan has found
    */
-  async compact(exists: ReadonlySet<string>): Promise<void> {
+  compact(exists: ReadonlySet<string>): Promise<void> {
+    return this.#keep((runId) => exists.has(runId));
+  }
+
+  /** Removes the runs that were read before a time. */
+  removeReadBefore(time: Date): Promise<void> {
+    const first = dayOf(time);
+    return this.#keep((_, { day }) => day >= first);
+  }
+
+  /** Removes the other runs, and their lines once these are more than half of the file. */
+  async #keep(isKept: (runId: string, summary: KeptSummary) => boolean): Promise<void> {
+    const remove = (): void => {
+      for (const [runId, summary] of this.#summaries)
+        if (!isKept(runId, summary)) this.#summaries.delete(runId);
+    };
     await this.flush();
-    for (const runId of this.#summaries.keys()) if (!exists.has(runId)) this.#summaries.delete(runId);
+    remove();
     if (this.#lines < 2 * (this.#summaries.size + this.#written.size)) return;
-    this.#written.clear();
-    const lines = [...this.#summaries].flatMap(([runId, summary]) => this.#linesOf(runId, summary));
-    await writeFileAtomic(this.#path, lines.join(''), { mode: 0o600 }).catch(notKept);
-    this.#lines = lines.length;
+    await this.#write(async () => {
+      // Other processes may have written to the file.
+      await this.#load(this.#path);
+      remove();
+      this.#written.clear();
+      const lines = [...this.#summaries].flatMap(([runId, summary]) => this.#linesOf(runId, summary));
+      this.#lines = lines.length;
+      await writeFileAtomic(this.#path, lines.join(''), { mode: 0o600 });
+    });
   }
 }
+
+const dayOf = (time: Date): number => Math.floor(time.getTime() / 86_400_000);
 
 /** Creates the folder in which scans keep what they have read. @throws Error if this process cannot write it, or others can */
 export async function createStateFolder(folder: string): Promise<void> {
@@ -171,9 +214,9 @@ function contentOf(line: string): string | undefined {
 }
 
 function readSummary(
-  [payloads, ...counts]: readonly string[],
+  [day, payloads, ...counts]: readonly string[],
   traits: ReadonlyMap<string, string>,
-): HistorySummary | undefined {
+): KeptSummary | undefined {
   const found = new Map<string, number>();
   for (const pair of counts) {
     const [id = '', count] = pair.split(':');
@@ -181,5 +224,5 @@ function readSummary(
     if (text === undefined) return undefined;
     found.set(text, Number(count));
   }
-  return { payloads: Number(payloads), traits: found };
+  return { day: Number(day), payloads: Number(payloads), traits: found };
 }

@@ -1,13 +1,15 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startNode } from '@temporal-kms/testing/process';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { isUsable, type KeptScan, otherSettings } from '../../src/scan/on-temporal/kept-scan.ts';
 import { statesIn } from '../../src/scan-worker/states.ts';
 import { emptyPart } from '../../src/scan/part.ts';
+import { ScanState } from '../../src/scan/state.ts';
 import { temporaryFolder } from '../support/cli.ts';
 
 const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 const NOW = Date.UTC(2030, 0, 1);
 const settings = { keyIds: ['a', 'b'], settleMs: 60_000, rps: 100, taskQueue: 'queue' };
 const kept = (started: number): KeptScan => ({
@@ -42,18 +44,73 @@ it('names what a scan in progress was started with', () => {
 
 it('quotes the name of a task queue for the shell', () => {
   const odd = { ...kept(NOW), taskQueue: 'a; rm b' };
-  expect(otherOptions(odd, { rps: 100, taskQueue: 'other' })).toBe("--rps 100 --task-queue 'a; rm b'");
+  expect(otherSettings(odd, settings)).toBe("--rps 100 --task-queue 'a; rm b' --settle 60");
 });
 
-it('opens the state of a namespace again after an error', async () => {
-  const folder = await temporaryFolder();
-  const stateOf = statesIn(folder);
-  await mkdir(join(folder, 'id.journal'));
-  await expect(stateOf('id')).rejects.toThrow('EISDIR');
-  await rm(join(folder, 'id.journal'), { recursive: true });
-  const state = await stateOf('id');
-  expect(state?.size).toBe(0);
-  expect(await stateOf('id')).toBe(state);
+const summary = { payloads: 1, traits: new Map([['{"is":"plaintext"}', 1]]) };
+const ids = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => `run-${from + n}`);
+const linesIn = async (file: string) => (await readFile(file, 'utf8')).trim().split('\n').length;
+
+describe('the state of a namespace', () => {
+  it('is opened again after an error', async () => {
+    const folder = await temporaryFolder();
+    const stateOf = statesIn(folder, () => new Date());
+    await mkdir(join(folder, 'id.journal'));
+    await expect(stateOf('id', 60)).rejects.toThrow('EISDIR');
+    await rm(join(folder, 'id.journal'), { recursive: true });
+    const state = await stateOf('id', 60);
+    expect(state?.size).toBe(0);
+    expect(await stateOf('id', 60)).toBe(state);
+  });
+
+  it('loses the runs that no longer exist, and keeps what another process has read meanwhile', async () => {
+    const file = join(await temporaryFolder(), 'id.journal');
+    const state = await ScanState.open(file);
+    for (const id of ids(0, 20)) state.set(id, summary);
+    await state.flush();
+    const other = await ScanState.open(file);
+    for (const id of ids(20, 24)) other.set(id, summary);
+    await other.flush();
+    await state.compact(new Set(ids(16, 24)));
+    expect(state.size).toBe(8);
+    // Each run has a line, and what they have in common another.
+    expect(await linesIn(file)).toBe(9);
+    state.set('run-24', summary);
+    await state.flush();
+    const { size } = await ScanState.open(file);
+    expect(size).toBe(9);
+  });
+
+  it('loses, in a worker, the runs that were read before the retention began, once a day', async () => {
+    const folder = await temporaryFolder();
+    let now = NOW;
+    const stateOf = statesIn(folder, () => new Date(now));
+    const retention = (2 * DAY) / 1000;
+    const state = await stateOf('id', retention);
+    for (const id of ids(0, 20)) state!.set(id, summary);
+    const sizes: (number | undefined)[] = [];
+    for (let day = 1; day <= 4; day += 1) {
+      now = NOW + day * DAY;
+      state!.set(`read on day ${day}`, summary);
+      sizes.push((await stateOf('id', retention))?.size);
+    }
+    expect(sizes).toEqual([21, 22, 23, 4]);
+    expect(await linesIn(join(folder, 'id.journal'))).toBe(5);
+  });
+
+  it('is written again after an error', async () => {
+    const folder = await temporaryFolder();
+    const file = join(folder, 'id.journal');
+    const state = await ScanState.open(file);
+    await rename(file, join(folder, 'aside'));
+    await mkdir(file);
+    state.set('first', summary);
+    await expect(state.flush()).rejects.toThrow('cannot be kept');
+    await rm(file, { recursive: true });
+    state.set('second', summary);
+    await state.flush();
+    expect((await ScanState.open(file)).size).toBe(1);
+  });
 });
 
 it('does not start a worker that cannot use its state folder', async () => {

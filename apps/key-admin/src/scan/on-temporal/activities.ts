@@ -13,7 +13,7 @@ export interface ActivityDeps {
   /** Returns a namespace as a worker reads it. @param rps this activity's share of the rate of calls */
   readonly sourceOf: (namespace: string, rps: number) => RangeSource;
   /** Returns what this worker knows of closed runs. */
-  readonly stateOf: (namespaceId: string) => Promise<ScanState | undefined>;
+  readonly stateOf: (namespaceId: string, retentionSeconds: number) => Promise<ScanState | undefined>;
   readonly now: () => Date;
 }
 
@@ -23,13 +23,13 @@ export function createActivities({ sourceOf, stateOf, now }: ActivityDeps): Scan
     planShards: ({ namespace, range, rps, slots, shardSize }) =>
       withHeartbeats(() => planShards(sourceOf(namespace, rps), range, slots, now().getTime(), shardSize)),
 
-    scanShard: ({ namespace, namespaceId, keyIds, range, rps }) =>
+    scanShard: ({ namespace, namespaceId, retentionSeconds, keyIds, range, rps }) =>
       withHeartbeats(async ({ from, checkpoint, signal }) =>
         scanRange({
           source: sourceOf(namespace, rps),
           range,
           keyIds,
-          state: await stateOf(namespaceId),
+          state: await stateOf(namespaceId, retentionSeconds),
           from,
           isLastAttempt: Context.current().info.attempt >= MAX_ATTEMPTS,
           checkpoint,

@@ -37,6 +37,7 @@ export interface TemporalScanOptions {
   /** The namespace to scan. */
   readonly namespace: string;
   readonly namespaceId: string;
+  readonly retentionSeconds: number;
   readonly source: ScanSource;
   /** The crypto keys of the namespace's configuration. */
   readonly keys: readonly string[];
@@ -55,7 +56,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
     taskQueue,
     namespace,
     namespaceId,
-   
+    retentionSeconds,
     keys,
     rps,
     settleMs,
@@ -126,7 +127,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
     const scanId = randomUUID();
     // First the file: without it, the workflow's result would be of no use.
     await keepScan(file, { form: 1, scanId, before, ...settings });
-    const input: ScanInput = { scanId, namespace, namespaceId, keyIds, rps, settleMs };
+    const input: ScanInput = { scanId, namespace, namespaceId, retentionSeconds, keyIds, rps, settleMs };
     try {
       await client.workflow.start<ScanWorkflow>(SCAN_WORKFLOW, {
         workflowId,

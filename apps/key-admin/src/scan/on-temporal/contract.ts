@@ -25,6 +25,8 @@ export const MAX_ATTEMPTS = 30;
 interface ScanScope {
   readonly namespace: string;
   readonly namespaceId: string;
+  /** For how long Temporal keeps closed runs of the namespace. */
+  readonly retentionSeconds: number;
   /** Ids in headers of the crypto keys of the namespace's configuration. */
   readonly keyIds: readonly string[];
 }

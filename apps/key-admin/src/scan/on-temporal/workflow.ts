@@ -30,8 +30,8 @@ const { planShards, scanShard } = proxyActivities<ScanActivities>({
 
 /** The workflow of a scan on Temporal. */
 export async function temporalKmsScan(input: ScanInput): Promise<RunsFound> {
-  const { namespace, namespaceId, keyIds, rps, settleMs } = input;
-  const scope = { namespace, namespaceId, keyIds };
+  const { namespace, namespaceId, retentionSeconds, keyIds, rps, settleMs } = input;
+  const scope = { namespace, namespaceId, retentionSeconds, keyIds };
   const progress: MutableProgress = { ...(input.progress ?? startProgress(Date.now(), settleMs)) };
   let running = 0;
   setHandler(defineQuery<ScanStatus>(PROGRESS_QUERY), () => {
