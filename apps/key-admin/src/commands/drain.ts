@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createKmsCodec, cryptoKeyId } from '@temporal-kms/kms-codec';
+import { InvalidArgumentError } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand, CliDeps } from '../cli/deps.ts';
 import { withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, addKeyOption, seconds } from '../cli/options.ts';
-import { createOutput, type Output } from '../cli/output.ts';
+import { createOutput, duration, type Output } from '../cli/output.ts';
 import { addDestroyOptions, type DestroyOptions, askAll, readBasis, versionNumber } from '../destroy/ask.ts';
 import { type DrainedVersion, drainLines, drainOf } from '../destroy/drain.ts';
 import { type ReencryptedSchedule, reencryptSchedules } from '../destroy/reencrypt-schedules.ts';
@@ -43,27 +44,37 @@ export const addDrainCommand: AddCommand = (program, deps, exit) => {
     )
     .option('--reencrypt', 'encrypt the inputs and memos of schedules again, under the primary version')
     .option('--watch', 'scan again until every version is free')
-    .option('--every <seconds>', 'time between scans with --watch', seconds, 3_600)
+    .option('--every <seconds>', 'time between scans with --watch', interval, 3_600)
     .addHelpText('after', examples);
   addDestroyOptions(addKeyOption(addCommonOptions(command))).action(
     async (version: number | undefined, options: DrainOptions) => {
       const output = createOutput(deps, options.json === true);
       if (options.watch === true && options.report !== undefined)
         throw new CliError('usage', '--watch scans again, so it cannot use --report');
-      for (;;) {
-        const drained = await drain(version, options, deps, output);
-        const isFree = drained.versions.every(({ mayDestroy }) => mayDestroy);
-        if (isFree || options.watch !== true) {
-          output.result(drained, () => linesOf(drained));
-          if (!isFree) exit('notYet');
-          return;
-        }
+      let drained = await drain(version, options, deps, output);
+      const isFree = (): boolean => drained.versions.every(({ mayDestroy }) => mayDestroy);
+      while (options.watch === true && !isFree()) {
         for (const line of linesOf(drained)) output.progress(line);
         await sleep(options.every * 1000);
+        drained = await drain(version, options, deps, output).catch((error: unknown) => {
+          // A watch that takes weeks must outlast an outage of Temporal or Cloud KMS.
+          if (!(error instanceof CliError) || error.exit !== 'unavailable') throw error;
+          output.progress(`${error.message}. The next scan follows in ${duration(options.every * 1000)}`);
+          return drained;
+        });
       }
+      output.result(drained, () => linesOf(drained));
+      if (!isFree()) exit('notYet');
     },
   );
 };
+
+/** Parses a number of seconds between scans. */
+function interval(text: string): number {
+  const parsed = seconds(text);
+  if (parsed > 0) return parsed;
+  throw new InvalidArgumentError('It must be at least 1.');
+}
 
 async function drain(
   version: number | undefined,

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { loadKmsCodec, messageKey } from '@temporal-kms/kms-codec';
 import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
 import { leaksIn, newCanary } from '@temporal-kms/testing/canaries';
 import { payloadsIn } from '@temporal-kms/testing/history';
 import { Connection } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KEY, startCloud, temporalKms, temporaryFolder, variables } from '../support/cli.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { KEY, type RunOptions, startCloud, temporalKms, temporaryFolder, variables } from '../support/cli.ts';
 
 let temporal: TemporalServer;
 let connection: Connection;
@@ -53,9 +54,28 @@ async function startRotated() {
     await cloud.owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
   };
   const options = ['--state', join(await temporaryFolder(), 'state'), '--settle', '3', '--json'];
-  const run = (args: readonly string[], hours = 0) =>
-    temporalKms([...args, ...options], { env, now: () => new Date(Date.now() + hours * HOUR) });
+  const run = (args: readonly string[], hours = 0, more: RunOptions = {}) =>
+    temporalKms([...args, ...options], { env, now: () => new Date(Date.now() + hours * HOUR), ...more });
   return { cloud, withCodec, encrypt, rotate, run };
+}
+
+const startRun = (workflowId: string, input: Payload) =>
+  connection.workflowService.startWorkflowExecution({
+    namespace,
+    workflowId,
+    workflowType: { name: 'any' },
+    taskQueue: { name: 'none' },
+    input: { payloads: [input] },
+    requestId: randomUUID(),
+  });
+
+/** Deletes a run, and waits until no list contains it. */
+async function deleteRun(workflowId: string): Promise<void> {
+  const { workflowService } = connection;
+  await workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } });
+  const query = `WorkflowId = "${workflowId}"`;
+  while ((await workflowService.listWorkflowExecutions({ namespace, query })).executions.length > 0)
+    await sleep(200);
 }
 
 async function createSchedule(scheduleId: string, input: Payload, memo: Payload): Promise<void> {
@@ -96,14 +116,7 @@ describe('drain', () => {
       const message = await encrypt(`of-${scheduleId}`);
       await createSchedule(scheduleId, message, message);
       const workflowId = `closed-${randomUUID()}`;
-      await connection.workflowService.startWorkflowExecution({
-        namespace,
-        workflowId,
-        workflowType: { name: 'any' },
-        taskQueue: { name: 'none' },
-        input: { payloads: [await encrypt(workflowId)] },
-        requestId: randomUUID(),
-      });
+      await startRun(workflowId, await encrypt(workflowId));
       await connection.workflowService.terminateWorkflowExecution({
         namespace,
         workflowExecution: { workflowId },
@@ -145,21 +158,44 @@ describe('drain', () => {
       expect(leaksIn(after.out + after.err, [canary])).toEqual([]);
       expect((await run(['drain', '1', '--reencrypt'], 1)).json().schedules).toEqual([]);
 
-      await connection.workflowService.deleteWorkflowExecution({
-        namespace,
-        workflowExecution: { workflowId },
-      });
-      const isListed = async () => {
-        const query = `WorkflowId = "${workflowId}"`;
-        return (
-          (await connection.workflowService.listWorkflowExecutions({ namespace, query })).executions.length >
-          0
-        );
-      };
-      while (await isListed()) await new Promise((resolve) => setTimeout(resolve, 200));
+      await deleteRun(workflowId);
       const free = await run(['drain'], 30);
       expect([free.code, free.json().versions[0].mayDestroy]).toEqual([0, true]);
       await cloud.owner.destroyCryptoKeyVersion({ name: `${KEY}/cryptoKeyVersions/1` });
+    },
+  );
+
+  it(
+    'scans again with --watch until the version is free, also after an outage',
+    { timeout: 120_000 },
+    async () => {
+      const { cloud, encrypt, rotate, run } = await startRotated();
+      const workflowId = `open-${randomUUID()}`;
+      await startRun(workflowId, await encrypt(workflowId));
+      await rotate();
+      // The scan that finds the new version to be primary.
+      await run(['drain']);
+
+      const seen: string[] = [];
+      const whenSeen = async (text: string, act: () => Promise<unknown>): Promise<void> => {
+        await vi.waitUntil(() => seen.join('').includes(text), { timeout: 60_000 });
+        seen.length = 0;
+        await act();
+      };
+      const watch = run(['drain', '1', '--watch', '--every', '1'], 30, {
+        onProgress: (text) => seen.push(text),
+      });
+      const { emulator } = cloud;
+      const events = (async () => {
+        await whenSeen('until these runs have been closed', async () =>
+          emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } }),
+        );
+        await whenSeen('The next scan follows in 1 second', async () => emulator.clearFaults());
+        await whenSeen('until these runs have been closed', () => deleteRun(workflowId));
+      })();
+      const { code, json } = await watch;
+      await events;
+      expect([code, json().versions]).toMatchObject([0, [{ version: 1, mayDestroy: true, waitsFor: [] }]]);
     },
   );
 
@@ -182,6 +218,7 @@ describe('drain', () => {
       const { run } = await startRotated();
       expect((await run(['drain', '9'])).code).toBe(66);
       expect((await run(['drain', '--watch', '--report', 'x.json'])).code).toBe(64);
+      expect((await run(['drain', '--watch', '--every', '0'])).code).toBe(64);
       const primary = await run(['drain', '1', '--watch']);
       expect([primary.code, primary.out]).toEqual([64, expect.stringContaining('is primary')]);
     },

@@ -52,12 +52,14 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   /** What the person at the terminal answers, or what happens until then. Undefined: there is no terminal. */
   readonly answer?: string | (() => Promise<string>);
+  /** Called with what the command prints on standard error. */
+  readonly onProgress?: (text: string) => void;
 }
 
 /** Runs the command line in this process. */
 export async function temporalKms(
   args: readonly string[],
-  { env = {}, now = () => new Date(), answer, input = '' }: RunOptions = {},
+  { env = {}, now = () => new Date(), answer, input = '', onProgress }: RunOptions = {},
 ): Promise<Ran> {
   const out: Buffer[] = [];
   let err = '';
@@ -68,7 +70,10 @@ export async function temporalKms(
       yield Buffer.from(input);
     },
     stdout: (text) => void out.push(Buffer.from(text)),
-    stderr: (text) => (err += text),
+    stderr: (text) => {
+      err += text;
+      onProgress?.(text);
+    },
     isTerminal: answer !== undefined,
     ask: (question) => {
       err += question;
