@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -75,6 +76,7 @@ async function reportEndOfTemporal(): Promise<void> {
 void reportEndOfTemporal();
 process.on('exit', () => {
   for (const { child } of started) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 try {
@@ -106,7 +108,6 @@ try {
   await connection.close();
   await emulator.close();
   await temporal.close();
-  await rm(folder, { recursive: true, force: true });
 }
 
 async function measure(what: string, run: () => Promise<ScanReport>): Promise<void> {

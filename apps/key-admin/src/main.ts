@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --disable-sigusr1
+#!/usr/bin/env -S node --disable-sigusr1 --
 import { createInterface } from 'node:readline/promises';
 import { runCli } from './run-cli.ts';
 

@@ -17,7 +17,8 @@ import { version } from './version.ts';
 
 const help = `
 Exit codes: 0 done, 1 a check failed or a key or payload has a problem, 64 wrong usage, 65 wrong input, 66 not found,
-69 unavailable, 75 not yet in effect, 77 not permitted, 78 wrong configuration. docs/cli.md explains them.`;
+69 unavailable, 70 an error of this program, 75 not yet in effect, 77 not permitted, 78 wrong configuration. docs/cli.md
+explains them.`;
 
 const commands: readonly AddCommand[] = [
   addSetupCommand,
@@ -38,7 +39,7 @@ export function createProgram(deps: CliDeps, exit: (name: ExitName) => void): Co
   const program = new Command('temporal-kms')
     .version(version)
     .description(
-      'For the people who own the keys of temporal-kms: set up, check and rotate crypto keys, read exported histories',
+      'For the people who own the keys of temporal-kms: set up, check and rotate crypto keys, find out which key versions are needed, read exported histories',
     )
     .exitOverride()
     .configureOutput({ writeOut: deps.stdout, writeErr: deps.stderr })

@@ -19,8 +19,12 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
     await program.parseAsync(args, { from: 'user' });
     return exit;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    return report(error, args.includes('--json'), deps);
+    const json = args.includes('--json');
+    if (!(error instanceof CommanderError)) return report(error, json, deps);
+    if (error.exitCode === 0) return exitCodes.ok;
+    // The parser has printed it on standard error.
+    if (json) return report(new CliError('usage', error.message.replace(/^error: /, '')), json, deps);
+    return exitCodes.usage;
   }
 }
 

@@ -56,6 +56,24 @@ describe('temporal-kms', () => {
     expect((await temporalKms([])).code).toBe(64);
   });
 
+  it('prints a wrong use as JSON too with --json', async () => {
+    const { code, json } = await temporalKms(['scan', '--rps', 'fast', '--json']);
+    expect([code, json().error]).toEqual([
+      64,
+      { exit: 'usage', message: expect.stringMatching(/^option '--rps <calls>' argument 'fast'/), fix: [] },
+    ]);
+  });
+
+  it('is started in such a way that Node leaves --env-file to it', async () => {
+    const [, options = ''] = /^#!\/usr\/bin\/env -S node (.+)\n/.exec(await readFile(main, 'utf8')) ?? [];
+    const { code, stdout } = await runNode(main, {
+      nodeOptions: options.split(' '),
+      args: ['keys', '--json', '--env-file', 'missing.env'],
+    });
+    expect([code, JSON.parse(stdout).error.message]).toEqual([78, expect.stringContaining('missing.env')]);
+    expect(manual).toContain(`alias temporal-kms='node ${options} /`);
+  });
+
   it.each(['bash', 'zsh', 'fish', 'powershell'])(
     'prints a script that completes commands in %s',
     async (shell) => {

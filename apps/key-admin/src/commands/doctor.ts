@@ -85,7 +85,7 @@ function linesOf({ check, status, text, fix, milliseconds }: Finding): string[] 
 
 function summary(checks: readonly Finding[]): string {
   const count = (status: Finding['status']) => checks.filter((one) => one.status === status).length;
-  return `\n${count('ok')} ok, ${count('warning')} warnings, ${count('failed')} failed, ${count('skipped')} skipped`;
+  return `\n${count('ok')} ok, ${count('warning')} with a warning, ${count('failed')} failed, ${count('skipped')} skipped`;
 }
 
 /** A token never comes from the command line, which other users of the machine can read. */

@@ -90,14 +90,14 @@ async function drain(
       ]);
   }
   const schedules = options.reencrypt === true ? await reencrypt(options, deps, output) : [];
-  const { key, questionOf, description } = await askAll(options, deps, output);
+  const { key, questionOf, description } = await askAll(version, options, deps, output);
   const versions = description.versions
     .filter(({ state }) => state !== 'DESTROYED')
     .map((one) => one.version)
     .filter((one) => (version === undefined ? one !== description.primary : one === version))
     .toSorted((a, b) => a - b);
   if (version !== undefined && versions.length === 0)
-    throw new CliError('notFound', `${key} has no version ${version}, or it is destroyed`, [
+    throw new CliError('notFound', `Version ${version} of ${key} is destroyed`, [
       `temporal-kms keys --key ${key}`,
     ]);
   return { key, versions: versions.map((one) => drainOf(questionOf(one))), schedules };

@@ -1,3 +1,4 @@
+import { codeOf } from '@temporal-kms/kms-codec/error-details';
 import { scanReport, type ScanReport } from '@temporal-kms/codec-api';
 import type { KeyDescription, KmsSettings } from '@temporal-kms/kms-codec';
 import { readRegularFile } from '@temporal-kms/kms-codec/strict-yaml';
@@ -54,7 +55,7 @@ export async function mayDestroy(
   deps: CliDeps,
   output: Output,
 ): Promise<Answer> {
-  const { questionOf, ...basis } = await askAll(options, deps, output);
+  const { questionOf, ...basis } = await askAll(version, options, deps, output);
   const { settings, key } = basis;
   return {
     ...basis,
@@ -66,8 +67,13 @@ export async function mayDestroy(
   };
 }
 
-/** Scans, or reads a report, and returns the questions about the versions of the key. @throws CliError */
+/**
+ * Scans, or reads a report, and returns the questions about the versions of the key.
+ * @param wanted a version that must exist
+ * @throws CliError
+ */
 export async function askAll(
+  wanted: number | undefined,
   options: DestroyOptions,
   deps: CliDeps,
   output: Pick<Output, 'progress'>,
@@ -76,7 +82,11 @@ export async function askAll(
 > {
   const { kms: settings } = loadKeyConfig(deps.env, { ...options, keepsKeys: true });
   // Before the scan, which may take hours.
-  keyOf(settings, options.key);
+  const before = await readBasis(options, deps);
+  if (wanted !== undefined && !before.description.versions.some(({ version }) => version === wanted))
+    throw new CliError('notFound', `${before.key} has no version ${wanted}`, [
+      `temporal-kms keys --key ${before.key}`,
+    ]);
   // With a clock that is behind, an old report would look new; one that is ahead would end the waiting time early.
   const google = settings.emulatorHost === undefined ? GOOGLE_TIME : undefined;
   await requireClock(google, deps.now, output.progress);
@@ -160,15 +170,13 @@ function readReport(file: string): ScanReport {
   try {
     content = JSON.parse(readRegularFile(file, MAX_REPORT_BYTES).toString('utf8'));
   } catch (error) {
+    const fix = [`temporal-kms scan --out ${file}`];
+    if (codeOf(error) === 'ENOENT')
+      throw new CliError('notFound', `The report ${file} does not exist`, fix, error);
     // Node's messages about JSON quote the text.
     const reason =
       error instanceof SyntaxError || !(error instanceof Error) ? 'it is not JSON' : error.message;
-    throw new CliError(
-      'data',
-      `The report ${file} cannot be read: ${reason}`,
-      [`temporal-kms scan --out ${file}`],
-      error,
-    );
+    throw new CliError('data', `The report ${file} cannot be read: ${reason}`, fix, error);
   }
   const report = scanReport.safeParse(content);
   if (report.success) return report.data;

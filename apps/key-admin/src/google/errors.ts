@@ -28,6 +28,7 @@ const statuses: Readonly<Record<number, Exclude<ExitName, 'ok'>>> = {
 
 export const ABORTED = 10;
 export const ALREADY_EXISTS = 6;
+export const INVALID_ARGUMENT = 3;
 export const NOT_FOUND = 5;
 export const PERMISSION_DENIED = 7;
 

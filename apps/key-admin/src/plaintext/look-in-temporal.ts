@@ -1,6 +1,7 @@
 import type { Connection } from '@temporalio/client';
 import { CliError } from '../cli/cli-error.ts';
 import { duration, type Output } from '../cli/output.ts';
+import { grpcCode, INVALID_ARGUMENT, NOT_FOUND } from '../google/errors.ts';
 import { type ListedRun, type NamespaceDescription, ScanError, type ScanSource } from '../scan/source.ts';
 import { perSecond, temporalSource } from '../scan/temporal-source.ts';
 import { clearValues } from './clear-values.ts';
@@ -59,14 +60,30 @@ export async function lookInNamespace(
     }
   } catch (error) {
     if (!(error instanceof ScanError)) throw error;
-    throw new CliError(
-      error.kind === 'not_permitted' ? 'notPermitted' : 'unavailable',
-      error.message,
-      [`temporal-kms doctor --app worker --namespace ${namespace}`],
-      error,
-    );
+    throw searchError(error, namespace, query);
   }
   return looked;
+}
+
+function searchError(error: ScanError, namespace: string, query: string): CliError {
+  const { cause } = error;
+  const code = grpcCode(cause);
+  const details: unknown = cause instanceof Error ? Reflect.get(cause, 'details') : undefined;
+  // Temporal's message quotes the query only.
+  if (code === INVALID_ARGUMENT && query !== '' && typeof details === 'string')
+    return new CliError(
+      'usage',
+      `Temporal refuses the query: ${details}`,
+      [`--query 'StartTime > "2030-01-01T00:00:00Z"'`],
+      error,
+    );
+  const exit = error.kind === 'not_permitted' ? 'notPermitted' : 'unavailable';
+  return new CliError(
+    code === NOT_FOUND ? 'notFound' : exit,
+    error.message,
+    [`temporal-kms doctor --app worker --namespace ${namespace}`],
+    error,
+  );
 }
 
 const retentionText = ({ retentionSeconds }: Pick<NamespaceDescription, 'retentionSeconds'>): string =>

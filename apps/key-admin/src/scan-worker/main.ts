@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --disable-sigusr1
+#!/usr/bin/env -S node --disable-sigusr1 --
 import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import {
   catchFatalErrors,
@@ -13,7 +13,7 @@ import { withEnvFile } from '../cli/environment.ts';
 import { typeLines } from '../cli/output.ts';
 import { grpcCode, NOT_FOUND } from '../google/errors.ts';
 import { DEFAULT_TASK_QUEUE } from '../scan/on-temporal/contract.ts';
-import { defaultStateFolder } from '../scan/state.ts';
+import { defaultStateFolder, STATE_DEFAULT } from '../scan/state.ts';
 import { temporalConfig } from '../temporal/connect.ts';
 import { version } from '../version.ts';
 import { checkStateFolder } from './states.ts';
@@ -37,7 +37,7 @@ const command = new Command('scan-worker')
   )
   .option(
     '--state <folder>',
-    'folder in which scans keep what they have read of closed runs',
+    `folder in which scans keep what they have read of closed runs ${STATE_DEFAULT}`,
   )
   .option('--no-state', 'keep nothing: each scan reads all closed runs')
   .parse();

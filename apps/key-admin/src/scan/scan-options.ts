@@ -11,7 +11,7 @@ import { type ExportSource, exportSource } from './exports.ts';
 import { runScan } from './run-scan.ts';
 import { DEFAULT_TASK_QUEUE } from './on-temporal/contract.ts';
 import { runsOnTemporal } from './on-temporal/client.ts';
-import { defaultStateFolder } from './state.ts';
+import { defaultStateFolder, STATE_DEFAULT } from './state.ts';
 import { perSecond, temporalSource } from './temporal-source.ts';
 
 /** The options of a scan, which other commands that scan share. */
@@ -38,7 +38,10 @@ export const addScanOptions = (command: Command): Command =>
       "files of Temporal Cloud's Workflow History Export; may be repeated",
       collect,
     )
-    .option('--state <folder>', 'folder in which scans keep what they have read of closed runs')
+    .option(
+      '--state <folder>',
+      `folder in which scans keep what they have read of closed runs ${STATE_DEFAULT}`,
+    )
     .option('--rps <calls>', 'calls to Temporal per second, for each namespace', rate, 50)
     .option('--settle <seconds>', "how long a new run may take to appear in Temporal's lists", seconds, 60)
     .option('--on-temporal', 'scan runs by workflows in TEMPORAL_NAMESPACE, which scan workers execute')

@@ -183,6 +183,9 @@ export async function createStateFolder(folder: string): Promise<void> {
   await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
 }
 
+/** What the help states about {@link defaultStateFolder}. */
+export const STATE_DEFAULT = '(default: ~/.local/state/temporal-kms)';
+
 /** Returns the folder in which scans keep what they have read, unless an option names another. */
 export const defaultStateFolder = (values: Values): string =>
   join(values['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'temporal-kms');

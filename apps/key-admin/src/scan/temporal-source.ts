@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
 import proto, { type temporal } from '@temporalio/proto';
 import { RateLimiter, TokenBucket } from 'limiter';
-import { grpcCode, NOT_FOUND, PERMISSION_DENIED } from '../google/errors.ts';
+import { grpcCode, INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED } from '../google/errors.ts';
 import { type ListedRun, type NotWalked, type RangeSource, ScanError, type ScanSource } from './source.ts';
 import { milliseconds } from './times.ts';
 
@@ -14,7 +14,6 @@ const CALL_MS = 60_000;
 const PAGE_SIZE = 1_000;
 
 // https://grpc.io/docs/guides/status-codes/
-const INVALID_ARGUMENT = 3;
 const RESOURCE_EXHAUSTED = 8;
 const UNIMPLEMENTED = 12;
 const UNAUTHENTICATED = 16;

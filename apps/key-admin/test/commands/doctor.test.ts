@@ -76,7 +76,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(out).toMatch(/^ok +variables +the variables of worker are valid$/m);
     expect(out).toMatch(/^FAILED +permissions +this identity may not decrypt/m);
     expect(out).toMatch(/^ +type: gcloud kms keys add-iam-policy-binding workflow-encryption /m);
-    expect(out).toMatch(/\d+ ok, 0 warnings, [12] failed, \d+ skipped\n$/);
+    expect(out).toMatch(/\d+ ok, 0 with a warning, [12] failed, \d+ skipped\n$/);
   });
 
   it('reports every mistake in the variables', async () => {

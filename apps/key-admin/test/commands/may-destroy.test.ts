@@ -112,6 +112,13 @@ describe('may-destroy', () => {
     expect([code, out]).toEqual([1, '']);
   });
 
+  it('refuses a version or a report that does not exist, before it scans', async () => {
+    const { scanOptions, run } = await startRotated();
+    const version = await run(['may-destroy', '9', ...scanOptions], 0);
+    expect([version.code, version.err]).toEqual([66, expect.stringMatching(/^error: .+ has no version 9\n/)]);
+    expect((await run(['may-destroy', '1', '--report', 'no-report.json'], 0)).code).toBe(66);
+  });
+
   it('refuses what is no version', async () => {
     for (const version of ['0', 'x', '-1', '1.5'])
       expect((await temporalKms(['may-destroy', version])).code).toBe(64);

@@ -127,10 +127,15 @@ describe('temporal-kms plaintext', () => {
     expect(new Set(named.json().findings.map(({ pattern }: any) => pattern))).toEqual(new Set(['type']));
   });
 
-  it('exits with 64 without a source, 65 for a file without a history, 69 without Temporal, 77 without the namespace', async () => {
+  it('exits with 64 without a source, 65 for a file without a history, 69 without Temporal, 66 without the namespace', async () => {
     expect(await plaintext([])).toMatchObject({ code: 64 });
     expect(await plaintext(['-'], '{}')).toMatchObject({ code: 65 });
-    expect(await plaintext(['--namespace', 'none'])).toMatchObject({ code: 77 });
+    expect(await plaintext(['--namespace', 'none'])).toMatchObject({ code: 66 });
+    const wrong = await plaintext(['--namespace', NAMESPACE, '--query', 'WorkflowId =']);
+    expect([wrong.code, wrong.err]).toEqual([
+      64,
+      expect.stringContaining('refuses the query: invalid query'),
+    ]);
     const { code } = await temporalKms(['plaintext', '--namespace', NAMESPACE], {
       env: { TEMPORAL_ADDRESS: '127.0.0.1:1' },
     });
