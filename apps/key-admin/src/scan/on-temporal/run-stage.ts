@@ -69,7 +69,11 @@ export async function runStage(
   }
 
   function start(work: Promise<void>): void {
-    const done = work.finally(() => active.delete(done));
+    const done = (async () => {
+      await work;
+      // Work that failed stays active, so that the next race ends with its error.
+      active.delete(done);
+    })();
     active.add(done);
   }
 
