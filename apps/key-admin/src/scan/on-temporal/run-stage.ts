@@ -36,7 +36,8 @@ export async function runStage(
   { rps, plan, scan, missed, isFull, continueAsNew }: StageWork,
 ): Promise<void> {
   const most = Math.min(MAX_SLOTS, rps);
-  const active = new Set<Promise<void>>();
+  const active = new Map<number, Promise<void>>();
+  let started = 0;
   let isPlanning = false;
   for (;;) {
     const isRunFull = isFull();
@@ -65,16 +66,18 @@ export async function runStage(
         start(scanNext(range, share));
       } else break;
     }
-    await Promise.race(active);
+    await Promise.race(active.values());
   }
 
   function start(work: Promise<void>): void {
-    const done = (async () => {
-      await work;
-      // Work that failed stays active, so that the next race ends with its error.
-      active.delete(done);
-    })();
-    active.add(done);
+    started += 1;
+    active.set(started, untilEnded(started, work));
+  }
+
+  /** Work that failed stays active, so that the next race ends with its error. */
+  async function untilEnded(id: number, work: Promise<void>): Promise<void> {
+    await work;
+    active.delete(id);
   }
 
   async function planNext(range: TimeRange, share: number): Promise<void> {
