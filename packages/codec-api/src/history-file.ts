@@ -2,6 +2,7 @@ import { z } from 'zod/mini';
 import { historyEvent } from './history.ts';
 import { workflowId } from './parameters.ts';
 import { justification, MAX_REFS, payloadRef } from './payload.ts';
+import { searchedText } from './search.ts';
 
 /** Most events in one request. */
 export const MAX_FILE_EVENTS = 500;
@@ -39,3 +40,13 @@ export const fileDecodeRequest = z.extend(fileEventsRequest, {
   justification: z.optional(justification),
 });
 export type FileDecodeRequest = z.infer<typeof fileDecodeRequest>;
+
+/**
+ * `POST /api/namespaces/{namespace}/history-files:search`: searches for text in the payloads of the events in the request, the
+ * last event first. The response is that of `history:search`.
+ */
+export const fileSearchRequest = z.extend(fileEventsRequest, {
+  ...searchedText,
+  justification: z.optional(justification),
+});
+export type FileSearchRequest = z.infer<typeof fileSearchRequest>;

@@ -11,7 +11,8 @@ export const MAX_HITS = 1_000;
 /** Characters. The limit bounds the time of a search: a crafted payload may match nearly all of the text at each place. */
 const MAX_TEXT = 200;
 
-const wanted = {
+/** What a search looks for. */
+export const searchedText = {
   /** Literal text, not a pattern. */
   text: z.string().check(z.minLength(1), z.maxLength(MAX_TEXT)),
   caseSensitive: z._default(z.boolean(), false),
@@ -19,7 +20,7 @@ const wanted = {
 
 /** `POST …/runs/{runId}/history:search`: searches for text in the run's payloads, which the server decrypts. */
 export const searchRequest = z.strictObject({
-  ...wanted,
+  ...searchedText,
   order: z._default(z.enum(['newest_first', 'oldest_first']), 'newest_first'),
   /** The last event of an earlier search in the same order; the search continues after it. */
   after: z.optional(z.int().check(z.nonnegative())),
@@ -85,7 +86,7 @@ export const MAX_SEARCHED_RUNS = 1_000;
 
 /** `POST …/workflows:search`: searches for text in the payloads of all runs that match a visibility query. */
 export const workflowSearchRequest = z.strictObject({
-  ...wanted,
+  ...searchedText,
   query: visibilityQuery,
   /** `after` of an earlier search with the same query; the search continues after the runs that it has searched. */
   after: z.optional(

@@ -7,7 +7,7 @@ import {
 } from '@temporal-kms/codec-api';
 import { type DecryptedPayload, decryptEvents, type DecryptEventsOptions } from './decrypted-events.ts';
 import type { TextMatch } from './payload-text.ts';
-import { ascending, descending } from './event-pages.ts';
+import { ascending, descending, type EventPages } from './event-pages.ts';
 import type { HistoryReader } from './reader.ts';
 import { KmsCallBudget, streamEnd } from './stream-limits.ts';
 import type { TextThreads } from './text-threads.ts';
@@ -16,6 +16,8 @@ export interface SearchOptions extends DecryptEventsOptions {
   readonly reader: Pick<HistoryReader, 'read'>;
   readonly threads: Pick<TextThreads, 'find'>;
   readonly request: SearchRequest;
+  /** The events to search, in the order of the request. Default: those of the run in Temporal. */
+  readonly pages?: EventPages;
   /** Number of events that the history had at the time of the request. */
   readonly length: number;
   /** The first event to search; the search goes no further back. Default: 1. */
@@ -41,9 +43,11 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
   let hits = 0;
   let lastProgress = Date.now();
 
-  const pages = newestFirst
-    ? descending(reader, run, Math.min(after - 1, length), lifetime)
-    : ascending(reader, run, after + 1, length, lifetime);
+  const pages =
+    options.pages ??
+    (newestFirst
+      ? descending(reader, run, Math.min(after - 1, length), lifetime)
+      : ascending(reader, run, after + 1, length, lifetime));
   try {
     for await (const event of decryptEvents({ ...options, budget }, pages)) {
       if (event.eventId < oldest) break;

@@ -6,13 +6,22 @@ import {
   fileEvents,
   fileEventsRequest,
   type FileEventsRequest,
+  fileSearchRequest,
   type HistoryEvent,
+  searchFrame,
 } from '@temporal-kms/codec-api';
-import { type PayloadContext, workflowContext } from '@temporal-kms/history-payloads';
+import {
+  eventIdOf,
+  eventPayloads,
+  type PayloadContext,
+  workflowContext,
+} from '@temporal-kms/history-payloads';
 import type { Context } from 'hono';
 import { decodeFrames } from '../history/decode-stream.ts';
+import { heldEvents } from '../history/event-pages.ts';
 import { historyEvent } from '../history/event.ts';
 import { codecOfExports, filePayloads, inspectExported, parseFileEvents } from '../history/file-events.ts';
+import { searchFrames } from '../history/search.ts';
 import { requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
@@ -25,12 +34,14 @@ import {
   beginAudit,
   codecOf,
   lifetimeOf,
+  outcomeOf,
   type RunRoutesOptions,
 } from './run-stream.ts';
 import { inspectFor } from './workflows.ts';
 
 const FILES = '/api/namespaces/{namespace}/history-files';
 const DECODE_MS = 2 * 60_000;
+const SEARCH_MS = 60_000;
 const INSPECT_MS = 30_000;
 
 /** Whether the bodies of a path contain events of a history file. */
@@ -41,10 +52,11 @@ interface HistoryFileOptions extends RunRoutesOptions {
   readonly digests: Digests | undefined;
 }
 
-/** Events of a history file that the client has: described, and decrypted. The server keeps none of them. */
+/** Events of a history file that the client has: described, decrypted, and searched. The server keeps none of them. */
 export const historyFileRoutes = (options: HistoryFileOptions): readonly Route[] => [
   inspectFile(options),
   decodeFile(options),
+  searchFile(options),
 ];
 
 function inspectFile(options: HistoryFileOptions): Route {
@@ -127,6 +139,66 @@ function decodeFile(options: HistoryFileOptions): Route {
         maxMs: DECODE_MS,
         lines: (lifetime) => decodeFrames(codec, log, requests, lifetime, record),
         count: recordFrame,
+      });
+      return ndjson(c, frames);
+    },
+  });
+}
+
+function searchFile(options: HistoryFileOptions): Route {
+  const { authority, inspect, log, digests, reader, threads } = options;
+  return defineRoute({
+    method: 'post',
+    path: `${FILES}:search`,
+    operationId: 'searchHistoryFile',
+    summary: 'Searches for text in the decrypted payloads of events of a history file',
+    description:
+      'Decrypts all payloads of the events, and answers as `searchHistory` does, the last event first. After an end of ' +
+      '`limit`, continue with the events before `after`. The audit records the workflow of the file, which the server cannot ' +
+      'verify, with `"source": "file"`.',
+    requires: 'search',
+    body: fileSearchRequest,
+    response: { description: 'Frames', type: 'application/x-ndjson', schema: searchFrame },
+    admit: admitDecryption(options),
+    handler: async (c, { body }) => {
+      const { workflowId, justification: given } = body;
+      const codec = codecOfExports(codecOf(c, options));
+      const named = { namespace: c.get('namespace'), ...(workflowId === undefined ? {} : { workflowId }) };
+      const source = 'file';
+      const justification = await requireJustification(
+        c,
+        authority,
+        { operation: 'search', ...named, source },
+        given,
+      );
+      const events = parseFileEvents(body, leaseOf(c));
+      const held = events.flatMap((event) => eventPayloads(event, homeOf(c, body)));
+      const infos = held.map(({ payload, context }) => inspect(payload, context));
+      const payloads = held.map(({ payload }) => payload);
+      const record = await beginAudit(c, authority, {
+        operation: 'search',
+        run: named,
+        source,
+        digests: digests && digestsOf(digests, payloads, infos, named.namespace),
+        justification,
+      });
+      const frames = auditedLines(c, options, {
+        record,
+        maxMs: SEARCH_MS,
+        lines: (lifetime) =>
+          searchFrames({
+            reader,
+            pages: heldEvents(events),
+            threads,
+            codec,
+            log,
+            run: { workflowId: '', runId: '', ...named },
+            record,
+            request: { ...body, order: 'newest_first' },
+            length: Math.max(...events.map(eventIdOf)),
+            lifetime,
+          }),
+        count: (_, frame) => (frame.type === 'end' ? outcomeOf(frame.reason) : undefined),
       });
       return ndjson(c, frames);
     },

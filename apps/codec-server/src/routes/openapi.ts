@@ -194,6 +194,7 @@ const requests = {
   ExportRequest: api.exportRequest,
   FileDecodeRequest: api.fileDecodeRequest,
   FileEventsRequest: api.fileEventsRequest,
+  FileSearchRequest: api.fileSearchRequest,
   KeyTestRequest: api.keyTestRequest,
 } as const;
 

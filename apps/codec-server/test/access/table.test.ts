@@ -131,6 +131,8 @@ const posts: Record<string, (namespace: string) => string> = {
   'keys:test': () => '{}',
   'audit:search': () => '{}',
   'history-files:inspect': () => JSON.stringify({ encoding: 'json', events: [FILE_EVENT] }),
+  'history-files:search': () =>
+    JSON.stringify({ encoding: 'json', events: [FILE_EVENT], text: 'a', justification: JUSTIFICATION }),
   'history-files:decode': () =>
     JSON.stringify({ encoding: 'json', events: [FILE_EVENT], refs: ['1:0'], justification: JUSTIFICATION }),
   encode: () => buildPayloads([message]).toString(),

@@ -1,7 +1,14 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { createAudit, entryLine, parseEntryLine } from '@temporal-kms/audit';
-import { decodeFrame, type DecodeResult, fileEvents, type HistoryEvent } from '@temporal-kms/codec-api';
+import {
+  decodeFrame,
+  type DecodeResult,
+  fileEvents,
+  type HistoryEvent,
+  type SearchFrame,
+  searchFrame,
+} from '@temporal-kms/codec-api';
 import { type FileWorkflow, readHistoryFile } from '@temporal-kms/history-files';
 import { readHistory } from '@temporal-kms/testing/history';
 import proto from '@temporalio/proto';
@@ -277,6 +284,72 @@ describe('the payloads of a file', () => {
   });
 });
 
+async function searchFrames(response: Response): Promise<SearchFrame[]> {
+  expect(response.status).toBe(200);
+  const frames: SearchFrame[] = [];
+  for await (const frame of lines(response, searchFrame)) frames.push(frame);
+  return frames;
+}
+
+const searched = async (file: FileWorkflow, app = stack.app, more = {}): Promise<SearchFrame[]> =>
+  searchFrames(await post(app, `${FILES}:search`, { ...bodyOf(file), text: SECRET, ...more }));
+
+function placesIn(frames: readonly SearchFrame[]) {
+  const hits = frames.flatMap((frame) => (frame.type === 'hit' ? [frame] : []));
+  return { places: hits.map(({ ref, pointer }) => `${ref} ${pointer}`), end: frames.at(-1) };
+}
+
+describe('a search in the payloads of a file', () => {
+  it('finds what a search in the run finds, the last event first, in encrypted and in decrypted files', async () => {
+    const inRun = await post(stack.app, `${runPath(run)}/history:search`, { text: SECRET });
+    const expected = placesIn(await searchFrames(inRun));
+    expect(expected.places.length).toBeGreaterThan(4);
+    for (const write of [
+      () => exported(run, 'encoded'),
+      () => exported(run, 'decoded'),
+      () => exported(run, 'readable'),
+      () => cloudExport([run]),
+    ]) {
+      const found = placesIn(await searched(workflowOf(await write())));
+      expect(found.places).toEqual(expected.places);
+      expect(found.end).toMatchObject({ type: 'end', reason: 'complete', after: 1, unreadable: {} });
+    }
+  });
+
+  it('counts the payloads that an export could not decrypt by their reason codes', async () => {
+    await using other = stack.kms.another();
+    stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+    const text = await exported(run, 'decoded', stack.replica({ codec: other.codec }));
+    stack.kms.emulator.clearFaults();
+    const { places, end } = placesIn(await searched(workflowOf(text)));
+    expect(places).toEqual([]);
+    expect(end).toMatchObject({ unreadable: { kms_unavailable: expect.any(Number) } });
+  });
+
+  it('has an audit entry that contains the source, the workflow and the justification, and not the text', async () => {
+    const entries: any[] = [];
+    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    const file = workflowOf(await exported(run, 'encoded'));
+    await searched(file, stack.replica({ audit }), { justification: 'ticket 4711' });
+    const { workflowId } = run;
+    expect(entries).toMatchObject([
+      { event: 'intent', operation: 'search', workflowId, source: 'file', justification: 'ticket 4711' },
+      { event: 'outcome', source: 'file', outcome: { result: 'complete' } },
+    ]);
+    expect(JSON.stringify(entries)).not.toContain(SECRET);
+  });
+
+  it('requires a justification where the namespace reveals on demand', async () => {
+    const access = { ...openAccess, reveal: () => 'on-demand' as const };
+    const body = { ...bodyOf(workflowOf(await exported(run, 'encoded'))), text: SECRET };
+    const response = await post(stack.replica({ access }), `${FILES}:search`, body);
+    expect([response.status, await response.json()]).toMatchObject([
+      403,
+      { error: { code: 'justification_required' } },
+    ]);
+  });
+});
+
 /** A request with an event of a size. */
 const bodyOfSize = (bytes: number) => ({
   encoding: 'json',
@@ -300,6 +373,7 @@ describe('a request with events of a file', () => {
   it.each(cases)('is refused with %s', async (_, status, body) => {
     expect((await post(stack.app, `${FILES}:inspect`, body)).status).toBe(status);
     expect((await post(stack.app, `${FILES}:decode`, { ...body, refs: ['1:0'] })).status).toBe(status);
+    expect((await post(stack.app, `${FILES}:search`, { ...body, text: 'x' })).status).toBe(status);
   });
 
   it('is refused for a payload that the events do not have', async () => {

@@ -71,6 +71,7 @@ describe('the served OpenAPI document', () => {
       ['readyz', 'GET', '/readyz', 'public', 'application/json'],
       ['searchAudit', 'POST', '/api/namespaces/{namespace}/audit:search', 'audit', 'application/json'],
       ['searchHistory', 'POST', `${RUN}/history:search`, 'search', 'application/x-ndjson'],
+      ['searchHistoryFile', 'POST', `${FILES}:search`, 'search', 'application/x-ndjson'],
       ['searchWorkflows', 'POST', `${W}:search`, 'search', 'application/x-ndjson'],
       ['streamHistory', 'GET', `${RUN}/history`, 'metadata', 'application/x-ndjson'],
       ['testKeys', 'POST', '/api/namespaces/{namespace}/keys:test', 'decode', 'application/json'],

@@ -88,6 +88,13 @@ export const routes: [
     'decode',
     'payments',
   ],
+  [
+    'POST',
+    '/api/namespaces/:namespace/history-files:search',
+    '/api/namespaces/payments/history-files:search',
+    'search',
+    'payments',
+  ],
   ['GET', '/api/me', '/api/me', 'known', undefined],
   ['GET', '/api/sign-in', '/api/sign-in', 'public', undefined],
   ['GET', '/api/namespaces/:namespace/keys', '/api/namespaces/payments/keys', 'metadata', 'payments'],

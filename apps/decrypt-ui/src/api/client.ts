@@ -7,6 +7,7 @@ import {
   type ExportRequest,
   type FileDecodeRequest,
   type FileEventsRequest,
+  type FileSearchRequest,
   me,
   namespaceList,
   type PayloadRef,
@@ -209,6 +210,13 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed, onRefuse
     /** Decrypts payloads of a history file. */
     decodeFile: (namespace: string, body: FileDecodeRequest, signal: AbortSignal) =>
       results(`${filesPath(namespace)}:decode`, body, signal),
+    /** Searches in the decrypted payloads of events of a history file. */
+    searchFile: (
+      namespace: string,
+      body: FileSearchRequest,
+      signal: AbortSignal,
+    ): AsyncGenerator<SearchFrame> =>
+      stream(searchFrame, `${filesPath(namespace)}:search`, posted(body, signal)),
     /**
      * The answer of a route of a namespace: with a body a POST, else a GET. For pages that load their part of the contract
      * when they open.

@@ -1,10 +1,4 @@
-import {
-  historyEvent,
-  MAX_FILE_BODY,
-  type PayloadRef,
-  type SearchFrame,
-  type WorkflowDescription,
-} from '@temporal-kms/codec-api';
+import { historyEvent, type PayloadRef, type WorkflowDescription } from '@temporal-kms/codec-api';
 import { z } from 'zod/mini';
 import type { ApiClient, RunAddress } from '../api/client.ts';
 import { ApiFailure } from '../api/failure.ts';
@@ -15,10 +9,12 @@ import type { Reveals } from '../payloads/reveals.ts';
 import type { FollowOptions } from './follow.ts';
 import type { OpenedFile } from './history-file.ts';
 import { fileHistory } from './file-history-source.ts';
+import { requestsOf } from './file-requests.ts';
+import { fileSearch } from './file-search.ts';
 import { createRunSession, type RunSession } from './session.ts';
 
 export interface FileSessionOptions {
-  readonly api: Pick<ApiClient, 'inspectFile' | 'decodeFile' | 'renewed'>;
+  readonly api: Pick<ApiClient, 'inspectFile' | 'decodeFile' | 'searchFile' | 'renewed'>;
   readonly plaintext: PlaintextCache;
   readonly reveals: Reveals;
   readonly openPort: FollowOptions['openPort'];
@@ -32,9 +28,6 @@ export interface FileSessionSource {
   /** The run in the file. */
   readonly run: number;
 }
-
-/** Bytes of the events in one request to decode, about half of what the server accepts. */
-const MAX_EVENTS_BYTES = MAX_FILE_BODY / 2;
 
 const described = z.object({ events: z.array(historyEvent) });
 
@@ -88,7 +81,7 @@ export function createFileSession(
       },
       history: () => Promise.reject(new ApiFailure('not_found', 'The run is that of a file.')),
       decode: (_, refs, signal, justification) => decode(refs, signal, justification),
-      search: noSearch,
+      search: (_, request, signal) => fileSearch({ api, namespace, workflow, file, run }, request, signal),
       ...(api.renewed && { renewed: api.renewed }),
     },
     // A separate cache: the server may have the same run.
@@ -98,32 +91,4 @@ export function createFileSession(
     openPort,
     source: fileHistory({ api, namespace, workflowId, file, run }),
   });
-}
-
-/** The page offers no search in the payloads of a file: the server searches a run in Temporal. */
-const noSearch = (): AsyncGenerator<SearchFrame> => {
-  throw new ApiFailure('not_implemented', 'The payloads of a file cannot be searched.');
-};
-
-type Picked = Awaited<ReturnType<OpenedFile['pick']>>;
-
-/** Yields the events that payloads are in, in requests that the server accepts. */
-async function* requestsOf(
-  eventIds: readonly number[],
-  pick: (eventIds: readonly number[]) => Promise<Picked>,
-): AsyncGenerator<{ readonly eventIds: ReadonlySet<number>; readonly body: Picked }> {
-  const { encoding, events } = await pick(eventIds);
-  let ids: number[] = [];
-  let texts: string[] = [];
-  let bytes = 0;
-  for (const [index, text] of events.entries()) {
-    if (texts.length > 0 && bytes + text.length > MAX_EVENTS_BYTES) {
-      yield { eventIds: new Set(ids), body: { encoding, events: texts } };
-      [ids, texts, bytes] = [[], [], 0];
-    }
-    ids.push(eventIds[index] ?? 0);
-    texts.push(text);
-    bytes += text.length;
-  }
-  if (texts.length > 0) yield { eventIds: new Set(ids), body: { encoding, events: texts } };
 }

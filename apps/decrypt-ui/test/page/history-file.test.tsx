@@ -1,5 +1,5 @@
 import type { Me } from '@temporal-kms/codec-api';
-import { fileDecodeRequest, fileEventsRequest } from '@temporal-kms/codec-api';
+import { fileDecodeRequest, fileEventsRequest, fileSearchRequest } from '@temporal-kms/codec-api';
 import { describe, expect, inject, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { createSession } from '../../src/session/session.ts';
@@ -143,6 +143,25 @@ describe('a history file', () => {
     await expect.element(page.getByRole('status', { name: 'Failed' })).toBeVisible();
     await userEvent.click(page.getByRole('button', { name: '2 runs in the file' }));
     await expect.element(table).toBeVisible();
+  });
+
+  test('is searched in its decrypted payloads as a run is', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await listed();
+    drop(await exported('encoded'));
+    await until(() => row('g11')?.textContent?.includes('HAM-2'), 'the plaintext');
+    press('F', document.body, { ctrlKey: true, shiftKey: true });
+    await userEvent.fill(page.getByRole('textbox', { name: 'Find in decrypted payloads' }), 'HAM-2');
+    await userEvent.keyboard('{Enter}');
+    const matches = page.getByRole('region', { name: 'Matches' });
+    await until(() => matches.query()?.textContent?.includes('/warehouse'), 'the match');
+    await until(() => row('g39')?.hasAttribute('data-dimmed'), 'the rows without a match');
+    expect(row('g11')!.hasAttribute('data-dimmed')).toBe(false);
+    const searches = app.asked.filter(({ url }) => url.endsWith('history-files:search'));
+    const sent = searches.map(({ body }) => fileSearchRequest.parse(JSON.parse(body)));
+    expect(sent).toMatchObject([{ workflowId: 'order-88213', text: 'HAM-2' }]);
+    expect(app.asked.some(({ url }) => url.endsWith('history:search'))).toBe(false);
+    expect(app.history.location.href).not.toContain('HAM-2');
   });
 
   test('shows metadata without payloads to those who may not decode', async () => {

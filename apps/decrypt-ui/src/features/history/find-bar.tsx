@@ -19,7 +19,7 @@ interface FindBarProps {
 
 /** The field of the search in a run: names with each key, decrypted payloads on request. */
 export function FindBar({ matches, onLeave }: FindBarProps) {
-  const { address, find } = useRun();
+  const { find } = useRun();
   const payloadSearch = usePayloadSearch();
   const { term, scope, caseSensitive, only, search } = useFind();
   const field = useRef<HTMLInputElement>(null);
@@ -57,21 +57,19 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
           {scope === 'payloads' ? (
             <MatchCase on={caseSensitive} onChange={(on) => find.setCaseSensitive(on)} />
           ) : null}
-          {address.file ? null : (
-            <div className={styles['scope']} role="group" aria-label="Search in">
-              <button type="button" aria-pressed={scope === 'names'} onClick={() => find.setScope('names')}>
-                Names
-              </button>
-              <button
-                type="button"
-                aria-pressed={scope === 'payloads'}
-                {...tip('find.payloads')}
-                onClick={() => find.setScope('payloads')}
-              >
-                Payloads
-              </button>
-            </div>
-          )}
+          <div className={styles['scope']} role="group" aria-label="Search in">
+            <button type="button" aria-pressed={scope === 'names'} onClick={() => find.setScope('names')}>
+              Names
+            </button>
+            <button
+              type="button"
+              aria-pressed={scope === 'payloads'}
+              {...tip('find.payloads')}
+              onClick={() => find.setScope('payloads')}
+            >
+              Payloads
+            </button>
+          </div>
         </SearchField>
         <span className={styles['count']} role="status">
           {matches.count === undefined

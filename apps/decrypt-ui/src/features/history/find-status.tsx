@@ -27,7 +27,6 @@ function useCost(): string {
 }
 
 function NamesStatus({ count }: { count: number | undefined }) {
-  const { address } = useRun();
   const { status, start } = usePayloadSearch();
   const cost = useCost();
   if (count === undefined) return null;
@@ -38,9 +37,7 @@ function NamesStatus({ count }: { count: number | undefined }) {
           ? 'No name, type, id or worker contains this text. Summaries and other encrypted names are payloads.'
           : 'Found in names, types, ids and workers.'}
       </span>
-      {address.file ? (
-        <span className="t3">The payloads of a file cannot be searched.</span>
-      ) : status === 'refused' ? null : (
+      {status === 'refused' ? null : (
         <>
           <Button
             look={count === 0 ? 'crypto' : 'ghost'}

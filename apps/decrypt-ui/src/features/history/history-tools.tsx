@@ -25,7 +25,7 @@ interface HistoryToolsProps {
 
 /** The tools in the bar of the History tab: find, rows, counters and view options. */
 export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
-  const { address, open, find } = useRun();
+  const { open, find } = useRun();
   const { open: finding, only } = useFind();
   const { counts } = view;
   const phone = useNarrowerThan(PHONE_BELOW);
@@ -49,7 +49,7 @@ export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
 
   useCommands({
     find: () => showFind(),
-    'find.payloads': address.file ? undefined : () => showFind('payloads'),
+    'find.payloads': () => showFind('payloads'),
     'failed.next': () => toFailed(false),
     'failed.previous': () => toFailed(true),
     'pending.next': () => toPending(false),
