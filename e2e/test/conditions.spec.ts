@@ -161,9 +161,14 @@ test('a reload shows the same page', async ({ page }) => {
       await page.waitForLoadState('networkidle');
       return (await page.locator('main').ariaSnapshot()).replaceAll(/\d+ (of \d+ )?payloads?.*/g, '');
     };
-    await page.waitForTimeout(1_000);
-    await expect.poll(look, { message: path }).not.toContain('Being decrypted');
-    const before = await look();
+    // The page is complete when it has not changed for a second. Its parts load one after the other.
+    let before = '';
+    const isComplete = async () => {
+      const last = before;
+      before = await look();
+      return before === last && !before.includes('Being decrypted');
+    };
+    await expect.poll(isComplete, { message: path, intervals: [1_000] }).toBe(true);
     const address = page.url();
     await page.reload();
     await expect.poll(look, { message: path }).toBe(before);

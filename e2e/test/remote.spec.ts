@@ -74,7 +74,7 @@ test('`pnpm dev` connects to both with DEV_REMOTE=1', async () => {
       await fetch(workflows).catch(() => undefined);
       return canaries.exported.connections() > 0 && canaries.kms.connections() > 0;
     };
-    await expect.poll(connected, { timeout: 30_000 }).toBe(true);
+    await expect.poll(connected, { timeout: 60_000 }).toBe(true);
   } finally {
     await dev.stop('SIGINT');
   }
