@@ -215,9 +215,12 @@ test('two runs are picked by pointer on a phone, and compared', async ({ page })
   const picked = page.getByRole('region', { name: 'Runs to compare' });
   await expect(picked).toContainText('Pick two runs to compare');
   for (const id of ['order-1001', 'checkout-2001']) {
-    const text = grid(page).getByText(id, { exact: true }).first();
-    await text.click();
-    await expect(page.getByRole('row').filter({ has: text }).getByRole('checkbox')).toBeChecked();
+    const row = grid(page)
+      .getByRole('row')
+      .filter({ has: page.getByText(id, { exact: true }) })
+      .first();
+    await row.getByText(id, { exact: true }).click();
+    await expect(row.getByRole('checkbox')).toBeChecked();
   }
   await expect(picked.getByRole('listitem')).toHaveCount(2);
   await expectAccessible(page);
