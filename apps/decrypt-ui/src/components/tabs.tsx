@@ -91,13 +91,13 @@ const panelId = (id: string, value: string) => `${id}-panel-${value}`;
 interface TabPanelProps {
   readonly value: string;
   readonly className?: string | undefined;
-  /** The panel scrolls and contains nothing that takes the focus, so it takes the focus itself. */
-  readonly textOnly?: boolean;
+  /** The panel scrolls and may contain nothing that takes the focus, so it takes the focus itself. */
+  readonly takesFocus?: boolean;
   readonly children: ReactNode;
 }
 
 /** The contents of a tab. They exist while the tab is chosen. */
-export function TabPanel({ value, className, textOnly = false, children }: TabPanelProps) {
+export function TabPanel({ value, className, takesFocus = false, children }: TabPanelProps) {
   const bar = useContext(Context);
   if (bar?.value !== value) return null;
   return (
@@ -105,7 +105,7 @@ export function TabPanel({ value, className, textOnly = false, children }: TabPa
       role="tabpanel"
       id={panelId(bar.id, value)}
       aria-labelledby={tabId(bar.id, value)}
-      tabIndex={textOnly ? 0 : -1}
+      tabIndex={takesFocus ? 0 : -1}
       className={className}
     >
       {children}

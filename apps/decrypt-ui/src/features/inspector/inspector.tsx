@@ -116,10 +116,10 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
         ]}
         onChange={onPane}
       >
-        <TabPanel value="payloads" className={styles['panel']}>
+        <TabPanel value="payloads" className={styles['panel']} takesFocus>
           <PayloadsPane events={events} pending={pending} onFailure={() => onPane('failure')} />
         </TabPanel>
-        <TabPanel value="attributes" className={styles['panel']} textOnly>
+        <TabPanel value="attributes" className={styles['panel']} takesFocus>
           <Suspense>
             <AttributesPane events={events} />
           </Suspense>
