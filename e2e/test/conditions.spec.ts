@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { latestRun } from './stack.ts';
+import { untilSamplesEnded } from './stack.ts';
 
 /* The dashboard under the conditions in which people use it: a high zoom, their own colours, little motion, a bad network. */
 
@@ -8,13 +8,7 @@ test.use({ viewport: { width: 1440, height: 900 } });
 const LIST = '/ns/default/workflows';
 const ORDER = `${LIST}/order-1001`;
 
-test.beforeAll(async () => {
-  for (const [id, status] of [
-    ['order-1001', 'Completed'],
-    ['checkout-2001', 'Failed'],
-  ] as const)
-    await expect.poll(async () => (await latestRun(id)).status, { timeout: 60_000 }).toBe(status);
-});
+test.beforeAll(untilSamplesEnded);
 
 const openOrder = async (page: Page, search = '') => {
   await page.goto(`${ORDER}${search}`);

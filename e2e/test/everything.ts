@@ -75,6 +75,11 @@ async function readTabs(page: Page): Promise<void> {
 /** Returns the text of the file. */
 async function exportRun(page: Page): Promise<string> {
   await page.keyboard.press('x');
+  return saveExport(page);
+}
+
+/** Exports in the dialog that is open, and returns the text of the file. */
+export async function saveExport(page: Page): Promise<string> {
   const dialog = page.getByRole('dialog', { name: 'Export history' });
   const downloading = page.waitForEvent('download');
   await dialog.getByRole('button', { name: 'Export' }).click();
@@ -85,16 +90,17 @@ async function exportRun(page: Page): Promise<string> {
 }
 
 async function readFileAgain(page: Page, text: string): Promise<void> {
-  const choosing = page.waitForEvent('filechooser');
-  await page.getByRole('button', { name: 'Open a history file' }).click();
-  await (
-    await choosing
-  ).setFiles({
-    name: 'order.json',
-    mimeType: 'application/json',
-    buffer: Buffer.from(text),
-  });
+  await openFile(page, text);
   await expect(page.getByText('order.json', { exact: true })).toBeVisible();
+}
+
+/** Opens a file with the history of the order, and waits until its events are decrypted. */
+export async function openFile(page: Page, text: string): Promise<void> {
+  const choosing = page.waitForEvent('filechooser');
+  // A phone has another such button than a desktop.
+  await page.getByRole('button', { name: 'Open a history file' }).filter({ visible: true }).click();
+  const file = { name: 'order.json', mimeType: 'application/json', buffer: Buffer.from(text) };
+  await (await choosing).setFiles(file);
   await expect(page.locator('[data-key="g1"]')).toContainText(SURNAME);
 }
 

@@ -1,16 +1,10 @@
-import { expect, test } from '@playwright/test';
+import { test } from '@playwright/test';
 import { journeys } from './journeys.ts';
-import { latestRun } from './stack.ts';
+import { untilSamplesEnded } from './stack.ts';
 
-/* What a person does with the dashboard, without sign-in. signed-in-screens.spec.ts does the same with sign-in. */
+/* What a person does with the dashboard, without sign-in. */
 
-test.beforeAll(async () => {
-  for (const [id, status] of [
-    ['order-1001', 'Completed'],
-    ['checkout-2001', 'Failed'],
-  ] as const)
-    await expect.poll(async () => (await latestRun(id)).status, { timeout: 60_000 }).toBe(status);
-});
+test.beforeAll(untilSamplesEnded);
 
 for (const [size, use] of [
   ['a desktop', { viewport: { width: 1440, height: 900 } }],

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { expect, type Page } from '@playwright/test';
-import { SURNAME } from './everything.ts';
+import { openFile, saveExport, SURNAME } from './everything.ts';
 
 /* What a person on call does, with what a desktop and a phone both show: buttons, rows and fields, no keys. */
 
@@ -54,18 +53,9 @@ export const journeys: Readonly<Record<string, (page: Page, origin: string) => P
     await page.addInitScript(() => Reflect.deleteProperty(window, 'showSaveFilePicker'));
     await openRun(page, origin, 'order-1001');
     await button(page, 'Export').click();
-    const dialog = page.getByRole('dialog', { name: 'Export history' });
-    const downloading = page.waitForEvent('download');
-    await dialog.getByRole('button', { name: 'Export' }).click();
-    const text = await readFile(await (await downloading).path(), 'utf8');
-    expect(text).toContain(SURNAME);
-    await dialog.getByRole('button', { name: 'Done' }).click();
+    const text = await saveExport(page);
     await page.goto(`${origin}${LIST}`);
-    const choosing = page.waitForEvent('filechooser');
-    await page.getByRole('button', { name: 'Open a history file' }).filter({ visible: true }).click();
-    const file = { name: 'order.json', mimeType: 'application/json', buffer: Buffer.from(text) };
-    await (await choosing).setFiles(file);
-    await expect(page.locator('[data-key="g1"]')).toContainText(SURNAME);
+    await openFile(page, text);
   },
   'follows a run to its child, whose events open in place, and to its parent': async (page, origin) => {
     await openRun(page, origin, 'order-1001', '?tab=relations');

@@ -1,6 +1,6 @@
 import { expect, type Page, test } from '@playwright/test';
 import { expectAccessible } from './screens.ts';
-import { latestRun } from './stack.ts';
+import { latestRun, untilSamplesEnded } from './stack.ts';
 
 /* What a reader changes in the list, finds in it and comes back to, over the running stack. */
 
@@ -178,11 +178,7 @@ test('Back finds the scroll position, the row and the focus of the list and of a
 test('two runs that are picked by key are compared: input, result or failure, and their steps', async ({
   page,
 }) => {
-  for (const [id, status] of [
-    ['order-1001', 'Completed'],
-    ['checkout-2001', 'Failed'],
-  ] as const)
-    await expect.poll(async () => (await latestRun(id)).status, { timeout: 60_000 }).toBe(status);
+  await untilSamplesEnded();
   await openList(page);
   for (const id of ['order-1001 ', 'checkout-2001 ']) {
     await page
@@ -207,8 +203,7 @@ test('two runs that are picked by key are compared: input, result or failure, an
 });
 
 test('two runs are picked by pointer on a phone, and compared', async ({ page }) => {
-  for (const id of ['order-1001', 'checkout-2001'])
-    await expect.poll(async () => (await latestRun(id)).status, { timeout: 60_000 }).not.toBe('Running');
+  await untilSamplesEnded();
   await page.setViewportSize({ width: 390, height: 844 });
   await openList(page);
   await page.getByRole('button', { name: 'Pick runs to compare' }).click();

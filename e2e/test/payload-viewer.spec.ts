@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, type Locator, type Page, test } from '@playwright/test';
 import { expectAccessible } from './screens.ts';
-import { isDeployed, latestRun } from './stack.ts';
+import { isDeployed, latestRun, untilStatus } from './stack.ts';
 
 /* How the dashboard shows payloads and stack traces in full, over the running stack. */
 
@@ -13,7 +13,7 @@ const INPUT =
   '{"sku":"kettle","quantity":1,"cents":4900},{"sku":"coffee-mill","quantity":2,"cents":7250}]}';
 
 async function openRun(page: Page, id: string, status: string): Promise<Locator> {
-  await expect.poll(async () => (await latestRun(id)).status, { timeout: 60_000 }).toBe(status);
+  await untilStatus(id, status);
   await page.goto(`/ns/default/workflows/${id}/${(await latestRun(id)).runId}?ev=1`);
   const inspector = page.getByRole('complementary', { name: 'Inspector' });
   await expect(inspector.getByRole('tree', { name: 'Input' })).toBeVisible();

@@ -2,7 +2,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { screens } from './all-screens.ts';
 import { failingScreens } from './failing-screens.ts';
 import { expectAccessible } from './screens.ts';
-import { latestRun } from './stack.ts';
+import { latestRun, untilSamplesEnded } from './stack.ts';
 
 /* Each screen of the dashboard without sign-in, over the running stack. Screens with sign-in are in sign-in.spec.ts. */
 
@@ -18,12 +18,7 @@ let checkout: string;
 const runOf = async (id: string) => `${LIST}/${id}/${(await latestRun(id)).runId}`;
 
 test.beforeAll(async () => {
-  await expect
-    .poll(async () => (await latestRun('order-1001')).status, { timeout: 60_000 })
-    .toBe('Completed');
-  await expect
-    .poll(async () => (await latestRun('checkout-2001')).status, { timeout: 60_000 })
-    .toBe('Failed');
+  await untilSamplesEnded();
   order = await runOf('order-1001');
   checkout = await runOf('checkout-2001');
 });

@@ -6,7 +6,7 @@ const PAYMENT = '/ns/payments/workflows/payment-4711';
 const ORDER = '/ns/default/workflows/order-1001';
 
 interface SignedInScreen {
-  /** The sample person; undefined: nobody has signed in. */
+  /** The sample person. Undefined: without sign-in. */
   readonly person?: string;
   readonly path: string;
   /** What the person does there. */

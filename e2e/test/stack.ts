@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { expect } from '@playwright/test';
 import { devEnvironment, devPorts } from '@temporal-kms/scripts/dev';
 
 const run = promisify(execFile);
@@ -42,4 +43,14 @@ export async function latestRun(workflowId: string): Promise<{ runId: string; st
   const response = await fetch(`http://${local('CODEC')}/api/namespaces/default/workflows/${workflowId}`);
   const { workflow }: { workflow: { runId: string; status: string } } = JSON.parse(await response.text());
   return workflow;
+}
+
+/** Waits until the latest run of a workflow has a status. */
+export const untilStatus = (workflowId: string, status: string): Promise<void> =>
+  expect.poll(async () => (await latestRun(workflowId)).status, { timeout: 60_000 }).toBe(status);
+
+/** Waits until the samples that most tests read have ended: a completed order and a failed checkout. */
+export async function untilSamplesEnded(): Promise<void> {
+  await untilStatus('order-1001', 'Completed');
+  await untilStatus('checkout-2001', 'Failed');
 }

@@ -8,12 +8,14 @@ import {
   type FileEventsRequest,
   fileSearchRequest,
   type HistoryEvent,
+  type PayloadRef,
   searchFrame,
 } from '@temporal-kms/codec-api';
 import {
   eventIdOf,
   eventPayloads,
   type PayloadContext,
+  type StoredPayload,
   workflowContext,
 } from '@temporal-kms/history-payloads';
 import type { Context } from 'hono';
@@ -25,6 +27,7 @@ import { searchFrames } from '../history/search.ts';
 import { requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
+import type { NamespaceAccess } from '../http/namespace-access.ts';
 import { ndjson, replyJson } from '../http/responses.ts';
 import { digestsOf, leaseOf } from '../protocol/codec-protocol.ts';
 import { recordFrame } from './history.ts';
@@ -93,7 +96,7 @@ function inspectFile(options: HistoryFileOptions): Route {
 }
 
 function decodeFile(options: HistoryFileOptions): Route {
-  const { authority, inspect, log, digests } = options;
+  const { log } = options;
   return defineRoute({
     method: 'post',
     path: `${FILES}:decode`,
@@ -111,29 +114,12 @@ function decodeFile(options: HistoryFileOptions): Route {
     },
     admit: admitDecryption(options),
     handler: async (c, { body }) => {
-      const { refs, workflowId, justification: given } = body;
+      const { refs } = body;
       const codec = codecOfExports(codecOf(c, options));
-      const run = { namespace: c.get('namespace'), ...(workflowId === undefined ? {} : { workflowId }) };
-      const source = 'file';
-      const justification = await requireJustification(
-        c,
-        authority,
-        { operation: 'decode', ...run, source },
-        given,
-      );
-      const lease = leaseOf(c);
-      const home = homeOf(c, body);
-      const requests = filePayloads(parseFileEvents(body, lease), refs, home);
-      const payloads = requests.flatMap(({ held }) => held?.payload ?? []);
-      const infos = requests.flatMap(({ held }) => (held ? inspect(held.payload, held.context) : []));
-      const record = await beginAudit(c, authority, {
-        operation: 'decode',
-        run,
-        refs,
-        source,
-        digests: digests && digestsOf(digests, payloads, infos, run.namespace),
-        justification,
-      });
+      const justification = await justify(c, options, 'decode', body);
+      const requests = filePayloads(parseFileEvents(body, leaseOf(c)), refs, homeOf(c, body));
+      const held = requests.flatMap((request) => request.held ?? []);
+      const record = await audit(c, options, 'decode', body, { held, refs, justification });
       const frames = auditedLines(c, options, {
         record,
         maxMs: DECODE_MS,
@@ -146,7 +132,7 @@ function decodeFile(options: HistoryFileOptions): Route {
 }
 
 function searchFile(options: HistoryFileOptions): Route {
-  const { authority, inspect, log, digests, reader, threads } = options;
+  const { log, reader, threads } = options;
   return defineRoute({
     method: 'post',
     path: `${FILES}:search`,
@@ -161,27 +147,11 @@ function searchFile(options: HistoryFileOptions): Route {
     response: { description: 'Frames', type: 'application/x-ndjson', schema: searchFrame },
     admit: admitDecryption(options),
     handler: async (c, { body }) => {
-      const { workflowId, justification: given } = body;
       const codec = codecOfExports(codecOf(c, options));
-      const named = { namespace: c.get('namespace'), ...(workflowId === undefined ? {} : { workflowId }) };
-      const source = 'file';
-      const justification = await requireJustification(
-        c,
-        authority,
-        { operation: 'search', ...named, source },
-        given,
-      );
+      const justification = await justify(c, options, 'search', body);
       const events = parseFileEvents(body, leaseOf(c));
       const held = events.flatMap((event) => eventPayloads(event, homeOf(c, body)));
-      const infos = held.map(({ payload, context }) => inspect(payload, context));
-      const payloads = held.map(({ payload }) => payload);
-      const record = await beginAudit(c, authority, {
-        operation: 'search',
-        run: named,
-        source,
-        digests: digests && digestsOf(digests, payloads, infos, named.namespace),
-        justification,
-      });
+      const record = await audit(c, options, 'search', body, { held, justification });
       const frames = auditedLines(c, options, {
         record,
         maxMs: SEARCH_MS,
@@ -192,7 +162,7 @@ function searchFile(options: HistoryFileOptions): Route {
             threads,
             codec,
             log,
-            run: { workflowId: '', runId: '', ...named },
+            run: { workflowId: '', runId: '', ...runOf(c, body) },
             record,
             request: { ...body, order: 'newest_first' },
             length: Math.max(...events.map(eventIdOf)),
@@ -202,6 +172,58 @@ function searchFile(options: HistoryFileOptions): Route {
       });
       return ndjson(c, frames);
     },
+  });
+}
+
+type FileOperation = 'decode' | 'search';
+type FileDecryptRequest = FileEventsRequest & { readonly justification?: string | undefined };
+
+/** What a file claims to belong to. The server cannot verify the workflow. */
+const runOf = (c: Context<Env>, { workflowId }: FileEventsRequest) => ({
+  namespace: c.get('namespace'),
+  ...(workflowId === undefined ? {} : { workflowId }),
+});
+
+function justify(
+  c: Context<Env>,
+  { authority }: HistoryFileOptions,
+  operation: FileOperation,
+  body: FileDecryptRequest,
+): Promise<string | undefined> {
+  return requireJustification(
+    c,
+    authority,
+    { operation, ...runOf(c, body), source: 'file' },
+    body.justification,
+  );
+}
+
+interface Decryption {
+  readonly held: readonly Pick<StoredPayload, 'payload' | 'context'>[];
+  readonly justification: string | undefined;
+  readonly refs?: readonly PayloadRef[];
+}
+
+/** Begins the audit of a decryption of payloads in a file. */
+function audit(
+  c: Context<Env>,
+  { authority, inspect, digests }: HistoryFileOptions,
+  operation: FileOperation,
+  body: FileDecryptRequest,
+  { held, ...more }: Decryption,
+): Promise<NamespaceAccess> {
+  const run = runOf(c, body);
+  const computeDigests = (of: Digests) => {
+    const payloads = held.map(({ payload }) => payload);
+    const infos = held.map(({ payload, context }) => inspect(payload, context));
+    return digestsOf(of, payloads, infos, run.namespace);
+  };
+  return beginAudit(c, authority, {
+    operation,
+    run,
+    source: 'file',
+    digests: digests && computeDigests(digests),
+    ...more,
   });
 }
 
