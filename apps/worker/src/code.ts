@@ -15,14 +15,24 @@ const ownOptions = {
 /** The workflows, activities and Nexus services of an application, and further options of Temporal's `Worker.create`. */
 export type WorkerCode = Omit<WorkerOptions, keyof typeof ownOptions>;
 
+interface CodeContext extends Required<Pick<WorkerOptions, 'namespace' | 'taskQueue'>> {
+  /** Whether the worker can compile workflow code. A built worker cannot. */
+  readonly hasCompiler: boolean;
+}
+
+interface LoadedCode {
+  readonly code: WorkerCode;
+  /** The options of a worker as the plugins of the code change them. */
+  readonly options: WorkerOptions;
+}
+
 /**
  * Loads the module that `WORKER_CODE` names: an ES module whose default export is a {@link WorkerCode}.
  *
  * @param path relative to the current folder
- * @param options.hasCompiler whether the worker can compile workflow code; a built worker cannot
  * @throws Error that states what to change, if the module does not load or the worker cannot run what it exports
  */
-export async function loadCode(path: string, options: { hasCompiler: boolean }): Promise<WorkerCode> {
+export async function loadCode(path: string, { hasCompiler, ...given }: CodeContext): Promise<LoadedCode> {
   const file = resolve(path);
   let module: { readonly default?: WorkerCode };
   try {
@@ -34,36 +44,35 @@ export async function loadCode(path: string, options: { hasCompiler: boolean }):
   if (typeof code !== 'object' || code === null) {
     throw new Error(`WORKER_CODE: ${file} must have a default export, an object.`);
   }
-  const mistake = mistakeIn({ ...code }, options);
+  const mistake = mistakeIn({ ...code });
   if (mistake !== undefined) throw new Error(`WORKER_CODE: ${file} ${mistake}.`);
-  return code;
+  const options = await withPlugins({ ...code, ...given });
+  // With both, Temporal's SDK uses the bundle.
+  if (options.workflowsPath !== undefined && options.workflowBundle === undefined && !hasCompiler) {
+    const source = code.workflowsPath === undefined ? 'has a plugin that adds' : 'exports';
+    throw new Error(
+      `WORKER_CODE: ${file} ${source} workflowsPath, but a built worker has no compiler: export workflowBundle instead ` +
+        '(see the README).',
+    );
+  }
+  return { code, options };
 }
 
-/** Returns the options of a worker as the plugins of the code change them. */
-export async function withPlugins(
-  code: WorkerCode,
-  options: Pick<WorkerOptions, 'namespace' | 'taskQueue'>,
-): Promise<WorkerOptions> {
-  let result: WorkerOptions = { ...code, ...options };
-  for (const plugin of code.plugins ?? []) result = (await plugin.configureWorker?.(result)) ?? result;
+async function withPlugins(options: WorkerOptions): Promise<WorkerOptions> {
+  let result = options;
+  for (const plugin of options.plugins ?? []) result = (await plugin.configureWorker?.(result)) ?? result;
   return result;
 }
 
-function mistakeIn(
-  code: Readonly<Record<string, unknown>>,
-  { hasCompiler }: { hasCompiler: boolean },
-): string | undefined {
+function mistakeIn(code: Readonly<Record<string, unknown>>): string | undefined {
   for (const [option, variable] of Object.entries(ownOptions)) {
     if (code[option] !== undefined) return `exports ${option}, which ${variable} determines`;
   }
   const { activities, nexusServices, plugins, workflowBundle, workflowsPath } = code;
-  if (
-    [activities, nexusServices, plugins, workflowBundle, workflowsPath].every((part) => part === undefined)
-  ) {
-    return 'exports no workflowBundle, workflowsPath, activities, nexusServices or plugins';
-  }
-  if (workflowsPath !== undefined && !hasCompiler) {
-    return 'exports workflowsPath, but a built worker has no compiler: export workflowBundle instead (see the README)';
-  }
-  return undefined;
+  const isEmpty = [activities, nexusServices, plugins, workflowBundle, workflowsPath].every(
+    (part) => part === undefined,
+  );
+  return isEmpty
+    ? 'exports no workflowBundle, workflowsPath, activities, nexusServices or plugins'
+    : undefined;
 }

@@ -17,7 +17,7 @@ import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { runWorker } from '@temporal-kms/kms-codec/run-worker';
 import { catchFatalErrors, outageObserver } from '@temporal-kms/kms-codec/worker-logging';
 import { NativeConnection, Runtime } from '@temporalio/worker';
-import { loadCode, type WorkerCode, withPlugins } from './code.ts';
+import { loadCode, type WorkerCode } from './code.ts';
 import { createHealthApp } from './health.ts';
 import { createLog, installRuntime, writeTo } from './log.ts';
 import { version } from './version.ts';
@@ -88,9 +88,9 @@ server.on('error', (error: NodeJS.ErrnoException) => {
 
 async function codeOf(path: string | undefined): Promise<WorkerCode | undefined> {
   if (path === undefined) return undefined;
-  const loaded = await loadCode(path, { hasCompiler: !isBuilt });
+  const { code: loaded, options } = await loadCode(path, { namespace, taskQueue, hasCompiler: !isBuilt });
   // Finds a workflow bundle that would store failures in plaintext. runWorker would try again and again.
-  plugin.configureWorker(await withPlugins(loaded, { namespace, taskQueue }));
+  plugin.configureWorker(options);
   log.info({ file: path }, 'Worker code loaded');
   return loaded;
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { glob, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { glob, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -95,4 +95,16 @@ it('runs the workflows and activities of the README from another folder, encrypt
   const stored = (await readEverything(services.connection)).map(({ value }) => rawText(value)).join('\n');
   expect(stored).toContain('Encoded failure');
   expect(stored).not.toMatch(/Grace Hopper|Mallory/);
+});
+
+it('refuses code whose plugin adds workflows that are not compiled', async () => {
+  const code = join(dir, 'uncompiled.mjs');
+  const plugin = '{ name: "mine", configureWorker: (given) => ({ ...given, workflowsPath: "/w.ts" }) }';
+  await writeFile(code, `export default { plugins: [${plugin}] }`);
+  const refused = startApp({ ...env, WORKER_CODE: code }, join(dir, 'dist', 'main.mjs'));
+  onTestFinished(() => refused.kill());
+  expect(await refused.ended).toBe(78);
+  expect(refused.output()).toContain(
+    'has a plugin that adds workflowsPath, but a built worker has no compiler',
+  );
 });

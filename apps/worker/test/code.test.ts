@@ -12,6 +12,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
+/** A worker that is built, so that it has no compiler. */
+const built = { namespace: 'default', taskQueue: 'payments', hasCompiler: false };
+/** Source text of a plugin that adds options. */
+const pluginAdding = (options: string): string =>
+  `{ name: "mine", configureWorker: (given) => ({ ...given, ${options} }) }`;
+
 let written = 0;
 async function moduleWith(text: string): Promise<string> {
   written += 1;
@@ -25,7 +31,7 @@ describe('the code that WORKER_CODE names', () => {
     const path = await moduleWith(
       'export default { activities: {}, maxConcurrentActivityTaskExecutions: 7 }',
     );
-    const code = await loadCode(path, { hasCompiler: false });
+    const { code } = await loadCode(path, built);
     expect(code).toEqual({ activities: {}, maxConcurrentActivityTaskExecutions: 7 });
   });
 
@@ -42,12 +48,32 @@ describe('the code that WORKER_CODE names', () => {
     [
       'with workflows that are not compiled, in a built worker',
       'export default { workflowsPath: "/w.ts" }',
-      /export workflowBundle instead/,
+      /exports workflowsPath, but .*: export workflowBundle instead/,
+    ],
+    [
+      'with a plugin that adds workflows that are not compiled, in a built worker',
+      `export default { activities: {}, plugins: [${pluginAdding('workflowsPath: "/w.ts"')}] }`,
+      /has a plugin that adds workflowsPath, but .*: export workflowBundle instead/,
     ],
   ])('is not a module %s', async (_, text, message) => {
     const path = await moduleWith(text);
-    await expect(loadCode(path, { hasCompiler: false })).rejects.toThrow(message);
-    await expect(loadCode(path, { hasCompiler: false })).rejects.toThrow(`WORKER_CODE: ${path}`);
+    await expect(loadCode(path, built)).rejects.toThrow(message);
+    await expect(loadCode(path, built)).rejects.toThrow(`WORKER_CODE: ${path}`);
+  });
+
+  it.each([
+    ['that the code exports', 'export default { workflowsPath: "/w.ts" }'],
+    ['that a plugin adds', `export default { plugins: [${pluginAdding('workflowsPath: "/w.ts"')}] }`],
+  ])('may be workflows %s, if the worker has a compiler', async (_, text) => {
+    const { options } = await loadCode(await moduleWith(text), { ...built, hasCompiler: true });
+    expect(options).toMatchObject({ workflowsPath: '/w.ts', taskQueue: 'payments' });
+  });
+
+  it('may contain a plugin that compiles the workflows that the code exports', async () => {
+    const plugin = pluginAdding('workflowsPath: undefined, workflowBundle: { code: "" }');
+    const path = await moduleWith(`export default { workflowsPath: "/w.ts", plugins: [${plugin}] }`);
+    const { options } = await loadCode(path, built);
+    expect(options.workflowBundle).toEqual({ code: '' });
   });
 
   it.each([
