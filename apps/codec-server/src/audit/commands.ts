@@ -50,17 +50,20 @@ histories as the Temporal CLI prints them, or bodies of /decode. Search for the 
 Exit status: 0 digests printed, 1 a file not readable, 64 wrong usage.
 `;
 
-const commands: Readonly<Record<string, Command>> = {
-  'verify-audit': { about: 'verify audit files', usage: VERIFY_USAGE, run: runVerify },
-  'audit-digest': {
-    about: 'print digests of payloads, to find them in the audit',
-    usage: DIGEST_USAGE,
-    run: runDigest,
-  },
-};
+const commands: ReadonlyMap<string, Command> = new Map([
+  ['verify-audit', { about: 'verify audit files', usage: VERIFY_USAGE, run: runVerify }],
+  [
+    'audit-digest',
+    {
+      about: 'print digests of payloads, to find them in the audit',
+      usage: DIGEST_USAGE,
+      run: runDigest,
+    },
+  ],
+]);
 
 /** For `--help`. */
-export const commandList = Object.entries(commands)
+export const commandList = [...commands]
   .map(([name, { about }]) => `  ${name.padEnd(14)}${about}; see ${name} --help`)
   .join('\n');
 
@@ -73,7 +76,7 @@ export interface Output {
 /** Runs a command. @returns its exit status; undefined where the arguments name no command */
 export async function runCommand(args: readonly string[], output: Output): Promise<number | undefined> {
   const [name = '', ...rest] = args;
-  const command = commands[name];
+  const command = commands.get(name);
   if (command === undefined) return undefined;
   if (rest.includes('--help')) {
     output.out(command.usage);

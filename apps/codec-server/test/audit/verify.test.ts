@@ -196,6 +196,19 @@ describe('the command verify-audit', () => {
     expect(whole).toMatchObject({ status: 1, stdout: expect.stringMatching(/NOT ok\n$/), stderr: '' });
   });
 
+  it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
+    'is not confused with %s, which every object inherits',
+    async (name) => {
+      expect((await run(name, '--help')).status).toBeUndefined();
+      const whole = spawnSync(process.execPath, [main, name], { encoding: 'utf8' });
+      expect(whole).toMatchObject({
+        status: 64,
+        stdout: '',
+        stderr: expect.stringMatching(`^Unexpected argument '${name}'.*\nUsage: main`),
+      });
+    },
+  );
+
   it('agrees with a verifier in another language that follows the documentation', async () => {
     const script = `
 import hashlib, json, sys
