@@ -5,9 +5,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { codeOf } from '@temporal-kms/kms-codec/error-details';
 import type { LogMethods } from '@temporal-kms/kms-codec/worker-logging';
 import { chain, type ChainHead, NOTHING } from './chain.ts';
+import { type FileLock, lockFile } from './file-lock.ts';
 import type { AppendLines } from './line-queue.ts';
 import { openedLine } from './lines.ts';
-import { lockFile, openTrusted, othersMayWrite, readEnd, type Unlock } from './trusted-file.ts';
+import { openTrusted, othersMayWrite, readEnd } from './trusted-file.ts';
 
 /** After so long without a write, the file is checked before the next write too. */
 const UNSEEN_MS = 1_000;
@@ -42,7 +43,6 @@ export interface AuditFile {
 /** A file that this process writes to. */
 interface Open {
   readonly handle: FileHandle;
-  readonly unlock: Unlock;
   readonly info: Pick<Stats, 'dev' | 'ino'>;
   /** Whether a synchronous `lstat` of its path never waits for a disk or a network. */
   readonly isLocal: boolean;
@@ -60,7 +60,12 @@ interface Open {
  */
 export async function openAuditFile(path: string, options: AuditFileOptions): Promise<AuditFile> {
   const file = new ChainedFile(path, options);
-  await file.append([]);
+  try {
+    await file.append([]);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
   return file;
 }
 
@@ -69,6 +74,8 @@ class ChainedFile implements AuditFile {
   readonly #options: AuditFileOptions;
   readonly #now: () => number;
   #open: Open | undefined;
+  /** Held until the audit is closed, also while the path names no file. */
+  #lock: FileLock | undefined;
   /** The last line that this process wrote, and the file that has it. */
   #own: { readonly head: ChainHead; readonly info: Open['info']; readonly size: number } | undefined;
   #checked = Number.NEGATIVE_INFINITY;
@@ -99,6 +106,8 @@ class ChainedFile implements AuditFile {
 
   async close(): Promise<void> {
     await this.#close();
+    await this.#lock?.release();
+    this.#lock = undefined;
   }
 
   /** Writes lines to the open file. Returns whether the path still names that file, so that the lines are in it. */
@@ -153,16 +162,22 @@ class ChainedFile implements AuditFile {
     const file = this.#open;
     this.#open = undefined;
     if (file === undefined) return;
-    await file.unlock();
     await file.handle.close();
+  }
+
+  /** Takes the lock, unless this process holds it. */
+  async #takeLock(): Promise<void> {
+    if (await this.#lock?.isHeld()) return;
+    await this.#lock?.release();
+    this.#lock = undefined;
+    this.#lock = await lockFile(this.#path);
   }
 
   async #begin(): Promise<Open> {
     const { instance, fsync, digestKey } = this.#options;
     const { handle, info } = await openTrusted(this.#path);
-    let unlock: Unlock | undefined;
     try {
-      unlock = await lockFile(this.#path, info);
+      await this.#takeLock();
       // Another process may have written until it released the lock.
       const { size } = await handle.stat();
       const { head, torn, isOpen } = await readEnd(handle, size);
@@ -183,7 +198,6 @@ class ChainedFile implements AuditFile {
       });
       return {
         handle,
-        unlock,
         info,
         isLocal,
         size,
@@ -191,7 +205,6 @@ class ChainedFile implements AuditFile {
         first: { line, lineFeed: isOpen },
       };
     } catch (error) {
-      await unlock?.();
       await handle.close();
       throw error;
     }

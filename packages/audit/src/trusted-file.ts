@@ -1,14 +1,12 @@
-import { once } from 'node:events';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, realpath } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { dirname, join, resolve, sep } from 'node:path';
 import { codeOf } from '@temporal-kms/kms-codec/error-details';
 import { type ChainHead, hashOf, linkOf } from './chain.ts';
 import type { Torn } from './lines.ts';
 
 /** Other users could write, replace or redirect the audit file. */
-class UntrustedPathError extends Error {
+export class UntrustedPathError extends Error {
   override readonly name = 'UntrustedPathError';
 }
 
@@ -52,19 +50,27 @@ export async function openTrusted(path: string): Promise<OpenedFile> {
 }
 
 function checkFile(path: string, info: Stats): void {
-  const refuse = (what: string, then: string): never => {
-    throw new UntrustedPathError(`${path} ${what}; ${then}.`);
-  };
-  if (!info.isFile()) refuse('is not a regular file', 'leave AUDIT_FILE out to write to standard output');
-  if (info.nlink === 0) refuse('was removed while it was opened', 'try again');
-  if (info.nlink > 1) refuse('has other names (hard links)', 'remove them, or name another file');
+  if (!info.isFile()) {
+    refuse(path, 'is not a regular file', 'leave AUDIT_FILE out to write to standard output');
+  }
+  if (info.nlink === 0) refuse(path, 'was removed while it was opened', 'try again');
+  checkOwner(path, info);
+}
+
+/** @throws UntrustedPathError when other users could write a file, or reach it by another name */
+export function checkOwner(path: string, info: Stats): void {
+  if (info.nlink > 1) refuse(path, 'has other names (hard links)', 'remove them, or name another file');
   const own = process.geteuid?.();
   if (own !== undefined && info.uid !== own) {
-    refuse(`belongs to the user ${info.uid}, and this process runs as ${own}`, 'change its owner');
+    refuse(path, `belongs to the user ${info.uid}, and this process runs as ${own}`, 'change its owner');
   }
   if (othersMayWrite(info)) {
-    refuse('can be written by its group or by others', 'remove that right: chmod go-w');
+    refuse(path, 'can be written by its group or by others', 'remove that right: chmod go-w');
   }
+}
+
+function refuse(path: string, what: string, then: string): never {
+  throw new UntrustedPathError(`${path} ${what}; ${then}.`);
 }
 
 /** Returns whether the file's group or other users may write to it. */
@@ -100,32 +106,6 @@ function checkFolder(path: string, { mode, uid }: Stats, isParent: boolean): voi
     `${isParent ? 'Its group or others' : 'Others'} can write in the folder ${path}, and replace the audit file: ` +
       'remove that right (chmod go-w), or name another folder.',
   );
-}
-
-/** Releases the file for another process. */
-export type Unlock = () => Promise<void>;
-
-/**
- * Locks a file for this process by a Linux abstract socket that is named after the file: the kernel removes it with the
- * process, and it leaves no file behind. On other systems, and between machines or network namespaces that share a file
- * system, the lock has no effect; there the audit file detects another writer by its size.
- * @throws Error when another process has locked the file
- */
-export async function lockFile(path: string, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): Promise<Unlock> {
-  if (process.platform !== 'linux') return async () => undefined;
-  const server = createServer((socket) => socket.destroy()).unref();
-  try {
-    await once(server.listen(`\0temporal-kms/audit/${dev}:${ino}`), 'listening');
-  } catch (error) {
-    if (codeOf(error) !== 'EADDRINUSE') throw error;
-    throw new Error(`Another process writes to ${path}: give each process a separate file.`, {
-      cause: error,
-    });
-  }
-  return async () => {
-    server.close();
-    await once(server, 'close');
-  };
 }
 
 /** Bytes at a file's end in which the last line of the chain is searched; a line has at most a quarter of them. */

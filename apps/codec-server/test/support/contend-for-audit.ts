@@ -1,0 +1,30 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { openAuditFile } from '@temporal-kms/audit/file';
+import { pino } from 'pino';
+
+// A process that opens, writes and closes the audit file named on its command line as often as it can, for some
+// milliseconds. While it has the file open, it has a second file that only one process can create. Prints how often it
+// had the audit file, and fails if it could not create the second file.
+const [path = '', milliseconds = ''] = process.argv.slice(2);
+const marker = `${path}.only-one`;
+const end = performance.now() + Number(milliseconds);
+let opened = 0;
+while (performance.now() < end) {
+  const file = await openAuditFile(path, {
+    instance: randomBytes(8).toString('hex'),
+    log: pino({ level: 'silent' }),
+  }).catch(() => undefined);
+  if (file === undefined) {
+    await delay(Math.random() * 5);
+    continue;
+  }
+  closeSync(openSync(marker, 'wx'));
+  opened += 1;
+  await file.append([`${JSON.stringify({ value: `${process.pid}-${opened}` })}\n`]);
+  await delay(Math.random() * 5);
+  unlinkSync(marker);
+  await file.close();
+}
+writeSync(1, `${opened}\n`);

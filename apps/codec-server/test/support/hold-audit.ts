@@ -1,0 +1,19 @@
+import { randomBytes } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import { openAuditFile } from '@temporal-kms/audit/file';
+import { pino } from 'pino';
+
+// A process that opens the audit file named on its command line, prints `held`, and closes the file when its standard
+// input ends. If it cannot open the file, it prints why.
+const [path = ''] = process.argv.slice(2);
+try {
+  const file = await openAuditFile(path, {
+    instance: randomBytes(8).toString('hex'),
+    log: pino({ level: 'silent' }),
+  });
+  writeSync(1, 'held\n');
+  process.stdin.resume().on('end', () => void file.close());
+} catch (error) {
+  writeSync(1, `${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(78);
+}
