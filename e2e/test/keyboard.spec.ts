@@ -1,4 +1,5 @@
 import { expect, test } from '@playwright/test';
+import { moveDownTo } from './screens.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
@@ -16,15 +17,10 @@ test('a reader finds a workflow, reads a payload, follows it to its child and co
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/order-1001/);
   await page.keyboard.press('Escape');
-  await page.keyboard.press('j');
   const row = page
     .getByRole('row')
     .filter({ has: page.getByRole('link', { name: 'order-1001', exact: true }) });
-  for (let presses = 0; presses < 5; presses += 1) {
-    if (await row.evaluate((element) => element === document.activeElement)) break;
-    await page.keyboard.press('j');
-  }
-  await expect(row).toBeFocused();
+  await moveDownTo(page, row);
   await page.keyboard.press('Enter');
   await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeFocused();
 
@@ -40,8 +36,9 @@ test('a reader finds a workflow, reads a payload, follows it to its child and co
 
   // A group opens and closes.
   await page.keyboard.press('j');
-  const group = await focused.getAttribute('data-key');
+  await expect(focused).not.toHaveAttribute('data-key', 'g1');
   await expect(focused).toHaveAttribute('aria-expanded', 'false');
+  const group = await focused.getAttribute('data-key');
   await page.keyboard.press('ArrowRight');
   await expect(focused).toHaveAttribute('aria-expanded', 'true');
   await page.keyboard.press('j');

@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { expectAccessible } from './screens.ts';
+import { expectAccessible, moveDownTo } from './screens.ts';
 import { latestRun, untilSamplesEnded } from './stack.ts';
 
 /* What a reader changes in the list, finds in it and comes back to, over the running stack. */
@@ -147,21 +147,15 @@ test('Back finds the scroll position, the row and the focus of the list and of a
     .getByRole('row')
     .filter({ has: page.getByRole('link', { name: 'order-1001', exact: true }) });
   // The keyboard leads there, and scrolls.
-  await page.keyboard.press('j');
-  for (let presses = 0; presses < 40; presses += 1) {
-    if ((await row.count()) > 0 && (await row.evaluate((element) => element === document.activeElement)))
-      break;
-    await page.keyboard.press('j');
-  }
-  await expect(row).toBeFocused();
+  await moveDownTo(page, row);
   const top = await scroller.evaluate(({ scrollTop }) => scrollTop);
   expect(top).toBeGreaterThan(0);
   await page.keyboard.press('Enter');
   await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeFocused();
 
   const event = page.locator('[data-key^="g"]').nth(8);
-  await event.click();
   const key = await event.getAttribute('data-key');
+  await event.click();
   await page.getByRole('tab', { name: /^Relations/ }).click();
   await page.getByRole('link', { name: 'order-1001-delivery' }).first().click();
   await expect(page.getByRole('heading', { level: 1, name: 'order-1001-delivery' })).toBeVisible();

@@ -1,5 +1,5 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 
 const sizes = {
   desktop: { width: 1440, height: 900 },
@@ -21,4 +21,16 @@ export async function expectAccessible(page: Page): Promise<void> {
     }
   }
   await page.setViewportSize(before ?? sizes.desktop);
+}
+
+/** Presses J until `row` has the focus. Each press waits for the one before it: focus moves when the page is drawn again. */
+export async function moveDownTo(page: Page, row: Locator): Promise<void> {
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-key'));
+  for (let presses = 0; presses < 50; presses += 1) {
+    const before = await focused();
+    await page.keyboard.press('j');
+    await expect.poll(focused).not.toBe(before);
+    if (await row.evaluateAll((rows) => rows.some((element) => element === document.activeElement))) return;
+  }
+  await expect(row).toBeFocused();
 }
