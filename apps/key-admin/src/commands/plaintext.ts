@@ -55,8 +55,9 @@ export const addPlaintextCommand: AddCommand = (program, deps, exit) => {
       throw new CliError('usage', 'Neither a file nor a namespace is named', ['--namespace payments-prod']);
     const findings = new Findings(loadPatterns(options.patterns));
     const looked: Looked = { histories: 0, schedules: 0 };
-    for (const file of files) looked.histories += await lookInFile(file, options, deps, findings);
-    if (namespaces.length > 0) await lookInTemporal(namespaces, { options, deps, output, findings, looked });
+    const look: Look = { options, deps, output, findings, looked };
+    for (const file of files) await lookInFile(file, look);
+    if (namespaces.length > 0) await lookInTemporal(namespaces, look);
     const found = findings.list();
     const { texts, others } = findings;
     output.result({ ...looked, texts, findings: found, unlisted: others }, () => [
@@ -78,34 +79,31 @@ function rate(text: string): number {
   throw new InvalidArgumentError('It must be a whole number from 1 to 9999.');
 }
 
-async function lookInFile(
-  file: string,
-  { payloads }: PlaintextOptions,
-  deps: CliDeps,
-  findings: Findings,
-): Promise<number> {
-  const named = await readBytes(file, deps);
-  const input = parseInput(named, 'history');
-  if (input.kind !== 'history') return 0;
-  for (const workflow of input.file.workflows) {
-    const { workflowId, runId } = workflow;
-    for (const { eventId, event } of workflowPayloads(named.name, workflow))
-      findings.add(clearValues('temporal.api.history.v1.HistoryEvent', event, payloads), {
-        source: named.name,
-        workflowId,
-        runId,
-        eventId,
-      });
-  }
-  return input.file.workflows.length;
-}
-
 interface Look {
   readonly options: PlaintextOptions;
   readonly deps: CliDeps;
   readonly output: Output;
   readonly findings: Findings;
   readonly looked: Looked;
+}
+
+async function lookInFile(file: string, { options, deps, output, findings, looked }: Look): Promise<void> {
+  const named = await readBytes(file, deps);
+  const input = parseInput(named, 'history');
+  if (input.kind !== 'history') return;
+  const { workflows } = input.file;
+  for (const workflow of workflows) {
+    const { workflowId, runId } = workflow;
+    for (const { eventId, event } of workflowPayloads(named.name, workflow))
+      findings.add(clearValues('temporal.api.history.v1.HistoryEvent', event, options.payloads), {
+        source: named.name,
+        workflowId,
+        runId,
+        eventId,
+      });
+  }
+  looked.histories += workflows.length;
+  output.progress(`${named.name}: histories: ${workflows.length}`);
 }
 
 async function lookInTemporal(

@@ -11,6 +11,9 @@ const EVENT = 'temporal.api.history.v1.HistoryEvent';
 const RUN = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
 const SCHEDULE = 'temporal.api.workflowservice.v1.DescribeScheduleResponse';
 
+/** Runs or schedules after which the person reads how far the search is: at the default rate, at least every few seconds. */
+const PROGRESS_EVERY = 100;
+
 export interface LookOptions {
   readonly namespace: string;
   /** A visibility query. Empty: all runs. */
@@ -45,9 +48,10 @@ export async function lookInNamespace(
         // oxlint-disable-next-line no-await-in-loop -- The rate of calls is limited.
         await lookInRun(source, run, { namespace, withPayloads }, findings);
         looked.histories += 1;
-        if (looked.histories % 100 === 0) progress(`${namespace}: ${looked.histories} histories`);
+        if (looked.histories % PROGRESS_EVERY === 0) progress(`${namespace}: runs: ${looked.histories}`);
       }
     }
+    progress(`${namespace}: runs: ${looked.histories}`);
     for await (const ids of source.schedules()) {
       for (const scheduleId of ids) {
         const place = { source: namespace, scheduleId };
@@ -56,8 +60,10 @@ export async function lookInNamespace(
         const description = await source.describeSchedule(scheduleId);
         if (description) findings.add(clearValues(SCHEDULE, description, withPayloads), place);
         looked.schedules += 1;
+        if (looked.schedules % PROGRESS_EVERY === 0) progress(`${namespace}: schedules: ${looked.schedules}`);
       }
     }
+    progress(`${namespace}: schedules: ${looked.schedules}`);
   } catch (error) {
     if (!(error instanceof ScanError)) throw error;
     throw searchError(error, namespace, query);

@@ -63,8 +63,9 @@ const plaintext = async (args: readonly string[], input?: string | Uint8Array) =
 
 describe('temporal-kms plaintext', () => {
   it('finds values in the ids, memo keys, reasons and schedules of a namespace', async () => {
-    const { code, json } = await plaintext(['--namespace', NAMESPACE, '--rps', '1000', '--json']);
+    const { code, err, json } = await plaintext(['--namespace', NAMESPACE, '--rps', '1000', '--json']);
     expect(code).toBe(1);
+    expect(err).toMatch(/: runs: 1\n[^]*: schedules: 1\n$/);
     const { histories: looked, schedules, findings } = json();
     expect([looked, schedules]).toEqual([1, 1]);
     expect(findings.map(({ kind, pattern }: any) => `${kind}: ${pattern}`)).toEqual(
@@ -95,8 +96,8 @@ describe('temporal-kms plaintext', () => {
 
   it('finds the same in files, and prints each field with masked samples for people', async () => {
     const events = await histories.events(found);
-    const { code, out } = await plaintext(['-'], cloudExport([events, events]));
-    expect(code).toBe(1);
+    const { code, err, out } = await plaintext(['-'], cloudExport([events, events]));
+    expect([code, err]).toEqual([1, 'standard input: histories: 2\n']);
     expect(out).toMatch(/^memo key: email in .*memo\.fields: 2 values in \d histories or schedules$/m);
     expect(out).toMatch(/^ {2}\+…8 \(14 characters\) +standard input +sha256:[0-9a-f]{16} +\S+ +event \d+$/m);
     expect(out).toMatch(/^2 histories and 0 schedules, \d+ texts: found in \d+ fields$/m);
