@@ -57,7 +57,7 @@ const mib = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);
 const notAHistory = (cause?: unknown): HistoryFileError =>
   new HistoryFileError(
     'not_a_history',
-    'The file is not a workflow history: neither JSON of the Temporal CLI, of the Web UI or of this dashboard, nor an export of Temporal Cloud.',
+    'The file is not a workflow history. It must be JSON of the Temporal CLI, of Temporal’s Web UI or of the temporal-kms dashboard, or an export of Temporal Cloud.',
     { cause },
   );
 
