@@ -6,7 +6,13 @@ import type { AddCommand, CliDeps } from '../cli/deps.ts';
 import { withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, addKeyOption, seconds } from '../cli/options.ts';
 import { createOutput, duration, type Output } from '../cli/output.ts';
-import { addDestroyOptions, type DestroyOptions, askAll, readBasis, versionNumber } from '../destroy/ask.ts';
+import {
+  addDestroyOptions,
+  type Basis,
+  type DestroyOptions,
+  prepare,
+  versionNumber,
+} from '../destroy/ask.ts';
 import { type DrainedVersion, drainLines, drainOf } from '../destroy/drain.ts';
 import { type ReencryptedSchedule, reencryptSchedules } from '../destroy/reencrypt-schedules.ts';
 import { temporalConfig, withTemporal } from '../temporal/connect.ts';
@@ -82,33 +88,37 @@ async function drain(
   deps: CliDeps,
   output: Output,
 ): Promise<Drained> {
-  if (options.watch === true && version !== undefined) {
-    const { key, description } = await readBasis(options, deps);
-    if (description.primary === version)
-      throw new CliError('usage', `Version ${version} is primary: it never becomes free while it is`, [
-        `temporal-kms keys --key ${key}`,
-      ]);
-  }
-  const schedules = options.reencrypt === true ? await reencrypt(options, deps, output) : [];
-  const { key, questionOf, description } = await askAll(version, options, deps, output);
+  const isWatch = options.watch === true;
+  const { scanned, ...before } = await prepare(version, options, deps, output);
+  // Before anything is changed, and before a scan.
+  if (version !== undefined) requireDrainable(version, before, isWatch);
+  const schedules = options.reencrypt === true ? await reencrypt(before, options, deps, output) : [];
+  const { questionOf, ...basis } = await scanned();
+  if (version !== undefined) requireDrainable(version, basis, isWatch);
+  const { key, description } = basis;
   const versions = description.versions
     .filter(({ state }) => state !== 'DESTROYED')
     .map((one) => one.version)
     .filter((one) => (version === undefined ? one !== description.primary : one === version))
     .toSorted((a, b) => a - b);
-  if (version !== undefined && versions.length === 0)
-    throw new CliError('notFound', `Version ${version} of ${key} is destroyed`, [
-      `temporal-kms keys --key ${key}`,
-    ]);
   return { key, versions: versions.map((one) => drainOf(questionOf(one))), schedules };
 }
 
+/** @throws CliError if the version is destroyed, or if a watch would never end */
+function requireDrainable(version: number, { key, description }: Basis, isWatch: boolean): void {
+  const fix = [`temporal-kms keys --key ${key}`];
+  if (description.versions.find((one) => one.version === version)?.state === 'DESTROYED')
+    throw new CliError('notFound', `Version ${version} of ${key} is destroyed`, fix);
+  if (isWatch && description.primary === version)
+    throw new CliError('usage', `Version ${version} is primary: it never becomes free while it is`, fix);
+}
+
 async function reencrypt(
+  { settings, key, namespaces, description }: Basis,
   options: DrainOptions,
   deps: CliDeps,
   { progress }: Output,
 ): Promise<Drained['schedules']> {
-  const { settings, key, namespaces, description } = await readBasis(options, deps);
   const config = temporalConfig(withEnvFile(deps.env, options.envFile));
   const codec = createKmsCodec(settings);
   const id = cryptoKeyId(key);

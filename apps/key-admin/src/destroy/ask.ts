@@ -12,7 +12,7 @@ import { GOOGLE_TIME, requireClock } from '../doctor/clock.ts';
 import { addScanOptions, namespacesToScan, scan, type ScanOptions } from '../scan/scan-options.ts';
 import { describeKey, withKeyService } from '../google/describe.ts';
 import { temporalConfig } from '../temporal/connect.ts';
-import { type DestroyQuestion, judge, type Verdict } from './verdict.ts';
+import { type DestroyQuestion, judge, judgeWithoutScan, type Verdict } from './verdict.ts';
 
 /** The options of the commands that decide whether a version may be destroyed. */
 export interface DestroyOptions extends ScanOptions {
@@ -32,7 +32,7 @@ export const addDestroyOptions = (command: Command): Command =>
     );
 
 /** What the questions about the versions of a key have in common. */
-interface Basis {
+export interface Basis {
   readonly settings: KmsSettings;
   readonly key: string;
   /** The namespaces that must be scanned. */
@@ -40,22 +40,43 @@ interface Basis {
   readonly description: KeyDescription;
 }
 
+/** A scan, and the questions that it answers. */
+interface Scanned extends Basis {
+  readonly report: ScanReport;
+  readonly questionOf: (version: number) => DestroyQuestion;
+}
+
+/** A basis, and what is left to do: everything that can be checked without a scan has been checked. */
+interface Prepared extends Basis {
+  /** Scans, or takes the report that the options name, and describes the key again. @throws CliError */
+  readonly scanned: () => Promise<Scanned>;
+}
+
 /** The question, and its answer. */
 interface Answer extends Basis {
-  readonly report: ScanReport;
+  /** Null: no scan was necessary. */
+  readonly report: ScanReport | null;
   readonly verdict: Verdict;
   /** Describes the key again and decides again, for example after a person has taken time to confirm. @throws CliError */
   readonly decideAgain: () => Promise<Verdict>;
 }
 
-/** Decides whether a version may be destroyed, from a report or a new scan. @throws CliError */
+/**
+ * Decides whether a version may be destroyed, from a report or a new scan. It does not scan if the result could not change the
+ * answer.
+ * @throws CliError
+ */
 export async function mayDestroy(
   version: number,
   options: DestroyOptions,
   deps: CliDeps,
   output: Output,
 ): Promise<Answer> {
-  const { questionOf, ...basis } = await askAll(version, options, deps, output);
+  const { scanned, ...before } = await prepare(version, options, deps, output);
+  const known = options.report === undefined ? judgeWithoutScan({ ...before, version }) : undefined;
+  if (known !== undefined)
+    return { ...before, report: null, verdict: known, decideAgain: () => Promise.resolve(known) };
+  const { questionOf, ...basis } = await scanned();
   const { settings, key } = basis;
   return {
     ...basis,
@@ -68,48 +89,48 @@ export async function mayDestroy(
 }
 
 /**
- * Scans, or reads a report, and returns the questions about the versions of the key.
+ * Checks everything that does not need a scan, which may take hours: the configuration, the key, the report and the clock.
  * @param wanted a version that must exist
  * @throws CliError
  */
-export async function askAll(
+export async function prepare(
   wanted: number | undefined,
   options: DestroyOptions,
   deps: CliDeps,
   output: Pick<Output, 'progress'>,
-): Promise<
-  Basis & { readonly report: ScanReport; readonly questionOf: (version: number) => DestroyQuestion }
-> {
-  const { kms: settings } = loadKeyConfig(deps.env, { ...options, keepsKeys: true });
-  // Before the scan, which may take hours.
+): Promise<Prepared> {
   const before = await readBasis(options, deps);
+  const { settings, key } = before;
   if (wanted !== undefined && !before.description.versions.some(({ version }) => version === wanted))
-    throw new CliError('notFound', `${before.key} has no version ${wanted}`, [
-      `temporal-kms keys --key ${before.key}`,
-    ]);
+    throw new CliError('notFound', `${key} has no version ${wanted}`, [`temporal-kms keys --key ${key}`]);
+  const given = options.report === undefined ? undefined : readReport(options.report);
   // With a clock that is behind, an old report would look new; one that is ahead would end the waiting time early.
   const google = settings.emulatorHost === undefined ? GOOGLE_TIME : undefined;
   await requireClock(google, deps.now, output.progress);
-  const report =
-    options.report === undefined ? await scan(options, deps, output) : readReport(options.report);
-  // After the scan, so that a version that became primary meanwhile is one.
-  const basis = await readBasis(options, deps);
-  const { key, namespaces, description } = basis;
   const { notPrimarySince, maxAge } = options;
   return {
-    ...basis,
-    report,
-    questionOf: (version) => ({
-      key,
-      version,
-      description,
-      report,
-      namespaces,
-      hasOtherNamespaces: settings.rules.hasDefault,
-      ...(notPrimarySince === undefined ? {} : { notPrimarySince }),
-      maxAgeMs: maxAge * 3_600_000,
-      now: deps.now(),
-    }),
+    ...before,
+    scanned: async () => {
+      const report = given ?? (await scan(options, deps, output));
+      // After the scan, so that a version that became primary meanwhile is one.
+      const basis = await readBasis(options, deps);
+      const { namespaces, description } = basis;
+      return {
+        ...basis,
+        report,
+        questionOf: (version) => ({
+          key,
+          version,
+          description,
+          report,
+          namespaces,
+          hasOtherNamespaces: settings.rules.hasDefault,
+          ...(notPrimarySince === undefined ? {} : { notPrimarySince }),
+          maxAgeMs: maxAge * 3_600_000,
+          now: deps.now(),
+        }),
+      };
+    },
   };
 }
 

@@ -9,15 +9,16 @@ export function verdictLines(verdict: Verdict): string[] {
     mayDestroy
       ? `YES: version ${version} of ${key} may be destroyed.`
       : `NO: version ${version} of ${key} may not be destroyed.`,
-    ...(mayDestroy
+    ...reasons.map(({ message }) => `  because ${message}`),
+    ...(scanned === null ? ['  No scan was necessary: its result could not change the answer.'] : []),
+    ...(scanned !== null && mayDestroy
       ? [
           `  The scan of ${scanned.started} saw everything in ${scanned.namespaces.join(', ')}, and nothing needs the version.`,
         ]
-      : reasons.map(({ message }) => `  because ${message}`)),
+      : []),
     ...(notPrimarySince === null ? [] : [`  Another version was primary at ${notPrimarySince}.`]),
     ...(scanAfter === null || mayDestroy ? [] : [`  A scan that starts after ${scanAfter} counts.`]),
     ...evidence.flatMap(({ namespace, places }) => [`  ${namespace}:`, ...evidenceLines(places, '    ')]),
-    '  No scan sees:',
-    ...notSeen.map((what) => `    - ${what}`),
+    ...(notSeen.length === 0 ? [] : ['  No scan sees:', ...notSeen.map((what) => `    - ${what}`)]),
   ];
 }

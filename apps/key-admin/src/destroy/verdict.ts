@@ -11,11 +11,14 @@ import { cryptoKeyId, type KeyDescription } from '@temporal-kms/kms-codec';
 /** How far the clocks of programs, Temporal and Cloud KMS may differ. */
 const MAX_SKEW_MS = 300_000;
 
-export interface DestroyQuestion {
+interface VersionQuestion {
   readonly key: string;
   readonly version: number;
   /** The crypto key as Cloud KMS describes it now. */
   readonly description: KeyDescription;
+}
+
+export interface DestroyQuestion extends VersionQuestion {
   readonly report: ScanReport;
   /** Namespaces that must have been scanned. */
   readonly namespaces: readonly string[];
@@ -65,7 +68,8 @@ export interface Verdict {
   readonly notPrimarySince: string | null;
   /** A scan that starts later can lead to a yes, if nothing needs the version. Null: that is not known. */
   readonly scanAfter: string | null;
-  readonly scanned: { readonly started: string; readonly namespaces: readonly string[] };
+  /** Null: no scan was necessary. */
+  readonly scanned: { readonly started: string; readonly namespaces: readonly string[] } | null;
   /** What no scan sees, and the caller must know. */
   readonly notSeen: readonly string[];
 }
@@ -94,6 +98,24 @@ export function judge(question: DestroyQuestion): Verdict {
     scanAfter: since === undefined ? null : new Date(since + STOPS_WITHIN_MS).toISOString(),
     scanned: { started: report.started, namespaces: report.namespaces.map(({ namespace }) => namespace) },
     notSeen: notSeen(question),
+  };
+}
+
+/** Returns the answer if no scan can change it: the version is primary, or does not exist. Otherwise undefined. */
+export function judgeWithoutScan(question: VersionQuestion): Verdict | undefined {
+  const reasons = versionReasons(question);
+  if (reasons.length === 0) return undefined;
+  const { key, version } = question;
+  return {
+    key,
+    version,
+    mayDestroy: false,
+    reasons,
+    evidence: [],
+    notPrimarySince: null,
+    scanAfter: null,
+    scanned: null,
+    notSeen: [],
   };
 }
 
@@ -129,7 +151,7 @@ function contradictionOf({
   return undefined;
 }
 
-function versionReasons({ key, version, description }: DestroyQuestion): Reason[] {
+function versionReasons({ key, version, description }: VersionQuestion): Reason[] {
   const found = description.versions.find((one) => one.version === version);
   if (found === undefined) return [{ code: 'no_version', message: `${key} has no version ${version}` }];
   if (found.state === 'DESTROYED')

@@ -211,6 +211,21 @@ describe('drain', () => {
     await connection.workflowService.deleteSchedule({ namespace, scheduleId });
   });
 
+  it('checks the version and the report before it changes a schedule', { timeout: 120_000 }, async () => {
+    const { cloud, encrypt, rotate, run } = await startRotated();
+    const scheduleId = `schedule-${randomUUID()}`;
+    const message = await encrypt(`of-${scheduleId}`);
+    await createSchedule(scheduleId, message, message);
+    await rotate();
+    await cloud.owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+    await cloud.emulator.setVersionState(`${KEY}/cryptoKeyVersions/3`, 'DESTROYED');
+    const { schedule: before } = await describeSchedule(scheduleId);
+    for (const wrong of [['9'], ['3'], ['1', '--report', 'no-report.json']])
+      expect((await run(['drain', '--reencrypt', ...wrong])).code).toBe(66);
+    expect((await describeSchedule(scheduleId)).schedule).toEqual(before);
+    await connection.workflowService.deleteSchedule({ namespace, scheduleId });
+  });
+
   it(
     'refuses a version that does not exist, and --watch for the primary version or with a report',
     { timeout: 60_000 },

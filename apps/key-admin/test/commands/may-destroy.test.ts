@@ -103,13 +103,41 @@ describe('may-destroy', () => {
     },
   );
 
+  it('does not scan if the version is primary or destroyed', { timeout: 60_000 }, async () => {
+    const { cloud, env, scanOptions } = await startRotated();
+    await cloud.emulator.setVersionState(`${KEY}/cryptoKeyVersions/1`, 'DESTROYED');
+    // No server listens there, so a scan would fail.
+    const unreachable = { env: { ...env, TEMPORAL_ADDRESS: '127.0.0.1:1' } };
+    for (const command of ['may-destroy', 'destroy']) {
+      for (const [version, reason] of [
+        ['1', 'no_version'],
+        ['2', 'primary'],
+      ] as const) {
+        const { code, json } = await temporalKms([command, version, ...scanOptions, '--json'], unreachable);
+        const { mayDestroy, reasons, scanned } = json();
+        expect([code, mayDestroy, reasons.map((one: any) => one.code), scanned]).toEqual([
+          1,
+          false,
+          [reason],
+          null,
+        ]);
+      }
+    }
+    const { out } = await temporalKms(['may-destroy', '2', ...scanOptions], unreachable);
+    expect(out).toMatch(
+      /^NO: version 2 .+\n {2}because version 2 is primary.+\n {2}No scan was necessary.+\n$/,
+    );
+  });
+
   it('refuses to sign with a key that encrypts', { timeout: 60_000 }, async () => {
     const { scanOptions, run } = await startRotated();
-    const { code, out } = await run(
-      ['may-destroy', '1', ...scanOptions, '--sign-key', `${KEY}/cryptoKeyVersions/1`],
-      0,
-    );
-    expect([code, out]).toEqual([1, '']);
+    for (const version of ['1', '2']) {
+      const { code, out } = await run(
+        ['may-destroy', version, ...scanOptions, '--sign-key', `${KEY}/cryptoKeyVersions/1`],
+        0,
+      );
+      expect([code, out]).toEqual([1, '']);
+    }
   });
 
   it('refuses a version or a report that does not exist, before it scans', async () => {
