@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { Checks } from './chaos/checks.ts';
 import type { Scenario, ScenarioOptions } from './chaos/scenario.ts';
 import { freeze } from './chaos/scenarios/freeze.ts';
@@ -91,11 +92,7 @@ async function main(): Promise<number> {
     try {
       await run(checks, options);
     } catch (error) {
-      checks.check(
-        'the scenario runs to its end',
-        false,
-        error instanceof Error ? error.message : String(error),
-      );
+      checks.check('the scenario runs to its end', false, messageOf(error));
     }
     finished.push(checks);
   }

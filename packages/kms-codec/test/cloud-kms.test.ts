@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CloudKms, type KmsCall, type ReasonCode } from '../src/index.ts';
+import { emulatorOptions } from '../src/keys/emulator-options.ts';
 import { cryptoKey } from './support/codec.ts';
 
 /* Google's unmodified client over gRPC, with the emulator. */
@@ -310,14 +311,7 @@ it('throws if Google’s client would print data keys', () => {
 
 async function createHsmKey(address: string): Promise<string> {
   const { KeyManagementServiceClient } = await import('@google-cloud/kms');
-  const { grpc } = await import('google-gax');
-  const [host, port] = address.split(':');
-  const admin = new KeyManagementServiceClient({
-    apiEndpoint: host!,
-    port: Number(port),
-    sslCreds: grpc.credentials.createInsecure(),
-    clientOptions: { universeDomain: 'googleapis.com' },
-  });
+  const admin = new KeyManagementServiceClient(emulatorOptions(address));
   const [created] = await admin.createCryptoKey({
     parent: key.slice(0, key.indexOf('/cryptoKeys/')),
     cryptoKeyId: 'hsm',

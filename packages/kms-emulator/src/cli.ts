@@ -102,7 +102,7 @@ async function start(options: Parameters<typeof startEmulator>[0], grants: reado
     }
     return emulator;
   } catch (error) {
-    return command.error(`kms-emulator: ${error instanceof Error ? error.message : String(error)}`);
+    return command.error(`kms-emulator: ${messageOf(error)}`);
   }
 }
 
@@ -110,8 +110,12 @@ function readBytes(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    throw new InvalidArgumentError(messageOf(error));
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function collect(value: string, previous: string[] = []): string[] {

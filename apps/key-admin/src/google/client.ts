@@ -1,6 +1,6 @@
 import { KeyManagementServiceClient } from '@google-cloud/kms';
 import { ProjectsClient } from '@google-cloud/resource-manager';
-import { grpc } from 'google-gax';
+import { emulatorOptions } from '@temporal-kms/kms-codec/emulator-options';
 import pRetry from 'p-retry';
 import type { Output } from '../cli/output.ts';
 import { CliError } from '../cli/cli-error.ts';
@@ -88,16 +88,5 @@ export async function connectGoogle(
     close: async () => {
       await Promise.all([kms.close(), projects.close()]);
     },
-  };
-}
-
-function emulatorOptions(address: string) {
-  const url = new URL(`http://${address}`);
-  return {
-    apiEndpoint: url.hostname,
-    port: Number(url.port),
-    sslCreds: grpc.credentials.createInsecure(),
-    // Without it the client calls the metadata server when it runs in Google Cloud, even with an insecure channel.
-    clientOptions: { universeDomain: 'googleapis.com' },
   };
 }

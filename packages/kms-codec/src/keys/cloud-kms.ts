@@ -1,9 +1,9 @@
 import { KeyManagementServiceClient, type protos } from '@google-cloud/kms';
 import CRC32C from 'crc-32/crc32c.js';
-import { grpc } from 'google-gax';
 import { refuseDiagnostics } from '../config/diagnostics.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { KmsCall, Observer } from '../observer.ts';
+import { emulatorOptions } from './emulator-options.ts';
 import type {
   KeyDescription,
   KeyService,
@@ -61,7 +61,7 @@ export class CloudKms implements KeyService {
     refuseDiagnostics({ emulatorHost: options.emulatorHost });
     this.#timeout = options.attemptTimeoutMs ?? 3_000;
     this.#observer = options.observer ?? {};
-    this.#clientOptions = options.emulatorHost ? emulator(options.emulatorHost) : {};
+    this.#clientOptions = options.emulatorHost ? emulatorOptions(options.emulatorHost) : {};
   }
 
   async wrap({ key, plaintext, aad }: WrapRequest): Promise<Wrapped> {
@@ -264,17 +264,6 @@ export class CloudKms implements KeyService {
       return 'PROTECTION_LEVEL_UNSPECIFIED';
     }
   }
-}
-
-function emulator(address: string) {
-  const url = new URL(`http://${address}`);
-  return {
-    apiEndpoint: url.hostname,
-    port: Number(url.port),
-    sslCreds: grpc.credentials.createInsecure(),
-    // Without it the client calls the metadata server when it runs in Google Cloud, even with an insecure channel.
-    clientOptions: { universeDomain: 'googleapis.com' },
-  };
 }
 
 const checksum = (bytes: Uint8Array): number => CRC32C.buf(bytes) >>> 0;

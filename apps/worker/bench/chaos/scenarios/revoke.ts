@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KeyManagementServiceClient } from '@google-cloud/kms';
-import { grpc } from 'google-gax';
+import { emulatorOptions } from '@temporal-kms/kms-codec/emulator-options';
 import proto from '@temporalio/proto';
 import type { Checks } from '../checks.ts';
 import { type Fleet, KEY, startFleet, startServices } from '../fleet.ts';
@@ -112,13 +112,7 @@ export async function revoke(checks: Checks, options: ScenarioOptions): Promise<
   }
 }
 
-const connectTo = (port: number) =>
-  new KeyManagementServiceClient({
-    apiEndpoint: '127.0.0.1',
-    port,
-    sslCreds: grpc.credentials.createInsecure(),
-    clientOptions: { universeDomain: 'googleapis.com' },
-  });
+const connectTo = (port: number) => new KeyManagementServiceClient(emulatorOptions(`127.0.0.1:${port}`));
 
 const failureOf = (answer: Readiness | undefined): string | undefined =>
   answer?.kmsFailure ?? answer?.trouble;

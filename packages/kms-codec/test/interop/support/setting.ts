@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeyManagementServiceClient } from '@google-cloud/kms';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
-import { grpc } from 'google-gax';
 import { type KmsCodec, loadKmsCodec } from '../../../src/index.ts';
+import { emulatorOptions } from '../../../src/keys/emulator-options.ts';
 import { cryptoKey } from '../../support/codec.ts';
 import { findPython } from './python.ts';
 
@@ -75,12 +75,7 @@ ${spares.map((name) => `  ${name}: { encrypt: ${cryptoKey(name)} }`).join('\n')}
 
 /** Creates a new key version and makes it the primary version. */
 export async function rotate(emulator: Emulator, key: string): Promise<void> {
-  const client = new KeyManagementServiceClient({
-    apiEndpoint: '127.0.0.1',
-    port: emulator.port,
-    sslCreds: grpc.credentials.createInsecure(),
-    clientOptions: { universeDomain: 'googleapis.com' },
-  });
+  const client = new KeyManagementServiceClient(emulatorOptions(emulator.address));
   try {
     const [version] = await client.createCryptoKeyVersion({ parent: key });
     const cryptoKeyVersionId = version.name?.split('/').pop() ?? '';
