@@ -9,27 +9,27 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
 import { silent } from '../support/silent.ts';
-import { get, NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
-import { change, finish } from '../support/workflows.ts';
+import {
+  get,
+  NAMESPACE,
+  runEverywhere,
+  runFailing,
+  runOf,
+  runPath,
+  type Stack,
+  startStack,
+} from '../support/temporal.ts';
 
 let stack: Stack;
 let run: Run;
 let failed: Run;
 beforeAll(async () => {
   stack = await startStack({ searchAttributes: { Customer: 'Keyword' } });
-  const handle = await stack.start('everywhere', [SECRET], {
-    memo: { customer: `${SECRET} memo` },
-    staticSummary: `${SECRET} summary`,
+  run = await runEverywhere(stack, SECRET, {
     searchAttributes: { Customer: ['acme'] },
     workflowId: 'export/me "now"',
   });
-  run = await runOf(handle);
-  await handle.executeUpdate(change, { args: [`${SECRET} update`] });
-  await handle.signal(finish, `${SECRET} signal`);
-  await handle.result();
-  const failing = await stack.start('fails', [SECRET]);
-  await failing.result().catch(() => undefined);
-  failed = await runOf(failing);
+  failed = await runFailing(stack, SECRET);
 });
 afterAll(() => stack.close());
 

@@ -20,13 +20,13 @@ import {
   history,
   lines,
   NAMESPACE,
-  runOf,
+  runEverywhere,
+  runFailing,
   runPath,
   type Stack,
   startStack,
   valueOf,
 } from '../support/temporal.ts';
-import { change, finish } from '../support/workflows.ts';
 
 const SECRET = 'canary-f11e';
 const FILES = `/api/namespaces/${NAMESPACE}/history-files`;
@@ -43,18 +43,10 @@ beforeAll(async () => {
     port: 0,
     app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`] }),
   });
-  const handle = await stack.start('everywhere', [SECRET], {
-    memo: { customer: `${SECRET} memo` },
-    staticSummary: `${SECRET} summary`,
+  run = await runEverywhere(stack, SECRET, {
     searchAttributes: { Customer: ['acme'] },
   });
-  run = await runOf(handle);
-  await handle.executeUpdate(change, { args: [`${SECRET} update`] });
-  await handle.signal(finish, `${SECRET} signal`);
-  await handle.result();
-  const failing = await stack.start('fails', [SECRET]);
-  await failing.result().catch(() => undefined);
-  failed = await runOf(failing);
+  failed = await runFailing(stack, SECRET);
 });
 afterAll(async () => {
   await server.close(1_000);

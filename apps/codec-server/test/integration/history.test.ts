@@ -7,13 +7,15 @@ import {
   get,
   history,
   NAMESPACE,
+  runEverywhere,
+  runFailing,
   runOf,
   runPath,
   type Stack,
   startStack,
   valueOf,
 } from '../support/temporal.ts';
-import { change, finish, look } from '../support/workflows.ts';
+import { finish, look } from '../support/workflows.ts';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -27,17 +29,12 @@ describe('a workflow with a secret in every payload', () => {
   let run: { workflowId: string; runId: string };
   let events: HistoryEvent[];
   beforeAll(async () => {
-    const handle = await stack.start('everywhere', [SECRET], {
-      memo: { customer: `${SECRET} memo` },
-      staticSummary: `${SECRET} summary`,
+    run = await runEverywhere(stack, SECRET, {
       staticDetails: `${SECRET} details`,
       searchAttributes: { Customer: ['acme'] },
     });
-    run = await runOf(handle);
-    await handle.executeUpdate(change, { args: [`${SECRET} update`] });
+    const handle = stack.client.workflow.getHandle(run.workflowId);
     expect(await handle.query(look, `${SECRET} query`)).toContain(SECRET);
-    await handle.signal(finish, `${SECRET} signal`);
-    await handle.result();
     events = await history(stack.app, run);
   });
 
@@ -247,9 +244,7 @@ describe('a waiting workflow', () => {
 
 describe('a failed workflow', () => {
   it('is decoded with message, details and causes of its failure', async () => {
-    const handle = await stack.start('fails', [SECRET]);
-    await handle.result().catch(() => undefined);
-    const run = await runOf(handle);
+    const run = await runFailing(stack, SECRET);
     const failed = (await history(stack.app, run)).at(-1)!;
     const results = await decode(
       stack.app,

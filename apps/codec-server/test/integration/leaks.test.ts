@@ -8,7 +8,7 @@ import { leaksIn } from '@temporal-kms/testing/canaries';
 import { decrypts, derivedKeys, messagesIn } from '../support/derived-keys.ts';
 import { searchForSecrets } from '../support/leak-search.ts';
 import { type ServerProcess, startServer } from '../support/process.ts';
-import { NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
+import { NAMESPACE, runFailing, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
 import { change, finish } from '../support/workflows.ts';
 
 const PLAINTEXT = 'canary-plaintext-2b7c';
@@ -85,9 +85,7 @@ describe('plaintext, search terms, tokens and key bytes', () => {
     await handle.executeUpdate(change, { args: [PLAINTEXT] });
     await handle.signal(finish, PLAINTEXT);
     await handle.result();
-    const failing = await stack.start('fails', [PLAINTEXT]);
-    await failing.result().catch(() => undefined);
-    const failed = await runOf(failing);
+    const failed = await runFailing(stack, PLAINTEXT);
 
     const ns = `/api/namespaces/${NAMESPACE}`;
     const payload = { metadata: { encoding: base64('json/plain') }, data: base64(`"${PLAINTEXT}"`) };

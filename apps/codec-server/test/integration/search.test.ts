@@ -6,8 +6,16 @@ import { createTemporalService } from '../../src/temporal/service.ts';
 import { collect } from '../support/lines.ts';
 import { silent } from '../support/silent.ts';
 import { keptLog } from '../support/stack.ts';
-import { get, history, lines, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
-import { change, finish } from '../support/workflows.ts';
+import {
+  get,
+  history,
+  lines,
+  runEverywhere,
+  runOf,
+  runPath,
+  type Stack,
+  startStack,
+} from '../support/temporal.ts';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -30,14 +38,7 @@ describe('a search of a workflow with a secret in every payload', () => {
   let run: Run;
   let length: number;
   beforeAll(async () => {
-    const handle = await stack.start('everywhere', [SECRET], {
-      memo: { customer: { [`${SECRET} key`]: 1 } },
-      staticSummary: `${SECRET} summary`,
-    });
-    run = await runOf(handle);
-    await handle.executeUpdate(change, { args: [`${SECRET} update`] });
-    await handle.signal(finish, `${SECRET} signal`);
-    await handle.result();
+    run = await runEverywhere(stack, SECRET, { memo: { customer: { [`${SECRET} key`]: 1 } } });
     length = (await history(stack.app, run)).length;
   });
 

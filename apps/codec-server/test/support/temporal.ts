@@ -16,6 +16,7 @@ import { Runtime, DefaultLogger, Worker } from '@temporalio/worker';
 import type { AppDeps, createApp } from '../../src/app.ts';
 import { createTemporalService, interceptors } from '../../src/temporal/service.ts';
 import { appWith, HOST, type Kms, startKms } from './stack.ts';
+import { change, finish } from './workflows.ts';
 
 export const NAMESPACE = 'payments';
 export const TASK_QUEUE = 'test';
@@ -104,6 +105,34 @@ export const runOf = async (handle: WorkflowHandle): Promise<{ workflowId: strin
   workflowId: handle.workflowId,
   runId: (await handle.describe()).runId,
 });
+
+/** Runs the workflow `everywhere` until it completes: each place of its history in which Temporal stores a payload contains the secret. */
+export async function runEverywhere(
+  { start }: Pick<Stack, 'start'>,
+  secret: string,
+  options: Record<string, unknown> = {},
+): Promise<{ workflowId: string; runId: string }> {
+  const handle = await start('everywhere', [secret], {
+    memo: { customer: `${secret} memo` },
+    staticSummary: `${secret} summary`,
+    ...options,
+  });
+  const run = await runOf(handle);
+  await handle.executeUpdate(change, { args: [`${secret} update`] });
+  await handle.signal(finish, `${secret} signal`);
+  await handle.result();
+  return run;
+}
+
+/** Runs the workflow `fails` until it has failed. */
+export async function runFailing(
+  { start }: Pick<Stack, 'start'>,
+  secret: string,
+): Promise<{ workflowId: string; runId: string }> {
+  const handle = await start('fails', [secret]);
+  await handle.result().catch(() => undefined);
+  return await runOf(handle);
+}
 
 /** Yields the lines of an NDJSON response, each validated against the schema of the API. */
 export async function* lines<T>(response: Response, schema: { parse(value: unknown): T }): AsyncGenerator<T> {
