@@ -1,6 +1,5 @@
 import type { Digests } from '@temporal-kms/audit';
 import {
-  decodeFrame,
   type FileEvents,
   fileDecodeRequest,
   fileEvents,
@@ -9,7 +8,6 @@ import {
   fileSearchRequest,
   type HistoryEvent,
   type PayloadRef,
-  searchFrame,
 } from '@temporal-kms/codec-api';
 import {
   eventIdOf,
@@ -28,23 +26,22 @@ import { requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import type { NamespaceAccess } from '../http/namespace-access.ts';
-import { ndjson, replyJson } from '../http/responses.ts';
+import { replyJson } from '../http/responses.ts';
 import { digestsOf, leaseOf } from '../protocol/codec-protocol.ts';
-import { recordFrame } from './history.ts';
 import {
   admitDecryption,
-  auditedLines,
   beginAudit,
   codecOf,
+  decodeResponse,
   lifetimeOf,
-  outcomeOf,
   type RunRoutesOptions,
+  searchResponse,
+  streamDecoded,
+  streamFound,
 } from './run-stream.ts';
 import { inspectFor } from './workflows.ts';
 
 const FILES = '/api/namespaces/{namespace}/history-files';
-const DECODE_MS = 2 * 60_000;
-const SEARCH_MS = 60_000;
 const INSPECT_MS = 30_000;
 
 /** Whether the bodies of a path contain events of a history file. */
@@ -107,11 +104,7 @@ function decodeFile(options: HistoryFileOptions): Route {
       'the workflow of the file, which the server cannot verify, with `"source": "file"`.',
     requires: 'decode',
     body: fileDecodeRequest,
-    response: {
-      description: 'Results in the order in which they are ready, then an end',
-      type: 'application/x-ndjson',
-      schema: decodeFrame,
-    },
+    response: decodeResponse,
     admit: admitDecryption(options),
     handler: async (c, { body }) => {
       const { refs } = body;
@@ -120,13 +113,9 @@ function decodeFile(options: HistoryFileOptions): Route {
       const requests = filePayloads(parseFileEvents(body, leaseOf(c)), refs, homeOf(c, body));
       const held = requests.flatMap((request) => request.held ?? []);
       const record = await audit(c, options, 'decode', body, { held, refs, justification });
-      const frames = auditedLines(c, options, {
-        record,
-        maxMs: DECODE_MS,
-        lines: (lifetime) => decodeFrames(codec, log, requests, lifetime, record),
-        count: recordFrame,
-      });
-      return ndjson(c, frames);
+      return streamDecoded(c, options, record, (lifetime) =>
+        decodeFrames(codec, log, requests, lifetime, record),
+      );
     },
   });
 }
@@ -144,7 +133,7 @@ function searchFile(options: HistoryFileOptions): Route {
       'verify, with `"source": "file"`.',
     requires: 'search',
     body: fileSearchRequest,
-    response: { description: 'Frames', type: 'application/x-ndjson', schema: searchFrame },
+    response: searchResponse,
     admit: admitDecryption(options),
     handler: async (c, { body }) => {
       const codec = codecOfExports(codecOf(c, options));
@@ -152,25 +141,20 @@ function searchFile(options: HistoryFileOptions): Route {
       const events = parseFileEvents(body, leaseOf(c));
       const held = events.flatMap((event) => eventPayloads(event, homeOf(c, body)));
       const record = await audit(c, options, 'search', body, { held, justification });
-      const frames = auditedLines(c, options, {
-        record,
-        maxMs: SEARCH_MS,
-        lines: (lifetime) =>
-          searchFrames({
-            reader,
-            pages: heldEvents(events),
-            threads,
-            codec,
-            log,
-            run: { workflowId: '', runId: '', ...runOf(c, body) },
-            record,
-            request: { ...body, order: 'newest_first' },
-            length: Math.max(...events.map(eventIdOf)),
-            lifetime,
-          }),
-        count: (_, frame) => (frame.type === 'end' ? outcomeOf(frame.reason) : undefined),
-      });
-      return ndjson(c, frames);
+      return streamFound(c, options, record, (lifetime) =>
+        searchFrames({
+          reader,
+          pages: heldEvents(events),
+          threads,
+          codec,
+          log,
+          run: { workflowId: '', runId: '', ...runOf(c, body) },
+          record,
+          request: { ...body, order: 'newest_first' },
+          length: Math.max(...events.map(eventIdOf)),
+          lifetime,
+        }),
+      );
     },
   });
 }

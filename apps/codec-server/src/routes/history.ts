@@ -1,13 +1,9 @@
-import type { Outcome } from '@temporal-kms/audit';
 import {
-  type DecodeFrame,
-  decodeFrame,
   decodeRequest,
   exportFileName,
   exportRequest,
   historyFrame,
   historyQuery,
-  searchFrame,
   searchRequest,
 } from '@temporal-kms/codec-api';
 import { badRequest } from '../errors.ts';
@@ -18,7 +14,6 @@ import { locatePayloads } from '../history/locate-payloads.ts';
 import { searchFrames } from '../history/search.ts';
 import { requireJustification } from '../http/authorise.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
-import type { NamespaceAccess } from '../http/namespace-access.ts';
 import { ndjson, textStream } from '../http/responses.ts';
 import { responses } from './openapi.ts';
 import {
@@ -26,18 +21,20 @@ import {
   auditedLines,
   beginAudit,
   codecOf,
+  decodeResponse,
   historyLength,
   lifetimeOf,
   outcomeOf,
   RUN,
   type RunRoutesOptions,
+  searchResponse,
+  streamDecoded,
+  streamFound,
 } from './run-stream.ts';
 import { inspectFor } from './workflows.ts';
 
-/** How long a history is followed, and how long one request searches; clients continue with `after`. */
+/** How long a history is followed; clients continue with `after`. */
 const HISTORY_MS = 60 * 60_000;
-const SEARCH_MS = 60_000;
-const DECODE_MS = 2 * 60_000;
 const EXPORT_MS = 30 * 60_000;
 
 /** A run's history and its payloads: streamed, decrypted by their refs, searched and exported. */
@@ -98,11 +95,7 @@ function decodePayloads(options: RunRoutesOptions): Route {
       'in that namespace too. The same holds for `search` and `export` in the other two operations that decrypt.',
     requires: 'decode',
     body: decodeRequest,
-    response: {
-      description: 'Results in the order in which they are ready, then an end',
-      type: 'application/x-ndjson',
-      schema: decodeFrame,
-    },
+    response: decodeResponse,
     admit: admitDecryption(options),
     handler: async (c, { parameters: run, body: { refs, justification: given } }) => {
       const codec = codecOf(c, options);
@@ -115,23 +108,11 @@ function decodePayloads(options: RunRoutesOptions): Route {
         c.req.raw.signal,
       );
       const record = await beginAudit(c, authority, { operation: 'decode', run, refs, justification });
-      const frames = auditedLines(c, options, {
-        record,
-        maxMs: DECODE_MS,
-        lines: (lifetime) => decodeFrames(codec, log, requests, lifetime, record),
-        count: recordFrame,
-      });
-      return ndjson(c, frames);
+      return streamDecoded(c, options, record, (lifetime) =>
+        decodeFrames(codec, log, requests, lifetime, record),
+      );
     },
   });
-}
-
-/** Counts a result for the audit. */
-export function recordFrame(record: NamespaceAccess, frame: DecodeFrame): Outcome | void {
-  if (!('ok' in frame)) return outcomeOf(frame.reason);
-  const { ref, key, namespace } = frame;
-  if (frame.ok) record.done(key, 1, namespace);
-  else record.refused(frame.reason, { ref, ...(key && { key }) }, namespace);
 }
 
 function searchHistory(options: RunRoutesOptions): Route {
@@ -146,7 +127,7 @@ function searchHistory(options: RunRoutesOptions): Route {
       'follows an end. After an end of `limit`, continue with `after`.',
     requires: 'search',
     body: searchRequest,
-    response: { description: 'Frames', type: 'application/x-ndjson', schema: searchFrame },
+    response: searchResponse,
     admit: admitDecryption(options),
     handler: async (c, { parameters: run, body: request }) => {
       const codec = codecOf(c, options);
@@ -161,14 +142,9 @@ function searchHistory(options: RunRoutesOptions): Route {
       if (after !== undefined && after > length + 1)
         throw badRequest(`The run has no event ${after}; its last is ${length}.`);
       const record = await beginAudit(c, authority, { operation: 'search', run, justification });
-      const frames = auditedLines(c, options, {
-        record,
-        maxMs: SEARCH_MS,
-        lines: (lifetime) =>
-          searchFrames({ reader, threads, codec, log, run, record, request, length, lifetime }),
-        count: (_, frame) => (frame.type === 'end' ? outcomeOf(frame.reason) : undefined),
-      });
-      return ndjson(c, frames);
+      return streamFound(c, options, record, (lifetime) =>
+        searchFrames({ reader, threads, codec, log, run, record, request, length, lifetime }),
+      );
     },
   });
 }

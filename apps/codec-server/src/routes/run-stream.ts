@@ -1,6 +1,14 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Outcome } from '@temporal-kms/audit';
-import type { EndReason, PayloadRef, Permission } from '@temporal-kms/codec-api';
+import {
+  type DecodeFrame,
+  decodeFrame,
+  type EndReason,
+  type PayloadRef,
+  type Permission,
+  type SearchFrame,
+  searchFrame,
+} from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import { ClientDisconnected } from '../errors.ts';
@@ -12,6 +20,7 @@ import type { Authority } from '../http/authorise.ts';
 import { type Env, isResponseClosed } from '../http/context.ts';
 import type { AdmitStream } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
+import { ndjson } from '../http/responses.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import type { Inspect } from '../history/payload-stub.ts';
 import { auditedStream } from '../audit/audited-stream.ts';
@@ -164,6 +173,53 @@ export const auditedLines =
     const lifetime = lifetimeOf(c, options, disconnected, maxMs);
     return auditedStream(record, lines(lifetime), count, () => interruption(disconnected, lifetime));
   };
+
+const DECODE_MS = 2 * 60_000;
+/** How long one request searches; clients continue with `after`. */
+const SEARCH_MS = 60_000;
+
+export const decodeResponse = {
+  description: 'Results in the order in which they are ready, then an end',
+  type: 'application/x-ndjson',
+  schema: decodeFrame,
+} as const;
+
+/** Streams the results of payloads, and counts each for the audit. */
+export function streamDecoded(
+  c: Context<Env>,
+  options: Pick<RunRoutesOptions, 'stopping'>,
+  record: NamespaceAccess,
+  lines: (lifetime: StreamLifetime) => AsyncIterable<DecodeFrame>,
+): Response {
+  return ndjson(c, auditedLines(c, options, { record, maxMs: DECODE_MS, lines, count: countDecoded }));
+}
+
+function countDecoded(record: NamespaceAccess, frame: DecodeFrame): Outcome | void {
+  if (!('ok' in frame)) return outcomeOf(frame.reason);
+  const { ref, key, namespace } = frame;
+  if (frame.ok) record.done(key, 1, namespace);
+  else record.refused(frame.reason, { ref, ...(key && { key }) }, namespace);
+}
+
+export const searchResponse = {
+  description: 'Frames',
+  type: 'application/x-ndjson',
+  schema: searchFrame,
+} as const;
+
+/** Streams what a search finds. The search itself counts for the audit what it decrypts. */
+export function streamFound(
+  c: Context<Env>,
+  options: Pick<RunRoutesOptions, 'stopping'>,
+  record: NamespaceAccess,
+  lines: (lifetime: StreamLifetime) => AsyncIterable<SearchFrame>,
+): Response {
+  return ndjson(c, auditedLines(c, options, { record, maxMs: SEARCH_MS, lines, count: searchOutcome }));
+}
+
+/** Returns the audit's outcome for the last frame of a search. */
+export const searchOutcome = (_: NamespaceAccess, frame: SearchFrame): Outcome | undefined =>
+  frame.type === 'end' ? outcomeOf(frame.reason) : undefined;
 
 /** Returns the audit's outcome for a client that disconnected or was disconnected. */
 export function interruption(

@@ -23,8 +23,8 @@ import {
   historyLength,
   interruption,
   lifetimeOf,
-  outcomeOf,
   type RunRoutesOptions,
+  searchOutcome,
 } from './run-stream.ts';
 import { inspectFor, withQueryErrors } from './workflows.ts';
 import { auditedStream } from '../audit/audited-stream.ts';
@@ -214,11 +214,6 @@ function runSearch(
       oldest: Math.max(1, length - MAX_RUN_EVENTS + 1),
       maxHits: MAX_RUN_HITS,
     });
-    yield* auditedStream(
-      record,
-      frames,
-      (_, frame) => (frame.type === 'end' ? outcomeOf(frame.reason) : undefined),
-      () => interruption(lifetime.signal, lifetime),
-    );
+    yield* auditedStream(record, frames, searchOutcome, () => interruption(lifetime.signal, lifetime));
   };
 }
