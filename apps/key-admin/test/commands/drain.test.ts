@@ -3,12 +3,21 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadKmsCodec, messageKey } from '@temporal-kms/kms-codec';
 import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
-import { leaksIn, newCanary } from '@temporal-kms/testing/canaries';
+import { leaksIn } from '@temporal-kms/testing/canaries';
 import { payloadsIn } from '@temporal-kms/testing/history';
 import { Connection } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { KEY, type RunOptions, startCloud, temporalKms, temporaryFolder, variables } from '../support/cli.ts';
+import {
+  KEY,
+  rotate,
+  type RunOptions,
+  startCloud,
+  temporalKms,
+  temporaryFolder,
+  variables,
+} from '../support/cli.ts';
+import { canary, createSchedule as createScheduleWith, plain, startRun } from '../support/scanned.ts';
 
 let temporal: TemporalServer;
 let connection: Connection;
@@ -23,13 +32,8 @@ afterAll(async () => {
 
 const HOUR = 3_600_000;
 const namespace = 'default';
-const canary = newCanary();
-const plain = (): Payload => ({
-  metadata: { encoding: Buffer.from('json/plain') },
-  data: Buffer.from(JSON.stringify(canary)),
-});
 
-async function startRotated() {
+async function startDrainable() {
   const cloud = await startCloud();
   const env = {
     ...variables,
@@ -49,25 +53,11 @@ async function startRotated() {
     withCodec(
       async (codec) => (await codec.encode([plain()], { type: 'workflow', namespace, workflowId }))[0]!,
     );
-  const rotate = async () => {
-    await cloud.owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
-    await cloud.owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
-  };
   const options = ['--state', join(await temporaryFolder(), 'state'), '--settle', '3', '--json'];
   const run = (args: readonly string[], hours = 0, more: RunOptions = {}) =>
     temporalKms([...args, ...options], { env, now: () => new Date(Date.now() + hours * HOUR), ...more });
-  return { cloud, withCodec, encrypt, rotate, run };
+  return { cloud, withCodec, encrypt, run };
 }
-
-const startRun = (workflowId: string, input: Payload) =>
-  connection.workflowService.startWorkflowExecution({
-    namespace,
-    workflowId,
-    workflowType: { name: 'any' },
-    taskQueue: { name: 'none' },
-    input: { payloads: [input] },
-    requestId: randomUUID(),
-  });
 
 /** Deletes a run, and waits until no list contains it. */
 async function deleteRun(workflowId: string): Promise<void> {
@@ -78,26 +68,9 @@ async function deleteRun(workflowId: string): Promise<void> {
     await sleep(200);
 }
 
-async function createSchedule(scheduleId: string, input: Payload, memo: Payload): Promise<void> {
-  await connection.workflowService.createSchedule({
-    namespace,
-    scheduleId,
-    requestId: randomUUID(),
-    schedule: {
-      spec: { cronString: ['0 12 * * *'] },
-      state: { paused: true, notes: 'kept' },
-      action: {
-        startWorkflow: {
-          workflowId: `of-${scheduleId}`,
-          workflowType: { name: 'any' },
-          taskQueue: { name: 'none' },
-          input: { payloads: [input, plain()] },
-          memo: { fields: { note: memo } },
-        },
-      },
-    },
-  });
-}
+/** Creates a schedule whose second argument is in plaintext. */
+const createSchedule = (scheduleId: string, argument: Payload, memo: Payload) =>
+  createScheduleWith(connection, namespace, scheduleId, [argument, plain()], memo);
 
 /** Everything of a schedule but what `drain` encrypts again. */
 const rest = ({ action, ...other }: any) =>
@@ -111,17 +84,17 @@ describe('drain', () => {
     'names what a version waits for, encrypts schedules again, and states the date',
     { timeout: 180_000 },
     async () => {
-      const { cloud, withCodec, encrypt, rotate, run } = await startRotated();
+      const { cloud, withCodec, encrypt, run } = await startDrainable();
       const scheduleId = `schedule-${randomUUID()}`;
       const message = await encrypt(`of-${scheduleId}`);
       await createSchedule(scheduleId, message, message);
       const workflowId = `closed-${randomUUID()}`;
-      await startRun(workflowId, await encrypt(workflowId));
+      await startRun(connection, namespace, workflowId, await encrypt(workflowId));
       await connection.workflowService.terminateWorkflowExecution({
         namespace,
         workflowExecution: { workflowId },
       });
-      await rotate();
+      await rotate(cloud);
 
       const before = await run(['drain']);
       const [waiting] = before.json().versions;
@@ -169,10 +142,10 @@ describe('drain', () => {
     'scans again with --watch until the version is free, also after an outage',
     { timeout: 120_000 },
     async () => {
-      const { cloud, encrypt, rotate, run } = await startRotated();
+      const { cloud, encrypt, run } = await startDrainable();
       const workflowId = `open-${randomUUID()}`;
-      await startRun(workflowId, await encrypt(workflowId));
-      await rotate();
+      await startRun(connection, namespace, workflowId, await encrypt(workflowId));
+      await rotate(cloud);
       // The scan that finds the new version to be primary.
       await run(['drain']);
 
@@ -200,10 +173,10 @@ describe('drain', () => {
   );
 
   it('leaves a schedule as it is whose messages it cannot decrypt', { timeout: 120_000 }, async () => {
-    const { encrypt, rotate, run } = await startRotated();
+    const { cloud, encrypt, run } = await startDrainable();
     const scheduleId = `schedule-${randomUUID()}`;
     await createSchedule(scheduleId, await encrypt('another-workflow'), await encrypt(`of-${scheduleId}`));
-    await rotate();
+    await rotate(cloud);
     const { schedule: before } = await describeSchedule(scheduleId);
     const { code, json } = await run(['drain', '--reencrypt']);
     expect([code, json().schedules]).toEqual([75, [{ namespace, scheduleId, outcome: 'workflow_mismatch' }]]);
@@ -212,11 +185,11 @@ describe('drain', () => {
   });
 
   it('checks the version and the report before it changes a schedule', { timeout: 120_000 }, async () => {
-    const { cloud, encrypt, rotate, run } = await startRotated();
+    const { cloud, encrypt, run } = await startDrainable();
     const scheduleId = `schedule-${randomUUID()}`;
     const message = await encrypt(`of-${scheduleId}`);
     await createSchedule(scheduleId, message, message);
-    await rotate();
+    await rotate(cloud);
     await cloud.owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
     await cloud.emulator.setVersionState(`${KEY}/cryptoKeyVersions/3`, 'DESTROYED');
     const { schedule: before } = await describeSchedule(scheduleId);
@@ -230,7 +203,7 @@ describe('drain', () => {
     'refuses a version that does not exist, and --watch for the primary version or with a report',
     { timeout: 60_000 },
     async () => {
-      const { run } = await startRotated();
+      const { run } = await startDrainable();
       expect((await run(['drain', '9'])).code).toBe(66);
       expect((await run(['drain', '--watch', '--report', 'x.json'])).code).toBe(64);
       expect((await run(['drain', '--watch', '--every', '0'])).code).toBe(64);

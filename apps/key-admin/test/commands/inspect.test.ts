@@ -12,6 +12,7 @@ import {
   afterwards,
   type Cloud,
   KEY,
+  rotate,
   startCloud,
   temporalKms,
   temporaryFile,
@@ -43,8 +44,7 @@ async function twoVersions(): Promise<{ cloud: Cloud; run: Run }> {
   const cloud = await startCloud();
   await cloud.grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
   const run = await histories.start(`order-${(runs += 1)}`, cloud.as(WORKER), { bind: true });
-  await cloud.owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
-  await cloud.owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
+  await rotate(cloud);
   await histories.signal(run, { ...cloud.as(WORKER), KMS_COMPRESSION: 'zstd' }, { text: SECRET.repeat(200) });
   await histories.connection.workflowService.signalWorkflowExecution({
     namespace: NAMESPACE,

@@ -9,6 +9,7 @@ import {
   type Cloud,
   KEY,
   RING,
+  rotate,
   startCloud,
   temporalKms,
   temporaryFolder,
@@ -30,8 +31,7 @@ const later = (hours: number) => () => new Date(Date.now() + hours * HOUR);
 /** A key with two versions, of which the second is primary, and a report of a scan long after that. */
 async function startRotated() {
   const cloud = await startCloud();
-  await cloud.owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
-  await cloud.owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
+  await rotate(cloud);
   const env = { ...variables, KMS_EMULATOR_HOST: cloud.emulator.address, TEMPORAL_ADDRESS: temporal.address };
   const folder = await temporaryFolder();
   const scanOptions = ['--state', join(folder, 'state'), '--settle', '0'];

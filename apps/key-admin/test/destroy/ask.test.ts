@@ -9,6 +9,7 @@ import {
   type Cloud,
   KEY,
   RING,
+  rotate,
   startCloud,
   temporalKms,
   temporaryFile,
@@ -61,10 +62,7 @@ const atNow = (report: ScanReport): ScanReport =>
 
 async function startRotated(): Promise<Cloud> {
   const cloud = await startCloud({ keys: [KEY, OTHER] });
-  for (const parent of [KEY, OTHER]) {
-    await cloud.owner.createCryptoKeyVersion({ parent, cryptoKeyVersion: {} });
-    await cloud.owner.updateCryptoKeyPrimaryVersion({ name: parent, cryptoKeyVersionId: '2' });
-  }
+  for (const key of [KEY, OTHER]) await rotate(cloud, key);
   return cloud;
 }
 

@@ -10,8 +10,8 @@ import type { ProtoEvent } from '@temporal-kms/history-payloads';
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventTime } from '../../src/scan/read-run.ts';
-import { afterwards, temporaryFolder } from '../support/cli.ts';
-import { canary, createSchedule, plain, rotate, startNamespace } from '../support/scanned.ts';
+import { afterwards, rotate, temporaryFolder } from '../support/cli.ts';
+import { canary, createSchedule, plain, startNamespace } from '../support/scanned.ts';
 
 const src = join(import.meta.dirname, '..', '..', 'src');
 
@@ -92,8 +92,8 @@ describe('scan --on-temporal', () => {
     const one = await startNamespace(connection, temporal);
     const { namespace } = one;
     await fill(one, 240);
-    await createSchedule(connection, namespace, 'monthly', await one.encrypt());
-    await createSchedule(connection, namespace, 'triggered', await one.encrypt());
+    await createSchedule(connection, namespace, 'monthly', [await one.encrypt()]);
+    await createSchedule(connection, namespace, 'triggered', [await one.encrypt()]);
     await connection.workflowService.patchSchedule({
       namespace,
       scheduleId: 'triggered',

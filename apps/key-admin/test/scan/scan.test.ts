@@ -9,9 +9,9 @@ import { Client, Connection } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startGcs } from '@temporal-kms/scripts/gcs';
-import { afterwards, KEY, temporalKms, temporaryFolder } from '../support/cli.ts';
+import { afterwards, KEY, rotate, temporalKms, temporaryFolder } from '../support/cli.ts';
 import { cloudExport } from '../support/histories.ts';
-import { canary, createSchedule, needs, plain, rotate, seconds, startNamespace } from '../support/scanned.ts';
+import { canary, createSchedule, needs, plain, seconds, startNamespace } from '../support/scanned.ts';
 
 let temporal: TemporalServer;
 let connection: Connection;
@@ -39,7 +39,7 @@ describe('scan', () => {
     await terminate('closed-1');
     await start('closed-direct', direct);
     await terminate('closed-direct', envelope);
-    await createSchedule(connection, namespace, 'monthly', first, first);
+    await createSchedule(connection, namespace, 'monthly', [first], first);
     const second = await rotate(cloud);
     const next = await encrypt();
     await start('open-2', next);

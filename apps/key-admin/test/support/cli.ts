@@ -123,6 +123,14 @@ export async function startCloud(options: EmulatorOptions = {}): Promise<Cloud> 
   };
 }
 
+/** Makes a new version of the key primary, and returns its number. */
+export async function rotate({ owner }: Pick<Cloud, 'owner'>, key = KEY): Promise<number> {
+  const [{ name }] = await owner.createCryptoKeyVersion({ parent: key, cryptoKeyVersion: {} });
+  const version = Number(name!.slice(name!.lastIndexOf('/') + 1));
+  await owner.updateCryptoKeyPrimaryVersion({ name: key, cryptoKeyVersionId: String(version) });
+  return version;
+}
+
 /** Returns a folder that exists until the test ends. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'temporal-kms-'));

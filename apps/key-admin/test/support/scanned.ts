@@ -5,7 +5,7 @@ import { newCanary } from '@temporal-kms/testing/canaries';
 import type { Connection } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { type Cloud, KEY, startCloud, temporalKms, temporaryFolder, variables } from './cli.ts';
+import { startCloud, temporalKms, temporaryFolder, variables } from './cli.ts';
 
 export const seconds = (value: number) => proto.google.protobuf.Duration.fromObject({ seconds: value });
 
@@ -42,18 +42,8 @@ export async function startNamespace(
     await codec.close();
     return message!;
   };
-  const start = async (workflowId: string, payload: Payload, fields: object = {}): Promise<string> => {
-    const { runId } = await workflowService.startWorkflowExecution({
-      namespace,
-      workflowId,
-      workflowType: { name: 'any' },
-      taskQueue: { name: 'none' },
-      input: { payloads: [payload] },
-      requestId: randomUUID(),
-      ...fields,
-    });
-    return runId;
-  };
+  const start = (workflowId: string, payload: Payload, fields: object = {}) =>
+    startRun(connection, namespace, workflowId, payload, fields);
   const terminate = (workflowId: string, details?: Payload) =>
     workflowService.terminateWorkflowExecution({
       namespace,
@@ -71,21 +61,32 @@ export async function startNamespace(
   return { namespace, cloud, env, encrypt, start, terminate, scan, state };
 }
 
-/** Makes a new version of the key primary, and returns its number. */
-export async function rotate({ owner }: Cloud): Promise<number> {
-  const [{ name }] = await owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
-  const version = Number(name!.slice(name!.lastIndexOf('/') + 1));
-  await owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: String(version) });
-  return version;
+/** Starts a run that no worker executes, and returns its id. */
+export async function startRun(
+  { workflowService }: Connection,
+  namespace: string,
+  workflowId: string,
+  payload: Payload,
+  fields: object = {},
+): Promise<string> {
+  const { runId } = await workflowService.startWorkflowExecution({
+    namespace,
+    workflowId,
+    workflowType: { name: 'any' },
+    taskQueue: { name: 'none' },
+    input: { payloads: [payload] },
+    requestId: randomUUID(),
+    ...fields,
+  });
+  return runId;
 }
 
-const input = (payload: Payload) => ({ payloads: [payload] });
-
+/** Creates a paused schedule of the workflow `of-` and its id. */
 export async function createSchedule(
   connection: Connection,
   namespace: string,
   scheduleId: string,
-  payload: Payload,
+  input: readonly Payload[],
   memo?: Payload,
 ): Promise<void> {
   await connection.workflowService.createSchedule({
@@ -93,14 +94,14 @@ export async function createSchedule(
     scheduleId,
     requestId: randomUUID(),
     schedule: {
-      spec: {},
-      state: { paused: true },
+      spec: { cronString: ['0 12 * * *'] },
+      state: { paused: true, notes: 'kept' },
       action: {
         startWorkflow: {
           workflowId: `of-${scheduleId}`,
           workflowType: { name: 'any' },
           taskQueue: { name: 'none' },
-          input: input(payload),
+          input: { payloads: [...input] },
           ...(memo && { memo: { fields: { note: memo } } }),
         },
       },
