@@ -3,7 +3,9 @@ import type { Delays, MaterialSource } from '../model/crypto-key.ts';
 import { KmsError } from '../model/errors.ts';
 import type { Caller } from '../model/iam/callers.ts';
 import type { Permission } from '../model/iam/permissions.ts';
+import { parseVersion } from '../model/names.ts';
 import type { State } from '../model/state.ts';
+import { text } from './fields.ts';
 
 /** What every RPC may use: the state, the time of this call, the caller, and the conditions that a test set. */
 export interface Context {
@@ -29,6 +31,17 @@ export function requirePermission(context: Context, permission: Permission, reso
     'PERMISSION_DENIED',
     `Permission '${permission}' denied on resource '${resource}' (or it may not exist).`,
   );
+}
+
+/** Returns a version with its crypto key if the caller has the permission. */
+export function permittedVersion(
+  context: Context,
+  permission: Permission,
+  resource: string | null | undefined,
+) {
+  const { name } = parseVersion(text(resource));
+  requirePermission(context, permission, name);
+  return { name, ...context.state.keys.version(name) };
 }
 
 export function delaysOf({ conditions: { propagation } }: Pick<Context, 'conditions'>): Delays {

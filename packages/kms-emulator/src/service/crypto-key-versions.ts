@@ -3,7 +3,7 @@ import { createVersion } from '../model/crypto-key.ts';
 import { invalidArgument, KmsError, unimplemented } from '../model/errors.ts';
 import { restore, scheduleDestruction, setState } from '../model/key-version.ts';
 import { parseCryptoKey, parseVersion } from '../model/names.ts';
-import { delaysOf, requirePermission, type Handler } from './context.ts';
+import { delaysOf, permittedVersion, requirePermission, type Handler } from './context.ts';
 import { enumName, maskPaths, text } from './fields.ts';
 import { versionMessage, type VersionMessage } from './messages.ts';
 import { page, type ListPage } from './paging.ts';
@@ -26,9 +26,7 @@ export const getCryptoKeyVersion: Handler<
   protos.google.cloud.kms.v1.IGetCryptoKeyVersionRequest,
   VersionMessage
 > = (request, context) => {
-  const { name } = parseVersion(text(request.name));
-  requirePermission(context, 'cloudkms.cryptoKeyVersions.get', name);
-  const { key, version } = context.state.keys.version(name);
+  const { key, version } = permittedVersion(context, 'cloudkms.cryptoKeyVersions.get', request.name);
   return versionMessage(key, version);
 };
 
@@ -67,9 +65,11 @@ export const destroyCryptoKeyVersion: Handler<
   protos.google.cloud.kms.v1.IDestroyCryptoKeyVersionRequest,
   VersionMessage
 > = (request, context) => {
-  const { name } = parseVersion(text(request.name));
-  requirePermission(context, 'cloudkms.cryptoKeyVersions.destroy', name);
-  const { key, version } = context.state.keys.version(name);
+  const { key, version, name } = permittedVersion(
+    context,
+    'cloudkms.cryptoKeyVersions.destroy',
+    request.name,
+  );
   scheduleDestruction(version, name, context.now, key.destroyScheduledDuration, delaysOf(context).disable);
   context.state.keys.touch();
   return versionMessage(key, version);
@@ -79,9 +79,11 @@ export const restoreCryptoKeyVersion: Handler<
   protos.google.cloud.kms.v1.IRestoreCryptoKeyVersionRequest,
   VersionMessage
 > = (request, context) => {
-  const { name } = parseVersion(text(request.name));
-  requirePermission(context, 'cloudkms.cryptoKeyVersions.restore', name);
-  const { key, version } = context.state.keys.version(name);
+  const { key, version, name } = permittedVersion(
+    context,
+    'cloudkms.cryptoKeyVersions.restore',
+    request.name,
+  );
   restore(version, name);
   context.state.keys.touch();
   return versionMessage(key, version);

@@ -5,9 +5,8 @@ import { hashOf, publicKeyOf, signDigest, type Hash } from '../crypto/signatures
 import { requirePurpose, requireUsable } from '../model/crypto-key.ts';
 import { invalidArgument, KmsError, unimplemented } from '../model/errors.ts';
 import type { KeyVersion } from '../model/key-version.ts';
-import { parseVersion } from '../model/names.ts';
-import { requirePermission, type Handler } from './context.ts';
-import { bytes, checksum, enumName, text } from './fields.ts';
+import { permittedVersion, type Handler } from './context.ts';
+import { bytes, checksum, enumName } from './fields.ts';
 import { checkSize, materialOf, MAX_BYTES, useQuota, verify } from './key-use.ts';
 
 type SignRequest = protos.google.cloud.kms.v1.IAsymmetricSignRequest;
@@ -20,9 +19,11 @@ export const getPublicKey: Handler<protos.google.cloud.kms.v1.IGetPublicKeyReque
   request,
   context,
 ) => {
-  const { name } = parseVersion(text(request.name));
-  requirePermission(context, 'cloudkms.cryptoKeyVersions.viewPublicKey', name);
-  const { key, version } = context.state.keys.version(name);
+  const { key, version, name } = permittedVersion(
+    context,
+    'cloudkms.cryptoKeyVersions.viewPublicKey',
+    request.name,
+  );
   if (!key.purpose.startsWith('ASYMMETRIC_')) {
     throw new KmsError('FAILED_PRECONDITION', `${key.name} has purpose ${key.purpose} and no public key.`);
   }
@@ -52,9 +53,11 @@ export const asymmetricSign: Handler<SignRequest, protos.google.cloud.kms.v1.IAs
   request,
   context,
 ) => {
-  const { name } = parseVersion(text(request.name));
-  requirePermission(context, 'cloudkms.cryptoKeyVersions.useToSign', name);
-  const { key, version } = context.state.keys.version(name);
+  const { key, version, name } = permittedVersion(
+    context,
+    'cloudkms.cryptoKeyVersions.useToSign',
+    request.name,
+  );
   requirePurpose(key, 'ASYMMETRIC_SIGN');
   requireUsable(key, version, context.now);
   const hash = requireSupported(version);
