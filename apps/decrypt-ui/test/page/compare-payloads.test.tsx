@@ -21,6 +21,21 @@ async function compare(name: string) {
   await until(() => text().includes('Compare payloads'), 'the dialog');
 }
 
+/** Opens an event of a person who sees payloads on demand, and reveals its input. */
+async function openRevealed() {
+  const me = onDemand(newNamespace());
+  const app = await renderApp(`${order}?ev=11`, {
+    namespace: me.namespaces[0]!.name,
+    session: sessionOf(me).make,
+  });
+  await until(() => button('Reveal Input').query(), 'the button');
+  await userEvent.click(button('Reveal Input').first());
+  await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
+  await userEvent.keyboard('{Enter}');
+  await until(() => button('More about input').query(), 'the payload');
+  return app;
+}
+
 describe('the comparison of payloads', () => {
   test('begins with the result of the same activity, and offers the same place in other events', async () => {
     await renderApp(`${order}?ev=11`);
@@ -51,16 +66,7 @@ describe('the comparison of payloads', () => {
   });
 
   test('stays when a reveal from it covers the first payload too', async () => {
-    const me = onDemand(newNamespace());
-    await renderApp(`${order}?ev=11`, {
-      namespace: me.namespaces[0]!.name,
-      session: sessionOf(me).make,
-    });
-    await until(() => button('Reveal Input').query(), 'the button');
-    await userEvent.click(button('Reveal Input').first());
-    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
-    await userEvent.keyboard('{Enter}');
-    await until(() => button('More about input').query(), 'the payload');
+    await openRevealed();
     await compare('input');
     await userEvent.click(button('Reveal Payload'));
     await until(() => document.querySelectorAll('[role="dialog"]').length === 2, 'the second dialog');
@@ -72,16 +78,7 @@ describe('the comparison of payloads', () => {
   });
 
   test('closes when its first payload is hidden, and requests nothing that the person has not revealed', async () => {
-    const me = onDemand(newNamespace());
-    const app = await renderApp(`${order}?ev=11`, {
-      namespace: me.namespaces[0]!.name,
-      session: sessionOf(me).make,
-    });
-    await until(() => button('Reveal Input').query(), 'the button');
-    await userEvent.click(button('Reveal Input').first());
-    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
-    await userEvent.keyboard('{Enter}');
-    await until(() => button('More about input').query(), 'the payload');
+    const app = await openRevealed();
     const before = app.refs().length;
     await compare('input');
     await expect

@@ -1,11 +1,8 @@
-import type { Me } from '@temporal-kms/codec-api';
 import { exportRequest, readableExport } from '@temporal-kms/codec-api';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
-import { createSession } from '../../src/session/session.ts';
-import { fixtureToken } from '../fixtures/people.ts';
-import { fakeProvider, fakeWindows } from '../session/fakes.ts';
-import { press, renderApp, RUN, type SessionActions, until } from './render-app.tsx';
+import { personWith } from './people.ts';
+import { press, renderApp, RUN, until } from './render-app.tsx';
 
 const order = `/ns/NS/workflows/order-88213/${RUN}`;
 const dialog = () => page.getByRole('dialog', { name: 'Export history' });
@@ -38,6 +35,19 @@ async function openDialog(path = order, options: Parameters<typeof renderApp>[1]
   const app = await renderApp(path, options);
   await userEvent.click(page.getByRole('button', { name: 'Export', exact: true }));
   await expect.element(dialog()).toBeVisible();
+  return app;
+}
+
+/** Reveals the whole run, and opens the dialog. */
+async function openRevealed() {
+  const { namespace, make } = personWith(['metadata', 'decode', 'export'], 'on-demand');
+  const app = await renderApp(order, { namespace, session: make });
+  await until(() => document.querySelector('[data-key="g1"]'), 'the rows');
+  press('R', document.body, { shiftKey: true });
+  await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4711');
+  await userEvent.keyboard('{Enter}');
+  await expect.element(page.getByText('Revealed: this run')).toBeVisible();
+  await userEvent.click(page.getByRole('button', { name: 'Export', exact: true }));
   return app;
 }
 
@@ -145,12 +155,8 @@ describe('the export of a run', () => {
   });
 
   test('asks for it at once where the policy is known, but not for an encoded export', async () => {
-    const namespace = `on-demand-${Date.now()}`;
-    const me: Me = {
-      name: 'ana@example.com',
-      namespaces: [{ name: namespace, permissions: ['metadata', 'export'], reveal: 'on-demand' }],
-    };
-    await openDialog(order, { namespace, session: signedIn(me) });
+    const { namespace, make } = personWith(['metadata', 'export'], 'on-demand');
+    await openDialog(order, { namespace, session: make });
     await expect.element(dialog().getByRole('textbox', { name: 'Justification' })).toBeVisible();
     await userEvent.click(dialog().getByText('Encoded', { exact: true }));
     await expect.element(dialog().getByRole('textbox')).not.toBeInTheDocument();
@@ -159,18 +165,7 @@ describe('the export of a run', () => {
   });
 
   test('takes the justification of a reveal of the whole run, and says so', async () => {
-    const namespace = `revealed-${Date.now()}`;
-    const me: Me = {
-      name: 'ana@example.com',
-      namespaces: [{ name: namespace, permissions: ['metadata', 'decode', 'export'], reveal: 'on-demand' }],
-    };
-    const app = await renderApp(order, { namespace, session: signedIn(me) });
-    await until(() => document.querySelector('[data-key="g1"]'), 'the rows');
-    press('R', document.body, { shiftKey: true });
-    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4711');
-    await userEvent.keyboard('{Enter}');
-    await expect.element(page.getByText('Revealed: this run')).toBeVisible();
-    await userEvent.click(page.getByRole('button', { name: 'Export', exact: true }));
+    const app = await openRevealed();
     await expect
       .element(dialog().getByText(/records the export with the same justification, .*PAY-4711/))
       .toBeVisible();
@@ -187,21 +182,10 @@ describe('the export of a run', () => {
   });
 
   test('does not start if its reveal ends while the person chooses the file, and asks again', async () => {
-    const namespace = `ended-${Date.now()}`;
-    const me: Me = {
-      name: 'ana@example.com',
-      namespaces: [{ name: namespace, permissions: ['metadata', 'decode', 'export'], reveal: 'on-demand' }],
-    };
     const file = { write: vi.fn(), close: vi.fn(), abort: vi.fn(() => Promise.resolve()) };
     const chosen = Promise.withResolvers<unknown>();
     vi.stubGlobal('showSaveFilePicker', () => chosen.promise);
-    const app = await renderApp(order, { namespace, session: signedIn(me) });
-    await until(() => document.querySelector('[data-key="g1"]'), 'the rows');
-    press('R', document.body, { shiftKey: true });
-    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4711');
-    await userEvent.keyboard('{Enter}');
-    await expect.element(page.getByText('Revealed: this run')).toBeVisible();
-    await userEvent.click(page.getByRole('button', { name: 'Export', exact: true }));
+    const app = await openRevealed();
     await userEvent.click(button('Export'));
     const now = Date.now();
     vi.spyOn(Date, 'now').mockReturnValue(now + 16 * 60_000);
@@ -214,23 +198,9 @@ describe('the export of a run', () => {
   });
 
   test('names the permission that the person lacks', async () => {
-    const namespace = `no-export-${Date.now()}`;
-    const me: Me = {
-      name: 'ana@example.com',
-      namespaces: [{ name: namespace, permissions: ['metadata', 'decode'], reveal: 'automatic' }],
-    };
-    const app = await openDialog(order, { namespace, session: signedIn(me) });
+    const { namespace, make } = personWith(['metadata', 'decode']);
+    const app = await openDialog(order, { namespace, session: make });
     await expect.element(dialog().getByText(/Ask the operator of the codec server/)).toBeVisible();
     expect(asked(app)).toEqual([]);
   });
 });
-
-const signedIn = (me: Me) => (actions: SessionActions) => {
-  const bearer = fixtureToken(me);
-  const provider = fakeProvider();
-  provider.bearer = () => bearer;
-  return createSession(
-    { ...actions, provider, windows: fakeWindows() },
-    { bearer, refresh: 'refresh-0', subject: 'ana', expiresAt: Date.now() + 3_600_000 },
-  );
-};

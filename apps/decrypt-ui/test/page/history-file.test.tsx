@@ -1,11 +1,8 @@
-import type { Me } from '@temporal-kms/codec-api';
 import { fileDecodeRequest, fileEventsRequest, fileSearchRequest } from '@temporal-kms/codec-api';
 import { describe, expect, inject, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
-import { createSession } from '../../src/session/session.ts';
-import { fixtureToken } from '../fixtures/people.ts';
-import { fakeProvider, fakeWindows } from '../session/fakes.ts';
-import { press, renderApp, row, RUN, type SessionActions, until } from './render-app.tsx';
+import { personWith } from './people.ts';
+import { press, renderApp, row, RUN, until } from './render-app.tsx';
 
 const NAME = 'order-88213.encoded.json';
 
@@ -165,22 +162,8 @@ describe('a history file', () => {
   });
 
   test('shows metadata without payloads to those who may not decode', async () => {
-    const namespace = `files-${Date.now()}`;
-    const me: Me = {
-      name: 'ana@example.com',
-      namespaces: [{ name: namespace, permissions: ['metadata'], reveal: 'automatic' }],
-    };
-    const bearer = fixtureToken(me);
-    const provider = fakeProvider();
-    provider.bearer = () => bearer;
-    const app = await renderApp('/ns/NS/workflows', {
-      namespace,
-      session: (actions: SessionActions) =>
-        createSession(
-          { ...actions, provider, windows: fakeWindows() },
-          { bearer, refresh: 'refresh-0', subject: 'ana', expiresAt: Date.now() + 3_600_000 },
-        ),
-    });
+    const { namespace, make } = personWith(['metadata']);
+    const app = await renderApp('/ns/NS/workflows', { namespace, session: make });
     await listed();
     drop(await exported('encoded'));
     await until(() => row('g11'), 'the rows');

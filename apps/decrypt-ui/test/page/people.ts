@@ -29,6 +29,40 @@ export function sessionOf(me: Me | undefined, state?: SessionState) {
   return { provider, windows, make };
 }
 
+/** A session of a person with these permissions in a new namespace. */
+export function personWith(
+  permissions: Me['namespaces'][number]['permissions'],
+  reveal: 'automatic' | 'on-demand' = 'automatic',
+) {
+  const namespace = newNamespace();
+  return { namespace, ...sessionOf(person([{ name: namespace, permissions, reveal }])) };
+}
+
+const expired = () =>
+  Response.json({ error: { code: 'unauthenticated', message: 'expired' } }, { status: 401 });
+
+/** A session that a test ends: the server then refuses its tokens, and the provider issues no others. */
+export function expiring({ make, provider, windows }: ReturnType<typeof sessionOf>) {
+  let isRefused = false;
+  return {
+    make: (actions: SessionActions): Session =>
+      make({
+        ...actions,
+        fetch: (input, init) => (isRefused ? Promise.resolve(expired()) : actions.fetch(input, init)),
+      }),
+    expire: () => {
+      provider.refuse = 'refused';
+      isRefused = true;
+    },
+    /** From now on, the person can sign in again. */
+    permit: () => {
+      provider.refuse = undefined;
+      isRefused = false;
+      windows.answer = 'code=1';
+    },
+  };
+}
+
 /** A person who may see payloads of the namespace with a justification. */
 export const onDemand = (namespace: string, more: Me['namespaces'] = []): Me =>
   person([

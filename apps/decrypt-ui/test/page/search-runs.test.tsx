@@ -1,10 +1,7 @@
-import type { Me } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
-import { createSession } from '../../src/session/session.ts';
-import { fixtureToken } from '../fixtures/people.ts';
-import { fakeProvider, fakeWindows } from '../session/fakes.ts';
-import { press, renderApp, row, type SessionActions, until } from './render-app.tsx';
+import { expiring, personWith } from './people.ts';
+import { press, renderApp, row, until } from './render-app.tsx';
 
 const panel = () => document.querySelector('[aria-label="Search in payloads"]');
 const text = () => panel()?.textContent ?? '';
@@ -21,20 +18,6 @@ async function open(path = '/ns/NS/workflows', options: Parameters<typeof render
   press('f', document.body, { ctrlKey: true, shiftKey: true });
   await until(() => document.activeElement?.closest('[aria-label="Search in payloads"]'), 'the field');
   return app;
-}
-
-let names = 0;
-
-/** A session of a person with these permissions in a new namespace. */
-function personWith(permissions: Me['namespaces'][number]['permissions'], reveal: 'automatic' | 'on-demand') {
-  names += 1;
-  const namespace = `searched-${names}-${Date.now()}`;
-  const me: Me = { name: 'ana', namespaces: [{ name: namespace, permissions, reveal }] };
-  const [provider, windows] = [fakeProvider(), fakeWindows()];
-  const tokens = { bearer: fixtureToken(me), refresh: 'refresh-0', subject: 'ana' };
-  const session = (actions: SessionActions) =>
-    createSession({ ...actions, provider, windows }, { ...tokens, expiresAt: Date.now() + 3_600_000 });
-  return { namespace, provider, windows, session };
 }
 
 describe('the search in the payloads of all runs of the list', () => {
@@ -154,8 +137,8 @@ describe('the search in the payloads of all runs of the list', () => {
   });
 
   test('asks for a justification where the namespace requires one', async () => {
-    const { namespace, session } = personWith(['metadata', 'decode', 'search'], 'on-demand');
-    const app = await open('/ns/NS/workflows', { namespace, session });
+    const { namespace, make } = personWith(['metadata', 'decode', 'search'], 'on-demand');
+    const app = await open('/ns/NS/workflows', { namespace, session: make });
     await userEvent.keyboard('vogel{Enter}');
     expect(searches(app)).toEqual([]);
     await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
@@ -175,8 +158,8 @@ describe('the search in the payloads of all runs of the list', () => {
   });
 
   test('requests nothing for a person who may not search, and says which permission they need', async () => {
-    const { namespace, session } = personWith(['metadata'], 'automatic');
-    const app = await renderApp('/ns/NS/workflows', { namespace, session });
+    const { namespace, make } = personWith(['metadata']);
+    const app = await renderApp('/ns/NS/workflows', { namespace, session: make });
     await until(() => rows().length > 0, 'the rows');
     await userEvent.click(page.getByRole('button', { name: 'Search payloads' }));
     await until(() => text().includes(`You may not search in the payloads of ${namespace}`), 'the reason');
@@ -184,31 +167,16 @@ describe('the search in the payloads of all runs of the list', () => {
   });
 
   test('hides its results while the sign-in has expired, and shows them again after it', async () => {
-    const { namespace, provider, windows, session } = personWith(['metadata', 'search'], 'automatic');
-    let refuse = false;
-    const app = await open('/ns/NS/workflows', {
-      namespace,
-      session: (actions) =>
-        session({
-          ...actions,
-          fetch: (input, init) =>
-            refuse
-              ? Promise.resolve(
-                  Response.json({ error: { code: 'unauthenticated', message: 'expired' } }, { status: 401 }),
-                )
-              : actions.fetch(input, init),
-        }),
-    });
+    const { namespace, ...signedIn } = personWith(['metadata', 'search']);
+    const { make, expire, permit } = expiring(signedIn);
+    const app = await open('/ns/NS/workflows', { namespace, session: make });
     await userEvent.keyboard('vogel{Enter}');
     await until(() => hits().length > 0, 'the matches');
-    provider.refuse = 'refused';
-    refuse = true;
+    expire();
     void app.queries.refetchQueries({ queryKey: ['health'] });
     await until(() => text().includes('The results are hidden until you sign in again'), 'the note');
     expect(hits()).toEqual([]);
-    refuse = false;
-    provider.refuse = undefined;
-    windows.answer = 'code=1';
+    permit();
     await userEvent.click(page.getByRole('button', { name: 'Sign in again' }));
     await until(() => hits().length > 0, 'the matches again');
     expect(searches(app)).toHaveLength(1);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { withoutSignIn } from '../../src/session/session.ts';
 import { renderApp, row, RUN, until } from './render-app.tsx';
-import { inNamespace, newNamespace, person, sessionOf } from './people.ts';
+import { expiring, inNamespace, newNamespace, person, personWith, sessionOf } from './people.ts';
 
 const text = (key: string) => row(key)?.textContent ?? '';
 const heading = (name: string | RegExp) => page.getByRole('heading', { level: 1, name });
@@ -142,25 +142,11 @@ describe('a sign-in that the server refuses', () => {
 
 describe('an expired sign-in', () => {
   test('hides plaintext, keeps the page and its place, and shows plaintext again after the sign-in', async () => {
-    const namespace = newNamespace();
-    const { make, provider, windows } = sessionOf(person([inNamespace(namespace, ['metadata', 'decode'])]));
-    let refuse = false;
-    const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}?ev=39`, {
-      namespace,
-      session: (actions) =>
-        make({
-          ...actions,
-          fetch: (input, init) =>
-            refuse
-              ? Promise.resolve(
-                  Response.json({ error: { code: 'unauthenticated', message: 'expired' } }, { status: 401 }),
-                )
-              : actions.fetch(input, init),
-        }),
-    });
+    const { namespace, ...signedIn } = personWith(['metadata', 'decode']);
+    const { make, expire, permit } = expiring(signedIn);
+    const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}?ev=39`, { namespace, session: make });
     await until(() => text('g1').includes('3 items to DE'), 'the summary');
-    provider.refuse = 'refused';
-    refuse = true;
+    expire();
     // The answer waits until the person has signed in again.
     void app.queries.refetchQueries({ queryKey: ['health'] });
     await expect.element(page.getByText('Your sign-in has expired.')).toBeVisible();
@@ -169,9 +155,7 @@ describe('an expired sign-in', () => {
     expect(row('g39')?.getAttribute('aria-selected')).toBe('true');
     expect(row('g1')?.querySelector('[data-masked]')).not.toBeNull();
 
-    refuse = false;
-    provider.refuse = undefined;
-    windows.answer = 'code=1';
+    permit();
     await button('Sign in again').click();
     await until(() => text('g1').includes('3 items to DE'), 'the summary again');
     await expect.element(page.getByText('Your sign-in has expired.')).not.toBeInTheDocument();
