@@ -46,6 +46,25 @@ function compressed(): Plugin {
   };
 }
 
+/** Writes the names of the files of the two main pages into `index.html`, where `public/early.js` reads them. */
+function pageFiles(): Plugin {
+  return {
+    name: 'page-files',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler(html, { bundle = {} }) {
+        const filesOf = (page: string) =>
+          Object.keys(bundle)
+            .filter((name) => name.startsWith(`assets/${page}-`))
+            .join(' ');
+        const attributes = `data-list="${filesOf('workflow-list-page')}" data-run="${filesOf('run-page')}"`;
+        return html.replace('src="/early.js"', `$& ${attributes}`);
+      },
+    },
+  };
+}
+
 /** The part of the bundler's interface that `pageChunks` uses. */
 interface Modules {
   getModuleInfo(id: string): { readonly importers: readonly string[] } | null;
@@ -94,7 +113,7 @@ export default defineConfig({
     // replaces these (`pageBelow` in codec-api).
     renderBuiltUrl: (name, { hostType }) => (hostType === 'html' ? `/${name}` : { relative: true }),
   },
-  plugins: [react(), devConfig(), compressed()],
+  plugins: [react(), devConfig(), pageFiles(), compressed()],
   server: {
     host: '127.0.0.1',
     port: Number(process.env['DEV_UI_PORT'] ?? 5173),

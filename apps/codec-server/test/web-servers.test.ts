@@ -15,7 +15,7 @@ import { ask } from './support/ask-raw.ts';
 import { serve, startKms } from './support/stack.ts';
 
 const projectRoot = join(import.meta.dirname, '../../..');
-const PAGE = '<script src="/theme.js"></script><div id="root"></div>';
+const PAGE = '<script src="/early.js"></script><div id="root"></div>';
 const types = 'types { text/html html; text/javascript js; application/json json; }';
 
 let folder: string;
@@ -45,7 +45,7 @@ async function writeSite(name: string, page = PAGE): Promise<string> {
   await mkdir(join(site, 'assets'), { recursive: true });
   await writeFile(join(site, 'index.html'), page);
   await writeFile(join(site, 'config.json'), '{"apiUrl":""}');
-  await writeFile(join(site, 'theme.js'), 'void 0;');
+  await writeFile(join(site, 'early.js'), 'void 0;');
   await writeFile(join(site, 'assets/app-1a2b.js'), 'export {};');
   await writeFile(join(folder, 'secret.js'), 'canary');
   await symlink(join(folder, 'secret.js'), join(site, 'assets/link-3c4d.js'));
@@ -186,7 +186,7 @@ for (const [name, start] of servers) {
         '/ns/default/workflows/a%2Fb/run',
         '/sign-in',
         '/config.json',
-        '/theme.js',
+        '/early.js',
         '/assets/app-1a2b.js',
       ];
       it.for(files)('sends the headers of the dashboard with %s', async (path) => {

@@ -5,6 +5,7 @@ import './styles/base.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createApiClient } from './api/client.ts';
+import { earlyFetch } from './api/early.ts';
 import { ApiFailure } from './api/failure.ts';
 import { createQueryClient, refreshAccess } from './api/queries.ts';
 import { App } from './app.tsx';
@@ -33,12 +34,13 @@ async function start(answer?: SignInReturn): Promise<void> {
   preloadPage(location.pathname.slice(basePath.length - 1));
   let config: RuntimeConfig | undefined;
   try {
-    config = await loadConfig();
+    config = await loadConfig(earlyFetch);
     const { apiUrl } = config;
     const plaintext = createPlaintextCache();
     const queries = createQueryClient();
     const session = await startSession({
-      signIn: await createApiClient({ apiUrl }).signIn(),
+      signIn: await createApiClient({ apiUrl, fetch: earlyFetch }).signIn(),
+      fetch: earlyFetch,
       apiUrl,
       returned: answer,
       onLock: () => plaintext.clear(),

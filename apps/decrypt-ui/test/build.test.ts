@@ -116,7 +116,21 @@ describe('the JavaScript that Chromium loads', () => {
     return sizes.reduce((sum, size) => sum + size, 0) / 1024;
   }
 
-  test('waits for no script to request the configuration, and requests it once', async () => {
+  const RUN = '/ns/sizes/workflows/order-88213/01997c2e-0000-7000-8000-000000000001';
+
+  /** Opens a page whose scripts load only after `whileLoading`. Returns the paths that it requested. */
+  async function opened(
+    path: string,
+    {
+      whileLoading,
+      ready,
+      signIn,
+    }: {
+      whileLoading: (requested: readonly string[]) => Promise<unknown>;
+      ready: (page: Page) => Promise<unknown>;
+      signIn?: object;
+    },
+  ): Promise<readonly string[]> {
     const page = await browser.newPage();
     const requested: string[] = [];
     let releaseScripts: (() => void) | undefined;
@@ -128,12 +142,61 @@ describe('the JavaScript that Chromium loads', () => {
       await scriptsMayLoad;
       await route.continue();
     });
-    await page.goto(`${url}/ns/sizes/workflows`, { waitUntil: 'commit' });
-    await expect.poll(() => requested, { timeout: 20_000 }).toContain('/config.json');
+    if (signIn) await page.route('**/api/sign-in', (route) => route.fulfill({ json: signIn }));
+    await page.goto(`${url}${path}`, { waitUntil: 'commit' });
+    await whileLoading(requested);
     releaseScripts?.();
-    await page.getByRole('row').nth(3).waitFor();
-    expect(requested.filter((path) => path === '/config.json')).toHaveLength(1);
+    await ready(page);
     await page.close();
+    return requested;
+  }
+
+  test('waits for no script to request the configuration and the sign-in, and requests each once', async () => {
+    const first = ['/config.json', '/api/sign-in'];
+    const requested = await opened('/ns/sizes/workflows', {
+      whileLoading: (soFar) =>
+        expect.poll(() => soFar, { timeout: 20_000 }).toEqual(expect.arrayContaining(first)),
+      ready: (page) => page.getByRole('row').nth(3).waitFor(),
+    });
+    for (const path of first)
+      expect(
+        requested.filter((each) => each === path),
+        path,
+      ).toHaveLength(1);
+  });
+
+  test('waits for no script to request a run and the files of its page, and requests each once', async () => {
+    const description = '/api/namespaces/sizes/workflows/order-88213';
+    const history = `${description}/runs/${RUN.split('/').at(-1)}/history`;
+    const page = files()
+      .filter((name) => /run-page-[^/]*\.(?:js|css)$/.test(name))
+      .map((name) => `/${name}`);
+    expect(page).toHaveLength(2);
+    const first = [description, history, ...page];
+    const requested = await opened(RUN, {
+      whileLoading: (soFar) =>
+        expect.poll(() => soFar, { timeout: 20_000 }).toEqual(expect.arrayContaining(first)),
+      ready: (opening) => opening.getByText('3 items to DE, EUR 128.90').first().waitFor(),
+    });
+    for (const path of [history, ...page])
+      expect(
+        requested.filter((each) => each === path),
+        path,
+      ).toHaveLength(1);
+  });
+
+  test('requests no run before the person has signed in', async () => {
+    await opened(RUN, {
+      signIn: { required: true },
+      whileLoading: async (soFar) => {
+        await expect.poll(() => soFar, { timeout: 20_000 }).toContain('/api/sign-in');
+        await new Promise((resolve) => {
+          setTimeout(resolve, 500);
+        });
+        expect(soFar.filter((path) => path.startsWith('/api/namespaces'))).toEqual([]);
+      },
+      ready: () => Promise.resolve(),
+    });
   });
 
   test('is at most 190 KiB for the list, after gzip', async () => {
@@ -142,8 +205,7 @@ describe('the JavaScript that Chromium loads', () => {
   });
 
   test('is at most 240 KiB for a run, after gzip', async () => {
-    const path = '/ns/sizes/workflows/order-88213/01997c2e-0000-7000-8000-000000000001?ev=5';
-    const size = await loaded(path, async (page) => {
+    const size = await loaded(`${RUN}?ev=5`, async (page) => {
       await page.getByText('3 items to DE, EUR 128.90').first().waitFor();
       await page.getByRole('complementary').getByText('88213').first().waitFor();
     });

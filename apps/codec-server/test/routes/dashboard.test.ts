@@ -33,7 +33,7 @@ beforeEach(async () => {
   const files: [name: string, content: string | Uint8Array][] = [
     ['index.html', PAGE],
     ['config.json', '{"apiUrl":"https://other.example"}'],
-    ['theme.js', 'void 0;'],
+    ['early.js', 'void 0;'],
     ['encode', 'a file with the name of a route'],
     ['api/health.json', 'a file with the path of a route'],
     ['.vite/manifest.json', '{}'],
@@ -125,7 +125,7 @@ describe('the dashboard on the codec server', () => {
     const forEver = 'public, max-age=31536000, immutable';
     expect(await cached('/assets/main-1a2b.js')).toEqual([200, forEver, 'text/javascript; charset=utf-8']);
     expect(await cached('/assets/font-3c4d.woff2')).toEqual([200, forEver, 'font/woff2']);
-    expect(await cached('/theme.js')).toEqual([200, 'no-cache', 'text/javascript; charset=utf-8']);
+    expect(await cached('/early.js')).toEqual([200, 'no-cache', 'text/javascript; charset=utf-8']);
     expect(await cached('/config.json')).toEqual([200, 'no-store', 'application/json']);
     expect(await cached('/assets/main-9z8y.js')).toEqual([404, 'no-store', 'text/plain; charset=utf-8']);
   });

@@ -22,6 +22,8 @@ export interface StartOptions extends Pick<SessionOptions, 'onLock' | 'onForget'
   readonly apiUrl: string;
   /** What the identity provider answered to the attempt with which this tab left. */
   readonly returned?: SignInReturn | undefined;
+  /** Sends the requests of a session without a token. */
+  readonly fetch?: typeof fetch;
   readonly windows?: SignInWindows;
   readonly provider?: SignInProvider;
 }
@@ -32,7 +34,7 @@ export interface StartOptions extends Pick<SessionOptions, 'onLock' | 'onForget'
  */
 export async function startSession(options: StartOptions): Promise<Session> {
   const { signIn, apiUrl, returned, windows = browserWindows() } = options;
-  if (!signIn.required) return withoutSignIn('open');
+  if (!signIn.required) return withoutSignIn('open', options.fetch);
   if (!signIn.authorizationCode) return withoutSignIn('external');
   const provider = options.provider ?? (await loadProvider(signIn.authorizationCode));
   const session = (initial: Parameters<typeof createSession>[1]) =>

@@ -33,7 +33,7 @@ interface PreferencesState {
   readonly shownTheme: 'dark' | 'light';
 }
 
-/** The `localStorage` key. `public/theme.js` reads it too, before the first paint. */
+/** The `localStorage` key. `public/early.js` reads it too, before the first paint. */
 const KEY = 'decrypt-ui.preferences';
 
 const store = createStore<PreferencesState>()(() => ({

@@ -1,0 +1,59 @@
+// Runs before the first paint, while the browser loads the application. It imports nothing, so that it runs as early as possible.
+
+// Sets the theme, so that the page does not flash. src/state/preferences.ts writes the value.
+(() => {
+  let theme = 'system';
+  try {
+    theme = JSON.parse(localStorage.getItem('decrypt-ui.preferences') ?? '{}').theme ?? theme;
+  } catch {
+    // The browser forbids storage, or the stored value is invalid.
+  }
+  const dark = theme === 'system' ? matchMedia('(prefers-color-scheme: dark)').matches : theme === 'dark';
+  document.documentElement.dataset.theme = dark ? 'dark' : 'light';
+})();
+
+// Loads the scripts of the page at this address, and sends the first requests of the application. src/api/early.ts hands out the
+// responses. Where the codec server requires a sign-in, the application sends the requests itself, with its token.
+(() => {
+  const { dataset, src } = document.currentScript;
+  const base = new URL('.', src).pathname;
+  const path = location.pathname.slice(base.length - 1);
+  const run = /^\/ns\/([^/]+)\/workflows\/([^/]+)\/([^/]+)$/.exec(path);
+  const isList = path === '/' || /^\/ns\/[^/]+\/workflows\/?$/.test(path);
+  // `vite.config.ts` writes the names of the files into index.html.
+  const files = (run ? dataset.run : isList ? dataset.list : undefined) ?? '';
+  for (const file of files.split(' ').filter(Boolean)) {
+    const link = document.createElement('link');
+    if (file.endsWith('.js')) link.rel = 'modulepreload';
+    else Object.assign(link, { rel: 'preload', as: 'style' });
+    // As in the elements that the application adds: otherwise the browser would load the file twice.
+    link.crossOrigin = '';
+    link.href = base + file;
+    document.head.append(link);
+  }
+
+  // The address contains a code until the application has removed it.
+  if (path === '/sign-in') return;
+  const responses = (globalThis.earlyResponses = new Map());
+  const get = (url) => {
+    const response = fetch(url, { cache: 'no-store' });
+    responses.set(url, response);
+    return response.then((received) => received.clone().json());
+  };
+  const sendRequests = async () => {
+    const { apiUrl = '' } = await get(`${base}config.json`);
+    // The application explains an invalid address.
+    if (!/^(?:|\/(?!\/).*|https?:.*)$/.test(apiUrl)) return;
+    const api = `${(apiUrl || base).replace(/\/+$/, '')}/api`;
+    const { required } = await get(`${api}/sign-in`);
+    if (required !== false || !run) return;
+    const [namespace, workflowId, runId] = run
+      .slice(1)
+      .map((part) => encodeURIComponent(decodeURIComponent(part)));
+    const workflow = `${api}/namespaces/${namespace}/workflows/${workflowId}`;
+    for (const url of [`${workflow}/runs/${runId}/history?after=0&live=true`, `${workflow}?runId=${runId}`])
+      responses.set(url, fetch(url, { cache: 'no-store' }));
+  };
+  // The application sends a request that has failed again, and reports the failure.
+  sendRequests().catch(() => undefined);
+})();

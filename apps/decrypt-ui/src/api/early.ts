@@ -1,0 +1,21 @@
+declare global {
+  // oxlint-disable-next-line no-var -- a global of the page, which `public/early.js` sets
+  var earlyResponses: Map<string, Promise<Response>> | undefined;
+}
+
+/**
+ * Sends a request, or takes the response to the same request that `public/early.js` has sent while this script was still
+ * loading. A response is handed out once.
+ */
+export const earlyFetch: typeof fetch = async (input, init) => {
+  const early = typeof input === 'string' ? globalThis.earlyResponses?.get(input) : undefined;
+  if (typeof input !== 'string' || !early || (init?.method ?? 'GET') !== 'GET') return fetch(input, init);
+  globalThis.earlyResponses?.delete(input);
+  const response = await early.catch(() => undefined);
+  if (!response) return fetch(input, init);
+  if (init?.signal?.aborted) {
+    await response.body?.cancel();
+    throw init.signal.reason;
+  }
+  return response;
+};
