@@ -11,6 +11,7 @@ import { createQueryClient, refreshAccess } from './api/queries.ts';
 import { App } from './app.tsx';
 import { basePath } from './base-path.ts';
 import { loadConfig, type RuntimeConfig } from './config.ts';
+import { errorOf } from './errors.ts';
 import { SignInWindow, StartFailure } from './features/session/start-pages.tsx';
 import { createPlaintextCache } from './payloads/plaintext-cache.ts';
 import { preloadPage } from './router.tsx';
@@ -58,7 +59,7 @@ async function start(answer?: SignInReturn): Promise<void> {
     starting = false;
     root.render(
       <StartFailure
-        error={error instanceof Error ? error : new Error(String(error))}
+        error={errorOf(error)}
         {...(error instanceof ApiFailure && config && { apiUrl: config.apiUrl })}
         onRetry={() => void start(answer)}
       />,

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'react';
+import { errorOf } from '../errors.ts';
 
 /** What a task has come to: `result` and `error` are those of the last run that ended. */
 export interface Task<T> {
@@ -34,7 +35,7 @@ export function useTask<T>(
     try {
       result = await work(signal);
     } catch (caught) {
-      error = caught instanceof Error ? caught : new Error(String(caught));
+      error = errorOf(caught);
     }
     if (signal.aborted) return;
     setState((known) => ({ running: false, result: error ? known.result : result, error }));

@@ -7,6 +7,7 @@ import {
   readHistoryFile,
   tooLarge,
 } from '@temporal-kms/history-files';
+import { messageOf } from '../errors.ts';
 import type { IndexPort } from './history-protocol.ts';
 
 /*
@@ -117,7 +118,7 @@ export function serveHistoryFile(port: FilePort<FileRequest>): void {
           reply({
             id,
             problem: error instanceof HistoryFileError ? error.code : 'unexpected',
-            message: error instanceof Error ? error.message : String(error),
+            message: messageOf(error),
           }),
       );
   });

@@ -1,4 +1,5 @@
 import { createStore } from 'zustand/vanilla';
+import { errorOf } from '../errors.ts';
 import type { FilePort, FileReply, OpenedFile } from './history-file.ts';
 import type { RunSession } from './session.ts';
 
@@ -52,8 +53,7 @@ export function createHistoryFiles({ openPort }: HistoryFilesOptions) {
           store.setState({ status: 'open', name, file, run: file.runs.length === 1 ? 0 : undefined }, true);
       } catch (error) {
         if (id !== current) return;
-        const failure = error instanceof Error ? error : new Error(String(error));
-        store.setState({ status: 'failed', name, failure }, true);
+        store.setState({ status: 'failed', name, failure: errorOf(error) }, true);
       }
     },
     /** Shows a run of the file; undefined: the choice between its runs. */

@@ -1,5 +1,6 @@
 import { type HistoryEvent, historyFrame } from '@temporal-kms/codec-api';
 import { createLineParser } from '../api/ndjson.ts';
+import { messageOf } from '../errors.ts';
 import { createHistoryIndexer, HistoryGap } from '../model/history-indexer.ts';
 import type { HistoryEnd, IndexPort, IndexReply, IndexRequest } from './history-protocol.ts';
 
@@ -31,7 +32,7 @@ export function serveHistory(port: IndexPort<IndexRequest>): void {
     } catch (error) {
       broken = true;
       const cause = error instanceof HistoryGap ? 'gap' : 'contract';
-      reply({ type: 'failed', body, cause, message: error instanceof Error ? error.message : String(error) });
+      reply({ type: 'failed', body, cause, message: messageOf(error) });
     }
     reply({ type: 'taken', body, bytes: bytes.length });
   }

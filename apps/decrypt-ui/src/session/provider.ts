@@ -1,5 +1,6 @@
 import { escapeInvisible, type SignIn } from '@temporal-kms/codec-api';
 import * as oauth from 'oauth4webapi';
+import { messageOf } from '../errors.ts';
 import { SignInFailure, type SignInProvider, type Tokens } from './session.ts';
 
 /** The part of `GET /api/sign-in` that describes the identity provider. */
@@ -160,10 +161,9 @@ function failureOf(error: unknown): SignInFailure {
     const text = 'The identity provider cannot be reached from this page.';
     return new SignInFailure('unreachable', text, { cause: error });
   }
-  const why = error instanceof Error ? error.message : String(error);
   return new SignInFailure(
     'refused',
-    `The answer of the identity provider is not valid: ${escapeInvisible(why)}.`,
+    `The answer of the identity provider is not valid: ${escapeInvisible(messageOf(error))}.`,
     {
       cause: error,
     },

@@ -1,5 +1,6 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { ApiFailure } from '../api/failure.ts';
+import { messageOf } from '../errors.ts';
 import type { SignInWindows } from './windows.ts';
 
 /** What a provider returned. Nothing outside of this folder holds it, and it is in memory only. */
@@ -329,5 +330,3 @@ function withBearer(init: RequestInit, { bearer }: Tokens): RequestInit {
   headers.set('authorization', `Bearer ${bearer}`);
   return { ...init, headers };
 }
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useState } from 'react';
 import { failureCode } from '../../api/failure.ts';
 import { Button } from '../../components/button.tsx';
 import { Notice } from '../../components/notice.tsx';
+import { errorOf } from '../../errors.ts';
 import type { RecordedEvent } from '../../model/history.ts';
 import { useRun } from '../../run/run-context.tsx';
 import { useMe } from '../../session/me.tsx';
@@ -50,7 +51,7 @@ function Stored({ event, onRetry }: { event: RecordedEvent; onRetry: () => void 
       (stored) => setAnswer({ value: stored }),
       (error: unknown) => {
         if (abort.signal.aborted) return;
-        setAnswer({ failure: error instanceof Error ? error : new Error(String(error)) });
+        setAnswer({ failure: errorOf(error) });
       },
     );
     return () => abort.abort();

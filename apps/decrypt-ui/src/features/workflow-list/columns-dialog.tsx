@@ -1,6 +1,7 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { ArrowDown, ArrowUp, Check } from 'lucide-react';
+import { ArrowDown, ArrowUp } from 'lucide-react';
 import { Button } from '../../components/button.tsx';
+import { CheckBox } from '../../components/check-box.tsx';
 import { Dialog } from '../../components/dialog.tsx';
 import {
   type ColumnId,
@@ -35,15 +36,11 @@ export function ColumnsDialog({ open, onOpenChange, columns, attributes, onChang
           return (
             <li key={id} className={styles['item']}>
               <label className={styles['label']}>
-                <span className={styles['box']} data-checked={place < 0 ? undefined : ''}>
-                  <input
-                    type="checkbox"
-                    checked={place >= 0}
-                    disabled={id === 'id'}
-                    onChange={() => onChange(toggled(columns, id))}
-                  />
-                  {place < 0 ? null : <Check size={12} aria-hidden="true" />}
-                </span>
+                <CheckBox
+                  checked={place >= 0}
+                  disabled={id === 'id'}
+                  onChange={() => onChange(toggled(columns, id))}
+                />
                 {name}
                 {id.startsWith('@') ? <span className="t2 small">search attribute</span> : null}
               </label>

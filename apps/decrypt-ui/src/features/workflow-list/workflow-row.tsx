@@ -1,9 +1,10 @@
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
-import { Check, ChevronRight, GitCompareArrows, TriangleAlert } from 'lucide-react';
+import { ChevronRight, GitCompareArrows, TriangleAlert } from 'lucide-react';
 import { Fragment, memo, type ReactNode } from 'react';
 import { firstKey } from '../../commands/commands.ts';
+import { CheckBox } from '../../components/check-box.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
 import { formatDurationShort, formatTicking } from '../../model/format/duration.ts';
@@ -135,25 +136,17 @@ const PickMark = ({ pick }: { pick: number }) =>
 
 /** Picks a run for a comparison. It is shown where the pointer or the focus is, and in every row while the reader picks runs. */
 function PickBox({ run, pick, picking, onPick }: RunProps) {
-  const picked = pick > 0;
   return (
-    <span
-      className={styles['box']}
-      data-picked={picked ? '' : undefined}
-      data-shown={picking ? '' : undefined}
-    >
-      <input
-        type="checkbox"
-        tabIndex={-1}
-        checked={picked}
-        aria-label={`Pick ${escapeInvisible(run.workflowId)} to compare`}
-        data-tip="Pick to compare"
-        data-tip-key={firstKey('row.pick')}
-        onClick={(event) => event.stopPropagation()}
-        onChange={() => onPick(run)}
-      />
-      {picked ? <Check size={12} aria-hidden="true" /> : null}
-    </span>
+    <CheckBox
+      className={clsx(styles['box'], (picking || pick > 0) && styles['shown'])}
+      tabIndex={-1}
+      checked={pick > 0}
+      aria-label={`Pick ${escapeInvisible(run.workflowId)} to compare`}
+      data-tip="Pick to compare"
+      data-tip-key={firstKey('row.pick')}
+      onClick={(event) => event.stopPropagation()}
+      onChange={() => onPick(run)}
+    />
   );
 }
 
