@@ -6,7 +6,10 @@ import { Kbd } from './kbd.tsx';
 
 interface FooterProps {
   readonly children: ReactNode;
-  /** The page's most used commands: the keys of those that can run now are shown in front of the text. */
+  /**
+   * The page's most used commands: the keys of those that can run now are shown in front of the text. They end at the right
+   * edge, so commands that can run only sometimes come first: then the others keep their place.
+   */
   readonly hints: readonly { readonly commands: readonly CommandId[]; readonly text: string }[];
 }
 

@@ -68,6 +68,38 @@ export function idleGaps({ events, busy }: RunTimes, from: number, to: number): 
   return gaps.filter((gap) => !busy.some((work) => work.from <= gap.from && work.to >= gap.to));
 }
 
+/** The scale of an open run ends after the present by at most this share of the time that it shows… */
+const AHEAD_SHARE = 1 / 32;
+/** … and by at most this many milliseconds, unless that is less than half a pixel. */
+const MAX_AHEAD = 10_000;
+
+interface OpenInput {
+  readonly times: RunTimes;
+  readonly now: number;
+  /** CSS pixels. */
+  readonly width: number;
+  readonly collapse: boolean;
+}
+
+/**
+ * The end of the scale of an open run: the present, or a little later. It moves in steps, so that bars that have ended do not
+ * move each second. The steps are powers of two seconds: a step that grew with each second would move the end each second.
+ */
+export function endOfOpen({ times, now, width, collapse }: OpenInput): number {
+  const from = times.events[0] ?? now;
+  const gaps = collapse ? idleGaps(times, from, now) : [];
+  const last = gaps.at(-1);
+  // In a collapsed gap, the end moves no bar before the gap.
+  const shown =
+    last?.to === now
+      ? now - last.from
+      : gaps.reduce((left, gap) => left - (gap.to - gap.from), Math.max(now - from, 0));
+  const halfPixel = width > 0 ? shown / width / 2 : 0;
+  const ahead = Math.max(Math.min(shown * AHEAD_SHARE, MAX_AHEAD), halfPixel, 1000);
+  const step = 1000 * 2 ** Math.floor(Math.log2(ahead / 1000));
+  return from + Math.ceil((now - from) / step) * step;
+}
+
 export interface ScaleInput {
   readonly from: number;
   readonly to: number;

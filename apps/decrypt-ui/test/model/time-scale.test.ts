@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createTimeScale, idleGaps, offsetFrom, ticks } from '../../src/model/time-scale.ts';
+import { createTimeScale, endOfOpen, idleGaps, offsetFrom, ticks } from '../../src/model/time-scale.ts';
 
 const timesOf = (...events: number[]) => ({ events, busy: [] });
 const scaleOf = (times: number[], width = 1000, collapse = true) =>
@@ -27,6 +27,49 @@ describe('idle time', () => {
       { from: 900_000, to: 1_000_000 },
     ]);
     expect(idleGaps({ events: [0, 10], busy: [{ from: 10, to: Infinity }] }, 0, 1_000_000)).toEqual([]);
+  });
+});
+
+describe('the end of the scale of an open run', () => {
+  const SECOND = 1000;
+  const HOUR = 3_600 * SECOND;
+  /** The different ends while a minute passes, and by how much they are ahead of the present at most. */
+  function minute(times: readonly number[], begin: number, collapse = true) {
+    const ends = new Set<number>();
+    let ahead = 0;
+    for (let now = begin; now < begin + 60 * SECOND; now += SECOND) {
+      const end = endOfOpen({ times: { events: times, busy: [] }, now, width: 900, collapse });
+      expect(end).toBeGreaterThanOrEqual(now);
+      ends.add(end);
+      ahead = Math.max(ahead, end - now);
+    }
+    return { moves: ends.size, ahead };
+  }
+  const each = (step: number, to: number) => Array.from({ length: to / step }, (_, index) => index * step);
+
+  test('moves each second while a second is a large part of the run', () => {
+    expect(minute(each(SECOND, 60 * SECOND), 3 * SECOND)).toEqual({ moves: 60, ahead: 0 });
+  });
+
+  test('moves each eighth second later, and is ahead by less than a thirty-second part', () => {
+    const { moves, ahead } = minute(each(SECOND, 700 * SECOND), 600 * SECOND);
+    expect(moves).toBeLessThan(10);
+    expect(ahead).toBeLessThan(8 * SECOND);
+  });
+
+  test('moves by half a pixel of a long run', () => {
+    expect(minute(each(60 * SECOND, 72 * HOUR), 72 * HOUR).moves).toBeLessThan(3);
+  });
+
+  test('depends on the time after a collapsed gap, which shares the width', () => {
+    const recent = each(SECOND, 130 * SECOND).map((time) => 72 * HOUR + time);
+    const begin = recent.at(-1)!;
+    expect(minute([0, ...recent], begin).ahead).toBeLessThan(8 * SECOND);
+    expect(minute([0, ...recent], begin, false).ahead).toBeGreaterThan(60 * SECOND);
+  });
+
+  test('moves rarely while a run waits', () => {
+    expect(minute([0, 10, 20], 72 * HOUR).moves).toBeLessThan(3);
   });
 });
 

@@ -176,10 +176,10 @@ function Audit({ namespace }: { namespace: string }) {
       </SplitView>
       <Footer
         hints={[
+          { commands: ['audit.verify'], text: 'verify' },
           { commands: ['row.next', 'row.previous'], text: 'move' },
           { commands: ['row.open'], text: 'details' },
           { commands: ['find'], text: 'filter' },
-          { commands: ['audit.verify'], text: 'verify' },
           { commands: ['help'], text: 'all keys' },
         ]}
       >

@@ -21,15 +21,6 @@ import { HistoryTable } from './history-table.tsx';
 import type { HistoryView } from './use-history-view.ts';
 import type { MatchJump } from './use-matches.ts';
 
-/**
- * The current time, rounded up to the time that moves a bar by half a pixel. The bars of a run of three days then do not
- * change every second.
- */
-function byPixel(now: number, start: number, width: number): number {
-  const step = Math.max((now - start) / Math.max(width, 1) / 2, 1000);
-  return start + Math.ceil((now - start) / step) * step;
-}
-
 interface HistoryTabProps {
   readonly view: HistoryView;
   readonly matches: MatchJump;
@@ -50,7 +41,7 @@ export function HistoryTab({ view, matches, search, notices }: HistoryTabProps) 
   const present = Math.max(now, last);
   const waterfall = useWaterfall({
     times: view.times,
-    now: open ? byPixel(present, view.times.events[0] ?? 0, width) : undefined,
+    now: open ? present : undefined,
     width,
     collapse: view.idle,
     zoom: { from: search.from, to: search.to },
@@ -73,7 +64,7 @@ export function HistoryTab({ view, matches, search, notices }: HistoryTabProps) 
           collapse={view.idle}
           tasks={view.tasks}
           pending={view.pending}
-          now={byPixel(present, view.times.events[0] ?? 0, 1500)}
+          now={present}
           zoom={{ from: search.from, to: search.to }}
           onZoom={(zoom) => view.change(zoom)}
         />

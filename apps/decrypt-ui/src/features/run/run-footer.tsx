@@ -25,9 +25,9 @@ export function RunFooter() {
   return (
     <Footer
       hints={[
-        { commands: ['row.next', 'row.previous'], text: 'event' },
         { commands: ['match.next'], text: 'next match' },
         { commands: ['match.only'], text: 'only matches' },
+        { commands: ['row.next', 'row.previous'], text: 'event' },
         { commands: ['failed.next'], text: 'next failed' },
         { commands: ['pending.next'], text: 'next pending' },
         { commands: ['inspector.focus'], text: 'inspector' },
@@ -36,7 +36,7 @@ export function RunFooter() {
       ]}
     >
       {loading ? (
-        <span>
+        <span className={styles['state']}>
           {formatCount(events.length)} of about {formatCount(expected)} events
         </span>
       ) : (

@@ -6,7 +6,7 @@ import { formatMoment } from '../../model/format/time.ts';
 import type { Group } from '../../model/history.ts';
 import { isFailure } from '../../model/outcome.ts';
 import type { PendingWork } from '../../model/pending.ts';
-import { createTimeScale, type RunTimes, type TimeScale } from '../../model/time-scale.ts';
+import { createTimeScale, endOfOpen, type RunTimes, type TimeScale } from '../../model/time-scale.ts';
 import { useFind, useRun } from '../../run/run-context.tsx';
 import { useTheme, useTimeFormat } from '../../state/preferences.ts';
 import { Brush, type Zoom } from './brush.tsx';
@@ -37,7 +37,8 @@ export function Overview({ times, collapse, tasks, pending, now, zoom, onZoom }:
   const [ref, { width }] = useSize();
   const theme = useTheme();
   const from = times.events[0] ?? 0;
-  const to = Math.max(times.events.at(-1) ?? 0, open ? now : 0, from + 1);
+  const end = endOfOpen({ times, now, width, collapse });
+  const to = Math.max(times.events.at(-1) ?? 0, open ? end : 0, from + 1);
   const scale = useMemo(
     () =>
       createTimeScale({
@@ -51,10 +52,10 @@ export function Overview({ times, collapse, tasks, pending, now, zoom, onZoom }:
   );
   return (
     <div ref={ref} className={styles['overview']} role="group" aria-label="Whole run">
-      <Lines key={theme} tasks={tasks} pending={pending} scale={scale} width={width} now={now} />
+      <Lines key={theme} tasks={tasks} pending={pending} scale={scale} width={width} now={end} />
       {scale.gaps.map((gap) => (
         <span key={gap.from} className={styles['gap']} style={{ left: PAD + gap.left, width: gap.width }}>
-          {formatDuration(gap.to - gap.from)}
+          {formatDuration(Math.min(gap.to, now) - gap.from)}
         </span>
       ))}
       <Marks scale={scale} />

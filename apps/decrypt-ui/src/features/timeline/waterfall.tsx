@@ -8,6 +8,7 @@ import {
 import { extent, type Span } from '../../model/spans.ts';
 import {
   createTimeScale,
+  endOfOpen,
   idleGaps,
   type Interval,
   offsetFrom,
@@ -34,6 +35,7 @@ export interface Waterfall {
 
 interface WaterfallInput {
   readonly times: RunTimes;
+  /** The present, of an open run. */
   readonly now: number | undefined;
   readonly width: number;
   readonly collapse: boolean;
@@ -42,20 +44,21 @@ interface WaterfallInput {
 
 export function useWaterfall({ times, now, width, collapse, zoom }: WaterfallInput): Waterfall {
   const from = times.events[0] ?? 0;
-  const to = Math.max(times.events.at(-1) ?? 0, now ?? 0, from + 1);
+  const end = now === undefined ? 0 : endOfOpen({ times, now, width, collapse });
+  const to = Math.max(times.events.at(-1) ?? 0, end, from + 1);
   const gaps = useMemo(() => (collapse ? idleGaps(times, from, to) : []), [times, from, to, collapse]);
   const start = zoom.from === undefined ? from : from + zoom.from;
-  const end = zoom.to === undefined ? to : from + zoom.to;
+  const until = zoom.to === undefined ? to : from + zoom.to;
   const scale = useMemo(
     () =>
       createTimeScale({
         from: start,
-        to: end,
+        to: until,
         times,
         width: Math.max(width - PAD_LEFT - PAD_RIGHT, 1),
         collapse,
       }),
-    [start, end, times, width, collapse],
+    [start, until, times, width, collapse],
   );
   return useMemo(
     () => ({
@@ -95,7 +98,7 @@ export function AxisLabels({ waterfall, now }: { waterfall: Waterfall; now: numb
           className={styles['gapLabel']}
           style={{ left: PAD_LEFT + gap.left + gap.width / 2 }}
         >
-          {formatDuration(gap.to - gap.from)}
+          {formatDuration(Math.min(gap.to, now ?? gap.to) - gap.from)}
         </span>
       ))}
       {nowX === undefined ? null : (

@@ -15,23 +15,30 @@ interface StatusCountsProps {
   readonly count: WorkflowCount | undefined;
   /** The counts with which `count` is compared. */
   readonly before: WorkflowCount | undefined;
+  /** The buttons have their space before they are shown: a count adds buttons and makes them wider. */
+  readonly shown: boolean;
   readonly chosen: readonly WorkflowStatus[];
   /** Absent for a query that only its author can change. */
   readonly onToggle: ((status: WorkflowStatus) => void) | undefined;
 }
 
 /** How many runs have each status, and by how many that has changed. A click on a status filters the list. */
-export function StatusCounts({ count, before, chosen, onToggle }: StatusCountsProps) {
+export function StatusCounts({ count, before, shown, chosen, onToggle }: StatusCountsProps) {
   // A status that appeared once stays: buttons that come and go would move the others under the pointer.
   const [seen, setSeen] = useState<readonly WorkflowStatus[]>([]);
   const added = others.filter(
     (status) => !seen.includes(status) && ((count?.byStatus[status] ?? 0) > 0 || chosen.includes(status)),
   );
   if (added.length > 0) setSeen([...seen, ...added]);
-  const shown = [...usual, ...others.filter((status) => seen.includes(status))];
+  const statuses = [...usual, ...others.filter((status) => seen.includes(status))];
   return (
-    <div className={clsx(styles['counts'], 'fades')} role="group" aria-label="Filter by status">
-      {shown.map((status) => {
+    <div
+      className={clsx(styles['counts'], 'fades')}
+      data-shown={shown ? '' : undefined}
+      role="group"
+      aria-label="Filter by status"
+    >
+      {statuses.map((status) => {
         const outcome = outcomeOf(status);
         const now = count?.byStatus[status] ?? 0;
         const change = count && before ? now - (before.byStatus[status] ?? 0) : 0;

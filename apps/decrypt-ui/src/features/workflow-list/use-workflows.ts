@@ -66,12 +66,14 @@ export function useWorkflows(namespace: string, query: string) {
 export function useCounts(namespace: string, query: ListQuery, resolve: (text: string) => string) {
   const { api } = useServices();
   const text = resolve(printQuery(withStatuses(query, [])));
-  const { data, isPlaceholderData } = useQuery(countQuery(api, namespace, text));
+  const { data, isPlaceholderData, failureCount } = useQuery(countQuery(api, namespace, text));
   const key = `${namespace} ${text}`;
   const [before, setBefore] = useState<{ key: string; count: WorkflowCount }>();
   if (data && !isPlaceholderData && before?.key !== key) setBefore({ key, count: data });
   return {
     count: data,
+    /** False until the request has an answer or has failed. */
+    known: data !== undefined || failureCount > 0,
     before: before?.key === key ? before.count : undefined,
     /** Compares with the present counts from now on. */
     settle: () => data && setBefore({ key, count: data }),

@@ -217,7 +217,7 @@ function ViewLink({ namespace, q, cols, current, children }: ViewLinkProps) {
   );
 }
 
-/** How many runs a view has; nothing while that is unknown. */
+/** How many runs a view has; its space while that is unknown. */
 function ViewCount({ namespace, q }: { namespace: string; q: string }) {
   const { api } = useServices();
   const resolve = useResolvedTimes(namespace, q);
@@ -227,7 +227,7 @@ function ViewCount({ namespace, q }: { namespace: string; q: string }) {
     // An older server does not have the search attribute.
     retry: false,
   });
-  return data && data.total > 0 ? <span className={styles['count']}>{formatCount(data.total)}</span> : null;
+  return <span className={styles['count']}>{data ? formatCount(data.total) : null}</span>;
 }
 
 interface NameDialogProps {

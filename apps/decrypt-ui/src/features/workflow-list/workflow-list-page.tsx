@@ -109,6 +109,7 @@ export function WorkflowListPage() {
         <StatusCounts
           count={counts.count}
           before={counts.before}
+          shown={counts.known}
           chosen={chosen}
           onToggle={query.kind === 'raw' ? undefined : toggle}
         />
@@ -193,11 +194,11 @@ export function WorkflowListPage() {
       />
       <Footer
         hints={[
+          { commands: ['row.pick'], text: 'pick to compare' },
           { commands: ['row.next', 'row.previous'], text: 'move' },
           { commands: ['row.open'], text: 'open' },
           { commands: ['group.expand'], text: 'children' },
           { commands: ['find'], text: 'filter' },
-          { commands: ['row.pick'], text: 'pick to compare' },
           { commands: ['search.runs'], text: 'search payloads' },
           { commands: ['copy.id'], text: 'copy id' },
           { commands: ['help'], text: 'all keys' },
