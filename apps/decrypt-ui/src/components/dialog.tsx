@@ -7,7 +7,7 @@ export interface DialogProps {
   readonly title: string;
   readonly open: boolean;
   readonly onOpenChange: (open: boolean) => void;
-  /** Gets the focus when the dialog opens; the close button by default. */
+  /** Gets the focus when the dialog opens; by default the first control of its content, else the close button. */
   readonly initialFocus?: RefObject<HTMLElement | null>;
   /** As large as the window permits, for contents that fill it. */
   readonly large?: boolean;

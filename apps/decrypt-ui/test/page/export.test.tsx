@@ -57,6 +57,14 @@ const asked = (app: Awaited<ReturnType<typeof renderApp>>) =>
     .map(({ body }) => exportRequest.parse(JSON.parse(body)));
 
 describe('the export of a run', () => {
+  test('begins at the chosen form, so that Enter exports', async () => {
+    const app = await openDialog();
+    await expect.element(dialog().getByRole('radio', { name: /^Readable/ })).toHaveFocus();
+    await userEvent.keyboard('{ArrowDown}{Enter}');
+    await expect.element(dialog().getByText(/^Saved 5\d events, /)).toBeVisible();
+    expect(asked(app)).toEqual([{ form: 'decoded' }]);
+  });
+
   test('downloads the decrypted history, and says how much it saved', async () => {
     const app = await openDialog();
     await userEvent.click(button('Export'));
