@@ -1,9 +1,29 @@
 import { escapeInText } from '@temporal-kms/codec-api';
 import { isLosslessNumber } from 'lossless-json';
 import { hexLine } from './hex.ts';
-import type { PayloadValue } from './payload-value.ts';
+import { parseJson, type PayloadValue } from './payload-value.ts';
 import { stringifyJson } from './stringify-json.ts';
 import { isRecord } from './values.ts';
+
+/** What is compared: a decoded payload, or lines. */
+export type Compared = PayloadValue | readonly string[];
+
+/** What a worker needs of it: the text of JSON without the parsed value, whose copy would make the page wait. */
+export type Comparable =
+  | Exclude<PayloadValue, { kind: 'json' }>
+  | { readonly kind: 'json'; readonly text: string }
+  | readonly string[];
+
+export const comparableOf = (compared: Compared): Comparable =>
+  'kind' in compared && compared.kind === 'json' ? { kind: 'json', text: compared.text } : compared;
+
+/** The lines of what is compared. They can be a hundred thousand, so call it in a worker. */
+export function linesOf(comparable: Comparable): readonly string[] {
+  if (!('kind' in comparable)) return comparable;
+  return comparableLines(
+    comparable.kind === 'json' ? { ...comparable, value: parseJson(comparable.text) } : comparable,
+  );
+}
 
 /**
  * The lines of a decoded payload for a comparison. The members of JSON objects are in alphabetical order, so that their order

@@ -46,11 +46,14 @@ function jsonValue(bytes: Uint8Array<ArrayBuffer>): PayloadValue {
   if (text === undefined) return { kind: 'bytes', bytes };
   if (bytes.length > MAX_PARSED) return { kind: 'text', text, note: 'the JSON is too long to be laid out' };
   try {
-    return { kind: 'json', value: parse(text, null, parseNumber), text };
+    return { kind: 'json', value: parseJson(text), text };
   } catch {
     return { kind: 'text', text, note: 'the encoding is JSON, but the content is not' };
   }
 }
+
+/** The value of a JSON text, with every digit of its numbers. @throws SyntaxError */
+export const parseJson = (text: string): unknown => parse(text, null, parseNumber);
 
 /** Integers of up to 15 digits. A number of JavaScript has all their digits. */
 const SHORT_INTEGER = /^(?:0|-?[1-9]\d{0,14})$/;

@@ -53,6 +53,19 @@ describe('the comparison of payloads', () => {
     expect(changes()).toEqual([]);
   });
 
+  test('gives the worker the text of JSON, so that the page neither lays it out nor copies the value', async () => {
+    const sent = vi.spyOn(Worker.prototype, 'postMessage');
+    await renderApp(`${order}?ev=11`);
+    await until(() => button('More about input').query(), 'the payload');
+    await compare('input');
+    await until(() => text().includes('differ'), 'the comparison');
+    const requests = sent.mock.calls.map(([message]): unknown => message);
+    expect(requests).toContainEqual({
+      left: { kind: 'json', text: expect.stringContaining('maren.vogel') },
+      right: { kind: 'json', text: expect.stringContaining('HAM-2') },
+    });
+  });
+
   test('ends its worker when the dialog closes', async () => {
     const ended = vi.spyOn(Worker.prototype, 'terminate');
     const app = await renderApp(`${order}?ev=11`);

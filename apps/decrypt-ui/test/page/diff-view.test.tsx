@@ -5,6 +5,7 @@ import { DiffView } from '../../src/features/compare/diff-view.tsx';
 import { CUT, MORE } from '../../src/model/line-cut.ts';
 import { until } from './render-app.tsx';
 
+const text = (...lines: string[]) => ({ kind: 'text', text: lines.join('\n') }) as const;
 const rows = () => [...document.querySelectorAll('[data-diff]')];
 const long = (end: string) => `${'word '.repeat(10_000)}${end}${' more'.repeat(4_000)}`;
 const button = (name: string | RegExp) => page.getByRole('button', { name });
@@ -12,7 +13,8 @@ const button = (name: string | RegExp) => page.getByRole('button', { name });
 describe('a comparison with very long lines', () => {
   test('cuts them around the first difference, and shows all of them on request', async () => {
     const [left, right] = [long('before'), long('behind')];
-    await render(<DiffView left={['same', left]} right={['same', right]} label="Differences" />);
+    const values = [text('same', left), text('same', right)] as const;
+    await render(<DiffView left={values[0]} right={values[1]} label="Differences" />);
     await until(() => rows().length === 2, 'the lines');
     const [, changed] = rows();
     expect([...changed!.querySelectorAll('mark')].map((mark) => mark.textContent)).toEqual([
@@ -33,7 +35,8 @@ describe('a comparison with very long lines', () => {
 
   test('leaves shorter lines as they are', async () => {
     const line = 'x'.repeat(CUT);
-    await render(<DiffView left={[line]} right={['y']} label="Differences" />);
+    const [left, right] = [text(line), text('y')];
+    await render(<DiffView left={left} right={right} label="Differences" />);
     await until(() => rows().length === 1, 'the line');
     expect(rows()[0]!.textContent).toContain(line);
     expect(button(/Show/).query()).toBeNull();

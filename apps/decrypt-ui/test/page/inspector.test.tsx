@@ -40,6 +40,18 @@ describe('the inspector', () => {
     expect(inspector()).not.toContain('"$payload": "39:0"');
   });
 
+  test('shows a raw event with large payloads as a tree, and draws only its lines in view', async () => {
+    await renderApp('/ns/NS/workflows/every-encoding/01997c2e-0000-7000-8000-0000000000ec?ev=2&pane=raw');
+    await userEvent.click(page.getByRole('button', { name: 'Decoded' }));
+    await until(() => inspector().includes('just words'), 'a small payload', 10_000);
+    await until(() => !inspector().includes('$payload'), 'the large payload', 10_000);
+    const tree = page.getByRole('tree', { name: 'Event 2 as JSON' });
+    const lines = tree.element().querySelectorAll('[role="treeitem"]');
+    expect(lines.length).toBeLessThan(200);
+    tree.element().scrollTop = 1e6;
+    await until(() => tree.element().textContent?.includes('long enough to take'), 'its last lines', 10_000);
+  });
+
   test('shows the raw event as Temporal stores it, on request', async () => {
     const app = await renderApp(`${order}?ev=39&one=true&pane=raw`);
     await until(() => inspector().includes('"$payload": "39:0"'), 'the reference', 10_000);

@@ -6,12 +6,13 @@ import { Dialog } from '../../components/dialog.tsx';
 import { formatMoment } from '../../model/format/time.ts';
 import { outcomeOf, outcomeText } from '../../model/outcome.ts';
 import { payloadChoices, type PayloadPosition, positionOf } from '../../model/payload-choices.ts';
+import type { PayloadValue } from '../../model/payload-value.ts';
 import { millisOf } from '../../model/values.ts';
 import { RunProvider, useRun } from '../../run/run-context.tsx';
 import { useServices } from '../../state/services.tsx';
 import { useTimeFormat } from '../../state/preferences.ts';
 import styles from './compare-dialog.module.css';
-import { ComparedPayload, type Lines } from './compared-payload.tsx';
+import { ComparedPayload } from './compared-payload.tsx';
 import { DiffView } from './diff-view.tsx';
 
 interface CompareDialogProps {
@@ -25,11 +26,11 @@ export function CompareDialog({ stub, title, onClose }: CompareDialogProps) {
   const { address, follow } = useRun();
   const [runId, setRunId] = useState(address.runId);
   const position = useMemo(() => positionOf(follow.history, stub.ref), [follow.history, stub.ref]);
-  const [left, setLeft] = useState<Lines>();
-  const [right, setRight] = useState<Lines>();
+  const [left, setLeft] = useState<PayloadValue>();
+  const [right, setRight] = useState<PayloadValue>();
   const other = useMemo(() => ({ ...address, runId }), [address, runId]);
   const event = stub.ref.split(':', 1)[0] ?? '';
-  const second = <Second position={position} isSameRun={runId === address.runId} onLines={setRight} />;
+  const second = <Second position={position} isSameRun={runId === address.runId} onValue={setRight} />;
   return (
     <Dialog title="Compare payloads" large open onOpenChange={(open) => !open && onClose()}>
       <div className={styles['sides']}>
@@ -40,7 +41,7 @@ export function CompareDialog({ stub, title, onClose }: CompareDialogProps) {
               {event === '0' ? '' : ` of event ${event}`}
             </span>
           </div>
-          <ComparedPayload stub={stub} title={title} onLines={setLeft} />
+          <ComparedPayload stub={stub} title={title} onValue={setLeft} />
         </section>
         <section className={styles['side']} aria-label="Second payload">
           <RunChoice runId={runId} onChoose={setRunId} />
@@ -105,11 +106,11 @@ const likenesses = [
 interface SecondProps {
   readonly position: PayloadPosition | undefined;
   readonly isSameRun: boolean;
-  readonly onLines: (lines: Lines) => void;
+  readonly onValue: (value: PayloadValue | undefined) => void;
 }
 
 /** The choice of the second payload, in the run around it. */
-function Second({ position, isSameRun, onLines }: SecondProps) {
+function Second({ position, isSameRun, onValue }: SecondProps) {
   const { follow } = useRun();
   const { history, phase } = follow;
   const [chosen, setChosen] = useState<PayloadRef>();
@@ -137,7 +138,7 @@ function Second({ position, isSameRun, onLines }: SecondProps) {
           );
         })}
       </Select>
-      <ComparedPayload key={choice.ref} stub={choice.stub} title="Payload" onLines={onLines} />
+      <ComparedPayload key={choice.ref} stub={choice.stub} title="Payload" onValue={onValue} />
     </>
   );
 }

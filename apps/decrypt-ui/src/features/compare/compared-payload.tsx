@@ -1,7 +1,7 @@
 import type { PayloadStub } from '@temporal-kms/codec-api';
 import { useEffect } from 'react';
-import { comparableLines } from '../../model/comparable.ts';
 import { keyBadges } from '../../model/keys.ts';
+import type { PayloadValue } from '../../model/payload-value.ts';
 import { useFindings, usePayload } from '../../payloads/payloads-context.tsx';
 import { KeyBadges } from '../payload/key-badges.tsx';
 import { Mask } from '../payload/mask.tsx';
@@ -10,26 +10,23 @@ import { ReasonNote } from '../payload/reason-note.tsx';
 import { RevealControl } from '../reveal/reveal-control.tsx';
 import styles from './compare-dialog.module.css';
 
-/** The lines of a payload; undefined while the payload is not decrypted. */
-export type Lines = readonly string[] | undefined;
-
 interface ComparedPayloadProps {
   readonly stub: PayloadStub;
   readonly title: string;
-  /** Called with the lines of the payload; undefined while the payload is not decrypted. */
-  readonly onLines: (lines: Lines) => void;
+  /** Called with the value of the payload; undefined while the payload is not decrypted. */
+  readonly onValue: (value: PayloadValue | undefined) => void;
 }
 
-/** Key, size and state of a payload, and its lines for the comparison while it is open. */
-export function ComparedPayload({ stub, title, onLines }: ComparedPayloadProps) {
+/** Key, size and state of a payload, and its value for the comparison while it is open. */
+export function ComparedPayload({ stub, title, onValue }: ComparedPayloadProps) {
   const view = usePayload(stub.ref, stub);
   const findings = useFindings();
   const value = view.status === 'readable' ? view.value : undefined;
   useEffect(() => {
     if (!value) return undefined;
-    onLines(comparableLines(value));
-    return () => onLines(undefined);
-  }, [value, onLines]);
+    onValue(value);
+    return () => onValue(undefined);
+  }, [value, onValue]);
   return (
     <>
       <div className={styles['facts']}>

@@ -4,19 +4,20 @@ import { type ReactNode, useMemo, useState } from 'react';
 import { formatCount, plural } from '../../model/format/number.ts';
 import { cutOf, cutText, MORE } from '../../model/line-cut.ts';
 import { changedLines, type DiffRow, diffRows, type Piece, wordDiff } from '../../model/line-diff.ts';
+import type { PayloadValue } from '../../model/payload-value.ts';
 import { CodeView } from '../payload/code-view.tsx';
 import styles from './diff-view.module.css';
 import { useDiff } from './use-diff.ts';
 
 interface DiffViewProps {
-  readonly left: readonly string[];
-  readonly right: readonly string[];
+  readonly left: PayloadValue;
+  readonly right: PayloadValue;
   readonly label: string;
   /** Fills the height of the element around it. */
   readonly fill?: boolean;
 }
 
-/** Two texts next to each other, with the lines and words in which they differ. Equal lines are folded. */
+/** Two payloads next to each other, with the lines and words in which they differ. Equal lines are folded. */
 export function DiffView({ left, right, label, fill }: DiffViewProps) {
   const result = useDiff(left, right);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
@@ -59,8 +60,8 @@ export function DiffView({ left, right, label, fill }: DiffViewProps) {
             return (
               <Lines
                 row={row}
-                left={left}
-                right={right}
+                left={result.diff.left}
+                right={result.diff.right}
                 more={times}
                 onMore={() => setMore(new Map(more).set(key, times + 1))}
               />

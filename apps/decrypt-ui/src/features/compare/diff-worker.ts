@@ -1,11 +1,19 @@
-import { lineDiff } from '../../model/line-diff.ts';
+import { type Comparable, linesOf } from '../../model/comparable.ts';
+import { type LineDiff, lineDiff } from '../../model/line-diff.ts';
 
-/** The two texts in lines. The page ends the worker after its answer, and with it this copy of the plaintext. */
+/** What is compared. The page ends the worker after its answer, and with it this copy of the plaintext. */
 export interface DiffRequest {
+  readonly left: Comparable;
+  readonly right: Comparable;
+}
+
+/** The lines of both, and how they differ. */
+export interface Diff extends LineDiff {
   readonly left: readonly string[];
   readonly right: readonly string[];
 }
 
 addEventListener('message', ({ data }: MessageEvent<DiffRequest>) => {
-  postMessage(lineDiff(data.left, data.right));
+  const [left, right] = [linesOf(data.left), linesOf(data.right)];
+  postMessage({ left, right, ...lineDiff(left, right) } satisfies Diff);
 });

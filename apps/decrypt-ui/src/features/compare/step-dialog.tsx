@@ -1,11 +1,12 @@
 import { useState } from 'react';
 import { Dialog } from '../../components/dialog.tsx';
 import { categoryText, groupName } from '../../model/describe-group.ts';
+import type { PayloadValue } from '../../model/payload-value.ts';
 import { type AlignedStep, type PayloadPair, payloadPairs } from '../../model/run-alignment.ts';
 import { type RunScope, RunScopeProvider } from '../../run/run-context.tsx';
 import { PayloadBlock } from '../payload/payload-block.tsx';
 import styles from './compare-dialog.module.css';
-import { ComparedPayload, type Lines } from './compared-payload.tsx';
+import { ComparedPayload } from './compared-payload.tsx';
 import { DiffView } from './diff-view.tsx';
 
 interface StepDialogProps {
@@ -39,8 +40,8 @@ interface PairProps {
 }
 
 function Pair({ pair, left, right }: PairProps) {
-  const [first, setFirst] = useState<Lines>();
-  const [second, setSecond] = useState<Lines>();
+  const [first, setFirst] = useState<PayloadValue>();
+  const [second, setSecond] = useState<PayloadValue>();
   const { title } = pair;
   if (!pair.left || !pair.right) {
     const [stub, scope, name] = pair.left ? [pair.left, left, 'first'] : [pair.right, right, 'second'];
@@ -56,12 +57,12 @@ function Pair({ pair, left, right }: PairProps) {
       <div className={styles['sides']}>
         <div className={styles['side']}>
           <RunScopeProvider scope={left}>
-            <ComparedPayload stub={pair.left} title={`${title}, first run`} onLines={setFirst} />
+            <ComparedPayload stub={pair.left} title={`${title}, first run`} onValue={setFirst} />
           </RunScopeProvider>
         </div>
         <div className={styles['side']}>
           <RunScopeProvider scope={right}>
-            <ComparedPayload stub={pair.right} title={`${title}, second run`} onLines={setSecond} />
+            <ComparedPayload stub={pair.right} title={`${title}, second run`} onValue={setSecond} />
           </RunScopeProvider>
         </div>
       </div>

@@ -5,6 +5,7 @@ import { eventTitle } from '../../model/describe-group.ts';
 import type { RecordedEvent } from '../../model/history.ts';
 import { stringifyJson } from '../../model/stringify-json.ts';
 import { CodeView } from '../payload/code-view.tsx';
+import { JsonView } from '../payload/json-view.tsx';
 import styles from './panes.module.css';
 
 interface EventTextProps {
@@ -14,11 +15,15 @@ interface EventTextProps {
   readonly decrypted?: boolean;
 }
 
-/** An event as JSON. */
+/** Bytes of the payloads of an event above which it is shown as a tree: the text of all of them would make the page wait. */
+const LARGE = 50_000;
+
+// Numbers of decrypted JSON keep their exact digits.
+const textOf = (value: unknown) => escapeInText(stringifyJson(value, 2));
+
+/** An event as JSON: a text, or a tree for an event with large payloads. */
 export function EventText({ event, value, note, decrypted = false }: EventTextProps) {
-  // Numbers of decrypted JSON keep their exact digits.
-  const text = useMemo(() => escapeInText(stringifyJson(value, 2)), [value]);
-  const lines = useMemo(() => text.split('\n'), [text]);
+  const Body = event.payloads.reduce((sum, { bytes }) => sum + bytes, 0) > LARGE ? JsonView : Text;
   return (
     <section className={styles['section']}>
       <header className={styles['head']}>
@@ -27,14 +32,20 @@ export function EventText({ event, value, note, decrypted = false }: EventTextPr
           event {event.eventId}, {note}
         </span>
         <span className="spacer" />
-        <CopyButton what="event as JSON" text={() => text} />
+        <CopyButton what="event as JSON" text={() => textOf(value)} />
       </header>
-      <CodeView
-        count={lines.length}
-        label={`Event ${event.eventId} as JSON`}
-        decrypted={decrypted}
-        renderLine={(index) => lines[index]}
-      />
+      <Body value={value} label={`Event ${event.eventId} as JSON`} decrypted={decrypted} />
     </section>
   );
+}
+
+interface TextProps {
+  readonly value: unknown;
+  readonly label: string;
+  readonly decrypted: boolean;
+}
+
+function Text({ value, ...rest }: TextProps) {
+  const lines = useMemo(() => textOf(value).split('\n'), [value]);
+  return <CodeView count={lines.length} renderLine={(index) => lines[index]} {...rest} />;
 }

@@ -3,11 +3,11 @@ import { type ReactNode, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import { Button } from '../../components/button.tsx';
 import { rawEvent, type RecordedEvent } from '../../model/history.ts';
-import { type PayloadValue, payloadValue } from '../../model/payload-value.ts';
+import type { PayloadValue } from '../../model/payload-value.ts';
 import { isRecord } from '../../model/values.ts';
 import { useRun } from '../../run/run-context.tsx';
-import { useDecoder, usePayloadsInView } from '../../payloads/payloads-context.tsx';
-import { valueOf } from '../../payloads/payload-values.ts';
+import { useDecoder, usePayload } from '../../payloads/payloads-context.tsx';
+import { valueOf, valuesStore } from '../../payloads/payload-values.ts';
 import { EventText } from './event-text.tsx';
 import { StoredEventText } from './stored-event.tsx';
 import styles from './panes.module.css';
@@ -62,9 +62,22 @@ const views: Readonly<Record<Form, (props: { event: RecordedEvent }) => ReactNod
 };
 
 function DecodedEvent({ event }: { event: RecordedEvent }) {
-  const values = useValues(event.payloads.map(({ ref }) => ref));
+  const values = useValues(event);
   const value = useMemo(() => replaced(withoutStubs(event), values), [event, values]);
-  return <EventText event={event} value={value} note="payloads decoded" decrypted />;
+  return (
+    <>
+      {event.payloads.map(({ ref }) => (
+        <InView key={ref} payload={ref} />
+      ))}
+      <EventText event={event} value={value} note="payloads decoded" decrypted />
+    </>
+  );
+}
+
+/** Keeps a payload in view, so that it is decrypted, and interpreted in a worker if it is large. */
+function InView({ payload }: { payload: PayloadRef }) {
+  usePayload(payload);
+  return null;
 }
 
 function withoutStubs(event: RecordedEvent) {
@@ -72,25 +85,24 @@ function withoutStubs(event: RecordedEvent) {
   return raw;
 }
 
-/** The decrypted values of payloads by ref, or why they cannot be decrypted. Keeps the payloads in view. */
-function useValues(refs: readonly PayloadRef[]): ReadonlyMap<PayloadRef, unknown> {
+/** The values of the decrypted payloads of an event by ref, or why they cannot be decrypted. */
+function useValues({ payloads }: RecordedEvent): ReadonlyMap<PayloadRef, unknown> {
   const decoder = useDecoder();
-  const viewed = usePayloadsInView(decoder, refs);
-  const { payloads } = useStore(decoder.store);
+  const answers = useStore(decoder.store);
+  const interpreted = useStore(valuesStore);
   return useMemo(() => {
     const values = new Map<PayloadRef, unknown>();
-    for (const ref of viewed) {
-      const state = payloads.get(ref) ?? decoder.state(ref);
+    for (const { ref } of payloads) {
+      const state = decoder.state(ref);
       if (state.status !== 'answered') continue;
-      values.set(
-        ref,
-        state.result.ok
-          ? shown(valueOf(state.result.payload) ?? payloadValue(state.result.payload))
-          : { $unreadable: state.result.reason },
-      );
+      const { result } = state;
+      const value = result.ok ? valueOf(result.payload) : undefined;
+      if (!result.ok) values.set(ref, { $unreadable: result.reason });
+      else if (value) values.set(ref, shown(value));
     }
     return values;
-  }, [decoder, viewed, payloads]);
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- the answers and their values are in the decoder
+  }, [decoder, payloads, answers, interpreted]);
 }
 
 function shown(value: PayloadValue): unknown {
