@@ -30,6 +30,9 @@ describe('idle time', () => {
   });
 });
 
+/** Times from 0 to `to`, one for each step. */
+const each = (step: number, to: number) => Array.from({ length: to / step }, (_, index) => index * step);
+
 describe('the end of the scale of an open run', () => {
   const SECOND = 1000;
   const HOUR = 3_600 * SECOND;
@@ -45,7 +48,6 @@ describe('the end of the scale of an open run', () => {
     }
     return { moves: ends.size, ahead };
   }
-  const each = (step: number, to: number) => Array.from({ length: to / step }, (_, index) => index * step);
 
   test('moves each second while a second is a large part of the run', () => {
     expect(minute(each(SECOND, 60 * SECOND), 3 * SECOND)).toEqual({ moves: 60, ahead: 0 });

@@ -66,16 +66,21 @@ describe('the list', () => {
   });
 });
 
+/** The left edges of the keys in the footer. */
+const hints = () =>
+  new Map(
+    [...document.querySelectorAll('footer [aria-hidden] > span')].map((hint) => [
+      hint,
+      Math.round(hint.getBoundingClientRect().left),
+    ]),
+  );
+
+/** The place of a bar that has ended. */
+const ended = () =>
+  row('g11')?.querySelector('[role="gridcell"][aria-hidden] [style]')?.getAttribute('style');
+
 describe('a run', () => {
   const order = `/ns/NS/workflows/order-88213/${RUN}`;
-  const hints = () =>
-    new Map(
-      [...document.querySelectorAll('footer [aria-hidden] > span')].map((hint) => [
-        hint,
-        Math.round(hint.getBoundingClientRect().left),
-      ]),
-    );
-
   test('keeps the keys in its footer in place when more keys work', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');
@@ -92,8 +97,6 @@ describe('a run', () => {
   test('that is open moves the bars that have ended only once in some seconds', async () => {
     // Two minutes after a gap of days, with an activity in progress.
     await renderApp(order);
-    const ended = () =>
-      row('g11')?.querySelector('[role="gridcell"][aria-hidden] [style]')?.getAttribute('style');
     await until(ended, 'a bar');
     const grid = document.querySelector('[role="treegrid"]')!;
     const now = Date.now();
