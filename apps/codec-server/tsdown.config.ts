@@ -8,6 +8,7 @@ const alone = (entry: string, clean: boolean) => ({
   target: 'node24',
   format: 'esm' as const,
   dts: false,
+  sourcemap: process.env['BUILD_SOURCE_MAPS'] === '1',
   // Google's client looks for its JSON files next to `__dirname`, which a module has only with a shim.
   shims: true,
   outputOptions: { codeSplitting: false },

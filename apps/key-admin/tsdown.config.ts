@@ -9,6 +9,7 @@ const node = {
   target: 'node24',
   format: 'esm',
   dts: false,
+  sourcemap: process.env['BUILD_SOURCE_MAPS'] === '1',
   // Google's clients look for their JSON files next to `__dirname`, which a module has only with a shim.
   shims: true,
 } as const;

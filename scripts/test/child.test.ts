@@ -10,8 +10,8 @@ it('starts children without core dumps', async () => {
   expect(child.tail()).toBe('0\n0');
 });
 
-/** Commands that read no key and end by themselves. */
-const endsAtOnce = /--help|main\.mjs (?:--version|verify-audit|audit-digest)\b/;
+/** Commands that read no key and end by themselves, or that read the source map. */
+const endsAtOnce = /--help|main\.mjs(?:\.map| --version| verify-audit| audit-digest)\b/;
 
 it('starts the worker, the codec server and the starter only with --disable-sigusr1, so that SIGUSR1 opens no inspector', () => {
   const files = globSync(
