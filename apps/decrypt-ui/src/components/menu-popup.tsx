@@ -125,4 +125,11 @@ export function Action({ onClick, disabled = false, icon, children, note }: Acti
   );
 }
 
+/** A disabled item: a menu contains items only, and keys reach this one. */
+export const Text = ({ children }: { children: ReactNode }) => (
+  <Base.Item disabled className={styles['text'] ?? ''}>
+    {children}
+  </Base.Item>
+);
+
 export const Line = () => <Base.Separator className={styles['line'] ?? ''} />;

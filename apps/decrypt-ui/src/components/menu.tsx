@@ -111,6 +111,12 @@ export function MenuAction(props: ActionProps) {
   return <Action {...props} />;
 }
 
+/** A text that does nothing. */
+export function MenuText({ children }: { children: ReactNode }) {
+  const { Text } = useParts();
+  return <Text>{children}</Text>;
+}
+
 /** A line between two groups of a menu. */
 export function MenuLine() {
   const { Line } = useParts();

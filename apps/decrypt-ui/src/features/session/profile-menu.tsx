@@ -1,6 +1,6 @@
 import { escapeInvisible, type Me } from '@temporal-kms/codec-api';
 import { LogOut } from 'lucide-react';
-import { Menu, MenuAction, MenuLine } from '../../components/menu.tsx';
+import { Menu, MenuAction, MenuLine, MenuText } from '../../components/menu.tsx';
 import { useMe } from '../../session/me.tsx';
 import { useServices } from '../../state/services.tsx';
 import styles from './profile-menu.module.css';
@@ -24,24 +24,26 @@ export function ProfileMenu() {
         </span>
       }
     >
-      <div className={styles['who']}>
-        <p className={styles['name']}>{escapeInvisible(name)}</p>
+      <MenuText>
+        <span className={styles['name']}>{escapeInvisible(name)}</span>
         {session.issuer === undefined ? null : (
-          <p className={styles['issuer']}>signed in with {hostOf(session.issuer)}</p>
+          <span className={styles['detail']}>signed in with {hostOf(session.issuer)}</span>
         )}
-      </div>
+      </MenuText>
       <MenuLine />
       {namespaces.length === 0 ? (
-        <p className={styles['none']}>No permission in any namespace</p>
+        <MenuText>
+          <span className={styles['detail']}>No permission in any namespace</span>
+        </MenuText>
       ) : (
-        <dl className={styles['namespaces']} aria-label="Your permissions">
+        <div className={styles['namespaces']}>
           {namespaces.map((each) => (
-            <div key={each.name}>
-              <dt>{escapeInvisible(each.name)}</dt>
-              <dd>{permissionsOf(each)}</dd>
-            </div>
+            <MenuText key={each.name}>
+              <span className={styles['namespace']}>{escapeInvisible(each.name)}</span>
+              <span className={styles['detail']}>{permissionsOf(each)}</span>
+            </MenuText>
           ))}
-        </dl>
+        </div>
       )}
       {session.issuer === undefined ? null : (
         <>
