@@ -4,7 +4,7 @@ import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { screens } from '../test/all-screens.ts';
 import { failingScreens } from '../test/failing-screens.ts';
 import { signInAs } from '../test/people.ts';
-import { signedInScreens } from '../test/signed-in-screens.ts';
+import { openSignedIn, signedInScreens } from '../test/signed-in-screens.ts';
 
 const project = join(import.meta.dirname, '..', '..');
 const folder = join(project, 'docs', 'images', 'dashboard');
@@ -95,13 +95,11 @@ for (const [name, open] of [...Object.entries(screens), ...Object.entries(failin
   });
 }
 
-for (const [name, { person, path, open }] of Object.entries(signedInScreens)) {
+for (const [name, screen] of Object.entries(signedInScreens)) {
   test(name, async ({ browser, baseURL }) => {
     const own = await browser.newContext({ baseURL: baseURL ?? '', viewport: sizes.desktop });
     const page = await own.newPage();
-    if (person === undefined) await page.goto(path);
-    else await signInAs(page, person, path);
-    await open(page);
+    await openSignedIn(page, screen);
     await draw(page, name);
     await own.close();
   });

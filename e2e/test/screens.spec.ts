@@ -4,7 +4,7 @@ import { failingScreens } from './failing-screens.ts';
 import { expectAccessible } from './screens.ts';
 import { latestRun, untilSamplesEnded } from './stack.ts';
 
-/* Each screen of the dashboard without sign-in, over the running stack. Screens with sign-in are in sign-in.spec.ts. */
+/* Each screen of the dashboard without sign-in. Those that exist with sign-in only are in signed-in-screens.spec.ts. */
 
 test.use({ viewport: { width: 1440, height: 900 } });
 

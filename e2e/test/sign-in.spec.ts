@@ -1,54 +1,30 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { AxeBuilder } from '@axe-core/playwright';
 import { type BrowserContext, expect, type Page, type Request, test } from '@playwright/test';
-import { ownPorts, type RunningDev, startDev } from '@temporal-kms/scripts/dev';
 import { keptBy, SURNAME, useEverything } from './everything.ts';
+import { signInAs } from './people.ts';
+import { type SignInStack, startSignInStack } from './sign-in-stack.ts';
 
-/*
- * The dashboard with sign-in, over a stack of its own: `DEV_AUTH=1 pnpm dev`, with a real OpenID provider. Its tokens live
- * for a few seconds, so every test sees renewals.
- */
+/* What people do with sign-in. The tokens live for a few seconds, so every test sees renewals. */
 
 const TOKEN_SECONDS = 12;
 /** A name in the payloads of order-1001, and nowhere else. */
 const PLAINTEXT = 'Mira Lindqvist';
 
-let folder: string;
-let ports: Record<string, string>;
-let dev: RunningDev;
+let stack: SignInStack;
 let page: Page;
 let context: BrowserContext;
 let tokens: Set<string>;
 let requested: string[];
 
-const origin = () => `http://127.0.0.1:${ports['DEV_UI_PORT']}`;
-const issuer = () => `http://127.0.0.1:${ports['DEV_SIGN_IN_PORT']}`;
-const auditFile = () => join(folder, 'audit.jsonl');
-const startWith = (env: Record<string, string>) =>
-  startDev({
-    ...ports,
-    DEV_AUTH: '1',
-    DEV_DATA_DIR: folder,
-    AUDIT_FILE: auditFile(),
-    DEV_AUTH_TOKEN_SECONDS: String(TOKEN_SECONDS),
-    ...env,
-  });
-
 test.beforeAll(async () => {
   test.setTimeout(180_000);
-  folder = await mkdtemp(join(tmpdir(), 'sign-in-test-'));
-  ports = await ownPorts();
-  dev = await startWith({});
+  stack = await startSignInStack({ DEV_AUTH_TOKEN_SECONDS: String(TOKEN_SECONDS) });
 });
-test.afterAll(async () => {
-  await dev.stop();
-  await rm(folder, { recursive: true, maxRetries: 10 });
-});
+test.afterAll(() => stack.stop());
 
 test.beforeEach(async ({ browser }) => {
-  context = await browser.newContext({ baseURL: origin() });
+  context = await browser.newContext({ baseURL: stack.origin });
   page = await context.newPage();
   tokens = new Set();
   requested = [];
@@ -61,7 +37,7 @@ test.afterEach(async () => {
 
 /** Remembers every token, refresh token and verifier that passed, to search for them. */
 async function keepTokens(request: Request): Promise<void> {
-  if (!request.url().startsWith(`${issuer()}/token`) || request.method() !== 'POST') return;
+  if (!request.url().startsWith(`${stack.issuer}/token`) || request.method() !== 'POST') return;
   const body: Record<string, unknown> = await (await request.response())?.json().catch(() => ({}));
   for (const name of ['access_token', 'refresh_token', 'id_token']) {
     if (typeof body[name] === 'string') tokens.add(body[name]);
@@ -72,14 +48,9 @@ async function keepTokens(request: Request): Promise<void> {
 
 const signInButton = () => page.getByRole('button', { name: /^Sign in with/ });
 
-async function signIn(name: string, path = '/', on = page): Promise<void> {
-  await on.goto(path);
-  await on.getByRole('button', { name: /^Sign in with/ }).click();
-  await on.getByRole('button', { name }).click();
-  await on.waitForURL((url) => url.origin === origin() && url.pathname !== '/sign-in');
-}
+const signIn = (name: string, path = '/') => signInAs(page, name, path);
 
-const isRenewal = (url: URL) => url.href.startsWith(`${issuer()}/token`);
+const isRenewal = (url: URL) => url.href.startsWith(`${stack.issuer}/token`);
 const payloadRequests = (request: Request) => request.url().endsWith('payloads:decode');
 const shown = (text: string, on = page) => expect(on.getByText(text, { exact: true }).first()).toBeVisible();
 
@@ -99,7 +70,7 @@ test('recovers the sign-in after a reload, at the same address and without a cli
   await shown('order-1001');
   await page.reload();
   await shown('order-1001');
-  expect(page.url()).toBe(`${origin()}/ns/default/workflows?q=order-1001`);
+  expect(page.url()).toBe(`${stack.origin}/ns/default/workflows?q=order-1001`);
 });
 
 test('decrypts for those who may, and renews the token without a trace while a history is followed', async () => {
@@ -216,7 +187,7 @@ test('reveals payloads on demand with a justification, which the audit records, 
   );
   for (const secret of [PLAINTEXT, JUSTIFICATION]) expect(kept).not.toContain(secret);
 
-  const audit = (await readFile(auditFile(), 'utf8'))
+  const audit = (await readFile(stack.auditFile, 'utf8'))
     .split('\n')
     .filter((line) => line.includes('"payments"'));
   const intents = audit.filter((line) => line.includes('"intent"')).map((line): unknown => JSON.parse(line));
@@ -253,7 +224,7 @@ test('records the test of the keys in the audit, under the name of the person', 
   await signIn('Olivia Oncall', '/ns/payments/keys');
   await page.getByRole('button', { name: 'Test the keys' }).click();
   await expect(page.getByRole('table', { name: /^Test at/ }).getByText('Passed')).toBeVisible();
-  const lines = (await readFile(auditFile(), 'utf8'))
+  const lines = (await readFile(stack.auditFile, 'utf8'))
     .split('\n')
     .filter((line) => line.includes('"self_test"'));
   expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
@@ -345,7 +316,7 @@ test('signs out here, at the provider and in other tabs', async () => {
 
   await page.getByRole('button', { name: /Yes/ }).click();
   await expect(page.getByRole('heading', { name: 'You are signed out' })).toBeVisible();
-  expect(page.url()).toBe(`${origin()}/signed-out`);
+  expect(page.url()).toBe(`${stack.origin}/signed-out`);
   expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
   // The provider has forgotten the person too, so the page cannot sign in without them.
   await page.goto('/ns/default/workflows');
@@ -378,8 +349,7 @@ test('keeps tokens and payloads out of storage, caches, addresses and the query 
 
 test('works with a provider that issues no refresh tokens', async () => {
   test.setTimeout(180_000);
-  await dev.stop();
-  dev = await startWith({ DEV_AUTH_REFRESH_TOKENS: 'false' });
+  await stack.restart({ DEV_AUTH_REFRESH_TOKENS: 'false' });
   await signIn('Olivia Oncall', '/ns/default/workflows/order-1001');
   await expect(page.locator('body')).toContainText(PLAINTEXT);
   const before = tokens.size;

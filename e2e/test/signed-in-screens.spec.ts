@@ -1,0 +1,22 @@
+import { test } from '@playwright/test';
+import { expectAccessible } from './screens.ts';
+import { type SignInStack, startSignInStack } from './sign-in-stack.ts';
+import { openSignedIn, signedInScreens } from './signed-in-screens.ts';
+
+/* Each screen of the dashboard that exists with sign-in only. */
+
+test.use({ viewport: { width: 1440, height: 900 } });
+
+let stack: SignInStack;
+test.beforeAll(async () => {
+  test.setTimeout(180_000);
+  stack = await startSignInStack();
+});
+test.afterAll(() => stack.stop());
+
+for (const [name, screen] of Object.entries(signedInScreens)) {
+  test(`axe finds no violation on ${name}, in both themes, on a desktop and on a phone`, async ({ page }) => {
+    await openSignedIn(page, screen, stack.origin);
+    await expectAccessible(page);
+  });
+}
