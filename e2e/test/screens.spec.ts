@@ -1,4 +1,4 @@
-import { expect, type Page, test } from '@playwright/test';
+import { expect, type Locator, type Page, test } from '@playwright/test';
 import { screens } from './all-screens.ts';
 import { failingScreens } from './failing-screens.ts';
 import { expectAccessible } from './screens.ts';
@@ -14,6 +14,14 @@ const AUDIT = '/ns/default/audit';
 const shown = (page: Page, text: string | RegExp) => expect(page.getByText(text).first()).toBeVisible();
 let order: string;
 let checkout: string;
+
+/** The place of an element on the page. */
+async function boxOf(element: Locator) {
+  await expect(element).toBeVisible();
+  const box = await element.boundingBox();
+  if (!box) throw new Error('The element has no box.');
+  return box;
+}
 
 const runOf = async (id: string) => `${LIST}/${id}/${(await latestRun(id)).runId}`;
 
@@ -47,6 +55,14 @@ test('loading the list and a run moves nothing that is shown already', async ({ 
       }
     }).observe({ type: 'layout-shift', buffered: true });
   });
+  // The counts are the last to come: they add a button to the list, and change texts.
+  await page.route(
+    (url) => url.pathname.endsWith('/workflows:count'),
+    async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await route.continue();
+    },
+  );
   // The inspector of a link opens when its event is loaded, and narrows the table.
   for (const [path, limit] of [
     [LIST, 0.01],
@@ -55,6 +71,7 @@ test('loading the list and a run moves nothing that is shown already', async ({ 
   ] as const) {
     await page.goto(path);
     await expect(page.getByRole('treegrid').locator('[data-index]').first()).toBeVisible();
+    if (path === LIST) await expect(page.getByRole('button', { name: /^Completed \d/ })).toBeVisible();
     await page.waitForTimeout(1_500);
     const shifts: { value: number; moved: string[] }[] = await page.evaluate(() =>
       Reflect.get(window, 'shifts'),
@@ -102,6 +119,9 @@ test.describe('on a phone', () => {
       await page.goto(path);
       // Input and result may cover the history.
       await expect(page.locator('main :is([data-index], table, [role="group"])').first()).toBeVisible();
+      if (path.includes('io=true')) {
+        await expect(page.getByRole('button', { name: /^Stack trace/ }).first()).toBeVisible();
+      }
       const small = await page.evaluate(() => {
         const selector = 'a, button, input, [role="tab"], [role="row"][tabindex], [role="separator"]';
         return [...document.querySelectorAll<HTMLElement>(selector)]
@@ -117,6 +137,24 @@ test.describe('on a phone', () => {
       expect(small, path).toEqual([]);
       expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(390);
     }
+  });
+
+  test('the field of Find contains its buttons, and the head of the audit takes one line', async ({
+    page,
+  }) => {
+    await page.goto(order);
+    await page.getByRole('button', { name: /^Find/ }).click();
+    const field = await boxOf(page.getByRole('textbox', { name: /^Find in/ }).locator('..'));
+    const scope = await boxOf(page.getByRole('group', { name: 'Search in' }));
+    expect(scope.x + scope.width).toBeLessThan(field.x + field.width);
+    expect(scope.y).toBeGreaterThanOrEqual(field.y);
+    expect(scope.y + scope.height).toBeLessThanOrEqual(field.y + field.height);
+
+    await page.goto(AUDIT);
+    const heading = await boxOf(page.getByRole('heading', { level: 1, name: 'Audit' }));
+    const last = await boxOf(page.getByRole('button', { name: 'Export' }));
+    expect(last.y).toBeLessThan(heading.y + heading.height);
+    expect(last.x + last.width).toBeLessThanOrEqual(390);
   });
 
   test('the page can be enlarged with two fingers', async ({ page }) => {
