@@ -353,24 +353,31 @@ describe('an audit file on a full disk', () => {
   });
 });
 
-it('contains every confirmed line after SIGKILL at any moment, and can be continued', async () => {
-  const confirmed: string[] = [];
-  for (let round = 0; round < 5; round += 1) {
-    const child = spawn(process.execPath, [appender, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let out = '';
-    child.stdout.setEncoding('utf8').on('data', (piece: string) => (out += piece));
-    while (!out.includes('\n')) await delay(10);
-    await delay(20 + round * 7);
-    child.kill('SIGKILL');
-    await once(child, 'close');
-    confirmed.push(...out.split('\n').slice(0, -1));
-  }
-  const there = new Set(await values(path));
-  expect(confirmed.filter((value) => !there.has(value))).toEqual([]);
-  const file = await auditFileAt(path);
-  await file.close();
-  expect(await problemsOf(path)).toEqual([]);
-});
+it(
+  'contains every confirmed line after SIGKILL at any moment, and can be continued',
+  { timeout: 60_000 },
+  async () => {
+    const confirmed: string[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      const child = spawn(process.execPath, [appender, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+      let out = '';
+      child.stdout.setEncoding('utf8').on('data', (piece: string) => (out += piece));
+      while (!out.includes('\n')) {
+        expect(child.exitCode, 'the process has ended by itself').toBeNull();
+        await delay(10);
+      }
+      await delay(20 + round * 7);
+      child.kill('SIGKILL');
+      await once(child, 'close');
+      confirmed.push(...out.split('\n').slice(0, -1));
+    }
+    const there = new Set(await values(path));
+    expect(confirmed.filter((value) => !there.has(value))).toEqual([]);
+    const file = await auditFileAt(path);
+    await file.close();
+    expect(await problemsOf(path)).toEqual([]);
+  },
+);
 
 it('has every confirmed line in a file that was not removed, when files are renamed, removed and replaced under load', async () => {
   const file = await auditFileAt(path);
