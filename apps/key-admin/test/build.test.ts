@@ -49,6 +49,9 @@ it('builds a folder with a scan worker that runs outside the repository', { time
   // The native library for this machine only.
   expect(files).toEqual([expect.stringMatching(/core-bridge\/releases\/[\w-]+\/index\.node$/)]);
 
+  const wrong = await runNode(join(worker, 'main.mjs'), { args: ['--no-such-option'], cwd: folder });
+  expect(wrong).toMatchObject({ code: 64, stderr: expect.stringContaining('--no-such-option') });
+
   const temporal = await startTemporal();
   afterwards(() => temporal.close());
   const cloud = await startCloud();

@@ -40,6 +40,8 @@ const command = new Command('scan-worker')
     `folder in which scans keep what they have read of closed runs ${STATE_DEFAULT}`,
   )
   .option('--no-state', 'keep nothing: each scan reads all closed runs')
+  // Commander itself would exit with 1 after wrong usage.
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage))
   .parse();
 
 try {
