@@ -5,7 +5,7 @@
  */
 import { chown, cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { findCaddy } from '../caddy.ts';
 import { type Child, startChild } from '../child.ts';
 import { createEngine, type Mount, NONROOT } from '../images/engine.ts';
@@ -83,9 +83,15 @@ async function startImages(): Promise<Deployment> {
     mounts.push({ from: policy, to: '/etc/temporal-kms/policy.yaml', readOnly: true });
   }
   if (audit) {
-    await (await open(audit, 'a', 0o600)).close();
-    await giveToImages(audit);
-    mounts.push({ from: audit, to: '/var/log/audit.jsonl' });
+    // The folder has more than the audit, so the server gets two files of it, and cannot create the lock itself.
+    for (const [from, to] of [
+      [audit, '/var/log/audit.jsonl'],
+      [join(dirname(audit), `.${basename(audit)}.lock`), '/var/log/.audit.jsonl.lock'],
+    ] as const) {
+      await (await open(from, 'a', 0o600)).close();
+      await giveToImages(from);
+      mounts.push({ from, to });
+    }
   }
   return {
     ...(emulator && { emulator }),
